@@ -1,1 +1,13 @@
-//! Stepwell.
+//! Stepwell: a WebAssembly engine for C, C++ and Python hosts that can be stopped anywhere.
+//!
+//! The rooms, top floor first, and what each may use are in `ARCHITECTURE.md`; a test holds the table.
+#![warn(missing_docs)]
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+compile_error!(
+    "Stepwell supports x86-64 Linux only: its code ownership, signals and frames are written for that target"
+);
+
+pub mod abi;
+pub mod base;
+pub mod image;

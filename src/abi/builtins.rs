@@ -1,0 +1,88 @@
+//! The functions of the runtime that compiled code calls.
+
+/// The type of a builtin's argument or result, besides the vmctx that every builtin takes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuiltinArg {
+    /// 32 bits: an index or a small operand.
+    I32,
+    /// 64 bits: an address, a length, a reference.
+    I64,
+}
+
+use BuiltinArg::{I32, I64};
+
+/// A function of the runtime that compiled code calls; its discriminant is its position in the table behind
+/// [`VMContext::builtins`](super::VMContext::builtins). Addresses and lengths are 64 bits wide (zero-extended), so that they do not change with memory64.
+/// All but those marked "never returns" may raise a trap instead of returning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Builtin {
+    /// `(memory, delta in pages) -> old size in pages`, or -1.
+    MemoryGrow,
+    /// `(destination memory, destination, source memory, source, length)`.
+    MemoryCopy,
+    /// `(memory, destination, byte, length)`.
+    MemoryFill,
+    /// `(memory, data segment, destination, source, length)`.
+    MemoryInit,
+    /// `(data segment)`.
+    DataDrop,
+    /// `(table, initial reference, delta) -> old size`, or -1.
+    TableGrow,
+    /// `(table, destination, reference, length)`.
+    TableFill,
+    /// `(destination table, source table, destination, source, length)`.
+    TableCopy,
+    /// `(table, element segment, destination, source, length)`.
+    TableInit,
+    /// `(element segment)`.
+    ElemDrop,
+    /// `(function) -> funcref`: initialises the function's `VMFuncRef` on first use.
+    RefFunc,
+    /// `(trap code)`: raises that trap. Used where signals are off. Never returns.
+    Trap,
+    /// `()`: raises the error a host function left in the store. Never returns.
+    Raise,
+}
+
+impl Builtin {
+    /// Every builtin, in the order of the table.
+    pub const ALL: [Builtin; 13] = [
+        Builtin::MemoryGrow,
+        Builtin::MemoryCopy,
+        Builtin::MemoryFill,
+        Builtin::MemoryInit,
+        Builtin::DataDrop,
+        Builtin::TableGrow,
+        Builtin::TableFill,
+        Builtin::TableCopy,
+        Builtin::TableInit,
+        Builtin::ElemDrop,
+        Builtin::RefFunc,
+        Builtin::Trap,
+        Builtin::Raise,
+    ];
+
+    /// The types of its arguments behind the vmctx.
+    pub const fn params(self) -> &'static [BuiltinArg] {
+        match self {
+            Builtin::MemoryGrow => &[I32, I64],
+            Builtin::MemoryCopy => &[I32, I64, I32, I64, I64],
+            Builtin::MemoryFill => &[I32, I64, I32, I64],
+            Builtin::MemoryInit => &[I32, I32, I64, I64, I64],
+            Builtin::DataDrop | Builtin::ElemDrop | Builtin::RefFunc | Builtin::Trap => &[I32],
+            Builtin::TableGrow => &[I32, I64, I64],
+            Builtin::TableFill => &[I32, I64, I64, I64],
+            Builtin::TableCopy | Builtin::TableInit => &[I32, I32, I64, I64, I64],
+            Builtin::Raise => &[],
+        }
+    }
+
+    /// The type of its result, if it has one.
+    pub const fn result(self) -> Option<BuiltinArg> {
+        match self {
+            Builtin::MemoryGrow | Builtin::TableGrow | Builtin::RefFunc => Some(I64),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The structures compiled code reads and writes, and where they are.
+
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, SigId, TableIndex};
+use std::ffi::c_void;
+
+/// The value of [`VMFuncRef::func`] for a function of the host.
+pub const HOST_FUNC: u32 = u32::MAX;
+/// Bytes of a [`VMFuncRef`].
+pub const FUNC_REF_SIZE: u32 = size_of::<VMFuncRef>() as u32;
+/// Bytes of a table's element: a reference.
+pub const TABLE_ELEMENT_SIZE: u32 = 8;
+/// Bytes of the cell page behind each private text.
+pub const CELL_PAGE_BYTES: u32 = 4096;
+/// Bytes of a [`StopCell`].
+pub const STOP_CELL_SIZE: u32 = size_of::<StopCell>() as u32;
+
+/// A value of any Wasm type as it crosses between host and guest. The bytes beyond its type's width are not
+/// defined.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub union ValRaw {
+    /// An `i32`.
+    pub i32: i32,
+    /// An `i64`.
+    pub i64: i64,
+    /// The bits of an `f32`.
+    pub f32: u32,
+    /// The bits of an `f64`.
+    pub f64: u64,
+    /// The bytes of a `v128`, lane 0 first.
+    pub v128: [u8; 16],
+    /// A `funcref`: null or a function of the same store.
+    pub funcref: *mut VMFuncRef,
+    /// An `externref`: see the module's page.
+    pub externref: u64,
+}
+
+impl Default for ValRaw {
+    fn default() -> Self {
+        ValRaw { v128: [0; 16] }
+    }
+}
+
+/// What a Wasm-to-host trampoline calls: the host function's own context (the callee vmctx), the caller's vmctx,
+/// and the values, parameters first, results written over them. `false` means that an error is in the store.
+/// It must not unwind.
+pub type HostCall =
+    unsafe extern "C" fn(callee: *mut c_void, caller: *mut VMContext, values: *mut ValRaw) -> bool;
+
+/// A function as a reference: the only place where a code address lives.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VMFuncRef {
+    /// The entry, in the Wasm convention.
+    pub code: *const c_void,
+    /// The callee's vmctx: a [`VMContext`], or for a host function the runtime's own structure,
+    /// which starts with a [`HostCall`].
+    pub vmctx: *mut c_void,
+    /// The signature, canonical in the engine.
+    pub sig: SigId,
+    /// The function's index in its module (imports counted), or [`HOST_FUNC`].
+    pub func: u32,
+}
+
+/// A memory as compiled code sees it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct VMMemory {
+    /// The first byte.
+    pub base: *mut u8,
+    /// The accessible bytes.
+    pub len: usize,
+}
+
+/// A table as compiled code sees it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct VMTable {
+    /// The first element; elements are 8-byte references.
+    pub base: *mut u64,
+    /// The number of elements.
+    pub len: usize,
+}
+
+/// A global's value.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(16))]
+pub struct VMGlobal {
+    /// The value.
+    pub value: ValRaw,
+}
+
+/// What compiled code shares with its store: one per store.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VMStoreContext {
+    /// A frame that would reach below this address traps with a stack overflow.
+    pub stack_limit: usize,
+    /// The frame pointer of the last Wasm frame that called out to the host or a builtin.
+    pub exit_fp: usize,
+    /// The return address into that frame.
+    pub exit_pc: usize,
+    /// The newest entry from the host into this store's guests, or null.
+    pub activation: *mut Activation,
+    /// The runtime's store.
+    pub store: *mut c_void,
+}
+
+impl VMStoreContext {
+    /// Offset of [`VMStoreContext::stack_limit`].
+    pub const STACK_LIMIT: i32 = std::mem::offset_of!(VMStoreContext, stack_limit) as i32;
+    /// Offset of [`VMStoreContext::exit_fp`].
+    pub const EXIT_FP: i32 = std::mem::offset_of!(VMStoreContext, exit_fp) as i32;
+    /// Offset of [`VMStoreContext::exit_pc`].
+    pub const EXIT_PC: i32 = std::mem::offset_of!(VMStoreContext, exit_pc) as i32;
+}
+
+/// One entry from the host into guest code; a record on the host's stack, linked from the newest to the oldest.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Activation {
+    /// The stack pointer to which an unwinding entry returns; written by `sys::arch::enter`.
+    pub entry_sp: usize,
+    /// The entry before this one on the same thread, or null.
+    pub previous: *mut Activation,
+    /// The store context this entry belongs to.
+    pub store: *mut VMStoreContext,
+    /// [`VMStoreContext::exit_fp`] as it was before this entry.
+    pub saved_exit_fp: usize,
+    /// [`VMStoreContext::exit_pc`] as it was before this entry.
+    pub saved_exit_pc: usize,
+}
+
+/// What an armed stop point finds behind its text. It stands at the start of the read-write *cell page*, which
+/// follows the text's last page: at `round_up(text length, 4096)` from the text's start.
+#[derive(Debug)]
+#[repr(C)]
+pub struct StopCell {
+    /// Where the stop stub jumps to, with `context` pushed above the return address into the guest.
+    pub handler: *const c_void,
+    /// What the handler is told.
+    pub context: *mut c_void,
+}
+
+/// The head of an instance's structure; what follows it has the offsets of [`VmLayout`].
+#[derive(Debug)]
+#[repr(C, align(16))]
+pub struct VMContext {
+    /// The store's context.
+    pub store: *mut VMStoreContext,
+    /// The builtin functions, indexed by [`Builtin`](super::Builtin).
+    pub builtins: *const *const c_void,
+    /// The engine's [`SigId`] of each type of the module.
+    pub sigs: *const SigId,
+    /// The runtime's instance.
+    pub instance: *mut c_void,
+}
+
+impl VMContext {
+    /// Offset of [`VMContext::store`].
+    pub const STORE: i32 = std::mem::offset_of!(VMContext, store) as i32;
+    /// Offset of [`VMContext::builtins`].
+    pub const BUILTINS: i32 = std::mem::offset_of!(VMContext, builtins) as i32;
+    /// Offset of [`VMContext::sigs`].
+    pub const SIGS: i32 = std::mem::offset_of!(VMContext, sigs) as i32;
+}
+
+/// How many of each a module has: what a [`VmLayout`] follows from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VmCounts {
+    /// Imported functions.
+    pub imported_funcs: u32,
+    /// Imported tables.
+    pub imported_tables: u32,
+    /// Imported memories.
+    pub imported_memories: u32,
+    /// Imported globals.
+    pub imported_globals: u32,
+    /// Functions defined.
+    pub defined_funcs: u32,
+    /// Tables defined.
+    pub defined_tables: u32,
+    /// Memories defined.
+    pub defined_memories: u32,
+    /// Globals defined.
+    pub defined_globals: u32,
+}
+
+/// Where the variable part of a module's [`VMContext`] is, in bytes from its start: defined globals (16 bytes each), defined
+/// memories and tables in place, pointers to what is imported, and a [`VMFuncRef`] for each defined function.
+#[derive(Clone, Copy, Debug)]
+pub struct VmLayout {
+    counts: VmCounts,
+    globals: u32,
+    memories: u32,
+    tables: u32,
+    imported_memories: u32,
+    imported_tables: u32,
+    imported_globals: u32,
+    imported_funcs: u32,
+    func_refs: u32,
+    size: u32,
+}
+
+impl VmLayout {
+    /// The layout for a module with these counts, or `None` when it would not fit 31 bits.
+    pub fn new(counts: VmCounts) -> Option<Self> {
+        let mut at = u64::try_from(size_of::<VMContext>()).ok()?;
+        let mut take = |count: u32, size: usize| {
+            let start = at;
+            at += u64::from(count) * size as u64;
+            start
+        };
+        let globals = take(counts.defined_globals, size_of::<VMGlobal>());
+        let memories = take(counts.defined_memories, size_of::<VMMemory>());
+        let tables = take(counts.defined_tables, size_of::<VMTable>());
+        let imported_memories = take(counts.imported_memories, 8);
+        let imported_tables = take(counts.imported_tables, 8);
+        let imported_globals = take(counts.imported_globals, 8);
+        let imported_funcs = take(counts.imported_funcs, 8);
+        let func_refs = take(counts.defined_funcs, size_of::<VMFuncRef>());
+        let size = take(0, 0);
+        if size > i32::MAX as u64 {
+            return None;
+        }
+        Some(VmLayout {
+            counts,
+            globals: globals as u32,
+            memories: memories as u32,
+            tables: tables as u32,
+            imported_memories: imported_memories as u32,
+            imported_tables: imported_tables as u32,
+            imported_globals: imported_globals as u32,
+            imported_funcs: imported_funcs as u32,
+            func_refs: func_refs as u32,
+            size: size as u32,
+        })
+    }
+
+    /// The counts it was made for.
+    pub fn counts(&self) -> &VmCounts {
+        &self.counts
+    }
+    /// Bytes of the whole structure.
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+    /// The pointer to an imported function's [`VMFuncRef`].
+    pub fn imported_func(&self, func: FuncIndex) -> u32 {
+        debug_assert!(func.get() < self.counts.imported_funcs);
+        self.imported_funcs + func.get() * 8
+    }
+    /// The [`VMFuncRef`] of a function defined here; all zero until it is first asked for.
+    pub fn func_ref(&self, func: DefinedFuncIndex) -> u32 {
+        debug_assert!(func.get() < self.counts.defined_funcs);
+        self.func_refs + func.get() * FUNC_REF_SIZE
+    }
+    /// A memory: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMMemory`] itself is.
+    pub fn memory(&self, memory: MemoryIndex) -> (u32, bool) {
+        match memory.get().checked_sub(self.counts.imported_memories) {
+            None => (self.imported_memories + memory.get() * 8, true),
+            Some(defined) => (
+                self.memories + defined * size_of::<VMMemory>() as u32,
+                false,
+            ),
+        }
+    }
+    /// A table: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMTable`] itself is.
+    pub fn table(&self, table: TableIndex) -> (u32, bool) {
+        match table.get().checked_sub(self.counts.imported_tables) {
+            None => (self.imported_tables + table.get() * 8, true),
+            Some(defined) => (self.tables + defined * size_of::<VMTable>() as u32, false),
+        }
+    }
+    /// A global: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMGlobal`] itself is.
+    pub fn global(&self, global: GlobalIndex) -> (u32, bool) {
+        match global.get().checked_sub(self.counts.imported_globals) {
+            None => (self.imported_globals + global.get() * 8, true),
+            Some(defined) => (self.globals + defined * size_of::<VMGlobal>() as u32, false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_do_not_overlap() {
+        let counts = VmCounts {
+            imported_funcs: 3,
+            imported_tables: 1,
+            imported_memories: 1,
+            imported_globals: 2,
+            defined_funcs: 5,
+            defined_tables: 2,
+            defined_memories: 1,
+            defined_globals: 3,
+        };
+        let layout = VmLayout::new(counts).unwrap();
+        let mut parts = vec![(0, size_of::<VMContext>() as u32)];
+        for i in 0..3 {
+            parts.push((layout.imported_func(FuncIndex::new(i)), 8));
+        }
+        for i in 0..5 {
+            parts.push((layout.func_ref(DefinedFuncIndex::new(i)), FUNC_REF_SIZE));
+            let (at, imported) = layout.global(GlobalIndex::new(i));
+            assert_eq!(imported, i < 2);
+            assert!(imported || at % 16 == 0);
+            parts.push((at, if imported { 8 } else { 16 }));
+        }
+        for i in 0..2 {
+            let (at, imported) = layout.memory(MemoryIndex::new(i));
+            parts.push((at, if imported { 8 } else { 16 }));
+        }
+        for i in 0..3 {
+            let (at, imported) = layout.table(TableIndex::new(i));
+            parts.push((at, if imported { 8 } else { 16 }));
+        }
+        parts.sort();
+        for pair in parts.windows(2) {
+            assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{pair:?}");
+        }
+        let last = parts.last().unwrap();
+        assert_eq!(last.0 + last.1, layout.size());
+    }
+
+    #[test]
+    fn too_large_is_refused() {
+        let counts = VmCounts {
+            defined_funcs: u32::MAX,
+            ..VmCounts::default()
+        };
+        assert!(VmLayout::new(counts).is_none());
+    }
+}

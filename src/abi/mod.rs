@@ -1,0 +1,36 @@
+//! The contract between compiled code and the runtime: layouts, calling conventions, trap codes, builtin
+//! functions. Compiled code has these offsets burnt in; the runtime has them as `repr(C)` types. No code,
+//! no allocation, no system call here.
+//!
+//! # Calling conventions
+//!
+//! * **Wasm functions** use Cranelift's `tail` convention with the signature
+//!   `(callee vmctx, caller vmctx, params...) -> results`, in both tiers. Frame pointers are always kept.
+//! * **Host to Wasm** trampolines use System V: `fn(callee: *const VMFuncRef, caller vmctx, values: *mut ValRaw)`.
+//!   They load the parameters from `values`, call *indirectly* through the `VMFuncRef`, and store the results
+//!   over them from `values[0]` on. They are entered by `sys::arch::enter` alone.
+//! * **Wasm to host** trampolines are the `code` of a host function's [`VMFuncRef`] and use the Wasm
+//!   convention. They store the exit frame in the caller's [`VMStoreContext`], write the parameters to an
+//!   array on their stack and call [`HostCall`] with it. On `false` they call [`Builtin::Raise`].
+//! * **Builtins** use System V and take the caller's vmctx first. Their entries (in [`VMContext::builtins`])
+//!   are shims which store the exit frame before the Rust function runs, so compiled code does not.
+//! * **Stop points** (debug code only) are calls without arguments that preserve every register
+//!   (Cranelift's `PreserveAll`), 5-byte NOPs until armed. Armed, they call the image's *stop stub*, which pushes
+//!   [`StopCell::context`] and jumps to [`StopCell::handler`]; see [`StopCell`] for where the cell is.
+//!
+//! # References
+//!
+//! A `funcref` is a `*mut VMFuncRef`, null for `ref.null`. An `externref` is 0 for `ref.null`, else one more
+//! than the index of the host's value in its store. Both are 64 bits wide in locals, globals and tables.
+
+mod builtins;
+mod layout;
+mod trap;
+
+pub use builtins::{Builtin, BuiltinArg};
+pub use layout::{
+    Activation, CELL_PAGE_BYTES, FUNC_REF_SIZE, HOST_FUNC, HostCall, STOP_CELL_SIZE, StopCell,
+    TABLE_ELEMENT_SIZE, VMContext, VMFuncRef, VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw,
+    VmCounts, VmLayout,
+};
+pub use trap::TrapCode;
