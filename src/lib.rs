@@ -11,3 +11,4 @@ compile_error!(
 pub mod abi;
 pub mod base;
 pub mod image;
+pub mod wasm;

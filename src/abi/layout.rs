@@ -44,8 +44,7 @@ impl Default for ValRaw {
 /// What a Wasm-to-host trampoline calls: the host function's own context (the callee vmctx), the caller's vmctx,
 /// and the values, parameters first, results written over them. `false` means that an error is in the store.
 /// It must not unwind.
-pub type HostCall =
-    unsafe extern "C" fn(callee: *mut c_void, caller: *mut VMContext, values: *mut ValRaw) -> bool;
+pub type HostCall = unsafe extern "C" fn(callee: *mut c_void, caller: *mut VMContext, values: *mut ValRaw) -> bool;
 
 /// A function as a reference: the only place where a code address lives.
 #[derive(Debug)]
@@ -259,10 +258,7 @@ impl VmLayout {
     pub fn memory(&self, memory: MemoryIndex) -> (u32, bool) {
         match memory.get().checked_sub(self.counts.imported_memories) {
             None => (self.imported_memories + memory.get() * 8, true),
-            Some(defined) => (
-                self.memories + defined * size_of::<VMMemory>() as u32,
-                false,
-            ),
+            Some(defined) => (self.memories + defined * size_of::<VMMemory>() as u32, false),
         }
     }
     /// A table: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMTable`] itself is.
@@ -327,10 +323,7 @@ mod tests {
 
     #[test]
     fn too_large_is_refused() {
-        let counts = VmCounts {
-            defined_funcs: u32::MAX,
-            ..VmCounts::default()
-        };
+        let counts = VmCounts { defined_funcs: u32::MAX, ..VmCounts::default() };
         assert!(VmLayout::new(counts).is_none());
     }
 }

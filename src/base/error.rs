@@ -52,12 +52,7 @@ impl Error {
     /// An error of `kind` that says `message`.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            message: message.into(),
-            offset: None,
-            payload: None,
-        }))
+        Self(Box::new(Inner { kind, message: message.into(), offset: None, payload: None }))
     }
 
     /// The operating system's last error (`errno`), for the call named `what`.

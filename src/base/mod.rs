@@ -6,6 +6,6 @@ mod index;
 
 pub use error::{Error, ErrorKind, Result};
 pub use index::{
-    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc,
-    SigId, TableIndex, TextOffset, TypeIndex, WasmOffset,
+    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, SigId, TableIndex,
+    TextOffset, TypeIndex, WasmOffset,
 };

@@ -5,8 +5,7 @@
 mod tables;
 
 pub use tables::{
-    AddressEntry, FunctionEntry, ImageTables, Place, Point, PointId, Shape, ShapeId, Site, SiteId,
-    Slot, SlotKind, Tier,
+    AddressEntry, FunctionEntry, ImageTables, Place, Point, PointId, Shape, ShapeId, Site, SiteId, Slot, SlotKind, Tier,
 };
 
 use crate::base::TextOffset;

@@ -190,8 +190,7 @@ impl ImageTables {
         let after = self.functions.partition_point(|f| f.start <= at);
         let index = after.checked_sub(1)?;
         let function = &self.functions[index];
-        (at.get() - function.start.get() < function.len)
-            .then(|| DefinedFuncIndex::from_usize(index))
+        (at.get() - function.start.get() < function.len).then(|| DefinedFuncIndex::from_usize(index))
     }
 
     /// Why the instruction at `at` traps, if it can.
@@ -208,19 +207,13 @@ impl ImageTables {
 
     /// The site that returns to `after`.
     pub fn site_returning_to(&self, after: TextOffset) -> Option<SiteId> {
-        let index = self
-            .sites
-            .binary_search_by_key(&after, |site| site.after)
-            .ok()?;
+        let index = self.sites.binary_search_by_key(&after, |site| site.after).ok()?;
         Some(SiteId(index as u32))
     }
 
     /// The point of exactly the instruction at `wasm`.
     pub fn point_at(&self, wasm: WasmOffset) -> Option<PointId> {
-        let index = self
-            .points
-            .binary_search_by_key(&wasm, |point| point.wasm)
-            .ok()?;
+        let index = self.points.binary_search_by_key(&wasm, |point| point.wasm).ok()?;
         Some(PointId(index as u32))
     }
 

@@ -1,0 +1,99 @@
+//! The proposals that can be switched on and off, as one table.
+
+use wasmparser::WasmFeatures;
+
+/// Declares the table: field, wasmparser flag, whether on by default, the proposal's name.
+macro_rules! features {
+    ($($(#[$doc:meta])* $field:ident: $flag:ident = $default:literal, $name:literal;)*) => {
+        /// Which proposals a module may use. Default: all that Stepwell implements.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct Features {
+            $($(#[$doc])* pub $field: bool,)*
+        }
+
+        impl Default for Features {
+            fn default() -> Self {
+                Features { $($field: $default,)* }
+            }
+        }
+
+        impl Features {
+            /// WebAssembly 1.0 alone.
+            pub const WASM_1: Features = Features { $($field: false,)* };
+
+            /// The same set for wasmparser.
+            pub(super) fn to_wasmparser(self) -> WasmFeatures {
+                let mut set = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES | WasmFeatures::MUTABLE_GLOBAL;
+                $(set.set(WasmFeatures::$flag, self.$field);)*
+                if self.bulk_memory {
+                    set |= WasmFeatures::BULK_MEMORY_OPT;
+                }
+                if self.reference_types {
+                    set |= WasmFeatures::CALL_INDIRECT_OVERLONG;
+                }
+                set
+            }
+        }
+
+        /// The name of a proposal that Stepwell has but that is switched off.
+        fn known_name(flag: WasmFeatures) -> Option<&'static str> {
+            $(if flag.contains(WasmFeatures::$flag) {
+                return Some($name);
+            })*
+            None
+        }
+    };
+}
+
+features! {
+    /// `i32.extend8_s` and its kin.
+    sign_extension: SIGN_EXTENSION = true, "sign-extension-ops";
+    /// `i32.trunc_sat_f32_s` and its kin.
+    saturating_float_to_int: SATURATING_FLOAT_TO_INT = true, "nontrapping-float-to-int-conversions";
+    /// Several results, and blocks with parameters.
+    multi_value: MULTI_VALUE = true, "multi-value";
+    /// `memory.copy`, `table.init` and their kin; passive segments.
+    bulk_memory: BULK_MEMORY = true, "bulk-memory-operations";
+    /// `externref`, `table.get`, `ref.null` and their kin; several tables.
+    reference_types: REFERENCE_TYPES = true, "reference-types";
+    /// Additions, subtractions and multiplications in constant expressions.
+    extended_const: EXTENDED_CONST = true, "extended-const";
+}
+
+/// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
+pub(super) fn proposal_name(flag: WasmFeatures) -> String {
+    if let Some(name) = known_name(flag) {
+        return format!("{name} (switched off in the configuration)");
+    }
+    let foreign = [
+        (WasmFeatures::SIMD, "simd"),
+        (WasmFeatures::RELAXED_SIMD, "relaxed-simd"),
+        (WasmFeatures::THREADS, "threads"),
+        (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
+        (WasmFeatures::TAIL_CALL, "tail-call"),
+        (WasmFeatures::MULTI_MEMORY, "multi-memory"),
+        (WasmFeatures::EXCEPTIONS, "exception-handling"),
+        (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
+        (WasmFeatures::MEMORY64, "memory64"),
+        (WasmFeatures::FUNCTION_REFERENCES, "function-references"),
+        (WasmFeatures::GC, "gc"),
+        (WasmFeatures::STACK_SWITCHING, "stack-switching"),
+        (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),
+        (WasmFeatures::CUSTOM_PAGE_SIZES, "custom-page-sizes"),
+        (WasmFeatures::MEMORY_CONTROL, "memory-control"),
+        (WasmFeatures::COMPONENT_MODEL, "component-model"),
+        (WasmFeatures::CUSTOM_DESCRIPTORS, "custom-descriptors"),
+        (WasmFeatures::COMPACT_IMPORTS, "compact-import-section"),
+    ];
+    for (known, name) in foreign {
+        if flag.intersects(known) {
+            return name.to_owned();
+        }
+    }
+    format!("{flag:?}").to_lowercase()
+}
+
+/// Everything wasmparser knows, to tell a proposal that is off from bytes that are no Wasm at all.
+pub(super) fn everything() -> WasmFeatures {
+    WasmFeatures::all()
+}

@@ -1,0 +1,15 @@
+//! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names, custom
+//! sections. No machine code, no store.
+
+mod features;
+mod module;
+mod parse;
+mod types;
+
+pub use features::Features;
+pub use module::{ModuleInfo, Names};
+pub use parse::{parse, val_type};
+pub use types::{
+    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, ExternType,
+    FuncBody, FuncType, GlobalType, Import, Limits, MAX_PAGES, MemoryType, PAGE_BYTES, SegmentMode, TableType, ValType,
+};

@@ -1,0 +1,160 @@
+//! What a module says, after validation.
+
+use super::types::{
+    ConstExpr, DataSegment, ElementSegment, EntityIndex, EntityType, Export, ExternType, FuncBody, FuncType,
+    GlobalType, Import, MemoryType, TableType, ValType,
+};
+use crate::base::{
+    DefinedFuncIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, TableIndex, TypeIndex, WasmOffset,
+};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// A validated module's contents. Vectors are in index-space order, imports first.
+#[derive(Debug, Default)]
+pub struct ModuleInfo {
+    /// The function types of the type section.
+    pub types: Vec<FuncType>,
+    /// The imports, in order.
+    pub imports: Vec<Import>,
+    /// The type of each function.
+    pub funcs: Vec<TypeIndex>,
+    /// The type of each table.
+    pub tables: Vec<TableType>,
+    /// The type of each memory.
+    pub memories: Vec<MemoryType>,
+    /// The type of each global.
+    pub globals: Vec<GlobalType>,
+    /// The initial values of the globals defined here.
+    pub global_inits: Vec<ConstExpr>,
+    /// The exports, in order. Names are unique.
+    pub exports: Vec<Export>,
+    /// The start function.
+    pub start: Option<FuncIndex>,
+    /// The element segments.
+    pub elements: Vec<ElementSegment>,
+    /// The data segments.
+    pub data: Vec<DataSegment>,
+    /// The bodies of the functions defined here.
+    pub bodies: Vec<FuncBody>,
+    /// The start of the code section's contents, from which DWARF counts its addresses.
+    pub code_start: WasmOffset,
+    /// The custom sections: name and contents, as a range of the binary.
+    pub custom: Vec<(String, Range<usize>)>,
+    /// What the `name` section says.
+    pub names: Names,
+    /// Imported functions.
+    pub imported_funcs: u32,
+    /// Imported tables.
+    pub imported_tables: u32,
+    /// Imported memories.
+    pub imported_memories: u32,
+    /// Imported globals.
+    pub imported_globals: u32,
+    /// Position of each export by its name.
+    pub(super) export_names: HashMap<String, usize>,
+}
+
+/// The contents of the `name` section (specification appendix 7.4.1). A damaged section gives what could be read.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// The module's name.
+    pub module: Option<String>,
+    /// Functions' names.
+    pub funcs: HashMap<FuncIndex, String>,
+    /// Locals' names, by function.
+    pub locals: HashMap<FuncIndex, HashMap<LocalIndex, String>>,
+    /// Globals' names.
+    pub globals: HashMap<GlobalIndex, String>,
+}
+
+impl ModuleInfo {
+    /// The type of a function.
+    pub fn func_type(&self, func: FuncIndex) -> &FuncType {
+        &self.types[self.funcs[func.index()].index()]
+    }
+
+    /// The index of a function defined here, or `None` for an import.
+    pub fn defined(&self, func: FuncIndex) -> Option<DefinedFuncIndex> {
+        Some(DefinedFuncIndex::new(func.get().checked_sub(self.imported_funcs)?))
+    }
+
+    /// The function a defined index stands for.
+    pub fn func_index(&self, func: DefinedFuncIndex) -> FuncIndex {
+        FuncIndex::new(func.get() + self.imported_funcs)
+    }
+
+    /// The export of this name.
+    pub fn export(&self, name: &str) -> Option<&Export> {
+        Some(&self.exports[*self.export_names.get(name)?])
+    }
+
+    /// The type of an import or export, on its own.
+    pub fn extern_type(&self, ty: EntityType) -> ExternType {
+        match ty {
+            EntityType::Func(index) => ExternType::Func(self.types[index.index()].clone()),
+            EntityType::Table(ty) => ExternType::Table(ty),
+            EntityType::Memory(ty) => ExternType::Memory(ty),
+            EntityType::Global(ty) => ExternType::Global(ty),
+        }
+    }
+
+    /// The type of an entity.
+    pub fn entity_type(&self, index: EntityIndex) -> EntityType {
+        match index {
+            EntityIndex::Func(i) => EntityType::Func(self.funcs[i.index()]),
+            EntityIndex::Table(i) => EntityType::Table(self.table(i)),
+            EntityIndex::Memory(i) => EntityType::Memory(self.memory(i)),
+            EntityIndex::Global(i) => EntityType::Global(self.global(i)),
+        }
+    }
+
+    /// The type of a table.
+    pub fn table(&self, index: TableIndex) -> TableType {
+        self.tables[index.index()]
+    }
+
+    /// The type of a memory.
+    pub fn memory(&self, index: MemoryIndex) -> MemoryType {
+        self.memories[index.index()]
+    }
+
+    /// The type of a global.
+    pub fn global(&self, index: GlobalIndex) -> GlobalType {
+        self.globals[index.index()]
+    }
+
+    /// A function's name: of the name section, else of its first export.
+    pub fn func_name(&self, func: FuncIndex) -> Option<&str> {
+        if let Some(name) = self.names.funcs.get(&func) {
+            return Some(name);
+        }
+        self.exports.iter().find(|export| export.index == EntityIndex::Func(func)).map(|export| export.name.as_str())
+    }
+
+    /// The function of this name: an export's, else one of the name section (the lowest index, if several have it).
+    pub fn func_named(&self, name: &str) -> Option<FuncIndex> {
+        if let Some(Export { index: EntityIndex::Func(func), .. }) = self.export(name) {
+            return Some(*func);
+        }
+        self.names.funcs.iter().filter(|(_, known)| known.as_str() == name).map(|(func, _)| *func).min()
+    }
+
+    /// The locals of a function defined here, parameters first, from its body in `binary`.
+    pub fn locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
+        let ty = self.func_type(self.func_index(func));
+        let mut locals = ty.params.to_vec();
+        let body = wasmparser::FunctionBody::new(wasmparser::BinaryReader::new(
+            &binary[self.bodies[func.index()].bytes.clone()],
+            0,
+        ));
+        if let Ok(groups) = body.get_locals_reader() {
+            for (count, ty) in groups.into_iter().flatten() {
+                if let Some(ty) = super::parse::val_type(ty) {
+                    locals.extend(std::iter::repeat_n(ty, count as usize));
+                }
+            }
+        }
+        locals
+    }
+}

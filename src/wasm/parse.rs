@@ -1,0 +1,390 @@
+//! From bytes to a validated [`ModuleInfo`]. wasmparser decides what is valid, with exactly the enabled features.
+
+use super::features::{Features, everything, proposal_name};
+use super::module::{ModuleInfo, Names};
+use super::types::{
+    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, FuncBody, FuncType,
+    GlobalType, Import, Limits, MemoryType, SegmentMode, TableType, ValType,
+};
+use crate::base::{
+    DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, TableIndex, TypeIndex,
+    WasmOffset,
+};
+use rayon::prelude::*;
+use std::ops::Range;
+use wasmparser::{
+    DataKind, ElementKind, ExternalKind, FuncToValidate, FunctionBody, KnownCustom, Name, Operator, Parser, Payload,
+    RefType, TypeRef, ValidPayload, Validator, ValidatorResources,
+};
+
+/// Parses and validates `binary` with exactly `features`; with `parallel`, function bodies are validated on several
+/// threads.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] for a proposal that is not there or is switched off, naming it;
+/// [`ErrorKind::InvalidModule`] for anything else; both with the offset of the fault.
+pub fn parse(binary: &[u8], features: Features, parallel: bool) -> Result<ModuleInfo> {
+    if u32::try_from(binary.len()).is_err() {
+        return Err(Error::new(ErrorKind::Limit, "a module of 4 GiB or more is not supported"));
+    }
+    if Parser::is_component(binary) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "this is a component; Stepwell runs core modules only (proposal: component-model)",
+        )
+        .at(WasmOffset::new(4)));
+    }
+    let mut module = ModuleInfo::default();
+    let mut validator = Validator::new_with_features(features.to_wasmparser());
+    let mut bodies = Vec::new();
+    read(binary, &mut validator, &mut module, &mut bodies).map_err(|error| explain(binary, features, error))?;
+    validate_bodies(bodies, parallel).map_err(|error| explain(binary, features, Failure::Wasm(error)))?;
+    module.export_names = module.exports.iter().enumerate().map(|(i, export)| (export.name.clone(), i)).collect();
+    Ok(module)
+}
+
+/// Why reading stopped.
+enum Failure {
+    /// wasmparser refused it.
+    Wasm(wasmparser::Error),
+    /// It is valid but beyond what Stepwell has.
+    Ours(Error),
+}
+
+impl From<wasmparser::Error> for Failure {
+    fn from(error: wasmparser::Error) -> Self {
+        Failure::Wasm(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Ours(error)
+    }
+}
+
+/// Turns wasmparser's refusal into an error that names the proposal, where one is behind it.
+fn explain(binary: &[u8], features: Features, failure: Failure) -> Error {
+    let error = match failure {
+        Failure::Ours(error) => return error,
+        Failure::Wasm(error) => error,
+    };
+    let offset = WasmOffset::new(u32::try_from(error.offset()).unwrap_or(u32::MAX));
+    let unsupported = |name: String| {
+        Error::new(ErrorKind::Unsupported, format!("{} (needs the proposal: {name})", error.message())).at(offset)
+    };
+    if let Some(flag) = error.missing_wasm_feature() {
+        return unsupported(proposal_name(flag));
+    }
+    // Some refusals carry no flag. If all features together accept the place, one of them is behind it:
+    // the first whose absence from that set brings back an error at or before this place.
+    let fails_at = |set| Validator::new_with_features(set).validate_all(binary).err().map(|e| e.offset());
+    let moved = |at: Option<u64>| at.is_none_or(|at| at > error.offset());
+    if moved(fails_at(everything())) {
+        for flag in everything().difference(features.to_wasmparser()).iter() {
+            if moved(fails_at(features.to_wasmparser() | flag)) {
+                return unsupported(proposal_name(flag));
+            }
+        }
+        for flag in everything().difference(features.to_wasmparser()).iter() {
+            if !moved(fails_at(everything().difference(flag))) {
+                return unsupported(proposal_name(flag));
+            }
+        }
+    }
+    Error::new(ErrorKind::InvalidModule, error.message().to_owned()).at(offset)
+}
+
+/// Validates function bodies; of several faults the first in the binary is reported.
+fn validate_bodies(
+    bodies: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'_>)>,
+    parallel: bool,
+) -> std::result::Result<(), wasmparser::Error> {
+    let validate = |(func, body): (FuncToValidate<ValidatorResources>, FunctionBody<'_>)| {
+        func.into_validator(Default::default()).validate(&body).err()
+    };
+    let first = |a: wasmparser::Error, b: wasmparser::Error| if b.offset() < a.offset() { b } else { a };
+    let error = if parallel && bodies.len() > 16 {
+        bodies.into_par_iter().filter_map(validate).reduce_with(first)
+    } else {
+        bodies.into_iter().find_map(validate)
+    };
+    error.map_or(Ok(()), Err)
+}
+
+/// A wasmparser value type as ours; `None` for those of proposals Stepwell does not have.
+pub fn val_type(ty: wasmparser::ValType) -> Option<ValType> {
+    Some(match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(RefType::FUNCREF) => ValType::FuncRef,
+        wasmparser::ValType::Ref(RefType::EXTERNREF) => ValType::ExternRef,
+        wasmparser::ValType::Ref(_) => return None,
+    })
+}
+
+fn our_type(ty: wasmparser::ValType, at: u64) -> Result<ValType> {
+    val_type(ty).ok_or_else(|| unsupported(&format!("the type {ty}"), "function-references or gc", at))
+}
+
+fn unsupported(what: &str, proposal: &str, at: u64) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("{what} is not supported (needs the proposal: {proposal})"))
+        .at(WasmOffset::new(at as u32))
+}
+
+fn table_type(ty: &wasmparser::TableType, at: u64) -> Result<TableType> {
+    if ty.table64 || ty.shared {
+        return Err(unsupported("this kind of table", "memory64 or shared-everything-threads", at));
+    }
+    Ok(TableType {
+        element: our_type(wasmparser::ValType::Ref(ty.element_type), at)?,
+        limits: Limits { min: ty.initial, max: ty.maximum },
+    })
+}
+
+fn memory_type(ty: &wasmparser::MemoryType, at: u64) -> Result<MemoryType> {
+    if ty.memory64 || ty.shared || ty.page_size_log2.is_some() {
+        return Err(unsupported("this kind of memory", "memory64, threads or custom-page-sizes", at));
+    }
+    Ok(MemoryType { limits: Limits { min: ty.initial, max: ty.maximum } })
+}
+
+fn global_type(ty: &wasmparser::GlobalType, at: u64) -> Result<GlobalType> {
+    Ok(GlobalType { content: our_type(ty.content_type, at)?, mutable: ty.mutable })
+}
+
+fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> std::result::Result<ConstExpr, Failure> {
+    let mut ops = Vec::new();
+    let mut reader = expr.get_operators_reader();
+    while !reader.eof() {
+        let at = reader.original_position();
+        ops.push(match reader.read()? {
+            Operator::I32Const { value } => ConstOp::I32Const(value),
+            Operator::I64Const { value } => ConstOp::I64Const(value),
+            Operator::F32Const { value } => ConstOp::F32Const(value.bits()),
+            Operator::F64Const { value } => ConstOp::F64Const(value.bits()),
+            Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIndex::new(function_index)),
+            Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex::new(global_index)),
+            Operator::RefNull { hty } => {
+                let ty = RefType::new(true, hty)
+                    .and_then(|ty| val_type(wasmparser::ValType::Ref(ty)))
+                    .ok_or_else(|| unsupported("this null reference", "function-references or gc", at))?;
+                ConstOp::RefNull(ty)
+            }
+            Operator::I32Add => ConstOp::I32Add,
+            Operator::I32Sub => ConstOp::I32Sub,
+            Operator::I32Mul => ConstOp::I32Mul,
+            Operator::I64Add => ConstOp::I64Add,
+            Operator::I64Sub => ConstOp::I64Sub,
+            Operator::I64Mul => ConstOp::I64Mul,
+            Operator::End => break,
+            other => {
+                return Err(unsupported(&format!("{other:?} in a constant expression"), "gc or simd", at).into());
+            }
+        });
+    }
+    Ok(ops.into())
+}
+
+fn range(range: Range<u64>) -> Range<usize> {
+    range.start as usize..range.end as usize
+}
+
+/// Walks the sections, validating each and noting what it says.
+fn read<'a>(
+    binary: &'a [u8],
+    validator: &mut Validator,
+    module: &mut ModuleInfo,
+    bodies: &mut Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
+) -> std::result::Result<(), Failure> {
+    let mut parser = Parser::new(0);
+    parser.set_features(*validator.features());
+    for payload in parser.parse_all(binary) {
+        let payload = payload?;
+        if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
+            let bytes = range(body.range());
+            let index = DefinedFuncIndex::from_usize(module.bodies.len());
+            module.bodies.push(FuncBody { func: index, bytes });
+            bodies.push((func, body));
+        }
+        match payload {
+            Payload::TypeSection(reader) => {
+                for group in reader.into_iter_with_offsets() {
+                    let (at, group) = group?;
+                    for ty in group.into_types() {
+                        let wasmparser::CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
+                            return Err(unsupported("a type that is no function type", "gc", at).into());
+                        };
+                        let list = |types: &[wasmparser::ValType]| {
+                            types.iter().map(|ty| our_type(*ty, at)).collect::<Result<Box<[ValType]>>>()
+                        };
+                        module.types.push(FuncType { params: list(ty.params())?, results: list(ty.results())? });
+                    }
+                }
+            }
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports_with_offsets() {
+                    let (at, import) = import?;
+                    let ty = match import.ty {
+                        TypeRef::Func(index) => {
+                            module.imported_funcs += 1;
+                            module.funcs.push(TypeIndex::new(index));
+                            EntityType::Func(TypeIndex::new(index))
+                        }
+                        TypeRef::Table(ty) => {
+                            let ty = table_type(&ty, at)?;
+                            module.imported_tables += 1;
+                            module.tables.push(ty);
+                            EntityType::Table(ty)
+                        }
+                        TypeRef::Memory(ty) => {
+                            let ty = memory_type(&ty, at)?;
+                            module.imported_memories += 1;
+                            module.memories.push(ty);
+                            EntityType::Memory(ty)
+                        }
+                        TypeRef::Global(ty) => {
+                            let ty = global_type(&ty, at)?;
+                            module.imported_globals += 1;
+                            module.globals.push(ty);
+                            EntityType::Global(ty)
+                        }
+                        TypeRef::Tag(_) | TypeRef::FuncExact(_) => {
+                            return Err(unsupported("this kind of import", "exception-handling or gc", at).into());
+                        }
+                    };
+                    module.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned(), ty });
+                }
+            }
+            Payload::FunctionSection(reader) => {
+                for ty in reader {
+                    module.funcs.push(TypeIndex::new(ty?));
+                }
+            }
+            Payload::TableSection(reader) => {
+                for table in reader.into_iter_with_offsets() {
+                    let (at, table) = table?;
+                    if !matches!(table.init, wasmparser::TableInit::RefNull) {
+                        return Err(unsupported("a table's initial value", "function-references", at).into());
+                    }
+                    module.tables.push(table_type(&table.ty, at)?);
+                }
+            }
+            Payload::MemorySection(reader) => {
+                for memory in reader.into_iter_with_offsets() {
+                    let (at, memory) = memory?;
+                    module.memories.push(memory_type(&memory, at)?);
+                }
+            }
+            Payload::GlobalSection(reader) => {
+                for global in reader.into_iter_with_offsets() {
+                    let (at, global) = global?;
+                    module.globals.push(global_type(&global.ty, at)?);
+                    module.global_inits.push(const_expr(&global.init_expr)?);
+                }
+            }
+            Payload::ExportSection(reader) => {
+                for export in reader.into_iter_with_offsets() {
+                    let (at, export) = export?;
+                    let index = match export.kind {
+                        ExternalKind::Func => EntityIndex::Func(FuncIndex::new(export.index)),
+                        ExternalKind::Table => EntityIndex::Table(TableIndex::new(export.index)),
+                        ExternalKind::Memory => EntityIndex::Memory(MemoryIndex::new(export.index)),
+                        ExternalKind::Global => EntityIndex::Global(GlobalIndex::new(export.index)),
+                        ExternalKind::Tag | ExternalKind::FuncExact => {
+                            return Err(unsupported("this kind of export", "exception-handling or gc", at).into());
+                        }
+                    };
+                    module.exports.push(Export { name: export.name.to_owned(), index });
+                }
+            }
+            Payload::StartSection { func, .. } => module.start = Some(FuncIndex::new(func)),
+            Payload::ElementSection(reader) => {
+                for element in reader.into_iter_with_offsets() {
+                    let (at, element) = element?;
+                    let mode = match element.kind {
+                        ElementKind::Passive => SegmentMode::Passive,
+                        ElementKind::Declared => SegmentMode::Declared,
+                        ElementKind::Active { table_index, offset_expr } => {
+                            SegmentMode::Active(TableIndex::new(table_index.unwrap_or(0)), const_expr(&offset_expr)?)
+                        }
+                    };
+                    let (ty, items) = match element.items {
+                        wasmparser::ElementItems::Functions(funcs) => {
+                            let funcs = funcs
+                                .into_iter()
+                                .map(|func| Ok(FuncIndex::new(func?)))
+                                .collect::<std::result::Result<Box<[_]>, Failure>>()?;
+                            (ValType::FuncRef, ElementItems::Funcs(funcs))
+                        }
+                        wasmparser::ElementItems::Expressions(ty, exprs) => {
+                            let exprs = exprs
+                                .into_iter()
+                                .map(|expr| const_expr(&expr?))
+                                .collect::<std::result::Result<Box<[_]>, Failure>>()?;
+                            (our_type(wasmparser::ValType::Ref(ty), at)?, ElementItems::Exprs(exprs))
+                        }
+                    };
+                    module.elements.push(ElementSegment { mode, element: ty, items });
+                }
+            }
+            Payload::DataSection(reader) => {
+                for data in reader {
+                    let data = data?;
+                    let mode = match data.kind {
+                        DataKind::Passive => SegmentMode::Passive,
+                        DataKind::Active { memory_index, offset_expr } => {
+                            SegmentMode::Active(MemoryIndex::new(memory_index), const_expr(&offset_expr)?)
+                        }
+                    };
+                    let end = data.range.end as usize;
+                    module.data.push(DataSegment { mode, bytes: end - data.data.len()..end });
+                }
+            }
+            Payload::CodeSectionStart { unchecked_range, .. } => {
+                module.code_start = WasmOffset::new(unchecked_range.start as u32);
+            }
+            Payload::CustomSection(section) => {
+                let start = section.data_offset() as usize;
+                module.custom.push((section.name().to_owned(), start..start + section.data().len()));
+                if let KnownCustom::Name(reader) = section.as_known() {
+                    read_names(reader, &mut module.names);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads a name section; what is damaged is skipped, since a custom section cannot make a module invalid.
+fn read_names(reader: wasmparser::NameSectionReader<'_>, names: &mut Names) {
+    for subsection in reader {
+        let Ok(subsection) = subsection else { return };
+        match subsection {
+            Name::Module { name, .. } => names.module = Some(name.to_owned()),
+            Name::Function(map) => {
+                for naming in map.into_iter().flatten() {
+                    names.funcs.insert(FuncIndex::new(naming.index), naming.name.to_owned());
+                }
+            }
+            Name::Global(map) => {
+                for naming in map.into_iter().flatten() {
+                    names.globals.insert(GlobalIndex::new(naming.index), naming.name.to_owned());
+                }
+            }
+            Name::Local(maps) => {
+                for function in maps.into_iter().flatten() {
+                    let locals = names.locals.entry(FuncIndex::new(function.index)).or_default();
+                    for naming in function.names.into_iter().flatten() {
+                        locals.insert(LocalIndex::new(naming.index), naming.name.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}

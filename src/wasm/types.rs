@@ -1,0 +1,268 @@
+//! The types of WebAssembly 2.0 without SIMD's instructions (specification section 2.3), as the rooms above use them.
+
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use std::fmt;
+use std::ops::Range;
+
+/// A value type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum ValType {
+    I32,
+    I64,
+    F32,
+    F64,
+    V128,
+    FuncRef,
+    ExternRef,
+}
+
+impl ValType {
+    /// Whether this is a reference type.
+    pub const fn is_ref(self) -> bool {
+        matches!(self, ValType::FuncRef | ValType::ExternRef)
+    }
+}
+
+impl fmt::Display for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ValType::I32 => "i32",
+            ValType::I64 => "i64",
+            ValType::F32 => "f32",
+            ValType::F64 => "f64",
+            ValType::V128 => "v128",
+            ValType::FuncRef => "funcref",
+            ValType::ExternRef => "externref",
+        })
+    }
+}
+
+/// A function's type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct FuncType {
+    /// The parameters.
+    pub params: Box<[ValType]>,
+    /// The results.
+    pub results: Box<[ValType]>,
+}
+
+impl FuncType {
+    /// The type `params -> results`.
+    pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> Self {
+        FuncType { params: params.into_iter().collect(), results: results.into_iter().collect() }
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, types: &[ValType]| {
+            f.write_str("(")?;
+            for (i, ty) in types.iter().enumerate() {
+                if i > 0 {
+                    f.write_str(", ")?;
+                }
+                ty.fmt(f)?;
+            }
+            f.write_str(")")
+        };
+        list(f, &self.params)?;
+        f.write_str(" -> ")?;
+        list(f, &self.results)
+    }
+}
+
+/// The size limits of a memory (in pages) or a table (in elements).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// The initial size; for an object that exists, its current size.
+    pub min: u64,
+    /// The largest size it may grow to.
+    pub max: Option<u64>,
+}
+
+impl Limits {
+    /// Whether an object with these limits may be imported where `wanted` is asked for (specification section 4.5.2.2).
+    pub fn fit(&self, wanted: &Limits) -> bool {
+        self.min >= wanted.min
+            && match (self.max, wanted.max) {
+                (_, None) => true,
+                (Some(max), Some(wanted)) => max <= wanted,
+                (None, Some(_)) => false,
+            }
+    }
+}
+
+/// A table's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TableType {
+    /// The type of its elements, a reference type.
+    pub element: ValType,
+    /// Its size, in elements.
+    pub limits: Limits,
+}
+
+/// A memory's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryType {
+    /// Its size, in pages of [`PAGE_BYTES`].
+    pub limits: Limits,
+}
+
+/// Bytes of a Wasm page.
+pub const PAGE_BYTES: u64 = 65536;
+/// The most pages a 32-bit memory can have.
+pub const MAX_PAGES: u64 = 65536;
+
+/// A global's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GlobalType {
+    /// The type of its value.
+    pub content: ValType,
+    /// Whether it can be written.
+    pub mutable: bool,
+}
+
+/// The type of what a module imports or exports, functions by their type's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntityType {
+    /// A function.
+    Func(TypeIndex),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}
+
+/// The type of what a module imports or exports, on its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ExternType {
+    /// A function.
+    Func(FuncType),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}
+
+/// An import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// The first half of its name.
+    pub module: String,
+    /// The second half.
+    pub name: String,
+    /// What is asked for.
+    pub ty: EntityType,
+}
+
+/// What an export stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntityIndex {
+    /// A function.
+    Func(FuncIndex),
+    /// A table.
+    Table(TableIndex),
+    /// A memory.
+    Memory(MemoryIndex),
+    /// A global.
+    Global(GlobalIndex),
+}
+
+/// An export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// What it stands for.
+    pub index: EntityIndex,
+}
+
+/// An instruction of a constant expression; with more than one, they run on a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ConstOp {
+    I32Const(i32),
+    I64Const(i64),
+    F32Const(u32),
+    F64Const(u64),
+    RefNull(ValType),
+    RefFunc(FuncIndex),
+    GlobalGet(GlobalIndex),
+    I32Add,
+    I32Sub,
+    I32Mul,
+    I64Add,
+    I64Sub,
+    I64Mul,
+}
+
+/// A constant expression (specification section 3.3.10), without its `end`.
+pub type ConstExpr = Box<[ConstOp]>;
+
+/// When a segment is copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SegmentMode<Target> {
+    /// By an instruction.
+    Passive,
+    /// At instantiation, to this offset of the target.
+    Active(Target, ConstExpr),
+    /// Never; it only declares functions that `ref.func` may name.
+    Declared,
+}
+
+/// The references of an element segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ElementItems {
+    /// Functions.
+    Funcs(Box<[FuncIndex]>),
+    /// One expression each.
+    Exprs(Box<[ConstExpr]>),
+}
+
+impl ElementItems {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            ElementItems::Funcs(items) => items.len(),
+            ElementItems::Exprs(items) => items.len(),
+        }
+    }
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An element segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ElementSegment {
+    /// When it is copied.
+    pub mode: SegmentMode<TableIndex>,
+    /// The type of its references.
+    pub element: ValType,
+    /// The references.
+    pub items: ElementItems,
+}
+
+/// A data segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSegment {
+    /// When it is copied.
+    pub mode: SegmentMode<MemoryIndex>,
+    /// Its bytes, as a range of the binary.
+    pub bytes: Range<usize>,
+}
+
+/// The body of a function defined in the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FuncBody {
+    /// Which function.
+    pub func: DefinedFuncIndex,
+    /// The body (local declarations and code, through its `end`), as a range of the binary.
+    pub bytes: Range<usize>,
+}
