@@ -11,4 +11,5 @@ compile_error!(
 pub mod abi;
 pub mod base;
 pub mod image;
+pub mod sys;
 pub mod wasm;

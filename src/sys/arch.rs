@@ -1,0 +1,299 @@
+//! The few lines of machine code by hand: entering and leaving guest code, builtin shims, the stop trampoline.
+//! x86-64 System V. Nothing here knows what a store or a module is beyond the layouts of `abi`.
+
+use crate::abi::{Activation, VMContext, VMFuncRef, VMStoreContext, ValRaw};
+use std::arch::naked_asm;
+use std::ffi::c_void;
+
+/// A host-to-Wasm trampoline; see `abi` for its convention.
+pub type HostToWasm = unsafe extern "C" fn(callee: *const VMFuncRef, caller: *mut VMContext, values: *mut ValRaw);
+
+const _: () = assert!(std::mem::offset_of!(Activation, entry_sp) == 0);
+
+/// Calls `trampoline(callee, caller, values)` so that [`unwind`] can leave it: true when it returned, false when it
+/// was left. The activation's `entry_sp` is written; linking the activation is the caller's business.
+///
+/// # Safety
+/// `trampoline` must be one for `callee`'s signature, `values` must hold the larger of its parameters and results,
+/// and the activation must stay where it is until this returns.
+#[inline]
+pub unsafe fn enter(
+    activation: *mut Activation,
+    trampoline: HostToWasm,
+    callee: *const VMFuncRef,
+    caller: *mut VMContext,
+    values: *mut ValRaw,
+) -> bool {
+    // SAFETY: handed on to the caller.
+    unsafe { enter_raw(callee, caller, values, trampoline, activation) }
+}
+
+/// Saves what System V has a callee save, notes the stack pointer, calls.
+#[unsafe(naked)]
+unsafe extern "C" fn enter_raw(
+    callee: *const VMFuncRef,
+    caller: *mut VMContext,
+    values: *mut ValRaw,
+    trampoline: HostToWasm,
+    activation: *mut Activation,
+) -> bool {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 8",
+        "mov [r8], rsp",
+        "call rcx",
+        "mov eax, 1",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+    )
+}
+
+/// Leaves every frame below the entry of `activation`, whose [`enter`] returns false.
+///
+/// # Safety
+/// The entry must be live on this thread's stack, the newest that is not yet left, and no frame between it and here may have a destructor
+/// or a lock pending: only guest frames, trampolines, and plain `extern "C"` functions.
+#[unsafe(naked)]
+pub unsafe extern "C" fn unwind(activation: *const Activation) -> ! {
+    naked_asm!(
+        "mov rsp, [rdi]",
+        "xor eax, eax",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+    )
+}
+
+/// What every stop cell's context starts with.
+#[repr(C)]
+pub struct StopContext {
+    /// Called on the guest's thread and stack, with every register of the guest saved: `pc` is the return address
+    /// into the guest (the byte behind the site), `fp` the guest's frame pointer. Returning resumes the guest; it may also
+    /// [`unwind`]. It must not panic.
+    pub on_stop: unsafe extern "C" fn(context: *mut StopContext, pc: usize, fp: usize),
+}
+
+/// The address for [`StopCell::handler`](crate::abi::StopCell::handler).
+pub fn stop_handler() -> *const c_void {
+    stop_trampoline as *const c_void
+}
+
+/// Reached by a jump from a stop stub: on the stack are the context and, above it, the return address into the
+/// guest. Saves every register that the Rust code behind `on_stop` may change (the callee-saved ones are saved by
+/// it), and restores them. The guest uses no upper halves of vector registers, and no flags across a call.
+#[unsafe(naked)]
+unsafe extern "C" fn stop_trampoline() {
+    naked_asm!(
+        // The stack at a stop site is 16-aligned; return address and context keep it so.
+        "push rax",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push rdi",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "sub rsp, 264",
+        "movups [rsp], xmm0",
+        "movups [rsp + 16], xmm1",
+        "movups [rsp + 32], xmm2",
+        "movups [rsp + 48], xmm3",
+        "movups [rsp + 64], xmm4",
+        "movups [rsp + 80], xmm5",
+        "movups [rsp + 96], xmm6",
+        "movups [rsp + 112], xmm7",
+        "movups [rsp + 128], xmm8",
+        "movups [rsp + 144], xmm9",
+        "movups [rsp + 160], xmm10",
+        "movups [rsp + 176], xmm11",
+        "movups [rsp + 192], xmm12",
+        "movups [rsp + 208], xmm13",
+        "movups [rsp + 224], xmm14",
+        "movups [rsp + 240], xmm15",
+        "mov rdi, [rsp + 336]",
+        "mov rsi, [rsp + 344]",
+        "mov rdx, rbp",
+        "cld",
+        "call [rdi]",
+        "movups xmm0, [rsp]",
+        "movups xmm1, [rsp + 16]",
+        "movups xmm2, [rsp + 32]",
+        "movups xmm3, [rsp + 48]",
+        "movups xmm4, [rsp + 64]",
+        "movups xmm5, [rsp + 80]",
+        "movups xmm6, [rsp + 96]",
+        "movups xmm7, [rsp + 112]",
+        "movups xmm8, [rsp + 128]",
+        "movups xmm9, [rsp + 144]",
+        "movups xmm10, [rsp + 160]",
+        "movups xmm11, [rsp + 176]",
+        "movups xmm12, [rsp + 192]",
+        "movups xmm13, [rsp + 208]",
+        "movups xmm14, [rsp + 224]",
+        "movups xmm15, [rsp + 240]",
+        "add rsp, 264",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
+        // Drop the context; the return address is next.
+        "lea rsp, [rsp + 8]",
+        "ret",
+    )
+}
+
+/// Offset of the store context's pointer in a vmctx, for [`builtin_shim`].
+pub const VMCTX_STORE: usize = VMContext::STORE as usize;
+/// Offset of the exit frame pointer, for [`builtin_shim`].
+pub const STORE_EXIT_FP: usize = VMStoreContext::EXIT_FP as usize;
+/// Offset of the exit program counter, for [`builtin_shim`].
+pub const STORE_EXIT_PC: usize = VMStoreContext::EXIT_PC as usize;
+
+/// Declares `$shim`, the entry of a builtin as compiled code calls it: it notes the calling guest frame in the store
+/// context behind the vmctx in rdi, and jumps on to the `extern "C"` function `$target`.
+#[allow(unused_macros)]
+macro_rules! builtin_shim {
+    ($shim:ident => $target:path) => {
+        #[unsafe(naked)]
+        unsafe extern "C" fn $shim() {
+            ::std::arch::naked_asm!(
+                "mov rax, [rdi + {store}]",
+                "mov r10, [rsp]",
+                "mov [rax + {fp}], rbp",
+                "mov [rax + {pc}], r10",
+                "jmp {target}",
+                store = const $crate::sys::arch::VMCTX_STORE,
+                fp = const $crate::sys::arch::STORE_EXIT_FP,
+                pc = const $crate::sys::arch::STORE_EXIT_PC,
+                target = sym $target,
+            )
+        }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use builtin_shim;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr::null_mut;
+
+    fn activation() -> Activation {
+        Activation { entry_sp: 0, previous: null_mut(), store: null_mut(), saved_exit_fp: 0, saved_exit_pc: 0 }
+    }
+
+    unsafe extern "C" fn returns(_: *const VMFuncRef, _: *mut VMContext, values: *mut ValRaw) {
+        // SAFETY: the test passes one value.
+        unsafe { (*values).i64 = 7 };
+    }
+
+    unsafe extern "C" fn leaves(callee: *const VMFuncRef, _: *mut VMContext, _: *mut ValRaw) {
+        // SAFETY: the test passes its live activation in the callee's place.
+        unsafe { unwind(callee.cast::<Activation>()) }
+    }
+
+    /// Spoils what a callee must save, then leaves: the entry must restore it.
+    #[unsafe(naked)]
+    unsafe extern "C" fn spoils(_: *const VMFuncRef, _: *mut VMContext, _: *mut ValRaw) {
+        naked_asm!(
+            "mov rbx, -1", "mov r12, -1", "mov r13, -1", "mov r14, -1", "mov r15, -1", "mov rbp, -1",
+            "push rdi", "jmp {unwind}", unwind = sym unwind
+        )
+    }
+
+    #[test]
+    fn returns_and_unwinds() {
+        let mut act = activation();
+        let mut values = [ValRaw::default()];
+        let at: *mut Activation = &mut act;
+        // SAFETY: the trampolines above ask for no more than is given.
+        unsafe {
+            assert!(enter(at, returns, std::ptr::null(), null_mut(), values.as_mut_ptr()));
+            assert_eq!(values[0].i64, 7);
+            for _ in 0..1000 {
+                assert!(!enter(at, leaves, at.cast(), null_mut(), values.as_mut_ptr()));
+                assert!(!enter(at, spoils, at.cast(), null_mut(), values.as_mut_ptr()));
+            }
+        }
+        assert_eq!(act.previous, null_mut());
+    }
+
+    #[repr(C)]
+    struct Counter {
+        head: StopContext,
+        stops: u64,
+        pc: usize,
+    }
+
+    unsafe extern "C" fn count(context: *mut StopContext, pc: usize, _fp: usize) {
+        // SAFETY: the test's context is a `Counter`.
+        unsafe {
+            let counter = &mut *context.cast::<Counter>();
+            counter.stops += 1;
+            counter.pc = pc;
+        }
+        // Spoil every register the convention lets a callee spoil.
+        // SAFETY: all are declared.
+        unsafe {
+            std::arch::asm!(
+                "mov rax, -1", "mov rcx, -1", "mov rdx, -1", "mov rsi, -1", "mov rdi, -1", "mov r8, -1", "mov r9, -1",
+                "mov r10, -1", "mov r11, -1", "pcmpeqd xmm0, xmm0", "pcmpeqd xmm7, xmm7", "pcmpeqd xmm15, xmm15",
+                out("rax") _, out("rcx") _, out("rdx") _, out("rsi") _, out("rdi") _, out("r8") _, out("r9") _,
+                out("r10") _, out("r11") _, out("xmm0") _, out("xmm7") _, out("xmm15") _,
+            );
+        }
+    }
+
+    /// Stands for a guest: fills registers, stops as an armed site does, checks them. Returns 0 if all held.
+    #[unsafe(naked)]
+    unsafe extern "C" fn guest(context: *mut Counter) -> u64 {
+        naked_asm!(
+            "push rbp", "mov rbp, rsp",
+            "mov rax, 1", "mov rcx, 2", "mov rdx, 3", "mov rsi, 4", "mov r8, 5", "mov r9, 6", "mov r10, 7", "mov r11, 8",
+            "movq xmm0, rax", "movq xmm7, r11", "movq xmm15, r10",
+            "call 2f",
+            "xor rax, 1", "xor rcx, 2", "xor rdx, 3", "xor rsi, 4", "xor r8, 5", "xor r9, 6",
+            "or rax, rcx", "or rax, rdx", "or rax, rsi", "or rax, r8", "or rax, r9",
+            "movq rcx, xmm7", "xor rcx, r11", "or rax, rcx",
+            "movq rcx, xmm15", "xor rcx, r10", "or rax, rcx",
+            "movq rcx, xmm0", "xor rcx, 1", "or rax, rcx",
+            "pop rbp", "ret",
+            "2: push rdi", "jmp {stop}", stop = sym stop_trampoline
+        )
+    }
+
+    #[test]
+    fn a_stop_preserves_every_register() {
+        let mut counter = Counter { head: StopContext { on_stop: count }, stops: 0, pc: 0 };
+        for n in 1..100 {
+            // SAFETY: the guest above keeps to the contract of stop stubs.
+            assert_eq!(unsafe { guest(&mut counter) }, 0);
+            assert_eq!(counter.stops, n);
+        }
+        let guest_at = guest as *const () as usize;
+        assert!((guest_at..guest_at + 200).contains(&counter.pc));
+    }
+}
