@@ -1,0 +1,137 @@
+//! From Wasm to machine code by Cranelift: translation, instrumentation, trampolines. A pure function: it sees a
+//! module's contents and gives position-independent code with tables. No store, no address, no system call.
+//!
+//! * `trampoline` makes the code between host and Wasm.
+
+mod env;
+mod trampoline;
+
+use crate::abi::{VmCounts, VmLayout};
+use crate::base::{Error, ErrorKind, Result};
+use crate::wasm::{FuncType, ModuleInfo};
+use cranelift_codegen::CodegenError;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+
+/// How code is compiled. Code and runtime must agree on these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Traps come as signals (`ud2`, faults, division errors). Without, every trap is an explicit check and a call
+    /// of [`Builtin::Trap`](crate::abi::Builtin::Trap), stack overflow too.
+    pub signals: bool,
+    /// Bytes reserved for a 32-bit memory. With [`Options::signals`] and at least 4 GiB, memories never move.
+    pub memory_reservation: u64,
+    /// Inaccessible bytes behind the reservation.
+    pub memory_guard: u64,
+    /// Makes every NaN that arithmetic yields the same one.
+    pub nan_canonicalization: bool,
+    /// Optimises for speed; else compiles as fast as possible.
+    pub optimize: bool,
+    /// Compiles functions on several threads. The image is the same either way.
+    pub parallel: bool,
+}
+
+/// Compiles modules and trampolines for this machine.
+pub struct Compiler {
+    options: Options,
+    isa: OwnedTargetIsa,
+}
+
+impl Compiler {
+    /// A compiler for the machine it runs on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] on a machine without SSE4.1.
+    pub fn new(options: Options) -> Result<Compiler> {
+        if !std::is_x86_feature_detected!("sse4.1") {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "this processor has no SSE4.1, which compiled code needs; run on an x86-64 processor made since 2008",
+            ));
+        }
+        let unusable = |what: String| Error::new(ErrorKind::Unsupported, format!("the code generator refused: {what}"));
+        let mut flags = settings::builder();
+        let switches = [
+            ("opt_level", if options.optimize { "speed" } else { "none" }),
+            ("preserve_frame_pointers", "true"),
+            ("enable_probestack", "false"),
+            ("unwind_info", "false"),
+            ("enable_multi_ret_implicit_sret", "true"),
+            ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+            ("enable_nan_canonicalization", if options.nan_canonicalization { "true" } else { "false" }),
+            ("enable_heap_access_spectre_mitigation", "false"),
+            ("enable_table_access_spectre_mitigation", "false"),
+        ];
+        for (name, value) in switches {
+            flags.set(name, value).map_err(|error| unusable(format!("setting {name}={value}: {error}")))?;
+        }
+        let builder = cranelift_native::builder().map_err(|error| unusable(error.to_owned()))?;
+        let isa = builder.finish(settings::Flags::new(flags)).map_err(|error| unusable(error.to_string()))?;
+        Ok(Compiler { options, isa })
+    }
+
+    /// What it was made with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The trampoline by which the host calls Wasm functions of type `ty`
+    /// (see [`abi`](crate::abi)): position-independent code that starts at its first byte.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] or [`ErrorKind::Panic`] when it cannot be compiled.
+    pub fn host_to_wasm(&self, ty: &FuncType) -> Result<Vec<u8>> {
+        trampoline::host_to_wasm(self.isa.as_ref(), ty)
+    }
+
+    /// The trampoline by which Wasm calls a host function of type `ty` (see [`abi`](crate::abi)):
+    /// position-independent code that starts at its first byte.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] or [`ErrorKind::Panic`] when it cannot be compiled.
+    pub fn wasm_to_host(&self, ty: &FuncType) -> Result<Vec<u8>> {
+        trampoline::wasm_to_host(self.isa.as_ref(), ty)
+    }
+}
+
+/// The layout of the `VMContext` of a module's instances.
+///
+/// # Errors
+/// [`ErrorKind::Limit`] when it would be larger than 2 GiB.
+pub fn vm_layout(info: &ModuleInfo) -> Result<VmLayout> {
+    let count = |all: usize, imported: u32| all as u32 - imported;
+    VmLayout::new(VmCounts {
+        imported_funcs: info.imported_funcs,
+        imported_tables: info.imported_tables,
+        imported_memories: info.imported_memories,
+        imported_globals: info.imported_globals,
+        defined_funcs: count(info.funcs.len(), info.imported_funcs),
+        defined_tables: count(info.tables.len(), info.imported_tables),
+        defined_memories: count(info.memories.len(), info.imported_memories),
+        defined_globals: count(info.globals.len(), info.imported_globals),
+    })
+    .ok_or_else(|| {
+        Error::new(ErrorKind::Limit, "the module has too many functions, globals and imports for one instance")
+    })
+}
+
+/// A fault of the compiler, as an error: what a valid module never brings about.
+#[cold]
+fn internal(what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Panic, format!("fault of the compiler: {what}"))
+}
+
+/// Cranelift's refusal as an error.
+#[cold]
+fn codegen_error(error: CodegenError) -> Error {
+    match error {
+        CodegenError::ImplLimitExceeded | CodegenError::CodeTooLarge => {
+            Error::new(ErrorKind::Limit, "the function is too large to compile; split it")
+        }
+        CodegenError::Verifier(errors) => internal(format!("verifier: {errors}")),
+        other => internal(other),
+    }
+}
+
+#[cfg(test)]
+mod tests;
