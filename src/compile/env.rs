@@ -1,13 +1,39 @@
 //! What every function of a module is translated with: its module, its layout, the options; and how Wasm's types
 //! and trap codes are Cranelift's.
 
-use crate::abi::TrapCode;
-use crate::wasm::{FuncType, ValType};
+use super::{Compiler, Options, vm_layout};
+use crate::abi::{Builtin, BuiltinArg, TrapCode, VmLayout};
+use crate::base::Result;
+use crate::image::Tier;
+use crate::wasm::{FuncType, ModuleInfo, ValType};
 use cranelift_codegen::ir::{self, AbiParam, ArgumentPurpose, Signature, types};
-use cranelift_codegen::isa::CallConv;
+use cranelift_codegen::isa::{CallConv, TargetIsa};
 
 /// A pointer of the target.
 pub(super) const POINTER: ir::Type = types::I64;
+
+/// What the functions of one image are translated with.
+pub(super) struct Env<'a> {
+    /// The module.
+    pub(super) info: &'a ModuleInfo,
+    /// Its bytes.
+    pub(super) binary: &'a [u8],
+    /// Which image this is for.
+    pub(super) tier: Tier,
+    /// The configuration.
+    pub(super) options: &'a Options,
+    /// The layout of the module's `VMContext`.
+    pub(super) layout: VmLayout,
+    /// The target.
+    pub(super) isa: &'a dyn TargetIsa,
+}
+
+impl<'a> Env<'a> {
+    pub(super) fn new(compiler: &'a Compiler, info: &'a ModuleInfo, binary: &'a [u8], tier: Tier) -> Result<Self> {
+        let layout = vm_layout(info)?;
+        Ok(Env { info, binary, tier, options: &compiler.options, layout, isa: compiler.isa.as_ref() })
+    }
+}
 
 /// A Wasm type as Cranelift's.
 pub(super) fn abi_type(ty: ValType) -> ir::Type {
@@ -30,8 +56,35 @@ pub(super) fn wasm_signature(ty: &FuncType) -> Signature {
     signature
 }
 
+/// The signature of a builtin.
+pub(super) fn builtin_signature(builtin: Builtin) -> Signature {
+    let abi = |ty: BuiltinArg| {
+        AbiParam::new(match ty {
+            BuiltinArg::I32 => types::I32,
+            BuiltinArg::I64 => types::I64,
+        })
+    };
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.push(AbiParam::new(POINTER));
+    signature.params.extend(builtin.params().iter().map(|ty| abi(*ty)));
+    signature.returns.extend(builtin.result().map(abi));
+    signature
+}
+
 /// A trap code as Cranelift's.
 pub(super) fn trap_code(code: TrapCode) -> ir::TrapCode {
     const { assert!(ir::TrapCode::user(TrapCode::Interrupt as u8).is_some()) };
     ir::TrapCode::unwrap_user(code as u8)
+}
+
+/// A trap code of Cranelift's as ours; `None` for one that no code of ours has.
+pub(super) fn our_trap_code(code: ir::TrapCode) -> Option<TrapCode> {
+    match code {
+        ir::TrapCode::STACK_OVERFLOW => Some(TrapCode::StackOverflow),
+        ir::TrapCode::INTEGER_OVERFLOW => Some(TrapCode::IntegerOverflow),
+        ir::TrapCode::HEAP_OUT_OF_BOUNDS => Some(TrapCode::MemoryOutOfBounds),
+        ir::TrapCode::INTEGER_DIVISION_BY_ZERO => Some(TrapCode::IntegerDivisionByZero),
+        ir::TrapCode::BAD_CONVERSION_TO_INTEGER => Some(TrapCode::InvalidConversion),
+        user => TrapCode::from_u8(user.as_raw().get()),
+    }
 }

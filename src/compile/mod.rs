@@ -1,17 +1,29 @@
 //! From Wasm to machine code by Cranelift: translation, instrumentation, trampolines. A pure function: it sees a
 //! module's contents and gives position-independent code with tables. No store, no address, no system call.
 //!
+//! * `translate` turns one function body into Cranelift's IR, in either tier;
+//! * `debug` is what the debug tier adds: stop points and slots that always hold the complete Wasm state;
+//! * `function` compiles one translated function, `driver` all of a module, `assemble` lays them out as an image;
 //! * `trampoline` makes the code between host and Wasm.
 
+mod assemble;
+mod debug;
+mod driver;
 mod env;
+mod function;
 mod trampoline;
+mod translate;
 
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{Error, ErrorKind, Result};
+use crate::image::{CodeImage, Tier};
 use crate::wasm::{FuncType, ModuleInfo};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
+
+/// The reservation from which on a 32-bit memory cannot be left by a 32-bit index: 4 GiB.
+const WHOLE_INDEX_SPACE: u64 = 1 << 32;
 
 /// How code is compiled. Code and runtime must agree on these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +41,18 @@ pub struct Options {
     pub optimize: bool,
     /// Compiles functions on several threads. The image is the same either way.
     pub parallel: bool,
+}
+
+impl Options {
+    /// Whether an access to a memory needs no check as long as its static part is at most [`Options::elided_bytes`].
+    fn guarded(&self) -> bool {
+        self.signals && self.memory_reservation >= WHOLE_INDEX_SPACE
+    }
+
+    /// How far beyond a 32-bit index an access may reach without a check.
+    fn elided_bytes(&self) -> u64 {
+        self.memory_guard.saturating_add(self.memory_reservation - WHOLE_INDEX_SPACE)
+    }
 }
 
 /// Compiles modules and trampolines for this machine.
@@ -75,6 +99,24 @@ impl Compiler {
         &self.options
     }
 
+    /// Compiles a module, which [`parse`](crate::wasm::parse) has read from `binary`. `progress` is told how many
+    /// functions of how many are done, from whatever thread; `false` cancels.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] for functions too large to compile, [`ErrorKind::Cancelled`] when `progress` said so,
+    /// [`ErrorKind::Panic`] for a fault of the compiler itself.
+    pub fn module(
+        &self,
+        info: &ModuleInfo,
+        binary: &[u8],
+        tier: Tier,
+        progress: &(dyn Fn(usize, usize) -> bool + Sync),
+    ) -> Result<CodeImage> {
+        let env = env::Env::new(self, info, binary, tier)?;
+        let functions = driver::compile_all(&env, progress)?;
+        assemble::image(&env, functions)
+    }
+
     /// The trampoline by which the host calls Wasm functions of type `ty`
     /// (see [`abi`](crate::abi)): position-independent code that starts at its first byte.
     ///
@@ -110,9 +152,7 @@ pub fn vm_layout(info: &ModuleInfo) -> Result<VmLayout> {
         defined_memories: count(info.memories.len(), info.imported_memories),
         defined_globals: count(info.globals.len(), info.imported_globals),
     })
-    .ok_or_else(|| {
-        Error::new(ErrorKind::Limit, "the module has too many functions, globals and imports for one instance")
-    })
+    .ok_or_else(|| Error::new(ErrorKind::Limit, "the module has too many functions, globals and imports for one instance"))
 }
 
 /// A fault of the compiler, as an error: what a valid module never brings about.

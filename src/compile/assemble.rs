@@ -1,0 +1,118 @@
+//! Lays compiled functions out as one text, fills in the distances between them, and joins their tables.
+
+use super::env::Env;
+use super::function::{ALIGNMENT, CompiledFunction, PADDING, fill_distance, too_large};
+use super::internal;
+use crate::abi::{CELL_PAGE_BYTES, StopCell};
+use crate::base::{Result, TextOffset};
+use crate::image::{
+    AddressEntry, CodeImage, FunctionEntry, ImageTables, Point, PointId, Shape, ShapeId, Site, SiteId, Tier,
+};
+use std::mem::offset_of;
+
+/// Bytes of the stop stub.
+const STUB_BYTES: u32 = 12;
+/// The most bytes of a text: distances within are 32 bits with a sign, and the cell page comes behind.
+const MAX_TEXT: u64 = i32::MAX as u64 - 2 * CELL_PAGE_BYTES as u64;
+
+/// The image of these functions, which are all of the module's.
+pub(super) fn image(env: &Env<'_>, functions: Vec<CompiledFunction>) -> Result<CodeImage> {
+    let starts = lay_out(env, &functions)?;
+    let text_len = starts.last().zip(functions.last()).map_or(0, |(start, last)| *start as usize + last.code.len());
+    let mut text = Vec::with_capacity(text_len + (ALIGNMENT + STUB_BYTES) as usize);
+    let mut tables = ImageTables {
+        tier: env.tier,
+        functions: Vec::with_capacity(functions.len()),
+        traps: Vec::new(),
+        addresses: Vec::new(),
+        locals: Vec::new(),
+        shapes: Vec::new(),
+        sites: Vec::new(),
+        points: Vec::new(),
+        stop_stub: None,
+    };
+    for (start, function) in starts.iter().zip(&functions) {
+        text.resize(*start as usize, PADDING);
+        text.extend(&function.code);
+        add_tables(&mut tables, *start, function);
+    }
+    for (start, function) in starts.iter().zip(&functions) {
+        for (at, callee) in &function.calls {
+            let callee = starts.get(callee.index()).ok_or_else(|| internal("a call of a function that is not there"))?;
+            fill_distance(&mut text, start + at, *callee)?;
+        }
+    }
+    if env.tier == Tier::Debug {
+        tables.stop_stub = Some(add_stub(&mut text));
+    }
+    Ok(CodeImage { text, tables })
+}
+
+/// Where each function starts.
+fn lay_out(env: &Env<'_>, functions: &[CompiledFunction]) -> Result<Vec<u32>> {
+    let mut at = 0u64;
+    let mut starts = Vec::with_capacity(functions.len());
+    for function in functions {
+        starts.push(at as u32);
+        at = (at + function.code.len() as u64).next_multiple_of(u64::from(ALIGNMENT));
+        if at > MAX_TEXT {
+            return Err(too_large(env.tier));
+        }
+    }
+    Ok(starts)
+}
+
+/// Adds the rows of a function that starts at `start`.
+fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction) {
+    let text = |at: u32| TextOffset::new(start + at);
+    let first_local = tables.locals.len() as u32;
+    let first_point = tables.points.len() as u32;
+    let first_shape = tables.shapes.len() as u32;
+    let first_site = tables.sites.len() as u32;
+    let rebase = |shape: ShapeId| if shape == ShapeId::EMPTY { shape } else { ShapeId(shape.0 + first_shape) };
+
+    tables.traps.extend(function.traps.iter().map(|(at, code)| (text(*at), *code)));
+    tables.addresses.extend(function.addresses.iter().map(|(at, wasm)| AddressEntry { text: text(*at), wasm: *wasm }));
+    // The padding belongs to no instruction.
+    tables.addresses.push(AddressEntry { text: text(function.code.len() as u32), wasm: None });
+    tables.locals.extend(&function.locals);
+    tables.shapes.extend(function.shapes.iter().map(|shape| Shape { below: rebase(shape.below), top: shape.top }));
+
+    // Points are in the order of the instructions, sites in the order of the text.
+    let mut by_text: Vec<u32> = (0..function.points.len() as u32).collect();
+    by_text.sort_by_key(|point| function.points[*point as usize].after);
+    let mut site_of = vec![0; function.points.len()];
+    for (site, point) in by_text.into_iter().enumerate() {
+        site_of[point as usize] = first_site + site as u32;
+        let after = text(function.points[point as usize].after);
+        tables.sites.push(Site { after, point: PointId(first_point + point) });
+    }
+    tables.points.extend(function.points.iter().zip(site_of).map(|(point, site)| Point {
+        wasm: point.wasm,
+        site: SiteId(site),
+        shape: rebase(point.shape),
+    }));
+
+    tables.functions.push(FunctionEntry {
+        start: TextOffset::new(start),
+        len: function.code.len() as u32,
+        frame_size: function.frame_size,
+        locals: (first_local, tables.locals.len() as u32),
+        points: (first_point, tables.points.len() as u32),
+    });
+}
+
+/// Ends the text with the stop stub, which finds the cell behind the text's last page.
+fn add_stub(text: &mut Vec<u8>) -> TextOffset {
+    text.resize(text.len().next_multiple_of(ALIGNMENT as usize), PADDING);
+    let stub = text.len() as u32;
+    let cell = (stub + STUB_BYTES).next_multiple_of(CELL_PAGE_BYTES);
+    let distance = |field: usize, behind: u32| (cell + field as u32 - (stub + behind)).to_le_bytes();
+    // push qword ptr [rip + context]
+    text.extend([0xff, 0x35]);
+    text.extend(distance(offset_of!(StopCell, context), 6));
+    // jmp qword ptr [rip + handler]
+    text.extend([0xff, 0x25]);
+    text.extend(distance(offset_of!(StopCell, handler), STUB_BYTES));
+    TextOffset::new(stub)
+}

@@ -1,0 +1,287 @@
+//! One function: translated, compiled, and what Cranelift says about its code, in our terms.
+
+use super::debug::{FrameRecord, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, SLOT_BYTES};
+use super::env::{Env, our_trap_code, wasm_signature};
+use super::translate::{StackCheck, translate, translate_entry};
+use super::{codegen_error, internal};
+use crate::abi::TrapCode;
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
+use crate::image::{Place, SITE_BYTES, Shape, ShapeId, Slot, Tier};
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{ExternalName, Function, StackSlot, UserFuncName};
+use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_frontend::FunctionBuilderContext;
+
+/// Namespace of the body behind an entry that checks the stack for it.
+pub(super) const NAMESPACE_BODY: u32 = 2;
+/// Bytes of the return address and the saved frame pointer.
+const FRAME_HEAD: u32 = 16;
+/// The largest frame that may be made before the stack is checked: half of the least reserve that the runtime keeps
+/// below the limit.
+const CHECKED_IN_FRAME: u32 = 32 * 1024;
+/// Alignment of functions.
+pub(super) const ALIGNMENT: u32 = 16;
+/// What stands between functions: traps.
+pub(super) const PADDING: u8 = 0xcc;
+
+/// A point of the debug tier, before its image is laid out.
+#[derive(Debug)]
+pub(super) struct FunctionPoint {
+    /// The instruction.
+    pub(super) wasm: WasmOffset,
+    /// Where its site returns to, from the function's start.
+    pub(super) after: u32,
+    /// Its operand stack, a row of the function's own shapes.
+    pub(super) shape: ShapeId,
+}
+
+/// A function's code and tables; offsets count from its start.
+#[derive(Debug)]
+pub(super) struct CompiledFunction {
+    pub(super) code: Vec<u8>,
+    /// Bytes of stack that an activation takes.
+    pub(super) frame_size: u32,
+    /// The 32-bit distances to other functions that are to be filled in.
+    pub(super) calls: Vec<(u32, DefinedFuncIndex)>,
+    pub(super) traps: Vec<(u32, TrapCode)>,
+    /// From here on the code belongs to this instruction.
+    pub(super) addresses: Vec<(u32, Option<WasmOffset>)>,
+    pub(super) locals: Vec<Slot>,
+    pub(super) shapes: Vec<Shape>,
+    /// By Wasm offset.
+    pub(super) points: Vec<FunctionPoint>,
+}
+
+/// What compiling needs and can use again.
+pub(super) struct Scratch {
+    context: Context,
+    builder: FunctionBuilderContext,
+}
+
+impl Scratch {
+    pub(super) fn new() -> Scratch {
+        Scratch { context: Context::new(), builder: FunctionBuilderContext::new() }
+    }
+}
+
+/// Compiles a function.
+pub(super) fn compile(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Result<CompiledFunction> {
+    if env.options.signals {
+        return compile_with(env, func, scratch, StackCheck::Prologue);
+    }
+    let compiled = compile_with(env, func, scratch, StackCheck::Explicit)?;
+    if compiled.frame_size <= CHECKED_IN_FRAME {
+        return Ok(compiled);
+    }
+    // Its frame would be made below the reserve before the check. Again, with an entry in front that knows the size.
+    let body = compile_with(env, func, scratch, StackCheck::Caller)?;
+    entry_for(env, func, scratch, body)
+}
+
+fn compile_with(
+    env: &Env<'_>,
+    func: DefinedFuncIndex,
+    scratch: &mut Scratch,
+    stack_check: StackCheck,
+) -> Result<CompiledFunction> {
+    prepare(env, func, scratch);
+    let record = translate(env, func, &mut scratch.context.func, &mut scratch.builder, stack_check)?;
+    let (mut compiled, slots) = generate(env, func, scratch)?;
+    if let Some(record) = record {
+        place(&mut compiled, record, slots)?;
+    }
+    Ok(compiled)
+}
+
+/// Puts the code that checks the stack in front of a body with a large frame.
+fn entry_for(
+    env: &Env<'_>,
+    func: DefinedFuncIndex,
+    scratch: &mut Scratch,
+    body: CompiledFunction,
+) -> Result<CompiledFunction> {
+    prepare(env, func, scratch);
+    translate_entry(env, func, &mut scratch.context.func, &mut scratch.builder, body.frame_size)?;
+    let (mut entry, slots) = generate(env, func, scratch)?;
+    let shift = (entry.code.len() as u32).next_multiple_of(ALIGNMENT);
+    entry.code.resize(shift as usize, PADDING);
+    for at in slots.body_calls {
+        fill_distance(&mut entry.code, at, shift)?;
+    }
+    entry.code.extend(&body.code);
+    entry.frame_size = body.frame_size;
+    entry.calls.extend(body.calls.into_iter().map(|(at, callee)| (at + shift, callee)));
+    entry.traps.extend(body.traps.into_iter().map(|(at, code)| (at + shift, code)));
+    entry.addresses.extend(body.addresses.into_iter().map(|(at, wasm)| (at + shift, wasm)));
+    entry.locals = body.locals;
+    entry.shapes = body.shapes;
+    entry.points = body.points;
+    for point in &mut entry.points {
+        point.after += shift;
+    }
+    Ok(entry)
+}
+
+/// Writes the distance to `target` into the four bytes at `at`.
+pub(super) fn fill_distance(text: &mut [u8], at: u32, target: u32) -> Result<()> {
+    let distance = target.wrapping_sub(at + 4).to_le_bytes();
+    let bytes = text.get_mut(at as usize..at as usize + 4).ok_or_else(|| internal("a call outside its text"))?;
+    bytes.copy_from_slice(&distance);
+    Ok(())
+}
+
+/// Makes the scratch ready for `func`.
+fn prepare(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) {
+    scratch.context.clear();
+    let name = UserFuncName::user(NAMESPACE_FUNCTION, func.get());
+    let ty = env.info.func_type(env.info.func_index(func));
+    scratch.context.func = Function::with_name_signature(name, wasm_signature(ty));
+}
+
+/// What is needed once, to place slots and to link an entry to its body.
+struct Generated {
+    /// Offsets from the frame pointer.
+    slots: Vec<i32>,
+    /// Return addresses of the stop points, ascending.
+    stops: Vec<u32>,
+    /// Distances to the body behind this entry.
+    body_calls: Vec<u32>,
+}
+
+/// Generates the code of what is in the scratch.
+fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Result<(CompiledFunction, Generated)> {
+    let start = WasmOffset::new(env.info.bodies[func.index()].bytes.start as u32);
+    let context = &mut scratch.context;
+    context.compile(env.isa, &mut ControlPlane::default()).map_err(|error| codegen_error(error.inner).at(start))?;
+    let code = context.compiled_code().ok_or_else(|| internal("compiled to nothing"))?;
+    let buffer = &code.buffer;
+    if buffer.alignment > ALIGNMENT {
+        return Err(internal(format!("a function is aligned to {} bytes", buffer.alignment)));
+    }
+    let layout = buffer.frame_layout().ok_or_else(|| internal("a function without frame layout"))?;
+    let frame = layout.frame_to_fp_offset;
+    let slots = layout.stackslots.values().map(|slot| slot.offset as i32 - frame as i32).collect();
+    let mut compiled = CompiledFunction {
+        code: buffer.data().to_vec(),
+        frame_size: frame + FRAME_HEAD,
+        calls: Vec::new(),
+        traps: Vec::with_capacity(buffer.traps().len()),
+        addresses: addresses(code, start),
+        locals: Vec::new(),
+        shapes: Vec::new(),
+        points: Vec::new(),
+    };
+    for trap in buffer.traps() {
+        let ours = our_trap_code(trap.code).ok_or_else(|| internal(format!("unknown trap {}", trap.code)))?;
+        compiled.traps.push((trap.offset, ours));
+    }
+    let mut generated = Generated { slots, stops: Vec::new(), body_calls: Vec::new() };
+    for site in buffer.patchable_call_sites() {
+        if site.len != SITE_BYTES {
+            return Err(internal(format!("a stop site of {} bytes", site.len)));
+        }
+        generated.stops.push(site.ret_addr);
+    }
+    let names = context.func.params.user_named_funcs();
+    for reloc in buffer.relocs() {
+        let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = reloc.target else {
+            return Err(internal(format!("a relocation to {:?}", reloc.target)));
+        };
+        if (reloc.kind, reloc.addend) != (Reloc::X86CallPCRel4, -4) {
+            return Err(internal(format!("a relocation of kind {:?}", reloc.kind)));
+        }
+        match names[name].namespace {
+            NAMESPACE_FUNCTION => compiled.calls.push((reloc.offset, DefinedFuncIndex::new(names[name].index))),
+            // Becomes a NOP.
+            NAMESPACE_STOP if generated.stops.binary_search(&(reloc.offset + 4)).is_ok() => {}
+            NAMESPACE_BODY => generated.body_calls.push(reloc.offset),
+            other => return Err(internal(format!("a relocation in namespace {other}"))),
+        }
+    }
+    Ok((compiled, generated))
+}
+
+/// Which code belongs to which instruction. The prologue belongs to the function's `start`.
+fn addresses(code: &CompiledCode, start: WasmOffset) -> Vec<(u32, Option<WasmOffset>)> {
+    let mut rows: Vec<(u32, Option<WasmOffset>)> = vec![(0, Some(start))];
+    let mut add = |at: u32, wasm| match rows.last_mut() {
+        Some(last) if last.1 == wasm => {}
+        Some(last) if last.0 == at => last.1 = wasm,
+        _ => rows.push((at, wasm)),
+    };
+    let mut end = None;
+    for range in code.buffer.get_srclocs_sorted() {
+        if range.start == range.end {
+            continue;
+        }
+        if let Some(end) = end
+            && end < range.start
+        {
+            add(end, None);
+        }
+        let wasm = (!range.loc.is_default()).then(|| WasmOffset::new(range.loc.bits()));
+        add(range.start, wasm);
+        end = Some(range.end);
+    }
+    if let Some(end) = end
+        && (end as usize) < code.buffer.data().len()
+    {
+        add(end, None);
+    }
+    rows
+}
+
+/// Turns what the debug tier recorded into tables, now that the frame is laid out.
+fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Generated) -> Result<()> {
+    let base = |slot: StackSlot| {
+        let index = slot.as_u32() as usize;
+        generated.slots.get(index).copied().ok_or_else(|| internal("a slot without place"))
+    };
+    let slot = |base: i32, index: u32, kind| Slot { kind, place: Place::Frame(base + (index * SLOT_BYTES) as i32) };
+    let locals = base(record.locals_slot)?;
+    compiled.locals = record.locals.iter().enumerate().map(|(i, kind)| slot(locals, i as u32, *kind)).collect();
+    let operands = base(record.operands_slot)?;
+    let shape_id = |shape: u32| if shape == NO_SHAPE { ShapeId::EMPTY } else { ShapeId(shape) };
+    compiled.shapes = record
+        .shapes
+        .iter()
+        .map(|shape| Shape { below: shape_id(shape.below), top: slot(operands, shape.depth, shape.kind) })
+        .collect();
+
+    // A site belongs to the instruction that the call was translated for. Points whose code turned out to be
+    // unreachable have no site; they are no points then.
+    let mut after = vec![None; record.points.len()];
+    for stop in &generated.stops {
+        let row = compiled.addresses.partition_point(|row| row.0 < *stop).checked_sub(1);
+        let wasm = row.and_then(|row| compiled.addresses[row].1);
+        let point = wasm.and_then(|wasm| record.points.binary_search_by_key(&wasm.get(), |point| point.0).ok());
+        match point.and_then(|point| after.get_mut(point)) {
+            Some(place @ None) => *place = Some(*stop),
+            _ => return Err(internal("a stop site that belongs to no instruction, or to one that has another")),
+        }
+    }
+    compiled.points = record
+        .points
+        .iter()
+        .zip(after)
+        .filter_map(|((wasm, shape), after)| {
+            Some(FunctionPoint { wasm: WasmOffset::new(*wasm), after: after?, shape: shape_id(*shape) })
+        })
+        .collect();
+    for point in &compiled.points {
+        let site = (point.after - SITE_BYTES) as usize;
+        compiled.code[site..site + SITE_BYTES as usize].copy_from_slice(&crate::image::SITE_NOP);
+    }
+    Ok(())
+}
+
+/// The error for code that would not fit a text.
+#[cold]
+pub(super) fn too_large(tier: Tier) -> Error {
+    let tier = match tier {
+        Tier::Production => "production",
+        Tier::Debug => "debug",
+    };
+    Error::new(ErrorKind::Limit, format!("the module's {tier} code would be 2 GiB or more; split the module"))
+}

@@ -1,0 +1,142 @@
+//! Calls. In the debug tier every call of Wasm is a `try_call`: it clobbers every register, so that nothing of its
+//! caller's state lives in one while the callee runs.
+
+use super::{Translator, trap_code};
+use crate::abi::{TrapCode, VMContext, VMFuncRef};
+use crate::base::{FuncIndex, Result, TableIndex};
+use crate::compile::debug::NAMESPACE_FUNCTION;
+use crate::compile::env::{POINTER, abi_type, wasm_signature};
+use crate::compile::internal;
+use crate::image::Tier;
+use crate::wasm::FuncType;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    BlockArg, BlockCall, ExceptionTableData, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, UserExternalName,
+    Value, types,
+};
+use std::mem::offset_of;
+use wasmparser::Operator;
+
+const CODE: i32 = offset_of!(VMFuncRef, code) as i32;
+const VMCTX: i32 = offset_of!(VMFuncRef, vmctx) as i32;
+const SIG: i32 = offset_of!(VMFuncRef, sig) as i32;
+
+/// What is called.
+enum Callee {
+    Direct(FuncRef),
+    Pointer(Value),
+}
+
+impl Translator<'_, '_> {
+    /// Translates an instruction of this kind; `false` for any other.
+    pub(super) fn call_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
+        match *operator {
+            Operator::Call { function_index } => self.call(FuncIndex::new(function_index))?,
+            Operator::CallIndirect { type_index, table_index } => {
+                self.call_indirect(type_index, TableIndex::new(table_index))?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn call(&mut self, func: FuncIndex) -> Result<()> {
+        let info = self.env.info;
+        let ty = info.func_type(func);
+        let signature = self.signature(info.funcs[func.index()].get())?;
+        if let Some(defined) = info.defined(func) {
+            let function = match self.functions.get(&func) {
+                Some(function) => *function,
+                None => {
+                    let name = UserExternalName { namespace: NAMESPACE_FUNCTION, index: defined.get() };
+                    let name = self.builder.func.declare_imported_user_function(name);
+                    let function = self.builder.import_function(ExtFuncData {
+                        name: ExternalName::user(name),
+                        signature,
+                        colocated: true,
+                        patchable: false,
+                    });
+                    self.functions.insert(func, function);
+                    function
+                }
+            };
+            return self.call_wasm(ty, signature, Callee::Direct(function), self.vmctx);
+        }
+        let func_ref = self.load_constant(self.env.layout.imported_func(func) as i32);
+        self.call_func_ref(ty, signature, func_ref)
+    }
+
+    fn call_indirect(&mut self, type_index: u32, table: TableIndex) -> Result<()> {
+        let index = self.pop_wide()?;
+        let element = self.table_element(table, index, TrapCode::UndefinedElement);
+        let func_ref = self.builder.ins().load(POINTER, self.flags.table, element, 0);
+        // With signals, reading the signature of a null reference faults.
+        let flags = if self.env.options.signals {
+            self.flags.func_ref.with_trap_code(Some(trap_code(TrapCode::UninitializedElement)))
+        } else {
+            let null = self.builder.ins().icmp_imm_u(IntCC::Equal, func_ref, 0);
+            self.trap_if(null, TrapCode::UninitializedElement);
+            self.flags.func_ref
+        };
+        let found = self.builder.ins().load(types::I32, flags, func_ref, SIG);
+        let signatures = self.load_constant(VMContext::SIGS);
+        let wanted = self.builder.ins().load(types::I32, self.flags.constant, signatures, type_index as i32 * 4);
+        let different = self.builder.ins().icmp(IntCC::NotEqual, found, wanted);
+        self.trap_if(different, TrapCode::IndirectCallTypeMismatch);
+        let signature = self.signature(type_index)?;
+        let ty = &self.env.info.types[type_index as usize];
+        self.call_func_ref(ty, signature, func_ref)
+    }
+
+    /// The signature of a type of the module.
+    fn signature(&mut self, type_index: u32) -> Result<SigRef> {
+        if let Some(signature) = self.signatures.get(&type_index) {
+            return Ok(*signature);
+        }
+        let ty = self.env.info.types.get(type_index as usize).ok_or_else(|| internal("no such type"))?;
+        let signature = self.builder.import_signature(wasm_signature(ty));
+        self.signatures.insert(type_index, signature);
+        Ok(signature)
+    }
+
+    /// Calls what a reference that is not null refers to.
+    fn call_func_ref(&mut self, ty: &FuncType, signature: SigRef, func_ref: Value) -> Result<()> {
+        let code = self.builder.ins().load(POINTER, self.flags.func_ref, func_ref, CODE);
+        let vmctx = self.builder.ins().load(POINTER, self.flags.func_ref, func_ref, VMCTX);
+        self.call_wasm(ty, signature, Callee::Pointer(code), vmctx)
+    }
+
+    /// Pops the parameters, calls, pushes the results.
+    fn call_wasm(&mut self, ty: &FuncType, signature: SigRef, callee: Callee, vmctx: Value) -> Result<()> {
+        let mut arguments = vec![vmctx, self.vmctx];
+        arguments.extend(self.pop_many(ty.params.len())?);
+        let results = if self.env.tier == Tier::Debug {
+            let next = self.builder.create_block();
+            let mut returned = Vec::with_capacity(ty.results.len());
+            for (i, ty) in ty.results.iter().enumerate() {
+                self.builder.append_block_param(next, abi_type(*ty));
+                returned.push(BlockArg::TryCallRet(i as u32));
+            }
+            let next_call = BlockCall::new(next, returned, &mut self.builder.func.dfg.value_lists);
+            let table = ExceptionTableData::new(signature, next_call, []);
+            let table = self.builder.func.dfg.exception_tables.push(table);
+            match callee {
+                Callee::Direct(function) => self.builder.ins().try_call(function, &arguments, table),
+                Callee::Pointer(code) => self.builder.ins().try_call_indirect(code, &arguments, table),
+            };
+            self.builder.seal_block(next);
+            self.builder.switch_to_block(next);
+            self.builder.block_params(next).to_vec()
+        } else {
+            let call = match callee {
+                Callee::Direct(function) => self.builder.ins().call(function, &arguments),
+                Callee::Pointer(code) => self.builder.ins().call_indirect(signature, code, &arguments),
+            };
+            self.builder.inst_results(call).to_vec()
+        };
+        for (ty, value) in ty.results.iter().zip(results) {
+            self.push(*ty, value);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+//! Blocks, branches and the code between them that cannot be reached.
+
+use super::{Operand, Translator, abi_type};
+use crate::abi::TrapCode;
+use crate::base::Result;
+use crate::compile::internal;
+use crate::wasm::{FuncType, ValType, val_type};
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
+use wasmparser::{BlockType, BrTable, Operator};
+
+/// What kind of block is open.
+enum Kind {
+    /// `block`, or the function itself.
+    Block,
+    /// `loop`, with the block of its first instruction.
+    Loop(Block),
+    /// `if` before its `else`: the block where that starts, and the parameters it starts with.
+    If(Block, Vec<Operand>),
+    /// `if` behind its `else`.
+    Else,
+}
+
+/// An open block.
+pub(super) struct Control<'a> {
+    kind: Kind,
+    params: Types<'a>,
+    results: Types<'a>,
+    /// What follows its `end`, with its results as parameters.
+    follow: Block,
+    /// Whether anything leads to `follow`.
+    followed: bool,
+    /// Operands below its parameters.
+    height: usize,
+}
+
+/// A block's parameters or results.
+#[derive(Clone, Copy)]
+enum Types<'a> {
+    One([ValType; 1]),
+    Many(&'a [ValType]),
+}
+
+impl Types<'_> {
+    fn as_slice(&self) -> &[ValType] {
+        match self {
+            Types::One(one) => one,
+            Types::Many(many) => many,
+        }
+    }
+}
+
+impl Control<'_> {
+    /// Where a branch to it goes, and with how many operands.
+    fn target(&mut self) -> (Block, usize) {
+        if let Kind::Loop(header) = self.kind {
+            return (header, self.params.as_slice().len());
+        }
+        self.followed = true;
+        (self.follow, self.results.as_slice().len())
+    }
+}
+
+fn block_args(operands: &[Operand]) -> Vec<BlockArg> {
+    operands.iter().map(|operand| BlockArg::Value(operand.value)).collect()
+}
+
+impl<'a> Translator<'a, '_> {
+    pub(super) fn open_function(&mut self, ty: &'a FuncType) {
+        self.open(Kind::Block, Types::Many(&[]), Types::Many(&ty.results), 0);
+    }
+
+    fn open(&mut self, kind: Kind, params: Types<'a>, results: Types<'a>, height: usize) {
+        let follow = self.block_with(results.as_slice());
+        self.control.push(Control { kind, params, results, follow, followed: false, height });
+    }
+
+    /// A new block that takes values of these types.
+    fn block_with(&mut self, types: &[ValType]) -> Block {
+        let block = self.builder.create_block();
+        for ty in types {
+            self.builder.append_block_param(block, abi_type(*ty));
+        }
+        block
+    }
+
+    fn block_type(&self, ty: BlockType) -> Result<(Types<'a>, Types<'a>)> {
+        Ok(match ty {
+            BlockType::Empty => (Types::Many(&[]), Types::Many(&[])),
+            BlockType::Type(ty) => {
+                let ty = val_type(ty).ok_or_else(|| internal("a block of unknown type"))?;
+                (Types::Many(&[]), Types::One([ty]))
+            }
+            BlockType::FuncType(index) => {
+                let ty = self.env.info.types.get(index as usize).ok_or_else(|| internal("a block of unknown type"))?;
+                (Types::Many(&ty.params), Types::Many(&ty.results))
+            }
+        })
+    }
+
+    /// Translates an instruction of this kind; `false` for any other.
+    pub(super) fn control_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
+        match operator {
+            Operator::Unreachable => {
+                self.trap(TrapCode::Unreachable);
+                self.reachable = false;
+            }
+            Operator::Block { blockty } => {
+                let (params, results) = self.block_type(*blockty)?;
+                let height = self.height_below(params.as_slice().len())?;
+                self.open(Kind::Block, params, results, height);
+            }
+            Operator::Loop { blockty } => {
+                let (params, results) = self.block_type(*blockty)?;
+                let height = self.height_below(params.as_slice().len())?;
+                let header = self.block_with(params.as_slice());
+                let entering = block_args(&self.stack[height..]);
+                self.builder.ins().jump(header, &entering);
+                self.open(Kind::Loop(header), params, results, height);
+                self.enter(header, height, params.as_slice());
+            }
+            Operator::If { blockty } => {
+                let condition = self.pop()?;
+                let (params, results) = self.block_type(*blockty)?;
+                let height = self.height_below(params.as_slice().len())?;
+                let then = self.builder.create_block();
+                let otherwise = self.builder.create_block();
+                self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+                self.builder.seal_block(then);
+                self.builder.seal_block(otherwise);
+                self.open(Kind::If(otherwise, self.stack[height..].to_vec()), params, results, height);
+                self.builder.switch_to_block(then);
+            }
+            Operator::Else => self.switch_to_else()?,
+            Operator::End => self.close()?,
+            Operator::Br { relative_depth } => {
+                let (target, arguments) = self.branch(*relative_depth)?;
+                self.builder.ins().jump(target, &arguments);
+                self.reachable = false;
+            }
+            Operator::BrIf { relative_depth } => {
+                let condition = self.pop()?;
+                let (target, arguments) = self.branch(*relative_depth)?;
+                let next = self.builder.create_block();
+                self.builder.ins().brif(condition, target, &arguments, next, &[]);
+                self.builder.seal_block(next);
+                self.builder.switch_to_block(next);
+            }
+            Operator::BrTable { targets } => self.branch_table(targets)?,
+            Operator::Return => {
+                let count = self.control[0].results.as_slice().len();
+                let results = self.pop_many(count)?;
+                self.builder.ins().return_(&results);
+                self.reachable = false;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The number of operands below the topmost `count`.
+    fn height_below(&self, count: usize) -> Result<usize> {
+        self.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))
+    }
+
+    fn innermost(&mut self) -> Result<&mut Control<'a>> {
+        self.control.last_mut().ok_or_else(|| internal("no block is open"))
+    }
+
+    /// The target of a branch and what it is given.
+    fn branch(&mut self, depth: u32) -> Result<(Block, Vec<BlockArg>)> {
+        let outer = self.control.len().checked_sub(depth as usize + 1);
+        let control = outer.and_then(|index| self.control.get_mut(index));
+        let (target, count) = control.ok_or_else(|| internal("a branch out of the function"))?.target();
+        Ok((target, block_args(self.top(count)?)))
+    }
+
+    fn branch_table(&mut self, targets: &BrTable<'_>) -> Result<()> {
+        let index = self.pop()?;
+        let mut calls = Vec::with_capacity(targets.len() as usize);
+        for depth in targets.targets() {
+            let depth = depth.map_err(super::unreadable)?;
+            let (target, arguments) = self.branch(depth)?;
+            calls.push(BlockCall::new(target, arguments, &mut self.builder.func.dfg.value_lists));
+        }
+        let (target, arguments) = self.branch(targets.default())?;
+        let default = BlockCall::new(target, arguments, &mut self.builder.func.dfg.value_lists);
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
+        self.builder.ins().br_table(index, table);
+        self.reachable = false;
+        Ok(())
+    }
+
+    /// Goes on at `block`, with its parameters as operands on top of the lowest `height`.
+    fn enter(&mut self, block: Block, height: usize, types: &[ValType]) {
+        self.builder.switch_to_block(block);
+        self.stack.truncate(height);
+        for (i, ty) in types.iter().enumerate() {
+            let value = self.builder.block_params(block)[i];
+            self.push(*ty, value);
+        }
+    }
+
+    /// Leaves the innermost block for what follows it, if control gets here.
+    fn fall_out(&mut self) -> Result<()> {
+        if self.reachable {
+            let control = self.innermost()?;
+            control.followed = true;
+            let (follow, count) = (control.follow, control.results.as_slice().len());
+            let arguments = block_args(self.top(count)?);
+            self.builder.ins().jump(follow, &arguments);
+        }
+        Ok(())
+    }
+
+    fn switch_to_else(&mut self) -> Result<()> {
+        self.fall_out()?;
+        let control = self.innermost()?;
+        let height = control.height;
+        let Kind::If(otherwise, params) = std::mem::replace(&mut control.kind, Kind::Else) else {
+            return Err(internal("an else without its if"));
+        };
+        self.stack.truncate(height);
+        // Their slots still hold them on this path.
+        self.stack.extend(params);
+        self.builder.switch_to_block(otherwise);
+        self.reachable = true;
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.fall_out()?;
+        let mut control = self.control.pop().ok_or_else(|| internal("no block is open"))?;
+        match control.kind {
+            Kind::If(otherwise, params) => {
+                self.builder.switch_to_block(otherwise);
+                self.builder.ins().jump(control.follow, &block_args(&params));
+                control.followed = true;
+            }
+            Kind::Loop(header) => self.builder.seal_block(header),
+            Kind::Block | Kind::Else => {}
+        }
+        self.builder.seal_block(control.follow);
+        self.reachable = control.followed;
+        if !control.followed {
+            self.stack.truncate(control.height);
+        } else if self.control.is_empty() {
+            self.builder.switch_to_block(control.follow);
+            let results: Vec<Value> = self.builder.block_params(control.follow).to_vec();
+            self.builder.ins().return_(&results);
+            self.stack.clear();
+        } else {
+            self.enter(control.follow, control.height, control.results.as_slice());
+        }
+        Ok(())
+    }
+
+    /// Steps over an instruction that cannot be reached, up to the `else` or `end` where control may come back.
+    pub(super) fn unreachable_operator(&mut self, operator: &Operator<'_>) -> Result<()> {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.skipped += 1,
+            Operator::End if self.skipped > 0 => self.skipped -= 1,
+            Operator::Else if self.skipped == 0 => self.switch_to_else()?,
+            Operator::End => self.close()?,
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! Linear memory: loads, stores, bounds, and what the runtime does for it.
+
+use super::{Translator, trap_code};
+use crate::abi::{Builtin, TrapCode, VMMemory};
+use crate::base::{MemoryIndex, Result};
+use crate::compile::internal;
+use crate::wasm::ValType::{self, F32, F64, I32, I64};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use std::mem::offset_of;
+use wasmparser::{MemArg, MemArgTarget, Operator};
+
+const BASE: i32 = offset_of!(VMMemory, base) as i32;
+const LEN: i32 = offset_of!(VMMemory, len) as i32;
+
+/// Where an access goes, and how.
+struct Access {
+    address: Value,
+    offset: i32,
+    flags: MemFlagsData,
+}
+
+impl Translator<'_, '_> {
+    /// Translates an instruction of this kind; `false` for any other.
+    #[rustfmt::skip]
+    pub(super) fn memory_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
+        macro_rules! load {
+            ($memarg:expr, $bytes:expr, $ty:expr, $method:ident($($first:expr)?)) => {{
+                let Access { address, offset, flags } = self.access($memarg, $bytes)?;
+                let value = self.builder.ins().$method($($first,)? flags, address, offset);
+                self.push($ty, value);
+            }};
+        }
+        macro_rules! store {
+            ($memarg:expr, $bytes:expr, $method:ident) => {{
+                let value = self.pop()?;
+                let Access { address, offset, flags } = self.access($memarg, $bytes)?;
+                self.builder.ins().$method(flags, value, address, offset);
+            }};
+        }
+        match operator {
+            Operator::I32Load { memarg } => load!(memarg, 4, I32, load(types::I32)),
+            Operator::I64Load { memarg } => load!(memarg, 8, I64, load(types::I64)),
+            Operator::F32Load { memarg } => load!(memarg, 4, F32, load(types::F32)),
+            Operator::F64Load { memarg } => load!(memarg, 8, F64, load(types::F64)),
+            Operator::I32Load8S { memarg } => load!(memarg, 1, I32, sload8(types::I32)),
+            Operator::I32Load8U { memarg } => load!(memarg, 1, I32, uload8(types::I32)),
+            Operator::I32Load16S { memarg } => load!(memarg, 2, I32, sload16(types::I32)),
+            Operator::I32Load16U { memarg } => load!(memarg, 2, I32, uload16(types::I32)),
+            Operator::I64Load8S { memarg } => load!(memarg, 1, I64, sload8(types::I64)),
+            Operator::I64Load8U { memarg } => load!(memarg, 1, I64, uload8(types::I64)),
+            Operator::I64Load16S { memarg } => load!(memarg, 2, I64, sload16(types::I64)),
+            Operator::I64Load16U { memarg } => load!(memarg, 2, I64, uload16(types::I64)),
+            Operator::I64Load32S { memarg } => load!(memarg, 4, I64, sload32()),
+            Operator::I64Load32U { memarg } => load!(memarg, 4, I64, uload32()),
+            Operator::I32Store { memarg } | Operator::F32Store { memarg } => store!(memarg, 4, store),
+            Operator::I64Store { memarg } | Operator::F64Store { memarg } => store!(memarg, 8, store),
+            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => store!(memarg, 1, istore8),
+            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => store!(memarg, 2, istore16),
+            Operator::I64Store32 { memarg } => store!(memarg, 4, istore32),
+            Operator::MemorySize { mem } => {
+                let (base, offset) = self.memory(MemoryIndex::new(*mem));
+                let len = self.builder.ins().load(types::I64, self.flags.header, base, offset + LEN);
+                let pages = self.builder.ins().ushr_imm_u(len, 16);
+                let pages = self.builder.ins().ireduce(types::I32, pages);
+                self.push(I32, pages);
+            }
+            Operator::MemoryGrow { mem } => {
+                let delta = self.pop_wide()?;
+                let memory = self.index_value(*mem);
+                self.call_for_i32(Builtin::MemoryGrow, &[memory, delta])?;
+            }
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                let (to, from, length) = self.pop_bulk()?;
+                let (to_memory, from_memory) = (self.index_value(*dst_mem), self.index_value(*src_mem));
+                self.call_builtin(Builtin::MemoryCopy, &[to_memory, to, from_memory, from, length]);
+            }
+            Operator::MemoryFill { mem } => {
+                let length = self.pop_wide()?;
+                let byte = self.pop()?;
+                let to = self.pop_wide()?;
+                let memory = self.index_value(*mem);
+                self.call_builtin(Builtin::MemoryFill, &[memory, to, byte, length]);
+            }
+            Operator::MemoryInit { data_index, mem } => {
+                let (to, from, length) = self.pop_bulk()?;
+                let (memory, data) = (self.index_value(*mem), self.index_value(*data_index));
+                self.call_builtin(Builtin::MemoryInit, &[memory, data, to, from, length]);
+            }
+            Operator::DataDrop { data_index } => {
+                let data = self.index_value(*data_index);
+                self.call_builtin(Builtin::DataDrop, &[data]);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Pops destination, source and length of a bulk operation, all as 64 bits.
+    pub(super) fn pop_bulk(&mut self) -> Result<(Value, Value, Value)> {
+        let length = self.pop_wide()?;
+        let from = self.pop_wide()?;
+        let to = self.pop_wide()?;
+        Ok((to, from, length))
+    }
+
+    /// Calls a builtin whose 64-bit result is a size or -1, and pushes it as an `i32`.
+    pub(super) fn call_for_i32(&mut self, builtin: Builtin, arguments: &[Value]) -> Result<()> {
+        let result = self.call_builtin(builtin, arguments).ok_or_else(|| internal("a builtin without result"))?;
+        let result = self.builder.ins().ireduce(types::I32, result);
+        self.push(ValType::I32, result);
+        Ok(())
+    }
+
+    /// A memory's [`VMMemory`]: base and offset.
+    fn memory(&mut self, memory: MemoryIndex) -> (Value, i32) {
+        self.entity(self.env.layout.memory(memory))
+    }
+
+    /// Pops an address and makes it one that can be accessed for `bytes` bytes, or that traps when it is.
+    fn access(&mut self, memarg: &MemArg, bytes: u64) -> Result<Access> {
+        let MemArgTarget::Memory(memory) = memarg.target else {
+            return Err(internal("an access to something else than a memory"));
+        };
+        let index = self.pop_wide()?;
+        let (header, offset) = self.memory(MemoryIndex::new(memory));
+        let options = self.env.options;
+        // Both are 32 bits wide, so nothing below overflows 64.
+        let end = memarg.offset + bytes;
+        let flags = if options.guarded() && end <= options.elided_bytes() {
+            self.flags.heap.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds)))
+        } else {
+            let len = self.builder.ins().load(types::I64, self.flags.header, header, offset + LEN);
+            let end = self.builder.ins().iconst(types::I64, end as i64);
+            let end = self.builder.ins().iadd(index, end);
+            let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, len);
+            self.trap_if(beyond, TrapCode::MemoryOutOfBounds);
+            self.flags.heap
+        };
+        let base_flags = if options.guarded() { self.flags.constant } else { self.flags.header };
+        let base = self.builder.ins().load(types::I64, base_flags, header, offset + BASE);
+        let address = self.builder.ins().iadd(base, index);
+        // Accesses need not be aligned.
+        let flags = unaligned(flags);
+        Ok(match i32::try_from(memarg.offset) {
+            Ok(offset) => Access { address, offset, flags },
+            Err(_) => {
+                let far = self.builder.ins().iconst(types::I64, memarg.offset as i64);
+                Access { address: self.builder.ins().iadd(address, far), offset: 0, flags }
+            }
+        })
+    }
+}
+
+/// The same flags without the promise of alignment.
+fn unaligned(flags: MemFlagsData) -> MemFlagsData {
+    MemFlagsData::new().with_trap_code(flags.trap_code()).with_alias_region(flags.alias_region())
+}

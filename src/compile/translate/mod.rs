@@ -1,0 +1,463 @@
+//! From one function body to Cranelift's IR. The body is valid; it is walked once, with a stack of typed operands and a
+//! stack of open blocks, and code that cannot be reached is skipped. Nothing here recurses: bodies may nest deeply.
+
+mod call;
+mod control;
+mod memory;
+mod numeric;
+mod table;
+mod trap;
+
+use super::debug::{FrameRecord, Instrument, NO_SHAPE};
+use super::env::{Env, POINTER, abi_type, trap_code};
+use super::function::NAMESPACE_BODY;
+use super::internal;
+use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
+use crate::base::{DefinedFuncIndex, Error, FuncIndex, GlobalIndex, Result, WasmOffset};
+use crate::image::Tier;
+use crate::wasm::{FuncType, ValType};
+use control::Control;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    self, AliasRegionData, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, MemFlagsData, SigRef,
+    SourceLoc, UserExternalName, Value, types,
+};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use std::collections::HashMap;
+use wasmparser::{BinaryReader, FunctionBody, Operator};
+
+/// How stack overflow is noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StackCheck {
+    /// By Cranelift's prologue, which traps by a signal.
+    Prologue,
+    /// By a comparison after the prologue has made the frame, which calls the runtime.
+    Explicit,
+    /// Not at all: whoever calls has checked for the whole frame.
+    Caller,
+}
+
+/// An operand.
+#[derive(Clone, Copy)]
+struct Operand {
+    value: Value,
+    ty: ValType,
+    /// Debug: the shape of the operand stack up to and including this one.
+    shape: u32,
+}
+
+/// How memory of each kind is accessed. Kinds cannot overlap, so a store of one does not invalidate loads of another.
+#[derive(Clone, Copy)]
+struct Flags {
+    /// Never changes while an instance lives: pointers in the `VMContext`.
+    constant: MemFlagsData,
+    /// Changes when something else runs: headers of memories and tables, the store's context.
+    header: MemFlagsData,
+    /// Linear memory that was checked or may fault, by its trap code.
+    heap: MemFlagsData,
+    /// Elements of tables.
+    table: MemFlagsData,
+    /// Globals.
+    global: MemFlagsData,
+    /// `VMFuncRef`s.
+    func_ref: MemFlagsData,
+    /// The frame's slots.
+    slot: MemFlagsData,
+}
+
+impl Flags {
+    fn new(func: &mut ir::Function) -> Flags {
+        let mut region = |user_id: u32, description: &'static str| {
+            let data = AliasRegionData { user_id, description: description.into() };
+            MemFlagsData::trusted().with_alias_region(Some(func.dfg.alias_regions.insert(data)))
+        };
+        Flags {
+            constant: region(1, "constant").with_readonly().with_can_move(),
+            header: region(2, "header"),
+            heap: region(3, "heap"),
+            table: region(4, "table"),
+            global: region(5, "global"),
+            func_ref: region(6, "func_ref"),
+            slot: region(7, "slot"),
+        }
+    }
+}
+
+/// A function being translated.
+pub(super) struct Translator<'a, 'b> {
+    env: &'a Env<'a>,
+    builder: FunctionBuilder<'b>,
+    flags: Flags,
+    vmctx: Value,
+    /// The function's parameters, both vmctx first.
+    params: Vec<Value>,
+    /// The offset of the instruction being translated.
+    at: u32,
+    stack: Vec<Operand>,
+    control: Vec<Control<'a>>,
+    /// Whether control can get here.
+    reachable: bool,
+    /// Blocks opened since code became unreachable.
+    skipped: u32,
+    locals: Vec<(Variable, ValType)>,
+    signatures: HashMap<u32, SigRef>,
+    functions: HashMap<FuncIndex, FuncRef>,
+    builtins: [Option<SigRef>; Builtin::ALL.len()],
+    instrument: Option<Instrument>,
+}
+
+/// Translates the body of `func` into `into`, which has its signature already. Gives what debug code records.
+pub(super) fn translate(
+    env: &Env<'_>,
+    func: DefinedFuncIndex,
+    into: &mut ir::Function,
+    context: &mut FunctionBuilderContext,
+    stack_check: StackCheck,
+) -> Result<Option<FrameRecord>> {
+    let ty = env.info.func_type(env.info.func_index(func));
+    let range = env.info.bodies[func.index()].bytes.clone();
+    let start = range.start as u32;
+    let bytes = env.binary.get(range).ok_or_else(|| internal("a body lies outside its binary"))?;
+    let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(start)));
+
+    let translator = Translator::new(env, start, into, context);
+    translator.body(ty, &body, stack_check).map_err(|error| match error.offset() {
+        Some(_) => error,
+        None => error.at(WasmOffset::new(start)),
+    })
+}
+
+/// Translates an entry for `func` into `into`: it checks the stack for a body with a frame of `frame_size` bytes and
+/// goes on there.
+pub(super) fn translate_entry(
+    env: &Env<'_>,
+    func: DefinedFuncIndex,
+    into: &mut ir::Function,
+    context: &mut FunctionBuilderContext,
+    frame_size: u32,
+) -> Result<()> {
+    let start = env.info.bodies[func.index()].bytes.start as u32;
+    let mut translator = Translator::new(env, start, into, context);
+    translator.locate(start);
+    let entry = translator.builder.current_block().ok_or_else(|| internal("an entry without block"))?;
+    let params = translator.builder.block_params(entry).to_vec();
+    translator.explicit_stack_check(frame_size);
+    let builder = &mut translator.builder;
+    let name = UserExternalName { namespace: NAMESPACE_BODY, index: func.get() };
+    let name = builder.func.declare_imported_user_function(name);
+    let signature = builder.func.signature.clone();
+    let signature = builder.import_signature(signature);
+    let body = builder.import_function(ExtFuncData {
+        name: ExternalName::user(name),
+        signature,
+        colocated: true,
+        patchable: false,
+    });
+    builder.ins().return_call(body, &params);
+    translator.builder.finalize(env.isa.frontend_config());
+    Ok(())
+}
+
+/// A reader's refusal of a body that was validated before.
+fn unreadable(error: wasmparser::Error) -> Error {
+    internal(format!("a validated body cannot be read: {error}"))
+}
+
+impl<'a, 'b> Translator<'a, 'b> {
+    /// Begins a function whose instructions start at `start`.
+    fn new(
+        env: &'a Env<'a>,
+        start: u32,
+        into: &'b mut ir::Function,
+        context: &'b mut FunctionBuilderContext,
+    ) -> Translator<'a, 'b> {
+        let mut builder = FunctionBuilder::new(into, context);
+        let flags = Flags::new(builder.func);
+        let entry = builder.create_block();
+        builder.append_block_params_for_function_params(entry);
+        builder.switch_to_block(entry);
+        builder.seal_block(entry);
+        let params = builder.block_params(entry).to_vec();
+        Translator {
+            env,
+            builder,
+            flags,
+            vmctx: params[0],
+            params,
+            at: start,
+            stack: Vec::new(),
+            control: Vec::new(),
+            reachable: true,
+            skipped: 0,
+            locals: Vec::new(),
+            signatures: HashMap::new(),
+            functions: HashMap::new(),
+            builtins: [None; Builtin::ALL.len()],
+            instrument: None,
+        }
+    }
+
+    fn body(
+        mut self,
+        ty: &'a FuncType,
+        body: &FunctionBody<'_>,
+        stack_check: StackCheck,
+    ) -> Result<Option<FrameRecord>> {
+        self.locate(self.at);
+        match stack_check {
+            StackCheck::Prologue => self.prologue_stack_check(),
+            StackCheck::Explicit => self.explicit_stack_check(0),
+            StackCheck::Caller => {}
+        }
+        self.declare_locals(ty, body)?;
+        self.open_function(ty);
+        let mut reader = body.get_operators_reader().map_err(unreadable)?;
+        while !reader.eof() {
+            let (operator, at) = reader.read_with_offset().map_err(unreadable)?;
+            self.locate(at as u32);
+            self.operator(&operator).map_err(|error| error.at(WasmOffset::new(at as u32)))?;
+        }
+        if !self.control.is_empty() {
+            return Err(internal("a body ends inside a block"));
+        }
+        let record = self.instrument.take().map(|instrument| instrument.finish(&mut self.builder));
+        self.builder.finalize(self.env.isa.frontend_config());
+        Ok(record)
+    }
+
+    /// What is emitted from here on belongs to the instruction at `at`.
+    fn locate(&mut self, at: u32) {
+        self.at = at;
+        self.builder.set_srcloc(SourceLoc::new(at));
+    }
+
+    /// Has the prologue compare the stack pointer with the store's limit.
+    fn prologue_stack_check(&mut self) {
+        let flags = self.builder.func.dfg.mem_flags.insert_unchecked(self.flags.header);
+        let mut value = |data| self.builder.create_global_value(data);
+        let vmctx = value(GlobalValueData::VMContext);
+        let load = |base, offset: i32| GlobalValueData::Load { base, offset: offset.into(), global_type: POINTER, flags };
+        let store = value(load(vmctx, VMContext::STORE));
+        let limit = value(load(store, VMStoreContext::STACK_LIMIT));
+        self.builder.func.stack_limit = Some(limit);
+    }
+
+    /// Compares the stack pointer with the store's limit here, after the prologue: this frame has been made, and may have
+    /// been written to as far down as parameters are spilled. So it must fit the reserve that the runtime keeps below
+    /// the limit. `needed` bytes more are to be free.
+    fn explicit_stack_check(&mut self, needed: u32) {
+        let store = self.load_constant(VMContext::STORE);
+        let limit = self.builder.ins().load(POINTER, self.flags.header, store, VMStoreContext::STACK_LIMIT);
+        let needed = self.builder.ins().iconst(POINTER, i64::from(needed));
+        let lowest = self.builder.ins().iadd(limit, needed);
+        let pointer = self.builder.ins().get_stack_pointer(POINTER);
+        let overflow = self.builder.ins().icmp(IntCC::UnsignedLessThan, pointer, lowest);
+        self.trap_if(overflow, TrapCode::StackOverflow);
+    }
+
+    /// Gives every local its variable and first value, in the debug tier its slot too.
+    fn declare_locals(&mut self, ty: &FuncType, body: &FunctionBody<'_>) -> Result<()> {
+        let mut locals = ty.params.to_vec();
+        for group in body.get_locals_reader().map_err(unreadable)? {
+            let (count, ty) = group.map_err(unreadable)?;
+            let ty = crate::wasm::val_type(ty).ok_or_else(|| internal("a local of unknown type"))?;
+            locals.extend(std::iter::repeat_n(ty, count as usize));
+        }
+        if self.env.tier == Tier::Debug {
+            self.instrument = Some(Instrument::new(&mut self.builder, &locals, self.flags.slot));
+        }
+        let mut zeros: HashMap<ValType, Value> = HashMap::new();
+        for (index, ty) in locals.into_iter().enumerate() {
+            let variable = self.builder.declare_var(abi_type(ty));
+            // Behind the two vmctx parameters.
+            let value = match self.params.get(index + 2) {
+                Some(param) => *param,
+                None => match zeros.get(&ty) {
+                    Some(zero) => *zero,
+                    None => {
+                        let zero = self.zero(ty)?;
+                        zeros.insert(ty, zero);
+                        zero
+                    }
+                },
+            };
+            self.builder.def_var(variable, value);
+            if let Some(instrument) = &self.instrument {
+                instrument.store_local(&mut self.builder, index, value);
+            }
+            self.locals.push((variable, ty));
+        }
+        Ok(())
+    }
+
+    /// The value that locals of this type start with.
+    fn zero(&mut self, ty: ValType) -> Result<Value> {
+        Ok(match ty {
+            ValType::I32 => self.builder.ins().iconst(types::I32, 0),
+            ValType::I64 | ValType::FuncRef | ValType::ExternRef => self.builder.ins().iconst(types::I64, 0),
+            ValType::F32 => self.builder.ins().f32const(0.0),
+            ValType::F64 => self.builder.ins().f64const(0.0),
+            ValType::V128 => return Err(internal("a v128 without SIMD")),
+        })
+    }
+
+    // Operands.
+
+    /// The shape of the whole operand stack.
+    fn shape(&self) -> u32 {
+        self.stack.last().map_or(NO_SHAPE, |operand| operand.shape)
+    }
+
+    /// Pushes a new value; in the debug tier its slot gets it.
+    fn push(&mut self, ty: ValType, value: Value) {
+        let below = self.shape();
+        let shape = match &mut self.instrument {
+            Some(instrument) => instrument.store_operand(&mut self.builder, below, self.stack.len(), ty, value),
+            None => NO_SHAPE,
+        };
+        self.stack.push(Operand { value, ty, shape });
+    }
+
+    fn pop_operand(&mut self) -> Result<Operand> {
+        self.stack.pop().ok_or_else(|| internal("the operand stack is empty"))
+    }
+
+    fn pop(&mut self) -> Result<Value> {
+        Ok(self.pop_operand()?.value)
+    }
+
+    /// The topmost `count` operands, bottom first.
+    fn top(&self, count: usize) -> Result<&[Operand]> {
+        let start = self.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
+        Ok(&self.stack[start..])
+    }
+
+    /// Pops `count` operands, bottom first.
+    fn pop_many(&mut self, count: usize) -> Result<Vec<Value>> {
+        let values = self.top(count)?.iter().map(|operand| operand.value).collect();
+        self.stack.truncate(self.stack.len() - count);
+        Ok(values)
+    }
+
+    // Loads.
+
+    /// A pointer of the `VMContext` that never changes.
+    fn load_constant(&mut self, offset: i32) -> Value {
+        self.builder.ins().load(POINTER, self.flags.constant, self.vmctx, offset)
+    }
+
+    /// The address `offset` bytes into the `VMContext`, or, when `imported`, the address that stands there: as
+    /// a base and an offset from it.
+    fn entity(&mut self, (offset, imported): (u32, bool)) -> (Value, i32) {
+        if imported { (self.load_constant(offset as i32), 0) } else { (self.vmctx, offset as i32) }
+    }
+
+    // Instructions.
+
+    fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
+        if !self.reachable {
+            return self.unreachable_operator(operator);
+        }
+        // `end` and `else` as well: they are points when fallen into, and here they are.
+        if let Some(instrument) = &mut self.instrument {
+            let shape = self.stack.last().map_or(NO_SHAPE, |operand| operand.shape);
+            instrument.stop_point(&mut self.builder, self.at, shape);
+        }
+        match *operator {
+            Operator::Nop => {}
+            Operator::Drop => {
+                self.pop()?;
+            }
+            Operator::LocalGet { local_index } => {
+                let (variable, ty) = self.local(local_index)?;
+                let value = self.builder.use_var(variable);
+                self.push(ty, value);
+            }
+            Operator::LocalSet { local_index } => {
+                let value = self.pop()?;
+                self.set_local(local_index, value)?;
+            }
+            Operator::LocalTee { local_index } => {
+                let value = self.top(1)?[0].value;
+                self.set_local(local_index, value)?;
+            }
+            Operator::GlobalGet { global_index } => self.global_get(GlobalIndex::new(global_index)),
+            Operator::GlobalSet { global_index } => self.global_set(GlobalIndex::new(global_index))?,
+            Operator::Select | Operator::TypedSelect { .. } => {
+                let condition = self.pop()?;
+                let otherwise = self.pop()?;
+                let Operand { value, ty, .. } = self.pop_operand()?;
+                let selected = self.builder.ins().select(condition, value, otherwise);
+                self.push(ty, selected);
+            }
+            _ => {
+                if !(self.control_operator(operator)?
+                    || self.numeric_operator(operator)?
+                    || self.memory_operator(operator)?
+                    || self.table_operator(operator)?
+                    || self.call_operator(operator)?)
+                {
+                    return Err(internal(format!("no translation of {operator:?}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn local(&self, index: u32) -> Result<(Variable, ValType)> {
+        self.locals.get(index as usize).copied().ok_or_else(|| internal("no such local"))
+    }
+
+    fn set_local(&mut self, index: u32, value: Value) -> Result<()> {
+        let (variable, _) = self.local(index)?;
+        self.builder.def_var(variable, value);
+        if let Some(instrument) = &self.instrument {
+            instrument.store_local(&mut self.builder, index as usize, value);
+        }
+        Ok(())
+    }
+
+    fn global_get(&mut self, index: GlobalIndex) {
+        let ty = self.env.info.global(index);
+        let (base, offset) = self.entity(self.env.layout.global(index));
+        let flags = if ty.mutable { self.flags.global } else { self.flags.global.with_readonly() };
+        let value = self.builder.ins().load(abi_type(ty.content), flags, base, offset);
+        self.push(ty.content, value);
+    }
+
+    fn global_set(&mut self, index: GlobalIndex) -> Result<()> {
+        let value = self.pop()?;
+        let (base, offset) = self.entity(self.env.layout.global(index));
+        self.builder.ins().store(self.flags.global, value, base, offset);
+        Ok(())
+    }
+
+    /// Calls a builtin; its arguments stand behind the vmctx.
+    fn call_builtin(&mut self, builtin: Builtin, arguments: &[Value]) -> Option<Value> {
+        let signature = match self.builtins[builtin as usize] {
+            Some(signature) => signature,
+            None => {
+                let signature = self.builder.import_signature(super::env::builtin_signature(builtin));
+                self.builtins[builtin as usize] = Some(signature);
+                signature
+            }
+        };
+        let builtins = self.load_constant(VMContext::BUILTINS);
+        let function = self.builder.ins().load(POINTER, self.flags.constant, builtins, builtin as i32 * 8);
+        let mut all = Vec::with_capacity(arguments.len() + 1);
+        all.push(self.vmctx);
+        all.extend_from_slice(arguments);
+        let call = self.builder.ins().call_indirect(signature, function, &all);
+        self.builder.inst_results(call).first().copied()
+    }
+
+    fn index_value(&mut self, index: u32) -> Value {
+        self.builder.ins().iconst(types::I32, i64::from(index))
+    }
+
+    /// Pops an `i32` that is a length or an address, as 64 bits.
+    fn pop_wide(&mut self) -> Result<Value> {
+        let value = self.pop()?;
+        Ok(self.builder.ins().uextend(types::I64, value))
+    }
+}

@@ -1,0 +1,117 @@
+//! Tables and references.
+
+use super::Translator;
+use crate::abi::{Builtin, TABLE_ELEMENT_SIZE, TrapCode, VMTable};
+use crate::base::{Result, TableIndex};
+use crate::compile::internal;
+use crate::wasm::ValType::{self, I32};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use std::mem::offset_of;
+use wasmparser::{HeapType, Operator};
+
+const BASE: i32 = offset_of!(VMTable, base) as i32;
+const LEN: i32 = offset_of!(VMTable, len) as i32;
+
+impl Translator<'_, '_> {
+    /// Translates an instruction of this kind; `false` for any other.
+    pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
+        match operator {
+            Operator::RefNull { hty } => {
+                let ty = match *hty {
+                    HeapType::FUNC => ValType::FuncRef,
+                    HeapType::EXTERN => ValType::ExternRef,
+                    _ => return Err(internal("a null of unknown type")),
+                };
+                let null = self.builder.ins().iconst(types::I64, 0);
+                self.push(ty, null);
+            }
+            Operator::RefIsNull => {
+                let reference = self.pop()?;
+                let null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference, 0);
+                let null = self.builder.ins().uextend(types::I32, null);
+                self.push(I32, null);
+            }
+            Operator::RefFunc { function_index } => {
+                let function = self.index_value(*function_index);
+                let reference = self.call_builtin(Builtin::RefFunc, &[function]);
+                let reference = reference.ok_or_else(|| internal("a builtin without result"))?;
+                self.push(ValType::FuncRef, reference);
+            }
+            Operator::TableGet { table } => {
+                let table = TableIndex::new(*table);
+                let index = self.pop_wide()?;
+                let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
+                let reference = self.builder.ins().load(types::I64, self.flags.table, element, 0);
+                self.push(self.env.info.table(table).element, reference);
+            }
+            Operator::TableSet { table } => {
+                let reference = self.pop()?;
+                let index = self.pop_wide()?;
+                let element = self.table_element(TableIndex::new(*table), index, TrapCode::TableOutOfBounds);
+                self.builder.ins().store(self.flags.table, reference, element, 0);
+            }
+            Operator::TableSize { table } => {
+                let len = self.table_len(TableIndex::new(*table));
+                let len = self.builder.ins().ireduce(types::I32, len);
+                self.push(I32, len);
+            }
+            Operator::TableGrow { table } => {
+                let delta = self.pop_wide()?;
+                let initial = self.pop()?;
+                let table = self.index_value(*table);
+                self.call_for_i32(Builtin::TableGrow, &[table, initial, delta])?;
+            }
+            Operator::TableFill { table } => {
+                let length = self.pop_wide()?;
+                let reference = self.pop()?;
+                let to = self.pop_wide()?;
+                let table = self.index_value(*table);
+                self.call_builtin(Builtin::TableFill, &[table, to, reference, length]);
+            }
+            Operator::TableCopy { dst_table, src_table } => {
+                let (to, from, length) = self.pop_bulk()?;
+                let (to_table, from_table) = (self.index_value(*dst_table), self.index_value(*src_table));
+                self.call_builtin(Builtin::TableCopy, &[to_table, from_table, to, from, length]);
+            }
+            Operator::TableInit { elem_index, table } => {
+                let (to, from, length) = self.pop_bulk()?;
+                let (table, elements) = (self.index_value(*table), self.index_value(*elem_index));
+                self.call_builtin(Builtin::TableInit, &[table, elements, to, from, length]);
+            }
+            Operator::ElemDrop { elem_index } => {
+                let elements = self.index_value(*elem_index);
+                self.call_builtin(Builtin::ElemDrop, &[elements]);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Whether a table has the same size for ever. Its base is constant then, too.
+    fn fixed_len(&self, table: TableIndex) -> Option<u64> {
+        let limits = self.env.info.table(table).limits;
+        (limits.max == Some(limits.min)).then_some(limits.min)
+    }
+
+    /// The number of a table's elements.
+    fn table_len(&mut self, table: TableIndex) -> Value {
+        if let Some(len) = self.fixed_len(table) {
+            return self.builder.ins().iconst(types::I64, len as i64);
+        }
+        let (header, offset) = self.entity(self.env.layout.table(table));
+        self.builder.ins().load(types::I64, self.flags.header, header, offset + LEN)
+    }
+
+    /// The address of an element, after a check of its index.
+    pub(super) fn table_element(&mut self, table: TableIndex, index: Value, code: TrapCode) -> Value {
+        let len = self.table_len(table);
+        let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
+        self.trap_if(beyond, code);
+        let flags = if self.fixed_len(table).is_some() { self.flags.constant } else { self.flags.header };
+        let (header, offset) = self.entity(self.env.layout.table(table));
+        let base = self.builder.ins().load(types::I64, flags, header, offset + BASE);
+        let distance = self.builder.ins().imul_imm_u(index, i64::from(TABLE_ELEMENT_SIZE));
+        self.builder.ins().iadd(base, distance)
+    }
+}
