@@ -80,13 +80,7 @@ fn scrambled(i: usize) -> u64 {
     (i as u64 + 1).wrapping_mul(0xc2b2_ae3d_27d4_eb4f)
 }
 
-const POISON: [u64; 5] = [
-    0x0b0b_0b0b,
-    0x1212_1212,
-    0x1313_1313,
-    0x1414_1414,
-    0x1515_1515,
-];
+const POISON: [u64; 5] = [0x0b0b_0b0b, 0x1212_1212, 0x1313_1313, 0x1414_1414, 0x1515_1515];
 const ARGUMENT_X: f64 = 1234.5;
 
 fn edited(depth: usize) -> u64 {
@@ -94,13 +88,7 @@ fn edited(depth: usize) -> u64 {
 }
 
 /// What must come out of `work` at `depth`.
-fn model(
-    plans: &[Plan],
-    depth: usize,
-    mut a: [u64; ARGS],
-    x: f64,
-    replaced: &mut usize,
-) -> Outcome {
+fn model(plans: &[Plan], depth: usize, mut a: [u64; ARGS], x: f64, replaced: &mut usize) -> Outcome {
     let act = |mode, a: &[u64; ARGS]| match mode {
         TRAP => Some(Outcome::Trapped),
         THROW_TO_CALLER => Some(Outcome::Thrown(CALLER_TAG, a[0], a[1])),
@@ -117,9 +105,7 @@ fn model(
     }
     if depth == 0 {
         return Outcome::Returned(std::array::from_fn(|i| {
-            (a[i].wrapping_mul(2 * i as u64 + 3) ^ a[i + 5])
-                .wrapping_add(x.to_bits())
-                .wrapping_add(marker)
+            (a[i].wrapping_mul(2 * i as u64 + 3) ^ a[i + 5]).wrapping_add(x.to_bits()).wrapping_add(marker)
         }));
     }
     let args = std::array::from_fn(|i| a[ARGS - 1 - i].wrapping_add(i as u64));
@@ -130,17 +116,12 @@ fn model(
         (marker, a[3]) = (NEW, edited(depth));
     }
     match (inner, plans[depth]) {
-        (Outcome::Returned(_), Plan::AtReturn(mode)) if mode != GO_ON => {
-            act(mode, &a).expect("a mode")
+        (Outcome::Returned(_), Plan::AtReturn(mode)) if mode != GO_ON => act(mode, &a).expect("a mode"),
+        (Outcome::Returned(r), _) => {
+            Outcome::Returned(std::array::from_fn(|i| r[RESULTS - 1 - i].wrapping_mul(3).wrapping_add(a[i]) ^ marker))
         }
-        (Outcome::Returned(r), _) => Outcome::Returned(std::array::from_fn(|i| {
-            r[RESULTS - 1 - i].wrapping_mul(3).wrapping_add(a[i]) ^ marker
-        })),
         (Outcome::Thrown(WORK_TAG, p0, p1), _) => Outcome::Returned(std::array::from_fn(|i| {
-            p1.wrapping_mul(i as u64)
-                .wrapping_add(p0)
-                .wrapping_add(a[i])
-                ^ marker
+            p1.wrapping_mul(i as u64).wrapping_add(p0).wrapping_add(a[i]) ^ marker
         })),
         (other, _) => other,
     }
@@ -241,9 +222,7 @@ extern "C" fn on_stop(c: &mut Context) {
     let state = s.state(code, fp);
     assert_eq!(state[DEPTH] as usize, s.plans.len() - s.stops);
     if s.stops == 1 {
-        s.found = (code.saved.iter())
-            .map(|&(_, offset)| peek(fp.wrapping_add_signed(offset)))
-            .collect();
+        s.found = (code.saved.iter()).map(|&(_, offset)| peek(fp.wrapping_add_signed(offset))).collect();
     }
     let (ret, caller) = (peek(fp + 8), peek(fp));
     if s.stops > 1
@@ -295,11 +274,7 @@ extern "C" fn on_throw(c: &mut Context) {
             return s.leave(c, UNCAUGHT);
         };
         let offset = pending.map_or(pc, |(_, ret)| ret) as usize - code.base;
-        let site = (code
-            .call_sites
-            .iter()
-            .find(|site| site.ret as usize == offset))
-        .expect("a call");
+        let site = (code.call_sites.iter().find(|site| site.ret as usize == offset)).expect("a call");
         if let Some(&(_, handler)) = site.handlers.iter().find(|&&(t, _)| t == tag) {
             s.pending.retain(|&(frame, _)| frame > fp);
             if pending.is_some() {
@@ -321,10 +296,7 @@ extern "C" fn on_throw(c: &mut Context) {
 extern "C" fn on_signal(signal: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel hands a valid ucontext to a handler installed with SA_SIGINFO.
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
-    let (pc, fp) = (
-        registers[libc::REG_RIP as usize] as u64,
-        registers[libc::REG_RBP as usize] as u64,
-    );
+    let (pc, fp) = (registers[libc::REG_RIP as usize] as u64, registers[libc::REG_RBP as usize] as u64);
     let code = match SESSION.get().is_null() {
         true => None,
         false => session().text.find(pc),
@@ -364,11 +336,7 @@ fn enter(s: &mut Session, code: usize, words: &mut [u64]) -> u64 {
     let status = unsafe { spike_enter(code, words.as_mut_ptr(), registers.as_mut_ptr(), entry_sp) };
     SESSION.set(std::ptr::null_mut());
     if status == RETURNED || status == CAUGHT {
-        assert_eq!(
-            registers[5..],
-            POISON,
-            "rbx, r12-r15 came back as they went"
-        );
+        assert_eq!(registers[5..], POISON, "rbx, r12-r15 came back as they went");
     }
     status
 }
@@ -399,10 +367,7 @@ fn text() -> Text {
         build_caller(config),
     ];
     let compiled = functions.map(|function| compile(&*isa, function));
-    let stubs = [
-        spike_stop as *const () as usize,
-        spike_throw as *const () as usize,
-    ];
+    let stubs = [spike_stop as *const () as usize, spike_throw as *const () as usize];
     Text::link(compiled.into(), &stubs)
 }
 
@@ -431,26 +396,13 @@ fn run(text: &Text, caller: usize, plans: &[Plan], armed: bool) {
         RETURNED => Outcome::Returned(std::array::from_fn(|i| words[IN_RESULTS + i])),
         TRAPPED => Outcome::Trapped,
         CAUGHT => Outcome::Thrown(CALLER_TAG, words[OUT_PAYLOAD], words[OUT_PAYLOAD + 1]),
-        _ => s
-            .thrown
-            .map(|(t, p0, p1)| Outcome::Thrown(t, p0, p1))
-            .expect("thrown"),
+        _ => s.thrown.map(|(t, p0, p1)| Outcome::Thrown(t, p0, p1)).expect("thrown"),
     };
     let mut replaced = 0;
-    let expected = model(
-        plans,
-        plans.len() - 1,
-        std::array::from_fn(scrambled),
-        ARGUMENT_X,
-        &mut replaced,
-    );
+    let expected = model(plans, plans.len() - 1, std::array::from_fn(scrambled), ARGUMENT_X, &mut replaced);
     assert_eq!(outcome, expected, "{plans:?}, tries: {tries}");
     if tries && (status == RETURNED || status == CAUGHT) {
-        assert_eq!(
-            words[OUT_KEEP..OUT_PAYLOAD],
-            keep,
-            "{plans:?}: live values of the caller"
-        );
+        assert_eq!(words[OUT_KEEP..OUT_PAYLOAD], keep, "{plans:?}: live values of the caller");
     }
     assert_eq!(s.stops > 0, armed);
     if armed && !tries {
@@ -483,11 +435,8 @@ fn a_replaced_frame_returns_traps_and_throws() {
     let text = text();
     text.arm(true);
     let modes = [GO_ON, TRAP, THROW_TO_CALLER, THROW_TO_WORK];
-    let plans: Vec<_> = [Plan::Leave]
-        .into_iter()
-        .chain(modes.map(Plan::AtStop))
-        .chain(modes.map(Plan::AtReturn))
-        .collect();
+    let plans: Vec<_> =
+        [Plan::Leave].into_iter().chain(modes.map(Plan::AtStop)).chain(modes.map(Plan::AtReturn)).collect();
     for caller in callers(&text) {
         for &outer in &plans {
             for &middle in &plans {
@@ -514,65 +463,26 @@ fn what_cranelift_says_of_a_frame() {
     let isa = target();
     let without_calls = compile(&*isa, build_stores(true, isa.frontend_config()));
     assert_eq!(without_calls.saved, []);
-    assert_eq!(
-        work.bytes[..4],
-        [0x55, 0x48, 0x89, 0xe5],
-        "push rbp; mov rbp, rsp"
-    );
+    assert_eq!(work.bytes[..4], [0x55, 0x48, 0x89, 0xe5], "push rbp; mov rbp, rsp");
     let popped = [0xc2, STACK_ARGS as u8, 0];
-    assert!(
-        work.bytes.windows(3).any(|bytes| bytes == popped),
-        "ret 112"
-    );
+    assert!(work.bytes.windows(3).any(|bytes| bytes == popped), "ret 112");
 
     let [(stop, 5)] = work.stops[..] else {
         panic!("one stop of five bytes: {:?}", work.stops);
     };
     assert_eq!(work.bytes[stop as usize - 5], 0xe8);
-    assert!(
-        work.tags.contains(&(stop, true, 1)),
-        "the stop's tag stands at its return address"
-    );
-    let site = |ret| {
-        work.call_sites
-            .iter()
-            .find(|site| site.ret == ret)
-            .expect("a call site")
-    };
+    assert!(work.tags.contains(&(stop, true, 1)), "the stop's tag stands at its return address");
+    let site = |ret| work.call_sites.iter().find(|site| site.ret == ret).expect("a call site");
     assert_eq!(site(stop).frame_offset, None);
-    let tries: Vec<_> = work
-        .call_sites
-        .iter()
-        .filter(|site| site.ret != stop)
-        .collect();
-    assert!(
-        tries
-            .iter()
-            .all(|site| site.frame_offset == Some(work.frame_to_fp))
-    );
+    let tries: Vec<_> = work.call_sites.iter().filter(|site| site.ret != stop).collect();
+    assert!(tries.iter().all(|site| site.frame_offset == Some(work.frame_to_fp)));
     let handlers: Vec<_> = tries.iter().map(|site| site.handlers.len()).collect();
-    assert_eq!(
-        handlers.iter().filter(|&&n| n == 1).count(),
-        1,
-        "the call of itself"
-    );
-    assert_eq!(
-        handlers.iter().filter(|&&n| n == 0).count(),
-        2,
-        "two throws, empty tables"
-    );
+    assert_eq!(handlers.iter().filter(|&&n| n == 1).count(), 1, "the call of itself");
+    assert_eq!(handlers.iter().filter(|&&n| n == 0).count(), 2, "two throws, empty tables");
     // Each of the three carries a tag, and each falls through to its normal block: the tags are gone.
     assert_eq!(work.tags, [(stop, true, 1)]);
-    let call = work
-        .call_sites
-        .iter()
-        .find(|site| site.handlers.len() == 1)
-        .expect("found above");
-    let around = |pc| {
-        work.srclocs
-            .iter()
-            .find(|&&(start, end, _)| (start..end).contains(&pc))
-    };
+    let call = work.call_sites.iter().find(|site| site.handlers.len() == 1).expect("found above");
+    let around = |pc| work.srclocs.iter().find(|&&(start, end, _)| (start..end).contains(&pc));
     assert_eq!(around(call.ret - 1).map(|loc| loc.2), Some(3));
     assert_eq!(around(stop - 1).map(|loc| loc.2), Some(2));
 }
@@ -580,25 +490,17 @@ fn what_cranelift_says_of_a_frame() {
 #[test]
 fn a_slot_store_before_a_trap_survives() {
     let isa = target();
-    let functions =
-        [true, false].map(|traps| compile(&*isa, build_stores(traps, isa.frontend_config())));
+    let functions = [true, false].map(|traps| compile(&*isa, build_stores(traps, isa.frontend_config())));
     let text = Text::link(functions.into(), &[]);
     let has = |function: usize, value: i64| {
         let needle = (value as u32).to_le_bytes();
         (text.functions[function].bytes.windows(4)).any(|bytes| bytes == needle)
     };
     assert!([FIRST, SECOND, THIRD].iter().all(|&value| has(0, value)));
-    assert!(
-        !has(1, FIRST) && !has(1, SECOND) && has(1, THIRD),
-        "without a trap the stores are dead"
-    );
+    assert!(!has(1, FIRST) && !has(1, SECOND) && has(1, THIRD), "without a trap the stores are dead");
     let good = 7u64;
     let good_pointer = &raw const good as u64;
-    for (condition, pointer, slot) in [
-        (0, good_pointer, Some(FIRST)),
-        (1, 8, Some(SECOND)),
-        (1, good_pointer, None),
-    ] {
+    for (condition, pointer, slot) in [(0, good_pointer, Some(FIRST)), (1, 8, Some(SECOND)), (1, good_pointer, None)] {
         let mut s = session_for(&text, &[]);
         let status = enter(&mut s, text.functions[0].base, &mut [condition, pointer]);
         assert_eq!(s.trapped.map(|(_, word)| word as i64), slot);

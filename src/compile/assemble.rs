@@ -38,7 +38,8 @@ pub(super) fn image(env: &Env<'_>, functions: Vec<CompiledFunction>) -> Result<C
     }
     for (start, function) in starts.iter().zip(&functions) {
         for (at, callee) in &function.calls {
-            let callee = starts.get(callee.index()).ok_or_else(|| internal("a call of a function that is not there"))?;
+            let callee =
+                starts.get(callee.index()).ok_or_else(|| internal("a call of a function that is not there"))?;
             fill_distance(&mut text, start + at, *callee)?;
         }
     }
@@ -72,8 +73,9 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
     let rebase = |shape: ShapeId| if shape == ShapeId::EMPTY { shape } else { ShapeId(shape.0 + first_shape) };
 
     tables.traps.extend(function.traps.iter().map(|(at, code)| (text(*at), *code)));
+    tables.addresses.pop_if(|row| row.text.get() == start);
     tables.addresses.extend(function.addresses.iter().map(|(at, wasm)| AddressEntry { text: text(*at), wasm: *wasm }));
-    // The padding belongs to no instruction.
+    // What is behind belongs to no instruction, unless the next function starts right there.
     tables.addresses.push(AddressEntry { text: text(function.code.len() as u32), wasm: None });
     tables.locals.extend(&function.locals);
     tables.shapes.extend(function.shapes.iter().map(|shape| Shape { below: rebase(shape.below), top: shape.top }));

@@ -78,9 +78,8 @@ impl Instrument {
         let locals_slot = builder.create_sized_stack_slot(slot(locals.len()));
         // Its size is known at the end.
         let operands_slot = builder.create_sized_stack_slot(slot(0));
-        let name = builder
-            .func
-            .declare_imported_user_function(UserExternalName { namespace: NAMESPACE_STOP, index: 0 });
+        let name =
+            builder.func.declare_imported_user_function(UserExternalName { namespace: NAMESPACE_STOP, index: 0 });
         let signature = builder.import_signature(Signature::new(CallConv::PreserveAll));
         let stop = builder.import_function(ExtFuncData {
             name: ExternalName::user(name),

@@ -22,6 +22,8 @@ const FRAME_HEAD: u32 = 16;
 const CHECKED_IN_FRAME: u32 = 32 * 1024;
 /// Alignment of functions.
 pub(super) const ALIGNMENT: u32 = 16;
+/// Bytes of a trap.
+const UD2_BYTES: u32 = 2;
 /// What stands between functions: traps.
 pub(super) const PADDING: u8 = 0xcc;
 
@@ -202,7 +204,8 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
     Ok((compiled, generated))
 }
 
-/// Which code belongs to which instruction. The prologue belongs to the function's `start`.
+/// Which code belongs to which instruction. The prologue belongs to the function's `start`, and so does its trap, which
+/// Cranelift puts behind the function's code.
 fn addresses(code: &CompiledCode, start: WasmOffset) -> Vec<(u32, Option<WasmOffset>)> {
     let mut rows: Vec<(u32, Option<WasmOffset>)> = vec![(0, Some(start))];
     let mut add = |at: u32, wasm| match rows.last_mut() {
@@ -212,7 +215,7 @@ fn addresses(code: &CompiledCode, start: WasmOffset) -> Vec<(u32, Option<WasmOff
     };
     let mut end = None;
     for range in code.buffer.get_srclocs_sorted() {
-        if range.start == range.end {
+        if range.start == range.end || range.loc.is_default() {
             continue;
         }
         if let Some(end) = end
@@ -220,14 +223,24 @@ fn addresses(code: &CompiledCode, start: WasmOffset) -> Vec<(u32, Option<WasmOff
         {
             add(end, None);
         }
-        let wasm = (!range.loc.is_default()).then(|| WasmOffset::new(range.loc.bits()));
-        add(range.start, wasm);
+        add(range.start, Some(WasmOffset::new(range.loc.bits())));
         end = Some(range.end);
     }
     if let Some(end) = end
         && (end as usize) < code.buffer.data().len()
     {
         add(end, None);
+    }
+    for trap in code.buffer.traps() {
+        let behind = rows.partition_point(|row| row.0 <= trap.offset);
+        if let Some((at, None)) = behind.checked_sub(1).map(|row| rows[row]) {
+            let from = if at == trap.offset { behind - 1 } else { behind };
+            rows.splice(from..behind, [(trap.offset, Some(start))]);
+            let end = trap.offset + UD2_BYTES;
+            if rows.get(from + 1).is_none_or(|row| row.0 > end) && (end as usize) < code.buffer.data().len() {
+                rows.insert(from + 1, (end, None));
+            }
+        }
     }
     rows
 }

@@ -152,7 +152,9 @@ pub fn vm_layout(info: &ModuleInfo) -> Result<VmLayout> {
         defined_memories: count(info.memories.len(), info.imported_memories),
         defined_globals: count(info.globals.len(), info.imported_globals),
     })
-    .ok_or_else(|| Error::new(ErrorKind::Limit, "the module has too many functions, globals and imports for one instance"))
+    .ok_or_else(|| {
+        Error::new(ErrorKind::Limit, "the module has too many functions, globals and imports for one instance")
+    })
 }
 
 /// A fault of the compiler, as an error: what a valid module never brings about.

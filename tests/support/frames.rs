@@ -6,8 +6,7 @@ use cranelift_codegen::ir::{ExternalName, Function};
 use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{
-    Context as CompileContext, FinalizedMachExceptionHandler, FinalizedRelocTarget,
-    MachDebugTagPos, isa,
+    Context as CompileContext, FinalizedMachExceptionHandler, FinalizedRelocTarget, MachDebugTagPos, isa,
 };
 use std::sync::Arc;
 
@@ -76,24 +75,16 @@ pub fn target() -> Arc<dyn isa::TargetIsa> {
         flags.set(name, value).expect("a setting of this Cranelift");
     }
     let builder = cranelift_native::builder().expect("x86-64");
-    builder
-        .finish(settings::Flags::new(flags))
-        .expect("valid flags")
+    builder.finish(settings::Flags::new(flags)).expect("valid flags")
 }
 
 /// Compiles `function`; its user names are (0, index of a function) and (1, index of a stub).
 pub fn compile(isa: &dyn isa::TargetIsa, function: Function) -> Compiled {
     let mut context = CompileContext::for_function(function);
-    context
-        .compile(isa, &mut ControlPlane::default())
-        .unwrap_or_else(|e| panic!("{e:?}"));
+    context.compile(isa, &mut ControlPlane::default()).unwrap_or_else(|e| panic!("{e:?}"));
     let buffer = &context.compiled_code().expect("just compiled").buffer;
     let relocs = buffer.relocs().iter().map(|reloc| {
-        assert_eq!(
-            reloc.kind,
-            cranelift_codegen::binemit::Reloc::X86CallPCRel4,
-            "only near calls leave a function"
-        );
+        assert_eq!(reloc.kind, cranelift_codegen::binemit::Reloc::X86CallPCRel4, "only near calls leave a function");
         let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = reloc.target else {
             panic!("unexpected relocation target {:?}", reloc.target);
         };
@@ -106,18 +97,11 @@ pub fn compile(isa: &dyn isa::TargetIsa, function: Function) -> Compiled {
     let mut saved = vec![];
     for (_, inst) in &buffer.unwind_info {
         match inst {
-            UnwindInst::DefineNewFrame {
-                offset_downward_to_clobbers,
-                ..
-            } => clobbers = i64::from(*offset_downward_to_clobbers),
-            UnwindInst::SaveReg {
-                clobber_offset,
-                reg,
-            } => {
-                saved.push((
-                    usize::from(reg.hw_enc()),
-                    i64::from(*clobber_offset) - clobbers,
-                ));
+            UnwindInst::DefineNewFrame { offset_downward_to_clobbers, .. } => {
+                clobbers = i64::from(*offset_downward_to_clobbers)
+            }
+            UnwindInst::SaveReg { clobber_offset, reg } => {
+                saved.push((usize::from(reg.hw_enc()), i64::from(*clobber_offset) - clobbers));
             }
             _ => {}
         }
@@ -127,12 +111,7 @@ pub fn compile(isa: &dyn isa::TargetIsa, function: Function) -> Compiled {
         bytes: buffer.data().to_vec(),
         relocs: relocs.collect(),
         frame_to_fp: layout.frame_to_fp_offset,
-        slots: context
-            .func
-            .sized_stack_slots
-            .keys()
-            .map(|slot| layout.stackslots[slot].offset)
-            .collect(),
+        slots: context.func.sized_stack_slots.keys().map(|slot| layout.stackslots[slot].offset).collect(),
         saved,
         call_sites: buffer
             .call_sites()
@@ -147,22 +126,12 @@ pub fn compile(isa: &dyn isa::TargetIsa, function: Function) -> Compiled {
                     .collect(),
             })
             .collect(),
-        stops: (buffer.patchable_call_sites())
-            .map(|site| (site.ret_addr, site.len))
-            .collect(),
+        stops: (buffer.patchable_call_sites()).map(|site| (site.ret_addr, site.len)).collect(),
         traps: buffer.traps().iter().map(|trap| trap.offset).collect(),
         tags: (buffer.debug_tags())
-            .map(|list| {
-                (
-                    list.offset,
-                    list.pos == MachDebugTagPos::Post,
-                    list.tags.len(),
-                )
-            })
+            .map(|list| (list.offset, list.pos == MachDebugTagPos::Post, list.tags.len()))
             .collect(),
-        srclocs: (buffer.get_srclocs_sorted().iter())
-            .map(|loc| (loc.start, loc.end, loc.loc.bits()))
-            .collect(),
+        srclocs: (buffer.get_srclocs_sorted().iter()).map(|loc| (loc.start, loc.end, loc.loc.bits())).collect(),
         five_byte_nop: buffer.nop_units[1].clone(),
     }
 }
@@ -198,8 +167,7 @@ impl Text {
                 let place = start + offset as usize;
                 let distance = i32::try_from(target as i64 - 4 - place as i64).expect("near");
                 bytes[place..place + 4].copy_from_slice(&distance.to_le_bytes());
-                function.bytes[offset as usize..offset as usize + 4]
-                    .copy_from_slice(&distance.to_le_bytes());
+                function.bytes[offset as usize..offset as usize + 4].copy_from_slice(&distance.to_le_bytes());
             }
         }
         let len = bytes.len().next_multiple_of(4096);
@@ -215,11 +183,7 @@ impl Text {
         for (function, start) in functions.iter_mut().zip(&starts) {
             function.base = base + start;
         }
-        let text = Text {
-            base,
-            len,
-            functions,
-        };
+        let text = Text { base, len, functions };
         text.arm(false);
         text
     }
@@ -247,9 +211,7 @@ impl Text {
 
     fn protect(&self, protection: i32) {
         // SAFETY: our own mapping; no guest runs on this thread, the only one that knows the text.
-        assert_eq!(0, unsafe {
-            libc::mprotect(self.base as *mut _, self.len, protection)
-        });
+        assert_eq!(0, unsafe { libc::mprotect(self.base as *mut _, self.len, protection) });
     }
 
     /// The function around `pc`, which may be a return address.
@@ -271,12 +233,7 @@ impl Drop for Text {
 unsafe extern "C" {
     /// Host to guest: fills rbx and r12-r15 with `poison[0..5]`, calls `code` with `argument` in rdi,
     /// writes those registers to `poison[5..10]`, and gives back rax. Its stack pointer goes to `*saved_sp`.
-    pub fn spike_enter(
-        code: usize,
-        argument: *mut u64,
-        poison: *mut u64,
-        saved_sp: *mut u64,
-    ) -> u64;
+    pub fn spike_enter(code: usize, argument: *mut u64, poison: *mut u64, saved_sp: *mut u64) -> u64;
     /// Where a trap goes: entered with the saved stack pointer in rsp and a status in rax.
     pub fn spike_leave();
     /// The stop point's target: saves everything, reports, continues as the context then says.

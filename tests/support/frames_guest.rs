@@ -3,10 +3,9 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    AbiParam, AliasRegionData, Block, BlockArg, DebugTag, ExceptionTableData, ExceptionTableItem,
-    ExceptionTag, ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, MemFlagsData,
-    Signature, SourceLoc, StackSlot, StackSlotData, StackSlotKind, TrapCode, UserExternalName,
-    UserFuncName, Value, types::F64, types::I64,
+    AbiParam, AliasRegionData, Block, BlockArg, DebugTag, ExceptionTableData, ExceptionTableItem, ExceptionTag,
+    ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, MemFlagsData, Signature, SourceLoc, StackSlot,
+    StackSlotData, StackSlotKind, TrapCode, UserExternalName, UserFuncName, Value, types::F64, types::I64,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -70,38 +69,20 @@ fn work_signature() -> Signature {
     signature(CallConv::Tail, 3 + ARGS, 1, RESULTS)
 }
 
-fn import(
-    b: &mut FunctionBuilder,
-    space: u32,
-    index: u32,
-    signature: Signature,
-    patchable: bool,
-) -> FuncRef {
+fn import(b: &mut FunctionBuilder, space: u32, index: u32, signature: Signature, patchable: bool) -> FuncRef {
     let signature = b.import_signature(signature);
     let name = (b.func).declare_imported_user_function(UserExternalName::new(space, index));
-    b.import_function(ExtFuncData {
-        name: ExternalName::user(name),
-        signature,
-        colocated: true,
-        patchable,
-    })
+    b.import_function(ExtFuncData { name: ExternalName::user(name), signature, colocated: true, patchable })
 }
 
 /// A `try_call` with handlers `(tag, block)` whose blocks take the two payloads; goes on in a new block,
 /// whose parameters are the results.
-fn try_call(
-    b: &mut FunctionBuilder,
-    callee: FuncRef,
-    args: &[Value],
-    handlers: &[(u32, Block)],
-) -> Vec<Value> {
+fn try_call(b: &mut FunctionBuilder, callee: FuncRef, args: &[Value], handlers: &[(u32, Block)]) -> Vec<Value> {
     let signature = b.func.dfg.ext_funcs[callee].signature;
     let results = b.func.dfg.signatures[signature].returns.len();
     let next = b.create_block();
     let rets: Vec<_> = (0..results as u32).map(BlockArg::TryCallRet).collect();
-    let values = (0..results)
-        .map(|_| b.append_block_param(next, I64))
-        .collect();
+    let values = (0..results).map(|_| b.append_block_param(next, I64)).collect();
     let normal = b.func.dfg.block_call(next, &rets);
     let exn = [BlockArg::TryCallExn(0), BlockArg::TryCallExn(1)];
     let items: Vec<_> = (handlers.iter())
@@ -167,14 +148,8 @@ pub fn build_work(entry: u32, marker: u64, config: TargetFrontendConfig) -> Func
     let params = b.block_params(first).to_vec();
     let stop = import(b, 1, STOP_STUB, Signature::new(CallConv::PreserveAll), true);
     let w = Work {
-        slot: b.create_sized_stack_slot(StackSlotData::new(
-            StackSlotKind::ExplicitSlot,
-            8 * SLOTS as u32,
-            3,
-        )),
-        locals: (0..STATE)
-            .map(|word| b.declare_var(if word == X { F64 } else { I64 }))
-            .collect(),
+        slot: b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8 * SLOTS as u32, 3)),
+        locals: (0..STATE).map(|word| b.declare_var(if word == X { F64 } else { I64 })).collect(),
         throw: import(b, 1, THROW_STUB, signature(CallConv::Tail, 3, 0, 0), false),
         trapped: b.create_block(),
     };
@@ -308,8 +283,7 @@ pub fn build_caller(config: TargetFrontendConfig) -> Function {
             b.ins().store(flags, value, words, 8 * (at + i) as i32);
         }
         for (i, &value) in keep.iter().enumerate() {
-            b.ins()
-                .store(flags, value, words, 8 * (OUT_KEEP + i) as i32);
+            b.ins().store(flags, value, words, 8 * (OUT_KEEP + i) as i32);
         }
         let status = b.ins().iconst(I64, status);
         b.ins().return_(&[status]);
@@ -373,8 +347,7 @@ core::arch::global_asm!(
 
 /// Three stores to a slot in an alias region of its own, with or without something that may trap between them.
 pub fn build_stores(traps: bool, config: TargetFrontendConfig) -> Function {
-    let mut function =
-        Function::with_name_signature(UserFuncName::default(), signature(CallConv::Tail, 1, 0, 1));
+    let mut function = Function::with_name_signature(UserFuncName::default(), signature(CallConv::Tail, 1, 0, 1));
     let mut context = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut function, &mut context);
     let b = &mut builder;
@@ -383,10 +356,7 @@ pub fn build_stores(traps: bool, config: TargetFrontendConfig) -> Function {
     b.switch_to_block(first);
     let words = b.block_params(first)[0];
     let slot = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
-    let region = b.func.dfg.alias_regions.insert(AliasRegionData {
-        user_id: 1,
-        description: "frame slots".into(),
-    });
+    let region = b.func.dfg.alias_regions.insert(AliasRegionData { user_id: 1, description: "frame slots".into() });
     let slots = MemFlagsData::trusted().with_alias_region(Some(region));
     let heap = MemFlagsData::new().with_trap_code(Some(TrapCode::HEAP_OUT_OF_BOUNDS));
     let address = b.ins().stack_addr(I64, slot, 0);

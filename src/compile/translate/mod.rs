@@ -236,7 +236,8 @@ impl<'a, 'b> Translator<'a, 'b> {
         let flags = self.builder.func.dfg.mem_flags.insert_unchecked(self.flags.header);
         let mut value = |data| self.builder.create_global_value(data);
         let vmctx = value(GlobalValueData::VMContext);
-        let load = |base, offset: i32| GlobalValueData::Load { base, offset: offset.into(), global_type: POINTER, flags };
+        let load =
+            |base, offset: i32| GlobalValueData::Load { base, offset: offset.into(), global_type: POINTER, flags };
         let store = value(load(vmctx, VMContext::STORE));
         let limit = value(load(store, VMStoreContext::STACK_LIMIT));
         self.builder.func.stack_limit = Some(limit);

@@ -1,0 +1,127 @@
+//! What must hold of every image, whatever the module.
+
+use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
+use crate::image::{CodeImage, Place, SITE_BYTES, SITE_NOP, ShapeId, SiteId, Slot, SlotKind, Tier};
+use crate::wasm::{ModuleInfo, ValType};
+use std::ops::Range;
+
+fn kind(ty: ValType) -> SlotKind {
+    match ty {
+        ValType::I32 => SlotKind::I32,
+        ValType::I64 => SlotKind::I64,
+        ValType::F32 => SlotKind::F32,
+        ValType::F64 => SlotKind::F64,
+        ValType::V128 => SlotKind::V128,
+        ValType::FuncRef => SlotKind::FuncRef,
+        ValType::ExternRef => SlotKind::ExternRef,
+    }
+}
+
+fn strictly_ascending<T: Ord + Copy>(what: &str, items: impl Iterator<Item = T>) {
+    let items: Vec<T> = items.collect();
+    assert!(items.windows(2).all(|pair| pair[0] < pair[1]), "{what} are not in order");
+}
+
+/// The bytes of a slot, from the frame pointer; inside the frame.
+fn extent(slot: &Slot, frame_size: u32) -> Range<i64> {
+    let Place::Frame(offset) = slot.place;
+    let offset = i64::from(offset);
+    let end = offset + i64::from(slot.kind.width());
+    assert!(offset >= -(i64::from(frame_size) - 16) && end <= 0, "{slot:?} lies outside a frame of {frame_size} bytes");
+    assert_eq!(offset % i64::from(slot.kind.width()), 0, "{slot:?} is not aligned");
+    offset..end
+}
+
+/// Asserts everything that can be seen of an image of `info` without running it.
+pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: Tier) {
+    let tables = &image.tables;
+    assert_eq!(tables.tier, tier);
+    assert_eq!(tables.functions.len(), info.bodies.len());
+    strictly_ascending("traps", tables.traps.iter().map(|trap| trap.0));
+    strictly_ascending("addresses", tables.addresses.iter().map(|row| row.text));
+    strictly_ascending("sites", tables.sites.iter().map(|site| site.after));
+    strictly_ascending("points", tables.points.iter().map(|point| point.wasm));
+    let text_len = image.text.len() as u32;
+
+    let mut end = 0;
+    let mut points_end = 0;
+    for (index, function) in tables.functions.iter().enumerate() {
+        let defined = DefinedFuncIndex::from_usize(index);
+        let start = function.start.get();
+        assert!(start >= end && start % 16 == 0 && function.len > 0);
+        assert!(image.text[end as usize..start as usize].iter().all(|byte| *byte == 0xcc));
+        end = start + function.len;
+        assert!(end <= text_len);
+        assert!(function.frame_size >= 16 && function.frame_size % 16 == 0);
+        assert_eq!(tables.function_at(function.start), Some(defined));
+        assert_eq!(tables.function_at(TextOffset::new(end - 1)), Some(defined));
+        let body = &info.bodies[index].bytes;
+        assert_eq!(tables.wasm_at(function.start), Some(WasmOffset::new(body.start as u32)), "prologue");
+        for row in tables.addresses.iter().filter(|row| (start..end).contains(&row.text.get())) {
+            assert!(row.wasm.is_none_or(|wasm| body.contains(&wasm.index())));
+        }
+
+        let locals: Vec<SlotKind> = tables.locals_of(defined).iter().map(|slot| slot.kind).collect();
+        let points = tables.points_of(defined);
+        if tier == Tier::Debug {
+            assert_eq!(locals, info.locals(defined, binary).into_iter().map(kind).collect::<Vec<_>>());
+            assert!(!points.is_empty(), "a function's first instruction is always a point");
+            assert_eq!(function.points.0, points_end);
+            points_end = function.points.1;
+        } else {
+            assert!(locals.is_empty() && points.is_empty());
+        }
+        let mut locals: Vec<Range<i64>> =
+            tables.locals_of(defined).iter().map(|slot| extent(slot, function.frame_size)).collect();
+        locals.sort_by_key(|range| range.start);
+        assert!(locals.windows(2).all(|pair| pair[0].end <= pair[1].start), "locals overlap");
+        let (lowest, highest) =
+            (locals.first().map_or(i64::MAX, |range| range.start), locals.last().map_or(i64::MIN, |range| range.end));
+        for point in points {
+            assert!(body.contains(&point.wasm.index()));
+            let site = tables.site(point.site);
+            assert_eq!(tables.point(site.point), point);
+            assert!((start + SITE_BYTES..=end).contains(&site.after.get()));
+            assert_eq!(tables.site_returning_to(site.after), Some(point.site));
+            assert_eq!(tables.wasm_at(TextOffset::new(site.after.get() - 1)), Some(point.wasm));
+            assert_eq!(tables.point_at(point.wasm).map(|id| *tables.point(id)), Some(*point));
+            let mut above = i64::MAX;
+            for slot in tables.operands(point.shape) {
+                let range = extent(&slot, function.frame_size);
+                assert!(range.end <= above, "operands overlap");
+                above = range.start;
+                assert!(range.end <= lowest || range.start >= highest, "an operand overlaps a local");
+            }
+        }
+    }
+    for (at, _) in &tables.traps {
+        let function = tables.function_at(*at).expect("a trap outside functions");
+        let wasm = tables.wasm_at(*at).expect("a trap without an instruction");
+        assert!(info.bodies[function.index()].bytes.contains(&wasm.index()));
+    }
+    for (row, shape) in tables.shapes.iter().enumerate() {
+        assert!(shape.below == ShapeId::EMPTY || (shape.below.0 as usize) < row);
+    }
+    assert_eq!(tables.sites.len(), tables.points.len());
+    for (index, site) in tables.sites.iter().enumerate() {
+        let at = site.after.get() as usize;
+        assert_eq!(image.text[at - SITE_BYTES as usize..at], SITE_NOP);
+        assert_eq!(tables.point(site.point).site, SiteId(index as u32));
+    }
+    match tables.stop_stub {
+        Some(stub) => {
+            assert_eq!(tier, Tier::Debug);
+            assert!(stub.get() >= end);
+            assert_eq!(stub.get() + 12, text_len);
+            let stub = stub.get() as usize;
+            assert_eq!(image.text[stub..stub + 2], [0xff, 0x35]);
+            assert_eq!(image.text[stub + 6..stub + 8], [0xff, 0x25]);
+            let target = |from: usize| {
+                from as u32 + u32::from_le_bytes(image.text[from - 4..from].try_into().expect("four bytes"))
+            };
+            let cell = text_len.next_multiple_of(4096);
+            assert_eq!((target(stub + 6), target(stub + 12)), (cell + 8, cell));
+        }
+        None => assert_eq!(tier, Tier::Production),
+    }
+}

