@@ -1,7 +1,11 @@
-//! The operating system and the processor: pages, protection, signals, thread-local state, the hand-written machine
-//! code. With `wasi/` and `remote/` the only room that calls the system. It knows no module and no store.
+//! The operating system and the processor: pages, protection, mappings of code, signals, thread-local state, the hand-written
+//! machine code. With `wasi/` and `remote/` the only room that calls the system. It knows no module and no store.
 
 pub mod activation;
 pub mod arch;
+#[doc(hidden)]
+pub mod faults;
+pub mod pages;
 pub mod signals;
 pub mod stack;
+pub mod text;

@@ -1,0 +1,163 @@
+//! A module's code in an engine: tables, and a text that nobody outside this room gets to see.
+
+use crate::base::Result;
+use crate::image::{CodeImage, ImageTables, armed_site};
+use crate::sys::text::{ExecView, PrivateView, TextBacking, TextImage};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Names an [`EngineCode`] for as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EngineCodeId(u64);
+
+/// The code of a module in its engine: the canonical image. It knows offsets only; code becomes executable by registering
+/// it with a store's [`CodeRegistry`](super::CodeRegistry).
+#[derive(Debug)]
+pub struct EngineCode {
+    id: EngineCodeId,
+    tables: ImageTables,
+    text_len: u32,
+    /// The text until a mapping has it. Also the lock under which the three below are made.
+    bytes: Mutex<Vec<u8>>,
+    /// What private texts are views of. Made for the first of them.
+    image: OnceLock<TextImage>,
+    /// What sharing stores execute. Made for the first of them.
+    shared: OnceLock<ExecView>,
+    /// The text with every site armed. Made for the first store that steps.
+    step_image: OnceLock<TextImage>,
+}
+
+impl EngineCode {
+    /// Takes an image in. Nothing is mapped until a store registers it.
+    ///
+    /// # Panics
+    /// When the image's sites are not sorted, overlap, or lie outside its text. No compiled image is like that, and
+    /// [`CodeImage::from_elf`] refuses such files.
+    pub fn new(image: CodeImage) -> Arc<EngineCode> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let CodeImage { text, tables } = image;
+        let text_len = u32::try_from(text.len()).expect("a text beyond 4 GiB");
+        check_sites(&tables, text_len);
+        Arc::new(EngineCode {
+            id: EngineCodeId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            tables,
+            text_len,
+            bytes: Mutex::new(text),
+            image: OnceLock::new(),
+            shared: OnceLock::new(),
+            step_image: OnceLock::new(),
+        })
+    }
+
+    /// Its name.
+    pub fn id(&self) -> EngineCodeId {
+        self.id
+    }
+
+    /// What is where in its text.
+    pub fn tables(&self) -> &ImageTables {
+        &self.tables
+    }
+
+    /// Bytes of its text.
+    pub fn text_len(&self) -> u32 {
+        self.text_len
+    }
+
+    /// Where the text for private copies lives, once the first was made.
+    pub fn backing(&self) -> Option<TextBacking> {
+        self.image.get().map(TextImage::backing)
+    }
+
+    /// The address of the shared mapping, made now if it is not there. For this room alone, and only for `StoreCode::Shared`.
+    pub(super) fn shared_base(&self) -> Result<usize> {
+        if let Some(view) = self.shared.get() {
+            return Ok(view.base());
+        }
+        let mut bytes = self.lock();
+        if let Some(view) = self.shared.get() {
+            return Ok(view.base());
+        }
+        let view = match self.image.get() {
+            Some(image) => image.map_exec()?,
+            None => {
+                // The image's file descriptor is not kept: a host has few, and production code needs no second view. Should a
+                // private one be asked for all the same, `image` reads the text back from this mapping.
+                let image = TextImage::new(&mut bytes)?;
+                match image.map_exec() {
+                    Ok(view) => view,
+                    Err(error) => {
+                        // The text is in the image now: keep it.
+                        self.image.get_or_init(|| image);
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        Ok(self.shared.get_or_init(|| view).base())
+    }
+
+    /// A new private view of the text.
+    pub(super) fn private_view(&self) -> Result<PrivateView> {
+        self.image()?.map_private()
+    }
+
+    fn image(&self) -> Result<&TextImage> {
+        if let Some(image) = self.image.get() {
+            return Ok(image);
+        }
+        let mut bytes = self.lock();
+        if let Some(image) = self.image.get() {
+            return Ok(image);
+        }
+        let image = match self.shared.get() {
+            Some(shared) => TextImage::new(&mut shared.to_vec())?,
+            None => TextImage::new(&mut bytes)?,
+        };
+        Ok(self.image.get_or_init(|| image))
+    }
+
+    /// The text with every site armed.
+    pub(super) fn step_image(&self) -> Result<&TextImage> {
+        if let Some(image) = self.step_image.get() {
+            return Ok(image);
+        }
+        let mut text = self.image()?.to_vec()?;
+        let _lock = self.lock();
+        if let Some(image) = self.step_image.get() {
+            return Ok(image);
+        }
+        if let Some(stub) = self.tables.stop_stub {
+            for site in &self.tables.sites {
+                let armed = armed_site(site.after, stub);
+                let after = site.after.index();
+                text[after - armed.len()..after].copy_from_slice(&armed);
+            }
+        }
+        let image = TextImage::new(&mut text)?;
+        Ok(self.step_image.get_or_init(|| image))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        // A panic under the lock leaves the text as it was or taken by one of the cells: both are sound.
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What patching relies on.
+fn check_sites(tables: &ImageTables, text_len: u32) {
+    let mut free_from = 0;
+    for site in &tables.sites {
+        let start = site.after.get().checked_sub(crate::image::SITE_BYTES);
+        assert!(
+            start.is_some_and(|start| start >= free_from) && site.after.get() <= text_len,
+            "stop site before {:#x} overlaps another or lies outside the text",
+            site.after.get()
+        );
+        free_from = site.after.get();
+    }
+    assert!(
+        tables.sites.is_empty() || tables.stop_stub.is_some_and(|stub| stub.get() < text_len),
+        "stop sites, but no stop stub in the text"
+    );
+}

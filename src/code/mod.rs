@@ -1,0 +1,26 @@
+//! Who owns machine code. [`EngineCode`] is a module's image, shared by an engine's stores: it speaks offsets and
+//! metadata, and no address ever comes out of it. [`StoreCode`] is the same code in one store, and the only maker of
+//! addresses; only its private form can be patched. A store's [`CodeRegistry`] owns the pairs of both, together with the
+//! [`PatchPlan`]: what should be patched, as plain data, which an edit reconciles with what is. Nothing here knows what a stop
+//! means, what a module is, or when patching is wanted.
+//!
+//! # Rules
+//!
+//! * No method of `EngineCode` returns a [`Pc`](crate::base::Pc), a pointer, or its text.
+//! * An engine whose stores are all private never maps its text executable.
+//! * `CodeRegistry::register` is the one place where sharing or a private copy is decided.
+//! * A private text belongs to one store; patching it takes `&mut` of that store's registry, so that no guest of it runs.
+//! * No page is writable and executable at once.
+//! * After a failed edit, plan and code are as they were.
+
+mod edit;
+mod engine;
+mod plan;
+mod private;
+mod registry;
+
+pub use edit::PatchEdit;
+pub use engine::{EngineCode, EngineCodeId};
+pub use plan::{PatchPlan, StepScope};
+pub use private::PrivateText;
+pub use registry::{CodeRegistry, CodeSlot, LoadedCode, Ownership, SharedText, StoreCode};

@@ -1,0 +1,299 @@
+//! A text of one store, and how it is patched: which pages to open, which to give back, what to write.
+//! What should be armed is not decided here.
+
+use crate::abi::StopCell;
+use crate::base::{Error, Result, TextOffset};
+use crate::image::{ImageTables, SITE_BYTES, SITE_NOP, SiteId, armed_site};
+use crate::sys::pages::PAGE_SIZE;
+use crate::sys::text::{PrivateView, SwapError, TextBacking};
+use smallvec::SmallVec;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::EngineCode;
+
+/// The first byte of an armed site: a call.
+const CALL: u8 = 0xe8;
+/// Pages to be opened with fewer untouched ones between them are opened together.
+const JOIN_GAP: usize = 8 * PAGE_SIZE;
+/// More regions than this are opened as one.
+const MAX_REGIONS: usize = 128;
+
+/// A text that one store owns and may patch. It alone has what it takes; the only way to it is an edit of the store's
+/// [`CodeRegistry`](super::CodeRegistry).
+#[derive(Debug)]
+pub struct PrivateText {
+    /// `None` for an empty text.
+    view: Option<PrivateView>,
+    len: u32,
+    /// The system does not swap this text: stepping patches every site.
+    pub(super) steps_in_place: bool,
+    /// The system does not take single pages back: sites are cleared by writing.
+    pub(super) keeps_pages: bool,
+    /// Sites of the plan may have been lost: all of them are looked at again.
+    pub(super) resync: bool,
+    /// Sites whose count changed while the step image was shown: looked at when it goes.
+    pub(super) deferred: BTreeSet<u32>,
+}
+
+/// Pages of a text.
+type Regions = SmallVec<[Range<usize>; 2]>;
+
+/// Sites to switch, in text order, and what that means for pages.
+#[derive(Debug, Default)]
+pub(super) struct PatchWork {
+    toggles: SmallVec<[u32; 4]>,
+    /// Regions to open for writing.
+    open: Regions,
+    /// Pages that are left without an armed site, to be given back.
+    discard: Regions,
+}
+
+impl PatchWork {
+    pub(super) fn is_empty(&self) -> bool {
+        self.toggles.is_empty()
+    }
+
+    /// Whether pages are to be given back.
+    pub(super) fn discards(&self) -> bool {
+        !self.discard.is_empty()
+    }
+}
+
+impl PrivateText {
+    /// A private copy of `code` with `cell` behind it. Nothing is armed.
+    pub(super) fn new(code: &EngineCode, cell: StopCell) -> Result<PrivateText> {
+        let view = match code.text_len() {
+            0 => None,
+            _ => Some(code.private_view()?),
+        };
+        let mut text = PrivateText {
+            view,
+            len: code.text_len(),
+            steps_in_place: false,
+            keeps_pages: false,
+            resync: false,
+            deferred: BTreeSet::new(),
+        };
+        text.set_cell(cell);
+        Ok(text)
+    }
+
+    /// The address of its first byte; 0 for an empty text.
+    pub(super) fn base(&self) -> usize {
+        self.view.as_ref().map_or(0, PrivateView::base)
+    }
+
+    /// Bytes of the text.
+    pub(super) fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(super) fn set_cell(&mut self, cell: StopCell) {
+        if let Some(view) = &self.view {
+            // SAFETY: the page behind the text is mapped read-write, aligned, and ours. Only this thread, which owns the
+            // store, reads it: in a stop stub, and it is here instead.
+            unsafe { view.cell_page().cast::<StopCell>().write(cell) };
+        }
+    }
+
+    /// Whether the code that runs has this site armed.
+    pub(super) fn is_armed(&self, tables: &ImageTables, site: SiteId) -> bool {
+        let start = tables.site(site).after.get() - SITE_BYTES;
+        self.view
+            .as_ref()
+            .is_some_and(|view| view.byte(start as usize) == CALL)
+    }
+
+    /// Whether the step image is shown.
+    pub(super) fn shows_step_image(&self) -> bool {
+        self.view.as_ref().is_some_and(PrivateView::shows_other)
+    }
+
+    /// Whether it can show a step image.
+    pub(super) fn has_step_image(&self, tables: &ImageTables) -> bool {
+        !tables.sites.is_empty()
+            && !self.steps_in_place
+            && self.view.as_ref().is_some_and(PrivateView::can_swap)
+    }
+
+    /// Shows the step image, or the own text again. `Ok(false)`: that is not to be had, nothing changed.
+    pub(super) fn show_step_image(&mut self, code: &EngineCode, shown: bool) -> Result<bool> {
+        let Some(view) = &mut self.view else {
+            return Ok(!shown);
+        };
+        if shown && !view.has_other() {
+            let image = code.step_image()?;
+            if image.backing() != TextBacking::Memfd {
+                return Ok(false);
+            }
+            view.map_other(image)?;
+        }
+        view.show_other(shown)
+            .map_err(|SwapError { error, own_lost }| {
+                self.resync |= own_lost;
+                error.context("switching stepping")
+            })
+    }
+
+    /// What switching these sites (sorted) takes.
+    pub(super) fn plan_work(&self, tables: &ImageTables, toggles: SmallVec<[u32; 4]>) -> PatchWork {
+        let mut work = PatchWork::default();
+        let Some(view) = &self.view else {
+            return work;
+        };
+        /// A page that toggles touch.
+        struct Touched {
+            page: usize,
+            toggles: usize,
+            arms: bool,
+        }
+        let mut touched: SmallVec<[Touched; 4]> = SmallVec::new();
+        for &toggle in &toggles {
+            let (start, end) = bounds(tables, toggle);
+            let arms = view.byte(start) != CALL;
+            for page in start / PAGE_SIZE..=(end - 1) / PAGE_SIZE {
+                match touched.last_mut() {
+                    Some(last) if last.page == page => {
+                        last.toggles += 1;
+                        last.arms |= arms;
+                    }
+                    _ => touched.push(Touched {
+                        page,
+                        toggles: 1,
+                        arms,
+                    }),
+                }
+            }
+        }
+        let gives_back = view.is_copy_on_write() && !self.keeps_pages;
+        for Touched {
+            page,
+            toggles,
+            arms,
+        } in touched
+        {
+            let bytes = page * PAGE_SIZE..(page + 1) * PAGE_SIZE;
+            // Sites do not overlap, so every armed one here is also in `toggles` if the numbers are the same.
+            if gives_back && !arms && armed_in(view, tables, &bytes) == toggles {
+                push(&mut work.discard, bytes, 0);
+            } else {
+                push(&mut work.open, bytes, JOIN_GAP);
+            }
+        }
+        if work.open.len() > MAX_REGIONS {
+            let all = work.open[0].start..work.open[work.open.len() - 1].end;
+            work.open.clear();
+            work.open.push(all);
+        }
+        work.toggles = toggles;
+        work
+    }
+
+    /// Opens what `work` writes to. After an error nothing is open.
+    pub(super) fn open(&mut self, work: &PatchWork) -> Result<()> {
+        let Some(view) = &mut self.view else {
+            return Ok(());
+        };
+        let context = |error: Error| error.context("opening machine code for patching");
+        if work.open.len() > 1 {
+            let first = work.open[0].start;
+            view.prepare_scattered_writes(first..first + PAGE_SIZE)
+                .map_err(context)?;
+        }
+        for (i, region) in work.open.iter().enumerate() {
+            if let Err(error) = view.make_writable(region.clone()) {
+                for opened in &work.open[..i] {
+                    view.make_executable(opened.clone());
+                }
+                return Err(context(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes what [`PrivateText::open`] opened.
+    pub(super) fn close(&mut self, work: &PatchWork) {
+        if let Some(view) = &mut self.view {
+            for region in &work.open {
+                view.make_executable(region.clone());
+            }
+        }
+    }
+
+    /// Gives back the pages that are left without an armed site. When the system refuses, the text remembers and says `false`.
+    pub(super) fn discard(&mut self, work: &PatchWork) -> bool {
+        let Some(view) = &mut self.view else {
+            return true;
+        };
+        for (i, region) in work.discard.iter().enumerate() {
+            if !view.discard(region.clone()) {
+                self.keeps_pages = true;
+                self.resync |= i > 0;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Switches the sites of `work`, on the pages it opened. The others were given back.
+    pub(super) fn patch(&mut self, tables: &ImageTables, work: &PatchWork) {
+        let (Some(view), Some(stub)) = (&mut self.view, tables.stop_stub) else {
+            return;
+        };
+        for &toggle in &work.toggles {
+            let (start, end) = bounds(tables, toggle);
+            // Which state it is in cannot be read from a page that was given back; but then it was armed.
+            let arm = !is_discarded(work, start) && view.byte(start) != CALL;
+            let bytes = match arm {
+                true => armed_site(TextOffset::new(end as u32), stub),
+                false => SITE_NOP,
+            };
+            // A site may straddle two pages, of which one is given back.
+            let split = (start / PAGE_SIZE + 1) * PAGE_SIZE;
+            for part in [start..end.min(split), end.min(split)..end] {
+                if part.is_empty() || is_discarded(work, part.start) {
+                    continue;
+                }
+                // SAFETY: the pages of all sites in `work` that are not given back were opened.
+                unsafe {
+                    view.write(part.start, &bytes[part.start - start..part.end - start]);
+                }
+            }
+        }
+    }
+}
+
+/// The bytes of a site.
+fn bounds(tables: &ImageTables, site: u32) -> (usize, usize) {
+    let after = tables.sites[site as usize].after.index();
+    (after - SITE_BYTES as usize, after)
+}
+
+/// How many armed sites have bytes in `range`.
+fn armed_in(view: &PrivateView, tables: &ImageTables, range: &Range<usize>) -> usize {
+    let from = tables
+        .sites
+        .partition_point(|site| site.after.index() <= range.start);
+    tables.sites[from..]
+        .iter()
+        .map(|site| site.after.index() - SITE_BYTES as usize)
+        .take_while(|start| *start < range.end)
+        .filter(|start| view.byte(*start) == CALL)
+        .count()
+}
+
+fn is_discarded(work: &PatchWork, at: usize) -> bool {
+    let after = work.discard.partition_point(|region| region.start <= at);
+    after
+        .checked_sub(1)
+        .is_some_and(|i| at < work.discard[i].end)
+}
+
+/// Adds pages behind the last region, joining it when fewer than `gap` bytes are between.
+fn push(regions: &mut Regions, bytes: Range<usize>, gap: usize) {
+    match regions.last_mut() {
+        Some(last) if bytes.start - last.end <= gap => last.end = bytes.end,
+        _ => regions.push(bytes),
+    }
+}

@@ -1,0 +1,334 @@
+//! The code of one store: what is registered, where it is, and what stands behind a program counter.
+
+use super::plan::{PatchPlan, StepScope};
+use super::private::PrivateText;
+use super::{EngineCode, PatchEdit};
+use crate::abi::StopCell;
+use crate::base::{Error, ErrorKind, Pc, Result, TextOffset};
+use crate::image::SiteId;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// Code registered in a store: a position in its [`CodeRegistry`]. It is free for other code only after it was
+/// unregistered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CodeSlot(u32);
+
+impl CodeSlot {
+    /// The slot as a position in a vector.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How a store holds a module's code: the choice made when it is registered.
+#[derive(Debug)]
+pub enum Ownership {
+    /// It runs the engine's mapping.
+    Shared,
+    /// It runs a private copy, which can be patched.
+    Private {
+        /// What armed sites find behind the copy.
+        cell: StopCell,
+    },
+}
+
+/// A text that all stores of an engine may run: a view, owned by the [`EngineCode`] that stands beside it.
+#[derive(Debug)]
+pub struct SharedText {
+    base: usize,
+    len: u32,
+}
+
+/// A module's code in a store: the only maker of code addresses.
+#[derive(Debug)]
+pub enum StoreCode {
+    /// The engine's mapping.
+    Shared(SharedText),
+    /// A mapping of this store's own. It alone can be patched.
+    Private(PrivateText),
+}
+
+impl StoreCode {
+    /// The address of the text. That of an empty text is null.
+    #[inline]
+    pub fn base(&self) -> Pc {
+        Pc::new(match self {
+            StoreCode::Shared(text) => text.base,
+            StoreCode::Private(text) => text.base(),
+        })
+    }
+
+    /// Bytes of the text.
+    #[inline]
+    pub fn text_len(&self) -> u32 {
+        match self {
+            StoreCode::Shared(text) => text.len,
+            StoreCode::Private(text) => text.len(),
+        }
+    }
+
+    /// The address of an offset.
+    ///
+    /// # Panics
+    /// When the offset is beyond the text (its end is allowed: a last call returns there).
+    #[inline]
+    pub fn pc(&self, offset: TextOffset) -> Pc {
+        assert!(offset.get() <= self.text_len(), "offset beyond the text");
+        Pc::new(self.base().get() + offset.index())
+    }
+
+    /// The offset of an address, if it is in this text.
+    #[inline]
+    pub fn offset_of(&self, pc: Pc) -> Option<TextOffset> {
+        let offset = pc.get().checked_sub(self.base().get())?;
+        (offset < self.text_len() as usize).then(|| TextOffset::new(offset as u32))
+    }
+
+    /// Whether it can be patched.
+    pub fn is_private(&self) -> bool {
+        matches!(self, StoreCode::Private(_))
+    }
+}
+
+/// A module's code together with its form in this store.
+#[derive(Debug)]
+pub struct LoadedCode {
+    // The order matters: the store's view goes before the code it is a view of.
+    /// Its form in this store.
+    pub store: StoreCode,
+    /// The code in the engine.
+    pub engine: Arc<EngineCode>,
+}
+
+/// Where a registered text is. Sorted by start; they cannot overlap.
+#[derive(Clone, Copy, Debug)]
+struct TextRange {
+    start: usize,
+    end: usize,
+    slot: CodeSlot,
+}
+
+/// All code of a store. It keeps the code alive, finds what stands behind an address, and holds the plan of what is
+/// patched. A store with one module needs no allocation here.
+#[derive(Debug, Default)]
+pub struct CodeRegistry {
+    slots: SmallVec<[Option<LoadedCode>; 1]>,
+    ranges: SmallVec<[TextRange; 1]>,
+    pub(super) plan: PatchPlan,
+    pub(super) last_error: Option<Error>,
+}
+
+impl CodeRegistry {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers code, or finds it registered. This is where it is decided whether the store shares it or has a copy of its own.
+    /// What the plan says about all code is applied: while stepping is on, a private text comes armed. Code registered already
+    /// keeps its slot and gets the new cell; asking for the other ownership is an error.
+    pub fn register(&mut self, code: &Arc<EngineCode>, ownership: Ownership) -> Result<CodeSlot> {
+        if let Some(slot) = self.find(code) {
+            return match (&mut self.loaded_mut(slot).store, ownership) {
+                (StoreCode::Shared(_), Ownership::Shared) => Ok(slot),
+                (StoreCode::Private(text), Ownership::Private { cell }) => {
+                    text.set_cell(cell);
+                    Ok(slot)
+                }
+                _ => Err(Error::new(
+                    ErrorKind::State,
+                    "this code is registered in this store already, with another ownership; unregister it first",
+                )),
+            };
+        }
+        let store = match ownership {
+            Ownership::Shared => StoreCode::Shared(SharedText {
+                base: match code.text_len() {
+                    0 => 0,
+                    _ => code.shared_base()?,
+                },
+                len: code.text_len(),
+            }),
+            Ownership::Private { cell } => StoreCode::Private(PrivateText::new(code, cell)?),
+        };
+        let index = self
+            .slots
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.slots.len());
+        let slot =
+            CodeSlot(u32::try_from(index).map_err(|_| {
+                Error::new(ErrorKind::Limit, "more than 2^32 modules in one store")
+            })?);
+        self.insert_range(&store, slot);
+        let loaded = LoadedCode {
+            store,
+            engine: Arc::clone(code),
+        };
+        if index == self.slots.len() {
+            self.slots.push(Some(loaded));
+        } else {
+            self.slots[index] = Some(loaded);
+        }
+        if self.plan.step != StepScope::Off
+            && let Err(error) = self.apply_plan_to(slot)
+        {
+            self.remove(slot);
+            return Err(error);
+        }
+        Ok(slot)
+    }
+
+    /// Removes code: its private copy is unmapped, and the plan forgets its sites. Nothing may run in it, and no address of it
+    /// may be left where a guest finds it.
+    pub fn unregister(&mut self, slot: CodeSlot) -> Result<()> {
+        self.check(slot)?;
+        self.plan.forget(slot);
+        self.remove(slot);
+        Ok(())
+    }
+
+    fn remove(&mut self, slot: CodeSlot) {
+        self.ranges.retain(|range| range.slot != slot);
+        self.slots[slot.index()] = None;
+    }
+
+    fn insert_range(&mut self, store: &StoreCode, slot: CodeSlot) {
+        let start = store.base().get();
+        let end = start + store.text_len() as usize;
+        if start == end {
+            return;
+        }
+        let at = self.ranges.partition_point(|range| range.start <= start);
+        let free_from = at.checked_sub(1).map_or(0, |i| self.ranges[i].end);
+        let free_to = self.ranges.get(at).map_or(usize::MAX, |range| range.start);
+        assert!(
+            free_from <= start && end <= free_to,
+            "two texts of one store overlap"
+        );
+        self.ranges.insert(at, TextRange { start, end, slot });
+    }
+
+    /// The slot of code that is registered.
+    pub fn find(&self, code: &EngineCode) -> Option<CodeSlot> {
+        let index = self.slots.iter().position(|loaded| {
+            loaded
+                .as_ref()
+                .is_some_and(|loaded| loaded.engine.id() == code.id())
+        })?;
+        Some(CodeSlot(index as u32))
+    }
+
+    /// The code in a slot, if there is any.
+    pub fn get(&self, slot: CodeSlot) -> Option<&LoadedCode> {
+        self.slots.get(slot.index())?.as_ref()
+    }
+
+    /// The code in a slot.
+    ///
+    /// # Panics
+    /// When nothing is registered there.
+    pub fn entry(&self, slot: CodeSlot) -> &LoadedCode {
+        self.get(slot).expect("no code is registered in this slot")
+    }
+
+    /// All registered code.
+    pub fn iter(&self) -> impl Iterator<Item = (CodeSlot, &LoadedCode)> {
+        self.slots
+            .iter()
+            .enumerate()
+            .filter_map(|(i, loaded)| Some((CodeSlot(i as u32), loaded.as_ref()?)))
+    }
+
+    /// The code an address is in, and where there. It takes no lock and allocates nothing, so a signal handler may ask, on
+    /// the thread that runs the store's guest.
+    #[inline]
+    pub fn lookup(&self, pc: Pc) -> Option<(CodeSlot, TextOffset)> {
+        let after = self.ranges.partition_point(|range| range.start <= pc.get());
+        let range = self.ranges.get(after.checked_sub(1)?)?;
+        (pc.get() < range.end)
+            .then(|| (range.slot, TextOffset::new((pc.get() - range.start) as u32)))
+    }
+
+    /// Says what armed sites of a private text find behind it.
+    pub fn set_cell(&mut self, slot: CodeSlot, cell: StopCell) -> Result<()> {
+        self.check_private(slot)?.set_cell(cell);
+        Ok(())
+    }
+
+    /// Whether the code that runs in this store has the site armed.
+    pub fn is_armed(&self, slot: CodeSlot, site: SiteId) -> bool {
+        let Some(loaded) = self.get(slot) else {
+            return false;
+        };
+        let tables = loaded.engine.tables();
+        match &loaded.store {
+            StoreCode::Private(text) if (site.0 as usize) < tables.sites.len() => {
+                text.is_armed(tables, site)
+            }
+            _ => false,
+        }
+    }
+
+    /// What should be patched.
+    pub fn plan(&self) -> &PatchPlan {
+        &self.plan
+    }
+
+    /// Starts an edit of the plan. The code follows when it is committed, or dropped.
+    pub fn edit(&mut self) -> PatchEdit<'_> {
+        PatchEdit::new(self)
+    }
+
+    /// Why the last edit that was dropped without [`PatchEdit::commit`] failed, if it did. Asking takes the error.
+    pub fn last_error(&mut self) -> Option<Error> {
+        self.last_error.take()
+    }
+
+    fn loaded_mut(&mut self, slot: CodeSlot) -> &mut LoadedCode {
+        self.slots[slot.index()]
+            .as_mut()
+            .expect("no code is registered in this slot")
+    }
+
+    /// A private text with its code.
+    pub(super) fn private_mut(
+        &mut self,
+        slot: CodeSlot,
+    ) -> Option<(&mut PrivateText, &EngineCode)> {
+        match self.slots.get_mut(slot.index())?.as_mut()? {
+            LoadedCode {
+                store: StoreCode::Private(text),
+                engine,
+            } => Some((text, engine)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn private_slots(&self) -> impl Iterator<Item = CodeSlot> + '_ {
+        self.iter()
+            .filter(|(_, loaded)| loaded.store.is_private())
+            .map(|(slot, _)| slot)
+    }
+
+    pub(super) fn check(&self, slot: CodeSlot) -> Result<&LoadedCode> {
+        self.get(slot).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Argument,
+                format!("no code is registered in slot {}", slot.0),
+            )
+        })
+    }
+
+    pub(super) fn check_private(&mut self, slot: CodeSlot) -> Result<&mut PrivateText> {
+        self.check(slot)?;
+        match self.private_mut(slot) {
+            Some((text, _)) => Ok(text),
+            None => Err(Error::new(
+                ErrorKind::State,
+                "this store runs shared code, which cannot be patched; attach a debugger to the store first",
+            )),
+        }
+    }
+}
