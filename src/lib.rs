@@ -10,6 +10,7 @@ compile_error!(
 
 pub mod abi;
 pub mod base;
+pub mod capi;
 pub mod code;
 pub mod compile;
 pub mod image;

@@ -1,0 +1,156 @@
+//! `stepwell_error_t`: what went wrong, why and where; and the last error of functions that can only return NULL.
+
+use super::bytes::wasm_byte_vec_t;
+use super::bytes::wasm_name_t;
+use super::guard::or_abort;
+use super::own::{Out, Own, borrow, handle};
+use crate::base::Error;
+use std::cell::RefCell;
+
+/// An error: a code, a message, and the offset in the Wasm binary where there is one.
+///
+/// A function that returns `own stepwell_error_t *` returns NULL on success. Otherwise the caller owns the error and
+/// deletes it.
+pub struct stepwell_error_t {
+    _opaque: [u8; 0],
+}
+handle!(stepwell_error_t => Error);
+
+/// An error's code, one of `enum stepwell_error_enum`.
+pub type stepwell_error_code_t = i32;
+
+/// What kind of failure an error reports. The numbers are stable and never reused; more may come.
+#[repr(C)]
+pub enum stepwell_error_enum {
+    /// The bytes are no valid Wasm module.
+    STEPWELL_ERROR_INVALID_MODULE = 1,
+    /// The module uses a proposal that is not there or not enabled; the message names it.
+    STEPWELL_ERROR_UNSUPPORTED = 2,
+    /// An import is missing or has another type than the module asks for.
+    STEPWELL_ERROR_LINK = 3,
+    /// A limit was reached: of the configuration, of a type, or of the implementation.
+    STEPWELL_ERROR_LIMIT = 4,
+    /// The operating system refused memory, a mapping or a file.
+    STEPWELL_ERROR_SYSTEM = 5,
+    /// An argument does not fit: NULL, a wrong type, a wrong count, an object of another store.
+    STEPWELL_ERROR_ARGUMENT = 6,
+    /// The call is not allowed in this state, for instance attaching a debugger while a guest runs in the store.
+    STEPWELL_ERROR_STATE = 7,
+    /// An earlier panic or failure left the store unusable; its objects can only be deleted.
+    STEPWELL_ERROR_POISONED = 8,
+    /// The library or a callback panicked; the store it happened in is poisoned.
+    STEPWELL_ERROR_PANIC = 9,
+    /// The guest trapped.
+    STEPWELL_ERROR_TRAP = 10,
+    /// A host function failed with an error of its own.
+    STEPWELL_ERROR_HOST = 11,
+    /// The work was cancelled by its caller.
+    STEPWELL_ERROR_CANCELLED = 12,
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Box<Error>>> = const { RefCell::new(None) };
+}
+
+/// Remembers the error for [`stepwell_last_error`].
+pub(super) fn set_last(error: Error) {
+    // A thread that is going away has nobody left to ask.
+    let _ = LAST.try_with(|last| *last.borrow_mut() = Some(Box::new(error)));
+}
+
+/// Deletes an error. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_error_delete(error: Own<stepwell_error_t>) {
+    // SAFETY: C gives the error back.
+    unsafe { error.delete() }
+}
+
+/// The error's code, one of `enum stepwell_error_enum`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_error_code(error: *const stepwell_error_t) -> stepwell_error_code_t {
+    // SAFETY: C passes a live error or NULL.
+    or_abort("stepwell_error_code", || Ok(unsafe { borrow(error, "error") }?.kind() as i32))
+}
+
+/// Writes what was wrong to `out`, NUL-terminated (the NUL is counted in its size); with the offset, if there is one.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_error_message(error: *const stepwell_error_t, out: Out<wasm_name_t>) {
+    or_abort("stepwell_error_message", || {
+        // SAFETY: C passes a live error or NULL.
+        let error = unsafe { borrow(error, "error") }?;
+        let out = out.check("out")?;
+        // SAFETY: `out` is C's.
+        unsafe { out.write(wasm_byte_vec_t::text_nul(&error.to_string())) };
+        Ok(())
+    });
+}
+
+/// The offset in the Wasm binary that the error belongs to, written to `offset_out`; false if it belongs to none.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_error_offset(error: *const stepwell_error_t, offset_out: *mut usize) -> bool {
+    or_abort("stepwell_error_offset", || {
+        // SAFETY: C passes a live error or NULL.
+        let Some(offset) = unsafe { borrow(error, "error") }?.offset() else { return Ok(false) };
+        if !offset_out.is_null() {
+            // SAFETY: the pointer is C's, for one `size_t`.
+            unsafe { offset_out.write(offset.get() as usize) };
+        }
+        Ok(true)
+    })
+}
+
+/// Why the last call on this thread that failed by returning NULL, false or a trap without a cause in the guest
+/// failed; NULL if none did. Borrowed: valid until the next failing call on this thread. A call that succeeds leaves
+/// it alone.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn stepwell_last_error() -> *const stepwell_error_t {
+    LAST.try_with(|last| match &*last.borrow() {
+        Some(error) => std::ptr::from_ref::<Error>(error).cast(),
+        None => std::ptr::null(),
+    })
+    .unwrap_or(std::ptr::null())
+}
+
+/// Forgets the last error of this thread.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn stepwell_last_error_clear() {
+    let _ = LAST.try_with(|last| last.borrow_mut().take());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stepwell_error_enum as c;
+    use crate::base::ErrorKind;
+
+    #[test]
+    fn codes_are_the_kinds_numbers() {
+        for (kind, code) in [
+            (ErrorKind::InvalidModule, c::STEPWELL_ERROR_INVALID_MODULE),
+            (ErrorKind::Unsupported, c::STEPWELL_ERROR_UNSUPPORTED),
+            (ErrorKind::Link, c::STEPWELL_ERROR_LINK),
+            (ErrorKind::Limit, c::STEPWELL_ERROR_LIMIT),
+            (ErrorKind::System, c::STEPWELL_ERROR_SYSTEM),
+            (ErrorKind::Argument, c::STEPWELL_ERROR_ARGUMENT),
+            (ErrorKind::State, c::STEPWELL_ERROR_STATE),
+            (ErrorKind::Poisoned, c::STEPWELL_ERROR_POISONED),
+            (ErrorKind::Panic, c::STEPWELL_ERROR_PANIC),
+            (ErrorKind::Trap, c::STEPWELL_ERROR_TRAP),
+            (ErrorKind::Host, c::STEPWELL_ERROR_HOST),
+            (ErrorKind::Cancelled, c::STEPWELL_ERROR_CANCELLED),
+        ] {
+            assert_eq!(kind as i32, code as i32, "{kind:?}");
+        }
+    }
+}

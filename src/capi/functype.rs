@@ -1,0 +1,76 @@
+//! `wasm_functype_t`: a function's type.
+
+use super::externtype::{TypeObject, check_types};
+use super::guard::or_null;
+use super::own::{Own, Take, borrow, handle};
+use super::vec::Owned;
+use super::vecs::wasm_valtype_vec_t;
+
+/// A function's type.
+pub struct wasm_functype_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_functype_t => TypeObject, |ty| matches!(ty, TypeObject::Func { .. }));
+
+/// A new function type. Takes the contents of both vectors, also when it fails; NULL counts as empty.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_functype_new(
+    params: Take<wasm_valtype_vec_t>,
+    results: Take<wasm_valtype_vec_t>,
+) -> Own<wasm_functype_t> {
+    or_null("wasm_functype_new", || {
+        // SAFETY: C passes valid vectors or NULL.
+        let (params, results) = unsafe { (Owned::take(params), Owned::take(results)) };
+        check_types(&params, "params")?;
+        check_types(&results, "results")?;
+        Ok(Own::new(TypeObject::Func { params, results }))
+    })
+}
+
+/// Deletes a function's type. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_functype_delete(ty: Own<wasm_functype_t>) {
+    // SAFETY: C gives it back.
+    unsafe { ty.delete() }
+}
+
+/// A copy that is owned on its own. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_functype_copy(ty: *const wasm_functype_t) -> Own<wasm_functype_t> {
+    // SAFETY: C passes a live type or NULL.
+    or_null("wasm_functype_copy", || Ok(Own::new(unsafe { borrow(ty, "ty") }?.clone())))
+}
+
+/// The parameters, borrowed from the type.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_functype_params(ty: *const wasm_functype_t) -> *const wasm_valtype_vec_t {
+    or_null("wasm_functype_params", || {
+        // SAFETY: C passes a live type or NULL.
+        match unsafe { borrow(ty, "ty") }? {
+            TypeObject::Func { params, .. } => Ok(params.as_ptr()),
+            _ => unreachable!("checked by `borrow`"),
+        }
+    })
+}
+
+/// The results, borrowed from the type.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_functype_results(ty: *const wasm_functype_t) -> *const wasm_valtype_vec_t {
+    or_null("wasm_functype_results", || {
+        // SAFETY: C passes a live type or NULL.
+        match unsafe { borrow(ty, "ty") }? {
+            TypeObject::Func { results, .. } => Ok(results.as_ptr()),
+            _ => unreachable!("checked by `borrow`"),
+        }
+    })
+}

@@ -1,0 +1,90 @@
+//! The boundary every exported function stands behind: panics stop here, errors find the channel the function has.
+
+use super::error::{self, stepwell_error_t};
+use super::own::Own;
+use crate::base::{Error, ErrorKind, Result};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a function returns when it failed and `stepwell_last_error()` says why.
+pub(super) trait Outcome {
+    /// The value that means failure.
+    fn failed() -> Self;
+}
+
+impl<T> Outcome for Own<T> {
+    fn failed() -> Self {
+        Own::null()
+    }
+}
+impl<T> Outcome for *const T {
+    fn failed() -> Self {
+        std::ptr::null()
+    }
+}
+impl<T> Outcome for *mut T {
+    fn failed() -> Self {
+        std::ptr::null_mut()
+    }
+}
+impl Outcome for bool {
+    fn failed() -> Self {
+        false
+    }
+}
+
+/// Runs the body of `function`, which reports failure by its result (NULL, false) and `stepwell_last_error()`.
+pub(super) fn or_null<R: Outcome>(function: &str, body: impl FnOnce() -> Result<R>) -> R {
+    caught(function, body).unwrap_or_else(|error| {
+        error::set_last(error);
+        R::failed()
+    })
+}
+
+/// Runs the body of `function`, which reports failure by the error it returns.
+pub(super) fn or_error(function: &str, body: impl FnOnce() -> Result<()>) -> Own<stepwell_error_t> {
+    match caught(function, body) {
+        Ok(()) => Own::null(),
+        Err(error) => Own::new(error),
+    }
+}
+
+/// Runs the body of `function`, which has no way to report failure: it ends the process with a message.
+pub(super) fn or_abort<R>(function: &str, body: impl FnOnce() -> Result<R>) -> R {
+    caught(function, body).unwrap_or_else(|error| abort(&error.to_string()))
+}
+
+/// Runs the body of a `_delete` function, or one whose failure `stepwell_last_error()` alone tells.
+pub(super) fn or_last_error(function: &str, body: impl FnOnce() -> Result<()>) {
+    if let Err(error) = caught(function, body) {
+        error::set_last(error);
+    }
+}
+
+/// The body's result; a panic is an error, and a misused argument is reported with the function's name.
+pub(super) fn caught<R>(function: &str, body: impl FnOnce() -> Result<R>) -> Result<R> {
+    // The state a panic may leave broken is the store's, which is poisoned on the way (see `store`).
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if error.kind() == ErrorKind::Argument => Err(error.context(format_args!("`{function}`"))),
+        Ok(Err(error)) => Err(error),
+        Err(payload) => {
+            Err(Error::new(ErrorKind::Panic, format!("`{function}` panicked: {}", panic_message(&*payload))))
+        }
+    }
+}
+
+/// What a panic said.
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "(no message)",
+    }
+}
+
+/// Ends the process, saying why.
+pub(super) fn abort(message: &str) -> ! {
+    eprintln!("stepwell: {message}");
+    std::process::abort()
+}

@@ -1,0 +1,4 @@
+
+#undef own
+
+#endif /* STEPWELL_H */

@@ -1,0 +1,42 @@
+
+#ifndef WASM_API_EXTERN
+#define WASM_API_EXTERN
+#endif
+
+/*
+ * Ownership. `own` says who deletes:
+ *  - an `own` result is the caller's, who deletes it with the type's `_delete`;
+ *  - an `own` parameter is the callee's from the call on, also when the call fails;
+ *  - `own T *out` is written by the callee, and what was written is the caller's;
+ *  - an owned vector owns its elements.
+ * Everything else is borrowed: it is valid as long as what it was got from.
+ * Handles can be deleted in any order. Deleting NULL does nothing.
+ *
+ * Failure. A function that returns NULL, false or a trap says why through `stepwell_last_error()` of stepwell.h.
+ *
+ * Threads. Each function's comment ends with who may call it:
+ *  - `Thread: any.` From any thread, at any time, for each object one at a time.
+ *  - `Thread: one at a time per store.` For all objects of a store together, one thread at a time.
+ *  - `Thread: inside callback only.` Only during the callback that handed the object out.
+ *  - `Thread: any, async-signal-safe.`
+ */
+#define own
+
+/* Initialisers for vectors. */
+#define WASM_EMPTY_VEC {0, NULL}
+#define WASM_ARRAY_VEC(array) {sizeof(array) / sizeof(*(array)), array}
+
+/* A name is a byte vector. */
+#define wasm_name wasm_byte_vec
+#define wasm_name_new wasm_byte_vec_new
+#define wasm_name_new_empty wasm_byte_vec_new_empty
+#define wasm_name_new_uninitialized wasm_byte_vec_new_uninitialized
+#define wasm_name_new_new_uninitialized wasm_byte_vec_new_uninitialized /* the standard's spelling */
+#define wasm_name_copy wasm_byte_vec_copy
+#define wasm_name_delete wasm_byte_vec_delete
+
+/* `max` of wasm_limits_t for "no limit". */
+static const uint32_t wasm_limits_max_default = 0xffffffff;
+/* Bytes of a memory's page. */
+static const size_t MEMORY_PAGE_SIZE = 0x10000;
+

@@ -1,0 +1,95 @@
+//! `wasm_importtype_t`: what a module imports.
+
+use super::bytes::wasm_name_t;
+use super::externtype::{TypeObject, wasm_externtype_t};
+use super::guard::or_null;
+use super::own::{Own, Take, borrow, handle};
+use super::vec::Owned;
+
+/// An import: its name and its type.
+pub struct wasm_importtype_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_importtype_t => ImportObject);
+
+/// What stands behind [`wasm_importtype_t`].
+#[derive(Clone)]
+pub(super) struct ImportObject {
+    /// The first half of its name.
+    pub(super) module: Owned<wasm_name_t>,
+    /// The second half.
+    pub(super) name: Owned<wasm_name_t>,
+    /// Its type.
+    pub(super) ty: Box<TypeObject>,
+}
+
+/// An import of this name and type. Takes the contents of the names and the type, also when it fails.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_new(
+    module: Take<wasm_name_t>,
+    name: Take<wasm_name_t>,
+    ty: Own<wasm_externtype_t>,
+) -> Own<wasm_importtype_t> {
+    or_null("wasm_importtype_new", || {
+        // SAFETY: C passes a valid name or NULL.
+        let module = unsafe { Owned::take(module) };
+        // SAFETY: C passes a valid name or NULL.
+        let name = unsafe { Owned::take(name) };
+        // SAFETY: C gives it to us.
+        let ty = unsafe { ty.require("ty") }?;
+        Ok(Own::new(ImportObject { module, name, ty }))
+    })
+}
+
+/// Deletes it. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_delete(importtype: Own<wasm_importtype_t>) {
+    // SAFETY: C gives it back.
+    unsafe { importtype.delete() }
+}
+
+/// A copy that is owned on its own. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_copy(importtype: *const wasm_importtype_t) -> Own<wasm_importtype_t> {
+    // SAFETY: C passes a live object or NULL.
+    or_null("wasm_importtype_copy", || Ok(Own::new(unsafe { borrow(importtype, "importtype") }?.clone())))
+}
+
+/// The first half of its name, borrowed from it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_module(importtype: *const wasm_importtype_t) -> *const wasm_name_t {
+    or_null("wasm_importtype_module", || {
+        // SAFETY: C passes a live object or NULL.
+        Ok(unsafe { borrow(importtype, "importtype") }?.module.as_ptr())
+    })
+}
+
+/// The second half of its name, borrowed from it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_name(importtype: *const wasm_importtype_t) -> *const wasm_name_t {
+    or_null("wasm_importtype_name", || {
+        // SAFETY: C passes a live object or NULL.
+        Ok(unsafe { borrow(importtype, "importtype") }?.name.as_ptr())
+    })
+}
+
+/// Its type, borrowed from it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_type(importtype: *const wasm_importtype_t) -> *const wasm_externtype_t {
+    or_null("wasm_importtype_type", || {
+        // SAFETY: C passes a live object or NULL.
+        Ok(std::ptr::from_ref(&*unsafe { borrow(importtype, "importtype") }?.ty).cast())
+    })
+}

@@ -1,0 +1,29 @@
+//! The C ABI: every exported function, one file per C noun. `include/wasm.h` and `include/stepwell.h` are generated
+//! from this room by `cargo xtask headers`; `docs/c-api-conventions.md` has the rules.
+//!
+//! Signatures are spelled out, never made by a macro: cbindgen would not see them, and a function would be exported
+//! that no header declares. `vecs.rs` is written by `cargo xtask headers` too.
+//!
+//! No logic lives here: functions check what C passed, translate, and call the rooms below.
+
+// The names are C's, and the safety contract of all functions is one: what the header says of each parameter.
+#![allow(non_camel_case_types, clippy::missing_safety_doc)]
+
+mod guard;
+mod own;
+mod vec;
+
+pub mod bytes;
+pub mod error;
+pub mod exporttype;
+pub mod externtype;
+pub mod functype;
+pub mod globaltype;
+pub mod importtype;
+pub mod memorytype;
+pub mod tabletype;
+pub mod valtype;
+pub mod vecs;
+pub mod version;
+
+pub use own::{Out, Own, Take};

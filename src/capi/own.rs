@@ -1,0 +1,213 @@
+//! The pointers of the C ABI that carry ownership, and the one place where handles are made, looked at and freed.
+//! In the headers all three are spelled `own T *`; `cargo xtask headers` does the spelling.
+
+use crate::base::{Error, ErrorKind, Result};
+
+/// An owned pointer crossing the ABI: a parameter gives it to us, a result gives it away. NULL is "nothing".
+#[repr(transparent)]
+#[must_use = "an owned pointer that is dropped is leaked"]
+pub struct Own<T>(*mut T);
+
+/// An out-parameter: written on success, left alone otherwise; the caller then owns what was written.
+#[repr(transparent)]
+pub struct Out<T>(*mut T);
+
+/// A parameter whose contents (not itself) are given to us: they are taken out, and what stays behind is empty.
+#[repr(transparent)]
+pub struct Take<T>(*mut T);
+
+/// What stands behind an opaque C type.
+///
+/// # Safety
+/// Every pointer of type `*mut Self` that C gets from us was made by [`Own::new`] from a `Self::Rust`
+/// (or borrows one inside an owner that outlives it).
+pub(super) unsafe trait Handle {
+    /// The Rust object.
+    type Rust;
+    /// Refuses an object of the wrong kind behind the pointer: several C types share one Rust type.
+    fn check(_object: &Self::Rust) -> bool {
+        true
+    }
+}
+
+/// Binds an opaque C type to the Rust type behind it.
+macro_rules! handle {
+    ($c:ty => $rust:ty) => {
+        // SAFETY: the only maker of such pointers is `Own::new`, with this Rust type.
+        unsafe impl $crate::capi::own::Handle for $c {
+            type Rust = $rust;
+        }
+    };
+    ($c:ty => $rust:ty, $check:expr) => {
+        // SAFETY: as above.
+        unsafe impl $crate::capi::own::Handle for $c {
+            type Rust = $rust;
+            fn check(object: &$rust) -> bool {
+                let check: fn(&$rust) -> bool = $check;
+                check(object)
+            }
+        }
+    };
+}
+pub(super) use handle;
+
+impl<T> Own<T> {
+    /// NULL.
+    pub(super) const fn null() -> Self {
+        Self(std::ptr::null_mut())
+    }
+
+    /// Whether this is NULL.
+    pub(super) fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// A pointer that C kept in its own structs.
+    pub(super) fn from_raw(pointer: *mut T) -> Self {
+        Self(pointer)
+    }
+
+    /// The pointer, for where C keeps owned pointers in its own structs.
+    pub(super) fn into_raw(self) -> *mut T {
+        self.0
+    }
+}
+
+impl<T: Handle> Own<T> {
+    /// Gives `object` to C.
+    pub(super) fn new(object: T::Rust) -> Self {
+        Self(Box::into_raw(Box::new(object)).cast())
+    }
+
+    /// Takes the object back; `None` for NULL.
+    ///
+    /// # Safety
+    /// The pointer is NULL or was given out by [`Own::new`] and not taken back since.
+    pub(super) unsafe fn take(self) -> Option<Box<T::Rust>> {
+        if self.0.is_null() {
+            return None;
+        }
+        // SAFETY: by the contract of this function and of `Handle`.
+        Some(unsafe { Box::from_raw(self.0.cast::<T::Rust>()) })
+    }
+
+    /// Takes the object back; NULL or an object of another kind is an error naming `param`.
+    ///
+    /// # Safety
+    /// As [`Own::take`].
+    pub(super) unsafe fn require(self, param: &str) -> Result<Box<T::Rust>> {
+        // SAFETY: passed on.
+        let object = unsafe { self.take() }.ok_or_else(|| null(param))?;
+        if T::check(&object) { Ok(object) } else { Err(wrong_kind(param)) }
+    }
+
+    /// Frees the object; NULL is nothing to do.
+    ///
+    /// # Safety
+    /// As [`Own::take`].
+    pub(super) unsafe fn delete(self) {
+        // SAFETY: passed on.
+        drop(unsafe { self.take() });
+    }
+}
+
+impl<T> Out<T> {
+    /// Refuses NULL, so that nothing is done when its result could not be given out.
+    pub(super) fn check(self, param: &str) -> Result<Checked<T>> {
+        if self.0.is_null() { Err(null(param)) } else { Ok(Checked(self.0)) }
+    }
+
+    /// For an out-parameter that may be NULL.
+    pub(super) fn optional(self) -> Option<Checked<T>> {
+        (!self.0.is_null()).then_some(Checked(self.0))
+    }
+}
+
+/// An out-parameter that is not NULL.
+pub(super) struct Checked<T>(*mut T);
+
+impl<T> Checked<T> {
+    /// Writes the result.
+    ///
+    /// # Safety
+    /// C passed a pointer to memory for a `T`.
+    pub(super) unsafe fn write(self, value: T) {
+        // SAFETY: by the contract; the old contents are C's and are not dropped.
+        unsafe { self.0.write(value) };
+    }
+}
+
+impl<T: Default> Take<T> {
+    /// The contents; what stays behind is empty.
+    ///
+    /// # Safety
+    /// The pointer is NULL or points to an initialised `T` of the caller's.
+    pub(super) unsafe fn take(self, param: &str) -> Result<T> {
+        if self.0.is_null() {
+            return Err(null(param));
+        }
+        // SAFETY: by the contract.
+        Ok(unsafe { self.0.replace(T::default()) })
+    }
+
+    /// The contents; NULL counts as empty.
+    ///
+    /// # Safety
+    /// As [`Take::take`].
+    pub(super) unsafe fn take_or_empty(self) -> T {
+        // SAFETY: passed on.
+        unsafe { self.take("") }.unwrap_or_default()
+    }
+}
+
+/// Looks at the object behind a pointer; NULL or an object of another kind is an error naming `param`.
+///
+/// # Safety
+/// The pointer is NULL or a live handle, and nothing changes it exclusively during `'a`.
+pub(super) unsafe fn borrow<'a, T: Handle>(pointer: *const T, param: &str) -> Result<&'a T::Rust> {
+    // SAFETY: by the contract of this function and of `Handle`.
+    let object = unsafe { pointer.cast::<T::Rust>().as_ref() }.ok_or_else(|| null(param))?;
+    if T::check(object) { Ok(object) } else { Err(wrong_kind(param)) }
+}
+
+/// As [`borrow`], exclusively.
+///
+/// # Safety
+/// The pointer is NULL or a live handle that nothing else uses during `'a`.
+pub(super) unsafe fn borrow_mut<'a, T: Handle>(pointer: *mut T, param: &str) -> Result<&'a mut T::Rust> {
+    // SAFETY: by the contract of this function and of `Handle`.
+    let object = unsafe { pointer.cast::<T::Rust>().as_mut() }.ok_or_else(|| null(param))?;
+    if T::check(object) { Ok(object) } else { Err(wrong_kind(param)) }
+}
+
+/// A plain C struct behind a pointer; NULL is an error naming `param`.
+///
+/// # Safety
+/// The pointer is NULL or points to an initialised `T` that is not changed during `'a`.
+pub(super) unsafe fn plain<'a, T>(pointer: *const T, param: &str) -> Result<&'a T> {
+    // SAFETY: by the contract.
+    unsafe { pointer.as_ref() }.ok_or_else(|| null(param))
+}
+
+/// A C string; NULL or bytes that are no UTF-8 are an error naming `param`.
+///
+/// # Safety
+/// The pointer is NULL or points to a NUL-terminated string that is not changed during `'a`.
+pub(super) unsafe fn string<'a>(pointer: *const std::ffi::c_char, param: &str) -> Result<&'a str> {
+    if pointer.is_null() {
+        return Err(null(param));
+    }
+    // SAFETY: by the contract.
+    let bytes = unsafe { std::ffi::CStr::from_ptr(pointer) };
+    bytes.to_str().map_err(|_| Error::new(ErrorKind::Argument, format!("`{param}` is no valid UTF-8")))
+}
+
+/// The error for a NULL where none may be.
+pub(super) fn null(param: &str) -> Error {
+    Error::new(ErrorKind::Argument, format!("`{param}` must not be NULL"))
+}
+
+/// The error for an object of another kind than the parameter's type says.
+fn wrong_kind(param: &str) -> Error {
+    Error::new(ErrorKind::Argument, format!("`{param}` is an object of another kind"))
+}

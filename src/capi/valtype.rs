@@ -1,0 +1,90 @@
+//! `wasm_valtype_t`: a value's type, and the kinds it has in C.
+
+use super::guard::{or_abort, or_null};
+use super::own::{Own, borrow, handle};
+use crate::base::{Error, ErrorKind, Result};
+use crate::wasm::ValType;
+
+/// A value's type.
+pub struct wasm_valtype_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_valtype_t => ValType);
+
+/// The kind of a value, one of `enum wasm_valkind_enum`.
+pub type wasm_valkind_t = u8;
+
+/// The kinds of values.
+#[repr(C)]
+pub enum wasm_valkind_enum {
+    /// A 32-bit integer.
+    WASM_I32 = 0,
+    /// A 64-bit integer.
+    WASM_I64 = 1,
+    /// A 32-bit float.
+    WASM_F32 = 2,
+    /// A 64-bit float.
+    WASM_F64 = 3,
+    /// A reference to anything of the host's.
+    WASM_EXTERNREF = 128,
+    /// A reference to a function.
+    WASM_FUNCREF = 129,
+}
+
+/// The kind of a type. `v128`, which the standard's header has no kind for, is 4.
+pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
+    use wasm_valkind_enum as k;
+    match ty {
+        ValType::I32 => k::WASM_I32 as u8,
+        ValType::I64 => k::WASM_I64 as u8,
+        ValType::F32 => k::WASM_F32 as u8,
+        ValType::F64 => k::WASM_F64 as u8,
+        ValType::V128 => 4,
+        ValType::ExternRef => k::WASM_EXTERNREF as u8,
+        ValType::FuncRef => k::WASM_FUNCREF as u8,
+    }
+}
+
+/// The type of a kind that came from C.
+pub(super) fn of_kind(kind: wasm_valkind_t, param: &str) -> Result<ValType> {
+    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::ExternRef, ValType::FuncRef]
+        .into_iter()
+        .find(|ty| kind_of(*ty) == kind)
+        .ok_or_else(|| Error::new(ErrorKind::Argument, format!("`{param}` is {kind}, which is no kind of value")))
+}
+
+/// A new value type of `kind`, one of `enum wasm_valkind_enum`. NULL for any other number; `stepwell_last_error()`
+/// says so.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_valtype_new(kind: wasm_valkind_t) -> Own<wasm_valtype_t> {
+    or_null("wasm_valtype_new", || Ok(Own::new(of_kind(kind, "kind")?)))
+}
+
+/// Deletes a value type. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_valtype_delete(ty: Own<wasm_valtype_t>) {
+    // SAFETY: C gives it back.
+    unsafe { ty.delete() }
+}
+
+/// A copy that is owned on its own. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_valtype_copy(ty: *const wasm_valtype_t) -> Own<wasm_valtype_t> {
+    // SAFETY: C passes a live type or NULL.
+    or_null("wasm_valtype_copy", || Ok(Own::new(*unsafe { borrow(ty, "ty") }?)))
+}
+
+/// The kind of a value type.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_valtype_kind(ty: *const wasm_valtype_t) -> wasm_valkind_t {
+    // SAFETY: C passes a live type or NULL.
+    or_abort("wasm_valtype_kind", || Ok(kind_of(*unsafe { borrow(ty, "ty") }?)))
+}

@@ -1,0 +1,221 @@
+//! What all vectors of the C ABI share: `{size_t size; T *data;}`, owning its elements, memory from C's allocator
+//! (so that a host which shrinks `size` after filling a vector cannot make us free with a wrong size).
+
+use super::guard;
+use super::own::{Out, Take, null, plain};
+use crate::base::Result;
+
+/// A vector of the C ABI.
+///
+/// # Safety
+/// `parts` returns what `from_parts` was given, and the type is `#[repr(C)]`.
+pub(super) unsafe trait CVec: Sized {
+    /// The element as it stands in `data`: a pointer to a handle, or a plain value. All zeros is valid.
+    type Element;
+    /// A vector of these parts.
+    fn from_parts(size: usize, data: *mut Self::Element) -> Self;
+    /// Its parts.
+    fn parts(&self) -> (usize, *mut Self::Element);
+    /// A copy of an element that is owned on its own.
+    ///
+    /// # Safety
+    /// The element is as C must leave it: NULL or a live handle, or a valid value.
+    unsafe fn copy_element(element: &Self::Element) -> Self::Element;
+    /// Frees what an element owns.
+    ///
+    /// # Safety
+    /// As [`CVec::copy_element`], and the element is not used again.
+    unsafe fn delete_element(element: &mut Self::Element);
+}
+
+/// An owned vector of `elements`.
+pub(super) fn from_elements<V: CVec>(elements: impl IntoIterator<Item = V::Element, IntoIter: ExactSizeIterator>) -> V {
+    let elements = elements.into_iter();
+    let size = elements.len();
+    let data = allocate::<V::Element>(size);
+    for (i, element) in elements.take(size).enumerate() {
+        // SAFETY: `i` is below `size`.
+        unsafe { data.add(i).write(element) };
+    }
+    V::from_parts(size, data)
+}
+
+/// The elements, borrowed.
+///
+/// # Safety
+/// The vector is valid: `data` points to `size` elements, or `size` is 0.
+pub(super) unsafe fn elements<V: CVec>(vec: &V) -> &[V::Element] {
+    let (size, data) = vec.parts();
+    if size == 0 || data.is_null() {
+        return &[];
+    }
+    // SAFETY: by the contract.
+    unsafe { std::slice::from_raw_parts(data, size) }
+}
+
+/// The elements, borrowed exclusively.
+///
+/// # Safety
+/// As [`elements`], and nothing else uses them meanwhile.
+#[allow(clippy::mut_from_ref)]
+pub(super) unsafe fn elements_mut<V: CVec>(vec: &V) -> &mut [V::Element] {
+    let (size, data) = vec.parts();
+    if size == 0 || data.is_null() {
+        return &mut [];
+    }
+    // SAFETY: by the contract.
+    unsafe { std::slice::from_raw_parts_mut(data, size) }
+}
+
+/// Frees the vector's elements and memory.
+///
+/// # Safety
+/// The vector is valid, owned, and not used again.
+pub(super) unsafe fn free<V: CVec>(vec: V) {
+    // SAFETY: by the contract.
+    for element in unsafe { elements_mut(&vec) } {
+        // SAFETY: by the contract, each once.
+        unsafe { V::delete_element(element) };
+    }
+    // SAFETY: `data` came from `allocate` or is NULL.
+    unsafe { libc::free(vec.parts().1.cast()) };
+}
+
+/// A deep copy.
+///
+/// # Safety
+/// The vector is valid.
+pub(super) unsafe fn copied<V: CVec>(vec: &V) -> V {
+    // SAFETY: by the contract.
+    let source = unsafe { elements(vec) };
+    // SAFETY: by the contract, for each element.
+    from_elements(source.iter().map(|element| unsafe { V::copy_element(element) }))
+}
+
+/// A vector that frees itself. (The C structs do not: they are copied about freely.)
+pub(super) struct Owned<V: CVec + Default>(V);
+
+impl<V: CVec + Default> Owned<V> {
+    /// Owns the contents of a parameter; NULL counts as empty.
+    ///
+    /// # Safety
+    /// The parameter is NULL or points to a valid, owned vector.
+    pub(super) unsafe fn take(param: Take<V>) -> Self {
+        // SAFETY: by the contract.
+        Owned(unsafe { param.take_or_empty() })
+    }
+
+    /// An owned vector of `elements`.
+    pub(super) fn of(elements: impl IntoIterator<Item = V::Element, IntoIter: ExactSizeIterator>) -> Self {
+        Owned(from_elements(elements))
+    }
+
+    /// The elements.
+    pub(super) fn elements(&self) -> &[V::Element] {
+        // SAFETY: an owned vector is valid.
+        unsafe { elements(&self.0) }
+    }
+
+    /// The vector as C borrows it.
+    pub(super) fn as_ptr(&self) -> *const V {
+        &self.0
+    }
+}
+
+impl<V: CVec + Default> Drop for Owned<V> {
+    fn drop(&mut self) {
+        // SAFETY: owned, and not used again.
+        unsafe { free(std::mem::take(&mut self.0)) };
+    }
+}
+
+impl<V: CVec + Default> Clone for Owned<V> {
+    fn clone(&self) -> Self {
+        // SAFETY: an owned vector is valid.
+        Owned(unsafe { copied(&self.0) })
+    }
+}
+
+/// Zeroed memory for `size` elements; NULL for none. Ends the process when there is none, as Rust's allocator does.
+fn allocate<T>(size: usize) -> *mut T {
+    if size == 0 {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: calloc checks the product for overflow.
+    let data = unsafe { libc::calloc(size, size_of::<T>()) };
+    if data.is_null() {
+        guard::abort(&format!("out of memory for a vector of {size} elements"));
+    }
+    data.cast()
+}
+
+/// `wasm_X_vec_new_empty`.
+///
+/// # Safety
+/// `out` is NULL or C's memory for a vector.
+pub(super) unsafe fn new_empty<V: CVec>(function: &str, out: Out<V>) {
+    guard::or_abort(function, || {
+        let out = out.check("out")?;
+        // SAFETY: by the contract.
+        unsafe { out.write(V::from_parts(0, std::ptr::null_mut())) };
+        Ok(())
+    });
+}
+
+/// `wasm_X_vec_new_uninitialized`.
+///
+/// # Safety
+/// As [`new_empty`].
+pub(super) unsafe fn new_uninitialized<V: CVec>(function: &str, out: Out<V>, size: usize) {
+    guard::or_abort(function, || {
+        let out = out.check("out")?;
+        // SAFETY: by the contract.
+        unsafe { out.write(V::from_parts(size, allocate(size))) };
+        Ok(())
+    });
+}
+
+/// `wasm_X_vec_new`: the elements move into the vector.
+///
+/// # Safety
+/// As [`new_empty`], and `data` is NULL or points to `size` elements.
+pub(super) unsafe fn new<V: CVec>(function: &str, out: Out<V>, size: usize, data: *const V::Element) {
+    guard::or_abort(function, || {
+        let out = out.check("out")?;
+        if size > 0 && data.is_null() {
+            return Err(null("data"));
+        }
+        let copy = allocate::<V::Element>(size);
+        if size > 0 {
+            // SAFETY: both have room for `size` elements, and `copy` is new.
+            unsafe { std::ptr::copy_nonoverlapping(data, copy, size) };
+        }
+        // SAFETY: by the contract.
+        unsafe { out.write(V::from_parts(size, copy)) };
+        Ok(())
+    });
+}
+
+/// `wasm_X_vec_copy`.
+///
+/// # Safety
+/// As [`new_empty`], and `source` is NULL or a valid vector.
+pub(super) unsafe fn copy<V: CVec>(function: &str, out: Out<V>, source: *const V) {
+    guard::or_abort(function, || -> Result<()> {
+        let out = out.check("out")?;
+        // SAFETY: by the contract.
+        let copy = unsafe { copied(plain(source, "source")?) };
+        // SAFETY: by the contract.
+        unsafe { out.write(copy) };
+        Ok(())
+    });
+}
+
+/// `wasm_X_vec_delete`: leaves an empty vector behind, so that deleting twice does nothing.
+///
+/// # Safety
+/// `vec` is NULL or points to a valid vector.
+pub(super) unsafe fn delete<V: CVec + Default>(function: &str, vec: Take<V>) {
+    // SAFETY: by the contract.
+    guard::or_abort(function, || Ok(unsafe { free(vec.take_or_empty()) }));
+}

@@ -1,0 +1,103 @@
+//! The headers are what the sources say, and compile: alone, twice, in two units, as every standard from C99 and
+//! C++11 on, without a warning. What the library exports is what they declare.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+const C_STANDARDS: &[&str] = &["c99", "c11", "c17", "c2x"];
+const CXX_STANDARDS: &[&str] = &["c++11", "c++14", "c++17", "c++20"];
+const WARNINGS: &[&str] = &["-pedantic-errors", "-Wall", "-Wextra", "-Wundef", "-Wstrict-prototypes", "-Werror"];
+
+/// Compiles `source` as each standard; the compiler must say nothing.
+fn compile(name: &str, source: &str) {
+    let dir = support::scratch(&format!("headers-{name}"));
+    for (compiler, extension, standards) in [("cc", "c", C_STANDARDS), ("c++", "cc", CXX_STANDARDS)] {
+        let file = dir.join(name).with_extension(extension);
+        std::fs::write(&file, source).unwrap();
+        for standard in standards {
+            let warnings = WARNINGS.iter().filter(|warning| extension == "c" || **warning != "-Wstrict-prototypes");
+            let output = Command::new(compiler)
+                .arg(format!("-std={standard}"))
+                .args(warnings)
+                .arg("-I")
+                .arg(support::root().join("include"))
+                .args(["-c", "-o"])
+                .arg(dir.join(format!("{name}-{standard}.o")))
+                .arg(&file)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.is_empty(), "{name} as {standard}:\n{said}");
+        }
+    }
+}
+
+#[test]
+fn each_compiles_alone() {
+    compile("wasm", "#include <wasm.h>\ntypedef wasm_valtype_t one;\n");
+    compile("stepwell", "#include <stepwell.h>\ntypedef stepwell_error_t one;\n");
+}
+
+#[test]
+fn both_compile_twice_and_in_any_order() {
+    compile("twice", "#include <wasm.h>\n#include <wasm.h>\n#include <stepwell.h>\n#include <stepwell.h>\nint x;\n");
+    compile("reversed", "#include <stepwell.h>\n#include <wasm.h>\n#include <stepwell.h>\nint x;\n");
+}
+
+#[test]
+fn two_units_link() {
+    let uses = "
+        int f(void) {
+          own_test *type = wasm_functype_new_2_1(wasm_valtype_new_i32(), wasm_valtype_new_funcref(), wasm_valtype_new_f64());
+          int count = (int)wasm_functype_params(type)->size;
+          wasm_functype_delete(type);
+          return count + (int)MEMORY_PAGE_SIZE + (int)stepwell_version_number();
+        }\n";
+    for (compiler, extension) in [("cc", "c"), ("c++", "cc")] {
+        let dir = support::scratch(&format!("headers-units-{extension}"));
+        let head = "#include <stepwell.h>\ntypedef wasm_functype_t own_test;\n";
+        let (one, two) = (dir.join("one").with_extension(extension), dir.join("two").with_extension(extension));
+        std::fs::write(&one, format!("{head}{uses}")).unwrap();
+        std::fs::write(
+            &two,
+            format!(
+                "{head}{}int f(void);\nint main(void) {{ return f() == 65538 + STEPWELL_VERSION_NUMBER && g() == f() ? 0 : 1; }}\n",
+                uses.replace("int f(", "static int g(")
+            ),
+        )
+        .unwrap();
+        support::compile(compiler, &[&one, &two], &dir.join("units"), &[]);
+        support::run(&dir.join("units"), &[]);
+    }
+}
+
+#[test]
+fn they_are_what_the_sources_say() {
+    xtask(&["headers", "--check"]);
+}
+
+#[test]
+fn the_library_exports_what_they_declare() {
+    xtask(&["symbols", support::library().to_str().unwrap()]);
+}
+
+#[test]
+fn the_library_has_its_soname_and_stays_loaded() {
+    let output = Command::new("readelf").args(["-d", "-W"]).arg(support::library()).output().unwrap();
+    let dynamic = String::from_utf8_lossy(&output.stdout);
+    assert!(dynamic.contains("[libstepwell.so.0]"), "{dynamic}");
+    assert!(dynamic.contains("NODELETE"), "{dynamic}");
+}
+
+/// Runs a developer command.
+fn xtask(args: &[&str]) {
+    let output = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--package", "xtask", "--"])
+        .args(args)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

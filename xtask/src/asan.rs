@@ -1,0 +1,2 @@
+//! `cargo xtask asan`.
+pub fn run() -> Result<(), String> { Err("x".into()) }

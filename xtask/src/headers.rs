@@ -1,0 +1,273 @@
+//! `cargo xtask headers`: two headers from the signatures in `src/capi`, by cbindgen.
+//!
+//! One parse of all files, two configurations: `wasm.h` gets what is named `wasm_*`, `stepwell.h` what is named
+//! `stepwell_*`. Hand-written C (guards, macros, inline helpers) stands in `src/capi/header`.
+
+use crate::{read, root, vecs, write_or_check};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+/// The files of `src/capi` in the order their functions stand in the headers.
+const ORDER: &[&str] = &[
+    "version", "error", "bytes", "vecs", "config", "engine", "store", "valtype", "functype", "globaltype", "tabletype",
+    "memorytype", "externtype", "importtype", "exporttype", "val", "reference", "frame", "trap", "foreign", "module",
+    "func", "global", "table", "memory", "external", "instance", "linker", "debugger", "breakpoint", "stop",
+];
+
+/// Plumbing: no declarations of the headers.
+const PLUMBING: &[&str] = &["mod", "own", "guard", "vec", "object"];
+
+/// Writes the headers, or checks them.
+pub fn run(check: bool) -> Result<(), String> {
+    let capi = root().join("src/capi");
+    let exists = |module: &str| capi.join(module).with_extension("rs").exists();
+    let vecs = rustfmt(&vecs::generate(exists))?;
+    write_or_check(&capi.join("vecs.rs"), &vecs, check, "headers")?;
+    let sources = sources(&capi)?;
+    for name in ["wasm", "stepwell"] {
+        let text = generate(name, &capi, &sources)?;
+        write_or_check(&root().join("include").join(name).with_extension("h"), &text, check, "headers")?;
+    }
+    Ok(())
+}
+
+/// The files in order; one that nobody placed is an error.
+fn sources(capi: &Path) -> Result<Vec<PathBuf>, String> {
+    let own = capi.join("own.rs");
+    let mut sources = vec![own];
+    sources.extend(ORDER.iter().map(|name| capi.join(name).with_extension("rs")).filter(|path| path.exists()));
+    for entry in std::fs::read_dir(capi).map_err(|error| format!("cannot read {}: {error}", capi.display()))? {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if path.extension().is_some_and(|e| e == "rs") && !ORDER.contains(&&*name) && !PLUMBING.contains(&&*name) {
+            return Err(format!("src/capi/{name}.rs is placed in neither list of xtask/src/headers.rs"));
+        }
+    }
+    Ok(sources)
+}
+
+/// What the sources declare that belongs in headers.
+struct Declared {
+    types: BTreeSet<String>,
+    functions: BTreeSet<String>,
+    enums: BTreeSet<String>,
+    constants: BTreeSet<String>,
+}
+
+/// Finds the declarations by their spelling; rustfmt keeps it regular.
+fn declared(sources: &[PathBuf]) -> Result<Declared, String> {
+    let mut declared = Declared {
+        types: BTreeSet::new(),
+        functions: BTreeSet::new(),
+        enums: BTreeSet::new(),
+        constants: BTreeSet::new(),
+    };
+    for path in sources {
+        for line in read(path)?.lines() {
+            let ident = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("").to_owned();
+            if let Some(rest) = line.strip_prefix("pub unsafe extern \"C\" fn ").or(line.strip_prefix("pub extern \"C\" fn ")) {
+                declared.functions.insert(ident(rest));
+            } else if let Some(rest) = line.strip_prefix("pub enum ") {
+                declared.enums.insert(ident(rest));
+            } else if let Some(rest) = line.strip_prefix("pub const ") {
+                declared.constants.insert(ident(rest));
+            } else if let Some(rest) =
+                ["pub struct ", "pub union ", "pub type "].iter().find_map(|start| line.strip_prefix(start))
+            {
+                declared.types.insert(ident(rest));
+            }
+        }
+    }
+    Ok(declared)
+}
+
+/// Warnings of cbindgen, collected: each is an error unless it says what is meant.
+struct Collector(Mutex<Vec<String>>);
+
+impl log::Log for Collector {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.lock().expect("not poisoned").push(record.args().to_string());
+        }
+    }
+    fn flush(&self) {}
+}
+
+static WARNINGS: Collector = Collector(Mutex::new(Vec::new()));
+
+/// The text of one header.
+fn generate(name: &str, capi: &Path, sources: &[PathBuf]) -> Result<String, String> {
+    let mut config = cbindgen::Config::from_file(root().join(format!("cbindgen-{name}.toml")))?;
+    let header = |part: &str| read(&capi.join("header").join(format!("{name}_{part}.h")));
+    config.header = Some(header("top")?.trim_end().to_owned());
+    config.after_includes = Some(header("macros")?.replace("@VERSION_MACROS@", &version_macros()?));
+    config.trailer = Some(header("bottom")?.trim_end().to_owned());
+
+    let declared = declared(sources)?;
+    let prefixes = [format!("{name}_"), format!("{}_", name.to_uppercase())];
+    let ours = |item: &str| {
+        prefixes.iter().any(|prefix| item.starts_with(prefix.as_str()))
+            || (name == "wasm" && ["byte_t", "float32_t", "float64_t"].contains(&item))
+    };
+    let generic = |item: &str| ["Own", "Out", "Take"].contains(&item);
+    let all = || declared.types.iter().chain(&declared.functions).chain(&declared.enums).chain(&declared.constants);
+    config.export.exclude.extend(all().filter(|item| !ours(item) && !generic(item)).cloned());
+    config.export.include.extend(declared.types.iter().chain(&declared.enums).filter(|item| ours(item)).cloned());
+
+    let _ = log::set_logger(&WARNINGS);
+    log::set_max_level(log::LevelFilter::Warn);
+    WARNINGS.0.lock().expect("not poisoned").clear();
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    for source in sources {
+        builder = builder.with_src(source);
+    }
+    let bindings = builder.generate().map_err(|error| format!("cbindgen: {error}"))?;
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    let text = String::from_utf8(text).map_err(|error| error.to_string())?;
+
+    for warning in WARNINGS.0.lock().expect("not poisoned").iter() {
+        // What is private is no part of the headers.
+        if warning.ends_with("(not `pub`).") {
+            continue;
+        }
+        // A type of the other header is not found, and must not be.
+        let foreign = warning.strip_prefix("Can't find ").and_then(|rest| rest.split('.').next());
+        if !foreign.is_some_and(|item| declared.types.contains(item) && !ours(item)) {
+            return Err(format!("cbindgen warns about {name}.h: {warning}"));
+        }
+    }
+    let text = rewrite(&text);
+    for function in declared.functions.iter().filter(|function| ours(function)) {
+        if !text.contains(&format!("{function}(")) {
+            return Err(format!("{name}.h lacks `{function}`"));
+        }
+    }
+    Ok(text)
+}
+
+/// Spells ownership as the standard's header does, and drops the `struct` before names that are typedefs.
+fn rewrite(text: &str) -> String {
+    let mut out = String::new();
+    let mut doc = String::new();
+    for line in text.lines() {
+        let trimmed = line.trim_start();
+        if trimmed.starts_with("/**") || trimmed.starts_with("*") || trimmed.starts_with("*/") {
+            doc.push_str(line);
+            doc.push('\n');
+            continue;
+        }
+        // The typedefs of the ownership pointers, with their comments.
+        let generic = ["Own_", "Out_", "Take_"];
+        let name = line.strip_prefix("typedef ").and_then(|rest| rest.strip_suffix(';')).and_then(|rest| {
+            rest.rsplit(|c: char| c == ' ' || c == '*').next().filter(|name| generic.iter().any(|g| name.starts_with(g)))
+        });
+        if name.is_some() {
+            doc.clear();
+            continue;
+        }
+        out.push_str(&compact(&doc));
+        doc.clear();
+        out.push_str(&spell(line));
+        out.push('\n');
+    }
+    out.push_str(&doc);
+    while out.contains("\n\n\n") {
+        out = out.replace("\n\n\n", "\n\n");
+    }
+    out
+}
+
+/// A comment of one line on one line.
+fn compact(doc: &str) -> String {
+    let lines: Vec<&str> = doc.lines().collect();
+    if let [open, text, close] = lines[..]
+        && open.trim() == "/**"
+        && close.trim() == "*/"
+        && let Some(body) = text.trim_start().strip_prefix("* ")
+    {
+        let indent = &open[..open.len() - open.trim_start().len()];
+        return format!("{indent}/** {body} */\n");
+    }
+    doc.to_owned()
+}
+
+/// One line, respelled.
+fn spell(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        if end == 0 {
+            let c = rest.chars().next().expect("not empty");
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        let (word, tail) = rest.split_at(end);
+        rest = tail;
+        let (stars, inner) = if let Some(inner) = word.strip_prefix("Out_Own_") {
+            ("**", inner)
+        } else if let Some(inner) = ["Own_", "Out_", "Take_"].iter().find_map(|prefix| word.strip_prefix(prefix)) {
+            ("*", inner)
+        } else if word == "struct" && !line.starts_with("typedef") && tail.starts_with(' ') {
+            rest = &tail[1..];
+            continue;
+        } else {
+            out.push_str(word);
+            continue;
+        };
+        out.push_str("own ");
+        out.push_str(inner);
+        out.push(' ');
+        out.push_str(stars);
+        // `own T *name`, not `own T * name`.
+        if rest.starts_with(' ') {
+            rest = &rest[1..];
+        }
+    }
+    out
+}
+
+/// The version macros from the library's manifest, the one place the version stands in.
+fn version_macros() -> Result<String, String> {
+    let manifest = read(&root().join("Cargo.toml"))?;
+    let version = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'))
+        .ok_or("Cargo.toml has no version")?;
+    let parts: Vec<u32> = version.split('.').map(str::parse).collect::<Result<_, _>>().map_err(|e| format!("{e}"))?;
+    let [major, minor, patch] = parts[..] else { return Err(format!("{version} is no major.minor.patch")) };
+    Ok(format!(
+        "/** The version of this header; `stepwell_version_number()` is the library's. */\n\
+         #define STEPWELL_VERSION_MAJOR {major}\n\
+         #define STEPWELL_VERSION_MINOR {minor}\n\
+         #define STEPWELL_VERSION_PATCH {patch}\n\
+         #define STEPWELL_VERSION_NUMBER \\\n  \
+         (STEPWELL_VERSION_MAJOR * 1000000 + STEPWELL_VERSION_MINOR * 1000 + STEPWELL_VERSION_PATCH)\n\
+         #define STEPWELL_VERSION_STRING \"{version}\""
+    ))
+}
+
+/// Formats Rust source as the repository has it.
+fn rustfmt(text: &str) -> Result<String, String> {
+    use std::io::Write;
+    let mut child = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config-path"])
+        .arg(root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot run rustfmt: {error}"))?;
+    child.stdin.take().expect("piped").write_all(text.as_bytes()).map_err(|error| format!("rustfmt: {error}"))?;
+    let output = child.wait_with_output().map_err(|error| format!("rustfmt: {error}"))?;
+    if !output.status.success() {
+        return Err("rustfmt refused src/capi/vecs.rs".to_owned());
+    }
+    String::from_utf8(output.stdout).map_err(|error| error.to_string())
+}
