@@ -1,9 +1,9 @@
 //! `wasm_externtype_t`, and the object behind it and behind the types of functions, globals, tables and memories:
 //! the standard's `_as_externtype` conversions borrow, so all five are one object.
 
-use super::guard::{or_abort, or_null};
 use super::functype::wasm_functype_t;
 use super::globaltype::wasm_globaltype_t;
+use super::guard::{or_abort, or_null};
 use super::memorytype::wasm_memorytype_t;
 use super::own::{Handle, Own, borrow, handle};
 use super::tabletype::wasm_tabletype_t;
@@ -105,8 +105,7 @@ impl From<&ExternType> for TypeObject {
 impl TypeObject {
     /// A function's type.
     pub(super) fn from_func(ty: &FuncType) -> Self {
-        let list =
-            |types: &[ValType]| Owned::of(types.iter().map(|ty| Own::<wasm_valtype_t>::new(*ty).into_raw()));
+        let list = |types: &[ValType]| Owned::of(types.iter().map(|ty| Own::<wasm_valtype_t>::new(*ty).into_raw()));
         TypeObject::Func { params: list(&ty.params), results: list(&ty.results) }
     }
 
@@ -166,7 +165,10 @@ fn limits_from_c(limits: &wasm_limits_t) -> Limits {
 pub(super) fn check_limits(limits: &wasm_limits_t) -> Result<()> {
     if limits.min > limits.max {
         let wasm_limits_t { min, max } = limits;
-        return Err(Error::new(ErrorKind::Argument, format!("`limits` has a minimum of {min} above its maximum {max}")));
+        return Err(Error::new(
+            ErrorKind::Argument,
+            format!("`limits` has a minimum of {min} above its maximum {max}"),
+        ));
     }
     Ok(())
 }

@@ -8,6 +8,9 @@
 
 // The names are C's, and the safety contract of all functions is one: what the header says of each parameter.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
+// Signatures name the ownership types; what they can do is this room's affair.
+#![allow(private_bounds)]
+#![allow(dead_code, reason = "the nouns that use the rest of the plumbing follow")]
 
 mod guard;
 mod own;

@@ -4,6 +4,13 @@
 use super::guard;
 use super::own::{Out, Take, null, plain};
 use crate::base::Result;
+use std::ffi::c_void;
+
+// C's own allocator, by its C names: it is part of the ABI, and no business of the operating system's room.
+unsafe extern "C" {
+    fn calloc(count: usize, size: usize) -> *mut c_void;
+    fn free(data: *mut c_void);
+}
 
 /// A vector of the C ABI.
 ///
@@ -71,14 +78,14 @@ pub(super) unsafe fn elements_mut<V: CVec>(vec: &V) -> &mut [V::Element] {
 ///
 /// # Safety
 /// The vector is valid, owned, and not used again.
-pub(super) unsafe fn free<V: CVec>(vec: V) {
+pub(super) unsafe fn free_vec<V: CVec>(vec: V) {
     // SAFETY: by the contract.
     for element in unsafe { elements_mut(&vec) } {
         // SAFETY: by the contract, each once.
         unsafe { V::delete_element(element) };
     }
     // SAFETY: `data` came from `allocate` or is NULL.
-    unsafe { libc::free(vec.parts().1.cast()) };
+    unsafe { free(vec.parts().1.cast()) };
 }
 
 /// A deep copy.
@@ -125,7 +132,7 @@ impl<V: CVec + Default> Owned<V> {
 impl<V: CVec + Default> Drop for Owned<V> {
     fn drop(&mut self) {
         // SAFETY: owned, and not used again.
-        unsafe { free(std::mem::take(&mut self.0)) };
+        unsafe { free_vec(std::mem::take(&mut self.0)) };
     }
 }
 
@@ -142,7 +149,7 @@ fn allocate<T>(size: usize) -> *mut T {
         return std::ptr::null_mut();
     }
     // SAFETY: calloc checks the product for overflow.
-    let data = unsafe { libc::calloc(size, size_of::<T>()) };
+    let data = unsafe { calloc(size, size_of::<T>()) };
     if data.is_null() {
         guard::abort(&format!("out of memory for a vector of {size} elements"));
     }
@@ -216,6 +223,9 @@ pub(super) unsafe fn copy<V: CVec>(function: &str, out: Out<V>, source: *const V
 /// # Safety
 /// `vec` is NULL or points to a valid vector.
 pub(super) unsafe fn delete<V: CVec + Default>(function: &str, vec: Take<V>) {
-    // SAFETY: by the contract.
-    guard::or_abort(function, || Ok(unsafe { free(vec.take_or_empty()) }));
+    guard::or_abort(function, || {
+        // SAFETY: by the contract.
+        unsafe { free_vec(vec.take_or_empty()) };
+        Ok(())
+    });
 }

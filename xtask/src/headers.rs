@@ -11,9 +11,37 @@ use std::sync::Mutex;
 
 /// The files of `src/capi` in the order their functions stand in the headers.
 const ORDER: &[&str] = &[
-    "version", "error", "bytes", "vecs", "config", "engine", "store", "valtype", "functype", "globaltype", "tabletype",
-    "memorytype", "externtype", "importtype", "exporttype", "val", "reference", "frame", "trap", "foreign", "module",
-    "func", "global", "table", "memory", "external", "instance", "linker", "debugger", "breakpoint", "stop",
+    "version",
+    "error",
+    "bytes",
+    "vecs",
+    "config",
+    "engine",
+    "store",
+    "valtype",
+    "functype",
+    "globaltype",
+    "tabletype",
+    "memorytype",
+    "externtype",
+    "importtype",
+    "exporttype",
+    "val",
+    "reference",
+    "frame",
+    "trap",
+    "foreign",
+    "module",
+    "func",
+    "global",
+    "table",
+    "memory",
+    "external",
+    "instance",
+    "linker",
+    "debugger",
+    "breakpoint",
+    "stop",
 ];
 
 /// Plumbing: no declarations of the headers.
@@ -66,8 +94,11 @@ fn declared(sources: &[PathBuf]) -> Result<Declared, String> {
     };
     for path in sources {
         for line in read(path)?.lines() {
-            let ident = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("").to_owned();
-            if let Some(rest) = line.strip_prefix("pub unsafe extern \"C\" fn ").or(line.strip_prefix("pub extern \"C\" fn ")) {
+            let ident =
+                |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("").to_owned();
+            if let Some(rest) =
+                line.strip_prefix("pub unsafe extern \"C\" fn ").or(line.strip_prefix("pub extern \"C\" fn "))
+            {
                 declared.functions.insert(ident(rest));
             } else if let Some(rest) = line.strip_prefix("pub enum ") {
                 declared.enums.insert(ident(rest));
@@ -165,7 +196,9 @@ fn rewrite(text: &str) -> String {
         // The typedefs of the ownership pointers, with their comments.
         let generic = ["Own_", "Out_", "Take_"];
         let name = line.strip_prefix("typedef ").and_then(|rest| rest.strip_suffix(';')).and_then(|rest| {
-            rest.rsplit(|c: char| c == ' ' || c == '*').next().filter(|name| generic.iter().any(|g| name.starts_with(g)))
+            rest.rsplit(|c: char| c == ' ' || c == '*')
+                .next()
+                .filter(|name| generic.iter().any(|g| name.starts_with(g)))
         });
         if name.is_some() {
             doc.clear();

@@ -1,6 +1,5 @@
 //! Developer commands: `cargo xtask COMMAND`. What continuous integration runs, it runs through these.
 
-mod asan;
 mod headers;
 mod symbols;
 mod vecs;
@@ -14,7 +13,6 @@ usage: cargo xtask COMMAND
   headers [--check]    write include/wasm.h, include/stepwell.h and src/capi/vecs.rs; or fail if they differ
   symbols [--bless] [LIBRARY]
                        compare the exported symbols with the headers and tests/abi/symbols.txt; or write that file
-  asan                 run the C tests with the Rust library built with AddressSanitizer
 ";
 
 fn main() -> ExitCode {
@@ -26,7 +24,6 @@ fn main() -> ExitCode {
         ["symbols"] => symbols::run(None, false),
         ["symbols", "--bless"] => symbols::run(None, true),
         ["symbols", library] => symbols::run(Some(Path::new(library)), false),
-        ["asan"] => asan::run(),
         _ => Err(USAGE.to_owned()),
     };
     match result {

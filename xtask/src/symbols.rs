@@ -60,7 +60,8 @@ fn exported(library: &Path) -> Result<BTreeSet<String>, String> {
 /// The functions a header declares: the name in front of the first parenthesis behind each export macro.
 fn prototypes(header: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let code: String = header.lines().filter(|line| !line.trim_start().starts_with(['#', '*', '/'])).collect::<Vec<_>>().join(" ");
+    let code: String =
+        header.lines().filter(|line| !line.trim_start().starts_with(['#', '*', '/'])).collect::<Vec<_>>().join(" ");
     for part in code.split("WASM_API_EXTERN").flat_map(|part| part.split("STEPWELL_API")).skip(1) {
         if let Some((before, _)) = part.split_once('(')
             && let Some(name) = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()
