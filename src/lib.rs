@@ -14,5 +14,14 @@ pub mod capi;
 pub mod code;
 pub mod compile;
 pub mod image;
+pub mod runtime;
 pub mod sys;
 pub mod wasm;
+
+pub use base::{Error, ErrorKind, Result};
+pub use runtime::{
+    AsStore, AsStoreMut, Caller, Config, Engine, EventSink, Extern, ExternRef, FrameInfo, Func, Global, Instance,
+    IntoFunc, Linker, Memory, Module, ModuleId, RawFrame, StopInfo, Store, StoreId, StoreLimits, StoreMut, StorePtr,
+    StoreRef, Table, Trap, TrapCode, TrapInfo, TypedFunc, Val, ValRaw,
+};
+pub use wasm::{ExternType, Features, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};

@@ -11,7 +11,9 @@ use stepwell::image::SiteId;
 
 fn private(registry: &mut CodeRegistry, code: &Arc<EngineCode>) -> CodeSlot {
     let cell = no_cell();
-    registry.register(code, Ownership::Private { cell }).unwrap()
+    registry
+        .register(code, Ownership::Private { cell })
+        .unwrap()
 }
 
 #[test]
@@ -42,7 +44,9 @@ fn a_breakpoint_stops_and_stepping_stops_everywhere() {
     let mut stop = Box::pin(Stop(Box::new(|pc| stops.borrow_mut().push(pc))));
     let mut registry = CodeRegistry::new();
     let cell = stop.cell();
-    let slot = registry.register(&code, Ownership::Private { cell }).unwrap();
+    let slot = registry
+        .register(&code, Ownership::Private { cell })
+        .unwrap();
     let original = bytes(&registry, slot);
     let at = |site: u32| registry_pc(&registry, slot, site);
     let (first, second) = (at(3 * SITES), at(3 * SITES + 2));
@@ -84,5 +88,8 @@ fn a_breakpoint_stops_and_stepping_stops_everywhere() {
 
 fn registry_pc(registry: &CodeRegistry, slot: CodeSlot, site: u32) -> usize {
     let entry = registry.entry(slot);
-    entry.store.pc(entry.engine.tables().site(SiteId(site)).after).get()
+    entry
+        .store
+        .pc(entry.engine.tables().site(SiteId(site)).after)
+        .get()
 }

@@ -37,7 +37,7 @@ pub(super) struct FrameShape {
 /// What is known of a function's frame at its stop points, with slots counted within the function.
 #[derive(Debug)]
 pub(super) struct FrameRecord {
-    /// The slot of the locals, parameters first, and behind them the vmctx, [`SLOT_BYTES`] each.
+    /// The slot of the locals, parameters first, [`SLOT_BYTES`] each.
     pub(super) locals_slot: StackSlot,
     /// The kinds of the locals.
     pub(super) locals: Vec<SlotKind>,
@@ -73,14 +73,9 @@ fn kind(ty: ValType) -> SlotKind {
 
 impl Instrument {
     /// Prepares the frame of a function with these locals; slot stores use `flags`, an alias region of their own.
-    pub(super) fn new(
-        builder: &mut FunctionBuilder<'_>,
-        locals: &[ValType],
-        vmctx: Value,
-        flags: MemFlagsData,
-    ) -> Instrument {
+    pub(super) fn new(builder: &mut FunctionBuilder<'_>, locals: &[ValType], flags: MemFlagsData) -> Instrument {
         let slot = |count: usize| StackSlotData::new(StackSlotKind::ExplicitSlot, count as u32 * SLOT_BYTES, 3);
-        let locals_slot = builder.create_sized_stack_slot(slot(locals.len() + 1));
+        let locals_slot = builder.create_sized_stack_slot(slot(locals.len()));
         // Its size is known at the end.
         let operands_slot = builder.create_sized_stack_slot(slot(0));
         let name =
@@ -92,7 +87,7 @@ impl Instrument {
             colocated: true,
             patchable: true,
         });
-        let instrument = Instrument {
+        Instrument {
             record: FrameRecord {
                 locals_slot,
                 locals: locals.iter().map(|ty| kind(*ty)).collect(),
@@ -104,9 +99,7 @@ impl Instrument {
             flags,
             stop,
             deepest: 0,
-        };
-        instrument.store_local(builder, locals.len(), vmctx);
-        instrument
+        }
     }
 
     /// Puts a stop point here, before the instruction at `wasm`, with an operand stack of `shape`.

@@ -1,0 +1,141 @@
+//! Entering guest code and leaving it again: activations, the stack limit, errors and panics on their way out.
+
+use super::host::HostHead;
+use super::store::StoreInner;
+use super::trap;
+use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
+use crate::base::{Error, ErrorKind, Result};
+use crate::sys::arch::{self, HostToWasm};
+use crate::sys::{activation, signals, stack};
+use std::any::Any;
+use std::panic::resume_unwind;
+use std::ptr::{NonNull, null_mut};
+
+/// With what guest frames are being left.
+pub(super) enum Exit {
+    /// A trap, or a host function's error.
+    Error(Error),
+    /// A host function's or callback's panic.
+    Panic(Box<dyn Any + Send>),
+}
+
+/// Leaves `error` in the store for the Rust call that entered the guest. Returns false, as a failed host call does.
+///
+/// # Safety
+/// The store is alive and no reference to its inside is held.
+#[cold]
+pub(super) unsafe fn leave_with_error(store: NonNull<StoreInner>, error: Error) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let error = trap::add_frames(&*store.as_ptr(), error);
+        (*store.as_ptr()).pending = Some(Exit::Error(error));
+    }
+    false
+}
+
+/// Leaves a panic in the store, which is poisoned by it. Returns false.
+///
+/// # Safety
+/// As [`leave_with_error`].
+#[cold]
+pub(super) unsafe fn leave_with_panic(store: NonNull<StoreInner>, payload: Box<dyn Any + Send>) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*store.as_ptr()).poisoned = true;
+        (*store.as_ptr()).pending = Some(Exit::Panic(payload));
+    }
+    false
+}
+
+/// Calls a function: a guest's through its trampoline, the host's directly.
+///
+/// # Safety
+/// The function is one of the store, the trampoline the one for its signature (or none for a host function), the values are parameters of
+/// its type with room for the results, and no reference to the store's inside is held.
+#[inline]
+pub(super) unsafe fn invoke(
+    store: NonNull<StoreInner>,
+    func: NonNull<VMFuncRef>,
+    trampoline: Option<HostToWasm>,
+    values: *mut ValRaw,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*store.as_ptr()).check_poison()?;
+        let fine = match trampoline {
+            Some(trampoline) => enter(store, func, trampoline, values)?,
+            None => {
+                debug_assert_eq!((*func.as_ptr()).func, HOST_FUNC);
+                let head = (*func.as_ptr()).vmctx.cast::<HostHead>();
+                ((*head).call)(head.cast(), null_mut(), values)
+            }
+        };
+        if fine { Ok(()) } else { Err(left(store)) }
+    }
+}
+
+/// Enters the guest with a new activation; false if its frames were left by unwinding.
+#[inline]
+unsafe fn enter(
+    store: NonNull<StoreInner>,
+    func: NonNull<VMFuncRef>,
+    trampoline: HostToWasm,
+    values: *mut ValRaw,
+) -> Result<bool> {
+    // SAFETY: the store is alive; its context is written through raw pointers only, by us and by the guest.
+    unsafe {
+        let vm = &raw mut (*store.as_ptr()).vm;
+        let outer = (*vm).activation;
+        if outer.is_null() {
+            prepare(&mut *store.as_ptr())?;
+        }
+        let mut act = Activation {
+            entry_sp: 0,
+            previous: activation::current(),
+            store: vm,
+            saved_exit_fp: (*vm).exit_fp,
+            saved_exit_pc: (*vm).exit_pc,
+        };
+        let at = &raw mut act;
+        activation::set(at);
+        (*vm).activation = at;
+        let fine = arch::enter(at, trampoline, func.as_ptr(), null_mut(), values);
+        (*vm).activation = outer;
+        activation::set((*at).previous);
+        (*vm).exit_fp = (*at).saved_exit_fp;
+        (*vm).exit_pc = (*at).saved_exit_pc;
+        Ok(fine)
+    }
+}
+
+/// What the outermost entry into a store's guests needs: a stack limit, and on a thread's first, a signal stack.
+#[inline]
+fn prepare(store: &mut StoreInner) -> Result<()> {
+    let config = store.engine.config();
+    if config.signals {
+        signals::prepare_thread()?;
+    }
+    let here = 0u8;
+    let sp = std::ptr::from_ref(&here) as usize;
+    let bottom = stack::limits().start;
+    // On a thread with little stack, at least half of what is left is the guest's.
+    let reserve = config.stop_reserve.min(sp.saturating_sub(bottom) / 2);
+    let size = match &store.attachment {
+        None => config.max_wasm_stack,
+        Some(attachment) => attachment.stack_ratio.scale(config.max_wasm_stack),
+    };
+    store.vm.stack_limit = sp.saturating_sub(size).max(bottom + reserve);
+    Ok(())
+}
+
+/// The error with which the guest was left; a panic goes on from here.
+#[cold]
+#[inline(never)]
+unsafe fn left(store: NonNull<StoreInner>) -> Error {
+    // SAFETY: the store is alive, and the guest that used it is gone.
+    match unsafe { (*store.as_ptr()).pending.take() } {
+        Some(Exit::Error(error)) => error,
+        Some(Exit::Panic(payload)) => resume_unwind(payload),
+        None => Error::new(ErrorKind::Panic, "guest frames were left without a reason: this is a fault of Stepwell"),
+    }
+}

@@ -1,0 +1,91 @@
+//! What an engine is made with.
+
+use crate::base::{Error, ErrorKind, Result};
+use crate::compile::Options;
+use crate::wasm::Features;
+
+/// The configuration of an [`Engine`](super::Engine). Every field may be set; [`Config::default`] is what most hosts want.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which proposals modules may use.
+    pub features: Features,
+    /// Stores may have a debugger attached. It costs a store without one nothing.
+    pub debug: bool,
+    /// Traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled code
+    /// checks by itself and no signal handler is installed.
+    pub signals: bool,
+    /// Bytes of address space reserved for each memory. With 4 GiB and `signals`, most bounds checks vanish; with less,
+    /// a memory that grows beyond it is moved.
+    pub memory_reservation: u64,
+    /// Inaccessible bytes behind the reservation: what static offsets may reach without a check.
+    pub memory_guard: u64,
+    /// Bytes of stack that the guests of a store may use, counted from the outermost call.
+    pub max_wasm_stack: usize,
+    /// Bytes of stack kept free below the guests' limit, for host functions, traps and stop callbacks.
+    pub stop_reserve: usize,
+    /// Makes every NaN that arithmetic yields the same one, in both tiers.
+    pub nan_canonicalization: bool,
+    /// Optimises for speed; else compiles as fast as possible.
+    pub optimize: bool,
+    /// Validates and compiles functions on several threads.
+    pub parallel: bool,
+    /// Keeps machine code in anonymous memory, copied for each debugged store, as on systems that refuse `memfd`s.
+    /// It holds for the whole process.
+    pub force_copied_code: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            features: Features::default(),
+            debug: false,
+            signals: true,
+            memory_reservation: 4 << 30,
+            memory_guard: 32 << 20,
+            max_wasm_stack: 512 << 10,
+            stop_reserve: 256 << 10,
+            nan_canonicalization: false,
+            optimize: true,
+            parallel: true,
+            force_copied_code: false,
+        }
+    }
+}
+
+/// The least stack guests and callbacks are given.
+const MIN_STACK: usize = 16 << 10;
+/// The most address space one memory may reserve.
+const MAX_RESERVATION: u64 = 1 << 40;
+
+impl Config {
+    /// Refuses what cannot work.
+    pub(super) fn check(&self) -> Result<()> {
+        let refuse = |what: &str| Err(Error::new(ErrorKind::Argument, format!("configuration: {what}")));
+        if self.max_wasm_stack < MIN_STACK {
+            return refuse("max_wasm_stack must be at least 16 KiB");
+        }
+        if self.stop_reserve < MIN_STACK {
+            return refuse("stop_reserve must be at least 16 KiB");
+        }
+        if self.memory_reservation > MAX_RESERVATION || self.memory_guard > MAX_RESERVATION {
+            return refuse("memory_reservation and memory_guard must be at most 1 TiB");
+        }
+        Ok(())
+    }
+
+    pub(super) fn compile_options(&self) -> Options {
+        Options {
+            signals: self.signals,
+            memory_reservation: self.memory_reservation,
+            memory_guard: self.memory_guard,
+            nan_canonicalization: self.nan_canonicalization,
+            optimize: self.optimize,
+            parallel: self.parallel,
+        }
+    }
+
+    /// Whether memories never move: code has their base at hand.
+    pub(super) fn fixed_memories(&self) -> bool {
+        self.signals && self.memory_reservation >= 4 << 30
+    }
+}

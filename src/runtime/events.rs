@@ -1,0 +1,266 @@
+//! The debugger's side of a store: attaching and detaching, and telling of stops, traps and modules. What a stop means is
+//! decided above; here it is made sure that what is above can do no harm.
+
+use super::call;
+use super::frames::PcKind;
+use super::module::{ModuleId, StackRatio};
+use super::store::{Owned, StoreInner, StoreMut};
+use crate::abi::{StopCell, TrapCode};
+use crate::base::{Error, ErrorKind, Pc, Result};
+use crate::code::{CodeSlot, Ownership};
+use crate::image::{ImageTables, SiteId};
+use crate::sys::arch::{self, StopContext};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Where events go while a debugger is attached. Methods run on the guest's thread, with the store in hand; they may call into it.
+/// A panic poisons the store and goes on at the call that entered the guest.
+pub trait EventSink: Send + Sync {
+    /// An armed site was reached. An error ends the guest's call with it.
+    ///
+    /// # Errors
+    /// What the sink likes.
+    fn on_stop(&self, store: StoreMut<'_>, stop: &StopInfo) -> Result<()>;
+
+    /// A guest has trapped; its frames are intact. An error takes the trap's place.
+    ///
+    /// # Errors
+    /// What the sink likes.
+    fn on_trap(&self, store: StoreMut<'_>, trap: &TrapInfo) -> Result<()>;
+
+    /// A module was registered while attached. Its debug code is patched as the plan says already.
+    fn on_module(&self, store: StoreMut<'_>, module: ModuleId);
+}
+
+/// A stop.
+#[derive(Clone, Copy, Debug)]
+pub struct StopInfo {
+    /// The code.
+    pub slot: CodeSlot,
+    /// The site that was hit.
+    pub site: SiteId,
+    /// The address behind it.
+    pub pc: Pc,
+    /// The guest's frame pointer.
+    pub fp: usize,
+}
+
+/// A trap, before its frames are left.
+#[derive(Clone, Copy, Debug)]
+pub struct TrapInfo {
+    /// Why.
+    pub code: TrapCode,
+    /// The instruction, or the return address where a function of the runtime raised it.
+    pub pc: Pc,
+    /// The guest's frame pointer.
+    pub fp: usize,
+    /// Whether `pc` is a return address.
+    pub after_call: bool,
+}
+
+/// An event that is being told: where the guest stands. On the stack of whoever tells.
+pub(super) struct EventRecord {
+    pub(super) pc: usize,
+    pub(super) fp: usize,
+    pub(super) kind: PcKind,
+    pub(super) previous: *const EventRecord,
+}
+
+/// What a store has while a debugger is attached.
+pub(super) struct Attachment {
+    sink: Arc<dyn EventSink>,
+    /// The contexts that stop cells point to.
+    contexts: Vec<Owned<StopTarget>>,
+    /// How much more stack the debug code of the store's modules takes.
+    pub(super) stack_ratio: StackRatio,
+}
+
+/// What an armed site of one text finds: the store and the slot.
+#[repr(C)]
+struct StopTarget {
+    head: StopContext,
+    store: NonNull<StoreInner>,
+    slot: CodeSlot,
+    /// The address of the text.
+    base: usize,
+    /// The tables of the code in the slot, which outlives this.
+    tables: *const ImageTables,
+    /// The site after the last one hit: the next one, mostly.
+    expected: u32,
+}
+
+impl StoreInner {
+    /// See [`Store::attach`](super::Store::attach).
+    pub(super) fn attach(&mut self, sink: Arc<dyn EventSink>) -> Result<()> {
+        let refuse = |what: &str| Err(Error::new(ErrorKind::State, what));
+        if !self.engine.config().debug {
+            return refuse("this engine is not configured for debugging; set `debug` in its configuration");
+        }
+        if self.attachment.is_some() {
+            return refuse("a debugger is attached to this store already; detach it first");
+        }
+        if !self.vm.activation.is_null() {
+            return refuse(
+                "a Wasm function of this store is running; attach before it is called or after it has returned",
+            );
+        }
+        self.check_poison()?;
+        self.attachment = Some(Box::new(Attachment { sink, contexts: Vec::new(), stack_ratio: StackRatio::ONE }));
+        for index in 0..self.modules.len() {
+            if let Err(error) = self.register_debug(index) {
+                self.remove_debug();
+                return Err(error);
+            }
+        }
+        self.repoint();
+        Ok(())
+    }
+
+    /// See [`Store::detach`](super::Store::detach).
+    pub(super) fn detach(&mut self) -> Result<()> {
+        if self.attachment.is_none() {
+            return Err(Error::new(ErrorKind::State, "no debugger is attached to this store"));
+        }
+        if !self.vm.activation.is_null() {
+            return Err(Error::new(
+                ErrorKind::State,
+                "a Wasm function of this store is running; detach after it has returned",
+            ));
+        }
+        let slots: Vec<_> = self.modules.iter_mut().map(|entry| entry.debug.take()).collect();
+        self.repoint();
+        for (entry, slot) in self.modules.iter_mut().zip(slots) {
+            entry.debug = slot;
+        }
+        self.remove_debug();
+        Ok(())
+    }
+
+    /// Registers the debug code of a module, with a stop context of its own.
+    pub(super) fn register_debug(&mut self, index: usize) -> Result<()> {
+        let module = self.modules[index].module.clone();
+        let code = module.debug_code(&|_, _| true)?;
+        let store = NonNull::from(&mut *self);
+        let target = Owned::new(Box::new(StopTarget {
+            head: StopContext { on_stop },
+            store,
+            slot: self.modules[index].production,
+            base: 0,
+            tables: code.tables(),
+            expected: 0,
+        }));
+        let at = target.ptr();
+        let cell = StopCell { handler: arch::stop_handler(), context: at.as_ptr().cast() };
+        let slot = self.registry.register(&code, Ownership::Private { cell })?;
+        // SAFETY: the target is ours, and no guest runs in the new code yet.
+        unsafe {
+            (*at.as_ptr()).slot = slot;
+            (*at.as_ptr()).base = self.registry.entry(slot).store.base().get();
+        }
+        self.note_slot(slot, index);
+        self.modules[index].debug = Some(slot);
+        let attachment = self.attachment.as_mut().expect("debug code is registered for a debugger");
+        attachment.contexts.push(target);
+        attachment.stack_ratio = attachment.stack_ratio.max(module.stack_ratio());
+        Ok(())
+    }
+
+    /// Unregisters all debug code, which nothing points to, and forgets the sink.
+    fn remove_debug(&mut self) {
+        for entry in &mut self.modules {
+            if let Some(slot) = entry.debug.take() {
+                self.registry.unregister(slot).expect("debug code stands in its slot");
+            }
+        }
+        // Step mode is the debugger's: the next one starts without.
+        let mut edit = self.registry.edit();
+        let cleared = edit.set_step(crate::code::StepScope::Off);
+        debug_assert!(cleared.is_ok());
+        drop(edit);
+        self.attachment = None;
+    }
+
+    /// Points every initialised function reference at the code its module runs now.
+    fn repoint(&mut self) {
+        for instance in &self.instances {
+            // SAFETY: instances live as long as the store, and nobody else has a reference to their inside now.
+            unsafe { (*instance.ptr().as_ptr()).use_code(self) };
+        }
+    }
+}
+
+/// Called by the stop trampoline, on the guest's stack, with the guest's registers saved.
+unsafe extern "C" fn on_stop(context: *mut StopContext, pc: usize, fp: usize) {
+    // SAFETY: the context of a stop cell is a `StopTarget`. When the guest is to end, nothing with a destructor is left here.
+    unsafe {
+        let target = context.cast::<StopTarget>();
+        if !stop(target, pc, fp) {
+            arch::unwind((*(*target).store.as_ptr()).vm.activation)
+        }
+    }
+}
+
+/// Tells the sink; false if the guest is to be left.
+unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> bool {
+    // SAFETY: the target lives as long as the code it belongs to is registered; each reference to the store's inside ends before
+    // the sink runs. The sink stays: detaching needs that no frame is live.
+    unsafe {
+        let store = (*target).store.as_ptr();
+        let after = crate::base::TextOffset::new(pc.wrapping_sub((*target).base) as u32);
+        let tables = &*(*target).tables;
+        let expected = (*target).expected;
+        let site = match tables.sites.get(expected as usize) {
+            Some(site) if site.after == after => SiteId(expected),
+            _ => match tables.site_returning_to(after) {
+                Some(site) => site,
+                // No site returns here: nothing that could be told.
+                None => return true,
+            },
+        };
+        (*target).expected = site.0.wrapping_add(1);
+        (*store).vm.exit_fp = fp;
+        (*store).vm.exit_pc = pc;
+        let Some(attachment) = &(*store).attachment else {
+            return true;
+        };
+        let sink: *const dyn EventSink = &*attachment.sink;
+        let info = StopInfo { slot: (*target).slot, site, pc: Pc::new(pc), fp };
+        let record = EventRecord { pc, fp, kind: PcKind::Stop, previous: (*store).events };
+        (*store).events = &raw const record;
+        let store_at = (*target).store;
+        let result = catch_unwind(AssertUnwindSafe(|| (*sink).on_stop(StoreMut::from_inner(store_at), &info)));
+        let fine = match result {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => call::leave_with_error(store_at, error),
+            Err(payload) => call::leave_with_panic(store_at, payload),
+        };
+        (*store).events = record.previous;
+        fine
+    }
+}
+
+/// Tells the sink of a trap, if there is one.
+///
+/// # Safety
+/// The store is alive, no reference to its inside is held, and a frame of it is live.
+pub(super) unsafe fn tell_trap(store: NonNull<StoreInner>, info: &TrapInfo) -> Result<()> {
+    // SAFETY: the sink stays: detaching needs that no frame is live.
+    unsafe {
+        match &(*store.as_ptr()).attachment {
+            None => Ok(()),
+            Some(attachment) => {
+                let sink: *const dyn EventSink = &*attachment.sink;
+                (*sink).on_trap(StoreMut::from_inner(store), info)
+            }
+        }
+    }
+}
+
+/// Tells the sink of a new module, if there is one.
+pub(super) fn tell_module(store: &mut StoreMut<'_>, module: ModuleId) {
+    let sink = store.inner().attachment.as_ref().map(|attachment| attachment.sink.clone());
+    if let Some(sink) = sink {
+        sink.on_module(StoreMut::from_inner(store.ptr()), module);
+    }
+}

@@ -1,0 +1,158 @@
+//! Walking the Wasm frames of a store by their frame pointers, over all its nested runs on this thread.
+
+use super::events::EventRecord;
+use super::instance::{Instance, InstanceData};
+use super::module::Module;
+use super::store::StoreInner;
+use crate::abi::{Activation, VMContext};
+use crate::base::{FuncIndex, Pc, TextOffset, WasmOffset};
+use crate::code::CodeSlot;
+use crate::image::ImageTables;
+use crate::wasm::ModuleInfo;
+use std::ops::ControlFlow;
+use std::ptr::NonNull;
+
+/// What a program counter of a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PcKind {
+    /// A return address: the frame is in a call.
+    Return,
+    /// The return address of an armed stop site: the instruction is about to run.
+    Stop,
+    /// The instruction that faulted.
+    Exact,
+}
+
+/// A live Wasm frame.
+#[derive(Clone, Copy)]
+pub struct RawFrame<'a> {
+    /// The module.
+    pub module: &'a Module,
+    /// The function, imports counted.
+    pub func: FuncIndex,
+    /// The slot of the code that runs.
+    pub slot: CodeSlot,
+    /// Where in that code: the address that would be returned to, the byte behind the stop site, or the instruction that
+    /// faulted.
+    pub at: TextOffset,
+    /// The Wasm instruction: about to run at a stop, else the one that trapped or the call the frame is in.
+    pub wasm: WasmOffset,
+    /// The frame pointer.
+    pub fp: usize,
+    /// Whether no Wasm frame of this store is further in.
+    pub innermost: bool,
+    /// Whether `at` is a return address of a call that has not returned.
+    pub after_call: bool,
+    /// Whether frames of the host stand between this and the Wasm frame visited before.
+    pub host_boundary_before: bool,
+    store: &'a StoreInner,
+}
+
+impl std::fmt::Debug for RawFrame<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawFrame").field("func", &self.func).field("wasm", &self.wasm).finish_non_exhaustive()
+    }
+}
+
+impl RawFrame<'_> {
+    /// The instance: read from the frame in debug code; in production code, which does not keep it there, known only where the store
+    /// has one instance of the module.
+    pub fn instance(&self) -> Option<Instance> {
+        let tables = self.store.registry.get(self.slot)?.engine.tables();
+        if let Some(vmctx) = vmctx_in_frame(tables, self.module.info(), self.func, self.fp) {
+            // SAFETY: debug code keeps its vmctx there from its first stop point on.
+            let data = unsafe { (*vmctx).instance }.cast::<InstanceData>();
+            return Some(Instance::from_parts(self.store.id, NonNull::new(data)?));
+        }
+        let mut of_module = self.store.instances.iter().filter(|instance| {
+            // SAFETY: instances live as long as the store.
+            Module::same(unsafe { &(*instance.ptr().as_ptr()).module }, self.module)
+        });
+        match (of_module.next(), of_module.next()) {
+            (Some(only), None) => Some(Instance::from_parts(self.store.id, only.ptr())),
+            _ => None,
+        }
+    }
+}
+
+/// What debug code keeps of its instance.
+fn vmctx_in_frame(_: &ImageTables, _: &ModuleInfo, _: FuncIndex, _: usize) -> Option<*const VMContext> {
+    None
+}
+
+/// Visits the live frames of a store, innermost first. The guest must have left its innermost frame by a call, a trap or a
+/// stop, which is so whenever the host runs.
+pub(super) fn walk<'a>(store: &'a StoreInner, mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
+    let mut act: *const Activation = store.vm.activation;
+    let (mut pc, mut fp) = (store.vm.exit_pc, store.vm.exit_fp);
+    let mut innermost = true;
+    while !act.is_null() {
+        let mut boundary = !innermost;
+        let mut kind = kind_of(store, pc, fp);
+        // SAFETY: frames of guest code are chained by frame pointers down to the trampoline of the activation, whose
+        // return address is in no guest code.
+        unsafe {
+            while let Some(frame) = frame_at(store, pc, fp, kind, innermost, boundary) {
+                if visit(&frame).is_break() {
+                    return;
+                }
+                (innermost, boundary, kind) = (false, false, PcKind::Return);
+                pc = *((fp + 8) as *const usize);
+                fp = *(fp as *const usize);
+            }
+            (pc, fp) = ((*act).saved_exit_pc, (*act).saved_exit_fp);
+            act = (*act).previous;
+            while !act.is_null() && !std::ptr::eq((*act).store, &raw const store.vm) {
+                act = (*act).previous;
+            }
+        }
+    }
+}
+
+/// What the program counter is at which an activation was left: an event's, if there is one with this frame.
+fn kind_of(store: &StoreInner, pc: usize, fp: usize) -> PcKind {
+    let mut event: *const EventRecord = store.events;
+    while !event.is_null() {
+        // SAFETY: records are linked while they are live.
+        let record = unsafe { &*event };
+        if record.pc == pc && record.fp == fp {
+            return record.kind;
+        }
+        event = record.previous;
+    }
+    PcKind::Return
+}
+
+/// The frame, if the program counter is in guest code.
+fn frame_at(
+    store: &StoreInner,
+    pc: usize,
+    fp: usize,
+    kind: PcKind,
+    innermost: bool,
+    host_boundary_before: bool,
+) -> Option<RawFrame<'_>> {
+    // A call may be the last instruction of a text.
+    let back = usize::from(kind != PcKind::Exact);
+    let (slot, inside) = store.registry.lookup(Pc::new(pc.checked_sub(back)?))?;
+    let tables = store.registry.get(slot)?.engine.tables();
+    let module = store.module_of(slot);
+    let func = module.info().func_index(tables.function_at(inside)?);
+    let at = inside.add(back as u32);
+    let stopped_at = match kind {
+        PcKind::Stop => tables.site_returning_to(at).map(|site| tables.point(tables.site(site).point).wasm),
+        _ => tables.wasm_at(inside),
+    };
+    Some(RawFrame {
+        module,
+        func,
+        slot,
+        at,
+        wasm: stopped_at.unwrap_or_else(|| module.body_start(func)),
+        fp,
+        innermost,
+        after_call: kind == PcKind::Return,
+        host_boundary_before,
+        store,
+    })
+}

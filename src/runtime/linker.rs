@@ -1,0 +1,158 @@
+//! Finding imports by name.
+
+use super::host::{IntoFunc, MakeFunc};
+use super::instance::Instance;
+use super::module::Module;
+use super::store::{AsStoreMut, Caller, StoreMut};
+use super::values::{Shown, Val};
+use super::{Engine, Extern, Func, instantiate};
+use crate::base::{Error, ErrorKind, Result};
+use crate::wasm::FuncType;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a name stands for.
+#[derive(Clone)]
+enum Definition {
+    /// An object of one store.
+    Extern(Extern),
+    /// A function of the host, made anew for each instance.
+    Func(Arc<MakeFunc>),
+}
+
+/// Names and what they stand for, from which a module's imports are found. Host functions defined here are of no store; other
+/// objects are of one, and a linker that has some instantiates in that store only.
+#[derive(Clone)]
+pub struct Linker {
+    engine: Engine,
+    modules: HashMap<String, HashMap<String, Definition>>,
+    shadowing: bool,
+}
+
+impl std::fmt::Debug for Linker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Linker").field("modules", &self.modules.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Linker {
+    /// A linker without names.
+    pub fn new(engine: &Engine) -> Linker {
+        Linker { engine: engine.clone(), modules: HashMap::new(), shadowing: false }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Says whether a name may be defined again. At first it may not.
+    pub fn allow_shadowing(&mut self, allow: bool) -> &mut Linker {
+        self.shadowing = allow;
+        self
+    }
+
+    fn insert(&mut self, module: &str, name: &str, definition: Definition) -> Result<&mut Linker> {
+        let names = match self.modules.get_mut(module) {
+            Some(names) => names,
+            None => self.modules.entry(module.to_owned()).or_default(),
+        };
+        if !self.shadowing && names.contains_key(name) {
+            return Err(Error::new(ErrorKind::Argument, format!("\"{module}\".\"{name}\" is defined already")));
+        }
+        names.insert(name.to_owned(), definition);
+        Ok(self)
+    }
+
+    /// Defines a name as an object of a store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where it is defined already, as in all methods that define.
+    pub fn define(&mut self, module: &str, name: &str, item: impl Into<Extern>) -> Result<&mut Linker> {
+        self.insert(module, name, Definition::Extern(item.into()))
+    }
+
+    /// Defines a name as a host function with Rust's types: see [`Func::wrap`].
+    ///
+    /// # Errors
+    /// As [`Linker::define`].
+    pub fn func_wrap<P, R>(&mut self, module: &str, name: &str, body: impl IntoFunc<P, R>) -> Result<&mut Linker> {
+        self.insert(module, name, Definition::Func(body.share().into()))
+    }
+
+    /// Defines a name as a host function on checked values: see [`Func::new`].
+    ///
+    /// # Errors
+    /// As [`Linker::define`].
+    pub fn func_new(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        body: impl Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<&mut Linker> {
+        let body = Arc::new(body);
+        let make = move |store: &mut StoreMut<'_>| {
+            let body = body.clone();
+            Func::new(store, ty.clone(), move |caller, params, results| body(caller, params, results))
+        };
+        self.insert(module, name, Definition::Func(Arc::new(make)))
+    }
+
+    /// Defines all exports of an instance as names of `module`.
+    ///
+    /// # Errors
+    /// As [`Linker::define`], and with another store than the instance's.
+    pub fn instance(&mut self, mut store: impl AsStoreMut, module: &str, instance: Instance) -> Result<&mut Linker> {
+        for (name, item) in instance.exports(&mut store)? {
+            self.insert(module, &name, Definition::Extern(item))?;
+        }
+        Ok(self)
+    }
+
+    /// What a name stands for, in this store.
+    ///
+    /// # Errors
+    /// Errors of making a host function.
+    pub fn get(&self, mut store: impl AsStoreMut, module: &str, name: &str) -> Result<Option<Extern>> {
+        match self.modules.get(module).and_then(|names| names.get(name)) {
+            None => Ok(None),
+            Some(Definition::Extern(item)) => Ok(Some(*item)),
+            Some(Definition::Func(make)) => Ok(Some(make(&mut store.as_store_mut())?.into())),
+        }
+    }
+
+    /// Instantiates a module with imports by their names, and runs its start function.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Link`] where a name is not defined, and as [`Instance::new`].
+    pub fn instantiate(&self, mut store: impl AsStoreMut, module: &Module) -> Result<Instance> {
+        let mut store = store.as_store_mut();
+        let mut imports = Vec::with_capacity(module.imports().len());
+        for (from, name, ty) in module.imports() {
+            let Some(item) = self.get(&mut store, from, name)? else {
+                let message = format!("unknown import: \"{from}\".\"{name}\" is not defined; expected {}", Shown(&ty));
+                return Err(Error::new(ErrorKind::Link, message));
+            };
+            imports.push(item);
+        }
+        Instance::new(store, module, &imports)
+    }
+
+    /// Defines what the module imports and nobody has defined: functions that return zeros and nulls, zero globals, empty
+    /// tables and memories of the least size.
+    ///
+    /// # Errors
+    /// Errors of making them.
+    pub fn fill_missing_with_defaults(&mut self, mut store: impl AsStoreMut, module: &Module) -> Result<()> {
+        let mut store = store.as_store_mut();
+        for (from, name, ty) in module.imports() {
+            if self.modules.get(from).is_some_and(|names| names.contains_key(name)) {
+                continue;
+            }
+            let item = instantiate::default_extern(&mut store, &ty)?;
+            self.define(from, name, item)?;
+        }
+        Ok(())
+    }
+}

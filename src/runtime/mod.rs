@@ -1,0 +1,52 @@
+//! Running modules: engines, modules, stores, instances and what they hold; calls both ways, traps, the walk over
+//! frames, and what a debugger needs below itself: attaching to a store, and events. Machine code is made in `compile/` and owned in
+//! `code/`; what a breakpoint or a step is, nothing here knows.
+//!
+//! # Rules
+//!
+//! * A handle ([`Func`], [`Memory`], ...) is a pointer with its store's id: used with another store it is an error, and with its own
+//!   store in hand the pointer is valid, since a store's objects live as long as the store, each at one address.
+//! * No reference to the inside of a store is held while a guest runs.
+//! * A code address lives in a function's `VMFuncRef` and nowhere else.
+//! * No Rust unwinding and no Rust destructor crosses guest frames: errors and panics wait in the store.
+
+mod builtins;
+mod call;
+mod config;
+mod engine;
+mod events;
+mod frames;
+mod func;
+mod global;
+mod host;
+mod instance;
+mod instantiate;
+mod linker;
+mod memory;
+mod module;
+mod store;
+mod table;
+mod trap;
+mod typed;
+mod values;
+
+pub use crate::abi::{TrapCode, ValRaw};
+pub use config::Config;
+pub use engine::Engine;
+pub use events::{EventSink, StopInfo, TrapInfo};
+pub use frames::RawFrame;
+pub use func::{Func, TypedFunc};
+pub use global::Global;
+pub use host::{IntoFunc, MakeFunc};
+pub use instance::Instance;
+pub use linker::Linker;
+pub use memory::Memory;
+pub use module::{Module, ModuleId};
+pub use store::{AsStore, AsStoreMut, Caller, Store, StoreId, StoreLimits, StoreMut, StorePtr, StoreRef};
+pub use table::Table;
+pub use trap::{FrameInfo, Trap};
+pub use typed::{WasmRet, WasmTy, WasmValues};
+pub use values::{Extern, ExternRef, Val};
+
+/// The most parameters or results of a host function.
+const MAX_HOST_VALUES: usize = 1000;

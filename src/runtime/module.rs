@@ -1,0 +1,216 @@
+//! A compiled module: what it says, its layout, and its code in either tier.
+
+use super::engine::Engine;
+use crate::abi::VmLayout;
+use crate::base::{Error, ErrorKind, FuncIndex, Result, SigId, WasmOffset};
+use crate::code::EngineCode;
+use crate::compile::vm_layout;
+use crate::image::Tier;
+use crate::wasm::{self, ExternType, ModuleInfo};
+use once_cell::sync::OnceCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Names a [`Module`] for as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModuleId(u64);
+
+impl ModuleId {
+    /// The number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// A compiled module of an engine. Cheap to clone: clones are the same module. It may be used by any number of stores and
+/// threads at once.
+#[derive(Clone)]
+pub struct Module(Arc<ModuleInner>);
+
+struct ModuleInner {
+    engine: Engine,
+    id: ModuleId,
+    info: ModuleInfo,
+    binary: Box<[u8]>,
+    layout: VmLayout,
+    sigs: Box<[SigId]>,
+    production: Arc<EngineCode>,
+    debug: OnceCell<DebugCode>,
+}
+
+/// The debug tier of a module.
+struct DebugCode {
+    code: Arc<EngineCode>,
+    stack_ratio: StackRatio,
+}
+
+/// How much more stack a function's debug code takes than its production code, at worst, in sixteenths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct StackRatio(u32);
+
+impl StackRatio {
+    /// As much.
+    pub(super) const ONE: StackRatio = StackRatio(16);
+
+    /// The worst over all functions of two images of one module.
+    fn worst(production: &EngineCode, debug: &EngineCode) -> StackRatio {
+        let pairs = production.tables().functions.iter().zip(&debug.tables().functions);
+        let ratio = pairs.map(|(p, d)| (u64::from(d.frame_size) * 16).div_ceil(u64::from(p.frame_size.max(1)))).max();
+        StackRatio(u32::try_from(ratio.unwrap_or(16)).unwrap_or(u32::MAX)).max(Self::ONE)
+    }
+
+    /// `bytes` of production stack as debug stack.
+    pub(super) fn scale(self, bytes: usize) -> usize {
+        bytes.saturating_mul(self.0 as usize) / 16
+    }
+}
+
+impl Module {
+    /// Validates and compiles a module.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] or [`ErrorKind::Unsupported`] with the offset of the fault; [`ErrorKind::Limit`] for
+    /// one too large to compile.
+    pub fn new(engine: &Engine, binary: &[u8]) -> Result<Module> {
+        Module::with_progress(engine, binary, &|_, _| true)
+    }
+
+    /// The same, telling how far it is as (functions done, functions in all), from any thread; where that returns false, the
+    /// work is given up.
+    ///
+    /// # Errors
+    /// As [`Module::new`], and [`ErrorKind::Cancelled`].
+    pub fn with_progress(
+        engine: &Engine,
+        binary: &[u8],
+        progress: &(dyn Fn(usize, usize) -> bool + Sync),
+    ) -> Result<Module> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let config = engine.config();
+        let info = wasm::parse(binary, config.features, config.parallel)?;
+        let layout = vm_layout(&info)?;
+        let image = engine.compiler().module(&info, binary, Tier::Production, progress)?;
+        let sigs = info.types.iter().map(|ty| engine.signature_id(ty)).collect();
+        Ok(Module(Arc::new(ModuleInner {
+            engine: engine.clone(),
+            id: ModuleId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            info,
+            binary: binary.into(),
+            layout,
+            sigs,
+            production: engine.new_code(image),
+            debug: OnceCell::new(),
+        })))
+    }
+
+    /// Validates a module without compiling it.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    pub fn validate(engine: &Engine, binary: &[u8]) -> Result<()> {
+        let config = engine.config();
+        vm_layout(&wasm::parse(binary, config.features, config.parallel)?)?;
+        Ok(())
+    }
+
+    /// What the module says.
+    pub fn info(&self) -> &ModuleInfo {
+        &self.0.info
+    }
+
+    /// The bytes it was made from.
+    pub fn binary(&self) -> &[u8] {
+        &self.0.binary
+    }
+
+    /// Its name, if its name section has one.
+    pub fn name(&self) -> Option<&str> {
+        self.0.info.names.module.as_deref()
+    }
+
+    /// What it imports, in order: module, name, type.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = (&str, &str, ExternType)> {
+        let info = self.info();
+        info.imports.iter().map(|import| (&*import.module, &*import.name, info.extern_type(import.ty)))
+    }
+
+    /// What it exports, in order: name, type.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = (&str, ExternType)> {
+        let info = self.info();
+        info.exports.iter().map(|export| (&*export.name, info.extern_type(info.entity_type(export.index))))
+    }
+
+    /// The engine it was compiled by.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Its name among all modules of the process.
+    pub fn id(&self) -> ModuleId {
+        self.0.id
+    }
+
+    /// Whether both are the same module (not merely equal bytes).
+    pub fn same(a: &Module, b: &Module) -> bool {
+        Arc::ptr_eq(&a.0, &b.0)
+    }
+
+    /// The code of its debug tier, compiled on first use: once, whoever asks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Cancelled`] where `progress`
+    /// returned false. A later call tries again.
+    pub fn debug_code(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<Arc<EngineCode>> {
+        Ok(self.debug(progress)?.code.clone())
+    }
+
+    fn debug(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<&DebugCode> {
+        let inner = &*self.0;
+        if !inner.engine.config().debug {
+            return Err(Error::new(
+                ErrorKind::State,
+                "this engine is not configured for debugging; set `debug` in its configuration",
+            ));
+        }
+        inner.debug.get_or_try_init(|| {
+            let image = inner.engine.compiler().module(&inner.info, &inner.binary, Tier::Debug, progress)?;
+            let code = inner.engine.new_code(image);
+            Ok(DebugCode { stack_ratio: StackRatio::worst(&inner.production, &code), code })
+        })
+    }
+
+    /// Whether `debug_code` has its answer ready.
+    pub(super) fn stack_ratio(&self) -> StackRatio {
+        self.0.debug.get().map_or(StackRatio::ONE, |debug| debug.stack_ratio)
+    }
+
+    pub(super) fn production_code(&self) -> &Arc<EngineCode> {
+        &self.0.production
+    }
+
+    pub(super) fn layout(&self) -> &VmLayout {
+        &self.0.layout
+    }
+
+    /// The engine's id of each of its types.
+    pub(super) fn sigs(&self) -> &[SigId] {
+        &self.0.sigs
+    }
+
+    /// The engine's id of a function's type.
+    pub(super) fn func_sig(&self, func: FuncIndex) -> SigId {
+        self.0.sigs[self.0.info.funcs[func.index()].index()]
+    }
+
+    /// Where a function's body starts.
+    pub(super) fn body_start(&self, func: FuncIndex) -> WasmOffset {
+        let body = self.0.info.defined(func).and_then(|defined| self.0.info.bodies.get(defined.index()));
+        WasmOffset::from_usize(body.map_or(0, |body| body.bytes.start))
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module").field("id", &self.0.id).field("name", &self.name()).finish_non_exhaustive()
+    }
+}

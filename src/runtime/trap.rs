@@ -1,0 +1,259 @@
+//! Traps: what the host is told, and how a guest is left for one: by a signal or by a builtin, on the guest's own stack, with
+//! its frames still there until the debugger has seen them.
+
+use super::call::Exit;
+use super::events::{self, EventRecord, TrapInfo};
+use super::frames::{self, PcKind};
+use super::instance::Instance;
+use super::module::Module;
+use super::store::StoreInner;
+use crate::abi::TrapCode;
+use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::sys::activation;
+use crate::sys::arch;
+use crate::sys::signals::{Fault, Landing};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+/// The most frames a trap keeps; those left out are the outermost.
+const MAX_FRAMES: usize = 1024;
+/// The most frames a trap prints.
+const MAX_SHOWN: usize = 32;
+
+/// A trap: why, and where. The payload of errors of kind [`ErrorKind::Trap`]. Host functions return one to trap with
+/// a message of their own.
+#[derive(Clone, Debug)]
+pub struct Trap {
+    code: Option<TrapCode>,
+    message: String,
+    frames: Vec<FrameInfo>,
+    omitted: usize,
+}
+
+impl Trap {
+    /// A trap of the host's.
+    pub fn new(message: impl Into<String>) -> Trap {
+        Trap { code: None, message: message.into(), frames: Vec::new(), omitted: 0 }
+    }
+
+    /// A trap for a reason that the specification knows.
+    pub fn from_code(code: TrapCode) -> Trap {
+        Trap { code: Some(code), message: code.message().to_owned(), frames: Vec::new(), omitted: 0 }
+    }
+
+    /// The reason; `None` for a trap of the host's.
+    pub fn code(&self) -> Option<TrapCode> {
+        self.code
+    }
+
+    /// What was wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The Wasm frames that were live, innermost first; of very many the innermost 1,024.
+    pub fn frames(&self) -> &[FrameInfo] {
+        &self.frames
+    }
+
+    /// How many outer frames were left out.
+    pub fn frames_omitted(&self) -> usize {
+        self.omitted
+    }
+}
+
+impl From<Trap> for Error {
+    fn from(trap: Trap) -> Error {
+        Error::new(ErrorKind::Trap, trap.message.clone()).with_payload(Box::new(trap))
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if self.frames.is_empty() {
+            return Ok(());
+        }
+        f.write_str("\nwasm backtrace:")?;
+        for (i, frame) in self.frames.iter().take(MAX_SHOWN).enumerate() {
+            write!(f, "\n  {i:>3}: {frame}")?;
+        }
+        let more = self.frames.len().saturating_sub(MAX_SHOWN) + self.omitted;
+        if more > 0 { write!(f, "\n       ... and {more} more") } else { Ok(()) }
+    }
+}
+
+/// A frame of a trap.
+#[derive(Clone, Debug)]
+pub struct FrameInfo {
+    module: Module,
+    instance: Option<Instance>,
+    func: FuncIndex,
+    offset: WasmOffset,
+}
+
+impl FrameInfo {
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The module's name, if it has one.
+    pub fn module_name(&self) -> Option<&str> {
+        self.module.name()
+    }
+
+    /// The instance, where it is known: production code does not keep it in frames, so with several instances of the module it is not.
+    pub fn instance(&self) -> Option<Instance> {
+        self.instance
+    }
+
+    /// The function's index, imports counted.
+    pub fn func(&self) -> FuncIndex {
+        self.func
+    }
+
+    /// The function's name, if it has one.
+    pub fn func_name(&self) -> Option<&str> {
+        self.module.info().func_name(self.func)
+    }
+
+    /// The instruction: the one that trapped, or the call the frame is in.
+    pub fn offset(&self) -> WasmOffset {
+        self.offset
+    }
+
+    /// The same, counted from the start of the function's body.
+    pub fn func_offset(&self) -> u32 {
+        self.offset.get().saturating_sub(self.module.body_start(self.func).get())
+    }
+}
+
+impl fmt::Display for FrameInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x} - {}!", self.offset.get(), self.module_name().unwrap_or("<unnamed>"))?;
+        match self.func_name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "<function {}>", self.func),
+        }
+    }
+}
+
+/// Decides whether a fault is a guest's: only if it is in code of the store that this thread runs, at an instruction that
+/// may trap. Called in the signal handler: no lock, no allocation.
+///
+/// # Safety
+/// For [`signals::install`](crate::sys::signals::install) alone.
+pub(super) unsafe fn classify(fault: &Fault) -> Option<Landing> {
+    let act = activation::current();
+    if act.is_null() {
+        return None;
+    }
+    // SAFETY: a linked activation is live, and so is its store, which this thread is using. If the fault is in guest code,
+    // nobody is in the middle of changing the registry; if not, nothing is found.
+    unsafe {
+        let store = (*(*act).store).store.cast::<StoreInner>();
+        let (slot, at) = (*store).registry.lookup(fault.pc)?;
+        let code = (*store).registry.get(slot)?.engine.tables().trap_at(at)?;
+        Some(Landing { function: landing, detail: code as usize })
+    }
+}
+
+/// Where a fault goes on, on the guest's stack.
+unsafe extern "C" fn landing(pc: usize, fp: usize, detail: usize) -> ! {
+    // SAFETY: `classify` has found the store through this activation.
+    unsafe {
+        let store = (*(*activation::current()).store).store.cast::<StoreInner>();
+        let code = TrapCode::from_u8(detail as u8).unwrap_or(TrapCode::Unreachable);
+        raise(NonNull::new_unchecked(store), code, pc, fp, PcKind::Exact);
+        // Nothing with a destructor is left in this frame.
+        arch::unwind((*store).vm.activation)
+    }
+}
+
+/// Tells the debugger of a trap, whose frames are intact, and leaves it in the store. The caller unwinds.
+///
+/// # Safety
+/// A frame of the store is live on this thread, stopped at `pc` with frame pointer `fp`; no reference to the store's inside is held.
+#[cold]
+pub(super) unsafe fn raise(store: NonNull<StoreInner>, code: TrapCode, pc: usize, fp: usize, kind: PcKind) {
+    let at = store.as_ptr();
+    let work = || -> Result<(), Error> {
+        // SAFETY: the store is alive; each reference to its inside ends before the sink runs.
+        unsafe {
+            let at = store.as_ptr();
+            (*at).vm.exit_fp = fp;
+            (*at).vm.exit_pc = pc;
+            let trap = with_frames(&*at, Trap::from_code(code));
+            let info = TrapInfo { code, pc: crate::base::Pc::new(pc), fp, after_call: kind == PcKind::Return };
+            events::tell_trap(store, &info)?;
+            Err(trap.into())
+        }
+    };
+    // SAFETY: the record is taken back before this returns.
+    unsafe {
+        let record = EventRecord { pc, fp, kind, previous: (*at).events };
+        (*at).events = &raw const record;
+        let result = catch_unwind(AssertUnwindSafe(work));
+        (*at).events = record.previous;
+        (*at).pending = match result {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Exit::Error(error)),
+            Err(payload) => {
+                (*at).poisoned = true;
+                Some(Exit::Panic(payload))
+            }
+        };
+    }
+}
+
+/// The trap with the frames that are live now.
+fn with_frames(store: &StoreInner, mut trap: Trap) -> Trap {
+    frames::walk(store, |frame| {
+        if trap.frames.len() < MAX_FRAMES {
+            trap.frames.push(FrameInfo {
+                module: frame.module.clone(),
+                instance: frame.instance(),
+                func: frame.func,
+                offset: frame.wasm,
+            });
+        } else {
+            trap.omitted += 1;
+        }
+        ControlFlow::Continue(())
+    });
+    trap
+}
+
+/// Gives a trap that a host function returned the frames that are live now, if it has none. Other errors stay as they are.
+pub(super) fn add_frames(store: &StoreInner, error: Error) -> Error {
+    match error.payload::<Trap>() {
+        Some(trap) if trap.frames.is_empty() => {}
+        _ => return error,
+    }
+    match error.into_payload::<Trap>() {
+        Ok(trap) => with_frames(store, *trap).into(),
+        Err(error) => error,
+    }
+}
+
+/// The error of a trap outside any function: during instantiation.
+pub(super) fn without_frames(store: &StoreInner, code: TrapCode, message: String) -> Error {
+    with_frames(store, Trap { code: Some(code), message, frames: Vec::new(), omitted: 0 }).into()
+}
+
+/// The trap of a builtin that was called by a guest.
+///
+/// # Safety
+/// As [`raise`], with the exit frame noted by the builtin's shim.
+#[cold]
+pub(super) unsafe fn raise_from_builtin(store: NonNull<StoreInner>, code: TrapCode) {
+    // SAFETY: handed on to the caller.
+    unsafe {
+        let vm = &(*store.as_ptr()).vm;
+        let (pc, fp) = (vm.exit_pc, vm.exit_fp);
+        raise(store, code, pc, fp, PcKind::Return);
+    }
+}
