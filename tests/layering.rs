@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wasi", &["runtime"]),
     ("debug", &["runtime", "code", "image", "wasm"]),
     ("runtime", &["code", "compile", "image", "wasm", "abi", "sys"]),
-    ("code", &["image", "sys"]),
+    ("code", &["image", "abi", "sys"]),
     ("compile", &["image", "wasm", "abi"]),
     ("image", &["abi"]),
     ("sys", &["abi"]),

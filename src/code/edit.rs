@@ -234,8 +234,12 @@ impl CodeRegistry {
         }
         self.close_all(&works);
         for &slot in slots {
-            self.with(slot, |text, _| {
+            self.with(slot, |text, tables| {
                 if text.shows_step_image() {
+                    // The own text was put away as it was.
+                    if changes.step.is_some() {
+                        text.deferred.extend(covered(old, slot, tables, true).into_iter().flatten());
+                    }
                     text.deferred.extend(changes.sites_of(slot));
                 } else {
                     text.deferred.clear();
