@@ -1,8 +1,10 @@
 //! Bodies that are large in some way: they compile, or are refused by an error.
 
 use super::{ALL_OPTIONS, GUARDED, Options, TIERS, compile};
+use crate::base::ErrorKind;
 use crate::compile::Compiler;
 use crate::image::Tier;
+use crate::wasm::{Features, parse};
 use wasm_encoder::{CodeSection, Function, FunctionSection, Instruction, Module, TypeSection, ValType};
 
 /// A module of one function.
@@ -100,6 +102,32 @@ fn a_thousand_parameters_and_results() {
     for options in ALL_OPTIONS {
         for tier in TIERS {
             compile(&Compiler::new(options).unwrap(), &binary, tier);
+        }
+    }
+}
+
+#[test]
+fn too_many_values_are_refused_early() {
+    let types: Vec<ValType> = vec![ValType::I64; 1000];
+    let mut tree = Function::new([]);
+    for i in 0..1000 {
+        tree.instruction(&Instruction::LocalGet(i));
+    }
+    let (mut branches, mut table, mut calls) = (tree.clone(), tree.clone(), tree);
+    for _ in 0..40_000 {
+        branches.instruction(&Instruction::I32Const(0)).instruction(&Instruction::BrIf(0));
+        calls.instruction(&Instruction::Call(0));
+    }
+    table.instruction(&Instruction::I32Const(0)).instruction(&Instruction::BrTable(vec![0; 100_000].into(), 0));
+    let compiler = Compiler::new(GUARDED).unwrap();
+    for mut function in [branches, table, calls] {
+        function.instruction(&Instruction::End);
+        let binary = module(types.clone(), types.clone(), &function);
+        let info = parse(&binary, Features::default(), false).unwrap();
+        for tier in TIERS {
+            let error = compiler.module(&info, &binary, tier, &|_, _| true).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+            assert!(error.offset().is_some());
         }
     }
 }

@@ -108,6 +108,7 @@ impl Translator<'_, '_> {
 
     /// Pops the parameters, calls, pushes the results.
     fn call_wasm(&mut self, ty: &FuncType, signature: SigRef, callee: Callee, vmctx: Value) -> Result<()> {
+        self.arguments += ty.params.len();
         let mut arguments = vec![vmctx, self.vmctx];
         arguments.extend(self.pop_many(ty.params.len())?);
         let results = if self.env.tier == Tier::Debug {

@@ -171,6 +171,7 @@ impl<'a> Translator<'a, '_> {
         let outer = self.control.len().checked_sub(depth as usize + 1);
         let control = outer.and_then(|index| self.control.get_mut(index));
         let (target, count) = control.ok_or_else(|| internal("a branch out of the function"))?.target();
+        self.arguments += count;
         Ok((target, block_args(self.top(count)?)))
     }
 
@@ -180,6 +181,7 @@ impl<'a> Translator<'a, '_> {
         for depth in targets.targets() {
             let depth = depth.map_err(super::unreadable)?;
             let (target, arguments) = self.branch(depth)?;
+            self.check_size()?;
             calls.push(BlockCall::new(target, arguments, &mut self.builder.func.dfg.value_lists));
         }
         let (target, arguments) = self.branch(targets.default())?;

@@ -13,7 +13,7 @@ use super::env::{Env, POINTER, abi_type, trap_code};
 use super::function::NAMESPACE_BODY;
 use super::internal;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
-use crate::base::{DefinedFuncIndex, Error, FuncIndex, GlobalIndex, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
 use crate::image::Tier;
 use crate::wasm::{FuncType, ValType};
 use control::Control;
@@ -36,6 +36,11 @@ pub(super) enum StackCheck {
     /// Not at all: whoever calls has checked for the whole frame.
     Caller,
 }
+
+/// The most values a function may have in Cranelift's IR, arguments of calls and branches counted too. Cranelift itself
+/// refuses more than two million that need a register; this keeps a small body (blocks and branches with a thousand
+/// operands each) from taking all memory before it is asked.
+const MAX_VALUES: usize = 1 << 24;
 
 /// An operand.
 #[derive(Clone, Copy)]
@@ -99,6 +104,8 @@ pub(super) struct Translator<'a, 'b> {
     reachable: bool,
     /// Blocks opened since code became unreachable.
     skipped: u32,
+    /// Arguments of calls and branches so far.
+    arguments: usize,
     locals: Vec<(Variable, ValType)>,
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
@@ -189,6 +196,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             control: Vec::new(),
             reachable: true,
             skipped: 0,
+            arguments: 0,
             locals: Vec::new(),
             signatures: HashMap::new(),
             functions: HashMap::new(),
@@ -215,7 +223,8 @@ impl<'a, 'b> Translator<'a, 'b> {
         while !reader.eof() {
             let (operator, at) = reader.read_with_offset().map_err(unreadable)?;
             self.locate(at as u32);
-            self.operator(&operator).map_err(|error| error.at(WasmOffset::new(at as u32)))?;
+            let done = self.operator(&operator).and_then(|()| self.check_size());
+            done.map_err(|error| error.at(WasmOffset::new(at as u32)))?;
         }
         if !self.control.is_empty() {
             return Err(internal("a body ends inside a block"));
@@ -223,6 +232,17 @@ impl<'a, 'b> Translator<'a, 'b> {
         let record = self.instrument.take().map(|instrument| instrument.finish(&mut self.builder));
         self.builder.finalize(self.env.isa.frontend_config());
         Ok(record)
+    }
+
+    /// Refuses a function that has become too large.
+    fn check_size(&self) -> Result<()> {
+        if self.builder.func.dfg.num_values() + self.arguments > MAX_VALUES {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "the function is too large to compile: it has too many values; split it",
+            ));
+        }
+        Ok(())
     }
 
     /// What is emitted from here on belongs to the instruction at `at`.
