@@ -36,21 +36,21 @@ fn deep_nesting() {
         Instruction::Unreachable,
         Instruction::Block(wasm_encoder::BlockType::Empty),
     ] {
-        for _ in 0..50_000 {
+        for _ in 0..15_000 {
             function.instruction(&opening);
         }
     }
-    for _ in 0..150_001 {
+    for _ in 0..45_001 {
         function.instruction(&Instruction::End);
     }
     in_both_tiers(&module(vec![], vec![], &function));
 
     let mut function = Function::new([]);
-    for _ in 0..20_000 {
+    for _ in 0..8_000 {
         function.instruction(&Instruction::LocalGet(0));
         function.instruction(&Instruction::If(wasm_encoder::BlockType::Empty));
     }
-    for _ in 0..20_001 {
+    for _ in 0..8_001 {
         function.instruction(&Instruction::End);
     }
     in_both_tiers(&module(vec![ValType::I32], vec![], &function));
