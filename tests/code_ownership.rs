@@ -15,9 +15,7 @@ use stepwell::sys::text::TextBacking;
 
 fn private(registry: &mut CodeRegistry, code: &Arc<EngineCode>) -> CodeSlot {
     let cell = no_cell();
-    registry
-        .register(code, Ownership::Private { cell })
-        .unwrap()
+    registry.register(code, Ownership::Private { cell }).unwrap()
 }
 
 #[test]
@@ -48,9 +46,7 @@ fn a_breakpoint_stops_and_stepping_stops_everywhere() {
     let mut stop = Box::pin(Stop(Box::new(|pc| stops.borrow_mut().push(pc))));
     let mut registry = CodeRegistry::new();
     let cell = stop.cell();
-    let slot = registry
-        .register(&code, Ownership::Private { cell })
-        .unwrap();
+    let slot = registry.register(&code, Ownership::Private { cell }).unwrap();
     let original = bytes(&registry, slot);
     let at = |site: u32| registry_pc(&registry, slot, site);
     let (first, second) = (at(3 * SITES), at(3 * SITES + 2));
@@ -92,10 +88,7 @@ fn a_breakpoint_stops_and_stepping_stops_everywhere() {
 
 fn registry_pc(registry: &CodeRegistry, slot: CodeSlot, site: u32) -> usize {
     let entry = registry.entry(slot);
-    entry
-        .store
-        .pc(entry.engine.tables().site(SiteId(site)).after)
-        .get()
+    entry.store.pc(entry.engine.tables().site(SiteId(site)).after).get()
 }
 
 /// Runs a test body with copy-on-write texts, and again with `memfd`s refused.

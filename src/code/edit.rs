@@ -35,19 +35,13 @@ impl Changes {
     }
 
     fn sites_of(&self, slot: CodeSlot) -> impl Iterator<Item = u32> + '_ {
-        self.sites
-            .range((slot, SiteId(0))..=(slot, SiteId(u32::MAX)))
-            .map(|((_, site), _)| site.0)
+        self.sites.range((slot, SiteId(0))..=(slot, SiteId(u32::MAX))).map(|((_, site), _)| site.0)
     }
 }
 
 impl<'a> PatchEdit<'a> {
     pub(super) fn new(registry: &'a mut CodeRegistry) -> Self {
-        PatchEdit {
-            registry,
-            changes: Changes::default(),
-            done: false,
-        }
+        PatchEdit { registry, changes: Changes::default(), done: false }
     }
 
     /// Adds a reference to a site: it is armed as long as it has one.
@@ -60,12 +54,9 @@ impl<'a> PatchEdit<'a> {
     /// Takes a reference to a site away.
     pub fn remove_site(&mut self, slot: CodeSlot, site: SiteId) -> Result<()> {
         let references = self.references(slot, site)?;
-        let fewer = references.checked_sub(1).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Argument,
-                format!("site {} has no breakpoint to remove", site.0),
-            )
-        })?;
+        let fewer = references
+            .checked_sub(1)
+            .ok_or_else(|| Error::new(ErrorKind::Argument, format!("site {} has no breakpoint to remove", site.0)))?;
         self.changes.sites.insert((slot, site), fewer);
         Ok(())
     }
@@ -138,10 +129,7 @@ enum Attempt {
 impl CodeRegistry {
     /// Applies the plan to a text that was just registered.
     pub(super) fn apply_plan_to(&mut self, slot: CodeSlot) -> Result<()> {
-        let changes = Changes {
-            sites: BTreeMap::new(),
-            step: Some(self.plan.step.clone()),
-        };
+        let changes = Changes { sites: BTreeMap::new(), step: Some(self.plan.step.clone()) };
         self.write_changes(&[slot], &StepScope::Off, &changes)
     }
 
@@ -168,30 +156,17 @@ impl CodeRegistry {
         Ok(())
     }
 
-    fn write_changes(
-        &mut self,
-        slots: &[CodeSlot],
-        old: &StepScope,
-        changes: &Changes,
-    ) -> Result<()> {
+    fn write_changes(&mut self, slots: &[CodeSlot], old: &StepScope, changes: &Changes) -> Result<()> {
         // A text learns at most twice that something is not to be had.
         for _ in 0..=2 * slots.len() {
             if let Attempt::Done = self.try_to_write(slots, old, changes)? {
                 return Ok(());
             }
         }
-        Err(Error::new(
-            ErrorKind::System,
-            "the system refuses to patch code",
-        ))
+        Err(Error::new(ErrorKind::System, "the system refuses to patch code"))
     }
 
-    fn try_to_write(
-        &mut self,
-        slots: &[CodeSlot],
-        old: &StepScope,
-        changes: &Changes,
-    ) -> Result<Attempt> {
+    fn try_to_write(&mut self, slots: &[CodeSlot], old: &StepScope, changes: &Changes) -> Result<Attempt> {
         let scope = changes.step.as_ref().unwrap_or(old);
         // What can fail comes first, in an order in which each thing can be taken back: swaps, then opening pages.
         let swapped = match self.swap_all(slots, *scope == StepScope::All) {
@@ -273,10 +248,7 @@ impl CodeRegistry {
                 }
                 Ok(false) => {
                     self.swap_back(&swapped);
-                    return Err(Error::new(
-                        ErrorKind::System,
-                        "the system refuses to switch stepping off",
-                    ));
+                    return Err(Error::new(ErrorKind::System, "the system refuses to switch stepping off"));
                 }
                 Err(error) => {
                     self.swap_back(&swapped);
@@ -305,14 +277,8 @@ impl CodeRegistry {
     }
 
     /// Calls `f` with a private text that is there.
-    fn with<R>(
-        &mut self,
-        slot: CodeSlot,
-        f: impl FnOnce(&mut PrivateText, &ImageTables) -> R,
-    ) -> R {
-        let (text, code) = self
-            .private_mut(slot)
-            .expect("the slots of an edit are private and stay");
+    fn with<R>(&mut self, slot: CodeSlot, f: impl FnOnce(&mut PrivateText, &ImageTables) -> R) -> R {
+        let (text, code) = self.private_mut(slot).expect("the slots of an edit are private and stay");
         f(text, code.tables())
     }
 
@@ -329,8 +295,7 @@ impl CodeRegistry {
         let Some(loaded) = self.get(slot) else {
             return toggles;
         };
-        let (super::StoreCode::Private(text), tables) = (&loaded.store, loaded.engine.tables())
-        else {
+        let (super::StoreCode::Private(text), tables) = (&loaded.store, loaded.engine.tables()) else {
             return toggles;
         };
         let shown = text.shows_step_image();
@@ -349,11 +314,7 @@ impl CodeRegistry {
             let was_shown = swapped.contains(&slot);
             let old_cover: SiteRanges = covered(old, slot, tables, was_shown);
             let left = old_cover.into_iter().flatten();
-            toggles.extend(
-                left.filter(|site| {
-                    armed(*site) && !contains(&new_cover, *site) && !breakpoint(*site)
-                }),
-            );
+            toggles.extend(left.filter(|site| armed(*site) && !contains(&new_cover, *site) && !breakpoint(*site)));
         }
         let changed = changes.sites_of(slot).chain(text.deferred.iter().copied());
         let all = self.plan.sites_of(slot).filter(|_| text.resync);

@@ -43,9 +43,7 @@ impl PatchPlan {
     }
 
     pub(super) fn sites_of(&self, slot: CodeSlot) -> impl Iterator<Item = SiteId> + '_ {
-        self.sites
-            .range((slot, SiteId(0))..=(slot, SiteId(u32::MAX)))
-            .map(|((_, site), _)| *site)
+        self.sites.range((slot, SiteId(0))..=(slot, SiteId(u32::MAX))).map(|((_, site), _)| *site)
     }
 
     /// Forgets everything about a slot.
@@ -61,12 +59,7 @@ impl PatchPlan {
 pub(super) type SiteRanges = SmallVec<[Range<u32>; 2]>;
 
 /// The sites of `slot` that `scope` wants armed by patching. `All` wants none where the text shows its step image.
-pub(super) fn covered(
-    scope: &StepScope,
-    slot: CodeSlot,
-    tables: &ImageTables,
-    shows_step_image: bool,
-) -> SiteRanges {
+pub(super) fn covered(scope: &StepScope, slot: CodeSlot, tables: &ImageTables, shows_step_image: bool) -> SiteRanges {
     let mut ranges = SiteRanges::new();
     match scope {
         StepScope::Off => {}
@@ -96,10 +89,6 @@ fn sites_of_function(tables: &ImageTables, func: DefinedFuncIndex) -> Range<u32>
     let start = function.start.get();
     let end = start + function.len;
     // The first site whose first byte is at or after the bound.
-    let from = |bound: u32| {
-        tables
-            .sites
-            .partition_point(|site| site.after.get() - SITE_BYTES < bound) as u32
-    };
+    let from = |bound: u32| tables.sites.partition_point(|site| site.after.get() - SITE_BYTES < bound) as u32;
     from(start)..from(end)
 }

@@ -100,9 +100,7 @@ impl PrivateText {
     /// Whether the code that runs has this site armed.
     pub(super) fn is_armed(&self, tables: &ImageTables, site: SiteId) -> bool {
         let start = tables.site(site).after.get() - SITE_BYTES;
-        self.view
-            .as_ref()
-            .is_some_and(|view| view.byte(start as usize) == CALL)
+        self.view.as_ref().is_some_and(|view| view.byte(start as usize) == CALL)
     }
 
     /// Whether the step image is shown.
@@ -112,9 +110,7 @@ impl PrivateText {
 
     /// Whether it can show a step image.
     pub(super) fn has_step_image(&self, tables: &ImageTables) -> bool {
-        !tables.sites.is_empty()
-            && !self.steps_in_place
-            && self.view.as_ref().is_some_and(PrivateView::can_swap)
+        !tables.sites.is_empty() && !self.steps_in_place && self.view.as_ref().is_some_and(PrivateView::can_swap)
     }
 
     /// Shows the step image, or the own text again. `Ok(false)`: that is not to be had, nothing changed.
@@ -129,11 +125,10 @@ impl PrivateText {
             }
             view.map_other(image)?;
         }
-        view.show_other(shown)
-            .map_err(|SwapError { error, own_lost }| {
-                self.resync |= own_lost;
-                error.context("switching stepping")
-            })
+        view.show_other(shown).map_err(|SwapError { error, own_lost }| {
+            self.resync |= own_lost;
+            error.context("switching stepping")
+        })
     }
 
     /// What switching these sites (sorted) takes.
@@ -158,21 +153,12 @@ impl PrivateText {
                         last.toggles += 1;
                         last.arms |= arms;
                     }
-                    _ => touched.push(Touched {
-                        page,
-                        toggles: 1,
-                        arms,
-                    }),
+                    _ => touched.push(Touched { page, toggles: 1, arms }),
                 }
             }
         }
         let gives_back = view.is_copy_on_write() && !self.keeps_pages;
-        for Touched {
-            page,
-            toggles,
-            arms,
-        } in touched
-        {
+        for Touched { page, toggles, arms } in touched {
             let bytes = page * PAGE_SIZE..(page + 1) * PAGE_SIZE;
             // Sites do not overlap, so every armed one here is also in `toggles` if the numbers are the same.
             if gives_back && !arms && armed_in(view, tables, &bytes) == toggles {
@@ -198,8 +184,7 @@ impl PrivateText {
         let context = |error: Error| error.context("opening machine code for patching");
         if work.open.len() > 1 {
             let first = work.open[0].start;
-            view.prepare_scattered_writes(first..first + PAGE_SIZE)
-                .map_err(context)?;
+            view.prepare_scattered_writes(first..first + PAGE_SIZE).map_err(context)?;
         }
         for (i, region) in work.open.iter().enumerate() {
             if let Err(error) = view.make_writable(region.clone()) {
@@ -272,9 +257,7 @@ fn bounds(tables: &ImageTables, site: u32) -> (usize, usize) {
 
 /// How many armed sites have bytes in `range`.
 fn armed_in(view: &PrivateView, tables: &ImageTables, range: &Range<usize>) -> usize {
-    let from = tables
-        .sites
-        .partition_point(|site| site.after.index() <= range.start);
+    let from = tables.sites.partition_point(|site| site.after.index() <= range.start);
     tables.sites[from..]
         .iter()
         .map(|site| site.after.index() - SITE_BYTES as usize)
@@ -285,9 +268,7 @@ fn armed_in(view: &PrivateView, tables: &ImageTables, range: &Range<usize>) -> u
 
 fn is_discarded(work: &PatchWork, at: usize) -> bool {
     let after = work.discard.partition_point(|region| region.start <= at);
-    after
-        .checked_sub(1)
-        .is_some_and(|i| at < work.discard[i].end)
+    after.checked_sub(1).is_some_and(|i| at < work.discard[i].end)
 }
 
 /// Adds pages behind the last region, joining it when fewer than `gap` bytes are between.

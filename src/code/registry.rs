@@ -152,20 +152,12 @@ impl CodeRegistry {
             }),
             Ownership::Private { cell } => StoreCode::Private(PrivateText::new(code, cell)?),
         };
-        let index = self
-            .slots
-            .iter()
-            .position(Option::is_none)
-            .unwrap_or(self.slots.len());
-        let slot =
-            CodeSlot(u32::try_from(index).map_err(|_| {
-                Error::new(ErrorKind::Limit, "more than 2^32 modules in one store")
-            })?);
+        let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        let slot = CodeSlot(
+            u32::try_from(index).map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 modules in one store"))?,
+        );
         self.insert_range(&store, slot);
-        let loaded = LoadedCode {
-            store,
-            engine: Arc::clone(code),
-        };
+        let loaded = LoadedCode { store, engine: Arc::clone(code) };
         if index == self.slots.len() {
             self.slots.push(Some(loaded));
         } else {
@@ -203,20 +195,16 @@ impl CodeRegistry {
         let at = self.ranges.partition_point(|range| range.start <= start);
         let free_from = at.checked_sub(1).map_or(0, |i| self.ranges[i].end);
         let free_to = self.ranges.get(at).map_or(usize::MAX, |range| range.start);
-        assert!(
-            free_from <= start && end <= free_to,
-            "two texts of one store overlap"
-        );
+        assert!(free_from <= start && end <= free_to, "two texts of one store overlap");
         self.ranges.insert(at, TextRange { start, end, slot });
     }
 
     /// The slot of code that is registered.
     pub fn find(&self, code: &EngineCode) -> Option<CodeSlot> {
-        let index = self.slots.iter().position(|loaded| {
-            loaded
-                .as_ref()
-                .is_some_and(|loaded| loaded.engine.id() == code.id())
-        })?;
+        let index = self
+            .slots
+            .iter()
+            .position(|loaded| loaded.as_ref().is_some_and(|loaded| loaded.engine.id() == code.id()))?;
         Some(CodeSlot(index as u32))
     }
 
@@ -235,10 +223,7 @@ impl CodeRegistry {
 
     /// All registered code.
     pub fn iter(&self) -> impl Iterator<Item = (CodeSlot, &LoadedCode)> {
-        self.slots
-            .iter()
-            .enumerate()
-            .filter_map(|(i, loaded)| Some((CodeSlot(i as u32), loaded.as_ref()?)))
+        self.slots.iter().enumerate().filter_map(|(i, loaded)| Some((CodeSlot(i as u32), loaded.as_ref()?)))
     }
 
     /// The code an address is in, and where there. It takes no lock and allocates nothing, so a signal handler may ask, on
@@ -247,8 +232,7 @@ impl CodeRegistry {
     pub fn lookup(&self, pc: Pc) -> Option<(CodeSlot, TextOffset)> {
         let after = self.ranges.partition_point(|range| range.start <= pc.get());
         let range = self.ranges.get(after.checked_sub(1)?)?;
-        (pc.get() < range.end)
-            .then(|| (range.slot, TextOffset::new((pc.get() - range.start) as u32)))
+        (pc.get() < range.end).then(|| (range.slot, TextOffset::new((pc.get() - range.start) as u32)))
     }
 
     /// Says what armed sites of a private text find behind it.
@@ -264,9 +248,7 @@ impl CodeRegistry {
         };
         let tables = loaded.engine.tables();
         match &loaded.store {
-            StoreCode::Private(text) if (site.0 as usize) < tables.sites.len() => {
-                text.is_armed(tables, site)
-            }
+            StoreCode::Private(text) if (site.0 as usize) < tables.sites.len() => text.is_armed(tables, site),
             _ => false,
         }
     }
@@ -287,38 +269,24 @@ impl CodeRegistry {
     }
 
     fn loaded_mut(&mut self, slot: CodeSlot) -> &mut LoadedCode {
-        self.slots[slot.index()]
-            .as_mut()
-            .expect("no code is registered in this slot")
+        self.slots[slot.index()].as_mut().expect("no code is registered in this slot")
     }
 
     /// A private text with its code.
-    pub(super) fn private_mut(
-        &mut self,
-        slot: CodeSlot,
-    ) -> Option<(&mut PrivateText, &EngineCode)> {
+    pub(super) fn private_mut(&mut self, slot: CodeSlot) -> Option<(&mut PrivateText, &EngineCode)> {
         match self.slots.get_mut(slot.index())?.as_mut()? {
-            LoadedCode {
-                store: StoreCode::Private(text),
-                engine,
-            } => Some((text, engine)),
+            LoadedCode { store: StoreCode::Private(text), engine } => Some((text, engine)),
             _ => None,
         }
     }
 
     pub(super) fn private_slots(&self) -> impl Iterator<Item = CodeSlot> + '_ {
-        self.iter()
-            .filter(|(_, loaded)| loaded.store.is_private())
-            .map(|(slot, _)| slot)
+        self.iter().filter(|(_, loaded)| loaded.store.is_private()).map(|(slot, _)| slot)
     }
 
     pub(super) fn check(&self, slot: CodeSlot) -> Result<&LoadedCode> {
-        self.get(slot).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Argument,
-                format!("no code is registered in slot {}", slot.0),
-            )
-        })
+        self.get(slot)
+            .ok_or_else(|| Error::new(ErrorKind::Argument, format!("no code is registered in slot {}", slot.0)))
     }
 
     pub(super) fn check_private(&mut self, slot: CodeSlot) -> Result<&mut PrivateText> {

@@ -101,6 +101,7 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
         frame_size: function.frame_size,
         locals: (first_local, tables.locals.len() as u32),
         points: (first_point, tables.points.len() as u32),
+        vmctx: function.vmctx,
     });
 }
 

@@ -37,7 +37,7 @@ pub(super) struct FrameShape {
 /// What is known of a function's frame at its stop points, with slots counted within the function.
 #[derive(Debug)]
 pub(super) struct FrameRecord {
-    /// The slot of the locals, parameters first, [`SLOT_BYTES`] each.
+    /// The slot of the locals, parameters first, and behind them the vmctx, [`SLOT_BYTES`] each.
     pub(super) locals_slot: StackSlot,
     /// The kinds of the locals.
     pub(super) locals: Vec<SlotKind>,
@@ -73,9 +73,14 @@ fn kind(ty: ValType) -> SlotKind {
 
 impl Instrument {
     /// Prepares the frame of a function with these locals; slot stores use `flags`, an alias region of their own.
-    pub(super) fn new(builder: &mut FunctionBuilder<'_>, locals: &[ValType], flags: MemFlagsData) -> Instrument {
+    pub(super) fn new(
+        builder: &mut FunctionBuilder<'_>,
+        locals: &[ValType],
+        vmctx: Value,
+        flags: MemFlagsData,
+    ) -> Instrument {
         let slot = |count: usize| StackSlotData::new(StackSlotKind::ExplicitSlot, count as u32 * SLOT_BYTES, 3);
-        let locals_slot = builder.create_sized_stack_slot(slot(locals.len()));
+        let locals_slot = builder.create_sized_stack_slot(slot(locals.len() + 1));
         // Its size is known at the end.
         let operands_slot = builder.create_sized_stack_slot(slot(0));
         let name =
@@ -87,7 +92,7 @@ impl Instrument {
             colocated: true,
             patchable: true,
         });
-        Instrument {
+        let instrument = Instrument {
             record: FrameRecord {
                 locals_slot,
                 locals: locals.iter().map(|ty| kind(*ty)).collect(),
@@ -99,7 +104,9 @@ impl Instrument {
             flags,
             stop,
             deepest: 0,
-        }
+        };
+        instrument.store_local(builder, locals.len(), vmctx);
+        instrument
     }
 
     /// Puts a stop point here, before the instruction at `wasm`, with an operand stack of `shape`.

@@ -6,7 +6,7 @@ use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
-use crate::image::{Place, SITE_BYTES, Shape, ShapeId, Slot, Tier};
+use crate::image::{Place, SITE_BYTES, Shape, ShapeId, Slot, SlotKind, Tier};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, UserFuncName};
@@ -53,6 +53,8 @@ pub(super) struct CompiledFunction {
     pub(super) shapes: Vec<Shape>,
     /// By Wasm offset.
     pub(super) points: Vec<FunctionPoint>,
+    /// Where the frame keeps the vmctx.
+    pub(super) vmctx: Option<Place>,
 }
 
 /// What compiling needs and can use again.
@@ -119,6 +121,7 @@ fn entry_for(
     entry.locals = body.locals;
     entry.shapes = body.shapes;
     entry.points = body.points;
+    entry.vmctx = body.vmctx;
     for point in &mut entry.points {
         point.after += shift;
     }
@@ -173,6 +176,7 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         locals: Vec::new(),
         shapes: Vec::new(),
         points: Vec::new(),
+        vmctx: None,
     };
     for trap in buffer.traps() {
         let ours = our_trap_code(trap.code).ok_or_else(|| internal(format!("unknown trap {}", trap.code)))?;
@@ -254,6 +258,7 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
     let slot = |base: i32, index: u32, kind| Slot { kind, place: Place::Frame(base + (index * SLOT_BYTES) as i32) };
     let locals = base(record.locals_slot)?;
     compiled.locals = record.locals.iter().enumerate().map(|(i, kind)| slot(locals, i as u32, *kind)).collect();
+    compiled.vmctx = Some(slot(locals, record.locals.len() as u32, SlotKind::I64).place);
     let operands = base(record.operands_slot)?;
     let shape_id = |shape: u32| if shape == NO_SHAPE { ShapeId::EMPTY } else { ShapeId(shape) };
     compiled.shapes = record

@@ -130,6 +130,8 @@ pub struct FunctionEntry {
     pub locals: (u32, u32),
     /// Debug: its points as a range of [`ImageTables::points`].
     pub points: (u32, u32),
+    /// Debug: where its frame keeps the vmctx, and with it the instance.
+    pub vmctx: Option<Place>,
 }
 
 /// From here to the next entry, the text belongs to the instruction at `wasm` (or to none).

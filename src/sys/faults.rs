@@ -43,20 +43,14 @@ impl Drop for FaultGuard {
 pub fn fail_nth(n: u32) -> FaultGuard {
     ACTIVE.fetch_add(1, Ordering::Relaxed);
     COUNTDOWN.set(n);
-    FaultGuard {
-        memfd: false,
-        _not_send: std::marker::PhantomData,
-    }
+    FaultGuard { memfd: false, _not_send: std::marker::PhantomData }
 }
 
 /// Makes every `memfd_create` of this thread fail with `EPERM`, as a sandbox does.
 pub fn refuse_memfd() -> FaultGuard {
     ACTIVE.fetch_add(1, Ordering::Relaxed);
     REFUSE_MEMFD.set(true);
-    FaultGuard {
-        memfd: true,
-        _not_send: std::marker::PhantomData,
-    }
+    FaultGuard { memfd: true, _not_send: std::marker::PhantomData }
 }
 
 /// Whether this call is to fail; `errno` is set then.

@@ -32,17 +32,10 @@ impl Reservation {
     /// Reserves `bytes`, rounded up to whole pages (guards included: reserve as much as is wanted). Nothing of it is
     /// accessible. Zero bytes make an empty reservation.
     pub fn new(bytes: usize) -> Result<Self> {
-        let len = round_up_to_page(bytes).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Limit,
-                format!("cannot reserve {bytes} bytes of address space"),
-            )
-        })?;
+        let len = round_up_to_page(bytes)
+            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("cannot reserve {bytes} bytes of address space")))?;
         if len == 0 {
-            return Ok(Reservation {
-                base: NonNull::dangling(),
-                len,
-            });
+            return Ok(Reservation { base: NonNull::dangling(), len });
         }
         let base = map_anonymous(len, libc::PROT_NONE)
             .map_err(|e| e.context(format_args!("reserving {len} bytes of address space")))?;
@@ -138,21 +131,9 @@ pub(super) fn map_anonymous(len: usize, protection: libc::c_int) -> Result<usize
 ///
 /// # Safety
 /// The range belongs to the caller, and nothing of what it holds is needed any more.
-pub(super) unsafe fn map_anonymous_at(
-    start: usize,
-    len: usize,
-    protection: libc::c_int,
-) -> Result<()> {
+pub(super) unsafe fn map_anonymous_at(start: usize, len: usize, protection: libc::c_int) -> Result<()> {
     // SAFETY: the caller's promise.
-    unsafe {
-        map(
-            start,
-            len,
-            protection,
-            libc::MAP_ANONYMOUS | libc::MAP_FIXED,
-            -1,
-        )?
-    };
+    unsafe { map(start, len, protection, libc::MAP_ANONYMOUS | libc::MAP_FIXED, -1)? };
     Ok(())
 }
 
@@ -172,14 +153,7 @@ pub(super) unsafe fn map(
     }
     // SAFETY: the caller's promise; without MAP_FIXED no existing mapping is touched.
     let address = unsafe {
-        libc::mmap(
-            start as *mut libc::c_void,
-            len,
-            protection,
-            flags | libc::MAP_PRIVATE | libc::MAP_NORESERVE,
-            fd,
-            0,
-        )
+        libc::mmap(start as *mut libc::c_void, len, protection, flags | libc::MAP_PRIVATE | libc::MAP_NORESERVE, fd, 0)
     };
     if address == libc::MAP_FAILED {
         return Err(Error::last_os_error("mmap"));
@@ -207,8 +181,7 @@ pub(super) unsafe fn protect(start: usize, len: usize, protection: libc::c_int) 
 /// The range belongs to the caller, and its private contents are not needed.
 pub(super) unsafe fn discard(start: usize, len: usize) -> bool {
     // SAFETY: the caller's promise.
-    !faults::fails()
-        && unsafe { libc::madvise(start as *mut libc::c_void, len, libc::MADV_DONTNEED) } == 0
+    !faults::fails() && unsafe { libc::madvise(start as *mut libc::c_void, len, libc::MADV_DONTNEED) } == 0
 }
 
 /// Unmaps whole mappings. That needs no memory, so it does not fail; were it to, the mapping would merely stay.
@@ -252,11 +225,7 @@ mod tests {
         let mut memory = Reservation::new(PAGE_SIZE * 4).unwrap();
         assert!(memory.make_accessible(0..PAGE_SIZE * 5).is_err());
         assert!(memory.make_accessible(1..PAGE_SIZE).is_err());
-        assert!(
-            memory
-                .make_accessible(PAGE_SIZE * 8..PAGE_SIZE * 9)
-                .is_err()
-        );
+        assert!(memory.make_accessible(PAGE_SIZE * 8..PAGE_SIZE * 9).is_err());
         memory.make_accessible(0..0).unwrap();
         assert!(Reservation::new(usize::MAX).is_err());
         let mut empty = Reservation::new(0).unwrap();

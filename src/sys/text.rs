@@ -86,10 +86,7 @@ impl TextImage {
     /// Maps the text executable, for good.
     pub fn map_exec(&self) -> Result<ExecView> {
         let view = Mapping::new(&self.source, self.padded_len(), 0)?;
-        Ok(ExecView {
-            mapping: view,
-            len: self.len,
-        })
+        Ok(ExecView { mapping: view, len: self.len })
     }
 
     /// Maps a private view of the text, executable, with a read-write page behind it.
@@ -133,8 +130,7 @@ impl SealedFile {
         };
         let file = SealedFile { fd, identity };
         file.write(bytes)?;
-        let seals =
-            libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        let seals = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
         // SAFETY: fcntl on a descriptor of our own, with an integer argument.
         if unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) } != 0 {
             return Ok(None);
@@ -154,14 +150,7 @@ impl SealedFile {
         while done < bytes.len() {
             let rest = &bytes[done..];
             // SAFETY: the pointer and length are those of a live slice.
-            let n = unsafe {
-                libc::pwrite(
-                    self.fd,
-                    rest.as_ptr().cast(),
-                    rest.len(),
-                    done as libc::off_t,
-                )
-            };
+            let n = unsafe { libc::pwrite(self.fd, rest.as_ptr().cast(), rest.len(), done as libc::off_t) };
             match n {
                 1.. => done += n as usize,
                 _ if n < 0 && errno() == libc::EINTR => {}
@@ -178,14 +167,7 @@ impl SealedFile {
         while done < len {
             let rest = &mut bytes[done..];
             // SAFETY: the pointer and length are those of a live, exclusive slice.
-            let n = unsafe {
-                libc::pread(
-                    self.fd,
-                    rest.as_mut_ptr().cast(),
-                    rest.len(),
-                    done as libc::off_t,
-                )
-            };
+            let n = unsafe { libc::pread(self.fd, rest.as_mut_ptr().cast(), rest.len(), done as libc::off_t) };
             match n {
                 1.. => done += n as usize,
                 _ if n < 0 && errno() == libc::EINTR => {}
@@ -284,27 +266,17 @@ impl Mapping {
                     let base = unsafe { map(0, text, RX, 0, file.fd)? };
                     return Ok(Mapping { base, len: text });
                 }
-                let mapping = Mapping {
-                    base: map_anonymous(text + extra, RW)?,
-                    len: text + extra,
-                };
+                let mapping = Mapping { base: map_anonymous(text + extra, RW)?, len: text + extra };
                 // SAFETY: the range is the front of the mapping just made.
                 unsafe { map(mapping.base, text, RX, libc::MAP_FIXED, file.fd)? };
                 Ok(mapping)
             }
             Source::Anonymous(bytes) => {
                 debug_assert_eq!(bytes.len(), text);
-                let mapping = Mapping {
-                    base: map_anonymous(text + extra, RW)?,
-                    len: text + extra,
-                };
+                let mapping = Mapping { base: map_anonymous(text + extra, RW)?, len: text + extra };
                 // SAFETY: the mapping is new, writable, and at least as long as the source.
                 unsafe {
-                    std::ptr::copy_nonoverlapping(
-                        bytes.as_ptr(),
-                        mapping.base as *mut u8,
-                        bytes.len(),
-                    );
+                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), mapping.base as *mut u8, bytes.len());
                 }
                 // SAFETY: nobody else knows the mapping yet.
                 unsafe { protect(mapping.base, text, RX)? };
@@ -417,9 +389,7 @@ impl PrivateView {
     /// mapping and so needs none.
     pub fn make_executable(&mut self, range: Range<usize>) {
         // SAFETY: as above; nobody writes, for that takes `&mut self`.
-        let done = unsafe {
-            self.protect_own(range, RX).is_ok() || self.protect_own(0..self.text, RX).is_ok()
-        };
+        let done = unsafe { self.protect_own(range, RX).is_ok() || self.protect_own(0..self.text, RX).is_ok() };
         if !done {
             // The guest cannot run on, its owner cannot be told, and no state is left to return to.
             eprintln!("stepwell: the system refuses to make machine code executable again");
@@ -496,24 +466,14 @@ impl PrivateView {
             return Ok(());
         }
         let Source::Memfd(file) = &other.source else {
-            return Err(Error::new(
-                ErrorKind::State,
-                "only texts in a memfd can be swapped",
-            ));
+            return Err(Error::new(ErrorKind::State, "only texts in a memfd can be swapped"));
         };
         assert_eq!(self.text, other.padded_len(), "texts of different lengths");
         file.check()?;
         // Page tables move as a whole between addresses that are congruent modulo their span.
-        let slack = if self.text >= TABLE_SPAN {
-            TABLE_SPAN
-        } else {
-            0
-        };
+        let slack = if self.text >= TABLE_SPAN { TABLE_SPAN } else { 0 };
         let each = self.text + slack;
-        let reservation = Mapping {
-            base: map_anonymous(2 * each, libc::PROT_NONE)?,
-            len: 2 * each,
-        };
+        let reservation = Mapping { base: map_anonymous(2 * each, libc::PROT_NONE)?, len: 2 * each };
         let place = |from: usize| match slack {
             0 => from,
             _ => from + (self.mapping.base.wrapping_sub(from)) % TABLE_SPAN,
@@ -522,12 +482,7 @@ impl PrivateView {
         let other = place(reservation.base + each);
         // SAFETY: the range lies in the reservation just made.
         unsafe { map(other, self.text, RX, libc::MAP_FIXED, file.fd)? };
-        self.parking = Some(Parking {
-            _reservation: reservation,
-            own,
-            other,
-            shown: false,
-        });
+        self.parking = Some(Parking { _reservation: reservation, own, other, shown: false });
         Ok(())
     }
 
@@ -542,11 +497,7 @@ impl PrivateView {
         if parking.shown == shown {
             return Ok(true);
         }
-        let (leaving, coming) = if shown {
-            (parking.own, parking.other)
-        } else {
-            (parking.other, parking.own)
-        };
+        let (leaving, coming) = if shown { (parking.own, parking.other) } else { (parking.other, parking.own) };
         // Each move leaves a fresh mapping of the same file behind (DONTUNMAP), so that at no moment the base is free for others
         // to map, nor the parking places.
         // SAFETY: all three ranges are ours, and no guest runs in them.
@@ -557,10 +508,7 @@ impl PrivateView {
                 // Not done with this view: it is in pieces.
                 libc::EFAULT => self.in_pieces = true,
                 _ => {
-                    return Err(SwapError {
-                        error,
-                        own_lost: false,
-                    });
+                    return Err(SwapError { error, own_lost: false });
                 }
             }
             return Ok(false);
@@ -570,10 +518,7 @@ impl PrivateView {
             // SAFETY: as above; what stands at the base is the empty mapping the first move left.
             let back = unsafe { move_pages(leaving, base, len) };
             // Without the way back, the base shows the same image as before, unpatched.
-            return Err(SwapError {
-                error,
-                own_lost: back.is_err() && shown,
-            });
+            return Err(SwapError { error, own_lost: back.is_err() && shown });
         }
         parking.shown = shown;
         Ok(true)
@@ -612,15 +557,8 @@ unsafe fn move_pages(from: usize, to: usize, len: usize) -> Result<()> {
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
     // SAFETY: the caller's promise.
     let moved = !faults::fails()
-        && unsafe {
-            libc::mremap(
-                from as *mut libc::c_void,
-                len,
-                len,
-                flags,
-                to as *mut libc::c_void,
-            )
-        } != libc::MAP_FAILED;
+        && unsafe { libc::mremap(from as *mut libc::c_void, len, len, flags, to as *mut libc::c_void) }
+            != libc::MAP_FAILED;
     if !moved {
         return Err(Error::last_os_error("mremap"));
     }

@@ -5,9 +5,7 @@ use std::ffi::c_void;
 use stepwell::abi::StopCell;
 use stepwell::base::{TextOffset, WasmOffset};
 use stepwell::code::{CodeRegistry, CodeSlot};
-use stepwell::image::{
-    CodeImage, FunctionEntry, ImageTables, Point, PointId, SITE_NOP, ShapeId, Site, SiteId, Tier,
-};
+use stepwell::image::{CodeImage, FunctionEntry, ImageTables, Point, PointId, SITE_NOP, ShapeId, Site, SiteId, Tier};
 
 /// Sites of each function.
 pub const SITES: u32 = 4;
@@ -44,16 +42,9 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
                 site: SiteId(tables.sites.len() as u32),
                 shape: ShapeId::EMPTY,
             });
-            tables.sites.push(Site {
-                after: TextOffset::new(text.len() as u32),
-                point,
-            });
+            tables.sites.push(Site { after: TextOffset::new(text.len() as u32), point });
             // add ebx, part: the parts add up to i
-            let part = if step == 0 {
-                i - i / SITES * (SITES - 1)
-            } else {
-                i / SITES
-            };
+            let part = if step == 0 { i - i / SITES * (SITES - 1) } else { i / SITES };
             text.extend([0x81, 0xc3]);
             text.extend(part.to_le_bytes());
             if step == 1 && chained && i + 1 < functions {
@@ -66,6 +57,7 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
         let len = text.len() as u32 - start;
         assert!(len <= FUNCTION_BYTES);
         tables.functions.push(FunctionEntry {
+            vmctx: None,
             start: TextOffset::new(start),
             len,
             frame_size: 32,
@@ -100,19 +92,13 @@ pub struct Stop<'a>(pub OnStop<'a>);
 impl Stop<'_> {
     /// The cell that reports to this. It must not move while the cell is in use.
     pub fn cell(self: &mut std::pin::Pin<Box<Self>>) -> StopCell {
-        StopCell {
-            handler: stop_entry as *const c_void,
-            context: (&raw const **self).cast_mut().cast(),
-        }
+        StopCell { handler: stop_entry as *const c_void, context: (&raw const **self).cast_mut().cast() }
     }
 }
 
 /// A cell that nothing must call.
 pub fn no_cell() -> StopCell {
-    StopCell {
-        handler: std::ptr::null(),
-        context: std::ptr::null_mut(),
-    }
+    StopCell { handler: std::ptr::null(), context: std::ptr::null_mut() }
 }
 
 /// What the stub jumps to: `[rsp]` is the context, `[rsp + 8]` the return address into the guest.
@@ -140,13 +126,7 @@ extern "C" fn on_stop(context: *mut Stop<'_>, pc: usize) {
 
 /// Calls a function of registered code.
 pub fn call(registry: &CodeRegistry, slot: CodeSlot, function: u32) -> u64 {
-    call_at(
-        registry
-            .entry(slot)
-            .store
-            .pc(TextOffset::new(function * FUNCTION_BYTES))
-            .get(),
-    )
+    call_at(registry.entry(slot).store.pc(TextOffset::new(function * FUNCTION_BYTES)).get())
 }
 
 /// Calls a function by its address.
@@ -160,6 +140,5 @@ pub fn call_at(address: usize) -> u64 {
 pub fn bytes(registry: &CodeRegistry, slot: CodeSlot) -> Vec<u8> {
     let code = &registry.entry(slot).store;
     // SAFETY: the text is mapped and readable as long as the registry is borrowed.
-    unsafe { std::slice::from_raw_parts(code.base().get() as *const u8, code.text_len() as usize) }
-        .to_vec()
+    unsafe { std::slice::from_raw_parts(code.base().get() as *const u8, code.text_len() as usize) }.to_vec()
 }

@@ -285,7 +285,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             locals.extend(std::iter::repeat_n(ty, count as usize));
         }
         if self.env.tier == Tier::Debug {
-            self.instrument = Some(Instrument::new(&mut self.builder, &locals, self.flags.slot));
+            self.instrument = Some(Instrument::new(&mut self.builder, &locals, self.params[0], self.flags.slot));
         }
         let mut zeros: HashMap<ValType, Value> = HashMap::new();
         for (index, ty) in locals.into_iter().enumerate() {
