@@ -7,8 +7,7 @@ use super::store::StoreInner;
 use crate::abi::{Activation, VMContext};
 use crate::base::{FuncIndex, Pc, TextOffset, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::ImageTables;
-use crate::wasm::ModuleInfo;
+use crate::image::Place;
 use std::ops::ControlFlow;
 use std::ptr::NonNull;
 
@@ -45,6 +44,8 @@ pub struct RawFrame<'a> {
     pub after_call: bool,
     /// Whether frames of the host stand between this and the Wasm frame visited before.
     pub host_boundary_before: bool,
+    /// Whether it stands at an armed site.
+    at_stop: bool,
     store: &'a StoreInner,
 }
 
@@ -58,11 +59,26 @@ impl RawFrame<'_> {
     /// The instance: read from the frame in debug code; in production code, which does not keep it there, known only where the store
     /// has one instance of the module.
     pub fn instance(&self) -> Option<Instance> {
+        let func = self.module.info().defined(self.func)?;
         let tables = self.store.registry.get(self.slot)?.engine.tables();
-        if let Some(vmctx) = vmctx_in_frame(tables, self.module.info(), self.func, self.fp) {
-            // SAFETY: debug code keeps its vmctx there from its first stop point on.
-            let data = unsafe { (*vmctx).instance }.cast::<InstanceData>();
-            return Some(Instance::from_parts(self.store.id, NonNull::new(data)?));
+        if let Some(Place::Frame(offset)) = tables.function(func).vmctx {
+            // SAFETY: debug code keeps its vmctx in its frame. The one frame that may not have written it yet is the innermost,
+            // which may have trapped on entry: what it holds is compared before it is used.
+            unsafe {
+                let vmctx = *(self.fp.wrapping_add_signed(offset as isize) as *const *const VMContext);
+                let data = match self.innermost && !self.at_stop {
+                    true => self
+                        .store
+                        .instances
+                        .iter()
+                        .map(|instance| instance.ptr().as_ptr())
+                        .find(|instance| std::ptr::eq((**instance).vmctx().as_ptr(), vmctx)),
+                    false => Some((*vmctx).instance.cast::<InstanceData>()),
+                };
+                if let Some(data) = data.and_then(NonNull::new) {
+                    return Some(Instance::from_parts(self.store.id, data));
+                }
+            }
         }
         let mut of_module = self.store.instances.iter().filter(|instance| {
             // SAFETY: instances live as long as the store.
@@ -73,11 +89,6 @@ impl RawFrame<'_> {
             _ => None,
         }
     }
-}
-
-/// What debug code keeps of its instance.
-fn vmctx_in_frame(_: &ImageTables, _: &ModuleInfo, _: FuncIndex, _: usize) -> Option<*const VMContext> {
-    None
 }
 
 /// Visits the live frames of a store, innermost first. The guest must have left its innermost frame by a call, a trap or a
@@ -153,6 +164,7 @@ fn frame_at(
         innermost,
         after_call: kind == PcKind::Return,
         host_boundary_before,
+        at_stop: kind == PcKind::Stop,
         store,
     })
 }
