@@ -13,6 +13,7 @@ pub mod base;
 pub mod capi;
 pub mod code;
 pub mod compile;
+pub mod debug;
 pub mod image;
 pub mod runtime;
 pub mod sys;

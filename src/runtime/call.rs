@@ -124,6 +124,7 @@ fn prepare(store: &mut StoreInner) -> Result<()> {
         None => config.max_wasm_stack,
         Some(attachment) => attachment.stack_ratio.scale(config.max_wasm_stack),
     };
+    store.runs += 1;
     store.vm.stack_limit = sp.saturating_sub(size).max(bottom + reserve);
     Ok(())
 }

@@ -30,7 +30,10 @@ pub trait EventSink: Send + Sync {
     fn on_trap(&self, store: StoreMut<'_>, trap: &TrapInfo) -> Result<()>;
 
     /// A module was registered while attached. Its debug code is patched as the plan says already.
-    fn on_module(&self, store: StoreMut<'_>, module: ModuleId);
+    ///
+    /// # Errors
+    /// What the sink likes; the instantiation that registered the module fails with it.
+    fn on_module(&self, store: StoreMut<'_>, module: ModuleId) -> Result<()>;
 }
 
 /// A stop.
@@ -258,9 +261,10 @@ pub(super) unsafe fn tell_trap(store: NonNull<StoreInner>, info: &TrapInfo) -> R
 }
 
 /// Tells the sink of a new module, if there is one.
-pub(super) fn tell_module(store: &mut StoreMut<'_>, module: ModuleId) {
+pub(super) fn tell_module(store: &mut StoreMut<'_>, module: ModuleId) -> Result<()> {
     let sink = store.inner().attachment.as_ref().map(|attachment| attachment.sink.clone());
     if let Some(sink) = sink {
-        sink.on_module(StoreMut::from_inner(store.ptr()), module);
+        sink.on_module(StoreMut::from_inner(store.ptr()), module)?;
     }
+    Ok(())
 }

@@ -93,6 +93,8 @@ pub(super) struct StoreInner {
     pub(super) id: StoreId,
     pub(super) poisoned: bool,
     pub(super) engine: Engine,
+    /// How often the host has entered the guest with no frame of the store live.
+    pub(super) runs: u64,
     /// The error or panic with which guest frames are being left.
     pub(super) pending: Option<Exit>,
     /// The newest event being told to the sink.
@@ -196,6 +198,7 @@ impl Store {
             id: StoreId(NEXT.fetch_add(1, Ordering::Relaxed)),
             poisoned: false,
             engine: engine.clone(),
+            runs: 0,
             pending: None,
             events: std::ptr::null(),
             attachment: None,
@@ -288,6 +291,18 @@ impl<'a> StoreRef<'a> {
     pub(super) fn inner(self) -> &'a StoreInner {
         // SAFETY: the store is alive and not written to for `'a`.
         unsafe { &*self.inner.as_ptr() }
+    }
+
+    /// The store's code.
+    pub fn registry(self) -> &'a CodeRegistry {
+        &self.inner().registry
+    }
+
+    /// The module whose code is in a slot.
+    pub fn module_in(self, slot: CodeSlot) -> Option<&'a Module> {
+        let inner = self.inner();
+        inner.registry.get(slot)?;
+        Some(inner.module_of(slot))
     }
 
     /// Calls `visit` with the live Wasm frames, innermost first, over all nested runs of this store, until it breaks.
@@ -466,6 +481,11 @@ macro_rules! store_methods {
                 !self.as_store().inner().vm.activation.is_null()
             }
 
+            /// A number for the outermost call that is under way, or that was the last: it changes with each.
+            pub fn run(&self) -> u64 {
+                self.as_store().inner().runs
+            }
+
             /// The host's own data.
             pub fn data(&self) -> Option<&(dyn Any + Send)> {
                 self.as_store().inner().data.as_deref()
@@ -572,7 +592,7 @@ pub(super) fn register(store: &mut StoreMut<'_>, module: &Module) -> Result<()> 
     let before = store.inner().modules.len();
     store.inner().add_module(module)?;
     if store.inner().modules.len() > before {
-        super::events::tell_module(store, module.id());
+        super::events::tell_module(store, module.id())?;
     }
     Ok(())
 }

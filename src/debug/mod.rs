@@ -1,0 +1,215 @@
+//! Breakpoints, stepping, frames: decides *what* to stop at and what to show. It edits the store's patch plan and
+//! never touches machine code; it reads frames where the image's tables say they are.
+//!
+//! A [`Debugger`] is attached to one store while none of its frames is live. From then on the store runs debug code, in
+//! a private copy of its own, and every stop calls the [`Debugger`]'s callback on the guest's thread with the [`Stop`]
+//! in its hands. Stores without a debugger never notice.
+
+mod breakpoints;
+mod frame;
+mod stepping;
+mod stop;
+
+pub use breakpoints::{Breakpoint, BreakpointId};
+pub use frame::Frame;
+pub use stepping::Action;
+pub use stop::{Reason, Stop};
+
+use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::runtime::{AsStoreMut, EventSink, Module, ModuleId, StopInfo, StoreId, StoreMut, Trap, TrapInfo};
+use breakpoints::Breakpoints;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use stepping::Stepping;
+
+/// The stop callback.
+type Handler = dyn Fn(&mut Stop<'_>) -> Action + Send + Sync;
+
+/// A debugger attached to a store. Clones stand for the same debugger. Dropping the last one does not detach it: the store keeps it
+/// until [`Debugger::detach`].
+#[derive(Clone)]
+pub struct Debugger {
+    core: Arc<Core>,
+}
+
+/// What the store calls and the [`Debugger`] edits.
+struct Core {
+    me: Weak<Core>,
+    store: StoreId,
+    handler: Box<Handler>,
+    /// Locked for moments only, never while the callback or the guest runs.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    breakpoints: Breakpoints,
+    stepping: Stepping,
+}
+
+impl Core {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it is locked leaves plain data in a usable state.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Debugger {
+    /// Attaches to `store`: its modules' debug code is compiled if it was not yet (once per module and engine), and from the next
+    /// call on the store runs it in a private copy. `handler` is called at every stop.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] when the engine is not configured for debugging, when a debugger is attached already, or when a
+    /// Wasm frame of the store is live; otherwise what compiling or mapping the code said.
+    pub fn attach(
+        store: &mut impl AsStoreMut,
+        handler: impl Fn(&mut Stop<'_>) -> Action + Send + Sync + 'static,
+    ) -> Result<Debugger> {
+        let mut store = store.as_store_mut();
+        let core = Arc::new_cyclic(|me| Core {
+            me: me.clone(),
+            store: store.id(),
+            handler: Box::new(handler),
+            state: Mutex::default(),
+        });
+        store.attach(core.clone())?;
+        Ok(Debugger { core })
+    }
+
+    /// Detaches: breakpoints are gone, the store runs production code again, its private copies are unmapped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] when a Wasm frame of the store is live, or when this debugger is no longer attached.
+    pub fn detach(&self, store: &mut impl AsStoreMut) -> Result<()> {
+        let mut store = self.check(store)?;
+        store.detach()?;
+        *self.core.state() = State::default();
+        Ok(())
+    }
+
+    /// The store it was attached to.
+    pub fn store_id(&self) -> StoreId {
+        self.core.store
+    }
+
+    /// Sets a breakpoint at the instruction at `offset` of `module`, or the next one that can be reached in the same
+    /// function. The module need not be instantiated yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] when no reachable instruction of a function is at or after `offset`; a refused mapping otherwise.
+    pub fn break_at(&self, store: &mut impl AsStoreMut, module: &Module, offset: WasmOffset) -> Result<Breakpoint> {
+        let mut store = self.check(store)?;
+        self.core.state().breakpoints.add(&mut store, module, offset)
+    }
+
+    /// Sets a breakpoint at the first instruction of a function, imports counted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] when there is no such function or it is imported; otherwise as [`Debugger::break_at`].
+    pub fn break_at_function(
+        &self,
+        store: &mut impl AsStoreMut,
+        module: &Module,
+        func: FuncIndex,
+    ) -> Result<Breakpoint> {
+        let mut store = self.check(store)?;
+        self.core.state().breakpoints.add_at_function(&mut store, module, func)
+    }
+
+    /// Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's
+    /// name section.
+    ///
+    /// # Errors
+    /// As [`Debugger::break_at_function`], and [`ErrorKind::Argument`] when nothing has that name.
+    pub fn break_at_name(&self, store: &mut impl AsStoreMut, module: &Module, name: &str) -> Result<Breakpoint> {
+        let func = module.info().func_named(name).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Argument,
+                format!("the module has no function named {name:?}, neither by export nor in its name section"),
+            )
+        })?;
+        self.break_at_function(store, module, func)
+    }
+
+    /// Removes a breakpoint.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] when there is none of this id; a refused mapping otherwise.
+    pub fn remove(&self, store: &mut impl AsStoreMut, id: BreakpointId) -> Result<()> {
+        let mut store = self.check(store)?;
+        self.core.state().breakpoints.remove(&mut store, id)
+    }
+
+    /// The breakpoints there are, in the order they were set.
+    pub fn breakpoints(&self) -> Vec<Breakpoint> {
+        self.core.state().breakpoints.list()
+    }
+
+    /// With `on`, every instruction of every call stops, from now on, whatever the callback answers; without, that ends.
+    ///
+    /// # Errors
+    /// A refused mapping.
+    pub fn step_always(&self, store: &mut impl AsStoreMut, on: bool) -> Result<()> {
+        let mut store = self.check(store)?;
+        self.core.state().stepping.set_always(&mut store, on)
+    }
+
+    fn check<'s>(&self, store: &'s mut impl AsStoreMut) -> Result<StoreMut<'s>> {
+        let store = store.as_store_mut();
+        if store.id() != self.core.store {
+            return Err(Error::new(ErrorKind::Argument, "the debugger is attached to another store"));
+        }
+        if !store.is_attached() {
+            return Err(Error::new(ErrorKind::State, "the debugger is no longer attached"));
+        }
+        Ok(store)
+    }
+}
+
+impl Core {
+    /// Calls the callback for an event in the frame at `fp`; gives its answer and the store back.
+    fn deliver<'a>(&self, store: StoreMut<'a>, reason: Reason, fp: usize) -> Result<(Action, StoreMut<'a>)> {
+        let Some(core) = self.me.upgrade() else {
+            return Err(Error::new(ErrorKind::State, "the debugger is gone"));
+        };
+        let mut stop = Stop::new(store, Debugger { core }, reason, fp);
+        let action = (self.handler)(&mut stop);
+        Ok((action, stop.into_store()))
+    }
+}
+
+impl EventSink for Core {
+    fn on_stop(&self, mut store: StoreMut<'_>, info: &StopInfo) -> Result<()> {
+        let reason = {
+            let mut state = self.state();
+            let hits = state.breakpoints.at(info.slot, info.site);
+            let stepped = state.stepping.satisfied(&store, info.fp);
+            if !hits.is_empty() {
+                Reason::Breakpoint(hits)
+            } else if stepped {
+                Reason::Step
+            } else {
+                return state.stepping.forget_ended(&mut store);
+            }
+        };
+        let (action, mut store) = self.deliver(store, reason, info.fp)?;
+        let mut state = self.state();
+        match action {
+            Action::Trap(message) => {
+                state.stepping.cancel(&mut store)?;
+                Err(Trap::new(message).into())
+            }
+            action => state.stepping.start(&mut store, &action, info.fp),
+        }
+    }
+
+    fn on_trap(&self, store: StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
+        self.state().stepping.pause();
+        // The guest's call has ended, whatever the answer is.
+        let (_, mut store) = self.deliver(store, Reason::Trap(trap.code), trap.fp)?;
+        self.state().stepping.cancel(&mut store)
+    }
+
+    fn on_module(&self, mut store: StoreMut<'_>, module: ModuleId) -> Result<()> {
+        self.state().breakpoints.module_registered(&mut store, module)
+    }
+}

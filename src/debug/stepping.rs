@@ -1,0 +1,130 @@
+//! What a step is waiting for. A step is tied to a frame by its address, not to a count: recursion, nested runs and
+//! traps need no special case. Only the functions in which it can end are armed, so a callee runs at full speed.
+
+use crate::base::Result;
+use crate::code::StepScope;
+use crate::runtime::StoreMut;
+use std::ops::ControlFlow;
+
+/// The callback's answer to a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
+/// when the guest's outermost call returns to the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Run to the next breakpoint.
+    Continue,
+    /// Stop at the next instruction, whatever function it is in.
+    StepInstruction,
+    /// Stop at the next instruction of this frame, or of its caller once it returns; calls run through.
+    StepOver,
+    /// Stop at the next instruction of the caller.
+    StepOut,
+    /// End the guest's call with a trap of this message.
+    Trap(String),
+}
+
+/// What ends the step that is under way. Addresses are frame pointers; the stack grows down, so a callee's is lower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+enum Goal {
+    #[default]
+    None,
+    Anywhere,
+    /// In this frame or a caller of it.
+    NotBelow(usize),
+    /// In a caller of this frame.
+    Above(usize),
+}
+
+#[derive(Default)]
+pub(super) struct Stepping {
+    always: bool,
+    goal: Goal,
+    /// The outermost call the step began in; it ends with it.
+    run: u64,
+    /// What is armed for stepping now.
+    armed: StepScope,
+}
+
+impl Stepping {
+    pub(super) fn set_always(&mut self, store: &mut StoreMut<'_>, on: bool) -> Result<()> {
+        let scope = if on { StepScope::All } else { self.armed.clone() };
+        let scope = if !on && self.goal != Goal::Anywhere { StepScope::Off } else { scope };
+        self.arm(store, scope)?;
+        self.always = on;
+        Ok(())
+    }
+
+    /// Whether a stop in the frame at `fp` ends the step under way; if so, it is over.
+    pub(super) fn satisfied(&mut self, store: &StoreMut<'_>, fp: usize) -> bool {
+        let reached = match self.goal {
+            Goal::None => false,
+            Goal::Anywhere => true,
+            Goal::NotBelow(frame) => fp >= frame,
+            Goal::Above(frame) => fp > frame,
+        };
+        if self.always || (reached && self.run == store.run()) {
+            self.goal = Goal::None;
+            return true;
+        }
+        false
+    }
+
+    /// Disarms what a step that ended with its call has left behind.
+    pub(super) fn forget_ended(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+        if self.goal == Goal::None || self.run != store.run() {
+            return self.cancel(store);
+        }
+        Ok(())
+    }
+
+    /// No step is under way any more.
+    pub(super) fn cancel(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+        self.goal = Goal::None;
+        let scope = if self.always { StepScope::All } else { StepScope::Off };
+        self.arm(store, scope)
+    }
+
+    /// The stop is about to be shown: what the callback runs in between is not stepped.
+    pub(super) fn pause(&mut self) {
+        self.goal = Goal::None;
+    }
+
+    /// Starts what the callback asked for, at a stop in the frame at `fp`.
+    pub(super) fn start(&mut self, store: &mut StoreMut<'_>, action: &Action, fp: usize) -> Result<()> {
+        let (goal, scope) = match action {
+            Action::Continue | Action::Trap(_) => return self.cancel(store),
+            Action::StepInstruction => (Goal::Anywhere, StepScope::All),
+            Action::StepOver => (Goal::NotBelow(fp), functions(store, 0)),
+            Action::StepOut => (Goal::Above(fp), functions(store, 1)),
+        };
+        self.goal = goal;
+        self.run = store.run();
+        let scope = if self.always { StepScope::All } else { scope };
+        self.arm(store, scope)
+    }
+
+    fn arm(&mut self, store: &mut StoreMut<'_>, scope: StepScope) -> Result<()> {
+        if self.armed != scope {
+            let mut edit = store.edit();
+            edit.set_step(scope.clone())?;
+            edit.commit()?;
+            self.armed = scope;
+        }
+        Ok(())
+    }
+}
+
+/// The functions of the innermost two frames, without the first `skip`.
+fn functions(store: &StoreMut<'_>, skip: usize) -> StepScope {
+    let mut found = Vec::with_capacity(2);
+    let mut seen = 0;
+    store.walk_frames(|frame| {
+        if seen >= skip {
+            found.extend(frame.module.info().defined(frame.func).map(|func| (frame.slot, func)));
+        }
+        seen += 1;
+        if seen == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found.sort_unstable();
+    found.dedup();
+    if found.is_empty() { StepScope::Off } else { StepScope::Functions(found) }
+}

@@ -1,0 +1,104 @@
+//! What the callback holds while the guest stands.
+
+use super::breakpoints::{BreakpointId, Hits};
+use super::frame::{Frame, FrameRecord};
+use super::Debugger;
+use crate::abi::TrapCode;
+use crate::runtime::{AsStore, AsStoreMut, StoreMut, StoreRef};
+use std::cell::OnceCell;
+use std::ops::ControlFlow;
+
+/// Why the guest was stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is about to run an instruction with these breakpoints, in the order they were set.
+    Breakpoint(Hits),
+    /// A step came to its end.
+    Step,
+    /// It trapped; its frames stand, and are left when the callback returns, whatever it answers.
+    Trap(TrapCode),
+}
+
+impl Reason {
+    /// The breakpoints, if that is the reason.
+    pub fn breakpoints(&self) -> &[BreakpointId] {
+        match self {
+            Reason::Breakpoint(ids) => ids,
+            _ => &[],
+        }
+    }
+}
+
+/// A stop: the guest stands, and its store is in the callback's hands. Calling exports from here is allowed; they may
+/// stop in turn.
+pub struct Stop<'a> {
+    store: StoreMut<'a>,
+    debugger: Debugger,
+    reason: Reason,
+    fp: usize,
+    /// Walked on first use.
+    frames: OnceCell<Vec<FrameRecord>>,
+}
+
+impl<'a> Stop<'a> {
+    pub(super) fn new(store: StoreMut<'a>, debugger: Debugger, reason: Reason, fp: usize) -> Self {
+        Stop { store, debugger, reason, fp, frames: OnceCell::new() }
+    }
+
+    pub(super) fn into_store(self) -> StoreMut<'a> {
+        self.store
+    }
+
+    /// Why the guest was stopped.
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// The debugger, for editing breakpoints. Edits take effect before the guest resumes.
+    pub fn debugger(&self) -> Debugger {
+        self.debugger.clone()
+    }
+
+    /// How many Wasm frames of the store are live, in all nested runs.
+    pub fn frame_count(&self) -> usize {
+        self.frames().len()
+    }
+
+    /// A frame, 0 the innermost.
+    pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
+        Some(Frame::new(self.store.as_store(), self.frames().get(index)?))
+    }
+
+    /// The frame that stopped, without a walk over the others.
+    pub fn top(&self) -> Option<Frame<'_>> {
+        self.frame(0)
+    }
+
+    /// The frame pointer of the frame that stopped; with it a frame can be recognised at later stops.
+    pub fn frame_pointer(&self) -> usize {
+        self.fp
+    }
+
+    fn frames(&self) -> &[FrameRecord] {
+        self.frames.get_or_init(|| {
+            let mut frames = Vec::new();
+            self.store.walk_frames(|frame| {
+                frames.push(FrameRecord::new(frame));
+                ControlFlow::Continue(())
+            });
+            frames
+        })
+    }
+}
+
+impl AsStore for Stop<'_> {
+    fn as_store(&self) -> StoreRef<'_> {
+        self.store.as_store()
+    }
+}
+
+impl AsStoreMut for Stop<'_> {
+    fn as_store_mut(&mut self) -> StoreMut<'_> {
+        self.store.as_store_mut()
+    }
+}
