@@ -25,7 +25,7 @@ fn module(engine: &Engine, text: &str) -> Module {
 }
 
 fn call(store: &mut impl AsStoreMut, instance: Instance, name: &str, args: &[Val]) -> Result<Vec<Val>, Error> {
-    let func = instance.get_func(&mut *store, name).unwrap();
+    let func = instance.export(&mut *store, name).and_then(|item| item.func()).unwrap();
     let mut results = vec![Val::I32(0); func.ty(&*store)?.results.len()];
     func.call(store, args, &mut results)?;
     Ok(results)
@@ -92,17 +92,8 @@ fn a_breakpoint_by_name_shows_arguments_and_callers() {
     let placed = debugger.break_at_name(&mut store, &module, "fib").unwrap();
     assert_eq!(placed.func, FuncIndex::new(0));
     assert_eq!(i32s(&call(&mut store, instance, "fib", &[Val::I32(4)]).unwrap()), [3]);
-    let expected: &[&[i32]] = &[
-        &[4],
-        &[3, 4],
-        &[2, 3, 4],
-        &[1, 2, 3, 4],
-        &[0, 2, 3, 4],
-        &[1, 3, 4],
-        &[2, 4],
-        &[1, 2, 4],
-        &[0, 2, 4],
-    ];
+    let expected: &[&[i32]] =
+        &[&[4], &[3, 4], &[2, 3, 4], &[1, 2, 3, 4], &[0, 2, 3, 4], &[1, 3, 4], &[2, 4], &[1, 2, 4], &[0, 2, 4]];
     assert_eq!(*seen.lock().unwrap(), expected);
     debugger.remove(&mut store, placed.id).unwrap();
     seen.lock().unwrap().clear();
@@ -165,8 +156,7 @@ fn stepping_shows_every_instruction_with_its_operands() {
 /// The depth and function at every stop when each is answered by `action`, from a breakpoint at a function's entry on.
 fn trail(export: &str, arg: i32, break_in: u32, action: Action) -> (Vec<(usize, u32)>, i32) {
     let (mut store, module, instance) = start(FIB);
-    let (debugger, seen) =
-        watch(&mut store, action, |stop| (stop.frame_count(), stop.frame(0).unwrap().func().get()));
+    let (debugger, seen) = watch(&mut store, action, |stop| (stop.frame_count(), stop.frame(0).unwrap().func().get()));
     debugger.break_at_function(&mut store, &module, FuncIndex::new(break_in)).unwrap();
     let results = call(&mut store, instance, export, &[Val::I32(arg)]).unwrap();
     let seen = seen.lock().unwrap().clone();
@@ -274,9 +264,8 @@ fn a_callback_may_delete_its_own_breakpoint_and_set_others() {
 #[test]
 fn a_breakpoint_set_in_a_callback_bites_frames_already_on_the_stack() {
     // The outer frame is suspended in its call; the breakpoint behind the call is set from the inner one.
-    let (mut store, module, instance) = start(
-        r#"(module (func $inner) (func (export "f") (result i32) call $inner i32.const 1 i32.const 2 i32.add))"#,
-    );
+    let (mut store, module, instance) =
+        start(r#"(module (func $inner) (func (export "f") (result i32) call $inner i32.const 1 i32.const 2 i32.add))"#);
     let target = module.clone();
     let (debugger, hits) = watch(&mut store, Action::Continue, move |stop| {
         let depth = stop.frame_count();
@@ -359,9 +348,8 @@ fn a_panic_in_the_callback_poisons_the_store_alone() {
     let (mut store, module, instance) = start(FIB);
     let debugger = Debugger::attach(&mut store, |_: &mut Stop<'_>| panic!("the callback's own fault")).unwrap();
     debugger.break_at_name(&mut store, &module, "fib").unwrap();
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        call(&mut store, instance, "fib", &[Val::I32(3)])
-    }));
+    let result =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(&mut store, instance, "fib", &[Val::I32(3)])));
     assert!(result.is_err());
     assert_eq!(call(&mut store, instance, "fib", &[Val::I32(3)]).unwrap_err().kind(), ErrorKind::Poisoned);
     drop(store);
@@ -383,7 +371,7 @@ fn attaching_and_detaching_under_a_live_frame_is_refused() {
             Ok(())
         }
     });
-    let instance = Instance::new(&mut store, &module, &[host.into()]).unwrap();
+    let instance = Instance::new(&mut store, &module, &[host.unwrap().into()]).unwrap();
     call(&mut store, instance, "f", &[]).unwrap();
     assert_eq!(*outcomes.lock().unwrap(), [Some(ErrorKind::State)]);
     let (debugger, tried) =

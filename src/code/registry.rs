@@ -164,6 +164,7 @@ impl CodeRegistry {
             self.slots[index] = Some(loaded);
         }
         if self.plan.step != StepScope::Off
+            && self.entry(slot).store.is_private()
             && let Err(error) = self.apply_plan_to(slot)
         {
             self.remove(slot);

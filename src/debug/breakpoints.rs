@@ -106,12 +106,7 @@ impl Breakpoints {
         self.add(store, module, requested).map(|placed| Breakpoint { requested: placed.offset, ..placed })
     }
 
-    fn insert(
-        &mut self,
-        store: &mut StoreMut<'_>,
-        mut breakpoint: Breakpoint,
-        site: SiteId,
-    ) -> Result<Breakpoint> {
+    fn insert(&mut self, store: &mut StoreMut<'_>, mut breakpoint: Breakpoint, site: SiteId) -> Result<Breakpoint> {
         let id = BreakpointId(self.last + 1);
         breakpoint.id = id;
         let slot = store.code_slot(breakpoint.module.id());
@@ -153,11 +148,7 @@ impl Breakpoints {
     /// The breakpoints at a site, in the order they were set.
     pub(super) fn at(&self, slot: CodeSlot, site: SiteId) -> Hits {
         let from = self.armed.partition_point(|entry| (entry.0, entry.1) < (slot, site));
-        self.armed[from..]
-            .iter()
-            .take_while(|entry| (entry.0, entry.1) == (slot, site))
-            .map(|entry| entry.2)
-            .collect()
+        self.armed[from..].iter().take_while(|entry| (entry.0, entry.1) == (slot, site)).map(|entry| entry.2).collect()
     }
 
     /// Arms the breakpoints that were waiting for this module's code.

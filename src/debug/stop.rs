@@ -1,8 +1,8 @@
 //! What the callback holds while the guest stands.
 
+use super::Debugger;
 use super::breakpoints::{BreakpointId, Hits};
 use super::frame::{Frame, FrameRecord};
-use super::Debugger;
 use crate::abi::TrapCode;
 use crate::runtime::{AsStore, AsStoreMut, StoreMut, StoreRef};
 use std::cell::OnceCell;
