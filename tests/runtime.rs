@@ -156,7 +156,9 @@ impl EventSink for Quiet {
     fn on_trap(&self, _: StoreMut<'_>, _: &TrapInfo) -> Result<()> {
         Ok(())
     }
-    fn on_module(&self, _: StoreMut<'_>, _: ModuleId) {}
+    fn on_module(&self, _: StoreMut<'_>, _: ModuleId) -> Result<()> {
+        Ok(())
+    }
 }
 
 #[test]
