@@ -168,12 +168,14 @@ fn a_patch_in_one_store_is_in_no_other() {
 
 #[test]
 fn one_store_stopped_and_one_at_full_speed() {
-    in_both_backings(|_| {
+    in_both_backings(|backing| {
         let code = EngineCode::new(image(50, false));
         let running = AtomicU64::new(0);
         let stopped = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
+                // Refusing is a thread's own affair.
+                let _refused = (backing == TextBacking::Anonymous).then(faults::refuse_memfd);
                 let mut stop = Box::pin(Stop(Box::new(|_| {
                     stopped.store(true, Relaxed);
                     // In the stop, until the other store has made progress.
@@ -189,7 +191,6 @@ fn one_store_stopped_and_one_at_full_speed() {
                 assert_eq!(call(&registry, slot, 7), 7);
                 running.store(u64::MAX, Relaxed);
             });
-            let _refused = (code.backing() == Some(TextBacking::Anonymous)).then(faults::refuse_memfd);
             let mut registry = CodeRegistry::new();
             let slot = registry.register(&code, Ownership::Shared).unwrap();
             while !stopped.load(Relaxed) {
@@ -197,7 +198,7 @@ fn one_store_stopped_and_one_at_full_speed() {
             }
             while running.load(Relaxed) != u64::MAX {
                 assert_eq!(call(&registry, slot, 7), 7);
-                let _ = running.fetch_update(Relaxed, Relaxed, |n| (n != u64::MAX).then_some(n + 1));
+                let _ = running.fetch_update(Relaxed, Relaxed, |n| n.checked_add(1));
             }
         });
     });

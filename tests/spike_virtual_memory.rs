@@ -418,3 +418,34 @@ fn locked_memory_is_patched_all_the_same() {
         assert!(bytes(&registry, slot) == image.text);
     }
 }
+
+/// Where the system does not swap texts, stepping patches every site. Older systems do not when a text is several mappings to
+/// them, newer ones do even then.
+#[test]
+fn a_text_that_cannot_be_swapped_is_stepped_in_place() {
+    let _one = one_at_a_time();
+    for refused in [false, true] {
+        let image = image(2000, false);
+        let mut registry = CodeRegistry::new();
+        let slot = private(&mut registry, &EngineCode::new(image.clone()));
+        let text = text_range(&registry, slot);
+        let page = (text.start + 8 * 4096) as *mut libc::c_void;
+        // SAFETY: a page that is not inherited by children is a mapping of its own; nothing else changes.
+        assert_eq!(unsafe { libc::madvise(page, 4096, libc::MADV_DONTFORK) }, 0);
+        assert!(maps().iter().filter(|vma| text.contains(&vma.start)).count() > 1);
+        let _refused = refused.then(faults::refuse_swap);
+        set(&mut registry, slot, &[1, 2500]);
+        for _ in 0..2 {
+            step(&mut registry, StepScope::All);
+            assert!((0..8000).all(|site| registry.is_armed(slot, SiteId(site))));
+            assert!(!refused || smaps(text.clone(), "Anonymous") >= 30 * 4096);
+            clear(&mut registry, slot, &[2500]);
+            step(&mut registry, StepScope::Off);
+            assert!((0..8000).all(|site| registry.is_armed(slot, SiteId(site)) == (site == 1)));
+            assert_eq!(smaps(text.clone(), "Anonymous"), 4096);
+            set(&mut registry, slot, &[2500]);
+        }
+        clear(&mut registry, slot, &[1, 2500]);
+        assert!(bytes(&registry, slot) == image.text);
+    }
+}

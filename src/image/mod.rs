@@ -2,7 +2,9 @@
 //! offsets only; it becomes executable in `code/`, which never hands the text out again. No address, no
 //! mapping, no system call here. `elf` writes an image as an ELF file and reads it back.
 
+mod elf;
 mod tables;
+mod validate;
 
 pub use tables::{
     AddressEntry, FunctionEntry, ImageTables, Place, Point, PointId, Shape, ShapeId, Site, SiteId, Slot, SlotKind, Tier,

@@ -1,4 +1,4 @@
-//! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s are refused. While no
+//! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s or swaps of texts are refused. While no
 //! thread asks for failures, a check is one relaxed load. It changes what system calls report, nothing else.
 
 use std::cell::Cell;
@@ -11,17 +11,42 @@ thread_local! {
     /// Calls until one fails; 0: none will.
     static COUNTDOWN: Cell<u32> = const { Cell::new(0) };
     static REFUSE_MEMFD: Cell<bool> = const { Cell::new(false) };
+    static REFUSE_SWAP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a guard has switched on.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Nth(u32),
+    Memfd,
+    Swap,
+}
+
+impl What {
+    fn set(self, on: bool) {
+        match self {
+            What::Nth(n) => COUNTDOWN.set(if on { n } else { 0 }),
+            What::Memfd => REFUSE_MEMFD.set(on),
+            What::Swap => REFUSE_SWAP.set(on),
+        }
+    }
 }
 
 /// While it lives, failures are on for the thread that made it.
 #[derive(Debug)]
 pub struct FaultGuard {
-    memfd: bool,
+    what: What,
     /// It belongs to its thread.
     _not_send: std::marker::PhantomData<*const ()>,
 }
 
 impl FaultGuard {
+    fn new(what: What) -> Self {
+        ACTIVE.fetch_add(1, Ordering::Relaxed);
+        what.set(true);
+        FaultGuard { what, _not_send: std::marker::PhantomData }
+    }
+
     /// Whether the failure asked for by [`fail_nth`] has happened.
     pub fn hit(&self) -> bool {
         COUNTDOWN.get() == 0
@@ -30,27 +55,24 @@ impl FaultGuard {
 
 impl Drop for FaultGuard {
     fn drop(&mut self) {
-        if self.memfd {
-            REFUSE_MEMFD.set(false);
-        } else {
-            COUNTDOWN.set(0);
-        }
+        self.what.set(false);
         ACTIVE.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// Makes the `n`-th mapping call of this thread from now on (1 is the next) fail once with `ENOMEM`.
 pub fn fail_nth(n: u32) -> FaultGuard {
-    ACTIVE.fetch_add(1, Ordering::Relaxed);
-    COUNTDOWN.set(n);
-    FaultGuard { memfd: false, _not_send: std::marker::PhantomData }
+    FaultGuard::new(What::Nth(n))
 }
 
 /// Makes every `memfd_create` of this thread fail with `EPERM`, as a sandbox does.
 pub fn refuse_memfd() -> FaultGuard {
-    ACTIVE.fetch_add(1, Ordering::Relaxed);
-    REFUSE_MEMFD.set(true);
-    FaultGuard { memfd: true, _not_send: std::marker::PhantomData }
+    FaultGuard::new(What::Memfd)
+}
+
+/// Makes every swap of texts by this thread fail with `EFAULT`, as older systems do for a text in pieces.
+pub fn refuse_swap() -> FaultGuard {
+    FaultGuard::new(What::Swap)
 }
 
 /// Whether this call is to fail; `errno` is set then.
@@ -77,9 +99,18 @@ fn fails_slowly() -> bool {
 
 /// Whether `memfd_create` is to be refused; `errno` is set then.
 pub(super) fn memfd_refused() -> bool {
-    let refused = ACTIVE.load(Ordering::Relaxed) != 0 && REFUSE_MEMFD.get();
+    refused(&REFUSE_MEMFD, libc::EPERM)
+}
+
+/// Whether `mremap` is to be refused; `errno` is set then.
+pub(super) fn swap_refused() -> bool {
+    refused(&REFUSE_SWAP, libc::EFAULT)
+}
+
+fn refused(switch: &'static std::thread::LocalKey<Cell<bool>>, errno: libc::c_int) -> bool {
+    let refused = ACTIVE.load(Ordering::Relaxed) != 0 && switch.get();
     if refused {
-        set_errno(libc::EPERM);
+        set_errno(errno);
     }
     refused
 }

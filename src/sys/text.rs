@@ -556,7 +556,8 @@ impl PrivateView {
 unsafe fn move_pages(from: usize, to: usize, len: usize) -> Result<()> {
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
     // SAFETY: the caller's promise.
-    let moved = !faults::fails()
+    let moved = !faults::swap_refused()
+        && !faults::fails()
         && unsafe { libc::mremap(from as *mut libc::c_void, len, len, flags, to as *mut libc::c_void) }
             != libc::MAP_FAILED;
     if !moved {

@@ -1,0 +1,253 @@
+//! An image as an ELF file: `.text`, a section for each table, and a head with a checksum over all of them. The file is
+//! for our own later use (and for disassemblers); it is no object to link with. Numbers are little-endian, rows are words of 32
+//! bits. Reading never panics, whatever the bytes; it finds damage, not malice.
+
+use super::validate::damaged;
+use super::{
+    AddressEntry, CodeImage, FunctionEntry, ImageTables, Place, Point, PointId, Shape, ShapeId, Site, SiteId, Slot,
+    SlotKind, Tier,
+};
+use crate::abi::TrapCode;
+use crate::base::{Result, TextOffset, WasmOffset};
+use object::read::elf::ElfFile64;
+use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectSection as _, SectionKind};
+
+/// The version of the tables' encoding: files of another are refused.
+const VERSION: u32 = 1;
+/// Stands for an offset that is not there.
+const NONE: u32 = u32::MAX;
+/// The alignment of the text, that of a page.
+const TEXT_ALIGN: u64 = 4096;
+
+const TEXT: &str = ".text";
+const HEAD: &str = ".stepwell.head";
+const FUNCTIONS: &str = ".stepwell.functions";
+const TRAPS: &str = ".stepwell.traps";
+const ADDRESSES: &str = ".stepwell.addresses";
+const LOCALS: &str = ".stepwell.locals";
+const SHAPES: &str = ".stepwell.shapes";
+const SITES: &str = ".stepwell.sites";
+const POINTS: &str = ".stepwell.points";
+
+/// A row of a table, as `N` words.
+trait Row<const N: usize>: Sized {
+    fn to_words(&self) -> [u32; N];
+    /// `None` when the words say something that does not exist.
+    fn from_words(words: [u32; N]) -> Option<Self>;
+}
+
+impl Row<9> for FunctionEntry {
+    fn to_words(&self) -> [u32; 9] {
+        let (locals, points) = (self.locals, self.points);
+        let vmctx = match self.vmctx {
+            None => [0, 0],
+            Some(Place::Frame(offset)) => [1, offset as u32],
+        };
+        let [start, len, frame_size] = [self.start.get(), self.len, self.frame_size];
+        [start, len, frame_size, locals.0, locals.1, points.0, points.1, vmctx[0], vmctx[1]]
+    }
+    fn from_words([start, len, frame_size, ranges @ .., vmctx, offset]: [u32; 9]) -> Option<Self> {
+        let [locals, locals_end, points, points_end] = ranges;
+        Some(FunctionEntry {
+            start: TextOffset::new(start),
+            len,
+            frame_size,
+            locals: (locals, locals_end),
+            points: (points, points_end),
+            vmctx: match vmctx {
+                0 => None,
+                1 => Some(Place::Frame(offset as i32)),
+                _ => return None,
+            },
+        })
+    }
+}
+
+impl Row<2> for (TextOffset, TrapCode) {
+    fn to_words(&self) -> [u32; 2] {
+        [self.0.get(), u32::from(self.1 as u8)]
+    }
+    fn from_words([text, code]: [u32; 2]) -> Option<Self> {
+        Some((TextOffset::new(text), TrapCode::from_u8(u8::try_from(code).ok()?)?))
+    }
+}
+
+impl Row<2> for AddressEntry {
+    fn to_words(&self) -> [u32; 2] {
+        [self.text.get(), self.wasm.map_or(NONE, WasmOffset::get)]
+    }
+    fn from_words([text, wasm]: [u32; 2]) -> Option<Self> {
+        Some(AddressEntry { text: TextOffset::new(text), wasm: (wasm != NONE).then(|| WasmOffset::new(wasm)) })
+    }
+}
+
+impl Row<2> for Slot {
+    fn to_words(&self) -> [u32; 2] {
+        // The kind's word has room for the kind of place, of which there is one so far: 0, in the frame.
+        let Place::Frame(offset) = self.place;
+        [u32::from(self.kind as u8), offset as u32]
+    }
+    fn from_words([kind, offset]: [u32; 2]) -> Option<Self> {
+        let kind = SlotKind::from_u8(u8::try_from(kind).ok()?)?;
+        Some(Slot { kind, place: Place::Frame(offset as i32) })
+    }
+}
+
+impl Row<3> for Shape {
+    fn to_words(&self) -> [u32; 3] {
+        let [kind, place] = self.top.to_words();
+        [self.below.0, kind, place]
+    }
+    fn from_words([below, kind, place]: [u32; 3]) -> Option<Self> {
+        Some(Shape { below: ShapeId(below), top: Slot::from_words([kind, place])? })
+    }
+}
+
+impl Row<2> for Site {
+    fn to_words(&self) -> [u32; 2] {
+        [self.after.get(), self.point.0]
+    }
+    fn from_words([after, point]: [u32; 2]) -> Option<Self> {
+        Some(Site { after: TextOffset::new(after), point: PointId(point) })
+    }
+}
+
+impl Row<3> for Point {
+    fn to_words(&self) -> [u32; 3] {
+        [self.wasm.get(), self.site.0, self.shape.0]
+    }
+    fn from_words([wasm, site, shape]: [u32; 3]) -> Option<Self> {
+        Some(Point { wasm: WasmOffset::new(wasm), site: SiteId(site), shape: ShapeId(shape) })
+    }
+}
+
+fn encode<T: Row<N>, const N: usize>(rows: &[T]) -> Vec<u8> {
+    rows.iter().flat_map(Row::to_words).flat_map(u32::to_le_bytes).collect()
+}
+
+fn decode<T: Row<N>, const N: usize>(name: &str, data: &[u8]) -> Result<Vec<T>> {
+    let (words, odd) = data.as_chunks::<4>();
+    let (rows, left) = words.as_chunks::<N>();
+    if !odd.is_empty() || !left.is_empty() {
+        return Err(damaged(format_args!("{name} has {} bytes", data.len())));
+    }
+    let row = |(i, words): (usize, &[[u8; 4]; N])| {
+        T::from_words(words.map(u32::from_le_bytes)).ok_or_else(|| damaged(format_args!("row {i} of {name}")))
+    };
+    rows.iter().enumerate().map(row).collect()
+}
+
+/// A 64-bit checksum: FNV-1a over words of eight bytes, the length of each section first.
+struct Checksum(u64);
+
+impl Checksum {
+    fn new() -> Self {
+        Checksum(0xcbf2_9ce4_8422_2325)
+    }
+    fn word(&mut self, word: u64) {
+        // The rotation brings the high bits, which a multiplication never moves down, back into play.
+        self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
+    }
+    fn section(&mut self, data: &[u8]) {
+        self.word(data.len() as u64);
+        let (words, rest) = data.as_chunks::<8>();
+        words.iter().for_each(|word| self.word(u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.word(u64::from_le_bytes(last));
+    }
+}
+
+/// The words of the head, without the checksum that follows them.
+fn head(tables: &ImageTables) -> [u32; 3] {
+    [VERSION, u32::from(tables.tier as u8), tables.stop_stub.map_or(NONE, TextOffset::get)]
+}
+
+impl CodeImage {
+    /// The image as the bytes of an ELF file.
+    pub fn to_elf(&self) -> Vec<u8> {
+        let tables = &self.tables;
+        let sections = [
+            (FUNCTIONS, encode(&tables.functions)),
+            (TRAPS, encode(&tables.traps)),
+            (ADDRESSES, encode(&tables.addresses)),
+            (LOCALS, encode(&tables.locals)),
+            (SHAPES, encode(&tables.shapes)),
+            (SITES, encode(&tables.sites)),
+            (POINTS, encode(&tables.points)),
+        ];
+        let mut head: Vec<u8> = head(tables).into_iter().flat_map(u32::to_le_bytes).collect();
+        let mut checksum = Checksum::new();
+        checksum.section(&head);
+        checksum.section(&self.text);
+        sections.iter().for_each(|(_, data)| checksum.section(data));
+        head.extend(checksum.0.to_le_bytes());
+
+        let mut file = object::write::Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+        let text = file.add_section(Vec::new(), TEXT.into(), SectionKind::Text);
+        file.set_section_data(text, self.text.as_slice(), TEXT_ALIGN);
+        for (name, data) in [(HEAD, head)].into_iter().chain(sections) {
+            let section = file.add_section(Vec::new(), name.into(), SectionKind::Other);
+            file.set_section_data(section, data, 8);
+        }
+        file.write().expect("sections without relocations or symbols can always be written")
+    }
+
+    /// Reads an image back from what [`CodeImage::to_elf`] made.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) for bytes that are no such file, were damaged, or were written by a
+    /// version with another encoding. It never panics.
+    pub fn from_elf(bytes: &[u8]) -> Result<CodeImage> {
+        let file = ElfFile64::<Endianness>::parse(bytes).map_err(damaged)?;
+        if file.architecture() != Architecture::X86_64 || file.endianness() != Endianness::Little {
+            return Err(damaged("a file for another machine"));
+        }
+        let section = |name: &str| -> Result<&[u8]> {
+            let section = file.section_by_name(name).ok_or_else(|| damaged(format_args!("no section {name}")))?;
+            section.data().map_err(|error| damaged(format_args!("section {name}: {error}")))
+        };
+
+        let (head_bytes, sum) = section(HEAD)?.split_last_chunk::<8>().ok_or_else(|| damaged("a short head"))?;
+        let (words, []) = head_bytes.as_chunks::<4>() else {
+            return Err(damaged("an odd head"));
+        };
+        let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        let [version, tier, stop_stub] = words[..] else {
+            return Err(damaged("a head of another length"));
+        };
+        if version != VERSION {
+            return Err(damaged(format_args!("written with encoding {version}, this library reads {VERSION}")));
+        }
+        let names = [FUNCTIONS, TRAPS, ADDRESSES, LOCALS, SHAPES, SITES, POINTS];
+        let text = section(TEXT)?;
+        let mut checksum = Checksum::new();
+        checksum.section(head_bytes);
+        checksum.section(text);
+        for name in names {
+            checksum.section(section(name)?);
+        }
+        if checksum.0 != u64::from_le_bytes(*sum) {
+            return Err(damaged("the checksum differs"));
+        }
+
+        let tables = ImageTables {
+            tier: match tier {
+                0 => Tier::Production,
+                1 => Tier::Debug,
+                _ => return Err(damaged(format_args!("tier {tier}"))),
+            },
+            functions: decode(FUNCTIONS, section(FUNCTIONS)?)?,
+            traps: decode(TRAPS, section(TRAPS)?)?,
+            addresses: decode(ADDRESSES, section(ADDRESSES)?)?,
+            locals: decode(LOCALS, section(LOCALS)?)?,
+            shapes: decode(SHAPES, section(SHAPES)?)?,
+            sites: decode(SITES, section(SITES)?)?,
+            points: decode(POINTS, section(POINTS)?)?,
+            stop_stub: (stop_stub != NONE).then(|| TextOffset::new(stop_stub)),
+        };
+        let image = CodeImage { text: text.to_vec(), tables };
+        image.validate()?;
+        Ok(image)
+    }
+}

@@ -1,0 +1,84 @@
+//! Whether the tables of an image that came from outside say what look-ups and patching rely on.
+
+use super::{CodeImage, ImageTables, SITE_BYTES, SITE_NOP, ShapeId};
+use crate::base::{Error, ErrorKind, Result};
+
+/// Checks a row of a table, and what of the row before it matters.
+macro_rules! ensure {
+    ($what:expr, $row:expr, $holds:expr) => {
+        if !$holds {
+            return Err(damaged(format_args!("row {} of {}", $row, $what)));
+        }
+    };
+}
+
+/// The error for an image that is none.
+#[cold]
+pub(super) fn damaged(what: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Argument,
+        format!("this is no code image, or a damaged one ({what}); compile the module again"),
+    )
+}
+
+impl CodeImage {
+    /// Checks every order, range and index that look-ups in the tables and patching the text rely on. What the code does is
+    /// not, and cannot be, checked: an image is as trusted as the compiler that made it.
+    pub fn validate(&self) -> Result<()> {
+        let tables = &self.tables;
+        let text_len = u32::try_from(self.text.len())
+            .ok()
+            .filter(|len| *len <= i32::MAX as u32)
+            .ok_or_else(|| damaged("a text beyond 2 GiB"))?;
+        if tables.stop_stub.is_some_and(|stub| stub.get() >= text_len) {
+            return Err(damaged("the stop stub lies outside the text"));
+        }
+        self.validate_functions(text_len)?;
+        for (i, trap) in tables.traps.iter().enumerate() {
+            let rises = i == 0 || tables.traps[i - 1].0 < trap.0;
+            ensure!("traps", i, rises && trap.0.get() < text_len);
+        }
+        for (i, entry) in tables.addresses.iter().enumerate() {
+            let rises = i == 0 || tables.addresses[i - 1].text <= entry.text;
+            ensure!("addresses", i, rises && entry.text.get() <= text_len);
+        }
+        for (i, shape) in tables.shapes.iter().enumerate() {
+            ensure!("shapes", i, shape.below == ShapeId::EMPTY || (shape.below.0 as usize) < i);
+        }
+        self.validate_sites(text_len)
+    }
+
+    fn validate_functions(&self, text_len: u32) -> Result<()> {
+        let ImageTables { functions, locals, points, .. } = &self.tables;
+        let mut free_from = 0;
+        for (i, function) in functions.iter().enumerate() {
+            let end = function.start.get().checked_add(function.len).filter(|end| *end <= text_len);
+            ensure!("functions", i, function.start.get() >= free_from && end.is_some());
+            free_from = end.unwrap_or(text_len);
+            let within = |(start, end): (u32, u32), len: usize| start <= end && end as usize <= len;
+            ensure!("functions", i, within(function.locals, locals.len()) && within(function.points, points.len()));
+        }
+        Ok(())
+    }
+
+    fn validate_sites(&self, text_len: u32) -> Result<()> {
+        let ImageTables { shapes, sites, points, stop_stub, .. } = &self.tables;
+        if !sites.is_empty() && stop_stub.is_none() {
+            return Err(damaged("stop sites without a stop stub"));
+        }
+        let mut free_from = 0;
+        for (i, site) in sites.iter().enumerate() {
+            let after = site.after.get();
+            let start = after.checked_sub(SITE_BYTES).filter(|start| *start >= free_from && after <= text_len);
+            let is_nop = start.is_some_and(|start| self.text[start as usize..after as usize] == SITE_NOP);
+            ensure!("sites", i, is_nop && (site.point.0 as usize) < points.len());
+            free_from = after;
+        }
+        for (i, point) in points.iter().enumerate() {
+            let rises = i == 0 || points[i - 1].wasm < point.wasm;
+            let shape = point.shape == ShapeId::EMPTY || (point.shape.0 as usize) < shapes.len();
+            ensure!("points", i, rises && shape && (point.site.0 as usize) < sites.len());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,233 @@
+//! Images as ELF files: what is written is read back, and what was damaged is refused, without a panic.
+
+#[allow(dead_code, reason = "shared with other tests, which use all of it")]
+#[path = "common/machine.rs"]
+mod machine;
+
+use machine::{bytes, call, image, no_cell};
+use object::{Object, ObjectSection};
+use stepwell::abi::TrapCode;
+use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, WasmOffset};
+use stepwell::code::{CodeRegistry, EngineCode, Ownership, StepScope};
+use stepwell::compile::{Compiler, Options};
+use stepwell::image::{AddressEntry, CodeImage, Place, PointId, Shape, ShapeId, SiteId, Slot, SlotKind, Tier};
+
+/// A hand-written image with something in every table.
+fn full() -> CodeImage {
+    let mut image = image(5, true);
+    let tables = &mut image.tables;
+    tables.traps = vec![(TextOffset::new(3), TrapCode::Unreachable), (TextOffset::new(70), TrapCode::Interrupt)];
+    tables.addresses = vec![
+        AddressEntry { text: TextOffset::new(0), wasm: None },
+        AddressEntry { text: TextOffset::new(7), wasm: Some(WasmOffset::new(9)) },
+        AddressEntry { text: TextOffset::new(12), wasm: Some(WasmOffset::new(8)) },
+    ];
+    let slot = |kind, at| Slot { kind, place: Place::Frame(at) };
+    tables.locals = SlotKind::ALL.iter().map(|kind| slot(*kind, -16)).collect();
+    tables.functions[2].locals = (1, 5);
+    tables.shapes = vec![
+        Shape { below: ShapeId::EMPTY, top: slot(SlotKind::I32, -8) },
+        Shape { below: ShapeId(0), top: slot(SlotKind::V128, i32::MIN) },
+        Shape { below: ShapeId(0), top: slot(SlotKind::ExternRef, 8) },
+    ];
+    tables.points[3].shape = ShapeId(2);
+    image
+}
+
+fn compiled(tier: Tier) -> CodeImage {
+    let text = r#"(module
+        (memory 1)
+        (func (export "sum") (param i32) (result i64) (local f64 i64)
+            (loop (local.set 2 (i64.add (local.get 2) (i64.load (local.get 0))))
+                (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 8)))))
+            (drop (i64.div_u (local.get 2) (i64.const 7)))
+            (local.get 2))
+        (func (export "call") (result i64) (call 0 (i32.const 64)) (i64.const 1) (i64.add)))"#;
+    let binary = wat::parse_str(text).unwrap();
+    let info = stepwell::wasm::parse(&binary, Default::default(), false).unwrap();
+    let options = Options {
+        signals: true,
+        memory_reservation: 4 << 30,
+        memory_guard: 32 << 20,
+        nan_canonicalization: false,
+        optimize: true,
+        parallel: false,
+    };
+    Compiler::new(options).unwrap().module(&info, &binary, tier, &|_, _| true).unwrap()
+}
+
+#[test]
+fn images_round_trip() {
+    let empty = {
+        let mut image = image(0, false);
+        image.text.clear();
+        image.tables.stop_stub = None;
+        image
+    };
+    let mut images = vec![full(), empty, image(1000, false)];
+    images.extend([Tier::Production, Tier::Debug].map(compiled));
+    for image in images {
+        image.validate().unwrap();
+        let elf = image.to_elf();
+        assert_eq!(CodeImage::from_elf(&elf).unwrap(), image);
+        assert_eq!(image.to_elf(), elf);
+    }
+}
+
+#[test]
+fn a_file_read_back_runs() {
+    let code = EngineCode::new(CodeImage::from_elf(&full().to_elf()).unwrap());
+    let mut registry = CodeRegistry::new();
+    let slot = registry.register(&code, Ownership::Shared).unwrap();
+    assert_eq!(call(&registry, slot, 4), 4);
+}
+
+#[test]
+fn other_tools_can_read_it() {
+    let elf = full().to_elf();
+    let file = object::File::parse(&*elf).unwrap();
+    assert_eq!(file.architecture(), object::Architecture::X86_64);
+    let text = file.section_by_name(".text").unwrap();
+    assert_eq!(text.kind(), object::SectionKind::Text);
+    assert_eq!(text.data().unwrap(), full().text);
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let elf = full().to_elf();
+    for len in 0..elf.len() {
+        let error = CodeImage::from_elf(&elf[..len]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Argument, "{len}: {error}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_refused_or_does_not_matter() {
+    let image = full();
+    let elf = image.to_elf();
+    let mut refused = 0;
+    for at in 0..elf.len() {
+        for bit in 0..8 {
+            let mut flipped = elf.clone();
+            flipped[at] ^= 1 << bit;
+            match CodeImage::from_elf(&flipped) {
+                Ok(read) => assert!(read == image, "bit {bit} of byte {at}"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Argument);
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > image.text.len() * 8);
+}
+
+#[test]
+fn broken_tables_are_refused() {
+    type Break = dyn Fn(&mut CodeImage);
+    let breaks: &[(&str, &Break)] = &[
+        ("functions overlap", &|i| i.tables.functions[2].start = TextOffset::new(100)),
+        ("function beyond the text", &|i| i.tables.functions[4].len = u32::MAX),
+        ("locals beyond", &|i| i.tables.functions[2].locals = (1, 8)),
+        ("locals backwards", &|i| i.tables.functions[2].locals = (5, 1)),
+        ("points beyond", &|i| i.tables.functions[0].points = (0, 99)),
+        ("traps fall", &|i| i.tables.traps.swap(0, 1)),
+        ("trap twice", &|i| i.tables.traps[1] = i.tables.traps[0]),
+        ("trap beyond the text", &|i| i.tables.traps[1].0 = TextOffset::new(1 << 20)),
+        ("addresses fall", &|i| i.tables.addresses.swap(0, 2)),
+        ("shape below itself", &|i| i.tables.shapes[1].below = ShapeId(1)),
+        ("shape below a later one", &|i| i.tables.shapes[0].below = ShapeId(2)),
+        ("no stub", &|i| i.tables.stop_stub = None),
+        ("stub beyond the text", &|i| i.tables.stop_stub = Some(TextOffset::new(i.text.len() as u32))),
+        ("site is no NOP", &|i| i.text[i.tables.sites[3].after.index() - 5] = 0xe8),
+        ("sites fall", &|i| i.tables.sites.swap(0, 1)),
+        ("site before the text", &|i| i.tables.sites[0].after = TextOffset::new(4)),
+        ("site beyond the text", &|i| i.tables.sites.last_mut().unwrap().after = TextOffset::new(u32::MAX)),
+        ("site without point", &|i| i.tables.sites[1].point = PointId(20)),
+        ("point without site", &|i| i.tables.points[1].site = SiteId(20)),
+        ("point without shape", &|i| i.tables.points[1].shape = ShapeId(3)),
+        ("points fall", &|i| i.tables.points.swap(5, 6)),
+        ("point twice", &|i| i.tables.points[6].wasm = i.tables.points[5].wasm),
+    ];
+    for (name, break_it) in breaks {
+        let mut image = full();
+        break_it(&mut image);
+        assert_eq!(image.validate().expect_err(name).kind(), ErrorKind::Argument);
+        // With a right checksum, too.
+        CodeImage::from_elf(&image.to_elf()).expect_err(name);
+    }
+}
+
+/// Files with a right checksum and tables that are wrong at random: what is accepted can be looked up and patched.
+#[test]
+fn what_is_accepted_cannot_break_anything() {
+    let mut seed = 7u64;
+    let mut random = |n: u32| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((seed >> 33) % u64::from(n)) as u32
+    };
+    let mut accepted = 0;
+    for _ in 0..20_000 {
+        let mut image = full();
+        let len = image.text.len() as u32;
+        let mut value = || match random(4) {
+            0 => random(8),
+            1 => u32::MAX - random(3),
+            2 => len - random(6),
+            _ => random(len),
+        };
+        let (row, n, at) = (value(), value(), value());
+        let tables = &mut image.tables;
+        match row % 10 {
+            0 => tables.functions[n as usize % 5].len = at,
+            1 => tables.functions[n as usize % 5].start = TextOffset::new(at),
+            2 => tables.functions[n as usize % 5].points.1 = at,
+            3 => tables.traps[n as usize % 2].0 = TextOffset::new(at),
+            4 => tables.addresses[n as usize % 3].text = TextOffset::new(at),
+            5 => tables.shapes[n as usize % 3].below = ShapeId(at),
+            6 => tables.sites[n as usize % 20].after = TextOffset::new(at),
+            7 => tables.points[n as usize % 20].site = SiteId(at),
+            8 => tables.points[n as usize % 20].shape = ShapeId(at),
+            _ => tables.stop_stub = Some(TextOffset::new(at)),
+        }
+        let Ok(read) = CodeImage::from_elf(&image.to_elf()) else { continue };
+        assert_eq!(read, image);
+        accepted += 1;
+        let tables = &read.tables;
+        for at in 0..len {
+            let at = TextOffset::new(at);
+            let _ = (tables.function_at(at), tables.trap_at(at), tables.wasm_at(at), tables.site_returning_to(at));
+        }
+        for func in 0..5 {
+            let func = DefinedFuncIndex::new(func);
+            tables.locals_of(func);
+            for point in tables.points_of(func) {
+                tables.site(point.site);
+                assert!(tables.operands(point.shape).count() <= 3);
+            }
+        }
+        if accepted % 8 == 0 {
+            let mut registry = CodeRegistry::new();
+            let code = EngineCode::new(read);
+            let slot = registry.register(&code, Ownership::Private { cell: no_cell() }).unwrap();
+            registry.edit().add_site(slot, SiteId(19)).unwrap();
+            for func in 0..5 {
+                registry.edit().set_step(StepScope::Functions(vec![(slot, DefinedFuncIndex::new(func))])).unwrap();
+            }
+            registry.edit().set_step(StepScope::All).unwrap();
+            registry.edit().set_step(StepScope::Off).unwrap();
+            registry.edit().remove_site(slot, SiteId(19)).unwrap();
+            assert!(registry.last_error().is_none());
+            assert_eq!(bytes(&registry, slot), image.text);
+        }
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
+
+#[test]
+fn other_files_are_refused() {
+    let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    for bytes in [&[][..], b"\0asm\x01\0\0\0", b"\x7fELF", &own] {
+        CodeImage::from_elf(bytes).unwrap_err();
+    }
+}
