@@ -1,10 +1,9 @@
 //! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are.
 
-use crate::abi::ValRaw;
 use crate::base::{FuncIndex, LocalIndex, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Place, Slot, SlotKind};
-use crate::runtime::{Instance, Module, RawFrame, StoreRef, Val};
+use crate::runtime::{Instance, Module, RawFrame, StoreRef, Val, ValRaw};
 use crate::wasm::ValType;
 
 /// What a stop remembers of a frame: it stays where it is for as long as the guest stands.

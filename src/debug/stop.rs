@@ -3,8 +3,7 @@
 use super::Debugger;
 use super::breakpoints::{BreakpointId, Hits};
 use super::frame::{Frame, FrameRecord};
-use crate::abi::TrapCode;
-use crate::runtime::{AsStore, AsStoreMut, StoreMut, StoreRef};
+use crate::runtime::{AsStore, AsStoreMut, StoreMut, StoreRef, TrapCode};
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
 
