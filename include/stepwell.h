@@ -51,6 +51,36 @@ typedef enum stepwell_error_enum {
   STEPWELL_ERROR_CANCELLED = 12,
 } stepwell_error_enum;
 
+/** Why a guest trapped. The numbers are stable; more may come. */
+typedef enum stepwell_trap_enum {
+  /** A trap of the host's, with its message. */
+  STEPWELL_TRAP_HOST = 0,
+  /** `unreachable` was executed. */
+  STEPWELL_TRAP_UNREACHABLE = 1,
+  /** An access beyond a memory or a data segment. */
+  STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS = 2,
+  /** An access beyond a table or an element segment. */
+  STEPWELL_TRAP_TABLE_OUT_OF_BOUNDS = 3,
+  /** `call_indirect` with an index beyond the table. */
+  STEPWELL_TRAP_UNDEFINED_ELEMENT = 4,
+  /** `call_indirect` met a null reference. */
+  STEPWELL_TRAP_UNINITIALIZED_ELEMENT = 5,
+  /** `call_indirect` met a function of another type. */
+  STEPWELL_TRAP_INDIRECT_CALL_TYPE_MISMATCH = 6,
+  /** An integer was divided by zero. */
+  STEPWELL_TRAP_INTEGER_DIVISION_BY_ZERO = 7,
+  /** A division or a truncation overflowed. */
+  STEPWELL_TRAP_INTEGER_OVERFLOW = 8,
+  /** A NaN was truncated to an integer. */
+  STEPWELL_TRAP_INVALID_CONVERSION = 9,
+  /** The guest's stack is used up. */
+  STEPWELL_TRAP_STACK_OVERFLOW = 10,
+  /** A null reference where the instruction needs one that is not. */
+  STEPWELL_TRAP_NULL_REFERENCE = 11,
+  /** The guest was interrupted by its host or ended by its debugger. */
+  STEPWELL_TRAP_INTERRUPT = 12,
+} stepwell_trap_enum;
+
 /**
  * An error: a code, a message, and the offset in the Wasm binary where there is one.
  *
@@ -59,8 +89,21 @@ typedef enum stepwell_error_enum {
  */
 typedef struct stepwell_error_t stepwell_error_t;
 
+/**
+ * Names and what they stand for, from which a module's imports are found. Functions defined by
+ * `stepwell_linker_define_func` are of no store; other objects are of one, and a linker that has some instantiates in
+ * that store only. It belongs to one thread at a time.
+ */
+typedef struct stepwell_linker_t stepwell_linker_t;
+
 /** An error's code, one of `enum stepwell_error_enum`. */
 typedef int32_t stepwell_error_code_t;
+
+/** Why a guest trapped, one of `enum stepwell_trap_enum`. */
+typedef int32_t stepwell_trap_code_t;
+
+/** Frees a callback's environment. It may not call into a store. */
+typedef void (*stepwell_finalizer_t)(void *env);
 
 #ifdef __cplusplus
 extern "C" {
@@ -129,6 +172,352 @@ const stepwell_error_t *stepwell_last_error(void);
  * Thread: any.
  */
 STEPWELL_API void stepwell_last_error_clear(void);
+
+/**
+ * Whether stores of the engine may have a debugger attached: it can then make debug code. It costs a store without a
+ * debugger nothing. Off at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_debug_set(wasm_config_t *config,
+                               bool enable);
+
+/**
+ * Whether every NaN that arithmetic yields is made the same one, so that production and debug code agree on NaNs to
+ * the bit. Off at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_nan_canonicalization_set(wasm_config_t *config,
+                                              bool enable);
+
+/**
+ * Whether traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled
+ * code checks by itself, and no signal handler is installed. On at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_signals_set(wasm_config_t *config,
+                                 bool enable);
+
+/**
+ * How many bytes of address space are reserved for each memory. With 4 GiB (as at first) and signals, most bounds
+ * checks vanish; with less, a memory that grows beyond it is moved.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_memory_reservation_set(wasm_config_t *config,
+                                            uint64_t bytes);
+
+/**
+ * How many inaccessible bytes are kept behind the reservation of each memory.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_config_memory_guard_set(wasm_config_t *config, uint64_t bytes);
+
+/**
+ * How many bytes of stack guests may use, counted from the outermost call; beyond, they trap. 512 KiB at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_max_stack_set(wasm_config_t *config,
+                                   size_t bytes);
+
+/**
+ * How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks.
+ * 256 KiB at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_stop_reserve_set(wasm_config_t *config,
+                                      size_t bytes);
+
+/**
+ * Whether modules are compiled on several threads. On at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_config_parallel_set(wasm_config_t *config, bool enable);
+
+/**
+ * Whether compiled code is optimised for speed; else compiling is. On at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_config_optimize_set(wasm_config_t *config, bool enable);
+
+/**
+ * Whether machine code is kept in anonymous memory and copied for each debugged store, as on systems that refuse
+ * `memfd_create`. It holds for the whole process. Off at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_copied_code_set(wasm_config_t *config,
+                                     bool enable);
+
+/**
+ * As `wasm_engine_new_with_config`, with an error.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
+                                         own wasm_engine_t **out);
+
+/**
+ * Sets what a store may take: bytes of all memories together, elements of all tables together, instances ever made.
+ * What was taken already stays.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_store_limits_set(wasm_store_t *store,
+                                               uint64_t memory_bytes,
+                                               uint64_t table_elements,
+                                               size_t instances);
+
+/**
+ * Whether an earlier panic or failure left the store unusable: calls fail, deleting works.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API bool stepwell_store_is_poisoned(const wasm_store_t *store);
+
+/**
+ * Writes the name of a trap frame's function to `out`, not NUL-terminated; false, and nothing written, if it has none.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_trap_frame_func_name(const wasm_frame_t *frame,
+                                   own wasm_name_t *out);
+
+/**
+ * Writes the name of a trap frame's module to `out`, not NUL-terminated; false, and nothing written, if it has none.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_trap_frame_module_name(const wasm_frame_t *frame,
+                                     own wasm_name_t *out);
+
+/**
+ * Why the guest trapped, one of `enum stepwell_trap_enum`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API stepwell_trap_code_t stepwell_trap_code(const wasm_trap_t *trap);
+
+/**
+ * Writes the trap's message and its frames, one a line with module, function and offset, to `out`, NUL-terminated.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_trap_backtrace(const wasm_trap_t *trap,
+                             own wasm_message_t *out);
+
+/**
+ * Validates and compiles a module, with an error that says what is wrong and where.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_module_new(wasm_store_t *store,
+                                         const wasm_byte_vec_t *binary,
+                                         own wasm_module_t **out);
+
+/**
+ * Validates and compiles a module for no store in particular: many stores, on many threads, can obtain it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_shared_module_new(const wasm_engine_t *engine,
+                                                const wasm_byte_vec_t *binary,
+                                                own wasm_shared_module_t **out);
+
+/**
+ * Writes the module's name to `out`, not NUL-terminated; false, and nothing written, if it has none.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_name(const wasm_module_t *module,
+                          own wasm_name_t *out);
+
+/**
+ * How many functions the module has, imports counted.
+ *
+ * Thread: any.
+ */
+STEPWELL_API uint32_t stepwell_module_func_count(const wasm_module_t *module);
+
+/**
+ * Writes the name of a function to `out`, not NUL-terminated: that of the name section, else that of its first export.
+ * False, and nothing written, if it has none or there is no such function.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_func_name(const wasm_module_t *module,
+                               uint32_t index,
+                               own wasm_name_t *out);
+
+/**
+ * Writes the index of the function of this name, an export's or one of the name section, to `index_out`; false, and
+ * nothing written, if there is none.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_func_find(const wasm_module_t *module,
+                               const char *name,
+                               own u32 *index_out);
+
+/**
+ * As `wasm_func_call`, with traps and errors apart: a trap of the guest or of a host function is written to
+ * `trap_out` (NULL if there is none), everything else is the error. With `trap_out` NULL a trap is an error, too.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_func_call(const wasm_func_t *func,
+                                        const wasm_val_vec_t *args,
+                                        wasm_val_vec_t *results,
+                                        own wasm_trap_t **trap_out);
+
+/**
+ * As `wasm_instance_new`, with traps and errors apart: a trap is written to `trap_out` (NULL if there is none), and
+ * then `*out` is not written; everything else is the error. With `trap_out` NULL a trap is an error, too.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_instance_new(wasm_store_t *store,
+                                           const wasm_module_t *module,
+                                           const wasm_extern_vec_t *imports,
+                                           own wasm_instance_t **out,
+                                           own wasm_trap_t **trap_out);
+
+/**
+ * The instance's export of this name; NULL if there is none.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_extern_t *stepwell_instance_export(const wasm_instance_t *instance,
+                                           const char *name);
+
+/**
+ * The instance's module.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API own wasm_module_t *stepwell_instance_module(const wasm_instance_t *instance);
+
+/**
+ * A new linker without names.
+ *
+ * Thread: any.
+ */
+STEPWELL_API own stepwell_linker_t *stepwell_linker_new(const wasm_engine_t *engine);
+
+/**
+ * Deletes a linker; instances it made stay. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_linker_delete(own stepwell_linker_t *linker);
+
+/**
+ * Says whether a name may be defined again. At first it may not.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_linker_shadowing_set(stepwell_linker_t *linker,
+                                                   bool allow);
+
+/**
+ * Defines `module`.`name` as an object.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_linker_define(stepwell_linker_t *linker,
+                                            const char *module,
+                                            const char *name,
+                                            const wasm_extern_t *item);
+
+/**
+ * Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all stores it
+ * instantiated in are gone, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_linker_define_func(stepwell_linker_t *linker,
+                                                 const char *module,
+                                                 const char *name,
+                                                 const wasm_functype_t *type,
+                                                 wasm_func_callback_with_env_t callback,
+                                                 void *env,
+                                                 stepwell_finalizer_t finalizer);
+
+/**
+ * Defines all exports of an instance as names of `module`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_linker_define_instance(stepwell_linker_t *linker,
+                                                     const char *module,
+                                                     const wasm_instance_t *instance);
+
+/**
+ * What `module`.`name` stands for, in a store; NULL if it is not defined.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_extern_t *stepwell_linker_get(const stepwell_linker_t *linker,
+                                      wasm_store_t *store,
+                                      const char *module,
+                                      const char *name);
+
+/**
+ * Defines what the module imports and nobody has defined: functions that return zeros and nulls, zero globals, empty
+ * memories and tables.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_linker_fill_missing_with_defaults(stepwell_linker_t *linker,
+                                                                wasm_store_t *store,
+                                                                const wasm_module_t *module);
+
+/**
+ * Instantiates a module with imports by their names, and runs its start function. A trap is written to `trap_out`
+ * (NULL if there is none), and then `*out` is not written; everything else is the error. With `trap_out` NULL a trap is
+ * an error, too.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own stepwell_error_t *stepwell_linker_instantiate(const stepwell_linker_t *linker,
+                                                 wasm_store_t *store,
+                                                 const wasm_module_t *module,
+                                                 own wasm_instance_t **out,
+                                                 own wasm_trap_t **trap_out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -37,6 +37,14 @@
 #define WASM_EMPTY_VEC {0, NULL}
 #define WASM_ARRAY_VEC(array) {sizeof(array) / sizeof(*(array)), array}
 
+/* Initialisers for values. */
+#define WASM_I32_VAL(i) {.kind = WASM_I32, .of = {.i32 = i}}
+#define WASM_I64_VAL(i) {.kind = WASM_I64, .of = {.i64 = i}}
+#define WASM_F32_VAL(z) {.kind = WASM_F32, .of = {.f32 = z}}
+#define WASM_F64_VAL(z) {.kind = WASM_F64, .of = {.f64 = z}}
+#define WASM_REF_VAL(r) {.kind = WASM_EXTERNREF, .of = {.ref = r}}
+#define WASM_INIT_VAL {.kind = WASM_EXTERNREF, .of = {.ref = NULL}}
+
 /* A name is a byte vector. */
 #define wasm_name wasm_byte_vec
 #define wasm_name_new wasm_byte_vec_new
@@ -87,14 +95,35 @@ typedef enum wasm_valkind_enum {
   WASM_FUNCREF = 129,
 } wasm_valkind_enum;
 
+/** How an engine is made: `stepwell.h` has the settings. */
+typedef struct wasm_config_t wasm_config_t;
+
+/** An engine: compiles modules, and is shared by stores. Any thread may use it at any time. */
+typedef struct wasm_engine_t wasm_engine_t;
+
 /** An export: its name and its type. */
 typedef struct wasm_exporttype_t wasm_exporttype_t;
+
+/** Something imported or exported: a function, a global, a table or a memory. */
+typedef struct wasm_extern_t wasm_extern_t;
 
 /** The type of something imported or exported. */
 typedef struct wasm_externtype_t wasm_externtype_t;
 
+/** An object of the host's: nothing but an identity, for guests to hold as an `externref`. */
+typedef struct wasm_foreign_t wasm_foreign_t;
+
+/** A Wasm frame of a trap. */
+typedef struct wasm_frame_t wasm_frame_t;
+
+/** A function: a guest's or the host's. */
+typedef struct wasm_func_t wasm_func_t;
+
 /** A function's type. */
 typedef struct wasm_functype_t wasm_functype_t;
+
+/** A global. */
+typedef struct wasm_global_t wasm_global_t;
 
 /** A global's type. */
 typedef struct wasm_globaltype_t wasm_globaltype_t;
@@ -102,11 +131,39 @@ typedef struct wasm_globaltype_t wasm_globaltype_t;
 /** An import: its name and its type. */
 typedef struct wasm_importtype_t wasm_importtype_t;
 
+/** An instance of a module. */
+typedef struct wasm_instance_t wasm_instance_t;
+
+/** A linear memory. */
+typedef struct wasm_memory_t wasm_memory_t;
+
 /** A memory's type. */
 typedef struct wasm_memorytype_t wasm_memorytype_t;
 
+/** A compiled module. It can be instantiated in every store of its engine. */
+typedef struct wasm_module_t wasm_module_t;
+
+/** A reference to an object of any kind. */
+typedef struct wasm_ref_t wasm_ref_t;
+
+/** A module that is of no store: what threads pass each other. */
+typedef struct wasm_shared_module_t wasm_shared_module_t;
+
+/**
+ * A store: instances and all they own. It belongs to one thread at a time.
+ *
+ * Every object made in a store keeps it alive: handles may be deleted in any order.
+ */
+typedef struct wasm_store_t wasm_store_t;
+
+/** A table of references. */
+typedef struct wasm_table_t wasm_table_t;
+
 /** A table's type. */
 typedef struct wasm_tabletype_t wasm_tabletype_t;
+
+/** A trap: a message, and the Wasm frames that were live. */
+typedef struct wasm_trap_t wasm_trap_t;
 
 /** A value's type. */
 typedef struct wasm_valtype_t wasm_valtype_t;
@@ -192,6 +249,58 @@ typedef struct wasm_exporttype_vec_t {
 /** The kind of a value, one of `enum wasm_valkind_enum`. */
 typedef uint8_t wasm_valkind_t;
 
+/** A 32-bit float. */
+typedef float float32_t;
+
+/** A 64-bit float. */
+typedef double float64_t;
+
+/** What a value holds, by its kind. */
+typedef union wasm_val_union_t {
+  /** Of `WASM_I32`. */
+  int32_t i32;
+  /** Of `WASM_I64`. */
+  int64_t i64;
+  /** Of `WASM_F32`. */
+  float32_t f32;
+  /** Of `WASM_F64`. */
+  float64_t f64;
+  /** Of `WASM_EXTERNREF` and `WASM_FUNCREF`; NULL is null. */
+  wasm_ref_t *ref;
+} wasm_val_union_t;
+
+/** A value. An owned value owns its reference. */
+typedef struct wasm_val_t {
+  /** What it is, one of `enum wasm_valkind_enum`. */
+  wasm_valkind_t kind;
+  /** What it holds. */
+  union wasm_val_union_t of;
+} wasm_val_t;
+
+/** A vector of values. An owned vector owns its elements; its memory comes from this library. */
+typedef struct wasm_val_vec_t {
+  /** How many there are. */
+  size_t size;
+  /** The elements; NULL if there is none. */
+  wasm_val_t *data;
+} wasm_val_vec_t;
+
+/** A vector of frames. An owned vector owns its elements; its memory comes from this library. */
+typedef struct wasm_frame_vec_t {
+  /** How many there are. */
+  size_t size;
+  /** The elements; NULL if there is none. */
+  wasm_frame_t **data;
+} wasm_frame_vec_t;
+
+/** A vector of things imported or exported. An owned vector owns its elements; its memory comes from this library. */
+typedef struct wasm_extern_vec_t {
+  /** How many there are. */
+  size_t size;
+  /** The elements; NULL if there is none. */
+  wasm_extern_t **data;
+} wasm_extern_vec_t;
+
 /** Whether a global can be written, one of `enum wasm_mutability_enum`. */
 typedef uint8_t wasm_mutability_t;
 
@@ -208,6 +317,27 @@ typedef uint8_t wasm_externkind_t;
 
 /** A name: UTF-8, not NUL-terminated. */
 typedef struct wasm_byte_vec_t wasm_name_t;
+
+/** A message: UTF-8, NUL-terminated (the NUL is counted in its size). */
+typedef wasm_name_t wasm_message_t;
+
+/**
+ * A host function. `args` are borrowed; `results` has room for the results, and what is written there is given away.
+ * A trap that is returned is given away, and ends the guest's call; NULL is success.
+ */
+typedef own wasm_trap_t *(*wasm_func_callback_t)(const struct wasm_val_vec_t *args,
+                                                wasm_val_vec_t *results);
+
+/** A host function with an environment. */
+typedef own wasm_trap_t *(*wasm_func_callback_with_env_t)(void *env,
+                                                         const wasm_val_vec_t *args,
+                                                         wasm_val_vec_t *results);
+
+/** A size of a table, or a place in it. */
+typedef uint32_t wasm_table_size_t;
+
+/** A size of a memory, in pages of 64 KiB. */
+typedef uint32_t wasm_memory_pages_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -584,6 +714,182 @@ void wasm_exporttype_vec_copy(own wasm_exporttype_vec_t *out,
  * Thread: any.
  */
 WASM_API_EXTERN void wasm_exporttype_vec_delete(own wasm_exporttype_vec_t *vec);
+
+/**
+ * Writes an empty vector to `out`.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_val_vec_new_empty(own wasm_val_vec_t *out);
+
+/**
+ * Writes a vector of `size` values to `out`, for the caller to fill; all bits are zero.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_val_vec_new_uninitialized(own wasm_val_vec_t *out, size_t size);
+
+/**
+ * Writes a vector of the `size` values at `data` to `out`, which takes them.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_val_vec_new(own wasm_val_vec_t *out,
+                      size_t size,
+                      const wasm_val_t *data);
+
+/**
+ * Writes a copy with copies of the elements to `out`.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_val_vec_copy(own wasm_val_vec_t *out, const wasm_val_vec_t *source);
+
+/**
+ * Deletes a vector and its elements, and leaves an empty one behind. NULL does nothing.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_val_vec_delete(own wasm_val_vec_t *vec);
+
+/**
+ * Writes an empty vector to `out`.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_frame_vec_new_empty(own wasm_frame_vec_t *out);
+
+/**
+ * Writes a vector of `size` frames to `out`, for the caller to fill; all bits are zero.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_frame_vec_new_uninitialized(own wasm_frame_vec_t *out, size_t size);
+
+/**
+ * Writes a vector of the `size` frames at `data` to `out`, which takes them.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_frame_vec_new(own wasm_frame_vec_t *out,
+                        size_t size,
+                        wasm_frame_t *const *data);
+
+/**
+ * Writes a copy with copies of the elements to `out`.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_frame_vec_copy(own wasm_frame_vec_t *out,
+                         const wasm_frame_vec_t *source);
+
+/**
+ * Deletes a vector and its elements, and leaves an empty one behind. NULL does nothing.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_frame_vec_delete(own wasm_frame_vec_t *vec);
+
+/**
+ * Writes an empty vector to `out`.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_extern_vec_new_empty(own wasm_extern_vec_t *out);
+
+/**
+ * Writes a vector of `size` things imported or exported to `out`, for the caller to fill; all bits are zero.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_extern_vec_new_uninitialized(own wasm_extern_vec_t *out,
+                                       size_t size);
+
+/**
+ * Writes a vector of the `size` things imported or exported at `data` to `out`, which takes them.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_extern_vec_new(own wasm_extern_vec_t *out,
+                         size_t size,
+                         wasm_extern_t *const *data);
+
+/**
+ * Writes a copy with copies of the elements to `out`.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_extern_vec_copy(own wasm_extern_vec_t *out,
+                          const wasm_extern_vec_t *source);
+
+/**
+ * Deletes a vector and its elements, and leaves an empty one behind. NULL does nothing.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_extern_vec_delete(own wasm_extern_vec_t *vec);
+
+/**
+ * A new configuration, of the defaults.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN own wasm_config_t *wasm_config_new(void);
+
+/**
+ * Deletes a configuration. NULL does nothing.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_config_delete(own wasm_config_t *config);
+
+/**
+ * A new engine of the default configuration. NULL on failure; `stepwell_last_error()` says why.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN own wasm_engine_t *wasm_engine_new(void);
+
+/**
+ * A new engine of a configuration, which it takes, also when it fails; NULL is the default one. NULL on failure;
+ * `stepwell_last_error()` says why.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+own wasm_engine_t *wasm_engine_new_with_config(own wasm_config_t *config);
+
+/**
+ * Deletes the handle of an engine; the engine goes with the last store and module of it. NULL does nothing.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_engine_delete(own wasm_engine_t *engine);
+
+/**
+ * A new, empty store of an engine.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN own wasm_store_t *wasm_store_new(const wasm_engine_t *engine);
+
+/**
+ * Deletes the handle of a store; the store goes with the last handle of an object in it. NULL does nothing.
+ *
+ * Refused while a call into the store is running, that is, inside a callback of it: the handle stays valid, and
+ * `stepwell_last_error()` says so.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_store_delete(own wasm_store_t *store);
 
 /**
  * A new value type of `kind`, one of `enum wasm_valkind_enum`. NULL for any other number; `stepwell_last_error()`
@@ -992,6 +1298,989 @@ WASM_API_EXTERN const wasm_name_t *wasm_exporttype_name(const wasm_exporttype_t 
 WASM_API_EXTERN
 const wasm_externtype_t *wasm_exporttype_type(const wasm_exporttype_t *exporttype);
 
+/**
+ * Frees what a value owns. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_val_delete(own wasm_val_t *val);
+
+/**
+ * Writes a copy of a value to `out`, which owns a reference of its own.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_val_copy(own wasm_val_t *out, const wasm_val_t *source);
+
+/**
+ * Deletes the handle of a reference; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_ref_delete(own wasm_ref_t *object);
+
+/**
+ * Another handle of the same reference. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_ref_t *wasm_ref_copy(const wasm_ref_t *object);
+
+/**
+ * Whether two handles are of the same reference.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN bool wasm_ref_same(const wasm_ref_t *a, const wasm_ref_t *b);
+
+/**
+ * Deletes the handle of a trap; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_trap_delete(own wasm_trap_t *object);
+
+/**
+ * Another handle of the same trap. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_trap_t *wasm_trap_copy(const wasm_trap_t *object);
+
+/**
+ * Whether two handles are of the same trap.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN bool wasm_trap_same(const wasm_trap_t *a, const wasm_trap_t *b);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_ref_t *wasm_trap_as_ref(wasm_trap_t *object);
+
+/**
+ * The same handle, borrowed, as that of a trap; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_trap_t *wasm_ref_as_trap(wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN const wasm_ref_t *wasm_trap_as_ref_const(const wasm_trap_t *object);
+
+/**
+ * The same handle, borrowed, as that of a trap; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN const wasm_trap_t *wasm_ref_as_trap_const(const wasm_ref_t *object);
+
+/**
+ * Deletes the handle of a foreign object; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_foreign_delete(own wasm_foreign_t *object);
+
+/**
+ * Another handle of the same foreign object. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_foreign_t *wasm_foreign_copy(const wasm_foreign_t *object);
+
+/**
+ * Whether two handles are of the same foreign object.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+bool wasm_foreign_same(const wasm_foreign_t *a,
+                       const wasm_foreign_t *b);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_ref_t *wasm_foreign_as_ref(wasm_foreign_t *object);
+
+/**
+ * The same handle, borrowed, as that of a foreign object; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_foreign_t *wasm_ref_as_foreign(wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_ref_t *wasm_foreign_as_ref_const(const wasm_foreign_t *object);
+
+/**
+ * The same handle, borrowed, as that of a foreign object; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_foreign_t *wasm_ref_as_foreign_const(const wasm_ref_t *object);
+
+/**
+ * Deletes the handle of a module; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_module_delete(own wasm_module_t *object);
+
+/**
+ * Another handle of the same module. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_module_t *wasm_module_copy(const wasm_module_t *object);
+
+/**
+ * Whether two handles are of the same module.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN bool wasm_module_same(const wasm_module_t *a, const wasm_module_t *b);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_ref_t *wasm_module_as_ref(wasm_module_t *object);
+
+/**
+ * The same handle, borrowed, as that of a module; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_module_t *wasm_ref_as_module(wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_ref_t *wasm_module_as_ref_const(const wasm_module_t *object);
+
+/**
+ * The same handle, borrowed, as that of a module; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_module_t *wasm_ref_as_module_const(const wasm_ref_t *object);
+
+/**
+ * Deletes the handle of a function; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_func_delete(own wasm_func_t *object);
+
+/**
+ * Another handle of the same function. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_func_t *wasm_func_copy(const wasm_func_t *object);
+
+/**
+ * Whether two handles are of the same function.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN bool wasm_func_same(const wasm_func_t *a, const wasm_func_t *b);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_ref_t *wasm_func_as_ref(wasm_func_t *object);
+
+/**
+ * The same handle, borrowed, as that of a function; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_func_t *wasm_ref_as_func(wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN const wasm_ref_t *wasm_func_as_ref_const(const wasm_func_t *object);
+
+/**
+ * The same handle, borrowed, as that of a function; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN const wasm_func_t *wasm_ref_as_func_const(const wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a import or export. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_extern_t *wasm_func_as_extern(wasm_func_t *object);
+
+/**
+ * The same handle, borrowed, as that of a function; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_func_t *wasm_extern_as_func(wasm_extern_t *object);
+
+/**
+ * The same handle, borrowed, as a import or export. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_extern_t *wasm_func_as_extern_const(const wasm_func_t *object);
+
+/**
+ * The same handle, borrowed, as that of a function; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_func_t *wasm_extern_as_func_const(const wasm_extern_t *object);
+
+/**
+ * Deletes the handle of a global; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_global_delete(own wasm_global_t *object);
+
+/**
+ * Another handle of the same global. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_global_t *wasm_global_copy(const wasm_global_t *object);
+
+/**
+ * Whether two handles are of the same global.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN bool wasm_global_same(const wasm_global_t *a, const wasm_global_t *b);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_ref_t *wasm_global_as_ref(wasm_global_t *object);
+
+/**
+ * The same handle, borrowed, as that of a global; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_global_t *wasm_ref_as_global(wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_ref_t *wasm_global_as_ref_const(const wasm_global_t *object);
+
+/**
+ * The same handle, borrowed, as that of a global; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_global_t *wasm_ref_as_global_const(const wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a import or export. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_extern_t *wasm_global_as_extern(wasm_global_t *object);
+
+/**
+ * The same handle, borrowed, as that of a global; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_global_t *wasm_extern_as_global(wasm_extern_t *object);
+
+/**
+ * The same handle, borrowed, as a import or export. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_extern_t *wasm_global_as_extern_const(const wasm_global_t *object);
+
+/**
+ * The same handle, borrowed, as that of a global; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_global_t *wasm_extern_as_global_const(const wasm_extern_t *object);
+
+/**
+ * Deletes the handle of a table; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_table_delete(own wasm_table_t *object);
+
+/**
+ * Another handle of the same table. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_table_t *wasm_table_copy(const wasm_table_t *object);
+
+/**
+ * Whether two handles are of the same table.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN bool wasm_table_same(const wasm_table_t *a, const wasm_table_t *b);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_ref_t *wasm_table_as_ref(wasm_table_t *object);
+
+/**
+ * The same handle, borrowed, as that of a table; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_table_t *wasm_ref_as_table(wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN const wasm_ref_t *wasm_table_as_ref_const(const wasm_table_t *object);
+
+/**
+ * The same handle, borrowed, as that of a table; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN const wasm_table_t *wasm_ref_as_table_const(const wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a import or export. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_extern_t *wasm_table_as_extern(wasm_table_t *object);
+
+/**
+ * The same handle, borrowed, as that of a table; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_table_t *wasm_extern_as_table(wasm_extern_t *object);
+
+/**
+ * The same handle, borrowed, as a import or export. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_extern_t *wasm_table_as_extern_const(const wasm_table_t *object);
+
+/**
+ * The same handle, borrowed, as that of a table; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_table_t *wasm_extern_as_table_const(const wasm_extern_t *object);
+
+/**
+ * Deletes the handle of a memory; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_memory_delete(own wasm_memory_t *object);
+
+/**
+ * Another handle of the same memory. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_memory_t *wasm_memory_copy(const wasm_memory_t *object);
+
+/**
+ * Whether two handles are of the same memory.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN bool wasm_memory_same(const wasm_memory_t *a, const wasm_memory_t *b);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_ref_t *wasm_memory_as_ref(wasm_memory_t *object);
+
+/**
+ * The same handle, borrowed, as that of a memory; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_memory_t *wasm_ref_as_memory(wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_ref_t *wasm_memory_as_ref_const(const wasm_memory_t *object);
+
+/**
+ * The same handle, borrowed, as that of a memory; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_memory_t *wasm_ref_as_memory_const(const wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a import or export. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_extern_t *wasm_memory_as_extern(wasm_memory_t *object);
+
+/**
+ * The same handle, borrowed, as that of a memory; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_memory_t *wasm_extern_as_memory(wasm_extern_t *object);
+
+/**
+ * The same handle, borrowed, as a import or export. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_extern_t *wasm_memory_as_extern_const(const wasm_memory_t *object);
+
+/**
+ * The same handle, borrowed, as that of a memory; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_memory_t *wasm_extern_as_memory_const(const wasm_extern_t *object);
+
+/**
+ * Deletes the handle of a import or export; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_extern_delete(own wasm_extern_t *object);
+
+/**
+ * Another handle of the same import or export. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_extern_t *wasm_extern_copy(const wasm_extern_t *object);
+
+/**
+ * Whether two handles are of the same import or export.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN bool wasm_extern_same(const wasm_extern_t *a, const wasm_extern_t *b);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_ref_t *wasm_extern_as_ref(wasm_extern_t *object);
+
+/**
+ * The same handle, borrowed, as that of a import or export; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_extern_t *wasm_ref_as_extern(wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_ref_t *wasm_extern_as_ref_const(const wasm_extern_t *object);
+
+/**
+ * The same handle, borrowed, as that of a import or export; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_extern_t *wasm_ref_as_extern_const(const wasm_ref_t *object);
+
+/**
+ * Deletes the handle of a instance; the object goes with its store. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_instance_delete(own wasm_instance_t *object);
+
+/**
+ * Another handle of the same instance. NULL for NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_instance_t *wasm_instance_copy(const wasm_instance_t *object);
+
+/**
+ * Whether two handles are of the same instance.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+bool wasm_instance_same(const wasm_instance_t *a,
+                        const wasm_instance_t *b);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_ref_t *wasm_instance_as_ref(wasm_instance_t *object);
+
+/**
+ * The same handle, borrowed, as that of a instance; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_instance_t *wasm_ref_as_instance(wasm_ref_t *object);
+
+/**
+ * The same handle, borrowed, as a reference. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_ref_t *wasm_instance_as_ref_const(const wasm_instance_t *object);
+
+/**
+ * The same handle, borrowed, as that of a instance; NULL for NULL and for anything else.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_instance_t *wasm_ref_as_instance_const(const wasm_ref_t *object);
+
+/**
+ * Deletes a frame. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_frame_delete(own wasm_frame_t *frame);
+
+/**
+ * A copy that is owned on its own. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN own wasm_frame_t *wasm_frame_copy(const wasm_frame_t *frame);
+
+/**
+ * The frame's instance, borrowed from the frame; NULL where it is not known: production code does not keep it in
+ * frames, so with several instances of one module it is not.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+wasm_instance_t *wasm_frame_instance(const wasm_frame_t *frame);
+
+/**
+ * The index of the frame's function in its module, imports counted.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN uint32_t wasm_frame_func_index(const wasm_frame_t *frame);
+
+/**
+ * The byte offset of the instruction from the start of the function's body.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN size_t wasm_frame_func_offset(const wasm_frame_t *frame);
+
+/**
+ * The byte offset of the instruction from the start of the module: the one that trapped, or the call the frame is in.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+size_t wasm_frame_module_offset(const wasm_frame_t *frame);
+
+/**
+ * A new trap with a message, for a host function to return. The message's NUL at its end may be missing.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_trap_t *wasm_trap_new(wasm_store_t *store,
+                              const wasm_message_t *message);
+
+/**
+ * Writes the trap's message to `out`, NUL-terminated (the NUL is counted in its size).
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_trap_message(const wasm_trap_t *trap, own wasm_message_t *out);
+
+/**
+ * The innermost Wasm frame of a trap, or NULL if there is none.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN own wasm_frame_t *wasm_trap_origin(const wasm_trap_t *trap);
+
+/**
+ * Writes the Wasm frames of a trap to `out`, innermost first; of very many the innermost 1,024.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_trap_trace(const wasm_trap_t *trap, own wasm_frame_vec_t *out);
+
+/**
+ * A new foreign object. The store keeps it until the store is gone.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_foreign_t *wasm_foreign_new(wasm_store_t *store);
+
+/**
+ * Validates and compiles a module. NULL if it is invalid or uses a proposal that is not there;
+ * `stepwell_last_error()` says which and where.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_module_t *wasm_module_new(wasm_store_t *store,
+                                  const wasm_byte_vec_t *binary);
+
+/**
+ * Whether a module is valid and uses only what is there; if not, `stepwell_last_error()` says why.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+bool wasm_module_validate(wasm_store_t *store,
+                          const wasm_byte_vec_t *binary);
+
+/**
+ * Writes what the module imports to `out`, in order.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_module_imports(const wasm_module_t *module,
+                         own wasm_importtype_vec_t *out);
+
+/**
+ * Writes what the module exports to `out`, in order.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_module_exports(const wasm_module_t *module,
+                         own wasm_exporttype_vec_t *out);
+
+/**
+ * The module without its store, to hand to another thread.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN own wasm_shared_module_t *wasm_module_share(const wasm_module_t *module);
+
+/**
+ * A shared module in a store. NULL if the store is of another engine; `stepwell_last_error()` says so.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_module_t *wasm_module_obtain(wasm_store_t *store,
+                                     const wasm_shared_module_t *shared);
+
+/**
+ * Deletes a shared module. NULL does nothing.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_shared_module_delete(own wasm_shared_module_t *shared);
+
+/**
+ * A new host function. NULL on failure; `stepwell_last_error()` says why.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_func_t *wasm_func_new(wasm_store_t *store,
+                              const wasm_functype_t *type,
+                              wasm_func_callback_t callback);
+
+/**
+ * A new host function with an environment. The store runs `finalizer(env)` when it goes; so does this function when it
+ * fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_func_t *wasm_func_new_with_env(wasm_store_t *store,
+                                       const wasm_functype_t *type,
+                                       wasm_func_callback_with_env_t callback,
+                                       void *env,
+                                       void (*finalizer)(void *env));
+
+/**
+ * The function's type.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_functype_t *wasm_func_type(const wasm_func_t *func);
+
+/**
+ * How many parameters the function has.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN size_t wasm_func_param_arity(const wasm_func_t *func);
+
+/**
+ * How many results the function has.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN size_t wasm_func_result_arity(const wasm_func_t *func);
+
+/**
+ * Calls a function with `args`, of its parameters' types, and writes its results to `results`, which must have room for
+ * them (what was there is overwritten, not deleted). Returns NULL, or the trap that ended the call; then nothing is
+ * written. A call that could not be made, for instance with arguments of other types, is a trap as well, and
+ * `stepwell_last_error()` says why.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_trap_t *wasm_func_call(const wasm_func_t *func,
+                               const wasm_val_vec_t *args,
+                               wasm_val_vec_t *results);
+
+/**
+ * A new global of this type and value. NULL if the value is of another type; `stepwell_last_error()` says so.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_global_t *wasm_global_new(wasm_store_t *store,
+                                  const wasm_globaltype_t *type,
+                                  const wasm_val_t *value);
+
+/**
+ * The global's type.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_globaltype_t *wasm_global_type(const wasm_global_t *global);
+
+/**
+ * Writes the global's value to `out`.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_global_get(const wasm_global_t *global, own wasm_val_t *out);
+
+/**
+ * Sets the global's value. A value of another type, or a global that cannot be written, changes nothing;
+ * `stepwell_last_error()` says so.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_global_set(wasm_global_t *global,
+                     const wasm_val_t *value);
+
+/**
+ * A new table, each element `init`; NULL is null. NULL if `init` is of another type or the limits are too large;
+ * `stepwell_last_error()` says which.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_table_t *wasm_table_new(wasm_store_t *store,
+                                const wasm_tabletype_t *type,
+                                wasm_ref_t *init);
+
+/**
+ * The table's type, with its current size as the least.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_tabletype_t *wasm_table_type(const wasm_table_t *table);
+
+/**
+ * The element at `index`; NULL if it is null, and beyond the table's end.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_ref_t *wasm_table_get(const wasm_table_t *table,
+                              wasm_table_size_t index);
+
+/**
+ * Sets the element at `index`; NULL is null. False beyond the table's end or for a reference of another type;
+ * `stepwell_last_error()` says which.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+bool wasm_table_set(wasm_table_t *table,
+                    wasm_table_size_t index,
+                    wasm_ref_t *value);
+
+/**
+ * The table's size.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN wasm_table_size_t wasm_table_size(const wasm_table_t *table);
+
+/**
+ * Grows the table by `delta` elements, each `init`; NULL is null. False, and nothing grown, beyond its limits or for a
+ * reference of another type; `stepwell_last_error()` says which.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+bool wasm_table_grow(wasm_table_t *table,
+                     wasm_table_size_t delta,
+                     wasm_ref_t *init);
+
+/**
+ * A new memory of zeros. NULL if it is too large; `stepwell_last_error()` says so.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_memory_t *wasm_memory_new(wasm_store_t *store,
+                                  const wasm_memorytype_t *type);
+
+/**
+ * The memory's type, with its current size as the least.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_memorytype_t *wasm_memory_type(const wasm_memory_t *memory);
+
+/**
+ * The address of the memory's first byte. Growing the memory may move it.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN byte_t *wasm_memory_data(wasm_memory_t *memory);
+
+/**
+ * How many bytes the memory has.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN size_t wasm_memory_data_size(const wasm_memory_t *memory);
+
+/**
+ * How many pages of 64 KiB the memory has.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN wasm_memory_pages_t wasm_memory_size(const wasm_memory_t *memory);
+
+/**
+ * Grows the memory by `delta` pages. False, and nothing grown, beyond its limits; `stepwell_last_error()` says so.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+bool wasm_memory_grow(wasm_memory_t *memory,
+                      wasm_memory_pages_t delta);
+
+/**
+ * What it is, one of `enum wasm_externkind_enum`.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_externkind_t wasm_extern_kind(const wasm_extern_t *external);
+
+/**
+ * Its type.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN own wasm_externtype_t *wasm_extern_type(const wasm_extern_t *external);
+
+/**
+ * Instantiates a module with its imports, in the order the module asks for them, and runs its start function. On
+ * failure NULL is returned, and `trap_out`, unless it is NULL, gets a trap: the guest's, or one that says what was
+ * wrong (as `stepwell_last_error()` does). On success it gets NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_instance_t *wasm_instance_new(wasm_store_t *store,
+                                      const wasm_module_t *module,
+                                      const wasm_extern_vec_t *imports,
+                                      own wasm_trap_t **trap_out);
+
+/**
+ * Writes the instance's exports to `out`, in the order of the module's.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_instance_exports(const wasm_instance_t *instance,
+                           own wasm_extern_vec_t *out);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -1203,6 +2492,17 @@ static inline own wasm_functype_t *wasm_functype_new_3_2(
   wasm_valtype_vec_new(&params, 3, ps);
   wasm_valtype_vec_new(&results, 2, rs);
   return wasm_functype_new(&params, &results);
+}
+
+/** A pointer of the host's as a value. */
+static inline void wasm_val_init_ptr(own wasm_val_t *out, void *p) {
+  out->kind = WASM_I64;
+  out->of.i64 = (int64_t)(intptr_t)p;
+}
+
+/** The pointer that `wasm_val_init_ptr` put into a value. */
+static inline void *wasm_val_ptr(const wasm_val_t *val) {
+  return (void *)(intptr_t)val->of.i64;
 }
 
 #ifdef __cplusplus

@@ -13,18 +13,36 @@
 #![allow(dead_code, reason = "the nouns that use the rest of the plumbing follow")]
 
 mod guard;
+mod object;
 mod own;
 mod vec;
 
 pub mod bytes;
+pub mod config;
+pub mod engine;
 pub mod error;
 pub mod exporttype;
+pub mod external;
 pub mod externtype;
+pub mod foreign;
+pub mod frame;
+pub mod func;
 pub mod functype;
+pub mod global;
 pub mod globaltype;
 pub mod importtype;
+pub mod instance;
+pub mod linker;
+pub mod memory;
 pub mod memorytype;
+pub mod module;
+pub mod reference;
+pub mod refs;
+pub mod store;
+pub mod table;
 pub mod tabletype;
+pub mod trap;
+pub mod val;
 pub mod valtype;
 pub mod vecs;
 pub mod version;

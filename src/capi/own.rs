@@ -67,6 +67,11 @@ impl<T> Own<T> {
         Self(pointer)
     }
 
+    /// The pointer, to look at what is not taken yet.
+    pub(super) fn as_ptr(&self) -> *const T {
+        self.0
+    }
+
     /// The pointer, for where C keeps owned pointers in its own structs.
     pub(super) fn into_raw(self) -> *mut T {
         self.0

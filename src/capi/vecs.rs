@@ -2,7 +2,9 @@
 
 use super::bytes::wasm_byte_t;
 use super::exporttype::{wasm_exporttype_copy, wasm_exporttype_delete, wasm_exporttype_t};
+use super::external::{wasm_extern_copy, wasm_extern_delete, wasm_extern_t};
 use super::externtype::{wasm_externtype_copy, wasm_externtype_delete, wasm_externtype_t};
+use super::frame::{wasm_frame_copy, wasm_frame_delete, wasm_frame_t};
 use super::functype::{wasm_functype_copy, wasm_functype_delete, wasm_functype_t};
 use super::globaltype::{wasm_globaltype_copy, wasm_globaltype_delete, wasm_globaltype_t};
 use super::importtype::{wasm_importtype_copy, wasm_importtype_delete, wasm_importtype_t};
@@ -10,6 +12,7 @@ use super::memorytype::{wasm_memorytype_copy, wasm_memorytype_delete, wasm_memor
 use super::own::Own;
 use super::own::{Out, Take};
 use super::tabletype::{wasm_tabletype_copy, wasm_tabletype_delete, wasm_tabletype_t};
+use super::val::{copy_val, delete_val, wasm_val_t};
 use super::valtype::{wasm_valtype_copy, wasm_valtype_delete, wasm_valtype_t};
 use super::vec::{self, CVec};
 
@@ -791,4 +794,251 @@ pub unsafe extern "C" fn wasm_exporttype_vec_copy(
 pub unsafe extern "C" fn wasm_exporttype_vec_delete(vec: Take<wasm_exporttype_vec_t>) {
     // SAFETY: the vector is valid or NULL.
     unsafe { vec::delete("wasm_exporttype_vec_delete", vec) }
+}
+
+/// A vector of values. An owned vector owns its elements; its memory comes from this library.
+#[repr(C)]
+pub struct wasm_val_vec_t {
+    /// How many there are.
+    pub size: usize,
+    /// The elements; NULL if there is none.
+    pub data: *mut wasm_val_t,
+}
+
+impl Default for wasm_val_vec_t {
+    fn default() -> Self {
+        Self { size: 0, data: std::ptr::null_mut() }
+    }
+}
+
+// SAFETY: the parts are the fields, and the struct is `#[repr(C)]`.
+unsafe impl CVec for wasm_val_vec_t {
+    type Element = wasm_val_t;
+    fn from_parts(size: usize, data: *mut Self::Element) -> Self {
+        Self { size, data }
+    }
+    fn parts(&self) -> (usize, *mut Self::Element) {
+        (self.size, self.data)
+    }
+    unsafe fn copy_element(element: &Self::Element) -> Self::Element {
+        // SAFETY: by the contract.
+        unsafe { copy_val(element) }
+    }
+    unsafe fn delete_element(element: &mut Self::Element) {
+        // SAFETY: by the contract.
+        unsafe { delete_val(element) }
+    }
+}
+
+/// Writes an empty vector to `out`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_val_vec_new_empty(out: Out<wasm_val_vec_t>) {
+    // SAFETY: `out` is C's.
+    unsafe { vec::new_empty("wasm_val_vec_new_empty", out) }
+}
+
+/// Writes a vector of `size` values to `out`, for the caller to fill; all bits are zero.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_val_vec_new_uninitialized(out: Out<wasm_val_vec_t>, size: usize) {
+    // SAFETY: `out` is C's.
+    unsafe { vec::new_uninitialized("wasm_val_vec_new_uninitialized", out, size) }
+}
+
+/// Writes a vector of the `size` values at `data` to `out`, which takes them.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_val_vec_new(out: Out<wasm_val_vec_t>, size: usize, data: *const wasm_val_t) {
+    // SAFETY: `out` is C's, and `data` has `size` elements.
+    unsafe { vec::new("wasm_val_vec_new", out, size, data) }
+}
+
+/// Writes a copy with copies of the elements to `out`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_val_vec_copy(out: Out<wasm_val_vec_t>, source: *const wasm_val_vec_t) {
+    // SAFETY: `out` is C's, `source` is valid or NULL.
+    unsafe { vec::copy("wasm_val_vec_copy", out, source) }
+}
+
+/// Deletes a vector and its elements, and leaves an empty one behind. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_val_vec_delete(vec: Take<wasm_val_vec_t>) {
+    // SAFETY: the vector is valid or NULL.
+    unsafe { vec::delete("wasm_val_vec_delete", vec) }
+}
+
+/// A vector of frames. An owned vector owns its elements; its memory comes from this library.
+#[repr(C)]
+pub struct wasm_frame_vec_t {
+    /// How many there are.
+    pub size: usize,
+    /// The elements; NULL if there is none.
+    pub data: *mut *mut wasm_frame_t,
+}
+
+impl Default for wasm_frame_vec_t {
+    fn default() -> Self {
+        Self { size: 0, data: std::ptr::null_mut() }
+    }
+}
+
+// SAFETY: the parts are the fields, and the struct is `#[repr(C)]`.
+unsafe impl CVec for wasm_frame_vec_t {
+    type Element = *mut wasm_frame_t;
+    fn from_parts(size: usize, data: *mut Self::Element) -> Self {
+        Self { size, data }
+    }
+    fn parts(&self) -> (usize, *mut Self::Element) {
+        (self.size, self.data)
+    }
+    unsafe fn copy_element(element: &Self::Element) -> Self::Element {
+        if element.is_null() {
+            return *element;
+        }
+        // SAFETY: by the contract.
+        unsafe { wasm_frame_copy(*element) }.into_raw()
+    }
+    unsafe fn delete_element(element: &mut Self::Element) {
+        // SAFETY: by the contract.
+        unsafe { wasm_frame_delete(Own::from_raw(*element)) }
+    }
+}
+
+/// Writes an empty vector to `out`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_vec_new_empty(out: Out<wasm_frame_vec_t>) {
+    // SAFETY: `out` is C's.
+    unsafe { vec::new_empty("wasm_frame_vec_new_empty", out) }
+}
+
+/// Writes a vector of `size` frames to `out`, for the caller to fill; all bits are zero.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_vec_new_uninitialized(out: Out<wasm_frame_vec_t>, size: usize) {
+    // SAFETY: `out` is C's.
+    unsafe { vec::new_uninitialized("wasm_frame_vec_new_uninitialized", out, size) }
+}
+
+/// Writes a vector of the `size` frames at `data` to `out`, which takes them.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_vec_new(out: Out<wasm_frame_vec_t>, size: usize, data: *const *mut wasm_frame_t) {
+    // SAFETY: `out` is C's, and `data` has `size` elements.
+    unsafe { vec::new("wasm_frame_vec_new", out, size, data) }
+}
+
+/// Writes a copy with copies of the elements to `out`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_vec_copy(out: Out<wasm_frame_vec_t>, source: *const wasm_frame_vec_t) {
+    // SAFETY: `out` is C's, `source` is valid or NULL.
+    unsafe { vec::copy("wasm_frame_vec_copy", out, source) }
+}
+
+/// Deletes a vector and its elements, and leaves an empty one behind. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_vec_delete(vec: Take<wasm_frame_vec_t>) {
+    // SAFETY: the vector is valid or NULL.
+    unsafe { vec::delete("wasm_frame_vec_delete", vec) }
+}
+
+/// A vector of things imported or exported. An owned vector owns its elements; its memory comes from this library.
+#[repr(C)]
+pub struct wasm_extern_vec_t {
+    /// How many there are.
+    pub size: usize,
+    /// The elements; NULL if there is none.
+    pub data: *mut *mut wasm_extern_t,
+}
+
+impl Default for wasm_extern_vec_t {
+    fn default() -> Self {
+        Self { size: 0, data: std::ptr::null_mut() }
+    }
+}
+
+// SAFETY: the parts are the fields, and the struct is `#[repr(C)]`.
+unsafe impl CVec for wasm_extern_vec_t {
+    type Element = *mut wasm_extern_t;
+    fn from_parts(size: usize, data: *mut Self::Element) -> Self {
+        Self { size, data }
+    }
+    fn parts(&self) -> (usize, *mut Self::Element) {
+        (self.size, self.data)
+    }
+    unsafe fn copy_element(element: &Self::Element) -> Self::Element {
+        if element.is_null() {
+            return *element;
+        }
+        // SAFETY: by the contract.
+        unsafe { wasm_extern_copy(*element) }.into_raw()
+    }
+    unsafe fn delete_element(element: &mut Self::Element) {
+        // SAFETY: by the contract.
+        unsafe { wasm_extern_delete(Own::from_raw(*element)) }
+    }
+}
+
+/// Writes an empty vector to `out`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_vec_new_empty(out: Out<wasm_extern_vec_t>) {
+    // SAFETY: `out` is C's.
+    unsafe { vec::new_empty("wasm_extern_vec_new_empty", out) }
+}
+
+/// Writes a vector of `size` things imported or exported to `out`, for the caller to fill; all bits are zero.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_vec_new_uninitialized(out: Out<wasm_extern_vec_t>, size: usize) {
+    // SAFETY: `out` is C's.
+    unsafe { vec::new_uninitialized("wasm_extern_vec_new_uninitialized", out, size) }
+}
+
+/// Writes a vector of the `size` things imported or exported at `data` to `out`, which takes them.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_vec_new(
+    out: Out<wasm_extern_vec_t>,
+    size: usize,
+    data: *const *mut wasm_extern_t,
+) {
+    // SAFETY: `out` is C's, and `data` has `size` elements.
+    unsafe { vec::new("wasm_extern_vec_new", out, size, data) }
+}
+
+/// Writes a copy with copies of the elements to `out`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_vec_copy(out: Out<wasm_extern_vec_t>, source: *const wasm_extern_vec_t) {
+    // SAFETY: `out` is C's, `source` is valid or NULL.
+    unsafe { vec::copy("wasm_extern_vec_copy", out, source) }
+}
+
+/// Deletes a vector and its elements, and leaves an empty one behind. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_vec_delete(vec: Take<wasm_extern_vec_t>) {
+    // SAFETY: the vector is valid or NULL.
+    unsafe { vec::delete("wasm_extern_vec_delete", vec) }
 }

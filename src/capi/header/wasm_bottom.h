@@ -208,6 +208,17 @@ static inline own wasm_functype_t *wasm_functype_new_3_2(
   return wasm_functype_new(&params, &results);
 }
 
+/** A pointer of the host's as a value. */
+static inline void wasm_val_init_ptr(own wasm_val_t *out, void *p) {
+  out->kind = WASM_I64;
+  out->of.i64 = (int64_t)(intptr_t)p;
+}
+
+/** The pointer that `wasm_val_init_ptr` put into a value. */
+static inline void *wasm_val_ptr(const wasm_val_t *val) {
+  return (void *)(intptr_t)val->of.i64;
+}
+
 #ifdef __cplusplus
 } // extern "C"
 #endif

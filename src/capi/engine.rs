@@ -1,0 +1,70 @@
+//! `wasm_engine_t`: what compiles modules and is shared by stores.
+
+use super::config::wasm_config_t;
+use super::error::stepwell_error_t;
+use super::guard::{or_error, or_null};
+use super::own::{Out, Own, handle};
+use crate::base::Result;
+use crate::runtime::{Config, Engine};
+
+/// An engine: compiles modules, and is shared by stores. Any thread may use it at any time.
+pub struct wasm_engine_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_engine_t => Engine);
+
+/// An engine of a configuration; NULL is the default one.
+///
+/// # Safety
+/// C gives the configuration to us.
+unsafe fn new(config: Own<wasm_config_t>) -> Result<Own<wasm_engine_t>> {
+    // SAFETY: passed on.
+    let config = unsafe { config.take() }.map_or_else(Config::default, |config| *config);
+    Ok(Own::new(Engine::new(config)?))
+}
+
+/// A new engine of the default configuration. NULL on failure; `stepwell_last_error()` says why.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_engine_new() -> Own<wasm_engine_t> {
+    // SAFETY: there is no configuration.
+    or_null("wasm_engine_new", || unsafe { new(Own::null()) })
+}
+
+/// A new engine of a configuration, which it takes, also when it fails; NULL is the default one. NULL on failure;
+/// `stepwell_last_error()` says why.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_engine_new_with_config(config: Own<wasm_config_t>) -> Own<wasm_engine_t> {
+    // SAFETY: C gives the configuration to us.
+    or_null("wasm_engine_new_with_config", || unsafe { new(config) })
+}
+
+/// As `wasm_engine_new_with_config`, with an error.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_engine_new(
+    config: Own<wasm_config_t>,
+    out: Out<Own<wasm_engine_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_engine_new", || {
+        // SAFETY: C gives the configuration to us.
+        let engine = unsafe { new(config) };
+        // SAFETY: `out` is C's.
+        unsafe { out.check("out")?.write(engine?) };
+        Ok(())
+    })
+}
+
+/// Deletes the handle of an engine; the engine goes with the last store and module of it. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_engine_delete(engine: Own<wasm_engine_t>) {
+    // SAFETY: C gives it back.
+    unsafe { engine.delete() }
+}

@@ -1,0 +1,26 @@
+//! `wasm_foreign_t`: an object of the host's that guests can hold as an `externref`.
+
+use super::guard::or_null;
+use super::object::{Kind, Object};
+use super::own::{Own, borrow, handle};
+use super::store::wasm_store_t;
+use crate::runtime::ExternRef;
+
+/// An object of the host's: nothing but an identity, for guests to hold as an `externref`.
+pub struct wasm_foreign_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_foreign_t => Object, |object| matches!(object.kind, Kind::Foreign(_)));
+
+/// A new foreign object. The store keeps it until the store is gone.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_foreign_new(store: *mut wasm_store_t) -> Own<wasm_foreign_t> {
+    or_null("wasm_foreign_new", || {
+        // SAFETY: C passes a live store or NULL.
+        let cell = unsafe { borrow(store, "store") }?;
+        let mut store = cell.enter()?;
+        Ok(Own::new(Object::new(cell, ExternRef::new(&mut *store, Box::new(()))?)))
+    })
+}

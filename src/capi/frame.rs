@@ -1,0 +1,127 @@
+//! `wasm_frame_t`: a Wasm frame of a trap.
+
+use super::bytes::{wasm_byte_vec_t, wasm_name_t};
+use super::guard::{or_abort, or_null};
+use super::instance::wasm_instance_t;
+use super::object::Object;
+use super::own::{Out, Own, borrow, handle};
+use super::store::StoreCell;
+use crate::runtime::FrameInfo;
+use std::sync::Arc;
+
+/// A Wasm frame of a trap.
+pub struct wasm_frame_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_frame_t => FrameObject);
+
+/// What stands behind [`wasm_frame_t`].
+#[derive(Clone)]
+pub(super) struct FrameObject {
+    info: FrameInfo,
+    instance: Option<Box<Object>>,
+}
+
+impl FrameObject {
+    /// A frame of a trap in a store.
+    pub(super) fn new(cell: &Arc<StoreCell>, info: &FrameInfo) -> FrameObject {
+        let instance = info.instance().map(|instance| Box::new(Object::new(cell, instance)));
+        FrameObject { info: info.clone(), instance }
+    }
+}
+
+/// Deletes a frame. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_delete(frame: Own<wasm_frame_t>) {
+    // SAFETY: C gives it back.
+    unsafe { frame.delete() }
+}
+
+/// A copy that is owned on its own. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_copy(frame: *const wasm_frame_t) -> Own<wasm_frame_t> {
+    // SAFETY: C passes a live frame or NULL.
+    or_null("wasm_frame_copy", || Ok(Own::new(unsafe { borrow(frame, "frame") }?.clone())))
+}
+
+/// The frame's instance, borrowed from the frame; NULL where it is not known: production code does not keep it in
+/// frames, so with several instances of one module it is not.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_instance(frame: *const wasm_frame_t) -> *mut wasm_instance_t {
+    or_null("wasm_frame_instance", || {
+        // SAFETY: C passes a live frame or NULL.
+        let instance = unsafe { borrow(frame, "frame") }?.instance.as_deref();
+        Ok(instance.map_or(std::ptr::null_mut(), |object| std::ptr::from_ref(object).cast_mut().cast()))
+    })
+}
+
+/// The index of the frame's function in its module, imports counted.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_func_index(frame: *const wasm_frame_t) -> u32 {
+    // SAFETY: C passes a live frame or NULL.
+    or_abort("wasm_frame_func_index", || Ok(unsafe { borrow(frame, "frame") }?.info.func().get()))
+}
+
+/// The byte offset of the instruction from the start of the function's body.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_func_offset(frame: *const wasm_frame_t) -> usize {
+    // SAFETY: C passes a live frame or NULL.
+    or_abort("wasm_frame_func_offset", || Ok(unsafe { borrow(frame, "frame") }?.info.func_offset() as usize))
+}
+
+/// The byte offset of the instruction from the start of the module: the one that trapped, or the call the frame is in.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_frame_module_offset(frame: *const wasm_frame_t) -> usize {
+    // SAFETY: C passes a live frame or NULL.
+    or_abort("wasm_frame_module_offset", || Ok(unsafe { borrow(frame, "frame") }?.info.offset().get() as usize))
+}
+
+/// Writes the name of a trap frame's function to `out`, not NUL-terminated; false, and nothing written, if it has none.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_trap_frame_func_name(frame: *const wasm_frame_t, out: Out<wasm_name_t>) -> bool {
+    or_null("stepwell_trap_frame_func_name", || {
+        // SAFETY: C passes a live frame or NULL.
+        let name = unsafe { borrow(frame, "frame") }?.info.func_name();
+        // SAFETY: `out` is C's.
+        unsafe { write_name(name, out) }
+    })
+}
+
+/// Writes the name of a trap frame's module to `out`, not NUL-terminated; false, and nothing written, if it has none.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_trap_frame_module_name(frame: *const wasm_frame_t, out: Out<wasm_name_t>) -> bool {
+    or_null("stepwell_trap_frame_module_name", || {
+        // SAFETY: C passes a live frame or NULL.
+        let name = unsafe { borrow(frame, "frame") }?.info.module_name();
+        // SAFETY: `out` is C's.
+        unsafe { write_name(name, out) }
+    })
+}
+
+/// Writes a name, if there is one.
+///
+/// # Safety
+/// `out` is NULL or C's.
+pub(super) unsafe fn write_name(name: Option<&str>, out: Out<wasm_name_t>) -> crate::base::Result<bool> {
+    let out = out.check("out")?;
+    let Some(name) = name else { return Ok(false) };
+    // SAFETY: by the contract.
+    unsafe { out.write(wasm_byte_vec_t::bytes(name.as_bytes())) };
+    Ok(true)
+}

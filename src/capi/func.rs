@@ -1,0 +1,331 @@
+//! `wasm_func_t`: functions, of guests and of the host.
+
+use super::error::stepwell_error_t;
+use super::externtype::TypeObject;
+use super::functype::wasm_functype_t;
+use super::guard::{abort, caught, or_abort, or_error, or_null};
+use super::object::{Kind, Object};
+use super::own::{Out, Own, borrow, handle, null};
+use super::store::{StoreCell, wasm_store_t};
+use super::trap::{take_error, trap_of, wasm_trap_t};
+use super::val::{from_c, list_from_c, to_c, wasm_val_t};
+use super::vec;
+use super::vecs::wasm_val_vec_t;
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::{AsStoreMut, Caller, Func, Val};
+use crate::wasm::{ExternType, FuncType};
+use smallvec::SmallVec;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// A function: a guest's or the host's.
+pub struct wasm_func_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_func_t => Object, |object| matches!(object.kind, Kind::Func(_)));
+
+/// A host function. `args` are borrowed; `results` has room for the results, and what is written there is given away.
+/// A trap that is returned is given away, and ends the guest's call; NULL is success.
+pub type wasm_func_callback_t =
+    Option<unsafe extern "C" fn(args: *const wasm_val_vec_t, results: *mut wasm_val_vec_t) -> Own<wasm_trap_t>>;
+
+/// A host function with an environment.
+pub type wasm_func_callback_with_env_t = Option<
+    unsafe extern "C" fn(
+        env: *mut c_void,
+        args: *const wasm_val_vec_t,
+        results: *mut wasm_val_vec_t,
+    ) -> Own<wasm_trap_t>,
+>;
+
+/// Frees a callback's environment. It may not call into a store.
+pub type stepwell_finalizer_t = Option<unsafe extern "C" fn(env: *mut c_void)>;
+
+/// A callback's environment; its finalizer runs when this is dropped, which is once.
+pub(super) struct Env {
+    pub(super) env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+}
+
+// SAFETY: the environment is the host's, who says by registering it that it may follow its store to other threads.
+unsafe impl Send for Env {}
+// SAFETY: as above; a store is used by one thread at a time.
+unsafe impl Sync for Env {}
+
+impl Env {
+    /// An environment, owned from here on.
+    pub(super) fn new(env: *mut c_void, finalizer: stepwell_finalizer_t) -> Env {
+        Env { env, finalizer }
+    }
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        if let Some(finalizer) = self.finalizer {
+            // SAFETY: C registered the pair, and this is the one time it runs.
+            unsafe { finalizer(self.env) };
+        }
+    }
+}
+
+/// What stands behind the handle.
+///
+/// # Safety
+/// The pointer is NULL or a live function.
+pub(super) unsafe fn get<'a>(pointer: *const wasm_func_t) -> Result<(&'a Object, Func)> {
+    // SAFETY: by the contract.
+    let object = unsafe { borrow(pointer, "func") }?;
+    match object.kind {
+        Kind::Func(func) => Ok((object, func)),
+        _ => unreachable!("checked by `borrow`"),
+    }
+}
+
+/// A function type that C passed.
+///
+/// # Safety
+/// The pointer is NULL or a live type.
+pub(super) unsafe fn func_type(ty: *const wasm_functype_t) -> Result<FuncType> {
+    // SAFETY: by the contract.
+    match unsafe { borrow(ty, "type") }?.to_rust() {
+        ExternType::Func(ty) => Ok(ty),
+        _ => unreachable!("checked by `borrow`"),
+    }
+}
+
+/// Calls a C callback with the values of a guest's call.
+pub(super) fn call_back(
+    caller: &mut Caller<'_>,
+    params: &[Val],
+    results: &mut [Val],
+    call: impl FnOnce(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> Own<wasm_trap_t>,
+) -> Result<()> {
+    let cell = StoreCell::of(&caller.as_store_mut())
+        .ok_or_else(|| Error::new(ErrorKind::State, "a host function of the C API was called outside it"))?;
+    let mut args: SmallVec<[wasm_val_t; 8]> = SmallVec::with_capacity(params.len());
+    for param in params {
+        args.push(to_c(&cell, &mut *caller, *param));
+    }
+    let mut given: SmallVec<[wasm_val_t; 8]> = SmallVec::with_capacity(results.len());
+    for result in results.iter() {
+        // Results are preset to zero and null, which own nothing.
+        given.push(to_c(&cell, &mut *caller, *result));
+    }
+    let args_vec = wasm_val_vec_t { size: args.len(), data: args.as_mut_ptr() };
+    let mut results_vec = wasm_val_vec_t { size: given.len(), data: given.as_mut_ptr() };
+    let trap = call(&args_vec, &mut results_vec);
+
+    let mut outcome = if trap.is_null() {
+        Ok(())
+    } else {
+        // SAFETY: the callback gives the trap to us.
+        Err(unsafe { take_error(trap) })
+    };
+    for (i, (result, value)) in results.iter_mut().zip(&mut given).enumerate() {
+        if outcome.is_ok() {
+            // SAFETY: the callback left valid values, and gives them to us.
+            let taken = unsafe { from_c(&cell, &mut *caller, value, "results") };
+            outcome = match taken {
+                Ok(value) if value.ty() == result.ty() => {
+                    *result = value;
+                    Ok(())
+                }
+                Ok(value) => Err(Error::new(
+                    ErrorKind::Host,
+                    format!("a host function returned {} as result {i}; its type says {}", value.ty(), result.ty()),
+                )),
+                Err(error) => Err(error),
+            };
+        }
+        // SAFETY: as above; it is not used again.
+        unsafe { super::val::delete_val(value) };
+    }
+    for arg in &mut args {
+        // SAFETY: made above; the callback has only borrowed them.
+        unsafe { super::val::delete_val(arg) };
+    }
+    outcome
+}
+
+/// Makes a host function.
+///
+/// # Safety
+/// The pointers are NULL or live.
+unsafe fn new(
+    store: *mut wasm_store_t,
+    ty: *const wasm_functype_t,
+    body: impl Fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> Own<wasm_trap_t> + Send + Sync + 'static,
+) -> Result<Own<wasm_func_t>> {
+    // SAFETY: by the contract.
+    let (cell, ty) = unsafe { (borrow(store, "store")?, func_type(ty)?) };
+    let mut store = cell.enter()?;
+    let func =
+        Func::new(&mut *store, ty, move |mut caller, params, results| call_back(&mut caller, params, results, &body))?;
+    Ok(Own::new(Object::new(cell, func)))
+}
+
+/// A new host function. NULL on failure; `stepwell_last_error()` says why.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_new(
+    store: *mut wasm_store_t,
+    r#type: *const wasm_functype_t,
+    callback: wasm_func_callback_t,
+) -> Own<wasm_func_t> {
+    or_null("wasm_func_new", || {
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        // SAFETY: C passes live objects or NULL, and a callback of this type.
+        unsafe { new(store, r#type, move |args, results| callback(args, results)) }
+    })
+}
+
+/// A new host function with an environment. The store runs `finalizer(env)` when it goes; so does this function when it
+/// fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_new_with_env(
+    store: *mut wasm_store_t,
+    r#type: *const wasm_functype_t,
+    callback: wasm_func_callback_with_env_t,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(env: *mut c_void)>,
+) -> Own<wasm_func_t> {
+    let env = Env::new(env, finalizer);
+    or_null("wasm_func_new_with_env", move || {
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        // SAFETY: C passes live objects or NULL, and a callback of this type with its environment.
+        unsafe { new(store, r#type, move |args, results| callback((&env).env, args, results)) }
+    })
+}
+
+/// The function's type.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_type(func: *const wasm_func_t) -> Own<wasm_functype_t> {
+    or_null("wasm_func_type", || {
+        // SAFETY: C passes a live function or NULL.
+        let (object, func) = unsafe { get(func) }?;
+        Ok(Own::new(TypeObject::from_func(&func.ty(&*object.cell.enter()?)?)))
+    })
+}
+
+/// How many parameters the function has.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_param_arity(func: *const wasm_func_t) -> usize {
+    or_abort("wasm_func_param_arity", || {
+        // SAFETY: C passes a live function or NULL.
+        let (object, func) = unsafe { get(func) }?;
+        Ok(func.ty(&*object.cell.enter()?)?.params.len())
+    })
+}
+
+/// How many results the function has.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_result_arity(func: *const wasm_func_t) -> usize {
+    or_abort("wasm_func_result_arity", || {
+        // SAFETY: C passes a live function or NULL.
+        let (object, func) = unsafe { get(func) }?;
+        Ok(func.ty(&*object.cell.enter()?)?.results.len())
+    })
+}
+
+/// Calls a function. The results are written only when it succeeds.
+///
+/// # Safety
+/// The vectors are valid, or the pointers NULL.
+unsafe fn call(
+    cell: &Arc<StoreCell>,
+    func: Func,
+    args: *const wasm_val_vec_t,
+    results: *mut wasm_val_vec_t,
+) -> Result<()> {
+    let mut store = cell.enter()?;
+    // SAFETY: by the contract.
+    let params = unsafe { list_from_c(cell, &mut *store, args, "args") }?;
+    // SAFETY: by the contract.
+    let room = unsafe { results.as_ref() }.map_or(0, |vec| if vec.data.is_null() { 0 } else { vec.size });
+    let count = func.ty(&*store)?.results.len();
+    if room < count {
+        let message = format!("`results` has room for {room} values; the function has {count} results");
+        return Err(Error::new(ErrorKind::Argument, message));
+    }
+    let mut values: SmallVec<[Val; 8]> = smallvec::smallvec![Val::I32(0); count];
+    func.call(&mut *store, &params, &mut values)?;
+    if count > 0 {
+        // SAFETY: by the contract, and there is room.
+        let out = unsafe { vec::elements_mut(&*results) };
+        for (to, value) in out.iter_mut().zip(values) {
+            *to = to_c(cell, &mut *store, value);
+        }
+    }
+    Ok(())
+}
+
+/// Calls a function with `args`, of its parameters' types, and writes its results to `results`, which must have room for
+/// them (what was there is overwritten, not deleted). Returns NULL, or the trap that ended the call; then nothing is
+/// written. A call that could not be made, for instance with arguments of other types, is a trap as well, and
+/// `stepwell_last_error()` says why.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_call(
+    func: *const wasm_func_t,
+    args: *const wasm_val_vec_t,
+    results: *mut wasm_val_vec_t,
+) -> Own<wasm_trap_t> {
+    // Callbacks may delete the handle: the call holds the store itself.
+    // SAFETY: C passes a live function or NULL.
+    let callee = caught("wasm_func_call", || unsafe { get(func) }.map(|(object, func)| (object.cell.clone(), func)));
+    let (cell, func) = callee.unwrap_or_else(|error| abort(&error.to_string()));
+    // SAFETY: C passes valid vectors or NULL.
+    match caught("wasm_func_call", || unsafe { call(&cell, func, args, results) }) {
+        Ok(()) => Own::null(),
+        Err(error) => trap_of(&cell, error),
+    }
+}
+
+/// As `wasm_func_call`, with traps and errors apart: a trap of the guest or of a host function is written to
+/// `trap_out` (NULL if there is none), everything else is the error. With `trap_out` NULL a trap is an error, too.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_func_call(
+    func: *const wasm_func_t,
+    args: *const wasm_val_vec_t,
+    results: *mut wasm_val_vec_t,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_func_call", || {
+        // SAFETY: C passes a live function or NULL.
+        let (cell, func) = unsafe { get(func) }.map(|(object, func)| (object.cell.clone(), func))?;
+        // SAFETY: C passes valid vectors or NULL, and `trap_out` is C's.
+        unsafe { trap_or_error(&cell, call(&cell, func, args, results), trap_out) }.map(|_| ())
+    })
+}
+
+/// Sorts the outcome of a call: traps to `trap_out`, where there is one; everything else is the error.
+///
+/// # Safety
+/// `trap_out` is NULL or C's.
+pub(super) unsafe fn trap_or_error<T>(
+    cell: &Arc<StoreCell>,
+    outcome: Result<T>,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Result<Option<T>> {
+    let Some(out) = trap_out.optional() else { return outcome.map(Some) };
+    let (trap, outcome) = match outcome {
+        Err(error) if error.kind() == ErrorKind::Trap => (trap_of(cell, error), Ok(None)),
+        outcome => (Own::null(), outcome.map(Some)),
+    };
+    // SAFETY: by the contract.
+    unsafe { out.write(trap) };
+    outcome
+}

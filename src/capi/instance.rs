@@ -1,0 +1,184 @@
+//! `wasm_instance_t`: instances of modules.
+
+use super::error::stepwell_error_t;
+use super::external::wasm_extern_t;
+use super::func::trap_or_error;
+use super::guard::{caught, or_abort, or_error, or_null};
+use super::module::{self, wasm_module_t};
+use super::object::{Kind, Object};
+use super::own::{Out, Own, borrow, handle, string};
+use super::store::{StoreCell, wasm_store_t};
+use super::trap::{trap_of, wasm_trap_t};
+use super::vec;
+use super::vecs::wasm_extern_vec_t;
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::{Extern, Instance, Module};
+use std::sync::Arc;
+
+/// An instance of a module.
+pub struct wasm_instance_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_instance_t => Object, |object| matches!(object.kind, Kind::Instance(_)));
+
+/// What stands behind the handle.
+///
+/// # Safety
+/// The pointer is NULL or a live instance.
+pub(super) unsafe fn get<'a>(pointer: *const wasm_instance_t) -> Result<(&'a Object, Instance)> {
+    // SAFETY: by the contract.
+    let object = unsafe { borrow(pointer, "instance") }?;
+    match object.kind {
+        Kind::Instance(instance) => Ok((object, instance)),
+        _ => unreachable!("checked by `borrow`"),
+    }
+}
+
+/// What instantiating takes, out of C's hands: callbacks may delete the handles.
+struct Parts {
+    cell: Arc<StoreCell>,
+    module: Module,
+    imports: Vec<Extern>,
+}
+
+impl Parts {
+    /// # Safety
+    /// The pointers are NULL or live, the vector is valid.
+    unsafe fn of(
+        store: *mut wasm_store_t,
+        module: *const wasm_module_t,
+        imports: *const wasm_extern_vec_t,
+    ) -> Result<Parts> {
+        // SAFETY: by the contract.
+        let (cell, module) = unsafe { (borrow(store, "store")?.clone(), module::get(module)?.clone()) };
+        // SAFETY: by the contract.
+        let list = unsafe { imports.as_ref().map_or(&[][..], |vec| vec::elements(vec)) };
+        let imports = list.iter().enumerate().map(|(i, item)| {
+            // SAFETY: by the contract.
+            let object = unsafe { borrow(item.cast_const(), &format!("imports[{i}]")) }?;
+            if !Arc::ptr_eq(&cell, &object.cell) {
+                return Err(Error::new(ErrorKind::Argument, format!("`imports[{i}]` is an object of another store")));
+            }
+            Ok(object.as_extern().expect("checked by `borrow`"))
+        });
+        let imports = imports.collect::<Result<_>>()?;
+        Ok(Parts { cell, module, imports })
+    }
+
+    /// Instantiates.
+    fn instantiate(&self) -> Result<Own<wasm_instance_t>> {
+        let mut store = self.cell.enter()?;
+        Ok(Own::new(Object::new(&self.cell, Instance::new(&mut *store, &self.module, &self.imports)?)))
+    }
+}
+
+/// Instantiates a module with its imports, in the order the module asks for them, and runs its start function. On
+/// failure NULL is returned, and `trap_out`, unless it is NULL, gets a trap: the guest's, or one that says what was
+/// wrong (as `stepwell_last_error()` does). On success it gets NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_new(
+    store: *mut wasm_store_t,
+    module: *const wasm_module_t,
+    imports: *const wasm_extern_vec_t,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Own<wasm_instance_t> {
+    or_null("wasm_instance_new", || {
+        let trap_out = trap_out.optional();
+        // SAFETY: C passes a live store or NULL.
+        let cell = unsafe { borrow(store, "store") }?.clone();
+        // SAFETY: C passes live objects and a valid vector, or NULL.
+        let outcome = caught("wasm_instance_new", || unsafe { Parts::of(store, module, imports) }?.instantiate());
+        match (outcome, trap_out) {
+            (Err(error), None) => Err(error),
+            (Err(error), Some(out)) => {
+                // SAFETY: `trap_out` is C's.
+                unsafe { out.write(trap_of(&cell, error)) };
+                Ok(Own::null())
+            }
+            (Ok(instance), out) => {
+                if let Some(out) = out {
+                    // SAFETY: `trap_out` is C's.
+                    unsafe { out.write(Own::null()) };
+                }
+                Ok(instance)
+            }
+        }
+    })
+}
+
+/// As `wasm_instance_new`, with traps and errors apart: a trap is written to `trap_out` (NULL if there is none), and
+/// then `*out` is not written; everything else is the error. With `trap_out` NULL a trap is an error, too.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_instance_new(
+    store: *mut wasm_store_t,
+    module: *const wasm_module_t,
+    imports: *const wasm_extern_vec_t,
+    out: Out<Own<wasm_instance_t>>,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_instance_new", || {
+        let out = out.check("out")?;
+        // SAFETY: C passes live objects and a valid vector, or NULL.
+        let parts = unsafe { Parts::of(store, module, imports) }?;
+        // SAFETY: `trap_out` is C's.
+        if let Some(instance) = unsafe { trap_or_error(&parts.cell, parts.instantiate(), trap_out) }? {
+            // SAFETY: `out` is C's.
+            unsafe { out.write(instance) };
+        }
+        Ok(())
+    })
+}
+
+/// Writes the instance's exports to `out`, in the order of the module's.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_exports(instance: *const wasm_instance_t, out: Out<wasm_extern_vec_t>) {
+    or_abort("wasm_instance_exports", || {
+        // SAFETY: C passes a live instance or NULL.
+        let (object, instance) = unsafe { get(instance) }?;
+        let out = out.check("out")?;
+        let exports = instance.exports(&mut *object.cell.enter()?)?;
+        let handles =
+            exports.into_iter().map(|(_, item)| Own::<wasm_extern_t>::new(Object::new(&object.cell, item)).into_raw());
+        // SAFETY: `out` is C's.
+        unsafe { out.write(vec::from_elements(handles)) };
+        Ok(())
+    });
+}
+
+/// The instance's export of this name; NULL if there is none.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_instance_export(
+    instance: *const wasm_instance_t,
+    name: *const std::ffi::c_char,
+) -> Own<wasm_extern_t> {
+    or_null("stepwell_instance_export", || {
+        // SAFETY: C passes a live instance and a C string, or NULL.
+        let ((object, instance), name) = unsafe { (get(instance)?, string(name, "name")?) };
+        let item = instance
+            .export(&mut *object.cell.enter()?, name)
+            .ok_or_else(|| Error::new(ErrorKind::Argument, format!("the instance has no export \"{name}\"")))?;
+        Ok(Own::new(Object::new(&object.cell, item)))
+    })
+}
+
+/// The instance's module.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_instance_module(instance: *const wasm_instance_t) -> Own<wasm_module_t> {
+    or_null("stepwell_instance_module", || {
+        // SAFETY: C passes a live instance or NULL.
+        let (object, instance) = unsafe { get(instance) }?;
+        let module = instance.module(&*object.cell.enter()?)?.clone();
+        Ok(Own::new(Object::new(&object.cell, module)))
+    })
+}

@@ -1,0 +1,207 @@
+//! `stepwell_linker_t`: finding imports by name.
+
+use super::engine::wasm_engine_t;
+use super::error::stepwell_error_t;
+use super::external::wasm_extern_t;
+use super::func::{Env, call_back, func_type, stepwell_finalizer_t, trap_or_error, wasm_func_callback_with_env_t};
+use super::functype::wasm_functype_t;
+use super::guard::{or_error, or_null};
+use super::instance::{self, wasm_instance_t};
+use super::module::{self, wasm_module_t};
+use super::object::Object;
+use super::own::{Out, Own, borrow, borrow_mut, handle, null, string};
+use super::store::wasm_store_t;
+use super::trap::wasm_trap_t;
+use crate::base::{Error, ErrorKind};
+use crate::runtime::Linker;
+use std::ffi::{c_char, c_void};
+
+/// Names and what they stand for, from which a module's imports are found. Functions defined by
+/// `stepwell_linker_define_func` are of no store; other objects are of one, and a linker that has some instantiates in
+/// that store only. It belongs to one thread at a time.
+pub struct stepwell_linker_t {
+    _opaque: [u8; 0],
+}
+handle!(stepwell_linker_t => Linker);
+
+/// A new linker without names.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_linker_new(engine: *const wasm_engine_t) -> Own<stepwell_linker_t> {
+    // SAFETY: C passes a live engine or NULL.
+    or_null("stepwell_linker_new", || Ok(Own::new(Linker::new(unsafe { borrow(engine, "engine") }?))))
+}
+
+/// Deletes a linker; instances it made stay. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_linker_delete(linker: Own<stepwell_linker_t>) {
+    // SAFETY: C gives it back.
+    unsafe { linker.delete() }
+}
+
+/// Says whether a name may be defined again. At first it may not.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_linker_shadowing_set(
+    linker: *mut stepwell_linker_t,
+    allow: bool,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_shadowing_set", || {
+        // SAFETY: C passes a live linker or NULL.
+        unsafe { borrow_mut(linker, "linker") }?.allow_shadowing(allow);
+        Ok(())
+    })
+}
+
+/// Defines `module`.`name` as an object.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_linker_define(
+    linker: *mut stepwell_linker_t,
+    module: *const c_char,
+    name: *const c_char,
+    item: *const wasm_extern_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_define", || {
+        // SAFETY: C passes live objects and C strings, or NULL.
+        let (linker, item) = unsafe { (borrow_mut(linker, "linker")?, borrow(item, "item")?) };
+        // SAFETY: as above.
+        let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
+        linker.define(module, name, item.as_extern().expect("checked by `borrow`"))?;
+        Ok(())
+    })
+}
+
+/// Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all stores it
+/// instantiated in are gone, or when this fails. The finalizer may be NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_linker_define_func(
+    linker: *mut stepwell_linker_t,
+    module: *const c_char,
+    name: *const c_char,
+    r#type: *const wasm_functype_t,
+    callback: wasm_func_callback_with_env_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_linker_define_func", move || {
+        // SAFETY: C passes live objects and C strings, or NULL.
+        let (linker, ty) = unsafe { (borrow_mut(linker, "linker")?, func_type(r#type)?) };
+        // SAFETY: as above.
+        let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        linker.func_new(module, name, ty, move |mut caller, params, results| {
+            // SAFETY: C registered the callback with this environment.
+            call_back(&mut caller, params, results, |args, results| unsafe { callback((&env).env, args, results) })
+        })?;
+        Ok(())
+    })
+}
+
+/// Defines all exports of an instance as names of `module`.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_linker_define_instance(
+    linker: *mut stepwell_linker_t,
+    module: *const c_char,
+    instance: *const wasm_instance_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_define_instance", || {
+        // SAFETY: C passes live objects and a C string, or NULL.
+        let (linker, module) = unsafe { (borrow_mut(linker, "linker")?, string(module, "module")?) };
+        // SAFETY: as above.
+        let (object, instance) = unsafe { instance::get(instance) }?;
+        linker.instance(&mut *object.cell.enter()?, module, instance)?;
+        Ok(())
+    })
+}
+
+/// What `module`.`name` stands for, in a store; NULL if it is not defined.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_linker_get(
+    linker: *const stepwell_linker_t,
+    store: *mut wasm_store_t,
+    module: *const c_char,
+    name: *const c_char,
+) -> Own<wasm_extern_t> {
+    or_null("stepwell_linker_get", || {
+        // SAFETY: C passes live objects and C strings, or NULL.
+        let (linker, cell) = unsafe { (borrow(linker, "linker")?, borrow(store, "store")?) };
+        // SAFETY: as above.
+        let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
+        let mut store = cell.enter()?;
+        let item = linker.get(&mut *store, module, name)?;
+        let item =
+            item.ok_or_else(|| Error::new(ErrorKind::Argument, format!("\"{module}\".\"{name}\" is not defined")))?;
+        // It could be of another store.
+        item.ty(&*store)?;
+        Ok(Own::new(Object::new(cell, item)))
+    })
+}
+
+/// Defines what the module imports and nobody has defined: functions that return zeros and nulls, zero globals, empty
+/// memories and tables.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_linker_fill_missing_with_defaults(
+    linker: *mut stepwell_linker_t,
+    store: *mut wasm_store_t,
+    module: *const wasm_module_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_fill_missing_with_defaults", || {
+        // SAFETY: C passes live objects or NULL.
+        let (linker, cell) = unsafe { (borrow_mut(linker, "linker")?, borrow(store, "store")?) };
+        // SAFETY: as above.
+        let module = unsafe { module::get(module) }?;
+        linker.fill_missing_with_defaults(&mut *cell.enter()?, module)?;
+        Ok(())
+    })
+}
+
+/// Instantiates a module with imports by their names, and runs its start function. A trap is written to `trap_out`
+/// (NULL if there is none), and then `*out` is not written; everything else is the error. With `trap_out` NULL a trap is
+/// an error, too.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_linker_instantiate(
+    linker: *const stepwell_linker_t,
+    store: *mut wasm_store_t,
+    module: *const wasm_module_t,
+    out: Out<Own<wasm_instance_t>>,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_instantiate", || {
+        let out = out.check("out")?;
+        // Callbacks may delete the handles: the call holds what it needs.
+        // SAFETY: C passes live objects or NULL.
+        let (linker, cell) = unsafe { (borrow(linker, "linker")?.clone(), borrow(store, "store")?.clone()) };
+        // SAFETY: as above.
+        let module = unsafe { module::get(module) }?.clone();
+        let outcome = linker.instantiate(&mut *cell.enter()?, &module);
+        // SAFETY: `trap_out` is C's.
+        if let Some(instance) = unsafe { trap_or_error(&cell, outcome, trap_out) }? {
+            // SAFETY: `out` is C's.
+            unsafe { out.write(Own::new(Object::new(&cell, instance))) };
+        }
+        Ok(())
+    })
+}

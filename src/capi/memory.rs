@@ -1,0 +1,115 @@
+//! `wasm_memory_t`: linear memories.
+
+use super::bytes::byte_t;
+use super::externtype::TypeObject;
+use super::guard::{or_abort, or_null};
+use super::memorytype::wasm_memorytype_t;
+use super::object::{Kind, Object};
+use super::own::{Own, borrow, handle};
+use super::store::wasm_store_t;
+use crate::base::Result;
+use crate::runtime::Memory;
+use crate::wasm::ExternType;
+
+/// A linear memory.
+pub struct wasm_memory_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_memory_t => Object, |object| matches!(object.kind, Kind::Memory(_)));
+
+/// A size of a memory, in pages of 64 KiB.
+pub type wasm_memory_pages_t = u32;
+
+/// What stands behind the handle.
+///
+/// # Safety
+/// The pointer is NULL or a live memory.
+unsafe fn get<'a>(pointer: *const wasm_memory_t) -> Result<(&'a Object, Memory)> {
+    // SAFETY: by the contract.
+    let object = unsafe { borrow(pointer, "memory") }?;
+    match object.kind {
+        Kind::Memory(memory) => Ok((object, memory)),
+        _ => unreachable!("checked by `borrow`"),
+    }
+}
+
+/// A new memory of zeros. NULL if it is too large; `stepwell_last_error()` says so.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_new(
+    store: *mut wasm_store_t,
+    r#type: *const wasm_memorytype_t,
+) -> Own<wasm_memory_t> {
+    or_null("wasm_memory_new", || {
+        // SAFETY: C passes live objects or NULL.
+        let (cell, ty) = unsafe { (borrow(store, "store")?, borrow(r#type, "type")?) };
+        let ExternType::Memory(ty) = ty.to_rust() else { unreachable!("checked by `borrow`") };
+        let mut store = cell.enter()?;
+        Ok(Own::new(Object::new(cell, Memory::new(&mut *store, ty)?)))
+    })
+}
+
+/// The memory's type, with its current size as the least.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_type(memory: *const wasm_memory_t) -> Own<wasm_memorytype_t> {
+    or_null("wasm_memory_type", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        let ty = memory.ty(&*object.cell.enter()?)?;
+        Ok(Own::new(TypeObject::from(&ExternType::Memory(ty))))
+    })
+}
+
+/// The address of the memory's first byte. Growing the memory may move it.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut byte_t {
+    or_null("wasm_memory_data", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        Ok(memory.data_ptr(&*object.cell.enter()?)?.cast())
+    })
+}
+
+/// How many bytes the memory has.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> usize {
+    or_abort("wasm_memory_data_size", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        let store = object.cell.enter()?;
+        Ok(memory.data(&*store)?.len())
+    })
+}
+
+/// How many pages of 64 KiB the memory has.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_size(memory: *const wasm_memory_t) -> wasm_memory_pages_t {
+    or_abort("wasm_memory_size", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        Ok(memory.size(&*object.cell.enter()?)? as wasm_memory_pages_t)
+    })
+}
+
+/// Grows the memory by `delta` pages. False, and nothing grown, beyond its limits; `stepwell_last_error()` says so.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_grow(memory: *mut wasm_memory_t, delta: wasm_memory_pages_t) -> bool {
+    or_null("wasm_memory_grow", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        let mut store = object.cell.enter()?;
+        memory.grow(&mut *store, delta.into())?;
+        Ok(true)
+    })
+}

@@ -1,0 +1,250 @@
+//! `wasm_module_t`: a compiled module.
+
+use super::bytes::{wasm_byte_vec_t, wasm_name_t};
+use super::engine::wasm_engine_t;
+use super::error::stepwell_error_t;
+use super::exporttype::{ExportObject, wasm_exporttype_t};
+use super::externtype::TypeObject;
+use super::frame::write_name;
+use super::guard::{or_abort, or_error, or_null};
+use super::importtype::{ImportObject, wasm_importtype_t};
+use super::object::{Kind, Object};
+use super::own::{Out, Own, borrow, handle, plain, string};
+use super::store::wasm_store_t;
+use super::vec::{self, Owned};
+use super::vecs::{wasm_exporttype_vec_t, wasm_importtype_vec_t};
+use crate::base::{FuncIndex, Result};
+use crate::runtime::{Engine, Module};
+
+/// A compiled module. It can be instantiated in every store of its engine.
+pub struct wasm_module_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_module_t => Object, |object| matches!(object.kind, Kind::Module(_)));
+
+/// A module that is of no store: what threads pass each other.
+pub struct wasm_shared_module_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_shared_module_t => Module);
+
+/// What stands behind the handle.
+///
+/// # Safety
+/// The pointer is NULL or a live module.
+pub(super) unsafe fn get<'a>(pointer: *const wasm_module_t) -> Result<&'a Module> {
+    // SAFETY: by the contract.
+    match &unsafe { borrow(pointer, "module") }?.kind {
+        Kind::Module(module) => Ok(module),
+        _ => unreachable!("checked by `borrow`"),
+    }
+}
+
+/// Compiles a module for a store.
+///
+/// # Safety
+/// The pointers are NULL or live.
+unsafe fn new(store: *mut wasm_store_t, binary: *const wasm_byte_vec_t) -> Result<Own<wasm_module_t>> {
+    // SAFETY: by the contract.
+    let cell = unsafe { borrow(store, "store") }?;
+    // SAFETY: by the contract.
+    let binary = unsafe { plain(binary, "binary")?.as_bytes() };
+    let engine: Engine = cell.enter()?.engine().clone();
+    Ok(Own::new(Object::new(cell, Module::new(&engine, binary)?)))
+}
+
+/// Validates and compiles a module. NULL if it is invalid or uses a proposal that is not there;
+/// `stepwell_last_error()` says which and where.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_new(
+    store: *mut wasm_store_t,
+    binary: *const wasm_byte_vec_t,
+) -> Own<wasm_module_t> {
+    // SAFETY: C passes live objects or NULL.
+    or_null("wasm_module_new", || unsafe { new(store, binary) })
+}
+
+/// Validates and compiles a module, with an error that says what is wrong and where.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_module_new(
+    store: *mut wasm_store_t,
+    binary: *const wasm_byte_vec_t,
+    out: Out<Own<wasm_module_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_module_new", || {
+        let out = out.check("out")?;
+        // SAFETY: C passes live objects or NULL, and `out` is C's.
+        unsafe { out.write(new(store, binary)?) };
+        Ok(())
+    })
+}
+
+/// Validates and compiles a module for no store in particular: many stores, on many threads, can obtain it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_shared_module_new(
+    engine: *const wasm_engine_t,
+    binary: *const wasm_byte_vec_t,
+    out: Out<Own<wasm_shared_module_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_shared_module_new", || {
+        let out = out.check("out")?;
+        // SAFETY: C passes live objects or NULL.
+        let (engine, binary) = unsafe { (borrow(engine, "engine")?, plain(binary, "binary")?.as_bytes()) };
+        // SAFETY: `out` is C's.
+        unsafe { out.write(Own::new(Module::new(engine, binary)?)) };
+        Ok(())
+    })
+}
+
+/// Whether a module is valid and uses only what is there; if not, `stepwell_last_error()` says why.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_validate(store: *mut wasm_store_t, binary: *const wasm_byte_vec_t) -> bool {
+    or_null("wasm_module_validate", || {
+        // SAFETY: C passes live objects or NULL.
+        let (cell, binary) = unsafe { (borrow(store, "store")?, plain(binary, "binary")?.as_bytes()) };
+        let engine = cell.enter()?.engine().clone();
+        Module::validate(&engine, binary)?;
+        Ok(true)
+    })
+}
+
+/// Writes what the module imports to `out`, in order.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_imports(module: *const wasm_module_t, out: Out<wasm_importtype_vec_t>) {
+    or_abort("wasm_module_imports", || {
+        // SAFETY: C passes a live module or NULL.
+        let module = unsafe { get(module) }?;
+        let out = out.check("out")?;
+        let name = |text: &str| Owned::of(text.bytes().map(|byte| byte as std::ffi::c_char).collect::<Vec<_>>());
+        let imports = module.imports().map(|(from, item, ty)| {
+            let import = ImportObject { module: name(from), name: name(item), ty: Box::new(TypeObject::from(&ty)) };
+            Own::<wasm_importtype_t>::new(import).into_raw()
+        });
+        // SAFETY: `out` is C's.
+        unsafe { out.write(vec::from_elements(imports.collect::<Vec<_>>())) };
+        Ok(())
+    });
+}
+
+/// Writes what the module exports to `out`, in order.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_exports(module: *const wasm_module_t, out: Out<wasm_exporttype_vec_t>) {
+    or_abort("wasm_module_exports", || {
+        // SAFETY: C passes a live module or NULL.
+        let module = unsafe { get(module) }?;
+        let out = out.check("out")?;
+        let exports = module.exports().map(|(name, ty)| {
+            let name = Owned::of(name.bytes().map(|byte| byte as std::ffi::c_char).collect::<Vec<_>>());
+            Own::<wasm_exporttype_t>::new(ExportObject { name, ty: Box::new(TypeObject::from(&ty)) }).into_raw()
+        });
+        // SAFETY: `out` is C's.
+        unsafe { out.write(vec::from_elements(exports.collect::<Vec<_>>())) };
+        Ok(())
+    });
+}
+
+/// The module without its store, to hand to another thread.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_share(module: *const wasm_module_t) -> Own<wasm_shared_module_t> {
+    // SAFETY: C passes a live module or NULL.
+    or_null("wasm_module_share", || Ok(Own::new(unsafe { get(module) }?.clone())))
+}
+
+/// A shared module in a store. NULL if the store is of another engine; `stepwell_last_error()` says so.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_obtain(
+    store: *mut wasm_store_t,
+    shared: *const wasm_shared_module_t,
+) -> Own<wasm_module_t> {
+    or_null("wasm_module_obtain", || {
+        // SAFETY: C passes live objects or NULL.
+        let (cell, module) = unsafe { (borrow(store, "store")?, borrow(shared, "shared")?) };
+        if !Engine::same(cell.enter()?.engine(), module.engine()) {
+            let message = "`shared` is a module of another engine than the store's";
+            return Err(crate::base::Error::new(crate::base::ErrorKind::Argument, message));
+        }
+        Ok(Own::new(Object::new(cell, module.clone())))
+    })
+}
+
+/// Deletes a shared module. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_shared_module_delete(shared: Own<wasm_shared_module_t>) {
+    // SAFETY: C gives it back.
+    unsafe { shared.delete() }
+}
+
+/// Writes the module's name to `out`, not NUL-terminated; false, and nothing written, if it has none.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_name(module: *const wasm_module_t, out: Out<wasm_name_t>) -> bool {
+    // SAFETY: C passes a live module or NULL, and `out` is C's.
+    or_null("stepwell_module_name", || unsafe { write_name(get(module)?.name(), out) })
+}
+
+/// How many functions the module has, imports counted.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_func_count(module: *const wasm_module_t) -> u32 {
+    // SAFETY: C passes a live module or NULL.
+    or_abort("stepwell_module_func_count", || Ok(unsafe { get(module) }?.info().funcs.len() as u32))
+}
+
+/// Writes the name of a function to `out`, not NUL-terminated: that of the name section, else that of its first export.
+/// False, and nothing written, if it has none or there is no such function.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_func_name(
+    module: *const wasm_module_t,
+    index: u32,
+    out: Out<wasm_name_t>,
+) -> bool {
+    // SAFETY: C passes a live module or NULL, and `out` is C's.
+    or_null("stepwell_module_func_name", || unsafe {
+        write_name(get(module)?.info().func_name(FuncIndex::new(index)), out)
+    })
+}
+
+/// Writes the index of the function of this name, an export's or one of the name section, to `index_out`; false, and
+/// nothing written, if there is none.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_func_find(
+    module: *const wasm_module_t,
+    name: *const std::ffi::c_char,
+    index_out: Out<u32>,
+) -> bool {
+    or_null("stepwell_module_func_find", || {
+        // SAFETY: C passes a live module or NULL, and a C string or NULL.
+        let (module, name) = unsafe { (get(module)?, string(name, "name")?) };
+        let out = index_out.check("index_out")?;
+        let Some(index) = module.info().func_named(name) else { return Ok(false) };
+        // SAFETY: the pointer is C's.
+        unsafe { out.write(index.get()) };
+        Ok(true)
+    })
+}

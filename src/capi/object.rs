@@ -1,0 +1,136 @@
+//! What stands behind every reference of the C ABI: functions, globals, tables, memories, instances, modules, traps,
+//! foreign objects. One Rust type, so that the standard's `_as_ref` and `_as_extern` conversions can borrow; each
+//! handle keeps its store alive.
+
+use super::guard::or_null;
+use super::own::{Handle, Own, borrow};
+use super::store::StoreCell;
+use super::trap::TrapObject;
+use crate::runtime::{Extern, ExternRef, Func, Global, Instance, Memory, Module, Table};
+use std::sync::Arc;
+
+/// A handle: an object and its store.
+#[derive(Clone)]
+pub(super) struct Object {
+    /// The store, kept alive.
+    pub(super) cell: Arc<StoreCell>,
+    /// The object.
+    pub(super) kind: Kind,
+}
+
+/// What a handle is of.
+#[derive(Clone)]
+pub(super) enum Kind {
+    /// A function.
+    Func(Func),
+    /// A global.
+    Global(Global),
+    /// A table.
+    Table(Table),
+    /// A memory.
+    Memory(Memory),
+    /// An instance.
+    Instance(Instance),
+    /// A module; it could be of any store of its engine.
+    Module(Module),
+    /// A trap.
+    Trap(Arc<TrapObject>),
+    /// A foreign object: an external reference with nothing but its identity.
+    Foreign(ExternRef),
+}
+
+impl Object {
+    /// A handle in a store.
+    pub(super) fn new(cell: &Arc<StoreCell>, kind: impl Into<Kind>) -> Object {
+        Object { cell: cell.clone(), kind: kind.into() }
+    }
+
+    /// Whether two handles are of one object.
+    fn same(&self, other: &Object) -> bool {
+        match (&self.kind, &other.kind) {
+            (Kind::Func(a), Kind::Func(b)) => a == b,
+            (Kind::Global(a), Kind::Global(b)) => a == b,
+            (Kind::Table(a), Kind::Table(b)) => a == b,
+            (Kind::Memory(a), Kind::Memory(b)) => a == b,
+            (Kind::Instance(a), Kind::Instance(b)) => a == b,
+            (Kind::Module(a), Kind::Module(b)) => Module::same(a, b),
+            (Kind::Trap(a), Kind::Trap(b)) => Arc::ptr_eq(a, b),
+            (Kind::Foreign(a), Kind::Foreign(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// What instances import and export, if it is that.
+    pub(super) fn as_extern(&self) -> Option<Extern> {
+        Some(match &self.kind {
+            Kind::Func(func) => (*func).into(),
+            Kind::Global(global) => (*global).into(),
+            Kind::Table(table) => (*table).into(),
+            Kind::Memory(memory) => (*memory).into(),
+            Kind::Instance(_) | Kind::Module(_) | Kind::Trap(_) | Kind::Foreign(_) => return None,
+        })
+    }
+}
+
+impl From<Extern> for Kind {
+    fn from(item: Extern) -> Kind {
+        match item {
+            Extern::Func(func) => Kind::Func(func),
+            Extern::Global(global) => Kind::Global(global),
+            Extern::Table(table) => Kind::Table(table),
+            Extern::Memory(memory) => Kind::Memory(memory),
+        }
+    }
+}
+
+/// Implements `From` for the kinds.
+macro_rules! kinds {
+    ($($kind:ident: $type:ty),*) => {
+        $(impl From<$type> for Kind {
+            fn from(object: $type) -> Kind {
+                Kind::$kind(object)
+            }
+        })*
+    };
+}
+
+kinds!(Func: Func, Global: Global, Table: Table, Memory: Memory, Instance: Instance, Module: Module,
+       Trap: Arc<TrapObject>, Foreign: ExternRef);
+
+/// `wasm_X_copy`.
+///
+/// # Safety
+/// The pointer is NULL or a live handle.
+pub(super) unsafe fn copy<T: Handle<Rust = Object>>(function: &str, object: *const T) -> Own<T> {
+    // SAFETY: by the contract.
+    or_null(function, || Ok(Own::new(unsafe { borrow(object, "object") }?.clone())))
+}
+
+/// `wasm_X_same`.
+///
+/// # Safety
+/// The pointers are NULL or live handles.
+pub(super) unsafe fn same<T: Handle<Rust = Object>>(function: &str, a: *const T, b: *const T) -> bool {
+    // SAFETY: by the contract.
+    or_null(function, || Ok(unsafe { borrow(a, "a")?.same(borrow(b, "b")?) }))
+}
+
+/// `wasm_X_as_Y`: the same handle, borrowed; NULL for NULL and for an object of another kind.
+///
+/// # Safety
+/// The pointer is NULL or a live handle.
+pub(super) unsafe fn convert<A, B>(function: &str, object: *const A) -> *mut B
+where
+    A: Handle<Rust = Object>,
+    B: Handle<Rust = Object>,
+{
+    or_null(function, || {
+        if object.is_null() {
+            return Ok(std::ptr::null_mut());
+        }
+        // SAFETY: by the contract.
+        let is = B::check(unsafe { borrow(object, "object") }?);
+        // Another kind is an answer, not an error.
+        Ok(if is { object.cast::<B>().cast_mut() } else { std::ptr::null_mut() })
+    })
+}

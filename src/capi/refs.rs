@@ -1,0 +1,784 @@
+//! What all references of the C ABI have in common. Written by `cargo xtask headers` from the table in
+//! `xtask/src/refs.rs`: do not edit.
+
+use super::external::wasm_extern_t;
+use super::foreign::wasm_foreign_t;
+use super::func::wasm_func_t;
+use super::global::wasm_global_t;
+use super::guard::or_last_error;
+use super::instance::wasm_instance_t;
+use super::memory::wasm_memory_t;
+use super::module::wasm_module_t;
+use super::object::{convert, copy, same};
+use super::own::Own;
+use super::reference::wasm_ref_t;
+use super::table::wasm_table_t;
+use super::trap::wasm_trap_t;
+
+/// Deletes the handle of a reference; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_delete(object: Own<wasm_ref_t>) {
+    or_last_error("wasm_ref_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same reference. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_copy(object: *const wasm_ref_t) -> Own<wasm_ref_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_ref_copy", object) }
+}
+
+/// Whether two handles are of the same reference.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_same(a: *const wasm_ref_t, b: *const wasm_ref_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_ref_same", a, b) }
+}
+
+/// Deletes the handle of a trap; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_delete(object: Own<wasm_trap_t>) {
+    or_last_error("wasm_trap_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same trap. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_copy(object: *const wasm_trap_t) -> Own<wasm_trap_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_trap_copy", object) }
+}
+
+/// Whether two handles are of the same trap.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_same(a: *const wasm_trap_t, b: *const wasm_trap_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_trap_same", a, b) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_as_ref(object: *mut wasm_trap_t) -> *mut wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_trap_as_ref", object) }
+}
+
+/// The same handle, borrowed, as that of a trap; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_trap(object: *mut wasm_ref_t) -> *mut wasm_trap_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_trap", object) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_as_ref_const(object: *const wasm_trap_t) -> *const wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_trap_as_ref_const", object) }
+}
+
+/// The same handle, borrowed, as that of a trap; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_trap_const(object: *const wasm_ref_t) -> *const wasm_trap_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_trap_const", object) }
+}
+
+/// Deletes the handle of a foreign object; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_foreign_delete(object: Own<wasm_foreign_t>) {
+    or_last_error("wasm_foreign_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same foreign object. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_foreign_copy(object: *const wasm_foreign_t) -> Own<wasm_foreign_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_foreign_copy", object) }
+}
+
+/// Whether two handles are of the same foreign object.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_foreign_same(a: *const wasm_foreign_t, b: *const wasm_foreign_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_foreign_same", a, b) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_foreign_as_ref(object: *mut wasm_foreign_t) -> *mut wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_foreign_as_ref", object) }
+}
+
+/// The same handle, borrowed, as that of a foreign object; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_foreign(object: *mut wasm_ref_t) -> *mut wasm_foreign_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_foreign", object) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_foreign_as_ref_const(object: *const wasm_foreign_t) -> *const wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_foreign_as_ref_const", object) }
+}
+
+/// The same handle, borrowed, as that of a foreign object; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_foreign_const(object: *const wasm_ref_t) -> *const wasm_foreign_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_foreign_const", object) }
+}
+
+/// Deletes the handle of a module; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_delete(object: Own<wasm_module_t>) {
+    or_last_error("wasm_module_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same module. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_copy(object: *const wasm_module_t) -> Own<wasm_module_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_module_copy", object) }
+}
+
+/// Whether two handles are of the same module.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_same(a: *const wasm_module_t, b: *const wasm_module_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_module_same", a, b) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_as_ref(object: *mut wasm_module_t) -> *mut wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_module_as_ref", object) }
+}
+
+/// The same handle, borrowed, as that of a module; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_module(object: *mut wasm_ref_t) -> *mut wasm_module_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_module", object) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_as_ref_const(object: *const wasm_module_t) -> *const wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_module_as_ref_const", object) }
+}
+
+/// The same handle, borrowed, as that of a module; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_module_const(object: *const wasm_ref_t) -> *const wasm_module_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_module_const", object) }
+}
+
+/// Deletes the handle of a function; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_delete(object: Own<wasm_func_t>) {
+    or_last_error("wasm_func_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same function. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_copy(object: *const wasm_func_t) -> Own<wasm_func_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_func_copy", object) }
+}
+
+/// Whether two handles are of the same function.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_same(a: *const wasm_func_t, b: *const wasm_func_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_func_same", a, b) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_as_ref(object: *mut wasm_func_t) -> *mut wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_func_as_ref", object) }
+}
+
+/// The same handle, borrowed, as that of a function; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_func(object: *mut wasm_ref_t) -> *mut wasm_func_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_func", object) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_as_ref_const(object: *const wasm_func_t) -> *const wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_func_as_ref_const", object) }
+}
+
+/// The same handle, borrowed, as that of a function; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_func_const(object: *const wasm_ref_t) -> *const wasm_func_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_func_const", object) }
+}
+
+/// The same handle, borrowed, as a import or export. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_as_extern(object: *mut wasm_func_t) -> *mut wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_func_as_extern", object) }
+}
+
+/// The same handle, borrowed, as that of a function; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_func(object: *mut wasm_extern_t) -> *mut wasm_func_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_func", object) }
+}
+
+/// The same handle, borrowed, as a import or export. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_as_extern_const(object: *const wasm_func_t) -> *const wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_func_as_extern_const", object) }
+}
+
+/// The same handle, borrowed, as that of a function; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_func_const(object: *const wasm_extern_t) -> *const wasm_func_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_func_const", object) }
+}
+
+/// Deletes the handle of a global; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_delete(object: Own<wasm_global_t>) {
+    or_last_error("wasm_global_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same global. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_copy(object: *const wasm_global_t) -> Own<wasm_global_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_global_copy", object) }
+}
+
+/// Whether two handles are of the same global.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_same(a: *const wasm_global_t, b: *const wasm_global_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_global_same", a, b) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_as_ref(object: *mut wasm_global_t) -> *mut wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_global_as_ref", object) }
+}
+
+/// The same handle, borrowed, as that of a global; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_global(object: *mut wasm_ref_t) -> *mut wasm_global_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_global", object) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_as_ref_const(object: *const wasm_global_t) -> *const wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_global_as_ref_const", object) }
+}
+
+/// The same handle, borrowed, as that of a global; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_global_const(object: *const wasm_ref_t) -> *const wasm_global_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_global_const", object) }
+}
+
+/// The same handle, borrowed, as a import or export. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_as_extern(object: *mut wasm_global_t) -> *mut wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_global_as_extern", object) }
+}
+
+/// The same handle, borrowed, as that of a global; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_global(object: *mut wasm_extern_t) -> *mut wasm_global_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_global", object) }
+}
+
+/// The same handle, borrowed, as a import or export. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_as_extern_const(object: *const wasm_global_t) -> *const wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_global_as_extern_const", object) }
+}
+
+/// The same handle, borrowed, as that of a global; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_global_const(object: *const wasm_extern_t) -> *const wasm_global_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_global_const", object) }
+}
+
+/// Deletes the handle of a table; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_delete(object: Own<wasm_table_t>) {
+    or_last_error("wasm_table_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same table. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_copy(object: *const wasm_table_t) -> Own<wasm_table_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_table_copy", object) }
+}
+
+/// Whether two handles are of the same table.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_same(a: *const wasm_table_t, b: *const wasm_table_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_table_same", a, b) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_as_ref(object: *mut wasm_table_t) -> *mut wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_table_as_ref", object) }
+}
+
+/// The same handle, borrowed, as that of a table; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_table(object: *mut wasm_ref_t) -> *mut wasm_table_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_table", object) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_as_ref_const(object: *const wasm_table_t) -> *const wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_table_as_ref_const", object) }
+}
+
+/// The same handle, borrowed, as that of a table; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_table_const(object: *const wasm_ref_t) -> *const wasm_table_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_table_const", object) }
+}
+
+/// The same handle, borrowed, as a import or export. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_as_extern(object: *mut wasm_table_t) -> *mut wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_table_as_extern", object) }
+}
+
+/// The same handle, borrowed, as that of a table; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_table(object: *mut wasm_extern_t) -> *mut wasm_table_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_table", object) }
+}
+
+/// The same handle, borrowed, as a import or export. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_as_extern_const(object: *const wasm_table_t) -> *const wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_table_as_extern_const", object) }
+}
+
+/// The same handle, borrowed, as that of a table; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_table_const(object: *const wasm_extern_t) -> *const wasm_table_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_table_const", object) }
+}
+
+/// Deletes the handle of a memory; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_delete(object: Own<wasm_memory_t>) {
+    or_last_error("wasm_memory_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same memory. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_copy(object: *const wasm_memory_t) -> Own<wasm_memory_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_memory_copy", object) }
+}
+
+/// Whether two handles are of the same memory.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_same(a: *const wasm_memory_t, b: *const wasm_memory_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_memory_same", a, b) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_as_ref(object: *mut wasm_memory_t) -> *mut wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_memory_as_ref", object) }
+}
+
+/// The same handle, borrowed, as that of a memory; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_memory(object: *mut wasm_ref_t) -> *mut wasm_memory_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_memory", object) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_as_ref_const(object: *const wasm_memory_t) -> *const wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_memory_as_ref_const", object) }
+}
+
+/// The same handle, borrowed, as that of a memory; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_memory_const(object: *const wasm_ref_t) -> *const wasm_memory_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_memory_const", object) }
+}
+
+/// The same handle, borrowed, as a import or export. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_as_extern(object: *mut wasm_memory_t) -> *mut wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_memory_as_extern", object) }
+}
+
+/// The same handle, borrowed, as that of a memory; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_memory(object: *mut wasm_extern_t) -> *mut wasm_memory_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_memory", object) }
+}
+
+/// The same handle, borrowed, as a import or export. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_as_extern_const(object: *const wasm_memory_t) -> *const wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_memory_as_extern_const", object) }
+}
+
+/// The same handle, borrowed, as that of a memory; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_memory_const(object: *const wasm_extern_t) -> *const wasm_memory_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_memory_const", object) }
+}
+
+/// Deletes the handle of a import or export; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_delete(object: Own<wasm_extern_t>) {
+    or_last_error("wasm_extern_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same import or export. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_copy(object: *const wasm_extern_t) -> Own<wasm_extern_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_extern_copy", object) }
+}
+
+/// Whether two handles are of the same import or export.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_same(a: *const wasm_extern_t, b: *const wasm_extern_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_extern_same", a, b) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_ref(object: *mut wasm_extern_t) -> *mut wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_ref", object) }
+}
+
+/// The same handle, borrowed, as that of a import or export; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_extern(object: *mut wasm_ref_t) -> *mut wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_extern", object) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_as_ref_const(object: *const wasm_extern_t) -> *const wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_extern_as_ref_const", object) }
+}
+
+/// The same handle, borrowed, as that of a import or export; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_extern_const(object: *const wasm_ref_t) -> *const wasm_extern_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_extern_const", object) }
+}
+
+/// Deletes the handle of a instance; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_delete(object: Own<wasm_instance_t>) {
+    or_last_error("wasm_instance_delete", || {
+        // SAFETY: C gives it back.
+        unsafe { object.delete() };
+        Ok(())
+    });
+}
+
+/// Another handle of the same instance. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_copy(object: *const wasm_instance_t) -> Own<wasm_instance_t> {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { copy("wasm_instance_copy", object) }
+}
+
+/// Whether two handles are of the same instance.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_same(a: *const wasm_instance_t, b: *const wasm_instance_t) -> bool {
+    // SAFETY: C passes live handles or NULL.
+    unsafe { same("wasm_instance_same", a, b) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_as_ref(object: *mut wasm_instance_t) -> *mut wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_instance_as_ref", object) }
+}
+
+/// The same handle, borrowed, as that of a instance; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_instance(object: *mut wasm_ref_t) -> *mut wasm_instance_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_instance", object) }
+}
+
+/// The same handle, borrowed, as a reference. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_as_ref_const(object: *const wasm_instance_t) -> *const wasm_ref_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_instance_as_ref_const", object) }
+}
+
+/// The same handle, borrowed, as that of a instance; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_as_instance_const(object: *const wasm_ref_t) -> *const wasm_instance_t {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { convert("wasm_ref_as_instance_const", object) }
+}

@@ -1,0 +1,191 @@
+//! `wasm_store_t`, and the cell that all handles of a store share and keep it alive by.
+
+use super::engine::wasm_engine_t;
+use super::guard::{or_error, or_last_error, or_null};
+use super::own::{Own, borrow, handle};
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::{AsStore, AsStoreMut, Engine, Store, StoreLimits, StoreMut, StorePtr, StoreRef};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use super::error::stepwell_error_t;
+
+/// A store: instances and all they own. It belongs to one thread at a time.
+///
+/// Every object made in a store keeps it alive: handles may be deleted in any order.
+pub struct wasm_store_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_store_t => Arc<StoreCell>);
+
+/// The store behind all its handles.
+///
+/// It is entered for each call. Entering again on the same thread nests (a host function calls back in); entering on
+/// another thread meanwhile is an error, which turns a forbidden race into a message in all but the rarest cases.
+pub(super) struct StoreCell {
+    store: StorePtr,
+    /// The thread that is inside, or 0.
+    owner: AtomicUsize,
+    /// How often it is inside; only the owner touches it.
+    depth: AtomicUsize,
+}
+
+impl StoreCell {
+    /// A new store.
+    pub(super) fn new(engine: &Engine) -> Arc<StoreCell> {
+        Arc::new_cyclic(|weak: &Weak<StoreCell>| {
+            let mut store = Store::new(engine);
+            // Callbacks find the cell by the store they are called in.
+            store.set_data(Some(Box::new(weak.clone())));
+            StoreCell { store: store.into_raw(), owner: AtomicUsize::new(0), depth: AtomicUsize::new(0) }
+        })
+    }
+
+    /// The cell of a store that a callback is called in.
+    pub(super) fn of(store: &StoreMut<'_>) -> Option<Arc<StoreCell>> {
+        store.data()?.downcast_ref::<Weak<StoreCell>>()?.upgrade()
+    }
+
+    /// Enters the store. While a guest may run, the caller must hold the cell itself, not borrow it from a handle that
+    /// a callback could delete.
+    pub(super) fn enter(&self) -> Result<Entered<'_>> {
+        let me = this_thread();
+        if let Err(owner) = self.owner.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed)
+            && owner != me
+        {
+            return Err(Error::new(ErrorKind::State, "the store is in use on another thread"));
+        }
+        // Only the owner is here.
+        self.depth.store(self.depth.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        // SAFETY: the store lives as long as the cell, this thread is its owner, and views made further out on this
+        // thread are at rest: they wait for the call that led here.
+        Ok(Entered { cell: self, store: unsafe { self.store.as_mut() } })
+    }
+
+    /// Whether someone is inside.
+    pub(super) fn in_use(&self) -> bool {
+        self.owner.load(Ordering::Relaxed) != 0
+    }
+}
+
+impl Drop for StoreCell {
+    fn drop(&mut self) {
+        // SAFETY: made by `into_raw`, and taken back once, here: no handle is left, and whoever was inside held one.
+        drop(unsafe { Store::from_raw(self.store) });
+    }
+}
+
+/// A number for the thread, never 0.
+fn this_thread() -> usize {
+    thread_local! {
+        static PLACE: u8 = const { 0 };
+    }
+    PLACE.with(|place| std::ptr::from_ref(place).addr())
+}
+
+/// The store, entered.
+pub(super) struct Entered<'a> {
+    cell: &'a StoreCell,
+    store: StoreMut<'a>,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Whoever was in the middle of something has not finished it.
+            self.store.poison();
+        }
+        let depth = self.cell.depth.load(Ordering::Relaxed) - 1;
+        self.cell.depth.store(depth, Ordering::Relaxed);
+        if depth == 0 {
+            self.cell.owner.store(0, Ordering::Release);
+        }
+    }
+}
+
+impl<'a> Deref for Entered<'a> {
+    type Target = StoreMut<'a>;
+    fn deref(&self) -> &StoreMut<'a> {
+        &self.store
+    }
+}
+
+impl<'a> DerefMut for Entered<'a> {
+    fn deref_mut(&mut self) -> &mut StoreMut<'a> {
+        &mut self.store
+    }
+}
+
+impl AsStore for Entered<'_> {
+    fn as_store(&self) -> StoreRef<'_> {
+        self.store.as_store()
+    }
+}
+
+impl AsStoreMut for Entered<'_> {
+    fn as_store_mut(&mut self) -> StoreMut<'_> {
+        self.store.as_store_mut()
+    }
+}
+
+/// A new, empty store of an engine.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_store_new(engine: *const wasm_engine_t) -> Own<wasm_store_t> {
+    // SAFETY: C passes a live engine or NULL.
+    or_null("wasm_store_new", || Ok(Own::new(StoreCell::new(unsafe { borrow(engine, "engine") }?))))
+}
+
+/// Deletes the handle of a store; the store goes with the last handle of an object in it. NULL does nothing.
+///
+/// Refused while a call into the store is running, that is, inside a callback of it: the handle stays valid, and
+/// `stepwell_last_error()` says so.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_store_delete(store: Own<wasm_store_t>) {
+    or_last_error("wasm_store_delete", || {
+        if store.is_null() {
+            return Ok(());
+        }
+        // SAFETY: C passes a live store.
+        if unsafe { borrow(store.as_ptr(), "store") }?.in_use() {
+            let message = "the store cannot be deleted inside a callback of it; the handle stays valid";
+            return Err(Error::new(ErrorKind::State, message));
+        }
+        // SAFETY: C gives it back.
+        unsafe { store.delete() };
+        Ok(())
+    });
+}
+
+/// Sets what a store may take: bytes of all memories together, elements of all tables together, instances ever made.
+/// What was taken already stays.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn stepwell_store_limits_set(
+    store: *mut wasm_store_t,
+    memory_bytes: u64,
+    table_elements: u64,
+    instances: usize,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_store_limits_set", || {
+        // SAFETY: C passes a live store or NULL.
+        let mut store = unsafe { borrow(store, "store") }?.enter()?;
+        store.set_limits(StoreLimits { memory_bytes, table_elements, instances });
+        Ok(())
+    })
+}
+
+/// Whether an earlier panic or failure left the store unusable: calls fail, deleting works.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_store_is_poisoned(store: *const wasm_store_t) -> bool {
+    // SAFETY: C passes a live store or NULL.
+    or_null("stepwell_store_is_poisoned", || Ok(unsafe { borrow(store, "store") }?.enter()?.is_poisoned()))
+}

@@ -1,0 +1,207 @@
+//! `wasm_trap_t`: why a guest ended early.
+
+use super::bytes::{wasm_byte_vec_t, wasm_name_t};
+use super::frame::{FrameObject, wasm_frame_t};
+use super::guard::{or_abort, or_null};
+use super::object::{Kind, Object};
+use super::own::{Out, Own, borrow, handle, plain};
+use super::store::{StoreCell, wasm_store_t};
+use super::vec;
+use super::vecs::wasm_frame_vec_t;
+use crate::base::{Error, ErrorKind};
+use crate::runtime::Trap;
+use std::sync::Arc;
+
+/// A trap: a message, and the Wasm frames that were live.
+pub struct wasm_trap_t {
+    _opaque: [u8; 0],
+}
+handle!(wasm_trap_t => Object, |object| matches!(object.kind, Kind::Trap(_)));
+
+/// A message: UTF-8, NUL-terminated (the NUL is counted in its size).
+pub type wasm_message_t = wasm_name_t;
+
+/// Why a guest trapped, one of `enum stepwell_trap_enum`.
+pub type stepwell_trap_code_t = i32;
+
+/// Why a guest trapped. The numbers are stable; more may come.
+#[repr(C)]
+pub enum stepwell_trap_enum {
+    /// A trap of the host's, with its message.
+    STEPWELL_TRAP_HOST = 0,
+    /// `unreachable` was executed.
+    STEPWELL_TRAP_UNREACHABLE = 1,
+    /// An access beyond a memory or a data segment.
+    STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS = 2,
+    /// An access beyond a table or an element segment.
+    STEPWELL_TRAP_TABLE_OUT_OF_BOUNDS = 3,
+    /// `call_indirect` with an index beyond the table.
+    STEPWELL_TRAP_UNDEFINED_ELEMENT = 4,
+    /// `call_indirect` met a null reference.
+    STEPWELL_TRAP_UNINITIALIZED_ELEMENT = 5,
+    /// `call_indirect` met a function of another type.
+    STEPWELL_TRAP_INDIRECT_CALL_TYPE_MISMATCH = 6,
+    /// An integer was divided by zero.
+    STEPWELL_TRAP_INTEGER_DIVISION_BY_ZERO = 7,
+    /// A division or a truncation overflowed.
+    STEPWELL_TRAP_INTEGER_OVERFLOW = 8,
+    /// A NaN was truncated to an integer.
+    STEPWELL_TRAP_INVALID_CONVERSION = 9,
+    /// The guest's stack is used up.
+    STEPWELL_TRAP_STACK_OVERFLOW = 10,
+    /// A null reference where the instruction needs one that is not.
+    STEPWELL_TRAP_NULL_REFERENCE = 11,
+    /// The guest was interrupted by its host or ended by its debugger.
+    STEPWELL_TRAP_INTERRUPT = 12,
+}
+
+/// What stands behind a trap: any error that ended a call.
+pub(super) struct TrapObject {
+    kind: ErrorKind,
+    message: String,
+    trap: Option<Trap>,
+}
+
+impl TrapObject {
+    /// The trap that tells C of an error.
+    pub(super) fn from_error(error: Error) -> TrapObject {
+        match error.payload::<Trap>() {
+            Some(trap) => {
+                TrapObject { kind: error.kind(), message: error.message().to_owned(), trap: Some(trap.clone()) }
+            }
+            None => TrapObject { kind: error.kind(), message: error.to_string(), trap: None },
+        }
+    }
+
+    /// The error that ends a guest's call with this trap.
+    fn to_error(&self) -> Error {
+        match &self.trap {
+            Some(trap) => trap.clone().into(),
+            None => Error::new(self.kind, self.message.clone()),
+        }
+    }
+}
+
+/// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it too.
+pub(super) fn trap_of(cell: &Arc<StoreCell>, error: Error) -> Own<wasm_trap_t> {
+    let trap = TrapObject::from_error(error);
+    if trap.kind != ErrorKind::Trap {
+        super::error::set_last(trap.to_error());
+    }
+    Own::new(Object::new(cell, Arc::new(trap)))
+}
+
+/// The error of a trap that a callback gave to us.
+///
+/// # Safety
+/// It is an owned, live trap.
+pub(super) unsafe fn take_error(trap: Own<wasm_trap_t>) -> Error {
+    // SAFETY: by the contract.
+    match unsafe { trap.require("trap") } {
+        Ok(object) => match &object.kind {
+            Kind::Trap(trap) => trap.to_error(),
+            _ => unreachable!("checked by `require`"),
+        },
+        Err(error) => error,
+    }
+}
+
+/// What stands behind the handle.
+///
+/// # Safety
+/// The pointer is NULL or a live trap.
+unsafe fn get<'a>(pointer: *const wasm_trap_t) -> crate::base::Result<(&'a Object, &'a TrapObject)> {
+    // SAFETY: by the contract.
+    let object = unsafe { borrow(pointer, "trap") }?;
+    match &object.kind {
+        Kind::Trap(trap) => Ok((object, trap)),
+        _ => unreachable!("checked by `borrow`"),
+    }
+}
+
+/// A new trap with a message, for a host function to return. The message's NUL at its end may be missing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const wasm_message_t) -> Own<wasm_trap_t> {
+    or_null("wasm_trap_new", || {
+        // SAFETY: C passes a live store or NULL.
+        let cell = unsafe { borrow(store, "store") }?;
+        // SAFETY: C passes a valid message or NULL.
+        let message = unsafe { plain(message, "message")?.as_message() };
+        let trap = TrapObject::from_error(Trap::new(message).into());
+        Ok(Own::new(Object::new(cell, Arc::new(trap))))
+    })
+}
+
+/// Writes the trap's message to `out`, NUL-terminated (the NUL is counted in its size).
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_message(trap: *const wasm_trap_t, out: Out<wasm_message_t>) {
+    or_abort("wasm_trap_message", || {
+        // SAFETY: C passes a live trap or NULL.
+        let (_, trap) = unsafe { get(trap) }?;
+        // SAFETY: `out` is C's.
+        unsafe { out.check("out")?.write(wasm_byte_vec_t::text_nul(&trap.message)) };
+        Ok(())
+    });
+}
+
+/// The innermost Wasm frame of a trap, or NULL if there is none.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_origin(trap: *const wasm_trap_t) -> Own<wasm_frame_t> {
+    or_null("wasm_trap_origin", || {
+        // SAFETY: C passes a live trap or NULL.
+        let (object, trap) = unsafe { get(trap) }?;
+        let frame = trap.trap.as_ref().and_then(|trap| trap.frames().first());
+        Ok(frame.map_or(Own::null(), |frame| Own::new(FrameObject::new(&object.cell, frame))))
+    })
+}
+
+/// Writes the Wasm frames of a trap to `out`, innermost first; of very many the innermost 1,024.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_trace(trap: *const wasm_trap_t, out: Out<wasm_frame_vec_t>) {
+    or_abort("wasm_trap_trace", || {
+        // SAFETY: C passes a live trap or NULL.
+        let (object, trap) = unsafe { get(trap) }?;
+        let out = out.check("out")?;
+        let frames = trap.trap.as_ref().map_or(&[][..], |trap| trap.frames());
+        let frames =
+            frames.iter().map(|frame| Own::<wasm_frame_t>::new(FrameObject::new(&object.cell, frame)).into_raw());
+        // SAFETY: `out` is C's.
+        unsafe { out.write(vec::from_elements(frames)) };
+        Ok(())
+    });
+}
+
+/// Why the guest trapped, one of `enum stepwell_trap_enum`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_trap_code(trap: *const wasm_trap_t) -> stepwell_trap_code_t {
+    or_abort("stepwell_trap_code", || {
+        // SAFETY: C passes a live trap or NULL.
+        let (_, trap) = unsafe { get(trap) }?;
+        Ok(trap.trap.as_ref().and_then(Trap::code).map_or(0, |code| code as i32))
+    })
+}
+
+/// Writes the trap's message and its frames, one a line with module, function and offset, to `out`, NUL-terminated.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_trap_backtrace(trap: *const wasm_trap_t, out: Out<wasm_message_t>) {
+    or_abort("stepwell_trap_backtrace", || {
+        // SAFETY: C passes a live trap or NULL.
+        let (_, trap) = unsafe { get(trap) }?;
+        let text = trap.trap.as_ref().map_or_else(|| trap.message.clone(), Trap::to_string);
+        // SAFETY: `out` is C's.
+        unsafe { out.check("out")?.write(wasm_byte_vec_t::text_nul(&text)) };
+        Ok(())
+    });
+}

@@ -1,0 +1,206 @@
+//! `wasm_val_t`: values, and their way between C and the engine.
+
+use super::guard::or_abort;
+use super::object::{Kind, Object};
+use super::own::{Out, Own, plain};
+use super::reference::wasm_ref_t;
+use super::store::StoreCell;
+use super::valtype::{kind_of, of_kind, wasm_valkind_t};
+use super::vec;
+use super::vecs::wasm_val_vec_t;
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::{AsStoreMut, ExternRef, Val};
+use crate::wasm::ValType;
+use std::sync::Arc;
+
+/// A 32-bit float.
+pub type float32_t = f32;
+/// A 64-bit float.
+pub type float64_t = f64;
+
+/// What a value holds, by its kind.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union wasm_val_union_t {
+    /// Of `WASM_I32`.
+    pub i32: i32,
+    /// Of `WASM_I64`.
+    pub i64: i64,
+    /// Of `WASM_F32`.
+    pub f32: float32_t,
+    /// Of `WASM_F64`.
+    pub f64: float64_t,
+    /// Of `WASM_EXTERNREF` and `WASM_FUNCREF`; NULL is null.
+    pub r#ref: *mut wasm_ref_t,
+}
+
+/// A value. An owned value owns its reference.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wasm_val_t {
+    /// What it is, one of `enum wasm_valkind_enum`.
+    pub kind: wasm_valkind_t,
+    /// What it holds.
+    pub of: wasm_val_union_t,
+}
+
+/// Whether values of this kind own a reference.
+fn is_ref(kind: wasm_valkind_t) -> bool {
+    matches!(of_kind(kind, ""), Ok(ty) if ty.is_ref())
+}
+
+/// A copy that is owned on its own.
+///
+/// # Safety
+/// A value that is a reference holds NULL or a live handle.
+pub(super) unsafe fn copy_val(val: &wasm_val_t) -> wasm_val_t {
+    let mut copy = *val;
+    if is_ref(val.kind) {
+        // SAFETY: by the contract.
+        unsafe {
+            if let Some(object) = val.of.r#ref.cast::<Object>().as_ref() {
+                copy.of.r#ref = Own::<wasm_ref_t>::new(object.clone()).into_raw();
+            }
+        }
+    }
+    copy
+}
+
+/// Frees what a value owns, and leaves null.
+///
+/// # Safety
+/// As [`copy_val`], and the reference is not used again.
+pub(super) unsafe fn delete_val(val: &mut wasm_val_t) {
+    if is_ref(val.kind) {
+        // SAFETY: by the contract.
+        unsafe { Own::<wasm_ref_t>::from_raw(val.of.r#ref).delete() };
+        val.of.r#ref = std::ptr::null_mut();
+    }
+}
+
+/// A value as C has it, owned by C.
+pub(super) fn to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: Val) -> wasm_val_t {
+    // All bytes are defined.
+    let mut of = wasm_val_union_t { i64: 0 };
+    match val {
+        Val::I32(value) => of.i32 = value,
+        Val::I64(value) => of.i64 = value,
+        // As bits, so that no NaN changes on the way.
+        Val::F32(bits) => of.i32 = bits as i32,
+        Val::F64(bits) => of.i64 = bits as i64,
+        // The standard's header has no room for more than its lower half.
+        Val::V128(bytes) => of.i64 = i128::from_le_bytes(bytes) as i64,
+        Val::FuncRef(_) | Val::ExternRef(_) => of.r#ref = ref_to_c(cell, store, val).into_raw(),
+    }
+    wasm_val_t { kind: kind_of(val.ty()), of }
+}
+
+/// A reference as C has it; NULL is null.
+pub(super) fn ref_to_c(cell: &Arc<StoreCell>, mut store: impl AsStoreMut, val: Val) -> Own<wasm_ref_t> {
+    let kind = match val {
+        Val::FuncRef(Some(func)) => Kind::Func(func),
+        Val::ExternRef(Some(reference)) => match reference.data(&store.as_store_mut()) {
+            Ok(data) => data.downcast_ref::<Kind>().cloned().unwrap_or(Kind::Foreign(reference)),
+            Err(_) => Kind::Foreign(reference),
+        },
+        _ => return Own::null(),
+    };
+    Own::new(Object::new(cell, kind))
+}
+
+/// A value that C passed, which C keeps.
+///
+/// # Safety
+/// As [`copy_val`].
+pub(super) unsafe fn from_c(
+    cell: &Arc<StoreCell>,
+    store: impl AsStoreMut,
+    val: &wasm_val_t,
+    param: &str,
+) -> Result<Val> {
+    let ty = of_kind(val.kind, param)?;
+    // SAFETY: the field of the kind; a reference as the contract says.
+    unsafe {
+        Ok(match ty {
+            ValType::I32 => Val::I32(val.of.i32),
+            ValType::I64 => Val::I64(val.of.i64),
+            ValType::F32 => Val::F32(val.of.i32 as u32),
+            ValType::F64 => Val::F64(val.of.i64 as u64),
+            _ => return ref_from_c(cell, store, ty, val.of.r#ref, param),
+        })
+    }
+}
+
+/// A reference of type `ty` that C passed, which C keeps.
+///
+/// # Safety
+/// The pointer is NULL or a live handle.
+pub(super) unsafe fn ref_from_c(
+    cell: &Arc<StoreCell>,
+    store: impl AsStoreMut,
+    ty: ValType,
+    reference: *const wasm_ref_t,
+    param: &str,
+) -> Result<Val> {
+    // SAFETY: by the contract.
+    let Some(object) = (unsafe { reference.cast::<Object>().as_ref() }) else { return Ok(Val::default_for(ty)) };
+    if !Arc::ptr_eq(cell, &object.cell) {
+        return Err(Error::new(ErrorKind::Argument, format!("`{param}` is a reference of another store")));
+    }
+    match (ty, &object.kind) {
+        (ValType::FuncRef, Kind::Func(func)) => Ok(Val::FuncRef(Some(*func))),
+        (ValType::FuncRef, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
+        (_, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
+        // Any object of the host can be an external reference.
+        (_, kind) => Ok(Val::ExternRef(Some(ExternRef::new(store, Box::new(kind.clone()))?))),
+    }
+}
+
+/// The values of a vector that C passed, which C keeps; NULL counts as empty.
+///
+/// # Safety
+/// The vector is valid, or the pointer NULL.
+pub(super) unsafe fn list_from_c(
+    cell: &Arc<StoreCell>,
+    mut store: impl AsStoreMut,
+    vec: *const wasm_val_vec_t,
+    param: &str,
+) -> Result<smallvec::SmallVec<[Val; 8]>> {
+    // SAFETY: by the contract.
+    let Some(vec) = (unsafe { vec.as_ref() }) else { return Ok(smallvec::SmallVec::new()) };
+    if vec.size > 0 && vec.data.is_null() {
+        return Err(Error::new(ErrorKind::Argument, format!("`{param}` has a size of {} but no data", vec.size)));
+    }
+    // SAFETY: by the contract.
+    unsafe { vec::elements(vec).iter().map(|val| from_c(cell, store.as_store_mut(), val, param)).collect() }
+}
+
+/// Frees what a value owns. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_val_delete(val: Own<wasm_val_t>) {
+    or_abort("wasm_val_delete", || {
+        // SAFETY: C passes a valid value or NULL.
+        if let Some(val) = unsafe { val.into_raw().as_mut() } {
+            // SAFETY: as above.
+            unsafe { delete_val(val) };
+        }
+        Ok(())
+    });
+}
+
+/// Writes a copy of a value to `out`, which owns a reference of its own.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_val_copy(out: Out<wasm_val_t>, source: *const wasm_val_t) {
+    or_abort("wasm_val_copy", || {
+        let out = out.check("out")?;
+        // SAFETY: C passes a valid value or NULL.
+        let copy = unsafe { copy_val(plain(source, "source")?) };
+        // SAFETY: `out` is C's.
+        unsafe { out.write(copy) };
+        Ok(())
+    });
+}

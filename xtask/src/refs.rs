@@ -1,0 +1,110 @@
+//! `src/capi/refs.rs` from a table: what all references of the C ABI have in common, every signature spelled out.
+
+use std::fmt::Write;
+
+/// Every reference: the noun, the file of its type, what one is called, whether instances import and export it.
+const REFS: &[(&str, &str, &str, bool)] = &[
+    ("ref", "reference", "reference", false),
+    ("trap", "trap", "trap", false),
+    ("foreign", "foreign", "foreign object", false),
+    ("module", "module", "module", false),
+    ("func", "func", "function", true),
+    ("global", "global", "global", true),
+    ("table", "table", "table", true),
+    ("memory", "memory", "memory", true),
+    ("extern", "external", "import or export", false),
+    ("instance", "instance", "instance", false),
+];
+
+/// The file's text.
+pub fn generate() -> String {
+    let mut text = String::from(
+        "//! What all references of the C ABI have in common. Written by `cargo xtask headers` from the table in\n\
+         //! `xtask/src/refs.rs`: do not edit.\n\
+         \n\
+         use super::guard::or_last_error;\n\
+         use super::object::{convert, copy, same};\n\
+         use super::own::Own;\n",
+    );
+    for (noun, module, ..) in REFS {
+        writeln!(text, "use super::{module}::wasm_{noun}_t;").expect("a string takes everything");
+    }
+    for (noun, _, what, external) in REFS {
+        reference(&mut text, noun, what);
+        if *noun != "ref" {
+            conversions(&mut text, noun, "ref", what, "reference");
+        }
+        if *external {
+            conversions(&mut text, noun, "extern", what, "import or export");
+        }
+    }
+    text
+}
+
+/// Deleting, copying, comparing.
+fn reference(text: &mut String, noun: &str, what: &str) {
+    write!(
+        text,
+        "
+/// Deletes the handle of a {what}; the object goes with its store. NULL does nothing.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn wasm_{noun}_delete(object: Own<wasm_{noun}_t>) {{
+    or_last_error(\"wasm_{noun}_delete\", || {{
+        // SAFETY: C gives it back.
+        unsafe {{ object.delete() }};
+        Ok(())
+    }});
+}}
+
+/// Another handle of the same {what}. NULL for NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn wasm_{noun}_copy(object: *const wasm_{noun}_t) -> Own<wasm_{noun}_t> {{
+    // SAFETY: C passes a live handle or NULL.
+    unsafe {{ copy(\"wasm_{noun}_copy\", object) }}
+}}
+
+/// Whether two handles are of the same {what}.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn wasm_{noun}_same(a: *const wasm_{noun}_t, b: *const wasm_{noun}_t) -> bool {{
+    // SAFETY: C passes live handles or NULL.
+    unsafe {{ same(\"wasm_{noun}_same\", a, b) }}
+}}
+"
+    )
+    .expect("a string takes everything");
+}
+
+/// Looking at a handle as a more or less general one.
+fn conversions(text: &mut String, noun: &str, general: &str, what: &str, general_what: &str) {
+    for (suffix, pointer) in [("", "*mut"), ("_const", "*const")] {
+        write!(
+            text,
+            "
+/// The same handle, borrowed, as a {general_what}. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn wasm_{noun}_as_{general}{suffix}(object: {pointer} wasm_{noun}_t) -> {pointer} wasm_{general}_t {{
+    // SAFETY: C passes a live handle or NULL.
+    unsafe {{ convert(\"wasm_{noun}_as_{general}{suffix}\", object) }}
+}}
+
+/// The same handle, borrowed, as that of a {what}; NULL for NULL and for anything else.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn wasm_{general}_as_{noun}{suffix}(object: {pointer} wasm_{general}_t) -> {pointer} wasm_{noun}_t {{
+    // SAFETY: C passes a live handle or NULL.
+    unsafe {{ convert(\"wasm_{general}_as_{noun}{suffix}\", object) }}
+}}
+"
+        )
+        .expect("a string takes everything");
+    }
+}
