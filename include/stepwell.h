@@ -19,9 +19,35 @@
 #define STEPWELL_API
 #endif
 
+/* The result must be looked at: an error that nobody deletes leaks. */
+#ifndef STEPWELL_NODISCARD
+#if defined(__GNUC__)
+#define STEPWELL_NODISCARD __attribute__((warn_unused_result))
+#else
+#define STEPWELL_NODISCARD
+#endif
+#endif
+
 #ifndef own
 #define own
 #endif
+
+/**
+ * What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or when
+ * the guest's outermost call returns to the host.
+ */
+typedef enum stepwell_action_enum {
+  /** Run to the next breakpoint. */
+  STEPWELL_CONTINUE = 0,
+  /** Stop at the next instruction, whatever function it is in: step into calls. */
+  STEPWELL_STEP = 1,
+  /** Stop at the next instruction of this frame, or of its caller once it returns; calls run through. */
+  STEPWELL_STEP_OVER = 2,
+  /** Stop at the next instruction of the caller. */
+  STEPWELL_STEP_OUT = 3,
+  /** End the guest's call with a trap; `stepwell_stop_message_set` sets its message. */
+  STEPWELL_TRAP = 4,
+} stepwell_action_enum;
 
 /** What kind of failure an error reports. The numbers are stable and never reused; more may come. */
 typedef enum stepwell_error_enum {
@@ -50,6 +76,16 @@ typedef enum stepwell_error_enum {
   /** The work was cancelled by its caller. */
   STEPWELL_ERROR_CANCELLED = 12,
 } stepwell_error_enum;
+
+/** Why a guest was stopped. More reasons may come. */
+typedef enum stepwell_stop_enum {
+  /** It is about to run an instruction with a breakpoint. */
+  STEPWELL_STOP_BREAKPOINT = 1,
+  /** A step came to its end. */
+  STEPWELL_STOP_STEP = 2,
+  /** It trapped; its frames stand, and are left when the callback returns, whatever it answers. */
+  STEPWELL_STOP_TRAP = 3,
+} stepwell_stop_enum;
 
 /** Why a guest trapped. The numbers are stable; more may come. */
 typedef enum stepwell_trap_enum {
@@ -81,6 +117,9 @@ typedef enum stepwell_trap_enum {
   STEPWELL_TRAP_INTERRUPT = 12,
 } stepwell_trap_enum;
 
+/** A debugger attached to one store. Other stores never notice. */
+typedef struct stepwell_debugger_t stepwell_debugger_t;
+
 /**
  * An error: a code, a message, and the offset in the Wasm binary where there is one.
  *
@@ -90,11 +129,20 @@ typedef enum stepwell_trap_enum {
 typedef struct stepwell_error_t stepwell_error_t;
 
 /**
+ * A Wasm frame of a stopped guest: valid until the stop callback returns. Used later, it is an error: functions return
+ * what they say, and `stepwell_last_error()` is set.
+ */
+typedef struct stepwell_frame_t stepwell_frame_t;
+
+/**
  * Names and what they stand for, from which a module's imports are found. Functions defined by
  * `stepwell_linker_define_func` are of no store; other objects are of one, and a linker that has some instantiates in
  * that store only. It belongs to one thread at a time.
  */
 typedef struct stepwell_linker_t stepwell_linker_t;
+
+/** A guest that was stopped: valid until the stop callback returns. Used later, it is an error. */
+typedef struct stepwell_stop_t stepwell_stop_t;
 
 /** An error's code, one of `enum stepwell_error_enum`. */
 typedef int32_t stepwell_error_code_t;
@@ -104,6 +152,21 @@ typedef int32_t stepwell_trap_code_t;
 
 /** Frees a callback's environment. It may not call into a store. */
 typedef void (*stepwell_finalizer_t)(void *env);
+
+/** What the guest is to do after a stop, one of `enum stepwell_action_enum`. */
+typedef int32_t stepwell_action_t;
+
+/**
+ * The stop callback. It runs on the guest's thread, with the store in its hands: it may read and write state, edit
+ * breakpoints, call exports (which may stop in turn), and says what the guest is to do. It may not throw or `longjmp`.
+ */
+typedef stepwell_action_t (*stepwell_stop_callback_t)(void *env, struct stepwell_stop_t *stop);
+
+/** A breakpoint's number: unique in its debugger, never 0, never reused. */
+typedef uint32_t stepwell_breakpoint_t;
+
+/** Why a guest was stopped, one of `enum stepwell_stop_enum`. */
+typedef int32_t stepwell_stop_reason_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -269,6 +332,7 @@ void stepwell_config_copied_code_set(wasm_config_t *config,
  * Thread: any.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
                                          own wasm_engine_t **out);
 
@@ -279,6 +343,7 @@ own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
  * Thread: one at a time per store.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_store_limits_set(wasm_store_t *store,
                                                uint64_t memory_bytes,
                                                uint64_t table_elements,
@@ -331,6 +396,7 @@ void stepwell_trap_backtrace(const wasm_trap_t *trap,
  * Thread: one at a time per store.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_module_new(wasm_store_t *store,
                                          const wasm_byte_vec_t *binary,
                                          own wasm_module_t **out);
@@ -341,6 +407,7 @@ own stepwell_error_t *stepwell_module_new(wasm_store_t *store,
  * Thread: any.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_shared_module_new(const wasm_engine_t *engine,
                                                 const wasm_byte_vec_t *binary,
                                                 own wasm_shared_module_t **out);
@@ -381,7 +448,7 @@ bool stepwell_module_func_name(const wasm_module_t *module,
 STEPWELL_API
 bool stepwell_module_func_find(const wasm_module_t *module,
                                const char *name,
-                               own u32 *index_out);
+                               uint32_t *index_out);
 
 /**
  * As `wasm_func_call`, with traps and errors apart: a trap of the guest or of a host function is written to
@@ -390,6 +457,7 @@ bool stepwell_module_func_find(const wasm_module_t *module,
  * Thread: one at a time per store.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_func_call(const wasm_func_t *func,
                                         const wasm_val_vec_t *args,
                                         wasm_val_vec_t *results,
@@ -402,6 +470,7 @@ own stepwell_error_t *stepwell_func_call(const wasm_func_t *func,
  * Thread: one at a time per store.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_instance_new(wasm_store_t *store,
                                            const wasm_module_t *module,
                                            const wasm_extern_vec_t *imports,
@@ -425,6 +494,42 @@ own wasm_extern_t *stepwell_instance_export(const wasm_instance_t *instance,
 STEPWELL_API own wasm_module_t *stepwell_instance_module(const wasm_instance_t *instance);
 
 /**
+ * A function of the instance by its index in the module, imports counted, exported or not; NULL beyond the last.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_func_t *stepwell_instance_func(const wasm_instance_t *instance,
+                                       uint32_t index);
+
+/**
+ * A global of the instance by its index in the module, imports counted, exported or not; NULL beyond the last.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_global_t *stepwell_instance_global(const wasm_instance_t *instance,
+                                           uint32_t index);
+
+/**
+ * A memory of the instance by its index in the module, imports counted, exported or not; NULL beyond the last.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_memory_t *stepwell_instance_memory(const wasm_instance_t *instance,
+                                           uint32_t index);
+
+/**
+ * A table of the instance by its index in the module, imports counted, exported or not; NULL beyond the last.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_table_t *stepwell_instance_table(const wasm_instance_t *instance,
+                                         uint32_t index);
+
+/**
  * A new linker without names.
  *
  * Thread: any.
@@ -444,6 +549,7 @@ STEPWELL_API void stepwell_linker_delete(own stepwell_linker_t *linker);
  * Thread: any.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_linker_shadowing_set(stepwell_linker_t *linker,
                                                    bool allow);
 
@@ -453,6 +559,7 @@ own stepwell_error_t *stepwell_linker_shadowing_set(stepwell_linker_t *linker,
  * Thread: one at a time per store.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_linker_define(stepwell_linker_t *linker,
                                             const char *module,
                                             const char *name,
@@ -465,6 +572,7 @@ own stepwell_error_t *stepwell_linker_define(stepwell_linker_t *linker,
  * Thread: any.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_linker_define_func(stepwell_linker_t *linker,
                                                  const char *module,
                                                  const char *name,
@@ -479,6 +587,7 @@ own stepwell_error_t *stepwell_linker_define_func(stepwell_linker_t *linker,
  * Thread: one at a time per store.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_linker_define_instance(stepwell_linker_t *linker,
                                                      const char *module,
                                                      const wasm_instance_t *instance);
@@ -501,6 +610,7 @@ own wasm_extern_t *stepwell_linker_get(const stepwell_linker_t *linker,
  * Thread: one at a time per store.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_linker_fill_missing_with_defaults(stepwell_linker_t *linker,
                                                                 wasm_store_t *store,
                                                                 const wasm_module_t *module);
@@ -513,11 +623,324 @@ own stepwell_error_t *stepwell_linker_fill_missing_with_defaults(stepwell_linker
  * Thread: one at a time per store.
  */
 STEPWELL_API
+STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_linker_instantiate(const stepwell_linker_t *linker,
                                                  wasm_store_t *store,
                                                  const wasm_module_t *module,
                                                  own wasm_instance_t **out,
                                                  own wasm_trap_t **trap_out);
+
+/**
+ * Attaches a debugger to a store of an engine that is configured for debugging (`stepwell_config_debug_set`), while no
+ * guest runs in it. From the next call on, the store runs debug code in a private copy of its own, and `callback` is
+ * called at every stop, on the guest's thread. `finalizer(env)` runs when the debugger is gone, or when this fails; it
+ * may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_attach(wasm_store_t *store,
+                                              stepwell_stop_callback_t callback,
+                                              void *env,
+                                              stepwell_finalizer_t finalizer,
+                                              own stepwell_debugger_t **out);
+
+/**
+ * Detaches the debugger and deletes it: breakpoints are gone, and the store runs production code again. NULL does
+ * nothing.
+ *
+ * Refused while a guest runs in the store, that is, inside a callback of it: the handle stays valid, and
+ * `stepwell_last_error()` says so.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+void stepwell_debugger_delete(own stepwell_debugger_t *debugger);
+
+/**
+ * Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
+ * reached in the same function: `stepwell_breakpoint_offset` says where. The module need not be instantiated yet. The
+ * breakpoint's number is written to `out`, which may be NULL. Also allowed inside a stop; it takes effect before the
+ * guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_break_at(stepwell_debugger_t *debugger,
+                                                const wasm_module_t *module,
+                                                size_t offset,
+                                                stepwell_breakpoint_t *out);
+
+/**
+ * Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's name
+ * section. Otherwise as `stepwell_debugger_break_at`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_break_at_function(stepwell_debugger_t *debugger,
+                                                         const wasm_module_t *module,
+                                                         const char *name,
+                                                         stepwell_breakpoint_t *out);
+
+/**
+ * Sets a breakpoint at the first instruction of a function by its index, imports counted. Otherwise as
+ * `stepwell_debugger_break_at`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_break_at_function_index(stepwell_debugger_t *debugger,
+                                                               const wasm_module_t *module,
+                                                               uint32_t index,
+                                                               stepwell_breakpoint_t *out);
+
+/**
+ * Removes a breakpoint. Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_remove(stepwell_debugger_t *debugger,
+                                              stepwell_breakpoint_t breakpoint);
+
+/**
+ * With `on`, every instruction of every call stops from now on, whatever the callback answers, beginning with the
+ * first one; without, that ends. Also allowed inside a stop.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_step_always_set(stepwell_debugger_t *debugger,
+                                                       bool on);
+
+/**
+ * How many breakpoints there are.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API size_t stepwell_debugger_breakpoint_count(const stepwell_debugger_t *debugger);
+
+/**
+ * Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is no
+ * such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+size_t stepwell_breakpoint_offset(const stepwell_debugger_t *debugger,
+                                  stepwell_breakpoint_t breakpoint);
+
+/**
+ * The index of the function a breakpoint stands in, imports counted. `UINT32_MAX` if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint32_t stepwell_breakpoint_func_index(const stepwell_debugger_t *debugger,
+                                        stepwell_breakpoint_t breakpoint);
+
+/**
+ * Why the guest was stopped, one of `enum stepwell_stop_enum`; 0 if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API stepwell_stop_reason_t stepwell_stop_reason(const stepwell_stop_t *stop);
+
+/**
+ * How many Wasm frames of the store are live, in all nested runs; 0 if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API size_t stepwell_stop_frame_count(const stepwell_stop_t *stop);
+
+/**
+ * A frame, 0 the innermost; NULL beyond the outermost. Borrowed: valid until the stop callback returns. Used later, it is
+ * an error.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+const stepwell_frame_t *stepwell_stop_frame(const stepwell_stop_t *stop,
+                                                   size_t index);
+
+/**
+ * How many breakpoints stand at the instruction; 0 if they are not the reason.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API size_t stepwell_stop_breakpoint_count(const stepwell_stop_t *stop);
+
+/**
+ * The number of a breakpoint that was hit, in the order they were set; 0 beyond the last.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+stepwell_breakpoint_t stepwell_stop_breakpoint(const stepwell_stop_t *stop,
+                                               size_t index);
+
+/**
+ * Why the guest trapped, one of `enum stepwell_trap_enum`; 0 if a trap is not the reason.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API stepwell_trap_code_t stepwell_stop_trap_code(const stepwell_stop_t *stop);
+
+/**
+ * Writes the trap's message to `out`, NUL-terminated; false, and nothing written, if a trap is not the reason.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_stop_trap_message(const stepwell_stop_t *stop,
+                                own wasm_message_t *out);
+
+/**
+ * Sets the message of the trap that `STEPWELL_TRAP` ends the guest with. False if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API bool stepwell_stop_message_set(stepwell_stop_t *stop, const char *message);
+
+/**
+ * The store, borrowed from the stop.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API wasm_store_t *stepwell_stop_store(const stepwell_stop_t *stop);
+
+/**
+ * The debugger, borrowed from the stop.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API stepwell_debugger_t *stepwell_stop_debugger(const stepwell_stop_t *stop);
+
+/**
+ * The index of the frame's function in its module, imports counted; `UINT32_MAX` if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+uint32_t stepwell_frame_func_index(const stepwell_frame_t *frame);
+
+/**
+ * Writes the name of the frame's function to `out`, not NUL-terminated; false, and nothing written, if it has none.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_func_name(const stepwell_frame_t *frame,
+                              own wasm_name_t *out);
+
+/**
+ * The byte offset, from the start of the module, of the instruction about to run; in a caller, of the call that is under
+ * way; after a trap, of the instruction that trapped. `SIZE_MAX` if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+size_t stepwell_frame_offset(const stepwell_frame_t *frame);
+
+/**
+ * A number that is the same for one activation of the function at every stop; 0 if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+size_t stepwell_frame_id(const stepwell_frame_t *frame);
+
+/**
+ * Whether the frame called the host, which called the next inner frame: host frames stand between.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API bool stepwell_frame_called_through_host(const stepwell_frame_t *frame);
+
+/**
+ * The frame's module; NULL if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API own wasm_module_t *stepwell_frame_module(const stepwell_frame_t *frame);
+
+/**
+ * The frame's instance, through which its globals, memories and tables are reached; NULL if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+own wasm_instance_t *stepwell_frame_instance(const stepwell_frame_t *frame);
+
+/**
+ * How many locals the function has, parameters counted; 0 if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API size_t stepwell_frame_local_count(const stepwell_frame_t *frame);
+
+/**
+ * Writes the value of a local, parameters first, to `out`; false, and nothing written, beyond the last.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_local(const stepwell_frame_t *frame,
+                          size_t index,
+                          own wasm_val_t *out);
+
+/**
+ * Writes the values of all locals, parameters first, to `out`; false, and nothing written, if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_locals(const stepwell_frame_t *frame,
+                           own wasm_val_vec_t *out);
+
+/**
+ * Writes a local's name to `out`, not NUL-terminated; false, and nothing written, if the module's name section has none.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_local_name(const stepwell_frame_t *frame,
+                               size_t index,
+                               own wasm_name_t *out);
+
+/**
+ * How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still counted.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+size_t stepwell_frame_operand_count(const stepwell_frame_t *frame);
+
+/**
+ * Writes an operand, 0 the bottom of the stack, to `out`; false, and nothing written, beyond its top.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_operand(const stepwell_frame_t *frame,
+                            size_t index,
+                            own wasm_val_t *out);
+
+/**
+ * Writes all operands, bottom of the stack first, to `out`; false, and nothing written, if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_operands(const stepwell_frame_t *frame,
+                             own wasm_val_vec_t *out);
 
 #ifdef __cplusplus
 }  // extern "C"

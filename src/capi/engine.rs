@@ -46,7 +46,7 @@ pub unsafe extern "C" fn wasm_engine_new_with_config(config: Own<wasm_config_t>)
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_engine_new(
     config: Own<wasm_config_t>,
     out: Out<Own<wasm_engine_t>>,

@@ -43,7 +43,7 @@ pub type stepwell_finalizer_t = Option<unsafe extern "C" fn(env: *mut c_void)>;
 
 /// A callback's environment; its finalizer runs when this is dropped, which is once.
 pub(super) struct Env {
-    pub(super) env: *mut c_void,
+    env: *mut c_void,
     finalizer: stepwell_finalizer_t,
 }
 
@@ -56,6 +56,11 @@ impl Env {
     /// An environment, owned from here on.
     pub(super) fn new(env: *mut c_void, finalizer: stepwell_finalizer_t) -> Env {
         Env { env, finalizer }
+    }
+
+    /// What the callback gets. (A method, so that closures keep the whole environment, and not a copy of its pointer.)
+    pub(super) fn get(&self) -> *mut c_void {
+        self.env
     }
 }
 
@@ -196,7 +201,7 @@ pub unsafe extern "C" fn wasm_func_new_with_env(
     or_null("wasm_func_new_with_env", move || {
         let callback = callback.ok_or_else(|| null("callback"))?;
         // SAFETY: C passes live objects or NULL, and a callback of this type with its environment.
-        unsafe { new(store, r#type, move |args, results| callback((&env).env, args, results)) }
+        unsafe { new(store, r#type, move |args, results| callback(env.get(), args, results)) }
     })
 }
 
@@ -296,7 +301,7 @@ pub unsafe extern "C" fn wasm_func_call(
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_func_call(
     func: *const wasm_func_t,
     args: *const wasm_val_vec_t,

@@ -3,15 +3,19 @@
 use super::error::stepwell_error_t;
 use super::external::wasm_extern_t;
 use super::func::trap_or_error;
+use super::func::wasm_func_t;
+use super::global::wasm_global_t;
 use super::guard::{caught, or_abort, or_error, or_null};
+use super::memory::wasm_memory_t;
 use super::module::{self, wasm_module_t};
 use super::object::{Kind, Object};
 use super::own::{Out, Own, borrow, handle, string};
 use super::store::{StoreCell, wasm_store_t};
+use super::table::wasm_table_t;
 use super::trap::{trap_of, wasm_trap_t};
 use super::vec;
 use super::vecs::wasm_extern_vec_t;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
 use crate::runtime::{Extern, Instance, Module};
 use std::sync::Arc;
 
@@ -113,7 +117,7 @@ pub unsafe extern "C" fn wasm_instance_new(
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_instance_new(
     store: *mut wasm_store_t,
     module: *const wasm_module_t,
@@ -180,5 +184,57 @@ pub unsafe extern "C" fn stepwell_instance_module(instance: *const wasm_instance
         let (object, instance) = unsafe { get(instance) }?;
         let module = instance.module(&*object.cell.enter()?)?.clone();
         Ok(Own::new(Object::new(&object.cell, module)))
+    })
+}
+
+/// A function of the instance by its index in the module, imports counted, exported or not; NULL beyond the last.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_instance_func(instance: *const wasm_instance_t, index: u32) -> Own<wasm_func_t> {
+    or_null("stepwell_instance_func", || {
+        // SAFETY: C passes a live instance or NULL.
+        let (object, instance) = unsafe { get(instance) }?;
+        let item = instance.func(&mut *object.cell.enter()?, FuncIndex::new(index));
+        Ok(item.map_or(Own::null(), |item| Own::new(Object::new(&object.cell, item))))
+    })
+}
+
+/// A global of the instance by its index in the module, imports counted, exported or not; NULL beyond the last.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_instance_global(instance: *const wasm_instance_t, index: u32) -> Own<wasm_global_t> {
+    or_null("stepwell_instance_global", || {
+        // SAFETY: C passes a live instance or NULL.
+        let (object, instance) = unsafe { get(instance) }?;
+        let item = instance.global(&*object.cell.enter()?, GlobalIndex::new(index));
+        Ok(item.map_or(Own::null(), |item| Own::new(Object::new(&object.cell, item))))
+    })
+}
+
+/// A memory of the instance by its index in the module, imports counted, exported or not; NULL beyond the last.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_instance_memory(instance: *const wasm_instance_t, index: u32) -> Own<wasm_memory_t> {
+    or_null("stepwell_instance_memory", || {
+        // SAFETY: C passes a live instance or NULL.
+        let (object, instance) = unsafe { get(instance) }?;
+        let item = instance.memory(&*object.cell.enter()?, MemoryIndex::new(index));
+        Ok(item.map_or(Own::null(), |item| Own::new(Object::new(&object.cell, item))))
+    })
+}
+
+/// A table of the instance by its index in the module, imports counted, exported or not; NULL beyond the last.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_instance_table(instance: *const wasm_instance_t, index: u32) -> Own<wasm_table_t> {
+    or_null("stepwell_instance_table", || {
+        // SAFETY: C passes a live instance or NULL.
+        let (object, instance) = unsafe { get(instance) }?;
+        let item = instance.table(&*object.cell.enter()?, TableIndex::new(index));
+        Ok(item.map_or(Own::null(), |item| Own::new(Object::new(&object.cell, item))))
     })
 }

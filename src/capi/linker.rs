@@ -46,7 +46,7 @@ pub unsafe extern "C" fn stepwell_linker_delete(linker: Own<stepwell_linker_t>) 
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_linker_shadowing_set(
     linker: *mut stepwell_linker_t,
     allow: bool,
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn stepwell_linker_shadowing_set(
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_linker_define(
     linker: *mut stepwell_linker_t,
     module: *const c_char,
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn stepwell_linker_define(
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_linker_define_func(
     linker: *mut stepwell_linker_t,
     module: *const c_char,
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn stepwell_linker_define_func(
         let callback = callback.ok_or_else(|| null("callback"))?;
         linker.func_new(module, name, ty, move |mut caller, params, results| {
             // SAFETY: C registered the callback with this environment.
-            call_back(&mut caller, params, results, |args, results| unsafe { callback((&env).env, args, results) })
+            call_back(&mut caller, params, results, |args, results| unsafe { callback(env.get(), args, results) })
         })?;
         Ok(())
     })
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn stepwell_linker_define_func(
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_linker_define_instance(
     linker: *mut stepwell_linker_t,
     module: *const c_char,
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn stepwell_linker_get(
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_linker_fill_missing_with_defaults(
     linker: *mut stepwell_linker_t,
     store: *mut wasm_store_t,
@@ -181,7 +181,7 @@ pub unsafe extern "C" fn stepwell_linker_fill_missing_with_defaults(
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_linker_instantiate(
     linker: *const stepwell_linker_t,
     store: *mut wasm_store_t,

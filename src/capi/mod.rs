@@ -2,7 +2,7 @@
 //! from this room by `cargo xtask headers`; `docs/c-api-conventions.md` has the rules.
 //!
 //! Signatures are spelled out, never made by a macro: cbindgen would not see them, and a function would be exported
-//! that no header declares. `vecs.rs` is written by `cargo xtask headers` too.
+//! that no header declares. `vecs.rs` and `refs.rs` are written by `cargo xtask headers` too.
 //!
 //! No logic lives here: functions check what C passed, translate, and call the rooms below.
 
@@ -10,7 +10,6 @@
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 // Signatures name the ownership types; what they can do is this room's affair.
 #![allow(private_bounds)]
-#![allow(dead_code, reason = "the nouns that use the rest of the plumbing follow")]
 
 mod guard;
 mod object;
@@ -19,6 +18,7 @@ mod vec;
 
 pub mod bytes;
 pub mod config;
+pub mod debugger;
 pub mod engine;
 pub mod error;
 pub mod exporttype;
@@ -38,6 +38,8 @@ pub mod memorytype;
 pub mod module;
 pub mod reference;
 pub mod refs;
+pub mod stop;
+pub mod stop_frame;
 pub mod store;
 pub mod table;
 pub mod tabletype;

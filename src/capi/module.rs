@@ -70,7 +70,7 @@ pub unsafe extern "C" fn wasm_module_new(
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_module_new(
     store: *mut wasm_store_t,
     binary: *const wasm_byte_vec_t,
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn stepwell_module_new(
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_shared_module_new(
     engine: *const wasm_engine_t,
     binary: *const wasm_byte_vec_t,
@@ -236,12 +236,12 @@ pub unsafe extern "C" fn stepwell_module_func_name(
 pub unsafe extern "C" fn stepwell_module_func_find(
     module: *const wasm_module_t,
     name: *const std::ffi::c_char,
-    index_out: Out<u32>,
+    index_out: *mut u32,
 ) -> bool {
     or_null("stepwell_module_func_find", || {
         // SAFETY: C passes a live module or NULL, and a C string or NULL.
         let (module, name) = unsafe { (get(module)?, string(name, "name")?) };
-        let out = index_out.check("index_out")?;
+        let out = Out::plain(index_out).check("index_out")?;
         let Some(index) = module.info().func_named(name) else { return Ok(false) };
         // SAFETY: the pointer is C's.
         unsafe { out.write(index.get()) };

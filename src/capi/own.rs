@@ -5,7 +5,6 @@ use crate::base::{Error, ErrorKind, Result};
 
 /// An owned pointer crossing the ABI: a parameter gives it to us, a result gives it away. NULL is "nothing".
 #[repr(transparent)]
-#[must_use = "an owned pointer that is dropped is leaked"]
 pub struct Own<T>(*mut T);
 
 /// An out-parameter: written on success, left alone otherwise; the caller then owns what was written.
@@ -117,6 +116,11 @@ impl<T: Handle> Own<T> {
 }
 
 impl<T> Out<T> {
+    /// An out-parameter for a plain number, which is nobody's.
+    pub(super) fn plain(pointer: *mut T) -> Self {
+        Self(pointer)
+    }
+
     /// Refuses NULL, so that nothing is done when its result could not be given out.
     pub(super) fn check(self, param: &str) -> Result<Checked<T>> {
         if self.0.is_null() { Err(null(param)) } else { Ok(Checked(self.0)) }

@@ -166,7 +166,7 @@ pub unsafe extern "C" fn wasm_store_delete(store: Own<wasm_store_t>) {
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-#[must_use]
+#[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_store_limits_set(
     store: *mut wasm_store_t,
     memory_bytes: u64,

@@ -41,8 +41,8 @@ const ORDER: &[&str] = &[
     "instance",
     "linker",
     "debugger",
-    "breakpoint",
     "stop",
+    "stop_frame",
 ];
 
 /// Plumbing: no declarations of the headers.

@@ -1,0 +1,274 @@
+//! `stepwell_debugger_t`: debugging one store, and the breakpoints in it.
+
+use super::error::stepwell_error_t;
+use super::func::{Env, stepwell_finalizer_t};
+use super::guard::{or_error, or_last_error};
+use super::module::{self, wasm_module_t};
+use super::own::{Out, Own, borrow, handle, null, string};
+use super::stop::{self, stepwell_stop_callback_t};
+use super::store::{StoreCell, wasm_store_t};
+use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::debug::{Breakpoint, BreakpointId, Debugger};
+use crate::runtime::Module;
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+/// A debugger attached to one store. Other stores never notice.
+pub struct stepwell_debugger_t {
+    _opaque: [u8; 0],
+}
+handle!(stepwell_debugger_t => DebuggerObject);
+
+/// A breakpoint's number: unique in its debugger, never 0, never reused.
+pub type stepwell_breakpoint_t = u32;
+
+/// What stands behind [`stepwell_debugger_t`].
+pub(super) struct DebuggerObject {
+    /// The store, kept alive.
+    pub(super) cell: Arc<StoreCell>,
+    /// The debugger.
+    pub(super) debugger: Debugger,
+}
+
+/// Attaches a debugger to a store of an engine that is configured for debugging (`stepwell_config_debug_set`), while no
+/// guest runs in it. From the next call on, the store runs debug code in a private copy of its own, and `callback` is
+/// called at every stop, on the guest's thread. `finalizer(env)` runs when the debugger is gone, or when this fails; it
+/// may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_attach(
+    store: *mut wasm_store_t,
+    callback: stepwell_stop_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+    out: Out<Own<stepwell_debugger_t>>,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_debugger_attach", move || {
+        let out = out.check("out")?;
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        // SAFETY: C passes a live store or NULL.
+        let cell = unsafe { borrow(store, "store") }?.clone();
+        // SAFETY: C registered the callback with this environment.
+        let handler = move |stop: &mut crate::debug::Stop<'_>| unsafe { stop::call_back(stop, callback, &env) };
+        let debugger = Debugger::attach(&mut *cell.enter()?, handler)?;
+        // SAFETY: `out` is C's.
+        unsafe { out.write(Own::new(DebuggerObject { cell, debugger })) };
+        Ok(())
+    })
+}
+
+/// Detaches the debugger and deletes it: breakpoints are gone, and the store runs production code again. NULL does
+/// nothing.
+///
+/// Refused while a guest runs in the store, that is, inside a callback of it: the handle stays valid, and
+/// `stepwell_last_error()` says so.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_debugger_delete(debugger: Own<stepwell_debugger_t>) {
+    or_last_error("stepwell_debugger_delete", || {
+        if debugger.is_null() {
+            return Ok(());
+        }
+        {
+            // SAFETY: C passes a live debugger.
+            let DebuggerObject { cell, debugger } = unsafe { borrow(debugger.as_ptr(), "debugger") }?;
+            if cell.in_use() {
+                let message = "the debugger cannot be deleted inside a callback of its store; the handle stays valid";
+                return Err(Error::new(ErrorKind::State, message));
+            }
+            debugger.detach(&mut *cell.enter()?)?;
+        }
+        // SAFETY: C gives it back.
+        unsafe { debugger.delete() };
+        Ok(())
+    });
+}
+
+/// Sets a breakpoint and writes its number to `out`, unless that is NULL.
+///
+/// # Safety
+/// The pointers are NULL or live, `out` is C's.
+unsafe fn set(
+    debugger: *mut stepwell_debugger_t,
+    module: *const wasm_module_t,
+    out: *mut stepwell_breakpoint_t,
+    place: impl FnOnce(&Debugger, &mut super::store::Entered<'_>, &Module) -> Result<Breakpoint>,
+) -> Result<()> {
+    // SAFETY: by the contract.
+    let (object, module) = unsafe { (borrow(debugger, "debugger")?, module::get(module)?) };
+    let breakpoint = place(&object.debugger, &mut object.cell.enter()?, module)?;
+    if let Some(out) = Out::plain(out).optional() {
+        // SAFETY: by the contract.
+        unsafe { out.write(breakpoint.id.get()) };
+    }
+    Ok(())
+}
+
+/// Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
+/// reached in the same function: `stepwell_breakpoint_offset` says where. The module need not be instantiated yet. The
+/// breakpoint's number is written to `out`, which may be NULL. Also allowed inside a stop; it takes effect before the
+/// guest goes on.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_break_at(
+    debugger: *mut stepwell_debugger_t,
+    module: *const wasm_module_t,
+    offset: usize,
+    out: *mut stepwell_breakpoint_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_debugger_break_at", || {
+        let offset = u32::try_from(offset).map_err(|_| {
+            Error::new(ErrorKind::Argument, format!("`offset` is {offset}; a module has less than 4 GiB"))
+        })?;
+        // SAFETY: C passes live objects or NULL, and `out` is C's.
+        unsafe {
+            set(debugger, module, out, |debugger, store, module| {
+                debugger.break_at(&mut **store, module, WasmOffset::new(offset))
+            })
+        }
+    })
+}
+
+/// Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's name
+/// section. Otherwise as `stepwell_debugger_break_at`.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_break_at_function(
+    debugger: *mut stepwell_debugger_t,
+    module: *const wasm_module_t,
+    name: *const c_char,
+    out: *mut stepwell_breakpoint_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_debugger_break_at_function", || {
+        // SAFETY: C passes a C string or NULL.
+        let name = unsafe { string(name, "name") }?;
+        // SAFETY: C passes live objects or NULL, and `out` is C's.
+        unsafe {
+            set(debugger, module, out, |debugger, store, module| debugger.break_at_name(&mut **store, module, name))
+        }
+    })
+}
+
+/// Sets a breakpoint at the first instruction of a function by its index, imports counted. Otherwise as
+/// `stepwell_debugger_break_at`.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_break_at_function_index(
+    debugger: *mut stepwell_debugger_t,
+    module: *const wasm_module_t,
+    index: u32,
+    out: *mut stepwell_breakpoint_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_debugger_break_at_function_index", || {
+        // SAFETY: C passes live objects or NULL, and `out` is C's.
+        unsafe {
+            set(debugger, module, out, |debugger, store, module| {
+                debugger.break_at_function(&mut **store, module, FuncIndex::new(index))
+            })
+        }
+    })
+}
+
+/// Removes a breakpoint. Also allowed inside a stop; it takes effect before the guest goes on.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_remove(
+    debugger: *mut stepwell_debugger_t,
+    breakpoint: stepwell_breakpoint_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_debugger_remove", || {
+        // SAFETY: C passes a live debugger or NULL.
+        let object = unsafe { borrow(debugger, "debugger") }?;
+        object.debugger.remove(&mut *object.cell.enter()?, BreakpointId::new(breakpoint))
+    })
+}
+
+/// With `on`, every instruction of every call stops from now on, whatever the callback answers, beginning with the
+/// first one; without, that ends. Also allowed inside a stop.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_step_always_set(
+    debugger: *mut stepwell_debugger_t,
+    on: bool,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_debugger_step_always_set", || {
+        // SAFETY: C passes a live debugger or NULL.
+        let object = unsafe { borrow(debugger, "debugger") }?;
+        object.debugger.step_always(&mut *object.cell.enter()?, on)
+    })
+}
+
+/// How many breakpoints there are.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_debugger_breakpoint_count(debugger: *const stepwell_debugger_t) -> usize {
+    let mut count = 0;
+    or_last_error("stepwell_debugger_breakpoint_count", || {
+        // SAFETY: C passes a live debugger or NULL.
+        count = unsafe { borrow(debugger, "debugger") }?.debugger.breakpoints().len();
+        Ok(())
+    });
+    count
+}
+
+/// A breakpoint by its number.
+///
+/// # Safety
+/// The pointer is NULL or live.
+unsafe fn find(debugger: *const stepwell_debugger_t, breakpoint: stepwell_breakpoint_t) -> Result<Breakpoint> {
+    // SAFETY: by the contract.
+    let list = unsafe { borrow(debugger, "debugger") }?.debugger.breakpoints();
+    list.into_iter()
+        .find(|known| known.id.get() == breakpoint)
+        .ok_or_else(|| Error::new(ErrorKind::Argument, format!("the debugger has no breakpoint {breakpoint}")))
+}
+
+/// Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is no
+/// such breakpoint.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_breakpoint_offset(
+    debugger: *const stepwell_debugger_t,
+    breakpoint: stepwell_breakpoint_t,
+) -> usize {
+    let mut offset = usize::MAX;
+    or_last_error("stepwell_breakpoint_offset", || {
+        // SAFETY: C passes a live debugger or NULL.
+        offset = unsafe { find(debugger, breakpoint) }?.offset.index();
+        Ok(())
+    });
+    offset
+}
+
+/// The index of the function a breakpoint stands in, imports counted. `UINT32_MAX` if there is no such breakpoint.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_breakpoint_func_index(
+    debugger: *const stepwell_debugger_t,
+    breakpoint: stepwell_breakpoint_t,
+) -> u32 {
+    let mut index = u32::MAX;
+    or_last_error("stepwell_breakpoint_func_index", || {
+        // SAFETY: C passes a live debugger or NULL.
+        index = unsafe { find(debugger, breakpoint) }?.func.get();
+        Ok(())
+    });
+    index
+}

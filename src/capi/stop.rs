@@ -1,0 +1,320 @@
+//! `stepwell_stop_t`: a guest that stands, in the hands of the stop callback.
+//!
+//! A stop and its frames are numbers that look like pointers, never followed: each use looks the number up among the
+//! stops that are live on the thread. So a stop or a frame that is used after its callback returned, or on another thread,
+//! is an error, never a dangling pointer.
+
+use super::bytes::wasm_byte_vec_t;
+use super::debugger::{DebuggerObject, stepwell_breakpoint_t, stepwell_debugger_t};
+use super::func::Env;
+use super::guard::or_null;
+use super::own::{Out, null, string};
+use super::stop_frame::stepwell_frame_t;
+use super::store::{StoreCell, wasm_store_t};
+use super::trap::{stepwell_trap_code_t, wasm_message_t};
+use crate::base::{Error, ErrorKind, Result};
+use crate::debug::{Action, Reason, Stop};
+use crate::runtime::AsStoreMut;
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A guest that was stopped: valid until the stop callback returns. Used later, it is an error.
+pub struct stepwell_stop_t {
+    _opaque: [u8; 0],
+}
+
+/// What the guest is to do after a stop, one of `enum stepwell_action_enum`.
+pub type stepwell_action_t = i32;
+
+/// What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or when
+/// the guest's outermost call returns to the host.
+#[repr(C)]
+pub enum stepwell_action_enum {
+    /// Run to the next breakpoint.
+    STEPWELL_CONTINUE = 0,
+    /// Stop at the next instruction, whatever function it is in: step into calls.
+    STEPWELL_STEP = 1,
+    /// Stop at the next instruction of this frame, or of its caller once it returns; calls run through.
+    STEPWELL_STEP_OVER = 2,
+    /// Stop at the next instruction of the caller.
+    STEPWELL_STEP_OUT = 3,
+    /// End the guest's call with a trap; `stepwell_stop_message_set` sets its message.
+    STEPWELL_TRAP = 4,
+}
+
+/// Why a guest was stopped, one of `enum stepwell_stop_enum`.
+pub type stepwell_stop_reason_t = i32;
+
+/// Why a guest was stopped. More reasons may come.
+#[repr(C)]
+pub enum stepwell_stop_enum {
+    /// It is about to run an instruction with a breakpoint.
+    STEPWELL_STOP_BREAKPOINT = 1,
+    /// A step came to its end.
+    STEPWELL_STOP_STEP = 2,
+    /// It trapped; its frames stand, and are left when the callback returns, whatever it answers.
+    STEPWELL_STOP_TRAP = 3,
+}
+
+/// The stop callback. It runs on the guest's thread, with the store in its hands: it may read and write state, edit
+/// breakpoints, call exports (which may stop in turn), and says what the guest is to do. It may not throw or `longjmp`.
+pub type stepwell_stop_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, stop: *mut stepwell_stop_t) -> stepwell_action_t>;
+
+/// A stop whose callback is running.
+struct Live {
+    /// Never reused, never 0.
+    id: u64,
+    /// The stop, borrowed by the callback's caller for as long as this is listed.
+    stop: *mut Stop<'static>,
+    cell: Arc<StoreCell>,
+    /// What `stepwell_stop_debugger` lends.
+    debugger: Box<DebuggerObject>,
+    message: RefCell<Option<String>>,
+}
+
+thread_local! {
+    /// The live stops of this thread, innermost last.
+    static LIVE: RefCell<Vec<std::rc::Rc<Live>>> = const { RefCell::new(Vec::new()) };
+    /// The numbers this thread may still give out: taken in blocks, so that threads do not contend.
+    static IDS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+/// Bits of a stop's number in a pointer; a frame's index stands below.
+const ID_SHIFT: u32 = 20;
+/// Marks a frame's pointer: a stop's has it clear, so that neither passes for the other.
+const FRAME: u64 = 1;
+/// The most frames that can be looked at.
+const MAX_FRAMES: usize = (1 << (ID_SHIFT - 1)) - 1;
+
+/// The next number.
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    const BLOCK: u64 = 1024;
+    IDS.with(|ids| {
+        let (mut next, mut end) = ids.get();
+        if next == end {
+            next = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
+            end = next + BLOCK;
+        }
+        ids.set((next + 1, end));
+        next
+    })
+}
+
+/// Unlists a stop when its callback is done, however it ends.
+struct Listed;
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        LIVE.with(|live| live.borrow_mut().pop());
+    }
+}
+
+/// Calls C's stop callback.
+///
+/// # Safety
+/// C registered the callback with this environment.
+pub(super) unsafe fn call_back(
+    stop: &mut Stop<'_>,
+    callback: unsafe extern "C" fn(*mut c_void, *mut stepwell_stop_t) -> stepwell_action_t,
+    env: &Env,
+) -> Action {
+    let Some(cell) = StoreCell::of(&stop.as_store_mut()) else {
+        return Action::Trap("a debugger of the C API was called outside it".to_owned());
+    };
+    let id = next_id();
+    let debugger = Box::new(DebuggerObject { cell: cell.clone(), debugger: stop.debugger() });
+    let at: *mut Stop<'_> = stop;
+    let live = std::rc::Rc::new(Live { id, stop: at.cast(), cell, debugger, message: RefCell::new(None) });
+    LIVE.with(|list| list.borrow_mut().push(live.clone()));
+    let listed = Listed;
+    // SAFETY: by the contract.
+    let action = unsafe { callback(env.get(), std::ptr::without_provenance_mut((id << ID_SHIFT) as usize)) };
+    drop(listed);
+    use stepwell_action_enum as a;
+    match action {
+        _ if action == a::STEPWELL_CONTINUE as i32 => Action::Continue,
+        _ if action == a::STEPWELL_STEP as i32 => Action::StepInstruction,
+        _ if action == a::STEPWELL_STEP_OVER as i32 => Action::StepOver,
+        _ if action == a::STEPWELL_STEP_OUT as i32 => Action::StepOut,
+        _ if action == a::STEPWELL_TRAP as i32 => {
+            Action::Trap(live.message.take().unwrap_or_else(|| "ended by the debugger".to_owned()))
+        }
+        _ => Action::Trap(format!("the stop callback returned {action}, which is no action")),
+    }
+}
+
+/// Does something with a live stop of this thread.
+fn with<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
+    let live = LIVE.with(|list| list.borrow().iter().rev().find(|live| live.id == number).cloned());
+    let live = live.ok_or_else(|| {
+        let message = format!("`{what}` is used after its stop callback returned, or on another thread");
+        Error::new(ErrorKind::Argument, message)
+    })?;
+    body(&live)
+}
+
+/// Does something with the stop that C means.
+fn with_stop<R>(stop: *const stepwell_stop_t, body: impl FnOnce(&Live, &Stop<'_>) -> Result<R>) -> Result<R> {
+    if stop.is_null() {
+        return Err(null("stop"));
+    }
+    let number = stop.addr() as u64;
+    if number & ((1 << ID_SHIFT) - 1) != 0 {
+        return Err(Error::new(ErrorKind::Argument, "`stop` is no stop"));
+    }
+    // SAFETY: the stop is listed, so it stands; its one user waits for the callback. What is called here only reads it.
+    with(number >> ID_SHIFT, "stop", |live| body(live, unsafe { &*live.stop }))
+}
+
+/// Does something with the frame that C means.
+pub(super) fn with_frame<R>(
+    frame: *const stepwell_frame_t,
+    body: impl FnOnce(&Arc<StoreCell>, &crate::debug::Frame<'_>) -> Result<R>,
+) -> Result<R> {
+    if frame.is_null() {
+        return Err(null("frame"));
+    }
+    let number = frame.addr() as u64;
+    if number & FRAME == 0 {
+        return Err(Error::new(ErrorKind::Argument, "`frame` is no frame"));
+    }
+    let index = (number as usize >> 1) & MAX_FRAMES;
+    with(number >> ID_SHIFT, "frame", |live| {
+        // SAFETY: as in `with_stop`.
+        let stop = unsafe { &*live.stop };
+        let frame = if index == 0 { stop.top() } else { stop.frame(index) };
+        let frame = frame.ok_or_else(|| Error::new(ErrorKind::Argument, "`frame` is no frame of its stop"))?;
+        body(&live.cell, &frame)
+    })
+}
+
+/// Why the guest was stopped, one of `enum stepwell_stop_enum`; 0 if the stop is over.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_reason(stop: *const stepwell_stop_t) -> stepwell_stop_reason_t {
+    or_value("stepwell_stop_reason", 0, || {
+        with_stop(stop, |_, stop| {
+            Ok(match stop.reason() {
+                Reason::Breakpoint(_) => stepwell_stop_enum::STEPWELL_STOP_BREAKPOINT as i32,
+                Reason::Step => stepwell_stop_enum::STEPWELL_STOP_STEP as i32,
+                Reason::Trap(_) => stepwell_stop_enum::STEPWELL_STOP_TRAP as i32,
+            })
+        })
+    })
+}
+
+/// The result of `body`; on failure `failed`, and `stepwell_last_error()` says why.
+pub(super) fn or_value<R>(function: &str, failed: R, body: impl FnOnce() -> Result<R>) -> R {
+    super::guard::caught(function, body).unwrap_or_else(|error| {
+        super::error::set_last(error);
+        failed
+    })
+}
+
+/// How many Wasm frames of the store are live, in all nested runs; 0 if the stop is over.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_frame_count(stop: *const stepwell_stop_t) -> usize {
+    or_value("stepwell_stop_frame_count", 0, || with_stop(stop, |_, stop| Ok(stop.frame_count())))
+}
+
+/// A frame, 0 the innermost; NULL beyond the outermost. Borrowed: valid until the stop callback returns. Used later, it is
+/// an error.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_frame(stop: *const stepwell_stop_t, index: usize) -> *const stepwell_frame_t {
+    or_null("stepwell_stop_frame", || {
+        with_stop(stop, |live, stop| {
+            let there = if index == 0 { stop.top().is_some() } else { index < stop.frame_count() };
+            if !there || index > MAX_FRAMES {
+                return Ok(std::ptr::null());
+            }
+            let number = live.id << ID_SHIFT | (index as u64) << 1 | FRAME;
+            Ok(std::ptr::without_provenance(number as usize))
+        })
+    })
+}
+
+/// How many breakpoints stand at the instruction; 0 if they are not the reason.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_breakpoint_count(stop: *const stepwell_stop_t) -> usize {
+    or_value("stepwell_stop_breakpoint_count", 0, || with_stop(stop, |_, stop| Ok(stop.reason().breakpoints().len())))
+}
+
+/// The number of a breakpoint that was hit, in the order they were set; 0 beyond the last.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_breakpoint(stop: *const stepwell_stop_t, index: usize) -> stepwell_breakpoint_t {
+    or_value("stepwell_stop_breakpoint", 0, || {
+        with_stop(stop, |_, stop| Ok(stop.reason().breakpoints().get(index).map_or(0, |id| id.get())))
+    })
+}
+
+/// Why the guest trapped, one of `enum stepwell_trap_enum`; 0 if a trap is not the reason.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_trap_code(stop: *const stepwell_stop_t) -> stepwell_trap_code_t {
+    or_value("stepwell_stop_trap_code", 0, || {
+        with_stop(stop, |_, stop| if let Reason::Trap(code) = stop.reason() { Ok(*code as i32) } else { Ok(0) })
+    })
+}
+
+/// Writes the trap's message to `out`, NUL-terminated; false, and nothing written, if a trap is not the reason.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_trap_message(stop: *const stepwell_stop_t, out: Out<wasm_message_t>) -> bool {
+    or_null("stepwell_stop_trap_message", || {
+        with_stop(stop, |_, stop| {
+            let out = out.check("out")?;
+            let Reason::Trap(code) = stop.reason() else { return Ok(false) };
+            // SAFETY: `out` is C's.
+            unsafe { out.write(wasm_byte_vec_t::text_nul(code.message())) };
+            Ok(true)
+        })
+    })
+}
+
+/// Sets the message of the trap that `STEPWELL_TRAP` ends the guest with. False if the stop is over.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_message_set(stop: *mut stepwell_stop_t, message: *const c_char) -> bool {
+    or_null("stepwell_stop_message_set", || {
+        with_stop(stop, |live, _| {
+            // SAFETY: C passes a C string or NULL.
+            let message = unsafe { string(message, "message") }?;
+            *live.message.borrow_mut() = Some(message.to_owned());
+            Ok(true)
+        })
+    })
+}
+
+/// The store, borrowed from the stop.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_store(stop: *const stepwell_stop_t) -> *mut wasm_store_t {
+    or_null("stepwell_stop_store", || with_stop(stop, |live, _| Ok(std::ptr::from_ref(&live.cell).cast_mut().cast())))
+}
+
+/// The debugger, borrowed from the stop.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_debugger(stop: *const stepwell_stop_t) -> *mut stepwell_debugger_t {
+    or_null("stepwell_stop_debugger", || {
+        with_stop(stop, |live, _| Ok(std::ptr::from_ref(&*live.debugger).cast_mut().cast()))
+    })
+}

@@ -1,0 +1,150 @@
+/* Types, their copies and conversions, and vectors. */
+#include "check.h"
+
+static void valtypes(void) {
+  static const wasm_valkind_t kinds[] = {WASM_I32, WASM_I64, WASM_F32, WASM_F64, WASM_EXTERNREF, WASM_FUNCREF};
+  for (size_t i = 0; i < sizeof(kinds); i++) {
+    wasm_valtype_t *type = wasm_valtype_new(kinds[i]);
+    wasm_valtype_t *copy = wasm_valtype_copy(type);
+    CHECK(wasm_valtype_kind(type) == kinds[i] && wasm_valtype_kind(copy) == kinds[i]);
+    CHECK(wasm_valtype_is_num(type) == (i < 4) && wasm_valtype_is_ref(type) == (i >= 4));
+    wasm_valtype_delete(type);
+    wasm_valtype_delete(copy);
+  }
+  for (int kind = 4; kind < 256; kind++) {
+    if (kind != WASM_EXTERNREF && kind != WASM_FUNCREF) {
+      CHECK(!wasm_valtype_new((wasm_valkind_t)kind));
+      LAST("no kind of value");
+    }
+  }
+}
+
+static void functypes(void) {
+  wasm_functype_t *type = wasm_functype_new_3_2(wasm_valtype_new_i32(), wasm_valtype_new_i64(), wasm_valtype_new_f32(),
+                                                wasm_valtype_new_f64(), wasm_valtype_new_externref());
+  const wasm_valtype_vec_t *params = wasm_functype_params(type), *results = wasm_functype_results(type);
+  wasm_externtype_t *copy;
+  CHECK(params->size == 3 && results->size == 2);
+  CHECK(wasm_valtype_kind(params->data[2]) == WASM_F32 && wasm_valtype_kind(results->data[1]) == WASM_EXTERNREF);
+  CHECK(wasm_externtype_kind(wasm_functype_as_externtype_const(type)) == WASM_EXTERN_FUNC);
+  copy = wasm_externtype_copy(wasm_functype_as_externtype(type));
+  wasm_functype_delete(type);
+  CHECK(wasm_externtype_as_functype(copy) && !wasm_externtype_as_globaltype(copy));
+  CHECK(!wasm_externtype_as_tabletype(copy) && !wasm_externtype_as_memorytype_const(copy));
+  CHECK(wasm_functype_params(wasm_externtype_as_functype(copy))->size == 3);
+  /* An owned type may be deleted through the more general one. */
+  wasm_externtype_delete(copy);
+
+  type = wasm_functype_new_0_0();
+  CHECK(wasm_functype_params(type)->size == 0 && wasm_functype_results(type)->size == 0);
+  wasm_functype_delete(type);
+
+  {
+    wasm_valtype_vec_t holes, none;
+    wasm_valtype_vec_new_uninitialized(&holes, 2);
+    wasm_valtype_vec_new_empty(&none);
+    holes.data[0] = wasm_valtype_new_i32();
+    CHECK(!wasm_functype_new(&holes, &none));
+    LAST("`wasm_functype_new`: `params` has NULL at 1");
+    CHECK(holes.size == 0 && !holes.data); /* taken, and freed */
+  }
+}
+
+static void others(void) {
+  wasm_limits_t limits = {2, 9}, open, wrong = {3, 2};
+  wasm_globaltype_t *global = wasm_globaltype_new(wasm_valtype_new_f64(), WASM_VAR);
+  wasm_tabletype_t *table = wasm_tabletype_new(wasm_valtype_new_funcref(), &limits);
+  wasm_memorytype_t *memory;
+  open.min = 1;
+  open.max = wasm_limits_max_default;
+  memory = wasm_memorytype_new(&open);
+  CHECK(wasm_globaltype_mutability(global) == WASM_VAR);
+  CHECK(wasm_valtype_kind(wasm_globaltype_content(global)) == WASM_F64);
+  CHECK(wasm_valtype_kind(wasm_tabletype_element(table)) == WASM_FUNCREF);
+  CHECK(wasm_tabletype_limits(table)->min == 2 && wasm_tabletype_limits(table)->max == 9);
+  {
+    wasm_memorytype_t *copy = wasm_memorytype_copy(memory);
+    CHECK(wasm_memorytype_limits(copy)->min == 1 && wasm_memorytype_limits(copy)->max == wasm_limits_max_default);
+    wasm_memorytype_delete(copy);
+  }
+  CHECK(wasm_externtype_kind(wasm_globaltype_as_externtype(global)) == WASM_EXTERN_GLOBAL);
+  CHECK(wasm_externtype_kind(wasm_tabletype_as_externtype(table)) == WASM_EXTERN_TABLE);
+  CHECK(wasm_externtype_kind(wasm_memorytype_as_externtype(memory)) == WASM_EXTERN_MEMORY);
+  wasm_globaltype_delete(global);
+  wasm_tabletype_delete(table);
+  wasm_memorytype_delete(memory);
+  CHECK(!wasm_globaltype_new(wasm_valtype_new_i32(), 2));
+  LAST("`mutability` is 2");
+  CHECK(!wasm_tabletype_new(wasm_valtype_new_i32(), &limits));
+  LAST("tables hold references");
+  CHECK(!wasm_memorytype_new(&wrong));
+  LAST("minimum of 3 above its maximum 2");
+}
+
+static void imports_and_exports(void) {
+  wasm_name_t module, name;
+  wasm_importtype_t *import, *copy;
+  wasm_exporttype_t *export_;
+  wasm_name_new_from_string(&module, "env");
+  wasm_name_new(&name, 3, "a\0b");
+  import = wasm_importtype_new(&module, &name, wasm_functype_as_externtype(wasm_functype_new_0_0()));
+  CHECK(module.size == 0 && name.size == 0);
+  copy = wasm_importtype_copy(import);
+  wasm_importtype_delete(import);
+  CHECK(name_is(wasm_importtype_module(copy), "env"));
+  CHECK(wasm_importtype_name(copy)->size == 3 && memcmp(wasm_importtype_name(copy)->data, "a\0b", 3) == 0);
+  CHECK(wasm_externtype_kind(wasm_importtype_type(copy)) == WASM_EXTERN_FUNC);
+  wasm_importtype_delete(copy);
+
+  wasm_name_new_from_string(&name, "");
+  export_ = wasm_exporttype_new(&name, wasm_globaltype_as_externtype(wasm_globaltype_new(wasm_valtype_new_i32(), 0)));
+  CHECK(wasm_exporttype_name(export_)->size == 0);
+  CHECK(wasm_externtype_kind(wasm_exporttype_type(export_)) == WASM_EXTERN_GLOBAL);
+  wasm_exporttype_delete(export_);
+
+  wasm_name_new_from_string(&name, "lost");
+  CHECK(!wasm_exporttype_new(&name, NULL));
+  LAST("`ty` must not be NULL");
+  CHECK(name.size == 0); /* taken, and freed */
+}
+
+static void vectors(void) {
+  wasm_valtype_vec_t vec, copy;
+  wasm_byte_vec_t bytes;
+  wasm_valtype_t *two[2];
+  two[0] = wasm_valtype_new_i32();
+  two[1] = NULL;
+  wasm_valtype_vec_new(&vec, 2, two);
+  CHECK(vec.size == 2 && vec.data[0] == two[0] && vec.data != two);
+  wasm_valtype_vec_copy(&copy, &vec);
+  CHECK(copy.size == 2 && copy.data[0] != two[0] && !copy.data[1]);
+  wasm_valtype_vec_delete(&vec);
+  wasm_valtype_vec_delete(&vec); /* empty by now */
+  CHECK(wasm_valtype_kind(copy.data[0]) == WASM_I32);
+  wasm_valtype_vec_delete(&copy);
+
+  wasm_valtype_vec_new_uninitialized(&vec, 1000);
+  CHECK(vec.size == 1000 && !vec.data[999]);
+  vec.size = 10; /* a host that filled less than it asked for */
+  wasm_valtype_vec_delete(&vec);
+
+  wasm_byte_vec_new_uninitialized(&bytes, 0);
+  CHECK(bytes.size == 0);
+  wasm_byte_vec_delete(&bytes);
+  wasm_byte_vec_new(&bytes, 0, NULL);
+  wasm_byte_vec_delete(&bytes);
+  wasm_name_new_from_string_nt(&bytes, "abc");
+  CHECK(bytes.size == 4 && strcmp(bytes.data, "abc") == 0);
+  wasm_name_delete(&bytes);
+}
+
+int main(void) {
+  CHECK(stepwell_version_number() == STEPWELL_VERSION_NUMBER);
+  CHECK(strcmp(stepwell_version_string(), STEPWELL_VERSION_STRING) == 0);
+  valtypes();
+  functypes();
+  others();
+  imports_and_exports();
+  vectors();
+  return 0;
+}
