@@ -1,4 +1,4 @@
-//! Holds `oracle-trace` against traces that were checked by hand, instruction by instruction: a rule it got wrong would
+//! Holds `oracle-trace` and `own-trace` against traces that were checked by hand, instruction by instruction: a rule it got wrong would
 //! otherwise be "confirmed" by every comparison with it.
 //!
 //! Beside each `tests/wat/NAME.wat` stands `NAME.traces`: a line `> [--max N] EXPORT ARGS...`, then the trace it must give.
@@ -10,10 +10,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wat")
 }
 
+const PROGRAMS: [&str; 2] = [env!("CARGO_BIN_EXE_oracle-trace"), env!("CARGO_BIN_EXE_own-trace")];
+
 /// What the program printed; its standard error where it failed.
-fn trace(module: &Path, options: &[&str], words: &[&str]) -> Result<String, String> {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_oracle-trace")).args(options).arg(module).args(words).output().unwrap();
+fn trace(program: &str, module: &Path, options: &[&str], words: &[&str]) -> Result<String, String> {
+    let output = Command::new(program).args(options).arg(module).args(words).output().unwrap();
     if output.status.success() {
         Ok(String::from_utf8(output.stdout).unwrap())
     } else {
@@ -30,11 +31,13 @@ fn check(name: &str) {
         let (call, expected) = run.split_once('\n').unwrap();
         let words: Vec<&str> = call.split(' ').collect();
         let (options, words) = if words[0] == "--max" { words.split_at(2) } else { words.split_at(0) };
-        assert_eq!(
-            trace(&folder().join(name).with_extension("wat"), options, words).as_deref(),
-            Ok(expected),
-            "{name}: {call}"
-        );
+        for program in PROGRAMS {
+            assert_eq!(
+                trace(program, &folder().join(name).with_extension("wat"), options, words).as_deref(),
+                Ok(expected),
+                "{program}: {name}: {call}"
+            );
+        }
         checked += 1;
     }
     assert!(checked > 0);
@@ -43,6 +46,11 @@ fn check(name: &str) {
 #[test]
 fn control() {
     check("control");
+}
+
+#[test]
+fn ifs() {
+    check("ifs");
 }
 
 #[test]
@@ -68,11 +76,13 @@ fn segment() {
 /// `--max` counts lines, and ends the program although the guest would go on for ever.
 #[test]
 fn recursion_ends_at_max() {
-    let text = trace(&folder().join("traps.wat"), &["--max", "500"], &["deep"]).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 501);
-    assert!(lines[499].starts_with("500 "), "{}", lines[499]);
-    assert_eq!(lines[500], "max");
+    for program in PROGRAMS {
+        let text = trace(program, &folder().join("traps.wat"), &["--max", "500"], &["deep"]).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 501);
+        assert!(lines[499].starts_with("500 "), "{}", lines[499]);
+        assert_eq!(lines[500], "max");
+    }
 }
 
 #[test]
@@ -84,8 +94,12 @@ fn mistakes_are_named() {
         (&["ints", "x", "1"][..], "argument \"x\" as i32"),
         (&["ints", "4294967296", "1"][..], "out of range"),
     ] {
-        let error = trace(&module, &[], words).unwrap_err();
-        assert!(error.contains(expected), "{error}");
+        for program in PROGRAMS {
+            let error = trace(program, &module, &[], words).unwrap_err();
+            assert!(error.contains(expected), "{program}: {error}");
+        }
     }
-    assert!(trace(&folder().join("absent.wat"), &[], &["f"]).unwrap_err().contains("absent.wat"));
+    for program in PROGRAMS {
+        assert!(trace(program, &folder().join("absent.wat"), &[], &["f"]).unwrap_err().contains("absent.wat"));
+    }
 }

@@ -5,8 +5,13 @@
 //!
 //! wasmtime stops at every reachable operator, and its translation of `else`, `end` and `loop` gives exactly the lines wanted:
 //! a branch goes past the `end` it names, a back edge goes past the `loop`, an `else` is met only by falling into it.
-//! Nothing has to be added or dropped afterwards; `bench/tests/trace.rs` holds this against traces written by hand.
+//! No line has to be added or dropped afterwards; `bench/tests/trace.rs` holds this against traces written by hand.
+//!
+//! One thing has to be mended. In the first branch of an `if` with parameters wasmtime keeps a second copy of them below the
+//! operands, for the `else`, and shows it (with whatever its slots hold by then) as soon as the first parameter is taken off
+//! the stack. The validator knows the true height of the stack at each instruction, so the copies can be told and left out.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::io::Write as _;
@@ -15,6 +20,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use wasmparser::{BlockType, FrameKind, OperatorsReader, Parser, ValidPayload, Validator, WasmFeatures};
 use wasmtime::error::Context as _;
 use wasmtime::{
     AsContextMut, Collector, Config, DebugEvent, DebugHandler, Engine, Error, ExternType, FrameHandle, FuncType,
@@ -51,6 +57,7 @@ fn run() -> Result<()> {
     let binary = wat::parse_file(&path).map_err(|error| format_err!("{error}"))?;
     // Set before the engine exists: what follows may end the process from inside the guest.
     let tracer = Tracer::new(max);
+    tracer.state().heights = heights(&binary).with_context(|| path.clone())?;
     let outcome = trace(&tracer, &binary, &export, &args).with_context(|| path.clone())?;
     let mut state = tracer.state();
     match outcome {
@@ -108,6 +115,76 @@ fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Resul
     match finish(func.call_async(&mut store, &params, &mut results)) {
         Ok(()) => Ok(Ok(results)),
         Err(error) => into_trap(error).map(Err),
+    }
+}
+
+/// The operand stack's height before an instruction, and of each `if` with parameters whose first branch it stands in, outermost
+/// first, the height below its parameters and their number.
+struct Height {
+    true_height: usize,
+    open_ifs: Vec<(usize, usize)>,
+}
+
+/// The heights at all instructions, by offset, where wasmtime may show too many operands.
+fn heights(binary: &[u8]) -> Result<HashMap<u32, Height>> {
+    let mut validator = Validator::new_with_features(WasmFeatures::all());
+    let mut heights = HashMap::new();
+    let mut types = Vec::new();
+    for payload in Parser::new(0).parse_all(binary) {
+        let payload = payload?;
+        if let wasmparser::Payload::TypeSection(section) = &payload {
+            for group in section.clone() {
+                types.extend(group?.into_types().map(|ty| match ty.composite_type.inner {
+                    wasmparser::CompositeInnerType::Func(ty) => ty.params().len(),
+                    _ => 0,
+                }));
+            }
+        }
+        let ValidPayload::Func(func, body) = validator.payload(&payload)? else {
+            continue;
+        };
+        let mut func = func.into_validator(Default::default());
+        let mut reader = body.get_binary_reader();
+        func.read_locals(&mut reader)?;
+        let mut operators = OperatorsReader::new(reader);
+        while !operators.eof() {
+            let (operator, offset) = operators.read_with_offset()?;
+            let frames =
+                (0..func.control_stack_height()).rev().filter_map(|depth| func.get_control_frame(depth as usize));
+            let open_ifs: Vec<_> = frames
+                .filter_map(|frame| match (frame.kind, frame.block_type) {
+                    (FrameKind::If, BlockType::FuncType(ty)) => Some((frame.height, types[ty as usize])),
+                    _ => None,
+                })
+                .filter(|(_, params)| *params > 0)
+                .collect();
+            if !open_ifs.is_empty() {
+                let true_height = func.operand_stack_height() as usize;
+                heights.insert(u32::try_from(offset)?, Height { true_height, open_ifs });
+            }
+            func.op(offset, &operator)?;
+        }
+    }
+    Ok(heights)
+}
+
+impl Height {
+    /// Takes the copies out of what wasmtime shows: those of all the `if`s, or of the only choice of them that fits.
+    fn mend(&self, shown: &mut Vec<Val>) {
+        let extra = shown.len().saturating_sub(self.true_height);
+        let copies = |choice: &usize| {
+            let chosen = self.open_ifs.iter().enumerate().filter(|(index, _)| choice & (1 << index) != 0);
+            chosen.map(|(_, (_, params))| params).sum::<usize>()
+        };
+        let all = 1_usize << self.open_ifs.len().min(16);
+        let Some(choice) = (0..all).rev().find(|choice| copies(choice) == extra) else {
+            return;
+        };
+        for (index, (height, params)) in self.open_ifs.iter().enumerate() {
+            if choice & (1 << index) != 0 {
+                shown.drain(*height..height + params);
+            }
+        }
     }
 }
 
@@ -192,6 +269,7 @@ struct State {
     out: std::io::BufWriter<std::io::Stdout>,
     line: String,
     imported_funcs: u32,
+    heights: HashMap<u32, Height>,
     last_offset: Option<u32>,
     /// The start function is called by a function of wasmtime's own, which shows up as an outermost frame with the data of
     /// some other one. It is not the guest's, and must not be looked into.
@@ -205,6 +283,7 @@ impl Tracer {
             out: std::io::BufWriter::with_capacity(1 << 16, std::io::stdout()),
             line: String::new(),
             imported_funcs: 0,
+            heights: HashMap::new(),
             last_offset: None,
             instantiating: true,
             lines_left: max,
@@ -263,9 +342,15 @@ impl State {
             write_item(&mut self.line, index, &value);
         }
         self.line.push_str("] [");
+        let mut operands = Vec::new();
         for index in 0..frame.num_stacks(&mut store)? {
-            let value = frame.stack(&mut store, index)?;
-            write_item(&mut self.line, index, &value);
+            operands.push(frame.stack(&mut store, index)?);
+        }
+        if let Some(height) = self.heights.get(&offset) {
+            height.mend(&mut operands);
+        }
+        for (index, value) in (0..).zip(&operands) {
+            write_item(&mut self.line, index, value);
         }
         self.line.push(']');
         self.put();

@@ -131,7 +131,7 @@ fn parse_args(ty: &FuncType, args: &[String]) -> Result<Vec<Val>> {
     ty.params
         .iter()
         .zip(args)
-        .map(|(ty, text)| parse_arg(*ty, text).map_err(|error| format!("argument {text:?}: {error}").into()))
+        .map(|(ty, text)| parse_arg(*ty, text).map_err(|error| format!("argument {text:?} as {ty}: {error}").into()))
         .collect()
 }
 
