@@ -1,6 +1,7 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
 use super::config::Config;
+use super::pool::Pool;
 use super::trap;
 use crate::base::{Result, SigId};
 use crate::code::EngineCode;
@@ -23,6 +24,7 @@ struct EngineInner {
     config: Config,
     compiler: Compiler,
     signatures: Signatures,
+    pool: Pool,
 }
 
 impl Engine {
@@ -37,7 +39,7 @@ impl Engine {
         if config.signals {
             signals::install(trap::classify)?;
         }
-        Ok(Engine(Arc::new(EngineInner { config, compiler, signatures: Signatures::default() })))
+        Ok(Engine(Arc::new(EngineInner { config, compiler, signatures: Signatures::default(), pool: Pool::default() })))
     }
 
     /// What it was made with.
@@ -52,6 +54,11 @@ impl Engine {
 
     pub(super) fn compiler(&self) -> &Compiler {
         &self.0.compiler
+    }
+
+    /// Reservations for memories that never move.
+    pub(super) fn pool(&self) -> &Pool {
+        &self.0.pool
     }
 
     /// Takes a compiled image in.

@@ -1,6 +1,7 @@
 //! Linear memories: reserved address space, of which a prefix is accessible, or a mapping that moves as it grows.
 
 use super::config::Config;
+use super::engine::Engine;
 use super::store::{AsStore, AsStoreMut, Owned, StoreId, StoreInner};
 use crate::abi::VMMemory;
 use crate::base::{Error, ErrorKind, Result};
@@ -26,13 +27,17 @@ const SPARE: usize = 1 << 20;
 
 impl MemoryData {
     /// A memory with `pages` of zeros; `vm` is where compiled code looks, or none for the memory's own.
-    fn new(config: &Config, ty: &MemoryType, vm: Option<NonNull<VMMemory>>) -> Result<Owned<MemoryData>> {
+    fn new(engine: &Engine, ty: &MemoryType, vm: Option<NonNull<VMMemory>>) -> Result<Owned<MemoryData>> {
+        let config = engine.config();
         let len = bytes(ty.limits.min).ok_or_else(|| too_large(ty.limits.min))?;
         let most = bytes(ty.limits.max.unwrap_or(MAX_PAGES).min(MAX_PAGES)).unwrap_or(usize::MAX);
         let movable = !config.fixed_memories();
         let reserved = config.memory_reservation as usize;
         let capacity = if movable { reserved.min(most).max(len) } else { reserved };
-        let mapping = map(capacity, config.memory_guard as usize, len)?;
+        let mapping = match movable {
+            true => map(capacity, config.memory_guard as usize, len)?,
+            false => engine.pool().take(capacity.saturating_add(config.memory_guard as usize), len)?,
+        };
         let own = VMMemory { base: mapping.base(), len };
         let memory = Owned::new(Box::new(MemoryData {
             vm: NonNull::dangling(),
@@ -55,6 +60,14 @@ impl MemoryData {
     pub(super) fn vm(&self) -> VMMemory {
         // SAFETY: the place lives as long as the store, as this does.
         unsafe { *self.vm.as_ptr() }
+    }
+
+    /// Gives its mapping to the engine's next memory. The store is being dropped.
+    pub(super) fn recycle(&mut self, engine: &Engine) {
+        if let (false, Ok(empty)) = (self.movable, Reservation::new(0)) {
+            let len = self.vm().len;
+            engine.pool().give(std::mem::replace(&mut self.mapping, empty), len);
+        }
     }
 
     /// What compiled code looks at.
@@ -126,7 +139,7 @@ pub(super) fn add(
             format!("a memory of {} pages is beyond the store's limit on memory", ty.limits.min),
         ));
     }
-    let memory = MemoryData::new(store.engine.config(), ty, vm)?;
+    let memory = MemoryData::new(&store.engine, ty, vm)?;
     store.usage.memory_bytes += wanted;
     let ptr = memory.ptr();
     store.memories.push(memory);

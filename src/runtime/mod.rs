@@ -24,6 +24,7 @@ mod instantiate;
 mod linker;
 mod memory;
 mod module;
+mod pool;
 mod store;
 mod table;
 mod trap;

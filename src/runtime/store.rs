@@ -247,7 +247,11 @@ impl Drop for Store {
         // SAFETY: the object was made by `new` and this is its one owner; no guest frame of it is live, since that would hold
         // a borrow of the store.
         unsafe {
-            debug_assert!((*self.inner.as_ptr()).vm.activation.is_null(), "dropping a store with live frames");
+            let inner = &mut *self.inner.as_ptr();
+            debug_assert!(inner.vm.activation.is_null(), "dropping a store with live frames");
+            for memory in &inner.memories {
+                (*memory.ptr().as_ptr()).recycle(&inner.engine);
+            }
             drop(Box::from_raw(self.inner.as_ptr()));
         }
     }
