@@ -358,10 +358,11 @@ fn attaching_has_its_conditions() {
 }
 
 #[test]
-fn stops_work_without_signals_and_with_moving_memories() {
+fn stops_work_in_every_configuration() {
     for config in [
         Config { signals: false, ..Config::default() },
         Config { memory_reservation: 0, ..Config::default() },
+        Config { force_copied_code: true, ..Config::default() },
         Config { nan_canonicalization: true, optimize: false, parallel: false, ..Config::default() },
     ] {
         let engine = Engine::new(Config { debug: true, ..config }).unwrap();
@@ -373,6 +374,8 @@ fn stops_work_without_signals_and_with_moving_memories() {
         step(&mut store, StepScope::All);
         assert_eq!(call(&mut store, instance, "sum", 10).unwrap(), 165);
         assert!(sink.stops() > 0);
+        let backing = store.registry().entry(store.code_slot(module.id()).unwrap()).engine.backing().unwrap();
+        assert_eq!(format!("{backing:?}"), if engine.config().force_copied_code { "Anonymous" } else { "Memfd" });
         let error = call(&mut store, instance, "crash", 1).unwrap_err();
         let trap = error.payload::<Trap>().unwrap();
         assert_eq!((trap.code(), trap.frames()[0].instance()), (Some(TrapCode::MemoryOutOfBounds), Some(instance)));

@@ -17,6 +17,8 @@ pub struct EngineCode {
     id: EngineCodeId,
     tables: ImageTables,
     text_len: u32,
+    /// Where its texts live if the system agrees.
+    wanted: TextBacking,
     /// The text until a mapping has it. Also the lock under which the three below are made.
     bytes: Mutex<Vec<u8>>,
     /// What private texts are views of. Made for the first of them.
@@ -34,6 +36,14 @@ impl EngineCode {
     /// When the image's sites are not sorted, overlap, or lie outside its text. No compiled image is like that, and
     /// [`CodeImage::from_elf`] refuses such files.
     pub fn new(image: CodeImage) -> Arc<EngineCode> {
+        EngineCode::with_backing(image, TextBacking::Memfd)
+    }
+
+    /// The same, with a choice of where the text lives; in plain memory, every private text is a copy of the whole.
+    ///
+    /// # Panics
+    /// As [`EngineCode::new`].
+    pub fn with_backing(image: CodeImage, wanted: TextBacking) -> Arc<EngineCode> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let CodeImage { text, tables } = image;
         let text_len = u32::try_from(text.len()).expect("a text beyond 4 GiB");
@@ -42,6 +52,7 @@ impl EngineCode {
             id: EngineCodeId(NEXT.fetch_add(1, Ordering::Relaxed)),
             tables,
             text_len,
+            wanted,
             bytes: Mutex::new(text),
             image: OnceLock::new(),
             shared: OnceLock::new(),
@@ -83,7 +94,7 @@ impl EngineCode {
             None => {
                 // The image's file descriptor is not kept: a host has few, and production code needs no second view. Should a
                 // private one be asked for all the same, `image` reads the text back from this mapping.
-                let image = TextImage::new(&mut bytes)?;
+                let image = self.new_image(&mut bytes)?;
                 match image.map_exec() {
                     Ok(view) => view,
                     Err(error) => {
@@ -111,8 +122,8 @@ impl EngineCode {
             return Ok(image);
         }
         let image = match self.shared.get() {
-            Some(shared) => TextImage::new(&mut shared.to_vec())?,
-            None => TextImage::new(&mut bytes)?,
+            Some(shared) => self.new_image(&mut shared.to_vec())?,
+            None => self.new_image(&mut bytes)?,
         };
         Ok(self.image.get_or_init(|| image))
     }
@@ -134,8 +145,12 @@ impl EngineCode {
                 text[after - armed.len()..after].copy_from_slice(&armed);
             }
         }
-        let image = TextImage::new(&mut text)?;
+        let image = self.new_image(&mut text)?;
         Ok(self.step_image.get_or_init(|| image))
+    }
+
+    fn new_image(&self, text: &mut Vec<u8>) -> Result<TextImage> {
+        TextImage::with_backing(text, self.wanted)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {

@@ -29,8 +29,8 @@ pub struct Config {
     pub optimize: bool,
     /// Validates and compiles functions on several threads.
     pub parallel: bool,
-    /// Keeps machine code in anonymous memory, copied for each debugged store, as on systems that refuse `memfd`s.
-    /// It holds for the whole process.
+    /// Keeps machine code in anonymous memory, copied for each debugged store, as is done anyway on systems that
+    /// refuse `memfd`s.
     pub force_copied_code: bool,
 }
 

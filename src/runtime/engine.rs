@@ -9,7 +9,7 @@ use crate::compile::Compiler;
 use crate::image::CodeImage;
 use crate::sys::arch::HostToWasm;
 use crate::sys::signals;
-use crate::sys::text::{ExecView, TextImage};
+use crate::sys::text::{ExecView, TextBacking, TextImage};
 use crate::wasm::FuncType;
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
@@ -56,6 +56,10 @@ impl Engine {
         &self.0.compiler
     }
 
+    fn backing(&self) -> TextBacking {
+        if self.config().force_copied_code { TextBacking::Anonymous } else { TextBacking::Memfd }
+    }
+
     /// Reservations for memories that never move.
     pub(super) fn pool(&self) -> &Pool {
         &self.0.pool
@@ -63,7 +67,7 @@ impl Engine {
 
     /// Takes a compiled image in.
     pub(super) fn new_code(&self, image: CodeImage) -> Arc<EngineCode> {
-        EngineCode::new(image)
+        EngineCode::with_backing(image, self.backing())
     }
 
     /// The id of a signature: the same for equal types of all modules.
@@ -125,7 +129,7 @@ pub(super) struct Signature {
 impl Signature {
     /// How the host calls Wasm functions of this type.
     pub(super) fn host_to_wasm(&self, engine: &Engine) -> Result<HostToWasm> {
-        let view = self.to_wasm.get_or_try_init(|| map(engine.compiler().host_to_wasm(&self.ty)?))?;
+        let view = self.to_wasm.get_or_try_init(|| map(engine, engine.compiler().host_to_wasm(&self.ty)?))?;
         // SAFETY: the mapping holds a trampoline of this convention from its first byte on and lasts as long as the
         // signature, which the engine never drops.
         Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(view.base()) })
@@ -133,11 +137,11 @@ impl Signature {
 
     /// The `code` of host functions of this type.
     pub(super) fn wasm_to_host(&self, engine: &Engine) -> Result<*const c_void> {
-        let view = self.to_host.get_or_try_init(|| map(engine.compiler().wasm_to_host(&self.ty)?))?;
+        let view = self.to_host.get_or_try_init(|| map(engine, engine.compiler().wasm_to_host(&self.ty)?))?;
         Ok(view.base() as *const c_void)
     }
 }
 
-fn map(mut code: Vec<u8>) -> Result<ExecView> {
-    TextImage::new(&mut code)?.map_exec()
+fn map(engine: &Engine, mut code: Vec<u8>) -> Result<ExecView> {
+    TextImage::with_backing(&mut code, engine.backing())?.map_exec()
 }

@@ -10,7 +10,7 @@ use crate::base::{Error, ErrorKind, Pc, Result};
 use crate::code::{CodeSlot, Ownership};
 use crate::image::{ImageTables, SiteId};
 use crate::sys::arch::{self, StopContext};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -262,9 +262,12 @@ pub(super) unsafe fn tell_trap(store: NonNull<StoreInner>, info: &TrapInfo) -> R
 
 /// Tells the sink of a new module, if there is one.
 pub(super) fn tell_module(store: &mut StoreMut<'_>, module: ModuleId) -> Result<()> {
-    let sink = store.inner().attachment.as_ref().map(|attachment| attachment.sink.clone());
-    if let Some(sink) = sink {
-        sink.on_module(StoreMut::from_inner(store.ptr()), module)?;
-    }
-    Ok(())
+    let Some(sink) = store.inner().attachment.as_ref().map(|attachment| attachment.sink.clone()) else {
+        return Ok(());
+    };
+    let view = StoreMut::from_inner(store.ptr());
+    catch_unwind(AssertUnwindSafe(|| sink.on_module(view, module))).unwrap_or_else(|payload| {
+        store.inner().poisoned = true;
+        resume_unwind(payload)
+    })
 }

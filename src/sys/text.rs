@@ -48,12 +48,21 @@ impl TextImage {
     /// Takes the text (not empty) out of `text`. When this fails, `text` is as before. A system that refuses `memfd`s, seals or
     /// executable mappings of them is no failure: [`TextImage::backing`] tells.
     pub fn new(text: &mut Vec<u8>) -> Result<TextImage> {
+        TextImage::with_backing(text, TextBacking::Memfd)
+    }
+
+    /// The same, with a choice: in plain memory even where a `memfd` could be had.
+    pub fn with_backing(text: &mut Vec<u8>, wanted: TextBacking) -> Result<TextImage> {
         let len = text.len();
         let padded = round_up_to_page(len)
             .filter(|_| len > 0)
             .ok_or_else(|| Error::new(ErrorKind::Argument, format!("a text of {len} bytes")))?;
         text.resize(padded, FILL);
-        let source = match SealedFile::new(text) {
+        let file = match wanted {
+            TextBacking::Memfd => SealedFile::new(text),
+            TextBacking::Anonymous => Ok(None),
+        };
+        let source = match file {
             Ok(Some(file)) => {
                 *text = Vec::new();
                 Source::Memfd(file)
