@@ -94,7 +94,15 @@ fn the_library_has_its_soname_and_stays_loaded() {
 /// Runs a developer command.
 fn xtask(args: &[&str]) {
     let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "xtask", "--"])
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "xtask",
+            "--profile",
+            if cfg!(debug_assertions) { "dev" } else { "release" },
+        ])
+        .arg("--")
         .args(args)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .output()

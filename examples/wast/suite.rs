@@ -30,7 +30,7 @@ pub fn of_testsuite(folder: &str) -> Result<Vec<Script>, String> {
 }
 
 /// Runs `scripts` on `jobs` threads and hands each one's outcome to `report`, in the scripts' order.
-pub fn run_all(scripts: &[Script], mode: Mode, jobs: usize, mut report: impl FnMut(&Script, &Outcome)) {
+pub fn run_all(scripts: &[Script], mode: Mode, seed: u64, jobs: usize, mut report: impl FnMut(&Script, &Outcome)) {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -40,7 +40,7 @@ pub fn run_all(scripts: &[Script], mode: Mode, jobs: usize, mut report: impl FnM
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(script) = scripts.get(index) else { break };
-                    if sender.send((index, run(script, mode))).is_err() {
+                    if sender.send((index, run(script, mode, seed))).is_err() {
                         break;
                     }
                 }

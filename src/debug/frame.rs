@@ -143,7 +143,7 @@ impl<'a> Frame<'a> {
             std::ptr::copy_nonoverlapping(at, (&raw mut raw).cast::<u8>(), slot.kind.width() as usize);
         }
         // SAFETY: the slot's kind is the value's type.
-        unsafe { Val::from_raw(&self.store, raw, val_type(slot.kind)) }
+        unsafe { Val::from_raw(self.store, raw, val_type(slot.kind)) }
     }
 }
 

@@ -81,8 +81,14 @@ impl<'a> Stop<'a> {
     fn frames(&self) -> &[FrameRecord] {
         self.frames.get_or_init(|| {
             let mut frames = Vec::new();
+            let registry = self.store.registry();
             self.store.walk_frames(|frame| {
-                frames.push(FrameRecord::new(frame));
+                // A function that found no stack to run on has no frame yet: nothing is written to its slots. It was
+                // not begun, and its caller still stands at the call.
+                let tables = registry.entry(frame.slot).engine.tables();
+                if !frame.innermost || tables.point_at(frame.wasm).is_some() {
+                    frames.push(FrameRecord::new(frame));
+                }
                 ControlFlow::Continue(())
             });
             frames

@@ -1,0 +1,25 @@
+;; Every kind of control. small.trace is what `f 2 -1` must print: another engine wrote it, and it was read through by hand.
+(module
+  (import "env" "host" (func $host (param i64) (result f32)))
+  (global $g (mut i32) (i32.const 7))
+  (func $callee (param i32) (result i32)
+    (if (result i32) (i32.eqz (local.get 0))
+      (then (nop) (return (i32.const 1)))
+      (else (i32.const 2))))
+  (func $f (export "f") (param $n i32) (param $x i64) (result f32 i32)
+    (local $r funcref)
+    (block $out
+      (loop $again
+        (drop (call $callee (local.get $n)))
+        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+        (br_if $again (i32.gt_s (local.get $n) (i32.const 0)))
+        (br $out))
+      (unreachable))
+    (local.set $r (ref.func $callee))
+    (if (i32.eqz (global.get $g)) (then (nop)))
+    (call $host (local.get $x))
+    (i32.const 3)
+    (block (br_table 0 0 (i32.const 1)))
+    (call $callee (i32.const 0))
+    (i32.add))
+  (elem declare func $callee))
