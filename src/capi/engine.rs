@@ -4,6 +4,7 @@ use super::config::wasm_config_t;
 use super::error::stepwell_error_t;
 use super::guard::{or_error, or_null};
 use super::own::{Out, Own, handle};
+use crate::base::Result;
 use crate::runtime::{Config, Engine};
 
 /// An engine: compiles modules, and is shared by stores. Any thread may use it at any time.
@@ -12,13 +13,14 @@ pub struct wasm_engine_t {
 }
 handle!(wasm_engine_t => Engine);
 
-/// A configuration that C gave; NULL is the default one.
+/// An engine of a configuration; NULL is the default one.
 ///
 /// # Safety
 /// C gives the configuration to us.
-unsafe fn taken(config: Own<wasm_config_t>) -> Config {
+unsafe fn new(config: Own<wasm_config_t>) -> Result<Own<wasm_engine_t>> {
     // SAFETY: passed on.
-    unsafe { config.take() }.map_or_else(Config::default, |config| *config)
+    let config = unsafe { config.take() }.map_or_else(Config::default, |config| *config);
+    Ok(Own::new(Engine::new(config)?))
 }
 
 /// A new engine of the default configuration. NULL on failure; `stepwell_last_error()` says why.
@@ -26,7 +28,8 @@ unsafe fn taken(config: Own<wasm_config_t>) -> Config {
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_engine_new() -> Own<wasm_engine_t> {
-    or_null("wasm_engine_new", || Ok(Own::new(Engine::new(Config::default())?)))
+    // SAFETY: there is no configuration.
+    or_null("wasm_engine_new", || unsafe { new(Own::null()) })
 }
 
 /// A new engine of a configuration, which it takes, also when it fails; NULL is the default one. NULL on failure;
@@ -36,8 +39,7 @@ pub extern "C" fn wasm_engine_new() -> Own<wasm_engine_t> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_new_with_config(config: Own<wasm_config_t>) -> Own<wasm_engine_t> {
     // SAFETY: C gives the configuration to us.
-    let config = unsafe { taken(config) };
-    or_null("wasm_engine_new_with_config", || Ok(Own::new(Engine::new(config)?)))
+    or_null("wasm_engine_new_with_config", || unsafe { new(config) })
 }
 
 /// As `wasm_engine_new_with_config`, with an error.
@@ -49,12 +51,11 @@ pub unsafe extern "C" fn stepwell_engine_new(
     config: Own<wasm_config_t>,
     out: Out<Own<wasm_engine_t>>,
 ) -> Own<stepwell_error_t> {
-    // SAFETY: C gives the configuration to us.
-    let config = unsafe { taken(config) };
     or_error("stepwell_engine_new", || {
-        let out = out.check("out")?;
+        // SAFETY: C gives the configuration to us.
+        let engine = unsafe { new(config) };
         // SAFETY: `out` is C's.
-        unsafe { out.write(Own::new(Engine::new(config)?)) };
+        unsafe { out.check("out")?.write(engine?) };
         Ok(())
     })
 }

@@ -184,7 +184,8 @@ impl Module {
         self.0.debug.get().map_or(StackRatio::ONE, |debug| debug.stack_ratio)
     }
 
-    pub(super) fn production_code(&self) -> &Arc<EngineCode> {
+    /// The code of its production tier.
+    pub fn production_code(&self) -> &Arc<EngineCode> {
         &self.0.production
     }
 

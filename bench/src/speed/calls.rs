@@ -1,0 +1,71 @@
+//! Calls between host and guest, on the ways that know the types.
+
+use super::{Table, modules, timed};
+use crate::Result;
+use stepwell::runtime::{Config, Engine, Func, Instance, Module, Store};
+
+const CALLS: i32 = 10_000;
+
+pub fn rows(table: &Table<'_>) -> Result<()> {
+    const NAMES: [&str; 3] = ["call-nop", "call-add", "call-host"];
+    if !NAMES.iter().any(|name| table.wants(name)) {
+        return Ok(());
+    }
+    let binary = modules::small()?;
+    let own = Engine::new(Config::default())?;
+    let module = Module::new(&own, &binary)?;
+    let mut store = Store::new(&own);
+    let host = Func::wrap(&mut store, |a: i32, b: i32| a.wrapping_add(b))?;
+    let instance = Instance::new(&mut store, &module, &[host.into()])?;
+    let nop = instance.typed_func::<(), ()>(&mut store, "nop")?;
+    let add = instance.typed_func::<(i32, i32), i32>(&mut store, "add")?;
+    let loop_host = instance.typed_func::<i32, ()>(&mut store, "loop_host")?;
+
+    let other = wasmtime::Engine::default();
+    let their_module = wasmtime::Module::new(&other, &binary)?;
+    let mut their_store = wasmtime::Store::new(&other, ());
+    let host = wasmtime::Func::wrap(&mut their_store, |a: i32, b: i32| a.wrapping_add(b));
+    let instance = wasmtime::Instance::new(&mut their_store, &their_module, &[host.into()])?;
+    let their_nop = instance.get_typed_func::<(), ()>(&mut their_store, "nop")?;
+    let their_add = instance.get_typed_func::<(i32, i32), i32>(&mut their_store, "add")?;
+    let their_loop_host = instance.get_typed_func::<i32, ()>(&mut their_store, "loop_host")?;
+
+    let each = f64::from(CALLS);
+    if table.wants(NAMES[0]) {
+        let mut ours = || Ok(timed(|| Ok((0..CALLS).try_for_each(|_| nop.call(&mut store, ()))?))? / each);
+        let mut theirs =
+            || Ok(timed(|| Ok((0..CALLS).try_for_each(|_| their_nop.call(&mut their_store, ()))?))? / each);
+        table.row(NAMES[0], "no slower", 100, &mut ours, Some(&mut theirs))?;
+    }
+    if table.wants(NAMES[1]) {
+        let mut ours = || {
+            let mut sum = 0;
+            let time = timed(|| {
+                for i in 0..CALLS {
+                    sum = add.call(&mut store, (sum, i))?;
+                }
+                Ok(())
+            });
+            std::hint::black_box(sum);
+            Ok(time? / each)
+        };
+        let mut theirs = || {
+            let mut sum = 0;
+            let time = timed(|| {
+                for i in 0..CALLS {
+                    sum = their_add.call(&mut their_store, (sum, i))?;
+                }
+                Ok(())
+            });
+            std::hint::black_box(sum);
+            Ok(time? / each)
+        };
+        table.row(NAMES[1], "no slower", 100, &mut ours, Some(&mut theirs))?;
+    }
+    if table.wants(NAMES[2]) {
+        let mut ours = || Ok(timed(|| Ok(loop_host.call(&mut store, CALLS)?))? / each);
+        let mut theirs = || Ok(timed(|| Ok(their_loop_host.call(&mut their_store, CALLS)?))? / each);
+        table.row(NAMES[2], "no slower", 100, &mut ours, Some(&mut theirs))?;
+    }
+    Ok(())
+}

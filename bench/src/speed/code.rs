@@ -1,0 +1,125 @@
+//! What code ownership costs: attaching to a store, adding and removing a breakpoint.
+
+use super::{Table, modules, timed};
+use crate::Result;
+use stepwell::base::FuncIndex;
+use stepwell::debug::{Action, Debugger};
+use stepwell::runtime::{Config, Engine, Instance, Module, Store};
+
+/// Debug text of some 50 KB, 500 KB and 5 MB.
+const SIZES: [(&str, usize); 3] = [("50k", 18), ("500k", 180), ("5m", 1800)];
+
+pub fn rows(table: &Table<'_>) -> Result<()> {
+    let own = Engine::new(Config { debug: true, ..Config::default() })?;
+    let mut config = wasmtime::Config::new();
+    config.guest_debug(true).collector(wasmtime::Collector::Null);
+    let other = wasmtime::Engine::new(&config)?;
+    for (size, functions) in SIZES {
+        let (attach, detach) = (format!("attach-{size}"), format!("detach-{size}"));
+        let (add, remove) = (format!("breakpoint-add-{size}"), format!("breakpoint-remove-{size}"));
+        if ![&attach, &detach, &add, &remove].iter().any(|name| table.wants(name)) {
+            continue;
+        }
+        let binary = modules::with_functions(functions)?;
+        let module = Module::new(&own, &binary)?;
+        println!("  (debug text {} KB)", module.debug_code(&|_, _| true)?.text_len() / 1000);
+        attaching(table, &size, &own, &module)?;
+        breakpoints(table, &add, &remove, &own, &module, &other, &wasmtime::Module::new(&other, &binary)?, functions)?;
+    }
+    for references in [10, 10_000] {
+        let name = format!("refs-{references}");
+        if table.wants(&format!("attach-{name}")) || table.wants(&format!("detach-{name}")) {
+            let module = Module::new(&own, &modules::with_references(references)?)?;
+            attaching(table, &name, &own, &module)?;
+        }
+    }
+    Ok(())
+}
+
+/// To a store of its own each time, which has an instance.
+fn attaching(table: &Table<'_>, what: &str, engine: &Engine, module: &Module) -> Result<()> {
+    let mut attach = || {
+        let mut store = Store::new(engine);
+        Instance::new(&mut store, module, &[])?;
+        timed(|| {
+            Debugger::attach(&mut store, |_| Action::Continue)?;
+            Ok(())
+        })
+    };
+    let name = format!("attach-{what}");
+    if table.wants(&name) {
+        table.row(&name, "< 15 us, flat", 200, &mut attach, None)?;
+    }
+    let mut detach = || {
+        let mut store = Store::new(engine);
+        Instance::new(&mut store, module, &[])?;
+        let debugger = Debugger::attach(&mut store, |_| Action::Continue)?;
+        timed(|| Ok(debugger.detach(&mut store)?))
+    };
+    let name = format!("detach-{what}");
+    if table.wants(&name) {
+        table.row(&name, "", 200, &mut detach, None)?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "two engines, each with its module")]
+fn breakpoints(
+    table: &Table<'_>,
+    add: &str,
+    remove: &str,
+    own: &Engine,
+    our_module: &Module,
+    other: &wasmtime::Engine,
+    their_module: &wasmtime::Module,
+    functions: usize,
+) -> Result<()> {
+    let mut store = Store::new(own);
+    Instance::new(&mut store, our_module, &[])?;
+    let debugger = Debugger::attach(&mut store, |_| Action::Continue)?;
+    let mut their_store = wasmtime::Store::new(other, ());
+    wasmtime::Instance::new(&mut their_store, their_module, &[])?;
+    // Each round another function, spread over the text.
+    let (mut ours, mut theirs) = (0, 0);
+    let next = |round: &mut usize| {
+        *round += 1;
+        FuncIndex::from_usize(*round * 7919 % functions)
+    };
+    let offset_of =
+        |func: FuncIndex| wasmtime::ModulePC::new(our_module.info().bodies[func.index()].bytes.start as u32 + 1);
+    if table.wants(add) {
+        let mut our = || {
+            let (func, mut id) = (next(&mut ours), None);
+            let time = timed(|| {
+                id = Some(debugger.break_at_function(&mut store, our_module, func)?.id);
+                Ok(())
+            })?;
+            debugger.remove(&mut store, id.ok_or("no breakpoint")?)?;
+            Ok(time)
+        };
+        let mut their = || {
+            let offset = offset_of(next(&mut theirs));
+            let time = timed(|| Ok(edit(&mut their_store)?.add_breakpoint(their_module, offset)?))?;
+            edit(&mut their_store)?.remove_breakpoint(their_module, offset)?;
+            Ok(time)
+        };
+        table.row(add, "< 12 us, flat", 200, &mut our, Some(&mut their))?;
+    }
+    if table.wants(remove) {
+        let mut our = || {
+            let id = debugger.break_at_function(&mut store, our_module, next(&mut ours))?.id;
+            timed(|| Ok(debugger.remove(&mut store, id)?))
+        };
+        let mut their = || {
+            let offset = offset_of(next(&mut theirs));
+            edit(&mut their_store)?.add_breakpoint(their_module, offset)?;
+            timed(|| Ok(edit(&mut their_store)?.remove_breakpoint(their_module, offset)?))
+        };
+        table.row(remove, "< 12 us, flat", 200, &mut our, Some(&mut their))?;
+    }
+    Ok(())
+}
+
+fn edit(store: &mut wasmtime::Store<()>) -> Result<wasmtime::BreakpointEdit<'_>> {
+    Ok(store.edit_breakpoints().ok_or("guest debugging is off")?)
+}

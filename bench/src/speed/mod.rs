@@ -1,0 +1,90 @@
+//! The rows of the table, and how one is measured and printed.
+
+pub mod calls;
+pub mod code;
+pub mod modules;
+pub mod programs;
+pub mod stops;
+pub mod stores;
+
+use crate::Result;
+use std::time::Instant;
+
+/// A sample, in nanoseconds per operation.
+pub type Sampler<'a> = &'a mut dyn FnMut() -> Result<f64>;
+
+/// Prints all rows, or those whose names begin with one of `wanted`.
+pub fn run(wanted: &[String]) -> Result<()> {
+    let table = Table { wanted };
+    println!("{:34} {:>12} {:>12}  target", "", "stepwell", "wasmtime");
+    code::rows(&table)?;
+    stops::rows(&table)?;
+    stores::rows(&table)?;
+    calls::rows(&table)?;
+    programs::rows(&table)
+}
+
+/// Which rows are asked for.
+pub struct Table<'a> {
+    wanted: &'a [String],
+}
+
+impl Table<'_> {
+    /// Whether a row is asked for; making ready for it may take long.
+    pub fn wants(&self, name: &str) -> bool {
+        self.wanted.is_empty() || self.wanted.iter().any(|wanted| name.starts_with(wanted.as_str()))
+    }
+
+    /// Measures in turn and prints a row.
+    pub fn row(
+        &self,
+        name: &str,
+        target: &str,
+        rounds: usize,
+        ours: Sampler<'_>,
+        theirs: Option<Sampler<'_>>,
+    ) -> Result<()> {
+        let (ours, theirs) = interleaved(rounds, ours, theirs)?;
+        let theirs = theirs.map_or_else(|| String::from("-"), time);
+        println!("{name:34} {:>12} {theirs:>12}  {target}", time(ours));
+        Ok(())
+    }
+}
+
+/// The medians of both, measured in turn.
+pub fn interleaved(rounds: usize, ours: Sampler<'_>, mut theirs: Option<Sampler<'_>>) -> Result<(f64, Option<f64>)> {
+    let mut our_samples = Vec::with_capacity(rounds);
+    let mut their_samples = Vec::with_capacity(rounds);
+    for round in 0..=rounds {
+        let our = ours()?;
+        let their = theirs.as_mut().map(|theirs| theirs()).transpose()?;
+        // The first one warms up.
+        if round > 0 {
+            our_samples.push(our);
+            their_samples.extend(their);
+        }
+    }
+    Ok((median(&mut our_samples), (!their_samples.is_empty()).then(|| median(&mut their_samples))))
+}
+
+/// The middle one.
+pub fn median(samples: &mut [f64]) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+/// Nanoseconds that `work` takes.
+pub fn timed(work: impl FnOnce() -> Result<()>) -> Result<f64> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed().as_nanos() as f64)
+}
+
+/// A time as people write it.
+fn time(nanoseconds: f64) -> String {
+    match nanoseconds {
+        t if t < 1e3 => format!("{t:.1} ns"),
+        t if t < 1e6 => format!("{:.2} us", t / 1e3),
+        t => format!("{:.2} ms", t / 1e6),
+    }
+}

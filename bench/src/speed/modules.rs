@@ -1,0 +1,65 @@
+//! The modules that are timed.
+
+use crate::Result;
+use std::fmt::Write as _;
+
+/// As many functions of some 150 instructions each.
+pub fn with_functions(count: usize) -> Result<Vec<u8>> {
+    let mut text = String::from("(module (memory 1)\n");
+    for func in 0..count {
+        write!(text, "(func (export \"f{func}\") (param i32 i32) (result i32) ")?;
+        for i in 0..15 {
+            let n = func * 31 + i;
+            write!(text, "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const {n})) (local.get 1)))")?;
+            write!(text, "(i32.store (i32.and (local.get 0) (i32.const 0xfff8)) (local.get 1))")?;
+        }
+        writeln!(text, "(local.get 0))")?;
+    }
+    text.push(')');
+    Ok(wat::parse_str(&text)?)
+}
+
+/// As many functions, all in a table, so that each has an initialised reference.
+pub fn with_references(count: usize) -> Result<Vec<u8>> {
+    let mut text = format!("(module (table {count} funcref) (elem (i32.const 0)");
+    for func in 0..count {
+        write!(text, " {func}")?;
+    }
+    text.push(')');
+    for func in 0..count {
+        write!(text, "(func (result i32) (i32.const {func}))")?;
+    }
+    text.push(')');
+    Ok(wat::parse_str(&text)?)
+}
+
+/// `run(n)` goes round an empty loop n times; `nop`, `add` and `loop_host(n)`, which calls the import as often.
+pub fn small() -> Result<Vec<u8>> {
+    Ok(wat::parse_str(
+        r#"(module
+        (import "" "host" (func $host (param i32 i32) (result i32)))
+        (func (export "nop"))
+        (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+        (func (export "loop_host") (param i32)
+          (loop $again
+            (drop (call $host (local.get 0) (i32.const 1)))
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#,
+    )?)
+}
+
+/// `run(n)` goes round a loop n times, six instructions each; the first is a `nop`.
+pub fn with_loop() -> Result<Vec<u8>> {
+    Ok(wat::parse_str(
+        r#"(module
+        (func (export "run") (param i32)
+          (loop $again
+            nop
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#,
+    )?)
+}
+
+/// A module as small hosts make many of: one page of memory or none, a function or two.
+pub fn tiny(memory: bool) -> Result<Vec<u8>> {
+    let memory = if memory { "(memory 1)" } else { "" };
+    Ok(wat::parse_str(format!("(module {memory} (func (export \"f\") (result i32) (i32.const 1)))"))?)
+}
