@@ -878,7 +878,7 @@ void wasm_engine_delete(own wasm_engine_t *engine);
  *
  * Thread: any.
  */
-WASM_API_EXTERN own wasm_store_t *wasm_store_new(const wasm_engine_t *engine);
+WASM_API_EXTERN own wasm_store_t *wasm_store_new(wasm_engine_t *engine);
 
 /**
  * Deletes the handle of a store; the store goes with the last handle of an object in it. NULL does nothing.

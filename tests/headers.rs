@@ -73,6 +73,42 @@ fn two_units_link() {
     }
 }
 
+/// A struct has the same size and the same fields at the same places in C as in Rust.
+macro_rules! layout {
+    ($checks:ident, $($type:ident { $($field:ident),* })*) => { $(
+        $checks += &format!(
+            "_Static_assert(sizeof({0}) == {1}, \"{0}\");\n", stringify!($type), size_of::<$type>());
+        $($checks += &format!(
+            "_Static_assert(offsetof({0}, {1}) == {2}, \"{0}.{1}\");\n",
+            stringify!($type), stringify!($field), std::mem::offset_of!($type, $field));)*
+    )* };
+}
+
+#[test]
+fn structs_are_laid_out_alike() {
+    use stepwell::capi::externtype::wasm_limits_t;
+    use stepwell::capi::val::{wasm_val_t, wasm_val_union_t};
+    use stepwell::capi::vecs::{
+        wasm_byte_vec_t, wasm_extern_vec_t, wasm_frame_vec_t, wasm_val_vec_t, wasm_valtype_vec_t,
+    };
+    let mut checks = "#include <stepwell.h>\n".to_owned();
+    layout!(checks,
+        wasm_val_t { kind, of }
+        wasm_val_union_t { i32, i64, f32, f64 }
+        wasm_limits_t { min, max }
+        wasm_byte_vec_t { size, data }
+        wasm_valtype_vec_t { size, data }
+        wasm_val_vec_t { size, data }
+        wasm_frame_vec_t { size, data }
+        wasm_extern_vec_t { size, data }
+    );
+    assert_eq!(size_of::<wasm_val_t>(), 16, "as in the standard's header");
+    let dir = support::scratch("headers-layout");
+    let (source, program) = (dir.join("layout.c"), dir.join("layout"));
+    std::fs::write(&source, checks + "int main(void) { return 0; }\n").unwrap();
+    support::compile("cc", &[&source], &program, &["-std=c11"]);
+}
+
 #[test]
 fn they_are_what_the_sources_say() {
     xtask(&["headers", "--check"]);

@@ -133,7 +133,7 @@ impl AsStoreMut for Entered<'_> {
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_store_new(engine: *const wasm_engine_t) -> Own<wasm_store_t> {
+pub unsafe extern "C" fn wasm_store_new(engine: *mut wasm_engine_t) -> Own<wasm_store_t> {
     // SAFETY: C passes a live engine or NULL.
     or_null("wasm_store_new", || Ok(Own::new(StoreCell::new(unsafe { borrow(engine, "engine") }?))))
 }

@@ -1,0 +1,27 @@
+# Installs the build into a folder of its own, and uses it from there as another project would.
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${ARGN}: ${result}\n${output}")
+  endif()
+endfunction()
+
+set(prefix "${BUILD}/consumer/prefix")
+set(source "${CMAKE_CURRENT_LIST_DIR}")
+file(REMOVE_RECURSE "${BUILD}/consumer")
+run("${CMAKE_COMMAND}" --install "${STEPWELL}" --prefix "${prefix}")
+run("${CMAKE_COMMAND}" -S "${source}" -B "${BUILD}/consumer/build" "-DCMAKE_PREFIX_PATH=${prefix}" "-DCMAKE_C_COMPILER=${CC}")
+run("${CMAKE_COMMAND}" --build "${BUILD}/consumer/build")
+run("${BUILD}/consumer/build/consumer")
+
+find_program(PKG_CONFIG pkg-config)
+if(NOT PKG_CONFIG)
+  message(STATUS "skipped: pkg-config is not there")
+  return()
+endif()
+set(ENV{PKG_CONFIG_PATH} "${prefix}/${LIBDIR}/pkgconfig")
+execute_process(COMMAND "${PKG_CONFIG}" --cflags --libs stepwell
+  OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+separate_arguments(flags UNIX_COMMAND "${flags}")
+run("${CC}" "${source}/main.c" -o "${BUILD}/consumer/by-pkg-config" ${flags} "-Wl,-rpath,${prefix}/${LIBDIR}")
+run("${BUILD}/consumer/by-pkg-config")
