@@ -225,7 +225,7 @@ pub unsafe extern "C" fn wasm_func_param_arity(func: *const wasm_func_t) -> usiz
     or_abort("wasm_func_param_arity", || {
         // SAFETY: C passes a live function or NULL.
         let (object, func) = unsafe { get(func) }?;
-        Ok(func.ty(&*object.cell.enter()?)?.params.len())
+        Ok(func.arity(&*object.cell.enter()?)?.0)
     })
 }
 
@@ -237,7 +237,7 @@ pub unsafe extern "C" fn wasm_func_result_arity(func: *const wasm_func_t) -> usi
     or_abort("wasm_func_result_arity", || {
         // SAFETY: C passes a live function or NULL.
         let (object, func) = unsafe { get(func) }?;
-        Ok(func.ty(&*object.cell.enter()?)?.results.len())
+        Ok(func.arity(&*object.cell.enter()?)?.1)
     })
 }
 
@@ -256,7 +256,7 @@ unsafe fn call(
     let params = unsafe { list_from_c(cell, &mut *store, args, "args") }?;
     // SAFETY: by the contract.
     let room = unsafe { results.as_ref() }.map_or(0, |vec| if vec.data.is_null() { 0 } else { vec.size });
-    let count = func.ty(&*store)?.results.len();
+    let (_, count) = func.arity(&*store)?;
     if room < count {
         let message = format!("`results` has room for {room} values; the function has {count} results");
         return Err(Error::new(ErrorKind::Argument, message));

@@ -14,11 +14,10 @@ use super::store::{StoreCell, wasm_store_t};
 use super::trap::{stepwell_trap_code_t, wasm_message_t};
 use crate::base::{Error, ErrorKind, Result};
 use crate::debug::{Action, Reason, Stop};
-use crate::runtime::AsStoreMut;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_void};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 /// A guest that was stopped: valid until the stop callback returns. Used later, it is an error.
 pub struct stepwell_stop_t {
@@ -63,21 +62,38 @@ pub enum stepwell_stop_enum {
 pub type stepwell_stop_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, stop: *mut stepwell_stop_t) -> stepwell_action_t>;
 
-/// A stop whose callback is running.
+/// A stop whose callback is running. It stands in the frame that called the callback, and what it lends is made when it is
+/// asked for: most stops are only glanced at.
 struct Live {
     /// Never reused, never 0.
     id: u64,
     /// The stop, borrowed by the callback's caller for as long as this is listed.
     stop: *mut Stop<'static>,
-    cell: Arc<StoreCell>,
-    /// What `stepwell_stop_debugger` lends.
-    debugger: Box<DebuggerObject>,
+    /// The store, known to the debugger's closure.
+    store: *const Weak<StoreCell>,
+    cell: OnceCell<Arc<StoreCell>>,
+    debugger: OnceCell<DebuggerObject>,
     message: RefCell<Option<String>>,
+    /// The next outer stop of the thread.
+    outer: *const Live,
+}
+
+impl Live {
+    /// The store.
+    fn cell(&self) -> Result<&Arc<StoreCell>> {
+        if self.cell.get().is_none() {
+            // SAFETY: the callback's caller lends it for as long as this is listed.
+            let cell = unsafe { &*self.store }.upgrade();
+            let cell = cell.ok_or_else(|| Error::new(ErrorKind::State, "the store is going away"))?;
+            let _ = self.cell.set(cell);
+        }
+        Ok(self.cell.get().expect("just set"))
+    }
 }
 
 thread_local! {
-    /// The live stops of this thread, innermost last.
-    static LIVE: RefCell<Vec<std::rc::Rc<Live>>> = const { RefCell::new(Vec::new()) };
+    /// The innermost live stop of this thread, or null.
+    static LIVE: Cell<*const Live> = const { Cell::new(std::ptr::null()) };
     /// The numbers this thread may still give out: taken in blocks, so that threads do not contend.
     static IDS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
@@ -104,15 +120,6 @@ fn next_id() -> u64 {
     })
 }
 
-/// Unlists a stop when its callback is done, however it ends.
-struct Listed;
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        LIVE.with(|live| live.borrow_mut().pop());
-    }
-}
-
 /// Calls C's stop callback.
 ///
 /// # Safety
@@ -121,19 +128,22 @@ pub(super) unsafe fn call_back(
     stop: &mut Stop<'_>,
     callback: unsafe extern "C" fn(*mut c_void, *mut stepwell_stop_t) -> stepwell_action_t,
     env: &Env,
+    store: &Weak<StoreCell>,
 ) -> Action {
-    let Some(cell) = StoreCell::of(&stop.as_store_mut()) else {
-        return Action::Trap("a debugger of the C API was called outside it".to_owned());
-    };
-    let id = next_id();
-    let debugger = Box::new(DebuggerObject { cell: cell.clone(), debugger: stop.debugger() });
     let at: *mut Stop<'_> = stop;
-    let live = std::rc::Rc::new(Live { id, stop: at.cast(), cell, debugger, message: RefCell::new(None) });
-    LIVE.with(|list| list.borrow_mut().push(live.clone()));
-    let listed = Listed;
-    // SAFETY: by the contract.
-    let action = unsafe { callback(env.get(), std::ptr::without_provenance_mut((id << ID_SHIFT) as usize)) };
-    drop(listed);
+    let live = Live {
+        id: next_id(),
+        stop: at.cast(),
+        store,
+        cell: OnceCell::new(),
+        debugger: OnceCell::new(),
+        message: RefCell::new(None),
+        outer: LIVE.get(),
+    };
+    LIVE.set(&live);
+    // SAFETY: by the contract. C cannot unwind through this call.
+    let action = unsafe { callback(env.get(), std::ptr::without_provenance_mut((live.id << ID_SHIFT) as usize)) };
+    LIVE.set(live.outer);
     use stepwell_action_enum as a;
     match action {
         _ if action == a::STEPWELL_CONTINUE as i32 => Action::Continue,
@@ -149,12 +159,16 @@ pub(super) unsafe fn call_back(
 
 /// Does something with a live stop of this thread.
 fn with<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
-    let live = LIVE.with(|list| list.borrow().iter().rev().find(|live| live.id == number).cloned());
-    let live = live.ok_or_else(|| {
-        let message = format!("`{what}` is used after its stop callback returned, or on another thread");
-        Error::new(ErrorKind::Argument, message)
-    })?;
-    body(&live)
+    let mut at = LIVE.get();
+    // SAFETY: what is listed stands in a frame of this thread that waits for its callback.
+    while let Some(live) = unsafe { at.as_ref() } {
+        if live.id == number {
+            return body(live);
+        }
+        at = live.outer;
+    }
+    let message = format!("`{what}` is used after its stop callback returned, or on another thread");
+    Err(Error::new(ErrorKind::Argument, message))
 }
 
 /// Does something with the stop that C means.
@@ -188,7 +202,7 @@ pub(super) fn with_frame<R>(
         let stop = unsafe { &*live.stop };
         let frame = if index == 0 { stop.top() } else { stop.frame(index) };
         let frame = frame.ok_or_else(|| Error::new(ErrorKind::Argument, "`frame` is no frame of its stop"))?;
-        body(&live.cell, &frame)
+        body(live.cell()?, &frame)
     })
 }
 
@@ -306,7 +320,7 @@ pub unsafe extern "C" fn stepwell_stop_message_set(stop: *mut stepwell_stop_t, m
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_stop_store(stop: *const stepwell_stop_t) -> *mut wasm_store_t {
-    or_null("stepwell_stop_store", || with_stop(stop, |live, _| Ok(std::ptr::from_ref(&live.cell).cast_mut().cast())))
+    or_null("stepwell_stop_store", || with_stop(stop, |live, _| Ok(std::ptr::from_ref(live.cell()?).cast_mut().cast())))
 }
 
 /// The debugger, borrowed from the stop.
@@ -315,6 +329,10 @@ pub unsafe extern "C" fn stepwell_stop_store(stop: *const stepwell_stop_t) -> *m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_stop_debugger(stop: *const stepwell_stop_t) -> *mut stepwell_debugger_t {
     or_null("stepwell_stop_debugger", || {
-        with_stop(stop, |live, _| Ok(std::ptr::from_ref(&*live.debugger).cast_mut().cast()))
+        with_stop(stop, |live, stop| {
+            let cell = live.cell()?.clone();
+            let object = live.debugger.get_or_init(|| DebuggerObject { cell, debugger: stop.debugger() });
+            Ok(std::ptr::from_ref(object).cast_mut().cast())
+        })
     })
 }

@@ -37,11 +37,13 @@ pub struct Stop<'a> {
     fp: usize,
     /// Walked on first use.
     frames: OnceCell<Vec<FrameRecord>>,
+    /// The innermost, which most callbacks look at alone.
+    top: OnceCell<Option<FrameRecord>>,
 }
 
 impl<'a> Stop<'a> {
     pub(super) fn new(store: StoreMut<'a>, debugger: Debugger, reason: Reason, fp: usize) -> Self {
-        Stop { store, debugger, reason, fp, frames: OnceCell::new() }
+        Stop { store, debugger, reason, fp, frames: OnceCell::new(), top: OnceCell::new() }
     }
 
     pub(super) fn into_store(self) -> StoreMut<'a> {
@@ -70,7 +72,8 @@ impl<'a> Stop<'a> {
 
     /// The frame that stopped, without a walk over the others.
     pub fn top(&self) -> Option<Frame<'_>> {
-        self.frame(0)
+        let top = self.top.get_or_init(|| self.walk(1).pop());
+        Some(Frame::new(self.store.as_store(), top.as_ref()?))
     }
 
     /// The frame pointer of the frame that stopped; with it a frame can be recognised at later stops.
@@ -79,20 +82,23 @@ impl<'a> Stop<'a> {
     }
 
     fn frames(&self) -> &[FrameRecord] {
-        self.frames.get_or_init(|| {
-            let mut frames = Vec::new();
-            let registry = self.store.registry();
-            self.store.walk_frames(|frame| {
-                // A function that found no stack to run on has no frame yet: nothing is written to its slots. It was
-                // not begun, and its caller still stands at the call.
-                let tables = registry.entry(frame.slot).engine.tables();
-                if !frame.innermost || tables.point_at(frame.wasm).is_some() {
-                    frames.push(FrameRecord::new(frame));
-                }
-                ControlFlow::Continue(())
-            });
-            frames
-        })
+        self.frames.get_or_init(|| self.walk(usize::MAX))
+    }
+
+    /// The innermost frames, at most `limit` of them.
+    fn walk(&self, limit: usize) -> Vec<FrameRecord> {
+        let mut frames = Vec::new();
+        let registry = self.store.registry();
+        self.store.walk_frames(|frame| {
+            // A function that found no stack to run on has no frame yet: nothing is written to its slots. It was not
+            // begun, and its caller still stands at the call.
+            let tables = registry.entry(frame.slot).engine.tables();
+            if !frame.innermost || tables.point_at(frame.wasm).is_some() {
+                frames.push(FrameRecord::new(frame));
+            }
+            if frames.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        frames
     }
 }
 

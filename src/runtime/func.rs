@@ -47,6 +47,18 @@ impl Func {
         Ok(inner.engine.signature(unsafe { self.get(inner) }.sig).ty.clone())
     }
 
+    /// How many parameters and results it has.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] with another store.
+    pub fn arity(&self, store: impl AsStore) -> Result<(usize, usize)> {
+        let inner = store.as_store().inner();
+        inner.check(self.store)?;
+        // SAFETY: just checked.
+        let ty = &inner.engine.signature(unsafe { self.get(inner) }.sig).ty;
+        Ok((ty.params.len(), ty.results.len()))
+    }
+
     /// Calls it.
     ///
     /// # Errors
