@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, FuncIndex, WasmOffset};
 use stepwell::debug::{Action, Debugger, Reason, Stop};
-use stepwell::runtime::{AsStoreMut, Config, Engine, Func, Instance, Module, Store, Val};
+use stepwell::runtime::{AsStoreMut, Config, Engine, Func, Instance, Module, Store, TrapCode, Val};
 use stepwell::wasm::FuncType;
 
 const FIB: &str = r#"(module
@@ -329,6 +329,38 @@ fn a_trap_is_shown_before_the_frames_are_gone() {
     assert!(seen[0].contains("IntegerDivisionByZero"), "{}", seen[0]);
     assert!(seen[0].contains("[I32(7), I32(0)] [I32(7), I32(0)] / [I32(0)] [I32(7), I32(0)]"), "{}", seen[0]);
     debugger.detach(&mut store).unwrap();
+}
+
+#[test]
+fn a_stack_overflow_is_shown_at_the_call_that_did_not_fit() {
+    for signals in [true, false] {
+        let engine = Engine::new(Config { debug: true, signals, ..Config::default() }).unwrap();
+        let module = module(
+            &engine,
+            r#"(module (func $deep (export "f") (param i32 funcref externref) (result i32) (local i64 funcref)
+                 (i32.add (i32.const 1) (call $deep (i32.add (local.get 0) (i32.const 1)) (local.get 1) (local.get 2)))))"#,
+        );
+        let mut store = Store::new(&engine);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let (debugger, seen) = watch(&mut store, Action::Continue, |stop| {
+            let count = stop.frame_count();
+            // Every frame is whole: the counter rises inwards, and the operands are the pending 1 and the arguments.
+            for i in 0..count {
+                let frame = stop.frame(i).unwrap();
+                assert_eq!(frame.locals()[0].i32().unwrap() as usize, count - 1 - i);
+                assert_eq!(frame.locals()[3..], [Val::I64(0), Val::FuncRef(None)]);
+                assert_eq!(frame.operands().len(), 4);
+                assert_eq!(frame.operands()[1].i32().unwrap() as usize, count - i);
+            }
+            (stop.reason().clone(), count > 100)
+        });
+        let args = [Val::I32(0), Val::FuncRef(None), Val::ExternRef(None)];
+        for _ in 0..2 {
+            assert_eq!(call(&mut store, instance, "f", &args).unwrap_err().kind(), ErrorKind::Trap);
+        }
+        debugger.detach(&mut store).unwrap();
+        assert_eq!(*seen.lock().unwrap(), vec![(Reason::Trap(TrapCode::StackOverflow), true); 2]);
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@ use super::config::wasm_config_t;
 use super::error::stepwell_error_t;
 use super::guard::{or_error, or_null};
 use super::own::{Out, Own, handle};
-use crate::base::Result;
 use crate::runtime::{Config, Engine};
 
 /// An engine: compiles modules, and is shared by stores. Any thread may use it at any time.
@@ -13,14 +12,13 @@ pub struct wasm_engine_t {
 }
 handle!(wasm_engine_t => Engine);
 
-/// An engine of a configuration; NULL is the default one.
+/// A configuration that C gave; NULL is the default one.
 ///
 /// # Safety
 /// C gives the configuration to us.
-unsafe fn new(config: Own<wasm_config_t>) -> Result<Own<wasm_engine_t>> {
+unsafe fn taken(config: Own<wasm_config_t>) -> Config {
     // SAFETY: passed on.
-    let config = unsafe { config.take() }.map_or_else(Config::default, |config| *config);
-    Ok(Own::new(Engine::new(config)?))
+    unsafe { config.take() }.map_or_else(Config::default, |config| *config)
 }
 
 /// A new engine of the default configuration. NULL on failure; `stepwell_last_error()` says why.
@@ -28,8 +26,7 @@ unsafe fn new(config: Own<wasm_config_t>) -> Result<Own<wasm_engine_t>> {
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_engine_new() -> Own<wasm_engine_t> {
-    // SAFETY: there is no configuration.
-    or_null("wasm_engine_new", || unsafe { new(Own::null()) })
+    or_null("wasm_engine_new", || Ok(Own::new(Engine::new(Config::default())?)))
 }
 
 /// A new engine of a configuration, which it takes, also when it fails; NULL is the default one. NULL on failure;
@@ -39,7 +36,8 @@ pub extern "C" fn wasm_engine_new() -> Own<wasm_engine_t> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_new_with_config(config: Own<wasm_config_t>) -> Own<wasm_engine_t> {
     // SAFETY: C gives the configuration to us.
-    or_null("wasm_engine_new_with_config", || unsafe { new(config) })
+    let config = unsafe { taken(config) };
+    or_null("wasm_engine_new_with_config", || Ok(Own::new(Engine::new(config)?)))
 }
 
 /// As `wasm_engine_new_with_config`, with an error.
@@ -51,11 +49,12 @@ pub unsafe extern "C" fn stepwell_engine_new(
     config: Own<wasm_config_t>,
     out: Out<Own<wasm_engine_t>>,
 ) -> Own<stepwell_error_t> {
+    // SAFETY: C gives the configuration to us.
+    let config = unsafe { taken(config) };
     or_error("stepwell_engine_new", || {
-        // SAFETY: C gives the configuration to us.
-        let engine = unsafe { new(config) };
+        let out = out.check("out")?;
         // SAFETY: `out` is C's.
-        unsafe { out.check("out")?.write(engine?) };
+        unsafe { out.write(Own::new(Engine::new(config)?)) };
         Ok(())
     })
 }

@@ -14,7 +14,8 @@ pub enum Reason {
     Breakpoint(Hits),
     /// A step came to its end.
     Step,
-    /// It trapped; its frames stand, and are left when the callback returns, whatever it answers.
+    /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A stack overflow is shown
+    /// at the call that did not fit: the function called has no frame yet.
     Trap(TrapCode),
 }
 
@@ -88,13 +89,12 @@ impl<'a> Stop<'a> {
     /// The innermost frames, at most `limit` of them.
     fn walk(&self, limit: usize) -> Vec<FrameRecord> {
         let mut frames = Vec::new();
-        let registry = self.store.registry();
+        // A function that did not fit on the stack has no frame: it is shown at the call in its caller.
+        let mut skip = usize::from(self.reason == Reason::Trap(TrapCode::StackOverflow));
         self.store.walk_frames(|frame| {
-            // A function that found no stack to run on has no frame yet: nothing is written to its slots. It was not
-            // begun, and its caller still stands at the call.
-            let tables = registry.entry(frame.slot).engine.tables();
-            if !frame.innermost || tables.point_at(frame.wasm).is_some() {
-                frames.push(FrameRecord::new(frame));
+            match skip.checked_sub(1) {
+                Some(fewer) => skip = fewer,
+                None => frames.push(FrameRecord::new(frame)),
             }
             if frames.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask COMMAND`. What continuous integration runs, it runs through these.
 
+mod asan;
 mod headers;
 mod refs;
 mod symbols;
@@ -14,12 +15,14 @@ usage: cargo xtask COMMAND
   headers [--check]    write include/wasm.h, include/stepwell.h and src/capi/{vecs,refs}.rs; or fail if they differ
   symbols [--bless] [LIBRARY]
                        compare the exported symbols with the headers and tests/abi/symbols.txt; or write that file
+  asan [NAME...]       run the C tests (or those named) with the Rust library built with AddressSanitizer
 ";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args.as_slice() {
+        ["asan", names @ ..] => asan::run(names),
         ["headers"] => headers::run(false),
         ["headers", "--check"] => headers::run(true),
         ["symbols"] => symbols::run(None, false),

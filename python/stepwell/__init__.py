@@ -1,0 +1,37 @@
+"""Stepwell: a WebAssembly engine that can be stopped anywhere.
+
+    import stepwell
+
+    engine = stepwell.Engine(debug=True)
+    module = stepwell.Module.from_file(engine, "guest.wasm")
+
+    def on_stop(stop):
+        print(stop)
+        return stepwell.Action.STEP_OVER
+
+    with stepwell.Store(engine) as store:
+        instance = stepwell.Instance(store, module, {"env": {"log": print}})
+        debugger = stepwell.Debugger(store, on_stop)
+        debugger.break_at_function(module, "fib")
+        print(instance.exports.fib(10))
+
+Everything is closed when it is no longer used, or at once by `close()` or `with`, in any order; a store closes all
+that is in it.
+"""
+from ._bindings import VERSION
+from .debugger import Action, Breakpoint, Debugger, Frame, Locals, Stop, StopReason
+from .engine import Engine
+from .errors import Error, ErrorCode, Trap, TrapCode, TrapFrame
+from .instance import Exports, Instance
+from .module import Module
+from .store import Store
+from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType
+from .values import Extern, ExternRef, Func, Global, Memory, Table
+
+__version__ = ".".join(str(part) for part in VERSION)
+
+__all__ = [
+    "Action", "Breakpoint", "Debugger", "Engine", "Error", "ErrorCode", "ExportType", "Exports", "Extern", "ExternRef",
+    "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "Locals", "Memory", "MemoryType",
+    "Module", "Stop", "StopReason", "Store", "Table", "TableType", "Trap", "TrapCode", "TrapFrame",
+]

@@ -1,0 +1,60 @@
+"""Owners of C handles: `close()`, `with`, and `__del__`, in any order and any number of times."""
+import atexit
+
+# Not empty once the interpreter ends: then the process takes back everything, and nothing is deleted any more.
+_ending = []
+atexit.register(_ending.append, True)
+
+
+class Managed:
+    """Owns one C handle. A subclass says how it is deleted, by `_delete`."""
+
+    _delete = None
+    _ptr = None
+
+    def _own(self, ptr):
+        self._ptr = ptr
+
+    @property
+    def _handle(self):
+        """The handle; an error once it is closed."""
+        if self._ptr is None:
+            raise ValueError(f"this {type(self).__name__} is closed")
+        return self._ptr
+
+    @property
+    def closed(self):
+        """Whether it was closed; then it can do nothing any more."""
+        return self._ptr is None
+
+    def close(self):
+        """Gives it back now, instead of when Python finds it unused. Closing twice is allowed."""
+        ptr, self._ptr = self._ptr, None
+        if ptr is not None:
+            self._delete(ptr)
+
+    def __enter__(self):
+        self._handle
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self, _ending=_ending):
+        if self._ptr is not None and not _ending:
+            ptr, self._ptr = self._ptr, None
+            self._delete(ptr)
+
+
+class StoreObject(Managed):
+    """Owns a handle of something in a store. It is closed with its store."""
+
+    def _own_in(self, store, ptr):
+        self._store = store
+        self._own(ptr)
+        store._children[id(self)] = self
+
+    @property
+    def store(self):
+        """The store it is in."""
+        return self._store

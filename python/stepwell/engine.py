@@ -1,0 +1,37 @@
+"""Engines: what compiles modules and is shared by stores."""
+from ctypes import POINTER, byref
+
+from . import _bindings as c
+from ._managed import Managed
+from .errors import check
+
+
+class Engine(Managed):
+    """Compiles modules, and is shared by stores; any thread may use it.
+
+    - `debug`: its stores may have a debugger attached. Costs a store without one nothing. Off by default.
+    - `nan_canonicalization`: all NaNs that arithmetic yields are the same. Off by default.
+    - `signals`: traps are found by signals, which makes guests faster. On by default.
+    - `memory_reservation`, `memory_guard`: bytes of address space for each memory, and behind it.
+    - `max_stack`: bytes of stack that guests may use.
+    - `stop_reserve`: bytes of stack kept free below that for host functions and stop callbacks.
+    - `parallel`: modules are compiled on several threads. On by default.
+    - `optimize`: compiled code is optimised for speed. On by default.
+    - `copied_code`: code is kept in anonymous memory, as on systems without `memfd_create`. Off by default.
+    """
+
+    _delete = c.wasm_engine_delete
+
+    def __init__(self, *, debug=None, nan_canonicalization=None, signals=None, memory_reservation=None,
+                 memory_guard=None, max_stack=None, stop_reserve=None, parallel=None, optimize=None, copied_code=None):
+        settings = {name: value for name, value in locals().items() if name != "self" and value is not None}
+        config = c.wasm_config_new()
+        try:
+            for name, value in settings.items():
+                getattr(c, f"stepwell_config_{name}_set")(config, value)
+        except BaseException:
+            c.wasm_config_delete(config)
+            raise
+        out = POINTER(c.wasm_engine_t)()
+        check(c.stepwell_engine_new(config, byref(out)))
+        self._own(out)

@@ -1,0 +1,119 @@
+"""Modules: compiled once, instantiated in any store of their engine."""
+from ctypes import POINTER, byref, c_char, c_uint32
+from functools import cached_property
+
+from . import _bindings as c
+from ._managed import Managed
+from .errors import check, name_from, not_null
+from .types import ExportType, ImportType, externtype_from
+
+
+def _text(name):
+    name = name.contents
+    return name.data[:name.size].decode("utf-8") if name.size else ""
+
+
+class ModuleHandle(Managed):
+    """A module in one store."""
+
+    _delete = c.wasm_module_delete
+
+    def __init__(self, store_ptr, module):
+        self._own(not_null(c.wasm_module_obtain(store_ptr, module._handle), "wasm_module_obtain"))
+
+
+class Module(Managed):
+    """A compiled module. It can be instantiated in every store of its engine, on any thread."""
+
+    _delete = c.wasm_shared_module_delete
+
+    def __init__(self, engine, binary):
+        """Validates and compiles the bytes of a Wasm module."""
+        binary = bytes(binary)
+        data = (c_char * len(binary)).from_buffer_copy(binary)
+        out = POINTER(c.wasm_shared_module_t)()
+        vec = c.wasm_byte_vec_t(len(binary), data)
+        check(c.stepwell_shared_module_new(engine._handle, byref(vec), byref(out)))
+        self._own(out)
+        self._engine = engine
+
+    @classmethod
+    def from_file(cls, engine, path):
+        """Validates and compiles the Wasm module in a file."""
+        with open(path, "rb") as file:
+            return cls(engine, file.read())
+
+    @property
+    def engine(self):
+        """Its engine."""
+        return self._engine
+
+    @cached_property
+    def _view(self):
+        """A handle to ask questions by, in a store of its own that stays empty."""
+        store = not_null(c.wasm_store_new(self._engine._handle), "wasm_store_new")
+        try:
+            return ModuleHandle(store, self)
+        finally:
+            c.wasm_store_delete(store)
+
+    @cached_property
+    def imports(self):
+        """What it imports: a list of `ImportType`, in the module's order."""
+        vec = c.wasm_importtype_vec_t()
+        c.wasm_module_imports(self._view._handle, byref(vec))
+        try:
+            return [
+                ImportType(_text(c.wasm_importtype_module(item)), _text(c.wasm_importtype_name(item)),
+                           externtype_from(c.wasm_importtype_type(item)))
+                for item in (vec.data[i] for i in range(vec.size))
+            ]
+        finally:
+            c.wasm_importtype_vec_delete(byref(vec))
+
+    @cached_property
+    def exports(self):
+        """What it exports: a list of `ExportType`, in the module's order."""
+        vec = c.wasm_exporttype_vec_t()
+        c.wasm_module_exports(self._view._handle, byref(vec))
+        try:
+            return [
+                ExportType(_text(c.wasm_exporttype_name(item)), externtype_from(c.wasm_exporttype_type(item)))
+                for item in (vec.data[i] for i in range(vec.size))
+            ]
+        finally:
+            c.wasm_exporttype_vec_delete(byref(vec))
+
+    @property
+    def name(self):
+        """Its name, or None."""
+        return name_from(c.stepwell_module_name, self._view._handle)
+
+    @property
+    def func_count(self):
+        """How many functions it has, imports counted."""
+        return c.stepwell_module_func_count(self._view._handle)
+
+    def func_name(self, index):
+        """The name of a function by its index, imports counted, or None."""
+        return name_from(c.stepwell_module_func_name, self._view._handle, index)
+
+    def func_index(self, name):
+        """The index of the function of this name, an export's or one of the name section, or None."""
+        index = c_uint32()
+        found = c.stepwell_module_func_find(self._view._handle, c_string(name), byref(index))
+        return index.value if found else None
+
+    def close(self):
+        view = self.__dict__.pop("_view", None)
+        if view is not None:
+            view.close()
+        super().close()
+
+
+def c_string(text):
+    """A name as C takes it; one with a NUL inside would be cut."""
+    data = text.encode("utf-8")
+    if b"\0" in data:
+        raise ValueError(f"the name {text!r} has a NUL inside")
+    return data

@@ -1,0 +1,361 @@
+"""Breakpoints, stepping, stops and frames."""
+import gc
+import os
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+import guests
+import stepwell
+import wasm
+from stepwell import Action, Debugger, Error, ErrorCode, Instance, Module, StopReason, Store, Trap, TrapCode
+from stepwell import _loader
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.engine = stepwell.Engine(debug=True)
+        cls.module = Module(cls.engine, guests.arithmetic())
+        cls.binary = guests.arithmetic()
+
+    def setUp(self):
+        self.store = Store(self.engine)
+        self.addCleanup(self.store.close)
+        self.exports = Instance(self.store, self.module).exports
+        self.stops = []
+        self.then = lambda stop: None
+
+    def attach(self, then=None):
+        """A debugger that notes each stop as (reason, function, opcode), and asks `then` what to do."""
+        if then:
+            self.then = then
+
+        def on_stop(stop):
+            frame = stop.frame()
+            self.stops.append((stop.reason.name, frame.func_index, self.binary[frame.offset]))
+            return self.then(stop)
+        return Debugger(self.store, on_stop)
+
+
+class Breakpoints(Case):
+    def test_by_name_index_and_offset(self):
+        debugger = self.attach()
+        by_name = debugger.break_at_function(self.module, "fact")
+        by_export = debugger.break_at_function(self.module, "factorial")
+        by_index = debugger.break_at_function(self.module, 0)
+        divide = self.binary.index(bytes([wasm.I32_DIV_S]), by_index.offset)
+        by_offset = debugger.break_at(self.module, divide)
+        self.assertEqual((by_name.func_index, by_export.func_index, by_index.func_index, by_offset.func_index), (2, 2, 0, 1))
+        self.assertEqual((by_name.offset, by_offset.offset), (by_export.offset, divide))
+        self.assertEqual(debugger.breakpoints, [by_name, by_export, by_index, by_offset])
+        self.assertEqual(self.exports.factorial(2), 2)
+        self.assertEqual(self.exports.add(2, 3), 5)
+        self.assertEqual(self.exports.div(6, 3), 2)
+        self.assertEqual(self.stops, [
+            *[("BREAKPOINT", 2, wasm.LOCAL_GET)] * 3, ("BREAKPOINT", 0, wasm.LOCAL_GET), ("BREAKPOINT", 1, wasm.I32_DIV_S)])
+        # An offset inside an instruction slips to the next one.
+        self.assertEqual(debugger.break_at(self.module, by_index.offset + 1).offset, by_index.offset + 2)
+
+    def test_which_were_hit(self):
+        hit = []
+        debugger = self.attach(lambda stop: hit.append(stop.breakpoints))
+        first, second = (debugger.break_at_function(self.module, "add") for _ in range(2))
+        self.exports.add(1, 2)
+        debugger.remove(first)
+        self.exports.add(1, 2)
+        debugger.remove(second.id)
+        self.exports.add(1, 2)
+        self.assertEqual(hit, [[first, second], [second]])
+        self.assertEqual(debugger.breakpoints, [])
+
+    def test_wrong(self):
+        debugger = self.attach()
+        for wrong in (lambda: debugger.break_at_function(self.module, "nothing"), lambda: debugger.remove(7),
+                      lambda: debugger.break_at_function(self.module, 99), lambda: debugger.break_at(self.module, 10**6)):
+            with self.assertRaises(Error) as caught:
+                wrong()
+            self.assertEqual(caught.exception.code, ErrorCode.ARGUMENT)
+        for wrong in (lambda: debugger.break_at(self.module, -1), lambda: debugger.break_at_function(self.module, -1)):
+            self.assertRaises(ValueError, wrong)
+
+    def test_edited_inside_a_stop(self):
+        def then(stop):
+            if stop.breakpoints[0] == first:
+                stop.debugger.remove(first)
+                stop.debugger.break_at_function(self.module, "add")
+        debugger = self.attach(then)
+        first = debugger.break_at_function(self.module, "calls")
+        self.assertEqual(self.exports.calls(5), 8)
+        self.assertEqual([stop[:2] for stop in self.stops], [("BREAKPOINT", 4), ("BREAKPOINT", 0), ("BREAKPOINT", 0)])
+
+    def test_before_the_module_is_instantiated(self):
+        with Store(self.engine) as store:
+            seen = []
+            debugger = Debugger(store, lambda stop: seen.append(stop.frame().func_index))
+            debugger.break_at_function(self.module, "add")
+            Instance(store, self.module).exports.add(1, 2)
+            self.assertEqual(seen, [0])
+
+    def test_other_stores_never_stop(self):
+        debugger = self.attach()
+        debugger.break_at_function(self.module, "add")
+        with Store(self.engine) as other:
+            self.assertEqual(Instance(other, self.module).exports.add(1, 2), 3)
+        self.assertEqual(self.stops, [])
+
+
+class Stepping(Case):
+    def test_every_instruction(self):
+        debugger = self.attach(lambda stop: Action.STEP)
+        debugger.break_at_function(self.module, "calls")
+        self.assertEqual(self.exports.calls(5), 8)
+        add = [wasm.LOCAL_GET, wasm.LOCAL_GET, wasm.I32_ADD, wasm.END]
+        calls = [wasm.LOCAL_GET, wasm.I32_CONST, wasm.CALL]
+        expected = [
+            *((4, op) for op in calls), *((0, op) for op in add), (4, wasm.LOCAL_SET),
+            *((4, op) for op in calls), *((0, op) for op in add), (4, wasm.END)]
+        self.assertEqual([stop[1:] for stop in self.stops], expected)
+        self.assertEqual([stop[0] for stop in self.stops], ["BREAKPOINT"] + ["STEP"] * 15)
+
+    def test_over(self):
+        debugger = self.attach(lambda stop: Action.STEP_OVER)
+        debugger.break_at_function(self.module, "calls")
+        self.exports.calls(5)
+        self.assertEqual({stop[1] for stop in self.stops}, {4})
+        self.assertEqual(len(self.stops), 8)
+
+    def test_out(self):
+        debugger = self.attach(lambda stop: Action.STEP_OUT)
+        debugger.break_at_function(self.module, "fact")
+        self.exports.factorial(3)
+        self.assertEqual([stop[0] for stop in self.stops], ["BREAKPOINT"] * 4 + ["STEP"] * 3)
+
+    def test_always(self):
+        debugger = self.attach()
+        debugger.step_always()
+        self.exports.add(1, 2)
+        self.assertEqual(len(self.stops), 4)
+        debugger.step_always(False)
+        self.exports.add(1, 2)
+        self.assertEqual(len(self.stops), 4)
+
+
+class Frames(Case):
+    def test_locals_and_operands(self):
+        seen = []
+
+        def then(stop):
+            frame = stop.frame()
+            seen.append((dict(frame.locals), frame.operands))
+            self.assertEqual((frame.locals["left"], frame.locals["right"]), (frame.locals[0], frame.locals[1]))
+            with self.assertRaises(KeyError):
+                frame.locals["nothing"]
+            return Action.STEP
+        debugger = self.attach(then)
+        debugger.break_at_function(self.module, "add")
+        self.exports.add(20, -3)
+        self.assertEqual(seen, [({0: 20, 1: -3}, operands) for operands in ([], [20], [20, -3], [17])])
+
+    def test_callers(self):
+        seen = []
+
+        def then(stop):
+            if stop.frame_count == 3:
+                seen.append(([f.locals["n"] for f in stop.frames], [f.operands for f in stop.frames]))
+                seen.append({f.func_name for f in stop.frames})
+                self.assertEqual(len({f.id for f in stop.frames}), 3)
+                self.assertEqual({self.binary[f.offset] for f in stop.frames[1:]}, {wasm.CALL})
+                self.assertIs(stop.frame(2).module, self.module)
+                self.assertEqual(stop.frame(2).instance.exports["add"], self.exports.add)
+                with self.assertRaises(IndexError):
+                    stop.frame(3)
+                self.assertIn("#2 fact at ", str(stop))
+                self.assertIn("n=3", str(stop))
+        debugger = self.attach(then)
+        debugger.break_at_function(self.module, "fact")
+        self.assertEqual(self.exports.factorial(3), 6)
+        self.assertEqual(seen[0], ([1, 2, 3], [[], [2, 1], [3, 2]]))
+        self.assertEqual(seen[1], {"fact"})
+
+    def test_through_the_host(self):
+        module = Module(self.engine, guests.calls_host())
+        exports = Instance(self.store, module, [lambda: self.exports.add(1, 2) and None]).exports
+        seen = []
+        debugger = Debugger(self.store, lambda stop: seen.extend((f.func_index, f.called_through_host) for f in stop.frames))
+        debugger.break_at_function(self.module, "add")
+        exports.outer()
+        self.assertEqual(seen, [(0, False), (1, True), (2, False)])
+
+    def test_references(self):
+        module = Module(self.engine, guests.state())
+        exports = Instance(self.store, module).exports
+        seen = []
+        debugger = Debugger(self.store, lambda stop: seen.append(stop.frame().locals[0]))
+        for name in ("same", "same_func"):
+            debugger.break_at_function(module, name)
+        thing = stepwell.ExternRef(self.store, "thing")
+        exports.same(thing)
+        exports.same(None)
+        exports.same_func(exports.two)
+        self.assertEqual(seen, [thing, None, exports.two])
+
+    def test_state_is_changed_inside_a_stop(self):
+        module = Module(self.engine, guests.state())
+        exports = Instance(self.store, module).exports
+
+        def on_stop(stop):
+            instance = stop.frame().instance
+            instance.memory().write(8, b"\7\0\0\0")
+            instance.exports.counter.value += 1
+        Debugger(self.store, on_stop).break_at_function(module, "load")
+        self.assertEqual(exports.load(8), 7)
+        self.assertEqual(exports.counter.value, -4)
+
+    def test_used_after_the_stop(self):
+        kept = []
+
+        def then(stop):
+            kept.extend((stop, stop.frame(), stop.reason, stop.frame().offset))
+        self.attach(then).break_at_function(self.module, "add")
+        self.exports.add(1, 2)
+        stop, frame, reason, offset = kept
+        self.assertEqual((stop.reason, frame.offset), (reason, offset))
+        for use in (lambda: stop.frame_count, lambda: stop.frame(1), lambda: frame.operands, lambda: frame.instance, lambda: frame.id):
+            with self.assertRaisesRegex(ValueError, "the stop is over"):
+                use()
+
+
+class Events(Case):
+    def test_trap(self):
+        seen = []
+
+        def then(stop):
+            seen.append((stop.reason, stop.trap_code, stop.trap_message, dict(stop.frame().locals)))
+            return Action.CONTINUE
+        self.attach(then)
+        with self.assertRaises(Trap) as caught:
+            self.exports.div(5, 0)
+        self.assertEqual(caught.exception.trap_code, TrapCode.INTEGER_DIVISION_BY_ZERO)
+        self.assertEqual(
+            seen, [(StopReason.TRAP, TrapCode.INTEGER_DIVISION_BY_ZERO, "integer divide by zero", {0: 5, 1: 0})])
+
+    def test_exception_ends_the_guest(self):
+        raised = ZeroDivisionError("in the callback")
+
+        def then(stop):
+            raise raised
+        debugger = self.attach(then)
+        debugger.break_at_function(self.module, "add")
+        with self.assertRaises(ZeroDivisionError) as caught:
+            self.exports.calls(1)
+        self.assertIs(caught.exception, raised)
+        self.then = lambda stop: "no action"
+        with self.assertRaises(ValueError):
+            self.exports.calls(1)
+        self.then = lambda stop: None
+        self.assertEqual(self.exports.calls(1), 4)
+
+    def test_exception_at_a_trap(self):
+        def then(stop):
+            raise LookupError(stop.trap_message)
+        self.attach(then)
+        with self.assertRaisesRegex(LookupError, "integer divide by zero"):
+            self.exports.div(5, 0)
+        self.then = lambda stop: None
+        self.assertEqual(self.exports.div(5, 1), 5)
+
+    def test_ending_the_guest_by_a_trap(self):
+        debugger = self.attach(lambda stop: Trap("that is enough"))
+        debugger.break_at_function(self.module, "add")
+        with self.assertRaises(Trap) as caught:
+            self.exports.calls(1)
+        self.assertEqual(caught.exception.message, "that is enough")
+        self.assertEqual([f.func_index for f in caught.exception.frames], [0, 4])
+
+    def test_nested_stops(self):
+        depths = []
+
+        def then(stop):
+            depths.append(stop.frame_count)
+            if len(depths) < 4:
+                self.assertEqual(self.exports.add(10, 1), 11)
+        self.attach(then).break_at_function(self.module, "add")
+        self.assertEqual(self.exports.add(40, 2), 42)
+        self.assertEqual(depths, [1, 2, 3, 4])
+
+    def test_host_function_fails_under_a_debugger(self):
+        module = Module(self.engine, guests.calls_host())
+
+        def fail():
+            raise KeyError("host")
+        exports = Instance(self.store, module, [fail]).exports
+        debugger = Debugger(self.store, lambda stop: Action.STEP)
+        debugger.break_at_function(module, "outer")
+        for _ in range(3):
+            with self.assertRaises(KeyError):
+                exports.outer()
+
+
+class Attaching(Case):
+    def test_needs_an_engine_for_it(self):
+        engine = stepwell.Engine()
+        with Store(engine) as store, self.assertRaises(Error) as caught:
+            Debugger(store, print)
+        self.assertEqual(caught.exception.code, ErrorCode.STATE)
+        with self.assertRaises(TypeError):
+            Debugger(self.store, None)
+
+    def test_one_per_store(self):
+        debugger = self.attach()
+        self.assertIs(self.store.debugger, debugger)
+        with self.assertRaises(Error) as caught:
+            self.attach()
+        self.assertEqual(caught.exception.code, ErrorCode.STATE)
+
+    def test_detach_and_attach_again(self):
+        for _ in range(3):
+            with self.attach() as debugger:
+                debugger.break_at_function(self.module, "add")
+                self.exports.add(1, 2)
+                self.assertEqual(len(self.stops), 1)
+            self.assertIsNone(self.store.debugger)
+            self.exports.add(1, 2)
+            self.assertEqual(len(self.stops), 1)
+            with self.assertRaisesRegex(ValueError, "closed"):
+                debugger.break_at_function(self.module, "add")
+            self.stops.clear()
+
+    def test_not_while_the_guest_runs(self):
+        refused = []
+
+        def then(stop):
+            for wrong in (stop.debugger.close, stop.store.close):
+                with self.assertRaises(Error) as caught:
+                    wrong()
+                refused.append(caught.exception.code)
+        debugger = self.attach(then)
+        debugger.break_at_function(self.module, "add")
+        self.assertEqual(self.exports.add(1, 2), 3)
+        self.assertEqual(refused, [ErrorCode.STATE] * 2)
+        debugger.close()
+
+    def test_stays_without_a_reference(self):
+        self.attach().break_at_function(self.module, "add")
+        gc.collect()
+        self.exports.add(1, 2)
+        self.assertEqual(len(self.stops), 1)
+
+
+class Example(unittest.TestCase):
+    def test_debug(self):
+        env = {**os.environ, "STEPWELL_LIBRARY": _loader.path, "PYTHONPATH": str(ROOT / "python")}
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "python" / "examples" / "debug.py")], env=env, capture_output=True, text=True, timeout=100)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("stopped by breakpoint 1\n  #0 fib at ", done.stdout)
+        self.assertIn("integer divide by zero", done.stdout)
+        self.assertIn("the guest's results were the same with and without a debugger", done.stdout)

@@ -1,0 +1,130 @@
+"""Makes small Wasm modules, so that the tests need no other tool. Function indices count imports first, as in Wasm."""
+
+TYPES = {"i32": 0x7F, "i64": 0x7E, "f32": 0x7D, "f64": 0x7C, "funcref": 0x70, "externref": 0x6F}
+
+# Opcodes that the tests use.
+UNREACHABLE, NOP, END, RETURN, CALL, CALL_INDIRECT = 0x00, 0x01, 0x0B, 0x0F, 0x10, 0x11
+IF, ELSE, LOCAL_GET, LOCAL_SET, GLOBAL_GET, GLOBAL_SET = 0x04, 0x05, 0x20, 0x21, 0x23, 0x24
+I32_LOAD, I32_STORE, I32_CONST, I32_EQZ, I32_ADD, I32_SUB, I32_MUL, I32_DIV_S = 0x28, 0x36, 0x41, 0x45, 0x6A, 0x6B, 0x6C, 0x6D
+
+
+def u(number):
+    """An unsigned LEB128 number."""
+    out = bytearray()
+    while True:
+        out.append(number & 0x7F | (0x80 if number > 0x7F else 0))
+        number >>= 7
+        if not number:
+            return bytes(out)
+
+
+def s(number):
+    """A signed LEB128 number."""
+    out = bytearray()
+    while True:
+        byte, number = number & 0x7F, number >> 7
+        if number == (-1 if byte & 0x40 else 0):
+            return bytes([*out, byte])
+        out.append(byte | 0x80)
+
+
+def vec(items):
+    return u(len(items)) + b"".join(items)
+
+
+def text(name):
+    data = name.encode()
+    return u(len(data)) + data
+
+
+def code(*parts):
+    """Instructions: opcodes as numbers, immediates as bytes."""
+    return b"".join(bytes([part]) if isinstance(part, int) else part for part in parts)
+
+
+class Builder:
+    """A module under construction."""
+
+    def __init__(self):
+        self.types, self.imports, self.funcs, self.bodies = [], [], [], []
+        self.tables, self.memories, self.globals, self.exports, self.elements = [], [], [], [], []
+        self.start = None
+        self.imported_funcs = 0
+        self.func_names, self.local_names = {}, {}
+
+    def type(self, params, results):
+        entry = b"\x60" + vec([bytes([TYPES[t]]) for t in params]) + vec([bytes([TYPES[t]]) for t in results])
+        if entry not in self.types:
+            self.types.append(entry)
+        return self.types.index(entry)
+
+    def import_(self, module, name, kind, description):
+        self.imports.append(text(module) + text(name) + bytes([kind]) + description)
+
+    def import_func(self, module, name, params=(), results=()):
+        self.import_(module, name, 0, u(self.type(params, results)))
+        self.imported_funcs += 1
+        return self.imported_funcs - 1
+
+    def func(self, params, results, body, export=None, locals=(), name=None, local_names=None):
+        index = self.imported_funcs + len(self.funcs)
+        self.funcs.append(u(self.type(params, results)))
+        body = vec([u(1) + bytes([TYPES[t]]) for t in locals]) + body + bytes([END])
+        self.bodies.append(u(len(body)) + body)
+        if export:
+            self.export(export, 0, index)
+        if name:
+            self.func_names[index] = name
+        if local_names:
+            self.local_names[index] = local_names
+        return index
+
+    def export(self, name, kind, index):
+        self.exports.append(text(name) + bytes([kind]) + u(index))
+
+    def memory(self, min, max=None, export=None):
+        self.memories.append(self.limits(min, max))
+        if export:
+            self.export(export, 2, 0)
+
+    def table(self, element, min, max=None, export=None):
+        self.tables.append(bytes([TYPES[element]]) + self.limits(min, max))
+        if export:
+            self.export(export, 1, len(self.tables) - 1)
+
+    def global_(self, type, mutable, init, export=None):
+        self.globals.append(bytes([TYPES[type], mutable]) + init + bytes([END]))
+        if export:
+            self.export(export, 3, len(self.globals) - 1)
+
+    def element(self, offset, funcs):
+        self.elements.append(u(0) + code(I32_CONST, s(offset), END) + vec([u(f) for f in funcs]))
+
+    @staticmethod
+    def limits(min, max):
+        return b"\0" + u(min) if max is None else b"\1" + u(min) + u(max)
+
+    def build(self):
+        out = b"\0asm\1\0\0\0"
+        for number, entries in ((1, self.types), (2, self.imports), (3, self.funcs), (4, self.tables), (5, self.memories),
+                                (6, self.globals), (7, self.exports)):
+            if entries:
+                out += section(number, vec(entries))
+        if self.start is not None:
+            out += section(8, u(self.start))
+        if self.elements:
+            out += section(9, vec(self.elements))
+        if self.bodies:
+            out += section(10, vec(self.bodies))
+        if self.func_names or self.local_names:
+            funcs = vec([u(i) + text(n) for i, n in sorted(self.func_names.items())])
+            locals = vec([
+                u(i) + vec([u(k) + text(n) for k, n in sorted(names.items())])
+                for i, names in sorted(self.local_names.items())
+            ])
+            out += section(0, text("name") + section(1, funcs) + section(2, locals))
+        return out
+
+
+def section(number, content):
+    return bytes([number]) + u(len(content)) + content
