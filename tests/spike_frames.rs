@@ -183,7 +183,7 @@ impl Session<'_> {
         for register in [RAX, RCX, 8, 9, 10, 11] {
             c.gpr[register] = 0xbad0_0000; // entered as if called: none of these counts
         }
-        c.xmm = [0x7ff8_dead_beef; 16];
+        c.xmm = [[0x7ff8_dead_beef, 0]; 16];
         // What the old body saved is the caller's; what it did not save it has not touched.
         for &(register, offset) in &code.saved {
             c.gpr[register] = peek(fp.wrapping_add_signed(offset));

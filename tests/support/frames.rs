@@ -16,7 +16,8 @@ pub struct Context {
     pub gpr: [u64; 16],
     pub rip: u64,
     pub flags: u64,
-    pub xmm: [u128; 16],
+    /// Not `u128`: the context need not be 16-aligned.
+    pub xmm: [[u64; 2]; 16],
 }
 
 pub const RAX: usize = 0;
