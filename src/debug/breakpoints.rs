@@ -65,7 +65,8 @@ impl Breakpoints {
     ) -> Result<Breakpoint> {
         let code = module.debug_code(&|_, _| true)?;
         let info = module.info();
-        let body = info.bodies.iter().find(|body| requested.index() < body.bytes.end).ok_or_else(|| {
+        let behind = info.bodies.partition_point(|body| body.bytes.end <= requested.index());
+        let body = info.bodies.get(behind).ok_or_else(|| {
             Error::new(ErrorKind::Argument, "no function of the module is at or after this offset").at(requested)
         })?;
         let (offset, site) = first_point(code.tables(), body.func.index(), requested).ok_or_else(|| {
@@ -139,10 +140,6 @@ impl Breakpoints {
         }
         self.entries.remove(index);
         Ok(())
-    }
-
-    pub(super) fn list(&self) -> Vec<Breakpoint> {
-        self.entries.iter().map(|entry| entry.breakpoint.clone()).collect()
     }
 
     /// The breakpoints at a site, in the order they were set.

@@ -18,6 +18,7 @@ pub use stop::{Reason, Stop};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::runtime::{AsStoreMut, EventSink, Module, ModuleId, StopInfo, StoreId, StoreMut, Trap, TrapInfo};
 use breakpoints::Breakpoints;
+use std::cell::UnsafeCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use stepping::Stepping;
 
@@ -36,9 +37,14 @@ struct Core {
     me: Weak<Core>,
     store: StoreId,
     handler: Box<Handler>,
-    /// Locked for moments only, never while the callback or the guest runs.
-    state: Mutex<State>,
+    /// Touched only with the store in hand, so that a stop takes no lock: see [`Core::state`].
+    state: UnsafeCell<State>,
+    /// The breakpoints in the order they were set, for those who ask without the store.
+    listed: Mutex<Vec<Breakpoint>>,
 }
+
+// SAFETY: `state` is `Send` and reached only with the store in hand, which one thread has at a time; the rest is `Sync`.
+unsafe impl Sync for Core {}
 
 #[derive(Default)]
 struct State {
@@ -47,9 +53,18 @@ struct State {
 }
 
 impl Core {
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// # Safety
+    /// The caller has the store in hand exclusively, as every method with a [`StoreMut`] of it has, and the reference ends before
+    /// the callback or the guest runs.
+    #[expect(clippy::mut_from_ref, reason = "the store, held exclusively, stands for the state")]
+    unsafe fn state(&self) -> &mut State {
+        // SAFETY: handed on to the caller.
+        unsafe { &mut *self.state.get() }
+    }
+
+    fn listed(&self) -> MutexGuard<'_, Vec<Breakpoint>> {
         // A panic while it is locked leaves plain data in a usable state.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,7 +84,8 @@ impl Debugger {
             me: me.clone(),
             store: store.id(),
             handler: Box::new(handler),
-            state: Mutex::default(),
+            state: UnsafeCell::default(),
+            listed: Mutex::default(),
         });
         store.attach(core.clone())?;
         Ok(Debugger { core })
@@ -82,7 +98,9 @@ impl Debugger {
     pub fn detach(&self, store: &mut impl AsStoreMut) -> Result<()> {
         let mut store = self.check(store)?;
         store.detach()?;
-        *self.core.state() = State::default();
+        // SAFETY: the store is in hand.
+        *unsafe { self.core.state() } = State::default();
+        self.core.listed().clear();
         Ok(())
     }
 
@@ -98,7 +116,10 @@ impl Debugger {
     /// [`ErrorKind::Argument`] when no reachable instruction of a function is at or after `offset`; a refused mapping otherwise.
     pub fn break_at(&self, store: &mut impl AsStoreMut, module: &Module, offset: WasmOffset) -> Result<Breakpoint> {
         let mut store = self.check(store)?;
-        self.core.state().breakpoints.add(&mut store, module, offset)
+        // SAFETY: the store is in hand, and adding calls nobody.
+        let placed = unsafe { self.core.state() }.breakpoints.add(&mut store, module, offset)?;
+        self.core.listed().push(placed.clone());
+        Ok(placed)
     }
 
     /// Sets a breakpoint at the first instruction of a function, imports counted.
@@ -112,7 +133,10 @@ impl Debugger {
         func: FuncIndex,
     ) -> Result<Breakpoint> {
         let mut store = self.check(store)?;
-        self.core.state().breakpoints.add_at_function(&mut store, module, func)
+        // SAFETY: the store is in hand, and adding calls nobody.
+        let placed = unsafe { self.core.state() }.breakpoints.add_at_function(&mut store, module, func)?;
+        self.core.listed().push(placed.clone());
+        Ok(placed)
     }
 
     /// Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's
@@ -136,12 +160,15 @@ impl Debugger {
     /// [`ErrorKind::Argument`] when there is none of this id; a refused mapping otherwise.
     pub fn remove(&self, store: &mut impl AsStoreMut, id: BreakpointId) -> Result<()> {
         let mut store = self.check(store)?;
-        self.core.state().breakpoints.remove(&mut store, id)
+        // SAFETY: the store is in hand, and removing calls nobody.
+        unsafe { self.core.state() }.breakpoints.remove(&mut store, id)?;
+        self.core.listed().retain(|breakpoint| breakpoint.id != id);
+        Ok(())
     }
 
     /// The breakpoints there are, in the order they were set.
     pub fn breakpoints(&self) -> Vec<Breakpoint> {
-        self.core.state().breakpoints.list()
+        self.core.listed().clone()
     }
 
     /// With `on`, every instruction of every call stops, from now on, whatever the callback answers; without, that ends.
@@ -150,7 +177,8 @@ impl Debugger {
     /// A refused mapping.
     pub fn step_always(&self, store: &mut impl AsStoreMut, on: bool) -> Result<()> {
         let mut store = self.check(store)?;
-        self.core.state().stepping.set_always(&mut store, on)
+        // SAFETY: the store is in hand, and arming calls nobody.
+        unsafe { self.core.state() }.stepping.set_always(&mut store, on)
     }
 
     fn check<'s>(&self, store: &'s mut impl AsStoreMut) -> Result<StoreMut<'s>> {
@@ -167,20 +195,26 @@ impl Debugger {
 
 impl Core {
     /// Calls the callback for an event in the frame at `fp`; gives its answer and the store back.
-    fn deliver<'a>(&self, store: StoreMut<'a>, reason: Reason, fp: usize) -> Result<(Action, StoreMut<'a>)> {
-        let Some(core) = self.me.upgrade() else {
-            return Err(Error::new(ErrorKind::State, "the debugger is gone"));
-        };
-        let mut stop = Stop::new(store, Debugger { core }, reason, fp);
+    fn deliver<'a>(&'a self, store: StoreMut<'a>, reason: Reason, fp: usize) -> (Action, StoreMut<'a>) {
+        let mut stop = Stop::new(store, self, reason, fp);
         let action = (self.handler)(&mut stop);
-        Ok((action, stop.into_store()))
+        (action, stop.into_store())
+    }
+
+    /// A handle.
+    ///
+    /// # Panics
+    /// Never while attached: the store keeps the core.
+    fn debugger(&self) -> Debugger {
+        Debugger { core: self.me.upgrade().expect("the store keeps its debugger") }
     }
 }
 
 impl EventSink for Core {
     fn on_stop(&self, mut store: StoreMut<'_>, info: &StopInfo) -> Result<()> {
         let reason = {
-            let mut state = self.state();
+            // SAFETY: the store is in hand; the reference ends with the block, and arming calls nobody.
+            let state = unsafe { self.state() };
             let hits = state.breakpoints.at(info.slot, info.site);
             let stepped = state.stepping.satisfied(&store, info.fp);
             if !hits.is_empty() {
@@ -191,8 +225,9 @@ impl EventSink for Core {
                 return state.stepping.forget_ended(&mut store);
             }
         };
-        let (action, mut store) = self.deliver(store, reason, info.fp)?;
-        let mut state = self.state();
+        let (action, mut store) = self.deliver(store, reason, info.fp);
+        // SAFETY: the store is back in hand, and arming calls nobody.
+        let state = unsafe { self.state() };
         match action {
             Action::Trap(message) => {
                 state.stepping.cancel(&mut store)?;
@@ -203,13 +238,16 @@ impl EventSink for Core {
     }
 
     fn on_trap(&self, store: StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
-        self.state().stepping.pause();
+        // SAFETY: the store is in hand, and pausing calls nobody.
+        unsafe { self.state() }.stepping.pause();
         // The guest's call has ended, whatever the answer is.
-        let (_, mut store) = self.deliver(store, Reason::Trap(trap.code), trap.fp)?;
-        self.state().stepping.cancel(&mut store)
+        let (_, mut store) = self.deliver(store, Reason::Trap(trap.code), trap.fp);
+        // SAFETY: the store is back in hand, and arming calls nobody.
+        unsafe { self.state() }.stepping.cancel(&mut store)
     }
 
     fn on_module(&self, mut store: StoreMut<'_>, module: ModuleId) -> Result<()> {
-        self.state().breakpoints.module_registered(&mut store, module)
+        // SAFETY: the store is in hand, and arming calls nobody.
+        unsafe { self.state() }.breakpoints.module_registered(&mut store, module)
     }
 }

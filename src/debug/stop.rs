@@ -1,8 +1,8 @@
 //! What the callback holds while the guest stands.
 
-use super::Debugger;
 use super::breakpoints::{BreakpointId, Hits};
 use super::frame::{Frame, FrameRecord};
+use super::{Core, Debugger};
 use crate::runtime::{AsStore, AsStoreMut, StoreMut, StoreRef, TrapCode};
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
@@ -33,18 +33,18 @@ impl Reason {
 /// stop in turn.
 pub struct Stop<'a> {
     store: StoreMut<'a>,
-    debugger: Debugger,
+    core: &'a Core,
     reason: Reason,
     fp: usize,
-    /// Walked on first use.
+    /// All, walked on first use.
     frames: OnceCell<Vec<FrameRecord>>,
     /// The innermost, which most callbacks look at alone.
     top: OnceCell<Option<FrameRecord>>,
 }
 
 impl<'a> Stop<'a> {
-    pub(super) fn new(store: StoreMut<'a>, debugger: Debugger, reason: Reason, fp: usize) -> Self {
-        Stop { store, debugger, reason, fp, frames: OnceCell::new(), top: OnceCell::new() }
+    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: Reason, fp: usize) -> Self {
+        Stop { store, core, reason, fp, frames: OnceCell::new(), top: OnceCell::new() }
     }
 
     pub(super) fn into_store(self) -> StoreMut<'a> {
@@ -58,7 +58,7 @@ impl<'a> Stop<'a> {
 
     /// The debugger, for editing breakpoints. Edits take effect before the guest resumes.
     pub fn debugger(&self) -> Debugger {
-        self.debugger.clone()
+        self.core.debugger()
     }
 
     /// How many Wasm frames of the store are live, in all nested runs.
@@ -68,6 +68,9 @@ impl<'a> Stop<'a> {
 
     /// A frame, 0 the innermost.
     pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
+        if index == 0 {
+            return self.top();
+        }
         Some(Frame::new(self.store.as_store(), self.frames().get(index)?))
     }
 

@@ -91,7 +91,12 @@ struct StopTarget {
     tables: *const ImageTables,
     /// The site after the last one hit: the next one, mostly.
     expected: u32,
+    /// Sites hit before, by the lower bits of where they return to: the turns of loops find theirs here.
+    recent: [u32; RECENT],
 }
+
+/// How many sites are remembered, a power of two.
+const RECENT: usize = 64;
 
 impl StoreInner {
     /// See [`Store::attach`](super::Store::attach).
@@ -152,6 +157,7 @@ impl StoreInner {
             base: 0,
             tables: code.tables(),
             expected: 0,
+            recent: [0; RECENT],
         }));
         let at = target.ptr();
         let cell = StopCell { handler: arch::stop_handler(), context: at.as_ptr().cast() };
@@ -212,15 +218,21 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> bool {
         let store = (*target).store.as_ptr();
         let after = crate::base::TextOffset::new(pc.wrapping_sub((*target).base) as u32);
         let tables = &*(*target).tables;
-        let expected = (*target).expected;
-        let site = match tables.sites.get(expected as usize) {
-            Some(site) if site.after == after => SiteId(expected),
-            _ => match tables.site_returning_to(after) {
+        let is = |site: u32| tables.sites.get(site as usize).is_some_and(|site| site.after == after);
+        // Sites are more than 4 bytes apart.
+        let recent = &raw mut (*target).recent[after.index() / 4 % RECENT];
+        let site = if is((*target).expected) {
+            SiteId((*target).expected)
+        } else if is(*recent) {
+            SiteId(*recent)
+        } else {
+            match tables.site_returning_to(after) {
                 Some(site) => site,
                 // No site returns here: nothing that could be told.
                 None => return true,
-            },
+            }
         };
+        *recent = site.0;
         (*target).expected = site.0.wrapping_add(1);
         (*store).vm.exit_fp = fp;
         (*store).vm.exit_pc = pc;
