@@ -100,7 +100,7 @@ impl PrivateText {
     /// Whether the code that runs has this site armed.
     pub(super) fn is_armed(&self, tables: &ImageTables, site: SiteId) -> bool {
         let start = tables.site(site).after.get() - SITE_BYTES;
-        self.view.as_ref().is_some_and(|view| view.byte(start as usize) == CALL)
+        self.view.as_ref().is_some_and(|view| is_armed_at(view, start as usize))
     }
 
     /// Whether the step image is shown.
@@ -146,7 +146,7 @@ impl PrivateText {
         let mut touched: SmallVec<[Touched; 4]> = SmallVec::new();
         for &toggle in &toggles {
             let (start, end) = bounds(tables, toggle);
-            let arms = view.byte(start) != CALL;
+            let arms = !is_armed_at(view, start);
             for page in start / PAGE_SIZE..=(end - 1) / PAGE_SIZE {
                 match touched.last_mut() {
                     Some(last) if last.page == page => {
@@ -229,7 +229,7 @@ impl PrivateText {
         for &toggle in &work.toggles {
             let (start, end) = bounds(tables, toggle);
             // Which state it is in cannot be read from a page that was given back; but then it was armed.
-            let arm = !is_discarded(work, start) && view.byte(start) != CALL;
+            let arm = !is_discarded(work, start) && !is_armed_at(view, start);
             let bytes = match arm {
                 true => armed_site(TextOffset::new(end as u32), stub),
                 false => SITE_NOP,
@@ -255,6 +255,11 @@ fn bounds(tables: &ImageTables, site: u32) -> (usize, usize) {
     (after - SITE_BYTES as usize, after)
 }
 
+/// Whether the site that starts here is armed.
+fn is_armed_at(view: &PrivateView, start: usize) -> bool {
+    view.may_differ(start) && view.byte(start) == CALL
+}
+
 /// How many armed sites have bytes in `range`.
 fn armed_in(view: &PrivateView, tables: &ImageTables, range: &Range<usize>) -> usize {
     let from = tables.sites.partition_point(|site| site.after.index() <= range.start);
@@ -262,7 +267,7 @@ fn armed_in(view: &PrivateView, tables: &ImageTables, range: &Range<usize>) -> u
         .iter()
         .map(|site| site.after.index() - SITE_BYTES as usize)
         .take_while(|start| *start < range.end)
-        .filter(|start| view.byte(*start) == CALL)
+        .filter(|start| is_armed_at(view, *start))
         .count()
 }
 

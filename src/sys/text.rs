@@ -105,6 +105,7 @@ impl TextImage {
             text: self.padded_len(),
             copy_on_write: self.backing() == TextBacking::Memfd,
             patched_before: false,
+            written: Vec::new(),
             in_pieces: false,
             parking: None,
         })
@@ -343,6 +344,8 @@ pub struct PrivateView {
     copy_on_write: bool,
     /// Whether a page was ever written: from then on, ranges that were split merge again.
     patched_before: bool,
+    /// The pages written and not given back since, in order.
+    written: Vec<u32>,
     /// Whether the system took it for more than one mapping, which cannot be swapped.
     in_pieces: bool,
     parking: Option<Parking>,
@@ -358,6 +361,11 @@ struct Parking {
     other: usize,
     /// Whether the other text is at the base.
     shown: bool,
+}
+
+/// The page of a byte; texts are below 4 GiB.
+fn page_of(at: usize) -> u32 {
+    (at / PAGE_SIZE) as u32
 }
 
 impl PrivateView {
@@ -386,6 +394,12 @@ impl PrivateView {
         assert!(at < self.text, "byte {at:#x} is beyond the text");
         // SAFETY: the text is mapped, readable in every state, and `at` lies in it. Volatile, for it changes under us.
         unsafe { std::ptr::read_volatile((self.mapping.base + at) as *const u8) }
+    }
+
+    /// Whether the byte that is executed here may differ from the image's. Where not, it need not be read, which would bring
+    /// pages of the image in that are replaced when they are written.
+    pub fn may_differ(&self, at: usize) -> bool {
+        !self.copy_on_write || self.shows_other() || self.written.binary_search(&page_of(at)).is_ok()
     }
 
     /// Makes own pages writable and not executable. The bounds are page multiples. After an error they are as before.
@@ -425,6 +439,13 @@ impl PrivateView {
             bytes.len()
         );
         self.patched_before = true;
+        if self.copy_on_write && !bytes.is_empty() {
+            for page in page_of(at)..=page_of(at + bytes.len() - 1) {
+                if let Err(place) = self.written.binary_search(&page) {
+                    self.written.insert(place, page);
+                }
+            }
+        }
         let to = (self.mapping.base + at) as *mut u8;
         // SAFETY: the bytes lie in the text, writable by the caller's promise, and `bytes` is no part of it.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
@@ -451,7 +472,13 @@ impl PrivateView {
         self.check_pages(&range);
         assert!(self.copy_on_write, "a copy has no image below it");
         // SAFETY: the pages are ours, and what is private in them is what the caller gives up.
-        unsafe { discard(self.mapping.base + range.start, range.len()) }
+        let done = unsafe { discard(self.mapping.base + range.start, range.len()) };
+        if done {
+            let from = self.written.partition_point(|page| *page < page_of(range.start));
+            let to = self.written.partition_point(|page| *page < page_of(range.end));
+            self.written.drain(from..to);
+        }
+        done
     }
 
     /// Whether the other text stands at the base.
