@@ -197,11 +197,10 @@ fn rewrite(text: &str) -> String {
         }
         // The typedefs of the ownership pointers, with their comments.
         let generic = ["Own_", "Out_", "Take_"];
-        let name = line.strip_prefix("typedef ").and_then(|rest| rest.strip_suffix(';')).and_then(|rest| {
-            rest.rsplit([' ', '*'])
-                .next()
-                .filter(|name| generic.iter().any(|g| name.starts_with(g)))
-        });
+        let name = line
+            .strip_prefix("typedef ")
+            .and_then(|rest| rest.strip_suffix(';'))
+            .and_then(|rest| rest.rsplit([' ', '*']).next().filter(|name| generic.iter().any(|g| name.starts_with(g))));
         if name.is_some() {
             doc.clear();
             continue;
