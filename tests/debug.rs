@@ -116,6 +116,11 @@ fn attach_set_hit_detach_and_again() {
         assert_eq!(debugger.detach(&mut store).unwrap_err().kind(), ErrorKind::State);
         let late = debugger.break_at_function(&mut store, &module, FuncIndex::new(1));
         assert_eq!(late.err().unwrap().kind(), ErrorKind::State);
+        // Nor does it come back with another one.
+        let (other, _) = watch(&mut store, Action::Continue, |_| ());
+        let late = debugger.break_at_function(&mut store, &module, FuncIndex::new(1));
+        assert_eq!(late.err().unwrap().kind(), ErrorKind::State);
+        other.detach(&mut store).unwrap();
         assert_eq!(i32s(&call(&mut store, instance, "twice", &[Val::I32(10)]).unwrap()), [110]);
         assert_eq!(hits.lock().unwrap().len(), 1);
     }

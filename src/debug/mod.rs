@@ -50,6 +50,8 @@ unsafe impl Sync for Core {}
 struct State {
     breakpoints: Breakpoints,
     stepping: Stepping,
+    /// Another debugger may have taken its place.
+    detached: bool,
 }
 
 impl Core {
@@ -99,7 +101,7 @@ impl Debugger {
         let mut store = self.check(store)?;
         store.detach()?;
         // SAFETY: the store is in hand.
-        *unsafe { self.core.state() } = State::default();
+        *unsafe { self.core.state() } = State { detached: true, ..State::default() };
         self.core.listed().clear();
         Ok(())
     }
@@ -186,7 +188,8 @@ impl Debugger {
         if store.id() != self.core.store {
             return Err(Error::new(ErrorKind::Argument, "the debugger is attached to another store"));
         }
-        if !store.is_attached() {
+        // SAFETY: the store is in hand, and reading calls nobody.
+        if !store.is_attached() || unsafe { self.core.state() }.detached {
             return Err(Error::new(ErrorKind::State, "the debugger is no longer attached"));
         }
         Ok(store)
