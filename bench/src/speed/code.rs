@@ -7,7 +7,7 @@ use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Config, Engine, Instance, Module, Store};
 
 /// Debug text of some 50 KB, 500 KB and 5 MB.
-const SIZES: [(&str, usize); 3] = [("50k", 18), ("500k", 180), ("5m", 1800)];
+const SIZES: [(&str, usize); 3] = [("50k", 26), ("500k", 260), ("5m", 2600)];
 
 pub fn rows(table: &Table<'_>) -> Result<()> {
     let own = Engine::new(Config { debug: true, ..Config::default() })?;
@@ -23,7 +23,7 @@ pub fn rows(table: &Table<'_>) -> Result<()> {
         let binary = modules::with_functions(functions)?;
         let module = Module::new(&own, &binary)?;
         println!("  (debug text {} KB)", module.debug_code(&|_, _| true)?.text_len() / 1000);
-        attaching(table, &size, &own, &module)?;
+        attaching(table, size, &own, &module)?;
         breakpoints(table, &add, &remove, &own, &module, &other, &wasmtime::Module::new(&other, &binary)?, functions)?;
     }
     for references in [10, 10_000] {

@@ -10,7 +10,7 @@ use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Caller, Config, Engine, Func, Instance, Module, Store, Trap, Val};
 use stepwell::wasm::ExternType;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// What `proc_exit` ends the program with.
 const EXIT: &str = "the program has ended";
 

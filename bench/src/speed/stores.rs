@@ -64,7 +64,11 @@ fn row(table: &Table<'_>, name: &str, debug: bool, memory: bool, target: &str) -
             Instance::new(&mut store, &module, &[])?;
             stores.push(store);
         }
-        Ok(timed(|| Ok(stores.clear()))? / each)
+        let time = timed(|| {
+            stores.clear();
+            Ok(())
+        });
+        Ok(time? / each)
     };
     let mut theirs = || {
         for _ in 0..BATCH {
@@ -72,7 +76,11 @@ fn row(table: &Table<'_>, name: &str, debug: bool, memory: bool, target: &str) -
             wasmtime::Instance::new(&mut store, &their_module, &[])?;
             their_stores.push(store);
         }
-        Ok(timed(|| Ok(their_stores.clear()))? / each)
+        let time = timed(|| {
+            their_stores.clear();
+            Ok(())
+        });
+        Ok(time? / each)
     };
     table.row(&format!("drop-{name}"), "", 200, &mut ours, Some(&mut theirs))
 }
