@@ -370,7 +370,7 @@ fn at_step(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
             seen.problem(|| format!("called with {arguments:?}, the function's locals are {locals:?}"));
         }
     }
-    follow(&mut seen, (stop.frame_pointer(), &module, func, offset), depth);
+    follow(&mut seen, (stop.frame_pointer(), module, func, offset), depth);
     Action::Continue
 }
 

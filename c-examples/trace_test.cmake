@@ -1,0 +1,31 @@
+# Holds stepwell-trace against what it promises: the shape of its lines, its three last lines, and a trace that was checked by hand.
+
+function(trace out)
+  execute_process(COMMAND "${TRACE}" ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE error RESULT_VARIABLE code)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "stepwell-trace ${ARGN}: exit code ${code}: ${error}")
+  endif()
+  set(${out} "${output}" PARENT_SCOPE)
+endfunction()
+
+function(expect what output pattern)
+  if(NOT output MATCHES "${pattern}")
+    string(SUBSTRING "${output}" 0 2000 shown)
+    message(FATAL_ERROR "${what}: no match of `${pattern}` in:\n${shown}")
+  endif()
+endfunction()
+
+trace(fib "${GUEST}" fib 3)
+expect("fib(3)" "${fib}" "\nreturn i32:00000002\n$")
+expect("the first line has the argument" "${fib}" "^1 [0-9]+ [0-9]+ \\[i32:00000003( [if][0-9:a-f]+)*\\] \\[\\]\n")
+expect("frames nest" "${fib}" "\n2 [0-9]+ [0-9]+ \\[i32:00000001")
+trace(trap "${GUEST}" divide 1 0)
+expect("a trap" "${trap}" "\ntrap integer divide by zero\n$")
+trace(limited --max 5 "${GUEST}" run 1)
+expect("a limit" "${limited}" "^([^\n]*\n)([^\n]*\n)([^\n]*\n)([^\n]*\n)([^\n]*\n)max\n$")
+
+trace(small "${SMALL}.wasm" f 2 -1)
+file(READ "${SMALL}.trace" expected)
+if(NOT small STREQUAL expected)
+  message(FATAL_ERROR "the trace of ${SMALL}.wasm is not the one that was checked by hand:\n${small}")
+endif()
