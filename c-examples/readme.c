@@ -1,0 +1,45 @@
+#include "util.h" /* read_file, check */
+
+static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) { /* on the guest's thread, store in hand */
+    const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);    /* 0 is the innermost */
+    wasm_val_t n;
+    if (++*(int *)env <= 5 && stepwell_frame_local(frame, 0, &n)) {
+        printf("fib(%d), %zu frames, at %zu\n", n.of.i32, stepwell_stop_frame_count(stop), stepwell_frame_offset(frame));
+        return STEPWELL_STEP_OVER;
+    }
+    return STEPWELL_CONTINUE; /* or _STEP, _STEP_OUT, _TRAP */
+}
+
+int main(int argc, char **argv) {
+    wasm_byte_vec_t binary;
+    read_file(argc > 1 ? argv[1] : "c-examples/guest/warehouse.wasm", &binary);
+    wasm_config_t *config = wasm_config_new();
+    stepwell_config_debug_set(config, true); /* stores may be debugged; those that are not pay nothing */
+    wasm_engine_t *engine = wasm_engine_new_with_config(config);
+    wasm_store_t *store = wasm_store_new(engine);
+    wasm_module_t *module = wasm_module_new(store, &binary);
+    stepwell_linker_t *linker = stepwell_linker_new(engine);
+    wasm_instance_t *instance;
+    check(stepwell_linker_fill_missing_with_defaults(linker, store, module), "making imports");
+    check(stepwell_linker_instantiate(linker, store, module, &instance, NULL), "instantiating");
+    wasm_extern_t *fib = stepwell_instance_export(instance, "fib");
+
+    int stops = 0;
+    stepwell_debugger_t *debugger;
+    check(stepwell_debugger_attach(store, on_stop, &stops, NULL, &debugger), "attaching");
+    check(stepwell_debugger_break_at_function(debugger, module, "fib", NULL), "setting a breakpoint");
+    wasm_val_t args[] = {WASM_I32_VAL(10)}, results[] = {WASM_INIT_VAL};
+    wasm_val_vec_t args_vec = WASM_ARRAY_VEC(args), results_vec = WASM_ARRAY_VEC(results);
+    check(stepwell_func_call(wasm_extern_as_func(fib), &args_vec, &results_vec, NULL), "calling");
+    printf("fib(10) = %d after %d stops\n", results[0].of.i32, stops);
+    stepwell_debugger_delete(debugger); /* production again */
+
+    wasm_extern_delete(fib); /* in whatever order */
+    wasm_instance_delete(instance);
+    stepwell_linker_delete(linker);
+    wasm_module_delete(module);
+    wasm_store_delete(store);
+    wasm_engine_delete(engine);
+    wasm_byte_vec_delete(&binary);
+    return results[0].of.i32 == 55 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
