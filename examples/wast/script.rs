@@ -32,7 +32,7 @@ pub struct Outcome {
 }
 
 /// Runs all of `script`'s directives; a failing one does not end it.
-pub fn run(script: &Script, mode: Mode, seed: u64) -> Outcome {
+pub fn run(script: &Script, config: &Config, mode: Mode, seed: u64) -> Outcome {
     let mut outcome = Outcome::default();
     let mut lexer = wast::lexer::Lexer::new(&script.text);
     lexer.allow_confusing_unicode(true);
@@ -48,7 +48,7 @@ pub fn run(script: &Script, mode: Mode, seed: u64) -> Outcome {
         Ok(wast) => wast.directives,
         Err(error) => return Outcome { passed: 0, failures: unreadable(error) },
     };
-    let mut runner = match Runner::new(script, mode, seed) {
+    let mut runner = match Runner::new(script, config, mode, seed) {
         Ok(runner) => runner,
         Err(error) => {
             return Outcome { passed: 0, failures: vec![format!("{}:1: no store for it: {error}", script.name)] };
@@ -142,9 +142,9 @@ enum Names {
 }
 
 impl Runner {
-    fn new(script: &Script, mode: Mode, seed: u64) -> Result<Runner, Error> {
+    fn new(script: &Script, config: &Config, mode: Mode, seed: u64) -> Result<Runner, Error> {
         let features = features::of_folder(&script.folder);
-        let engine = Engine::new(Config { features, debug: mode != Mode::Production, ..Config::default() })?;
+        let engine = Engine::new(Config { features, debug: mode != Mode::Production, ..config.clone() })?;
         let mut store = Store::new(&engine);
         let mut registered = HashMap::new();
         registered.insert("spectest".to_owned(), Names::Host(spectest::externs(&mut store)?));

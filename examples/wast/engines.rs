@@ -1,0 +1,36 @@
+//! The configurations that scripts can be run with.
+
+use stepwell::runtime::Config;
+
+/// Name and what it changes.
+type Row = (&'static str, fn(&mut Config));
+
+/// All of them, the default first.
+const ENGINES: &[Row] = &[
+    ("default", |_| {}),
+    // Explicit bounds checks; memories that move when they grow.
+    ("small-reservation", |config| {
+        config.memory_reservation = 1 << 20;
+        config.memory_guard = 64 << 10;
+    }),
+    ("no-reservation", |config| {
+        config.memory_reservation = 0;
+        config.memory_guard = 0;
+    }),
+    // Explicit checks for every trap, no signal handler.
+    ("no-signals", |config| config.signals = false),
+    ("unoptimized", |config| config.optimize = false),
+    ("canonical-nans", |config| config.nan_canonicalization = true),
+    // Machine code copied into anonymous memory. It holds for the whole process.
+    ("copied-code", |config| config.force_copied_code = true),
+];
+
+/// The configuration of this name.
+pub fn named(name: &str) -> Result<Config, String> {
+    let names = || ENGINES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let row = ENGINES.iter().find(|(known, _)| *known == name);
+    let (_, change) = row.ok_or_else(|| format!("no engine `{name}`; there are: {}", names()))?;
+    let mut config = Config::default();
+    change(&mut config);
+    Ok(config)
+}
