@@ -770,3 +770,46 @@ fn linkers_serve_many_stores() {
     }
     assert_eq!(calls.load(Ordering::Relaxed), 15);
 }
+
+/// Calls `body(argument)` on another stack, as a coroutine library does.
+unsafe fn on_stack(top: *mut u8, body: extern "C" fn(*mut std::ffi::c_void), argument: *mut std::ffi::c_void) {
+    // SAFETY: the caller gives a stack that is free, and a function that returns.
+    unsafe {
+        std::arch::asm!(
+            "mov r12, rsp",
+            "mov rsp, {top}",
+            "call {body}",
+            "mov rsp, r12",
+            top = in(reg) top,
+            body = in(reg) body,
+            in("rdi") argument,
+            out("r12") _,
+            clobber_abi("C"),
+        );
+    }
+}
+
+#[test]
+fn a_guest_runs_and_overflows_on_a_stack_of_the_hosts_own() {
+    extern "C" fn body(seen: *mut std::ffi::c_void) {
+        let engine = Engine::new(Config::default()).unwrap();
+        let text = r#"(module (func $f (export "f") (param i32) (result i32)
+            (if (result i32) (local.get 0) (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1)))))
+              (else (i32.const 0)))))"#;
+        let module = Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap();
+        let mut store = Store::new(&engine);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let f = instance.typed_func::<i32, i32>(&mut store, "f").unwrap();
+        let fits = f.call(&mut store, 100).unwrap();
+        let overflow = f.call(&mut store, i32::MAX).unwrap_err();
+        assert_eq!(overflow.payload::<Trap>().unwrap().code(), Some(TrapCode::StackOverflow));
+        // SAFETY: the test passes this.
+        unsafe { *seen.cast::<i32>() = fits };
+    }
+    let mut stack = vec![0u128; (4 << 20) / 16];
+    let top = stack.as_mut_ptr_range().end.cast();
+    let mut seen = 0;
+    // SAFETY: the stack is ours and large enough for the compiler as well; the body returns.
+    unsafe { on_stack(top, body, (&raw mut seen).cast()) };
+    assert_eq!(seen, 100);
+}

@@ -117,15 +117,20 @@ fn prepare(store: &mut StoreInner) -> Result<()> {
     }
     let here = 0u8;
     let sp = std::ptr::from_ref(&here) as usize;
-    let bottom = stack::limits().start;
-    // On a thread with little stack, at least half of what is left is the guest's.
-    let reserve = config.stop_reserve.min(sp.saturating_sub(bottom) / 2);
+    let limits = stack::limits();
+    let lowest = if limits.contains(&sp) {
+        // On a thread with little stack, at least half of what is left is the guest's.
+        limits.start + config.stop_reserve.min((sp - limits.start) / 2)
+    } else {
+        // A stack of the host's own making, a coroutine's: the host has said how much of it the guest may take.
+        0
+    };
     let size = match &store.attachment {
         None => config.max_wasm_stack,
         Some(attachment) => attachment.stack_ratio.scale(config.max_wasm_stack),
     };
     store.runs += 1;
-    store.vm.stack_limit = sp.saturating_sub(size).max(bottom + reserve);
+    store.vm.stack_limit = sp.saturating_sub(size).max(lowest);
     Ok(())
 }
 
