@@ -311,6 +311,23 @@ fn the_table_points_down_only() {
 }
 
 #[test]
+fn the_document_has_the_same_table() {
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    for (room, uses) in ROOMS {
+        let row = document.lines().find(|line| line.starts_with(&format!("| `{room}/` |")));
+        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for {room}"));
+        let said = row.trim_end_matches('|').rsplit('|').next().unwrap().trim();
+        let below = ROOMS.iter().rev().skip(1).rev().filter(|(other, _)| other != room).count();
+        let expected = match uses.len() {
+            0 => "-".to_owned(),
+            n if n == below => "all below".to_owned(),
+            _ => uses.join(", "),
+        };
+        assert_eq!(said, expected, "what `{room}` may use, in ARCHITECTURE.md");
+    }
+}
+
+#[test]
 fn breaches_are_seen() {
     let lines = |room: &str, depth, source: &str| -> Vec<usize> {
         let mut lines: Vec<_> = breaches(room, depth, source).into_iter().map(|(line, _)| line).collect();
