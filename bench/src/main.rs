@@ -1,6 +1,7 @@
 //! Times Stepwell beside another engine (wasmtime): both in turn, many short rounds, medians.
 //!
-//! `stepwell-bench [ROW...]` prints the rows whose names begin so, or all; `stepwell-bench tier PROGRAM.wasm...` times whole programs.
+//! `stepwell-bench [ROW...]` prints the rows whose names begin so, or all; `stepwell-bench tier [PROGRAM.wasm...]` says what the debug
+//! tier costs.
 //! `bench/README.md` says what each row is.
 
 mod speed;
@@ -13,7 +14,7 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let done = match words.split_first() {
-        Some((first, programs)) if first == "tier" => speed::programs::run(programs),
+        Some((first, programs)) if first == "tier" => speed::tier(programs),
         _ => speed::run(&words),
     };
     match done {

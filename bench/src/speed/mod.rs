@@ -24,6 +24,18 @@ pub fn run(wanted: &[String]) -> Result<()> {
     programs::rows(&table)
 }
 
+/// What the debug tier costs: these programs, or those of this package, and the rows about stepping and breakpoints.
+pub fn tier(programs: &[String]) -> Result<()> {
+    let paths = if programs.is_empty() { programs::own_programs()? } else { programs.iter().map(Into::into).collect() };
+    // Refused programs are told of after everything else.
+    let printed = programs::print(&paths);
+    println!("\n{:34} {:>12} {:>12}  target", "", "stepwell", "wasmtime");
+    let table = Table { wanted: &["hit", "step", "breakpoint"].map(String::from) };
+    stops::rows(&table)?;
+    code::rows(&table)?;
+    printed
+}
+
 /// Which rows are asked for.
 pub struct Table<'a> {
     wanted: &'a [String],

@@ -1,129 +1,245 @@
-//! Whole programs: production code beside the other engine's, and what debugging makes of each. Where a program calls
-//! `bench.start` and `bench.end`, the time between them counts, else that of `_start`.
+//! Whole programs: what the debug tier costs each, in time, text, compiling and tables, beside the other engine's guest
+//! debugging. Where a program calls `bench.start` and `bench.end`, the time between them counts, else that of `_start`.
 
-use super::{Table, median};
+use super::{Table, median, timed};
 use crate::Result;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use stepwell::debug::{Action, Debugger};
+use stepwell::image::ImageTables;
 use stepwell::runtime::{Caller, Config, Engine, Func, Instance, Module, Store, Trap, Val};
 use stepwell::wasm::ExternType;
 
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 /// What `proc_exit` ends the program with.
 const EXIT: &str = "the program has ended";
 
-/// The rows of the programs in `../shared`, where that folder exists.
+/// The rows of this package's programs and of those in `../shared`, where that folder exists.
 pub fn rows(table: &Table<'_>) -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/programs/shootout");
-    let mut paths: Vec<PathBuf> = match std::fs::read_dir(&folder) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
-        Err(_) if table.wants("program") => {
-            println!("program: skipped, there is no {}", folder.display());
-            return Ok(());
-        }
-        Err(_) => return Ok(()),
-    };
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "wasm") && table.wants(&name(path)));
-    paths.sort();
+    let wanted = |paths: Vec<PathBuf>| paths.into_iter().filter(|path| table.wants(&name(path))).collect();
+    let mut paths: Vec<PathBuf> = wanted(own_programs()?);
+    if folder.is_dir() {
+        paths.extend::<Vec<_>>(wanted(wasm_files(&folder)?));
+    } else if table.wants("program") {
+        println!("program: there is no {}", folder.display());
+    }
     print(&paths)
 }
 
-/// The rows of these programs.
-pub fn run(programs: &[String]) -> Result<()> {
-    if programs.is_empty() {
-        return Err("usage: stepwell-bench tier PROGRAM.wasm...".into());
-    }
-    print(&programs.iter().map(PathBuf::from).collect::<Vec<_>>())
+/// The programs of this package.
+pub fn own_programs() -> Result<Vec<PathBuf>> {
+    wasm_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("programs"))
 }
 
+fn wasm_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    paths.sort();
+    Ok(paths)
+}
+
+/// What a program is called in a row: its file's name, or its folder's where that says nothing.
 fn name(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    format!("program-{}", stem.trim_start_matches("shootout-"))
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let name = if stem == "benchmark" { folder } else { stem };
+    format!("program-{}", name.trim_start_matches("shootout-"))
 }
 
-fn print(paths: &[PathBuf]) -> Result<()> {
+/// Prints a line for each program, the geometric means, and the worst.
+///
+/// # Errors
+/// Where programs could not be run, after all others.
+pub fn print(paths: &[PathBuf]) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
     }
     println!(
-        "{:22} {:>11} {:>11} {:>6} {:>11} {:>6}   debug text / production text, bytes",
-        "program, ms", "wasmtime", "production", "ratio", "debug", "ratio"
+        "{:22} {:>10} {:>9} | {:>6} {:>6} {:>7} {:>11} | wasmtime: {:>6} {:>6} {:>7}",
+        "debug / production",
+        "production",
+        "debug",
+        "time",
+        "text",
+        "compile",
+        "tables/text",
+        "time",
+        "text",
+        "compile"
     );
-    let (mut production, mut debug, mut theirs) = (1.0, 1.0, 1.0);
-    let mut debugged = 0;
+    let mut rows = Vec::new();
+    let mut refused = 0;
     for path in paths {
-        let row = program(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let their_debug = match row.their_debug {
-            Some(time) => format!("{:.2}", time / row.theirs),
-            None => String::from("fails"),
-        };
-        println!(
-            "{:22} {:>11.2} {:>11.2} {:>6.2} {:>11.2} {:>6.2}   {} / {}, wasmtime's debug ratio {their_debug}",
-            name(path),
-            row.theirs / 1e6,
-            row.production / 1e6,
-            row.production / row.theirs,
-            row.debug / 1e6,
-            row.debug / row.production,
-            row.debug_text,
-            row.production_text,
-        );
-        production *= row.production / row.theirs;
-        debug *= row.debug / row.production;
-        if let Some(time) = row.their_debug {
-            theirs *= time / row.theirs;
-            debugged += 1;
+        let name = name(path);
+        match program(path) {
+            Ok(row) => {
+                row.print(&name);
+                rows.push((name, row));
+            }
+            Err(error) => {
+                println!("{name:22} refused: {error}");
+                refused += 1;
+            }
         }
     }
-    let mean = |product: f64, count: usize| product.powf(1.0 / count.max(1) as f64);
-    println!(
-        "geometric means: production / wasmtime {:.2}, debug / production {:.2}, wasmtime's debug / its production {:.2}",
-        mean(production, paths.len()),
-        mean(debug, paths.len()),
-        mean(theirs, debugged)
-    );
-    Ok(())
+    let column = |title: &str, of: &dyn Fn(&Row) -> Option<f64>| {
+        let known: Vec<(&str, f64)> = rows.iter().filter_map(|(name, row)| Some((&**name, of(row)?))).collect();
+        let logs: f64 = known.iter().map(|(_, ratio)| ratio.ln()).sum();
+        if let Some((name, worst)) = known.iter().max_by(|(_, a), (_, b)| a.total_cmp(b)) {
+            let mean = (logs / known.len() as f64).exp();
+            println!("{title:36} geomean {mean:5.2}, worst {worst:5.2} ({})", name.trim_start_matches("program-"));
+        }
+    };
+    column("time, debug / production", &|row| Some(row.ours.time));
+    column("text, debug / production", &|row| Some(row.ours.text));
+    column("compiling, debug / production", &|row| Some(row.ours.compile));
+    column("tables / text of the debug image", &|row| Some(row.tables));
+    column("time, production / wasmtime's", &|row| row.against_theirs);
+    column("wasmtime: time, debug / production", &|row| row.theirs.as_ref().map(|theirs| theirs.time));
+    column("wasmtime: text, debug / production", &|row| row.theirs.as_ref().map(|theirs| theirs.text));
+    column("wasmtime: compiling", &|row| row.theirs.as_ref().map(|theirs| theirs.compile));
+    match refused {
+        0 => Ok(()),
+        _ => Err(format!("{refused} of {} programs refused", paths.len()).into()),
+    }
 }
 
-/// Medians, in nanoseconds, and bytes of text.
+/// Debug over production.
+struct Ratios {
+    time: f64,
+    text: f64,
+    compile: f64,
+}
+
 struct Row {
-    production: f64,
-    debug: f64,
-    theirs: f64,
-    their_debug: Option<f64>,
-    production_text: u32,
-    debug_text: u32,
+    /// Nanoseconds in production code and in debug code.
+    times: [f64; 2],
+    ours: Ratios,
+    /// Bytes of the debug image's tables over bytes of its text.
+    tables: f64,
+    against_theirs: Option<f64>,
+    theirs: Option<Ratios>,
+}
+
+impl Row {
+    fn print(&self, name: &str) {
+        let [production, debug] = self.times;
+        let Ratios { time, text, compile } = &self.ours;
+        print!(
+            "{name:22} {:>7.2} ms {:>6.2} ms | {time:>6.2} {text:>6.2} {compile:>7.2} {:>11.2} |",
+            production / 1e6,
+            debug / 1e6,
+            self.tables
+        );
+        match &self.theirs {
+            Some(Ratios { time, text, compile }) => println!("           {time:>6.2} {text:>6.2} {compile:>7.2}"),
+            None => println!("           {:>6} {:>6} {:>7}", "-", "-", "-"),
+        }
+    }
+}
+
+/// The middle one of the quotients of each round.
+fn ratio(over: &[f64], under: &[f64]) -> f64 {
+    median(&mut over.iter().zip(under).map(|(a, b)| a / b).collect::<Vec<_>>())
 }
 
 fn program(path: &Path) -> Result<Row> {
     let binary = wat::parse_file(path)?;
-    let own = Engine::new(Config { debug: true, ..Config::default() })?;
+    // One thread, for the compile times.
+    let own = Engine::new(Config { debug: true, parallel: false, ..Config::default() })?;
     let module = Module::new(&own, &binary)?;
-    let debug_text = module.debug_code(&|_, _| true)?.text_len();
-    let other = wasmtime::Engine::default();
-    let their_module = wasmtime::Module::new(&other, &binary)?;
+    provided(&module)?;
+    let debug_code = module.debug_code(&|_, _| true)?;
+    let texts = (f64::from(module.production_code().text_len()), f64::from(debug_code.text_len()));
+
     let mut config = wasmtime::Config::new();
+    config.parallel_compilation(false);
+    let other = wasmtime::Engine::new(&config)?;
+    let their_module = wasmtime::Module::new(&other, &binary)?;
     config.guest_debug(true).collector(wasmtime::Collector::Null);
     let other_debug = wasmtime::Engine::new(&config)?;
     let their_debug_module = wasmtime::Module::new(&other_debug, &binary)?;
-    let mut samples: [Vec<f64>; 4] = Default::default();
+
+    let mut compiles: [Vec<f64>; 4] = Default::default();
     for _ in 0..ROUNDS {
-        samples[0].push(ours(&own, &module, false)?);
-        samples[1].push(theirs(&other, &their_module)?);
-        samples[2].push(ours(&own, &module, true)?);
-        samples[3].extend(theirs(&other_debug, &their_debug_module));
+        // Validation is in the production time alone, and is taken off.
+        let validation = timed(|| Ok(Module::validate(&own, &binary)?))?;
+        let mut again = None;
+        compiles[0].push(timed(|| Ok(again = Some(Module::new(&own, &binary)?)))? - validation);
+        let again = again.ok_or("no module")?;
+        compiles[1].push(timed(|| Ok(drop(again.debug_code(&|_, _| true)?)))?);
+        compiles[2].push(timed(|| Ok(drop(wasmtime::Module::new(&other, &binary)?)))?);
+        compiles[3].push(timed(|| Ok(drop(wasmtime::Module::new(&other_debug, &binary)?)))?);
     }
-    let [production, their, debug, their_debug] = &mut samples;
+
+    let mut samples: [Vec<f64>; 4] = Default::default();
+    for round in 0..=ROUNDS {
+        let production = ours(&own, &module, false)?;
+        let debug = ours(&own, &module, true)?;
+        let their_production = theirs(&other, &their_module)?;
+        // Guest debugging can run out of stack where nothing else does.
+        let their_debug = theirs(&other_debug, &their_debug_module).ok();
+        // The first round warms up.
+        if round > 0 {
+            samples[0].push(production);
+            samples[1].push(debug);
+            samples[2].push(their_production);
+            samples[3].extend(their_debug);
+        }
+    }
+    let [production, debug, their_production, their_debug] = &mut samples;
     Ok(Row {
-        production: median(production),
-        debug: median(debug),
-        theirs: median(their),
-        their_debug: (!their_debug.is_empty()).then(|| median(their_debug)),
-        production_text: module.production_code().text_len(),
-        debug_text,
+        ours: Ratios {
+            time: ratio(debug, production),
+            text: texts.1 / texts.0,
+            compile: ratio(&compiles[1], &compiles[0]),
+        },
+        tables: table_bytes(debug_code.tables()) as f64 / texts.1,
+        against_theirs: Some(ratio(production, their_production)),
+        theirs: (their_debug.len() == their_production.len()).then(|| Ratios {
+            time: ratio(their_debug, their_production),
+            text: their_text(&their_debug_module) / their_text(&their_module),
+            compile: ratio(&compiles[3], &compiles[2]),
+        }),
+        times: [median(production), median(debug)],
     })
+}
+
+/// The bytes of its functions: the text as a whole is filled up to pages.
+fn their_text(module: &wasmtime::Module) -> f64 {
+    module.functions().map(|function| function.len as f64).sum()
+}
+
+/// Bytes the tables take in memory.
+fn table_bytes(tables: &ImageTables) -> usize {
+    size_of_val(&*tables.functions)
+        + size_of_val(&*tables.traps)
+        + size_of_val(&*tables.addresses)
+        + size_of_val(&*tables.locals)
+        + size_of_val(&*tables.shapes)
+        + size_of_val(&*tables.sites)
+        + size_of_val(&*tables.points)
+}
+
+/// Refuses a program that imports what nothing here provides.
+fn provided(module: &Module) -> Result<()> {
+    for (from, name, ty) in module.imports() {
+        let known = match from {
+            "bench" => matches!(name, "start" | "end"),
+            "wasi_snapshot_preview1" => name == "proc_exit",
+            _ => false,
+        };
+        if !known || !matches!(ty, ExternType::Func(_)) {
+            return Err(format!(
+                "it imports \"{from}\".\"{name}\"; there are bench.start, bench.end and WASI's proc_exit only"
+            )
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// The moments `bench.start` and `bench.end` were called.
