@@ -4,7 +4,7 @@
 #[path = "common/machine.rs"]
 mod machine;
 
-use machine::{bytes, call, image, no_cell};
+use machine::{bytes, call, edit, image, no_cell};
 use object::{Object, ObjectSection};
 use stepwell::abi::TrapCode;
 use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, WasmOffset};
@@ -16,12 +16,15 @@ use stepwell::image::{AddressEntry, CodeImage, Place, PointId, Shape, ShapeId, S
 fn full() -> CodeImage {
     let mut image = image(5, true);
     let tables = &mut image.tables;
-    tables.traps = vec![(TextOffset::new(3), TrapCode::Unreachable), (TextOffset::new(70), TrapCode::Interrupt)];
-    tables.addresses = vec![
+    tables.traps =
+        [(TextOffset::new(3), TrapCode::Unreachable), (TextOffset::new(70), TrapCode::Interrupt)].into_iter().collect();
+    tables.addresses = [
         AddressEntry { text: TextOffset::new(0), wasm: None },
         AddressEntry { text: TextOffset::new(7), wasm: Some(WasmOffset::new(9)) },
         AddressEntry { text: TextOffset::new(12), wasm: Some(WasmOffset::new(8)) },
-    ];
+    ]
+    .into_iter()
+    .collect();
     let slot = |kind, at| Slot { kind, place: Place::Frame(at) };
     tables.locals = SlotKind::ALL.iter().map(|kind| slot(*kind, -16)).collect();
     tables.functions[2].locals = (1, 5);
@@ -30,7 +33,7 @@ fn full() -> CodeImage {
         Shape { below: ShapeId(0), top: slot(SlotKind::V128, i32::MIN) },
         Shape { below: ShapeId(0), top: slot(SlotKind::ExternRef, 8) },
     ];
-    tables.points[3].shape = ShapeId(2);
+    edit(&mut tables.points, |points| points[3].shape = ShapeId(2));
     image
 }
 
@@ -131,23 +134,23 @@ fn broken_tables_are_refused() {
         ("locals beyond", &|i| i.tables.functions[2].locals = (1, 8)),
         ("locals backwards", &|i| i.tables.functions[2].locals = (5, 1)),
         ("points beyond", &|i| i.tables.functions[0].points = (0, 99)),
-        ("traps fall", &|i| i.tables.traps.swap(0, 1)),
-        ("trap twice", &|i| i.tables.traps[1] = i.tables.traps[0]),
-        ("trap beyond the text", &|i| i.tables.traps[1].0 = TextOffset::new(1 << 20)),
-        ("addresses fall", &|i| i.tables.addresses.swap(0, 2)),
+        ("traps fall", &|i| edit(&mut i.tables.traps, |t| t.swap(0, 1))),
+        ("trap twice", &|i| edit(&mut i.tables.traps, |t| t[1] = t[0])),
+        ("trap beyond the text", &|i| edit(&mut i.tables.traps, |t| t[1].0 = TextOffset::new(1 << 20))),
+        ("addresses fall", &|i| edit(&mut i.tables.addresses, |t| t.swap(0, 2))),
         ("shape below itself", &|i| i.tables.shapes[1].below = ShapeId(1)),
         ("shape below a later one", &|i| i.tables.shapes[0].below = ShapeId(2)),
         ("no stub", &|i| i.tables.stop_stub = None),
         ("stub beyond the text", &|i| i.tables.stop_stub = Some(TextOffset::new(i.text.len() as u32))),
-        ("site is no NOP", &|i| i.text[i.tables.sites[3].after.index() - 5] = 0xe8),
-        ("sites fall", &|i| i.tables.sites.swap(0, 1)),
-        ("site before the text", &|i| i.tables.sites[0].after = TextOffset::new(4)),
-        ("site beyond the text", &|i| i.tables.sites.last_mut().unwrap().after = TextOffset::new(u32::MAX)),
-        ("site without point", &|i| i.tables.sites[1].point = PointId(20)),
-        ("point without site", &|i| i.tables.points[1].site = SiteId(20)),
-        ("point without shape", &|i| i.tables.points[1].shape = ShapeId(3)),
-        ("points fall", &|i| i.tables.points.swap(5, 6)),
-        ("point twice", &|i| i.tables.points[6].wasm = i.tables.points[5].wasm),
+        ("site is no NOP", &|i| i.text[i.tables.site(SiteId(3)).after.index() - 5] = 0xe8),
+        ("sites fall", &|i| edit(&mut i.tables.sites, |t| t.swap(0, 1))),
+        ("site before the text", &|i| edit(&mut i.tables.sites, |t| t[0].after = TextOffset::new(4))),
+        ("site beyond the text", &|i| edit(&mut i.tables.sites, |t| t[19].after = TextOffset::new(u32::MAX))),
+        ("site without point", &|i| edit(&mut i.tables.sites, |t| t[1].point = PointId(20))),
+        ("point without site", &|i| edit(&mut i.tables.points, |t| t[1].site = SiteId(20))),
+        ("point without shape", &|i| edit(&mut i.tables.points, |t| t[1].shape = ShapeId(3))),
+        ("points fall", &|i| edit(&mut i.tables.points, |t| t.swap(5, 6))),
+        ("point twice", &|i| edit(&mut i.tables.points, |t| t[6].wasm = t[5].wasm)),
     ];
     for (name, break_it) in breaks {
         let mut image = full();
@@ -182,12 +185,12 @@ fn what_is_accepted_cannot_break_anything() {
             0 => tables.functions[n as usize % 5].len = at,
             1 => tables.functions[n as usize % 5].start = TextOffset::new(at),
             2 => tables.functions[n as usize % 5].points.1 = at,
-            3 => tables.traps[n as usize % 2].0 = TextOffset::new(at),
-            4 => tables.addresses[n as usize % 3].text = TextOffset::new(at),
+            3 => edit(&mut tables.traps, |t| t[n as usize % 2].0 = TextOffset::new(at)),
+            4 => edit(&mut tables.addresses, |t| t[n as usize % 3].text = TextOffset::new(at)),
             5 => tables.shapes[n as usize % 3].below = ShapeId(at),
-            6 => tables.sites[n as usize % 20].after = TextOffset::new(at),
-            7 => tables.points[n as usize % 20].site = SiteId(at),
-            8 => tables.points[n as usize % 20].shape = ShapeId(at),
+            6 => edit(&mut tables.sites, |t| t[n as usize % 20].after = TextOffset::new(at)),
+            7 => edit(&mut tables.points, |t| t[n as usize % 20].site = SiteId(at)),
+            8 => edit(&mut tables.points, |t| t[n as usize % 20].shape = ShapeId(at)),
             _ => tables.stop_stub = Some(TextOffset::new(at)),
         }
         let Ok(read) = CodeImage::from_elf(&image.to_elf()) else { continue };

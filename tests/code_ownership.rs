@@ -419,14 +419,14 @@ fn random_edits(seed: u64, fail: bool) {
 
 /// The image with bytes put in front such that the first site of some function straddles a page boundary.
 fn padded(mut image: CodeImage, site: u32) -> CodeImage {
-    let start = image.tables.sites[site as usize].after.get() - 5;
+    let start = image.tables.site(SiteId(site)).after.get() - 5;
     let shift = (4096 - 2) - start;
     let mut text = vec![0xcc; shift as usize];
     text.append(&mut image.text);
     image.text = text;
     let tables = &mut image.tables;
     tables.functions.iter_mut().for_each(|f| f.start = f.start.add(shift));
-    tables.sites.iter_mut().for_each(|s| s.after = s.after.add(shift));
+    machine::edit(&mut tables.sites, |sites| sites.iter_mut().for_each(|s| s.after = s.after.add(shift)));
     tables.stop_stub = tables.stop_stub.map(|stub| stub.add(shift));
     image
 }

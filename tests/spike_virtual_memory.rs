@@ -2,6 +2,7 @@
 //! executable, what fork and locked memory do, and that texts can be swapped under frames that are suspended in them. One test
 //! at a time, for they read the maps of the whole process.
 
+#[allow(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "common/machine.rs"]
 mod machine;
 

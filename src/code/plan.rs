@@ -1,8 +1,8 @@
 //! What should be patched in a store: plain data. Edits change it, `reconcile` in `edit` makes the code follow.
 
 use super::CodeSlot;
-use crate::base::DefinedFuncIndex;
-use crate::image::{ImageTables, SITE_BYTES, SiteId};
+use crate::base::{DefinedFuncIndex, TextOffset};
+use crate::image::{ImageTables, SiteId};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -88,7 +88,6 @@ fn sites_of_function(tables: &ImageTables, func: DefinedFuncIndex) -> Range<u32>
     let function = tables.function(func);
     let start = function.start.get();
     let end = start + function.len;
-    // The first site whose first byte is at or after the bound.
-    let from = |bound: u32| tables.sites.partition_point(|site| site.after.get() - SITE_BYTES < bound) as u32;
+    let from = |bound: u32| tables.site_from(TextOffset::new(bound)).map_or(tables.sites.len() as u32, |site| site.0);
     from(start)..from(end)
 }

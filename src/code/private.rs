@@ -3,7 +3,7 @@
 
 use crate::abi::StopCell;
 use crate::base::{Error, Result, TextOffset};
-use crate::image::{ImageTables, SITE_BYTES, SITE_NOP, SiteId, armed_site};
+use crate::image::{Cursor, ImageTables, SITE_BYTES, SITE_NOP, Site, SiteId, armed_site};
 use crate::sys::pages::PAGE_SIZE;
 use crate::sys::text::{PrivateView, SwapError, TextBacking};
 use smallvec::SmallVec;
@@ -144,8 +144,8 @@ impl PrivateText {
             arms: bool,
         }
         let mut touched: SmallVec<[Touched; 4]> = SmallVec::new();
-        for &toggle in &toggles {
-            let (start, end) = bounds(tables, toggle);
+        for site in rows(tables, &toggles) {
+            let (start, end) = bounds(&site);
             let arms = !is_armed_at(view, start);
             for page in start / PAGE_SIZE..=(end - 1) / PAGE_SIZE {
                 match touched.last_mut() {
@@ -226,8 +226,8 @@ impl PrivateText {
         let (Some(view), Some(stub)) = (&mut self.view, tables.stop_stub) else {
             return;
         };
-        for &toggle in &work.toggles {
-            let (start, end) = bounds(tables, toggle);
+        for site in rows(tables, &work.toggles) {
+            let (start, end) = bounds(&site);
             // Which state it is in cannot be read from a page that was given back; but then it was armed.
             let arm = !is_discarded(work, start) && !is_armed_at(view, start);
             let bytes = match arm {
@@ -250,9 +250,23 @@ impl PrivateText {
 }
 
 /// The bytes of a site.
-fn bounds(tables: &ImageTables, site: u32) -> (usize, usize) {
-    let after = tables.sites[site as usize].after.index();
+fn bounds(site: &Site) -> (usize, usize) {
+    let after = site.after.index();
     (after - SITE_BYTES as usize, after)
+}
+
+/// The rows of these sites. Neighbours are read once.
+fn rows<'a>(tables: &'a ImageTables, sites: &'a [u32]) -> impl Iterator<Item = Site> + 'a {
+    let mut last: Option<Cursor<Site>> = None;
+    sites.iter().map(move |site| {
+        let cursor = match &last {
+            Some(last) => tables.sites.cursor_near(last, *site),
+            None => tables.sites.cursor(*site),
+        };
+        let cursor = cursor.expect("plans are of sites that there are");
+        last = Some(cursor);
+        cursor.row()
+    })
 }
 
 /// Whether the site that starts here is armed.
@@ -262,9 +276,10 @@ fn is_armed_at(view: &PrivateView, start: usize) -> bool {
 
 /// How many armed sites have bytes in `range`.
 fn armed_in(view: &PrivateView, tables: &ImageTables, range: &Range<usize>) -> usize {
-    let from = tables.sites.partition_point(|site| site.after.index() <= range.start);
-    tables.sites[from..]
-        .iter()
+    let from = tables.sites.first_from(range.start as u32 + 1).map_or(u32::MAX, |site| site.id());
+    tables
+        .sites
+        .range(from, u32::MAX)
         .map(|site| site.after.index() - SITE_BYTES as usize)
         .take_while(|start| *start < range.end)
         .filter(|start| is_armed_at(view, *start))

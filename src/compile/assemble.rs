@@ -6,7 +6,7 @@ use super::internal;
 use crate::abi::{CELL_PAGE_BYTES, StopCell};
 use crate::base::{Result, TextOffset};
 use crate::image::{
-    AddressEntry, CodeImage, FunctionEntry, ImageTables, Point, PointId, Shape, ShapeId, Site, SiteId, Tier,
+    AddressEntry, CodeImage, FunctionEntry, ImageTables, Packed, Point, PointId, Shape, ShapeId, Site, SiteId, Tier,
 };
 use std::mem::offset_of;
 
@@ -23,19 +23,25 @@ pub(super) fn image(env: &Env<'_>, functions: Vec<CompiledFunction>) -> Result<C
     let mut tables = ImageTables {
         tier: env.tier,
         functions: Vec::with_capacity(functions.len()),
-        traps: Vec::new(),
-        addresses: Vec::new(),
+        traps: Packed::new(),
+        addresses: Packed::new(),
         locals: Vec::new(),
         shapes: Vec::new(),
-        sites: Vec::new(),
-        points: Vec::new(),
+        sites: Packed::new(),
+        points: Packed::new(),
         stop_stub: None,
     };
     for (start, function) in starts.iter().zip(&functions) {
         text.resize(*start as usize, PADDING);
         text.extend(&function.code);
+        // What is behind a function belongs to no instruction, unless the next one starts right there.
+        let end = tables.functions.last().map(|last| last.start.add(last.len));
+        tables.addresses.extend(end.filter(|end| end.get() != *start).map(|text| AddressEntry { text, wasm: None }));
         add_tables(&mut tables, *start, function);
     }
+    let end = tables.functions.last().map(|last| last.start.add(last.len));
+    tables.addresses.extend(end.map(|text| AddressEntry { text, wasm: None }));
+    tables.shrink_to_fit();
     for (start, function) in starts.iter().zip(&functions) {
         for (at, callee) in &function.calls {
             let callee =
@@ -73,10 +79,7 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
     let rebase = |shape: ShapeId| if shape == ShapeId::EMPTY { shape } else { ShapeId(shape.0 + first_shape) };
 
     tables.traps.extend(function.traps.iter().map(|(at, code)| (text(*at), *code)));
-    tables.addresses.pop_if(|row| row.text.get() == start);
     tables.addresses.extend(function.addresses.iter().map(|(at, wasm)| AddressEntry { text: text(*at), wasm: *wasm }));
-    // What is behind belongs to no instruction, unless the next function starts right there.
-    tables.addresses.push(AddressEntry { text: text(function.code.len() as u32), wasm: None });
     tables.locals.extend(&function.locals);
     tables.shapes.extend(function.shapes.iter().map(|shape| Shape { below: rebase(shape.below), top: shape.top }));
 

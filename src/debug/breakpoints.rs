@@ -173,7 +173,8 @@ impl Breakpoints {
 
 /// The first point of a function at or after an offset.
 fn first_point(tables: &ImageTables, func: usize, from: WasmOffset) -> Option<(WasmOffset, SiteId)> {
-    let points = tables.points_of(crate::base::DefinedFuncIndex::from_usize(func));
-    let point = points.get(points.partition_point(|point| point.wasm < from))?;
+    let (start, end) = tables.functions[func].points;
+    let id = tables.point_from(from)?.0.max(start);
+    let point = tables.points.get(id).filter(|_| id < end)?;
     Some((point.wasm, point.site))
 }

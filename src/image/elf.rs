@@ -1,19 +1,15 @@
 //! An image as an ELF file: `.text`, a section for each table, and a head with a checksum over all of them. The file is
 //! for our own later use (and for disassemblers); it is no object to link with. Numbers are little-endian, rows are words of 32
-//! bits. Reading never panics, whatever the bytes; it finds damage, not malice.
+//! bits or packed. Reading never panics, whatever the bytes; it finds damage, not malice.
 
 use super::validate::damaged;
-use super::{
-    AddressEntry, CodeImage, FunctionEntry, ImageTables, Place, Point, PointId, Shape, ShapeId, Site, SiteId, Slot,
-    SlotKind, Tier,
-};
-use crate::abi::TrapCode;
-use crate::base::{Result, TextOffset, WasmOffset};
+use super::{CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Place, Shape, ShapeId, Slot, SlotKind, Tier};
+use crate::base::{Result, TextOffset};
 use object::read::elf::ElfFile64;
 use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectSection as _, SectionKind};
 
 /// The version of the tables' encoding: files of another are refused.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Stands for an offset that is not there.
 const NONE: u32 = u32::MAX;
 /// The alignment of the text, that of a page.
@@ -63,24 +59,6 @@ impl Row<9> for FunctionEntry {
     }
 }
 
-impl Row<2> for (TextOffset, TrapCode) {
-    fn to_words(&self) -> [u32; 2] {
-        [self.0.get(), u32::from(self.1 as u8)]
-    }
-    fn from_words([text, code]: [u32; 2]) -> Option<Self> {
-        Some((TextOffset::new(text), TrapCode::from_u8(u8::try_from(code).ok()?)?))
-    }
-}
-
-impl Row<2> for AddressEntry {
-    fn to_words(&self) -> [u32; 2] {
-        [self.text.get(), self.wasm.map_or(NONE, WasmOffset::get)]
-    }
-    fn from_words([text, wasm]: [u32; 2]) -> Option<Self> {
-        Some(AddressEntry { text: TextOffset::new(text), wasm: (wasm != NONE).then(|| WasmOffset::new(wasm)) })
-    }
-}
-
 impl Row<2> for Slot {
     fn to_words(&self) -> [u32; 2] {
         // The kind's word has room for the kind of place, of which there is one so far: 0, in the frame.
@@ -103,24 +81,6 @@ impl Row<3> for Shape {
     }
 }
 
-impl Row<2> for Site {
-    fn to_words(&self) -> [u32; 2] {
-        [self.after.get(), self.point.0]
-    }
-    fn from_words([after, point]: [u32; 2]) -> Option<Self> {
-        Some(Site { after: TextOffset::new(after), point: PointId(point) })
-    }
-}
-
-impl Row<3> for Point {
-    fn to_words(&self) -> [u32; 3] {
-        [self.wasm.get(), self.site.0, self.shape.0]
-    }
-    fn from_words([wasm, site, shape]: [u32; 3]) -> Option<Self> {
-        Some(Point { wasm: WasmOffset::new(wasm), site: SiteId(site), shape: ShapeId(shape) })
-    }
-}
-
 fn encode<T: Row<N>, const N: usize>(rows: &[T]) -> Vec<u8> {
     rows.iter().flat_map(Row::to_words).flat_map(u32::to_le_bytes).collect()
 }
@@ -135,6 +95,17 @@ fn decode<T: Row<N>, const N: usize>(name: &str, data: &[u8]) -> Result<Vec<T>> 
         T::from_words(words.map(u32::from_le_bytes)).ok_or_else(|| damaged(format_args!("row {i} of {name}")))
     };
     rows.iter().enumerate().map(row).collect()
+}
+
+/// How many rows there are, and their bytes.
+fn encode_packed<R: PackedRow>(table: &Packed<R>) -> Vec<u8> {
+    let len = u32::try_from(table.len()).expect("rows are counted by 32 bits");
+    [&len.to_le_bytes(), table.stream()].concat()
+}
+
+fn decode_packed<R: PackedRow>(name: &str, data: &[u8]) -> Result<Packed<R>> {
+    let (len, stream) = data.split_first_chunk::<4>().ok_or_else(|| damaged(format_args!("{name} is short")))?;
+    Packed::from_stream(u32::from_le_bytes(*len), stream).map_err(|row| damaged(format_args!("row {row} of {name}")))
 }
 
 /// A 64-bit checksum: FNV-1a over words of eight bytes, the length of each section first.
@@ -169,12 +140,12 @@ impl CodeImage {
         let tables = &self.tables;
         let sections = [
             (FUNCTIONS, encode(&tables.functions)),
-            (TRAPS, encode(&tables.traps)),
-            (ADDRESSES, encode(&tables.addresses)),
+            (TRAPS, encode_packed(&tables.traps)),
+            (ADDRESSES, encode_packed(&tables.addresses)),
             (LOCALS, encode(&tables.locals)),
             (SHAPES, encode(&tables.shapes)),
-            (SITES, encode(&tables.sites)),
-            (POINTS, encode(&tables.points)),
+            (SITES, encode_packed(&tables.sites)),
+            (POINTS, encode_packed(&tables.points)),
         ];
         let mut head: Vec<u8> = head(tables).into_iter().flat_map(u32::to_le_bytes).collect();
         let mut checksum = Checksum::new();
@@ -238,12 +209,12 @@ impl CodeImage {
                 _ => return Err(damaged(format_args!("tier {tier}"))),
             },
             functions: decode(FUNCTIONS, section(FUNCTIONS)?)?,
-            traps: decode(TRAPS, section(TRAPS)?)?,
-            addresses: decode(ADDRESSES, section(ADDRESSES)?)?,
+            traps: decode_packed(TRAPS, section(TRAPS)?)?,
+            addresses: decode_packed(ADDRESSES, section(ADDRESSES)?)?,
             locals: decode(LOCALS, section(LOCALS)?)?,
             shapes: decode(SHAPES, section(SHAPES)?)?,
-            sites: decode(SITES, section(SITES)?)?,
-            points: decode(POINTS, section(POINTS)?)?,
+            sites: decode_packed(SITES, section(SITES)?)?,
+            points: decode_packed(POINTS, section(POINTS)?)?,
             stop_stub: (stop_stub != NONE).then(|| TextOffset::new(stop_stub)),
         };
         let image = CodeImage { text: text.to_vec(), tables };

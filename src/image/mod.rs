@@ -3,9 +3,11 @@
 //! mapping, no system call here. `elf` writes an image as an ELF file and reads it back.
 
 mod elf;
+mod packed;
 mod tables;
 mod validate;
 
+pub use packed::{Cursor, Packed, PackedRow, Rows};
 pub use tables::{
     AddressEntry, FunctionEntry, ImageTables, Place, Point, PointId, Shape, ShapeId, Site, SiteId, Slot, SlotKind, Tier,
 };

@@ -1,5 +1,6 @@
-//! The tables of an image, all sorted, all looked up by binary search.
+//! The tables of an image, all sorted, all looked up by binary search. The long ones are packed, see `packed`.
 
+use super::packed::{Cursor, Packed, Rows};
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
 
@@ -171,22 +172,44 @@ pub struct ImageTables {
     /// The defined functions by [`DefinedFuncIndex`], which is also text order.
     pub functions: Vec<FunctionEntry>,
     /// Instructions that can trap by a signal, sorted.
-    pub traps: Vec<(TextOffset, TrapCode)>,
+    pub traps: Packed<(TextOffset, TrapCode)>,
     /// From text to Wasm, sorted by text offset.
-    pub addresses: Vec<AddressEntry>,
+    pub addresses: Packed<AddressEntry>,
     /// Debug: the locals of all functions.
     pub locals: Vec<Slot>,
     /// Debug: the shapes of operand stacks.
     pub shapes: Vec<Shape>,
     /// Debug: the sites, sorted by text offset.
-    pub sites: Vec<Site>,
+    pub sites: Packed<Site>,
     /// Debug: the points, sorted by Wasm offset.
-    pub points: Vec<Point>,
+    pub points: Packed<Point>,
     /// Debug: what an armed site calls.
     pub stop_stub: Option<TextOffset>,
 }
 
 impl ImageTables {
+    /// The bytes of memory that the tables take.
+    pub fn bytes(&self) -> usize {
+        self.functions.capacity() * size_of::<FunctionEntry>()
+            + self.locals.capacity() * size_of::<Slot>()
+            + self.shapes.capacity() * size_of::<Shape>()
+            + self.traps.bytes()
+            + self.addresses.bytes()
+            + self.sites.bytes()
+            + self.points.bytes()
+    }
+
+    /// Gives back memory that was kept for further rows.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.functions.shrink_to_fit();
+        self.locals.shrink_to_fit();
+        self.shapes.shrink_to_fit();
+        self.traps.shrink_to_fit();
+        self.addresses.shrink_to_fit();
+        self.sites.shrink_to_fit();
+        self.points.shrink_to_fit();
+    }
+
     /// The function whose text holds `at`.
     pub fn function_at(&self, at: TextOffset) -> Option<DefinedFuncIndex> {
         let after = self.functions.partition_point(|f| f.start <= at);
@@ -197,42 +220,54 @@ impl ImageTables {
 
     /// Why the instruction at `at` traps, if it can.
     pub fn trap_at(&self, at: TextOffset) -> Option<TrapCode> {
-        let index = self.traps.binary_search_by_key(&at, |trap| trap.0).ok()?;
-        Some(self.traps[index].1)
+        Some(self.traps.find(at.get())?.row().1)
     }
 
     /// The Wasm instruction that the text at `at` belongs to. For a return address, ask for the byte before it.
     pub fn wasm_at(&self, at: TextOffset) -> Option<WasmOffset> {
-        let after = self.addresses.partition_point(|entry| entry.text <= at);
-        self.addresses[after.checked_sub(1)?].wasm
+        self.addresses.last_to(at.get())?.row().wasm
     }
 
     /// The site that returns to `after`.
     pub fn site_returning_to(&self, after: TextOffset) -> Option<SiteId> {
-        let index = self.sites.binary_search_by_key(&after, |site| site.after).ok()?;
-        Some(SiteId(index as u32))
+        Some(SiteId(self.site_before(after)?.id()))
+    }
+
+    /// The row of the site that returns to `after`.
+    pub fn site_before(&self, after: TextOffset) -> Option<Cursor<Site>> {
+        self.sites.find(after.get())
+    }
+
+    /// The first site whose first byte is at or after `start`.
+    pub fn site_from(&self, start: TextOffset) -> Option<SiteId> {
+        let after = start.get().checked_add(super::SITE_BYTES)?;
+        Some(SiteId(self.sites.first_from(after)?.id()))
     }
 
     /// The point of exactly the instruction at `wasm`.
     pub fn point_at(&self, wasm: WasmOffset) -> Option<PointId> {
-        let index = self.points.binary_search_by_key(&wasm, |point| point.wasm).ok()?;
-        Some(PointId(index as u32))
+        Some(PointId(self.points.find(wasm.get())?.id()))
     }
 
     /// The first point at or after `wasm`, in whatever function.
     pub fn point_from(&self, wasm: WasmOffset) -> Option<PointId> {
-        let index = self.points.partition_point(|point| point.wasm < wasm);
-        (index < self.points.len()).then_some(PointId(index as u32))
+        Some(PointId(self.points.first_from(wasm.get())?.id()))
     }
 
     /// The row of a site.
-    pub fn site(&self, id: SiteId) -> &Site {
-        &self.sites[id.0 as usize]
+    ///
+    /// # Panics
+    /// If there is no such site.
+    pub fn site(&self, id: SiteId) -> Site {
+        self.sites.get(id.0).expect("a site of this image")
     }
 
     /// The row of a point.
-    pub fn point(&self, id: PointId) -> &Point {
-        &self.points[id.0 as usize]
+    ///
+    /// # Panics
+    /// If there is no such point.
+    pub fn point(&self, id: PointId) -> Point {
+        self.points.get(id.0).expect("a point of this image")
     }
 
     /// The row of a function.
@@ -241,9 +276,9 @@ impl ImageTables {
     }
 
     /// The points of a function, by Wasm offset.
-    pub fn points_of(&self, func: DefinedFuncIndex) -> &[Point] {
+    pub fn points_of(&self, func: DefinedFuncIndex) -> Rows<'_, Point> {
         let (start, end) = self.function(func).points;
-        &self.points[start as usize..end as usize]
+        self.points.range(start, end)
     }
 
     /// The locals of a function, parameters first.

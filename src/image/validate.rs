@@ -34,13 +34,15 @@ impl CodeImage {
             return Err(damaged("the stop stub lies outside the text"));
         }
         self.validate_functions(text_len)?;
-        for (i, trap) in tables.traps.iter().enumerate() {
-            let rises = i == 0 || tables.traps[i - 1].0 < trap.0;
-            ensure!("traps", i, rises && trap.0.get() < text_len);
+        let mut before = None;
+        for (i, (at, _)) in tables.traps.iter().enumerate() {
+            ensure!("traps", i, before < Some(at) && at.get() < text_len);
+            before = Some(at);
         }
+        let mut before = None;
         for (i, entry) in tables.addresses.iter().enumerate() {
-            let rises = i == 0 || tables.addresses[i - 1].text <= entry.text;
-            ensure!("addresses", i, rises && entry.text.get() <= text_len);
+            ensure!("addresses", i, before <= Some(entry.text) && entry.text.get() <= text_len);
+            before = Some(entry.text);
         }
         for (i, shape) in tables.shapes.iter().enumerate() {
             ensure!("shapes", i, shape.below == ShapeId::EMPTY || (shape.below.0 as usize) < i);
@@ -74,8 +76,10 @@ impl CodeImage {
             ensure!("sites", i, is_nop && (site.point.0 as usize) < points.len());
             free_from = after;
         }
+        let mut before = None;
         for (i, point) in points.iter().enumerate() {
-            let rises = i == 0 || points[i - 1].wasm < point.wasm;
+            let rises = before < Some(point.wasm);
+            before = Some(point.wasm);
             let shape = point.shape == ShapeId::EMPTY || (point.shape.0 as usize) < shapes.len();
             ensure!("points", i, rises && shape && (point.site.0 as usize) < sites.len());
         }

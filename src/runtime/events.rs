@@ -6,9 +6,9 @@ use super::frames::PcKind;
 use super::module::{ModuleId, StackRatio};
 use super::store::{Owned, StoreInner, StoreMut};
 use crate::abi::{StopCell, TrapCode};
-use crate::base::{Error, ErrorKind, Pc, Result};
+use crate::base::{Error, ErrorKind, Pc, Result, TextOffset, WasmOffset};
 use crate::code::{CodeSlot, Ownership};
-use crate::image::{ImageTables, SiteId};
+use crate::image::{Cursor, ImageTables, Point, Site, SiteId};
 use crate::sys::arch::{self, StopContext};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -89,10 +89,17 @@ struct StopTarget {
     base: usize,
     /// The tables of the code in the slot, which outlives this.
     tables: *const ImageTables,
-    /// The site after the last one hit: the next one, mostly.
-    expected: u32,
-    /// Sites hit before, by the lower bits of where they return to: the turns of loops find theirs here.
-    recent: [u32; RECENT],
+    /// Where in `recent` the last site is: the next one mostly follows it.
+    last: usize,
+    /// Sites hit before, by the lower bits of where they return to: the turns of loops find theirs here, and nothing is unpacked.
+    recent: [Option<KnownSite>; RECENT],
+}
+
+/// A site as it was found in the tables, with its point.
+#[derive(Clone, Copy)]
+struct KnownSite {
+    site: Cursor<Site>,
+    point: Cursor<Point>,
 }
 
 /// How many sites are remembered, a power of two.
@@ -156,8 +163,8 @@ impl StoreInner {
             slot: self.modules[index].production,
             base: 0,
             tables: code.tables(),
-            expected: 0,
-            recent: [0; RECENT],
+            last: 0,
+            recent: [None; RECENT],
         }));
         let at = target.ptr();
         let cell = StopCell { handler: arch::stop_handler(), context: at.as_ptr().cast() };
@@ -216,24 +223,22 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> bool {
     // the sink runs. The sink stays: detaching needs that no frame is live.
     unsafe {
         let store = (*target).store.as_ptr();
-        let after = crate::base::TextOffset::new(pc.wrapping_sub((*target).base) as u32);
+        let after = TextOffset::new(pc.wrapping_sub((*target).base) as u32);
         let tables = &*(*target).tables;
-        let is = |site: u32| tables.sites.get(site as usize).is_some_and(|site| site.after == after);
         // Sites are more than 4 bytes apart.
-        let recent = &raw mut (*target).recent[after.index() / 4 % RECENT];
-        let site = if is((*target).expected) {
-            SiteId((*target).expected)
-        } else if is(*recent) {
-            SiteId(*recent)
-        } else {
-            match tables.site_returning_to(after) {
-                Some(site) => site,
-                // No site returns here: nothing that could be told.
-                None => return true,
+        let index = after.index() / 4 % RECENT;
+        let (site, wasm) = match &(*target).recent[index] {
+            Some(known) if known.site.key() == after.get() => (SiteId(known.site.id()), known.point.key()),
+            _ => {
+                let Some(known) = find_site(tables, (*target).recent[(*target).last], after) else {
+                    // No site returns here: nothing that could be told.
+                    return true;
+                };
+                (*target).recent[index] = Some(known);
+                (SiteId(known.site.id()), known.point.key())
             }
         };
-        *recent = site.0;
-        (*target).expected = site.0.wrapping_add(1);
+        (*target).last = index;
         (*store).vm.exit_fp = fp;
         (*store).vm.exit_pc = pc;
         let Some(attachment) = &(*store).attachment else {
@@ -241,7 +246,8 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> bool {
         };
         let sink: *const dyn EventSink = &*attachment.sink;
         let info = StopInfo { slot: (*target).slot, site, pc: Pc::new(pc), fp };
-        let record = EventRecord { pc, fp, kind: PcKind::Stop, previous: (*store).events };
+        let kind = PcKind::Stop(WasmOffset::new(wasm));
+        let record = EventRecord { pc, fp, kind, previous: (*store).events };
         (*store).events = &raw const record;
         let store_at = (*target).store;
         let result = catch_unwind(AssertUnwindSafe(|| (*sink).on_stop(StoreMut::from_inner(store_at), &info)));
@@ -253,6 +259,18 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> bool {
         (*store).events = record.previous;
         fine
     }
+}
+
+/// Finds the site that returns to `after`: mostly the one behind the last one, which is near in the tables.
+fn find_site(tables: &ImageTables, last: Option<KnownSite>, after: TextOffset) -> Option<KnownSite> {
+    let next = last.and_then(|last| tables.sites.next(&last.site)).filter(|site| site.key() == after.get());
+    let site = next.or_else(|| tables.site_before(after))?;
+    let id = site.row().point.0;
+    let point = match &last {
+        Some(last) => tables.points.cursor_near(&last.point, id),
+        None => tables.points.cursor(id),
+    };
+    Some(KnownSite { site, point: point? })
 }
 
 /// Tells the sink of a trap, if there is one.

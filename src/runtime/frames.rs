@@ -16,8 +16,8 @@ use std::ptr::NonNull;
 pub(super) enum PcKind {
     /// A return address: the frame is in a call.
     Return,
-    /// The return address of an armed stop site: the instruction is about to run.
-    Stop,
+    /// The return address of an armed stop site: this instruction is about to run.
+    Stop(WasmOffset),
     /// The instruction that faulted.
     Exact,
 }
@@ -151,7 +151,7 @@ fn frame_at(
     let func = module.info().func_index(tables.function_at(inside)?);
     let at = inside.add(back as u32);
     let stopped_at = match kind {
-        PcKind::Stop => tables.site_returning_to(at).map(|site| tables.point(tables.site(site).point).wasm),
+        PcKind::Stop(wasm) => Some(wasm),
         _ => tables.wasm_at(inside),
     };
     Some(RawFrame {
@@ -164,7 +164,7 @@ fn frame_at(
         innermost,
         after_call: kind == PcKind::Return,
         host_boundary_before,
-        at_stop: kind == PcKind::Stop,
+        at_stop: matches!(kind, PcKind::Stop(_)),
         store,
     })
 }

@@ -5,7 +5,9 @@ use std::ffi::c_void;
 use stepwell::abi::StopCell;
 use stepwell::base::{TextOffset, WasmOffset};
 use stepwell::code::{CodeRegistry, CodeSlot};
-use stepwell::image::{CodeImage, FunctionEntry, ImageTables, Point, PointId, SITE_NOP, ShapeId, Site, SiteId, Tier};
+use stepwell::image::{
+    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, SITE_NOP, ShapeId, Site, SiteId, Tier,
+};
 
 /// Sites of each function.
 pub const SITES: u32 = 4;
@@ -20,12 +22,12 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
     let mut tables = ImageTables {
         tier: Tier::Debug,
         functions: Vec::new(),
-        traps: Vec::new(),
-        addresses: Vec::new(),
+        traps: Packed::new(),
+        addresses: Packed::new(),
         locals: Vec::new(),
         shapes: Vec::new(),
-        sites: Vec::new(),
-        points: Vec::new(),
+        sites: Packed::new(),
+        points: Packed::new(),
         stop_stub: None,
     };
     for i in 0..functions {
@@ -68,6 +70,13 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
     }
     push_stub(&mut text, &mut tables);
     CodeImage { text, tables }
+}
+
+/// Changes the rows of a packed table.
+pub fn edit<R: PackedRow>(table: &mut Packed<R>, change: impl FnOnce(&mut Vec<R>)) {
+    let mut rows: Vec<R> = table.iter().collect();
+    change(&mut rows);
+    *table = rows.into_iter().collect();
 }
 
 /// The stop stub: `push [cell.context]; jmp [cell.handler]`.

@@ -65,11 +65,11 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
         let points = tables.points_of(defined);
         if tier == Tier::Debug {
             assert_eq!(locals, info.locals(defined, binary).into_iter().map(kind).collect::<Vec<_>>());
-            assert!(!points.is_empty(), "a function's first instruction is always a point");
+            assert!(points.len() > 0, "a function's first instruction is always a point");
             assert_eq!(function.points.0, points_end);
             points_end = function.points.1;
         } else {
-            assert!(locals.is_empty() && points.is_empty());
+            assert!(locals.is_empty() && points.len() == 0);
         }
         let mut locals: Vec<Range<i64>> =
             tables.locals_of(defined).iter().map(|slot| extent(slot, function.frame_size)).collect();
@@ -84,7 +84,7 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
             assert!((start + SITE_BYTES..=end).contains(&site.after.get()));
             assert_eq!(tables.site_returning_to(site.after), Some(point.site));
             assert_eq!(tables.wasm_at(TextOffset::new(site.after.get() - 1)), Some(point.wasm));
-            assert_eq!(tables.point_at(point.wasm).map(|id| *tables.point(id)), Some(*point));
+            assert_eq!(tables.point_at(point.wasm).map(|id| tables.point(id)), Some(point));
             let mut above = i64::MAX;
             for slot in tables.operands(point.shape) {
                 let range = extent(&slot, function.frame_size);
@@ -95,8 +95,8 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
         }
     }
     for (at, _) in &tables.traps {
-        let function = tables.function_at(*at).expect("a trap outside functions");
-        let wasm = tables.wasm_at(*at).expect("a trap without an instruction");
+        let function = tables.function_at(at).expect("a trap outside functions");
+        let wasm = tables.wasm_at(at).expect("a trap without an instruction");
         assert!(info.bodies[function.index()].bytes.contains(&wasm.index()));
     }
     for (row, shape) in tables.shapes.iter().enumerate() {

@@ -83,7 +83,7 @@ fn as_many_locals_as_there_can_be() {
     let compiler = Compiler::new(Options { signals: false, ..GUARDED }).unwrap();
     let image = compile(&compiler, &binary, Tier::Debug);
     assert!(image.tables.functions[0].frame_size >= 400_000);
-    let first = image.tables.sites[0].after.get();
+    let first = image.tables.site(crate::image::SiteId(0)).after.get();
     let traps = &image.tables.traps;
     assert!(traps.iter().any(|trap| trap.0.get() < first && trap.1 == crate::abi::TrapCode::StackOverflow));
 }

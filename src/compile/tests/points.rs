@@ -28,7 +28,7 @@ fn points(source: &str) -> Vec<String> {
         SlotKind::ExternRef => 'e',
     };
     let tables = &image.tables;
-    let line = |point: &crate::image::Point| {
+    let line = |point: crate::image::Point| {
         let mut operands: Vec<char> = tables.operands(point.shape).map(|slot| show(slot.kind)).collect();
         operands.reverse();
         format!("{}({})", names[&point.wasm.get()], operands.iter().collect::<String>())
