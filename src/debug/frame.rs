@@ -129,7 +129,7 @@ impl<'a> Frame<'a> {
     /// The operands' slots, top first.
     fn operand_slots(&self) -> impl Iterator<Item = Slot> + 'a {
         let tables = self.tables();
-        let shape = tables.point_at(self.raw.wasm).map(|point| tables.point(point).shape);
+        let shape = tables.points.find(self.raw.wasm.get()).map(|point| point.row().shape);
         shape.into_iter().flat_map(|shape| tables.operands(shape))
     }
 
