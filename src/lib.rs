@@ -17,6 +17,7 @@ pub mod debug;
 pub mod image;
 pub mod runtime;
 pub mod sys;
+pub mod wasi;
 pub mod wasm;
 
 pub use base::{Error, ErrorKind, Result};

@@ -28,6 +28,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("region", &["sys"]),
     ("rustix", &["sys", "wasi", "remote"]),
     ("cap_std", &["wasi"]),
+    ("cap_fs_ext", &["wasi"]),
     ("std::fs", &["sys", "wasi", "remote"]),
     ("std::net", &["sys", "wasi", "remote"]),
     ("std::os", &["sys", "wasi", "remote"]),

@@ -30,17 +30,28 @@ pub struct Trap {
     message: String,
     frames: Vec<FrameInfo>,
     omitted: usize,
+    exit_status: Option<i32>,
 }
 
 impl Trap {
     /// A trap of the host's.
     pub fn new(message: impl Into<String>) -> Trap {
-        Trap { code: None, message: message.into(), frames: Vec::new(), omitted: 0 }
+        Trap { code: None, message: message.into(), frames: Vec::new(), omitted: 0, exit_status: None }
     }
 
     /// A trap for a reason that the specification knows.
     pub fn from_code(code: TrapCode) -> Trap {
-        Trap { code: Some(code), message: code.message().to_owned(), frames: Vec::new(), omitted: 0 }
+        Trap { code: Some(code), message: code.message().to_owned(), frames: Vec::new(), omitted: 0, exit_status: None }
+    }
+
+    /// The end of a program that asked for it, with the exit status that it gave.
+    pub fn exit(status: i32) -> Trap {
+        Trap { exit_status: Some(status), ..Trap::new(format!("the program exited with status {status}")) }
+    }
+
+    /// The exit status, if this is a program's end that it asked for.
+    pub fn exit_status(&self) -> Option<i32> {
+        self.exit_status
     }
 
     /// The reason; `None` for a trap of the host's.
@@ -241,7 +252,7 @@ pub(super) fn add_frames(store: &StoreInner, error: Error) -> Error {
 
 /// The error of a trap outside any function: during instantiation.
 pub(super) fn without_frames(store: &StoreInner, code: TrapCode, message: String) -> Error {
-    with_frames(store, Trap { code: Some(code), message, frames: Vec::new(), omitted: 0 }).into()
+    with_frames(store, Trap { code: Some(code), message, frames: Vec::new(), omitted: 0, exit_status: None }).into()
 }
 
 /// The trap of a builtin that was called by a guest.

@@ -1,0 +1,315 @@
+//! Descriptors: the standard streams, directories, and files.
+
+use super::config::OutputFn;
+use super::errno::{Errno, Failure};
+use super::rights::Rights;
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
+use cap_std::fs::{Dir, File, FileTypeExt, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+
+/// Where standard input comes from.
+pub(super) enum Input {
+    Empty,
+    Inherit,
+    Bytes { bytes: Vec<u8>, at: usize },
+}
+
+/// Where standard output goes to.
+pub(super) enum Output {
+    Null,
+    Stdout,
+    Stderr,
+    /// `None` while it runs.
+    Callback(Option<OutputFn>),
+}
+
+/// A standard stream.
+pub(super) enum Stream {
+    Input(Input),
+    Output(Output),
+}
+
+impl Stream {
+    fn is_terminal(&self) -> bool {
+        match self {
+            Stream::Input(Input::Inherit) => std::io::stdin().is_terminal(),
+            Stream::Output(Output::Stdout) => std::io::stdout().is_terminal(),
+            Stream::Output(Output::Stderr) => std::io::stderr().is_terminal(),
+            _ => false,
+        }
+    }
+}
+
+/// What a descriptor stands for.
+pub(super) enum Kind {
+    Stream(Stream),
+    Dir { dir: Dir, preopened: Option<String> },
+    File { file: File, flags: FdFlags },
+}
+
+/// A descriptor.
+pub(super) struct Entry {
+    pub(super) kind: Kind,
+    pub(super) rights: Rights,
+    pub(super) inheriting: Rights,
+}
+
+impl Entry {
+    pub(super) fn stream(stream: Stream) -> Entry {
+        let rights = match &stream {
+            Stream::Input(_) => Rights::FD_READ,
+            Stream::Output(_) => Rights::FD_WRITE,
+        };
+        let rights = rights | Rights::FD_FILESTAT_GET | Rights::POLL_FD_READWRITE;
+        Entry { kind: Kind::Stream(stream), rights, inheriting: Rights::NONE }
+    }
+
+    pub(super) fn preopened(dir: Dir, name: String, read_write: bool) -> Entry {
+        let (rights, inheriting) = Rights::preopened(read_write);
+        Entry { kind: Kind::Dir { dir, preopened: Some(name) }, rights, inheriting }
+    }
+
+    /// The directory, if it is one.
+    pub(super) fn dir(&self) -> Result<&Dir, Failure> {
+        match &self.kind {
+            Kind::Dir { dir, .. } => Ok(dir),
+            _ => Err(Errno::NotDirectory.into()),
+        }
+    }
+
+    /// What `fd_fdstat_get` says of its type.
+    pub(super) fn filetype(&self) -> Result<u8, Failure> {
+        Ok(match &self.kind {
+            Kind::Stream(stream) if stream.is_terminal() => FILETYPE_CHARACTER_DEVICE,
+            Kind::Stream(_) => FILETYPE_UNKNOWN,
+            Kind::Dir { .. } => FILETYPE_DIRECTORY,
+            Kind::File { file, .. } => filetype_of(&file.metadata()?),
+        })
+    }
+
+    /// What `fd_filestat_get` says.
+    pub(super) fn filestat(&self) -> Result<[u8; 64], Failure> {
+        match &self.kind {
+            Kind::Stream(_) => {
+                let mut stat = [0; 64];
+                stat[16] = self.filetype()?;
+                Ok(stat)
+            }
+            Kind::Dir { dir, .. } => Ok(filestat(&dir.dir_metadata()?)),
+            Kind::File { file, .. } => Ok(filestat(&file.metadata()?)),
+        }
+    }
+}
+
+/// The descriptors of a guest.
+pub(super) struct Table(BTreeMap<u32, Entry>);
+
+impl Table {
+    pub(super) fn new() -> Table {
+        Table(BTreeMap::new())
+    }
+
+    /// Adds a descriptor under the lowest free number.
+    pub(super) fn add(&mut self, entry: Entry) -> u32 {
+        let mut free = 0;
+        for &used in self.0.keys() {
+            if used != free {
+                break;
+            }
+            free += 1;
+        }
+        self.0.insert(free, entry);
+        free
+    }
+
+    /// The descriptor, if it has these rights.
+    pub(super) fn get(&mut self, fd: u32, rights: Rights) -> Result<&mut Entry, Failure> {
+        let entry = self.0.get_mut(&fd).ok_or(Errno::BadFd)?;
+        if !entry.rights.contains(rights) {
+            return Err(Errno::NotCapable.into());
+        }
+        Ok(entry)
+    }
+
+    pub(super) fn close(&mut self, fd: u32) -> Result<(), Failure> {
+        self.0.remove(&fd).map(|_| ()).ok_or(Errno::BadFd.into())
+    }
+}
+
+const FILETYPE_UNKNOWN: u8 = 0;
+const FILETYPE_BLOCK_DEVICE: u8 = 1;
+const FILETYPE_CHARACTER_DEVICE: u8 = 2;
+const FILETYPE_DIRECTORY: u8 = 3;
+const FILETYPE_REGULAR_FILE: u8 = 4;
+const FILETYPE_SOCKET_STREAM: u8 = 6;
+const FILETYPE_SYMBOLIC_LINK: u8 = 7;
+
+fn filetype_of(metadata: &Metadata) -> u8 {
+    let ty = metadata.file_type();
+    if ty.is_dir() {
+        FILETYPE_DIRECTORY
+    } else if ty.is_file() {
+        FILETYPE_REGULAR_FILE
+    } else if ty.is_symlink() {
+        FILETYPE_SYMBOLIC_LINK
+    } else if ty.is_char_device() {
+        FILETYPE_CHARACTER_DEVICE
+    } else if ty.is_block_device() {
+        FILETYPE_BLOCK_DEVICE
+    } else if ty.is_socket() {
+        FILETYPE_SOCKET_STREAM
+    } else {
+        FILETYPE_UNKNOWN
+    }
+}
+
+/// The structure `filestat` of preview 1.
+pub(super) fn filestat(metadata: &Metadata) -> [u8; 64] {
+    let mut stat = [0; 64];
+    let mut put = |at: usize, value: u64| stat[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    // Times before 1970 cannot be said.
+    let time = |seconds: i64, nanoseconds: i64| {
+        u64::try_from(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)).unwrap_or(0)
+    };
+    put(0, metadata.dev());
+    put(8, metadata.ino());
+    put(16, u64::from(filetype_of(metadata)));
+    put(24, metadata.nlink());
+    put(32, metadata.size());
+    put(40, time(metadata.atime(), metadata.atime_nsec()));
+    put(48, time(metadata.mtime(), metadata.mtime_nsec()));
+    put(56, time(metadata.ctime(), metadata.ctime_nsec()));
+    stat
+}
+
+/// The flags of an open file, by the bits of preview 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FdFlags(u16);
+
+impl FdFlags {
+    const APPEND: u16 = 1 << 0;
+    const DSYNC: u16 = 1 << 1;
+    const NONBLOCK: u16 = 1 << 2;
+    const RSYNC: u16 = 1 << 3;
+    const SYNC: u16 = 1 << 4;
+    /// None.
+    pub(super) const NONE: FdFlags = FdFlags(0);
+
+    /// The bits.
+    pub(super) fn bits(self) -> u16 {
+        self.0
+    }
+
+    fn from_bits(bits: u32) -> Result<FdFlags, Failure> {
+        let known = Self::APPEND | Self::DSYNC | Self::NONBLOCK | Self::RSYNC | Self::SYNC;
+        match u16::try_from(bits) {
+            Ok(bits) if bits & !known == 0 => Ok(FdFlags(bits)),
+            _ => Err(Errno::Invalid.into()),
+        }
+    }
+
+    /// The host's.
+    fn to_host(self) -> i32 {
+        [
+            (Self::APPEND, libc::O_APPEND),
+            (Self::DSYNC, libc::O_DSYNC),
+            (Self::NONBLOCK, libc::O_NONBLOCK),
+            (Self::RSYNC, libc::O_RSYNC),
+            (Self::SYNC, libc::O_SYNC),
+        ]
+        .iter()
+        .filter(|(bit, _)| self.0 & bit != 0)
+        .fold(0, |flags, (_, host)| flags | host)
+    }
+}
+
+/// Whether these lookup flags follow a symbolic link at a path's end.
+pub(super) fn follows(lookup: u32) -> Result<bool, Failure> {
+    match lookup {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Errno::Invalid.into()),
+    }
+}
+
+/// What `path_open` is asked for.
+pub(super) struct Open {
+    follow: bool,
+    create: bool,
+    directory: bool,
+    exclusive: bool,
+    truncate: bool,
+    rights: Rights,
+    inheriting: Rights,
+    flags: FdFlags,
+}
+
+impl Open {
+    /// Checks the numbers that the guest passed.
+    pub(super) fn new(lookup: u32, oflags: u32, rights: u64, inheriting: u64, fdflags: u32) -> Result<Open, Failure> {
+        if oflags & !0xf != 0 {
+            return Err(Errno::Invalid.into());
+        }
+        let (rights, unknown) = Rights::from_bits(rights);
+        if unknown {
+            return Err(Errno::NotCapable.into());
+        }
+        let open = Open {
+            follow: follows(lookup)?,
+            create: oflags & 1 != 0,
+            directory: oflags & 2 != 0,
+            exclusive: oflags & 4 != 0,
+            truncate: oflags & 8 != 0,
+            rights,
+            // Programs ask for all bits here, and mean as many as there are.
+            inheriting: Rights::from_bits(inheriting).0,
+            flags: FdFlags::from_bits(fdflags)?,
+        };
+        if open.directory && (open.create || open.truncate) || open.exclusive && !open.create {
+            return Err(Errno::Invalid.into());
+        }
+        Ok(open)
+    }
+
+    /// Opens a path below a directory. What `parent` may not pass on is refused if the program says by it that it wants to read
+    /// or to write, and left out otherwise.
+    pub(super) fn open(&self, parent: &Entry, path: &str) -> Result<Entry, Failure> {
+        let dir = parent.dir()?;
+        let mut needed = self.rights.both(Rights::READING | Rights::WRITING);
+        if self.directory {
+            needed = needed.both(Rights::FD_READDIR);
+        }
+        let allowed = parent.inheriting.contains(needed)
+            && (!self.create || parent.rights.contains(Rights::PATH_CREATE_FILE))
+            && (!self.truncate || parent.rights.contains(Rights::PATH_FILESTAT_SET_SIZE));
+        if !allowed {
+            return Err(Errno::NotCapable.into());
+        }
+        // The host wants write access to create and to empty a file; what the guest can do goes by its rights.
+        let write = !self.directory && (self.rights.any(Rights::WRITING) || self.create || self.truncate);
+        let read = !write || self.rights.any(Rights::READING);
+        let mut flags = self.flags.to_host();
+        if self.directory {
+            flags |= libc::O_DIRECTORY;
+        }
+        let mut options = OpenOptions::new();
+        options
+            .read(read)
+            .write(write)
+            .create(self.create && !self.exclusive)
+            .create_new(self.exclusive)
+            .truncate(self.truncate)
+            .custom_flags(flags)
+            .maybe_dir(true)
+            .follow(if self.follow { FollowSymlinks::Yes } else { FollowSymlinks::No });
+        let file = dir.open_with(path, &options)?;
+        let directory = file.metadata()?.is_dir();
+        let rights = self.rights.both(parent.inheriting).for_kind(directory);
+        let kind = match directory {
+            true => Kind::Dir { dir: Dir::from_std_file(file.into_std()), preopened: None },
+            false => Kind::File { file, flags: self.flags },
+        };
+        Ok(Entry { kind, rights, inheriting: self.inheriting.both(parent.inheriting) })
+    }
+}
