@@ -1,13 +1,19 @@
-//! What code ownership costs: attaching to a store, adding and removing a breakpoint.
+//! What code ownership costs: attaching to a store, adding and removing a breakpoint, switching stepping on and off.
 
 use super::{Table, modules, timed};
 use crate::Result;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use stepwell::base::FuncIndex;
 use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Config, Engine, Instance, Module, Store};
 
 /// Debug text of some 50 KB, 500 KB and 5 MB.
 const SIZES: [(&str, usize); 3] = [("50k", 26), ("500k", 260), ("5m", 2600)];
+
+/// Breakpoints at once, for the rows about further ones.
+const FURTHER: usize = 100;
 
 pub fn rows(table: &Table<'_>) -> Result<()> {
     let own = Engine::new(Config { debug: true, ..Config::default() })?;
@@ -32,6 +38,53 @@ pub fn rows(table: &Table<'_>) -> Result<()> {
             let module = Module::new(&own, &modules::with_references(references)?)?;
             attaching(table, &name, &own, &module)?;
         }
+    }
+    stepping(table)
+}
+
+/// Switching stepping, with some 16 MB of debug text that have been run.
+fn stepping(table: &Table<'_>) -> Result<()> {
+    const NAMES: [&str; 3] = ["step-on-16m-first", "step-on-16m", "step-off-16m"];
+    if !NAMES.iter().any(|name| table.wants(name)) {
+        return Ok(());
+    }
+    let own = Engine::new(Config { debug: true, ..Config::default() })?;
+    let few = Module::new(&own, &modules::with_functions(100)?)?;
+    let functions = (16 << 20) * 100 / few.debug_code(&|_, _| true)?.text_len() as usize;
+    let module = Module::new(&own, &modules::with_functions(functions)?)?;
+    println!("  (debug text {} KB)", module.debug_code(&|_, _| true)?.text_len() / 1000);
+    let mut store = Store::new(&own);
+    let instance = Instance::new(&mut store, &module, &[])?;
+    let stops = Arc::new(AtomicU32::new(0));
+    let counter = stops.clone();
+    let debugger = Debugger::attach(&mut store, move |_| {
+        counter.fetch_add(1, Relaxed);
+        Action::Continue
+    })?;
+    let call = |store: &mut Store, func: usize| {
+        let func = instance.typed_func::<(i32, i32), i32>(&mut *store, &format!("f{func}"))?;
+        func.call(store, (1, 2))
+    };
+    for func in 0..functions {
+        call(&mut store, func)?;
+    }
+    // There is one first time, so it is no median.
+    let first = timed(|| Ok(debugger.step_always(&mut store, true)?))?;
+    call(&mut store, functions - 1)?;
+    assert_ne!(stops.load(Relaxed), 0, "stepping has stopped nowhere");
+    debugger.step_always(&mut store, false)?;
+    if table.wants(NAMES[0]) {
+        table.once(NAMES[0], "", first);
+    }
+    for (name, on) in [(NAMES[1], true), (NAMES[2], false)] {
+        let mut switch = || {
+            debugger.step_always(&mut store, !on)?;
+            timed(|| Ok(debugger.step_always(&mut store, on)?))
+        };
+        if table.wants(name) {
+            table.row(name, "< 25 us", 50, &mut switch, None)?;
+        }
+        debugger.step_always(&mut store, false)?;
     }
     Ok(())
 }
@@ -116,6 +169,27 @@ fn breakpoints(
             timed(|| Ok(edit(&mut their_store)?.remove_breakpoint(their_module, offset)?))
         };
         table.row(remove, "< 12 us, flat", 200, &mut our, Some(&mut their))?;
+    }
+    // While others are set, each on pages that nothing has touched yet.
+    let ids = RefCell::new(Vec::new());
+    let mut func = 0;
+    if table.wants(add) {
+        let mut our = || {
+            func += functions.div_ceil(FURTHER + 1);
+            timed(|| {
+                let func = FuncIndex::from_usize(func % functions);
+                ids.borrow_mut().push(debugger.break_at_function(&mut store, our_module, func)?.id);
+                Ok(())
+            })
+        };
+        table.row(&format!("{add}-further"), "< 10 us, flat", FURTHER, &mut our, None)?;
+    }
+    if table.wants(remove) && !ids.borrow().is_empty() {
+        let mut our = || {
+            let id = ids.borrow_mut().pop().ok_or("no breakpoint")?;
+            timed(|| Ok(debugger.remove(&mut store, id)?))
+        };
+        table.row(&format!("{remove}-further"), "< 10 us, flat", FURTHER, &mut our, None)?;
     }
     Ok(())
 }

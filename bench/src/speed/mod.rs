@@ -30,7 +30,7 @@ pub fn tier(programs: &[String]) -> Result<()> {
     // Refused programs are told of after everything else.
     let printed = programs::print(&paths);
     println!("\n{:34} {:>12} {:>12}  target", "", "stepwell", "wasmtime");
-    let table = Table { wanted: &["hit", "step", "breakpoint"].map(String::from) };
+    let table = Table { wanted: &["hit", "step", "values", "breakpoint"].map(String::from) };
     stops::rows(&table)?;
     code::rows(&table)?;
     printed
@@ -56,9 +56,27 @@ impl Table<'_> {
         ours: Sampler<'_>,
         theirs: Option<Sampler<'_>>,
     ) -> Result<()> {
+        self.row_as(name, target, rounds, ours, theirs, time)
+    }
+
+    /// Prints a row that was measured once.
+    pub fn once(&self, name: &str, target: &str, ours: f64) {
+        println!("{name:34} {:>12} {:>12}  {target}", time(ours), "-");
+    }
+
+    /// The same as [`Table::row`], for what is no time.
+    pub fn row_as(
+        &self,
+        name: &str,
+        target: &str,
+        rounds: usize,
+        ours: Sampler<'_>,
+        theirs: Option<Sampler<'_>>,
+        shown: impl Fn(f64) -> String,
+    ) -> Result<()> {
         let (ours, theirs) = interleaved(rounds, ours, theirs)?;
-        let theirs = theirs.map_or_else(|| String::from("-"), time);
-        println!("{name:34} {:>12} {theirs:>12}  {target}", time(ours));
+        let theirs = theirs.map_or_else(|| String::from("-"), &shown);
+        println!("{name:34} {:>12} {theirs:>12}  {target}", shown(ours));
         Ok(())
     }
 }
@@ -85,11 +103,13 @@ pub fn median(samples: &mut [f64]) -> f64 {
     samples[samples.len() / 2]
 }
 
-/// Nanoseconds that `work` takes.
-pub fn timed(work: impl FnOnce() -> Result<()>) -> Result<f64> {
+/// Nanoseconds that `work` takes; dropping what it yields is not counted.
+pub fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<f64> {
     let start = Instant::now();
-    work()?;
-    Ok(start.elapsed().as_nanos() as f64)
+    let yielded = work()?;
+    let time = start.elapsed().as_nanos() as f64;
+    drop(yielded);
+    Ok(time)
 }
 
 /// A time as people write it.

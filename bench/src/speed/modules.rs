@@ -58,6 +58,57 @@ pub fn with_loop() -> Result<Vec<u8>> {
     )?)
 }
 
+/// `run(n)` goes round a loop n times, with `body` in it as often as `times` says, and then five instructions. There are a second
+/// local and a passive data segment.
+pub fn with_body(body: &str, times: usize) -> Result<Vec<u8>> {
+    Ok(wat::parse_str(format!(
+        r#"(module
+        (memory 1)
+        (data "")
+        (func (export "run") (param i32) (local i32)
+          (loop $again
+            {}
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#,
+        body.repeat(times)
+    ))?)
+}
+
+/// The same, with eight locals, four operands below, and a hundred instructions that change the one on top.
+pub fn with_twelve_values() -> Result<Vec<u8>> {
+    Ok(wat::parse_str(format!(
+        r#"(module
+        (func (export "run") (param i32) (local i32 i64 i64 f32 f32 f64)
+          (local i32)
+          (loop $again
+            local.get 2
+            local.get 4
+            local.get 6
+            local.get 7
+            {}
+            local.set 7
+            local.set 6
+            local.set 4
+            local.set 2
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#,
+        "i32.eqz ".repeat(100)
+    ))?)
+}
+
+/// `run(n)` goes round a loop n times, with a branch that it never takes.
+pub fn with_untaken_branch() -> Result<Vec<u8>> {
+    Ok(wat::parse_str(
+        r#"(module
+        (memory 1)
+        (func (export "run") (param i32) (local i32)
+          (loop $again
+            (local.set 1 (i32.add (i32.mul (local.get 1) (i32.const 31)) (local.get 0)))
+            (if (i32.eq (local.get 0) (i32.const -1))
+              (then (local.set 1 (i32.const 0))))
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+          (i32.store (i32.const 0) (local.get 1))))"#,
+    )?)
+}
+
 /// A module as small hosts make many of: one page of memory or none, a function or two.
 pub fn tiny(memory: bool) -> Result<Vec<u8>> {
     let memory = if memory { "(memory 1)" } else { "" };
