@@ -257,15 +257,13 @@ fn bounds(site: &Site) -> (usize, usize) {
 
 /// The rows of these sites. Neighbours are read once.
 fn rows<'a>(tables: &'a ImageTables, sites: &'a [u32]) -> impl Iterator<Item = Site> + 'a {
-    let mut last: Option<Cursor<Site>> = None;
+    let mut cursor: Option<Cursor<Site>> = None;
     sites.iter().map(move |site| {
-        let cursor = match &last {
-            Some(last) => tables.sites.cursor_near(last, *site),
-            None => tables.sites.cursor(*site),
-        };
-        let cursor = cursor.expect("plans are of sites that there are");
-        last = Some(cursor);
-        cursor.row()
+        let found = cursor.as_mut().is_some_and(|cursor| tables.sites.go_to(cursor, *site));
+        if !found {
+            cursor = tables.sites.cursor(*site);
+        }
+        cursor.as_ref().expect("plans are of sites that there are").row()
     })
 }
 

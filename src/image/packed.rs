@@ -379,15 +379,9 @@ impl<R: PackedRow> Packed<R> {
         cursor.at = reader.at as u32;
     }
 
-    /// The row after the one of `cursor`.
-    #[inline]
-    pub fn next(&self, cursor: &Cursor<R>) -> Option<Cursor<R>> {
-        let mut next = *cursor;
-        self.advance(&mut next).then_some(next)
-    }
-
+    /// Goes to the next row; `false`, and nowhere, if there is none.
     #[inline(always)]
-    fn advance(&self, cursor: &mut Cursor<R>) -> bool {
+    pub fn advance(&self, cursor: &mut Cursor<R>) -> bool {
         let id = cursor.id.saturating_add(1);
         if id >= self.len {
             return false;
@@ -406,13 +400,20 @@ impl<R: PackedRow> Packed<R> {
         (id < self.len).then(|| self.forward(self.block((id / BLOCK) as usize), id))
     }
 
-    /// The row of this number, which is read from the row of `near` if that is shortly before.
-    pub fn cursor_near(&self, near: &Cursor<R>, id: u32) -> Option<Cursor<R>> {
-        match id.checked_sub(near.id) {
-            Some(0..BLOCK) if id < self.len && id / BLOCK == near.id / BLOCK => Some(self.forward(*near, id)),
-            Some(1) => self.next(near),
-            _ => self.cursor(id),
+    /// Goes to the row of this number, quickly if that is shortly behind; `false`, and nowhere, if there is none.
+    #[inline]
+    pub fn go_to(&self, cursor: &mut Cursor<R>, id: u32) -> bool {
+        if id == cursor.id.wrapping_add(1) {
+            return self.advance(cursor);
         }
+        if id >= self.len {
+            return false;
+        }
+        if id < cursor.id || id / BLOCK != cursor.id / BLOCK {
+            *cursor = self.block((id / BLOCK) as usize);
+        }
+        *cursor = self.forward(*cursor, id);
+        true
     }
 
     /// Goes to a row of the same block.
@@ -544,9 +545,12 @@ impl<R: PackedRow> Iterator for Rows<'_, R> {
     type Item = R;
     #[inline]
     fn next(&mut self) -> Option<R> {
-        let cursor = self.next?;
-        self.next = if cursor.id + 1 < self.end { self.table.next(&cursor) } else { None };
-        Some(cursor.row())
+        let cursor = self.next.as_mut()?;
+        let row = cursor.row();
+        if cursor.id + 1 >= self.end || !self.table.advance(cursor) {
+            self.next = None;
+        }
+        Some(row)
     }
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.next.map_or(0, |cursor| (self.end - cursor.id) as usize);
@@ -590,11 +594,14 @@ mod tests {
         for (id, row) in rows.iter().enumerate() {
             let cursor = table.cursor(id as u32).unwrap();
             assert_eq!((table.get(id as u32).unwrap(), cursor.key(), cursor.id()), (*row, row.key(), id as u32));
-            assert_eq!(table.next(&cursor).map(|next| next.row()), rows.get(id + 1).copied());
+            let mut next = cursor;
+            assert_eq!(table.advance(&mut next), id + 1 < rows.len());
+            assert_eq!(next.row(), *rows.get(id + 1).unwrap_or(row));
             for near in [0, 1, id.saturating_sub(BLOCK as usize), id.saturating_sub(1), id, id + 1, id + 20] {
-                let Some(near) = table.cursor(near as u32) else { continue };
-                assert_eq!(table.cursor_near(&near, id as u32).unwrap().row(), *row);
-                assert!(table.cursor_near(&near, count).is_none());
+                let Some(mut near) = table.cursor(near as u32) else { continue };
+                assert!(!table.go_to(&mut near, count));
+                assert!(table.go_to(&mut near, id as u32));
+                assert_eq!((near.row(), near.id()), (*row, id as u32));
             }
         }
         assert!(table.get(count).is_none() && table.get(u32::MAX).is_none());

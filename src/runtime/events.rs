@@ -227,17 +227,17 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> bool {
         let tables = &*(*target).tables;
         // Sites are more than 4 bytes apart.
         let index = after.index() / 4 % RECENT;
-        let (site, wasm) = match &(*target).recent[index] {
-            Some(known) if known.site.key() == after.get() => (SiteId(known.site.id()), known.point.key()),
-            _ => {
-                let Some(known) = find_site(tables, (*target).recent[(*target).last], after) else {
-                    // No site returns here: nothing that could be told.
-                    return true;
-                };
-                (*target).recent[index] = Some(known);
-                (SiteId(known.site.id()), known.point.key())
-            }
+        let recent = &mut (*target).recent;
+        if recent[index].as_ref().is_none_or(|known| known.site.key() != after.get()) {
+            // In place: what was just written in parts is slow to copy.
+            recent[index] = recent[(*target).last];
+            find_site(tables, &mut recent[index], after);
+        }
+        let Some(known) = &recent[index] else {
+            // No site returns here: nothing that could be told.
+            return true;
         };
+        let (site, wasm) = (SiteId(known.site.id()), known.point.key());
         (*target).last = index;
         (*store).vm.exit_fp = fp;
         (*store).vm.exit_pc = pc;
@@ -261,16 +261,19 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> bool {
     }
 }
 
-/// Finds the site that returns to `after`: mostly the one behind the last one, which is near in the tables.
-fn find_site(tables: &ImageTables, last: Option<KnownSite>, after: TextOffset) -> Option<KnownSite> {
-    let next = last.and_then(|last| tables.sites.next(&last.site)).filter(|site| site.key() == after.get());
-    let site = next.or_else(|| tables.site_before(after))?;
-    let id = site.row().point.0;
-    let point = match &last {
-        Some(last) => tables.points.cursor_near(&last.point, id),
-        None => tables.points.cursor(id),
-    };
-    Some(KnownSite { site, point: point? })
+/// Turns the last site into the one that returns to `after`: mostly the one behind it, which is near in the tables.
+fn find_site(tables: &ImageTables, known: &mut Option<KnownSite>, after: TextOffset) {
+    if let Some(KnownSite { site, point }) = known
+        && tables.sites.advance(site)
+        && site.key() == after.get()
+        && tables.points.go_to(point, site.row().point.0)
+    {
+        return;
+    }
+    *known = tables.site_before(after).and_then(|site| {
+        let point = tables.points.cursor(site.row().point.0)?;
+        Some(KnownSite { site, point })
+    });
 }
 
 /// Tells the sink of a trap, if there is one.
