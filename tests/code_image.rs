@@ -32,6 +32,7 @@ fn full() -> CodeImage {
         Shape { below: ShapeId::EMPTY, top: slot(SlotKind::I32, -8) },
         Shape { below: ShapeId(0), top: slot(SlotKind::V128, i32::MIN) },
         Shape { below: ShapeId(0), top: slot(SlotKind::ExternRef, 8) },
+        Shape { below: ShapeId(2), top: Slot { kind: SlotKind::I64, place: Place::Constant(i32::MIN) } },
     ];
     edit(&mut tables.points, |points| points[3].shape = ShapeId(2));
     image
@@ -148,7 +149,7 @@ fn broken_tables_are_refused() {
         ("site beyond the text", &|i| edit(&mut i.tables.sites, |t| t[19].after = TextOffset::new(u32::MAX))),
         ("site without point", &|i| edit(&mut i.tables.sites, |t| t[1].point = PointId(20))),
         ("point without site", &|i| edit(&mut i.tables.points, |t| t[1].site = SiteId(20))),
-        ("point without shape", &|i| edit(&mut i.tables.points, |t| t[1].shape = ShapeId(3))),
+        ("point without shape", &|i| edit(&mut i.tables.points, |t| t[1].shape = ShapeId(4))),
         ("points fall", &|i| edit(&mut i.tables.points, |t| t.swap(5, 6))),
         ("point twice", &|i| edit(&mut i.tables.points, |t| t[6].wasm = t[5].wasm)),
     ];

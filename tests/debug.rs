@@ -505,3 +505,91 @@ fn one_debugged_store_beside_one_at_full_speed() {
     resume.send(()).unwrap();
     assert_eq!(debugged.join().unwrap(), [1220]);
 }
+
+/// The operands at every instruction of `run(7)`, stepped from end to end.
+fn operands_of_run(body: &str) -> Vec<Vec<Val>> {
+    let text = format!(r#"(module (table 1 externref) (func (export "run") (param i32) {body}))"#);
+    let (mut store, _, instance) = start(&text);
+    let (debugger, seen) = watch(&mut store, Action::StepInstruction, |stop| stop.top().unwrap().operands());
+    debugger.step_always(&mut store, true).unwrap();
+    call(&mut store, instance, "run", &[Val::I32(7)]).unwrap();
+    seen.lock().unwrap().clone()
+}
+
+#[test]
+fn an_operand_keeps_its_value_when_the_local_it_was_read_from_changes() {
+    let i = Val::I32;
+    let shown = operands_of_run("local.get 0 local.get 0 i32.const 8 local.tee 0 drop local.get 0 drop drop drop");
+    let expected = [
+        vec![],
+        vec![i(7)],
+        vec![i(7), i(7)],
+        vec![i(7), i(7), i(8)],
+        vec![i(7), i(7), i(8)],
+        vec![i(7), i(7)],
+        vec![i(7), i(7), i(8)],
+        vec![i(7), i(7)],
+        vec![i(7)],
+        vec![],
+    ];
+    assert_eq!(format!("{shown:?}"), format!("{expected:?}"));
+}
+
+#[test]
+fn an_operand_keeps_its_value_on_every_way_through_a_block() {
+    // The local changes on one of two ways, in each turn of a loop, and below a branch out.
+    let ways = [
+        "local.get 0 (if (i32.const %) (then (local.set 0 (i32.const 9))) (else (nop))) nop drop",
+        "local.get 0 (block (br_if 0 (i32.const %)) (local.set 0 (i32.const 9))) nop drop",
+        "local.get 0 (loop (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (i32.eq (local.get 0) (i32.const 6)))) nop drop",
+        "local.get 0 (block (result i32) (local.get 0) (local.set 0 (i32.const 9)) (br_if 0 (i32.const %))) nop drop drop",
+        "local.get 0 local.get 0 (if (param i32) (i32.const %) (then (local.set 0)) (else drop (local.set 0 (i32.const 9)))) nop drop",
+    ];
+    for way in ways {
+        for condition in ["0", "1"] {
+            let shown = operands_of_run(&way.replace('%', condition));
+            let below: Vec<&Vec<Val>> = shown.iter().filter(|operands| !operands.is_empty()).collect();
+            assert!(below.len() > 3 && shown.len() - below.len() == 2, "{way}: {shown:?}");
+            assert!(below.iter().all(|operands| matches!(operands[0], Val::I32(7))), "{way}, {condition}: {shown:?}");
+        }
+    }
+}
+
+#[test]
+fn constants_are_shown_to_the_bit() {
+    let shown = operands_of_run(
+        "i32.const -1 i64.const -2 i64.const 0x1_0000_0000 i64.const 0x8000_0000 f32.const -nan:0x200001 f64.const -0.5 \
+         ref.null extern drop drop drop drop drop drop drop",
+    );
+    let deepest = shown.iter().max_by_key(|operands| operands.len()).unwrap();
+    let expected = [
+        Val::I32(-1),
+        Val::I64(-2),
+        Val::I64(0x1_0000_0000),
+        Val::I64(0x8000_0000),
+        Val::F32(0xffa0_0001),
+        Val::F64(0xbfe0_0000_0000_0000),
+        Val::ExternRef(None),
+    ];
+    assert_eq!(format!("{deepest:?}"), format!("{expected:?}"));
+}
+
+/// More operands than are told from locals: they are stored when the stack gets deep, each with its own value.
+#[test]
+fn a_deep_stack_keeps_every_value() {
+    for depth in [63, 64, 65, 66, 200] {
+        let pushes = "local.get 0 (local.set 0 (i32.add (local.get 0) (i32.const 1))) ".repeat(depth);
+        let reads = "local.get 0 ".repeat(depth);
+        let shown =
+            operands_of_run(&format!("{pushes} {reads} (local.set 0 (i32.const 5)) {}", "drop ".repeat(2 * depth)));
+        let (mut below, last) = ((7..).take(depth).collect::<Vec<i32>>(), 7 + depth as i32);
+        below.extend(std::iter::repeat_n(last, depth));
+        let deepest = shown.iter().position(|operands| operands.len() == 2 * depth).unwrap();
+        assert_eq!(i32s(&shown[deepest]), below, "{depth}, before the change");
+        // The constant is on top for one stop.
+        assert_eq!(i32s(&shown[deepest + 1])[..2 * depth], below, "{depth}");
+        for operands in &shown[deepest + 2..] {
+            assert_eq!(i32s(operands), below[..operands.len()], "{depth}, after the change");
+        }
+    }
+}

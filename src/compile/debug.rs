@@ -1,6 +1,7 @@
 //! What the debug tier adds to a function while it is translated: a stop point before every instruction, and slots in
-//! the frame which hold every local and every operand whenever the function can be stopped. What is recorded here
-//! becomes the image's sites, points, shapes and locals.
+//! the frame from which every local and every operand can be told whenever the function can be stopped. A local is always in
+//! its slot. An operand is in a slot of its own, unless it is known without: a constant, or a copy of a local that has
+//! not changed since. What is recorded here becomes the image's sites, points, shapes and locals.
 
 use super::env::{POINTER, abi_type};
 use crate::image::SlotKind;
@@ -23,15 +24,26 @@ pub(super) const NAMESPACE_STOP: u32 = 1;
 /// The bottom of every operand stack.
 pub(super) const NO_SHAPE: u32 = u32::MAX;
 
+/// Where an operand is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Held {
+    /// In the operands' slot, at this position from the bottom.
+    Operand(u32),
+    /// It is what this local is.
+    Local(u32),
+    /// See [`Place::Constant`](crate::image::Place::Constant).
+    Constant(i32),
+}
+
 /// A function's operand stack of some depth, by what is on top of what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FrameShape {
     /// The shape below, or [`NO_SHAPE`].
     pub(super) below: u32,
     /// What is on top.
     pub(super) kind: SlotKind,
-    /// Its position, counted from the bottom.
-    pub(super) depth: u32,
+    /// Where that is.
+    pub(super) held: Held,
 }
 
 /// What is known of a function's frame at its stop points, with slots counted within the function.
@@ -52,7 +64,7 @@ pub(super) struct FrameRecord {
 /// The instrumentation of a function being translated.
 pub(super) struct Instrument {
     record: FrameRecord,
-    interned: HashMap<(u32, SlotKind), u32>,
+    interned: HashMap<FrameShape, u32>,
     flags: MemFlagsData,
     stop: FuncRef,
     deepest: u32,
@@ -135,11 +147,22 @@ impl Instrument {
         let base = builder.ins().stack_addr(POINTER, self.record.operands_slot, 0);
         builder.ins().store(self.flags, value, base, (depth * SLOT_BYTES) as i32);
         self.deepest = self.deepest.max(depth + 1);
+        self.shape(below, ty, Held::Operand(depth))
+    }
+
+    /// The shape with an operand that is `held` somewhere on top of `below`.
+    pub(super) fn shape(&mut self, below: u32, ty: ValType, held: Held) -> u32 {
         let shapes = &mut self.record.shapes;
-        *self.interned.entry((below, kind(ty))).or_insert_with(|| {
-            shapes.push(FrameShape { below, kind: kind(ty), depth });
+        let shape = FrameShape { below, kind: kind(ty), held };
+        *self.interned.entry(shape).or_insert_with(|| {
+            shapes.push(shape);
             (shapes.len() - 1) as u32
         })
+    }
+
+    /// Where the topmost operand of a shape is.
+    pub(super) fn held(&self, shape: u32) -> Held {
+        self.record.shapes[shape as usize].held
     }
 
     /// Ends the function: gives the slot of the operands its size.

@@ -1,6 +1,6 @@
 //! One function: translated, compiled, and what Cranelift says about its code, in our terms.
 
-use super::debug::{FrameRecord, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, SLOT_BYTES};
+use super::debug::{FrameRecord, Held, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, SLOT_BYTES};
 use super::env::{Env, our_trap_code, wasm_signature};
 use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
@@ -255,16 +255,24 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
         let index = slot.as_u32() as usize;
         generated.slots.get(index).copied().ok_or_else(|| internal("a slot without place"))
     };
-    let slot = |base: i32, index: u32, kind| Slot { kind, place: Place::Frame(base + (index * SLOT_BYTES) as i32) };
+    let place = |base: i32, index: u32| Place::Frame(base + (index * SLOT_BYTES) as i32);
     let locals = base(record.locals_slot)?;
-    compiled.locals = record.locals.iter().enumerate().map(|(i, kind)| slot(locals, i as u32, *kind)).collect();
-    compiled.vmctx = Some(slot(locals, record.locals.len() as u32, SlotKind::I64).place);
+    let local = |(i, kind): (usize, &SlotKind)| Slot { kind: *kind, place: place(locals, i as u32) };
+    compiled.locals = record.locals.iter().enumerate().map(local).collect();
+    compiled.vmctx = Some(place(locals, record.locals.len() as u32));
     let operands = base(record.operands_slot)?;
     let shape_id = |shape: u32| if shape == NO_SHAPE { ShapeId::EMPTY } else { ShapeId(shape) };
     compiled.shapes = record
         .shapes
         .iter()
-        .map(|shape| Shape { below: shape_id(shape.below), top: slot(operands, shape.depth, shape.kind) })
+        .map(|shape| {
+            let place = match shape.held {
+                Held::Operand(depth) => place(operands, depth),
+                Held::Local(local) => place(locals, local),
+                Held::Constant(value) => Place::Constant(value),
+            };
+            Shape { below: shape_id(shape.below), top: Slot { kind: shape.kind, place } }
+        })
         .collect();
 
     // A site belongs to the instruction that the call was translated for. Points whose code turned out to be

@@ -134,13 +134,18 @@ impl<'a> Frame<'a> {
     }
 
     fn read(&self, slot: Slot) -> Val {
-        let Place::Frame(offset) = slot.place;
-        let at = self.raw.fp.wrapping_add_signed(offset as isize) as *const u8;
         let mut raw = ValRaw::default();
-        // SAFETY: the frame is live for as long as the stop it borrows, it belongs to debug code whose tables place the
-        // slot inside it, and debug code keeps the slot written at every place a frame can be seen at.
-        unsafe {
-            std::ptr::copy_nonoverlapping(at, (&raw mut raw).cast::<u8>(), slot.kind.width() as usize);
+        match slot.place {
+            Place::Frame(offset) => {
+                let at = self.raw.fp.wrapping_add_signed(offset as isize) as *const u8;
+                // SAFETY: the frame is live for as long as the stop it borrows, it belongs to debug code whose tables place
+                // the slot inside it, and debug code keeps the slot written at every place a frame can be seen at.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(at, (&raw mut raw).cast::<u8>(), slot.kind.width() as usize);
+                }
+            }
+            // Of a narrow type, the lower half counts.
+            Place::Constant(value) => raw.i64 = i64::from(value),
         }
         // SAFETY: the slot's kind is the value's type.
         unsafe { Val::from_raw(self.store, raw, val_type(slot.kind)) }

@@ -25,6 +25,25 @@ const SHAPES: &str = ".stepwell.shapes";
 const SITES: &str = ".stepwell.sites";
 const POINTS: &str = ".stepwell.points";
 
+/// A slot's kind and the tag of its place share a word: the tag is shifted by this.
+const PLACE_SHIFT: u32 = 8;
+
+/// A place as a tag and a word.
+fn place_words(place: Place) -> (u32, u32) {
+    match place {
+        Place::Frame(offset) => (0, offset as u32),
+        Place::Constant(value) => (1, value as u32),
+    }
+}
+
+fn place_from_words(tag: u32, word: u32) -> Option<Place> {
+    match tag {
+        0 => Some(Place::Frame(word as i32)),
+        1 => Some(Place::Constant(word as i32)),
+        _ => None,
+    }
+}
+
 /// A row of a table, as `N` words.
 trait Row<const N: usize>: Sized {
     fn to_words(&self) -> [u32; N];
@@ -37,7 +56,10 @@ impl Row<9> for FunctionEntry {
         let (locals, points) = (self.locals, self.points);
         let vmctx = match self.vmctx {
             None => [0, 0],
-            Some(Place::Frame(offset)) => [1, offset as u32],
+            Some(place) => {
+                let (tag, word) = place_words(place);
+                [tag + 1, word]
+            }
         };
         let [start, len, frame_size] = [self.start.get(), self.len, self.frame_size];
         [start, len, frame_size, locals.0, locals.1, points.0, points.1, vmctx[0], vmctx[1]]
@@ -50,10 +72,9 @@ impl Row<9> for FunctionEntry {
             frame_size,
             locals: (locals, locals_end),
             points: (points, points_end),
-            vmctx: match vmctx {
-                0 => None,
-                1 => Some(Place::Frame(offset as i32)),
-                _ => return None,
+            vmctx: match vmctx.checked_sub(1) {
+                None => None,
+                Some(tag) => Some(place_from_words(tag, offset)?),
             },
         })
     }
@@ -61,13 +82,12 @@ impl Row<9> for FunctionEntry {
 
 impl Row<2> for Slot {
     fn to_words(&self) -> [u32; 2] {
-        // The kind's word has room for the kind of place, of which there is one so far: 0, in the frame.
-        let Place::Frame(offset) = self.place;
-        [u32::from(self.kind as u8), offset as u32]
+        let (tag, word) = place_words(self.place);
+        [u32::from(self.kind as u8) | tag << PLACE_SHIFT, word]
     }
-    fn from_words([kind, offset]: [u32; 2]) -> Option<Self> {
-        let kind = SlotKind::from_u8(u8::try_from(kind).ok()?)?;
-        Some(Slot { kind, place: Place::Frame(offset as i32) })
+    fn from_words([kind, word]: [u32; 2]) -> Option<Self> {
+        let place = place_from_words(kind >> PLACE_SHIFT, word)?;
+        Some(Slot { kind: SlotKind::from_u8((kind & ((1 << PLACE_SHIFT) - 1)) as u8)?, place })
     }
 }
 

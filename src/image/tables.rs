@@ -71,6 +71,8 @@ impl SlotKind {
 pub enum Place {
     /// In the function's frame, this many bytes from its frame pointer (negative: below).
     Frame(i32),
+    /// Nowhere: it is always this one. A type of 32 bits has these bits, one of 64 their sign extension.
+    Constant(i32),
 }
 
 /// A value that can be shown: what it is and where.

@@ -107,11 +107,13 @@ impl<'a> Translator<'a, '_> {
             Operator::Block { blockty } => {
                 let (params, results) = self.block_type(*blockty)?;
                 let height = self.height_below(params.as_slice().len())?;
+                self.settle(None);
                 self.open(Kind::Block, params, results, height);
             }
             Operator::Loop { blockty } => {
                 let (params, results) = self.block_type(*blockty)?;
                 let height = self.height_below(params.as_slice().len())?;
+                self.settle(None);
                 let header = self.block_with(params.as_slice());
                 let entering = block_args(&self.stack[height..]);
                 self.builder.ins().jump(header, &entering);
@@ -122,6 +124,7 @@ impl<'a> Translator<'a, '_> {
                 let condition = self.pop()?;
                 let (params, results) = self.block_type(*blockty)?;
                 let height = self.height_below(params.as_slice().len())?;
+                self.settle(None);
                 let then = self.builder.create_block();
                 let otherwise = self.builder.create_block();
                 self.builder.ins().brif(condition, then, &[], otherwise, &[]);

@@ -8,7 +8,7 @@ mod numeric;
 mod table;
 mod trap;
 
-use super::debug::{FrameRecord, Instrument, NO_SHAPE};
+use super::debug::{FrameRecord, Held, Instrument, NO_SHAPE};
 use super::env::{Env, POINTER, abi_type, trap_code};
 use super::function::NAMESPACE_BODY;
 use super::internal;
@@ -41,6 +41,9 @@ pub(super) enum StackCheck {
 /// refuses more than two million that need a register; this keeps a small body (blocks and branches with a thousand
 /// operands each) from taking all memory before it is asked.
 const MAX_VALUES: usize = 1 << 24;
+/// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes, so
+/// this keeps translation linear.
+const MAX_ALIASED: usize = 64;
 
 /// An operand.
 #[derive(Clone, Copy)]
@@ -331,12 +334,50 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     /// Pushes a new value; in the debug tier its slot gets it.
     fn push(&mut self, ty: ValType, value: Value) {
+        self.push_held(ty, value, None);
+    }
+
+    /// Pushes a constant of these bits, or what these 32 bits are when their sign is extended. It needs no slot.
+    fn push_constant(&mut self, ty: ValType, value: Value, bits: i32) {
+        self.push_held(ty, value, Some(Held::Constant(bits)));
+    }
+
+    fn push_held(&mut self, ty: ValType, value: Value, held: Option<Held>) {
+        if self.stack.len() == MAX_ALIASED {
+            self.settle(None);
+        }
+        let held = held.filter(|held| matches!(held, Held::Constant(_)) || self.stack.len() < MAX_ALIASED);
         let below = self.shape();
         let shape = match &mut self.instrument {
-            Some(instrument) => instrument.store_operand(&mut self.builder, below, self.stack.len(), ty, value),
+            Some(instrument) => match held {
+                Some(held) => instrument.shape(below, ty, held),
+                None => instrument.store_operand(&mut self.builder, below, self.stack.len(), ty, value),
+            },
             None => NO_SHAPE,
         };
         self.stack.push(Operand { value, ty, shape });
+    }
+
+    /// Debug: has every operand that is told from `local` (`None`: from any local) stored in a slot of its own. Due before
+    /// the local changes, and before control can come together again, since the slots must be the same on every way.
+    fn settle(&mut self, local: Option<u32>) {
+        let Some(instrument) = &mut self.instrument else { return };
+        if self.stack.len() > MAX_ALIASED {
+            return;
+        }
+        let mut below = NO_SHAPE;
+        let mut moved = false;
+        for (depth, Operand { value, ty, shape }) in self.stack.iter_mut().enumerate() {
+            match instrument.held(*shape) {
+                Held::Local(told) if local.is_none_or(|local| local == told) => {
+                    *shape = instrument.store_operand(&mut self.builder, below, depth, *ty, *value);
+                    moved = true;
+                }
+                held if moved => *shape = instrument.shape(below, *ty, held),
+                _ => {}
+            }
+            below = *shape;
+        }
     }
 
     fn pop_operand(&mut self) -> Result<Operand> {
@@ -392,7 +433,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             Operator::LocalGet { local_index } => {
                 let (variable, ty) = self.local(local_index)?;
                 let value = self.builder.use_var(variable);
-                self.push(ty, value);
+                self.push_held(ty, value, Some(Held::Local(local_index)));
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop()?;
@@ -431,6 +472,7 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     fn set_local(&mut self, index: u32, value: Value) -> Result<()> {
         let (variable, _) = self.local(index)?;
+        self.settle(Some(index));
         self.builder.def_var(variable, value);
         if let Some(instrument) = &self.instrument {
             instrument.store_local(&mut self.builder, index as usize, value);

@@ -63,16 +63,19 @@ impl Translator<'_, '_> {
         }
         match operator {
             Operator::I32Const { value } => {
-                let value = self.builder.ins().iconst(types::I32, i64::from(*value as u32));
-                self.push(I32, value);
+                let constant = self.builder.ins().iconst(types::I32, i64::from(*value as u32));
+                self.push_constant(I32, constant, *value);
             }
             Operator::I64Const { value } => {
-                let value = self.builder.ins().iconst(types::I64, *value);
-                self.push(I64, value);
+                let constant = self.builder.ins().iconst(types::I64, *value);
+                match i32::try_from(*value) {
+                    Ok(bits) => self.push_constant(I64, constant, bits),
+                    Err(_) => self.push(I64, constant),
+                }
             }
             Operator::F32Const { value } => {
-                let value = self.builder.ins().f32const(Ieee32::with_bits(value.bits()));
-                self.push(F32, value);
+                let constant = self.builder.ins().f32const(Ieee32::with_bits(value.bits()));
+                self.push_constant(F32, constant, value.bits() as i32);
             }
             Operator::F64Const { value } => {
                 let value = self.builder.ins().f64const(Ieee64::with_bits(value.bits()));

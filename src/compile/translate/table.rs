@@ -24,7 +24,7 @@ impl Translator<'_, '_> {
                     _ => return Err(internal("a null of unknown type")),
                 };
                 let null = self.builder.ins().iconst(types::I64, 0);
-                self.push(ty, null);
+                self.push_constant(ty, null, 0);
             }
             Operator::RefIsNull => {
                 let reference = self.pop()?;
