@@ -176,6 +176,12 @@ typedef struct stepwell_linker_t stepwell_linker_t;
 /** A guest that was stopped: valid until the stop callback returns. Used later, it is an error. */
 typedef struct stepwell_stop_t stepwell_stop_t;
 
+/**
+ * What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty standard
+ * input, standard output and error that swallow everything, and no directory.
+ */
+typedef struct stepwell_wasi_config_t stepwell_wasi_config_t;
+
 /** An error's code, one of `enum stepwell_error_enum`. */
 typedef int32_t stepwell_error_code_t;
 
@@ -184,6 +190,12 @@ typedef int32_t stepwell_trap_code_t;
 
 /** Frees a callback's environment. It may not call into a store. */
 typedef void (*stepwell_finalizer_t)(void *env);
+
+/**
+ * Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated. While
+ * it runs, the program's writes to the same stream fail with `EDEADLK`.
+ */
+typedef void (*stepwell_wasi_output_callback_t)(void *env, const byte_t *data, size_t size);
 
 /** What the guest is to do after a stop, one of `enum stepwell_action_enum`. */
 typedef int32_t stepwell_action_t;
@@ -250,6 +262,16 @@ void stepwell_error_message(const stepwell_error_t *error,
 STEPWELL_API
 bool stepwell_error_offset(const stepwell_error_t *error,
                            size_t *offset_out);
+
+/**
+ * Whether the error is the end of a program that asked for it by WASI's `proc_exit` (of a call without `trap_out`); its exit
+ * status is then written to `status_out`, which may be NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_error_exit_status(const stepwell_error_t *error,
+                                int32_t *status_out);
 
 /**
  * Why the last call on this thread that failed by returning NULL, false or a trap without a cause in the guest
@@ -412,6 +434,16 @@ bool stepwell_trap_frame_module_name(const wasm_frame_t *frame,
  * Thread: any.
  */
 STEPWELL_API stepwell_trap_code_t stepwell_trap_code(const wasm_trap_t *trap);
+
+/**
+ * Whether the trap is the end of a program that asked for it by WASI's `proc_exit`; its exit status is then written to
+ * `status_out`, which may be NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_trap_exit_status(const wasm_trap_t *trap,
+                               int32_t *status_out);
 
 /**
  * Writes the trap's message and its frames, one a line with module, function and offset, to `out`, NUL-terminated.
@@ -661,6 +693,134 @@ own stepwell_error_t *stepwell_linker_instantiate(const stepwell_linker_t *linke
                                                  const wasm_module_t *module,
                                                  own wasm_instance_t **out,
                                                  own wasm_trap_t **trap_out);
+
+/**
+ * A new configuration, which gives a program nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API own stepwell_wasi_config_t *stepwell_wasi_config_new(void);
+
+/**
+ * Deletes a configuration. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_wasi_config_delete(own stepwell_wasi_config_t *config);
+
+/**
+ * Sets the arguments: `argc` C strings, the program's name first. They are copied.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_args_set(stepwell_wasi_config_t *config,
+                                                   size_t argc,
+                                                   const char *const *argv);
+
+/**
+ * Sets the environment: `count` names, and as many values. They are copied. A name must not be empty nor contain `=`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_env_set(stepwell_wasi_config_t *config,
+                                                  size_t count,
+                                                  const char *const *names,
+                                                  const char *const *values);
+
+/**
+ * Gives the program the environment of this process, as it is now.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_wasi_config_env_inherit(stepwell_wasi_config_t *config);
+
+/**
+ * Gives the program the standard input of this process. What C's `stdin` has read ahead is not seen.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_wasi_config_stdin_inherit(stepwell_wasi_config_t *config);
+
+/**
+ * Gives the program these bytes as its standard input. They are copied.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stdin_bytes_set(stepwell_wasi_config_t *config,
+                                                          const wasm_byte_vec_t *bytes);
+
+/**
+ * Sends the program's standard output to that of this process, past the buffer of C's `stdout`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_wasi_config_stdout_inherit(stepwell_wasi_config_t *config);
+
+/**
+ * Sends the program's standard error to that of this process.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_wasi_config_stderr_inherit(stepwell_wasi_config_t *config);
+
+/**
+ * Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any more:
+ * when it is replaced, the configuration is deleted or the store is gone, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stdout_callback_set(stepwell_wasi_config_t *config,
+                                                              stepwell_wasi_output_callback_t callback,
+                                                              void *env,
+                                                              stepwell_finalizer_t finalizer);
+
+/**
+ * As `stepwell_wasi_config_stdout_callback_set`, for standard error.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stderr_callback_set(stepwell_wasi_config_t *config,
+                                                              stepwell_wasi_output_callback_t callback,
+                                                              void *env,
+                                                              stepwell_finalizer_t finalizer);
+
+/**
+ * Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at, or with
+ * `read_write` to change as well. It is opened now. No path, and no symbolic link, leads the program out of it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_preopen_dir(stepwell_wasi_config_t *config,
+                                                      const char *host,
+                                                      const char *guest,
+                                                      bool read_write);
+
+/**
+ * Defines functions of `wasi_snapshot_preview1` for instances of this store: `args_*`, `environ_*`, `clock_*`, `random_get`,
+ * `fd_read`, `fd_write`, `fd_seek`, `fd_tell`, `fd_close`, `fd_fdstat_get`, `fd_filestat_get`, `fd_prestat_*`, `path_open`,
+ * `path_filestat_get` and `proc_exit`. The instances share one table of descriptors, which lives as long as the store. A
+ * program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_linker_define_wasi(stepwell_linker_t *linker,
+                                                 wasm_store_t *store,
+                                                 own stepwell_wasi_config_t *config);
 
 /**
  * Attaches a debugger to a store of an engine that is configured for debugging (`stepwell_config_debug_set`), while no

@@ -127,9 +127,11 @@ class stepwell_error_t(Structure): pass
 class stepwell_frame_t(Structure): pass
 class stepwell_linker_t(Structure): pass
 class stepwell_stop_t(Structure): pass
+class stepwell_wasi_config_t(Structure): pass
 stepwell_error_code_t = c_int32
 stepwell_trap_code_t = c_int32
 stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
+stepwell_wasi_output_callback_t = CFUNCTYPE(None, c_void_p, POINTER(byte_t), c_size_t)
 stepwell_action_t = c_int32
 stepwell_stop_callback_t = CFUNCTYPE(stepwell_action_t, c_void_p, POINTER(stepwell_stop_t))
 stepwell_breakpoint_t = c_uint32
@@ -389,6 +391,7 @@ stepwell_error_delete = function("stepwell_error_delete", None, [POINTER(stepwel
 stepwell_error_code = function("stepwell_error_code", stepwell_error_code_t, [POINTER(stepwell_error_t)])
 stepwell_error_message = function("stepwell_error_message", None, [POINTER(stepwell_error_t), POINTER(wasm_name_t)])
 stepwell_error_offset = function("stepwell_error_offset", c_bool, [POINTER(stepwell_error_t), POINTER(c_size_t)])
+stepwell_error_exit_status = function("stepwell_error_exit_status", c_bool, [POINTER(stepwell_error_t), POINTER(c_int32)])
 stepwell_last_error = function("stepwell_last_error", POINTER(stepwell_error_t), [])
 stepwell_last_error_clear = function("stepwell_last_error_clear", None, [])
 stepwell_config_debug_set = function("stepwell_config_debug_set", None, [POINTER(wasm_config_t), c_bool])
@@ -407,6 +410,7 @@ stepwell_store_is_poisoned = function("stepwell_store_is_poisoned", c_bool, [POI
 stepwell_trap_frame_func_name = function("stepwell_trap_frame_func_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
 stepwell_trap_frame_module_name = function("stepwell_trap_frame_module_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
 stepwell_trap_code = function("stepwell_trap_code", stepwell_trap_code_t, [POINTER(wasm_trap_t)])
+stepwell_trap_exit_status = function("stepwell_trap_exit_status", c_bool, [POINTER(wasm_trap_t), POINTER(c_int32)])
 stepwell_trap_backtrace = function("stepwell_trap_backtrace", None, [POINTER(wasm_trap_t), POINTER(wasm_message_t)])
 stepwell_module_new = function("stepwell_module_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])
 stepwell_shared_module_new = function("stepwell_shared_module_new", POINTER(stepwell_error_t), [POINTER(wasm_engine_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_shared_module_t))])
@@ -431,6 +435,19 @@ stepwell_linker_define_instance = function("stepwell_linker_define_instance", PO
 stepwell_linker_get = function("stepwell_linker_get", POINTER(wasm_extern_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), c_char_p, c_char_p])
 stepwell_linker_fill_missing_with_defaults = function("stepwell_linker_fill_missing_with_defaults", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(wasm_module_t)])
 stepwell_linker_instantiate = function("stepwell_linker_instantiate", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(wasm_module_t), POINTER(POINTER(wasm_instance_t)), POINTER(POINTER(wasm_trap_t))])
+stepwell_wasi_config_new = function("stepwell_wasi_config_new", POINTER(stepwell_wasi_config_t), [])
+stepwell_wasi_config_delete = function("stepwell_wasi_config_delete", None, [POINTER(stepwell_wasi_config_t)])
+stepwell_wasi_config_args_set = function("stepwell_wasi_config_args_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_size_t, POINTER(c_char_p)])
+stepwell_wasi_config_env_set = function("stepwell_wasi_config_env_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_size_t, POINTER(c_char_p), POINTER(c_char_p)])
+stepwell_wasi_config_env_inherit = function("stepwell_wasi_config_env_inherit", None, [POINTER(stepwell_wasi_config_t)])
+stepwell_wasi_config_stdin_inherit = function("stepwell_wasi_config_stdin_inherit", None, [POINTER(stepwell_wasi_config_t)])
+stepwell_wasi_config_stdin_bytes_set = function("stepwell_wasi_config_stdin_bytes_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), POINTER(wasm_byte_vec_t)])
+stepwell_wasi_config_stdout_inherit = function("stepwell_wasi_config_stdout_inherit", None, [POINTER(stepwell_wasi_config_t)])
+stepwell_wasi_config_stderr_inherit = function("stepwell_wasi_config_stderr_inherit", None, [POINTER(stepwell_wasi_config_t)])
+stepwell_wasi_config_stdout_callback_set = function("stepwell_wasi_config_stdout_callback_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), stepwell_wasi_output_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_wasi_config_stderr_callback_set = function("stepwell_wasi_config_stderr_callback_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), stepwell_wasi_output_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_wasi_config_preopen_dir = function("stepwell_wasi_config_preopen_dir", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_char_p, c_char_p, c_bool])
+stepwell_linker_define_wasi = function("stepwell_linker_define_wasi", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(stepwell_wasi_config_t)])
 stepwell_debugger_attach = function("stepwell_debugger_attach", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_stop_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(stepwell_debugger_t))])
 stepwell_debugger_delete = function("stepwell_debugger_delete", None, [POINTER(stepwell_debugger_t)])
 stepwell_debugger_break_at = function("stepwell_debugger_break_at", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_size_t, POINTER(stepwell_breakpoint_t)])

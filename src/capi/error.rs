@@ -5,6 +5,7 @@ use super::bytes::wasm_name_t;
 use super::guard::or_abort;
 use super::own::{Out, Own, borrow, handle};
 use crate::base::Error;
+use crate::runtime::Trap;
 use std::cell::RefCell;
 
 /// An error: a code, a message, and the offset in the Wasm binary where there is one.
@@ -102,6 +103,24 @@ pub unsafe extern "C" fn stepwell_error_offset(error: *const stepwell_error_t, o
         if !offset_out.is_null() {
             // SAFETY: the pointer is C's, for one `size_t`.
             unsafe { offset_out.write(offset.get() as usize) };
+        }
+        Ok(true)
+    })
+}
+
+/// Whether the error is the end of a program that asked for it by WASI's `proc_exit` (of a call without `trap_out`); its exit
+/// status is then written to `status_out`, which may be NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_error_exit_status(error: *const stepwell_error_t, status_out: *mut i32) -> bool {
+    or_abort("stepwell_error_exit_status", || {
+        // SAFETY: C passes a live error or NULL.
+        let trap = unsafe { borrow(error, "error") }?.payload::<Trap>();
+        let Some(status) = trap.and_then(Trap::exit_status) else { return Ok(false) };
+        if !status_out.is_null() {
+            // SAFETY: the pointer is C's, for one `int32_t`.
+            unsafe { status_out.write(status) };
         }
         Ok(true)
     })

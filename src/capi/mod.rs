@@ -48,5 +48,6 @@ pub mod val;
 pub mod valtype;
 pub mod vecs;
 pub mod version;
+pub mod wasi;
 
 pub use own::{Out, Own, Take};

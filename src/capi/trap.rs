@@ -191,6 +191,24 @@ pub unsafe extern "C" fn stepwell_trap_code(trap: *const wasm_trap_t) -> stepwel
     })
 }
 
+/// Whether the trap is the end of a program that asked for it by WASI's `proc_exit`; its exit status is then written to
+/// `status_out`, which may be NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_trap_exit_status(trap: *const wasm_trap_t, status_out: *mut i32) -> bool {
+    or_abort("stepwell_trap_exit_status", || {
+        // SAFETY: C passes a live trap or NULL.
+        let (_, trap) = unsafe { get(trap) }?;
+        let Some(status) = trap.trap.as_ref().and_then(Trap::exit_status) else { return Ok(false) };
+        if !status_out.is_null() {
+            // SAFETY: the pointer is C's, for one `int32_t`.
+            unsafe { status_out.write(status) };
+        }
+        Ok(true)
+    })
+}
+
 /// Writes the trap's message and its frames, one a line with module, function and offset, to `out`, NUL-terminated.
 ///
 /// Thread: any.

@@ -40,6 +40,7 @@ const ORDER: &[&str] = &[
     "external",
     "instance",
     "linker",
+    "wasi",
     "debugger",
     "stop",
     "stop_frame",

@@ -1,0 +1,262 @@
+//! `stepwell_wasi_config_t`: what a program gets of the host by WASI preview 1.
+
+use super::bytes::{byte_t, wasm_byte_vec_t};
+use super::error::stepwell_error_t;
+use super::func::{Env, stepwell_finalizer_t};
+use super::guard::{or_abort, or_error};
+use super::linker::stepwell_linker_t;
+use super::own::{Own, borrow, borrow_mut, handle, null, plain, string};
+use super::store::wasm_store_t;
+use crate::base::{Error, ErrorKind, Result};
+use crate::wasi::{Access, WasiConfig};
+use std::ffi::{CStr, c_char, c_void};
+
+/// What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty standard
+/// input, standard output and error that swallow everything, and no directory.
+pub struct stepwell_wasi_config_t {
+    _opaque: [u8; 0],
+}
+handle!(stepwell_wasi_config_t => WasiConfig);
+
+/// Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated. While
+/// it runs, the program's writes to the same stream fail with `EDEADLK`.
+pub type stepwell_wasi_output_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, data: *const byte_t, size: usize)>;
+
+/// A new configuration, which gives a program nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn stepwell_wasi_config_new() -> Own<stepwell_wasi_config_t> {
+    Own::new(WasiConfig::new())
+}
+
+/// Deletes a configuration. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_wasi_config_delete(config: Own<stepwell_wasi_config_t>) {
+    // SAFETY: C gives it back.
+    unsafe { config.delete() }
+}
+
+/// Sets one field.
+///
+/// # Safety
+/// C passes a live configuration or NULL.
+unsafe fn set(
+    function: &str,
+    config: *mut stepwell_wasi_config_t,
+    change: impl FnOnce(&mut WasiConfig) -> &mut WasiConfig,
+) {
+    or_abort(function, || {
+        // SAFETY: by the contract.
+        change(unsafe { borrow_mut(config, "config") }?);
+        Ok(())
+    });
+}
+
+/// The bytes of C strings; a NULL among them, or instead of all (unless there are none), is an error naming `param`.
+///
+/// # Safety
+/// The pointer is NULL or points to `count` pointers, each NULL or a C string.
+unsafe fn strings<'a>(pointer: *const *const c_char, count: usize, param: &str) -> Result<Vec<&'a [u8]>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if pointer.is_null() {
+        return Err(null(param));
+    }
+    let one = |i: usize| {
+        // SAFETY: by the contract.
+        let text = unsafe { *pointer.add(i) };
+        match text.is_null() {
+            true => Err(Error::new(ErrorKind::Argument, format!("`{param}[{i}]` must not be NULL"))),
+            // SAFETY: by the contract.
+            false => Ok(unsafe { CStr::from_ptr(text) }.to_bytes()),
+        }
+    };
+    (0..count).map(one).collect()
+}
+
+/// Sets the arguments: `argc` C strings, the program's name first. They are copied.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_args_set(
+    config: *mut stepwell_wasi_config_t,
+    argc: usize,
+    argv: *const *const c_char,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_config_args_set", || {
+        // SAFETY: C passes a live configuration or NULL, and C strings.
+        let (config, args) = unsafe { (borrow_mut(config, "config")?, strings(argv, argc, "argv")?) };
+        config.set_args(args)?;
+        Ok(())
+    })
+}
+
+/// Sets the environment: `count` names, and as many values. They are copied. A name must not be empty nor contain `=`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_env_set(
+    config: *mut stepwell_wasi_config_t,
+    count: usize,
+    names: *const *const c_char,
+    values: *const *const c_char,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_config_env_set", || {
+        // SAFETY: C passes a live configuration or NULL, and C strings.
+        let (config, names) = unsafe { (borrow_mut(config, "config")?, strings(names, count, "names")?) };
+        // SAFETY: as above.
+        let values = unsafe { strings(values, count, "values") }?;
+        config.set_env(names.into_iter().zip(values))?;
+        Ok(())
+    })
+}
+
+/// Gives the program the environment of this process, as it is now.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_wasi_config_env_inherit(config: *mut stepwell_wasi_config_t) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_wasi_config_env_inherit", config, WasiConfig::inherit_env) }
+}
+
+/// Gives the program the standard input of this process. What C's `stdin` has read ahead is not seen.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_wasi_config_stdin_inherit(config: *mut stepwell_wasi_config_t) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_wasi_config_stdin_inherit", config, WasiConfig::inherit_stdin) }
+}
+
+/// Gives the program these bytes as its standard input. They are copied.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stdin_bytes_set(
+    config: *mut stepwell_wasi_config_t,
+    bytes: *const wasm_byte_vec_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_config_stdin_bytes_set", || {
+        // SAFETY: C passes a live configuration and a valid vector, or NULL.
+        let (config, bytes) = unsafe { (borrow_mut(config, "config")?, plain(bytes, "bytes")?.as_bytes()) };
+        config.set_stdin_bytes(bytes);
+        Ok(())
+    })
+}
+
+/// Sends the program's standard output to that of this process, past the buffer of C's `stdout`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_wasi_config_stdout_inherit(config: *mut stepwell_wasi_config_t) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_wasi_config_stdout_inherit", config, WasiConfig::inherit_stdout) }
+}
+
+/// Sends the program's standard error to that of this process.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_wasi_config_stderr_inherit(config: *mut stepwell_wasi_config_t) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_wasi_config_stderr_inherit", config, WasiConfig::inherit_stderr) }
+}
+
+/// What calls a C callback.
+fn output(callback: stepwell_wasi_output_callback_t, env: Env) -> Result<impl FnMut(&[u8]) + Send + 'static> {
+    let callback = callback.ok_or_else(|| null("callback"))?;
+    // SAFETY: C registered the callback with this environment.
+    Ok(move |bytes: &[u8]| unsafe { callback(env.get(), bytes.as_ptr().cast(), bytes.len()) })
+}
+
+/// Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any more:
+/// when it is replaced, the configuration is deleted or the store is gone, or when this fails. The finalizer may be NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stdout_callback_set(
+    config: *mut stepwell_wasi_config_t,
+    callback: stepwell_wasi_output_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_wasi_config_stdout_callback_set", move || {
+        // SAFETY: C passes a live configuration or NULL.
+        unsafe { borrow_mut(config, "config") }?.set_stdout(output(callback, env)?);
+        Ok(())
+    })
+}
+
+/// As `stepwell_wasi_config_stdout_callback_set`, for standard error.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stderr_callback_set(
+    config: *mut stepwell_wasi_config_t,
+    callback: stepwell_wasi_output_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_wasi_config_stderr_callback_set", move || {
+        // SAFETY: C passes a live configuration or NULL.
+        unsafe { borrow_mut(config, "config") }?.set_stderr(output(callback, env)?);
+        Ok(())
+    })
+}
+
+/// Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at, or with
+/// `read_write` to change as well. It is opened now. No path, and no symbolic link, leads the program out of it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_preopen_dir(
+    config: *mut stepwell_wasi_config_t,
+    host: *const c_char,
+    guest: *const c_char,
+    read_write: bool,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_config_preopen_dir", || {
+        // SAFETY: C passes a live configuration or NULL, and C strings.
+        let (config, host) = unsafe { (borrow_mut(config, "config")?, string(host, "host")?) };
+        // SAFETY: as above.
+        let guest = unsafe { string(guest, "guest") }?;
+        config.preopen_dir(host, guest, if read_write { Access::ReadWrite } else { Access::ReadOnly })?;
+        Ok(())
+    })
+}
+
+/// Defines functions of `wasi_snapshot_preview1` for instances of this store: `args_*`, `environ_*`, `clock_*`, `random_get`,
+/// `fd_read`, `fd_write`, `fd_seek`, `fd_tell`, `fd_close`, `fd_fdstat_get`, `fd_filestat_get`, `fd_prestat_*`, `path_open`,
+/// `path_filestat_get` and `proc_exit`. The instances share one table of descriptors, which lives as long as the store. A
+/// program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_linker_define_wasi(
+    linker: *mut stepwell_linker_t,
+    store: *mut wasm_store_t,
+    config: Own<stepwell_wasi_config_t>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_define_wasi", || {
+        // SAFETY: C gives the configuration away.
+        let config = unsafe { config.require("config") }?;
+        // SAFETY: C passes live objects or NULL.
+        let (linker, cell) = unsafe { (borrow_mut(linker, "linker")?, borrow(store, "store")?) };
+        config.add_to(linker, &mut *cell.enter()?)
+    })
+}
