@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use stepwell::debug::{Action, Debugger};
-use stepwell::image::ImageTables;
-use stepwell::runtime::{Caller, Config, Engine, Func, Instance, Module, Store, Trap, Val};
-use stepwell::wasm::ExternType;
+use stepwell::runtime::{Config, Engine, Linker, Module, Store, Trap};
+use stepwell::wasi::{Access, WasiConfig};
 
 const ROUNDS: usize = 7;
 /// What `proc_exit` ends the program with.
@@ -93,14 +92,14 @@ pub fn print(paths: &[PathBuf]) -> Result<()> {
             println!("{title:36} geomean {mean:5.2}, worst {worst:5.2} ({})", name.trim_start_matches("program-"));
         }
     };
-    column("time, debug / production", &|row| Some(row.ours.time));
+    column("time, debug / production", &|row| row.ours.time);
     column("text, debug / production", &|row| Some(row.ours.text));
     column("compiling, debug / production", &|row| Some(row.ours.compile));
     column("tables / text of the debug image", &|row| Some(row.tables));
     column("time, production / wasmtime's", &|row| row.against_theirs);
-    column("wasmtime: time, debug / production", &|row| row.theirs.as_ref().map(|theirs| theirs.time));
-    column("wasmtime: text, debug / production", &|row| row.theirs.as_ref().map(|theirs| theirs.text));
-    column("wasmtime: compiling", &|row| row.theirs.as_ref().map(|theirs| theirs.compile));
+    column("wasmtime: time, debug / production", &|row| row.theirs.time);
+    column("wasmtime: text, debug / production", &|row| Some(row.theirs.text));
+    column("wasmtime: compiling", &|row| Some(row.theirs.compile));
     match refused {
         0 => Ok(()),
         _ => Err(format!("{refused} of {} programs refused", paths.len()).into()),
@@ -109,7 +108,8 @@ pub fn print(paths: &[PathBuf]) -> Result<()> {
 
 /// Debug over production.
 struct Ratios {
-    time: f64,
+    /// Unknown where the program cannot be run.
+    time: Option<f64>,
     text: f64,
     compile: f64,
 }
@@ -121,29 +121,34 @@ struct Row {
     /// Bytes of the debug image's tables over bytes of its text.
     tables: f64,
     against_theirs: Option<f64>,
-    theirs: Option<Ratios>,
+    theirs: Ratios,
 }
 
 impl Row {
     fn print(&self, name: &str) {
         let [production, debug] = self.times;
-        let Ratios { time, text, compile } = &self.ours;
-        print!(
-            "{name:22} {:>7.2} ms {:>6.2} ms | {time:>6.2} {text:>6.2} {compile:>7.2} {:>11.2} |",
+        println!(
+            "{name:22} {:>7.2} ms {:>6.2} ms | {} {:>11.2} |           {}",
             production / 1e6,
             debug / 1e6,
-            self.tables
+            self.ours.shown(),
+            self.tables,
+            self.theirs.shown()
         );
-        match &self.theirs {
-            Some(Ratios { time, text, compile }) => println!("           {time:>6.2} {text:>6.2} {compile:>7.2}"),
-            None => println!("           {:>6} {:>6} {:>7}", "-", "-", "-"),
-        }
     }
 }
 
-/// The middle one of the quotients of each round.
-fn ratio(over: &[f64], under: &[f64]) -> f64 {
-    median(&mut over.iter().zip(under).map(|(a, b)| a / b).collect::<Vec<_>>())
+impl Ratios {
+    fn shown(&self) -> String {
+        let time = self.time.map_or_else(|| String::from("-"), |time| format!("{time:.2}"));
+        format!("{time:>6} {:>6.2} {:>7.2}", self.text, self.compile)
+    }
+}
+
+/// The middle one of the quotients of each round, where both were measured in all.
+fn ratio(over: &[f64], under: &[f64]) -> Option<f64> {
+    let mut ratios: Vec<f64> = over.iter().zip(under).map(|(a, b)| a / b).collect();
+    (ratios.len() == ROUNDS).then(|| median(&mut ratios))
 }
 
 fn program(path: &Path) -> Result<Row> {
@@ -151,7 +156,6 @@ fn program(path: &Path) -> Result<Row> {
     // One thread, for the compile times.
     let own = Engine::new(Config { debug: true, parallel: false, ..Config::default() })?;
     let module = Module::new(&own, &binary)?;
-    provided(&module)?;
     let debug_code = module.debug_code(&|_, _| true)?;
     let texts = (f64::from(module.production_code().text_len()), f64::from(debug_code.text_len()));
 
@@ -180,19 +184,21 @@ fn program(path: &Path) -> Result<Row> {
         compiles[3].push(timed(|| Ok(wasmtime::Module::new(&other_debug, &binary)?))?);
     }
 
+    // Theirs has no WASI to offer but the end of the program.
+    let runs_there = module
+        .imports()
+        .all(|(from, name, _)| from == "bench" || (from, name) == (stepwell::wasi::MODULE, "proc_exit"));
     let mut samples: [Vec<f64>; 4] = Default::default();
     for round in 0..=ROUNDS {
-        let production = ours(&own, &module, false)?;
-        let debug = ours(&own, &module, true)?;
-        let their_production = theirs(&other, &their_module)?;
-        // Guest debugging can run out of stack where nothing else does.
-        let their_debug = theirs(&other_debug, &their_debug_module).ok();
+        let mut times = vec![ours(&own, &module, path, false)?, ours(&own, &module, path, true)?];
+        if runs_there {
+            times.push(theirs(&other, &their_module)?);
+            // Guest debugging can run out of stack where nothing else does.
+            times.extend(theirs(&other_debug, &their_debug_module).ok());
+        }
         // The first round warms up.
         if round > 0 {
-            samples[0].push(production);
-            samples[1].push(debug);
-            samples[2].push(their_production);
-            samples[3].extend(their_debug);
+            samples.iter_mut().zip(times).for_each(|(samples, time)| samples.push(time));
         }
     }
     let [production, debug, their_production, their_debug] = &mut samples;
@@ -200,15 +206,15 @@ fn program(path: &Path) -> Result<Row> {
         ours: Ratios {
             time: ratio(debug, production),
             text: texts.1 / texts.0,
-            compile: ratio(&compiles[1], &compiles[0]),
+            compile: ratio(&compiles[1], &compiles[0]).ok_or("no samples")?,
         },
-        tables: table_bytes(debug_code.tables()) as f64 / texts.1,
-        against_theirs: Some(ratio(production, their_production)),
-        theirs: (their_debug.len() == their_production.len()).then(|| Ratios {
+        tables: debug_code.tables().bytes() as f64 / texts.1,
+        against_theirs: ratio(production, their_production),
+        theirs: Ratios {
             time: ratio(their_debug, their_production),
             text: their_text(&their_debug_module) / their_text(&their_module),
-            compile: ratio(&compiles[3], &compiles[2]),
-        }),
+            compile: ratio(&compiles[3], &compiles[2]).ok_or("no samples")?,
+        },
         times: [median(production), median(debug)],
     })
 }
@@ -216,35 +222,6 @@ fn program(path: &Path) -> Result<Row> {
 /// The bytes of its functions: the text as a whole is filled up to pages.
 fn their_text(module: &wasmtime::Module) -> f64 {
     module.functions().map(|function| function.len as f64).sum()
-}
-
-/// Bytes the tables take in memory.
-fn table_bytes(tables: &ImageTables) -> usize {
-    size_of_val(&*tables.functions)
-        + size_of_val(&*tables.traps)
-        + size_of_val(&*tables.addresses)
-        + size_of_val(&*tables.locals)
-        + size_of_val(&*tables.shapes)
-        + size_of_val(&*tables.sites)
-        + size_of_val(&*tables.points)
-}
-
-/// Refuses a program that imports what nothing here provides.
-fn provided(module: &Module) -> Result<()> {
-    for (from, name, ty) in module.imports() {
-        let known = match from {
-            "bench" => matches!(name, "start" | "end"),
-            "wasi_snapshot_preview1" => name == "proc_exit",
-            _ => false,
-        };
-        if !known || !matches!(ty, ExternType::Func(_)) {
-            return Err(format!(
-                "it imports \"{from}\".\"{name}\"; there are bench.start, bench.end and WASI's proc_exit only"
-            )
-            .into());
-        }
-    }
-    Ok(())
 }
 
 /// The moments `bench.start` and `bench.end` were called.
@@ -271,39 +248,45 @@ impl Marks {
     }
 }
 
-fn ours(engine: &Engine, module: &Module, debug: bool) -> Result<f64> {
+/// Runs the program of that path, with its folder as the current one. It must end well, having printed what the file beside it
+/// expects, if there is one.
+fn ours(engine: &Engine, module: &Module, path: &Path, debug: bool) -> Result<f64> {
     let mut store = Store::new(engine);
     if debug {
         Debugger::attach(&mut store, |_| Action::Continue)?;
     }
     let marks = Marks::default();
-    let mut imports = Vec::new();
-    for (from, name, ty) in module.imports() {
-        let ExternType::Func(ty) = ty else {
-            return Err(format!("the import \"{from}\".\"{name}\" is no function").into());
-        };
-        let (marks, bench, name) = (marks.clone(), from == "bench", name.to_owned());
-        let body = move |_: Caller<'_>, _: &[Val], _: &mut [Val]| {
-            if bench {
-                marks.note(&name);
-            } else if name == "proc_exit" {
-                return Err(Trap::new(EXIT).into());
-            }
-            Ok(())
-        };
-        imports.push(Func::new(&mut store, ty, body)?.into());
+    let mut linker = Linker::new(engine);
+    for name in ["start", "end"] {
+        let marks = marks.clone();
+        linker.func_wrap("bench", name, move || marks.note(name))?;
     }
-    let instance = Instance::new(&mut store, module, &imports)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let mut wasi = WasiConfig::new();
+    wasi.set_args(["program"])?.preopen_dir(folder, ".", Access::ReadOnly)?.set_stdout({
+        let printed = printed.clone();
+        move |bytes| printed.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes)
+    });
+    wasi.add_to(&mut linker, &mut store)?;
+    let instance = linker.instantiate(&mut store, module)?;
     let start = instance.typed_func::<(), ()>(&mut store, "_start")?;
     let started = Instant::now();
     let outcome = start.call(&mut store, ());
     let ended = Instant::now();
     match outcome {
-        Err(error) if error.payload::<Trap>().is_none_or(|trap| trap.message() != EXIT) => Err(error.into()),
-        _ => Ok(marks.between(started, ended)),
+        Err(error) if error.payload::<Trap>().and_then(Trap::exit_status) != Some(0) => return Err(error.into()),
+        _ => {}
     }
+    if let Ok(expected) = std::fs::read(path.with_extension("stdout.expected"))
+        && expected != *printed.lock().unwrap_or_else(PoisonError::into_inner)
+    {
+        return Err("it has printed something else than expected".into());
+    }
+    Ok(marks.between(started, ended))
 }
 
+/// In wasmtime, where WASI is not to be had but for the end of the program.
 fn theirs(engine: &wasmtime::Engine, module: &wasmtime::Module) -> Result<f64> {
     let mut store = wasmtime::Store::new(engine, ());
     let marks = Marks::default();
