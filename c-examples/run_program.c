@@ -1,10 +1,13 @@
 /*
- * Runs a program that imports `bench.start`, `bench.end` and WASI's `proc_exit` only, to its end, in one of three modes:
+ * Runs a program that imports `bench.start`, `bench.end` and WASI preview 1 to its end, in one of three modes:
  *
  *   run-program production PROGRAM.wasm   optimised code, no debugger
  *   run-program debug PROGRAM.wasm        a breakpoint at every function; each is removed, from inside the stop, when hit
  *                                         often enough; backtraces are walked
  *   run-program step PROGRAM.wasm [N]     every instruction single-stepped; with N, the first N, then on without
+ *
+ * Before the mode, `--dir HOST` names the directory that the program sees as "."; else that is the one it stands in. It can look
+ * at it, not change it. Its standard streams are ours, its only argument is its name.
  *
  * Ends with the program's exit code; 77 (skipped, for ctest) when there is no such file.
  */
@@ -17,8 +20,6 @@
 /* What the callbacks share. */
 typedef struct program {
     wasm_store_t *store;
-    bool exited;
-    int exit_code;
     uint64_t stops;
     uint64_t frames;
     uint32_t *hits; /* by breakpoint id */
@@ -61,29 +62,25 @@ static wasm_trap_t *nothing(void *env, const wasm_val_vec_t *arguments, wasm_val
     return NULL;
 }
 
-/* Ends the guest by a trap; `exited` tells it from a real one. */
-static wasm_trap_t *proc_exit(void *env, const wasm_val_vec_t *arguments, wasm_val_vec_t *results) {
-    program *p = env;
-    wasm_message_t message;
-    (void)results;
-    p->exited = true;
-    p->exit_code = arguments->data[0].of.i32;
-    wasm_name_new_from_string_nt(&message, "exit");
-    wasm_trap_t *trap = wasm_trap_new(p->store, &message);
-    wasm_name_delete(&message);
-    return trap;
+/* Defines a host function without parameters and results that does nothing. */
+static void define_nothing(stepwell_linker_t *linker, const char *module, const char *name) {
+    wasm_functype_t *type = wasm_functype_new_0_0();
+    check(stepwell_linker_define_func(linker, module, name, type, nothing, NULL, NULL), "defining a host function");
+    wasm_functype_delete(type);
 }
 
-/* Defines a host function without results. */
-static void define(stepwell_linker_t *linker, const char *module, const char *name, size_t params,
-                   wasm_func_callback_with_env_t callback, program *p) {
-    wasm_valtype_t *types[] = {params ? wasm_valtype_new_i32() : NULL};
-    wasm_valtype_vec_t given, none;
-    wasm_valtype_vec_new(&given, params, types);
-    wasm_valtype_vec_new_empty(&none);
-    wasm_functype_t *type = wasm_functype_new(&given, &none);
-    check(stepwell_linker_define_func(linker, module, name, type, callback, p, NULL), "defining a host function");
-    wasm_functype_delete(type);
+/* Gives the program our standard streams, its name, and a directory. */
+static void define_wasi(stepwell_linker_t *linker, wasm_store_t *store, const char *path, const char *directory) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *own_directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    stepwell_wasi_config_t *config = stepwell_wasi_config_new();
+    stepwell_wasi_config_stdin_inherit(config);
+    stepwell_wasi_config_stdout_inherit(config);
+    stepwell_wasi_config_stderr_inherit(config);
+    check(stepwell_wasi_config_args_set(config, 1, &name), "setting the arguments");
+    check(stepwell_wasi_config_preopen_dir(config, directory ? directory : own_directory, ".", false), "opening a directory");
+    check(stepwell_linker_define_wasi(linker, store, config), "defining WASI");
+    free(own_directory);
 }
 
 /* A breakpoint at each function. */
@@ -101,8 +98,14 @@ static void break_everywhere(stepwell_debugger_t *debugger, const wasm_module_t 
 }
 
 int main(int argc, char **argv) {
+    const char *directory = NULL;
+    if (argc > 2 && !strcmp(argv[1], "--dir")) {
+        directory = argv[2];
+        argc -= 2;
+        argv += 2;
+    }
     if (argc != 3 && argc != 4) {
-        fail("usage: run-program production|debug|step PROGRAM.wasm [STEPS]");
+        fail("usage: run-program [--dir HOST] production|debug|step PROGRAM.wasm [STEPS]");
     }
     const char *mode = argv[1], *path = argv[2];
     bool debug = !strcmp(mode, "debug");
@@ -137,9 +140,9 @@ int main(int argc, char **argv) {
         fail("unknown mode `%s`", mode);
     }
     stepwell_linker_t *linker = stepwell_linker_new(engine);
-    define(linker, "bench", "start", 0, nothing, &p);
-    define(linker, "bench", "end", 0, nothing, &p);
-    define(linker, "wasi_snapshot_preview1", "proc_exit", 1, proc_exit, &p);
+    define_nothing(linker, "bench", "start");
+    define_nothing(linker, "bench", "end");
+    define_wasi(linker, p.store, path, directory);
     wasm_instance_t *instance;
     check(stepwell_linker_instantiate(linker, p.store, module, &instance, NULL), "instantiating");
     wasm_extern_t *start = stepwell_instance_export(instance, "_start");
@@ -151,12 +154,13 @@ int main(int argc, char **argv) {
     double begin = seconds();
     check(stepwell_func_call(wasm_extern_as_func(start), &none, &none, &trap), "running");
     double took = seconds() - begin;
-    if (trap && !p.exited) {
+    int32_t exit_code = 0;
+    if (trap && !stepwell_trap_exit_status(trap, &exit_code)) {
         wasm_message_t message;
         wasm_trap_message(trap, &message);
         fail("%s: %s", path, message.data);
     }
-    printf("%s: exit code %d after %.3f s, %" PRIu64 " stops\n", mode, p.exit_code, took, p.stops);
+    printf("%s: exit code %d after %.3f s, %" PRIu64 " stops\n", mode, exit_code, took, p.stops);
     bool stopped_as_asked = debug || p.step ? p.stops > 0 : p.stops == 0;
     if (p.step && p.step_limit && p.stops > p.step_limit) {
         stopped_as_asked = false; /* stepping did not end when it was told to */
@@ -171,5 +175,5 @@ int main(int argc, char **argv) {
     wasm_store_delete(p.store);
     wasm_engine_delete(engine);
     free(p.hits);
-    return stopped_as_asked ? p.exit_code : EXIT_FAILURE;
+    return stopped_as_asked ? exit_code : EXIT_FAILURE;
 }

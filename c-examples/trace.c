@@ -1,7 +1,7 @@
 /*
  * stepwell-trace: steps through everything a call does and prints one line for each instruction.
  *
- *   stepwell-trace [--max N] [--canonical-nans] MODULE.wasm EXPORT [ARGS...]
+ *   stepwell-trace [--max N] [--canonical-nans] [--dir HOST] MODULE.wasm EXPORT [ARGS...]
  *
  * Before each reachable instruction, the start function's included:
  *
@@ -12,7 +12,10 @@
  * `i32:0000002a` and so on, bits in hexadecimal; references `funcref:null`, `externref:set`. The last line is
  * `return VALUES`, `trap MESSAGE`, or `max` once N lines are out.
  *
- * Missing imports are functions that return zeros, and globals, tables and memories of zeros. ARGS follow the parameters'
+ * With `--dir`, WASI preview 1 is there: the directory HOST as ".", to look at, and the standard error; standard output is the
+ * trace's, so the program's goes nowhere. The last line of a program that exits is `exit STATUS`.
+ *
+ * Other missing imports are functions that return zeros, and globals, tables and memories of zeros. ARGS follow the parameters'
  * types: integers in decimal or 0x hexadecimal, floats in decimal (also nan, inf), references `null`.
  */
 #include "util.h"
@@ -146,6 +149,11 @@ static wasm_val_t parse_value(const char *text, wasm_valkind_t kind) {
 /* Prints the last line for a call or instantiation that trapped, and ends. */
 static void end_with_trap(const wasm_trap_t *trap) {
     wasm_message_t message;
+    int32_t status;
+    if (stepwell_trap_exit_status(trap, &status)) {
+        printf("exit %" PRId32 "\n", status);
+        exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
+    }
     wasm_trap_message(trap, &message);
     printf("trap %.*s\n", (int)strcspn(message.data, "\n"), message.data);
     exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -154,6 +162,7 @@ static void end_with_trap(const wasm_trap_t *trap) {
 int main(int argc, char **argv) {
     tracer t = {false, 0};
     bool canonical_nans = false;
+    const char *directory = NULL;
     int next = 1;
     for (; next < argc && !strncmp(argv[next], "--", 2); next++) {
         if (!strcmp(argv[next], "--canonical-nans")) {
@@ -161,12 +170,14 @@ int main(int argc, char **argv) {
         } else if (!strcmp(argv[next], "--max") && next + 1 < argc) {
             t.limited = true;
             t.lines_left = parse_integer(argv[++next], 64);
+        } else if (!strcmp(argv[next], "--dir") && next + 1 < argc) {
+            directory = argv[++next];
         } else {
             fail("stepwell-trace: unknown option `%s`", argv[next]);
         }
     }
     if (argc - next < 2) {
-        fail("usage: stepwell-trace [--max N] [--canonical-nans] MODULE.wasm EXPORT [ARGS...]");
+        fail("usage: stepwell-trace [--max N] [--canonical-nans] [--dir HOST] MODULE.wasm EXPORT [ARGS...]");
     }
     const char *path = argv[next], *export_name = argv[next + 1];
     char **arguments = argv + next + 2;
@@ -199,6 +210,13 @@ int main(int argc, char **argv) {
     stepwell_linker_t *linker = stepwell_linker_new(engine);
     wasm_instance_t *instance;
     wasm_trap_t *trap;
+    if (directory) {
+        stepwell_wasi_config_t *wasi = stepwell_wasi_config_new();
+        stepwell_wasi_config_stderr_inherit(wasi);
+        check(stepwell_wasi_config_args_set(wasi, 1, &path), "setting the arguments");
+        check(stepwell_wasi_config_preopen_dir(wasi, directory, ".", false), "opening a directory");
+        check(stepwell_linker_define_wasi(linker, store, wasi), "defining WASI");
+    }
     check(stepwell_linker_fill_missing_with_defaults(linker, store, module), "making the imports");
     check(stepwell_linker_instantiate(linker, store, module, &instance, &trap), "instantiating");
     if (trap) {
