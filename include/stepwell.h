@@ -188,6 +188,12 @@ typedef int32_t stepwell_error_code_t;
 /** Why a guest trapped, one of `enum stepwell_trap_enum`. */
 typedef int32_t stepwell_trap_code_t;
 
+/**
+ * Told how many functions of how many are compiled. It returns whether to go on. It is called by one thread at a time, but
+ * not always by the one that asked, and may not call Stepwell.
+ */
+typedef bool (*stepwell_progress_callback_t)(void *env, size_t done, size_t total);
+
 /** Frees a callback's environment. It may not call into a store. */
 typedef void (*stepwell_finalizer_t)(void *env);
 
@@ -475,6 +481,30 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_shared_module_new(const wasm_engine_t *engine,
                                                 const wasm_byte_vec_t *binary,
                                                 own wasm_shared_module_t **out);
+
+/**
+ * Compiles the debug code of a module now, so that attaching a debugger to a store with it takes no time for that. It is
+ * compiled once for all stores; a later call has nothing to do. `progress` may be NULL. Where it returns false, compiling ends
+ * with `STEPWELL_ERROR_CANCELLED`, and can be begun again.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_module_compile_debug(const wasm_module_t *module,
+                                                   stepwell_progress_callback_t progress,
+                                                   void *env);
+
+/**
+ * The same for a shared module: a thread of the host can prepare the debug code while others run the module.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_shared_module_compile_debug(const wasm_shared_module_t *module,
+                                                          stepwell_progress_callback_t progress,
+                                                          void *env);
 
 /**
  * Writes the module's name to `out`, not NUL-terminated; false, and nothing written, if it has none.

@@ -130,6 +130,7 @@ class stepwell_stop_t(Structure): pass
 class stepwell_wasi_config_t(Structure): pass
 stepwell_error_code_t = c_int32
 stepwell_trap_code_t = c_int32
+stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
 stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
 stepwell_wasi_output_callback_t = CFUNCTYPE(None, c_void_p, POINTER(byte_t), c_size_t)
 stepwell_action_t = c_int32
@@ -414,6 +415,8 @@ stepwell_trap_exit_status = function("stepwell_trap_exit_status", c_bool, [POINT
 stepwell_trap_backtrace = function("stepwell_trap_backtrace", None, [POINTER(wasm_trap_t), POINTER(wasm_message_t)])
 stepwell_module_new = function("stepwell_module_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])
 stepwell_shared_module_new = function("stepwell_shared_module_new", POINTER(stepwell_error_t), [POINTER(wasm_engine_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_shared_module_t))])
+stepwell_module_compile_debug = function("stepwell_module_compile_debug", POINTER(stepwell_error_t), [POINTER(wasm_module_t), stepwell_progress_callback_t, c_void_p])
+stepwell_shared_module_compile_debug = function("stepwell_shared_module_compile_debug", POINTER(stepwell_error_t), [POINTER(wasm_shared_module_t), stepwell_progress_callback_t, c_void_p])
 stepwell_module_name = function("stepwell_module_name", c_bool, [POINTER(wasm_module_t), POINTER(wasm_name_t)])
 stepwell_module_func_count = function("stepwell_module_func_count", c_uint32, [POINTER(wasm_module_t)])
 stepwell_module_func_name = function("stepwell_module_func_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])

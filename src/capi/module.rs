@@ -15,6 +15,8 @@ use super::vec::{self, Owned};
 use super::vecs::{wasm_exporttype_vec_t, wasm_importtype_vec_t};
 use crate::base::{FuncIndex, Result};
 use crate::runtime::{Engine, Module};
+use std::ffi::c_void;
+use std::sync::{Mutex, PoisonError};
 
 /// A compiled module. It can be instantiated in every store of its engine.
 pub struct wasm_module_t {
@@ -101,6 +103,69 @@ pub unsafe extern "C" fn stepwell_shared_module_new(
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(Module::new(engine, binary)?)) };
         Ok(())
+    })
+}
+
+/// Told how many functions of how many are compiled. It returns whether to go on. It is called by one thread at a time, but
+/// not always by the one that asked, and may not call Stepwell.
+pub type stepwell_progress_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, done: usize, total: usize) -> bool>;
+
+/// A C callback with its environment, which threads call in turn.
+struct Progress {
+    callback: stepwell_progress_callback_t,
+    env: Mutex<*mut c_void>,
+}
+
+// SAFETY: the environment is C's, and its contract says that any thread passes it on; the lock lets one do so at a time.
+unsafe impl Sync for Progress {}
+
+impl Progress {
+    fn tell(&self, done: usize, total: usize) -> bool {
+        let Some(callback) = self.callback else { return true };
+        let env = self.env.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: C gave both for this call, which has not returned.
+        unsafe { callback(*env, done, total) }
+    }
+}
+
+/// Compiles a module's debug code.
+fn compile_debug(module: &Module, callback: stepwell_progress_callback_t, env: *mut c_void) -> Result<()> {
+    let progress = Progress { callback, env: Mutex::new(env) };
+    module.debug_code(&|done, total| progress.tell(done, total)).map(drop)
+}
+
+/// Compiles the debug code of a module now, so that attaching a debugger to a store with it takes no time for that. It is
+/// compiled once for all stores; a later call has nothing to do. `progress` may be NULL. Where it returns false, compiling ends
+/// with `STEPWELL_ERROR_CANCELLED`, and can be begun again.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_module_compile_debug(
+    module: *const wasm_module_t,
+    progress: stepwell_progress_callback_t,
+    env: *mut c_void,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_module_compile_debug", || {
+        // SAFETY: C passes a live module or NULL.
+        compile_debug(unsafe { get(module) }?, progress, env)
+    })
+}
+
+/// The same for a shared module: a thread of the host can prepare the debug code while others run the module.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_shared_module_compile_debug(
+    module: *const wasm_shared_module_t,
+    progress: stepwell_progress_callback_t,
+    env: *mut c_void,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_shared_module_compile_debug", || {
+        // SAFETY: C passes a live module or NULL.
+        compile_debug(unsafe { borrow(module, "module") }?, progress, env)
     })
 }
 

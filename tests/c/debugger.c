@@ -53,6 +53,51 @@ static wasm_engine_t *debug_engine(void) {
   return engine;
 }
 
+struct progress {
+  size_t calls, last, total, allowed;
+};
+
+static bool on_progress(void *env, size_t done, size_t total) {
+  struct progress *progress = env;
+  CHECK(done >= 1 && done <= total);
+  progress->calls++;
+  if (done > progress->last) progress->last = done;
+  progress->total = total;
+  return progress->calls <= progress->allowed;
+}
+
+/* Debug code made ahead of time: cancelled, begun again, made once for every store. */
+static void compiling_ahead(void) {
+  wasm_engine_t *plain = wasm_engine_new(), *engine = debug_engine();
+  wasm_store_t *no = wasm_store_new(plain), *store = wasm_store_new(engine);
+  wasm_module_t *refused = MODULE(no, FIB), *module = MODULE(store, FIB);
+  wasm_shared_module_t *shared = wasm_module_share(module);
+  struct progress progress = {0, 0, 0, 0};
+  CHECK(shared);
+  FAILS(stepwell_module_compile_debug(NULL, NULL, NULL), STEPWELL_ERROR_ARGUMENT, "module");
+  FAILS(stepwell_shared_module_compile_debug(NULL, NULL, NULL), STEPWELL_ERROR_ARGUMENT, "module");
+  FAILS(stepwell_module_compile_debug(refused, on_progress, &progress), STEPWELL_ERROR_STATE, "debug");
+  CHECK(progress.calls == 0);
+  FAILS(stepwell_module_compile_debug(module, on_progress, &progress), STEPWELL_ERROR_CANCELLED, "cancelled");
+  CHECK(progress.calls >= 1);
+  progress.calls = progress.last = 0;
+  progress.allowed = 1000;
+  OK(stepwell_shared_module_compile_debug(shared, on_progress, &progress));
+  CHECK(progress.calls == progress.total && progress.last == progress.total && progress.total >= 1);
+  /* It is there now. */
+  progress.calls = 0;
+  OK(stepwell_module_compile_debug(module, on_progress, &progress));
+  OK(stepwell_module_compile_debug(module, NULL, NULL));
+  CHECK(progress.calls == 0);
+  wasm_shared_module_delete(shared);
+  wasm_module_delete(refused);
+  wasm_module_delete(module);
+  wasm_store_delete(no);
+  wasm_store_delete(store);
+  wasm_engine_delete(plain);
+  wasm_engine_delete(engine);
+}
+
 static void attaching(void) {
   wasm_engine_t *plain = wasm_engine_new(), *engine = debug_engine();
   wasm_store_t *no = wasm_store_new(plain), *store = wasm_store_new(engine), *other = wasm_store_new(engine);
@@ -428,6 +473,7 @@ static void trapping(void) {
 }
 
 int main(void) {
+  compiling_ahead();
   attaching();
   stopping();
   stepping();
