@@ -41,9 +41,9 @@ pub(super) enum StackCheck {
 /// refuses more than two million that need a register; this keeps a small body (blocks and branches with a thousand
 /// operands each) from taking all memory before it is asked.
 const MAX_VALUES: usize = 1 << 24;
-/// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes, so
-/// this keeps translation linear.
-const MAX_ALIASED: usize = 64;
+/// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes, and
+/// those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
+const MAX_ALIASED: usize = 16;
 
 /// An operand.
 #[derive(Clone, Copy)]
