@@ -9,7 +9,7 @@ use object::{Object, ObjectSection};
 use stepwell::abi::TrapCode;
 use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, WasmOffset};
 use stepwell::code::{CodeRegistry, EngineCode, Ownership, StepScope};
-use stepwell::compile::{Compiler, Options};
+use stepwell::compile::{Compiler, DebugTier, Options};
 use stepwell::image::{AddressEntry, CodeImage, Place, PointId, Shape, ShapeId, SiteId, Slot, SlotKind, Tier};
 
 /// A hand-written image with something in every table.

@@ -57,8 +57,19 @@ pub(super) struct FrameRecord {
     pub(super) operands_slot: StackSlot,
     /// Every operand stack that occurs.
     pub(super) shapes: Vec<FrameShape>,
-    /// The stop points in the order of the instructions: Wasm offset and shape.
-    pub(super) points: Vec<(u32, u32)>,
+    /// Where the state is complete, in the order of the instructions.
+    pub(super) points: Vec<RecordedPoint>,
+}
+
+/// An instruction before which the slots hold the complete state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordedPoint {
+    /// Its Wasm offset.
+    pub(super) wasm: u32,
+    /// The operand stack.
+    pub(super) shape: u32,
+    /// Whether a stop point stands there.
+    pub(super) stops: bool,
 }
 
 /// The instrumentation of a function being translated.
@@ -124,7 +135,7 @@ impl Instrument {
     /// Puts a stop point here, before the instruction at `wasm`, with an operand stack of `shape`.
     pub(super) fn stop_point(&mut self, builder: &mut FunctionBuilder<'_>, wasm: u32, shape: u32) {
         builder.ins().call(self.stop, &[]);
-        self.record.points.push((wasm, shape));
+        self.record.points.push(RecordedPoint { wasm, shape, stops: true });
     }
 
     /// Writes a local's new value to its slot.

@@ -281,7 +281,7 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
     for stop in &generated.stops {
         let row = compiled.addresses.partition_point(|row| row.0 < *stop).checked_sub(1);
         let wasm = row.and_then(|row| compiled.addresses[row].1);
-        let point = wasm.and_then(|wasm| record.points.binary_search_by_key(&wasm.get(), |point| point.0).ok());
+        let point = wasm.and_then(|wasm| record.points.binary_search_by_key(&wasm.get(), |point| point.wasm).ok());
         match point.and_then(|point| after.get_mut(point)) {
             Some(place @ None) => *place = Some(*stop),
             _ => return Err(internal("a stop site that belongs to no instruction, or to one that has another")),
@@ -291,8 +291,8 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
         .points
         .iter()
         .zip(after)
-        .filter_map(|((wasm, shape), after)| {
-            Some(FunctionPoint { wasm: WasmOffset::new(*wasm), after: after?, shape: shape_id(*shape) })
+        .filter_map(|(point, after)| {
+            Some(FunctionPoint { wasm: WasmOffset::new(point.wasm), after: after?, shape: shape_id(point.shape) })
         })
         .collect();
     for point in &compiled.points {

@@ -25,6 +25,17 @@ use cranelift_codegen::settings::{self, Configurable};
 /// The reservation from which on a 32-bit memory cannot be left by a 32-bit index: 4 GiB.
 const WHOLE_INDEX_SPACE: u64 = 1 << 32;
 
+/// Where debug code has its stop points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DebugTier {
+    /// Before every instruction, with every value stored: several times slower, and simple.
+    #[default]
+    Simple,
+    /// Where a region begins whose instructions can be run again with the same outcome, with the state stored there: little
+    /// slower than production code. What is inside a region is found by replay.
+    Regions,
+}
+
 /// How code is compiled. Code and runtime must agree on these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -41,6 +52,8 @@ pub struct Options {
     pub optimize: bool,
     /// Compiles functions on several threads. The image is the same either way.
     pub parallel: bool,
+    /// Where debug code has its stop points.
+    pub debug_tier: DebugTier,
 }
 
 impl Options {

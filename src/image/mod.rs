@@ -4,10 +4,12 @@
 
 mod elf;
 mod packed;
+mod replay;
 mod tables;
 mod validate;
 
 pub use packed::{Cursor, Packed, PackedRow, Rows};
+pub use replay::{ReplayEnd, ReplayImage, ReplayInstruction};
 pub use tables::{
     AddressEntry, FunctionEntry, ImageTables, Place, Point, PointId, Shape, ShapeId, Site, SiteId, Slot, SlotKind, Tier,
 };

@@ -1,7 +1,7 @@
 //! What an engine is made with.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::compile::Options;
+use crate::compile::{DebugTier, Options};
 use crate::wasm::Features;
 
 /// The configuration of an [`Engine`](super::Engine). Every field may be set; [`Config::default`] is what most hosts want.
@@ -11,6 +11,8 @@ pub struct Config {
     pub features: Features,
     /// Stores may have a debugger attached. It costs a store without one nothing.
     pub debug: bool,
+    /// What debug code is like: how much it costs, not what can be seen.
+    pub debug_tier: DebugTier,
     /// Traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled code
     /// checks by itself and no signal handler is installed.
     pub signals: bool,
@@ -39,6 +41,7 @@ impl Default for Config {
         Config {
             features: Features::default(),
             debug: false,
+            debug_tier: DebugTier::default(),
             signals: true,
             memory_reservation: 4 << 30,
             memory_guard: 32 << 20,
@@ -81,6 +84,7 @@ impl Config {
             nan_canonicalization: self.nan_canonicalization,
             optimize: self.optimize,
             parallel: self.parallel,
+            debug_tier: self.debug_tier,
         }
     }
 

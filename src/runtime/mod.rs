@@ -32,6 +32,7 @@ mod typed;
 mod values;
 
 pub use crate::abi::{TrapCode, ValRaw};
+pub use crate::compile::DebugTier;
 pub use config::Config;
 pub use engine::Engine;
 pub use events::{EventSink, StopInfo, TrapInfo};

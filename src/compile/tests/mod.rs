@@ -17,6 +17,7 @@ const GUARDED: Options = Options {
     nan_canonicalization: false,
     optimize: true,
     parallel: true,
+    debug_tier: DebugTier::Simple,
 };
 /// The ways of making code that differ in what is emitted.
 const ALL_OPTIONS: [Options; 4] = [

@@ -1,0 +1,112 @@
+//! Code that runs a function's instructions on a copy of its state, outside any frame, with what is known of each
+//! instruction. It reads what the guest can read and writes nothing but the copy.
+//!
+//! The code is one function of the System V convention that starts at its first byte and has no relocation:
+//!
+//! ```c
+//! uint64_t replay(VMContext *vmctx, uint64_t *values, const uint8_t *stops, uint32_t from);
+//! ```
+//!
+//! `values` are the locals, then the operands, bottom first, 8 bytes each; what a narrow value leaves of its 8 bytes is not
+//! defined. The instruction at position `from` of [`ReplayImage::instructions`] runs, and then one after the other, until the
+//! next one cannot: because its byte in `stops` is not zero, because only the guest itself may run it (a side effect, a
+//! call, a return, a step across a stop point), or because it traps. `values` then holds the state before that instruction.
+//! The result says which it is, see [`ReplayEnd::from_raw`]. It always ends: what is replayed has no cycles. It takes a few
+//! dozen bytes of stack, calls nothing and never faults.
+
+use super::SlotKind;
+use crate::abi::TrapCode;
+use crate::base::WasmOffset;
+
+/// A function's replay code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayImage {
+    /// The machine code.
+    pub code: Vec<u8>,
+    /// The kinds of its locals, parameters first.
+    pub locals: Vec<SlotKind>,
+    /// The operands of its deepest stack.
+    pub deepest: u32,
+    /// Every instruction that can be reached, by Wasm offset.
+    pub instructions: Vec<ReplayInstruction>,
+    /// The operand stacks that occur, each as the kind on top of another; see [`ReplayImage::operands`].
+    pub stacks: Vec<(u32, SlotKind)>,
+    /// Which instruction can follow which in replay, as positions, sorted. Where only the guest can go on there is no edge.
+    pub edges: Vec<(u32, u32)>,
+}
+
+/// An instruction of replay code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayInstruction {
+    /// The instruction.
+    pub wasm: WasmOffset,
+    /// The operand stack before it: a row of [`ReplayImage::stacks`], or [`ReplayImage::EMPTY`].
+    pub stack: u32,
+}
+
+/// How replay ended, with the position that the state is now before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayEnd {
+    /// At an instruction that was to be stopped at.
+    Stopped(u32),
+    /// At one that only the guest can run.
+    Native(u32),
+    /// At one that traps, so.
+    Traps(u32, TrapCode),
+}
+
+impl ReplayEnd {
+    /// [`ReplayEnd::Stopped`] in the result's upper half.
+    pub const STOPPED: u32 = 0;
+    /// [`ReplayEnd::Native`] in the result's upper half; a trap is this plus 1 plus its code.
+    pub const NATIVE: u32 = 1;
+
+    /// What the code's result means; `None` for one that no replay code gives.
+    pub fn from_raw(raw: u64) -> Option<ReplayEnd> {
+        let at = raw as u32;
+        match (raw >> 32) as u32 {
+            Self::STOPPED => Some(ReplayEnd::Stopped(at)),
+            Self::NATIVE => Some(ReplayEnd::Native(at)),
+            trap => Some(ReplayEnd::Traps(at, TrapCode::from_u8(u8::try_from(trap - Self::NATIVE - 1).ok()?)?)),
+        }
+    }
+
+    /// The result that means an end by `code`.
+    pub const fn trap_to_raw(code: TrapCode) -> u32 {
+        Self::NATIVE + 1 + code as u32
+    }
+}
+
+impl ReplayImage {
+    /// The empty operand stack.
+    pub const EMPTY: u32 = u32::MAX;
+
+    /// The position of the instruction at `wasm`.
+    pub fn position(&self, wasm: WasmOffset) -> Option<u32> {
+        self.instructions.binary_search_by_key(&wasm, |row| row.wasm).ok().map(|row| row as u32)
+    }
+
+    /// The kinds of the operands before an instruction, top first.
+    pub fn operands(&self, position: u32) -> impl Iterator<Item = SlotKind> + '_ {
+        let mut at = self.instructions.get(position as usize).map_or(Self::EMPTY, |row| row.stack);
+        std::iter::from_fn(move || {
+            let (below, kind) = *self.stacks.get(at as usize)?;
+            at = below;
+            Some(kind)
+        })
+    }
+
+    /// How many 8-byte values the state of the function takes.
+    pub fn values(&self) -> usize {
+        self.locals.len() + self.deepest as usize
+    }
+
+    /// The bytes of memory that it takes, its machine code included.
+    pub fn bytes(&self) -> usize {
+        self.code.capacity()
+            + self.locals.capacity()
+            + self.instructions.capacity() * size_of::<ReplayInstruction>()
+            + self.stacks.capacity() * size_of::<(u32, SlotKind)>()
+            + self.edges.capacity() * size_of::<(u32, u32)>()
+    }
+}
