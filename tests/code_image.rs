@@ -56,6 +56,7 @@ fn compiled(tier: Tier) -> CodeImage {
         nan_canonicalization: false,
         optimize: true,
         parallel: false,
+        debug_tier: DebugTier::Simple,
     };
     Compiler::new(options).unwrap().module(&info, &binary, tier, &|_, _| true).unwrap()
 }
