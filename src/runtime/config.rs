@@ -13,6 +13,9 @@ pub struct Config {
     pub debug: bool,
     /// What debug code is like: how much it costs, not what can be seen.
     pub debug_tier: DebugTier,
+    /// Bytes of replay code that the engine keeps, of the functions that debuggers asked for last. What is let go is compiled
+    /// again for the next debugger that asks; those that hold it use it on.
+    pub replay_cache_bytes: usize,
     /// Traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled code
     /// checks by itself and no signal handler is installed.
     pub signals: bool,
@@ -42,6 +45,7 @@ impl Default for Config {
             features: Features::default(),
             debug: false,
             debug_tier: DebugTier::default(),
+            replay_cache_bytes: 64 << 20,
             signals: true,
             memory_reservation: 4 << 30,
             memory_guard: 32 << 20,

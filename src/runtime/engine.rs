@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::pool::Pool;
+use super::replay::ReplayCache;
 use super::trap;
 use crate::base::{Result, SigId};
 use crate::code::EngineCode;
@@ -25,6 +26,7 @@ struct EngineInner {
     compiler: Compiler,
     signatures: Signatures,
     pool: Pool,
+    replays: ReplayCache,
 }
 
 impl Engine {
@@ -39,7 +41,9 @@ impl Engine {
         if config.signals {
             signals::install(trap::classify)?;
         }
-        Ok(Engine(Arc::new(EngineInner { config, compiler, signatures: Signatures::default(), pool: Pool::default() })))
+        let replays = ReplayCache::new(config.replay_cache_bytes);
+        let (signatures, pool) = Default::default();
+        Ok(Engine(Arc::new(EngineInner { config, compiler, signatures, pool, replays })))
     }
 
     /// What it was made with.
@@ -63,6 +67,16 @@ impl Engine {
     /// Reservations for memories that never move.
     pub(super) fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    /// The replay code of its modules.
+    pub(super) fn replays(&self) -> &ReplayCache {
+        &self.0.replays
+    }
+
+    /// Maps code that nobody patches.
+    pub(super) fn map_code(&self, mut code: Vec<u8>) -> Result<ExecView> {
+        TextImage::with_backing(&mut code, self.backing())?.map_exec()
     }
 
     /// Takes a compiled image in.
@@ -129,7 +143,7 @@ pub(super) struct Signature {
 impl Signature {
     /// How the host calls Wasm functions of this type.
     pub(super) fn host_to_wasm(&self, engine: &Engine) -> Result<HostToWasm> {
-        let view = self.to_wasm.get_or_try_init(|| map(engine, engine.compiler().host_to_wasm(&self.ty)?))?;
+        let view = self.to_wasm.get_or_try_init(|| engine.map_code(engine.compiler().host_to_wasm(&self.ty)?))?;
         // SAFETY: the mapping holds a trampoline of this convention from its first byte on and lasts as long as the
         // signature, which the engine never drops.
         Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(view.base()) })
@@ -137,11 +151,7 @@ impl Signature {
 
     /// The `code` of host functions of this type.
     pub(super) fn wasm_to_host(&self, engine: &Engine) -> Result<*const c_void> {
-        let view = self.to_host.get_or_try_init(|| map(engine, engine.compiler().wasm_to_host(&self.ty)?))?;
+        let view = self.to_host.get_or_try_init(|| engine.map_code(engine.compiler().wasm_to_host(&self.ty)?))?;
         Ok(view.base() as *const c_void)
     }
-}
-
-fn map(engine: &Engine, mut code: Vec<u8>) -> Result<ExecView> {
-    TextImage::with_backing(&mut code, engine.backing())?.map_exec()
 }

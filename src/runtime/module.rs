@@ -1,11 +1,12 @@
 //! A compiled module: what it says, its layout, and its code in either tier.
 
 use super::engine::Engine;
+use super::replay::ReplayCode;
 use crate::abi::VmLayout;
-use crate::base::{Error, ErrorKind, FuncIndex, Result, SigId, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, WasmOffset};
 use crate::code::EngineCode;
 use crate::compile::vm_layout;
-use crate::image::Tier;
+use crate::image::{ReplayImage, Tier};
 use crate::wasm::{self, ExternType, ModuleInfo};
 use once_cell::sync::OnceCell;
 use std::sync::Arc;
@@ -36,6 +37,24 @@ struct ModuleInner {
     sigs: Box<[SigId]>,
     production: Arc<EngineCode>,
     debug: OnceCell<DebugCode>,
+}
+
+impl ModuleInner {
+    fn check_debug(&self) -> Result<()> {
+        if self.engine.config().debug {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::State,
+            "this engine is not configured for debugging; set `debug` in its configuration",
+        ))
+    }
+}
+
+impl Drop for ModuleInner {
+    fn drop(&mut self) {
+        self.engine.replays().forget(self.id);
+    }
 }
 
 /// The debug tier of a module.
@@ -166,12 +185,7 @@ impl Module {
 
     fn debug(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<&DebugCode> {
         let inner = &*self.0;
-        if !inner.engine.config().debug {
-            return Err(Error::new(
-                ErrorKind::State,
-                "this engine is not configured for debugging; set `debug` in its configuration",
-            ));
-        }
+        inner.check_debug()?;
         inner.debug.get_or_try_init(|| {
             let image = inner.engine.compiler().module(&inner.info, &inner.binary, Tier::Debug, progress)?;
             let code = inner.engine.new_code(image);
@@ -182,6 +196,29 @@ impl Module {
     /// Whether `debug_code` has its answer ready.
     pub(super) fn stack_ratio(&self) -> StackRatio {
         self.0.debug.get().map_or(StackRatio::ONE, |debug| debug.stack_ratio)
+    }
+
+    /// The replay code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see
+    /// [`Config::replay_cache_bytes`](super::Config::replay_cache_bytes).
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
+    /// module does not define, and those of `compile`.
+    pub fn replay_by(
+        &self,
+        func: DefinedFuncIndex,
+        compile: impl FnOnce(&ModuleInfo, &[u8]) -> Result<ReplayImage>,
+    ) -> Result<Arc<ReplayCode>> {
+        let Module(inner) = self;
+        inner.check_debug()?;
+        if func.index() >= inner.info.bodies.len() {
+            let message = format!("the module defines {} functions, not one of index {func}", inner.info.bodies.len());
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        inner
+            .engine
+            .replays()
+            .get_or_make(inner.id, func, || ReplayCode::new(&inner.engine, compile(&inner.info, &inner.binary)?))
     }
 
     /// The code of its production tier.
