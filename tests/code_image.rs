@@ -149,7 +149,7 @@ fn broken_tables_are_refused() {
         ("site before the text", &|i| edit(&mut i.tables.sites, |t| t[0].after = TextOffset::new(4))),
         ("site beyond the text", &|i| edit(&mut i.tables.sites, |t| t[19].after = TextOffset::new(u32::MAX))),
         ("site without point", &|i| edit(&mut i.tables.sites, |t| t[1].point = PointId(20))),
-        ("point without site", &|i| edit(&mut i.tables.points, |t| t[1].site = SiteId(20))),
+        ("point without site", &|i| edit(&mut i.tables.points, |t| t[1].site = Some(SiteId(20)))),
         ("point without shape", &|i| edit(&mut i.tables.points, |t| t[1].shape = ShapeId(4))),
         ("points fall", &|i| edit(&mut i.tables.points, |t| t.swap(5, 6))),
         ("point twice", &|i| edit(&mut i.tables.points, |t| t[6].wasm = t[5].wasm)),
@@ -191,7 +191,7 @@ fn what_is_accepted_cannot_break_anything() {
             4 => edit(&mut tables.addresses, |t| t[n as usize % 3].text = TextOffset::new(at)),
             5 => tables.shapes[n as usize % 3].below = ShapeId(at),
             6 => edit(&mut tables.sites, |t| t[n as usize % 20].after = TextOffset::new(at)),
-            7 => edit(&mut tables.points, |t| t[n as usize % 20].site = SiteId(at)),
+            7 => edit(&mut tables.points, |t| t[n as usize % 20].site = Some(SiteId(at))),
             8 => edit(&mut tables.points, |t| t[n as usize % 20].shape = ShapeId(at)),
             _ => tables.stop_stub = Some(TextOffset::new(at)),
         }
@@ -207,7 +207,7 @@ fn what_is_accepted_cannot_break_anything() {
             let func = DefinedFuncIndex::new(func);
             tables.locals_of(func);
             for point in tables.points_of(func) {
-                tables.site(point.site);
+                point.site.map(|site| tables.site(site));
                 assert!(tables.operands(point.shape).count() <= 3);
             }
         }

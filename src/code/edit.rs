@@ -66,12 +66,12 @@ impl<'a> PatchEdit<'a> {
         if let StepScope::Functions(functions) = &scope {
             for (slot, func) in functions {
                 self.registry.check_private(*slot)?;
-                let count = self.registry.entry(*slot).engine.tables().functions.len();
-                if func.index() >= count {
-                    return Err(Error::new(
-                        ErrorKind::Argument,
-                        format!("function {func} is beyond the {count} of its module"),
-                    ));
+                let tables = self.registry.entry(*slot).engine.tables();
+                if tables.function(*func).is_none() {
+                    let count = tables.functions.len();
+                    let what =
+                        format!("function {func} is not among the {count} of this code, from {} on", tables.first);
+                    return Err(Error::new(ErrorKind::Argument, what));
                 }
             }
         }

@@ -85,7 +85,7 @@ pub(super) fn contains(ranges: &[Range<u32>], site: u32) -> bool {
 
 /// The sites in the text of a function.
 fn sites_of_function(tables: &ImageTables, func: DefinedFuncIndex) -> Range<u32> {
-    let function = tables.function(func);
+    let Some(function) = tables.function(func) else { return 0..0 };
     let start = function.start.get();
     let end = start + function.len;
     let from = |bound: u32| tables.site_from(TextOffset::new(bound)).map_or(tables.sites.len() as u32, |site| site.0);

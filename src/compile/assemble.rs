@@ -1,10 +1,10 @@
 //! Lays compiled functions out as one text, fills in the distances between them, and joins their tables.
 
 use super::env::Env;
-use super::function::{ALIGNMENT, CompiledFunction, PADDING, fill_distance, too_large};
-use super::internal;
+use super::function::{ALIGNMENT, CompiledFunction, FunctionPoint, PADDING, fill_distance, too_large};
+use super::{DebugTier, internal};
 use crate::abi::{CELL_PAGE_BYTES, StopCell};
-use crate::base::{Result, TextOffset};
+use crate::base::{DefinedFuncIndex, Result, TextOffset};
 use crate::image::{
     AddressEntry, CodeImage, FunctionEntry, ImageTables, Packed, Point, PointId, Shape, ShapeId, Site, SiteId, Tier,
 };
@@ -15,13 +15,15 @@ const STUB_BYTES: u32 = 12;
 /// The most bytes of a text: distances within are 32 bits with a sign, and the cell page comes behind.
 const MAX_TEXT: u64 = i32::MAX as u64 - 2 * CELL_PAGE_BYTES as u64;
 
-/// The image of these functions, which are all of the module's.
-pub(super) fn image(env: &Env<'_>, functions: Vec<CompiledFunction>) -> Result<CodeImage> {
+/// The image of these functions, the first of which is `first`. They call no others directly.
+pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<CompiledFunction>) -> Result<CodeImage> {
     let starts = lay_out(env, &functions)?;
     let text_len = starts.last().zip(functions.last()).map_or(0, |(start, last)| *start as usize + last.code.len());
     let mut text = Vec::with_capacity(text_len + (ALIGNMENT + STUB_BYTES) as usize);
     let mut tables = ImageTables {
         tier: env.tier,
+        regions: env.tier == Tier::Debug && env.options.debug_tier == DebugTier::Regions,
+        first,
         functions: Vec::with_capacity(functions.len()),
         traps: Packed::new(),
         addresses: Packed::new(),
@@ -44,8 +46,8 @@ pub(super) fn image(env: &Env<'_>, functions: Vec<CompiledFunction>) -> Result<C
     tables.shrink_to_fit();
     for (start, function) in starts.iter().zip(&functions) {
         for (at, callee) in &function.calls {
-            let callee =
-                starts.get(callee.index()).ok_or_else(|| internal("a call of a function that is not there"))?;
+            let callee = callee.index().checked_sub(first.index()).and_then(|callee| starts.get(callee));
+            let callee = callee.ok_or_else(|| internal("a call of a function that is not there"))?;
             fill_distance(&mut text, start + at, *callee)?;
         }
     }
@@ -84,17 +86,17 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
     tables.shapes.extend(function.shapes.iter().map(|shape| Shape { below: rebase(shape.below), top: shape.top }));
 
     // Points are in the order of the instructions, sites in the order of the text.
-    let mut by_text: Vec<u32> = (0..function.points.len() as u32).collect();
-    by_text.sort_by_key(|point| function.points[*point as usize].after);
-    let mut site_of = vec![0; function.points.len()];
-    for (site, point) in by_text.into_iter().enumerate() {
-        site_of[point as usize] = first_site + site as u32;
-        let after = text(function.points[point as usize].after);
-        tables.sites.push(Site { after, point: PointId(first_point + point) });
+    let after = |(point, row): (usize, &FunctionPoint)| Some((row.after?, point as u32));
+    let mut by_text: Vec<(u32, u32)> = function.points.iter().enumerate().filter_map(after).collect();
+    by_text.sort_unstable();
+    let mut site_of = vec![None; function.points.len()];
+    for (site, (after, point)) in by_text.into_iter().enumerate() {
+        site_of[point as usize] = Some(SiteId(first_site + site as u32));
+        tables.sites.push(Site { after: text(after), point: PointId(first_point + point) });
     }
     tables.points.extend(function.points.iter().zip(site_of).map(|(point, site)| Point {
         wasm: point.wasm,
-        site: SiteId(site),
+        site,
         shape: rebase(point.shape),
     }));
 
@@ -105,6 +107,7 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
         locals: (first_local, tables.locals.len() as u32),
         points: (first_point, tables.points.len() as u32),
         vmctx: function.vmctx,
+        saved: function.saved,
     });
 }
 

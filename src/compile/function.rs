@@ -1,15 +1,16 @@
 //! One function: translated, compiled, and what Cranelift says about its code, in our terms.
 
-use super::debug::{FrameRecord, Held, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, SLOT_BYTES};
+use super::debug::{FrameRecord, Held, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, RecordedPoint, SLOT_BYTES};
 use super::env::{Env, our_trap_code, wasm_signature};
 use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
-use crate::image::{Place, SITE_BYTES, Shape, ShapeId, Slot, SlotKind, Tier};
+use crate::image::{Place, PreservedRegister, SITE_BYTES, SavedRegisters, Shape, ShapeId, Slot, SlotKind, Tier};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, UserFuncName};
+use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 
@@ -32,8 +33,8 @@ pub(super) const PADDING: u8 = 0xcc;
 pub(super) struct FunctionPoint {
     /// The instruction.
     pub(super) wasm: WasmOffset,
-    /// Where its site returns to, from the function's start.
-    pub(super) after: u32,
+    /// Where its site returns to, from the function's start, if it has one.
+    pub(super) after: Option<u32>,
     /// Its operand stack, a row of the function's own shapes.
     pub(super) shape: ShapeId,
 }
@@ -55,6 +56,8 @@ pub(super) struct CompiledFunction {
     pub(super) points: Vec<FunctionPoint>,
     /// Where the frame keeps the vmctx.
     pub(super) vmctx: Option<Place>,
+    /// Where the frame keeps its caller's registers, in the debug tier.
+    pub(super) saved: SavedRegisters,
 }
 
 /// What compiling needs and can use again.
@@ -122,8 +125,9 @@ fn entry_for(
     entry.shapes = body.shapes;
     entry.points = body.points;
     entry.vmctx = body.vmctx;
-    for point in &mut entry.points {
-        point.after += shift;
+    entry.saved = body.saved;
+    for after in entry.points.iter_mut().filter_map(|point| point.after.as_mut()) {
+        *after += shift;
     }
     Ok(entry)
 }
@@ -177,7 +181,11 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         shapes: Vec::new(),
         points: Vec::new(),
         vmctx: None,
+        saved: SavedRegisters::NONE,
     };
+    if env.tier == Tier::Debug {
+        compiled.saved = saved_registers(&buffer.unwind_info)?;
+    }
     for trap in buffer.traps() {
         let ours = our_trap_code(trap.code).ok_or_else(|| internal(format!("unknown trap {}", trap.code)))?;
         compiled.traps.push((trap.offset, ours));
@@ -249,6 +257,36 @@ fn addresses(code: &CompiledCode, start: WasmOffset) -> Vec<(u32, Option<WasmOff
     rows
 }
 
+/// Where the prologue saves registers.
+fn saved_registers(unwind_info: &[(u32, UnwindInst)]) -> Result<SavedRegisters> {
+    let mut top = 0;
+    let mut saved = Vec::new();
+    for (_, inst) in unwind_info {
+        match inst {
+            UnwindInst::DefineNewFrame { offset_downward_to_clobbers, .. } => top = *offset_downward_to_clobbers,
+            UnwindInst::SaveReg { clobber_offset, reg } => saved.push((*clobber_offset, reg.hw_enc())),
+            _ => {}
+        }
+    }
+    let unknown = || internal(format!("registers saved in an unknown way: {unwind_info:?}"));
+    let register = |encoding: u8| {
+        let number = [3, 12, 13, 14, 15].iter().position(|known| *known == encoding)?;
+        Some(PreservedRegister::ALL[number])
+    };
+    let registers = saved.iter().map(|(_, encoding)| register(*encoding)).collect::<Option<Vec<_>>>();
+    let registers = registers.ok_or_else(unknown)?;
+    let Some((first, _)) = saved.first() else { return Ok(SavedRegisters::NONE) };
+    let below = top.checked_sub(*first).and_then(|bytes| u8::try_from(bytes / 8).ok()).ok_or_else(unknown)?;
+    let found = SavedRegisters::new(registers.iter().copied(), below).ok_or_else(unknown)?;
+    // One beside the other, or it could not be told so.
+    for (register, (at, _)) in registers.iter().zip(&saved) {
+        if found.offset_of(*register) != Some(*at as i32 - top as i32) {
+            return Err(unknown());
+        }
+    }
+    Ok(found)
+}
+
 /// Turns what the debug tier recorded into tables, now that the frame is laid out.
 fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Generated) -> Result<()> {
     let base = |slot: StackSlot| {
@@ -275,29 +313,30 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
         })
         .collect();
 
-    // A site belongs to the instruction that the call was translated for. Points whose code turned out to be
-    // unreachable have no site; they are no points then.
-    let mut after = vec![None; record.points.len()];
+    // A site belongs to the instruction that the call was translated for.
+    let mut points = record.points;
+    // Where there are two of one instruction, the stop point is the first.
+    let order = |point: &RecordedPoint| (point.wasm, !point.stops);
+    points.sort_by_key(order);
+    let mut after = vec![None; points.len()];
     for stop in &generated.stops {
         let row = compiled.addresses.partition_point(|row| row.0 < *stop).checked_sub(1);
         let wasm = row.and_then(|row| compiled.addresses[row].1);
-        let point = wasm.and_then(|wasm| record.points.binary_search_by_key(&wasm.get(), |point| point.wasm).ok());
+        let point = wasm.and_then(|wasm| points.binary_search_by_key(&(wasm.get(), false), order).ok());
         match point.and_then(|point| after.get_mut(point)) {
             Some(place @ None) => *place = Some(*stop),
             _ => return Err(internal("a stop site that belongs to no instruction, or to one that has another")),
         }
-    }
-    compiled.points = record
-        .points
-        .iter()
-        .zip(after)
-        .filter_map(|(point, after)| {
-            Some(FunctionPoint { wasm: WasmOffset::new(point.wasm), after: after?, shape: shape_id(point.shape) })
-        })
-        .collect();
-    for point in &compiled.points {
-        let site = (point.after - SITE_BYTES) as usize;
+        let site = (*stop - SITE_BYTES) as usize;
         compiled.code[site..site + SITE_BYTES as usize].copy_from_slice(&crate::image::SITE_NOP);
+    }
+    // Stop points whose code turned out to be unreachable have no site; they are no points then.
+    for (point, after) in points.iter().zip(after) {
+        let again = compiled.points.last().is_some_and(|last| last.wasm.get() == point.wasm);
+        if !again && after.is_some() == point.stops {
+            let wasm = WasmOffset::new(point.wasm);
+            compiled.points.push(FunctionPoint { wasm, after, shape: shape_id(point.shape) });
+        }
     }
     Ok(())
 }

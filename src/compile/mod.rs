@@ -15,7 +15,7 @@ mod trampoline;
 mod translate;
 
 use crate::abi::{VmCounts, VmLayout};
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
 use crate::image::{CodeImage, Tier};
 use crate::wasm::{FuncType, ModuleInfo};
 use cranelift_codegen::CodegenError;
@@ -92,7 +92,8 @@ impl Compiler {
             ("opt_level", if options.optimize { "speed" } else { "none" }),
             ("preserve_frame_pointers", "true"),
             ("enable_probestack", "false"),
-            ("unwind_info", "false"),
+            // Where prologues save registers is told only there.
+            ("unwind_info", "true"),
             ("enable_multi_ret_implicit_sret", "true"),
             ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
             ("enable_nan_canonicalization", if options.nan_canonicalization { "true" } else { "false" }),
@@ -127,7 +128,7 @@ impl Compiler {
     ) -> Result<CodeImage> {
         let env = env::Env::new(self, info, binary, tier)?;
         let functions = driver::compile_all(&env, progress)?;
-        assemble::image(&env, functions)
+        assemble::image(&env, DefinedFuncIndex::new(0), functions)
     }
 
     /// The trampoline by which the host calls Wasm functions of type `ty`

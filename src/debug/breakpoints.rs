@@ -1,6 +1,6 @@
 //! The breakpoints of one debugger: which there are, where each was placed, which site of which code it arms.
 
-use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, SiteId};
 use crate::runtime::{Module, ModuleId, StoreMut};
@@ -69,7 +69,7 @@ impl Breakpoints {
         let body = info.bodies.get(behind).ok_or_else(|| {
             Error::new(ErrorKind::Argument, "no function of the module is at or after this offset").at(requested)
         })?;
-        let (offset, site) = first_point(code.tables(), body.func.index(), requested).ok_or_else(|| {
+        let (offset, site) = first_point(code.tables(), body.func, requested).ok_or_else(|| {
             Error::new(
                 ErrorKind::Argument,
                 format!(
@@ -171,10 +171,9 @@ impl Breakpoints {
     }
 }
 
-/// The first point of a function at or after an offset.
-fn first_point(tables: &ImageTables, func: usize, from: WasmOffset) -> Option<(WasmOffset, SiteId)> {
-    let (start, end) = tables.functions[func].points;
+/// The first point of a function at or after an offset that has a site.
+fn first_point(tables: &ImageTables, func: DefinedFuncIndex, from: WasmOffset) -> Option<(WasmOffset, SiteId)> {
+    let (start, end) = tables.function(func)?.points;
     let id = tables.point_from(from)?.0.max(start);
-    let point = tables.points.get(id).filter(|_| id < end)?;
-    Some((point.wasm, point.site))
+    tables.points.range(id, end).find_map(|point| Some((point.wasm, point.site?)))
 }

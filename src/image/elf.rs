@@ -3,13 +3,16 @@
 //! bits or packed. Reading never panics, whatever the bytes; it finds damage, not malice.
 
 use super::validate::damaged;
-use super::{CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Place, Shape, ShapeId, Slot, SlotKind, Tier};
-use crate::base::{Result, TextOffset};
+use super::{
+    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Place, SavedRegisters, Shape, ShapeId, Slot, SlotKind,
+    Tier,
+};
+use crate::base::{DefinedFuncIndex, Result, TextOffset};
 use object::read::elf::ElfFile64;
 use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectSection as _, SectionKind};
 
 /// The version of the tables' encoding: files of another are refused.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Stands for an offset that is not there.
 const NONE: u32 = u32::MAX;
 /// The alignment of the text, that of a page.
@@ -27,6 +30,9 @@ const POINTS: &str = ".stepwell.points";
 
 /// A slot's kind and the tag of its place share a word: the tag is shifted by this.
 const PLACE_SHIFT: u32 = 8;
+
+/// Which registers are saved, and how far below, share a word: the latter is shifted by this.
+const SAVED_SHIFT: u32 = 8;
 
 /// A place as a tag and a word.
 fn place_words(place: Place) -> (u32, u32) {
@@ -51,8 +57,8 @@ trait Row<const N: usize>: Sized {
     fn from_words(words: [u32; N]) -> Option<Self>;
 }
 
-impl Row<9> for FunctionEntry {
-    fn to_words(&self) -> [u32; 9] {
+impl Row<10> for FunctionEntry {
+    fn to_words(&self) -> [u32; 10] {
         let (locals, points) = (self.locals, self.points);
         let vmctx = match self.vmctx {
             None => [0, 0],
@@ -62,9 +68,11 @@ impl Row<9> for FunctionEntry {
             }
         };
         let [start, len, frame_size] = [self.start.get(), self.len, self.frame_size];
-        [start, len, frame_size, locals.0, locals.1, points.0, points.1, vmctx[0], vmctx[1]]
+        let (which, below) = self.saved.parts();
+        let saved = u32::from(which) | u32::from(below) << SAVED_SHIFT;
+        [start, len, frame_size, locals.0, locals.1, points.0, points.1, vmctx[0], vmctx[1], saved]
     }
-    fn from_words([start, len, frame_size, ranges @ .., vmctx, offset]: [u32; 9]) -> Option<Self> {
+    fn from_words([start, len, frame_size, ranges @ .., vmctx, offset, saved]: [u32; 10]) -> Option<Self> {
         let [locals, locals_end, points, points_end] = ranges;
         Some(FunctionEntry {
             start: TextOffset::new(start),
@@ -75,6 +83,10 @@ impl Row<9> for FunctionEntry {
             vmctx: match vmctx.checked_sub(1) {
                 None => None,
                 Some(tag) => Some(place_from_words(tag, offset)?),
+            },
+            saved: {
+                let below = u8::try_from(saved >> SAVED_SHIFT).ok()?;
+                SavedRegisters::from_parts(saved as u8, below)?
             },
         })
     }
@@ -150,8 +162,9 @@ impl Checksum {
 }
 
 /// The words of the head, without the checksum that follows them.
-fn head(tables: &ImageTables) -> [u32; 3] {
-    [VERSION, u32::from(tables.tier as u8), tables.stop_stub.map_or(NONE, TextOffset::get)]
+fn head(tables: &ImageTables) -> [u32; 5] {
+    let stub = tables.stop_stub.map_or(NONE, TextOffset::get);
+    [VERSION, u32::from(tables.tier as u8), u32::from(tables.regions), tables.first.get(), stub]
 }
 
 impl CodeImage {
@@ -204,12 +217,15 @@ impl CodeImage {
             return Err(damaged("an odd head"));
         };
         let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
-        let [version, tier, stop_stub] = words[..] else {
-            return Err(damaged("a head of another length"));
+        let Some(version) = words.first().copied() else {
+            return Err(damaged("an empty head"));
         };
         if version != VERSION {
             return Err(damaged(format_args!("written with encoding {version}, this library reads {VERSION}")));
         }
+        let [_, tier, regions, first, stop_stub] = words[..] else {
+            return Err(damaged("a head of another length"));
+        };
         let names = [FUNCTIONS, TRAPS, ADDRESSES, LOCALS, SHAPES, SITES, POINTS];
         let text = section(TEXT)?;
         let mut checksum = Checksum::new();
@@ -228,6 +244,12 @@ impl CodeImage {
                 1 => Tier::Debug,
                 _ => return Err(damaged(format_args!("tier {tier}"))),
             },
+            regions: match regions {
+                0 => false,
+                1 => true,
+                _ => return Err(damaged(format_args!("regions {regions}"))),
+            },
+            first: DefinedFuncIndex::new(first),
             functions: decode(FUNCTIONS, section(FUNCTIONS)?)?,
             traps: decode_packed(TRAPS, section(TRAPS)?)?,
             addresses: decode_packed(ADDRESSES, section(ADDRESSES)?)?,

@@ -11,7 +11,8 @@ mod validate;
 pub use packed::{Cursor, Packed, PackedRow, Rows};
 pub use replay::{ReplayEnd, ReplayImage, ReplayInstruction};
 pub use tables::{
-    AddressEntry, FunctionEntry, ImageTables, Place, Point, PointId, Shape, ShapeId, Site, SiteId, Slot, SlotKind, Tier,
+    AddressEntry, FunctionEntry, ImageTables, Place, Point, PointId, PreservedRegister, SavedRegisters, Shape, ShapeId,
+    Site, SiteId, Slot, SlotKind, Tier,
 };
 
 use crate::base::TextOffset;

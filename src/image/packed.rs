@@ -19,6 +19,8 @@ pub struct Words {
     /// Kept while rows have none.
     last: u32,
     none: bool,
+    /// Whether `other` is of a row before: this one has none.
+    no_other: bool,
 }
 
 /// A row of a [`Packed`] table.
@@ -131,13 +133,19 @@ fn read_option(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
     Some(())
 }
 
+impl Words {
+    const fn before(other: u32) -> Words {
+        Words { key: 0, other, last: 0, none: false, no_other: false }
+    }
+}
+
 impl PackedRow for Site {
     fn key(&self) -> u32 {
         self.after.get()
     }
     fn start(id: u32) -> Words {
         // Mostly every point has a site of its own.
-        Words { key: 0, other: id.wrapping_sub(1), last: 0, none: false }
+        Words::before(id.wrapping_sub(1))
     }
     fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
         write_pair(self.after.get(), self.point.0, words, bytes);
@@ -156,20 +164,40 @@ impl PackedRow for Point {
         self.wasm.get()
     }
     fn start(id: u32) -> Words {
-        Words { key: 0, other: id.wrapping_sub(1), last: 0, none: false }
+        Words::before(id.wrapping_sub(1))
     }
     fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
-        write_pair(self.wasm.get(), self.site.0, words, bytes);
+        // Two bits for the site: the one after the last that there was, another, or none.
+        let expected = words.other.wrapping_add(1);
+        let way = self.site.map_or(2, |site| u64::from(site.0 != expected));
+        write_number(bytes, u64::from(self.wasm.get().wrapping_sub(words.key)) << 2 | way);
+        words.key = self.wasm.get();
+        words.no_other = self.site.is_none();
+        if let Some(site) = self.site {
+            if site.0 != expected {
+                write_number(bytes, distance(expected, site.0));
+            }
+            words.other = site.0;
+        }
         write_option((self.shape != ShapeId::EMPTY).then_some(self.shape.0), words, bytes);
     }
     #[inline(always)]
     fn read(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
-        read_pair(words, reader)?;
+        let number = reader.number()?;
+        words.key = words.key.wrapping_add((number >> 2) as u32);
+        words.no_other = number & 2 != 0;
+        if !words.no_other {
+            words.other = words.other.wrapping_add(1);
+            if number & 1 != 0 {
+                words.other = at_distance(words.other, reader.number()?);
+            }
+        }
         read_option(words, reader)
     }
     fn from_words(words: &Words) -> Option<Self> {
         let shape = if words.none { ShapeId::EMPTY } else { ShapeId(words.last) };
-        Some(Point { wasm: WasmOffset::new(words.key), site: SiteId(words.other), shape })
+        let site = (!words.no_other).then_some(SiteId(words.other));
+        Some(Point { wasm: WasmOffset::new(words.key), site, shape })
     }
 }
 
@@ -178,7 +206,7 @@ impl PackedRow for AddressEntry {
         self.text.get()
     }
     fn start(_: u32) -> Words {
-        Words { key: 0, other: 0, last: 0, none: false }
+        Words::before(0)
     }
     fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
         write_number(bytes, u64::from(self.text.get().wrapping_sub(words.key)));
@@ -201,7 +229,7 @@ impl PackedRow for (TextOffset, TrapCode) {
         self.0.get()
     }
     fn start(_: u32) -> Words {
-        Words { key: 0, other: 0, last: 0, none: false }
+        Words::before(0)
     }
     fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
         let (key, code) = (self.0.get(), u32::from(self.1 as u8));
@@ -285,8 +313,7 @@ impl<R: PackedRow> Cursor<R> {
 impl<R: PackedRow> Packed<R> {
     /// A table without rows.
     pub const fn new() -> Self {
-        let end = Words { key: 0, other: 0, last: 0, none: false };
-        Packed { heads: Vec::new(), bytes: Vec::new(), len: 0, end, rows: PhantomData }
+        Packed { heads: Vec::new(), bytes: Vec::new(), len: 0, end: Words::before(0), rows: PhantomData }
     }
 
     /// How many rows there are.
@@ -633,7 +660,8 @@ mod tests {
         Site { after: TextOffset::new(after), point: PointId(point) }
     }
     fn point([wasm, site, shape]: [u32; 3]) -> Point {
-        Point { wasm: WasmOffset::new(wasm), site: SiteId(site), shape: ShapeId(shape) }
+        let site = (site % 4 > 0).then_some(SiteId(site));
+        Point { wasm: WasmOffset::new(wasm), site, shape: ShapeId(shape) }
     }
     fn address([text, wasm, some]: [u32; 3]) -> AddressEntry {
         AddressEntry { text: TextOffset::new(text), wasm: (some % 3 > 0).then(|| WasmOffset::new(wasm)) }

@@ -120,6 +120,77 @@ pub struct Shape {
     pub top: Slot,
 }
 
+/// A register that calls preserve, other than the frame pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PreservedRegister {
+    /// `rbx`
+    Rbx = 0,
+    /// `r12`
+    R12 = 1,
+    /// `r13`
+    R13 = 2,
+    /// `r14`
+    R14 = 3,
+    /// `r15`
+    R15 = 4,
+}
+
+impl PreservedRegister {
+    /// All of them, in the order in which they stand in frames, upwards.
+    pub const ALL: [PreservedRegister; 5] = [
+        PreservedRegister::Rbx,
+        PreservedRegister::R12,
+        PreservedRegister::R13,
+        PreservedRegister::R14,
+        PreservedRegister::R15,
+    ];
+}
+
+/// Where a function's prologue has saved its caller's registers. It saves some of them, one beside the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SavedRegisters {
+    /// Which: a bit for each, by its number.
+    which: u8,
+    /// How many words below the frame pointer the first of them stands.
+    below: u8,
+}
+
+impl SavedRegisters {
+    /// None is saved.
+    pub const NONE: SavedRegisters = SavedRegisters { which: 0, below: 0 };
+
+    /// These registers, in the order of their numbers, the first one `below` words below the frame pointer, the others above
+    /// it. `None` if they would reach beyond the frame pointer.
+    pub fn new(registers: impl IntoIterator<Item = PreservedRegister>, below: u8) -> Option<SavedRegisters> {
+        let which = registers.into_iter().fold(0, |which, register| which | 1 << register as u8);
+        Self::from_parts(which, below)
+    }
+
+    /// From [`SavedRegisters::parts`]; `None` for what those never are.
+    pub(super) fn from_parts(which: u8, below: u8) -> Option<SavedRegisters> {
+        let fits = which < 1 << PreservedRegister::ALL.len() && which.count_ones() <= u32::from(below);
+        (fits || (which, below) == (0, 0)).then_some(SavedRegisters { which, below })
+    }
+
+    /// As two numbers.
+    pub(super) fn parts(self) -> (u8, u8) {
+        (self.which, self.below)
+    }
+
+    /// How far from the frame pointer a register is saved; `None` if it is not, and still has its caller's value.
+    pub fn offset_of(self, register: PreservedRegister) -> Option<i32> {
+        let bit = 1 << register as u8;
+        let before = (self.which & (bit - 1)).count_ones() as i32;
+        (self.which & bit != 0).then(|| (before - i32::from(self.below)) * 8)
+    }
+
+    /// How many bytes below the frame pointer they begin.
+    pub(super) fn bytes(self) -> u32 {
+        u32::from(self.below) * 8
+    }
+}
+
 /// A function defined in the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionEntry {
@@ -135,6 +206,8 @@ pub struct FunctionEntry {
     pub points: (u32, u32),
     /// Debug: where its frame keeps the vmctx, and with it the instance.
     pub vmctx: Option<Place>,
+    /// Debug: where its frame keeps registers of its caller.
+    pub saved: SavedRegisters,
 }
 
 /// From here to the next entry, the text belongs to the instruction at `wasm` (or to none).
@@ -155,13 +228,14 @@ pub struct Site {
     pub point: PointId,
 }
 
-/// A Wasm instruction at which debug code can be stopped, with the state it is stopped in.
+/// A Wasm instruction before which the frame's slots hold the complete state, and that state's operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
     /// The instruction.
     pub wasm: WasmOffset,
-    /// The site to arm for it.
-    pub site: SiteId,
+    /// The site to arm for it. Without one, debug code cannot be stopped there: at calls and where blocks begin, in the images
+    /// that have no site before every instruction.
+    pub site: Option<SiteId>,
     /// The operand stack before it.
     pub shape: ShapeId,
 }
@@ -171,7 +245,11 @@ pub struct Point {
 pub struct ImageTables {
     /// Which image this is.
     pub tier: Tier,
-    /// The defined functions by [`DefinedFuncIndex`], which is also text order.
+    /// Debug: stop points stand only where regions begin. If not, before every instruction.
+    pub regions: bool,
+    /// The index of the first of the functions: 0, but in an image of a single function.
+    pub first: DefinedFuncIndex,
+    /// The defined functions by [`DefinedFuncIndex`], from `first` on, which is also text order.
     pub functions: Vec<FunctionEntry>,
     /// Instructions that can trap by a signal, sorted.
     pub traps: Packed<(TextOffset, TrapCode)>,
@@ -217,7 +295,7 @@ impl ImageTables {
         let after = self.functions.partition_point(|f| f.start <= at);
         let index = after.checked_sub(1)?;
         let function = &self.functions[index];
-        (at.get() - function.start.get() < function.len).then(|| DefinedFuncIndex::from_usize(index))
+        (at.get() - function.start.get() < function.len).then(|| DefinedFuncIndex::new(self.first.get() + index as u32))
     }
 
     /// Why the instruction at `at` traps, if it can.
@@ -272,20 +350,20 @@ impl ImageTables {
         self.points.get(id.0).expect("a point of this image")
     }
 
-    /// The row of a function.
-    pub fn function(&self, func: DefinedFuncIndex) -> &FunctionEntry {
-        &self.functions[func.index()]
+    /// The row of a function, if it is in this image.
+    pub fn function(&self, func: DefinedFuncIndex) -> Option<&FunctionEntry> {
+        self.functions.get(func.index().checked_sub(self.first.index())?)
     }
 
     /// The points of a function, by Wasm offset.
     pub fn points_of(&self, func: DefinedFuncIndex) -> Rows<'_, Point> {
-        let (start, end) = self.function(func).points;
+        let (start, end) = self.function(func).map_or((0, 0), |function| function.points);
         self.points.range(start, end)
     }
 
     /// The locals of a function, parameters first.
     pub fn locals_of(&self, func: DefinedFuncIndex) -> &[Slot] {
-        let (start, end) = self.function(func).locals;
+        let (start, end) = self.function(func).map_or((0, 0), |function| function.locals);
         &self.locals[start as usize..end as usize]
     }
 

@@ -1,6 +1,6 @@
 //! Whether the tables of an image that came from outside say what look-ups and patching rely on.
 
-use super::{CodeImage, ImageTables, SITE_BYTES, SITE_NOP, ShapeId};
+use super::{CodeImage, ImageTables, Place, SITE_BYTES, SITE_NOP, ShapeId, Tier};
 use crate::base::{Error, ErrorKind, Result};
 
 /// Checks a row of a table, and what of the row before it matters.
@@ -33,6 +33,9 @@ impl CodeImage {
         if tables.stop_stub.is_some_and(|stub| stub.get() >= text_len) {
             return Err(damaged("the stop stub lies outside the text"));
         }
+        if tables.regions && tables.tier != Tier::Debug {
+            return Err(damaged("regions outside the debug tier"));
+        }
         self.validate_functions(text_len)?;
         let mut before = None;
         for (i, (at, _)) in tables.traps.iter().enumerate() {
@@ -51,7 +54,10 @@ impl CodeImage {
     }
 
     fn validate_functions(&self, text_len: u32) -> Result<()> {
-        let ImageTables { functions, locals, points, .. } = &self.tables;
+        let ImageTables { first, functions, locals, points, .. } = &self.tables;
+        if functions.len() as u64 + u64::from(first.get()) > u64::from(u32::MAX) {
+            return Err(damaged(format_args!("function {first} and {} more", functions.len())));
+        }
         let mut free_from = 0;
         for (i, function) in functions.iter().enumerate() {
             let end = function.start.get().checked_add(function.len).filter(|end| *end <= text_len);
@@ -59,6 +65,8 @@ impl CodeImage {
             free_from = end.unwrap_or(text_len);
             let within = |(start, end): (u32, u32), len: usize| start <= end && end as usize <= len;
             ensure!("functions", i, within(function.locals, locals.len()) && within(function.points, points.len()));
+            let keeps_instance = !matches!(function.vmctx, Some(Place::Constant(_)));
+            ensure!("functions", i, keeps_instance && function.saved.bytes() <= function.frame_size);
         }
         Ok(())
     }
@@ -81,7 +89,8 @@ impl CodeImage {
             let rises = before < Some(point.wasm);
             before = Some(point.wasm);
             let shape = point.shape == ShapeId::EMPTY || (point.shape.0 as usize) < shapes.len();
-            ensure!("points", i, rises && shape && (point.site.0 as usize) < sites.len());
+            let site = point.site.is_none_or(|site| (site.0 as usize) < sites.len());
+            ensure!("points", i, rises && shape && site);
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ impl RawFrame<'_> {
     pub fn instance(&self) -> Option<Instance> {
         let func = self.module.info().defined(self.func)?;
         let tables = self.store.registry.get(self.slot)?.engine.tables();
-        if let Some(Place::Frame(offset)) = tables.function(func).vmctx {
+        if let Some(Place::Frame(offset)) = tables.function(func)?.vmctx {
             // SAFETY: debug code keeps its vmctx in its frame. The one frame that may not have written it yet is the innermost,
             // which may have trapped on entry: what it holds is compared before it is used.
             unsafe {

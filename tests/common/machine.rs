@@ -3,10 +3,11 @@
 
 use std::ffi::c_void;
 use stepwell::abi::StopCell;
-use stepwell::base::{TextOffset, WasmOffset};
+use stepwell::base::{DefinedFuncIndex, TextOffset, WasmOffset};
 use stepwell::code::{CodeRegistry, CodeSlot};
 use stepwell::image::{
-    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, SITE_NOP, ShapeId, Site, SiteId, Tier,
+    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, SITE_NOP, SavedRegisters, ShapeId, Site,
+    SiteId, Tier,
 };
 
 /// Sites of each function.
@@ -21,6 +22,8 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
     let mut text = Vec::new();
     let mut tables = ImageTables {
         tier: Tier::Debug,
+        regions: false,
+        first: DefinedFuncIndex::new(0),
         functions: Vec::new(),
         traps: Packed::new(),
         addresses: Packed::new(),
@@ -41,7 +44,7 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
             let point = PointId(tables.points.len() as u32);
             tables.points.push(Point {
                 wasm: WasmOffset::new(8 + i * SITES + step),
-                site: SiteId(tables.sites.len() as u32),
+                site: Some(SiteId(tables.sites.len() as u32)),
                 shape: ShapeId::EMPTY,
             });
             tables.sites.push(Site { after: TextOffset::new(text.len() as u32), point });
@@ -60,6 +63,7 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
         assert!(len <= FUNCTION_BYTES);
         tables.functions.push(FunctionEntry {
             vmctx: None,
+            saved: SavedRegisters::NONE,
             start: TextOffset::new(start),
             len,
             frame_size: 32,

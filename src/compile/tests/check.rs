@@ -1,7 +1,9 @@
 //! What must hold of every image, whatever the module.
 
 use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
-use crate::image::{CodeImage, Place, SITE_BYTES, SITE_NOP, ShapeId, SiteId, Slot, SlotKind, Tier};
+use crate::image::{
+    CodeImage, FunctionEntry, Place, PreservedRegister, SITE_BYTES, SITE_NOP, ShapeId, SiteId, Slot, SlotKind, Tier,
+};
 use crate::wasm::{ModuleInfo, ValType};
 use std::ops::Range;
 
@@ -32,11 +34,74 @@ fn extent(slot: &Slot, frame_size: u32) -> Option<Range<i64>> {
     Some(offset..end)
 }
 
+/// Which registers the prologue of this code saves, and where from the frame pointer, read from its instructions.
+fn saved_by(code: &[u8], frame_size: u32) -> Vec<(PreservedRegister, i32)> {
+    // sub rsp, size
+    let size = frame_size - 16;
+    let long = [&[0x48, 0x81, 0xec][..], &size.to_le_bytes()].concat();
+    let short = [0x48, 0x83, 0xec, size as u8];
+    let ends = |at: usize| code[..at].ends_with(&long) || (size < 128 && code[..at].ends_with(&short));
+    let Some(mut at) = (0..=code.len()).find(|at| ends(*at)) else { return Vec::new() };
+    let mut saved = Vec::new();
+    // mov [rsp + offset], register
+    while let [prefix @ (0x48 | 0x4c), 0x89, modrm, 0x24, rest @ ..] = &code[at..] {
+        let (offset, bytes) = match modrm >> 6 {
+            0 => (0, 4),
+            1 => (i32::from(rest[0] as i8), 5),
+            _ => (i32::from_le_bytes(rest[..4].try_into().unwrap()), 8),
+        };
+        let register = match modrm >> 3 & 7 | if *prefix == 0x4c { 8 } else { 0 } {
+            _ if modrm & 7 != 4 => break,
+            3 => PreservedRegister::Rbx,
+            12 => PreservedRegister::R12,
+            13 => PreservedRegister::R13,
+            14 => PreservedRegister::R14,
+            15 => PreservedRegister::R15,
+            _ => break,
+        };
+        saved.push((register, offset - size as i32));
+        at += bytes;
+    }
+    saved
+}
+
+/// Asserts that the table says what the prologue does.
+fn check_saved(image: &CodeImage, function: &FunctionEntry, tier: Tier) {
+    let told = PreservedRegister::ALL.map(|register| Some((register, function.saved.offset_of(register)?)));
+    let told: Vec<_> = told.into_iter().flatten().collect();
+    let code = &image.text[function.start.index()..][..function.len as usize];
+    match tier {
+        Tier::Production => assert_eq!(told, []),
+        Tier::Debug => assert_eq!(told, saved_by(code, function.frame_size)),
+    }
+}
+
+#[test]
+fn prologues_save_none_some_and_all() {
+    // More and more values are alive at once.
+    let busy = |count: usize| {
+        let load = "(i32.load (local.get 0))";
+        format!("(func (param i32) (result i32) {} {})", load.repeat(count), "i32.add ".repeat(count - 1))
+    };
+    let busy: String = (4..16).map(busy).collect();
+    let binary = wat::parse_str(format!("(module (memory 1) (func) (func (call 0)) {busy})")).unwrap();
+    let info = crate::wasm::parse(&binary, crate::wasm::Features::default(), false).unwrap();
+    let compiler = crate::compile::Compiler::new(super::GUARDED).unwrap();
+    let image = compiler.module(&info, &binary, Tier::Debug, &|_, _| true).unwrap();
+    check(&info, &binary, &image, Tier::Debug);
+    let offsets = |function: &FunctionEntry| PreservedRegister::ALL.map(|register| function.saved.offset_of(register));
+    let saved: Vec<_> = image.tables.functions.iter().map(offsets).collect();
+    assert_eq!(saved[0], [None; 5]);
+    assert_eq!(saved[1], [-48, -40, -32, -24, -16].map(Some));
+    assert!(saved.iter().any(|saved| (1..5).contains(&saved.iter().flatten().count())), "{saved:?}");
+}
+
 /// Asserts everything that can be seen of an image of `info` without running it.
 pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: Tier) {
     let tables = &image.tables;
     assert_eq!(tables.tier, tier);
     assert_eq!(tables.functions.len(), info.bodies.len());
+    assert_eq!(tables.first, DefinedFuncIndex::new(0));
     strictly_ascending("traps", tables.traps.iter().map(|trap| trap.0));
     strictly_ascending("addresses", tables.addresses.iter().map(|row| row.text));
     strictly_ascending("sites", tables.sites.iter().map(|site| site.after));
@@ -53,6 +118,8 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
         end = start + function.len;
         assert!(end <= text_len);
         assert!(function.frame_size >= 16 && function.frame_size % 16 == 0);
+        check_saved(image, function, tier);
+        assert_eq!(tables.function(defined), Some(function));
         assert_eq!(tables.function_at(function.start), Some(defined));
         assert_eq!(tables.function_at(TextOffset::new(end - 1)), Some(defined));
         let body = &info.bodies[index].bytes;
@@ -66,6 +133,7 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
         if tier == Tier::Debug {
             assert_eq!(locals, info.locals(defined, binary).into_iter().map(kind).collect::<Vec<_>>());
             assert!(points.len() > 0, "a function's first instruction is always a point");
+            assert!(tables.points_of(defined).next().is_some_and(|point| point.site.is_some()));
             assert_eq!(function.points.0, points_end);
             points_end = function.points.1;
         } else {
@@ -79,11 +147,16 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
             (locals.first().map_or(i64::MAX, |range| range.start), locals.last().map_or(i64::MIN, |range| range.end));
         for point in points {
             assert!(body.contains(&point.wasm.index()));
-            let site = tables.site(point.site);
-            assert_eq!(tables.point(site.point), point);
-            assert!((start + SITE_BYTES..=end).contains(&site.after.get()));
-            assert_eq!(tables.site_returning_to(site.after), Some(point.site));
-            assert_eq!(tables.wasm_at(TextOffset::new(site.after.get() - 1)), Some(point.wasm));
+            match point.site {
+                Some(id) => {
+                    let site = tables.site(id);
+                    assert_eq!(tables.point(site.point), point);
+                    assert!((start + SITE_BYTES..=end).contains(&site.after.get()));
+                    assert_eq!(tables.site_returning_to(site.after), Some(id));
+                    assert_eq!(tables.wasm_at(TextOffset::new(site.after.get() - 1)), Some(point.wasm));
+                }
+                None => assert!(tables.regions, "a point without site"),
+            }
             assert_eq!(tables.point_at(point.wasm).map(|id| tables.point(id)), Some(point));
             let mut above = i64::MAX;
             for slot in tables.operands(point.shape) {
@@ -105,11 +178,11 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
     for (row, shape) in tables.shapes.iter().enumerate() {
         assert!(shape.below == ShapeId::EMPTY || (shape.below.0 as usize) < row);
     }
-    assert_eq!(tables.sites.len(), tables.points.len());
+    assert_eq!(tables.sites.len(), tables.points.iter().filter(|point| point.site.is_some()).count());
     for (index, site) in tables.sites.iter().enumerate() {
         let at = site.after.get() as usize;
         assert_eq!(image.text[at - SITE_BYTES as usize..at], SITE_NOP);
-        assert_eq!(tables.point(site.point).site, SiteId(index as u32));
+        assert_eq!(tables.point(site.point).site, Some(SiteId(index as u32)));
     }
     match tables.stop_stub {
         Some(stub) => {
