@@ -81,6 +81,20 @@ typedef enum stepwell_action_enum {
   STEPWELL_TRAP = 4,
 } stepwell_action_enum;
 
+/**
+ * What debug code is like. It decides what debugging costs, not what can be seen: every instruction is a place to stop at,
+ * with every local and operand.
+ */
+typedef enum stepwell_debug_tier_enum {
+  /**
+   * State is stored where a region begins whose instructions can be run again with the same outcome. It is little slower
+   * than production code; what is inside a region is found by running it again, on a copy of the state.
+   */
+  STEPWELL_DEBUG_TIER_REGIONS = 0,
+  /** State is stored at every instruction: several times slower, and simple. */
+  STEPWELL_DEBUG_TIER_SIMPLE = 1,
+} stepwell_debug_tier_enum;
+
 /** What kind of failure an error reports. The numbers are stable and never reused; more may come. */
 typedef enum stepwell_error_enum {
   /** The bytes are no valid Wasm module. */
@@ -184,6 +198,9 @@ typedef struct stepwell_wasi_config_t stepwell_wasi_config_t;
 
 /** An error's code, one of `enum stepwell_error_enum`. */
 typedef int32_t stepwell_error_code_t;
+
+/** What debug code is like, one of `enum stepwell_debug_tier_enum`. */
+typedef int32_t stepwell_debug_tier_t;
 
 /** Why a guest trapped, one of `enum stepwell_trap_enum`. */
 typedef int32_t stepwell_trap_code_t;
@@ -305,6 +322,27 @@ STEPWELL_API void stepwell_last_error_clear(void);
 STEPWELL_API
 void stepwell_config_debug_set(wasm_config_t *config,
                                bool enable);
+
+/**
+ * What debug code is like. For a number that is no tier: an error, and the configuration is as before.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_config_debug_tier_set(wasm_config_t *config,
+                                                    stepwell_debug_tier_t tier);
+
+/**
+ * How many bytes of replay code the engine keeps: code that finds what is inside a region, compiled when a debugger first
+ * needs it for a function, and shared by all stores. What was used last is kept, the rest is compiled again when it is needed
+ * again. 64 MiB at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_replay_cache_set(wasm_config_t *config,
+                                      size_t bytes);
 
 /**
  * Whether every NaN that arithmetic yields is made the same one, so that production and debug code agree on NaNs to

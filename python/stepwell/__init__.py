@@ -20,7 +20,7 @@ that is in it.
 """
 from ._bindings import VERSION
 from .debugger import Action, Breakpoint, Debugger, Frame, Locals, Stop, StopReason
-from .engine import Engine
+from .engine import DebugTier, Engine
 from .errors import Error, ErrorCode, Trap, TrapCode, TrapFrame
 from .instance import Exports, Instance
 from .module import Module
@@ -31,7 +31,7 @@ from .values import Extern, ExternRef, Func, Global, Memory, Table
 __version__ = ".".join(str(part) for part in VERSION)
 
 __all__ = [
-    "Action", "Breakpoint", "Debugger", "Engine", "Error", "ErrorCode", "ExportType", "Exports", "Extern", "ExternRef",
-    "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "Locals", "Memory", "MemoryType",
-    "Module", "Stop", "StopReason", "Store", "Table", "TableType", "Trap", "TrapCode", "TrapFrame",
+    "Action", "Breakpoint", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "ExportType", "Exports", "Extern",
+    "ExternRef", "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "Locals", "Memory",
+    "MemoryType", "Module", "Stop", "StopReason", "Store", "Table", "TableType", "Trap", "TrapCode", "TrapFrame",
 ]

@@ -94,6 +94,8 @@ STEPWELL_STEP = 1
 STEPWELL_STEP_OVER = 2
 STEPWELL_STEP_OUT = 3
 STEPWELL_TRAP = 4
+STEPWELL_DEBUG_TIER_REGIONS = 0
+STEPWELL_DEBUG_TIER_SIMPLE = 1
 STEPWELL_ERROR_INVALID_MODULE = 1
 STEPWELL_ERROR_UNSUPPORTED = 2
 STEPWELL_ERROR_LINK = 3
@@ -129,6 +131,7 @@ class stepwell_linker_t(Structure): pass
 class stepwell_stop_t(Structure): pass
 class stepwell_wasi_config_t(Structure): pass
 stepwell_error_code_t = c_int32
+stepwell_debug_tier_t = c_int32
 stepwell_trap_code_t = c_int32
 stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
 stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
@@ -396,6 +399,8 @@ stepwell_error_exit_status = function("stepwell_error_exit_status", c_bool, [POI
 stepwell_last_error = function("stepwell_last_error", POINTER(stepwell_error_t), [])
 stepwell_last_error_clear = function("stepwell_last_error_clear", None, [])
 stepwell_config_debug_set = function("stepwell_config_debug_set", None, [POINTER(wasm_config_t), c_bool])
+stepwell_config_debug_tier_set = function("stepwell_config_debug_tier_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_debug_tier_t])
+stepwell_config_replay_cache_set = function("stepwell_config_replay_cache_set", None, [POINTER(wasm_config_t), c_size_t])
 stepwell_config_nan_canonicalization_set = function("stepwell_config_nan_canonicalization_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_signals_set = function("stepwell_config_signals_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_memory_reservation_set = function("stepwell_config_memory_reservation_set", None, [POINTER(wasm_config_t), c_uint64])

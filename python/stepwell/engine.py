@@ -3,13 +3,20 @@ from ctypes import POINTER, byref
 
 from . import _bindings as c
 from ._managed import Managed
-from .errors import check
+from .errors import _enum, check
+
+DebugTier = _enum("DebugTier", "STEPWELL_DEBUG_TIER_")
+DebugTier.__doc__ = """What debug code is like: what debugging costs, not what can be seen.
+
+`REGIONS` is little slower than production code; `SIMPLE` stores state at every instruction, and is several times slower."""
 
 
 class Engine(Managed):
     """Compiles modules, and is shared by stores; any thread may use it.
 
     - `debug`: its stores may have a debugger attached. Costs a store without one nothing. Off by default.
+    - `debug_tier`: what debug code is like, a `DebugTier`.
+    - `replay_cache`: bytes of replay code kept for debuggers. 64 MiB by default.
     - `nan_canonicalization`: all NaNs that arithmetic yields are the same. Off by default.
     - `signals`: traps are found by signals, which makes guests faster. On by default.
     - `memory_reservation`, `memory_guard`: bytes of address space for each memory, and behind it.
@@ -22,13 +29,14 @@ class Engine(Managed):
 
     _delete = c.wasm_engine_delete
 
-    def __init__(self, *, debug=None, nan_canonicalization=None, signals=None, memory_reservation=None,
-                 memory_guard=None, max_stack=None, stop_reserve=None, parallel=None, optimize=None, copied_code=None):
+    def __init__(self, *, debug=None, debug_tier=None, replay_cache=None, nan_canonicalization=None, signals=None,
+                 memory_reservation=None, memory_guard=None, max_stack=None, stop_reserve=None, parallel=None,
+                 optimize=None, copied_code=None):
         settings = {name: value for name, value in locals().items() if name != "self" and value is not None}
         config = c.wasm_config_new()
         try:
             for name, value in settings.items():
-                getattr(c, f"stepwell_config_{name}_set")(config, value)
+                check(getattr(c, f"stepwell_config_{name}_set")(config, value))
         except BaseException:
             c.wasm_config_delete(config)
             raise

@@ -1,14 +1,30 @@
 //! `wasm_config_t`: how an engine is made.
 
-use super::guard::or_abort;
+use super::error::stepwell_error_t;
+use super::guard::{or_abort, or_error};
 use super::own::{Own, borrow_mut, handle};
-use crate::runtime::Config;
+use crate::base::{Error, ErrorKind};
+use crate::runtime::{Config, DebugTier};
 
 /// How an engine is made: `stepwell.h` has the settings.
 pub struct wasm_config_t {
     _opaque: [u8; 0],
 }
 handle!(wasm_config_t => Config);
+
+/// What debug code is like, one of `enum stepwell_debug_tier_enum`.
+pub type stepwell_debug_tier_t = i32;
+
+/// What debug code is like. It decides what debugging costs, not what can be seen: every instruction is a place to stop at,
+/// with every local and operand.
+#[repr(C)]
+pub enum stepwell_debug_tier_enum {
+    /// State is stored where a region begins whose instructions can be run again with the same outcome. It is little slower
+    /// than production code; what is inside a region is found by running it again, on a copy of the state.
+    STEPWELL_DEBUG_TIER_REGIONS = 0,
+    /// State is stored at every instruction: several times slower, and simple.
+    STEPWELL_DEBUG_TIER_SIMPLE = 1,
+}
 
 /// A new configuration, of the defaults.
 ///
@@ -47,6 +63,42 @@ unsafe fn set(function: &str, config: *mut wasm_config_t, change: impl FnOnce(&m
 pub unsafe extern "C" fn stepwell_config_debug_set(config: *mut wasm_config_t, enable: bool) {
     // SAFETY: C passes a live configuration or NULL.
     unsafe { set("stepwell_config_debug_set", config, |config| config.debug = enable) }
+}
+
+/// What debug code is like. For a number that is no tier: an error, and the configuration is as before.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_config_debug_tier_set(
+    config: *mut wasm_config_t,
+    tier: stepwell_debug_tier_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_config_debug_tier_set", || {
+        // SAFETY: C passes a live configuration or NULL.
+        let config = unsafe { borrow_mut(config, "config") }?;
+        use stepwell_debug_tier_enum as t;
+        config.debug_tier = match tier {
+            _ if tier == t::STEPWELL_DEBUG_TIER_REGIONS as i32 => DebugTier::Regions,
+            _ if tier == t::STEPWELL_DEBUG_TIER_SIMPLE as i32 => DebugTier::Simple,
+            _ => {
+                let message = format!("`tier` is {tier}, which is no tier; `enum stepwell_debug_tier_enum` has them");
+                return Err(Error::new(ErrorKind::Argument, message));
+            }
+        };
+        Ok(())
+    })
+}
+
+/// How many bytes of replay code the engine keeps: code that finds what is inside a region, compiled when a debugger first
+/// needs it for a function, and shared by all stores. What was used last is kept, the rest is compiled again when it is needed
+/// again. 64 MiB at first.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_replay_cache_set(config: *mut wasm_config_t, bytes: usize) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_config_replay_cache_set", config, |config| config.replay_cache_bytes = bytes) }
 }
 
 /// Whether every NaN that arithmetic yields is made the same one, so that production and debug code agree on NaNs to

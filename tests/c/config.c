@@ -42,6 +42,23 @@ int main(void) {
     stepwell_config_max_stack_set(config, 1 << 18);
     stepwell_config_stop_reserve_set(config, 1 << 17);
     works(config, debug);
+
+    config = wasm_config_new();
+    OK(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_REGIONS));
+    stepwell_config_replay_cache_set(config, 0);
+    works(config, debug);
+
+    config = wasm_config_new();
+    OK(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_SIMPLE));
+    stepwell_config_replay_cache_set(config, SIZE_MAX);
+    works(config, debug);
+  }
+  { /* numbers that are no tier are refused, and leave the configuration as it was */
+    wasm_config_t *config = wasm_config_new();
+    FAILS(stepwell_config_debug_tier_set(config, -1), STEPWELL_ERROR_ARGUMENT, "-1");
+    FAILS(stepwell_config_debug_tier_set(config, 2), STEPWELL_ERROR_ARGUMENT, "`tier` is 2, which is no tier");
+    FAILS(stepwell_config_debug_tier_set(config, INT32_MAX), STEPWELL_ERROR_ARGUMENT, "no tier");
+    works(config, true);
   }
   { /* what cannot work is refused, and the configuration is taken all the same */
     wasm_config_t *config = wasm_config_new();

@@ -68,6 +68,12 @@ class Modules(Case):
             self.assertEqual(exports.add(1, 2), 3)
             with self.assertRaises(Trap):
                 exports.div(1, 0)
+        for tier in stepwell.DebugTier:
+            stepwell.Engine(debug=True, debug_tier=tier, replay_cache=1 << 20).close()
+        with self.assertRaises(Error) as caught:
+            stepwell.Engine(debug_tier=7)
+        self.assertEqual(caught.exception.code, ErrorCode.ARGUMENT)
+        self.assertIn("no tier", str(caught.exception))
         with self.assertRaises(TypeError):
             stepwell.Engine(no_such_setting=True)
 
