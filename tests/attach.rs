@@ -49,11 +49,11 @@ impl Recorder {
 }
 
 impl EventSink for Recorder {
-    fn on_stop(&self, store: StoreMut<'_>, stop: &StopInfo) -> Result<()> {
+    fn on_stop(&self, store: StoreMut<'_>, stop: &StopInfo) -> Result<Resume> {
         self.stops.fetch_add(1, Ordering::Relaxed);
         match &self.on_stop {
-            Some(f) => f(store, stop),
-            None => Ok(()),
+            Some(f) => f(store, stop).map(|()| Resume::Native),
+            None => Ok(Resume::Native),
         }
     }
     fn on_trap(&self, store: StoreMut<'_>, trap: &TrapInfo) -> Result<()> {

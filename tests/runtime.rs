@@ -150,8 +150,8 @@ fn every_trap_says_why_and_where() {
 struct Quiet;
 
 impl EventSink for Quiet {
-    fn on_stop(&self, _: StoreMut<'_>, _: &StopInfo) -> Result<()> {
-        Ok(())
+    fn on_stop(&self, _: StoreMut<'_>, _: &StopInfo) -> Result<Resume> {
+        Ok(Resume::Native)
     }
     fn on_trap(&self, _: StoreMut<'_>, _: &TrapInfo) -> Result<()> {
         Ok(())

@@ -103,6 +103,8 @@ pub struct VMStoreContext {
     pub activation: *mut Activation,
     /// The runtime's store.
     pub store: *mut c_void,
+    /// What resume code goes on with: read by it as the first thing it does, and by nobody else.
+    pub resume: *const ResumeState,
 }
 
 impl VMStoreContext {
@@ -112,6 +114,28 @@ impl VMStoreContext {
     pub const EXIT_FP: i32 = std::mem::offset_of!(VMStoreContext, exit_fp) as i32;
     /// Offset of [`VMStoreContext::exit_pc`].
     pub const EXIT_PC: i32 = std::mem::offset_of!(VMStoreContext, exit_pc) as i32;
+    /// Offset of [`VMStoreContext::resume`].
+    pub const RESUME: i32 = std::mem::offset_of!(VMStoreContext, resume) as i32;
+}
+
+/// Where resume code begins, and with what. Resume code is a function in the Wasm convention of the one whose frame it takes; of its
+/// arguments only its vmctx and the address of its results' area, if it has one, mean anything.
+#[derive(Debug)]
+#[repr(C)]
+pub struct ResumeState {
+    /// The position of the instruction among those of the function that can be reached, in the order of their offsets.
+    pub entry: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The locals, then the operands, bottom first, 8 bytes each.
+    pub values: *const u64,
+}
+
+impl ResumeState {
+    /// Offset of [`ResumeState::entry`].
+    pub const ENTRY: i32 = std::mem::offset_of!(ResumeState, entry) as i32;
+    /// Offset of [`ResumeState::values`].
+    pub const VALUES: i32 = std::mem::offset_of!(ResumeState, values) as i32;
 }
 
 /// One entry from the host into guest code; a record on the host's stack, linked from the newest to the oldest.

@@ -4,15 +4,18 @@
 //! * `translate` turns one function body into Cranelift's IR, in either tier;
 //! * `debug` is what the debug tier adds: stop points and slots that always hold the complete Wasm state;
 //! * `function` compiles one translated function, `driver` all of a module, `assemble` lays them out as an image;
-//! * `trampoline` makes the code between host and Wasm.
+//! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace them.
 
 mod assemble;
+mod convention;
 mod debug;
 mod driver;
 mod env;
 mod function;
 mod trampoline;
 mod translate;
+
+pub use convention::result_area;
 
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};

@@ -16,7 +16,7 @@ pub use stepping::Action;
 pub use stop::{Reason, Stop};
 
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
-use crate::runtime::{AsStoreMut, EventSink, Module, ModuleId, StopInfo, StoreId, StoreMut, Trap, TrapInfo};
+use crate::runtime::{AsStoreMut, EventSink, Module, ModuleId, Resume, StopInfo, StoreId, StoreMut, Trap, TrapInfo};
 use breakpoints::Breakpoints;
 use std::cell::UnsafeCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -214,7 +214,7 @@ impl Core {
 }
 
 impl EventSink for Core {
-    fn on_stop(&self, mut store: StoreMut<'_>, info: &StopInfo) -> Result<()> {
+    fn on_stop(&self, mut store: StoreMut<'_>, info: &StopInfo) -> Result<Resume> {
         let reason = {
             // SAFETY: the store is in hand; the reference ends with the block, and arming calls nobody.
             let state = unsafe { self.state() };
@@ -225,7 +225,7 @@ impl EventSink for Core {
             } else if stepped {
                 Reason::Step
             } else {
-                return state.stepping.forget_ended(&mut store);
+                return state.stepping.forget_ended(&mut store).map(|()| Resume::Native);
             }
         };
         let (action, mut store) = self.deliver(store, reason, info.fp);
@@ -236,7 +236,7 @@ impl EventSink for Core {
                 state.stepping.cancel(&mut store)?;
                 Err(Trap::new(message).into())
             }
-            action => state.stepping.start(&mut store, &action, info.fp),
+            action => state.stepping.start(&mut store, &action, info.fp).map(|()| Resume::Native),
         }
     }
 

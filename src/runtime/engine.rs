@@ -84,6 +84,11 @@ impl Engine {
         EngineCode::with_backing(image, self.backing())
     }
 
+    /// Takes a compiled image in that is too small, and one of too many, to be worth a file descriptor.
+    pub(super) fn new_small_code(&self, image: CodeImage) -> Arc<EngineCode> {
+        EngineCode::with_backing(image, TextBacking::Anonymous)
+    }
+
     /// The id of a signature: the same for equal types of all modules.
     pub(super) fn signature_id(&self, ty: &FuncType) -> SigId {
         self.0.signatures.id(ty)

@@ -2,26 +2,27 @@
 //! decided above; here it is made sure that what is above can do no harm.
 
 use super::call;
-use super::frames::PcKind;
+use super::frames::{PcKind, VirtualFrame};
 use super::module::{ModuleId, StackRatio};
+use super::resume::{self, Resume};
 use super::store::{Owned, StoreInner, StoreMut};
 use crate::abi::{StopCell, TrapCode};
-use crate::base::{Error, ErrorKind, Pc, Result, TextOffset, WasmOffset};
-use crate::code::{CodeSlot, Ownership};
-use crate::image::{Cursor, ImageTables, Point, Site, SiteId};
-use crate::sys::arch::{self, StopContext};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, TextOffset, WasmOffset};
+use crate::code::{CodeSlot, EngineCode, Ownership};
+use crate::image::{Cursor, FunctionEntry, ImageTables, Point, SITE_BYTES, ShapeId, Site, SiteId};
+use crate::sys::arch::{self, ResumeJump, StopContext};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null};
 use std::sync::Arc;
 
 /// Where events go while a debugger is attached. Methods run on the guest's thread, with the store in hand; they may call into it.
 /// A panic poisons the store and goes on at the call that entered the guest.
 pub trait EventSink: Send + Sync {
-    /// An armed site was reached. An error ends the guest's call with it.
+    /// An armed site was reached. The answer says how the guest goes on; an error ends its call with it.
     ///
     /// # Errors
     /// What the sink likes.
-    fn on_stop(&self, store: StoreMut<'_>, stop: &StopInfo) -> Result<()>;
+    fn on_stop(&self, store: StoreMut<'_>, stop: &StopInfo) -> Result<Resume>;
 
     /// A guest has trapped; its frames are intact. An error takes the trap's place.
     ///
@@ -41,8 +42,14 @@ pub trait EventSink: Send + Sync {
 pub struct StopInfo {
     /// The code.
     pub slot: CodeSlot,
+    /// The function.
+    pub func: DefinedFuncIndex,
     /// The site that was hit.
     pub site: SiteId,
+    /// The instruction about to run.
+    pub wasm: WasmOffset,
+    /// The operand stack before it, a row of the code's tables.
+    pub shape: ShapeId,
     /// The address behind it.
     pub pc: Pc,
     /// The guest's frame pointer.
@@ -60,6 +67,8 @@ pub struct TrapInfo {
     pub fp: usize,
     /// Whether `pc` is a return address.
     pub after_call: bool,
+    /// Whether the guest stands at a stop: it was to go on in resume code, for which the stack is too small.
+    pub at_stop: bool,
 }
 
 /// An event that is being told: where the guest stands. On the stack of whoever tells.
@@ -67,7 +76,9 @@ pub(super) struct EventRecord {
     pub(super) pc: usize,
     pub(super) fp: usize,
     pub(super) kind: PcKind,
-    pub(super) previous: *const EventRecord,
+    /// Where the sink says that it is.
+    pub(super) shown: Option<VirtualFrame>,
+    pub(super) previous: *mut EventRecord,
 }
 
 /// What a store has while a debugger is attached.
@@ -100,6 +111,9 @@ struct StopTarget {
 struct KnownSite {
     site: Cursor<Site>,
     point: Cursor<Point>,
+    shape: ShapeId,
+    /// Its function.
+    func: DefinedFuncIndex,
 }
 
 /// How many sites are remembered, a power of two.
@@ -156,11 +170,21 @@ impl StoreInner {
     pub(super) fn register_debug(&mut self, index: usize) -> Result<()> {
         let module = self.modules[index].module.clone();
         let code = module.debug_code(&|_, _| true)?;
+        let slot = self.register_private(&code, index)?;
+        self.modules[index].debug = Some(slot);
+        let attachment = self.attachment.as_mut().expect("debug code is registered for a debugger");
+        attachment.stack_ratio = attachment.stack_ratio.max(module.stack_ratio());
+        Ok(())
+    }
+
+    /// Registers a private copy of code with stop points, with a stop context of its own. An error leaves everything as it was.
+    pub(super) fn register_private(&mut self, code: &Arc<EngineCode>, module: usize) -> Result<CodeSlot> {
         let store = NonNull::from(&mut *self);
+        let attachment = self.attachment.as_mut().expect("code with stop points is registered for a debugger");
         let target = Owned::new(Box::new(StopTarget {
             head: StopContext { on_stop },
             store,
-            slot: self.modules[index].production,
+            slot: self.modules[module].production,
             base: 0,
             tables: code.tables(),
             last: 0,
@@ -168,27 +192,26 @@ impl StoreInner {
         }));
         let at = target.ptr();
         let cell = StopCell { handler: arch::stop_handler(), context: at.as_ptr().cast() };
-        let slot = self.registry.register(&code, Ownership::Private { cell })?;
+        let slot = self.registry.register(code, Ownership::Private { cell })?;
         // SAFETY: the target is ours, and no guest runs in the new code yet.
         unsafe {
             (*at.as_ptr()).slot = slot;
             (*at.as_ptr()).base = self.registry.entry(slot).store.base().get();
         }
-        self.note_slot(slot, index);
-        self.modules[index].debug = Some(slot);
-        let attachment = self.attachment.as_mut().expect("debug code is registered for a debugger");
         attachment.contexts.push(target);
-        attachment.stack_ratio = attachment.stack_ratio.max(module.stack_ratio());
-        Ok(())
+        self.note_slot(slot, module);
+        Ok(slot)
     }
 
     /// Unregisters all debug code, which nothing points to, and forgets the sink.
     fn remove_debug(&mut self) {
         for entry in &mut self.modules {
-            if let Some(slot) = entry.debug.take() {
+            let resumed = entry.resume.drain(..).map(|(_, slot)| slot);
+            for slot in entry.debug.take().into_iter().chain(resumed) {
                 self.registry.unregister(slot).expect("debug code stands in its slot");
             }
         }
+        self.forget_resume_state();
         // Step mode is the debugger's: the next one starts without.
         let mut edit = self.registry.edit();
         let cleared = edit.set_step(crate::code::StepScope::Off);
@@ -206,19 +229,46 @@ impl StoreInner {
     }
 }
 
-/// Called by the stop trampoline, on the guest's stack, with the guest's registers saved.
-unsafe extern "C" fn on_stop(context: *mut StopContext, pc: usize, fp: usize) {
-    // SAFETY: the context of a stop cell is a `StopTarget`. When the guest is to end, nothing with a destructor is left here.
-    unsafe {
-        let target = context.cast::<StopTarget>();
-        if !stop(target, pc, fp) {
-            arch::unwind((*(*target).store.as_ptr()).vm.activation)
+impl StoreMut<'_> {
+    /// Says where the frame of the event being told really is (of several that nest, the newest), from now to its end: [`None`] for
+    /// where the guest stands. Frames are walked accordingly. False if no event is being told.
+    pub fn set_virtual(&mut self, frame: Option<VirtualFrame>) -> bool {
+        // SAFETY: records are linked while they are live.
+        match unsafe { self.inner().events.as_mut() } {
+            Some(record) => {
+                record.shown = frame;
+                true
+            }
+            None => false,
         }
     }
 }
 
-/// Tells the sink; false if the guest is to be left.
-unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> bool {
+/// Called by the stop trampoline, on the guest's stack, with the guest's registers saved.
+unsafe extern "C" fn on_stop(context: *mut StopContext, pc: usize, fp: usize) -> *const ResumeJump {
+    // SAFETY: the context of a stop cell is a `StopTarget`. When the guest is to end, nothing with a destructor is left here.
+    unsafe {
+        let target = context.cast::<StopTarget>();
+        match stop(target, pc, fp) {
+            Onward::Native => null(),
+            Onward::Leave => arch::unwind((*(*target).store.as_ptr()).vm.activation),
+            Onward::Replace(jump) => jump,
+        }
+    }
+}
+
+/// How a stop ends.
+pub(super) enum Onward {
+    /// The guest goes on where it stands.
+    Native,
+    /// Its frames are left, with the reason in the store.
+    Leave,
+    /// Its innermost frame gives way to resume code. The store has the jump.
+    Replace(*const ResumeJump),
+}
+
+/// Tells the sink.
+unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
     // SAFETY: the target lives as long as the code it belongs to is registered; each reference to the store's inside ends before
     // the sink runs. The sink stays: detaching needs that no frame is live.
     unsafe {
@@ -235,45 +285,72 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> bool {
         }
         let Some(known) = &recent[index] else {
             // No site returns here: nothing that could be told.
-            return true;
+            return Onward::Native;
         };
-        let (site, wasm) = (SiteId(known.site.id()), known.point.key());
+        let info = StopInfo {
+            slot: (*target).slot,
+            func: known.func,
+            site: SiteId(known.site.id()),
+            wasm: WasmOffset::new(known.point.key()),
+            shape: known.shape,
+            pc: Pc::new(pc),
+            fp,
+        };
         (*target).last = index;
         (*store).vm.exit_fp = fp;
         (*store).vm.exit_pc = pc;
         let Some(attachment) = &(*store).attachment else {
-            return true;
+            return Onward::Native;
         };
         let sink: *const dyn EventSink = &*attachment.sink;
-        let info = StopInfo { slot: (*target).slot, site, pc: Pc::new(pc), fp };
-        let kind = PcKind::Stop(WasmOffset::new(wasm));
-        let record = EventRecord { pc, fp, kind, previous: (*store).events };
-        (*store).events = &raw const record;
+        let kind = PcKind::Stop(info.wasm);
+        let mut record = EventRecord { pc, fp, kind, shown: None, previous: (*store).events };
+        let record_at = &raw mut record;
+        (*store).events = record_at;
         let store_at = (*target).store;
-        let result = catch_unwind(AssertUnwindSafe(|| (*sink).on_stop(StoreMut::from_inner(store_at), &info)));
-        let fine = match result {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => call::leave_with_error(store_at, error),
-            Err(payload) => call::leave_with_panic(store_at, payload),
+        let work = || match (*sink).on_stop(StoreMut::from_inner(store_at), &info)? {
+            Resume::Native => Ok(Onward::Native),
+            Resume::Replace(with) => resume::replace(store_at, record_at, info.func, with),
         };
-        (*store).events = record.previous;
-        fine
+        let onward = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(onward)) => onward,
+            Ok(Err(error)) => {
+                call::leave_with_error(store_at, error);
+                Onward::Leave
+            }
+            Err(payload) => {
+                call::leave_with_panic(store_at, payload);
+                Onward::Leave
+            }
+        };
+        (*store).events = (*record_at).previous;
+        onward
     }
 }
 
 /// Turns the last site into the one that returns to `after`: mostly the one behind it, which is near in the tables.
 fn find_site(tables: &ImageTables, known: &mut Option<KnownSite>, after: TextOffset) {
-    if let Some(KnownSite { site, point }) = known
+    if let Some(KnownSite { site, point, shape, func }) = known
         && tables.sites.advance(site)
         && site.key() == after.get()
         && tables.points.go_to(point, site.row().point.0)
     {
-        return;
+        *shape = point.row().shape;
+        let inside = |row: &FunctionEntry| after.get().wrapping_sub(row.start.get()) <= row.len;
+        if tables.function(*func).is_some_and(inside) {
+            return;
+        }
     }
     *known = tables.site_before(after).and_then(|site| {
         let point = tables.points.cursor(site.row().point.0)?;
-        Some(KnownSite { site, point })
+        let func = tables.function_at(start_of(after))?;
+        Some(KnownSite { site, point, shape: point.row().shape, func })
     });
+}
+
+/// The first byte of the site that returns to `after`.
+fn start_of(after: TextOffset) -> TextOffset {
+    TextOffset::new(after.get().saturating_sub(SITE_BYTES))
 }
 
 /// Tells the sink of a trap, if there is one.

@@ -1,6 +1,5 @@
 //! Walking the Wasm frames of a store by their frame pointers, over all its nested runs on this thread.
 
-use super::events::EventRecord;
 use super::instance::{Instance, InstanceData};
 use super::module::Module;
 use super::store::StoreInner;
@@ -22,6 +21,19 @@ pub(super) enum PcKind {
     Exact,
 }
 
+/// Where the frame of an event really is, as the sink says it: at an instruction that the guest has not run to, with a state that
+/// is not in the frame. The pointers are the sink's own affair: it sees to it that they are valid for as long as this is set, and
+/// nothing here follows them.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualFrame {
+    /// The instruction about to run, or the one that trapped.
+    pub wasm: WasmOffset,
+    /// The locals, then the operands, bottom first, 8 bytes each.
+    pub values: *const u64,
+    /// What else there is to know about them.
+    pub about: *const (),
+}
+
 /// A live Wasm frame.
 #[derive(Clone, Copy)]
 pub struct RawFrame<'a> {
@@ -36,6 +48,8 @@ pub struct RawFrame<'a> {
     pub at: TextOffset,
     /// The Wasm instruction: about to run at a stop, else the one that trapped or the call the frame is in.
     pub wasm: WasmOffset,
+    /// Whether the frame is that of an event, and really elsewhere: `wasm` says so already.
+    pub virtual_frame: Option<VirtualFrame>,
     /// The frame pointer.
     pub fp: usize,
     /// Whether no Wasm frame of this store is further in.
@@ -99,11 +113,15 @@ pub(super) fn walk<'a>(store: &'a StoreInner, mut visit: impl FnMut(&RawFrame<'a
     let mut innermost = true;
     while !act.is_null() {
         let mut boundary = !innermost;
-        let mut kind = kind_of(store, pc, fp);
+        let (mut kind, mut shown) = event_at(store, pc, fp);
         // SAFETY: frames of guest code are chained by frame pointers down to the trampoline of the activation, whose
         // return address is in no guest code.
         unsafe {
-            while let Some(frame) = frame_at(store, pc, fp, kind, innermost, boundary) {
+            while let Some(mut frame) = frame_at(store, pc, fp, kind, innermost, boundary) {
+                if let Some(shown) = shown.take() {
+                    frame.wasm = shown.wasm;
+                    frame.virtual_frame = Some(shown);
+                }
                 if visit(&frame).is_break() {
                     return;
                 }
@@ -121,17 +139,17 @@ pub(super) fn walk<'a>(store: &'a StoreInner, mut visit: impl FnMut(&RawFrame<'a
 }
 
 /// What the program counter is at which an activation was left: an event's, if there is one with this frame.
-fn kind_of(store: &StoreInner, pc: usize, fp: usize) -> PcKind {
-    let mut event: *const EventRecord = store.events;
+fn event_at(store: &StoreInner, pc: usize, fp: usize) -> (PcKind, Option<VirtualFrame>) {
+    let mut event = store.events.cast_const();
     while !event.is_null() {
         // SAFETY: records are linked while they are live.
         let record = unsafe { &*event };
         if record.pc == pc && record.fp == fp {
-            return record.kind;
+            return (record.kind, record.shown);
         }
         event = record.previous;
     }
-    PcKind::Return
+    (PcKind::Return, None)
 }
 
 /// The frame, if the program counter is in guest code.
@@ -160,6 +178,7 @@ fn frame_at(
         slot,
         at,
         wasm: stopped_at.unwrap_or_else(|| module.body_start(func)),
+        virtual_frame: None,
         fp,
         innermost,
         after_call: kind == PcKind::Return,

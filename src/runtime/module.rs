@@ -6,11 +6,12 @@ use crate::abi::VmLayout;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, WasmOffset};
 use crate::code::EngineCode;
 use crate::compile::vm_layout;
-use crate::image::{ReplayImage, Tier};
+use crate::image::{CodeImage, ReplayImage, Tier};
 use crate::wasm::{self, ExternType, ModuleInfo};
 use once_cell::sync::OnceCell;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Names a [`Module`] for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +38,7 @@ struct ModuleInner {
     sigs: Box<[SigId]>,
     production: Arc<EngineCode>,
     debug: OnceCell<DebugCode>,
+    resume: Mutex<HashMap<DefinedFuncIndex, Arc<ResumeCell>>>,
 }
 
 impl ModuleInner {
@@ -56,6 +58,12 @@ impl Drop for ModuleInner {
         self.engine.replays().forget(self.id);
     }
 }
+
+/// The resume code of a function, compiled by whoever needs it first.
+type ResumeCell = OnceCell<Arc<EngineCode>>;
+
+/// Above so many, resume code that no store has is forgotten.
+const MAX_IDLE_RESUME: usize = 64;
 
 /// The debug tier of a module.
 struct DebugCode {
@@ -119,6 +127,7 @@ impl Module {
             sigs,
             production: engine.new_code(image),
             debug: OnceCell::new(),
+            resume: Mutex::default(),
         })))
     }
 
@@ -191,6 +200,30 @@ impl Module {
             let code = inner.engine.new_code(image);
             Ok(DebugCode { stack_ratio: StackRatio::worst(&inner.production, &code), code })
         })
+    }
+
+    /// The resume code of a function, compiled on first use. It is kept while a store has it, and some longer.
+    pub(super) fn resume_code(&self, func: DefinedFuncIndex) -> Result<Arc<EngineCode>> {
+        let inner = &*self.0;
+        if func.index() >= inner.info.bodies.len() {
+            return Err(Error::new(ErrorKind::Argument, format!("the module has no body of function {func}")));
+        }
+        let cell = {
+            // A map is never left half-changed by a panic that could be survived.
+            let mut known = inner.resume.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= MAX_IDLE_RESUME && !known.contains_key(&func) {
+                let used = |code: &Arc<EngineCode>| Arc::strong_count(code) > 1;
+                known.retain(|_, cell| Arc::strong_count(cell) > 1 || cell.get().is_some_and(used));
+            }
+            known.entry(func).or_default().clone()
+        };
+        let code = cell.get_or_try_init(|| Ok::<_, Error>(inner.engine.new_small_code(self.compile_resume(func)?)))?;
+        Ok(code.clone())
+    }
+
+    fn compile_resume(&self, func: DefinedFuncIndex) -> Result<CodeImage> {
+        let what = format!("function {func} cannot be continued with a changed state: resume code is not compiled yet");
+        Err(Error::new(ErrorKind::Unsupported, what))
     }
 
     /// Whether `debug_code` has its answer ready.

@@ -8,16 +8,17 @@ use super::host::HostObject;
 use super::instance::{Instance, InstanceData};
 use super::memory::MemoryData;
 use super::module::{Module, ModuleId};
+use super::resume::Resuming;
 use super::table::TableData;
 use super::{Engine, call::Exit};
 use crate::abi::{VMContext, VMGlobal, VMStoreContext};
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
 use crate::code::{CodeRegistry, CodeSlot, Ownership, PatchEdit};
 use smallvec::SmallVec;
 use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -83,6 +84,8 @@ pub(super) struct ModuleEntry {
     pub(super) production: CodeSlot,
     /// While a debugger is attached.
     pub(super) debug: Option<CodeSlot>,
+    /// Where resume code of its functions is.
+    pub(super) resume: Vec<(DefinedFuncIndex, CodeSlot)>,
 }
 
 /// The inside of a store.
@@ -98,7 +101,9 @@ pub(super) struct StoreInner {
     /// The error or panic with which guest frames are being left.
     pub(super) pending: Option<Exit>,
     /// The newest event being told to the sink.
-    pub(super) events: *const EventRecord,
+    pub(super) events: *mut EventRecord,
+    /// What [`VMStoreContext::resume`] points to, with its values.
+    pub(super) resuming: Option<Box<Resuming>>,
     pub(super) attachment: Option<Box<Attachment>>,
     pub(super) limits: StoreLimits,
     pub(super) usage: Usage,
@@ -134,7 +139,7 @@ impl StoreInner {
         let production = self.registry.register(module.production_code(), Ownership::Shared)?;
         let index = self.modules.len();
         self.note_slot(production, index);
-        self.modules.push(ModuleEntry { module: module.clone(), production, debug: None });
+        self.modules.push(ModuleEntry { module: module.clone(), production, debug: None, resume: Vec::new() });
         if self.attachment.is_some()
             && let Err(error) = self.register_debug(index)
         {
@@ -153,9 +158,14 @@ impl StoreInner {
         self.slot_modules[slot.index()] = module as u32;
     }
 
+    /// The entry of the module whose code is in a slot.
+    pub(super) fn module_index(&self, slot: CodeSlot) -> usize {
+        self.slot_modules[slot.index()] as usize
+    }
+
     /// The module whose code is in a slot.
     pub(super) fn module_of(&self, slot: CodeSlot) -> &Module {
-        &self.modules[self.slot_modules[slot.index()] as usize].module
+        &self.modules[self.module_index(slot)].module
     }
 
     /// Refuses a handle of another store.
@@ -194,13 +204,21 @@ impl Store {
     pub fn new(engine: &Engine) -> Store {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let inner = Box::new(StoreInner {
-            vm: VMStoreContext { stack_limit: 0, exit_fp: 0, exit_pc: 0, activation: null_mut(), store: null_mut() },
+            vm: VMStoreContext {
+                stack_limit: 0,
+                exit_fp: 0,
+                exit_pc: 0,
+                activation: null_mut(),
+                store: null_mut(),
+                resume: null(),
+            },
             id: StoreId(NEXT.fetch_add(1, Ordering::Relaxed)),
             poisoned: false,
             engine: engine.clone(),
             runs: 0,
             pending: None,
-            events: std::ptr::null(),
+            events: null_mut(),
+            resuming: None,
             attachment: None,
             limits: StoreLimits::default(),
             usage: Usage::default(),

@@ -190,6 +190,18 @@ unsafe extern "C" fn landing(pc: usize, fp: usize, detail: usize) -> ! {
 /// A frame of the store is live on this thread, stopped at `pc` with frame pointer `fp`; no reference to the store's inside is held.
 #[cold]
 pub(super) unsafe fn raise(store: NonNull<StoreInner>, code: TrapCode, pc: usize, fp: usize, kind: PcKind) {
+    let shown = None;
+    // SAFETY: handed on to the caller.
+    unsafe { raise_at(store, code, EventRecord { pc, fp, kind, shown, previous: std::ptr::null_mut() }) }
+}
+
+/// The same, of a frame that may be elsewhere than the guest stands.
+///
+/// # Safety
+/// As [`raise`].
+#[cold]
+pub(super) unsafe fn raise_at(store: NonNull<StoreInner>, code: TrapCode, mut record: EventRecord) {
+    let EventRecord { pc, fp, kind, .. } = record;
     let at = store.as_ptr();
     let work = || -> Result<(), Error> {
         // SAFETY: the store is alive; each reference to its inside ends before the sink runs.
@@ -198,17 +210,24 @@ pub(super) unsafe fn raise(store: NonNull<StoreInner>, code: TrapCode, pc: usize
             (*at).vm.exit_fp = fp;
             (*at).vm.exit_pc = pc;
             let trap = with_frames(&*at, Trap::from_code(code));
-            let info = TrapInfo { code, pc: crate::base::Pc::new(pc), fp, after_call: kind == PcKind::Return };
+            let info = TrapInfo {
+                code,
+                pc: crate::base::Pc::new(pc),
+                fp,
+                after_call: kind == PcKind::Return,
+                at_stop: matches!(kind, PcKind::Stop(_)),
+            };
             events::tell_trap(store, &info)?;
             Err(trap.into())
         }
     };
     // SAFETY: the record is taken back before this returns.
     unsafe {
-        let record = EventRecord { pc, fp, kind, previous: (*at).events };
-        (*at).events = &raw const record;
+        let record_at = &raw mut record;
+        (*record_at).previous = (*at).events;
+        (*at).events = record_at;
         let result = catch_unwind(AssertUnwindSafe(work));
-        (*at).events = record.previous;
+        (*at).events = (*record_at).previous;
         (*at).pending = match result {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Exit::Error(error)),

@@ -85,10 +85,30 @@ pub unsafe extern "C" fn unwind(activation: *const Activation) -> ! {
 #[repr(C)]
 pub struct StopContext {
     /// Called on the guest's thread and stack, with every register of the guest saved: `pc` is the return address
-    /// into the guest (the byte behind the site), `fp` the guest's frame pointer. Returning resumes the guest; it may also
-    /// [`unwind`]. It must not panic.
-    pub on_stop: unsafe extern "C" fn(context: *mut StopContext, pc: usize, fp: usize),
+    /// into the guest (the byte behind the site), `fp` the guest's frame pointer. Returning null resumes the guest, returning
+    /// a jump resumes it elsewhere; it may also [`unwind`]. It must not panic.
+    pub on_stop: unsafe extern "C" fn(context: *mut StopContext, pc: usize, fp: usize) -> *const ResumeJump,
 }
+
+/// How a guest that stands at a stop goes on elsewhere: a function is entered as if the caller of the stopped frame had called it
+/// instead. Its arguments on the stack are those of the frame, which it has to take away as that would have. Of its arguments in
+/// registers it gets two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct ResumeJump {
+    /// The function, in the Wasm convention.
+    pub pc: usize,
+    /// The frame pointer of the stopped frame.
+    pub fp: usize,
+    /// The first integer argument.
+    pub first: usize,
+    /// The second.
+    pub second: usize,
+    /// Where the frame has saved what its caller had in rbx, r12, r13, r14 and r15; null where it has not, and the register is as it was.
+    pub saved: [*const usize; 5],
+}
+
+const _: () = assert!(std::mem::offset_of!(ResumeJump, saved) == 32);
 
 /// The address for [`StopCell::handler`](crate::abi::StopCell::handler).
 pub fn stop_handler() -> *const c_void {
@@ -133,6 +153,8 @@ unsafe extern "C" fn stop_trampoline() {
         "mov rdx, rbp",
         "cld",
         "call [rdi]",
+        "test rax, rax",
+        "jne 2f",
         "movups xmm0, [rsp]",
         "movups xmm1, [rsp + 16]",
         "movups xmm2, [rsp + 32]",
@@ -162,6 +184,34 @@ unsafe extern "C" fn stop_trampoline() {
         // Drop the context; the return address is next.
         "lea rsp, [rsp + 8]",
         "ret",
+        // Elsewhere. The callee-saved registers are the guest's, since `on_stop` has returned.
+        "2: mov rcx, [rax + 32]",
+        "test rcx, rcx",
+        "je 3f",
+        "mov rbx, [rcx]",
+        "3: mov rcx, [rax + 40]",
+        "test rcx, rcx",
+        "je 4f",
+        "mov r12, [rcx]",
+        "4: mov rcx, [rax + 48]",
+        "test rcx, rcx",
+        "je 5f",
+        "mov r13, [rcx]",
+        "5: mov rcx, [rax + 56]",
+        "test rcx, rcx",
+        "je 6f",
+        "mov r14, [rcx]",
+        "6: mov rcx, [rax + 64]",
+        "test rcx, rcx",
+        "je 7f",
+        "mov r15, [rcx]",
+        // The frame goes: its caller's frame pointer is back, and the return address is next.
+        "7: mov rcx, [rax + 8]",
+        "mov rbp, [rcx]",
+        "lea rsp, [rcx + 8]",
+        "mov rdi, [rax + 16]",
+        "mov rsi, [rax + 24]",
+        "jmp [rax]",
     )
 }
 
@@ -248,7 +298,7 @@ mod tests {
         pc: usize,
     }
 
-    unsafe extern "C" fn count(context: *mut StopContext, pc: usize, _fp: usize) {
+    unsafe extern "C" fn count(context: *mut StopContext, pc: usize, _fp: usize) -> *const ResumeJump {
         // SAFETY: the test's context is a `Counter`.
         unsafe {
             let counter = &mut *context.cast::<Counter>();
@@ -265,6 +315,7 @@ mod tests {
                 out("r10") _, out("r11") _, out("xmm0") _, out("xmm7") _, out("xmm15") _,
             );
         }
+        std::ptr::null()
     }
 
     /// Stands for a guest: fills registers, stops as an armed site does, checks them. Returns 0 if all held.

@@ -1,0 +1,69 @@
+//! What is to be known of Cranelift's `tail` convention where a frame is replaced: it takes no part in compiling. The facts are those of
+//! `isa/x64/abi.rs`; a test of `runtime/` compares them with what compiled callers do.
+
+use super::env::abi_type;
+use crate::wasm::{FuncType, ValType};
+
+/// Registers for integer arguments, and for those of floats and vectors.
+const ARGUMENT_REGISTERS: (u32, u32) = (6, 8);
+/// Registers for integer results, and for those of floats and vectors.
+const RESULT_REGISTERS: (u32, u32) = (8, 8);
+/// Bytes of the saved frame pointer and the return address.
+const FRAME_HEAD: u32 = 16;
+/// Integer arguments in front of those of Wasm: the vmctx and the caller's.
+const VMCTXS: u32 = 2;
+
+/// Where a function of this type has the area for those of its results that no register takes, as an offset from its frame pointer.
+/// `None` if there is none; if there is, its address is a hidden argument in front of all others. Callers have it right behind the arguments.
+pub fn result_area(ty: &FuncType) -> Option<u32> {
+    if bytes_on_stack(&ty.results, 0, RESULT_REGISTERS) == 0 {
+        return None;
+    }
+    Some(FRAME_HEAD + bytes_on_stack(&ty.params, VMCTXS + 1, ARGUMENT_REGISTERS))
+}
+
+/// Bytes of stack for values, of which so many integers more go before.
+fn bytes_on_stack(types: &[ValType], integers_before: u32, registers: (u32, u32)) -> u32 {
+    let (mut integers, mut floats) = (integers_before, 0);
+    let mut bytes = 0u32;
+    for ty in types {
+        let ty = abi_type(*ty);
+        let (taken, registers) = match ty.is_int() {
+            true => (&mut integers, registers.0),
+            false => (&mut floats, registers.1),
+        };
+        if *taken < registers {
+            *taken += 1;
+        } else {
+            let size = ty.bytes().max(8);
+            bytes = bytes.next_multiple_of(size) + size;
+        }
+    }
+    bytes.next_multiple_of(16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ValType::{F32, F64, FuncRef, I32, I64};
+
+    fn area(params: &[ValType], results: &[ValType]) -> Option<u32> {
+        result_area(&FuncType { params: params.into(), results: results.into() })
+    }
+
+    #[test]
+    fn only_results_beyond_the_registers_have_an_area() {
+        assert_eq!(area(&[I64; 20], &[I64; 8]), None);
+        assert_eq!(area(&[], &[[I32; 8], [F64; 8]].concat()), None);
+        assert_eq!(area(&[], &[FuncRef; 9]), Some(16));
+        assert_eq!(area(&[], &[F32; 9]), Some(16));
+    }
+
+    #[test]
+    fn it_is_behind_the_arguments() {
+        assert_eq!(area(&[I64; 3], &[I64; 9]), Some(16));
+        assert_eq!(area(&[I32; 4], &[I64; 9]), Some(32));
+        assert_eq!(area(&[I32; 6], &[I64; 9]), Some(48));
+        assert_eq!(area(&[[F32; 9], [I32; 9]].concat(), &[I64; 9]), Some(16 + 64));
+    }
+}

@@ -1,0 +1,189 @@
+//! Resume code: a function compiled so that it can be entered before any of its instructions, with the state from a buffer. It takes the place of
+//! a frame that stands at a stop: same caller, same return address, same arguments' area. Here it is decided whether that is possible, and the
+//! way is prepared; when to do it is the sink's decision, and the jump is `sys::arch`'s.
+
+use super::events::{EventRecord, Onward};
+use super::frames::PcKind;
+use super::module::ModuleId;
+use super::store::{AsStore, StoreInner, StoreMut, StoreRef};
+use super::trap;
+use crate::abi::{ResumeState, TrapCode};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, WasmOffset};
+use crate::code::CodeSlot;
+use crate::compile::result_area;
+use crate::image::{Place, PreservedRegister};
+use crate::sys::arch::ResumeJump;
+use std::ptr::{NonNull, null, null_mut};
+
+/// How the guest goes on after a stop.
+#[derive(Debug)]
+pub enum Resume {
+    /// From where it stands, with the state of its frame.
+    Native,
+    /// In resume code, which takes the frame's place.
+    Replace(Replacement),
+}
+
+/// With what a frame is replaced.
+#[derive(Debug)]
+pub struct Replacement {
+    /// The resume code of the frame's function: see [`StoreMut::resume_code`].
+    pub slot: CodeSlot,
+    /// The position of the next instruction to run, among the reachable ones of the function.
+    pub entry: u32,
+    /// The same instruction.
+    pub wasm: WasmOffset,
+    /// The locals, then the operands before that instruction, bottom first.
+    pub values: Box<[u64]>,
+}
+
+/// Resume code of a function in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumeCode {
+    /// Where it is. Its tables know this one function, by its index in the module.
+    pub slot: CodeSlot,
+    /// Whether it was put there just now: nothing is armed in it yet, unless the store stops everywhere.
+    pub new: bool,
+}
+
+/// What the latest frame that was replaced goes on with, for as long as that may be read: until the next one.
+pub(super) struct Resuming {
+    state: ResumeState,
+    jump: ResumeJump,
+    /// Read by the resume code alone.
+    values: Box<[u64]>,
+}
+
+impl StoreMut<'_> {
+    /// The resume code of a function, by a slot in which code of its module is; compiled and registered on first use. While stepping
+    /// stops everywhere, it comes armed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where no debugger is attached; those of compiling and mapping, which leave everything as it was.
+    pub fn resume_code(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Result<ResumeCode> {
+        self.inner().resume_code(slot, func)
+    }
+
+    /// Where resume code of a module's functions is: the slots, besides [`StoreMut::code_slot`], that breakpoints in it concern.
+    pub fn resume_slots(&self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + '_ {
+        self.as_store().resume_slots(module)
+    }
+}
+
+impl<'a> StoreRef<'a> {
+    /// See [`StoreMut::resume_slots`].
+    pub fn resume_slots(self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + 'a {
+        let entry = self.inner().modules.iter().find(|entry| entry.module.id() == module);
+        entry.into_iter().flat_map(|entry| entry.resume.iter().copied())
+    }
+}
+
+impl StoreInner {
+    /// See [`StoreMut::resume_code`].
+    fn resume_code(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Result<ResumeCode> {
+        if self.attachment.is_none() {
+            return Err(Error::new(
+                ErrorKind::State,
+                "resume code is a debugger's, and none is attached to this store",
+            ));
+        }
+        if self.registry.get(slot).is_none() {
+            return Err(Error::new(ErrorKind::Argument, "no code is registered in this slot"));
+        }
+        let index = self.module_index(slot);
+        let entry = &self.modules[index];
+        if let Some((_, slot)) = entry.resume.iter().find(|(known, _)| *known == func) {
+            return Ok(ResumeCode { slot: *slot, new: false });
+        }
+        let code = entry.module.resume_code(func)?;
+        let slot = self.register_private(&code, index)?;
+        self.modules[index].resume.push((func, slot));
+        Ok(ResumeCode { slot, new: true })
+    }
+
+    /// No resume code is left that could read its state.
+    pub(super) fn forget_resume_state(&mut self) {
+        self.vm.resume = null();
+        self.resuming = None;
+    }
+}
+
+/// Prepares the jump into resume code, which takes the place of the frame of `record`, a frame of `func`. If the stack is too small for
+/// its frame, the guest traps where it stands.
+///
+/// # Safety
+/// The record is that of a stop being told, the newest of its store; no reference to the store's inside is held.
+pub(super) unsafe fn replace(
+    store: NonNull<StoreInner>,
+    record: *mut EventRecord,
+    func: DefinedFuncIndex,
+    with: Replacement,
+) -> Result<Onward> {
+    // SAFETY: the store and the record are alive; each reference to the store's inside ends before the sink runs.
+    unsafe {
+        let EventRecord { pc, fp, shown, .. } = *record;
+        let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &with)? else {
+            let kind = PcKind::Stop(with.wasm);
+            let record = EventRecord { pc, fp, kind, shown, previous: null_mut() };
+            trap::raise_at(store, TrapCode::StackOverflow, record);
+            return Ok(Onward::Leave);
+        };
+        let inner = &mut *store.as_ptr();
+        let resuming = inner.resuming.insert(Box::new(Resuming { values: with.values, ..resuming }));
+        resuming.state.values = resuming.values.as_ptr();
+        inner.vm.resume = &raw const resuming.state;
+        Ok(Onward::Replace(&raw const resuming.jump))
+    }
+}
+
+impl StoreInner {
+    /// What it takes to replace the frame at `fp`, which stands at `pc`; `None` if the new frame does not fit the stack.
+    ///
+    /// # Safety
+    /// There is such a frame of `func`, at a stop.
+    unsafe fn prepare(
+        &self,
+        pc: usize,
+        fp: usize,
+        func: DefinedFuncIndex,
+        with: &Replacement,
+    ) -> Result<Option<Resuming>> {
+        let refuse = |why: &str| Err(Error::new(ErrorKind::Argument, format!("a frame cannot be replaced: {why}")));
+        let Some((from, _)) = self.registry.lookup(Pc::new(pc - 1)) else {
+            return refuse("it is not one of this store");
+        };
+        let resume = &self.modules[self.module_index(from)].resume;
+        if !resume.contains(&(func, with.slot)) {
+            return refuse("the code is not resume code of its function");
+        }
+        let code = self.registry.entry(with.slot);
+        let tables = code.engine.tables();
+        if with.values.len() < tables.locals_of(func).len() {
+            return refuse("the new state is without some of its locals");
+        }
+        let (Some(old), Some(new)) = (self.registry.entry(from).engine.tables().function(func), tables.function(func))
+        else {
+            return refuse("the code is not that of its function");
+        };
+        let Some(Place::Frame(vmctx)) = old.vmctx else {
+            return refuse("it does not keep its vmctx");
+        };
+        if !fp.checked_sub(new.frame_size as usize).is_some_and(|end| end > self.vm.stack_limit) {
+            return Ok(None);
+        }
+        // SAFETY: at a stop, debug code has written its vmctx to its frame.
+        let vmctx = unsafe { *(fp.wrapping_add_signed(vmctx as isize) as *const usize) };
+        let module = self.module_of(with.slot);
+        let (first, second) = match result_area(module.info().func_type(module.info().func_index(func))) {
+            Some(offset) => (fp + offset as usize, vmctx),
+            None => (vmctx, 0),
+        };
+        let saved = PreservedRegister::ALL.map(|register| match old.saved.offset_of(register) {
+            Some(offset) => fp.wrapping_add_signed(offset as isize) as *const usize,
+            None => null(),
+        });
+        let state = ResumeState { entry: with.entry, reserved: 0, values: null() };
+        let jump = ResumeJump { pc: code.store.pc(new.start).get(), fp, first, second, saved };
+        Ok(Some(Resuming { state, jump, values: Box::default() }))
+    }
+}
