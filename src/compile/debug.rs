@@ -1,7 +1,8 @@
-//! What the debug tier adds to a function while it is translated: a stop point before every instruction, and slots in
-//! the frame from which every local and every operand can be told whenever the function can be stopped. A local is always in
-//! its slot. An operand is in a slot of its own, unless it is known without: a constant, or a copy of a local that has
-//! not changed since. What is recorded here becomes the image's sites, points, shapes and locals.
+//! What the debug tier adds to a function while it is translated: stop points, and slots in the frame from which every
+//! local and every operand can be told where the state is *complete*: at every stop point and call, and where ways come
+//! together. There a local is in its slot. An operand is in a slot of its own, unless it is known without: a constant, or
+//! a copy of a local that has not changed since. In between nothing is stored. What is recorded here becomes the image's
+//! sites, points, shapes and locals.
 
 use super::env::{POINTER, abi_type};
 use crate::image::SlotKind;
@@ -23,6 +24,8 @@ pub(super) const NAMESPACE_STOP: u32 = 1;
 
 /// The bottom of every operand stack.
 pub(super) const NO_SHAPE: u32 = u32::MAX;
+/// The shape of an operand that has not been at a point yet.
+pub(super) const UNSHAPED: u32 = u32::MAX - 1;
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,10 +82,15 @@ pub(super) struct Instrument {
     flags: MemFlagsData,
     stop: FuncRef,
     deepest: u32,
+    /// The locals whose slots are out of date, each once.
+    dirty: Vec<u32>,
+    is_dirty: Vec<bool>,
+    /// The last point, if nothing has needed it yet: it is recorded when something does.
+    pending: Option<RecordedPoint>,
 }
 
 /// A Wasm type as a slot's kind.
-fn kind(ty: ValType) -> SlotKind {
+pub(super) fn kind(ty: ValType) -> SlotKind {
     match ty {
         ValType::I32 => SlotKind::I32,
         ValType::I64 => SlotKind::I64,
@@ -127,6 +135,9 @@ impl Instrument {
             flags,
             stop,
             deepest: 0,
+            dirty: Vec::new(),
+            is_dirty: vec![false; locals.len()],
+            pending: None,
         };
         instrument.store_local(builder, locals.len(), vmctx);
         instrument
@@ -135,30 +146,70 @@ impl Instrument {
     /// Puts a stop point here, before the instruction at `wasm`, with an operand stack of `shape`.
     pub(super) fn stop_point(&mut self, builder: &mut FunctionBuilder<'_>, wasm: u32, shape: u32) {
         builder.ins().call(self.stop, &[]);
+        self.pending = None;
         self.record.points.push(RecordedPoint { wasm, shape, stops: true });
+    }
+
+    /// The state is complete before the instruction at `wasm`, should anyone ask before the next point.
+    pub(super) fn point(&mut self, wasm: u32, shape: u32) {
+        self.pending = Some(RecordedPoint { wasm, shape, stops: false });
+    }
+
+    /// The instruction at hand can trap or is a call: the last point is needed to tell its state.
+    pub(super) fn need_point(&mut self) {
+        let same = |last: &RecordedPoint, point: &RecordedPoint| last.wasm == point.wasm;
+        if let Some(point) = self.pending.take()
+            && !self.record.points.last().is_some_and(|last| same(last, &point))
+        {
+            self.record.points.push(point);
+        }
+    }
+
+    /// A local's slot is out of date.
+    pub(super) fn mark_dirty(&mut self, local: u32) {
+        if !std::mem::replace(&mut self.is_dirty[local as usize], true) {
+            self.dirty.push(local);
+        }
+    }
+
+    /// Whether any local's slot is out of date.
+    pub(super) fn any_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The locals whose slots are out of date: the caller stores them, or what they hold matters no more.
+    pub(super) fn take_dirty(&mut self) -> Vec<u32> {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for local in &dirty {
+            self.is_dirty[*local as usize] = false;
+        }
+        // In the order of the slots, whatever way they were changed in.
+        dirty.sort_unstable();
+        dirty
     }
 
     /// Writes a local's new value to its slot.
     pub(super) fn store_local(&self, builder: &mut FunctionBuilder<'_>, local: usize, value: Value) {
-        let base = builder.ins().stack_addr(POINTER, self.record.locals_slot, 0);
-        builder.ins().store(self.flags, value, base, (local as u32 * SLOT_BYTES) as i32);
+        let (base, offset) = self.local_address(builder, local as u32);
+        builder.ins().store(self.flags, value, base, offset);
     }
 
-    /// Writes an operand that now is at `depth` on a stack of shape `below`, and gives the shape with it.
-    pub(super) fn store_operand(
-        &mut self,
-        builder: &mut FunctionBuilder<'_>,
-        below: u32,
-        depth: usize,
-        ty: ValType,
-        value: Value,
-    ) -> u32 {
+    /// Writes an operand that is at `depth` to its slot.
+    pub(super) fn store_operand(&mut self, builder: &mut FunctionBuilder<'_>, depth: usize, ty: ValType, value: Value) {
         debug_assert_eq!(builder.func.dfg.value_type(value), abi_type(ty));
-        let depth = depth as u32;
-        let base = builder.ins().stack_addr(POINTER, self.record.operands_slot, 0);
-        builder.ins().store(self.flags, value, base, (depth * SLOT_BYTES) as i32);
+        let (base, offset) = self.operand_address(builder, depth as u32);
+        builder.ins().store(self.flags, value, base, offset);
+    }
+
+    /// Where a local's slot is: base and offset.
+    pub(super) fn local_address(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32) {
+        (builder.ins().stack_addr(POINTER, self.record.locals_slot, 0), (local * SLOT_BYTES) as i32)
+    }
+
+    /// Where the slot of the operand at `depth` is, which the frame will have: base and offset.
+    pub(super) fn operand_address(&mut self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32) {
         self.deepest = self.deepest.max(depth + 1);
-        self.shape(below, ty, Held::Operand(depth))
+        (builder.ins().stack_addr(POINTER, self.record.operands_slot, 0), (depth * SLOT_BYTES) as i32)
     }
 
     /// The shape with an operand that is `held` somewhere on top of `below`.
@@ -169,11 +220,6 @@ impl Instrument {
             shapes.push(shape);
             (shapes.len() - 1) as u32
         })
-    }
-
-    /// Where the topmost operand of a shape is.
-    pub(super) fn held(&self, shape: u32) -> Held {
-        self.record.shapes[shape as usize].held
     }
 
     /// Ends the function: gives the slot of the operands its size.

@@ -12,6 +12,28 @@ use cranelift_codegen::isa::{CallConv, TargetIsa};
 /// A pointer of the target.
 pub(super) const POINTER: ir::Type = types::I64;
 
+/// What kind of code is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The production tier.
+    Production,
+    /// The debug tier with a stop point before every instruction.
+    Simple,
+    /// The debug tier with stop points where regions begin.
+    Regions,
+    /// Replay: see [`ReplayImage`](crate::image::ReplayImage).
+    Replay,
+    /// A function that goes on at any instruction, in the place of a frame of the debug tier.
+    Resume,
+}
+
+impl Mode {
+    /// The image it is for.
+    pub(super) fn tier(self) -> Tier {
+        if self == Mode::Production { Tier::Production } else { Tier::Debug }
+    }
+}
+
 /// What the functions of one image are translated with.
 pub(super) struct Env<'a> {
     /// The module.
@@ -20,8 +42,10 @@ pub(super) struct Env<'a> {
     pub(super) binary: &'a [u8],
     /// Which image this is for.
     pub(super) tier: Tier,
+    /// What kind of code it is.
+    pub(super) mode: Mode,
     /// The configuration.
-    pub(super) options: &'a Options,
+    pub(super) options: Options,
     /// The layout of the module's `VMContext`.
     pub(super) layout: VmLayout,
     /// The target.
@@ -29,9 +53,15 @@ pub(super) struct Env<'a> {
 }
 
 impl<'a> Env<'a> {
-    pub(super) fn new(compiler: &'a Compiler, info: &'a ModuleInfo, binary: &'a [u8], tier: Tier) -> Result<Self> {
+    pub(super) fn new(compiler: &'a Compiler, info: &'a ModuleInfo, binary: &'a [u8], mode: Mode) -> Result<Self> {
         let layout = vm_layout(info)?;
-        Ok(Env { info, binary, tier, options: &compiler.options, layout, isa: compiler.isa.as_ref() })
+        let (mut options, mut isa) = (compiler.options, &compiler.isa);
+        if mode == Mode::Replay {
+            // Nothing may fault in it, and it is made while a debugger waits.
+            options.signals = false;
+            isa = &compiler.quick;
+        }
+        Ok(Env { info, binary, tier: mode.tier(), mode, options, layout, isa: isa.as_ref() })
     }
 }
 

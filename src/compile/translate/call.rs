@@ -2,10 +2,10 @@
 //! caller's state lives in one while the callee runs.
 
 use super::{Translator, trap_code};
-use crate::abi::{TrapCode, VMContext, VMFuncRef};
+use crate::abi::{Builtin, TrapCode, VMContext, VMFuncRef};
 use crate::base::{FuncIndex, Result, TableIndex};
 use crate::compile::debug::NAMESPACE_FUNCTION;
-use crate::compile::env::{POINTER, abi_type, wasm_signature};
+use crate::compile::env::{Mode, POINTER, abi_type, wasm_signature};
 use crate::compile::internal;
 use crate::image::Tier;
 use crate::wasm::FuncType;
@@ -44,6 +44,13 @@ impl Translator<'_, '_> {
         let info = self.env.info;
         let ty = info.func_type(func);
         let signature = self.signature(info.funcs[func.index()].get())?;
+        // Resume code stands in another text.
+        if self.env.mode == Mode::Resume {
+            let index = self.index_value(func.get());
+            let func_ref = self.call_builtin(Builtin::RefFunc, &[index]);
+            let func_ref = func_ref.ok_or_else(|| internal("a builtin without result"))?;
+            return self.call_func_ref(ty, signature, func_ref);
+        }
         if let Some(defined) = info.defined(func) {
             let function = match self.functions.get(&func) {
                 Some(function) => *function,

@@ -1,8 +1,10 @@
 //! Blocks, branches and the code between them that cannot be reached.
 
+use super::single::Edge;
 use super::{Operand, Translator, abi_type};
 use crate::abi::TrapCode;
 use crate::base::Result;
+use crate::compile::env::Mode;
 use crate::compile::internal;
 use crate::wasm::{FuncType, ValType, val_type};
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
@@ -31,6 +33,9 @@ pub(super) struct Control<'a> {
     followed: bool,
     /// Operands below its parameters.
     height: usize,
+    /// Replay: the positions that lead to what follows it, and to its `else`.
+    from: Vec<u32>,
+    else_from: Vec<u32>,
 }
 
 /// A block's parameters or results.
@@ -60,10 +65,6 @@ impl Control<'_> {
     }
 }
 
-fn block_args(operands: &[Operand]) -> Vec<BlockArg> {
-    operands.iter().map(|operand| BlockArg::Value(operand.value)).collect()
-}
-
 impl<'a> Translator<'a, '_> {
     pub(super) fn open_function(&mut self, ty: &'a FuncType) {
         self.open(Kind::Block, Types::Many(&[]), Types::Many(&ty.results), 0);
@@ -71,12 +72,15 @@ impl<'a> Translator<'a, '_> {
 
     fn open(&mut self, kind: Kind, params: Types<'a>, results: Types<'a>, height: usize) {
         let follow = self.block_with(results.as_slice());
-        self.control.push(Control { kind, params, results, follow, followed: false, height });
+        let (from, else_from) = (Vec::new(), Vec::new());
+        self.control.push(Control { kind, params, results, follow, followed: false, height, from, else_from });
     }
 
     /// A new block that takes values of these types.
     fn block_with(&mut self, types: &[ValType]) -> Block {
         let block = self.builder.create_block();
+        // Where operands live in memory, they are there.
+        let types = if self.single.is_some() { &[] } else { types };
         for ty in types {
             self.builder.append_block_param(block, abi_type(*ty));
         }
@@ -107,52 +111,74 @@ impl<'a> Translator<'a, '_> {
             Operator::Block { blockty } => {
                 let (params, results) = self.block_type(*blockty)?;
                 let height = self.height_below(params.as_slice().len())?;
-                self.settle(None);
+                self.part()?;
                 self.open(Kind::Block, params, results, height);
             }
             Operator::Loop { blockty } => {
                 let (params, results) = self.block_type(*blockty)?;
                 let height = self.height_below(params.as_slice().len())?;
-                self.settle(None);
+                self.part()?;
+                self.complete()?;
                 let header = self.block_with(params.as_slice());
-                let entering = block_args(&self.stack[height..]);
+                if self.is_replay() {
+                    self.end_replay_natively();
+                }
+                let entering = self.block_args(self.stack.len() - height)?;
                 self.builder.ins().jump(header, &entering);
                 self.open(Kind::Loop(header), params, results, height);
-                self.enter(header, height, params.as_slice());
+                self.enter(header, height, params.as_slice())?;
+                self.stop_due = true;
             }
             Operator::If { blockty } => {
                 let condition = self.pop()?;
                 let (params, results) = self.block_type(*blockty)?;
                 let height = self.height_below(params.as_slice().len())?;
-                self.settle(None);
+                self.part()?;
+                self.complete()?;
                 let then = self.builder.create_block();
                 let otherwise = self.builder.create_block();
                 self.builder.ins().brif(condition, then, &[], otherwise, &[]);
                 self.builder.seal_block(then);
                 self.builder.seal_block(otherwise);
                 self.open(Kind::If(otherwise, self.stack[height..].to_vec()), params, results, height);
+                if let (Some(single), Some(control)) = (&self.single, self.control.last_mut()) {
+                    control.else_from.push(single.position());
+                }
                 self.builder.switch_to_block(then);
             }
             Operator::Else => self.switch_to_else()?,
             Operator::End => self.close()?,
             Operator::Br { relative_depth } => {
+                if !self.leaves(*relative_depth) {
+                    self.store_locals()?;
+                }
                 let (target, arguments) = self.branch(*relative_depth)?;
                 self.builder.ins().jump(target, &arguments);
+                self.write_edges();
                 self.reachable = false;
             }
             Operator::BrIf { relative_depth } => {
                 let condition = self.pop()?;
+                // Locals must be in their slots where ways come together. Then those of the last point are gone, and operands
+                // have to be there as well.
+                if !self.leaves(*relative_depth) && self.instrument.as_ref().is_some_and(|frame| frame.any_dirty()) {
+                    self.complete()?;
+                }
                 let (target, arguments) = self.branch(*relative_depth)?;
                 let next = self.builder.create_block();
                 self.builder.ins().brif(condition, target, &arguments, next, &[]);
+                self.write_edges();
                 self.builder.seal_block(next);
                 self.builder.switch_to_block(next);
             }
             Operator::BrTable { targets } => self.branch_table(targets)?,
             Operator::Return => {
                 let count = self.control[0].results.as_slice().len();
+                if self.is_replay() {
+                    self.end_replay_natively();
+                }
                 let results = self.pop_many(count)?;
-                self.builder.ins().return_(&results);
+                self.return_(&results);
                 self.reachable = false;
             }
             _ => return Ok(false),
@@ -169,17 +195,60 @@ impl<'a> Translator<'a, '_> {
         self.control.last_mut().ok_or_else(|| internal("no block is open"))
     }
 
+    /// Whether a branch leaves the function: behind it no state is left to be seen.
+    fn leaves(&self, depth: u32) -> bool {
+        depth as usize + 1 == self.control.len()
+    }
+
+    /// Debug: ways part here that come together again. Every operand has to be where it will be found on all of them.
+    fn part(&mut self) -> Result<()> {
+        self.forget(None);
+        if self.instrument.is_some() && self.stack.iter().any(|operand| operand.held.is_none()) {
+            self.complete()?;
+        }
+        Ok(())
+    }
+
+    /// The topmost `count` operands as arguments of a block; none where they live in memory.
+    fn block_args(&self, count: usize) -> Result<Vec<BlockArg>> {
+        if self.single.is_some() {
+            return Ok(Vec::new());
+        }
+        Ok(self.top(count)?.iter().map(|operand| BlockArg::Value(operand.value)).collect())
+    }
+
+    /// Returns these values; in replay code, whose result is another, only where it is never run.
+    fn return_(&mut self, results: &[Value]) {
+        if self.is_replay() {
+            self.end_replay(crate::image::ReplayEnd::NATIVE);
+        } else {
+            self.builder.ins().return_(results);
+        }
+    }
+
     /// The target of a branch and what it is given.
     fn branch(&mut self, depth: u32) -> Result<(Block, Vec<BlockArg>)> {
+        let leaves = self.leaves(depth);
         let outer = self.control.len().checked_sub(depth as usize + 1);
         let control = outer.and_then(|index| self.control.get_mut(index));
-        let (target, count) = control.ok_or_else(|| internal("a branch out of the function"))?.target();
+        let control = control.ok_or_else(|| internal("a branch out of the function"))?;
+        let (target, count) = control.target();
         self.arguments += count;
-        Ok((target, block_args(self.top(count)?)))
+        let Some(single) = &mut self.single else { return Ok((target, self.block_args(count)?)) };
+        let native = leaves || matches!(control.kind, Kind::Loop(_));
+        let edge = if native && self.env.mode == Mode::Replay {
+            Edge::Native
+        } else {
+            control.from.push(single.position());
+            let from = self.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
+            Edge::Move { count, from, to: control.height, target }
+        };
+        Ok((self.edge(edge), Vec::new()))
     }
 
     fn branch_table(&mut self, targets: &BrTable<'_>) -> Result<()> {
         let index = self.pop()?;
+        self.store_locals()?;
         let mut calls = Vec::with_capacity(targets.len() as usize);
         for depth in targets.targets() {
             let depth = depth.map_err(super::unreadable)?;
@@ -191,27 +260,47 @@ impl<'a> Translator<'a, '_> {
         let default = BlockCall::new(target, arguments, &mut self.builder.func.dfg.value_lists);
         let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(index, table);
+        self.write_edges();
         self.reachable = false;
         Ok(())
     }
 
     /// Goes on at `block`, with its parameters as operands on top of the lowest `height`.
-    fn enter(&mut self, block: Block, height: usize, types: &[ValType]) {
+    fn enter(&mut self, block: Block, height: usize, types: &[ValType]) -> Result<()> {
         self.builder.switch_to_block(block);
         self.stack.truncate(height);
         for (i, ty) in types.iter().enumerate() {
+            if self.single.is_some() {
+                self.push_placed(*ty);
+                continue;
+            }
             let value = self.builder.block_params(block)[i];
             self.push(*ty, value);
+        }
+        self.arrive();
+        self.complete()
+    }
+
+    /// Debug: whatever way led here, the locals are in their slots.
+    fn arrive(&mut self) {
+        if let Some(instrument) = &mut self.instrument {
+            instrument.take_dirty();
+            self.complete = true;
         }
     }
 
     /// Leaves the innermost block for what follows it, if control gets here.
     fn fall_out(&mut self) -> Result<()> {
         if self.reachable {
+            if self.control.len() > 1 {
+                self.store_locals()?;
+            } else if self.is_replay() {
+                self.end_replay_natively();
+            }
             let control = self.innermost()?;
             control.followed = true;
             let (follow, count) = (control.follow, control.results.as_slice().len());
-            let arguments = block_args(self.top(count)?);
+            let arguments = self.block_args(count)?;
             self.builder.ins().jump(follow, &arguments);
         }
         Ok(())
@@ -219,7 +308,10 @@ impl<'a> Translator<'a, '_> {
 
     fn switch_to_else(&mut self) -> Result<()> {
         self.fall_out()?;
+        let here = self.falling();
         let control = self.innermost()?;
+        control.from.extend(here);
+        let arriving = std::mem::take(&mut control.else_from);
         let height = control.height;
         let Kind::If(otherwise, params) = std::mem::replace(&mut control.kind, Kind::Else) else {
             return Err(internal("an else without its if"));
@@ -229,16 +321,40 @@ impl<'a> Translator<'a, '_> {
         self.stack.extend(params);
         self.builder.switch_to_block(otherwise);
         self.reachable = true;
+        if let Some(single) = &mut self.single {
+            single.arriving = arriving;
+            single.falls = false;
+        }
+        self.arrive();
         Ok(())
+    }
+
+    /// Replay: the position of the instruction at hand, if it leads to the next one.
+    fn falling(&self) -> Option<u32> {
+        let single = self.single.as_ref().filter(|single| self.reachable && single.falls)?;
+        Some(single.position())
     }
 
     fn close(&mut self) -> Result<()> {
         self.fall_out()?;
+        let here = self.falling();
         let mut control = self.control.pop().ok_or_else(|| internal("no block is open"))?;
+        if let Some(single) = &mut self.single {
+            single.arriving = std::mem::take(&mut control.from);
+            single.arriving.extend(here);
+            single.falls = false;
+        }
         match control.kind {
             Kind::If(otherwise, params) => {
+                if let Some(single) = &mut self.single {
+                    single.arriving.append(&mut control.else_from);
+                }
                 self.builder.switch_to_block(otherwise);
-                self.builder.ins().jump(control.follow, &block_args(&params));
+                let arguments = match self.single {
+                    Some(_) => Vec::new(),
+                    None => params.iter().map(|operand| BlockArg::Value(operand.value)).collect(),
+                };
+                self.builder.ins().jump(control.follow, &arguments);
                 control.followed = true;
             }
             Kind::Loop(header) => self.builder.seal_block(header),
@@ -250,11 +366,20 @@ impl<'a> Translator<'a, '_> {
             self.stack.truncate(control.height);
         } else if self.control.is_empty() {
             self.builder.switch_to_block(control.follow);
-            let results: Vec<Value> = self.builder.block_params(control.follow).to_vec();
-            self.builder.ins().return_(&results);
+            self.stack.clear();
+            let results = match self.single {
+                None => self.builder.block_params(control.follow).to_vec(),
+                Some(_) => {
+                    for ty in control.results.as_slice() {
+                        self.push_placed(*ty);
+                    }
+                    self.pop_many(control.results.as_slice().len())?
+                }
+            };
+            self.return_(&results);
             self.stack.clear();
         } else {
-            self.enter(control.follow, control.height, control.results.as_slice());
+            self.enter(control.follow, control.height, control.results.as_slice())?;
         }
         Ok(())
     }

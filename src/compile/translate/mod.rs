@@ -2,20 +2,23 @@
 //! stack of open blocks, and code that cannot be reached is skipped. Nothing here recurses: bodies may nest deeply.
 
 mod call;
+mod class;
 mod control;
 mod memory;
 mod numeric;
+mod single;
 mod table;
 mod trap;
 
-use super::debug::{FrameRecord, Held, Instrument, NO_SHAPE};
-use super::env::{Env, POINTER, abi_type, trap_code};
+use super::debug::{FrameRecord, Held, Instrument, NO_SHAPE, UNSHAPED, kind};
+use super::env::{Env, Mode, POINTER, abi_type, trap_code};
 use super::function::NAMESPACE_BODY;
 use super::internal;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
-use crate::image::Tier;
+use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
 use crate::wasm::{FuncType, ValType};
+use class::{Class, class};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -23,6 +26,7 @@ use cranelift_codegen::ir::{
     SourceLoc, UserExternalName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use single::{Home, Single};
 use std::collections::HashMap;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
@@ -45,12 +49,19 @@ const MAX_VALUES: usize = 1 << 24;
 /// those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
 const MAX_ALIASED: usize = 16;
 
+/// The value of an operand that is to be loaded.
+const UNKNOWN: Value = Value::from_u32(u32::MAX - 1);
+
 /// An operand.
 #[derive(Clone, Copy)]
 struct Operand {
+    /// [`UNKNOWN`] where operands live in memory.
     value: Value,
     ty: ValType,
-    /// Debug: the shape of the operand stack up to and including this one.
+    /// Debug: where it is, if it is anywhere but in a register.
+    held: Option<Held>,
+    /// Debug: the shape of the operand stack up to and including this one, if it has been at a point as it is now. Then those
+    /// below have one too.
     shape: u32,
 }
 
@@ -113,7 +124,23 @@ pub(super) struct Translator<'a, 'b> {
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
     builtins: [Option<SigRef>; Builtin::ALL.len()],
+    /// Debug: the slots, unless they are the only home of the state.
     instrument: Option<Instrument>,
+    /// Regions: a stop point is due before the next instruction.
+    stop_due: bool,
+    /// Debug: the state is complete before the next instruction.
+    complete: bool,
+    /// Replay and resume code.
+    single: Option<Single>,
+}
+
+/// What a translated function has besides its code.
+#[derive(Default)]
+pub(super) struct Record {
+    /// Debug: its frame.
+    pub(super) frame: Option<FrameRecord>,
+    /// Replay: its instructions, without code.
+    pub(super) replay: Option<ReplayImage>,
 }
 
 /// Translates the body of `func` into `into`, which has its signature already. Gives what debug code records.
@@ -123,7 +150,7 @@ pub(super) fn translate(
     into: &mut ir::Function,
     context: &mut FunctionBuilderContext,
     stack_check: StackCheck,
-) -> Result<Option<FrameRecord>> {
+) -> Result<Record> {
     let ty = env.info.func_type(env.info.func_index(func));
     let range = env.info.bodies[func.index()].bytes.clone();
     let start = range.start as u32;
@@ -205,6 +232,9 @@ impl<'a, 'b> Translator<'a, 'b> {
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
             instrument: None,
+            stop_due: false,
+            complete: false,
+            single: None,
         }
     }
 
@@ -213,7 +243,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         ty: &'a FuncType,
         body: &FunctionBody<'_>,
         stack_check: StackCheck,
-    ) -> Result<Option<FrameRecord>> {
+    ) -> Result<Record> {
         self.locate(self.at);
         match stack_check {
             StackCheck::Prologue => self.prologue_stack_check(),
@@ -232,9 +262,31 @@ impl<'a, 'b> Translator<'a, 'b> {
         if !self.control.is_empty() {
             return Err(internal("a body ends inside a block"));
         }
-        let record = self.instrument.take().map(|instrument| instrument.finish(&mut self.builder));
+        let mut record = Record::default();
+        let mut instrument = self.instrument.take();
+        if let Some(single) = self.finish_single()? {
+            match single.home {
+                Home::Frame(frame) => instrument = Some(frame),
+                Home::Buffer { .. } => record.replay = Some(self.replay_image(single)),
+            }
+        }
+        record.frame = instrument.map(|instrument| instrument.finish(&mut self.builder));
         self.builder.finalize(self.env.isa.frontend_config());
         Ok(record)
+    }
+
+    /// What replay code is described by.
+    fn replay_image(&self, single: Single) -> ReplayImage {
+        let locals: Vec<SlotKind> = self.locals.iter().map(|local| kind(local.1)).collect();
+        let deepest = single.deepest();
+        let row = |(at, stack): &(u32, u32)| ReplayInstruction {
+            wasm: WasmOffset::new(*at),
+            stack: if *stack == NO_SHAPE { ReplayImage::EMPTY } else { *stack },
+        };
+        let instructions = single.positions.iter().map(row).collect();
+        let mut edges = single.edges;
+        edges.sort_unstable();
+        ReplayImage { code: Vec::new(), locals, deepest, instructions, stacks: single.stacks, edges }
     }
 
     /// Refuses a function that has become too large.
@@ -287,12 +339,26 @@ impl<'a, 'b> Translator<'a, 'b> {
             let ty = crate::wasm::val_type(ty).ok_or_else(|| internal("a local of unknown type"))?;
             locals.extend(std::iter::repeat_n(ty, count as usize));
         }
-        if self.env.tier == Tier::Debug {
-            self.instrument = Some(Instrument::new(&mut self.builder, &locals, self.params[0], self.flags.slot));
+        match self.env.mode {
+            Mode::Production => {}
+            Mode::Replay => self.begin_replay(locals.len())?,
+            Mode::Simple | Mode::Regions | Mode::Resume => {
+                let instrument = Instrument::new(&mut self.builder, &locals, self.vmctx, self.flags.slot);
+                if self.env.mode == Mode::Resume {
+                    self.begin_resume(instrument, locals.len());
+                } else {
+                    self.instrument = Some(instrument);
+                    self.stop_due = true;
+                }
+            }
         }
         let mut zeros: HashMap<ValType, Value> = HashMap::new();
         for (index, ty) in locals.into_iter().enumerate() {
             let variable = self.builder.declare_var(abi_type(ty));
+            self.locals.push((variable, ty));
+            if self.single.is_some() {
+                continue;
+            }
             // Behind the two vmctx parameters.
             let value = match self.params.get(index + 2) {
                 Some(param) => *param,
@@ -309,7 +375,6 @@ impl<'a, 'b> Translator<'a, 'b> {
             if let Some(instrument) = &self.instrument {
                 instrument.store_local(&mut self.builder, index, value);
             }
-            self.locals.push((variable, ty));
         }
         Ok(())
     }
@@ -343,45 +408,77 @@ impl<'a, 'b> Translator<'a, 'b> {
     }
 
     fn push_held(&mut self, ty: ValType, value: Value, held: Option<Held>) {
-        if self.stack.len() == MAX_ALIASED {
-            self.settle(None);
-        }
-        let held = held.filter(|held| matches!(held, Held::Constant(_)) || self.stack.len() < MAX_ALIASED);
-        let below = self.shape();
-        let shape = match &mut self.instrument {
-            Some(instrument) => match held {
-                Some(held) => instrument.shape(below, ty, held),
-                None => instrument.store_operand(&mut self.builder, below, self.stack.len(), ty, value),
-            },
-            None => NO_SHAPE,
-        };
-        self.stack.push(Operand { value, ty, shape });
-    }
-
-    /// Debug: has every operand that is told from `local` (`None`: from any local) stored in a slot of its own. Due before
-    /// the local changes, and before control can come together again, since the slots must be the same on every way.
-    fn settle(&mut self, local: Option<u32>) {
-        let Some(instrument) = &mut self.instrument else { return };
-        if self.stack.len() > MAX_ALIASED {
+        if self.single.is_some() {
+            self.push_single(ty, value);
             return;
         }
-        let mut below = NO_SHAPE;
-        let mut moved = false;
-        for (depth, Operand { value, ty, shape }) in self.stack.iter_mut().enumerate() {
-            match instrument.held(*shape) {
-                Held::Local(told) if local.is_none_or(|local| local == told) => {
-                    *shape = instrument.store_operand(&mut self.builder, below, depth, *ty, *value);
-                    moved = true;
-                }
-                held if moved => *shape = instrument.shape(below, *ty, held),
-                _ => {}
-            }
-            below = *shape;
+        if self.stack.len() == MAX_ALIASED {
+            self.forget(None);
         }
+        let held = held.filter(|held| matches!(held, Held::Constant(_)) || self.stack.len() < MAX_ALIASED);
+        self.stack.push(Operand { value, ty, held, shape: UNSHAPED });
+    }
+
+    /// Debug: no operand is told from `local` (`None`: from any local) any more; each is stored in a slot of its own at the next
+    /// point. Due before the local changes, and before ways part that come together again, since the slots must be the
+    /// same on every way.
+    fn forget(&mut self, local: Option<u32>) {
+        if self.instrument.is_none() || self.stack.len() > MAX_ALIASED {
+            return;
+        }
+        let mut changed = false;
+        for operand in &mut self.stack {
+            if let Some(Held::Local(told)) = operand.held
+                && local.is_none_or(|local| local == told)
+            {
+                operand.held = None;
+                changed = true;
+            }
+            if changed {
+                operand.shape = UNSHAPED;
+            }
+        }
+    }
+
+    /// Debug: writes every local and operand to its slot that is not there yet. What follows begins a point, since the slots do
+    /// not hold the state of the last one any more.
+    fn complete(&mut self) -> Result<()> {
+        self.store_locals()?;
+        let Some(instrument) = &mut self.instrument else { return Ok(()) };
+        let first = self.stack.iter().rposition(|operand| operand.shape != UNSHAPED).map_or(0, |last| last + 1);
+        let mut below = first.checked_sub(1).map_or(NO_SHAPE, |last| self.stack[last].shape);
+        for (depth, operand) in self.stack.iter_mut().enumerate().skip(first) {
+            let held = operand.held.unwrap_or(Held::Operand(depth as u32));
+            if operand.held.is_none() {
+                instrument.store_operand(&mut self.builder, depth, operand.ty, operand.value);
+                operand.held = Some(held);
+            }
+            operand.shape = instrument.shape(below, operand.ty, held);
+            below = operand.shape;
+        }
+        self.complete = true;
+        Ok(())
+    }
+
+    /// Debug: writes every local to its slot that is not there. Only before a jump, behind which a point begins.
+    fn store_locals(&mut self) -> Result<()> {
+        let Some(instrument) = &mut self.instrument else { return Ok(()) };
+        for local in instrument.take_dirty() {
+            let (variable, _) = *self.locals.get(local as usize).ok_or_else(|| internal("no such local"))?;
+            let value = self.builder.use_var(variable);
+            if let Some(instrument) = &self.instrument {
+                instrument.store_local(&mut self.builder, local as usize, value);
+            }
+        }
+        Ok(())
     }
 
     fn pop_operand(&mut self) -> Result<Operand> {
-        self.stack.pop().ok_or_else(|| internal("the operand stack is empty"))
+        let mut operand = self.stack.pop().ok_or_else(|| internal("the operand stack is empty"))?;
+        if let Some(value) = self.load_operand(self.stack.len(), operand.ty) {
+            operand.value = value;
+        }
+        Ok(operand)
     }
 
     fn pop(&mut self) -> Result<Value> {
@@ -394,9 +491,21 @@ impl<'a, 'b> Translator<'a, 'b> {
         Ok(&self.stack[start..])
     }
 
+    /// The values of the topmost `count` operands, bottom first.
+    fn top_values(&mut self, count: usize) -> Result<Vec<Value>> {
+        let operands = self.top(count)?;
+        if self.single.is_none() {
+            return Ok(operands.iter().map(|operand| operand.value).collect());
+        }
+        let start = self.stack.len() - count;
+        let load = |depth: usize| self.load_operand(depth, self.stack[depth].ty);
+        let values: Option<Vec<Value>> = (start..start + count).map(load).collect();
+        values.ok_or_else(|| internal("an operand without a home"))
+    }
+
     /// Pops `count` operands, bottom first.
     fn pop_many(&mut self, count: usize) -> Result<Vec<Value>> {
-        let values = self.top(count)?.iter().map(|operand| operand.value).collect();
+        let values = self.top_values(count)?;
         self.stack.truncate(self.stack.len() - count);
         Ok(values)
     }
@@ -420,11 +529,48 @@ impl<'a, 'b> Translator<'a, 'b> {
         if !self.reachable {
             return self.unreachable_operator(operator);
         }
-        // `end` and `else` as well: they are points when fallen into, and here they are.
-        if let Some(instrument) = &mut self.instrument {
-            let shape = self.stack.last().map_or(NO_SHAPE, |operand| operand.shape);
-            instrument.stop_point(&mut self.builder, self.at, shape);
+        let class = self.begin(operator)?;
+        self.translate(operator)?;
+        // A region ends behind what only the guest can run.
+        self.stop_due |= matches!(class, Class::Effect | Class::Call);
+        self.end_position();
+        Ok(())
+    }
+
+    /// Debug: what stands before an instruction. `end` and `else` as well: they are points when fallen into, and here they
+    /// are.
+    fn begin(&mut self, operator: &Operator<'_>) -> Result<Class> {
+        if self.env.mode == Mode::Production {
+            return Ok(Class::Pure);
         }
+        let class = class(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
+        if self.single.is_some() {
+            self.begin_position()?;
+            if self.is_replay() && matches!(class, Class::Effect | Class::Call) {
+                self.end_replay_natively();
+            }
+            return Ok(class);
+        }
+        let stops = self.env.mode == Mode::Simple || std::mem::take(&mut self.stop_due);
+        if stops || class == Class::Call {
+            self.complete()?;
+        }
+        let complete = std::mem::take(&mut self.complete);
+        let shape = self.shape();
+        if let Some(instrument) = &mut self.instrument {
+            if stops {
+                instrument.stop_point(&mut self.builder, self.at, shape);
+            } else if complete {
+                instrument.point(self.at, shape);
+            }
+            if matches!(class, Class::Traps | Class::Effect | Class::Call) {
+                instrument.need_point();
+            }
+        }
+        Ok(class)
+    }
+
+    fn translate(&mut self, operator: &Operator<'_>) -> Result<()> {
         match *operator {
             Operator::Nop => {}
             Operator::Drop => {
@@ -432,7 +578,10 @@ impl<'a, 'b> Translator<'a, 'b> {
             }
             Operator::LocalGet { local_index } => {
                 let (variable, ty) = self.local(local_index)?;
-                let value = self.builder.use_var(variable);
+                let value = match self.load_local(local_index, ty) {
+                    Some(value) => value,
+                    None => self.builder.use_var(variable),
+                };
                 self.push_held(ty, value, Some(Held::Local(local_index)));
             }
             Operator::LocalSet { local_index } => {
@@ -440,8 +589,9 @@ impl<'a, 'b> Translator<'a, 'b> {
                 self.set_local(local_index, value)?;
             }
             Operator::LocalTee { local_index } => {
-                let value = self.top(1)?[0].value;
+                let value = self.top_values(1)?[0];
                 self.set_local(local_index, value)?;
+                self.tell_top_from(local_index);
             }
             Operator::GlobalGet { global_index } => self.global_get(GlobalIndex::new(global_index)),
             Operator::GlobalSet { global_index } => self.global_set(GlobalIndex::new(global_index))?,
@@ -472,12 +622,27 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     fn set_local(&mut self, index: u32, value: Value) -> Result<()> {
         let (variable, _) = self.local(index)?;
-        self.settle(Some(index));
+        if self.store_local_single(index, value) {
+            return Ok(());
+        }
+        self.forget(Some(index));
         self.builder.def_var(variable, value);
-        if let Some(instrument) = &self.instrument {
-            instrument.store_local(&mut self.builder, index as usize, value);
+        if let Some(instrument) = &mut self.instrument {
+            instrument.mark_dirty(index);
         }
         Ok(())
+    }
+
+    /// Debug: the topmost operand is what `local` is now, and need not be stored.
+    fn tell_top_from(&mut self, local: u32) {
+        let few = self.stack.len() <= MAX_ALIASED;
+        if let Some(operand) = self.stack.last_mut()
+            && few
+            && self.instrument.is_some()
+            && operand.held.is_none()
+        {
+            operand.held = Some(Held::Local(local));
+        }
     }
 
     fn global_get(&mut self, index: GlobalIndex) {

@@ -230,7 +230,7 @@ impl Translator<'_, '_> {
     /// Without signals, traps if the divisor on top of the stack is zero. With them the division itself does.
     fn check_divisor(&mut self) -> Result<()> {
         if !self.env.options.signals {
-            let divisor = self.top(1)?[0].value;
+            let divisor = self.top_values(1)?[0];
             let zero = self.builder.ins().icmp_imm_u(IntCC::Equal, divisor, 0);
             self.trap_if(zero, TrapCode::IntegerDivisionByZero);
         }
@@ -241,8 +241,8 @@ impl Translator<'_, '_> {
     fn check_signed_division(&mut self, ty: cranelift_codegen::ir::Type) -> Result<()> {
         self.check_divisor()?;
         if !self.env.options.signals {
-            let operands = self.top(2)?;
-            let (dividend, divisor) = (operands[0].value, operands[1].value);
+            let operands = self.top_values(2)?;
+            let (dividend, divisor) = (operands[0], operands[1]);
             let smallest = self.builder.ins().iconst(ty, 1 << (ty.bits() - 1));
             let smallest = self.builder.ins().icmp(IntCC::Equal, dividend, smallest);
             let minus_one = self.builder.ins().icmp_imm_s(IntCC::Equal, divisor, -1);

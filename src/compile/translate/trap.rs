@@ -2,11 +2,22 @@
 
 use super::{Translator, trap_code};
 use crate::abi::{Builtin, TrapCode};
+use crate::image::ReplayEnd;
 use cranelift_codegen::ir::{InstBuilder, Value};
 
 impl Translator<'_, '_> {
     /// Traps if `condition` is not zero.
     pub(super) fn trap_if(&mut self, condition: Value, code: TrapCode) {
+        if self.is_replay() {
+            let trapping = self.builder.create_block();
+            let next = self.builder.create_block();
+            self.builder.set_cold_block(trapping);
+            self.builder.ins().brif(condition, trapping, &[], next, &[]);
+            self.builder.switch_to_block(trapping);
+            self.end_replay(ReplayEnd::trap_to_raw(code));
+            self.builder.switch_to_block(next);
+            return;
+        }
         if self.env.options.signals {
             self.builder.ins().trapnz(condition, trap_code(code));
             return;
@@ -24,7 +35,9 @@ impl Translator<'_, '_> {
 
     /// Traps.
     pub(super) fn trap(&mut self, code: TrapCode) {
-        if self.env.options.signals {
+        if self.is_replay() {
+            self.end_replay(ReplayEnd::trap_to_raw(code));
+        } else if self.env.options.signals {
             self.builder.ins().trap(trap_code(code));
         } else {
             self.trap_call(code);
