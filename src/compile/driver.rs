@@ -66,13 +66,23 @@ pub(super) fn compile_all(
 
 /// Compiles a function; a panic of the code generator is an error that names the function.
 fn compile_caught(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Result<CompiledFunction> {
-    let result = catch_unwind(AssertUnwindSafe(|| compile(env, func, scratch))).unwrap_or_else(|panic| {
+    let result = caught(env, func, |env, func| compile(env, func, scratch));
+    if result.is_err() {
+        // What a failure leaves behind is in no known state.
+        *scratch = Scratch::new();
+    }
+    result
+}
+
+/// What `work` makes of a function; a panic of the code generator is an error, and every error names the function.
+pub(super) fn caught<T>(
+    env: &Env<'_>,
+    func: DefinedFuncIndex,
+    work: impl FnOnce(&Env<'_>, DefinedFuncIndex) -> Result<T>,
+) -> Result<T> {
+    let result = catch_unwind(AssertUnwindSafe(|| work(env, func))).unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         Err(internal(format!("panic: {}", message.unwrap_or("without a message"))))
     });
-    result.map_err(|error| {
-        // What a failure leaves behind is in no known state.
-        *scratch = Scratch::new();
-        error.context(format_args!("function {}", env.info.func_index(func)))
-    })
+    result.map_err(|error| error.context(format_args!("function {}", env.info.func_index(func))))
 }

@@ -86,6 +86,14 @@ pub(super) fn wasm_signature(ty: &FuncType) -> Signature {
     signature
 }
 
+/// The signature of replay code: see [`ReplayImage`](crate::image::ReplayImage).
+pub(super) fn replay_signature() -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend([POINTER, POINTER, POINTER, types::I32].map(AbiParam::new));
+    signature.returns.push(AbiParam::new(types::I64));
+    signature
+}
+
 /// The signature of a builtin.
 pub(super) fn builtin_signature(builtin: Builtin) -> Signature {
     let abi = |ty: BuiltinArg| {

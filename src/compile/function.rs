@@ -1,12 +1,12 @@
 //! One function: translated, compiled, and what Cranelift says about its code, in our terms.
 
 use super::debug::{FrameRecord, Held, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, RecordedPoint, SLOT_BYTES};
-use super::env::{Env, our_trap_code, wasm_signature};
+use super::env::{Env, our_trap_code, replay_signature, wasm_signature};
 use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
-use crate::image::{Place, PreservedRegister, SITE_BYTES, SavedRegisters, Shape, ShapeId, Slot, SlotKind, Tier};
+use crate::image::{Place, PreservedRegister, ReplayImage, SITE_BYTES, SavedRegisters, Shape, ShapeId, Slot, SlotKind, Tier};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, UserFuncName};
@@ -95,10 +95,29 @@ fn compile_with(
     prepare(env, func, scratch);
     let record = translate(env, func, &mut scratch.context.func, &mut scratch.builder, stack_check)?;
     let (mut compiled, slots) = generate(env, func, scratch)?;
-    if let Some(record) = record {
+    if let Some(record) = record.frame {
         place(&mut compiled, record, slots)?;
     }
     Ok(compiled)
+}
+
+/// Compiles replay code for a function.
+pub(super) fn compile_replay(env: &Env<'_>, func: DefinedFuncIndex) -> Result<ReplayImage> {
+    let mut scratch = Scratch::new();
+    scratch.context.func = Function::with_name_signature(UserFuncName::default(), replay_signature());
+    let record = translate(env, func, &mut scratch.context.func, &mut scratch.builder, StackCheck::Caller)?;
+    let (compiled, _) = generate(env, func, &mut scratch)?;
+    let mut image = record.replay.ok_or_else(|| internal("replay code without instructions"))?;
+    if !compiled.calls.is_empty() || !compiled.traps.is_empty() {
+        return Err(internal("replay code calls or traps"));
+    }
+    image.code = compiled.code;
+    Ok(image)
+}
+
+/// Compiles resume code for a function.
+pub(super) fn compile_resume(env: &Env<'_>, func: DefinedFuncIndex) -> Result<CompiledFunction> {
+    compile_with(env, func, &mut Scratch::new(), StackCheck::Caller)
 }
 
 /// Puts the code that checks the stack in front of a body with a large frame.

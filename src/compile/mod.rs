@@ -19,11 +19,12 @@ pub use convention::result_area;
 
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
-use crate::image::{CodeImage, Tier};
+use crate::image::{CodeImage, ReplayImage, Tier};
 use crate::wasm::{FuncType, ModuleInfo};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
+use env::{Env, Mode};
 
 /// The reservation from which on a 32-bit memory cannot be left by a 32-bit index: 4 GiB.
 const WHOLE_INDEX_SPACE: u64 = 1 << 32;
@@ -75,6 +76,8 @@ impl Options {
 pub struct Compiler {
     options: Options,
     isa: OwnedTargetIsa,
+    /// The same without optimising.
+    quick: OwnedTargetIsa,
 }
 
 impl Compiler {
@@ -89,26 +92,9 @@ impl Compiler {
                 "this processor has no SSE4.1, which compiled code needs; run on an x86-64 processor made since 2008",
             ));
         }
-        let unusable = |what: String| Error::new(ErrorKind::Unsupported, format!("the code generator refused: {what}"));
-        let mut flags = settings::builder();
-        let switches = [
-            ("opt_level", if options.optimize { "speed" } else { "none" }),
-            ("preserve_frame_pointers", "true"),
-            ("enable_probestack", "false"),
-            // Where prologues save registers is told only there.
-            ("unwind_info", "true"),
-            ("enable_multi_ret_implicit_sret", "true"),
-            ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
-            ("enable_nan_canonicalization", if options.nan_canonicalization { "true" } else { "false" }),
-            ("enable_heap_access_spectre_mitigation", "false"),
-            ("enable_table_access_spectre_mitigation", "false"),
-        ];
-        for (name, value) in switches {
-            flags.set(name, value).map_err(|error| unusable(format!("setting {name}={value}: {error}")))?;
-        }
-        let builder = cranelift_native::builder().map_err(|error| unusable(error.to_owned()))?;
-        let isa = builder.finish(settings::Flags::new(flags)).map_err(|error| unusable(error.to_string()))?;
-        Ok(Compiler { options, isa })
+        let isa = target(&options)?;
+        let quick = target(&Options { optimize: false, ..options })?;
+        Ok(Compiler { options, isa, quick })
     }
 
     /// What it was made with.
@@ -129,9 +115,35 @@ impl Compiler {
         tier: Tier,
         progress: &(dyn Fn(usize, usize) -> bool + Sync),
     ) -> Result<CodeImage> {
-        let env = env::Env::new(self, info, binary, tier)?;
+        let mode = match (tier, self.options.debug_tier) {
+            (Tier::Production, _) => Mode::Production,
+            (Tier::Debug, DebugTier::Simple) => Mode::Simple,
+            (Tier::Debug, DebugTier::Regions) => Mode::Regions,
+        };
+        let env = Env::new(self, info, binary, mode)?;
         let functions = driver::compile_all(&env, progress)?;
         assemble::image(&env, DefinedFuncIndex::new(0), functions)
+    }
+
+    /// Compiles what runs single instructions of a function on a copy of its state.
+    ///
+    /// # Errors
+    /// As [`Compiler::module`].
+    pub fn replay(&self, info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<ReplayImage> {
+        let env = Env::new(self, info, binary, Mode::Replay)?;
+        driver::caught(&env, func, |env, func| function::compile_replay(env, func))
+    }
+
+    /// Compiles a function so that it goes on at any instruction, in the place of a frame of its debug code: it takes its state
+    /// from where [`VMStoreContext::resume`](crate::abi::VMStoreContext::resume) says. The image has this function alone, with
+    /// a stop site before every instruction.
+    ///
+    /// # Errors
+    /// As [`Compiler::module`].
+    pub fn resume(&self, info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<CodeImage> {
+        let env = Env::new(self, info, binary, Mode::Resume)?;
+        let function = driver::caught(&env, func, |env, func| function::compile_resume(env, func))?;
+        assemble::image(&env, func, vec![function])
     }
 
     /// The trampoline by which the host calls Wasm functions of type `ty`
@@ -151,6 +163,30 @@ impl Compiler {
     pub fn wasm_to_host(&self, ty: &FuncType) -> Result<Vec<u8>> {
         trampoline::wasm_to_host(self.isa.as_ref(), ty)
     }
+}
+
+/// This machine as a target of these options.
+fn target(options: &Options) -> Result<OwnedTargetIsa> {
+    let unusable = |what: String| Error::new(ErrorKind::Unsupported, format!("the code generator refused: {what}"));
+    let mut flags = settings::builder();
+    let switches = [
+        ("opt_level", if options.optimize { "speed" } else { "none" }),
+        ("preserve_frame_pointers", "true"),
+        ("enable_probestack", "false"),
+        // Where prologues save registers is told only there.
+        ("unwind_info", "true"),
+        ("enable_multi_ret_implicit_sret", "true"),
+        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+        ("enable_nan_canonicalization", if options.nan_canonicalization { "true" } else { "false" }),
+        ("enable_heap_access_spectre_mitigation", "false"),
+        ("enable_table_access_spectre_mitigation", "false"),
+    ];
+    for (name, value) in switches {
+        flags.set(name, value).map_err(|error| unusable(format!("setting {name}={value}: {error}")))?;
+    }
+    let builder = cranelift_native::builder().map_err(|error| unusable(error.to_owned()))?;
+    let isa = builder.finish(settings::Flags::new(flags)).map_err(|error| unusable(error.to_string()))?;
+    Ok(isa)
 }
 
 /// The layout of the `VMContext` of a module's instances.

@@ -257,7 +257,8 @@ mod tests {
             assert_eq!(name.starts_with("Call"), *class == Class::Call, "{name}");
             let sat = name.contains("Sat");
             let traps = ["Load", "Div", "Rem", "TableGet", "Unreachable"].iter().any(|part| name.contains(part))
-                && !name.starts_with("F32Div") && !name.starts_with("F64Div")
+                && !name.starts_with("F32Div")
+                && !name.starts_with("F64Div")
                 || name.contains("TruncF") && !sat;
             assert_eq!(traps, *class == Class::Traps, "{name}");
             assert!(!why.is_empty());

@@ -49,13 +49,10 @@ const MAX_VALUES: usize = 1 << 24;
 /// those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
 const MAX_ALIASED: usize = 16;
 
-/// The value of an operand that is to be loaded.
-const UNKNOWN: Value = Value::from_u32(u32::MAX - 1);
-
 /// An operand.
 #[derive(Clone, Copy)]
 struct Operand {
-    /// [`UNKNOWN`] where operands live in memory.
+    /// Reserved where operands live in memory.
     value: Value,
     ty: ValType,
     /// Debug: where it is, if it is anywhere but in a register.
@@ -238,12 +235,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         }
     }
 
-    fn body(
-        mut self,
-        ty: &'a FuncType,
-        body: &FunctionBody<'_>,
-        stack_check: StackCheck,
-    ) -> Result<Record> {
+    fn body(mut self, ty: &'a FuncType, body: &FunctionBody<'_>, stack_check: StackCheck) -> Result<Record> {
         self.locate(self.at);
         match stack_check {
             StackCheck::Prologue => self.prologue_stack_check(),

@@ -2,7 +2,7 @@
 //! place of its own, and no value passes from one instruction to the next in any other way. So a way in can lead to every
 //! instruction, and compiling stays linear.
 
-use super::{Operand, Translator, UNKNOWN};
+use super::{Operand, Translator};
 use crate::abi::{ResumeState, TrapCode, VMContext, VMStoreContext};
 use crate::base::Result;
 use crate::compile::debug::{Held, Instrument, NO_SHAPE, SLOT_BYTES, kind};
@@ -11,6 +11,7 @@ use crate::compile::internal;
 use crate::image::{ReplayEnd, SlotKind};
 use crate::wasm::ValType;
 use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, MemFlagsData, Value, types};
+use cranelift_codegen::packed_option::ReservedValue;
 use std::collections::HashMap;
 use std::mem::offset_of;
 
@@ -280,7 +281,7 @@ impl Translator<'_, '_> {
         // The frame has room for it.
         let _ = self.operand_home(self.stack.len());
         let shape = self.stack_with(ty);
-        self.stack.push(Operand { value: UNKNOWN, ty, held: None, shape });
+        self.stack.push(Operand { value: Value::reserved_value(), ty, held: None, shape });
     }
 
     /// The value of the operand at `depth`.
