@@ -1,8 +1,8 @@
 //! Lays compiled functions out as one text, fills in the distances between them, and joins their tables.
 
-use super::env::Env;
+use super::env::{Env, Mode};
 use super::function::{ALIGNMENT, CompiledFunction, FunctionPoint, PADDING, fill_distance, too_large};
-use super::{DebugTier, internal};
+use super::internal;
 use crate::abi::{CELL_PAGE_BYTES, StopCell};
 use crate::base::{DefinedFuncIndex, Result, TextOffset};
 use crate::image::{
@@ -22,7 +22,7 @@ pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<Compi
     let mut text = Vec::with_capacity(text_len + (ALIGNMENT + STUB_BYTES) as usize);
     let mut tables = ImageTables {
         tier: env.tier,
-        regions: env.tier == Tier::Debug && env.options.debug_tier == DebugTier::Regions,
+        regions: env.mode == Mode::Regions,
         first,
         functions: Vec::with_capacity(functions.len()),
         traps: Packed::new(),
