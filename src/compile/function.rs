@@ -6,7 +6,9 @@ use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
-use crate::image::{Place, PreservedRegister, ReplayImage, SITE_BYTES, SavedRegisters, Shape, ShapeId, Slot, SlotKind, Tier};
+use crate::image::{
+    Place, PreservedRegister, ReplayImage, SITE_BYTES, SavedRegisters, Shape, ShapeId, Slot, SlotKind, Tier,
+};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, UserFuncName};

@@ -6,7 +6,7 @@ use crate::abi::VmLayout;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, WasmOffset};
 use crate::code::EngineCode;
 use crate::compile::vm_layout;
-use crate::image::{CodeImage, ReplayImage, Tier};
+use crate::image::{ReplayImage, Tier};
 use crate::wasm::{self, ExternType, ModuleInfo};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
@@ -217,18 +217,26 @@ impl Module {
             }
             known.entry(func).or_default().clone()
         };
-        let code = cell.get_or_try_init(|| Ok::<_, Error>(inner.engine.new_small_code(self.compile_resume(func)?)))?;
+        let code = cell.get_or_try_init(|| {
+            let image = inner.engine.compiler().resume(&inner.info, &inner.binary, func)?;
+            Ok::<_, Error>(inner.engine.new_small_code(image))
+        })?;
         Ok(code.clone())
-    }
-
-    fn compile_resume(&self, func: DefinedFuncIndex) -> Result<CodeImage> {
-        let what = format!("function {func} cannot be continued with a changed state: resume code is not compiled yet");
-        Err(Error::new(ErrorKind::Unsupported, what))
     }
 
     /// Whether `debug_code` has its answer ready.
     pub(super) fn stack_ratio(&self) -> StackRatio {
         self.0.debug.get().map_or(StackRatio::ONE, |debug| debug.stack_ratio)
+    }
+
+    /// The replay code of a function, compiled where the engine does not keep it from an earlier call: see
+    /// [`Config::replay_cache_bytes`](super::Config::replay_cache_bytes).
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
+    /// module does not define, and those of compiling.
+    pub fn replay(&self, func: DefinedFuncIndex) -> Result<Arc<ReplayCode>> {
+        self.replay_by(func, |info, binary| self.0.engine.compiler().replay(info, binary, func))
     }
 
     /// The replay code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see
@@ -237,7 +245,7 @@ impl Module {
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
     /// module does not define, and those of `compile`.
-    pub fn replay_by(
+    pub(super) fn replay_by(
         &self,
         func: DefinedFuncIndex,
         compile: impl FnOnce(&ModuleInfo, &[u8]) -> Result<ReplayImage>,

@@ -13,7 +13,6 @@ use crate::wasm::ValType;
 use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, MemFlagsData, Value, types};
 use cranelift_codegen::packed_option::ReservedValue;
 use std::collections::HashMap;
-use std::mem::offset_of;
 
 /// Where the state is.
 pub(super) enum Home {
@@ -132,9 +131,8 @@ impl Translator<'_, '_> {
             Home::Frame(instrument) => {
                 let store = self.builder.ins().load(POINTER, self.flags.constant, self.vmctx, VMContext::STORE);
                 let state = self.builder.ins().load(POINTER, self.flags.header, store, VMStoreContext::RESUME);
-                let (entry, values) = (offset_of!(ResumeState, entry), offset_of!(ResumeState, values));
-                let entry = self.builder.ins().load(types::I32, self.flags.header, state, entry as i32);
-                let values = self.builder.ins().load(POINTER, self.flags.header, state, values as i32);
+                let entry = self.builder.ins().load(types::I32, self.flags.header, state, ResumeState::ENTRY);
+                let values = self.builder.ins().load(POINTER, self.flags.header, state, ResumeState::VALUES);
                 for index in 0..single.locals + single.deepest {
                     let from = (index * SLOT_BYTES) as i32;
                     let value = self.builder.ins().load(types::I64, self.flags.header, values, from);
