@@ -187,3 +187,71 @@ impl StoreInner {
         Ok(Some(Resuming { state, jump, values: Box::default() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Engine};
+    use super::*;
+    use crate::abi::{Activation, VMFuncRef, ValRaw};
+    use crate::sys::arch;
+    use crate::wasm::{FuncType, ValType};
+    use std::arch::naked_asm;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// rdi, rsi and rsp as a callee finds them, and the activation by which it leaves.
+    static SPIED: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
+
+    /// A function of any type.
+    #[unsafe(naked)]
+    unsafe extern "C" fn spy() {
+        naked_asm!(
+            "lea rax, [rip + {spied}]", "mov [rax], rdi", "mov [rax + 8], rsi", "mov [rax + 16], rsp",
+            "mov rdi, [rax + 24]", "jmp {unwind}",
+            spied = sym SPIED, unwind = sym arch::unwind,
+        )
+    }
+
+    /// Up to 20 types, by the numbers that `next` gives.
+    fn types(next: &mut impl FnMut(u64) -> u64) -> Vec<ValType> {
+        use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
+        const KINDS: [ValType; 7] = [I32, I64, F32, F64, FuncRef, ExternRef, V128];
+        let (count, kinds) = (next(21), next(7) + 1);
+        (0..count).map(|_| KINDS[next(kinds) as usize]).collect()
+    }
+
+    #[test]
+    fn compiled_callers_have_the_area_for_results_where_it_is_looked_for() {
+        let engine = Engine::new(Config::default()).unwrap();
+        let mut seed = 7u64;
+        let mut next = |below: u64| {
+            seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        let mut areas = 0;
+        for _ in 0..400 {
+            let ty = FuncType { params: types(&mut next).into(), results: types(&mut next).into() };
+            let sig = engine.signature_id(&ty);
+            let trampoline = engine.signature(sig).host_to_wasm(&engine).unwrap();
+            let mut values = vec![ValRaw::default(); 20];
+            let mut act =
+                Activation { entry_sp: 0, previous: null_mut(), store: null_mut(), saved_exit_fp: 0, saved_exit_pc: 0 };
+            let at = &raw mut act;
+            let vmctx = 0x7654_3210usize;
+            let callee = VMFuncRef { code: spy as *const _, vmctx: vmctx as *mut _, sig, func: 0 };
+            SPIED[3].store(at as usize, Ordering::Relaxed);
+            // SAFETY: the trampoline is for this type, and the callee leaves by the activation.
+            let returned = unsafe { arch::enter(at, trampoline, &raw const callee, null_mut(), values.as_mut_ptr()) };
+            assert!(!returned);
+            let [rdi, rsi, rsp, _] = [0, 1, 2, 3].map(|i: usize| SPIED[i].load(Ordering::Relaxed));
+            match result_area(&ty) {
+                None => assert_eq!(rdi, vmctx, "{ty:?}"),
+                Some(offset) => {
+                    areas += 1;
+                    let fp = rsp - 8;
+                    assert_eq!((rdi, rsi), (fp + offset as usize, vmctx), "{ty:?}");
+                }
+            }
+        }
+        assert!((100..300).contains(&areas), "{areas} of 400 types have an area");
+    }
+}

@@ -347,4 +347,94 @@ mod tests {
         let guest_at = guest as *const () as usize;
         assert!((guest_at..guest_at + 200).contains(&counter.pc));
     }
+
+    /// What [`caller`] gives and finds, and where its callee is replaced.
+    #[repr(C)]
+    struct Swap {
+        head: StopContext,
+        jump: ResumeJump,
+        /// What the replacing function got: two arguments, and the one on the stack.
+        got: [usize; 3],
+        /// rbx, r12-r15, and how far the stack pointer is from where it was.
+        found: [usize; 6],
+    }
+
+    /// Keeps numbers in every callee-saved register and calls [`victim`] with two words on the stack, which it takes away.
+    #[unsafe(naked)]
+    unsafe extern "C" fn caller(swap: *mut Swap) {
+        naked_asm!(
+            "push rbp", "mov rbp, rsp", "push rbx", "push r12", "push r13", "push r14", "push r15", "push rdi",
+            "mov rbx, 101", "mov r12, 102", "mov r13, 103", "mov r14, 104", "mov r15, 105",
+            "push 0", "push 77",
+            "call {victim}",
+            "mov rdi, [rbp - 48]",
+            "mov [rdi + {found}], rbx", "mov [rdi + {found} + 8], r12", "mov [rdi + {found} + 16], r13",
+            "mov [rdi + {found} + 24], r14", "mov [rdi + {found} + 32], r15",
+            "mov rax, rbp", "sub rax, rsp", "mov [rdi + {found} + 40], rax",
+            "lea rsp, [rbp - 40]", "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret",
+            victim = sym victim, found = const std::mem::offset_of!(Swap, found),
+        )
+    }
+
+    /// Stands for a debug function: saves and spoils three registers, and stops.
+    #[unsafe(naked)]
+    unsafe extern "C" fn victim(swap: *mut Swap) {
+        naked_asm!(
+            "push rbp", "mov rbp, rsp", "push r15", "push r13", "push rbx", "sub rsp, 24",
+            "mov rbx, -1", "mov r13, -1", "mov r15, -1",
+            "call 2f",
+            "ud2",
+            "2: push rdi", "jmp {stop}", stop = sym stop_trampoline,
+        )
+    }
+
+    /// Takes its place.
+    #[unsafe(naked)]
+    unsafe extern "C" fn heir(swap: *mut Swap, second: usize) {
+        naked_asm!(
+            "push rbp", "mov rbp, rsp",
+            "mov [rdi + {got}], rdi", "mov [rdi + {got} + 8], rsi", "mov rax, [rbp + 16]", "mov [rdi + {got} + 16], rax",
+            "pop rbp", "ret 16",
+            got = const std::mem::offset_of!(Swap, got),
+        )
+    }
+
+    unsafe extern "C" fn swap(context: *mut StopContext, _pc: usize, fp: usize) -> *const ResumeJump {
+        let swap = context.cast::<Swap>();
+        let saved = |at: usize| (fp - at) as *const usize;
+        let (null, first) = (std::ptr::null(), swap as usize);
+        let jump = ResumeJump {
+            pc: heir as *const () as usize,
+            fp,
+            first,
+            second: 9,
+            saved: [saved(24), null, saved(16), null, saved(8)],
+        };
+        // SAFETY: the test's context is a `Swap`; the assembly spoils what the convention lets a callee spoil.
+        unsafe {
+            (*swap).jump = jump;
+            std::arch::asm!(
+                "mov r12, -2", "mov r13, -2", "mov r14, -2", "mov r15, -2", "mov rax, -2",
+                out("r12") _, out("r13") _, out("r14") _, out("r15") _, out("rax") _,
+                options(nostack)
+            );
+            &raw const (*swap).jump
+        }
+    }
+
+    #[test]
+    fn a_frame_is_replaced_and_its_caller_notices_nothing() {
+        let jump = ResumeJump { pc: 0, fp: 0, first: 0, second: 0, saved: [std::ptr::null(); 5] };
+        let mut state = Swap { head: StopContext { on_stop: swap }, jump, got: [0; 3], found: [0; 6] };
+        let at = &raw mut state;
+        for _ in 0..10 {
+            // SAFETY: the functions above keep to the contracts of stop stubs and of jumps.
+            unsafe {
+                caller(at);
+                assert_eq!((*at).got, [at as usize, 9, 77]);
+                assert_eq!((*at).found, [101, 102, 103, 104, 105, 48]);
+                ((*at).got, (*at).found) = ([0; 3], [0; 6]);
+            }
+        }
+    }
 }
