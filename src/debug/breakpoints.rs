@@ -1,8 +1,10 @@
-//! The breakpoints of one debugger: which there are, where each was placed, which site of which code it arms.
+//! The breakpoints of one debugger: which there are, where each was placed, which sites of which code it arms. At an
+//! instruction inside a region no site stands: there a breakpoint arms those from which the instruction can be reached
+//! without passing another, and replay tells whether it is.
 
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, SiteId};
+use crate::image::{ImageTables, ReplayImage, SiteId};
 use crate::runtime::{Module, ModuleId, StoreMut};
 use smallvec::SmallVec;
 
@@ -37,7 +39,7 @@ pub struct Breakpoint {
     pub offset: WasmOffset,
 }
 
-/// The ids of the breakpoints at one site.
+/// The ids of the breakpoints at one instruction.
 pub(super) type Hits = SmallVec<[BreakpointId; 2]>;
 
 #[derive(Default)]
@@ -45,15 +47,38 @@ pub(super) struct Breakpoints {
     last: u32,
     /// In the order they were set.
     entries: Vec<Entry>,
-    /// What is armed, sorted: a stop looks its site up here.
-    armed: Vec<(CodeSlot, SiteId, BreakpointId)>,
+    /// Those in code that is there, sorted: a stop looks its instruction up here.
+    active: Vec<(CodeSlot, WasmOffset, BreakpointId)>,
+    /// The functions with breakpoints inside regions, sorted.
+    inside: Vec<Function>,
 }
 
 struct Entry {
     breakpoint: Breakpoint,
-    site: SiteId,
-    /// The module's code in this store, once it has some.
-    slot: Option<CodeSlot>,
+    func: DefinedFuncIndex,
+    /// Its place in replay code, if it is inside a region, and how many instructions that has.
+    position: Option<(u32, usize)>,
+    /// The sites to arm in the module's code.
+    sites: SmallVec<[SiteId; 1]>,
+    /// What is armed: in the module's code once the store has it, and in resume code of the function.
+    armed: SmallVec<[(CodeSlot, SiteId); 1]>,
+}
+
+/// A function with breakpoints inside its regions.
+struct Function {
+    slot: CodeSlot,
+    func: DefinedFuncIndex,
+    /// How many.
+    count: usize,
+    /// A byte for each instruction of its replay code: whether any is there.
+    stops: Vec<u8>,
+}
+
+/// Where a breakpoint goes.
+struct Target {
+    offset: WasmOffset,
+    position: Option<(u32, usize)>,
+    sites: SmallVec<[SiteId; 1]>,
 }
 
 impl Breakpoints {
@@ -69,7 +94,7 @@ impl Breakpoints {
         let body = info.bodies.get(behind).ok_or_else(|| {
             Error::new(ErrorKind::Argument, "no function of the module is at or after this offset").at(requested)
         })?;
-        let (offset, site) = first_point(code.tables(), body.func, requested).ok_or_else(|| {
+        let place = target(module, code.tables(), body.func, requested)?.ok_or_else(|| {
             Error::new(
                 ErrorKind::Argument,
                 format!(
@@ -80,7 +105,24 @@ impl Breakpoints {
             .at(requested)
         })?;
         let func = info.func_index(body.func);
-        self.insert(store, Breakpoint { id: BreakpointId(0), module: module.clone(), func, requested, offset }, site)
+        let id = BreakpointId(self.last + 1);
+        let breakpoint = Breakpoint { id, module: module.clone(), func, requested, offset: place.offset };
+        let entry = Entry {
+            breakpoint: breakpoint.clone(),
+            func: body.func,
+            position: place.position,
+            sites: place.sites,
+            armed: SmallVec::new(),
+        };
+        self.entries.push(entry);
+        if let Some(slot) = store.code_slot(module.id())
+            && let Err(error) = self.activate(store, self.entries.len() - 1, slot)
+        {
+            self.entries.pop();
+            return Err(error);
+        }
+        self.last += 1;
+        Ok(breakpoint)
     }
 
     pub(super) fn add_at_function(
@@ -107,68 +149,175 @@ impl Breakpoints {
         self.add(store, module, requested).map(|placed| Breakpoint { requested: placed.offset, ..placed })
     }
 
-    fn insert(&mut self, store: &mut StoreMut<'_>, mut breakpoint: Breakpoint, site: SiteId) -> Result<Breakpoint> {
-        let id = BreakpointId(self.last + 1);
-        breakpoint.id = id;
-        let slot = store.code_slot(breakpoint.module.id());
-        if let Some(slot) = slot {
-            let mut edit = store.edit();
-            edit.add_site(slot, site)?;
-            edit.commit()?;
-            self.note_armed(slot, site, id);
+    /// Arms a breakpoint in the module's code, which the store has in `slot`, and in resume code of its function. On an error
+    /// nothing is armed.
+    fn activate(&mut self, store: &mut StoreMut<'_>, index: usize, slot: CodeSlot) -> Result<()> {
+        let entry = &mut self.entries[index];
+        let mut sites: SmallVec<[(CodeSlot, SiteId); 1]> = entry.sites.iter().map(|site| (slot, *site)).collect();
+        let offset = entry.breakpoint.offset;
+        let module = entry.breakpoint.module.id();
+        let mut slots: SmallVec<[CodeSlot; 2]> = SmallVec::from_slice(&[slot]);
+        let resumed = store.resume_slots(module).filter(|resumed| resumed.0 == entry.func).map(|resumed| resumed.1);
+        slots.extend(resumed);
+        for resume in &slots[1..] {
+            sites.extend(site_at(store, *resume, offset).map(|site| (*resume, site)));
         }
-        self.last += 1;
-        self.entries.push(Entry { breakpoint: breakpoint.clone(), site, slot });
-        Ok(breakpoint)
+        arm(store, &sites)?;
+        entry.armed = sites;
+        let (id, func, position) = (entry.breakpoint.id, entry.func, entry.position);
+        for slot in &slots {
+            self.note_active(*slot, offset, id);
+        }
+        if let Some((position, instructions)) = position {
+            let function = self.function(slot, func, instructions);
+            function.count += 1;
+            function.stops[position as usize] = 1;
+        }
+        Ok(())
     }
 
-    fn note_armed(&mut self, slot: CodeSlot, site: SiteId, id: BreakpointId) {
-        let at = self.armed.partition_point(|entry| *entry < (slot, site, id));
-        self.armed.insert(at, (slot, site, id));
+    /// Arms the function's breakpoints in resume code that is new.
+    pub(super) fn resume_code_registered(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        slot: CodeSlot,
+        resume: CodeSlot,
+        func: DefinedFuncIndex,
+    ) -> Result<()> {
+        let mut found: SmallVec<[(usize, SiteId); 4]> = SmallVec::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let here = entry.func == func && entry.armed.iter().any(|armed| armed.0 == slot);
+            if here && let Some(site) = site_at(store, resume, entry.breakpoint.offset) {
+                found.push((index, site));
+            }
+        }
+        let sites: SmallVec<[(CodeSlot, SiteId); 4]> = found.iter().map(|found| (resume, found.1)).collect();
+        arm(store, &sites)?;
+        for (index, site) in found {
+            let entry = &mut self.entries[index];
+            entry.armed.push((resume, site));
+            let (offset, id) = (entry.breakpoint.offset, entry.breakpoint.id);
+            self.note_active(resume, offset, id);
+        }
+        Ok(())
+    }
+
+    fn note_active(&mut self, slot: CodeSlot, offset: WasmOffset, id: BreakpointId) {
+        let at = self.active.partition_point(|entry| *entry < (slot, offset, id));
+        self.active.insert(at, (slot, offset, id));
+    }
+
+    fn function(&mut self, slot: CodeSlot, func: DefinedFuncIndex, instructions: usize) -> &mut Function {
+        let at = self.inside.partition_point(|function| (function.slot, function.func) < (slot, func));
+        if self.inside.get(at).is_none_or(|function| (function.slot, function.func) != (slot, func)) {
+            self.inside.insert(at, Function { slot, func, count: 0, stops: vec![0; instructions] });
+        }
+        &mut self.inside[at]
     }
 
     pub(super) fn remove(&mut self, store: &mut StoreMut<'_>, id: BreakpointId) -> Result<()> {
         let index = self.entries.iter().position(|entry| entry.breakpoint.id == id).ok_or_else(|| {
             Error::new(ErrorKind::Argument, format!("there is no breakpoint {}; it may have been removed", id.0))
         })?;
-        let Entry { slot, site, .. } = self.entries[index];
-        if let Some(slot) = slot {
-            let mut edit = store.edit();
-            edit.remove_site(slot, site)?;
-            edit.commit()?;
-            self.armed.retain(|entry| entry.2 != id);
+        let entry = &self.entries[index];
+        let mut edit = store.edit();
+        for (slot, site) in &entry.armed {
+            edit.remove_site(*slot, *site)?;
         }
-        self.entries.remove(index);
+        edit.commit()?;
+        let entry = self.entries.remove(index);
+        let (slot, offset) = (store.code_slot(entry.breakpoint.module.id()), entry.breakpoint.offset);
+        let was_active = slot.is_some_and(|slot| self.active.binary_search(&(slot, offset, id)).is_ok());
+        self.active.retain(|active| active.2 != id);
+        if let (Some((position, instructions)), Some(slot), true) = (entry.position, slot, was_active) {
+            let left = self.at(slot, offset).len();
+            let function = self.function(slot, entry.func, instructions);
+            function.count -= 1;
+            function.stops[position as usize] = u8::from(left > 0);
+            self.inside.retain(|function| function.count > 0);
+        }
         Ok(())
     }
 
-    /// The breakpoints at a site, in the order they were set.
-    pub(super) fn at(&self, slot: CodeSlot, site: SiteId) -> Hits {
-        let from = self.armed.partition_point(|entry| (entry.0, entry.1) < (slot, site));
-        self.armed[from..].iter().take_while(|entry| (entry.0, entry.1) == (slot, site)).map(|entry| entry.2).collect()
+    /// The breakpoints at an instruction, in the order they were set.
+    pub(super) fn at(&self, slot: CodeSlot, wasm: WasmOffset) -> Hits {
+        let from = self.active.partition_point(|entry| (entry.0, entry.1) < (slot, wasm));
+        self.active[from..].iter().take_while(|entry| (entry.0, entry.1) == (slot, wasm)).map(|entry| entry.2).collect()
+    }
+
+    /// Where in a function replay is to stop for breakpoints inside its regions, if there are any: a byte for each instruction.
+    pub(super) fn inside(&self, slot: CodeSlot, func: DefinedFuncIndex) -> Option<&[u8]> {
+        let at = self.inside.binary_search_by_key(&(slot, func), |function| (function.slot, function.func)).ok()?;
+        Some(&self.inside[at].stops)
     }
 
     /// Arms the breakpoints that were waiting for this module's code.
     pub(super) fn module_registered(&mut self, store: &mut StoreMut<'_>, module: ModuleId) -> Result<()> {
         let Some(slot) = store.code_slot(module) else { return Ok(()) };
-        let waiting: Vec<usize> = (0..self.entries.len())
-            .filter(|i| self.entries[*i].slot.is_none() && self.entries[*i].breakpoint.module.id() == module)
-            .collect();
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let mut edit = store.edit();
-        for i in &waiting {
-            edit.add_site(slot, self.entries[*i].site)?;
-        }
-        edit.commit()?;
-        for i in waiting {
-            self.entries[i].slot = Some(slot);
-            let (site, id) = (self.entries[i].site, self.entries[i].breakpoint.id);
-            self.note_armed(slot, site, id);
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            let (id, offset) = (entry.breakpoint.id, entry.breakpoint.offset);
+            if entry.breakpoint.module.id() == module && self.active.binary_search(&(slot, offset, id)).is_err() {
+                self.activate(store, index, slot)?;
+            }
         }
         Ok(())
     }
+}
+
+/// Arms sites, all or none.
+fn arm(store: &mut StoreMut<'_>, sites: &[(CodeSlot, SiteId)]) -> Result<()> {
+    let mut edit = store.edit();
+    for (slot, site) in sites {
+        edit.add_site(*slot, *site)?;
+    }
+    edit.commit()
+}
+
+/// The site of exactly this instruction in the code of a slot.
+fn site_at(store: &StoreMut<'_>, slot: CodeSlot, wasm: WasmOffset) -> Option<SiteId> {
+    site_of(store.registry().get(slot)?.engine.tables(), wasm)
+}
+
+fn site_of(tables: &ImageTables, wasm: WasmOffset) -> Option<SiteId> {
+    tables.point(tables.point_at(wasm)?).site
+}
+
+/// Where a breakpoint of a function goes: the first instruction at or after an offset that can be reached.
+fn target(module: &Module, tables: &ImageTables, func: DefinedFuncIndex, from: WasmOffset) -> Result<Option<Target>> {
+    if !tables.regions {
+        return Ok(first_point(tables, func, from).map(|(offset, site)| Target {
+            offset,
+            position: None,
+            sites: SmallVec::from_slice(&[site]),
+        }));
+    }
+    // Where a site stands, the guest itself stops.
+    if let Some(site) = site_of(tables, from) {
+        return Ok(Some(Target { offset: from, position: None, sites: SmallVec::from_slice(&[site]) }));
+    }
+    let code = module.replay(func)?;
+    let image = code.image();
+    let position = image.instructions.partition_point(|row| row.wasm < from);
+    let Some(row) = image.instructions.get(position) else { return Ok(None) };
+    if let Some(site) = site_of(tables, row.wasm) {
+        return Ok(Some(Target { offset: row.wasm, position: None, sites: SmallVec::from_slice(&[site]) }));
+    }
+    let sites = heads(image, tables, position as u32);
+    Ok(Some(Target { offset: row.wasm, position: Some((position as u32, image.instructions.len())), sites }))
+}
+
+/// The sites from which an instruction inside a region can be reached without passing another.
+fn heads(image: &ReplayImage, tables: &ImageTables, position: u32) -> SmallVec<[SiteId; 1]> {
+    let mut heads = SmallVec::new();
+    let mut seen = std::collections::HashSet::from([position]);
+    let mut due = vec![position];
+    while let Some(position) = due.pop() {
+        heads.extend(site_of(tables, image.instructions[position as usize].wasm));
+        due.extend(image.before(position).filter(|before| seen.insert(*before)));
+    }
+    heads.sort_unstable();
+    heads
 }
 
 /// The first point of a function at or after an offset that has a site.

@@ -1,9 +1,10 @@
 //! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are.
 
+use super::region::{Inside, read_slot};
 use crate::base::{FuncIndex, LocalIndex, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, Place, Slot, SlotKind};
-use crate::runtime::{Instance, Module, RawFrame, StoreRef, Val, ValRaw};
+use crate::image::{ImageTables, Slot, SlotKind};
+use crate::runtime::{Instance, Module, RawFrame, StoreRef, Val, ValRaw, VirtualFrame};
 use crate::wasm::ValType;
 
 /// What a stop remembers of a frame: it stays where it is for as long as the guest stands.
@@ -15,6 +16,7 @@ pub(super) struct FrameRecord {
     fp: usize,
     called_through_host: bool,
     instance: Option<Instance>,
+    virtual_frame: Option<VirtualFrame>,
 }
 
 impl FrameRecord {
@@ -26,6 +28,7 @@ impl FrameRecord {
             fp: frame.fp,
             called_through_host: frame.host_boundary_before,
             instance: frame.instance(),
+            virtual_frame: frame.virtual_frame,
         }
     }
 }
@@ -90,12 +93,18 @@ impl<'a> Frame<'a> {
 
     /// A local, parameters first.
     pub fn local(&self, index: usize) -> Option<Val> {
-        self.local_slots().get(index).map(|slot| self.read(*slot))
+        match self.inside() {
+            Some(inside) => inside.local(index).map(|(kind, raw)| self.val(kind, raw)),
+            None => self.local_slots().get(index).map(|slot| self.read(*slot)),
+        }
     }
 
     /// All locals, parameters first.
     pub fn locals(&self) -> Vec<Val> {
-        self.local_slots().iter().map(|slot| self.read(*slot)).collect()
+        match self.inside() {
+            Some(inside) => inside.locals().map(|(kind, raw)| self.val(kind, raw)).collect(),
+            None => self.local_slots().iter().map(|slot| self.read(*slot)).collect(),
+        }
     }
 
     /// A local's name, if the module's name section has one.
@@ -105,14 +114,27 @@ impl<'a> Frame<'a> {
 
     /// How many operands are on the frame's stack. In a caller, the call's arguments are still counted.
     pub fn operand_count(&self) -> usize {
-        self.operand_slots().count()
+        match self.inside() {
+            Some(inside) => inside.operands().count(),
+            None => self.operand_slots().count(),
+        }
     }
 
     /// All operands, bottom first.
     pub fn operands(&self) -> Vec<Val> {
-        let mut operands: Vec<Val> = self.operand_slots().map(|slot| self.read(slot)).collect();
+        let mut operands: Vec<Val> = match self.inside() {
+            Some(inside) => inside.operands().map(|(kind, raw)| self.val(kind, raw)).collect(),
+            None => self.operand_slots().map(|slot| self.read(slot)).collect(),
+        };
         operands.reverse();
         operands
+    }
+
+    /// Its state, if it stands inside a region.
+    fn inside(&self) -> Option<&'a Inside> {
+        // SAFETY: the frame borrows the stop whose event said so; the event keeps what it points to, unmoved and unchanged, until the
+        // callback has returned. So do outer events, which last longer.
+        self.raw.virtual_frame.map(|shown| unsafe { &*shown.about.cast::<Inside>() })
     }
 
     fn tables(&self) -> &'a ImageTables {
@@ -134,21 +156,16 @@ impl<'a> Frame<'a> {
     }
 
     fn read(&self, slot: Slot) -> Val {
-        let mut raw = ValRaw::default();
-        match slot.place {
-            Place::Frame(offset) => {
-                let at = self.raw.fp.wrapping_add_signed(offset as isize) as *const u8;
-                // SAFETY: the frame is live for as long as the stop it borrows, it belongs to debug code whose tables place
-                // the slot inside it, and debug code keeps the slot written at every place a frame can be seen at.
-                unsafe {
-                    std::ptr::copy_nonoverlapping(at, (&raw mut raw).cast::<u8>(), slot.kind.width() as usize);
-                }
-            }
-            // Of a narrow type, the lower half counts.
-            Place::Constant(value) => raw.i64 = i64::from(value),
-        }
+        // SAFETY: the frame is live for as long as the stop it borrows, it belongs to debug code whose tables place the slot inside
+        // it, and debug code keeps the slot written at every place a frame is read at.
+        self.val(slot.kind, unsafe { read_slot(self.raw.fp, slot) })
+    }
+
+    fn val(&self, kind: SlotKind, value: u64) -> Val {
+        // Of a narrow type, the lower half counts.
+        let raw = ValRaw { i64: value as i64 };
         // SAFETY: the slot's kind is the value's type.
-        unsafe { Val::from_raw(self.store, raw, val_type(slot.kind)) }
+        unsafe { Val::from_raw(self.store, raw, val_type(kind)) }
     }
 }
 

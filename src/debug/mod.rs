@@ -7,6 +7,7 @@
 
 mod breakpoints;
 mod frame;
+mod region;
 mod stepping;
 mod stop;
 
@@ -16,9 +17,14 @@ pub use stepping::Action;
 pub use stop::{Reason, Stop};
 
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
-use crate::runtime::{AsStoreMut, EventSink, Module, ModuleId, Resume, StopInfo, StoreId, StoreMut, Trap, TrapInfo};
+use crate::image::ReplayEnd;
+use crate::runtime::{
+    AsStoreMut, EventSink, Module, ModuleId, Resume, StopInfo, StoreId, StoreMut, Trap, TrapCode, TrapInfo,
+};
 use breakpoints::Breakpoints;
+use region::{Inside, Regions, Standing, fault};
 use std::cell::UnsafeCell;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use stepping::Stepping;
 
@@ -50,6 +56,7 @@ unsafe impl Sync for Core {}
 struct State {
     breakpoints: Breakpoints,
     stepping: Stepping,
+    regions: Regions,
     /// Another debugger may have taken its place.
     detached: bool,
 }
@@ -204,6 +211,104 @@ impl Core {
         (action, stop.into_store())
     }
 
+    /// Tells of every instruction that is to be stopped at from a stop point on, as far as replay gets, and says how the guest goes
+    /// on then.
+    fn tell_stop<'a>(
+        &'a self,
+        mut store: StoreMut<'a>,
+        info: &StopInfo,
+        room: &mut Option<Box<Inside>>,
+    ) -> Result<Resume> {
+        let &StopInfo { slot, func, fp, shape, .. } = info;
+        let mut wasm = info.wasm;
+        let mut told_inside = false;
+        loop {
+            let reason = {
+                // SAFETY: the store is in hand; the reference ends with the block, and arming calls nobody.
+                let state = unsafe { self.state() };
+                let hits = state.breakpoints.at(slot, wasm);
+                let stepped = state.stepping.satisfied(&store, fp);
+                match (hits.is_empty(), stepped) {
+                    (false, _) => Some(Reason::Breakpoint(hits)),
+                    (true, true) => Some(Reason::Step),
+                    (true, false) => None,
+                }
+            };
+            let idle = reason.is_none();
+            if let Some(reason) = reason {
+                told_inside |= room.is_some();
+                let (action, returned) = self.deliver(store, reason, fp);
+                store = returned;
+                // SAFETY: the store is back in hand, and arming calls nobody.
+                let state = unsafe { self.state() };
+                if let Action::Trap(message) = action {
+                    state.stepping.cancel(&mut store)?;
+                    return Err(Trap::new(message).into());
+                }
+                state.stepping.start(&mut store, &action, fp)?;
+            }
+            // SAFETY: the store is in hand, and neither replaying nor arming calls anybody.
+            let state = unsafe { self.state() };
+            if idle {
+                state.stepping.forget_ended(&mut store)?;
+            }
+            let steps = state.stepping.wants(&store, fp);
+            let stops = state.breakpoints.inside(slot, func);
+            if !Regions::in_code(&store, slot) || (!steps && stops.is_none() && room.is_none()) {
+                return Ok(Resume::Native);
+            }
+            let inside = match room {
+                Some(inside) => inside,
+                None => room.insert(state.regions.enter(&store, Standing { slot, func, fp, wasm, shape })?),
+            };
+            let end = match (steps, stops) {
+                (true, _) => inside.step(),
+                (false, Some(stops)) => inside.run_to(stops),
+                (false, None) => inside.run_out(),
+            };
+            if let ReplayEnd::Stopped(_) = end {
+                wasm = inside.wasm();
+                store.set_virtual(Some(inside.shown()));
+                continue;
+            }
+            if !told_inside {
+                return Ok(Resume::Native);
+            }
+            store.set_virtual(Some(inside.shown()));
+            let Some((with, new)) = Regions::leave(&mut store, inside)? else { return Ok(Resume::Native) };
+            if new {
+                state.breakpoints.resume_code_registered(&mut store, slot, with.slot, func)?;
+            }
+            state.stepping.frame_replaced(&mut store, with.slot, func)?;
+            return Ok(Resume::Replace(with));
+        }
+    }
+
+    /// The state of the frame that has trapped, if that is inside a region.
+    fn trapped_inside(&self, store: &mut StoreMut<'_>) -> Result<Option<Box<Inside>>> {
+        let mut innermost = None;
+        store.walk_frames(|frame| {
+            let func = frame.module.info().defined(frame.func);
+            innermost = func.map(|func| (frame.slot, func, frame.fp, frame.wasm));
+            ControlFlow::Break(())
+        });
+        let Some((slot, func, fp, wasm)) = innermost.filter(|frame| Regions::in_code(store, frame.0)) else {
+            return Ok(None);
+        };
+        let entry = store.registry().get(slot).ok_or_else(|| fault("a trap in code that is not registered"))?;
+        let point = entry.engine.tables().complete_before(func, wasm);
+        let point = point.ok_or_else(|| fault("a trap before the first point of its function"))?;
+        let at = Standing { slot, func, fp, wasm: point.wasm, shape: point.shape };
+        // SAFETY: the store is in hand, and replaying calls nobody.
+        let mut inside = unsafe { self.state() }.regions.enter(store, at)?;
+        inside.run_out();
+        if inside.wasm() != wasm {
+            return Err(fault("replay has not come to the instruction that trapped").at(wasm));
+        }
+        store.set_virtual(Some(inside.shown()));
+        Ok(Some(inside))
+    }
+
     /// A handle.
     ///
     /// # Panics
@@ -214,39 +319,33 @@ impl Core {
 }
 
 impl EventSink for Core {
-    fn on_stop(&self, mut store: StoreMut<'_>, info: &StopInfo) -> Result<Resume> {
-        let reason = {
-            // SAFETY: the store is in hand; the reference ends with the block, and arming calls nobody.
-            let state = unsafe { self.state() };
-            let hits = state.breakpoints.at(info.slot, info.site);
-            let stepped = state.stepping.satisfied(&store, info.fp);
-            if !hits.is_empty() {
-                Reason::Breakpoint(hits)
-            } else if stepped {
-                Reason::Step
-            } else {
-                return state.stepping.forget_ended(&mut store).map(|()| Resume::Native);
-            }
-        };
-        let (action, mut store) = self.deliver(store, reason, info.fp);
-        // SAFETY: the store is back in hand, and arming calls nobody.
-        let state = unsafe { self.state() };
-        match action {
-            Action::Trap(message) => {
-                state.stepping.cancel(&mut store)?;
-                Err(Trap::new(message).into())
-            }
-            action => state.stepping.start(&mut store, &action, info.fp).map(|()| Resume::Native),
+    fn on_stop(&self, store: StoreMut<'_>, info: &StopInfo) -> Result<Resume> {
+        let mut inside = None;
+        let result = self.tell_stop(store, info, &mut inside);
+        if let Some(inside) = inside {
+            // SAFETY: the event is told, and with it the store is in hand again.
+            unsafe { self.state() }.regions.put_back(inside);
         }
+        result
     }
 
-    fn on_trap(&self, store: StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
+    fn on_trap(&self, mut store: StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
+        let mut inside = None;
+        // A function that did not fit on the stack has no frame; at a stop, it has been said where the guest really is.
+        if trap.code != TrapCode::StackOverflow && !trap.at_stop {
+            inside = self.trapped_inside(&mut store)?;
+        }
         // SAFETY: the store is in hand, and pausing calls nobody.
         unsafe { self.state() }.stepping.pause();
         // The guest's call has ended, whatever the answer is.
         let (_, mut store) = self.deliver(store, Reason::Trap(trap.code), trap.fp);
         // SAFETY: the store is back in hand, and arming calls nobody.
-        unsafe { self.state() }.stepping.cancel(&mut store)
+        let state = unsafe { self.state() };
+        if let Some(inside) = inside {
+            store.set_virtual(None);
+            state.regions.put_back(inside);
+        }
+        state.stepping.cancel(&mut store)
     }
 
     fn on_module(&self, mut store: StoreMut<'_>, module: ModuleId) -> Result<()> {

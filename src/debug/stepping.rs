@@ -1,8 +1,9 @@
 //! What a step is waiting for. A step is tied to a frame by its address, not to a count: recursion, nested runs and
 //! traps need no special case. Only the functions in which it can end are armed, so a callee runs at full speed.
 
+use crate::base::DefinedFuncIndex;
 use crate::base::Result;
-use crate::code::StepScope;
+use crate::code::{CodeSlot, StepScope};
 use crate::runtime::StoreMut;
 use std::ops::ControlFlow;
 
@@ -55,17 +56,41 @@ impl Stepping {
 
     /// Whether a stop in the frame at `fp` ends the step under way; if so, it is over.
     pub(super) fn satisfied(&mut self, store: &StoreMut<'_>, fp: usize) -> bool {
-        let reached = match self.goal {
-            Goal::None => false,
-            Goal::Anywhere => true,
-            Goal::NotBelow(frame) => fp >= frame,
-            Goal::Above(frame) => fp > frame,
-        };
-        if self.always || (reached && self.run == store.run()) {
+        if self.wants(store, fp) {
             self.goal = Goal::None;
             return true;
         }
         false
+    }
+
+    /// Whether the next instruction in the frame at `fp` would be stopped at.
+    pub(super) fn wants(&self, store: &StoreMut<'_>, fp: usize) -> bool {
+        self.always || (self.reached(fp) && self.run == store.run())
+    }
+
+    fn reached(&self, fp: usize) -> bool {
+        match self.goal {
+            Goal::None => false,
+            Goal::Anywhere => true,
+            Goal::NotBelow(frame) => fp >= frame,
+            Goal::Above(frame) => fp > frame,
+        }
+    }
+
+    /// Resume code takes the place of a function's code in a frame: a step through that function goes on in it.
+    pub(super) fn frame_replaced(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        resume: CodeSlot,
+        func: DefinedFuncIndex,
+    ) -> Result<()> {
+        let mut scope = self.armed.clone();
+        if let StepScope::Functions(functions) = &mut scope
+            && let Err(at) = functions.binary_search(&(resume, func))
+        {
+            functions.insert(at, (resume, func));
+        }
+        self.arm(store, scope)
     }
 
     /// Disarms what a step that ended with its call has left behind.

@@ -31,7 +31,8 @@ pub struct ReplayImage {
     pub instructions: Vec<ReplayInstruction>,
     /// The operand stacks that occur, each as the kind on top of another; see [`ReplayImage::operands`].
     pub stacks: Vec<(u32, SlotKind)>,
-    /// Which instruction can follow which in replay, as positions, sorted. Where only the guest can go on there is no edge.
+    /// Which instruction can follow which in replay, as positions: what follows, then what it follows; sorted. Where only the
+    /// guest can go on there is no edge.
     pub edges: Vec<(u32, u32)>,
 }
 
@@ -94,6 +95,12 @@ impl ReplayImage {
             at = below;
             Some(kind)
         })
+    }
+
+    /// The positions that can come right before one in replay.
+    pub fn before(&self, position: u32) -> impl Iterator<Item = u32> + '_ {
+        let from = self.edges.partition_point(|edge| edge.0 < position);
+        self.edges[from..].iter().take_while(move |edge| edge.0 == position).map(|edge| edge.1)
     }
 
     /// How many 8-byte values the state of the function takes.

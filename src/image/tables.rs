@@ -334,6 +334,13 @@ impl ImageTables {
         Some(PointId(self.points.first_from(wasm.get())?.id()))
     }
 
+    /// The last point of a function at or before an instruction. When the instruction traps, the frame's slots hold the state there.
+    pub fn complete_before(&self, func: DefinedFuncIndex, wasm: WasmOffset) -> Option<Point> {
+        let (start, _) = self.function(func)?.points;
+        let last = self.points.last_to(wasm.get())?;
+        (last.id() >= start).then(|| last.row())
+    }
+
     /// The row of a site.
     ///
     /// # Panics

@@ -33,6 +33,7 @@ mod trap;
 mod typed;
 mod values;
 
+pub use crate::abi::VMContext;
 pub use crate::abi::{TrapCode, ValRaw};
 pub use crate::compile::DebugTier;
 pub use config::Config;

@@ -44,7 +44,7 @@ pub(super) struct Single {
     /// Operand stacks, each as a kind on top of another.
     pub(super) stacks: Vec<(u32, SlotKind)>,
     interned: HashMap<(u32, SlotKind), u32>,
-    /// Which position can follow which without the guest.
+    /// Which position follows which without the guest: what follows first.
     pub(super) edges: Vec<(u32, u32)>,
     /// The positions that lead to the next instruction.
     pub(super) arriving: Vec<u32>,
@@ -171,7 +171,7 @@ impl Translator<'_, '_> {
         single.positions.push((self.at, stack));
         single.bodies.push(body);
         let arriving = std::mem::take(&mut single.arriving);
-        single.edges.extend(arriving.into_iter().map(|from| (from, position)));
+        single.edges.extend(arriving.into_iter().map(|from| (position, from)));
         single.falls = true;
         match &mut single.home {
             Home::Buffer { stops, .. } => {

@@ -1,0 +1,262 @@
+//! Where a frame really is while its guest stands at a stop point of a region, or has trapped in one. Between two stop points the
+//! guest is at one of them, and the position that is shown is *virtual*: found by replay, with a state of its own.
+//!
+//! A virtual position is exact. The guest is sent on from its stop point only if it will come to the same position with
+//! the same state, which replaying once more tells; if something it reads was changed meanwhile, it goes on in resume code instead.
+
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
+use crate::code::CodeSlot;
+use crate::image::{ImageTables, Place, ReplayEnd, ReplayImage, ShapeId, Slot, SlotKind};
+use crate::runtime::{Replacement, ReplayCode, StoreMut, VMContext, VirtualFrame};
+use std::sync::Arc;
+
+/// A function whose replay code is at hand.
+type Key = (CodeSlot, DefinedFuncIndex);
+
+/// The functions that were lately looked into, and room for what is known of a frame.
+#[derive(Default)]
+pub(super) struct Regions {
+    spare: Vec<Box<Inside>>,
+}
+
+/// The most frames' worth of room kept.
+const MAX_SPARE: usize = 4;
+
+/// A frame inside a region.
+pub(super) struct Inside {
+    key: Key,
+    code: Arc<ReplayCode>,
+    vmctx: *mut VMContext,
+    fp: usize,
+    /// The stop point, and the operand stack there.
+    start: u32,
+    shape: ShapeId,
+    /// The instruction about to run.
+    position: u32,
+    /// The locals, then the operands before it.
+    values: Vec<u64>,
+    /// For replaying once more.
+    again: Vec<u64>,
+    /// A stop nowhere.
+    nowhere: Vec<u8>,
+}
+
+// SAFETY: the vmctx is that of an instance of the store that the debugger belongs to, and is used with the store in hand only.
+unsafe impl Send for Inside {}
+
+/// A frame at a point where its slots hold its state.
+#[derive(Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) slot: CodeSlot,
+    pub(super) func: DefinedFuncIndex,
+    pub(super) fp: usize,
+    pub(super) wasm: WasmOffset,
+    pub(super) shape: ShapeId,
+}
+
+impl Regions {
+    /// Whether code has regions at all.
+    pub(super) fn in_code(store: &StoreMut<'_>, slot: CodeSlot) -> bool {
+        store.registry().get(slot).is_some_and(|entry| entry.engine.tables().regions)
+    }
+
+    /// Looks into the region that begins where a frame stands.
+    ///
+    /// # Errors
+    /// Those of compiling replay code.
+    pub(super) fn enter(&mut self, store: &StoreMut<'_>, at: Standing) -> Result<Box<Inside>> {
+        let key = (at.slot, at.func);
+        let mut inside = match self.spare.pop() {
+            Some(inside) if inside.key == key => inside,
+            other => {
+                let module = store.module_in(at.slot).ok_or_else(|| fault("a stop in code that is not registered"))?;
+                let code = module.replay(at.func)?;
+                match other {
+                    Some(mut inside) => {
+                        (inside.key, inside.code) = (key, code);
+                        inside
+                    }
+                    None => Box::new(Inside {
+                        key,
+                        code,
+                        vmctx: std::ptr::null_mut(),
+                        fp: 0,
+                        start: 0,
+                        shape: ShapeId::EMPTY,
+                        position: 0,
+                        values: Vec::new(),
+                        again: Vec::new(),
+                        nowhere: Vec::new(),
+                    }),
+                }
+            }
+        };
+        let image = inside.code.image();
+        if inside.nowhere.len() != image.instructions.len() {
+            inside.nowhere = vec![0; image.instructions.len()];
+        }
+        let position = image.position(at.wasm).ok_or_else(|| fault("a point that is no instruction"))?;
+        let tables = tables(store, at.slot)?;
+        let vmctx = match tables.function(at.func).and_then(|function| function.vmctx) {
+            Some(Place::Frame(offset)) => at.fp.wrapping_add_signed(offset as isize) as *const *mut VMContext,
+            _ => return Err(fault("a frame without its vmctx")),
+        };
+        // SAFETY: the frame is live and is one of debug code, which keeps its vmctx there.
+        inside.vmctx = unsafe { *vmctx };
+        (inside.fp, inside.start, inside.shape, inside.position) = (at.fp, position, at.shape, position);
+        let mut values = std::mem::take(&mut inside.values);
+        // SAFETY: the caller says that its slots hold its state.
+        unsafe { inside.read(tables, &mut values) };
+        inside.values = values;
+        Ok(inside)
+    }
+
+    /// Keeps the room for the next.
+    pub(super) fn put_back(&mut self, inside: Box<Inside>) {
+        if self.spare.len() < MAX_SPARE {
+            self.spare.push(inside);
+        }
+    }
+
+    /// How the guest goes on from where replay could not: by itself ([`None`]) if it will come there with the same state, else in
+    /// resume code, which may be new to the store.
+    ///
+    /// # Errors
+    /// Those of compiling and mapping resume code.
+    pub(super) fn leave(store: &mut StoreMut<'_>, inside: &mut Inside) -> Result<Option<(Replacement, bool)>> {
+        let mut again = std::mem::take(&mut inside.again);
+        // SAFETY: the guest has not moved: its slots are as they were.
+        unsafe { inside.read(tables(store, inside.key.0)?, &mut again) };
+        // SAFETY: as in `run`.
+        let end = unsafe { inside.code.run(inside.vmctx, again.as_mut_ptr(), inside.nowhere.as_ptr(), inside.start) };
+        let same = position_of(end) == inside.position && {
+            let live = inside.live_values();
+            again[..live] == inside.values[..live]
+        };
+        inside.again = again;
+        if same {
+            return Ok(None);
+        }
+        let resume = store.resume_code(inside.key.0, inside.key.1)?;
+        let values = inside.values.clone().into_boxed_slice();
+        let with = Replacement { slot: resume.slot, entry: inside.position, wasm: inside.wasm(), values };
+        Ok(Some((with, resume.new)))
+    }
+}
+
+impl Inside {
+    /// The frame's state at its point, into `values`.
+    ///
+    /// # Safety
+    /// The frame is live, and its slots hold its state.
+    unsafe fn read(&self, tables: &ImageTables, values: &mut Vec<u64>) {
+        values.clear();
+        values.resize(self.code.image().values(), 0);
+        let mut at = 0;
+        for slot in tables.locals_of(self.key.1) {
+            // SAFETY: the caller's promise; the tables place the slot in the frame.
+            values[at] = unsafe { read_slot(self.fp, slot) };
+            at += 1;
+        }
+        let count = tables.operands(self.shape).count();
+        for (below, slot) in tables.operands(self.shape).enumerate() {
+            // SAFETY: as above.
+            values[at + count - 1 - below] = unsafe { read_slot(self.fp, slot) };
+        }
+    }
+
+    /// Runs on from where it is, to the first of these instructions or as far as replay can.
+    pub(super) fn run_to(&mut self, stops: &[u8]) -> ReplayEnd {
+        assert_eq!(stops.len(), self.nowhere.len(), "a byte for each instruction");
+        self.run(stops.as_ptr())
+    }
+
+    /// Runs the next instruction, if replay can.
+    pub(super) fn step(&mut self) -> ReplayEnd {
+        self.run(self.code.all_stops().as_ptr())
+    }
+
+    /// Runs on as far as replay can.
+    pub(super) fn run_out(&mut self) -> ReplayEnd {
+        self.run(self.nowhere.as_ptr())
+    }
+
+    fn run(&mut self, stops: *const u8) -> ReplayEnd {
+        // SAFETY: the frame is live, and so its instance; the store is in hand, so nothing changes meanwhile; values, stops and
+        // position are the image's.
+        let end = unsafe { self.code.run(self.vmctx, self.values.as_mut_ptr(), stops, self.position) };
+        self.position = position_of(end);
+        end
+    }
+
+    pub(super) fn image(&self) -> &ReplayImage {
+        self.code.image()
+    }
+
+    /// The instruction about to run.
+    pub(super) fn wasm(&self) -> WasmOffset {
+        self.image().instructions[self.position as usize].wasm
+    }
+
+    /// As the store is told.
+    pub(super) fn shown(&self) -> VirtualFrame {
+        let about: *const Inside = self;
+        VirtualFrame { wasm: self.wasm(), values: self.values.as_ptr(), about: about.cast() }
+    }
+
+    /// A local: its kind and value.
+    pub(super) fn local(&self, index: usize) -> Option<(SlotKind, u64)> {
+        Some((*self.image().locals.get(index)?, *self.values.get(index)?))
+    }
+
+    /// The locals, parameters first.
+    pub(super) fn locals(&self) -> impl Iterator<Item = (SlotKind, u64)> + '_ {
+        self.image().locals.iter().copied().zip(self.values.iter().copied())
+    }
+
+    /// The operands, top first.
+    pub(super) fn operands(&self) -> impl Iterator<Item = (SlotKind, u64)> + '_ {
+        let live = &self.values[..self.live_values()];
+        self.image().operands(self.position).zip(live.iter().rev().copied())
+    }
+
+    fn live_values(&self) -> usize {
+        self.image().locals.len() + self.image().operands(self.position).count()
+    }
+}
+
+fn position_of(end: ReplayEnd) -> u32 {
+    match end {
+        ReplayEnd::Stopped(at) | ReplayEnd::Native(at) | ReplayEnd::Traps(at, _) => at,
+    }
+}
+
+/// What a slot of a frame holds.
+///
+/// # Safety
+/// The frame at `fp` is live, and its tables place the slot in it.
+pub(super) unsafe fn read_slot(fp: usize, slot: impl std::borrow::Borrow<Slot>) -> u64 {
+    let slot = slot.borrow();
+    match slot.place {
+        Place::Frame(offset) => {
+            let at = fp.wrapping_add_signed(offset as isize) as *const u64;
+            // SAFETY: the caller's promise; slots are 8 bytes, whatever they hold.
+            let value = unsafe { at.read_unaligned() };
+            if slot.kind.width() == 4 { value & 0xffff_ffff } else { value }
+        }
+        // Of a narrow type, the lower half counts.
+        Place::Constant(value) if slot.kind.width() == 4 => u64::from(value as u32),
+        Place::Constant(value) => i64::from(value) as u64,
+    }
+}
+
+fn tables<'a>(store: &'a StoreMut<'_>, slot: CodeSlot) -> Result<&'a ImageTables> {
+    let entry = store.registry().get(slot).ok_or_else(|| fault("a frame of code that is not registered"))?;
+    Ok(entry.engine.tables())
+}
+
+/// A fault of our own.
+#[cold]
+pub(super) fn fault(what: &str) -> Error {
+    Error::new(ErrorKind::Panic, format!("fault of the debugger: {what}"))
+}
