@@ -206,7 +206,7 @@ impl StoreInner {
     /// Unregisters all debug code, which nothing points to, and forgets the sink.
     fn remove_debug(&mut self) {
         for entry in &mut self.modules {
-            let resumed = entry.resume.drain(..).map(|(_, slot)| slot);
+            let resumed = entry.resume.drain(..).map(|resume| resume.slot);
             for slot in entry.debug.take().into_iter().chain(resumed) {
                 self.registry.unregister(slot).expect("debug code stands in its slot");
             }

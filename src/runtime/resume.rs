@@ -11,7 +11,7 @@ use crate::abi::{ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, WasmOffset};
 use crate::code::CodeSlot;
 use crate::compile::result_area;
-use crate::image::{Place, PreservedRegister};
+use crate::image::{ImageTables, Place, PreservedRegister};
 use crate::sys::arch::ResumeJump;
 use std::ptr::{NonNull, null, null_mut};
 
@@ -34,7 +34,7 @@ pub struct Replacement {
     /// The same instruction.
     pub wasm: WasmOffset,
     /// The locals, then the operands before that instruction, bottom first.
-    pub values: Box<[u64]>,
+    pub values: Vec<u64>,
 }
 
 /// Resume code of a function in a store.
@@ -51,7 +51,15 @@ pub(super) struct Resuming {
     state: ResumeState,
     jump: ResumeJump,
     /// Read by the resume code alone.
-    values: Box<[u64]>,
+    values: Vec<u64>,
+}
+
+/// Resume code that a store has.
+pub(super) struct ResumeEntry {
+    func: DefinedFuncIndex,
+    pub(super) slot: CodeSlot,
+    /// How many values it reads.
+    values: usize,
 }
 
 impl StoreMut<'_> {
@@ -74,7 +82,7 @@ impl<'a> StoreRef<'a> {
     /// See [`StoreMut::resume_slots`].
     pub fn resume_slots(self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + 'a {
         let entry = self.inner().modules.iter().find(|entry| entry.module.id() == module);
-        entry.into_iter().flat_map(|entry| entry.resume.iter().copied())
+        entry.into_iter().flat_map(|entry| entry.resume.iter().map(|resume| (resume.func, resume.slot)))
     }
 }
 
@@ -92,12 +100,13 @@ impl StoreInner {
         }
         let index = self.module_index(slot);
         let entry = &self.modules[index];
-        if let Some((_, slot)) = entry.resume.iter().find(|(known, _)| *known == func) {
-            return Ok(ResumeCode { slot: *slot, new: false });
+        if let Some(resume) = entry.resume.iter().find(|resume| resume.func == func) {
+            return Ok(ResumeCode { slot: resume.slot, new: false });
         }
         let code = entry.module.resume_code(func)?;
         let slot = self.register_private(&code, index)?;
-        self.modules[index].resume.push((func, slot));
+        let values = code.tables().locals_of(func).len() + deepest(code.tables());
+        self.modules[index].resume.push(ResumeEntry { func, slot, values });
         Ok(ResumeCode { slot, new: true })
     }
 
@@ -122,7 +131,8 @@ pub(super) unsafe fn replace(
     // SAFETY: the store and the record are alive; each reference to the store's inside ends before the sink runs.
     unsafe {
         let EventRecord { pc, fp, shown, .. } = *record;
-        let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &with)? else {
+        let mut with = with;
+        let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &mut with)? else {
             let kind = PcKind::Stop(with.wasm);
             let record = EventRecord { pc, fp, kind, shown, previous: null_mut() };
             trap::raise_at(store, TrapCode::StackOverflow, record);
@@ -146,21 +156,23 @@ impl StoreInner {
         pc: usize,
         fp: usize,
         func: DefinedFuncIndex,
-        with: &Replacement,
+        with: &mut Replacement,
     ) -> Result<Option<Resuming>> {
         let refuse = |why: &str| Err(Error::new(ErrorKind::Argument, format!("a frame cannot be replaced: {why}")));
         let Some((from, _)) = self.registry.lookup(Pc::new(pc - 1)) else {
             return refuse("it is not one of this store");
         };
-        let resume = &self.modules[self.module_index(from)].resume;
-        if !resume.contains(&(func, with.slot)) {
+        let known = &self.modules[self.module_index(from)].resume;
+        let Some(resume) = known.iter().find(|known| (known.func, known.slot) == (func, with.slot)) else {
             return refuse("the code is not resume code of its function");
-        }
+        };
         let code = self.registry.entry(with.slot);
         let tables = code.engine.tables();
         if with.values.len() < tables.locals_of(func).len() {
             return refuse("the new state is without some of its locals");
         }
+        // All are read, those above the stack too.
+        with.values.resize(resume.values, 0);
         let (Some(old), Some(new)) = (self.registry.entry(from).engine.tables().function(func), tables.function(func))
         else {
             return refuse("the code is not that of its function");
@@ -184,8 +196,19 @@ impl StoreInner {
         });
         let state = ResumeState { entry: with.entry, reserved: 0, values: null() };
         let jump = ResumeJump { pc: code.store.pc(new.start).get(), fp, first, second, saved };
-        Ok(Some(Resuming { state, jump, values: Box::default() }))
+        Ok(Some(Resuming { state, jump, values: Vec::new() }))
     }
+}
+
+/// The operands of the deepest stack that there is a shape of.
+fn deepest(tables: &ImageTables) -> usize {
+    let mut depths: Vec<usize> = Vec::with_capacity(tables.shapes.len());
+    for shape in &tables.shapes {
+        // What is below comes before.
+        let below = depths.get(shape.below.0 as usize).copied().unwrap_or(0);
+        depths.push(below + 1);
+    }
+    depths.into_iter().max().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use super::host::HostObject;
 use super::instance::{Instance, InstanceData};
 use super::memory::MemoryData;
 use super::module::{Module, ModuleId};
-use super::resume::Resuming;
+use super::resume::{ResumeEntry, Resuming};
 use super::table::TableData;
 use super::{Engine, call::Exit};
 use crate::abi::{VMContext, VMGlobal, VMStoreContext};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Result};
 use crate::code::{CodeRegistry, CodeSlot, Ownership, PatchEdit};
 use smallvec::SmallVec;
 use std::any::Any;
@@ -84,8 +84,8 @@ pub(super) struct ModuleEntry {
     pub(super) production: CodeSlot,
     /// While a debugger is attached.
     pub(super) debug: Option<CodeSlot>,
-    /// Where resume code of its functions is.
-    pub(super) resume: Vec<(DefinedFuncIndex, CodeSlot)>,
+    /// The resume code of its functions, while a debugger is attached.
+    pub(super) resume: Vec<ResumeEntry>,
 }
 
 /// The inside of a store.

@@ -209,7 +209,6 @@ pub(super) unsafe fn raise_at(store: NonNull<StoreInner>, code: TrapCode, mut re
             let at = store.as_ptr();
             (*at).vm.exit_fp = fp;
             (*at).vm.exit_pc = pc;
-            let trap = with_frames(&*at, Trap::from_code(code));
             let info = TrapInfo {
                 code,
                 pc: crate::base::Pc::new(pc),
@@ -218,7 +217,8 @@ pub(super) unsafe fn raise_at(store: NonNull<StoreInner>, code: TrapCode, mut re
                 at_stop: matches!(kind, PcKind::Stop(_)),
             };
             events::tell_trap(store, &info)?;
-            Err(trap.into())
+            // Where the sink has said that the frame really is, if it has.
+            Err(with_frames(&*at, Trap::from_code(code)).into())
         }
     };
     // SAFETY: the record is taken back before this returns.
