@@ -189,7 +189,12 @@ fn same(store: &mut StoreMut<'_>, stop: &StopInfo) -> Result<Replacement> {
     let module = store.module_in(stop.slot).unwrap().clone();
     let entry = module.replay(stop.func)?.image().position(stop.wasm).expect("an instruction");
     let values = state(store, stop);
-    Ok(Replacement { slot: store.resume_code(stop.slot, stop.func)?.slot, entry, wasm: stop.wasm, values })
+    Ok(Replacement {
+        slot: store.resume_code(stop.slot, stop.func)?.slot,
+        entry,
+        wasm: stop.wasm,
+        values: values.into(),
+    })
 }
 
 /// A result, or what a trap says: why, and the functions and offsets of its frames.
@@ -290,8 +295,7 @@ fn the_new_state_counts_and_so_does_the_new_place() {
                 }
                 let entry = entry.load(Ordering::Relaxed);
                 let wasm = replay.image().instructions[entry].wasm;
-                let values =
-                    vec![[20, 0, 0], [21, 30, 0], [22, 31, 40], [23, 500, 0]][entry][..=[0, 1, 2, 1][entry]].to_vec();
+                let values = [&[20][..], &[21, 30], &[22, 31, 40], &[23, 500]][entry].into();
                 let code = store.resume_code(stop.slot, stop.func)?;
                 Ok(Resume::Replace(Replacement { slot: code.slot, entry: entry as u32, wasm, values }))
             }))
@@ -382,7 +386,7 @@ fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
             let wasm = replay.image().instructions[1].wasm;
             assert!(store.set_virtual(Some(VirtualFrame { wasm, values: values.as_ptr(), about: std::ptr::null() })));
             let slot = store.resume_code(stop.slot, stop.func)?.slot;
-            Ok(Resume::Replace(Replacement { slot, entry: 1, wasm, values: vec![0, 0] }))
+            Ok(Resume::Replace(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into() }))
         };
         let on_trap = move |store: StoreMut<'_>, trap: &TrapInfo| {
             let mut top = None;
@@ -431,10 +435,10 @@ fn what_is_wrong_ends_the_call_and_nothing_else() {
             match case.load(Ordering::Relaxed) {
                 0 => with.slot = stop.slot,
                 1 => with.slot = store.resume_code(stop.slot, DefinedFuncIndex::new(0))?.slot,
-                2 => with.values.clear(),
+                2 => with.values = Box::default(),
                 3 => return Err(store.resume_code(stop.slot, DefinedFuncIndex::new(999)).unwrap_err()),
                 // More than it takes.
-                _ => with.values.resize(5000, 7),
+                _ => with.values = [&with.values[..], &[7; 5000]].concat().into(),
             }
             Ok(Resume::Replace(with))
         }))

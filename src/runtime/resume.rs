@@ -34,7 +34,7 @@ pub struct Replacement {
     /// The same instruction.
     pub wasm: WasmOffset,
     /// The locals, then the operands before that instruction, bottom first.
-    pub values: Vec<u64>,
+    pub values: Box<[u64]>,
 }
 
 /// Resume code of a function in a store.
@@ -131,15 +131,14 @@ pub(super) unsafe fn replace(
     // SAFETY: the store and the record are alive; each reference to the store's inside ends before the sink runs.
     unsafe {
         let EventRecord { pc, fp, shown, .. } = *record;
-        let mut with = with;
-        let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &mut with)? else {
+        let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &with)? else {
             let kind = PcKind::Stop(with.wasm);
             let record = EventRecord { pc, fp, kind, shown, previous: null_mut() };
             trap::raise_at(store, TrapCode::StackOverflow, record);
             return Ok(Onward::Leave);
         };
         let inner = &mut *store.as_ptr();
-        let resuming = inner.resuming.insert(Box::new(Resuming { values: with.values, ..resuming }));
+        let resuming = inner.resuming.insert(Box::new(resuming));
         resuming.state.values = resuming.values.as_ptr();
         inner.vm.resume = &raw const resuming.state;
         Ok(Onward::Replace(&raw const resuming.jump))
@@ -156,7 +155,7 @@ impl StoreInner {
         pc: usize,
         fp: usize,
         func: DefinedFuncIndex,
-        with: &mut Replacement,
+        with: &Replacement,
     ) -> Result<Option<Resuming>> {
         let refuse = |why: &str| Err(Error::new(ErrorKind::Argument, format!("a frame cannot be replaced: {why}")));
         let Some((from, _)) = self.registry.lookup(Pc::new(pc - 1)) else {
@@ -172,7 +171,8 @@ impl StoreInner {
             return refuse("the new state is without some of its locals");
         }
         // All are read, those above the stack too.
-        with.values.resize(resume.values, 0);
+        let mut values = with.values.to_vec();
+        values.resize(resume.values, 0);
         let (Some(old), Some(new)) = (self.registry.entry(from).engine.tables().function(func), tables.function(func))
         else {
             return refuse("the code is not that of its function");
@@ -180,7 +180,7 @@ impl StoreInner {
         let Some(Place::Frame(vmctx)) = old.vmctx else {
             return refuse("it does not keep its vmctx");
         };
-        if !fp.checked_sub(new.frame_size as usize).is_some_and(|end| end > self.vm.stack_limit) {
+        if fp.checked_sub(new.frame_size as usize).is_none_or(|end| end <= self.vm.stack_limit) {
             return Ok(None);
         }
         // SAFETY: at a stop, debug code has written its vmctx to its frame.
@@ -196,7 +196,7 @@ impl StoreInner {
         });
         let state = ResumeState { entry: with.entry, reserved: 0, values: null() };
         let jump = ResumeJump { pc: code.store.pc(new.start).get(), fp, first, second, saved };
-        Ok(Some(Resuming { state, jump, values: Vec::new() }))
+        Ok(Some(Resuming { state, jump, values }))
     }
 }
 
