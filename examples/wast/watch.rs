@@ -25,6 +25,8 @@ pub enum Mode {
     Debug,
     /// Single steps.
     Step,
+    /// Every instruction in resume code: see `replace`.
+    Resume,
 }
 
 impl FromStr for Mode {
@@ -35,7 +37,8 @@ impl FromStr for Mode {
             "production" => Ok(Mode::Production),
             "debug" => Ok(Mode::Debug),
             "step" => Ok(Mode::Step),
-            _ => Err(format!("unknown mode `{text}` (production, debug or step)")),
+            "resume" => Ok(Mode::Resume),
+            _ => Err(format!("unknown mode `{text}` (production, debug, step or resume)")),
         }
     }
 }
@@ -147,13 +150,17 @@ impl Watch {
                 debugger.step_always(store, true)?;
                 Some(debugger)
             }
+            Mode::Resume => {
+                super::replace::attach(store)?;
+                None
+            }
         };
         Ok(())
     }
 
     /// To be called before a module is instantiated (its start function runs then).
     pub fn before_instance(&mut self, store: &mut Store, module: &Module) -> Result<()> {
-        if self.mode == Mode::Production {
+        if matches!(self.mode, Mode::Production | Mode::Resume) {
             return Ok(());
         }
         self.modules.push(module.clone());
@@ -166,7 +173,7 @@ impl Watch {
 
     /// To be called before a function is called, with its arguments.
     pub fn before_call(&mut self, store: &mut Store, func: Func, arguments: &[Val]) -> Result<()> {
-        if self.mode == Mode::Production {
+        if matches!(self.mode, Mode::Production | Mode::Resume) {
             return Ok(());
         }
         let target = match func.module_function(&*store)? {
