@@ -196,7 +196,7 @@ mod tests {
             deepest: 1,
             instructions: [3, 5, 6].map(row).to_vec(),
             stacks: vec![],
-            edges: vec![(0, 1), (1, 2)],
+            edges: vec![(1, 0), (2, 1)],
         }
     }
 
