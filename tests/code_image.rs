@@ -10,14 +10,19 @@ use stepwell::abi::TrapCode;
 use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, WasmOffset};
 use stepwell::code::{CodeRegistry, EngineCode, Ownership, StepScope};
 use stepwell::compile::{Compiler, DebugTier, Options};
-use stepwell::image::{AddressEntry, CodeImage, Place, PointId, Shape, ShapeId, SiteId, Slot, SlotKind, Tier};
+use stepwell::image::{
+    AddressEntry, Call, CodeImage, Place, PointId, PreservedRegister, SavedRegisters, Shape, ShapeId, Shapes, SiteId,
+    Slot, SlotKind, Tier, Trap,
+};
 
 /// A hand-written image with something in every table.
 fn full() -> CodeImage {
     let mut image = image(5, true);
     let tables = &mut image.tables;
-    tables.traps =
-        [(TextOffset::new(3), TrapCode::Unreachable), (TextOffset::new(70), TrapCode::Interrupt)].into_iter().collect();
+    let trap = |at, code, wasm: Option<u32>| Trap { at: TextOffset::new(at), code, wasm: wasm.map(WasmOffset::new) };
+    tables.traps = [trap(3, TrapCode::Unreachable, Some(9)), trap(70, TrapCode::Interrupt, None)].into_iter().collect();
+    let call = |last, wasm| Call { last: TextOffset::new(last), wasm: WasmOffset::new(wasm) };
+    tables.calls = [call(20, 11), call(22, 8)].into_iter().collect();
     tables.addresses = [
         AddressEntry { text: TextOffset::new(0), wasm: None },
         AddressEntry { text: TextOffset::new(7), wasm: Some(WasmOffset::new(9)) },
@@ -26,16 +31,26 @@ fn full() -> CodeImage {
     .into_iter()
     .collect();
     let slot = |kind, at| Slot { kind, place: Place::Frame(at) };
-    tables.locals = SlotKind::ALL.iter().map(|kind| slot(*kind, -16)).collect();
+    tables.locals = SlotKind::ALL.to_vec();
     tables.functions[2].locals = (1, 5);
-    tables.shapes = vec![
+    tables.functions[2].locals_at = -48;
+    tables.functions[2].saved = SavedRegisters::new([PreservedRegister::R12, PreservedRegister::R15], 2).unwrap();
+    let shapes = [
         Shape { below: ShapeId::EMPTY, top: slot(SlotKind::I32, -8) },
         Shape { below: ShapeId(0), top: slot(SlotKind::V128, i32::MIN) },
         Shape { below: ShapeId(0), top: slot(SlotKind::ExternRef, 8) },
         Shape { below: ShapeId(2), top: Slot { kind: SlotKind::I64, place: Place::Constant(i32::MIN) } },
     ];
+    shapes.into_iter().for_each(|shape| tables.shapes.push(shape).map(|_| ()).unwrap());
     edit(&mut tables.points, |points| points[3].shape = ShapeId(2));
     image
+}
+
+fn edit_shapes(image: &mut CodeImage, change: impl FnOnce(&mut Vec<Shape>)) {
+    let mut rows: Vec<Shape> = image.tables.shapes.iter().collect();
+    change(&mut rows);
+    image.tables.shapes = Shapes::new();
+    rows.into_iter().for_each(|shape| image.tables.shapes.push(shape).map(|_| ()).unwrap());
 }
 
 fn compiled(tier: Tier) -> CodeImage {
@@ -136,12 +151,19 @@ fn broken_tables_are_refused() {
         ("locals beyond", &|i| i.tables.functions[2].locals = (1, 8)),
         ("locals backwards", &|i| i.tables.functions[2].locals = (5, 1)),
         ("points beyond", &|i| i.tables.functions[0].points = (0, 99)),
+        ("function numbers beyond 32 bits", &|i| i.tables.first = DefinedFuncIndex::new(u32::MAX - 4)),
+        ("vmctx is a constant", &|i| i.tables.functions[2].vmctx = Some(Place::Constant(4))),
+        ("registers saved outside the frame", &|i| i.tables.functions[2].frame_size = 8),
+        ("regions in production", &|i| (i.tables.regions, i.tables.tier) = (true, Tier::Production)),
         ("traps fall", &|i| edit(&mut i.tables.traps, |t| t.swap(0, 1))),
         ("trap twice", &|i| edit(&mut i.tables.traps, |t| t[1] = t[0])),
-        ("trap beyond the text", &|i| edit(&mut i.tables.traps, |t| t[1].0 = TextOffset::new(1 << 20))),
+        ("trap beyond the text", &|i| edit(&mut i.tables.traps, |t| t[1].at = TextOffset::new(1 << 20))),
+        ("calls fall", &|i| edit(&mut i.tables.calls, |t| t.swap(0, 1))),
+        ("call twice", &|i| edit(&mut i.tables.calls, |t| t[1] = t[0])),
+        ("call beyond the text", &|i| edit(&mut i.tables.calls, |t| t[1].last = TextOffset::new(1 << 20))),
         ("addresses fall", &|i| edit(&mut i.tables.addresses, |t| t.swap(0, 2))),
-        ("shape below itself", &|i| i.tables.shapes[1].below = ShapeId(1)),
-        ("shape below a later one", &|i| i.tables.shapes[0].below = ShapeId(2)),
+        ("shape below itself", &|i| edit_shapes(i, |t| t[1].below = ShapeId(1))),
+        ("shape below a later one", &|i| edit_shapes(i, |t| t[0].below = ShapeId(2))),
         ("no stub", &|i| i.tables.stop_stub = None),
         ("stub beyond the text", &|i| i.tables.stop_stub = Some(TextOffset::new(i.text.len() as u32))),
         ("site is no NOP", &|i| i.text[i.tables.site(SiteId(3)).after.index() - 5] = 0xe8),
@@ -183,16 +205,18 @@ fn what_is_accepted_cannot_break_anything() {
         };
         let (row, n, at) = (value(), value(), value());
         let tables = &mut image.tables;
-        match row % 10 {
+        match row % 12 {
             0 => tables.functions[n as usize % 5].len = at,
             1 => tables.functions[n as usize % 5].start = TextOffset::new(at),
             2 => tables.functions[n as usize % 5].points.1 = at,
-            3 => edit(&mut tables.traps, |t| t[n as usize % 2].0 = TextOffset::new(at)),
+            3 => edit(&mut tables.traps, |t| t[n as usize % 2].at = TextOffset::new(at)),
             4 => edit(&mut tables.addresses, |t| t[n as usize % 3].text = TextOffset::new(at)),
-            5 => tables.shapes[n as usize % 3].below = ShapeId(at),
+            5 => edit_shapes(&mut image, |t| t[n as usize % 3].below = ShapeId(at)),
             6 => edit(&mut tables.sites, |t| t[n as usize % 20].after = TextOffset::new(at)),
             7 => edit(&mut tables.points, |t| t[n as usize % 20].site = Some(SiteId(at))),
             8 => edit(&mut tables.points, |t| t[n as usize % 20].shape = ShapeId(at)),
+            9 => edit(&mut tables.calls, |t| t[n as usize % 2].last = TextOffset::new(at)),
+            10 => tables.first = DefinedFuncIndex::new(at),
             _ => tables.stop_stub = Some(TextOffset::new(at)),
         }
         let Ok(read) = CodeImage::from_elf(&image.to_elf()) else { continue };
@@ -203,9 +227,11 @@ fn what_is_accepted_cannot_break_anything() {
             let at = TextOffset::new(at);
             let _ = (tables.function_at(at), tables.trap_at(at), tables.wasm_at(at), tables.site_returning_to(at));
         }
-        for func in 0..5 {
-            let func = DefinedFuncIndex::new(func);
-            tables.locals_of(func);
+        let functions = (0..5).map(|func| DefinedFuncIndex::new(tables.first.get() + func));
+        let functions: Vec<DefinedFuncIndex> = functions.collect();
+        for func in functions.iter().copied() {
+            assert!(tables.function(func).is_some());
+            assert!(tables.locals_of(func).iter().eq((0..4).map_while(|local| tables.locals_of(func).get(local))));
             for point in tables.points_of(func) {
                 point.site.map(|site| tables.site(site));
                 assert!(tables.operands(point.shape).count() <= 3);
@@ -216,8 +242,8 @@ fn what_is_accepted_cannot_break_anything() {
             let code = EngineCode::new(read);
             let slot = registry.register(&code, Ownership::Private { cell: no_cell() }).unwrap();
             registry.edit().add_site(slot, SiteId(19)).unwrap();
-            for func in 0..5 {
-                registry.edit().set_step(StepScope::Functions(vec![(slot, DefinedFuncIndex::new(func))])).unwrap();
+            for func in functions {
+                registry.edit().set_step(StepScope::Functions(vec![(slot, func)])).unwrap();
             }
             registry.edit().set_step(StepScope::All).unwrap();
             registry.edit().set_step(StepScope::Off).unwrap();

@@ -24,7 +24,7 @@ fn read(fp: usize, slot: &Slot) -> u64 {
 /// The state of the stopped frame, locals then operands.
 pub fn state(store: &StoreMut<'_>, stop: &StopInfo) -> Vec<u64> {
     let tables = store.registry().entry(stop.slot).engine.tables();
-    let mut values: Vec<u64> = tables.locals_of(stop.func).iter().map(|slot| read(stop.fp, slot)).collect();
+    let mut values: Vec<u64> = tables.locals_of(stop.func).iter().map(|slot| read(stop.fp, &slot)).collect();
     let locals = values.len();
     values.extend(tables.operands(stop.shape).map(|slot| read(stop.fp, &slot)));
     values[locals..].reverse();

@@ -3,10 +3,11 @@
 use super::env::{Env, Mode};
 use super::function::{ALIGNMENT, CompiledFunction, FunctionPoint, PADDING, fill_distance, too_large};
 use super::internal;
-use crate::abi::{CELL_PAGE_BYTES, StopCell};
-use crate::base::{DefinedFuncIndex, Result, TextOffset};
+use crate::abi::{CELL_PAGE_BYTES, StopCell, TrapCode};
+use crate::base::{DefinedFuncIndex, Result, TextOffset, WasmOffset};
 use crate::image::{
-    AddressEntry, CodeImage, FunctionEntry, ImageTables, Packed, Point, PointId, Shape, ShapeId, Site, SiteId, Tier,
+    AddressEntry, Call, CodeImage, FunctionEntry, ImageTables, Packed, Point, PointId, Shape, ShapeId, Shapes, Site,
+    SiteId, Tier, Trap,
 };
 use std::mem::offset_of;
 
@@ -27,8 +28,9 @@ pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<Compi
         functions: Vec::with_capacity(functions.len()),
         traps: Packed::new(),
         addresses: Packed::new(),
+        calls: Packed::new(),
         locals: Vec::new(),
-        shapes: Vec::new(),
+        shapes: Shapes::new(),
         sites: Packed::new(),
         points: Packed::new(),
         stop_stub: None,
@@ -36,13 +38,19 @@ pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<Compi
     for (start, function) in starts.iter().zip(&functions) {
         text.resize(*start as usize, PADDING);
         text.extend(&function.code);
-        // What is behind a function belongs to no instruction, unless the next one starts right there.
-        let end = tables.functions.last().map(|last| last.start.add(last.len));
-        tables.addresses.extend(end.filter(|end| end.get() != *start).map(|text| AddressEntry { text, wasm: None }));
-        add_tables(&mut tables, *start, function);
+        if env.tier == Tier::Production {
+            // What is behind a function belongs to no instruction, unless the next one starts right there.
+            let end = tables.functions.last().map(|last| last.start.add(last.len));
+            tables
+                .addresses
+                .extend(end.filter(|end| end.get() != *start).map(|text| AddressEntry { text, wasm: None }));
+        }
+        add_tables(&mut tables, *start, function).ok_or_else(|| too_large(env.tier))?;
     }
-    let end = tables.functions.last().map(|last| last.start.add(last.len));
-    tables.addresses.extend(end.map(|text| AddressEntry { text, wasm: None }));
+    if env.tier == Tier::Production {
+        let end = tables.functions.last().map(|last| last.start.add(last.len));
+        tables.addresses.extend(end.map(|text| AddressEntry { text, wasm: None }));
+    }
     tables.shrink_to_fit();
     for (start, function) in starts.iter().zip(&functions) {
         for (at, callee) in &function.calls {
@@ -71,8 +79,8 @@ fn lay_out(env: &Env<'_>, functions: &[CompiledFunction]) -> Result<Vec<u32>> {
     Ok(starts)
 }
 
-/// Adds the rows of a function that starts at `start`.
-fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction) {
+/// Adds the rows of a function that starts at `start`; `None` if there are too many.
+fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction) -> Option<()> {
     let text = |at: u32| TextOffset::new(start + at);
     let first_local = tables.locals.len() as u32;
     let first_point = tables.points.len() as u32;
@@ -80,10 +88,27 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
     let first_site = tables.sites.len() as u32;
     let rebase = |shape: ShapeId| if shape == ShapeId::EMPTY { shape } else { ShapeId(shape.0 + first_shape) };
 
-    tables.traps.extend(function.traps.iter().map(|(at, code)| (text(*at), *code)));
-    tables.addresses.extend(function.addresses.iter().map(|(at, wasm)| AddressEntry { text: text(*at), wasm: *wasm }));
+    match tables.tier {
+        Tier::Production => {
+            let row = |(at, wasm): &(u32, Option<WasmOffset>)| AddressEntry { text: text(*at), wasm: *wasm };
+            tables.addresses.extend(function.addresses.iter().map(row));
+            tables.traps.extend(function.traps.iter().map(|(at, code)| Trap {
+                at: text(*at),
+                code: *code,
+                wasm: None,
+            }));
+        }
+        Tier::Debug => {
+            let trap = |(at, code): &(u32, TrapCode)| Trap { at: text(*at), code: *code, wasm: function.wasm_at(*at) };
+            tables.traps.extend(function.traps.iter().map(trap));
+            let call = |last: &u32| Some(Call { last: text(*last), wasm: function.wasm_at(*last)? });
+            tables.calls.extend(function.returns.iter().filter_map(call));
+        }
+    }
     tables.locals.extend(&function.locals);
-    tables.shapes.extend(function.shapes.iter().map(|shape| Shape { below: rebase(shape.below), top: shape.top }));
+    for shape in &function.shapes {
+        tables.shapes.push(Shape { below: rebase(shape.below), top: shape.top })?;
+    }
 
     // Points are in the order of the instructions, sites in the order of the text.
     let after = |(point, row): (usize, &FunctionPoint)| Some((row.after?, point as u32));
@@ -105,10 +130,12 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
         len: function.code.len() as u32,
         frame_size: function.frame_size,
         locals: (first_local, tables.locals.len() as u32),
+        locals_at: function.locals_at,
         points: (first_point, tables.points.len() as u32),
         vmctx: function.vmctx,
         saved: function.saved,
     });
+    Some(())
 }
 
 /// Ends the text with the stop stub, which finds the cell behind the text's last page.

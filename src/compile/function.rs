@@ -27,6 +27,7 @@ const CHECKED_IN_FRAME: u32 = 32 * 1024;
 pub(super) const ALIGNMENT: u32 = 16;
 /// Bytes of a trap.
 const UD2_BYTES: u32 = 2;
+const _: () = assert!(SLOT_BYTES == crate::image::SLOT_BYTES);
 /// What stands between functions: traps.
 pub(super) const PADDING: u8 = 0xcc;
 
@@ -52,7 +53,12 @@ pub(super) struct CompiledFunction {
     pub(super) traps: Vec<(u32, TrapCode)>,
     /// From here on the code belongs to this instruction.
     pub(super) addresses: Vec<(u32, Option<WasmOffset>)>,
-    pub(super) locals: Vec<Slot>,
+    /// The last byte of each call that is no stop site.
+    pub(super) returns: Vec<u32>,
+    /// The kinds of its locals.
+    pub(super) locals: Vec<SlotKind>,
+    /// Where the first local is, from the frame pointer.
+    pub(super) locals_at: i32,
     pub(super) shapes: Vec<Shape>,
     /// By Wasm offset.
     pub(super) points: Vec<FunctionPoint>,
@@ -60,6 +66,14 @@ pub(super) struct CompiledFunction {
     pub(super) vmctx: Option<Place>,
     /// Where the frame keeps its caller's registers, in the debug tier.
     pub(super) saved: SavedRegisters,
+}
+
+impl CompiledFunction {
+    /// The instruction that the code at `at` belongs to.
+    pub(super) fn wasm_at(&self, at: u32) -> Option<WasmOffset> {
+        let behind = self.addresses.partition_point(|row| row.0 <= at);
+        self.addresses[behind.checked_sub(1)?].1
+    }
 }
 
 /// What compiling needs and can use again.
@@ -76,6 +90,13 @@ impl Scratch {
 
 /// Compiles a function.
 pub(super) fn compile(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Result<CompiledFunction> {
+    let mut compiled = compile_checked(env, func, scratch)?;
+    drop_unused_shapes(&mut compiled);
+    Ok(compiled)
+}
+
+/// Compiles a function that checks whether there is stack for it.
+fn compile_checked(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Result<CompiledFunction> {
     if env.options.signals {
         return compile_with(env, func, scratch, StackCheck::Prologue);
     }
@@ -117,7 +138,7 @@ pub(super) fn compile_replay(env: &Env<'_>, func: DefinedFuncIndex) -> Result<Re
     Ok(image)
 }
 
-/// Compiles resume code for a function.
+/// Compiles resume code for a function. Its shapes are all that occur: whoever enters it brings the deepest stack.
 pub(super) fn compile_resume(env: &Env<'_>, func: DefinedFuncIndex) -> Result<CompiledFunction> {
     compile_with(env, func, &mut Scratch::new(), StackCheck::Caller)
 }
@@ -142,7 +163,9 @@ fn entry_for(
     entry.calls.extend(body.calls.into_iter().map(|(at, callee)| (at + shift, callee)));
     entry.traps.extend(body.traps.into_iter().map(|(at, code)| (at + shift, code)));
     entry.addresses.extend(body.addresses.into_iter().map(|(at, wasm)| (at + shift, wasm)));
+    entry.returns.extend(body.returns.into_iter().map(|last| last + shift));
     entry.locals = body.locals;
+    entry.locals_at = body.locals_at;
     entry.shapes = body.shapes;
     entry.points = body.points;
     entry.vmctx = body.vmctx;
@@ -198,7 +221,9 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         calls: Vec::new(),
         traps: Vec::with_capacity(buffer.traps().len()),
         addresses: addresses(code, start),
+        returns: Vec::new(),
         locals: Vec::new(),
+        locals_at: 0,
         shapes: Vec::new(),
         points: Vec::new(),
         vmctx: None,
@@ -218,6 +243,8 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         }
         generated.stops.push(site.ret_addr);
     }
+    let returns = buffer.call_sites().map(|site| site.ret_addr);
+    compiled.returns = returns.filter(|at| generated.stops.binary_search(at).is_err()).map(|at| at - 1).collect();
     let names = context.func.params.user_named_funcs();
     for reloc in buffer.relocs() {
         let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = reloc.target else {
@@ -316,9 +343,9 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
     };
     let place = |base: i32, index: u32| Place::Frame(base + (index * SLOT_BYTES) as i32);
     let locals = base(record.locals_slot)?;
-    let local = |(i, kind): (usize, &SlotKind)| Slot { kind: *kind, place: place(locals, i as u32) };
-    compiled.locals = record.locals.iter().enumerate().map(local).collect();
     compiled.vmctx = Some(place(locals, record.locals.len() as u32));
+    compiled.locals = record.locals;
+    compiled.locals_at = locals;
     let operands = base(record.operands_slot)?;
     let shape_id = |shape: u32| if shape == NO_SHAPE { ShapeId::EMPTY } else { ShapeId(shape) };
     compiled.shapes = record
@@ -341,9 +368,8 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
     points.sort_by_key(order);
     let mut after = vec![None; points.len()];
     for stop in &generated.stops {
-        let row = compiled.addresses.partition_point(|row| row.0 < *stop).checked_sub(1);
-        let wasm = row.and_then(|row| compiled.addresses[row].1);
-        let point = wasm.and_then(|wasm| points.binary_search_by_key(&(wasm.get(), false), order).ok());
+        let point =
+            compiled.wasm_at(*stop - 1).and_then(|wasm| points.binary_search_by_key(&(wasm.get(), false), order).ok());
         match point.and_then(|point| after.get_mut(point)) {
             Some(place @ None) => *place = Some(*stop),
             _ => return Err(internal("a stop site that belongs to no instruction, or to one that has another")),
@@ -360,6 +386,29 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
         }
     }
     Ok(())
+}
+
+/// Keeps only the shapes that points have: where few instructions are points, that is few of them.
+fn drop_unused_shapes(compiled: &mut CompiledFunction) {
+    let mut used = vec![false; compiled.shapes.len()];
+    for point in &compiled.points {
+        let mut at = point.shape;
+        // What is below one in use was marked with it.
+        while let Some(seen @ false) = used.get_mut(at.0 as usize) {
+            *seen = true;
+            at = compiled.shapes[at.0 as usize].below;
+        }
+    }
+    let count = |kept: &mut u32, used: &bool| Some(std::mem::replace(kept, *kept + u32::from(*used)));
+    let new: Vec<u32> = used.iter().scan(0, count).collect();
+    let renamed = |shape: ShapeId| new.get(shape.0 as usize).map_or(ShapeId::EMPTY, |new| ShapeId(*new));
+    let mut row = 0;
+    compiled.shapes.retain_mut(|shape| {
+        shape.below = renamed(shape.below);
+        row += 1;
+        used[row - 1]
+    });
+    compiled.points.iter_mut().for_each(|point| point.shape = renamed(point.shape));
 }
 
 /// The error for code that would not fit a text.

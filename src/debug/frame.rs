@@ -3,7 +3,7 @@
 use super::region::{Inside, read_slot};
 use crate::base::{FuncIndex, LocalIndex, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, Slot, SlotKind};
+use crate::image::{ImageTables, Locals, Slot, SlotKind};
 use crate::runtime::{Instance, Module, RawFrame, StoreRef, Val, ValRaw, VirtualFrame};
 use crate::wasm::ValType;
 
@@ -95,7 +95,7 @@ impl<'a> Frame<'a> {
     pub fn local(&self, index: usize) -> Option<Val> {
         match self.inside() {
             Some(inside) => inside.local(index).map(|(kind, raw)| self.val(kind, raw)),
-            None => self.local_slots().get(index).map(|slot| self.read(*slot)),
+            None => self.local_slots().get(index).map(|slot| self.read(slot)),
         }
     }
 
@@ -103,7 +103,7 @@ impl<'a> Frame<'a> {
     pub fn locals(&self) -> Vec<Val> {
         match self.inside() {
             Some(inside) => inside.locals().map(|(kind, raw)| self.val(kind, raw)).collect(),
-            None => self.local_slots().iter().map(|slot| self.read(*slot)).collect(),
+            None => self.local_slots().iter().map(|slot| self.read(slot)).collect(),
         }
     }
 
@@ -141,10 +141,10 @@ impl<'a> Frame<'a> {
         self.store.registry().entry(self.raw.slot).engine.tables()
     }
 
-    fn local_slots(&self) -> &'a [Slot] {
+    fn local_slots(&self) -> Locals<'a> {
         match self.module().info().defined(self.raw.func) {
             Some(func) => self.tables().locals_of(func),
-            None => &[],
+            None => Locals::default(),
         }
     }
 

@@ -153,7 +153,7 @@ impl Inside {
         values.clear();
         values.resize(self.code.image().values(), 0);
         let mut at = 0;
-        for slot in tables.locals_of(self.key.1) {
+        for slot in tables.locals_of(self.key.1).iter() {
             // SAFETY: the caller's promise; the tables place the slot in the frame.
             values[at] = unsafe { read_slot(self.fp, slot) };
             at += 1;

@@ -3,16 +3,13 @@
 //! bits or packed. Reading never panics, whatever the bytes; it finds damage, not malice.
 
 use super::validate::damaged;
-use super::{
-    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Place, SavedRegisters, Shape, ShapeId, Slot, SlotKind,
-    Tier,
-};
+use super::{CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Place, SavedRegisters, Shapes, SlotKind, Tier};
 use crate::base::{DefinedFuncIndex, Result, TextOffset};
 use object::read::elf::ElfFile64;
 use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectSection as _, SectionKind};
 
 /// The version of the tables' encoding: files of another are refused.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Stands for an offset that is not there.
 const NONE: u32 = u32::MAX;
 /// The alignment of the text, that of a page.
@@ -23,13 +20,11 @@ const HEAD: &str = ".stepwell.head";
 const FUNCTIONS: &str = ".stepwell.functions";
 const TRAPS: &str = ".stepwell.traps";
 const ADDRESSES: &str = ".stepwell.addresses";
+const CALLS: &str = ".stepwell.calls";
 const LOCALS: &str = ".stepwell.locals";
 const SHAPES: &str = ".stepwell.shapes";
 const SITES: &str = ".stepwell.sites";
 const POINTS: &str = ".stepwell.points";
-
-/// A slot's kind and the tag of its place share a word: the tag is shifted by this.
-const PLACE_SHIFT: u32 = 8;
 
 /// Which registers are saved, and how far below, share a word: the latter is shifted by this.
 const SAVED_SHIFT: u32 = 8;
@@ -50,15 +45,11 @@ fn place_from_words(tag: u32, word: u32) -> Option<Place> {
     }
 }
 
-/// A row of a table, as `N` words.
-trait Row<const N: usize>: Sized {
-    fn to_words(&self) -> [u32; N];
-    /// `None` when the words say something that does not exist.
-    fn from_words(words: [u32; N]) -> Option<Self>;
-}
+/// The words of a function's row.
+const FUNCTION_WORDS: usize = 11;
 
-impl Row<10> for FunctionEntry {
-    fn to_words(&self) -> [u32; 10] {
+impl FunctionEntry {
+    fn to_words(self) -> [u32; FUNCTION_WORDS] {
         let (locals, points) = (self.locals, self.points);
         let vmctx = match self.vmctx {
             None => [0, 0],
@@ -70,15 +61,19 @@ impl Row<10> for FunctionEntry {
         let [start, len, frame_size] = [self.start.get(), self.len, self.frame_size];
         let (which, below) = self.saved.parts();
         let saved = u32::from(which) | u32::from(below) << SAVED_SHIFT;
-        [start, len, frame_size, locals.0, locals.1, points.0, points.1, vmctx[0], vmctx[1], saved]
+        let locals_at = self.locals_at as u32;
+        [start, len, frame_size, locals.0, locals.1, points.0, points.1, locals_at, vmctx[0], vmctx[1], saved]
     }
-    fn from_words([start, len, frame_size, ranges @ .., vmctx, offset, saved]: [u32; 10]) -> Option<Self> {
+    /// `None` when the words say something that does not exist.
+    fn from_words(words: [u32; FUNCTION_WORDS]) -> Option<Self> {
+        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved] = words;
         let [locals, locals_end, points, points_end] = ranges;
         Some(FunctionEntry {
             start: TextOffset::new(start),
             len,
             frame_size,
             locals: (locals, locals_end),
+            locals_at: locals_at as i32,
             points: (points, points_end),
             vmctx: match vmctx.checked_sub(1) {
                 None => None,
@@ -92,41 +87,36 @@ impl Row<10> for FunctionEntry {
     }
 }
 
-impl Row<2> for Slot {
-    fn to_words(&self) -> [u32; 2] {
-        let (tag, word) = place_words(self.place);
-        [u32::from(self.kind as u8) | tag << PLACE_SHIFT, word]
-    }
-    fn from_words([kind, word]: [u32; 2]) -> Option<Self> {
-        let place = place_from_words(kind >> PLACE_SHIFT, word)?;
-        Some(Slot { kind: SlotKind::from_u8((kind & ((1 << PLACE_SHIFT) - 1)) as u8)?, place })
-    }
+fn encode(words: impl IntoIterator<Item = u32>) -> Vec<u8> {
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
 }
 
-impl Row<3> for Shape {
-    fn to_words(&self) -> [u32; 3] {
-        let [kind, place] = self.top.to_words();
-        [self.below.0, kind, place]
-    }
-    fn from_words([below, kind, place]: [u32; 3]) -> Option<Self> {
-        Some(Shape { below: ShapeId(below), top: Slot::from_words([kind, place])? })
-    }
-}
-
-fn encode<T: Row<N>, const N: usize>(rows: &[T]) -> Vec<u8> {
-    rows.iter().flat_map(Row::to_words).flat_map(u32::to_le_bytes).collect()
-}
-
-fn decode<T: Row<N>, const N: usize>(name: &str, data: &[u8]) -> Result<Vec<T>> {
-    let (words, odd) = data.as_chunks::<4>();
-    let (rows, left) = words.as_chunks::<N>();
-    if !odd.is_empty() || !left.is_empty() {
+fn decode(name: &str, data: &[u8]) -> Result<Vec<u32>> {
+    let (words, []) = data.as_chunks::<4>() else {
         return Err(damaged(format_args!("{name} has {} bytes", data.len())));
-    }
-    let row = |(i, words): (usize, &[[u8; 4]; N])| {
-        T::from_words(words.map(u32::from_le_bytes)).ok_or_else(|| damaged(format_args!("row {i} of {name}")))
+    };
+    Ok(words.iter().map(|word| u32::from_le_bytes(*word)).collect())
+}
+
+fn decode_functions(data: &[u8]) -> Result<Vec<FunctionEntry>> {
+    let words = decode(FUNCTIONS, data)?;
+    let (rows, []) = words.as_chunks::<FUNCTION_WORDS>() else {
+        return Err(damaged(format_args!("{FUNCTIONS} has {} words", words.len())));
+    };
+    let row = |(i, words): (usize, &[u32; FUNCTION_WORDS])| {
+        FunctionEntry::from_words(*words).ok_or_else(|| damaged(format_args!("row {i} of {FUNCTIONS}")))
     };
     rows.iter().enumerate().map(row).collect()
+}
+
+fn decode_locals(data: &[u8]) -> Result<Vec<SlotKind>> {
+    let row =
+        |(i, kind): (usize, &u8)| SlotKind::from_u8(*kind).ok_or_else(|| damaged(format_args!("row {i} of {LOCALS}")));
+    data.iter().enumerate().map(row).collect()
+}
+
+fn decode_shapes(data: &[u8]) -> Result<Shapes> {
+    Shapes::from_words(&decode(SHAPES, data)?).map_err(|row| damaged(format_args!("row {row} of {SHAPES}")))
 }
 
 /// How many rows there are, and their bytes.
@@ -172,15 +162,16 @@ impl CodeImage {
     pub fn to_elf(&self) -> Vec<u8> {
         let tables = &self.tables;
         let sections = [
-            (FUNCTIONS, encode(&tables.functions)),
+            (FUNCTIONS, encode(tables.functions.iter().copied().flat_map(FunctionEntry::to_words))),
             (TRAPS, encode_packed(&tables.traps)),
             (ADDRESSES, encode_packed(&tables.addresses)),
-            (LOCALS, encode(&tables.locals)),
-            (SHAPES, encode(&tables.shapes)),
+            (CALLS, encode_packed(&tables.calls)),
+            (LOCALS, tables.locals.iter().map(|kind| *kind as u8).collect()),
+            (SHAPES, encode(tables.shapes.to_words())),
             (SITES, encode_packed(&tables.sites)),
             (POINTS, encode_packed(&tables.points)),
         ];
-        let mut head: Vec<u8> = head(tables).into_iter().flat_map(u32::to_le_bytes).collect();
+        let mut head = encode(head(tables));
         let mut checksum = Checksum::new();
         checksum.section(&head);
         checksum.section(&self.text);
@@ -213,10 +204,7 @@ impl CodeImage {
         };
 
         let (head_bytes, sum) = section(HEAD)?.split_last_chunk::<8>().ok_or_else(|| damaged("a short head"))?;
-        let (words, []) = head_bytes.as_chunks::<4>() else {
-            return Err(damaged("an odd head"));
-        };
-        let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        let words = decode(HEAD, head_bytes)?;
         let Some(version) = words.first().copied() else {
             return Err(damaged("an empty head"));
         };
@@ -226,7 +214,7 @@ impl CodeImage {
         let [_, tier, regions, first, stop_stub] = words[..] else {
             return Err(damaged("a head of another length"));
         };
-        let names = [FUNCTIONS, TRAPS, ADDRESSES, LOCALS, SHAPES, SITES, POINTS];
+        let names = [FUNCTIONS, TRAPS, ADDRESSES, CALLS, LOCALS, SHAPES, SITES, POINTS];
         let text = section(TEXT)?;
         let mut checksum = Checksum::new();
         checksum.section(head_bytes);
@@ -250,11 +238,12 @@ impl CodeImage {
                 _ => return Err(damaged(format_args!("regions {regions}"))),
             },
             first: DefinedFuncIndex::new(first),
-            functions: decode(FUNCTIONS, section(FUNCTIONS)?)?,
+            functions: decode_functions(section(FUNCTIONS)?)?,
             traps: decode_packed(TRAPS, section(TRAPS)?)?,
             addresses: decode_packed(ADDRESSES, section(ADDRESSES)?)?,
-            locals: decode(LOCALS, section(LOCALS)?)?,
-            shapes: decode(SHAPES, section(SHAPES)?)?,
+            calls: decode_packed(CALLS, section(CALLS)?)?,
+            locals: decode_locals(section(LOCALS)?)?,
+            shapes: decode_shapes(section(SHAPES)?)?,
             sites: decode_packed(SITES, section(SITES)?)?,
             points: decode_packed(POINTS, section(POINTS)?)?,
             stop_stub: (stop_stub != NONE).then(|| TextOffset::new(stop_stub)),

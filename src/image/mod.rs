@@ -5,14 +5,16 @@
 mod elf;
 mod packed;
 mod replay;
+mod shapes;
 mod tables;
 mod validate;
 
 pub use packed::{Cursor, Packed, PackedRow, Rows};
 pub use replay::{ReplayEnd, ReplayImage, ReplayInstruction};
+pub use shapes::Shapes;
 pub use tables::{
-    AddressEntry, FunctionEntry, ImageTables, Place, Point, PointId, PreservedRegister, SavedRegisters, Shape, ShapeId,
-    Site, SiteId, Slot, SlotKind, Tier,
+    AddressEntry, Call, FunctionEntry, ImageTables, Locals, Place, Point, PointId, PreservedRegister, SLOT_BYTES,
+    SavedRegisters, Shape, ShapeId, Site, SiteId, Slot, SlotKind, Tier, Trap,
 };
 
 use crate::base::TextOffset;

@@ -2,7 +2,7 @@
 //! 12. Every [`BLOCK`] rows a head says where to begin, so that a look-up is a binary search over the heads and the reading of
 //! one block. Any row can be written; what a table must be (sorted, in range) is for `validate` to check.
 
-use super::{AddressEntry, Point, PointId, ShapeId, Site, SiteId};
+use super::{AddressEntry, Call, Point, PointId, ShapeId, Site, SiteId, Trap};
 use crate::abi::TrapCode;
 use crate::base::{TextOffset, WasmOffset};
 use std::fmt;
@@ -94,28 +94,6 @@ fn at_distance(from: u32, distance: u64) -> u32 {
     from.wrapping_add((distance >> 1) ^ (distance & 1).wrapping_neg())
 }
 
-/// Writes how far the key is ahead, and whether `other` is the one after that of the last row, as it mostly is.
-fn write_pair(key: u32, other: u32, words: &mut Words, bytes: &mut Vec<u8>) {
-    let expected = words.other.wrapping_add(1);
-    let ahead = u64::from(key.wrapping_sub(words.key)) << 1;
-    write_number(bytes, ahead | u64::from(other != expected));
-    if other != expected {
-        write_number(bytes, distance(expected, other));
-    }
-    (words.key, words.other) = (key, other);
-}
-
-#[inline(always)]
-fn read_pair(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
-    let number = reader.number()?;
-    words.key = words.key.wrapping_add((number >> 1) as u32);
-    words.other = words.other.wrapping_add(1);
-    if number & 1 != 0 {
-        words.other = at_distance(words.other, reader.number()?);
-    }
-    Some(())
-}
-
 /// Writes 0 for none, or how far a number is from the last one that there was.
 fn write_option(number: Option<u32>, words: &mut Words, bytes: &mut Vec<u8>) {
     write_number(bytes, number.map_or(0, |number| 1 + distance(words.last, number)));
@@ -144,15 +122,29 @@ impl PackedRow for Site {
         self.after.get()
     }
     fn start(id: u32) -> Words {
-        // Mostly every point has a site of its own.
+        // Where every point has a site, they mostly have the same number.
         Words::before(id.wrapping_sub(1))
     }
     fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
-        write_pair(self.after.get(), self.point.0, words, bytes);
+        // Two bits for the point: how many are passed over since the last one, or that it is further away.
+        let next = words.other.wrapping_add(1);
+        let passed = self.point.0.wrapping_sub(next).min(3);
+        write_number(bytes, u64::from(self.after.get().wrapping_sub(words.key)) << 2 | u64::from(passed));
+        if passed == 3 {
+            write_number(bytes, distance(next, self.point.0));
+        }
+        (words.key, words.other) = (self.after.get(), self.point.0);
     }
     #[inline(always)]
     fn read(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
-        read_pair(words, reader)
+        let number = reader.number()?;
+        words.key = words.key.wrapping_add((number >> 2) as u32);
+        let next = words.other.wrapping_add(1);
+        words.other = match number as u32 & 3 {
+            3 => at_distance(next, reader.number()?),
+            passed => next.wrapping_add(passed),
+        };
+        Some(())
     }
     fn from_words(words: &Words) -> Option<Self> {
         Some(Site { after: TextOffset::new(words.key), point: PointId(words.other) })
@@ -224,33 +216,67 @@ impl PackedRow for AddressEntry {
     }
 }
 
-impl PackedRow for (TextOffset, TrapCode) {
+impl PackedRow for Call {
     fn key(&self) -> u32 {
-        self.0.get()
+        self.last.get()
     }
     fn start(_: u32) -> Words {
         Words::before(0)
     }
     fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
-        let (key, code) = (self.0.get(), u32::from(self.1 as u8));
-        let ahead = u64::from(key.wrapping_sub(words.key)) << 1;
-        write_number(bytes, ahead | u64::from(code != words.other));
+        write_number(bytes, u64::from(self.last.get().wrapping_sub(words.key)));
+        write_number(bytes, distance(words.other, self.wasm.get()));
+        (words.key, words.other) = (self.last.get(), self.wasm.get());
+    }
+    #[inline(always)]
+    fn read(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
+        words.key = words.key.wrapping_add(reader.number()? as u32);
+        words.other = at_distance(words.other, reader.number()?);
+        Some(())
+    }
+    fn from_words(words: &Words) -> Option<Self> {
+        Some(Call { last: TextOffset::new(words.key), wasm: WasmOffset::new(words.other) })
+    }
+}
+
+impl PackedRow for Trap {
+    fn key(&self) -> u32 {
+        self.at.get()
+    }
+    fn start(_: u32) -> Words {
+        Words::before(0)
+    }
+    fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
+        let (key, code) = (self.at.get(), u32::from(self.code as u8));
+        let differs = u64::from(code != words.other);
+        let ways = differs | u64::from(self.wasm.is_some()) << 1;
+        write_number(bytes, u64::from(key.wrapping_sub(words.key)) << 2 | ways);
         if code != words.other {
             write_number(bytes, u64::from(code));
         }
-        (words.key, words.other) = (key, code);
+        (words.key, words.other, words.none) = (key, code, self.wasm.is_none());
+        if let Some(wasm) = self.wasm {
+            write_number(bytes, distance(words.last, wasm.get()));
+            words.last = wasm.get();
+        }
     }
     #[inline(always)]
     fn read(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
         let number = reader.number()?;
-        words.key = words.key.wrapping_add((number >> 1) as u32);
+        words.key = words.key.wrapping_add((number >> 2) as u32);
         if number & 1 != 0 {
             words.other = u32::try_from(reader.number()?).ok()?;
+        }
+        words.none = number & 2 == 0;
+        if !words.none {
+            words.last = at_distance(words.last, reader.number()?);
         }
         Some(())
     }
     fn from_words(words: &Words) -> Option<Self> {
-        Some((TextOffset::new(words.key), TrapCode::from_u8(u8::try_from(words.other).ok()?)?))
+        let code = TrapCode::from_u8(u8::try_from(words.other).ok()?)?;
+        let wasm = (!words.none).then(|| WasmOffset::new(words.last));
+        Some(Trap { at: TextOffset::new(words.key), code, wasm })
     }
 }
 
@@ -666,9 +692,13 @@ mod tests {
     fn address([text, wasm, some]: [u32; 3]) -> AddressEntry {
         AddressEntry { text: TextOffset::new(text), wasm: (some % 3 > 0).then(|| WasmOffset::new(wasm)) }
     }
-    fn trap([text, code, _]: [u32; 3]) -> (TextOffset, TrapCode) {
+    fn call([last, wasm, _]: [u32; 3]) -> Call {
+        Call { last: TextOffset::new(last), wasm: WasmOffset::new(wasm) }
+    }
+    fn trap([text, code, wasm]: [u32; 3]) -> Trap {
         let codes: Vec<TrapCode> = (0..=u8::MAX).filter_map(TrapCode::from_u8).collect();
-        (TextOffset::new(text), codes[code as usize % codes.len()])
+        let wasm = (wasm % 3 > 0).then(|| WasmOffset::new(wasm));
+        Trap { at: TextOffset::new(text), code: codes[code as usize % codes.len()], wasm }
     }
 
     #[test]
@@ -680,12 +710,14 @@ mod tests {
                 check(&words.iter().copied().map(site).collect::<Vec<_>>());
                 check(&words.iter().copied().map(point).collect::<Vec<_>>());
                 check(&words.iter().copied().map(address).collect::<Vec<_>>());
+                check(&words.iter().copied().map(call).collect::<Vec<_>>());
                 check(&words.iter().copied().map(trap).collect::<Vec<_>>());
                 // Equal keys are allowed: addresses may have them.
                 words.sort_unstable();
                 check_sorted(&words.iter().copied().map(site).collect::<Vec<_>>());
                 check_sorted(&words.iter().copied().map(point).collect::<Vec<_>>());
                 check_sorted(&words.iter().copied().map(address).collect::<Vec<_>>());
+                check_sorted(&words.iter().copied().map(call).collect::<Vec<_>>());
                 check_sorted(&words.iter().copied().map(trap).collect::<Vec<_>>());
             }
         }
@@ -718,7 +750,7 @@ mod tests {
             }
         }
         let mut random = Random(2);
-        let mut accepted = [0; 4];
+        let mut accepted = [0; 5];
         for _ in 0..20_000 {
             let len = random.below(40);
             let bytes: Vec<u8> = (0..random.below(60))
@@ -727,7 +759,8 @@ mod tests {
             accepted[0] += read::<Site>(len, &bytes);
             accepted[1] += read::<Point>(len, &bytes);
             accepted[2] += read::<AddressEntry>(len, &bytes);
-            accepted[3] += read::<(TextOffset, TrapCode)>(len, &bytes);
+            accepted[3] += read::<Trap>(len, &bytes);
+            accepted[4] += read::<Call>(len, &bytes);
         }
         assert!(accepted.iter().all(|count| *count > 5), "{accepted:?}");
         assert!(Packed::<Site>::from_stream(u32::MAX, &[0; 100]).is_err());

@@ -1,6 +1,7 @@
 //! The tables of an image, all sorted, all looked up by binary search. The long ones are packed, see `packed`.
 
 use super::packed::{Cursor, Packed, Rows};
+use super::shapes::Shapes;
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
 
@@ -13,6 +14,9 @@ pub enum Tier {
     /// The same functions with stop points and complete frames.
     Debug = 1,
 }
+
+/// How far apart a function's locals stand in its frame. Every value of the types there are fits.
+pub const SLOT_BYTES: u32 = 8;
 
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -202,12 +206,70 @@ pub struct FunctionEntry {
     pub frame_size: u32,
     /// Debug: its locals, parameters first, as a range of [`ImageTables::locals`].
     pub locals: (u32, u32),
+    /// Debug: where the first of them is, from the frame pointer. The others stand above it, [`SLOT_BYTES`] apart.
+    pub locals_at: i32,
     /// Debug: its points as a range of [`ImageTables::points`].
     pub points: (u32, u32),
     /// Debug: where its frame keeps the vmctx, and with it the instance.
     pub vmctx: Option<Place>,
     /// Debug: where its frame keeps registers of its caller.
     pub saved: SavedRegisters,
+}
+
+/// The locals of a function, parameters first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Locals<'a> {
+    kinds: &'a [SlotKind],
+    at: i32,
+}
+
+impl<'a> Locals<'a> {
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// What a local is and where.
+    #[inline]
+    pub fn get(self, index: usize) -> Option<Slot> {
+        Some(self.slot(index, *self.kinds.get(index)?))
+    }
+
+    /// All of them.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = Slot> + 'a {
+        self.kinds.iter().enumerate().map(move |(index, kind)| self.slot(index, *kind))
+    }
+
+    #[inline]
+    fn slot(self, index: usize, kind: SlotKind) -> Slot {
+        let above = (index as u32).wrapping_mul(SLOT_BYTES);
+        Slot { kind, place: Place::Frame(self.at.wrapping_add(above as i32)) }
+    }
+}
+
+/// An instruction that can trap by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// Where it is.
+    pub at: TextOffset,
+    /// Why it traps.
+    pub code: TrapCode,
+    /// Debug: the Wasm instruction it belongs to.
+    pub wasm: Option<WasmOffset>,
+}
+
+/// A call in debug code, stop sites not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its last byte: the one before its return address.
+    pub last: TextOffset,
+    /// The Wasm instruction it belongs to.
+    pub wasm: WasmOffset,
 }
 
 /// From here to the next entry, the text belongs to the instruction at `wasm` (or to none).
@@ -252,13 +314,15 @@ pub struct ImageTables {
     /// The defined functions by [`DefinedFuncIndex`], from `first` on, which is also text order.
     pub functions: Vec<FunctionEntry>,
     /// Instructions that can trap by a signal, sorted.
-    pub traps: Packed<(TextOffset, TrapCode)>,
-    /// From text to Wasm, sorted by text offset.
+    pub traps: Packed<Trap>,
+    /// Production: from text to Wasm, sorted by text offset.
     pub addresses: Packed<AddressEntry>,
+    /// Debug: the calls, sorted by text offset.
+    pub calls: Packed<Call>,
     /// Debug: the locals of all functions.
-    pub locals: Vec<Slot>,
+    pub locals: Vec<SlotKind>,
     /// Debug: the shapes of operand stacks.
-    pub shapes: Vec<Shape>,
+    pub shapes: Shapes,
     /// Debug: the sites, sorted by text offset.
     pub sites: Packed<Site>,
     /// Debug: the points, sorted by Wasm offset.
@@ -271,10 +335,11 @@ impl ImageTables {
     /// The bytes of memory that the tables take.
     pub fn bytes(&self) -> usize {
         self.functions.capacity() * size_of::<FunctionEntry>()
-            + self.locals.capacity() * size_of::<Slot>()
-            + self.shapes.capacity() * size_of::<Shape>()
+            + self.locals.capacity() * size_of::<SlotKind>()
+            + self.shapes.bytes()
             + self.traps.bytes()
             + self.addresses.bytes()
+            + self.calls.bytes()
             + self.sites.bytes()
             + self.points.bytes()
     }
@@ -286,6 +351,7 @@ impl ImageTables {
         self.shapes.shrink_to_fit();
         self.traps.shrink_to_fit();
         self.addresses.shrink_to_fit();
+        self.calls.shrink_to_fit();
         self.sites.shrink_to_fit();
         self.points.shrink_to_fit();
     }
@@ -300,12 +366,19 @@ impl ImageTables {
 
     /// Why the instruction at `at` traps, if it can.
     pub fn trap_at(&self, at: TextOffset) -> Option<TrapCode> {
-        Some(self.traps.find(at.get())?.row().1)
+        Some(self.traps.find(at.get())?.row().code)
     }
 
-    /// The Wasm instruction that the text at `at` belongs to. For a return address, ask for the byte before it.
+    /// The Wasm instruction that the text at `at` belongs to. For a return address, ask for the byte before it. Debug images
+    /// know it of the places where a frame can be found outside a stop: returns of calls, and what traps.
     pub fn wasm_at(&self, at: TextOffset) -> Option<WasmOffset> {
-        self.addresses.last_to(at.get())?.row().wasm
+        match self.tier {
+            Tier::Production => self.addresses.last_to(at.get())?.row().wasm,
+            Tier::Debug => match self.calls.find(at.get()) {
+                Some(call) => Some(call.row().wasm),
+                None => self.traps.find(at.get())?.row().wasm,
+            },
+        }
     }
 
     /// The site that returns to `after`.
@@ -369,16 +442,17 @@ impl ImageTables {
     }
 
     /// The locals of a function, parameters first.
-    pub fn locals_of(&self, func: DefinedFuncIndex) -> &[Slot] {
-        let (start, end) = self.function(func).map_or((0, 0), |function| function.locals);
-        &self.locals[start as usize..end as usize]
+    pub fn locals_of(&self, func: DefinedFuncIndex) -> Locals<'_> {
+        let Some(function) = self.function(func) else { return Locals::default() };
+        let (start, end) = function.locals;
+        Locals { kinds: &self.locals[start as usize..end as usize], at: function.locals_at }
     }
 
     /// The operands of a stack of this shape, top first.
     pub fn operands(&self, shape: ShapeId) -> impl Iterator<Item = Slot> + '_ {
         let mut at = shape;
         std::iter::from_fn(move || {
-            let row = self.shapes.get(at.0 as usize)?;
+            let row = self.shapes.get(at)?;
             at = row.below;
             Some(row.top)
         })

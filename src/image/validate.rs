@@ -38,9 +38,14 @@ impl CodeImage {
         }
         self.validate_functions(text_len)?;
         let mut before = None;
-        for (i, (at, _)) in tables.traps.iter().enumerate() {
-            ensure!("traps", i, before < Some(at) && at.get() < text_len);
-            before = Some(at);
+        for (i, trap) in tables.traps.iter().enumerate() {
+            ensure!("traps", i, before < Some(trap.at) && trap.at.get() < text_len);
+            before = Some(trap.at);
+        }
+        let mut before = None;
+        for (i, call) in tables.calls.iter().enumerate() {
+            ensure!("calls", i, before < Some(call.last) && call.last.get() < text_len);
+            before = Some(call.last);
         }
         let mut before = None;
         for (i, entry) in tables.addresses.iter().enumerate() {

@@ -203,7 +203,7 @@ impl StoreInner {
 /// The operands of the deepest stack that there is a shape of.
 fn deepest(tables: &ImageTables) -> usize {
     let mut depths: Vec<usize> = Vec::with_capacity(tables.shapes.len());
-    for shape in &tables.shapes {
+    for shape in tables.shapes.iter() {
         // What is below comes before.
         let below = depths.get(shape.below.0 as usize).copied().unwrap_or(0);
         depths.push(below + 1);

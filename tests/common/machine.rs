@@ -6,8 +6,8 @@ use stepwell::abi::StopCell;
 use stepwell::base::{DefinedFuncIndex, TextOffset, WasmOffset};
 use stepwell::code::{CodeRegistry, CodeSlot};
 use stepwell::image::{
-    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, SITE_NOP, SavedRegisters, ShapeId, Site,
-    SiteId, Tier,
+    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, SITE_NOP, SavedRegisters, ShapeId,
+    Shapes, Site, SiteId, Tier,
 };
 
 /// Sites of each function.
@@ -27,8 +27,9 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
         functions: Vec::new(),
         traps: Packed::new(),
         addresses: Packed::new(),
+        calls: Packed::new(),
         locals: Vec::new(),
-        shapes: Vec::new(),
+        shapes: Shapes::new(),
         sites: Packed::new(),
         points: Packed::new(),
         stop_stub: None,
@@ -68,6 +69,7 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
             len,
             frame_size: 32,
             locals: (0, 0),
+            locals_at: 0,
             points: (i * SITES, (i + 1) * SITES),
         });
         text.resize((start + FUNCTION_BYTES) as usize, 0xcc);

@@ -5,6 +5,7 @@ use crate::image::{
     CodeImage, FunctionEntry, Place, PreservedRegister, SITE_BYTES, SITE_NOP, ShapeId, SiteId, Slot, SlotKind, Tier,
 };
 use crate::wasm::{ModuleInfo, ValType};
+use std::collections::HashSet;
 use std::ops::Range;
 
 fn kind(ty: ValType) -> SlotKind {
@@ -65,6 +66,25 @@ fn saved_by(code: &[u8], frame_size: u32) -> Vec<(PreservedRegister, i32)> {
     saved
 }
 
+/// Asserts that every call that is reached has a row.
+fn check_calls(info: &ModuleInfo, binary: &[u8], image: &CodeImage) {
+    use wasmparser::Operator::{Call, CallIndirect};
+    let tables = &image.tables;
+    let calling: HashSet<WasmOffset> = tables.calls.iter().map(|call| call.wasm).collect();
+    for body in &info.bodies {
+        let start = body.bytes.start as u64;
+        let reader = wasmparser::BinaryReader::new(&binary[body.bytes.clone()], start);
+        for operator in wasmparser::FunctionBody::new(reader).get_operators_reader().unwrap().into_iter_with_offsets() {
+            let (operator, at) = operator.unwrap();
+            let point = tables.points.find(at as u32).map(|point| point.row());
+            let reached = point.is_some_and(|point| point.site.is_some());
+            if reached && matches!(operator, Call { .. } | CallIndirect { .. }) {
+                assert!(calling.contains(&WasmOffset::new(at as u32)), "the call at {at:#x} has no row");
+            }
+        }
+    }
+}
+
 /// Asserts that the table says what the prologue does.
 fn check_saved(image: &CodeImage, function: &FunctionEntry, tier: Tier) {
     let told = PreservedRegister::ALL.map(|register| Some((register, function.saved.offset_of(register)?)));
@@ -102,7 +122,8 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
     assert_eq!(tables.tier, tier);
     assert_eq!(tables.functions.len(), info.bodies.len());
     assert_eq!(tables.first, DefinedFuncIndex::new(0));
-    strictly_ascending("traps", tables.traps.iter().map(|trap| trap.0));
+    strictly_ascending("traps", tables.traps.iter().map(|trap| trap.at));
+    strictly_ascending("calls", tables.calls.iter().map(|call| call.last));
     strictly_ascending("addresses", tables.addresses.iter().map(|row| row.text));
     strictly_ascending("sites", tables.sites.iter().map(|site| site.after));
     strictly_ascending("points", tables.points.iter().map(|point| point.wasm));
@@ -123,7 +144,9 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
         assert_eq!(tables.function_at(function.start), Some(defined));
         assert_eq!(tables.function_at(TextOffset::new(end - 1)), Some(defined));
         let body = &info.bodies[index].bytes;
-        assert_eq!(tables.wasm_at(function.start), Some(WasmOffset::new(body.start as u32)), "prologue");
+        if tier == Tier::Production {
+            assert_eq!(tables.wasm_at(function.start), Some(WasmOffset::new(body.start as u32)), "prologue");
+        }
         for row in tables.addresses.iter().filter(|row| (start..end).contains(&row.text.get())) {
             assert!(row.wasm.is_none_or(|wasm| body.contains(&wasm.index())));
         }
@@ -139,7 +162,7 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
         } else {
             assert!(locals.is_empty() && points.len() == 0);
         }
-        let in_frame = |slot: &Slot| extent(slot, function.frame_size).expect("a local is never a constant");
+        let in_frame = |slot: Slot| extent(&slot, function.frame_size).expect("a local is never a constant");
         let mut locals: Vec<Range<i64>> = tables.locals_of(defined).iter().map(in_frame).collect();
         locals.sort_by_key(|range| range.start);
         assert!(locals.windows(2).all(|pair| pair[0].end <= pair[1].start), "locals overlap");
@@ -153,14 +176,13 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
                     assert_eq!(tables.point(site.point), point);
                     assert!((start + SITE_BYTES..=end).contains(&site.after.get()));
                     assert_eq!(tables.site_returning_to(site.after), Some(id));
-                    assert_eq!(tables.wasm_at(TextOffset::new(site.after.get() - 1)), Some(point.wasm));
                 }
                 None => assert!(tables.regions, "a point without site"),
             }
             assert_eq!(tables.point_at(point.wasm).map(|id| tables.point(id)), Some(point));
             let mut above = i64::MAX;
             for slot in tables.operands(point.shape) {
-                if tables.locals_of(defined).contains(&slot) {
+                if tables.locals_of(defined).iter().any(|local| local == slot) {
                     continue;
                 }
                 let Some(range) = extent(&slot, function.frame_size) else { continue };
@@ -170,11 +192,25 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
             }
         }
     }
-    for (at, _) in &tables.traps {
-        let function = tables.function_at(at).expect("a trap outside functions");
-        let wasm = tables.wasm_at(at).expect("a trap without an instruction");
+    let debug = tier == Tier::Debug;
+    assert!(if debug { tables.addresses.is_empty() } else { tables.calls.is_empty() });
+    let calls = tables.calls.iter().map(|call| call.last);
+    for at in tables.traps.iter().map(|trap| trap.at).chain(calls) {
+        let function = tables.function_at(at).expect("a trap or call outside functions");
+        let wasm = tables.wasm_at(at).expect("a trap or call without an instruction");
         assert!(info.bodies[function.index()].bytes.contains(&wasm.index()));
     }
+    assert!(tables.traps.iter().all(|trap| trap.wasm.is_some() == debug));
+    check_calls(info, binary, image);
+    let mut shown = vec![false; tables.shapes.len()];
+    for point in &tables.points {
+        let mut at = point.shape;
+        while let Some(seen @ false) = shown.get_mut(at.0 as usize) {
+            *seen = true;
+            at = tables.shapes.get(at).expect("a shape").below;
+        }
+    }
+    assert!(shown.iter().all(|shown| *shown), "a shape that no point has");
     for (row, shape) in tables.shapes.iter().enumerate() {
         assert!(shape.below == ShapeId::EMPTY || (shape.below.0 as usize) < row);
     }

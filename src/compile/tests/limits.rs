@@ -85,7 +85,7 @@ fn as_many_locals_as_there_can_be() {
     assert!(image.tables.functions[0].frame_size >= 400_000);
     let first = image.tables.site(crate::image::SiteId(0)).after.get();
     let traps = &image.tables.traps;
-    assert!(traps.iter().any(|trap| trap.0.get() < first && trap.1 == crate::abi::TrapCode::StackOverflow));
+    assert!(traps.iter().any(|trap| trap.at.get() < first && trap.code == crate::abi::TrapCode::StackOverflow));
 }
 
 #[test]
