@@ -1,6 +1,6 @@
 //! The configurations that scripts can be run with.
 
-use stepwell::runtime::Config;
+use stepwell::runtime::{Config, DebugTier};
 
 /// Name and what it changes.
 type Row = (&'static str, fn(&mut Config));
@@ -19,6 +19,12 @@ const ENGINES: &[Row] = &[
     }),
     // Explicit checks for every trap, no signal handler.
     ("no-signals", |config| config.signals = false),
+    // Debug code with stop points where regions begin.
+    ("regions", |config| config.debug_tier = DebugTier::Regions),
+    ("regions-no-signals", |config| {
+        config.debug_tier = DebugTier::Regions;
+        config.signals = false;
+    }),
     ("unoptimized", |config| config.optimize = false),
     ("canonical-nans", |config| config.nan_canonicalization = true),
     // Machine code copied into anonymous memory. It holds for the whole process.
