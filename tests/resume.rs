@@ -214,7 +214,7 @@ fn frames_are_replaced_at_every_instruction_and_nothing_changes() {
                     return Ok(Resume::Native);
                 }
                 count.fetch_add(1, Ordering::Relaxed);
-                Ok(Resume::Replace(same(&mut store, stop)?))
+                Ok(Resume::Replace(Box::new(same(&mut store, stop)?)))
             });
             let mut store = Store::new(&engine);
             let instance = start(&mut store, &module);
@@ -264,7 +264,7 @@ fn the_new_state_counts_and_so_does_the_new_place() {
                 let wasm = replay.image().instructions[entry].wasm;
                 let values = [&[20][..], &[21, 30], &[22, 31, 40], &[23, 500]][entry].into();
                 let code = store.resume_code(stop.slot, stop.func)?;
-                Ok(Resume::Replace(Replacement { slot: code.slot, entry: entry as u32, wasm, values }))
+                Ok(Resume::Replace(Box::new(Replacement { slot: code.slot, entry: entry as u32, wasm, values })))
             }))
             .unwrap();
         step_all(&mut store);
@@ -303,7 +303,7 @@ fn resume_code_stops_where_it_is_armed() {
                 edit.add_site(code.slot, last)?;
                 edit.commit()?;
             }
-            Ok(Resume::Replace(same(&mut store, stop)?))
+            Ok(Resume::Replace(Box::new(same(&mut store, stop)?)))
         }))
         .unwrap();
     let main = store.code_slot(module.id()).unwrap();
@@ -353,7 +353,7 @@ fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
             let wasm = replay.image().instructions[1].wasm;
             assert!(store.set_virtual(Some(VirtualFrame { wasm, values: values.as_ptr(), about: std::ptr::null() })));
             let slot = store.resume_code(stop.slot, stop.func)?.slot;
-            Ok(Resume::Replace(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into() }))
+            Ok(Resume::Replace(Box::new(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into() })))
         };
         let on_trap = move |store: StoreMut<'_>, trap: &TrapInfo| {
             let mut top = None;
@@ -407,7 +407,7 @@ fn what_is_wrong_ends_the_call_and_nothing_else() {
                 // More than it takes.
                 _ => with.values = [&with.values[..], &[7; 5000]].concat().into(),
             }
-            Ok(Resume::Replace(with))
+            Ok(Resume::Replace(Box::new(with)))
         }))
         .unwrap();
     step_all(&mut store);
@@ -494,7 +494,7 @@ fn stores_of_one_engine_share_resume_code_on_any_thread() {
         let mut store = Store::new(&engine);
         let instance = start(&mut store, &module);
         for _ in 0..5 {
-            store.attach(sink(|mut store, stop| Ok(Resume::Replace(same(&mut store, stop)?)))).unwrap();
+            store.attach(sink(|mut store, stop| Ok(Resume::Replace(Box::new(same(&mut store, stop)?))))).unwrap();
             step_all(&mut store);
             assert_eq!(call(&mut store, instance, "fib", 7).unwrap(), 13);
             store.detach().unwrap();

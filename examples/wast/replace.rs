@@ -53,7 +53,7 @@ struct Replacing;
 impl EventSink for Replacing {
     fn on_stop(&self, mut store: StoreMut<'_>, stop: &StopInfo) -> Result<Resume> {
         REPLACED.fetch_add(1, Ordering::Relaxed);
-        Ok(Resume::Replace(same(&mut store, stop)?))
+        Ok(Resume::Replace(Box::new(same(&mut store, stop)?)))
     }
 
     fn on_trap(&self, _: StoreMut<'_>, _: &TrapInfo) -> Result<()> {

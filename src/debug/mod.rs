@@ -280,7 +280,7 @@ impl Core {
                 state.breakpoints.resume_code_registered(&mut store, slot, with.slot, func)?;
             }
             state.stepping.frame_replaced(&mut store, with.slot, func)?;
-            return Ok(Resume::Replace(with));
+            return Ok(Resume::Replace(Box::new(with)));
         }
     }
 

@@ -21,7 +21,7 @@ pub enum Resume {
     /// From where it stands, with the state of its frame.
     Native,
     /// In resume code, which takes the frame's place.
-    Replace(Replacement),
+    Replace(Box<Replacement>),
 }
 
 /// With what a frame is replaced.
@@ -122,11 +122,13 @@ impl StoreInner {
 ///
 /// # Safety
 /// The record is that of a stop being told, the newest of its store; no reference to the store's inside is held.
+#[cold]
+#[inline(never)]
 pub(super) unsafe fn replace(
     store: NonNull<StoreInner>,
     record: *mut EventRecord,
     func: DefinedFuncIndex,
-    with: Replacement,
+    with: Box<Replacement>,
 ) -> Result<Onward> {
     // SAFETY: the store and the record are alive; each reference to the store's inside ends before the sink runs.
     unsafe {
