@@ -33,10 +33,10 @@ const WHOLE_INDEX_SPACE: u64 = 1 << 32;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DebugTier {
     /// Before every instruction, with every value stored: several times slower, and simple.
-    #[default]
     Simple,
     /// Where a region begins whose instructions can be run again with the same outcome, with the state stored there: little
     /// slower than production code. What is inside a region is found by replay.
+    #[default]
     Regions,
 }
 

@@ -1,6 +1,6 @@
 //! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are.
 
-use super::region::{Inside, read_slot};
+use super::inside::{Inside, read_slot};
 use crate::base::{FuncIndex, LocalIndex, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Locals, Slot, SlotKind};

@@ -7,7 +7,7 @@
 
 mod breakpoints;
 mod frame;
-mod region;
+mod inside;
 mod stepping;
 mod stop;
 
@@ -22,7 +22,7 @@ use crate::runtime::{
     AsStoreMut, EventSink, Module, ModuleId, Resume, StopInfo, StoreId, StoreMut, Trap, TrapCode, TrapInfo,
 };
 use breakpoints::Breakpoints;
-use region::{Inside, Regions, Standing, fault};
+use inside::{Inside, Regions, Standing, fault};
 use std::cell::UnsafeCell;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
