@@ -84,7 +84,7 @@ fn webassembly_2_in_every_configuration() {
 #[test]
 fn webassembly_2_in_resume_code() {
     all_pass("wasm-v2", Mode::Resume, 28_012);
-    all_pass_in("regions-no-signals", "wasm-v2", Mode::Resume, 28_012);
+    all_pass_in("simple-no-signals", "wasm-v2", Mode::Resume, 28_012);
     let replaced = replace::REPLACED.load(std::sync::atomic::Ordering::Relaxed);
     assert!(replaced > 1_000_000, "{replaced} frames were replaced");
 }

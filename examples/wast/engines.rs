@@ -19,10 +19,10 @@ const ENGINES: &[Row] = &[
     }),
     // Explicit checks for every trap, no signal handler.
     ("no-signals", |config| config.signals = false),
-    // Debug code with stop points where regions begin.
-    ("regions", |config| config.debug_tier = DebugTier::Regions),
-    ("regions-no-signals", |config| {
-        config.debug_tier = DebugTier::Regions;
+    // Debug code with a stop point before every instruction.
+    ("simple", |config| config.debug_tier = DebugTier::Simple),
+    ("simple-no-signals", |config| {
+        config.debug_tier = DebugTier::Simple;
         config.signals = false;
     }),
     ("unoptimized", |config| config.optimize = false),
