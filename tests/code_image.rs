@@ -53,7 +53,7 @@ fn edit_shapes(image: &mut CodeImage, change: impl FnOnce(&mut Vec<Shape>)) {
     rows.into_iter().for_each(|shape| image.tables.shapes.push(shape).map(|_| ()).unwrap());
 }
 
-fn compiled(tier: Tier) -> CodeImage {
+fn compiled(tier: Tier, debug_tier: DebugTier) -> CodeImage {
     let text = r#"(module
         (memory 1)
         (func (export "sum") (param i32) (result i64) (local f64 i64)
@@ -71,7 +71,7 @@ fn compiled(tier: Tier) -> CodeImage {
         nan_canonicalization: false,
         optimize: true,
         parallel: false,
-        debug_tier: DebugTier::Simple,
+        debug_tier,
     };
     Compiler::new(options).unwrap().module(&info, &binary, tier, &|_, _| true).unwrap()
 }
@@ -85,7 +85,8 @@ fn images_round_trip() {
         image
     };
     let mut images = vec![full(), empty, image(1000, false)];
-    images.extend([Tier::Production, Tier::Debug].map(compiled));
+    images.push(compiled(Tier::Production, DebugTier::Simple));
+    images.extend([DebugTier::Simple, DebugTier::Regions].map(|debug_tier| compiled(Tier::Debug, debug_tier)));
     for image in images {
         image.validate().unwrap();
         let elf = image.to_elf();

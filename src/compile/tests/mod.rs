@@ -20,11 +20,13 @@ const GUARDED: Options = Options {
     debug_tier: DebugTier::Simple,
 };
 /// The ways of making code that differ in what is emitted.
-const ALL_OPTIONS: [Options; 4] = [
+const ALL_OPTIONS: [Options; 6] = [
     GUARDED,
     Options { memory_reservation: 1 << 20, memory_guard: 65536, ..GUARDED },
     Options { signals: false, nan_canonicalization: true, ..GUARDED },
     Options { optimize: false, memory_guard: 65536, ..GUARDED },
+    Options { debug_tier: DebugTier::Regions, ..GUARDED },
+    Options { debug_tier: DebugTier::Regions, signals: false, memory_guard: 65536, ..GUARDED },
 ];
 const TIERS: [Tier; 2] = [Tier::Production, Tier::Debug];
 
