@@ -106,7 +106,10 @@ fn prologues_save_none_some_and_all() {
         format!("(func (param i32) (result i32) {} {})", load.repeat(count), "i32.add ".repeat(count - 1))
     };
     let busy: String = (4..16).map(busy).collect();
-    let binary = wat::parse_str(format!("(module (memory 1) (func) (func (call 0)) {busy})")).unwrap();
+    // What is alive over a call wants a register that is preserved.
+    let kept = "(local.set 0 (i32.load (local.get 0)))(i32.load (local.get 0))".repeat(12);
+    let kept = format!("(func (param i32) (result i32) {kept} (call 0) {})", "i32.add ".repeat(11));
+    let binary = wat::parse_str(format!("(module (memory 1) (func) {kept} {busy})")).unwrap();
     let info = crate::wasm::parse(&binary, crate::wasm::Features::default(), false).unwrap();
     let compiler = crate::compile::Compiler::new(super::GUARDED).unwrap();
     let image = compiler.module(&info, &binary, Tier::Debug, &|_, _| true).unwrap();

@@ -1,19 +1,15 @@
-//! Calls. In the debug tier every call of Wasm is a `try_call`: it clobbers every register, so that nothing of its
-//! caller's state lives in one while the callee runs.
+//! Calls. In the debug tier the frame's slots hold the state of the caller while the callee runs. What its code keeps in
+//! registers besides is its own affair: whoever replaces a frame puts back the registers that the frame has saved.
 
 use super::{Translator, trap_code};
 use crate::abi::{Builtin, TrapCode, VMContext, VMFuncRef};
 use crate::base::{FuncIndex, Result, TableIndex};
 use crate::compile::debug::NAMESPACE_FUNCTION;
-use crate::compile::env::{Mode, POINTER, abi_type, wasm_signature};
+use crate::compile::env::{Mode, POINTER, wasm_signature};
 use crate::compile::internal;
-use crate::image::Tier;
 use crate::wasm::FuncType;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{
-    BlockArg, BlockCall, ExceptionTableData, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, UserExternalName,
-    Value, types,
-};
+use cranelift_codegen::ir::{ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, UserExternalName, Value, types};
 use std::mem::offset_of;
 use wasmparser::Operator;
 
@@ -118,30 +114,11 @@ impl Translator<'_, '_> {
         self.arguments += ty.params.len();
         let mut arguments = vec![vmctx, self.vmctx];
         arguments.extend(self.pop_many(ty.params.len())?);
-        let results = if self.env.tier == Tier::Debug {
-            let next = self.builder.create_block();
-            let mut returned = Vec::with_capacity(ty.results.len());
-            for (i, ty) in ty.results.iter().enumerate() {
-                self.builder.append_block_param(next, abi_type(*ty));
-                returned.push(BlockArg::TryCallRet(i as u32));
-            }
-            let next_call = BlockCall::new(next, returned, &mut self.builder.func.dfg.value_lists);
-            let table = ExceptionTableData::new(signature, next_call, []);
-            let table = self.builder.func.dfg.exception_tables.push(table);
-            match callee {
-                Callee::Direct(function) => self.builder.ins().try_call(function, &arguments, table),
-                Callee::Pointer(code) => self.builder.ins().try_call_indirect(code, &arguments, table),
-            };
-            self.builder.seal_block(next);
-            self.builder.switch_to_block(next);
-            self.builder.block_params(next).to_vec()
-        } else {
-            let call = match callee {
-                Callee::Direct(function) => self.builder.ins().call(function, &arguments),
-                Callee::Pointer(code) => self.builder.ins().call_indirect(signature, code, &arguments),
-            };
-            self.builder.inst_results(call).to_vec()
+        let call = match callee {
+            Callee::Direct(function) => self.builder.ins().call(function, &arguments),
+            Callee::Pointer(code) => self.builder.ins().call_indirect(signature, code, &arguments),
         };
+        let results = self.builder.inst_results(call).to_vec();
         for (ty, value) in ty.results.iter().zip(results) {
             self.push(*ty, value);
         }
