@@ -131,7 +131,7 @@ impl Compiler {
     /// As [`Compiler::module`].
     pub fn replay(&self, info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<ReplayImage> {
         let env = Env::new(self, info, binary, Mode::Replay)?;
-        driver::caught(&env, func, |env, func| function::compile_replay(env, func))
+        driver::caught(&env, func, function::compile_replay)
     }
 
     /// Compiles a function so that it goes on at any instruction, in the place of a frame of its debug code: it takes its state
@@ -142,7 +142,7 @@ impl Compiler {
     /// As [`Compiler::module`].
     pub fn resume(&self, info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<CodeImage> {
         let env = Env::new(self, info, binary, Mode::Resume)?;
-        let function = driver::caught(&env, func, |env, func| function::compile_resume(env, func))?;
+        let function = driver::caught(&env, func, function::compile_resume)?;
         assemble::image(&env, func, vec![function])
     }
 

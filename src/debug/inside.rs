@@ -16,6 +16,8 @@ type Key = (CodeSlot, DefinedFuncIndex);
 /// The functions that were lately looked into, and room for what is known of a frame.
 #[derive(Default)]
 pub(super) struct Regions {
+    /// Boxed: what is known of a frame stays where it is while it is shown.
+    #[expect(clippy::vec_box, reason = "frames point to what is in the boxes")]
     spare: Vec<Box<Inside>>,
 }
 
