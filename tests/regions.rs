@@ -1,0 +1,122 @@
+//! The two debug tiers held against each other, stop by stop: `support/tiers` says how. Differences name the case and the way it
+//! was driven; `STEPWELL_CASE=name` runs it alone, `STEPWELL_KEEP=folder` keeps its modules.
+
+#[path = "support/tiers/mod.rs"]
+mod tiers;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use tiers::case::Case;
+use tiers::drive::{Drive, Go};
+use tiers::{Engines, Report, compare, guests, programs, smith};
+
+/// A number that the environment may set.
+fn number(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
+        Err(_) => default,
+    }
+}
+
+/// All ways of driving, with so many seeds for those that have one.
+fn drives(limit: usize, seeds: std::ops::Range<u64>) -> Vec<Drive> {
+    let mut drives = vec![Drive::step(limit), Drive::each_instruction(limit), Drive::one_function(limit)];
+    drives.extend([Go::StepInstruction, Go::StepOver, Go::StepOut].map(|go| Drive::answers(go, limit)));
+    for seed in seeds {
+        drives.extend([Drive::breakpoints(seed, limit), Drive::random(seed, limit), Drive::changes(seed, limit)]);
+    }
+    drives
+}
+
+fn guests_alike(engines: &Engines, seeds: std::ops::Range<u64>, stops: usize) {
+    let mut report = Report::default();
+    for case in guests::cases() {
+        compare(engines, &case, &drives(1500, seeds.clone()), &mut report);
+    }
+    report.demand(stops);
+}
+
+#[test]
+fn hand_written_modules_are_alike_in_both_tiers() {
+    guests_alike(&Engines::new(|_| {}), 0..number("STEPWELL_SEEDS", 8), 100_000);
+}
+
+#[test]
+fn hand_written_modules_are_alike_without_signals() {
+    guests_alike(&Engines::new(|config| config.signals = false), 0..2, 100_000);
+}
+
+#[test]
+fn hand_written_modules_are_alike_with_memories_that_move() {
+    let small = |config: &mut stepwell::Config| (config.memory_reservation, config.memory_guard) = (1 << 16, 0);
+    guests_alike(&Engines::new(small), 0..2, 100_000);
+}
+
+#[test]
+fn hand_written_modules_are_alike_when_not_optimised() {
+    guests_alike(&Engines::new(|config| config.optimize = false), 0..2, 100_000);
+}
+
+/// `STEPWELL_SMITH` says how many.
+#[test]
+fn generated_modules_are_alike_in_both_tiers() {
+    let (first, count) = (number("STEPWELL_SMITH_FIRST", 0), number("STEPWELL_SMITH", 300));
+    let next = AtomicU64::new(first);
+    let engines = Engines::new(|_| {});
+    let mut report = Report::default();
+    std::thread::scope(|scope| {
+        let work = || {
+            let mut report = Report::default();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= first + count {
+                    return report;
+                }
+                let Some(case) = smith::case(seed) else { continue };
+                let mut drives = drives(400, seed..seed + 1);
+                drives.push(Drive::changes(seed + 1, 400));
+                compare(&engines, &case, &drives, &mut report);
+            }
+        };
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        workers.into_iter().for_each(|worker| report.add(worker.join().unwrap()));
+    });
+    report.demand(count as usize * 100);
+}
+
+/// The beginning of each real program, since to step through all takes hours.
+#[test]
+fn programs_are_alike_in_both_tiers() {
+    let steps = number("STEPWELL_STEPS", 100_000) as usize;
+    let engines = Engines::new(|_| {});
+    let mut report = Report::default();
+    for case in programs::cases() {
+        let drives = [
+            Drive::step(steps),
+            Drive::answers(Go::StepInstruction, steps / 4),
+            Drive::answers(Go::StepOver, steps / 20),
+            Drive::breakpoints(3, 2000),
+            Drive::random(4, steps / 20),
+            Drive::changes(5, steps / 20),
+            Drive::changes(8, steps / 10),
+        ];
+        compare(&engines, &case, &drives, &mut report);
+    }
+    report.demand(100_000);
+}
+
+/// A harness that sees no difference would pass all of the above.
+#[test]
+fn differences_are_seen() {
+    let engines = Engines::new(|_| {});
+    let text = |number: u32| {
+        format!("(module (func (export \"f\") (result i32) i32.const 1 i32.const {number} drop i32.const 7 i32.add))")
+    };
+    let case = |number| Case::new("f", vec![("m".to_owned(), wat::parse_str(text(number)).unwrap())]);
+    let drive = Drive::step(100);
+    let run = |case: &Case| case.run(&case.compile(engines.oracle()), Some(&drive), 0..0);
+    let (a, b) = (run(&case(2)), run(&case(3)));
+    assert_eq!(a.log[..1], b.log[..1]);
+    // Before the second constant is on the stack nothing can be seen of it.
+    assert_eq!((a.stops.len(), a.first_difference(&b)), (36, Some(2)));
+    assert_eq!(a.first_difference(&run(&case(2))), None);
+}

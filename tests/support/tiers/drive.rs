@@ -1,0 +1,341 @@
+//! What the debugger does during a case: where it stops, what it looks at, how it goes on, what it changes. Everything is decided by
+//! a seed and the stop's number, so that the same stops lead to the same doings.
+
+use super::case::{Seat, Shared};
+use super::mutate;
+use super::random::Random;
+use super::record::Observation;
+use std::fmt;
+use std::sync::Arc;
+use stepwell::base::WasmOffset;
+use stepwell::debug::{Action, Debugger, Reason, Stop};
+use stepwell::runtime::{Module, Store, TrapCode};
+use wasmparser::{BinaryReader, FunctionBody};
+
+/// Breakpoints that a case has at a time, at most, where they are random.
+const MOST_BREAKPOINTS: usize = 24;
+
+/// Where the guest stops at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// Everywhere, by `step_always`.
+    Stepping,
+    /// At each function's first instruction.
+    Entries,
+    /// At each instruction of all functions, by a breakpoint.
+    EachInstruction,
+    /// At the instructions of one function after the other: of that one whose number is the call's.
+    OneFunction,
+    /// At so many random offsets, which may be in the middle of instructions or in code that is never reached.
+    Random(usize),
+}
+
+/// How the guest goes on from a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    Continue,
+    StepInstruction,
+    StepOver,
+    StepOut,
+    /// Any of them.
+    Any,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// All of the innermost frame at every stop, all others at some.
+    All,
+    /// Nothing at some stops, the place alone at others.
+    Some,
+}
+
+/// What happens after so many stops in one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The rest runs without stops.
+    Run,
+    /// The call is ended by a trap.
+    Trap,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Drive {
+    pub begin: Begin,
+    pub go: Go,
+    pub look: Look,
+    /// Breakpoints are set and cleared, and stepping switched, inside stops.
+    pub edit: bool,
+    /// Memories, globals and tables are changed, memories grown, exports called, inside stops.
+    pub change: bool,
+    /// Stops in one call.
+    pub limit: usize,
+    pub end: End,
+    pub seed: u64,
+}
+
+impl fmt::Display for Drive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{:?}, then {:?}, looking at {:?}", self.begin, self.go, self.look)?;
+        for (on, what) in [(self.edit, "editing"), (self.change, "changing")] {
+            if on {
+                write!(f, ", {what}")?;
+            }
+        }
+        write!(f, ", {} stops, then {:?}, seed {}]", self.limit, self.end, self.seed)
+    }
+}
+
+impl Drive {
+    /// Every instruction.
+    pub fn step(limit: usize) -> Drive {
+        Drive {
+            begin: Begin::Stepping,
+            go: Go::Continue,
+            look: Look::All,
+            edit: false,
+            change: false,
+            limit,
+            end: End::Run,
+            seed: 0,
+        }
+    }
+
+    /// A breakpoint at every instruction.
+    pub fn each_instruction(limit: usize) -> Drive {
+        Drive { begin: Begin::EachInstruction, ..Drive::step(limit) }
+    }
+
+    /// Breakpoints at every instruction of one function, another one in each call.
+    pub fn one_function(limit: usize) -> Drive {
+        Drive { begin: Begin::OneFunction, ..Drive::step(limit) }
+    }
+
+    /// Steps by the callback's answers, from each entry on.
+    pub fn answers(go: Go, limit: usize) -> Drive {
+        Drive { begin: Begin::Entries, go, look: Look::Some, ..Drive::step(limit) }
+    }
+
+    /// Random breakpoints.
+    pub fn breakpoints(seed: u64, limit: usize) -> Drive {
+        let look = if seed.is_multiple_of(2) { Look::All } else { Look::Some };
+        Drive { begin: Begin::Random(1 + seed as usize % 9), look, seed, ..Drive::step(limit) }
+    }
+
+    /// Random steps and edits.
+    pub fn random(seed: u64, limit: usize) -> Drive {
+        let look = if seed.is_multiple_of(2) { Look::All } else { Look::Some };
+        Drive { begin: Begin::Random(6), go: Go::Any, look, edit: true, seed, ..Drive::step(limit) }
+    }
+
+    /// The same, and changes of what the guest sees.
+    pub fn changes(seed: u64, limit: usize) -> Drive {
+        let begin = match seed % 4 {
+            0 => Begin::Stepping,
+            1 => Begin::EachInstruction,
+            _ => Begin::Random(8),
+        };
+        Drive { begin, change: true, end: End::Trap, ..Drive::random(seed, limit) }
+    }
+
+    /// Whether the guest does not do what it would do alone.
+    pub fn interferes(&self) -> bool {
+        self.change || self.end == End::Trap || self.go == Go::Any
+    }
+
+    /// Whether all instructions are stopped at.
+    pub fn stops_everywhere(&self) -> bool {
+        matches!(self.begin, Begin::Stepping | Begin::EachInstruction)
+            && !self.interferes()
+            && self.look == Look::All
+            && self.go == Go::Continue
+    }
+
+    /// To be called before each call from outside: sets what the guest stops at.
+    pub fn prepare(&self, debugger: &Debugger, store: &mut Store, shared: &Shared, call: usize) {
+        let modules = shared.modules().to_vec();
+        let mut random = Random::of(self.seed, 0x1000_0000 + call as u64);
+        match self.begin {
+            Begin::Stepping => debugger.step_always(store, true).unwrap(),
+            Begin::Entries if debugger.breakpoints().is_empty() => {
+                for module in &modules {
+                    for body in &module.info().bodies {
+                        let func = module.info().func_index(body.func);
+                        debugger.break_at_function(store, module, func).unwrap();
+                    }
+                }
+            }
+            Begin::EachInstruction if debugger.breakpoints().is_empty() => {
+                for module in &modules {
+                    for offset in (0..module.info().bodies.len()).flat_map(|func| instructions(module, func)) {
+                        // What cannot be reached has none.
+                        let _ = debugger.break_at(store, module, WasmOffset::new(offset));
+                    }
+                }
+            }
+            Begin::OneFunction => {
+                clear(debugger, store);
+                let module = &modules[call % modules.len()];
+                let count = module.info().bodies.len().max(1);
+                for offset in instructions(module, call / modules.len() % count) {
+                    let _ = debugger.break_at(store, module, WasmOffset::new(offset));
+                }
+            }
+            Begin::Random(count) => {
+                let there = debugger.breakpoints().len();
+                for _ in there.min(count)..count {
+                    scatter(debugger, store, &modules, &mut random);
+                }
+            }
+            Begin::Entries | Begin::EachInstruction => {}
+        }
+    }
+}
+
+/// The offsets of a function's instructions.
+pub fn instructions(module: &Module, func: usize) -> Vec<u32> {
+    let Some(body) = module.info().bodies.get(func) else { return Vec::new() };
+    let range = body.bytes.clone();
+    let body = FunctionBody::new(BinaryReader::new(&module.binary()[range.clone()], range.start as u64));
+    let operators = body.get_operators_reader().unwrap().into_iter_with_offsets();
+    operators.map(|operator| operator.unwrap().1 as u32).collect()
+}
+
+fn clear(debugger: &Debugger, store: &mut impl stepwell::runtime::AsStoreMut) {
+    for breakpoint in debugger.breakpoints() {
+        debugger.remove(store, breakpoint.id).unwrap();
+    }
+}
+
+/// Sets a breakpoint somewhere; tells where it came to stand.
+fn scatter(
+    debugger: &Debugger,
+    store: &mut impl stepwell::runtime::AsStoreMut,
+    modules: &[Module],
+    random: &mut Random,
+) -> u64 {
+    let module = &modules[random.below(modules.len())];
+    let bodies = &module.info().bodies;
+    if bodies.is_empty() {
+        return 0;
+    }
+    let body = &bodies[random.below(bodies.len())];
+    let offset = WasmOffset::from_usize(body.bytes.start + random.below(body.bytes.len()));
+    match debugger.break_at(store, module, offset) {
+        Ok(placed) => u64::from(placed.offset.get()),
+        Err(_) => 1,
+    }
+}
+
+/// The callback.
+pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Action {
+    let Some(Seat { number, in_call, host, shown, nesting }) = shared.take_seat() else {
+        return Action::Trap("what a stack overflow has left is not compared".into());
+    };
+    let mut random = Random::of(drive.seed, number as u64);
+    let mut seen = Observation::new(shown);
+    let place = stop.top().map(|frame| (frame.func(), frame.offset()));
+    seen.put_reason(stop.reason());
+    seen.put("host", host);
+    let trap = matches!(stop.reason(), Reason::Trap(_));
+    if *stop.reason() == Reason::Trap(TrapCode::StackOverflow) {
+        shared.overflowed(number);
+    }
+    let debugger = stop.debugger();
+    look(drive, stop, &mut seen, &mut random, number, trap);
+    if drive.change && !trap && random.one_in(4) {
+        for _ in 0..1 + random.below(3) {
+            mutate::at_stop(shared, stop, &mut seen, &mut random, nesting);
+        }
+        // Nothing of the state is to have changed with it.
+        look(drive, stop, &mut seen, &mut random, number, false);
+    }
+    let mut action = match drive.go {
+        Go::Continue => Action::Continue,
+        Go::StepInstruction => Action::StepInstruction,
+        Go::StepOver => Action::StepOver,
+        Go::StepOut => Action::StepOut,
+        Go::Any => match random.below(8) {
+            0..=2 => Action::StepInstruction,
+            3 => Action::StepOver,
+            4 => Action::StepOut,
+            _ => Action::Continue,
+        },
+    };
+    if drive.edit {
+        edit(&debugger, stop, shared, &mut seen, &mut random);
+        if random.one_in(3000) {
+            action = Action::Trap("enough of it".into());
+        }
+    }
+    if in_call >= drive.limit {
+        action = match drive.end {
+            End::Trap => Action::Trap("enough stops".into()),
+            End::Run => {
+                debugger.step_always(stop, false).unwrap();
+                clear(&debugger, stop);
+                Action::Continue
+            }
+        };
+    }
+    shared.give_back(number, seen, place);
+    action
+}
+
+fn look(drive: &Drive, stop: &Stop<'_>, seen: &mut Observation, random: &mut Random, number: usize, trap: bool) {
+    let level = match drive.look {
+        Look::All if number.is_multiple_of(5) => 3,
+        Look::All => 2,
+        Look::Some => random.below(4),
+    };
+    let level = if trap { 3 } else { level };
+    let outer_first = level == 3 && random.one_in(3);
+    if outer_first {
+        seen.put_outer_frames(stop, random.one_in(2));
+    }
+    match (level, stop.top()) {
+        (0, _) => {}
+        (1, Some(frame)) => seen.put_place(&frame),
+        (_, Some(frame)) => {
+            if random.one_in(8) {
+                // One by one, from the other end.
+                seen.put("operands", frame.operand_count() as u64);
+                for index in (0..frame.local_count()).rev() {
+                    seen.put_val(stop, &frame.local(index).expect("a local below the count"));
+                }
+            }
+            seen.put_frame(stop, &frame);
+        }
+        (_, None) => seen.put("no frame", 0),
+    }
+    if level == 3 && !outer_first {
+        seen.put_outer_frames(stop, random.one_in(2));
+    }
+}
+
+/// Sets and clears breakpoints, switches stepping.
+fn edit(
+    debugger: &Debugger,
+    stop: &mut Stop<'_>,
+    shared: &Arc<Shared>,
+    seen: &mut Observation,
+    random: &mut Random,
+) {
+    if random.one_in(6) {
+        let there = debugger.breakpoints();
+        if there.len() > MOST_BREAKPOINTS || (random.one_in(2) && there.len() > 2) {
+            let id = there[random.below(there.len())].id;
+            debugger.remove(stop, id).unwrap();
+            seen.put("cleared", u64::from(id.get()));
+        } else {
+            seen.put("set", scatter(debugger, stop, &shared.modules(), random));
+        }
+    }
+    if random.one_in(12) && !stop.reason().breakpoints().is_empty() {
+        let id = stop.reason().breakpoints()[0];
+        debugger.remove(stop, id).unwrap_or_default();
+    }
+    if random.one_in(40) {
+        debugger.step_always(stop, random.one_in(3)).unwrap();
+    }
+}

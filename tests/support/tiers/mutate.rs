@@ -1,0 +1,108 @@
+//! Changes of what a guest sees, by its host: from inside a stop, or from a host function.
+
+use super::case::{Shared, call_export};
+use super::random::Random;
+use super::record::Observation;
+use std::sync::Arc;
+use stepwell::base::{GlobalIndex, MemoryIndex, TableIndex};
+use stepwell::debug::Stop;
+use stepwell::runtime::{AsStoreMut, Instance, Val};
+
+/// Pages that memories are let grow to.
+const MOST_PAGES: u64 = 12;
+/// Elements that tables are let grow to.
+const MOST_ELEMENTS: u64 = 200;
+/// Runs of the guest within each other.
+pub const DEEPEST: usize = 3;
+
+/// One change, at a stop; the choice follows from `random` and from the guest's state alone.
+pub fn at_stop(shared: &Arc<Shared>, stop: &mut Stop<'_>, seen: &mut Observation, random: &mut Random, nesting: usize) {
+    let Some(frame) = stop.top() else { return };
+    let instance = frame.instance();
+    let addresses: Vec<u64> = frame.locals().iter().chain(&frame.operands()).filter_map(address).collect();
+    if nesting < DEEPEST && random.one_in(6) {
+        // The guest may stand between a look at its fuel and taking some of it.
+        let fuel = shared.fuel(stop);
+        let said = call_export(shared, stop, instance, random);
+        if let Some((global, left)) = fuel {
+            global.set(&mut *stop, left).unwrap();
+        }
+        seen.put("called", said);
+        return;
+    }
+    seen.put("changed", change(shared, stop, instance, random, &addresses));
+}
+
+/// A value, as an address.
+fn address(value: &Val) -> Option<u64> {
+    match value {
+        Val::I32(value) => Some(u64::from(*value as u32)),
+        _ => None,
+    }
+}
+
+/// Changes a memory, a global or a table of `instance`; tells what became of it.
+pub fn change(
+    shared: &Shared,
+    store: &mut impl AsStoreMut,
+    instance: Instance,
+    random: &mut Random,
+    addresses: &[u64],
+) -> u64 {
+    let module = instance.module(&*store).unwrap().clone();
+    let info = module.info();
+    match random.below(10) {
+        0..=3 => {
+            let index = MemoryIndex::from_usize(random.below(info.memories.len()));
+            let Some(memory) = instance.memory(&*store, index) else { return 0 };
+            let size = memory.size(&*store).unwrap() << 16;
+            let at = match random.below(4) {
+                0..=1 => random.below(80) as u64,
+                2 if !addresses.is_empty() => random.pick(addresses).wrapping_add(random.below(12) as u64),
+                _ => random.next(),
+            };
+            if size < 8 {
+                return 1;
+            }
+            let at = at % (size - 7);
+            let length = 1 + random.below(8);
+            let bytes = if random.one_in(4) { [0; 8] } else { random.next().to_le_bytes() };
+            memory.write(store, at as usize, &bytes[..length]).unwrap();
+            at
+        }
+        4..=6 => {
+            let index = GlobalIndex::from_usize(random.below(info.globals.len()));
+            let Some(ty) = info.globals.get(index.index()).copied().filter(|ty| ty.mutable) else { return 2 };
+            if shared.is_fuel(&module, index) {
+                return 3;
+            }
+            let Some(global) = instance.global(&*store, index) else { return 2 };
+            let value = random.value(store, Some(instance), ty.content);
+            global.set(store, value).unwrap();
+            10 + u64::from(index.get())
+        }
+        7..=8 => {
+            let index = TableIndex::from_usize(random.below(info.tables.len()));
+            let Some(table) = instance.table(&*store, index) else { return 4 };
+            let value = random.value(store, Some(instance), info.tables[index.index()].element);
+            let size = table.size(&*store).unwrap();
+            if random.one_in(4) && size < MOST_ELEMENTS {
+                return 1000 + table.grow(store, 1 + random.below(3) as u64, value).unwrap_or(5);
+            }
+            if size == 0 {
+                return 6;
+            }
+            let at = random.below(size as usize) as u64;
+            table.set(store, at, value).unwrap();
+            100_000 + at
+        }
+        _ => {
+            let index = MemoryIndex::from_usize(random.below(info.memories.len()));
+            let Some(memory) = instance.memory(&*store, index) else { return 7 };
+            if memory.size(&*store).unwrap() >= MOST_PAGES {
+                return 8;
+            }
+            memory.grow(store, random.below(2) as u64 + 1).unwrap_or(9)
+        }
+    }
+}

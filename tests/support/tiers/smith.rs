@@ -1,0 +1,78 @@
+//! Modules of wasm-smith, from fixed seeds.
+
+use super::case::Case;
+use super::random::Random;
+use wasm_smith::{Config, Module};
+
+/// How often functions and loops are entered in a call before the module stops itself.
+const FUEL: u32 = 200;
+/// Seeds from which no module can be made are tried again with other numbers.
+const ATTEMPTS: u64 = 20;
+
+/// The case of a seed. Each second one avoids traps, since one that does not is over after a few instructions.
+pub fn case(seed: u64) -> Option<Case> {
+    (0..ATTEMPTS).find_map(|attempt| {
+        let mut random = Random::of(seed, attempt);
+        let length = 2048 << random.below(4);
+        let bytes: Vec<u8> = (0..length / 8).flat_map(|_| random.next().to_le_bytes()).collect();
+        let mut module = Module::new(config(seed), &mut arbitrary::Unstructured::new(&bytes)).ok()?;
+        let fuel = module.ensure_termination(FUEL).ok()?;
+        Some(Case {
+            fuel: Some((fuel, FUEL as i32)),
+            calls: 2,
+            ..Case::new(format!("smith-{seed}"), vec![("smith".to_owned(), module.to_bytes())])
+        })
+    })
+}
+
+/// WebAssembly 2.0 without SIMD, and extended constants.
+fn config(seed: u64) -> Config {
+    Config {
+        bulk_memory_enabled: true,
+        extended_const_enabled: true,
+        multi_value_enabled: true,
+        reference_types_enabled: true,
+        saturating_float_to_int_enabled: true,
+        sign_extension_ops_enabled: true,
+
+        acquire_release_atomics_enabled: false,
+        compact_imports_enabled: false,
+        custom_descriptors_enabled: false,
+        custom_page_sizes_enabled: false,
+        exceptions_enabled: false,
+        gc_enabled: false,
+        memory64_enabled: false,
+        multibyte_array_access_enabled: false,
+        relaxed_simd_enabled: false,
+        shared_everything_threads_enabled: false,
+        simd_enabled: false,
+        tail_call_enabled: false,
+        threads_enabled: false,
+        wide_arithmetic_enabled: false,
+
+        disallow_traps: seed.is_multiple_of(2),
+        export_everything: true,
+        generate_custom_sections: false,
+        min_funcs: 2,
+        max_funcs: 8,
+        min_types: 2,
+        max_types: 10,
+        max_imports: if seed.is_multiple_of(3) { 0 } else { 4 },
+        max_globals: 8,
+        min_globals: 1,
+        min_memories: 1,
+        max_memories: 1,
+        max_memory32_bytes: 12 << 16,
+        memory_max_size_required: true,
+        memory_offset_choices: wasm_smith::MemoryOffsetChoices(90, 9, 1),
+        max_tables: 4,
+        max_table_elements: 100,
+        table_max_size_required: true,
+        max_elements: 12,
+        max_element_segments: 8,
+        max_data_segments: 8,
+        max_instructions: if seed % 5 == 4 { 1500 } else { 250 },
+        max_nesting_depth: 8,
+        ..Config::default()
+    }
+}
