@@ -96,8 +96,9 @@ fn programs_are_alike_in_both_tiers() {
             Drive::answers(Go::StepOver, steps / 20),
             Drive::breakpoints(3, 2000),
             Drive::random(4, steps / 20),
-            Drive::changes(5, steps / 20),
-            Drive::changes(8, steps / 10),
+            Drive::random(5, steps / 20),
+            Drive::changes_in_steps(5, steps / 10),
+            Drive::changes_in_steps(8, steps / 20),
         ];
         compare(&engines, &case, &drives, &mut report);
     }
@@ -113,7 +114,7 @@ fn differences_are_seen() {
     };
     let case = |number| Case::new("f", vec![("m".to_owned(), wat::parse_str(text(number)).unwrap())]);
     let drive = Drive::step(100);
-    let run = |case: &Case| case.run(&case.compile(engines.oracle()), Some(&drive), 0..0);
+    let run = |case: &Case| case.run(&case.prepare([engines.oracle(); 2])[0], Some(&drive), 0..0);
     let (a, b) = (run(&case(2)), run(&case(3)));
     assert_eq!(a.log[..1], b.log[..1]);
     // Before the second constant is on the stack nothing can be seen of it.

@@ -1,6 +1,6 @@
 //! A case: modules, what they import, and the calls that are made; and a run of it.
 
-use super::drive::{Drive, on_stop};
+use super::drive::{Drive, instructions, on_stop};
 use super::mutate::{self, DEEPEST};
 use super::random::Random;
 use super::record::{Observation, Seen, hash_bytes, show, step};
@@ -92,19 +92,62 @@ impl Run {
     pub fn first_different_line(&self, other: &Run) -> Option<usize> {
         let (a, b) = (self.log.len(), other.log.len());
         let overflow = [self, other].iter().any(|run| run.log.last().is_some_and(|line| line == OVERFLOW));
-        let differs = |i: &usize| self.log[*i] != other.log[*i] && ![&self.log[*i], &other.log[*i]].contains(&&OVERFLOW.to_owned());
+        let differs = |i: &usize| {
+            self.log[*i] != other.log[*i] && ![&self.log[*i], &other.log[*i]].contains(&&OVERFLOW.to_owned())
+        };
         (0..a.min(b)).find(differs).or((a != b && !overflow).then_some(a.min(b)))
     }
 }
 
 /// What stands in the log before the innermost offset of a trap.
 const TRAPPED_AT: &str = " trapped at ";
+/// A case's modules, compiled.
+pub struct Prepared {
+    pub modules: Vec<Module>,
+    places: Arc<Vec<Vec<u32>>>,
+}
+
+/// The offsets at which both tiers place a breakpoint at the same instruction. They differ where code is found never to be
+/// reached by computing what a branch depends on: one tier may slip over it, the other not. To slip further than to
+/// the next instruction is the oracle's alone.
+fn places(simple: &Module, regions: &Module) -> Vec<u32> {
+    let [mut a, mut b] = [simple, regions].map(|module| {
+        let mut store = Store::new(module.engine());
+        let debugger = Debugger::attach(&mut store, |_| stepwell::debug::Action::Continue).unwrap();
+        move |offset: u32| {
+            let placed = debugger.break_at(&mut store, module, WasmOffset::new(offset)).ok()?;
+            debugger.remove(&mut store, placed.id).unwrap();
+            Some(placed.offset.get())
+        }
+    });
+    let mut places = Vec::new();
+    for (func, body) in simple.info().bodies.iter().enumerate() {
+        let instructions = instructions(simple, func);
+        for offset in body.bytes.start as u32..body.bytes.end as u32 {
+            match (a(offset), b(offset)) {
+                (Some(a), Some(b)) if a == b => places.push(offset),
+                (None, None) => {}
+                (a, Some(b)) => {
+                    let next = instructions.iter().find(|at| **at >= offset);
+                    assert!(
+                        next == Some(&b) && a.is_none_or(|a| a > b),
+                        "a breakpoint asked for at {offset} is at {a:?} in the oracle, at {b} in regions"
+                    );
+                }
+                (Some(a), None) => panic!("no breakpoint at {offset} in regions; the oracle has one at {a}"),
+            }
+        }
+    }
+    places
+}
+
 const OVERFLOW: &str = "stack overflow: what follows is not compared";
 
 /// What callbacks and host functions share.
 pub struct Shared {
     state: Mutex<State>,
     modules: Vec<Module>,
+    places: Arc<Vec<Vec<u32>>>,
     fuel: Option<u32>,
     /// Runs of the guest within each other, and calls of host functions.
     nesting: AtomicU32,
@@ -137,6 +180,11 @@ impl Shared {
 
     pub fn modules(&self) -> &[Module] {
         &self.modules
+    }
+
+    /// Offsets of each module at which breakpoints may be asked for, sorted.
+    pub fn places(&self) -> &[Vec<u32>] {
+        &self.places
     }
 
     pub fn is_fuel(&self, module: &Module, global: GlobalIndex) -> bool {
@@ -204,6 +252,14 @@ impl Case {
         Case { name: name.into(), modules, calls: 6, ..Case::default() }
     }
 
+    /// The modules as both tiers have them, and where breakpoints may be asked for.
+    pub fn prepare(&self, engines: [&Engine; 2]) -> [Prepared; 2] {
+        let [simple, regions] = engines.map(|engine| self.compile(engine));
+        let places = simple.iter().zip(&regions).map(|(a, b)| places(a, b)).collect();
+        let places = Arc::new(places);
+        [simple, regions].map(|modules| Prepared { modules, places: Arc::clone(&places) })
+    }
+
     pub fn compile(&self, engine: &Engine) -> Vec<Module> {
         let compile = |(name, binary): &(String, Vec<u8>)| {
             Module::new(engine, binary).unwrap_or_else(|error| panic!("{} {name}: {error}", self.name))
@@ -212,11 +268,13 @@ impl Case {
     }
 
     /// Makes the calls in a new store, in production or under a debugger that does as `drive` says.
-    pub fn run(&self, modules: &[Module], drive: Option<&Drive>, shown: Range<usize>) -> Run {
+    pub fn run(&self, prepared: &Prepared, drive: Option<&Drive>, shown: Range<usize>) -> Run {
         let state = State { wanted: shown, ..State::default() };
+        let modules = &prepared.modules;
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
-            modules: modules.to_vec(),
+            modules: modules.clone(),
+            places: prepared.places.clone(),
             fuel: self.fuel.map(|fuel| fuel.0),
             nesting: AtomicU32::new(0),
         });
@@ -288,7 +346,10 @@ impl Case {
         for (i, instance) in made.iter().enumerate() {
             shared.log(format!("in the end, instance {i}: {}", state_of(store, *instance)));
         }
-        let host = { let state = shared.state(); (state.host_calls, state.host) };
+        let host = {
+            let state = shared.state();
+            (state.host_calls, state.host)
+        };
         shared.log(format!("host functions: {host:?}"));
     }
 
@@ -378,15 +439,12 @@ pub fn call_export(
     store: &mut impl AsStoreMut,
     instance: Instance,
     random: &mut Random,
-) -> u64 {
+) -> Result<u64, Error> {
     let module = instance.module(&*store).unwrap().clone();
-    let functions: Vec<String> = module
-        .exports()
-        .filter(|(_, ty)| matches!(ty, ExternType::Func(_)))
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    let functions: Vec<String> =
+        module.exports().filter(|(_, ty)| matches!(ty, ExternType::Func(_))).map(|(name, _)| name.to_owned()).collect();
     if functions.is_empty() {
-        return 0;
+        return Ok(0);
     }
     let name = &functions[random.below(functions.len())];
     let func = instance.export(&mut *store, name).and_then(Extern::func).expect("an exported function");
@@ -394,12 +452,12 @@ pub fn call_export(
     let args = arguments(store, instance, &ty, random, false);
     let mut results = defaults(&ty);
     match shared.nested(|| func.call(&mut *store, &args, &mut results)) {
-        Ok(()) => hash_bytes(show(&*store, &results).as_bytes()),
+        Ok(()) => Ok(hash_bytes(show(&*store, &results).as_bytes())),
         Err(error) => {
             if error.payload::<Trap>().and_then(Trap::code) == Some(TrapCode::StackOverflow) {
                 note_error(shared, "", &error);
             }
-            hash_bytes(error.message().as_bytes())
+            Err(error)
         }
     }
 }
@@ -424,7 +482,8 @@ fn host_function(shared: &Arc<Shared>, store: &mut Store, name: String, ty: Func
         }
         if let Some(instance) = instance {
             if (name.starts_with("call") || random.one_in(5)) && nesting < DEEPEST {
-                let said = call_export(&shared, &mut caller, instance, &mut random);
+                // A step that is under way inside is over if nobody swallows the error.
+                let said = call_export(&shared, &mut caller, instance, &mut random)?;
                 let mut state = shared.state();
                 state.host = step(state.host, said);
             }

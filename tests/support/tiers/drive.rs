@@ -138,6 +138,11 @@ impl Drive {
         Drive { begin, change: true, end: End::Trap, ..Drive::random(seed, limit) }
     }
 
+    /// Changes while every instruction is stopped at, so that a guest which runs astray by them comes to its end.
+    pub fn changes_in_steps(seed: u64, limit: usize) -> Drive {
+        Drive { begin: Begin::Stepping, go: Go::StepInstruction, edit: false, ..Drive::changes(seed, limit) }
+    }
+
     /// Whether the guest does not do what it would do alone.
     pub fn interferes(&self) -> bool {
         self.change || self.end == End::Trap || self.go == Go::Any
@@ -166,25 +171,28 @@ impl Drive {
                 }
             }
             Begin::EachInstruction if debugger.breakpoints().is_empty() => {
-                for module in &modules {
+                for (module, places) in modules.iter().zip(shared.places()) {
                     for offset in (0..module.info().bodies.len()).flat_map(|func| instructions(module, func)) {
-                        // What cannot be reached has none.
-                        let _ = debugger.break_at(store, module, WasmOffset::new(offset));
+                        if places.binary_search(&offset).is_ok() {
+                            debugger.break_at(store, module, WasmOffset::new(offset)).unwrap();
+                        }
                     }
                 }
             }
             Begin::OneFunction => {
                 clear(debugger, store);
-                let module = &modules[call % modules.len()];
+                let (module, places) = (&modules[call % modules.len()], &shared.places()[call % modules.len()]);
                 let count = module.info().bodies.len().max(1);
                 for offset in instructions(module, call / modules.len() % count) {
-                    let _ = debugger.break_at(store, module, WasmOffset::new(offset));
+                    if places.binary_search(&offset).is_ok() {
+                        debugger.break_at(store, module, WasmOffset::new(offset)).unwrap();
+                    }
                 }
             }
             Begin::Random(count) => {
                 let there = debugger.breakpoints().len();
                 for _ in there.min(count)..count {
-                    scatter(debugger, store, &modules, &mut random);
+                    scatter(debugger, store, shared, &mut random);
                 }
             }
             Begin::Entries | Begin::EachInstruction => {}
@@ -211,20 +219,16 @@ fn clear(debugger: &Debugger, store: &mut impl stepwell::runtime::AsStoreMut) {
 fn scatter(
     debugger: &Debugger,
     store: &mut impl stepwell::runtime::AsStoreMut,
-    modules: &[Module],
+    shared: &Shared,
     random: &mut Random,
 ) -> u64 {
-    let module = &modules[random.below(modules.len())];
-    let bodies = &module.info().bodies;
-    if bodies.is_empty() {
+    let index = random.below(shared.modules().len());
+    let (module, places) = (&shared.modules()[index], &shared.places()[index]);
+    if places.is_empty() {
         return 0;
     }
-    let body = &bodies[random.below(bodies.len())];
-    let offset = WasmOffset::from_usize(body.bytes.start + random.below(body.bytes.len()));
-    match debugger.break_at(store, module, offset) {
-        Ok(placed) => u64::from(placed.offset.get()),
-        Err(_) => 1,
-    }
+    let offset = WasmOffset::new(random.pick(places));
+    u64::from(debugger.break_at(store, module, offset).unwrap().offset.get())
 }
 
 /// The callback.
@@ -244,8 +248,9 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
     let debugger = stop.debugger();
     look(drive, stop, &mut seen, &mut random, number, trap);
     if drive.change && !trap && random.one_in(4) {
+        let mut may_call = nesting < mutate::DEEPEST;
         for _ in 0..1 + random.below(3) {
-            mutate::at_stop(shared, stop, &mut seen, &mut random, nesting);
+            mutate::at_stop(shared, stop, &mut seen, &mut random, &mut may_call);
         }
         // Nothing of the state is to have changed with it.
         look(drive, stop, &mut seen, &mut random, number, false);
@@ -314,13 +319,7 @@ fn look(drive: &Drive, stop: &Stop<'_>, seen: &mut Observation, random: &mut Ran
 }
 
 /// Sets and clears breakpoints, switches stepping.
-fn edit(
-    debugger: &Debugger,
-    stop: &mut Stop<'_>,
-    shared: &Arc<Shared>,
-    seen: &mut Observation,
-    random: &mut Random,
-) {
+fn edit(debugger: &Debugger, stop: &mut Stop<'_>, shared: &Arc<Shared>, seen: &mut Observation, random: &mut Random) {
     if random.one_in(6) {
         let there = debugger.breakpoints();
         if there.len() > MOST_BREAKPOINTS || (random.one_in(2) && there.len() > 2) {
@@ -328,7 +327,7 @@ fn edit(
             debugger.remove(stop, id).unwrap();
             seen.put("cleared", u64::from(id.get()));
         } else {
-            seen.put("set", scatter(debugger, stop, &shared.modules(), random));
+            seen.put("set", scatter(debugger, stop, shared, random));
         }
     }
     if random.one_in(12) && !stop.reason().breakpoints().is_empty() {

@@ -808,8 +808,13 @@ fn long_region() -> String {
         body += &match i % 4 {
             0 => format!("local.get 0 i32.const {i} i32.add local.set 2\n"),
             1 => "local.get 2 local.get 1 i32.mul local.get 0 i32.xor local.tee 0 drop\n".to_owned(),
-            2 => format!("local.get 0 i32.const {} i32.and if local.get 1 i32.const 3 i32.rotl local.set 1 end\n", 1 << (i % 31)),
-            _ => format!("local.get 2 i32.const 63 i32.and i32.load offset={} local.get 1 i32.sub local.set 1\n", i % 8),
+            2 => format!(
+                "local.get 0 i32.const {} i32.and if local.get 1 i32.const 3 i32.rotl local.set 1 end\n",
+                1 << (i % 31)
+            ),
+            _ => {
+                format!("local.get 2 i32.const 63 i32.and i32.load offset={} local.get 1 i32.sub local.set 1\n", i % 8)
+            }
         };
     }
     format!(
@@ -852,9 +857,7 @@ fn every_numeric_instruction() -> String {
         for name in ["clz", "ctz", "popcnt", "extend8_s", "extend16_s"] {
             function(&[ty], ty, &format!("{ty}.{name}"));
         }
-        for name in
-            "add sub mul div_s div_u rem_s rem_u and or xor shl shr_s shr_u rotl rotr".split(' ')
-        {
+        for name in "add sub mul div_s div_u rem_s rem_u and or xor shl shr_s shr_u rotl rotr".split(' ') {
             function(&[ty, ty], ty, &format!("{ty}.{name}"));
         }
         for name in "eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u".split(' ') {
@@ -898,7 +901,8 @@ fn every_load_and_store() -> String {
     let loads = "i32.load i32.load8_s i32.load8_u i32.load16_s i32.load16_u i64.load i64.load8_s i64.load8_u i64.load16_s \
                  i64.load16_u i64.load32_s i64.load32_u f32.load f64.load";
     let stores = "i32.store i32.store8 i32.store16 i64.store i64.store8 i64.store16 i64.store32 f32.store f64.store";
-    let mut text = String::from("(module (memory (export \"memory\") 1 3) (data (i32.const 0) \"\\ff\\80\\7f some bytes\")\n");
+    let mut text =
+        String::from("(module (memory (export \"memory\") 1 3) (data (i32.const 0) \"\\ff\\80\\7f some bytes\")\n");
     for name in loads.split_whitespace() {
         let ty = &name[..3];
         text += &format!(

@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use stepwell::runtime::{Config, DebugTier, Engine, Module};
 
-/// Differences that are told in full; the others are counted.
+/// Differences that are told in full where `STEPWELL_TOLD` does not say how many; the others are counted.
 const TOLD: usize = 4;
 /// Stops that are shown before the first that differs.
 const SHOWN: usize = 4;
@@ -68,7 +68,8 @@ impl Report {
             eprintln!("{} runs with {} stops compared, {} differ", self.runs, self.stops, self.differences.len());
         }
         if !self.differences.is_empty() {
-            let told: Vec<_> = self.differences.iter().take(TOLD).map(String::as_str).collect();
+            let told = std::env::var("STEPWELL_TOLD").ok().and_then(|text| text.parse().ok()).unwrap_or(TOLD);
+            let told: Vec<_> = self.differences.iter().take(told).map(String::as_str).collect();
             let count = self.differences.len();
             panic!("{count} differences in {} runs; the first ones:\n\n{}", self.runs, told.join("\n\n"));
         }
@@ -87,16 +88,15 @@ pub fn compare(engines: &Engines, case: &Case, drives: &[Drive], report: &mut Re
     if selected().is_some_and(|wanted| !case.name.contains(&wanted)) {
         return;
     }
-    let [simple, regions] = &engines.0;
-    let modules = [case.compile(simple), case.compile(regions)];
-    let production = case.run(&modules[0], None, 0..0).as_in_production();
+    let prepared = case.prepare(engines.0.each_ref());
+    let production = case.run(&prepared[0], None, 0..0).as_in_production();
     let mut singly: Option<(&Drive, Run)> = None;
     for drive in drives {
         if std::env::var_os("STEPWELL_VERBOSE").is_some() {
             eprintln!("{} {drive}", case.name);
         }
         let run = |tier: usize, shown: std::ops::Range<usize>| {
-            catch_unwind(AssertUnwindSafe(|| case.run(&modules[tier], Some(drive), shown)))
+            catch_unwind(AssertUnwindSafe(|| case.run(&prepared[tier], Some(drive), shown)))
                 .unwrap_or_else(|panic| Run::panicked(&*panic))
         };
         let mut complain = |what: String| report.differences.push(format!("{} {drive}: {what}", case.name));
@@ -110,7 +110,7 @@ pub fn compare(engines: &Engines, case: &Case, drives: &[Drive], report: &mut Re
             Some(at) => {
                 let from = at.saturating_sub(SHOWN);
                 let (a, b) = (run(0, from..at + 1), run(1, from..at + 1));
-                complain(tell(case, &modules[0], at, &a, &b));
+                complain(tell(case, &prepared[0].modules, at, &a, &b));
             }
         }
         if !drive.interferes()
@@ -125,9 +125,12 @@ pub fn compare(engines: &Engines, case: &Case, drives: &[Drive], report: &mut Re
                 Some((first, expected)) => {
                     if let Some(at) = expected.first_bare_difference(&b) {
                         let from = at.saturating_sub(SHOWN);
-                        let expected = case.run(&modules[1], Some(first), from..at + 1);
+                        let expected = case.run(&prepared[1], Some(first), from..at + 1);
                         let found = run(1, from..at + 1);
-                        complain(format!("not as {first}: {}", tell(case, &modules[0], at, &expected, &found)));
+                        complain(format!(
+                            "not as {first}: {}",
+                            tell(case, &prepared[0].modules, at, &expected, &found)
+                        ));
                     }
                 }
             }

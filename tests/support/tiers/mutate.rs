@@ -2,7 +2,7 @@
 
 use super::case::{Shared, call_export};
 use super::random::Random;
-use super::record::Observation;
+use super::record::{Observation, hash_bytes};
 use std::sync::Arc;
 use stepwell::base::{GlobalIndex, MemoryIndex, TableIndex};
 use stepwell::debug::Stop;
@@ -16,18 +16,26 @@ const MOST_ELEMENTS: u64 = 200;
 pub const DEEPEST: usize = 3;
 
 /// One change, at a stop; the choice follows from `random` and from the guest's state alone.
-pub fn at_stop(shared: &Arc<Shared>, stop: &mut Stop<'_>, seen: &mut Observation, random: &mut Random, nesting: usize) {
+pub fn at_stop(
+    shared: &Arc<Shared>,
+    stop: &mut Stop<'_>,
+    seen: &mut Observation,
+    random: &mut Random,
+    may_call: &mut bool,
+) {
     let Some(frame) = stop.top() else { return };
     let instance = frame.instance();
     let addresses: Vec<u64> = frame.locals().iter().chain(&frame.operands()).filter_map(address).collect();
-    if nesting < DEEPEST && random.one_in(6) {
+    if *may_call && random.one_in(6) {
+        // A step that is under way when this run ends would go on in a next one.
+        *may_call = false;
         // The guest may stand between a look at its fuel and taking some of it.
         let fuel = shared.fuel(stop);
         let said = call_export(shared, stop, instance, random);
         if let Some((global, left)) = fuel {
             global.set(&mut *stop, left).unwrap();
         }
-        seen.put("called", said);
+        seen.put("called", said.unwrap_or_else(|error| hash_bytes(error.message().as_bytes())));
         return;
     }
     seen.put("changed", change(shared, stop, instance, random, &addresses));
