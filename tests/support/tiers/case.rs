@@ -40,6 +40,7 @@ pub type Place = (FuncIndex, WasmOffset);
 /// What a run showed.
 #[derive(Default)]
 pub struct Run {
+    /// In the order of their ends.
     pub stops: Vec<Seen>,
     /// Results, traps, the state in the end: one line each.
     pub log: Vec<String>,
@@ -108,8 +109,7 @@ pub struct Prepared {
 }
 
 /// The offsets at which both tiers place a breakpoint at the same instruction. They differ where code is found never to be
-/// reached by computing what a branch depends on: one tier may slip over it, the other not. To slip further than to
-/// the next instruction is the oracle's alone.
+/// reached by computing what a branch depends on: the oracle slips over it, the other need not.
 fn places(simple: &Module, regions: &Module) -> Vec<u32> {
     let [mut a, mut b] = [simple, regions].map(|module| {
         let mut store = Store::new(module.engine());
@@ -128,9 +128,8 @@ fn places(simple: &Module, regions: &Module) -> Vec<u32> {
                 (Some(a), Some(b)) if a == b => places.push(offset),
                 (None, None) => {}
                 (a, Some(b)) => {
-                    let next = instructions.iter().find(|at| **at >= offset);
                     assert!(
-                        next == Some(&b) && a.is_none_or(|a| a > b),
+                        instructions.contains(&b) && a.is_none_or(|a| a > b),
                         "a breakpoint asked for at {offset} is at {a:?} in the oracle, at {b} in regions"
                     );
                 }
@@ -157,6 +156,8 @@ pub struct Shared {
 struct State {
     run: Run,
     wanted: Range<usize>,
+    /// Stops that have begun; another may begin and end inside one.
+    begun: usize,
     /// Stops in this call.
     in_call: usize,
     host_calls: u64,
@@ -208,27 +209,29 @@ impl Shared {
         if state.run.overflow.is_some() {
             return None;
         }
-        let number = state.run.stops.len();
-        state.run.stops.push(Seen::default());
+        let number = state.begun;
+        state.begun += 1;
         state.in_call += 1;
-        let shown = state.wanted.contains(&number);
+        let shown = !state.wanted.is_empty();
         let nesting = self.nesting.load(Ordering::Relaxed) as usize;
         Some(Seat { number, in_call: state.in_call, host: state.host, shown, nesting })
     }
 
-    pub fn give_back(&self, number: usize, seen: Observation, place: Option<Place>) {
+    pub fn give_back(&self, seen: Observation, place: Option<Place>) {
         let (seen, text) = seen.finish();
         let mut state = self.state();
-        state.run.stops[number] = seen;
-        if let Some(text) = text {
-            state.run.shown.push(format!("{number}:{text}"));
+        let at = state.run.stops.len();
+        state.run.stops.push(seen);
+        if let Some(text) = text.filter(|_| state.wanted.contains(&at)) {
+            state.run.shown.push(format!("{at}:{text}"));
             state.run.shown_at.extend(place);
         }
     }
 
-    pub fn overflowed(&self, number: usize) {
+    pub fn overflowed(&self) {
         let mut state = self.state();
-        state.run.overflow = Some(state.run.overflow.unwrap_or(number).min(number));
+        let stops = state.run.stops.len();
+        state.run.overflow.get_or_insert(stops);
     }
 
     fn log(&self, line: String) {
@@ -418,8 +421,7 @@ fn note_error(shared: &Shared, what: &str, error: &Error) {
     };
     if trap.code() == Some(TrapCode::StackOverflow) || shared.state().run.overflow.is_some() {
         shared.log(OVERFLOW.to_owned());
-        let stops = shared.state().run.stops.len();
-        return shared.overflowed(stops);
+        return shared.overflowed();
     }
     // The offset stands behind the code: see `as_in_production`.
     let at = trap.frames().first().map_or(0, |frame| frame.offset().get());

@@ -243,7 +243,7 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
     seen.put("host", host);
     let trap = matches!(stop.reason(), Reason::Trap(_));
     if *stop.reason() == Reason::Trap(TrapCode::StackOverflow) {
-        shared.overflowed(number);
+        shared.overflowed();
     }
     let debugger = stop.debugger();
     look(drive, stop, &mut seen, &mut random, number, trap);
@@ -283,7 +283,7 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
             }
         };
     }
-    shared.give_back(number, seen, place);
+    shared.give_back(seen, place);
     action
 }
 

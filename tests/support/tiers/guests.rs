@@ -3,8 +3,12 @@
 
 use super::case::Case;
 
-/// All of them.
+/// All of them; or, where `STEPWELL_WAT` names a file, that one alone.
 pub fn cases() -> Vec<Case> {
+    if let Ok(path) = std::env::var("STEPWELL_WAT") {
+        let binary = wat::parse_file(&path).unwrap_or_else(|error| panic!("{error}"));
+        return vec![Case::new(path, vec![("m".to_owned(), binary)])];
+    }
     let mut cases: Vec<Case> = GUESTS.iter().map(|(name, text)| case(name, &[("m", text)])).collect();
     cases.push(case("linked", &[("a", LINKED_A), ("b", LINKED_B)]));
     cases.push(case("many-locals", &[("m", &many_locals())]));

@@ -2,7 +2,7 @@
 
 use super::case::{Shared, call_export};
 use super::random::Random;
-use super::record::{Observation, hash_bytes};
+use super::record::Observation;
 use std::sync::Arc;
 use stepwell::base::{GlobalIndex, MemoryIndex, TableIndex};
 use stepwell::debug::Stop;
@@ -35,7 +35,10 @@ pub fn at_stop(
         if let Some((global, left)) = fuel {
             global.set(&mut *stop, left).unwrap();
         }
-        seen.put("called", said.unwrap_or_else(|error| hash_bytes(error.message().as_bytes())));
+        match said {
+            Ok(said) => seen.put("called", said),
+            Err(error) => seen.put_text("called", error.message()),
+        }
         return;
     }
     seen.put("changed", change(shared, stop, instance, random, &addresses));

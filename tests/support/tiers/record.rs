@@ -46,6 +46,14 @@ impl Observation {
         self.say(|| format!("{label}={word}"));
     }
 
+    /// Notes words.
+    pub fn put_text(&mut self, label: &str, text: &str) {
+        let hash = hash_bytes(text.as_bytes());
+        self.seen.all = step(self.seen.all, hash);
+        self.seen.bare = step(self.seen.bare, hash);
+        self.say(|| format!("{label}: {text:?}"));
+    }
+
     /// Notes a number that tells what led here.
     pub fn put_cause(&mut self, label: &str, word: u64) {
         self.seen.all = step(self.seen.all, word);
