@@ -9,11 +9,12 @@ use crate::image::SlotKind;
 use crate::wasm::ValType;
 use cranelift_codegen::ir::{
     ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature, StackSlot, StackSlotData, StackSlotKind,
-    UserExternalName, Value,
+    UserExternalName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Bytes of a slot. Every value of the types there are fits.
 pub(super) const SLOT_BYTES: u32 = 8;
@@ -192,6 +193,26 @@ impl Instrument {
     pub(super) fn store_local(&self, builder: &mut FunctionBuilder<'_>, local: usize, value: Value) {
         let (base, offset) = self.local_address(builder, local as u32);
         builder.ins().store(self.flags, value, base, offset);
+    }
+
+    /// Writes zeros to the slots of these locals, whatever their types: two at a time.
+    pub(super) fn zero_locals(&self, builder: &mut FunctionBuilder<'_>, locals: Range<usize>) {
+        let mut at = locals.start;
+        if locals.len() > 1 {
+            let zeros = builder.func.dfg.constants.insert([0u8; 16].as_slice().into());
+            let zeros = builder.ins().vconst(types::I8X16, zeros);
+            // The slots are aligned to 8 bytes only.
+            let flags = MemFlagsData::new().with_notrap().with_alias_region(self.flags.alias_region());
+            while at + 2 <= locals.end {
+                let (base, offset) = self.local_address(builder, at as u32);
+                builder.ins().store(flags, zeros, base, offset);
+                at += 2;
+            }
+        }
+        if at < locals.end {
+            let zero = builder.ins().iconst(types::I64, 0);
+            self.store_local(builder, at, zero);
+        }
     }
 
     /// Writes an operand that is at `depth` to its slot.

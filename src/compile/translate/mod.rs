@@ -364,9 +364,13 @@ impl<'a, 'b> Translator<'a, 'b> {
                 },
             };
             self.builder.def_var(variable, value);
-            if let Some(instrument) = &self.instrument {
-                instrument.store_local(&mut self.builder, index, value);
+        }
+        if let Some(instrument) = &self.instrument {
+            let params = self.params.len() - 2;
+            for (index, param) in self.params[2..].iter().enumerate() {
+                instrument.store_local(&mut self.builder, index, *param);
             }
+            instrument.zero_locals(&mut self.builder, params..self.locals.len());
         }
         Ok(())
     }
