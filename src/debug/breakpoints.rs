@@ -240,13 +240,22 @@ impl Breakpoints {
     }
 
     /// The breakpoints at an instruction, in the order they were set.
+    #[inline]
     pub(super) fn at(&self, slot: CodeSlot, wasm: WasmOffset) -> Hits {
+        if self.active.is_empty() { Hits::new() } else { self.search(slot, wasm) }
+    }
+
+    fn search(&self, slot: CodeSlot, wasm: WasmOffset) -> Hits {
         let from = self.active.partition_point(|entry| (entry.0, entry.1) < (slot, wasm));
         self.active[from..].iter().take_while(|entry| (entry.0, entry.1) == (slot, wasm)).map(|entry| entry.2).collect()
     }
 
     /// Where in a function replay is to stop for breakpoints inside its regions, if there are any: a byte for each instruction.
+    #[inline]
     pub(super) fn inside(&self, slot: CodeSlot, func: DefinedFuncIndex) -> Option<&[u8]> {
+        if self.inside.is_empty() {
+            return None;
+        }
         let at = self.inside.binary_search_by_key(&(slot, func), |function| (function.slot, function.func)).ok()?;
         Some(&self.inside[at].stops)
     }

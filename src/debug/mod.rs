@@ -222,6 +222,7 @@ impl Core {
         let &StopInfo { slot, func, fp, shape, .. } = info;
         let mut wasm = info.wasm;
         let mut told_inside = false;
+        let regions = Regions::in_code(&store, slot);
         loop {
             let reason = {
                 // SAFETY: the store is in hand; the reference ends with the block, and arming calls nobody.
@@ -254,7 +255,7 @@ impl Core {
             }
             let steps = state.stepping.wants(&store, fp);
             let stops = state.breakpoints.inside(slot, func);
-            if !Regions::in_code(&store, slot) || (!steps && stops.is_none() && room.is_none()) {
+            if !regions || (!steps && stops.is_none() && room.is_none()) {
                 return Ok(Resume::Native);
             }
             let inside = match room {

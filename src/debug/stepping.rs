@@ -55,6 +55,7 @@ impl Stepping {
     }
 
     /// Whether a stop in the frame at `fp` ends the step under way; if so, it is over.
+    #[inline]
     pub(super) fn satisfied(&mut self, store: &StoreMut<'_>, fp: usize) -> bool {
         if self.wants(store, fp) {
             self.goal = Goal::None;
@@ -64,10 +65,12 @@ impl Stepping {
     }
 
     /// Whether the next instruction in the frame at `fp` would be stopped at.
+    #[inline]
     pub(super) fn wants(&self, store: &StoreMut<'_>, fp: usize) -> bool {
         self.always || (self.reached(fp) && self.run == store.run())
     }
 
+    #[inline]
     fn reached(&self, fp: usize) -> bool {
         match self.goal {
             Goal::None => false,
@@ -114,7 +117,17 @@ impl Stepping {
     }
 
     /// Starts what the callback asked for, at a stop in the frame at `fp`.
+    #[inline]
     pub(super) fn start(&mut self, store: &mut StoreMut<'_>, action: &Action, fp: usize) -> Result<()> {
+        // One step after the other.
+        if *action == Action::StepInstruction && self.armed == StepScope::All {
+            (self.goal, self.run) = (Goal::Anywhere, store.run());
+            return Ok(());
+        }
+        self.start_anew(store, action, fp)
+    }
+
+    fn start_anew(&mut self, store: &mut StoreMut<'_>, action: &Action, fp: usize) -> Result<()> {
         let (goal, scope) = match action {
             Action::Continue | Action::Trap(_) => return self.cancel(store),
             Action::StepInstruction => (Goal::Anywhere, StepScope::All),
