@@ -19,6 +19,8 @@ pub(super) struct Regions {
     /// Boxed: what is known of a frame stays where it is while it is shown.
     #[expect(clippy::vec_box, reason = "frames point to what is in the boxes")]
     spare: Vec<Box<Inside>>,
+    /// The last frame that was sent on in resume code: the store points to it until that has begun.
+    leaving: Option<Box<Inside>>,
 }
 
 /// The most frames' worth of room kept.
@@ -118,6 +120,18 @@ impl Regions {
         if self.spare.len() < MAX_SPARE {
             self.spare.push(inside);
         }
+    }
+
+    /// Keeps a frame that gives way to resume code, in the place of the last one.
+    pub(super) fn leave_behind(&mut self, inside: Box<Inside>) {
+        if let Some(last) = self.leaving.replace(inside) {
+            self.put_back(last);
+        }
+    }
+
+    /// The frame that was to give way to resume code and did not, to be shown once more.
+    pub(super) fn left_behind(&mut self) -> Option<Box<Inside>> {
+        self.leaving.take()
     }
 
     /// How the guest goes on from where replay could not: by itself ([`None`]) if it will come there with the same state, else in

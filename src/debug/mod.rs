@@ -205,8 +205,14 @@ impl Debugger {
 
 impl Core {
     /// Calls the callback for an event in the frame at `fp`; gives its answer and the store back.
-    fn deliver<'a>(&'a self, store: StoreMut<'a>, reason: Reason, fp: usize) -> (Action, StoreMut<'a>) {
-        let mut stop = Stop::new(store, self, reason, fp);
+    fn deliver<'a>(
+        &'a self,
+        store: StoreMut<'a>,
+        reason: Reason,
+        fp: usize,
+        frameless: bool,
+    ) -> (Action, StoreMut<'a>) {
+        let mut stop = Stop::new(store, self, reason, fp, frameless);
         let action = (self.handler)(&mut stop);
         (action, stop.into_store())
     }
@@ -238,7 +244,7 @@ impl Core {
             let idle = reason.is_none();
             if let Some(reason) = reason {
                 told_inside |= room.is_some();
-                let (action, returned) = self.deliver(store, reason, fp);
+                let (action, returned) = self.deliver(store, reason, fp, false);
                 store = returned;
                 // SAFETY: the store is back in hand, and arming calls nobody.
                 let state = unsafe { self.state() };
@@ -327,21 +333,31 @@ impl EventSink for Core {
         let result = self.tell_stop(store, info, &mut inside);
         if let Some(inside) = inside {
             // SAFETY: the event is told, and with it the store is in hand again.
-            unsafe { self.state() }.regions.put_back(inside);
+            let regions = &mut unsafe { self.state() }.regions;
+            match result {
+                // Should it not fit the stack, it is shown once more.
+                Ok(Resume::Replace(_)) => regions.leave_behind(inside),
+                _ => regions.put_back(inside),
+            }
         }
         result
     }
 
     fn on_trap(&self, mut store: StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
-        let mut inside = None;
-        // A function that did not fit on the stack has no frame; at a stop, it has been said where the guest really is.
-        if trap.code != TrapCode::StackOverflow && !trap.at_stop {
-            inside = self.trapped_inside(&mut store, trap.code)?;
-        }
+        let frameless = trap.code == TrapCode::StackOverflow && !trap.at_stop;
+        let inside = if trap.at_stop {
+            // It has been said where the guest really is.
+            // SAFETY: the store is in hand.
+            unsafe { self.state() }.regions.left_behind()
+        } else if frameless {
+            None
+        } else {
+            self.trapped_inside(&mut store, trap.code)?
+        };
         // SAFETY: the store is in hand, and pausing calls nobody.
         unsafe { self.state() }.stepping.pause();
         // The guest's call has ended, whatever the answer is.
-        let (_, mut store) = self.deliver(store, Reason::Trap(trap.code), trap.fp);
+        let (_, mut store) = self.deliver(store, Reason::Trap(trap.code), trap.fp, frameless);
         // SAFETY: the store is back in hand, and arming calls nobody.
         let state = unsafe { self.state() };
         if let Some(inside) = inside {

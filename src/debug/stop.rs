@@ -36,6 +36,8 @@ pub struct Stop<'a> {
     core: &'a Core,
     reason: Reason,
     fp: usize,
+    /// Whether the function that trapped has no frame: it did not fit on the stack, and is shown at the call in its caller.
+    frameless: bool,
     /// All, walked on first use.
     frames: OnceCell<Vec<FrameRecord>>,
     /// The innermost, which most callbacks look at alone.
@@ -43,8 +45,8 @@ pub struct Stop<'a> {
 }
 
 impl<'a> Stop<'a> {
-    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: Reason, fp: usize) -> Self {
-        Stop { store, core, reason, fp, frames: OnceCell::new(), top: OnceCell::new() }
+    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: Reason, fp: usize, frameless: bool) -> Self {
+        Stop { store, core, reason, fp, frameless, frames: OnceCell::new(), top: OnceCell::new() }
     }
 
     pub(super) fn into_store(self) -> StoreMut<'a> {
@@ -92,8 +94,7 @@ impl<'a> Stop<'a> {
     /// The innermost frames, at most `limit` of them.
     fn walk(&self, limit: usize) -> Vec<FrameRecord> {
         let mut frames = Vec::new();
-        // A function that did not fit on the stack has no frame: it is shown at the call in its caller.
-        let mut skip = usize::from(self.reason == Reason::Trap(TrapCode::StackOverflow));
+        let mut skip = usize::from(self.frameless);
         self.store.walk_frames(|frame| {
             match skip.checked_sub(1) {
                 Some(fewer) => skip = fewer,
