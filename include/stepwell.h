@@ -83,15 +83,15 @@ typedef enum stepwell_action_enum {
 
 /**
  * What debug code is like. It decides what debugging costs, not what can be seen: every instruction is a place to stop at,
- * with every local and operand.
+ * with every local and operand. An engine has `STEPWELL_DEBUG_TIER_REGIONS` at first.
  */
 typedef enum stepwell_debug_tier_enum {
   /**
-   * State is stored where a region begins whose instructions can be run again with the same outcome. It is little slower
-   * than production code; what is inside a region is found by running it again, on a copy of the state.
+   * The default. State is stored where a region begins whose instructions can be run again with the same outcome: at the start
+   * of functions and loops, behind side effects. What is inside a region is found by running it again, on a copy of the state.
    */
   STEPWELL_DEBUG_TIER_REGIONS = 0,
-  /** State is stored at every instruction: several times slower, and simple. */
+  /** State is stored at every instruction, and nothing is run again: slower, larger, and simple. */
   STEPWELL_DEBUG_TIER_SIMPLE = 1,
 } stepwell_debug_tier_enum;
 
@@ -224,8 +224,9 @@ typedef void (*stepwell_wasi_output_callback_t)(void *env, const byte_t *data, s
 typedef int32_t stepwell_action_t;
 
 /**
- * The stop callback. It runs on the guest's thread, with the store in its hands: it may read and write state, edit
- * breakpoints, call exports (which may stop in turn), and says what the guest is to do. It may not throw or `longjmp`.
+ * The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories, globals and
+ * tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What it changes is seen by the
+ * instructions behind the stop, and by none before it. It may not throw or `longjmp`.
  */
 typedef stepwell_action_t (*stepwell_stop_callback_t)(void *env, struct stepwell_stop_t *stop);
 
@@ -324,7 +325,8 @@ void stepwell_config_debug_set(wasm_config_t *config,
                                bool enable);
 
 /**
- * What debug code is like. For a number that is no tier: an error, and the configuration is as before.
+ * What debug code is like, one of `enum stepwell_debug_tier_enum`. `STEPWELL_DEBUG_TIER_REGIONS` at first. For a number that is no
+ * tier: an error, and the configuration is as before.
  *
  * Thread: any.
  */
@@ -335,8 +337,8 @@ own stepwell_error_t *stepwell_config_debug_tier_set(wasm_config_t *config,
 
 /**
  * How many bytes of replay code the engine keeps: code that finds what is inside a region, compiled when a debugger first
- * needs it for a function, and shared by all stores. What was used last is kept, the rest is compiled again when it is needed
- * again. 64 MiB at first.
+ * needs it for a function, and shared by all stores. Each function takes at least a page. What was used last is kept, the rest is
+ * compiled again when it is needed again. 64 MiB at first.
  *
  * Thread: any.
  */
@@ -391,8 +393,8 @@ void stepwell_config_max_stack_set(wasm_config_t *config,
                                    size_t bytes);
 
 /**
- * How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks.
- * 256 KiB at first.
+ * How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks, and for what is
+ * compiled when a guest is stopped. 256 KiB at first.
  *
  * Thread: any.
  */

@@ -1,5 +1,6 @@
-//! Spike: replacing a native frame under Cranelift's conventions (design, section 4). It decides the ABI of
-//! debug code, and stays as a test of the facts that ABI is built on. It uses no part of the engine.
+//! Spike: replacing a native frame under Cranelift's conventions. It decided the ABI of debug code, and stays as a test of the facts
+//! that ABI is built on. It uses no part of the engine. What it tries by `try_call`, so that callees save nothing of worth, debug code does
+//! by ordinary calls: the tables say which of the caller's registers a frame has saved, and they are put back when it is replaced.
 //!
 //! A guest function `work` (13 stack arguments, 10 results, handlers on its calls) calls itself down to depth 0
 //! and stops at the start of every activation. There the test puts a *recompiled* body in a frame's place,

@@ -8,20 +8,20 @@ from .errors import _enum, check
 DebugTier = _enum("DebugTier", "STEPWELL_DEBUG_TIER_")
 DebugTier.__doc__ = """What debug code is like: what debugging costs, not what can be seen.
 
-`REGIONS` is little slower than production code; `SIMPLE` stores state at every instruction, and is several times slower."""
+`REGIONS`, the default, stores state where regions begin that can be run again; `SIMPLE` stores it at every instruction, and is slower."""
 
 
 class Engine(Managed):
     """Compiles modules, and is shared by stores; any thread may use it.
 
     - `debug`: its stores may have a debugger attached. Costs a store without one nothing. Off by default.
-    - `debug_tier`: what debug code is like, a `DebugTier`.
+    - `debug_tier`: what debug code is like, a `DebugTier`. `DebugTier.REGIONS` by default.
     - `replay_cache`: bytes of replay code kept for debuggers. 64 MiB by default.
     - `nan_canonicalization`: all NaNs that arithmetic yields are the same. Off by default.
     - `signals`: traps are found by signals, which makes guests faster. On by default.
     - `memory_reservation`, `memory_guard`: bytes of address space for each memory, and behind it.
     - `max_stack`: bytes of stack that guests may use.
-    - `stop_reserve`: bytes of stack kept free below that for host functions and stop callbacks.
+    - `stop_reserve`: bytes of stack kept free below that for host functions, stop callbacks, and what is compiled at a stop.
     - `parallel`: modules are compiled on several threads. On by default.
     - `optimize`: compiled code is optimised for speed. On by default.
     - `copied_code`: code is kept in anonymous memory, as on systems without `memfd_create`. Off by default.

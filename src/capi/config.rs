@@ -16,13 +16,13 @@ handle!(wasm_config_t => Config);
 pub type stepwell_debug_tier_t = i32;
 
 /// What debug code is like. It decides what debugging costs, not what can be seen: every instruction is a place to stop at,
-/// with every local and operand.
+/// with every local and operand. An engine has `STEPWELL_DEBUG_TIER_REGIONS` at first.
 #[repr(C)]
 pub enum stepwell_debug_tier_enum {
-    /// State is stored where a region begins whose instructions can be run again with the same outcome. It is little slower
-    /// than production code; what is inside a region is found by running it again, on a copy of the state.
+    /// The default. State is stored where a region begins whose instructions can be run again with the same outcome: at the start
+    /// of functions and loops, behind side effects. What is inside a region is found by running it again, on a copy of the state.
     STEPWELL_DEBUG_TIER_REGIONS = 0,
-    /// State is stored at every instruction: several times slower, and simple.
+    /// State is stored at every instruction, and nothing is run again: slower, larger, and simple.
     STEPWELL_DEBUG_TIER_SIMPLE = 1,
 }
 
@@ -65,7 +65,8 @@ pub unsafe extern "C" fn stepwell_config_debug_set(config: *mut wasm_config_t, e
     unsafe { set("stepwell_config_debug_set", config, |config| config.debug = enable) }
 }
 
-/// What debug code is like. For a number that is no tier: an error, and the configuration is as before.
+/// What debug code is like, one of `enum stepwell_debug_tier_enum`. `STEPWELL_DEBUG_TIER_REGIONS` at first. For a number that is no
+/// tier: an error, and the configuration is as before.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -91,8 +92,8 @@ pub unsafe extern "C" fn stepwell_config_debug_tier_set(
 }
 
 /// How many bytes of replay code the engine keeps: code that finds what is inside a region, compiled when a debugger first
-/// needs it for a function, and shared by all stores. What was used last is kept, the rest is compiled again when it is needed
-/// again. 64 MiB at first.
+/// needs it for a function, and shared by all stores. Each function takes at least a page. What was used last is kept, the rest is
+/// compiled again when it is needed again. 64 MiB at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -149,8 +150,8 @@ pub unsafe extern "C" fn stepwell_config_max_stack_set(config: *mut wasm_config_
     unsafe { set("stepwell_config_max_stack_set", config, |config| config.max_wasm_stack = bytes) }
 }
 
-/// How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks.
-/// 256 KiB at first.
+/// How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks, and for what is
+/// compiled when a guest is stopped. 256 KiB at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -57,8 +57,9 @@ pub enum stepwell_stop_enum {
     STEPWELL_STOP_TRAP = 3,
 }
 
-/// The stop callback. It runs on the guest's thread, with the store in its hands: it may read and write state, edit
-/// breakpoints, call exports (which may stop in turn), and says what the guest is to do. It may not throw or `longjmp`.
+/// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories, globals and
+/// tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What it changes is seen by the
+/// instructions behind the stop, and by none before it. It may not throw or `longjmp`.
 pub type stepwell_stop_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, stop: *mut stepwell_stop_t) -> stepwell_action_t>;
 

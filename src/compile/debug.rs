@@ -50,7 +50,7 @@ pub(super) struct FrameShape {
     pub(super) held: Held,
 }
 
-/// What is known of a function's frame at its stop points, with slots counted within the function.
+/// What is known of a function's frame at its points, with slots counted within the function.
 #[derive(Debug)]
 pub(super) struct FrameRecord {
     /// The slot of the locals, parameters first, and behind them the vmctx, [`SLOT_BYTES`] each.

@@ -1,8 +1,9 @@
 //! From Wasm to machine code by Cranelift: translation, instrumentation, trampolines. A pure function: it sees a
 //! module's contents and gives position-independent code with tables. No store, no address, no system call.
 //!
-//! * `translate` turns one function body into Cranelift's IR, in either tier;
-//! * `debug` is what the debug tier adds: stop points and slots that always hold the complete Wasm state;
+//! * `translate` turns one function body into Cranelift's IR: of production code, of either kind of debug code, of replay and of
+//!   resume code;
+//! * `debug` is what debug code has besides: stop points, and slots that tell the complete Wasm state at its points;
 //! * `function` compiles one translated function, `driver` all of a module, `assemble` lays them out as an image;
 //! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace them.
 
@@ -32,10 +33,10 @@ const WHOLE_INDEX_SPACE: u64 = 1 << 32;
 /// Where debug code has its stop points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DebugTier {
-    /// Before every instruction, with every value stored: several times slower, and simple.
+    /// Before every instruction, with every value stored that is not known without: slower, larger, and simple.
     Simple,
-    /// Where a region begins whose instructions can be run again with the same outcome, with the state stored there: little
-    /// slower than production code. What is inside a region is found by replay.
+    /// Where a region begins whose instructions can be run again with the same outcome, with the state stored there. What is
+    /// inside a region is found by replay.
     #[default]
     Regions,
 }

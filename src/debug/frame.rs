@@ -1,4 +1,5 @@
-//! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are.
+//! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are, or from what replay
+//! has come to.
 
 use super::inside::{Inside, read_slot};
 use crate::base::{FuncIndex, LocalIndex, WasmOffset};

@@ -1,5 +1,5 @@
 //! Breakpoints, stepping, frames: decides *what* to stop at and what to show. It edits the store's patch plan and
-//! never touches machine code; it reads frames where the image's tables say they are.
+//! never touches machine code; it reads frames where the image's tables say they are, and finds by replay what no frame holds.
 //!
 //! A [`Debugger`] is attached to one store while none of its frames is live. From then on the store runs debug code, in
 //! a private copy of its own, and every stop calls the [`Debugger`]'s callback on the guest's thread with the [`Stop`]

@@ -295,8 +295,8 @@ pub struct Site {
 pub struct Point {
     /// The instruction.
     pub wasm: WasmOffset,
-    /// The site to arm for it. Without one, debug code cannot be stopped there: at calls and where blocks begin, in the images
-    /// that have no site before every instruction.
+    /// The site to arm for it. Without one, machine code cannot be stopped there: so at calls and where ways of control part or
+    /// meet, in the images that have no site before every instruction.
     pub site: Option<SiteId>,
     /// The operand stack before it.
     pub shape: ShapeId,
@@ -407,7 +407,8 @@ impl ImageTables {
         Some(PointId(self.points.first_from(wasm.get())?.id()))
     }
 
-    /// The last point of a function at or before an instruction. When the instruction traps, the frame's slots hold the state there.
+    /// The last point of a function at or before an instruction. When the instruction traps, the frame's slots hold the state at that
+    /// point, and replay comes from there to the instruction.
     pub fn complete_before(&self, func: DefinedFuncIndex, wasm: WasmOffset) -> Option<Point> {
         let (start, _) = self.function(func)?.points;
         let last = self.points.last_to(wasm.get())?;

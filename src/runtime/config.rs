@@ -11,7 +11,7 @@ pub struct Config {
     pub features: Features,
     /// Stores may have a debugger attached. It costs a store without one nothing.
     pub debug: bool,
-    /// What debug code is like: how much it costs, not what can be seen.
+    /// What debug code is like: how much it costs, not what can be seen. [`DebugTier::Regions`] by default.
     pub debug_tier: DebugTier,
     /// Bytes of replay code that the engine keeps, of the functions that debuggers asked for last. What is let go is compiled
     /// again for the next debugger that asks; those that hold it use it on.
@@ -26,7 +26,8 @@ pub struct Config {
     pub memory_guard: u64,
     /// Bytes of stack that the guests of a store may use, counted from the outermost call.
     pub max_wasm_stack: usize,
-    /// Bytes of stack kept free below the guests' limit, for host functions, traps and stop callbacks.
+    /// Bytes of stack kept free below the guests' limit, for host functions, traps and stop callbacks, and for what is compiled
+    /// when a guest is stopped.
     pub stop_reserve: usize,
     /// Makes every NaN that arithmetic yields the same one, in both tiers.
     pub nan_canonicalization: bool,

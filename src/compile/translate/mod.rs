@@ -393,7 +393,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.stack.last().map_or(NO_SHAPE, |operand| operand.shape)
     }
 
-    /// Pushes a new value; in the debug tier its slot gets it.
+    /// Pushes a new value; in debug code its slot gets it at the next point, if it is still there.
     fn push(&mut self, ty: ValType, value: Value) {
         self.push_held(ty, value, None);
     }
