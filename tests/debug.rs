@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, FuncIndex, WasmOffset};
 use stepwell::debug::{Action, Debugger, Reason, Stop};
-use stepwell::runtime::{AsStoreMut, Config, Engine, Func, Instance, Module, Store, TrapCode, Val};
+use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Func, Instance, Module, Store, TrapCode, Val};
 use stepwell::wasm::FuncType;
 
 const FIB: &str = r#"(module
@@ -591,5 +591,99 @@ fn a_deep_stack_keeps_every_value() {
         for operands in &shown[deepest + 2..] {
             assert_eq!(i32s(operands), below[..operands.len()], "{depth}, after the change");
         }
+    }
+}
+
+/// A jump to nothing but a trap tempts a compiler to let the jump itself trap, with slots that are not those of its last point.
+#[test]
+fn traps_behind_branches_are_shown_where_they_are() {
+    const ADD: &str = "(local.set 0 (i32.add (local.get 0) (i32.const 1)))";
+    let bodies = [
+        "(if (i32.eq (local.get 0) (i32.const 4)) (then (unreachable)))",
+        "(if (i32.eq (local.get 0) (i32.const 4)) (then) (else (unreachable)))",
+        "(block (br_if 0 (i32.ne (local.get 0) (i32.const 4))) (unreachable))",
+        "(block (br_if 0 (i32.ge_u (local.get 0) (i32.const 4))) (return (local.get 0))) (unreachable)",
+        "(block (block (br_table 0 1 0 1 (local.get 0))) (unreachable))",
+        "(block (block (br_table 0 1 0 1 0 1 (local.get 0))) (unreachable))",
+    ];
+    for signals in [true, false] {
+        let mut trapped = 0;
+        for body in bodies {
+            let text = format!(r#"(module (func (export "f") (param i32) (result i32) {ADD} {body} (local.get 0)))"#);
+            let mut seen = Vec::new();
+            for debug_tier in [DebugTier::Simple, DebugTier::Regions] {
+                let engine = Engine::new(Config { debug: true, debug_tier, signals, ..Config::default() }).unwrap();
+                let module = module(&engine, &text);
+                let mut store = Store::new(&engine);
+                let instance = Instance::new(&mut store, &module, &[]).unwrap();
+                let stops = log();
+                let noted = stops.clone();
+                Debugger::attach(&mut store, move |stop| {
+                    let top = stop.top().unwrap();
+                    let (locals, operands) = (i32s(&top.locals()), i32s(&top.operands()));
+                    noted.lock().unwrap().push((stop.reason().clone(), top.offset(), locals, operands));
+                    Action::Continue
+                })
+                .unwrap();
+                let result = call(&mut store, instance, "f", &[Val::I32(3)]).map(|results| i32s(&results));
+                let stops = stops.lock().unwrap().clone();
+                trapped += usize::from(!stops.is_empty());
+                assert!(stops.iter().all(|stop| stop.0 == Reason::Trap(TrapCode::Unreachable) && stop.2 == [4]));
+                seen.push((stops, result.map_err(|error| error.to_string())));
+            }
+            assert_eq!(seen[0], seen[1], "{body}");
+        }
+        assert!(trapped >= 6, "{trapped}");
+    }
+}
+
+/// Replay and resume code are compiled at stops, and compiling takes more stack than is kept for callbacks.
+#[test]
+fn a_small_stack_is_no_obstacle_to_compiling_at_a_stop() {
+    const DEEP: &str = r#"(module (memory (export "m") 1)
+      (func $f (export "f") (param i32) (result i32)
+        (if (result i32) (local.get 0)
+          (then (call $f (i32.sub (local.get 0) (i32.const 1))))
+          (else (call $g (local.get 0)))))
+      (func $g (param i32) (result i32)
+        (i32.mul (i32.add (local.get 0) (i32.const 3)) (i32.load8_u (local.get 0)))))"#;
+    for (stack, stop_reserve) in [(128 << 10, 256 << 10), (512 << 10, 16 << 10)] {
+        let run = move || {
+            let engine = Engine::new(Config { debug: true, stop_reserve, ..Config::default() }).unwrap();
+            let module = module(&engine, DEEP);
+            let mut store = Store::new(&engine);
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let depth = Arc::new(Mutex::new(0));
+            let deepest = depth.clone();
+            let watching = Debugger::attach(&mut store, move |stop| {
+                *deepest.lock().unwrap() = stop.frame_count();
+                Action::Continue
+            })
+            .unwrap();
+            call(&mut store, instance, "f", &[Val::I32(1 << 30)]).unwrap_err();
+            let depth = *depth.lock().unwrap() as i32;
+            assert!(depth > 100, "{depth}");
+            watching.detach(&mut store).unwrap();
+
+            let steps = log();
+            let noted = steps.clone();
+            let debugger = Debugger::attach(&mut store, move |stop| {
+                let mut steps = noted.lock().unwrap();
+                steps.push(stop.top().unwrap().offset());
+                // What was loaded just before must not be loaded again: resume code is compiled as well.
+                if steps.len() == 6 {
+                    let instance = stop.top().unwrap().instance();
+                    let memory = instance.export(&mut *stop, "m").and_then(|item| item.memory()).unwrap();
+                    memory.write(&mut *stop, 0, &[7]).unwrap();
+                }
+                if steps.len() < 20 { Action::StepInstruction } else { Action::Continue }
+            })
+            .unwrap();
+            debugger.break_at_function(&mut store, &module, FuncIndex::new(1)).unwrap();
+            let result = call(&mut store, instance, "f", &[Val::I32(depth - 5)]).map(|results| i32s(&results));
+            assert_eq!(result.unwrap(), [0]);
+            assert_eq!(steps.lock().unwrap().len(), 20);
+        };
+        std::thread::Builder::new().stack_size(stack).spawn(run).unwrap().join().unwrap();
     }
 }

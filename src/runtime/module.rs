@@ -7,6 +7,7 @@ use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, 
 use crate::code::EngineCode;
 use crate::compile::vm_layout;
 use crate::image::{ReplayImage, Tier};
+use crate::sys::stack;
 use crate::wasm::{self, ExternType, ModuleInfo};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
@@ -62,6 +63,8 @@ impl Drop for ModuleInner {
 /// The resume code of a function, compiled by whoever needs it first.
 type ResumeCell = OnceCell<Arc<EngineCode>>;
 
+/// Bytes of stack for compiling in the middle of a guest's call.
+const COMPILE_STACK: usize = 1 << 20;
 /// Above so many, resume code that no store has is forgotten.
 const MAX_IDLE_RESUME: usize = 64;
 
@@ -218,7 +221,8 @@ impl Module {
             known.entry(func).or_default().clone()
         };
         let code = cell.get_or_try_init(|| {
-            let image = inner.engine.compiler().resume(&inner.info, &inner.binary, func)?;
+            let compile = || inner.engine.compiler().resume(&inner.info, &inner.binary, func);
+            let image = stack::with_room(COMPILE_STACK, compile)??;
             Ok::<_, Error>(inner.engine.new_small_code(image))
         })?;
         Ok(code.clone())
@@ -236,7 +240,9 @@ impl Module {
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
     /// module does not define, and those of compiling.
     pub fn replay(&self, func: DefinedFuncIndex) -> Result<Arc<ReplayCode>> {
-        self.replay_by(func, |info, binary| self.0.engine.compiler().replay(info, binary, func))
+        self.replay_by(func, |info, binary| {
+            stack::with_room(COMPILE_STACK, || self.0.engine.compiler().replay(info, binary, func))?
+        })
     }
 
     /// The replay code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see

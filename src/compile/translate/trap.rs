@@ -38,6 +38,10 @@ impl Translator<'_, '_> {
         if self.is_replay() {
             self.end_replay(ReplayEnd::trap_to_raw(code));
         } else if self.env.options.signals {
+            if self.instrument.is_some() {
+                // Else a jump to nothing but this becomes a conditional trap of the jump, where the slots are not those of its last point.
+                self.builder.ins().sequence_point();
+            }
             self.builder.ins().trap(trap_code(code));
         } else {
             self.trap_call(code);
