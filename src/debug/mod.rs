@@ -309,7 +309,7 @@ impl Core {
         // SAFETY: the store is in hand, and replaying calls nobody.
         let mut inside = unsafe { self.state() }.regions.enter(store, at)?;
         let end = inside.run_out();
-        // A jump to nothing but a trap becomes a conditional trap, which belongs to the jump. Replay knows better.
+        // Of instructions that were merged, a load and what uses it, the code knows only one. Replay knows better.
         let same = matches!(end, ReplayEnd::Traps(_, found) if found == code);
         if inside.wasm() != wasm && !same {
             return Err(fault("replay has not come to the instruction that trapped").at(wasm));
