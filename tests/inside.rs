@@ -4,7 +4,10 @@
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, WasmOffset};
 use stepwell::debug::{Action, BreakpointId, Debugger, Reason, Stop};
-use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Instance, Module, Store, Trap, Val};
+use stepwell::runtime::{
+    AsStoreMut, Config, DebugTier, Engine, Extern, Func, Global, Instance, Memory, Module, Store, Table, Trap, Val,
+};
+use stepwell::wasm::{FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 
 /// What is the same in all tiers: traps by signals or by checks, memories that stay or that move.
 #[derive(Clone, Copy, Debug)]
@@ -406,8 +409,372 @@ fn at_random(tier: DebugTier, way: Way, seed: u64, meddling: bool, stops: usize)
 #[test]
 fn whatever_a_callback_does_all_is_as_in_the_simple_tier() {
     let mut lines = 0;
-    for seed in 0..40 {
+    for seed in 0..20 {
         lines += same(|tier, way| at_random(tier, way, seed, seed % 4 != 0, 250)).len();
     }
-    assert!(lines > 4000, "{lines}");
+    assert!(lines > 2000, "{lines}");
+}
+
+/// What is answered from now on, for as many stops; then everything runs on.
+type Answer = Arc<Mutex<(Action, usize)>>;
+
+fn answering(tier: DebugTier, way: Way, text: &str) -> (World, Answer) {
+    let answer: Answer = Arc::new(Mutex::new((Action::Continue, 0)));
+    let asked = answer.clone();
+    let world = World::new(tier, way, text, move |_, _| {
+        let (action, left) = &mut *asked.lock().unwrap();
+        *left = left.saturating_sub(1);
+        if *left == 0 { Action::Continue } else { action.clone() }
+    });
+    (world, answer)
+}
+
+#[test]
+fn steps_of_every_kind_from_every_instruction() {
+    let seen = same(|tier, way| {
+        let (mut world, answer) = answering(tier, way, GUEST);
+        for (name, func) in CALLED.into_iter().chain([("spread", 7), ("calls", 0), ("calls", 1), ("calls", 2)]) {
+            for nth in 0..places(&world.module, func).len() {
+                let id = world.break_at(func, nth);
+                for action in
+                    [Action::StepInstruction, Action::StepOver, Action::StepOut, Action::Trap("here".to_owned())]
+                {
+                    *answer.lock().unwrap() = (action, 12);
+                    world.call(name, &[2]);
+                }
+                world.debugger.remove(&mut world.store, id).unwrap();
+            }
+        }
+        world
+    });
+    assert!(seen.len() > 2000, "{}", seen.len());
+}
+
+/// A callback's way to change something.
+type Change = fn(&mut Stop<'_>, Instance);
+
+fn write(stop: &mut Stop<'_>, instance: Instance, at: usize, value: i32) {
+    instance.memory(&*stop, MemoryIndex::new(0)).unwrap().write(stop, at, &value.to_le_bytes()).unwrap();
+}
+
+const CHANGES: [Change; 9] = [
+    |stop, instance| write(stop, instance, 0, 0x0002_0001),
+    |stop, instance| write(stop, instance, 4, 0),
+    |stop, instance| write(stop, instance, 8, 0),
+    |stop, instance| instance.global(&*stop, GlobalIndex::new(0)).unwrap().set(stop, Val::I32(99)).unwrap(),
+    |stop, instance| instance.global(&*stop, GlobalIndex::new(1)).unwrap().set(stop, Val::I64(-1)).unwrap(),
+    |stop, instance| assert!(instance.memory(&*stop, MemoryIndex::new(0)).unwrap().grow(stop, 1).unwrap() > 0),
+    |stop, instance| assert!(call(stop, instance, "grow", &[Val::I32(1)]).is_ok()),
+    |stop, instance| assert!(call(stop, instance, "set", &[Val::I32(0), Val::I32(1)]).is_ok()),
+    |stop, instance| {
+        let inc = instance.func(&mut *stop, FuncIndex::new(0));
+        instance.table(&*stop, TableIndex::new(0)).unwrap().set(stop, 3, Val::FuncRef(inc)).unwrap();
+    },
+];
+
+#[test]
+fn a_change_is_seen_by_all_that_follows_and_by_nothing_before() {
+    let mut traps = 0;
+    for (name, func) in [("straight", 3), ("turns", 4), ("calls", 5), ("down", 6), ("spread", 7), ("traps", 9)] {
+        let (first, second) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+        let seen = same(|tier, way| {
+            // An instruction, and a change; then a step, and another change in what has taken the frame's place.
+            let (one, two) = (first.clone(), second.clone());
+            let busy = Mutex::new(0);
+            let mut world = World::new(tier, way, GUEST, move |stop, _| {
+                if stop.top().unwrap().func().get() > 9 || matches!(stop.reason(), Reason::Trap(_)) {
+                    return Action::Continue;
+                }
+                let turn = {
+                    let mut busy = busy.lock().unwrap();
+                    *busy += 1;
+                    *busy
+                };
+                let instance = stop.top().unwrap().instance();
+                match turn % 5 {
+                    1 => CHANGES[*one.lock().unwrap()](stop, instance),
+                    3 => CHANGES[*two.lock().unwrap()](stop, instance),
+                    _ => {}
+                }
+                if turn % 5 == 0 { Action::Continue } else { Action::StepOver }
+            });
+            for nth in 0..places(&world.module, func).len() {
+                for change in 0..CHANGES.len() {
+                    (*first.lock().unwrap(), *second.lock().unwrap()) = (change, (change + nth) % 5);
+                    // All from the start again.
+                    let instance = Instance::new(&mut world.store, &world.module, &[]).unwrap();
+                    world.instance = instance;
+                    let id = world.break_at(func, nth);
+                    world.call(name, &[2]);
+                    world.debugger.remove(&mut world.store, id).unwrap();
+                    world.call(name, &[3]);
+                }
+            }
+            world
+        });
+        traps += seen.iter().filter(|line| line.contains(": Trap ")).count();
+    }
+    assert!(traps > 30, "{traps}");
+}
+
+#[test]
+fn breakpoints_move_within_a_region() {
+    let text = r#"(module (memory 1) (func (export "f") (param i32) (result i32) (local i32)
+        (loop (local.set 1 (i32.add (local.get 1) (i32.mul (local.get 0) (i32.load (i32.const 4)))))
+          (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) local.get 1))"#;
+    for start in 1..11 {
+        let seen = same(|tier, way| {
+            let mut world = World::new(tier, way, text, move |stop, count| {
+                let module = stop.top().unwrap().module().clone();
+                let debugger = stop.debugger();
+                for id in stop.reason().breakpoints().to_vec() {
+                    debugger.remove(stop, id).unwrap();
+                }
+                let all = places(&module, 0);
+                let here = all.iter().position(|at| *at == stop.top().unwrap().offset()).unwrap();
+                // One further on, one behind, and one here, for the next turn.
+                for nth in [here + 1 + count % 3, here.saturating_sub(1 + count % 4), here] {
+                    if nth < all.len() && debugger.breakpoints().len() < 4 {
+                        break_at(stop, &debugger, &module, 0, nth);
+                    }
+                }
+                Action::Continue
+            });
+            world.break_at(0, start);
+            world.call("f", &[6]);
+            world
+        });
+        assert!(seen.len() > 6, "{start}: {seen:?}");
+    }
+}
+
+#[test]
+fn runs_nest_inside_regions_and_outer_frames_stay_where_they_are() {
+    for ends in [Action::Continue, Action::StepOver, Action::StepOut, Action::Trap("inside".to_owned())] {
+        let seen = same(|tier, way| {
+            let ends = ends.clone();
+            let mut world = World::new(tier, way, GUEST, move |stop, _| {
+                let frames = stop.frame_count();
+                let instance = stop.top().unwrap().instance();
+                if frames < 4 && matches!(stop.reason(), Reason::Breakpoint(_)) {
+                    // `look` sees to it that nothing has changed for the outer ones. Then they see the change.
+                    let result = call(stop, instance, "straight", &[Val::I32(frames as i32)]);
+                    assert!(result.is_err() || !matches!(ends, Action::Trap(_)));
+                    write(stop, instance, 4, frames as i32);
+                }
+                ends.clone()
+            });
+            for nth in [3, 7, 12, 17, 25] {
+                world.break_at(3, nth);
+            }
+            world.call("straight", &[9]);
+            world.call("straight", &[10]);
+            world
+        });
+        assert!(seen.iter().any(|line| line.matches(" host ").count() == 3), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_trap_in_a_call_from_a_trap_event() {
+    let seen = same(|tier, way| {
+        let mut world = World::new(tier, way, GUEST, |stop, _| {
+            let instance = stop.top().unwrap().instance();
+            if matches!(stop.reason(), Reason::Trap(_)) && stop.frame_count() < 4 {
+                assert!(call(stop, instance, "traps", &[Val::I32(stop.frame_count() as i32)]).is_err());
+                write(stop, instance, 0, 1);
+            }
+            if stop.frame_count() == 2 { Action::StepInstruction } else { Action::StepOver }
+        });
+        world.break_at(9, 2);
+        for arg in 0..3 {
+            world.call("traps", &[arg]);
+        }
+        world
+    });
+    assert!(seen.iter().any(|line| line.starts_with("Trap") && line.matches(" host ").count() == 3), "{seen:?}");
+}
+
+#[test]
+fn a_panic_inside_a_region_poisons_the_store_alone() {
+    for way in WAYS {
+        let (mut world, answer) = answering(DebugTier::Regions, way, GUEST);
+        let mut other = World::new(DebugTier::Regions, way, GUEST, |_, count| {
+            if count == 2 { panic!("on purpose") } else { Action::StepInstruction }
+        });
+        other.break_at(3, 4);
+        let run = || call(&mut other.store, other.instance, "straight", &[Val::I32(1)]);
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
+        assert!(other.store.is_poisoned() && !other.store.live_frames());
+        *answer.lock().unwrap() = (Action::StepInstruction, 100);
+        world.break_at(3, 4);
+        world.call("straight", &[1]);
+        assert!(world.log.lock().unwrap().len() > 20);
+    }
+}
+
+#[test]
+fn two_stores_on_two_threads_with_hardly_any_room_for_replay_code() {
+    let engine = Engine::new(Config { debug: true, replay_cache_bytes: 1, ..Config::default() }).unwrap();
+    let module = module(&engine, GUEST);
+    let run = || {
+        let mut store = Store::new(&engine);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let mut logs = Vec::new();
+        for round in 0..3 {
+            let log = Log::default();
+            let note = log.clone();
+            let debugger = Debugger::attach(&mut store, move |stop: &mut Stop<'_>| {
+                note.lock().unwrap().push(look(stop));
+                if note.lock().unwrap().len() % 40 == 3 {
+                    write(stop, stop.top().unwrap().instance(), 0, 6);
+                }
+                Action::StepInstruction
+            })
+            .unwrap();
+            break_at(&mut store, &debugger, &module, 3, 5);
+            break_at(&mut store, &debugger, &module, 5, 9);
+            for name in ["straight", "calls"] {
+                let result = call(&mut store, instance, name, &[Val::I32(round)]);
+                log.lock().unwrap().push(outcome(&result));
+            }
+            debugger.detach(&mut store).unwrap();
+            logs.append(&mut log.lock().unwrap());
+        }
+        logs
+    };
+    let (first, second) = std::thread::scope(|scope| {
+        let (first, second) = (scope.spawn(run), scope.spawn(run));
+        (first.join().unwrap(), second.join().unwrap())
+    });
+    assert!(first.len() > 300, "{}", first.len());
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_module_without_functions_and_one_that_is_there_twice() {
+    let seen = same(|tier, way| {
+        let engine = engine(tier, way);
+        let empty = module(&engine, "(module (memory 1) (global i32 (i32.const 1)))");
+        let mut store = Store::new(&engine);
+        Instance::new(&mut store, &empty, &[]).unwrap();
+        let debugger = Debugger::attach(&mut store, |_: &mut Stop<'_>| Action::Continue).unwrap();
+        debugger.step_always(&mut store, true).unwrap();
+        Instance::new(&mut store, &empty, &[]).unwrap();
+        assert!(debugger.break_at(&mut store, &empty, WasmOffset::new(8)).is_err());
+        debugger.detach(&mut store).unwrap();
+
+        let mut world = World::new(tier, way, GUEST, |stop, count| {
+            let instance = stop.top().unwrap().instance();
+            if count % 7 == 3 {
+                // Its own memory, not that of the other one.
+                write(stop, instance, 0, count as i32);
+            }
+            if count % 50 == 49 { Action::StepOut } else { Action::StepInstruction }
+        });
+        let second = Instance::new(&mut world.store, &world.module, &[]).unwrap();
+        let first = world.instance;
+        call(&mut world.store, second, "set", &[Val::I32(4), Val::I32(40)]).unwrap();
+        world.break_at(3, 6);
+        world.break_at(4, 11);
+        for (instance, name) in [(first, "straight"), (second, "straight"), (first, "turns"), (second, "calls")] {
+            world.instance = instance;
+            world.call(name, &[3]);
+        }
+        world
+    });
+    assert!(seen.len() > 100, "{}", seen.len());
+}
+
+#[test]
+fn what_modules_share_changes_between_regions_alone() {
+    let text = r#"(module
+      (import "" "m" (memory 1)) (import "" "g" (global $g (mut i32))) (import "" "t" (table $t 2 funcref)) (import "" "host" (func $host))
+      (func (export "bump") (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+        (global.set $g (i32.add (global.get $g) (i32.const 10))) (table.set $t (i32.const 0) (ref.null func)))
+      (func (export "f") (param i32) (result i32)
+        (i32.add (i32.load (i32.const 0)) (global.get $g)) (ref.is_null (table.get $t (i32.const 0))) i32.add
+        call $host
+        (i32.add (i32.load (i32.const 0)) (global.get $g)) (ref.is_null (table.get $t (i32.const 0))) i32.add i32.mul
+        local.get 0 i32.add))"#;
+    let seen = same(|tier, way| {
+        let engine = engine(tier, way);
+        let module = module(&engine, text);
+        let mut store = Store::new(&engine);
+        let limits = Limits { min: 1, max: None };
+        let memory = Memory::new(&mut store, MemoryType { limits }).unwrap();
+        let ty = GlobalType { content: ValType::I32, mutable: true };
+        let global = Global::new(&mut store, ty, Val::I32(4)).unwrap();
+        let limits = Limits { min: 2, max: None };
+        let ty = TableType { element: ValType::FuncRef, limits };
+        let table = Table::new(&mut store, ty, Val::FuncRef(None)).unwrap();
+        let other: Arc<Mutex<Option<Instance>>> = Arc::default();
+        let callee = other.clone();
+        let host = Func::new(&mut store, FuncType::new([], []), move |mut caller, _, _| {
+            // The host itself, then another instance, then a size.
+            memory.write(&mut caller, 1, &[1])?;
+            let instance = callee.lock().unwrap().unwrap();
+            call(&mut caller, instance, "bump", &[])?;
+            memory.grow(&mut caller, 1)?;
+            Ok(())
+        })
+        .unwrap();
+        let imports: [Extern; 4] = [memory.into(), global.into(), table.into(), host.into()];
+        let instances = [(); 2].map(|()| Instance::new(&mut store, &module, &imports).unwrap());
+        *other.lock().unwrap() = Some(instances[1]);
+        table.set(&mut store, 0, Val::FuncRef(Some(host))).unwrap();
+        let log = Log::default();
+        let note = log.clone();
+        let debugger = Debugger::attach(&mut store, move |stop: &mut Stop<'_>| {
+            let seen = look(stop);
+            note.lock().unwrap().push(seen.clone());
+            if note.lock().unwrap().len() % 5 == 2 {
+                memory.write(&mut *stop, 0, &[7]).unwrap();
+                memory.grow(&mut *stop, 1).unwrap();
+                global.set(&mut *stop, Val::I32(-3)).unwrap();
+                table.set(&mut *stop, 0, Val::FuncRef(Some(host))).unwrap();
+            }
+            assert_eq!(look(stop), seen);
+            Action::StepInstruction
+        })
+        .unwrap();
+        break_at(&mut store, &debugger, &module, 2, 1);
+        let mut world = World { store, module, instance: instances[0], debugger, log };
+        for arg in 0..5 {
+            world.call("f", &[arg]);
+        }
+        world
+    });
+    assert!(seen.len() > 60, "{}", seen.len());
+}
+
+#[test]
+fn deep_stacks_and_many_locals() {
+    for (deep, locals, shown) in [(15, 3, true), (16, 3, true), (17, 3, true), (18, 1000, false), (1000, 1000, false)] {
+        let pushes: String = (0..deep).map(|i| format!("local.get {} ", i % locals)).collect();
+        let sums = "i32.add ".repeat(deep - 1);
+        let text = format!(
+            r#"(module (memory (export "memory") 1) (func (export "f") (param i32) (result i32) (local {})
+              (local.set 1 (i32.const 3)) {pushes} (local.set 0 (i32.load (i32.const 0))) (local.set {} (local.get 0))
+              (local.set 1 (i32.load (i32.const 4))) {pushes} {sums} (i32.store (i32.const 8) (i32.const 1)) i32.xor {sums}))"#,
+            "i32 ".repeat(locals - 1),
+            locals - 1,
+        );
+        let seen = same(|tier, way| {
+            let mut world = World::new(tier, way, &text, move |stop, count| {
+                let instance = stop.top().unwrap().instance();
+                if count % 3 == 2 {
+                    write(stop, instance, 4 * (count % 2), count as i32);
+                }
+                if shown || count % 8 < 5 { Action::StepInstruction } else { Action::Continue }
+            });
+            for nth in [1, deep / 2, deep + 1, deep + 2, deep + 4, deep + 9, 2 * deep, 3 * deep] {
+                world.break_at(0, nth);
+            }
+            world.call("f", &[5]);
+            world.call("f", &[6]);
+            world
+        });
+        assert!(seen.len() > 12, "{deep}: {}", seen.len());
+    }
 }
