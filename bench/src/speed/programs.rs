@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use stepwell::debug::{Action, Debugger};
-use stepwell::runtime::{Config, Engine, Linker, Module, Store, Trap};
+use stepwell::runtime::{Config, DebugTier, Engine, Linker, Module, Store, Trap};
 use stepwell::wasi::{Access, WasiConfig};
 
 const ROUNDS: usize = 7;
+/// In the order of the columns.
+const TIERS: [DebugTier; 2] = [DebugTier::Regions, DebugTier::Simple];
 /// What `proc_exit` ends the program with.
 const EXIT: &str = "the program has ended";
 
@@ -56,18 +58,10 @@ pub fn print(paths: &[PathBuf]) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
     }
+    let ratios = format!("{:>6} {:>6} {:>7}", "time", "text", "compile");
     println!(
-        "{:22} {:>10} {:>9} | {:>6} {:>6} {:>7} {:>11} | wasmtime: {:>6} {:>6} {:>7}",
-        "debug / production",
-        "production",
-        "debug",
-        "time",
-        "text",
-        "compile",
-        "tables/text",
-        "time",
-        "text",
-        "compile"
+        "{:22} {:>10} | regions: {ratios} {:>7} | simple: {ratios} {:>7} | wasmtime: {ratios}",
+        "debug / production", "production", "tables", "tables"
     );
     let mut rows = Vec::new();
     let mut refused = 0;
@@ -92,10 +86,12 @@ pub fn print(paths: &[PathBuf]) -> Result<()> {
             println!("{title:36} geomean {mean:5.2}, worst {worst:5.2} ({})", name.trim_start_matches("program-"));
         }
     };
-    column("time, debug / production", &|row| row.ours.time);
-    column("text, debug / production", &|row| Some(row.ours.text));
-    column("compiling, debug / production", &|row| Some(row.ours.compile));
-    column("tables / text of the debug image", &|row| Some(row.tables));
+    for (name, tier) in [("regions", 0), ("simple", 1)] {
+        column(&format!("{name}: time, debug / production"), &|row| row.tiers[tier].ratios.time);
+        column(&format!("{name}: text, debug / production"), &|row| Some(row.tiers[tier].ratios.text));
+        column(&format!("{name}: compiling, debug / production"), &|row| Some(row.tiers[tier].ratios.compile));
+        column(&format!("{name}: tables / text"), &|row| Some(row.tiers[tier].tables));
+    }
     column("time, production / wasmtime's", &|row| row.against_theirs);
     column("wasmtime: time, debug / production", &|row| row.theirs.time);
     column("wasmtime: text, debug / production", &|row| Some(row.theirs.text));
@@ -114,25 +110,32 @@ struct Ratios {
     compile: f64,
 }
 
-struct Row {
-    /// Nanoseconds in production code and in debug code.
-    times: [f64; 2],
-    ours: Ratios,
+/// What a debug tier of ours costs.
+struct Tier {
+    ratios: Ratios,
     /// Bytes of the debug image's tables over bytes of its text.
     tables: f64,
+}
+
+struct Row {
+    /// Nanoseconds in production code.
+    production: f64,
+    /// In the order of [`TIERS`].
+    tiers: [Tier; 2],
     against_theirs: Option<f64>,
     theirs: Ratios,
 }
 
 impl Row {
     fn print(&self, name: &str) {
-        let [production, debug] = self.times;
+        let [regions, simple] = &self.tiers;
         println!(
-            "{name:22} {:>7.2} ms {:>6.2} ms | {} {:>11.2} |           {}",
-            production / 1e6,
-            debug / 1e6,
-            self.ours.shown(),
-            self.tables,
+            "{name:22} {:>7.2} ms |          {} {:>7.2} |         {} {:>7.2} |           {}",
+            self.production / 1e6,
+            regions.ratios.shown(),
+            regions.tables,
+            simple.ratios.shown(),
+            simple.tables,
             self.theirs.shown()
         );
     }
@@ -153,11 +156,16 @@ fn ratio(over: &[f64], under: &[f64]) -> Option<f64> {
 
 fn program(path: &Path) -> Result<Row> {
     let binary = wat::parse_file(path)?;
-    // One thread, for the compile times.
-    let own = Engine::new(Config { debug: true, parallel: false, ..Config::default() })?;
-    let module = Module::new(&own, &binary)?;
-    let debug_code = module.debug_code(&|_, _| true)?;
-    let texts = (f64::from(module.production_code().text_len()), f64::from(debug_code.text_len()));
+    let mut own = Vec::new();
+    for debug_tier in TIERS {
+        // One thread, for the compile times.
+        let engine = Engine::new(Config { debug: true, debug_tier, parallel: false, ..Config::default() })?;
+        let module = Module::new(&engine, &binary)?;
+        let code = module.debug_code(&|_, _| true)?;
+        own.push((engine, module, code));
+    }
+    // Production code is the same whatever the tier of debug code.
+    let (engine, module, _) = &own[0];
 
     let mut config = wasmtime::Config::new();
     config.parallel_compilation(false);
@@ -167,30 +175,30 @@ fn program(path: &Path) -> Result<Row> {
     let other_debug = wasmtime::Engine::new(&config)?;
     let their_debug_module = wasmtime::Module::new(&other_debug, &binary)?;
 
-    let mut compiles: [Vec<f64>; 4] = Default::default();
+    // Production, the tiers, theirs, theirs for debugging; so too the samples below.
+    let mut compiles: [Vec<f64>; 5] = Default::default();
     for _ in 0..ROUNDS {
         // Validation is in the production time alone, and is taken off.
-        let validation = timed(|| Ok(Module::validate(&own, &binary)?))?;
-        let mut again = None;
-        compiles[0].push(
-            timed(|| {
-                again = Some(Module::new(&own, &binary)?);
-                Ok(())
-            })? - validation,
-        );
-        let again = again.ok_or("no module")?;
-        compiles[1].push(timed(|| Ok(again.debug_code(&|_, _| true)?))?);
-        compiles[2].push(timed(|| Ok(wasmtime::Module::new(&other, &binary)?))?);
-        compiles[3].push(timed(|| Ok(wasmtime::Module::new(&other_debug, &binary)?))?);
+        let validation = timed(|| Ok(Module::validate(engine, &binary)?))?;
+        compiles[0].push(timed(|| Ok(Module::new(engine, &binary)?))? - validation);
+        for (tier, (engine, ..)) in own.iter().enumerate() {
+            let again = Module::new(engine, &binary)?;
+            compiles[1 + tier].push(timed(|| Ok(again.debug_code(&|_, _| true)?))?);
+        }
+        compiles[3].push(timed(|| Ok(wasmtime::Module::new(&other, &binary)?))?);
+        compiles[4].push(timed(|| Ok(wasmtime::Module::new(&other_debug, &binary)?))?);
     }
 
     // Theirs has no WASI to offer but the end of the program.
     let runs_there = module
         .imports()
         .all(|(from, name, _)| from == "bench" || (from, name) == (stepwell::wasi::MODULE, "proc_exit"));
-    let mut samples: [Vec<f64>; 4] = Default::default();
+    let mut samples: [Vec<f64>; 5] = Default::default();
     for round in 0..=ROUNDS {
-        let mut times = vec![ours(&own, &module, path, false)?, ours(&own, &module, path, true)?];
+        let mut times = vec![ours(engine, module, path, false)?];
+        for (engine, module, _) in &own {
+            times.push(ours(engine, module, path, true)?);
+        }
         if runs_there {
             times.push(theirs(&other, &their_module)?);
             // Guest debugging can run out of stack where nothing else does.
@@ -201,21 +209,28 @@ fn program(path: &Path) -> Result<Row> {
             samples.iter_mut().zip(times).for_each(|(samples, time)| samples.push(time));
         }
     }
-    let [production, debug, their_production, their_debug] = &mut samples;
+    let text = f64::from(module.production_code().text_len());
+    let tier = |tier: usize| -> Result<Tier> {
+        let code = &own[tier].2;
+        let debug_text = f64::from(code.text_len());
+        Ok(Tier {
+            ratios: Ratios {
+                time: ratio(&samples[1 + tier], &samples[0]),
+                text: debug_text / text,
+                compile: ratio(&compiles[1 + tier], &compiles[0]).ok_or("no samples")?,
+            },
+            tables: code.tables().bytes() as f64 / debug_text,
+        })
+    };
     Ok(Row {
-        ours: Ratios {
-            time: ratio(debug, production),
-            text: texts.1 / texts.0,
-            compile: ratio(&compiles[1], &compiles[0]).ok_or("no samples")?,
-        },
-        tables: debug_code.tables().bytes() as f64 / texts.1,
-        against_theirs: ratio(production, their_production),
+        tiers: [tier(0)?, tier(1)?],
+        against_theirs: ratio(&samples[0], &samples[3]),
         theirs: Ratios {
-            time: ratio(their_debug, their_production),
+            time: ratio(&samples[4], &samples[3]),
             text: their_text(&their_debug_module) / their_text(&their_module),
-            compile: ratio(&compiles[3], &compiles[2]).ok_or("no samples")?,
+            compile: ratio(&compiles[4], &compiles[3]).ok_or("no samples")?,
         },
-        times: [median(production), median(debug)],
+        production: median(&mut samples[0]),
     })
 }
 
