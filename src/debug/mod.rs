@@ -234,7 +234,7 @@ impl Core {
                 // SAFETY: the store is in hand; the reference ends with the block, and arming calls nobody.
                 let state = unsafe { self.state() };
                 let hits = state.breakpoints.at(slot, wasm);
-                let stepped = state.stepping.satisfied(&store, fp);
+                let stepped = state.stepping.satisfied(&store, fp, (slot, func));
                 match (hits.is_empty(), stepped) {
                     (false, _) => Some(Reason::Breakpoint(hits)),
                     (true, true) => Some(Reason::Step),
@@ -259,7 +259,7 @@ impl Core {
             if idle {
                 state.stepping.forget_ended(&mut store)?;
             }
-            let steps = state.stepping.wants(&store, fp);
+            let steps = state.stepping.wants(&store, fp, (slot, func));
             let stops = state.breakpoints.inside(slot, func);
             if !regions || (!steps && stops.is_none() && room.is_none()) {
                 return Ok(Resume::Native);

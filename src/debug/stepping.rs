@@ -54,20 +54,31 @@ impl Stepping {
         Ok(())
     }
 
-    /// Whether a stop in the frame at `fp` ends the step under way; if so, it is over.
+    /// Whether a stop in the frame at `fp`, of the function `code`, ends the step under way; if so, it is over.
     #[inline]
-    pub(super) fn satisfied(&mut self, store: &StoreMut<'_>, fp: usize) -> bool {
-        if self.wants(store, fp) {
+    pub(super) fn satisfied(&mut self, store: &StoreMut<'_>, fp: usize, code: (CodeSlot, DefinedFuncIndex)) -> bool {
+        if self.wants(store, fp, code) {
             self.goal = Goal::None;
             return true;
         }
         false
     }
 
-    /// Whether the next instruction in the frame at `fp` would be stopped at.
+    /// Whether the next instruction in the frame at `fp`, of the function `code`, would be stopped at.
     #[inline]
-    pub(super) fn wants(&self, store: &StoreMut<'_>, fp: usize) -> bool {
-        self.always || (self.reached(fp) && self.run == store.run())
+    pub(super) fn wants(&self, store: &StoreMut<'_>, fp: usize, code: (CodeSlot, DefinedFuncIndex)) -> bool {
+        self.always || (self.reached(fp) && self.run == store.run() && self.covers(code))
+    }
+
+    /// Whether the step could end in this function. A stop may be for a breakpoint alone, in a run beside the one that the
+    /// step began in: there, addresses of frames mean nothing to it.
+    #[inline]
+    fn covers(&self, code: (CodeSlot, DefinedFuncIndex)) -> bool {
+        match &self.armed {
+            StepScope::Off => false,
+            StepScope::All => true,
+            StepScope::Functions(functions) => functions.contains(&code),
+        }
     }
 
     #[inline]
