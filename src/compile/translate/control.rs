@@ -105,11 +105,6 @@ impl<'a> Translator<'a, '_> {
     pub(super) fn control_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
         match operator {
             Operator::Unreachable => {
-                // A branch to nothing but a trap would become a conditional trap at the branch, where slots may have been written
-                // to since the last point.
-                if self.env.mode == Mode::Regions {
-                    self.builder.ins().nop();
-                }
                 self.trap(TrapCode::Unreachable);
                 self.reachable = false;
             }
