@@ -1,7 +1,7 @@
 /*
  * stepwell-trace: steps through everything a call does and prints one line for each instruction.
  *
- *   stepwell-trace [--max N] [--canonical-nans] [--dir HOST] MODULE.wasm EXPORT [ARGS...]
+ *   stepwell-trace [--max N] [--canonical-nans] [--simple] [--dir HOST] MODULE.wasm EXPORT [ARGS...]
  *
  * Before each reachable instruction, the start function's included:
  *
@@ -162,11 +162,14 @@ static void end_with_trap(const wasm_trap_t *trap) {
 int main(int argc, char **argv) {
     tracer t = {false, 0};
     bool canonical_nans = false;
+    stepwell_debug_tier_t tier = STEPWELL_DEBUG_TIER_REGIONS;
     const char *directory = NULL;
     int next = 1;
     for (; next < argc && !strncmp(argv[next], "--", 2); next++) {
         if (!strcmp(argv[next], "--canonical-nans")) {
             canonical_nans = true;
+        } else if (!strcmp(argv[next], "--simple")) {
+            tier = STEPWELL_DEBUG_TIER_SIMPLE;
         } else if (!strcmp(argv[next], "--max") && next + 1 < argc) {
             t.limited = true;
             t.lines_left = parse_integer(argv[++next], 64);
@@ -177,7 +180,7 @@ int main(int argc, char **argv) {
         }
     }
     if (argc - next < 2) {
-        fail("usage: stepwell-trace [--max N] [--canonical-nans] [--dir HOST] MODULE.wasm EXPORT [ARGS...]");
+        fail("usage: stepwell-trace [--max N] [--canonical-nans] [--simple] [--dir HOST] MODULE.wasm EXPORT [ARGS...]");
     }
     const char *path = argv[next], *export_name = argv[next + 1];
     char **arguments = argv + next + 2;
@@ -186,6 +189,7 @@ int main(int argc, char **argv) {
     wasm_config_t *config = wasm_config_new();
     stepwell_config_debug_set(config, true);
     stepwell_config_nan_canonicalization_set(config, canonical_nans);
+    check(stepwell_config_debug_tier_set(config, tier), "choosing the kind of debug code");
     wasm_engine_t *engine = wasm_engine_new_with_config(config);
     if (!engine) {
         fail_last("making an engine");
