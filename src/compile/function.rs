@@ -11,7 +11,7 @@ use crate::image::{
 };
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{ExternalName, Function, StackSlot, UserFuncName};
+use cranelift_codegen::ir::{ExternalName, Function, RelSourceLoc, StackSlot, UserFuncName};
 use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
@@ -80,11 +80,16 @@ impl CompiledFunction {
 pub(super) struct Scratch {
     context: Context,
     builder: FunctionBuilderContext,
+    registers: regalloc2::Ctx,
 }
 
 impl Scratch {
     pub(super) fn new() -> Scratch {
-        Scratch { context: Context::new(), builder: FunctionBuilderContext::new() }
+        Scratch {
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            registers: regalloc2::Ctx::default(),
+        }
     }
 }
 
@@ -206,8 +211,13 @@ struct Generated {
 fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Result<(CompiledFunction, Generated)> {
     let start = WasmOffset::new(env.info.bodies[func.index()].bytes.start as u32);
     let context = &mut scratch.context;
-    context.compile(env.isa, &mut ControlPlane::default()).map_err(|error| codegen_error(error.inner).at(start))?;
-    let code = context.compiled_code().ok_or_else(|| internal("compiled to nothing"))?;
+    let control = &mut ControlPlane::default();
+    let refused = |error| codegen_error(error).at(start);
+    context.optimize(env.isa, control).map_err(refused)?;
+    locate(&mut context.func);
+    let (func_ir, domtree, registers) = (&context.func, &context.domtree, &mut scratch.registers);
+    let code = env.isa.compile_function(func_ir, domtree, registers, false, control).map_err(refused)?;
+    let code = &code.apply_params(&context.func.params);
     let buffer = &code.buffer;
     if buffer.alignment > ALIGNMENT {
         return Err(internal(format!("a function is aligned to {} bytes", buffer.alignment)));
@@ -262,6 +272,23 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         }
     }
     Ok((compiled, generated))
+}
+
+/// Says which instruction of Wasm those belong to that optimising has made: the last one before them in their block that does more than
+/// compute. What traps in them, a load that they are merged with, comes from there or from behind it.
+fn locate(func: &mut Function) {
+    for block in func.layout.blocks().collect::<Vec<_>>() {
+        let mut last = RelSourceLoc::default();
+        for inst in func.layout.block_insts(block).collect::<Vec<_>>() {
+            let opcode = func.dfg.insts[inst].opcode();
+            let at = &mut func.srclocs[inst];
+            if at.is_default() {
+                *at = last;
+            } else if opcode.can_trap() || opcode.can_load() || opcode.can_store() || opcode.other_side_effects() {
+                last = *at;
+            }
+        }
+    }
 }
 
 /// Which code belongs to which instruction. The prologue belongs to the function's `start`, and so does its trap, which
