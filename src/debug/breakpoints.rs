@@ -176,8 +176,8 @@ impl Breakpoints {
         Ok(())
     }
 
-    /// Arms the function's breakpoints in resume code that is new.
-    pub(super) fn resume_code_registered(
+    /// Arms the function's breakpoints in its resume code, those that are not yet.
+    pub(super) fn arm_resume_code(
         &mut self,
         store: &mut StoreMut<'_>,
         slot: CodeSlot,
@@ -186,7 +186,8 @@ impl Breakpoints {
     ) -> Result<()> {
         let mut found: SmallVec<[(usize, SiteId); 4]> = SmallVec::new();
         for (index, entry) in self.entries.iter().enumerate() {
-            let here = entry.func == func && entry.armed.iter().any(|armed| armed.0 == slot);
+            let armed = |slot: CodeSlot| entry.armed.iter().any(|armed| armed.0 == slot);
+            let here = entry.func == func && armed(slot) && !armed(resume);
             if here && let Some(site) = site_at(store, resume, entry.breakpoint.offset) {
                 found.push((index, site));
             }

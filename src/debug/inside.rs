@@ -135,11 +135,11 @@ impl Regions {
     }
 
     /// How the guest goes on from where replay could not: by itself ([`None`]) if it will come there with the same state, else in
-    /// resume code, which may be new to the store.
+    /// resume code.
     ///
     /// # Errors
     /// Those of compiling and mapping resume code.
-    pub(super) fn leave(store: &mut StoreMut<'_>, inside: &mut Inside) -> Result<Option<(Replacement, bool)>> {
+    pub(super) fn leave(store: &mut StoreMut<'_>, inside: &mut Inside) -> Result<Option<Replacement>> {
         let mut again = std::mem::take(&mut inside.again);
         // SAFETY: the guest has not moved: its slots are as they were.
         unsafe { inside.read(tables(store, inside.key.0)?, &mut again) };
@@ -156,7 +156,7 @@ impl Regions {
         let resume = store.resume_code(inside.key.0, inside.key.1)?;
         let values = inside.values.clone().into_boxed_slice();
         let with = Replacement { slot: resume.slot, entry: inside.position, wasm: inside.wasm(), values };
-        Ok(Some((with, resume.new)))
+        Ok(Some(with))
     }
 }
 

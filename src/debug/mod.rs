@@ -282,10 +282,8 @@ impl Core {
                 return Ok(Resume::Native);
             }
             store.set_virtual(Some(inside.shown()));
-            let Some((with, new)) = Regions::leave(&mut store, inside)? else { return Ok(Resume::Native) };
-            if new {
-                state.breakpoints.resume_code_registered(&mut store, slot, with.slot, func)?;
-            }
+            let Some(with) = Regions::leave(&mut store, inside)? else { return Ok(Resume::Native) };
+            state.breakpoints.arm_resume_code(&mut store, slot, with.slot, func)?;
             state.stepping.frame_replaced(&mut store, with.slot, func)?;
             return Ok(Resume::Replace(Box::new(with)));
         }
