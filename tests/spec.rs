@@ -75,7 +75,15 @@ fn webassembly_2_debugged() {
 /// Every configuration but the copied code, which holds for a whole process: that one is a step of `scripts/test --long`.
 #[test]
 fn webassembly_2_in_every_configuration() {
-    for engine in ["small-reservation", "no-reservation", "no-signals", "unoptimized", "canonical-nans"] {
+    for engine in [
+        "small-reservation",
+        "no-reservation",
+        "no-signals",
+        "simple",
+        "simple-no-signals",
+        "unoptimized",
+        "canonical-nans",
+    ] {
         all_pass_in(engine, "wasm-v2", Mode::Production, 28_012);
         all_pass_in(engine, "wasm-v2", Mode::Debug, 28_012);
     }
@@ -93,4 +101,29 @@ fn webassembly_2_in_resume_code() {
 #[test]
 fn webassembly_2_stepped() {
     all_pass("wasm-v2", Mode::Step, 28_012);
+}
+
+/// Scripts that call until the stack is full: how deep that is, is no tier's promise, and looking at every frame of every step takes
+/// minutes.
+const TO_THE_END_OF_THE_STACK: [&str; 4] =
+    ["call.wast", "call_indirect.wast", "fac.wast", "skip-stack-guard-page.wast"];
+
+/// Every frame, local and operand at every instruction of the specification's tests.
+#[test]
+fn both_kinds_of_debug_code_show_the_same() {
+    let mut scripts = suite::of_testsuite("wasm-v2").unwrap();
+    scripts.retain(|script| !TO_THE_END_OF_THE_STACK.iter().any(|name| script.name.ends_with(&format!("/{name}"))));
+    let shown = ["canonical-nans", "simple-canonical-nans"].map(|engine| {
+        let config = engines::named(engine).unwrap();
+        let mut shown = Vec::new();
+        suite::run_all(&scripts, &config, (Mode::Step, 1), 1, |script, outcome| {
+            assert!(outcome.failures.is_empty(), "{engine}: {:?}", outcome.failures);
+            shown.push((script.name.clone(), outcome.passed, outcome.digest));
+        });
+        shown
+    });
+    assert_eq!(shown[0], shown[1]);
+    assert_eq!(shown[0].iter().map(|script| script.1).sum::<usize>(), 27_730);
+    let digests: std::collections::BTreeSet<u64> = shown[0].iter().map(|script| script.2).collect();
+    assert!(digests.len() > 60, "scripts that run something differ in what is shown");
 }

@@ -27,6 +27,11 @@ const ENGINES: &[Row] = &[
     }),
     ("unoptimized", |config| config.optimize = false),
     ("canonical-nans", |config| config.nan_canonicalization = true),
+    // To be compared with the one before.
+    ("simple-canonical-nans", |config| {
+        config.debug_tier = DebugTier::Simple;
+        config.nan_canonicalization = true;
+    }),
     // Machine code copied into anonymous memory. It holds for the whole process.
     ("copied-code", |config| config.force_copied_code = true),
 ];

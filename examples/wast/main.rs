@@ -10,7 +10,8 @@
 //!   --seed N                       of the random breakpoints (default 1)
 //!   --engine NAME                  its configuration: default, small-reservation, no-signals, ... (see engines.rs)
 //!   --jobs N                       threads (default: one per processor)
-//!   --verbose                      one line per script
+//!   --verbose                      one line per script, in the mode `step` with a number for everything that was shown: it is
+//!                                  the same for the engines `canonical-nans` and `simple-canonical-nans`
 //! ```
 //!
 //! It prints one line for each failing directive and ends with `N passed, M failed`; the exit code is 1 if any failed,
@@ -99,7 +100,9 @@ fn main() -> ExitCode {
             println!("{failure}");
         }
         if options.verbose {
-            println!("{}: {} passed, {} failed", script.name, outcome.passed, outcome.failures.len());
+            let shown =
+                if options.mode == Mode::Step { format!(", shown {:016x}", outcome.digest) } else { String::new() };
+            println!("{}: {} passed, {} failed{shown}", script.name, outcome.passed, outcome.failures.len());
         }
         passed += outcome.passed;
         failed += outcome.failures.len();

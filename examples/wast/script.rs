@@ -29,6 +29,8 @@ pub struct Outcome {
     pub passed: usize,
     /// One line for each that did not: `FILE:LINE: what`.
     pub failures: Vec<String>,
+    /// Of everything that the debugger has shown, in the mode `step`.
+    pub digest: u64,
 }
 
 /// Runs all of `script`'s directives; a failing one does not end it.
@@ -42,16 +44,17 @@ pub fn run(script: &Script, config: &Config, mode: Mode, seed: u64) -> Outcome {
     };
     let buffer = match ParseBuffer::new_with_lexer(lexer) {
         Ok(buffer) => buffer,
-        Err(error) => return Outcome { passed: 0, failures: unreadable(error) },
+        Err(error) => return Outcome { failures: unreadable(error), ..Outcome::default() },
     };
     let directives = match parse::<Wast<'_>>(&buffer) {
         Ok(wast) => wast.directives,
-        Err(error) => return Outcome { passed: 0, failures: unreadable(error) },
+        Err(error) => return Outcome { failures: unreadable(error), ..Outcome::default() },
     };
     let mut runner = match Runner::new(script, config, mode, seed) {
         Ok(runner) => runner,
         Err(error) => {
-            return Outcome { passed: 0, failures: vec![format!("{}:1: no store for it: {error}", script.name)] };
+            let failures = vec![format!("{}:1: no store for it: {error}", script.name)];
+            return Outcome { failures, ..Outcome::default() };
         }
     };
     for directive in directives {
@@ -71,6 +74,7 @@ pub fn run(script: &Script, config: &Config, mode: Mode, seed: u64) -> Outcome {
             }
         }
     }
+    outcome.digest = runner.watch.digest();
     outcome
 }
 

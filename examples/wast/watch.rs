@@ -10,6 +10,7 @@
 
 use super::code::Bodies;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stepwell::base::{FuncIndex, Result, WasmOffset};
@@ -89,7 +90,12 @@ struct Seen {
     entry: Option<(Module, FuncIndex, Vec<Val>)>,
     /// The live frames, outermost first: frame pointer, function, latest offset.
     trail: Vec<(usize, ModuleId, FuncIndex, WasmOffset)>,
+    /// Of everything that was shown so far.
+    digest: DefaultHasher,
 }
+
+/// Live frames above which nothing shown counts for the digest: how deep a stack may get is no tier's promise.
+const FRAMES_DIGESTED: usize = 200;
 
 impl Seen {
     fn problem(&mut self, what: impl FnOnce() -> String) {
@@ -134,6 +140,7 @@ impl Watch {
             stepping: false,
             entry: None,
             trail: Vec::new(),
+            digest: DefaultHasher::new(),
         };
         let mut watch = Watch { mode, debugger: None, seen: Arc::new(Mutex::new(seen)), modules: Vec::new() };
         watch.attach(store)?;
@@ -201,6 +208,11 @@ impl Watch {
             seen.expected = Some(breakpoint.id);
         }
         Ok(())
+    }
+
+    /// A number for everything that the debugger has shown: the same in every tier.
+    pub fn digest(&self) -> u64 {
+        lock(&self.seen).digest.finish()
     }
 
     /// To be called after either.
@@ -349,6 +361,23 @@ fn at_stop(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
     action
 }
 
+/// Adds what a frame shows.
+fn digest(digest: &mut DefaultHasher, frame: &Frame<'_>) {
+    (frame.func().get(), frame.offset().get(), frame.called_through_host()).hash(digest);
+    for value in frame.locals().into_iter().chain(frame.operands()) {
+        match value {
+            Val::I32(value) => value.hash(digest),
+            Val::I64(value) => value.hash(digest),
+            Val::F32(bits) => bits.hash(digest),
+            Val::F64(bits) => bits.hash(digest),
+            Val::V128(bytes) => bytes.hash(digest),
+            // Where they are is no tier's promise.
+            Val::FuncRef(function) => function.is_some().hash(digest),
+            Val::ExternRef(value) => value.is_some().hash(digest),
+        }
+    }
+}
+
 /// The stop callback of the mode `step`.
 fn at_step(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
     let mut seen = lock(shared);
@@ -357,6 +386,9 @@ fn at_step(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
         let wanted = depth <= FRAMES_READ || index < FRAMES_READ / 2 || index >= depth - FRAMES_READ / 2;
         if let Some(frame) = stop.frame(index).filter(|_| wanted) {
             read(&mut seen, &frame);
+            if depth <= FRAMES_DIGESTED {
+                digest(&mut seen.digest, &frame);
+            }
         }
     }
     let Some(frame) = stop.frame(0) else {
