@@ -97,7 +97,7 @@ fn webassembly_2_in_resume_code() {
     assert!(replaced > 1_000_000, "{replaced} frames were replaced");
 }
 
-/// Takes minutes: most of it in the scripts that recurse until the stack is used up, where every stop has thousands of frames.
+/// Of stops with more than a thousand frames, few are looked at.
 #[test]
 fn webassembly_2_stepped() {
     all_pass("wasm-v2", Mode::Step, 28_012);

@@ -90,9 +90,16 @@ struct Seen {
     entry: Option<(Module, FuncIndex, Vec<Val>)>,
     /// The live frames, outermost first: frame pointer, function, latest offset.
     trail: Vec<(usize, ModuleId, FuncIndex, WasmOffset)>,
+    /// The stack of this call was too deep to be followed, and so many of its stops are overlooked.
+    lost: Option<u32>,
     /// Of everything that was shown so far.
     digest: DefaultHasher,
 }
+
+/// Live frames above which most stops are overlooked: walking them all at each takes time that grows with the square.
+const FRAMES_FOLLOWED: usize = 1000;
+/// How many are overlooked then, before one is looked at.
+const OVERLOOKED: u32 = 255;
 
 /// Live frames above which nothing shown counts for the digest: how deep a stack may get is no tier's promise.
 const FRAMES_DIGESTED: usize = 200;
@@ -140,6 +147,7 @@ impl Watch {
             stepping: false,
             entry: None,
             trail: Vec::new(),
+            lost: None,
             digest: DefaultHasher::new(),
         };
         let mut watch = Watch { mode, debugger: None, seen: Arc::new(Mutex::new(seen)), modules: Vec::new() };
@@ -237,6 +245,7 @@ impl Watch {
     fn reset(&mut self, entry: Option<(Module, FuncIndex, Vec<Val>)>) {
         let mut seen = lock(&self.seen);
         seen.trail.clear();
+        seen.lost = None;
         seen.stepping = false;
         seen.entry = entry;
         for placed in seen.placed.values_mut() {
@@ -381,7 +390,14 @@ fn digest(digest: &mut DefaultHasher, frame: &Frame<'_>) {
 /// The stop callback of the mode `step`.
 fn at_step(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
     let mut seen = lock(shared);
+    if let Some(left @ 1..) = &mut seen.lost {
+        *left -= 1;
+        return Action::Continue;
+    }
     let depth = stop.frame_count();
+    if depth > FRAMES_FOLLOWED {
+        seen.lost = Some(OVERLOOKED);
+    }
     for index in 0..depth {
         let wanted = depth <= FRAMES_READ || index < FRAMES_READ / 2 || index >= depth - FRAMES_READ / 2;
         if let Some(frame) = stop.frame(index).filter(|_| wanted) {
@@ -409,7 +425,9 @@ fn at_step(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
             seen.problem(|| format!("called with {arguments:?}, the function's locals are {locals:?}"));
         }
     }
-    follow(&mut seen, (stop.frame_pointer(), module, func, offset), depth);
+    if seen.lost.is_none() {
+        follow(&mut seen, (stop.frame_pointer(), module, func, offset), depth);
+    }
     Action::Continue
 }
 
