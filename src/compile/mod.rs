@@ -4,6 +4,7 @@
 //! * `translate` turns one function body into Cranelift's IR: of production code, of either kind of debug code, of replay and of
 //!   resume code;
 //! * `debug` is what debug code has besides: stop points, and slots that tell the complete Wasm state at its points;
+//! * `graph` tells which instruction can follow which in replay, without compiling;
 //! * `function` compiles one translated function, `driver` all of a module, `assemble` lays them out as an image;
 //! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace them.
 
@@ -13,6 +14,7 @@ mod debug;
 mod driver;
 mod env;
 mod function;
+mod graph;
 mod trampoline;
 mod translate;
 
@@ -20,7 +22,7 @@ pub use convention::result_area;
 
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
-use crate::image::{CodeImage, ReplayImage, Tier};
+use crate::image::{CodeImage, RegionGraph, ReplayImage, Tier};
 use crate::wasm::{FuncType, ModuleInfo};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -188,6 +190,14 @@ fn target(options: &Options) -> Result<OwnedTargetIsa> {
     let builder = cranelift_native::builder().map_err(|error| unusable(error.to_owned()))?;
     let isa = builder.finish(settings::Flags::new(flags)).map_err(|error| unusable(error.to_string()))?;
     Ok(isa)
+}
+
+/// Which instruction of a function can follow which in replay, from a walk over its body.
+///
+/// # Errors
+/// [`ErrorKind::Panic`] for a fault of our own.
+pub fn region_graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<RegionGraph> {
+    graph::graph(info, binary, func)
 }
 
 /// The layout of the `VMContext` of a module's instances.

@@ -4,7 +4,7 @@
 
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, ReplayImage, SiteId};
+use crate::image::{ImageTables, RegionGraph, SiteId};
 use crate::runtime::{Module, ModuleId, StoreMut};
 use smallvec::SmallVec;
 
@@ -306,25 +306,24 @@ fn target(module: &Module, tables: &ImageTables, func: DefinedFuncIndex, from: W
     if let Some(site) = site_of(tables, from) {
         return Ok(Some(Target { offset: from, position: None, sites: SmallVec::from_slice(&[site]) }));
     }
-    let code = module.replay(func)?;
-    let image = code.image();
-    let position = image.instructions.partition_point(|row| row.wasm < from);
-    let Some(row) = image.instructions.get(position) else { return Ok(None) };
-    if let Some(site) = site_of(tables, row.wasm) {
-        return Ok(Some(Target { offset: row.wasm, position: None, sites: SmallVec::from_slice(&[site]) }));
+    let graph = module.region_graph(func)?;
+    let position = graph.instructions.partition_point(|at| *at < from);
+    let Some(&offset) = graph.instructions.get(position) else { return Ok(None) };
+    if let Some(site) = site_of(tables, offset) {
+        return Ok(Some(Target { offset, position: None, sites: SmallVec::from_slice(&[site]) }));
     }
-    let sites = heads(image, tables, position as u32);
-    Ok(Some(Target { offset: row.wasm, position: Some((position as u32, image.instructions.len())), sites }))
+    let sites = heads(&graph, tables, position as u32);
+    Ok(Some(Target { offset, position: Some((position as u32, graph.instructions.len())), sites }))
 }
 
 /// The sites from which an instruction inside a region can be reached without passing another.
-fn heads(image: &ReplayImage, tables: &ImageTables, position: u32) -> SmallVec<[SiteId; 1]> {
+fn heads(graph: &RegionGraph, tables: &ImageTables, position: u32) -> SmallVec<[SiteId; 1]> {
     let mut heads = SmallVec::new();
     let mut seen = std::collections::HashSet::from([position]);
     let mut due = vec![position];
     while let Some(position) = due.pop() {
-        heads.extend(site_of(tables, image.instructions[position as usize].wasm));
-        due.extend(image.before(position).filter(|before| seen.insert(*before)));
+        heads.extend(site_of(tables, graph.instructions[position as usize]));
+        due.extend(graph.before(position).filter(|before| seen.insert(*before)));
     }
     heads.sort_unstable();
     heads

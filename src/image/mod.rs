@@ -10,7 +10,7 @@ mod tables;
 mod validate;
 
 pub use packed::{Cursor, Packed, PackedRow, Rows};
-pub use replay::{ReplayEnd, ReplayImage, ReplayInstruction};
+pub use replay::{RegionGraph, ReplayEnd, ReplayImage, ReplayInstruction};
 pub use shapes::Shapes;
 pub use tables::{
     AddressEntry, Call, FunctionEntry, ImageTables, Locals, Place, Point, PointId, PreservedRegister, SLOT_BYTES,

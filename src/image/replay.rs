@@ -78,6 +78,23 @@ impl ReplayEnd {
     }
 }
 
+/// Which instruction of a function can follow which in replay: known before any code is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionGraph {
+    /// Every instruction that can be reached, as in [`ReplayImage::instructions`].
+    pub instructions: Vec<WasmOffset>,
+    /// As [`ReplayImage::edges`], each once.
+    pub edges: Vec<(u32, u32)>,
+}
+
+impl RegionGraph {
+    /// The positions that can come right before one in replay.
+    pub fn before(&self, position: u32) -> impl Iterator<Item = u32> + '_ {
+        let from = self.edges.partition_point(|edge| edge.0 < position);
+        self.edges[from..].iter().take_while(move |edge| edge.0 == position).map(|edge| edge.1)
+    }
+}
+
 impl ReplayImage {
     /// The empty operand stack.
     pub const EMPTY: u32 = u32::MAX;
@@ -95,12 +112,6 @@ impl ReplayImage {
             at = below;
             Some(kind)
         })
-    }
-
-    /// The positions that can come right before one in replay.
-    pub fn before(&self, position: u32) -> impl Iterator<Item = u32> + '_ {
-        let from = self.edges.partition_point(|edge| edge.0 < position);
-        self.edges[from..].iter().take_while(move |edge| edge.0 == position).map(|edge| edge.1)
     }
 
     /// How many 8-byte values the state of the function takes.

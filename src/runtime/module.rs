@@ -5,8 +5,8 @@ use super::replay::ReplayCode;
 use crate::abi::VmLayout;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, WasmOffset};
 use crate::code::EngineCode;
-use crate::compile::vm_layout;
-use crate::image::{ReplayImage, Tier};
+use crate::compile::{region_graph, vm_layout};
+use crate::image::{RegionGraph, ReplayImage, Tier};
 use crate::sys::stack;
 use crate::wasm::{self, ExternType, ModuleInfo};
 use once_cell::sync::OnceCell;
@@ -231,6 +231,17 @@ impl Module {
     /// Whether `debug_code` has its answer ready.
     pub(super) fn stack_ratio(&self) -> StackRatio {
         self.0.debug.get().map_or(StackRatio::ONE, |debug| debug.stack_ratio)
+    }
+
+    /// Which instruction of a function can follow which in replay. Nothing is compiled for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a function that the module does not define.
+    pub fn region_graph(&self, func: DefinedFuncIndex) -> Result<RegionGraph> {
+        if func.index() >= self.0.info.bodies.len() {
+            return Err(Error::new(ErrorKind::Argument, format!("the module has no body of function {func}")));
+        }
+        region_graph(&self.0.info, &self.0.binary, func)
     }
 
     /// The replay code of a function, compiled where the engine does not keep it from an earlier call: see

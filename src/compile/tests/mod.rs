@@ -136,6 +136,37 @@ fn smith_modules() {
     }
 }
 
+/// Asserts that what a walk over each body finds is what replay code is made of.
+fn graphs_agree(compiler: &Compiler, binary: &[u8]) -> usize {
+    let info = parse(binary, Features::default(), false).unwrap();
+    for body in &info.bodies {
+        let graph = region_graph(&info, binary, body.func).unwrap();
+        let mut replay = compiler.replay(&info, binary, body.func).unwrap();
+        replay.edges.dedup();
+        assert!(graph.instructions.iter().eq(replay.instructions.iter().map(|row| &row.wasm)));
+        assert_eq!(graph.edges, replay.edges, "function {}", info.func_index(body.func));
+    }
+    info.bodies.len()
+}
+
+#[test]
+fn region_graphs_are_those_of_replay_code() {
+    let compiler = Compiler::new(GUARDED).unwrap();
+    let mut functions = 0;
+    for seed in 0..600 {
+        functions += graphs_agree(&compiler, &smith(seed));
+    }
+    assert!(functions > 500, "{functions}");
+    let nested = r#"(module (func (param i32) (result i32)
+        (block $out (result i32)
+          (loop $again (param) (result i32)
+            (if (result i32) (local.get 0)
+              (then (br_if $out (i32.const 1) (local.get 0)) (drop) (br $again))
+              (else (block $a (block $b (br_table $a $b $again $a (local.get 0))) (return (i32.const 2)))
+                    (if (local.get 0) (then (unreachable))) (i32.const 3)))))))"#;
+    assert_eq!(graphs_agree(&compiler, &wat::parse_str(nested).unwrap()), 1);
+}
+
 #[test]
 fn the_same_image_every_time() {
     let parallel = Compiler::new(GUARDED).unwrap();

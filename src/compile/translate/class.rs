@@ -6,7 +6,7 @@ use wasmparser::Operator;
 
 /// What an instruction means to a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(in crate::compile) enum Class {
     /// Can be run again with the same outcome and never traps.
     Pure,
     /// Can be run again with the same outcome, which may be a trap.
@@ -23,7 +23,7 @@ pub(super) enum Class {
 macro_rules! classes {
     ($($name:ident $class:ident $why:literal;)*) => {
         /// The class of an instruction; `None` for one that has none yet.
-        pub(super) fn class(operator: &Operator<'_>) -> Option<Class> {
+        pub(in crate::compile) fn class(operator: &Operator<'_>) -> Option<Class> {
             match operator {
                 $(Operator::$name { .. } => Some(Class::$class),)*
                 _ => None,

@@ -18,7 +18,7 @@ use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
 use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
 use crate::wasm::{FuncType, ValType};
-use class::{Class, class};
+pub(super) use class::{Class, class};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
