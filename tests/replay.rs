@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stepwell::abi::{VMContext, VMGlobal, VMMemory, VMTable, ValRaw};
 use stepwell::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use stepwell::compile::vm_layout;
-use stepwell::image::{ReplayEnd, ReplayImage, SlotKind};
+use stepwell::image::{RegionGraph, ReplayEnd, ReplayImage, SlotKind};
 use stepwell::runtime::{Config, Engine, Extern, Instance, Linker, Module, ReplayCode, Store, Trap, TrapCode, Val};
 use stepwell::sys::pages::Reservation;
 use stepwell::wasm::{EntityIndex, ExternType, GlobalType, ValType};
@@ -477,7 +477,8 @@ fn stops_before_what_only_the_guest_may_run() {
         // A branch back to the loop may be taken or not.
         native.retain(|position| opcode(position) != BR_IF);
         assert_eq!(native.iter().map(opcode).collect::<Vec<_>>(), [expected], "function {func}");
-        assert!(!image.edges.iter().any(|edge| edge.1 == native[0]), "function {func}: an edge where there is no way");
+        let graph = module.region_graph(DefinedFuncIndex::from_usize(func)).unwrap();
+        assert!(!graph.edges.iter().any(|edge| edge.1 == native[0]), "function {func}: an edge where there is no way");
     }
     assert!(machine.everything() == before, "replay changed something");
 }
@@ -522,10 +523,11 @@ struct Seen {
 }
 
 /// From every instruction of a function, with any state: step by step, in one go, and with stops anywhere.
-fn from_anywhere(machine: &mut Machine, code: &ReplayCode, random: &mut Random, seen: &mut Seen) {
+fn from_anywhere(machine: &mut Machine, code: &ReplayCode, graph: &RegionGraph, random: &mut Random, seen: &mut Seen) {
     let image = code.image();
     let count = image.instructions.len();
-    assert!(image.edges.is_sorted() && image.edges.iter().all(|(to, from)| from < to && (*to as usize) < count));
+    assert!(graph.instructions.iter().eq(image.instructions.iter().map(|row| &row.wasm)), "a walk finds others");
+    assert!(graph.edges.is_sorted() && graph.edges.iter().all(|(to, from)| from < to && (*to as usize) < count));
     let references = |kind: &SlotKind| matches!(kind, SlotKind::FuncRef | SlotKind::ExternRef);
     for from in 0..count as u32 {
         let mut start = Values::new(image, || random.value());
@@ -544,7 +546,7 @@ fn from_anywhere(machine: &mut Machine, code: &ReplayCode, random: &mut Random, 
             match machine.run(code, &mut values, code.all_stops(), at) {
                 ReplayEnd::Stopped(next) => {
                     assert!(next > at, "a cycle: from {at} to {next}");
-                    assert!(image.edges.binary_search(&(next, at)).is_ok(), "no edge from {at} to {next}");
+                    assert!(graph.before(next).any(|before| before == at), "no edge from {at} to {next}");
                     at = next;
                     trace.push((at, values.seen(image, at)));
                 }
@@ -596,8 +598,9 @@ fn ends_from_anywhere_with_any_state() {
         let mut machine = Machine::new(&module, &mut random);
         let before = machine.everything();
         for func in 0..module.info().bodies.len() {
-            let code = module.replay(DefinedFuncIndex::from_usize(func)).unwrap();
-            from_anywhere(&mut machine, &code, &mut random, &mut seen);
+            let func = DefinedFuncIndex::from_usize(func);
+            let (code, graph) = (module.replay(func).unwrap(), module.region_graph(func).unwrap());
+            from_anywhere(&mut machine, &code, &graph, &mut random, &mut seen);
         }
         assert!(machine.everything() == before, "replay changed something: round {round}");
         seen.modules += 1;

@@ -31,9 +31,6 @@ pub struct ReplayImage {
     pub instructions: Vec<ReplayInstruction>,
     /// The operand stacks that occur, each as the kind on top of another; see [`ReplayImage::operands`].
     pub stacks: Vec<(u32, SlotKind)>,
-    /// Which instruction can follow which in replay, as positions: what follows, then what it follows; sorted. Where only the
-    /// guest can go on there is no edge.
-    pub edges: Vec<(u32, u32)>,
 }
 
 /// An instruction of replay code.
@@ -83,7 +80,8 @@ impl ReplayEnd {
 pub struct RegionGraph {
     /// Every instruction that can be reached, as in [`ReplayImage::instructions`].
     pub instructions: Vec<WasmOffset>,
-    /// As [`ReplayImage::edges`], each once.
+    /// Which can follow which, as positions: what follows, then what it follows; sorted, each once. Where only the guest can go on
+    /// there is no edge.
     pub edges: Vec<(u32, u32)>,
 }
 
@@ -125,6 +123,5 @@ impl ReplayImage {
             + self.locals.capacity()
             + self.instructions.capacity() * size_of::<ReplayInstruction>()
             + self.stacks.capacity() * size_of::<(u32, SlotKind)>()
-            + self.edges.capacity() * size_of::<(u32, u32)>()
     }
 }

@@ -40,7 +40,6 @@ impl ReplayCode {
         image.locals.shrink_to_fit();
         image.instructions.shrink_to_fit();
         image.stacks.shrink_to_fit();
-        image.edges.shrink_to_fit();
         let all_stops = vec![1; image.instructions.len()].into_boxed_slice();
         let pages = mapping.len().next_multiple_of(PAGE_SIZE);
         let bytes = size_of::<ReplayCode>() + image.bytes() + all_stops.len() + pages;
@@ -196,7 +195,6 @@ mod tests {
             deepest: 1,
             instructions: [3, 5, 6].map(row).to_vec(),
             stacks: vec![],
-            edges: vec![(1, 0), (2, 1)],
         }
     }
 

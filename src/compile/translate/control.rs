@@ -33,9 +33,6 @@ pub(super) struct Control<'a> {
     followed: bool,
     /// Operands below its parameters.
     height: usize,
-    /// Replay: the positions that lead to what follows it, and to its `else`.
-    from: Vec<u32>,
-    else_from: Vec<u32>,
 }
 
 /// A block's parameters or results.
@@ -72,8 +69,7 @@ impl<'a> Translator<'a, '_> {
 
     fn open(&mut self, kind: Kind, params: Types<'a>, results: Types<'a>, height: usize) {
         let follow = self.block_with(results.as_slice());
-        let (from, else_from) = (Vec::new(), Vec::new());
-        self.control.push(Control { kind, params, results, follow, followed: false, height, from, else_from });
+        self.control.push(Control { kind, params, results, follow, followed: false, height });
     }
 
     /// A new block that takes values of these types.
@@ -141,9 +137,6 @@ impl<'a> Translator<'a, '_> {
                 self.builder.seal_block(then);
                 self.builder.seal_block(otherwise);
                 self.open(Kind::If(otherwise, self.stack[height..].to_vec()), params, results, height);
-                if let (Some(single), Some(control)) = (&self.single, self.control.last_mut()) {
-                    control.else_from.push(single.position());
-                }
                 self.builder.switch_to_block(then);
             }
             Operator::Else => self.switch_to_else()?,
@@ -234,14 +227,14 @@ impl<'a> Translator<'a, '_> {
         let control = control.ok_or_else(|| internal("a branch out of the function"))?;
         let (target, count) = control.target();
         self.arguments += count;
-        let Some(single) = &mut self.single else { return Ok((target, self.block_args(count)?)) };
-        let native = leaves || matches!(control.kind, Kind::Loop(_));
-        let edge = if native && self.env.mode == Mode::Replay {
-            Edge::Native
-        } else {
-            control.from.push(single.position());
-            let from = self.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
-            Edge::Move { count, from, to: control.height, target }
+        let native = self.env.mode == Mode::Replay && (leaves || matches!(control.kind, Kind::Loop(_)));
+        let to = control.height;
+        if self.single.is_none() {
+            return Ok((target, self.block_args(count)?));
+        }
+        let edge = match native {
+            true => Edge::Native,
+            false => Edge::Move { count, from: self.height_below(count)?, to, target },
         };
         Ok((self.edge(edge), Vec::new()))
     }
@@ -308,10 +301,7 @@ impl<'a> Translator<'a, '_> {
 
     fn switch_to_else(&mut self) -> Result<()> {
         self.fall_out()?;
-        let here = self.falling();
         let control = self.innermost()?;
-        control.from.extend(here);
-        let arriving = std::mem::take(&mut control.else_from);
         let height = control.height;
         let Kind::If(otherwise, params) = std::mem::replace(&mut control.kind, Kind::Else) else {
             return Err(internal("an else without its if"));
@@ -321,34 +311,15 @@ impl<'a> Translator<'a, '_> {
         self.stack.extend(params);
         self.builder.switch_to_block(otherwise);
         self.reachable = true;
-        if let Some(single) = &mut self.single {
-            single.arriving = arriving;
-            single.falls = false;
-        }
         self.arrive();
         Ok(())
     }
 
-    /// Replay: the position of the instruction at hand, if it leads to the next one.
-    fn falling(&self) -> Option<u32> {
-        let single = self.single.as_ref().filter(|single| self.reachable && single.falls)?;
-        Some(single.position())
-    }
-
     fn close(&mut self) -> Result<()> {
         self.fall_out()?;
-        let here = self.falling();
         let mut control = self.control.pop().ok_or_else(|| internal("no block is open"))?;
-        if let Some(single) = &mut self.single {
-            single.arriving = std::mem::take(&mut control.from);
-            single.arriving.extend(here);
-            single.falls = false;
-        }
         match control.kind {
             Kind::If(otherwise, params) => {
-                if let Some(single) = &mut self.single {
-                    single.arriving.append(&mut control.else_from);
-                }
                 self.builder.switch_to_block(otherwise);
                 let arguments = match self.single {
                     Some(_) => Vec::new(),

@@ -276,9 +276,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             stack: if *stack == NO_SHAPE { ReplayImage::EMPTY } else { *stack },
         };
         let instructions = single.positions.iter().map(row).collect();
-        let mut edges = single.edges;
-        edges.sort_unstable();
-        ReplayImage { code: Vec::new(), locals, deepest, instructions, stacks: single.stacks, edges }
+        ReplayImage { code: Vec::new(), locals, deepest, instructions, stacks: single.stacks }
     }
 
     /// Refuses a function that has become too large.
@@ -529,7 +527,6 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.translate(operator)?;
         // A region ends behind what only the guest can run.
         self.stop_due |= matches!(class, Class::Effect | Class::Call);
-        self.end_position();
         Ok(())
     }
 

@@ -44,12 +44,6 @@ pub(super) struct Single {
     /// Operand stacks, each as a kind on top of another.
     pub(super) stacks: Vec<(u32, SlotKind)>,
     interned: HashMap<(u32, SlotKind), u32>,
-    /// Which position follows which without the guest: what follows first.
-    pub(super) edges: Vec<(u32, u32)>,
-    /// The positions that lead to the next instruction.
-    pub(super) arriving: Vec<u32>,
-    /// Whether the instruction at hand leads to the one behind it.
-    pub(super) falls: bool,
     /// Branches of the instruction at hand that need code of their own.
     edges_due: Vec<(Block, Edge)>,
 }
@@ -73,7 +67,7 @@ pub(super) enum Edge {
 
 impl Single {
     /// The position of the instruction at hand.
-    pub(super) fn position(&self) -> u32 {
+    fn position(&self) -> u32 {
         self.positions.len() as u32 - 1
     }
 
@@ -114,9 +108,6 @@ impl Translator<'_, '_> {
             positions: Vec::new(),
             stacks: Vec::new(),
             interned: HashMap::new(),
-            edges: Vec::new(),
-            arriving: Vec::new(),
-            falls: true,
             edges_due: Vec::new(),
         });
     }
@@ -170,9 +161,6 @@ impl Translator<'_, '_> {
         let position = single.positions.len() as u32;
         single.positions.push((self.at, stack));
         single.bodies.push(body);
-        let arriving = std::mem::take(&mut single.arriving);
-        single.edges.extend(arriving.into_iter().map(|from| (position, from)));
-        single.falls = true;
         match &mut single.home {
             Home::Buffer { stops, .. } => {
                 let offset = i32::try_from(position).map_err(|_| internal("too many instructions"))?;
@@ -190,17 +178,6 @@ impl Translator<'_, '_> {
         }
         self.builder.switch_to_block(body);
         Ok(())
-    }
-
-    /// The instruction at hand has been translated; control may fall through to the next.
-    pub(super) fn end_position(&mut self) {
-        if let Some(single) = &mut self.single
-            && single.falls
-            && self.reachable
-        {
-            let position = single.position();
-            single.arriving.push(position);
-        }
     }
 
     /// Whether this is replay code.
@@ -225,9 +202,6 @@ impl Translator<'_, '_> {
         self.end_replay(ReplayEnd::NATIVE);
         let dead = self.builder.create_block();
         self.builder.switch_to_block(dead);
-        if let Some(single) = &mut self.single {
-            single.falls = false;
-        }
     }
 
     /// The row of the operand stack with a value of this type on top.
