@@ -263,8 +263,8 @@ fn the_new_state_counts_and_so_does_the_new_place() {
                 let entry = entry.load(Ordering::Relaxed);
                 let wasm = replay.image().instructions[entry].wasm;
                 let values = [&[20][..], &[21, 30], &[22, 31, 40], &[23, 500]][entry].into();
-                let code = store.resume_code(stop.slot, stop.func)?;
-                Ok(Resume::Replace(Box::new(Replacement { slot: code.slot, entry: entry as u32, wasm, values })))
+                let slot = store.resume_code(stop.slot, stop.func)?;
+                Ok(Resume::Replace(Box::new(Replacement { slot, entry: entry as u32, wasm, values })))
             }))
             .unwrap();
         step_all(&mut store);
@@ -286,21 +286,23 @@ fn resume_code_stops_where_it_is_armed() {
     store
         .attach(sink(move |mut store, stop| {
             note.lock().unwrap().push((stop.slot, stop.wasm));
-            let code = store.resume_code(stop.slot, stop.func)?;
-            if code.slot == stop.slot {
-                assert!(!code.new);
+            let module = store.module_in(stop.slot).unwrap().id();
+            let known = store.resume_slots(module).find(|known| known.0 == stop.func);
+            let resume = store.resume_code(stop.slot, stop.func)?;
+            assert!(known.is_none_or(|known| known.1 == resume));
+            if resume == stop.slot {
                 return Ok(Resume::Native);
             }
-            let main = store.code_slot(store.module_in(stop.slot).unwrap().id());
+            let main = store.code_slot(module);
             assert_eq!(main, Some(stop.slot));
             // Only at the third and the last instruction.
-            let tables = store.registry().entry(code.slot).engine.tables();
+            let tables = store.registry().entry(resume).engine.tables();
             let point = |bytes| tables.point_at(WasmOffset::new(stop.wasm.get() + bytes)).unwrap();
             let (third, last) = (tables.point(point(4)).site.unwrap(), tables.point(point(5)).site.unwrap());
-            if code.new {
+            if known.is_none() {
                 let mut edit = store.edit();
-                edit.add_site(code.slot, third)?;
-                edit.add_site(code.slot, last)?;
+                edit.add_site(resume, third)?;
+                edit.add_site(resume, last)?;
                 edit.commit()?;
             }
             Ok(Resume::Replace(Box::new(same(&mut store, stop)?)))
@@ -351,8 +353,8 @@ fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
             }
             let replay = module.replay(stop.func)?;
             let wasm = replay.image().instructions[1].wasm;
-            assert!(store.set_virtual(Some(VirtualFrame { wasm, values: values.as_ptr(), about: std::ptr::null() })));
-            let slot = store.resume_code(stop.slot, stop.func)?.slot;
+            assert!(store.set_virtual(Some(VirtualFrame { wasm, about: std::ptr::null() })));
+            let slot = store.resume_code(stop.slot, stop.func)?;
             Ok(Resume::Replace(Box::new(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into() })))
         };
         let on_trap = move |store: StoreMut<'_>, trap: &TrapInfo| {
@@ -401,7 +403,7 @@ fn what_is_wrong_ends_the_call_and_nothing_else() {
             let mut with = same(&mut store, stop)?;
             match case.load(Ordering::Relaxed) {
                 0 => with.slot = stop.slot,
-                1 => with.slot = store.resume_code(stop.slot, DefinedFuncIndex::new(0))?.slot,
+                1 => with.slot = store.resume_code(stop.slot, DefinedFuncIndex::new(0))?,
                 2 => with.values = Box::default(),
                 3 => return Err(store.resume_code(stop.slot, DefinedFuncIndex::new(999)).unwrap_err()),
                 // More than it takes.
@@ -444,11 +446,7 @@ fn frames_are_where_their_sink_says_in_all_nested_runs() {
     let mut store = Store::new(&engine);
     let instance = start(&mut store, &module);
     let depth = Arc::new(AtomicUsize::new(0));
-    let here = |wasm: u32, about: usize| VirtualFrame {
-        wasm: WasmOffset::new(wasm),
-        values: std::ptr::null(),
-        about: about as *const (),
-    };
+    let here = |wasm: u32, about: usize| VirtualFrame { wasm: WasmOffset::new(wasm), about: about as *const () };
     let in_trap = depth.clone();
     let on_stop = move |mut store: StoreMut<'_>, stop: &StopInfo| {
         let level = depth.fetch_add(1, Ordering::Relaxed);

@@ -155,7 +155,7 @@ impl Regions {
         }
         let resume = store.resume_code(inside.key.0, inside.key.1)?;
         let values = inside.values.clone().into_boxed_slice();
-        let with = Replacement { slot: resume.slot, entry: inside.position, wasm: inside.wasm(), values };
+        let with = Replacement { slot: resume, entry: inside.position, wasm: inside.wasm(), values };
         Ok(Some(with))
     }
 }
@@ -214,10 +214,10 @@ impl Inside {
         self.image().instructions[self.position as usize].wasm
     }
 
-    /// As the store is told.
+    /// As the store is told, for as long as it is neither moved nor changed.
     pub(super) fn shown(&self) -> VirtualFrame {
         let about: *const Inside = self;
-        VirtualFrame { wasm: self.wasm(), values: self.values.as_ptr(), about: about.cast() }
+        VirtualFrame { wasm: self.wasm(), about: about.cast() }
     }
 
     /// A local: its kind and value.
@@ -251,8 +251,7 @@ fn position_of(end: ReplayEnd) -> u32 {
 ///
 /// # Safety
 /// The frame at `fp` is live, and its tables place the slot in it.
-pub(super) unsafe fn read_slot(fp: usize, slot: impl std::borrow::Borrow<Slot>) -> u64 {
-    let slot = slot.borrow();
+pub(super) unsafe fn read_slot(fp: usize, slot: Slot) -> u64 {
     match slot.place {
         Place::Frame(offset) => {
             let at = fp.wrapping_add_signed(offset as isize) as *const u64;

@@ -290,7 +290,7 @@ impl Core {
     }
 
     /// The state of the frame that has trapped, if that is inside a region.
-    fn trapped_inside(&self, store: &mut StoreMut<'_>, code: TrapCode) -> Result<Option<Box<Inside>>> {
+    fn trapped_inside(&self, store: &StoreMut<'_>, code: TrapCode) -> Result<Option<Box<Inside>>> {
         let mut innermost = None;
         store.walk_frames(|frame| {
             let func = frame.module.info().defined(frame.func);
@@ -312,7 +312,6 @@ impl Core {
         if inside.wasm() != wasm && !same {
             return Err(fault("replay has not come to the instruction that trapped").at(wasm));
         }
-        store.set_virtual(Some(inside.shown()));
         Ok(Some(inside))
     }
 
@@ -350,8 +349,11 @@ impl EventSink for Core {
         } else if frameless {
             None
         } else {
-            self.trapped_inside(&mut store, trap.code)?
+            self.trapped_inside(&store, trap.code)?
         };
+        if let Some(inside) = &inside {
+            store.set_virtual(Some(inside.shown()));
+        }
         // SAFETY: the store is in hand, and pausing calls nobody.
         unsafe { self.state() }.stepping.pause();
         // The guest's call has ended, whatever the answer is.

@@ -9,13 +9,16 @@ use crate::code::EngineCode;
 use crate::compile::Compiler;
 use crate::image::CodeImage;
 use crate::sys::arch::HostToWasm;
-use crate::sys::signals;
 use crate::sys::text::{ExecView, TextBacking, TextImage};
+use crate::sys::{signals, stack};
 use crate::wasm::FuncType;
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{Arc, PoisonError, RwLock};
+
+/// Bytes of stack for compiling.
+const COMPILE_STACK: usize = 1 << 20;
 
 /// What modules are compiled by and stores belong to. Cheap to clone: clones are the same engine.
 #[derive(Clone)]
@@ -56,8 +59,9 @@ impl Engine {
         Arc::ptr_eq(&a.0, &b.0)
     }
 
-    pub(super) fn compiler(&self) -> &Compiler {
-        &self.0.compiler
+    /// Compiles something, where there is stack for it: a guest may be at the end of its own when a module is made or looked into.
+    pub(super) fn compile<T: Send>(&self, work: impl FnOnce(&Compiler) -> Result<T> + Send) -> Result<T> {
+        stack::with_room(COMPILE_STACK, || work(&self.0.compiler))?
     }
 
     fn backing(&self) -> TextBacking {
@@ -148,7 +152,9 @@ pub(super) struct Signature {
 impl Signature {
     /// How the host calls Wasm functions of this type.
     pub(super) fn host_to_wasm(&self, engine: &Engine) -> Result<HostToWasm> {
-        let view = self.to_wasm.get_or_try_init(|| engine.map_code(engine.compiler().host_to_wasm(&self.ty)?))?;
+        let view = self
+            .to_wasm
+            .get_or_try_init(|| engine.map_code(engine.compile(|compiler| compiler.host_to_wasm(&self.ty))?))?;
         // SAFETY: the mapping holds a trampoline of this convention from its first byte on and lasts as long as the
         // signature, which the engine never drops.
         Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(view.base()) })
@@ -156,7 +162,9 @@ impl Signature {
 
     /// The `code` of host functions of this type.
     pub(super) fn wasm_to_host(&self, engine: &Engine) -> Result<*const c_void> {
-        let view = self.to_host.get_or_try_init(|| engine.map_code(engine.compiler().wasm_to_host(&self.ty)?))?;
+        let view = self
+            .to_host
+            .get_or_try_init(|| engine.map_code(engine.compile(|compiler| compiler.wasm_to_host(&self.ty))?))?;
         Ok(view.base() as *const c_void)
     }
 }

@@ -22,15 +22,13 @@ pub(super) enum PcKind {
 }
 
 /// Where the frame of an event really is, as the sink says it: at an instruction that the guest has not run to, with a state that
-/// is not in the frame. The pointers are the sink's own affair: it sees to it that they are valid for as long as this is set, and
-/// nothing here follows them.
+/// is not in the frame.
 #[derive(Clone, Copy, Debug)]
 pub struct VirtualFrame {
     /// The instruction about to run, or the one that trapped.
     pub wasm: WasmOffset,
-    /// The locals, then the operands, bottom first, 8 bytes each.
-    pub values: *const u64,
-    /// What else there is to know about them.
+    /// Where the sink has that state: its own affair. It sees to it that this is valid for as long as it is set, and nothing here
+    /// follows it.
     pub about: *const (),
 }
 

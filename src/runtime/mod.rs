@@ -48,7 +48,7 @@ pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{Module, ModuleId};
 pub use replay::ReplayCode;
-pub use resume::{Replacement, Resume, ResumeCode};
+pub use resume::{Replacement, Resume};
 pub use store::{AsStore, AsStoreMut, Caller, Store, StoreId, StoreLimits, StoreMut, StorePtr, StoreRef};
 pub use table::Table;
 pub use trap::{FrameInfo, Trap};

@@ -7,7 +7,6 @@ use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, 
 use crate::code::EngineCode;
 use crate::compile::{region_graph, vm_layout};
 use crate::image::{RegionGraph, ReplayImage, Tier};
-use crate::sys::stack;
 use crate::wasm::{self, ExternType, ModuleInfo};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
@@ -63,8 +62,6 @@ impl Drop for ModuleInner {
 /// The resume code of a function, compiled by whoever needs it first.
 type ResumeCell = OnceCell<Arc<EngineCode>>;
 
-/// Bytes of stack for compiling in the middle of a guest's call.
-const COMPILE_STACK: usize = 1 << 20;
 /// Above so many, resume code that no store has is forgotten.
 const MAX_IDLE_RESUME: usize = 64;
 
@@ -119,7 +116,7 @@ impl Module {
         let config = engine.config();
         let info = wasm::parse(binary, config.features, config.parallel)?;
         let layout = vm_layout(&info)?;
-        let image = engine.compiler().module(&info, binary, Tier::Production, progress)?;
+        let image = engine.compile(|compiler| compiler.module(&info, binary, Tier::Production, progress))?;
         let sigs = info.types.iter().map(|ty| engine.signature_id(ty)).collect();
         Ok(Module(Arc::new(ModuleInner {
             engine: engine.clone(),
@@ -199,7 +196,8 @@ impl Module {
         let inner = &*self.0;
         inner.check_debug()?;
         inner.debug.get_or_try_init(|| {
-            let image = inner.engine.compiler().module(&inner.info, &inner.binary, Tier::Debug, progress)?;
+            let image =
+                inner.engine.compile(|compiler| compiler.module(&inner.info, &inner.binary, Tier::Debug, progress))?;
             let code = inner.engine.new_code(image);
             Ok(DebugCode { stack_ratio: StackRatio::worst(&inner.production, &code), code })
         })
@@ -221,8 +219,7 @@ impl Module {
             known.entry(func).or_default().clone()
         };
         let code = cell.get_or_try_init(|| {
-            let compile = || inner.engine.compiler().resume(&inner.info, &inner.binary, func);
-            let image = stack::with_room(COMPILE_STACK, compile)??;
+            let image = inner.engine.compile(|compiler| compiler.resume(&inner.info, &inner.binary, func))?;
             Ok::<_, Error>(inner.engine.new_small_code(image))
         })?;
         Ok(code.clone())
@@ -251,9 +248,7 @@ impl Module {
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
     /// module does not define, and those of compiling.
     pub fn replay(&self, func: DefinedFuncIndex) -> Result<Arc<ReplayCode>> {
-        self.replay_by(func, |info, binary| {
-            stack::with_room(COMPILE_STACK, || self.0.engine.compiler().replay(info, binary, func))?
-        })
+        self.replay_by(func, |info, binary| self.0.engine.compile(|compiler| compiler.replay(info, binary, func)))
     }
 
     /// The replay code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see

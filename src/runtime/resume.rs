@@ -37,15 +37,6 @@ pub struct Replacement {
     pub values: Box<[u64]>,
 }
 
-/// Resume code of a function in a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResumeCode {
-    /// Where it is. Its tables know this one function, by its index in the module.
-    pub slot: CodeSlot,
-    /// Whether it was put there just now: nothing is armed in it yet, unless the store stops everywhere.
-    pub new: bool,
-}
-
 /// What the latest frame that was replaced goes on with, for as long as that may be read: until the next one.
 pub(super) struct Resuming {
     state: ResumeState,
@@ -63,12 +54,12 @@ pub(super) struct ResumeEntry {
 }
 
 impl StoreMut<'_> {
-    /// The resume code of a function, by a slot in which code of its module is; compiled and registered on first use. While stepping
-    /// stops everywhere, it comes armed.
+    /// Where the resume code of a function is, by a slot in which code of its module is; compiled and registered on first use. Its tables
+    /// know this one function, by its index in the module. Nothing is armed in it at first, unless stepping stops everywhere.
     ///
     /// # Errors
     /// [`ErrorKind::State`] where no debugger is attached; those of compiling and mapping, which leave everything as it was.
-    pub fn resume_code(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Result<ResumeCode> {
+    pub fn resume_code(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Result<CodeSlot> {
         self.inner().resume_code(slot, func)
     }
 
@@ -88,7 +79,7 @@ impl<'a> StoreRef<'a> {
 
 impl StoreInner {
     /// See [`StoreMut::resume_code`].
-    fn resume_code(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Result<ResumeCode> {
+    fn resume_code(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Result<CodeSlot> {
         if self.attachment.is_none() {
             return Err(Error::new(
                 ErrorKind::State,
@@ -101,13 +92,13 @@ impl StoreInner {
         let index = self.module_index(slot);
         let entry = &self.modules[index];
         if let Some(resume) = entry.resume.iter().find(|resume| resume.func == func) {
-            return Ok(ResumeCode { slot: resume.slot, new: false });
+            return Ok(resume.slot);
         }
         let code = entry.module.resume_code(func)?;
         let slot = self.register_private(&code, index)?;
         let values = code.tables().locals_of(func).len() + deepest(code.tables());
         self.modules[index].resume.push(ResumeEntry { func, slot, values });
-        Ok(ResumeCode { slot, new: true })
+        Ok(slot)
     }
 
     /// No resume code is left that could read its state.
