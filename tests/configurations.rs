@@ -1,6 +1,9 @@
 //! One module, every configuration, both tiers, stepped through: the results, traps, globals and memories are the same to
 //! the bit. Modules are wasm-smith's, of fixed seeds.
 
+#[path = "support/smith.rs"]
+mod features;
+
 use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Config, Engine, Extern, Linker, Module, Store, Trap, Val};
 use stepwell::wasm::{ExternType, ValType};
@@ -18,32 +21,13 @@ fn smith(seed: u64) -> Option<Vec<u8>> {
     .collect();
     let config = wasm_smith::Config {
         available_imports: None,
-        bulk_memory_enabled: true,
-        reference_types_enabled: true,
-        multi_value_enabled: true,
-        saturating_float_to_int_enabled: true,
-        sign_extension_ops_enabled: true,
-        extended_const_enabled: true,
-        simd_enabled: false,
-        relaxed_simd_enabled: false,
-        threads_enabled: false,
-        tail_call_enabled: false,
-        exceptions_enabled: false,
-        gc_enabled: false,
-        compact_imports_enabled: false,
-        memory64_enabled: false,
-        custom_page_sizes_enabled: false,
-        wide_arithmetic_enabled: false,
-        shared_everything_threads_enabled: false,
-        max_memories: 1,
         max_memory32_bytes: 1 << 20,
         memory_max_size_required: true,
         table_max_size_required: true,
         max_table_elements: 1000,
-        max_tables: 4,
         min_funcs: 1,
         export_everything: true,
-        ..wasm_smith::Config::default()
+        ..features::supported()
     };
     let mut input = arbitrary::Unstructured::new(&bytes);
     let mut module = wasm_smith::Module::new(config, &mut input).ok()?;

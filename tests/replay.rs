@@ -2,6 +2,9 @@
 //! ends whatever state it is given, and it changes nothing but that state.
 
 use std::sync::Arc;
+#[path = "support/smith.rs"]
+mod features;
+
 use stepwell::abi::{VMContext, VMGlobal, VMMemory, VMTable, ValRaw};
 use stepwell::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use stepwell::compile::vm_layout;
@@ -486,29 +489,7 @@ fn stops_before_what_only_the_guest_may_run() {
 /// A module of wasm-smith's.
 fn smith(random: &mut Random) -> Vec<u8> {
     let bytes: Vec<u8> = std::iter::repeat_with(|| random.next() as u8).take(4000).collect();
-    let config = wasm_smith::Config {
-        bulk_memory_enabled: true,
-        reference_types_enabled: true,
-        multi_value_enabled: true,
-        saturating_float_to_int_enabled: true,
-        sign_extension_ops_enabled: true,
-        extended_const_enabled: true,
-        simd_enabled: false,
-        relaxed_simd_enabled: false,
-        threads_enabled: false,
-        tail_call_enabled: false,
-        exceptions_enabled: false,
-        gc_enabled: false,
-        compact_imports_enabled: false,
-        memory64_enabled: false,
-        custom_page_sizes_enabled: false,
-        wide_arithmetic_enabled: false,
-        shared_everything_threads_enabled: false,
-        max_memories: 1,
-        max_tables: 4,
-        min_funcs: 2,
-        ..wasm_smith::Config::default()
-    };
+    let config = wasm_smith::Config { min_funcs: 2, ..features::supported() };
     wasm_smith::Module::new(config, &mut arbitrary::Unstructured::new(&bytes)).unwrap().to_bytes()
 }
 

@@ -370,11 +370,7 @@ impl State {
     ) -> Outcome {
         guest.bytes(out, 4)?;
         let mut table = self.table();
-        let parent = table.get(fd, Rights::NONE)?;
-        parent.dir()?;
-        if !parent.rights.contains(Rights::PATH_OPEN) {
-            return Err(Errno::NotCapable.into());
-        }
+        let parent = table.directory(fd, Rights::PATH_OPEN)?;
         let open = Open::new(lookup, oflags, rights, inheriting, fdflags)?;
         let entry = open.open(parent, &guest.path(path, path_len)?)?;
         let fd = table.add(entry);
@@ -391,11 +387,7 @@ impl State {
         out: u32,
     ) -> Outcome {
         let mut table = self.table();
-        let parent = table.get(fd, Rights::NONE)?;
-        let dir = parent.dir()?;
-        if !parent.rights.contains(Rights::PATH_FILESTAT_GET) {
-            return Err(Errno::NotCapable.into());
-        }
+        let dir = table.directory(fd, Rights::PATH_FILESTAT_GET)?.dir()?;
         let path = guest.path(path, path_len)?;
         let metadata = if files::follows(lookup)? { dir.metadata(&path)? } else { dir.symlink_metadata(&path)? };
         guest.write(out, &files::filestat(&metadata))

@@ -132,6 +132,17 @@ impl Table {
         Ok(entry)
     }
 
+    /// The directory, if it has these rights.
+    pub(super) fn directory(&mut self, fd: u32, rights: Rights) -> Result<&Entry, Failure> {
+        let entry = self.get(fd, Rights::NONE)?;
+        // What is no directory is told first.
+        entry.dir()?;
+        if !entry.rights.contains(rights) {
+            return Err(Errno::NotCapable.into());
+        }
+        Ok(entry)
+    }
+
     pub(super) fn close(&mut self, fd: u32) -> Result<(), Failure> {
         self.0.remove(&fd).map(|_| ()).ok_or(Errno::BadFd.into())
     }

@@ -1,6 +1,8 @@
 //! Tests of the compiler's output; running it is the runtime's test.
 
 mod check;
+#[path = "../../../tests/support/smith.rs"]
+mod features;
 mod limits;
 mod points;
 
@@ -96,29 +98,7 @@ fn smith(seed: u64) -> Vec<u8> {
     })
     .take(4096)
     .collect();
-    let config = wasm_smith::Config {
-        bulk_memory_enabled: true,
-        reference_types_enabled: true,
-        multi_value_enabled: true,
-        saturating_float_to_int_enabled: true,
-        sign_extension_ops_enabled: true,
-        extended_const_enabled: true,
-        simd_enabled: false,
-        relaxed_simd_enabled: false,
-        threads_enabled: false,
-        tail_call_enabled: false,
-        exceptions_enabled: false,
-        gc_enabled: false,
-        compact_imports_enabled: false,
-        memory64_enabled: false,
-        custom_page_sizes_enabled: false,
-        wide_arithmetic_enabled: false,
-        shared_everything_threads_enabled: false,
-        max_memories: 1,
-        max_tables: 4,
-        min_funcs: 1,
-        ..wasm_smith::Config::default()
-    };
+    let config = wasm_smith::Config { min_funcs: 1, ..features::supported() };
     let mut input = arbitrary::Unstructured::new(&bytes);
     wasm_smith::Module::new(config, &mut input).unwrap().to_bytes()
 }

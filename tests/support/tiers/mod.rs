@@ -6,6 +6,8 @@
 
 pub mod case;
 pub mod drive;
+#[path = "../smith.rs"]
+mod features;
 pub mod guests;
 pub mod mutate;
 pub mod programs;

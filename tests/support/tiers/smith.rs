@@ -1,6 +1,7 @@
 //! Modules of wasm-smith, from fixed seeds.
 
 use super::case::Case;
+use super::features::supported;
 use super::random::Random;
 use wasm_smith::{Config, Module};
 
@@ -28,28 +29,6 @@ pub fn case(seed: u64) -> Option<Case> {
 /// WebAssembly 2.0 without SIMD, and extended constants.
 fn config(seed: u64) -> Config {
     Config {
-        bulk_memory_enabled: true,
-        extended_const_enabled: true,
-        multi_value_enabled: true,
-        reference_types_enabled: true,
-        saturating_float_to_int_enabled: true,
-        sign_extension_ops_enabled: true,
-
-        acquire_release_atomics_enabled: false,
-        compact_imports_enabled: false,
-        custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: false,
-        exceptions_enabled: false,
-        gc_enabled: false,
-        memory64_enabled: false,
-        multibyte_array_access_enabled: false,
-        relaxed_simd_enabled: false,
-        shared_everything_threads_enabled: false,
-        simd_enabled: false,
-        tail_call_enabled: false,
-        threads_enabled: false,
-        wide_arithmetic_enabled: false,
-
         disallow_traps: seed.is_multiple_of(2),
         export_everything: true,
         generate_custom_sections: false,
@@ -61,11 +40,9 @@ fn config(seed: u64) -> Config {
         max_globals: 8,
         min_globals: 1,
         min_memories: 1,
-        max_memories: 1,
         max_memory32_bytes: 12 << 16,
         memory_max_size_required: true,
         memory_offset_choices: wasm_smith::MemoryOffsetChoices(90, 9, 1),
-        max_tables: 4,
         max_table_elements: 100,
         table_max_size_required: true,
         max_elements: 12,
@@ -73,6 +50,6 @@ fn config(seed: u64) -> Config {
         max_data_segments: 8,
         max_instructions: if seed % 5 == 4 { 1500 } else { 250 },
         max_nesting_depth: 8,
-        ..Config::default()
+        ..supported()
     }
 }
