@@ -18,12 +18,21 @@ BASE_TYPES = {
     **{f"{u}int{n}_t": f"c_{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)},
 }
 
+# C's enums that the package shows, as the classes it shows them by.
+ENUMS = {
+    "stepwell_action_enum": "Action", "stepwell_debug_tier_enum": "DebugTier", "stepwell_error_enum": "ErrorCode",
+    "stepwell_stop_enum": "StopReason", "stepwell_trap_enum": "TrapCode",
+}
+
 PROLOGUE = '''"""The C ABI for ctypes. Generated from the headers by python/generate_bindings.py: do not edit."""
 # flake8: noqa
+# mypy: ignore-errors
 from ctypes import (
     CFUNCTYPE, POINTER, Structure, Union, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_int8, c_int16, c_int32,
     c_int64, c_size_t, c_ssize_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p,
 )
+
+from enum import IntEnum
 
 from ._loader import check_version, function
 
@@ -137,13 +146,26 @@ class Bindings:
 
     def enum(self, name, body):
         value = -1
+        members = {}
         for item in split_list(body):
             match = re.fullmatch(r"(\w+)(?: = (-?\w+))?", item)
             if not match:
                 raise Unknown(f"{name}: {item}")
             value = int(match[2], 0) if match[2] else value + 1
             self.lines.append(f"{match[1]} = {value}")
+            members[match[1]] = value
+        if name in ENUMS:
+            self.enum_class(ENUMS[name], members)
         self.known[name] = "c_int"
+
+    def enum_class(self, name, members):
+        """A class of the members without the words that all of them begin with."""
+        words = [member.split("_") for member in members]
+        shared = 0
+        while all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
+            shared += 1
+        self.lines.append(f"class {name}(IntEnum):")
+        self.lines += [f"    {'_'.join(w[shared:])} = {value}" for w, value in zip(words, members.values())]
 
     def opaque(self, kind, name):
         if name not in self.known:

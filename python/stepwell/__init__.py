@@ -18,20 +18,26 @@
 Everything is closed when it is no longer used, or at once by `close()` or `with`, in any order; a store closes all
 that is in it.
 """
-from ._bindings import VERSION
-from .debugger import Action, Breakpoint, Debugger, Frame, Locals, Stop, StopReason
-from .engine import DebugTier, Engine
-from .errors import Error, ErrorCode, Trap, TrapCode, TrapFrame
+from ._bindings import VERSION, Action, DebugTier, ErrorCode, StopReason, TrapCode
+from .debugger import Breakpoint, Debugger, Frame, Locals, Stop
+from .engine import Engine
+from .errors import Error, Exit, Trap, TrapFrame
 from .instance import Exports, Instance
+from .linker import Linker
 from .module import Module
 from .store import Store
-from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType
+from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType, f32, f64, i32, i64
 from .values import Extern, ExternRef, Func, Global, Memory, Table
+from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
 
+for _shown in (Action, DebugTier, ErrorCode, StopReason, TrapCode):
+    _shown.__module__ = __name__
+
 __all__ = [
-    "Action", "Breakpoint", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "ExportType", "Exports", "Extern",
-    "ExternRef", "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "Locals", "Memory",
-    "MemoryType", "Module", "Stop", "StopReason", "Store", "Table", "TableType", "Trap", "TrapCode", "TrapFrame",
+    "Action", "Breakpoint", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "Exit", "ExportType", "Exports", "Extern",
+    "ExternRef", "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "Linker", "Locals", "Memory",
+    "MemoryType", "Module", "Stop", "StopReason", "Store", "Table", "TableType", "Trap", "TrapCode", "TrapFrame", "Wasi",
+    "f32", "f64", "i32", "i64",
 ]

@@ -1,9 +1,12 @@
 """The C ABI for ctypes. Generated from the headers by python/generate_bindings.py: do not edit."""
 # flake8: noqa
+# mypy: ignore-errors
 from ctypes import (
     CFUNCTYPE, POINTER, Structure, Union, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_int8, c_int16, c_int32,
     c_int64, c_size_t, c_ssize_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p,
 )
+
+from enum import IntEnum
 
 from ._loader import check_version, function
 
@@ -94,8 +97,17 @@ STEPWELL_STEP = 1
 STEPWELL_STEP_OVER = 2
 STEPWELL_STEP_OUT = 3
 STEPWELL_TRAP = 4
+class Action(IntEnum):
+    CONTINUE = 0
+    STEP = 1
+    STEP_OVER = 2
+    STEP_OUT = 3
+    TRAP = 4
 STEPWELL_DEBUG_TIER_REGIONS = 0
 STEPWELL_DEBUG_TIER_SIMPLE = 1
+class DebugTier(IntEnum):
+    REGIONS = 0
+    SIMPLE = 1
 STEPWELL_ERROR_INVALID_MODULE = 1
 STEPWELL_ERROR_UNSUPPORTED = 2
 STEPWELL_ERROR_LINK = 3
@@ -108,9 +120,26 @@ STEPWELL_ERROR_PANIC = 9
 STEPWELL_ERROR_TRAP = 10
 STEPWELL_ERROR_HOST = 11
 STEPWELL_ERROR_CANCELLED = 12
+class ErrorCode(IntEnum):
+    INVALID_MODULE = 1
+    UNSUPPORTED = 2
+    LINK = 3
+    LIMIT = 4
+    SYSTEM = 5
+    ARGUMENT = 6
+    STATE = 7
+    POISONED = 8
+    PANIC = 9
+    TRAP = 10
+    HOST = 11
+    CANCELLED = 12
 STEPWELL_STOP_BREAKPOINT = 1
 STEPWELL_STOP_STEP = 2
 STEPWELL_STOP_TRAP = 3
+class StopReason(IntEnum):
+    BREAKPOINT = 1
+    STEP = 2
+    TRAP = 3
 STEPWELL_TRAP_HOST = 0
 STEPWELL_TRAP_UNREACHABLE = 1
 STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS = 2
@@ -124,6 +153,20 @@ STEPWELL_TRAP_INVALID_CONVERSION = 9
 STEPWELL_TRAP_STACK_OVERFLOW = 10
 STEPWELL_TRAP_NULL_REFERENCE = 11
 STEPWELL_TRAP_INTERRUPT = 12
+class TrapCode(IntEnum):
+    HOST = 0
+    UNREACHABLE = 1
+    MEMORY_OUT_OF_BOUNDS = 2
+    TABLE_OUT_OF_BOUNDS = 3
+    UNDEFINED_ELEMENT = 4
+    UNINITIALIZED_ELEMENT = 5
+    INDIRECT_CALL_TYPE_MISMATCH = 6
+    INTEGER_DIVISION_BY_ZERO = 7
+    INTEGER_OVERFLOW = 8
+    INVALID_CONVERSION = 9
+    STACK_OVERFLOW = 10
+    NULL_REFERENCE = 11
+    INTERRUPT = 12
 class stepwell_debugger_t(Structure): pass
 class stepwell_error_t(Structure): pass
 class stepwell_frame_t(Structure): pass

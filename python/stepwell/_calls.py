@@ -1,52 +1,77 @@
 """Calls between Python and guests, both ways.
 
 C calls one function of each kind, made once at import; its environment is a number, looked up here. The numbers' owners
-are kept by their stores alone, so that a store that nobody uses is found by the garbage collector, whatever its
+are kept by their stores (and linkers) alone, so that a store that nobody uses is found by the garbage collector, whatever its
 host functions refer to. An exception never crosses C: it is stashed in the innermost call of this thread, the guest is
 ended by a trap, and the call raises it.
 """
+from __future__ import annotations
+
 import itertools
 import threading
 import weakref
 from ctypes import POINTER, byref, c_void_p, cast
+from typing import TYPE_CHECKING, Any, Callable, List, NoReturn, Optional
 
 from . import _bindings as c
-from .errors import Trap, check, take_error, take_trap
+from .errors import Error, Exit, Trap, check, take_error, take_trap
+
+if TYPE_CHECKING:
+    from .store import Store
+    from .types import FuncType
 
 _numbers = itertools.count(1)
-_owners = weakref.WeakValueDictionary()
-_thread = threading.local()
+_owners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
-def register(owner):
+class _Thread(threading.local):
+    """What a thread knows."""
+
+    def __init__(self) -> None:
+        self.calls: List[_Call] = []  # the calls into guests that are under way
+
+
+class _Call:
+    """A call into a guest that is under way."""
+
+    __slots__ = ("exception", "store")
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.exception: Optional[BaseException] = None
+
+
+_thread = _Thread()
+
+
+def register(owner: Any) -> int:
     """A number for `owner`, which somebody else has to keep."""
     number = next(_numbers)
     _owners[number] = owner
     return number
 
 
-def owner_of(number):
+def owner_of(number: int) -> Any:
     """Whom a number was given to."""
     return _owners[number]
 
 
-def address(ptr):
+def address(ptr: Any) -> Optional[int]:
     """The address of a pointer, as callbacks return it."""
     return cast(ptr, c_void_p).value
 
 
-class _Call:
-    """A call into a guest that is under way."""
+def current_store() -> Store:
+    """The store of the guest that called the host on this thread."""
+    calls = _thread.calls
+    if not calls:
+        raise RuntimeError("no guest runs on this thread")
+    return calls[-1].store
 
-    __slots__ = ("exception",)
 
-    def __init__(self):
-        self.exception = None
-
-
-def stash(exception):
+def stash(exception: BaseException) -> None:
     """Keeps an exception for the innermost call of this thread to raise."""
-    calls = getattr(_thread, "calls", None)
+    calls = _thread.calls
     if not calls:
         raise exception  # nobody waits for it: ctypes reports it
     call = calls[-1]
@@ -55,9 +80,9 @@ def stash(exception):
     call.exception = exception
 
 
-def trap_from(store, exception):
+def trap_from(store: Store, exception: BaseException) -> Optional[int]:
     """An owned trap that ends the guest because of an exception, as an address."""
-    if isinstance(exception, Trap):
+    if isinstance(exception, Error):
         text = exception.message
     else:
         text = f"{type(exception).__name__}: {exception}"
@@ -70,16 +95,16 @@ def trap_from(store, exception):
         c.wasm_byte_vec_delete(byref(message))
 
 
-def _raise_stashed(exception, trap, error):
+def _raise_stashed(exception: BaseException, trap: Any, error: Any) -> NoReturn:
     """Raises what a host function or stop callback raised, with the guest's frames."""
     if error:
         take_error(error)
-    if trap:
-        told = take_trap(trap)
+    told = take_trap(trap) if trap else None
+    if isinstance(told, Trap):
         if isinstance(exception, Trap):
             if not exception.frames:
                 exception.frames, exception._text = told.frames, told._text
-        elif told.frames and hasattr(exception, "add_note"):
+        elif told.frames and hasattr(exception, "add_note") and not isinstance(exception, Exit):
             exception.add_note(str(told).partition("\n")[2])
     try:
         raise exception
@@ -87,12 +112,10 @@ def _raise_stashed(exception, trap, error):
         del exception  # its traceback holds this frame
 
 
-def enter(store, function, *arguments):
+def enter(store: Store, function: Any, *arguments: Any) -> None:
     """Calls a C function that may run a guest: `function(*arguments, trap_out)` returns an error. Raises what it failed by."""
-    calls = getattr(_thread, "calls", None)
-    if calls is None:
-        calls = _thread.calls = []
-    call = _Call()
+    calls = _thread.calls
+    call = _Call(store)
     trap = POINTER(c.wasm_trap_t)()
     with store._lock:
         store._depth += 1
@@ -114,17 +137,17 @@ def enter(store, function, *arguments):
 
 
 class HostFunction:
-    """A Python function as a guest calls it. Kept by its store."""
+    """A Python function as a guest calls it. Kept by its store, or by its linker and the stores that this instantiated in."""
 
-    def __init__(self, store, type, function, values):
-        self.store = store
+    def __init__(self, store: Optional[Store], type: FuncType, function: Callable[..., Any], values: Any) -> None:
+        self.store = store  # None for that of the guest
         self.type = type
         self.function = function
         self.values = values  # the module `values`, which needs this one
 
-    def call(self, args, results):
+    def call(self, store: Store, args: Any, results: Any) -> None:
         args = args.contents
-        given = [self.values.from_c(self.store, args.data[i], owned=False) for i in range(args.size)]
+        given = [self.values.from_c(store, args.data[i], owned=False) for i in range(args.size)]
         returned = self.function(*given)
         wanted = self.type.results
         if not wanted:
@@ -139,18 +162,21 @@ class HostFunction:
                 raise TypeError(f"the host function returned {len(returned)} values; its type has {len(wanted)} results")
         data = results.contents.data
         for i, (name, value) in enumerate(zip(wanted, returned)):
-            self.values.to_c(self.store, data[i], name, value, f"result {i}", given_away=True)
+            self.values.to_c(store, data[i], name, value, f"result {i}", given_away=True)
 
 
-@c.wasm_func_callback_with_env_t
-def call_host(env, args, results):
+def _call_host(env: int, args: Any, results: Any) -> Optional[int]:
     """What C calls for every host function."""
     store = None
     try:
         host = owner_of(env)
-        store = host.store
-        host.call(args, results)
+        store = host.store or current_store()
+        host.call(store, args, results)
         return None
     except BaseException as exception:
         stash(exception)
         return trap_from(store, exception) if store is not None else None
+
+
+call_host = c.wasm_func_callback_with_env_t(_call_host)
+no_finalizer = c.stepwell_finalizer_t()

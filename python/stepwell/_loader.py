@@ -3,15 +3,18 @@
 Looked at, in this order: the file that $STEPWELL_LIBRARY names; this package's folder; in a source tree, what CMake
 and cargo built; the system's libraries.
 """
+from __future__ import annotations
+
 import ctypes
 import ctypes.util
 import os
 from pathlib import Path
+from typing import Any, Iterator, List, Tuple
 
 SONAME = "libstepwell.so.0"
 
 
-def candidates():
+def candidates() -> Iterator[Tuple[str, bool]]:
     """Where the library may be: (path or name, whether it must be there)."""
     named = os.environ.get("STEPWELL_LIBRARY")
     if named:
@@ -34,7 +37,7 @@ def candidates():
         yield found, False
 
 
-def load():
+def load() -> Tuple[ctypes.CDLL, str]:
     """The library that is found first."""
     tried = []
     for name, certain in candidates():
@@ -52,7 +55,7 @@ def load():
 _library, path = load()
 
 
-def function(name, result, parameters):
+def function(name: str, result: Any, parameters: List[Any]) -> Any:
     """The C function of this name, with its types."""
     try:
         found = getattr(_library, name)
@@ -63,10 +66,10 @@ def function(name, result, parameters):
     return found
 
 
-def check_version(wanted):
+def check_version(wanted: int) -> None:
     """Refuses a library of another version than the headers the bindings were made from."""
     there = function("stepwell_version_number", ctypes.c_uint32, [])()
     if there != wanted:
-        def text(number):
+        def text(number: int) -> str:
             return f"{number // 1000000}.{number // 1000 % 1000}.{number % 1000}"
         raise ImportError(f"{path} is version {text(there)}, but this package is for {text(wanted)}")

@@ -1,46 +1,54 @@
 """Owners of C handles: `close()`, `with`, and `__del__`, in any order and any number of times."""
+from __future__ import annotations
+
 import atexit
+from typing import TYPE_CHECKING, Any, List, Optional, TypeVar
+
+if TYPE_CHECKING:
+    from .store import Store
+
+T = TypeVar("T", bound="Managed")
 
 # Not empty once the interpreter ends: then the process takes back everything, and nothing is deleted any more.
-_ending = []
+_ending: List[bool] = []
 atexit.register(_ending.append, True)
 
 
 class Managed:
     """Owns one C handle. A subclass says how it is deleted, by `_delete`."""
 
-    _delete = None
-    _ptr = None
+    _delete: Any = None
+    _ptr: Optional[Any] = None
 
-    def _own(self, ptr):
+    def _own(self, ptr: Any) -> None:
         self._ptr = ptr
 
     @property
-    def _handle(self):
+    def _handle(self) -> Any:
         """The handle; an error once it is closed."""
         if self._ptr is None:
             raise ValueError(f"this {type(self).__name__} is closed")
         return self._ptr
 
     @property
-    def closed(self):
+    def closed(self) -> bool:
         """Whether it was closed; then it can do nothing any more."""
         return self._ptr is None
 
-    def close(self):
+    def close(self) -> None:
         """Gives it back now, instead of when Python finds it unused. Closing twice is allowed."""
         ptr, self._ptr = self._ptr, None
         if ptr is not None:
             self._delete(ptr)
 
-    def __enter__(self):
+    def __enter__(self: T) -> T:
         self._handle
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __del__(self, _ending=_ending):
+    def __del__(self, _ending: List[bool] = _ending) -> None:
         if self._ptr is not None and not _ending:
             ptr, self._ptr = self._ptr, None
             self._delete(ptr)
@@ -49,12 +57,14 @@ class Managed:
 class StoreObject(Managed):
     """Owns a handle of something in a store. It is closed with its store."""
 
-    def _own_in(self, store, ptr):
+    _store: Store
+
+    def _own_in(self, store: Store, ptr: Any) -> None:
         self._store = store
         self._own(ptr)
         store._children[id(self)] = self
 
     @property
-    def store(self):
+    def store(self) -> Store:
         """The store it is in."""
         return self._store

@@ -1,14 +1,19 @@
 """Engines: what compiles modules and is shared by stores."""
+from __future__ import annotations
+
 from ctypes import POINTER, byref
+from typing import Optional
 
 from . import _bindings as c
+from ._bindings import DebugTier
 from ._managed import Managed
-from .errors import _enum, check
+from .errors import check
 
-DebugTier = _enum("DebugTier", "STEPWELL_DEBUG_TIER_")
 DebugTier.__doc__ = """What debug code is like: what debugging costs, not what can be seen.
 
 `REGIONS`, the default, stores state where regions begin that can be run again; `SIMPLE` stores it at every instruction, and is slower."""
+
+RESERVATION = 4 << 30  # for each memory, at first
 
 
 class Engine(Managed):
@@ -29,9 +34,12 @@ class Engine(Managed):
 
     _delete = c.wasm_engine_delete
 
-    def __init__(self, *, debug=None, debug_tier=None, replay_cache=None, nan_canonicalization=None, signals=None,
-                 memory_reservation=None, memory_guard=None, max_stack=None, stop_reserve=None, parallel=None,
-                 optimize=None, copied_code=None):
+    def __init__(
+            self, *, debug: Optional[bool] = None, debug_tier: Optional[int] = None, replay_cache: Optional[int] = None,
+            nan_canonicalization: Optional[bool] = None, signals: Optional[bool] = None,
+            memory_reservation: Optional[int] = None, memory_guard: Optional[int] = None, max_stack: Optional[int] = None,
+            stop_reserve: Optional[int] = None, parallel: Optional[bool] = None, optimize: Optional[bool] = None,
+            copied_code: Optional[bool] = None) -> None:
         settings = {name: value for name, value in locals().items() if name != "self" and value is not None}
         config = c.wasm_config_new()
         try:
@@ -43,3 +51,6 @@ class Engine(Managed):
         out = POINTER(c.wasm_engine_t)()
         check(c.stepwell_engine_new(config, byref(out)))
         self._own(out)
+        self._memory_reservation = RESERVATION if memory_reservation is None else memory_reservation
+        # Then no memory ever moves: compiled code leaves bounds to the reservation.
+        self._fixed_memories = signals in (None, True) and self._memory_reservation >= RESERVATION

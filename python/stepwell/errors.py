@@ -1,16 +1,20 @@
-"""What can go wrong: `Error`, and `Trap` for what ended a guest."""
-from ctypes import byref, c_size_t
+"""What can go wrong: `Error`, `Trap` for what ended a guest, and `Exit` for a program that ended itself."""
+from __future__ import annotations
+
+from ctypes import byref, c_int32, c_size_t
 from enum import IntEnum
+from typing import Any, List, Optional, Sequence, Type, TypeVar, Union
 
 from . import _bindings as c
+from ._bindings import ErrorCode, TrapCode
+
+E = TypeVar("E", bound=IntEnum)
+
+ErrorCode.__doc__ = "What kind of failure an `Error` reports."
+TrapCode.__doc__ = "Why a guest trapped."
 
 
-def _enum(name, prefix):
-    """An enum of the C constants that start with `prefix`."""
-    return IntEnum(name, {k[len(prefix):]: v for k, v in vars(c).items() if k.startswith(prefix) and isinstance(v, int)})
-
-
-def _known(enum, number):
+def known(enum: Type[E], number: int) -> Union[E, int]:
     """The member of this number; a newer library's number stays a number."""
     try:
         return enum(number)
@@ -18,16 +22,10 @@ def _known(enum, number):
         return number
 
 
-ErrorCode = _enum("ErrorCode", "STEPWELL_ERROR_")
-ErrorCode.__doc__ = "What kind of failure an `Error` reports."
-TrapCode = _enum("TrapCode", "STEPWELL_TRAP_")
-TrapCode.__doc__ = "Why a guest trapped."
-
-
 class Error(Exception):
     """Something was refused or failed. `code` is an `ErrorCode`, `offset` the place in the Wasm binary or None."""
 
-    def __init__(self, message, code=ErrorCode.HOST, offset=None):
+    def __init__(self, message: str, code: int = ErrorCode.HOST, offset: Optional[int] = None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
@@ -39,14 +37,15 @@ class TrapFrame:
 
     __slots__ = ("module_name", "func_index", "func_name", "offset", "func_offset")
 
-    def __init__(self, module_name, func_index, func_name, offset, func_offset):
+    def __init__(
+            self, module_name: Optional[str], func_index: int, func_name: Optional[str], offset: int, func_offset: int) -> None:
         self.module_name = module_name
         self.func_index = func_index
         self.func_name = func_name
         self.offset = offset
         self.func_offset = func_offset
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<TrapFrame {self.func_name or self.func_index} at {self.offset:#x}>"
 
 
@@ -56,42 +55,58 @@ class Trap(Error):
     A host function may raise one of its own.
     """
 
-    def __init__(self, message, trap_code=TrapCode.HOST, frames=(), text=None):
+    def __init__(
+            self, message: str, trap_code: int = TrapCode.HOST, frames: Sequence[TrapFrame] = (),
+            text: Optional[str] = None) -> None:
         super().__init__(message, ErrorCode.TRAP)
         self.trap_code = trap_code
         self.frames = list(frames)
         self._text = text
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self._text or self.message
 
 
-def take_bytes(vec):
+class Exit(Error):
+    """A program ended itself by WASI's `proc_exit`. `status` is its exit status; 0 is success.
+
+    A host function may raise one, to end the program the same way.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the program ended with exit status {status}", ErrorCode.TRAP)
+        self.status = status
+
+
+def take_bytes(vec: Any) -> bytes:
     """The bytes of an owned vector, which is deleted."""
-    data = vec.data[:vec.size] if vec.size else b""
+    data: bytes = vec.data[:vec.size] if vec.size else b""
     c.wasm_byte_vec_delete(byref(vec))
     return data
 
 
-def take_message(vec):
+def take_message(vec: Any) -> str:
     """The text of an owned message, which is deleted."""
     return take_bytes(vec).rstrip(b"\0").decode("utf-8", "replace")
 
 
-def name_from(getter, *arguments):
+def name_from(getter: Any, *arguments: Any) -> Optional[str]:
     """A name that `getter(*arguments, out)` writes, or None."""
     vec = c.wasm_name_t()
     return take_bytes(vec).decode("utf-8", "replace") if getter(*arguments, byref(vec)) else None
 
 
-def _error_from(error):
+def _error_from(error: Any) -> Error:
+    status = c_int32()
+    if c.stepwell_error_exit_status(error, byref(status)):
+        return Exit(status.value)
     message, offset = c.wasm_name_t(), c_size_t()
     c.stepwell_error_message(error, byref(message))
     at = offset.value if c.stepwell_error_offset(error, byref(offset)) else None
-    return Error(take_message(message), _known(ErrorCode, c.stepwell_error_code(error)), at)
+    return Error(take_message(message), known(ErrorCode, c.stepwell_error_code(error)), at)
 
 
-def take_error(error):
+def take_error(error: Any) -> Error:
     """The exception for an owned C error, which is deleted."""
     try:
         return _error_from(error)
@@ -99,13 +114,13 @@ def take_error(error):
         c.stepwell_error_delete(error)
 
 
-def check(error):
+def check(error: Any) -> None:
     """Raises an owned C error, unless it is NULL."""
     if error:
         raise take_error(error)
 
 
-def last_error(what):
+def last_error(what: str) -> Error:
     """The exception for a call that failed by NULL or false."""
     error = c.stepwell_last_error()
     if not error:
@@ -115,21 +130,24 @@ def last_error(what):
     return found
 
 
-def not_null(ptr, what):
+def not_null(ptr: Any, what: str) -> Any:
     """`ptr`, unless it is NULL: then what the library says is raised."""
     if not ptr:
         raise last_error(what)
     return ptr
 
 
-def take_trap(trap):
-    """The exception for an owned C trap, which is deleted."""
+def take_trap(trap: Any) -> Error:
+    """The exception for an owned C trap, which is deleted: a `Trap`, or an `Exit`."""
     try:
+        status = c_int32()
+        if c.stepwell_trap_exit_status(trap, byref(status)):
+            return Exit(status.value)
         message, text, trace = c.wasm_message_t(), c.wasm_message_t(), c.wasm_frame_vec_t()
         c.wasm_trap_message(trap, byref(message))
         c.stepwell_trap_backtrace(trap, byref(text))
         c.wasm_trap_trace(trap, byref(trace))
-        frames = [
+        frames: List[TrapFrame] = [
             TrapFrame(
                 name_from(c.stepwell_trap_frame_module_name, frame), c.wasm_frame_func_index(frame),
                 name_from(c.stepwell_trap_frame_func_name, frame), c.wasm_frame_module_offset(frame),
@@ -137,7 +155,7 @@ def take_trap(trap):
             for frame in trace.data[:trace.size]
         ] if trace.size else []
         c.wasm_frame_vec_delete(byref(trace))
-        code = _known(TrapCode, c.stepwell_trap_code(trap))
+        code = known(TrapCode, c.stepwell_trap_code(trap))
         return Trap(take_message(message), code, frames, take_message(text))
     finally:
         c.wasm_trap_delete(trap)

@@ -1,16 +1,34 @@
 """Modules: compiled once, instantiated in any store of their engine."""
+from __future__ import annotations
+
+import os
 from ctypes import POINTER, byref, c_char, c_uint32
 from functools import cached_property
+from typing import Any, Callable, List, Optional, Union
 
 from . import _bindings as c
 from ._managed import Managed
-from .errors import check, name_from, not_null
+from .engine import Engine
+from .errors import check, name_from, not_null, take_error
 from .types import ExportType, ImportType, externtype_from
 
 
-def _text(name):
+def _text(name: Any) -> str:
     name = name.contents
-    return name.data[:name.size].decode("utf-8") if name.size else ""
+    return str(name.data[:name.size].decode("utf-8")) if name.size else ""
+
+
+def exports_of(handle: Any) -> List[ExportType]:
+    """What the module behind a handle exports."""
+    vec = c.wasm_exporttype_vec_t()
+    c.wasm_module_exports(handle, byref(vec))
+    try:
+        return [
+            ExportType(_text(c.wasm_exporttype_name(item)), externtype_from(c.wasm_exporttype_type(item)))
+            for item in (vec.data[i] for i in range(vec.size))
+        ]
+    finally:
+        c.wasm_exporttype_vec_delete(byref(vec))
 
 
 class ModuleHandle(Managed):
@@ -18,7 +36,7 @@ class ModuleHandle(Managed):
 
     _delete = c.wasm_module_delete
 
-    def __init__(self, store_ptr, module):
+    def __init__(self, store_ptr: Any, module: Module) -> None:
         self._own(not_null(c.wasm_module_obtain(store_ptr, module._handle), "wasm_module_obtain"))
 
 
@@ -27,7 +45,7 @@ class Module(Managed):
 
     _delete = c.wasm_shared_module_delete
 
-    def __init__(self, engine, binary):
+    def __init__(self, engine: Engine, binary: Union[bytes, bytearray, memoryview]) -> None:
         """Validates and compiles the bytes of a Wasm module."""
         binary = bytes(binary)
         data = (c_char * len(binary)).from_buffer_copy(binary)
@@ -38,18 +56,18 @@ class Module(Managed):
         self._engine = engine
 
     @classmethod
-    def from_file(cls, engine, path):
+    def from_file(cls, engine: Engine, path: Union[str, os.PathLike[str]]) -> Module:
         """Validates and compiles the Wasm module in a file."""
         with open(path, "rb") as file:
             return cls(engine, file.read())
 
     @property
-    def engine(self):
+    def engine(self) -> Engine:
         """Its engine."""
         return self._engine
 
     @cached_property
-    def _view(self):
+    def _view(self) -> ModuleHandle:
         """A handle to ask questions by, in a store of its own that stays empty."""
         store = not_null(c.wasm_store_new(self._engine._handle), "wasm_store_new")
         try:
@@ -58,7 +76,7 @@ class Module(Managed):
             c.wasm_store_delete(store)
 
     @cached_property
-    def imports(self):
+    def imports(self) -> List[ImportType]:
         """What it imports: a list of `ImportType`, in the module's order."""
         vec = c.wasm_importtype_vec_t()
         c.wasm_module_imports(self._view._handle, byref(vec))
@@ -72,46 +90,60 @@ class Module(Managed):
             c.wasm_importtype_vec_delete(byref(vec))
 
     @cached_property
-    def exports(self):
+    def exports(self) -> List[ExportType]:
         """What it exports: a list of `ExportType`, in the module's order."""
-        vec = c.wasm_exporttype_vec_t()
-        c.wasm_module_exports(self._view._handle, byref(vec))
-        try:
-            return [
-                ExportType(_text(c.wasm_exporttype_name(item)), externtype_from(c.wasm_exporttype_type(item)))
-                for item in (vec.data[i] for i in range(vec.size))
-            ]
-        finally:
-            c.wasm_exporttype_vec_delete(byref(vec))
+        return exports_of(self._view._handle)
 
     @property
-    def name(self):
+    def name(self) -> Optional[str]:
         """Its name, or None."""
         return name_from(c.stepwell_module_name, self._view._handle)
 
     @property
-    def func_count(self):
+    def func_count(self) -> int:
         """How many functions it has, imports counted."""
-        return c.stepwell_module_func_count(self._view._handle)
+        return int(c.stepwell_module_func_count(self._view._handle))
 
-    def func_name(self, index):
+    def func_name(self, index: int) -> Optional[str]:
         """The name of a function by its index, imports counted, or None."""
         return name_from(c.stepwell_module_func_name, self._view._handle, index)
 
-    def func_index(self, name):
+    def func_index(self, name: str) -> Optional[int]:
         """The index of the function of this name, an export's or one of the name section, or None."""
         index = c_uint32()
         found = c.stepwell_module_func_find(self._view._handle, c_string(name), byref(index))
         return index.value if found else None
 
-    def close(self):
+    def compile_debug(self, progress: Optional[Callable[[int, int], bool]] = None) -> None:
+        """Compiles its debug code now, so that attaching a debugger takes no time for that. Another thread may do so meanwhile.
+
+        `progress` is told how many functions of how many are done, perhaps on another thread, and returns whether to go on. Where it
+        does not, or raises, compiling ends, and can be begun again.
+        """
+        failed: List[BaseException] = []
+
+        def tell(_: Any, done: int, total: int) -> bool:
+            try:
+                return progress is None or bool(progress(done, total))
+            except BaseException as exception:
+                failed.append(exception)
+                return False
+
+        error = c.stepwell_shared_module_compile_debug(self._handle, c.stepwell_progress_callback_t(tell), None)
+        if failed:
+            if error:
+                take_error(error)
+            raise failed[0]
+        check(error)
+
+    def close(self) -> None:
         view = self.__dict__.pop("_view", None)
         if view is not None:
             view.close()
         super().close()
 
 
-def c_string(text):
+def c_string(text: str) -> bytes:
     """A name as C takes it; one with a NUL inside would be cut."""
     data = text.encode("utf-8")
     if b"\0" in data:

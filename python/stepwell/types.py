@@ -1,21 +1,36 @@
 """Types of what modules import and export. Value types are their names: "i32", "i64", "f32", "f64", "funcref",
-"externref"."""
-from collections import namedtuple
+"externref".
+
+In annotations they are `i32`, `i64`, `f32` and `f64`, which are int and float to a type checker."""
+from __future__ import annotations
+
+import inspect
+import typing
 from ctypes import POINTER, byref
+from typing import (
+    Annotated, Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union,
+)
 
 from . import _bindings as c
 from .errors import not_null
 
-KINDS = {
+T = TypeVar("T")
+
+i32 = Annotated[int, "i32"]
+i64 = Annotated[int, "i64"]
+f32 = Annotated[float, "f32"]
+f64 = Annotated[float, "f64"]
+
+KINDS: Dict[str, int] = {
     "i32": c.WASM_I32, "i64": c.WASM_I64, "f32": c.WASM_F32, "f64": c.WASM_F64,
     "externref": c.WASM_EXTERNREF, "funcref": c.WASM_FUNCREF,
 }
 # `v128` has no kind in the standard's header; the library says 4.
-NAMES = {**{kind: name for name, kind in KINDS.items()}, 4: "v128"}
+NAMES: Dict[int, str] = {**{kind: name for name, kind in KINDS.items()}, 4: "v128"}
 NO_LIMIT = 0xFFFFFFFF
 
 
-def kind_of(name):
+def kind_of(name: str) -> int:
     """The number of a value type."""
     try:
         return KINDS[name]
@@ -23,12 +38,50 @@ def kind_of(name):
         raise ValueError(f"{name!r} is no value type; there are {', '.join(KINDS)}") from None
 
 
-class FuncType(namedtuple("FuncType", "params results")):
+class _FuncType(NamedTuple):
+    params: Tuple[str, ...]
+    results: Tuple[str, ...]
+
+
+class _GlobalType(NamedTuple):
+    value: str
+    mutable: bool = False
+
+
+class _MemoryType(NamedTuple):
+    min: int = 0
+    max: Optional[int] = None
+
+
+class _TableType(NamedTuple):
+    element: str = "funcref"
+    min: int = 0
+    max: Optional[int] = None
+
+
+def _annotated(annotation: Any, what: str) -> str:
+    """The value type of a resolved annotation."""
+    for name in getattr(annotation, "__metadata__", ()):
+        if isinstance(name, str) and name in KINDS:
+            return name
+    inside = typing.get_args(annotation)
+    if typing.get_origin(annotation) is Union and len(inside) == 2 and inside[1] is type(None):
+        annotation = inside[0]
+    from .values import ExternRef, Func
+    for known, name in ((bool, "i32"), (int, "i32"), (float, "f64"), (Func, "funcref"), (ExternRef, "externref")):
+        if annotation is known:
+            return name
+    raise TypeError(
+        f"{what} is annotated {annotation!r}, which is no value type; there are i32, i64, f32, f64 of stepwell, int (an i32), "
+        "float (an f64), Func, ExternRef")
+
+
+class FuncType(_FuncType):
     """A function's type: the value types of its parameters and results."""
 
     __slots__ = ()
 
-    def __new__(cls, params=(), results=()):
+    def __new__(cls, params: Sequence[str] = (), results: Sequence[str] = ()) -> FuncType:
         if isinstance(params, str) or isinstance(results, str):
             raise TypeError("params and results are sequences of value types, such as [\"i32\"]")
         self = super().__new__(cls, tuple(params), tuple(results))
@@ -36,110 +89,146 @@ class FuncType(namedtuple("FuncType", "params results")):
             kind_of(name)
         return self
 
-    def _to_c(self):
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> FuncType:
+        """The type that a function's annotations say: `stepwell.i32`, `i64`, `f32`, `f64`; int is an i32, float an f64, `Func` a
+        funcref, `ExternRef` an externref; a tuple of them for several results, None or nothing for none."""
+        name = getattr(function, "__qualname__", repr(function))
+        called = function if inspect.isroutine(function) else getattr(function, "__call__", function)
+        try:
+            hints = typing.get_type_hints(called, include_extras=True)
+            parameters = inspect.signature(function).parameters.values()
+        except (NameError, TypeError, ValueError) as error:
+            raise TypeError(f"the type of {name} cannot be told from its annotations: {error}; give it a FuncType") from error
+        params = []
+        for parameter in parameters:
+            if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+                raise TypeError(f"{name} takes {parameter}, which no guest can give; give it a FuncType")
+            if parameter.name not in hints:
+                raise TypeError(f"parameter {parameter.name} of {name} has no annotation; annotate it, or give a FuncType")
+            params.append(_annotated(hints[parameter.name], f"parameter {parameter.name} of {name}"))
+        result = hints.get("return")
+        if result is None or result is type(None):
+            return cls(params)
+        several = typing.get_args(result) if typing.get_origin(result) is tuple else (result,)
+        return cls(params, [_annotated(one, f"the result of {name}") for one in several if one != ()])
+
+    def _to_c(self) -> Any:
         return not_null(c.wasm_functype_new(byref(_valtypes(self.params)), byref(_valtypes(self.results))), "FuncType")
 
     _free = c.wasm_functype_delete
 
 
-class GlobalType(namedtuple("GlobalType", "value mutable", defaults=(False,))):
+class GlobalType(_GlobalType):
     """A global's type: its value type, and whether it can be written."""
 
     __slots__ = ()
 
-    def _to_c(self):
+    def _to_c(self) -> Any:
         value = not_null(c.wasm_valtype_new(kind_of(self.value)), "GlobalType")
         return not_null(c.wasm_globaltype_new(value, c.WASM_VAR if self.mutable else c.WASM_CONST), "GlobalType")
 
     _free = c.wasm_globaltype_delete
 
 
-class MemoryType(namedtuple("MemoryType", "min max", defaults=(0, None))):
+class MemoryType(_MemoryType):
     """A memory's type: its limits in pages of 64 KiB; `max` None is no limit."""
 
     __slots__ = ()
 
-    def _to_c(self):
+    def _to_c(self) -> Any:
         return not_null(c.wasm_memorytype_new(byref(_limits(self))), "MemoryType")
 
     _free = c.wasm_memorytype_delete
 
 
-class TableType(namedtuple("TableType", "element min max", defaults=("funcref", 0, None))):
+class TableType(_TableType):
     """A table's type: the type of its elements, and how many; `max` None is no limit."""
 
     __slots__ = ()
 
-    def _to_c(self):
+    def _to_c(self) -> Any:
         element = not_null(c.wasm_valtype_new(kind_of(self.element)), "TableType")
         return not_null(c.wasm_tabletype_new(element, byref(_limits(self))), "TableType")
 
     _free = c.wasm_tabletype_delete
 
 
-ImportType = namedtuple("ImportType", "module name type")
-ImportType.__doc__ = "An import of a module: the two halves of its name, and its type."
-ExportType = namedtuple("ExportType", "name type")
-ExportType.__doc__ = "An export of a module: its name and its type."
+AnyType = Union[FuncType, GlobalType, MemoryType, TableType]
+
+
+class ImportType(NamedTuple):
+    """An import of a module: the two halves of its name, and its type."""
+
+    module: str
+    name: str
+    type: AnyType
+
+
+class ExportType(NamedTuple):
+    """An export of a module: its name and its type."""
+
+    name: str
+    type: AnyType
 
 
 class in_c:
     """A type as C has it, for as long as the `with` block."""
 
-    def __init__(self, type):
+    def __init__(self, type: AnyType) -> None:
         self.type = type
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self.ptr = self.type._to_c()
         return self.ptr
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         type(self.type)._free(self.ptr)
 
 
-def _limits(type):
+def _limits(type: Union[MemoryType, TableType]) -> Any:
     for limit in (type.min, type.max):
         if limit is not None and not 0 <= limit < NO_LIMIT:
             raise ValueError(f"{limit} is no limit")
     return c.wasm_limits_t(type.min, NO_LIMIT if type.max is None else type.max)
 
 
-def _valtypes(names):
+def _valtypes(names: Sequence[str]) -> Any:
     vec = c.wasm_valtype_vec_t()
     elements = (POINTER(c.wasm_valtype_t) * len(names))(*(c.wasm_valtype_new(kind_of(name)) for name in names))
     c.wasm_valtype_vec_new(byref(vec), len(names), elements)
     return vec
 
 
-def _names(vec):
+def _names(vec: Any) -> Tuple[str, ...]:
     vec = vec.contents
     return tuple(NAMES[c.wasm_valtype_kind(vec.data[i])] for i in range(vec.size))
 
 
-def _limits_from(limits):
+def _limits_from(limits: Any) -> Tuple[int, Optional[int]]:
     limits = limits.contents
     return limits.min, None if limits.max == NO_LIMIT else limits.max
 
 
-def functype_from(ptr):
+def functype_from(ptr: Any) -> FuncType:
     return FuncType(_names(c.wasm_functype_params(ptr)), _names(c.wasm_functype_results(ptr)))
 
 
-def globaltype_from(ptr):
+def globaltype_from(ptr: Any) -> GlobalType:
     value = NAMES[c.wasm_valtype_kind(c.wasm_globaltype_content(ptr))]
     return GlobalType(value, c.wasm_globaltype_mutability(ptr) == c.WASM_VAR)
 
 
-def memorytype_from(ptr):
+def memorytype_from(ptr: Any) -> MemoryType:
     return MemoryType(*_limits_from(c.wasm_memorytype_limits(ptr)))
 
 
-def tabletype_from(ptr):
+def tabletype_from(ptr: Any) -> TableType:
     element = NAMES[c.wasm_valtype_kind(c.wasm_tabletype_element(ptr))]
     return TableType(element, *_limits_from(c.wasm_tabletype_limits(ptr)))
 
 
-def externtype_from(ptr):
+def externtype_from(ptr: Any) -> AnyType:
     """The type behind a borrowed `wasm_externtype_t`."""
     kind = c.wasm_externtype_kind(ptr)
     if kind == c.WASM_EXTERN_FUNC:
@@ -151,7 +240,7 @@ def externtype_from(ptr):
     return tabletype_from(c.wasm_externtype_as_tabletype_const(ptr))
 
 
-def taken(convert, ptr, free):
+def taken(convert: Callable[[Any], T], ptr: Any, free: Any) -> T:
     """What `convert` makes of an owned type, which is deleted."""
     try:
         return convert(not_null(ptr, "asking for a type"))

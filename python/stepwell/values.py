@@ -1,19 +1,29 @@
 """Values between Python and C, and the objects that can be values or imports: functions, globals, memories, tables."""
+from __future__ import annotations
+
 import ctypes
+import functools
+import struct
 from ctypes import byref, c_void_p, cast
 from operator import index as integer
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
 
 from . import _bindings as c
 from . import _calls
+from ._bindings import ErrorCode
 from ._managed import StoreObject
-from .errors import Error, ErrorCode, last_error, not_null
+from .errors import Error, last_error, not_null
+from .store import Store
 from .types import (
     KINDS, NAMES, FuncType, GlobalType, MemoryType, TableType, functype_from, globaltype_from, in_c, memorytype_from,
     tabletype_from, taken,
 )
 
+X = TypeVar("X", bound="Extern")
+PAGE = 65536
 
-def to_c(store, val, name, value, what, given_away=False):
+
+def to_c(store: Store, val: Any, name: str, value: Any, what: str, given_away: bool = False) -> None:
     """Writes a Python value of type `name` to a `wasm_val_t`. A reference is borrowed, unless it is given away."""
     if name in ("i32", "i64"):
         bits = 32 if name == "i32" else 64
@@ -34,7 +44,7 @@ def to_c(store, val, name, value, what, given_away=False):
     val.kind = KINDS[name]
 
 
-def from_c(store, val, owned):
+def from_c(store: Store, val: Any, owned: bool) -> Any:
     """A `wasm_val_t` as a Python value. If it is owned, so is a reference in it, which is taken."""
     name = NAMES.get(val.kind)
     if name in ("i32", "i64", "f32", "f64"):
@@ -47,11 +57,11 @@ def from_c(store, val, owned):
     raise Error(f"values of type {name or val.kind} cannot be passed to Python", ErrorCode.UNSUPPORTED)
 
 
-def ref_to_c(store, name, value, what):
+def ref_to_c(store: Store, name: str, value: Any, what: str) -> Any:
     """A reference of type `name`, borrowed; None is null."""
     if value is None:
         return None
-    wanted = Func if name == "funcref" else ExternRef
+    wanted: Union[Type[Func], Type[ExternRef]] = Func if name == "funcref" else ExternRef
     if not isinstance(value, wanted):
         raise TypeError(f"{what} must be {wanted.__name__} or None for {name}, not {type(value).__name__}")
     if value._store is not store:
@@ -59,13 +69,13 @@ def ref_to_c(store, name, value, what):
     return c.wasm_func_as_ref(value._handle) if wanted is Func else value._handle
 
 
-def ref_from_c(store, reference):
+def ref_from_c(store: Store, reference: Any) -> Union[Func, ExternRef]:
     """The object of an owned reference that is not null."""
     func = c.wasm_ref_as_func(reference)
     if func:
         return Func._of(store, func)
-    for known in store._kept:
-        if isinstance(known, ExternRef) and known._ptr is not None and c.wasm_ref_same(known._ptr, reference):
+    for known in store._references:
+        if known._ptr is not None and c.wasm_ref_same(known._ptr, reference):
             c.wasm_ref_delete(reference)
             return known
     return ExternRef._of(store, reference)
@@ -74,21 +84,22 @@ def ref_from_c(store, reference):
 class Extern(StoreObject):
     """Something that modules import and export."""
 
-    _as_extern = _same = None
+    _as_extern: Any = None
+    _same: Any = None
 
     @classmethod
-    def _of(cls, store, ptr):
+    def _of(cls: Type[X], store: Store, ptr: Any) -> X:
         self = cls.__new__(cls)
         self._own_in(store, ptr)
         return self
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         """Whether both are handles of one object."""
-        if type(other) is not type(self):
+        if not isinstance(other, type(self)):
             return NotImplemented
         return self is other or bool(self._same(self._handle, other._handle))
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((type(self), id(self._store)))
 
 
@@ -102,31 +113,31 @@ class Func(Extern):
     _delete = c.wasm_func_delete
     _as_extern = c.wasm_func_as_extern
     _same = c.wasm_func_same
-    _type = None
+    _type: Optional[FuncType] = None
 
-    def __init__(self, store, type, function):
+    def __init__(self, store: Store, function: Callable[..., Any], type: Optional[Tuple[Sequence[str], Sequence[str]]] = None):
         """Makes a host function: `function` is called with one value for each parameter, and returns None, the one
-        result, or a sequence of results."""
+        result, or a sequence of results. Without `type`, its annotations say the type: see `FuncType.of`."""
         if not callable(function):
             raise TypeError(f"a host function must be callable, not {function!r}")
-        type = FuncType(*type)
-        host = _calls.HostFunction(store, type, function, _values)
+        known = FuncType.of(function) if type is None else FuncType(*type)
+        host = _calls.HostFunction(store, known, function, _values)
         env = _calls.register(host)
-        with store._lock, in_c(type) as ptr:
-            func = c.wasm_func_new_with_env(store._handle, ptr, _calls.call_host, env, _no_finalizer)
+        with store._lock, in_c(known) as ptr:
+            func = c.wasm_func_new_with_env(store._handle, ptr, _calls.call_host, env, _calls.no_finalizer)
             self._own_in(store, not_null(func, "wasm_func_new_with_env"))
-        store._kept.append(host)
-        self._type = type
+        store._keep(host)
+        self._type = known
 
     @property
-    def type(self):
+    def type(self) -> FuncType:
         """Its type, a `FuncType`."""
         if self._type is None:
             with self._store._lock:
                 self._type = taken(functype_from, c.wasm_func_type(self._handle), c.wasm_functype_delete)
         return self._type
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> Any:
         params, results = self.type
         if len(args) != len(params):
             raise TypeError(f"the function has {len(params)} parameters, but {len(args)} arguments were given")
@@ -144,7 +155,7 @@ class Func(Extern):
             return from_c(store, room[0], owned=True)
         return tuple(from_c(store, val, owned=True) for val in room)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<Func, closed>" if self.closed else f"<Func {' '.join(self.type.params)} -> {' '.join(self.type.results)}>"
 
 
@@ -155,23 +166,22 @@ class Global(Extern):
     _as_extern = c.wasm_global_as_extern
     _same = c.wasm_global_same
 
-    def __init__(self, store, type, value):
-        type = GlobalType(*((type,) if isinstance(type, str) else type))
+    def __init__(self, store: Store, type: Union[str, Tuple[str, bool]], value: Any) -> None:
+        known = GlobalType(type) if isinstance(type, str) else GlobalType(*type)
         val = c.wasm_val_t()
-        kind = type.value
-        with store._lock, in_c(type) as ptr:
-            to_c(store, val, kind, value, "value")
+        with store._lock, in_c(known) as ptr:
+            to_c(store, val, known.value, value, "value")
             made = c.wasm_global_new(store._handle, ptr, byref(val))
             self._own_in(store, not_null(made, "wasm_global_new"))
 
     @property
-    def type(self):
+    def type(self) -> GlobalType:
         """Its type, a `GlobalType`."""
         with self._store._lock:
             return taken(globaltype_from, c.wasm_global_type(self._handle), c.wasm_globaltype_delete)
 
     @property
-    def value(self):
+    def value(self) -> Any:
         """What it holds."""
         val = c.wasm_val_t()
         with self._store._lock:
@@ -179,7 +189,7 @@ class Global(Extern):
         return from_c(self._store, val, owned=True)
 
     @value.setter
-    def value(self, value):
+    def value(self, value: Any) -> None:
         type = self.type
         if not type.mutable:
             raise Error("the global cannot be written: it is constant", ErrorCode.ARGUMENT)
@@ -190,63 +200,125 @@ class Global(Extern):
 
 
 class Memory(Extern):
-    """A memory: bytes, by `read`, `write`, index and slice. `len()` is its size in bytes."""
+    """A memory: bytes, by `read`, `write`, index and slice, or without a copy by `view`. `len()` is its size in bytes."""
 
     _delete = c.wasm_memory_delete
     _as_extern = c.wasm_memory_as_extern
     _same = c.wasm_memory_same
 
-    def __init__(self, store, type):
+    def __init__(self, store: Store, type: Union[MemoryType, Tuple[int, Optional[int]]]) -> None:
         with store._lock, in_c(MemoryType(*type)) as ptr:
             self._own_in(store, not_null(c.wasm_memory_new(store._handle, ptr), "wasm_memory_new"))
 
     @property
-    def type(self):
+    def type(self) -> MemoryType:
         """Its type, a `MemoryType`."""
         with self._store._lock:
             return taken(memorytype_from, c.wasm_memory_type(self._handle), c.wasm_memorytype_delete)
 
     @property
-    def pages(self):
+    def pages(self) -> int:
         """Its size in pages of 64 KiB."""
         with self._store._lock:
-            return c.wasm_memory_size(self._handle)
+            return int(c.wasm_memory_size(self._handle))
 
-    def __len__(self):
+    def __len__(self) -> int:
         with self._store._lock:
-            return c.wasm_memory_data_size(self._handle)
+            return int(c.wasm_memory_data_size(self._handle))
 
-    def grow(self, pages):
+    def grow(self, pages: int) -> int:
         """Makes it larger, and returns its former size in pages."""
         if pages < 0:
             raise ValueError("a memory cannot shrink")
         with self._store._lock:
-            before = c.wasm_memory_size(self._handle)
+            before = int(c.wasm_memory_size(self._handle))
             if pages >= 1 << 32 or not c.wasm_memory_grow(self._handle, pages):
                 raise Error(f"the memory of {before} pages cannot grow by {pages}", ErrorCode.LIMIT)
         return before
 
-    def _at(self, offset, count):
+    def _at(self, offset: int, count: int) -> int:
         size = c.wasm_memory_data_size(self._handle)
         if offset < 0 or count < 0 or offset + count > size:
             raise IndexError(f"{count} bytes at {offset} are beyond the memory, which has {size}")
         return (cast(c.wasm_memory_data(self._handle), c_void_p).value or 0) + offset
 
-    def read(self, offset, count):
-        """The `count` bytes at `offset`."""
+    def read(self, offset: int, count: int) -> bytes:
+        """The `count` bytes at `offset`, copied."""
         with self._store._lock:
             at = self._at(offset, count)
             return ctypes.string_at(at, count) if count else b""
 
-    def write(self, offset, data):
-        """Writes bytes at `offset`."""
+    def write(self, offset: int, data: Any) -> None:
+        """Writes bytes, or any other buffer, at `offset`."""
         data = bytes(data)
         with self._store._lock:
             at = self._at(offset, len(data))
             if data:
                 ctypes.memmove(at, data, len(data))
 
-    def __getitem__(self, key):
+    def read_cstring(self, offset: int) -> bytes:
+        """The bytes from `offset` to the first NUL, which is left out."""
+        with self._store._lock:
+            size = len(self)
+            at = self._at(offset, 0)
+            found = _strnlen(at, size - offset)
+            if found == size - offset:
+                raise IndexError(f"there is no NUL at {offset} or behind it; the memory has {size} bytes")
+            return ctypes.string_at(at, found)
+
+    def unpack(self, format: str, offset: int) -> Tuple[Any, ...]:
+        """Values at `offset`, as `struct.unpack` reads them. Guests are little-endian: begin with `<`."""
+        return struct.unpack(format, self.read(offset, struct.calcsize(format)))
+
+    def pack(self, format: str, offset: int, *values: Any) -> None:
+        """Writes values at `offset`, as `struct.pack` has them. Guests are little-endian: begin with `<`."""
+        self.write(offset, struct.pack(format, *values))
+
+    def _fixed(self) -> bool:
+        """Whether it never moves, however it grows."""
+        most = self.type.max
+        return self._store.engine._fixed_memories or most is not None and (
+            most * PAGE <= self._store.engine._memory_reservation or most == self.pages)
+
+    def view(self) -> memoryview:
+        """Its bytes without a copy, to read and write: a `memoryview` of the size it has now.
+
+        It stays valid for as long as anybody has it, also when the memory grows (ask again for what was added) and when the store is
+        closed. A memory that may move when it grows has no view: that is a `BufferError`. None does in an engine with signals and
+        the memory reservation that engines have at first.
+        """
+        with self._store._lock:
+            if not self._fixed():
+                raise BufferError(
+                    "the memory may move when it grows: use read and write, or an engine with signals and a memory reservation "
+                    "of 4 GiB, or give the memory a maximum within the reservation")
+            size = len(self)
+            at = self._at(0, size)
+            kept = Memory._of(self._store, not_null(c.wasm_memory_copy(self._handle), "wasm_memory_copy"))
+            del self._store._children[id(kept)]  # closing the store leaves it: the view needs its bytes
+        if not size:
+            return memoryview(bytearray())
+        array = _array(size).from_address(at)
+        array.kept = kept
+        return memoryview(array).cast("B")
+
+    def __buffer__(self, flags: int) -> memoryview:
+        """The buffer protocol, from Python 3.12 on."""
+        return self.view()
+
+    @property
+    def __array_interface__(self) -> Any:
+        """For `numpy.asarray(memory)`, which copies nothing; see `view`."""
+        data = self.view()
+        return {"shape": (len(data),), "typestr": "|u1", "data": data, "version": 3}
+
+    @overload
+    def __getitem__(self, key: int) -> int: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> bytes: ...
+
+    def __getitem__(self, key: Union[int, slice]) -> Union[int, bytes]:
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
             if step != 1:
@@ -255,7 +327,7 @@ class Memory(Extern):
         key = integer(key)
         return self.read(key + len(self) if key < 0 else key, 1)[0]
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Union[int, slice], value: Any) -> None:
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
             value = bytes(value)
@@ -266,8 +338,19 @@ class Memory(Extern):
             key = integer(key)
             self.write(key + len(self) if key < 0 else key, bytes([value]))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[int]:
         return iter(self[:])
+
+
+@functools.lru_cache(maxsize=32)
+def _array(size: int) -> Any:
+    """The type of the bytes behind a view, whose objects keep what they are of."""
+    return type("_Bytes", (ctypes.c_ubyte * size,), {})
+
+
+_strnlen = ctypes.CDLL(None).strnlen
+_strnlen.restype = ctypes.c_size_t
+_strnlen.argtypes = [c_void_p, ctypes.c_size_t]
 
 
 class Table(Extern):
@@ -277,41 +360,41 @@ class Table(Extern):
     _as_extern = c.wasm_table_as_extern
     _same = c.wasm_table_same
 
-    def __init__(self, store, type, init=None):
-        type = TableType(*type)
-        with store._lock, in_c(type) as ptr:
-            init = ref_to_c(store, type.element, init, "init")
+    def __init__(self, store: Store, type: Union[TableType, Tuple[str, int, Optional[int]]], init: Any = None) -> None:
+        known = TableType(*type)
+        with store._lock, in_c(known) as ptr:
+            init = ref_to_c(store, known.element, init, "init")
             self._own_in(store, not_null(c.wasm_table_new(store._handle, ptr, init), "wasm_table_new"))
 
     @property
-    def type(self):
+    def type(self) -> TableType:
         """Its type, a `TableType`."""
         with self._store._lock:
             return taken(tabletype_from, c.wasm_table_type(self._handle), c.wasm_tabletype_delete)
 
-    def __len__(self):
+    def __len__(self) -> int:
         with self._store._lock:
-            return c.wasm_table_size(self._handle)
+            return int(c.wasm_table_size(self._handle))
 
-    def _index(self, key):
+    def _index(self, key: int) -> int:
         key = integer(key)
         size = len(self)
         if not -size <= key < size:
             raise IndexError(f"element {key} is beyond the table, which has {size}")
         return key % size
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: int) -> Union[None, Func, ExternRef]:
         with self._store._lock:
             reference = c.wasm_table_get(self._handle, self._index(key))
         return ref_from_c(self._store, reference) if reference else None
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: int, value: Union[None, Func, ExternRef]) -> None:
         reference = ref_to_c(self._store, self.type.element, value, "value")
         with self._store._lock:
             if not c.wasm_table_set(self._handle, self._index(key), reference):
                 raise last_error("wasm_table_set")
 
-    def grow(self, count, init=None):
+    def grow(self, count: int, init: Union[None, Func, ExternRef] = None) -> int:
         """Makes it larger, and returns its former size."""
         reference = ref_to_c(self._store, self.type.element, init, "init")
         with self._store._lock:
@@ -325,24 +408,24 @@ class ExternRef(StoreObject):
     """An object of the host's that guests can hold as an `externref`; `value` is what it stands for."""
 
     _delete = c.wasm_ref_delete
-    value = None
+    value: Any = None
 
-    def __init__(self, store, value=None):
+    def __init__(self, store: Store, value: Any = None) -> None:
         with store._lock:
             made = not_null(c.wasm_foreign_new(store._handle), "wasm_foreign_new")
         self._own_in(store, c.wasm_foreign_as_ref(made))
         self.value = value
         # A guest may hold it for as long as the store is there, and hand it back.
-        store._kept.append(self)
+        store._references.append(self)
 
     @classmethod
-    def _of(cls, store, ptr):
+    def _of(cls, store: Store, ptr: Any) -> ExternRef:
         self = cls.__new__(cls)
         self._own_in(store, ptr)
         return self
 
 
-def extern_from(store, ptr):
+def extern_from(store: Store, ptr: Any) -> Extern:
     """The object of an owned `wasm_extern_t`."""
     kind = c.wasm_extern_kind(ptr)
     if kind == c.WASM_EXTERN_FUNC:
@@ -352,9 +435,6 @@ def extern_from(store, ptr):
     if kind == c.WASM_EXTERN_MEMORY:
         return Memory._of(store, c.wasm_extern_as_memory(ptr))
     return Table._of(store, c.wasm_extern_as_table(ptr))
-
-
-_no_finalizer = c.wasm_func_new_with_env.argtypes[4]()
 
 
 class _values:

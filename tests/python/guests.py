@@ -54,3 +54,43 @@ def state():
     b.func(["externref"], ["externref"], get(0), export="same")
     b.func(["funcref"], ["funcref"], get(0), export="same_func")
     return b.build()
+
+
+WASI = "wasi_snapshot_preview1"
+
+
+def wasi_program():
+    """A program: copies at most 100 bytes of standard input to standard output and error, then exits with the number of its
+    arguments, or returns if that is 9. Exports as well:
+
+    - `first(which)`: the first of its arguments (0) or of its environment (1), at 1024, and the number of them as the result;
+    - `open(length, flags, rights)`: opens the path that is put at 2048 in the first directory; an errno.
+    """
+    b = wasm.Builder()
+    read, write = (b.import_func(WASI, name, ["i32"] * 4, ["i32"]) for name in ("fd_read", "fd_write"))
+    sizes = [b.import_func(WASI, f"{name}_sizes_get", ["i32"] * 2, ["i32"]) for name in ("args", "environ")]
+    gets = [b.import_func(WASI, f"{name}_get", ["i32"] * 2, ["i32"]) for name in ("args", "environ")]
+    leave = b.import_func(WASI, "proc_exit", ["i32"])
+    open_ = b.import_func(WASI, "path_open", ["i32"] * 5 + ["i64"] * 2 + ["i32"] * 2, ["i32"])
+    b.memory(1, export="memory")
+    b.data(0, (64).to_bytes(4, "little") + (100).to_bytes(4, "little"))  # where to, and how much
+
+    def load(at):
+        return code(const(at), wasm.I32_LOAD, b"\2\0")
+
+    def output(descriptor):
+        return code(const(descriptor), const(0), const(1), const(8), CALL, u(write), wasm.DROP)
+
+    b.func([], [], code(
+        const(0), const(0), const(1), const(8), CALL, u(read), wasm.DROP,
+        const(4), load(8), wasm.I32_STORE, b"\2\0", output(1), output(2),
+        const(12), const(16), CALL, u(sizes[0]), wasm.DROP,
+        load(12), const(9), I32_SUB, IF, b"\x40", load(12), CALL, u(leave), END), export="_start")
+    b.func(["i32"], ["i32"], code(
+        get(0), I32_EQZ, IF, b"\x40",
+        const(12), const(16), CALL, u(sizes[0]), wasm.DROP, const(512), const(1024), CALL, u(gets[0]), wasm.DROP, ELSE,
+        const(12), const(16), CALL, u(sizes[1]), wasm.DROP, const(512), const(1024), CALL, u(gets[1]), wasm.DROP, END,
+        load(12)), export="first")
+    b.func(["i32", "i32", "i64"], ["i32"], code(
+        const(3), const(0), const(2048), get(0), get(1), get(2), get(2), const(0), const(20), CALL, u(open_)), export="open")
+    return b.build()

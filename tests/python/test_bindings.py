@@ -19,11 +19,11 @@ def generator():
     return module
 
 
-def python(text, **env):
+def python(text, stdin=None, **env):
     """Runs a program in another Python."""
     path = os.pathsep.join([str(ROOT / "python"), str(Path(__file__).parent)])
     env = {**os.environ, "STEPWELL_LIBRARY": _loader.path, "PYTHONPATH": path, **env}
-    return subprocess.run([sys.executable, "-c", text], env=env, capture_output=True, text=True, timeout=100)
+    return subprocess.run([sys.executable, "-c", text], env=env, stdin=stdin, capture_output=True, text=True, timeout=100)
 
 
 class Generated(unittest.TestCase):

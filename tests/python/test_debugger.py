@@ -134,6 +134,29 @@ class Stepping(Case):
         self.exports.factorial(3)
         self.assertEqual([stop[0] for stop in self.stops], ["BREAKPOINT"] * 4 + ["STEP"] * 3)
 
+    def test_by_methods_of_the_stop(self):
+        def recording(answer):
+            self.stops.clear()
+            with self.attach(answer) as debugger:
+                debugger.break_at_function(self.module, "calls")
+                self.exports.calls(5)
+            return list(self.stops)
+
+        for method, action in ((stepwell.Stop.step, Action.STEP), (stepwell.Stop.step_over, Action.STEP_OVER),
+                               (stepwell.Stop.step_out, Action.STEP_OUT), (stepwell.Stop.resume, Action.CONTINUE)):
+            self.assertEqual(recording(method), recording(lambda stop: action), method)
+        # What is returned counts for more, and the last that was called.
+        over = recording(lambda stop: Action.STEP_OVER)
+        self.assertEqual(recording(lambda stop: (stop.step_out(), stop.step_over(), Action.STEP_OVER)[2]), over)
+        self.assertEqual(recording(lambda stop: (stop.step_out(), stop.step_over(), None)[2]), over)
+
+    def test_ending_the_guest_by_an_action(self):
+        debugger = self.attach(lambda stop: Action.TRAP)
+        debugger.break_at_function(self.module, "calls")
+        with self.assertRaises(Trap) as caught:
+            self.exports.calls(5)
+        self.assertEqual(caught.exception.frames[0].func_name, "calls")
+
     def test_always(self):
         debugger = self.attach()
         debugger.step_always()
@@ -152,6 +175,7 @@ class Frames(Case):
             frame = stop.frame()
             seen.append((dict(frame.locals), frame.operands))
             self.assertEqual((frame.locals["left"], frame.locals["right"]), (frame.locals[0], frame.locals[1]))
+            self.assertEqual(frame.locals.by_name(), {"left": frame.locals[0], "right": frame.locals[1]})
             with self.assertRaises(KeyError):
                 frame.locals["nothing"]
             return Action.STEP

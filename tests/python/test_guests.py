@@ -1,5 +1,7 @@
 """Modules, instances, values, host functions, memories, globals, tables."""
+import gc
 import math
+import sys
 import traceback
 import unittest
 
@@ -7,6 +9,13 @@ import guests
 import stepwell
 import wasm
 from stepwell import Error, ErrorCode, ExternRef, Func, FuncType, Global, Instance, Memory, Module, Store, Table, Trap, TrapCode
+
+
+
+def mappings():
+    """How many mappings the process has: each live memory needs some."""
+    with open("/proc/self/maps") as file:
+        return len(file.readlines())
 
 
 class Case(unittest.TestCase):
@@ -99,7 +108,7 @@ class Imports(Case):
         self.assertEqual(exports.sum(), 41)
 
     def test_ways_to_give_them(self):
-        f = Func(self.store, ([], ["i32"]), lambda: 7)
+        f = Func(self.store, lambda: 7, ([], ["i32"]))
         provider = wasm.Builder()
         provider.func([], ["i32"], guests.const(8), export="f")
         provider = self.instance(provider.build())
@@ -113,14 +122,14 @@ class Imports(Case):
     def test_wrong(self):
         binary = guests.calls_host([], ["i32"])
         with self.assertRaises(Error) as caught:
-            self.instance(binary, [Func(self.store, ([], ["i64"]), lambda: 7)])
+            self.instance(binary, [Func(self.store, lambda: 7, ([], ["i64"]))])
         self.assertEqual(caught.exception.code, ErrorCode.LINK)
         with self.assertRaises(TypeError):
             self.instance(binary, {"env": {"f": "no function"}})
         with self.assertRaises(Error):
             self.instance(binary, [])
         with Store(self.engine) as other, self.assertRaises(Error) as caught:
-            self.instance(binary, [Func(other, ([], ["i32"]), lambda: 7)])
+            self.instance(binary, [Func(other, lambda: 7, ([], ["i32"]))])
         self.assertEqual(caught.exception.code, ErrorCode.ARGUMENT)
 
     def test_start_function(self):
@@ -307,15 +316,15 @@ class HostFunctions(Case):
         self.assertEqual(self.host(lambda: 5, [], ["i32"]).run(), 5)
 
     def test_func_is_called_directly(self):
-        f = Func(self.store, (["i32", "i32"], ["i32", "i64"]), lambda a, b: [a + b, a * b])
+        f = Func(self.store, lambda a, b: [a + b, a * b], (["i32", "i32"], ["i32", "i64"]))
         self.assertEqual(f(3, 4), (7, 12))
         self.assertEqual(f.type, (("i32", "i32"), ("i32", "i64")))
         with self.assertRaises(TypeError):
-            Func(self.store, ("i32", "i32"), lambda: None)
+            Func(self.store, lambda: None, ("i32", "i32"))
         with self.assertRaises(ValueError):
-            Func(self.store, (["int"], []), lambda: None)
+            Func(self.store, lambda: None, (["int"], []))
         with self.assertRaises(TypeError):
-            Func(self.store, ([], []), 5)
+            Func(self.store, 5, ([], []))
 
 
 class State(Case):
@@ -349,6 +358,93 @@ class State(Case):
         self.assertEqual((len(alone), alone[:3]), (131072, b"\0\0\0"))
         self.assertEqual(len(Memory(self.store, (0,))), 0)
 
+    def test_memory_accessors(self):
+        memory = Memory(self.store, (1, 2))
+        memory.pack("<iqd", 8, -1, 1 << 40, 0.5)
+        self.assertEqual(memory.unpack("<iqd", 8), (-1, 1 << 40, 0.5))
+        self.assertEqual(memory[8:12], b"\xff" * 4)
+        memory.write(100, bytearray(b"text\0more"))
+        self.assertEqual(memory.read_cstring(100), b"text")
+        self.assertEqual(memory.read_cstring(104), b"")
+        memory.write(65534, b"xy")
+        for use in (lambda: memory.read_cstring(65534), lambda: memory.read_cstring(65537), lambda: memory.read_cstring(-1),
+                    lambda: memory.unpack("<i", 65533), lambda: memory.pack("<i", 65533, 1)):
+            with self.assertRaises(IndexError):
+                use()
+        self.assertEqual(memory.read_cstring(65533), b"")
+
+    def test_memory_view(self):
+        exports = self.instance(guests.state()).exports
+        memory = exports.memory
+        view = memory.view()
+        self.assertEqual((len(view), view.format, view.readonly, view.nbytes), (65536, "B", False, 65536))
+        view[4:8] = (77).to_bytes(4, "little")
+        self.assertEqual(exports.load(4), 77)
+        memory.write(4, b"\5\0\0\0")
+        self.assertEqual(bytes(view[4:8]), b"\5\0\0\0")
+        self.assertEqual(memory.grow(1), 1)
+        memory.write(65536, b"\x11")
+        memory.write(0, b"\x22")
+        self.assertEqual((len(view), view[0], len(memory.view()), memory.view()[65536]), (65536, 0x22, 131072, 0x11))
+        if sys.version_info >= (3, 12):
+            with memoryview(memory) as same:
+                self.assertEqual(same[0], 0x22)
+        self.assertEqual(Memory(self.store, (0, None)).view().nbytes, 0)
+
+    def test_memory_view_outlives_the_store(self):
+        before = mappings()
+        for _ in range(3):
+            store = Store(self.engine)
+            memory = Memory(store, (1, None))
+            memory.write(0, b"still there")
+            view = memory.view()
+            store.close()
+            with self.assertRaisesRegex(ValueError, "closed"):
+                memory.view()
+            del store, memory
+            gc.collect()
+            [Memory(Store(self.engine), (1, None)).write(0, b"something else") for _ in range(5)]
+            self.assertEqual(bytes(view[:11]), b"still there")
+            view[0] = 1
+            del view
+        gc.collect()
+        self.assertLess(mappings(), before + 30)
+
+    def test_memory_that_may_move_has_no_view(self):
+        for settings in ({"signals": False}, {"memory_reservation": 1 << 20}):
+            store = Store(stepwell.Engine(**settings))
+            for type, good in (((1, None), False), ((1, 17), settings == {"signals": False}), ((1, 16), True), ((3, 3), True)):
+                memory = Memory(store, type)
+                if good:
+                    view = memory.view()
+                    if type[1] > type[0]:
+                        memory.grow(type[1] - type[0])
+                    view[0] = 9
+                    self.assertEqual(memory[0], 9)
+                else:
+                    with self.assertRaisesRegex(BufferError, "may move"):
+                        memory.view()
+
+    def test_numpy(self):
+        try:
+            import numpy
+        except ImportError:
+            self.skipTest("numpy is not installed")
+        memory = Memory(self.store, (1, None))
+        for array in (numpy.asarray(memory), numpy.frombuffer(memory.view(), numpy.uint8)):
+            self.assertEqual((array.dtype, array.shape), (numpy.uint8, (65536,)))
+            array[7] = 1
+            self.assertEqual(memory[7], 1)
+            memory[7] = 0
+            self.assertEqual(array[7], 0)
+        floats = numpy.frombuffer(memory.view(), "<f8", count=3, offset=16)
+        floats[:] = [1.5, 2.5, -1]
+        self.assertEqual(memory.unpack("<3d", 16), (1.5, 2.5, -1))
+        with Store(stepwell.Engine(signals=False)) as store, self.assertRaises(BufferError):
+            numpy.asarray(Memory(store, (1, None)))
+        self.store.close()
+        self.assertEqual(floats.sum(), 3.0)
+
     def test_globals(self):
         exports = self.instance(guests.state()).exports
         self.assertEqual((exports.counter.value, exports.counter.type), (-5, ("i64", True)))
@@ -372,7 +468,7 @@ class State(Case):
         self.assertEqual((funcs[0], funcs[1], funcs[2], funcs[-4]), (exports.one, exports.two, None, exports.one))
         self.assertEqual(exports.indirect(1), 2)
         funcs[1] = exports.one
-        funcs[2] = Func(self.store, ([], ["i32"]), lambda: 33)
+        funcs[2] = Func(self.store, lambda: 33, ([], ["i32"]))
         self.assertEqual([exports.indirect(i) for i in range(3)], [1, 1, 33])
         with self.assertRaises(Trap) as caught:
             exports.indirect(3)

@@ -9,12 +9,7 @@ import guests
 import stepwell
 from stepwell import Debugger, Error, ErrorCode, ExternRef, Func, Instance, Module, Store
 from test_bindings import python
-
-
-def mappings():
-    """How many mappings the process has: each live instance with a memory needs some."""
-    with open("/proc/self/maps") as file:
-        return len(file.readlines())
+from test_guests import mappings
 
 
 class Closing(unittest.TestCase):
@@ -58,7 +53,7 @@ class Closing(unittest.TestCase):
             reference = ExternRef(store)
             self.assertEqual(exports.one(), 1)
         for use in (exports.one, lambda: exports.memory[0], lambda: exports.counter.value, lambda: exports.funcs[0],
-                    lambda: Instance(store, module), lambda: exports.memory.grow(1), lambda: Func(store, ((), ()), print)):
+                    lambda: Instance(store, module), lambda: exports.memory.grow(1), lambda: Func(store, print, ((), ()))):
             with self.assertRaisesRegex(ValueError, "closed"):
                 use()
         self.assertTrue(reference.closed and store.closed)

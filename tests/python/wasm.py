@@ -4,7 +4,7 @@ TYPES = {"i32": 0x7F, "i64": 0x7E, "f32": 0x7D, "f64": 0x7C, "funcref": 0x70, "e
 
 # Opcodes that the tests use.
 UNREACHABLE, NOP, END, RETURN, CALL, CALL_INDIRECT = 0x00, 0x01, 0x0B, 0x0F, 0x10, 0x11
-IF, ELSE, LOCAL_GET, LOCAL_SET, GLOBAL_GET, GLOBAL_SET = 0x04, 0x05, 0x20, 0x21, 0x23, 0x24
+DROP, IF, ELSE, LOCAL_GET, LOCAL_SET, GLOBAL_GET, GLOBAL_SET = 0x1A, 0x04, 0x05, 0x20, 0x21, 0x23, 0x24
 I32_LOAD, I32_STORE, I32_CONST, I32_EQZ, I32_ADD, I32_SUB, I32_MUL, I32_DIV_S = 0x28, 0x36, 0x41, 0x45, 0x6A, 0x6B, 0x6C, 0x6D
 
 
@@ -48,6 +48,7 @@ class Builder:
     def __init__(self):
         self.types, self.imports, self.funcs, self.bodies = [], [], [], []
         self.tables, self.memories, self.globals, self.exports, self.elements = [], [], [], [], []
+        self.datas, self.customs = [], []
         self.start = None
         self.imported_funcs = 0
         self.func_names, self.local_names = {}, {}
@@ -100,6 +101,12 @@ class Builder:
     def element(self, offset, funcs):
         self.elements.append(u(0) + code(I32_CONST, s(offset), END) + vec([u(f) for f in funcs]))
 
+    def data(self, offset, content):
+        self.datas.append(u(0) + code(I32_CONST, s(offset), END) + u(len(content)) + content)
+
+    def custom(self, name, content):
+        self.customs.append(section(0, text(name) + content))
+
     @staticmethod
     def limits(min, max):
         return b"\0" + u(min) if max is None else b"\1" + u(min) + u(max)
@@ -116,6 +123,8 @@ class Builder:
             out += section(9, vec(self.elements))
         if self.bodies:
             out += section(10, vec(self.bodies))
+        if self.datas:
+            out += section(11, vec(self.datas))
         if self.func_names or self.local_names:
             funcs = vec([u(i) + text(n) for i, n in sorted(self.func_names.items())])
             locals = vec([
@@ -123,7 +132,7 @@ class Builder:
                 for i, names in sorted(self.local_names.items())
             ])
             out += section(0, text("name") + section(1, funcs) + section(2, locals))
-        return out
+        return out + b"".join(self.customs)
 
 
 def section(number, content):
