@@ -1,0 +1,2599 @@
+/*
+ * stepwell.hpp: Stepwell for C++17 and newer. Part of the Stepwell project, Apache-2.0 WITH LLVM-exception.
+ *
+ * Header-only, over wasm.h and stepwell.h. The guide is docs/cpp.md.
+ *
+ * Handles. Each class that stands for an object of the library owns its handle and gives it back when it goes. Handles can be
+ * moved, not copied; where a second handle of the same object makes sense there is `clone()`. They may go in any order, also inside a
+ * callback of their store: what cannot go there goes when the outermost call of the store has returned. A handle that was
+ * moved from can be assigned to and destroyed; any other use is an error of code `ErrorCode::Argument` that names its class.
+ *
+ * Failure. Each method that can fail exists twice: `name()` throws `Error`, or a class derived from it (`Trap`, `ExitStatus`), and
+ * `try_name()` returns a `Result`. Constructors have `try_make`. Where exceptions are off (-fno-exceptions, or
+ * STEPWELL_NO_EXCEPTIONS defined), a failing `name()` prints what was wrong and ends the process; use `try_name()`.
+ *
+ * Exceptions thrown by host functions and stop callbacks never pass through the library. They end the guest by a trap, are kept
+ * with the call that ran it, on the same thread, and thrown again by it: the same exception object. A call by `try_name()` has them in
+ * `Error::cause()`.
+ *
+ * Threads. Each class says which rule holds for it:
+ *  - any thread: as for a standard container, different threads may call const methods at the same time;
+ *  - with its store: all objects of one store together belong to one thread at a time;
+ *  - inside the callback: only until the callback that got it returns, on its thread.
+ */
+#ifndef STEPWELL_HPP
+#define STEPWELL_HPP
+
+#include "stepwell.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#if __cplusplus < 201703L
+#error "stepwell.hpp needs C++17 or newer"
+#endif
+#if __cplusplus >= 202002L && defined(__has_include)
+#if __has_include(<span>)
+#include <span>
+#define STEPWELL_HPP_STD_SPAN 1
+#endif
+#endif
+
+/* Objects of both kinds may be linked into one program: their classes have different names. */
+#if (defined(__cpp_exceptions) || defined(__EXCEPTIONS)) && !defined(STEPWELL_NO_EXCEPTIONS)
+#define STEPWELL_HPP_EXCEPTIONS 1
+#define STEPWELL_HPP_NAMESPACE with_exceptions_0
+#else
+#define STEPWELL_HPP_EXCEPTIONS 0
+#define STEPWELL_HPP_NAMESPACE without_exceptions_0
+#endif
+
+namespace stepwell {
+inline namespace STEPWELL_HPP_NAMESPACE {
+
+// ---- Numbers with names ----------------------------------------------------------------------------------------
+
+/// What kind of failure an `Error` reports.
+enum class ErrorCode : std::int32_t {
+  InvalidModule = STEPWELL_ERROR_INVALID_MODULE,
+  Unsupported = STEPWELL_ERROR_UNSUPPORTED,
+  Link = STEPWELL_ERROR_LINK,
+  Limit = STEPWELL_ERROR_LIMIT,
+  System = STEPWELL_ERROR_SYSTEM,
+  Argument = STEPWELL_ERROR_ARGUMENT,
+  State = STEPWELL_ERROR_STATE,
+  Poisoned = STEPWELL_ERROR_POISONED,
+  Panic = STEPWELL_ERROR_PANIC,
+  Trap = STEPWELL_ERROR_TRAP,
+  Host = STEPWELL_ERROR_HOST,
+  Cancelled = STEPWELL_ERROR_CANCELLED,
+};
+
+/// Why a guest trapped.
+enum class TrapCode : std::int32_t {
+  Host = STEPWELL_TRAP_HOST,
+  Unreachable = STEPWELL_TRAP_UNREACHABLE,
+  MemoryOutOfBounds = STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS,
+  TableOutOfBounds = STEPWELL_TRAP_TABLE_OUT_OF_BOUNDS,
+  UndefinedElement = STEPWELL_TRAP_UNDEFINED_ELEMENT,
+  UninitializedElement = STEPWELL_TRAP_UNINITIALIZED_ELEMENT,
+  IndirectCallTypeMismatch = STEPWELL_TRAP_INDIRECT_CALL_TYPE_MISMATCH,
+  IntegerDivisionByZero = STEPWELL_TRAP_INTEGER_DIVISION_BY_ZERO,
+  IntegerOverflow = STEPWELL_TRAP_INTEGER_OVERFLOW,
+  InvalidConversion = STEPWELL_TRAP_INVALID_CONVERSION,
+  StackOverflow = STEPWELL_TRAP_STACK_OVERFLOW,
+  NullReference = STEPWELL_TRAP_NULL_REFERENCE,
+  Interrupt = STEPWELL_TRAP_INTERRUPT,
+};
+
+/// The kinds of values.
+enum class ValKind : std::uint8_t {
+  I32 = WASM_I32,
+  I64 = WASM_I64,
+  F32 = WASM_F32,
+  F64 = WASM_F64,
+  ExternRef = WASM_EXTERNREF,
+  FuncRef = WASM_FUNCREF,
+};
+
+/// What an import or export is.
+enum class ExternKind : std::uint8_t {
+  Func = WASM_EXTERN_FUNC,
+  Global = WASM_EXTERN_GLOBAL,
+  Table = WASM_EXTERN_TABLE,
+  Memory = WASM_EXTERN_MEMORY,
+};
+
+/// What debug code is like.
+enum class DebugTier : std::int32_t {
+  Regions = STEPWELL_DEBUG_TIER_REGIONS,
+  Simple = STEPWELL_DEBUG_TIER_SIMPLE,
+};
+
+/// Why a guest was stopped.
+enum class StopReason : std::int32_t {
+  Breakpoint = STEPWELL_STOP_BREAKPOINT,
+  Step = STEPWELL_STOP_STEP,
+  Trap = STEPWELL_STOP_TRAP,
+};
+
+/// What the guest is to do after a stop.
+enum class Action : std::int32_t {
+  Continue = STEPWELL_CONTINUE,
+  Step = STEPWELL_STEP,
+  StepOver = STEPWELL_STEP_OVER,
+  StepOut = STEPWELL_STEP_OUT,
+  Trap = STEPWELL_TRAP,
+};
+
+/// The name of a kind, as in the text format.
+inline const char *to_string(ValKind kind) noexcept {
+  switch (kind) {
+  case ValKind::I32: return "i32";
+  case ValKind::I64: return "i64";
+  case ValKind::F32: return "f32";
+  case ValKind::F64: return "f64";
+  case ValKind::ExternRef: return "externref";
+  case ValKind::FuncRef: return "funcref";
+  }
+  return "a value of an unknown kind";
+}
+
+/// The version of the library that is linked, as text. Any thread.
+inline const char *version() noexcept { return stepwell_version_string(); }
+
+/// The version of the library that is linked, to compare with `STEPWELL_VERSION_NUMBER`. Any thread.
+inline std::uint32_t version_number() noexcept { return stepwell_version_number(); }
+
+// ---- Errors ----------------------------------------------------------------------------------------------------
+
+/// A Wasm frame of a trap: plain data, which needs no store.
+struct TrapFrame {
+  std::optional<std::string> module_name;
+  std::optional<std::string> func_name;
+  /// The function's index in its module, imports counted.
+  std::uint32_t func_index = 0;
+  /// Where the instruction is, in bytes from the start of the function's body.
+  std::size_t func_offset = 0;
+  /// Where the instruction is, in bytes from the start of the module.
+  std::size_t module_offset = 0;
+};
+
+namespace detail {
+
+/// What an error knows. Shared by its copies, so that copying an exception cannot fail; never changed once it is.
+struct Failure {
+  ErrorCode code = ErrorCode::Host;
+  std::string message;
+  std::optional<std::size_t> offset;
+  bool is_trap = false;
+  TrapCode trap_code = TrapCode::Host;
+  std::vector<TrapFrame> frames;
+  std::string backtrace;
+  std::optional<std::int32_t> exit_status;
+  std::exception_ptr cause;
+};
+
+/// Ends the process with a message: for what cannot be reported otherwise.
+[[noreturn]] inline void die(const char *message) noexcept {
+  std::fprintf(stderr, "stepwell: %s\n", message);
+  std::abort();
+}
+
+} // namespace detail
+
+class Trap;
+
+/// A failure: a code, a message, and the offset in the Wasm binary where there is one. Any thread; it needs no store.
+class Error : public std::exception {
+public:
+  /// An error of code `Host`, for host functions and stop callbacks.
+  explicit Error(std::string message) : Error(ErrorCode::Host, std::move(message)) {}
+  Error(ErrorCode code, std::string message) : Error(make(code, std::move(message), false, std::nullopt)) {}
+  explicit Error(std::shared_ptr<const detail::Failure> failure) noexcept : failure_(std::move(failure)) {}
+
+  const char *what() const noexcept override { return failure_ ? failure_->message.c_str() : "an error that was moved from"; }
+  ErrorCode code() const noexcept { return failure_ ? failure_->code : ErrorCode::Argument; }
+  /// The message, with the offset where there is one.
+  std::string message() const { return what(); }
+  /// The offset in the Wasm binary that the error belongs to.
+  std::optional<std::size_t> offset() const noexcept { return failure_ ? failure_->offset : std::nullopt; }
+
+  /// Whether a trap ended the guest; then its frames are there.
+  bool is_trap() const noexcept { return failure_ && failure_->is_trap; }
+  /// Why the guest trapped, if it did.
+  std::optional<TrapCode> trap_code() const noexcept {
+    return is_trap() ? std::optional<TrapCode>(failure_->trap_code) : std::nullopt;
+  }
+  /// The exit status of a program that ended itself by WASI's `proc_exit`.
+  std::optional<std::int32_t> exit_status() const noexcept { return failure_ ? failure_->exit_status : std::nullopt; }
+  /// The Wasm frames that were live when the guest trapped, innermost first; of very many the innermost 1,024. Also those under
+  /// a host function that failed.
+  const std::vector<TrapFrame> &frames() const noexcept {
+    static const std::vector<TrapFrame> none;
+    return failure_ ? failure_->frames : none;
+  }
+  /// The trap's message and its frames, one a line; empty if there was none.
+  std::string backtrace() const { return failure_ ? failure_->backtrace : std::string(); }
+  /// The exception of a host function or a stop callback that ended the guest; empty if something else did.
+  std::exception_ptr cause() const noexcept { return failure_ ? failure_->cause : nullptr; }
+
+  /// Throws what this is: the cause if there is one, else an `ExitStatus`, a `Trap` or an `Error`. Without exceptions, it prints the
+  /// message and ends the process.
+  [[noreturn]] void raise() const;
+
+  /// For this header.
+  const std::shared_ptr<const detail::Failure> &failure() const noexcept { return failure_; }
+  void failure_set(std::shared_ptr<const detail::Failure> failure) noexcept { failure_ = std::move(failure); }
+
+protected:
+  static std::shared_ptr<const detail::Failure> make(ErrorCode code, std::string message, bool is_trap,
+                                                     std::optional<std::int32_t> exit_status) {
+    auto failure = std::make_shared<detail::Failure>();
+    failure->code = code;
+    failure->message = std::move(message);
+    failure->is_trap = is_trap;
+    failure->exit_status = exit_status;
+    return failure;
+  }
+
+private:
+  std::shared_ptr<const detail::Failure> failure_;
+};
+
+/// A trap: how a guest, or a host function, ends a call before its time. Any thread; it needs no store.
+///
+/// A host function ends its guest by throwing one, or by returning one as a `Result`. The frames are filled in on the way out.
+class Trap : public Error {
+public:
+  /// A trap of the host's.
+  explicit Trap(std::string message) : Error(make(ErrorCode::Trap, std::move(message), true, std::nullopt)) {}
+  explicit Trap(std::shared_ptr<const detail::Failure> failure) noexcept : Error(std::move(failure)) {}
+  TrapCode code() const noexcept { return trap_code().value_or(TrapCode::Host); }
+};
+
+/// The end of a program that asked for it, by WASI's `proc_exit`. Any thread; it needs no store.
+class ExitStatus : public Trap {
+public:
+  explicit ExitStatus(std::int32_t status)
+      : Trap(make(ErrorCode::Trap, "the program exited with status " + std::to_string(status), true, status)) {}
+  explicit ExitStatus(std::shared_ptr<const detail::Failure> failure) noexcept : Trap(std::move(failure)) {}
+  std::int32_t status() const noexcept { return exit_status().value_or(0); }
+};
+
+[[noreturn]] inline void Error::raise() const {
+#if STEPWELL_HPP_EXCEPTIONS
+  if (cause()) std::rethrow_exception(cause());
+  if (exit_status()) throw ExitStatus(failure_);
+  if (is_trap()) throw Trap(failure_);
+  throw *this;
+#else
+  detail::die(what());
+#endif
+}
+
+/// A value, or the `Error` that there is instead. As a standard container of one element: any thread.
+template <class T> class [[nodiscard]] Result {
+public:
+  using value_type = T;
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+
+  bool ok() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return ok(); }
+  /// The value; where there is none, throws the error (without exceptions: ends the process).
+  T &value() & { return check(), *std::get_if<0>(&state_); }
+  const T &value() const & { return check(), *std::get_if<0>(&state_); }
+  T &&value() && { return check(), std::move(*std::get_if<0>(&state_)); }
+  T &operator*() & { return value(); }
+  const T &operator*() const & { return value(); }
+  T &&operator*() && { return std::move(*this).value(); }
+  T *operator->() { return &value(); }
+  const T *operator->() const { return &value(); }
+  /// The error. On success, asking for it is an error itself.
+  const Error &error() const {
+    if (ok()) Error(ErrorCode::Argument, "a Result that is a success was asked for its error").raise();
+    return *std::get_if<1>(&state_);
+  }
+
+private:
+  void check() const {
+    if (!ok()) std::get_if<1>(&state_)->raise();
+  }
+  std::variant<T, Error> state_;
+};
+
+/// Success, or an `Error`.
+template <> class [[nodiscard]] Result<void> {
+public:
+  using value_type = void;
+  Result() noexcept = default;
+  Result(Error error) : error_(std::move(error)) {}
+  Result(std::optional<Error> error) : error_(std::move(error)) {}
+
+  bool ok() const noexcept { return !error_; }
+  explicit operator bool() const noexcept { return ok(); }
+  void value() const {
+    if (error_) error_->raise();
+  }
+  const Error &error() const {
+    if (ok()) Error(ErrorCode::Argument, "a Result that is a success was asked for its error").raise();
+    return *error_;
+  }
+
+private:
+  std::optional<Error> error_;
+};
+
+/// Some elements in a row that stand elsewhere: a pointer and a size. Converts to `std::span` where there is one.
+template <class T> class Span {
+public:
+  using element_type = T;
+  constexpr Span() noexcept = default;
+  constexpr Span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
+  template <class C, class = decltype(static_cast<T *>(std::declval<C &>().data()))>
+  constexpr Span(C &container) noexcept : data_(container.data()), size_(container.size()) {}
+  template <class C, class = decltype(static_cast<T *>(std::declval<const C &>().data())), class = std::enable_if_t<std::is_const_v<T>, C>>
+  constexpr Span(const C &container) noexcept : data_(container.data()), size_(container.size()) {}
+  template <class U, class = std::enable_if_t<std::is_same_v<const U, T>>>
+  constexpr Span(Span<U> other) noexcept : data_(other.data()), size_(other.size()) {}
+
+  constexpr T *data() const noexcept { return data_; }
+  constexpr std::size_t size() const noexcept { return size_; }
+  constexpr bool empty() const noexcept { return size_ == 0; }
+  constexpr T *begin() const noexcept { return data_; }
+  constexpr T *end() const noexcept { return data_ + size_; }
+  /// Not checked.
+  constexpr T &operator[](std::size_t index) const noexcept { return data_[index]; }
+  /// Checked.
+  T &at(std::size_t index) const {
+    if (index >= size_) {
+      Error(ErrorCode::Argument, "element " + std::to_string(index) + " of " + std::to_string(size_) + " was asked for").raise();
+    }
+    return data_[index];
+  }
+#if defined(STEPWELL_HPP_STD_SPAN)
+  constexpr operator std::span<T>() const noexcept { return {data_, size_}; }
+#endif
+
+private:
+  T *data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// ---- Types: plain values. Any thread. --------------------------------------------------------------------------
+
+/// A function's type.
+struct FuncType {
+  std::vector<ValKind> params, results;
+  friend bool operator==(const FuncType &a, const FuncType &b) { return a.params == b.params && a.results == b.results; }
+  friend bool operator!=(const FuncType &a, const FuncType &b) { return !(a == b); }
+};
+
+/// The size of a memory, in pages of 64 KiB, or of a table, in elements.
+struct Limits {
+  std::uint32_t min = 0;
+  /// The largest size it may grow to, if there is one.
+  std::optional<std::uint32_t> max;
+};
+
+/// A global's type.
+struct GlobalType {
+  ValKind content = ValKind::I32;
+  bool is_mutable = false;
+};
+
+/// A table's type.
+struct TableType {
+  ValKind element = ValKind::FuncRef;
+  Limits limits;
+};
+
+/// A memory's type.
+struct MemoryType {
+  Limits limits;
+};
+
+/// The type of an import or export, in the order of `ExternKind`.
+using ExternType = std::variant<FuncType, GlobalType, TableType, MemoryType>;
+
+/// What a module imports.
+struct ImportType {
+  std::string module, name;
+  ExternType type;
+};
+
+/// What a module exports.
+struct ExportType {
+  std::string name;
+  ExternType type;
+};
+
+/// A type as in the text format, `(i32 i64) -> (f32)`.
+inline std::string to_string(const FuncType &type) {
+  const auto list = [](const std::vector<ValKind> &kinds) {
+    std::string text = "(";
+    for (const ValKind kind : kinds) {
+      if (text.size() > 1) text += ' ';
+      text += to_string(kind);
+    }
+    return text + ')';
+  };
+  return list(type.params) + " -> " + list(type.results);
+}
+
+class Caller;
+class Func;
+class Instance;
+class Linker;
+class Module;
+class Ref;
+class Stop;
+class Store;
+class Val;
+
+// ---- What is under the handles ---------------------------------------------------------------------------------
+
+namespace detail {
+
+template <auto Delete> struct Deleter {
+  template <class T> void operator()(T *object) const noexcept { Delete(object); }
+};
+template <class T, auto Delete> using Owned = std::unique_ptr<T, Deleter<Delete>>;
+
+/// Text of the library's that is ours, without the NUL that messages end with.
+inline std::string take_text(wasm_byte_vec_t &vec) {
+  std::string text(vec.data ? vec.data : "", vec.size);
+  wasm_byte_vec_delete(&vec);
+  if (!text.empty() && text.back() == '\0') text.pop_back();
+  return text;
+}
+
+inline std::string text_of(const wasm_byte_vec_t *vec) { return std::string(vec->data ? vec->data : "", vec->size); }
+
+inline Error copy_error(const stepwell_error_t *error) {
+  auto failure = std::make_shared<Failure>();
+  failure->code = static_cast<ErrorCode>(stepwell_error_code(error));
+  wasm_message_t message = WASM_EMPTY_VEC;
+  stepwell_error_message(error, &message);
+  failure->message = take_text(message);
+  std::size_t offset = 0;
+  if (stepwell_error_offset(error, &offset)) failure->offset = offset;
+  std::int32_t status = 0;
+  if (stepwell_error_exit_status(error, &status)) failure->exit_status = status;
+  return Error(std::move(failure));
+}
+
+inline Error take_error(stepwell_error_t *error) {
+  const Owned<stepwell_error_t, stepwell_error_delete> guard(error);
+  return copy_error(error);
+}
+
+/// What the library says about the last failure on this thread.
+inline Error last_error(const char *doing) {
+  if (const stepwell_error_t *error = stepwell_last_error()) {
+    Error copy = copy_error(error);
+    stepwell_last_error_clear();
+    return copy;
+  }
+  return Error(ErrorCode::State, std::string(doing) + " failed");
+}
+
+inline Error moved_from(const char *name) {
+  return Error(ErrorCode::Argument, std::string("a stepwell::") + name + " was used after it was moved from");
+}
+
+inline Result<void> outcome(stepwell_error_t *error) {
+  if (error) return take_error(error);
+  return {};
+}
+
+/// Whether text can be handed over as a C string; what cannot is an error, not cut off.
+inline std::optional<Error> no_c_string(const std::string &text, const char *what) {
+  if (text.find('\0') == std::string::npos) return std::nullopt;
+  return Error(ErrorCode::Argument, std::string("`") + what + "` has a NUL character in it");
+}
+
+inline Error take_trap(wasm_trap_t *trap) {
+  const Owned<wasm_trap_t, wasm_trap_delete> guard(trap);
+  auto failure = std::make_shared<Failure>();
+  failure->code = ErrorCode::Trap;
+  failure->is_trap = true;
+  failure->trap_code = static_cast<TrapCode>(stepwell_trap_code(trap));
+  wasm_message_t text = WASM_EMPTY_VEC;
+  wasm_trap_message(trap, &text);
+  failure->message = take_text(text);
+  std::int32_t status = 0;
+  if (stepwell_trap_exit_status(trap, &status)) {
+    failure->exit_status = status;
+    return Error(std::move(failure));
+  }
+  stepwell_trap_backtrace(trap, &text);
+  failure->backtrace = take_text(text);
+  wasm_frame_vec_t frames = WASM_EMPTY_VEC;
+  wasm_trap_trace(trap, &frames);
+  const std::unique_ptr<wasm_frame_vec_t, Deleter<wasm_frame_vec_delete>> frames_guard(&frames);
+  for (std::size_t i = 0; i < frames.size; i++) {
+    const wasm_frame_t *from = frames.data[i];
+    TrapFrame frame;
+    wasm_name_t name = WASM_EMPTY_VEC;
+    if (stepwell_trap_frame_module_name(from, &name)) frame.module_name = take_text(name);
+    if (stepwell_trap_frame_func_name(from, &name)) frame.func_name = take_text(name);
+    frame.func_index = wasm_frame_func_index(from);
+    frame.func_offset = wasm_frame_func_offset(from);
+    frame.module_offset = wasm_frame_module_offset(from);
+    failure->frames.push_back(std::move(frame));
+  }
+  return Error(std::move(failure));
+}
+
+/// A store's handle, shared by everything of the store: it goes with the last.
+struct StoreBox {
+  wasm_store_t *store;
+  /// Calls of this header that are under way in it.
+  unsigned depth = 0;
+  /// Debuggers that could not be deleted while a guest was running.
+  std::vector<stepwell_debugger_t *> doomed;
+
+  explicit StoreBox(wasm_store_t *owned) noexcept : store(owned) {}
+  StoreBox(const StoreBox &) = delete;
+  StoreBox &operator=(const StoreBox &) = delete;
+  ~StoreBox() {
+    delete_doomed();
+    wasm_store_delete(store);
+  }
+
+  /// Deletes a debugger; false if that is refused now, because a guest is running.
+  static bool delete_debugger(stepwell_debugger_t *debugger) noexcept {
+    stepwell_last_error_clear();
+    stepwell_debugger_delete(debugger);
+    const stepwell_error_t *error = stepwell_last_error();
+    const bool refused = error && stepwell_error_code(error) == STEPWELL_ERROR_STATE;
+    stepwell_last_error_clear();
+    return !refused;
+  }
+
+  void delete_doomed() noexcept {
+    std::size_t kept = 0;
+    for (stepwell_debugger_t *debugger : doomed) {
+      if (!delete_debugger(debugger)) doomed[kept++] = debugger;
+    }
+    doomed.resize(kept);
+  }
+};
+
+using StorePtr = std::shared_ptr<StoreBox>;
+
+/// What a callback failed with: the error, and the exception object, if it was one of ours that was thrown.
+struct Thrown {
+  Error error;
+  Error *object = nullptr;
+};
+
+/// A call into a store, from its beginning to its end. It keeps the store alive, and keeps what a callback threw.
+///
+/// The calls of a thread are a list and not a stack: on coroutines they may end in another order than they began.
+class CallScope {
+public:
+  explicit CallScope(StorePtr store) noexcept : store_(std::move(store)), outer_(innermost_) {
+    if (outer_) outer_->inner_ = this;
+    innermost_ = this;
+    if (store_) store_->depth++;
+  }
+  CallScope(const CallScope &) = delete;
+  CallScope &operator=(const CallScope &) = delete;
+  ~CallScope() {
+    (inner_ ? inner_->outer_ : innermost_) = outer_;
+    if (outer_) outer_->inner_ = inner_;
+    if (store_ && --store_->depth == 0 && !store_->doomed.empty()) store_->delete_doomed();
+  }
+
+  /// The call that a callback of this store is made by; NULL if it was not made by this header. A function of a linker
+  /// does not know its store: it is called by the innermost one.
+  static CallScope *find(const StoreBox *store) noexcept {
+    CallScope *at = innermost_;
+    while (store && at && at->store_.get() != store) at = at->outer_;
+    return at;
+  }
+
+  const StorePtr &store() const noexcept { return store_; }
+
+  /// Keeps what ended the guest, until a trap with this message comes back.
+  void keep(Thrown thrown, std::string message) {
+    kept_ = std::move(thrown);
+    message_ = std::move(message);
+    always_ = false;
+  }
+  /// Keeps what could not end the guest: it is reported however the call ends.
+  void keep_always(Thrown thrown) {
+    if (kept_ && always_) return;
+    kept_ = std::move(thrown);
+    always_ = true;
+  }
+
+  /// The call's outcome.
+  std::optional<Error> finish(stepwell_error_t *error, wasm_trap_t *trap) {
+    std::optional<Error> result;
+    if (trap) {
+      result = take_trap(trap);
+    } else if (error) {
+      result = take_error(error);
+    }
+    if (kept_ && (always_ || (result && message_ == result->what()))) {
+      if (result) fill_frames(*kept_, *result);
+      result = std::move(kept_->error);
+    }
+    kept_.reset();
+    return result;
+  }
+
+private:
+  /// Gives an error the frames of the trap that it came back as. The exception object gets them, too: it is ours alone.
+  static void fill_frames(Thrown &thrown, const Error &trap) {
+    if (!thrown.error.failure() || !thrown.error.frames().empty()) return;
+    auto filled = std::make_shared<Failure>(*thrown.error.failure());
+    filled->frames = trap.frames();
+    filled->backtrace = trap.backtrace();
+    if (thrown.object) {
+      auto without_cause = std::make_shared<Failure>(*filled);
+      without_cause->cause = nullptr; // or it would own itself
+      thrown.object->failure_set(std::move(without_cause));
+    }
+    thrown.error = Error(std::move(filled));
+  }
+
+  StorePtr store_;
+  CallScope *outer_, *inner_ = nullptr;
+  std::optional<Thrown> kept_;
+  std::string message_;
+  bool always_ = false;
+  static inline thread_local CallScope *innermost_ = nullptr;
+};
+
+/// Makes a call: `body(&trap)` returns the library's error.
+template <class Body> std::optional<Error> call_into(const StorePtr &store, Body &&body) {
+  CallScope scope(store);
+  wasm_trap_t *trap = nullptr;
+  stepwell_error_t *error = body(&trap);
+  return scope.finish(error, trap);
+}
+
+#if STEPWELL_HPP_EXCEPTIONS
+/// The exception that is being handled, as an error.
+inline Thrown current_exception() {
+  auto failure = std::make_shared<Failure>();
+  Error *object = nullptr;
+  try {
+    throw;
+  } catch (Error &error) {
+    if (error.failure()) *failure = *error.failure();
+    object = &error;
+  } catch (const std::exception &exception) {
+    failure->message = exception.what();
+  } catch (...) {
+    failure->message = "an exception that is no std::exception";
+  }
+  failure->cause = std::current_exception();
+  return {Error(std::move(failure)), object};
+}
+#endif
+
+/// Runs the body of a callback, which returns an error or nothing. Nothing gets past it.
+template <class Body> std::optional<Thrown> no_further(Body &&body) noexcept {
+#if STEPWELL_HPP_EXCEPTIONS
+  try {
+#endif
+    std::optional<Error> error = body();
+    if (!error) return std::nullopt;
+    return Thrown{std::move(*error), nullptr};
+#if STEPWELL_HPP_EXCEPTIONS
+  } catch (...) {
+    return current_exception();
+  }
+#endif
+}
+
+/// The trap that ends a guest because a host function failed. The call that runs the guest keeps what it failed with.
+inline wasm_trap_t *trap_for(Thrown thrown, CallScope *scope, const StorePtr &own_store) noexcept {
+  wasm_store_t *store = own_store ? own_store->store : scope && scope->store() ? scope->store()->store : nullptr;
+  Owned<wasm_engine_t, wasm_engine_delete> engine;
+  Owned<wasm_store_t, wasm_store_delete> some_store;
+  if (!store) { // a function of a linker, called by plain C: a trap needs some store
+    engine.reset(wasm_engine_new());
+    some_store.reset(engine ? wasm_store_new(engine.get()) : nullptr);
+    store = some_store.get();
+  }
+  std::string text = thrown.error.what();
+  wasm_message_t message;
+  message.size = text.size() + 1;
+  message.data = &text[0];
+  wasm_trap_t *trap = wasm_trap_new(store, &message);
+  if (!trap) die("no trap could be made for a host function that failed");
+  if (scope) {
+    wasm_message_t back = WASM_EMPTY_VEC; // as it will come back
+    wasm_trap_message(trap, &back);
+    scope->keep(std::move(thrown), take_text(back));
+  }
+  return trap;
+}
+
+} // namespace detail
+
+// ---- Values ----------------------------------------------------------------------------------------------------
+
+/// A reference to anything of the host's or the guest's, or null: what an `externref` is. Thread: with its store.
+class Ref {
+public:
+  /// Null.
+  Ref() noexcept = default;
+  /// A new object of the host's that is nothing but an identity, for guests to hold.
+  static Result<Ref> try_make(Store &store);
+  static Ref make(Store &store) { return try_make(store).value(); }
+  /// Takes an owned reference of the C API.
+  Ref(detail::StorePtr store, wasm_ref_t *owned) noexcept : store_(std::move(store)), ref_(owned) {}
+
+  bool is_null() const noexcept { return !ref_; }
+  explicit operator bool() const noexcept { return !is_null(); }
+  Ref clone() const { return Ref(store_, wasm_ref_copy(ref_.get())); }
+  /// Whether both are the same object, or both null.
+  friend bool same(const Ref &a, const Ref &b) noexcept {
+    return a.is_null() || b.is_null() ? a.is_null() == b.is_null() : wasm_ref_same(a.raw(), b.raw());
+  }
+  /// The function, if it is one.
+  std::optional<Func> as_func() const;
+
+  /// The C handle, borrowed.
+  wasm_ref_t *raw() const noexcept { return ref_.get(); }
+  wasm_ref_t *release() noexcept { return ref_.release(); }
+  const detail::StorePtr &store() const noexcept { return store_; }
+
+private:
+  detail::StorePtr store_;
+  detail::Owned<wasm_ref_t, wasm_ref_delete> ref_;
+};
+
+/// A value of any kind. Copies of a reference refer to the same object. Thread: numbers any, references with their store.
+class Val {
+public:
+  /// An `i32` of 0.
+  Val() noexcept : Val(std::int32_t{0}) {}
+  template <class T, std::enable_if_t<std::is_integral_v<T> && sizeof(T) == 4, int> = 0> Val(T value) noexcept {
+    val_.kind = WASM_I32;
+    val_.of.i32 = static_cast<std::int32_t>(value);
+  }
+  template <class T, std::enable_if_t<std::is_integral_v<T> && sizeof(T) == 8, int> = 0> Val(T value) noexcept {
+    val_.kind = WASM_I64;
+    val_.of.i64 = static_cast<std::int64_t>(value);
+  }
+  Val(float value) noexcept {
+    val_.kind = WASM_F32;
+    val_.of.f32 = value;
+  }
+  Val(double value) noexcept {
+    val_.kind = WASM_F64;
+    val_.of.f64 = value;
+  }
+  /// An `externref`.
+  Val(Ref ref) noexcept : store_(ref.store()) {
+    val_.kind = WASM_EXTERNREF;
+    val_.of.ref = ref.release();
+  }
+  /// A `funcref`.
+  Val(const Func &func);
+  /// A null of a kind of reference, a zero of a kind of number.
+  static Val zero(ValKind kind) noexcept {
+    Val val;
+    val.val_ = wasm_val_t();
+    val.val_.kind = static_cast<wasm_valkind_t>(kind);
+    return val;
+  }
+  /// Takes an owned value of the C API.
+  Val(detail::StorePtr store, const wasm_val_t &owned) noexcept : val_(owned) {
+    if (is_ref()) store_ = std::move(store);
+  }
+
+  Val(const Val &other) : val_(other.val_), store_(other.store_) {
+    if (is_ref()) wasm_val_copy(&val_, &other.val_);
+  }
+  Val(Val &&other) noexcept : val_(other.val_), store_(std::move(other.store_)) { other.forget(); }
+  Val &operator=(Val other) noexcept {
+    std::swap(val_, other.val_);
+    std::swap(store_, other.store_);
+    return *this;
+  }
+  ~Val() {
+    if (is_ref()) wasm_val_delete(&val_);
+  }
+
+  ValKind kind() const noexcept { return static_cast<ValKind>(val_.kind); }
+  bool is_ref() const noexcept { return wasm_valkind_is_ref(val_.kind); }
+  /// The value, which must be of this kind; else an error of code `Argument`.
+  std::int32_t i32() const { return expect(ValKind::I32), val_.of.i32; }
+  std::int64_t i64() const { return expect(ValKind::I64), val_.of.i64; }
+  float f32() const { return expect(ValKind::F32), val_.of.f32; }
+  double f64() const { return expect(ValKind::F64), val_.of.f64; }
+  /// The reference of either kind; it may be null.
+  Ref ref() const;
+  /// The function of a `funcref`, unless it is null.
+  std::optional<Func> func() const;
+  /// The value as a C++ type: integers of 32 and 64 bits, `float`, `double`, `Ref`, `std::optional<Func>`.
+  template <class T> T get() const;
+
+  /// The C value, borrowed.
+  const wasm_val_t &raw() const noexcept { return val_; }
+  /// The C value, given away.
+  wasm_val_t release() noexcept {
+    const wasm_val_t val = val_;
+    forget();
+    return val;
+  }
+
+private:
+  void forget() noexcept {
+    val_.kind = WASM_I32;
+    val_.of.i64 = 0;
+  }
+  void expect(ValKind wanted) const {
+    if (kind() != wanted) {
+      Error(ErrorCode::Argument, std::string("a value is ") + to_string(kind()) + ", and was asked for as " + to_string(wanted))
+          .raise();
+    }
+  }
+  wasm_val_t val_ = wasm_val_t();
+  detail::StorePtr store_;
+};
+
+// ---- Handles of objects in a store -----------------------------------------------------------------------------
+
+namespace detail {
+
+/// What functions, memories and the like have in common. Thread: with its store.
+template <class Self, class C, auto Delete, auto Copy, auto Same, auto AsRef> class Object {
+public:
+  /// Takes an owned handle of the C API.
+  Object(StorePtr store, C *owned) noexcept : store_(std::move(store)), ptr_(owned) {}
+
+  /// Whether it has not been moved from.
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Another handle of the same object.
+  Self clone() const { return Self(store_, Copy(need())); }
+  /// Whether both are handles of one object.
+  friend bool same(const Self &a, const Self &b) { return Same(a.need(), b.need()); }
+  /// The same object as a reference.
+  Ref to_ref() const { return Ref(store_, wasm_ref_copy(AsRef(need()))); }
+
+  /// The C handle, borrowed; NULL after a move.
+  C *raw() const noexcept { return ptr_.get(); }
+  /// The C handle, given away.
+  C *release() noexcept { return ptr_.release(); }
+  /// For this header.
+  const StorePtr &store() const noexcept { return store_; }
+
+protected:
+  /// The C handle; after a move, an error.
+  C *need() const {
+    if (!ptr_) moved_from(Self::class_name).raise();
+    return ptr_.get();
+  }
+  StorePtr store_; // goes last
+  Owned<C, Delete> ptr_;
+};
+
+} // namespace detail
+
+#define STEPWELL_HPP_OBJECT(Self, c)                                                                                   \
+  detail::Object<Self, wasm_##c##_t, wasm_##c##_delete, wasm_##c##_copy, wasm_##c##_same, wasm_##c##_as_ref>
+
+template <class Signature> class TypedFunc;
+
+/// A function: a guest's or the host's. Thread: with its store.
+class Func : public STEPWELL_HPP_OBJECT(Func, func) {
+public:
+  static constexpr const char *class_name = "Func";
+  using Object::Object;
+
+  /// A host function from anything that can be called; its type is that of its parameters and its result. They may be integers of
+  /// 32 and 64 bits, `float`, `double`, `Ref` (an `externref`) and `std::optional<Func>` (a `funcref`); the result also `void`, a
+  /// `std::tuple` for several, and a `Result` of any of these, by which a host function fails without throwing. A first parameter
+  /// `Caller &` is the call's store.
+  ///
+  /// The store keeps `function` until it goes itself: if that holds handles of the store, the store goes never.
+  template <class F> static Result<Func> try_make(Store &store, F function);
+  template <class F> Func(Store &store, F function);
+  /// A host function of a type that is known only when the program runs: `Result<void> (Caller &, Span<const Val> args, Span<Val>
+  /// results)`, or the same returning `void`. The results are zeros and nulls at first.
+  template <class F> static Result<Func> try_make(Store &store, const FuncType &type, F function);
+  template <class F> Func(Store &store, const FuncType &type, F function);
+
+  FuncType type() const;
+  std::size_t param_count() const { return wasm_func_param_arity(need()); }
+  std::size_t result_count() const { return wasm_func_result_arity(need()); }
+
+  /// Calls it: `func.call(1, 2.5)`.
+  template <class... Args> Result<std::vector<Val>> try_call(Args &&...args) const {
+    const std::array<Val, sizeof...(Args)> values{Val(std::forward<Args>(args))...};
+    return try_call_with(Span<const Val>(values.data(), values.size()));
+  }
+  template <class... Args> std::vector<Val> call(Args &&...args) const {
+    return try_call(std::forward<Args>(args)...).value();
+  }
+  /// Calls it with a list of values.
+  Result<std::vector<Val>> try_call_with(Span<const Val> args) const;
+  std::vector<Val> call_with(Span<const Val> args) const { return try_call_with(args).value(); }
+
+  /// This function as one of a known type, `func.typed<int32_t(int32_t)>()`: the type is checked once, calls are fast.
+  template <class Signature> Result<TypedFunc<Signature>> try_typed() const;
+  template <class Signature> TypedFunc<Signature> typed() const { return try_typed<Signature>().value(); }
+};
+
+/// A global. Thread: with its store.
+class Global : public STEPWELL_HPP_OBJECT(Global, global) {
+public:
+  static constexpr const char *class_name = "Global";
+  using Object::Object;
+
+  static Result<Global> try_make(Store &store, const GlobalType &type, const Val &value);
+  Global(Store &store, const GlobalType &type, const Val &value);
+
+  GlobalType type() const;
+  Val get() const {
+    wasm_val_t val = wasm_val_t();
+    wasm_global_get(need(), &val);
+    return Val(store_, val);
+  }
+  /// The value as a C++ type; an error if it is of another kind.
+  template <class T> T get() const { return get().template get<T>(); }
+  /// An error for a value of another kind, and for a global that cannot be written.
+  Result<void> try_set(const Val &value) {
+    if (!valid()) return detail::moved_from(class_name);
+    stepwell_last_error_clear();
+    wasm_global_set(ptr_.get(), &value.raw());
+    if (stepwell_last_error()) return detail::last_error("setting a global");
+    return {};
+  }
+  void set(const Val &value) { try_set(value).value(); }
+};
+
+/// A linear memory. Thread: with its store.
+class Memory : public STEPWELL_HPP_OBJECT(Memory, memory) {
+public:
+  static constexpr const char *class_name = "Memory";
+  using Object::Object;
+
+  static Result<Memory> try_make(Store &store, const MemoryType &type);
+  Memory(Store &store, const MemoryType &type);
+
+  MemoryType type() const;
+  /// All bytes as they are: until the memory grows, which any call of a guest can do.
+  Span<std::uint8_t> data() const {
+    wasm_memory_t *memory = need();
+    return {reinterpret_cast<std::uint8_t *>(wasm_memory_data(memory)), wasm_memory_data_size(memory)};
+  }
+  /// How many bytes it has.
+  std::size_t size() const { return wasm_memory_data_size(need()); }
+  /// How many pages of 64 KiB it has.
+  std::uint32_t pages() const { return wasm_memory_size(need()); }
+  /// Grows it by `delta` pages; an error, and nothing grown, beyond its limits.
+  Result<void> try_grow(std::uint32_t delta) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!wasm_memory_grow(ptr_.get(), delta)) return detail::last_error("growing a memory");
+    return {};
+  }
+  void grow(std::uint32_t delta) { try_grow(delta).value(); }
+
+  /// The object of type `T` at `offset`, copied; an error if it is not all inside.
+  template <class T> Result<T> try_read(std::uint64_t offset) const {
+    static_assert(std::is_trivially_copyable_v<T>, "only what is plain bytes can be read from a memory");
+    const Result<Span<std::uint8_t>> from = try_bytes(offset, sizeof(T));
+    if (!from) return from.error();
+    T value;
+    std::memcpy(&value, from.value().data(), sizeof(T));
+    return value;
+  }
+  template <class T> T read(std::uint64_t offset) const { return try_read<T>(offset).value(); }
+  /// Writes an object at `offset`; an error, and nothing written, if it is not all inside.
+  template <class T> Result<void> try_write(std::uint64_t offset, const T &value) {
+    static_assert(std::is_trivially_copyable_v<T>, "only what is plain bytes can be written to a memory");
+    const Result<Span<std::uint8_t>> to = try_bytes(offset, sizeof(T));
+    if (!to) return to.error();
+    std::memcpy(to.value().data(), &value, sizeof(T));
+    return {};
+  }
+  template <class T> void write(std::uint64_t offset, const T &value) { try_write(offset, value).value(); }
+  /// A part of the bytes, as `data()`; an error if it is not all inside.
+  Result<Span<std::uint8_t>> try_bytes(std::uint64_t offset, std::uint64_t size) const {
+    if (!valid()) return detail::moved_from(class_name);
+    const Span<std::uint8_t> all = data();
+    if (offset > all.size() || size > all.size() - offset) {
+      return Error(ErrorCode::Argument, std::to_string(size) + " bytes at " + std::to_string(offset) + " are not all in a memory of " +
+                                            std::to_string(all.size()) + " bytes");
+    }
+    return Span<std::uint8_t>(all.data() + offset, static_cast<std::size_t>(size));
+  }
+  Span<std::uint8_t> bytes(std::uint64_t offset, std::uint64_t size) const { return try_bytes(offset, size).value(); }
+  /// A part of the bytes as text, copied.
+  Result<std::string> try_read_string(std::uint64_t offset, std::uint64_t size) const {
+    const Result<Span<std::uint8_t>> from = try_bytes(offset, size);
+    if (!from) return from.error();
+    return std::string(from.value().begin(), from.value().end());
+  }
+  std::string read_string(std::uint64_t offset, std::uint64_t size) const { return try_read_string(offset, size).value(); }
+  /// The text from `offset` up to a NUL; an error if there is none before the memory's end.
+  Result<std::string> try_read_c_string(std::uint64_t offset) const {
+    if (!valid()) return detail::moved_from(class_name);
+    const Span<std::uint8_t> all = data();
+    const void *end = offset < all.size() ? std::memchr(all.data() + offset, 0, all.size() - offset) : nullptr;
+    if (!end) return Error(ErrorCode::Argument, "no NUL-terminated string at " + std::to_string(offset));
+    return std::string(reinterpret_cast<const char *>(all.data() + offset), static_cast<const char *>(end));
+  }
+  std::string read_c_string(std::uint64_t offset) const { return try_read_c_string(offset).value(); }
+  /// Writes bytes, of a string, a vector or the like; an error, and nothing written, if they do not all go in.
+  template <class Bytes> Result<void> try_write_bytes(std::uint64_t offset, const Bytes &bytes) {
+    static_assert(sizeof(*bytes.data()) == 1, "bytes are written, and nothing else");
+    const Result<Span<std::uint8_t>> to = try_bytes(offset, bytes.size());
+    if (!to) return to.error();
+    if (bytes.size() != 0) std::memcpy(to.value().data(), bytes.data(), bytes.size());
+    return {};
+  }
+  template <class Bytes> void write_bytes(std::uint64_t offset, const Bytes &bytes) { try_write_bytes(offset, bytes).value(); }
+};
+
+/// A table of references. Thread: with its store.
+class Table : public STEPWELL_HPP_OBJECT(Table, table) {
+public:
+  static constexpr const char *class_name = "Table";
+  using Object::Object;
+
+  static Result<Table> try_make(Store &store, const TableType &type, const Ref &init = Ref());
+  Table(Store &store, const TableType &type, const Ref &init = Ref());
+
+  TableType type() const;
+  std::uint32_t size() const { return wasm_table_size(need()); }
+  /// An element, which may be null; an error beyond the table's end.
+  Result<Ref> try_get(std::uint32_t index) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (index >= wasm_table_size(ptr_.get())) {
+      return Error(ErrorCode::Argument, "element " + std::to_string(index) + " of a table of " + std::to_string(size()));
+    }
+    return Ref(store_, wasm_table_get(ptr_.get(), index));
+  }
+  Ref get(std::uint32_t index) const { return try_get(index).value(); }
+  Result<void> try_set(std::uint32_t index, const Ref &value) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!wasm_table_set(ptr_.get(), index, value.raw())) return detail::last_error("setting an element of a table");
+    return {};
+  }
+  void set(std::uint32_t index, const Ref &value) { try_set(index, value).value(); }
+  /// Grows it by `delta` elements; an error, and nothing grown, beyond its limits.
+  Result<void> try_grow(std::uint32_t delta, const Ref &init = Ref()) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!wasm_table_grow(ptr_.get(), delta, init.raw())) return detail::last_error("growing a table");
+    return {};
+  }
+  void grow(std::uint32_t delta, const Ref &init = Ref()) { try_grow(delta, init).value(); }
+};
+
+/// Anything imported or exported: made of a function, global, table or memory by moving it in. Thread: with its store.
+class Extern : public STEPWELL_HPP_OBJECT(Extern, extern) {
+public:
+  static constexpr const char *class_name = "Extern";
+  using Object::Object;
+  Extern(Func func) : Object(func.store(), wasm_func_as_extern(func.release())) {}
+  Extern(Global global) : Object(global.store(), wasm_global_as_extern(global.release())) {}
+  Extern(Table table) : Object(table.store(), wasm_table_as_extern(table.release())) {}
+  Extern(Memory memory) : Object(memory.store(), wasm_memory_as_extern(memory.release())) {}
+
+  ExternKind kind() const { return static_cast<ExternKind>(wasm_extern_kind(need())); }
+  ExternType type() const;
+  /// What it is, if it is that.
+  std::optional<Func> as_func() const { return as<Func>(wasm_extern_as_func(need()), wasm_func_copy); }
+  std::optional<Global> as_global() const { return as<Global>(wasm_extern_as_global(need()), wasm_global_copy); }
+  std::optional<Table> as_table() const { return as<Table>(wasm_extern_as_table(need()), wasm_table_copy); }
+  std::optional<Memory> as_memory() const { return as<Memory>(wasm_extern_as_memory(need()), wasm_memory_copy); }
+
+private:
+  template <class T, class C> std::optional<T> as(C *borrowed, C *(*copy)(const C *)) const {
+    return borrowed ? std::optional<T>(T(store_, copy(borrowed))) : std::nullopt;
+  }
+};
+
+inline Val::Val(const Func &func) : Val(func.to_ref()) { val_.kind = WASM_FUNCREF; }
+inline Ref Val::ref() const {
+  if (!is_ref()) expect(ValKind::ExternRef);
+  return Ref(store_, wasm_ref_copy(val_.of.ref));
+}
+inline std::optional<Func> Val::func() const { return expect(ValKind::FuncRef), ref().as_func(); }
+inline std::optional<Func> Ref::as_func() const {
+  wasm_func_t *func = wasm_ref_as_func(ref_.get());
+  return func ? std::optional<Func>(Func(store_, wasm_func_copy(func))) : std::nullopt;
+}
+
+// ---- Engines, stores and modules -------------------------------------------------------------------------------
+
+/// How an engine is made. The setters can be chained. Thread: one at a time.
+class Config {
+public:
+  static constexpr const char *class_name = "Config";
+  Config() : ptr_(wasm_config_new()) {
+    if (!ptr_) detail::last_error("making a configuration").raise();
+  }
+  /// Whether stores of the engine may have a debugger attached. Off at first.
+  Config &debug(bool enable) & { return stepwell_config_debug_set(need(), enable), *this; }
+  Config &&debug(bool enable) && { return std::move(debug(enable)); }
+  /// What debug code is like.
+  Config &debug_tier(DebugTier tier) & { return set_debug_tier(tier), *this; }
+  Config &&debug_tier(DebugTier tier) && { return std::move(debug_tier(tier)); }
+  /// How many bytes of replay code the engine keeps.
+  Config &replay_cache(std::size_t bytes) & { return stepwell_config_replay_cache_set(need(), bytes), *this; }
+  Config &&replay_cache(std::size_t bytes) && { return std::move(replay_cache(bytes)); }
+  /// Whether NaNs are the same in production and debug code, to the bit. Off at first.
+  Config &nan_canonicalization(bool enable) & { return stepwell_config_nan_canonicalization_set(need(), enable), *this; }
+  Config &&nan_canonicalization(bool enable) && { return std::move(nan_canonicalization(enable)); }
+  /// Whether traps are found by signals; else by checks in the code. On at first.
+  Config &signals(bool enable) & { return stepwell_config_signals_set(need(), enable), *this; }
+  Config &&signals(bool enable) && { return std::move(signals(enable)); }
+  /// How many bytes of address space are reserved for each memory.
+  Config &memory_reservation(std::uint64_t bytes) & { return stepwell_config_memory_reservation_set(need(), bytes), *this; }
+  Config &&memory_reservation(std::uint64_t bytes) && { return std::move(memory_reservation(bytes)); }
+  /// How many inaccessible bytes are kept behind the reservation of each memory.
+  Config &memory_guard(std::uint64_t bytes) & { return stepwell_config_memory_guard_set(need(), bytes), *this; }
+  Config &&memory_guard(std::uint64_t bytes) && { return std::move(memory_guard(bytes)); }
+  /// How many bytes of stack guests may use.
+  Config &max_stack(std::size_t bytes) & { return stepwell_config_max_stack_set(need(), bytes), *this; }
+  Config &&max_stack(std::size_t bytes) && { return std::move(max_stack(bytes)); }
+  /// How many bytes of stack are kept free for host functions and stop callbacks.
+  Config &stop_reserve(std::size_t bytes) & { return stepwell_config_stop_reserve_set(need(), bytes), *this; }
+  Config &&stop_reserve(std::size_t bytes) && { return std::move(stop_reserve(bytes)); }
+  /// Whether modules are compiled on several threads. On at first.
+  Config &parallel(bool enable) & { return stepwell_config_parallel_set(need(), enable), *this; }
+  Config &&parallel(bool enable) && { return std::move(parallel(enable)); }
+  /// Whether compiled code is optimised for speed. On at first.
+  Config &optimize(bool enable) & { return stepwell_config_optimize_set(need(), enable), *this; }
+  Config &&optimize(bool enable) && { return std::move(optimize(enable)); }
+  /// Whether machine code is kept in anonymous memory, for the whole process. Off at first.
+  Config &copied_code(bool enable) & { return stepwell_config_copied_code_set(need(), enable), *this; }
+  Config &&copied_code(bool enable) && { return std::move(copied_code(enable)); }
+
+  wasm_config_t *raw() const noexcept { return ptr_.get(); }
+  wasm_config_t *release() noexcept { return ptr_.release(); }
+
+private:
+  void set_debug_tier(DebugTier tier) {
+    detail::outcome(stepwell_config_debug_tier_set(need(), static_cast<stepwell_debug_tier_t>(tier))).value();
+  }
+  wasm_config_t *need() const {
+    if (!ptr_) detail::moved_from(class_name).raise();
+    return ptr_.get();
+  }
+  detail::Owned<wasm_config_t, wasm_config_delete> ptr_;
+};
+
+/// Compiles modules; shared by stores. Thread: any; all of its methods may be called by several threads at the same time.
+class Engine {
+public:
+  static constexpr const char *class_name = "Engine";
+  static Result<Engine> try_make(Config config = Config()) {
+    if (!config.raw()) return detail::moved_from(Config::class_name);
+    wasm_engine_t *engine = nullptr;
+    if (stepwell_error_t *error = stepwell_engine_new(config.release(), &engine)) return detail::take_error(error);
+    return Engine(engine);
+  }
+  explicit Engine(Config config = Config()) : Engine(try_make(std::move(config)).value()) {}
+  /// Takes an owned engine of the C API.
+  explicit Engine(wasm_engine_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  wasm_engine_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  detail::Owned<wasm_engine_t, wasm_engine_delete> ptr_;
+};
+
+/// Instances and all they own. It lives until the last handle of anything in it goes. Thread: one at a time, with all that is in it.
+class Store {
+public:
+  static constexpr const char *class_name = "Store";
+  static Result<Store> try_make(const Engine &engine) {
+    if (!engine.valid()) return detail::moved_from(Engine::class_name);
+    wasm_store_t *store = wasm_store_new(engine.raw());
+    if (!store) return detail::last_error("making a store");
+    return Store(std::make_shared<detail::StoreBox>(store));
+  }
+  explicit Store(const Engine &engine) : Store(try_make(engine).value()) {}
+  /// Takes an owned store of the C API.
+  explicit Store(wasm_store_t *owned) : Store(std::make_shared<detail::StoreBox>(owned)) {}
+  explicit Store(detail::StorePtr box) noexcept : box_(std::move(box)) {}
+  Store(Store &&) noexcept = default;
+  Store &operator=(Store &&) noexcept = default;
+
+  bool valid() const noexcept { return box_ != nullptr; }
+  /// What the store may take: bytes of all memories together, elements of all tables together, instances ever made.
+  Result<void> try_limits(std::uint64_t memory_bytes, std::uint64_t table_elements, std::size_t instances) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_store_limits_set(raw(), memory_bytes, table_elements, instances));
+  }
+  void limits(std::uint64_t memory_bytes, std::uint64_t table_elements, std::size_t instances) {
+    try_limits(memory_bytes, table_elements, instances).value();
+  }
+  /// Whether an earlier failure left it unusable.
+  bool is_poisoned() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return stepwell_store_is_poisoned(raw());
+  }
+
+  wasm_store_t *raw() const noexcept { return box_ ? box_->store : nullptr; }
+  /// For this header.
+  const detail::StorePtr &box() const noexcept { return box_; }
+
+private:
+  detail::StorePtr box_;
+};
+
+/// What a host function knows about its call. Thread: inside the callback.
+class Caller {
+public:
+  /// For this header.
+  explicit Caller(detail::StorePtr store) noexcept : store_(std::move(store)) {}
+  /// The store that the function was called in. An error if the call was begun by plain C, for a function of a linker.
+  Store &store() {
+    if (!store_.valid()) {
+      Error(ErrorCode::State, "the store of a linker's function is known only in calls that stepwell.hpp makes").raise();
+    }
+    return store_;
+  }
+
+private:
+  Store store_;
+};
+
+namespace detail {
+
+inline std::optional<std::string> optional_name(bool there, wasm_name_t &name) {
+  return there ? std::optional<std::string>(take_text(name)) : std::nullopt;
+}
+
+/// A progress callback, and what it threw.
+template <class F> struct Progress {
+  F &function;
+  std::optional<Thrown> thrown;
+  static bool call(void *env, std::size_t done, std::size_t total) noexcept {
+    auto *self = static_cast<Progress *>(env);
+    if (self->thrown) return false;
+    bool go_on = false;
+    self->thrown = no_further([&]() -> std::optional<Error> {
+      go_on = self->function(done, total);
+      return std::nullopt;
+    });
+    return go_on && !self->thrown;
+  }
+  Result<void> outcome(stepwell_error_t *error) {
+    Result<void> result = detail::outcome(error);
+    if (thrown) return std::move(thrown->error);
+    return result;
+  }
+};
+
+inline wasm_byte_vec_t borrowed_bytes(Span<const std::uint8_t> bytes) noexcept {
+  wasm_byte_vec_t vec = WASM_EMPTY_VEC;
+  vec.size = bytes.size();
+  vec.data = reinterpret_cast<char *>(const_cast<std::uint8_t *>(bytes.data()));
+  return vec;
+}
+
+inline FuncType to_type(const wasm_functype_t *type) {
+  const auto list = [](const wasm_valtype_vec_t *from) {
+    std::vector<ValKind> kinds;
+    for (std::size_t i = 0; i < from->size; i++) kinds.push_back(static_cast<ValKind>(wasm_valtype_kind(from->data[i])));
+    return kinds;
+  };
+  return {list(wasm_functype_params(type)), list(wasm_functype_results(type))};
+}
+inline Limits to_type(const wasm_limits_t *limits) {
+  return {limits->min, limits->max == wasm_limits_max_default ? std::nullopt : std::optional<std::uint32_t>(limits->max)};
+}
+inline GlobalType to_type(const wasm_globaltype_t *type) {
+  return {static_cast<ValKind>(wasm_valtype_kind(wasm_globaltype_content(type))), wasm_globaltype_mutability(type) == WASM_VAR};
+}
+inline TableType to_type(const wasm_tabletype_t *type) {
+  return {static_cast<ValKind>(wasm_valtype_kind(wasm_tabletype_element(type))), to_type(wasm_tabletype_limits(type))};
+}
+inline MemoryType to_type(const wasm_memorytype_t *type) { return {to_type(wasm_memorytype_limits(type))}; }
+inline ExternType to_type(const wasm_externtype_t *type) {
+  if (const auto *func = wasm_externtype_as_functype_const(type)) return to_type(func);
+  if (const auto *global = wasm_externtype_as_globaltype_const(type)) return to_type(global);
+  if (const auto *table = wasm_externtype_as_tabletype_const(type)) return to_type(table);
+  return to_type(wasm_externtype_as_memorytype_const(type));
+}
+using OwnedFuncType = Owned<wasm_functype_t, wasm_functype_delete>;
+inline OwnedFuncType from_type(const FuncType &type) {
+  const auto list = [](const std::vector<ValKind> &kinds, wasm_valtype_vec_t *out) {
+    wasm_valtype_vec_new_uninitialized(out, kinds.size());
+    for (std::size_t i = 0; i < kinds.size(); i++) out->data[i] = wasm_valtype_new(static_cast<wasm_valkind_t>(kinds[i]));
+  };
+  wasm_valtype_vec_t params = WASM_EMPTY_VEC, results = WASM_EMPTY_VEC;
+  list(type.params, &params);
+  list(type.results, &results);
+  return OwnedFuncType(wasm_functype_new(&params, &results));
+}
+inline wasm_limits_t from_type(const Limits &limits) noexcept {
+  return {limits.min, limits.max.value_or(wasm_limits_max_default)};
+}
+
+} // namespace detail
+
+/// A module that is of no store: what threads pass each other. Thread: any.
+class SharedModule {
+public:
+  static constexpr const char *class_name = "SharedModule";
+  /// Validates and compiles a module.
+  static Result<SharedModule> try_make(const Engine &engine, Span<const std::uint8_t> binary) {
+    if (!engine.valid()) return detail::moved_from(Engine::class_name);
+    const wasm_byte_vec_t bytes = detail::borrowed_bytes(binary);
+    wasm_shared_module_t *module = nullptr;
+    if (stepwell_error_t *error = stepwell_shared_module_new(engine.raw(), &bytes, &module)) return detail::take_error(error);
+    return SharedModule(module);
+  }
+  SharedModule(const Engine &engine, Span<const std::uint8_t> binary) : SharedModule(try_make(engine, binary).value()) {}
+  /// Takes an owned module of the C API.
+  explicit SharedModule(wasm_shared_module_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Compiles the debug code now. `progress(done, total)` returns whether to go on; it may be called by another thread.
+  template <class F> Result<void> try_compile_debug(F &&progress) const {
+    if (!valid()) return detail::moved_from(class_name);
+    detail::Progress<std::remove_reference_t<F>> env{progress, std::nullopt};
+    return env.outcome(stepwell_shared_module_compile_debug(raw(), detail::Progress<std::remove_reference_t<F>>::call, &env));
+  }
+  Result<void> try_compile_debug() const {
+    return try_compile_debug([](std::size_t, std::size_t) { return true; });
+  }
+  template <class... F> void compile_debug(F &&...progress) const { try_compile_debug(std::forward<F>(progress)...).value(); }
+
+  wasm_shared_module_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  detail::Owned<wasm_shared_module_t, wasm_shared_module_delete> ptr_;
+};
+
+/// A compiled module, in a store. Thread: with its store.
+class Module : public STEPWELL_HPP_OBJECT(Module, module) {
+public:
+  static constexpr const char *class_name = "Module";
+  using Object::Object;
+
+  /// Validates and compiles a module.
+  static Result<Module> try_make(Store &store, Span<const std::uint8_t> binary) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    const wasm_byte_vec_t bytes = detail::borrowed_bytes(binary);
+    wasm_module_t *module = nullptr;
+    if (stepwell_error_t *error = stepwell_module_new(store.raw(), &bytes, &module)) return detail::take_error(error);
+    return Module(store.box(), module);
+  }
+  Module(Store &store, Span<const std::uint8_t> binary) : Module(try_make(store, binary).value()) {}
+  /// A shared module, in a store of its engine.
+  static Result<Module> try_make(Store &store, const SharedModule &shared) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    if (!shared.valid()) return detail::moved_from(SharedModule::class_name);
+    wasm_module_t *module = wasm_module_obtain(store.raw(), shared.raw());
+    if (!module) return detail::last_error("obtaining a shared module");
+    return Module(store.box(), module);
+  }
+  Module(Store &store, const SharedModule &shared) : Module(try_make(store, shared).value()) {}
+  /// Whether these bytes are a valid module; the error says why not.
+  static Result<void> try_validate(Store &store, Span<const std::uint8_t> binary) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    const wasm_byte_vec_t bytes = detail::borrowed_bytes(binary);
+    if (!wasm_module_validate(store.raw(), &bytes)) return detail::last_error("validating a module");
+    return {};
+  }
+
+  /// The module without its store, to hand to another thread.
+  SharedModule share() const { return SharedModule(wasm_module_share(need())); }
+  std::vector<ImportType> imports() const;
+  std::vector<ExportType> exports() const;
+  std::optional<std::string> name() const {
+    wasm_name_t name = WASM_EMPTY_VEC;
+    return detail::optional_name(stepwell_module_name(need(), &name), name);
+  }
+  /// How many functions it has, imports counted.
+  std::uint32_t func_count() const { return stepwell_module_func_count(need()); }
+  std::optional<std::string> func_name(std::uint32_t index) const {
+    wasm_name_t name = WASM_EMPTY_VEC;
+    return detail::optional_name(stepwell_module_func_name(need(), index, &name), name);
+  }
+  /// The index of the function of this name, an export's or one of the name section.
+  std::optional<std::uint32_t> func_find(const std::string &name) const {
+    std::uint32_t index = 0;
+    if (detail::no_c_string(name, "name") || !stepwell_module_func_find(need(), name.c_str(), &index)) return std::nullopt;
+    return index;
+  }
+  /// As `SharedModule::try_compile_debug`.
+  template <class F> Result<void> try_compile_debug(F &&progress) const {
+    if (!valid()) return detail::moved_from(class_name);
+    detail::Progress<std::remove_reference_t<F>> env{progress, std::nullopt};
+    return env.outcome(stepwell_module_compile_debug(raw(), detail::Progress<std::remove_reference_t<F>>::call, &env));
+  }
+  Result<void> try_compile_debug() const {
+    return try_compile_debug([](std::size_t, std::size_t) { return true; });
+  }
+  template <class... F> void compile_debug(F &&...progress) const { try_compile_debug(std::forward<F>(progress)...).value(); }
+};
+
+// ---- C++ types as Wasm types -----------------------------------------------------------------------------------
+
+namespace detail {
+
+template <class> inline constexpr bool always_false = false;
+
+/// How a C++ type crosses. `take` gets an owned value, `copy` a borrowed one; `lend` lends one, `give` gives one away.
+template <class T, class = void> struct ValTraits {
+  static_assert(always_false<T>, "values are integers of 32 or 64 bits, float, double, stepwell::Ref (externref) or "
+                                 "std::optional<stepwell::Func> (funcref)");
+};
+
+template <class T>
+struct ValTraits<T, std::enable_if_t<std::is_integral_v<T> && (sizeof(T) == 4 || sizeof(T) == 8)>> {
+  static constexpr ValKind kind = sizeof(T) == 4 ? ValKind::I32 : ValKind::I64;
+  static T take(const wasm_val_t &val, const StorePtr &) noexcept { return copy(val); }
+  static T copy(const wasm_val_t &val) noexcept {
+    if constexpr (sizeof(T) == 4) {
+      return static_cast<T>(val.of.i32);
+    } else {
+      return static_cast<T>(val.of.i64);
+    }
+  }
+  static T copy(const wasm_val_t &val, const StorePtr &) noexcept { return copy(val); }
+  static wasm_val_t lend(const T &value) noexcept {
+    wasm_val_t val = wasm_val_t();
+    val.kind = static_cast<wasm_valkind_t>(kind);
+    if constexpr (sizeof(T) == 4) {
+      val.of.i32 = static_cast<std::int32_t>(value);
+    } else {
+      val.of.i64 = static_cast<std::int64_t>(value);
+    }
+    return val;
+  }
+  static wasm_val_t give(T value) noexcept { return lend(value); }
+};
+
+template <> struct ValTraits<float> {
+  static constexpr ValKind kind = ValKind::F32;
+  static float take(const wasm_val_t &val, const StorePtr &) noexcept { return val.of.f32; }
+  static float copy(const wasm_val_t &val, const StorePtr &) noexcept { return val.of.f32; }
+  static wasm_val_t lend(const float &value) noexcept {
+    wasm_val_t val = wasm_val_t();
+    val.kind = WASM_F32;
+    val.of.f32 = value;
+    return val;
+  }
+  static wasm_val_t give(float value) noexcept { return lend(value); }
+};
+
+template <> struct ValTraits<double> {
+  static constexpr ValKind kind = ValKind::F64;
+  static double take(const wasm_val_t &val, const StorePtr &) noexcept { return val.of.f64; }
+  static double copy(const wasm_val_t &val, const StorePtr &) noexcept { return val.of.f64; }
+  static wasm_val_t lend(const double &value) noexcept {
+    wasm_val_t val = wasm_val_t();
+    val.kind = WASM_F64;
+    val.of.f64 = value;
+    return val;
+  }
+  static wasm_val_t give(double value) noexcept { return lend(value); }
+};
+
+template <> struct ValTraits<Ref> {
+  static constexpr ValKind kind = ValKind::ExternRef;
+  static Ref take(const wasm_val_t &val, const StorePtr &store) noexcept { return Ref(store, val.of.ref); }
+  static Ref copy(const wasm_val_t &val, const StorePtr &store) noexcept { return Ref(store, wasm_ref_copy(val.of.ref)); }
+  static wasm_val_t lend(const Ref &value) noexcept {
+    wasm_val_t val = wasm_val_t();
+    val.kind = WASM_EXTERNREF;
+    val.of.ref = value.raw();
+    return val;
+  }
+  static wasm_val_t give(Ref value) noexcept {
+    const wasm_val_t val = lend(value);
+    (void)value.release();
+    return val;
+  }
+};
+
+template <> struct ValTraits<std::optional<Func>> {
+  static constexpr ValKind kind = ValKind::FuncRef;
+  static std::optional<Func> take(const wasm_val_t &val, const StorePtr &store) noexcept {
+    return Ref(store, val.of.ref).as_func();
+  }
+  static std::optional<Func> copy(const wasm_val_t &val, const StorePtr &store) noexcept {
+    wasm_func_t *func = wasm_ref_as_func(val.of.ref);
+    return func ? std::optional<Func>(Func(store, wasm_func_copy(func))) : std::nullopt;
+  }
+  static wasm_val_t lend(const std::optional<Func> &value) noexcept {
+    wasm_val_t val = wasm_val_t();
+    val.kind = WASM_FUNCREF;
+    val.of.ref = value ? wasm_func_as_ref(value->raw()) : nullptr;
+    return val;
+  }
+  static wasm_val_t give(std::optional<Func> value) noexcept {
+    const wasm_val_t val = lend(value);
+    if (value) (void)value->release();
+    return val;
+  }
+};
+
+template <class T> using Plain = std::remove_cv_t<std::remove_reference_t<T>>;
+
+/// What a function returns, as Wasm results.
+template <class R> struct Results {
+  static constexpr std::size_t count = 1;
+  static std::vector<ValKind> kinds() { return {ValTraits<R>::kind}; }
+  static R take(const wasm_val_t *vals, const StorePtr &store) { return ValTraits<R>::take(vals[0], store); }
+  static void give(R value, wasm_val_t *out) noexcept { out[0] = ValTraits<R>::give(std::move(value)); }
+};
+template <> struct Results<void> {
+  static constexpr std::size_t count = 0;
+  static std::vector<ValKind> kinds() { return {}; }
+  static void take(const wasm_val_t *, const StorePtr &) noexcept {}
+};
+template <class... Ts> struct Results<std::tuple<Ts...>> {
+  static constexpr std::size_t count = sizeof...(Ts);
+  static std::vector<ValKind> kinds() { return {ValTraits<Ts>::kind...}; }
+  static std::tuple<Ts...> take(const wasm_val_t *vals, const StorePtr &store) {
+    return take(vals, store, std::index_sequence_for<Ts...>());
+  }
+  static void give(std::tuple<Ts...> values, wasm_val_t *out) noexcept {
+    give(std::move(values), out, std::index_sequence_for<Ts...>());
+  }
+
+private:
+  template <std::size_t... I>
+  static std::tuple<Ts...> take(const wasm_val_t *vals, const StorePtr &store, std::index_sequence<I...>) {
+    return std::tuple<Ts...>{ValTraits<Ts>::take(vals[I], store)...};
+  }
+  template <std::size_t... I>
+  static void give(std::tuple<Ts...> values, wasm_val_t *out, std::index_sequence<I...>) noexcept {
+    ((out[I] = ValTraits<Ts>::give(std::get<I>(std::move(values)))), ...);
+  }
+};
+
+template <class R> struct IsResult : std::false_type { using Value = R; };
+template <class T> struct IsResult<Result<T>> : std::true_type { using Value = T; };
+
+/// A signature, taken apart.
+template <class R, class... Args> struct Signature {
+  static constexpr bool has_caller = false;
+  using Return = R;
+  using Params = std::tuple<Plain<Args>...>;
+  static FuncType type() { return {{ValTraits<Plain<Args>>::kind...}, Results<typename IsResult<R>::Value>::kinds()}; }
+};
+template <class R, class... Args> struct Signature<R, Caller &, Args...> : Signature<R, Args...> {
+  static constexpr bool has_caller = true;
+};
+
+template <class F> struct SignatureOf;
+template <class R, class... A> struct SignatureOf<R(A...)> { using Type = Signature<R, A...>; };
+template <class R, class... A> struct SignatureOf<R(A...) noexcept> { using Type = Signature<R, A...>; };
+template <class R, class... A> struct SignatureOf<R (*)(A...)> { using Type = Signature<R, A...>; };
+template <class R, class... A> struct SignatureOf<R (*)(A...) noexcept> { using Type = Signature<R, A...>; };
+template <class R, class C, class... A> struct SignatureOf<R (C::*)(A...)> { using Type = Signature<R, A...>; };
+template <class R, class C, class... A> struct SignatureOf<R (C::*)(A...) const> { using Type = Signature<R, A...>; };
+template <class R, class C, class... A> struct SignatureOf<R (C::*)(A...) noexcept> { using Type = Signature<R, A...>; };
+template <class R, class C, class... A> struct SignatureOf<R (C::*)(A...) const noexcept> { using Type = Signature<R, A...>; };
+
+/// The signature of anything that can be called and is not overloaded.
+template <class F, class = void> struct CallableSignature : SignatureOf<F> {};
+template <class F> struct CallableSignature<F, std::void_t<decltype(&F::operator())>> : SignatureOf<decltype(&F::operator())> {};
+template <class F> using SignatureFor = typename CallableSignature<std::decay_t<F>>::Type;
+
+/// Calls a C++ function with the values of a guest's call; what it failed with.
+template <class Sig, class F, std::size_t... I>
+std::optional<Error> call_host(F &function, Caller &caller, const StorePtr &store, const wasm_val_vec_t *args,
+                               wasm_val_vec_t *results, std::index_sequence<I...>) {
+  using Params = typename Sig::Params;
+  using Return = typename Sig::Return;
+  using Value = typename IsResult<Return>::Value;
+  const auto invoke = [&]() -> Return {
+    if constexpr (Sig::has_caller) {
+      return function(caller, ValTraits<std::tuple_element_t<I, Params>>::copy(args->data[I], store)...);
+    } else {
+      (void)caller;
+      return function(ValTraits<std::tuple_element_t<I, Params>>::copy(args->data[I], store)...);
+    }
+  };
+  (void)args;
+  (void)store;
+  if constexpr (IsResult<Return>::value) {
+    Return result = invoke();
+    if (!result) return result.error();
+    if constexpr (!std::is_void_v<Value>) Results<Value>::give(std::move(result).value(), results->data);
+  } else if constexpr (std::is_void_v<Value>) {
+    invoke();
+  } else {
+    Results<Value>::give(invoke(), results->data);
+  }
+  (void)results;
+  return std::nullopt;
+}
+
+/// What a host function is called with: a C++ function whose type says its parameters.
+template <class F> struct TypedBody {
+  F function;
+  std::optional<Error> operator()(Caller &caller, const StorePtr &store, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+    using Sig = SignatureFor<F>;
+    return call_host<Sig>(function, caller, store, args, results,
+                          std::make_index_sequence<std::tuple_size_v<typename Sig::Params>>());
+  }
+};
+
+/// The same for a function that takes whatever values come.
+template <class F> struct ValuesBody {
+  F function;
+  std::optional<Error> operator()(Caller &caller, const StorePtr &store, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+    std::vector<Val> given, returned;
+    given.reserve(args->size);
+    for (std::size_t i = 0; i < args->size; i++) {
+      wasm_val_t copy = wasm_val_t();
+      wasm_val_copy(&copy, &args->data[i]);
+      given.emplace_back(store, copy);
+    }
+    for (std::size_t i = 0; i < results->size; i++) returned.emplace_back(store, results->data[i]); // preset: they own nothing
+    const Span<const Val> in(given.data(), given.size());
+    const Span<Val> out(returned.data(), returned.size());
+    if constexpr (std::is_void_v<decltype(function(caller, in, out))>) {
+      function(caller, in, out);
+    } else {
+      const Result<void> result = function(caller, in, out);
+      if (!result) return result.error();
+    }
+    for (std::size_t i = 0; i < results->size; i++) results->data[i] = returned[i].release();
+    return std::nullopt;
+  }
+};
+
+/// A host function's environment: the C++ function, and the store it is of, unless it is a linker's.
+template <class Body> struct HostFunction {
+  Body body;
+  std::weak_ptr<StoreBox> store;
+
+  static wasm_trap_t *call(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results) noexcept {
+    auto *self = static_cast<HostFunction *>(env);
+    StorePtr store = self->store.lock();
+    CallScope *scope = CallScope::find(store.get());
+    if (!store && scope) store = scope->store();
+    std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      Caller caller(store);
+      return self->body(caller, store, args, results);
+    });
+    return thrown ? trap_for(std::move(*thrown), scope, store) : nullptr;
+  }
+  static void finalize(void *env) noexcept { delete static_cast<HostFunction *>(env); }
+};
+
+template <class Body> Result<Func> make_func(Store &store, const FuncType &type, Body body) {
+  if (!store.valid()) return moved_from(Store::class_name);
+  using Env = HostFunction<Body>;
+  const OwnedFuncType c_type = from_type(type);
+  if (!c_type) return last_error("making a function's type");
+  wasm_func_t *func =
+      wasm_func_new_with_env(store.raw(), c_type.get(), Env::call, new Env{std::move(body), store.box()}, Env::finalize);
+  if (!func) return last_error("making a host function");
+  return Func(store.box(), func);
+}
+
+} // namespace detail
+
+template <class T> T Val::get() const {
+  if (kind() != detail::ValTraits<T>::kind) expect(detail::ValTraits<T>::kind);
+  return detail::ValTraits<T>::copy(val_, store_);
+}
+
+template <class F> Result<Func> Func::try_make(Store &store, F function) {
+  return detail::make_func(store, detail::SignatureFor<F>::type(), detail::TypedBody<F>{std::move(function)});
+}
+template <class F> Func::Func(Store &store, F function) : Func(try_make(store, std::move(function)).value()) {}
+template <class F> Result<Func> Func::try_make(Store &store, const FuncType &type, F function) {
+  return detail::make_func(store, type, detail::ValuesBody<F>{std::move(function)});
+}
+template <class F>
+Func::Func(Store &store, const FuncType &type, F function) : Func(try_make(store, type, std::move(function)).value()) {}
+
+inline FuncType Func::type() const {
+  const detail::OwnedFuncType type(wasm_func_type(need()));
+  if (!type) detail::last_error("asking for a function's type").raise();
+  return detail::to_type(type.get());
+}
+
+inline Result<std::vector<Val>> Func::try_call_with(Span<const Val> args) const {
+  if (!valid()) return detail::moved_from(class_name);
+  const detail::StorePtr store = store_; // what is called may end this handle
+  std::vector<wasm_val_t> given, returned(wasm_func_result_arity(raw()));
+  given.reserve(args.size());
+  for (const Val &arg : args) given.push_back(arg.raw());
+  const wasm_val_vec_t args_vec = {given.size(), given.data()};
+  wasm_val_vec_t results_vec = {returned.size(), returned.data()};
+  std::optional<Error> error =
+      detail::call_into(store, [&](wasm_trap_t **trap) { return stepwell_func_call(raw(), &args_vec, &results_vec, trap); });
+  if (error) return std::move(*error);
+  std::vector<Val> results;
+  results.reserve(returned.size());
+  for (const wasm_val_t &val : returned) results.emplace_back(store, val);
+  return results;
+}
+
+/// A function of a type that the compiler knows: parameters and results as for a host function. Thread: with its store.
+template <class R, class... Args> class TypedFunc<R(Args...)> {
+public:
+  static constexpr const char *class_name = "TypedFunc";
+  /// A function as one of this type; an error if it is of another.
+  static Result<TypedFunc> try_make(Func func) {
+    if (!func.valid()) return detail::moved_from(Func::class_name);
+    const FuncType wanted = detail::Signature<R, Args...>::type(), is = func.type();
+    if (wanted != is) {
+      return Error(ErrorCode::Argument, "a function is of type " + to_string(is) + ", and was asked for as " + to_string(wanted));
+    }
+    return TypedFunc(std::move(func));
+  }
+
+  Result<R> try_call(const Args &...args) const {
+    if (!func_.valid()) return detail::moved_from(class_name);
+    constexpr std::size_t params = sizeof...(Args), results = detail::Results<R>::count;
+    wasm_val_t given[params + 1] = {detail::ValTraits<Args>::lend(args)..., wasm_val_t()};
+    wasm_val_t returned[results + 1] = {};
+    const wasm_val_vec_t args_vec = {params, given};
+    wasm_val_vec_t results_vec = {results, returned};
+    detail::CallScope scope(func_.store()); // keeps the store, also if what is called ends this handle
+    wasm_trap_t *trap = nullptr;
+    stepwell_error_t *error = stepwell_func_call(func_.raw(), &args_vec, &results_vec, &trap);
+    if (std::optional<Error> failed = scope.finish(error, trap)) return std::move(*failed);
+    if constexpr (std::is_void_v<R>) {
+      return {};
+    } else {
+      return detail::Results<R>::take(returned, scope.store());
+    }
+  }
+  R call(const Args &...args) const { return try_call(args...).value(); }
+  R operator()(const Args &...args) const { return try_call(args...).value(); }
+
+  bool valid() const noexcept { return func_.valid(); }
+  TypedFunc clone() const { return TypedFunc(func_.clone()); }
+  /// The function, of whatever type.
+  const Func &func() const noexcept { return func_; }
+
+private:
+  explicit TypedFunc(Func func) noexcept : func_(std::move(func)) {}
+  Func func_;
+};
+
+template <class Signature> Result<TypedFunc<Signature>> Func::try_typed() const {
+  if (!valid()) return detail::moved_from(class_name);
+  return TypedFunc<Signature>::try_make(clone());
+}
+
+inline Result<Ref> Ref::try_make(Store &store) {
+  if (!store.valid()) return detail::moved_from(Store::class_name);
+  const detail::Owned<wasm_foreign_t, wasm_foreign_delete> foreign(wasm_foreign_new(store.raw()));
+  if (!foreign) return detail::last_error("making a reference");
+  return Ref(store.box(), wasm_ref_copy(wasm_foreign_as_ref(foreign.get())));
+}
+
+inline Result<Global> Global::try_make(Store &store, const GlobalType &type, const Val &value) {
+  if (!store.valid()) return detail::moved_from(Store::class_name);
+  const detail::Owned<wasm_globaltype_t, wasm_globaltype_delete> c_type(wasm_globaltype_new(
+      wasm_valtype_new(static_cast<wasm_valkind_t>(type.content)),
+      static_cast<wasm_mutability_t>(type.is_mutable ? WASM_VAR : WASM_CONST)));
+  wasm_global_t *global = wasm_global_new(store.raw(), c_type.get(), &value.raw());
+  if (!global) return detail::last_error("making a global");
+  return Global(store.box(), global);
+}
+inline Global::Global(Store &store, const GlobalType &type, const Val &value) : Global(try_make(store, type, value).value()) {}
+inline GlobalType Global::type() const {
+  const detail::Owned<wasm_globaltype_t, wasm_globaltype_delete> type(wasm_global_type(need()));
+  if (!type) detail::last_error("asking for a global's type").raise();
+  return detail::to_type(type.get());
+}
+
+inline Result<Memory> Memory::try_make(Store &store, const MemoryType &type) {
+  if (!store.valid()) return detail::moved_from(Store::class_name);
+  const wasm_limits_t limits = detail::from_type(type.limits);
+  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> c_type(wasm_memorytype_new(&limits));
+  wasm_memory_t *memory = c_type ? wasm_memory_new(store.raw(), c_type.get()) : nullptr;
+  if (!memory) return detail::last_error("making a memory");
+  return Memory(store.box(), memory);
+}
+inline Memory::Memory(Store &store, const MemoryType &type) : Memory(try_make(store, type).value()) {}
+inline MemoryType Memory::type() const {
+  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> type(wasm_memory_type(need()));
+  if (!type) detail::last_error("asking for a memory's type").raise();
+  return detail::to_type(type.get());
+}
+
+inline Result<Table> Table::try_make(Store &store, const TableType &type, const Ref &init) {
+  if (!store.valid()) return detail::moved_from(Store::class_name);
+  const wasm_limits_t limits = detail::from_type(type.limits);
+  const detail::Owned<wasm_tabletype_t, wasm_tabletype_delete> c_type(
+      wasm_tabletype_new(wasm_valtype_new(static_cast<wasm_valkind_t>(type.element)), &limits));
+  wasm_table_t *table = c_type ? wasm_table_new(store.raw(), c_type.get(), init.raw()) : nullptr;
+  if (!table) return detail::last_error("making a table");
+  return Table(store.box(), table);
+}
+inline Table::Table(Store &store, const TableType &type, const Ref &init) : Table(try_make(store, type, init).value()) {}
+inline TableType Table::type() const {
+  const detail::Owned<wasm_tabletype_t, wasm_tabletype_delete> type(wasm_table_type(need()));
+  if (!type) detail::last_error("asking for a table's type").raise();
+  return detail::to_type(type.get());
+}
+
+inline ExternType Extern::type() const {
+  const detail::Owned<wasm_externtype_t, wasm_externtype_delete> type(wasm_extern_type(need()));
+  if (!type) detail::last_error("asking for a type").raise();
+  return detail::to_type(type.get());
+}
+
+inline std::vector<ImportType> Module::imports() const {
+  wasm_importtype_vec_t vec = WASM_EMPTY_VEC;
+  wasm_module_imports(need(), &vec);
+  const std::unique_ptr<wasm_importtype_vec_t, detail::Deleter<wasm_importtype_vec_delete>> guard(&vec);
+  std::vector<ImportType> list;
+  for (std::size_t i = 0; i < vec.size; i++) {
+    list.push_back({detail::text_of(wasm_importtype_module(vec.data[i])), detail::text_of(wasm_importtype_name(vec.data[i])),
+                    detail::to_type(wasm_importtype_type(vec.data[i]))});
+  }
+  return list;
+}
+inline std::vector<ExportType> Module::exports() const {
+  wasm_exporttype_vec_t vec = WASM_EMPTY_VEC;
+  wasm_module_exports(need(), &vec);
+  const std::unique_ptr<wasm_exporttype_vec_t, detail::Deleter<wasm_exporttype_vec_delete>> guard(&vec);
+  std::vector<ExportType> list;
+  for (std::size_t i = 0; i < vec.size; i++) {
+    list.push_back({detail::text_of(wasm_exporttype_name(vec.data[i])), detail::to_type(wasm_exporttype_type(vec.data[i]))});
+  }
+  return list;
+}
+
+// ---- Instances and linkers -------------------------------------------------------------------------------------
+
+/// An instance of a module. Thread: with its store.
+class Instance : public STEPWELL_HPP_OBJECT(Instance, instance) {
+public:
+  static constexpr const char *class_name = "Instance";
+  using Object::Object;
+
+  /// Instantiates a module with imports in the order it asks for them, and runs its start function. The imports are handles of
+  /// functions, globals, tables and memories, or `Extern`s. `Linker` finds imports by their names.
+  template <class... Imports> static Result<Instance> try_make(Store &store, const Module &module, const Imports &...imports) {
+    const std::array<wasm_extern_t *, sizeof...(Imports)> list{as_extern(imports)...};
+    return make(store, module, list.data(), list.size());
+  }
+  template <class... Imports>
+  explicit Instance(Store &store, const Module &module, const Imports &...imports)
+      : Instance(try_make(store, module, imports...).value()) {}
+  /// The same with a list of imports.
+  static Result<Instance> try_make_with(Store &store, const Module &module, Span<const Extern> imports) {
+    std::vector<wasm_extern_t *> list;
+    for (const Extern &import : imports) list.push_back(import.raw());
+    return make(store, module, list.data(), list.size());
+  }
+
+  /// All exports with their names, in the order of the module's.
+  std::vector<std::pair<std::string, Extern>> exports() const {
+    wasm_extern_vec_t vec = WASM_EMPTY_VEC;
+    wasm_instance_exports(need(), &vec);
+    const std::unique_ptr<wasm_extern_vec_t, detail::Deleter<wasm_extern_vec_delete>> guard(&vec);
+    const std::vector<ExportType> types = module().exports();
+    std::vector<std::pair<std::string, Extern>> list;
+    for (std::size_t i = 0; i < vec.size && i < types.size(); i++) {
+      list.emplace_back(types[i].name, Extern(store_, std::exchange(vec.data[i], nullptr)));
+    }
+    return list;
+  }
+  /// The export of this name, if there is one.
+  std::optional<Extern> find(const std::string &name) const {
+    wasm_instance_t *instance = need();
+    if (detail::no_c_string(name, "name")) return std::nullopt;
+    wasm_extern_t *item = stepwell_instance_export(instance, name.c_str());
+    return item ? std::optional<Extern>(Extern(store_, item)) : std::nullopt;
+  }
+  /// The exported function of this name; an error if there is none.
+  Result<Func> try_func(const std::string &name) const { return exported<Func>(name, &Extern::as_func, "function"); }
+  Func func(const std::string &name) const { return try_func(name).value(); }
+  /// The exported function of this name and type: `instance.func<int32_t(int32_t)>("fib")`.
+  template <class Signature> Result<TypedFunc<Signature>> try_func(const std::string &name) const {
+    Result<Func> func = try_func(name);
+    if (!func) return func.error();
+    return TypedFunc<Signature>::try_make(std::move(func).value());
+  }
+  template <class Signature> TypedFunc<Signature> func(const std::string &name) const { return try_func<Signature>(name).value(); }
+  Result<Memory> try_memory(const std::string &name) const { return exported<Memory>(name, &Extern::as_memory, "memory"); }
+  Memory memory(const std::string &name) const { return try_memory(name).value(); }
+  Result<Global> try_global(const std::string &name) const { return exported<Global>(name, &Extern::as_global, "global"); }
+  Global global(const std::string &name) const { return try_global(name).value(); }
+  Result<Table> try_table(const std::string &name) const { return exported<Table>(name, &Extern::as_table, "table"); }
+  Table table(const std::string &name) const { return try_table(name).value(); }
+
+  /// By index in the module, imports counted, exported or not; nothing beyond the last.
+  std::optional<Func> func_at(std::uint32_t index) const { return wrap<Func>(stepwell_instance_func(need(), index)); }
+  std::optional<Global> global_at(std::uint32_t index) const { return wrap<Global>(stepwell_instance_global(need(), index)); }
+  std::optional<Memory> memory_at(std::uint32_t index) const { return wrap<Memory>(stepwell_instance_memory(need(), index)); }
+  std::optional<Table> table_at(std::uint32_t index) const { return wrap<Table>(stepwell_instance_table(need(), index)); }
+  Module module() const { return Module(store_, stepwell_instance_module(need())); }
+
+private:
+  static wasm_extern_t *as_extern(const Func &item) noexcept { return wasm_func_as_extern(item.raw()); }
+  static wasm_extern_t *as_extern(const Global &item) noexcept { return wasm_global_as_extern(item.raw()); }
+  static wasm_extern_t *as_extern(const Memory &item) noexcept { return wasm_memory_as_extern(item.raw()); }
+  static wasm_extern_t *as_extern(const Table &item) noexcept { return wasm_table_as_extern(item.raw()); }
+  static wasm_extern_t *as_extern(const Extern &item) noexcept { return item.raw(); }
+
+  static Result<Instance> make(Store &store, const Module &module, wasm_extern_t *const *list, std::size_t count) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    for (std::size_t i = 0; i < count; i++) {
+      if (!list[i]) return Error(ErrorCode::Argument, "import " + std::to_string(i) + " is a handle that was moved from");
+    }
+    const wasm_extern_vec_t imports = {count, const_cast<wasm_extern_t **>(list)};
+    const detail::StorePtr box = store.box();
+    wasm_instance_t *instance = nullptr;
+    std::optional<Error> error = detail::call_into(box, [&](wasm_trap_t **trap) {
+      return stepwell_instance_new(box->store, module.raw(), &imports, &instance, trap);
+    });
+    Instance made(box, instance);
+    if (error) return std::move(*error);
+    return made;
+  }
+  template <class T>
+  Result<T> exported(const std::string &name, std::optional<T> (Extern::*as)() const, const char *what) const {
+    if (!valid()) return detail::moved_from(class_name);
+    const std::optional<Extern> item = find(name);
+    std::optional<T> found = item ? ((*item).*as)() : std::nullopt;
+    if (found) return std::move(*found);
+    return Error(ErrorCode::Argument, "the instance exports no " + std::string(what) + " \"" + name + "\"");
+  }
+  template <class T, class C> std::optional<T> wrap(C *owned) const {
+    return owned ? std::optional<T>(T(store_, owned)) : std::nullopt;
+  }
+};
+
+namespace detail {
+
+/// What a program writes, for a C++ function `void (std::string_view)` or the like.
+template <class F> struct Output {
+  F function;
+  static void call(void *env, const byte_t *data, std::size_t size) noexcept {
+    auto *self = static_cast<Output *>(env);
+    std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      self->function(Span<const char>(data, size));
+      return std::nullopt;
+    });
+    CallScope *scope = thrown ? CallScope::find(nullptr) : nullptr;
+    if (scope) scope->keep_always(std::move(*thrown));
+  }
+  static void finalize(void *env) noexcept { delete static_cast<Output *>(env); }
+};
+
+} // namespace detail
+
+/// What a program gets of the host by WASI preview 1: at first nothing. The setters can be chained. Thread: one at a time.
+class WasiConfig {
+public:
+  static constexpr const char *class_name = "WasiConfig";
+  WasiConfig() : ptr_(stepwell_wasi_config_new()) {}
+
+  /// The arguments, the program's name first.
+  Result<void> try_args(const std::vector<std::string> &list) {
+    std::vector<const char *> c_list;
+    if (std::optional<Error> error = c_strings(list, "args", c_list)) return std::move(*error);
+    return detail::outcome(stepwell_wasi_config_args_set(raw(), c_list.size(), c_list.data()));
+  }
+  WasiConfig &args(const std::vector<std::string> &list) & { return try_args(list).value(), *this; }
+  WasiConfig &&args(const std::vector<std::string> &list) && { return std::move(args(list)); }
+  /// The environment: names and values.
+  Result<void> try_env(const std::vector<std::pair<std::string, std::string>> &variables) {
+    std::vector<std::string> names, values;
+    for (const auto &variable : variables) {
+      names.push_back(variable.first);
+      values.push_back(variable.second);
+    }
+    std::vector<const char *> c_names, c_values;
+    if (std::optional<Error> error = c_strings(names, "env", c_names)) return std::move(*error);
+    if (std::optional<Error> error = c_strings(values, "env", c_values)) return std::move(*error);
+    return detail::outcome(stepwell_wasi_config_env_set(raw(), c_names.size(), c_names.data(), c_values.data()));
+  }
+  WasiConfig &env(const std::vector<std::pair<std::string, std::string>> &variables) & {
+    return try_env(variables).value(), *this;
+  }
+  WasiConfig &&env(const std::vector<std::pair<std::string, std::string>> &variables) && { return std::move(env(variables)); }
+  WasiConfig &env_inherit() & { return stepwell_wasi_config_env_inherit(need()), *this; }
+  WasiConfig &&env_inherit() && { return std::move(env_inherit()); }
+  WasiConfig &stdin_inherit() & { return stepwell_wasi_config_stdin_inherit(need()), *this; }
+  WasiConfig &&stdin_inherit() && { return std::move(stdin_inherit()); }
+  WasiConfig &stdout_inherit() & { return stepwell_wasi_config_stdout_inherit(need()), *this; }
+  WasiConfig &&stdout_inherit() && { return std::move(stdout_inherit()); }
+  WasiConfig &stderr_inherit() & { return stepwell_wasi_config_stderr_inherit(need()), *this; }
+  WasiConfig &&stderr_inherit() && { return std::move(stderr_inherit()); }
+  /// These bytes as standard input; copied.
+  Result<void> try_stdin_bytes(Span<const char> bytes) {
+    if (!ptr_) return detail::moved_from(class_name);
+    const wasm_byte_vec_t vec = {bytes.size(), const_cast<char *>(bytes.data())};
+    return detail::outcome(stepwell_wasi_config_stdin_bytes_set(raw(), &vec));
+  }
+  WasiConfig &stdin_bytes(Span<const char> bytes) & { return try_stdin_bytes(bytes).value(), *this; }
+  WasiConfig &&stdin_bytes(Span<const char> bytes) && { return std::move(stdin_bytes(bytes)); }
+  /// Gives what the program writes to `function(Span<const char>)`. What that throws is thrown by the call that runs the program,
+  /// when the program has come to its end.
+  template <class F> Result<void> try_stdout_callback(F function) {
+    if (!ptr_) return detail::moved_from(class_name);
+    using Env = detail::Output<F>;
+    return detail::outcome(
+        stepwell_wasi_config_stdout_callback_set(raw(), Env::call, new Env{std::move(function)}, Env::finalize));
+  }
+  template <class F> WasiConfig &stdout_callback(F function) & { return try_stdout_callback(std::move(function)).value(), *this; }
+  template <class F> WasiConfig &&stdout_callback(F function) && { return std::move(stdout_callback(std::move(function))); }
+  template <class F> Result<void> try_stderr_callback(F function) {
+    if (!ptr_) return detail::moved_from(class_name);
+    using Env = detail::Output<F>;
+    return detail::outcome(
+        stepwell_wasi_config_stderr_callback_set(raw(), Env::call, new Env{std::move(function)}, Env::finalize));
+  }
+  template <class F> WasiConfig &stderr_callback(F function) & { return try_stderr_callback(std::move(function)).value(), *this; }
+  template <class F> WasiConfig &&stderr_callback(F function) && { return std::move(stderr_callback(std::move(function))); }
+  /// The directory `host` under the name `guest`, to look at, or with `read_write` to change as well.
+  Result<void> try_preopen_dir(const std::string &host, const std::string &guest, bool read_write = false) {
+    if (!ptr_) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(host, "host")) return std::move(*error);
+    if (std::optional<Error> error = detail::no_c_string(guest, "guest")) return std::move(*error);
+    return detail::outcome(stepwell_wasi_config_preopen_dir(raw(), host.c_str(), guest.c_str(), read_write));
+  }
+  WasiConfig &preopen_dir(const std::string &host, const std::string &guest, bool read_write = false) & {
+    return try_preopen_dir(host, guest, read_write).value(), *this;
+  }
+  WasiConfig &&preopen_dir(const std::string &host, const std::string &guest, bool read_write = false) && {
+    return std::move(preopen_dir(host, guest, read_write));
+  }
+
+  stepwell_wasi_config_t *raw() const noexcept { return ptr_.get(); }
+  stepwell_wasi_config_t *release() noexcept { return ptr_.release(); }
+
+private:
+  std::optional<Error> c_strings(const std::vector<std::string> &from, const char *what, std::vector<const char *> &to) const {
+    if (!ptr_) return detail::moved_from(class_name);
+    for (const std::string &text : from) {
+      if (std::optional<Error> error = detail::no_c_string(text, what)) return error;
+      to.push_back(text.c_str());
+    }
+    return std::nullopt;
+  }
+  stepwell_wasi_config_t *need() const {
+    if (!ptr_) detail::moved_from(class_name).raise();
+    return ptr_.get();
+  }
+  detail::Owned<stepwell_wasi_config_t, stepwell_wasi_config_delete> ptr_;
+};
+
+/// Names and what they stand for, from which a module's imports are found. Functions are of no store, other objects are of one.
+/// Thread: one at a time; with the store of what was defined, if there is one.
+class Linker {
+public:
+  static constexpr const char *class_name = "Linker";
+  static Result<Linker> try_make(const Engine &engine) {
+    if (!engine.valid()) return detail::moved_from(Engine::class_name);
+    stepwell_linker_t *linker = stepwell_linker_new(engine.raw());
+    if (!linker) return detail::last_error("making a linker");
+    return Linker(linker);
+  }
+  explicit Linker(const Engine &engine) : Linker(try_make(engine).value()) {}
+  /// Takes an owned linker of the C API.
+  explicit Linker(stepwell_linker_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Whether a name may be defined again. At first it may not.
+  Result<void> try_shadowing(bool allow) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_linker_shadowing_set(raw(), allow));
+  }
+  Linker &shadowing(bool allow) { return try_shadowing(allow).value(), *this; }
+
+  /// Defines `module`.`name` as a function, global, table or memory.
+  Result<void> try_define(const std::string &module, const std::string &name, const Extern &item) {
+    if (std::optional<Error> error = names(module, name)) return std::move(*error);
+    if (!item.valid()) return detail::moved_from(Extern::class_name);
+    return detail::outcome(stepwell_linker_define(raw(), module.c_str(), name.c_str(), item.raw()));
+  }
+  Linker &define(const std::string &module, const std::string &name, const Extern &item) {
+    return try_define(module, name, item).value(), *this;
+  }
+  /// Defines `module`.`name` as a host function for every store: anything that `Func` can be made from. It is kept until the
+  /// linker and all stores it instantiated in are gone.
+  template <class F> Result<void> try_func(const std::string &module, const std::string &name, F function) {
+    return define_func(module, name, detail::SignatureFor<F>::type(), detail::TypedBody<F>{std::move(function)});
+  }
+  template <class F> Linker &func(const std::string &module, const std::string &name, F function) {
+    return try_func(module, name, std::move(function)).value(), *this;
+  }
+  /// The same for a type that is known only when the program runs.
+  template <class F>
+  Result<void> try_func(const std::string &module, const std::string &name, const FuncType &type, F function) {
+    return define_func(module, name, type, detail::ValuesBody<F>{std::move(function)});
+  }
+  template <class F> Linker &func(const std::string &module, const std::string &name, const FuncType &type, F function) {
+    return try_func(module, name, type, std::move(function)).value(), *this;
+  }
+  /// Defines all exports of an instance as names of `module`.
+  Result<void> try_define_instance(const std::string &module, const Instance &instance) {
+    if (std::optional<Error> error = names(module, module)) return std::move(*error);
+    if (!instance.valid()) return detail::moved_from(Instance::class_name);
+    return detail::outcome(stepwell_linker_define_instance(raw(), module.c_str(), instance.raw()));
+  }
+  Linker &define_instance(const std::string &module, const Instance &instance) {
+    return try_define_instance(module, instance).value(), *this;
+  }
+  /// Defines the functions of WASI preview 1, for instances in this store.
+  Result<void> try_define_wasi(Store &store, WasiConfig config) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    if (!config.raw()) return detail::moved_from(WasiConfig::class_name);
+    return detail::outcome(stepwell_linker_define_wasi(raw(), store.raw(), config.release()));
+  }
+  Linker &define_wasi(Store &store, WasiConfig config) { return try_define_wasi(store, std::move(config)).value(), *this; }
+  /// Defines what the module imports and nobody has defined: functions that return zeros, zero globals, empty memories and tables.
+  Result<void> try_fill_missing_with_defaults(Store &store, const Module &module) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    return detail::outcome(stepwell_linker_fill_missing_with_defaults(raw(), store.raw(), module.raw()));
+  }
+  Linker &fill_missing_with_defaults(Store &store, const Module &module) {
+    return try_fill_missing_with_defaults(store, module).value(), *this;
+  }
+  /// What `module`.`name` stands for in a store; an error if it is not defined, or of another store.
+  Result<Extern> try_get(Store &store, const std::string &module, const std::string &name) const {
+    if (std::optional<Error> error = names(module, name)) return std::move(*error);
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    wasm_extern_t *item = stepwell_linker_get(raw(), store.raw(), module.c_str(), name.c_str());
+    if (!item) return detail::last_error("looking a name up");
+    return Extern(store.box(), item);
+  }
+  Extern get(Store &store, const std::string &module, const std::string &name) const {
+    return try_get(store, module, name).value();
+  }
+  /// Instantiates a module with imports by their names, and runs its start function.
+  Result<Instance> try_instantiate(Store &store, const Module &module) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    const detail::StorePtr box = store.box();
+    wasm_instance_t *instance = nullptr;
+    std::optional<Error> error = detail::call_into(box, [&](wasm_trap_t **trap) {
+      return stepwell_linker_instantiate(raw(), box->store, module.raw(), &instance, trap);
+    });
+    Instance made(box, instance);
+    if (error) return std::move(*error);
+    return made;
+  }
+  Instance instantiate(Store &store, const Module &module) const { return try_instantiate(store, module).value(); }
+
+  stepwell_linker_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  std::optional<Error> names(const std::string &module, const std::string &name) const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::optional<Error> error = detail::no_c_string(module, "module");
+    return error ? error : detail::no_c_string(name, "name");
+  }
+  template <class Body>
+  Result<void> define_func(const std::string &module, const std::string &name, const FuncType &type, Body body) {
+    if (std::optional<Error> error = names(module, name)) return std::move(*error);
+    using Env = detail::HostFunction<Body>;
+    const detail::OwnedFuncType c_type = detail::from_type(type);
+    if (!c_type) return detail::last_error("making a function's type");
+    return detail::outcome(stepwell_linker_define_func(raw(), module.c_str(), name.c_str(), c_type.get(), Env::call,
+                                                       new Env{std::move(body), {}}, Env::finalize));
+  }
+  detail::Owned<stepwell_linker_t, stepwell_linker_delete> ptr_;
+};
+
+// ---- Debugging -------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+struct DebuggerBox;
+
+/// A stop callback's environment, whatever its type.
+struct StopEnv {
+  std::weak_ptr<StoreBox> store;
+  std::weak_ptr<DebuggerBox> debugger;
+  /// The debugger's handle is gone, but it could not be detached yet: nobody wants to hear of stops.
+  bool closed = false;
+};
+
+/// A debugger's handle.
+struct DebuggerBox {
+  StorePtr store; // goes last
+  stepwell_debugger_t *debugger = nullptr;
+  StopEnv *env = nullptr;
+
+  DebuggerBox() = default;
+  DebuggerBox(const DebuggerBox &) = delete;
+  DebuggerBox &operator=(const DebuggerBox &) = delete;
+  ~DebuggerBox() {
+    if (!debugger || StoreBox::delete_debugger(debugger)) return;
+    env->closed = true;
+    stepwell_error_delete(stepwell_debugger_step_always_set(debugger, false));
+    store->doomed.push_back(debugger);
+  }
+};
+
+} // namespace detail
+
+/// A breakpoint of a debugger: a number that can be copied. It stays until it is removed, or its debugger goes. Thread: with its store.
+class Breakpoint {
+public:
+  /// For this header.
+  Breakpoint(std::weak_ptr<detail::DebuggerBox> debugger, stepwell_breakpoint_t id) noexcept
+      : debugger_(std::move(debugger)), id_(id) {}
+
+  /// Its number: unique in its debugger.
+  stepwell_breakpoint_t id() const noexcept { return id_; }
+  /// Where it stands, in bytes from the start of its module; nothing if it is gone.
+  std::optional<std::size_t> offset() const {
+    const auto box = debugger_.lock();
+    const std::size_t offset = box ? stepwell_breakpoint_offset(box->debugger, id_) : SIZE_MAX;
+    return offset == SIZE_MAX ? std::nullopt : std::optional<std::size_t>(offset);
+  }
+  /// The index of the function it stands in, imports counted; nothing if it is gone.
+  std::optional<std::uint32_t> func_index() const {
+    const auto box = debugger_.lock();
+    const std::uint32_t index = box ? stepwell_breakpoint_func_index(box->debugger, id_) : UINT32_MAX;
+    return index == UINT32_MAX ? std::nullopt : std::optional<std::uint32_t>(index);
+  }
+  /// Removes it; an error if it is gone. Inside a stop it takes effect before the guest goes on.
+  Result<void> try_remove() const {
+    const auto box = debugger_.lock();
+    if (!box) return Error(ErrorCode::State, "the debugger of breakpoint " + std::to_string(id_) + " is gone");
+    return detail::outcome(stepwell_debugger_remove(box->debugger, id_));
+  }
+  void remove() const { try_remove().value(); }
+  friend bool operator==(const Breakpoint &a, const Breakpoint &b) noexcept {
+    return a.id_ == b.id_ && !a.debugger_.owner_before(b.debugger_) && !b.debugger_.owner_before(a.debugger_);
+  }
+  friend bool operator!=(const Breakpoint &a, const Breakpoint &b) noexcept { return !(a == b); }
+
+private:
+  std::weak_ptr<detail::DebuggerBox> debugger_;
+  stepwell_breakpoint_t id_;
+};
+
+/// A Wasm frame of a stopped guest. Thread: inside the callback. Used later, it is an error (and `valid()` is false).
+class Frame {
+public:
+  /// For this header.
+  Frame(detail::StorePtr store, const stepwell_frame_t *frame) noexcept : store_(std::move(store)), frame_(frame) {}
+
+  /// Whether its stop still lasts.
+  bool valid() const noexcept {
+    const bool is = stepwell_frame_id(frame_) != 0;
+    if (!is) stepwell_last_error_clear();
+    return is;
+  }
+  /// The index of its function in its module, imports counted.
+  std::uint32_t func_index() const {
+    const std::uint32_t index = stepwell_frame_func_index(frame_);
+    if (index == UINT32_MAX) over();
+    return index;
+  }
+  /// The name of its function, if it has one.
+  std::optional<std::string> func_name() const {
+    check();
+    wasm_name_t name = WASM_EMPTY_VEC;
+    return detail::optional_name(stepwell_frame_func_name(frame_, &name), name);
+  }
+  /// Where it stands, in bytes from the start of the module: at the instruction about to run; in a caller, at the call.
+  std::size_t offset() const {
+    const std::size_t offset = stepwell_frame_offset(frame_);
+    if (offset == SIZE_MAX) over();
+    return offset;
+  }
+  /// A number that is the same for one activation of the function at every stop.
+  std::size_t id() const {
+    const std::size_t id = stepwell_frame_id(frame_);
+    if (id == 0) over();
+    return id;
+  }
+  /// Whether it called the host, which called the next inner frame.
+  bool called_through_host() const { return check(), stepwell_frame_called_through_host(frame_); }
+  Module module() const {
+    wasm_module_t *module = stepwell_frame_module(frame_);
+    if (!module) over();
+    return Module(store_, module);
+  }
+  Instance instance() const {
+    wasm_instance_t *instance = stepwell_frame_instance(frame_);
+    if (!instance) over();
+    return Instance(store_, instance);
+  }
+  /// How many locals it has, parameters counted.
+  std::size_t local_count() const { return check(), stepwell_frame_local_count(frame_); }
+  /// A local, parameters first; nothing beyond the last.
+  std::optional<Val> local(std::size_t index) const {
+    check();
+    wasm_val_t val = wasm_val_t();
+    return stepwell_frame_local(frame_, index, &val) ? std::optional<Val>(Val(store_, val)) : std::nullopt;
+  }
+  std::vector<Val> locals() const { return all(stepwell_frame_locals); }
+  /// A local's name, if the module says one.
+  std::optional<std::string> local_name(std::size_t index) const {
+    check();
+    wasm_name_t name = WASM_EMPTY_VEC;
+    return detail::optional_name(stepwell_frame_local_name(frame_, index, &name), name);
+  }
+  /// How many operands are on its stack. In a caller, the call's arguments are still counted.
+  std::size_t operand_count() const { return check(), stepwell_frame_operand_count(frame_); }
+  /// An operand, 0 the bottom of the stack; nothing beyond its top.
+  std::optional<Val> operand(std::size_t index) const {
+    check();
+    wasm_val_t val = wasm_val_t();
+    return stepwell_frame_operand(frame_, index, &val) ? std::optional<Val>(Val(store_, val)) : std::nullopt;
+  }
+  std::vector<Val> operands() const { return all(stepwell_frame_operands); }
+
+  const stepwell_frame_t *raw() const noexcept { return frame_; }
+
+private:
+  [[noreturn]] static void over() { detail::last_error("looking at a frame").raise(); }
+  void check() const {
+    if (stepwell_frame_id(frame_) == 0) over();
+  }
+  std::vector<Val> all(bool (*get)(const stepwell_frame_t *, wasm_val_vec_t *)) const {
+    wasm_val_vec_t vec = WASM_EMPTY_VEC;
+    if (!get(frame_, &vec)) over();
+    const std::unique_ptr<wasm_val_vec_t, detail::Deleter<wasm_val_vec_delete>> guard(&vec);
+    std::vector<Val> list;
+    list.reserve(vec.size);
+    for (std::size_t i = 0; i < vec.size; i++) list.emplace_back(store_, std::exchange(vec.data[i], wasm_val_t()));
+    return list;
+  }
+  detail::StorePtr store_;
+  const stepwell_frame_t *frame_;
+};
+
+class Debugger;
+
+/// A guest that was stopped, in the hands of the stop callback. Thread: inside the callback. Used later, it is an error (and `valid()`
+/// is false).
+class Stop {
+public:
+  /// For this header.
+  Stop(stepwell_stop_t *stop, detail::StorePtr store, std::weak_ptr<detail::DebuggerBox> debugger) noexcept
+      : stop_(stop), store_(std::move(store)), debugger_(std::move(debugger)) {}
+
+  /// Whether it still lasts.
+  bool valid() const noexcept {
+    const bool is = stepwell_stop_reason(stop_) != 0;
+    if (!is) stepwell_last_error_clear();
+    return is;
+  }
+  StopReason reason() const {
+    const stepwell_stop_reason_t reason = stepwell_stop_reason(stop_);
+    if (reason == 0) over();
+    return static_cast<StopReason>(reason);
+  }
+  /// How many Wasm frames of the store are live, in all nested runs.
+  std::size_t frame_count() const { return check(), stepwell_stop_frame_count(stop_); }
+  /// A frame, 0 the innermost; an error beyond the outermost.
+  Result<Frame> try_frame(std::size_t index = 0) const {
+    const stepwell_frame_t *frame = stepwell_stop_frame(stop_, index);
+    if (frame) return Frame(store_, frame);
+    if (!valid()) return Error(ErrorCode::State, "a stop was used after its callback returned");
+    return Error(ErrorCode::Argument, "there is no frame " + std::to_string(index));
+  }
+  Frame frame(std::size_t index = 0) const { return try_frame(index).value(); }
+  /// All frames, innermost first.
+  std::vector<Frame> frames() const {
+    std::vector<Frame> list;
+    const std::size_t count = frame_count();
+    for (std::size_t i = 0; i < count; i++) list.emplace_back(store_, stepwell_stop_frame(stop_, i));
+    return list;
+  }
+  /// The breakpoints that were hit, in the order they were set.
+  std::vector<Breakpoint> breakpoints() const {
+    check();
+    std::vector<Breakpoint> list;
+    const std::size_t count = stepwell_stop_breakpoint_count(stop_);
+    for (std::size_t i = 0; i < count; i++) list.emplace_back(debugger_, stepwell_stop_breakpoint(stop_, i));
+    return list;
+  }
+  /// Why the guest trapped, if a trap is the reason.
+  std::optional<TrapCode> trap_code() const {
+    if (reason() != StopReason::Trap) return std::nullopt;
+    return static_cast<TrapCode>(stepwell_stop_trap_code(stop_));
+  }
+  /// The trap's message, if a trap is the reason.
+  std::optional<std::string> trap_message() const {
+    check();
+    wasm_message_t message = WASM_EMPTY_VEC;
+    return detail::optional_name(stepwell_stop_trap_message(stop_, &message), message);
+  }
+  /// The message of the trap that `Action::Trap` ends the guest with.
+  Result<void> try_message(const std::string &message) {
+    if (std::optional<Error> error = detail::no_c_string(message, "message")) return std::move(*error);
+    if (!stepwell_stop_message_set(stop_, message.c_str())) return detail::last_error("setting a message");
+    return {};
+  }
+  void message(const std::string &message) { try_message(message).value(); }
+  /// The store.
+  Store store() const { return check(), Store(store_); }
+  /// Sets a breakpoint, as `Debugger` does; it takes effect before the guest goes on.
+  Result<Breakpoint> try_break_at(const Module &module, std::size_t offset) const;
+  Breakpoint break_at(const Module &module, std::size_t offset) const { return try_break_at(module, offset).value(); }
+
+  stepwell_stop_t *raw() const noexcept { return stop_; }
+
+private:
+  [[noreturn]] static void over() { detail::last_error("looking at a stop").raise(); }
+  void check() const {
+    if (stepwell_stop_reason(stop_) == 0) over();
+  }
+  stepwell_stop_t *stop_;
+  detail::StorePtr store_;
+  std::weak_ptr<detail::DebuggerBox> debugger_;
+};
+
+namespace detail {
+
+/// Ends a guest because its stop callback failed. The call that runs it keeps what it failed with.
+inline void end_at_stop(stepwell_stop_t *stop, Thrown thrown, CallScope *scope) noexcept {
+  std::string message = thrown.error.what(); // up to a NUL, if there is one
+  if (stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP) {
+    wasm_message_t text = WASM_EMPTY_VEC; // it ends by its own trap
+    if (stepwell_stop_trap_message(stop, &text)) message = take_text(text);
+  } else if (!stepwell_stop_message_set(stop, message.c_str())) {
+    message = "a stop callback failed";
+    stepwell_stop_message_set(stop, message.c_str());
+    stepwell_last_error_clear();
+  }
+  if (scope) scope->keep(std::move(thrown), std::move(message));
+}
+
+template <class F> struct StopFunction : StopEnv {
+  F function;
+  explicit StopFunction(F f) : function(std::move(f)) {}
+
+  static stepwell_action_t call(void *env, stepwell_stop_t *stop) noexcept {
+    auto *self = static_cast<StopFunction *>(static_cast<StopEnv *>(env));
+    if (self->closed) return STEPWELL_CONTINUE;
+    const StorePtr store = self->store.lock();
+    Action action = Action::Continue;
+    std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      Stop wrapped(stop, store, self->debugger);
+      using Return = decltype(self->function(wrapped));
+      if constexpr (std::is_void_v<Return>) {
+        self->function(wrapped);
+      } else if constexpr (IsResult<Return>::value) {
+        const Return result = self->function(wrapped);
+        if (!result) return result.error();
+        if constexpr (!std::is_void_v<typename IsResult<Return>::Value>) action = result.value();
+      } else {
+        action = self->function(wrapped);
+      }
+      return std::nullopt;
+    });
+    if (thrown) {
+      end_at_stop(stop, std::move(*thrown), CallScope::find(store.get()));
+      action = Action::Trap;
+    }
+    return static_cast<stepwell_action_t>(action);
+  }
+  static void finalize(void *env) noexcept { delete static_cast<StopFunction *>(static_cast<StopEnv *>(env)); }
+};
+
+/// Sets a breakpoint: `set(debugger, &id)`.
+template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<DebuggerBox> &box, const Module &module, Set &&set) {
+  if (!module.valid()) return moved_from(Module::class_name);
+  stepwell_breakpoint_t id = 0;
+  if (stepwell_error_t *error = set(box->debugger, &id)) return take_error(error);
+  return Breakpoint(box, id);
+}
+
+} // namespace detail
+
+/// A debugger attached to one store; other stores never notice. It is detached when it goes; inside a callback of its store, when
+/// the outermost call has returned, and its callback is not called any more until then. Thread: with its store.
+class Debugger {
+public:
+  static constexpr const char *class_name = "Debugger";
+  /// Attaches to a store of an engine with `Config::debug(true)`, while no guest runs in it. From the next call on, `on_stop(Stop &)` is
+  /// called at every stop, on the guest's thread. It returns an `Action`, or nothing to go on, or a `Result` of either. What it throws
+  /// ends the guest, and is thrown again by the call that ran it.
+  template <class F> static Result<Debugger> try_make(Store &store, F on_stop) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    using Env = detail::StopFunction<F>;
+    auto box = std::make_shared<detail::DebuggerBox>();
+    auto env = std::make_unique<Env>(std::move(on_stop));
+    env->store = store.box();
+    env->debugger = box;
+    box->store = store.box();
+    box->env = env.get();
+    stepwell_error_t *error = stepwell_debugger_attach(store.raw(), Env::call, static_cast<detail::StopEnv *>(env.release()),
+                                                       Env::finalize, &box->debugger);
+    if (error) return detail::take_error(error);
+    return Debugger(std::move(box));
+  }
+  template <class F> Debugger(Store &store, F on_stop) : Debugger(try_make(store, std::move(on_stop)).value()) {}
+  Debugger(Debugger &&) noexcept = default;
+  Debugger &operator=(Debugger &&) noexcept = default;
+
+  bool valid() const noexcept { return box_ != nullptr; }
+  /// Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one in the same function:
+  /// `Breakpoint::offset` says where. The module need not be instantiated yet.
+  Result<Breakpoint> try_break_at(const Module &module, std::size_t offset) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::set_breakpoint(box_, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+      return stepwell_debugger_break_at(debugger, module.raw(), offset, id);
+    });
+  }
+  Breakpoint break_at(const Module &module, std::size_t offset) { return try_break_at(module, offset).value(); }
+  /// At the first instruction of the function of this name: an export's, else one of the module's name section.
+  Result<Breakpoint> try_break_at_function(const Module &module, const std::string &name) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(name, "name")) return std::move(*error);
+    return detail::set_breakpoint(box_, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+      return stepwell_debugger_break_at_function(debugger, module.raw(), name.c_str(), id);
+    });
+  }
+  Breakpoint break_at_function(const Module &module, const std::string &name) {
+    return try_break_at_function(module, name).value();
+  }
+  /// At the first instruction of a function by its index, imports counted.
+  Result<Breakpoint> try_break_at_function_index(const Module &module, std::uint32_t index) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::set_breakpoint(box_, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+      return stepwell_debugger_break_at_function_index(debugger, module.raw(), index, id);
+    });
+  }
+  Breakpoint break_at_function_index(const Module &module, std::uint32_t index) {
+    return try_break_at_function_index(module, index).value();
+  }
+  /// With `on`, every instruction of every call stops from now on, whatever the callback answers.
+  Result<void> try_step_always(bool on) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_debugger_step_always_set(raw(), on));
+  }
+  void step_always(bool on) { try_step_always(on).value(); }
+  std::size_t breakpoint_count() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return stepwell_debugger_breakpoint_count(raw());
+  }
+
+  stepwell_debugger_t *raw() const noexcept { return box_ ? box_->debugger : nullptr; }
+
+private:
+  explicit Debugger(std::shared_ptr<detail::DebuggerBox> box) noexcept : box_(std::move(box)) {}
+  std::shared_ptr<detail::DebuggerBox> box_;
+};
+
+inline Result<Breakpoint> Stop::try_break_at(const Module &module, std::size_t offset) const {
+  const auto box = debugger_.lock();
+  if (!box || !valid()) return Error(ErrorCode::State, "the stop is over, or its debugger is gone");
+  return detail::set_breakpoint(box, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+    return stepwell_debugger_break_at(debugger, module.raw(), offset, id);
+  });
+}
+
+} // inline namespace STEPWELL_HPP_NAMESPACE
+} // namespace stepwell
+
+#undef STEPWELL_HPP_OBJECT
+#endif /* STEPWELL_HPP */

@@ -1,0 +1,356 @@
+// Debugging from C++: stops, frames, breakpoints that go while they are hit, callbacks that throw or end what is running.
+#include "check.hpp"
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+using namespace stepwell;
+
+namespace {
+
+struct Mine : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Guest {
+  Engine engine{Config().debug(true)};
+  Store store{engine};
+  Module module{store, bytes(FIB)};
+  Instance instance{store, module};
+  TypedFunc<int(int)> fib = instance.func<int(int)>("fib"), outer = instance.func<int(int)>("outer");
+};
+
+void looking() {
+  Guest guest;
+  int stops = 0;
+  std::optional<Stop> kept;
+  std::optional<Frame> kept_frame;
+  std::optional<Breakpoint> at;
+  Debugger debugger(guest.store, [&](Stop &stop) {
+    stops++;
+    CHECK(stop.valid() && stop.reason() == StopReason::Breakpoint && !stop.trap_code() && !stop.trap_message());
+    CHECK(stop.breakpoints().size() == 1 && stop.breakpoints()[0] == *at);
+    const std::vector<Frame> frames = stop.frames();
+    CHECK(frames.size() == stop.frame_count() && !frames.empty() && !stop.try_frame(frames.size()).ok());
+    const Frame &frame = frames[0];
+    CHECK(frame.func_index() == 0 && frame.func_name() == "fib" && frame.offset() == at->offset() && frame.id() != 0);
+    CHECK(frame.local_count() == 2 && frame.locals().size() == 2 && frame.local(0)->i32() == frame.locals()[0].i32());
+    CHECK(!frame.local(2) && frame.local_name(0) == "n" && frame.local_name(1) == "twice" && !frame.local_name(2));
+    CHECK(frame.operand_count() == 0 && frame.operands().empty() && !frame.operand(0) && !frame.called_through_host());
+    CHECK(same(frame.module(), guest.module) && same(frame.instance(), guest.instance));
+    CHECK(frame.instance().memory_at(0)->read_string(8, 5) == "hello");
+    if (frames.size() > 1) {
+      CHECK(frames[1].operand_count() > 0 && frames[1].operand(0)->kind() == ValKind::I32 && frames[1].id() != frame.id());
+    }
+    CHECK(same(Memory(*frame.instance().memory_at(0)).clone(), *guest.instance.memory_at(0)));
+    if (stops == 3) CHECK(guest.outer(7) == 22); // a nested call, which does not stop
+    Store store = stop.store();
+    CHECK(store.raw() == guest.store.raw());
+    kept.emplace(stop);
+    kept_frame.emplace(frame);
+  });
+  at.emplace(debugger.break_at_function(guest.module, "fib"));
+  CHECK(guest.fib(5) == 5 && stops == 15 && debugger.breakpoint_count() == 1 && at->func_index() == 0u);
+  // a stop that is over
+  CHECK(!kept->valid() && !kept_frame->valid());
+  THROWS(kept->reason(), Error, "after its stop callback returned");
+  THROWS(kept->frame(), Error, "after its callback returned");
+  THROWS(kept->frames(), Error, "after its stop callback returned");
+  THROWS(kept->breakpoints(), Error, "after its stop callback returned");
+  THROWS(kept->store(), Error, "after its stop callback returned");
+  THROWS(kept->message("x"), Error, "after its stop callback returned");
+  THROWS(kept->break_at(guest.module, 100), Error, "the stop is over");
+  THROWS(kept_frame->func_index(), Error, "`frame` is used after");
+  THROWS(kept_frame->func_name(), Error, "`frame` is used after");
+  THROWS(kept_frame->locals(), Error, "`frame` is used after");
+  THROWS(kept_frame->instance(), Error, "`frame` is used after");
+  at->remove();
+  FAILS(at->try_remove(), ErrorCode::Argument, "breakpoint");
+  CHECK(!at->offset() && !at->func_index() && guest.fib(5) == 5 && stops == 15);
+  // places
+  CHECK(debugger.break_at_function_index(guest.module, 1).func_index() == 1u);
+  FAILS(debugger.try_break_at(guest.module, 1 << 20), ErrorCode::Argument, "offset");
+  FAILS(debugger.try_break_at_function(guest.module, "nobody"), ErrorCode::Argument, "nobody");
+  FAILS(debugger.try_break_at_function(guest.module, std::string("fib\0", 4)), ErrorCode::Argument, "NUL");
+  FAILS(debugger.try_break_at_function_index(guest.module, 4), ErrorCode::Argument, "");
+  FAILS(Debugger::try_make(guest.store, [](Stop &) {}), ErrorCode::State, "attached");
+  Engine plain;
+  Store refused(plain);
+  FAILS(Debugger::try_make(refused, [](Stop &) {}), ErrorCode::State, "debug");
+  std::optional<Breakpoint> left(debugger.break_at_function(guest.module, "outer"));
+  { const Debugger ended = std::move(debugger); }
+  CHECK(!left->offset() && guest.outer(1) == 4);
+  FAILS(left->try_remove(), ErrorCode::State, "is gone");
+}
+
+void stepping() {
+  Guest guest;
+  std::string log;
+  Action answer = Action::StepOver;
+  Debugger debugger(guest.store, [&](Stop &stop) {
+    log += *stop.frame().func_name() + std::to_string(stop.frame_count()) + " ";
+    return answer;
+  });
+  Breakpoint at = debugger.break_at_function(guest.module, "outer");
+  CHECK(guest.outer(5) == 16 && log == "outer1 outer1 outer1 outer1 outer1 ");
+  log.clear();
+  answer = Action::Step;
+  CHECK(guest.outer(5) == 16 && log.find("helper2 ") != std::string::npos);
+  at.remove();
+  log.clear();
+  answer = Action::StepOut;
+  at = debugger.break_at_function(guest.module, "helper");
+  CHECK(guest.outer(5) == 16 && log == "helper2 outer1 ");
+  at.remove();
+  log.clear();
+  answer = Action::Continue;
+  debugger.step_always(true);
+  CHECK(guest.fib(3) == 2 && log.size() > 100);
+  debugger.step_always(false);
+  log.clear();
+  CHECK(guest.fib(3) == 2 && log.empty());
+}
+
+/// Breakpoints that a callback removes while they are hit, also its own.
+void removing() {
+  Guest guest;
+  int stops = 0;
+  Debugger debugger(guest.store, [&](Stop &stop) {
+    stops++;
+    for (const Breakpoint &breakpoint : stop.breakpoints()) breakpoint.remove();
+    CHECK(!stop.breakpoints()[0].offset());
+    if (stops == 1) {
+      std::size_t at = stop.frame().offset();
+      while (FIB[at] != 0x6a) at++; // i32.add, in the same activation
+      CHECK(stop.break_at(guest.module, at).offset() == at);
+    }
+  });
+  debugger.break_at_function(guest.module, "fib");
+  CHECK(guest.fib(5) == 5 && stops == 2 && debugger.breakpoint_count() == 0);
+}
+
+void throwing() {
+  Guest guest;
+  int stops = 0, when = 4;
+  std::function<Action(Stop &)> what;
+  Debugger debugger(guest.store, [&](Stop &stop) -> Action {
+    if (++stops < when) return Action::Continue;
+    stops = 0;
+    return what(stop);
+  });
+  debugger.break_at_function(guest.module, "fib");
+  what = [](Stop &) -> Action { throw Mine("stopped"); };
+  try {
+    guest.fib(6);
+    CHECK(false);
+  } catch (const Mine &mine) {
+    CHECK(std::string(mine.what()) == "stopped");
+  }
+  const Result<int> result = guest.fib.try_call(6);
+  CHECK(!result && result.error().cause() && !result.error().frames().empty());
+  what = [](Stop &) -> Action { throw Mine("\xff\xfe"); };
+  THROWS(guest.fib(6), Mine, "\xff\xfe");
+  what = [](Stop &) -> Action { throw 7; };
+  try {
+    guest.fib(6);
+    CHECK(false);
+  } catch (int value) {
+    CHECK(value == 7);
+  }
+  what = [](Stop &) -> Action { throw Trap("from the stop"); };
+  THROWS(guest.fib(6), Trap, "from the stop");
+  what = [](Stop &stop) {
+    stop.message("enough");
+    return Action::Trap;
+  };
+  THROWS(guest.fib(6), Trap, "enough");
+  what = [](Stop &) { return static_cast<Action>(17); };
+  THROWS(guest.fib(6), Trap, "17, which is no action");
+  when = 1000;
+  CHECK(guest.fib(6) == 8 && !guest.store.is_poisoned());
+
+  // in a guest that a callback called, of a guest that was stopped: out through all of them
+  int depth = 0, out = 0;
+  when = 1;
+  what = [&](Stop &) -> Action {
+    if (++depth == 5) throw Mine("deep");
+    try {
+      guest.fib(3);
+    } catch (const Mine &) {
+      out++;
+      throw;
+    }
+    return Action::Continue;
+  };
+  THROWS(guest.fib(6), Mine, "deep");
+  CHECK(depth == 5 && out == 4);
+  // caught half way, the outer call goes on
+  depth = 0;
+  what = [&](Stop &) -> Action {
+    if (++depth == 3) throw Mine("caught");
+    if (depth == 2) {
+      THROWS(guest.fib(3), Mine, "caught");
+      when = 1000;
+    } else {
+      guest.fib(3);
+    }
+    return Action::Continue;
+  };
+  CHECK(guest.fib(6) == 8);
+}
+
+void results() {
+  Guest guest;
+  int stops = 0;
+  {
+    Debugger debugger(guest.store, [&](Stop &) -> Result<Action> {
+      if (++stops == 2) return Error("a result");
+      return Action::Continue;
+    });
+    debugger.break_at_function(guest.module, "fib");
+    THROWS(guest.fib(4), Error, "a result");
+  }
+  Debugger debugger(guest.store, [&](Stop &) -> Result<void> { return Trap("nothing"); });
+  debugger.break_at_function(guest.module, "fib");
+  THROWS(guest.fib(4), Trap, "nothing");
+}
+
+/// At a trap: what the callback throws is thrown, although the guest ends by its own trap.
+void trapping() {
+  Engine engine(Config().debug(true));
+  Store store(engine);
+  Instance instance(store, Module(store, bytes(TRAPS)));
+  bool fails = false;
+  int stops = 0;
+  Debugger debugger(store, [&](Stop &stop) {
+    stops++;
+    CHECK(stop.reason() == StopReason::Trap && stop.trap_code() == TrapCode::IntegerDivisionByZero);
+    CHECK(stop.trap_message() == "integer divide by zero" && stop.frame_count() == 2 && stop.breakpoints().empty());
+    CHECK(stop.frame().operand(0)->i32() == 41 && stop.frame(1).local(0)->i32() == 41);
+    if (fails) throw Mine("at the trap");
+  });
+  auto nested = instance.func<int(int, int)>("nested");
+  THROWS(nested(41, 0), Trap, "integer divide by zero");
+  fails = true;
+  THROWS(nested(41, 0), Mine, "at the trap");
+  CHECK(stops == 2 && nested(41, 1) == 41);
+}
+
+struct Counter {
+  int *gone;
+  explicit Counter(int &count) : gone(&count) {}
+  ~Counter() { ++*gone; }
+};
+
+void ownership() {
+  int gone = 0;
+  Guest guest;
+  {
+    Debugger debugger(guest.store, [owned = std::make_unique<Counter>(gone)](Stop &) { CHECK(owned); });
+    debugger.break_at_function(guest.module, "fib");
+    CHECK(guest.fib(3) == 2 && gone == 0);
+    CHECK(!Debugger::try_make(guest.store, [owned = std::make_unique<Counter>(gone)](Stop &) {}).ok());
+    CHECK(gone == 1); // also when it fails
+  }
+  CHECK(gone == 2);
+  // a debugger that its own callback ends: no further stop, and it is gone when the call is
+  std::optional<Debugger> debugger;
+  int stops = 0;
+  std::optional<Breakpoint> at;
+  debugger.emplace(guest.store, [&, owned = std::make_unique<Counter>(gone)](Stop &stop) {
+    stops++;
+    debugger.reset();
+    CHECK(owned && gone == 2 && !at->offset() && stop.valid());
+    FAILS(stop.try_break_at(guest.module, stop.frame().offset()), ErrorCode::State, "gone");
+    FAILS(stop.breakpoints()[0].try_remove(), ErrorCode::State, "gone");
+    return Action::Step;
+  });
+  at.emplace(debugger->break_at_function(guest.module, "fib"));
+  CHECK(guest.fib(5) == 5 && stops == 1 && gone == 3 && !debugger);
+  // then another can be attached
+  debugger.emplace(guest.store, [&](Stop &) { stops++; });
+  debugger->break_at_function(guest.module, "fib");
+  CHECK(guest.fib(5) == 5 && stops == 16);
+  debugger.reset();
+  // a store and everything else ended inside its stop
+  std::optional<Guest> other(std::in_place);
+  std::optional<TypedFunc<int(int)>> fib(other->fib.clone());
+  debugger.emplace(other->store, [&, owned = std::make_unique<Counter>(gone)](Stop &) {
+    other.reset();
+    fib.reset();
+    debugger.reset();
+    throw Mine("all gone");
+  });
+  debugger->break_at_function(other->module, "fib");
+  THROWS((*fib)(5), Mine, "all gone");
+  CHECK(gone == 4 && !other && !fib && !debugger);
+  // the debugger last
+  other.emplace();
+  debugger.emplace(other->store, [owned = std::make_unique<Counter>(gone)](Stop &) {});
+  other.reset();
+  CHECK(gone == 4);
+  debugger.reset();
+  CHECK(gone == 5);
+}
+
+void compiling_ahead() {
+  Guest guest;
+  std::size_t calls = 0, all = 0;
+  FAILS(guest.module.try_compile_debug([](std::size_t, std::size_t) { return false; }), ErrorCode::Cancelled, "cancelled");
+  THROWS(guest.module.compile_debug([](std::size_t, std::size_t) -> bool { throw Mine("no progress"); }), Mine, "no progress");
+  const auto progress = [&](std::size_t, std::size_t total) {
+    all = total;
+    return ++calls > 0;
+  };
+  guest.module.share().compile_debug(progress);
+  CHECK(calls == all && all >= 1);
+  guest.module.compile_debug();
+  guest.module.share().compile_debug();
+  Engine plain;
+  FAILS(SharedModule(plain, bytes(FIB)).try_compile_debug(), ErrorCode::State, "debug");
+}
+
+/// Two stores, two threads, one debugged.
+void threads() {
+  Engine engine(Config().debug(true));
+  SharedModule shared(engine, bytes(FIB));
+  int stops = 0;
+  const auto run = [&](bool debugged) {
+    Store store(engine);
+    Module module(store, shared);
+    Instance instance(store, module);
+    std::optional<Debugger> debugger;
+    if (debugged) {
+      debugger.emplace(store, [&](Stop &) {
+        if (++stops == 100) throw Mine("on this thread");
+      });
+      debugger->break_at_function(module, "fib");
+    }
+    auto fib = instance.func<int(int)>("fib");
+    if (debugged) {
+      THROWS(fib(12), Mine, "on this thread");
+    } else {
+      for (int i = 0; i < 100; i++) CHECK(fib(12) == 144);
+    }
+  };
+  std::thread other(run, false);
+  run(true);
+  other.join();
+  CHECK(stops == 100);
+}
+
+} // namespace
+
+int main() {
+  looking();
+  stepping();
+  removing();
+  throwing();
+  results();
+  trapping();
+  ownership();
+  compiling_ahead();
+  threads();
+}

@@ -1,0 +1,385 @@
+// What host functions and callbacks throw: it passes no frame of the library, and comes out of the call that ran the guest.
+#include "check.hpp"
+
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <thread>
+
+using namespace stepwell;
+
+namespace {
+
+/// An exception of the host's own, not copied on its way.
+struct Mine : std::runtime_error {
+  using std::runtime_error::runtime_error;
+  int number = 0;
+};
+
+struct MyTrap : Trap {
+  using Trap::Trap;
+  int number = 7;
+};
+
+/// An instance of `values`, with `host.fail` as given.
+template <class F> Instance failing(Engine &engine, Store &store, F fail) {
+  Linker linker(engine);
+  Module module(store, bytes(VALUES));
+  linker.func("host", "fail", std::move(fail));
+  linker.fill_missing_with_defaults(store, module);
+  return linker.instantiate(store, module);
+}
+
+void thrown() {
+  Engine engine;
+  Store store(engine);
+  Instance instance = failing(engine, store, [](std::int32_t which) -> std::int32_t {
+    switch (which) {
+    case 0: return 100;
+    case 1: throw Mine("mine");
+    case 2: throw 42;
+    case 3: throw Trap("a trap");
+    case 4: throw MyTrap("my trap");
+    case 5: throw Error(ErrorCode::System, "an error");
+    case 6: throw ExitStatus(3);
+    case 7: throw std::bad_alloc();
+    case 8: throw std::runtime_error(std::string("\xff not UTF-8 \xfe"));
+    case 9: throw std::runtime_error(std::string("a\0b", 3));
+    case 10: throw std::runtime_error("");
+    default: throw std::make_unique<int>(which);
+    }
+  });
+  auto fail = instance.func<int(int)>("fail");
+  CHECK(fail(0) == 100);
+  THROWS(fail(1), Mine, "mine");
+  try {
+    fail(2);
+    CHECK(false);
+  } catch (int value) {
+    CHECK(value == 42);
+  }
+  try {
+    fail(3);
+    CHECK(false);
+  } catch (const Trap &trap) {
+    CHECK(trap.message() == "a trap" && trap.code() == TrapCode::Host && trap.is_trap());
+    CHECK(trap.frames().size() == 1 && trap.frames()[0].func_index == 3);
+    CHECK(trap.backtrace().find("a trap") != std::string::npos);
+  }
+  try {
+    fail(4);
+    CHECK(false);
+  } catch (const MyTrap &trap) {
+    CHECK(trap.number == 7 && trap.frames().size() == 1);
+  }
+  try {
+    fail(5);
+    CHECK(false);
+  } catch (const Trap &) {
+    CHECK(false);
+  } catch (const Error &error) {
+    CHECK(error.code() == ErrorCode::System && error.frames().size() == 1);
+  }
+  try {
+    fail(6);
+    CHECK(false);
+  } catch (const ExitStatus &exit) {
+    CHECK(exit.status() == 3);
+  }
+  THROWS(fail(7), std::bad_alloc, "");
+  THROWS(fail(8), std::runtime_error, "\xff not UTF-8 \xfe");
+  THROWS(fail(9), std::runtime_error, "a");
+  THROWS(fail(10), std::runtime_error, "");
+  try {
+    fail(12);
+    CHECK(false);
+  } catch (const std::unique_ptr<int> &value) {
+    CHECK(*value == 12);
+  }
+  // calls that do not throw have it as a cause, with the guest's frames
+  const Result<int> result = fail.try_call(1);
+  CHECK(!result && result.error().cause() && result.error().frames().size() == 1 && !result.error().is_trap());
+  THROWS(result.value(), Mine, "mine");
+  THROWS(fail.func().call(1), Mine, "mine");
+  CHECK(fail(0) == 100 && !store.is_poisoned());
+  // by a throwing function called directly
+  Func direct(store, [] { throw Mine("direct"); });
+  THROWS(direct.call(), Mine, "direct");
+  Func dynamic(store, FuncType{{}, {ValKind::ExternRef}}, [](Caller &caller, Span<const Val>, Span<Val> results) {
+    results[0] = Ref::make(caller.store());
+    throw Mine("dynamic");
+  });
+  THROWS(dynamic.call(), Mine, "dynamic");
+}
+
+/// Through guests that call hosts that call guests.
+void nested() {
+  Engine engine;
+  Store store(engine);
+  std::optional<TypedFunc<int(int)>> again;
+  int caught = 0, passed = 0;
+  struct Counted {
+    int &count;
+    ~Counted() { count++; }
+  };
+  Instance instance = failing(engine, store, [&](std::int32_t depth) -> std::int32_t {
+    const Counted counted{passed};
+    if (depth == 0) throw MyTrap("bottom");
+    if (depth == 5) {
+      try {
+        return (*again)(depth - 1);
+      } catch (MyTrap &trap) {
+        caught++;
+        CHECK(trap.frames().size() == (caught == 1 ? 10 : 11)); // those of all runs that were live, and none added on the way
+        trap.number = 8;
+        throw;
+      }
+    }
+    if (depth == 50) {
+      try {
+        return (*again)(depth - 41);
+      } catch (const Trap &) {
+        caught++;
+        return 1; // swallowed: the outer call succeeds
+      }
+    }
+    if (depth == 60) {
+      try {
+        (*again)(3);
+      } catch (const MyTrap &) {
+        throw Mine("another");
+      }
+    }
+    return (*again)(depth - 1);
+  });
+  again = instance.func<int(int)>("fail");
+  try {
+    (*again)(9);
+    CHECK(false);
+  } catch (const MyTrap &trap) {
+    CHECK(trap.number == 8 && caught == 1 && passed == 10); // the same object all the way
+  }
+  CHECK((*again)(50) == 1 && caught == 3);
+  THROWS((*again)(60), Mine, "another");
+  CHECK((*again)(50) == 1);
+
+  // plain C between: what it swallows does not come up later
+  Func swallow(store, [&]() {
+    wasm_val_t arg = Val(0).release(), result = wasm_val_t();
+    const wasm_val_vec_t args = {1, &arg};
+    wasm_val_vec_t results = {1, &result};
+    wasm_trap_t *trap = wasm_func_call(again->func().raw(), &args, &results);
+    CHECK(trap);
+    wasm_trap_delete(trap);
+  });
+  swallow.call();
+  Func swallow_and_trap(store, [&]() {
+    swallow.call();
+    throw Mine("of its own");
+  });
+  THROWS(swallow_and_trap.call(), Mine, "of its own");
+}
+
+/// Called by plain C: there is no call to keep the exception, so it is a trap with its message.
+void by_plain_c() {
+  Engine engine;
+  Store store(engine);
+  Instance instance = failing(engine, store, [](Caller &caller, std::int32_t a) -> std::int32_t {
+    if (a == 1) CHECK(caller.store().valid()); // throws: a linker's function, called by plain C
+    throw Mine("nobody catches");
+  });
+  Func own(store, [](Caller &caller) {
+    CHECK(caller.store().valid());
+    throw Mine("here neither");
+  });
+  const auto message = [](const Func &func, int value, std::size_t count) {
+    wasm_val_t arg = Val(value).release(), result = wasm_val_t();
+    const wasm_val_vec_t args = {count, &arg};
+    wasm_val_vec_t results = {1, &result};
+    wasm_trap_t *trap = wasm_func_call(func.raw(), &args, &results);
+    CHECK(trap);
+    return detail::take_trap(trap).message();
+  };
+  CHECK(message(instance.func("fail"), 0, 1) == "nobody catches");
+  CHECK(message(instance.func("fail"), 1, 1).find("known only in calls") != std::string::npos);
+  CHECK(message(own, 0, 0) == "here neither");
+}
+
+/// A Result is as good as an exception.
+void results() {
+  Engine engine;
+  Store store(engine);
+  Func fail(store, [](std::int32_t a) -> Result<std::int32_t> {
+    if (a == 0) return Trap("zero");
+    if (a == 1) return Error("one");
+    return a;
+  });
+  auto typed = fail.typed<int(int)>();
+  CHECK(typed(5) == 5);
+  THROWS(typed(0), Trap, "zero");
+  THROWS(typed(1), Error, "one");
+  CHECK(typed.try_call(1).error().code() == ErrorCode::Host && !typed.try_call(1).error().is_trap());
+  Func nothing(store, []() -> Result<void> { return Error("nothing"); });
+  THROWS(nothing.call(), Error, "nothing");
+  Func nested(store, [&](std::int32_t a) -> Result<std::int32_t> { return typed.try_call(a); });
+  CHECK((nested.typed<int(int)>())(6) == 6);
+  THROWS(nested.call(0), Trap, "zero");
+  Func dynamic(store, FuncType{{}, {}}, [](Caller &, Span<const Val>, Span<Val>) -> Result<void> { return Trap("values"); });
+  THROWS(dynamic.call(), Trap, "values");
+}
+
+/// Traps of the guest's, and start functions.
+void traps() {
+  Engine engine;
+  Store store(engine);
+  Instance instance(store, Module(store, bytes(TRAPS)));
+  auto nested = instance.func<int(int, int)>("nested");
+  try {
+    nested(1, 0);
+    CHECK(false);
+  } catch (const Trap &trap) {
+    CHECK(trap.code() == TrapCode::IntegerDivisionByZero && trap.frames().size() == 2 && !trap.cause());
+    const TrapFrame &frame = trap.frames()[0];
+    CHECK(frame.func_name == "divide" && frame.module_name == "traps" && frame.func_index == 0);
+    CHECK(TRAPS[frame.module_offset] == 0x6d && frame.func_offset > 0);
+    CHECK(trap.backtrace().find("traps!nested") != std::string::npos);
+  }
+  CHECK(nested.try_call(1, 0).error().trap_code() == TrapCode::IntegerDivisionByZero);
+  CHECK(instance.func("recurse").try_call().error().trap_code() == TrapCode::StackOverflow);
+  Module start(store, bytes(START_TRAPS));
+  THROWS(Instance(store, start), Trap, "unreachable");
+  THROWS(Linker(engine).instantiate(store, start), Trap, "unreachable");
+  CHECK(Instance::try_make(store, start).error().trap_code() == TrapCode::Unreachable);
+}
+
+/// A trap needs no store, and can go to another thread.
+void across_threads() {
+  std::exception_ptr kept;
+  std::thread([&] {
+    Engine engine;
+    Store store(engine);
+    Instance instance(store, Module(store, bytes(TRAPS)));
+    try {
+      instance.func("unreachable").call();
+    } catch (...) {
+      kept = std::current_exception();
+    }
+  }).join();
+  THROWS(std::rethrow_exception(kept), Trap, "unreachable");
+}
+
+/// Functions that own what cannot be copied, gone exactly once.
+struct Counter {
+  int *gone;
+  explicit Counter(int &count) : gone(&count) {}
+  ~Counter() { ++*gone; }
+};
+
+void ownership() {
+  int gone = 0;
+  Engine engine;
+  {
+    Store store(engine);
+    std::optional<Func> func(Func(store, [owned = std::make_unique<Counter>(gone)] { CHECK(owned); }));
+    func->call();
+    func.reset();
+    CHECK(gone == 0); // the store could still call it
+  }
+  CHECK(gone == 1);
+  {
+    Store store(engine);
+    Linker linker(engine);
+    linker.func("a", "b", [owned = std::make_unique<Counter>(gone)](std::int32_t) {});
+    CHECK(gone == 1);
+    CHECK(!linker.try_func("a", "b", [owned = std::make_unique<Counter>(gone)](std::int32_t) {}).ok());
+    CHECK(gone == 2); // also when it fails
+  }
+  CHECK(gone == 3);
+  { // handles in whatever order
+    std::optional<Engine> e(std::in_place);
+    std::optional<Store> s(std::in_place, *e);
+    std::optional<Func> f(Func(*s, [owned = std::make_unique<Counter>(gone)] { return 1; }));
+    s.reset();
+    e.reset();
+    CHECK(f->call()[0].i32() == 1 && gone == 3);
+  }
+  CHECK(gone == 4);
+  // a function that ends its own handle and the store's in the middle of a call
+  {
+    std::optional<Store> s(std::in_place, engine);
+    std::optional<Func> f;
+    f.emplace(Func(*s, [&, owned = std::make_unique<Counter>(gone)]() -> std::int32_t {
+      f.reset();
+      s.reset();
+      CHECK(gone == 4 && owned);
+      throw Mine("from beyond");
+    }));
+    THROWS(f->call(), Mine, "from beyond");
+    CHECK(gone == 5 && !f && !s);
+  }
+  {
+    std::optional<Store> s(std::in_place, engine);
+    std::optional<TypedFunc<Ref()>> f;
+    f.emplace(Func(*s, [&, owned = std::make_unique<Counter>(gone)](Caller &caller) {
+                Ref ref = Ref::make(caller.store());
+                f.reset();
+                s.reset();
+                return ref;
+              }).typed<Ref()>());
+    {
+      const Ref ref = (*f)();
+      CHECK(ref && gone == 5); // it keeps the store
+    }
+    CHECK(gone == 6);
+  }
+}
+
+void output_callbacks() {
+  int gone = 0;
+  Engine engine;
+  Store store(engine);
+  Module module(store, bytes(WASI));
+  Linker linker(engine);
+  std::string out;
+  linker.define_wasi(store, WasiConfig()
+                                .args({"prog", "one"})
+                                .env({{"A", "bc"}})
+                                .stdin_bytes(std::string("wxyz"))
+                                .stdout_callback([&, owned = std::make_unique<Counter>(gone)](Span<const char> text) {
+                                  out.append(text.begin(), text.end());
+                                })
+                                .stderr_callback([](Span<const char>) { throw Mine("written"); }));
+  Instance instance = linker.instantiate(store, module);
+  const auto call = [&](const char *name, int a) { return (instance.func<int(int)>(name))(a); };
+  CHECK(call("write", 1) == 0 && out == "abcd" && call("args", 0) == 2);
+  CHECK(call("environ", 0) == 'A' + ('=' << 8) + ('b' << 16) + ('c' << 24));
+  CHECK(call("read", 0) == 0 && call("write", 1) == 0 && out == "abcdwxyz");
+  THROWS(call("write", 2), Mine, "written");
+  try {
+    call("exit", 5);
+    CHECK(false);
+  } catch (const ExitStatus &exit) {
+    CHECK(exit.status() == 5 && exit.exit_status() == 5);
+  }
+  CHECK(instance.func("exit").try_call(6).error().exit_status() == 6);
+  CHECK(!WasiConfig().try_preopen_dir("/no/such/place", ".").ok());
+  FAILS(WasiConfig().try_args({std::string("a\0b", 3)}), ErrorCode::Argument, "`args` has a NUL");
+  WasiConfig used;
+  used.stdout_callback([owned = std::make_unique<Counter>(gone)](Span<const char>) {});
+  Linker(engine).define_wasi(store, std::move(used));
+  THROWS(used.env_inherit(), Error, "a stepwell::WasiConfig was used after it was moved from");
+  CHECK(gone <= 1);
+}
+
+} // namespace
+
+int main() {
+  thrown();
+  nested();
+  by_plain_c();
+  results();
+  traps();
+  across_threads();
+  ownership();
+  output_callbacks();
+}
