@@ -175,6 +175,8 @@ class stepwell_stop_t(Structure): pass
 class stepwell_wasi_config_t(Structure): pass
 stepwell_error_code_t = c_int32
 stepwell_debug_tier_t = c_int32
+class stepwell_source_t(Structure): pass
+stepwell_source_t._fields_ = [('file', c_char_p), ('function', c_char_p), ('line', c_uint32), ('column', c_uint32)]
 stepwell_trap_code_t = c_int32
 stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
 stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
@@ -458,6 +460,8 @@ stepwell_store_limits_set = function("stepwell_store_limits_set", POINTER(stepwe
 stepwell_store_is_poisoned = function("stepwell_store_is_poisoned", c_bool, [POINTER(wasm_store_t)])
 stepwell_trap_frame_func_name = function("stepwell_trap_frame_func_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
 stepwell_trap_frame_module_name = function("stepwell_trap_frame_module_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
+stepwell_trap_frame_source_count = function("stepwell_trap_frame_source_count", c_size_t, [POINTER(wasm_frame_t)])
+stepwell_trap_frame_source = function("stepwell_trap_frame_source", c_bool, [POINTER(wasm_frame_t), c_size_t, POINTER(stepwell_source_t)])
 stepwell_trap_code = function("stepwell_trap_code", stepwell_trap_code_t, [POINTER(wasm_trap_t)])
 stepwell_trap_exit_status = function("stepwell_trap_exit_status", c_bool, [POINTER(wasm_trap_t), POINTER(c_int32)])
 stepwell_trap_backtrace = function("stepwell_trap_backtrace", None, [POINTER(wasm_trap_t), POINTER(wasm_message_t)])
@@ -469,6 +473,9 @@ stepwell_module_name = function("stepwell_module_name", c_bool, [POINTER(wasm_mo
 stepwell_module_func_count = function("stepwell_module_func_count", c_uint32, [POINTER(wasm_module_t)])
 stepwell_module_func_name = function("stepwell_module_func_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
 stepwell_module_func_find = function("stepwell_module_func_find", c_bool, [POINTER(wasm_module_t), c_char_p, POINTER(c_uint32)])
+stepwell_module_source_count = function("stepwell_module_source_count", c_size_t, [POINTER(wasm_module_t), c_size_t])
+stepwell_module_source = function("stepwell_module_source", c_bool, [POINTER(wasm_module_t), c_size_t, c_size_t, POINTER(stepwell_source_t)])
+stepwell_module_source_find = function("stepwell_module_source_find", c_bool, [POINTER(wasm_module_t), c_char_p, c_uint32, c_size_t, POINTER(c_size_t)])
 stepwell_func_call = function("stepwell_func_call", POINTER(stepwell_error_t), [POINTER(wasm_func_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(POINTER(wasm_trap_t))])
 stepwell_instance_new = function("stepwell_instance_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_module_t), POINTER(wasm_extern_vec_t), POINTER(POINTER(wasm_instance_t)), POINTER(POINTER(wasm_trap_t))])
 stepwell_instance_export = function("stepwell_instance_export", POINTER(wasm_extern_t), [POINTER(wasm_instance_t), c_char_p])
@@ -526,6 +533,8 @@ stepwell_frame_id = function("stepwell_frame_id", c_size_t, [POINTER(stepwell_fr
 stepwell_frame_called_through_host = function("stepwell_frame_called_through_host", c_bool, [POINTER(stepwell_frame_t)])
 stepwell_frame_module = function("stepwell_frame_module", POINTER(wasm_module_t), [POINTER(stepwell_frame_t)])
 stepwell_frame_instance = function("stepwell_frame_instance", POINTER(wasm_instance_t), [POINTER(stepwell_frame_t)])
+stepwell_frame_source_count = function("stepwell_frame_source_count", c_size_t, [POINTER(stepwell_frame_t)])
+stepwell_frame_source = function("stepwell_frame_source", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(stepwell_source_t)])
 stepwell_frame_local_count = function("stepwell_frame_local_count", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_local = function("stepwell_frame_local", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(wasm_val_t)])
 stepwell_frame_locals = function("stepwell_frame_locals", c_bool, [POINTER(stepwell_frame_t), POINTER(wasm_val_vec_t)])

@@ -5,6 +5,7 @@ use super::guard::{or_abort, or_null};
 use super::instance::wasm_instance_t;
 use super::object::Object;
 use super::own::{Out, Own, borrow, handle};
+use super::source::{stepwell_source_t, write_source};
 use super::store::StoreCell;
 use crate::runtime::FrameInfo;
 use std::sync::Arc;
@@ -111,6 +112,31 @@ pub unsafe extern "C" fn stepwell_trap_frame_module_name(frame: *const wasm_fram
         let name = unsafe { borrow(frame, "frame") }?.info.module_name();
         // SAFETY: `out` is C's.
         unsafe { write_name(name, out) }
+    })
+}
+
+/// How many places a trap frame's instruction has in the source: as `stepwell_module_source_count`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_trap_frame_source_count(frame: *const wasm_frame_t) -> usize {
+    // SAFETY: C passes a live frame or NULL.
+    or_abort("stepwell_trap_frame_source_count", || Ok(unsafe { borrow(frame, "frame") }?.info.locations().len()))
+}
+
+/// Writes where in the source a trap frame's instruction is to `out`: as `stepwell_module_source`. The strings live as long as the
+/// frame at least.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_trap_frame_source(
+    frame: *const wasm_frame_t,
+    index: usize,
+    out: *mut stepwell_source_t,
+) -> bool {
+    or_null("stepwell_trap_frame_source", || {
+        // SAFETY: C passes a live frame or NULL, and `out` is C's.
+        unsafe { write_source(&borrow(frame, "frame")?.info.locations(), index, out) }
     })
 }
 

@@ -38,6 +38,7 @@ pub mod memorytype;
 pub mod module;
 pub mod reference;
 pub mod refs;
+pub mod source;
 pub mod stop;
 pub mod stop_frame;
 pub mod store;

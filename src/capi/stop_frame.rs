@@ -7,6 +7,7 @@ use super::instance::wasm_instance_t;
 use super::module::wasm_module_t;
 use super::object::Object;
 use super::own::{Out, Own};
+use super::source::{stepwell_source_t, write_source};
 use super::stop::{or_value, with_frame};
 use super::store::StoreCell;
 use super::val::{to_c, wasm_val_t};
@@ -83,6 +84,29 @@ pub unsafe extern "C" fn stepwell_frame_module(frame: *const stepwell_frame_t) -
 pub unsafe extern "C" fn stepwell_frame_instance(frame: *const stepwell_frame_t) -> Own<wasm_instance_t> {
     or_null("stepwell_frame_instance", || {
         with_frame(frame, |cell, frame| Ok(Own::new(Object::new(cell, frame.instance()))))
+    })
+}
+
+/// How many places the frame's instruction has in the source: as `stepwell_module_source_count`. 0 if the stop is over.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_frame_source_count(frame: *const stepwell_frame_t) -> usize {
+    or_value("stepwell_frame_source_count", 0, || with_frame(frame, |_, frame| Ok(frame.locations().len())))
+}
+
+/// Writes where in the source the frame's instruction is to `out`: as `stepwell_module_source`.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_frame_source(
+    frame: *const stepwell_frame_t,
+    index: usize,
+    out: *mut stepwell_source_t,
+) -> bool {
+    or_null("stepwell_frame_source", || {
+        // SAFETY: `out` is C's.
+        with_frame(frame, |_, frame| unsafe { write_source(&frame.locations(), index, out) })
     })
 }
 

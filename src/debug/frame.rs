@@ -6,7 +6,7 @@ use crate::base::{FuncIndex, LocalIndex, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Locals, Slot, SlotKind};
 use crate::runtime::{Instance, Module, RawFrame, StoreRef, Val, ValRaw, VirtualFrame};
-use crate::wasm::ValType;
+use crate::wasm::{Location, ValType};
 
 /// What a stop remembers of a frame: it stays where it is for as long as the guest stands.
 #[derive(Clone, Copy)]
@@ -75,6 +75,11 @@ impl<'a> Frame<'a> {
     /// The instruction about to run; in a caller, the call that is under way; after a trap, the one that trapped.
     pub fn offset(&self) -> WasmOffset {
         self.raw.wasm
+    }
+
+    /// Where in the source that is, if the module has DWARF: see [`Module::locations`].
+    pub fn locations(&self) -> Vec<Location<'a>> {
+        self.module().locations(self.raw.wasm)
     }
 
     /// Whether the host was called from this frame and called the next inner one: host frames stand between.

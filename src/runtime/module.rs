@@ -7,7 +7,7 @@ use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, 
 use crate::code::EngineCode;
 use crate::compile::{region_graph, vm_layout};
 use crate::image::{RegionGraph, ReplayImage, Tier};
-use crate::wasm::{self, ExternType, ModuleInfo};
+use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +39,7 @@ struct ModuleInner {
     production: Arc<EngineCode>,
     debug: OnceCell<DebugCode>,
     resume: Mutex<HashMap<DefinedFuncIndex, Arc<ResumeCell>>>,
+    sources: OnceCell<SourceMap>,
 }
 
 impl ModuleInner {
@@ -128,6 +129,7 @@ impl Module {
             production: engine.new_code(image),
             debug: OnceCell::new(),
             resume: Mutex::default(),
+            sources: OnceCell::new(),
         })))
     }
 
@@ -166,6 +168,22 @@ impl Module {
     pub fn exports(&self) -> impl ExactSizeIterator<Item = (&str, ExternType)> {
         let info = self.info();
         info.exports.iter().map(|export| (&*export.name, info.extern_type(info.entity_type(export.index))))
+    }
+
+    /// Where in the source the instruction at `offset` is, where the module has DWARF that says so: the innermost inlined function
+    /// first, then those it is inlined into. The first call looks for that DWARF.
+    pub fn locations(&self, offset: WasmOffset) -> Vec<Location<'_>> {
+        self.sources().locations(self.binary(), offset)
+    }
+
+    /// Where the code of a line of the source starts, in each function that has some, ascending: of `line`, or of the next one with
+    /// code. `file` is a path as the compiler knew it, or the end of one: `main.c`, `src/main.c`.
+    pub fn offsets_of_line(&self, file: &str, line: u32) -> Vec<WasmOffset> {
+        self.sources().offsets_of(self.binary(), file, line)
+    }
+
+    fn sources(&self) -> &SourceMap {
+        self.0.sources.get_or_init(|| SourceMap::new(&self.0.info, &self.0.binary))
     }
 
     /// The engine it was compiled by.

@@ -12,6 +12,7 @@ use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::sys::activation;
 use crate::sys::arch;
 use crate::sys::signals::{Fault, Landing};
+use crate::wasm::Location;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -90,6 +91,13 @@ impl fmt::Display for Trap {
         f.write_str("\nwasm backtrace:")?;
         for (i, frame) in self.frames.iter().take(MAX_SHOWN).enumerate() {
             write!(f, "\n  {i:>3}: {frame}")?;
+            let locations = frame.locations();
+            for (i, location) in locations.iter().enumerate() {
+                match location.function().filter(|_| i + 1 < locations.len()) {
+                    Some(inlined) => write!(f, "\n         in {inlined} at {location}, inlined")?,
+                    None => write!(f, "\n         at {location}")?,
+                }
+            }
         }
         let more = self.frames.len().saturating_sub(MAX_SHOWN) + self.omitted;
         if more > 0 { write!(f, "\n       ... and {more} more") } else { Ok(()) }
@@ -134,6 +142,11 @@ impl FrameInfo {
     /// The instruction: the one that trapped, or the call the frame is in.
     pub fn offset(&self) -> WasmOffset {
         self.offset
+    }
+
+    /// Where in the source that is, if the module has DWARF: see [`Module::locations`].
+    pub fn locations(&self) -> Vec<Location<'_>> {
+        self.module.locations(self.offset)
     }
 
     /// The same, counted from the start of the function's body.

@@ -1,11 +1,13 @@
 //! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names, custom
 //! sections. No machine code, no store.
 
+mod dwarf;
 mod features;
 mod module;
 mod parse;
 mod types;
 
+pub use dwarf::{Location, SourceMap};
 pub use features::Features;
 pub use module::{ModuleInfo, Names};
 pub use parse::{parse, val_type};

@@ -33,6 +33,7 @@ const ORDER: &[&str] = &[
     "trap",
     "foreign",
     "module",
+    "source",
     "func",
     "global",
     "table",

@@ -1,0 +1,296 @@
+//! Source positions: what a module's DWARF sections (`.debug_*`) say of an instruction: file, line, column, and the functions that
+//! were inlined there. Read on demand, a compilation unit at a time; what a unit says is then kept.
+//!
+//! Nobody has validated these sections: they are read with a budget of work and memory, in proportion to their size. What is
+//! damaged, contradicts itself, or does not fit into the budget has no positions; it is never an error.
+//!
+//! DWARF counts Wasm addresses from the start of the code section's contents.
+
+mod unit;
+
+use self::unit::UnitSources;
+use super::module::ModuleInfo;
+use crate::base::WasmOffset;
+use gimli::{
+    DebugAbbrev, DebugAbbrevOffset, DebugInfoOffset, EndianSlice, LittleEndian, Section, SectionId, Unit, UnitHeader,
+};
+use once_cell::sync::OnceCell;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+type Slice<'a> = EndianSlice<'a, LittleEndian>;
+type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
+
+/// Work allowed for each byte of the sections: reading everything once takes less than two.
+const WORK_PER_BYTE: u64 = 4;
+/// Work allowed whatever the size.
+const LEAST_WORK: u64 = 1 << 16;
+/// So many overlapping units are looked at for one address; in what compilers write, none overlap.
+const MAX_OVERLAP: usize = 4;
+
+/// A place in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location<'a> {
+    function: Option<&'a CStr>,
+    file: Option<&'a CStr>,
+    line: u32,
+    column: u32,
+}
+
+impl<'a> Location<'a> {
+    /// The function's name as the source has it, without namespaces.
+    pub fn function(&self) -> Option<&'a str> {
+        self.function.and_then(|name| name.to_str().ok())
+    }
+
+    /// The same for C: UTF-8.
+    pub fn function_c(&self) -> Option<&'a CStr> {
+        self.function
+    }
+
+    /// The file's path as the compiler was given it, with the directory where that was relative.
+    pub fn file(&self) -> Option<&'a str> {
+        self.file.and_then(|path| path.to_str().ok())
+    }
+
+    /// The same for C: UTF-8.
+    pub fn file_c(&self) -> Option<&'a CStr> {
+        self.file
+    }
+
+    /// The line, from 1; 0 where it is not known.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The column, from 1; 0 where it is not known.
+    pub fn column(&self) -> u32 {
+        self.column
+    }
+}
+
+/// `FILE:LINE:COLUMN`, without what is not known.
+impl std::fmt::Display for Location<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.file().unwrap_or("<unknown file>"))?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+            if self.column > 0 {
+                write!(f, ":{}", self.column)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How much more may be read.
+#[derive(Debug)]
+struct Budget(AtomicU64);
+
+impl Budget {
+    /// Spends; `None` where that is more than is left, and then nothing is.
+    fn spend(&self, work: u64) -> Option<()> {
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(work));
+        if taken.is_err() {
+            self.0.store(0, Ordering::Relaxed);
+        }
+        taken.ok().map(drop)
+    }
+}
+
+/// A range of addresses, and a unit that has code there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct UnitRange {
+    begin: u32,
+    end: u32,
+    unit: u32,
+}
+
+/// A compilation unit.
+#[derive(Debug)]
+struct UnitEntry {
+    /// Where it stands in `.debug_info`.
+    offset: usize,
+    /// What it says, once it was needed.
+    sources: OnceCell<UnitSources>,
+}
+
+/// What is known of a module's source positions: which units there are, and where. The module's bytes are passed to each function
+/// anew, and have to be the same.
+#[derive(Debug)]
+pub struct SourceMap {
+    sections: HashMap<SectionId, Range<usize>>,
+    code: Range<u32>,
+    /// By their offsets.
+    units: Box<[UnitEntry]>,
+    /// By their beginnings.
+    ranges: Box<[UnitRange]>,
+    /// Units that do not say where they have code.
+    anywhere: Box<[u32]>,
+    /// Where tables of abbreviations start, ascending.
+    abbreviations: Box<[usize]>,
+    budget: Budget,
+}
+
+impl SourceMap {
+    /// Finds the units of a module. Without DWARF there are none.
+    pub fn new(info: &ModuleInfo, binary: &[u8]) -> SourceMap {
+        let mut sections = HashMap::new();
+        for (name, range) in info.custom.iter().filter(|(name, _)| name.starts_with(".debug_")) {
+            if let Some(id) = SECTIONS.iter().find(|id| id.name() == name) {
+                sections.entry(*id).or_insert_with(|| range.clone());
+            }
+        }
+        let size: u64 = sections.values().map(|range| range.len() as u64).sum();
+        let end = info.bodies.last().map_or(0, |body| body.bytes.end as u32);
+        let mut map = SourceMap {
+            sections,
+            code: info.code_start.get()..end.max(info.code_start.get()),
+            units: Box::default(),
+            ranges: Box::default(),
+            anywhere: Box::default(),
+            abbreviations: Box::default(),
+            budget: Budget(AtomicU64::new(size.saturating_mul(WORK_PER_BYTE).saturating_add(LEAST_WORK))),
+        };
+        if map.sections.contains_key(&SectionId::DebugInfo) {
+            map.find_units(binary);
+        }
+        map
+    }
+
+    /// Whether the module has DWARF that says anything.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    /// The sections.
+    fn dwarf<'a>(&self, binary: &'a [u8]) -> Dwarf<'a> {
+        let section = |id| {
+            let bytes = self.sections.get(&id).and_then(|range| binary.get(range.clone())).unwrap_or_default();
+            Ok::<_, gimli::Error>(EndianSlice::new(bytes, LittleEndian))
+        };
+        Dwarf::load(section).unwrap_or_default()
+    }
+
+    /// Reads the units' first entries.
+    fn find_units(&mut self, binary: &[u8]) {
+        let dwarf = self.dwarf(binary);
+        let mut found = Vec::new();
+        let mut headers = dwarf.units();
+        while let Ok(Some(header)) = headers.next() {
+            found.push(header);
+        }
+        let mut tables: Vec<usize> = found.iter().map(|header| header.debug_abbrev_offset().0).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        self.abbreviations = tables.into();
+        let (mut units, mut ranges, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
+        for header in found {
+            let Some(offset) = header.debug_info_offset() else { continue };
+            let Some(unit) = self.open(&dwarf, header) else { continue };
+            let index = units.len() as u32;
+            units.push(UnitEntry { offset: offset.0, sources: OnceCell::new() });
+            let Some(said) = unit::unit_ranges(self, &dwarf, &unit) else { continue };
+            if said.is_empty() {
+                anywhere.push(index);
+            }
+            ranges.extend(said.into_iter().map(|(begin, end)| UnitRange { begin, end, unit: index }));
+        }
+        ranges.sort_unstable();
+        self.units = units.into();
+        self.ranges = ranges.into();
+        self.anywhere = anywhere.into();
+    }
+
+    /// A unit with its abbreviations and the header of its lines, if there is work left for it.
+    fn open<'a>(&self, dwarf: &Dwarf<'a>, header: UnitHeader<Slice<'a>>) -> Option<Unit<Slice<'a>>> {
+        // A table ends where the next one starts, so that none is read twice under different offsets.
+        let start = header.debug_abbrev_offset().0;
+        let next = self.abbreviations.partition_point(|table| *table <= start);
+        let bytes = dwarf.debug_abbrev.reader().slice();
+        let end = self.abbreviations.get(next).copied().unwrap_or(bytes.len());
+        let table = bytes.get(start..end)?;
+        self.budget.spend(table.len() as u64 / 4 + 16)?;
+        let table = DebugAbbrev::new(table, LittleEndian).abbreviations(DebugAbbrevOffset(0)).ok()?;
+        let unit = Unit::new_with_abbreviations(dwarf, header, Arc::new(table)).ok()?;
+        let lines = unit.line_program.as_ref().map_or(0, |program| program.header().header_length());
+        self.budget.spend(lines as u64 / 4)?;
+        Some(unit)
+    }
+
+    /// The unit at an index of ours, opened.
+    fn open_unit<'a>(&self, dwarf: &Dwarf<'a>, index: usize) -> Option<Unit<Slice<'a>>> {
+        let header = dwarf.unit_header(DebugInfoOffset(self.units.get(index)?.offset)).ok()?;
+        self.open(dwarf, header)
+    }
+
+    /// The index of the unit in which an offset of `.debug_info` is.
+    fn unit_of_info(&self, offset: usize) -> Option<usize> {
+        self.units.partition_point(|unit| unit.offset <= offset).checked_sub(1)
+    }
+
+    /// A range that code can have: not empty, in the code section, and not at its very start. That is where linkers put what they
+    /// have left out, and there the number of functions stands.
+    fn live(&self, begin: u64, end: u64) -> Option<(u32, u32)> {
+        (0 < begin && begin < end && end <= u64::from(self.code.end - self.code.start))
+            .then_some((begin as u32, end as u32))
+    }
+
+    /// What a unit says, read when it is first needed.
+    fn sources(&self, binary: &[u8], index: usize) -> &UnitSources {
+        self.units[index].sources.get_or_init(|| unit::read(self, &self.dwarf(binary), index).unwrap_or_default())
+    }
+
+    /// Where in the source an instruction is: the innermost inlined function first, then those it is inlined into. Empty where
+    /// that is not known.
+    pub fn locations(&self, binary: &[u8], offset: WasmOffset) -> Vec<Location<'_>> {
+        let Some(address) = offset.get().checked_sub(self.code.start) else { return Vec::new() };
+        if offset.get() >= self.code.end {
+            return Vec::new();
+        }
+        let last = self.ranges.partition_point(|range| range.begin <= address);
+        let around = self.ranges[..last].iter().rev().take(MAX_OVERLAP).filter(|range| address < range.end);
+        around
+            .map(|range| range.unit)
+            .chain(self.anywhere.iter().copied())
+            .map(|unit| self.sources(binary, unit as usize).locations(address))
+            .find(|locations| !locations.is_empty())
+            .unwrap_or_default()
+    }
+
+    /// Where the code of a line starts, in each function it is in (and each place it is inlined at), ascending: of the line given, or
+    /// of the next one that has code. `file` is a path as compilers know it, or the end of one, whole names only.
+    pub fn offsets_of(&self, binary: &[u8], file: &str, line: u32) -> Vec<WasmOffset> {
+        let units = || (0..self.units.len()).map(|unit| self.sources(binary, unit));
+        let Some(line) = units().filter_map(|unit| unit.line_at_or_behind(file, line)).min() else { return Vec::new() };
+        let mut starts = Vec::new();
+        for unit in units() {
+            unit.starts_of(file, line, &mut starts);
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        starts.into_iter().map(|address| WasmOffset::new(self.code.start + address)).collect()
+    }
+}
+
+/// The sections that are read.
+const SECTIONS: &[SectionId] = &[
+    SectionId::DebugAbbrev,
+    SectionId::DebugAddr,
+    SectionId::DebugInfo,
+    SectionId::DebugLine,
+    SectionId::DebugLineStr,
+    SectionId::DebugRanges,
+    SectionId::DebugRngLists,
+    SectionId::DebugStr,
+    SectionId::DebugStrOffsets,
+];
+
+/// Sorts ranges so that of several with one beginning the widest is first.
+fn widest_first(range: &(u32, u32)) -> (u32, Reverse<u32>) {
+    (range.0, Reverse(range.1))
+}

@@ -1,0 +1,509 @@
+//! What one compilation unit says: its lines, and its functions with what is inlined in them. It owns what it says, and knows
+//! nothing of the sections it came from.
+
+use super::{Dwarf, Location, Slice, SourceMap, widest_first};
+use gimli::{
+    AttributeValue, ColumnType, DebugInfoOffset, DebuggingInformationEntry, FileEntry, LineProgramHeader, Unit,
+    UnitOffset, constants as c,
+};
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CStr, CString};
+use std::ops::Range;
+
+/// So many functions are inlined into each other at most.
+const MAX_INLINED: usize = 64;
+/// So many entries are gone through to find a name.
+const MAX_ORIGINS: usize = 16;
+
+/// A text of [`UnitSources::texts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct TextId(u32);
+
+/// A place in a file; line and column 0 where they are not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    file: Option<TextId>,
+    line: u32,
+    column: u32,
+}
+
+/// From this address on, up to the next row's, code is of this place.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    address: u32,
+    place: Place,
+    /// Whether a line's code begins here.
+    statement: bool,
+}
+
+/// Rows without a gap.
+#[derive(Debug)]
+struct Sequence {
+    begin: u32,
+    end: u32,
+    rows: Range<usize>,
+}
+
+/// A function, or one that is inlined.
+#[derive(Debug)]
+struct Scope {
+    name: Option<TextId>,
+    /// Where it is inlined; `None` for a function of its own.
+    call: Option<Place>,
+    ranges: Range<usize>,
+    /// The scopes inside it stand behind it, up to this one.
+    end: usize,
+}
+
+/// What a unit says.
+#[derive(Debug, Default)]
+pub(super) struct UnitSources {
+    texts: Vec<CString>,
+    rows: Vec<Row>,
+    /// By their beginnings.
+    sequences: Vec<Sequence>,
+    scopes: Vec<Scope>,
+    ranges: Vec<(u32, u32)>,
+    /// Functions of their own: a range and a scope, by their beginnings.
+    functions: Vec<((u32, u32), usize)>,
+}
+
+impl UnitSources {
+    fn text(&self, id: TextId) -> &CStr {
+        &self.texts[id.0 as usize]
+    }
+
+    /// The rows around an address, and which of them has it.
+    fn row(&self, address: u32) -> Option<&Row> {
+        let last = self.sequences.partition_point(|sequence| sequence.begin <= address).checked_sub(1)?;
+        let sequence = self.sequences.get(last).filter(|sequence| address < sequence.end)?;
+        let rows = &self.rows[sequence.rows.clone()];
+        rows.get(rows.partition_point(|row| row.address <= address).checked_sub(1)?)
+    }
+
+    fn contains(&self, scope: &Scope, address: u32) -> bool {
+        self.ranges[scope.ranges.clone()].iter().any(|&(begin, end)| begin <= address && address < end)
+    }
+
+    /// The scopes that an address is in, outermost first, by their indices.
+    fn scopes_at(&self, address: u32) -> Vec<usize> {
+        let mut chain = Vec::new();
+        let last = self.functions.partition_point(|((begin, _), _)| *begin <= address);
+        let Some(&((_, end), function)) = last.checked_sub(1).and_then(|last| self.functions.get(last)) else {
+            return chain;
+        };
+        if address >= end {
+            return chain;
+        }
+        chain.push(function);
+        let (mut at, mut end) = (function + 1, self.scopes[function].end);
+        while at < end {
+            let scope = &self.scopes[at];
+            if scope.call.is_some() && self.contains(scope, address) {
+                chain.push(at);
+                (at, end) = (at + 1, scope.end);
+            } else {
+                at = scope.end;
+            }
+        }
+        chain
+    }
+
+    /// What an address is in, innermost first.
+    pub(super) fn locations(&self, address: u32) -> Vec<Location<'_>> {
+        let mut place = self.row(address).map(|row| row.place);
+        let mut locations = Vec::new();
+        let mut push = |function: Option<TextId>, place: Option<Place>| {
+            let place = place.unwrap_or_default();
+            locations.push(Location {
+                function: function.map(|id| self.text(id)),
+                file: place.file.map(|id| self.text(id)),
+                line: place.line,
+                column: place.column,
+            });
+        };
+        let scopes = self.scopes_at(address);
+        if scopes.is_empty() && place.is_some() {
+            push(None, place);
+        }
+        for scope in scopes.into_iter().rev() {
+            let scope = &self.scopes[scope];
+            push(scope.name, place);
+            place = scope.call;
+        }
+        locations
+    }
+
+    /// The files that are meant by a path or its end.
+    fn files(&self, wanted: &str) -> HashSet<TextId> {
+        let wanted = wanted.strip_prefix("./").unwrap_or(wanted);
+        let meant = |path: &CString| {
+            let front = path.to_str().ok().and_then(|path| path.strip_suffix(wanted));
+            front.is_some_and(|front| front.is_empty() || front.ends_with(['/', '\\']))
+        };
+        let ids = (0..self.texts.len()).filter(|id| meant(&self.texts[*id]));
+        ids.map(|id| TextId(id as u32)).collect()
+    }
+
+    /// The rows at which code of a file begins.
+    fn statements(&self, file: &str) -> impl Iterator<Item = &Row> {
+        let files = self.files(file);
+        let rows = if files.is_empty() { &[] } else { &self.rows[..] };
+        rows.iter().filter(move |row| {
+            row.statement && row.place.line > 0 && row.place.file.is_some_and(|file| files.contains(&file))
+        })
+    }
+
+    /// The first line from `line` on that has code.
+    pub(super) fn line_at_or_behind(&self, file: &str, line: u32) -> Option<u32> {
+        self.statements(file).map(|row| row.place.line).filter(|at| *at >= line).min()
+    }
+
+    /// The first address of a line in each function, and in each that is inlined.
+    pub(super) fn starts_of(&self, file: &str, line: u32, starts: &mut Vec<u32>) {
+        let mut first: HashMap<Option<usize>, u32> = HashMap::new();
+        for row in self.statements(file).filter(|row| row.place.line == line) {
+            let start = first.entry(self.scopes_at(row.address).last().copied()).or_insert(row.address);
+            *start = row.address.min(*start);
+        }
+        starts.extend(first.into_values());
+    }
+}
+
+/// The ranges of an entry that code can have.
+fn ranges<'a>(
+    map: &SourceMap,
+    dwarf: &Dwarf<'a>,
+    unit: &Unit<Slice<'a>>,
+    entry: &DebuggingInformationEntry<Slice<'a>>,
+    found: &mut Vec<(u32, u32)>,
+) -> Option<()> {
+    let (mut begin, mut end, mut size) = (None, None, None);
+    for attribute in entry.attrs() {
+        let value = attribute.value();
+        match attribute.name() {
+            c::DW_AT_low_pc => begin = dwarf.attr_address(unit, value).ok()?,
+            c::DW_AT_high_pc => match value {
+                AttributeValue::Udata(bytes) => size = Some(bytes),
+                value => end = dwarf.attr_address(unit, value).ok()?,
+            },
+            c::DW_AT_ranges => {
+                let Ok(Some(mut list)) = dwarf.attr_ranges(unit, value) else { continue };
+                while let Ok(Some(raw)) = list.next_raw() {
+                    map.budget.spend(2)?;
+                    if let Ok(Some(range)) = list.convert_raw(raw) {
+                        found.extend(map.live(range.begin, range.end));
+                    }
+                }
+                return Some(());
+            }
+            _ => {}
+        }
+    }
+    if let Some(begin) = begin
+        && let Some(end) = end.or_else(|| begin.checked_add(size?))
+    {
+        map.budget.spend(1)?;
+        found.extend(map.live(begin, end));
+    }
+    Some(())
+}
+
+/// The ranges a unit says it has; none where it says nothing.
+pub(super) fn unit_ranges<'a>(map: &SourceMap, dwarf: &Dwarf<'a>, unit: &Unit<Slice<'a>>) -> Option<Vec<(u32, u32)>> {
+    let mut entries = unit.entries();
+    let root = entries.next_dfs().ok()??;
+    map.budget.spend(root.attrs().len() as u64)?;
+    let mut found = Vec::new();
+    ranges(map, dwarf, unit, root, &mut found)?;
+    Some(found)
+}
+
+/// Reads what a unit says; what is damaged or beyond the budget is left out.
+pub(super) fn read(map: &SourceMap, dwarf: &Dwarf<'_>, index: usize) -> Option<UnitSources> {
+    let unit = map.open_unit(dwarf, index)?;
+    let mut reader = Reader {
+        map,
+        dwarf,
+        unit: &unit,
+        index,
+        out: UnitSources::default(),
+        files: HashMap::new(),
+        paths: HashMap::new(),
+        names: HashMap::new(),
+        others: HashMap::new(),
+    };
+    // Each as far as it can be read.
+    let _ = reader.lines();
+    let _ = reader.functions();
+    Some(reader.out)
+}
+
+/// A string that an attribute means.
+fn string<'a>(
+    map: &SourceMap,
+    dwarf: &Dwarf<'a>,
+    unit: &Unit<Slice<'a>>,
+    value: AttributeValue<Slice<'a>>,
+) -> Option<String> {
+    let bytes = dwarf.attr_string(unit, value).ok()?;
+    map.budget.spend(bytes.len() as u64 / 16)?;
+    Some(bytes.to_string_lossy().into_owned())
+}
+
+/// Reads a unit.
+struct Reader<'m, 'a> {
+    map: &'m SourceMap,
+    dwarf: &'m Dwarf<'a>,
+    unit: &'m Unit<Slice<'a>>,
+    index: usize,
+    out: UnitSources,
+    /// Files by their numbers in the header of lines.
+    files: HashMap<u64, Option<TextId>>,
+    paths: HashMap<String, TextId>,
+    /// Names by the entry that was asked for them.
+    names: HashMap<usize, Option<TextId>>,
+    /// Other units that names came from.
+    others: HashMap<usize, Option<Unit<Slice<'a>>>>,
+}
+
+impl<'a> Reader<'_, 'a> {
+    /// Keeps a text.
+    fn keep(&mut self, text: &str) -> Option<TextId> {
+        self.map.budget.spend(text.len() as u64 / 8 + 1)?;
+        let id = TextId(u32::try_from(self.out.texts.len()).ok()?);
+        self.out.texts.push(CString::new(text).ok()?);
+        Some(id)
+    }
+
+    /// A file by its number.
+    fn file(&mut self, header: &LineProgramHeader<Slice<'a>>, number: u64) -> Option<TextId> {
+        if let Some(known) = self.files.get(&number) {
+            return *known;
+        }
+        let id = header.file(number).and_then(|file| self.path(header, file)).and_then(|path| {
+            if let Some(known) = self.paths.get(&path) {
+                return Some(*known);
+            }
+            let id = self.keep(&path)?;
+            self.paths.insert(path, id);
+            Some(id)
+        });
+        self.map.budget.spend(1)?;
+        self.files.insert(number, id);
+        id
+    }
+
+    /// A file's path, from its name and the directories it is in.
+    fn path(&self, header: &LineProgramHeader<Slice<'a>>, file: &FileEntry<Slice<'a>>) -> Option<String> {
+        let mut path = string(self.map, self.dwarf, self.unit, file.path_name())?;
+        let directory = file.directory(header).and_then(|value| string(self.map, self.dwarf, self.unit, value));
+        let top =
+            self.unit.comp_dir.and_then(|name| string(self.map, self.dwarf, self.unit, AttributeValue::String(name)));
+        for front in [directory, top].into_iter().flatten() {
+            if is_absolute(&path) {
+                break;
+            }
+            // The directory of a file may be the unit's own, which is then not its own parent.
+            let front = front.trim_end_matches('/');
+            if !matches!(front, "" | ".") && path.strip_prefix(front).is_none_or(|rest| !rest.starts_with('/')) {
+                path = format!("{front}/{path}");
+            }
+        }
+        Some(path)
+    }
+
+    /// Reads the lines.
+    fn lines(&mut self) -> Option<()> {
+        let program = self.unit.line_program.clone()?;
+        self.map.budget.spend(program.header().raw_program_buf().len() as u64)?;
+        let mut rows = program.rows();
+        let mut first = 0;
+        while let Ok(Some((header, row))) = rows.next_row() {
+            if row.end_sequence() {
+                self.end_sequence(first, row.address());
+                first = self.out.rows.len();
+                continue;
+            }
+            // An address beyond 32 bits is nothing's; the whole sequence is then left out.
+            let address = u32::try_from(row.address()).unwrap_or(0);
+            let line = row.line().map_or(0, |line| u32::try_from(line.get()).unwrap_or(0));
+            let column = match row.column() {
+                ColumnType::Column(column) if line > 0 => u32::try_from(column.get()).unwrap_or(0),
+                _ => 0,
+            };
+            let place = Place { file: self.file(header, row.file_index()), line, column };
+            self.out.rows.push(Row { address, place, statement: row.is_stmt() });
+        }
+        self.out.rows.truncate(first);
+        self.out.sequences.sort_by_key(|sequence| widest_first(&(sequence.begin, sequence.end)));
+        Some(())
+    }
+
+    /// Ends a sequence of rows, and forgets it if it is not of live code.
+    fn end_sequence(&mut self, first: usize, end: u64) {
+        let rows = &mut self.out.rows[first..];
+        rows.sort_by_key(|row| row.address);
+        match rows.first().and_then(|row| self.map.live(u64::from(row.address), end)) {
+            Some((begin, end)) => {
+                let rows = first..self.out.rows.len();
+                self.out.sequences.push(Sequence { begin, end, rows });
+            }
+            None => self.out.rows.truncate(first),
+        }
+    }
+
+    /// Reads the functions and what is inlined in them.
+    fn functions(&mut self) -> Option<()> {
+        let mut result = Some(());
+        let mut open: Vec<(isize, usize)> = Vec::new();
+        if self.entries(&mut open).is_none() {
+            result = None;
+        }
+        let count = self.out.scopes.len();
+        for (_, scope) in open {
+            self.out.scopes[scope].end = count;
+        }
+        self.out.functions.sort_by_key(|(range, _)| widest_first(range));
+        result
+    }
+
+    /// Goes through the entries. `open` has the scopes that are not at their end, with their depths.
+    fn entries(&mut self, open: &mut Vec<(isize, usize)>) -> Option<()> {
+        let unit = self.unit;
+        self.map.budget.spend(unit.header.unit_length() as u64)?;
+        let mut raw = unit.entries_raw(None).ok()?;
+        let mut entry = DebuggingInformationEntry::null();
+        while !raw.is_empty() {
+            let depth = raw.next_depth();
+            let Some(abbreviation) = raw.read_abbreviation().ok()? else { continue };
+            self.map.budget.spend(abbreviation.attributes().len() as u64 / 4)?;
+            while open.last().is_some_and(|(of, _)| *of >= depth) {
+                let (_, scope) = open.pop()?;
+                self.out.scopes[scope].end = self.out.scopes.len();
+            }
+            let inlined = match abbreviation.tag() {
+                c::DW_TAG_subprogram => false,
+                c::DW_TAG_inlined_subroutine if !open.is_empty() && open.len() < MAX_INLINED => true,
+                _ => {
+                    raw.skip_attributes(abbreviation.attributes()).ok()?;
+                    continue;
+                }
+            };
+            raw.read_attributes(abbreviation.attributes(), &mut entry.attrs).ok()?;
+            let first = self.out.ranges.len();
+            ranges(self.map, self.dwarf, unit, &entry, &mut self.out.ranges)?;
+            if self.out.ranges.len() == first {
+                continue; // a declaration, or what was inlined everywhere, or left out by the linker
+            }
+            self.map.budget.spend(4)?;
+            let scope = self.out.scopes.len();
+            let ranges = first..self.out.ranges.len();
+            let name = self.name(&entry);
+            let call = inlined.then(|| self.call(&entry));
+            if !inlined {
+                self.out.functions.extend(self.out.ranges[ranges.clone()].iter().map(|range| (*range, scope)));
+            }
+            self.out.scopes.push(Scope { name, call, ranges, end: scope + 1 });
+            open.push((depth, scope));
+        }
+        Some(())
+    }
+
+    /// Where something is inlined.
+    fn call(&mut self, entry: &DebuggingInformationEntry<Slice<'a>>) -> Place {
+        let number = |name| entry.attr(name).and_then(|attribute| attribute.udata_value()).unwrap_or(0);
+        let small = |name| u32::try_from(number(name)).unwrap_or(0);
+        let file = match entry.attr_value(c::DW_AT_call_file) {
+            Some(AttributeValue::FileIndex(index)) => Some(index),
+            Some(value) => value.udata_value(),
+            None => None,
+        };
+        let unit = self.unit;
+        let header = unit.line_program.as_ref().map(|program| program.header());
+        let file = header.zip(file).and_then(|(header, number)| self.file(header, number));
+        let line = small(c::DW_AT_call_line);
+        Place { file, line, column: if line > 0 { small(c::DW_AT_call_column) } else { 0 } }
+    }
+
+    /// An entry's name: its own, or that of what it was made from.
+    fn name(&mut self, entry: &DebuggingInformationEntry<Slice<'a>>) -> Option<TextId> {
+        let unit = self.unit;
+        match Naming::of(entry) {
+            Naming::Name(value) => {
+                let name = string(self.map, self.dwarf, unit, value)?;
+                self.keep(&name)
+            }
+            Naming::Here(offset) => {
+                let at = offset.to_debug_info_offset(&unit.header)?;
+                self.name_at(at.0)
+            }
+            Naming::There(offset) => self.name_at(offset.0),
+            Naming::None => None,
+        }
+    }
+
+    /// The name of the entry at an offset of `.debug_info`.
+    fn name_at(&mut self, asked: usize) -> Option<TextId> {
+        if let Some(known) = self.names.get(&asked) {
+            return *known;
+        }
+        self.map.budget.spend(2)?;
+        let name = self.find_name(asked);
+        let id = name.and_then(|name| self.keep(&name));
+        self.names.insert(asked, id);
+        id
+    }
+
+    fn find_name(&mut self, mut at: usize) -> Option<String> {
+        for _ in 0..MAX_ORIGINS {
+            let index = self.map.unit_of_info(at)?;
+            let unit = if index == self.index {
+                self.unit
+            } else {
+                let (map, dwarf) = (self.map, self.dwarf);
+                self.others.entry(index).or_insert_with(|| map.open_unit(dwarf, index)).as_ref()?
+            };
+            let entry = unit.entry(DebugInfoOffset(at).to_unit_offset(&unit.header)?).ok()?;
+            self.map.budget.spend(entry.attrs().len() as u64)?;
+            match Naming::of(&entry) {
+                Naming::Name(value) => return string(self.map, self.dwarf, unit, value),
+                Naming::Here(offset) => at = offset.to_debug_info_offset(&unit.header)?.0,
+                Naming::There(offset) => at = offset.0,
+                Naming::None => return None,
+            }
+        }
+        None
+    }
+}
+
+/// Where an entry's name is.
+enum Naming<'a> {
+    Name(AttributeValue<Slice<'a>>),
+    Here(UnitOffset),
+    There(DebugInfoOffset),
+    None,
+}
+
+impl<'a> Naming<'a> {
+    fn of(entry: &DebuggingInformationEntry<Slice<'a>>) -> Naming<'a> {
+        let origin = || entry.attr_value(c::DW_AT_abstract_origin).or_else(|| entry.attr_value(c::DW_AT_specification));
+        if let Some(name) = entry.attr_value(c::DW_AT_name) {
+            return Naming::Name(name);
+        }
+        match origin() {
+            Some(AttributeValue::UnitRef(offset)) => Naming::Here(offset),
+            Some(AttributeValue::DebugInfoRef(offset)) => Naming::There(offset),
+            _ => match entry.attr_value(c::DW_AT_linkage_name) {
+                Some(name) => Naming::Name(name),
+                None => Naming::None,
+            },
+        }
+    }
+}
+
+/// Whether a path starts at a root, of whatever system it was compiled on.
+fn is_absolute(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    path.starts_with(['/', '\\']) || (bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':')
+}

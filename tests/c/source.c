@@ -1,0 +1,141 @@
+/* Source positions: of modules, of a trap's frames, of a stop's. */
+#include "check.h"
+
+static wasm_module_t *module; /* in one store, for as long as all this runs */
+static const stepwell_frame_t *stale;
+static int stops;
+
+/* A file of the examples, found from this one. */
+static void read_guest(wasm_byte_vec_t *out) {
+  char path[4096];
+  const char *slash = strrchr(__FILE__, '/');
+  FILE *file;
+  snprintf(path, sizeof path, "%.*s../../c-examples/guest/program.wasm", slash ? (int)(slash + 1 - __FILE__) : 0, __FILE__);
+  file = fopen(path, "rb");
+  CHECK(file);
+  wasm_byte_vec_new_uninitialized(out, 1 << 16);
+  out->size = fread(out->data, 1, 1 << 16, file);
+  CHECK(out->size > 0 && out->size < 1 << 16);
+  fclose(file);
+}
+
+static void is(const stepwell_source_t *source, const char *function, const char *file) {
+  CHECK(source->function && strcmp(source->function, function) == 0);
+  CHECK(source->file && strcmp(source->file, file) == 0);
+  CHECK(source->line > 0 && source->column > 0);
+}
+
+static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
+  const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
+  stepwell_source_t source, same;
+  (void)env;
+  stops++;
+  stale = frame;
+  CHECK(stepwell_frame_source_count(frame) == 3);
+  CHECK(stepwell_frame_source(frame, 0, &source));
+  is(&source, "quotient", "program.h");
+  CHECK(stepwell_module_source(module, stepwell_frame_offset(frame), 0, &same));
+  CHECK(source.file == same.file && source.function == same.function && source.line == same.line);
+  CHECK(stepwell_frame_source(frame, 2, &source));
+  is(&source, "divide", "program.c");
+  CHECK(!stepwell_frame_source(frame, 3, &source) && !stepwell_frame_source(frame, SIZE_MAX, &source));
+  CHECK(!stepwell_frame_source(frame, 0, NULL));
+  LAST("`out` must not be NULL");
+  return STEPWELL_CONTINUE;
+}
+
+int main(void) {
+  wasm_config_t *config = wasm_config_new();
+  wasm_engine_t *engine;
+  wasm_store_t *store;
+  wasm_byte_vec_t binary;
+  stepwell_linker_t *linker;
+  stepwell_debugger_t *debugger;
+  wasm_instance_t *instance;
+  wasm_func_t *divide;
+  wasm_trap_t *trap;
+  wasm_frame_t *frame, *copy;
+  wasm_message_t text;
+  stepwell_source_t source;
+  size_t offset = 0, last = 0, count;
+  wasm_val_t args[2], results[1];
+  wasm_val_vec_t args_vec = WASM_ARRAY_VEC(args), results_vec = WASM_ARRAY_VEC(results);
+
+  stepwell_config_debug_set(config, true);
+  engine = wasm_engine_new_with_config(config);
+  store = wasm_store_new(engine);
+  read_guest(&binary);
+  OK(stepwell_module_new(store, &binary, &module));
+  wasm_byte_vec_delete(&binary);
+
+  /* Lines are found, and what is there is what was asked for. */
+  for (count = 0; stepwell_module_source_find(module, "program.h", 3, count, &offset); count++) {
+    CHECK(offset > last);
+    last = offset;
+    CHECK(stepwell_module_source_count(module, offset) == 3);
+    CHECK(stepwell_module_source(module, offset, 0, &source));
+    is(&source, "quotient", "program.h");
+    CHECK(source.line == 3);
+  }
+  CHECK(count == 2 && offset == last);
+  CHECK(!stepwell_module_source_find(module, "nothing.c", 3, 0, &offset) && offset == last);
+  CHECK(!stepwell_module_source_find(module, "program.h", UINT32_MAX, 0, &offset));
+  CHECK(!stepwell_module_source(module, 0, 0, &source) && stepwell_module_source_count(module, 0) == 0);
+  CHECK(!stepwell_module_source(module, SIZE_MAX, 0, &source) && stepwell_module_source_count(module, SIZE_MAX) == 0);
+  stepwell_last_error_clear();
+  CHECK(!stepwell_module_source(NULL, 0, 0, &source));
+  LAST("`module` must not be NULL");
+  CHECK(!stepwell_module_source(module, last, 0, NULL));
+  LAST("`out` must not be NULL");
+  CHECK(!stepwell_module_source_find(module, NULL, 3, 0, &offset));
+  LAST("`file` must not be NULL");
+  CHECK(!stepwell_module_source_find(module, "\xff", 3, 0, &offset));
+  LAST("UTF-8");
+  CHECK(!stepwell_module_source_find(module, "program.h", 3, 0, NULL));
+  LAST("`offset_out` must not be NULL");
+
+  /* Frames of a stop. */
+  linker = stepwell_linker_new(engine);
+  OK(stepwell_linker_fill_missing_with_defaults(linker, store, module));
+  OK(stepwell_linker_instantiate(linker, store, module, &instance, NULL));
+  stepwell_linker_delete(linker);
+  divide = check_func(instance, "divide");
+  args[0] = val_i32(7);
+  args[1] = val_i32(2);
+  OK(stepwell_debugger_attach(store, on_stop, NULL, NULL, &debugger));
+  CHECK(stepwell_module_source_find(module, "program.h", 3, 1, &offset));
+  OK(stepwell_debugger_break_at(debugger, module, offset, NULL));
+  OK(stepwell_func_call(divide, &args_vec, &results_vec, NULL));
+  CHECK(results[0].of.i32 == 351 && stops == 1);
+  CHECK(!stepwell_frame_source(stale, 0, &source));
+  LAST("after its stop callback returned");
+  CHECK(stepwell_frame_source_count(stale) == 0);
+  stepwell_debugger_delete(debugger);
+
+  /* Frames of a trap: the strings live as long as the frame, though everything else is gone. */
+  args[1] = val_i32(0);
+  trap = wasm_func_call(divide, &args_vec, &results_vec);
+  CHECK(trap);
+  stepwell_trap_backtrace(trap, &text);
+  CHECK(strstr(text.data, "in quotient at program.h:3:14, inlined\n") && strstr(text.data, "at program.c:"));
+  wasm_byte_vec_delete(&text);
+  frame = wasm_trap_origin(trap);
+  CHECK(stepwell_trap_frame_source_count(frame) == 3);
+  CHECK(stepwell_trap_frame_source(frame, 0, &source) && source.line == 3);
+  CHECK(!stepwell_trap_frame_source(frame, 3, &source));
+  CHECK(!stepwell_trap_frame_source(frame, 0, NULL));
+  LAST("`out` must not be NULL");
+  copy = wasm_frame_copy(frame);
+  wasm_frame_delete(frame);
+  wasm_trap_delete(trap);
+  wasm_func_delete(divide);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+  is(&source, "quotient", "program.h");
+  CHECK(stepwell_trap_frame_source(copy, 1, &source));
+  is(&source, "ratio", "program.h");
+  wasm_frame_delete(copy);
+  return 0;
+}
