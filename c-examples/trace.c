@@ -20,9 +20,7 @@
  */
 #include "util.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 
 typedef struct tracer {
     bool limited;
@@ -100,45 +98,9 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
 
 /* ---- the arguments ------------------------------------------------------------------------------------------ */
 
-/* The bits of an integer of `width` bits, signed or unsigned. */
-static uint64_t parse_integer(const char *text, int width) {
-    bool negative = text[0] == '-';
-    const char *digits = text + (negative || text[0] == '+');
-    bool hexadecimal = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
-    char *end;
-    errno = 0;
-    unsigned long long magnitude = strtoull(digits, &end, hexadecimal ? 16 : 10);
-    unsigned long long most = negative ? 1ull << (width - 1) : width == 64 ? UINT64_MAX : (1ull << width) - 1;
-    if (errno || *end || end == digits || *digits == '-' || *digits == '+' || magnitude > most) {
-        fail("`%s` is no integer of %d bits", text, width);
-    }
-    return negative ? 0 - magnitude : magnitude;
-}
-
-static wasm_val_t parse_value(const char *text, wasm_valkind_t kind) {
+static wasm_val_t argument(const char *text, wasm_valkind_t kind) {
     wasm_val_t value;
-    memset(&value, 0, sizeof value);
-    value.kind = kind;
-    char *end = NULL;
-    switch (kind) {
-    case WASM_I32:
-        value.of.i32 = (int32_t)(uint32_t)parse_integer(text, 32);
-        return value;
-    case WASM_I64:
-        value.of.i64 = (int64_t)parse_integer(text, 64);
-        return value;
-    case WASM_F32:
-        value.of.f32 = strtof(text, &end);
-        break;
-    case WASM_F64:
-        value.of.f64 = strtod(text, &end);
-        break;
-    default:
-        if (!strcmp(text, "null")) {
-            return value;
-        }
-    }
-    if (!end || end == text || *end) {
+    if (!parse_value(text, kind, &value)) {
         fail("`%s` is no value of the parameter's type", text);
     }
     return value;
@@ -172,7 +134,11 @@ int main(int argc, char **argv) {
             tier = STEPWELL_DEBUG_TIER_SIMPLE;
         } else if (!strcmp(argv[next], "--max") && next + 1 < argc) {
             t.limited = true;
-            t.lines_left = parse_integer(argv[++next], 64);
+            uint64_t lines;
+            if (!parse_integer(argv[++next], 64, &lines)) {
+                fail("stepwell-trace: `%s` is no number", argv[next]);
+            }
+            t.lines_left = lines;
         } else if (!strcmp(argv[next], "--dir") && next + 1 < argc) {
             directory = argv[++next];
         } else {
@@ -239,7 +205,7 @@ int main(int argc, char **argv) {
     wasm_val_vec_t given, results;
     wasm_val_vec_new_uninitialized(&given, argument_count);
     for (size_t i = 0; i < argument_count; i++) {
-        given.data[i] = parse_value(arguments[i], wasm_valtype_kind(params->data[i]));
+        given.data[i] = argument(arguments[i], wasm_valtype_kind(params->data[i]));
     }
     wasm_val_vec_new_uninitialized(&results, wasm_functype_results(type)->size);
     check(stepwell_func_call(func, &given, &results, &trap), "calling");

@@ -1,11 +1,14 @@
 /*
- * What the examples share: reading a file, ending with a message, finding an export. Everything here is plain wasm.h and
- * stepwell.h.
+ * What the examples share: reading files and values, ending with a message. Everything here is plain wasm.h and stepwell.h.
  */
 #ifndef STEPWELL_EXAMPLES_UTIL_H
 #define STEPWELL_EXAMPLES_UTIL_H
 
+#include <errno.h>
+#include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,12 +46,8 @@ static inline void fail_last(const char *doing) {
     fail("%s: %s", doing, message.data);
 }
 
-/* A file's contents; the caller deletes them. */
-static inline void read_file(const char *path, wasm_byte_vec_t *out) {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        fail("%s: cannot be opened", path);
-    }
+/* All that a stream still has; the caller deletes it. False, with `errno`, if it cannot be read. */
+static inline bool read_stream(FILE *file, wasm_byte_vec_t *out) {
     size_t size = 0, capacity = 1 << 16;
     char *data = malloc(capacity);
     while (data) {
@@ -63,11 +62,71 @@ static inline void read_file(const char *path, wasm_byte_vec_t *out) {
         data = more;
     }
     if (!data || ferror(file)) {
-        fail("%s: cannot be read", path);
+        free(data);
+        return false;
     }
-    fclose(file);
     wasm_byte_vec_new(out, size, data);
     free(data);
+    return true;
+}
+
+/* A file's contents; the caller deletes them. */
+static inline void read_file(const char *path, wasm_byte_vec_t *out) {
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        fail("%s: cannot be opened: %s", path, strerror(errno));
+    }
+    if (!read_stream(file, out)) {
+        fail("%s: cannot be read: %s", path, strerror(errno));
+    }
+    fclose(file);
+}
+
+/* The bits of an integer of `width` bits, signed or unsigned, in decimal or 0x hexadecimal; false if `text` is none. */
+static inline bool parse_integer(const char *text, int width, uint64_t *out) {
+    bool negative = text[0] == '-';
+    const char *digits = text + (negative || text[0] == '+');
+    bool hexadecimal = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+    char *end;
+    errno = 0;
+    unsigned long long magnitude = strtoull(digits, &end, hexadecimal ? 16 : 10);
+    unsigned long long most = negative ? 1ull << (width - 1) : width == 64 ? UINT64_MAX : (1ull << width) - 1;
+    if (errno || *end || end == digits || !strchr("0123456789", *digits) || magnitude > most) {
+        return false;
+    }
+    *out = negative ? 0 - magnitude : magnitude;
+    return true;
+}
+
+/* A value of a type: integers as above, floats also `nan`, `inf` and hexadecimal, references `null`; false if `text` is none. */
+static inline bool parse_value(const char *text, wasm_valkind_t kind, wasm_val_t *out) {
+    char *end = NULL;
+    uint64_t bits;
+    memset(out, 0, sizeof *out);
+    out->kind = kind;
+    errno = 0;
+    switch (kind) {
+    case WASM_I32:
+        if (!parse_integer(text, 32, &bits)) {
+            return false;
+        }
+        out->of.i32 = (int32_t)(uint32_t)bits;
+        return true;
+    case WASM_I64:
+        if (!parse_integer(text, 64, &bits)) {
+            return false;
+        }
+        out->of.i64 = (int64_t)bits;
+        return true;
+    case WASM_F32:
+        out->of.f32 = strtof(text, &end);
+        return end != text && !*end && !(errno && isinf(out->of.f32));
+    case WASM_F64:
+        out->of.f64 = strtod(text, &end);
+        return end != text && !*end && !(errno && isinf(out->of.f64));
+    default:
+        return !strcmp(text, "null");
+    }
 }
 
 #endif
