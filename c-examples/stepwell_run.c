@@ -1,0 +1,799 @@
+/*
+ * stepwell-run: runs a WASI program, or calls a function of a module. `stepwell-run --help` says how, docs/stepwell-run.md says more.
+ *
+ * Everything here goes through wasm.h and stepwell.h. It ends with the program's exit status, and otherwise as `enum ending` says.
+ */
+#include "util.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Exit codes that are not the program's: what a shell's user expects. */
+enum ending {
+    END_USAGE = 2,      /* the command line is wrong */
+    END_LIMIT = 124,    /* its time or its fuel is up: as of timeout(1) */
+    END_NOT_RUN = 126,  /* the module is there, and cannot be run: no module, not valid, imports missing */
+    END_NOT_FOUND = 127, /* there is no such file */
+    END_TRAP = 134,     /* it trapped: as of a program that aborts */
+};
+
+enum { MOST_FRAMES = 32, MOST_INDENT = 30 };
+
+static const char help[] =
+    "usage: stepwell-run [OPTIONS] MODULE [ARGS...]\n"
+    "\n"
+    "Runs MODULE (`-`: standard input), a WASI preview 1 program, with ARGS. Its exit status is the program's;\n"
+    "134 after a trap, 124 when a limit ended it, 126 if it cannot be run, 127 if it is not there, 2 for a wrong\n"
+    "command line.\n"
+    "\n"
+    "  --dir HOST[::GUEST][:ro]  give it the directory HOST, as GUEST (else as HOST); `:ro`: to look at only\n"
+    "  --env NAME[=VALUE]        set a variable of its environment, which is empty; without VALUE: as it is here\n"
+    "  --invoke FUNC             call the function FUNC with ARGS, and print its results, a line each\n"
+    "  --stub-missing            let imports that nobody provides be functions that return zeros, and zeros\n"
+    "  --break WHERE             stop at a function, `FILE:LINE`, offset (12, 0xc) or `#`function index; print the\n"
+    "                            frames with their values; go on. Can be repeated\n"
+    "  --break-count N           go on for good after N stops\n"
+    "  --trace=calls             print every call of a function of the module, with its arguments\n"
+    "  --trace=instructions      print every instruction before it runs, with locals and operands\n"
+    "  -g, --debug               run debug code, and print the frames with their values at a trap\n"
+    "  --simple                  debug code of the simple kind\n"
+    "  --stats                   say at the end what it took\n"
+    "  --max-memory BYTES        let its memories take so much in all; also with K, M, G\n"
+    "  --max-stack BYTES         let its calls take so much stack\n"
+    "  --version, --help\n";
+
+/* ---- what was asked for ------------------------------------------------------------------------------------- */
+
+typedef struct list {
+    const char **items;
+    size_t count;
+} list;
+
+static struct {
+    list directories, environment, breakpoints;
+    const char *module, *invoke;
+    char **arguments;
+    size_t argument_count;
+    bool stub, calls, instructions, debug, simple, stats;
+    uint64_t break_count, max_memory, max_stack; /* 0: not said */
+} options;
+
+static struct {
+    double compile, instantiate, run; /* seconds */
+    size_t module_bytes;
+    uint64_t stops, breakpoints_hit;
+} stats;
+
+/* A breakpoint that the debugger has, and what asked for it. */
+typedef struct breakpoint {
+    stepwell_breakpoint_t id;
+    size_t asked; /* the position in `options.breakpoints` */
+} breakpoint;
+
+static breakpoint *breakpoints;
+static size_t breakpoint_count;
+static wasm_module_t *module;
+static wasm_instance_t *instance;
+
+/* Ends with a message. */
+__attribute__((noreturn, format(printf, 2, 3))) static void end(int code, const char *format, ...) {
+    va_list arguments;
+    fflush(stdout);
+    fputs("stepwell-run: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(code);
+}
+
+/* Ends with an error's message, if there is one. */
+static void ok(stepwell_error_t *error, int code, const char *doing) {
+    if (error) {
+        wasm_name_t message;
+        stepwell_error_message(error, &message);
+        end(code, "%s: %s", doing, message.data);
+    }
+}
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void append(list *to, const char *item) {
+    to->items = realloc(to->items, (to->count + 1) * sizeof *to->items);
+    if (!to->items) {
+        end(EXIT_FAILURE, "out of memory");
+    }
+    to->items[to->count++] = item;
+}
+
+static uint64_t number_of(const char *option, const char *text) {
+    uint64_t number;
+    if (*text == '-' || !parse_integer(text, 64, &number)) {
+        end(END_USAGE, "%s: `%s` is no number", option, text);
+    }
+    return number;
+}
+
+/* A number of bytes, with K, M or G. */
+static uint64_t bytes_of(const char *option, const char *text) {
+    static const char units[] = "KMG";
+    char digits[32];
+    size_t length = strlen(text);
+    const char *unit = length ? strchr(units, text[length - 1] & ~0x20) : NULL;
+    if (!unit || !*unit) {
+        return number_of(option, text);
+    }
+    int shift = 10 * (int)(unit - units + 1);
+    snprintf(digits, sizeof digits, "%.*s", (int)(length - 1), text);
+    uint64_t number = number_of(option, digits);
+    if (length > sizeof digits || number > UINT64_MAX >> shift) {
+        end(END_USAGE, "%s: `%s` is too much", option, text);
+    }
+    return number << shift;
+}
+
+/* The value of the option at `*at`, behind `=` or the next argument; NULL if the option is another one. */
+static const char *option_value(char **argv, int argc, int *at, const char *name) {
+    const char *argument = argv[*at];
+    size_t length = strlen(name);
+    if (strncmp(argument, name, length) || (argument[length] && argument[length] != '=')) {
+        return NULL;
+    }
+    if (argument[length]) {
+        return argument + length + 1;
+    }
+    if (++*at >= argc) {
+        end(END_USAGE, "%s needs a value; see --help", name);
+    }
+    return argv[*at];
+}
+
+static void read_options(int argc, char **argv) {
+    static const struct {
+        const char *name;
+        bool *set;
+    } flags[] = {
+        {"--stub-missing", &options.stub}, {"-g", &options.debug},      {"--debug", &options.debug},
+        {"--simple", &options.simple},     {"--stats", &options.stats},
+    };
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
+        const char *argument = argv[at], *value;
+        size_t flag = 0;
+        if (!strcmp(argument, "--")) {
+            at++;
+            break;
+        }
+        while (flag < sizeof flags / sizeof *flags && strcmp(argument, flags[flag].name)) {
+            flag++;
+        }
+        if (flag < sizeof flags / sizeof *flags) {
+            *flags[flag].set = true;
+        } else if (!strcmp(argument, "--help") || !strcmp(argument, "-h")) {
+            fputs(help, stdout);
+            exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
+        } else if (!strcmp(argument, "--version")) {
+            printf("stepwell-run %s\n", stepwell_version_string());
+            exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
+        } else if ((value = option_value(argv, argc, &at, "--dir"))) {
+            append(&options.directories, value);
+        } else if ((value = option_value(argv, argc, &at, "--env"))) {
+            append(&options.environment, value);
+        } else if ((value = option_value(argv, argc, &at, "--invoke"))) {
+            options.invoke = value;
+        } else if ((value = option_value(argv, argc, &at, "--break-count"))) {
+            options.break_count = number_of("--break-count", value);
+            if (!options.break_count) {
+                end(END_USAGE, "--break-count: 0 stops are no stops");
+            }
+        } else if ((value = option_value(argv, argc, &at, "--break"))) {
+            append(&options.breakpoints, value);
+        } else if ((value = option_value(argv, argc, &at, "--trace"))) {
+            if (strcmp(value, "calls") && strcmp(value, "instructions")) {
+                end(END_USAGE, "--trace: `calls` or `instructions`, not `%s`", value);
+            }
+            *(*value == 'c' ? &options.calls : &options.instructions) = true;
+        } else if ((value = option_value(argv, argc, &at, "--max-memory"))) {
+            options.max_memory = bytes_of("--max-memory", value);
+        } else if ((value = option_value(argv, argc, &at, "--max-stack"))) {
+            options.max_stack = bytes_of("--max-stack", value);
+        } else {
+            end(END_USAGE, "there is no option `%s`; see --help", argument);
+        }
+    }
+    if (at >= argc) {
+        end(END_USAGE, "which module? See --help");
+    }
+    options.module = argv[at];
+    options.arguments = argv + at + 1;
+    options.argument_count = (size_t)(argc - at - 1);
+}
+
+/* ---- printing ----------------------------------------------------------------------------------------------- */
+
+/* A float in as few digits as tell it from all others of its type. */
+static void print_float(FILE *to, double value, bool narrow) {
+    char text[64];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        double back = narrow ? (double)strtof(text, NULL) : strtod(text, NULL);
+        if (back == value) {
+            break;
+        }
+    }
+    fputs(text, to);
+}
+
+static void print_value(FILE *to, const wasm_val_t *value) {
+    switch (value->kind) {
+    case WASM_I32:
+        fprintf(to, "%" PRId32, value->of.i32);
+        break;
+    case WASM_I64:
+        fprintf(to, "%" PRId64, value->of.i64);
+        break;
+    case WASM_F32:
+        print_float(to, (double)value->of.f32, true);
+        break;
+    case WASM_F64:
+        print_float(to, value->of.f64, false);
+        break;
+    case WASM_FUNCREF:
+        fputs(value->of.ref ? "funcref" : "null", to);
+        break;
+    default:
+        fputs(value->of.ref ? "externref" : "null", to);
+    }
+}
+
+static const char *type_name(const wasm_valtype_t *type) {
+    switch (wasm_valtype_kind(type)) {
+    case WASM_I32:
+        return "i32";
+    case WASM_I64:
+        return "i64";
+    case WASM_F32:
+        return "f32";
+    case WASM_F64:
+        return "f64";
+    case WASM_FUNCREF:
+        return "funcref";
+    default:
+        return "externref";
+    }
+}
+
+static void print_func_name(const stepwell_frame_t *frame) {
+    wasm_name_t name;
+    if (stepwell_frame_func_name(frame, &name)) {
+        fprintf(stderr, "%.*s", (int)name.size, name.data);
+        wasm_name_delete(&name);
+    } else {
+        fprintf(stderr, "#%" PRIu32, stepwell_frame_func_index(frame));
+    }
+}
+
+/* `FILE:LINE:COLUMN`, without what is not known. */
+static void print_place(const stepwell_source_t *source) {
+    fputs(source->file ? source->file : "<unknown file>", stderr);
+    if (source->line) {
+        fprintf(stderr, ":%" PRIu32, source->line);
+    }
+    if (source->column) {
+        fprintf(stderr, ":%" PRIu32, source->column);
+    }
+}
+
+/* The frame's locals, by their names where they have some, from `first` up to `end`. */
+static void print_locals(const stepwell_frame_t *frame, size_t end_at, const char *between) {
+    wasm_val_vec_t locals;
+    if (!stepwell_frame_locals(frame, &locals)) {
+        return;
+    }
+    for (size_t i = 0; i < locals.size && i < end_at; i++) {
+        wasm_name_t name;
+        fputs(i ? between : "", stderr);
+        if (stepwell_frame_local_name(frame, i, &name)) {
+            fprintf(stderr, "%.*s=", (int)name.size, name.data);
+            wasm_name_delete(&name);
+        } else {
+            fprintf(stderr, "%zu=", i);
+        }
+        print_value(stderr, &locals.data[i]);
+    }
+    wasm_val_vec_delete(&locals);
+}
+
+static void print_operands(const stepwell_frame_t *frame) {
+    wasm_val_vec_t operands;
+    if (!stepwell_frame_operands(frame, &operands)) {
+        return;
+    }
+    for (size_t i = 0; i < operands.size; i++) {
+        fputs(i ? " " : "", stderr);
+        print_value(stderr, &operands.data[i]);
+    }
+    wasm_val_vec_delete(&operands);
+}
+
+/* The frames of a stop, with their values. */
+static void print_frames(const stepwell_stop_t *stop) {
+    size_t count = stepwell_stop_frame_count(stop);
+    for (size_t level = 0; level < count && level < MOST_FRAMES; level++) {
+        const stepwell_frame_t *frame = stepwell_stop_frame(stop, level);
+        stepwell_source_t source;
+        fprintf(stderr, "  #%zu ", level);
+        print_func_name(frame);
+        fprintf(stderr, ", offset %#zx\n", stepwell_frame_offset(frame));
+        size_t places = stepwell_frame_source_count(frame);
+        for (size_t i = 0; i < places && stepwell_frame_source(frame, i, &source); i++) {
+            if (i + 1 < places && source.function) {
+                fprintf(stderr, "      in %s at ", source.function);
+                print_place(&source);
+                fputs(", inlined\n", stderr);
+            } else {
+                fputs("      at ", stderr);
+                print_place(&source);
+                fputc('\n', stderr);
+            }
+        }
+        if (stepwell_frame_local_count(frame)) {
+            fputs("      locals: ", stderr);
+            print_locals(frame, SIZE_MAX, " ");
+            fputc('\n', stderr);
+        }
+        if (stepwell_frame_operand_count(frame)) {
+            fputs("      operands: ", stderr);
+            print_operands(frame);
+            fputc('\n', stderr);
+        }
+    }
+    if (count > MOST_FRAMES) {
+        fprintf(stderr, "  ... and %zu more\n", count - MOST_FRAMES);
+    }
+}
+
+/* ---- at stops ----------------------------------------------------------------------------------------------- */
+
+/* One line before an instruction. */
+static void trace_instruction(const stepwell_stop_t *stop) {
+    const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
+    stepwell_source_t source;
+    fprintf(stderr, "%zu ", stepwell_stop_frame_count(stop));
+    print_func_name(frame);
+    fprintf(stderr, " %#zx ", stepwell_frame_offset(frame));
+    if (stepwell_frame_source(frame, 0, &source)) {
+        print_place(&source);
+        fputc(' ', stderr);
+    }
+    fputc('[', stderr);
+    print_locals(frame, SIZE_MAX, " ");
+    fputs("] [", stderr);
+    print_operands(frame);
+    fputs("]\n", stderr);
+}
+
+/* One line for a call, when the function begins. */
+static void trace_call(const stepwell_stop_t *stop) {
+    const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
+    wasm_instance_t *of = stepwell_frame_instance(frame);
+    wasm_func_t *func = stepwell_instance_func(of, stepwell_frame_func_index(frame));
+    size_t depth = stepwell_stop_frame_count(stop) - 1;
+    fprintf(stderr, "%*s", 2 * (int)(depth < MOST_INDENT ? depth : MOST_INDENT), "");
+    print_func_name(frame);
+    fputc('(', stderr);
+    print_locals(frame, wasm_func_param_arity(func), ", ");
+    fputs(")\n", stderr);
+    wasm_func_delete(func);
+    wasm_instance_delete(of);
+}
+
+/* Goes on for good: the breakpoints that were asked for are removed. */
+static void end_breakpoints(stepwell_stop_t *stop) {
+    for (size_t i = 0; i < breakpoint_count; i++) {
+        ok(stepwell_debugger_remove(stepwell_stop_debugger(stop), breakpoints[i].id), EXIT_FAILURE, "removing a breakpoint");
+    }
+    breakpoint_count = 0;
+}
+
+static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
+    (void)env;
+    stats.stops++;
+    if (stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP) {
+        wasm_message_t message;
+        if (stepwell_stop_trap_message(stop, &message)) {
+            fprintf(stderr, "stepwell-run: about to trap: %s\n", message.data);
+            wasm_byte_vec_delete(&message);
+        }
+        print_frames(stop);
+        return STEPWELL_CONTINUE;
+    }
+    bool others = false, asked = false;
+    for (size_t i = 0; i < stepwell_stop_breakpoint_count(stop); i++) {
+        stepwell_breakpoint_t id = stepwell_stop_breakpoint(stop, i);
+        size_t known = 0;
+        while (known < breakpoint_count && breakpoints[known].id != id) {
+            known++;
+        }
+        if (known == breakpoint_count) {
+            others = true; /* of --trace=calls */
+        } else if (!asked) {
+            asked = true;
+            fprintf(stderr, "stepwell-run: stop %" PRIu64 ", at %s\n", ++stats.breakpoints_hit,
+                    options.breakpoints.items[breakpoints[known].asked]);
+        }
+    }
+    if (asked) {
+        print_frames(stop);
+        if (stats.breakpoints_hit == options.break_count) {
+            end_breakpoints(stop);
+        }
+    }
+    if (others) {
+        trace_call(stop);
+    }
+    if (options.instructions) {
+        trace_instruction(stop);
+    }
+    return STEPWELL_CONTINUE;
+}
+
+/* ---- breakpoints -------------------------------------------------------------------------------------------- */
+
+/* Remembers a breakpoint; false, and the error deleted, if it could not be set. */
+static bool remember(stepwell_error_t *error, stepwell_breakpoint_t id, size_t asked) {
+    if (error) {
+        stepwell_error_delete(error);
+        return false;
+    }
+    breakpoints = realloc(breakpoints, (breakpoint_count + 1) * sizeof *breakpoints);
+    if (!breakpoints) {
+        end(EXIT_FAILURE, "out of memory");
+    }
+    breakpoints[breakpoint_count++] = (breakpoint){id, asked};
+    return true;
+}
+
+/* Sets breakpoints at the code of `FILE:LINE`; false if there is none. */
+static bool break_at_line(stepwell_debugger_t *debugger, const char *where, size_t asked) {
+    const char *colon = strrchr(where, ':');
+    uint64_t line;
+    size_t offset;
+    if (!colon || !parse_integer(colon + 1, 32, &line)) {
+        return false;
+    }
+    char *file = strndup(where, (size_t)(colon - where));
+    bool found = false;
+    for (size_t i = 0; file && stepwell_module_source_find(module, file, (uint32_t)line, i, &offset); i++) {
+        stepwell_breakpoint_t id = 0;
+        found |= remember(stepwell_debugger_break_at(debugger, module, offset, &id), id, asked);
+    }
+    free(file);
+    return found;
+}
+
+static void set_breakpoints(stepwell_debugger_t *debugger) {
+    for (size_t i = 0; i < options.breakpoints.count; i++) {
+        const char *where = options.breakpoints.items[i];
+        stepwell_breakpoint_t id = 0;
+        uint64_t number;
+        bool set;
+        if (parse_integer(where, 64, &number)) {
+            set = remember(stepwell_debugger_break_at(debugger, module, number, &id), id, i);
+        } else if (*where == '#' && parse_integer(where + 1, 32, &number)) {
+            set = remember(stepwell_debugger_break_at_function_index(debugger, module, (uint32_t)number, &id), id, i);
+        } else {
+            set = remember(stepwell_debugger_break_at_function(debugger, module, where, &id), id, i) ||
+                  break_at_line(debugger, where, i);
+        }
+        if (!set) {
+            end(END_USAGE, "--break: there is no code at `%s`", where);
+        }
+    }
+    uint32_t functions = options.calls ? stepwell_module_func_count(module) : 0;
+    for (uint32_t index = 0; index < functions; index++) {
+        /* An imported function has no place for one. */
+        stepwell_error_delete(stepwell_debugger_break_at_function_index(debugger, module, index, NULL));
+    }
+    ok(stepwell_debugger_step_always_set(debugger, options.instructions), EXIT_FAILURE, "stepping");
+}
+
+/* ---- the module --------------------------------------------------------------------------------------------- */
+
+static wasm_engine_t *new_engine(bool debug) {
+    wasm_config_t *config = wasm_config_new();
+    wasm_engine_t *engine;
+    stepwell_config_debug_set(config, debug);
+    if (options.simple) {
+        ok(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_SIMPLE), EXIT_FAILURE, "configuring");
+    }
+    if (options.max_stack) {
+        stepwell_config_max_stack_set(config, options.max_stack);
+    }
+    ok(stepwell_engine_new(config, &engine), EXIT_FAILURE, "making an engine");
+    return engine;
+}
+
+static void load(wasm_store_t *store) {
+    wasm_byte_vec_t binary;
+    const char *name = strcmp(options.module, "-") ? options.module : "standard input";
+    FILE *file = name == options.module ? fopen(name, "rb") : stdin;
+    if (!file) {
+        end(errno == ENOENT || errno == ENOTDIR ? END_NOT_FOUND : END_NOT_RUN, "%s: %s", name, strerror(errno));
+    }
+    if (!read_stream(file, &binary)) {
+        end(END_NOT_RUN, "%s: %s", name, strerror(errno));
+    }
+    if (file != stdin) {
+        fclose(file);
+    }
+    size_t blank = 0;
+    while (blank < binary.size && strchr(" \t\r\n", binary.data[blank]) && binary.data[blank]) {
+        blank++;
+    }
+    if (blank < binary.size && (binary.data[blank] == '(' || binary.data[blank] == ';')) {
+        end(END_NOT_RUN, "%s: this is the text format; make a module of it first, with `wat2wasm` or `wasm-tools parse`", name);
+    }
+    stats.module_bytes = binary.size;
+    double begin = seconds();
+    ok(stepwell_module_new(store, &binary, &module), END_NOT_RUN, name);
+    stats.compile = seconds() - begin;
+    wasm_byte_vec_delete(&binary);
+}
+
+/* Splits `HOST[::GUEST][:ro]`, and opens it. */
+static void open_directory(stepwell_wasi_config_t *config, const char *said) {
+    char *host = strdup(said), *guest;
+    size_t length = host ? strlen(host) : 0;
+    bool read_only = length > 3 && !strcmp(host + length - 3, ":ro");
+    if (read_only) {
+        host[length - 3] = 0;
+    }
+    guest = host ? strstr(host, "::") : NULL;
+    if (guest) {
+        *guest = 0;
+        guest += 2;
+    }
+    if (!host || !*host || (guest && !*guest)) {
+        end(END_USAGE, "--dir: `%s` is not HOST[::GUEST][:ro]", said);
+    }
+    ok(stepwell_wasi_config_preopen_dir(config, host, guest ? guest : host, !read_only), END_USAGE, "--dir");
+    free(host);
+}
+
+static void define_wasi(stepwell_linker_t *linker, wasm_store_t *store) {
+    stepwell_wasi_config_t *config = stepwell_wasi_config_new();
+    stepwell_wasi_config_stdin_inherit(config);
+    stepwell_wasi_config_stdout_inherit(config);
+    stepwell_wasi_config_stderr_inherit(config);
+    list arguments = {0}, names = {0}, values = {0};
+    append(&arguments, options.module);
+    for (size_t i = 0; !options.invoke && i < options.argument_count; i++) {
+        append(&arguments, options.arguments[i]);
+    }
+    ok(stepwell_wasi_config_args_set(config, arguments.count, arguments.items), END_USAGE, "the arguments");
+    for (size_t i = 0; i < options.environment.count; i++) {
+        const char *said = options.environment.items[i], *equals = strchr(said, '=');
+        const char *name = equals ? strndup(said, (size_t)(equals - said)) : said;
+        const char *value = equals ? equals + 1 : getenv(said);
+        if (value) { /* a variable that is not set here is not set there */
+            append(&names, name);
+            append(&values, value);
+        }
+    }
+    ok(stepwell_wasi_config_env_set(config, names.count, names.items, values.items), END_USAGE, "--env");
+    for (size_t i = 0; i < options.directories.count; i++) {
+        open_directory(config, options.directories.items[i]);
+    }
+    ok(stepwell_linker_define_wasi(linker, store, config), EXIT_FAILURE, "defining WASI");
+    free(arguments.items);
+    free(values.items);
+    free(names.items); /* the names themselves stay until the end */
+}
+
+/* Says which imports nobody provides, all of them, and ends; returns if there are none. */
+static void check_imports(const stepwell_linker_t *linker, wasm_store_t *store) {
+    static const char *const kinds[] = {"function", "global", "table", "memory"};
+    wasm_importtype_vec_t imports;
+    bool missing = false;
+    wasm_module_imports(module, &imports);
+    for (size_t i = 0; i < imports.size; i++) {
+        const wasm_name_t *from = wasm_importtype_module(imports.data[i]), *name = wasm_importtype_name(imports.data[i]);
+        char *from_text = strndup(from->data ? from->data : "", from->size);
+        char *name_text = strndup(name->data ? name->data : "", name->size);
+        wasm_extern_t *item = stepwell_linker_get(linker, store, from_text, name_text);
+        if (!item) {
+            if (!missing) {
+                fprintf(stderr, "stepwell-run: %s imports what nobody provides (--stub-missing makes stubs):\n", options.module);
+            }
+            missing = true;
+            wasm_externkind_t kind = wasm_externtype_kind(wasm_importtype_type(imports.data[i]));
+            fprintf(stderr, "  %s.%s, a %s\n", from_text, name_text, kind < 4 ? kinds[kind] : "thing");
+        }
+        wasm_extern_delete(item);
+        free(from_text);
+        free(name_text);
+    }
+    wasm_importtype_vec_delete(&imports);
+    if (missing) {
+        exit(END_NOT_RUN);
+    }
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------ */
+
+static void print_stats(void) {
+    if (!options.stats) {
+        return;
+    }
+    fflush(stdout);
+    fprintf(stderr, "stepwell-run: compiled %zu bytes in %.3f ms\n", stats.module_bytes, stats.compile * 1e3);
+    fprintf(stderr, "stepwell-run: instantiated in %.3f ms, ran for %.3f ms\n", stats.instantiate * 1e3, stats.run * 1e3);
+    for (uint32_t i = 0; instance; i++) {
+        wasm_memory_t *memory = stepwell_instance_memory(instance, i);
+        if (!memory) {
+            break;
+        }
+        fprintf(stderr, "stepwell-run: memory %" PRIu32 " has %" PRIu32 " pages (%zu bytes)\n", i, wasm_memory_size(memory),
+                wasm_memory_data_size(memory));
+        wasm_memory_delete(memory);
+    }
+    if (stats.stops) {
+        fprintf(stderr, "stepwell-run: %" PRIu64 " stops, %" PRIu64 " of them at breakpoints\n", stats.stops,
+                stats.breakpoints_hit);
+    }
+}
+
+/* Ends as the trap says: with the program's exit status, or with a backtrace. */
+static void end_with_trap(wasm_trap_t *trap) {
+    int32_t status;
+    if (!stepwell_trap_exit_status(trap, &status)) {
+        wasm_message_t text;
+        fflush(stdout);
+        stepwell_trap_backtrace(trap, &text);
+        fprintf(stderr, "stepwell-run: trap: %s\n", text.data);
+        wasm_byte_vec_delete(&text);
+        status = END_TRAP;
+    }
+    wasm_trap_delete(trap);
+    print_stats();
+    exit(status);
+}
+
+/* The function to be called; NULL if there is none of this name. */
+static wasm_func_t *find_func(const char *name) {
+    wasm_extern_t *item = stepwell_instance_export(instance, name);
+    wasm_func_t *func = item ? wasm_extern_as_func(item) : NULL;
+    uint32_t index;
+    func = func ? wasm_func_copy(func) : NULL;
+    wasm_extern_delete(item);
+    if (!func && stepwell_module_func_find(module, name, &index)) {
+        func = stepwell_instance_func(instance, index);
+    }
+    return func;
+}
+
+/* Ends because there is no such function; says which there are. */
+static void end_without_func(const char *why, const char *name, int code) {
+    wasm_exporttype_vec_t exports;
+    bool any = false;
+    fprintf(stderr, "stepwell-run: %s: %s `%s`", options.module, why, name);
+    wasm_module_exports(module, &exports);
+    for (size_t i = 0; i < exports.size; i++) {
+        if (wasm_externtype_kind(wasm_exporttype_type(exports.data[i])) == WASM_EXTERN_FUNC) {
+            const wasm_name_t *export = wasm_exporttype_name(exports.data[i]);
+            fprintf(stderr, "%s%.*s", any ? ", " : "; it exports ", (int)export->size, export->data);
+            any = true;
+        }
+    }
+    fputs(any ? "\n" : "; it exports no function\n", stderr);
+    wasm_exporttype_vec_delete(&exports);
+    exit(code);
+}
+
+static void end_with_types(const wasm_valtype_vec_t *params) {
+    fprintf(stderr, "stepwell-run: `%s` takes (", options.invoke);
+    for (size_t i = 0; i < params->size; i++) {
+        fprintf(stderr, "%s%s", i ? ", " : "", type_name(params->data[i]));
+    }
+    end(END_USAGE, "): %zu arguments, %zu given", params->size, options.argument_count);
+}
+
+/* Calls a function with the arguments of the command line, or with none, and prints its results. */
+static void call(wasm_func_t *func, bool with_arguments) {
+    wasm_functype_t *type = wasm_func_type(func);
+    const wasm_valtype_vec_t *params = wasm_functype_params(type);
+    wasm_val_vec_t arguments, results;
+    wasm_trap_t *trap;
+    size_t count = with_arguments ? options.argument_count : 0;
+    if (params->size != count) {
+        end_with_types(params);
+    }
+    wasm_val_vec_new_uninitialized(&arguments, count);
+    wasm_val_vec_new_uninitialized(&results, wasm_functype_results(type)->size);
+    for (size_t i = 0; i < count; i++) {
+        if (!parse_value(options.arguments[i], wasm_valtype_kind(params->data[i]), &arguments.data[i])) {
+            end(END_USAGE, "`%s` is no %s, which argument %zu of `%s` is", options.arguments[i],
+                type_name(params->data[i]), i + 1, options.invoke);
+        }
+    }
+    double begin = seconds();
+    ok(stepwell_func_call(func, &arguments, &results, &trap), EXIT_FAILURE, options.module);
+    stats.run += seconds() - begin;
+    if (trap) {
+        end_with_trap(trap);
+    }
+    for (size_t i = 0; with_arguments && i < results.size; i++) {
+        print_value(stdout, &results.data[i]);
+        putchar('\n');
+    }
+    wasm_val_vec_delete(&results);
+    wasm_val_vec_delete(&arguments);
+    wasm_functype_delete(type);
+    wasm_func_delete(func);
+}
+
+int main(int argc, char **argv) {
+    read_options(argc, argv);
+    bool debug = options.debug || options.simple || options.calls || options.instructions || options.breakpoints.count;
+    wasm_engine_t *engine = new_engine(debug);
+    wasm_store_t *store = wasm_store_new(engine);
+    stepwell_debugger_t *debugger = NULL;
+    stepwell_linker_t *linker = stepwell_linker_new(engine);
+    wasm_trap_t *trap;
+    load(store);
+    if (options.max_memory) {
+        ok(stepwell_store_limits_set(store, options.max_memory, UINT64_MAX, SIZE_MAX), EXIT_FAILURE, "--max-memory");
+    }
+    define_wasi(linker, store);
+    if (options.stub) {
+        ok(stepwell_linker_fill_missing_with_defaults(linker, store, module), END_NOT_RUN, "--stub-missing");
+    }
+    check_imports(linker, store);
+    if (debug) {
+        ok(stepwell_debugger_attach(store, on_stop, NULL, NULL, &debugger), EXIT_FAILURE, "attaching a debugger");
+        set_breakpoints(debugger);
+    }
+    double begin = seconds();
+    ok(stepwell_linker_instantiate(linker, store, module, &instance, &trap), END_NOT_RUN, options.module);
+    stats.instantiate = seconds() - begin;
+    if (trap) {
+        end_with_trap(trap);
+    }
+    /* A library of WASI's kind is to be set up before it is called; a program sets itself up. */
+    wasm_func_t *func = find_func(options.invoke ? "_initialize" : "_start");
+    if (options.invoke) {
+        wasm_func_t *invoked = find_func(options.invoke);
+        if (!invoked) {
+            end_without_func("there is no function", options.invoke, END_USAGE);
+        }
+        if (func && strcmp(options.invoke, "_initialize")) {
+            call(func, false);
+        } else {
+            wasm_func_delete(func);
+        }
+        call(invoked, true);
+    } else if (func) {
+        call(func, false);
+    } else {
+        end_without_func("--invoke says what to call; this is no program, it has no", "_start", END_NOT_RUN);
+    }
+    print_stats();
+    stepwell_debugger_delete(debugger);
+    wasm_instance_delete(instance);
+    stepwell_linker_delete(linker);
+    wasm_module_delete(module);
+    wasm_store_delete(store);
+    wasm_engine_delete(engine);
+    if (fflush(stdout) || ferror(stdout)) {
+        end(EXIT_FAILURE, "standard output: %s", strerror(errno));
+    }
+    return EXIT_SUCCESS;
+}
