@@ -21,7 +21,8 @@ BASE_TYPES = {
 # C's enums that the package shows, as the classes it shows them by.
 ENUMS = {
     "stepwell_action_enum": "Action", "stepwell_debug_tier_enum": "DebugTier", "stepwell_error_enum": "ErrorCode",
-    "stepwell_stop_enum": "StopReason", "stepwell_trap_enum": "TrapCode",
+    "stepwell_feature_enum": "Feature", "stepwell_profiler_enum": "Profiler", "stepwell_stop_enum": "StopReason",
+    "stepwell_trap_enum": "TrapCode",
 }
 
 PROLOGUE = '''"""The C ABI for ctypes. Generated from the headers by python/generate_bindings.py: do not edit."""
@@ -125,6 +126,10 @@ class Bindings:
         function = re.fullmatch(r"(.*?\(\s*\*\s*(?:const)?)\s*(\w*)(\s*\).*)", text)
         if function:
             return function[2], self.type(function[1] + function[3])
+        array = re.fullmatch(r"(.*)\[(\d+)\]", text)
+        if array:
+            name, element = self.parameter(array[1])
+            return name, f"{element} * {array[2]}"
         named = re.fullmatch(r"(.*[\s*])(\w+)((?:\[\])?)", text)
         if not named or named[2] in BASE_TYPES or named[2] in self.known:
             return "", self.type(text)
@@ -193,8 +198,11 @@ class Bindings:
             self.known[name] = name
 
     def function(self, result, name, parameters):
+        # Text whose size is written elsewhere has no NUL behind it.
+        sized = "size_out" in parameters and re.fullmatch(r"\s*const\s+char\s*\*\s*", result)
+        result = "POINTER(c_char)" if sized else self.type(result)
         types = ", ".join(self.parameter(p)[1] for p in split_list(parameters))
-        self.functions.append(f'{name} = function("{name}", {self.type(result)}, [{types}])')
+        self.functions.append(f'{name} = function("{name}", {result}, [{types}])')
 
 
 def generate():

@@ -137,6 +137,7 @@ class Module(Managed):
         check(error)
 
     def close(self) -> None:
+        """Gives it back now; stores that use it keep it."""
         view = self.__dict__.pop("_view", None)
         if view is not None:
             view.close()

@@ -54,6 +54,14 @@ class Generated(unittest.TestCase):
         self.assertEqual(b.parameter("void (*finalizer)(void *env)"), ("finalizer", "CFUNCTYPE(None, c_void_p)"))
         self.assertEqual(b.parameter("const char *name"), ("name", "c_char_p"))
         self.assertEqual(b.parameter("a_t *const data[]"), ("data", "POINTER(POINTER(a_t))"))
+        self.assertEqual(b.parameter("uint64_t words[2]"), ("words", "c_uint64 * 2"))
+        b.function("const char *", "text", "const a_t *of, size_t *size_out")
+        b.function("const char *", "terminated", "const a_t *of")
+        self.assertEqual(b.functions, ['text = function("text", POINTER(c_char), [POINTER(a_t), POINTER(c_size_t)])',
+                                       'terminated = function("terminated", c_char_p, [POINTER(a_t)])'])
+        b.add("typedef enum a_enum { X_Y_ONE = 1, X_Y_TWO } a_enum")
+        b.enum_class("A", {"X_Y_ONE": 1, "X_Y_TWO": 2})
+        self.assertEqual(b.lines[-3:], ["class A(IntEnum):", "    ONE = 1", "    TWO = 2"])
 
 
 class Loader(unittest.TestCase):

@@ -1,0 +1,75 @@
+"""The package as such: its guide, its annotations, and the oldest Python it promises."""
+import ast
+import importlib.util
+import os
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+import guests
+import stepwell
+from test_bindings import ROOT, python
+
+SOURCES = sorted((ROOT / "python").rglob("*.py"))
+
+
+class Guide(unittest.TestCase):
+    text = (ROOT / "docs" / "python.md").read_text()
+
+    def test_its_code_runs(self):
+        blocks = re.findall(r"^```python\n(.*?)^```$", self.text, re.M | re.S)
+        self.assertGreater(len(blocks), 10)
+        if importlib.util.find_spec("numpy") is None:
+            blocks = [block for block in blocks if not block.startswith("import numpy")]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder)
+            (path / "warehouse.wasm").write_bytes((ROOT / "c-examples" / "guest" / "warehouse.wasm").read_bytes())
+            (path / "program.wasm").write_bytes(guests.wasi_program())
+            for name in ("input", "scratch"):
+                (path / name).mkdir()
+            (path / "guide.py").write_text("\n".join(blocks))
+            done = python(f"import os, runpy\nos.chdir({folder!r})\nrunpy.run_path('guide.py')")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for said in ("55\n", "'no order 1'", "order 1 costs", "2 bytearray(b'some text')", "magic", "('divide'"):
+            self.assertIn(said, done.stdout)
+
+    def test_it_names_everything(self):
+        for name in stepwell.__all__:
+            if name not in ("Breakpoint", "DebugTier", "Exports", "Extern", "ExportType", "GlobalType", "ImportType", "Locals",
+                            "TableType", "TrapFrame"):
+                self.assertRegex(self.text, rf"\b{name}\b")
+
+    def test_settings(self):
+        import inspect
+        for name in list(inspect.signature(stepwell.Engine).parameters):
+            self.assertIn(f"`{name}`", stepwell.Engine.__doc__)
+            self.assertIn(f"{name}=...", self.text)
+
+
+class Sources(unittest.TestCase):
+    def test_oldest_python(self):
+        for path in SOURCES:
+            ast.parse(path.read_text(), str(path), feature_version=(3, 9))
+
+    def test_annotated(self):
+        for path in SOURCES:
+            if path.parent.name != "stepwell" or path.name == "_bindings.py":
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef):
+                    given = node.args.posonlyargs + node.args.args + node.args.kwonlyargs + [node.args.vararg, node.args.kwarg]
+                    bare = [a.arg for a in given if a and a.annotation is None and a.arg not in ("self", "cls")]
+                    where = f"{path.name}:{node.lineno} {node.name}"
+                    self.assertEqual(bare, [], where)
+                    self.assertTrue(node.returns is not None or node.name == "__init__", f"{where} returns what?")
+
+    def test_documented(self):
+        for name in stepwell.__all__:
+            found = getattr(stepwell, name)
+            if not isinstance(found, type):
+                continue
+            self.assertTrue(found.__doc__, name)
+            for member, value in vars(found).items():
+                if not member.startswith("_") and (callable(value) and hasattr(value, "__code__") or isinstance(value, property)):
+                    self.assertTrue(value.__doc__, f"{name}.{member}")
