@@ -71,6 +71,8 @@ fn compiled(tier: Tier, debug_tier: DebugTier) -> CodeImage {
         nan_canonicalization: false,
         optimize: true,
         parallel: false,
+        fuel: false,
+        epoch: false,
         debug_tier,
     };
     Compiler::new(options).unwrap().module(&info, &binary, tier, &|_, _| true).unwrap()

@@ -56,12 +56,30 @@ fn hand_written_modules_are_alike_when_not_optimised() {
     guests_alike(&Engines::new(|config| config.optimize = false), 0..2, 100_000);
 }
 
+#[test]
+fn hand_written_modules_are_alike_when_fuel_is_counted() {
+    guests_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), 0..3, 100_000);
+}
+
+#[test]
+fn hand_written_modules_are_alike_when_fuel_is_counted_without_signals() {
+    guests_alike(&Engines::new(|config| (config.fuel, config.signals) = (true, false)), 0..2, 100_000);
+}
+
+#[test]
+fn generated_modules_are_alike_when_fuel_is_counted() {
+    generated_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), 60);
+}
+
 /// `STEPWELL_SMITH` says how many.
 #[test]
 fn generated_modules_are_alike_in_both_tiers() {
-    let (first, count) = (number("STEPWELL_SMITH_FIRST", 0), number("STEPWELL_SMITH", 300));
+    generated_alike(&Engines::new(|_| {}), 300);
+}
+
+fn generated_alike(engines: &Engines, count: u64) {
+    let (first, count) = (number("STEPWELL_SMITH_FIRST", 0), number("STEPWELL_SMITH", count));
     let next = AtomicU64::new(first);
-    let engines = Engines::new(|_| {});
     let mut report = Report::default();
     std::thread::scope(|scope| {
         let work = || {
@@ -74,7 +92,7 @@ fn generated_modules_are_alike_in_both_tiers() {
                 let Some(case) = smith::case(seed) else { continue };
                 let mut drives = drives(400, seed..seed + 1);
                 drives.push(Drive::changes(seed + 1, 400));
-                compare(&engines, &case, &drives, &mut report);
+                compare(engines, &case, &drives, &mut report);
             }
         };
         let workers = [scope.spawn(work), scope.spawn(work)];

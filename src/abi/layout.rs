@@ -2,6 +2,7 @@
 
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, SigId, TableIndex};
 use std::ffi::c_void;
+use std::sync::atomic::AtomicU64;
 
 /// The value of [`VMFuncRef::func`] for a function of the host.
 pub const HOST_FUNC: u32 = u32::MAX;
@@ -105,6 +106,12 @@ pub struct VMStoreContext {
     pub store: *mut c_void,
     /// What resume code goes on with: read by it as the first thing it does, and by nobody else.
     pub resume: *const ResumeState,
+    /// What is left of the guests' fuel; below zero it is used up.
+    pub fuel: i64,
+    /// The engine's epoch. Guests that find it at or beyond the deadline trap.
+    pub epoch: *const AtomicU64,
+    /// The epoch up to which guests may run; any thread may set it.
+    pub deadline: *const AtomicU64,
 }
 
 impl VMStoreContext {
@@ -116,6 +123,12 @@ impl VMStoreContext {
     pub const EXIT_PC: i32 = std::mem::offset_of!(VMStoreContext, exit_pc) as i32;
     /// Offset of [`VMStoreContext::resume`].
     pub const RESUME: i32 = std::mem::offset_of!(VMStoreContext, resume) as i32;
+    /// Offset of [`VMStoreContext::fuel`].
+    pub const FUEL: i32 = std::mem::offset_of!(VMStoreContext, fuel) as i32;
+    /// Offset of [`VMStoreContext::epoch`].
+    pub const EPOCH: i32 = std::mem::offset_of!(VMStoreContext, epoch) as i32;
+    /// Offset of [`VMStoreContext::deadline`].
+    pub const DEADLINE: i32 = std::mem::offset_of!(VMStoreContext, deadline) as i32;
 }
 
 /// Where resume code begins, and with what. Resume code is a function in the Wasm convention of the one whose frame it takes; of its

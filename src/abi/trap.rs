@@ -29,11 +29,13 @@ pub enum TrapCode {
     NullReference = 11,
     /// The guest was interrupted by its host or stopped for good by its debugger.
     Interrupt = 12,
+    /// The fuel that the host gave the guest is used up.
+    OutOfFuel = 13,
 }
 
 impl TrapCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [TrapCode; 12] = [
+    pub const ALL: [TrapCode; 13] = [
         TrapCode::Unreachable,
         TrapCode::MemoryOutOfBounds,
         TrapCode::TableOutOfBounds,
@@ -46,6 +48,7 @@ impl TrapCode {
         TrapCode::StackOverflow,
         TrapCode::NullReference,
         TrapCode::Interrupt,
+        TrapCode::OutOfFuel,
     ];
 
     /// The code with this number, if there is one.
@@ -68,6 +71,7 @@ impl TrapCode {
             TrapCode::StackOverflow => "call stack exhausted",
             TrapCode::NullReference => "null reference",
             TrapCode::Interrupt => "interrupted",
+            TrapCode::OutOfFuel => "out of fuel",
         }
     }
 }

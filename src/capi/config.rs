@@ -26,6 +26,26 @@ pub enum stepwell_debug_tier_enum {
     STEPWELL_DEBUG_TIER_SIMPLE = 1,
 }
 
+/// A proposal, one of `enum stepwell_feature_enum`.
+pub type stepwell_feature_t = i32;
+
+/// The proposals to WebAssembly 1.0 that can be switched off. The numbers stay.
+#[repr(C)]
+pub enum stepwell_feature_enum {
+    /// `i32.extend8_s` and its kin.
+    STEPWELL_FEATURE_SIGN_EXTENSION = 0,
+    /// `i32.trunc_sat_f32_s` and its kin.
+    STEPWELL_FEATURE_SATURATING_FLOAT_TO_INT = 1,
+    /// Several results, and blocks with parameters.
+    STEPWELL_FEATURE_MULTI_VALUE = 2,
+    /// `memory.copy`, `table.init` and their kin; passive segments.
+    STEPWELL_FEATURE_BULK_MEMORY = 3,
+    /// `externref`, `table.get`, `ref.null` and their kin; several tables.
+    STEPWELL_FEATURE_REFERENCE_TYPES = 4,
+    /// Additions, subtractions and multiplications in constant expressions.
+    STEPWELL_FEATURE_EXTENDED_CONST = 5,
+}
+
 /// A new configuration, of the defaults.
 ///
 /// Thread: any.
@@ -110,6 +130,58 @@ pub unsafe extern "C" fn stepwell_config_replay_cache_set(config: *mut wasm_conf
 pub unsafe extern "C" fn stepwell_config_nan_canonicalization_set(config: *mut wasm_config_t, enable: bool) {
     // SAFETY: C passes a live configuration or NULL.
     unsafe { set("stepwell_config_nan_canonicalization_set", config, |config| config.nan_canonicalization = enable) }
+}
+
+/// Whether guests count the instructions that they run, and trap when they have used up the fuel that
+/// `stepwell_store_fuel_set` gave them. Off at first.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_fuel_set(config: *mut wasm_config_t, enable: bool) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_config_fuel_set", config, |config| config.fuel = enable) }
+}
+
+/// Whether guests look at the engine's epoch and trap when it has come to their store's deadline, or when another thread interrupts
+/// them: `stepwell_store_epoch_deadline_set`, `stepwell_interrupt_raise`. Off at first.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_epoch_set(config: *mut wasm_config_t, enable: bool) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_config_epoch_set", config, |config| config.epoch = enable) }
+}
+
+/// Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is none: an error,
+/// and the configuration is as before.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_config_feature_set(
+    config: *mut wasm_config_t,
+    feature: stepwell_feature_t,
+    enable: bool,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_config_feature_set", || {
+        // SAFETY: C passes a live configuration or NULL.
+        let features = &mut unsafe { borrow_mut(config, "config") }?.features;
+        use stepwell_feature_enum as f;
+        let field = match feature {
+            _ if feature == f::STEPWELL_FEATURE_SIGN_EXTENSION as i32 => &mut features.sign_extension,
+            _ if feature == f::STEPWELL_FEATURE_SATURATING_FLOAT_TO_INT as i32 => &mut features.saturating_float_to_int,
+            _ if feature == f::STEPWELL_FEATURE_MULTI_VALUE as i32 => &mut features.multi_value,
+            _ if feature == f::STEPWELL_FEATURE_BULK_MEMORY as i32 => &mut features.bulk_memory,
+            _ if feature == f::STEPWELL_FEATURE_REFERENCE_TYPES as i32 => &mut features.reference_types,
+            _ if feature == f::STEPWELL_FEATURE_EXTENDED_CONST as i32 => &mut features.extended_const,
+            _ => {
+                let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
+                return Err(Error::new(ErrorKind::Argument, message));
+            }
+        };
+        *field = enable;
+        Ok(())
+    })
 }
 
 /// Whether traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled

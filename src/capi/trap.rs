@@ -53,6 +53,8 @@ pub enum stepwell_trap_enum {
     STEPWELL_TRAP_NULL_REFERENCE = 11,
     /// The guest was interrupted by its host or ended by its debugger.
     STEPWELL_TRAP_INTERRUPT = 12,
+    /// The fuel that the host gave the guest is used up.
+    STEPWELL_TRAP_OUT_OF_FUEL = 13,
 }
 
 /// What stands behind a trap: any error that ended a call.

@@ -59,6 +59,10 @@ pub struct Options {
     pub optimize: bool,
     /// Compiles functions on several threads. The image is the same either way.
     pub parallel: bool,
+    /// Counts the instructions that run, and traps where a function or a turn of a loop begins with none left to run.
+    pub fuel: bool,
+    /// Compares the engine's epoch with the store's deadline where a function or a turn of a loop begins.
+    pub epoch: bool,
     /// Where debug code has its stop points.
     pub debug_tier: DebugTier,
 }

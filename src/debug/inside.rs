@@ -26,6 +26,10 @@ pub(super) struct Regions {
 /// The most frames' worth of room kept.
 const MAX_SPARE: usize = 4;
 
+/// Where the fuel is in a state, and where the values begin.
+const FUEL: usize = 0;
+const VALUES: usize = 1;
+
 /// A frame inside a region.
 pub(super) struct Inside {
     key: Key,
@@ -37,8 +41,8 @@ pub(super) struct Inside {
     shape: ShapeId,
     /// The instruction about to run.
     position: u32,
-    /// The locals, then the operands before it.
-    values: Vec<u64>,
+    /// The fuel that is left ([`FUEL`]), then the locals, then the operands before it.
+    state: Vec<u64>,
     /// For replaying once more.
     again: Vec<u64>,
     /// A stop nowhere.
@@ -88,7 +92,7 @@ impl Regions {
                         start: 0,
                         shape: ShapeId::EMPTY,
                         position: 0,
-                        values: Vec::new(),
+                        state: Vec::new(),
                         again: Vec::new(),
                         nowhere: Vec::new(),
                     }),
@@ -108,10 +112,11 @@ impl Regions {
         // SAFETY: the frame is live and is one of debug code, which keeps its vmctx there.
         inside.vmctx = unsafe { *vmctx };
         (inside.fp, inside.start, inside.shape, inside.position) = (at.fp, position, at.shape, position);
-        let mut values = std::mem::take(&mut inside.values);
+        let mut state = std::mem::take(&mut inside.state);
         // SAFETY: the caller says that its slots hold its state.
-        unsafe { inside.read(tables, &mut values) };
-        inside.values = values;
+        unsafe { inside.read(tables, &mut state) };
+        state[FUEL] = store.fuel_left() as u64;
+        inside.state = state;
         Ok(inside)
     }
 
@@ -143,31 +148,53 @@ impl Regions {
         let mut again = std::mem::take(&mut inside.again);
         // SAFETY: the guest has not moved: its slots are as they were.
         unsafe { inside.read(tables(store, inside.key.0)?, &mut again) };
+        again[FUEL] = store.fuel_left() as u64;
+        let values = again[VALUES..].as_mut_ptr();
         // SAFETY: as in `run`.
-        let end = unsafe { inside.code.run(inside.vmctx, again.as_mut_ptr(), inside.nowhere.as_ptr(), inside.start) };
+        let end = unsafe { inside.code.run(inside.vmctx, values, inside.nowhere.as_ptr(), inside.start) };
         let same = position_of(end) == inside.position && {
-            let live = inside.live_values();
-            again[..live] == inside.values[..live]
+            let live = VALUES + inside.live_values();
+            again[VALUES..live] == inside.state[VALUES..live]
         };
         inside.again = again;
         if same {
             return Ok(None);
         }
         let resume = store.resume_code(inside.key.0, inside.key.1)?;
-        let values = inside.values.clone().into_boxed_slice();
-        let with = Replacement { slot: resume, entry: inside.position, wasm: inside.wasm(), values };
+        let values = inside.values().into();
+        let fuel = inside.state[FUEL] as i64;
+        let with = Replacement { slot: resume, entry: inside.position, wasm: inside.wasm(), values, fuel };
         Ok(Some(with))
     }
 }
 
 impl Inside {
-    /// The frame's state at its point, into `values`.
+    /// Has the store have the fuel that is left here, while this is shown. Gives what it had: the guest, when it goes on from its stop
+    /// point, pays by itself.
+    pub(super) fn pay(&self, store: &mut StoreMut<'_>) -> i64 {
+        std::mem::replace(store.fuel_left_mut(), self.state[FUEL] as i64)
+    }
+
+    /// Gives the store back what [`Inside::pay`] has taken, less what was used meanwhile, more what was given.
+    pub(super) fn take_back(&mut self, store: &mut StoreMut<'_>, had: i64) {
+        let left = *store.fuel_left_mut();
+        *store.fuel_left_mut() = had.saturating_add(left.saturating_sub(self.state[FUEL] as i64));
+        self.state[FUEL] = left as u64;
+    }
+
+    /// The locals, then the operands.
+    fn values(&self) -> &[u64] {
+        &self.state[VALUES..]
+    }
+
+    /// The frame's state at its point, into `state`.
     ///
     /// # Safety
     /// The frame is live, and its slots hold its state.
-    unsafe fn read(&self, tables: &ImageTables, values: &mut Vec<u64>) {
-        values.clear();
-        values.resize(self.code.image().values(), 0);
+    unsafe fn read(&self, tables: &ImageTables, state: &mut Vec<u64>) {
+        state.clear();
+        state.resize(VALUES + self.code.image().values(), 0);
+        let values = &mut state[VALUES..];
         let mut at = 0;
         for slot in tables.locals_of(self.key.1).iter() {
             // SAFETY: the caller's promise; the tables place the slot in the frame.
@@ -192,6 +219,12 @@ impl Inside {
         self.run(self.code.all_stops().as_ptr())
     }
 
+    /// Runs on as far as replay can, without counting fuel: the guest has run here already and has paid.
+    pub(super) fn run_out_again(&mut self) -> ReplayEnd {
+        self.state[FUEL] = i64::MAX as u64;
+        self.run_out()
+    }
+
     /// Runs on as far as replay can.
     pub(super) fn run_out(&mut self) -> ReplayEnd {
         self.run(self.nowhere.as_ptr())
@@ -200,7 +233,7 @@ impl Inside {
     fn run(&mut self, stops: *const u8) -> ReplayEnd {
         // SAFETY: the frame is live, and so its instance; the store is in hand, so nothing changes meanwhile; values, stops and
         // position are the image's.
-        let end = unsafe { self.code.run(self.vmctx, self.values.as_mut_ptr(), stops, self.position) };
+        let end = unsafe { self.code.run(self.vmctx, self.state[VALUES..].as_mut_ptr(), stops, self.position) };
         self.position = position_of(end);
         end
     }
@@ -222,17 +255,17 @@ impl Inside {
 
     /// A local: its kind and value.
     pub(super) fn local(&self, index: usize) -> Option<(SlotKind, u64)> {
-        Some((*self.image().locals.get(index)?, *self.values.get(index)?))
+        Some((*self.image().locals.get(index)?, *self.values().get(index)?))
     }
 
     /// The locals, parameters first.
     pub(super) fn locals(&self) -> impl Iterator<Item = (SlotKind, u64)> + '_ {
-        self.image().locals.iter().copied().zip(self.values.iter().copied())
+        self.image().locals.iter().copied().zip(self.values().iter().copied())
     }
 
     /// The operands, top first.
     pub(super) fn operands(&self) -> impl Iterator<Item = (SlotKind, u64)> + '_ {
-        let live = &self.values[..self.live_values()];
+        let live = &self.values()[..self.live_values()];
         self.image().operands(self.position).zip(live.iter().rev().copied())
     }
 

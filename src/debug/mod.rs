@@ -244,6 +244,7 @@ impl Core {
             let idle = reason.is_none();
             if let Some(reason) = reason {
                 told_inside |= room.is_some();
+                let fuel = room.as_ref().map(|inside| inside.pay(&mut store));
                 let (action, returned) = self.deliver(store, reason, fp, false);
                 store = returned;
                 // SAFETY: the store is back in hand, and arming calls nobody.
@@ -251,6 +252,9 @@ impl Core {
                 if let Action::Trap(message) = action {
                     state.stepping.cancel(&mut store)?;
                     return Err(Trap::new(message).into());
+                }
+                if let (Some(inside), Some(fuel)) = (room.as_mut(), fuel) {
+                    inside.take_back(&mut store, fuel);
                 }
                 state.stepping.start(&mut store, &action, fp)?;
             }
@@ -306,7 +310,15 @@ impl Core {
         let at = Standing { slot, func, fp, wasm: point.wasm, shape: point.shape };
         // SAFETY: the store is in hand, and replaying calls nobody.
         let mut inside = unsafe { self.state() }.regions.enter(store, at)?;
-        let end = inside.run_out();
+        if matches!(code, TrapCode::OutOfFuel | TrapCode::Interrupt) {
+            // Checked where the instruction has not begun, which is at a point.
+            return if point.wasm == wasm {
+                Ok(Some(inside))
+            } else {
+                Err(fault("a limit checked inside a region").at(wasm))
+            };
+        }
+        let end = inside.run_out_again();
         // Of instructions that were merged, a load and what uses it, the code knows only one. Replay knows better.
         let same = matches!(end, ReplayEnd::Traps(_, found) if found == code);
         if inside.wasm() != wasm && !same {

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `values` are the locals, then the operands, bottom first, 8 bytes each; what a narrow value leaves of its 8 bytes is not
-//! defined. The instruction at position `from` of [`ReplayImage::instructions`] runs, and then one after the other, until the
+//! defined. Where fuel is counted, the 8 bytes in front of them are the fuel that is left; without, they are not touched. The instruction at position `from` of [`ReplayImage::instructions`] runs, and then one after the other, until the
 //! next one cannot: because its byte in `stops` is not zero, because only the guest itself may run it (a side effect, a
 //! call, a return, a step across a stop point), or because it traps. `values` then holds the state before that instruction.
 //! The result says which it is, see [`ReplayEnd::from_raw`]. It always ends: what is replayed has no cycles. It takes a few

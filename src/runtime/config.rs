@@ -31,6 +31,12 @@ pub struct Config {
     pub stop_reserve: usize,
     /// Makes every NaN that arithmetic yields the same one, in both tiers.
     pub nan_canonicalization: bool,
+    /// Guests count the instructions that they run, and trap when they have run as many as [`Store::set_fuel`](super::Store::set_fuel) let
+    /// them.
+    pub fuel: bool,
+    /// Guests look at the engine's epoch, and trap when it has come to their store's deadline, or when another thread interrupts
+    /// them.
+    pub epoch: bool,
     /// Optimises for speed; else compiles as fast as possible.
     pub optimize: bool,
     /// Validates and compiles functions on several threads.
@@ -53,6 +59,8 @@ impl Default for Config {
             max_wasm_stack: 512 << 10,
             stop_reserve: 256 << 10,
             nan_canonicalization: false,
+            fuel: false,
+            epoch: false,
             optimize: true,
             parallel: true,
             force_copied_code: false,
@@ -87,6 +95,8 @@ impl Config {
             memory_reservation: self.memory_reservation,
             memory_guard: self.memory_guard,
             nan_canonicalization: self.nan_canonicalization,
+            fuel: self.fuel,
+            epoch: self.epoch,
             optimize: self.optimize,
             parallel: self.parallel,
             debug_tier: self.debug_tier,

@@ -15,6 +15,7 @@ use crate::wasm::FuncType;
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Bytes of stack for compiling.
@@ -30,6 +31,8 @@ struct EngineInner {
     signatures: Signatures,
     pool: Pool,
     replays: ReplayCache,
+    /// Code of all stores reads it, by its address.
+    epoch: AtomicU64,
 }
 
 impl Engine {
@@ -46,7 +49,7 @@ impl Engine {
         }
         let replays = ReplayCache::new(config.replay_cache_bytes);
         let (signatures, pool) = Default::default();
-        Ok(Engine(Arc::new(EngineInner { config, compiler, signatures, pool, replays })))
+        Ok(Engine(Arc::new(EngineInner { config, compiler, signatures, pool, replays, epoch: AtomicU64::new(0) })))
     }
 
     /// What it was made with.
@@ -57,6 +60,11 @@ impl Engine {
     /// Whether both are the same engine.
     pub fn same(a: &Engine, b: &Engine) -> bool {
         Arc::ptr_eq(&a.0, &b.0)
+    }
+
+    /// The epoch, at an address that lasts as long as the engine.
+    pub(super) fn epoch_counter(&self) -> &AtomicU64 {
+        &self.0.epoch
     }
 
     /// Compiles something, where there is stack for it: a guest may be at the end of its own when a module is made or looked into.

@@ -145,6 +145,22 @@ impl Func {
         Ok(TypedFunc { func: *self, trampoline: self.trampoline(inner)?, types: PhantomData })
     }
 
+    /// The same function, ready for fast calls on raw values by hosts that know its type at run time only.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where its type is another.
+    pub fn prepare(&self, store: impl AsStore, ty: &FuncType) -> Result<RawFunc> {
+        let inner = store.as_store().inner();
+        inner.check(self.store)?;
+        // SAFETY: just checked.
+        let signature = inner.engine.signature(unsafe { self.get(inner) }.sig);
+        if signature.ty != *ty {
+            let message = format!("the function's type is {}, not {ty}", signature.ty);
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        Ok(RawFunc { func: *self, trampoline: self.trampoline(inner)? })
+    }
+
     /// The instance it belongs to and its index there, or `None` for a function of the host.
     ///
     /// # Errors
@@ -167,6 +183,30 @@ impl Func {
     /// As compiled code has it, without a check.
     pub fn as_raw(&self) -> *mut VMFuncRef {
         self.ptr.as_ptr()
+    }
+}
+
+/// A function that is called on raw values. Calling it allocates nothing and compares no types.
+#[derive(Clone, Copy, Debug)]
+pub struct RawFunc {
+    func: Func,
+    trampoline: Option<HostToWasm>,
+}
+
+impl RawFunc {
+    /// Calls it: parameters are taken from the array, results written over them from its start.
+    ///
+    /// # Safety
+    /// As [`Func::call_raw`].
+    ///
+    /// # Errors
+    /// As [`Func::call`], without the check of types.
+    #[inline]
+    pub unsafe fn call(&self, mut store: impl AsStoreMut, values: *mut ValRaw) -> Result<()> {
+        let mut store = store.as_store_mut();
+        store.inner().check(self.func.store)?;
+        // SAFETY: the caller's promise.
+        unsafe { call::invoke(store.ptr(), self.func.ptr, self.trampoline, values) }
     }
 }
 

@@ -6,6 +6,7 @@ use super::module::Module;
 use super::store::{AsStoreMut, Caller, StoreMut};
 use super::values::{Shown, Val};
 use super::{Engine, Extern, Func, instantiate};
+use crate::abi::ValRaw;
 use crate::base::{Error, ErrorKind, Result};
 use crate::wasm::FuncType;
 use std::collections::HashMap;
@@ -99,6 +100,29 @@ impl Linker {
         self.insert(module, name, Definition::Func(Arc::new(make)))
     }
 
+    /// Defines a name as a host function on raw values: see [`Func::new_raw`].
+    ///
+    /// # Safety
+    /// As there.
+    ///
+    /// # Errors
+    /// As [`Linker::define`].
+    pub unsafe fn func_new_raw(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        body: impl Fn(Caller<'_>, *mut ValRaw) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<&mut Linker> {
+        let body = Arc::new(body);
+        let make = move |store: &mut StoreMut<'_>| {
+            let body = body.clone();
+            // SAFETY: handed on to the caller.
+            unsafe { Func::new_raw(store, ty.clone(), move |caller, values| body(caller, values)) }
+        };
+        self.insert(module, name, Definition::Func(Arc::new(make)))
+    }
+
     /// Defines all exports of an instance as names of `module`.
     ///
     /// # Errors
@@ -126,17 +150,27 @@ impl Linker {
     ///
     /// # Errors
     /// [`ErrorKind::Link`] where a name is not defined, and as [`Instance::new`].
-    pub fn instantiate(&self, mut store: impl AsStoreMut, module: &Module) -> Result<Instance> {
-        let mut store = store.as_store_mut();
-        let mut imports = Vec::with_capacity(module.imports().len());
-        for (from, name, ty) in module.imports() {
-            let Some(item) = self.get(&mut store, from, name)? else {
-                let message = format!("unknown import: \"{from}\".\"{name}\" is not defined; expected {}", Shown(&ty));
-                return Err(Error::new(ErrorKind::Link, message));
-            };
-            imports.push(item);
+    pub fn instantiate(&self, store: impl AsStoreMut, module: &Module) -> Result<Instance> {
+        self.instantiate_pre(module)?.instantiate(store)
+    }
+
+    /// Looks a module's imports up, once for many instances.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Link`] where a name is not defined; [`ErrorKind::Argument`] for a module of another engine.
+    pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre> {
+        if !Engine::same(&self.engine, module.engine()) {
+            return Err(Error::new(ErrorKind::Argument, "the module was compiled by another engine than the linker's"));
         }
-        Instance::new(store, module, &imports)
+        let find = |(from, name, ty)| {
+            let found = self.modules.get(from).and_then(|names| names.get(name));
+            found.cloned().ok_or_else(|| {
+                let message = format!("unknown import: \"{from}\".\"{name}\" is not defined; expected {}", Shown(&ty));
+                Error::new(ErrorKind::Link, message)
+            })
+        };
+        let imports = module.imports().map(find).collect::<Result<_>>()?;
+        Ok(InstancePre { module: module.clone(), imports })
     }
 
     /// Defines what the module imports and nobody has defined: functions that return zeros and nulls, zero globals, empty
@@ -154,5 +188,41 @@ impl Linker {
             self.define(from, name, item)?;
         }
         Ok(())
+    }
+}
+
+/// A module with its imports found. What a [`Linker`] is told later does not change it.
+#[derive(Clone)]
+pub struct InstancePre {
+    module: Module,
+    imports: Vec<Definition>,
+}
+
+impl std::fmt::Debug for InstancePre {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InstancePre").field("module", &self.module).finish_non_exhaustive()
+    }
+}
+
+impl InstancePre {
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// Makes an instance and runs its start function. Host functions that the linker defined are made anew in the store.
+    ///
+    /// # Errors
+    /// As [`Instance::new`]; an import that is an object of another store is [`ErrorKind::Argument`].
+    pub fn instantiate(&self, mut store: impl AsStoreMut) -> Result<Instance> {
+        let mut store = store.as_store_mut();
+        let mut imports = Vec::with_capacity(self.imports.len());
+        for import in &self.imports {
+            imports.push(match import {
+                Definition::Extern(item) => *item,
+                Definition::Func(make) => make(&mut store)?.into(),
+            });
+        }
+        Instance::new(store, &self.module, &imports)
     }
 }

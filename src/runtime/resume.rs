@@ -35,6 +35,8 @@ pub struct Replacement {
     pub wasm: WasmOffset,
     /// The locals, then the operands before that instruction, bottom first.
     pub values: Box<[u64]>,
+    /// The fuel that is left before it.
+    pub fuel: i64,
 }
 
 /// What the latest frame that was replaced goes on with, for as long as that may be read: until the next one.
@@ -124,6 +126,7 @@ pub(super) unsafe fn replace(
     // SAFETY: the store and the record are alive; each reference to the store's inside ends before the sink runs.
     unsafe {
         let EventRecord { pc, fp, shown, .. } = *record;
+        (*store.as_ptr()).vm.fuel = with.fuel;
         let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &with)? else {
             let kind = PcKind::Stop(with.wasm);
             let record = EventRecord { pc, fp, kind, shown, previous: null_mut() };

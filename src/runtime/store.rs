@@ -6,6 +6,7 @@ use super::events::{Attachment, EventRecord, EventSink};
 use super::frames::{self, RawFrame};
 use super::host::HostObject;
 use super::instance::{Instance, InstanceData};
+use super::limits::Deadline;
 use super::memory::MemoryData;
 use super::module::{Module, ModuleId};
 use super::resume::{ResumeEntry, Resuming};
@@ -94,6 +95,7 @@ pub(super) struct StoreInner {
     /// What compiled code sees. First, so that both have one address.
     pub(super) vm: VMStoreContext,
     pub(super) id: StoreId,
+    pub(super) deadline: Deadline,
     pub(super) poisoned: bool,
     pub(super) engine: Engine,
     /// How often the host has entered the guest with no frame of the store live.
@@ -203,6 +205,7 @@ impl Store {
     /// An empty store.
     pub fn new(engine: &Engine) -> Store {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let deadline = Deadline::new(engine.config());
         let inner = Box::new(StoreInner {
             vm: VMStoreContext {
                 stack_limit: 0,
@@ -211,7 +214,11 @@ impl Store {
                 activation: null_mut(),
                 store: null_mut(),
                 resume: null(),
+                fuel: 0,
+                epoch: engine.epoch_counter(),
+                deadline: deadline.address(),
             },
+            deadline,
             id: StoreId(NEXT.fetch_add(1, Ordering::Relaxed)),
             poisoned: false,
             engine: engine.clone(),

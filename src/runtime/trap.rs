@@ -216,6 +216,10 @@ pub(super) unsafe fn raise(store: NonNull<StoreInner>, code: TrapCode, pc: usize
 pub(super) unsafe fn raise_at(store: NonNull<StoreInner>, code: TrapCode, mut record: EventRecord) {
     let EventRecord { pc, fp, kind, .. } = record;
     let at = store.as_ptr();
+    if code == TrapCode::Interrupt {
+        // SAFETY: the store is alive, and the reference ends here.
+        unsafe { (*at).deadline.clear_interrupt() };
+    }
     let work = || -> Result<(), Error> {
         // SAFETY: the store is alive; each reference to its inside ends before the sink runs.
         unsafe {

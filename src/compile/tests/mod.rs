@@ -19,15 +19,19 @@ const GUARDED: Options = Options {
     nan_canonicalization: false,
     optimize: true,
     parallel: true,
+    fuel: false,
+    epoch: false,
     debug_tier: DebugTier::Simple,
 };
 /// The ways of making code that differ in what is emitted.
-const ALL_OPTIONS: [Options; 6] = [
+const ALL_OPTIONS: [Options; 8] = [
     GUARDED,
     Options { memory_reservation: 1 << 20, memory_guard: 65536, ..GUARDED },
     Options { signals: false, nan_canonicalization: true, ..GUARDED },
     Options { optimize: false, memory_guard: 65536, ..GUARDED },
     Options { debug_tier: DebugTier::Regions, ..GUARDED },
+    Options { fuel: true, epoch: true, ..GUARDED },
+    Options { debug_tier: DebugTier::Regions, fuel: true, epoch: true, signals: false, ..GUARDED },
     Options { debug_tier: DebugTier::Regions, signals: false, memory_guard: 65536, ..GUARDED },
 ];
 const TIERS: [Tier; 2] = [Tier::Production, Tier::Debug];

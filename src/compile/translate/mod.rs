@@ -4,6 +4,7 @@
 mod call;
 mod class;
 mod control;
+mod limits;
 mod memory;
 mod numeric;
 mod single;
@@ -26,6 +27,7 @@ use cranelift_codegen::ir::{
     SourceLoc, UserExternalName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use limits::Limits;
 use single::{Home, Single};
 use std::collections::HashMap;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
@@ -79,6 +81,8 @@ struct Flags {
     func_ref: MemFlagsData,
     /// The frame's slots.
     slot: MemFlagsData,
+    /// The store's fuel.
+    fuel: MemFlagsData,
 }
 
 impl Flags {
@@ -95,6 +99,7 @@ impl Flags {
             global: region(5, "global"),
             func_ref: region(6, "func_ref"),
             slot: region(7, "slot"),
+            fuel: region(8, "fuel"),
         }
     }
 }
@@ -123,6 +128,8 @@ pub(super) struct Translator<'a, 'b> {
     builtins: [Option<SigRef>; Builtin::ALL.len()],
     /// Debug: the slots, unless they are the only home of the state.
     instrument: Option<Instrument>,
+    /// What is checked and counted as the guest runs.
+    limits: Limits,
     /// Regions: a stop point is due before the next instruction.
     stop_due: bool,
     /// Debug: the state is complete before the next instruction.
@@ -229,6 +236,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
             instrument: None,
+            limits: Limits::default(),
             stop_due: false,
             complete: false,
             single: None,
@@ -521,10 +529,14 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
         if !self.reachable {
-            return self.unreachable_operator(operator);
+            self.unreachable_operator(operator)?;
+            self.limits_behind(operator);
+            return Ok(());
         }
         let class = self.begin(operator)?;
+        self.keep_limits(operator);
         self.translate(operator)?;
+        self.limits_behind(operator);
         // A region ends behind what only the guest can run.
         self.stop_due |= matches!(class, Class::Effect | Class::Call);
         Ok(())

@@ -71,6 +71,14 @@ impl Single {
         self.positions.len() as u32 - 1
     }
 
+    /// Where replay code counts fuel: in front of the locals.
+    pub(super) fn fuel(&self) -> Option<(Value, i32)> {
+        match self.home {
+            Home::Buffer { values, .. } => Some((values, -(SLOT_BYTES as i32))),
+            Home::Frame(_) => None,
+        }
+    }
+
     /// The operands of the deepest stack.
     pub(super) fn deepest(&self) -> u32 {
         self.deepest

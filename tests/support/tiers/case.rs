@@ -140,6 +140,8 @@ fn places(simple: &Module, regions: &Module) -> Vec<u32> {
     places
 }
 
+/// The engine's fuel for each call, where it counts any.
+const UNITS: u64 = 2000;
 const OVERFLOW: &str = "stack overflow: what follows is not compared";
 
 /// What callbacks and host functions share.
@@ -298,6 +300,9 @@ impl Case {
         let mut number = 0;
         let mut prepare = |store: &mut Store| {
             shared.state().in_call = 0;
+            if store.engine().config().fuel {
+                store.set_fuel(UNITS).unwrap();
+            }
             if let Some((drive, debugger)) = drive {
                 drive.prepare(debugger, store, shared, number);
             }
@@ -342,6 +347,9 @@ impl Case {
                     }
                     if shared.state().run.overflow.is_some() {
                         return;
+                    }
+                    if let Ok(left) = store.fuel() {
+                        shared.log(format!("{left} units of fuel left"));
                     }
                 }
             }

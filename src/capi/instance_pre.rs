@@ -1,0 +1,76 @@
+//! `stepwell_instance_pre_t`: a module whose imports were found, for many instances.
+
+use super::error::stepwell_error_t;
+use super::func::trap_or_error;
+use super::guard::or_error;
+use super::instance::wasm_instance_t;
+use super::linker::stepwell_linker_t;
+use super::module::{self, wasm_module_t};
+use super::object::Object;
+use super::own::{Out, Own, borrow, handle};
+use super::store::wasm_store_t;
+use super::trap::wasm_trap_t;
+use crate::runtime::InstancePre;
+
+/// A module with its imports found by a linker. What the linker is told later does not change it. Where all imports were defined by
+/// `stepwell_linker_define_func` and its kin, it makes instances in any store of the engine, on several threads at once.
+pub struct stepwell_instance_pre_t {
+    _opaque: [u8; 0],
+}
+handle!(stepwell_instance_pre_t => InstancePre);
+
+/// Looks a module's imports up by their names, once for many instances. An error where one is not defined.
+///
+/// Thread: any; the linker is not changed meanwhile.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_linker_instantiate_pre(
+    linker: *const stepwell_linker_t,
+    module: *const wasm_module_t,
+    out: Out<Own<stepwell_instance_pre_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_instantiate_pre", || {
+        let out = out.check("out")?;
+        // SAFETY: C passes live objects or NULL.
+        let (linker, module) = unsafe { (borrow(linker, "linker")?, module::get(module)?) };
+        // SAFETY: `out` is C's.
+        unsafe { out.write(Own::new(linker.instantiate_pre(module)?)) };
+        Ok(())
+    })
+}
+
+/// Makes an instance and runs its start function. A trap is written to `trap_out` (NULL if there is none), and then `*out` is not
+/// written; everything else is the error. With `trap_out` NULL a trap is an error, too.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_instance_pre_instantiate(
+    pre: *const stepwell_instance_pre_t,
+    store: *mut wasm_store_t,
+    out: Out<Own<wasm_instance_t>>,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_instance_pre_instantiate", || {
+        let out = out.check("out")?;
+        // Callbacks may delete the handles: the call holds what it needs.
+        // SAFETY: C passes live objects or NULL.
+        let (pre, cell) = unsafe { (borrow(pre, "pre")?.clone(), borrow(store, "store")?.clone()) };
+        let outcome = pre.instantiate(&mut *cell.enter()?);
+        // SAFETY: `trap_out` is C's.
+        if let Some(instance) = unsafe { trap_or_error(&cell, outcome, trap_out) }? {
+            // SAFETY: `out` is C's.
+            unsafe { out.write(Own::new(Object::new(&cell, instance))) };
+        }
+        Ok(())
+    })
+}
+
+/// Deletes it; instances it made stay. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_instance_pre_delete(pre: Own<stepwell_instance_pre_t>) {
+    // SAFETY: C gives it back.
+    unsafe { pre.delete() }
+}

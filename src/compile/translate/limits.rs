@@ -1,0 +1,107 @@
+//! What ends a guest that runs too long: fuel, which counts instructions, and the epoch, which is compared with a deadline.
+//! Neither is part of Wasm's state, and both tiers count the same.
+//!
+//! Fuel is taken for a straight run of instructions at once, before the first of them. What is taken belongs to that instruction:
+//! it stands behind its stop point, so a guest that goes on from there, natively or by replay, takes it, and one that goes on in resume code
+//! at an instruction in the middle of the run does not take it twice. Whether there was enough is checked only where a function
+//! or a turn of a loop begins: without those nothing runs long. Debug code has a stop point there, in both its tiers.
+
+use super::Translator;
+use crate::abi::{TrapCode, VMContext, VMStoreContext};
+use crate::compile::env::POINTER;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::immediates::Imm64;
+use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, types};
+use wasmparser::Operator;
+
+/// What is due, and what has been counted.
+pub(super) struct Limits {
+    /// The next instruction begins a run.
+    run_due: bool,
+    /// It begins a function or a turn of a loop.
+    check_due: bool,
+    /// The constant that says what the run takes, once that is known, and what it takes so far.
+    run: Option<(Inst, i64)>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { run_due: true, check_due: true, run: None }
+    }
+}
+
+/// What an instruction takes: nothing for what only says where blocks begin and end, and `nop`.
+fn cost(operator: &Operator<'_>) -> i64 {
+    match operator {
+        Operator::Nop | Operator::Block { .. } | Operator::Loop { .. } | Operator::Else | Operator::End => 0,
+        _ => 1,
+    }
+}
+
+impl Translator<'_, '_> {
+    /// Before an instruction, behind its stop point: takes the fuel of the run that it begins, and checks what is to be checked.
+    pub(super) fn keep_limits(&mut self, operator: &Operator<'_>) {
+        let check = std::mem::take(&mut self.limits.check_due);
+        if self.env.options.fuel {
+            if std::mem::take(&mut self.limits.run_due) {
+                self.begin_run(check);
+            }
+            self.count(cost(operator));
+        }
+        if self.env.options.epoch && check && !self.is_replay() {
+            self.check_epoch();
+        }
+    }
+
+    /// Behind an instruction, reachable or not: whether what follows is run as often as it was.
+    pub(super) fn limits_behind(&mut self, operator: &Operator<'_>) {
+        if matches!(
+            operator,
+            Operator::Loop { .. } | Operator::If { .. } | Operator::Else | Operator::End | Operator::BrIf { .. }
+        ) {
+            self.limits.run_due = true;
+        }
+        if let Operator::Loop { .. } = operator {
+            self.limits.check_due = true;
+        }
+    }
+
+    /// Takes the fuel of the run that begins here: how much is filled in by [`Translator::count`].
+    fn begin_run(&mut self, check: bool) {
+        let (base, offset) = match self.single.as_ref().and_then(|single| single.fuel()) {
+            Some(home) => home,
+            None => (self.load_constant(VMContext::STORE), VMStoreContext::FUEL),
+        };
+        let fuel = self.builder.ins().load(types::I64, self.flags.fuel, base, offset);
+        let cost = self.builder.ins().iconst(types::I64, 0);
+        let left = self.builder.ins().isub(fuel, cost);
+        self.limits.run = self.builder.func.dfg.value_def(cost).inst().map(|inst| (inst, 0));
+        self.builder.ins().store(self.flags.fuel, left, base, offset);
+        if check {
+            let none = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
+            self.trap_if(none, TrapCode::OutOfFuel);
+        }
+    }
+
+    fn count(&mut self, cost: i64) {
+        if let Some((inst, sum)) = &mut self.limits.run {
+            *sum += cost;
+            if let InstructionData::UnaryImm { imm, .. } = &mut self.builder.func.dfg.insts[*inst] {
+                *imm = Imm64::new(*sum);
+            }
+        }
+    }
+
+    /// Compares the epoch with the deadline. Both are changed by other threads, so both loads are atomic: others might be taken
+    /// for those of an earlier turn of the loop.
+    fn check_epoch(&mut self) {
+        let store = self.load_constant(VMContext::STORE);
+        let mut read = |offset| {
+            let at = self.builder.ins().load(POINTER, self.flags.constant, store, offset);
+            self.builder.ins().atomic_load(types::I64, self.flags.header, at)
+        };
+        let (epoch, deadline) = (read(VMStoreContext::EPOCH), read(VMStoreContext::DEADLINE));
+        let over = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, epoch, deadline);
+        self.trap_if(over, TrapCode::Interrupt);
+    }
+}
