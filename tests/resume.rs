@@ -264,7 +264,7 @@ fn the_new_state_counts_and_so_does_the_new_place() {
                 let wasm = replay.image().instructions[entry].wasm;
                 let values = [&[20][..], &[21, 30], &[22, 31, 40], &[23, 500]][entry].into();
                 let slot = store.resume_code(stop.slot, stop.func)?;
-                Ok(Resume::Replace(Box::new(Replacement { slot, entry: entry as u32, wasm, values })))
+                Ok(Resume::Replace(Box::new(Replacement { slot, entry: entry as u32, wasm, values, fuel: 0 })))
             }))
             .unwrap();
         step_all(&mut store);
@@ -355,7 +355,7 @@ fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
             let wasm = replay.image().instructions[1].wasm;
             assert!(store.set_virtual(Some(VirtualFrame { wasm, about: std::ptr::null() })));
             let slot = store.resume_code(stop.slot, stop.func)?;
-            Ok(Resume::Replace(Box::new(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into() })))
+            Ok(Resume::Replace(Box::new(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into(), fuel: 0 })))
         };
         let on_trap = move |store: StoreMut<'_>, trap: &TrapInfo| {
             let mut top = None;

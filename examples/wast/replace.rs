@@ -36,7 +36,13 @@ pub fn same(store: &mut StoreMut<'_>, stop: &StopInfo) -> Result<Replacement> {
     let module = store.module_in(stop.slot).unwrap().clone();
     let entry = module.replay(stop.func)?.image().position(stop.wasm).expect("an instruction");
     let values = state(store, stop);
-    Ok(Replacement { slot: store.resume_code(stop.slot, stop.func)?, entry, wasm: stop.wasm, values: values.into() })
+    Ok(Replacement {
+        slot: store.resume_code(stop.slot, stop.func)?,
+        entry,
+        wasm: stop.wasm,
+        values: values.into(),
+        fuel: 0,
+    })
 }
 
 /// How many frames the sink has replaced.
