@@ -33,10 +33,10 @@ pub fn run(library: Option<&Path>, bless: bool) -> Result<(), String> {
     write_or_check(&root().join("tests/abi/symbols.txt"), &list, !bless, "symbols --bless")
 }
 
-/// Builds the shared library.
+/// Builds the shared library, as the tests do: with other features Cranelift would be compiled once more.
 fn build() -> Result<(), String> {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "stepwell", "--lib"])
+        .args(["build", "--quiet", "--release", "--workspace", "--lib", "--example", "wast"])
         .current_dir(root())
         .status()
         .map_err(|error| format!("cannot run cargo: {error}"))?;
