@@ -238,6 +238,22 @@ typedef int32_t stepwell_debug_tier_t;
 /** A proposal, one of `enum stepwell_feature_enum`. */
 typedef int32_t stepwell_feature_t;
 
+/**
+ * A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are UTF-8,
+ * NUL-terminated and borrowed: they live as long as the module, that is, as any handle of it or of an instance of it, and are never
+ * deleted.
+ */
+typedef struct stepwell_source_t {
+  /** The file's path as the compiler was given it, with the directory where that was relative; NULL where it is not known. */
+  const char *file;
+  /** The function as the source names it; NULL where that is not known. Of an inlined function, its own name. */
+  const char *function;
+  /** The line, from 1; 0 where it is not known. */
+  uint32_t line;
+  /** The column, from 1; 0 where it is not known. */
+  uint32_t column;
+} stepwell_source_t;
+
 /** Why a guest trapped, one of `enum stepwell_trap_enum`. */
 typedef int32_t stepwell_trap_code_t;
 
@@ -653,6 +669,24 @@ bool stepwell_trap_frame_module_name(const wasm_frame_t *frame,
                                      own wasm_name_t *out);
 
 /**
+ * How many places a trap frame's instruction has in the source: as `stepwell_module_source_count`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_trap_frame_source_count(const wasm_frame_t *frame);
+
+/**
+ * Writes where in the source a trap frame's instruction is to `out`: as `stepwell_module_source`. The strings live as long as the
+ * frame at least.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_trap_frame_source(const wasm_frame_t *frame,
+                                size_t index,
+                                stepwell_source_t *out);
+
+/**
  * Why the guest trapped, one of `enum stepwell_trap_enum`.
  *
  * Thread: any.
@@ -761,6 +795,45 @@ STEPWELL_API
 bool stepwell_module_func_find(const wasm_module_t *module,
                                const char *name,
                                uint32_t *index_out);
+
+/**
+ * How many places the instruction at `offset` (from the start of the module) has in the source: one for its function, and one for
+ * each function that the compiler inlined there; 0 where the module's DWARF, if it has any, does not say. The first call of this
+ * or a like function reads the DWARF; instantiating never does.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+size_t stepwell_module_source_count(const wasm_module_t *module,
+                                    size_t offset);
+
+/**
+ * Writes where in the source the instruction at `offset` is to `out`: with `index` 0 the place itself, in the innermost inlined
+ * function; with 1 where that was inlined, and so on, last in the function that the module has. False, and nothing written, beyond
+ * that, or where it is not known.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_source(const wasm_module_t *module,
+                            size_t offset,
+                            size_t index,
+                            stepwell_source_t *out);
+
+/**
+ * Finds the code of a line of the source: writes the offset (from the start of the module) at which it begins to `offset_out`. A
+ * line may have code in several places: `index` counts them, ascending; false, and nothing written, beyond the last. Without code
+ * for `line`, the next line of the file that has some is meant. `file` is a path as the compiler knew it, or the end of one:
+ * `"main.c"`, `"src/main.c"`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_source_find(const wasm_module_t *module,
+                                 const char *file,
+                                 uint32_t line,
+                                 size_t index,
+                                 size_t *offset_out);
 
 /**
  * As `wasm_func_call`, with traps and errors apart: a trap of the guest or of a host function is written to
@@ -1466,6 +1539,24 @@ STEPWELL_API own wasm_module_t *stepwell_frame_module(const stepwell_frame_t *fr
  */
 STEPWELL_API
 own wasm_instance_t *stepwell_frame_instance(const stepwell_frame_t *frame);
+
+/**
+ * How many places the frame's instruction has in the source: as `stepwell_module_source_count`. 0 if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+size_t stepwell_frame_source_count(const stepwell_frame_t *frame);
+
+/**
+ * Writes where in the source the frame's instruction is to `out`: as `stepwell_module_source`.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_source(const stepwell_frame_t *frame,
+                           size_t index,
+                           stepwell_source_t *out);
 
 /**
  * How many locals the function has, parameters counted; 0 if the stop is over.
