@@ -1,7 +1,7 @@
 //! A module's code in an engine: tables, and a text that nobody outside this room gets to see.
 
 use crate::base::Result;
-use crate::image::{CodeImage, ImageTables, armed_site};
+use crate::image::{CodeImage, ImageTables, Tier, armed_site};
 use crate::sys::text::{ExecView, PrivateView, TextBacking, TextImage};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,6 +9,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// Names an [`EngineCode`] for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EngineCodeId(u64);
+
+impl EngineCodeId {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        EngineCodeId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// The code of a module in its engine: the canonical image. It knows offsets only; code becomes executable by registering
 /// it with a store's [`CodeRegistry`](super::CodeRegistry).
@@ -44,12 +51,11 @@ impl EngineCode {
     /// # Panics
     /// As [`EngineCode::new`].
     pub fn with_backing(image: CodeImage, wanted: TextBacking) -> Arc<EngineCode> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let CodeImage { text, tables } = image;
         let text_len = u32::try_from(text.len()).expect("a text beyond 4 GiB");
         check_sites(&tables, text_len);
         Arc::new(EngineCode {
-            id: EngineCodeId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            id: EngineCodeId::new(),
             tables,
             text_len,
             wanted,
@@ -58,6 +64,47 @@ impl EngineCode {
             shared: OnceLock::new(),
             step_image: OnceLock::new(),
         })
+    }
+
+    /// Takes tables in whose text stands in an image already. Production code is mapped for sharing at once and the image let go;
+    /// that of debug code is kept, for private texts are views of it.
+    ///
+    /// # Errors
+    /// Those of mapping it.
+    ///
+    /// # Panics
+    /// As [`EngineCode::new`].
+    pub fn of_text(tables: ImageTables, text: TextImage) -> Result<Arc<EngineCode>> {
+        let text_len = u32::try_from(text.len()).expect("a text beyond 4 GiB");
+        check_sites(&tables, text_len);
+        let wanted = text.backing();
+        let (shared, image) = match tables.tier {
+            Tier::Production => (OnceLock::from(text.map_exec()?), OnceLock::new()),
+            Tier::Debug => (OnceLock::new(), OnceLock::from(text)),
+        };
+        Ok(Arc::new(EngineCode {
+            id: EngineCodeId::new(),
+            tables,
+            text_len,
+            wanted,
+            bytes: Mutex::default(),
+            image,
+            shared,
+            step_image: OnceLock::new(),
+        }))
+    }
+
+    /// A copy of its text, for writing it to a file.
+    ///
+    /// # Errors
+    /// Those of reading it back from where it lives.
+    pub fn copy_text(&self) -> Result<Vec<u8>> {
+        let bytes = self.lock();
+        match (self.shared.get(), self.image.get()) {
+            (Some(view), _) => Ok(view.to_vec()),
+            (None, Some(image)) => image.to_vec(),
+            (None, None) => Ok(bytes.clone()),
+        }
     }
 
     /// Its name.

@@ -6,7 +6,8 @@
 //! * `debug` is what debug code has besides: stop points, and slots that tell the complete Wasm state at its points;
 //! * `graph` tells which instruction can follow which in replay, without compiling;
 //! * `function` compiles one translated function, `driver` all of a module, `assemble` lays them out as an image;
-//! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace them.
+//! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace them,
+//!   `target` what machine the code is for.
 
 mod assemble;
 mod convention;
@@ -15,6 +16,7 @@ mod driver;
 mod env;
 mod function;
 mod graph;
+mod target;
 mod trampoline;
 mod translate;
 

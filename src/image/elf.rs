@@ -1,255 +1,252 @@
-//! An image as an ELF file: `.text`, a section for each table, and a head with a checksum over all of them. The file is
-//! for our own later use (and for disassemblers); it is no object to link with. Numbers are little-endian, rows are words of 32
-//! bits or packed. Reading never panics, whatever the bytes; it finds damage, not malice.
+//! The images of a module as an ELF file, with what else a module needs: its Wasm bytes, and a manifest, the readable list of
+//! what the code was compiled for and with. The file is for our own use (and for disassemblers); it is no object to link
+//! with. Its head says how long it is, and has a hash over all of it, which finds damage, not malice. Reading never panics, whatever
+//! the bytes. What the manifest says is for `runtime/` to compare.
 
 use super::validate::damaged;
-use super::{CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Place, SavedRegisters, Shapes, SlotKind, Tier};
-use crate::base::{DefinedFuncIndex, Result, TextOffset};
+use super::{CodeImage, ImageTables, Tier};
+use crate::base::{Error, ErrorKind, Result};
 use object::read::elf::ElfFile64;
 use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectSection as _, SectionKind};
+use std::ops::Range;
+use xxhash_rust::xxh3::Xxh3;
 
-/// The version of the tables' encoding: files of another are refused.
-const VERSION: u32 = 4;
-/// Stands for an offset that is not there.
-const NONE: u32 = u32::MAX;
-/// The alignment of the text, that of a page.
-const TEXT_ALIGN: u64 = 4096;
+/// The version of this file format: files of another are refused.
+const FORMAT: u32 = 5;
+/// What the head begins with.
+const MAGIC: [u8; 8] = *b"stepwell";
+/// What an ELF file begins with.
+const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
+/// What a Wasm binary begins with.
+const WASM_MAGIC: [u8; 4] = *b"\0asm";
+/// Where the head is: behind the ELF header.
+const HEAD_AT: usize = 64;
+/// The head: magic, format, zeros, length of the file, hash.
+const HEAD_BYTES: usize = 8 + 4 + 4 + 8 + 16;
+/// Where the length of the file is, and the hash of everything else.
+const LEN_AT: usize = HEAD_AT + 16;
+const HASH_AT: usize = HEAD_AT + 24;
+const HEAD_END: usize = HEAD_AT + HEAD_BYTES;
 
-const TEXT: &str = ".text";
-const HEAD: &str = ".stepwell.head";
-const FUNCTIONS: &str = ".stepwell.functions";
-const TRAPS: &str = ".stepwell.traps";
-const ADDRESSES: &str = ".stepwell.addresses";
-const CALLS: &str = ".stepwell.calls";
-const LOCALS: &str = ".stepwell.locals";
-const SHAPES: &str = ".stepwell.shapes";
-const SITES: &str = ".stepwell.sites";
-const POINTS: &str = ".stepwell.points";
+/// Texts begin at multiples of it and have its pages for themselves: whoever maps the file can execute them in place.
+pub const TEXT_ALIGN: usize = 4096;
+/// Fills the last page behind a text: `int3`.
+const FILL: u8 = 0xcc;
 
-/// Which registers are saved, and how far below, share a word: the latter is shifted by this.
-const SAVED_SHIFT: u32 = 8;
+const HEAD: &str = ".stepwell.file";
+const MANIFEST: &str = ".stepwell.manifest";
+const WASM: &str = ".stepwell.wasm";
 
-/// A place as a tag and a word.
-fn place_words(place: Place) -> (u32, u32) {
-    match place {
-        Place::Frame(offset) => (0, offset as u32),
-        Place::Constant(value) => (1, value as u32),
+/// The section of a text.
+fn text_section(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Production => ".text",
+        Tier::Debug => ".text.debug",
     }
 }
 
-fn place_from_words(tag: u32, word: u32) -> Option<Place> {
-    match tag {
-        0 => Some(Place::Frame(word as i32)),
-        1 => Some(Place::Constant(word as i32)),
-        _ => None,
+/// The section of a table.
+fn table_section(tier: Tier, name: &str) -> String {
+    match tier {
+        Tier::Production => format!(".stepwell.production.{name}"),
+        Tier::Debug => format!(".stepwell.debug.{name}"),
     }
 }
 
-/// The words of a function's row.
-const FUNCTION_WORDS: usize = 11;
+/// What each image's tables do not say themselves: how long its text is without what fills its last page.
+const TEXT_LEN: &str = "text";
 
-impl FunctionEntry {
-    fn to_words(self) -> [u32; FUNCTION_WORDS] {
-        let (locals, points) = (self.locals, self.points);
-        let vmctx = match self.vmctx {
-            None => [0, 0],
-            Some(place) => {
-                let (tag, word) = place_words(place);
-                [tag + 1, word]
-            }
-        };
-        let [start, len, frame_size] = [self.start.get(), self.len, self.frame_size];
-        let (which, below) = self.saved.parts();
-        let saved = u32::from(which) | u32::from(below) << SAVED_SHIFT;
-        let locals_at = self.locals_at as u32;
-        [start, len, frame_size, locals.0, locals.1, points.0, points.1, locals_at, vmctx[0], vmctx[1], saved]
-    }
-    /// `None` when the words say something that does not exist.
-    fn from_words(words: [u32; FUNCTION_WORDS]) -> Option<Self> {
-        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved] = words;
-        let [locals, locals_end, points, points_end] = ranges;
-        Some(FunctionEntry {
-            start: TextOffset::new(start),
-            len,
-            frame_size,
-            locals: (locals, locals_end),
-            locals_at: locals_at as i32,
-            points: (points, points_end),
-            vmctx: match vmctx.checked_sub(1) {
-                None => None,
-                Some(tag) => Some(place_from_words(tag, offset)?),
-            },
-            saved: {
-                let below = u8::try_from(saved >> SAVED_SHIFT).ok()?;
-                SavedRegisters::from_parts(saved as u8, below)?
-            },
-        })
-    }
+/// An image whose parts live apart.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageRef<'a> {
+    /// The machine code.
+    pub text: &'a [u8],
+    /// What is where in it.
+    pub tables: &'a ImageTables,
 }
 
-fn encode(words: impl IntoIterator<Item = u32>) -> Vec<u8> {
-    words.into_iter().flat_map(u32::to_le_bytes).collect()
+/// The hash of a file, without the place where it stands.
+fn hash(file: &[u8]) -> [u8; 16] {
+    let mut state = Xxh3::new();
+    state.update(&file[..HASH_AT]);
+    state.update(&file[HEAD_END..]);
+    state.digest128().to_le_bytes()
 }
 
-fn decode(name: &str, data: &[u8]) -> Result<Vec<u32>> {
-    let (words, []) = data.as_chunks::<4>() else {
-        return Err(damaged(format_args!("{name} has {} bytes", data.len())));
+/// The images of a module, at most one of each tier, with its manifest and its Wasm bytes as the bytes of an ELF file.
+pub fn write_elf(manifest: &str, wasm: &[u8], images: &[ImageRef<'_>]) -> Vec<u8> {
+    let mut file = object::write::Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let mut add = |name: String, kind: SectionKind, data: Vec<u8>, align: usize| {
+        let section = file.add_section(Vec::new(), name.into_bytes(), kind);
+        file.set_section_data(section, data, align as u64);
     };
-    Ok(words.iter().map(|word| u32::from_le_bytes(*word)).collect())
+    let mut head = [0; HEAD_BYTES];
+    head[..8].copy_from_slice(&MAGIC);
+    head[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+    add(HEAD.into(), SectionKind::Other, head.to_vec(), 8);
+    add(MANIFEST.into(), SectionKind::Other, manifest.into(), 1);
+    add(WASM.into(), SectionKind::Other, wasm.to_vec(), 8);
+    for image in images {
+        let tier = image.tables.tier;
+        let mut text = Vec::with_capacity(image.text.len().next_multiple_of(TEXT_ALIGN));
+        text.extend_from_slice(image.text);
+        text.resize(text.capacity(), FILL);
+        add(text_section(tier).into(), SectionKind::Text, text, TEXT_ALIGN);
+        let len = (image.text.len() as u64).to_le_bytes();
+        // It also keeps what follows off the text's last page where that is a whole one.
+        add(table_section(tier, TEXT_LEN), SectionKind::Other, len.to_vec(), 8);
+        for (name, data) in image.tables.sections() {
+            add(table_section(tier, name), SectionKind::Other, data, 8);
+        }
+    }
+    let mut bytes = file.write().expect("sections without relocations or symbols can always be written");
+    assert!(bytes[HEAD_AT..].starts_with(&MAGIC), "the first section stands behind the ELF header");
+    let len = (bytes.len() as u64).to_le_bytes();
+    bytes[LEN_AT..LEN_AT + len.len()].copy_from_slice(&len);
+    let hash = hash(&bytes);
+    bytes[HASH_AT..HEAD_END].copy_from_slice(&hash);
+    bytes
 }
 
-fn decode_functions(data: &[u8]) -> Result<Vec<FunctionEntry>> {
-    let words = decode(FUNCTIONS, data)?;
-    let (rows, []) = words.as_chunks::<FUNCTION_WORDS>() else {
-        return Err(damaged(format_args!("{FUNCTIONS} has {} words", words.len())));
+/// The error for bytes that are something else altogether.
+#[cold]
+fn foreign(what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::InvalidModule, format!("{what}, no serialized module"))
+}
+
+/// Refuses what is no such file, has another length than it had, or another format.
+fn check_head(bytes: &[u8]) -> Result<()> {
+    if bytes.is_empty() {
+        return Err(foreign("nothing: 0 bytes"));
+    }
+    if bytes.starts_with(&WASM_MAGIC) {
+        return Err(foreign("this is WebAssembly, to be compiled as a module"));
+    }
+    let Some(start) = bytes.first_chunk::<4>() else {
+        return Err(foreign(format_args!("{} bytes", bytes.len())));
     };
-    let row = |(i, words): (usize, &[u32; FUNCTION_WORDS])| {
-        FunctionEntry::from_words(*words).ok_or_else(|| damaged(format_args!("row {i} of {FUNCTIONS}")))
+    if *start != ELF_MAGIC {
+        return Err(foreign(format_args!("something that begins with the bytes {start:02x?}")));
+    }
+    let Some(head) = bytes.get(HEAD_AT..HEAD_END) else {
+        return Err(foreign(format_args!("an ELF file cut short after {} bytes", bytes.len())));
     };
-    rows.iter().enumerate().map(row).collect()
-}
-
-fn decode_locals(data: &[u8]) -> Result<Vec<SlotKind>> {
-    let row =
-        |(i, kind): (usize, &u8)| SlotKind::from_u8(*kind).ok_or_else(|| damaged(format_args!("row {i} of {LOCALS}")));
-    data.iter().enumerate().map(row).collect()
-}
-
-fn decode_shapes(data: &[u8]) -> Result<Shapes> {
-    Shapes::from_words(&decode(SHAPES, data)?).map_err(|row| damaged(format_args!("row {row} of {SHAPES}")))
-}
-
-/// How many rows there are, and their bytes.
-fn encode_packed<R: PackedRow>(table: &Packed<R>) -> Vec<u8> {
-    let len = u32::try_from(table.len()).expect("rows are counted by 32 bits");
-    [&len.to_le_bytes(), table.stream()].concat()
-}
-
-fn decode_packed<R: PackedRow>(name: &str, data: &[u8]) -> Result<Packed<R>> {
-    let (len, stream) = data.split_first_chunk::<4>().ok_or_else(|| damaged(format_args!("{name} is short")))?;
-    Packed::from_stream(u32::from_le_bytes(*len), stream).map_err(|row| damaged(format_args!("row {row} of {name}")))
-}
-
-/// A 64-bit checksum: FNV-1a over words of eight bytes, the length of each section first.
-struct Checksum(u64);
-
-impl Checksum {
-    fn new() -> Self {
-        Checksum(0xcbf2_9ce4_8422_2325)
+    if !head.starts_with(&MAGIC) {
+        return Err(foreign("this is another ELF file"));
     }
-    fn word(&mut self, word: u64) {
-        // The rotation brings the high bits, which a multiplication never moves down, back into play.
-        self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    let format = word(HEAD_AT + MAGIC.len());
+    if format != FORMAT {
+        let message = format!(
+            "the serialized module has file format {format}, this version of Stepwell reads {FORMAT}; compile the module again"
+        );
+        return Err(Error::new(ErrorKind::Unsupported, message));
     }
-    fn section(&mut self, data: &[u8]) {
-        self.word(data.len() as u64);
-        let (words, rest) = data.as_chunks::<8>();
-        words.iter().for_each(|word| self.word(u64::from_le_bytes(*word)));
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        self.word(u64::from_le_bytes(last));
+    let said = u64::from(word(LEN_AT)) | u64::from(word(LEN_AT + 4)) << 32;
+    let there = bytes.len() as u64;
+    if there < said {
+        return Err(damaged(format_args!("truncated: {there} bytes of {said} are there")));
     }
+    if there > said {
+        return Err(damaged(format_args!("it has {said} bytes, but {there} are there")));
+    }
+    Ok(())
 }
 
-/// The words of the head, without the checksum that follows them.
-fn head(tables: &ImageTables) -> [u32; 5] {
-    let stub = tables.stop_stub.map_or(NONE, TextOffset::get);
-    [VERSION, u32::from(tables.tier as u8), u32::from(tables.regions), tables.first.get(), stub]
+/// A file of a module's images, found to be complete and undamaged.
+pub struct ElfImages<'a> {
+    bytes: &'a [u8],
+    file: ElfFile64<'a, Endianness>,
+}
+
+impl<'a> ElfImages<'a> {
+    /// Reads what [`write_elf`] made.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] for bytes that are no such file or were damaged, [`ErrorKind::Unsupported`] for those of a
+    /// version with another file format.
+    pub fn open(bytes: &'a [u8]) -> Result<ElfImages<'a>> {
+        check_head(bytes)?;
+        if hash(bytes) != bytes[HASH_AT..HEAD_END] {
+            return Err(damaged("its hash differs"));
+        }
+        let file = ElfFile64::parse(bytes).map_err(damaged)?;
+        if file.architecture() != Architecture::X86_64 || file.endianness() != Endianness::Little {
+            return Err(damaged("a file for another machine"));
+        }
+        Ok(ElfImages { bytes, file })
+    }
+
+    /// Where a section is in the file.
+    fn find(&self, name: &str) -> Result<Option<Range<usize>>> {
+        let Some(section) = self.file.section_by_name(name) else { return Ok(None) };
+        let (start, len) = section.file_range().unwrap_or((0, 0));
+        let range = start.checked_add(len).filter(|end| *end <= self.bytes.len() as u64);
+        let end = range.ok_or_else(|| damaged(format_args!("section {name} lies outside the file")))?;
+        Ok(Some(start as usize..end as usize))
+    }
+
+    fn section(&self, name: &str) -> Result<Range<usize>> {
+        self.find(name)?.ok_or_else(|| damaged(format_args!("no section {name}")))
+    }
+
+    /// What the code was compiled for and with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] where there is none.
+    pub fn manifest(&self) -> Result<&'a str> {
+        std::str::from_utf8(&self.bytes[self.section(MANIFEST)?]).map_err(|_| damaged("the manifest is no text"))
+    }
+
+    /// Where the Wasm bytes are in the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] where there are none.
+    pub fn wasm(&self) -> Result<Range<usize>> {
+        self.section(WASM)
+    }
+
+    /// The tables of the image of a tier, if it is there, and where its text is in the file: on pages of its own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] for tables that contradict themselves or the text.
+    pub fn image(&self, tier: Tier) -> Result<Option<(ImageTables, Range<usize>)>> {
+        let name = text_section(tier);
+        let Some(padded) = self.find(name)? else { return Ok(None) };
+        let data = |table: &str| Ok(&self.bytes[self.section(&table_section(tier, table))?]);
+        let len = data(TEXT_LEN)?.try_into().map_err(|_| damaged("a text length of another length"))?;
+        let len = usize::try_from(u64::from_le_bytes(len)).unwrap_or(usize::MAX);
+        let whole = len.checked_next_multiple_of(TEXT_ALIGN) == Some(padded.len());
+        if !whole || !padded.start.is_multiple_of(TEXT_ALIGN) {
+            return Err(damaged(format_args!("section {name} is not of whole pages")));
+        }
+        let text = padded.start..padded.start + len;
+        let tables = ImageTables::from_sections(data)?;
+        if tables.tier != tier {
+            return Err(damaged(format_args!("section {name} is of the other tier")));
+        }
+        tables.validate(&self.bytes[text.clone()])?;
+        Ok(Some((tables, text)))
+    }
 }
 
 impl CodeImage {
-    /// The image as the bytes of an ELF file.
+    /// The image alone as the bytes of an ELF file.
     pub fn to_elf(&self) -> Vec<u8> {
-        let tables = &self.tables;
-        let sections = [
-            (FUNCTIONS, encode(tables.functions.iter().copied().flat_map(FunctionEntry::to_words))),
-            (TRAPS, encode_packed(&tables.traps)),
-            (ADDRESSES, encode_packed(&tables.addresses)),
-            (CALLS, encode_packed(&tables.calls)),
-            (LOCALS, tables.locals.iter().map(|kind| *kind as u8).collect()),
-            (SHAPES, encode(tables.shapes.to_words())),
-            (SITES, encode_packed(&tables.sites)),
-            (POINTS, encode_packed(&tables.points)),
-        ];
-        let mut head = encode(head(tables));
-        let mut checksum = Checksum::new();
-        checksum.section(&head);
-        checksum.section(&self.text);
-        sections.iter().for_each(|(_, data)| checksum.section(data));
-        head.extend(checksum.0.to_le_bytes());
-
-        let mut file = object::write::Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
-        let text = file.add_section(Vec::new(), TEXT.into(), SectionKind::Text);
-        file.set_section_data(text, self.text.as_slice(), TEXT_ALIGN);
-        for (name, data) in [(HEAD, head)].into_iter().chain(sections) {
-            let section = file.add_section(Vec::new(), name.into(), SectionKind::Other);
-            file.set_section_data(section, data, 8);
-        }
-        file.write().expect("sections without relocations or symbols can always be written")
+        write_elf("", &[], &[ImageRef { text: &self.text, tables: &self.tables }])
     }
 
     /// Reads an image back from what [`CodeImage::to_elf`] made.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) for bytes that are no such file, were damaged, or were written by a
-    /// version with another encoding. It never panics.
+    /// As [`ElfImages::open`] and [`ElfImages::image`]. It never panics.
     pub fn from_elf(bytes: &[u8]) -> Result<CodeImage> {
-        let file = ElfFile64::<Endianness>::parse(bytes).map_err(damaged)?;
-        if file.architecture() != Architecture::X86_64 || file.endianness() != Endianness::Little {
-            return Err(damaged("a file for another machine"));
+        let file = ElfImages::open(bytes)?;
+        for tier in [Tier::Production, Tier::Debug] {
+            if let Some((tables, text)) = file.image(tier)? {
+                return Ok(CodeImage { text: bytes[text].to_vec(), tables });
+            }
         }
-        let section = |name: &str| -> Result<&[u8]> {
-            let section = file.section_by_name(name).ok_or_else(|| damaged(format_args!("no section {name}")))?;
-            section.data().map_err(|error| damaged(format_args!("section {name}: {error}")))
-        };
-
-        let (head_bytes, sum) = section(HEAD)?.split_last_chunk::<8>().ok_or_else(|| damaged("a short head"))?;
-        let words = decode(HEAD, head_bytes)?;
-        let Some(version) = words.first().copied() else {
-            return Err(damaged("an empty head"));
-        };
-        if version != VERSION {
-            return Err(damaged(format_args!("written with encoding {version}, this library reads {VERSION}")));
-        }
-        let [_, tier, regions, first, stop_stub] = words[..] else {
-            return Err(damaged("a head of another length"));
-        };
-        let names = [FUNCTIONS, TRAPS, ADDRESSES, CALLS, LOCALS, SHAPES, SITES, POINTS];
-        let text = section(TEXT)?;
-        let mut checksum = Checksum::new();
-        checksum.section(head_bytes);
-        checksum.section(text);
-        for name in names {
-            checksum.section(section(name)?);
-        }
-        if checksum.0 != u64::from_le_bytes(*sum) {
-            return Err(damaged("the checksum differs"));
-        }
-
-        let tables = ImageTables {
-            tier: match tier {
-                0 => Tier::Production,
-                1 => Tier::Debug,
-                _ => return Err(damaged(format_args!("tier {tier}"))),
-            },
-            regions: match regions {
-                0 => false,
-                1 => true,
-                _ => return Err(damaged(format_args!("regions {regions}"))),
-            },
-            first: DefinedFuncIndex::new(first),
-            functions: decode_functions(section(FUNCTIONS)?)?,
-            traps: decode_packed(TRAPS, section(TRAPS)?)?,
-            addresses: decode_packed(ADDRESSES, section(ADDRESSES)?)?,
-            calls: decode_packed(CALLS, section(CALLS)?)?,
-            locals: decode_locals(section(LOCALS)?)?,
-            shapes: decode_shapes(section(SHAPES)?)?,
-            sites: decode_packed(SITES, section(SITES)?)?,
-            points: decode_packed(POINTS, section(POINTS)?)?,
-            stop_stub: (stop_stub != NONE).then(|| TextOffset::new(stop_stub)),
-        };
-        let image = CodeImage { text: text.to_vec(), tables };
-        image.validate()?;
-        Ok(image)
+        Err(damaged("no text"))
     }
 }

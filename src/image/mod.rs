@@ -1,14 +1,16 @@
 //! A module's machine code as data: position-independent text and the tables that describe it. An image has
 //! offsets only; it becomes executable in `code/`, which never hands the text out again. No address, no
-//! mapping, no system call here. `elf` writes an image as an ELF file and reads it back.
+//! mapping, no system call here. `elf` writes the images of a module as an ELF file and reads them back.
 
 mod elf;
 mod packed;
 mod replay;
+mod rows;
 mod shapes;
 mod tables;
 mod validate;
 
+pub use elf::{ElfImages, ImageRef, TEXT_ALIGN, write_elf};
 pub use packed::{Cursor, Packed, PackedRow, Rows};
 pub use replay::{RegionGraph, ReplayEnd, ReplayImage, ReplayInstruction};
 pub use shapes::Shapes;

@@ -12,21 +12,25 @@ macro_rules! ensure {
     };
 }
 
-/// The error for an image that is none.
+/// The error for an image that says what none does.
 #[cold]
 pub(super) fn damaged(what: impl std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::Argument,
-        format!("this is no code image, or a damaged one ({what}); compile the module again"),
-    )
+    Error::new(ErrorKind::InvalidModule, format!("the serialized module is damaged ({what}); compile the module again"))
 }
 
 impl CodeImage {
     /// Checks every order, range and index that look-ups in the tables and patching the text rely on. What the code does is
     /// not, and cannot be, checked: an image is as trusted as the compiler that made it.
     pub fn validate(&self) -> Result<()> {
-        let tables = &self.tables;
-        let text_len = u32::try_from(self.text.len())
+        self.tables.validate(&self.text)
+    }
+}
+
+impl ImageTables {
+    /// As [`CodeImage::validate`], with the text these tables are of.
+    pub(super) fn validate(&self, text: &[u8]) -> Result<()> {
+        let tables = self;
+        let text_len = u32::try_from(text.len())
             .ok()
             .filter(|len| *len <= i32::MAX as u32)
             .ok_or_else(|| damaged("a text beyond 2 GiB"))?;
@@ -55,11 +59,11 @@ impl CodeImage {
         for (i, shape) in tables.shapes.iter().enumerate() {
             ensure!("shapes", i, shape.below == ShapeId::EMPTY || (shape.below.0 as usize) < i);
         }
-        self.validate_sites(text_len)
+        self.validate_sites(text)
     }
 
     fn validate_functions(&self, text_len: u32) -> Result<()> {
-        let ImageTables { first, functions, locals, points, .. } = &self.tables;
+        let ImageTables { first, functions, locals, points, .. } = self;
         if functions.len() as u64 + u64::from(first.get()) > u64::from(u32::MAX) {
             return Err(damaged(format_args!("function {first} and {} more", functions.len())));
         }
@@ -76,16 +80,17 @@ impl CodeImage {
         Ok(())
     }
 
-    fn validate_sites(&self, text_len: u32) -> Result<()> {
-        let ImageTables { shapes, sites, points, stop_stub, .. } = &self.tables;
+    fn validate_sites(&self, text: &[u8]) -> Result<()> {
+        let ImageTables { shapes, sites, points, stop_stub, .. } = self;
         if !sites.is_empty() && stop_stub.is_none() {
             return Err(damaged("stop sites without a stop stub"));
         }
         let mut free_from = 0;
         for (i, site) in sites.iter().enumerate() {
             let after = site.after.get();
-            let start = after.checked_sub(SITE_BYTES).filter(|start| *start >= free_from && after <= text_len);
-            let is_nop = start.is_some_and(|start| self.text[start as usize..after as usize] == SITE_NOP);
+            let start =
+                after.checked_sub(SITE_BYTES).filter(|start| *start >= free_from && after as usize <= text.len());
+            let is_nop = start.is_some_and(|start| text[start as usize..after as usize] == SITE_NOP);
             ensure!("sites", i, is_nop && (site.point.0 as usize) < points.len());
             free_from = after;
         }

@@ -1,6 +1,7 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
 use super::config::Config;
+use super::manifest::Manifest;
 use super::pool::Pool;
 use super::replay::ReplayCache;
 use super::trap;
@@ -72,8 +73,13 @@ impl Engine {
         stack::with_room(COMPILE_STACK, || work(&self.0.compiler))?
     }
 
-    fn backing(&self) -> TextBacking {
+    pub(super) fn backing(&self) -> TextBacking {
         if self.config().force_copied_code { TextBacking::Anonymous } else { TextBacking::Memfd }
+    }
+
+    /// What its code is compiled for and with, in words.
+    pub(super) fn manifest(&self) -> Manifest {
+        Manifest::new(self.config(), &self.0.compiler)
     }
 
     /// Reservations for memories that never move.

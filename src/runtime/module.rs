@@ -7,9 +7,11 @@ use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, 
 use crate::code::EngineCode;
 use crate::compile::{region_graph, vm_layout};
 use crate::image::{RegionGraph, ReplayImage, Tier};
+use crate::sys::sealed::SealedBytes;
 use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
+use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,13 +35,32 @@ struct ModuleInner {
     engine: Engine,
     id: ModuleId,
     info: ModuleInfo,
-    binary: Box<[u8]>,
+    binary: Binary,
     layout: VmLayout,
     sigs: Box<[SigId]>,
     production: Arc<EngineCode>,
     debug: OnceCell<DebugCode>,
     resume: Mutex<HashMap<DefinedFuncIndex, Arc<ResumeCell>>>,
     sources: OnceCell<SourceMap>,
+}
+
+/// The bytes a module was made from.
+pub(super) enum Binary {
+    /// A copy of what the host passed.
+    Own(Box<[u8]>),
+    /// These of a serialized module.
+    Serialized(SealedBytes, Range<usize>),
+}
+
+impl Deref for Binary {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Binary::Own(bytes) => bytes,
+            Binary::Serialized(file, range) => &file[range.clone()],
+        }
+    }
 }
 
 impl ModuleInner {
@@ -70,6 +91,12 @@ const MAX_IDLE_RESUME: usize = 64;
 struct DebugCode {
     code: Arc<EngineCode>,
     stack_ratio: StackRatio,
+}
+
+impl DebugCode {
+    fn new(production: &EngineCode, code: Arc<EngineCode>) -> DebugCode {
+        DebugCode { stack_ratio: StackRatio::worst(production, &code), code }
+    }
 }
 
 /// How much more stack a function's debug code takes than its production code, at worst, in sixteenths.
@@ -113,24 +140,37 @@ impl Module {
         binary: &[u8],
         progress: &(dyn Fn(usize, usize) -> bool + Sync),
     ) -> Result<Module> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let config = engine.config();
         let info = wasm::parse(binary, config.features, config.parallel)?;
         let layout = vm_layout(&info)?;
         let image = engine.compile(|compiler| compiler.module(&info, binary, Tier::Production, progress))?;
+        let production = engine.new_code(image);
+        Ok(Module::of_parts(engine, (info, layout), Binary::Own(binary.into()), production, None))
+    }
+
+    /// A module of what it consists of. The code is that of the binary, for this engine.
+    pub(super) fn of_parts(
+        engine: &Engine,
+        (info, layout): (ModuleInfo, VmLayout),
+        binary: Binary,
+        production: Arc<EngineCode>,
+        debug: Option<Arc<EngineCode>>,
+    ) -> Module {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let sigs = info.types.iter().map(|ty| engine.signature_id(ty)).collect();
-        Ok(Module(Arc::new(ModuleInner {
+        let debug = debug.map(|code| OnceCell::with_value(DebugCode::new(&production, code)));
+        Module(Arc::new(ModuleInner {
             engine: engine.clone(),
             id: ModuleId(NEXT.fetch_add(1, Ordering::Relaxed)),
             info,
-            binary: binary.into(),
+            binary,
             layout,
             sigs,
-            production: engine.new_code(image),
-            debug: OnceCell::new(),
+            production,
+            debug: debug.unwrap_or_default(),
             resume: Mutex::default(),
             sources: OnceCell::new(),
-        })))
+        }))
     }
 
     /// Validates a module without compiling it.
@@ -186,6 +226,31 @@ impl Module {
         self.0.sources.get_or_init(|| SourceMap::new(&self.0.info, &self.0.binary))
     }
 
+    /// Its custom sections, in order: name, contents.
+    pub fn custom_sections(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+        self.info().custom.iter().map(|(name, range)| (name.as_str(), &self.binary()[range.clone()]))
+    }
+
+    /// The contents of its first custom section of this name.
+    pub fn custom_section(&self, name: &str) -> Option<&[u8]> {
+        self.custom_sections().find(|(known, _)| *known == name).map(|(_, data)| data)
+    }
+
+    /// Bytes of its production code.
+    pub fn text_size(&self) -> usize {
+        self.0.production.text_len() as usize
+    }
+
+    /// Bytes of its debug code, if it has been compiled.
+    pub fn debug_text_size(&self) -> Option<usize> {
+        self.debug_if_compiled().map(|code| code.text_len() as usize)
+    }
+
+    /// The code of its debug tier, if it has been compiled.
+    pub(super) fn debug_if_compiled(&self) -> Option<&Arc<EngineCode>> {
+        self.0.debug.get().map(|debug| &debug.code)
+    }
+
     /// The engine it was compiled by.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
@@ -216,8 +281,7 @@ impl Module {
         inner.debug.get_or_try_init(|| {
             let image =
                 inner.engine.compile(|compiler| compiler.module(&inner.info, &inner.binary, Tier::Debug, progress))?;
-            let code = inner.engine.new_code(image);
-            Ok(DebugCode { stack_ratio: StackRatio::worst(&inner.production, &code), code })
+            Ok(DebugCode::new(&inner.production, inner.engine.new_code(image)))
         })
     }
 

@@ -6,6 +6,7 @@ pub mod arch;
 #[doc(hidden)]
 pub mod faults;
 pub mod pages;
+pub mod sealed;
 pub mod signals;
 pub mod stack;
 pub mod text;

@@ -148,13 +148,28 @@ pub(super) unsafe fn map(
     flags: libc::c_int,
     fd: libc::c_int,
 ) -> Result<usize> {
+    // SAFETY: the caller's promise.
+    unsafe { map_from(start, len, protection, flags, fd, 0) }
+}
+
+/// The same for what stands in the file from `at` on, which is a page multiple.
+///
+/// # Safety
+/// As [`map`].
+pub(super) unsafe fn map_from(
+    start: usize,
+    len: usize,
+    protection: libc::c_int,
+    flags: libc::c_int,
+    fd: libc::c_int,
+    at: usize,
+) -> Result<usize> {
     if faults::fails() {
         return Err(Error::last_os_error("mmap"));
     }
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_NORESERVE;
     // SAFETY: the caller's promise; without MAP_FIXED no existing mapping is touched.
-    let address = unsafe {
-        libc::mmap(start as *mut libc::c_void, len, protection, flags | libc::MAP_PRIVATE | libc::MAP_NORESERVE, fd, 0)
-    };
+    let address = unsafe { libc::mmap(start as *mut libc::c_void, len, protection, flags, fd, at as libc::off_t) };
     if address == libc::MAP_FAILED {
         return Err(Error::last_os_error("mmap"));
     }

@@ -4,9 +4,10 @@
 //! executable at once. What is patched, and when that is allowed, is decided in `code/`.
 
 use super::faults;
-use super::pages::{PAGE_SIZE, discard, map, map_anonymous, protect, round_up_to_page, unmap};
+use super::pages::{PAGE_SIZE, discard, map, map_anonymous, map_from, protect, round_up_to_page, unmap};
 use crate::base::{Error, ErrorKind, Result};
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Read and execute: the protection of code.
@@ -40,7 +41,8 @@ pub struct TextImage {
 
 #[derive(Debug)]
 enum Source {
-    Memfd(SealedFile),
+    /// In this file, from this offset on: a page multiple.
+    Memfd(Arc<SealedFile>, usize),
     Anonymous(Vec<u8>),
 }
 
@@ -65,7 +67,7 @@ impl TextImage {
         let source = match file {
             Ok(Some(file)) => {
                 *text = Vec::new();
-                Source::Memfd(file)
+                Source::Memfd(Arc::new(file), 0)
             }
             Ok(None) => Source::Anonymous(std::mem::take(text)),
             Err(error) => {
@@ -76,19 +78,31 @@ impl TextImage {
         Ok(TextImage { source, len })
     }
 
+    /// A text (not empty) that stands in a sealed file already, on whole pages of its own from `at` on, and ends within the file.
+    pub(super) fn in_file(file: Arc<SealedFile>, at: usize, len: usize) -> TextImage {
+        debug_assert!(len > 0 && at.is_multiple_of(PAGE_SIZE));
+        TextImage { source: Source::Memfd(file, at), len }
+    }
+
     /// Where the text lives.
     pub fn backing(&self) -> TextBacking {
         match self.source {
-            Source::Memfd(_) => TextBacking::Memfd,
+            Source::Memfd(..) => TextBacking::Memfd,
             Source::Anonymous(_) => TextBacking::Anonymous,
         }
+    }
+
+    /// Bytes of the text.
+    #[allow(clippy::len_without_is_empty, reason = "a text is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
     }
 
     /// A copy of the text, for making another image from it.
     pub fn to_vec(&self) -> Result<Vec<u8>> {
         match &self.source {
             Source::Anonymous(bytes) => Ok(bytes[..self.len].to_vec()),
-            Source::Memfd(file) => file.read(self.len),
+            Source::Memfd(file, at) => file.read(*at, self.len),
         }
     }
 
@@ -119,7 +133,7 @@ impl TextImage {
 
 /// A `memfd` that can no longer change.
 #[derive(Debug)]
-struct SealedFile {
+pub(super) struct SealedFile {
     fd: libc::c_int,
     /// Which file `fd` was. A host that closes descriptors that are not its own (as daemons do) must not make us execute
     /// whatever file gets the number next.
@@ -129,6 +143,11 @@ struct SealedFile {
 impl SealedFile {
     /// A sealed file of `bytes`, or `None` where the system does not let us have one.
     fn new(bytes: &[u8]) -> Result<Option<SealedFile>> {
+        SealedFile::filled(|file| file.write(bytes))
+    }
+
+    /// A sealed file of what `fill` writes to it, or `None` where the system does not let us have one.
+    pub(super) fn filled(fill: impl FnOnce(&SealedFile) -> Result<()>) -> Result<Option<SealedFile>> {
         let Some(fd) = create_memfd()? else {
             return Ok(None);
         };
@@ -139,7 +158,7 @@ impl SealedFile {
             return Err(error);
         };
         let file = SealedFile { fd, identity };
-        file.write(bytes)?;
+        fill(&file)?;
         let seals = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
         // SAFETY: fcntl on a descriptor of our own, with an integer argument.
         if unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) } != 0 {
@@ -155,7 +174,8 @@ impl SealedFile {
         Ok(Some(file))
     }
 
-    fn write(&self, bytes: &[u8]) -> Result<()> {
+    /// Writes its contents, before it is sealed.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
         let mut done = 0;
         while done < bytes.len() {
             let rest = &bytes[done..];
@@ -170,14 +190,29 @@ impl SealedFile {
         Ok(())
     }
 
-    fn read(&self, len: usize) -> Result<Vec<u8>> {
+    /// Another descriptor of the file, to fill it by.
+    pub(super) fn writer(&self) -> Result<std::fs::File> {
+        // SAFETY: the descriptor is open: this is its owner, and nobody else was told of it yet.
+        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(self.fd) };
+        let copy = fd.try_clone_to_owned();
+        copy.map(std::fs::File::from).map_err(|error| Error::new(ErrorKind::System, format!("dup of a memfd: {error}")))
+    }
+
+    /// Maps the first `len` bytes for reading.
+    pub(super) fn map_readable(&self, len: usize) -> Result<usize> {
+        self.check()?;
+        // SAFETY: without MAP_FIXED no existing mapping is touched.
+        unsafe { map(0, len, libc::PROT_READ, 0, self.fd) }
+    }
+
+    fn read(&self, at: usize, len: usize) -> Result<Vec<u8>> {
         self.check()?;
         let mut bytes = vec![0; len];
         let mut done = 0;
         while done < len {
             let rest = &mut bytes[done..];
             // SAFETY: the pointer and length are those of a live, exclusive slice.
-            let n = unsafe { libc::pread(self.fd, rest.as_mut_ptr().cast(), rest.len(), done as libc::off_t) };
+            let n = unsafe { libc::pread(self.fd, rest.as_mut_ptr().cast(), rest.len(), (at + done) as libc::off_t) };
             match n {
                 1.. => done += n as usize,
                 _ if n < 0 && errno() == libc::EINTR => {}
@@ -269,16 +304,16 @@ impl Mapping {
     /// Maps `text` bytes of `source` executable, with `extra` read-write bytes behind them.
     fn new(source: &Source, text: usize, extra: usize) -> Result<Mapping> {
         match source {
-            Source::Memfd(file) => {
+            Source::Memfd(file, at) => {
                 file.check()?;
                 if extra == 0 {
                     // SAFETY: without MAP_FIXED no existing mapping is touched.
-                    let base = unsafe { map(0, text, RX, 0, file.fd)? };
+                    let base = unsafe { map_from(0, text, RX, 0, file.fd, *at)? };
                     return Ok(Mapping { base, len: text });
                 }
                 let mapping = Mapping { base: map_anonymous(text + extra, RW)?, len: text + extra };
                 // SAFETY: the range is the front of the mapping just made.
-                unsafe { map(mapping.base, text, RX, libc::MAP_FIXED, file.fd)? };
+                unsafe { map_from(mapping.base, text, RX, libc::MAP_FIXED, file.fd, *at)? };
                 Ok(mapping)
             }
             Source::Anonymous(bytes) => {
@@ -501,7 +536,7 @@ impl PrivateView {
         if self.parking.is_some() {
             return Ok(());
         }
-        let Source::Memfd(file) = &other.source else {
+        let Source::Memfd(file, at) = &other.source else {
             return Err(Error::new(ErrorKind::State, "only texts in a memfd can be swapped"));
         };
         assert_eq!(self.text, other.padded_len(), "texts of different lengths");
@@ -517,7 +552,7 @@ impl PrivateView {
         let own = place(reservation.base);
         let other = place(reservation.base + each);
         // SAFETY: the range lies in the reservation just made.
-        unsafe { map(other, self.text, RX, libc::MAP_FIXED, file.fd)? };
+        unsafe { map_from(other, self.text, RX, libc::MAP_FIXED, file.fd, *at)? };
         self.parking = Some(Parking { _reservation: reservation, own, other, shown: false });
         Ok(())
     }

@@ -10,7 +10,7 @@ mod types;
 pub use dwarf::{Location, SourceMap};
 pub use features::Features;
 pub use module::{ModuleInfo, Names};
-pub use parse::{parse, val_type};
+pub use parse::{parse, parse_again, val_type};
 pub use types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, ExternType,
     FuncBody, FuncType, GlobalType, Import, Limits, MAX_PAGES, MemoryType, PAGE_BYTES, SegmentMode, TableType, ValType,

@@ -5,7 +5,8 @@ use super::types::{
     GlobalType, Import, MemoryType, TableType, ValType,
 };
 use crate::base::{
-    DefinedFuncIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, TableIndex, TypeIndex, WasmOffset,
+    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, TableIndex, TypeIndex,
+    WasmOffset,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -64,8 +65,16 @@ pub struct Names {
     pub funcs: HashMap<FuncIndex, String>,
     /// Locals' names, by function.
     pub locals: HashMap<FuncIndex, HashMap<LocalIndex, String>>,
+    /// Tables' names.
+    pub tables: HashMap<TableIndex, String>,
+    /// Memories' names.
+    pub memories: HashMap<MemoryIndex, String>,
     /// Globals' names.
     pub globals: HashMap<GlobalIndex, String>,
+    /// Element segments' names.
+    pub elements: HashMap<ElemIndex, String>,
+    /// Data segments' names.
+    pub data: HashMap<DataIndex, String>,
 }
 
 impl ModuleInfo {

@@ -7,10 +7,11 @@ use super::types::{
     GlobalType, Import, Limits, MemoryType, SegmentMode, TableType, ValType,
 };
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, TableIndex, TypeIndex,
-    WasmOffset,
+    DataIndex, DefinedFuncIndex, ElemIndex, Error, ErrorKind, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result,
+    TableIndex, TypeIndex, WasmOffset,
 };
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::ops::Range;
 use wasmparser::{
     DataKind, ElementKind, ExternalKind, FuncToValidate, FunctionBody, KnownCustom, Name, Operator, Parser, Payload,
@@ -24,13 +25,32 @@ use wasmparser::{
 /// [`ErrorKind::Unsupported`] for a proposal that is not there or is switched off, naming it;
 /// [`ErrorKind::InvalidModule`] for anything else; both with the offset of the fault.
 pub fn parse(binary: &[u8], features: Features, parallel: bool) -> Result<ModuleInfo> {
+    let (module, bodies) = parse_outside(binary, features)?;
+    validate_bodies(bodies, parallel).map_err(|error| explain(binary, features, Failure::Wasm(error)))?;
+    Ok(module)
+}
+
+/// Parses what [`parse`] has accepted with these features, or fewer: function bodies are not validated again.
+///
+/// # Errors
+/// As [`parse`], for what is wrong outside function bodies.
+pub fn parse_again(binary: &[u8], features: Features) -> Result<ModuleInfo> {
+    Ok(parse_outside(binary, features)?.0)
+}
+
+/// Function bodies that are to be validated.
+type Bodies<'a> = Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>;
+
+/// Parses and validates all but the function bodies.
+fn parse_outside(binary: &[u8], features: Features) -> Result<(ModuleInfo, Bodies<'_>)> {
     if u32::try_from(binary.len()).is_err() {
         return Err(Error::new(ErrorKind::Limit, "a module of 4 GiB or more is not supported"));
     }
     if Parser::is_component(binary) {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            "this is a component; Stepwell runs core modules only (proposal: component-model)",
+            "this is a component, not a module; Stepwell runs core modules only (proposal: component-model): build for \
+             wasm32-wasip1 instead of wasm32-wasip2, or take the module out of the component (`wasm-tools component unbundle`)",
         )
         .at(WasmOffset::new(4)));
     }
@@ -38,9 +58,8 @@ pub fn parse(binary: &[u8], features: Features, parallel: bool) -> Result<Module
     let mut validator = Validator::new_with_features(features.to_wasmparser());
     let mut bodies = Vec::new();
     read(binary, &mut validator, &mut module, &mut bodies).map_err(|error| explain(binary, features, error))?;
-    validate_bodies(bodies, parallel).map_err(|error| explain(binary, features, Failure::Wasm(error)))?;
     module.export_names = module.exports.iter().enumerate().map(|(i, export)| (export.name.clone(), i)).collect();
-    Ok(module)
+    Ok((module, bodies))
 }
 
 /// Why reading stopped.
@@ -96,10 +115,7 @@ fn explain(binary: &[u8], features: Features, failure: Failure) -> Error {
 }
 
 /// Validates function bodies; of several faults the first in the binary is reported.
-fn validate_bodies(
-    bodies: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'_>)>,
-    parallel: bool,
-) -> std::result::Result<(), wasmparser::Error> {
+fn validate_bodies(bodies: Bodies<'_>, parallel: bool) -> std::result::Result<(), wasmparser::Error> {
     let validate = |(func, body): (FuncToValidate<ValidatorResources>, FunctionBody<'_>)| {
         func.into_validator(Default::default()).validate(&body).err()
     };
@@ -198,7 +214,7 @@ fn read<'a>(
     binary: &'a [u8],
     validator: &mut Validator,
     module: &mut ModuleInfo,
-    bodies: &mut Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
+    bodies: &mut Bodies<'a>,
 ) -> std::result::Result<(), Failure> {
     let mut parser = Parser::new(0);
     parser.set_features(*validator.features());
@@ -366,25 +382,27 @@ fn read_names(reader: wasmparser::NameSectionReader<'_>, names: &mut Names) {
         let Ok(subsection) = subsection else { return };
         match subsection {
             Name::Module { name, .. } => names.module = Some(name.to_owned()),
-            Name::Function(map) => {
-                for naming in map.into_iter().flatten() {
-                    names.funcs.insert(FuncIndex::new(naming.index), naming.name.to_owned());
-                }
-            }
-            Name::Global(map) => {
-                for naming in map.into_iter().flatten() {
-                    names.globals.insert(GlobalIndex::new(naming.index), naming.name.to_owned());
-                }
-            }
+            Name::Function(map) => read_name_map(map, FuncIndex::new, &mut names.funcs),
+            Name::Table(map) => read_name_map(map, TableIndex::new, &mut names.tables),
+            Name::Memory(map) => read_name_map(map, MemoryIndex::new, &mut names.memories),
+            Name::Global(map) => read_name_map(map, GlobalIndex::new, &mut names.globals),
+            Name::Element(map) => read_name_map(map, ElemIndex::new, &mut names.elements),
+            Name::Data(map) => read_name_map(map, DataIndex::new, &mut names.data),
             Name::Local(maps) => {
                 for function in maps.into_iter().flatten() {
                     let locals = names.locals.entry(FuncIndex::new(function.index)).or_default();
-                    for naming in function.names.flatten() {
-                        locals.insert(LocalIndex::new(naming.index), naming.name.to_owned());
-                    }
+                    read_name_map(function.names, LocalIndex::new, locals);
                 }
             }
             _ => {}
         }
     }
+}
+
+fn read_name_map<I: Eq + std::hash::Hash>(
+    map: wasmparser::NameMap<'_>,
+    index: impl Fn(u32) -> I,
+    names: &mut HashMap<I, String>,
+) {
+    names.extend(map.into_iter().flatten().map(|naming| (index(naming.index), naming.name.to_owned())));
 }
