@@ -2054,6 +2054,29 @@ own wasm_module_t *wasm_module_obtain(wasm_store_t *store,
 WASM_API_EXTERN void wasm_shared_module_delete(own wasm_shared_module_t *shared);
 
 /**
+ * Writes the module to `out` as bytes from which `wasm_module_deserialize` makes it again without compiling: its WebAssembly, its code,
+ * and its debug code if that has been compiled. Where that fails `out` is empty, and `stepwell_last_error()` says why.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_module_serialize(const wasm_module_t *module,
+                           own wasm_byte_vec_t *out);
+
+/**
+ * The module of bytes that `wasm_module_serialize` gave, for an engine of the same configuration and version on the same kind of machine. Nothing is
+ * compiled, but debug code where the engine is configured for it and the bytes hold none of its kind: when it is first needed.
+ * NULL if they are anything else; `stepwell_last_error()` says what.
+ *
+ * Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+own wasm_module_t *wasm_module_deserialize(wasm_store_t *store,
+                                          const wasm_byte_vec_t *binary);
+
+/**
  * A new host function. NULL on failure; `stepwell_last_error()` says why.
  *
  * Thread: one at a time per store.

@@ -1,12 +1,9 @@
 """The C ABI for ctypes. Generated from the headers by python/generate_bindings.py: do not edit."""
 # flake8: noqa
-# mypy: ignore-errors
 from ctypes import (
     CFUNCTYPE, POINTER, Structure, Union, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_int8, c_int16, c_int32,
     c_int64, c_size_t, c_ssize_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p,
 )
-
-from enum import IntEnum
 
 from ._loader import check_version, function
 
@@ -97,17 +94,8 @@ STEPWELL_STEP = 1
 STEPWELL_STEP_OVER = 2
 STEPWELL_STEP_OUT = 3
 STEPWELL_TRAP = 4
-class Action(IntEnum):
-    CONTINUE = 0
-    STEP = 1
-    STEP_OVER = 2
-    STEP_OUT = 3
-    TRAP = 4
 STEPWELL_DEBUG_TIER_REGIONS = 0
 STEPWELL_DEBUG_TIER_SIMPLE = 1
-class DebugTier(IntEnum):
-    REGIONS = 0
-    SIMPLE = 1
 STEPWELL_ERROR_INVALID_MODULE = 1
 STEPWELL_ERROR_UNSUPPORTED = 2
 STEPWELL_ERROR_LINK = 3
@@ -120,26 +108,9 @@ STEPWELL_ERROR_PANIC = 9
 STEPWELL_ERROR_TRAP = 10
 STEPWELL_ERROR_HOST = 11
 STEPWELL_ERROR_CANCELLED = 12
-class ErrorCode(IntEnum):
-    INVALID_MODULE = 1
-    UNSUPPORTED = 2
-    LINK = 3
-    LIMIT = 4
-    SYSTEM = 5
-    ARGUMENT = 6
-    STATE = 7
-    POISONED = 8
-    PANIC = 9
-    TRAP = 10
-    HOST = 11
-    CANCELLED = 12
 STEPWELL_STOP_BREAKPOINT = 1
 STEPWELL_STOP_STEP = 2
 STEPWELL_STOP_TRAP = 3
-class StopReason(IntEnum):
-    BREAKPOINT = 1
-    STEP = 2
-    TRAP = 3
 STEPWELL_TRAP_HOST = 0
 STEPWELL_TRAP_UNREACHABLE = 1
 STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS = 2
@@ -153,20 +124,6 @@ STEPWELL_TRAP_INVALID_CONVERSION = 9
 STEPWELL_TRAP_STACK_OVERFLOW = 10
 STEPWELL_TRAP_NULL_REFERENCE = 11
 STEPWELL_TRAP_INTERRUPT = 12
-class TrapCode(IntEnum):
-    HOST = 0
-    UNREACHABLE = 1
-    MEMORY_OUT_OF_BOUNDS = 2
-    TABLE_OUT_OF_BOUNDS = 3
-    UNDEFINED_ELEMENT = 4
-    UNINITIALIZED_ELEMENT = 5
-    INDIRECT_CALL_TYPE_MISMATCH = 6
-    INTEGER_DIVISION_BY_ZERO = 7
-    INTEGER_OVERFLOW = 8
-    INVALID_CONVERSION = 9
-    STACK_OVERFLOW = 10
-    NULL_REFERENCE = 11
-    INTERRUPT = 12
 class stepwell_debugger_t(Structure): pass
 class stepwell_error_t(Structure): pass
 class stepwell_frame_t(Structure): pass
@@ -175,8 +132,6 @@ class stepwell_stop_t(Structure): pass
 class stepwell_wasi_config_t(Structure): pass
 stepwell_error_code_t = c_int32
 stepwell_debug_tier_t = c_int32
-class stepwell_source_t(Structure): pass
-stepwell_source_t._fields_ = [('file', c_char_p), ('function', c_char_p), ('line', c_uint32), ('column', c_uint32)]
 stepwell_trap_code_t = c_int32
 stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
 stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
@@ -408,6 +363,8 @@ wasm_module_exports = function("wasm_module_exports", None, [POINTER(wasm_module
 wasm_module_share = function("wasm_module_share", POINTER(wasm_shared_module_t), [POINTER(wasm_module_t)])
 wasm_module_obtain = function("wasm_module_obtain", POINTER(wasm_module_t), [POINTER(wasm_store_t), POINTER(wasm_shared_module_t)])
 wasm_shared_module_delete = function("wasm_shared_module_delete", None, [POINTER(wasm_shared_module_t)])
+wasm_module_serialize = function("wasm_module_serialize", None, [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
+wasm_module_deserialize = function("wasm_module_deserialize", POINTER(wasm_module_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t)])
 wasm_func_new = function("wasm_func_new", POINTER(wasm_func_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), wasm_func_callback_t])
 wasm_func_new_with_env = function("wasm_func_new_with_env", POINTER(wasm_func_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), wasm_func_callback_with_env_t, c_void_p, CFUNCTYPE(None, c_void_p)])
 wasm_func_type = function("wasm_func_type", POINTER(wasm_functype_t), [POINTER(wasm_func_t)])
@@ -460,8 +417,6 @@ stepwell_store_limits_set = function("stepwell_store_limits_set", POINTER(stepwe
 stepwell_store_is_poisoned = function("stepwell_store_is_poisoned", c_bool, [POINTER(wasm_store_t)])
 stepwell_trap_frame_func_name = function("stepwell_trap_frame_func_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
 stepwell_trap_frame_module_name = function("stepwell_trap_frame_module_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
-stepwell_trap_frame_source_count = function("stepwell_trap_frame_source_count", c_size_t, [POINTER(wasm_frame_t)])
-stepwell_trap_frame_source = function("stepwell_trap_frame_source", c_bool, [POINTER(wasm_frame_t), c_size_t, POINTER(stepwell_source_t)])
 stepwell_trap_code = function("stepwell_trap_code", stepwell_trap_code_t, [POINTER(wasm_trap_t)])
 stepwell_trap_exit_status = function("stepwell_trap_exit_status", c_bool, [POINTER(wasm_trap_t), POINTER(c_int32)])
 stepwell_trap_backtrace = function("stepwell_trap_backtrace", None, [POINTER(wasm_trap_t), POINTER(wasm_message_t)])
@@ -473,9 +428,29 @@ stepwell_module_name = function("stepwell_module_name", c_bool, [POINTER(wasm_mo
 stepwell_module_func_count = function("stepwell_module_func_count", c_uint32, [POINTER(wasm_module_t)])
 stepwell_module_func_name = function("stepwell_module_func_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
 stepwell_module_func_find = function("stepwell_module_func_find", c_bool, [POINTER(wasm_module_t), c_char_p, POINTER(c_uint32)])
-stepwell_module_source_count = function("stepwell_module_source_count", c_size_t, [POINTER(wasm_module_t), c_size_t])
-stepwell_module_source = function("stepwell_module_source", c_bool, [POINTER(wasm_module_t), c_size_t, c_size_t, POINTER(stepwell_source_t)])
-stepwell_module_source_find = function("stepwell_module_source_find", c_bool, [POINTER(wasm_module_t), c_char_p, c_uint32, c_size_t, POINTER(c_size_t)])
+stepwell_module_serialize = function("stepwell_module_serialize", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
+stepwell_module_serialize_file = function("stepwell_module_serialize_file", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_char_p])
+stepwell_module_deserialize = function("stepwell_module_deserialize", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])
+stepwell_module_deserialize_file = function("stepwell_module_deserialize_file", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_char_p, POINTER(POINTER(wasm_module_t))])
+stepwell_shared_module_serialize = function("stepwell_shared_module_serialize", POINTER(stepwell_error_t), [POINTER(wasm_shared_module_t), POINTER(wasm_byte_vec_t)])
+stepwell_shared_module_serialize_file = function("stepwell_shared_module_serialize_file", POINTER(stepwell_error_t), [POINTER(wasm_shared_module_t), c_char_p])
+stepwell_shared_module_deserialize = function("stepwell_shared_module_deserialize", POINTER(stepwell_error_t), [POINTER(wasm_engine_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_shared_module_t))])
+stepwell_shared_module_deserialize_file = function("stepwell_shared_module_deserialize_file", POINTER(stepwell_error_t), [POINTER(wasm_engine_t), c_char_p, POINTER(POINTER(wasm_shared_module_t))])
+stepwell_module_custom_section_count = function("stepwell_module_custom_section_count", c_size_t, [POINTER(wasm_module_t)])
+stepwell_module_custom_section_name = function("stepwell_module_custom_section_name", c_char_p, [POINTER(wasm_module_t), c_size_t, POINTER(c_size_t)])
+stepwell_module_custom_section_data = function("stepwell_module_custom_section_data", c_char_p, [POINTER(wasm_module_t), c_size_t, POINTER(c_size_t)])
+stepwell_module_custom_section_find = function("stepwell_module_custom_section_find", c_bool, [POINTER(wasm_module_t), c_char_p, c_size_t, POINTER(c_size_t)])
+stepwell_module_import_count = function("stepwell_module_import_count", c_size_t, [POINTER(wasm_module_t)])
+stepwell_module_export_count = function("stepwell_module_export_count", c_size_t, [POINTER(wasm_module_t)])
+stepwell_module_has_start = function("stepwell_module_has_start", c_bool, [POINTER(wasm_module_t)])
+stepwell_module_text_size = function("stepwell_module_text_size", c_size_t, [POINTER(wasm_module_t)])
+stepwell_module_debug_text_size = function("stepwell_module_debug_text_size", c_size_t, [POINTER(wasm_module_t)])
+stepwell_module_local_name = function("stepwell_module_local_name", c_bool, [POINTER(wasm_module_t), c_uint32, c_uint32, POINTER(wasm_name_t)])
+stepwell_module_global_name = function("stepwell_module_global_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
+stepwell_module_table_name = function("stepwell_module_table_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
+stepwell_module_memory_name = function("stepwell_module_memory_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
+stepwell_module_data_name = function("stepwell_module_data_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
+stepwell_module_elem_name = function("stepwell_module_elem_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
 stepwell_func_call = function("stepwell_func_call", POINTER(stepwell_error_t), [POINTER(wasm_func_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(POINTER(wasm_trap_t))])
 stepwell_instance_new = function("stepwell_instance_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_module_t), POINTER(wasm_extern_vec_t), POINTER(POINTER(wasm_instance_t)), POINTER(POINTER(wasm_trap_t))])
 stepwell_instance_export = function("stepwell_instance_export", POINTER(wasm_extern_t), [POINTER(wasm_instance_t), c_char_p])
@@ -533,8 +508,6 @@ stepwell_frame_id = function("stepwell_frame_id", c_size_t, [POINTER(stepwell_fr
 stepwell_frame_called_through_host = function("stepwell_frame_called_through_host", c_bool, [POINTER(stepwell_frame_t)])
 stepwell_frame_module = function("stepwell_frame_module", POINTER(wasm_module_t), [POINTER(stepwell_frame_t)])
 stepwell_frame_instance = function("stepwell_frame_instance", POINTER(wasm_instance_t), [POINTER(stepwell_frame_t)])
-stepwell_frame_source_count = function("stepwell_frame_source_count", c_size_t, [POINTER(stepwell_frame_t)])
-stepwell_frame_source = function("stepwell_frame_source", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(stepwell_source_t)])
 stepwell_frame_local_count = function("stepwell_frame_local_count", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_local = function("stepwell_frame_local", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(wasm_val_t)])
 stepwell_frame_locals = function("stepwell_frame_locals", c_bool, [POINTER(stepwell_frame_t), POINTER(wasm_val_vec_t)])

@@ -23,9 +23,10 @@ pub type stepwell_error_code_t = i32;
 /// What kind of failure an error reports. The numbers are stable and never reused; more may come.
 #[repr(C)]
 pub enum stepwell_error_enum {
-    /// The bytes are no valid Wasm module.
+    /// The bytes are no valid Wasm module; or no serialized module, or a damaged one.
     STEPWELL_ERROR_INVALID_MODULE = 1,
-    /// The module uses a proposal that is not there or not enabled; the message names it.
+    /// The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version, configuration or
+    /// kind of machine; the message names it.
     STEPWELL_ERROR_UNSUPPORTED = 2,
     /// An import is missing or has another type than the module asks for.
     STEPWELL_ERROR_LINK = 3,

@@ -39,6 +39,8 @@ pub mod linker;
 pub mod memory;
 pub mod memorytype;
 pub mod module;
+pub mod module_about;
+pub mod module_serialize;
 pub mod reference;
 pub mod refs;
 pub mod source;

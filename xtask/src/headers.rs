@@ -35,6 +35,8 @@ const ORDER: &[&str] = &[
     "foreign",
     "module",
     "source",
+    "module_serialize",
+    "module_about",
     "func",
     "caller",
     "typed_func",

@@ -1,0 +1,250 @@
+//! What a module says about itself: custom sections, names, how many imports and exports, sizes.
+
+use super::bytes::wasm_name_t;
+use super::frame::write_name;
+use super::guard::{or_abort, or_null};
+use super::module::{get, wasm_module_t};
+use super::own::{Out, string};
+use crate::base::{
+    DataIndex, ElemIndex, Error, ErrorKind, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, TableIndex,
+};
+use crate::runtime::Module;
+use std::ffi::c_char;
+
+/// The custom section of a number: name, contents.
+fn section(module: &Module, index: usize) -> Result<(&str, &[u8])> {
+    let mut sections = module.custom_sections();
+    let count = sections.len();
+    sections.nth(index).ok_or_else(|| {
+        Error::new(ErrorKind::Argument, format!("`index` is {index}, the module has {count} custom sections"))
+    })
+}
+
+/// How many custom sections the module has.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_custom_section_count(module: *const wasm_module_t) -> usize {
+    // SAFETY: C passes a live module or NULL.
+    or_abort("stepwell_module_custom_section_count", || Ok(unsafe { get(module) }?.custom_sections().len()))
+}
+
+/// The name of a custom section, in the order of the binary, borrowed: valid while a handle of the module or of an instance of it
+/// lives. It is UTF-8 and not NUL-terminated; its length is written to `size_out`. NULL if there is no such section.
+/// Several sections may have the same name.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_custom_section_name(
+    module: *const wasm_module_t,
+    index: usize,
+    size_out: *mut usize,
+) -> *const c_char {
+    or_null("stepwell_module_custom_section_name", || {
+        let out = Out::plain(size_out).check("size_out")?;
+        // SAFETY: C passes a live module or NULL.
+        let bytes: &[u8] = section(unsafe { get(module) }?, index)?.0.as_bytes();
+        // SAFETY: `size_out` is C's.
+        unsafe { out.write(bytes.len()) };
+        Ok(bytes.as_ptr().cast())
+    })
+}
+
+/// The contents of a custom section, borrowed: valid while a handle of the module or of an instance of it lives. How many bytes they are is
+/// written to `size_out`. NULL if there is no such section; those of an empty section are not NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_custom_section_data(
+    module: *const wasm_module_t,
+    index: usize,
+    size_out: *mut usize,
+) -> *const c_char {
+    or_null("stepwell_module_custom_section_data", || {
+        let out = Out::plain(size_out).check("size_out")?;
+        // SAFETY: C passes a live module or NULL.
+        let bytes: &[u8] = section(unsafe { get(module) }?, index)?.1;
+        // SAFETY: `size_out` is C's.
+        unsafe { out.write(bytes.len()) };
+        Ok(bytes.as_ptr().cast())
+    })
+}
+
+/// Looks for a custom section of this name, from that of number `from` on, and writes its number to `index_out`; false, and nothing
+/// written, if there is none.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_custom_section_find(
+    module: *const wasm_module_t,
+    name: *const c_char,
+    from: usize,
+    index_out: *mut usize,
+) -> bool {
+    or_null("stepwell_module_custom_section_find", || {
+        // SAFETY: C passes a live module or NULL, and a C string or NULL.
+        let (module, name) = unsafe { (get(module)?, string(name, "name")?) };
+        let out = Out::plain(index_out).check("index_out")?;
+        let mut sections = module.custom_sections().enumerate().skip(from);
+        let Some((index, _)) = sections.find(|(_, (known, _))| *known == name) else { return Ok(false) };
+        // SAFETY: `index_out` is C's.
+        unsafe { out.write(index) };
+        Ok(true)
+    })
+}
+
+/// How many imports the module has.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_import_count(module: *const wasm_module_t) -> usize {
+    // SAFETY: C passes a live module or NULL.
+    or_abort("stepwell_module_import_count", || Ok(unsafe { get(module) }?.imports().len()))
+}
+
+/// How many exports the module has.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_export_count(module: *const wasm_module_t) -> usize {
+    // SAFETY: C passes a live module or NULL.
+    or_abort("stepwell_module_export_count", || Ok(unsafe { get(module) }?.exports().len()))
+}
+
+/// Whether the module has a start function, which runs when it is instantiated.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_has_start(module: *const wasm_module_t) -> bool {
+    // SAFETY: C passes a live module or NULL.
+    or_abort("stepwell_module_has_start", || Ok(unsafe { get(module) }?.info().start.is_some()))
+}
+
+/// Bytes of the module's production code.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_text_size(module: *const wasm_module_t) -> usize {
+    // SAFETY: C passes a live module or NULL.
+    or_abort("stepwell_module_text_size", || Ok(unsafe { get(module) }?.text_size()))
+}
+
+/// Bytes of the module's debug code; 0 while it has not been compiled.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_debug_text_size(module: *const wasm_module_t) -> usize {
+    // SAFETY: C passes a live module or NULL.
+    or_abort("stepwell_module_debug_text_size", || Ok(unsafe { get(module) }?.debug_text_size().unwrap_or(0)))
+}
+
+/// Writes the name of a local to `out`, not NUL-terminated; parameters come first. False, and nothing written, if the name section has
+/// none for it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_local_name(
+    module: *const wasm_module_t,
+    func: u32,
+    local: u32,
+    out: Out<wasm_name_t>,
+) -> bool {
+    or_null("stepwell_module_local_name", || {
+        // SAFETY: C passes a live module or NULL.
+        let names = &unsafe { get(module) }?.info().names;
+        let locals = names.locals.get(&FuncIndex::new(func));
+        let name = locals.and_then(|locals| locals.get(&LocalIndex::new(local)));
+        // SAFETY: `out` is C's.
+        unsafe { write_name(name.map(String::as_str), out) }
+    })
+}
+
+/// Writes the name of a global (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+/// for it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_global_name(
+    module: *const wasm_module_t,
+    index: u32,
+    out: Out<wasm_name_t>,
+) -> bool {
+    or_null("stepwell_module_global_name", || {
+        // SAFETY: C passes a live module or NULL.
+        let names = &unsafe { get(module) }?.info().names;
+        // SAFETY: `out` is C's.
+        unsafe { write_name(names.globals.get(&GlobalIndex::new(index)).map(String::as_str), out) }
+    })
+}
+
+/// Writes the name of a table (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+/// for it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_table_name(
+    module: *const wasm_module_t,
+    index: u32,
+    out: Out<wasm_name_t>,
+) -> bool {
+    or_null("stepwell_module_table_name", || {
+        // SAFETY: C passes a live module or NULL.
+        let names = &unsafe { get(module) }?.info().names;
+        // SAFETY: `out` is C's.
+        unsafe { write_name(names.tables.get(&TableIndex::new(index)).map(String::as_str), out) }
+    })
+}
+
+/// Writes the name of a memory (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+/// for it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_memory_name(
+    module: *const wasm_module_t,
+    index: u32,
+    out: Out<wasm_name_t>,
+) -> bool {
+    or_null("stepwell_module_memory_name", || {
+        // SAFETY: C passes a live module or NULL.
+        let names = &unsafe { get(module) }?.info().names;
+        // SAFETY: `out` is C's.
+        unsafe { write_name(names.memories.get(&MemoryIndex::new(index)).map(String::as_str), out) }
+    })
+}
+
+/// Writes the name of a data segment (by index) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+/// for it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_data_name(
+    module: *const wasm_module_t,
+    index: u32,
+    out: Out<wasm_name_t>,
+) -> bool {
+    or_null("stepwell_module_data_name", || {
+        // SAFETY: C passes a live module or NULL.
+        let names = &unsafe { get(module) }?.info().names;
+        // SAFETY: `out` is C's.
+        unsafe { write_name(names.data.get(&DataIndex::new(index)).map(String::as_str), out) }
+    })
+}
+
+/// Writes the name of an element segment (by index) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+/// for it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_elem_name(
+    module: *const wasm_module_t,
+    index: u32,
+    out: Out<wasm_name_t>,
+) -> bool {
+    or_null("stepwell_module_elem_name", || {
+        // SAFETY: C passes a live module or NULL.
+        let names = &unsafe { get(module) }?.info().names;
+        // SAFETY: `out` is C's.
+        unsafe { write_name(names.elements.get(&ElemIndex::new(index)).map(String::as_str), out) }
+    })
+}
