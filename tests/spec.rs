@@ -89,6 +89,12 @@ fn webassembly_2_in_every_configuration() {
     }
 }
 
+/// Both tiers, as another engine has written them.
+#[test]
+fn webassembly_2_serialized() {
+    all_pass("wasm-v2", Mode::Serialized, 28_012);
+}
+
 #[test]
 fn webassembly_2_in_resume_code() {
     all_pass("wasm-v2", Mode::Resume, 28_012);

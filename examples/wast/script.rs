@@ -126,6 +126,8 @@ impl From<Error> for Refusal {
 
 struct Runner {
     engine: Engine,
+    /// Where modules are compiled and serialized, if they are to be.
+    serializing: Option<Engine>,
     store: Store,
     watch: Watch,
     /// Instances that later modules import from, by the name they were registered under.
@@ -148,7 +150,9 @@ enum Names {
 impl Runner {
     fn new(script: &Script, config: &Config, mode: Mode, seed: u64) -> Result<Runner, Error> {
         let features = features::of_folder(&script.folder);
-        let engine = Engine::new(Config { features, debug: mode != Mode::Production, ..config.clone() })?;
+        let config = Config { features, debug: mode != Mode::Production, ..config.clone() };
+        let serializing = (mode == Mode::Serialized).then(|| Engine::new(config.clone())).transpose()?;
+        let engine = Engine::new(config)?;
         let mut store = Store::new(&engine);
         let mut registered = HashMap::new();
         registered.insert("spectest".to_owned(), Names::Host(spectest::externs(&mut store)?));
@@ -160,6 +164,7 @@ impl Runner {
         let watch = Watch::new(mode, seed, &mut store)?;
         Ok(Runner {
             engine,
+            serializing,
             store,
             watch,
             registered,
@@ -265,7 +270,10 @@ impl Runner {
 
     fn compile(&self, wat: &mut QuoteWat<'_>) -> Result<Module, Refusal> {
         let binary = wat.encode().map_err(|error| Refusal::Text(error.message()))?;
-        Ok(Module::new(&self.engine, &binary)?)
+        let Some(other) = &self.serializing else { return Ok(Module::new(&self.engine, &binary)?) };
+        let module = Module::new(other, &binary)?;
+        module.debug_code(&|_, _| true)?;
+        Ok(Module::deserialize(&self.engine, &module.serialize()?)?)
     }
 
     fn instantiate(&mut self, module: &Module) -> Result<Instance, Refusal> {

@@ -1,8 +1,10 @@
-//! The debugger that the modes `debug` and `step` attach to the script's store, and what it checks at every stop.
+//! The debugger that the modes `debug`, `serialized` and `step` attach to the script's store, and what it checks at every stop.
 //!
 //! *debug*: breakpoints are set and cleared at random sites, between calls and inside stops, with random steps in between;
 //! each stop must stand where one of its breakpoints was asked for (or where a step may end), and a breakpoint at the
 //! called function's first instruction must be hit. Now and then the debugger is detached and attached again.
+//!
+//! *serialized*: the same, with the debugger attached half of the time only.
 //!
 //! *step*: every instruction of every call stops. The first stop must be the called function's first instruction with its
 //! arguments in its locals; after an instruction that does not branch, the frame's next stop must be the instruction
@@ -28,6 +30,15 @@ pub enum Mode {
     Step,
     /// Every instruction in resume code: see `replace`.
     Resume,
+    /// Every module serialized by another engine, with its debug code; some calls in production, others with random breakpoints.
+    Serialized,
+}
+
+impl Mode {
+    /// Whether there is a debugger that has breakpoints at random places.
+    fn random(self) -> bool {
+        matches!(self, Mode::Debug | Mode::Serialized)
+    }
 }
 
 impl FromStr for Mode {
@@ -39,7 +50,8 @@ impl FromStr for Mode {
             "debug" => Ok(Mode::Debug),
             "step" => Ok(Mode::Step),
             "resume" => Ok(Mode::Resume),
-            _ => Err(format!("unknown mode `{text}` (production, debug, step or resume)")),
+            "serialized" => Ok(Mode::Serialized),
+            _ => Err(format!("unknown mode `{text}` (production, debug, step, resume or serialized)")),
         }
     }
 }
@@ -159,7 +171,8 @@ impl Watch {
         let seen = self.seen.clone();
         self.debugger = match self.mode {
             Mode::Production => None,
-            Mode::Debug => Some(Debugger::attach(store, move |stop| at_stop(&seen, stop))?),
+            Mode::Serialized if lock(&seen).random.one_in(2) => None,
+            Mode::Debug | Mode::Serialized => Some(Debugger::attach(store, move |stop| at_stop(&seen, stop))?),
             Mode::Step => {
                 let debugger = Debugger::attach(store, move |stop| at_step(&seen, stop))?;
                 debugger.step_always(store, true)?;
@@ -180,7 +193,7 @@ impl Watch {
         }
         self.modules.push(module.clone());
         self.reset(None);
-        if self.mode == Mode::Debug {
+        if self.mode.random() {
             self.scatter(store)?;
         }
         Ok(())
@@ -226,7 +239,7 @@ impl Watch {
     /// To be called after either.
     pub fn after_call(&mut self) {
         let mut seen = lock(&self.seen);
-        if self.mode == Mode::Debug && seen.expected.is_some() {
+        if self.mode.random() && seen.expected.is_some() {
             seen.expected = None;
             seen.problem(|| "the breakpoint at the called function was not hit".into());
         }

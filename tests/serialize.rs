@@ -1,0 +1,373 @@
+//! Modules as bytes and as files: what is written is read back without compiling, runs and can be debugged; what is foreign,
+//! damaged, or made for another engine is refused, by name.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use stepwell::base::{ErrorKind, FuncIndex};
+use stepwell::debug::{Action, Debugger, Stop};
+use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Instance, Module, Store, Val};
+use stepwell::wasm::Features;
+
+const GUEST: &str = r#"(module $guest
+  (import "env" "hint" (func $hint (param i32)))
+  (memory $m (export "memory") 1)
+  (table $t 2 funcref)
+  (global $count (mut i32) (i32.const 3))
+  (elem $e (i32.const 0) $double $fib)
+  (data $d (i32.const 8) "initial data")
+  (data $p "passive")
+  (@custom "notes" "first")
+  (@custom "notes" "second")
+  (@custom "" "")
+  (func $double (param $x i32) (result i32) (i32.mul (local.get $x) (i32.const 2)))
+  (func $fib (export "fib") (param $n i32) (result i32)
+    (if (result i32) (i32.lt_s (local.get $n) (i32.const 2))
+      (then (local.get $n))
+      (else (i32.add
+        (call $fib (i32.sub (local.get $n) (i32.const 1)))
+        (call $fib (i32.sub (local.get $n) (i32.const 2)))))))
+  (func (export "indirect") (param i32 i32) (result i32)
+    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+    (call_indirect (param i32) (result i32) (local.get 1) (local.get 0)))
+  (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0)))
+  (func (export "init") (memory.init $p (i32.const 100) (i32.const 0) (i32.const 7))))"#;
+
+/// Nothing of the code section.
+const EMPTY: &str = "(module (memory (export \"m\") 1))";
+
+fn debugging() -> Config {
+    Config { debug: true, ..Config::default() }
+}
+
+fn engine(config: Config) -> Engine {
+    Engine::new(config).unwrap()
+}
+
+fn wasm() -> Vec<u8> {
+    wat::parse_str(GUEST).unwrap()
+}
+
+/// The guest, by an engine of this configuration, with its debug code where that is to be had.
+fn serialized(config: &Config) -> Vec<u8> {
+    let module = Module::new(&engine(config.clone()), &wasm()).unwrap();
+    if config.debug {
+        module.debug_code(&|_, _| true).unwrap();
+    }
+    module.serialize().unwrap()
+}
+
+fn instance(store: &mut Store, module: &Module) -> Instance {
+    let hint = stepwell::runtime::Func::wrap(&mut *store, |_: i32| ()).unwrap();
+    Instance::new(store, module, &[hint.into()]).unwrap()
+}
+
+fn call(store: &mut impl AsStoreMut, instance: Instance, name: &str, args: &[i32]) -> i32 {
+    let func = instance.export(&mut *store, name).and_then(|item| item.func()).unwrap();
+    let args: Vec<Val> = args.iter().map(|arg| Val::I32(*arg)).collect();
+    let mut results = vec![Val::I32(0); func.ty(&*store).unwrap().results.len()];
+    func.call(store, &args, &mut results).unwrap();
+    match results[..] {
+        [Val::I32(value)] => value,
+        _ => 0,
+    }
+}
+
+/// What the guest does is what it does.
+fn check_guest(module: &Module) {
+    let mut store = Store::new(module.engine());
+    let guest = instance(&mut store, module);
+    assert_eq!(call(&mut store, guest, "fib", &[15]), 610);
+    assert_eq!(call(&mut store, guest, "indirect", &[0, 21]), 42);
+    assert_eq!(call(&mut store, guest, "indirect", &[1, 10]), 55);
+    assert_eq!(call(&mut store, guest, "load", &[8]), i32::from(b'i'));
+    call(&mut store, guest, "init", &[]);
+    assert_eq!(call(&mut store, guest, "load", &[106]), i32::from(b'e'));
+}
+
+/// The error of bytes that are refused.
+fn refused(engine: &Engine, bytes: &[u8]) -> (ErrorKind, String) {
+    let error = Module::deserialize(engine, bytes).err().expect("refused");
+    (error.kind(), error.to_string())
+}
+
+/// A folder for one test, deleted at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("stepwell-serialize-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn another_engine_runs_it() {
+    for config in [Config::default(), debugging(), Config { force_copied_code: true, ..debugging() }] {
+        let bytes = serialized(&config);
+        let module = Module::deserialize(&engine(config.clone()), &bytes).unwrap();
+        assert_eq!(module.debug_text_size().is_some(), config.debug);
+        check_guest(&module);
+        assert_eq!(module.binary(), wasm());
+        assert_eq!(module.serialize().unwrap(), bytes, "once more, from where it is mapped");
+        let again = Module::deserialize(module.engine(), &bytes).unwrap();
+        assert!(!Module::same(&module, &again));
+        drop(module);
+        check_guest(&again);
+    }
+    for text in [EMPTY, "(module)", "(module (import \"\" \"\" (func)))"] {
+        let module = Module::new(&engine(debugging()), &wat::parse_str(text).unwrap()).unwrap();
+        module.debug_code(&|_, _| true).unwrap();
+        let loaded = Module::deserialize(&engine(debugging()), &module.serialize().unwrap()).unwrap();
+        assert_eq!(loaded.imports().len() + loaded.exports().len(), module.imports().len() + module.exports().len());
+        assert_eq!(loaded.text_size(), module.text_size());
+    }
+}
+
+#[test]
+fn what_it_says_is_still_there() {
+    let module = Module::deserialize(&engine(Config::default()), &serialized(&Config::default())).unwrap();
+    assert_eq!(module.name(), Some("guest"));
+    let sections: Vec<_> = module.custom_sections().filter(|(name, _)| *name != "name").collect();
+    assert_eq!(sections, [("notes", &b"first"[..]), ("notes", b"second"), ("", b"")]);
+    assert_eq!(module.custom_section("notes"), Some(&b"first"[..]));
+    assert_eq!(module.custom_section("Notes"), None);
+    let names = &module.info().names;
+    assert_eq!(names.locals[&FuncIndex::new(2)].values().collect::<Vec<_>>(), ["n"]);
+    let all = |names: Vec<&String>| names.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    assert_eq!(all(names.tables.values().collect()), "t");
+    assert_eq!(all(names.memories.values().collect()), "m");
+    assert_eq!(all(names.globals.values().collect()), "count");
+    assert_eq!(all(names.elements.values().collect()), "e");
+    assert_eq!(names.data.len(), 2);
+    assert!(module.text_size() > 100 && module.debug_text_size().is_none());
+}
+
+/// What a debugger shows of a call: function, offset and locals at each stop.
+fn trace(module: &Module) -> Vec<String> {
+    let mut store = Store::new(module.engine());
+    let guest = instance(&mut store, module);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let debugger = Debugger::attach(&mut store, {
+        let seen = seen.clone();
+        move |stop: &mut Stop<'_>| {
+            let (count, frame) = (stop.frame_count(), stop.frame(0).unwrap());
+            let what = (count, frame.func(), frame.offset(), frame.locals(), frame.operands());
+            seen.lock().unwrap().push(format!("{:?} {what:?}", stop.reason()));
+            Action::StepInstruction
+        }
+    })
+    .unwrap();
+    debugger.break_at_name(&mut store, module, "fib").unwrap();
+    assert_eq!(call(&mut store, guest, "fib", &[5]), 5);
+    debugger.detach(&mut store).unwrap();
+    let seen = seen.lock().unwrap();
+    seen.clone()
+}
+
+#[test]
+fn it_is_debugged_like_the_original() {
+    for debug_tier in [DebugTier::Regions, DebugTier::Simple] {
+        let config = Config { debug_tier, ..debugging() };
+        let original = Module::new(&engine(config.clone()), &wasm()).unwrap();
+        let expected = trace(&original);
+        assert!(expected.len() > 50, "{}", expected.len());
+        let with = Module::deserialize(&engine(config.clone()), &original.serialize().unwrap()).unwrap();
+        assert_eq!(with.debug_text_size(), original.debug_text_size());
+        assert_eq!(trace(&with), expected);
+
+        // Without debug code, or with that of the other kind, it is compiled from the bytes.
+        let other = if debug_tier == DebugTier::Simple { DebugTier::Regions } else { DebugTier::Simple };
+        for config in [Config::default(), Config { debug_tier: other, ..debugging() }] {
+            let bytes = serialized(&config);
+            let without = Module::deserialize(&engine(Config { debug_tier, ..debugging() }), &bytes).unwrap();
+            assert_eq!(without.debug_text_size(), None);
+            assert_eq!(trace(&without), expected);
+        }
+        // And an engine without debugging takes production code alone.
+        let plain = Module::deserialize(&engine(Config::default()), &original.serialize().unwrap()).unwrap();
+        assert_eq!(plain.debug_text_size(), None);
+        check_guest(&plain);
+    }
+}
+
+#[test]
+fn threads_share_it() {
+    let module = Module::deserialize(&engine(debugging()), &serialized(&debugging())).unwrap();
+    let expected = trace(&module);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| check_guest(&module));
+            scope.spawn(|| assert_eq!(trace(&module), expected));
+        }
+    });
+    let bytes = serialized(&Config::default());
+    let engine = engine(Config::default());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| check_guest(&Module::deserialize(&engine, &bytes).unwrap()));
+        }
+    });
+}
+
+/// Every setting, changed; whether that matters, and by which name it is to be refused.
+#[test]
+fn another_configuration_is_named() {
+    let bytes = serialized(&debugging());
+    let load = |change: &dyn Fn(&mut Config)| {
+        let mut config = debugging();
+        change(&mut config);
+        Module::deserialize(&engine(config), &bytes)
+    };
+    let decisive: [(&str, &dyn Fn(&mut Config)); 6] = [
+        ("signals", &|config| config.signals = false),
+        ("memory_reservation", &|config| config.memory_reservation = 8 << 30),
+        ("memory_reservation", &|config| config.memory_reservation = 0),
+        ("memory_guard", &|config| config.memory_guard = 64 << 20),
+        ("nan_canonicalization", &|config| config.nan_canonicalization = true),
+        ("optimize", &|config| config.optimize = false),
+    ];
+    for (name, change) in decisive {
+        let error = load(change).err().unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains(&format!("`{name}`")), "{error}");
+    }
+    let without_consequence: [&dyn Fn(&mut Config); 7] = [
+        &|config| config.debug = false,
+        &|config| config.debug_tier = DebugTier::Simple,
+        &|config| config.replay_cache_bytes = 0,
+        &|config| config.max_wasm_stack = 1 << 20,
+        &|config| config.stop_reserve = 512 << 10,
+        &|config| config.parallel = false,
+        &|config| config.force_copied_code = true,
+    ];
+    for change in without_consequence {
+        check_guest(&load(change).unwrap());
+    }
+    // A proposal that is off is refused if the module uses it, as it would be when compiled.
+    let error = load(&|config| config.features.bulk_memory = false).err().unwrap();
+    assert!(error.kind() == ErrorKind::Unsupported && error.message().contains("bulk-memory"), "{error}");
+    check_guest(&load(&|config| config.features = Features { bulk_memory: true, ..Features::WASM_1 }).unwrap());
+}
+
+#[test]
+fn what_is_foreign_is_told() {
+    let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let component = b"\0asm\x0d\0\x01\0";
+    let engine = engine(Config::default());
+    for (bytes, says) in [
+        (&b""[..], "0 bytes"),
+        (b"x", "1 bytes"),
+        (&wasm(), "this is WebAssembly"),
+        (component, "this is WebAssembly"),
+        (&own, "another ELF file"),
+        (b"(module)", "begins with the bytes"),
+        (&[0; 200], "begins with the bytes"),
+    ] {
+        let (kind, message) = refused(&engine, bytes);
+        assert!(kind == ErrorKind::InvalidModule && message.contains(says), "{message}");
+        assert!(message.contains("no serialized module"), "{message}");
+    }
+    let error = Module::new(&engine, &serialized(&Config::default())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidModule);
+    let error = Module::new(&engine, component).unwrap_err();
+    assert!(error.message().contains("component") && error.message().contains("wasm32-wasip1"), "{error}");
+}
+
+#[test]
+fn what_is_damaged_is_refused() {
+    let engine = engine(debugging());
+    let module = Module::new(&engine, &wat::parse_str("(module (func (export \"f\") (drop (i32.const 1))))").unwrap());
+    let module = module.unwrap();
+    let bytes = module.serialize().unwrap();
+    assert!(Module::deserialize(&engine, &bytes).is_ok());
+    for len in 0..bytes.len() {
+        let (kind, message) = refused(&engine, &bytes[..len]);
+        assert_eq!(kind, ErrorKind::InvalidModule, "{len}: {message}");
+        assert!(len < 104 || message.contains("truncated"), "{len}: {message}");
+    }
+    assert!(refused(&engine, &[&bytes[..], b"x"].concat()).1.contains("are there"));
+    let mut bytes = bytes;
+    for at in 0..bytes.len() {
+        let bit = 1 << (at % 8);
+        bytes[at] ^= bit;
+        let (kind, message) = refused(&engine, &bytes);
+        let formats = 72..76;
+        let expected = if formats.contains(&at) { ErrorKind::Unsupported } else { ErrorKind::InvalidModule };
+        assert_eq!(kind, expected, "byte {at}: {message}");
+        bytes[at] ^= bit;
+    }
+    // Of a larger one, with debug code, a sample.
+    let mut bytes = serialized(&debugging());
+    for at in (0..bytes.len()).step_by(61) {
+        bytes[at] ^= 0x20;
+        refused(&engine, &bytes);
+        bytes[at] ^= 0x20;
+    }
+    check_guest(&Module::deserialize(&engine, &bytes).unwrap());
+}
+
+#[test]
+fn files() {
+    let folder = Folder::new("files");
+    let path = folder.file("guest.stepwell");
+    for config in [debugging(), Config { force_copied_code: true, ..debugging() }] {
+        let engine = engine(config.clone());
+        let module = Module::new(&engine, &wasm()).unwrap();
+        let expected = trace(&module);
+        module.serialize_to_file(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), module.serialize().unwrap());
+        // What becomes of the file afterwards does not matter: overwritten in place, cut off, deleted.
+        let loaded: Vec<Module> = (0..3).map(|_| Module::deserialize_from_file(&engine, &path).unwrap()).collect();
+        let len = std::fs::metadata(&path).unwrap().len() as usize;
+        std::fs::write(&path, vec![0xcc; len]).unwrap();
+        check_guest(&loaded[0]);
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(10).unwrap();
+        check_guest(&loaded[1]);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(trace(&loaded[2]), expected);
+        check_guest(&loaded[2]);
+        // Replaced while it is used, by itself.
+        loaded[2].serialize_to_file(&path).unwrap();
+        let again = Module::deserialize_from_file(&engine, &path).unwrap();
+        again.serialize_to_file(&path).unwrap();
+        assert_eq!(trace(&again), expected);
+    }
+    let engine = engine(debugging());
+    let error = |path: PathBuf| Module::deserialize_from_file(&engine, path).err().unwrap();
+    std::fs::write(folder.file("text"), "hello").unwrap();
+    let wrong = error(folder.file("text"));
+    assert!(wrong.kind() == ErrorKind::InvalidModule && wrong.message().contains("/text`"), "{wrong}");
+    assert_eq!(error(folder.file("nobody")).kind(), ErrorKind::System);
+    assert_eq!(error(folder.0.clone()).kind(), ErrorKind::System);
+    assert_eq!(error("/dev/zero".into()).kind(), ErrorKind::System);
+    let module = Module::new(&engine, &wasm()).unwrap();
+    assert_eq!(module.serialize_to_file(folder.file("no/such/folder")).unwrap_err().kind(), ErrorKind::System);
+    let left: Vec<_> = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "no temporary files: {left:?}");
+}
+
+/// Readers of a file that is written again and again see a whole one each time.
+#[test]
+fn nobody_sees_half_a_file() {
+    let folder = Folder::new("halves");
+    let path = folder.file("guest");
+    let engine = engine(Config::default());
+    let module = Module::new(&engine, &wasm()).unwrap();
+    module.serialize_to_file(&path).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..50).for_each(|_| module.serialize_to_file(&path).unwrap()));
+            scope.spawn(|| (0..200).for_each(|_| drop(Module::deserialize_from_file(&engine, &path).unwrap())));
+        }
+    });
+}
