@@ -1,14 +1,15 @@
 //! `stepwell_wasi_config_t`: what a program gets of the host by WASI preview 1.
 
-use super::bytes::{byte_t, wasm_byte_vec_t};
+use super::bytes::byte_t;
 use super::error::stepwell_error_t;
 use super::func::{Env, stepwell_finalizer_t};
 use super::guard::{or_abort, or_error};
 use super::linker::stepwell_linker_t;
-use super::own::{Own, borrow, borrow_mut, handle, null, plain, string};
+use super::own::{Out, Own, borrow, borrow_mut, handle, null, plain, string};
 use super::store::wasm_store_t;
+use super::vecs::wasm_byte_vec_t;
 use crate::base::{Error, ErrorKind, Result};
-use crate::wasi::{Access, WasiConfig};
+use crate::wasi::{Access, OutputBuffer, WasiConfig};
 use std::ffi::{CStr, c_char, c_void};
 
 /// What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty standard
@@ -22,6 +23,68 @@ handle!(stepwell_wasi_config_t => WasiConfig);
 /// it runs, the program's writes to the same stream fail with `EDEADLK`.
 pub type stepwell_wasi_output_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, data: *const byte_t, size: usize)>;
+
+/// Gives a program its standard input: writes up to `size` bytes to `data`, from its front, and returns how many they are. 0 is
+/// the end of the input; more than `size` is a failure, which the program sees as `EIO`. While it runs, the program's reads of
+/// its standard input fail with `EDEADLK`.
+pub type stepwell_wasi_input_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, data: *mut byte_t, size: usize) -> usize>;
+
+/// What programs wrote, kept in memory: given to a configuration as standard output, standard error or both, and read whenever
+/// the host likes, also when the store is gone. Programs that fill it up to its limit get `ENOSPC`.
+pub struct stepwell_wasi_buffer_t {
+    _opaque: [u8; 0],
+}
+handle!(stepwell_wasi_buffer_t => OutputBuffer);
+
+/// A new buffer, which holds at most `limit` bytes (`SIZE_MAX`: as many as there is memory for).
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn stepwell_wasi_buffer_new(limit: usize) -> Own<stepwell_wasi_buffer_t> {
+    Own::new(OutputBuffer::new(limit))
+}
+
+/// Deletes a handle of a buffer. Configurations and stores that write to it go on doing so. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_wasi_buffer_delete(buffer: Own<stepwell_wasi_buffer_t>) {
+    // SAFETY: C gives it back.
+    unsafe { buffer.delete() }
+}
+
+/// How many bytes are in a buffer.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_wasi_buffer_size(buffer: *const stepwell_wasi_buffer_t) -> usize {
+    or_abort("stepwell_wasi_buffer_size", || {
+        // SAFETY: C passes a live buffer or NULL.
+        Ok(unsafe { borrow(buffer, "buffer") }?.len())
+    })
+}
+
+/// Copies what is in a buffer, or (`take`) takes it out, so that the buffer is empty afterwards and has its whole limit again.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_buffer_read(
+    buffer: *const stepwell_wasi_buffer_t,
+    take: bool,
+    out: Out<wasm_byte_vec_t>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_buffer_read", || {
+        // SAFETY: C passes a live buffer or NULL.
+        let buffer = unsafe { borrow(buffer, "buffer") }?;
+        let out = out.check("out")?;
+        let bytes = if take { buffer.take() } else { buffer.contents() };
+        // SAFETY: C passes memory for a vector.
+        unsafe { out.write(wasm_byte_vec_t::bytes(&bytes)) };
+        Ok(())
+    })
+}
 
 /// A new configuration, which gives a program nothing.
 ///
@@ -153,6 +216,47 @@ pub unsafe extern "C" fn stepwell_wasi_config_stdin_bytes_set(
     })
 }
 
+/// Asks a callback for the program's standard input. `finalizer(env)` runs when nothing can call it any more: when it is
+/// replaced, the configuration is deleted or the store is gone, the program closed the stream, or when this fails. The finalizer
+/// may be NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stdin_callback_set(
+    config: *mut stepwell_wasi_config_t,
+    callback: stepwell_wasi_input_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_wasi_config_stdin_callback_set", move || {
+        // SAFETY: C passes a live configuration or NULL.
+        let config = unsafe { borrow_mut(config, "config") }?;
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        // SAFETY: C registered the callback with this environment.
+        config.set_stdin(move |to| unsafe { callback(env.get(), to.as_mut_ptr().cast(), to.len()) });
+        Ok(())
+    })
+}
+
+/// Gives the program a file as its standard input. It is opened now.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stdin_file_set(
+    config: *mut stepwell_wasi_config_t,
+    path: *const c_char,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_config_stdin_file_set", || {
+        // SAFETY: C passes a live configuration or NULL, and a C string.
+        let (config, path) = unsafe { (borrow_mut(config, "config")?, string(path, "path")?) };
+        config.set_stdin_file(path)?;
+        Ok(())
+    })
+}
+
 /// Sends the program's standard output to that of this process, past the buffer of C's `stdout`.
 ///
 /// Thread: any.
@@ -179,7 +283,8 @@ fn output(callback: stepwell_wasi_output_callback_t, env: Env) -> Result<impl Fn
 }
 
 /// Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any more:
-/// when it is replaced, the configuration is deleted or the store is gone, or when this fails. The finalizer may be NULL.
+/// when it is replaced, the configuration is deleted, the store is gone or the program closed the stream, or when this fails.
+/// The finalizer may be NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -217,8 +322,89 @@ pub unsafe extern "C" fn stepwell_wasi_config_stderr_callback_set(
     })
 }
 
+/// Keeps what the program writes to standard output in a buffer of the host's.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stdout_buffer_set(
+    config: *mut stepwell_wasi_config_t,
+    buffer: *const stepwell_wasi_buffer_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_config_stdout_buffer_set", || {
+        // SAFETY: C passes live objects or NULL.
+        let (config, buffer) = unsafe { (borrow_mut(config, "config")?, borrow(buffer, "buffer")?) };
+        config.set_stdout_buffer(buffer);
+        Ok(())
+    })
+}
+
+/// As `stepwell_wasi_config_stdout_buffer_set`, for standard error. It may be the same buffer.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stderr_buffer_set(
+    config: *mut stepwell_wasi_config_t,
+    buffer: *const stepwell_wasi_buffer_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_config_stderr_buffer_set", || {
+        // SAFETY: C passes live objects or NULL.
+        let (config, buffer) = unsafe { (borrow_mut(config, "config")?, borrow(buffer, "buffer")?) };
+        config.set_stderr_buffer(buffer);
+        Ok(())
+    })
+}
+
+/// Writes the program's standard output to a file: behind what is in it (`append`), or instead of that. It is opened, and made
+/// or emptied, now. To send both streams to one file, append to it.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stdout_file_set(
+    config: *mut stepwell_wasi_config_t,
+    path: *const c_char,
+    append: bool,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_config_stdout_file_set", || {
+        // SAFETY: C passes a live configuration or NULL, and a C string.
+        let (config, path) = unsafe { (borrow_mut(config, "config")?, string(path, "path")?) };
+        config.set_stdout_file(path, append)?;
+        Ok(())
+    })
+}
+
+/// As `stepwell_wasi_config_stdout_file_set`, for standard error.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stderr_file_set(
+    config: *mut stepwell_wasi_config_t,
+    path: *const c_char,
+    append: bool,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_wasi_config_stderr_file_set", || {
+        // SAFETY: C passes a live configuration or NULL, and a C string.
+        let (config, path) = unsafe { (borrow_mut(config, "config")?, string(path, "path")?) };
+        config.set_stderr_file(path, append)?;
+        Ok(())
+    })
+}
+
+/// How many descriptors the program has at most at once, the standard streams and the preopened directories counted; 1024 unless
+/// this is called. Beyond it the program gets `EMFILE`. Each takes about one of this process.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_wasi_config_max_descriptors_set(config: *mut stepwell_wasi_config_t, max: u32) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_wasi_config_max_descriptors_set", config, |config| config.set_max_descriptors(max)) }
+}
+
 /// Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at, or with
-/// `read_write` to change as well. It is opened now. No path, and no symbolic link, leads the program out of it.
+/// `read_write` to change as well: to create, write, rename, link and remove. It is opened now. No path, and no symbolic link, leads the program out of it.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -239,9 +425,8 @@ pub unsafe extern "C" fn stepwell_wasi_config_preopen_dir(
     })
 }
 
-/// Defines functions of `wasi_snapshot_preview1` for instances of this store: `args_*`, `environ_*`, `clock_*`, `random_get`,
-/// `fd_read`, `fd_write`, `fd_seek`, `fd_tell`, `fd_close`, `fd_fdstat_get`, `fd_filestat_get`, `fd_prestat_*`, `path_open`,
-/// `path_filestat_get` and `proc_exit`. The instances share one table of descriptors, which lives as long as the store. A
+/// Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store. The instances share one table of
+/// descriptors, which lives as long as the store. Sockets there are none, and `proc_raise` is refused (`ENOTSUP`). A
 /// program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
 ///
 /// Thread: one at a time per store.

@@ -1,24 +1,26 @@
 //! What a guest gets: set up before it runs.
 
 use super::calls;
-use super::files::{Entry, Input, Output, Stream, Table};
+use super::files::{Entry, Table};
+use super::streams::{Callback, Input, Output, OutputBuffer, Stream};
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{AsStoreMut, Linker};
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, File};
+use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// A host's function that gets what a guest writes, each write as it comes. It may call into the store, but a guest that then
-/// writes to the same stream gets `EDEADLK`.
-pub type OutputFn = Box<dyn FnMut(&[u8]) + Send>;
+/// The most descriptors that a guest has at once, unless the host says otherwise.
+const DESCRIPTORS: u32 = 1024;
 
 /// What a guest may do with a preopened directory, and with all below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Look at it.
     ReadOnly,
-    /// Create, change and empty files, too.
+    /// Create, change, rename, link and remove files and directories, too.
     ReadWrite,
 }
 
@@ -27,10 +29,32 @@ pub enum Access {
 pub struct WasiConfig {
     pub(super) args: Vec<Vec<u8>>,
     pub(super) env: Vec<Vec<u8>>,
-    stdin: Input,
-    stdout: Output,
-    stderr: Output,
+    stdin: Entry,
+    stdout: Entry,
+    stderr: Entry,
+    descriptors: u32,
     directories: Vec<(Dir, String, Access)>,
+}
+
+fn input(input: Input) -> Entry {
+    Entry::stream(Stream::Input(input))
+}
+
+fn output(output: Output) -> Entry {
+    Entry::stream(Stream::Output(output))
+}
+
+/// Opens a file of the host's choice.
+fn open(path: &Path, options: &OpenOptions) -> Result<File> {
+    let file = options.open(path).map_err(|error| {
+        Error::new(ErrorKind::System, format!("the file {} cannot be opened: {error}", path.display()))
+    })?;
+    Ok(File::from_std(file))
+}
+
+fn output_file(path: &Path, append: bool) -> Result<Entry> {
+    let file = open(path, OpenOptions::new().create(true).write(true).append(append).truncate(!append))?;
+    Ok(Entry::stream_file(file, false))
 }
 
 impl Default for WasiConfig {
@@ -51,9 +75,10 @@ impl WasiConfig {
         WasiConfig {
             args: Vec::new(),
             env: Vec::new(),
-            stdin: Input::Empty,
-            stdout: Output::Null,
-            stderr: Output::Null,
+            stdin: input(Input::Empty),
+            stdout: output(Output::Null),
+            stderr: output(Output::Null),
+            descriptors: DESCRIPTORS,
             directories: Vec::new(),
         }
     }
@@ -105,37 +130,90 @@ impl WasiConfig {
 
     /// The standard input of this process.
     pub fn inherit_stdin(&mut self) -> &mut WasiConfig {
-        self.stdin = Input::Inherit;
+        self.stdin = input(Input::Inherit);
         self
     }
 
     /// These bytes as standard input.
     pub fn set_stdin_bytes(&mut self, bytes: impl Into<Vec<u8>>) -> &mut WasiConfig {
-        self.stdin = Input::Bytes { bytes: bytes.into(), at: 0 };
+        self.stdin = input(Input::Bytes { bytes: bytes.into(), at: 0 });
         self
+    }
+
+    /// What a function gives as standard input, piece by piece: see [`InputFn`](super::InputFn).
+    pub fn set_stdin(&mut self, callback: impl FnMut(&mut [u8]) -> usize + Send + 'static) -> &mut WasiConfig {
+        self.stdin = input(Input::Callback(Callback::new(Box::new(callback))));
+        self
+    }
+
+    /// A file of the host as standard input. It is opened now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`] if it cannot be opened.
+    pub fn set_stdin_file(&mut self, path: impl AsRef<Path>) -> Result<&mut WasiConfig> {
+        self.stdin = Entry::stream_file(open(path.as_ref(), OpenOptions::new().read(true))?, true);
+        Ok(self)
     }
 
     /// The standard output of this process.
     pub fn inherit_stdout(&mut self) -> &mut WasiConfig {
-        self.stdout = Output::Stdout;
+        self.stdout = output(Output::Stdout);
         self
     }
 
     /// The standard error of this process.
     pub fn inherit_stderr(&mut self) -> &mut WasiConfig {
-        self.stderr = Output::Stderr;
+        self.stderr = output(Output::Stderr);
         self
     }
 
     /// Gives what is written to standard output to a function.
     pub fn set_stdout(&mut self, callback: impl FnMut(&[u8]) + Send + 'static) -> &mut WasiConfig {
-        self.stdout = Output::Callback(Some(Box::new(callback)));
+        self.stdout = output(Output::Callback(Callback::new(Box::new(callback))));
         self
     }
 
     /// Gives what is written to standard error to a function.
     pub fn set_stderr(&mut self, callback: impl FnMut(&[u8]) + Send + 'static) -> &mut WasiConfig {
-        self.stderr = Output::Callback(Some(Box::new(callback)));
+        self.stderr = output(Output::Callback(Callback::new(Box::new(callback))));
+        self
+    }
+
+    /// Keeps what is written to standard output in a buffer, which may also be that of standard error.
+    pub fn set_stdout_buffer(&mut self, buffer: &OutputBuffer) -> &mut WasiConfig {
+        self.stdout = output(Output::Buffer(buffer.clone()));
+        self
+    }
+
+    /// As [`WasiConfig::set_stdout_buffer`], for standard error.
+    pub fn set_stderr_buffer(&mut self, buffer: &OutputBuffer) -> &mut WasiConfig {
+        self.stderr = output(Output::Buffer(buffer.clone()));
+        self
+    }
+
+    /// Writes standard output to a file of the host, behind what is in it or (`append` is false) instead of that. It is opened,
+    /// and made or emptied, now. To send both streams to one file, append to it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`] if it cannot be opened.
+    pub fn set_stdout_file(&mut self, path: impl AsRef<Path>, append: bool) -> Result<&mut WasiConfig> {
+        self.stdout = output_file(path.as_ref(), append)?;
+        Ok(self)
+    }
+
+    /// As [`WasiConfig::set_stdout_file`], for standard error.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_stderr_file(&mut self, path: impl AsRef<Path>, append: bool) -> Result<&mut WasiConfig> {
+        self.stderr = output_file(path.as_ref(), append)?;
+        Ok(self)
+    }
+
+    /// How many descriptors guests have at most at once, the standard streams and the preopened directories counted; 1024 unless
+    /// this is called. Beyond it they get `EMFILE`. Each takes about one of this process.
+    pub fn set_max_descriptors(&mut self, max: u32) -> &mut WasiConfig {
+        self.descriptors = max;
         self
     }
 
@@ -148,7 +226,15 @@ impl WasiConfig {
         if guest.is_empty() || guest.contains('\0') {
             return Err(Error::new(ErrorKind::Argument, "a preopened directory's name is empty or contains a NUL"));
         }
-        let dir = Dir::open_ambient_dir(host, ambient_authority()).map_err(|error| {
+        // Opened so that it can be listed; one that may only be searched is of use, too.
+        let readable = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(host).map(Dir::from_std_file);
+        let dir = match readable {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Dir::open_ambient_dir(host, ambient_authority())
+            }
+            other => other,
+        };
+        let dir = dir.map_err(|error| {
             Error::new(ErrorKind::System, format!("the directory {} cannot be opened: {error}", host.display()))
         })?;
         self.directories.push((dir, guest.to_owned(), access));
@@ -161,10 +247,10 @@ impl WasiConfig {
     /// # Errors
     /// [`ErrorKind::Argument`] where one is defined already, and errors of making host functions.
     pub fn add_to(self, linker: &mut Linker, store: impl AsStoreMut) -> Result<()> {
-        let mut table = Table::new();
-        table.add(Entry::stream(Stream::Input(self.stdin)));
-        table.add(Entry::stream(Stream::Output(self.stdout)));
-        table.add(Entry::stream(Stream::Output(self.stderr)));
+        let mut table = Table::new(self.descriptors);
+        table.add(self.stdin);
+        table.add(self.stdout);
+        table.add(self.stderr);
         for (dir, name, access) in self.directories {
             table.add(Entry::preopened(dir, name, access == Access::ReadWrite));
         }

@@ -1,51 +1,19 @@
 //! Descriptors: the standard streams, directories, and files.
 
-use super::config::OutputFn;
 use super::errno::{Errno, Failure};
+use super::listing::Listing;
 use super::rights::Rights;
+use super::streams::Stream;
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
 use cap_std::fs::{Dir, File, FileTypeExt, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+use rustix::fs::{FileType, OFlags};
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
-
-/// Where standard input comes from.
-pub(super) enum Input {
-    Empty,
-    Inherit,
-    Bytes { bytes: Vec<u8>, at: usize },
-}
-
-/// Where standard output goes to.
-pub(super) enum Output {
-    Null,
-    Stdout,
-    Stderr,
-    /// `None` while it runs.
-    Callback(Option<OutputFn>),
-}
-
-/// A standard stream.
-pub(super) enum Stream {
-    Input(Input),
-    Output(Output),
-}
-
-impl Stream {
-    fn is_terminal(&self) -> bool {
-        match self {
-            Stream::Input(Input::Inherit) => std::io::stdin().is_terminal(),
-            Stream::Output(Output::Stdout) => std::io::stdout().is_terminal(),
-            Stream::Output(Output::Stderr) => std::io::stderr().is_terminal(),
-            _ => false,
-        }
-    }
-}
 
 /// What a descriptor stands for.
 pub(super) enum Kind {
     Stream(Stream),
-    Dir { dir: Dir, preopened: Option<String> },
-    File { file: File, flags: FdFlags },
+    Dir { dir: Dir, preopened: Option<String>, listing: Listing },
+    File(File),
 }
 
 /// A descriptor.
@@ -53,6 +21,7 @@ pub(super) struct Entry {
     pub(super) kind: Kind,
     pub(super) rights: Rights,
     pub(super) inheriting: Rights,
+    pub(super) flags: FdFlags,
 }
 
 impl Entry {
@@ -61,13 +30,28 @@ impl Entry {
             Stream::Input(_) => Rights::FD_READ,
             Stream::Output(_) => Rights::FD_WRITE,
         };
-        let rights = rights | Rights::FD_FILESTAT_GET | Rights::POLL_FD_READWRITE;
-        Entry { kind: Kind::Stream(stream), rights, inheriting: Rights::NONE }
+        let rights = rights | Rights::FD_FILESTAT_GET | Rights::POLL_FD_READWRITE | Rights::FD_FDSTAT_SET_FLAGS;
+        Entry { kind: Kind::Stream(stream), rights, inheriting: Rights::NONE, flags: FdFlags::NONE }
+    }
+
+    /// A standard stream that is a file of the host.
+    pub(super) fn stream_file(file: File, read: bool) -> Entry {
+        let flags = match rustix::fs::fcntl_getfl(&file) {
+            Ok(flags) if flags.contains(OFlags::APPEND) => FdFlags(FdFlags::APPEND),
+            _ => FdFlags::NONE,
+        };
+        Entry { kind: Kind::File(file), rights: Rights::stream_file(read), inheriting: Rights::NONE, flags }
     }
 
     pub(super) fn preopened(dir: Dir, name: String, read_write: bool) -> Entry {
         let (rights, inheriting) = Rights::preopened(read_write);
-        Entry { kind: Kind::Dir { dir, preopened: Some(name) }, rights, inheriting }
+        let kind = Kind::Dir { dir, preopened: Some(name), listing: Listing::default() };
+        Entry { kind, rights, inheriting, flags: FdFlags::NONE }
+    }
+
+    /// This, if it has these rights.
+    pub(super) fn with(&self, rights: Rights) -> Result<&Entry, Failure> {
+        if self.rights.contains(rights) { Ok(self) } else { Err(Errno::NotCapable.into()) }
     }
 
     /// The directory, if it is one.
@@ -84,7 +68,7 @@ impl Entry {
             Kind::Stream(stream) if stream.is_terminal() => FILETYPE_CHARACTER_DEVICE,
             Kind::Stream(_) => FILETYPE_UNKNOWN,
             Kind::Dir { .. } => FILETYPE_DIRECTORY,
-            Kind::File { file, .. } => filetype_of(&file.metadata()?),
+            Kind::File(file) => filetype_of(&file.metadata()?),
         })
     }
 
@@ -97,54 +81,78 @@ impl Entry {
                 Ok(stat)
             }
             Kind::Dir { dir, .. } => Ok(filestat(&dir.dir_metadata()?)),
-            Kind::File { file, .. } => Ok(filestat(&file.metadata()?)),
+            Kind::File(file) => Ok(filestat(&file.metadata()?)),
         }
     }
 }
 
 /// The descriptors of a guest.
-pub(super) struct Table(BTreeMap<u32, Entry>);
+pub(super) struct Table {
+    entries: BTreeMap<u32, Entry>,
+    limit: usize,
+}
 
 impl Table {
-    pub(super) fn new() -> Table {
-        Table(BTreeMap::new())
+    /// An empty table that guests can fill up to `limit` descriptors.
+    pub(super) fn new(limit: u32) -> Table {
+        Table { entries: BTreeMap::new(), limit: limit as usize }
+    }
+
+    /// Whether there is room for one more.
+    pub(super) fn has_room(&self) -> Result<(), Failure> {
+        if self.entries.len() < self.limit { Ok(()) } else { Err(Errno::TooManyFiles.into()) }
     }
 
     /// Adds a descriptor under the lowest free number.
     pub(super) fn add(&mut self, entry: Entry) -> u32 {
         let mut free = 0;
-        for &used in self.0.keys() {
+        for &used in self.entries.keys() {
             if used != free {
                 break;
             }
             free += 1;
         }
-        self.0.insert(free, entry);
+        self.entries.insert(free, entry);
         free
     }
 
+    /// The descriptor, whatever its rights.
+    pub(super) fn entry(&self, fd: u32) -> Result<&Entry, Failure> {
+        Ok(self.entries.get(&fd).ok_or(Errno::BadFd)?)
+    }
+
+    /// As [`Table::entry`], to change.
+    pub(super) fn entry_mut(&mut self, fd: u32) -> Result<&mut Entry, Failure> {
+        Ok(self.entries.get_mut(&fd).ok_or(Errno::BadFd)?)
+    }
+
     /// The descriptor, if it has these rights.
-    pub(super) fn get(&mut self, fd: u32, rights: Rights) -> Result<&mut Entry, Failure> {
-        let entry = self.0.get_mut(&fd).ok_or(Errno::BadFd)?;
-        if !entry.rights.contains(rights) {
-            return Err(Errno::NotCapable.into());
-        }
-        Ok(entry)
+    pub(super) fn get(&self, fd: u32, rights: Rights) -> Result<&Entry, Failure> {
+        self.entry(fd)?.with(rights)
     }
 
     /// The directory, if it has these rights.
-    pub(super) fn directory(&mut self, fd: u32, rights: Rights) -> Result<&Entry, Failure> {
-        let entry = self.get(fd, Rights::NONE)?;
+    pub(super) fn directory(&self, fd: u32, rights: Rights) -> Result<&Entry, Failure> {
+        let entry = self.entry(fd)?;
         // What is no directory is told first.
         entry.dir()?;
-        if !entry.rights.contains(rights) {
-            return Err(Errno::NotCapable.into());
-        }
-        Ok(entry)
+        entry.with(rights)
     }
 
-    pub(super) fn close(&mut self, fd: u32) -> Result<(), Failure> {
-        self.0.remove(&fd).map(|_| ()).ok_or(Errno::BadFd.into())
+    /// Takes a descriptor out. The host may be told by its going, so it is dropped where the table is not locked.
+    pub(super) fn remove(&mut self, fd: u32) -> Result<Entry, Failure> {
+        Ok(self.entries.remove(&fd).ok_or(Errno::BadFd)?)
+    }
+
+    /// Gives `from` the number `to`; what was there before, to be dropped as in [`Table::remove`].
+    pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result<Option<Entry>, Failure> {
+        self.entry(to)?;
+        self.entry(from)?;
+        if from == to {
+            return Ok(None);
+        }
+        let entry = self.remove(from)?;
+        Ok(self.entries.insert(to, entry))
     }
 }
 
@@ -175,6 +183,19 @@ fn filetype_of(metadata: &Metadata) -> u8 {
     }
 }
 
+/// The type of a directory's entry.
+pub(super) fn filetype_of_entry(filetype: FileType) -> u8 {
+    match filetype {
+        FileType::Directory => FILETYPE_DIRECTORY,
+        FileType::RegularFile => FILETYPE_REGULAR_FILE,
+        FileType::Symlink => FILETYPE_SYMBOLIC_LINK,
+        FileType::CharacterDevice => FILETYPE_CHARACTER_DEVICE,
+        FileType::BlockDevice => FILETYPE_BLOCK_DEVICE,
+        FileType::Socket => FILETYPE_SOCKET_STREAM,
+        _ => FILETYPE_UNKNOWN,
+    }
+}
+
 /// The structure `filestat` of preview 1.
 pub(super) fn filestat(metadata: &Metadata) -> [u8; 64] {
     let mut stat = [0; 64];
@@ -195,7 +216,7 @@ pub(super) fn filestat(metadata: &Metadata) -> [u8; 64] {
 }
 
 /// The flags of an open file, by the bits of preview 1.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FdFlags(u16);
 
 impl FdFlags {
@@ -212,7 +233,17 @@ impl FdFlags {
         self.0
     }
 
-    fn from_bits(bits: u32) -> Result<FdFlags, Failure> {
+    /// Whether reads and writes fail with `EAGAIN` instead of waiting.
+    pub(super) fn nonblocking(self) -> bool {
+        self.0 & Self::NONBLOCK != 0
+    }
+
+    /// Whether these are the same but for what an open file can be told.
+    pub(super) fn same_when_open(self, other: FdFlags) -> bool {
+        (self.0 ^ other.0) & !(Self::APPEND | Self::NONBLOCK) == 0
+    }
+
+    pub(super) fn from_bits(bits: u32) -> Result<FdFlags, Failure> {
         let known = Self::APPEND | Self::DSYNC | Self::NONBLOCK | Self::RSYNC | Self::SYNC;
         match u16::try_from(bits) {
             Ok(bits) if bits & !known == 0 => Ok(FdFlags(bits)),
@@ -221,7 +252,7 @@ impl FdFlags {
     }
 
     /// The host's.
-    fn to_host(self) -> i32 {
+    pub(super) fn to_host(self) -> i32 {
         [
             (Self::APPEND, libc::O_APPEND),
             (Self::DSYNC, libc::O_DSYNC),
@@ -318,9 +349,12 @@ impl Open {
         let directory = file.metadata()?.is_dir();
         let rights = self.rights.both(parent.inheriting).for_kind(directory);
         let kind = match directory {
-            true => Kind::Dir { dir: Dir::from_std_file(file.into_std()), preopened: None },
-            false => Kind::File { file, flags: self.flags },
+            true => {
+                let dir = Dir::from_std_file(file.into_std());
+                Kind::Dir { dir, preopened: None, listing: Listing::default() }
+            }
+            false => Kind::File(file),
         };
-        Ok(Entry { kind, rights, inheriting: self.inheriting.both(parent.inheriting) })
+        Ok(Entry { kind, rights, inheriting: self.inheriting.both(parent.inheriting), flags: self.flags })
     }
 }

@@ -67,8 +67,8 @@ impl<'a> Guest<'a> {
     /// A path of the guest's.
     pub(super) fn path(&mut self, at: u32, len: u32) -> Result<String, Failure> {
         let bytes = self.bytes(at, len)?;
-        // The host's longest; a longer one is not copied.
-        if bytes.len() > libc::PATH_MAX as usize {
+        // The host's longest, its NUL counted; a longer one is not copied.
+        if bytes.len() >= libc::PATH_MAX as usize {
             return Err(Errno::NameTooLong.into());
         }
         let path = std::str::from_utf8(bytes).map_err(|_| Errno::IllegalBytes)?;

@@ -1,4 +1,4 @@
-//! What may be done with a descriptor. Preview 1 gives each two sets: what it may be used for, and what descriptors opened
+//! What a descriptor may be used for. Preview 1 gives each two sets: what it may be used for, and what descriptors opened
 //! through it may have at most.
 
 use std::ops::BitOr;
@@ -7,26 +7,43 @@ use std::ops::BitOr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rights(u64);
 
+/// Names of single rights.
+macro_rules! rights {
+    ($($name:ident = $bit:literal),* $(,)?) => { $( pub(super) const $name: Rights = Rights(1 << $bit); )* };
+}
+
 impl Rights {
     pub(super) const NONE: Rights = Rights(0);
-    pub(super) const FD_DATASYNC: Rights = Rights(1 << 0);
-    pub(super) const FD_READ: Rights = Rights(1 << 1);
-    pub(super) const FD_SEEK: Rights = Rights(1 << 2);
-    pub(super) const FD_FDSTAT_SET_FLAGS: Rights = Rights(1 << 3);
-    pub(super) const FD_SYNC: Rights = Rights(1 << 4);
-    pub(super) const FD_TELL: Rights = Rights(1 << 5);
-    pub(super) const FD_WRITE: Rights = Rights(1 << 6);
-    pub(super) const FD_ADVISE: Rights = Rights(1 << 7);
-    pub(super) const FD_ALLOCATE: Rights = Rights(1 << 8);
-    pub(super) const PATH_CREATE_FILE: Rights = Rights(1 << 10);
-    pub(super) const PATH_OPEN: Rights = Rights(1 << 13);
-    pub(super) const FD_READDIR: Rights = Rights(1 << 14);
-    pub(super) const PATH_READLINK: Rights = Rights(1 << 15);
-    pub(super) const PATH_FILESTAT_GET: Rights = Rights(1 << 18);
-    pub(super) const PATH_FILESTAT_SET_SIZE: Rights = Rights(1 << 19);
-    pub(super) const FD_FILESTAT_GET: Rights = Rights(1 << 21);
-    pub(super) const FD_FILESTAT_SET_SIZE: Rights = Rights(1 << 22);
-    pub(super) const POLL_FD_READWRITE: Rights = Rights(1 << 27);
+    rights! {
+        FD_DATASYNC = 0,
+        FD_READ = 1,
+        FD_SEEK = 2,
+        FD_FDSTAT_SET_FLAGS = 3,
+        FD_SYNC = 4,
+        FD_TELL = 5,
+        FD_WRITE = 6,
+        FD_ADVISE = 7,
+        FD_ALLOCATE = 8,
+        PATH_CREATE_DIRECTORY = 9,
+        PATH_CREATE_FILE = 10,
+        PATH_LINK_SOURCE = 11,
+        PATH_LINK_TARGET = 12,
+        PATH_OPEN = 13,
+        FD_READDIR = 14,
+        PATH_READLINK = 15,
+        PATH_RENAME_SOURCE = 16,
+        PATH_RENAME_TARGET = 17,
+        PATH_FILESTAT_GET = 18,
+        PATH_FILESTAT_SET_SIZE = 19,
+        PATH_FILESTAT_SET_TIMES = 20,
+        FD_FILESTAT_GET = 21,
+        FD_FILESTAT_SET_SIZE = 22,
+        FD_FILESTAT_SET_TIMES = 23,
+        PATH_SYMLINK = 24,
+        PATH_REMOVE_DIRECTORY = 25,
+        PATH_UNLINK_FILE = 26,
+        POLL_FD_READWRITE = 27,
+    }
     /// All that preview 1 knows.
     const KNOWN: u64 = (1 << 30) - 1;
 
@@ -38,12 +55,25 @@ impl Rights {
             | Self::PATH_FILESTAT_GET.0
             | Self::FD_FILESTAT_GET.0
             | Self::FD_FDSTAT_SET_FLAGS.0
-            | Self::FD_SYNC.0,
+            | Self::FD_SYNC.0
+            | Self::FD_DATASYNC.0,
     );
-    /// What makes sense for a directory: all of the `path_*` ones.
-    const DIRECTORY: Rights = Rights(Self::DIRECTORY_LOOK.0 | 0x7ff_fe00 & !Self::FILE_ONLY.0);
-    /// What makes no sense for a directory, among the bits of the `path_*` ones.
-    const FILE_ONLY: Rights = Rights(Self::FD_FILESTAT_SET_SIZE.0);
+    /// What makes sense for a directory.
+    const DIRECTORY: Rights = Rights(
+        Self::DIRECTORY_LOOK.0
+            | Self::PATH_CREATE_DIRECTORY.0
+            | Self::PATH_CREATE_FILE.0
+            | Self::PATH_LINK_SOURCE.0
+            | Self::PATH_LINK_TARGET.0
+            | Self::PATH_RENAME_SOURCE.0
+            | Self::PATH_RENAME_TARGET.0
+            | Self::PATH_FILESTAT_SET_SIZE.0
+            | Self::PATH_FILESTAT_SET_TIMES.0
+            | Self::FD_FILESTAT_SET_TIMES.0
+            | Self::PATH_SYMLINK.0
+            | Self::PATH_REMOVE_DIRECTORY.0
+            | Self::PATH_UNLINK_FILE.0,
+    );
     /// What makes sense for a file that is only read.
     const FILE_LOOK: Rights = Rights(
         Self::FD_READ.0
@@ -58,7 +88,11 @@ impl Rights {
     );
     /// What makes sense for a file.
     const FILE: Rights = Rights(
-        Self::FILE_LOOK.0 | Self::FD_WRITE.0 | Self::FD_ALLOCATE.0 | Self::FD_FILESTAT_SET_SIZE.0 | 1 << 23, // fd_filestat_set_times
+        Self::FILE_LOOK.0
+            | Self::FD_WRITE.0
+            | Self::FD_ALLOCATE.0
+            | Self::FD_FILESTAT_SET_SIZE.0
+            | Self::FD_FILESTAT_SET_TIMES.0,
     );
     /// Those by which a program says that it opens a file to write.
     pub(super) const WRITING: Rights = Rights(Self::FD_WRITE.0 | Self::FD_ALLOCATE.0 | Self::FD_FILESTAT_SET_SIZE.0);
@@ -70,6 +104,14 @@ impl Rights {
         match read_write {
             true => (Self::DIRECTORY, Self::DIRECTORY | Self::FILE),
             false => (Self::DIRECTORY_LOOK, Self::DIRECTORY_LOOK | Self::FILE_LOOK),
+        }
+    }
+
+    /// The rights of a standard stream that is a file of the host: to read, or else to write.
+    pub(super) fn stream_file(read: bool) -> Rights {
+        match read {
+            true => Self::FILE_LOOK,
+            false => Rights(Self::FILE.0 & !Self::FD_READ.0),
         }
     }
 

@@ -1,8 +1,10 @@
 //! WASI preview 1: each function with what a guest may pass to it, good and bad, and real programs that read files and print.
 
+mod guest;
+
+use guest::*;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,196 +12,6 @@ use stepwell::base::{ErrorKind, FuncIndex};
 use stepwell::debug::{Action, Debugger, Stop};
 use stepwell::wasi::{Access, MODULE, WasiConfig};
 use stepwell::*;
-
-const FUNCTIONS: &[(&str, &str)] = &[
-    ("args_get", "ii"),
-    ("args_sizes_get", "ii"),
-    ("environ_get", "ii"),
-    ("environ_sizes_get", "ii"),
-    ("clock_res_get", "ii"),
-    ("clock_time_get", "iIi"),
-    ("random_get", "ii"),
-    ("fd_read", "iiii"),
-    ("fd_write", "iiii"),
-    ("fd_seek", "iIii"),
-    ("fd_tell", "ii"),
-    ("fd_close", "i"),
-    ("fd_fdstat_get", "ii"),
-    ("fd_filestat_get", "ii"),
-    ("fd_prestat_get", "ii"),
-    ("fd_prestat_dir_name", "iii"),
-    ("path_open", "iiiiiIIii"),
-    ("path_filestat_get", "iiiii"),
-];
-
-const SUCCESS: i32 = 0;
-const EBADF: i32 = 8;
-const EEXIST: i32 = 20;
-const EFAULT: i32 = 21;
-const EILSEQ: i32 = 25;
-const EINVAL: i32 = 28;
-const EISDIR: i32 = 31;
-const ELOOP: i32 = 32;
-const ENAMETOOLONG: i32 = 37;
-const ENOENT: i32 = 44;
-const ENOTDIR: i32 = 54;
-const ESPIPE: i32 = 70;
-const ENOTCAPABLE: i32 = 76;
-
-const READ: i64 = 1 << 1 | 1 << 2 | 1 << 5 | 1 << 21;
-const WRITE: i64 = 1 << 6;
-const CREATE: i64 = 1;
-const DIRECTORY: i64 = 2;
-const EXCLUSIVE: i64 = 4;
-const TRUNCATE: i64 = 8;
-
-/// A module with a function for each of WASI's, which passes its parameters on.
-fn text() -> String {
-    let (mut imports, mut functions) = (String::new(), String::new());
-    for (name, params) in FUNCTIONS {
-        let types: String = params.chars().map(|c| if c == 'i' { " i32" } else { " i64" }).collect();
-        let passed: String = (0..params.len()).map(|i| format!(" (local.get {i})")).collect();
-        imports += &format!("(import \"{MODULE}\" \"{name}\" (func ${name} (param{types}) (result i32)))\n");
-        functions += &format!("(func (export \"{name}\") (param{types}) (result i32) (call ${name}{passed}))\n");
-    }
-    format!(
-        "(module {imports} (import \"{MODULE}\" \"proc_exit\" (func $exit (param i32))) (memory (export \"memory\") 1)\n\
-         {functions} (func (export \"exit\") (param i32) (call $exit (local.get 0)) unreachable))"
-    )
-}
-
-struct Guest {
-    store: Store,
-    instance: Instance,
-    memory: Memory,
-}
-
-impl Guest {
-    fn new(config: WasiConfig) -> Guest {
-        let engine = Engine::new(Config::default()).unwrap();
-        let mut store = Store::new(&engine);
-        let mut linker = Linker::new(&engine);
-        config.add_to(&mut linker, &mut store).unwrap();
-        let module = Module::new(&engine, &wat::parse_str(text()).unwrap()).unwrap();
-        let instance = linker.instantiate(&mut store, &module).unwrap();
-        let memory = instance.export(&mut store, "memory").unwrap().memory().unwrap();
-        Guest { store, instance, memory }
-    }
-
-    fn call(&mut self, name: &str, args: &[i64]) -> i32 {
-        let (_, params) = FUNCTIONS.iter().find(|(n, _)| *n == name).unwrap();
-        assert_eq!(params.len(), args.len(), "{name}");
-        let args: Vec<Val> = params
-            .chars()
-            .zip(args)
-            .map(|(c, &arg)| if c == 'i' { Val::I32(arg as i32) } else { Val::I64(arg) })
-            .collect();
-        let func = self.instance.export(&mut self.store, name).unwrap().func().unwrap();
-        let mut results = [Val::I32(-1)];
-        func.call(&mut self.store, &args, &mut results).unwrap();
-        match results[0] {
-            Val::I32(errno) => errno,
-            _ => unreachable!(),
-        }
-    }
-
-    fn put(&mut self, at: usize, bytes: &[u8]) {
-        self.memory.write(&mut self.store, at, bytes).unwrap();
-    }
-
-    fn get(&self, at: usize, len: usize) -> Vec<u8> {
-        let mut out = vec![0; len];
-        self.memory.read(&self.store, at, &mut out).unwrap();
-        out
-    }
-
-    fn u32(&self, at: usize) -> u32 {
-        u32::from_le_bytes(self.get(at, 4).try_into().unwrap())
-    }
-
-    fn u64(&self, at: usize) -> u64 {
-        u64::from_le_bytes(self.get(at, 8).try_into().unwrap())
-    }
-
-    /// Opens a path below descriptor 3: the new descriptor or the error.
-    fn open(&mut self, path: &str, lookup: i64, oflags: i64, rights: i64) -> Result<i64, i32> {
-        self.open_at(3, path.as_bytes(), lookup, oflags, rights, -1, 0)
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn open_at(
-        &mut self,
-        dir: i64,
-        path: &[u8],
-        lookup: i64,
-        oflags: i64,
-        rights: i64,
-        inheriting: i64,
-        fdflags: i64,
-    ) -> Result<i64, i32> {
-        self.put(0x1000, path);
-        let args = [dir, lookup, 0x1000, path.len() as i64, oflags, rights, inheriting, fdflags, 0x800];
-        match self.call("path_open", &args) {
-            SUCCESS => Ok(i64::from(self.u32(0x800))),
-            errno => Err(errno),
-        }
-    }
-
-    /// Reads at most `len` bytes.
-    fn read(&mut self, fd: i64, len: u32) -> Result<Vec<u8>, i32> {
-        self.put(0x100, &[0x2000u32.to_le_bytes(), len.to_le_bytes()].concat());
-        match self.call("fd_read", &[fd, 0x100, 1, 0x800]) {
-            SUCCESS => Ok(self.get(0x2000, self.u32(0x800) as usize)),
-            errno => Err(errno),
-        }
-    }
-
-    fn write(&mut self, fd: i64, bytes: &[u8]) -> Result<u32, i32> {
-        self.put(0x2000, bytes);
-        self.put(0x100, &[0x2000u32.to_le_bytes(), (bytes.len() as u32).to_le_bytes()].concat());
-        match self.call("fd_write", &[fd, 0x100, 1, 0x800]) {
-            SUCCESS => Ok(self.u32(0x800)),
-            errno => Err(errno),
-        }
-    }
-}
-
-/// A folder that goes when this is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Folder {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("stepwell-wasi-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// `root/` with a file and a folder, and `secret` beside it; the guest gets `root` as descriptor 3.
-fn with_folder(access: Access) -> (Folder, Guest) {
-    let folder = Folder::new();
-    let root = folder.0.join("root");
-    fs::create_dir_all(root.join("sub")).unwrap();
-    fs::write(root.join("file"), "hello, file").unwrap();
-    fs::write(root.join("sub/inner"), "inner").unwrap();
-    fs::write(folder.0.join("secret"), "secret").unwrap();
-    symlink("file", root.join("link")).unwrap();
-    symlink("../secret", root.join("out")).unwrap();
-    symlink("..", root.join("up")).unwrap();
-    symlink(folder.0.join("secret"), root.join("absolute")).unwrap();
-    symlink("loop", root.join("loop")).unwrap();
-    let mut config = WasiConfig::new();
-    config.preopen_dir(&root, "/data", access).unwrap();
-    (folder, Guest::new(config))
-}
 
 #[test]
 fn arguments_and_environment_arrive() {
@@ -599,11 +411,11 @@ fn what_is_not_there_is_a_missing_import() {
     let mut store = Store::new(&engine);
     let mut linker = Linker::new(&engine);
     WasiConfig::new().add_to(&mut linker, &mut store).unwrap();
-    let text = format!("(module (import \"{MODULE}\" \"sock_recv\" (func (param i32) (result i32))))");
+    let text = format!("(module (import \"{MODULE}\" \"sock_open\" (func (param i32) (result i32))))");
     let module = Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap();
     let error = linker.instantiate(&mut store, &module).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Link);
-    assert!(error.message().contains("sock_recv"), "{error}");
+    assert!(error.message().contains("sock_open"), "{error}");
     let error = WasiConfig::new().add_to(&mut linker, &mut store).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Argument, "{error}");
 }
