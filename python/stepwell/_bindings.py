@@ -129,12 +129,14 @@ class stepwell_error_t(Structure): pass
 class stepwell_frame_t(Structure): pass
 class stepwell_linker_t(Structure): pass
 class stepwell_stop_t(Structure): pass
+class stepwell_wasi_buffer_t(Structure): pass
 class stepwell_wasi_config_t(Structure): pass
 stepwell_error_code_t = c_int32
 stepwell_debug_tier_t = c_int32
 stepwell_trap_code_t = c_int32
 stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
 stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
+stepwell_wasi_input_callback_t = CFUNCTYPE(c_size_t, c_void_p, POINTER(byte_t), c_size_t)
 stepwell_wasi_output_callback_t = CFUNCTYPE(None, c_void_p, POINTER(byte_t), c_size_t)
 stepwell_action_t = c_int32
 stepwell_stop_callback_t = CFUNCTYPE(stepwell_action_t, c_void_p, POINTER(stepwell_stop_t))
@@ -468,6 +470,10 @@ stepwell_linker_define_instance = function("stepwell_linker_define_instance", PO
 stepwell_linker_get = function("stepwell_linker_get", POINTER(wasm_extern_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), c_char_p, c_char_p])
 stepwell_linker_fill_missing_with_defaults = function("stepwell_linker_fill_missing_with_defaults", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(wasm_module_t)])
 stepwell_linker_instantiate = function("stepwell_linker_instantiate", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(wasm_module_t), POINTER(POINTER(wasm_instance_t)), POINTER(POINTER(wasm_trap_t))])
+stepwell_wasi_buffer_new = function("stepwell_wasi_buffer_new", POINTER(stepwell_wasi_buffer_t), [c_size_t])
+stepwell_wasi_buffer_delete = function("stepwell_wasi_buffer_delete", None, [POINTER(stepwell_wasi_buffer_t)])
+stepwell_wasi_buffer_size = function("stepwell_wasi_buffer_size", c_size_t, [POINTER(stepwell_wasi_buffer_t)])
+stepwell_wasi_buffer_read = function("stepwell_wasi_buffer_read", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_buffer_t), c_bool, POINTER(wasm_byte_vec_t)])
 stepwell_wasi_config_new = function("stepwell_wasi_config_new", POINTER(stepwell_wasi_config_t), [])
 stepwell_wasi_config_delete = function("stepwell_wasi_config_delete", None, [POINTER(stepwell_wasi_config_t)])
 stepwell_wasi_config_args_set = function("stepwell_wasi_config_args_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_size_t, POINTER(c_char_p)])
@@ -475,10 +481,17 @@ stepwell_wasi_config_env_set = function("stepwell_wasi_config_env_set", POINTER(
 stepwell_wasi_config_env_inherit = function("stepwell_wasi_config_env_inherit", None, [POINTER(stepwell_wasi_config_t)])
 stepwell_wasi_config_stdin_inherit = function("stepwell_wasi_config_stdin_inherit", None, [POINTER(stepwell_wasi_config_t)])
 stepwell_wasi_config_stdin_bytes_set = function("stepwell_wasi_config_stdin_bytes_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), POINTER(wasm_byte_vec_t)])
+stepwell_wasi_config_stdin_callback_set = function("stepwell_wasi_config_stdin_callback_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), stepwell_wasi_input_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_wasi_config_stdin_file_set = function("stepwell_wasi_config_stdin_file_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_char_p])
 stepwell_wasi_config_stdout_inherit = function("stepwell_wasi_config_stdout_inherit", None, [POINTER(stepwell_wasi_config_t)])
 stepwell_wasi_config_stderr_inherit = function("stepwell_wasi_config_stderr_inherit", None, [POINTER(stepwell_wasi_config_t)])
 stepwell_wasi_config_stdout_callback_set = function("stepwell_wasi_config_stdout_callback_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), stepwell_wasi_output_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_wasi_config_stderr_callback_set = function("stepwell_wasi_config_stderr_callback_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), stepwell_wasi_output_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_wasi_config_stdout_buffer_set = function("stepwell_wasi_config_stdout_buffer_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), POINTER(stepwell_wasi_buffer_t)])
+stepwell_wasi_config_stderr_buffer_set = function("stepwell_wasi_config_stderr_buffer_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), POINTER(stepwell_wasi_buffer_t)])
+stepwell_wasi_config_stdout_file_set = function("stepwell_wasi_config_stdout_file_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_char_p, c_bool])
+stepwell_wasi_config_stderr_file_set = function("stepwell_wasi_config_stderr_file_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_char_p, c_bool])
+stepwell_wasi_config_max_descriptors_set = function("stepwell_wasi_config_max_descriptors_set", None, [POINTER(stepwell_wasi_config_t), c_uint32])
 stepwell_wasi_config_preopen_dir = function("stepwell_wasi_config_preopen_dir", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_char_p, c_char_p, c_bool])
 stepwell_linker_define_wasi = function("stepwell_linker_define_wasi", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(stepwell_wasi_config_t)])
 stepwell_debugger_attach = function("stepwell_debugger_attach", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_stop_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(stepwell_debugger_t))])
