@@ -609,7 +609,7 @@ own stepwell_error_t *stepwell_store_fuel_set(wasm_store_t *store,
 STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_store_fuel_get(const wasm_store_t *store,
-                                             own u64 *out);
+                                             uint64_t *out);
 
 /**
  * Makes the engine's epoch one more. Guests whose deadline has come trap with `STEPWELL_TRAP_INTERRUPT` when they next begin a function

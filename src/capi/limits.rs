@@ -34,9 +34,9 @@ pub unsafe extern "C" fn stepwell_store_fuel_set(store: *mut wasm_store_t, fuel:
 /// Thread: one at a time per store; also in a host function or a stop callback.
 #[unsafe(no_mangle)]
 #[must_use = "an error that nobody deletes leaks"]
-pub unsafe extern "C" fn stepwell_store_fuel_get(store: *const wasm_store_t, out: Out<u64>) -> Own<stepwell_error_t> {
+pub unsafe extern "C" fn stepwell_store_fuel_get(store: *const wasm_store_t, out: *mut u64) -> Own<stepwell_error_t> {
     or_error("stepwell_store_fuel_get", || {
-        let out = out.check("out")?;
+        let out = Out::plain(out).check("out")?;
         // SAFETY: C passes a live store or NULL.
         let left = unsafe { borrow(store, "store") }?.enter()?.fuel()?;
         // SAFETY: `out` is C's.

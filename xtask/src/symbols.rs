@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-/// Compares the symbols of `library` (or of a debug build made now) with headers and list; or writes the list.
+/// Compares the symbols of `library` (or of one built now) with headers and list; or writes the list.
 pub fn run(library: Option<&Path>, bless: bool) -> Result<(), String> {
-    let built = root().join("target/debug/libstepwell.so");
+    let built = root().join("target/release/libstepwell.so");
     let library = match library {
         Some(library) => library,
         None => {

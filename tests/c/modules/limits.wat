@@ -1,0 +1,10 @@
+(module
+  (import "host" "mix" (func $mix (param i32 i64 f32 f64) (result f64 i32)))
+  (import "host" "peek" (func $peek (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "guest")
+  (func (export "mix") (param i32 i64 f32 f64) (result f64 i32)
+    (call $mix (local.get 0) (local.get 1) (local.get 2) (local.get 3)))
+  (func (export "peek") (param i32) (result i32) (call $peek (local.get 0)))
+  (func (export "refs") (param externref) (result externref) (local.get 0))
+  (func $forever (export "forever") (loop (br 0))))
