@@ -1,9 +1,12 @@
 """The C ABI for ctypes. Generated from the headers by python/generate_bindings.py: do not edit."""
 # flake8: noqa
+# mypy: ignore-errors
 from ctypes import (
     CFUNCTYPE, POINTER, Structure, Union, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_int8, c_int16, c_int32,
     c_int64, c_size_t, c_ssize_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p,
 )
+
+from enum import IntEnum
 
 from ._loader import check_version, function
 
@@ -94,8 +97,17 @@ STEPWELL_STEP = 1
 STEPWELL_STEP_OVER = 2
 STEPWELL_STEP_OUT = 3
 STEPWELL_TRAP = 4
+class Action(IntEnum):
+    CONTINUE = 0
+    STEP = 1
+    STEP_OVER = 2
+    STEP_OUT = 3
+    TRAP = 4
 STEPWELL_DEBUG_TIER_REGIONS = 0
 STEPWELL_DEBUG_TIER_SIMPLE = 1
+class DebugTier(IntEnum):
+    REGIONS = 0
+    SIMPLE = 1
 STEPWELL_ERROR_INVALID_MODULE = 1
 STEPWELL_ERROR_UNSUPPORTED = 2
 STEPWELL_ERROR_LINK = 3
@@ -108,9 +120,39 @@ STEPWELL_ERROR_PANIC = 9
 STEPWELL_ERROR_TRAP = 10
 STEPWELL_ERROR_HOST = 11
 STEPWELL_ERROR_CANCELLED = 12
+class ErrorCode(IntEnum):
+    INVALID_MODULE = 1
+    UNSUPPORTED = 2
+    LINK = 3
+    LIMIT = 4
+    SYSTEM = 5
+    ARGUMENT = 6
+    STATE = 7
+    POISONED = 8
+    PANIC = 9
+    TRAP = 10
+    HOST = 11
+    CANCELLED = 12
+STEPWELL_FEATURE_SIGN_EXTENSION = 0
+STEPWELL_FEATURE_SATURATING_FLOAT_TO_INT = 1
+STEPWELL_FEATURE_MULTI_VALUE = 2
+STEPWELL_FEATURE_BULK_MEMORY = 3
+STEPWELL_FEATURE_REFERENCE_TYPES = 4
+STEPWELL_FEATURE_EXTENDED_CONST = 5
+class Feature(IntEnum):
+    SIGN_EXTENSION = 0
+    SATURATING_FLOAT_TO_INT = 1
+    MULTI_VALUE = 2
+    BULK_MEMORY = 3
+    REFERENCE_TYPES = 4
+    EXTENDED_CONST = 5
 STEPWELL_STOP_BREAKPOINT = 1
 STEPWELL_STOP_STEP = 2
 STEPWELL_STOP_TRAP = 3
+class StopReason(IntEnum):
+    BREAKPOINT = 1
+    STEP = 2
+    TRAP = 3
 STEPWELL_TRAP_HOST = 0
 STEPWELL_TRAP_UNREACHABLE = 1
 STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS = 2
@@ -124,18 +166,45 @@ STEPWELL_TRAP_INVALID_CONVERSION = 9
 STEPWELL_TRAP_STACK_OVERFLOW = 10
 STEPWELL_TRAP_NULL_REFERENCE = 11
 STEPWELL_TRAP_INTERRUPT = 12
+STEPWELL_TRAP_OUT_OF_FUEL = 13
+class TrapCode(IntEnum):
+    HOST = 0
+    UNREACHABLE = 1
+    MEMORY_OUT_OF_BOUNDS = 2
+    TABLE_OUT_OF_BOUNDS = 3
+    UNDEFINED_ELEMENT = 4
+    UNINITIALIZED_ELEMENT = 5
+    INDIRECT_CALL_TYPE_MISMATCH = 6
+    INTEGER_DIVISION_BY_ZERO = 7
+    INTEGER_OVERFLOW = 8
+    INVALID_CONVERSION = 9
+    STACK_OVERFLOW = 10
+    NULL_REFERENCE = 11
+    INTERRUPT = 12
+    OUT_OF_FUEL = 13
+class stepwell_caller_t(Structure): pass
 class stepwell_debugger_t(Structure): pass
 class stepwell_error_t(Structure): pass
 class stepwell_frame_t(Structure): pass
+class stepwell_instance_pre_t(Structure): pass
+class stepwell_interrupt_t(Structure): pass
 class stepwell_linker_t(Structure): pass
 class stepwell_stop_t(Structure): pass
+class stepwell_typed_func_t(Structure): pass
 class stepwell_wasi_buffer_t(Structure): pass
 class stepwell_wasi_config_t(Structure): pass
 stepwell_error_code_t = c_int32
 stepwell_debug_tier_t = c_int32
+stepwell_feature_t = c_int32
+class stepwell_source_t(Structure): pass
+stepwell_source_t._fields_ = [('file', c_char_p), ('function', c_char_p), ('line', c_uint32), ('column', c_uint32)]
 stepwell_trap_code_t = c_int32
 stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
+stepwell_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t))
 stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
+class stepwell_raw_val_t(Union): pass
+stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('words', c_uint64 * 2)]
+stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(stepwell_raw_val_t))
 stepwell_wasi_input_callback_t = CFUNCTYPE(c_size_t, c_void_p, POINTER(byte_t), c_size_t)
 stepwell_wasi_output_callback_t = CFUNCTYPE(None, c_void_p, POINTER(byte_t), c_size_t)
 stepwell_action_t = c_int32
@@ -406,6 +475,9 @@ stepwell_config_debug_set = function("stepwell_config_debug_set", None, [POINTER
 stepwell_config_debug_tier_set = function("stepwell_config_debug_tier_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_debug_tier_t])
 stepwell_config_replay_cache_set = function("stepwell_config_replay_cache_set", None, [POINTER(wasm_config_t), c_size_t])
 stepwell_config_nan_canonicalization_set = function("stepwell_config_nan_canonicalization_set", None, [POINTER(wasm_config_t), c_bool])
+stepwell_config_fuel_set = function("stepwell_config_fuel_set", None, [POINTER(wasm_config_t), c_bool])
+stepwell_config_epoch_set = function("stepwell_config_epoch_set", None, [POINTER(wasm_config_t), c_bool])
+stepwell_config_feature_set = function("stepwell_config_feature_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_feature_t, c_bool])
 stepwell_config_signals_set = function("stepwell_config_signals_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_memory_reservation_set = function("stepwell_config_memory_reservation_set", None, [POINTER(wasm_config_t), c_uint64])
 stepwell_config_memory_guard_set = function("stepwell_config_memory_guard_set", None, [POINTER(wasm_config_t), c_uint64])
@@ -417,8 +489,18 @@ stepwell_config_copied_code_set = function("stepwell_config_copied_code_set", No
 stepwell_engine_new = function("stepwell_engine_new", POINTER(stepwell_error_t), [POINTER(wasm_config_t), POINTER(POINTER(wasm_engine_t))])
 stepwell_store_limits_set = function("stepwell_store_limits_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64, c_uint64, c_size_t])
 stepwell_store_is_poisoned = function("stepwell_store_is_poisoned", c_bool, [POINTER(wasm_store_t)])
+stepwell_store_fuel_set = function("stepwell_store_fuel_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64])
+stepwell_store_fuel_get = function("stepwell_store_fuel_get", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(c_uint64)])
+stepwell_engine_epoch_increment = function("stepwell_engine_epoch_increment", None, [POINTER(wasm_engine_t)])
+stepwell_store_epoch_deadline_set = function("stepwell_store_epoch_deadline_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64])
+stepwell_interrupt_new = function("stepwell_interrupt_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(POINTER(stepwell_interrupt_t))])
+stepwell_interrupt_delete = function("stepwell_interrupt_delete", None, [POINTER(stepwell_interrupt_t)])
+stepwell_interrupt_raise = function("stepwell_interrupt_raise", None, [POINTER(stepwell_interrupt_t)])
+stepwell_store_interrupt_clear = function("stepwell_store_interrupt_clear", None, [POINTER(wasm_store_t)])
 stepwell_trap_frame_func_name = function("stepwell_trap_frame_func_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
 stepwell_trap_frame_module_name = function("stepwell_trap_frame_module_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
+stepwell_trap_frame_source_count = function("stepwell_trap_frame_source_count", c_size_t, [POINTER(wasm_frame_t)])
+stepwell_trap_frame_source = function("stepwell_trap_frame_source", c_bool, [POINTER(wasm_frame_t), c_size_t, POINTER(stepwell_source_t)])
 stepwell_trap_code = function("stepwell_trap_code", stepwell_trap_code_t, [POINTER(wasm_trap_t)])
 stepwell_trap_exit_status = function("stepwell_trap_exit_status", c_bool, [POINTER(wasm_trap_t), POINTER(c_int32)])
 stepwell_trap_backtrace = function("stepwell_trap_backtrace", None, [POINTER(wasm_trap_t), POINTER(wasm_message_t)])
@@ -430,6 +512,9 @@ stepwell_module_name = function("stepwell_module_name", c_bool, [POINTER(wasm_mo
 stepwell_module_func_count = function("stepwell_module_func_count", c_uint32, [POINTER(wasm_module_t)])
 stepwell_module_func_name = function("stepwell_module_func_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
 stepwell_module_func_find = function("stepwell_module_func_find", c_bool, [POINTER(wasm_module_t), c_char_p, POINTER(c_uint32)])
+stepwell_module_source_count = function("stepwell_module_source_count", c_size_t, [POINTER(wasm_module_t), c_size_t])
+stepwell_module_source = function("stepwell_module_source", c_bool, [POINTER(wasm_module_t), c_size_t, c_size_t, POINTER(stepwell_source_t)])
+stepwell_module_source_find = function("stepwell_module_source_find", c_bool, [POINTER(wasm_module_t), c_char_p, c_uint32, c_size_t, POINTER(c_size_t)])
 stepwell_module_serialize = function("stepwell_module_serialize", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_serialize_file = function("stepwell_module_serialize_file", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_char_p])
 stepwell_module_deserialize = function("stepwell_module_deserialize", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])
@@ -439,8 +524,8 @@ stepwell_shared_module_serialize_file = function("stepwell_shared_module_seriali
 stepwell_shared_module_deserialize = function("stepwell_shared_module_deserialize", POINTER(stepwell_error_t), [POINTER(wasm_engine_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_shared_module_t))])
 stepwell_shared_module_deserialize_file = function("stepwell_shared_module_deserialize_file", POINTER(stepwell_error_t), [POINTER(wasm_engine_t), c_char_p, POINTER(POINTER(wasm_shared_module_t))])
 stepwell_module_custom_section_count = function("stepwell_module_custom_section_count", c_size_t, [POINTER(wasm_module_t)])
-stepwell_module_custom_section_name = function("stepwell_module_custom_section_name", c_char_p, [POINTER(wasm_module_t), c_size_t, POINTER(c_size_t)])
-stepwell_module_custom_section_data = function("stepwell_module_custom_section_data", c_char_p, [POINTER(wasm_module_t), c_size_t, POINTER(c_size_t)])
+stepwell_module_custom_section_name = function("stepwell_module_custom_section_name", POINTER(c_char), [POINTER(wasm_module_t), c_size_t, POINTER(c_size_t)])
+stepwell_module_custom_section_data = function("stepwell_module_custom_section_data", POINTER(c_char), [POINTER(wasm_module_t), c_size_t, POINTER(c_size_t)])
 stepwell_module_custom_section_find = function("stepwell_module_custom_section_find", c_bool, [POINTER(wasm_module_t), c_char_p, c_size_t, POINTER(c_size_t)])
 stepwell_module_import_count = function("stepwell_module_import_count", c_size_t, [POINTER(wasm_module_t)])
 stepwell_module_export_count = function("stepwell_module_export_count", c_size_t, [POINTER(wasm_module_t)])
@@ -454,6 +539,16 @@ stepwell_module_memory_name = function("stepwell_module_memory_name", c_bool, [P
 stepwell_module_data_name = function("stepwell_module_data_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
 stepwell_module_elem_name = function("stepwell_module_elem_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
 stepwell_func_call = function("stepwell_func_call", POINTER(stepwell_error_t), [POINTER(wasm_func_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(POINTER(wasm_trap_t))])
+stepwell_func_new = function("stepwell_func_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), stepwell_func_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(wasm_func_t))])
+stepwell_linker_define_caller_func = function("stepwell_linker_define_caller_func", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_caller_store = function("stepwell_caller_store", POINTER(wasm_store_t), [POINTER(stepwell_caller_t)])
+stepwell_caller_instance = function("stepwell_caller_instance", POINTER(wasm_instance_t), [POINTER(stepwell_caller_t)])
+stepwell_caller_export = function("stepwell_caller_export", POINTER(wasm_extern_t), [POINTER(stepwell_caller_t), c_char_p])
+stepwell_typed_func_new = function("stepwell_typed_func_new", POINTER(stepwell_error_t), [POINTER(wasm_func_t), POINTER(wasm_functype_t), POINTER(POINTER(stepwell_typed_func_t))])
+stepwell_typed_func_delete = function("stepwell_typed_func_delete", None, [POINTER(stepwell_typed_func_t)])
+stepwell_typed_func_call = function("stepwell_typed_func_call", POINTER(stepwell_error_t), [POINTER(stepwell_typed_func_t), POINTER(stepwell_raw_val_t), c_size_t, POINTER(POINTER(wasm_trap_t))])
+stepwell_func_new_unchecked = function("stepwell_func_new_unchecked", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), stepwell_func_unchecked_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(wasm_func_t))])
+stepwell_linker_define_func_unchecked = function("stepwell_linker_define_func_unchecked", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_unchecked_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_instance_new = function("stepwell_instance_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_module_t), POINTER(wasm_extern_vec_t), POINTER(POINTER(wasm_instance_t)), POINTER(POINTER(wasm_trap_t))])
 stepwell_instance_export = function("stepwell_instance_export", POINTER(wasm_extern_t), [POINTER(wasm_instance_t), c_char_p])
 stepwell_instance_module = function("stepwell_instance_module", POINTER(wasm_module_t), [POINTER(wasm_instance_t)])
@@ -470,6 +565,9 @@ stepwell_linker_define_instance = function("stepwell_linker_define_instance", PO
 stepwell_linker_get = function("stepwell_linker_get", POINTER(wasm_extern_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), c_char_p, c_char_p])
 stepwell_linker_fill_missing_with_defaults = function("stepwell_linker_fill_missing_with_defaults", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(wasm_module_t)])
 stepwell_linker_instantiate = function("stepwell_linker_instantiate", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(wasm_module_t), POINTER(POINTER(wasm_instance_t)), POINTER(POINTER(wasm_trap_t))])
+stepwell_linker_instantiate_pre = function("stepwell_linker_instantiate_pre", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_module_t), POINTER(POINTER(stepwell_instance_pre_t))])
+stepwell_instance_pre_instantiate = function("stepwell_instance_pre_instantiate", POINTER(stepwell_error_t), [POINTER(stepwell_instance_pre_t), POINTER(wasm_store_t), POINTER(POINTER(wasm_instance_t)), POINTER(POINTER(wasm_trap_t))])
+stepwell_instance_pre_delete = function("stepwell_instance_pre_delete", None, [POINTER(stepwell_instance_pre_t)])
 stepwell_wasi_buffer_new = function("stepwell_wasi_buffer_new", POINTER(stepwell_wasi_buffer_t), [c_size_t])
 stepwell_wasi_buffer_delete = function("stepwell_wasi_buffer_delete", None, [POINTER(stepwell_wasi_buffer_t)])
 stepwell_wasi_buffer_size = function("stepwell_wasi_buffer_size", c_size_t, [POINTER(stepwell_wasi_buffer_t)])
@@ -521,6 +619,8 @@ stepwell_frame_id = function("stepwell_frame_id", c_size_t, [POINTER(stepwell_fr
 stepwell_frame_called_through_host = function("stepwell_frame_called_through_host", c_bool, [POINTER(stepwell_frame_t)])
 stepwell_frame_module = function("stepwell_frame_module", POINTER(wasm_module_t), [POINTER(stepwell_frame_t)])
 stepwell_frame_instance = function("stepwell_frame_instance", POINTER(wasm_instance_t), [POINTER(stepwell_frame_t)])
+stepwell_frame_source_count = function("stepwell_frame_source_count", c_size_t, [POINTER(stepwell_frame_t)])
+stepwell_frame_source = function("stepwell_frame_source", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(stepwell_source_t)])
 stepwell_frame_local_count = function("stepwell_frame_local_count", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_local = function("stepwell_frame_local", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(wasm_val_t)])
 stepwell_frame_locals = function("stepwell_frame_locals", c_bool, [POINTER(stepwell_frame_t), POINTER(wasm_val_vec_t)])
