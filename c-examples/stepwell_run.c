@@ -41,6 +41,8 @@ static const char help[] =
     "  -g, --debug               run debug code, and print the frames with their values at a trap\n"
     "  --simple                  debug code of the simple kind\n"
     "  --stats                   say at the end what it took\n"
+    "  --fuel N                  end it after N instructions\n"
+    "  --timeout SECONDS         end it after so long\n"
     "  --max-memory BYTES        let its memories take so much in all; also with K, M, G\n"
     "  --max-stack BYTES         let its calls take so much stack\n"
     "  --version, --help\n";
@@ -58,7 +60,9 @@ static struct {
     char **arguments;
     size_t argument_count;
     bool stub, calls, instructions, debug, simple, stats;
-    uint64_t break_count, max_memory, max_stack; /* 0: not said */
+    bool fueled;
+    uint64_t fuel, break_count, max_memory, max_stack; /* 0: not said */
+    double timeout;                                    /* seconds; 0: not said */
 } options;
 
 static struct {
@@ -75,6 +79,7 @@ typedef struct breakpoint {
 
 static breakpoint *breakpoints;
 static size_t breakpoint_count;
+static wasm_store_t *store;
 static wasm_module_t *module;
 static wasm_instance_t *instance;
 
@@ -139,6 +144,15 @@ static uint64_t bytes_of(const char *option, const char *text) {
     return number << shift;
 }
 
+static double seconds_of(const char *option, const char *text) {
+    char *rest;
+    double number = strtod(text, &rest);
+    if (rest == text || *rest || !(number >= 1e-6 && number <= 1e9)) {
+        end(END_USAGE, "%s: `%s` is no number of seconds", option, text);
+    }
+    return number;
+}
+
 /* The value of the option at `*at`, behind `=` or the next argument; NULL if the option is another one. */
 static const char *option_value(char **argv, int argc, int *at, const char *name) {
     const char *argument = argv[*at];
@@ -200,6 +214,11 @@ static void read_options(int argc, char **argv) {
                 end(END_USAGE, "--trace: `calls` or `instructions`, not `%s`", value);
             }
             *(*value == 'c' ? &options.calls : &options.instructions) = true;
+        } else if ((value = option_value(argv, argc, &at, "--fuel"))) {
+            options.fueled = true;
+            options.fuel = number_of("--fuel", value);
+        } else if ((value = option_value(argv, argc, &at, "--timeout"))) {
+            options.timeout = seconds_of("--timeout", value);
         } else if ((value = option_value(argv, argc, &at, "--max-memory"))) {
             options.max_memory = bytes_of("--max-memory", value);
         } else if ((value = option_value(argv, argc, &at, "--max-stack"))) {
@@ -517,11 +536,13 @@ static wasm_engine_t *new_engine(bool debug) {
     if (options.max_stack) {
         stepwell_config_max_stack_set(config, options.max_stack);
     }
+    stepwell_config_fuel_set(config, options.fueled);
+    stepwell_config_epoch_set(config, options.timeout > 0); /* it is interrupted by what looks for epochs */
     ok(stepwell_engine_new(config, &engine), EXIT_FAILURE, "making an engine");
     return engine;
 }
 
-static void load(wasm_store_t *store) {
+static void load(void) {
     wasm_byte_vec_t binary;
     const char *name = strcmp(options.module, "-") ? options.module : "standard input";
     FILE *file = name == options.module ? fopen(name, "rb") : stdin;
@@ -568,7 +589,7 @@ static void open_directory(stepwell_wasi_config_t *config, const char *said) {
     free(host);
 }
 
-static void define_wasi(stepwell_linker_t *linker, wasm_store_t *store) {
+static void define_wasi(stepwell_linker_t *linker) {
     stepwell_wasi_config_t *config = stepwell_wasi_config_new();
     stepwell_wasi_config_stdin_inherit(config);
     stepwell_wasi_config_stdout_inherit(config);
@@ -599,7 +620,7 @@ static void define_wasi(stepwell_linker_t *linker, wasm_store_t *store) {
 }
 
 /* Says which imports nobody provides, all of them, and ends; returns if there are none. */
-static void check_imports(const stepwell_linker_t *linker, wasm_store_t *store) {
+static void check_imports(const stepwell_linker_t *linker) {
     static const char *const kinds[] = {"function", "global", "table", "memory"};
     wasm_importtype_vec_t imports;
     bool missing = false;
@@ -627,6 +648,42 @@ static void check_imports(const stepwell_linker_t *linker, wasm_store_t *store) 
     }
 }
 
+/* ---- limits ------------------------------------------------------------------------------------------------- */
+
+static stepwell_interrupt_t *interrupt;
+static volatile sig_atomic_t times_up;
+
+/* Time is up: the guest is interrupted, and a second later, if it is then still in a system call, the process ends. */
+static void on_alarm(int signal) {
+    static const char message[] = "stepwell-run: the time is up, and the program does not end\n";
+    (void)signal;
+    if (times_up++) {
+        ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
+        (void)written;
+        _exit(END_LIMIT);
+    }
+    stepwell_interrupt_raise(interrupt);
+}
+
+static void set_limits(void) {
+    if (options.max_memory) {
+        ok(stepwell_store_limits_set(store, options.max_memory, UINT64_MAX, SIZE_MAX), EXIT_FAILURE, "--max-memory");
+    }
+    if (options.fueled) {
+        ok(stepwell_store_fuel_set(store, options.fuel), EXIT_FAILURE, "--fuel");
+    }
+    if (options.timeout > 0) {
+        struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+        struct itimerval timer = {.it_interval.tv_sec = 1};
+        timer.it_value.tv_sec = (time_t)options.timeout;
+        timer.it_value.tv_usec = (suseconds_t)((options.timeout - (double)timer.it_value.tv_sec) * 1e6);
+        ok(stepwell_interrupt_new(store, &interrupt), EXIT_FAILURE, "--timeout");
+        if (sigaction(SIGALRM, &action, NULL) || setitimer(ITIMER_REAL, &timer, NULL)) {
+            end(EXIT_FAILURE, "--timeout: %s", strerror(errno));
+        }
+    }
+}
+
 /* ---- running ------------------------------------------------------------------------------------------------ */
 
 static void print_stats(void) {
@@ -645,6 +702,11 @@ static void print_stats(void) {
                 wasm_memory_data_size(memory));
         wasm_memory_delete(memory);
     }
+    uint64_t left;
+    if (options.fueled) {
+        ok(stepwell_store_fuel_get(store, &left), EXIT_FAILURE, "--fuel");
+        fprintf(stderr, "stepwell-run: %" PRIu64 " units of fuel were used\n", options.fuel - left);
+    }
     if (stats.stops) {
         fprintf(stderr, "stepwell-run: %" PRIu64 " stops, %" PRIu64 " of them at breakpoints\n", stats.stops,
                 stats.breakpoints_hit);
@@ -660,7 +722,9 @@ static void end_with_trap(wasm_trap_t *trap) {
         stepwell_trap_backtrace(trap, &text);
         fprintf(stderr, "stepwell-run: trap: %s\n", text.data);
         wasm_byte_vec_delete(&text);
-        status = END_TRAP;
+        stepwell_trap_code_t code = stepwell_trap_code(trap);
+        bool limit = code == STEPWELL_TRAP_OUT_OF_FUEL || (code == STEPWELL_TRAP_INTERRUPT && times_up);
+        status = limit ? END_LIMIT : END_TRAP;
     }
     wasm_trap_delete(trap);
     print_stats();
@@ -744,19 +808,17 @@ int main(int argc, char **argv) {
     read_options(argc, argv);
     bool debug = options.debug || options.simple || options.calls || options.instructions || options.breakpoints.count;
     wasm_engine_t *engine = new_engine(debug);
-    wasm_store_t *store = wasm_store_new(engine);
+    store = wasm_store_new(engine);
     stepwell_debugger_t *debugger = NULL;
     stepwell_linker_t *linker = stepwell_linker_new(engine);
     wasm_trap_t *trap;
-    load(store);
-    if (options.max_memory) {
-        ok(stepwell_store_limits_set(store, options.max_memory, UINT64_MAX, SIZE_MAX), EXIT_FAILURE, "--max-memory");
-    }
-    define_wasi(linker, store);
+    load();
+    set_limits();
+    define_wasi(linker);
     if (options.stub) {
         ok(stepwell_linker_fill_missing_with_defaults(linker, store, module), END_NOT_RUN, "--stub-missing");
     }
-    check_imports(linker, store);
+    check_imports(linker);
     if (debug) {
         ok(stepwell_debugger_attach(store, on_stop, NULL, NULL, &debugger), EXIT_FAILURE, "attaching a debugger");
         set_breakpoints(debugger);
@@ -786,6 +848,7 @@ int main(int argc, char **argv) {
         end_without_func("--invoke says what to call; this is no program, it has no", "_start", END_NOT_RUN);
     }
     print_stats();
+    stepwell_interrupt_delete(interrupt);
     stepwell_debugger_delete(debugger);
     wasm_instance_delete(instance);
     stepwell_linker_delete(linker);

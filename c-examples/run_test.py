@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+"""Runs stepwell-run with many command lines, and all examples of docs/stepwell-run.md: `run_test.py STEPWELL-RUN`."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GUEST = ROOT / "c-examples" / "guest"
+PROGRAM = GUEST / "program.wasm"
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+from wasm import CALL, END, LOCAL_GET, Builder, code, u  # noqa: E402
+
+RUN = None
+NO_SUCH_LINE = "there is no code at"
+
+
+def source_line(name, text):
+    """Where a source has a text, as a line from 1."""
+    lines = (GUEST / name).read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def run_it(self, *arguments, stdin=b"", env=None):
+        """Exit code, standard output and standard error of one run."""
+        done = subprocess.run(
+            [RUN, *map(str, arguments)], input=stdin, capture_output=True, cwd=self.folder, timeout=120,
+            env={"PATH": os.environ.get("PATH", ""), **(env or {})})
+        self.assertNotIn(b"panicked", done.stderr)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def gives(self, output, *arguments, **options):
+        """The run succeeds and prints this, and nothing to standard error."""
+        self.assertEqual(self.run_it(*arguments, **options), (0, output, ""))
+
+    def fails(self, status, texts, *arguments, **options):
+        """The run ends with this status, prints nothing, and says this."""
+        got, out, err = self.run_it(*arguments, **options)
+        self.assertEqual((got, out), (status, ""), err)
+        for text in [texts] if isinstance(texts, str) else texts:
+            self.assertIn(text, err)
+        return err
+
+    def module(self, name, binary):
+        path = self.folder / name
+        path.write_bytes(binary)
+        return path
+
+
+class Programs(Case):
+    def test_without_anything(self):
+        self.gives("hello\n", PROGRAM)
+
+    def test_arguments_are_the_programs_own(self):
+        arguments = ["args", "--dir", "-x", "--", "", "two words", "ünï"]
+        self.gives("\n".join([str(PROGRAM), *arguments]) + "\n", PROGRAM, *arguments)
+        self.gives(f"{PROGRAM}\nargs\n", "--", PROGRAM, "args")
+
+    def test_environment(self):
+        self.gives("", PROGRAM, "env", env={"SECRET": "1"})
+        options = ["--env", "A=1", "--env=B=x=y", "--env", "EMPTY=", "--env", "HERE", "--env", "NOT_HERE"]
+        self.gives("A=1\nB=x=y\nEMPTY=\nHERE=too\n", *options, PROGRAM, "env", env={"HERE": "too", "SECRET": "1"})
+        self.fails(2, "--env", "--env", "=x", PROGRAM, "env")
+
+    def test_standard_input(self):
+        data = "some\nlines\0and more" * 5000
+        self.gives(data, PROGRAM, "echo", stdin=data.encode())
+
+    def test_directories(self):
+        (self.folder / "data").mkdir()
+        (self.folder / "data" / "a.txt").write_text("from the file")
+        (self.folder / "outside.txt").write_text("not to be seen")
+        self.gives("from the file", "--dir", "data", PROGRAM, "cat", "a.txt")
+        self.gives("from the file", f"--dir={self.folder}/data::here:ro", PROGRAM, "cat", "a.txt")
+        self.fails(2, "cannot open", PROGRAM, "cat", "a.txt")
+        for path in ["../outside.txt", str(self.folder / "outside.txt"), "missing.txt"]:
+            self.fails(2, "cannot open", "--dir", "data", PROGRAM, "cat", path)
+        self.gives("", "--dir", "data", PROGRAM, "write", "b.txt", "written")
+        self.assertEqual((self.folder / "data" / "b.txt").read_text(), "written")
+        self.fails(2, "cannot open", "--dir", "data:ro", PROGRAM, "write", "c.txt", "written")
+        self.assertFalse((self.folder / "data" / "c.txt").exists())
+
+    def test_directories_that_are_none(self):
+        self.fails(2, ["--dir", "nowhere"], "--dir", "nowhere", PROGRAM)
+        for said in ["", "::x", "x::", ":ro"]:
+            self.fails(2, "--dir", "--dir", said, PROGRAM)
+
+    def test_exit_status(self):
+        for said, status in [(0, 0), (1, 1), (3, 3), (200, 200), (255, 255), (-1, 255), (256, 0)]:
+            self.assertEqual(self.run_it(PROGRAM, "exit", said), (status, "", ""))
+        self.fails(2, "what?", PROGRAM, "no such command")
+
+    def test_traps(self):
+        quotient = source_line("program.h", "return a / b")
+        err = self.fails(134, ["trap: integer divide by zero", f"in quotient at program.h:{quotient}:"], PROGRAM, "trap")
+        self.assertRegex(err, r"!fail_somehow\n")
+        self.assertRegex(err, r"at program\.c:\d+:\d+\n")
+        self.fails(134, "trap: unreachable", PROGRAM, "unreachable")
+        self.fails(134, ["trap: call stack exhausted", "!overflow", "more"], PROGRAM, "overflow")
+        self.fails(134, "trap: call stack exhausted", "--max-stack", "64K", PROGRAM, "overflow")
+
+    def test_module_from_standard_input(self):
+        self.gives("-\nargs\n", "-", "args", stdin=PROGRAM.read_bytes())
+
+    def test_memory_limit(self):
+        self.gives("16\n", "--max-memory", "1M", PROGRAM, "grow")
+        self.gives("16\n", "--max-memory=1048576", PROGRAM, "grow")
+        self.fails(126, "limit", "--max-memory", "64K", PROGRAM)
+
+
+class Calls(Case):
+    def test_values(self):
+        for func, arguments, result in [
+            ("fib", ["10"], "55"), ("fib", ["0xa"], "55"), ("fib", ["-3"], "-3"), ("fib", ["0xffffffff"], "-1"),
+            ("divide", ["7", "2"], "351"),
+            ("add64", ["9223372036854775807", "1"], "-9223372036854775808"),
+            ("add64", ["-9223372036854775808", "0"], "-9223372036854775808"),
+            ("add64", ["0xffffffffffffffff", "2"], "1"),
+            ("half32", ["0.2"], "0.1"), ("half32", ["-0"], "-0"), ("half32", ["inf"], "inf"), ("half64", ["0x1p-3"], "0.0625"),
+            ("half64", ["0.2"], "0.1"), ("half64", ["1e300"], "5e+299"), ("half64", ["0.6666666666666666"], "0.3333333333333333"),
+        ]:
+            with self.subTest(func=func, arguments=arguments):
+                self.gives(result + "\n", "--invoke", func, PROGRAM, *arguments)
+        status, out, _ = self.run_it("--invoke", "half64", PROGRAM, "nan")
+        self.assertEqual((status, out.strip().lstrip("-")), (0, "nan"))
+
+    def test_wrong_arguments(self):
+        invoke = ["--invoke", "divide", PROGRAM]
+        self.fails(2, ["`divide` takes (i32, i32)", "1 given"], *invoke, "1")
+        self.fails(2, "3 given", *invoke, "1", "2", "3")
+        for wrong in ["x", "", " 1", "1.5", "1x", "0x", "4294967296", "-2147483649", "+-1", "null"]:
+            self.fails(2, [f"`{wrong}`", "i32"], *invoke, "1", wrong)
+        for wrong in ["", "x", "1,5", "1e999"]:
+            self.fails(2, "f64", "--invoke", "half64", PROGRAM, wrong)
+        self.fails(2, ["no function `nothing`", "divide", "fib"], "--invoke", "nothing", PROGRAM)
+        self.fails(2, "memory", "--invoke", "memory", PROGRAM)
+
+    def test_references_and_several_results(self):
+        m = Builder()
+        m.func(["externref"], ["externref"], code(LOCAL_GET, u(0)), export="same")
+        m.func(["funcref", "i32"], ["i32", "funcref"], code(LOCAL_GET, u(1), LOCAL_GET, u(0)), export="swap")
+        m.func([], ["funcref"], code(0xD2, u(0)), export="self")
+        module = self.module("refs.wasm", m.build())
+        self.gives("null\n", "--invoke", "same", module, "null")
+        self.gives("7\nnull\n", "--invoke", "swap", module, "null", "7")
+        self.gives("funcref\n", "--invoke", "self", module)
+        self.fails(2, "`x` is no externref", "--invoke", "same", module, "x")
+
+    def test_a_trap_of_a_call(self):
+        self.fails(134, ["integer divide by zero", "!divide"], "--invoke", "divide", PROGRAM, "1", "0")
+
+    def test_a_module_without_start(self):
+        m = Builder()
+        m.func([], ["i32"], code(0x41, u(5)), export="five")
+        module = self.module("five.wasm", m.build())
+        self.gives("5\n", "--invoke", "five", module)
+        self.fails(126, ["--invoke", "_start", "five"], module)
+
+    def test_a_library_is_initialized(self):
+        m = Builder()
+        m.func([], [], code(0x00), export="_initialize")
+        m.func([], [], b"", export="f")
+        module = self.module("library.wasm", m.build())
+        self.fails(134, "unreachable", "--invoke", "f", module)
+
+    def test_output_that_cannot_be_written(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([RUN, "--invoke", "fib", PROGRAM, "5"], stdout=full, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output", done.stderr)
+
+
+class NotModules(Case):
+    def test_not_there(self):
+        self.fails(127, "nothing.wasm", "nothing.wasm")
+        self.fails(127, "nothing.wasm", f"{PROGRAM}/nothing.wasm")
+        self.fails(126, str(self.folder), self.folder)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may read everything")
+    def test_not_readable(self):
+        path = self.module("closed.wasm", b"")
+        path.chmod(0)
+        self.fails(126, "closed.wasm", path)
+
+    def test_not_modules(self):
+        whole = PROGRAM.read_bytes()
+        for name, binary in [("empty", b""), ("short", b"\0as"), ("elf", b"\x7fELF\2\1\1" + bytes(64)), ("cut", whole[:5000]),
+                             ("version", b"\0asm\2\0\0\0"), ("zeros", bytes(100))]:
+            with self.subTest(name):
+                self.fails(126, f"{name}.wasm: ", self.module(f"{name}.wasm", binary))
+
+    def test_components(self):
+        self.fails(126, "component", self.module("component.wasm", b"\0asm\x0d\0\1\0"))
+
+    def test_text(self):
+        for text in [b"(module)", b"\n ;; a comment\n(module)"]:
+            self.fails(126, ["text format", "wat2wasm"], self.module("module.wat", text))
+
+    def test_missing_imports_are_all_named(self):
+        m = Builder()
+        m.import_func("env", "log", ["i32"], ["i32"])
+        m.import_func("other place", "x", [], [])
+        m.func([], ["i32"], code(0x41, u(9), CALL, u(0)), export="f")
+        module = self.module("imports.wasm", m.build())
+        self.fails(126, ["env.log, a function", "other place.x, a function", "--stub-missing"], "--invoke", "f", module)
+        self.gives("0\n", "--stub-missing", "--invoke", "f", module)
+
+    def test_an_import_of_another_type(self):
+        m = Builder()
+        m.import_func("wasi_snapshot_preview1", "proc_exit", ["i64"], [])
+        m.func([], [], b"", export="_start")
+        self.fails(126, "proc_exit", self.module("other.wasm", m.build()))
+
+
+class Debugging(Case):
+    def test_breakpoints_at_functions(self):
+        status, out, err = self.run_it("--break", "fib", "--break-count=2", PROGRAM, "fib", "6")
+        self.assertEqual((status, out), (0, "8\n"), err)
+        self.assertEqual(re.findall(r"^stepwell-run: stop (\d+), at (.*)$", err, re.M), [("1", "fib"), ("2", "fib")])
+        self.assertRegex(err, r"  #0 fib, offset 0x[0-9a-f]+\n      at program\.c:\d+(:\d+)?\n      locals: 0=6")
+        self.assertRegex(err, r"  #1 _?start, offset 0x[0-9a-f]+\n      in run at program\.c:\d+:\d+, inlined\n      at program\.c:")
+
+    def test_breakpoints_at_lines_and_offsets(self):
+        line = source_line("program.h", "return a / b")
+        status, out, err = self.run_it("--break", f"program.h:{line}", "--invoke", "divide", PROGRAM, "7", "2")
+        self.assertEqual((status, out), (0, "351\n"), err)
+        self.assertIn(f"in quotient at program.h:{line}:", err)
+        offset = re.search(r"offset (0x[0-9a-f]+)", err)[1]
+        for where in [offset, str(int(offset, 16))]:
+            status, out, again = self.run_it("--break", where, "--invoke", "divide", PROGRAM, "7", "2")
+            self.assertEqual((status, out), (0, "351\n"))
+            self.assertIn(f"stop 1, at {where}\n", again)
+            self.assertIn(f"offset {offset}", again)
+
+    def test_breakpoints_by_index(self):
+        m = Builder()
+        m.func(["i64"], ["i64"], code(LOCAL_GET, u(0)), export="f")
+        module = self.module("f.wasm", m.build())
+        status, out, err = self.run_it("--break", "#0", "--invoke", "f", module, "-5")
+        self.assertEqual((status, out), (0, "-5\n"))
+        self.assertIn("locals: 0=-5\n", err)
+
+    def test_breakpoints_where_there_is_no_code(self):
+        for where in ["nothing", "nothing.c:1", "program.c:100000", "program.c:x", "0", "99999999", "#0", "#9999", "", ":1"]:
+            with self.subTest(where):
+                self.fails(2, f"--break: {NO_SUCH_LINE} `{where}`", "--break", where, PROGRAM)
+        self.fails(2, "--break-count", "--break-count", "0", "--break", "fib", PROGRAM)
+
+    def test_both_kinds_of_debug_code_say_the_same(self):
+        runs = [self.run_it(*kind, "--break", "fib", "--trace=instructions", PROGRAM, "fib", "4") for kind in ([], ["--simple"])]
+        self.assertEqual(runs[0], runs[1])
+        self.assertGreater(runs[0][2].count("\n"), 200)
+
+    def test_tracing_calls(self):
+        status, out, err = self.run_it("--trace", "calls", "--invoke", "fib", PROGRAM, "3")
+        self.assertEqual((status, out), (0, "2\n"))
+        self.assertEqual(err, "fib(3)\n  fib(2)\n    fib(1)\n    fib(0)\n  fib(1)\n")
+
+    def test_tracing_instructions(self):
+        m = Builder()
+        m.func(["i32", "i32"], ["i32"], code(LOCAL_GET, u(0), LOCAL_GET, u(1), 0x6A), export="add")
+        module = self.module("add.wasm", m.build())
+        status, out, err = self.run_it("--trace=instructions", "--invoke", "add", module, "2", "3")
+        self.assertEqual((status, out), (0, "5\n"))
+        lines = [re.sub("0x[0-9a-f]+", "AT", line) for line in err.splitlines()]
+        self.assertEqual(lines, ["1 add AT [0=2 1=3] []", "1 add AT [0=2 1=3] [2]", "1 add AT [0=2 1=3] [2 3]", "1 add AT [0=2 1=3] [5]"])
+        self.fails(2, "`steps`", "--trace=steps", module)
+
+    def test_the_values_at_a_trap(self):
+        _, _, plain = self.run_it("--invoke", "divide", PROGRAM, "7", "0")
+        self.assertNotIn("locals", plain)
+        err = self.fails(134, "about to trap: integer divide by zero", "-g", "--invoke", "divide", PROGRAM, "7", "0")
+        self.assertRegex(err, r"locals: 0=7 1=0\b.*\n      operands: 700 0\n")
+        self.assertTrue(err.endswith(plain), err)
+
+    def test_statistics(self):
+        status, out, err = self.run_it("--stats", PROGRAM, "exit", "3")
+        self.assertEqual((status, out), (3, ""))
+        self.assertRegex(err, r"compiled \d+ bytes")
+        self.assertRegex(err, r"memory 0 has \d+ pages")
+        self.assertNotIn("stops", err)
+        status, out, err = self.run_it("--stats", "--trace=instructions", "--invoke", "fib", PROGRAM, "1")
+        self.assertRegex(err, r"\n.*: \d+ stops, 0 of them at breakpoints\n")
+
+
+class CommandLines(Case):
+    def test_help_and_version(self):
+        status, out, err = self.run_it("--help")
+        self.assertEqual((status, err), (0, ""))
+        source = (ROOT / "c-examples" / "stepwell_run.c").read_text()
+        for option in set(re.findall(r'"(--[a-z-]+)"', source)):
+            self.assertIn(option, out)
+        status, out, err = self.run_it("--version")
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r"^stepwell-run \d+\.\d+\.\d+\n$")
+
+    def test_wrong_ones(self):
+        self.fails(2, "which module")
+        self.fails(2, "which module", "--stats", "--")
+        self.fails(2, "`--nothing`", "--nothing", PROGRAM)
+        self.fails(2, "`-x`", "-x", PROGRAM)
+        self.fails(2, "`--statsx`", "--statsx", PROGRAM)
+        self.fails(2, "--dir needs a value", "--dir")
+        for wrong in ["x", "-1", "1T", "K", "99999999999999999999", "99999999999999999G", ""]:
+            self.fails(2, "--max-memory", "--max-memory", wrong, PROGRAM)
+
+
+class Document(Case):
+    def test_its_examples_print_what_it_says(self):
+        text = (ROOT / "docs" / "stepwell-run.md").read_text()
+        examples = re.findall(r"^```console\n(.*?)^```$", text, re.M | re.S)
+        self.assertGreaterEqual(len(examples), 5)
+        for name in ["program.wasm", "program.c", "program.h"]:
+            shutil.copy(GUEST / name, self.folder)
+        (self.folder / "data").mkdir()
+        path = f"{Path(RUN).parent}:{os.environ.get('PATH', '')}"
+        for example in examples:
+            lines = example.splitlines()
+            commands = [line[2:] for line in lines if line.startswith("$ ")]
+            expected = "".join(line + "\n" for line in lines if not line.startswith("$ "))
+            done = subprocess.run(
+                ["sh", "-c", "exec 2>&1\n" + "\n".join(commands)], capture_output=True, text=True, cwd=self.folder,
+                env={"PATH": path}, timeout=120)
+            pattern = re.escape(expected).replace(re.escape("[...]"), ".*")
+            if not re.fullmatch(pattern, done.stdout, re.S):
+                self.fail(f"{commands} print:\n{done.stdout}")
+
+
+if __name__ == "__main__":
+    RUN = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
