@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -108,6 +109,31 @@ class Programs(Case):
         self.fails(134, "trap: unreachable", PROGRAM, "unreachable")
         self.fails(134, ["trap: call stack exhausted", "!overflow", "more"], PROGRAM, "overflow")
         self.fails(134, "trap: call stack exhausted", "--max-stack", "64K", PROGRAM, "overflow")
+
+    def test_fuel(self):
+        self.fails(124, "trap: out of fuel", "--fuel", "10000", PROGRAM, "spin")
+        self.fails(124, "out of fuel", "--fuel=0", PROGRAM)
+        status, out, err = self.run_it("--fuel", "1000000", "--stats", PROGRAM, "fib", "5")
+        used = int(re.search(r": (\d+) units of fuel were used\n", err)[1])
+        self.assertEqual((status, out), (0, "5\n"))
+        self.gives("5\n", "--fuel", used, PROGRAM, "fib", "5")
+        self.fails(124, "out of fuel", "--fuel", used // 2, PROGRAM, "fib", "5")
+        _, _, debug = self.run_it("--fuel", "1000000", "--stats", "-g", PROGRAM, "fib", "5")
+        self.assertIn(f": {used} units", debug)
+
+    def test_time(self):
+        begin = time.monotonic()
+        self.fails(124, "trap: interrupted", "--timeout", "0.3", PROGRAM, "spin")
+        self.assertLess(time.monotonic() - begin, 60)
+        self.gives("5\n", "--timeout=100", PROGRAM, "fib", "5")
+
+    def test_time_is_up_in_a_system_call(self):
+        ours, theirs = os.pipe()
+        self.addCleanup(os.close, theirs)
+        with os.fdopen(ours, "rb") as nothing:
+            done = subprocess.run([RUN, "--timeout", "0.2", PROGRAM, "echo"], stdin=nothing, capture_output=True, timeout=100)
+        self.assertEqual((done.returncode, done.stdout), (124, b""))
+        self.assertIn(b"does not end", done.stderr)
 
     def test_module_from_standard_input(self):
         self.gives("-\nargs\n", "-", "args", stdin=PROGRAM.read_bytes())
@@ -251,7 +277,7 @@ class Debugging(Case):
         self.assertIn("locals: 0=-5\n", err)
 
     def test_breakpoints_where_there_is_no_code(self):
-        for where in ["nothing", "nothing.c:1", "program.c:100000", "program.c:x", "0", "99999999", "#0", "#9999", "", ":1"]:
+        for where in ["nothing", "nothing.c:1", "program.c:100000", "program.c:x", "99999999", "#0", "#9999", "", ":1"]:
             with self.subTest(where):
                 self.fails(2, f"--break: {NO_SUCH_LINE} `{where}`", "--break", where, PROGRAM)
         self.fails(2, "--break-count", "--break-count", "0", "--break", "fib", PROGRAM)
@@ -264,7 +290,7 @@ class Debugging(Case):
     def test_tracing_calls(self):
         status, out, err = self.run_it("--trace", "calls", "--invoke", "fib", PROGRAM, "3")
         self.assertEqual((status, out), (0, "2\n"))
-        self.assertEqual(err, "fib(3)\n  fib(2)\n    fib(1)\n    fib(0)\n  fib(1)\n")
+        self.assertEqual(err, "fib(3)\n  fib(2)\n    fib(1)\n")  # of the second call the compiler has made a loop
 
     def test_tracing_instructions(self):
         m = Builder()
@@ -313,6 +339,9 @@ class CommandLines(Case):
         self.fails(2, "--dir needs a value", "--dir")
         for wrong in ["x", "-1", "1T", "K", "99999999999999999999", "99999999999999999G", ""]:
             self.fails(2, "--max-memory", "--max-memory", wrong, PROGRAM)
+        for wrong in ["x", "-1", "0", "nan", "1s", ""]:
+            self.fails(2, "--timeout", "--timeout", wrong, PROGRAM)
+        self.fails(2, "--fuel", "--fuel", "-1", PROGRAM)
 
 
 class Document(Case):

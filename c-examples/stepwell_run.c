@@ -310,19 +310,19 @@ static void print_place(const stepwell_source_t *source) {
     }
 }
 
-/* The frame's locals, by their names where they have some, from `first` up to `end`. */
-static void print_locals(const stepwell_frame_t *frame, size_t end_at, const char *between) {
+/* The frame's first `count` locals, by their names where they have some; else, if `numbered`, by their numbers. */
+static void print_locals(const stepwell_frame_t *frame, size_t count, const char *between, bool numbered) {
     wasm_val_vec_t locals;
     if (!stepwell_frame_locals(frame, &locals)) {
         return;
     }
-    for (size_t i = 0; i < locals.size && i < end_at; i++) {
+    for (size_t i = 0; i < locals.size && i < count; i++) {
         wasm_name_t name;
         fputs(i ? between : "", stderr);
         if (stepwell_frame_local_name(frame, i, &name)) {
             fprintf(stderr, "%.*s=", (int)name.size, name.data);
             wasm_name_delete(&name);
-        } else {
+        } else if (numbered) {
             fprintf(stderr, "%zu=", i);
         }
         print_value(stderr, &locals.data[i]);
@@ -365,7 +365,7 @@ static void print_frames(const stepwell_stop_t *stop) {
         }
         if (stepwell_frame_local_count(frame)) {
             fputs("      locals: ", stderr);
-            print_locals(frame, SIZE_MAX, " ");
+            print_locals(frame, SIZE_MAX, " ", true);
             fputc('\n', stderr);
         }
         if (stepwell_frame_operand_count(frame)) {
@@ -393,7 +393,7 @@ static void trace_instruction(const stepwell_stop_t *stop) {
         fputc(' ', stderr);
     }
     fputc('[', stderr);
-    print_locals(frame, SIZE_MAX, " ");
+    print_locals(frame, SIZE_MAX, " ", true);
     fputs("] [", stderr);
     print_operands(frame);
     fputs("]\n", stderr);
@@ -408,7 +408,7 @@ static void trace_call(const stepwell_stop_t *stop) {
     fprintf(stderr, "%*s", 2 * (int)(depth < MOST_INDENT ? depth : MOST_INDENT), "");
     print_func_name(frame);
     fputc('(', stderr);
-    print_locals(frame, wasm_func_param_arity(func), ", ");
+    print_locals(frame, wasm_func_param_arity(func), ", ", false);
     fputs(")\n", stderr);
     wasm_func_delete(func);
     wasm_instance_delete(of);
@@ -467,7 +467,7 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
 /* ---- breakpoints -------------------------------------------------------------------------------------------- */
 
 /* Remembers a breakpoint; false, and the error deleted, if it could not be set. */
-static bool remember(stepwell_error_t *error, stepwell_breakpoint_t id, size_t asked) {
+static bool remember(stepwell_error_t *error, const stepwell_breakpoint_t *id, size_t asked) {
     if (error) {
         stepwell_error_delete(error);
         return false;
@@ -476,7 +476,7 @@ static bool remember(stepwell_error_t *error, stepwell_breakpoint_t id, size_t a
     if (!breakpoints) {
         end(EXIT_FAILURE, "out of memory");
     }
-    breakpoints[breakpoint_count++] = (breakpoint){id, asked};
+    breakpoints[breakpoint_count++] = (breakpoint){*id, asked};
     return true;
 }
 
@@ -491,8 +491,9 @@ static bool break_at_line(stepwell_debugger_t *debugger, const char *where, size
     char *file = strndup(where, (size_t)(colon - where));
     bool found = false;
     for (size_t i = 0; file && stepwell_module_source_find(module, file, (uint32_t)line, i, &offset); i++) {
-        stepwell_breakpoint_t id = 0;
-        found |= remember(stepwell_debugger_break_at(debugger, module, offset, &id), id, asked);
+        stepwell_breakpoint_t id;
+        stepwell_error_t *error = stepwell_debugger_break_at(debugger, module, offset, &id);
+        found |= remember(error, &id, asked);
     }
     free(file);
     return found;
@@ -501,18 +502,17 @@ static bool break_at_line(stepwell_debugger_t *debugger, const char *where, size
 static void set_breakpoints(stepwell_debugger_t *debugger) {
     for (size_t i = 0; i < options.breakpoints.count; i++) {
         const char *where = options.breakpoints.items[i];
-        stepwell_breakpoint_t id = 0;
+        stepwell_breakpoint_t id;
+        stepwell_error_t *error;
         uint64_t number;
-        bool set;
         if (parse_integer(where, 64, &number)) {
-            set = remember(stepwell_debugger_break_at(debugger, module, number, &id), id, i);
+            error = stepwell_debugger_break_at(debugger, module, number, &id);
         } else if (*where == '#' && parse_integer(where + 1, 32, &number)) {
-            set = remember(stepwell_debugger_break_at_function_index(debugger, module, (uint32_t)number, &id), id, i);
+            error = stepwell_debugger_break_at_function_index(debugger, module, (uint32_t)number, &id);
         } else {
-            set = remember(stepwell_debugger_break_at_function(debugger, module, where, &id), id, i) ||
-                  break_at_line(debugger, where, i);
+            error = stepwell_debugger_break_at_function(debugger, module, where, &id);
         }
-        if (!set) {
+        if (!remember(error, &id, i) && !break_at_line(debugger, where, i)) {
             end(END_USAGE, "--break: there is no code at `%s`", where);
         }
     }
@@ -763,11 +763,12 @@ static void end_without_func(const char *why, const char *name, int code) {
 }
 
 static void end_with_types(const wasm_valtype_vec_t *params) {
-    fprintf(stderr, "stepwell-run: `%s` takes (", options.invoke);
+    fprintf(stderr, "stepwell-run: `%s` takes (", options.invoke ? options.invoke : "_start");
     for (size_t i = 0; i < params->size; i++) {
         fprintf(stderr, "%s%s", i ? ", " : "", type_name(params->data[i]));
     }
-    end(END_USAGE, "): %zu arguments, %zu given", params->size, options.argument_count);
+    fprintf(stderr, "): %zu arguments, %zu given\n", params->size, options.invoke ? options.argument_count : 0);
+    exit(END_USAGE);
 }
 
 /* Calls a function with the arguments of the command line, or with none, and prints its results. */

@@ -119,10 +119,11 @@ static int open_file(const char *path, int create) {
     return fd;
 }
 
+static volatile int spun;
+
 NOINLINE static int overflow(int n) {
-    volatile int filler[16];
-    filler[n & 15] = n;
-    return n < 0 ? 0 : overflow(n + 1) + filler[0]; /* more often than a stack is deep */
+    spun = n;
+    return n < 0 ? 0 : overflow(n + 1) + spun; /* more often than a stack is deep */
 }
 
 NOINLINE static void fail_somehow(const char *how, int zero) {
@@ -134,8 +135,6 @@ NOINLINE static void fail_somehow(const char *how, int zero) {
         __builtin_trap();
     }
 }
-
-static volatile int spun;
 
 EXPORT(spin) void spin(void) {
     for (;;) {
