@@ -1,4 +1,5 @@
 # Compares the functions that stepwell.h declares with those that stepwell.hpp uses, and the difference with not_wrapped.txt.
+cmake_minimum_required(VERSION 3.21)
 file(STRINGS "${ROOT}/tests/cpp/not_wrapped.txt" lines REGEX "^stepwell_")
 set(listed "")
 foreach(line IN LISTS lines)

@@ -1,0 +1,115 @@
+// The pieces of code that docs/cpp.md shows: each function here stands in it word for word, and is run.
+#include "check.hpp"
+
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+void imports_and_exports(stepwell::Store &store, const stepwell::Module &module) {
+    using namespace stepwell;
+    Func host(store, [](std::int32_t a, std::int64_t b) { return a + double(b); }); // (i32 i64) -> (f64)
+    Global global(store, {ValKind::I64, true}, std::int64_t{40});
+    Table table(store, {ValKind::FuncRef, {2, 8}});
+    Memory memory(store, {{1, 3}});
+    Instance instance(store, module, host, global, table, memory); // in the order the module asks for them
+
+    auto call = instance.func<double(std::int32_t, std::int64_t)>("call_f"); // checked here
+    std::cout << call(1, 2) << '\n';
+    global.set(std::int64_t{41});
+    table.set(0, instance.func("twice").to_ref());
+    memory.write<std::uint32_t>(100, 0xdeadbeef);         // bounds are checked
+    std::cout << memory.read<std::uint16_t>(102) << '\n'; // 0xdead
+    for (std::uint8_t &byte : memory.bytes(0, 16)) byte = 0;
+}
+
+void failing_host_functions(const stepwell::Engine &engine) {
+    using namespace stepwell;
+    Store store(engine);
+    auto fail = Func(store, [](std::int32_t a) -> std::int32_t {
+                    if (a == 0) throw std::invalid_argument("zero");
+                    if (a == 1) throw Trap("one");
+                    return a;
+                }).typed<std::int32_t(std::int32_t)>();
+    try {
+        fail(0); // through as many guests and hosts as there are between
+    } catch (const std::invalid_argument &error) {
+        std::cout << error.what() << '\n';
+    }
+    const Result<std::int32_t> result = fail.try_call(1); // does not throw
+    if (!result) std::cout << result.error().what() << ", " << result.error().frames().size() << " frames\n";
+}
+
+void without_exceptions(const stepwell::Engine &engine, stepwell::Span<const std::uint8_t> binary) {
+    using namespace stepwell;
+    Result<Store> store = Store::try_make(engine);
+    Result<Module> module = Module::try_make(*store, binary);
+    if (!module) {
+        std::cout << module.error().what() << '\n';
+        return;
+    }
+    auto fail = Func::try_make(*store, [](std::int32_t a) -> Result<std::int32_t> {
+        if (a == 0) return Trap("zero"); // ends the guest
+        return a;
+    });
+    if (fail && !fail->try_call(0)) std::cout << "zero it was\n";
+}
+
+void threads(const stepwell::Engine &engine, stepwell::Span<const std::uint8_t> binary) {
+    const stepwell::SharedModule shared(engine, binary); // compiled once
+    const auto work = [&] {
+        stepwell::Store store(engine); // a store for each thread
+        stepwell::Module module(store, shared);
+        stepwell::Instance instance(store, module);
+        std::cout << instance.func("fib").call(10)[0].i32() << '\n';
+    };
+    std::thread other(work);
+    work();
+    other.join();
+}
+
+void wasi(const stepwell::Engine &engine, stepwell::Span<const std::uint8_t> binary) {
+    using namespace stepwell;
+    Store store(engine);
+    Module module(store, binary);
+    std::string output;
+    Linker linker(engine);
+    linker.define_wasi(store, WasiConfig()
+                                  .args({"program", "argument"})
+                                  .env({{"HOME", "/"}})
+                                  .stdout_callback([&](Span<const char> text) { output.append(text.begin(), text.end()); }));
+    Instance instance = linker.instantiate(store, module);
+    try {
+        instance.func("exit").call(3);
+    } catch (const ExitStatus &exit) {
+        std::cout << "the program exited with status " << exit.status() << '\n';
+    }
+}
+
+void stopping(const stepwell::Engine &engine, stepwell::Span<const std::uint8_t> binary) {
+    using namespace stepwell;
+    Store store(engine); // of an engine with Config().debug(true)
+    Module module(store, binary);
+    Instance instance(store, module);
+    Debugger debugger(store, [](Stop &stop) {
+        const Frame frame = stop.frame(); // the innermost
+        std::cout << *frame.func_name() << '(' << frame.local(0)->i32() << "), " << stop.frame_count() << " frames\n";
+        if (frame.local(0)->i32() == 3) {
+            for (const Breakpoint &hit : stop.breakpoints()) hit.remove();
+        }
+        return Action::Continue; // or Step, StepOver, StepOut, Trap
+    });
+    Breakpoint at = debugger.break_at_function(module, "fib");
+    instance.func("fib").call(5);
+}
+
+int main() {
+    stepwell::Engine engine(stepwell::Config().debug(true));
+    stepwell::Store store(engine);
+    imports_and_exports(store, stepwell::Module(store, bytes(KINDS)));
+    failing_host_functions(engine);
+    without_exceptions(engine, bytes(FIB));
+    threads(engine, bytes(FIB));
+    wasi(engine, bytes(WASI));
+    stopping(engine, bytes(FIB));
+}
