@@ -160,6 +160,16 @@ inline std::uint32_t version_number() noexcept { return stepwell_version_number(
 
 // ---- Errors ----------------------------------------------------------------------------------------------------
 
+/// A place in the source, as a module's DWARF sections have it. Plain data. Any thread.
+struct Source {
+  /// The file's path as the compiler was given it, with the directory where that was relative.
+  std::optional<std::string> file;
+  /// The function as the source names it; of an inlined function, its own name.
+  std::optional<std::string> function;
+  /// The line and the column, from 1; 0 where it is not known.
+  std::uint32_t line = 0, column = 0;
+};
+
 /// A Wasm frame of a trap: plain data, which needs no store.
 struct TrapFrame {
   std::optional<std::string> module_name;
@@ -170,6 +180,8 @@ struct TrapFrame {
   std::size_t func_offset = 0;
   /// Where the instruction is, in bytes from the start of the module.
   std::size_t module_offset = 0;
+  /// Where the instruction is in the source: in the innermost inlined function first; empty where that is not known.
+  std::vector<Source> sources;
 };
 
 namespace detail {
@@ -464,6 +476,23 @@ inline std::string take_text(wasm_byte_vec_t &vec) {
 
 inline std::string text_of(const wasm_byte_vec_t *vec) { return std::string(vec->data ? vec->data : "", vec->size); }
 
+/// All places of an instruction in the source: `get(index, &source)` is false beyond the last.
+template <class Get> std::vector<Source> all_sources(std::size_t count, Get &&get) {
+  std::vector<Source> list;
+  list.reserve(count);
+  for (std::size_t i = 0; i < count; i++) {
+    stepwell_source_t from = stepwell_source_t();
+    if (!get(i, &from)) break;
+    Source source;
+    if (from.file) source.file = from.file;
+    if (from.function) source.function = from.function;
+    source.line = from.line;
+    source.column = from.column;
+    list.push_back(std::move(source));
+  }
+  return list;
+}
+
 inline Error copy_error(const stepwell_error_t *error) {
   auto failure = std::make_shared<Failure>();
   failure->code = static_cast<ErrorCode>(stepwell_error_code(error));
@@ -535,6 +564,9 @@ inline Error take_trap(wasm_trap_t *trap) {
     frame.func_index = wasm_frame_func_index(from);
     frame.func_offset = wasm_frame_func_offset(from);
     frame.module_offset = wasm_frame_module_offset(from);
+    frame.sources = all_sources(stepwell_trap_frame_source_count(from), [&](std::size_t index, stepwell_source_t *out) {
+      return stepwell_trap_frame_source(from, index, out);
+    });
     failure->frames.push_back(std::move(frame));
   }
   return Error(std::move(failure));
@@ -1419,6 +1451,24 @@ public:
     std::uint32_t index = 0;
     if (detail::no_c_string(name, "name") || !stepwell_module_func_find(need(), name.c_str(), &index)) return std::nullopt;
     return index;
+  }
+  /// Where in the source the instruction at `offset` is: in the innermost inlined function first; empty where the module's DWARF, if
+  /// it has any, does not say.
+  std::vector<Source> sources(std::size_t offset) const {
+    const wasm_module_t *module = need();
+    return detail::all_sources(stepwell_module_source_count(module, offset), [&](std::size_t index, stepwell_source_t *out) {
+      return stepwell_module_source(module, offset, index, out);
+    });
+  }
+  /// The offsets at which the code of a line of the source begins, ascending; of the next line that has code, if it has none. `file` is
+  /// a path as the compiler knew it, or the end of one.
+  std::vector<std::size_t> find_source(const std::string &file, std::uint32_t line) const {
+    const wasm_module_t *module = need();
+    std::vector<std::size_t> list;
+    std::size_t offset = 0;
+    if (detail::no_c_string(file, "file")) return list;
+    while (stepwell_module_source_find(module, file.c_str(), line, list.size(), &offset)) list.push_back(offset);
+    return list;
   }
   /// As `SharedModule::try_compile_debug`.
   template <class F> Result<void> try_compile_debug(F &&progress) const {
@@ -2305,6 +2355,13 @@ public:
     const std::size_t offset = stepwell_frame_offset(frame_);
     if (offset == SIZE_MAX) over();
     return offset;
+  }
+  /// Where that is in the source, as `Module::sources`.
+  std::vector<Source> sources() const {
+    check();
+    return detail::all_sources(stepwell_frame_source_count(frame_), [&](std::size_t index, stepwell_source_t *out) {
+      return stepwell_frame_source(frame_, index, out);
+    });
   }
   /// A number that is the same for one activation of the function at every stop.
   std::size_t id() const {
