@@ -97,6 +97,17 @@ enum class TrapCode : std::int32_t {
   StackOverflow = STEPWELL_TRAP_STACK_OVERFLOW,
   NullReference = STEPWELL_TRAP_NULL_REFERENCE,
   Interrupt = STEPWELL_TRAP_INTERRUPT,
+  OutOfFuel = STEPWELL_TRAP_OUT_OF_FUEL,
+};
+
+/// The proposals to WebAssembly 1.0 that can be switched off.
+enum class Feature : std::int32_t {
+  SignExtension = STEPWELL_FEATURE_SIGN_EXTENSION,
+  SaturatingFloatToInt = STEPWELL_FEATURE_SATURATING_FLOAT_TO_INT,
+  MultiValue = STEPWELL_FEATURE_MULTI_VALUE,
+  BulkMemory = STEPWELL_FEATURE_BULK_MEMORY,
+  ReferenceTypes = STEPWELL_FEATURE_REFERENCE_TYPES,
+  ExtendedConst = STEPWELL_FEATURE_EXTENDED_CONST,
 };
 
 /// The kinds of values.
@@ -580,12 +591,15 @@ struct StoreBox {
   /// Debuggers that could not be deleted while a guest was running.
   std::vector<stepwell_debugger_t *> doomed;
 
-  explicit StoreBox(wasm_store_t *owned) noexcept : store(owned) {}
+  /// Whether it is to be deleted, or is that of a caller, as long as that lasts.
+  bool owned;
+
+  explicit StoreBox(wasm_store_t *handle, bool is_owned = true) noexcept : store(handle), owned(is_owned) {}
   StoreBox(const StoreBox &) = delete;
   StoreBox &operator=(const StoreBox &) = delete;
   ~StoreBox() {
     delete_doomed();
-    wasm_store_delete(store);
+    if (owned) wasm_store_delete(store);
   }
 
   /// Deletes a debugger; false if that is refused now, because a guest is running.
@@ -642,6 +656,8 @@ public:
   }
 
   const StorePtr &store() const noexcept { return store_; }
+  /// Whether a callback failed.
+  bool has_kept() const noexcept { return kept_.has_value(); }
 
   /// Keeps what ended the guest, until a trap with this message comes back.
   void keep(Thrown thrown, std::string message) {
@@ -739,20 +755,12 @@ template <class Body> std::optional<Thrown> no_further(Body &&body) noexcept {
 }
 
 /// The trap that ends a guest because a host function failed. The call that runs the guest keeps what it failed with.
-inline wasm_trap_t *trap_for(Thrown thrown, CallScope *scope, const StorePtr &own_store) noexcept {
-  wasm_store_t *store = own_store ? own_store->store : scope && scope->store() ? scope->store()->store : nullptr;
-  Owned<wasm_engine_t, wasm_engine_delete> engine;
-  Owned<wasm_store_t, wasm_store_delete> some_store;
-  if (!store) { // a function of a linker, called by plain C: a trap needs some store
-    engine.reset(wasm_engine_new());
-    some_store.reset(engine ? wasm_store_new(engine.get()) : nullptr);
-    store = some_store.get();
-  }
+inline wasm_trap_t *trap_for(Thrown thrown, CallScope *scope, const stepwell_caller_t *caller) noexcept {
   std::string text = thrown.error.what();
   wasm_message_t message;
   message.size = text.size() + 1;
   message.data = &text[0];
-  wasm_trap_t *trap = wasm_trap_new(store, &message);
+  wasm_trap_t *trap = wasm_trap_new(stepwell_caller_store(caller), &message);
   if (!trap) die("no trap could be made for a host function that failed");
   if (scope) {
     wasm_message_t back = WASM_EMPTY_VEC; // as it will come back
@@ -1174,6 +1182,15 @@ public:
   /// Whether NaNs are the same in production and debug code, to the bit. Off at first.
   Config &nan_canonicalization(bool enable) & { return stepwell_config_nan_canonicalization_set(need(), enable), *this; }
   Config &&nan_canonicalization(bool enable) && { return std::move(nan_canonicalization(enable)); }
+  /// Whether guests count the instructions they run, and trap when the fuel of `Store::set_fuel` is used up. Off at first.
+  Config &fuel(bool enable) & { return stepwell_config_fuel_set(need(), enable), *this; }
+  Config &&fuel(bool enable) && { return std::move(fuel(enable)); }
+  /// Whether guests can be ended by the engine's epoch and by an `Interrupt`. Off at first.
+  Config &epoch(bool enable) & { return stepwell_config_epoch_set(need(), enable), *this; }
+  Config &&epoch(bool enable) && { return std::move(epoch(enable)); }
+  /// Whether modules may use a proposal. All are on at first.
+  Config &feature(Feature which, bool enable) & { return set_feature(which, enable), *this; }
+  Config &&feature(Feature which, bool enable) && { return std::move(feature(which, enable)); }
   /// Whether traps are found by signals; else by checks in the code. On at first.
   Config &signals(bool enable) & { return stepwell_config_signals_set(need(), enable), *this; }
   Config &&signals(bool enable) && { return std::move(signals(enable)); }
@@ -1206,6 +1223,9 @@ private:
   void set_debug_tier(DebugTier tier) {
     detail::outcome(stepwell_config_debug_tier_set(need(), static_cast<stepwell_debug_tier_t>(tier))).value();
   }
+  void set_feature(Feature which, bool enable) {
+    detail::outcome(stepwell_config_feature_set(need(), static_cast<stepwell_feature_t>(which), enable)).value();
+  }
   wasm_config_t *need() const {
     if (!ptr_) detail::moved_from(class_name).raise();
     return ptr_.get();
@@ -1228,6 +1248,11 @@ public:
   explicit Engine(wasm_engine_t *owned) noexcept : ptr_(owned) {}
 
   bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Makes the epoch one more: guests whose deadline has come trap. Usually a thread does this at regular times; a signal handler may.
+  void increment_epoch() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    stepwell_engine_epoch_increment(raw());
+  }
   wasm_engine_t *raw() const noexcept { return ptr_.get(); }
 
 private:
@@ -1260,6 +1285,31 @@ public:
   void limits(std::uint64_t memory_bytes, std::uint64_t table_elements, std::size_t instances) {
     try_limits(memory_bytes, table_elements, instances).value();
   }
+  /// Gives its guests so much fuel, in the place of what they had; one instruction takes one. For `Config::fuel(true)`.
+  Result<void> try_set_fuel(std::uint64_t fuel) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_store_fuel_set(raw(), fuel));
+  }
+  void set_fuel(std::uint64_t fuel) { try_set_fuel(fuel).value(); }
+  /// The fuel that is left.
+  Result<std::uint64_t> try_fuel() const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::uint64_t left = 0;
+    if (stepwell_error_t *error = stepwell_store_fuel_get(raw(), &left)) return detail::take_error(error);
+    return left;
+  }
+  std::uint64_t fuel() const { return try_fuel().value(); }
+  /// Lets its guests run until the engine's epoch is `epochs` more than now; then they trap. For `Config::epoch(true)`.
+  Result<void> try_set_epoch_deadline(std::uint64_t epochs) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_store_epoch_deadline_set(raw(), epochs));
+  }
+  void set_epoch_deadline(std::uint64_t epochs) { try_set_epoch_deadline(epochs).value(); }
+  /// Takes back an `Interrupt` that no guest has found yet.
+  void clear_interrupt() {
+    if (!valid()) detail::moved_from(class_name).raise();
+    stepwell_store_interrupt_clear(raw());
+  }
   /// Whether an earlier failure left it unusable.
   bool is_poisoned() const {
     if (!valid()) detail::moved_from(class_name).raise();
@@ -1274,21 +1324,74 @@ private:
   detail::StorePtr box_;
 };
 
+/// Ends the guests of a store from other threads; it may outlive the store. For `Config::epoch(true)`. Thread: any.
+class Interrupt {
+public:
+  static constexpr const char *class_name = "Interrupt";
+  static Result<Interrupt> try_make(const Store &store) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    stepwell_interrupt_t *interrupt = nullptr;
+    if (stepwell_error_t *error = stepwell_interrupt_new(store.raw(), &interrupt)) return detail::take_error(error);
+    return Interrupt(interrupt);
+  }
+  explicit Interrupt(const Store &store) : Interrupt(try_make(store).value()) {}
+  /// Takes an owned handle of the C API.
+  explicit Interrupt(stepwell_interrupt_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Ends the guest that runs, with `TrapCode::Interrupt`; if none runs, the next one. A signal handler may call it.
+  void raise() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    stepwell_interrupt_raise(raw());
+  }
+  stepwell_interrupt_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  detail::Owned<stepwell_interrupt_t, stepwell_interrupt_delete> ptr_;
+};
+
 /// What a host function knows about its call. Thread: inside the callback.
 class Caller {
 public:
   /// For this header.
-  explicit Caller(detail::StorePtr store) noexcept : store_(std::move(store)) {}
-  /// The store that the function was called in. An error if the call was begun by plain C, for a function of a linker.
+  Caller(const stepwell_caller_t *caller, detail::StorePtr store) noexcept : caller_(caller), store_(std::move(store)) {}
+  Caller(const Caller &) = delete;
+  Caller &operator=(const Caller &) = delete;
+  ~Caller() {
+    if (borrowed_) borrowed_->store = nullptr; // whoever has kept it gets errors
+  }
+  /// The store that the function was called in. Where plain C made the call, of a function of a linker, it holds until the function
+  /// returns.
   Store &store() {
     if (!store_.valid()) {
-      Error(ErrorCode::State, "the store of a linker's function is known only in calls that stepwell.hpp makes").raise();
+      borrowed_ = std::make_shared<detail::StoreBox>(stepwell_caller_store(caller_), false);
+      store_ = Store(borrowed_);
     }
     return store_;
   }
+  /// The instance whose function called; nothing if the host called directly.
+  std::optional<Instance> instance();
+  /// The export of this name of that instance; nothing if there is none.
+  std::optional<Extern> find(const std::string &name) {
+    if (detail::no_c_string(name, "name")) return std::nullopt;
+    wasm_extern_t *item = stepwell_caller_export(caller_, name.c_str());
+    return item ? std::optional<Extern>(Extern(store().box(), item)) : std::nullopt;
+  }
+  /// The exported memory of this name of that instance: where a guest's pointers point. An error if there is none.
+  Result<Memory> try_memory(const std::string &name = "memory") {
+    const std::optional<Extern> item = find(name);
+    std::optional<Memory> memory = item ? item->as_memory() : std::nullopt;
+    if (memory) return std::move(*memory);
+    return Error(ErrorCode::Argument, "the caller exports no memory \"" + name + "\"");
+  }
+  Memory memory(const std::string &name = "memory") { return try_memory(name).value(); }
+
+  const stepwell_caller_t *raw() const noexcept { return caller_; }
 
 private:
+  const stepwell_caller_t *caller_;
   Store store_;
+  detail::StorePtr borrowed_;
 };
 
 namespace detail {
@@ -1584,22 +1687,59 @@ template <> struct ValTraits<std::optional<Func>> {
   }
 };
 
+/// How numbers cross as raw values.
+template <class T> T from_raw(const stepwell_raw_val_t &raw) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    return raw.f32;
+  } else if constexpr (std::is_same_v<T, double>) {
+    return raw.f64;
+  } else if constexpr (sizeof(T) == 4) {
+    return static_cast<T>(raw.i32);
+  } else {
+    return static_cast<T>(raw.i64);
+  }
+}
+template <class T> void to_raw(T value, stepwell_raw_val_t &raw) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    raw.f32 = value;
+  } else if constexpr (std::is_same_v<T, double>) {
+    raw.f64 = value;
+  } else if constexpr (sizeof(T) == 4) {
+    raw.i32 = static_cast<std::int32_t>(value);
+  } else {
+    raw.i64 = static_cast<std::int64_t>(value);
+  }
+}
+
 template <class T> using Plain = std::remove_cv_t<std::remove_reference_t<T>>;
 
 /// What a function returns, as Wasm results.
 template <class R> struct Results {
   static constexpr std::size_t count = 1;
+  /// Whether they are all numbers, which can cross as raw values.
+  static constexpr bool numbers = std::is_arithmetic_v<R>;
+  static R take_raw(const stepwell_raw_val_t *vals) noexcept { return from_raw<R>(vals[0]); }
+  static void give_raw(R value, stepwell_raw_val_t *out) noexcept { to_raw(value, out[0]); }
   static std::vector<ValKind> kinds() { return {ValTraits<R>::kind}; }
   static R take(const wasm_val_t *vals, const StorePtr &store) { return ValTraits<R>::take(vals[0], store); }
   static void give(R value, wasm_val_t *out) noexcept { out[0] = ValTraits<R>::give(std::move(value)); }
 };
 template <> struct Results<void> {
   static constexpr std::size_t count = 0;
+  static constexpr bool numbers = true;
+  static void take_raw(const stepwell_raw_val_t *) noexcept {}
   static std::vector<ValKind> kinds() { return {}; }
   static void take(const wasm_val_t *, const StorePtr &) noexcept {}
 };
 template <class... Ts> struct Results<std::tuple<Ts...>> {
   static constexpr std::size_t count = sizeof...(Ts);
+  static constexpr bool numbers = (std::is_arithmetic_v<Ts> && ...);
+  static std::tuple<Ts...> take_raw(const stepwell_raw_val_t *vals) noexcept {
+    return take_raw(vals, std::index_sequence_for<Ts...>());
+  }
+  static void give_raw(const std::tuple<Ts...> &values, stepwell_raw_val_t *out) noexcept {
+    give_raw(values, out, std::index_sequence_for<Ts...>());
+  }
   static std::vector<ValKind> kinds() { return {ValTraits<Ts>::kind...}; }
   static std::tuple<Ts...> take(const wasm_val_t *vals, const StorePtr &store) {
     return take(vals, store, std::index_sequence_for<Ts...>());
@@ -1609,6 +1749,14 @@ template <class... Ts> struct Results<std::tuple<Ts...>> {
   }
 
 private:
+  template <std::size_t... I>
+  static std::tuple<Ts...> take_raw(const stepwell_raw_val_t *vals, std::index_sequence<I...>) noexcept {
+    return std::tuple<Ts...>{from_raw<Ts>(vals[I])...};
+  }
+  template <std::size_t... I>
+  static void give_raw(const std::tuple<Ts...> &values, stepwell_raw_val_t *out, std::index_sequence<I...>) noexcept {
+    (to_raw(std::get<I>(values), out[I]), ...);
+  }
   template <std::size_t... I>
   static std::tuple<Ts...> take(const wasm_val_t *vals, const StorePtr &store, std::index_sequence<I...>) {
     return std::tuple<Ts...>{ValTraits<Ts>::take(vals[I], store)...};
@@ -1627,6 +1775,8 @@ template <class R, class... Args> struct Signature {
   static constexpr bool has_caller = false;
   using Return = R;
   using Params = std::tuple<Plain<Args>...>;
+  /// Whether all parameters and results are numbers.
+  static constexpr bool numbers = (std::is_arithmetic_v<Plain<Args>> && ...) && Results<typename IsResult<R>::Value>::numbers;
   static FuncType type() { return {{ValTraits<Plain<Args>>::kind...}, Results<typename IsResult<R>::Value>::kinds()}; }
 };
 template <class R, class... Args> struct Signature<R, Caller &, Args...> : Signature<R, Args...> {
@@ -1648,50 +1798,61 @@ template <class F, class = void> struct CallableSignature : SignatureOf<F> {};
 template <class F> struct CallableSignature<F, std::void_t<decltype(&F::operator())>> : SignatureOf<decltype(&F::operator())> {};
 template <class F> using SignatureFor = typename CallableSignature<std::decay_t<F>>::Type;
 
-/// Calls a C++ function with the values of a guest's call; what it failed with.
-template <class Sig, class F, std::size_t... I>
-std::optional<Error> call_host(F &function, Caller &caller, const StorePtr &store, const wasm_val_vec_t *args,
-                               wasm_val_vec_t *results, std::index_sequence<I...>) {
-  using Params = typename Sig::Params;
+/// Calls a C++ function for a guest: `get<I>()` is a parameter, `give(results)` writes the results. What it failed with.
+template <class Sig, class F, class Get, class Give, std::size_t... I>
+std::optional<Error> call_host(F &function, Caller &caller, const Get &get, const Give &give, std::index_sequence<I...>) {
   using Return = typename Sig::Return;
   using Value = typename IsResult<Return>::Value;
   const auto invoke = [&]() -> Return {
     if constexpr (Sig::has_caller) {
-      return function(caller, ValTraits<std::tuple_element_t<I, Params>>::copy(args->data[I], store)...);
+      return function(caller, get(std::integral_constant<std::size_t, I>())...);
     } else {
       (void)caller;
-      return function(ValTraits<std::tuple_element_t<I, Params>>::copy(args->data[I], store)...);
+      return function(get(std::integral_constant<std::size_t, I>())...);
     }
   };
-  (void)args;
-  (void)store;
+  (void)get;
+  (void)give;
   if constexpr (IsResult<Return>::value) {
     Return result = invoke();
     if (!result) return result.error();
-    if constexpr (!std::is_void_v<Value>) Results<Value>::give(std::move(result).value(), results->data);
+    if constexpr (!std::is_void_v<Value>) give(std::move(result).value());
   } else if constexpr (std::is_void_v<Value>) {
     invoke();
   } else {
-    Results<Value>::give(invoke(), results->data);
+    give(invoke());
   }
-  (void)results;
   return std::nullopt;
 }
 
 /// What a host function is called with: a C++ function whose type says its parameters.
 template <class F> struct TypedBody {
+  using Sig = SignatureFor<F>;
+  using Params = typename Sig::Params;
+  using Value = typename IsResult<typename Sig::Return>::Value;
+  using Indexes = std::make_index_sequence<std::tuple_size_v<Params>>;
+  /// Whether it is called with raw values.
+  static constexpr bool raw = Sig::numbers;
   F function;
+
   std::optional<Error> operator()(Caller &caller, const StorePtr &store, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
-    using Sig = SignatureFor<F>;
-    return call_host<Sig>(function, caller, store, args, results,
-                          std::make_index_sequence<std::tuple_size_v<typename Sig::Params>>());
+    const auto get = [&](auto index) { return ValTraits<std::tuple_element_t<index(), Params>>::copy(args->data[index()], store); };
+    const auto give = [&](auto value) { Results<decltype(value)>::give(std::move(value), results->data); };
+    return call_host<Sig>(function, caller, get, give, Indexes());
+  }
+  std::optional<Error> operator()(Caller &caller, const StorePtr &, stepwell_raw_val_t *values) {
+    const auto get = [&](auto index) { return from_raw<std::tuple_element_t<index(), Params>>(values[index()]); };
+    const auto give = [&](auto value) { Results<decltype(value)>::give_raw(value, values); };
+    return call_host<Sig>(function, caller, get, give, Indexes());
   }
 };
 
 /// The same for a function that takes whatever values come.
 template <class F> struct ValuesBody {
+  static constexpr bool raw = false;
   F function;
-  std::optional<Error> operator()(Caller &caller, const StorePtr &store, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+  std::optional<Error> operator()(Caller &caller, const StorePtr &known, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+    const StorePtr store = known ? known : caller.store().box();
     std::vector<Val> given, returned;
     given.reserve(args->size);
     for (std::size_t i = 0; i < args->size; i++) {
@@ -1718,16 +1879,22 @@ template <class Body> struct HostFunction {
   Body body;
   std::weak_ptr<StoreBox> store;
 
-  static wasm_trap_t *call(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results) noexcept {
+  template <class... Values> static wasm_trap_t *run(void *env, const stepwell_caller_t *c_caller, Values... values) noexcept {
     auto *self = static_cast<HostFunction *>(env);
     StorePtr store = self->store.lock();
     CallScope *scope = CallScope::find(store.get());
     if (!store && scope) store = scope->store();
     std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
-      Caller caller(store);
-      return self->body(caller, store, args, results);
+      Caller caller(c_caller, store);
+      return self->body(caller, store, values...);
     });
-    return thrown ? trap_for(std::move(*thrown), scope, store) : nullptr;
+    return thrown ? trap_for(std::move(*thrown), scope, c_caller) : nullptr;
+  }
+  static wasm_trap_t *call(void *env, const stepwell_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results) noexcept {
+    return run(env, caller, args, results);
+  }
+  static wasm_trap_t *call_raw(void *env, const stepwell_caller_t *caller, stepwell_raw_val_t *values) noexcept {
+    return run(env, caller, values);
   }
   static void finalize(void *env) noexcept { delete static_cast<HostFunction *>(env); }
 };
@@ -1737,9 +1904,15 @@ template <class Body> Result<Func> make_func(Store &store, const FuncType &type,
   using Env = HostFunction<Body>;
   const OwnedFuncType c_type = from_type(type);
   if (!c_type) return last_error("making a function's type");
-  wasm_func_t *func =
-      wasm_func_new_with_env(store.raw(), c_type.get(), Env::call, new Env{std::move(body), store.box()}, Env::finalize);
-  if (!func) return last_error("making a host function");
+  wasm_func_t *func = nullptr;
+  stepwell_error_t *error;
+  Env *env = new Env{std::move(body), store.box()};
+  if constexpr (Body::raw) {
+    error = stepwell_func_new_unchecked(store.raw(), c_type.get(), Env::call_raw, env, Env::finalize, &func);
+  } else {
+    error = stepwell_func_new(store.raw(), c_type.get(), Env::call, env, Env::finalize, &func);
+  }
+  if (error) return take_error(error);
   return Func(store.box(), func);
 }
 
@@ -1783,8 +1956,12 @@ inline Result<std::vector<Val>> Func::try_call_with(Span<const Val> args) const 
   return results;
 }
 
-/// A function of a type that the compiler knows: parameters and results as for a host function. Thread: with its store.
+/// A function of a type that the compiler knows: parameters and results as for a host function. Calls that are of numbers alone
+/// allocate nothing. Thread: with its store.
 template <class R, class... Args> class TypedFunc<R(Args...)> {
+  static constexpr bool numbers = detail::Signature<R, Args...>::numbers;
+  static constexpr std::size_t params = sizeof...(Args), results = detail::Results<R>::count;
+
 public:
   static constexpr const char *class_name = "TypedFunc";
   /// A function as one of this type; an error if it is of another.
@@ -1794,37 +1971,61 @@ public:
     if (wanted != is) {
       return Error(ErrorCode::Argument, "a function is of type " + to_string(is) + ", and was asked for as " + to_string(wanted));
     }
-    return TypedFunc(std::move(func));
+    stepwell_typed_func_t *fast = nullptr;
+    if constexpr (numbers) {
+      const detail::OwnedFuncType c_type = detail::from_type(wanted);
+      if (stepwell_error_t *error = stepwell_typed_func_new(func.raw(), c_type.get(), &fast)) return detail::take_error(error);
+    }
+    return TypedFunc(std::move(func), fast);
   }
 
   Result<R> try_call(const Args &...args) const {
     if (!func_.valid()) return detail::moved_from(class_name);
-    constexpr std::size_t params = sizeof...(Args), results = detail::Results<R>::count;
-    wasm_val_t given[params + 1] = {detail::ValTraits<Args>::lend(args)..., wasm_val_t()};
-    wasm_val_t returned[results + 1] = {};
-    const wasm_val_vec_t args_vec = {params, given};
-    wasm_val_vec_t results_vec = {results, returned};
     detail::CallScope scope(func_.store()); // keeps the store, also if what is called ends this handle
     wasm_trap_t *trap = nullptr;
-    stepwell_error_t *error = stepwell_func_call(func_.raw(), &args_vec, &results_vec, &trap);
-    if (std::optional<Error> failed = scope.finish(error, trap)) return std::move(*failed);
-    if constexpr (std::is_void_v<R>) {
-      return {};
+    if constexpr (numbers) {
+      stepwell_raw_val_t values[(params > results ? params : results) + 1];
+      std::size_t next = 0;
+      (detail::to_raw(args, values[next++]), ...);
+      (void)next;
+      stepwell_error_t *error = stepwell_typed_func_call(fast_.get(), values, sizeof values / sizeof *values, &trap);
+      if (error || trap || scope.has_kept()) {
+        if (std::optional<Error> failed = scope.finish(error, trap)) return std::move(*failed);
+      }
+      if constexpr (std::is_void_v<R>) {
+        return {};
+      } else {
+        return detail::Results<R>::take_raw(values);
+      }
     } else {
-      return detail::Results<R>::take(returned, scope.store());
+      wasm_val_t given[params + 1] = {detail::ValTraits<Args>::lend(args)..., wasm_val_t()};
+      wasm_val_t returned[results + 1] = {};
+      const wasm_val_vec_t args_vec = {params, given};
+      wasm_val_vec_t results_vec = {results, returned};
+      stepwell_error_t *error = stepwell_func_call(func_.raw(), &args_vec, &results_vec, &trap);
+      if (std::optional<Error> failed = scope.finish(error, trap)) return std::move(*failed);
+      if constexpr (std::is_void_v<R>) {
+        return {};
+      } else {
+        return detail::Results<R>::take(returned, scope.store());
+      }
     }
   }
   R call(const Args &...args) const { return try_call(args...).value(); }
   R operator()(const Args &...args) const { return try_call(args...).value(); }
 
   bool valid() const noexcept { return func_.valid(); }
-  TypedFunc clone() const { return TypedFunc(func_.clone()); }
+  TypedFunc clone() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return try_make(func_.clone()).value();
+  }
   /// The function, of whatever type.
   const Func &func() const noexcept { return func_; }
 
 private:
-  explicit TypedFunc(Func func) noexcept : func_(std::move(func)) {}
+  TypedFunc(Func func, stepwell_typed_func_t *fast) noexcept : func_(std::move(func)), fast_(fast) {}
   Func func_;
+  detail::Owned<stepwell_typed_func_t, stepwell_typed_func_delete> fast_;
 };
 
 template <class Signature> Result<TypedFunc<Signature>> Func::try_typed() const {
@@ -2015,6 +2216,39 @@ private:
   template <class T, class C> std::optional<T> wrap(C *owned) const {
     return owned ? std::optional<T>(T(store_, owned)) : std::nullopt;
   }
+};
+
+inline std::optional<Instance> Caller::instance() {
+  wasm_instance_t *instance = stepwell_caller_instance(caller_);
+  return instance ? std::optional<Instance>(Instance(store().box(), instance)) : std::nullopt;
+}
+
+/// A module with its imports found by a linker, once for many instances. Where all imports are host functions of the linker, it makes
+/// instances in any store of the engine. Thread: any.
+class InstancePre {
+public:
+  static constexpr const char *class_name = "InstancePre";
+  /// Takes an owned handle of the C API.
+  explicit InstancePre(stepwell_instance_pre_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Makes an instance and runs its start function. Thread: with the store.
+  Result<Instance> try_instantiate(Store &store) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    const detail::StorePtr box = store.box();
+    wasm_instance_t *instance = nullptr;
+    std::optional<Error> error = detail::call_into(
+        box, [&](wasm_trap_t **trap) { return stepwell_instance_pre_instantiate(raw(), box->store, &instance, trap); });
+    Instance made(box, instance);
+    if (error) return std::move(*error);
+    return made;
+  }
+  Instance instantiate(Store &store) const { return try_instantiate(store).value(); }
+  stepwell_instance_pre_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  detail::Owned<stepwell_instance_pre_t, stepwell_instance_pre_delete> ptr_;
 };
 
 namespace detail {
@@ -2234,6 +2468,15 @@ public:
     return made;
   }
   Instance instantiate(Store &store, const Module &module) const { return try_instantiate(store, module).value(); }
+  /// Looks a module's imports up, once for many instances.
+  Result<InstancePre> try_instantiate_pre(const Module &module) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    stepwell_instance_pre_t *pre = nullptr;
+    if (stepwell_error_t *error = stepwell_linker_instantiate_pre(raw(), module.raw(), &pre)) return detail::take_error(error);
+    return InstancePre(pre);
+  }
+  InstancePre instantiate_pre(const Module &module) const { return try_instantiate_pre(module).value(); }
 
   stepwell_linker_t *raw() const noexcept { return ptr_.get(); }
 
@@ -2249,8 +2492,14 @@ private:
     using Env = detail::HostFunction<Body>;
     const detail::OwnedFuncType c_type = detail::from_type(type);
     if (!c_type) return detail::last_error("making a function's type");
-    return detail::outcome(stepwell_linker_define_func(raw(), module.c_str(), name.c_str(), c_type.get(), Env::call,
-                                                       new Env{std::move(body), {}}, Env::finalize));
+    Env *env = new Env{std::move(body), {}};
+    if constexpr (Body::raw) {
+      return detail::outcome(stepwell_linker_define_func_unchecked(raw(), module.c_str(), name.c_str(), c_type.get(),
+                                                                   Env::call_raw, env, Env::finalize));
+    } else {
+      return detail::outcome(stepwell_linker_define_caller_func(raw(), module.c_str(), name.c_str(), c_type.get(), Env::call, env,
+                                                                Env::finalize));
+    }
   }
   detail::Owned<stepwell_linker_t, stepwell_linker_delete> ptr_;
 };

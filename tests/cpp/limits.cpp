@@ -1,0 +1,149 @@
+// What ends guests before their time, who calls a host function, and instances made many at once.
+#include "check.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+using namespace stepwell;
+
+namespace {
+
+void fuel() {
+  Engine engine(Config().fuel(true));
+  Store store(engine);
+  Instance instance(store, Module(store, bytes(FIB)));
+  auto fib = instance.func<int(int)>("fib");
+  CHECK(fib.try_call(5).error().trap_code() == TrapCode::OutOfFuel && store.fuel() == 0);
+  store.set_fuel(1000000);
+  CHECK(fib(10) == 55);
+  const std::uint64_t left = store.fuel();
+  CHECK(left > 0 && left < 1000000 - 89);
+  CHECK(fib(10) == 55 && 1000000 - left == left - store.fuel()); // the same work takes the same fuel
+  THROWS(fib(30), Trap, "fuel");
+  Engine plain;
+  Store other(plain);
+  FAILS(other.try_set_fuel(1), ErrorCode::State, "fuel");
+  FAILS(other.try_fuel(), ErrorCode::State, "fuel");
+}
+
+void epochs_and_interrupts() {
+  Engine engine(Config().epoch(true));
+  std::optional<Store> store(std::in_place, engine);
+  Interrupt interrupt(*store);
+  Instance instance(*store, Module(*store, bytes(FIB)));
+  auto fib = instance.func<int(int)>("fib");
+  CHECK(fib(10) == 55); // a new store has no deadline
+  store->set_epoch_deadline(1);
+  CHECK(fib(10) == 55);
+  engine.increment_epoch();
+  CHECK(fib.try_call(10).error().trap_code() == TrapCode::Interrupt);
+  store->set_epoch_deadline(1000);
+  CHECK(fib(10) == 55);
+  interrupt.raise();
+  store->clear_interrupt();
+  CHECK(fib(10) == 55);
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    while (!done) {
+      interrupt.raise();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  THROWS(fib(45), Trap, ""); // would take long
+  done = true;
+  other.join();
+  store->clear_interrupt();
+  CHECK(fib(10) == 55);
+  Interrupt moved = std::move(interrupt);
+  THROWS(interrupt.raise(), Error, "a stepwell::Interrupt was used after it was moved from");
+  store.reset();
+  moved.raise();
+  Engine plain;
+  Store without(plain);
+  FAILS(without.try_set_epoch_deadline(1), ErrorCode::State, "epoch");
+  FAILS(Interrupt::try_make(without), ErrorCode::State, "epoch");
+}
+
+void features() {
+  Engine engine(Config().feature(Feature::ReferenceTypes, false));
+  Store store(engine);
+  FAILS(Module::try_make(store, bytes(VALUES)), ErrorCode::Unsupported, "");
+  CHECK(Module::try_make(store, bytes(FIB)).ok());
+  THROWS(Config().feature(static_cast<Feature>(99), true), Error, "");
+}
+
+/// A host function learns which instance called it.
+void callers() {
+  Engine engine;
+  Store store(engine);
+  Module module(store, bytes(VALUES)), kinds(store, bytes(KINDS));
+  Linker linker(engine);
+  std::optional<Instance> instance;
+  linker.func("host", "fail", [&](Caller &caller, std::int32_t a) {
+    CHECK(caller.store().raw() == store.raw() && same(*caller.instance(), *instance));
+    CHECK(caller.find("same")->as_func() && !caller.find("none") && !caller.find(std::string("same\0", 5)));
+    FAILS(caller.try_memory(), ErrorCode::Argument, "no memory \"memory\"");
+    return a + 1;
+  });
+  linker.fill_missing_with_defaults(store, module);
+  instance.emplace(linker.instantiate(store, module));
+  CHECK((instance->func<int(int)>("fail"))(1) == 2);
+  // through the caller's memory, with numbers and with references
+  linker.func("env", "f", [&](Caller &caller, std::uint32_t at, std::int64_t) { return caller.memory("m").read<double>(at); });
+  linker.define("env", "m", Memory(store, {{1, 3}})).fill_missing_with_defaults(store, kinds);
+  Instance guest = linker.instantiate(store, kinds);
+  guest.memory("m").write(24, 1.5);
+  CHECK((guest.func<double(int, std::int64_t)>("call_f"))(24, 0) == 1.5);
+  THROWS((guest.func<double(int, std::int64_t)>("call_f"))(70000, 0), Error, "8 bytes at 70000");
+  // called by the host directly, there is no instance
+  Func direct(store, [&](Caller &caller, Ref) { CHECK(!caller.instance() && !caller.find("m") && !caller.try_memory("m").ok()); });
+  direct.call(Ref());
+}
+
+void many_instances() {
+  Engine engine;
+  Linker linker(engine);
+  std::atomic<int> calls{0};
+  linker.func("host", "fail", [&](std::int32_t a) -> std::int32_t {
+    if (a < 0) throw std::runtime_error("negative");
+    return calls++, a;
+  });
+  std::optional<InstancePre> pre;
+  {
+    Store store(engine);
+    Module module(store, bytes(VALUES));
+    FAILS(linker.try_instantiate_pre(module), ErrorCode::Link, "swap");
+    linker.func("host", "swap", std::get<FuncType>(module.imports()[0].type), [](Caller &, Span<const Val>, Span<Val>) {});
+    pre.emplace(linker.instantiate_pre(module));
+  }
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; i++) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 50; round++) {
+        Store store(engine);
+        auto fail = pre->instantiate(store).func<int(int)>("fail");
+        CHECK(fail(round) == round);
+        THROWS(fail(-1), std::runtime_error, "negative");
+      }
+    });
+  }
+  for (std::thread &thread : threads) thread.join();
+  CHECK(calls == 100);
+  Store store(engine);
+  Module start(store, bytes(START_TRAPS));
+  THROWS(linker.instantiate_pre(start).instantiate(store), Trap, "unreachable");
+  InstancePre moved = std::move(*pre);
+  THROWS(pre->instantiate(store), Error, "a stepwell::InstancePre was used after it was moved from");
+}
+
+} // namespace
+
+int main() {
+  fuel();
+  epochs_and_interrupts();
+  features();
+  callers();
+  many_instances();
+}
