@@ -1469,6 +1469,22 @@ inline wasm_limits_t from_type(const Limits &limits) noexcept {
 
 } // namespace detail
 
+namespace detail {
+
+inline std::vector<std::uint8_t> take_bytes(wasm_byte_vec_t &vec) {
+  const std::unique_ptr<wasm_byte_vec_t, Deleter<wasm_byte_vec_delete>> guard(&vec);
+  const auto *data = reinterpret_cast<const std::uint8_t *>(vec.data);
+  return vec.size == 0 ? std::vector<std::uint8_t>() : std::vector<std::uint8_t>(data, data + vec.size);
+}
+
+} // namespace detail
+
+/// A custom section of a module. `data` is borrowed: it holds as long as any handle of the module or of an instance of it. Any thread.
+struct CustomSection {
+  std::string name;
+  Span<const std::uint8_t> data;
+};
+
 /// A module that is of no store: what threads pass each other. Thread: any.
 class SharedModule {
 public:
@@ -1496,6 +1512,40 @@ public:
     return try_compile_debug([](std::size_t, std::size_t) { return true; });
   }
   template <class... F> void compile_debug(F &&...progress) const { try_compile_debug(std::forward<F>(progress)...).value(); }
+
+  /// The compiled module as bytes, to load with `deserialize` into an engine of the same version and configuration.
+  Result<std::vector<std::uint8_t>> try_serialize() const {
+    if (!valid()) return detail::moved_from(class_name);
+    wasm_byte_vec_t vec = WASM_EMPTY_VEC;
+    if (stepwell_error_t *error = stepwell_shared_module_serialize(raw(), &vec)) return detail::take_error(error);
+    return detail::take_bytes(vec);
+  }
+  std::vector<std::uint8_t> serialize() const { return try_serialize().value(); }
+  /// Writes that to a file; readers find the old file or the whole new one.
+  Result<void> try_serialize_file(const std::string &path) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    return detail::outcome(stepwell_shared_module_serialize_file(raw(), path.c_str()));
+  }
+  void serialize_file(const std::string &path) const { try_serialize_file(path).value(); }
+  /// Loads what `serialize` made, without compiling. Damage, another version, machine or configuration are errors. Load only what you
+  /// trust: it is machine code, like a shared library.
+  static Result<SharedModule> try_deserialize(const Engine &engine, Span<const std::uint8_t> binary) {
+    if (!engine.valid()) return detail::moved_from(Engine::class_name);
+    const wasm_byte_vec_t bytes = detail::borrowed_bytes(binary);
+    wasm_shared_module_t *module = nullptr;
+    if (stepwell_error_t *error = stepwell_shared_module_deserialize(engine.raw(), &bytes, &module)) return detail::take_error(error);
+    return SharedModule(module);
+  }
+  static SharedModule deserialize(const Engine &engine, Span<const std::uint8_t> binary) { return try_deserialize(engine, binary).value(); }
+  static Result<SharedModule> try_deserialize_file(const Engine &engine, const std::string &path) {
+    if (!engine.valid()) return detail::moved_from(Engine::class_name);
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    wasm_shared_module_t *module = nullptr;
+    if (stepwell_error_t *error = stepwell_shared_module_deserialize_file(engine.raw(), path.c_str(), &module)) return detail::take_error(error);
+    return SharedModule(module);
+  }
+  static SharedModule deserialize_file(const Engine &engine, const std::string &path) { return try_deserialize_file(engine, path).value(); }
 
   wasm_shared_module_t *raw() const noexcept { return ptr_.get(); }
 
@@ -1535,6 +1585,40 @@ public:
     return {};
   }
 
+  /// The compiled module as bytes, to load with `deserialize` into an engine of the same version and configuration.
+  Result<std::vector<std::uint8_t>> try_serialize() const {
+    if (!valid()) return detail::moved_from(class_name);
+    wasm_byte_vec_t vec = WASM_EMPTY_VEC;
+    if (stepwell_error_t *error = stepwell_module_serialize(raw(), &vec)) return detail::take_error(error);
+    return detail::take_bytes(vec);
+  }
+  std::vector<std::uint8_t> serialize() const { return try_serialize().value(); }
+  /// Writes that to a file; readers find the old file or the whole new one.
+  Result<void> try_serialize_file(const std::string &path) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    return detail::outcome(stepwell_module_serialize_file(raw(), path.c_str()));
+  }
+  void serialize_file(const std::string &path) const { try_serialize_file(path).value(); }
+  /// Loads what `serialize` made, without compiling. Damage, another version, machine or configuration are errors. Load only what you
+  /// trust: it is machine code, like a shared library.
+  static Result<Module> try_deserialize(Store &store, Span<const std::uint8_t> binary) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    const wasm_byte_vec_t bytes = detail::borrowed_bytes(binary);
+    wasm_module_t *module = nullptr;
+    if (stepwell_error_t *error = stepwell_module_deserialize(store.raw(), &bytes, &module)) return detail::take_error(error);
+    return Module(store.box(), module);
+  }
+  static Module deserialize(Store &store, Span<const std::uint8_t> binary) { return try_deserialize(store, binary).value(); }
+  static Result<Module> try_deserialize_file(Store &store, const std::string &path) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    wasm_module_t *module = nullptr;
+    if (stepwell_error_t *error = stepwell_module_deserialize_file(store.raw(), path.c_str(), &module)) return detail::take_error(error);
+    return Module(store.box(), module);
+  }
+  static Module deserialize_file(Store &store, const std::string &path) { return try_deserialize_file(store, path).value(); }
+
   /// The module without its store, to hand to another thread.
   SharedModule share() const { return SharedModule(wasm_module_share(need())); }
   std::vector<ImportType> imports() const;
@@ -1548,6 +1632,38 @@ public:
   std::optional<std::string> func_name(std::uint32_t index) const {
     wasm_name_t name = WASM_EMPTY_VEC;
     return detail::optional_name(stepwell_module_func_name(need(), index, &name), name);
+  }
+  /// Other names of the name section.
+  std::optional<std::string> local_name(std::uint32_t func, std::uint32_t local) const {
+    wasm_name_t name = WASM_EMPTY_VEC;
+    return detail::optional_name(stepwell_module_local_name(need(), func, local, &name), name);
+  }
+  std::optional<std::string> global_name(std::uint32_t index) const { return name_by(stepwell_module_global_name, index); }
+  std::optional<std::string> table_name(std::uint32_t index) const { return name_by(stepwell_module_table_name, index); }
+  std::optional<std::string> memory_name(std::uint32_t index) const { return name_by(stepwell_module_memory_name, index); }
+  std::optional<std::string> data_name(std::uint32_t index) const { return name_by(stepwell_module_data_name, index); }
+  std::optional<std::string> elem_name(std::uint32_t index) const { return name_by(stepwell_module_elem_name, index); }
+  std::size_t import_count() const { return stepwell_module_import_count(need()); }
+  std::size_t export_count() const { return stepwell_module_export_count(need()); }
+  /// Whether it has a start function, which runs when it is instantiated.
+  bool has_start() const { return stepwell_module_has_start(need()); }
+  /// Bytes of production code, and of debug code, which are 0 while it has not been compiled.
+  std::size_t text_size() const { return stepwell_module_text_size(need()); }
+  std::size_t debug_text_size() const { return stepwell_module_debug_text_size(need()); }
+  /// All custom sections, in the order of the binary.
+  std::vector<CustomSection> custom_sections() const {
+    const wasm_module_t *module = need();
+    const std::size_t count = stepwell_module_custom_section_count(module);
+    std::vector<CustomSection> list;
+    for (std::size_t i = 0; i < count; i++) list.push_back(custom_section_at(module, i));
+    return list;
+  }
+  /// The first custom section of this name, if there is one.
+  std::optional<CustomSection> custom_section(const std::string &name) const {
+    const wasm_module_t *module = need();
+    std::size_t index = 0;
+    if (detail::no_c_string(name, "name") || !stepwell_module_custom_section_find(module, name.c_str(), 0, &index)) return std::nullopt;
+    return custom_section_at(module, index);
   }
   /// The index of the function of this name, an export's or one of the name section.
   std::optional<std::uint32_t> func_find(const std::string &name) const {
@@ -1583,6 +1699,18 @@ public:
     return try_compile_debug([](std::size_t, std::size_t) { return true; });
   }
   template <class... F> void compile_debug(F &&...progress) const { try_compile_debug(std::forward<F>(progress)...).value(); }
+
+private:
+  std::optional<std::string> name_by(bool (*get)(const wasm_module_t *, std::uint32_t, wasm_name_t *), std::uint32_t index) const {
+    wasm_name_t name = WASM_EMPTY_VEC;
+    return detail::optional_name(get(need(), index, &name), name);
+  }
+  static CustomSection custom_section_at(const wasm_module_t *module, std::size_t index) {
+    std::size_t name_size = 0, size = 0;
+    const char *name = stepwell_module_custom_section_name(module, index, &name_size);
+    const char *data = stepwell_module_custom_section_data(module, index, &size);
+    return {std::string(name ? name : "", name_size), {reinterpret_cast<const std::uint8_t *>(data), size}};
+  }
 };
 
 // ---- C++ types as Wasm types -----------------------------------------------------------------------------------

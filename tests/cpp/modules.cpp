@@ -1,0 +1,76 @@
+// What modules say, where in the source their instructions are, and modules from bytes and files.
+#include "check.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <unistd.h>
+
+using namespace stepwell;
+
+int main(int, char **argv) {
+  Engine engine(Config().debug(true));
+  Store store(engine);
+  Module module(store, bytes(FIB));
+  CHECK(module.local_name(0, 0) == "n" && module.local_name(0, 1) == "twice" && !module.local_name(0, 2) && !module.local_name(9, 0));
+  CHECK(module.global_name(0) == "calls" && !module.global_name(1) && !module.table_name(0) && !module.memory_name(0));
+  CHECK(!module.data_name(0) && !module.elem_name(0));
+  CHECK(module.import_count() == 0 && module.export_count() == 3 && !module.has_start());
+  CHECK(Module(store, bytes(START_TRAPS)).has_start() && module.text_size() > 0 && module.debug_text_size() == 0);
+  module.compile_debug();
+  CHECK(module.debug_text_size() > module.text_size());
+  const std::vector<CustomSection> sections = module.custom_sections();
+  CHECK(sections.size() == 1 && sections[0].name == "name" && module.custom_section("name")->data.size() == sections[0].data.size());
+  CHECK(sections[0].data.at(2) == 3 && sections[0].data[3] == 'f' && !module.custom_section("none"));
+  CHECK(!module.custom_section(std::string("name\0", 5)) && module.sources(FIB[100]).empty() && module.find_source("fib.c", 1).empty());
+
+  // serialized: in memory, in a file, shared
+  const std::vector<std::uint8_t> compiled = module.serialize();
+  CHECK((Instance(store, Module::deserialize(store, compiled)).func<int(int)>("fib"))(10) == 55);
+  const std::string path = std::string(argv[0]) + "." + std::to_string(getpid()) + ".compiled";
+  module.serialize_file(path);
+  CHECK((Instance(store, Module::deserialize_file(store, path)).func<int(int)>("fib"))(10) == 55);
+  module.share().serialize_file(path);
+  CHECK(module.share().serialize() == compiled);
+  CHECK(Module(store, SharedModule::deserialize_file(engine, path)).name() == "fib");
+  CHECK(Module(store, SharedModule::deserialize(engine, compiled)).name() == "fib");
+  CHECK(std::remove(path.c_str()) == 0);
+  FAILS(Module::try_deserialize_file(store, path), ErrorCode::System, "");
+  FAILS(Module::try_deserialize_file(store, std::string("a\0b", 3)), ErrorCode::Argument, "`path` has a NUL");
+  FAILS(SharedModule::try_deserialize_file(engine, path), ErrorCode::System, "");
+  FAILS(module.try_serialize_file("/no/such/folder/file"), ErrorCode::System, "");
+  FAILS(Module::try_deserialize(store, bytes(FIB)), ErrorCode::InvalidModule, "");
+  std::vector<std::uint8_t> damaged = compiled;
+  damaged[damaged.size() / 2] ^= 1;
+  CHECK(!Module::try_deserialize(store, damaged).ok());
+  Engine other(Config().signals(false));
+  FAILS(SharedModule::try_deserialize(other, compiled), ErrorCode::Unsupported, "");
+  Module moved = std::move(module);
+  THROWS(module.serialize(), Error, "a stepwell::Module was used after it was moved from");
+  THROWS(module.custom_sections(), Error, "a stepwell::Module was used after it was moved from");
+
+  // DWARF: of a trap, of an instruction, of a stop, and back from a line
+  std::ifstream file(GUEST, std::ios::binary);
+  const std::vector<std::uint8_t> binary{std::istreambuf_iterator<char>(file), {}};
+  Module guest(store, binary);
+  Linker linker(engine);
+  linker.fill_missing_with_defaults(store, guest);
+  Instance instance = linker.instantiate(store, guest);
+  const Error error = instance.func("divide").try_call(1, 0).error();
+  const TrapFrame &frame = error.frames().at(0);
+  CHECK(frame.func_name == "divide" && frame.sources.size() == 1 && frame.sources[0].function == "divide");
+  const Source source = guest.sources(frame.module_offset).at(0);
+  CHECK(source.file == frame.sources[0].file && source.line == frame.sources[0].line && source.line > 0);
+  CHECK(source.file->find("warehouse.c") != std::string::npos);
+  const std::vector<std::size_t> places = guest.find_source("warehouse.c", source.line);
+  CHECK(!places.empty() && guest.find_source("nothing.c", 1).empty());
+  int stops = 0;
+  {
+    Debugger debugger(store, [&](Stop &stop) {
+      stops++;
+      CHECK(stop.frame().sources().at(0).line == source.line && *stop.frame().sources()[0].file == *source.file);
+    });
+    for (const std::size_t place : places) debugger.break_at(guest, place);
+    CHECK(instance.func("divide").call(6, 2)[0].i32() == 3 && stops > 0);
+  }
+}
