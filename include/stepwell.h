@@ -424,6 +424,16 @@ void stepwell_config_debug_set(wasm_config_t *config,
                                bool enable);
 
 /**
+ * Whether modules have their debug code compiled with them, not when a debugger is first attached to a store that has them. For single
+ * modules `stepwell_module_compile_debug` does it. Without `stepwell_config_debug_set` it means nothing. Off at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_debug_eagerly_set(wasm_config_t *config,
+                                       bool enable);
+
+/**
  * What debug code is like, one of `enum stepwell_debug_tier_enum`. `STEPWELL_DEBUG_TIER_REGIONS` at first. For a number that is no
  * tier: an error, and the configuration is as before.
  *

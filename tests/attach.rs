@@ -382,3 +382,23 @@ fn stops_work_in_every_configuration() {
         assert!(call(&mut store, instance, "deep", i32::MAX).is_err());
     }
 }
+
+#[test]
+fn debug_code_is_compiled_with_the_module_where_that_is_configured() {
+    for (debug, debug_eagerly) in [(false, false), (false, true), (true, false), (true, true)] {
+        let engine = Engine::new(Config { debug, debug_eagerly, parallel: false, ..Config::default() }).unwrap();
+        let told = AtomicUsize::new(0);
+        let progress = |_, _| told.fetch_add(1, Ordering::Relaxed) < 1000;
+        let module = Module::with_progress(&engine, &wat::parse_str(TEXT).unwrap(), &progress).unwrap();
+        let both = debug && debug_eagerly;
+        assert_eq!(module.debug_text_size().is_some(), both);
+        assert_eq!(told.load(Ordering::Relaxed), if both { 2 } else { 1 } * module.info().bodies.len());
+        if both {
+            // Given up in the debug code.
+            let told = AtomicUsize::new(0);
+            let progress = |_, _| told.fetch_add(1, Ordering::Relaxed) < module.info().bodies.len() + 2;
+            let error = Module::with_progress(&engine, module.binary(), &progress).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Cancelled);
+        }
+    }
+}

@@ -85,6 +85,16 @@ pub unsafe extern "C" fn stepwell_config_debug_set(config: *mut wasm_config_t, e
     unsafe { set("stepwell_config_debug_set", config, |config| config.debug = enable) }
 }
 
+/// Whether modules have their debug code compiled with them, not when a debugger is first attached to a store that has them. For single
+/// modules `stepwell_module_compile_debug` does it. Without `stepwell_config_debug_set` it means nothing. Off at first.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_debug_eagerly_set(config: *mut wasm_config_t, enable: bool) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_config_debug_eagerly_set", config, |config| config.debug_eagerly = enable) }
+}
+
 /// What debug code is like, one of `enum stepwell_debug_tier_enum`. `STEPWELL_DEBUG_TIER_REGIONS` at first. For a number that is no
 /// tier: an error, and the configuration is as before.
 ///

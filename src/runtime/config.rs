@@ -11,6 +11,8 @@ pub struct Config {
     pub features: Features,
     /// Stores may have a debugger attached. It costs a store without one nothing.
     pub debug: bool,
+    /// Modules have their debug code compiled with them, not when a debugger first needs it. Without `debug` it means nothing.
+    pub debug_eagerly: bool,
     /// What debug code is like: how much it costs, not what can be seen. [`DebugTier::Regions`] by default.
     pub debug_tier: DebugTier,
     /// Bytes of replay code that the engine keeps, of the functions that debuggers asked for last. What is let go is compiled
@@ -51,6 +53,7 @@ impl Default for Config {
         Config {
             features: Features::default(),
             debug: false,
+            debug_eagerly: false,
             debug_tier: DebugTier::default(),
             replay_cache_bytes: 64 << 20,
             signals: true,

@@ -131,7 +131,7 @@ impl Module {
     }
 
     /// The same, telling how far it is as (functions done, functions in all), from any thread; where that returns false, the
-    /// work is given up.
+    /// work is given up. With [`Config::debug_eagerly`](super::Config::debug_eagerly) it begins anew for the debug code.
     ///
     /// # Errors
     /// As [`Module::new`], and [`ErrorKind::Cancelled`].
@@ -145,7 +145,11 @@ impl Module {
         let layout = vm_layout(&info)?;
         let image = engine.compile(|compiler| compiler.module(&info, binary, Tier::Production, progress))?;
         let production = engine.new_code(image);
-        Ok(Module::of_parts(engine, (info, layout), Binary::Own(binary.into()), production, None))
+        let module = Module::of_parts(engine, (info, layout), Binary::Own(binary.into()), production, None);
+        if config.debug && config.debug_eagerly {
+            module.debug(progress)?;
+        }
+        Ok(module)
     }
 
     /// A module of what it consists of. The code is that of the binary, for this engine.
