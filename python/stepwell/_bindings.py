@@ -472,6 +472,7 @@ stepwell_error_exit_status = function("stepwell_error_exit_status", c_bool, [POI
 stepwell_last_error = function("stepwell_last_error", POINTER(stepwell_error_t), [])
 stepwell_last_error_clear = function("stepwell_last_error_clear", None, [])
 stepwell_config_debug_set = function("stepwell_config_debug_set", None, [POINTER(wasm_config_t), c_bool])
+stepwell_config_debug_eagerly_set = function("stepwell_config_debug_eagerly_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_debug_tier_set = function("stepwell_config_debug_tier_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_debug_tier_t])
 stepwell_config_replay_cache_set = function("stepwell_config_replay_cache_set", None, [POINTER(wasm_config_t), c_size_t])
 stepwell_config_nan_canonicalization_set = function("stepwell_config_nan_canonicalization_set", None, [POINTER(wasm_config_t), c_bool])
