@@ -1,10 +1,12 @@
 //! Globals.
 
+use super::collect::HostGlobal;
 use super::store::{AsStore, AsStoreMut, Owned, StoreId};
 use super::values::Val;
 use crate::abi::VMGlobal;
 use crate::base::{Error, ErrorKind, Result};
 use crate::wasm::GlobalType;
+use std::hash::{Hash, Hasher};
 use std::ptr::NonNull;
 
 /// A global of a store.
@@ -26,6 +28,11 @@ impl PartialEq for Global {
     }
 }
 impl Eq for Global {}
+impl Hash for Global {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.store, self.ptr).hash(state);
+    }
+}
 
 impl Global {
     /// A global of the host.
@@ -36,8 +43,8 @@ impl Global {
         let mut store = store.as_store_mut();
         let inner = store.inner();
         check(&ty, value)?;
-        let global = Owned::new(Box::new(VMGlobal { value: value.to_raw_in(inner)? }));
-        let ptr = global.ptr();
+        let global = Owned::new(Box::new(HostGlobal::new(value.to_raw_in(inner)?, ty)));
+        let ptr = global.ptr().cast();
         inner.globals.push(global);
         Ok(Global { store: inner.id, ptr, ty })
     }

@@ -23,6 +23,8 @@ pub(super) struct HostHead {
     store: NonNull<StoreInner>,
     /// What tables, imports and handles point to.
     func_ref: VMFuncRef,
+    /// Set during a collection, if it can be reached.
+    pub(super) marked: bool,
 }
 
 /// A host function with its closure.
@@ -32,7 +34,7 @@ struct HostFunc<F> {
     body: F,
 }
 
-/// A host function of whatever closure.
+/// A host function of whatever closure: always a [`HostFunc`], which starts with a [`HostHead`].
 pub(super) trait HostObject: Send {}
 
 // SAFETY: the closure is `Send` (the bound below); the pointers are the store's own.
@@ -64,6 +66,7 @@ unsafe fn add<F: Send + Sync + 'static>(
             call,
             store: at,
             func_ref: VMFuncRef { code, vmctx: std::ptr::null_mut(), sig, func: HOST_FUNC },
+            marked: false,
         },
         body,
     }));
@@ -97,7 +100,8 @@ unsafe fn guard<F>(
     body: impl FnOnce(Caller<'_>, &F) -> Result<()>,
 ) -> bool {
     let host = callee.cast::<HostFunc<F>>();
-    // SAFETY: the caller's promise. The closure is only borrowed: nothing in a store drops host functions before the store.
+    // SAFETY: the caller's promise. The closure is only borrowed: host functions are dropped with the store, or by a
+    // collection, while none is running.
     let (store, caller, closure) =
         unsafe { ((*host).head.store, Caller::new((*host).head.store, caller), &(*host).body) };
     match catch_unwind(AssertUnwindSafe(|| body(caller, closure))) {

@@ -41,7 +41,10 @@ impl Drop for VmBlock {
     }
 }
 
-/// The inside of an instance. It lives as long as its store, at one address.
+/// An instance, and a place in its structure.
+pub(super) type Place<T> = (NonNull<InstanceData>, NonNull<T>);
+
+/// The inside of an instance. It stays at one address until it is collected or its store dropped.
 pub(super) struct InstanceData {
     block: VmBlock,
     pub(super) module: Module,
@@ -62,6 +65,8 @@ pub(super) struct InstanceData {
     pub(super) dropped_elements: Box<[bool]>,
     /// Which data segments are dropped.
     pub(super) dropped_data: Box<[bool]>,
+    /// Set during a collection, if it can be reached.
+    pub(super) marked: bool,
 }
 
 impl InstanceData {
@@ -80,6 +85,7 @@ impl InstanceData {
             tables: SmallVec::new(),
             dropped_elements: vec![false; info.elements.len()].into(),
             dropped_data: vec![false; info.data.len()].into(),
+            marked: false,
             module,
         }
     }
@@ -92,6 +98,11 @@ impl InstanceData {
         debug_assert!(offset as usize + size_of::<T>() <= self.block.layout.size());
         // SAFETY: inside the block.
         unsafe { self.block.at.add(offset as usize).cast() }
+    }
+
+    /// How many bytes its structure has.
+    pub(super) fn block_size(&self) -> usize {
+        self.block.layout.size()
     }
 
     /// Its structure.
@@ -164,6 +175,14 @@ impl Instance {
     #[inline]
     pub(super) fn from_parts(store: StoreId, ptr: NonNull<InstanceData>) -> Instance {
         Instance { store, ptr }
+    }
+
+    pub(super) fn store(&self) -> StoreId {
+        self.store
+    }
+
+    pub(super) fn data(&self) -> NonNull<InstanceData> {
+        self.ptr
     }
 
     /// Instantiates a module with these imports, in the order the module asks for them, and runs its start function.

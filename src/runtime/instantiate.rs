@@ -20,11 +20,26 @@ pub(super) fn instantiate(
     module: &Module,
     imports: &[Extern],
 ) -> Result<NonNull<InstanceData>> {
+    store.inner().lacked_room = false;
     store.inner().check_poison()?;
     check_imports(store.inner(), module, imports)?;
     store::register(store, module)?;
-    let instance = allocate(store.inner(), module, imports)?;
+    let instance = allocate(store.inner(), module, imports).inspect_err(|error| {
+        store.inner().lacked_room = matches!(error.kind(), ErrorKind::Limit | ErrorKind::System);
+    })?;
     // SAFETY: the instance is the store's, complete but for its segments; no reference to either inside is held.
+    let outcome = unsafe { start(store, module, instance) };
+    // What a start function has failed to instantiate is its own concern.
+    store.inner().lacked_room = false;
+    outcome.map(|()| instance)
+}
+
+/// Applies the active segments and runs the start function.
+///
+/// # Safety
+/// The instance is one of the store and complete but for that, and no reference to either inside is held.
+unsafe fn start(store: &mut StoreMut<'_>, module: &Module, instance: NonNull<InstanceData>) -> Result<()> {
+    // SAFETY: the caller's promise.
     unsafe {
         initialise(store.ptr(), instance)?;
         if let Some(start) = module.info().start {
@@ -39,7 +54,7 @@ pub(super) fn instantiate(
             call::invoke(store.ptr(), func, trampoline, values.as_mut_ptr())?;
         }
     }
-    Ok(instance)
+    Ok(())
 }
 
 /// Compares what is given with what the module asks for.
@@ -138,13 +153,13 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         let index = MemoryIndex::from_usize(i);
         // SAFETY: the layout's place for a memory of its own.
         let place = unsafe { data.place(layout.memory(index).0) };
-        data.memories.push(memory::add(store, &info.memory(index), Some(place))?);
+        data.memories.push(memory::add(store, &info.memory(index), Some((ptr, place)))?);
     }
     for i in data.tables.len()..info.tables.len() {
         let index = TableIndex::from_usize(i);
         // SAFETY: the layout's place for a table of its own.
         let place = unsafe { data.place(layout.table(index).0) };
-        data.tables.push(table::add(store, &info.table(index), Some(place))?);
+        data.tables.push(table::add(store, &info.table(index), Some((ptr, place)))?);
     }
     for (i, init) in info.global_inits.iter().enumerate() {
         let value = evaluate(data, init);

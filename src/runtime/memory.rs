@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::engine::Engine;
+use super::instance::{InstanceData, Place};
 use super::store::{AsStore, AsStoreMut, Owned, StoreId, StoreInner};
 use crate::abi::VMMemory;
 use crate::base::{Error, ErrorKind, Result};
@@ -20,14 +21,18 @@ pub(super) struct MemoryData {
     capacity: usize,
     /// Whether it may move when it grows beyond its capacity.
     movable: bool,
+    /// The instance it is a part of.
+    pub(super) owner: Option<NonNull<InstanceData>>,
+    /// Set during a collection, if it can be reached.
+    pub(super) marked: bool,
 }
 
 /// Bytes reserved behind a memory that may move, so that growing little by little does not move it each time.
 const SPARE: usize = 1 << 20;
 
 impl MemoryData {
-    /// A memory with `pages` of zeros; `vm` is where compiled code looks, or none for the memory's own.
-    fn new(engine: &Engine, ty: &MemoryType, vm: Option<NonNull<VMMemory>>) -> Result<Owned<MemoryData>> {
+    /// A memory of zeros; `of` is the instance it is a part of, with the place where its compiled code looks.
+    fn new(engine: &Engine, ty: &MemoryType, of: Option<Place<VMMemory>>) -> Result<Owned<MemoryData>> {
         let config = engine.config();
         let len = bytes(ty.limits.min).ok_or_else(|| too_large(ty.limits.min))?;
         let most = bytes(ty.limits.max.unwrap_or(MAX_PAGES).min(MAX_PAGES)).unwrap_or(usize::MAX);
@@ -46,11 +51,13 @@ impl MemoryData {
             mapping,
             capacity,
             movable,
+            owner: of.map(|(owner, _)| owner),
+            marked: false,
         }));
         let at = memory.ptr().as_ptr();
         // SAFETY: the object is new and ours; a given place is the instance's own, and writable.
         unsafe {
-            (*at).vm = vm.unwrap_or(NonNull::new_unchecked(&raw mut (*at).own));
+            (*at).vm = of.map(|(_, vm)| vm).unwrap_or(NonNull::new_unchecked(&raw mut (*at).own));
             (*at).vm.as_ptr().write(own);
         }
         Ok(memory)
@@ -62,7 +69,7 @@ impl MemoryData {
         unsafe { *self.vm.as_ptr() }
     }
 
-    /// Gives its mapping to the engine's next memory. The store is being dropped.
+    /// Gives its mapping to the engine's next memory. It is being dropped.
     pub(super) fn recycle(&mut self, engine: &Engine) {
         if let (false, Ok(empty)) = (self.movable, Reservation::new(0)) {
             let len = self.vm().len;
@@ -130,7 +137,7 @@ fn too_large(pages: u64) -> Error {
 pub(super) fn add(
     store: &mut StoreInner,
     ty: &MemoryType,
-    vm: Option<NonNull<VMMemory>>,
+    of: Option<Place<VMMemory>>,
 ) -> Result<NonNull<MemoryData>> {
     let wanted = ty.limits.min.saturating_mul(PAGE_BYTES);
     if wanted > store.limits.memory_bytes.saturating_sub(store.usage.memory_bytes) {
@@ -139,7 +146,7 @@ pub(super) fn add(
             format!("a memory of {} pages is beyond the store's limit on memory", ty.limits.min),
         ));
     }
-    let memory = MemoryData::new(&store.engine, ty, vm)?;
+    let memory = MemoryData::new(&store.engine, ty, of)?;
     store.usage.memory_bytes += wanted;
     let ptr = memory.ptr();
     store.memories.push(memory);

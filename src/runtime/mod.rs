@@ -5,13 +5,15 @@
 //! # Rules
 //!
 //! * A handle ([`Func`], [`Memory`], ...) is a pointer with its store's id: used with another store it is an error, and with its own
-//!   store in hand the pointer is valid, since a store's objects live as long as the store, each at one address.
+//!   store in hand the pointer is valid, since a store's objects stay at one address as long as the store lives, or until a
+//!   collection ([`Store::collect`]) that was not told of them.
 //! * No reference to the inside of a store is held while a guest runs.
 //! * A code address lives in a function's `VMFuncRef` and nowhere else.
 //! * No Rust unwinding and no Rust destructor crosses guest frames: errors and panics wait in the store.
 
 mod builtins;
 mod call;
+mod collect;
 mod config;
 mod engine;
 mod events;
@@ -39,6 +41,7 @@ mod values;
 pub use crate::abi::VMContext;
 pub use crate::abi::{TrapCode, ValRaw};
 pub use crate::compile::DebugTier;
+pub use collect::{Collected, Root, StoreUsage};
 pub use config::Config;
 pub use engine::Engine;
 pub use events::{EventSink, StopInfo, TrapInfo};

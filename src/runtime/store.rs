@@ -2,6 +2,7 @@
 //! hosts and host functions get. References to the object's inside are made for short moments only and never held while a guest runs,
 //! since host functions reach the same object again.
 
+use super::collect::{HostGlobal, Root};
 use super::events::{Attachment, EventRecord, EventSink};
 use super::frames::{self, RawFrame};
 use super::host::HostObject;
@@ -11,12 +12,14 @@ use super::memory::MemoryData;
 use super::module::{Module, ModuleId};
 use super::resume::{ResumeEntry, Resuming};
 use super::table::TableData;
+use super::values::ExternRefs;
 use super::{Engine, call::Exit};
-use crate::abi::{VMContext, VMGlobal, VMStoreContext};
+use crate::abi::{VMContext, VMStoreContext};
 use crate::base::{Error, ErrorKind, Result};
 use crate::code::{CodeRegistry, CodeSlot, Ownership, PatchEdit};
 use smallvec::SmallVec;
 use std::any::Any;
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::ptr::{NonNull, null, null_mut};
@@ -41,7 +44,7 @@ pub struct StoreLimits {
     pub memory_bytes: u64,
     /// Elements of all tables together.
     pub table_elements: u64,
-    /// Instances ever made.
+    /// Instances, those that are dropped and not collected yet included.
     pub instances: usize,
 }
 
@@ -119,9 +122,13 @@ pub(super) struct StoreInner {
     pub(super) memories: SmallVec<[Owned<MemoryData>; 1]>,
     pub(super) tables: SmallVec<[Owned<TableData>; 1]>,
     /// Those made by the host; others are in their instances.
-    pub(super) globals: Vec<Owned<VMGlobal>>,
+    pub(super) globals: Vec<Owned<HostGlobal>>,
     pub(super) host: Vec<Owned<dyn HostObject>>,
-    pub(super) externrefs: Vec<Box<dyn Any + Send>>,
+    pub(super) externrefs: ExternRefs,
+    /// What the host keeps with objects.
+    pub(super) host_data: HashMap<Root, Box<dyn Any + Send>>,
+    /// Whether an instantiation has failed for want of room, with nothing of it seen by anybody.
+    pub(super) lacked_room: bool,
 }
 
 impl StoreInner {
@@ -238,7 +245,9 @@ impl Store {
             tables: SmallVec::new(),
             globals: Vec::new(),
             host: Vec::new(),
-            externrefs: Vec::new(),
+            externrefs: ExternRefs::default(),
+            host_data: HashMap::new(),
+            lacked_room: false,
         });
         let inner = Box::into_raw(inner);
         // SAFETY: a box is never null, and the object is not shared yet.

@@ -1,5 +1,6 @@
 //! Tables of references.
 
+use super::instance::{InstanceData, Place};
 use super::store::{AsStore, AsStoreMut, Owned, StoreId, StoreInner};
 use super::values::Val;
 use crate::abi::{TrapCode, VMTable, ValRaw};
@@ -15,6 +16,10 @@ pub(super) struct TableData {
     element: ValType,
     max: Option<u64>,
     elements: Vec<u64>,
+    /// The instance it is a part of.
+    pub(super) owner: Option<NonNull<InstanceData>>,
+    /// Set during a collection, if it can be reached.
+    pub(super) marked: bool,
 }
 
 impl TableData {
@@ -51,8 +56,8 @@ impl TableData {
     }
 }
 
-/// Adds a table of nulls to a store; `vm` is where compiled code looks, or none for the table's own.
-pub(super) fn add(store: &mut StoreInner, ty: &TableType, vm: Option<NonNull<VMTable>>) -> Result<NonNull<TableData>> {
+/// Adds a table of nulls to a store; `of` is the instance it is a part of, with the place where its compiled code looks.
+pub(super) fn add(store: &mut StoreInner, ty: &TableType, of: Option<Place<VMTable>>) -> Result<NonNull<TableData>> {
     let len = ty.limits.min;
     if len > store.limits.table_elements.saturating_sub(store.usage.table_elements) {
         return Err(Error::new(
@@ -71,11 +76,13 @@ pub(super) fn add(store: &mut StoreInner, ty: &TableType, vm: Option<NonNull<VMT
         element: ty.element,
         max: ty.limits.max,
         elements,
+        owner: of.map(|(owner, _)| owner),
+        marked: false,
     }));
     let at = table.ptr().as_ptr();
     // SAFETY: the object is new and ours; a given place is the instance's own, and writable.
     unsafe {
-        (*at).vm = vm.unwrap_or(NonNull::new_unchecked(&raw mut (*at).own));
+        (*at).vm = of.map(|(_, vm)| vm).unwrap_or(NonNull::new_unchecked(&raw mut (*at).own));
         (*at).publish();
     }
     store.usage.table_elements += len;

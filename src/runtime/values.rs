@@ -1,5 +1,6 @@
 //! Values as the host has them, and what instances import and export.
 
+use super::collect::Root;
 use super::store::{AsStore, AsStoreMut, StoreId, StoreInner};
 use super::{Func, Global, Memory, Table};
 use crate::abi::ValRaw;
@@ -185,8 +186,67 @@ impl From<f64> for Val {
     }
 }
 
-/// A value of the host that guests can hold but not look into. The store keeps it until the store is dropped: there is
-/// no collector yet that would know when the last guest has let go of it.
+/// The external references of a store, each in a slot. A slot that is given back is used again.
+#[derive(Default)]
+pub(super) struct ExternRefs {
+    slots: Vec<Option<ExternSlot>>,
+    free: Vec<u32>,
+}
+
+/// An external reference's value.
+pub(super) struct ExternSlot {
+    value: Box<dyn Any + Send>,
+    /// What of the store the value holds on to.
+    pub(super) holds: Option<Root>,
+}
+
+impl ExternRefs {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// How many slots there are, free ones included.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn get(&self, index: u32) -> Option<&ExternSlot> {
+        self.slots.get(index as usize)?.as_ref()
+    }
+
+    fn add(&mut self, slot: ExternSlot) -> Result<u32> {
+        if let Some(index) = self.free.pop() {
+            self.slots[index as usize] = Some(slot);
+            return Ok(index);
+        }
+        let index = u32::try_from(self.slots.len())
+            .map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 - 1 external references in one store"))?;
+        self.slots.push(Some(slot));
+        Ok(index)
+    }
+
+    /// Takes out those that are not marked.
+    pub(super) fn sweep(&mut self, marked: &[bool]) -> Vec<ExternSlot> {
+        let mut gone = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if !marked[index]
+                && let Some(slot) = slot.take()
+            {
+                gone.push(slot);
+            }
+        }
+        // The slots behind the last that is used are given back, too.
+        let used = self.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.slots.truncate(used);
+        self.slots.shrink_to(2 * used);
+        self.free = (0..used as u32).rev().filter(|index| self.slots[*index as usize].is_none()).collect();
+        gone
+    }
+}
+
+/// A value of the host that guests can hold but not look into. The store keeps it until it is collected
+/// ([`Store::collect`](super::Store::collect)) or the store is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExternRef {
     pub(super) store: StoreId,
@@ -198,23 +258,34 @@ impl ExternRef {
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] after 2^32 - 1 of them.
-    pub fn new(mut store: impl AsStoreMut, value: Box<dyn Any + Send>) -> Result<ExternRef> {
+    pub fn new(store: impl AsStoreMut, value: Box<dyn Any + Send>) -> Result<ExternRef> {
+        ExternRef::add(store, ExternSlot { value, holds: None })
+    }
+
+    /// Gives `value` to the store; as long as it is there, so is `holds`.
+    ///
+    /// # Errors
+    /// As [`ExternRef::new`], and [`ErrorKind::Argument`] for an object of another store.
+    pub fn holding(mut store: impl AsStoreMut, value: Box<dyn Any + Send>, holds: impl Into<Root>) -> Result<ExternRef> {
+        let holds = holds.into();
+        store.as_store_mut().inner().check(holds.store())?;
+        ExternRef::add(store, ExternSlot { value, holds: Some(holds) })
+    }
+
+    fn add(mut store: impl AsStoreMut, slot: ExternSlot) -> Result<ExternRef> {
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        let index = u32::try_from(inner.externrefs.len())
-            .map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 - 1 external references in one store"))?;
-        inner.externrefs.push(value);
-        Ok(ExternRef { store: inner.id, index })
+        Ok(ExternRef { store: inner.id, index: inner.externrefs.add(slot)? })
     }
 
     /// The host's value.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] with another store.
+    /// [`ErrorKind::Argument`] with another store, or after it was collected.
     pub fn data<'a>(&self, store: &'a impl AsStore) -> Result<&'a (dyn Any + Send)> {
         let inner = store.as_store().inner();
         inner.check(self.store)?;
-        Ok(&*inner.externrefs[self.index as usize])
+        Ok(&*inner.externrefs.get(self.index).ok_or_else(collected)?.value)
     }
 
     /// The host's value, to change.
@@ -224,7 +295,8 @@ impl ExternRef {
     pub fn data_mut<'a>(&self, store: &'a mut impl AsStoreMut) -> Result<&'a mut (dyn Any + Send)> {
         let inner = store.as_store_mut().into_inner();
         inner.check(self.store)?;
-        Ok(&mut *inner.externrefs[self.index as usize])
+        let slot = inner.externrefs.slots.get_mut(self.index as usize).and_then(Option::as_mut);
+        Ok(&mut *slot.ok_or_else(collected)?.value)
     }
 
     /// A number that is the same for the same reference, and another for every other of its store.
@@ -233,8 +305,13 @@ impl ExternRef {
     }
 }
 
+#[cold]
+fn collected() -> Error {
+    Error::new(ErrorKind::Argument, "the external reference was collected")
+}
+
 /// What instances import and export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Extern {
     /// A function.
     Func(Func),
