@@ -22,8 +22,9 @@ pub mod wasm;
 
 pub use base::{Error, ErrorKind, Result};
 pub use runtime::{
-    AsStore, AsStoreMut, Caller, Config, Engine, EventSink, Extern, ExternRef, FrameInfo, Func, Global, Instance,
-    IntoFunc, Linker, Memory, Module, ModuleId, RawFrame, Replacement, Resume, StopInfo, Store, StoreId, StoreLimits,
-    StoreMut, StorePtr, StoreRef, Table, Trap, TrapCode, TrapInfo, TypedFunc, Val, ValRaw, VirtualFrame,
+    AsStore, AsStoreMut, Caller, Collected, Config, Engine, EventSink, Extern, ExternRef, FrameInfo, Func, Global,
+    Instance, IntoFunc, Linker, Memory, Module, ModuleId, RawFrame, Replacement, Resume, Root, Rooted, StopInfo, Store,
+    StoreId, StoreLimits, StoreMut, StorePtr, StoreRef, StoreUsage, Table, Trap, TrapCode, TrapInfo, TypedFunc, Val,
+    ValRaw, VirtualFrame,
 };
 pub use wasm::{ExternType, Features, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};

@@ -12,7 +12,7 @@ pub struct wasm_foreign_t {
 }
 handle!(wasm_foreign_t => Object, |object| matches!(object.kind, Kind::Foreign(_)));
 
-/// A new foreign object. The store keeps it until the store is gone.
+/// A new foreign object. It lives as long as a handle or the store's guests hold it.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

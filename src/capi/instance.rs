@@ -72,7 +72,8 @@ impl Parts {
     /// Instantiates.
     fn instantiate(&self) -> Result<Own<wasm_instance_t>> {
         let mut store = self.cell.enter()?;
-        Ok(Own::new(Object::new(&self.cell, Instance::new(&mut *store, &self.module, &self.imports)?)))
+        let instance = store.with_room(|store| Instance::new(store, &self.module, &self.imports))?;
+        Ok(Own::new(Object::new(&self.cell, instance)))
     }
 }
 

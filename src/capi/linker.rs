@@ -74,13 +74,14 @@ pub unsafe extern "C" fn stepwell_linker_define(
         let (linker, item) = unsafe { (borrow_mut(linker, "linker")?, borrow(item, "item")?) };
         // SAFETY: as above.
         let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
-        linker.define(module, name, item.as_extern().expect("checked by `borrow`"))?;
+        let store = item.cell.enter()?;
+        linker.define_in(&*store, module, name, item.as_extern().expect("checked by `borrow`"))?;
         Ok(())
     })
 }
 
-/// Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all stores it
-/// instantiated in are gone, or when this fails. The finalizer may be NULL.
+/// Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all instances it
+/// made are gone, or when this fails. The finalizer may be NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -196,7 +197,8 @@ pub unsafe extern "C" fn stepwell_linker_instantiate(
         let (linker, cell) = unsafe { (borrow(linker, "linker")?.clone(), borrow(store, "store")?.clone()) };
         // SAFETY: as above.
         let module = unsafe { module::get(module) }?.clone();
-        let outcome = linker.instantiate(&mut *cell.enter()?, &module);
+        let mut store = cell.enter()?;
+        let outcome = store.with_room(|store| linker.instantiate(store, &module));
         // SAFETY: `trap_out` is C's.
         if let Some(instance) = unsafe { trap_or_error(&cell, outcome, trap_out) }? {
             // SAFETY: `out` is C's.

@@ -46,7 +46,8 @@ pub unsafe extern "C" fn wasm_memory_new(
         let (cell, ty) = unsafe { (borrow(store, "store")?, borrow(r#type, "type")?) };
         let ExternType::Memory(ty) = ty.to_rust() else { unreachable!("checked by `borrow`") };
         let mut store = cell.enter()?;
-        Ok(Own::new(Object::new(cell, Memory::new(&mut *store, ty)?)))
+        let memory = store.with_room(|store| Memory::new(store, ty))?;
+        Ok(Own::new(Object::new(cell, memory)))
     })
 }
 

@@ -18,6 +18,7 @@ mod vec;
 
 pub mod bytes;
 pub mod caller;
+pub mod collect;
 pub mod config;
 pub mod debugger;
 pub mod engine;

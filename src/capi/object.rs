@@ -1,21 +1,22 @@
 //! What stands behind every reference of the C ABI: functions, globals, tables, memories, instances, modules, traps,
 //! foreign objects. One Rust type, so that the standard's `_as_ref` and `_as_extern` conversions can borrow; each
-//! handle keeps its store alive.
+//! handle keeps its store alive, and its object from being collected.
 
 use super::guard::or_null;
 use super::own::{Handle, Own, borrow};
 use super::store::StoreCell;
 use super::trap::TrapObject;
-use crate::runtime::{Extern, ExternRef, Func, Global, Instance, Memory, Module, Table};
+use crate::runtime::{Extern, ExternRef, Func, Global, Instance, Memory, Module, Root, Rooted, Table};
 use std::sync::Arc;
 
 /// A handle: an object and its store.
-#[derive(Clone)]
 pub(super) struct Object {
     /// The store, kept alive.
     pub(super) cell: Arc<StoreCell>,
     /// The object.
     pub(super) kind: Kind,
+    /// Keeps the object from being collected; nothing for what no store owns.
+    rooted: Option<Rooted>,
 }
 
 /// What a handle is of.
@@ -42,7 +43,9 @@ pub(super) enum Kind {
 impl Object {
     /// A handle in a store.
     pub(super) fn new(cell: &Arc<StoreCell>, kind: impl Into<Kind>) -> Object {
-        Object { cell: cell.clone(), kind: kind.into() }
+        let kind = kind.into();
+        let rooted = kind.root().map(|root| cell.hold(root));
+        Object { cell: cell.clone(), kind, rooted }
     }
 
     /// Whether two handles are of one object.
@@ -68,6 +71,35 @@ impl Object {
             Kind::Table(table) => (*table).into(),
             Kind::Memory(memory) => (*memory).into(),
             Kind::Instance(_) | Kind::Module(_) | Kind::Trap(_) | Kind::Foreign(_) => return None,
+        })
+    }
+}
+
+impl Clone for Object {
+    fn clone(&self) -> Object {
+        Object { cell: self.cell.clone(), kind: self.kind.clone(), rooted: self.rooted.clone() }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        if self.rooted.take().is_some() {
+            self.cell.collect_if_due();
+        }
+    }
+}
+
+impl Kind {
+    /// What of the store it is, if the store owns it.
+    pub(super) fn root(&self) -> Option<Root> {
+        Some(match self {
+            Kind::Func(func) => (*func).into(),
+            Kind::Global(global) => (*global).into(),
+            Kind::Table(table) => (*table).into(),
+            Kind::Memory(memory) => (*memory).into(),
+            Kind::Instance(instance) => (*instance).into(),
+            Kind::Foreign(value) => (*value).into(),
+            Kind::Module(_) | Kind::Trap(_) => return None,
         })
     }
 }

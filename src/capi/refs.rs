@@ -15,7 +15,7 @@ use super::reference::wasm_ref_t;
 use super::table::wasm_table_t;
 use super::trap::wasm_trap_t;
 
-/// Deletes the handle of a reference; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a reference; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn wasm_ref_same(a: *const wasm_ref_t, b: *const wasm_ref_
     unsafe { same("wasm_ref_same", a, b) }
 }
 
-/// Deletes the handle of a trap; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a trap; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -111,7 +111,7 @@ pub unsafe extern "C" fn wasm_ref_as_trap_const(object: *const wasm_ref_t) -> *c
     unsafe { convert("wasm_ref_as_trap_const", object) }
 }
 
-/// Deletes the handle of a foreign object; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a foreign object; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -177,7 +177,7 @@ pub unsafe extern "C" fn wasm_ref_as_foreign_const(object: *const wasm_ref_t) ->
     unsafe { convert("wasm_ref_as_foreign_const", object) }
 }
 
-/// Deletes the handle of a module; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a module; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -243,7 +243,7 @@ pub unsafe extern "C" fn wasm_ref_as_module_const(object: *const wasm_ref_t) -> 
     unsafe { convert("wasm_ref_as_module_const", object) }
 }
 
-/// Deletes the handle of a function; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a function; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -345,7 +345,7 @@ pub unsafe extern "C" fn wasm_extern_as_func_const(object: *const wasm_extern_t)
     unsafe { convert("wasm_extern_as_func_const", object) }
 }
 
-/// Deletes the handle of a global; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a global; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -447,7 +447,7 @@ pub unsafe extern "C" fn wasm_extern_as_global_const(object: *const wasm_extern_
     unsafe { convert("wasm_extern_as_global_const", object) }
 }
 
-/// Deletes the handle of a table; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a table; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -549,7 +549,7 @@ pub unsafe extern "C" fn wasm_extern_as_table_const(object: *const wasm_extern_t
     unsafe { convert("wasm_extern_as_table_const", object) }
 }
 
-/// Deletes the handle of a memory; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a memory; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -651,7 +651,7 @@ pub unsafe extern "C" fn wasm_extern_as_memory_const(object: *const wasm_extern_
     unsafe { convert("wasm_extern_as_memory_const", object) }
 }
 
-/// Deletes the handle of a import or export; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a import or export; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -717,7 +717,7 @@ pub unsafe extern "C" fn wasm_ref_as_extern_const(object: *const wasm_ref_t) -> 
     unsafe { convert("wasm_ref_as_extern_const", object) }
 }
 
-/// Deletes the handle of a instance; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a instance; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

@@ -4,7 +4,7 @@ use super::engine::wasm_engine_t;
 use super::guard::{or_error, or_last_error, or_null};
 use super::own::{Own, borrow, handle};
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::{AsStore, AsStoreMut, Engine, Store, StoreLimits, StoreMut, StorePtr, StoreRef};
+use crate::runtime::{AsStore, AsStoreMut, Engine, Roots, Store, StoreLimits, StoreMut, StorePtr, StoreRef};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -29,6 +29,10 @@ pub(super) struct StoreCell {
     owner: AtomicUsize,
     /// How often it is inside; only the owner touches it.
     depth: AtomicUsize,
+    /// The thread that was inside last.
+    last: AtomicUsize,
+    /// What handles hold.
+    roots: Arc<Roots>,
 }
 
 impl StoreCell {
@@ -38,7 +42,14 @@ impl StoreCell {
             let mut store = Store::new(engine);
             // Callbacks find the cell by the store they are called in.
             store.set_data(Some(Box::new(weak.clone())));
-            StoreCell { store: store.into_raw(), owner: AtomicUsize::new(0), depth: AtomicUsize::new(0) }
+            let roots = store.as_store().roots().clone();
+            StoreCell {
+                store: store.into_raw(),
+                owner: AtomicUsize::new(0),
+                depth: AtomicUsize::new(0),
+                last: AtomicUsize::new(0),
+                roots,
+            }
         })
     }
 
@@ -57,10 +68,21 @@ impl StoreCell {
             return Err(Error::new(ErrorKind::State, "the store is in use on another thread"));
         }
         // Only the owner is here.
+        self.last.store(me, Ordering::Relaxed);
         self.depth.store(self.depth.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         // SAFETY: the store lives as long as the cell, this thread is its owner, and views made further out on this
         // thread are at rest: they wait for the call that led here.
         Ok(Entered { cell: self, store: unsafe { self.store.as_mut() } })
+    }
+
+    /// Whether the thread that was inside last is this one.
+    pub(super) fn was_last_used_here(&self) -> bool {
+        self.last.load(Ordering::Relaxed) == this_thread()
+    }
+
+    /// What handles hold.
+    pub(super) fn roots(&self) -> &Arc<Roots> {
+        &self.roots
     }
 
     /// Whether someone is inside.
@@ -100,7 +122,16 @@ impl Drop for Entered<'_> {
         self.cell.depth.store(depth, Ordering::Relaxed);
         if depth == 0 {
             self.cell.owner.store(0, Ordering::Release);
+            // Handles may have been deleted in callbacks.
+            self.cell.collect_if_due();
         }
+    }
+}
+
+impl Entered<'_> {
+    /// Whether the store was entered before, by a call that waits for this one.
+    pub(super) fn is_nested(&self) -> bool {
+        self.cell.depth.load(Ordering::Relaxed) > 1
     }
 }
 

@@ -49,9 +49,12 @@ pub unsafe extern "C" fn wasm_table_new(
         let (cell, ty) = unsafe { (borrow(store, "store")?, borrow(r#type, "type")?) };
         let ExternType::Table(ty) = ty.to_rust() else { unreachable!("checked by `borrow`") };
         let mut store = cell.enter()?;
-        // SAFETY: C passes a live reference or NULL.
-        let init = unsafe { ref_from_c(cell, &mut *store, ty.element, init, "init") }?;
-        Ok(Own::new(Object::new(cell, Table::new(&mut *store, ty, init)?)))
+        let table = store.with_room(|store| {
+            // SAFETY: C passes a live reference or NULL.
+            let init = unsafe { ref_from_c(cell, &mut *store, ty.element, init, "init") }?;
+            Table::new(store, ty, init)
+        })?;
+        Ok(Own::new(Object::new(cell, table)))
     })
 }
 

@@ -152,7 +152,15 @@ pub(super) unsafe fn ref_from_c(
         (ValType::FuncRef, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
         (_, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
         // Any object of the host can be an external reference.
-        (_, kind) => Ok(Val::ExternRef(Some(ExternRef::new(store, Box::new(kind.clone()))?))),
+        (_, kind) => {
+            // Each time it is a new one, of which no handle is ever made.
+            cell.note_garbage();
+            let value = Box::new(kind.clone());
+            Ok(Val::ExternRef(Some(match kind.root() {
+                Some(root) => ExternRef::holding(store, value, root)?,
+                None => ExternRef::new(store, value)?,
+            })))
+        }
     }
 }
 

@@ -442,6 +442,9 @@ pub unsafe extern "C" fn stepwell_linker_define_wasi(
         let config = unsafe { config.require("config") }?;
         // SAFETY: C passes live objects or NULL.
         let (linker, cell) = unsafe { (borrow_mut(linker, "linker")?, borrow(store, "store")?) };
-        config.add_to(linker, &mut *cell.enter()?)
+        let mut store = cell.enter()?;
+        let outcome = config.add_to(linker, &mut *store);
+        linker.root(&*store);
+        outcome
     })
 }

@@ -145,7 +145,7 @@ impl StoreRef<'_> {
 }
 
 impl StoreMut<'_> {
-    /// Gives back what cannot be reached from `roots`: see [`Store::collect`].
+    /// Gives back what cannot be reached from `roots`, or from what is rooted: see [`Store::collect`].
     ///
     /// # Safety
     /// As for [`Store::collect`]; and no host function of the store is running, as one that the host has called directly might.
@@ -161,21 +161,27 @@ impl StoreMut<'_> {
             ));
         }
         inner.check_poison()?;
-        let roots: Vec<Root> = roots.into_iter().collect();
-        for root in &roots {
+        let mut all = inner.roots.all();
+        for root in roots {
             inner.check(root.store())?;
+            all.push(root);
         }
         // SAFETY: the roots are live by the caller's promise, and no guest runs.
         unsafe {
             let mut marker = Marker::new(inner);
-            roots.into_iter().for_each(|root| marker.root(root));
+            all.into_iter().for_each(|root| marker.root(root));
             let marked = marker.run();
-            Ok(sweep(inner, marked))
+            let collected = sweep(inner, marked);
+            let usage = inner.view().usage();
+            // Elements are quicker to look at than objects.
+            let live = usage.objects() + usage.table_elements as usize / 8;
+            inner.roots.collected(collected.objects, live, usage.memory_bytes);
+            Ok(collected)
         }
     }
 
-    /// Whether the last instantiation failed for want of room before anything of it could be seen: what cannot be reached may
-    /// be in the way. Asking forgets it.
+    /// Whether the last attempt to make an instance, a memory or a table failed for want of room, before anything of it could be
+    /// seen: what cannot be reached may be in the way. Asking forgets it.
     pub fn lacked_room(&mut self) -> bool {
         std::mem::take(&mut self.inner().lacked_room)
     }
@@ -207,14 +213,15 @@ impl StoreRef<'_> {
 }
 
 impl Store {
-    /// Gives back what cannot be reached from `roots`: instances with their memories, tables and globals, host functions, external
+    /// Gives back what cannot be reached from `roots`, or from what is rooted ([`Store::root`]): instances with their memories, tables and globals, host functions, external
     /// references. An instance reaches what it imports and defines, and what its tables and globals hold; a function, memory, table or
     /// global reaches the instance that defines it. What a host function's closure has captured is not looked at. Modules stay
     /// registered.
     ///
     /// # Safety
     /// Handles of this store ([`Func`], [`TypedFunc`](super::TypedFunc), [`Instance`], [`Memory`], ...), wherever they are (in
-    /// closures, in a [`Linker`](super::Linker)), are used afterwards only if they are among the roots or can be reached from them.
+    /// closures, in a [`Linker`](super::Linker)), are used afterwards only if they are among the roots, rooted, or can be reached from such. A linker's, if they were defined with the
+    /// store in hand, are rooted.
     ///
     /// # Errors
     /// [`ErrorKind::State`] while a Wasm function of the store is running, [`ErrorKind::Poisoned`],
@@ -366,7 +373,10 @@ impl<'a> Marker<'a> {
     }
 
     /// The instance that a global is a part of, or that it is the host's.
-    unsafe fn owner_of(&self, global: NonNull<VMGlobal>) -> std::result::Result<NonNull<InstanceData>, NonNull<HostGlobal>> {
+    unsafe fn owner_of(
+        &self,
+        global: NonNull<VMGlobal>,
+    ) -> std::result::Result<NonNull<InstanceData>, NonNull<HostGlobal>> {
         let blocks = self.blocks.get_or_init(|| {
             let instances = self.store.instances.iter().map(Owned::ptr);
             // SAFETY: all instances of a store are live.
@@ -443,7 +453,8 @@ impl<'a> Marker<'a> {
             let info = module.info();
             let layout = module.layout();
             for index in 0..info.imported_funcs {
-                let place = (*instance.as_ptr()).place::<NonNull<VMFuncRef>>(layout.imported_func(FuncIndex::new(index)));
+                let place =
+                    (*instance.as_ptr()).place::<NonNull<VMFuncRef>>(layout.imported_func(FuncIndex::new(index)));
                 self.func(*place.as_ref());
             }
             for index in 0..(*instance.as_ptr()).memories.len() {
@@ -505,9 +516,8 @@ unsafe fn sweep(inner: &mut StoreInner, Marked { externs, data }: Marked) -> Col
         inner.tables.retain(|table| std::mem::take(&mut (*table.ptr().as_ptr()).marked));
         inner.instances.retain(|instance| std::mem::take(&mut (*instance.ptr().as_ptr()).marked));
         inner.globals.retain(|global| std::mem::take(&mut (*global.ptr().as_ptr()).marked));
-        let gone = |host: &mut Owned<dyn HostObject>| {
-            !std::mem::take(&mut (*host.ptr().as_ptr().cast::<HostHead>()).marked)
-        };
+        let gone =
+            |host: &mut Owned<dyn HostObject>| !std::mem::take(&mut (*host.ptr().as_ptr().cast::<HostHead>()).marked);
         let host = inner.host.extract_if(.., gone).collect();
         let values = inner.externrefs.sweep(&externs);
         inner.memories.shrink_to_fit();

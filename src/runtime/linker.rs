@@ -3,7 +3,8 @@
 use super::host::{IntoFunc, MakeFunc};
 use super::instance::Instance;
 use super::module::Module;
-use super::store::{AsStoreMut, Caller, StoreMut};
+use super::roots::Rooted;
+use super::store::{AsStore, AsStoreMut, Caller, StoreMut};
 use super::values::{Shown, Val};
 use super::{Engine, Extern, Func, instantiate};
 use crate::abi::ValRaw;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 /// What a name stands for.
 #[derive(Clone)]
 enum Definition {
-    /// An object of one store.
-    Extern(Extern),
+    /// An object of one store, kept from collection where the store was in hand.
+    Extern(Extern, Option<Rooted>),
     /// A function of the host, made anew for each instance.
     Func(Arc<MakeFunc>),
 }
@@ -70,7 +71,35 @@ impl Linker {
     /// # Errors
     /// [`ErrorKind::Argument`] where it is defined already, as in all methods that define.
     pub fn define(&mut self, module: &str, name: &str, item: impl Into<Extern>) -> Result<&mut Linker> {
-        self.insert(module, name, Definition::Extern(item.into()))
+        self.insert(module, name, Definition::Extern(item.into(), None))
+    }
+
+    /// As [`Linker::define`], and the object is kept from being collected
+    /// ([`Store::collect`](super::Store::collect)) as long as the linker has it.
+    ///
+    /// # Errors
+    /// As [`Linker::define`], and with another store than the object's.
+    pub fn define_in(
+        &mut self,
+        store: impl AsStore,
+        module: &str,
+        name: &str,
+        item: impl Into<Extern>,
+    ) -> Result<&mut Linker> {
+        let item = item.into();
+        let rooted = store.as_store().root(item)?;
+        self.insert(module, name, Definition::Extern(item, Some(rooted)))
+    }
+
+    /// Keeps all objects of this store that it has from being collected, as [`Linker::define_in`] does.
+    pub fn root(&mut self, store: impl AsStore) {
+        let store = store.as_store();
+        for definition in self.modules.values_mut().flat_map(HashMap::values_mut) {
+            if let Definition::Extern(item, rooted @ None) = definition {
+                // Objects of other stores are not this one's concern.
+                *rooted = store.root(*item).ok();
+            }
+        }
     }
 
     /// Defines a name as a host function with Rust's types: see [`Func::wrap`].
@@ -129,7 +158,7 @@ impl Linker {
     /// As [`Linker::define`], and with another store than the instance's.
     pub fn instance(&mut self, mut store: impl AsStoreMut, module: &str, instance: Instance) -> Result<&mut Linker> {
         for (name, item) in instance.exports(&mut store)? {
-            self.insert(module, &name, Definition::Extern(item))?;
+            self.define_in(&store, module, &name, item)?;
         }
         Ok(self)
     }
@@ -141,7 +170,7 @@ impl Linker {
     pub fn get(&self, mut store: impl AsStoreMut, module: &str, name: &str) -> Result<Option<Extern>> {
         match self.modules.get(module).and_then(|names| names.get(name)) {
             None => Ok(None),
-            Some(Definition::Extern(item)) => Ok(Some(*item)),
+            Some(Definition::Extern(item, _)) => Ok(Some(*item)),
             Some(Definition::Func(make)) => Ok(Some(make(&mut store.as_store_mut())?.into())),
         }
     }
@@ -185,7 +214,7 @@ impl Linker {
                 continue;
             }
             let item = instantiate::default_extern(&mut store, &ty)?;
-            self.define(from, name, item)?;
+            self.define_in(&store, from, name, item)?;
         }
         Ok(())
     }

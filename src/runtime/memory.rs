@@ -134,11 +134,7 @@ fn too_large(pages: u64) -> Error {
 }
 
 /// Adds a memory to a store.
-pub(super) fn add(
-    store: &mut StoreInner,
-    ty: &MemoryType,
-    of: Option<Place<VMMemory>>,
-) -> Result<NonNull<MemoryData>> {
+pub(super) fn add(store: &mut StoreInner, ty: &MemoryType, of: Option<Place<VMMemory>>) -> Result<NonNull<MemoryData>> {
     let wanted = ty.limits.min.saturating_mul(PAGE_BYTES);
     if wanted > store.limits.memory_bytes.saturating_sub(store.usage.memory_bytes) {
         return Err(Error::new(
@@ -188,7 +184,8 @@ impl Memory {
         }
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        Ok(Memory { store: inner.id, ptr: add(inner, &ty, None)? })
+        let ptr = add(inner, &ty, None).inspect_err(|_| inner.lacked_room = true)?;
+        Ok(Memory { store: inner.id, ptr })
     }
 
     fn get<'a>(&self, inner: &'a StoreInner) -> Result<&'a MemoryData> {

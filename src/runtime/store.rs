@@ -11,6 +11,7 @@ use super::limits::Deadline;
 use super::memory::MemoryData;
 use super::module::{Module, ModuleId};
 use super::resume::{ResumeEntry, Resuming};
+use super::roots::Roots;
 use super::table::TableData;
 use super::values::ExternRefs;
 use super::{Engine, call::Exit};
@@ -125,6 +126,8 @@ pub(super) struct StoreInner {
     pub(super) globals: Vec<Owned<HostGlobal>>,
     pub(super) host: Vec<Owned<dyn HostObject>>,
     pub(super) externrefs: ExternRefs,
+    /// What the host holds.
+    pub(super) roots: Arc<Roots>,
     /// What the host keeps with objects.
     pub(super) host_data: HashMap<Root, Box<dyn Any + Send>>,
     /// Whether an instantiation has failed for want of room, with nothing of it seen by anybody.
@@ -246,6 +249,7 @@ impl Store {
             globals: Vec::new(),
             host: Vec::new(),
             externrefs: ExternRefs::default(),
+            roots: Roots::new(),
             host_data: HashMap::new(),
             lacked_room: false,
         });

@@ -154,7 +154,7 @@ impl Table {
         let mut store = store.as_store_mut();
         let inner = store.inner();
         let init = to_element(inner, ty.element, init)?;
-        let ptr = add(inner, &ty, None)?;
+        let ptr = add(inner, &ty, None).inspect_err(|_| inner.lacked_room = true)?;
         // SAFETY: the table is new.
         unsafe { (*ptr.as_ptr()).elements.fill(init) };
         Ok(Table { store: inner.id, ptr })

@@ -266,7 +266,11 @@ impl ExternRef {
     ///
     /// # Errors
     /// As [`ExternRef::new`], and [`ErrorKind::Argument`] for an object of another store.
-    pub fn holding(mut store: impl AsStoreMut, value: Box<dyn Any + Send>, holds: impl Into<Root>) -> Result<ExternRef> {
+    pub fn holding(
+        mut store: impl AsStoreMut,
+        value: Box<dyn Any + Send>,
+        holds: impl Into<Root>,
+    ) -> Result<ExternRef> {
         let holds = holds.into();
         store.as_store_mut().inner().check(holds.store())?;
         ExternRef::add(store, ExternSlot { value, holds: Some(holds) })

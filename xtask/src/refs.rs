@@ -46,7 +46,7 @@ fn reference(text: &mut String, noun: &str, what: &str) {
     write!(
         text,
         "
-/// Deletes the handle of a {what}; the object goes with its store. NULL does nothing.
+/// Deletes the handle of a {what}; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
