@@ -97,12 +97,9 @@ typedef enum stepwell_debug_tier_enum {
 
 /** What kind of failure an error reports. The numbers are stable and never reused; more may come. */
 typedef enum stepwell_error_enum {
-  /** The bytes are no valid Wasm module; or no serialized module, or a damaged one. */
+  /** The bytes are no valid Wasm module. */
   STEPWELL_ERROR_INVALID_MODULE = 1,
-  /**
-   * The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version, configuration or
-   * kind of machine; the message names it.
-   */
+  /** The module uses a proposal that is not there or not enabled; the message names it. */
   STEPWELL_ERROR_UNSUPPORTED = 2,
   /** An import is missing or has another type than the module asks for. */
   STEPWELL_ERROR_LINK = 3,
@@ -125,22 +122,6 @@ typedef enum stepwell_error_enum {
   /** The work was cancelled by its caller. */
   STEPWELL_ERROR_CANCELLED = 12,
 } stepwell_error_enum;
-
-/** The proposals to WebAssembly 1.0 that can be switched off. The numbers stay. */
-typedef enum stepwell_feature_enum {
-  /** `i32.extend8_s` and its kin. */
-  STEPWELL_FEATURE_SIGN_EXTENSION = 0,
-  /** `i32.trunc_sat_f32_s` and its kin. */
-  STEPWELL_FEATURE_SATURATING_FLOAT_TO_INT = 1,
-  /** Several results, and blocks with parameters. */
-  STEPWELL_FEATURE_MULTI_VALUE = 2,
-  /** `memory.copy`, `table.init` and their kin; passive segments. */
-  STEPWELL_FEATURE_BULK_MEMORY = 3,
-  /** `externref`, `table.get`, `ref.null` and their kin; several tables. */
-  STEPWELL_FEATURE_REFERENCE_TYPES = 4,
-  /** Additions, subtractions and multiplications in constant expressions. */
-  STEPWELL_FEATURE_EXTENDED_CONST = 5,
-} stepwell_feature_enum;
 
 /** Why a guest was stopped. More reasons may come. */
 typedef enum stepwell_stop_enum {
@@ -180,12 +161,7 @@ typedef enum stepwell_trap_enum {
   STEPWELL_TRAP_NULL_REFERENCE = 11,
   /** The guest was interrupted by its host or ended by its debugger. */
   STEPWELL_TRAP_INTERRUPT = 12,
-  /** The fuel that the host gave the guest is used up. */
-  STEPWELL_TRAP_OUT_OF_FUEL = 13,
 } stepwell_trap_enum;
-
-/** Who called a host function. It is borrowed, for as long as the host function runs. */
-typedef struct stepwell_caller_t stepwell_caller_t;
 
 /** A debugger attached to one store. Other stores never notice. */
 typedef struct stepwell_debugger_t stepwell_debugger_t;
@@ -205,15 +181,6 @@ typedef struct stepwell_error_t stepwell_error_t;
 typedef struct stepwell_frame_t stepwell_frame_t;
 
 /**
- * A module with its imports found by a linker. What the linker is told later does not change it. Where all imports were defined by
- * `stepwell_linker_define_func` and its kin, it makes instances in any store of the engine, on several threads at once.
- */
-typedef struct stepwell_instance_pre_t stepwell_instance_pre_t;
-
-/** Ends the guests of a store from other threads. It may outlive the store; then it does nothing. */
-typedef struct stepwell_interrupt_t stepwell_interrupt_t;
-
-/**
  * Names and what they stand for, from which a module's imports are found. Functions defined by
  * `stepwell_linker_define_func` are of no store; other objects are of one, and a linker that has some instantiates in
  * that store only. It belongs to one thread at a time.
@@ -222,15 +189,6 @@ typedef struct stepwell_linker_t stepwell_linker_t;
 
 /** A guest that was stopped: valid until the stop callback returns. Used later, it is an error. */
 typedef struct stepwell_stop_t stepwell_stop_t;
-
-/** A function whose type was compared once, for fast calls. It keeps its function and store alive. */
-typedef struct stepwell_typed_func_t stepwell_typed_func_t;
-
-/**
- * What programs wrote, kept in memory: given to a configuration as standard output, standard error or both, and read whenever
- * the host likes, also when the store is gone. Programs that fill it up to its limit get `ENOSPC`.
- */
-typedef struct stepwell_wasi_buffer_t stepwell_wasi_buffer_t;
 
 /**
  * What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty standard
@@ -244,25 +202,6 @@ typedef int32_t stepwell_error_code_t;
 /** What debug code is like, one of `enum stepwell_debug_tier_enum`. */
 typedef int32_t stepwell_debug_tier_t;
 
-/** A proposal, one of `enum stepwell_feature_enum`. */
-typedef int32_t stepwell_feature_t;
-
-/**
- * A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are UTF-8,
- * NUL-terminated and borrowed: they live as long as the module, that is, as any handle of it or of an instance of it, and are never
- * deleted.
- */
-typedef struct stepwell_source_t {
-  /** The file's path as the compiler was given it, with the directory where that was relative; NULL where it is not known. */
-  const char *file;
-  /** The function as the source names it; NULL where that is not known. Of an inlined function, its own name. */
-  const char *function;
-  /** The line, from 1; 0 where it is not known. */
-  uint32_t line;
-  /** The column, from 1; 0 where it is not known. */
-  uint32_t column;
-} stepwell_source_t;
-
 /** Why a guest trapped, one of `enum stepwell_trap_enum`. */
 typedef int32_t stepwell_trap_code_t;
 
@@ -272,46 +211,8 @@ typedef int32_t stepwell_trap_code_t;
  */
 typedef bool (*stepwell_progress_callback_t)(void *env, size_t done, size_t total);
 
-/**
- * A host function that learns who calls it. `args` are borrowed; `results` has room for the results, and what is written there is
- * given away. A trap that is returned is given away, and ends the guest's call; NULL is success.
- */
-typedef own wasm_trap_t *(*stepwell_func_callback_t)(void *env,
-                                                    const stepwell_caller_t *caller,
-                                                    const wasm_val_vec_t *args,
-                                                    wasm_val_vec_t *results);
-
 /** Frees a callback's environment. It may not call into a store. */
 typedef void (*stepwell_finalizer_t)(void *env);
-
-/** A number, of the type that the function's type says; the bytes beyond it mean nothing. */
-typedef union stepwell_raw_val_t {
-  /** An `i32`. */
-  int32_t i32;
-  /** An `i64`. */
-  int64_t i64;
-  /** An `f32`. */
-  float32_t f32;
-  /** An `f64`. */
-  float64_t f64;
-  /** How large it is. */
-  uint64_t words[2];
-} stepwell_raw_val_t;
-
-/**
- * A host function on raw values: the parameters are in `values`, and the results are written over them, from the first on; there is room for
- * the larger number of both. A trap that is returned is given away, and ends the guest's call; NULL is success.
- */
-typedef own wasm_trap_t *(*stepwell_func_unchecked_callback_t)(void *env,
-                                                              const stepwell_caller_t *caller,
-                                                              union stepwell_raw_val_t *values);
-
-/**
- * Gives a program its standard input: writes up to `size` bytes to `data`, from its front, and returns how many they are. 0 is
- * the end of the input; more than `size` is a failure, which the program sees as `EIO`. While it runs, the program's reads of
- * its standard input fail with `EDEADLK`.
- */
-typedef size_t (*stepwell_wasi_input_callback_t)(void *env, byte_t *data, size_t size);
 
 /**
  * Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated. While
@@ -466,38 +367,6 @@ void stepwell_config_nan_canonicalization_set(wasm_config_t *config,
                                               bool enable);
 
 /**
- * Whether guests count the instructions that they run, and trap when they have used up the fuel that
- * `stepwell_store_fuel_set` gave them. Off at first.
- *
- * Thread: any.
- */
-STEPWELL_API
-void stepwell_config_fuel_set(wasm_config_t *config,
-                              bool enable);
-
-/**
- * Whether guests look at the engine's epoch and trap when it has come to their store's deadline, or when another thread interrupts
- * them: `stepwell_store_epoch_deadline_set`, `stepwell_interrupt_raise`. Off at first.
- *
- * Thread: any.
- */
-STEPWELL_API
-void stepwell_config_epoch_set(wasm_config_t *config,
-                               bool enable);
-
-/**
- * Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is none: an error,
- * and the configuration is as before.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_config_feature_set(wasm_config_t *config,
-                                                 stepwell_feature_t feature,
-                                                 bool enable);
-
-/**
  * Whether traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled
  * code checks by itself, and no signal handler is installed. On at first.
  *
@@ -598,83 +467,25 @@ own stepwell_error_t *stepwell_store_limits_set(wasm_store_t *store,
 STEPWELL_API bool stepwell_store_is_poisoned(const wasm_store_t *store);
 
 /**
- * Gives a store's guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`, `block`,
- * `loop`, `else` and `end`, which take none. Instructions that run one after the other are paid for together, before the first of
- * them. When a function or a turn of a loop begins and the fuel is used up, the guest traps with `STEPWELL_TRAP_OUT_OF_FUEL`. Production
- * and debug code count the same. A new store has none. At most 2^63 - 1 is kept. An error where the engine was not configured with
- * `stepwell_config_fuel_set`.
- *
- * Thread: one at a time per store; also in a host function or a stop callback.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_store_fuel_set(wasm_store_t *store,
-                                             uint64_t fuel);
-
-/**
- * Writes the fuel that is left to `*out`. An error where the engine was not configured with `stepwell_config_fuel_set`.
- *
- * Thread: one at a time per store; also in a host function or a stop callback.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_store_fuel_get(const wasm_store_t *store,
-                                             uint64_t *out);
-
-/**
- * Makes the engine's epoch one more. Guests whose deadline has come trap with `STEPWELL_TRAP_INTERRUPT` when they next begin a function
- * or a turn of a loop. Usually a thread of the host's does this at regular times.
- *
- * Thread: any, async-signal-safe.
- */
-STEPWELL_API
-void stepwell_engine_epoch_increment(const wasm_engine_t *engine);
-
-/**
- * Lets a store's guests run until the engine's epoch is `epochs` more than it is now; then, and with 0 at once, they trap with
- * `STEPWELL_TRAP_INTERRUPT`, until another deadline is set. A new store has no deadline. An error where the engine was not configured with
- * `stepwell_config_epoch_set`.
- *
- * Thread: one at a time per store; also in a host function or a stop callback.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_store_epoch_deadline_set(wasm_store_t *store,
-                                                       uint64_t epochs);
-
-/**
- * A new handle by which other threads end the store's guests. An error where the engine was not configured with
- * `stepwell_config_epoch_set`.
+ * Gives back what nothing holds any more: instances with their memories, tables and globals, host functions (their
+ * finalizers run), and foreign objects that no handle, no linker, and nothing else in the store leads to. A handle of a
+ * function, memory, table or global of an instance holds the instance. Without this it is done from time to time, when handles are deleted or objects
+ * made. Inside a callback of the store it is an error.
  *
  * Thread: one at a time per store.
  */
 STEPWELL_API
 STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_interrupt_new(const wasm_store_t *store,
-                                            own stepwell_interrupt_t **out);
+own stepwell_error_t *stepwell_store_collect(wasm_store_t *store);
 
 /**
- * Deletes the handle. NULL does nothing.
- *
- * Thread: any.
- */
-STEPWELL_API void stepwell_interrupt_delete(own stepwell_interrupt_t *interrupt);
-
-/**
- * Ends the guest that runs in the store with `STEPWELL_TRAP_INTERRUPT` when it next begins a function or a turn of a loop. If it is in
- * a host function, that ends first. If none runs, the next one is ended, unless `stepwell_store_interrupt_clear` is called before.
- *
- * Thread: any, async-signal-safe.
- */
-STEPWELL_API
-void stepwell_interrupt_raise(const stepwell_interrupt_t *interrupt);
-
-/**
- * Takes back an interrupt that no guest of the store has found yet.
+ * How many objects the store has: instances, memories, tables, globals and functions of the host, foreign objects; what is to be
+ * collected included. 0 on failure.
  *
  * Thread: one at a time per store.
  */
-STEPWELL_API void stepwell_store_interrupt_clear(wasm_store_t *store);
+STEPWELL_API
+size_t stepwell_store_object_count(const wasm_store_t *store);
 
 /**
  * Writes the name of a trap frame's function to `out`, not NUL-terminated; false, and nothing written, if it has none.
@@ -693,24 +504,6 @@ bool stepwell_trap_frame_func_name(const wasm_frame_t *frame,
 STEPWELL_API
 bool stepwell_trap_frame_module_name(const wasm_frame_t *frame,
                                      own wasm_name_t *out);
-
-/**
- * How many places a trap frame's instruction has in the source: as `stepwell_module_source_count`.
- *
- * Thread: any.
- */
-STEPWELL_API size_t stepwell_trap_frame_source_count(const wasm_frame_t *frame);
-
-/**
- * Writes where in the source a trap frame's instruction is to `out`: as `stepwell_module_source`. The strings live as long as the
- * frame at least.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_trap_frame_source(const wasm_frame_t *frame,
-                                size_t index,
-                                stepwell_source_t *out);
 
 /**
  * Why the guest trapped, one of `enum stepwell_trap_enum`.
@@ -823,282 +616,6 @@ bool stepwell_module_func_find(const wasm_module_t *module,
                                uint32_t *index_out);
 
 /**
- * How many places the instruction at `offset` (from the start of the module) has in the source: one for its function, and one for
- * each function that the compiler inlined there; 0 where the module's DWARF, if it has any, does not say. The first call of this
- * or a like function reads the DWARF; instantiating never does.
- *
- * Thread: any.
- */
-STEPWELL_API
-size_t stepwell_module_source_count(const wasm_module_t *module,
-                                    size_t offset);
-
-/**
- * Writes where in the source the instruction at `offset` is to `out`: with `index` 0 the place itself, in the innermost inlined
- * function; with 1 where that was inlined, and so on, last in the function that the module has. False, and nothing written, beyond
- * that, or where it is not known.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_module_source(const wasm_module_t *module,
-                            size_t offset,
-                            size_t index,
-                            stepwell_source_t *out);
-
-/**
- * Finds the code of a line of the source: writes the offset (from the start of the module) at which it begins to `offset_out`. A
- * line may have code in several places: `index` counts them, ascending; false, and nothing written, beyond the last. Without code
- * for `line`, the next line of the file that has some is meant. `file` is a path as the compiler knew it, or the end of one:
- * `"main.c"`, `"src/main.c"`.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_module_source_find(const wasm_module_t *module,
-                                 const char *file,
-                                 uint32_t line,
-                                 size_t index,
-                                 size_t *offset_out);
-
-/**
- * As `wasm_module_serialize`, with an error that says what is wrong.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_module_serialize(const wasm_module_t *module,
-                                               own wasm_byte_vec_t *out);
-
-/**
- * Writes what `wasm_module_serialize` gives to a file, replacing one that is there. Who reads it meanwhile finds the old file or
- * the whole new one, never a part.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_module_serialize_file(const wasm_module_t *module,
-                                                    const char *path);
-
-/**
- * As `wasm_module_deserialize`, with an error that says what is wrong.
- *
- * Errors: `STEPWELL_ERROR_INVALID_MODULE` for what is no serialized module, or was damaged; `STEPWELL_ERROR_UNSUPPORTED` for one of another
- * version, kind of machine or configuration, naming the difference. In both cases, compile the module again.
- *
- * Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_module_deserialize(wasm_store_t *store,
-                                                 const wasm_byte_vec_t *binary,
-                                                 own wasm_module_t **out);
-
-/**
- * As `stepwell_module_deserialize`, from a file. It is copied once to where nobody can change it, checked there, and executed from there:
- * what becomes of the file afterwards is nothing to the module. A file that cannot be read is `STEPWELL_ERROR_SYSTEM`.
- *
- * Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_module_deserialize_file(wasm_store_t *store,
-                                                      const char *path,
-                                                      own wasm_module_t **out);
-
-/**
- * As `stepwell_module_serialize`, of a shared module.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_shared_module_serialize(const wasm_shared_module_t *module,
-                                                      own wasm_byte_vec_t *out);
-
-/**
- * As `stepwell_module_serialize_file`, of a shared module.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_shared_module_serialize_file(const wasm_shared_module_t *module,
-                                                           const char *path);
-
-/**
- * As `stepwell_module_deserialize`, for no store in particular: many stores, on many threads, can obtain the module.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_shared_module_deserialize(const wasm_engine_t *engine,
-                                                        const wasm_byte_vec_t *binary,
-                                                        own wasm_shared_module_t **out);
-
-/**
- * As `stepwell_module_deserialize_file`, for no store in particular.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_shared_module_deserialize_file(const wasm_engine_t *engine,
-                                                             const char *path,
-                                                             own wasm_shared_module_t **out);
-
-/**
- * How many custom sections the module has.
- *
- * Thread: any.
- */
-STEPWELL_API size_t stepwell_module_custom_section_count(const wasm_module_t *module);
-
-/**
- * The name of a custom section, in the order of the binary, borrowed: valid while a handle of the module or of an instance of it
- * lives. It is UTF-8 and not NUL-terminated; its length is written to `size_out`. NULL if there is no such section.
- * Several sections may have the same name.
- *
- * Thread: any.
- */
-STEPWELL_API
-const char *stepwell_module_custom_section_name(const wasm_module_t *module,
-                                                size_t index,
-                                                size_t *size_out);
-
-/**
- * The contents of a custom section, borrowed: valid while a handle of the module or of an instance of it lives. How many bytes they are is
- * written to `size_out`. NULL if there is no such section; those of an empty section are not NULL.
- *
- * Thread: any.
- */
-STEPWELL_API
-const char *stepwell_module_custom_section_data(const wasm_module_t *module,
-                                                size_t index,
-                                                size_t *size_out);
-
-/**
- * Looks for a custom section of this name, from that of number `from` on, and writes its number to `index_out`; false, and nothing
- * written, if there is none.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_module_custom_section_find(const wasm_module_t *module,
-                                         const char *name,
-                                         size_t from,
-                                         size_t *index_out);
-
-/**
- * How many imports the module has.
- *
- * Thread: any.
- */
-STEPWELL_API size_t stepwell_module_import_count(const wasm_module_t *module);
-
-/**
- * How many exports the module has.
- *
- * Thread: any.
- */
-STEPWELL_API size_t stepwell_module_export_count(const wasm_module_t *module);
-
-/**
- * Whether the module has a start function, which runs when it is instantiated.
- *
- * Thread: any.
- */
-STEPWELL_API bool stepwell_module_has_start(const wasm_module_t *module);
-
-/**
- * Bytes of the module's production code.
- *
- * Thread: any.
- */
-STEPWELL_API size_t stepwell_module_text_size(const wasm_module_t *module);
-
-/**
- * Bytes of the module's debug code; 0 while it has not been compiled.
- *
- * Thread: any.
- */
-STEPWELL_API size_t stepwell_module_debug_text_size(const wasm_module_t *module);
-
-/**
- * Writes the name of a local to `out`, not NUL-terminated; parameters come first. False, and nothing written, if the name section has
- * none for it.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_module_local_name(const wasm_module_t *module,
-                                uint32_t func,
-                                uint32_t local,
-                                own wasm_name_t *out);
-
-/**
- * Writes the name of a global (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
- * for it.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_module_global_name(const wasm_module_t *module,
-                                 uint32_t index,
-                                 own wasm_name_t *out);
-
-/**
- * Writes the name of a table (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
- * for it.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_module_table_name(const wasm_module_t *module,
-                                uint32_t index,
-                                own wasm_name_t *out);
-
-/**
- * Writes the name of a memory (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
- * for it.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_module_memory_name(const wasm_module_t *module,
-                                 uint32_t index,
-                                 own wasm_name_t *out);
-
-/**
- * Writes the name of a data segment (by index) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
- * for it.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_module_data_name(const wasm_module_t *module,
-                               uint32_t index,
-                               own wasm_name_t *out);
-
-/**
- * Writes the name of an element segment (by index) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
- * for it.
- *
- * Thread: any.
- */
-STEPWELL_API
-bool stepwell_module_elem_name(const wasm_module_t *module,
-                               uint32_t index,
-                               own wasm_name_t *out);
-
-/**
  * As `wasm_func_call`, with traps and errors apart: a trap of the guest or of a host function is written to
  * `trap_out` (NULL if there is none), everything else is the error. With `trap_out` NULL a trap is an error, too.
  *
@@ -1110,123 +627,6 @@ own stepwell_error_t *stepwell_func_call(const wasm_func_t *func,
                                         const wasm_val_vec_t *args,
                                         wasm_val_vec_t *results,
                                         own wasm_trap_t **trap_out);
-
-/**
- * A new host function that learns who calls it. The store runs `finalizer(env)` when it goes; so does this function when it fails. The
- * finalizer may be NULL.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_func_new(wasm_store_t *store,
-                                       const wasm_functype_t *type,
-                                       stepwell_func_callback_t callback,
-                                       void *env,
-                                       stepwell_finalizer_t finalizer,
-                                       own wasm_func_t **out);
-
-/**
- * As `stepwell_linker_define_func`, with a callback that learns who calls it: from there it gets at the memory of its guest, whatever store
- * that is in.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_linker_define_caller_func(stepwell_linker_t *linker,
-                                                        const char *module,
-                                                        const char *name,
-                                                        const wasm_functype_t *type,
-                                                        stepwell_func_callback_t callback,
-                                                        void *env,
-                                                        stepwell_finalizer_t finalizer);
-
-/**
- * The caller's store. Borrowed, for as long as the host function runs: it is not to be deleted.
- *
- * Thread: in the host function only.
- */
-STEPWELL_API wasm_store_t *stepwell_caller_store(const stepwell_caller_t *caller);
-
-/**
- * The instance whose function called. NULL if the host called directly.
- *
- * Thread: in the host function only.
- */
-STEPWELL_API own wasm_instance_t *stepwell_caller_instance(const stepwell_caller_t *caller);
-
-/**
- * The export of this name of the instance whose function called. NULL if there is none, or if the host called directly.
- *
- * Thread: in the host function only.
- */
-STEPWELL_API
-own wasm_extern_t *stepwell_caller_export(const stepwell_caller_t *caller,
-                                         const char *name);
-
-/**
- * Compares the function's type with `type`, once. An error where it is another, or where it has references.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_typed_func_new(const wasm_func_t *func,
-                                             const wasm_functype_t *type,
-                                             own stepwell_typed_func_t **out);
-
-/**
- * Deletes the handle. NULL does nothing.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API void stepwell_typed_func_delete(own stepwell_typed_func_t *func);
-
-/**
- * Calls the function: the parameters are taken from `values`, and the results are written over them, from the first on. `values` has room for
- * the larger number of both, and `size` says for how many it has room. Nothing is allocated, and only `size` is checked. A trap is written
- * to `trap_out` (NULL if there is none), everything else is the error; with `trap_out` NULL a trap is an error, too. After a trap or
- * an error `values` is not defined.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_typed_func_call(const stepwell_typed_func_t *func,
-                                              union stepwell_raw_val_t *values,
-                                              size_t size,
-                                              own wasm_trap_t **trap_out);
-
-/**
- * A new host function on raw values, of a type without references. The store runs `finalizer(env)` when it goes; so does this function when it
- * fails. The finalizer may be NULL.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_func_new_unchecked(wasm_store_t *store,
-                                                 const wasm_functype_t *type,
-                                                 stepwell_func_unchecked_callback_t callback,
-                                                 void *env,
-                                                 stepwell_finalizer_t finalizer,
-                                                 own wasm_func_t **out);
-
-/**
- * As `stepwell_linker_define_func`, on raw values, of a type without references.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_linker_define_func_unchecked(stepwell_linker_t *linker,
-                                                           const char *module,
-                                                           const char *name,
-                                                           const wasm_functype_t *type,
-                                                           stepwell_func_unchecked_callback_t callback,
-                                                           void *env,
-                                                           stepwell_finalizer_t finalizer);
 
 /**
  * As `wasm_instance_new`, with traps and errors apart: a trap is written to `trap_out` (NULL if there is none), and
@@ -1331,8 +731,8 @@ own stepwell_error_t *stepwell_linker_define(stepwell_linker_t *linker,
                                             const wasm_extern_t *item);
 
 /**
- * Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all stores it
- * instantiated in are gone, or when this fails. The finalizer may be NULL.
+ * Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all instances it
+ * made are gone, or when this fails. The finalizer may be NULL.
  *
  * Thread: any.
  */
@@ -1394,70 +794,6 @@ own stepwell_error_t *stepwell_linker_instantiate(const stepwell_linker_t *linke
                                                  const wasm_module_t *module,
                                                  own wasm_instance_t **out,
                                                  own wasm_trap_t **trap_out);
-
-/**
- * Looks a module's imports up by their names, once for many instances. An error where one is not defined.
- *
- * Thread: any; the linker is not changed meanwhile.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_linker_instantiate_pre(const stepwell_linker_t *linker,
-                                                     const wasm_module_t *module,
-                                                     own stepwell_instance_pre_t **out);
-
-/**
- * Makes an instance and runs its start function. A trap is written to `trap_out` (NULL if there is none), and then `*out` is not
- * written; everything else is the error. With `trap_out` NULL a trap is an error, too.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_instance_pre_instantiate(const stepwell_instance_pre_t *pre,
-                                                       wasm_store_t *store,
-                                                       own wasm_instance_t **out,
-                                                       own wasm_trap_t **trap_out);
-
-/**
- * Deletes it; instances it made stay. NULL does nothing.
- *
- * Thread: any.
- */
-STEPWELL_API void stepwell_instance_pre_delete(own stepwell_instance_pre_t *pre);
-
-/**
- * A new buffer, which holds at most `limit` bytes (`SIZE_MAX`: as many as there is memory for).
- *
- * Thread: any.
- */
-STEPWELL_API own stepwell_wasi_buffer_t *stepwell_wasi_buffer_new(size_t limit);
-
-/**
- * Deletes a handle of a buffer. Configurations and stores that write to it go on doing so. NULL does nothing.
- *
- * Thread: any.
- */
-STEPWELL_API
-void stepwell_wasi_buffer_delete(own stepwell_wasi_buffer_t *buffer);
-
-/**
- * How many bytes are in a buffer.
- *
- * Thread: any.
- */
-STEPWELL_API size_t stepwell_wasi_buffer_size(const stepwell_wasi_buffer_t *buffer);
-
-/**
- * Copies what is in a buffer, or (`take`) takes it out, so that the buffer is empty afterwards and has its whole limit again.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_wasi_buffer_read(const stepwell_wasi_buffer_t *buffer,
-                                               bool take,
-                                               own wasm_byte_vec_t *out);
 
 /**
  * A new configuration, which gives a program nothing.
@@ -1522,30 +858,6 @@ own stepwell_error_t *stepwell_wasi_config_stdin_bytes_set(stepwell_wasi_config_
                                                           const wasm_byte_vec_t *bytes);
 
 /**
- * Asks a callback for the program's standard input. `finalizer(env)` runs when nothing can call it any more: when it is
- * replaced, the configuration is deleted or the store is gone, the program closed the stream, or when this fails. The finalizer
- * may be NULL.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_wasi_config_stdin_callback_set(stepwell_wasi_config_t *config,
-                                                             stepwell_wasi_input_callback_t callback,
-                                                             void *env,
-                                                             stepwell_finalizer_t finalizer);
-
-/**
- * Gives the program a file as its standard input. It is opened now.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_wasi_config_stdin_file_set(stepwell_wasi_config_t *config,
-                                                         const char *path);
-
-/**
  * Sends the program's standard output to that of this process, past the buffer of C's `stdout`.
  *
  * Thread: any.
@@ -1561,8 +873,7 @@ STEPWELL_API void stepwell_wasi_config_stderr_inherit(stepwell_wasi_config_t *co
 
 /**
  * Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any more:
- * when it is replaced, the configuration is deleted, the store is gone or the program closed the stream, or when this fails.
- * The finalizer may be NULL.
+ * when it is replaced, the configuration is deleted or the store is gone, or when this fails. The finalizer may be NULL.
  *
  * Thread: any.
  */
@@ -1586,61 +897,8 @@ own stepwell_error_t *stepwell_wasi_config_stderr_callback_set(stepwell_wasi_con
                                                               stepwell_finalizer_t finalizer);
 
 /**
- * Keeps what the program writes to standard output in a buffer of the host's.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_wasi_config_stdout_buffer_set(stepwell_wasi_config_t *config,
-                                                            const stepwell_wasi_buffer_t *buffer);
-
-/**
- * As `stepwell_wasi_config_stdout_buffer_set`, for standard error. It may be the same buffer.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_wasi_config_stderr_buffer_set(stepwell_wasi_config_t *config,
-                                                            const stepwell_wasi_buffer_t *buffer);
-
-/**
- * Writes the program's standard output to a file: behind what is in it (`append`), or instead of that. It is opened, and made
- * or emptied, now. To send both streams to one file, append to it.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_wasi_config_stdout_file_set(stepwell_wasi_config_t *config,
-                                                          const char *path,
-                                                          bool append);
-
-/**
- * As `stepwell_wasi_config_stdout_file_set`, for standard error.
- *
- * Thread: any.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_wasi_config_stderr_file_set(stepwell_wasi_config_t *config,
-                                                          const char *path,
-                                                          bool append);
-
-/**
- * How many descriptors the program has at most at once, the standard streams and the preopened directories counted; 1024 unless
- * this is called. Beyond it the program gets `EMFILE`. Each takes about one of this process.
- *
- * Thread: any.
- */
-STEPWELL_API
-void stepwell_wasi_config_max_descriptors_set(stepwell_wasi_config_t *config,
-                                              uint32_t max);
-
-/**
  * Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at, or with
- * `read_write` to change as well: to create, write, rename, link and remove. It is opened now. No path, and no symbolic link, leads the program out of it.
+ * `read_write` to change as well. It is opened now. No path, and no symbolic link, leads the program out of it.
  *
  * Thread: any.
  */
@@ -1652,8 +910,9 @@ own stepwell_error_t *stepwell_wasi_config_preopen_dir(stepwell_wasi_config_t *c
                                                       bool read_write);
 
 /**
- * Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store. The instances share one table of
- * descriptors, which lives as long as the store. Sockets there are none, and `proc_raise` is refused (`ENOTSUP`). A
+ * Defines functions of `wasi_snapshot_preview1` for instances of this store: `args_*`, `environ_*`, `clock_*`, `random_get`,
+ * `fd_read`, `fd_write`, `fd_seek`, `fd_tell`, `fd_close`, `fd_fdstat_get`, `fd_filestat_get`, `fd_prestat_*`, `path_open`,
+ * `path_filestat_get` and `proc_exit`. The instances share one table of descriptors, which lives as long as the store. A
  * program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
  *
  * Thread: one at a time per store.
@@ -1912,24 +1171,6 @@ STEPWELL_API own wasm_module_t *stepwell_frame_module(const stepwell_frame_t *fr
  */
 STEPWELL_API
 own wasm_instance_t *stepwell_frame_instance(const stepwell_frame_t *frame);
-
-/**
- * How many places the frame's instruction has in the source: as `stepwell_module_source_count`. 0 if the stop is over.
- *
- * Thread: inside callback only.
- */
-STEPWELL_API
-size_t stepwell_frame_source_count(const stepwell_frame_t *frame);
-
-/**
- * Writes where in the source the frame's instruction is to `out`: as `stepwell_module_source`.
- *
- * Thread: inside callback only.
- */
-STEPWELL_API
-bool stepwell_frame_source(const stepwell_frame_t *frame,
-                           size_t index,
-                           stepwell_source_t *out);
 
 /**
  * How many locals the function has, parameters counted; 0 if the stop is over.

@@ -1314,11 +1314,12 @@ WASM_API_EXTERN void wasm_val_delete(own wasm_val_t *val);
 WASM_API_EXTERN void wasm_val_copy(own wasm_val_t *out, const wasm_val_t *source);
 
 /**
- * Deletes the handle of a reference; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a reference; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_ref_delete(own wasm_ref_t *object);
+WASM_API_EXTERN
+void wasm_ref_delete(own wasm_ref_t *object);
 
 /**
  * Another handle of the same reference. NULL for NULL.
@@ -1335,11 +1336,12 @@ WASM_API_EXTERN own wasm_ref_t *wasm_ref_copy(const wasm_ref_t *object);
 WASM_API_EXTERN bool wasm_ref_same(const wasm_ref_t *a, const wasm_ref_t *b);
 
 /**
- * Deletes the handle of a trap; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a trap; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_trap_delete(own wasm_trap_t *object);
+WASM_API_EXTERN
+void wasm_trap_delete(own wasm_trap_t *object);
 
 /**
  * Another handle of the same trap. NULL for NULL.
@@ -1384,11 +1386,12 @@ WASM_API_EXTERN const wasm_ref_t *wasm_trap_as_ref_const(const wasm_trap_t *obje
 WASM_API_EXTERN const wasm_trap_t *wasm_ref_as_trap_const(const wasm_ref_t *object);
 
 /**
- * Deletes the handle of a foreign object; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a foreign object; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_foreign_delete(own wasm_foreign_t *object);
+WASM_API_EXTERN
+void wasm_foreign_delete(own wasm_foreign_t *object);
 
 /**
  * Another handle of the same foreign object. NULL for NULL.
@@ -1437,11 +1440,12 @@ WASM_API_EXTERN
 const wasm_foreign_t *wasm_ref_as_foreign_const(const wasm_ref_t *object);
 
 /**
- * Deletes the handle of a module; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a module; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_module_delete(own wasm_module_t *object);
+WASM_API_EXTERN
+void wasm_module_delete(own wasm_module_t *object);
 
 /**
  * Another handle of the same module. NULL for NULL.
@@ -1488,11 +1492,12 @@ WASM_API_EXTERN
 const wasm_module_t *wasm_ref_as_module_const(const wasm_ref_t *object);
 
 /**
- * Deletes the handle of a function; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a function; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_func_delete(own wasm_func_t *object);
+WASM_API_EXTERN
+void wasm_func_delete(own wasm_func_t *object);
 
 /**
  * Another handle of the same function. NULL for NULL.
@@ -1567,11 +1572,12 @@ WASM_API_EXTERN
 const wasm_func_t *wasm_extern_as_func_const(const wasm_extern_t *object);
 
 /**
- * Deletes the handle of a global; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a global; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_global_delete(own wasm_global_t *object);
+WASM_API_EXTERN
+void wasm_global_delete(own wasm_global_t *object);
 
 /**
  * Another handle of the same global. NULL for NULL.
@@ -1648,11 +1654,12 @@ WASM_API_EXTERN
 const wasm_global_t *wasm_extern_as_global_const(const wasm_extern_t *object);
 
 /**
- * Deletes the handle of a table; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a table; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_table_delete(own wasm_table_t *object);
+WASM_API_EXTERN
+void wasm_table_delete(own wasm_table_t *object);
 
 /**
  * Another handle of the same table. NULL for NULL.
@@ -1727,11 +1734,12 @@ WASM_API_EXTERN
 const wasm_table_t *wasm_extern_as_table_const(const wasm_extern_t *object);
 
 /**
- * Deletes the handle of a memory; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a memory; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_memory_delete(own wasm_memory_t *object);
+WASM_API_EXTERN
+void wasm_memory_delete(own wasm_memory_t *object);
 
 /**
  * Another handle of the same memory. NULL for NULL.
@@ -1808,11 +1816,12 @@ WASM_API_EXTERN
 const wasm_memory_t *wasm_extern_as_memory_const(const wasm_extern_t *object);
 
 /**
- * Deletes the handle of a import or export; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a import or export; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_extern_delete(own wasm_extern_t *object);
+WASM_API_EXTERN
+void wasm_extern_delete(own wasm_extern_t *object);
 
 /**
  * Another handle of the same import or export. NULL for NULL.
@@ -1859,11 +1868,12 @@ WASM_API_EXTERN
 const wasm_extern_t *wasm_ref_as_extern_const(const wasm_ref_t *object);
 
 /**
- * Deletes the handle of a instance; the object goes with its store. NULL does nothing.
+ * Deletes the handle of a instance; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN void wasm_instance_delete(own wasm_instance_t *object);
+WASM_API_EXTERN
+void wasm_instance_delete(own wasm_instance_t *object);
 
 /**
  * Another handle of the same instance. NULL for NULL.
@@ -1987,7 +1997,7 @@ WASM_API_EXTERN own wasm_frame_t *wasm_trap_origin(const wasm_trap_t *trap);
 WASM_API_EXTERN void wasm_trap_trace(const wasm_trap_t *trap, own wasm_frame_vec_t *out);
 
 /**
- * A new foreign object. The store keeps it until the store is gone.
+ * A new foreign object. It lives as long as a handle or the store's guests hold it.
  *
  * Thread: one at a time per store.
  */

@@ -19,6 +19,7 @@ const ORDER: &[&str] = &[
     "engine",
     "store",
     "limits",
+    "collect",
     "valtype",
     "functype",
     "globaltype",
