@@ -70,6 +70,8 @@ typedef enum wasm_externkind_enum {
   WASM_EXTERN_TABLE = 2,
   /** A memory. */
   WASM_EXTERN_MEMORY = 3,
+  /** A tag. There are none yet. */
+  WASM_EXTERN_TAG = 4,
 } wasm_externkind_enum;
 
 /** Whether a global can be written. */
@@ -163,6 +165,9 @@ typedef struct wasm_table_t wasm_table_t;
 /** A table's type. */
 typedef struct wasm_tabletype_t wasm_tabletype_t;
 
+/** A tag's type: a function type without results. No module that this engine compiles has a tag. */
+typedef struct wasm_tagtype_t wasm_tagtype_t;
+
 /** A trap: a message, and the Wasm frames that were live. */
 typedef struct wasm_trap_t wasm_trap_t;
 
@@ -222,6 +227,14 @@ typedef struct wasm_memorytype_vec_t {
   /** The elements; NULL if there is none. */
   wasm_memorytype_t **data;
 } wasm_memorytype_vec_t;
+
+/** A vector of tag types. An owned vector owns its elements; its memory comes from this library. */
+typedef struct wasm_tagtype_vec_t {
+  /** How many there are. */
+  size_t size;
+  /** The elements; NULL if there is none. */
+  wasm_tagtype_t **data;
+} wasm_tagtype_vec_t;
 
 /** A vector of types of things imported or exported. An owned vector owns its elements; its memory comes from this library. */
 typedef struct wasm_externtype_vec_t {
@@ -589,6 +602,46 @@ void wasm_memorytype_vec_copy(own wasm_memorytype_vec_t *out,
  * Thread: any.
  */
 WASM_API_EXTERN void wasm_memorytype_vec_delete(own wasm_memorytype_vec_t *vec);
+
+/**
+ * Writes an empty vector to `out`.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_tagtype_vec_new_empty(own wasm_tagtype_vec_t *out);
+
+/**
+ * Writes a vector of `size` tag types to `out`, for the caller to fill; all bits are zero.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_tagtype_vec_new_uninitialized(own wasm_tagtype_vec_t *out, size_t size);
+
+/**
+ * Writes a vector of the `size` tag types at `data` to `out`, which takes them.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_tagtype_vec_new(own wasm_tagtype_vec_t *out,
+                          size_t size,
+                          wasm_tagtype_t *const *data);
+
+/**
+ * Writes a copy with copies of the elements to `out`.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+void wasm_tagtype_vec_copy(own wasm_tagtype_vec_t *out,
+                           const wasm_tagtype_vec_t *source);
+
+/**
+ * Deletes a vector and its elements, and leaves an empty one behind. NULL does nothing.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_tagtype_vec_delete(own wasm_tagtype_vec_t *vec);
 
 /**
  * Writes an empty vector to `out`.
@@ -1068,6 +1121,35 @@ WASM_API_EXTERN
 const wasm_limits_t *wasm_memorytype_limits(const wasm_memorytype_t *ty);
 
 /**
+ * A new tag type. Takes the function type, also when it fails.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN own wasm_tagtype_t *wasm_tagtype_new(own wasm_functype_t *ty);
+
+/**
+ * Deletes a tag's type. NULL does nothing.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN void wasm_tagtype_delete(own wasm_tagtype_t *ty);
+
+/**
+ * A copy that is owned on its own. NULL for NULL.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN own wasm_tagtype_t *wasm_tagtype_copy(const wasm_tagtype_t *ty);
+
+/**
+ * The type of what the tag carries, borrowed from the type.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_functype_t *wasm_tagtype_functype(const wasm_tagtype_t *ty);
+
+/**
  * Deletes a type. NULL does nothing.
  *
  * Thread: any.
@@ -1213,6 +1295,36 @@ WASM_API_EXTERN
 const wasm_memorytype_t *wasm_externtype_as_memorytype_const(const wasm_externtype_t *ty);
 
 /**
+ * The same type, borrowed, as the type of something imported or exported.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_externtype_t *wasm_tagtype_as_externtype(wasm_tagtype_t *ty);
+
+/**
+ * The same type, borrowed, as a tag's; NULL if it is something else's.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN wasm_tagtype_t *wasm_externtype_as_tagtype(wasm_externtype_t *ty);
+
+/**
+ * The same type, borrowed, as the type of something imported or exported.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_externtype_t *wasm_tagtype_as_externtype_const(const wasm_tagtype_t *ty);
+
+/**
+ * The same type, borrowed, as a tag's; NULL if it is something else's.
+ *
+ * Thread: any.
+ */
+WASM_API_EXTERN
+const wasm_tagtype_t *wasm_externtype_as_tagtype_const(const wasm_externtype_t *ty);
+
+/**
  * An import of this name and type. Takes the contents of the names and the type, also when it fails.
  *
  * Thread: any.
@@ -1336,6 +1448,32 @@ WASM_API_EXTERN own wasm_ref_t *wasm_ref_copy(const wasm_ref_t *object);
 WASM_API_EXTERN bool wasm_ref_same(const wasm_ref_t *a, const wasm_ref_t *b);
 
 /**
+ * What the host keeps with a reference: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void *wasm_ref_get_host_info(const wasm_ref_t *object);
+
+/**
+ * Keeps a pointer with a reference, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_ref_set_host_info(wasm_ref_t *object, void *info);
+
+/**
+ * Keeps a pointer with a reference, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_ref_set_host_info_with_finalizer(wasm_ref_t *object,
+                                           void *info,
+                                           void (*finalizer)(void *info));
+
+/**
  * Deletes the handle of a trap; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
@@ -1356,6 +1494,31 @@ WASM_API_EXTERN own wasm_trap_t *wasm_trap_copy(const wasm_trap_t *object);
  * Thread: any.
  */
 WASM_API_EXTERN bool wasm_trap_same(const wasm_trap_t *a, const wasm_trap_t *b);
+
+/**
+ * What the host keeps with a trap: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void *wasm_trap_get_host_info(const wasm_trap_t *object);
+
+/**
+ * Keeps a pointer with a trap, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_trap_set_host_info(wasm_trap_t *object, void *info);
+
+/**
+ * Keeps a pointer with a trap, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_trap_set_host_info_with_finalizer(wasm_trap_t *object,
+                                            void *info,
+                                            void (*finalizer)(void *info));
 
 /**
  * The same handle, borrowed, as a reference. NULL for NULL.
@@ -1410,6 +1573,32 @@ bool wasm_foreign_same(const wasm_foreign_t *a,
                        const wasm_foreign_t *b);
 
 /**
+ * What the host keeps with a foreign object: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void *wasm_foreign_get_host_info(const wasm_foreign_t *object);
+
+/**
+ * Keeps a pointer with a foreign object, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_foreign_set_host_info(wasm_foreign_t *object, void *info);
+
+/**
+ * Keeps a pointer with a foreign object, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_foreign_set_host_info_with_finalizer(wasm_foreign_t *object,
+                                               void *info,
+                                               void (*finalizer)(void *info));
+
+/**
  * The same handle, borrowed, as a reference. NULL for NULL.
  *
  * Thread: any.
@@ -1462,6 +1651,31 @@ WASM_API_EXTERN own wasm_module_t *wasm_module_copy(const wasm_module_t *object)
 WASM_API_EXTERN bool wasm_module_same(const wasm_module_t *a, const wasm_module_t *b);
 
 /**
+ * What the host keeps with a module: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void *wasm_module_get_host_info(const wasm_module_t *object);
+
+/**
+ * Keeps a pointer with a module, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_module_set_host_info(wasm_module_t *object, void *info);
+
+/**
+ * Keeps a pointer with a module, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_module_set_host_info_with_finalizer(wasm_module_t *object,
+                                              void *info,
+                                              void (*finalizer)(void *info));
+
+/**
  * The same handle, borrowed, as a reference. NULL for NULL.
  *
  * Thread: any.
@@ -1512,6 +1726,32 @@ WASM_API_EXTERN own wasm_func_t *wasm_func_copy(const wasm_func_t *object);
  * Thread: any.
  */
 WASM_API_EXTERN bool wasm_func_same(const wasm_func_t *a, const wasm_func_t *b);
+
+/**
+ * What the host keeps with a function: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void *wasm_func_get_host_info(const wasm_func_t *object);
+
+/**
+ * Keeps a pointer with a function, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_func_set_host_info(wasm_func_t *object, void *info);
+
+/**
+ * Keeps a pointer with a function, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_func_set_host_info_with_finalizer(wasm_func_t *object,
+                                            void *info,
+                                            void (*finalizer)(void *info));
 
 /**
  * The same handle, borrowed, as a reference. NULL for NULL.
@@ -1592,6 +1832,31 @@ WASM_API_EXTERN own wasm_global_t *wasm_global_copy(const wasm_global_t *object)
  * Thread: any.
  */
 WASM_API_EXTERN bool wasm_global_same(const wasm_global_t *a, const wasm_global_t *b);
+
+/**
+ * What the host keeps with a global: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void *wasm_global_get_host_info(const wasm_global_t *object);
+
+/**
+ * Keeps a pointer with a global, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_global_set_host_info(wasm_global_t *object, void *info);
+
+/**
+ * Keeps a pointer with a global, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_global_set_host_info_with_finalizer(wasm_global_t *object,
+                                              void *info,
+                                              void (*finalizer)(void *info));
 
 /**
  * The same handle, borrowed, as a reference. NULL for NULL.
@@ -1676,6 +1941,31 @@ WASM_API_EXTERN own wasm_table_t *wasm_table_copy(const wasm_table_t *object);
 WASM_API_EXTERN bool wasm_table_same(const wasm_table_t *a, const wasm_table_t *b);
 
 /**
+ * What the host keeps with a table: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void *wasm_table_get_host_info(const wasm_table_t *object);
+
+/**
+ * Keeps a pointer with a table, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_table_set_host_info(wasm_table_t *object, void *info);
+
+/**
+ * Keeps a pointer with a table, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_table_set_host_info_with_finalizer(wasm_table_t *object,
+                                             void *info,
+                                             void (*finalizer)(void *info));
+
+/**
  * The same handle, borrowed, as a reference. NULL for NULL.
  *
  * Thread: any.
@@ -1754,6 +2044,31 @@ WASM_API_EXTERN own wasm_memory_t *wasm_memory_copy(const wasm_memory_t *object)
  * Thread: any.
  */
 WASM_API_EXTERN bool wasm_memory_same(const wasm_memory_t *a, const wasm_memory_t *b);
+
+/**
+ * What the host keeps with a memory: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void *wasm_memory_get_host_info(const wasm_memory_t *object);
+
+/**
+ * Keeps a pointer with a memory, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_memory_set_host_info(wasm_memory_t *object, void *info);
+
+/**
+ * Keeps a pointer with a memory, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_memory_set_host_info_with_finalizer(wasm_memory_t *object,
+                                              void *info,
+                                              void (*finalizer)(void *info));
 
 /**
  * The same handle, borrowed, as a reference. NULL for NULL.
@@ -1838,6 +2153,32 @@ WASM_API_EXTERN own wasm_extern_t *wasm_extern_copy(const wasm_extern_t *object)
 WASM_API_EXTERN bool wasm_extern_same(const wasm_extern_t *a, const wasm_extern_t *b);
 
 /**
+ * What the host keeps with a import or export: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void *wasm_extern_get_host_info(const wasm_extern_t *object);
+
+/**
+ * Keeps a pointer with a import or export, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_extern_set_host_info(wasm_extern_t *object, void *info);
+
+/**
+ * Keeps a pointer with a import or export, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_extern_set_host_info_with_finalizer(wasm_extern_t *object,
+                                              void *info,
+                                              void (*finalizer)(void *info));
+
+/**
  * The same handle, borrowed, as a reference. NULL for NULL.
  *
  * Thread: any.
@@ -1890,6 +2231,32 @@ WASM_API_EXTERN own wasm_instance_t *wasm_instance_copy(const wasm_instance_t *o
 WASM_API_EXTERN
 bool wasm_instance_same(const wasm_instance_t *a,
                         const wasm_instance_t *b);
+
+/**
+ * What the host keeps with a instance: the pointer that was set last with any handle of it, or NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void *wasm_instance_get_host_info(const wasm_instance_t *object);
+
+/**
+ * Keeps a pointer with a instance, in place of the one that was there.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN void wasm_instance_set_host_info(wasm_instance_t *object, void *info);
+
+/**
+ * Keeps a pointer with a instance, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+WASM_API_EXTERN
+void wasm_instance_set_host_info_with_finalizer(wasm_instance_t *object,
+                                                void *info,
+                                                void (*finalizer)(void *info));
 
 /**
  * The same handle, borrowed, as a reference. NULL for NULL.

@@ -7,6 +7,7 @@ use super::guard::{or_abort, or_null};
 use super::memorytype::wasm_memorytype_t;
 use super::own::{Handle, Own, borrow, handle};
 use super::tabletype::wasm_tabletype_t;
+use super::tagtype::wasm_tagtype_t;
 use super::valtype::wasm_valtype_t;
 use super::vec::Owned;
 use super::vecs::wasm_valtype_vec_t;
@@ -33,6 +34,8 @@ pub enum wasm_externkind_enum {
     WASM_EXTERN_TABLE = 2,
     /// A memory.
     WASM_EXTERN_MEMORY = 3,
+    /// A tag. There are none yet.
+    WASM_EXTERN_TAG = 4,
 }
 
 /// The limits of a table (in elements) or a memory (in pages).
@@ -76,6 +79,11 @@ pub(super) enum TypeObject {
         /// Its size.
         limits: wasm_limits_t,
     },
+    /// A tag's, which the engine does not know.
+    Tag {
+        /// What it carries, a function's type.
+        functype: Box<TypeObject>,
+    },
 }
 
 // SAFETY: the raw pointers in the vectors are owned, and what they point to is plain data.
@@ -85,7 +93,10 @@ unsafe impl Sync for TypeObject {}
 
 impl Clone for TypeObject {
     fn clone(&self) -> Self {
-        TypeObject::from(&self.to_rust())
+        match self {
+            TypeObject::Tag { functype } => TypeObject::Tag { functype: functype.clone() },
+            _ => TypeObject::from(&self.to_rust()),
+        }
     }
 }
 
@@ -109,7 +120,7 @@ impl TypeObject {
         TypeObject::Func { params: list(&ty.params), results: list(&ty.results) }
     }
 
-    /// The type as the engine has it.
+    /// The type as the engine has it. That of a tag, which it does not know, is that of what the tag carries.
     pub(super) fn to_rust(&self) -> ExternType {
         match self {
             TypeObject::Func { params, results } => {
@@ -122,6 +133,7 @@ impl TypeObject {
                 ExternType::Table(TableType { element: **element, limits: limits_from_c(limits) })
             }
             TypeObject::Memory { limits } => ExternType::Memory(MemoryType { limits: limits_from_c(limits) }),
+            TypeObject::Tag { functype } => functype.to_rust(),
         }
     }
 
@@ -132,6 +144,7 @@ impl TypeObject {
             TypeObject::Global { .. } => wasm_externkind_enum::WASM_EXTERN_GLOBAL,
             TypeObject::Table { .. } => wasm_externkind_enum::WASM_EXTERN_TABLE,
             TypeObject::Memory { .. } => wasm_externkind_enum::WASM_EXTERN_MEMORY,
+            TypeObject::Tag { .. } => wasm_externkind_enum::WASM_EXTERN_TAG,
         }
     }
 }
@@ -359,4 +372,40 @@ pub unsafe extern "C" fn wasm_memorytype_as_externtype_const(ty: *const wasm_mem
 pub unsafe extern "C" fn wasm_externtype_as_memorytype_const(ty: *const wasm_externtype_t) -> *const wasm_memorytype_t {
     // SAFETY: C passes a live type or NULL.
     unsafe { convert("wasm_externtype_as_memorytype_const", ty) }
+}
+
+/// The same type, borrowed, as the type of something imported or exported.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tagtype_as_externtype(ty: *mut wasm_tagtype_t) -> *mut wasm_externtype_t {
+    // SAFETY: C passes a live type or NULL.
+    unsafe { convert("wasm_tagtype_as_externtype", ty) }
+}
+
+/// The same type, borrowed, as a tag's; NULL if it is something else's.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_externtype_as_tagtype(ty: *mut wasm_externtype_t) -> *mut wasm_tagtype_t {
+    // SAFETY: C passes a live type or NULL.
+    unsafe { convert("wasm_externtype_as_tagtype", ty) }
+}
+
+/// The same type, borrowed, as the type of something imported or exported.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tagtype_as_externtype_const(ty: *const wasm_tagtype_t) -> *const wasm_externtype_t {
+    // SAFETY: C passes a live type or NULL.
+    unsafe { convert("wasm_tagtype_as_externtype_const", ty) }
+}
+
+/// The same type, borrowed, as a tag's; NULL if it is something else's.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_externtype_as_tagtype_const(ty: *const wasm_externtype_t) -> *const wasm_tagtype_t {
+    // SAFETY: C passes a live type or NULL.
+    unsafe { convert("wasm_externtype_as_tagtype_const", ty) }
 }

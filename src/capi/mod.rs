@@ -12,6 +12,7 @@
 #![allow(private_bounds)]
 
 mod guard;
+mod host_info;
 mod object;
 mod own;
 mod vec;
@@ -50,6 +51,7 @@ pub mod stop_frame;
 pub mod store;
 pub mod table;
 pub mod tabletype;
+pub mod tagtype;
 pub mod trap;
 pub mod typed_func;
 pub mod val;

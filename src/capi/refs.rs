@@ -6,6 +6,7 @@ use super::foreign::wasm_foreign_t;
 use super::func::wasm_func_t;
 use super::global::wasm_global_t;
 use super::guard::or_last_error;
+use super::host_info;
 use super::instance::wasm_instance_t;
 use super::memory::wasm_memory_t;
 use super::module::wasm_module_t;
@@ -14,6 +15,7 @@ use super::own::Own;
 use super::reference::wasm_ref_t;
 use super::table::wasm_table_t;
 use super::trap::wasm_trap_t;
+use std::ffi::c_void;
 
 /// Deletes the handle of a reference; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
@@ -45,6 +47,38 @@ pub unsafe extern "C" fn wasm_ref_same(a: *const wasm_ref_t, b: *const wasm_ref_
     unsafe { same("wasm_ref_same", a, b) }
 }
 
+/// What the host keeps with a reference: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_get_host_info(object: *const wasm_ref_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_ref_get_host_info", object) }
+}
+
+/// Keeps a pointer with a reference, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_set_host_info(object: *mut wasm_ref_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_ref_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a reference, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_ref_set_host_info_with_finalizer(
+    object: *mut wasm_ref_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_ref_set_host_info_with_finalizer", object, info, finalizer) }
+}
+
 /// Deletes the handle of a trap; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
@@ -73,6 +107,38 @@ pub unsafe extern "C" fn wasm_trap_copy(object: *const wasm_trap_t) -> Own<wasm_
 pub unsafe extern "C" fn wasm_trap_same(a: *const wasm_trap_t, b: *const wasm_trap_t) -> bool {
     // SAFETY: C passes live handles or NULL.
     unsafe { same("wasm_trap_same", a, b) }
+}
+
+/// What the host keeps with a trap: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_get_host_info(object: *const wasm_trap_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_trap_get_host_info", object) }
+}
+
+/// Keeps a pointer with a trap, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_set_host_info(object: *mut wasm_trap_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_trap_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a trap, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_trap_set_host_info_with_finalizer(
+    object: *mut wasm_trap_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_trap_set_host_info_with_finalizer", object, info, finalizer) }
 }
 
 /// The same handle, borrowed, as a reference. NULL for NULL.
@@ -141,6 +207,38 @@ pub unsafe extern "C" fn wasm_foreign_same(a: *const wasm_foreign_t, b: *const w
     unsafe { same("wasm_foreign_same", a, b) }
 }
 
+/// What the host keeps with a foreign object: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_foreign_get_host_info(object: *const wasm_foreign_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_foreign_get_host_info", object) }
+}
+
+/// Keeps a pointer with a foreign object, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_foreign_set_host_info(object: *mut wasm_foreign_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_foreign_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a foreign object, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_foreign_set_host_info_with_finalizer(
+    object: *mut wasm_foreign_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_foreign_set_host_info_with_finalizer", object, info, finalizer) }
+}
+
 /// The same handle, borrowed, as a reference. NULL for NULL.
 ///
 /// Thread: any.
@@ -207,6 +305,38 @@ pub unsafe extern "C" fn wasm_module_same(a: *const wasm_module_t, b: *const was
     unsafe { same("wasm_module_same", a, b) }
 }
 
+/// What the host keeps with a module: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_get_host_info(object: *const wasm_module_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_module_get_host_info", object) }
+}
+
+/// Keeps a pointer with a module, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_set_host_info(object: *mut wasm_module_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_module_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a module, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_module_set_host_info_with_finalizer(
+    object: *mut wasm_module_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_module_set_host_info_with_finalizer", object, info, finalizer) }
+}
+
 /// The same handle, borrowed, as a reference. NULL for NULL.
 ///
 /// Thread: any.
@@ -271,6 +401,38 @@ pub unsafe extern "C" fn wasm_func_copy(object: *const wasm_func_t) -> Own<wasm_
 pub unsafe extern "C" fn wasm_func_same(a: *const wasm_func_t, b: *const wasm_func_t) -> bool {
     // SAFETY: C passes live handles or NULL.
     unsafe { same("wasm_func_same", a, b) }
+}
+
+/// What the host keeps with a function: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_get_host_info(object: *const wasm_func_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_func_get_host_info", object) }
+}
+
+/// Keeps a pointer with a function, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_set_host_info(object: *mut wasm_func_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_func_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a function, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_set_host_info_with_finalizer(
+    object: *mut wasm_func_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_func_set_host_info_with_finalizer", object, info, finalizer) }
 }
 
 /// The same handle, borrowed, as a reference. NULL for NULL.
@@ -375,6 +537,38 @@ pub unsafe extern "C" fn wasm_global_same(a: *const wasm_global_t, b: *const was
     unsafe { same("wasm_global_same", a, b) }
 }
 
+/// What the host keeps with a global: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_get_host_info(object: *const wasm_global_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_global_get_host_info", object) }
+}
+
+/// Keeps a pointer with a global, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_set_host_info(object: *mut wasm_global_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_global_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a global, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_global_set_host_info_with_finalizer(
+    object: *mut wasm_global_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_global_set_host_info_with_finalizer", object, info, finalizer) }
+}
+
 /// The same handle, borrowed, as a reference. NULL for NULL.
 ///
 /// Thread: any.
@@ -475,6 +669,38 @@ pub unsafe extern "C" fn wasm_table_copy(object: *const wasm_table_t) -> Own<was
 pub unsafe extern "C" fn wasm_table_same(a: *const wasm_table_t, b: *const wasm_table_t) -> bool {
     // SAFETY: C passes live handles or NULL.
     unsafe { same("wasm_table_same", a, b) }
+}
+
+/// What the host keeps with a table: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_get_host_info(object: *const wasm_table_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_table_get_host_info", object) }
+}
+
+/// Keeps a pointer with a table, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_set_host_info(object: *mut wasm_table_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_table_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a table, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_table_set_host_info_with_finalizer(
+    object: *mut wasm_table_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_table_set_host_info_with_finalizer", object, info, finalizer) }
 }
 
 /// The same handle, borrowed, as a reference. NULL for NULL.
@@ -579,6 +805,38 @@ pub unsafe extern "C" fn wasm_memory_same(a: *const wasm_memory_t, b: *const was
     unsafe { same("wasm_memory_same", a, b) }
 }
 
+/// What the host keeps with a memory: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_get_host_info(object: *const wasm_memory_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_memory_get_host_info", object) }
+}
+
+/// Keeps a pointer with a memory, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_set_host_info(object: *mut wasm_memory_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_memory_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a memory, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memory_set_host_info_with_finalizer(
+    object: *mut wasm_memory_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_memory_set_host_info_with_finalizer", object, info, finalizer) }
+}
+
 /// The same handle, borrowed, as a reference. NULL for NULL.
 ///
 /// Thread: any.
@@ -681,6 +939,38 @@ pub unsafe extern "C" fn wasm_extern_same(a: *const wasm_extern_t, b: *const was
     unsafe { same("wasm_extern_same", a, b) }
 }
 
+/// What the host keeps with a import or export: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_get_host_info(object: *const wasm_extern_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_extern_get_host_info", object) }
+}
+
+/// Keeps a pointer with a import or export, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_set_host_info(object: *mut wasm_extern_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_extern_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a import or export, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_extern_set_host_info_with_finalizer(
+    object: *mut wasm_extern_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_extern_set_host_info_with_finalizer", object, info, finalizer) }
+}
+
 /// The same handle, borrowed, as a reference. NULL for NULL.
 ///
 /// Thread: any.
@@ -745,6 +1035,38 @@ pub unsafe extern "C" fn wasm_instance_copy(object: *const wasm_instance_t) -> O
 pub unsafe extern "C" fn wasm_instance_same(a: *const wasm_instance_t, b: *const wasm_instance_t) -> bool {
     // SAFETY: C passes live handles or NULL.
     unsafe { same("wasm_instance_same", a, b) }
+}
+
+/// What the host keeps with a instance: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_get_host_info(object: *const wasm_instance_t) -> *mut c_void {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::get("wasm_instance_get_host_info", object) }
+}
+
+/// Keeps a pointer with a instance, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_set_host_info(object: *mut wasm_instance_t, info: *mut c_void) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_instance_set_host_info", object, info, None) }
+}
+
+/// Keeps a pointer with a instance, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_instance_set_host_info_with_finalizer(
+    object: *mut wasm_instance_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(info: *mut c_void)>,
+) {
+    // SAFETY: C passes a live handle or NULL.
+    unsafe { host_info::set("wasm_instance_set_host_info_with_finalizer", object, info, finalizer) }
 }
 
 /// The same handle, borrowed, as a reference. NULL for NULL.

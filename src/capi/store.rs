@@ -2,6 +2,7 @@
 
 use super::engine::wasm_engine_t;
 use super::guard::{or_error, or_last_error, or_null};
+use super::host_info::ModuleInfo;
 use super::own::{Own, borrow, handle};
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{AsStore, AsStoreMut, Engine, Roots, Store, StoreLimits, StoreMut, StorePtr, StoreRef};
@@ -33,6 +34,8 @@ pub(super) struct StoreCell {
     last: AtomicUsize,
     /// What handles hold.
     roots: Arc<Roots>,
+    /// What C keeps with modules.
+    pub(super) module_info: ModuleInfo,
 }
 
 impl StoreCell {
@@ -49,6 +52,7 @@ impl StoreCell {
                 depth: AtomicUsize::new(0),
                 last: AtomicUsize::new(0),
                 roots,
+                module_info: ModuleInfo::default(),
             }
         })
     }

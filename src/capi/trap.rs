@@ -3,13 +3,14 @@
 use super::bytes::{wasm_byte_vec_t, wasm_name_t};
 use super::frame::{FrameObject, wasm_frame_t};
 use super::guard::{or_abort, or_null};
+use super::host_info::TrapInfo;
 use super::object::{Kind, Object};
 use super::own::{Out, Own, borrow, handle, plain};
 use super::store::{StoreCell, wasm_store_t};
 use super::vec;
 use super::vecs::wasm_frame_vec_t;
 use crate::base::{Error, ErrorKind};
-use crate::runtime::Trap;
+use crate::runtime::{Rooted, Trap};
 use std::sync::Arc;
 
 /// A trap: a message, and the Wasm frames that were live.
@@ -62,17 +63,21 @@ pub(super) struct TrapObject {
     kind: ErrorKind,
     message: String,
     trap: Option<Trap>,
+    /// Keeps the instances of its frames from being collected.
+    _rooted: Vec<Rooted>,
+    /// What C keeps with it.
+    pub(super) host_info: TrapInfo,
 }
 
 impl TrapObject {
     /// The trap that tells C of an error.
-    pub(super) fn from_error(error: Error) -> TrapObject {
-        match error.payload::<Trap>() {
-            Some(trap) => {
-                TrapObject { kind: error.kind(), message: error.message().to_owned(), trap: Some(trap.clone()) }
-            }
-            None => TrapObject { kind: error.kind(), message: error.to_string(), trap: None },
-        }
+    fn from_error(cell: &StoreCell, error: &Error) -> TrapObject {
+        let trap = error.payload::<Trap>().cloned();
+        let message = if trap.is_some() { error.message().to_owned() } else { error.to_string() };
+        let mut instances: Vec<_> = trap.iter().flat_map(Trap::frames).filter_map(|frame| frame.instance()).collect();
+        instances.dedup();
+        let rooted = instances.into_iter().map(|instance| cell.hold(instance.into())).collect();
+        TrapObject { kind: error.kind(), message, trap, _rooted: rooted, host_info: TrapInfo::default() }
     }
 
     /// The error that ends a guest's call with this trap.
@@ -86,7 +91,7 @@ impl TrapObject {
 
 /// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it too.
 pub(super) fn trap_of(cell: &Arc<StoreCell>, error: Error) -> Own<wasm_trap_t> {
-    let trap = TrapObject::from_error(error);
+    let trap = TrapObject::from_error(cell, &error);
     if trap.kind != ErrorKind::Trap {
         super::error::set_last(trap.to_error());
     }
@@ -131,7 +136,7 @@ pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const
         let cell = unsafe { borrow(store, "store") }?;
         // SAFETY: C passes a valid message or NULL.
         let message = unsafe { plain(message, "message")?.as_message() };
-        let trap = TrapObject::from_error(Trap::new(message).into());
+        let trap = TrapObject::from_error(cell, &Trap::new(message).into());
         Ok(Own::new(Object::new(cell, Arc::new(trap))))
     })
 }

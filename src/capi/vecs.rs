@@ -12,6 +12,7 @@ use super::memorytype::{wasm_memorytype_copy, wasm_memorytype_delete, wasm_memor
 use super::own::Own;
 use super::own::{Out, Take};
 use super::tabletype::{wasm_tabletype_copy, wasm_tabletype_delete, wasm_tabletype_t};
+use super::tagtype::{wasm_tagtype_copy, wasm_tagtype_delete, wasm_tagtype_t};
 use super::val::{copy_val, delete_val, wasm_val_t};
 use super::valtype::{wasm_valtype_copy, wasm_valtype_delete, wasm_valtype_t};
 use super::vec::{self, CVec};
@@ -527,6 +528,92 @@ pub unsafe extern "C" fn wasm_memorytype_vec_copy(
 pub unsafe extern "C" fn wasm_memorytype_vec_delete(vec: Take<wasm_memorytype_vec_t>) {
     // SAFETY: the vector is valid or NULL.
     unsafe { vec::delete("wasm_memorytype_vec_delete", vec) }
+}
+
+/// A vector of tag types. An owned vector owns its elements; its memory comes from this library.
+#[repr(C)]
+pub struct wasm_tagtype_vec_t {
+    /// How many there are.
+    pub size: usize,
+    /// The elements; NULL if there is none.
+    pub data: *mut *mut wasm_tagtype_t,
+}
+
+impl Default for wasm_tagtype_vec_t {
+    fn default() -> Self {
+        Self { size: 0, data: std::ptr::null_mut() }
+    }
+}
+
+// SAFETY: the parts are the fields, and the struct is `#[repr(C)]`.
+unsafe impl CVec for wasm_tagtype_vec_t {
+    type Element = *mut wasm_tagtype_t;
+    fn from_parts(size: usize, data: *mut Self::Element) -> Self {
+        Self { size, data }
+    }
+    fn parts(&self) -> (usize, *mut Self::Element) {
+        (self.size, self.data)
+    }
+    unsafe fn copy_element(element: &Self::Element) -> Self::Element {
+        if element.is_null() {
+            return *element;
+        }
+        // SAFETY: by the contract.
+        unsafe { wasm_tagtype_copy(*element) }.into_raw()
+    }
+    unsafe fn delete_element(element: &mut Self::Element) {
+        // SAFETY: by the contract.
+        unsafe { wasm_tagtype_delete(Own::from_raw(*element)) }
+    }
+}
+
+/// Writes an empty vector to `out`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tagtype_vec_new_empty(out: Out<wasm_tagtype_vec_t>) {
+    // SAFETY: `out` is C's.
+    unsafe { vec::new_empty("wasm_tagtype_vec_new_empty", out) }
+}
+
+/// Writes a vector of `size` tag types to `out`, for the caller to fill; all bits are zero.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tagtype_vec_new_uninitialized(out: Out<wasm_tagtype_vec_t>, size: usize) {
+    // SAFETY: `out` is C's.
+    unsafe { vec::new_uninitialized("wasm_tagtype_vec_new_uninitialized", out, size) }
+}
+
+/// Writes a vector of the `size` tag types at `data` to `out`, which takes them.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tagtype_vec_new(
+    out: Out<wasm_tagtype_vec_t>,
+    size: usize,
+    data: *const *mut wasm_tagtype_t,
+) {
+    // SAFETY: `out` is C's, and `data` has `size` elements.
+    unsafe { vec::new("wasm_tagtype_vec_new", out, size, data) }
+}
+
+/// Writes a copy with copies of the elements to `out`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tagtype_vec_copy(out: Out<wasm_tagtype_vec_t>, source: *const wasm_tagtype_vec_t) {
+    // SAFETY: `out` is C's, `source` is valid or NULL.
+    unsafe { vec::copy("wasm_tagtype_vec_copy", out, source) }
+}
+
+/// Deletes a vector and its elements, and leaves an empty one behind. NULL does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tagtype_vec_delete(vec: Take<wasm_tagtype_vec_t>) {
+    // SAFETY: the vector is valid or NULL.
+    unsafe { vec::delete("wasm_tagtype_vec_delete", vec) }
 }
 
 /// A vector of types of things imported or exported. An owned vector owns its elements; its memory comes from this library.

@@ -25,6 +25,7 @@ const ORDER: &[&str] = &[
     "globaltype",
     "tabletype",
     "memorytype",
+    "tagtype",
     "externtype",
     "importtype",
     "exporttype",
@@ -55,7 +56,7 @@ const ORDER: &[&str] = &[
 ];
 
 /// Plumbing: no declarations of the headers.
-const PLUMBING: &[&str] = &["mod", "own", "guard", "vec", "object"];
+const PLUMBING: &[&str] = &["mod", "own", "guard", "vec", "object", "host_info"];
 
 /// Writes the headers, or checks them.
 pub fn run(check: bool) -> Result<(), String> {

@@ -23,8 +23,10 @@ pub fn generate() -> String {
          //! `xtask/src/refs.rs`: do not edit.\n\
          \n\
          use super::guard::or_last_error;\n\
+         use super::host_info;\n\
          use super::object::{convert, copy, same};\n\
-         use super::own::Own;\n",
+         use super::own::Own;\n\
+         use std::ffi::c_void;\n",
     );
     for (noun, module, ..) in REFS {
         writeln!(text, "use super::{module}::wasm_{noun}_t;").expect("a string takes everything");
@@ -74,6 +76,38 @@ pub unsafe extern \"C\" fn wasm_{noun}_copy(object: *const wasm_{noun}_t) -> Own
 pub unsafe extern \"C\" fn wasm_{noun}_same(a: *const wasm_{noun}_t, b: *const wasm_{noun}_t) -> bool {{
     // SAFETY: C passes live handles or NULL.
     unsafe {{ same(\"wasm_{noun}_same\", a, b) }}
+}}
+
+/// What the host keeps with a {what}: the pointer that was set last with any handle of it, or NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn wasm_{noun}_get_host_info(object: *const wasm_{noun}_t) -> *mut c_void {{
+    // SAFETY: C passes a live handle or NULL.
+    unsafe {{ host_info::get(\"wasm_{noun}_get_host_info\", object) }}
+}}
+
+/// Keeps a pointer with a {what}, in place of the one that was there.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn wasm_{noun}_set_host_info(object: *mut wasm_{noun}_t, info: *mut c_void) {{
+    // SAFETY: C passes a live handle or NULL.
+    unsafe {{ host_info::set(\"wasm_{noun}_set_host_info\", object, info, None) }}
+}}
+
+/// Keeps a pointer with a {what}, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn wasm_{noun}_set_host_info_with_finalizer(
+    object: *mut wasm_{noun}_t,
+    info: *mut c_void,
+    finalizer: Option<unsafe extern \"C\" fn(info: *mut c_void)>,
+) {{
+    // SAFETY: C passes a live handle or NULL.
+    unsafe {{ host_info::set(\"wasm_{noun}_set_host_info_with_finalizer\", object, info, finalizer) }}
 }}
 "
     )

@@ -20,6 +20,7 @@ const VECS: &[(&str, &str, Element, &str)] = &[
     ("globaltype", "globaltype", Element::Handle, "global types"),
     ("tabletype", "tabletype", Element::Handle, "table types"),
     ("memorytype", "memorytype", Element::Handle, "memory types"),
+    ("tagtype", "tagtype", Element::Handle, "tag types"),
     ("externtype", "externtype", Element::Handle, "types of things imported or exported"),
     ("importtype", "importtype", Element::Handle, "imports"),
     ("exporttype", "exporttype", Element::Handle, "exports"),
