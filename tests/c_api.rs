@@ -24,7 +24,7 @@ macro_rules! programs {
     )* };
 }
 
-programs!(types, module, objects, func, trap, source, debugger, delete_orders, config, limits, misuse, wasi);
+programs!(types, module, objects, func, trap, source, debugger, delete_orders, config, limits, misuse, wasi, collect);
 
 /// `tests/c/modules.h` has the modules of `tests/c/modules` as arrays: the C tests need no assembler.
 /// `STEPWELL_BLESS=1` writes it.

@@ -122,7 +122,12 @@ impl Roots {
     /// A collection has taken out `gone` objects and has found `live` things to look at, with so many bytes of memories.
     pub(super) fn collected(&self, gone: usize, live: usize, memory_bytes: u64) {
         let useful = gone >= self.threshold.load(Ordering::Relaxed) / 8;
-        let patience = if useful { 1 } else { (2 * self.patience.load(Ordering::Relaxed)).min(MOST_PATIENCE) };
+        let patience = match (useful, self.patience.load(Ordering::Relaxed)) {
+            (true, _) => 1,
+            (false, before) if self.is_due() => (2 * before).min(MOST_PATIENCE),
+            // It was asked for: that says nothing.
+            (false, before) => before,
+        };
         self.patience.store(patience, Ordering::Relaxed);
         self.threshold.store(LEAST.max(live).saturating_mul(patience), Ordering::Relaxed);
         self.bytes.store((2 * memory_bytes).max(LEAST_BYTES) as usize, Ordering::Relaxed);
@@ -217,7 +222,10 @@ mod tests {
         roots.collected(LEAST, 10 * LEAST, 0);
         assert!(!roots.is_due());
         assert_eq!(roots.threshold.load(Ordering::Relaxed), 10 * LEAST);
+        roots.collected(0, LEAST, 0);
+        assert_eq!(roots.threshold.load(Ordering::Relaxed), LEAST);
         for patience in [2, 4, 8, 16, 32, 64, 64] {
+            roots.released.store(64 * LEAST, Ordering::Relaxed);
             roots.collected(0, LEAST, 0);
             assert_eq!(roots.threshold.load(Ordering::Relaxed), patience * LEAST);
         }
