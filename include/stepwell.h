@@ -123,6 +123,22 @@ typedef enum stepwell_error_enum {
   STEPWELL_ERROR_CANCELLED = 12,
 } stepwell_error_enum;
 
+/** The proposals to WebAssembly 1.0 that can be switched off. The numbers stay. */
+typedef enum stepwell_feature_enum {
+  /** `i32.extend8_s` and its kin. */
+  STEPWELL_FEATURE_SIGN_EXTENSION = 0,
+  /** `i32.trunc_sat_f32_s` and its kin. */
+  STEPWELL_FEATURE_SATURATING_FLOAT_TO_INT = 1,
+  /** Several results, and blocks with parameters. */
+  STEPWELL_FEATURE_MULTI_VALUE = 2,
+  /** `memory.copy`, `table.init` and their kin; passive segments. */
+  STEPWELL_FEATURE_BULK_MEMORY = 3,
+  /** `externref`, `table.get`, `ref.null` and their kin; several tables. */
+  STEPWELL_FEATURE_REFERENCE_TYPES = 4,
+  /** Additions, subtractions and multiplications in constant expressions. */
+  STEPWELL_FEATURE_EXTENDED_CONST = 5,
+} stepwell_feature_enum;
+
 /** Why a guest was stopped. More reasons may come. */
 typedef enum stepwell_stop_enum {
   /** It is about to run an instruction with a breakpoint. */
@@ -161,7 +177,12 @@ typedef enum stepwell_trap_enum {
   STEPWELL_TRAP_NULL_REFERENCE = 11,
   /** The guest was interrupted by its host or ended by its debugger. */
   STEPWELL_TRAP_INTERRUPT = 12,
+  /** The fuel that the host gave the guest is used up. */
+  STEPWELL_TRAP_OUT_OF_FUEL = 13,
 } stepwell_trap_enum;
+
+/** Who called a host function. It is borrowed, for as long as the host function runs. */
+typedef struct stepwell_caller_t stepwell_caller_t;
 
 /** A debugger attached to one store. Other stores never notice. */
 typedef struct stepwell_debugger_t stepwell_debugger_t;
@@ -181,6 +202,15 @@ typedef struct stepwell_error_t stepwell_error_t;
 typedef struct stepwell_frame_t stepwell_frame_t;
 
 /**
+ * A module with its imports found by a linker. What the linker is told later does not change it. Where all imports were defined by
+ * `stepwell_linker_define_func` and its kin, it makes instances in any store of the engine, on several threads at once.
+ */
+typedef struct stepwell_instance_pre_t stepwell_instance_pre_t;
+
+/** Ends the guests of a store from other threads. It may outlive the store; then it does nothing. */
+typedef struct stepwell_interrupt_t stepwell_interrupt_t;
+
+/**
  * Names and what they stand for, from which a module's imports are found. Functions defined by
  * `stepwell_linker_define_func` are of no store; other objects are of one, and a linker that has some instantiates in
  * that store only. It belongs to one thread at a time.
@@ -189,6 +219,9 @@ typedef struct stepwell_linker_t stepwell_linker_t;
 
 /** A guest that was stopped: valid until the stop callback returns. Used later, it is an error. */
 typedef struct stepwell_stop_t stepwell_stop_t;
+
+/** A function whose type was compared once, for fast calls. It keeps its function and store alive. */
+typedef struct stepwell_typed_func_t stepwell_typed_func_t;
 
 /**
  * What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty standard
@@ -202,6 +235,25 @@ typedef int32_t stepwell_error_code_t;
 /** What debug code is like, one of `enum stepwell_debug_tier_enum`. */
 typedef int32_t stepwell_debug_tier_t;
 
+/** A proposal, one of `enum stepwell_feature_enum`. */
+typedef int32_t stepwell_feature_t;
+
+/**
+ * A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are UTF-8,
+ * NUL-terminated and borrowed: they live as long as the module, that is, as any handle of it or of an instance of it, and are never
+ * deleted.
+ */
+typedef struct stepwell_source_t {
+  /** The file's path as the compiler was given it, with the directory where that was relative; NULL where it is not known. */
+  const char *file;
+  /** The function as the source names it; NULL where that is not known. Of an inlined function, its own name. */
+  const char *function;
+  /** The line, from 1; 0 where it is not known. */
+  uint32_t line;
+  /** The column, from 1; 0 where it is not known. */
+  uint32_t column;
+} stepwell_source_t;
+
 /** Why a guest trapped, one of `enum stepwell_trap_enum`. */
 typedef int32_t stepwell_trap_code_t;
 
@@ -211,8 +263,39 @@ typedef int32_t stepwell_trap_code_t;
  */
 typedef bool (*stepwell_progress_callback_t)(void *env, size_t done, size_t total);
 
+/**
+ * A host function that learns who calls it. `args` are borrowed; `results` has room for the results, and what is written there is
+ * given away. A trap that is returned is given away, and ends the guest's call; NULL is success.
+ */
+typedef own wasm_trap_t *(*stepwell_func_callback_t)(void *env,
+                                                    const stepwell_caller_t *caller,
+                                                    const wasm_val_vec_t *args,
+                                                    wasm_val_vec_t *results);
+
 /** Frees a callback's environment. It may not call into a store. */
 typedef void (*stepwell_finalizer_t)(void *env);
+
+/** A number, of the type that the function's type says; the bytes beyond it mean nothing. */
+typedef union stepwell_raw_val_t {
+  /** An `i32`. */
+  int32_t i32;
+  /** An `i64`. */
+  int64_t i64;
+  /** An `f32`. */
+  float32_t f32;
+  /** An `f64`. */
+  float64_t f64;
+  /** How large it is. */
+  uint64_t words[2];
+} stepwell_raw_val_t;
+
+/**
+ * A host function on raw values: the parameters are in `values`, and the results are written over them, from the first on; there is room for
+ * the larger number of both. A trap that is returned is given away, and ends the guest's call; NULL is success.
+ */
+typedef own wasm_trap_t *(*stepwell_func_unchecked_callback_t)(void *env,
+                                                              const stepwell_caller_t *caller,
+                                                              union stepwell_raw_val_t *values);
 
 /**
  * Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated. While
@@ -367,6 +450,38 @@ void stepwell_config_nan_canonicalization_set(wasm_config_t *config,
                                               bool enable);
 
 /**
+ * Whether guests count the instructions that they run, and trap when they have used up the fuel that
+ * `stepwell_store_fuel_set` gave them. Off at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_fuel_set(wasm_config_t *config,
+                              bool enable);
+
+/**
+ * Whether guests look at the engine's epoch and trap when it has come to their store's deadline, or when another thread interrupts
+ * them: `stepwell_store_epoch_deadline_set`, `stepwell_interrupt_raise`. Off at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_epoch_set(wasm_config_t *config,
+                               bool enable);
+
+/**
+ * Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is none: an error,
+ * and the configuration is as before.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_config_feature_set(wasm_config_t *config,
+                                                 stepwell_feature_t feature,
+                                                 bool enable);
+
+/**
  * Whether traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled
  * code checks by itself, and no signal handler is installed. On at first.
  *
@@ -467,6 +582,85 @@ own stepwell_error_t *stepwell_store_limits_set(wasm_store_t *store,
 STEPWELL_API bool stepwell_store_is_poisoned(const wasm_store_t *store);
 
 /**
+ * Gives a store's guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`, `block`,
+ * `loop`, `else` and `end`, which take none. Instructions that run one after the other are paid for together, before the first of
+ * them. When a function or a turn of a loop begins and the fuel is used up, the guest traps with `STEPWELL_TRAP_OUT_OF_FUEL`. Production
+ * and debug code count the same. A new store has none. At most 2^63 - 1 is kept. An error where the engine was not configured with
+ * `stepwell_config_fuel_set`.
+ *
+ * Thread: one at a time per store; also in a host function or a stop callback.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_fuel_set(wasm_store_t *store,
+                                             uint64_t fuel);
+
+/**
+ * Writes the fuel that is left to `*out`. An error where the engine was not configured with `stepwell_config_fuel_set`.
+ *
+ * Thread: one at a time per store; also in a host function or a stop callback.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_fuel_get(const wasm_store_t *store,
+                                             own u64 *out);
+
+/**
+ * Makes the engine's epoch one more. Guests whose deadline has come trap with `STEPWELL_TRAP_INTERRUPT` when they next begin a function
+ * or a turn of a loop. Usually a thread of the host's does this at regular times.
+ *
+ * Thread: any, async-signal-safe.
+ */
+STEPWELL_API
+void stepwell_engine_epoch_increment(const wasm_engine_t *engine);
+
+/**
+ * Lets a store's guests run until the engine's epoch is `epochs` more than it is now; then, and with 0 at once, they trap with
+ * `STEPWELL_TRAP_INTERRUPT`, until another deadline is set. A new store has no deadline. An error where the engine was not configured with
+ * `stepwell_config_epoch_set`.
+ *
+ * Thread: one at a time per store; also in a host function or a stop callback.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_epoch_deadline_set(wasm_store_t *store,
+                                                       uint64_t epochs);
+
+/**
+ * A new handle by which other threads end the store's guests. An error where the engine was not configured with
+ * `stepwell_config_epoch_set`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_interrupt_new(const wasm_store_t *store,
+                                            own stepwell_interrupt_t **out);
+
+/**
+ * Deletes the handle. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_interrupt_delete(own stepwell_interrupt_t *interrupt);
+
+/**
+ * Ends the guest that runs in the store with `STEPWELL_TRAP_INTERRUPT` when it next begins a function or a turn of a loop. If it is in
+ * a host function, that ends first. If none runs, the next one is ended, unless `stepwell_store_interrupt_clear` is called before.
+ *
+ * Thread: any, async-signal-safe.
+ */
+STEPWELL_API
+void stepwell_interrupt_raise(const stepwell_interrupt_t *interrupt);
+
+/**
+ * Takes back an interrupt that no guest of the store has found yet.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API void stepwell_store_interrupt_clear(wasm_store_t *store);
+
+/**
  * Gives back what nothing holds any more: instances with their memories, tables and globals, host functions (their
  * finalizers run), and foreign objects that no handle, no linker, and nothing else in the store leads to. A handle of a
  * function, memory, table or global of an instance holds the instance. Without this it is done from time to time, when handles are deleted or objects
@@ -504,6 +698,24 @@ bool stepwell_trap_frame_func_name(const wasm_frame_t *frame,
 STEPWELL_API
 bool stepwell_trap_frame_module_name(const wasm_frame_t *frame,
                                      own wasm_name_t *out);
+
+/**
+ * How many places a trap frame's instruction has in the source: as `stepwell_module_source_count`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_trap_frame_source_count(const wasm_frame_t *frame);
+
+/**
+ * Writes where in the source a trap frame's instruction is to `out`: as `stepwell_module_source`. The strings live as long as the
+ * frame at least.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_trap_frame_source(const wasm_frame_t *frame,
+                                size_t index,
+                                stepwell_source_t *out);
 
 /**
  * Why the guest trapped, one of `enum stepwell_trap_enum`.
@@ -616,6 +828,45 @@ bool stepwell_module_func_find(const wasm_module_t *module,
                                uint32_t *index_out);
 
 /**
+ * How many places the instruction at `offset` (from the start of the module) has in the source: one for its function, and one for
+ * each function that the compiler inlined there; 0 where the module's DWARF, if it has any, does not say. The first call of this
+ * or a like function reads the DWARF; instantiating never does.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+size_t stepwell_module_source_count(const wasm_module_t *module,
+                                    size_t offset);
+
+/**
+ * Writes where in the source the instruction at `offset` is to `out`: with `index` 0 the place itself, in the innermost inlined
+ * function; with 1 where that was inlined, and so on, last in the function that the module has. False, and nothing written, beyond
+ * that, or where it is not known.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_source(const wasm_module_t *module,
+                            size_t offset,
+                            size_t index,
+                            stepwell_source_t *out);
+
+/**
+ * Finds the code of a line of the source: writes the offset (from the start of the module) at which it begins to `offset_out`. A
+ * line may have code in several places: `index` counts them, ascending; false, and nothing written, beyond the last. Without code
+ * for `line`, the next line of the file that has some is meant. `file` is a path as the compiler knew it, or the end of one:
+ * `"main.c"`, `"src/main.c"`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_source_find(const wasm_module_t *module,
+                                 const char *file,
+                                 uint32_t line,
+                                 size_t index,
+                                 size_t *offset_out);
+
+/**
  * As `wasm_func_call`, with traps and errors apart: a trap of the guest or of a host function is written to
  * `trap_out` (NULL if there is none), everything else is the error. With `trap_out` NULL a trap is an error, too.
  *
@@ -627,6 +878,123 @@ own stepwell_error_t *stepwell_func_call(const wasm_func_t *func,
                                         const wasm_val_vec_t *args,
                                         wasm_val_vec_t *results,
                                         own wasm_trap_t **trap_out);
+
+/**
+ * A new host function that learns who calls it. `finalizer(env)` runs when nothing holds the function any more, or when this fails. The
+ * finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_func_new(wasm_store_t *store,
+                                       const wasm_functype_t *type,
+                                       stepwell_func_callback_t callback,
+                                       void *env,
+                                       stepwell_finalizer_t finalizer,
+                                       own wasm_func_t **out);
+
+/**
+ * As `stepwell_linker_define_func`, with a callback that learns who calls it: from there it gets at the memory of its guest, whatever store
+ * that is in.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_linker_define_caller_func(stepwell_linker_t *linker,
+                                                        const char *module,
+                                                        const char *name,
+                                                        const wasm_functype_t *type,
+                                                        stepwell_func_callback_t callback,
+                                                        void *env,
+                                                        stepwell_finalizer_t finalizer);
+
+/**
+ * The caller's store. Borrowed, for as long as the host function runs: it is not to be deleted.
+ *
+ * Thread: in the host function only.
+ */
+STEPWELL_API wasm_store_t *stepwell_caller_store(const stepwell_caller_t *caller);
+
+/**
+ * The instance whose function called. NULL if the host called directly.
+ *
+ * Thread: in the host function only.
+ */
+STEPWELL_API own wasm_instance_t *stepwell_caller_instance(const stepwell_caller_t *caller);
+
+/**
+ * The export of this name of the instance whose function called. NULL if there is none, or if the host called directly.
+ *
+ * Thread: in the host function only.
+ */
+STEPWELL_API
+own wasm_extern_t *stepwell_caller_export(const stepwell_caller_t *caller,
+                                         const char *name);
+
+/**
+ * Compares the function's type with `type`, once. An error where it is another, or where it has references.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_typed_func_new(const wasm_func_t *func,
+                                             const wasm_functype_t *type,
+                                             own stepwell_typed_func_t **out);
+
+/**
+ * Deletes the handle. NULL does nothing.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API void stepwell_typed_func_delete(own stepwell_typed_func_t *func);
+
+/**
+ * Calls the function: the parameters are taken from `values`, and the results are written over them, from the first on. `values` has room for
+ * the larger number of both, and `size` says for how many it has room. Nothing is allocated, and only `size` is checked. A trap is written
+ * to `trap_out` (NULL if there is none), everything else is the error; with `trap_out` NULL a trap is an error, too. After a trap or
+ * an error `values` is not defined.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_typed_func_call(const stepwell_typed_func_t *func,
+                                              union stepwell_raw_val_t *values,
+                                              size_t size,
+                                              own wasm_trap_t **trap_out);
+
+/**
+ * A new host function on raw values, of a type without references. `finalizer(env)` runs when nothing holds the function any more, or when
+ * this fails. The finalizer may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_func_new_unchecked(wasm_store_t *store,
+                                                 const wasm_functype_t *type,
+                                                 stepwell_func_unchecked_callback_t callback,
+                                                 void *env,
+                                                 stepwell_finalizer_t finalizer,
+                                                 own wasm_func_t **out);
+
+/**
+ * As `stepwell_linker_define_func`, on raw values, of a type without references.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_linker_define_func_unchecked(stepwell_linker_t *linker,
+                                                           const char *module,
+                                                           const char *name,
+                                                           const wasm_functype_t *type,
+                                                           stepwell_func_unchecked_callback_t callback,
+                                                           void *env,
+                                                           stepwell_finalizer_t finalizer);
 
 /**
  * As `wasm_instance_new`, with traps and errors apart: a trap is written to `trap_out` (NULL if there is none), and
@@ -794,6 +1162,37 @@ own stepwell_error_t *stepwell_linker_instantiate(const stepwell_linker_t *linke
                                                  const wasm_module_t *module,
                                                  own wasm_instance_t **out,
                                                  own wasm_trap_t **trap_out);
+
+/**
+ * Looks a module's imports up by their names, once for many instances. An error where one is not defined.
+ *
+ * Thread: any; the linker is not changed meanwhile.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_linker_instantiate_pre(const stepwell_linker_t *linker,
+                                                     const wasm_module_t *module,
+                                                     own stepwell_instance_pre_t **out);
+
+/**
+ * Makes an instance and runs its start function. A trap is written to `trap_out` (NULL if there is none), and then `*out` is not
+ * written; everything else is the error. With `trap_out` NULL a trap is an error, too.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_instance_pre_instantiate(const stepwell_instance_pre_t *pre,
+                                                       wasm_store_t *store,
+                                                       own wasm_instance_t **out,
+                                                       own wasm_trap_t **trap_out);
+
+/**
+ * Deletes it; instances it made stay. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_instance_pre_delete(own stepwell_instance_pre_t *pre);
 
 /**
  * A new configuration, which gives a program nothing.
@@ -1171,6 +1570,24 @@ STEPWELL_API own wasm_module_t *stepwell_frame_module(const stepwell_frame_t *fr
  */
 STEPWELL_API
 own wasm_instance_t *stepwell_frame_instance(const stepwell_frame_t *frame);
+
+/**
+ * How many places the frame's instruction has in the source: as `stepwell_module_source_count`. 0 if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+size_t stepwell_frame_source_count(const stepwell_frame_t *frame);
+
+/**
+ * Writes where in the source the frame's instruction is to `out`: as `stepwell_module_source`.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_source(const stepwell_frame_t *frame,
+                           size_t index,
+                           stepwell_source_t *out);
 
 /**
  * How many locals the function has, parameters counted; 0 if the stop is over.

@@ -2464,8 +2464,8 @@ own wasm_func_t *wasm_func_new(wasm_store_t *store,
                               wasm_func_callback_t callback);
 
 /**
- * A new host function with an environment. The store runs `finalizer(env)` when it goes; so does this function when it
- * fails. The finalizer may be NULL.
+ * A new host function with an environment. `finalizer(env)` runs when nothing holds the function any more, or when
+ * this fails. The finalizer may be NULL.
  *
  * Thread: one at a time per store.
  */

@@ -70,7 +70,7 @@ fn body(
     })
 }
 
-/// A new host function that learns who calls it. The store runs `finalizer(env)` when it goes; so does this function when it fails. The
+/// A new host function that learns who calls it. `finalizer(env)` runs when nothing holds the function any more, or when this fails. The
 /// finalizer may be NULL.
 ///
 /// Thread: one at a time per store.
@@ -89,7 +89,8 @@ pub unsafe extern "C" fn stepwell_func_new(
         let out = out.check("out")?;
         // SAFETY: C passes live objects or NULL.
         let (cell, ty) = unsafe { (borrow(store, "store")?, func_type(r#type)?) };
-        let func = Func::new(&mut *cell.enter()?, ty, body(callback, env)?)?;
+        let mut store = cell.enter()?;
+        let func = Func::new(&mut *store, ty, body(callback, env)?)?;
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(Object::new(cell, func))) };
         Ok(())

@@ -18,7 +18,7 @@ impl StoreCell {
         self.roots().note_garbage();
     }
 
-    /// Collects, if that is worth its while, unless someone is inside: then it is done when the last has left.
+    /// Collects, if that is worth its while and nobody is inside: else whoever enters next does.
     #[inline]
     pub(super) fn collect_if_due(&self) {
         if self.roots().is_due() {
@@ -29,19 +29,23 @@ impl StoreCell {
     #[cold]
     fn collect_now(&self) {
         // A thread that only deletes handles leaves it to the one that uses the store, and does not get in its way.
-        if self.in_use() || !self.was_last_used_here() || std::thread::panicking() {
-            return;
-        }
-        if let Ok(mut store) = self.enter() {
-            // A store that cannot be collected from is poisoned: it is to be deleted.
-            if store.collect_garbage().is_err() {
-                self.roots().put_off();
-            }
+        if !self.in_use() && self.was_last_used_here() && !std::thread::panicking() {
+            // Entering does it. On another thread someone may be faster, and then he does.
+            drop(self.enter());
         }
     }
 }
 
 impl Entered<'_> {
+    /// Collects, unless someone is inside who waits for this call.
+    #[cold]
+    pub(super) fn collect_if_outermost(&mut self) {
+        // A store that cannot be collected from is poisoned: it is to be deleted.
+        if !self.is_nested() && self.collect_garbage().is_err() {
+            self.cell().roots().put_off();
+        }
+    }
+
     /// Collects. Destructors run in here, so that what they delete is left to the next time.
     fn collect_garbage(&mut self) -> Result<usize> {
         if self.is_nested() {

@@ -185,8 +185,8 @@ pub unsafe extern "C" fn wasm_func_new(
     })
 }
 
-/// A new host function with an environment. The store runs `finalizer(env)` when it goes; so does this function when it
-/// fails. The finalizer may be NULL.
+/// A new host function with an environment. `finalizer(env)` runs when nothing holds the function any more, or when
+/// this fails. The finalizer may be NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

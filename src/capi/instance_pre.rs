@@ -56,7 +56,8 @@ pub unsafe extern "C" fn stepwell_instance_pre_instantiate(
         // Callbacks may delete the handles: the call holds what it needs.
         // SAFETY: C passes live objects or NULL.
         let (pre, cell) = unsafe { (borrow(pre, "pre")?.clone(), borrow(store, "store")?.clone()) };
-        let outcome = pre.instantiate(&mut *cell.enter()?);
+        let mut store = cell.enter()?;
+        let outcome = store.with_room(|store| pre.instantiate(store));
         // SAFETY: `trap_out` is C's.
         if let Some(instance) = unsafe { trap_or_error(&cell, outcome, trap_out) }? {
             // SAFETY: `out` is C's.

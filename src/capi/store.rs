@@ -64,6 +64,9 @@ impl StoreCell {
 
     /// Enters the store. While a guest may run, the caller must hold the cell itself, not borrow it from a handle that
     /// a callback could delete.
+    ///
+    /// Whoever is the first inside may collect what nothing holds: what is held over from before must be rooted, as what handles
+    /// are of is. What is made inside is rooted by a handle before the store is entered again.
     pub(super) fn enter(&self) -> Result<Entered<'_>> {
         let me = this_thread();
         if let Err(owner) = self.owner.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed)
@@ -76,7 +79,11 @@ impl StoreCell {
         self.depth.store(self.depth.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         // SAFETY: the store lives as long as the cell, this thread is its owner, and views made further out on this
         // thread are at rest: they wait for the call that led here.
-        Ok(Entered { cell: self, store: unsafe { self.store.as_mut() } })
+        let mut entered = Entered { cell: self, store: unsafe { self.store.as_mut() } };
+        if self.roots.is_due() {
+            entered.collect_if_outermost();
+        }
+        Ok(entered)
     }
 
     /// Whether the thread that was inside last is this one.
@@ -126,13 +133,16 @@ impl Drop for Entered<'_> {
         self.cell.depth.store(depth, Ordering::Relaxed);
         if depth == 0 {
             self.cell.owner.store(0, Ordering::Release);
-            // Handles may have been deleted in callbacks.
-            self.cell.collect_if_due();
         }
     }
 }
 
 impl Entered<'_> {
+    /// The cell of the store.
+    pub(super) fn cell(&self) -> &StoreCell {
+        self.cell
+    }
+
     /// Whether the store was entered before, by a call that waits for this one.
     pub(super) fn is_nested(&self) -> bool {
         self.cell.depth.load(Ordering::Relaxed) > 1

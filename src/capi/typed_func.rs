@@ -147,8 +147,8 @@ fn body(
     })
 }
 
-/// A new host function on raw values, of a type without references. The store runs `finalizer(env)` when it goes; so does this function when it
-/// fails. The finalizer may be NULL.
+/// A new host function on raw values, of a type without references. `finalizer(env)` runs when nothing holds the function any more, or when
+/// this fails. The finalizer may be NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -166,8 +166,9 @@ pub unsafe extern "C" fn stepwell_func_new_unchecked(
         let out = out.check("out")?;
         // SAFETY: C passes live objects or NULL.
         let (cell, ty) = unsafe { (borrow(store, "store")?, numbers_only(func_type(r#type)?)?) };
+        let mut store = cell.enter()?;
         // SAFETY: the callback keeps to the type: that is what C registers it for.
-        let func = unsafe { Func::new_raw(&mut *cell.enter()?, ty, body(callback, env)?) }?;
+        let func = unsafe { Func::new_raw(&mut *store, ty, body(callback, env)?) }?;
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(Object::new(cell, func))) };
         Ok(())

@@ -17,7 +17,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 enum Definition {
     /// An object of one store, kept from collection where the store was in hand.
-    Extern(Extern, Option<Rooted>),
+    Extern(Extern, Option<Arc<Rooted>>),
     /// A function of the host, made anew for each instance.
     Func(Arc<MakeFunc>),
 }
@@ -88,7 +88,7 @@ impl Linker {
     ) -> Result<&mut Linker> {
         let item = item.into();
         let rooted = store.as_store().root(item)?;
-        self.insert(module, name, Definition::Extern(item, Some(rooted)))
+        self.insert(module, name, Definition::Extern(item, Some(rooted.into())))
     }
 
     /// Keeps all objects of this store that it has from being collected, as [`Linker::define_in`] does.
@@ -97,7 +97,7 @@ impl Linker {
         for definition in self.modules.values_mut().flat_map(HashMap::values_mut) {
             if let Definition::Extern(item, rooted @ None) = definition {
                 // Objects of other stores are not this one's concern.
-                *rooted = store.root(*item).ok();
+                *rooted = store.root(*item).ok().map(Arc::new);
             }
         }
     }
@@ -248,7 +248,7 @@ impl InstancePre {
         let mut imports = Vec::with_capacity(self.imports.len());
         for import in &self.imports {
             imports.push(match import {
-                Definition::Extern(item) => *item,
+                Definition::Extern(item, _) => *item,
                 Definition::Func(make) => make(&mut store)?.into(),
             });
         }
