@@ -97,9 +97,12 @@ typedef enum stepwell_debug_tier_enum {
 
 /** What kind of failure an error reports. The numbers are stable and never reused; more may come. */
 typedef enum stepwell_error_enum {
-  /** The bytes are no valid Wasm module. */
+  /** The bytes are no valid Wasm module; or no serialized module, or a damaged one. */
   STEPWELL_ERROR_INVALID_MODULE = 1,
-  /** The module uses a proposal that is not there or not enabled; the message names it. */
+  /**
+   * The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version, configuration or
+   * kind of machine; the message names it.
+   */
   STEPWELL_ERROR_UNSUPPORTED = 2,
   /** An import is missing or has another type than the module asks for. */
   STEPWELL_ERROR_LINK = 3,
@@ -224,6 +227,12 @@ typedef struct stepwell_stop_t stepwell_stop_t;
 typedef struct stepwell_typed_func_t stepwell_typed_func_t;
 
 /**
+ * What programs wrote, kept in memory: given to a configuration as standard output, standard error or both, and read whenever
+ * the host likes, also when the store is gone. Programs that fill it up to its limit get `ENOSPC`.
+ */
+typedef struct stepwell_wasi_buffer_t stepwell_wasi_buffer_t;
+
+/**
  * What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty standard
  * input, standard output and error that swallow everything, and no directory.
  */
@@ -296,6 +305,13 @@ typedef union stepwell_raw_val_t {
 typedef own wasm_trap_t *(*stepwell_func_unchecked_callback_t)(void *env,
                                                               const stepwell_caller_t *caller,
                                                               union stepwell_raw_val_t *values);
+
+/**
+ * Gives a program its standard input: writes up to `size` bytes to `data`, from its front, and returns how many they are. 0 is
+ * the end of the input; more than `size` is a failure, which the program sees as `EIO`. While it runs, the program's reads of
+ * its standard input fail with `EDEADLK`.
+ */
+typedef size_t (*stepwell_wasi_input_callback_t)(void *env, byte_t *data, size_t size);
 
 /**
  * Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated. While
@@ -603,7 +619,7 @@ own stepwell_error_t *stepwell_store_fuel_set(wasm_store_t *store,
 STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_store_fuel_get(const wasm_store_t *store,
-                                             own u64 *out);
+                                             uint64_t *out);
 
 /**
  * Makes the engine's epoch one more. Guests whose deadline has come trap with `STEPWELL_TRAP_INTERRUPT` when they next begin a function
@@ -865,6 +881,243 @@ bool stepwell_module_source_find(const wasm_module_t *module,
                                  uint32_t line,
                                  size_t index,
                                  size_t *offset_out);
+
+/**
+ * As `wasm_module_serialize`, with an error that says what is wrong.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_module_serialize(const wasm_module_t *module,
+                                               own wasm_byte_vec_t *out);
+
+/**
+ * Writes what `wasm_module_serialize` gives to a file, replacing one that is there. Who reads it meanwhile finds the old file or
+ * the whole new one, never a part.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_module_serialize_file(const wasm_module_t *module,
+                                                    const char *path);
+
+/**
+ * As `wasm_module_deserialize`, with an error that says what is wrong.
+ *
+ * Errors: `STEPWELL_ERROR_INVALID_MODULE` for what is no serialized module, or was damaged; `STEPWELL_ERROR_UNSUPPORTED` for one of another
+ * version, kind of machine or configuration, naming the difference. In both cases, compile the module again.
+ *
+ * Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_module_deserialize(wasm_store_t *store,
+                                                 const wasm_byte_vec_t *binary,
+                                                 own wasm_module_t **out);
+
+/**
+ * As `stepwell_module_deserialize`, from a file. It is copied once to where nobody can change it, checked there, and executed from there:
+ * what becomes of the file afterwards is nothing to the module. A file that cannot be read is `STEPWELL_ERROR_SYSTEM`.
+ *
+ * Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_module_deserialize_file(wasm_store_t *store,
+                                                      const char *path,
+                                                      own wasm_module_t **out);
+
+/**
+ * As `stepwell_module_serialize`, of a shared module.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_shared_module_serialize(const wasm_shared_module_t *module,
+                                                      own wasm_byte_vec_t *out);
+
+/**
+ * As `stepwell_module_serialize_file`, of a shared module.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_shared_module_serialize_file(const wasm_shared_module_t *module,
+                                                           const char *path);
+
+/**
+ * As `stepwell_module_deserialize`, for no store in particular: many stores, on many threads, can obtain the module.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_shared_module_deserialize(const wasm_engine_t *engine,
+                                                        const wasm_byte_vec_t *binary,
+                                                        own wasm_shared_module_t **out);
+
+/**
+ * As `stepwell_module_deserialize_file`, for no store in particular.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_shared_module_deserialize_file(const wasm_engine_t *engine,
+                                                             const char *path,
+                                                             own wasm_shared_module_t **out);
+
+/**
+ * How many custom sections the module has.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_module_custom_section_count(const wasm_module_t *module);
+
+/**
+ * The name of a custom section, in the order of the binary, borrowed: valid while a handle of the module or of an instance of it
+ * lives. It is UTF-8 and not NUL-terminated; its length is written to `size_out`. NULL if there is no such section.
+ * Several sections may have the same name.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+const char *stepwell_module_custom_section_name(const wasm_module_t *module,
+                                                size_t index,
+                                                size_t *size_out);
+
+/**
+ * The contents of a custom section, borrowed: valid while a handle of the module or of an instance of it lives. How many bytes they are is
+ * written to `size_out`. NULL if there is no such section; those of an empty section are not NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+const char *stepwell_module_custom_section_data(const wasm_module_t *module,
+                                                size_t index,
+                                                size_t *size_out);
+
+/**
+ * Looks for a custom section of this name, from that of number `from` on, and writes its number to `index_out`; false, and nothing
+ * written, if there is none.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_custom_section_find(const wasm_module_t *module,
+                                         const char *name,
+                                         size_t from,
+                                         size_t *index_out);
+
+/**
+ * How many imports the module has.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_module_import_count(const wasm_module_t *module);
+
+/**
+ * How many exports the module has.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_module_export_count(const wasm_module_t *module);
+
+/**
+ * Whether the module has a start function, which runs when it is instantiated.
+ *
+ * Thread: any.
+ */
+STEPWELL_API bool stepwell_module_has_start(const wasm_module_t *module);
+
+/**
+ * Bytes of the module's production code.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_module_text_size(const wasm_module_t *module);
+
+/**
+ * Bytes of the module's debug code; 0 while it has not been compiled.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_module_debug_text_size(const wasm_module_t *module);
+
+/**
+ * Writes the name of a local to `out`, not NUL-terminated; parameters come first. False, and nothing written, if the name section has
+ * none for it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_local_name(const wasm_module_t *module,
+                                uint32_t func,
+                                uint32_t local,
+                                own wasm_name_t *out);
+
+/**
+ * Writes the name of a global (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+ * for it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_global_name(const wasm_module_t *module,
+                                 uint32_t index,
+                                 own wasm_name_t *out);
+
+/**
+ * Writes the name of a table (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+ * for it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_table_name(const wasm_module_t *module,
+                                uint32_t index,
+                                own wasm_name_t *out);
+
+/**
+ * Writes the name of a memory (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+ * for it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_memory_name(const wasm_module_t *module,
+                                 uint32_t index,
+                                 own wasm_name_t *out);
+
+/**
+ * Writes the name of a data segment (by index) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+ * for it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_data_name(const wasm_module_t *module,
+                               uint32_t index,
+                               own wasm_name_t *out);
+
+/**
+ * Writes the name of an element segment (by index) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
+ * for it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_elem_name(const wasm_module_t *module,
+                               uint32_t index,
+                               own wasm_name_t *out);
 
 /**
  * As `wasm_func_call`, with traps and errors apart: a trap of the guest or of a host function is written to
@@ -1195,6 +1448,39 @@ own stepwell_error_t *stepwell_instance_pre_instantiate(const stepwell_instance_
 STEPWELL_API void stepwell_instance_pre_delete(own stepwell_instance_pre_t *pre);
 
 /**
+ * A new buffer, which holds at most `limit` bytes (`SIZE_MAX`: as many as there is memory for).
+ *
+ * Thread: any.
+ */
+STEPWELL_API own stepwell_wasi_buffer_t *stepwell_wasi_buffer_new(size_t limit);
+
+/**
+ * Deletes a handle of a buffer. Configurations and stores that write to it go on doing so. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_wasi_buffer_delete(own stepwell_wasi_buffer_t *buffer);
+
+/**
+ * How many bytes are in a buffer.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_wasi_buffer_size(const stepwell_wasi_buffer_t *buffer);
+
+/**
+ * Copies what is in a buffer, or (`take`) takes it out, so that the buffer is empty afterwards and has its whole limit again.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_buffer_read(const stepwell_wasi_buffer_t *buffer,
+                                               bool take,
+                                               own wasm_byte_vec_t *out);
+
+/**
  * A new configuration, which gives a program nothing.
  *
  * Thread: any.
@@ -1257,6 +1543,30 @@ own stepwell_error_t *stepwell_wasi_config_stdin_bytes_set(stepwell_wasi_config_
                                                           const wasm_byte_vec_t *bytes);
 
 /**
+ * Asks a callback for the program's standard input. `finalizer(env)` runs when nothing can call it any more: when it is
+ * replaced, the configuration is deleted or the store is gone, the program closed the stream, or when this fails. The finalizer
+ * may be NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stdin_callback_set(stepwell_wasi_config_t *config,
+                                                             stepwell_wasi_input_callback_t callback,
+                                                             void *env,
+                                                             stepwell_finalizer_t finalizer);
+
+/**
+ * Gives the program a file as its standard input. It is opened now.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stdin_file_set(stepwell_wasi_config_t *config,
+                                                         const char *path);
+
+/**
  * Sends the program's standard output to that of this process, past the buffer of C's `stdout`.
  *
  * Thread: any.
@@ -1272,7 +1582,8 @@ STEPWELL_API void stepwell_wasi_config_stderr_inherit(stepwell_wasi_config_t *co
 
 /**
  * Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any more:
- * when it is replaced, the configuration is deleted or the store is gone, or when this fails. The finalizer may be NULL.
+ * when it is replaced, the configuration is deleted, the store is gone or the program closed the stream, or when this fails.
+ * The finalizer may be NULL.
  *
  * Thread: any.
  */
@@ -1296,8 +1607,61 @@ own stepwell_error_t *stepwell_wasi_config_stderr_callback_set(stepwell_wasi_con
                                                               stepwell_finalizer_t finalizer);
 
 /**
+ * Keeps what the program writes to standard output in a buffer of the host's.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stdout_buffer_set(stepwell_wasi_config_t *config,
+                                                            const stepwell_wasi_buffer_t *buffer);
+
+/**
+ * As `stepwell_wasi_config_stdout_buffer_set`, for standard error. It may be the same buffer.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stderr_buffer_set(stepwell_wasi_config_t *config,
+                                                            const stepwell_wasi_buffer_t *buffer);
+
+/**
+ * Writes the program's standard output to a file: behind what is in it (`append`), or instead of that. It is opened, and made
+ * or emptied, now. To send both streams to one file, append to it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stdout_file_set(stepwell_wasi_config_t *config,
+                                                          const char *path,
+                                                          bool append);
+
+/**
+ * As `stepwell_wasi_config_stdout_file_set`, for standard error.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stderr_file_set(stepwell_wasi_config_t *config,
+                                                          const char *path,
+                                                          bool append);
+
+/**
+ * How many descriptors the program has at most at once, the standard streams and the preopened directories counted; 1024 unless
+ * this is called. Beyond it the program gets `EMFILE`. Each takes about one of this process.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_wasi_config_max_descriptors_set(stepwell_wasi_config_t *config,
+                                              uint32_t max);
+
+/**
  * Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at, or with
- * `read_write` to change as well. It is opened now. No path, and no symbolic link, leads the program out of it.
+ * `read_write` to change as well: to create, write, rename, link and remove. It is opened now. No path, and no symbolic link, leads the program out of it.
  *
  * Thread: any.
  */
@@ -1309,9 +1673,8 @@ own stepwell_error_t *stepwell_wasi_config_preopen_dir(stepwell_wasi_config_t *c
                                                       bool read_write);
 
 /**
- * Defines functions of `wasi_snapshot_preview1` for instances of this store: `args_*`, `environ_*`, `clock_*`, `random_get`,
- * `fd_read`, `fd_write`, `fd_seek`, `fd_tell`, `fd_close`, `fd_fdstat_get`, `fd_filestat_get`, `fd_prestat_*`, `path_open`,
- * `path_filestat_get` and `proc_exit`. The instances share one table of descriptors, which lives as long as the store. A
+ * Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store. The instances share one table of
+ * descriptors, which lives as long as the store. Sockets there are none, and `proc_raise` is refused (`ENOTSUP`). A
  * program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
  *
  * Thread: one at a time per store.
