@@ -182,6 +182,21 @@ class Calls(Case):
         self.gives("funcref\n", "--invoke", "self", module)
         self.fails(2, "`x` is no externref", "--invoke", "same", module, "x")
 
+    def test_precompiled(self):
+        file = self.folder / "program.cwasm"
+        self.gives("", "--precompile", file, PROGRAM)
+        self.gives("-\nargs\n", "--precompiled", "-", "args", stdin=file.read_bytes())
+        self.gives("55\n", "--precompiled", "--invoke", "fib", file, "10")
+        self.fails(134, "in quotient at program.h:", "--precompiled", "--invoke", "divide", file, "7", "0")
+        self.fails(126, "program.wasm: ", "--precompiled", PROGRAM)
+        self.fails(126, "program.cwasm: ", file)
+        self.fails(126, "program.cwasm: ", "--precompiled", "--fuel", "5", file)
+        self.fails(127, "nothing", "--precompiled", "nothing")
+        file.write_bytes(file.read_bytes()[:5000])
+        self.fails(126, "program.cwasm: ", "--precompiled", file)
+        self.fails(1, "nowhere", "--precompile", "nowhere/x.cwasm", PROGRAM)
+        self.fails(127, "nothing", "--precompile", file, "nothing")
+
     def test_a_trap_of_a_call(self):
         self.fails(134, ["integer divide by zero", "!divide"], "--invoke", "divide", PROGRAM, "1", "0")
 
@@ -312,7 +327,7 @@ class Debugging(Case):
     def test_statistics(self):
         status, out, err = self.run_it("--stats", PROGRAM, "exit", "3")
         self.assertEqual((status, out), (3, ""))
-        self.assertRegex(err, r"compiled \d+ bytes")
+        self.assertRegex(err, r"compiled \d+ bytes in [\d.]+ ms, to \d+ bytes of code\n")
         self.assertRegex(err, r"memory 0 has \d+ pages")
         self.assertNotIn("stops", err)
         status, out, err = self.run_it("--stats", "--trace=instructions", "--invoke", "fib", PROGRAM, "1")

@@ -40,6 +40,8 @@ static const char help[] =
     "  --trace=instructions      print every instruction before it runs, with locals and operands\n"
     "  -g, --debug               run debug code, and print the frames with their values at a trap\n"
     "  --simple                  debug code of the simple kind\n"
+    "  --precompile FILE         compile MODULE to FILE, and do not run it\n"
+    "  --precompiled             MODULE is such a file, made with the same options by the same Stepwell\n"
     "  --stats                   say at the end what it took\n"
     "  --fuel N                  end it after N instructions\n"
     "  --timeout SECONDS         end it after so long\n"
@@ -56,10 +58,10 @@ typedef struct list {
 
 static struct {
     list directories, environment, breakpoints;
-    const char *module, *invoke;
+    const char *module, *invoke, *precompile;
     char **arguments;
     size_t argument_count;
-    bool stub, calls, instructions, debug, simple, stats;
+    bool stub, calls, instructions, debug, simple, stats, precompiled;
     bool fueled;
     uint64_t fuel, break_count, max_memory, max_stack; /* 0: not said */
     double timeout;                                    /* seconds; 0: not said */
@@ -176,6 +178,7 @@ static void read_options(int argc, char **argv) {
     } flags[] = {
         {"--stub-missing", &options.stub}, {"-g", &options.debug},      {"--debug", &options.debug},
         {"--simple", &options.simple},     {"--stats", &options.stats},
+        {"--precompiled", &options.precompiled},
     };
     int at = 1;
     for (; at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
@@ -202,6 +205,8 @@ static void read_options(int argc, char **argv) {
             append(&options.environment, value);
         } else if ((value = option_value(argv, argc, &at, "--invoke"))) {
             options.invoke = value;
+        } else if ((value = option_value(argv, argc, &at, "--precompile"))) {
+            options.precompile = value;
         } else if ((value = option_value(argv, argc, &at, "--break-count"))) {
             options.break_count = number_of("--break-count", value);
             if (!options.break_count) {
@@ -542,29 +547,46 @@ static wasm_engine_t *new_engine(bool debug) {
     return engine;
 }
 
+/* Ends if this is the text format, which the library does not read. */
+static void refuse_text(const char *name, const wasm_byte_vec_t *binary) {
+    size_t blank = 0;
+    while (blank < binary->size && memchr(" \t\r\n", binary->data[blank], 4)) {
+        blank++;
+    }
+    if (blank < binary->size && (binary->data[blank] == '(' || binary->data[blank] == ';')) {
+        end(END_NOT_RUN, "%s: this is the text format; make a module of it first, with `wat2wasm` or `wasm-tools parse`", name);
+    }
+}
+
 static void load(void) {
     wasm_byte_vec_t binary;
-    const char *name = strcmp(options.module, "-") ? options.module : "standard input";
-    FILE *file = name == options.module ? fopen(name, "rb") : stdin;
+    bool from_file = strcmp(options.module, "-");
+    const char *name = from_file ? options.module : "standard input";
+    FILE *file = from_file ? fopen(name, "rb") : stdin;
     if (!file) {
         end(errno == ENOENT || errno == ENOTDIR ? END_NOT_FOUND : END_NOT_RUN, "%s: %s", name, strerror(errno));
+    }
+    if (options.precompiled && from_file) { /* the library reads it by itself, to where nobody can change it */
+        double begin = seconds();
+        ok(stepwell_module_deserialize_file(store, name, &module), END_NOT_RUN, name);
+        stats.compile = seconds() - begin;
+        fclose(file);
+        return;
     }
     if (!read_stream(file, &binary)) {
         end(END_NOT_RUN, "%s: %s", name, strerror(errno));
     }
-    if (file != stdin) {
+    if (from_file) {
         fclose(file);
-    }
-    size_t blank = 0;
-    while (blank < binary.size && strchr(" \t\r\n", binary.data[blank]) && binary.data[blank]) {
-        blank++;
-    }
-    if (blank < binary.size && (binary.data[blank] == '(' || binary.data[blank] == ';')) {
-        end(END_NOT_RUN, "%s: this is the text format; make a module of it first, with `wat2wasm` or `wasm-tools parse`", name);
     }
     stats.module_bytes = binary.size;
     double begin = seconds();
-    ok(stepwell_module_new(store, &binary, &module), END_NOT_RUN, name);
+    if (options.precompiled) {
+        ok(stepwell_module_deserialize(store, &binary, &module), END_NOT_RUN, name);
+    } else {
+        refuse_text(name, &binary);
+        ok(stepwell_module_new(store, &binary, &module), END_NOT_RUN, name);
+    }
     stats.compile = seconds() - begin;
     wasm_byte_vec_delete(&binary);
 }
@@ -691,7 +713,17 @@ static void print_stats(void) {
         return;
     }
     fflush(stdout);
-    fprintf(stderr, "stepwell-run: compiled %zu bytes in %.3f ms\n", stats.module_bytes, stats.compile * 1e3);
+    if (options.precompiled) {
+        fprintf(stderr, "stepwell-run: loaded");
+    } else {
+        fprintf(stderr, "stepwell-run: compiled %zu bytes", stats.module_bytes);
+    }
+    fprintf(stderr, " in %.3f ms, to %zu bytes of code", stats.compile * 1e3, stepwell_module_text_size(module));
+    size_t debug_bytes = stepwell_module_debug_text_size(module);
+    if (debug_bytes) {
+        fprintf(stderr, " (and %zu of debug code)", debug_bytes);
+    }
+    fputc('\n', stderr);
     fprintf(stderr, "stepwell-run: instantiated in %.3f ms, ran for %.3f ms\n", stats.instantiate * 1e3, stats.run * 1e3);
     for (uint32_t i = 0; instance; i++) {
         wasm_memory_t *memory = stepwell_instance_memory(instance, i);
@@ -814,6 +846,11 @@ int main(int argc, char **argv) {
     stepwell_linker_t *linker = stepwell_linker_new(engine);
     wasm_trap_t *trap;
     load();
+    if (options.precompile) {
+        ok(stepwell_module_serialize_file(module, options.precompile), EXIT_FAILURE, options.precompile);
+        print_stats();
+        return EXIT_SUCCESS;
+    }
     set_limits();
     define_wasi(linker);
     if (options.stub) {
