@@ -227,6 +227,10 @@ fn a_deadline_ends_guests_until_it_is_moved() {
         let engine = store.engine().clone();
         let line = func(store, instance, "line");
         // A new store has none.
+        assert_eq!(line.call(&mut *store, 1).unwrap(), 3);
+        store.set_epoch_deadline(0).unwrap();
+        assert!(line.call(&mut *store, 1).is_err(), "{kind:?}: in an engine whose epoch nobody has moved yet");
+        store.set_epoch_deadline(u64::MAX).unwrap();
         engine.increment_epoch();
         assert_eq!(line.call(&mut *store, 1).unwrap(), 3);
         store.set_epoch_deadline(2).unwrap();

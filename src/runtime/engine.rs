@@ -50,7 +50,9 @@ impl Engine {
         }
         let replays = ReplayCache::new(config.replay_cache_bytes);
         let (signatures, pool) = Default::default();
-        Ok(Engine(Arc::new(EngineInner { config, compiler, signatures, pool, replays, epoch: AtomicU64::new(0) })))
+        // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
+        let epoch = AtomicU64::new(1);
+        Ok(Engine(Arc::new(EngineInner { config, compiler, signatures, pool, replays, epoch })))
     }
 
     /// What it was made with.
