@@ -18,26 +18,26 @@
 Everything is closed when it is no longer used, or at once by `close()` or `with`, in any order; a store closes all
 that is in it.
 """
-from ._bindings import VERSION, Action, DebugTier, ErrorCode, StopReason, TrapCode
+from ._bindings import VERSION, Action, DebugTier, ErrorCode, Feature, StopReason, TrapCode
 from .debugger import Breakpoint, Debugger, Frame, Locals, Stop
 from .engine import Engine
-from .errors import Error, Exit, Trap, TrapFrame
+from .errors import Error, Exit, Source, Trap, TrapFrame
 from .instance import Exports, Instance
-from .linker import Linker
-from .module import Module
-from .store import Store
+from .linker import InstancePre, Linker
+from .module import CustomSection, Module
+from .store import Interrupt, Store
 from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType, f32, f64, i32, i64
-from .values import Extern, ExternRef, Func, Global, Memory, Table
+from .values import Caller, Extern, ExternRef, Func, Global, Memory, Table
 from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
 
-for _shown in (Action, DebugTier, ErrorCode, StopReason, TrapCode):
+for _shown in (Action, DebugTier, ErrorCode, Feature, StopReason, TrapCode):
     _shown.__module__ = __name__
 
 __all__ = [
-    "Action", "Breakpoint", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "Exit", "ExportType", "Exports", "Extern",
-    "ExternRef", "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "Linker", "Locals", "Memory",
-    "MemoryType", "Module", "Stop", "StopReason", "Store", "Table", "TableType", "Trap", "TrapCode", "TrapFrame", "Wasi",
+    "Action", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "Exit", "ExportType", "Exports", "Extern",
+    "ExternRef", "Feature", "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory",
+    "MemoryType", "Module", "Source", "Stop", "StopReason", "Store", "Table", "TableType", "Trap", "TrapCode", "TrapFrame", "Wasi",
     "f32", "f64", "i32", "i64",
 ]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from collections import deque
 from ctypes import POINTER, byref, c_void_p, cast
-from typing import TYPE_CHECKING, Any, Callable, List, NoReturn, Optional
+from typing import TYPE_CHECKING, Any, Callable, Deque, List, NoReturn, Optional
 
 from . import _bindings as c
 from .errors import Error, Exit, Trap, check, take_error, take_trap
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .types import FuncType
 
 _numbers = itertools.count(1)
+# Of what C will never call again. Who kept it is told later: here, where no C function is under way.
+_finished: Deque[int] = deque()
 _owners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
@@ -46,6 +49,10 @@ _thread = _Thread()
 
 def register(owner: Any) -> int:
     """A number for `owner`, which somebody else has to keep."""
+    while _finished:
+        finished = _owners.get(_finished.popleft())
+        if finished is not None:
+            finished.finished()
     number = next(_numbers)
     _owners[number] = owner
     return number
@@ -139,15 +146,29 @@ def enter(store: Store, function: Any, *arguments: Any) -> None:
 class HostFunction:
     """A Python function as a guest calls it. Kept by its store, or by its linker and the stores that this instantiated in."""
 
-    def __init__(self, store: Optional[Store], type: FuncType, function: Callable[..., Any], values: Any) -> None:
+    def __init__(
+            self, store: Optional[Store], type: FuncType, function: Callable[..., Any], values: Any,
+            wants_caller: bool = False) -> None:
+        self.wants_caller = wants_caller
+        self.keepers: List[weakref.ref[Store]] = []
         self.store = store  # None for that of the guest
         self.type = type
         self.function = function
         self.values = values  # the module `values`, which needs this one
 
-    def call(self, store: Store, args: Any, results: Any) -> None:
+    def finished(self) -> None:
+        """C will never call it again."""
+        for keeper in self.keepers:
+            store = keeper()
+            if store is not None:
+                store._kept.pop(id(self), None)
+        self.keepers.clear()
+
+    def call(self, store: Store, args: Any, results: Any, caller: Optional[Any] = None) -> None:
         args = args.contents
         given = [self.values.from_c(store, args.data[i], owned=False) for i in range(args.size)]
+        if caller is not None:
+            given.insert(0, caller)
         returned = self.function(*given)
         wanted = self.type.results
         if not wanted:
@@ -178,5 +199,24 @@ def _call_host(env: int, args: Any, results: Any) -> Optional[int]:
         return trap_from(store, exception) if store is not None else None
 
 
+def _call_host_with_caller(env: int, ptr: Any, args: Any, results: Any) -> Optional[int]:
+    """What C calls for host functions that want to know who calls."""
+    store, caller = None, None
+    try:
+        host = owner_of(env)
+        store = host.store or current_store()
+        caller = host.values.Caller(store, ptr)
+        host.call(store, args, results, caller)
+        return None
+    except BaseException as exception:
+        stash(exception)
+        return trap_from(store, exception) if store is not None else None
+    finally:
+        if caller is not None:
+            caller._ptr = None
+
+
+call_host_with_caller = c.stepwell_func_callback_t(_call_host_with_caller)
 call_host = c.wasm_func_callback_with_env_t(_call_host)
+finished = c.stepwell_finalizer_t(_finished.append)
 no_finalizer = c.stepwell_finalizer_t()

@@ -9,7 +9,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, StopReason, TrapCode
 from ._managed import StoreObject
-from .errors import Error, Trap, check, known, last_error, name_from, not_null, take_message
+from .errors import Error, Source, Trap, check, known, last_error, name_from, not_null, sources_from, take_message
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
@@ -101,6 +101,14 @@ class Debugger(StoreObject):
         if not 0 <= function < 1 << 32:
             raise ValueError(f"{function} is no function index")
         return self._placed(c.stepwell_debugger_break_at_function_index, module, function)
+
+    def break_at_source(self, module: Module, file: str, line: int) -> List[Breakpoint]:
+        """Sets breakpoints at the code of a line of the source; it may have code in several places. `file` is a path as the compiler
+        knew it, or the end of one. Without code for the line, the next line that has some is meant. Needs DWARF in the module."""
+        offsets = module.find_source(file, line)
+        if not offsets:
+            raise Error(f"the module's DWARF has no code for {file}:{line} or behind it", ErrorCode.ARGUMENT)
+        return [self.break_at(module, offset) for offset in offsets]
 
     def remove(self, breakpoint: Union[Breakpoint, int]) -> None:
         """Removes a breakpoint."""
@@ -282,6 +290,11 @@ class Frame:
         return int(c.stepwell_frame_offset(self._handle))
 
     @cached_property
+    def source(self) -> List[Source]:
+        """Where its instruction is in the source: the place itself, and then those that it was inlined into; empty without DWARF."""
+        return sources_from(c.stepwell_frame_source_count, c.stepwell_frame_source, self._handle)
+
+    @cached_property
     def id(self) -> int:
         """A number that is the same for one activation at every stop."""
         return int(c.stepwell_frame_id(self._handle))
@@ -335,6 +348,8 @@ class Frame:
         name = self.func_name if self.func_name is not None else f"func {self.func_index}"
         named: Dict[Any, str] = {index: name for name, index in self.locals.names.items()}
         shown = ", ".join(f"{named.get(index, index)}={value!r}" for index, value in self.locals.items())
+        if self.source:
+            name += f" ({self.source[0]})"
         host = " (through the host)" if self.called_through_host else ""
         return f"#{self.index} {name} at {self.offset:#x}{host}  locals: {shown or 'none'}  operands: {self.operands}"
 

@@ -2,16 +2,18 @@
 from __future__ import annotations
 
 from ctypes import POINTER, byref
-from typing import Optional
+from typing import Mapping, Optional
 
 from . import _bindings as c
-from ._bindings import DebugTier
+from ._bindings import DebugTier, Feature
 from ._managed import Managed
 from .errors import check
 
 DebugTier.__doc__ = """What debug code is like: what debugging costs, not what can be seen.
 
 `REGIONS`, the default, stores state where regions begin that can be run again; `SIMPLE` stores it at every instruction, and is slower."""
+
+Feature.__doc__ = "A proposal to WebAssembly 1.0 that can be switched off."
 
 RESERVATION = 4 << 30  # for each memory, at first
 
@@ -30,6 +32,9 @@ class Engine(Managed):
     - `parallel`: modules are compiled on several threads. On by default.
     - `optimize`: compiled code is optimised for speed. On by default.
     - `copied_code`: code is kept in anonymous memory, as on systems without `memfd_create`. Off by default.
+    - `fuel`: guests count what they run, and trap when they have used up `Store.fuel`. Off by default.
+    - `epoch`: guests can be ended from other threads, by `Interrupt`, and by deadlines, `Store.set_epoch_deadline`. Off by default.
+    - `features`: which proposals modules may use, {`Feature`: bool}; those that are not named may be used.
     """
 
     _delete = c.wasm_engine_delete
@@ -39,12 +44,16 @@ class Engine(Managed):
             nan_canonicalization: Optional[bool] = None, signals: Optional[bool] = None,
             memory_reservation: Optional[int] = None, memory_guard: Optional[int] = None, max_stack: Optional[int] = None,
             stop_reserve: Optional[int] = None, parallel: Optional[bool] = None, optimize: Optional[bool] = None,
-            copied_code: Optional[bool] = None) -> None:
-        settings = {name: value for name, value in locals().items() if name != "self" and value is not None}
+            copied_code: Optional[bool] = None, fuel: Optional[bool] = None, epoch: Optional[bool] = None,
+            features: Optional[Mapping[int, bool]] = None) -> None:
+        settings = {
+            name: value for name, value in locals().items() if name not in ("self", "features") and value is not None}
         config = c.wasm_config_new()
         try:
             for name, value in settings.items():
                 check(getattr(c, f"stepwell_config_{name}_set")(config, value))
+            for feature, on in (features or {}).items():
+                check(c.stepwell_config_feature_set(config, feature, on))
         except BaseException:
             c.wasm_config_delete(config)
             raise
@@ -54,3 +63,8 @@ class Engine(Managed):
         self._memory_reservation = RESERVATION if memory_reservation is None else memory_reservation
         # Then no memory ever moves: compiled code leaves bounds to the reservation.
         self._fixed_memories = signals in (None, True) and self._memory_reservation >= RESERVATION
+
+    def increment_epoch(self) -> None:
+        """Makes the engine's epoch one more. Guests whose deadline has come trap with `TrapCode.INTERRUPT` when they next begin a
+        function or a turn of a loop. Usually a thread does this at regular times."""
+        c.stepwell_engine_epoch_increment(self._handle)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from ctypes import byref, c_int32, c_size_t
 from enum import IntEnum
-from typing import Any, List, Optional, Sequence, Type, TypeVar, Union
+from typing import Any, List, NamedTuple, Optional, Sequence, Type, TypeVar, Union
 
 from . import _bindings as c
 from ._bindings import ErrorCode, TrapCode
@@ -32,18 +32,47 @@ class Error(Exception):
         self.offset = offset
 
 
-class TrapFrame:
-    """A Wasm frame that was live when a guest trapped."""
+class Source(NamedTuple):
+    """A place in a guest's source, as the module's DWARF sections have it. What they do not say is None, or 0."""
 
-    __slots__ = ("module_name", "func_index", "func_name", "offset", "func_offset")
+    file: Optional[str]
+    function: Optional[str]
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file or '?'}:{self.line or '?'}"
+
+
+def sources_from(count: Any, get: Any, *arguments: Any) -> List[Source]:
+    """The places that `get(*arguments, index, out)` writes, innermost inlined function first."""
+    found = []
+    for index in range(count(*arguments)):
+        out = c.stepwell_source_t()
+        if get(*arguments, index, byref(out)):
+            file, function = (text.decode("utf-8", "replace") if text is not None else None for text in (out.file, out.function))
+            found.append(Source(file, function, out.line, out.column))
+    return found
+
+
+class TrapFrame:
+    """A Wasm frame that was live when a guest trapped.
+
+    `module_name`, `func_index`, `func_name`: where; `offset`, `func_offset`: of the instruction, from the start of the module and of the
+    function. `source` is a list of the `Source` of the instruction and of what it was inlined into; empty without DWARF.
+    """
+
+    __slots__ = ("module_name", "func_index", "func_name", "offset", "func_offset", "source")
 
     def __init__(
-            self, module_name: Optional[str], func_index: int, func_name: Optional[str], offset: int, func_offset: int) -> None:
+            self, module_name: Optional[str], func_index: int, func_name: Optional[str], offset: int, func_offset: int,
+            source: Sequence[Source] = ()) -> None:
         self.module_name = module_name
         self.func_index = func_index
         self.func_name = func_name
         self.offset = offset
         self.func_offset = func_offset
+        self.source = list(source)
 
     def __repr__(self) -> str:
         return f"<TrapFrame {self.func_name or self.func_index} at {self.offset:#x}>"
@@ -151,7 +180,8 @@ def take_trap(trap: Any) -> Error:
             TrapFrame(
                 name_from(c.stepwell_trap_frame_module_name, frame), c.wasm_frame_func_index(frame),
                 name_from(c.stepwell_trap_frame_func_name, frame), c.wasm_frame_module_offset(frame),
-                c.wasm_frame_func_offset(frame))
+                c.wasm_frame_func_offset(frame),
+                sources_from(c.stepwell_trap_frame_source_count, c.stepwell_trap_frame_source, frame))
             for frame in trace.data[:trace.size]
         ] if trace.size else []
         c.wasm_frame_vec_delete(byref(trace))

@@ -13,8 +13,8 @@ from .errors import check, last_error, not_null
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
-from .types import FuncType, in_c
-from .values import Extern, _values, extern_from
+from .types import in_c
+from .values import Extern, extern_from, host_function
 from .wasi import Wasi
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,10 +59,12 @@ class Linker(Managed):
                 return
             if not callable(item):
                 raise TypeError(f"{module}.{name} cannot be {item!r}: objects of a store and callables can be defined")
-            host = _calls.HostFunction(None, FuncType.of(item) if type is None else FuncType(*type), item, _values)
+            host = host_function(None, item, type)
             with in_c(host.type) as ptr:
-                check(c.stepwell_linker_define_func(
-                    self._handle, *names, ptr, _calls.call_host, _calls.register(host), _calls.no_finalizer))
+                define, callback = (
+                    (c.stepwell_linker_define_caller_func, _calls.call_host_with_caller) if host.wants_caller
+                    else (c.stepwell_linker_define_func, _calls.call_host))
+                check(define(self._handle, *names, ptr, callback, _calls.register(host), _calls.finished))
             self._hosts.append(host)
 
     def func(self, module: str, name: Optional[str] = None, type: Signature = None) -> Callable[[F], F]:
@@ -121,6 +123,13 @@ class Linker(Managed):
             _calls.enter(store, c.stepwell_linker_instantiate, self._handle, store._handle, handle, byref(out))
         return Instance._of(store, module, out)
 
+    def instantiate_pre(self, module: Module) -> InstancePre:
+        """Looks the module's imports up, once for many instances. What is defined later does not change it."""
+        out = POINTER(c.stepwell_instance_pre_t)()
+        with self._lock:
+            check(c.stepwell_linker_instantiate_pre(self._handle, module._view._handle, byref(out)))
+            return InstancePre(self._engine, module, out, list(self._hosts), list(self._stores))
+
     def _of(self, store: Store) -> None:
         """What it has defined is of this store."""
         if all(known is not store for known in self._stores):
@@ -129,7 +138,7 @@ class Linker(Managed):
     def _used_in(self, store: Store) -> None:
         """Its functions live in this store from now on."""
         for host in self._hosts:
-            store._keep(host)
+            store._keep_host(host)
 
     def close(self) -> None:
         """Gives it back now; instances it made stay."""
@@ -137,3 +146,29 @@ class Linker(Managed):
             super().close()
             self._hosts.clear()
             self._stores.clear()
+
+
+class InstancePre(Managed):
+    """A module with its imports found by a linker. Where all of them are host functions of the linker, it makes instances in
+    any store of the engine, on several threads at once."""
+
+    _delete = c.stepwell_instance_pre_delete
+
+    def __init__(self, engine: Engine, module: Module, ptr: Any, hosts: List[Any], stores: List[Store]) -> None:
+        self._engine, self._module, self._hosts, self._stores = engine, module, hosts, stores
+        self._own(ptr)
+
+    @property
+    def module(self) -> Module:
+        """Its module."""
+        return self._module
+
+    def instantiate(self, store: Store) -> Instance:
+        """Makes an instance, and runs its start function."""
+        out = POINTER(c.wasm_instance_t)()
+        with store._lock:
+            store._module(self._module)
+            for host in self._hosts:
+                store._keep_host(host)
+            _calls.enter(store, c.stepwell_instance_pre_instantiate, self._handle, store._handle, byref(out))
+        return Instance._of(store, self._module, out)

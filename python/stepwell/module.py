@@ -2,20 +2,40 @@
 from __future__ import annotations
 
 import os
-from ctypes import POINTER, byref, c_char, c_uint32
+from ctypes import POINTER, byref, c_char, c_size_t, c_uint32, string_at
 from functools import cached_property
-from typing import Any, Callable, List, Optional, Union
+from typing import Any, Callable, List, NamedTuple, Optional, Union
 
 from . import _bindings as c
 from ._managed import Managed
 from .engine import Engine
-from .errors import check, name_from, not_null, take_error
+from .errors import Source, check, name_from, not_null, sources_from, take_bytes, take_error
 from .types import ExportType, ImportType, externtype_from
 
 
 def _text(name: Any) -> str:
     name = name.contents
     return str(name.data[:name.size].decode("utf-8")) if name.size else ""
+
+
+class CustomSection(NamedTuple):
+    """A custom section of a module."""
+
+    name: str
+    data: bytes
+
+
+def _byte_vec(data: Union[bytes, bytearray, memoryview]) -> Any:
+    """Bytes as C takes them."""
+    data = bytes(data)
+    return c.wasm_byte_vec_t(len(data), (c_char * len(data)).from_buffer_copy(data))
+
+
+def _path(path: Union[str, os.PathLike[str]]) -> bytes:
+    data = os.fsencode(path)
+    if b"\0" in data:
+        raise ValueError(f"the path {path!r} has a NUL inside")
+    return data
 
 
 def exports_of(handle: Any) -> List[ExportType]:
@@ -47,11 +67,8 @@ class Module(Managed):
 
     def __init__(self, engine: Engine, binary: Union[bytes, bytearray, memoryview]) -> None:
         """Validates and compiles the bytes of a Wasm module."""
-        binary = bytes(binary)
-        data = (c_char * len(binary)).from_buffer_copy(binary)
         out = POINTER(c.wasm_shared_module_t)()
-        vec = c.wasm_byte_vec_t(len(binary), data)
-        check(c.stepwell_shared_module_new(engine._handle, byref(vec), byref(out)))
+        check(c.stepwell_shared_module_new(engine._handle, byref(_byte_vec(binary)), byref(out)))
         self._own(out)
         self._engine = engine
 
@@ -113,6 +130,79 @@ class Module(Managed):
         index = c_uint32()
         found = c.stepwell_module_func_find(self._view._handle, c_string(name), byref(index))
         return index.value if found else None
+
+    def source(self, offset: int) -> List[Source]:
+        """Where the instruction at this byte offset is in the source: the place itself, and then those that it was inlined into;
+        empty where the module's DWARF, if it has any, does not say."""
+        return sources_from(c.stepwell_module_source_count, c.stepwell_module_source, self._view._handle, offset)
+
+    def find_source(self, file: str, line: int) -> List[int]:
+        """The byte offsets at which the code of a line of the source begins, ascending. `file` is a path as the compiler knew it, or the
+        end of one. Without code for the line, the next line of the file that has some is meant."""
+        handle, name, offset = self._view._handle, c_string(file), c_size_t()
+        found: List[int] = []
+        if not 0 <= line < 1 << 32:
+            raise ValueError(f"{line} is no line")
+        while c.stepwell_module_source_find(handle, name, line, len(found), byref(offset)):
+            found.append(offset.value)
+        return found
+
+    def local_name(self, func: int, local: int) -> Optional[str]:
+        """The name of a local of a function, parameters first, or None."""
+        return name_from(c.stepwell_module_local_name, self._view._handle, func, local)
+
+    def global_name(self, index: int) -> Optional[str]:
+        """The name of a global by its index, imports counted, or None."""
+        return name_from(c.stepwell_module_global_name, self._view._handle, index)
+
+    @property
+    def has_start(self) -> bool:
+        """Whether it has a start function, which runs when it is instantiated."""
+        return bool(c.stepwell_module_has_start(self._view._handle))
+
+    @cached_property
+    def custom_sections(self) -> List[CustomSection]:
+        """Its custom sections, in the order of the binary. Several may have the same name."""
+        handle, size = self._view._handle, c_size_t()
+        sections = []
+        for i in range(c.stepwell_module_custom_section_count(handle)):
+            name = c.stepwell_module_custom_section_name(handle, i, byref(size))
+            name = string_at(name, size.value).decode("utf-8")
+            data = c.stepwell_module_custom_section_data(handle, i, byref(size))
+            sections.append(CustomSection(name, string_at(data, size.value)))
+        return sections
+
+    def serialize(self) -> bytes:
+        """Its machine code and all that belongs to it, for `deserialize`."""
+        vec = c.wasm_byte_vec_t()
+        check(c.stepwell_shared_module_serialize(self._handle, byref(vec)))
+        return take_bytes(vec)
+
+    def serialize_file(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Writes what `serialize` gives to a file. Who reads it meanwhile finds the old file or the whole new one."""
+        check(c.stepwell_shared_module_serialize_file(self._handle, _path(path)))
+
+    @classmethod
+    def deserialize(cls, engine: Engine, data: Union[bytes, bytearray, memoryview]) -> Module:
+        """A module that was serialized, without compiling it. What is damaged, or from another version, machine or configuration, is
+        an `Error` that says so. Load only what you trust: it is machine code."""
+        out = POINTER(c.wasm_shared_module_t)()
+        check(c.stepwell_shared_module_deserialize(engine._handle, byref(_byte_vec(data)), byref(out)))
+        return cls._of(engine, out)
+
+    @classmethod
+    def deserialize_file(cls, engine: Engine, path: Union[str, os.PathLike[str]]) -> Module:
+        """As `deserialize`, from a file, which may be changed afterwards."""
+        out = POINTER(c.wasm_shared_module_t)()
+        check(c.stepwell_shared_module_deserialize_file(engine._handle, _path(path), byref(out)))
+        return cls._of(engine, out)
+
+    @classmethod
+    def _of(cls, engine: Engine, ptr: Any) -> Module:
+        self = cls.__new__(cls)
+        self._own(ptr)
+        self._engine = engine
+        return self
 
     def compile_debug(self, progress: Optional[Callable[[int, int], bool]] = None) -> None:
         """Compiles its debug code now, so that attaching a debugger takes no time for that. Another thread may do so meanwhile.

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from ctypes import POINTER, byref, c_uint64
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from . import _bindings as c
@@ -13,6 +14,7 @@ from .errors import Error, check, not_null
 from .module import Module, ModuleHandle
 
 if TYPE_CHECKING:
+    from ._calls import HostFunction
     from .debugger import Debugger
     from .values import ExternRef
 
@@ -59,6 +61,35 @@ class Store(Managed):
         with self._lock:
             check(c.stepwell_store_limits_set(self._handle, memory_bytes, table_elements, instances))
 
+    @property
+    def fuel(self) -> int:
+        """The fuel that its guests have left: almost every instruction takes one unit, and without fuel they trap with
+        `TrapCode.OUT_OF_FUEL`. Needs `Engine(fuel=True)`. A new store has none."""
+        left = c_uint64()
+        with self._lock:
+            check(c.stepwell_store_fuel_get(self._handle, byref(left)))
+        return left.value
+
+    @fuel.setter
+    def fuel(self, fuel: int) -> None:
+        if not 0 <= fuel < 1 << 63:
+            raise ValueError(f"fuel is from 0 to 2**63 - 1, not {fuel}")
+        with self._lock:
+            check(c.stepwell_store_fuel_set(self._handle, fuel))
+
+    def set_epoch_deadline(self, epochs: int) -> None:
+        """Lets its guests run until the engine's epoch is `epochs` more than it is now; then, and with 0 at once, they trap with
+        `TrapCode.INTERRUPT`, until another deadline is set. Needs `Engine(epoch=True)`. A new store has no deadline."""
+        if not 0 <= epochs < 1 << 64:
+            raise ValueError(f"epochs is from 0 to 2**64 - 1, not {epochs}")
+        with self._lock:
+            check(c.stepwell_store_epoch_deadline_set(self._handle, epochs))
+
+    def clear_interrupt(self) -> None:
+        """Takes back an interrupt that no guest has found yet."""
+        with self._lock:
+            c.stepwell_store_interrupt_clear(self._handle)
+
     def close(self) -> None:
         """Closes everything in it, and the store. Refused while a guest runs in it."""
         with self._lock:
@@ -79,6 +110,12 @@ class Store(Managed):
         """Keeps what C calls for as long as the store is open."""
         self._kept[id(item)] = item
 
+    def _keep_host(self, host: HostFunction) -> None:
+        """Keeps a host function until C will never call it again."""
+        if id(host) not in self._kept:
+            self._kept[id(host)] = host
+            host.keepers.append(weakref.ref(self))
+
     def _module(self, module: Module) -> Any:
         """The handle of a module in this store."""
         known = self._modules.get(id(module))
@@ -92,3 +129,21 @@ class Store(Managed):
             if c.wasm_module_same(known._handle, handle):
                 return module
         return None
+
+
+class Interrupt(Managed):
+    """Ends the guests of a store from other threads. Needs `Engine(epoch=True)`. It may outlive the store; then it does nothing."""
+
+    _delete = c.stepwell_interrupt_delete
+
+    def __init__(self, store: Store) -> None:
+        out = POINTER(c.stepwell_interrupt_t)()
+        with store._lock:
+            check(c.stepwell_interrupt_new(store._handle, byref(out)))
+        self._own(out)
+
+    def interrupt(self) -> None:
+        """Ends the guest that runs, with a trap (`TrapCode.INTERRUPT`), when it next begins a function or a turn of a loop. If it is
+        in a host function, that ends first. If none runs, the next one is ended, unless `Store.clear_interrupt` is called before.
+        Any thread may call it."""
+        c.stepwell_interrupt_raise(self._handle)

@@ -59,6 +59,22 @@ class _TableType(NamedTuple):
     max: Optional[int] = None
 
 
+def _hints(function: Callable[..., Any]) -> Dict[str, Any]:
+    """The resolved annotations of a callable."""
+    called = function if inspect.isroutine(function) else getattr(function, "__call__", function)
+    return typing.get_type_hints(called, include_extras=True)
+
+
+def wants_caller(function: Callable[..., Any]) -> bool:
+    """Whether the first parameter is annotated as a `Caller`."""
+    from .values import Caller
+    try:
+        parameters = list(inspect.signature(function).parameters)
+        return bool(parameters) and _hints(function).get(parameters[0]) is Caller
+    except (AttributeError, NameError, TypeError, ValueError):
+        return False
+
+
 def _annotated(annotation: Any, what: str) -> str:
     """The value type of a resolved annotation."""
     for name in getattr(annotation, "__metadata__", ()):
@@ -92,12 +108,12 @@ class FuncType(_FuncType):
     @classmethod
     def of(cls, function: Callable[..., Any]) -> FuncType:
         """The type that a function's annotations say: `stepwell.i32`, `i64`, `f32`, `f64`; int is an i32, float an f64, `Func` a
-        funcref, `ExternRef` an externref; a tuple of them for several results, None or nothing for none."""
+        funcref, `ExternRef` an externref; a tuple of them for several results, None or nothing for none. A first parameter that
+        is annotated `Caller` is told who calls, and no part of the type."""
         name = getattr(function, "__qualname__", repr(function))
-        called = function if inspect.isroutine(function) else getattr(function, "__call__", function)
         try:
-            hints = typing.get_type_hints(called, include_extras=True)
-            parameters = inspect.signature(function).parameters.values()
+            hints = _hints(function)
+            parameters = list(inspect.signature(function).parameters.values())[wants_caller(function):]
         except (NameError, TypeError, ValueError) as error:
             raise TypeError(f"the type of {name} cannot be told from its annotations: {error}; give it a FuncType") from error
         params = []

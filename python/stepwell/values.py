@@ -4,7 +4,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
-from ctypes import byref, c_void_p, cast
+from ctypes import POINTER, byref, c_void_p, cast
 from operator import index as integer
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
 
@@ -12,11 +12,11 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import ErrorCode
 from ._managed import StoreObject
-from .errors import Error, last_error, not_null
+from .errors import Error, check, last_error, not_null
 from .store import Store
 from .types import (
     KINDS, NAMES, FuncType, GlobalType, MemoryType, TableType, functype_from, globaltype_from, in_c, memorytype_from,
-    tabletype_from, taken,
+    tabletype_from, taken, wants_caller,
 )
 
 X = TypeVar("X", bound="Extern")
@@ -81,6 +81,14 @@ def ref_from_c(store: Store, reference: Any) -> Union[Func, ExternRef]:
     return ExternRef._of(store, reference)
 
 
+def host_function(
+        store: Optional[Store], function: Callable[..., Any],
+        type: Optional[Tuple[Sequence[str], Sequence[str]]]) -> _calls.HostFunction:
+    """A Python function as guests call it, of this type or of the one that its annotations say."""
+    known = FuncType.of(function) if type is None else FuncType(*type)
+    return _calls.HostFunction(store, known, function, _values, wants_caller(function))
+
+
 class Extern(StoreObject):
     """Something that modules import and export."""
 
@@ -120,13 +128,19 @@ class Func(Extern):
         result, or a sequence of results. Without `type`, its annotations say the type: see `FuncType.of`."""
         if not callable(function):
             raise TypeError(f"a host function must be callable, not {function!r}")
-        known = FuncType.of(function) if type is None else FuncType(*type)
-        host = _calls.HostFunction(store, known, function, _values)
-        env = _calls.register(host)
+        host = host_function(store, function, type)
+        known, env = host.type, _calls.register(host)
+        out = POINTER(c.wasm_func_t)()
         with store._lock, in_c(known) as ptr:
-            func = c.wasm_func_new_with_env(store._handle, ptr, _calls.call_host, env, _calls.no_finalizer)
-            self._own_in(store, not_null(func, "wasm_func_new_with_env"))
-        store._keep(host)
+            if host.wants_caller:
+                check(c.stepwell_func_new(
+                    store._handle, ptr, _calls.call_host_with_caller, env, _calls.finished, byref(out)))
+            else:
+                out = not_null(
+                    c.wasm_func_new_with_env(store._handle, ptr, _calls.call_host, env, _calls.finished),
+                    "wasm_func_new_with_env")
+            self._own_in(store, out)
+        store._keep_host(host)
         self._type = known
 
     @property
@@ -157,6 +171,39 @@ class Func(Extern):
 
     def __repr__(self) -> str:
         return "<Func, closed>" if self.closed else f"<Func {' '.join(self.type.params)} -> {' '.join(self.type.results)}>"
+
+
+class Caller:
+    """Who called a host function: what its first parameter is, if that is annotated so. Usable until the host function returns."""
+
+    def __init__(self, store: Store, ptr: Any) -> None:
+        self._store = store
+        self._ptr: Optional[Any] = ptr
+
+    @property
+    def _handle(self) -> Any:
+        if self._ptr is None:
+            raise ValueError("the call is over: the host function has returned")
+        return self._ptr
+
+    @property
+    def store(self) -> Store:
+        """Its store."""
+        return self._store
+
+    def export(self, name: str) -> Optional[Extern]:
+        """The export of this name of the instance that called, or None; None, too, if the host called directly."""
+        data = name.encode("utf-8")
+        ptr = None if b"\0" in data else c.stepwell_caller_export(self._handle, data)
+        return extern_from(self._store, ptr) if ptr else None
+
+    @property
+    def memory(self) -> Memory:
+        """The export `memory` of the instance that called."""
+        memory = self.export("memory")
+        if not isinstance(memory, Memory):
+            raise Error("the caller exports no memory by the name of `memory`", ErrorCode.ARGUMENT)
+        return memory
 
 
 class Global(Extern):
@@ -438,7 +485,8 @@ def extern_from(store: Store, ptr: Any) -> Extern:
 
 
 class _values:
-    """The two conversions, for `_calls`, which cannot import this module."""
+    """What `_calls` needs of this module, which cannot import this module."""
 
     to_c = staticmethod(to_c)
     from_c = staticmethod(from_c)
+    Caller = Caller

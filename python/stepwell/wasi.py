@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import io
 import os
-from ctypes import byref, c_char, c_char_p, string_at
+from ctypes import byref, c_char, c_char_p, memmove, string_at
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, Union
 
 from . import _bindings as c
@@ -24,14 +24,22 @@ class Writer(Protocol):
         """Takes bytes."""
 
 
+class Reader(Protocol):
+    """A binary file, or what reads like one."""
+
+    def read(self, size: int, /) -> Optional[bytes]:
+        """At most `size` bytes; none at the end."""
+
+
+Input = Union[None, str, bytes, bytearray, memoryview, Reader, Callable[[int], bytes]]
 Output = Union[None, str, bytearray, Writer, Callable[[bytes], Any]]
 
 
-class _Output:
-    """Where the writes to a stream go. Kept by the store."""
+class _Stream:
+    """Where the writes to a stream go, or its reads come from. Kept by the store."""
 
-    def __init__(self, write: Callable[[bytes], Any]) -> None:
-        self.write = write
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
         self.number = _calls.register(self)
 
 
@@ -42,7 +50,8 @@ class Wasi:
     - `env`: the environment, a dict of strings; `"inherit"` is that of this process.
     - `dirs`: directories to look at: the guest's name of each to the host's path. `{".": path}` is where relative paths start.
     - `writable_dirs`: the same, to change as well. No path and no symbolic link leads a program out of a directory.
-    - `stdin`: bytes to read; `"inherit"` is that of this process.
+    - `stdin`: bytes to read; a binary file, or a callable that gets how many bytes are wanted at most and returns some, none at the
+      end; `"inherit"` is that of this process.
     - `stdout`, `stderr`: where writes go: a callable, which gets bytes; a bytearray, which they are added to; a binary file, whose
       `write` is called; or `"inherit"`, which is that of this process. What a callable raises is raised by the call that runs the program,
       once this has ended.
@@ -52,7 +61,7 @@ class Wasi:
 
     def __init__(
             self, args: Sequence[str] = (), env: Union[Mapping[str, str], str] = {}, *, dirs: Mapping[str, Path] = {},
-            writable_dirs: Mapping[str, Path] = {}, stdin: Union[None, bytes, bytearray, memoryview, str] = None,
+            writable_dirs: Mapping[str, Path] = {}, stdin: Input = None,
             stdout: Output = None, stderr: Output = None) -> None:
         if isinstance(args, (str, bytes)):
             raise TypeError("args is a sequence of strings, the program's name first")
@@ -67,9 +76,7 @@ class Wasi:
             (_c_bytes(host, f"the path of {guest!r}"), _c_bytes(guest, "a name of a directory"), writable)
             for given, writable in ((dirs, False), (writable_dirs, True)) for guest, host in given.items()
         ]
-        if isinstance(stdin, str) and stdin != "inherit":
-            raise TypeError("stdin is bytes or \"inherit\"; encode a str")
-        self.stdin = stdin if stdin is None or isinstance(stdin, str) else bytes(stdin)
+        self.stdin = _input(stdin)
         self.stdout = _output(stdout, "stdout")
         self.stderr = _output(stderr, "stderr")
 
@@ -84,10 +91,10 @@ class Wasi:
             linker.define_wasi(store, self)
             return linker.instantiate(store, module).run()
 
-    def _config(self) -> Tuple[Any, List[_Output]]:
+    def _config(self) -> Tuple[Any, List[_Stream]]:
         """A configuration, owned, and what it calls."""
         config = not_null(c.stepwell_wasi_config_new(), "stepwell_wasi_config_new")
-        outputs: List[_Output] = []
+        outputs: List[_Stream] = []
         try:
             check(c.stepwell_wasi_config_args_set(config, len(self.args), _c_strings(self.args)))
             if self.env is None:
@@ -99,6 +106,9 @@ class Wasi:
                 check(c.stepwell_wasi_config_preopen_dir(config, host, guest, writable))
             if isinstance(self.stdin, str):
                 c.stepwell_wasi_config_stdin_inherit(config)
+            elif callable(self.stdin):
+                outputs.append(_Stream(self.stdin))
+                check(c.stepwell_wasi_config_stdin_callback_set(config, _read, outputs[-1].number, _calls.no_finalizer))
             elif self.stdin is not None:
                 vec = c.wasm_byte_vec_t(len(self.stdin), (c_char * len(self.stdin)).from_buffer_copy(self.stdin))
                 check(c.stepwell_wasi_config_stdin_bytes_set(config, byref(vec)))
@@ -108,7 +118,7 @@ class Wasi:
                 if isinstance(output, str):
                     inherit(config)
                 elif output is not None:
-                    outputs.append(_Output(output))
+                    outputs.append(_Stream(output))
                     check(callback_set(config, _write, outputs[-1].number, _calls.no_finalizer))
         except BaseException:
             c.stepwell_wasi_config_delete(config)
@@ -131,6 +141,20 @@ def _c_strings(strings: List[bytes]) -> Any:
     return (c_char_p * len(strings))(*strings)
 
 
+def _input(given: Input) -> Union[None, str, bytes, Callable[[int], Any]]:
+    """What is called for each read, or the bytes, or "inherit", or None."""
+    if given is None or isinstance(given, str) and given == "inherit":
+        return given
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        return bytes(given)
+    if isinstance(given, (str, io.TextIOBase)):
+        raise TypeError("stdin is bytes: encode a str, and give the `buffer` of a text file")
+    read = getattr(given, "read", given)
+    if not callable(read):
+        raise TypeError(f"stdin is bytes, a binary file, a callable or \"inherit\", not {given!r}")
+    return read
+
+
 def _output(output: Output, what: str) -> Union[None, str, Callable[[bytes], Any]]:
     """What is called for each write, or "inherit", or None."""
     if output is None or isinstance(output, str) and output == "inherit":
@@ -148,9 +172,23 @@ def _output(output: Output, what: str) -> Union[None, str, Callable[[bytes], Any
 def _call_write(env: int, data: Any, size: int) -> None:
     """What C calls for every write."""
     try:
-        _calls.owner_of(env).write(string_at(data, size))
+        _calls.owner_of(env).function(string_at(data, size))
     except BaseException as exception:
         _calls.stash(exception)
 
 
+def _call_read(env: int, data: Any, size: int) -> int:
+    """What C calls for every read of a program's."""
+    try:
+        given = bytes(_calls.owner_of(env).function(size) or b"")
+        if len(given) > size:
+            raise ValueError(f"stdin gave {len(given)} bytes where at most {size} were wanted")
+        memmove(data, given, len(given))
+        return len(given)
+    except BaseException as exception:
+        _calls.stash(exception)
+        return size + 1
+
+
+_read = c.stepwell_wasi_input_callback_t(_call_read)
 _write = c.stepwell_wasi_output_callback_t(_call_write)

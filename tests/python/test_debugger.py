@@ -184,6 +184,36 @@ class Frames(Case):
         self.exports.add(20, -3)
         self.assertEqual(seen, [({0: 20, 1: -3}, operands) for operands in ([], [20], [20, -3], [17])])
 
+    def test_source(self):
+        module = Module.from_file(self.engine, ROOT / "c-examples" / "guest" / "warehouse.wasm")
+        text = (ROOT / "c-examples" / "guest" / "warehouse.c").read_text().splitlines()
+        line = next(i for i, said in enumerate(text, 1) if "EXPORT(divide)" in said)
+        seen = []
+
+        def then(stop):
+            seen.append(stop.frame().source[0])
+            self.assertIn(f"warehouse.c:{seen[-1].line}", str(stop))
+
+        with Store(self.engine) as store:
+            exports = Instance(store, module, defaults=True).exports
+            with Debugger(store, then) as debugger:
+                placed = debugger.break_at_source(module, "warehouse.c", line)
+                self.assertEqual([p.offset for p in placed], module.find_source("warehouse.c", line))
+                self.assertEqual(exports.divide(7, 2), 3)
+                with self.assertRaises(Error):
+                    debugger.break_at_source(module, "warehouse.c", 1 << 20)
+                with self.assertRaises(Error):
+                    debugger.break_at_source(module, "elsewhere.c", 1)
+            with self.assertRaises(Trap) as caught:
+                exports.divide(1, 0)
+        self.assertEqual((seen[0].function, seen[0].file.endswith("warehouse.c")), ("divide", True))
+        self.assertTrue(line <= seen[0].line <= line + 3)
+        trapped = caught.exception.frames[0]
+        self.assertEqual(trapped.source, module.source(trapped.offset))
+        self.assertEqual(trapped.source[0].function, "divide")
+        self.assertEqual(module.source(0), [])
+        self.assertEqual(self.module.source(50), [])
+
     def test_callers(self):
         seen = []
 
@@ -380,6 +410,6 @@ class Example(unittest.TestCase):
         done = subprocess.run(
             [sys.executable, str(ROOT / "python" / "examples" / "debug.py")], env=env, capture_output=True, text=True, timeout=100)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("stopped by breakpoint 1\n  #0 fib at ", done.stdout)
+        self.assertIn("stopped by breakpoint 1\n  #0 fib (warehouse.c:110) at ", done.stdout)
         self.assertIn("integer divide by zero", done.stdout)
         self.assertIn("the guest's results were the same with and without a debugger", done.stdout)

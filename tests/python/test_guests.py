@@ -2,8 +2,10 @@
 import gc
 import math
 import sys
+import tempfile
 import traceback
 import unittest
+from pathlib import Path
 
 import guests
 import stepwell
@@ -59,6 +61,45 @@ class Modules(Case):
         self.assertIsNone(module.func_index("nothing"))
         with self.assertRaises(ValueError):
             module.func_index("fact\0orial")
+
+    def test_names_and_custom_sections(self):
+        b = wasm.Builder()
+        b.func(["i32"], [], b"", export="f", local_names={0: "parameter"})
+        b.custom("first", b"\0\1\2")
+        b.custom("empty", b"")
+        b.custom("first", b"again")
+        module = Module(self.engine, b.build())
+        self.assertEqual([section for section in module.custom_sections if section.name != "name"],
+                         [("first", b"\0\1\2"), ("empty", b""), ("first", b"again")])
+        self.assertEqual((module.local_name(0, 0), module.local_name(0, 1), module.global_name(0)), ("parameter", None, None))
+        self.assertFalse(module.has_start)
+        b.func([], [], b"")
+        b.start = 1
+        self.assertTrue(Module(self.engine, b.build()).has_start)
+
+    def test_serialized(self):
+        module = Module(self.engine, guests.arithmetic())
+        data = module.serialize()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "module.stepwell"
+            module.serialize_file(path)
+            self.assertEqual(path.read_bytes(), data)
+            for again in (Module.deserialize(self.engine, data), Module.deserialize_file(self.engine, path),
+                          Module.deserialize_file(stepwell.Engine(), str(path))):
+                with Store(again.engine) as store:
+                    self.assertEqual(Instance(store, again).exports.factorial(5), 120)
+                self.assertEqual(again.exports, module.exports)
+            for bad in (b"", data[:-1], data[:1000] + bytes([data[1000] ^ 1]) + data[1001:], guests.arithmetic()):
+                with self.assertRaises(Error):
+                    Module.deserialize(self.engine, bad)
+            with self.assertRaises(Error) as caught:
+                Module.deserialize(stepwell.Engine(nan_canonicalization=True), data)
+            self.assertEqual(caught.exception.code, ErrorCode.UNSUPPORTED)
+            with self.assertRaises(Error) as caught:
+                Module.deserialize_file(self.engine, path.with_suffix(".absent"))
+            self.assertEqual(caught.exception.code, ErrorCode.SYSTEM)
+            with self.assertRaises(ValueError):
+                module.serialize_file("a\0b")
 
     def test_invalid(self):
         for binary in (b"", b"hello, this is no module", guests.state()[:-3]):

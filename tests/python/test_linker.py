@@ -8,7 +8,7 @@ from typing import Optional, Tuple
 import guests
 import stepwell
 import wasm
-from stepwell import Error, ErrorCode, ExternRef, Func, FuncType, Instance, Linker, Memory, Module, Store, f32, f64, i32, i64
+from stepwell import Caller, Error, ErrorCode, ExternRef, Func, FuncType, Instance, Linker, Memory, Module, Store, f32, f64, i32, i64
 from test_bindings import python
 
 
@@ -162,6 +162,87 @@ class Linking(Case):
         except Wrong as wrong:
             names = [frame.name for frame in traceback.extract_tb(wrong.__traceback__)]
         self.assertEqual([name for name in names if name in ("nested", "fail")], ["nested", "fail"])
+
+
+class Callers(Case):
+    def text(self):
+        """Exports `run`, which calls `env.log` with a place in its memory."""
+        b = wasm.Builder()
+        log = b.import_func("env", "log", ["i32", "i32"], ["i32"])
+        b.memory(1, export="memory")
+        b.data(100, b"some text")
+        b.func([], ["i32"], guests.code(guests.const(100), guests.const(9), wasm.CALL, wasm.u(log)), export="run")
+        return Module(self.engine, b.build())
+
+    def test_each_has_its_own_memory(self):
+        seen = []
+
+        @self.linker.func("env")
+        def log(caller: Caller, at: i32, size: i32) -> i32:
+            seen.append((caller.store, caller.memory.read(at, size), caller))
+            caller.memory.write(at, b"S")
+            self.assertIsNone(caller.export("no such thing"))
+            self.assertEqual(type(caller.export("run")), Func)
+            return size
+
+        module, other = self.text(), Store(self.engine)
+        for store in (self.store, other):
+            instance = self.linker.instantiate(store, module)
+            self.assertEqual(instance.exports.run(), 9)
+            self.assertEqual(instance.exports.memory.read(100, 9), b"Some text")
+        self.assertEqual([(store, text) for store, text, _ in seen], [(self.store, b"some text"), (other, b"some text")])
+        for use in (lambda: seen[0][2].memory, lambda: seen[0][2].export("run")):
+            with self.assertRaisesRegex(ValueError, "over"):
+                use()
+
+    def test_by_the_module_s_type(self):
+        def log(caller: Caller, at, size):
+            return len(caller.memory.read(at, size))
+
+        for make in (lambda: Instance(self.store, self.text(), {"env": {"log": log}}),
+                     lambda: Instance(self.store, self.text(), [Func(self.store, log, (["i32", "i32"], ["i32"]))])):
+            self.assertEqual(make().exports.run(), 9)
+
+    def test_called_by_the_host(self):
+        def f(caller: Caller) -> None:
+            self.assertIsNone(caller.export("memory"))
+            caller.memory
+
+        with self.assertRaisesRegex(Error, "exports no memory"):
+            Func(self.store, f)()
+
+    def test_exceptions(self):
+        def log(caller: Caller, at: i32, size: i32) -> i32:
+            raise KeyError(at)
+
+        with self.assertRaises(KeyError):
+            Instance(self.store, self.text(), [log]).exports.run()
+
+
+class Prepared(Case):
+    def test_instances_of_many_stores(self):
+        self.linker.define("env", "f", lambda x: x + 1, (["i32"], ["i32"]))
+        pre = self.linker.instantiate_pre(Module(self.engine, guests.calls_host(["i32"], ["i32"])))
+        self.linker.close()
+        gc.collect()
+        for i in range(5):
+            with Store(self.engine) as store:
+                self.assertEqual(pre.instantiate(store).exports.outer(i), i + 1)
+        pre.close()
+        with self.assertRaisesRegex(ValueError, "closed"):
+            pre.instantiate(self.store)
+
+    def test_missing(self):
+        with self.assertRaises(Error) as caught:
+            self.linker.instantiate_pre(Module(self.engine, guests.calls_host()))
+        self.assertEqual(caught.exception.code, ErrorCode.LINK)
+
+    def test_start_function(self):
+        b = wasm.Builder()
+        b.func([], [], guests.code(wasm.UNREACHABLE))
+        b.start = 0
+        with self.assertRaises(stepwell.Trap):
+            self.linker.instantiate_pre(Module(self.engine, b.build())).instantiate(self.store)
 
 
 class Annotations(Case):

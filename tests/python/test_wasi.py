@@ -61,6 +61,20 @@ class Programs(Case):
         self.assertEqual(file.getvalue(), b"onceonce")
         self.assertEqual(Wasi().run(self.program), 0)
 
+    def test_input(self):
+        text = bytes(range(256))
+        for given in (io.BytesIO(text), text, memoryview(text)):
+            output = bytearray()
+            Wasi(stdin=given, stdout=output).run(self.program)
+            self.assertEqual(output, text[:100])
+        asked = []
+        Wasi(stdin=lambda size: asked.append(size)).run(self.program)
+        self.assertEqual(asked, [100])
+        with self.assertRaisesRegex(ValueError, "101 bytes where at most 100"):
+            Wasi(stdin=lambda size: b"x" * 101).run(self.program)
+        with self.assertRaises(ZeroDivisionError):
+            Wasi(stdin=lambda size: 1 // 0).run(self.program)
+
     def test_inherited(self):
         text = (
             "import guests, stepwell\n"
@@ -117,7 +131,7 @@ class Failures(Case):
         self.assertEqual(caught.exception.args, (b"data",))
 
     def test_wrong(self):
-        for given in ({"args": "one"}, {"args": [1]}, {"env": {"A": 1}}, {"stdin": "text"}, {"stdout": io.StringIO()},
+        for given in ({"args": "one"}, {"args": [1]}, {"env": {"A": 1}}, {"stdin": "text"}, {"stdin": io.StringIO()}, {"stdin": 5}, {"stdout": io.StringIO()},
                       {"stdout": 5}, {"stderr": "elsewhere"}, {"dirs": {".": 5}}):
             with self.assertRaises(TypeError, msg=given):
                 Wasi(**given)

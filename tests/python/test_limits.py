@@ -1,0 +1,117 @@
+"""What bounds a guest: fuel, deadlines, interrupts from other threads; and which proposals it may use."""
+import threading
+import time
+import unittest
+
+import guests
+import stepwell
+import wasm
+from stepwell import Error, ErrorCode, Feature, Instance, Interrupt, Module, Store, Trap, TrapCode
+
+
+def loops():
+    """`spin()` never returns; `work()` does."""
+    b = wasm.Builder()
+    b.func([], [], guests.code(0x03, b"\x40", 0x0C, b"\0", wasm.END), export="spin")
+    b.func([], ["i32"], guests.code(guests.const(1), guests.const(2), wasm.I32_ADD), export="work")
+    return b.build()
+
+
+class Case(unittest.TestCase):
+    settings = {}
+
+    def setUp(self):
+        self.engine = stepwell.Engine(**self.settings)
+        self.store = Store(self.engine)
+        self.addCleanup(self.store.close)
+        self.exports = Instance(self.store, Module(self.engine, loops())).exports
+
+    def spin(self):
+        with self.assertRaises(Trap) as caught:
+            self.exports.spin()
+        return caught.exception.trap_code
+
+
+class Fuel(Case):
+    settings = {"fuel": True}
+
+    def test_it_is_used_up(self):
+        self.assertEqual(self.store.fuel, 0)
+        self.store.fuel = 1000
+        self.assertEqual(self.store.fuel, 1000)
+        self.assertEqual(self.exports.work(), 3)
+        left = self.store.fuel
+        self.assertTrue(900 < left < 1000, left)
+        self.exports.work()
+        self.assertEqual(left - self.store.fuel, 1000 - left)
+        self.assertEqual(self.spin(), TrapCode.OUT_OF_FUEL)
+
+    def test_wrong(self):
+        for fuel in (-1, 1 << 63):
+            with self.assertRaises(ValueError):
+                self.store.fuel = fuel
+        with self.assertRaises(Error) as caught:
+            Store(stepwell.Engine()).fuel
+        self.assertIn(caught.exception.code, (ErrorCode.STATE, ErrorCode.ARGUMENT))
+
+
+class Epochs(Case):
+    settings = {"epoch": True}
+
+    def test_deadline(self):
+        self.store.set_epoch_deadline(0)
+        self.assertEqual(self.spin(), TrapCode.INTERRUPT)
+        self.store.set_epoch_deadline(2)
+        self.assertEqual(self.exports.work(), 3)
+        ended = threading.Event()
+
+        def tick():
+            while not ended.wait(0.01):
+                self.engine.increment_epoch()
+
+        thread = threading.Thread(target=tick)
+        thread.start()
+        try:
+            self.assertEqual(self.spin(), TrapCode.INTERRUPT)
+        finally:
+            ended.set()
+            thread.join()
+        with self.assertRaises(ValueError):
+            self.store.set_epoch_deadline(-1)
+
+    def test_interrupt(self):
+        interrupt = Interrupt(self.store)
+        timer = threading.Timer(0.05, interrupt.interrupt)
+        timer.start()
+        self.assertEqual(self.spin(), TrapCode.INTERRUPT)
+        timer.join()
+        self.assertEqual(self.exports.work(), 3)
+        interrupt.interrupt()
+        self.store.clear_interrupt()
+        self.assertEqual(self.exports.work(), 3)
+        interrupt.interrupt()
+        self.assertEqual(self.spin(), TrapCode.INTERRUPT)
+        self.store.close()
+        interrupt.interrupt()
+        interrupt.close()
+        with self.assertRaisesRegex(ValueError, "closed"):
+            interrupt.interrupt()
+
+    def test_needs_an_engine_for_it(self):
+        with Store(stepwell.Engine()) as store:
+            with self.assertRaises(Error):
+                Interrupt(store)
+            with self.assertRaises(Error):
+                store.set_epoch_deadline(1)
+
+
+class Features(unittest.TestCase):
+    def test_switched_off(self):
+        b = wasm.Builder()
+        b.func([], ["i32", "i32"], guests.code(guests.const(1), guests.const(2)), export="two")
+        self.assertEqual(Instance(Store(engine := stepwell.Engine()), Module(engine, b.build())).exports.two(), (1, 2))
+        for feature in (Feature.MULTI_VALUE, int(Feature.MULTI_VALUE)):
+            with self.assertRaises(Error):
+                Module(stepwell.Engine(features={feature: False, Feature.BULK_MEMORY: True}), b.build())
+        with self.assertRaises(Error):
+            stepwell.Engine(features={999: True})
