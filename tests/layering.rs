@@ -38,6 +38,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("cranelift_native", &["compile"]),
     ("wasmparser", &["wasm", "compile"]),
     ("object", &["image"]),
+    ("gimli", &["wasm"]),
 ];
 
 /// Replaces comments, strings and character literals by blanks, keeping line breaks.

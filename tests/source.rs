@@ -124,6 +124,11 @@ fn ask_all(binary: &[u8], step: usize) -> usize {
     let info = parse(binary, Features::default(), false).unwrap();
     let map = SourceMap::new(&info, binary);
     let (start, end) = (info.code_start.index(), info.bodies.last().unwrap().bytes.end);
+    let describe = |locations: &[Location<'_>]| {
+        let text = if locations.is_empty() { String::new() } else { describe(locations) };
+        assert!(!text.contains(char::is_control), "{text:?}");
+        text
+    };
     let all = (start..end + 2).step_by(step).chain([0, u32::MAX as usize]);
     let known: usize = all.map(|at| describe(&map.locations(binary, WasmOffset::new(at as u32))).len()).sum();
     known + map.offsets_of(binary, "program.c", 1).len()
@@ -230,7 +235,9 @@ fn unit(abbreviations: &[u8], children: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 
 /// Reads sections beside a function, under a limit of time that only work out of proportion can pass.
 fn read_in_time(what: &str, sections: &[(&str, Vec<u8>)]) -> usize {
-    let mut binary = wat::parse_str("(module (func (export \"f\") unreachable))").unwrap();
+    // Its code section has 14 bytes.
+    let mut binary =
+        wat::parse_str("(module (func (export \"f\") nop nop nop nop nop nop nop nop nop unreachable))").unwrap();
     for (name, contents) in sections {
         custom(&mut binary, name, contents);
     }
@@ -254,7 +261,7 @@ fn work_is_in_proportion_to_the_size() {
         let many = [2, 0, 0, 0, 0].repeat(200_000);
         let mut sections = unit(&subprogram, &many);
         sections.push((".debug_ranges", range.map(u32::to_le_bytes).concat().repeat(100_000)));
-        read_in_time("shared ranges", &sections);
+        assert_eq!(read_in_time("shared ranges", &sections) > 0, range == [2, 9], "{range:?}");
     }
 
     // As many units as fit, all with the same long table of abbreviations, or with tables that overlap.
@@ -276,6 +283,14 @@ fn work_is_in_proportion_to_the_size() {
     let flags = [vec![2, 0x2e, 0], [0x3f, 0x19].repeat(200_000), vec![0, 0]].concat();
     read_in_time("attributes of no size", &unit(&flags, &[2].repeat(1_000_000)));
 
+    // A name that is most of the module, and full of commands to a terminal.
+    let named = [2, 0x2e, 0, 0x55, 0x17, 0x03, 0x08, 0, 0];
+    let name = "\x1b[2J\u{e4}".repeat(200_000);
+    let mut sections = unit(&named, &[[2, 0, 0, 0, 0].as_slice(), name.as_bytes(), &[0]].concat());
+    sections.push((".debug_ranges", [2u32, 9, 0, 0].map(u32::to_le_bytes).concat()));
+    let known = read_in_time("a long name", &sections);
+    assert!(known > 4000 && known < 50_000, "{known}");
+
     // Functions inlined into each other without end, and names that lead in a circle.
     let nested =
         [vec![2, 0x2e, 1, 0x55, 0x17, 0x31, 0x13, 0, 0], vec![3, 0x1d, 1, 0x55, 0x17, 0x31, 0x13, 0, 0]].concat();
@@ -283,5 +298,5 @@ fn work_is_in_proportion_to_the_size() {
     let mut sections = unit(&nested, &children);
     sections.push((".debug_ranges", [2u32, 9, 0, 0].map(u32::to_le_bytes).concat()));
     let known = read_in_time("inlined without end", &sections);
-    assert!(known > 0 && known < 100_000, "{known}");
+    assert!(known > 7 * 32 && known < 100_000, "{known}");
 }

@@ -12,6 +12,8 @@ use std::ops::Range;
 
 /// So many functions are inlined into each other at most.
 const MAX_INLINED: usize = 64;
+/// So many bytes of a path or a name are kept at most.
+const MAX_TEXT: usize = 4096;
 /// So many entries are gone through to find a name.
 const MAX_ORIGINS: usize = 16;
 
@@ -268,8 +270,10 @@ struct Reader<'m, 'a> {
 }
 
 impl<'a> Reader<'_, 'a> {
-    /// Keeps a text.
+    /// Keeps a text, for people to read: not too long, and without what terminals take for commands.
     fn keep(&mut self, text: &str) -> Option<TextId> {
+        let text = &text[..text.floor_char_boundary(MAX_TEXT)];
+        let text = text.replace(char::is_control, "\u{fffd}");
         self.map.budget.spend(text.len() as u64 / 8 + 1)?;
         let id = TextId(u32::try_from(self.out.texts.len()).ok()?);
         self.out.texts.push(CString::new(text).ok()?);
