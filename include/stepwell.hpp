@@ -950,7 +950,7 @@ public:
   /// `std::tuple` for several, and a `Result` of any of these, by which a host function fails without throwing. A first parameter
   /// `Caller &` is the call's store.
   ///
-  /// The store keeps `function` until it goes itself: if that holds handles of the store, the store goes never.
+  /// The store keeps `function` as long as anything can call it. If that holds handles of the store, the store goes never.
   template <class F> static Result<Func> try_make(Store &store, F function);
   template <class F> Func(Store &store, F function);
   /// A host function of a type that is known only when the program runs: `Result<void> (Caller &, Span<const Val> args, Span<Val>
@@ -2396,7 +2396,57 @@ template <class F> struct Output {
   static void finalize(void *env) noexcept { delete static_cast<Output *>(env); }
 };
 
+/// Where a program's standard input comes from, for a C++ function `std::size_t (Span<char>)`.
+template <class F> struct Input {
+  F function;
+  static std::size_t call(void *env, byte_t *data, std::size_t size) noexcept {
+    auto *self = static_cast<Input *>(env);
+    std::size_t read = SIZE_MAX; // more than `size`: a failure
+    std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      read = self->function(Span<char>(data, size));
+      return std::nullopt;
+    });
+    CallScope *scope = thrown ? CallScope::find(nullptr) : nullptr;
+    if (scope) scope->keep_always(std::move(*thrown));
+    return read;
+  }
+  static void finalize(void *env) noexcept { delete static_cast<Input *>(env); }
+};
+
 } // namespace detail
+
+/// What programs wrote, kept in memory. It is given to a `WasiConfig`, and outlives stores. Thread: any.
+class WasiBuffer {
+public:
+  static constexpr const char *class_name = "WasiBuffer";
+  /// It holds at most `limit` bytes; programs that fill it up get `ENOSPC`.
+  explicit WasiBuffer(std::size_t limit = SIZE_MAX) : ptr_(stepwell_wasi_buffer_new(limit)) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// How many bytes are in it.
+  std::size_t size() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return stepwell_wasi_buffer_size(raw());
+  }
+  /// What is in it.
+  Result<std::string> try_read() const { return get(false); }
+  std::string read() const { return try_read().value(); }
+  /// The same, taken out: it is empty then.
+  Result<std::string> try_take() { return get(true); }
+  std::string take() { return try_take().value(); }
+  stepwell_wasi_buffer_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  Result<std::string> get(bool take) const {
+    if (!valid()) return detail::moved_from(class_name);
+    wasm_byte_vec_t vec = WASM_EMPTY_VEC;
+    if (stepwell_error_t *error = stepwell_wasi_buffer_read(raw(), take, &vec)) return detail::take_error(error);
+    std::string text = detail::text_of(&vec);
+    wasm_byte_vec_delete(&vec);
+    return text;
+  }
+  detail::Owned<stepwell_wasi_buffer_t, stepwell_wasi_buffer_delete> ptr_;
+};
 
 /// What a program gets of the host by WASI preview 1: at first nothing. The setters can be chained. Thread: one at a time.
 class WasiConfig {
@@ -2445,7 +2495,7 @@ public:
   WasiConfig &stdin_bytes(Span<const char> bytes) & { return try_stdin_bytes(bytes).value(), *this; }
   WasiConfig &&stdin_bytes(Span<const char> bytes) && { return std::move(stdin_bytes(bytes)); }
   /// Gives what the program writes to `function(Span<const char>)`. What that throws is thrown by the call that runs the program,
-  /// when the program has come to its end.
+  /// when that has come to its end.
   template <class F> Result<void> try_stdout_callback(F function) {
     if (!ptr_) return detail::moved_from(class_name);
     using Env = detail::Output<F>;
@@ -2462,6 +2512,58 @@ public:
   }
   template <class F> WasiConfig &stderr_callback(F function) & { return try_stderr_callback(std::move(function)).value(), *this; }
   template <class F> WasiConfig &&stderr_callback(F function) && { return std::move(stderr_callback(std::move(function))); }
+  /// Asks `std::size_t function(Span<char>)` for standard input: it writes to the span and returns how many bytes; 0 is the end.
+  template <class F> Result<void> try_stdin_callback(F function) {
+    if (!ptr_) return detail::moved_from(class_name);
+    using Env = detail::Input<F>;
+    return detail::outcome(
+        stepwell_wasi_config_stdin_callback_set(raw(), Env::call, new Env{std::move(function)}, Env::finalize));
+  }
+  template <class F> WasiConfig &stdin_callback(F function) & { return try_stdin_callback(std::move(function)).value(), *this; }
+  template <class F> WasiConfig &&stdin_callback(F function) && { return std::move(stdin_callback(std::move(function))); }
+  /// A file as standard input; opened now.
+  Result<void> try_stdin_file(const std::string &path) {
+    if (!ptr_) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    return detail::outcome(stepwell_wasi_config_stdin_file_set(raw(), path.c_str()));
+  }
+  WasiConfig &stdin_file(const std::string &path) & { return try_stdin_file(path).value(), *this; }
+  WasiConfig &&stdin_file(const std::string &path) && { return std::move(stdin_file(path)); }
+  /// Keeps standard output in a buffer; both may go to the same.
+  Result<void> try_stdout_buffer(const WasiBuffer &buffer) {
+    if (!ptr_) return detail::moved_from(class_name);
+    if (!buffer.valid()) return detail::moved_from(WasiBuffer::class_name);
+    return detail::outcome(stepwell_wasi_config_stdout_buffer_set(raw(), buffer.raw()));
+  }
+  WasiConfig &stdout_buffer(const WasiBuffer &buffer) & { return try_stdout_buffer(buffer).value(), *this; }
+  WasiConfig &&stdout_buffer(const WasiBuffer &buffer) && { return std::move(stdout_buffer(buffer)); }
+  /// Writes standard output to a file, which is opened now: instead of what is in it, or behind it.
+  Result<void> try_stdout_file(const std::string &path, bool append = false) {
+    if (!ptr_) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    return detail::outcome(stepwell_wasi_config_stdout_file_set(raw(), path.c_str(), append));
+  }
+  WasiConfig &stdout_file(const std::string &path, bool append = false) & { return try_stdout_file(path, append).value(), *this; }
+  WasiConfig &&stdout_file(const std::string &path, bool append = false) && { return std::move(stdout_file(path, append)); }
+  /// Keeps standard error in a buffer; both may go to the same.
+  Result<void> try_stderr_buffer(const WasiBuffer &buffer) {
+    if (!ptr_) return detail::moved_from(class_name);
+    if (!buffer.valid()) return detail::moved_from(WasiBuffer::class_name);
+    return detail::outcome(stepwell_wasi_config_stderr_buffer_set(raw(), buffer.raw()));
+  }
+  WasiConfig &stderr_buffer(const WasiBuffer &buffer) & { return try_stderr_buffer(buffer).value(), *this; }
+  WasiConfig &&stderr_buffer(const WasiBuffer &buffer) && { return std::move(stderr_buffer(buffer)); }
+  /// Writes standard error to a file, which is opened now: instead of what is in it, or behind it.
+  Result<void> try_stderr_file(const std::string &path, bool append = false) {
+    if (!ptr_) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    return detail::outcome(stepwell_wasi_config_stderr_file_set(raw(), path.c_str(), append));
+  }
+  WasiConfig &stderr_file(const std::string &path, bool append = false) & { return try_stderr_file(path, append).value(), *this; }
+  WasiConfig &&stderr_file(const std::string &path, bool append = false) && { return std::move(stderr_file(path, append)); }
+  /// How many descriptors the program has at most at once; 1024 at first.
+  WasiConfig &max_descriptors(std::uint32_t max) & { return stepwell_wasi_config_max_descriptors_set(need(), max), *this; }
+  WasiConfig &&max_descriptors(std::uint32_t max) && { return std::move(max_descriptors(max)); }
   /// The directory `host` under the name `guest`, to look at, or with `read_write` to change as well.
   Result<void> try_preopen_dir(const std::string &host, const std::string &guest, bool read_write = false) {
     if (!ptr_) return detail::moved_from(class_name);
@@ -2527,8 +2629,8 @@ public:
   Linker &define(const std::string &module, const std::string &name, const Extern &item) {
     return try_define(module, name, item).value(), *this;
   }
-  /// Defines `module`.`name` as a host function for every store: anything that `Func` can be made from. It is kept until the
-  /// linker and all stores it instantiated in are gone.
+  /// Defines `module`.`name` as a host function for every store: anything that `Func` can be made from. It is kept as long as
+  /// the linker, or anything that it instantiated.
   template <class F> Result<void> try_func(const std::string &module, const std::string &name, F function) {
     return define_func(module, name, detail::SignatureFor<F>::type(), detail::TypedBody<F>{std::move(function)});
   }

@@ -55,6 +55,43 @@ void without_exceptions(const stepwell::Engine &engine, stepwell::Span<const std
     if (fail && !fail->try_call(0)) std::cout << "zero it was\n";
 }
 
+void callers_memory(stepwell::Linker &linker) {
+    using stepwell::Caller;
+    linker.func("host", "print", [](Caller &caller, std::uint32_t at, std::uint32_t size) { // (i32 i32) -> ()
+        std::cout << caller.memory().read_string(at, size) << '\n';                        // of the instance that called
+    });
+}
+
+void limiting(stepwell::Span<const std::uint8_t> binary) {
+    using namespace stepwell;
+    Engine engine(Config().fuel(true).epoch(true));
+    Store store(engine);
+    store.limits(1 << 20, 1000, 10); // bytes of memories, elements of tables, instances
+    Instance instance(store, Module(store, binary));
+    auto fib = instance.func<std::int32_t(std::int32_t)>("fib");
+
+    store.set_fuel(10000); // as many instructions
+    const Result<std::int32_t> result = fib.try_call(30);
+    if (!result && result.error().trap_code() == TrapCode::OutOfFuel) std::cout << "out of fuel\n";
+
+    store.set_fuel(UINT64_MAX);
+    Interrupt interrupt(store);
+    std::thread watchdog([&] { interrupt.raise(); }); // from any thread
+    try {
+        fib(40);
+    } catch (const Trap &trap) {
+        std::cout << trap.what() << '\n';
+    }
+    watchdog.join();
+}
+
+void saving(const stepwell::Engine &engine, const stepwell::SharedModule &module, const std::string &path) {
+    using namespace stepwell;
+    module.serialize_file(path); // compiled code: load it only from where you trust
+    Result<SharedModule> loaded = SharedModule::try_deserialize_file(engine, path);
+    if (!loaded) std::cout << "compile it again: " << loaded.error().what() << '\n';
+}
+
 void threads(const stepwell::Engine &engine, stepwell::Span<const std::uint8_t> binary) {
     const stepwell::SharedModule shared(engine, binary); // compiled once
     const auto work = [&] {
@@ -103,12 +140,18 @@ void stopping(const stepwell::Engine &engine, stepwell::Span<const std::uint8_t>
     instance.func("fib").call(5);
 }
 
-int main() {
+int main(int, char **argv) {
     stepwell::Engine engine(stepwell::Config().debug(true));
     stepwell::Store store(engine);
     imports_and_exports(store, stepwell::Module(store, bytes(KINDS)));
     failing_host_functions(engine);
     without_exceptions(engine, bytes(FIB));
+    stepwell::Linker linker(engine);
+    callers_memory(linker);
+    limiting(bytes(FIB));
+    const std::string path = std::string(argv[0]) + ".compiled";
+    saving(engine, stepwell::SharedModule(engine, bytes(FIB)), path);
+    CHECK(std::remove(path.c_str()) == 0);
     threads(engine, bytes(FIB));
     wasi(engine, bytes(WASI));
     stopping(engine, bytes(FIB));
