@@ -774,6 +774,25 @@ inline wasm_trap_t *trap_for(Thrown thrown, CallScope *scope, const stepwell_cal
 
 // ---- Values ----------------------------------------------------------------------------------------------------
 
+namespace detail {
+
+/// A C++ value that a foreign object carries; `type` is the same for all of one type.
+struct HostObject {
+  const void *type;
+  explicit HostObject(const void *t) noexcept : type(t) {}
+  HostObject(const HostObject &) = delete;
+  HostObject &operator=(const HostObject &) = delete;
+  virtual ~HostObject() = default;
+  static void finalize(void *object) noexcept { delete static_cast<HostObject *>(object); }
+};
+template <class T> inline const char host_type = 0;
+template <class T> struct HostValue final : HostObject {
+  T value;
+  explicit HostValue(T v) : HostObject(&host_type<T>), value(std::move(v)) {}
+};
+
+} // namespace detail
+
 /// A reference to anything of the host's or the guest's, or null: what an `externref` is. Thread: with its store.
 class Ref {
 public:
@@ -782,6 +801,14 @@ public:
   /// A new object of the host's that is nothing but an identity, for guests to hold.
   static Result<Ref> try_make(Store &store);
   static Ref make(Store &store) { return try_make(store).value(); }
+  /// A new object of the host's that carries a C++ value. The value is destroyed when nothing holds the object any more.
+  template <class T> static Result<Ref> try_make(Store &store, T value);
+  template <class T> static Ref make(Store &store, T value) { return try_make(store, std::move(value)).value(); }
+  /// The value that it carries, if that is of this type. It is not to be asked of objects whose host info plain C has set.
+  template <class T> T *get_if() const noexcept {
+    auto *object = ref_ ? static_cast<detail::HostObject *>(wasm_ref_get_host_info(ref_.get())) : nullptr;
+    return object && object->type == &detail::host_type<T> ? &static_cast<detail::HostValue<T> *>(object)->value : nullptr;
+  }
   /// Takes an owned reference of the C API.
   Ref(detail::StorePtr store, wasm_ref_t *owned) noexcept : store_(std::move(store)), ref_(owned) {}
 
@@ -1173,6 +1200,9 @@ public:
   /// Whether stores of the engine may have a debugger attached. Off at first.
   Config &debug(bool enable) & { return stepwell_config_debug_set(need(), enable), *this; }
   Config &&debug(bool enable) && { return std::move(debug(enable)); }
+  /// Whether modules have their debug code compiled with them, and not on first attach. Off at first.
+  Config &debug_eagerly(bool enable) & { return stepwell_config_debug_eagerly_set(need(), enable), *this; }
+  Config &&debug_eagerly(bool enable) && { return std::move(debug_eagerly(enable)); }
   /// What debug code is like.
   Config &debug_tier(DebugTier tier) & { return set_debug_tier(tier), *this; }
   Config &&debug_tier(DebugTier tier) && { return std::move(debug_tier(tier)); }
@@ -1309,6 +1339,17 @@ public:
   void clear_interrupt() {
     if (!valid()) detail::moved_from(class_name).raise();
     stepwell_store_interrupt_clear(raw());
+  }
+  /// Gives back what nothing holds any more. It is done by itself from time to time. An error inside a callback of the store.
+  Result<void> try_collect() {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_store_collect(raw()));
+  }
+  void collect() { try_collect().value(); }
+  /// How many objects it has: instances, memories, tables, globals, functions of the host, foreign objects.
+  std::size_t object_count() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return stepwell_store_object_count(raw());
   }
   /// Whether an earlier failure left it unusable.
   bool is_poisoned() const {
@@ -2166,6 +2207,15 @@ inline Result<Ref> Ref::try_make(Store &store) {
   const detail::Owned<wasm_foreign_t, wasm_foreign_delete> foreign(wasm_foreign_new(store.raw()));
   if (!foreign) return detail::last_error("making a reference");
   return Ref(store.box(), wasm_ref_copy(wasm_foreign_as_ref(foreign.get())));
+}
+
+template <class T> Result<Ref> Ref::try_make(Store &store, T value) {
+  Result<Ref> ref = try_make(store);
+  if (ref) {
+    detail::HostObject *object = new detail::HostValue<T>(std::move(value));
+    wasm_ref_set_host_info_with_finalizer(ref.value().raw(), object, detail::HostObject::finalize);
+  }
+  return ref;
 }
 
 inline Result<Global> Global::try_make(Store &store, const GlobalType &type, const Val &value) {

@@ -339,6 +339,44 @@ void ownership() {
   }
 }
 
+/// Objects that carry a C++ value, through a guest and back.
+void carried_values() {
+  int gone = 0;
+  Engine engine;
+  std::optional<Store> store(std::in_place, engine);
+  using F = std::optional<Func>;
+  Linker linker(engine);
+  linker.func("host", "swap", [](std::int32_t a, std::int64_t b, float c, double d, F e, Ref f) {
+    CHECK(*(*f.get_if<std::unique_ptr<Counter>>())->gone == 0 && !f.get_if<int>());
+    return std::tuple<Ref, F, double, float, std::int64_t, std::int32_t>(std::move(f), std::move(e), d, c, b, a);
+  });
+  {
+    Instance instance = failing(engine, *store, [](std::int32_t a) { return a; });
+    linker.fill_missing_with_defaults(*store, instance.module());
+    Instance swapping = linker.instantiate(*store, instance.module());
+    auto through = swapping.func<std::tuple<Ref, F, double, float, std::int64_t, std::int32_t>(std::int32_t, std::int64_t, float,
+                                                                                             double, F, Ref)>("through");
+    Ref carrying = Ref::make(*store, std::make_unique<Counter>(gone));
+    const auto back = through(0, 0, 0, 0, std::nullopt, carrying.clone());
+    CHECK(same(std::get<0>(back), carrying) && std::get<0>(back).get_if<std::unique_ptr<Counter>>() == carrying.get_if<std::unique_ptr<Counter>>());
+    CHECK(!Ref().get_if<int>() && !Ref::make(*store).get_if<int>() && *Ref::make(*store, 7).get_if<int>() == 7 && gone == 0);
+    Global holds(*store, {ValKind::ExternRef, true}, Val(std::move(carrying)));
+    CHECK(holds.get().ref().get_if<std::unique_ptr<Counter>>());
+  }
+  // what nothing holds any more is given back
+  store->collect();
+  CHECK(gone == 1);
+  const std::size_t before = store->object_count();
+  { Ref dropped = Ref::make(*store, std::make_unique<Counter>(gone)); }
+  store->collect();
+  CHECK(gone == 2 && store->object_count() <= before);
+  Func inside(*store, [](Caller &caller) { FAILS(caller.store().try_collect(), ErrorCode::State, ""); });
+  inside.call();
+  Ref last = Ref::make(*store, std::make_unique<Counter>(gone));
+  store.reset();
+  CHECK(gone == 2);
+}
+
 void output_callbacks() {
   int gone = 0;
   Engine engine;
@@ -418,5 +456,6 @@ int main() {
   traps();
   across_threads();
   ownership();
+  carried_values();
   output_callbacks();
 }
