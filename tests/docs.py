@@ -11,7 +11,7 @@ A fenced block of C or C++
 A block of `text` right behind one that is run is what the program prints. `util.h` of c-examples is there for all.
 
 `<!-- not checked: WHY -->` before a block of any language excludes it. `<!-- checked by: FILE -->` says that another test, which
-must exist, checks it. Blocks of other languages without that are listed at the end, so that none is forgotten.
+must exist, checks it; `<!-- all checked by: FILE -->` anywhere says so of a page. Blocks of other languages without that are listed at the end, so that none is forgotten.
 
 Also checked: README.md shows c-examples/readme.c, blocks of `wat` are guests of c-examples, links lead to something, and names of the C API
 that pages mention are in the headers. The last line is `N passed, M failed`.
@@ -246,8 +246,9 @@ def main():
         faults += wrong
         passed += not wrong
         scope, section, language = [], -1, None
+        whole_page = re.search(r"^<!-- all (checked by: .*) -->$", source, re.M)
         for block in found:
-            comment = block.comment or ""
+            comment = block.comment or (whole_page[1] if whole_page else "")
             if block.language == "wat" and comment != "part":
                 wrong = block.text not in guests
                 faults += [f"{block}: no .wat of c-examples/guest has this text"] * wrong

@@ -50,9 +50,10 @@ _thread = _Thread()
 def register(owner: Any) -> int:
     """A number for `owner`, which somebody else has to keep."""
     while _finished:
-        finished = _owners.get(_finished.popleft())
-        if finished is not None:
-            finished.finished()
+        gone = _finished.popleft()
+        owner = _owners.get(gone)
+        if owner is not None:
+            owner._finished(gone)
     number = next(_numbers)
     _owners[number] = owner
     return number
@@ -156,7 +157,7 @@ class HostFunction:
         self.function = function
         self.values = values  # the module `values`, which needs this one
 
-    def finished(self) -> None:
+    def _finished(self, number: int) -> None:
         """C will never call it again."""
         for keeper in self.keepers:
             store = keeper()

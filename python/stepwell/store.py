@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 import weakref
 from ctypes import POINTER, byref, c_uint64
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from . import _bindings as c
 from ._bindings import ErrorCode
@@ -16,7 +16,7 @@ from .module import Module, ModuleHandle
 if TYPE_CHECKING:
     from ._calls import HostFunction
     from .debugger import Debugger
-    from .values import ExternRef
+    from .values import Box, ExternRef
 
 
 class Store(Managed):
@@ -35,7 +35,9 @@ class Store(Managed):
         self._children: weakref.WeakValueDictionary[int, StoreObject] = weakref.WeakValueDictionary()
         self._modules: Dict[int, Tuple[Module, ModuleHandle]] = {}  # by id: modules that were used in it, with their handles here
         self._kept: Dict[int, Any] = {}  # by id: what the store's C side calls
-        self._references: List[ExternRef] = []  # what it may hand back
+        self._boxes: Dict[int, Box] = {}  # by number: what the references that guests may hold stand for
+        # By number: what guests hand back, if somebody still has it.
+        self._references: weakref.WeakValueDictionary[int, ExternRef] = weakref.WeakValueDictionary()
         self._debugger: Optional[Debugger] = None
         self._own(not_null(c.wasm_store_new(engine._handle), "wasm_store_new"))
 
@@ -90,6 +92,18 @@ class Store(Managed):
         with self._lock:
             c.stepwell_store_interrupt_clear(self._handle)
 
+    def collect(self) -> None:
+        """Gives back what nothing holds any more: instances with their memories, host functions, external references. It is done
+        from time to time without this. Inside a callback of the store it is an error."""
+        with self._lock:
+            check(c.stepwell_store_collect(self._handle))
+
+    @property
+    def object_count(self) -> int:
+        """How many objects it has, those that are to be collected included."""
+        with self._lock:
+            return int(c.stepwell_store_object_count(self._handle))
+
     def close(self) -> None:
         """Closes everything in it, and the store. Refused while a guest runs in it."""
         with self._lock:
@@ -103,12 +117,16 @@ class Store(Managed):
                 handle.close()
             self._modules.clear()
             self._kept.clear()
-            self._references.clear()
+            self._boxes.clear()
             super().close()
 
     def _keep(self, item: Any) -> None:
         """Keeps what C calls for as long as the store is open."""
         self._kept[id(item)] = item
+
+    def _finished(self, number: int) -> None:
+        """A reference is held by nobody any more."""
+        self._boxes.pop(number, None)
 
     def _keep_host(self, host: HostFunction) -> None:
         """Keeps a host function until C will never call it again."""

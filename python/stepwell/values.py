@@ -74,10 +74,6 @@ def ref_from_c(store: Store, reference: Any) -> Union[Func, ExternRef]:
     func = c.wasm_ref_as_func(reference)
     if func:
         return Func._of(store, func)
-    for known in store._references:
-        if known._ptr is not None and c.wasm_ref_same(known._ptr, reference):
-            c.wasm_ref_delete(reference)
-            return known
     return ExternRef._of(store, reference)
 
 
@@ -451,25 +447,55 @@ class Table(Extern):
         return before
 
 
+class Box:
+    """What an external reference stands for."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 class ExternRef(StoreObject):
     """An object of the host's that guests can hold as an `externref`; `value` is what it stands for."""
 
     _delete = c.wasm_ref_delete
-    value: Any = None
+    _box: Box
 
     def __init__(self, store: Store, value: Any = None) -> None:
+        self._box = Box(value)
+        number = _calls.register(store)
         with store._lock:
-            made = not_null(c.wasm_foreign_new(store._handle), "wasm_foreign_new")
-        self._own_in(store, c.wasm_foreign_as_ref(made))
-        self.value = value
-        # A guest may hold it for as long as the store is there, and hand it back.
-        store._references.append(self)
+            made = c.wasm_foreign_as_ref(not_null(c.wasm_foreign_new(store._handle), "wasm_foreign_new"))
+            self._own_in(store, made)
+            # A guest may hold it when Python no longer does, and hand it back.
+            store._boxes[number] = self._box
+            store._references[number] = self
+            c.wasm_ref_set_host_info_with_finalizer(made, number, _calls.finished)
 
     @classmethod
     def _of(cls, store: Store, ptr: Any) -> ExternRef:
+        """That of an owned reference: the one there is, or a new one for the same value."""
+        number = c.wasm_ref_get_host_info(ptr)
+        known = store._references.get(number)
+        if known is not None and known._ptr is not None:
+            c.wasm_ref_delete(ptr)
+            return known
         self = cls.__new__(cls)
+        self._box = store._boxes.get(number) or Box(None)
         self._own_in(store, ptr)
+        if number is not None:
+            store._references[number] = self
         return self
+
+    @property
+    def value(self) -> Any:
+        """What it stands for."""
+        return self._box.value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._box.value = value
 
 
 def extern_from(store: Store, ptr: Any) -> Extern:

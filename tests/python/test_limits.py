@@ -2,6 +2,7 @@
 import threading
 import time
 import unittest
+import weakref
 
 import guests
 import stepwell
@@ -115,3 +116,46 @@ class Features(unittest.TestCase):
                 Module(stepwell.Engine(features={feature: False, Feature.BULK_MEMORY: True}), b.build())
         with self.assertRaises(Error):
             stepwell.Engine(features={999: True})
+
+
+class Collecting(unittest.TestCase):
+    def test_dropped_instances_are_given_back(self):
+        engine = stepwell.Engine()
+        module = Module(engine, guests.calls_host([], ["i32"]))
+        with Store(engine) as store:
+            for i in range(2000):
+                self.assertEqual(Instance(store, module, [lambda: i]).exports.run(), i)
+            store.collect()
+            self.assertLess(store.object_count, 100)
+            Instance(store, module, [lambda: 1])  # by the way
+            self.assertLess(len(store._kept), 100)
+
+    def test_dropped_references_are_given_back(self):
+        class Value:
+            pass
+
+        engine = stepwell.Engine()
+        with Store(engine) as store:
+            exports = Instance(store, Module(engine, guests.state())).exports
+            held, dropped = Value(), Value()
+            exports.objects[0] = stepwell.ExternRef(store, held)
+            exports.objects[1] = stepwell.ExternRef(store, dropped)
+            exports.same(stepwell.ExternRef(store, dropped))
+            gone = weakref.ref(dropped)
+            exports.objects[1] = None
+            del dropped
+            store.collect()
+            stepwell.ExternRef(store)  # by the way
+            self.assertIsNone(gone())
+            # The guest alone held it: another reference for the same value, and then the same one.
+            again = exports.objects[0]
+            self.assertIs(again.value, held)
+            self.assertIs(exports.objects[0], again)
+            self.assertIs(exports.same(again), again)
+
+    def test_inside_a_callback(self):
+        with Store(engine := stepwell.Engine()) as store:
+            exports = Instance(store, Module(engine, guests.calls_host()), [lambda: store.collect()]).exports
+            with self.assertRaises(Error) as caught:
+                exports.run()
+            self.assertEqual(caught.exception.code, ErrorCode.STATE)

@@ -25,7 +25,7 @@ file(REMOVE_RECURSE "${work}")
 if(CASE STREQUAL "install")
   file(REMOVE_RECURSE "${prefix}")
   run("${CMAKE_COMMAND}" --install "${STEPWELL}" --prefix "${prefix}")
-  foreach(file include/wasm.h include/stepwell.h ${LIBDIR}/libstepwell.so ${LIBDIR}/libstepwell.so.0 ${LIBDIR}/libstepwell.a
+  foreach(file include/wasm.h include/stepwell.h include/stepwell.hpp ${LIBDIR}/libstepwell.so ${LIBDIR}/libstepwell.so.0 ${LIBDIR}/libstepwell.a
           ${LIBDIR}/pkgconfig/stepwell.pc ${LIBDIR}/cmake/Stepwell/StepwellConfig.cmake)
     if(NOT EXISTS "${prefix}/${file}")
       message(FATAL_ERROR "${file} was not installed")
@@ -93,6 +93,21 @@ elseif(CASE STREQUAL "pkg-config")
   needed("${work}/shared" "libstepwell.so.0" ON)
   needed("${work}/static" libstepwell OFF)
   needed("${work}/standalone" "" OFF)
+
+elseif(CASE STREQUAL "by-hand")
+  # As docs/packaging.md says: what cargo built, and the compiler.
+  set(built "${TARGET}/${PROFILE}")
+  if(PROFILE STREQUAL "dev")
+    set(built "${TARGET}/debug")
+  endif()
+  file(MAKE_DIRECTORY "${work}/lib")
+  run("${CC}" "${source}/main.c" "-I${SOURCE}/include" "${built}/libstepwell.a" -lutil -lrt -lpthread -lm -ldl -Wl,--gc-sections
+    -o "${work}/static")
+  run("${work}/static")
+  file(COPY_FILE "${built}/libstepwell.so" "${work}/lib/libstepwell.so.0")
+  file(CREATE_LINK libstepwell.so.0 "${work}/lib/libstepwell.so" SYMBOLIC)
+  run("${CC}" "${source}/main.c" "-I${SOURCE}/include" "-L${work}/lib" -lstepwell "-Wl,-rpath,$ORIGIN/lib" -o "${work}/shared")
+  run("${work}/shared")
 
 elseif(CASE STREQUAL "size")
   set(limit 12000000)
