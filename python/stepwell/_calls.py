@@ -51,9 +51,9 @@ def register(owner: Any) -> int:
     """A number for `owner`, which somebody else has to keep."""
     while _finished:
         gone = _finished.popleft()
-        owner = _owners.get(gone)
-        if owner is not None:
-            owner._finished(gone)
+        keeper = _owners.get(gone)
+        if keeper is not None:
+            keeper._finished(gone)
     number = next(_numbers)
     _owners[number] = owner
     return number

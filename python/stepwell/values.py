@@ -476,7 +476,8 @@ class ExternRef(StoreObject):
     @classmethod
     def _of(cls, store: Store, ptr: Any) -> ExternRef:
         """That of an owned reference: the one there is, or a new one for the same value."""
-        number = c.wasm_ref_get_host_info(ptr)
+        with store._lock:
+            number = c.wasm_ref_get_host_info(ptr)
         known = store._references.get(number)
         if known is not None and known._ptr is not None:
             c.wasm_ref_delete(ptr)
