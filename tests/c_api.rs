@@ -36,6 +36,7 @@ programs!(
     config,
     limits,
     misuse,
+    serialize,
     wasi,
     collect,
     corners

@@ -228,13 +228,15 @@ fn another_configuration_is_named() {
         change(&mut config);
         Module::deserialize(&engine(config), &bytes)
     };
-    let decisive: [(&str, &dyn Fn(&mut Config)); 6] = [
+    let decisive: [(&str, &dyn Fn(&mut Config)); 8] = [
         ("signals", &|config| config.signals = false),
         ("memory_reservation", &|config| config.memory_reservation = 8 << 30),
         ("memory_reservation", &|config| config.memory_reservation = 0),
         ("memory_guard", &|config| config.memory_guard = 64 << 20),
         ("nan_canonicalization", &|config| config.nan_canonicalization = true),
         ("optimize", &|config| config.optimize = false),
+        ("fuel", &|config| config.fuel = true),
+        ("epoch", &|config| config.epoch = true),
     ];
     for (name, change) in decisive {
         let error = load(change).err().unwrap_or_else(|| panic!("{name}"));
