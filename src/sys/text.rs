@@ -159,9 +159,7 @@ impl SealedFile {
         };
         let file = SealedFile { fd, identity };
         fill(&file)?;
-        let seals = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
-        // SAFETY: fcntl on a descriptor of our own, with an integer argument.
-        if unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) } != 0 {
+        if !file.seal() {
             return Ok(None);
         }
         // SAFETY: a mapping without a fixed address touches nothing that exists.
@@ -172,6 +170,17 @@ impl SealedFile {
             Err(_) => return Ok(None),
         }
         Ok(Some(file))
+    }
+
+    /// Makes it a file that nobody can change; false where the system refuses.
+    fn seal(&self) -> bool {
+        let others = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        // `F_SEAL_WRITE` waits, milliseconds at times, until nothing in the kernel holds a page of the file. All that can hold one here
+        // is reading: the file is ours alone, and was never mapped writable. So to forbid future writes (Linux 5.1) is as much.
+        [libc::F_SEAL_FUTURE_WRITE, libc::F_SEAL_WRITE].into_iter().any(|write| {
+            // SAFETY: fcntl on a descriptor of our own, with an integer argument.
+            unsafe { libc::fcntl(self.fd, libc::F_ADD_SEALS, others | write) == 0 }
+        })
     }
 
     /// Writes its contents, before it is sealed.
