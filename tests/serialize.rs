@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use stepwell::base::{ErrorKind, FuncIndex};
+use stepwell::base::{ErrorKind, FuncIndex, WasmOffset};
 use stepwell::debug::{Action, Debugger, Stop};
+use stepwell::image::{ElfImages, ImageRef, ImageTables, Point, Tier, write_elf};
 use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Instance, Module, Store, Val};
 use stepwell::wasm::Features;
 
@@ -86,7 +87,7 @@ fn check_guest(module: &Module) {
 
 /// The error of bytes that are refused.
 fn refused(engine: &Engine, bytes: &[u8]) -> (ErrorKind, String) {
-    let error = Module::deserialize(engine, bytes).err().expect("refused");
+    let error = Module::deserialize(engine, bytes).expect_err("refused");
     (error.kind(), error.to_string())
 }
 
@@ -228,7 +229,8 @@ fn another_configuration_is_named() {
         change(&mut config);
         Module::deserialize(&engine(config), &bytes)
     };
-    let decisive: [(&str, &dyn Fn(&mut Config)); 8] = [
+    type Change = dyn Fn(&mut Config);
+    let decisive: [(&str, &Change); 8] = [
         ("signals", &|config| config.signals = false),
         ("memory_reservation", &|config| config.memory_reservation = 8 << 30),
         ("memory_reservation", &|config| config.memory_reservation = 0),
@@ -243,7 +245,7 @@ fn another_configuration_is_named() {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.message().contains(&format!("`{name}`")), "{error}");
     }
-    let without_consequence: [&dyn Fn(&mut Config); 7] = [
+    let without_consequence: [&Change; 7] = [
         &|config| config.debug = false,
         &|config| config.debug_tier = DebugTier::Simple,
         &|config| config.replay_cache_bytes = 0,
@@ -316,6 +318,57 @@ fn what_is_damaged_is_refused() {
         bytes[at] ^= 0x20;
     }
     check_guest(&Module::deserialize(&engine, &bytes).unwrap());
+}
+
+/// Files whose hash is right, and which say something that no compiled module does.
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let engine = engine(debugging());
+    let module = Module::new(&engine, &wasm()).unwrap();
+    module.debug_code(&|_, _| true).unwrap();
+    let good = module.serialize().unwrap();
+    let file = ElfImages::open(&good).unwrap();
+    let manifest = file.manifest().unwrap();
+    let image = |tier| file.image(tier).unwrap().unwrap();
+    let (production, debug) = (image(Tier::Production), image(Tier::Debug));
+    let write = |manifest: &str, wasm: &[u8], images: &[&(ImageTables, std::ops::Range<usize>)]| {
+        let images: Vec<ImageRef<'_>> =
+            images.iter().map(|(tables, text)| ImageRef { text: &good[text.clone()], tables }).collect();
+        write_elf(manifest, wasm, &images)
+    };
+    check_guest(&Module::deserialize(&engine, &write(manifest, &wasm(), &[&production, &debug])).unwrap());
+    check_guest(&Module::deserialize(&engine, &write(manifest, &wasm(), &[&production])).unwrap());
+
+    let other = wat::parse_str(EMPTY).unwrap();
+    let mut fewer = debug.clone();
+    fewer.0.functions.pop();
+    let mut locals = debug.clone();
+    locals.0.functions[0].locals.1 += 1;
+    let mut elsewhere = debug.clone();
+    let points = debug.0.points.iter().map(|point| Point { wasm: WasmOffset::new(point.wasm.get() + 40), ..point });
+    elsewhere.0.points = points.collect();
+    let regions = {
+        let mut other = debug.clone();
+        other.0.regions = false;
+        other
+    };
+    for (what, bytes) in [
+        ("no images", write(manifest, &wasm(), &[])),
+        ("debug code alone", write(manifest, &wasm(), &[&debug])),
+        ("another module's code", write(manifest, &other, &[&production])),
+        ("a function less", write(manifest, &wasm(), &[&production, &fewer])),
+        ("a local more", write(manifest, &wasm(), &[&production, &locals])),
+        ("points of another function", write(manifest, &wasm(), &[&production, &elsewhere])),
+        ("another kind of debug code", write(manifest, &wasm(), &[&production, &regions])),
+        ("no Wasm", write(manifest, b"", &[&production])),
+        ("half of the Wasm", write(manifest, &wasm()[..100], &[&production])),
+    ] {
+        let (kind, message) = refused(&engine, &bytes);
+        assert_eq!(kind, ErrorKind::InvalidModule, "{what}: {message}");
+    }
+    for manifest in ["", "stepwell", &manifest.replace("stepwell: ", "stepwell: 9")] {
+        assert_eq!(refused(&engine, &write(manifest, &wasm(), &[&production])).0, ErrorKind::Unsupported);
+    }
 }
 
 #[test]

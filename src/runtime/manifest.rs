@@ -39,7 +39,7 @@ impl Manifest {
     pub(super) fn new(config: &Config, compiler: &Compiler) -> Manifest {
         let on = fields(&config.features).into_iter().filter(|(_, value)| value == "true");
         let features: Vec<String> = on.map(|(name, _)| name).collect();
-        let debug = config.debug.then(|| format!("{:?}", config.debug_tier)).unwrap_or_default();
+        let debug = if config.debug { format!("{:?}", config.debug_tier) } else { String::new() };
         let mut lines = vec![
             (VERSION.into(), env!("CARGO_PKG_VERSION").into()),
             (BUILD.into(), env!("STEPWELL_BUILD").into()),

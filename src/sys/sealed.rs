@@ -32,10 +32,11 @@ impl SealedBytes {
     /// # Errors
     /// [`ErrorKind::System`] where there is no memory for them.
     pub fn copy_of(bytes: &[u8], wanted: TextBacking) -> Result<SealedBytes> {
-        if wanted == TextBacking::Memfd && !bytes.is_empty() {
-            if let Some(file) = SealedFile::filled(|file| file.write(bytes))? {
-                return SealedBytes::map(file, bytes.len());
-            }
+        if wanted == TextBacking::Memfd
+            && !bytes.is_empty()
+            && let Some(file) = SealedFile::filled(|file| file.write(bytes))?
+        {
+            return SealedBytes::map(file, bytes.len());
         }
         Ok(SealedBytes(Kept::Plain(bytes.to_vec())))
     }
