@@ -1,4 +1,5 @@
-//! Link options of the shared library: its SONAME, and that it stays loaded (its signal handlers do). And a number for what
+//! Link options of the shared library: its SONAME, that it stays loaded (its signal handlers do), and that it uses
+//! its own symbols. And a number for what
 //! machine code and its tables depend on besides the configuration, for serialized modules: those of another are refused.
 
 use std::path::Path;
@@ -11,6 +12,8 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libstepwell.so.0");
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    // Another library that defines what we export (`__jit_debug_*`, for debuggers) does not come between us and ours.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-Bsymbolic");
     let root = env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package is");
     let mut hash = 0xcbf2_9ce4_8422_2325;
     for path in DECISIVE {

@@ -142,6 +142,26 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_EXTENDED_CONST = 5,
 } stepwell_feature_enum;
 
+/**
+ * Which profilers are told where machine code is: that of modules, in both tiers, and trampolines. A function has the name that
+ * the module's name section gives it, else `MODULE!wasm-function[INDEX]`. An engine tells none at first.
+ */
+typedef enum stepwell_profiler_enum {
+  /** None. */
+  STEPWELL_PROFILER_NONE = 0,
+  /**
+   * A line for each function is added to `/tmp/perf-PID.map`, which `perf report` reads. It does so for code in anonymous memory
+   * only, so machine code is kept there, as by `stepwell_config_copied_code_set`.
+   */
+  STEPWELL_PROFILER_PERF_MAP = 1,
+  /**
+   * Each function is written, with its machine code, to `jit-PID.dump` in the folder that the environment variable
+   * `JITDUMPDIR` names, or in the current one. Record with `perf record -k mono`, and put the code into the record with
+   * `perf inject --jit`.
+   */
+  STEPWELL_PROFILER_JITDUMP = 2,
+} stepwell_profiler_enum;
+
 /** Why a guest was stopped. More reasons may come. */
 typedef enum stepwell_stop_enum {
   /** It is about to run an instruction with a breakpoint. */
@@ -220,6 +240,13 @@ typedef struct stepwell_interrupt_t stepwell_interrupt_t;
  */
 typedef struct stepwell_linker_t stepwell_linker_t;
 
+/**
+ * A stack of the host's own making, a coroutine's. On such a stack the system cannot tell the library how far guests may go, so the host does,
+ * with `stepwell_thread_stack_set` at each switch. One that was not told of works as well, if all of the guests' stack
+ * (`stepwell_config_max_stack_set`) and of the reserve below it is there, and if no coroutine is left while a guest waits on it.
+ */
+typedef struct stepwell_stack_t stepwell_stack_t;
+
 /** A guest that was stopped: valid until the stop callback returns. Used later, it is an error. */
 typedef struct stepwell_stop_t stepwell_stop_t;
 
@@ -246,6 +273,9 @@ typedef int32_t stepwell_debug_tier_t;
 
 /** A proposal, one of `enum stepwell_feature_enum`. */
 typedef int32_t stepwell_feature_t;
+
+/** Which profilers are told where machine code is, one of `enum stepwell_profiler_enum`. */
+typedef int32_t stepwell_profiler_t;
 
 /**
  * A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are UTF-8,
@@ -568,6 +598,27 @@ void stepwell_config_copied_code_set(wasm_config_t *config,
                                      bool enable);
 
 /**
+ * Which profilers are told where machine code is, one of `enum stepwell_profiler_enum`. `STEPWELL_PROFILER_NONE` at first. For a
+ * number that is no profiler: an error, and the configuration is as before. The engine cannot be made if the file cannot.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_config_profiler_set(wasm_config_t *config,
+                                                  stepwell_profiler_t profiler);
+
+/**
+ * Whether debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its frames: a backtrace of the
+ * host then goes through guests, by the names of their functions. Off at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_native_debug_info_set(wasm_config_t *config,
+                                           bool enable);
+
+/**
  * As `wasm_engine_new_with_config`, with an error.
  *
  * Thread: any.
@@ -578,8 +629,8 @@ own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
                                          own wasm_engine_t **out);
 
 /**
- * Sets what a store may take: bytes of all memories together, elements of all tables together, instances. What was taken already
- * stays; what nothing holds any more makes room.
+ * Sets what a store may take: bytes of all memories together, elements of all tables together, instances ever made.
+ * What was taken already stays.
  *
  * Thread: one at a time per store.
  */
@@ -596,6 +647,41 @@ own stepwell_error_t *stepwell_store_limits_set(wasm_store_t *store,
  * Thread: one at a time per store.
  */
 STEPWELL_API bool stepwell_store_is_poisoned(const wasm_store_t *store);
+
+/**
+ * A stack of `bytes` bytes, at least 16 KiB, whose lowest is at `base`; guard pages are not counted. The memory stays the host's.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_stack_new(const void *base,
+                                        size_t bytes,
+                                        own stepwell_stack_t **out);
+
+/**
+ * Deletes what `stepwell_stack_new` made, not the memory. NULL does nothing.
+ *
+ * Refused while a thread is on the stack, or a guest waits on it: the handle stays valid, and `stepwell_last_error()` says so.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_stack_delete(own stepwell_stack_t *stack);
+
+/**
+ * Says that this thread is on a stack of the host's from now on, or, with NULL, on its own again. Call it at each switch between
+ * coroutines, before or after it, with no guest called in between. Guests then end where the stack does, and a coroutine may be left
+ * inside a host function that a guest has called, while others call guests of other stores. Such a coroutine goes on on the same
+ * thread, and is run to its end.
+ *
+ * An error, and nothing has changed, when another thread is on the stack, or a guest waits on it that another thread has called.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_thread_stack_set(const stepwell_stack_t *stack);
 
 /**
  * Gives a store's guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`, `block`,

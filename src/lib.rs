@@ -23,8 +23,8 @@ pub mod wasm;
 pub use base::{Error, ErrorKind, Result};
 pub use runtime::{
     AsStore, AsStoreMut, Caller, Collected, Config, Engine, EventSink, Extern, ExternRef, FrameInfo, Func, Global,
-    Instance, IntoFunc, Linker, Memory, Module, ModuleId, RawFrame, Replacement, Resume, Root, Rooted, StopInfo, Store,
-    StoreId, StoreLimits, StoreMut, StorePtr, StoreRef, StoreUsage, Table, Trap, TrapCode, TrapInfo, TypedFunc, Val,
-    ValRaw, VirtualFrame,
+    HostStack, Instance, IntoFunc, Linker, Memory, Module, ModuleId, Profiler, RawFrame, Replacement, Resume, Root,
+    Rooted, StopInfo, Store, StoreId, StoreLimits, StoreMut, StorePtr, StoreRef, StoreUsage, Table, Trap, TrapCode,
+    TrapInfo, TypedFunc, Val, ValRaw, VirtualFrame,
 };
 pub use wasm::{ExternType, Features, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};

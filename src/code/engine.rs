@@ -3,6 +3,7 @@
 use crate::base::Result;
 use crate::image::{CodeImage, ImageTables, Tier, armed_site};
 use crate::sys::text::{ExecView, PrivateView, TextBacking, TextImage};
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -16,6 +17,8 @@ impl EngineCodeId {
         EngineCodeId(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
+/// What goes with a mapping of code, for whoever made it: dropped before the mapping is.
+pub type Companion = Box<dyn Any + Send + Sync>;
 
 /// The code of a module in its engine: the canonical image. It knows offsets only; code becomes executable by registering
 /// it with a store's [`CodeRegistry`](super::CodeRegistry).
@@ -28,6 +31,8 @@ pub struct EngineCode {
     wanted: TextBacking,
     /// The text until a mapping has it. Also the lock under which the three below are made.
     bytes: Mutex<Vec<u8>>,
+    // Before what it goes with.
+    companion: OnceLock<Option<Companion>>,
     /// What private texts are views of. Made for the first of them.
     image: OnceLock<TextImage>,
     /// What sharing stores execute. Made for the first of them.
@@ -60,6 +65,7 @@ impl EngineCode {
             text_len,
             wanted,
             bytes: Mutex::new(text),
+            companion: OnceLock::new(),
             image: OnceLock::new(),
             shared: OnceLock::new(),
             step_image: OnceLock::new(),
@@ -88,6 +94,7 @@ impl EngineCode {
             text_len,
             wanted,
             bytes: Mutex::default(),
+            companion: OnceLock::new(),
             image,
             shared,
             step_image: OnceLock::new(),
@@ -153,6 +160,11 @@ impl EngineCode {
             }
         };
         Ok(self.shared.get_or_init(|| view).base())
+    }
+
+    /// Has something go with the shared mapping: what the first who asks makes.
+    pub(super) fn accompany(&self, make: impl FnOnce() -> Option<Companion>) {
+        self.companion.get_or_init(make);
     }
 
     /// A new private view of the text.

@@ -2,7 +2,7 @@
 
 use super::plan::{PatchPlan, StepScope};
 use super::private::PrivateText;
-use super::{EngineCode, PatchEdit};
+use super::{Companion, EngineCode, PatchEdit};
 use crate::abi::StopCell;
 use crate::base::{Error, ErrorKind, Pc, Result, TextOffset};
 use crate::image::SiteId;
@@ -94,7 +94,8 @@ impl StoreCode {
 /// A module's code together with its form in this store.
 #[derive(Debug)]
 pub struct LoadedCode {
-    // The order matters: the store's view goes before the code it is a view of.
+    // The order matters: the store's view goes before the code it is a view of, and what goes with a view before that.
+    companion: Option<Companion>,
     /// Its form in this store.
     pub store: StoreCode,
     /// The code in the engine.
@@ -157,7 +158,7 @@ impl CodeRegistry {
             u32::try_from(index).map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 modules in one store"))?,
         );
         self.insert_range(&store, slot);
-        let loaded = LoadedCode { store, engine: Arc::clone(code) };
+        let loaded = LoadedCode { companion: None, store, engine: Arc::clone(code) };
         if index == self.slots.len() {
             self.slots.push(Some(loaded));
         } else {
@@ -180,6 +181,20 @@ impl CodeRegistry {
         self.plan.forget(slot);
         self.remove(slot);
         Ok(())
+    }
+
+    /// Has something go with the mapping of the code in a slot, until it is unmapped: what `make` gives, unless somebody has made it
+    /// before. A shared mapping is asked for once, whatever stores it is in.
+    pub fn accompany(&mut self, slot: CodeSlot, make: impl FnOnce(&LoadedCode) -> Option<Companion>) {
+        let loaded = self.entry(slot);
+        match &loaded.store {
+            StoreCode::Shared(_) => loaded.engine.accompany(|| make(loaded)),
+            StoreCode::Private(_) if loaded.companion.is_none() => {
+                let companion = make(loaded);
+                self.loaded_mut(slot).companion = companion;
+            }
+            StoreCode::Private(_) => {}
+        }
     }
 
     fn remove(&mut self, slot: CodeSlot) {
@@ -276,7 +291,7 @@ impl CodeRegistry {
     /// A private text with its code.
     pub(super) fn private_mut(&mut self, slot: CodeSlot) -> Option<(&mut PrivateText, &EngineCode)> {
         match self.slots.get_mut(slot.index())?.as_mut()? {
-            LoadedCode { store: StoreCode::Private(text), engine } => Some((text, engine)),
+            LoadedCode { store: StoreCode::Private(text), engine, .. } => Some((text, engine)),
             _ => None,
         }
     }

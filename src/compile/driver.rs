@@ -39,7 +39,11 @@ pub(super) fn compile_all(
             }
         }
     };
-    let threads = if env.options.parallel { rayon::current_num_threads().min(total) } else { 1 };
+    // Threads are the caller's to provide: a program that compiles where there are none, a forked child, gets none.
+    let threads = match rayon::current_thread_index() {
+        Some(_) if env.options.parallel => rayon::current_num_threads().min(total),
+        _ => 1,
+    };
     if threads > 1 {
         rayon::scope(|scope| {
             for _ in 0..threads {

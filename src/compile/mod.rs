@@ -59,7 +59,8 @@ pub struct Options {
     pub nan_canonicalization: bool,
     /// Optimises for speed; else compiles as fast as possible.
     pub optimize: bool,
-    /// Compiles functions on several threads. The image is the same either way.
+    /// Compiles functions on several threads: those of the pool that the caller runs in, if it runs in one. The image is the same either
+    /// way.
     pub parallel: bool,
     /// Counts the instructions that run, and traps where a function or a turn of a loop begins with none left to run.
     pub fuel: bool,

@@ -3,14 +3,17 @@
 //! mapping, no system call here. `elf` writes the images of a module as an ELF file and reads them back.
 
 mod elf;
+mod native;
 mod packed;
 mod replay;
 mod rows;
 mod shapes;
 mod tables;
+mod unwind;
 mod validate;
 
 pub use elf::{ElfImages, ImageRef, TEXT_ALIGN, write_elf};
+pub use native::native_object;
 pub use packed::{Cursor, Packed, PackedRow, Rows};
 pub use replay::{RegionGraph, ReplayEnd, ReplayImage, ReplayInstruction};
 pub use shapes::Shapes;

@@ -88,6 +88,8 @@ unsafe fn enter(
         let outer = (*vm).activation;
         if outer.is_null() {
             prepare(&mut *store.as_ptr())?;
+        } else if activation::current() != outer {
+            check_nesting(outer)?;
         }
         let mut act = Activation {
             entry_sp: 0,
@@ -108,6 +110,23 @@ unsafe fn enter(
     }
 }
 
+/// Refuses to enter a store whose newest entry is not below this one on the same stack.
+#[cold]
+fn check_nesting(outer: *mut Activation) -> Result<()> {
+    let mut at = activation::current();
+    while !at.is_null() {
+        if at == outer {
+            return Ok(());
+        }
+        // SAFETY: linked activations are live.
+        at = unsafe { (*at).previous };
+    }
+    Err(Error::new(
+        ErrorKind::State,
+        "a guest of this store waits on another stack; the store can be called again when that has gone on to its end",
+    ))
+}
+
 /// What the outermost entry into a store's guests needs: a stack limit, and on a thread's first, a signal stack.
 #[inline]
 fn prepare(store: &mut StoreInner) -> Result<()> {
@@ -122,7 +141,7 @@ fn prepare(store: &mut StoreInner) -> Result<()> {
         // On a thread with little stack, at least half of what is left is the guest's.
         limits.start + config.stop_reserve.min((sp - limits.start) / 2)
     } else {
-        // A stack of the host's own making, a coroutine's: the host has said how much of it the guest may take.
+        // A stack of the host's own making that it has not stated: the configuration alone says how much the guest may take.
         0
     };
     let size = match &store.attachment {

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::compile::{DebugTier, Options};
+use crate::sys::profile::Profiler;
 use crate::wasm::Features;
 
 /// The configuration of an [`Engine`](super::Engine). Every field may be set; [`Config::default`] is what most hosts want.
@@ -41,11 +42,17 @@ pub struct Config {
     pub epoch: bool,
     /// Optimises for speed; else compiles as fast as possible.
     pub optimize: bool,
-    /// Validates and compiles functions on several threads.
+    /// Validates and compiles the functions of large modules on several threads. They are made when they are first needed; a forked
+    /// child makes its own.
     pub parallel: bool,
     /// Keeps machine code in anonymous memory, copied for each debugged store, as is done anyway on systems that
     /// refuse `memfd`s.
     pub force_copied_code: bool,
+    /// Which profilers are told where machine code is, of both tiers. None by default.
+    pub profiler: Profiler,
+    /// Debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its frames: a host's backtrace
+    /// goes through guests, by the names of their functions. Off by default.
+    pub native_debug_info: bool,
 }
 
 impl Default for Config {
@@ -67,6 +74,8 @@ impl Default for Config {
             optimize: true,
             parallel: true,
             force_copied_code: false,
+            profiler: Profiler::None,
+            native_debug_info: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::manifest::Manifest;
 use super::pool::Pool;
+use super::profile::{Outside, Told};
 use super::replay::ReplayCache;
 use super::trap;
 use crate::base::{Result, SigId};
@@ -10,8 +11,9 @@ use crate::code::EngineCode;
 use crate::compile::Compiler;
 use crate::image::CodeImage;
 use crate::sys::arch::HostToWasm;
+use crate::sys::profile::Profiler;
 use crate::sys::text::{ExecView, TextBacking, TextImage};
-use crate::sys::{signals, stack};
+use crate::sys::{signals, stack, threads};
 use crate::wasm::FuncType;
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
@@ -21,6 +23,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// Bytes of stack for compiling.
 const COMPILE_STACK: usize = 1 << 20;
+/// Bytes of a module from which on it is worth other threads' while.
+const LARGE_MODULE: usize = 2 << 10;
 
 /// What modules are compiled by and stores belong to. Cheap to clone: clones are the same engine.
 #[derive(Clone)]
@@ -28,6 +32,7 @@ pub struct Engine(Arc<EngineInner>);
 
 struct EngineInner {
     config: Config,
+    outside: Outside,
     compiler: Compiler,
     signatures: Signatures,
     pool: Pool,
@@ -45,6 +50,7 @@ impl Engine {
     pub fn new(config: Config) -> Result<Engine> {
         config.check()?;
         let compiler = Compiler::new(config.compile_options())?;
+        let outside = Outside::new(&config)?;
         if config.signals {
             signals::install(trap::classify)?;
         }
@@ -52,7 +58,7 @@ impl Engine {
         let (signatures, pool) = Default::default();
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
-        Ok(Engine(Arc::new(EngineInner { config, compiler, signatures, pool, replays, epoch })))
+        Ok(Engine(Arc::new(EngineInner { config, outside, compiler, signatures, pool, replays, epoch })))
     }
 
     /// What it was made with.
@@ -75,13 +81,35 @@ impl Engine {
         stack::with_room(COMPILE_STACK, || work(&self.0.compiler))?
     }
 
+    /// Compiles something large, on several threads if the configuration says so: what `work` calls finds them.
+    pub(super) fn compile_large<T: Send>(
+        &self,
+        binary: &[u8],
+        work: impl FnOnce(&Compiler) -> Result<T> + Send,
+    ) -> Result<T> {
+        if self.config().parallel
+            && binary.len() >= LARGE_MODULE
+            && let Ok(Some(pool)) = threads::pool()
+        {
+            return pool.install(|| work(&self.0.compiler));
+        }
+        self.compile(work)
+    }
+
     pub(super) fn backing(&self) -> TextBacking {
-        if self.config().force_copied_code { TextBacking::Anonymous } else { TextBacking::Memfd }
+        // perf looks into its map for code in anonymous memory only.
+        let anonymous = self.config().force_copied_code || self.config().profiler == Profiler::PerfMap;
+        if anonymous { TextBacking::Anonymous } else { TextBacking::Memfd }
     }
 
     /// What its code is compiled for and with, in words.
     pub(super) fn manifest(&self) -> Manifest {
         Manifest::new(self.config(), &self.0.compiler)
+    }
+
+    /// Who is told where code is.
+    pub(super) fn outside(&self) -> &Outside {
+        &self.0.outside
     }
 
     /// Reservations for memories that never move.
@@ -161,26 +189,42 @@ impl Signatures {
 pub(super) struct Signature {
     /// The type.
     pub(super) ty: FuncType,
-    to_wasm: OnceCell<ExecView>,
-    to_host: OnceCell<ExecView>,
+    to_wasm: OnceCell<Trampoline>,
+    to_host: OnceCell<Trampoline>,
+}
+
+/// A trampoline, and what goes with it.
+struct Trampoline {
+    _told: Option<Told>,
+    view: ExecView,
 }
 
 impl Signature {
+    fn trampoline(
+        &self,
+        engine: &Engine,
+        direction: &str,
+        compile: impl FnOnce(&Compiler) -> Result<Vec<u8>> + Send,
+    ) -> Result<Trampoline> {
+        let view = engine.map_code(engine.compile(compile)?)?;
+        Ok(Trampoline { _told: engine.outside().tell_trampoline(&view, direction, &self.ty), view })
+    }
+
     /// How the host calls Wasm functions of this type.
     pub(super) fn host_to_wasm(&self, engine: &Engine) -> Result<HostToWasm> {
-        let view = self
+        let trampoline = self
             .to_wasm
-            .get_or_try_init(|| engine.map_code(engine.compile(|compiler| compiler.host_to_wasm(&self.ty))?))?;
+            .get_or_try_init(|| self.trampoline(engine, "to wasm", |compiler| compiler.host_to_wasm(&self.ty)))?;
         // SAFETY: the mapping holds a trampoline of this convention from its first byte on and lasts as long as the
         // signature, which the engine never drops.
-        Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(view.base()) })
+        Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(trampoline.view.base()) })
     }
 
     /// The `code` of host functions of this type.
     pub(super) fn wasm_to_host(&self, engine: &Engine) -> Result<*const c_void> {
-        let view = self
+        let trampoline = self
             .to_host
-            .get_or_try_init(|| engine.map_code(engine.compile(|compiler| compiler.wasm_to_host(&self.ty))?))?;
-        Ok(view.base() as *const c_void)
+            .get_or_try_init(|| self.trampoline(engine, "to host", |compiler| compiler.wasm_to_host(&self.ty)))?;
+        Ok(trampoline.view.base() as *const c_void)
     }
 }

@@ -200,6 +200,8 @@ impl StoreInner {
         }
         attachment.contexts.push(target);
         self.note_slot(slot, module);
+        let told = self.modules[module].module.clone();
+        self.tell_outside(slot, &told);
         Ok(slot)
     }
 

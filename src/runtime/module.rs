@@ -141,9 +141,12 @@ impl Module {
         progress: &(dyn Fn(usize, usize) -> bool + Sync),
     ) -> Result<Module> {
         let config = engine.config();
-        let info = wasm::parse(binary, config.features, config.parallel)?;
-        let layout = vm_layout(&info)?;
-        let image = engine.compile(|compiler| compiler.module(&info, binary, Tier::Production, progress))?;
+        let (info, layout, image) = engine.compile_large(binary, |compiler| {
+            let info = wasm::parse(binary, config.features, config.parallel)?;
+            let layout = vm_layout(&info)?;
+            let image = compiler.module(&info, binary, Tier::Production, progress)?;
+            Ok((info, layout, image))
+        })?;
         let production = engine.new_code(image);
         let module = Module::of_parts(engine, (info, layout), Binary::Own(binary.into()), production, None);
         if config.debug && config.debug_eagerly {
@@ -183,8 +186,7 @@ impl Module {
     /// As [`Module::new`].
     pub fn validate(engine: &Engine, binary: &[u8]) -> Result<()> {
         let config = engine.config();
-        vm_layout(&wasm::parse(binary, config.features, config.parallel)?)?;
-        Ok(())
+        engine.compile_large(binary, |_| vm_layout(&wasm::parse(binary, config.features, config.parallel)?).map(drop))
     }
 
     /// What the module says.
@@ -283,8 +285,9 @@ impl Module {
         let inner = &*self.0;
         inner.check_debug()?;
         inner.debug.get_or_try_init(|| {
-            let image =
-                inner.engine.compile(|compiler| compiler.module(&inner.info, &inner.binary, Tier::Debug, progress))?;
+            let image = inner.engine.compile_large(&inner.binary, |compiler| {
+                compiler.module(&inner.info, &inner.binary, Tier::Debug, progress)
+            })?;
             Ok(DebugCode::new(&inner.production, inner.engine.new_code(image)))
         })
     }

@@ -149,6 +149,7 @@ impl StoreInner {
             return Err(Error::new(ErrorKind::Argument, "the module was compiled by another engine than the store's"));
         }
         let production = self.registry.register(module.production_code(), Ownership::Shared)?;
+        self.tell_outside(production, module);
         let index = self.modules.len();
         self.note_slot(production, index);
         self.modules.push(ModuleEntry { module: module.clone(), production, debug: None, resume: Vec::new() });
@@ -160,6 +161,14 @@ impl StoreInner {
             return Err(error);
         }
         Ok(index)
+    }
+
+    /// Tells whom the engine tells of code that was registered.
+    pub(super) fn tell_outside(&mut self, slot: CodeSlot, module: &Module) {
+        let outside = self.engine.outside();
+        if outside.listens() {
+            self.registry.accompany(slot, |code| outside.tell(module, code.engine.tables(), &code.store));
+        }
     }
 
     /// Notes which module's code is in a slot.

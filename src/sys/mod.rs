@@ -5,8 +5,11 @@ pub mod activation;
 pub mod arch;
 #[doc(hidden)]
 pub mod faults;
+pub mod native_debug;
 pub mod pages;
+pub mod profile;
 pub mod sealed;
 pub mod signals;
 pub mod stack;
 pub mod text;
+pub mod threads;

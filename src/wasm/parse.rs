@@ -19,7 +19,7 @@ use wasmparser::{
 };
 
 /// Parses and validates `binary` with exactly `features`; with `parallel`, function bodies are validated on several
-/// threads.
+/// threads: those of the pool that the caller runs in, if it runs in one.
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] for a proposal that is not there or is switched off, naming it;
@@ -120,7 +120,7 @@ fn validate_bodies(bodies: Bodies<'_>, parallel: bool) -> std::result::Result<()
         func.into_validator(Default::default()).validate(&body).err()
     };
     let first = |a: wasmparser::Error, b: wasmparser::Error| if b.offset() < a.offset() { b } else { a };
-    let error = if parallel && bodies.len() > 16 {
+    let error = if parallel && bodies.len() > 16 && rayon::current_thread_index().is_some() {
         bodies.into_par_iter().filter_map(validate).reduce_with(first)
     } else {
         bodies.into_iter().find_map(validate)

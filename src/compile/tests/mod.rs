@@ -180,10 +180,12 @@ fn region_graphs_have_these_edges() {
 fn the_same_image_every_time() {
     let parallel = Compiler::new(GUARDED).unwrap();
     let alone = Compiler::new(Options { parallel: false, ..GUARDED }).unwrap();
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     for seed in 200..215 {
         let binary = smith(seed);
         for tier in TIERS {
-            let image = compile(&parallel, &binary, tier);
+            let image = threads.install(|| compile(&parallel, &binary, tier));
+            assert!(image == threads.install(|| compile(&parallel, &binary, tier)));
             assert!(image == compile(&parallel, &binary, tier) && image == compile(&alone, &binary, tier));
         }
     }
