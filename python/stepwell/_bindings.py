@@ -150,6 +150,13 @@ class Feature(IntEnum):
     BULK_MEMORY = 3
     REFERENCE_TYPES = 4
     EXTENDED_CONST = 5
+STEPWELL_PROFILER_NONE = 0
+STEPWELL_PROFILER_PERF_MAP = 1
+STEPWELL_PROFILER_JITDUMP = 2
+class Profiler(IntEnum):
+    NONE = 0
+    PERF_MAP = 1
+    JITDUMP = 2
 STEPWELL_STOP_BREAKPOINT = 1
 STEPWELL_STOP_STEP = 2
 STEPWELL_STOP_TRAP = 3
@@ -193,6 +200,7 @@ class stepwell_frame_t(Structure): pass
 class stepwell_instance_pre_t(Structure): pass
 class stepwell_interrupt_t(Structure): pass
 class stepwell_linker_t(Structure): pass
+class stepwell_stack_t(Structure): pass
 class stepwell_stop_t(Structure): pass
 class stepwell_typed_func_t(Structure): pass
 class stepwell_wasi_buffer_t(Structure): pass
@@ -200,6 +208,7 @@ class stepwell_wasi_config_t(Structure): pass
 stepwell_error_code_t = c_int32
 stepwell_debug_tier_t = c_int32
 stepwell_feature_t = c_int32
+stepwell_profiler_t = c_int32
 class stepwell_source_t(Structure): pass
 stepwell_source_t._fields_ = [('file', c_char_p), ('function', c_char_p), ('line', c_uint32), ('column', c_uint32)]
 stepwell_trap_code_t = c_int32
@@ -534,9 +543,14 @@ stepwell_config_stop_reserve_set = function("stepwell_config_stop_reserve_set", 
 stepwell_config_parallel_set = function("stepwell_config_parallel_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_optimize_set = function("stepwell_config_optimize_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_copied_code_set = function("stepwell_config_copied_code_set", None, [POINTER(wasm_config_t), c_bool])
+stepwell_config_profiler_set = function("stepwell_config_profiler_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_profiler_t])
+stepwell_config_native_debug_info_set = function("stepwell_config_native_debug_info_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_engine_new = function("stepwell_engine_new", POINTER(stepwell_error_t), [POINTER(wasm_config_t), POINTER(POINTER(wasm_engine_t))])
 stepwell_store_limits_set = function("stepwell_store_limits_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64, c_uint64, c_size_t])
 stepwell_store_is_poisoned = function("stepwell_store_is_poisoned", c_bool, [POINTER(wasm_store_t)])
+stepwell_stack_new = function("stepwell_stack_new", POINTER(stepwell_error_t), [c_void_p, c_size_t, POINTER(POINTER(stepwell_stack_t))])
+stepwell_stack_delete = function("stepwell_stack_delete", None, [POINTER(stepwell_stack_t)])
+stepwell_thread_stack_set = function("stepwell_thread_stack_set", POINTER(stepwell_error_t), [POINTER(stepwell_stack_t)])
 stepwell_store_fuel_set = function("stepwell_store_fuel_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64])
 stepwell_store_fuel_get = function("stepwell_store_fuel_get", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(c_uint64)])
 stepwell_engine_epoch_increment = function("stepwell_engine_epoch_increment", None, [POINTER(wasm_engine_t)])
