@@ -642,6 +642,15 @@ own stepwell_error_t *stepwell_store_limits_set(wasm_store_t *store,
                                                size_t instances);
 
 /**
+ * Whether two handles are of the same store, as those of a caller, of a stop, and the host's own may be. False if one is NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_store_same(const wasm_store_t *a,
+                         const wasm_store_t *b);
+
+/**
  * Whether an earlier panic or failure left the store unusable: calls fail, deleting works.
  *
  * Thread: one at a time per store.

@@ -647,13 +647,21 @@ public:
     if (store_ && --store_->depth == 0 && !store_->doomed.empty()) store_->delete_doomed();
   }
 
-  /// The call that a callback of this store is made by; NULL if it was not made by this header. A function of a linker
-  /// does not know its store: it is called by the innermost one.
+  /// The innermost call of this store on this thread; NULL if it was not made by this header. (On coroutines, and where plain C is
+  /// between, the innermost call of all may be another store's.)
   static CallScope *find(const StoreBox *store) noexcept {
     CallScope *at = innermost_;
-    while (store && at && at->store_.get() != store) at = at->outer_;
+    while (at && at->store_.get() != store) at = at->outer_;
     return at;
   }
+  /// The same for a store's handle that is not ours.
+  static CallScope *find(const wasm_store_t *store) noexcept {
+    CallScope *at = innermost_;
+    while (at && !(at->store_ && at->store_->store && stepwell_store_same(at->store_->store, store))) at = at->outer_;
+    return at;
+  }
+  /// The innermost call of all, for callbacks that do not learn their store.
+  static CallScope *innermost() noexcept { return innermost_; }
 
   const StorePtr &store() const noexcept { return store_; }
   /// Whether a callback failed.
@@ -2051,8 +2059,8 @@ template <class Body> struct HostFunction {
   template <class... Values> static wasm_trap_t *run(void *env, const stepwell_caller_t *c_caller, Values... values) noexcept {
     auto *self = static_cast<HostFunction *>(env);
     StorePtr store = self->store.lock();
-    CallScope *scope = CallScope::find(store.get());
-    if (!store && scope) store = scope->store();
+    CallScope *scope = store ? CallScope::find(store.get()) : CallScope::find(stepwell_caller_store(c_caller));
+    if (!store && scope) store = scope->store(); // a function of a linker
     std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
       Caller caller(c_caller, store);
       return self->body(caller, store, values...);
@@ -2440,7 +2448,7 @@ template <class F> struct Output {
       self->function(Span<const char>(data, size));
       return std::nullopt;
     });
-    CallScope *scope = thrown ? CallScope::find(nullptr) : nullptr;
+    CallScope *scope = thrown ? CallScope::innermost() : nullptr;
     if (scope) scope->keep_always(std::move(*thrown));
   }
   static void finalize(void *env) noexcept { delete static_cast<Output *>(env); }
@@ -2456,7 +2464,7 @@ template <class F> struct Input {
       read = self->function(Span<char>(data, size));
       return std::nullopt;
     });
-    CallScope *scope = thrown ? CallScope::find(nullptr) : nullptr;
+    CallScope *scope = thrown ? CallScope::innermost() : nullptr;
     if (scope) scope->keep_always(std::move(*thrown));
     return read;
   }

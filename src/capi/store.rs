@@ -226,6 +226,18 @@ pub unsafe extern "C" fn stepwell_store_limits_set(
     })
 }
 
+/// Whether two handles are of the same store, as those of a caller, of a stop, and the host's own may be. False if one is NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_store_same(a: *const wasm_store_t, b: *const wasm_store_t) -> bool {
+    or_null("stepwell_store_same", || {
+        // SAFETY: C passes live stores or NULL.
+        let (a, b) = unsafe { (borrow(a, "a")?, borrow(b, "b")?) };
+        Ok(Arc::ptr_eq(a, b))
+    })
+}
+
 /// Whether an earlier panic or failure left the store unusable: calls fail, deleting works.
 ///
 /// Thread: one at a time per store.

@@ -186,6 +186,7 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
   NULLS(wasm_store_new, "engine", (NULL));
   ERRORS(stepwell_store_limits_set, "store", (NULL, 0, 0, 0));
   NULLS(stepwell_store_is_poisoned, "store", (NULL));
+  NULLS(stepwell_store_same, "a", (NULL, NULL));
 
   REF(ref);
   REF(trap);

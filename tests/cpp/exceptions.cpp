@@ -210,6 +210,38 @@ void by_plain_c() {
   CHECK(message(own, 0, 0) == "here neither");
 }
 
+/// Several stores on one thread, with plain C between: each function knows its own, and what it throws goes to its own call.
+void several_stores() {
+  Engine engine;
+  Store a(engine), b(engine);
+  std::optional<Func> inner;
+  int depth = 0;
+  const auto call_c = [](const Func &func) {
+    wasm_val_t arg = Val(0).release(), result = wasm_val_t();
+    const wasm_val_vec_t args = {1, &arg};
+    wasm_val_vec_t results = {1, &result};
+    wasm_trap_t *trap = wasm_func_call(func.raw(), &args, &results);
+    CHECK(trap);
+    CHECK(detail::take_trap(trap).message() == "of b");
+  };
+  Instance in_a = failing(engine, a, [&](Caller &caller, std::int32_t value) -> std::int32_t {
+    CHECK(stepwell_store_same(caller.store().raw(), a.raw()) && !stepwell_store_same(caller.store().raw(), b.raw()));
+    if (depth++ == 0) call_c(*inner); // the innermost call that this header made is that of `a`
+    if (value == 1) throw Mine("of a");
+    return value;
+  });
+  Instance in_b = failing(engine, b, [&](Caller &caller, std::int32_t) -> std::int32_t {
+    CHECK(stepwell_store_same(caller.store().raw(), b.raw()) && !stepwell_store_same(caller.store().raw(), a.raw()));
+    throw Mine("of b");
+  });
+  inner.emplace(in_b.func("fail"));
+  auto outer = in_a.func<int(int)>("fail");
+  CHECK(outer(5) == 5);
+  depth = 0;
+  THROWS(outer(1), Mine, "of a");
+  CHECK(!stepwell_store_same(nullptr, a.raw()) && stepwell_store_same(a.raw(), a.raw()));
+}
+
 /// A Result is as good as an exception.
 void results() {
   Engine engine;
@@ -452,6 +484,7 @@ int main() {
   thrown();
   nested();
   by_plain_c();
+  several_stores();
   results();
   traps();
   across_threads();
