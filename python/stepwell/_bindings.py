@@ -547,6 +547,7 @@ stepwell_config_profiler_set = function("stepwell_config_profiler_set", POINTER(
 stepwell_config_native_debug_info_set = function("stepwell_config_native_debug_info_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_engine_new = function("stepwell_engine_new", POINTER(stepwell_error_t), [POINTER(wasm_config_t), POINTER(POINTER(wasm_engine_t))])
 stepwell_store_limits_set = function("stepwell_store_limits_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64, c_uint64, c_size_t])
+stepwell_store_same = function("stepwell_store_same", c_bool, [POINTER(wasm_store_t), POINTER(wasm_store_t)])
 stepwell_store_is_poisoned = function("stepwell_store_is_poisoned", c_bool, [POINTER(wasm_store_t)])
 stepwell_stack_new = function("stepwell_stack_new", POINTER(stepwell_error_t), [c_void_p, c_size_t, POINTER(POINTER(stepwell_stack_t))])
 stepwell_stack_delete = function("stepwell_stack_delete", None, [POINTER(stepwell_stack_t)])
