@@ -699,7 +699,9 @@ own stepwell_error_t *stepwell_thread_stack_set(const stepwell_stack_t *stack);
  * and debug code count the same. A new store has none. At most 2^63 - 1 is kept. An error where the engine was not configured with
  * `stepwell_config_fuel_set`.
  *
- * Thread: one at a time per store; also in a host function or a stop callback.
+ * Also allowed in a host function and a stop callback.
+ *
+ * Thread: one at a time per store.
  */
 STEPWELL_API
 STEPWELL_NODISCARD
@@ -709,7 +711,9 @@ own stepwell_error_t *stepwell_store_fuel_set(wasm_store_t *store,
 /**
  * Writes the fuel that is left to `*out`. An error where the engine was not configured with `stepwell_config_fuel_set`.
  *
- * Thread: one at a time per store; also in a host function or a stop callback.
+ * Also allowed in a host function and a stop callback.
+ *
+ * Thread: one at a time per store.
  */
 STEPWELL_API
 STEPWELL_NODISCARD
@@ -730,7 +734,9 @@ void stepwell_engine_epoch_increment(const wasm_engine_t *engine);
  * `STEPWELL_TRAP_INTERRUPT`, until another deadline is set. A new store has no deadline. An error where the engine was not configured with
  * `stepwell_config_epoch_set`.
  *
- * Thread: one at a time per store; also in a host function or a stop callback.
+ * Also allowed in a host function and a stop callback.
+ *
+ * Thread: one at a time per store.
  */
 STEPWELL_API
 STEPWELL_NODISCARD
@@ -1261,21 +1267,21 @@ own stepwell_error_t *stepwell_linker_define_caller_func(stepwell_linker_t *link
 /**
  * The caller's store. Borrowed, for as long as the host function runs: it is not to be deleted.
  *
- * Thread: in the host function only.
+ * Thread: inside callback only.
  */
 STEPWELL_API wasm_store_t *stepwell_caller_store(const stepwell_caller_t *caller);
 
 /**
  * The instance whose function called. NULL if the host called directly.
  *
- * Thread: in the host function only.
+ * Thread: inside callback only.
  */
 STEPWELL_API own wasm_instance_t *stepwell_caller_instance(const stepwell_caller_t *caller);
 
 /**
  * The export of this name of the instance whose function called. NULL if there is none, or if the host called directly.
  *
- * Thread: in the host function only.
+ * Thread: inside callback only.
  */
 STEPWELL_API
 own wasm_extern_t *stepwell_caller_export(const stepwell_caller_t *caller,
@@ -1512,9 +1518,10 @@ own stepwell_error_t *stepwell_linker_instantiate(const stepwell_linker_t *linke
                                                  own wasm_trap_t **trap_out);
 
 /**
- * Looks a module's imports up by their names, once for many instances. An error where one is not defined.
+ * Looks a module's imports up by their names, once for many instances. An error where one is not defined. The linker
+ * may not be changed meanwhile.
  *
- * Thread: any; the linker is not changed meanwhile.
+ * Thread: any.
  */
 STEPWELL_API
 STEPWELL_NODISCARD

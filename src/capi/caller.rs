@@ -125,7 +125,7 @@ pub unsafe extern "C" fn stepwell_linker_define_caller_func(
 
 /// The caller's store. Borrowed, for as long as the host function runs: it is not to be deleted.
 ///
-/// Thread: in the host function only.
+/// Thread: inside callback only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_caller_store(caller: *const stepwell_caller_t) -> *mut wasm_store_t {
     or_null("stepwell_caller_store", || {
@@ -136,7 +136,7 @@ pub unsafe extern "C" fn stepwell_caller_store(caller: *const stepwell_caller_t)
 
 /// The instance whose function called. NULL if the host called directly.
 ///
-/// Thread: in the host function only.
+/// Thread: inside callback only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_caller_instance(caller: *const stepwell_caller_t) -> Own<wasm_instance_t> {
     or_null("stepwell_caller_instance", || {
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn stepwell_caller_instance(caller: *const stepwell_caller
 
 /// The export of this name of the instance whose function called. NULL if there is none, or if the host called directly.
 ///
-/// Thread: in the host function only.
+/// Thread: inside callback only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_caller_export(
     caller: *const stepwell_caller_t,

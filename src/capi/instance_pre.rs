@@ -19,9 +19,10 @@ pub struct stepwell_instance_pre_t {
 }
 handle!(stepwell_instance_pre_t => InstancePre);
 
-/// Looks a module's imports up by their names, once for many instances. An error where one is not defined.
+/// Looks a module's imports up by their names, once for many instances. An error where one is not defined. The linker
+/// may not be changed meanwhile.
 ///
-/// Thread: any; the linker is not changed meanwhile.
+/// Thread: any.
 #[unsafe(no_mangle)]
 #[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_linker_instantiate_pre(

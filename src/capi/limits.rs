@@ -19,7 +19,9 @@ handle!(stepwell_interrupt_t => Interrupter);
 /// and debug code count the same. A new store has none. At most 2^63 - 1 is kept. An error where the engine was not configured with
 /// `stepwell_config_fuel_set`.
 ///
-/// Thread: one at a time per store; also in a host function or a stop callback.
+/// Also allowed in a host function and a stop callback.
+///
+/// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 #[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_store_fuel_set(store: *mut wasm_store_t, fuel: u64) -> Own<stepwell_error_t> {
@@ -31,7 +33,9 @@ pub unsafe extern "C" fn stepwell_store_fuel_set(store: *mut wasm_store_t, fuel:
 
 /// Writes the fuel that is left to `*out`. An error where the engine was not configured with `stepwell_config_fuel_set`.
 ///
-/// Thread: one at a time per store; also in a host function or a stop callback.
+/// Also allowed in a host function and a stop callback.
+///
+/// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 #[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_store_fuel_get(store: *const wasm_store_t, out: *mut u64) -> Own<stepwell_error_t> {
@@ -62,7 +66,9 @@ pub unsafe extern "C" fn stepwell_engine_epoch_increment(engine: *const wasm_eng
 /// `STEPWELL_TRAP_INTERRUPT`, until another deadline is set. A new store has no deadline. An error where the engine was not configured with
 /// `stepwell_config_epoch_set`.
 ///
-/// Thread: one at a time per store; also in a host function or a stop callback.
+/// Also allowed in a host function and a stop callback.
+///
+/// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 #[must_use = "an error that nobody deletes leaks"]
 pub unsafe extern "C" fn stepwell_store_epoch_deadline_set(
