@@ -629,8 +629,8 @@ own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
                                          own wasm_engine_t **out);
 
 /**
- * Sets what a store may take: bytes of all memories together, elements of all tables together, instances ever made.
- * What was taken already stays.
+ * Sets what a store may take: bytes of all memories together, elements of all tables together, instances. What was taken already
+ * stays; what nothing holds any more makes room.
  *
  * Thread: one at a time per store.
  */

@@ -2498,8 +2498,8 @@ WASM_API_EXTERN size_t wasm_func_param_arity(const wasm_func_t *func);
 WASM_API_EXTERN size_t wasm_func_result_arity(const wasm_func_t *func);
 
 /**
- * Calls a function with `args`, of its parameters' types, and writes its results to `results`, which must have room for
- * them (what was there is overwritten, not deleted). Returns NULL, or the trap that ended the call; then nothing is
+ * Calls a function with `args`, of its parameters' types, and writes its results to `results`, which has room for all of
+ * them, or is empty or NULL, and they are dropped. (What was there is overwritten, not deleted.) Returns NULL, or the trap that ended the call; then nothing is
  * written. A call that could not be made, for instance with arguments of other types, is a trap as well, and
  * `stepwell_last_error()` says why.
  *

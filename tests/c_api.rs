@@ -41,6 +41,7 @@ programs!(
     collect,
     hosts,
     fork,
+    corners,
 );
 
 /// `tests/c/modules.h` has the modules of `tests/c/modules` as arrays: the C tests need no assembler.
@@ -70,6 +71,23 @@ fn modules() {
     } else {
         assert_eq!(std::fs::read_to_string(header).unwrap(), text, "tests/c/modules.h is not what the sources say");
     }
+}
+
+/// Every function of the headers, misused as `tests/c/misuse/generate.py` says.
+#[test]
+fn misuse_of_every_function() {
+    modules();
+    let (scratch, root) = (support::scratch("c-misuse"), support::root());
+    let (source, program) = (scratch.join("misuse_all.c"), scratch.join("misuse_all"));
+    let generator = std::process::Command::new("python3")
+        .arg(root.join("tests/c/misuse/generate.py"))
+        .arg(root.join("include"))
+        .arg(&source)
+        .status();
+    assert!(generator.unwrap().success());
+    let include = format!("-I{}", root.join("tests/c").display());
+    support::compile("cc", &[&source], &program, &["-std=c99", "-D_POSIX_C_SOURCE=200809L", &include]);
+    support::run(&program, &[]);
 }
 
 #[test]

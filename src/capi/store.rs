@@ -206,8 +206,8 @@ pub unsafe extern "C" fn wasm_store_delete(store: Own<wasm_store_t>) {
     });
 }
 
-/// Sets what a store may take: bytes of all memories together, elements of all tables together, instances ever made.
-/// What was taken already stays.
+/// Sets what a store may take: bytes of all memories together, elements of all tables together, instances. What was taken already
+/// stays; what nothing holds any more makes room.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

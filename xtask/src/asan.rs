@@ -23,7 +23,14 @@ pub fn run(names: &[&str]) -> Result<(), String> {
     )?;
     let library = target_dir.join(TARGET).join("debug/libstepwell.a");
     let mut failed = Vec::new();
-    for source in sources()? {
+    let generated = target_dir.join("misuse_all.c");
+    command(
+        Command::new("python3")
+            .arg(root().join("tests/c/misuse/generate.py"))
+            .arg(root().join("include"))
+            .arg(&generated),
+    )?;
+    for source in sources()?.into_iter().chain([generated]) {
         let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if !names.is_empty() && !names.contains(&&*name) {
             continue;
@@ -33,6 +40,8 @@ pub fn run(names: &[&str]) -> Result<(), String> {
             Command::new("cc")
                 .args(["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-g", "-O1", "-fsanitize=address", "-pthread", "-I"])
                 .arg(root().join("include"))
+                .arg("-I")
+                .arg(root().join("tests/c"))
                 .arg(&source)
                 .arg(&library)
                 .args(["-ldl", "-lm", "-o"])

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""Writes a C program that misuses every function of the headers: `generate.py INCLUDE OUT.c`.
+
+Each function is called with valid arguments but for one: NULL for each pointer, an object of another kind, an object of another store;
+and with valid arguments whose owners are deleted. Each call is in a child process of its own. It must fail with an error that names the
+parameter, or abort with a message that names function and parameter, unless this file says that the argument is allowed. A new function
+is misused as soon as a header declares it; a parameter of a type that is not known here is an error.
+"""
+import re
+import sys
+from pathlib import Path
+
+# A valid argument for each type of parameter, from the objects that `make` of program.c makes. `%` is NULL's place.
+OBJECTS = ["config", "engine", "store", "valtype", "functype", "globaltype", "tabletype", "memorytype", "tagtype", "externtype",
+           "importtype", "exporttype", "ref", "frame", "trap", "foreign", "module", "shared_module", "func", "global", "table",
+           "memory", "extern", "instance"]
+OTHERS = ["error", "linker", "instance_pre", "typed_func", "interrupt", "wasi_config", "wasi_buffer", "debugger", "stop", "frame",
+          "caller"]
+# The families of handles that are one type of object, so that a wrong kind is noticed: what stands for the wrong kind of each.
+KINDS = {"trap": "func", "foreign": "func", "module": "func", "func": "module", "global": "func", "table": "func", "memory": "func",
+         "extern": "module", "instance": "func", "functype": "memorytype", "globaltype": "functype", "tabletype": "functype",
+         "memorytype": "functype", "tagtype": "functype"}
+IN_STORE = ["store", "ref", "trap", "foreign", "module", "func", "global", "table", "memory", "extern", "instance"]
+
+# Arguments that may be NULL, as patterns of `function parameter`.
+NULLABLE = [
+    r"\w+_delete \w+",                       # deleting NULL does nothing
+    r"\w+ (env|finalizer|trap_out|info)",
+    r"wasm_\w+_vec_new_uninitialized \w+x",
+    r"wasm_functype_new (params|results)",
+    r"wasm_(import|export)type_new (module|name)",
+    r"wasm_\w+_as_\w+ (object|ty)",          # NULL for NULL
+    r"(wasm|stepwell)_instance_new imports",
+    r"(wasm|stepwell)_func_call (args|results)",
+    r"wasm_table_(new|set|grow) (init|value)",
+    r"wasm_engine_new_with_config config",
+    r"stepwell_engine_new config",
+    r"stepwell_\w+ (progress|status_out|offset_out|offset)",
+    r"stepwell_debugger_break_at\w* out",
+    r"stepwell_typed_func_call values",      # of a function without any
+]
+# Arguments of another kind that are no mistake, or an answer.
+OTHER_KIND = [r"\w+_delete \w+", r"wasm_\w+_as_\w+ (object|ty)", r"wasm_(\w+type)_\w+ externtype"]
+# Objects of another store of the same engine that are no mistake.
+OTHER_STORE = [r"\w+_same \w+", r"stepwell_linker_fill_missing_with_defaults store", r"\w+ module", r"wasm_module_\w+ \w+", r"stepwell_\w*module\w* \w+"]
+
+
+def functions(include):
+    """Name, result and parameters of each function: type and name."""
+    for header in ("wasm.h", "stepwell.h"):
+        text = (Path(include) / header).read_text()
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+        text = re.sub(r"^[ \t]*#[^\n]*(\\\n[^\n]*)*", "", text, flags=re.M)
+        text = re.sub(r"\s+", " ", text)
+        pattern = r"(?:WASM_API_EXTERN|STEPWELL_API)(?: STEPWELL_NODISCARD)? ([^;{}()]*?)\b(\w+)\(([^;{}]*)\) ?;"
+        for result, name, parameters in re.findall(pattern, text):
+            parts, depth = [""], 0
+            for char in parameters:
+                depth += {"(": 1, ")": -1}.get(char, 0)
+                if char == "," and depth == 0:
+                    parts.append("")
+                else:
+                    parts[-1] += char
+            parts = [part.strip() for part in parts if part.strip() not in ("", "void")]
+            yield result.strip(), name, [parameter(part) for part in parts]
+
+
+def parameter(text):
+    """Type and name of a parameter."""
+    pointer = re.match(r"(.*)\(\*(\w+)\)(\(.*\))$", text)
+    if pointer:
+        return "finalizer", pointer[2]
+    array = re.match(r"(.*?)(\w+)\[\]$", text)
+    if array:
+        return array[1].strip() + " *", array[2]
+    match = re.match(r"(.*?)(\w+)$", text)
+    return match[1].strip(), match[2]
+
+
+def is_pointer(ty):
+    return ty.endswith("*") or ty.endswith("_callback_t") or ty.endswith("_callback_with_env_t") or ty.endswith("_finalizer_t") or ty == "finalizer"
+
+
+def noun(ty):
+    """What a handle is of, or nothing."""
+    match = re.match(r"(?:const |own )*(wasm|stepwell)_(\w+)_t \*$", ty)
+    if match is None:
+        return None
+    if match[1] == "wasm" and match[2] in OBJECTS:
+        return match[2]
+    if match[1] == "stepwell" and match[2] in OTHERS:
+        return "stop_frame" if match[2] == "frame" else match[2]
+    return None
+
+
+def argument(ty, name, function):
+    """A valid argument."""
+    plain = re.sub(r"\b(const|own|union|struct) ", "", ty).replace("const*", "*").strip()
+    if noun(ty):
+        return f"o.{noun(ty)}"
+    if plain.endswith("**") or plain.endswith("*const *") or plain == "wasm_byte_t *":
+        if ty == "const char *const *":
+            return "o.strings"
+        element = re.match(r"(?:wasm|stepwell)_(\w+)_t", plain)
+        if "const" in ty and element:
+            return f"(void *)&o.{element[1]}" if element[1] != "byte" else "o.text"
+        return "(void *)&o.out"
+    if plain == "wasm_extern_vec_t *" and ty != plain:
+        return "&o.imports"
+    if re.match(r"wasm_\w+_vec_t \*|wasm_(name|message)_t \*", plain):
+        if re.match(r"wasm_(byte_vec|name|message)_t", plain):
+            return "&o.bytes" if "const" in ty else "(void *)&o.room"
+        return "(void *)&o.room"
+    values = {
+        "char *": '"run"', "wasm_limits_t *": "&o.limits", "wasm_val_t *": "&o.val", "int32_t *": "(void *)&o.room", "size_t *": "(void *)&o.room",
+        "uint32_t *": "(void *)&o.room", "uint64_t *": "(void *)&o.room", "stepwell_breakpoint_t *": "(void *)&o.room",
+        "stepwell_source_t *": "(void *)&o.room", "stepwell_raw_val_t *": "(void *)&o.room", "void *": "NULL", "bool": "true", "size_t": "1",
+        "uint32_t": "0", "uint64_t": "1", "int32_t": "0", "byte_t *": "o.text",
+        "wasm_valkind_t": "WASM_I32", "wasm_mutability_t": "WASM_CONST", "wasm_memory_pages_t": "0", "wasm_table_size_t": "0",
+        "stepwell_breakpoint_t": "o.breakpoint", "stepwell_debug_tier_t": "0", "stepwell_feature_t": "0",
+        "finalizer": "nothing", "stepwell_finalizer_t": "nothing", "wasm_func_callback_t": "host", "wasm_func_callback_with_env_t": "host_env",
+        "stepwell_func_callback_t": "host_caller", "stepwell_func_unchecked_callback_t": "host_unchecked",
+        "stepwell_progress_callback_t": "progress", "stepwell_stop_callback_t": "stopped", "stepwell_wasi_input_callback_t": "input",
+        "stepwell_wasi_output_callback_t": "output", "stepwell_log_callback_t": "log_line",
+    }
+    if plain in values:
+        return values[plain]
+    if re.match(r"stepwell_\w+_t$", plain):
+        return f"({plain})0"
+    sys.exit(f"{function}: a parameter `{name}` of type `{ty}`: say in tests/c/misuse/generate.py what is a valid argument")
+
+
+def allowed(patterns, function, name):
+    return any(re.fullmatch(pattern, f"{function} {name}") for pattern in patterns)
+
+
+def call(result, name, arguments):
+    """Calls it and judges."""
+    text = f"{name}({', '.join(arguments)})"
+    if result == "own stepwell_error_t *":
+        return f"judge_error({text});"
+    if result == "bool" or result.endswith("*"):
+        return f"judge_null({text} != 0);"
+    if result == "void":
+        return f"{text}; judge_last();"
+    return f"(void){text}; judge_last();"
+
+
+def cases(include):
+    """Where it is to run, function, parameter, what is wrong, whether that is allowed, statements."""
+    for result, name, parameters in functions(include):
+        valid = [argument(ty, parameter, name) for ty, parameter in parameters]
+        nouns = [noun(ty) for ty, _ in parameters]
+        where = "CALLER" if "caller" in nouns else "STOP" if "stop" in nouns or "stop_frame" in nouns else "HOST"
+        where = "DEBUGGER" if "debugger" in nouns and where == "HOST" else where
+        for i, (ty, parameter) in enumerate(parameters):
+            def with_argument(value):
+                return call(result, name, valid[:i] + [value] + valid[i + 1:])
+            if is_pointer(ty) and ty != "void *" and parameter not in ("env", "info"):
+                yield where, name, parameter, "NULL", allowed(NULLABLE, name, parameter), with_argument("NULL")
+            if nouns[i] in KINDS and not ty.startswith("stepwell"):
+                wrong = f"(void *)o.{KINDS[nouns[i]]}"
+                yield where, name, parameter, "of another kind", allowed(OTHER_KIND, name, parameter), with_argument(wrong)
+            if nouns[i] in IN_STORE and sum(n in IN_STORE for n in nouns) > 1 and not ty.endswith("**"):
+                yield where, name, parameter, "of another store", allowed(OTHER_STORE, name, parameter), with_argument(f"other.{nouns[i]}")
+        kept = " ".join(f"o.{n} = NULL;" for n in set(nouns) - {None})
+        arguments = [f"kept.{n}" if n else value.replace("o.imports", "kept.imports") for n, value in zip(nouns, valid)]
+        yield where, name, "", "whose owners are deleted", True, f"kept = o; {kept} o.imports.size = 0; o.imports.data = NULL; unmake(); {call(result, name, arguments)}"
+
+
+def main():
+    include, out = sys.argv[1:]
+    numbered = list(enumerate(cases(include)))
+    body = "".join(f"    case {i}: {statements} break;\n" for i, (*_, statements) in numbered)
+    rows = "".join(f'  {{{where}, "{name}", "{parameter}", "{what}", {str(fine).lower()}}},\n'
+                   for _, (where, name, parameter, what, fine, _) in numbered)
+    program = (Path(__file__).parent / "program.c").read_text()
+    program = program.replace("/* @CASES@ */", body).replace("/* @ROWS@ */", rows)
+    Path(out).write_text(program)
+
+
+if __name__ == "__main__":
+    main()
