@@ -23,6 +23,7 @@ class Engine(Managed):
 
     - `debug`: its stores may have a debugger attached. Costs a store without one nothing. Off by default.
     - `debug_tier`: what debug code is like, a `DebugTier`. `DebugTier.REGIONS` by default.
+    - `debug_eagerly`: the debug code of modules is compiled with them, not when a debugger first needs it. Off by default.
     - `replay_cache`: bytes of replay code kept for debuggers. 64 MiB by default.
     - `nan_canonicalization`: all NaNs that arithmetic yields are the same. Off by default.
     - `signals`: traps are found by signals, which makes guests faster. On by default.
@@ -45,6 +46,7 @@ class Engine(Managed):
             memory_reservation: Optional[int] = None, memory_guard: Optional[int] = None, max_stack: Optional[int] = None,
             stop_reserve: Optional[int] = None, parallel: Optional[bool] = None, optimize: Optional[bool] = None,
             copied_code: Optional[bool] = None, fuel: Optional[bool] = None, epoch: Optional[bool] = None,
+            debug_eagerly: Optional[bool] = None,
             features: Optional[Mapping[int, bool]] = None) -> None:
         settings = {
             name: value for name, value in locals().items() if name not in ("self", "features") and value is not None}

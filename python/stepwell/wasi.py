@@ -55,6 +55,7 @@ class Wasi:
     - `stdout`, `stderr`: where writes go: a callable, which gets bytes; a bytearray, which they are added to; a binary file, whose
       `write` is called; or `"inherit"`, which is that of this process. What a callable raises is raised by the call that runs the program,
       once this has ended.
+    - `max_descriptors`: how many a program has at most at once. 1024 by default.
 
     What is not given is nothing: no arguments, no environment, no directory, an empty input, outputs that swallow everything.
     """
@@ -62,7 +63,7 @@ class Wasi:
     def __init__(
             self, args: Sequence[str] = (), env: Union[Mapping[str, str], str] = {}, *, dirs: Mapping[str, Path] = {},
             writable_dirs: Mapping[str, Path] = {}, stdin: Input = None,
-            stdout: Output = None, stderr: Output = None) -> None:
+            stdout: Output = None, stderr: Output = None, max_descriptors: Optional[int] = None) -> None:
         if isinstance(args, (str, bytes)):
             raise TypeError("args is a sequence of strings, the program's name first")
         self.args = [_c_bytes(arg, f"args[{i}]") for i, arg in enumerate(args)]
@@ -77,6 +78,9 @@ class Wasi:
             for given, writable in ((dirs, False), (writable_dirs, True)) for guest, host in given.items()
         ]
         self.stdin = _input(stdin)
+        if max_descriptors is not None and not 0 <= max_descriptors < 1 << 32:
+            raise ValueError(f"max_descriptors is from 0 to 2**32 - 1, not {max_descriptors}")
+        self.max_descriptors = max_descriptors
         self.stdout = _output(stdout, "stdout")
         self.stderr = _output(stderr, "stderr")
 
@@ -102,6 +106,8 @@ class Wasi:
             else:
                 names, values = [name for name, _ in self.env], [value for _, value in self.env]
                 check(c.stepwell_wasi_config_env_set(config, len(names), _c_strings(names), _c_strings(values)))
+            if self.max_descriptors is not None:
+                c.stepwell_wasi_config_max_descriptors_set(config, self.max_descriptors)
             for host, guest, writable in self.dirs:
                 check(c.stepwell_wasi_config_preopen_dir(config, host, guest, writable))
             if isinstance(self.stdin, str):

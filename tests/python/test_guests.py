@@ -120,6 +120,7 @@ class Modules(Case):
                 exports.div(1, 0)
         for tier in stepwell.DebugTier:
             stepwell.Engine(debug=True, debug_tier=tier, replay_cache=1 << 20).close()
+        stepwell.Engine(debug=True, debug_eagerly=True).close()
         with self.assertRaises(Error) as caught:
             stepwell.Engine(debug_tier=7)
         self.assertEqual(caught.exception.code, ErrorCode.ARGUMENT)

@@ -10,7 +10,7 @@ import stepwell
 from stepwell import Error, ErrorCode, Exit, Linker, Module, Store, Wasi
 from test_bindings import python
 
-NOENT, NOTCAPABLE = 44, 76
+MFILE, NOENT, NOTCAPABLE = 33, 44, 76
 CREATE, READ, WRITE = 1, 1 << 1, 1 << 6
 
 
@@ -114,6 +114,9 @@ class Programs(Case):
             self.assertTrue((path / "new").exists())
             for name in (b"out", b"../" + path.name.encode() + b"/there", b"/etc/passwd"):
                 self.assertNotEqual(errno(name, writable_dirs={".": path}), 0, name)
+            exports = self.exports(dirs={".": path}, max_descriptors=5)  # the streams, the directory, and one more
+            exports.memory.write(2048, b"there")
+            self.assertEqual([exports.open(5, 0, READ) for _ in range(3)], [0, MFILE, MFILE])
         with self.assertRaisesRegex(Error, "directory"):
             self.exports(dirs={".": "/nowhere/at/all"})
 
