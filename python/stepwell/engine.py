@@ -5,7 +5,7 @@ from ctypes import POINTER, byref
 from typing import Mapping, Optional
 
 from . import _bindings as c
-from ._bindings import DebugTier, Feature
+from ._bindings import DebugTier, Feature, Profiler
 from ._managed import Managed
 from .errors import check
 
@@ -14,6 +14,7 @@ DebugTier.__doc__ = """What debug code is like: what debugging costs, not what c
 `REGIONS`, the default, stores state where regions begin that can be run again; `SIMPLE` stores it at every instruction, and is slower."""
 
 Feature.__doc__ = "A proposal to WebAssembly 1.0 that can be switched off."
+Profiler.__doc__ = "Which profilers are told where machine code is."
 
 RESERVATION = 4 << 30  # for each memory, at first
 
@@ -36,6 +37,8 @@ class Engine(Managed):
     - `fuel`: guests count what they run, and trap when they have used up `Store.fuel`. Off by default.
     - `epoch`: guests can be ended from other threads, by `Interrupt`, and by deadlines, `Store.set_epoch_deadline`. Off by default.
     - `features`: which proposals modules may use, {`Feature`: bool}; those that are not named may be used.
+    - `profiler`: which profilers are told where machine code is, a `Profiler`. None by default.
+    - `native_debug_info`: gdb and lldb are told where machine code is, and how to unwind its frames. Off by default.
     """
 
     _delete = c.wasm_engine_delete
@@ -47,7 +50,8 @@ class Engine(Managed):
             stop_reserve: Optional[int] = None, parallel: Optional[bool] = None, optimize: Optional[bool] = None,
             copied_code: Optional[bool] = None, fuel: Optional[bool] = None, epoch: Optional[bool] = None,
             debug_eagerly: Optional[bool] = None,
-            features: Optional[Mapping[int, bool]] = None) -> None:
+            features: Optional[Mapping[int, bool]] = None, profiler: Optional[int] = None,
+            native_debug_info: Optional[bool] = None) -> None:
         settings = {
             name: value for name, value in locals().items() if name not in ("self", "features") and value is not None}
         config = c.wasm_config_new()

@@ -11,7 +11,7 @@ import guests
 import stepwell
 import wasm
 from stepwell import Error, ErrorCode, ExternRef, Func, FuncType, Global, Instance, Memory, Module, Store, Table, Trap, TrapCode
-
+from test_bindings import python
 
 
 def mappings():
@@ -125,6 +125,16 @@ class Modules(Case):
             stepwell.Engine(debug_tier=7)
         self.assertEqual(caught.exception.code, ErrorCode.ARGUMENT)
         self.assertIn("no tier", str(caught.exception))
+        with self.assertRaises(Error):
+            stepwell.Engine(profiler=7)
+        with tempfile.TemporaryDirectory() as folder:
+            done = python(
+                "import guests, stepwell\n"
+                "e = stepwell.Engine(profiler=stepwell.Profiler.JITDUMP, native_debug_info=True)\n"
+                "print(stepwell.Instance(stepwell.Store(e), stepwell.Module(e, guests.arithmetic())).exports.add(1, 2))",
+                JITDUMPDIR=folder)
+            self.assertEqual((done.stdout, done.returncode), ("3\n", 0), done.stderr)
+            self.assertEqual([path.suffix for path in Path(folder).iterdir()], [".dump"])
         with self.assertRaises(TypeError):
             stepwell.Engine(no_such_setting=True)
 
