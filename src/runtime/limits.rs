@@ -35,6 +35,11 @@ impl Deadline {
         self.0.as_ref().map_or(null(), |armed| Arc::as_ptr(&armed.checked))
     }
 
+    /// Whether it is over; `None` where the engine's code does not look at it.
+    fn is_over(&self, epoch: u64) -> Option<bool> {
+        self.0.as_ref().map(|armed| epoch >= armed.checked.load(Ordering::Relaxed))
+    }
+
     /// An interrupt, if there was one, has done what it was for.
     pub(super) fn clear_interrupt(&self) {
         if let Some(Armed { checked, set }) = &self.0 {
@@ -157,6 +162,14 @@ macro_rules! limit_methods {
             /// As [`Self::set_epoch_deadline`].
             pub fn interrupter(&self) -> Result<Interrupter> {
                 self.as_store().inner().interrupter()
+            }
+
+            /// Whether its guests would be ended when they next look, for host functions that wait: they ought to come back then.
+            /// `None` where the engine is not configured with [`Config::epoch`].
+            pub fn deadline_is_over(&self) -> Option<bool> {
+                let store = self.as_store();
+                let inner = store.inner();
+                inner.deadline.is_over(inner.engine.epoch())
             }
 
             /// Takes back an interrupt that no guest has found yet.

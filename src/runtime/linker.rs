@@ -29,6 +29,8 @@ pub struct Linker {
     engine: Engine,
     modules: HashMap<String, HashMap<String, Definition>>,
     shadowing: bool,
+    /// What to say of modules of which nothing is defined.
+    absent: HashMap<String, String>,
 }
 
 impl std::fmt::Debug for Linker {
@@ -40,7 +42,7 @@ impl std::fmt::Debug for Linker {
 impl Linker {
     /// A linker without names.
     pub fn new(engine: &Engine) -> Linker {
-        Linker { engine: engine.clone(), modules: HashMap::new(), shadowing: false }
+        Linker { engine: engine.clone(), modules: HashMap::new(), shadowing: false, absent: HashMap::new() }
     }
 
     /// The engine.
@@ -51,6 +53,12 @@ impl Linker {
     /// Says whether a name may be defined again. At first it may not.
     pub fn allow_shadowing(&mut self, allow: bool) -> &mut Linker {
         self.shadowing = allow;
+        self
+    }
+
+    /// Says why names of a module are not defined, for the error of a module that imports one.
+    pub fn explain_absence(&mut self, module: &str, why: &str) -> &mut Linker {
+        self.absent.insert(module.to_owned(), why.to_owned());
         self
     }
 
@@ -194,7 +202,9 @@ impl Linker {
         let find = |(from, name, ty)| {
             let found = self.modules.get(from).and_then(|names| names.get(name));
             found.cloned().ok_or_else(|| {
-                let message = format!("unknown import: \"{from}\".\"{name}\" is not defined; expected {}", Shown(&ty));
+                let why = self.absent.get(from).map(|why| format!("; {why}")).unwrap_or_default();
+                let message =
+                    format!("unknown import: \"{from}\".\"{name}\" is not defined; expected {}{why}", Shown(&ty));
                 Error::new(ErrorKind::Link, message)
             })
         };

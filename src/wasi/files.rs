@@ -308,6 +308,9 @@ impl Open {
             inheriting: Rights::from_bits(inheriting).0,
             flags: FdFlags::from_bits(fdflags)?,
         };
+        if open.directory && open.rights.contains(Rights::FD_WRITE) {
+            return Err(Errno::IsDirectory.into());
+        }
         if open.directory && (open.create || open.truncate) || open.exclusive && !open.create {
             return Err(Errno::Invalid.into());
         }

@@ -25,6 +25,12 @@ impl<'a> Guest<'a> {
         }
     }
 
+    /// Whether it would be ended as soon as it runs again, so that nothing more is to be waited for; `None` where the engine is
+    /// not configured for that.
+    pub(super) fn is_to_end(&self) -> Option<bool> {
+        self.caller.deadline_is_over()
+    }
+
     /// `len` bytes at `at`.
     pub(super) fn bytes(&mut self, at: u32, len: u32) -> Result<&mut [u8], Failure> {
         let data = self.memory.data_mut(&mut self.caller)?;

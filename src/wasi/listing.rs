@@ -73,7 +73,11 @@ impl Listing {
         let mut buffer = vec![MaybeUninit::uninit(); PIECE];
         let mut raw = RawDir::new(&dir, &mut buffer);
         while let Some(entry) = raw.next() {
-            let entry = entry?;
+            let entry = match entry {
+                // A directory that is removed and still open is empty, without even `.`; Linux says it so.
+                Err(rustix::io::Errno::NOENT) => break,
+                entry => entry?,
+            };
             let mut filetype = entry.file_type();
             let name = entry.file_name();
             if filetype == FileType::Unknown {

@@ -1,6 +1,8 @@
 /* WASI: what a configuration gives a program, its end, output callbacks that call the program again, and finalizers. */
 #include "check.h"
 
+#include <unistd.h>
+
 typedef struct stream {
   wasm_func_t *again; /* called from inside the callback */
   char text[64];
@@ -34,6 +36,104 @@ static void finalize(void *env) {
 
 static bool written(const stream *s, const char *text) {
   return s->size == strlen(text) && memcmp(s->text, text, s->size) == 0;
+}
+
+/* Fills the input once; afterwards it fails. */
+static size_t on_input(void *env, byte_t *data, size_t size) {
+  stream *s = env;
+  CHECK(size >= 2);
+  if (s->size > 0) {
+    return size + 1;
+  }
+  memcpy(data, "in", 2);
+  s->size = 2;
+  return 2;
+}
+
+/* A new store with a configuration: its linker and instance. */
+static wasm_instance_t *run(wasm_engine_t *engine, stepwell_wasi_config_t *config, wasm_store_t **store) {
+  stepwell_linker_t *linker = stepwell_linker_new(engine);
+  wasm_instance_t *instance;
+  wasm_module_t *module;
+  *store = wasm_store_new(engine);
+  module = MODULE(*store, WASI);
+  OK(stepwell_linker_define_wasi(linker, *store, config));
+  OK(stepwell_linker_instantiate(linker, *store, module, &instance, NULL));
+  wasm_module_delete(module);
+  stepwell_linker_delete(linker);
+  return instance;
+}
+
+static int32_t call_export(wasm_instance_t *instance, const char *name, int32_t argument) {
+  wasm_func_t *func = check_func(instance, name);
+  int32_t result = call(func, argument);
+  wasm_func_delete(func);
+  return result;
+}
+
+/* Buffers that are read back, an input callback, files, and a bound on descriptors. */
+static void buffers_and_files(wasm_engine_t *engine) {
+  stepwell_wasi_config_t *config = stepwell_wasi_config_new();
+  stepwell_wasi_buffer_t *buffer = stepwell_wasi_buffer_new(10);
+  wasm_store_t *store;
+  wasm_instance_t *instance;
+  wasm_byte_vec_t bytes;
+  stream in;
+  char path[] = "/tmp/stepwell-wasi-XXXXXX";
+  FILE *file;
+  int fd = mkstemp(path);
+  CHECK(fd >= 0 && write(fd, "old", 3) == 3 && close(fd) == 0);
+  memset(&in, 0, sizeof in);
+
+  FAILS(stepwell_wasi_config_stdout_buffer_set(NULL, buffer), STEPWELL_ERROR_ARGUMENT, "`config`");
+  FAILS(stepwell_wasi_config_stdout_buffer_set(config, NULL), STEPWELL_ERROR_ARGUMENT, "`buffer`");
+  FAILS(stepwell_wasi_config_stderr_buffer_set(config, NULL), STEPWELL_ERROR_ARGUMENT, "`buffer`");
+  FAILS(stepwell_wasi_buffer_read(NULL, false, &bytes), STEPWELL_ERROR_ARGUMENT, "`buffer`");
+  FAILS(stepwell_wasi_buffer_read(buffer, false, NULL), STEPWELL_ERROR_ARGUMENT, "`out`");
+  FAILS(stepwell_wasi_config_stdin_callback_set(config, NULL, &in, finalize), STEPWELL_ERROR_ARGUMENT, "`callback`");
+  FAILS(stepwell_wasi_config_stdin_callback_set(NULL, on_input, &in, finalize), STEPWELL_ERROR_ARGUMENT, "`config`");
+  CHECK(in.finalized == 2);
+  FAILS(stepwell_wasi_config_stdin_file_set(config, NULL), STEPWELL_ERROR_ARGUMENT, "`path`");
+  FAILS(stepwell_wasi_config_stdin_file_set(config, "/no/such/file"), STEPWELL_ERROR_SYSTEM, "/no/such/file");
+  FAILS(stepwell_wasi_config_stdout_file_set(config, NULL, true), STEPWELL_ERROR_ARGUMENT, "`path`");
+  FAILS(stepwell_wasi_config_stderr_file_set(config, "/", true), STEPWELL_ERROR_SYSTEM, "/");
+
+  OK(stepwell_wasi_config_stdin_callback_set(config, on_input, &in, finalize));
+  OK(stepwell_wasi_config_stdout_buffer_set(config, buffer));
+  OK(stepwell_wasi_config_stderr_buffer_set(config, buffer));
+  instance = run(engine, config, &store);
+  CHECK(stepwell_wasi_buffer_size(buffer) == 0);
+  CHECK(call_export(instance, "write", 1) == 0 && call_export(instance, "write", 2) == 0);
+  OK(stepwell_wasi_buffer_read(buffer, false, &bytes));
+  CHECK(bytes.size == 8 && memcmp(bytes.data, "abcdabcd", 8) == 0);
+  wasm_byte_vec_delete(&bytes);
+  CHECK(call_export(instance, "write", 1) == 0 && stepwell_wasi_buffer_size(buffer) == 10);
+  CHECK(call_export(instance, "write", 1) == 51); /* ENOSPC */
+  CHECK(call_export(instance, "read", 0) == 0 && call_export(instance, "read", 0) == 29 /* EIO */);
+  wasm_instance_delete(instance);
+  wasm_store_delete(store);
+  CHECK(in.finalized == 3);
+  OK(stepwell_wasi_buffer_read(buffer, true, &bytes));
+  CHECK(bytes.size == 10 && stepwell_wasi_buffer_size(buffer) == 0);
+  wasm_byte_vec_delete(&bytes);
+  stepwell_wasi_buffer_delete(buffer);
+  stepwell_wasi_buffer_delete(NULL);
+
+  config = stepwell_wasi_config_new();
+  stepwell_wasi_config_max_descriptors_set(config, 3);
+  OK(stepwell_wasi_config_stdin_file_set(config, path));
+  OK(stepwell_wasi_config_stdout_file_set(config, path, true));
+  instance = run(engine, config, &store);
+  CHECK(call_export(instance, "write", 1) == 0 && call_export(instance, "read", 0) == 0);
+  wasm_instance_delete(instance);
+  wasm_store_delete(store);
+  file = fopen(path, "rb");
+  {
+    char text[16];
+    CHECK(file && fread(text, 1, sizeof text, file) == 7 && memcmp(text, "oldabcd", 7) == 0);
+  }
+  fclose(file);
+  remove(path);
 }
 
 int main(void) {
@@ -145,6 +245,7 @@ int main(void) {
   wasm_module_delete(module);
   wasm_store_delete(store);
   CHECK(out.finalized == 1 && err.finalized == 1 && dropped.finalized == 4);
+  buffers_and_files(engine);
   wasm_engine_delete(engine);
   stepwell_wasi_config_delete(NULL);
   return 0;

@@ -57,6 +57,15 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
 ];
 
 pub const SUCCESS: i32 = 0;
+pub const EINTR: i32 = 27;
+pub const EPERM: i32 = 63;
+pub const ENOTSUP: i32 = 58;
+pub const ENOTSOCK: i32 = 57;
+pub const ENOTEMPTY: i32 = 55;
+pub const EMFILE: i32 = 33;
+pub const EIO: i32 = 29;
+pub const ENOSPC: i32 = 51;
+pub const EAGAIN: i32 = 6;
 pub const EBADF: i32 = 8;
 pub const EEXIST: i32 = 20;
 pub const EFAULT: i32 = 21;
@@ -78,7 +87,7 @@ pub const EXCLUSIVE: i64 = 4;
 pub const TRUNCATE: i64 = 8;
 
 /// A module with a function for each of WASI's, which passes its parameters on.
-pub fn text() -> String {
+fn text(pages: u32) -> String {
     let (mut imports, mut functions) = (String::new(), String::new());
     for (name, params) in FUNCTIONS {
         let types: String = params.chars().map(|c| if c == 'i' { " i32" } else { " i64" }).collect();
@@ -87,7 +96,7 @@ pub fn text() -> String {
         functions += &format!("(func (export \"{name}\") (param{types}) (result i32) (call ${name}{passed}))\n");
     }
     format!(
-        "(module {imports} (import \"{MODULE}\" \"proc_exit\" (func $exit (param i32))) (memory (export \"memory\") 1)\n\
+        "(module {imports} (import \"{MODULE}\" \"proc_exit\" (func $exit (param i32))) (memory (export \"memory\") {pages})\n\
          {functions} (func (export \"exit\") (param i32) (call $exit (local.get 0)) unreachable))"
     )
 }
@@ -100,12 +109,20 @@ pub struct Guest {
 }
 
 impl Guest {
+    /// One with 4 pages of memory.
     pub fn new(config: WasiConfig) -> Guest {
-        let engine = Engine::new(Config::default()).unwrap();
-        let mut store = Store::new(&engine);
-        let mut linker = Linker::new(&engine);
+        Guest::with_pages(config, 4)
+    }
+
+    pub fn with_pages(config: WasiConfig, pages: u32) -> Guest {
+        Guest::on_engine(&Engine::new(Config::default()).unwrap(), config, pages)
+    }
+
+    pub fn on_engine(engine: &Engine, config: WasiConfig, pages: u32) -> Guest {
+        let mut store = Store::new(engine);
+        let mut linker = Linker::new(engine);
         config.add_to(&mut linker, &mut store).unwrap();
-        let module = Module::new(&engine, &wat::parse_str(text()).unwrap()).unwrap();
+        let module = Module::new(engine, &wat::parse_str(text(pages)).unwrap()).unwrap();
         let instance = linker.instantiate(&mut store, &module).unwrap();
         let memory = instance.export(&mut store, "memory").unwrap().memory().unwrap();
         Guest { store, instance, memory }
@@ -126,6 +143,22 @@ impl Guest {
             Val::I32(errno) => errno,
             _ => unreachable!(),
         }
+    }
+
+    /// Calls a function with a path between other arguments.
+    pub fn path(&mut self, name: &str, front: &[i64], path: &str, back: &[i64]) -> i32 {
+        self.path_bytes(name, front, path.as_bytes(), back)
+    }
+
+    pub fn path_bytes(&mut self, name: &str, front: &[i64], path: &[u8], back: &[i64]) -> i32 {
+        self.put(0x4000, path);
+        let args: Vec<i64> = [front, &[0x4000, path.len() as i64], back].concat();
+        self.call(name, &args)
+    }
+
+    /// How many bytes of memory there are.
+    pub fn get_len(&self) -> usize {
+        self.memory.data(&self.store).unwrap().len()
     }
 
     pub fn put(&mut self, at: usize, bytes: &[u8]) {

@@ -1,6 +1,6 @@
 //! Reading and writing: files, directories' entries, and standard streams.
 
-use super::{Outcome, State};
+use super::{Outcome, State, longest_wait, timespec};
 use crate::wasi::errno::{Errno, Failure};
 use crate::wasi::files::{FdFlags, Kind, filetype_of_entry};
 use crate::wasi::guest::Guest;
@@ -9,7 +9,7 @@ use crate::wasi::streams::{Input, Output, Stream};
 use cap_std::fs::File;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::retry_on_intr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// The most buffers that one read or write may name, as on Linux.
 const MAX_VECTORS: u32 = 1024;
@@ -68,6 +68,20 @@ fn ready(fd: BorrowedFd<'_>, flags: FdFlags, events: PollFlags) -> Outcome {
     Ok(())
 }
 
+/// Waits until there is something to read, where the guest may be ended meanwhile; elsewhere the read itself waits.
+fn wait_to_read(guest: &Guest<'_>, fd: BorrowedFd<'_>) -> Outcome {
+    while let Some(end) = guest.is_to_end() {
+        let piece = timespec(longest_wait(guest));
+        if retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&piece)))? > 0 {
+            break;
+        }
+        if end {
+            return Err(Errno::Interrupted.into());
+        }
+    }
+    Ok(())
+}
+
 /// Where a positioned read or write goes: only files have positions.
 fn positioned(kind: &Kind) -> Result<&File, Failure> {
     match kind {
@@ -98,14 +112,20 @@ impl State {
             })?
         } else {
             each_buffer(guest, list, count, |guest, at, len| {
+                match &entry.kind {
+                    Kind::File(file) if !flags.nonblocking() => wait_to_read(guest, file.as_fd())?,
+                    Kind::Stream(Stream::Input(Input::Inherit)) => {
+                        ready(rustix::stdio::stdin(), flags, PollFlags::IN)?;
+                        wait_to_read(guest, rustix::stdio::stdin())?;
+                    }
+                    _ => {}
+                }
                 let to = guest.bytes(at, len)?;
                 Ok(match &mut entry.kind {
                     Kind::Dir { .. } => return Err(Errno::IsDirectory.into()),
                     Kind::File(file) => retry_on_intr(|| rustix::io::read(&*file, &mut *to))?,
                     Kind::Stream(Stream::Input(Input::Inherit)) => {
-                        let stdin = rustix::stdio::stdin();
-                        ready(stdin, flags, PollFlags::IN)?;
-                        retry_on_intr(|| rustix::io::read(stdin, &mut *to))?
+                        retry_on_intr(|| rustix::io::read(rustix::stdio::stdin(), &mut *to))?
                     }
                     Kind::Stream(Stream::Input(Input::Bytes { bytes, at })) => {
                         let done = to.len().min(bytes.len() - *at);

@@ -36,6 +36,12 @@ impl State {
     }
 }
 
+/// How long something is waited for at once, in nanoseconds: then it is looked whether a clock was set, or (where the engine can
+/// do that) whether the guest is to end.
+fn longest_wait(guest: &Guest<'_>) -> u64 {
+    if guest.is_to_end().is_some() { 20_000_000 } else { 1_000_000_000 }
+}
+
 /// What the guest gets: 0 or an error number; or the end of its call.
 fn errno(outcome: Outcome) -> Result<i32> {
     match outcome {
@@ -114,6 +120,10 @@ pub(super) fn define(linker: &mut Linker, mut store: impl AsStoreMut, state: Sta
     }
     let exit = Func::wrap(&mut store, |status: i32| -> Result<()> { Err(Trap::exit(status).into()) })?;
     linker.define(MODULE, "proc_exit", exit)?;
+    linker.explain_absence(
+        "wasi_unstable",
+        &format!("the draft of WASI before preview 1 is not supported: build the program for {MODULE}"),
+    );
     Ok(())
 }
 

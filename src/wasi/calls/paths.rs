@@ -2,11 +2,12 @@
 
 use super::fds::times;
 use super::{Outcome, State};
-use crate::wasi::errno::Errno;
+use crate::wasi::errno::{Errno, Failure};
 use crate::wasi::files::{self, Open};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights::Rights;
 use cap_fs_ext::{DirExt, SystemTimeSpec};
+use cap_std::fs::Dir;
 use cap_std::time::{Duration, SystemClock, SystemTime};
 use rustix::fs::{UTIME_NOW, UTIME_OMIT};
 use rustix::time::Timespec;
@@ -21,6 +22,16 @@ fn time_spec(time: Timespec) -> Option<SystemTimeSpec> {
             let since = Duration::new(time.tv_sec as u64, nanoseconds as u32);
             Some(SystemTimeSpec::Absolute(SystemTime::from_std(SystemClock::UNIX_EPOCH.into_std() + since)))
         }
+    }
+}
+
+/// Whether what a path names, slashes behind it left out and a link not followed, is a directory: only those can be named with a
+/// slash behind.
+fn is_directory(dir: &Dir, path: &str) -> Result<bool, Failure> {
+    match path.trim_end_matches('/') {
+        // No more than the slash of an absolute path.
+        "" => Ok(true),
+        path => Ok(dir.symlink_metadata(path)?.is_dir()),
     }
 }
 
@@ -161,7 +172,11 @@ impl State {
         let table = self.table();
         let from = table.directory(old_fd, Rights::PATH_RENAME_SOURCE)?.dir()?;
         let to = table.directory(new_fd, Rights::PATH_RENAME_TARGET)?.dir()?;
-        Ok(from.rename(guest.path(old, old_len)?, to, guest.path(new, new_len)?)?)
+        let (old, new) = (guest.path(old, old_len)?, guest.path(new, new_len)?);
+        if (old.ends_with('/') || new.ends_with('/')) && !is_directory(from, &old)? {
+            return Err(Errno::NotDirectory.into());
+        }
+        Ok(from.rename(old, to, new)?)
     }
 
     /// Makes a symbolic link to a relative path. Where that leads is checked when it is followed.
@@ -186,6 +201,10 @@ impl State {
     pub(super) fn path_unlink_file(&self, guest: &mut Guest<'_>, fd: u32, path: u32, path_len: u32) -> Outcome {
         let table = self.table();
         let dir = table.directory(fd, Rights::PATH_UNLINK_FILE)?.dir()?;
-        Ok(dir.remove_file(guest.path(path, path_len)?)?)
+        let path = guest.path(path, path_len)?;
+        if path.ends_with('/') && !is_directory(dir, &path)? {
+            return Err(Errno::NotDirectory.into());
+        }
+        Ok(dir.remove_file(path)?)
     }
 }

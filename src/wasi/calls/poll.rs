@@ -1,6 +1,6 @@
 //! `poll_oneoff`: waiting for times and for descriptors.
 
-use super::{Outcome, State, clock_of, nanoseconds, timespec};
+use super::{Outcome, State, clock_of, longest_wait, nanoseconds, timespec};
 use crate::wasi::errno::{Errno, Failure};
 use crate::wasi::files::{Entry, Kind, Table};
 use crate::wasi::guest::Guest;
@@ -15,9 +15,6 @@ const MAX_SUBSCRIPTIONS: u32 = 1 << 14;
 /// The size of a subscription, and of an event.
 const SUBSCRIPTION: u32 = 48;
 const EVENT: u32 = 32;
-/// The longest wait at once, in nanoseconds. Afterwards it is looked whether the clock was set.
-const LONGEST: u64 = 1_000_000_000;
-
 /// What is waited for.
 enum Wait {
     /// A clock says so much or more.
@@ -166,10 +163,10 @@ fn now(clock: ClockId) -> Result<u64, Failure> {
 }
 
 /// Waits until something happens: what, by the index of the subscription.
-fn wait(table: &Table, all: &[Subscription]) -> Result<Vec<(usize, Event)>, Failure> {
+fn wait(guest: &Guest<'_>, table: &Table, all: &[Subscription]) -> Result<Vec<(usize, Event)>, Failure> {
     loop {
         let (mut events, mut indexes, mut fds) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rest = LONGEST;
+        let mut rest = longest_wait(guest);
         for (index, one) in all.iter().enumerate() {
             if let Wait::Time { clock, until } = one.wait {
                 match until.saturating_sub(now(clock)?) {
@@ -202,6 +199,9 @@ fn wait(table: &Table, all: &[Subscription]) -> Result<Vec<(usize, Event)>, Fail
             events.sort_by_key(|&(index, _)| index);
             return Ok(events);
         }
+        if guest.is_to_end() == Some(true) {
+            return Err(Errno::Interrupted.into());
+        }
     }
 }
 
@@ -222,7 +222,7 @@ impl State {
         let all = guest.bytes(subscriptions, count * SUBSCRIPTION)?;
         let all: Vec<Subscription> =
             all.chunks_exact(SUBSCRIPTION as usize).map(Subscription::read).collect::<Result<_, _>>()?;
-        let happened = wait(&self.table(), &all)?;
+        let happened = wait(guest, &self.table(), &all)?;
         let mut at = events;
         for (index, event) in &happened {
             let one = &all[*index];
