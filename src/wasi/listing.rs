@@ -1,10 +1,14 @@
-//! What is in a directory, a piece at a time. A cookie of preview 1 is the position that the file system itself gives for the
-//! entry behind it, so it stays valid however much of the directory is created or removed in between, as far as `seekdir` is
-//! on this file system. A program that reads on from where it was does not even depend on that: as the C library does, a piece
-//! of the directory is kept.
+//! What is in a directory, a piece at a time. What continues reading behind an entry is the position that the file system itself
+//! gives for it, so it stays valid however much of the directory is created or removed in between, as far as `seekdir` is on
+//! this file system. A program that reads on from where it was does not even depend on that: as the C library does, a piece of
+//! the directory is kept.
+//!
+//! A cookie of preview 1 stands for a position. It has 64 bits, but `telldir` of 32-bit programs gives out 31 of them, while
+//! some file systems use 63 for a position. So large positions are numbered, as far as that does not take too much memory.
 
 use super::errno::{Errno, Failure};
 use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom};
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
@@ -12,10 +16,54 @@ use std::os::fd::AsFd;
 /// How much of a directory is asked for at once.
 const PIECE: usize = 1 << 15;
 
+/// Positions below are cookies themselves; the numbers of larger ones begin here.
+const NUMBERS: u64 = 1 << 30;
+/// How many positions of one descriptor get a number. The cookies of others are the positions with this bit.
+const MOST_NUMBERS: usize = 1 << 14;
+const UNNUMBERED: u64 = 1 << 63;
+
+/// The large positions that have a number. They keep it as long as the descriptor is open.
+#[derive(Default)]
+struct Numbers {
+    positions: Vec<u64>,
+    by_position: HashMap<u64, u64>,
+}
+
+impl Numbers {
+    fn cookie(&mut self, position: u64) -> u64 {
+        if position < NUMBERS {
+            return position;
+        }
+        if let Some(&cookie) = self.by_position.get(&position) {
+            return cookie;
+        }
+        if self.positions.len() >= MOST_NUMBERS {
+            return position | UNNUMBERED;
+        }
+        let cookie = NUMBERS + self.positions.len() as u64;
+        self.positions.push(position);
+        self.by_position.insert(position, cookie);
+        cookie
+    }
+
+    fn position(&self, cookie: u64) -> Result<u64, Failure> {
+        if cookie < NUMBERS {
+            return Ok(cookie);
+        }
+        if cookie & UNNUMBERED != 0 {
+            return Ok(cookie & !UNNUMBERED);
+        }
+        let number = usize::try_from(cookie - NUMBERS).map_err(|_| Errno::Invalid)?;
+        Ok(*self.positions.get(number).ok_or(Errno::Invalid)?)
+    }
+}
+
 /// An entry of a directory.
 pub(super) struct Item {
-    /// The cookie of the entry behind it.
+    /// The position of the entry behind it.
     pub(super) next: u64,
+    /// What the guest calls that.
+    pub(super) cookie: u64,
     pub(super) inode: u64,
     pub(super) filetype: FileType,
     pub(super) name: CString,
@@ -24,27 +72,33 @@ pub(super) struct Item {
 /// The piece of a directory that was read last.
 #[derive(Default)]
 pub(super) struct Listing {
-    /// The cookie of the first item. The directory's own position is behind the last one.
+    /// The position of the first item. The directory's own position is behind the last one.
     start: u64,
     items: Vec<Item>,
     /// The item that was asked for last.
     last: usize,
     /// Whether the directory was read at all.
     known: bool,
+    numbers: Numbers,
 }
 
 impl Listing {
-    /// The entry with this cookie; `None` at the end. `fresh` looks at the directory anew.
-    pub(super) fn item(&mut self, dir: impl AsFd, cookie: u64, fresh: bool) -> Result<Option<&Item>, Failure> {
+    /// The position that a cookie stands for.
+    pub(super) fn position(&self, cookie: u64) -> Result<u64, Failure> {
+        self.numbers.position(cookie)
+    }
+
+    /// The entry at a position; `None` at the end. `fresh` looks at the directory anew.
+    pub(super) fn item(&mut self, dir: impl AsFd, position: u64, fresh: bool) -> Result<Option<&Item>, Failure> {
         let here = match fresh || !self.known {
             true => None,
-            false => self.find(cookie),
+            false => self.find(position),
         };
         let index = match here {
             Some(index) if index < self.items.len() => index,
             // Behind the last one stands the directory's own position; elsewhere it must be set.
             other => {
-                self.read(dir, cookie, other.is_none())?;
+                self.read(dir, position, other.is_none())?;
                 0
             }
         };
@@ -52,22 +106,22 @@ impl Listing {
         Ok(self.items.get(index))
     }
 
-    /// The index of the item with this cookie, or of the one that would come behind the last.
-    fn find(&self, cookie: u64) -> Option<usize> {
+    /// The index of the item at this position, or of the one that would come behind the last.
+    fn find(&self, position: u64) -> Option<usize> {
         let is = |index: usize| match index.checked_sub(1) {
-            None => self.start == cookie,
-            Some(before) => self.items[before].next == cookie,
+            None => self.start == position,
+            Some(before) => self.items[before].next == position,
         };
         // Nearly always it is the next one.
         let next = (self.last + 1).min(self.items.len());
         if is(next) { Some(next) } else { (0..=self.items.len()).find(|&index| is(index)) }
     }
 
-    fn read(&mut self, dir: impl AsFd, cookie: u64, seek: bool) -> Result<(), Failure> {
+    fn read(&mut self, dir: impl AsFd, position: u64, seek: bool) -> Result<(), Failure> {
         self.known = false;
         self.items.clear();
         if seek {
-            let to = i64::try_from(cookie).map_err(|_| Errno::Invalid)?;
+            let to = i64::try_from(position).map_err(|_| Errno::Invalid)?;
             rustix::fs::seek(&dir, SeekFrom::Start(to as u64))?;
         }
         let mut buffer = vec![MaybeUninit::uninit(); PIECE];
@@ -86,13 +140,15 @@ impl Listing {
                     filetype = FileType::from_raw_mode(stat.st_mode);
                 }
             }
-            let item = Item { next: entry.next_entry_cookie(), inode: entry.ino(), filetype, name: name.to_owned() };
+            let next = entry.next_entry_cookie();
+            let cookie = self.numbers.cookie(next);
+            let item = Item { next, cookie, inode: entry.ino(), filetype, name: name.to_owned() };
             self.items.push(item);
             if raw.is_buffer_empty() {
                 break;
             }
         }
-        (self.start, self.known) = (cookie, true);
+        (self.start, self.known) = (position, true);
         Ok(())
     }
 }

@@ -248,7 +248,7 @@ impl State {
         let Kind::Dir { dir, preopened, listing } = &mut table.entry_mut(fd)?.kind else {
             return Err(Errno::NotDirectory.into());
         };
-        let (mut used, mut next) = (0, cookie);
+        let (mut used, mut next) = (0, listing.position(cookie)?);
         while used < to.len() {
             let Some(item) = listing.item(&*dir, next, next == 0)? else { break };
             let name = item.name.as_bytes();
@@ -258,7 +258,7 @@ impl State {
                 inode = rustix::fs::fstat(&*dir)?.st_ino;
             }
             let mut head = [0; ENTRY_HEAD];
-            head[..8].copy_from_slice(&item.next.to_le_bytes());
+            head[..8].copy_from_slice(&item.cookie.to_le_bytes());
             head[8..16].copy_from_slice(&inode.to_le_bytes());
             head[16..20].copy_from_slice(&(name.len() as u32).to_le_bytes());
             head[20] = filetype_of_entry(item.filetype);

@@ -155,7 +155,13 @@ impl State {
     pub(super) fn path_remove_directory(&self, guest: &mut Guest<'_>, fd: u32, path: u32, path_len: u32) -> Outcome {
         let table = self.table();
         let dir = table.directory(fd, Rights::PATH_REMOVE_DIRECTORY)?.dir()?;
-        Ok(dir.remove_dir(guest.path(path, path_len)?)?)
+        let path = guest.path(path, path_len)?;
+        // Slashes behind say what this is about anyway; `cap-std` does not want them here.
+        let named = match path.trim_end_matches('/') {
+            "" => path.as_str(),
+            named => named,
+        };
+        Ok(dir.remove_dir(named)?)
     }
 
     #[allow(clippy::too_many_arguments)] // as preview 1 has it
@@ -173,7 +179,9 @@ impl State {
         let from = table.directory(old_fd, Rights::PATH_RENAME_SOURCE)?.dir()?;
         let to = table.directory(new_fd, Rights::PATH_RENAME_TARGET)?.dir()?;
         let (old, new) = (guest.path(old, old_len)?, guest.path(new, new_len)?);
-        if (old.ends_with('/') || new.ends_with('/')) && !is_directory(from, &old)? {
+        let slash = old.ends_with('/') || new.ends_with('/');
+        // An absolute path is refused for that.
+        if slash && !new.starts_with('/') && !is_directory(from, &old)? {
             return Err(Errno::NotDirectory.into());
         }
         Ok(from.rename(old, to, new)?)
