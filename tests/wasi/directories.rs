@@ -148,7 +148,6 @@ fn cookies_stay_valid() {
     // From anywhere, forwards and backwards.
     // Each descriptor knows its own cookies, which are the same for what was read in the same order.
     let other = guest.open("many", 1, DIRECTORY, 1 << 14).unwrap();
-    assert_eq!(raw(&mut guest, other, 200, all[7].cookie), Err(EINVAL));
     assert_eq!(list(&mut guest, other, 300, 0, |_| {}), all);
     for i in (0..3000).step_by(37).chain((0..3000).step_by(113).rev()) {
         for fd in [fd, other] {
@@ -157,8 +156,9 @@ fn cookies_stay_valid() {
         }
     }
     assert_eq!(raw(&mut guest, fd, 200, all.last().unwrap().cookie), Ok(Vec::new()), "the end stays the end");
-    assert_eq!(raw(&mut guest, fd, 200, (1 << 30) + 12_345), Err(EINVAL));
-    assert_eq!(raw(&mut guest, fd, 200, i64::MAX), Err(EINVAL));
+    for never in [(1 << 30) + 12_345, i64::MAX] {
+        assert_eq!(raw(&mut guest, fd, 200, never), Err(EINVAL));
+    }
     assert!(all.iter().all(|entry| (1..1 << 31).contains(&entry.cookie)), "`telldir` of 32-bit programs can say them");
     for cookie in [1, 12345, -1, i64::MIN, i64::MIN + 12345] {
         // Nobody gave these out; whatever comes, it is an answer.
