@@ -10,12 +10,12 @@ import re
 import sys
 from pathlib import Path
 
-# A valid argument for each type of parameter, from the objects that `make` of program.c makes. `%` is NULL's place.
+# A valid argument for each type of parameter, from the objects that `make` of program.c makes.
 OBJECTS = ["config", "engine", "store", "valtype", "functype", "globaltype", "tabletype", "memorytype", "tagtype", "externtype",
            "importtype", "exporttype", "ref", "frame", "trap", "foreign", "module", "shared_module", "func", "global", "table",
            "memory", "extern", "instance"]
 OTHERS = ["error", "linker", "instance_pre", "typed_func", "interrupt", "wasi_config", "wasi_buffer", "debugger", "stop", "frame",
-          "caller"]
+          "stack", "caller"]
 # The families of handles that are one type of object, so that a wrong kind is noticed: what stands for the wrong kind of each.
 KINDS = {"trap": "func", "foreign": "func", "module": "func", "func": "module", "global": "func", "table": "func", "memory": "func",
          "extern": "module", "instance": "func", "functype": "memorytype", "globaltype": "functype", "tabletype": "functype",
@@ -37,6 +37,8 @@ NULLABLE = [
     r"stepwell_engine_new config",
     r"stepwell_\w+ (progress|status_out|offset_out|offset)",
     r"stepwell_debugger_break_at\w* out",
+    r"stepwell_thread_stack_set stack",      # the thread's own
+    r"stepwell_stack_new base",
     r"stepwell_typed_func_call values",      # of a function without any
 ]
 # Arguments of another kind that are no mistake, or an answer.

@@ -39,6 +39,7 @@ struct objects {
   stepwell_interrupt_t *interrupt;
   stepwell_wasi_config_t *wasi_config;
   stepwell_wasi_buffer_t *wasi_buffer;
+  stepwell_stack_t *stack;
   stepwell_debugger_t *debugger;
   stepwell_breakpoint_t breakpoint;
   /* while one is there */
@@ -108,6 +109,8 @@ static const unsigned char CALLS[] = {
   0x6e, 0x00, 0x01, 0x0a, 0x06, 0x01, 0x04, 0x00, 0x10, 0x00, 0x0b,
 };
 
+static char stack_bytes[64 * 1024];
+
 /* Makes an object of each kind in a store of its own. */
 static void make(wasm_engine_t *engine) {
   wasm_val_vec_t none = WASM_EMPTY_VEC;
@@ -169,6 +172,7 @@ static void make(wasm_engine_t *engine) {
   OK(stepwell_linker_instantiate_pre(o.linker, o.module, &o.instance_pre));
   OK(stepwell_typed_func_new(o.func, o.functype, &o.typed_func));
   OK(stepwell_interrupt_new(o.store, &o.interrupt));
+  OK(stepwell_stack_new(stack_bytes, sizeof(stack_bytes), &o.stack));
   o.wasi_config = stepwell_wasi_config_new();
   o.wasi_buffer = stepwell_wasi_buffer_new(100);
   binary.size = 1;
@@ -215,6 +219,7 @@ static void unmake(void) {
   stepwell_instance_pre_delete(o.instance_pre);
   stepwell_typed_func_delete(o.typed_func);
   stepwell_interrupt_delete(o.interrupt);
+  stepwell_stack_delete(o.stack);
   stepwell_wasi_config_delete(o.wasi_config);
   stepwell_wasi_buffer_delete(o.wasi_buffer);
 }
@@ -333,6 +338,10 @@ int main(void) {
   wasm_config_t *config = wasm_config_new();
   wasm_engine_t *engine;
   wasm_val_vec_t none = WASM_EMPTY_VEC;
+  char directory[] = "/tmp/stepwell-misuse-XXXXXX";
+  pid_t cleaner;
+  /* what is written goes there */
+  CHECK(mkdtemp(directory) && chdir(directory) == 0);
   stepwell_config_debug_set(config, true);
   stepwell_config_epoch_set(config, true);
   stepwell_config_fuel_set(config, true);
@@ -351,6 +360,12 @@ int main(void) {
   o = other;
   o.engine = NULL; /* deleted with the first */
   unmake();
+  cleaner = fork();
+  if (cleaner == 0) {
+    execlp("rm", "rm", "-rf", directory, (char *)NULL);
+    _exit(1);
+  }
+  CHECK(waitpid(cleaner, NULL, 0) == cleaner);
   printf("%d cases, %d bad\n", ran, bad);
   return bad != 0;
 }
