@@ -126,6 +126,19 @@ typedef enum stepwell_error_enum {
   STEPWELL_ERROR_CANCELLED = 12,
 } stepwell_error_enum;
 
+/** What an engine does in another way than its configuration asks for, since the system refuses: bits. */
+typedef enum stepwell_fallback_enum {
+  /** There is no `memfd` for machine code: each debugged store copies it. */
+  STEPWELL_FALLBACK_COPIED_CODE = 1,
+  /**
+   * Address space cannot be reserved for memories as the configuration says: memories move as they grow, and accesses are
+   * checked by instructions.
+   */
+  STEPWELL_FALLBACK_NO_RESERVATION = 2,
+  /** No threads can be made: modules are compiled on the thread that asks. */
+  STEPWELL_FALLBACK_NO_THREADS = 4,
+} stepwell_fallback_enum;
+
 /** The proposals to WebAssembly 1.0 that can be switched off. The numbers stay. */
 typedef enum stepwell_feature_enum {
   /** `i32.extend8_s` and its kin. */
@@ -141,6 +154,16 @@ typedef enum stepwell_feature_enum {
   /** Additions, subtractions and multiplications in constant expressions. */
   STEPWELL_FEATURE_EXTENDED_CONST = 5,
 } stepwell_feature_enum;
+
+/** How much a message matters; the smaller, the more. */
+typedef enum stepwell_log_level_enum {
+  /** Something is not as the configuration asks for; it works all the same. */
+  STEPWELL_LOG_WARN = 1,
+  /** A module was compiled, or its debug code. */
+  STEPWELL_LOG_INFO = 2,
+  /** Code that was kept for later is let go. */
+  STEPWELL_LOG_DEBUG = 3,
+} stepwell_log_level_enum;
 
 /**
  * Which profilers are told where machine code is: that of modules, in both tiers, and trampolines. A function has the name that
@@ -277,6 +300,18 @@ typedef int32_t stepwell_feature_t;
 /** Which profilers are told where machine code is, one of `enum stepwell_profiler_enum`. */
 typedef int32_t stepwell_profiler_t;
 
+/** How much a message matters, one of `enum stepwell_log_level_enum`. */
+typedef int32_t stepwell_log_level_t;
+
+/**
+ * Told what an engine does, in a message that is valid during the call. Any thread calls it, also several at once. It may not call
+ * Stepwell.
+ */
+typedef void (*stepwell_log_callback_t)(void *env, stepwell_log_level_t level, const char *message);
+
+/** Frees a callback's environment. It may not call into a store. */
+typedef void (*stepwell_finalizer_t)(void *env);
+
 /**
  * A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are UTF-8,
  * NUL-terminated and borrowed: they live as long as the module, that is, as any handle of it or of an instance of it, and are never
@@ -310,9 +345,6 @@ typedef own wasm_trap_t *(*stepwell_func_callback_t)(void *env,
                                                     const stepwell_caller_t *caller,
                                                     const wasm_val_vec_t *args,
                                                     wasm_val_vec_t *results);
-
-/** Frees a callback's environment. It may not call into a store. */
-typedef void (*stepwell_finalizer_t)(void *env);
 
 /** A number, of the type that the function's type says; the bytes beyond it mean nothing. */
 typedef union stepwell_raw_val_t {
@@ -627,6 +659,27 @@ STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
                                          own wasm_engine_t **out);
+
+/**
+ * Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is gone, or
+ * another callback is set, also when this fails.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_config_log_set(wasm_config_t *config,
+                                             stepwell_log_level_t level,
+                                             stepwell_log_callback_t callback,
+                                             void *env,
+                                             stepwell_finalizer_t finalizer);
+
+/**
+ * What the engine has fallen back to so far: bits of `enum stepwell_fallback_enum`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API uint32_t stepwell_engine_fallbacks(const wasm_engine_t *engine);
 
 /**
  * Sets what a store may take: bytes of all memories together, elements of all tables together, instances. What was taken already

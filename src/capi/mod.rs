@@ -38,6 +38,7 @@ pub mod instance;
 pub mod instance_pre;
 pub mod limits;
 pub mod linker;
+pub mod log;
 pub mod memory;
 pub mod memorytype;
 pub mod module;

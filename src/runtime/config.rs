@@ -1,5 +1,6 @@
 //! What an engine is made with.
 
+use super::log::Logger;
 use crate::base::{Error, ErrorKind, Result};
 use crate::compile::{DebugTier, Options};
 use crate::sys::profile::Profiler;
@@ -53,6 +54,8 @@ pub struct Config {
     /// Debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its frames: a host's backtrace
     /// goes through guests, by the names of their functions. Off by default.
     pub native_debug_info: bool,
+    /// Where the engine's messages go. Nowhere by default.
+    pub log: Option<Logger>,
 }
 
 impl Default for Config {
@@ -76,6 +79,7 @@ impl Default for Config {
             force_copied_code: false,
             profiler: Profiler::None,
             native_debug_info: false,
+            log: None,
         }
     }
 }

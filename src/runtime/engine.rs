@@ -1,6 +1,7 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
 use super::config::Config;
+use super::log::{Fallbacks, LogLevel};
 use super::manifest::Manifest;
 use super::pool::Pool;
 use super::profile::{Outside, Told};
@@ -11,6 +12,7 @@ use crate::code::EngineCode;
 use crate::compile::Compiler;
 use crate::image::CodeImage;
 use crate::sys::arch::HostToWasm;
+use crate::sys::pages::Reservation;
 use crate::sys::profile::Profiler;
 use crate::sys::text::{ExecView, TextBacking, TextImage};
 use crate::sys::{signals, stack, threads};
@@ -18,7 +20,7 @@ use crate::wasm::FuncType;
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Bytes of stack for compiling.
@@ -39,6 +41,7 @@ struct EngineInner {
     replays: ReplayCache,
     /// Code of all stores reads it, by its address.
     epoch: AtomicU64,
+    fallbacks: AtomicU32,
 }
 
 impl Engine {
@@ -47,23 +50,36 @@ impl Engine {
     ///
     /// # Errors
     /// When the configuration contradicts itself, the machine is too old, or the system refuses the handlers.
-    pub fn new(config: Config) -> Result<Engine> {
+    pub fn new(mut config: Config) -> Result<Engine> {
         config.check()?;
+        let fallbacks = fall_back(&mut config)?;
         let compiler = Compiler::new(config.compile_options())?;
         let outside = Outside::new(&config)?;
         if config.signals {
             signals::install(trap::classify)?;
         }
-        let replays = ReplayCache::new(config.replay_cache_bytes);
+        let replays = ReplayCache::new(config.replay_cache_bytes, config.log.clone());
         let (signatures, pool) = Default::default();
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
-        Ok(Engine(Arc::new(EngineInner { config, outside, compiler, signatures, pool, replays, epoch })))
+        Ok(Engine(Arc::new(EngineInner { config, outside, compiler, signatures, pool, replays, epoch, fallbacks })))
     }
 
     /// What it was made with.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// What it does in another way than its configuration asks for, so far.
+    pub fn fallbacks(&self) -> Fallbacks {
+        Fallbacks::from_bits(self.0.fallbacks.load(Ordering::Relaxed))
+    }
+
+    /// Tells the host, if it listens.
+    pub(super) fn log(&self, level: LogLevel, message: impl FnOnce() -> String) {
+        if let Some(log) = &self.config().log {
+            log.tell(level, message);
+        }
     }
 
     /// Whether both are the same engine.
@@ -87,11 +103,17 @@ impl Engine {
         binary: &[u8],
         work: impl FnOnce(&Compiler) -> Result<T> + Send,
     ) -> Result<T> {
-        if self.config().parallel
-            && binary.len() >= LARGE_MODULE
-            && let Ok(Some(pool)) = threads::pool()
-        {
-            return pool.install(|| work(&self.0.compiler));
+        if self.config().parallel && binary.len() >= LARGE_MODULE {
+            match threads::pool() {
+                Ok(Some(pool)) => return pool.install(|| work(&self.0.compiler)),
+                Ok(None) => {}
+                Err(error) => {
+                    let before = self.0.fallbacks.fetch_or(Fallbacks::NO_THREADS.bits(), Ordering::Relaxed);
+                    if !Fallbacks::from_bits(before).contains(Fallbacks::NO_THREADS) {
+                        self.log(LogLevel::Warn, || format!("{error}; compiling on the thread that asks"));
+                    }
+                }
+            }
         }
         self.compile(work)
     }
@@ -146,6 +168,32 @@ impl Engine {
     pub(super) fn signature(&self, id: SigId) -> Arc<Signature> {
         self.0.signatures.get(id)
     }
+}
+
+/// Tries what the configuration relies on, and changes it where the system refuses.
+fn fall_back(config: &mut Config) -> Result<AtomicU32> {
+    let mut fallbacks = 0;
+    let mut warn = |config: &Config, fallback: Fallbacks, message: &str| {
+        fallbacks |= fallback.bits();
+        if let Some(log) = &config.log {
+            log.tell(LogLevel::Warn, || message.to_owned());
+        }
+    };
+    if !config.force_copied_code && TextImage::new(&mut vec![0xcc])?.backing() == TextBacking::Anonymous {
+        warn(
+            config,
+            Fallbacks::COPIED_CODE,
+            "the system refuses a memfd for machine code; it is copied for each debugged store",
+        );
+    }
+    if config.fixed_memories()
+        && let Err(error) = Reservation::new((config.memory_reservation + config.memory_guard) as usize)
+    {
+        (config.memory_reservation, config.memory_guard) = (0, 0);
+        let message = format!("{error}; memories move as they grow, and accesses are checked by instructions");
+        warn(config, Fallbacks::NO_RESERVATION, &message);
+    }
+    Ok(AtomicU32::new(fallbacks))
 }
 
 impl std::fmt::Debug for Engine {

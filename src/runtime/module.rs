@@ -1,6 +1,7 @@
 //! A compiled module: what it says, its layout, and its code in either tier.
 
 use super::engine::Engine;
+use super::log::LogLevel;
 use super::replay::ReplayCode;
 use crate::abi::VmLayout;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, WasmOffset};
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Names a [`Module`] for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,6 +143,7 @@ impl Module {
         progress: &(dyn Fn(usize, usize) -> bool + Sync),
     ) -> Result<Module> {
         let config = engine.config();
+        let begin = Instant::now();
         let (info, layout, image) = engine.compile_large(binary, |compiler| {
             let info = wasm::parse(binary, config.features, config.parallel)?;
             let layout = vm_layout(&info)?;
@@ -149,6 +152,10 @@ impl Module {
         })?;
         let production = engine.new_code(image);
         let module = Module::of_parts(engine, (info, layout), Binary::Own(binary.into()), production, None);
+        engine.log(LogLevel::Info, || {
+            let functions = module.info().bodies.len();
+            format!("compiled module {} of {functions} functions in {:?}", module.shown_name(), begin.elapsed())
+        });
         if config.debug && config.debug_eagerly {
             module.debug(progress)?;
         }
@@ -202,6 +209,11 @@ impl Module {
     /// Its name, if its name section has one.
     pub fn name(&self) -> Option<&str> {
         self.0.info.names.module.as_deref()
+    }
+
+    /// Its name for messages.
+    fn shown_name(&self) -> &str {
+        self.name().unwrap_or("<unnamed>")
     }
 
     /// What it imports, in order: module, name, type.
@@ -285,9 +297,13 @@ impl Module {
         let inner = &*self.0;
         inner.check_debug()?;
         inner.debug.get_or_try_init(|| {
+            let begin = Instant::now();
             let image = inner.engine.compile_large(&inner.binary, |compiler| {
                 compiler.module(&inner.info, &inner.binary, Tier::Debug, progress)
             })?;
+            inner.engine.log(LogLevel::Info, || {
+                format!("compiled the debug code of module {} in {:?}", self.shown_name(), begin.elapsed())
+            });
             Ok(DebugCode::new(&inner.production, inner.engine.new_code(image)))
         })
     }

@@ -5,6 +5,7 @@
 //! and no page is ever writable and executable at once. So the bound counts whole pages.
 
 use super::engine::Engine;
+use super::log::{LogLevel, Logger};
 use super::module::ModuleId;
 use crate::abi::VMContext;
 use crate::base::{DefinedFuncIndex, Result};
@@ -94,6 +95,7 @@ type Key = (ModuleId, DefinedFuncIndex);
 /// The replay code of an engine's modules: the most recently used of it. What is in use lives on when it is not kept.
 pub(super) struct ReplayCache {
     bound: usize,
+    log: Option<Logger>,
     kept: Mutex<Kept>,
 }
 
@@ -105,8 +107,8 @@ struct Kept {
 
 impl ReplayCache {
     /// Keeps up to `bound` bytes.
-    pub(super) fn new(bound: usize) -> ReplayCache {
-        ReplayCache { bound, kept: Mutex::new(Kept { codes: LruCache::unbounded(), bytes: 0 }) }
+    pub(super) fn new(bound: usize, log: Option<Logger>) -> ReplayCache {
+        ReplayCache { bound, log, kept: Mutex::new(Kept { codes: LruCache::unbounded(), bytes: 0 }) }
     }
 
     /// The code of a function: what is kept, or what `make` gives. `make` runs without the lock, so threads that ask for the same
@@ -140,6 +142,11 @@ impl ReplayCache {
         kept.bytes += code.bytes;
         kept.codes.put(key, code.clone());
         drop(kept);
+        if let (Some(log), 1..) = (&self.log, out.len()) {
+            log.tell(LogLevel::Debug, || {
+                format!("let go of the replay code of {} functions, for another's", out.len())
+            });
+        }
         drop(out);
         Ok(code)
     }

@@ -213,7 +213,43 @@ static void bad_stacks(void) {
   stepwell_stack_delete(NULL);
 }
 
+static int messages, finalized;
+
+static void on_message(void *env, stepwell_log_level_t level, const char *message) {
+  CHECK(env == &messages);
+  CHECK(level == STEPWELL_LOG_INFO && strstr(message, "compiled module fib of 4 functions"));
+  messages++;
+}
+
+static void finalize(void *env) {
+  CHECK(env == &messages);
+  finalized++;
+}
+
+/* What an engine tells; nothing here is refused by the system. */
+static void log_messages(void) {
+  wasm_config_t *config = wasm_config_new();
+  wasm_store_t *store;
+  FAILS(stepwell_config_log_set(config, 9, on_message, &messages, finalize), STEPWELL_ERROR_ARGUMENT, "`level` is 9");
+  FAILS(stepwell_config_log_set(config, STEPWELL_LOG_WARN, NULL, &messages, finalize), STEPWELL_ERROR_ARGUMENT,
+        "`callback`");
+  CHECK(finalized == 2);
+  FAILS(stepwell_config_profiler_set(config, 3), STEPWELL_ERROR_ARGUMENT, "`profiler` is 3, which is no profiler");
+  OK(stepwell_config_profiler_set(config, STEPWELL_PROFILER_NONE));
+  stepwell_config_native_debug_info_set(config, false);
+  OK(stepwell_config_log_set(config, STEPWELL_LOG_INFO, on_message, &messages, finalize));
+  OK(stepwell_engine_new(config, &engine));
+  CHECK(stepwell_engine_fallbacks(engine) == 0);
+  store = wasm_store_new(engine);
+  wasm_module_delete(MODULE(store, FIB));
+  CHECK(messages == 1 && finalized == 2);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+  CHECK(finalized == 3);
+}
+
 int main(void) {
+  log_messages();
   for (int signals = 0; signals < 2; signals++) {
     wasm_config_t *config = wasm_config_new();
     stepwell_config_signals_set(config, signals);

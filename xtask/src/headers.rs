@@ -18,6 +18,7 @@ const ORDER: &[&str] = &[
     "config",
     "profile",
     "engine",
+    "log",
     "store",
     "thread",
     "limits",
