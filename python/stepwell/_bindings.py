@@ -137,6 +137,9 @@ class ErrorCode(IntEnum):
     TRAP = 10
     HOST = 11
     CANCELLED = 12
+STEPWELL_FALLBACK_COPIED_CODE = 1
+STEPWELL_FALLBACK_NO_RESERVATION = 2
+STEPWELL_FALLBACK_NO_THREADS = 4
 STEPWELL_FEATURE_SIGN_EXTENSION = 0
 STEPWELL_FEATURE_SATURATING_FLOAT_TO_INT = 1
 STEPWELL_FEATURE_MULTI_VALUE = 2
@@ -150,6 +153,9 @@ class Feature(IntEnum):
     BULK_MEMORY = 3
     REFERENCE_TYPES = 4
     EXTENDED_CONST = 5
+STEPWELL_LOG_WARN = 1
+STEPWELL_LOG_INFO = 2
+STEPWELL_LOG_DEBUG = 3
 STEPWELL_PROFILER_NONE = 0
 STEPWELL_PROFILER_PERF_MAP = 1
 STEPWELL_PROFILER_JITDUMP = 2
@@ -209,12 +215,14 @@ stepwell_error_code_t = c_int32
 stepwell_debug_tier_t = c_int32
 stepwell_feature_t = c_int32
 stepwell_profiler_t = c_int32
+stepwell_log_level_t = c_int32
+stepwell_log_callback_t = CFUNCTYPE(None, c_void_p, stepwell_log_level_t, c_char_p)
+stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
 class stepwell_source_t(Structure): pass
 stepwell_source_t._fields_ = [('file', c_char_p), ('function', c_char_p), ('line', c_uint32), ('column', c_uint32)]
 stepwell_trap_code_t = c_int32
 stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
 stepwell_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t))
-stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
 class stepwell_raw_val_t(Union): pass
 stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('words', c_uint64 * 2)]
 stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(stepwell_raw_val_t))
@@ -546,6 +554,8 @@ stepwell_config_copied_code_set = function("stepwell_config_copied_code_set", No
 stepwell_config_profiler_set = function("stepwell_config_profiler_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_profiler_t])
 stepwell_config_native_debug_info_set = function("stepwell_config_native_debug_info_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_engine_new = function("stepwell_engine_new", POINTER(stepwell_error_t), [POINTER(wasm_config_t), POINTER(POINTER(wasm_engine_t))])
+stepwell_config_log_set = function("stepwell_config_log_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_log_level_t, stepwell_log_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_engine_fallbacks = function("stepwell_engine_fallbacks", c_uint32, [POINTER(wasm_engine_t)])
 stepwell_store_limits_set = function("stepwell_store_limits_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64, c_uint64, c_size_t])
 stepwell_store_same = function("stepwell_store_same", c_bool, [POINTER(wasm_store_t), POINTER(wasm_store_t)])
 stepwell_store_is_poisoned = function("stepwell_store_is_poisoned", c_bool, [POINTER(wasm_store_t)])
