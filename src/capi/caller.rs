@@ -55,19 +55,29 @@ pub type stepwell_func_callback_t = Option<
     ) -> Own<wasm_trap_t>,
 >;
 
-/// What a host function of such a callback does.
-fn body(
-    callback: stepwell_func_callback_t,
+/// A callback that is there, with its environment.
+struct Body {
+    callback: unsafe extern "C" fn(
+        *mut c_void,
+        *const stepwell_caller_t,
+        *const wasm_val_vec_t,
+        *mut wasm_val_vec_t,
+    ) -> Own<wasm_trap_t>,
     env: Env,
-) -> Result<impl Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync> {
-    let callback = callback.ok_or_else(|| null("callback"))?;
-    Ok(move |mut caller: Caller<'_>, params: &[Val], results: &mut [Val]| {
+}
+
+impl Body {
+    fn new(callback: stepwell_func_callback_t, env: Env) -> Result<Body> {
+        Ok(Body { callback: callback.ok_or_else(|| null("callback"))?, env })
+    }
+
+    fn call(&self, mut caller: Caller<'_>, params: &[Val], results: &mut [Val]) -> Result<()> {
         let parts = CallerParts::of(&mut caller)?;
         // SAFETY: C registered the callback with this environment.
         call_back(&mut caller, params, results, |args, results| unsafe {
-            callback(env.get(), parts.as_c(), args, results)
+            (self.callback)(self.env.get(), parts.as_c(), args, results)
         })
-    })
+    }
 }
 
 /// A new host function that learns who calls it. `finalizer(env)` runs when nothing holds the function any more, or when this fails. The
@@ -90,7 +100,9 @@ pub unsafe extern "C" fn stepwell_func_new(
         // SAFETY: C passes live objects or NULL.
         let (cell, ty) = unsafe { (borrow(store, "store")?, func_type(r#type)?) };
         let mut store = cell.enter()?;
-        let func = Func::new(&mut *store, ty, body(callback, env)?)?;
+        let body = Body::new(callback, env)?;
+        let call = move |caller: Caller<'_>, params: &[Val], results: &mut [Val]| body.call(caller, params, results);
+        let func = Func::new(&mut *store, ty, call)?;
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(Object::new(cell, func))) };
         Ok(())
@@ -118,7 +130,8 @@ pub unsafe extern "C" fn stepwell_linker_define_caller_func(
         let (linker, ty) = unsafe { (borrow_mut(linker, "linker")?, func_type(r#type)?) };
         // SAFETY: as above.
         let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
-        linker.func_new(module, name, ty, body(callback, env)?)?;
+        let body = Body::new(callback, env)?;
+        linker.func_new(module, name, ty, move |caller, params, results| body.call(caller, params, results))?;
         Ok(())
     })
 }

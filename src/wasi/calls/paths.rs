@@ -75,10 +75,12 @@ impl State {
         let path = guest.path(path, path_len)?;
         let times = times(accessed, modified, flags)?;
         let (accessed, modified) = (time_spec(times.last_access), time_spec(times.last_modification));
-        Ok(match files::follows(lookup)? {
-            true => dir.set_times(path, accessed, modified)?,
-            false => dir.set_symlink_times(path, accessed, modified)?,
-        })
+        if files::follows(lookup)? {
+            dir.set_times(path, accessed, modified)?;
+        } else {
+            dir.set_symlink_times(path, accessed, modified)?;
+        }
+        Ok(())
     }
 
     /// A link to a symbolic link is one to the link itself. What it leads to cannot be asked for, as in other engines.
