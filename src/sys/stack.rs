@@ -254,7 +254,7 @@ mod tests {
         .join()
         .unwrap();
         assert!(HostStack::new(0..1 << 20).is_err());
-        assert!(HostStack::new(0x20_0000..0x10_0000).is_err());
+        assert!(HostStack::new(std::ops::Range { start: 0x20_0000, end: 0x10_0000 }).is_err());
         assert!(HostStack::new(0x10_0000..0x10_1000).is_err());
     }
 
