@@ -178,8 +178,9 @@ class Checker:
         file.write_text(source)
         compiler = os.environ.get("CC", "cc") if block.language == "c" else os.environ.get("CXX", "c++")
         standard = ["-std=gnu11"] if block.language == "c" else ["-std=c++17"]
+        sketch = [] if is_run else ["-Wno-unused-result"]
         done = subprocess.run(
-            [compiler, *standard, "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-variable",
+            [compiler, *standard, "-Wall", "-Wextra", "-Werror", *sketch, "-Wno-unused-function", "-Wno-unused-variable",
              "-Wno-unused-but-set-variable", "-Wno-shadow", f"-I{self.include}", f"-I{ROOT / 'c-examples'}", str(file), "-o", str(binary),
              f"-L{self.lib}", "-lstepwell", "-lpthread", f"-Wl,-rpath,{self.lib}"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
