@@ -134,6 +134,13 @@ enum class DebugTier : std::int32_t {
   Simple = STEPWELL_DEBUG_TIER_SIMPLE,
 };
 
+/// Which profilers are told where machine code is.
+enum class Profiler : std::int32_t {
+  None = STEPWELL_PROFILER_NONE,
+  PerfMap = STEPWELL_PROFILER_PERF_MAP,
+  JitDump = STEPWELL_PROFILER_JITDUMP,
+};
+
 /// Why a guest was stopped.
 enum class StopReason : std::int32_t {
   Breakpoint = STEPWELL_STOP_BREAKPOINT,
@@ -1250,6 +1257,12 @@ public:
   /// Whether compiled code is optimised for speed. On at first.
   Config &optimize(bool enable) & { return stepwell_config_optimize_set(need(), enable), *this; }
   Config &&optimize(bool enable) && { return std::move(optimize(enable)); }
+  /// Which profilers are told where machine code is. None at first.
+  Config &profiler(Profiler which) & { return set_profiler(which), *this; }
+  Config &&profiler(Profiler which) && { return std::move(profiler(which)); }
+  /// Whether gdb and lldb are told where machine code is, and how to unwind it. Off at first.
+  Config &native_debug_info(bool enable) & { return stepwell_config_native_debug_info_set(need(), enable), *this; }
+  Config &&native_debug_info(bool enable) && { return std::move(native_debug_info(enable)); }
   /// Whether machine code is kept in anonymous memory, for the whole process. Off at first.
   Config &copied_code(bool enable) & { return stepwell_config_copied_code_set(need(), enable), *this; }
   Config &&copied_code(bool enable) && { return std::move(copied_code(enable)); }
@@ -1260,6 +1273,9 @@ public:
 private:
   void set_debug_tier(DebugTier tier) {
     detail::outcome(stepwell_config_debug_tier_set(need(), static_cast<stepwell_debug_tier_t>(tier))).value();
+  }
+  void set_profiler(Profiler which) {
+    detail::outcome(stepwell_config_profiler_set(need(), static_cast<stepwell_profiler_t>(which))).value();
   }
   void set_feature(Feature which, bool enable) {
     detail::outcome(stepwell_config_feature_set(need(), static_cast<stepwell_feature_t>(which), enable)).value();
@@ -1397,6 +1413,37 @@ public:
 
 private:
   detail::Owned<stepwell_interrupt_t, stepwell_interrupt_delete> ptr_;
+};
+
+/// A stack of the host's own making, a coroutine's: its bounds, so that guests know how far they may go. The memory stays the host's.
+/// Thread: any.
+class Stack {
+public:
+  static constexpr const char *class_name = "Stack";
+  /// A stack of `bytes` bytes, whose lowest is at `base`; guard pages are not counted.
+  static Result<Stack> try_make(const void *base, std::size_t bytes) {
+    stepwell_stack_t *stack = nullptr;
+    if (stepwell_error_t *error = stepwell_stack_new(base, bytes, &stack)) return detail::take_error(error);
+    return Stack(stack);
+  }
+  Stack(const void *base, std::size_t bytes) : Stack(try_make(base, bytes).value()) {}
+  /// Takes an owned handle of the C API.
+  explicit Stack(stepwell_stack_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Says that this thread goes on on this stack: called at each switch.
+  Result<void> try_enter() const {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_thread_stack_set(raw()));
+  }
+  void enter() const { try_enter().value(); }
+  /// Says that this thread goes on on its own stack.
+  static Result<void> try_leave() { return detail::outcome(stepwell_thread_stack_set(nullptr)); }
+  static void leave() { try_leave().value(); }
+  stepwell_stack_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  detail::Owned<stepwell_stack_t, stepwell_stack_delete> ptr_;
 };
 
 /// What a host function knows about its call. Thread: inside the callback.

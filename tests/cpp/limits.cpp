@@ -5,6 +5,7 @@
 #include <chrono>
 #include <stdexcept>
 #include <thread>
+#include <ucontext.h>
 
 using namespace stepwell;
 
@@ -138,6 +139,66 @@ void many_instances() {
   THROWS(pre->instantiate(store), Error, "a stepwell::InstancePre was used after it was moved from");
 }
 
+/// Two coroutines on one thread, each left in the middle of its guest: what each throws comes out of its own call.
+ucontext_t main_context, contexts[2];
+struct Coroutine;
+Coroutine *coroutines[2];
+
+struct Coroutine {
+  int index;
+  Engine &engine;
+  Linker &linker;
+  std::vector<char> memory = std::vector<char>(2 << 20);
+  Stack stack{memory.data(), memory.size()};
+  std::string outcome = {};
+
+  void run() {
+    Store store(engine);
+    Instance instance = linker.instantiate(store, Module(store, bytes(VALUES)));
+    try {
+      (instance.func<int(int)>("fail"))(index);
+      outcome = "nothing";
+    } catch (const std::runtime_error &error) {
+      outcome = error.what();
+    }
+  }
+  void resume() {
+    stack.enter();
+    CHECK(swapcontext(&main_context, &contexts[index]) == 0);
+    Stack::leave();
+  }
+};
+
+void run_coroutine(int index) { coroutines[index]->run(); }
+
+void on_coroutines() {
+  Engine engine;
+  Linker linker(engine);
+  linker.func("host", "swap", FuncType{{ValKind::I32, ValKind::I64, ValKind::F32, ValKind::F64, ValKind::FuncRef, ValKind::ExternRef},
+                                       {ValKind::ExternRef, ValKind::FuncRef, ValKind::F64, ValKind::F32, ValKind::I64, ValKind::I32}},
+              [](Caller &, Span<const Val>, Span<Val>) {});
+  linker.func("host", "fail", [](Caller &caller, std::int32_t index) -> std::int32_t {
+    const wasm_store_t *mine = caller.store().raw();
+    CHECK(swapcontext(&contexts[index], &main_context) == 0); // left here, while the other runs
+    CHECK(caller.store().raw() == mine);
+    throw std::runtime_error("of coroutine " + std::to_string(index));
+  });
+  for (int i = 0; i < 2; i++) {
+    coroutines[i] = new Coroutine{i, engine, linker};
+    CHECK(getcontext(&contexts[i]) == 0);
+    contexts[i].uc_stack.ss_sp = coroutines[i]->memory.data();
+    contexts[i].uc_stack.ss_size = coroutines[i]->memory.size();
+    contexts[i].uc_link = &main_context;
+    makecontext(&contexts[i], reinterpret_cast<void (*)()>(run_coroutine), 1, i);
+  }
+  for (int i : {0, 1, 0, 1}) coroutines[i]->resume(); // the first to begin is the first to end
+  for (int i = 0; i < 2; i++) {
+    CHECK(coroutines[i]->outcome == "of coroutine " + std::to_string(i));
+    delete coroutines[i];
+  }
+  FAILS(Stack::try_make(nullptr, 1), ErrorCode::Argument, "");
+}
+
 } // namespace
 
 int main() {
@@ -146,4 +207,5 @@ int main() {
   features();
   callers();
   many_instances();
+  on_coroutines();
 }
