@@ -2,7 +2,7 @@
 
 use super::error::stepwell_error_t;
 use super::guard::{or_error, or_last_error};
-use super::own::{Out, Own, borrow, handle};
+use super::own::{Out, Own, borrow, handle, null};
 use crate::base::{Error, ErrorKind};
 use crate::runtime::HostStack;
 use std::ffi::c_void;
@@ -27,6 +27,9 @@ pub unsafe extern "C" fn stepwell_stack_new(
 ) -> Own<stepwell_error_t> {
     or_error("stepwell_stack_new", || {
         let out = out.check("out")?;
+        if base.is_null() {
+            return Err(null("base"));
+        }
         let base = base.addr();
         let stack = HostStack::new(base..base.saturating_add(bytes))?;
         // SAFETY: `out` is C's.

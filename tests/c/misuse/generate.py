@@ -38,7 +38,6 @@ NULLABLE = [
     r"stepwell_\w+ (progress|status_out|offset_out|offset)",
     r"stepwell_debugger_break_at\w* out",
     r"stepwell_thread_stack_set stack",      # the thread's own
-    r"stepwell_stack_new base",
     r"stepwell_typed_func_call values",      # of a function without any
 ]
 # Arguments of another kind that are no mistake, or an answer.

@@ -99,6 +99,12 @@ static void output(void *env, const byte_t *data, size_t size) {
   (void)size;
 }
 
+static void log_line(void *env, stepwell_log_level_t level, const char *message) {
+  (void)env;
+  (void)level;
+  (void)message;
+}
+
 static stepwell_action_t stopped(void *env, stepwell_stop_t *stop);
 static wasm_trap_t *host_caller(void *env, const stepwell_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results);
 
