@@ -54,7 +54,7 @@ fn clocks_are_waited_for() {
     let since = |start: Instant| start.elapsed().as_nanos() as u64;
     for id in [0, 1] {
         let start = Instant::now();
-        let events = poll(&mut guest, &[clock(7, id, 30 * MILLISECOND, 0), clock(8, id, 3600_000 * MILLISECOND, 0)]);
+        let events = poll(&mut guest, &[clock(7, id, 30 * MILLISECOND, 0), clock(8, id, 3_600_000 * MILLISECOND, 0)]);
         assert_eq!(events, Ok(vec![(7, 0, 0, 0, false)]));
         assert!(since(start) >= 30 * MILLISECOND);
     }
