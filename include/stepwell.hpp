@@ -1331,7 +1331,7 @@ public:
   Store &operator=(Store &&) noexcept = default;
 
   bool valid() const noexcept { return box_ != nullptr; }
-  /// What the store may take: bytes of all memories together, elements of all tables together, instances ever made.
+  /// What the store may take: bytes of all memories together, elements of all tables together, instances at a time.
   Result<void> try_limits(std::uint64_t memory_bytes, std::uint64_t table_elements, std::size_t instances) {
     if (!valid()) return detail::moved_from(class_name);
     return detail::outcome(stepwell_store_limits_set(raw(), memory_bytes, table_elements, instances));

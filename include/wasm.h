@@ -1782,7 +1782,7 @@ WASM_API_EXTERN const wasm_ref_t *wasm_func_as_ref_const(const wasm_func_t *obje
 WASM_API_EXTERN const wasm_func_t *wasm_ref_as_func_const(const wasm_ref_t *object);
 
 /**
- * The same handle, borrowed, as a import or export. NULL for NULL.
+ * The same handle, borrowed, as an import or export. NULL for NULL.
  *
  * Thread: any.
  */
@@ -1796,7 +1796,7 @@ WASM_API_EXTERN wasm_extern_t *wasm_func_as_extern(wasm_func_t *object);
 WASM_API_EXTERN wasm_func_t *wasm_extern_as_func(wasm_extern_t *object);
 
 /**
- * The same handle, borrowed, as a import or export. NULL for NULL.
+ * The same handle, borrowed, as an import or export. NULL for NULL.
  *
  * Thread: any.
  */
@@ -1889,7 +1889,7 @@ WASM_API_EXTERN
 const wasm_global_t *wasm_ref_as_global_const(const wasm_ref_t *object);
 
 /**
- * The same handle, borrowed, as a import or export. NULL for NULL.
+ * The same handle, borrowed, as an import or export. NULL for NULL.
  *
  * Thread: any.
  */
@@ -1903,7 +1903,7 @@ WASM_API_EXTERN wasm_extern_t *wasm_global_as_extern(wasm_global_t *object);
 WASM_API_EXTERN wasm_global_t *wasm_extern_as_global(wasm_extern_t *object);
 
 /**
- * The same handle, borrowed, as a import or export. NULL for NULL.
+ * The same handle, borrowed, as an import or export. NULL for NULL.
  *
  * Thread: any.
  */
@@ -1994,7 +1994,7 @@ WASM_API_EXTERN const wasm_ref_t *wasm_table_as_ref_const(const wasm_table_t *ob
 WASM_API_EXTERN const wasm_table_t *wasm_ref_as_table_const(const wasm_ref_t *object);
 
 /**
- * The same handle, borrowed, as a import or export. NULL for NULL.
+ * The same handle, borrowed, as an import or export. NULL for NULL.
  *
  * Thread: any.
  */
@@ -2008,7 +2008,7 @@ WASM_API_EXTERN wasm_extern_t *wasm_table_as_extern(wasm_table_t *object);
 WASM_API_EXTERN wasm_table_t *wasm_extern_as_table(wasm_extern_t *object);
 
 /**
- * The same handle, borrowed, as a import or export. NULL for NULL.
+ * The same handle, borrowed, as an import or export. NULL for NULL.
  *
  * Thread: any.
  */
@@ -2101,7 +2101,7 @@ WASM_API_EXTERN
 const wasm_memory_t *wasm_ref_as_memory_const(const wasm_ref_t *object);
 
 /**
- * The same handle, borrowed, as a import or export. NULL for NULL.
+ * The same handle, borrowed, as an import or export. NULL for NULL.
  *
  * Thread: any.
  */
@@ -2115,7 +2115,7 @@ WASM_API_EXTERN wasm_extern_t *wasm_memory_as_extern(wasm_memory_t *object);
 WASM_API_EXTERN wasm_memory_t *wasm_extern_as_memory(wasm_extern_t *object);
 
 /**
- * The same handle, borrowed, as a import or export. NULL for NULL.
+ * The same handle, borrowed, as an import or export. NULL for NULL.
  *
  * Thread: any.
  */

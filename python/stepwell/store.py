@@ -59,7 +59,7 @@ class Store(Managed):
 
     def set_limits(
             self, *, memory_bytes: int = 2**64 - 1, table_elements: int = 2**64 - 1, instances: int = 2**64 - 1) -> None:
-        """Sets what it may take: bytes of all memories and elements of all tables together, instances ever made."""
+        """Sets what it may take: bytes of all memories and elements of all tables together, instances at a time."""
         with self._lock:
             check(c.stepwell_store_limits_set(self._handle, memory_bytes, table_elements, instances))
 

@@ -471,7 +471,7 @@ pub unsafe extern "C" fn wasm_ref_as_func_const(object: *const wasm_ref_t) -> *c
     unsafe { convert("wasm_ref_as_func_const", object) }
 }
 
-/// The same handle, borrowed, as a import or export. NULL for NULL.
+/// The same handle, borrowed, as an import or export. NULL for NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -489,7 +489,7 @@ pub unsafe extern "C" fn wasm_extern_as_func(object: *mut wasm_extern_t) -> *mut
     unsafe { convert("wasm_extern_as_func", object) }
 }
 
-/// The same handle, borrowed, as a import or export. NULL for NULL.
+/// The same handle, borrowed, as an import or export. NULL for NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -605,7 +605,7 @@ pub unsafe extern "C" fn wasm_ref_as_global_const(object: *const wasm_ref_t) -> 
     unsafe { convert("wasm_ref_as_global_const", object) }
 }
 
-/// The same handle, borrowed, as a import or export. NULL for NULL.
+/// The same handle, borrowed, as an import or export. NULL for NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -623,7 +623,7 @@ pub unsafe extern "C" fn wasm_extern_as_global(object: *mut wasm_extern_t) -> *m
     unsafe { convert("wasm_extern_as_global", object) }
 }
 
-/// The same handle, borrowed, as a import or export. NULL for NULL.
+/// The same handle, borrowed, as an import or export. NULL for NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -739,7 +739,7 @@ pub unsafe extern "C" fn wasm_ref_as_table_const(object: *const wasm_ref_t) -> *
     unsafe { convert("wasm_ref_as_table_const", object) }
 }
 
-/// The same handle, borrowed, as a import or export. NULL for NULL.
+/// The same handle, borrowed, as an import or export. NULL for NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -757,7 +757,7 @@ pub unsafe extern "C" fn wasm_extern_as_table(object: *mut wasm_extern_t) -> *mu
     unsafe { convert("wasm_extern_as_table", object) }
 }
 
-/// The same handle, borrowed, as a import or export. NULL for NULL.
+/// The same handle, borrowed, as an import or export. NULL for NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -873,7 +873,7 @@ pub unsafe extern "C" fn wasm_ref_as_memory_const(object: *const wasm_ref_t) -> 
     unsafe { convert("wasm_ref_as_memory_const", object) }
 }
 
-/// The same handle, borrowed, as a import or export. NULL for NULL.
+/// The same handle, borrowed, as an import or export. NULL for NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -891,7 +891,7 @@ pub unsafe extern "C" fn wasm_extern_as_memory(object: *mut wasm_extern_t) -> *m
     unsafe { convert("wasm_extern_as_memory", object) }
 }
 
-/// The same handle, borrowed, as a import or export. NULL for NULL.
+/// The same handle, borrowed, as an import or export. NULL for NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -34,10 +34,10 @@ pub fn generate() -> String {
     for (noun, _, what, external) in REFS {
         reference(&mut text, noun, what);
         if *noun != "ref" {
-            conversions(&mut text, noun, "ref", what, "reference");
+            conversions(&mut text, noun, "ref", what, "a reference");
         }
         if *external {
-            conversions(&mut text, noun, "extern", what, "import or export");
+            conversions(&mut text, noun, "extern", what, "an import or export");
         }
     }
     text
@@ -120,7 +120,7 @@ fn conversions(text: &mut String, noun: &str, general: &str, what: &str, general
         write!(
             text,
             "
-/// The same handle, borrowed, as a {general_what}. NULL for NULL.
+/// The same handle, borrowed, as {general_what}. NULL for NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
