@@ -16,11 +16,13 @@ pub enum LogLevel {
     Debug = 3,
 }
 
+type Callback = dyn Fn(LogLevel, &str) + Send + Sync;
+
 /// Where messages go: up to a level, to a callback. It is called by any thread, also by several at once, and may not use the engine.
 #[derive(Clone)]
 pub struct Logger {
     level: LogLevel,
-    callback: Arc<dyn Fn(LogLevel, &str) + Send + Sync>,
+    callback: Arc<Callback>,
 }
 
 impl Logger {

@@ -171,6 +171,16 @@ struct Coroutine {
 
 void run_coroutine(int index) { coroutines[index]->run(); }
 
+/* A function of its own: compilers take it that `getcontext` could return twice. */
+void prepare(int index) {
+  ucontext_t &context = contexts[index];
+  CHECK(getcontext(&context) == 0);
+  context.uc_stack.ss_sp = coroutines[index]->memory.data();
+  context.uc_stack.ss_size = coroutines[index]->memory.size();
+  context.uc_link = &main_context;
+  makecontext(&context, reinterpret_cast<void (*)()>(run_coroutine), 1, index);
+}
+
 void on_coroutines() {
   Engine engine;
   Linker linker(engine);
@@ -185,11 +195,7 @@ void on_coroutines() {
   });
   for (int i = 0; i < 2; i++) {
     coroutines[i] = new Coroutine{i, engine, linker};
-    CHECK(getcontext(&contexts[i]) == 0);
-    contexts[i].uc_stack.ss_sp = coroutines[i]->memory.data();
-    contexts[i].uc_stack.ss_size = coroutines[i]->memory.size();
-    contexts[i].uc_link = &main_context;
-    makecontext(&contexts[i], reinterpret_cast<void (*)()>(run_coroutine), 1, i);
+    prepare(i);
   }
   for (int i : {0, 1, 0, 1}) coroutines[i]->resume(); // the first to begin is the first to end
   for (int i = 0; i < 2; i++) {

@@ -35,7 +35,9 @@ class Generated(unittest.TestCase):
     def test_every_exported_symbol_is_bound(self):
         symbols = (ROOT / "tests" / "abi" / "symbols.txt").read_text().split()
         self.assertGreater(len(symbols), 100)
-        self.assertEqual([name for name in symbols if not hasattr(_bindings, name)], [])
+        # Those that begin otherwise are gdb's.
+        ours = [name for name in symbols if name.startswith(("wasm_", "stepwell_"))]
+        self.assertEqual([name for name in ours if not hasattr(_bindings, name)], [])
 
     def test_what_is_not_understood_is_refused(self):
         g = generator()
