@@ -127,13 +127,20 @@ class Programs(Case):
         self.assertLess(time.monotonic() - begin, 60)
         self.gives("5\n", "--timeout=100", PROGRAM, "fib", "5")
 
-    def test_time_is_up_in_a_system_call(self):
+    def test_time_is_up_while_it_waits_for_input(self):
         ours, theirs = os.pipe()
         self.addCleanup(os.close, theirs)
         with os.fdopen(ours, "rb") as nothing:
             done = subprocess.run([RUN, "--timeout", "0.2", PROGRAM, "echo"], stdin=nothing, capture_output=True, timeout=100)
         self.assertEqual((done.returncode, done.stdout), (124, b""))
-        self.assertIn(b"does not end", done.stderr)
+        self.assertIn(b"trap: interrupted", done.stderr)
+
+    def test_time_is_up_in_a_system_call(self):
+        # Nobody reads what it writes, and writing is not interrupted.
+        with open("/dev/zero", "rb") as zeros, subprocess.Popen(
+                [RUN, "--timeout", "0.2", PROGRAM, "echo"], stdin=zeros, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            self.assertEqual(run.wait(timeout=100), 124)
+            self.assertIn(b"does not end", run.stderr.read())
 
     def test_module_from_standard_input(self):
         self.gives("-\nargs\n", "-", "args", stdin=PROGRAM.read_bytes())
