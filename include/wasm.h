@@ -2131,7 +2131,7 @@ WASM_API_EXTERN
 const wasm_memory_t *wasm_extern_as_memory_const(const wasm_extern_t *object);
 
 /**
- * Deletes the handle of a import or export; what nothing else holds is given back sooner or later. NULL does nothing.
+ * Deletes the handle of an import or export; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
@@ -2153,7 +2153,7 @@ WASM_API_EXTERN own wasm_extern_t *wasm_extern_copy(const wasm_extern_t *object)
 WASM_API_EXTERN bool wasm_extern_same(const wasm_extern_t *a, const wasm_extern_t *b);
 
 /**
- * What the host keeps with a import or export: the pointer that was set last with any handle of it, or NULL.
+ * What the host keeps with an import or export: the pointer that was set last with any handle of it, or NULL.
  *
  * Thread: one at a time per store.
  */
@@ -2161,14 +2161,14 @@ WASM_API_EXTERN
 void *wasm_extern_get_host_info(const wasm_extern_t *object);
 
 /**
- * Keeps a pointer with a import or export, in place of the one that was there.
+ * Keeps a pointer with an import or export, in place of the one that was there.
  *
  * Thread: one at a time per store.
  */
 WASM_API_EXTERN void wasm_extern_set_host_info(wasm_extern_t *object, void *info);
 
 /**
- * Keeps a pointer with a import or export, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * Keeps a pointer with an import or export, in place of the one that was there. `finalizer(info)` runs once: when the object goes
  * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
  *
  * Thread: one at a time per store.
@@ -2186,7 +2186,7 @@ void wasm_extern_set_host_info_with_finalizer(wasm_extern_t *object,
 WASM_API_EXTERN wasm_ref_t *wasm_extern_as_ref(wasm_extern_t *object);
 
 /**
- * The same handle, borrowed, as that of a import or export; NULL for NULL and for anything else.
+ * The same handle, borrowed, as that of an import or export; NULL for NULL and for anything else.
  *
  * Thread: any.
  */
@@ -2201,7 +2201,7 @@ WASM_API_EXTERN
 const wasm_ref_t *wasm_extern_as_ref_const(const wasm_extern_t *object);
 
 /**
- * The same handle, borrowed, as that of a import or export; NULL for NULL and for anything else.
+ * The same handle, borrowed, as that of an import or export; NULL for NULL and for anything else.
  *
  * Thread: any.
  */
@@ -2209,7 +2209,7 @@ WASM_API_EXTERN
 const wasm_extern_t *wasm_ref_as_extern_const(const wasm_ref_t *object);
 
 /**
- * Deletes the handle of a instance; what nothing else holds is given back sooner or later. NULL does nothing.
+ * Deletes the handle of an instance; what nothing else holds is given back sooner or later. NULL does nothing.
  *
  * Thread: one at a time per store.
  */
@@ -2233,7 +2233,7 @@ bool wasm_instance_same(const wasm_instance_t *a,
                         const wasm_instance_t *b);
 
 /**
- * What the host keeps with a instance: the pointer that was set last with any handle of it, or NULL.
+ * What the host keeps with an instance: the pointer that was set last with any handle of it, or NULL.
  *
  * Thread: one at a time per store.
  */
@@ -2241,14 +2241,14 @@ WASM_API_EXTERN
 void *wasm_instance_get_host_info(const wasm_instance_t *object);
 
 /**
- * Keeps a pointer with a instance, in place of the one that was there.
+ * Keeps a pointer with an instance, in place of the one that was there.
  *
  * Thread: one at a time per store.
  */
 WASM_API_EXTERN void wasm_instance_set_host_info(wasm_instance_t *object, void *info);
 
 /**
- * Keeps a pointer with a instance, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+ * Keeps a pointer with an instance, in place of the one that was there. `finalizer(info)` runs once: when the object goes
  * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
  *
  * Thread: one at a time per store.
@@ -2266,7 +2266,7 @@ void wasm_instance_set_host_info_with_finalizer(wasm_instance_t *object,
 WASM_API_EXTERN wasm_ref_t *wasm_instance_as_ref(wasm_instance_t *object);
 
 /**
- * The same handle, borrowed, as that of a instance; NULL for NULL and for anything else.
+ * The same handle, borrowed, as that of an instance; NULL for NULL and for anything else.
  *
  * Thread: any.
  */
@@ -2281,7 +2281,7 @@ WASM_API_EXTERN
 const wasm_ref_t *wasm_instance_as_ref_const(const wasm_instance_t *object);
 
 /**
- * The same handle, borrowed, as that of a instance; NULL for NULL and for anything else.
+ * The same handle, borrowed, as that of an instance; NULL for NULL and for anything else.
  *
  * Thread: any.
  */

@@ -22,3 +22,8 @@ fn guests_are_what_their_texts_say() {
     }
     assert!(count > 0);
 }
+
+#[test]
+fn the_reference_is_what_the_headers_say() {
+    support::run(&support::root().join("scripts/reference"), &["--check"]);
+}

@@ -909,7 +909,7 @@ pub unsafe extern "C" fn wasm_extern_as_memory_const(object: *const wasm_extern_
     unsafe { convert("wasm_extern_as_memory_const", object) }
 }
 
-/// Deletes the handle of a import or export; what nothing else holds is given back sooner or later. NULL does nothing.
+/// Deletes the handle of an import or export; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -939,7 +939,7 @@ pub unsafe extern "C" fn wasm_extern_same(a: *const wasm_extern_t, b: *const was
     unsafe { same("wasm_extern_same", a, b) }
 }
 
-/// What the host keeps with a import or export: the pointer that was set last with any handle of it, or NULL.
+/// What the host keeps with an import or export: the pointer that was set last with any handle of it, or NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -948,7 +948,7 @@ pub unsafe extern "C" fn wasm_extern_get_host_info(object: *const wasm_extern_t)
     unsafe { host_info::get("wasm_extern_get_host_info", object) }
 }
 
-/// Keeps a pointer with a import or export, in place of the one that was there.
+/// Keeps a pointer with an import or export, in place of the one that was there.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -957,7 +957,7 @@ pub unsafe extern "C" fn wasm_extern_set_host_info(object: *mut wasm_extern_t, i
     unsafe { host_info::set("wasm_extern_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a import or export, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// Keeps a pointer with an import or export, in place of the one that was there. `finalizer(info)` runs once: when the object goes
 /// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
 ///
 /// Thread: one at a time per store.
@@ -980,7 +980,7 @@ pub unsafe extern "C" fn wasm_extern_as_ref(object: *mut wasm_extern_t) -> *mut 
     unsafe { convert("wasm_extern_as_ref", object) }
 }
 
-/// The same handle, borrowed, as that of a import or export; NULL for NULL and for anything else.
+/// The same handle, borrowed, as that of an import or export; NULL for NULL and for anything else.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -998,7 +998,7 @@ pub unsafe extern "C" fn wasm_extern_as_ref_const(object: *const wasm_extern_t) 
     unsafe { convert("wasm_extern_as_ref_const", object) }
 }
 
-/// The same handle, borrowed, as that of a import or export; NULL for NULL and for anything else.
+/// The same handle, borrowed, as that of an import or export; NULL for NULL and for anything else.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -1007,7 +1007,7 @@ pub unsafe extern "C" fn wasm_ref_as_extern_const(object: *const wasm_ref_t) -> 
     unsafe { convert("wasm_ref_as_extern_const", object) }
 }
 
-/// Deletes the handle of a instance; what nothing else holds is given back sooner or later. NULL does nothing.
+/// Deletes the handle of an instance; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -1037,7 +1037,7 @@ pub unsafe extern "C" fn wasm_instance_same(a: *const wasm_instance_t, b: *const
     unsafe { same("wasm_instance_same", a, b) }
 }
 
-/// What the host keeps with a instance: the pointer that was set last with any handle of it, or NULL.
+/// What the host keeps with an instance: the pointer that was set last with any handle of it, or NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -1046,7 +1046,7 @@ pub unsafe extern "C" fn wasm_instance_get_host_info(object: *const wasm_instanc
     unsafe { host_info::get("wasm_instance_get_host_info", object) }
 }
 
-/// Keeps a pointer with a instance, in place of the one that was there.
+/// Keeps a pointer with an instance, in place of the one that was there.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -1055,7 +1055,7 @@ pub unsafe extern "C" fn wasm_instance_set_host_info(object: *mut wasm_instance_
     unsafe { host_info::set("wasm_instance_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a instance, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// Keeps a pointer with an instance, in place of the one that was there. `finalizer(info)` runs once: when the object goes
 /// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
 ///
 /// Thread: one at a time per store.
@@ -1078,7 +1078,7 @@ pub unsafe extern "C" fn wasm_instance_as_ref(object: *mut wasm_instance_t) -> *
     unsafe { convert("wasm_instance_as_ref", object) }
 }
 
-/// The same handle, borrowed, as that of a instance; NULL for NULL and for anything else.
+/// The same handle, borrowed, as that of an instance; NULL for NULL and for anything else.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -1096,7 +1096,7 @@ pub unsafe extern "C" fn wasm_instance_as_ref_const(object: *const wasm_instance
     unsafe { convert("wasm_instance_as_ref_const", object) }
 }
 
-/// The same handle, borrowed, as that of a instance; NULL for NULL and for anything else.
+/// The same handle, borrowed, as that of an instance; NULL for NULL and for anything else.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

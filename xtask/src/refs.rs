@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-/// Every reference: the noun, the file of its type, what one is called, whether instances import and export it.
+/// Every reference: the noun, the file of its type, what one is called, with its article, whether instances import and export it.
 const REFS: &[(&str, &str, &str, bool)] = &[
-    ("ref", "reference", "reference", false),
-    ("trap", "trap", "trap", false),
-    ("foreign", "foreign", "foreign object", false),
-    ("module", "module", "module", false),
-    ("func", "func", "function", true),
-    ("global", "global", "global", true),
-    ("table", "table", "table", true),
-    ("memory", "memory", "memory", true),
-    ("extern", "external", "import or export", false),
-    ("instance", "instance", "instance", false),
+    ("ref", "reference", "a reference", false),
+    ("trap", "trap", "a trap", false),
+    ("foreign", "foreign", "a foreign object", false),
+    ("module", "module", "a module", false),
+    ("func", "func", "a function", true),
+    ("global", "global", "a global", true),
+    ("table", "table", "a table", true),
+    ("memory", "memory", "a memory", true),
+    ("extern", "external", "an import or export", false),
+    ("instance", "instance", "an instance", false),
 ];
 
 /// The file's text.
@@ -45,10 +45,11 @@ pub fn generate() -> String {
 
 /// Deleting, copying, comparing.
 fn reference(text: &mut String, noun: &str, what: &str) {
+    let bare = what.split_once(' ').map_or(what, |(_, bare)| bare);
     write!(
         text,
         "
-/// Deletes the handle of a {what}; what nothing else holds is given back sooner or later. NULL does nothing.
+/// Deletes the handle of {what}; what nothing else holds is given back sooner or later. NULL does nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -60,7 +61,7 @@ pub unsafe extern \"C\" fn wasm_{noun}_delete(object: Own<wasm_{noun}_t>) {{
     }});
 }}
 
-/// Another handle of the same {what}. NULL for NULL.
+/// Another handle of the same {bare}. NULL for NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -69,7 +70,7 @@ pub unsafe extern \"C\" fn wasm_{noun}_copy(object: *const wasm_{noun}_t) -> Own
     unsafe {{ copy(\"wasm_{noun}_copy\", object) }}
 }}
 
-/// Whether two handles are of the same {what}.
+/// Whether two handles are of the same {bare}.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -78,7 +79,7 @@ pub unsafe extern \"C\" fn wasm_{noun}_same(a: *const wasm_{noun}_t, b: *const w
     unsafe {{ same(\"wasm_{noun}_same\", a, b) }}
 }}
 
-/// What the host keeps with a {what}: the pointer that was set last with any handle of it, or NULL.
+/// What the host keeps with {what}: the pointer that was set last with any handle of it, or NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -87,7 +88,7 @@ pub unsafe extern \"C\" fn wasm_{noun}_get_host_info(object: *const wasm_{noun}_
     unsafe {{ host_info::get(\"wasm_{noun}_get_host_info\", object) }}
 }}
 
-/// Keeps a pointer with a {what}, in place of the one that was there.
+/// Keeps a pointer with {what}, in place of the one that was there.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -96,7 +97,7 @@ pub unsafe extern \"C\" fn wasm_{noun}_set_host_info(object: *mut wasm_{noun}_t,
     unsafe {{ host_info::set(\"wasm_{noun}_set_host_info\", object, info, None) }}
 }}
 
-/// Keeps a pointer with a {what}, in place of the one that was there. `finalizer(info)` runs once: when the object goes
+/// Keeps a pointer with {what}, in place of the one that was there. `finalizer(info)` runs once: when the object goes
 /// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
 ///
 /// Thread: one at a time per store.
@@ -129,7 +130,7 @@ pub unsafe extern \"C\" fn wasm_{noun}_as_{general}{suffix}(object: {pointer} wa
     unsafe {{ convert(\"wasm_{noun}_as_{general}{suffix}\", object) }}
 }}
 
-/// The same handle, borrowed, as that of a {what}; NULL for NULL and for anything else.
+/// The same handle, borrowed, as that of {what}; NULL for NULL and for anything else.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
