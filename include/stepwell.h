@@ -137,6 +137,8 @@ typedef enum stepwell_fallback_enum {
   STEPWELL_FALLBACK_NO_RESERVATION = 2,
   /** No threads can be made: modules are compiled on the thread that asks. */
   STEPWELL_FALLBACK_NO_THREADS = 4,
+  /** No signal handlers can be installed: compiled code checks for traps by itself, as without `stepwell_config_signals_set`. */
+  STEPWELL_FALLBACK_NO_SIGNALS = 8,
 } stepwell_fallback_enum;
 
 /** The proposals to WebAssembly 1.0 that can be switched off. The numbers stay. */

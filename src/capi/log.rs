@@ -39,6 +39,8 @@ pub enum stepwell_fallback_enum {
     STEPWELL_FALLBACK_NO_RESERVATION = 2,
     /// No threads can be made: modules are compiled on the thread that asks.
     STEPWELL_FALLBACK_NO_THREADS = 4,
+    /// No signal handlers can be installed: compiled code checks for traps by itself, as without `stepwell_config_signals_set`.
+    STEPWELL_FALLBACK_NO_SIGNALS = 8,
 }
 
 /// Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is gone, or

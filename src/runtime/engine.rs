@@ -49,15 +49,12 @@ impl Engine {
     /// those that are there.
     ///
     /// # Errors
-    /// When the configuration contradicts itself, the machine is too old, or the system refuses the handlers.
+    /// When the configuration contradicts itself, the machine is too old, or a profiler's file cannot be made.
     pub fn new(mut config: Config) -> Result<Engine> {
         config.check()?;
         let fallbacks = fall_back(&mut config)?;
         let compiler = Compiler::new(config.compile_options())?;
         let outside = Outside::new(&config)?;
-        if config.signals {
-            signals::install(trap::classify)?;
-        }
         let replays = ReplayCache::new(config.replay_cache_bytes, config.log.clone());
         let (signatures, pool) = Default::default();
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
@@ -179,6 +176,13 @@ fn fall_back(config: &mut Config) -> Result<AtomicU32> {
             log.tell(LogLevel::Warn, || message.to_owned());
         }
     };
+    if config.signals
+        && let Err(error) = signals::install(trap::classify)
+    {
+        config.signals = false;
+        let message = format!("no signal handlers: {error}; compiled code checks for traps by instructions");
+        warn(config, Fallbacks::NO_SIGNALS, &message);
+    }
     if !config.force_copied_code && TextImage::new(&mut vec![0xcc])?.backing() == TextBacking::Anonymous {
         warn(
             config,

@@ -58,6 +58,9 @@ impl Fallbacks {
     /// No threads can be made: modules are compiled on the thread that asks.
     pub const NO_THREADS: Fallbacks = Fallbacks(4);
 
+    /// No signal handlers can be installed: compiled code checks for traps by itself, as without [`Config::signals`](super::Config::signals).
+    pub const NO_SIGNALS: Fallbacks = Fallbacks(8);
+
     /// From the bits.
     pub(super) fn from_bits(bits: u32) -> Fallbacks {
         Fallbacks(bits)
@@ -118,9 +121,18 @@ mod tests {
         };
         assert_eq!(engine.fallbacks(), Fallbacks::NO_RESERVATION);
         runs(&engine);
-        let said = said.lock().unwrap();
-        assert_eq!(said.len(), 2, "{said:?}");
+        let (log, more) = logger(LogLevel::Warn);
+        let engine = {
+            let _refused = faults::refuse_signals();
+            Engine::new(Config { log, ..Config::default() }).unwrap()
+        };
+        assert_eq!(engine.fallbacks(), Fallbacks::NO_SIGNALS);
+        assert!(!engine.config().signals);
+        runs(&engine);
+        let (said, more) = (said.lock().unwrap(), more.lock().unwrap());
+        assert_eq!((said.len(), more.len()), (2, 1), "{said:?} {more:?}");
         assert!(said[0].1.contains("memfd") && said[1].1.contains("address space"), "{said:?}");
+        assert!(more[0].1.contains("signal handlers"), "{more:?}");
     }
 
     #[test]

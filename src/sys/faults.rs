@@ -1,4 +1,4 @@
-//! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s or swaps of texts are refused. While no
+//! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s, swaps of texts or signal handlers are refused. While no
 //! thread asks for failures, a check is one relaxed load. It changes what system calls report, nothing else.
 
 use std::cell::Cell;
@@ -12,6 +12,7 @@ thread_local! {
     static COUNTDOWN: Cell<u32> = const { Cell::new(0) };
     static REFUSE_MEMFD: Cell<bool> = const { Cell::new(false) };
     static REFUSE_SWAP: Cell<bool> = const { Cell::new(false) };
+    static REFUSE_SIGNALS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What a guard has switched on.
@@ -20,6 +21,7 @@ enum What {
     Nth(u32),
     Memfd,
     Swap,
+    Signals,
 }
 
 impl What {
@@ -28,6 +30,7 @@ impl What {
             What::Nth(n) => COUNTDOWN.set(if on { n } else { 0 }),
             What::Memfd => REFUSE_MEMFD.set(on),
             What::Swap => REFUSE_SWAP.set(on),
+            What::Signals => REFUSE_SIGNALS.set(on),
         }
     }
 }
@@ -75,6 +78,11 @@ pub fn refuse_swap() -> FaultGuard {
     FaultGuard::new(What::Swap)
 }
 
+/// Makes every `sigaction` of this thread fail with `EPERM`, as a sandbox may do.
+pub fn refuse_signals() -> FaultGuard {
+    FaultGuard::new(What::Signals)
+}
+
 /// Whether this call is to fail; `errno` is set then.
 #[inline]
 pub(super) fn fails() -> bool {
@@ -105,6 +113,11 @@ pub(super) fn memfd_refused() -> bool {
 /// Whether `mremap` is to be refused; `errno` is set then.
 pub(super) fn swap_refused() -> bool {
     refused(&REFUSE_SWAP, libc::EFAULT)
+}
+
+/// Whether `sigaction` is to be refused; `errno` is set then.
+pub(super) fn signals_refused() -> bool {
+    refused(&REFUSE_SIGNALS, libc::EPERM)
 }
 
 fn refused(switch: &'static std::thread::LocalKey<Cell<bool>>, errno: libc::c_int) -> bool {

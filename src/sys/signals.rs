@@ -2,6 +2,7 @@
 //! whatever the host had installed. The handler looks at the fault and rewrites the context, nothing else:
 //! no lock, no allocation. What follows runs on the guest's stack after the handler has returned.
 
+use super::faults;
 use crate::base::{Error, Pc, Result};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
@@ -47,6 +48,9 @@ static INSTALLED: Mutex<bool> = Mutex::new(false);
 /// # Errors
 /// When the system refuses a handler.
 pub fn install(classify: Classify) -> Result<()> {
+    if faults::signals_refused() {
+        return Err(Error::last_os_error("sigaction"));
+    }
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     if *installed {
         return Ok(());
