@@ -60,6 +60,16 @@ static void foreign_threads(void) {
   }
 }
 
+/* AddressSanitizer wants to be told of stacks, too, or takes what traps leave on them for what is in use. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#define LEAVE(saved, bottom, bytes) __sanitizer_start_switch_fiber((saved), (bottom), (bytes))
+#define ARRIVE(saved, bottom, bytes) __sanitizer_finish_switch_fiber((saved), (bottom), (bytes))
+#else
+#define LEAVE(saved, bottom, bytes) ((void)(saved), (void)(bottom), (void)(bytes))
+#define ARRIVE(saved, bottom, bytes) ((void)(saved), (void)(bottom), (void)(bytes))
+#endif
+
 /* A coroutine: its stack with a closed page below, and where it and its resumer stand. */
 typedef struct {
   ucontext_t here, resumer;
@@ -72,6 +82,9 @@ typedef struct {
   int32_t answer;
   int steps;
   bool done;
+  /* The resumer's stack. */
+  const void *bottom;
+  size_t bytes;
 } coroutine_t;
 
 enum { STACK_BYTES = 256 << 10, PAGE = 4096 };
@@ -81,19 +94,25 @@ static coroutine_t *running;
 /* Switches to a coroutine, until it yields or ends. */
 static void resume(coroutine_t *coroutine) {
   coroutine_t *before = running;
+  void *saved = NULL;
   running = coroutine;
   OK(stepwell_thread_stack_set(coroutine->stack));
+  LEAVE(&saved, (char *)coroutine->pages + PAGE, STACK_BYTES);
   CHECK(swapcontext(&coroutine->resumer, &coroutine->here) == 0);
+  ARRIVE(saved, (const void **)NULL, (size_t *)NULL);
   running = before;
   OK(stepwell_thread_stack_set(before ? before->stack : NULL));
 }
 
 static wasm_trap_t *yield(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
   coroutine_t *me = running;
+  void *saved = NULL;
   (void)env;
   CHECK(args->data[0].of.i32 == 7);
   me->steps++;
+  LEAVE(&saved, me->bottom, me->bytes);
   CHECK(swapcontext(&me->here, &me->resumer) == 0);
+  ARRIVE(saved, &me->bottom, &me->bytes);
   results->data[0] = val_i32(me->answer);
   return NULL;
 }
@@ -101,12 +120,14 @@ static wasm_trap_t *yield(void *env, const wasm_val_vec_t *args, wasm_val_vec_t 
 static void coroutine_main(void) {
   coroutine_t *me = running;
   int32_t seven = 7;
+  ARRIVE(NULL, &me->bottom, &me->bytes);
   CHECK(call_i32(me->run, 7) == 100 / me->answer);
   /* More than this stack has: a trap, and the page below is not touched. */
   CHECK(trap_of(me->recurse, NULL) == STEPWELL_TRAP_STACK_OVERFLOW);
   CHECK(trap_of(me->run, &seven) == STEPWELL_TRAP_INTEGER_DIVISION_BY_ZERO);
   CHECK(call_i32(me->run, 7) == 100 / me->answer);
   me->done = true;
+  LEAVE((void **)NULL, me->bottom, me->bytes);
   swapcontext(&me->here, &me->resumer);
 }
 
