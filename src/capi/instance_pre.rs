@@ -7,10 +7,12 @@ use super::instance::wasm_instance_t;
 use super::linker::stepwell_linker_t;
 use super::module::{self, wasm_module_t};
 use super::object::Object;
-use super::own::{Out, Own, borrow, handle};
-use super::store::wasm_store_t;
+use super::own::{Checked, Out, Own, borrow, handle};
+use super::store::{StoreCell, wasm_store_t};
 use super::trap::wasm_trap_t;
+use crate::base::Result;
 use crate::runtime::InstancePre;
+use std::sync::Arc;
 
 /// A module with its imports found by a linker. What the linker is told later does not change it. Where all imports were defined by
 /// `stepwell_linker_define_func` and its kin, it makes instances in any store of the engine, on several threads at once.
@@ -18,6 +20,26 @@ pub struct stepwell_instance_pre_t {
     _opaque: [u8; 0],
 }
 handle!(stepwell_instance_pre_t => InstancePre);
+
+/// Makes an instance for C: it or a trap goes out.
+///
+/// # Safety
+/// `out` and `trap_out` are C's, the latter may be NULL; `pre` and `cell` are not borrowed from handles, which callbacks may delete.
+pub(super) unsafe fn instantiate(
+    pre: &InstancePre,
+    cell: &Arc<StoreCell>,
+    out: Checked<Own<wasm_instance_t>>,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Result<()> {
+    let mut store = cell.enter()?;
+    let outcome = store.with_room(|store| pre.instantiate(store));
+    // SAFETY: by the contract.
+    if let Some(instance) = unsafe { trap_or_error(cell, outcome, trap_out) }? {
+        // SAFETY: by the contract.
+        unsafe { out.write(Own::new(Object::new(cell, instance))) };
+    }
+    Ok(())
+}
 
 /// Looks a module's imports up by their names, once for many instances. An error where one is not defined. The linker
 /// may not be changed meanwhile.
@@ -57,14 +79,8 @@ pub unsafe extern "C" fn stepwell_instance_pre_instantiate(
         // Callbacks may delete the handles: the call holds what it needs.
         // SAFETY: C passes live objects or NULL.
         let (pre, cell) = unsafe { (borrow(pre, "pre")?.clone(), borrow(store, "store")?.clone()) };
-        let mut store = cell.enter()?;
-        let outcome = store.with_room(|store| pre.instantiate(store));
-        // SAFETY: `trap_out` is C's.
-        if let Some(instance) = unsafe { trap_or_error(&cell, outcome, trap_out) }? {
-            // SAFETY: `out` is C's.
-            unsafe { out.write(Own::new(Object::new(&cell, instance))) };
-        }
-        Ok(())
+        // SAFETY: both are C's.
+        unsafe { instantiate(&pre, &cell, out, trap_out) }
     })
 }
 

@@ -3,10 +3,11 @@
 use super::engine::wasm_engine_t;
 use super::error::stepwell_error_t;
 use super::external::wasm_extern_t;
-use super::func::{Env, call_back, func_type, stepwell_finalizer_t, trap_or_error, wasm_func_callback_with_env_t};
+use super::func::{Env, call_back, func_type, stepwell_finalizer_t, wasm_func_callback_with_env_t};
 use super::functype::wasm_functype_t;
 use super::guard::{or_error, or_null};
 use super::instance::{self, wasm_instance_t};
+use super::instance_pre;
 use super::module::{self, wasm_module_t};
 use super::object::Object;
 use super::own::{Out, Own, borrow, borrow_mut, handle, null, string};
@@ -194,16 +195,10 @@ pub unsafe extern "C" fn stepwell_linker_instantiate(
         let out = out.check("out")?;
         // Callbacks may delete the handles: the call holds what it needs.
         // SAFETY: C passes live objects or NULL.
-        let (linker, cell) = unsafe { (borrow(linker, "linker")?.clone(), borrow(store, "store")?.clone()) };
+        let (linker, cell) = unsafe { (borrow(linker, "linker")?, borrow(store, "store")?.clone()) };
         // SAFETY: as above.
-        let module = unsafe { module::get(module) }?.clone();
-        let mut store = cell.enter()?;
-        let outcome = store.with_room(|store| linker.instantiate(store, &module));
-        // SAFETY: `trap_out` is C's.
-        if let Some(instance) = unsafe { trap_or_error(&cell, outcome, trap_out) }? {
-            // SAFETY: `out` is C's.
-            unsafe { out.write(Own::new(Object::new(&cell, instance))) };
-        }
-        Ok(())
+        let pre = linker.instantiate_pre(unsafe { module::get(module) }?)?;
+        // SAFETY: both are C's.
+        unsafe { instance_pre::instantiate(&pre, &cell, out, trap_out) }
     })
 }
