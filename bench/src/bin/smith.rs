@@ -6,6 +6,10 @@
 //! imports under plain names (`f0`, `t0`, `m0`, `g0`). Each second seed makes a module that avoids traps, since one that
 //! does not is over after a few instructions.
 
+#[path = "../../../tests/support/smith.rs"]
+mod features;
+
+use features::supported;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -87,42 +91,20 @@ fn make(seed: u64) -> Result<Made> {
         }
         let binary = items.export_all(&binary)?;
         // A generator that steps out of the feature set would only show the other side's refusal.
-        Validator::new_with_features(features()).validate_all(&binary)?;
+        Validator::new_with_features(accepted()).validate_all(&binary)?;
         let calls = items.calls(&mut random);
         return Ok(Made { binary, calls });
     }
     Err(format!("no suitable module in {ATTEMPTS} attempts, the last one because of: {last}").into())
 }
 
-fn features() -> WasmFeatures {
+fn accepted() -> WasmFeatures {
     (WasmFeatures::WASM2 - WasmFeatures::SIMD) | WasmFeatures::EXTENDED_CONST
 }
 
 fn config(seed: u64) -> Config {
     let imports = !seed.is_multiple_of(3);
     Config {
-        bulk_memory_enabled: true,
-        extended_const_enabled: true,
-        multi_value_enabled: true,
-        reference_types_enabled: true,
-        saturating_float_to_int_enabled: true,
-        sign_extension_ops_enabled: true,
-
-        acquire_release_atomics_enabled: false,
-        compact_imports_enabled: false,
-        custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: false,
-        exceptions_enabled: false,
-        gc_enabled: false,
-        memory64_enabled: false,
-        multibyte_array_access_enabled: false,
-        relaxed_simd_enabled: false,
-        shared_everything_threads_enabled: false,
-        simd_enabled: false,
-        tail_call_enabled: false,
-        threads_enabled: false,
-        wide_arithmetic_enabled: false,
-
         allow_start_export: true,
         disallow_traps: seed.is_multiple_of(2),
         // What is exported is rewritten afterwards, so that the names can be typed.
@@ -138,11 +120,9 @@ fn config(seed: u64) -> Config {
         max_imports: if imports { 3 } else { 0 },
         max_globals: 8,
         min_memories: 1,
-        max_memories: 1,
         // Growing must succeed or fail alike on both sides, so the limits are the module's own and small.
         max_memory32_bytes: 8 << 16,
         memory_max_size_required: true,
-        max_tables: 4,
         max_table_elements: 100,
         table_max_size_required: true,
         max_elements: 12,
@@ -150,7 +130,7 @@ fn config(seed: u64) -> Config {
         max_data_segments: 8,
         max_instructions: 300,
         max_nesting_depth: 8,
-        ..Config::default()
+        ..supported()
     }
 }
 
