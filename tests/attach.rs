@@ -265,7 +265,7 @@ fn traps_are_told_with_their_frames() {
     let sink = Arc::new(Recorder::default());
     store.attach(sink.clone()).unwrap();
     let error = call(&mut store, instance, "crash", 1).unwrap_err();
-    assert_eq!(error.payload::<Trap>().unwrap().frames()[0].instance(), Some(instance));
+    assert_eq!(error.payload::<Trap>().unwrap().frames()[0].instance(&store), Some(instance));
     assert!(call(&mut store, instance, "deep", i32::MAX).is_err());
     let traps = std::mem::take(&mut *sink.traps.lock().unwrap());
     assert_eq!(traps[0], (TrapCode::MemoryOutOfBounds, 1));
@@ -378,7 +378,10 @@ fn stops_work_in_every_configuration() {
         assert_eq!(format!("{backing:?}"), if engine.config().force_copied_code { "Anonymous" } else { "Memfd" });
         let error = call(&mut store, instance, "crash", 1).unwrap_err();
         let trap = error.payload::<Trap>().unwrap();
-        assert_eq!((trap.code(), trap.frames()[0].instance()), (Some(TrapCode::MemoryOutOfBounds), Some(instance)));
+        assert_eq!(
+            (trap.code(), trap.frames()[0].instance(&store)),
+            (Some(TrapCode::MemoryOutOfBounds), Some(instance))
+        );
         assert!(call(&mut store, instance, "deep", i32::MAX).is_err());
     }
 }

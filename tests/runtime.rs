@@ -131,7 +131,7 @@ fn every_trap_says_why_and_where() {
                     assert_eq!(trap.code(), Some(*code), "{name}: {trap}");
                     assert_eq!(trap.message(), code.message());
                     assert_eq!(names(trap), [*name, &format!("outer_{name}")], "{trap}");
-                    assert_eq!(trap.frames()[0].instance(), Some(instance));
+                    assert_eq!(trap.frames()[0].instance(&store), Some(instance));
                     assert_eq!(trap.frames()[0].module_name(), Some("traps"));
                     let at = trap.frames()[0].offset();
                     // Behind the local declaration and the `nop`, before the `end`.

@@ -7,7 +7,7 @@ use super::object::Object;
 use super::own::{Out, Own, borrow, handle};
 use super::source::{stepwell_source_t, write_source};
 use super::store::StoreCell;
-use crate::runtime::FrameInfo;
+use crate::runtime::{FrameInfo, Instance};
 use std::sync::Arc;
 
 /// A Wasm frame of a trap.
@@ -24,9 +24,9 @@ pub(super) struct FrameObject {
 }
 
 impl FrameObject {
-    /// A frame of a trap in a store.
-    pub(super) fn new(cell: &Arc<StoreCell>, info: &FrameInfo) -> FrameObject {
-        let instance = info.instance().map(|instance| Box::new(Object::new(cell, instance)));
+    /// A frame of a trap in a store, with its instance, if that is one of this store.
+    pub(super) fn new(cell: &Arc<StoreCell>, info: &FrameInfo, instance: Option<Instance>) -> FrameObject {
+        let instance = instance.map(|instance| Box::new(Object::new(cell, instance)));
         FrameObject { info: info.clone(), instance }
     }
 }
@@ -50,7 +50,8 @@ pub unsafe extern "C" fn wasm_frame_copy(frame: *const wasm_frame_t) -> Own<wasm
 }
 
 /// The frame's instance, borrowed from the frame; NULL where it is not known: production code does not keep it in
-/// frames, so with several instances of one module it is not.
+/// frames, so with several instances of one module it is not. NULL too where it is not one of the trap's store: a host function may have
+/// returned a trap that another store's guest had come to.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -75,8 +75,42 @@ struct Live {
     cell: OnceCell<Arc<StoreCell>>,
     debugger: OnceCell<DebuggerObject>,
     message: RefCell<Option<String>>,
-    /// The next outer stop of the thread.
-    outer: *const Live,
+    /// The stop of the thread that began before, and the one that began after. They need not end in that order: each may stand on a
+    /// coroutine of its own.
+    before: Cell<*const Live>,
+    after: Cell<*const Live>,
+}
+
+/// A stop, listed for as long as this is there.
+struct Listed<'a>(&'a Live);
+
+impl<'a> Listed<'a> {
+    fn new(live: &'a Live) -> Self {
+        let newest = LIVE.get();
+        live.before.set(newest);
+        // SAFETY: what is listed stands in a frame of this thread that waits for its callback.
+        if let Some(newest) = unsafe { newest.as_ref() } {
+            newest.after.set(live);
+        }
+        LIVE.set(live);
+        Listed(live)
+    }
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        let (before, after) = (self.0.before.get(), self.0.after.get());
+        // SAFETY: as above: a stop takes itself out before its frame goes, so its neighbours stand.
+        unsafe {
+            match after.as_ref() {
+                Some(after) => after.before.set(before),
+                None => LIVE.set(before),
+            }
+            if let Some(before) = before.as_ref() {
+                before.after.set(after);
+            }
+        }
+    }
 }
 
 impl Live {
@@ -93,7 +127,7 @@ impl Live {
 }
 
 thread_local! {
-    /// The innermost live stop of this thread, or null.
+    /// The live stop of this thread that began last, or null.
     static LIVE: Cell<*const Live> = const { Cell::new(std::ptr::null()) };
     /// The numbers this thread may still give out: taken in blocks, so that threads do not contend.
     static IDS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
@@ -139,12 +173,13 @@ pub(super) unsafe fn call_back(
         cell: OnceCell::new(),
         debugger: OnceCell::new(),
         message: RefCell::new(None),
-        outer: LIVE.get(),
+        before: Cell::new(std::ptr::null()),
+        after: Cell::new(std::ptr::null()),
     };
-    LIVE.set(&live);
+    let listed = Listed::new(&live);
     // SAFETY: by the contract. C cannot unwind through this call.
     let action = unsafe { callback(env.get(), std::ptr::without_provenance_mut((live.id << ID_SHIFT) as usize)) };
-    LIVE.set(live.outer);
+    drop(listed);
     use stepwell_action_enum as a;
     match action {
         _ if action == a::STEPWELL_CONTINUE as i32 => Action::Continue,
@@ -166,7 +201,7 @@ fn with<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Re
         if live.id == number {
             return body(live);
         }
-        at = live.outer;
+        at = live.before.get();
     }
     let message = format!("`{what}` is used after its stop callback returned, or on another thread");
     Err(Error::new(ErrorKind::Argument, message))

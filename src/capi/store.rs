@@ -68,6 +68,15 @@ impl StoreCell {
     /// Whoever is the first inside may collect what nothing holds: what is held over from before must be rooted, as what handles
     /// are of is. What is made inside is rooted by a handle before the store is entered again.
     pub(super) fn enter(&self) -> Result<Entered<'_>> {
+        let mut entered = self.enter_to_look()?;
+        if self.roots.is_due() {
+            entered.collect_if_outermost();
+        }
+        Ok(entered)
+    }
+
+    /// The same, and nothing is collected: what has just come out of the store, and is not rooted yet, is still there.
+    pub(super) fn enter_to_look(&self) -> Result<Entered<'_>> {
         let me = this_thread();
         if let Err(owner) = self.owner.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed)
             && owner != me
@@ -79,11 +88,7 @@ impl StoreCell {
         self.depth.store(self.depth.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         // SAFETY: the store lives as long as the cell, this thread is its owner, and views made further out on this
         // thread are at rest: they wait for the call that led here.
-        let mut entered = Entered { cell: self, store: unsafe { self.store.as_mut() } };
-        if self.roots.is_due() {
-            entered.collect_if_outermost();
-        }
-        Ok(entered)
+        Ok(Entered { cell: self, store: unsafe { self.store.as_mut() } })
     }
 
     /// Whether the thread that was inside last is this one.

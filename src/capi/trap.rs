@@ -10,7 +10,7 @@ use super::store::{StoreCell, wasm_store_t};
 use super::vec;
 use super::vecs::wasm_frame_vec_t;
 use crate::base::{Error, ErrorKind};
-use crate::runtime::{Rooted, Trap};
+use crate::runtime::{Instance, Rooted, Trap};
 use std::sync::Arc;
 
 /// A trap: a message, and the Wasm frames that were live.
@@ -63,21 +63,41 @@ pub(super) struct TrapObject {
     kind: ErrorKind,
     message: String,
     trap: Option<Trap>,
-    /// Keeps the instances of its frames from being collected.
+    /// The instance of each of its frames, where that is known and of the trap's store.
+    instances: Vec<Option<Instance>>,
+    /// Keeps them from being collected.
     _rooted: Vec<Rooted>,
     /// What C keeps with it.
     pub(super) host_info: TrapInfo,
 }
 
 impl TrapObject {
-    /// The trap that tells C of an error.
+    /// The trap that tells C of an error, which may have come from another store.
     fn from_error(cell: &StoreCell, error: &Error) -> TrapObject {
         let trap = error.payload::<Trap>().cloned();
         let message = if trap.is_some() { error.message().to_owned() } else { error.to_string() };
-        let mut instances: Vec<_> = trap.iter().flat_map(Trap::frames).filter_map(|frame| frame.instance()).collect();
-        instances.dedup();
-        let rooted = instances.into_iter().map(|instance| cell.hold(instance.into())).collect();
-        TrapObject { kind: error.kind(), message, trap, _rooted: rooted, host_info: TrapInfo::default() }
+        let frames = trap.as_ref().map_or(&[][..], Trap::frames);
+        let mut instances = Vec::new();
+        let mut rooted = Vec::new();
+        // A store that is in use elsewhere has nothing to say of them.
+        if !frames.is_empty()
+            && let Ok(store) = cell.enter_to_look()
+        {
+            instances.extend(frames.iter().map(|frame| frame.instance(&store)));
+            let mut distinct: Vec<Instance> = instances.iter().copied().flatten().collect();
+            distinct.dedup();
+            rooted.extend(distinct.into_iter().map(|instance| cell.hold(instance.into())));
+        }
+        TrapObject { kind: error.kind(), message, trap, instances, _rooted: rooted, host_info: TrapInfo::default() }
+    }
+
+    /// The frames, innermost first, as handles of the trap's store.
+    fn frames<'a>(&'a self, cell: &'a Arc<StoreCell>) -> impl Iterator<Item = FrameObject> + 'a {
+        let frames = self.trap.as_ref().map_or(&[][..], Trap::frames);
+        frames.iter().enumerate().map(|(i, frame)| {
+            let instance = self.instances.get(i).copied().flatten();
+            FrameObject::new(cell, frame, instance)
+        })
     }
 
     /// The error that ends a guest's call with this trap.
@@ -163,8 +183,8 @@ pub unsafe extern "C" fn wasm_trap_origin(trap: *const wasm_trap_t) -> Own<wasm_
     or_null("wasm_trap_origin", || {
         // SAFETY: C passes a live trap or NULL.
         let (object, trap) = unsafe { get(trap) }?;
-        let frame = trap.trap.as_ref().and_then(|trap| trap.frames().first());
-        Ok(frame.map_or(Own::null(), |frame| Own::new(FrameObject::new(&object.cell, frame))))
+        let frame = trap.frames(&object.cell).next();
+        Ok(frame.map_or(Own::null(), Own::new))
     })
 }
 
@@ -177,9 +197,8 @@ pub unsafe extern "C" fn wasm_trap_trace(trap: *const wasm_trap_t, out: Out<wasm
         // SAFETY: C passes a live trap or NULL.
         let (object, trap) = unsafe { get(trap) }?;
         let out = out.check("out")?;
-        let frames = trap.trap.as_ref().map_or(&[][..], |trap| trap.frames());
-        let frames =
-            frames.iter().map(|frame| Own::<wasm_frame_t>::new(FrameObject::new(&object.cell, frame)).into_raw());
+        let frames: Vec<_> =
+            trap.frames(&object.cell).map(|frame| Own::<wasm_frame_t>::new(frame).into_raw()).collect();
         // SAFETY: `out` is C's.
         unsafe { out.write(vec::from_elements(frames)) };
         Ok(())

@@ -205,14 +205,8 @@ impl Debugger {
 
 impl Core {
     /// Calls the callback for an event in the frame at `fp`; gives its answer and the store back.
-    fn deliver<'a>(
-        &'a self,
-        store: StoreMut<'a>,
-        reason: Reason,
-        fp: usize,
-        frameless: bool,
-    ) -> (Action, StoreMut<'a>) {
-        let mut stop = Stop::new(store, self, reason, fp, frameless);
+    fn deliver<'a>(&'a self, store: StoreMut<'a>, reason: Reason, fp: usize) -> (Action, StoreMut<'a>) {
+        let mut stop = Stop::new(store, self, reason, fp);
         let action = (self.handler)(&mut stop);
         (action, stop.into_store())
     }
@@ -245,7 +239,7 @@ impl Core {
             if let Some(reason) = reason {
                 told_inside |= room.is_some();
                 let fuel = room.as_ref().map(|inside| inside.pay(&mut store));
-                let (action, returned) = self.deliver(store, reason, fp, false);
+                let (action, returned) = self.deliver(store, reason, fp);
                 store = returned;
                 // SAFETY: the store is back in hand, and arming calls nobody.
                 let state = unsafe { self.state() };
@@ -369,7 +363,7 @@ impl EventSink for Core {
         // SAFETY: the store is in hand, and pausing calls nobody.
         unsafe { self.state() }.stepping.pause();
         // The guest's call has ended, whatever the answer is.
-        let (_, mut store) = self.deliver(store, Reason::Trap(trap.code), trap.fp, frameless);
+        let (_, mut store) = self.deliver(store, Reason::Trap(trap.code), trap.fp);
         // SAFETY: the store is back in hand, and arming calls nobody.
         let state = unsafe { self.state() };
         if let Some(inside) = inside {

@@ -3,7 +3,7 @@
 use super::breakpoints::{BreakpointId, Hits};
 use super::frame::{Frame, FrameRecord};
 use super::{Core, Debugger};
-use crate::runtime::{AsStore, AsStoreMut, StoreMut, StoreRef, TrapCode};
+use crate::runtime::{AsStore, AsStoreMut, FramesFrom, RawFrame, StoreMut, StoreRef, TrapCode};
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
 
@@ -36,8 +36,8 @@ pub struct Stop<'a> {
     core: &'a Core,
     reason: Reason,
     fp: usize,
-    /// Whether the function that trapped has no frame: it did not fit on the stack, and is shown at the call in its caller.
-    frameless: bool,
+    /// Where its frames begin: whoever asks for them may be in a stop within this one.
+    from: FramesFrom,
     /// All, walked on first use.
     frames: OnceCell<Vec<FrameRecord>>,
     /// The innermost, which most callbacks look at alone.
@@ -45,8 +45,9 @@ pub struct Stop<'a> {
 }
 
 impl<'a> Stop<'a> {
-    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: Reason, fp: usize, frameless: bool) -> Self {
-        Stop { store, core, reason, fp, frameless, frames: OnceCell::new(), top: OnceCell::new() }
+    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: Reason, fp: usize) -> Self {
+        let from = store.as_store().frames_from();
+        Stop { store, core, reason, fp, from, frames: OnceCell::new(), top: OnceCell::new() }
     }
 
     pub(super) fn into_store(self) -> StoreMut<'a> {
@@ -94,14 +95,15 @@ impl<'a> Stop<'a> {
     /// The innermost frames, at most `limit` of them.
     fn walk(&self, limit: usize) -> Vec<FrameRecord> {
         let mut frames = Vec::new();
-        let mut skip = usize::from(self.frameless);
-        self.store.walk_frames(|frame| {
-            match skip.checked_sub(1) {
-                Some(fewer) => skip = fewer,
-                None => frames.push(FrameRecord::new(frame)),
+        let visit = |frame: &RawFrame<'_>| {
+            // What did not fit on the stack has no frame that could be shown.
+            if frame.set_up {
+                frames.push(FrameRecord::new(frame));
             }
             if frames.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        };
+        // SAFETY: taken when the event began, and the guest stands until it is over.
+        unsafe { self.store.as_store().walk_frames_from(self.from, visit) };
         frames
     }
 }

@@ -76,6 +76,8 @@ pub(super) struct EventRecord {
     pub(super) pc: usize,
     pub(super) fp: usize,
     pub(super) kind: PcKind,
+    /// Whether the frame is set up: see [`RawFrame::set_up`](super::frames::RawFrame::set_up).
+    pub(super) set_up: bool,
     /// Where the sink says that it is.
     pub(super) shown: Option<VirtualFrame>,
     pub(super) previous: *mut EventRecord,
@@ -306,7 +308,7 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
         };
         let sink: *const dyn EventSink = &*attachment.sink;
         let kind = PcKind::Stop(info.wasm);
-        let mut record = EventRecord { pc, fp, kind, shown: None, previous: (*store).events };
+        let mut record = EventRecord { pc, fp, kind, set_up: true, shown: None, previous: (*store).events };
         let record_at = &raw mut record;
         (*store).events = record_at;
         let store_at = (*target).store;

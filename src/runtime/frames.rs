@@ -1,5 +1,6 @@
 //! Walking the Wasm frames of a store by their frame pointers, over all its nested runs on this thread.
 
+use super::events::EventRecord;
 use super::instance::{Instance, InstanceData};
 use super::module::Module;
 use super::store::StoreInner;
@@ -56,8 +57,9 @@ pub struct RawFrame<'a> {
     pub after_call: bool,
     /// Whether frames of the host stand between this and the Wasm frame visited before.
     pub host_boundary_before: bool,
-    /// Whether it stands at an armed site.
-    at_stop: bool,
+    /// Whether it has all that its code's tables say of it. Not so the frame of a function that did not fit on the stack: it has
+    /// not come farther than its prologue, and nothing in it may be read.
+    pub set_up: bool,
     store: &'a StoreInner,
 }
 
@@ -68,29 +70,18 @@ impl std::fmt::Debug for RawFrame<'_> {
 }
 
 impl RawFrame<'_> {
-    /// The instance: read from the frame in debug code; in production code, which does not keep it there, known only where the store
-    /// has one instance of the module.
+    /// The instance: read from the frame in debug code; in production code, which does not keep it there, and of a frame that is not set
+    /// up, known only where the store has one instance of the module.
     pub fn instance(&self) -> Option<Instance> {
         let func = self.module.info().defined(self.func)?;
         let tables = self.store.registry.get(self.slot)?.engine.tables();
-        if let Some(Place::Frame(offset)) = tables.function(func)?.vmctx {
-            // SAFETY: debug code keeps its vmctx in its frame. The one frame that may not have written it yet is the innermost,
-            // which may have trapped on entry: what it holds is compared before it is used.
-            unsafe {
+        if let (Some(Place::Frame(offset)), true) = (tables.function(func)?.vmctx, self.set_up) {
+            // SAFETY: debug code keeps its vmctx in its frame, and this one is set up.
+            let data = unsafe {
                 let vmctx = *(self.fp.wrapping_add_signed(offset as isize) as *const *const VMContext);
-                let data = match self.innermost && !self.at_stop {
-                    true => self
-                        .store
-                        .instances
-                        .iter()
-                        .map(|instance| instance.ptr().as_ptr())
-                        .find(|instance| std::ptr::eq((**instance).vmctx().as_ptr(), vmctx)),
-                    false => Some((*vmctx).instance.cast::<InstanceData>()),
-                };
-                if let Some(data) = data.and_then(NonNull::new) {
-                    return Some(Instance::from_parts(self.store.id, data));
-                }
-            }
+                (*vmctx).instance.cast::<InstanceData>()
+            };
+            return Some(Instance::from_parts(self.store.id, NonNull::new(data)?));
         }
         let mut of_module = self.store.instances.iter().filter(|instance| {
             // SAFETY: instances live as long as the store.
@@ -103,19 +94,51 @@ impl RawFrame<'_> {
     }
 }
 
+/// Where a walk begins: at the frame by which the guest was left when this was taken. What runs within that, in the same store, is not
+/// in its way: an event that keeps it finds its own frames again, whenever it is asked for them.
+#[derive(Clone, Copy, Debug)]
+pub struct FramesFrom {
+    activation: *const Activation,
+    pc: usize,
+    fp: usize,
+}
+
+impl FramesFrom {
+    /// Where the guest has been left now.
+    pub(super) fn here(store: &StoreInner) -> FramesFrom {
+        FramesFrom { activation: store.vm.activation, pc: store.vm.exit_pc, fp: store.vm.exit_fp }
+    }
+}
+
 /// Visits the live frames of a store, innermost first. The guest must have left its innermost frame by a call, a trap or a
 /// stop, which is so whenever the host runs.
-pub(super) fn walk<'a>(store: &'a StoreInner, mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
-    let mut act: *const Activation = store.vm.activation;
-    let (mut pc, mut fp) = (store.vm.exit_pc, store.vm.exit_fp);
+pub(super) fn walk<'a>(store: &'a StoreInner, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
+    // SAFETY: what the store says now is live.
+    unsafe { walk_from(store, FramesFrom::here(store), visit) }
+}
+
+/// The same, from where the guest had been left at some time before.
+///
+/// # Safety
+/// The guest has not gone on from there.
+pub(super) unsafe fn walk_from<'a>(
+    store: &'a StoreInner,
+    from: FramesFrom,
+    mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>,
+) {
+    let FramesFrom { activation: mut act, mut pc, mut fp } = from;
     let mut innermost = true;
     while !act.is_null() {
         let mut boundary = !innermost;
-        let (mut kind, mut shown) = event_at(store, pc, fp);
+        let event = event_at(store, pc, fp);
+        let mut kind = event.map_or(PcKind::Return, |event| event.kind);
+        let mut set_up = event.is_none_or(|event| event.set_up);
+        let mut shown = event.and_then(|event| event.shown);
         // SAFETY: frames of guest code are chained by frame pointers down to the trampoline of the activation, whose
         // return address is in no guest code.
         unsafe {
-            while let Some(mut frame) = frame_at(store, pc, fp, kind, innermost, boundary) {
+            while let Some(mut frame) = frame_at(store, (pc, fp, kind), innermost, boundary) {
+                frame.set_up = set_up;
                 if let Some(shown) = shown.take() {
                     frame.wasm = shown.wasm;
                     frame.virtual_frame = Some(shown);
@@ -123,7 +146,7 @@ pub(super) fn walk<'a>(store: &'a StoreInner, mut visit: impl FnMut(&RawFrame<'a
                 if visit(&frame).is_break() {
                     return;
                 }
-                (innermost, boundary, kind) = (false, false, PcKind::Return);
+                (innermost, boundary, kind, set_up) = (false, false, PcKind::Return, true);
                 pc = *((fp + 8) as *const usize);
                 fp = *(fp as *const usize);
             }
@@ -136,26 +159,24 @@ pub(super) fn walk<'a>(store: &'a StoreInner, mut visit: impl FnMut(&RawFrame<'a
     }
 }
 
-/// What the program counter is at which an activation was left: an event's, if there is one with this frame.
-fn event_at(store: &StoreInner, pc: usize, fp: usize) -> (PcKind, Option<VirtualFrame>) {
+/// The event at which an activation was left, if there is one with this frame.
+fn event_at(store: &StoreInner, pc: usize, fp: usize) -> Option<&EventRecord> {
     let mut event = store.events.cast_const();
     while !event.is_null() {
         // SAFETY: records are linked while they are live.
         let record = unsafe { &*event };
         if record.pc == pc && record.fp == fp {
-            return (record.kind, record.shown);
+            return Some(record);
         }
         event = record.previous;
     }
-    (PcKind::Return, None)
+    None
 }
 
 /// The frame, if the program counter is in guest code.
 fn frame_at(
     store: &StoreInner,
-    pc: usize,
-    fp: usize,
-    kind: PcKind,
+    (pc, fp, kind): (usize, usize, PcKind),
     innermost: bool,
     host_boundary_before: bool,
 ) -> Option<RawFrame<'_>> {
@@ -181,7 +202,7 @@ fn frame_at(
         innermost,
         after_call: kind == PcKind::Return,
         host_boundary_before,
-        at_stop: matches!(kind, PcKind::Stop(_)),
+        set_up: true,
         store,
     })
 }

@@ -4,7 +4,7 @@ use super::func::{Func, TypedFunc};
 use super::global::Global;
 use super::memory::{Memory, MemoryData};
 use super::module::Module;
-use super::store::{AsStore, AsStoreMut, StoreId, StoreInner};
+use super::store::{AsStore, AsStoreMut, Owned, StoreId, StoreInner};
 use super::table::{Table, TableData};
 use super::typed::WasmValues;
 use super::{Extern, instantiate};
@@ -46,6 +46,8 @@ pub(super) type Place<T> = (NonNull<InstanceData>, NonNull<T>);
 
 /// The inside of an instance. It stays at one address until it is collected or its store dropped.
 pub(super) struct InstanceData {
+    /// How many instances its store had made before.
+    number: u64,
     block: VmBlock,
     pub(super) module: Module,
     /// Its module's position in the store.
@@ -71,11 +73,14 @@ pub(super) struct InstanceData {
 
 impl InstanceData {
     /// An instance with nothing in it, whose module is `store.modules[entry]`.
-    pub(super) fn new(store: &StoreInner, entry: usize) -> InstanceData {
+    pub(super) fn new(store: &mut StoreInner, entry: usize) -> InstanceData {
+        let number = store.instances_made;
+        store.instances_made += 1;
         let module = store.modules[entry].module.clone();
         let block = VmBlock::new(module.layout());
         let info = module.info();
         InstanceData {
+            number,
             block,
             entry: entry as u32,
             text_base: 0,
@@ -171,7 +176,38 @@ unsafe impl Send for Instance {}
 // SAFETY: as above.
 unsafe impl Sync for Instance {}
 
+/// Names an instance for as long as the process lives, whatever becomes of it: what is kept where the instance may be gone, or given to
+/// another store, has this and not the instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct InstanceId {
+    store: StoreId,
+    number: u64,
+}
+
+impl InstanceId {
+    /// The instance, if it is one of this store and has not been collected.
+    pub(super) fn find(self, store: &StoreInner) -> Option<Instance> {
+        if self.store != store.id {
+            return None;
+        }
+        // They stay in the order in which they were made.
+        // SAFETY: all instances of a store are live.
+        let number = |instance: &Owned<InstanceData>| unsafe { instance.ptr().as_ref() }.number;
+        let at = store.instances.binary_search_by_key(&self.number, number).ok()?;
+        Some(Instance::from_parts(self.store, store.instances[at].ptr()))
+    }
+}
+
 impl Instance {
+    /// Its name.
+    ///
+    /// # Safety
+    /// It has not been collected, and its store is alive.
+    pub(super) unsafe fn id(&self) -> InstanceId {
+        // SAFETY: the caller's promise.
+        InstanceId { store: self.store, number: unsafe { self.ptr.as_ref() }.number }
+    }
+
     #[inline]
     pub(super) fn from_parts(store: StoreId, ptr: NonNull<InstanceData>) -> Instance {
         Instance { store, ptr }

@@ -50,7 +50,7 @@ pub use collect::{Collected, Root, StoreUsage};
 pub use config::Config;
 pub use engine::Engine;
 pub use events::{EventSink, StopInfo, TrapInfo};
-pub use frames::{RawFrame, VirtualFrame};
+pub use frames::{FramesFrom, RawFrame, VirtualFrame};
 pub use func::{Func, RawFunc, TypedFunc};
 pub use global::Global;
 pub use host::{IntoFunc, MakeFunc};

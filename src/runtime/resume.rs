@@ -129,7 +129,7 @@ pub(super) unsafe fn replace(
         (*store.as_ptr()).vm.fuel = with.fuel;
         let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &with)? else {
             let kind = PcKind::Stop(with.wasm);
-            let record = EventRecord { pc, fp, kind, shown, previous: null_mut() };
+            let record = EventRecord { pc, fp, kind, set_up: true, shown, previous: null_mut() };
             trap::raise_at(store, TrapCode::StackOverflow, record);
             return Ok(Onward::Leave);
         };

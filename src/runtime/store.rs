@@ -4,7 +4,7 @@
 
 use super::collect::{HostGlobal, Root};
 use super::events::{Attachment, EventRecord, EventSink};
-use super::frames::{self, RawFrame};
+use super::frames::{self, FramesFrom, RawFrame};
 use super::host::HostObject;
 use super::instance::{Instance, InstanceData};
 use super::limits::Deadline;
@@ -116,6 +116,8 @@ pub(super) struct StoreInner {
     pub(super) data: Option<Box<dyn Any + Send>>,
     // Instances go before the code and objects they use.
     pub(super) instances: SmallVec<[Owned<InstanceData>; 1]>,
+    /// How many there have ever been.
+    pub(super) instances_made: u64,
     pub(super) modules: SmallVec<[ModuleEntry; 1]>,
     /// The entry of `modules` for each slot of the registry.
     slot_modules: SmallVec<[u32; 2]>,
@@ -250,6 +252,7 @@ impl Store {
             usage: Usage::default(),
             data: None,
             instances: SmallVec::new(),
+            instances_made: 0,
             modules: SmallVec::new(),
             slot_modules: SmallVec::new(),
             registry: CodeRegistry::new(),
@@ -362,6 +365,20 @@ impl<'a> StoreRef<'a> {
     /// Inside a stop or trap event the first is the frame that was stopped.
     pub fn walk_frames(self, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
         frames::walk(self.inner(), visit);
+    }
+
+    /// Where a walk over the frames begins now.
+    pub fn frames_from(self) -> FramesFrom {
+        FramesFrom::here(self.inner())
+    }
+
+    /// As [`StoreRef::walk_frames`], from where the guest had been left before: the frames within that one are passed over.
+    ///
+    /// # Safety
+    /// `from` is of this store, and the guest has not gone on from there.
+    pub unsafe fn walk_frames_from(self, from: FramesFrom, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
+        // SAFETY: handed on to the caller.
+        unsafe { frames::walk_from(self.inner(), from, visit) }
     }
 }
 

@@ -4,9 +4,9 @@
 use super::call::Exit;
 use super::events::{self, EventRecord, TrapInfo};
 use super::frames::{self, PcKind};
-use super::instance::Instance;
+use super::instance::{Instance, InstanceId};
 use super::module::Module;
-use super::store::StoreInner;
+use super::store::{AsStore, StoreInner};
 use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::sys::activation;
@@ -104,11 +104,11 @@ impl fmt::Display for Trap {
     }
 }
 
-/// A frame of a trap.
+/// A frame of a trap. It is data, and can be taken to other stores.
 #[derive(Clone, Debug)]
 pub struct FrameInfo {
     module: Module,
-    instance: Option<Instance>,
+    instance: Option<InstanceId>,
     func: FuncIndex,
     offset: WasmOffset,
 }
@@ -125,8 +125,9 @@ impl FrameInfo {
     }
 
     /// The instance, where it is known: production code does not keep it in frames, so with several instances of the module it is not.
-    pub fn instance(&self) -> Option<Instance> {
-        self.instance
+    /// Nor is it where it is another store's, or has been collected.
+    pub fn instance(&self, store: impl AsStore) -> Option<Instance> {
+        self.instance?.find(store.as_store().inner())
     }
 
     /// The function's index, imports counted.
@@ -203,9 +204,10 @@ unsafe extern "C" fn landing(pc: usize, fp: usize, detail: usize) -> ! {
 /// A frame of the store is live on this thread, stopped at `pc` with frame pointer `fp`; no reference to the store's inside is held.
 #[cold]
 pub(super) unsafe fn raise(store: NonNull<StoreInner>, code: TrapCode, pc: usize, fp: usize, kind: PcKind) {
-    let shown = None;
+    // Functions look whether they fit on the stack before they write to their frames, and nothing else traps so early.
+    let set_up = code != TrapCode::StackOverflow;
     // SAFETY: handed on to the caller.
-    unsafe { raise_at(store, code, EventRecord { pc, fp, kind, shown, previous: std::ptr::null_mut() }) }
+    unsafe { raise_at(store, code, EventRecord { pc, fp, kind, set_up, shown: None, previous: std::ptr::null_mut() }) }
 }
 
 /// The same, of a frame that may be elsewhere than the guest stands.
@@ -262,7 +264,8 @@ fn with_frames(store: &StoreInner, mut trap: Trap) -> Trap {
         if trap.frames.len() < MAX_FRAMES {
             trap.frames.push(FrameInfo {
                 module: frame.module.clone(),
-                instance: frame.instance(),
+                // SAFETY: an instance whose function is running is not collected.
+                instance: frame.instance().map(|instance| unsafe { instance.id() }),
                 func: frame.func,
                 offset: frame.wasm,
             });
