@@ -663,6 +663,17 @@ own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
                                          own wasm_engine_t **out);
 
 /**
+ * Makes sure that the library's signal handlers are in front of those that the host has installed since the first engine was made: for a host
+ * that does so later (as Python's `faulthandler` does), and calls this afterwards. Making an engine or a store does it too. Handlers that are
+ * found in front get every signal that is not a guest's. Without engines that use signals it does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_signal_handlers_renew(void);
+
+/**
  * Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is gone, or
  * another callback is set, also when this fails.
  *

@@ -2304,7 +2304,8 @@ WASM_API_EXTERN own wasm_frame_t *wasm_frame_copy(const wasm_frame_t *frame);
 
 /**
  * The frame's instance, borrowed from the frame; NULL where it is not known: production code does not keep it in
- * frames, so with several instances of one module it is not.
+ * frames, so with several instances of one module it is not. NULL too where it is not one of the trap's store: a host function may have
+ * returned a trap that another store's guest had come to.
  *
  * Thread: any.
  */

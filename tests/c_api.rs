@@ -26,6 +26,8 @@ macro_rules! programs {
 
 programs!(
     types,
+    crossing,
+    faults,
     module,
     objects,
     func,

@@ -555,6 +555,7 @@ stepwell_config_copied_code_set = function("stepwell_config_copied_code_set", No
 stepwell_config_profiler_set = function("stepwell_config_profiler_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_profiler_t])
 stepwell_config_native_debug_info_set = function("stepwell_config_native_debug_info_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_engine_new = function("stepwell_engine_new", POINTER(stepwell_error_t), [POINTER(wasm_config_t), POINTER(POINTER(wasm_engine_t))])
+stepwell_signal_handlers_renew = function("stepwell_signal_handlers_renew", POINTER(stepwell_error_t), [])
 stepwell_config_log_set = function("stepwell_config_log_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_log_level_t, stepwell_log_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_engine_fallbacks = function("stepwell_engine_fallbacks", c_uint32, [POINTER(wasm_engine_t)])
 stepwell_store_limits_set = function("stepwell_store_limits_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64, c_uint64, c_size_t])

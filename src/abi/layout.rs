@@ -165,6 +165,8 @@ pub struct Activation {
     pub saved_exit_fp: usize,
     /// [`VMStoreContext::exit_pc`] as it was before this entry.
     pub saved_exit_pc: usize,
+    /// How the host computes with floats, if that is not how guests do: its control and status word; else 0.
+    pub host_floats: u32,
 }
 
 /// What an armed stop point finds behind its text. It stands at the start of the read-write *cell page*, which

@@ -47,7 +47,7 @@ impl CallerParts {
 /// A host function that learns who calls it. `args` are borrowed; `results` has room for the results, and what is written there is
 /// given away. A trap that is returned is given away, and ends the guest's call; NULL is success.
 pub type stepwell_func_callback_t = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         env: *mut c_void,
         caller: *const stepwell_caller_t,
         args: *const wasm_val_vec_t,
@@ -57,7 +57,7 @@ pub type stepwell_func_callback_t = Option<
 
 /// A callback that is there, with its environment.
 struct Body {
-    callback: unsafe extern "C" fn(
+    callback: unsafe extern "C-unwind" fn(
         *mut c_void,
         *const stepwell_caller_t,
         *const wasm_val_vec_t,

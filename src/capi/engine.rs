@@ -67,3 +67,14 @@ pub unsafe extern "C" fn wasm_engine_delete(engine: Own<wasm_engine_t>) {
     // SAFETY: C gives it back.
     unsafe { engine.delete() }
 }
+
+/// Makes sure that the library's signal handlers are in front of those that the host has installed since the first engine was made: for a host
+/// that does so later (as Python's `faulthandler` does), and calls this afterwards. Making an engine or a store does it too. Handlers that are
+/// found in front get every signal that is not a guest's. Without engines that use signals it does nothing.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_signal_handlers_renew() -> Own<stepwell_error_t> {
+    or_error("stepwell_signal_handlers_renew", Engine::renew_signal_handlers)
+}

@@ -3,7 +3,7 @@
 use super::error::stepwell_error_t;
 use super::externtype::TypeObject;
 use super::functype::wasm_functype_t;
-use super::guard::{abort, caught, or_abort, or_error, or_null};
+use super::guard::{abort, caught, or_abort, or_error, or_null, watched};
 use super::object::{Kind, Object};
 use super::own::{Out, Own, borrow, handle, null};
 use super::store::{StoreCell, wasm_store_t};
@@ -27,11 +27,11 @@ handle!(wasm_func_t => Object, |object| matches!(object.kind, Kind::Func(_)));
 /// A host function. `args` are borrowed; `results` has room for the results, and what is written there is given away.
 /// A trap that is returned is given away, and ends the guest's call; NULL is success.
 pub type wasm_func_callback_t =
-    Option<unsafe extern "C" fn(args: *const wasm_val_vec_t, results: *mut wasm_val_vec_t) -> Own<wasm_trap_t>>;
+    Option<unsafe extern "C-unwind" fn(args: *const wasm_val_vec_t, results: *mut wasm_val_vec_t) -> Own<wasm_trap_t>>;
 
 /// A host function with an environment.
 pub type wasm_func_callback_with_env_t = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         env: *mut c_void,
         args: *const wasm_val_vec_t,
         results: *mut wasm_val_vec_t,
@@ -118,7 +118,7 @@ pub(super) fn call_back(
     }
     let args_vec = wasm_val_vec_t { size: args.len(), data: args.as_mut_ptr() };
     let mut results_vec = wasm_val_vec_t { size: given.len(), data: given.as_mut_ptr() };
-    let trap = call(&args_vec, &mut results_vec);
+    let trap = watched("a host function", || call(&args_vec, &mut results_vec));
 
     let mut outcome = if trap.is_null() {
         Ok(())

@@ -88,3 +88,24 @@ pub(super) fn abort(message: &str) -> ! {
     eprintln!("stepwell: {message}");
     std::process::abort()
 }
+
+/// Ends the process, saying why, where what it watches is left by anything but its return.
+struct Watched(&'static str);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        abort(&format!(
+            "{} was left by an exception, `pthread_exit`, `pthread_cancel` or another way of unwinding, which cannot go through a guest's \
+             frames; it has to return (see docs/hosts.md)",
+            self.0
+        ))
+    }
+}
+
+/// Calls a callback of C's, which has to return.
+pub(super) fn watched<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
+    let watch = Watched(what);
+    let returned = call();
+    std::mem::forget(watch);
+    returned
+}

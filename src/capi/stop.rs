@@ -7,7 +7,7 @@
 use super::bytes::wasm_byte_vec_t;
 use super::debugger::{DebuggerObject, stepwell_breakpoint_t, stepwell_debugger_t};
 use super::func::Env;
-use super::guard::or_null;
+use super::guard::{or_null, watched};
 use super::own::{Out, null, string};
 use super::stop_frame::stepwell_frame_t;
 use super::store::{StoreCell, wasm_store_t};
@@ -61,7 +61,7 @@ pub enum stepwell_stop_enum {
 /// tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What it changes is seen by the
 /// instructions behind the stop, and by none before it. It may not throw or `longjmp`.
 pub type stepwell_stop_callback_t =
-    Option<unsafe extern "C" fn(env: *mut c_void, stop: *mut stepwell_stop_t) -> stepwell_action_t>;
+    Option<unsafe extern "C-unwind" fn(env: *mut c_void, stop: *mut stepwell_stop_t) -> stepwell_action_t>;
 
 /// A stop whose callback is running. It stands in the frame that called the callback, and what it lends is made when it is
 /// asked for: most stops are only glanced at.
@@ -161,7 +161,7 @@ fn next_id() -> u64 {
 /// C registered the callback with this environment.
 pub(super) unsafe fn call_back(
     stop: &mut Stop<'_>,
-    callback: unsafe extern "C" fn(*mut c_void, *mut stepwell_stop_t) -> stepwell_action_t,
+    callback: unsafe extern "C-unwind" fn(*mut c_void, *mut stepwell_stop_t) -> stepwell_action_t,
     env: &Env,
     store: &Weak<StoreCell>,
 ) -> Action {
@@ -177,8 +177,10 @@ pub(super) unsafe fn call_back(
         after: Cell::new(std::ptr::null()),
     };
     let listed = Listed::new(&live);
-    // SAFETY: by the contract. C cannot unwind through this call.
-    let action = unsafe { callback(env.get(), std::ptr::without_provenance_mut((live.id << ID_SHIFT) as usize)) };
+    // SAFETY: by the contract. If C unwinds through this call, the process ends.
+    let action = watched("a stop callback", || unsafe {
+        callback(env.get(), std::ptr::without_provenance_mut((live.id << ID_SHIFT) as usize))
+    });
     drop(listed);
     use stepwell_action_enum as a;
     match action {

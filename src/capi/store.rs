@@ -184,8 +184,15 @@ impl AsStoreMut for Entered<'_> {
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_store_new(engine: *mut wasm_engine_t) -> Own<wasm_store_t> {
-    // SAFETY: C passes a live engine or NULL.
-    or_null("wasm_store_new", || Ok(Own::new(StoreCell::new(unsafe { borrow(engine, "engine") }?))))
+    or_null("wasm_store_new", || {
+        // SAFETY: C passes a live engine or NULL.
+        let engine = unsafe { borrow(engine, "engine") }?;
+        if engine.config().signals {
+            // It was possible when the engine was made; a system that refuses it now leaves what there is.
+            let _ = Engine::renew_signal_handlers();
+        }
+        Ok(Own::new(StoreCell::new(engine)))
+    })
 }
 
 /// Deletes the handle of a store; the store goes with the last handle of an object in it. NULL does nothing.

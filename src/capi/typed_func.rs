@@ -4,7 +4,7 @@ use super::caller::{CallerParts, stepwell_caller_t};
 use super::error::stepwell_error_t;
 use super::func::{self, Env, func_type, stepwell_finalizer_t, trap_or_error, wasm_func_t};
 use super::functype::wasm_functype_t;
-use super::guard::or_error;
+use super::guard::{or_error, watched};
 use super::linker::stepwell_linker_t;
 use super::object::Object;
 use super::own::{Out, Own, borrow, borrow_mut, handle, null, string};
@@ -50,7 +50,7 @@ pub(super) struct Typed {
 /// A host function on raw values: the parameters are in `values`, and the results are written over them, from the first on; there is room for
 /// the larger number of both. A trap that is returned is given away, and ends the guest's call; NULL is success.
 pub type stepwell_func_unchecked_callback_t = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         env: *mut c_void,
         caller: *const stepwell_caller_t,
         values: *mut stepwell_raw_val_t,
@@ -141,7 +141,7 @@ fn body(
     Ok(move |mut caller: Caller<'_>, values: *mut ValRaw| {
         let parts = CallerParts::of(&mut caller)?;
         // SAFETY: C registered the callback with this environment; the values are those of the call.
-        let trap = unsafe { callback(env.get(), parts.as_c(), values.cast()) };
+        let trap = watched("a host function", || unsafe { callback(env.get(), parts.as_c(), values.cast()) });
         // SAFETY: the callback gives the trap to us.
         if trap.is_null() { Ok(()) } else { Err(unsafe { take_error(trap) }) }
     })

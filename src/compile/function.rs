@@ -20,9 +20,8 @@ use cranelift_frontend::FunctionBuilderContext;
 pub(super) const NAMESPACE_BODY: u32 = 2;
 /// Bytes of the return address and the saved frame pointer.
 const FRAME_HEAD: u32 = 16;
-/// The largest frame that may be made before the stack is checked: half of the least reserve that the runtime keeps
-/// below the limit.
-const CHECKED_IN_FRAME: u32 = 32 * 1024;
+/// The largest frame that may be made before the stack is checked: little beside the least that the runtime keeps below the limit.
+const CHECKED_IN_FRAME: u32 = 4 * 1024;
 /// Alignment of functions.
 pub(super) const ALIGNMENT: u32 = 16;
 /// Bytes of a trap.

@@ -8,6 +8,7 @@ use crate::base::Result;
 use crate::wasm::{FuncType, ValType};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, Value, types,
 };
@@ -75,6 +76,36 @@ pub(super) fn host_to_wasm(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Vec<u8>
     })
 }
 
+/// Bytes of values for which a trampoline does not look whether they fit on the stack: little beside the least that the runtime keeps below
+/// the guests' limit.
+const UNCHECKED_BYTES: u32 = 1024;
+
+/// Compares the stack pointer, below this frame, with the store's limit, before anything is written.
+fn check_stack(builder: &mut FunctionBuilder<'_>, caller: Value, store: Value) {
+    let trusted = MemFlagsData::trusted();
+    let (fits, overflows) = (builder.create_block(), builder.create_block());
+    builder.set_cold_block(overflows);
+    let limit = builder.ins().load(POINTER, trusted, store, VMStoreContext::STACK_LIMIT);
+    let pointer = builder.ins().get_stack_pointer(POINTER);
+    let overflow = builder.ins().icmp(IntCC::UnsignedLessThan, pointer, limit);
+    builder.ins().brif(overflow, overflows, &[], fits, &[]);
+    builder.switch_to_block(overflows);
+    call_and_stay_away(builder, caller, Builtin::HostOverflow);
+    builder.switch_to_block(fits);
+}
+
+/// Calls a builtin that takes nothing and never returns.
+fn call_and_stay_away(builder: &mut FunctionBuilder<'_>, caller: Value, builtin: Builtin) {
+    let trusted = MemFlagsData::trusted();
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.push(AbiParam::new(POINTER));
+    let signature = builder.import_signature(signature);
+    let builtins = builder.ins().load(POINTER, trusted, caller, VMContext::BUILTINS);
+    let function = builder.ins().load(POINTER, trusted, builtins, builtin as i32 * 8);
+    builder.ins().call_indirect(signature, function, &[caller]);
+    builder.ins().trap(super::env::trap_code(TrapCode::Unreachable));
+}
+
 /// `(callee: the host function's context, caller: *mut VMContext, params...) -> results`, the Wasm convention.
 pub(super) fn wasm_to_host(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Vec<u8>> {
     compile(isa, wasm_signature(ty), |builder, params| {
@@ -95,6 +126,9 @@ pub(super) fn wasm_to_host(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Vec<u8>
             count * VALUE_BYTES as u32,
             align_shift,
         ));
+        if count * VALUE_BYTES as u32 > UNCHECKED_BYTES {
+            check_stack(builder, caller, store);
+        }
         let values = builder.ins().stack_addr(POINTER, slot, 0);
         store_values(builder, &params[2..], values);
 
@@ -110,13 +144,7 @@ pub(super) fn wasm_to_host(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Vec<u8>
         builder.ins().brif(fine, returning, &[], raising, &[]);
 
         builder.switch_to_block(raising);
-        let mut raise = Signature::new(CallConv::SystemV);
-        raise.params.push(AbiParam::new(POINTER));
-        let raise = builder.import_signature(raise);
-        let builtins = builder.ins().load(POINTER, trusted, caller, VMContext::BUILTINS);
-        let function = builder.ins().load(POINTER, trusted, builtins, Builtin::Raise as i32 * 8);
-        builder.ins().call_indirect(raise, function, &[caller]);
-        builder.ins().trap(super::env::trap_code(TrapCode::Unreachable));
+        call_and_stay_away(builder, caller, Builtin::Raise);
 
         builder.switch_to_block(returning);
         let results = load_values(builder, &ty.results, values);

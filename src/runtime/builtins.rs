@@ -36,6 +36,8 @@ static TABLE: Table = Table([
     ref_func_entry as *const c_void,
     trap_with_entry as *const c_void,
     raise_entry as *const c_void,
+    // The trampoline has noted its caller's frame, not its own.
+    host_overflow as *const c_void,
 ]);
 
 /// What every vmctx points to.
@@ -209,6 +211,16 @@ builtin!(trap_with(_store, _instance, code: u32) {
 unsafe extern "C" fn raise(vmctx: *mut VMContext) -> u64 {
     // SAFETY: compiled code passes its own vmctx; nothing with a destructor is here.
     unsafe { leave(vmctx) }
+}
+
+/// A trampoline has found too little stack for itself and the host function behind it.
+unsafe extern "C" fn host_overflow(vmctx: *mut VMContext) -> u64 {
+    // SAFETY: compiled code passes the vmctx of the frame that has called out; nothing with a destructor is here.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        trap::raise_at_call(store, TrapCode::StackOverflow);
+        leave(vmctx)
+    }
 }
 
 builtin_shim!(memory_grow_entry => memory_grow);

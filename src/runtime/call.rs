@@ -6,7 +6,7 @@ use super::trap;
 use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::sys::arch::{self, HostToWasm};
-use crate::sys::{activation, signals, stack};
+use crate::sys::{activation, floats, signals, stack};
 use std::any::Any;
 use std::panic::resume_unwind;
 use std::ptr::{NonNull, null_mut};
@@ -88,10 +88,16 @@ unsafe fn enter(
         let outer = (*vm).activation;
         if outer.is_null() {
             prepare(&mut *store.as_ptr())?;
-        } else if activation::current() != outer {
-            check_nesting(outer)?;
+        } else {
+            if activation::current() != outer {
+                check_nesting(outer)?;
+            }
+            if stack_pointer() < (*store.as_ptr()).stack_floor {
+                return Err(trap::no_stack(&*store.as_ptr()));
+            }
         }
         let mut act = Activation {
+            host_floats: floats::enter_guest(),
             entry_sp: 0,
             previous: activation::current(),
             store: vm,
@@ -104,6 +110,7 @@ unsafe fn enter(
         let fine = arch::enter(at, trampoline, func.as_ptr(), null_mut(), values);
         (*vm).activation = outer;
         activation::set((*at).previous);
+        floats::leave_guest((*at).host_floats);
         (*vm).exit_fp = (*at).saved_exit_fp;
         (*vm).exit_pc = (*at).saved_exit_pc;
         Ok(fine)
@@ -127,6 +134,21 @@ fn check_nesting(outer: *mut Activation) -> Result<()> {
     ))
 }
 
+/// Bytes of stack, at least, that are kept below the address under which no guest is entered: for a trampoline with the most parameters and
+/// results, and for what leaves a guest that traps at once.
+const LEAST_BELOW_FLOOR: usize = 40 << 10;
+/// Bytes, at least, that are kept below the guests' limit.
+const LEAST_RESERVE: usize = LEAST_BELOW_FLOOR + (8 << 10);
+/// Bytes, at least, that a guest is given, or it is not entered.
+const LEAST_FOR_GUEST: usize = 4 << 10;
+
+/// Where this thread's stack is, about.
+#[inline]
+fn stack_pointer() -> usize {
+    let here = 0u8;
+    std::ptr::from_ref(&here) as usize
+}
+
 /// What the outermost entry into a store's guests needs: a stack limit, and on a thread's first, a signal stack.
 #[inline]
 fn prepare(store: &mut StoreInner) -> Result<()> {
@@ -134,22 +156,28 @@ fn prepare(store: &mut StoreInner) -> Result<()> {
     if config.signals {
         signals::prepare_thread()?;
     }
-    let here = 0u8;
-    let sp = std::ptr::from_ref(&here) as usize;
+    let sp = stack_pointer();
     let limits = stack::limits();
-    let lowest = if limits.contains(&sp) {
-        // On a thread with little stack, at least half of what is left is the guest's.
-        limits.start + config.stop_reserve.min((sp - limits.start) / 2)
-    } else {
-        // A stack of the host's own making that it has not stated: the configuration alone says how much the guest may take.
-        0
-    };
     let size = match &store.attachment {
         None => config.max_wasm_stack,
         Some(attachment) => attachment.stack_ratio.scale(config.max_wasm_stack),
     };
+    let wanted = sp.saturating_sub(size);
+    let (limit, reserve) = if limits.contains(&sp) {
+        // On a thread with little stack, half of what is left is the guest's, or what is beyond the least that is kept.
+        let reserve = config.stop_reserve.min((sp - limits.start) / 2).max(LEAST_RESERVE);
+        (wanted.max(limits.start + reserve), reserve)
+    } else {
+        // A stack of the host's own making that it has not stated: the configuration alone says how much the guest may take.
+        (wanted, config.stop_reserve.max(LEAST_RESERVE))
+    };
+    if limit + LEAST_FOR_GUEST > sp {
+        return Err(trap::no_stack(store));
+    }
     store.runs += 1;
-    store.vm.stack_limit = sp.saturating_sub(size).max(lowest);
+    store.vm.stack_limit = limit;
+    // Half of the reserve is for what runs within events.
+    store.stack_floor = limit - reserve + LEAST_BELOW_FLOOR.max(reserve / 2);
     Ok(())
 }
 

@@ -62,6 +62,15 @@ impl Engine {
         Ok(Engine(Arc::new(EngineInner { config, outside, compiler, signatures, pool, replays, epoch, fallbacks })))
     }
 
+    /// Puts the signal handlers in front again of those that the host has installed since, if there are engines with signals. What was found in
+    /// front gets every signal that is not a guest's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::base::ErrorKind::System) where the system refuses it.
+    pub fn renew_signal_handlers() -> Result<()> {
+        signals::install_again()
+    }
+
     /// What it was made with.
     pub fn config(&self) -> &Config {
         &self.0.config

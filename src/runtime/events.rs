@@ -11,6 +11,7 @@ use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, TextOffset, Wa
 use crate::code::{CodeSlot, EngineCode, Ownership};
 use crate::image::{Cursor, FunctionEntry, ImageTables, Point, SITE_BYTES, ShapeId, Site, SiteId};
 use crate::sys::arch::{self, ResumeJump, StopContext};
+use crate::sys::floats::HostFloats;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null};
 use std::sync::Arc;
@@ -312,6 +313,7 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
         let record_at = &raw mut record;
         (*store).events = record_at;
         let store_at = (*target).store;
+        let floats = HostFloats::of((*store).vm.activation);
         let work = || match (*sink).on_stop(StoreMut::from_inner(store_at), &info)? {
             Resume::Native => Ok(Onward::Native),
             Resume::Replace(with) => resume::replace(store_at, record_at, info.func, with),
@@ -327,6 +329,7 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
                 Onward::Leave
             }
         };
+        drop(floats);
         (*store).events = (*record_at).previous;
         onward
     }

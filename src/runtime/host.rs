@@ -8,6 +8,7 @@ use super::values::Val;
 use super::{Func, MAX_HOST_VALUES};
 use crate::abi::{HOST_FUNC, HostCall, VMContext, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
+use crate::sys::floats::HostFloats;
 use crate::wasm::{FuncType, ValType};
 use smallvec::SmallVec;
 use std::ffi::c_void;
@@ -100,10 +101,14 @@ unsafe fn guard<F>(
     body: impl FnOnce(Caller<'_>, &F) -> Result<()>,
 ) -> bool {
     let host = callee.cast::<HostFunc<F>>();
+    // A guest called, unless the host calls its own function.
+    let from_guest = !caller.is_null();
     // SAFETY: the caller's promise. The closure is only borrowed: host functions are dropped with the store, or by a
     // collection, while none is running.
     let (store, caller, closure) =
         unsafe { ((*host).head.store, Caller::new((*host).head.store, caller), &(*host).body) };
+    // SAFETY: the guest that called has been entered.
+    let _floats = from_guest.then(|| unsafe { HostFloats::of((*store.as_ptr()).vm.activation) });
     match catch_unwind(AssertUnwindSafe(|| body(caller, closure))) {
         Ok(Ok(())) => true,
         // SAFETY: the store is alive, and no reference to its inside is held here.

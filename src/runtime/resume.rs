@@ -252,8 +252,14 @@ mod tests {
             let sig = engine.signature_id(&ty);
             let trampoline = engine.signature(sig).host_to_wasm(&engine).unwrap();
             let mut values = vec![ValRaw::default(); 20];
-            let mut act =
-                Activation { entry_sp: 0, previous: null_mut(), store: null_mut(), saved_exit_fp: 0, saved_exit_pc: 0 };
+            let mut act = Activation {
+                entry_sp: 0,
+                previous: null_mut(),
+                store: null_mut(),
+                saved_exit_fp: 0,
+                saved_exit_pc: 0,
+                host_floats: 0,
+            };
             let at = &raw mut act;
             let vmctx = 0x7654_3210usize;
             let callee = VMFuncRef { code: spy as *const _, vmctx: vmctx as *mut _, sig, func: 0 };

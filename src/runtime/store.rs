@@ -102,6 +102,8 @@ pub(super) struct StoreInner {
     pub(super) deadline: Deadline,
     pub(super) poisoned: bool,
     pub(super) engine: Engine,
+    /// Below this address no guest is entered, and nobody is told of a trap: what is left is for leaving the guest.
+    pub(super) stack_floor: usize,
     /// How often the host has entered the guest with no frame of the store live.
     pub(super) runs: u64,
     /// The error or panic with which guest frames are being left.
@@ -243,6 +245,7 @@ impl Store {
             id: StoreId(NEXT.fetch_add(1, Ordering::Relaxed)),
             poisoned: false,
             engine: engine.clone(),
+            stack_floor: 0,
             runs: 0,
             pending: None,
             events: null_mut(),

@@ -11,6 +11,7 @@ use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::sys::activation;
 use crate::sys::arch;
+use crate::sys::floats::HostFloats;
 use crate::sys::signals::{Fault, Landing};
 use crate::wasm::Location;
 use std::fmt;
@@ -210,6 +211,20 @@ pub(super) unsafe fn raise(store: NonNull<StoreInner>, code: TrapCode, pc: usize
     unsafe { raise_at(store, code, EventRecord { pc, fp, kind, set_up, shown: None, previous: std::ptr::null_mut() }) }
 }
 
+/// The same, of a frame that is complete, and has been left by a call.
+///
+/// # Safety
+/// As [`raise`], with the frame noted.
+#[cold]
+pub(super) unsafe fn raise_at_call(store: NonNull<StoreInner>, code: TrapCode) {
+    // SAFETY: handed on to the caller.
+    unsafe {
+        let vm = &(*store.as_ptr()).vm;
+        let (pc, fp, kind) = (vm.exit_pc, vm.exit_fp, PcKind::Return);
+        raise_at(store, code, EventRecord { pc, fp, kind, set_up: true, shown: None, previous: std::ptr::null_mut() });
+    }
+}
+
 /// The same, of a frame that may be elsewhere than the guest stands.
 ///
 /// # Safety
@@ -235,7 +250,10 @@ pub(super) unsafe fn raise_at(store: NonNull<StoreInner>, code: TrapCode, mut re
                 after_call: kind == PcKind::Return,
                 at_stop: matches!(kind, PcKind::Stop(_)),
             };
-            events::tell_trap(store, &info)?;
+            // What is below the floor has come of telling of a trap already: nobody is told of another one.
+            if fp >= (*at).stack_floor {
+                events::tell_trap(store, &info)?;
+            }
             // Where the sink has said that the frame really is, if it has.
             Err(with_frames(&*at, Trap::from_code(code)).into())
         }
@@ -245,7 +263,9 @@ pub(super) unsafe fn raise_at(store: NonNull<StoreInner>, code: TrapCode, mut re
         let record_at = &raw mut record;
         (*record_at).previous = (*at).events;
         (*at).events = record_at;
+        let floats = HostFloats::of((*at).vm.activation);
         let result = catch_unwind(AssertUnwindSafe(work));
+        drop(floats);
         (*at).events = (*record_at).previous;
         (*at).pending = match result {
             Ok(Ok(())) => None,
@@ -287,6 +307,12 @@ pub(super) fn add_frames(store: &StoreInner, error: Error) -> Error {
         Ok(trap) => with_frames(store, *trap).into(),
         Err(error) => error,
     }
+}
+
+/// The error of a call for which there is too little stack.
+#[cold]
+pub(super) fn no_stack(store: &StoreInner) -> Error {
+    with_frames(store, Trap::from_code(TrapCode::StackOverflow)).into()
 }
 
 /// The error of a trap outside any function: during instantiation.

@@ -298,7 +298,14 @@ mod tests {
     use std::ptr::null_mut;
 
     fn activation() -> Activation {
-        Activation { entry_sp: 0, previous: null_mut(), store: null_mut(), saved_exit_fp: 0, saved_exit_pc: 0 }
+        Activation {
+            entry_sp: 0,
+            previous: null_mut(),
+            store: null_mut(),
+            saved_exit_fp: 0,
+            saved_exit_pc: 0,
+            host_floats: 0,
+        }
     }
 
     unsafe extern "C" fn returns(_: *const VMFuncRef, _: *mut VMContext, values: *mut ValRaw) {

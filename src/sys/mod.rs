@@ -5,6 +5,7 @@ pub mod activation;
 pub mod arch;
 #[doc(hidden)]
 pub mod faults;
+pub mod floats;
 pub mod native_debug;
 pub mod pages;
 pub mod profile;

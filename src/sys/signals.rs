@@ -1,12 +1,16 @@
 //! Synchronous signals: SIGSEGV, SIGBUS, SIGFPE and SIGILL raised by guest code become traps; all others go to
 //! whatever the host had installed. The handler looks at the fault and rewrites the context, nothing else:
 //! no lock, no allocation. What follows runs on the guest's stack after the handler has returned.
+//!
+//! A host may install handlers of its own later, in front of ours. Where that is found, ours is installed again in front of them: at
+//! another *level*, so that what they had seen in their place (and hand on to, or put back) is still there and leads on to what was
+//! before it.
 
 use super::faults;
-use crate::base::{Error, Pc, Result};
+use crate::base::{Error, ErrorKind, Pc, Result};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// A fault as a signal reported it.
@@ -34,56 +38,80 @@ pub type Classify = unsafe fn(&Fault) -> Option<Landing>;
 
 const SIGNALS: [i32; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
 
-/// What the host had installed, by position in [`SIGNALS`]. Written under [`INSTALLED`] before our handler can run.
-struct Previous(UnsafeCell<[MaybeUninit<libc::sigaction>; SIGNALS.len()]>);
+/// A signal's handler at a level.
+type Handler = unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+/// Ours, at each level. A host that takes our place more often than that keeps it.
+const HANDLERS: [Handler; 8] =
+    [handler::<0>, handler::<1>, handler::<2>, handler::<3>, handler::<4>, handler::<5>, handler::<6>, handler::<7>];
+
+/// What the host had installed, by level and position in [`SIGNALS`]. Written under [`INSTALLED`] before our handler of that level can run.
+struct Previous(UnsafeCell<[[MaybeUninit<libc::sigaction>; SIGNALS.len()]; HANDLERS.len()]>);
 // SAFETY: each element is written once, before the handler that reads it is installed.
 unsafe impl Sync for Previous {}
 
-static PREVIOUS: Previous = Previous(UnsafeCell::new([MaybeUninit::uninit(); SIGNALS.len()]));
+static PREVIOUS: Previous = Previous(UnsafeCell::new([[MaybeUninit::uninit(); SIGNALS.len()]; HANDLERS.len()]));
+/// Whether a host's handler that is for one signal only (`SA_RESETHAND`) has had it.
+static USED_UP: [[AtomicBool; SIGNALS.len()]; HANDLERS.len()] =
+    [const { [const { AtomicBool::new(false) }; SIGNALS.len()] }; HANDLERS.len()];
 static CLASSIFY: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-static INSTALLED: Mutex<bool> = Mutex::new(false);
+/// How many levels of each signal are taken.
+static INSTALLED: Mutex<[usize; SIGNALS.len()]> = Mutex::new([0; SIGNALS.len()]);
 
-/// Installs the handlers, once per process; later calls change nothing.
+/// Installs the handlers for the process, where they are not. A host that has installed handlers since the last call has ours in front of
+/// its own then.
 ///
 /// # Errors
-/// When the system refuses a handler.
+/// When the system refuses a handler. Those that are installed stay, and hand on what is no guest's.
 pub fn install(classify: Classify) -> Result<()> {
     if faults::signals_refused() {
         return Err(Error::last_os_error("sigaction"));
     }
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    if *installed {
-        return Ok(());
-    }
+    let mut levels = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     CLASSIFY.store(classify as *mut (), Ordering::Release);
     for (i, signal) in SIGNALS.into_iter().enumerate() {
-        // SAFETY: the previous action is read before ours is set, so that the handler always finds it; the action is fully
+        // SAFETY: what was there is noted before ours is set, so that the handler always finds it; the action is fully
         // initialised (zero is valid for what is not set).
         unsafe {
-            let previous = (*PREVIOUS.0.get())[i].as_mut_ptr();
-            if libc::sigaction(signal, std::ptr::null(), previous) != 0 {
+            let mut there: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(signal, std::ptr::null(), &mut there) != 0 {
                 return Err(Error::last_os_error("sigaction"));
             }
+            let level = levels[i];
+            if HANDLERS[..level].iter().any(|handler| *handler as usize == there.sa_sigaction) {
+                continue;
+            }
+            let Some(handler) = HANDLERS.get(level) else { continue };
+            (*PREVIOUS.0.get())[level][i].write(there);
             let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = handler as *const () as usize;
+            action.sa_sigaction = *handler as usize;
             // SA_NODEFER: a fault in a host's chained handler must reach that handler again, not kill the process.
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
             libc::sigemptyset(&mut action.sa_mask);
             if libc::sigaction(signal, &action, std::ptr::null_mut()) != 0 {
                 return Err(Error::last_os_error("sigaction"));
             }
+            levels[i] = level + 1;
         }
     }
-    *installed = true;
     Ok(())
 }
 
-unsafe extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: the kernel passes a valid siginfo and ucontext; errno is this thread's.
+/// Makes sure that the handlers are still ours, if they ever were: see [`install`].
+pub fn install_again() -> Result<()> {
+    let classify = CLASSIFY.load(Ordering::Acquire);
+    if classify.is_null() {
+        return Ok(());
+    }
+    // SAFETY: made from a `Classify`.
+    install(unsafe { std::mem::transmute::<*mut (), Classify>(classify) })
+}
+
+unsafe extern "C" fn handler<const LEVEL: usize>(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the kernel, or a host's handler that hands on, passes a valid siginfo and ucontext; errno is this thread's.
     unsafe {
         let errno = *libc::__errno_location();
         if !try_guest(signal, info, context) {
-            chain(signal, info, context);
+            chain(LEVEL, signal, info, context);
         }
         *libc::__errno_location() = errno;
     }
@@ -123,24 +151,30 @@ unsafe fn try_guest(signal: i32, info: *mut libc::siginfo_t, context: *mut libc:
     }
 }
 
-/// Hands the signal to what the host had installed.
-unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+/// Hands the signal to what the host had installed before the handler of this level.
+unsafe fn chain(level: usize, signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let Some(i) = SIGNALS.iter().position(|known| *known == signal) else {
         return;
     };
     // SAFETY: see `Previous`; the previous action is called as the kernel would have called it.
     unsafe {
-        let previous = (*PREVIOUS.0.get())[i].as_ptr();
+        let previous = (*PREVIOUS.0.get())[level][i].as_ptr();
+        let sent = (*info).si_code <= 0;
+        let once = (*previous).sa_flags & libc::SA_RESETHAND != 0;
+        let used_up = once && USED_UP[level][i].swap(true, Ordering::Relaxed);
         match (*previous).sa_sigaction {
-            libc::SIG_DFL => {
+            // A signal that was sent is ignored; a fault cannot be.
+            libc::SIG_IGN if sent => {}
+            function if matches!(function, libc::SIG_DFL | libc::SIG_IGN) || used_up => {
                 // Back to the default; for a fault the instruction runs again and ends the process as it would have
                 // without us. A signal that was sent is sent again.
-                libc::sigaction(signal, previous, std::ptr::null_mut());
-                if (*info).si_code <= 0 {
+                let mut default: libc::sigaction = std::mem::zeroed();
+                default.sa_sigaction = libc::SIG_DFL;
+                libc::sigaction(signal, &default, std::ptr::null_mut());
+                if sent {
                     libc::raise(signal);
                 }
             }
-            libc::SIG_IGN => {}
             function if (*previous).sa_flags & libc::SA_SIGINFO != 0 => {
                 let function: unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) =
                     std::mem::transmute(function);
@@ -183,10 +217,11 @@ thread_local! {
 }
 
 /// Makes sure that this thread has an alternate signal stack of useful size: a fault in guest code may come with little
-/// stack left. A stack the host has set up is kept if it is large enough. Cheap after the first call.
+/// stack left. A stack the host has set up is kept if it is large enough. The signals of faults are let through: of a thread that has them
+/// blocked, a fault ends the process, whatever handler there is. Cheap after the first call.
 ///
 /// # Errors
-/// When the system refuses the memory.
+/// When the system refuses the memory, or to let signals through.
 #[inline]
 pub fn prepare_thread() -> Result<()> {
     if PREPARED.get() { Ok(()) } else { prepare_now() }
@@ -219,6 +254,16 @@ fn prepare_now() -> Result<()> {
                 return Err(error);
             }
             ALTERNATE.set(Some(Alternate { base }));
+        }
+        let mut faults: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut faults);
+        for signal in SIGNALS {
+            libc::sigaddset(&mut faults, signal);
+        }
+        let refused = libc::pthread_sigmask(libc::SIG_UNBLOCK, &faults, std::ptr::null_mut());
+        if refused != 0 {
+            let error = std::io::Error::from_raw_os_error(refused);
+            return Err(Error::new(ErrorKind::System, format!("pthread_sigmask failed: {error}")));
         }
     }
     PREPARED.set(true);

@@ -51,7 +51,7 @@ pub fn compile(compiler: &str, sources: &[&Path], program: &Path, flags: &[&str]
         .arg("-L")
         .arg(&dir)
         .arg(format!("-Wl,-rpath,{}", dir.display()))
-        .arg("-lstepwell")
+        .args(["-lstepwell", "-lm"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
