@@ -12,7 +12,7 @@ mod tables;
 mod unwind;
 mod validate;
 
-pub use elf::{ElfImages, ImageRef, TEXT_ALIGN, write_elf};
+pub use elf::{ElfImages, ImageRef, TEXT_ALIGN, seal_elf, write_elf};
 pub use native::native_object;
 pub use packed::{Cursor, Packed, PackedRow, Rows};
 pub use replay::{RegionGraph, ReplayEnd, ReplayImage, ReplayInstruction};

@@ -3,6 +3,7 @@
 mod asan;
 mod headers;
 mod refs;
+mod sanitize;
 mod symbols;
 mod vecs;
 
@@ -16,6 +17,8 @@ usage: cargo xtask COMMAND
   symbols [--bless] [LIBRARY]
                        compare the exported symbols with the headers and tests/abi/symbols.txt; or write that file
   asan [NAME...]       run the C tests (or those named) with the Rust library built with AddressSanitizer
+  asan-rust [TEST...]  run the Rust tests (or those files) with AddressSanitizer
+  tsan [TEST...]       run the Rust tests that have threads (or those files) with ThreadSanitizer
 ";
 
 fn main() -> ExitCode {
@@ -23,6 +26,8 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args.as_slice() {
         ["asan", names @ ..] => asan::run(names),
+        ["asan-rust", names @ ..] => sanitize::run(sanitize::Sanitizer::Address, names),
+        ["tsan", names @ ..] => sanitize::run(sanitize::Sanitizer::Thread, names),
         ["headers"] => headers::run(false),
         ["headers", "--check"] => headers::run(true),
         ["symbols"] => symbols::run(None, false),

@@ -4,17 +4,14 @@
 //! `agree FOLDER` takes the modules and calls that `smith` has written; each call gets a store of its own. It prints the calls
 //! that differ and closes with `N equal, M different, K out of stack`: neither engine promises a depth.
 
-use std::fmt::Write as _;
-use std::process::ExitCode;
+#[path = "../compare.rs"]
+mod compare;
 
-use stepwell::base::FuncIndex;
-use stepwell::debug::{Action, Debugger, Stop};
-use stepwell::runtime::{Caller, Engine, Extern, Func, Instance, Module, Store, Trap, Val};
-use stepwell::wasm::{ExternType, ValType};
+use compare::{Mode, OVERFLOW, call_ours, call_theirs};
+use std::process::ExitCode;
+use stepwell::runtime::Module;
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
-
-const OVERFLOW: &str = "trap call stack exhausted";
 
 fn main() -> ExitCode {
     match run() {
@@ -29,10 +26,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<usize> {
     let folder = std::env::args().nth(1).ok_or("usage: agree FOLDER")?;
-    let own = Engine::new(stepwell::runtime::Config { debug: true, nan_canonicalization: true, ..Default::default() })?;
-    let mut config = wasmtime::Config::new();
-    config.cranelift_nan_canonicalization(true).collector(wasmtime::Collector::Null);
-    let other = wasmtime::Engine::new(&config)?;
+    let own = compare::own_engine()?;
+    let other = wasmtime::Engine::new(&compare::other_config())?;
     let mut paths: Vec<_> = std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "calls"));
     paths.sort();
@@ -62,201 +57,4 @@ fn run() -> Result<usize> {
     }
     println!("{equal} equal, {different} different, {overflows} out of stack");
     Ok(different)
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Mode {
-    Production,
-    Breakpoints,
-    Steps,
-}
-
-fn call_ours(engine: &Engine, module: &Module, line: &str, mode: Mode) -> Result<String> {
-    let mut store = Store::new(engine);
-    match mode {
-        Mode::Production => {}
-        Mode::Breakpoints => {
-            let debugger = attach(&mut store)?;
-            let info = module.info();
-            for func in 0..info.funcs.len() {
-                if info.defined(FuncIndex::from_usize(func)).is_some() {
-                    debugger.break_at_function(&mut store, module, FuncIndex::from_usize(func))?;
-                }
-            }
-        }
-        Mode::Steps => attach(&mut store)?.step_always(&mut store, true)?,
-    }
-    let mut imports = Vec::new();
-    for (_, _, ty) in module.imports() {
-        let ExternType::Func(ty) = ty else {
-            return Err("an import that is no function".into());
-        };
-        let results = ty.results.clone();
-        let body = move |_: Caller<'_>, _: &[Val], to: &mut [Val]| {
-            to.iter_mut().zip(&results).for_each(|(value, ty)| *value = Val::default_for(*ty));
-            Ok(())
-        };
-        imports.push(Func::new(&mut store, ty, body)?.into());
-    }
-    let instance = match Instance::new(&mut store, module, &imports) {
-        Ok(instance) => instance,
-        Err(error) => return own_trap(error),
-    };
-    let mut words = line.split(' ');
-    let func = words.next().and_then(|name| instance.export(&mut store, name)).and_then(Extern::func);
-    let func = func.ok_or("the export is no function")?;
-    let ty = func.ty(&store)?;
-    let mut params = Vec::new();
-    for (ty, word) in ty.params.iter().zip(words) {
-        params.push(match ty {
-            ValType::I32 => Val::I32(word.parse::<i64>()? as i32),
-            ValType::I64 => Val::I64(word.parse()?),
-            ValType::F32 => Val::F32(word.parse::<f32>()?.to_bits()),
-            ValType::F64 => Val::F64(word.parse::<f64>()?.to_bits()),
-            ty => Val::default_for(*ty),
-        });
-    }
-    let mut results: Vec<Val> = ty.results.iter().map(|ty| Val::default_for(*ty)).collect();
-    let mut text = String::new();
-    match func.call(&mut store, &params, &mut results) {
-        Ok(()) => results.iter().for_each(|value| own_value(&mut text, value)),
-        Err(error) => text.push_str(&own_trap(error)?),
-    }
-    for (name, item) in instance.exports(&mut store)? {
-        match item {
-            Extern::Func(_) => continue,
-            Extern::Global(global) => own_value(&mut text, &global.get(&store)?),
-            Extern::Memory(memory) => write!(text, " {:x}", hash(memory.data(&store)?))?,
-            Extern::Table(table) => {
-                for index in 0..table.size(&store)? {
-                    own_value(&mut text, &table.get(&store, index)?.ok_or("a table without an element")?);
-                }
-            }
-        }
-        write!(text, "={name}")?;
-    }
-    Ok(text)
-}
-
-fn attach(store: &mut Store) -> Result<Debugger> {
-    Ok(Debugger::attach(store, |stop: &mut Stop<'_>| {
-        // Looking must not change anything.
-        if let Some(frame) = stop.top() {
-            std::hint::black_box((frame.locals(), frame.operands()));
-        }
-        Action::Continue
-    })?)
-}
-
-fn own_trap(error: stepwell::base::Error) -> Result<String> {
-    let trap = error.payload::<Trap>().map(|trap| trap.code().map_or(trap.message(), |code| code.message()));
-    match trap {
-        // wasmtime has one trap for both.
-        Some("undefined element") => Ok(String::from("trap out of bounds table access")),
-        Some(message) => Ok(format!("trap {message}")),
-        None => Err(error.into()),
-    }
-}
-
-fn own_value(text: &mut String, value: &Val) {
-    // Writing to a string cannot fail.
-    let _ = match value {
-        Val::I32(bits) => write!(text, " {bits:x}"),
-        Val::I64(bits) => write!(text, " {bits:x}"),
-        Val::F32(bits) => write!(text, " {bits:x}"),
-        Val::F64(bits) => write!(text, " {bits:x}"),
-        Val::V128(bytes) => write!(text, " {bytes:x?}"),
-        Val::FuncRef(func) => write!(text, " {}", func.is_some()),
-        Val::ExternRef(value) => write!(text, " {}", value.is_some()),
-    };
-}
-
-fn call_theirs(engine: &wasmtime::Engine, module: &wasmtime::Module, line: &str) -> Result<String> {
-    use wasmtime::{Extern, Ref, Store, Val, ValType};
-    let mut store = Store::new(engine, ());
-    let mut imports = Vec::new();
-    for import in module.imports() {
-        imports.push(import.ty().default_value(&mut store)?);
-    }
-    let instance = match wasmtime::Instance::new(&mut store, module, &imports) {
-        Ok(instance) => instance,
-        Err(error) => return their_trap(&error, line),
-    };
-    let mut words = line.split(' ');
-    let func = words.next().and_then(|name| instance.get_func(&mut store, name)).ok_or("the export is no function")?;
-    let ty = func.ty(&store);
-    let mut params = Vec::new();
-    for (ty, word) in ty.params().zip(words) {
-        params.push(match ty {
-            ValType::I32 => Val::I32(word.parse::<i64>()? as i32),
-            ValType::I64 => Val::I64(word.parse()?),
-            ValType::F32 => Val::F32(word.parse::<f32>()?.to_bits()),
-            ValType::F64 => Val::F64(word.parse::<f64>()?.to_bits()),
-            ty => Val::default_for_ty(&ty).ok_or("a type without a default")?,
-        });
-    }
-    let mut results = vec![Val::I32(0); ty.results().len()];
-    let mut text = String::new();
-    let value = |text: &mut String, value: &Val| {
-        // Writing to a string cannot fail.
-        let _ = match value {
-            Val::I32(bits) => write!(text, " {bits:x}"),
-            Val::I64(bits) => write!(text, " {bits:x}"),
-            Val::F32(bits) => write!(text, " {bits:x}"),
-            Val::F64(bits) => write!(text, " {bits:x}"),
-            Val::V128(bits) => write!(text, " {:x?}", bits.as_u128().to_le_bytes()),
-            other => write!(text, " {}", other.ref_().is_some_and(|value| !value.is_null())),
-        };
-    };
-    match func.call(&mut store, &params, &mut results) {
-        Ok(()) => results.iter().for_each(|result| value(&mut text, result)),
-        Err(error) => text.push_str(&their_trap(&error, line)?),
-    }
-    let names: Vec<String> = module.exports().map(|export| export.name().to_owned()).collect();
-    for name in names {
-        match instance.get_export(&mut store, &name).ok_or("the export is gone")? {
-            Extern::Global(global) => {
-                let global = global.get(&mut store);
-                value(&mut text, &global);
-            }
-            Extern::Memory(memory) => write!(text, " {:x}", hash(memory.data(&store)))?,
-            Extern::Table(table) => {
-                for index in 0..table.size(&store) {
-                    let element: Ref = table.get(&mut store, index).ok_or("a table without an element")?;
-                    write!(text, " {}", !element.is_null())?;
-                }
-            }
-            _ => continue,
-        }
-        write!(text, "={name}")?;
-    }
-    Ok(text)
-}
-
-fn their_trap(error: &wasmtime::Error, line: &str) -> Result<String> {
-    use wasmtime::Trap;
-    let Some(trap) = error.downcast_ref::<Trap>() else {
-        return Err(format!("{line}: {error:?}").into());
-    };
-    let message = match trap {
-        Trap::UnreachableCodeReached => "unreachable",
-        Trap::MemoryOutOfBounds => "out of bounds memory access",
-        Trap::TableOutOfBounds => "out of bounds table access",
-        Trap::IndirectCallToNull => "uninitialized element",
-        Trap::BadSignature => "indirect call type mismatch",
-        Trap::IntegerDivisionByZero => "integer divide by zero",
-        Trap::IntegerOverflow => "integer overflow",
-        Trap::BadConversionToInteger => "invalid conversion to integer",
-        Trap::StackOverflow => "call stack exhausted",
-        other => return Err(other.to_string().into()),
-    };
-    Ok(format!("trap {message}"))
-}
-
-/// FNV-1a over words.
-fn hash(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0100_0000_01b3);
-    let (words, rest) = bytes.as_chunks::<8>();
-    let hash = words.iter().fold(0xcbf2_9ce4_8422_2325, |hash, word| step(hash, u64::from_le_bytes(*word)));
-    rest.iter().fold(hash, |hash, byte| step(hash, u64::from(*byte)))
 }

@@ -16,13 +16,18 @@ pub fn case(seed: u64) -> Option<Case> {
         let mut random = Random::of(seed, attempt);
         let length = 2048 << random.below(4);
         let bytes: Vec<u8> = (0..length / 8).flat_map(|_| random.next().to_le_bytes()).collect();
-        let mut module = Module::new(config(seed), &mut arbitrary::Unstructured::new(&bytes)).ok()?;
-        let fuel = module.ensure_termination(FUEL).ok()?;
-        Some(Case {
-            fuel: Some((fuel, FUEL as i32)),
-            calls: 2,
-            ..Case::new(format!("smith-{seed}"), vec![("smith".to_owned(), module.to_bytes())])
-        })
+        case_of(seed, &bytes)
+    })
+}
+
+/// The case of these bytes, with the configuration that the seed chooses.
+pub fn case_of(seed: u64, bytes: &[u8]) -> Option<Case> {
+    let mut module = Module::new(config(seed), &mut arbitrary::Unstructured::new(bytes)).ok()?;
+    let fuel = module.ensure_termination(FUEL).ok()?;
+    Some(Case {
+        fuel: Some((fuel, FUEL as i32)),
+        calls: 2,
+        ..Case::new(format!("smith-{seed}"), vec![("smith".to_owned(), module.to_bytes())])
     })
 }
 

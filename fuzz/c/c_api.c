@@ -1,0 +1,630 @@
+/* Sequences of C API calls over several stores and engines, in host functions and stop callbacks too, as the bytes of an input have it.
+ *
+ * Each kind of handle has a few places. An operation takes what is at places of its choice, whatever store it belongs to, and puts what it
+ * makes at another one, deleting what was there. Nothing that the headers forbid is done: no NULL where none may be, nothing used after it
+ * was deleted or given away. What is left must be no crash, no use of freed memory, and no leak. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <stepwell.h>
+#include <wasm.h>
+
+enum { PLACES = 4, STORES = 3, DEEPEST = 3, CALLBACKS = 200 };
+
+/* The input, taken a byte at a time; zeros behind its end. */
+static const uint8_t *input, *input_end;
+static unsigned take(unsigned limit) {
+  unsigned byte = input < input_end ? *input++ : 0;
+  return byte % limit;
+}
+
+static wasm_engine_t *engines[2];
+static wasm_byte_vec_t binaries[8];
+static size_t binary_count;
+
+static wasm_store_t *stores[STORES];
+static stepwell_debugger_t *debuggers[STORES];
+static wasm_module_t *modules[PLACES];
+static wasm_shared_module_t *shared[PLACES];
+static wasm_instance_t *instances[PLACES];
+static wasm_extern_t *externs[PLACES * 2];
+static wasm_ref_t *refs[PLACES * 2];
+static wasm_trap_t *traps[PLACES];
+static wasm_frame_t *frames[PLACES];
+static stepwell_linker_t *linkers[PLACES];
+static stepwell_instance_pre_t *pres[PLACES];
+static stepwell_typed_func_t *typed[PLACES];
+static stepwell_interrupt_t *interrupts[PLACES];
+static stepwell_stop_t *stops[PLACES];
+static int depth, callbacks;
+static long finalized, to_finalize;
+
+#define PLACE(array) (&(array)[take(sizeof(array) / sizeof((array)[0]))])
+/* Puts what was made at a place, in the place of what was there. */
+#define PUT(kind, array, value)                    \
+  do {                                             \
+    __typeof__((array)[0]) made_ = (value);        \
+    __typeof__(&(array)[0]) place_ = PLACE(array); \
+    if (made_) {                                   \
+      kind##_delete(*place_);                      \
+      *place_ = made_;                             \
+    }                                              \
+  } while (0)
+#define DROP(kind, array)                          \
+  do {                                             \
+    __typeof__(&(array)[0]) place_ = PLACE(array); \
+    kind##_delete(*place_);                        \
+    *place_ = NULL;                                \
+  } while (0)
+
+static void finalize(void *env) {
+  (void)env;
+  finalized++;
+}
+
+/* Looks at an error, and forgets it. */
+static void seen(stepwell_error_t *error) {
+  wasm_name_t message;
+  if (!error) return;
+  stepwell_error_message(error, &message);
+  if (!message.size) abort();
+  wasm_byte_vec_delete(&message);
+  stepwell_error_delete(error);
+}
+
+static void seen_last(void) {
+  wasm_name_t message;
+  if (!stepwell_last_error()) return;
+  stepwell_error_message(stepwell_last_error(), &message);
+  wasm_byte_vec_delete(&message);
+  stepwell_last_error_clear();
+}
+
+static void keep_trap(wasm_trap_t *trap) {
+  wasm_message_t message;
+  wasm_frame_vec_t trace;
+  size_t i;
+  if (!trap) return;
+  stepwell_trap_backtrace(trap, &message);
+  wasm_byte_vec_delete(&message);
+  wasm_trap_trace(trap, &trace);
+  for (i = 0; i < trace.size && i < 3; i++) {
+    wasm_instance_t *instance = wasm_frame_instance(trace.data[i]);
+    (void)wasm_frame_func_index(trace.data[i]);
+    (void)wasm_frame_module_offset(trace.data[i]);
+    if (instance) {
+      wasm_extern_vec_t exports;
+      wasm_instance_exports(instance, &exports);
+      wasm_extern_vec_delete(&exports);
+    }
+  }
+  PUT(wasm_frame, frames, wasm_trap_origin(trap));
+  wasm_frame_vec_delete(&trace);
+  PUT(wasm_trap, traps, trap);
+}
+
+/* A value of a kind; references are of any store. */
+static wasm_val_t value(wasm_valkind_t kind) {
+  wasm_val_t val;
+  memset(&val, 0, sizeof(val));
+  val.kind = kind;
+  if (kind == WASM_EXTERNREF || kind == WASM_FUNCREF) {
+    wasm_ref_t *ref = take(3) ? *PLACE(refs) : NULL;
+    val.of.ref = ref ? wasm_ref_copy(ref) : NULL;
+  } else if (kind == WASM_I64 || kind == WASM_F64) {
+    val.of.i64 = (int64_t)take(256) << take(60);
+  } else {
+    val.of.i32 = (int32_t)take(40) - 2;
+  }
+  return val;
+}
+
+/* Keeps a reference that came out, or lets it go. */
+static void keep_value(wasm_val_t *val) {
+  if (wasm_valkind_is_ref(val->kind) && val->of.ref && take(2)) {
+    PUT(wasm_ref, refs, val->of.ref);
+    val->of.ref = NULL;
+  } else {
+    wasm_val_delete(val);
+  }
+}
+
+static void operations(unsigned count);
+
+/* What a callback does: operations of its own, as long as there are not too many. */
+static void inside(void) {
+  if (depth >= DEEPEST || callbacks++ > CALLBACKS) return;
+  depth++;
+  operations(take(4));
+  depth--;
+}
+
+static wasm_trap_t *finish(const wasm_functype_t *type, wasm_val_vec_t *results) {
+  size_t i;
+  const wasm_valtype_vec_t *kinds = wasm_functype_results(type);
+  for (i = 0; i < results->size && i < kinds->size; i++) results->data[i] = value(wasm_valtype_kind(kinds->data[i]));
+  if (take(6) == 0) {
+    wasm_trap_t *trap = *PLACE(traps);
+    if (trap) return wasm_trap_copy(trap);
+  }
+  if (take(16) == 0) {
+    wasm_store_t *store = *PLACE(stores);
+    wasm_message_t message;
+    wasm_name_new_from_string_nt(&message, "the host's own trap");
+    wasm_trap_t *trap = store ? wasm_trap_new(store, &message) : NULL;
+    wasm_byte_vec_delete(&message);
+    return trap;
+  }
+  return NULL;
+}
+
+static wasm_trap_t *host(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+  size_t i;
+  for (i = 0; i < args->size; i++) {
+    wasm_val_t copy;
+    wasm_val_copy(&copy, &args->data[i]);
+    keep_value(&copy);
+  }
+  inside();
+  return finish(env, results);
+}
+
+static wasm_trap_t *host_caller(void *env, const stepwell_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+  PUT(wasm_instance, instances, stepwell_caller_instance(caller));
+  PUT(wasm_extern, externs, stepwell_caller_export(caller, "t"));
+  return host(env, args, results);
+}
+
+static void type_finalize(void *env) {
+  wasm_functype_delete(env);
+  finalized++;
+}
+
+static wasm_functype_t *func_type(void) {
+  switch (take(4)) {
+    case 0: return wasm_functype_new_0_0();
+    case 1: return wasm_functype_new_1_1(wasm_valtype_new_i32(), wasm_valtype_new_i32());
+    case 2: return wasm_functype_new_1_1(wasm_valtype_new_externref(), wasm_valtype_new_externref());
+    default: return wasm_functype_new_1_1(wasm_valtype_new_funcref(), wasm_valtype_new_funcref());
+  }
+}
+
+/* Looks at a stop: everything that it shows. */
+static void look(stepwell_stop_t *stop) {
+  size_t i, count = stepwell_stop_frame_count(stop);
+  (void)stepwell_stop_reason(stop);
+  (void)stepwell_stop_trap_code(stop);
+  for (i = 0; i < count && i < 4; i++) {
+    const stepwell_frame_t *frame = stepwell_stop_frame(stop, i);
+    wasm_val_vec_t vals;
+    size_t j;
+    if (!frame) break;
+    (void)stepwell_frame_func_index(frame);
+    (void)stepwell_frame_offset(frame);
+    if (stepwell_frame_locals(frame, &vals)) {
+      for (j = 0; j < vals.size; j++) {
+        wasm_val_t copy;
+        wasm_val_copy(&copy, &vals.data[j]);
+        keep_value(&copy);
+      }
+      wasm_val_vec_delete(&vals);
+    }
+    if (stepwell_frame_operands(frame, &vals)) wasm_val_vec_delete(&vals);
+    if (i == 0) PUT(wasm_instance, instances, stepwell_frame_instance(frame));
+  }
+  seen_last();
+}
+
+static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
+  static const stepwell_action_t ACTIONS[] = {STEPWELL_CONTINUE, STEPWELL_STEP, STEPWELL_STEP_OVER, STEPWELL_STEP_OUT, STEPWELL_TRAP};
+  stepwell_stop_t **place = PLACE(stops), *before = *place;
+  (void)env;
+  if (callbacks > CALLBACKS) {
+    (void)!stepwell_debugger_step_always_set(stepwell_stop_debugger(stop), false);
+    return STEPWELL_CONTINUE;
+  }
+  *place = stop;
+  if (take(2)) look(stop);
+  inside();
+  if (take(2)) look(stop);
+  /* One that is over is an error to look at, and may stay. */
+  if (take(4)) *place = before;
+  return ACTIONS[take(take(8) ? 4 : 5)];
+}
+
+static wasm_val_t *make_args(const wasm_valtype_vec_t *kinds, wasm_val_vec_t *vec) {
+  size_t i;
+  wasm_val_vec_new_uninitialized(vec, kinds->size);
+  for (i = 0; i < kinds->size; i++) vec->data[i] = value(wasm_valtype_kind(kinds->data[i]));
+  return vec->data;
+}
+
+static void call(wasm_func_t *func) {
+  wasm_functype_t *type = wasm_func_type(func);
+  wasm_val_vec_t args, results;
+  wasm_trap_t *trap = NULL;
+  size_t i;
+  make_args(wasm_functype_params(type), &args);
+  wasm_val_vec_new_uninitialized(&results, wasm_functype_results(type)->size);
+  for (i = 0; i < results.size; i++) {
+    memset(&results.data[i], 0, sizeof(results.data[i]));
+    results.data[i].kind = WASM_I32;
+  }
+  if (take(2)) {
+    stepwell_error_t *error = stepwell_func_call(func, &args, &results, &trap);
+    if (error || trap) {
+      for (i = 0; i < results.size; i++) memset(&results.data[i], 0, sizeof(results.data[i])), results.data[i].kind = WASM_I32;
+    }
+    seen(error);
+  } else {
+    trap = wasm_func_call(func, &args, &results);
+    if (trap) {
+      for (i = 0; i < results.size; i++) memset(&results.data[i], 0, sizeof(results.data[i])), results.data[i].kind = WASM_I32;
+    }
+  }
+  for (i = 0; i < results.size; i++) {
+    keep_value(&results.data[i]);
+    memset(&results.data[i], 0, sizeof(results.data[i]));
+    results.data[i].kind = WASM_I32;
+  }
+  keep_trap(trap);
+  wasm_val_vec_delete(&args);
+  wasm_val_vec_delete(&results);
+  wasm_functype_delete(type);
+}
+
+/* What can be done with an external value. */
+static void use_extern(wasm_extern_t *item) {
+  wasm_func_t *func = wasm_extern_as_func(item);
+  wasm_global_t *global = wasm_extern_as_global(item);
+  wasm_table_t *table = wasm_extern_as_table(item);
+  wasm_memory_t *memory = wasm_extern_as_memory(item);
+  if (func) {
+    switch (take(4)) {
+      case 0: PUT(wasm_ref, refs, wasm_ref_copy(wasm_func_as_ref(func))); break;
+      case 1: {
+        wasm_functype_t *type = wasm_func_type(func);
+        stepwell_typed_func_t *made = NULL;
+        seen(stepwell_typed_func_new(func, type, &made));
+        PUT(stepwell_typed_func, typed, made);
+        wasm_functype_delete(type);
+        break;
+      }
+      default: call(func);
+    }
+  } else if (global) {
+    wasm_val_t val;
+    wasm_globaltype_t *type = wasm_global_type(global);
+    if (take(2)) {
+      wasm_global_get(global, &val);
+      keep_value(&val);
+    } else {
+      val = value(wasm_valtype_kind(wasm_globaltype_content(type)));
+      wasm_global_set(global, &val);
+      wasm_val_delete(&val);
+    }
+    wasm_globaltype_delete(type);
+  } else if (table) {
+    wasm_ref_t *ref = *PLACE(refs);
+    switch (take(3)) {
+      case 0: PUT(wasm_ref, refs, wasm_table_get(table, take(12))); break;
+      case 1: (void)wasm_table_set(table, take(12), ref); break;
+      default: (void)wasm_table_grow(table, take(3), ref);
+    }
+  } else if (memory) {
+    if (take(3) == 0) (void)wasm_memory_grow(memory, take(3));
+    if (wasm_memory_data_size(memory)) wasm_memory_data(memory)[take(200)] = 1;
+  }
+  seen_last();
+}
+
+static void operation(void) {
+  wasm_store_t **store_place = PLACE(stores), *store = *store_place;
+  size_t index = (size_t)(store_place - stores);
+  wasm_module_t *module = *PLACE(modules);
+  wasm_instance_t *instance = *PLACE(instances);
+  wasm_extern_t *item = *PLACE(externs);
+  stepwell_linker_t *linker = *PLACE(linkers);
+  wasm_trap_t *trap = NULL;
+  unsigned which = take(40);
+  if (!store && which != 0) return;
+  switch (which) {
+    case 0:
+      if (!store && depth == 0) {
+        stores[index] = wasm_store_new(engines[take(2)]);
+        seen(stepwell_store_limits_set(stores[index], 4 << 20, 1000, 20));
+        seen(stepwell_store_fuel_set(stores[index], 20000));
+      }
+      break;
+    case 1:
+      if (take(3) == 0) {
+        stepwell_last_error_clear();
+        wasm_store_delete(store);
+        /* Refused inside a callback of the store: the handle stays. */
+        if (!stepwell_last_error()) stores[index] = NULL;
+      }
+      break;
+    case 2:
+    case 3: {
+      wasm_module_t *made = NULL;
+      seen(stepwell_module_new(store, &binaries[take((unsigned)binary_count)], &made));
+      PUT(wasm_module, modules, made);
+      break;
+    }
+    case 4:
+      if (module) PUT(wasm_shared_module, shared, wasm_module_share(module));
+      break;
+    case 5: {
+      wasm_shared_module_t *from = *PLACE(shared);
+      if (from) PUT(wasm_module, modules, wasm_module_obtain(store, from));
+      break;
+    }
+    case 6:
+      if (module) {
+        wasm_byte_vec_t bytes = WASM_EMPTY_VEC;
+        wasm_module_t *made = NULL;
+        seen(stepwell_module_serialize(module, &bytes));
+        if (bytes.size) seen(stepwell_module_deserialize(store, &bytes, &made));
+        wasm_byte_vec_delete(&bytes);
+        PUT(wasm_module, modules, made);
+      }
+      break;
+    case 7: PUT(stepwell_linker, linkers, stepwell_linker_new(engines[take(2)])); break;
+    case 8:
+      if (linker) seen(stepwell_linker_shadowing_set(linker, take(2)));
+      break;
+    case 9:
+    case 10:
+      if (linker && module) seen(stepwell_linker_fill_missing_with_defaults(linker, store, module));
+      break;
+    case 11:
+      if (linker && item) seen(stepwell_linker_define(linker, "e", take(2) ? "f" : "t", item));
+      break;
+    case 12:
+      if (linker) {
+        wasm_functype_t *type = func_type();
+        to_finalize++;
+        seen(stepwell_linker_define_caller_func(linker, "e", "f", type, host_caller, wasm_functype_copy(type), type_finalize));
+        wasm_functype_delete(type);
+      }
+      break;
+    case 13:
+      if (linker && instance) seen(stepwell_linker_define_instance(linker, "e", instance));
+      break;
+    case 14:
+    case 15:
+    case 16:
+      if (linker && module) {
+        wasm_instance_t *made = NULL;
+        seen(stepwell_linker_instantiate(linker, store, module, &made, &trap));
+        PUT(wasm_instance, instances, made);
+        keep_trap(trap);
+      }
+      break;
+    case 17:
+      if (linker && module) {
+        stepwell_instance_pre_t *made = NULL;
+        seen(stepwell_linker_instantiate_pre(linker, module, &made));
+        PUT(stepwell_instance_pre, pres, made);
+      }
+      break;
+    case 18: {
+      stepwell_instance_pre_t *pre = *PLACE(pres);
+      if (pre) {
+        wasm_instance_t *made = NULL;
+        seen(stepwell_instance_pre_instantiate(pre, store, &made, &trap));
+        PUT(wasm_instance, instances, made);
+        keep_trap(trap);
+      }
+      break;
+    }
+    case 19:
+    case 20:
+      if (instance) {
+        static const char *const NAMES[] = {"f", "g", "h", "t", "m", "x", "up", "call"};
+        PUT(wasm_extern, externs, stepwell_instance_export(instance, NAMES[take(8)]));
+      }
+      break;
+    case 21:
+    case 22:
+    case 23:
+    case 24:
+      if (item) {
+        (void)!stepwell_store_fuel_set(store, 20000);
+        use_extern(item);
+      }
+      break;
+    case 25: {
+      wasm_functype_t *type = func_type();
+      wasm_func_t *made = NULL;
+      to_finalize++;
+      seen(stepwell_func_new(store, type, host_caller, wasm_functype_copy(type), type_finalize, &made));
+      if (made) PUT(wasm_extern, externs, wasm_func_as_extern(made));
+      wasm_functype_delete(type);
+      break;
+    }
+    case 26: {
+      wasm_foreign_t *made = wasm_foreign_new(store);
+      to_finalize++;
+      wasm_foreign_set_host_info_with_finalizer(made, made, finalize);
+      PUT(wasm_ref, refs, wasm_foreign_as_ref(made));
+      break;
+    }
+    case 27: {
+      wasm_globaltype_t *type = wasm_globaltype_new(wasm_valtype_new(take(2) ? WASM_FUNCREF : WASM_EXTERNREF), WASM_VAR);
+      wasm_val_t val = value(wasm_valtype_kind(wasm_globaltype_content(type)));
+      wasm_global_t *made = wasm_global_new(store, type, &val);
+      wasm_val_delete(&val);
+      if (made) PUT(wasm_extern, externs, wasm_global_as_extern(made));
+      wasm_globaltype_delete(type);
+      break;
+    }
+    case 28: {
+      wasm_limits_t limits = {take(8), 10};
+      wasm_tabletype_t *type = wasm_tabletype_new(wasm_valtype_new(take(2) ? WASM_FUNCREF : WASM_EXTERNREF), &limits);
+      wasm_table_t *made = wasm_table_new(store, type, *PLACE(refs));
+      if (made) PUT(wasm_extern, externs, wasm_table_as_extern(made));
+      wasm_tabletype_delete(type);
+      break;
+    }
+    case 29: {
+      wasm_limits_t limits = {take(2), 3};
+      wasm_memorytype_t *type = wasm_memorytype_new(&limits);
+      wasm_memory_t *made = wasm_memory_new(store, type);
+      if (made) PUT(wasm_extern, externs, wasm_memory_as_extern(made));
+      wasm_memorytype_delete(type);
+      break;
+    }
+    case 30: {
+      stepwell_typed_func_t *func = *PLACE(typed);
+      union stepwell_raw_val_t values[1];
+      memset(values, 0, sizeof(values));
+      (void)!stepwell_store_fuel_set(store, 20000);
+      if (func) seen(stepwell_typed_func_call(func, values, 1, &trap));
+      keep_trap(trap);
+      break;
+    }
+    case 31: {
+      stepwell_interrupt_t *made = NULL;
+      seen(stepwell_interrupt_new(store, &made));
+      PUT(stepwell_interrupt, interrupts, made);
+      break;
+    }
+    case 32: {
+      stepwell_interrupt_t *interrupt = *PLACE(interrupts);
+      if (interrupt) stepwell_interrupt_raise(interrupt);
+      if (take(2)) stepwell_store_interrupt_clear(store);
+      break;
+    }
+    case 33:
+    case 34:
+      if (!debuggers[index]) {
+        to_finalize++;
+        seen(stepwell_debugger_attach(store, on_stop, NULL, finalize, &debuggers[index]));
+      } else if (take(4) == 0) {
+        stepwell_last_error_clear();
+        stepwell_debugger_delete(debuggers[index]);
+        if (!stepwell_last_error()) debuggers[index] = NULL;
+      }
+      break;
+    case 35:
+    case 36:
+      if (debuggers[index] && module) {
+        stepwell_breakpoint_t breakpoint;
+        switch (take(4)) {
+          case 0: seen(stepwell_debugger_break_at(debuggers[index], module, take(250), &breakpoint)); break;
+          case 1: seen(stepwell_debugger_break_at_function_index(debuggers[index], module, take(8), &breakpoint)); break;
+          case 2: seen(stepwell_debugger_remove(debuggers[index], take(6))); break;
+          default: seen(stepwell_debugger_step_always_set(debuggers[index], take(2)));
+        }
+      }
+      break;
+    case 37: seen(stepwell_store_collect(store)); break;
+    case 38: {
+      stepwell_stop_t *stop = *PLACE(stops);
+      if (stop) look(stop);
+      break;
+    }
+    default:
+      switch (take(10)) {
+        case 0: DROP(wasm_module, modules); break;
+        case 1: DROP(wasm_shared_module, shared); break;
+        case 2: DROP(wasm_instance, instances); break;
+        case 3: DROP(wasm_extern, externs); break;
+        case 4: DROP(wasm_ref, refs); break;
+        case 5: DROP(wasm_trap, traps); break;
+        case 6: DROP(wasm_frame, frames); break;
+        case 7: DROP(stepwell_linker, linkers); break;
+        case 8: DROP(stepwell_typed_func, typed); break;
+        default: {
+          wasm_frame_t *frame = *PLACE(frames);
+          if (frame) PUT(wasm_instance, instances, wasm_frame_instance(frame) ? wasm_instance_copy(wasm_frame_instance(frame)) : NULL);
+        }
+      }
+  }
+  seen_last();
+}
+
+static void operations(unsigned count) {
+  while (count-- && input < input_end) operation();
+}
+
+/* Prepares engines, once, with the modules that inputs choose from. */
+void c_api_setup(const uint8_t *const *wasm, const size_t *sizes, size_t count) {
+  int i;
+  for (i = 0; i < 2; i++) {
+    wasm_config_t *config = wasm_config_new();
+    stepwell_config_debug_set(config, true);
+    stepwell_config_fuel_set(config, true);
+    stepwell_config_epoch_set(config, true);
+    stepwell_config_parallel_set(config, false);
+    if (i) seen(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_SIMPLE));
+    engines[i] = wasm_engine_new_with_config(config);
+  }
+  for (binary_count = 0; binary_count < count && binary_count < 8; binary_count++)
+    wasm_byte_vec_new(&binaries[binary_count], sizes[binary_count], (const wasm_byte_t *)wasm[binary_count]);
+}
+
+#define DROP_ALL(kind, array)                                          \
+  for (i = 0; i < sizeof(array) / sizeof((array)[0]); i++) {           \
+    kind##_delete((array)[i]);                                         \
+    (array)[i] = NULL;                                                 \
+  }
+
+/* Runs an input, and deletes everything, in an order of its choice. */
+void c_api_run(const uint8_t *data, size_t size) {
+  size_t i;
+  unsigned order = size ? data[0] : 0;
+  int round;
+  input = data + (size ? 1 : 0);
+  input_end = data + size;
+  depth = 0;
+  callbacks = 0;
+  finalized = to_finalize = 0;
+  for (i = 0; i < STORES; i++) {
+    stores[i] = wasm_store_new(engines[i % 2]);
+    seen(stepwell_store_limits_set(stores[i], 4 << 20, 1000, 20));
+    seen(stepwell_store_fuel_set(stores[i], 20000));
+  }
+  while (input < input_end) operation();
+  for (round = 0; round < 4; round++) {
+    switch ((order >> (2 * round) & 3) ^ (unsigned)round) {
+      case 0:
+        DROP_ALL(stepwell_debugger, debuggers);
+        DROP_ALL(wasm_store, stores);
+        break;
+      case 1:
+        DROP_ALL(wasm_trap, traps);
+        DROP_ALL(wasm_frame, frames);
+        DROP_ALL(wasm_ref, refs);
+        break;
+      case 2:
+        DROP_ALL(stepwell_linker, linkers);
+        DROP_ALL(stepwell_instance_pre, pres);
+        DROP_ALL(wasm_module, modules);
+        break;
+      default:
+        DROP_ALL(wasm_extern, externs);
+        DROP_ALL(wasm_instance, instances);
+    }
+  }
+  DROP_ALL(stepwell_debugger, debuggers);
+  DROP_ALL(wasm_store, stores);
+  DROP_ALL(wasm_trap, traps);
+  DROP_ALL(wasm_frame, frames);
+  DROP_ALL(wasm_ref, refs);
+  DROP_ALL(stepwell_linker, linkers);
+  DROP_ALL(stepwell_instance_pre, pres);
+  DROP_ALL(wasm_module, modules);
+  DROP_ALL(wasm_extern, externs);
+  DROP_ALL(wasm_instance, instances);
+  DROP_ALL(wasm_shared_module, shared);
+  DROP_ALL(stepwell_typed_func, typed);
+  DROP_ALL(stepwell_interrupt, interrupts);
+  memset(stops, 0, sizeof(stops));
+  if (finalized != to_finalize) {
+    fprintf(stderr, "%ld finalizers ran, %ld were to\n", finalized, to_finalize);
+    abort();
+  }
+}

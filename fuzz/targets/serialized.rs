@@ -1,0 +1,58 @@
+//! Serialized modules that were changed: as they are, and with the hash made to fit. They are refused, or taken; what is taken is not
+//! run, since a serialized module with a right hash is trusted as a shared library is.
+//!
+//! The input is a list of edits (place, byte) of a module's file. Its first byte chooses the module, and whether the hash is put right.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+use stepwell::base::WasmOffset;
+use stepwell::{Engine, Module};
+
+struct Files {
+    engine: Engine,
+    files: Vec<Vec<u8>>,
+}
+
+static FILES: LazyLock<Files> = LazyLock::new(|| {
+    let [engine, _] = stepwell_fuzz::engines();
+    let texts = [
+        "(module)",
+        r#"(module (import "e" "f" (func)) (memory 1) (table 3 funcref) (elem (i32.const 0) func 1) (data (i32.const 8) "abc")
+            (func (export "g") (param i32 i64) (result i32) (local f32) call 0
+              (block (loop (br_if 1 (local.get 0)) (i32.store (i32.const 0) (i32.div_u (i32.const 1) (local.get 0)))))
+              i32.const 7))"#,
+    ];
+    let files = texts.iter().map(|text| {
+        let module = Module::new(&engine, &wat::parse_str(text).expect("a text")).expect("a module");
+        module.debug_code(&|_, _| true).expect("debug code");
+        module.serialize().expect("a file")
+    });
+    let files = files.collect();
+    Files { engine, files }
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((how, edits)) = bytes.split_first() else { return };
+    let mut file = FILES.files[usize::from(how % 2)].clone();
+    for edit in edits.chunks_exact(5).take(200) {
+        let at = u32::from_le_bytes([edit[0], edit[1], edit[2], 0]) as usize;
+        match edit[3] % 8 {
+            0 => file.truncate(at),
+            1 => file.extend_from_slice(&[edit[4]; 3]),
+            _ => {
+                let length = file.len().max(1);
+                if let Some(byte) = file.get_mut(at % length) {
+                    *byte = edit[4];
+                }
+            }
+        }
+    }
+    if how & 2 == 0 {
+        stepwell::image::seal_elf(&mut file);
+    }
+    if let Ok(module) = Module::deserialize(&FILES.engine, &file) {
+        std::hint::black_box((module.exports().count(), module.imports().count(), module.text_size()));
+        std::hint::black_box(module.locations(WasmOffset::new(40)));
+    }
+});
