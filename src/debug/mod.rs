@@ -205,7 +205,9 @@ impl Debugger {
 
 impl Core {
     /// Calls the callback for an event in the frame at `fp`; gives its answer and the store back.
-    fn deliver<'a>(&'a self, store: StoreMut<'a>, reason: Reason, fp: usize) -> (Action, StoreMut<'a>) {
+    fn deliver<'a>(&'a self, mut store: StoreMut<'a>, reason: Reason, fp: usize) -> (Action, StoreMut<'a>) {
+        // SAFETY: an event is being told.
+        let _floats = unsafe { store.host_floats() };
         let mut stop = Stop::new(store, self, reason, fp);
         let action = (self.handler)(&mut stop);
         (action, stop.into_store())

@@ -235,6 +235,16 @@ impl StoreInner {
 }
 
 impl StoreMut<'_> {
+    /// Has floats computed with as the host does, until what this gives is dropped: for calling the host from an event, which is told, and
+    /// whose regions are run again, the guest's way.
+    ///
+    /// # Safety
+    /// An event is being told, and it is dropped before that ends.
+    pub unsafe fn host_floats(&mut self) -> HostFloats {
+        // SAFETY: while an event is told, the guest that it is of has been entered.
+        unsafe { HostFloats::of(self.inner().vm.activation) }
+    }
+
     /// Says where the frame of the event being told really is (of several that nest, the newest), from now to its end: [`None`] for
     /// where the guest stands. Frames are walked accordingly. False if no event is being told.
     pub fn set_virtual(&mut self, frame: Option<VirtualFrame>) -> bool {
@@ -313,7 +323,6 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
         let record_at = &raw mut record;
         (*store).events = record_at;
         let store_at = (*target).store;
-        let floats = HostFloats::of((*store).vm.activation);
         let work = || match (*sink).on_stop(StoreMut::from_inner(store_at), &info)? {
             Resume::Native => Ok(Onward::Native),
             Resume::Replace(with) => resume::replace(store_at, record_at, info.func, with),
@@ -329,7 +338,6 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
                 Onward::Leave
             }
         };
-        drop(floats);
         (*store).events = (*record_at).previous;
         onward
     }

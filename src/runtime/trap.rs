@@ -11,7 +11,6 @@ use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::sys::activation;
 use crate::sys::arch;
-use crate::sys::floats::HostFloats;
 use crate::sys::signals::{Fault, Landing};
 use crate::wasm::Location;
 use std::fmt;
@@ -263,9 +262,7 @@ pub(super) unsafe fn raise_at(store: NonNull<StoreInner>, code: TrapCode, mut re
         let record_at = &raw mut record;
         (*record_at).previous = (*at).events;
         (*at).events = record_at;
-        let floats = HostFloats::of((*at).vm.activation);
         let result = catch_unwind(AssertUnwindSafe(work));
-        drop(floats);
         (*at).events = (*record_at).previous;
         (*at).pending = match result {
             Ok(Ok(())) => None,

@@ -233,10 +233,12 @@ mod tests {
             assert_eq!(activation::current(), entry(1));
             assert!(!a.in_use() && b.in_use());
             std::thread::scope(|scope| {
-                scope.spawn(|| {
+                let thread = scope.spawn(|| {
                     assert!(HostStack::switch(Some(&b)).is_err(), "a guest waits there for its thread");
                     HostStack::switch(Some(&a)).unwrap();
                 });
+                // The end of the scope does not wait for what a thread drops at its end.
+                thread.join().unwrap();
             });
             assert!(!a.in_use(), "the thread has ended");
             HostStack::switch(Some(&b)).unwrap();
