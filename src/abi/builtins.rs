@@ -43,11 +43,13 @@ pub enum Builtin {
     Trap,
     /// `()`: raises the error a host function left in the store. Never returns.
     Raise,
+    /// `()`: the deadline is over, or somebody wants the host to be asked: returns if the guest is to go on.
+    Due,
 }
 
 impl Builtin {
     /// Every builtin, in the order of the table.
-    pub const ALL: [Builtin; 13] = [
+    pub const ALL: [Builtin; 14] = [
         Builtin::MemoryGrow,
         Builtin::MemoryCopy,
         Builtin::MemoryFill,
@@ -61,6 +63,7 @@ impl Builtin {
         Builtin::RefFunc,
         Builtin::Trap,
         Builtin::Raise,
+        Builtin::Due,
     ];
 
     /// The types of its arguments behind the vmctx.
@@ -74,7 +77,7 @@ impl Builtin {
             Builtin::TableGrow => &[I32, I64, I64],
             Builtin::TableFill => &[I32, I64, I64, I64],
             Builtin::TableCopy | Builtin::TableInit => &[I32, I32, I64, I64, I64],
-            Builtin::Raise => &[],
+            Builtin::Raise | Builtin::Due => &[],
         }
     }
 

@@ -6,7 +6,6 @@
 
 use super::bytes::wasm_byte_vec_t;
 use super::debugger::{DebuggerObject, stepwell_breakpoint_t, stepwell_debugger_t};
-use super::func::Env;
 use super::guard::or_null;
 use super::own::{Out, null, string};
 use super::stop_frame::stepwell_frame_t;
@@ -121,15 +120,11 @@ fn next_id() -> u64 {
     })
 }
 
-/// Calls C's stop callback.
-///
-/// # Safety
-/// C registered the callback with this environment.
-pub(super) unsafe fn call_back(
+/// Calls C's stop callback, by `call`; without an action, the guest ends with the message.
+pub(super) fn call_back(
     stop: &mut Stop<'_>,
-    callback: unsafe extern "C" fn(*mut c_void, *mut stepwell_stop_t) -> stepwell_action_t,
-    env: &Env,
     store: &Weak<StoreCell>,
+    call: impl FnOnce(*mut stepwell_stop_t) -> Result<stepwell_action_t>,
 ) -> Action {
     let at: *mut Stop<'_> = stop;
     let live = Live {
@@ -142,9 +137,13 @@ pub(super) unsafe fn call_back(
         outer: LIVE.get(),
     };
     LIVE.set(&live);
-    // SAFETY: by the contract. C cannot unwind through this call.
-    let action = unsafe { callback(env.get(), std::ptr::without_provenance_mut((live.id << ID_SHIFT) as usize)) };
+    // C cannot unwind through this call.
+    let action = call(std::ptr::without_provenance_mut((live.id << ID_SHIFT) as usize));
     LIVE.set(live.outer);
+    let action = match action {
+        Ok(action) => action,
+        Err(error) => return Action::Trap(error.to_string()),
+    };
     use stepwell_action_enum as a;
     match action {
         _ if action == a::STEPWELL_CONTINUE as i32 => Action::Continue,

@@ -90,6 +90,8 @@ unsafe fn enter(
             prepare(&mut *store.as_ptr())?;
         } else if activation::current() != outer {
             check_nesting(outer)?;
+        } else if (*store.as_ptr()).deadline.is_asking() {
+            return Err(being_asked());
         }
         let mut act = Activation {
             entry_sp: 0,
@@ -108,6 +110,13 @@ unsafe fn enter(
         (*vm).exit_pc = (*at).saved_exit_pc;
         Ok(fine)
     }
+}
+
+/// The guest that waits for an answer stands where no other may be called.
+#[cold]
+fn being_asked() -> Error {
+    let message = "no guest can be called while the host is asked whether one may go on";
+    Error::new(ErrorKind::State, message)
 }
 
 /// Refuses to enter a store whose newest entry is not below this one on the same stack.
