@@ -315,6 +315,22 @@ typedef void (*stepwell_log_callback_t)(void *env, stepwell_log_level_t level, c
 typedef void (*stepwell_finalizer_t)(void *env);
 
 /**
+ * How a callback ended. The library presets it to "not done", and a callback that leaves it so has failed, whatever became of it: for
+ * bindings of languages whose exceptions may leave a callback at any point.
+ */
+typedef struct stepwell_outcome_t {
+  /** Not 0 once the callback has come to its end. Written last. */
+  uint32_t done;
+  /** A trap that is given away and ends the guest's call, or NULL. */
+  wasm_trap_t *trap;
+  /** What the callback answers, where it is asked for something. */
+  uint64_t value;
+} stepwell_outcome_t;
+
+/** Asked whether a guest may go on: see `stepwell_store_ask_set`. */
+typedef void (*stepwell_ask_callback_t)(void *env, struct stepwell_outcome_t *outcome);
+
+/**
  * A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are UTF-8,
  * NUL-terminated and borrowed: they live as long as the module, that is, as any handle of it or of an instance of it, and are never
  * deleted.
@@ -395,6 +411,33 @@ typedef stepwell_action_t (*stepwell_stop_callback_t)(void *env, struct stepwell
 
 /** A breakpoint's number: unique in its debugger, never 0, never reused. */
 typedef uint32_t stepwell_breakpoint_t;
+
+/** As `stepwell_func_callback_t`, with an outcome. */
+typedef void (*stepwell_guarded_func_callback_t)(void *env,
+                                                 const stepwell_caller_t *caller,
+                                                 const wasm_val_vec_t *args,
+                                                 wasm_val_vec_t *results,
+                                                 stepwell_outcome_t *outcome);
+
+/** As `stepwell_stop_callback_t`; the outcome's value is the action. An outcome that is not done ends the guest's call with a trap. */
+typedef void (*stepwell_guarded_stop_callback_t)(void *env,
+                                                 stepwell_stop_t *stop,
+                                                 stepwell_outcome_t *outcome);
+
+/**
+ * As `stepwell_wasi_input_callback_t`; the outcome's value is how many bytes were written. An outcome that is not done is a failure, which
+ * the program sees as `EIO`; a trap in it is deleted, and is one, too.
+ */
+typedef void (*stepwell_guarded_input_callback_t)(void *env,
+                                                  byte_t *data,
+                                                  size_t size,
+                                                  stepwell_outcome_t *outcome);
+
+/** As `stepwell_progress_callback_t`; it is to go on if the outcome's value is not 0. */
+typedef void (*stepwell_guarded_progress_callback_t)(void *env,
+                                                     size_t done,
+                                                     size_t total,
+                                                     stepwell_outcome_t *outcome);
 
 /** Why a guest was stopped, one of `enum stepwell_stop_enum`. */
 typedef int32_t stepwell_stop_reason_t;
@@ -837,6 +880,31 @@ STEPWELL_API
 void stepwell_interrupt_raise(const stepwell_interrupt_t *interrupt);
 
 /**
+ * Asks, by the callback of `stepwell_store_ask_set`, whether the guest that runs in the store may go on, when it next begins a function or a
+ * turn of a loop, or waits in WASI. If it is in another host function, that ends first; if none runs, the next one asks. Without such a
+ * callback it does nothing.
+ *
+ * Thread: any, async-signal-safe.
+ */
+STEPWELL_API
+void stepwell_interrupt_ask(const stepwell_interrupt_t *interrupt);
+
+/**
+ * Sets what says whether the store's guests may go on, once `stepwell_interrupt_ask` wants to know: it runs on the guest's thread, which
+ * waits meanwhile. A trap in the outcome ends the guest, and so does an outcome that is not done. It may read the store and change it, but
+ * calls of its guests are refused. An error where the engine was not configured with `stepwell_config_epoch_set`. `finalizer(env)` runs when
+ * another callback is set, the store is gone, or when this fails; it may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_ask_set(wasm_store_t *store,
+                                            stepwell_ask_callback_t callback,
+                                            void *env,
+                                            stepwell_finalizer_t finalizer);
+
+/**
  * Takes back an interrupt that no guest of the store has found yet.
  *
  * Thread: one at a time per store.
@@ -863,6 +931,15 @@ own stepwell_error_t *stepwell_store_collect(wasm_store_t *store);
  */
 STEPWELL_API
 size_t stepwell_store_object_count(const wasm_store_t *store);
+
+/**
+ * A number for an object: the same for all handles of it, and for another object that lives at the same time most probably another. For tables
+ * of what has been met.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint64_t stepwell_ref_hash(const wasm_ref_t *ref);
 
 /**
  * Writes the name of a trap frame's function to `out`, not NUL-terminated; false, and nothing written, if it has none.
@@ -1417,6 +1494,14 @@ own stepwell_error_t *stepwell_linker_define_func_unchecked(stepwell_linker_t *l
                                                            stepwell_finalizer_t finalizer);
 
 /**
+ * Whether the memory never moves, however it grows: then an address in it stays one for as long as a handle of it.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_memory_is_fixed(const wasm_memory_t *memory);
+
+/**
  * As `wasm_instance_new`, with traps and errors apart: a trap is written to `trap_out` (NULL if there is none), and
  * then `*out` is not written; everything else is the error. With `trap_out` NULL a trap is an error, too.
  *
@@ -1968,6 +2053,71 @@ size_t stepwell_breakpoint_offset(const stepwell_debugger_t *debugger,
 STEPWELL_API
 uint32_t stepwell_breakpoint_func_index(const stepwell_debugger_t *debugger,
                                         stepwell_breakpoint_t breakpoint);
+
+/**
+ * As `stepwell_func_new`, with a callback that says by an outcome how it ended.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_guarded_func_new(wasm_store_t *store,
+                                               const wasm_functype_t *type,
+                                               stepwell_guarded_func_callback_t callback,
+                                               void *env,
+                                               stepwell_finalizer_t finalizer,
+                                               own wasm_func_t **out);
+
+/**
+ * As `stepwell_linker_define_caller_func`, with a callback that says by an outcome how it ended.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_linker_define_guarded_func(stepwell_linker_t *linker,
+                                                         const char *module,
+                                                         const char *name,
+                                                         const wasm_functype_t *type,
+                                                         stepwell_guarded_func_callback_t callback,
+                                                         void *env,
+                                                         stepwell_finalizer_t finalizer);
+
+/**
+ * As `stepwell_debugger_attach`, with a callback that says by an outcome how it ended.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_attach_guarded(wasm_store_t *store,
+                                                      stepwell_guarded_stop_callback_t callback,
+                                                      void *env,
+                                                      stepwell_finalizer_t finalizer,
+                                                      own stepwell_debugger_t **out);
+
+/**
+ * As `stepwell_wasi_config_stdin_callback_set`, with a callback that says by an outcome how it ended.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_wasi_config_stdin_guarded_set(stepwell_wasi_config_t *config,
+                                                            stepwell_guarded_input_callback_t callback,
+                                                            void *env,
+                                                            stepwell_finalizer_t finalizer);
+
+/**
+ * As `stepwell_shared_module_compile_debug`, with a callback that says by an outcome how it ended: compiling ends, too, if it is not done.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_shared_module_compile_debug_guarded(const wasm_shared_module_t *module,
+                                                                  stepwell_guarded_progress_callback_t callback,
+                                                                  void *env);
 
 /**
  * Why the guest was stopped, one of `enum stepwell_stop_enum`; 0 if the stop is over.

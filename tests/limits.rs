@@ -1,6 +1,6 @@
 //! Fuel, epochs and interrupts: what is counted, the same in every kind of code; who is ended, where, and by whom.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stepwell::debug::{Action, Debugger, Reason};
@@ -296,6 +296,49 @@ fn an_interrupt_ends_one_guest() {
         (0..100).for_each(|_| store.engine().increment_epoch());
         assert!(line.call(&mut *store, 1).is_err());
         assert!(line.call(&mut *store, 1).is_err());
+    });
+}
+
+#[test]
+fn a_host_that_is_asked_lets_guests_go_on_or_ends_them() {
+    each(timed(), TEXT, |kind, store, instance| {
+        let interrupter = store.interrupter().unwrap();
+        let line = func(store, instance, "line");
+        // Without anybody who answers, it does nothing.
+        interrupter.ask();
+        assert_eq!(line.call(&mut *store, 1).unwrap(), 3, "{kind:?}");
+        // The third question is answered by no.
+        let asked = Arc::new(AtomicU32::new(0));
+        let counted = asked.clone();
+        let again = interrupter.clone();
+        let answer = move || match counted.fetch_add(1, Ordering::Relaxed) {
+            2 => Err(Trap::new("enough").into()),
+            _ => {
+                again.ask();
+                Ok(())
+            }
+        };
+        store.set_ask(Some(Arc::new(answer))).unwrap();
+        interrupter.ask();
+        let error = func(store, instance, "forever").call(&mut *store, 0).unwrap_err();
+        let trap = error.payload::<Trap>().unwrap();
+        assert_eq!((trap.message(), trap.code()), ("enough", None), "{kind:?}");
+        assert_eq!(trap.frames().len(), 1, "{kind:?}");
+        assert_eq!(asked.load(Ordering::Relaxed), 3, "{kind:?}");
+        assert_eq!(line.call(&mut *store, 1).unwrap(), 3, "{kind:?}");
+        // An interrupt and a deadline are no questions.
+        interrupter.ask();
+        interrupter.interrupt();
+        assert!(line.call(&mut *store, 1).is_err());
+        store.set_epoch_deadline(0).unwrap();
+        interrupter.ask();
+        assert!(line.call(&mut *store, 1).is_err());
+        store.set_epoch_deadline(1000).unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 3, "{kind:?}");
+        // Nobody answers any more.
+        store.set_ask(None).unwrap();
+        interrupter.ask();
+        assert_eq!(line.call(&mut *store, 1).unwrap(), 3, "{kind:?}");
     });
 }
 

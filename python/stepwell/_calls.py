@@ -2,25 +2,31 @@
 
 C calls one function of each kind, made once at import; its environment is a number, looked up here. The numbers' owners
 are kept by their stores (and linkers) alone, so that a store that nobody uses is found by the garbage collector, whatever its
-host functions refer to. An exception never crosses C: it is stashed in the innermost call of this thread, the guest is
+host functions refer to. An exception never crosses C: it is kept for the innermost call of this thread, the guest is
 ended by a trap, and the call raises it.
+
+An exception can also leave a callback where no `except` sees it: a signal handler's may come at its first line and at its last one.
+So a callback says by an outcome that it has come to its end, which C presets to "not done", and `_unraisable` finds what was lost.
 """
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import weakref
 from collections import deque
-from ctypes import POINTER, byref, c_void_p, cast
-from typing import TYPE_CHECKING, Any, Callable, Deque, List, NoReturn, Optional
+from ctypes import POINTER, ArgumentError, byref
+from typing import TYPE_CHECKING, Any, Callable, Deque, List, NoReturn, Optional, Tuple
 
 from . import _bindings as c
+from . import _signals
 from .errors import Error, Exit, Trap, check, take_error, take_trap
 
 if TYPE_CHECKING:
     from .store import Store
     from .types import FuncType
 
+LOST = "was left before it came to its end"  # what the library says of such a callback
 _numbers = itertools.count(1)
 # Of what C will never call again. Who kept it is told later: here, where no C function is under way.
 _finished: Deque[int] = deque()
@@ -31,17 +37,9 @@ class _Thread(threading.local):
     """What a thread knows."""
 
     def __init__(self) -> None:
-        self.calls: List[_Call] = []  # the calls into guests that are under way
-
-
-class _Call:
-    """A call into a guest that is under way."""
-
-    __slots__ = ("exception", "store")
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.exception: Optional[BaseException] = None
+        self.stores: List[Store] = []  # of the calls into guests that are under way, outermost first
+        self.exception: Optional[BaseException] = None  # what the innermost of them is to raise
+        self.ended = False  # its guest was interrupted for that
 
 
 _thread = _Thread()
@@ -51,7 +49,7 @@ def register(owner: Any) -> int:
     """A number for `owner`, which somebody else has to keep."""
     while _finished:
         gone = _finished.popleft()
-        keeper = _owners.get(gone)
+        keeper = _owners.pop(gone, None)
         if keeper is not None:
             keeper._finished(gone)
     number = next(_numbers)
@@ -64,57 +62,67 @@ def owner_of(number: int) -> Any:
     return _owners[number]
 
 
-def address(ptr: Any) -> Optional[int]:
-    """The address of a pointer, as callbacks return it."""
-    return cast(ptr, c_void_p).value
-
-
 def current_store() -> Store:
     """The store of the guest that called the host on this thread."""
-    calls = _thread.calls
-    if not calls:
+    stores = _thread.stores
+    if not stores:
         raise RuntimeError("no guest runs on this thread")
-    return calls[-1].store
+    return stores[-1]
 
 
 def stash(exception: BaseException) -> None:
     """Keeps an exception for the innermost call of this thread to raise."""
-    calls = _thread.calls
-    if not calls:
+    if not _thread.stores:
         raise exception  # nobody waits for it: ctypes reports it
-    call = calls[-1]
-    if call.exception is not None and exception.__context__ is None and exception is not call.exception:
-        exception.__context__ = call.exception
-    call.exception = exception
+    earlier = _thread.exception
+    if earlier is not None and exception.__context__ is None and exception is not earlier:
+        exception.__context__ = earlier
+    _thread.exception = exception
 
 
-def trap_from(store: Store, exception: BaseException) -> Optional[int]:
-    """An owned trap that ends the guest because of an exception, as an address."""
-    if isinstance(exception, Error):
-        text = exception.message
-    else:
-        text = f"{type(exception).__name__}: {exception}"
+def end_guest() -> None:
+    """Ends the guest that runs on this thread soon, for an exception that is stashed."""
+    stores = _thread.stores
+    asker = stores[-1]._asker if stores else None
+    if asker is not None:
+        _thread.ended = True
+        c.stepwell_interrupt_raise(asker._ptr)  # no call of Python's: there may be no room for one
+
+
+def describe(exception: BaseException) -> str:
+    """What a trap says of an exception, whose own words may fail in turn."""
+    try:
+        text = exception.message if isinstance(exception, Error) else f"{type(exception).__name__}: {exception}"
+        return f"{text}"
+    except Exception as failed:
+        return f"{type(exception).__name__}, whose text cannot be told: {type(failed).__name__}"
+
+
+def trap_from(store: Store, text: str) -> Any:
+    """An owned trap that ends the guest."""
     data = text.encode("utf-8", "replace")
     message = c.wasm_message_t()
     c.wasm_byte_vec_new(byref(message), len(data), data)
     try:
-        return address(c.wasm_trap_new(store._ptr, byref(message)))
+        return c.wasm_trap_new(store._ptr, byref(message))
     finally:
         c.wasm_byte_vec_delete(byref(message))
 
 
 def _raise_stashed(exception: BaseException, trap: Any, error: Any) -> NoReturn:
     """Raises what a host function or stop callback raised, with the guest's frames."""
-    if error:
-        take_error(error)
-    told = take_trap(trap) if trap else None
-    if isinstance(told, Trap):
-        if isinstance(exception, Trap):
-            if not exception.frames:
-                exception.frames, exception._text = told.frames, told._text
-        elif told.frames and hasattr(exception, "add_note") and not isinstance(exception, Exit):
-            exception.add_note(str(told).partition("\n")[2])
     try:
+        told: Optional[Error] = None
+        try:
+            told = take_trap(trap) if trap else take_error(error) if error else None
+            if isinstance(told, Trap):
+                if isinstance(exception, Trap):
+                    if not exception.frames:
+                        exception.frames, exception._text = told.frames, told._text
+                elif told.frames and hasattr(exception, "add_note") and not isinstance(exception, Exit):
+                    exception.add_note(str(told).partition("\n")[2])
+        except Exception:
+            pass  # the exception's class may refuse all that; it is raised as it is
         raise exception
     finally:
         del exception  # its traceback holds this frame
@@ -122,25 +130,43 @@ def _raise_stashed(exception: BaseException, trap: Any, error: Any) -> NoReturn:
 
 def enter(store: Store, function: Any, *arguments: Any) -> None:
     """Calls a C function that may run a guest: `function(*arguments, trap_out)` returns an error. Raises what it failed by."""
-    calls = _thread.calls
-    call = _Call(store)
+    _signals.may_run()
     trap = POINTER(c.wasm_trap_t)()
+    error = None
+    thread = _thread
+    stores = thread.stores
     with store._lock:
-        store._depth += 1
-        calls.append(call)
+        depth, outer, token = len(stores), store._depth, object()
         try:
+            _watch_unraisable()
+            _signals.running[id(token)] = store._asker, threading.get_ident()
+            _signals.watch()
+            store._depth = outer + 1
+            stores.append(store)
             error = function(*arguments, byref(trap))
         finally:
-            calls.pop()
-            store._depth -= 1
-    if call.exception is not None:
-        exception, call.exception = call.exception, None
+            # An exception may come between any two lines: what is written here are states, not steps.
+            del stores[depth:]
+            store._depth = outer
+            _signals.running.pop(id(token), None)
+            exception, thread.exception = thread.exception, None
+            if thread.ended:
+                # The guest may have come to its end before it noticed.
+                thread.ended = False
+                c.stepwell_store_interrupt_clear(store._ptr)
+    if exception is not None:
+        if isinstance(exception, ArgumentError) and "RecursionError" in str(exception):
+            # ctypes says so where there was no room to look at an argument.
+            exception = RecursionError(str(exception))
         try:
             _raise_stashed(exception, trap, error)
         finally:
             del exception
     if trap:
-        raise take_trap(trap)
+        ended = take_trap(trap)
+        if LOST in ended.message and sys.unraisablehook is _unraisable:
+            raise RecursionError("an exception left a callback where there was no room to look at it")
+        raise ended
     check(error)
 
 
@@ -187,37 +213,94 @@ class HostFunction:
             self.values.to_c(store, data[i], name, value, f"result {i}", given_away=True)
 
 
-def _call_host(env: int, args: Any, results: Any) -> Optional[int]:
+def _call_host(env: int, ptr: Any, args: Any, results: Any, outcome: Any) -> None:
     """What C calls for every host function."""
-    store = None
-    try:
-        host = owner_of(env)
-        store = host.store or current_store()
-        host.call(store, args, results)
-        return None
-    except BaseException as exception:
-        stash(exception)
-        return trap_from(store, exception) if store is not None else None
-
-
-def _call_host_with_caller(env: int, ptr: Any, args: Any, results: Any) -> Optional[int]:
-    """What C calls for host functions that want to know who calls."""
     store, caller = None, None
     try:
         host = owner_of(env)
         store = host.store or current_store()
-        caller = host.values.Caller(store, ptr)
+        if host.wants_caller:
+            caller = host.values.Caller(store, ptr)
         host.call(store, args, results, caller)
-        return None
+        outcome[0].done = 1
     except BaseException as exception:
-        stash(exception)
-        return trap_from(store, exception) if store is not None else None
+        _thread.exception = exception  # first, and without a call: there may be no room for one
+        if store is not None:
+            outcome[0].trap = trap_from(store, describe(exception))
     finally:
         if caller is not None:
             caller._ptr = None
 
 
-call_host_with_caller = c.stepwell_func_callback_t(_call_host_with_caller)
-call_host = c.wasm_func_callback_with_env_t(_call_host)
+def _call_ask(_: Optional[int], outcome: Any) -> None:
+    """What C calls when a guest that computes asks whether it may go on. Python has run signal handlers by then, whose exceptions do
+    not let this come to its end."""
+    outcome[0].done = 1
+
+
+# What C calls. Other modules add theirs.
+_callbacks: List[Any] = []
+
+
+def callback(kind: Any, function: Callable[..., None]) -> Any:
+    """A C function pointer, whose lost exceptions are found."""
+    _callbacks.append(function)
+    return kind(function)
+
+
+# The same for one call only, with where exceptions go.
+_passing: List[Tuple[Any, List[BaseException]]] = []
+
+
+def with_lost(lost: List[BaseException], function: Any, call: Callable[[], Any]) -> Any:
+    """What `call` returns, which has C call `function`: what leaves that is added to `lost`."""
+    entry = function, lost
+    try:
+        _passing.append(entry)
+        _watch_unraisable()
+        return call()
+    finally:
+        _passing[:] = [other for other in _passing if other is not entry]
+
+
+def _left(unraisable: Any, function: Any) -> bool:
+    """Whether an exception left this callback. From Python 3.13 on, the message alone says so."""
+    if unraisable.object is not None:
+        return unraisable.object is function
+    text = unraisable.err_msg or ""
+    return "ctypes callback" in text and repr(function) in text
+
+
+def _unraisable(unraisable: Any) -> None:
+    """Stashes an exception that left a callback. Others are for whom they were for before."""
+    exception = unraisable.exc_value
+    if exception is None:
+        exception = unraisable.exc_type()
+    for function, lost in _passing:
+        if _left(unraisable, function):
+            lost.append(exception)
+            return
+    if _thread.stores and any(_left(unraisable, function) for function in _callbacks):
+        if _thread.exception is None or not isinstance(exception, Exception):
+            stash(exception)  # else it came of what is kept already
+        end_guest()
+    else:
+        _previous(unraisable)
+
+
+_previous: Callable[[Any], Any] = sys.unraisablehook
+
+
+def _watch_unraisable() -> None:
+    """Puts `_unraisable` before whatever hook there is."""
+    global _previous
+    hook = sys.unraisablehook
+    if hook is not _unraisable:
+        _previous = hook
+        sys.unraisablehook = _unraisable
+
+
+call_host = callback(c.stepwell_guarded_func_callback_t, _call_host)
+ask = callback(c.stepwell_ask_callback_t, _call_ask)
 finished = c.stepwell_finalizer_t(_finished.append)
 no_finalizer = c.stepwell_finalizer_t()

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+from operator import index
 from pathlib import Path
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 SONAME = "libstepwell.so.0"
 
@@ -63,7 +64,40 @@ def function(name: str, result: Any, parameters: List[Any]) -> Any:
         raise ImportError(f"{path} has no function {name}: it is another build than these bindings are of") from None
     found.restype = result
     found.argtypes = parameters
-    return found
+    ranges = [(i, *RANGES[kind]) for i, kind in enumerate(parameters) if kind in RANGES]
+    return _checked(found, ranges) if ranges else found
+
+
+def _range(kind: Any, signed: bool) -> Tuple[int, int]:
+    bits = ctypes.sizeof(kind) * 8
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+
+
+# What fits each type of integer; ctypes would cut off the rest.
+RANGES: Dict[Any, Tuple[int, int]] = {
+    **{kind: _range(kind, True) for kind in (
+        ctypes.c_int8, ctypes.c_int16, ctypes.c_int32, ctypes.c_int64, ctypes.c_int, ctypes.c_ssize_t)},
+    **{kind: _range(kind, False) for kind in (
+        ctypes.c_uint8, ctypes.c_uint16, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t)},
+}
+
+
+def _checked(found: Any, ranges: List[Tuple[int, int, int]]) -> Any:
+    """The C function, which refuses integers that do not fit."""
+    def checked(*arguments: Any) -> Any:
+        given = list(arguments)
+        for i, least, most in ranges:
+            try:
+                given[i] = index(given[i])
+            except TypeError:
+                raise TypeError(f"an int is wanted, not {type(given[i]).__name__}") from None
+            if not least <= given[i] <= most:
+                raise ValueError(f"{given[i]} does not fit: it is from {least} to {most}")
+        return found(*given)
+
+    checked.__name__ = found.__name__
+    checked.restype, checked.argtypes = found.restype, found.argtypes  # type: ignore[attr-defined]
+    return checked
 
 
 def check_version(wanted: int) -> None:

@@ -1,7 +1,6 @@
 """Owners of C handles: `close()`, `with`, and `__del__`, in any order and any number of times."""
 from __future__ import annotations
 
-import atexit
 from typing import TYPE_CHECKING, Any, List, Optional, TypeVar
 
 if TYPE_CHECKING:
@@ -9,12 +8,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="Managed")
 
-# Not empty once the interpreter ends: then the process takes back everything, and nothing is deleted any more.
-_ending: List[bool] = []
-atexit.register(_ending.append, True)
+# Not empty once the interpreter ends: then the process takes back everything, and nothing is deleted any more. The thread that ends it.
+_ending: List[int] = []
 
 
-class Managed:
+class Unique:
+    """Stands for something that a copy would not stand for."""
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled")
+
+
+class Managed(Unique):
     """Owns one C handle. A subclass says how it is deleted, by `_delete`."""
 
     _delete: Any = None
@@ -48,7 +53,7 @@ class Managed:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __del__(self, _ending: List[bool] = _ending) -> None:
+    def __del__(self, _ending: List[int] = _ending) -> None:
         if self._ptr is not None and not _ending:
             ptr, self._ptr = self._ptr, None
             self._delete(ptr)

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
 from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, StopReason, TrapCode
-from ._managed import StoreObject
+from ._managed import StoreObject, Unique
 from .errors import Error, Source, Trap, check, known, last_error, name_from, not_null, sources_from, take_message
 from .instance import Instance
 from .module import Module, c_string
@@ -56,7 +56,7 @@ class Debugger(StoreObject):
         out = POINTER(c.stepwell_debugger_t)()
         env = _calls.register(self)
         with store._lock:
-            check(c.stepwell_debugger_attach(store._handle, _stopped, env, _calls.no_finalizer, byref(out)))
+            check(c.stepwell_debugger_attach_guarded(store._handle, _stopped, env, _calls.no_finalizer, byref(out)))
             self._own_in(store, out)
             store._debugger = self
 
@@ -131,16 +131,17 @@ class Debugger(StoreObject):
                 raise action
             return stop._answer if action is None else Action(action)
         except BaseException as exception:
-            text = f"{type(exception).__name__} in on_stop: {exception}"
-            if isinstance(exception, Trap):
-                text = exception.message
+            _calls.stash(exception)
+            text = _calls.describe(exception)
+            if not isinstance(exception, Trap):
+                text = f"on_stop raised {text}"
             c.stepwell_stop_message_set(ptr, text.encode("utf-8", "replace").replace(b"\0", b" "))
-            raise
+            return Action.TRAP
         finally:
             stop._ptr = None
 
 
-class Stop:
+class Stop(Unique):
     """A guest that stands. Usable until `on_stop` returns."""
 
     def __init__(self, debugger: Debugger, ptr: Any) -> None:
@@ -255,7 +256,7 @@ class Locals(Dict[Union[int, str], Any]):
         return {name: self[index] for name, index in self.names.items()}
 
 
-class Frame:
+class Frame(Unique):
     """A Wasm frame of a stop. What was looked at stays known; the rest is an error once the stop is over."""
 
     def __init__(self, stop: Stop, ptr: Any, index: int) -> None:
@@ -354,13 +355,13 @@ class Frame:
         return f"#{self.index} {name} at {self.offset:#x}{host}  locals: {shown or 'none'}  operands: {self.operands}"
 
 
-def _call_stopped(env: int, ptr: Any) -> int:
+def _call_stopped(env: int, ptr: Any, outcome: Any) -> None:
     """What C calls for every stop."""
     try:
-        return int(_calls.owner_of(env)._call(ptr))
+        outcome[0].value = int(_calls.owner_of(env)._call(ptr))
+        outcome[0].done = 1
     except BaseException as exception:
         _calls.stash(exception)
-        return int(Action.TRAP)
 
 
-_stopped = c.stepwell_stop_callback_t(_call_stopped)
+_stopped = _calls.callback(c.stepwell_guarded_stop_callback_t, _call_stopped)

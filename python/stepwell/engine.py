@@ -16,8 +16,6 @@ DebugTier.__doc__ = """What debug code is like: what debugging costs, not what c
 Feature.__doc__ = "A proposal to WebAssembly 1.0 that can be switched off."
 Profiler.__doc__ = "Which profilers are told where machine code is."
 
-RESERVATION = 4 << 30  # for each memory, at first
-
 
 class Engine(Managed):
     """Compiles modules, and is shared by stores; any thread may use it.
@@ -35,7 +33,8 @@ class Engine(Managed):
     - `optimize`: compiled code is optimised for speed. On by default.
     - `copied_code`: code is kept in anonymous memory, as on systems without `memfd_create`. Off by default.
     - `fuel`: guests count what they run, and trap when they have used up `Store.fuel`. Off by default.
-    - `epoch`: guests can be ended from other threads, by `Interrupt`, and by deadlines, `Store.set_epoch_deadline`. Off by default.
+    - `epoch`: guests can be ended from other threads, by `Interrupt`, and by deadlines, `Store.set_epoch_deadline`. On by default: so
+      Ctrl-C and other signals reach guests that compute. Code that others have serialized is mostly without.
     - `features`: which proposals modules may use, {`Feature`: bool}; those that are not named may be used.
     - `profiler`: which profilers are told where machine code is, a `Profiler`. None by default.
     - `native_debug_info`: gdb and lldb are told where machine code is, and how to unwind its frames. Off by default.
@@ -52,6 +51,8 @@ class Engine(Managed):
             debug_eagerly: Optional[bool] = None,
             features: Optional[Mapping[int, bool]] = None, profiler: Optional[int] = None,
             native_debug_info: Optional[bool] = None) -> None:
+        if epoch is None:
+            epoch = True
         settings = {
             name: value for name, value in locals().items() if name not in ("self", "features") and value is not None}
         config = c.wasm_config_new()
@@ -66,9 +67,7 @@ class Engine(Managed):
         out = POINTER(c.wasm_engine_t)()
         check(c.stepwell_engine_new(config, byref(out)))
         self._own(out)
-        self._memory_reservation = RESERVATION if memory_reservation is None else memory_reservation
-        # Then no memory ever moves: compiled code leaves bounds to the reservation.
-        self._fixed_memories = signals in (None, True) and self._memory_reservation >= RESERVATION
+        self._epoch = bool(epoch)
 
     def increment_epoch(self) -> None:
         """Makes the engine's epoch one more. Guests whose deadline has come trap with `TrapCode.INTERRUPT` when they next begin a

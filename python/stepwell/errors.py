@@ -1,9 +1,9 @@
 """What can go wrong: `Error`, `Trap` for what ended a guest, and `Exit` for a program that ended itself."""
 from __future__ import annotations
 
-from ctypes import byref, c_int32, c_size_t
+from ctypes import byref, c_int32, c_size_t, c_ssize_t, c_void_p, py_object, pythonapi
 from enum import IntEnum
-from typing import Any, List, NamedTuple, Optional, Sequence, Type, TypeVar, Union
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Type, TypeVar, Union
 
 from . import _bindings as c
 from ._bindings import ErrorCode, TrapCode
@@ -107,9 +107,14 @@ class Exit(Error):
         self.status = status
 
 
+# Of any size: `ctypes.string_at` takes an int of C.
+bytes_at: Callable[[Any, int], bytes] = pythonapi["PyBytes_FromStringAndSize"]
+bytes_at.restype, bytes_at.argtypes = py_object, [c_void_p, c_ssize_t]  # type: ignore[attr-defined]
+
+
 def take_bytes(vec: Any) -> bytes:
     """The bytes of an owned vector, which is deleted."""
-    data: bytes = vec.data[:vec.size] if vec.size else b""
+    data = bytes_at(vec.data, vec.size) if vec.size else b""
     c.wasm_byte_vec_delete(byref(vec))
     return data
 

@@ -54,7 +54,7 @@ class Exports(Mapping[str, Any]):
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._items[name]
+            return self.__dict__["_items"][name]
         except KeyError:
             raise AttributeError(f"there is no export {name!r}") from None
 

@@ -61,10 +61,8 @@ class Linker(Managed):
                 raise TypeError(f"{module}.{name} cannot be {item!r}: objects of a store and callables can be defined")
             host = host_function(None, item, type)
             with in_c(host.type) as ptr:
-                define, callback = (
-                    (c.stepwell_linker_define_caller_func, _calls.call_host_with_caller) if host.wants_caller
-                    else (c.stepwell_linker_define_func, _calls.call_host))
-                check(define(self._handle, *names, ptr, callback, _calls.register(host), _calls.finished))
+                check(c.stepwell_linker_define_guarded_func(
+                    self._handle, *names, ptr, _calls.call_host, _calls.register(host), _calls.finished))
             self._hosts.append(host)
 
     def func(self, module: str, name: Optional[str] = None, type: Signature = None) -> Callable[[F], F]:

@@ -2,14 +2,15 @@
 from __future__ import annotations
 
 import os
-from ctypes import POINTER, byref, c_char, c_size_t, c_uint32, string_at
+from ctypes import POINTER, byref, c_char, c_size_t, c_uint32
 from functools import cached_property
 from typing import Any, Callable, List, NamedTuple, Optional, Union
 
 from . import _bindings as c
+from . import _calls
 from ._managed import Managed
 from .engine import Engine
-from .errors import Source, check, name_from, not_null, sources_from, take_bytes, take_error
+from .errors import Source, bytes_at, check, name_from, not_null, sources_from, take_bytes, take_error
 from .types import ExportType, ImportType, externtype_from
 
 
@@ -167,9 +168,9 @@ class Module(Managed):
         sections = []
         for i in range(c.stepwell_module_custom_section_count(handle)):
             name = c.stepwell_module_custom_section_name(handle, i, byref(size))
-            name = string_at(name, size.value).decode("utf-8")
+            name = bytes_at(name, size.value).decode("utf-8")
             data = c.stepwell_module_custom_section_data(handle, i, byref(size))
-            sections.append(CustomSection(name, string_at(data, size.value)))
+            sections.append(CustomSection(name, bytes_at(data, size.value)))
         return sections
 
     def serialize(self) -> bytes:
@@ -210,16 +211,22 @@ class Module(Managed):
         `progress` is told how many functions of how many are done, perhaps on another thread, and returns whether to go on. Where it
         does not, or raises, compiling ends, and can be begun again.
         """
+        if progress is None:
+            check(c.stepwell_shared_module_compile_debug(self._handle, c.stepwell_progress_callback_t(), None))
+            return
+        if not callable(progress):
+            raise TypeError(f"progress must be callable, not {progress!r}")
         failed: List[BaseException] = []
 
-        def tell(_: Any, done: int, total: int) -> bool:
+        def tell(_: Any, done: int, total: int, outcome: Any) -> None:
             try:
-                return progress is None or bool(progress(done, total))
+                outcome[0].value = bool(progress(done, total))
+                outcome[0].done = 1
             except BaseException as exception:
                 failed.append(exception)
-                return False
 
-        error = c.stepwell_shared_module_compile_debug(self._handle, c.stepwell_progress_callback_t(tell), None)
+        error = _calls.with_lost(failed, tell, lambda: c.stepwell_shared_module_compile_debug_guarded(
+            self._handle, c.stepwell_guarded_progress_callback_t(tell), None))
         if failed:
             if error:
                 take_error(error)

@@ -7,6 +7,7 @@ from ctypes import POINTER, byref, c_uint64
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from . import _bindings as c
+from . import _calls
 from ._bindings import ErrorCode
 from ._managed import Managed, StoreObject
 from .engine import Engine
@@ -39,7 +40,11 @@ class Store(Managed):
         # By number: what guests hand back, if somebody still has it.
         self._references: weakref.WeakValueDictionary[int, ExternRef] = weakref.WeakValueDictionary()
         self._debugger: Optional[Debugger] = None
+        self._asker: Optional[Interrupt] = None  # has its guests ask whether they may go on
         self._own(not_null(c.wasm_store_new(engine._handle), "wasm_store_new"))
+        if engine._epoch:
+            check(c.stepwell_store_ask_set(self._handle, _calls.ask, None, _calls.no_finalizer))
+            self._asker = Interrupt(self)
 
     @property
     def engine(self) -> Engine:
@@ -165,3 +170,8 @@ class Interrupt(Managed):
         in a host function, that ends first. If none runs, the next one is ended, unless `Store.clear_interrupt` is called before.
         Any thread may call it."""
         c.stepwell_interrupt_raise(self._handle)
+
+    def _ask(self) -> None:
+        """Has the guest that runs look after signals, when it next begins a function or a turn of a loop. This package does so from time to
+        time."""
+        c.stepwell_interrupt_ask(self._handle)

@@ -11,8 +11,8 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Typ
 from . import _bindings as c
 from . import _calls
 from ._bindings import ErrorCode
-from ._managed import StoreObject
-from .errors import Error, check, last_error, not_null
+from ._managed import StoreObject, Unique
+from .errors import Error, bytes_at, check, last_error, not_null
 from .store import Store
 from .types import (
     KINDS, NAMES, FuncType, GlobalType, MemoryType, TableType, functype_from, globaltype_from, in_c, memorytype_from,
@@ -20,7 +20,6 @@ from .types import (
 )
 
 X = TypeVar("X", bound="Extern")
-PAGE = 65536
 
 
 def to_c(store: Store, val: Any, name: str, value: Any, what: str, given_away: bool = False) -> None:
@@ -90,6 +89,7 @@ class Extern(StoreObject):
 
     _as_extern: Any = None
     _same: Any = None
+    _hash: Optional[int] = None  # kept for when it is closed
 
     @classmethod
     def _of(cls: Type[X], store: Store, ptr: Any) -> X:
@@ -101,10 +101,13 @@ class Extern(StoreObject):
         """Whether both are handles of one object."""
         if not isinstance(other, type(self)):
             return NotImplemented
-        return self is other or bool(self._same(self._handle, other._handle))
+        return self is other or not self.closed and not other.closed and bool(self._same(self._ptr, other._ptr))
 
     def __hash__(self) -> int:
-        return hash((type(self), id(self._store)))
+        if self._hash is None:
+            with self._store._lock:
+                self._hash = hash(c.stepwell_ref_hash(c.wasm_extern_as_ref(self._as_extern(self._handle))))
+        return self._hash
 
 
 class Func(Extern):
@@ -128,13 +131,8 @@ class Func(Extern):
         known, env = host.type, _calls.register(host)
         out = POINTER(c.wasm_func_t)()
         with store._lock, in_c(known) as ptr:
-            if host.wants_caller:
-                check(c.stepwell_func_new(
-                    store._handle, ptr, _calls.call_host_with_caller, env, _calls.finished, byref(out)))
-            else:
-                out = not_null(
-                    c.wasm_func_new_with_env(store._handle, ptr, _calls.call_host, env, _calls.finished),
-                    "wasm_func_new_with_env")
+            check(c.stepwell_guarded_func_new(
+                store._handle, ptr, _calls.call_host, env, _calls.finished, byref(out)))
             self._own_in(store, out)
         store._keep_host(host)
         self._type = known
@@ -169,7 +167,7 @@ class Func(Extern):
         return "<Func, closed>" if self.closed else f"<Func {' '.join(self.type.params)} -> {' '.join(self.type.results)}>"
 
 
-class Caller:
+class Caller(Unique):
     """Who called a host function: what its first parameter is, if that is annotated so. Usable until the host function returns."""
 
     def __init__(self, store: Store, ptr: Any) -> None:
@@ -271,6 +269,7 @@ class Memory(Extern):
 
     def grow(self, pages: int) -> int:
         """Makes it larger, and returns its former size in pages."""
+        pages = integer(pages)
         if pages < 0:
             raise ValueError("a memory cannot shrink")
         with self._store._lock:
@@ -280,6 +279,7 @@ class Memory(Extern):
         return before
 
     def _at(self, offset: int, count: int) -> int:
+        offset, count = integer(offset), integer(count)
         size = c.wasm_memory_data_size(self._handle)
         if offset < 0 or count < 0 or offset + count > size:
             raise IndexError(f"{count} bytes at {offset} are beyond the memory, which has {size}")
@@ -289,11 +289,11 @@ class Memory(Extern):
         """The `count` bytes at `offset`, copied."""
         with self._store._lock:
             at = self._at(offset, count)
-            return ctypes.string_at(at, count) if count else b""
+            return bytes_at(at, count) if count else b""
 
     def write(self, offset: int, data: Any) -> None:
         """Writes bytes, or any other buffer, at `offset`."""
-        data = bytes(data)
+        data = _bytes(data)
         with self._store._lock:
             at = self._at(offset, len(data))
             if data:
@@ -307,7 +307,7 @@ class Memory(Extern):
             found = _strnlen(at, size - offset)
             if found == size - offset:
                 raise IndexError(f"there is no NUL at {offset} or behind it; the memory has {size} bytes")
-            return ctypes.string_at(at, found)
+            return bytes_at(at, found)
 
     def unpack(self, format: str, offset: int) -> Tuple[Any, ...]:
         """Values at `offset`, as `struct.unpack` reads them. Guests are little-endian: begin with `<`."""
@@ -317,12 +317,6 @@ class Memory(Extern):
         """Writes values at `offset`, as `struct.pack` has them. Guests are little-endian: begin with `<`."""
         self.write(offset, struct.pack(format, *values))
 
-    def _fixed(self) -> bool:
-        """Whether it never moves, however it grows."""
-        most = self.type.max
-        return self._store.engine._fixed_memories or most is not None and (
-            most * PAGE <= self._store.engine._memory_reservation or most == self.pages)
-
     def view(self) -> memoryview:
         """Its bytes without a copy, to read and write: a `memoryview` of the size it has now.
 
@@ -331,7 +325,7 @@ class Memory(Extern):
         the memory reservation that engines have at first.
         """
         with self._store._lock:
-            if not self._fixed():
+            if not c.stepwell_memory_is_fixed(self._handle) and self.type.max != self.pages:
                 raise BufferError(
                     "the memory may move when it grows: use read and write, or an engine with signals and a memory reservation "
                     "of 4 GiB, or give the memory a maximum within the reservation")
@@ -373,7 +367,7 @@ class Memory(Extern):
     def __setitem__(self, key: Union[int, slice], value: Any) -> None:
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
-            value = bytes(value)
+            value = _bytes(value)
             if step != 1 or len(value) != max(stop - start, 0):
                 raise ValueError("a slice of memory is set to as many bytes, without steps")
             self.write(start, value)
@@ -383,6 +377,18 @@ class Memory(Extern):
 
     def __iter__(self) -> Iterator[int]:
         return iter(self[:])
+
+
+def _bytes(data: Any) -> bytes:
+    """What is written to a memory, out of the hands of whoever may change it."""
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, Memory):
+        return data[:]
+    try:
+        return memoryview(data).tobytes()
+    except TypeError:
+        raise TypeError(f"what is written is bytes, or another buffer, not {type(data).__name__}") from None
 
 
 @functools.lru_cache(maxsize=32)
@@ -440,6 +446,9 @@ class Table(Extern):
     def grow(self, count: int, init: Union[None, Func, ExternRef] = None) -> int:
         """Makes it larger, and returns its former size."""
         reference = ref_to_c(self._store, self.type.element, init, "init")
+        count = integer(count)
+        if count < 0:
+            raise ValueError("a table cannot shrink")
         with self._store._lock:
             before = len(self)
             if not 0 <= count < 1 << 32 or not c.wasm_table_grow(self._handle, count, reference):

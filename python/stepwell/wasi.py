@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import io
 import os
-from ctypes import byref, c_char, c_char_p, memmove, string_at
+from ctypes import byref, c_char, c_char_p, memmove
+from operator import index
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, Union
 
 from . import _bindings as c
 from . import _calls
-from .errors import check, not_null
+from .errors import bytes_at, check, not_null
 
 if TYPE_CHECKING:
     from .module import Module
@@ -53,8 +54,8 @@ class Wasi:
     - `stdin`: bytes to read; a binary file, or a callable that gets how many bytes are wanted at most and returns some, none at the
       end; `"inherit"` is that of this process.
     - `stdout`, `stderr`: where writes go: a callable, which gets bytes; a bytearray, which they are added to; a binary file, whose
-      `write` is called; or `"inherit"`, which is that of this process. What a callable raises is raised by the call that runs the program,
-      once this has ended.
+      `write` is called; or `"inherit"`, which is that of this process. What a callable raises ends the program, and is raised by the
+      call that runs it.
     - `max_descriptors`: how many a program has at most at once. 1024 by default.
 
     What is not given is nothing: no arguments, no environment, no directory, an empty input, outputs that swallow everything.
@@ -78,6 +79,7 @@ class Wasi:
             for given, writable in ((dirs, False), (writable_dirs, True)) for guest, host in given.items()
         ]
         self.stdin = _input(stdin)
+        max_descriptors = None if max_descriptors is None else index(max_descriptors)
         if max_descriptors is not None and not 0 <= max_descriptors < 1 << 32:
             raise ValueError(f"max_descriptors is from 0 to 2**32 - 1, not {max_descriptors}")
         self.max_descriptors = max_descriptors
@@ -114,7 +116,7 @@ class Wasi:
                 c.stepwell_wasi_config_stdin_inherit(config)
             elif callable(self.stdin):
                 outputs.append(_Stream(self.stdin))
-                check(c.stepwell_wasi_config_stdin_callback_set(config, _read, outputs[-1].number, _calls.no_finalizer))
+                check(c.stepwell_wasi_config_stdin_guarded_set(config, _read, outputs[-1].number, _calls.no_finalizer))
             elif self.stdin is not None:
                 vec = c.wasm_byte_vec_t(len(self.stdin), (c_char * len(self.stdin)).from_buffer_copy(self.stdin))
                 check(c.stepwell_wasi_config_stdin_bytes_set(config, byref(vec)))
@@ -178,23 +180,25 @@ def _output(output: Output, what: str) -> Union[None, str, Callable[[bytes], Any
 def _call_write(env: int, data: Any, size: int) -> None:
     """What C calls for every write."""
     try:
-        _calls.owner_of(env).function(string_at(data, size))
+        _calls.owner_of(env).function(bytes_at(data, size))
     except BaseException as exception:
         _calls.stash(exception)
+        _calls.end_guest()
 
 
-def _call_read(env: int, data: Any, size: int) -> int:
+def _call_read(env: int, data: Any, size: int, outcome: Any) -> None:
     """What C calls for every read of a program's."""
     try:
         given = bytes(_calls.owner_of(env).function(size) or b"")
         if len(given) > size:
             raise ValueError(f"stdin gave {len(given)} bytes where at most {size} were wanted")
         memmove(data, given, len(given))
-        return len(given)
+        outcome[0].value = len(given)
+        outcome[0].done = 1
     except BaseException as exception:
         _calls.stash(exception)
-        return size + 1
+        _calls.end_guest()
 
 
-_read = c.stepwell_wasi_input_callback_t(_call_read)
-_write = c.stepwell_wasi_output_callback_t(_call_write)
+_read = _calls.callback(c.stepwell_guarded_input_callback_t, _call_read)
+_write = _calls.callback(c.stepwell_wasi_output_callback_t, _call_write)

@@ -45,11 +45,13 @@ pub enum Builtin {
     Raise,
     /// `()`: there is too little stack for a call of the host; the frame that calls is noted as having left. Never returns.
     HostOverflow,
+    /// `()`: the deadline is over, or somebody wants the host to be asked: returns if the guest is to go on.
+    Due,
 }
 
 impl Builtin {
     /// Every builtin, in the order of the table.
-    pub const ALL: [Builtin; 14] = [
+    pub const ALL: [Builtin; 15] = [
         Builtin::MemoryGrow,
         Builtin::MemoryCopy,
         Builtin::MemoryFill,
@@ -64,6 +66,7 @@ impl Builtin {
         Builtin::Trap,
         Builtin::Raise,
         Builtin::HostOverflow,
+        Builtin::Due,
     ];
 
     /// The types of its arguments behind the vmctx.
@@ -77,7 +80,7 @@ impl Builtin {
             Builtin::TableGrow => &[I32, I64, I64],
             Builtin::TableFill => &[I32, I64, I64, I64],
             Builtin::TableCopy | Builtin::TableInit => &[I32, I32, I64, I64, I64],
-            Builtin::Raise | Builtin::HostOverflow => &[],
+            Builtin::Raise | Builtin::HostOverflow | Builtin::Due => &[],
         }
     }
 

@@ -52,8 +52,10 @@ pub unsafe extern "C" fn stepwell_debugger_attach(
         // SAFETY: C passes a live store or NULL.
         let cell = unsafe { borrow(store, "store") }?.clone();
         let weak = Arc::downgrade(&cell);
-        // SAFETY: C registered the callback with this environment.
-        let handler = move |stop: &mut crate::debug::Stop<'_>| unsafe { stop::call_back(stop, callback, &env, &weak) };
+        let handler = move |stop: &mut crate::debug::Stop<'_>| {
+            // SAFETY: C registered the callback with this environment.
+            stop::call_back(stop, &weak, |stop| Ok(unsafe { callback(env.get(), stop) }))
+        };
         let debugger = Debugger::attach(&mut *cell.enter()?, handler)?;
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(DebuggerObject { cell, debugger })) };

@@ -105,6 +105,26 @@ pub(super) fn call_back(
     results: &mut [Val],
     call: impl FnOnce(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> Own<wasm_trap_t>,
 ) -> Result<()> {
+    // SAFETY: the callback gives the trap to us.
+    call_guarded(caller, params, results, |args, results| unsafe { succeeded(call(args, results)) })
+}
+
+/// What a callback says by the trap it gives away.
+///
+/// # Safety
+/// It is NULL or an owned, live trap.
+pub(super) unsafe fn succeeded(trap: Own<wasm_trap_t>) -> Result<()> {
+    // SAFETY: by the contract.
+    if trap.is_null() { Ok(()) } else { Err(unsafe { take_error(trap) }) }
+}
+
+/// The same with a callback whose outcome is known to be one.
+pub(super) fn call_guarded(
+    caller: &mut Caller<'_>,
+    params: &[Val],
+    results: &mut [Val],
+    call: impl FnOnce(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> Result<()>,
+) -> Result<()> {
     let cell = StoreCell::of(&caller.as_store_mut())
         .ok_or_else(|| Error::new(ErrorKind::State, "a host function of the C API was called outside it"))?;
     let mut args: SmallVec<[wasm_val_t; 8]> = SmallVec::with_capacity(params.len());
@@ -118,14 +138,7 @@ pub(super) fn call_back(
     }
     let args_vec = wasm_val_vec_t { size: args.len(), data: args.as_mut_ptr() };
     let mut results_vec = wasm_val_vec_t { size: given.len(), data: given.as_mut_ptr() };
-    let trap = watched("a host function", || call(&args_vec, &mut results_vec));
-
-    let mut outcome = if trap.is_null() {
-        Ok(())
-    } else {
-        // SAFETY: the callback gives the trap to us.
-        Err(unsafe { take_error(trap) })
-    };
+    let mut outcome = watched("a host function", || call(&args_vec, &mut results_vec));
     for (i, (result, value)) in results.iter_mut().zip(&mut given).enumerate() {
         if outcome.is_ok() {
             // SAFETY: the callback left valid values, and gives them to us.

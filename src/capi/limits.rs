@@ -2,10 +2,14 @@
 
 use super::engine::wasm_engine_t;
 use super::error::stepwell_error_t;
+use super::func::{Env, stepwell_finalizer_t};
 use super::guard::{or_abort, or_error};
-use super::own::{Out, Own, borrow, handle};
+use super::outcome::{stepwell_ask_callback_t, stepwell_outcome_t};
+use super::own::{Out, Own, borrow, handle, null};
 use super::store::wasm_store_t;
 use crate::runtime::Interrupter;
+use std::ffi::c_void;
+use std::sync::Arc;
 
 /// Ends the guests of a store from other threads. It may outlive the store; then it does nothing.
 pub struct stepwell_interrupt_t {
@@ -121,6 +125,45 @@ pub unsafe extern "C" fn stepwell_interrupt_raise(interrupt: *const stepwell_int
         unsafe { borrow(interrupt, "interrupt") }?.interrupt();
         Ok(())
     });
+}
+
+/// Asks, by the callback of `stepwell_store_ask_set`, whether the guest that runs in the store may go on, when it next begins a function or a
+/// turn of a loop, or waits in WASI. If it is in another host function, that ends first; if none runs, the next one asks. Without such a
+/// callback it does nothing.
+///
+/// Thread: any, async-signal-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_interrupt_ask(interrupt: *const stepwell_interrupt_t) {
+    or_abort("stepwell_interrupt_ask", || {
+        // SAFETY: C passes a live handle or NULL.
+        unsafe { borrow(interrupt, "interrupt") }?.ask();
+        Ok(())
+    });
+}
+
+/// Sets what says whether the store's guests may go on, once `stepwell_interrupt_ask` wants to know: it runs on the guest's thread, which
+/// waits meanwhile. A trap in the outcome ends the guest, and so does an outcome that is not done. It may read the store and change it, but
+/// calls of its guests are refused. An error where the engine was not configured with `stepwell_config_epoch_set`. `finalizer(env)` runs when
+/// another callback is set, the store is gone, or when this fails; it may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_store_ask_set(
+    store: *mut wasm_store_t,
+    callback: stepwell_ask_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_store_ask_set", move || {
+        // SAFETY: C passes a live store or NULL.
+        let cell = unsafe { borrow(store, "store") }?;
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        // SAFETY: C registered the callback with this environment.
+        let ask = move || stepwell_outcome_t::of("ask callback", |out| unsafe { callback(env.get(), out) }).map(drop);
+        cell.enter()?.set_ask(Some(Arc::new(ask)))
+    })
 }
 
 /// Takes back an interrupt that no guest of the store has found yet.

@@ -76,6 +76,18 @@ pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut by
     })
 }
 
+/// Whether the memory never moves, however it grows: then an address in it stays one for as long as a handle of it.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_memory_is_fixed(memory: *const wasm_memory_t) -> bool {
+    or_null("stepwell_memory_is_fixed", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        memory.is_fixed(&*object.cell.enter()?)
+    })
+}
+
 /// How many bytes the memory has.
 ///
 /// Thread: one at a time per store.

@@ -44,6 +44,7 @@ pub mod memorytype;
 pub mod module;
 pub mod module_about;
 pub mod module_serialize;
+pub mod outcome;
 pub mod profile;
 pub mod reference;
 pub mod refs;

@@ -7,6 +7,7 @@ use super::own::{Handle, Own, borrow};
 use super::store::StoreCell;
 use super::trap::TrapObject;
 use crate::runtime::{Extern, ExternRef, Func, Global, Instance, Memory, Module, Root, Rooted, Table};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// A handle: an object and its store.
@@ -61,6 +62,22 @@ impl Object {
             (Kind::Foreign(a), Kind::Foreign(b)) => a == b,
             _ => false,
         }
+    }
+
+    /// The same for all handles of one object.
+    pub(super) fn hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match &self.kind {
+            Kind::Func(func) => func.hash(&mut hasher),
+            Kind::Global(global) => global.hash(&mut hasher),
+            Kind::Table(table) => table.hash(&mut hasher),
+            Kind::Memory(memory) => memory.hash(&mut hasher),
+            Kind::Instance(instance) => instance.hash(&mut hasher),
+            Kind::Module(module) => module.identity().hash(&mut hasher),
+            Kind::Trap(trap) => Arc::as_ptr(trap).hash(&mut hasher),
+            Kind::Foreign(value) => value.hash(&mut hasher),
+        }
+        hasher.finish()
     }
 
     /// What instances import and export, if it is that.

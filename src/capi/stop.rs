@@ -6,7 +6,6 @@
 
 use super::bytes::wasm_byte_vec_t;
 use super::debugger::{DebuggerObject, stepwell_breakpoint_t, stepwell_debugger_t};
-use super::func::Env;
 use super::guard::{or_null, watched};
 use super::own::{Out, null, string};
 use super::stop_frame::stepwell_frame_t;
@@ -155,15 +154,11 @@ fn next_id() -> u64 {
     })
 }
 
-/// Calls C's stop callback.
-///
-/// # Safety
-/// C registered the callback with this environment.
-pub(super) unsafe fn call_back(
+/// Calls C's stop callback, by `call`; without an action, the guest ends with the message.
+pub(super) fn call_back(
     stop: &mut Stop<'_>,
-    callback: unsafe extern "C-unwind" fn(*mut c_void, *mut stepwell_stop_t) -> stepwell_action_t,
-    env: &Env,
     store: &Weak<StoreCell>,
+    call: impl FnOnce(*mut stepwell_stop_t) -> Result<stepwell_action_t>,
 ) -> Action {
     let at: *mut Stop<'_> = stop;
     let live = Live {
@@ -177,11 +172,13 @@ pub(super) unsafe fn call_back(
         after: Cell::new(std::ptr::null()),
     };
     let listed = Listed::new(&live);
-    // SAFETY: by the contract. If C unwinds through this call, the process ends.
-    let action = watched("a stop callback", || unsafe {
-        callback(env.get(), std::ptr::without_provenance_mut((live.id << ID_SHIFT) as usize))
-    });
+    // If C unwinds through this call, the process ends.
+    let action = watched("a stop callback", || call(std::ptr::without_provenance_mut((live.id << ID_SHIFT) as usize)));
     drop(listed);
+    let action = match action {
+        Ok(action) => action,
+        Err(error) => return Action::Trap(error.to_string()),
+    };
     use stepwell_action_enum as a;
     match action {
         _ if action == a::STEPWELL_CONTINUE as i32 => Action::Continue,

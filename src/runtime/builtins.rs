@@ -4,6 +4,7 @@
 use super::call;
 use super::instance::InstanceData;
 use super::instantiate;
+use super::limits;
 use super::memory::{self, MemoryData};
 use super::store::StoreInner;
 use super::table::{self, TableData};
@@ -38,6 +39,7 @@ static TABLE: Table = Table([
     raise_entry as *const c_void,
     // The trampoline has noted its caller's frame, not its own.
     host_overflow as *const c_void,
+    due_entry as *const c_void,
 ]);
 
 /// What every vmctx points to.
@@ -223,6 +225,15 @@ unsafe extern "C" fn host_overflow(vmctx: *mut VMContext) -> u64 {
     }
 }
 
+/// The deadline is over, or the host is to be asked. It may look at the store meanwhile: nothing of its inside is borrowed here.
+unsafe extern "C" fn due(vmctx: *mut VMContext) -> u64 {
+    // SAFETY: compiled code passes its own vmctx; when the guest is left, nothing with a destructor is left here.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        if limits::due(store) { 0 } else { leave(vmctx) }
+    }
+}
+
 builtin_shim!(memory_grow_entry => memory_grow);
 builtin_shim!(memory_copy_entry => memory_copy);
 builtin_shim!(memory_fill_entry => memory_fill);
@@ -236,3 +247,4 @@ builtin_shim!(elem_drop_entry => elem_drop);
 builtin_shim!(ref_func_entry => ref_func);
 builtin_shim!(trap_with_entry => trap_with);
 builtin_shim!(raise_entry => raise);
+builtin_shim!(due_entry => due);

@@ -92,6 +92,9 @@ unsafe fn enter(
             if activation::current() != outer {
                 check_nesting(outer)?;
             }
+            if (*store.as_ptr()).deadline.is_asking() {
+                return Err(being_asked());
+            }
             if stack_pointer() < (*store.as_ptr()).stack_floor {
                 return Err(trap::no_stack(&*store.as_ptr()));
             }
@@ -115,6 +118,13 @@ unsafe fn enter(
         (*vm).exit_pc = (*at).saved_exit_pc;
         Ok(fine)
     }
+}
+
+/// The guest that waits for an answer stands where no other may be called.
+#[cold]
+fn being_asked() -> Error {
+    let message = "no guest can be called while the host is asked whether one may go on";
+    Error::new(ErrorKind::State, message)
 }
 
 /// Refuses to enter a store whose newest entry is not below this one on the same stack.

@@ -1,12 +1,16 @@
 //! What ends guests that run too long: fuel, deadlines in epochs, and interrupts from other threads. Compiled code checks, by
 //! what is set here; it does so only where the engine is configured for it.
 
+use super::frames::PcKind;
 use super::store::{AsStore, AsStoreMut, Caller, Store, StoreInner, StoreMut};
-use super::{Config, Engine};
+use super::{Config, Engine, call, trap};
+use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, Result};
-use std::ptr::null;
+use crate::sys::floats::HostFloats;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::{NonNull, null};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The deadline that is always over.
 const NOW: u64 = 0;
@@ -14,50 +18,159 @@ const NOW: u64 = 0;
 const NEVER: u64 = u64::MAX;
 
 /// Up to when the guests of a store may run; without anything where the engine's code does not look at it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Deadline(Option<Armed>);
 
-#[derive(Debug)]
 struct Armed {
-    /// What guests compare the epoch with: what was set, or [`NOW`] after an interrupt.
-    checked: Arc<AtomicU64>,
+    flags: Arc<Flags>,
     /// What was set.
     set: u64,
+    /// What the host says when it is asked.
+    ask: Option<Arc<Ask>>,
+    /// It is being asked.
+    asking: bool,
+    /// Why it said no, until the guest is left for that.
+    refusal: Option<Error>,
 }
+
+/// What other threads and signal handlers write.
+#[derive(Debug)]
+struct Flags {
+    /// What guests compare the epoch with: what was set, or [`NOW`] after an interrupt or a question.
+    checked: AtomicU64,
+    /// It was an interrupt. Written before `checked`, read behind it.
+    ended: AtomicBool,
+}
+
+/// Whether a guest may go on. It runs on the guest's thread; an error ends the guest.
+pub type Ask = dyn Fn() -> Result<()> + Send + Sync;
 
 impl Deadline {
     pub(super) fn new(config: &Config) -> Deadline {
-        Deadline(config.epoch.then(|| Armed { checked: Arc::new(AtomicU64::new(NEVER)), set: NEVER }))
+        Deadline(config.epoch.then(|| Armed {
+            flags: Arc::new(Flags { checked: AtomicU64::new(NEVER), ended: AtomicBool::new(false) }),
+            set: NEVER,
+            ask: None,
+            asking: false,
+            refusal: None,
+        }))
     }
 
     /// Where guests read it.
     pub(super) fn address(&self) -> *const AtomicU64 {
-        self.0.as_ref().map_or(null(), |armed| Arc::as_ptr(&armed.checked))
+        self.0.as_ref().map_or(null(), |armed| &raw const armed.flags.checked)
     }
 
     /// Whether it is over; `None` where the engine's code does not look at it.
     fn is_over(&self, epoch: u64) -> Option<bool> {
-        self.0.as_ref().map(|armed| epoch >= armed.checked.load(Ordering::Relaxed))
+        self.0.as_ref().map(|armed| armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set)
     }
 
     /// An interrupt, if there was one, has done what it was for.
-    pub(super) fn clear_interrupt(&self) {
-        if let Some(Armed { checked, set }) = &self.0 {
-            let _ = checked.compare_exchange(NOW, *set, Ordering::Relaxed, Ordering::Relaxed);
+    pub(super) fn clear_interrupt(&mut self) {
+        if let Some(armed) = &mut self.0 {
+            armed.refusal = None;
+            armed.flags.ended.store(false, Ordering::SeqCst);
+            let _ = armed.flags.checked.compare_exchange(NOW, armed.set, Ordering::SeqCst, Ordering::SeqCst);
         }
+    }
+
+    /// Whether the host is being asked: then no guest is called.
+    pub(super) fn is_asking(&self) -> bool {
+        self.0.as_ref().is_some_and(|armed| armed.asking)
+    }
+}
+
+/// What a guest does that finds its deadline over: true if it goes on; else it is to be left, for the reason that is in the store.
+///
+/// # Safety
+/// The store is alive, no reference to its inside is held, and the exit frame is noted.
+pub(super) unsafe fn due(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
+    unsafe {
+        let at = store.as_ptr();
+        let (pc, fp) = ((*at).vm.exit_pc, (*at).vm.exit_fp);
+        let goes_on = match catch_unwind(AssertUnwindSafe(|| may_go_on(store))) {
+            Ok(goes_on) => goes_on,
+            Err(payload) => return call::leave_with_panic(store, payload),
+        };
+        ((*at).vm.exit_pc, (*at).vm.exit_fp) = (pc, fp);
+        if goes_on {
+            return true;
+        }
+        let deadline = &mut (*at).deadline;
+        if let Some(error) = deadline.0.as_mut().and_then(|armed| armed.refusal.take()) {
+            deadline.clear_interrupt();
+            return call::leave_with_error(store, error);
+        }
+        trap::raise(store, TrapCode::Interrupt, pc, fp, PcKind::Return);
+        false
+    }
+}
+
+/// Whether guests may go on; asks the host if somebody wants that.
+///
+/// # Safety
+/// The store is alive, and no reference to its inside is held.
+unsafe fn may_go_on(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
+    unsafe {
+        let at = store.as_ptr();
+        let epoch = (*at).engine.epoch();
+        let Some(armed) = (*at).deadline.0.as_mut() else { return true };
+        if armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set {
+            return false;
+        }
+        if armed.flags.checked.compare_exchange(NOW, armed.set, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return true;
+        }
+        if armed.flags.ended.load(Ordering::SeqCst) {
+            // An interrupt came in between; it stays.
+            armed.flags.checked.store(NOW, Ordering::SeqCst);
+            return false;
+        }
+        let Some(ask) = armed.ask.clone().filter(|_| !armed.asking) else { return true };
+        armed.asking = true;
+        let floats = HostFloats::of((*at).vm.activation);
+        let answer = catch_unwind(AssertUnwindSafe(|| ask()));
+        drop(floats);
+        let Some(armed) = (*at).deadline.0.as_mut() else { return true };
+        armed.asking = false;
+        match answer {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                armed.refusal = Some(error);
+                armed.flags.end();
+                false
+            }
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+}
+
+impl Flags {
+    fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.checked.store(NOW, Ordering::SeqCst);
     }
 }
 
 /// Ends the guests of a store, from any thread, even from a signal handler. It may outlive the store.
 #[derive(Clone, Debug)]
-pub struct Interrupter(Arc<AtomicU64>);
+pub struct Interrupter(Arc<Flags>);
 
 impl Interrupter {
     /// Ends the guest that runs in the store with a trap, [`TrapCode::Interrupt`](super::TrapCode::Interrupt), when it next begins a
     /// function or a turn of a loop. If none runs, the next one is ended, unless [`StoreMut::clear_interrupt`] comes first. A guest that is in
     /// a host function is ended when it has come back.
     pub fn interrupt(&self) {
-        self.0.store(NOW, Ordering::Relaxed);
+        self.0.end();
+    }
+
+    /// Has the host asked, by what [`StoreMut::set_ask`] set, whether the guest that runs in the store may go on, when it next begins a
+    /// function or a turn of a loop, or waits in WASI. If none runs, the next one asks. Without such a function it does nothing.
+    pub fn ask(&self) {
+        self.0.checked.store(NOW, Ordering::SeqCst);
     }
 }
 
@@ -96,13 +209,19 @@ impl StoreInner {
         armed.set = deadline;
         // An interrupt that waits comes first.
         let set = |old| if old == NOW { None } else { Some(deadline) };
-        let _ = armed.checked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, set);
+        let _ = armed.flags.checked.fetch_update(Ordering::SeqCst, Ordering::SeqCst, set);
         Ok(())
     }
 
     fn interrupter(&self) -> Result<Interrupter> {
         let armed = self.deadline.0.as_ref().ok_or_else(|| unchecked("epoch"))?;
-        Ok(Interrupter(armed.checked.clone()))
+        Ok(Interrupter(armed.flags.clone()))
+    }
+
+    fn set_ask(&mut self, ask: Option<Arc<Ask>>) -> Result<()> {
+        let armed = self.deadline.0.as_mut().ok_or_else(|| unchecked("epoch"))?;
+        armed.ask = ask;
+        Ok(())
     }
 }
 
@@ -172,6 +291,15 @@ macro_rules! limit_methods {
                 inner.deadline.is_over(inner.engine.epoch())
             }
 
+            /// Sets what says whether a guest may go on, once [`Interrupter::ask`] wants that: on the guest's thread, where it may look at
+            /// the store and change it, but call none of its guests. Its error ends the guest.
+            ///
+            /// # Errors
+            /// As [`Self::set_epoch_deadline`].
+            pub fn set_ask(&mut self, ask: Option<Arc<Ask>>) -> Result<()> {
+                self.as_store_mut().inner().set_ask(ask)
+            }
+
             /// Takes back an interrupt that no guest has found yet.
             pub fn clear_interrupt(&mut self) {
                 self.as_store_mut().inner().deadline.clear_interrupt();
@@ -181,3 +309,13 @@ macro_rules! limit_methods {
 }
 
 limit_methods!(Store, StoreMut<'_>, Caller<'_>);
+
+impl Caller<'_> {
+    /// For host functions that wait: whether the guest will be ended when it next looks. The host is asked, if somebody wants that.
+    /// `None` where the engine is not configured with [`Config::epoch`].
+    pub(crate) fn is_to_end(&self) -> Option<bool> {
+        self.deadline_is_over()?;
+        // SAFETY: the caller's store is alive, and nobody has a reference to its inside while a host function runs.
+        Some(!unsafe { may_go_on(self.as_store_ptr()) })
+    }
+}

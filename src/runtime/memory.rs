@@ -251,6 +251,15 @@ impl Memory {
         Ok(self.get(store.as_store().inner())?.vm().base)
     }
 
+    /// Whether it never moves, however it grows.
+    ///
+    /// # Errors
+    /// As [`Memory::ty`].
+    pub fn is_fixed(&self, store: impl AsStore) -> Result<bool> {
+        let memory = self.get(store.as_store().inner())?;
+        Ok(!memory.movable || memory.max.and_then(bytes).is_some_and(|most| most <= memory.capacity))
+    }
+
     /// Copies bytes out.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ pub use func::{Func, RawFunc, TypedFunc};
 pub use global::Global;
 pub use host::{IntoFunc, MakeFunc};
 pub use instance::Instance;
-pub use limits::Interrupter;
+pub use limits::{Ask, Interrupter};
 pub use linker::{InstancePre, Linker};
 pub use log::{Fallbacks, LogLevel, Logger};
 pub use memory::Memory;

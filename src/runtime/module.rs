@@ -284,6 +284,11 @@ impl Module {
         Arc::ptr_eq(&a.0, &b.0)
     }
 
+    /// A number that is another one for each module that lives.
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// The code of its debug tier, compiled on first use: once, whoever asks.
     ///
     /// # Errors

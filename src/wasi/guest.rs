@@ -28,7 +28,7 @@ impl<'a> Guest<'a> {
     /// Whether it would be ended as soon as it runs again, so that nothing more is to be waited for; `None` where the engine is
     /// not configured for that.
     pub(super) fn is_to_end(&self) -> Option<bool> {
-        self.caller.deadline_is_over()
+        self.caller.is_to_end()
     }
 
     /// `len` bytes at `at`.

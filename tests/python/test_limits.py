@@ -99,7 +99,7 @@ class Epochs(Case):
             interrupt.interrupt()
 
     def test_needs_an_engine_for_it(self):
-        with Store(stepwell.Engine()) as store:
+        with Store(stepwell.Engine(epoch=False)) as store:
             with self.assertRaises(Error):
                 Interrupt(store)
             with self.assertRaises(Error):

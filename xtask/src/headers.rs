@@ -54,6 +54,7 @@ const ORDER: &[&str] = &[
     "instance_pre",
     "wasi",
     "debugger",
+    "outcome",
     "stop",
     "stop_frame",
 ];

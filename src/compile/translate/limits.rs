@@ -7,7 +7,7 @@
 //! or a turn of a loop begins: without those nothing runs long. Debug code has a stop point there, in both its tiers.
 
 use super::Translator;
-use crate::abi::{TrapCode, VMContext, VMStoreContext};
+use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::compile::env::POINTER;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Imm64;
@@ -102,6 +102,16 @@ impl Translator<'_, '_> {
         };
         let (epoch, deadline) = (read(VMStoreContext::EPOCH), read(VMStoreContext::DEADLINE));
         let over = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, epoch, deadline);
-        self.trap_if(over, TrapCode::Interrupt);
+        // The runtime has the last word: it traps, unless the host, once asked, lets the guest go on.
+        let due = self.builder.create_block();
+        let next = self.builder.create_block();
+        self.builder.set_cold_block(due);
+        self.builder.ins().brif(over, due, &[], next, &[]);
+        self.builder.seal_block(due);
+        self.builder.switch_to_block(due);
+        self.call_builtin(Builtin::Due, &[]);
+        self.builder.ins().jump(next, &[]);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
     }
 }

@@ -122,6 +122,9 @@ def argument(ty, name, function):
         "finalizer": "nothing", "stepwell_finalizer_t": "nothing", "wasm_func_callback_t": "host", "wasm_func_callback_with_env_t": "host_env",
         "stepwell_func_callback_t": "host_caller", "stepwell_func_unchecked_callback_t": "host_unchecked",
         "stepwell_progress_callback_t": "progress", "stepwell_stop_callback_t": "stopped", "stepwell_wasi_input_callback_t": "input",
+        "stepwell_guarded_func_callback_t": "guarded_host", "stepwell_guarded_stop_callback_t": "guarded_stopped",
+        "stepwell_guarded_input_callback_t": "guarded_input", "stepwell_guarded_progress_callback_t": "guarded_progress",
+        "stepwell_ask_callback_t": "ask",
         "stepwell_wasi_output_callback_t": "output", "stepwell_log_callback_t": "log_line",
     }
     if plain in values:

@@ -105,6 +105,39 @@ static void log_line(void *env, stepwell_log_level_t level, const char *message)
   (void)message;
 }
 
+static void guarded_host(
+    void *env, const stepwell_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results, stepwell_outcome_t *outcome) {
+  (void)env;
+  (void)caller;
+  (void)args;
+  (void)results;
+  outcome->done = 1;
+}
+
+static void guarded_stopped(void *env, stepwell_stop_t *stop, stepwell_outcome_t *outcome) {
+  (void)env;
+  (void)stop;
+  outcome->done = 1;
+}
+
+static void guarded_input(void *env, byte_t *data, size_t size, stepwell_outcome_t *outcome) {
+  (void)env;
+  (void)data;
+  (void)size;
+  outcome->done = 1;
+}
+
+static void guarded_progress(void *env, size_t done, size_t total, stepwell_outcome_t *outcome) {
+  (void)env;
+  outcome->value = done <= total;
+  outcome->done = 1;
+}
+
+static void ask(void *env, stepwell_outcome_t *outcome) {
+  (void)env;
+  outcome->done = 1;
+}
+
 static stepwell_action_t stopped(void *env, stepwell_stop_t *stop);
 static wasm_trap_t *host_caller(void *env, const stepwell_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results);
 

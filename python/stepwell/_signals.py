@@ -1,0 +1,106 @@
+"""Has guests that compute look after signals, and ends them before the interpreter does.
+
+Python runs signal handlers, and raises what they raise, between two bytecodes; a guest that computes runs none. So while guests run, a
+thread has them ask from time to time whether they may go on: the question is a Python function, before which Python does what it
+has put off. That finds every signal, `_thread.interrupt_main` and exceptions that other threads set.
+"""
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+from ._managed import _ending
+
+if TYPE_CHECKING:
+    from .store import Interrupt
+
+INTERVAL = 0.05  # seconds between two questions
+IDLE = 40  # intervals without a guest until the thread sleeps
+PATIENCE = 2.0  # seconds that guests of other threads have to end when the interpreter does
+
+# The calls into guests that are under way: how to ask, where the engine can, and the thread.
+running: Dict[int, Tuple[Optional[Interrupt], int]] = {}
+_wanted = threading.Event()
+_lock = threading.Lock()
+_thread: Optional[threading.Thread] = None
+
+
+def _calls() -> List[Tuple[Optional[Interrupt], int]]:
+    while True:
+        try:
+            return list(running.values())
+        except RuntimeError:
+            pass  # another thread began a call meanwhile
+
+
+def _tick() -> None:
+    idle = 0
+    while True:
+        time.sleep(INTERVAL)
+        calls = _calls()
+        for asker, _ in calls:
+            if asker is not None:
+                asker._ask()
+        idle = 0 if calls else idle + 1
+        if idle > IDLE:
+            _wanted.clear()
+            if not running:
+                _wanted.wait()
+            _wanted.set()
+            idle = 0
+
+
+def watch() -> None:
+    """Has the thread run. A call that is under way stands in `running`."""
+    if _wanted.is_set():
+        return
+    global _thread
+    with _lock:
+        _wanted.set()
+        if _thread is None or not _thread.is_alive():
+            thread = threading.Thread(target=_tick, name="stepwell signals", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads: guests see signals when they end
+                return
+            _thread = thread
+
+
+def may_run() -> None:
+    """Refuses to run guests on other threads once the interpreter ends: Python would end such a thread inside of one."""
+    if _ending and _ending[0] != threading.get_ident():
+        raise SystemExit("the interpreter ends")
+
+
+def _end_guests() -> None:
+    """Ends the guests of other threads: Python ends a thread that comes back to it later, where it stands."""
+    me = threading.get_ident()
+    _ending.append(me)
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        others = [(asker, thread) for asker, thread in _calls() if thread != me]
+        if not others:
+            break
+        for asker, thread in others:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(SystemExit))
+            if asker is not None:
+                asker._ask()
+        time.sleep(0.005)
+
+
+def _after_fork() -> None:
+    """Only this thread is in the child."""
+    global _thread, _wanted, _lock
+    me = threading.get_ident()
+    for token, (_, thread) in list(running.items()):
+        if thread != me:
+            del running[token]
+    _thread, _wanted, _lock = None, threading.Event(), threading.Lock()
+
+
+atexit.register(_end_guests)
+os.register_at_fork(after_in_child=_after_fork)

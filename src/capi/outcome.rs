@@ -1,0 +1,237 @@
+//! `stepwell_outcome_t`: callbacks that say how they ended where a lost one cannot say anything by accident. Bindings of other languages
+//! need it: an exception may leave their callbacks at any point, and what such a callback returns is undefined.
+
+use super::bytes::byte_t;
+use super::caller::{CallerParts, stepwell_caller_t};
+use super::debugger::{DebuggerObject, stepwell_debugger_t};
+use super::error::stepwell_error_t;
+use super::func::{Env, call_guarded, func_type, stepwell_finalizer_t, succeeded, wasm_func_t};
+use super::functype::wasm_functype_t;
+use super::guard::{or_error, watched};
+use super::linker::stepwell_linker_t;
+use super::module::wasm_shared_module_t;
+use super::object::Object;
+use super::own::{Out, Own, borrow, borrow_mut, null, string};
+use super::stop::{self, stepwell_stop_t};
+use super::store::wasm_store_t;
+use super::trap::wasm_trap_t;
+use super::vecs::wasm_val_vec_t;
+use super::wasi::stepwell_wasi_config_t;
+use crate::base::Result;
+use crate::debug::Debugger;
+use crate::runtime::{Caller, Func, Trap, Val};
+use std::ffi::{c_char, c_void};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How a callback ended. The library presets it to "not done", and a callback that leaves it so has failed, whatever became of it: for
+/// bindings of languages whose exceptions may leave a callback at any point.
+#[repr(C)]
+pub struct stepwell_outcome_t {
+    /// Not 0 once the callback has come to its end. Written last.
+    pub done: u32,
+    /// A trap that is given away and ends the guest's call, or NULL.
+    pub trap: *mut wasm_trap_t,
+    /// What the callback answers, where it is asked for something.
+    pub value: u64,
+}
+
+impl stepwell_outcome_t {
+    /// What a callback answers; an error if it did not.
+    pub(super) fn of(what: &str, call: impl FnOnce(*mut stepwell_outcome_t)) -> Result<u64> {
+        let mut outcome = stepwell_outcome_t { done: 0, trap: std::ptr::null_mut(), value: 0 };
+        watched("a callback", || call(&mut outcome));
+        // SAFETY: it is NULL as it was preset, or the callback gives it to us.
+        unsafe { succeeded(Own::from_raw(outcome.trap)) }?;
+        if outcome.done == 0 {
+            return Err(Trap::new(format!("the {what} was left before it came to its end")).into());
+        }
+        Ok(outcome.value)
+    }
+}
+
+/// As `stepwell_func_callback_t`, with an outcome.
+pub type stepwell_guarded_func_callback_t = Option<
+    unsafe extern "C-unwind" fn(
+        env: *mut c_void,
+        caller: *const stepwell_caller_t,
+        args: *const wasm_val_vec_t,
+        results: *mut wasm_val_vec_t,
+        outcome: *mut stepwell_outcome_t,
+    ),
+>;
+
+/// As `stepwell_stop_callback_t`; the outcome's value is the action. An outcome that is not done ends the guest's call with a trap.
+pub type stepwell_guarded_stop_callback_t =
+    Option<unsafe extern "C-unwind" fn(env: *mut c_void, stop: *mut stepwell_stop_t, outcome: *mut stepwell_outcome_t)>;
+
+/// As `stepwell_wasi_input_callback_t`; the outcome's value is how many bytes were written. An outcome that is not done is a failure, which
+/// the program sees as `EIO`; a trap in it is deleted, and is one, too.
+pub type stepwell_guarded_input_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, data: *mut byte_t, size: usize, outcome: *mut stepwell_outcome_t)>;
+
+/// As `stepwell_progress_callback_t`; it is to go on if the outcome's value is not 0.
+pub type stepwell_guarded_progress_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, done: usize, total: usize, outcome: *mut stepwell_outcome_t)>;
+
+/// Asked whether a guest may go on: see `stepwell_store_ask_set`.
+pub type stepwell_ask_callback_t =
+    Option<unsafe extern "C-unwind" fn(env: *mut c_void, outcome: *mut stepwell_outcome_t)>;
+
+/// The Rust function of a guarded callback.
+fn body(
+    callback: stepwell_guarded_func_callback_t,
+    env: Env,
+) -> Result<impl Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static> {
+    let callback = callback.ok_or_else(|| null("callback"))?;
+    Ok(move |mut caller: Caller<'_>, params: &[Val], results: &mut [Val]| {
+        let parts = CallerParts::of(&mut caller)?;
+        call_guarded(&mut caller, params, results, |args, results| {
+            // SAFETY: C registered the callback with this environment.
+            let call = |out| unsafe { callback(env.get(), parts.as_c(), args, results, out) };
+            stepwell_outcome_t::of("host function", call).map(drop)
+        })
+    })
+}
+
+/// As `stepwell_func_new`, with a callback that says by an outcome how it ended.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_guarded_func_new(
+    store: *mut wasm_store_t,
+    r#type: *const wasm_functype_t,
+    callback: stepwell_guarded_func_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+    out: Out<Own<wasm_func_t>>,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_guarded_func_new", move || {
+        let out = out.check("out")?;
+        // SAFETY: C passes live objects or NULL.
+        let (cell, ty) = unsafe { (borrow(store, "store")?, func_type(r#type)?) };
+        let mut store = cell.enter()?;
+        let func = Func::new(&mut *store, ty, body(callback, env)?)?;
+        // SAFETY: `out` is C's.
+        unsafe { out.write(Own::new(Object::new(cell, func))) };
+        Ok(())
+    })
+}
+
+/// As `stepwell_linker_define_caller_func`, with a callback that says by an outcome how it ended.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_linker_define_guarded_func(
+    linker: *mut stepwell_linker_t,
+    module: *const c_char,
+    name: *const c_char,
+    r#type: *const wasm_functype_t,
+    callback: stepwell_guarded_func_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_linker_define_guarded_func", move || {
+        // SAFETY: C passes live objects and C strings, or NULL.
+        let (linker, ty) = unsafe { (borrow_mut(linker, "linker")?, func_type(r#type)?) };
+        // SAFETY: as above.
+        let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
+        linker.func_new(module, name, ty, body(callback, env)?)?;
+        Ok(())
+    })
+}
+
+/// As `stepwell_debugger_attach`, with a callback that says by an outcome how it ended.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_attach_guarded(
+    store: *mut wasm_store_t,
+    callback: stepwell_guarded_stop_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+    out: Out<Own<stepwell_debugger_t>>,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_debugger_attach_guarded", move || {
+        let out = out.check("out")?;
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        // SAFETY: C passes a live store or NULL.
+        let cell = unsafe { borrow(store, "store") }?.clone();
+        let weak = Arc::downgrade(&cell);
+        let handler = move |stop: &mut crate::debug::Stop<'_>| {
+            stop::call_back(stop, &weak, |stop| {
+                // SAFETY: C registered the callback with this environment.
+                let call = |out| unsafe { callback(env.get(), stop, out) };
+                Ok(i32::try_from(stepwell_outcome_t::of("stop callback", call)?).unwrap_or(-1))
+            })
+        };
+        let debugger = Debugger::attach(&mut *cell.enter()?, handler)?;
+        // SAFETY: `out` is C's.
+        unsafe { out.write(Own::new(DebuggerObject { cell, debugger })) };
+        Ok(())
+    })
+}
+
+/// As `stepwell_wasi_config_stdin_callback_set`, with a callback that says by an outcome how it ended.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_wasi_config_stdin_guarded_set(
+    config: *mut stepwell_wasi_config_t,
+    callback: stepwell_guarded_input_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_wasi_config_stdin_guarded_set", move || {
+        // SAFETY: C passes a live configuration or NULL.
+        let config = unsafe { borrow_mut(config, "config") }?;
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        config.set_stdin(move |to| {
+            let (data, size) = (to.as_mut_ptr().cast(), to.len());
+            // SAFETY: C registered the callback with this environment.
+            let call = |out| unsafe { callback(env.get(), data, size, out) };
+            let given = stepwell_outcome_t::of("input callback", call);
+            // More than there is room for is a failure.
+            given.ok().and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
+        });
+        Ok(())
+    })
+}
+
+/// An environment that threads pass on in turn.
+struct InTurn(Mutex<*mut c_void>);
+
+// SAFETY: the environment is C's, and its contract says that any thread passes it on; the lock lets one do so at a time.
+unsafe impl Sync for InTurn {}
+
+/// As `stepwell_shared_module_compile_debug`, with a callback that says by an outcome how it ended: compiling ends, too, if it is not done.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_shared_module_compile_debug_guarded(
+    module: *const wasm_shared_module_t,
+    callback: stepwell_guarded_progress_callback_t,
+    env: *mut c_void,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_shared_module_compile_debug_guarded", || {
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        let env = InTurn(Mutex::new(env));
+        let env = &env;
+        let tell = move |done: usize, total: usize| {
+            let env = env.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // SAFETY: C gave both for this call, which has not returned.
+            let call = |out| unsafe { callback(*env, done, total, out) };
+            stepwell_outcome_t::of("progress callback", call).is_ok_and(|go_on| go_on != 0)
+        };
+        // SAFETY: C passes a live module or NULL.
+        unsafe { borrow(module, "module") }?.debug_code(&tell).map(drop)
+    })
+}
