@@ -61,6 +61,10 @@ impl Fallbacks {
     /// No signal handlers can be installed: compiled code checks for traps by itself, as without [`Config::signals`](super::Config::signals).
     pub const NO_SIGNALS: Fallbacks = Fallbacks(8);
 
+    /// Machine code cannot be executed where it was written: pages with breakpoints are written elsewhere and take the place of the others,
+    /// which takes somewhat longer.
+    pub const REPLACED_CODE: Fallbacks = Fallbacks(16);
+
     /// From the bits.
     pub(super) fn from_bits(bits: u32) -> Fallbacks {
         Fallbacks(bits)

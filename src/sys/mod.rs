@@ -5,9 +5,11 @@ pub mod activation;
 pub mod arch;
 #[doc(hidden)]
 pub mod faults;
+mod memfd;
 pub mod native_debug;
 pub mod pages;
 pub mod profile;
+mod replace;
 pub mod sealed;
 pub mod signals;
 pub mod stack;

@@ -60,22 +60,39 @@ pub fn install(classify: Classify) -> Result<()> {
         // SAFETY: the previous action is read before ours is set, so that the handler always finds it; the action is fully
         // initialised (zero is valid for what is not set).
         unsafe {
-            let previous = (*PREVIOUS.0.get())[i].as_mut_ptr();
-            if libc::sigaction(signal, std::ptr::null(), previous) != 0 {
-                return Err(Error::last_os_error("sigaction"));
+            let mut now: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(signal, std::ptr::null(), &mut now) != 0 {
+                return Err(give_back(i));
             }
+            // Ours may be there already, from an attempt that the system neither let us end nor take back: then what was before it is known.
+            if now.sa_sigaction == handler as *const () as usize {
+                continue;
+            }
+            (*PREVIOUS.0.get())[i].write(now);
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handler as *const () as usize;
             // SA_NODEFER: a fault in a host's chained handler must reach that handler again, not kill the process.
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
             libc::sigemptyset(&mut action.sa_mask);
             if libc::sigaction(signal, &action, std::ptr::null_mut()) != 0 {
-                return Err(Error::last_os_error("sigaction"));
+                return Err(give_back(i));
             }
         }
     }
     *installed = true;
     Ok(())
+}
+
+/// Gives the first `count` signals back to whom they were of; the error to tell. Where the system refuses that, our handler stays, and hands
+/// them on.
+#[cold]
+fn give_back(count: usize) -> Error {
+    let error = Error::last_os_error("sigaction");
+    for (i, signal) in SIGNALS.into_iter().enumerate().take(count) {
+        // SAFETY: the previous actions of signals before the one that failed were noted.
+        unsafe { libc::sigaction(signal, (*PREVIOUS.0.get())[i].as_ptr(), std::ptr::null_mut()) };
+    }
+    error
 }
 
 unsafe extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
