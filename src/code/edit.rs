@@ -343,9 +343,7 @@ impl CodeRegistry {
         // Some may be armed that no plan knows of, too.
         let all = if text.resync { 0..tables.sites.len() as u32 } else { 0..0 };
         toggles.extend(
-            changed
-                .chain(all)
-                .filter(|site| armed(*site) != (contains(&new_cover, *site) || breakpoint(*site))),
+            changed.chain(all).filter(|site| armed(*site) != (contains(&new_cover, *site) || breakpoint(*site))),
         );
         toggles.sort_unstable();
         toggles.dedup();

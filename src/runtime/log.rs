@@ -52,7 +52,7 @@ pub struct Fallbacks(u32);
 impl Fallbacks {
     /// There is no `memfd` for machine code: each debugged store copies it.
     pub const COPIED_CODE: Fallbacks = Fallbacks(1);
-    /// Address space cannot be reserved for memories as the configuration says: memories move as they grow, and accesses are checked by
+    /// Address space cannot be reserved for memories as the configuration says, or is limited (`RLIMIT_AS`) to that of a few: memories move as they grow, and accesses are checked by
     /// instructions.
     pub const NO_RESERVATION: Fallbacks = Fallbacks(2);
     /// No threads can be made: modules are compiled on the thread that asks.

@@ -312,9 +312,9 @@ impl Module {
         inner.debug.get_or_try_init(|| {
             let begin = Instant::now();
             let binary = inner.valid_binary()?;
-            let image = inner.engine.compile_large(binary, |compiler| {
-                compiler.module(&inner.info, binary, Tier::Debug, progress)
-            })?;
+            let image = inner
+                .engine
+                .compile_large(binary, |compiler| compiler.module(&inner.info, binary, Tier::Debug, progress))?;
             inner.engine.log(LogLevel::Info, || {
                 format!("compiled the debug code of module {} in {:?}", self.shown_name(), begin.elapsed())
             });
@@ -388,10 +388,9 @@ impl Module {
             let message = format!("the module defines {} functions, not one of index {func}", inner.info.bodies.len());
             return Err(Error::new(ErrorKind::Argument, message));
         }
-        inner
-            .engine
-            .replays()
-            .get_or_make(inner.id, func, || ReplayCode::new(&inner.engine, compile(&inner.info, inner.valid_binary()?)?))
+        inner.engine.replays().get_or_make(inner.id, func, || {
+            ReplayCode::new(&inner.engine, compile(&inner.info, inner.valid_binary()?)?)
+        })
     }
 
     /// The code of its production tier.

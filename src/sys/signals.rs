@@ -152,7 +152,10 @@ unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_v
             libc::SIG_DFL => {
                 // Back to the default; for a fault the instruction runs again and ends the process as it would have
                 // without us. A signal that was sent is sent again.
-                libc::sigaction(signal, previous, std::ptr::null_mut());
+                if libc::sigaction(signal, previous, std::ptr::null_mut()) != 0 && (*info).si_code > 0 {
+                    // Run again, it would come here again.
+                    libc::_exit(128 + signal);
+                }
                 if (*info).si_code <= 0 {
                     libc::raise(signal);
                 }

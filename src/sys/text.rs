@@ -32,6 +32,11 @@ pub fn flips_refused() -> bool {
     NO_FLIP.load(Ordering::Relaxed)
 }
 
+/// Takes it that the system allows it again.
+pub(super) fn forget_flips_refused() {
+    NO_FLIP.store(false, Ordering::Relaxed);
+}
+
 /// Where the text of an image lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextBacking {
