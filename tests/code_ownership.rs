@@ -527,6 +527,45 @@ fn out_of_memory_at_every_call() {
     });
 }
 
+/// From a call on, everything is refused: mapping, protecting, moving, giving back. When it is allowed again, the next edit finds what
+/// was lost. Where pages were left that cannot be executed, the registry says so.
+#[test]
+fn refused_from_a_call_on() {
+    in_both_backings(|backing| {
+        let image = image(2000, false);
+        let code = EngineCode::new(image.clone());
+        let (before, scattered) = ([3, 4000], [1, 3, 1700, 3500, 5000, 7999]);
+        let mut failed = 0;
+        for n in 1..60 {
+            let mut registry = CodeRegistry::new();
+            let slot = private(&mut registry, &code);
+            add(&mut registry, slot, &before);
+            let guard = faults::refuse_from(n);
+            let mut edit = registry.edit();
+            scattered.iter().for_each(|site| edit.add_site(slot, SiteId(*site)).unwrap());
+            let done = edit.commit().is_ok();
+            drop(guard);
+            failed += usize::from(!done);
+            let wanted = |site: u32| before.contains(&site) || done && scattered.contains(&site);
+            if registry.is_broken() {
+                assert!(!done && backing == TextBacking::Memfd, "a copy is never made unusable");
+                continue;
+            }
+            if backing == TextBacking::Anonymous && !done {
+                let known = |site: u32| before.contains(&site) || scattered.contains(&site);
+                assert!((0..8000).all(|site| known(site) || !registry.is_armed(slot, SiteId(site))), "call {n}");
+            }
+            add(&mut registry, slot, &[6000]);
+            assert!(bytes(&registry, slot) == expected(&image, |site| wanted(site) || site == 6000), "call {n}");
+            step(&mut registry, StepScope::All);
+            assert!(bytes(&registry, slot) == expected(&image, |_| true), "call {n}");
+            step(&mut registry, StepScope::Off);
+            assert!(bytes(&registry, slot) == expected(&image, |site| wanted(site) || site == 6000), "call {n}");
+        }
+        assert!((1..59).contains(&failed), "{failed}");
+    });
+}
+
 #[test]
 fn dropping_an_edit_commits_and_keeps_the_error() {
     let mut registry = CodeRegistry::new();

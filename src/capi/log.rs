@@ -41,6 +41,9 @@ pub enum stepwell_fallback_enum {
     STEPWELL_FALLBACK_NO_THREADS = 4,
     /// No signal handlers can be installed: compiled code checks for traps by itself, as without `stepwell_config_signals_set`.
     STEPWELL_FALLBACK_NO_SIGNALS = 8,
+    /// Machine code cannot be executed where it was written (`PR_SET_MDWE`, systemd's `MemoryDenyWriteExecute`): pages with breakpoints are
+    /// made anew for each change, which takes somewhat longer. The system may begin to refuse it at any time.
+    STEPWELL_FALLBACK_REPLACED_CODE = 16,
 }
 
 /// Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is gone, or

@@ -1,5 +1,6 @@
 //! Edits of the plan, and making the code follow: the difference between what should be armed and what is, written
-//! with one protection flip per region, or not at all.
+//! with one protection flip per region, or not at all. What the system refuses before anything was written leaves everything as it was; what
+//! it refuses later is taken back.
 
 use super::plan::{PatchPlan, SiteRanges, StepScope, contains, covered};
 use super::private::{PatchWork, PrivateText};
@@ -159,8 +160,13 @@ impl CodeRegistry {
     fn write_changes(&mut self, slots: &[CodeSlot], old: &StepScope, changes: &Changes) -> Result<()> {
         // A text learns at most twice that something is not to be had.
         for _ in 0..=2 * slots.len() {
-            if let Attempt::Done = self.try_to_write(slots, old, changes)? {
-                return Ok(());
+            match self.try_to_write(slots, old, changes) {
+                Ok(Attempt::Done) => return Ok(()),
+                Ok(Attempt::PlanAgain) => {}
+                Err(error) => {
+                    self.broken |= slots.iter().any(|slot| self.with(*slot, |text, _| text.is_broken()));
+                    return Err(error);
+                }
             }
         }
         Err(Error::new(ErrorKind::System, "the system refuses to patch code"))
@@ -184,7 +190,7 @@ impl CodeRegistry {
             if !work.is_empty() {
                 let opened = text.open(&work);
                 if let Err(error) = opened {
-                    self.close_all(&works);
+                    self.close_unwritten(&works);
                     self.swap_back(&swapped);
                     return Err(error);
                 }
@@ -200,14 +206,31 @@ impl CodeRegistry {
             for (slot, work) in &works[..i] {
                 self.with(*slot, |text, _| text.resync |= work.discards());
             }
-            self.close_all(&works);
+            self.close_unwritten(&works);
             self.swap_back(&swapped);
             return Ok(Attempt::PlanAgain);
         }
         for (slot, work) in &works {
             self.with(*slot, |text, tables| text.patch(tables, work));
         }
-        self.close_all(&works);
+        let mut outcome = Ok(());
+        for (slot, work) in &works {
+            let closed = self.with(*slot, |text, _| match outcome.is_ok() {
+                true => text.close(work),
+                false => {
+                    text.close_unwritten(work);
+                    Ok(())
+                }
+            });
+            outcome = outcome.and(closed);
+        }
+        if let Err(error) = outcome {
+            for (slot, work) in &works {
+                self.with(*slot, |text, tables| text.undo(tables, work));
+            }
+            self.swap_back(&swapped);
+            return Err(error.context("patching machine code"));
+        }
         for &slot in slots {
             self.with(slot, |text, tables| {
                 if text.shows_step_image() {
@@ -270,9 +293,9 @@ impl CodeRegistry {
         }
     }
 
-    fn close_all(&mut self, works: &[(CodeSlot, PatchWork)]) {
+    fn close_unwritten(&mut self, works: &[(CodeSlot, PatchWork)]) {
         for (slot, work) in works {
-            self.with(*slot, |text, _| text.close(work));
+            self.with(*slot, |text, _| text.close_unwritten(work));
         }
     }
 
@@ -317,11 +340,10 @@ impl CodeRegistry {
             toggles.extend(left.filter(|site| armed(*site) && !contains(&new_cover, *site) && !breakpoint(*site)));
         }
         let changed = changes.sites_of(slot).chain(text.deferred.iter().copied());
-        let all = self.plan.sites_of(slot).filter(|_| text.resync);
+        // Some may be armed that no plan knows of, too.
+        let all = if text.resync { 0..tables.sites.len() as u32 } else { 0..0 };
         toggles.extend(
-            changed
-                .chain(all.map(|site| site.0))
-                .filter(|site| armed(*site) != (contains(&new_cover, *site) || breakpoint(*site))),
+            changed.chain(all).filter(|site| armed(*site) != (contains(&new_cover, *site) || breakpoint(*site))),
         );
         toggles.sort_unstable();
         toggles.dedup();

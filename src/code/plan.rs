@@ -42,10 +42,6 @@ impl PatchPlan {
         self.sites.keys().copied()
     }
 
-    pub(super) fn sites_of(&self, slot: CodeSlot) -> impl Iterator<Item = SiteId> + '_ {
-        self.sites.range((slot, SiteId(0))..=(slot, SiteId(u32::MAX))).map(|((_, site), _)| *site)
-    }
-
     /// Forgets everything about a slot.
     pub(super) fn forget(&mut self, slot: CodeSlot) {
         self.sites.retain(|(s, _), _| *s != slot);

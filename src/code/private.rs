@@ -5,7 +5,7 @@ use crate::abi::StopCell;
 use crate::base::{Error, Result, TextOffset};
 use crate::image::{Cursor, ImageTables, SITE_BYTES, SITE_NOP, Site, SiteId, armed_site};
 use crate::sys::pages::PAGE_SIZE;
-use crate::sys::text::{PrivateView, SwapError, TextBacking};
+use crate::sys::text::{PrivateView, Refusal, SwapError, TextBacking};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -43,6 +43,8 @@ type Regions = SmallVec<[Range<usize>; 2]>;
 #[derive(Debug, Default)]
 pub(super) struct PatchWork {
     toggles: SmallVec<[u32; 4]>,
+    /// Whether each of them is armed by it.
+    arms: SmallVec<[bool; 4]>,
     /// Regions to open for writing.
     open: Regions,
     /// Pages that are left without an armed site, to be given back.
@@ -147,6 +149,7 @@ impl PrivateText {
         for site in rows(tables, &toggles) {
             let (start, end) = bounds(&site);
             let arms = !is_armed_at(view, start);
+            work.arms.push(arms);
             for page in start / PAGE_SIZE..=(end - 1) / PAGE_SIZE {
                 match touched.last_mut() {
                     Some(last) if last.page == page => {
@@ -157,7 +160,7 @@ impl PrivateText {
                 }
             }
         }
-        let gives_back = view.is_copy_on_write() && !self.keeps_pages;
+        let gives_back = view.can_discard() && !self.keeps_pages;
         for Touched { page, toggles, arms } in touched {
             let bytes = page * PAGE_SIZE..(page + 1) * PAGE_SIZE;
             // Sites do not overlap, so every armed one here is also in `toggles` if the numbers are the same.
@@ -188,22 +191,73 @@ impl PrivateText {
         }
         for (i, region) in work.open.iter().enumerate() {
             if let Err(error) = view.make_writable(region.clone()) {
-                for opened in &work.open[..i] {
-                    view.make_executable(opened.clone());
-                }
+                // Nothing was written, so nothing is to be executed that was not before.
+                self.close_first(&work.open[..i], true).ok();
                 return Err(context(error));
             }
         }
         Ok(())
     }
 
-    /// Closes what [`PrivateText::open`] opened.
-    pub(super) fn close(&mut self, work: &PatchWork) {
-        if let Some(view) = &mut self.view {
-            for region in &work.open {
-                view.make_executable(region.clone());
+    /// Has what [`PrivateText::open`] opened executed as it was written. After an error some of it is, and some is not: see
+    /// [`PrivateText::undo`].
+    pub(super) fn close(&mut self, work: &PatchWork) -> Result<()> {
+        self.close_first(&work.open, false)
+    }
+
+    /// The same for pages to which nothing was written.
+    pub(super) fn close_unwritten(&mut self, work: &PatchWork) {
+        // Should sites be lost by it, the text remembers.
+        self.close_first(&work.open, true).ok();
+    }
+
+    fn close_first(&mut self, regions: &[Range<usize>], unwritten: bool) -> Result<()> {
+        let Some(view) = &mut self.view else {
+            return Ok(());
+        };
+        let mut outcome = Ok(());
+        for region in regions {
+            // What stands elsewhere is let go as soon as the whole cannot be had.
+            if (unwritten || outcome.is_err()) && view.abandon(region.clone()) {
+                continue;
+            }
+            if let Err(Refusal { error, all_lost }) = view.make_executable(region.clone()) {
+                self.resync |= all_lost;
+                outcome = Err(error);
             }
         }
+        outcome
+    }
+
+    /// Takes back what an edit has done of `work`, for it could not do all. What cannot be taken back is remembered.
+    pub(super) fn undo(&mut self, tables: &ImageTables, work: &PatchWork) {
+        // To learn that pages cannot be given back takes another turn.
+        for _ in 0..2 {
+            let done = work.toggles.iter().zip(&work.arms);
+            let done = done.filter(|(site, arms)| self.is_armed(tables, SiteId(**site)) == **arms);
+            let toggles: SmallVec<[u32; 4]> = done.map(|(site, _)| *site).collect();
+            let back = self.plan_work(tables, toggles);
+            if back.is_empty() {
+                return;
+            }
+            if self.open(&back).is_err() {
+                break;
+            }
+            if !self.discard(&back) {
+                self.close_unwritten(&back);
+                continue;
+            }
+            self.patch(tables, &back);
+            if self.close(&back).is_err() {
+                break;
+            }
+        }
+        self.resync = true;
+    }
+
+    /// Whether it has pages that the system does not let anybody execute any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.view.as_ref().is_some_and(PrivateView::is_broken)
     }
 
     /// Gives back the pages that are left without an armed site. When the system refuses, the text remembers and says `false`.

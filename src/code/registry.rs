@@ -118,6 +118,7 @@ pub struct CodeRegistry {
     ranges: SmallVec<[TextRange; 1]>,
     pub(super) plan: PatchPlan,
     pub(super) last_error: Option<Error>,
+    pub(super) broken: bool,
 }
 
 impl CodeRegistry {
@@ -267,6 +268,13 @@ impl CodeRegistry {
             StoreCode::Private(text) if (site.0 as usize) < tables.sites.len() => text.is_armed(tables, site),
             _ => false,
         }
+    }
+
+    /// Whether a text has pages that the system does not let anybody execute any more: it has refused every way to, in the middle of an
+    /// edit. No guest may go on in this store.
+    #[inline]
+    pub fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// What should be patched.

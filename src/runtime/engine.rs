@@ -12,9 +12,9 @@ use crate::code::EngineCode;
 use crate::compile::Compiler;
 use crate::image::CodeImage;
 use crate::sys::arch::HostToWasm;
-use crate::sys::pages::Reservation;
+use crate::sys::pages::{Reservation, address_space_limit};
 use crate::sys::profile::Profiler;
-use crate::sys::text::{ExecView, TextBacking, TextImage};
+use crate::sys::text::{ExecView, TextBacking, TextImage, flips_refused};
 use crate::sys::{signals, stack, threads};
 use crate::wasm::FuncType;
 use once_cell::sync::OnceCell;
@@ -25,6 +25,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// Bytes of stack for compiling.
 const COMPILE_STACK: usize = 1 << 20;
+/// With a limit below this on address space, memories get no reservations: it is that of hundreds of them.
+const ENOUGH_ADDRESS_SPACE: u64 = 1 << 40;
 /// Bytes of a module from which on it is worth other threads' while.
 const LARGE_MODULE: usize = 2 << 10;
 
@@ -78,7 +80,9 @@ impl Engine {
 
     /// What it does in another way than its configuration asks for, so far.
     pub fn fallbacks(&self) -> Fallbacks {
-        Fallbacks::from_bits(self.0.fallbacks.load(Ordering::Relaxed))
+        // The system may have begun to refuse it after the engine was made.
+        let replaced = if flips_refused() { Fallbacks::REPLACED_CODE.bits() } else { 0 };
+        Fallbacks::from_bits(self.0.fallbacks.load(Ordering::Relaxed) | replaced)
     }
 
     /// Tells the host, if it listens.
@@ -192,12 +196,35 @@ fn fall_back(config: &mut Config) -> Result<AtomicU32> {
         let message = format!("no signal handlers: {error}; compiled code checks for traps by instructions");
         warn(config, Fallbacks::NO_SIGNALS, &message);
     }
-    if !config.force_copied_code && TextImage::new(&mut vec![0xcc])?.backing() == TextBacking::Anonymous {
-        warn(
-            config,
-            Fallbacks::COPIED_CODE,
-            "the system refuses a memfd for machine code; it is copied for each debugged store",
+    if !config.force_copied_code {
+        let probe = TextImage::new(&mut vec![0xcc])?;
+        if probe.backing() == TextBacking::Anonymous {
+            warn(
+                config,
+                Fallbacks::COPIED_CODE,
+                "the system refuses a memfd for machine code; it is copied for each debugged store",
+            );
+        } else if config.debug {
+            probe.try_flip()?;
+            if flips_refused() {
+                warn(
+                    config,
+                    Fallbacks::REPLACED_CODE,
+                    "the system refuses to execute memory that was written; pages with breakpoints are made anew for each change",
+                );
+            }
+        }
+    }
+    // Where address space is limited, the first memory would get its reservation and a later one none.
+    if config.fixed_memories()
+        && let Some(limit) = address_space_limit()
+        && limit < ENOUGH_ADDRESS_SPACE
+    {
+        (config.memory_reservation, config.memory_guard) = (0, 0);
+        let message = format!(
+            "address space is limited to {limit} bytes (RLIMIT_AS); memories move as they grow, and accesses are checked by instructions"
         );
+        warn(config, Fallbacks::NO_RESERVATION, &message);
     }
     if config.fixed_memories()
         && let Err(error) = Reservation::new((config.memory_reservation + config.memory_guard) as usize)

@@ -5,7 +5,7 @@ use super::call;
 use super::frames::{PcKind, VirtualFrame};
 use super::module::{ModuleId, StackRatio};
 use super::resume::{self, Resume};
-use super::store::{Owned, StoreInner, StoreMut};
+use super::store::{self, Owned, StoreInner, StoreMut};
 use crate::abi::{StopCell, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, TextOffset, WasmOffset};
 use crate::code::{CodeSlot, EngineCode, Ownership};
@@ -328,6 +328,11 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
             Resume::Replace(with) => resume::replace(store_at, record_at, info.func, with),
         };
         let onward = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(_)) if (*store).registry.is_broken() => {
+                (*store).poisoned = true;
+                call::leave_with_error(store_at, store::broken());
+                Onward::Leave
+            }
             Ok(Ok(onward)) => onward,
             Ok(Err(error)) => {
                 call::leave_with_error(store_at, error);

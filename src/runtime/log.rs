@@ -52,7 +52,7 @@ pub struct Fallbacks(u32);
 impl Fallbacks {
     /// There is no `memfd` for machine code: each debugged store copies it.
     pub const COPIED_CODE: Fallbacks = Fallbacks(1);
-    /// Address space cannot be reserved for memories as the configuration says: memories move as they grow, and accesses are checked by
+    /// Address space cannot be reserved for memories as the configuration says, or is limited (`RLIMIT_AS`) to that of a few: memories move as they grow, and accesses are checked by
     /// instructions.
     pub const NO_RESERVATION: Fallbacks = Fallbacks(2);
     /// No threads can be made: modules are compiled on the thread that asks.
@@ -60,6 +60,10 @@ impl Fallbacks {
 
     /// No signal handlers can be installed: compiled code checks for traps by itself, as without [`Config::signals`](super::Config::signals).
     pub const NO_SIGNALS: Fallbacks = Fallbacks(8);
+
+    /// Machine code cannot be executed where it was written: pages with breakpoints are written elsewhere and take the place of the others,
+    /// which takes somewhat longer.
+    pub const REPLACED_CODE: Fallbacks = Fallbacks(16);
 
     /// From the bits.
     pub(super) fn from_bits(bits: u32) -> Fallbacks {

@@ -43,6 +43,8 @@ struct ModuleInner {
     production: Arc<EngineCode>,
     debug: OnceCell<DebugCode>,
     resume: Mutex<HashMap<DefinedFuncIndex, Arc<ResumeCell>>>,
+    /// Whether the function bodies of a binary that was loaded were found to be valid.
+    valid: OnceCell<()>,
     sources: OnceCell<SourceMap>,
 }
 
@@ -66,6 +68,16 @@ impl Deref for Binary {
 }
 
 impl ModuleInner {
+    /// The binary, to compile from. Bodies of one that was loaded are validated first: whoever has altered them shall not
+    /// make the compiler take them for valid.
+    fn valid_binary(&self) -> Result<&[u8]> {
+        if let Binary::Serialized(..) = self.binary {
+            let config = self.engine.config();
+            self.valid.get_or_try_init(|| wasm::parse(&self.binary, config.features, false).map(drop))?;
+        }
+        Ok(&self.binary)
+    }
+
     fn check_debug(&self) -> Result<()> {
         if self.engine.config().debug {
             return Ok(());
@@ -183,6 +195,7 @@ impl Module {
             production,
             debug: debug.unwrap_or_default(),
             resume: Mutex::default(),
+            valid: OnceCell::new(),
             sources: OnceCell::new(),
         }))
     }
@@ -303,9 +316,10 @@ impl Module {
         inner.check_debug()?;
         inner.debug.get_or_try_init(|| {
             let begin = Instant::now();
-            let image = inner.engine.compile_large(&inner.binary, |compiler| {
-                compiler.module(&inner.info, &inner.binary, Tier::Debug, progress)
-            })?;
+            let binary = inner.valid_binary()?;
+            let image = inner
+                .engine
+                .compile_large(binary, |compiler| compiler.module(&inner.info, binary, Tier::Debug, progress))?;
             inner.engine.log(LogLevel::Info, || {
                 format!("compiled the debug code of module {} in {:?}", self.shown_name(), begin.elapsed())
             });
@@ -329,7 +343,8 @@ impl Module {
             known.entry(func).or_default().clone()
         };
         let code = cell.get_or_try_init(|| {
-            let image = inner.engine.compile(|compiler| compiler.resume(&inner.info, &inner.binary, func))?;
+            let binary = inner.valid_binary()?;
+            let image = inner.engine.compile(|compiler| compiler.resume(&inner.info, binary, func))?;
             Ok::<_, Error>(inner.engine.new_small_code(image))
         })?;
         Ok(code.clone())
@@ -348,7 +363,7 @@ impl Module {
         if func.index() >= self.0.info.bodies.len() {
             return Err(Error::new(ErrorKind::Argument, format!("the module has no body of function {func}")));
         }
-        region_graph(&self.0.info, &self.0.binary, func)
+        region_graph(&self.0.info, self.0.valid_binary()?, func)
     }
 
     /// The replay code of a function, compiled where the engine does not keep it from an earlier call: see
@@ -378,10 +393,9 @@ impl Module {
             let message = format!("the module defines {} functions, not one of index {func}", inner.info.bodies.len());
             return Err(Error::new(ErrorKind::Argument, message));
         }
-        inner
-            .engine
-            .replays()
-            .get_or_make(inner.id, func, || ReplayCode::new(&inner.engine, compile(&inner.info, &inner.binary)?))
+        inner.engine.replays().get_or_make(inner.id, func, || {
+            ReplayCode::new(&inner.engine, compile(&inner.info, inner.valid_binary()?)?)
+        })
     }
 
     /// The code of its production tier.

@@ -201,13 +201,23 @@ impl StoreInner {
 
     #[inline]
     pub(super) fn check_poison(&self) -> Result<()> {
-        if self.poisoned { Err(poisoned()) } else { Ok(()) }
+        match (self.registry.is_broken(), self.poisoned) {
+            (false, false) => Ok(()),
+            (true, _) => Err(broken()),
+            (false, true) => Err(poisoned()),
+        }
     }
 }
 
 #[cold]
 fn wrong_store() -> Error {
     Error::new(ErrorKind::Argument, "the object belongs to another store")
+}
+
+#[cold]
+pub(super) fn broken() -> Error {
+    let message = "the system refuses to make machine code of this store executable again; drop it";
+    Error::new(ErrorKind::Poisoned, message)
 }
 
 #[cold]

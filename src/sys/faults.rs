@@ -10,6 +10,8 @@ static ACTIVE: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// Calls until one fails; 0: none will.
     static COUNTDOWN: Cell<u32> = const { Cell::new(0) };
+    /// Whether the one that fails is followed by others that are refused.
+    static GOES_ON: Cell<bool> = const { Cell::new(false) };
     static REFUSE_MEMFD: Cell<bool> = const { Cell::new(false) };
     static REFUSE_SWAP: Cell<bool> = const { Cell::new(false) };
     static REFUSE_SIGNALS: Cell<bool> = const { Cell::new(false) };
@@ -19,6 +21,7 @@ thread_local! {
 #[derive(Clone, Copy, Debug)]
 enum What {
     Nth(u32),
+    From(u32),
     Memfd,
     Swap,
     Signals,
@@ -28,6 +31,10 @@ impl What {
     fn set(self, on: bool) {
         match self {
             What::Nth(n) => COUNTDOWN.set(if on { n } else { 0 }),
+            What::From(n) => {
+                COUNTDOWN.set(if on { n } else { 0 });
+                GOES_ON.set(on);
+            }
             What::Memfd => REFUSE_MEMFD.set(on),
             What::Swap => REFUSE_SWAP.set(on),
             What::Signals => REFUSE_SIGNALS.set(on),
@@ -59,6 +66,10 @@ impl FaultGuard {
 impl Drop for FaultGuard {
     fn drop(&mut self) {
         self.what.set(false);
+        if let What::From(_) = self.what {
+            // It was only a test.
+            super::text::forget_flips_refused();
+        }
         ACTIVE.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -66,6 +77,11 @@ impl Drop for FaultGuard {
 /// Makes the `n`-th mapping call of this thread from now on (1 is the next) fail once with `ENOMEM`.
 pub fn fail_nth(n: u32) -> FaultGuard {
     FaultGuard::new(What::Nth(n))
+}
+
+/// Makes every mapping call of this thread from the `n`-th on fail with `EPERM`, as a sandbox does that closes late.
+pub fn refuse_from(n: u32) -> FaultGuard {
+    FaultGuard::new(What::From(n))
 }
 
 /// Makes every `memfd_create` of this thread fail with `EPERM`, as a sandbox does.
@@ -93,6 +109,10 @@ pub(super) fn fails() -> bool {
 fn fails_slowly() -> bool {
     match COUNTDOWN.get() {
         0 => false,
+        1 if GOES_ON.get() => {
+            set_errno(libc::EPERM);
+            true
+        }
         1 => {
             COUNTDOWN.set(0);
             set_errno(libc::ENOMEM);

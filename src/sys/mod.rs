@@ -6,9 +6,11 @@ pub mod arch;
 #[doc(hidden)]
 pub mod faults;
 pub mod floats;
+mod memfd;
 pub mod native_debug;
 pub mod pages;
 pub mod profile;
+mod replace;
 pub mod sealed;
 pub mod signals;
 pub mod stack;

@@ -121,6 +121,14 @@ impl Drop for Reservation {
     }
 }
 
+/// How much address space the process may have, where that is limited.
+pub fn address_space_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the place is of the type that the call fills in.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
 /// A private anonymous mapping wherever the system likes; its address. Nothing is set aside for it (`MAP_NORESERVE`).
 pub(super) fn map_anonymous(len: usize, protection: libc::c_int) -> Result<usize> {
     // SAFETY: without MAP_FIXED no existing mapping is touched.

@@ -68,32 +68,56 @@ pub fn install(classify: Classify) -> Result<()> {
     }
     let mut levels = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     CLASSIFY.store(classify as *mut (), Ordering::Release);
+    let mut taken = Vec::new();
     for (i, signal) in SIGNALS.into_iter().enumerate() {
         // SAFETY: what was there is noted before ours is set, so that the handler always finds it; the action is fully
         // initialised (zero is valid for what is not set).
         unsafe {
             let mut there: libc::sigaction = std::mem::zeroed();
             if libc::sigaction(signal, std::ptr::null(), &mut there) != 0 {
-                return Err(Error::last_os_error("sigaction"));
+                return Err(give_back(&taken));
             }
-            let level = levels[i];
-            if HANDLERS[..level].iter().any(|handler| *handler as usize == there.sa_sigaction) {
+            if HANDLERS[..levels[i]].iter().any(|handler| *handler as usize == there.sa_sigaction) {
                 continue;
             }
-            let Some(handler) = HANDLERS.get(level) else { continue };
-            (*PREVIOUS.0.get())[level][i].write(there);
+            // What was given back after an attempt that failed is known.
+            let known = levels[i].checked_sub(1).filter(|newest| {
+                let before = (*PREVIOUS.0.get())[*newest][i].as_ptr();
+                ((*before).sa_sigaction, (*before).sa_flags) == (there.sa_sigaction, there.sa_flags)
+            });
+            let level = known.unwrap_or(levels[i]);
+            let Some(handler) = HANDLERS.get(level) else {
+                let message = format!("the host has taken signal {signal} too often; it keeps it");
+                return Err(Error::new(ErrorKind::System, message));
+            };
+            if known.is_none() {
+                (*PREVIOUS.0.get())[level][i].write(there);
+            }
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = *handler as usize;
             // SA_NODEFER: a fault in a host's chained handler must reach that handler again, not kill the process.
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
             libc::sigemptyset(&mut action.sa_mask);
             if libc::sigaction(signal, &action, std::ptr::null_mut()) != 0 {
-                return Err(Error::last_os_error("sigaction"));
+                return Err(give_back(&taken));
             }
             levels[i] = level + 1;
+            taken.push((i, level));
         }
     }
     Ok(())
+}
+
+/// Gives signals back to whom they were of, each by its position and level; the error to tell. Where the system refuses that, our handler
+/// stays, and hands them on.
+#[cold]
+fn give_back(taken: &[(usize, usize)]) -> Error {
+    let error = Error::last_os_error("sigaction");
+    for (i, level) in taken {
+        // SAFETY: what was there before a signal was taken was noted.
+        unsafe { libc::sigaction(SIGNALS[*i], (*PREVIOUS.0.get())[*level][*i].as_ptr(), std::ptr::null_mut()) };
+    }
+    error
 }
 
 /// Makes sure that the handlers are still ours, if they ever were: see [`install`].
@@ -170,7 +194,10 @@ unsafe fn chain(level: usize, signal: i32, info: *mut libc::siginfo_t, context: 
                 // without us. A signal that was sent is sent again.
                 let mut default: libc::sigaction = std::mem::zeroed();
                 default.sa_sigaction = libc::SIG_DFL;
-                libc::sigaction(signal, &default, std::ptr::null_mut());
+                if libc::sigaction(signal, &default, std::ptr::null_mut()) != 0 && !sent {
+                    // Run again, it would come here again.
+                    libc::_exit(128 + signal);
+                }
                 if sent {
                     libc::raise(signal);
                 }

@@ -4,16 +4,18 @@
 //! executable at once. What is patched, and when that is allowed, is decided in `code/`.
 
 use super::faults;
-use super::pages::{PAGE_SIZE, discard, map, map_anonymous, map_from, protect, round_up_to_page, unmap};
+use super::memfd::{SealedFile, errno};
+use super::pages::{PAGE_SIZE, discard, map_anonymous, map_from, protect, round_up_to_page, unmap};
+use super::replace::{refused, replace_pages};
 use crate::base::{Error, ErrorKind, Result};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Read and execute: the protection of code.
-const RX: libc::c_int = libc::PROT_READ | libc::PROT_EXEC;
+pub(super) const RX: libc::c_int = libc::PROT_READ | libc::PROT_EXEC;
 /// Read and write: the protection of pages being patched, and of the cell page.
-const RW: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
+pub(super) const RW: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
 /// Fills the last page behind a text: `int3`.
 const FILL: u8 = 0xcc;
 /// What a page-table page covers. Views that are congruent modulo this are swapped a table at a time.
@@ -21,6 +23,19 @@ const TABLE_SPAN: usize = 2 << 20;
 
 /// Set when the system turned out not to swap views (`MREMAP_DONTUNMAP` of a file mapping needs Linux 5.13).
 static NO_SWAP: AtomicBool = AtomicBool::new(false);
+/// Set when the system turned out not to make pages executable again that were writable (`PR_SET_MDWE`, a filter of a
+/// service manager's): from then on, patched pages are made elsewhere and put in the place of the others.
+static NO_FLIP: AtomicBool = AtomicBool::new(false);
+
+/// Whether the system was seen to refuse to make written pages executable.
+pub fn flips_refused() -> bool {
+    NO_FLIP.load(Ordering::Relaxed)
+}
+
+/// Takes it that the system allows it again.
+pub(super) fn forget_flips_refused() {
+    NO_FLIP.store(false, Ordering::Relaxed);
+}
 
 /// Where the text of an image lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,12 +132,30 @@ impl TextImage {
         Ok(PrivateView {
             mapping: Mapping::new(&self.source, self.padded_len(), PAGE_SIZE)?,
             text: self.padded_len(),
-            copy_on_write: self.backing() == TextBacking::Memfd,
+            image: match &self.source {
+                Source::Memfd(file, at) => Some((file.clone(), *at)),
+                Source::Anonymous(_) => None,
+            },
             patched_before: false,
             written: Vec::new(),
+            staged: Vec::new(),
+            replaced: false,
+            spare: None,
+            broken: false,
             in_pieces: false,
             parking: None,
         })
+    }
+
+    /// Finds out, once, whether pages of such a text can be made executable again after they were written. Where not,
+    /// [`flips_refused`] says so from then on.
+    pub fn try_flip(&self) -> Result<()> {
+        if self.backing() == TextBacking::Memfd && !flips_refused() {
+            let mut view = self.map_private()?;
+            view.make_writable(0..PAGE_SIZE)?;
+            view.make_executable(0..PAGE_SIZE).map_err(|refusal| refusal.error)?;
+        }
+        Ok(())
     }
 
     fn padded_len(&self) -> usize {
@@ -131,180 +164,9 @@ impl TextImage {
     }
 }
 
-/// A `memfd` that can no longer change.
-#[derive(Debug)]
-pub(super) struct SealedFile {
-    fd: libc::c_int,
-    /// Which file `fd` was. A host that closes descriptors that are not its own (as daemons do) must not make us execute
-    /// whatever file gets the number next.
-    identity: (libc::dev_t, libc::ino_t),
-}
-
-impl SealedFile {
-    /// A sealed file of `bytes`, or `None` where the system does not let us have one.
-    fn new(bytes: &[u8]) -> Result<Option<SealedFile>> {
-        SealedFile::filled(|file| file.write(bytes))
-    }
-
-    /// A sealed file of what `fill` writes to it, or `None` where the system does not let us have one.
-    pub(super) fn filled(fill: impl FnOnce(&SealedFile) -> Result<()>) -> Result<Option<SealedFile>> {
-        let Some(fd) = create_memfd()? else {
-            return Ok(None);
-        };
-        let Some(identity) = identity_of(fd) else {
-            let error = Error::last_os_error("fstat of a memfd");
-            // SAFETY: the descriptor was made above and nobody else knows it.
-            unsafe { libc::close(fd) };
-            return Err(error);
-        };
-        let file = SealedFile { fd, identity };
-        fill(&file)?;
-        if !file.seal() {
-            return Ok(None);
-        }
-        // SAFETY: a mapping without a fixed address touches nothing that exists.
-        match unsafe { map(0, PAGE_SIZE, RX, 0, fd) } {
-            // SAFETY: the mapping just made.
-            Ok(probe) => unsafe { unmap(probe, PAGE_SIZE) },
-            Err(error) if errno() == libc::ENOMEM => return Err(error),
-            Err(_) => return Ok(None),
-        }
-        Ok(Some(file))
-    }
-
-    /// Makes it a file that nobody can change; false where the system refuses.
-    fn seal(&self) -> bool {
-        let others = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
-        // `F_SEAL_WRITE` waits, milliseconds at times, until nothing in the kernel holds a page of the file. All that can hold one here
-        // is reading: the file is ours alone, and was never mapped writable. So to forbid future writes (Linux 5.1) is as much.
-        [libc::F_SEAL_FUTURE_WRITE, libc::F_SEAL_WRITE].into_iter().any(|write| {
-            // SAFETY: fcntl on a descriptor of our own, with an integer argument.
-            unsafe { libc::fcntl(self.fd, libc::F_ADD_SEALS, others | write) == 0 }
-        })
-    }
-
-    /// Writes its contents, before it is sealed.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
-        let mut done = 0;
-        while done < bytes.len() {
-            let rest = &bytes[done..];
-            // SAFETY: the pointer and length are those of a live slice.
-            let n = unsafe { libc::pwrite(self.fd, rest.as_ptr().cast(), rest.len(), done as libc::off_t) };
-            match n {
-                1.. => done += n as usize,
-                _ if n < 0 && errno() == libc::EINTR => {}
-                _ => return Err(Error::last_os_error("writing a memfd")),
-            }
-        }
-        Ok(())
-    }
-
-    /// Another descriptor of the file, to fill it by.
-    pub(super) fn writer(&self) -> Result<std::fs::File> {
-        // SAFETY: the descriptor is open: this is its owner, and nobody else was told of it yet.
-        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(self.fd) };
-        let copy = fd.try_clone_to_owned();
-        copy.map(std::fs::File::from).map_err(|error| Error::new(ErrorKind::System, format!("dup of a memfd: {error}")))
-    }
-
-    /// Maps the first `len` bytes for reading.
-    pub(super) fn map_readable(&self, len: usize) -> Result<usize> {
-        self.check()?;
-        // SAFETY: without MAP_FIXED no existing mapping is touched.
-        unsafe { map(0, len, libc::PROT_READ, 0, self.fd) }
-    }
-
-    fn read(&self, at: usize, len: usize) -> Result<Vec<u8>> {
-        self.check()?;
-        let mut bytes = vec![0; len];
-        let mut done = 0;
-        while done < len {
-            let rest = &mut bytes[done..];
-            // SAFETY: the pointer and length are those of a live, exclusive slice.
-            let n = unsafe { libc::pread(self.fd, rest.as_mut_ptr().cast(), rest.len(), (at + done) as libc::off_t) };
-            match n {
-                1.. => done += n as usize,
-                _ if n < 0 && errno() == libc::EINTR => {}
-                _ => return Err(Error::last_os_error("reading a memfd")),
-            }
-        }
-        Ok(bytes)
-    }
-
-    fn is_ours(&self) -> bool {
-        identity_of(self.fd) == Some(self.identity)
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.is_ours() {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::State,
-            format!(
-                "file descriptor {} holds machine code of this library, but the process has closed it; do not close \
-                 descriptors that you did not open",
-                self.fd
-            ),
-        ))
-    }
-}
-
-impl Drop for SealedFile {
-    fn drop(&mut self) {
-        if self.is_ours() {
-            // SAFETY: the descriptor is the one this file was made with.
-            unsafe { libc::close(self.fd) };
-        }
-    }
-}
-
-/// A new `memfd` that may be sealed and executed, or `None` where that is refused.
-fn create_memfd() -> Result<Option<libc::c_int>> {
-    /// `MFD_EXEC`, Linux 6.3: executable, whatever the system's default is.
-    const MFD_EXEC: libc::c_uint = 0x10;
-    if faults::memfd_refused() {
-        return Ok(None);
-    }
-    if faults::fails() {
-        return Err(Error::last_os_error("memfd_create"));
-    }
-    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-    for flags in [flags | MFD_EXEC, flags] {
-        // SAFETY: the name is a NUL-terminated constant.
-        let fd = unsafe { libc::memfd_create(c"stepwell-text".as_ptr(), flags) };
-        if fd >= 0 {
-            return Ok(Some(fd));
-        }
-        match errno() {
-            libc::EINVAL => {}
-            libc::ENOMEM => return Err(Error::last_os_error("memfd_create")),
-            // Refused (EPERM, EACCES, ENOSYS), or no descriptor left for us (EMFILE, ENFILE).
-            _ => return Ok(None),
-        }
-    }
-    Ok(None)
-}
-
-fn identity_of(fd: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the buffer is of the type the call fills in.
-    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
-        return None;
-    }
-    // SAFETY: a successful fstat has filled it in.
-    let stat = unsafe { stat.assume_init() };
-    Some((stat.st_dev, stat.st_ino))
-}
-
-fn errno() -> libc::c_int {
-    // SAFETY: the address of this thread's errno is always valid.
-    unsafe { *libc::__errno_location() }
-}
-
 /// A range of address space of our own, unmapped when dropped.
 #[derive(Debug)]
-struct Mapping {
+pub(super) struct Mapping {
     base: usize,
     len: usize,
 }
@@ -317,12 +179,12 @@ impl Mapping {
                 file.check()?;
                 if extra == 0 {
                     // SAFETY: without MAP_FIXED no existing mapping is touched.
-                    let base = unsafe { map_from(0, text, RX, 0, file.fd, *at)? };
+                    let base = unsafe { map_from(0, text, RX, 0, file.fd(), *at)? };
                     return Ok(Mapping { base, len: text });
                 }
                 let mapping = Mapping { base: map_anonymous(text + extra, RW)?, len: text + extra };
                 // SAFETY: the range is the front of the mapping just made.
-                unsafe { map_from(mapping.base, text, RX, libc::MAP_FIXED, file.fd, *at)? };
+                unsafe { map_from(mapping.base, text, RX, libc::MAP_FIXED, file.fd(), *at)? };
                 Ok(mapping)
             }
             Source::Anonymous(bytes) => {
@@ -333,10 +195,48 @@ impl Mapping {
                     std::ptr::copy_nonoverlapping(bytes.as_ptr(), mapping.base as *mut u8, bytes.len());
                 }
                 // SAFETY: nobody else knows the mapping yet.
-                unsafe { protect(mapping.base, text, RX)? };
+                let Err(error) = (unsafe { protect(mapping.base, text, RX) }) else {
+                    return Ok(mapping);
+                };
+                // What was written may not be executed here. A file that nobody has mapped writable may.
+                match SealedFile::passing(bytes) {
+                    // SAFETY: as above.
+                    Ok(Some(file)) => unsafe { file.map_over(mapping.base, text)? },
+                    _ => return Err(error.context("making machine code executable")),
+                }
                 Ok(mapping)
             }
         }
+    }
+}
+
+impl Mapping {
+    /// Executable bytes of nobody's else: writable first, then executable.
+    pub(super) fn of_code(bytes: &[u8]) -> Result<Mapping> {
+        let mapping = Mapping { base: map_anonymous(bytes.len(), RW)?, len: bytes.len() };
+        // SAFETY: the mapping is new, writable, and as long.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), mapping.base as *mut u8, bytes.len());
+            protect(mapping.base, mapping.len, RX)?;
+        }
+        Ok(mapping)
+    }
+
+    /// Moves it to the place of what is at `to`. If the system refuses, it is gone, and `to` as it was.
+    ///
+    /// # Safety
+    /// As much at `to` belongs to the caller, and what is there is not needed.
+    pub(super) unsafe fn move_to(self, to: usize) -> bool {
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        let Mapping { base, len } = self;
+        // SAFETY: the caller's promise; this range is ours.
+        let moved = !faults::fails()
+            && unsafe { libc::mremap(base as *mut libc::c_void, len, len, flags, to as *mut libc::c_void) }
+                != libc::MAP_FAILED;
+        if moved {
+            std::mem::forget(self);
+        }
+        moved
     }
 }
 
@@ -385,14 +285,40 @@ pub struct PrivateView {
     mapping: Mapping,
     /// Bytes of the text in whole pages; behind them is the read-write page.
     text: usize,
-    copy_on_write: bool,
+    /// What it is a copy-on-write view of; `None` for a copy.
+    image: Option<(Arc<SealedFile>, usize)>,
     /// Whether a page was ever written: from then on, ranges that were split merge again.
     patched_before: bool,
     /// The pages written and not given back since, in order.
     written: Vec<u32>,
+    /// Pages that are open for writing, but not where they are executed.
+    staged: Vec<Staged>,
+    /// Whether some pages were replaced by others: then not all that was written can be given back.
+    replaced: bool,
+    /// The image once more, to be moved here should the system let written pages neither be executed again nor be replaced. To move
+    /// it takes no permission to make anything executable.
+    spare: Option<Mapping>,
+    /// Whether pages were left that cannot be executed.
+    broken: bool,
     /// Whether the system took it for more than one mapping, which cannot be swapped.
     in_pieces: bool,
     parking: Option<Parking>,
+}
+
+/// Pages as they are to be, from this offset on.
+#[derive(Debug)]
+struct Staged {
+    start: usize,
+    bytes: Vec<u8>,
+}
+
+/// Why pages do not show what was written to them.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What the system said.
+    pub error: Error,
+    /// Whether the patches of all pages are lost: they show the image. If not, these pages show what they have shown before.
+    pub all_lost: bool,
 }
 
 /// Where the texts of a view that has two are while they are not at its base.
@@ -425,7 +351,17 @@ impl PrivateView {
 
     /// Whether its unpatched pages are the image's, not copies.
     pub fn is_copy_on_write(&self) -> bool {
-        self.copy_on_write
+        self.image.is_some()
+    }
+
+    /// Whether pages can be given back by [`PrivateView::discard`], to show the image again.
+    pub fn can_discard(&self) -> bool {
+        self.image.is_some() && !self.replaced
+    }
+
+    /// Whether it has pages that cannot be executed: the system has refused every way to make them so. No guest may run in it.
+    pub fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// The first byte of the read-write page behind the text.
@@ -443,39 +379,117 @@ impl PrivateView {
     /// Whether the byte that is executed here may differ from the image's. Where not, it need not be read, which would bring
     /// pages of the image in that are replaced when they are written.
     pub fn may_differ(&self, at: usize) -> bool {
-        !self.copy_on_write || self.shows_other() || self.written.binary_search(&page_of(at)).is_ok()
+        self.image.is_none() || self.shows_other() || self.written.binary_search(&page_of(at)).is_ok()
     }
 
-    /// Makes own pages writable and not executable. The bounds are page multiples. After an error they are as before.
+    /// Opens own pages for [`PrivateView::write`]. They are made writable and not executable; or, where the system would not make them
+    /// executable again, and in a copy, for which there is no way back, others are made to take their place. The bounds are page multiples.
+    /// After an error they are as before.
     pub fn make_writable(&mut self, range: Range<usize>) -> Result<()> {
-        // SAFETY: the pages are ours (`protect` checks). The one owner is here, not in the text, so no guest runs in it.
-        unsafe { self.protect_own(range, RW) }
+        self.check_pages(&range);
+        if self.image.is_none() || flips_refused() {
+            self.stage(range);
+            return Ok(());
+        }
+        // SAFETY: the pages are ours. The one owner is here, not in the text, so no guest runs in it.
+        let opened = self.keep_spare().and_then(|()| unsafe { self.protect_own(range.clone(), RW) });
+        match opened {
+            Err(_) if refused() => self.stage(range),
+            other => return other,
+        }
+        Ok(())
     }
 
-    /// Makes own pages executable again. Should the system lack the memory for that, the whole text is made so, which splits no
-    /// mapping and so needs none.
-    pub fn make_executable(&mut self, range: Range<usize>) {
-        // SAFETY: as above; nobody writes, for that takes `&mut self`.
-        let done = unsafe { self.protect_own(range, RX).is_ok() || self.protect_own(0..self.text, RX).is_ok() };
-        if !done {
-            // The guest cannot run on, its owner cannot be told, and no state is left to return to.
-            eprintln!("stepwell: the system refuses to make machine code executable again");
-            std::process::abort();
+    fn stage(&mut self, range: Range<usize>) {
+        let bytes = self.copy_of(range.clone());
+        self.staged.push(Staged { start: range.start, bytes });
+    }
+
+    /// Makes sure that there is a way back before pages are made writable.
+    fn keep_spare(&mut self) -> Result<()> {
+        if let (Some((file, at)), None) = (&self.image, &self.spare) {
+            file.check()?;
+            // SAFETY: without MAP_FIXED no existing mapping is touched.
+            let base = unsafe { map_from(0, self.text, RX, 0, file.fd(), *at)? };
+            self.spare = Some(Mapping { base, len: self.text });
         }
+        Ok(())
+    }
+
+    /// Has own pages that were opened executed, as they were written.
+    ///
+    /// # Errors
+    /// The system refuses that. They show what they have shown before, or all own pages the image.
+    pub fn make_executable(&mut self, range: Range<usize>) -> Result<(), Refusal> {
+        self.check_pages(&range);
+        if let Some(i) = self.staged.iter().position(|staged| staged.start == range.start) {
+            let Staged { bytes, .. } = self.staged.swap_remove(i);
+            return self.replace(range.start, &bytes).map_err(|error| Refusal { error, all_lost: false });
+        }
+        // Should the system lack the memory to split a mapping, the whole text is made executable, which splits none.
+        for range in [range.clone(), 0..self.text] {
+            // SAFETY: the pages are ours; nobody writes, for that takes `&mut self`.
+            if unsafe { self.protect_own(range, RX) }.is_ok() {
+                return Ok(());
+            }
+            if refused() {
+                NO_FLIP.store(true, Ordering::Relaxed);
+            }
+        }
+        let bytes = self.copy_of(range.clone());
+        let Err(error) = self.replace(range.start, &bytes) else {
+            return Ok(());
+        };
+        Err(Refusal { error: self.restore(error), all_lost: true })
+    }
+
+    /// Forgets what was written to pages that were opened elsewhere; `false` for others.
+    pub fn abandon(&mut self, range: Range<usize>) -> bool {
+        let before = self.staged.len();
+        self.staged.retain(|staged| staged.start != range.start);
+        self.staged.len() < before
+    }
+
+    /// Puts pages in the place of own ones.
+    fn replace(&mut self, start: usize, bytes: &[u8]) -> Result<()> {
+        let wanted = if self.image.is_some() { TextBacking::Memfd } else { TextBacking::Anonymous };
+        // SAFETY: the pages are ours, and no guest runs in them.
+        unsafe { replace_pages(self.mapping.base + start, bytes, wanted)? };
+        (self.replaced, self.in_pieces) = (true, true);
+        Ok(())
+    }
+
+    /// Shows the image, for it can still be executed; the error to tell.
+    fn restore(&mut self, error: Error) -> Error {
+        let moved = match self.spare.take() {
+            // SAFETY: both ranges are ours, and no guest runs in them.
+            Some(spare) => unsafe { spare.move_to(self.mapping.base) },
+            None => false,
+        };
+        self.broken |= !moved;
+        if moved {
+            self.written.clear();
+            self.replaced = false;
+        }
+        error.context("making machine code executable again")
+    }
+
+    fn copy_of(&self, range: Range<usize>) -> Vec<u8> {
+        // SAFETY: the text is mapped, readable in every state, and the range lies in it; nobody writes meanwhile.
+        unsafe { std::slice::from_raw_parts((self.mapping.base + range.start) as *const u8, range.len()) }.to_vec()
     }
 
     /// # Safety
     /// No access that the protection forbids can be going on.
     unsafe fn protect_own(&mut self, range: Range<usize>, protection: libc::c_int) -> Result<()> {
-        self.check_pages(&range);
         // SAFETY: the pages are ours; the rest is the caller's promise.
         unsafe { protect(self.mapping.base + range.start, range.len(), protection) }
     }
 
-    /// Writes bytes of its own pages.
+    /// Writes bytes of its own pages, all on pages that were opened together.
     ///
     /// # Safety
-    /// The pages were made writable with [`PrivateView::make_writable`] and not executable again since.
+    /// The pages were opened with [`PrivateView::make_writable`] and not made executable again since.
     pub unsafe fn write(&mut self, at: usize, bytes: &[u8]) {
         assert!(
             at <= self.text && bytes.len() <= self.text - at,
@@ -483,12 +497,17 @@ impl PrivateView {
             bytes.len()
         );
         self.patched_before = true;
-        if self.copy_on_write && !bytes.is_empty() {
+        if self.image.is_some() && !bytes.is_empty() {
             for page in page_of(at)..=page_of(at + bytes.len() - 1) {
                 if let Err(place) = self.written.binary_search(&page) {
                     self.written.insert(place, page);
                 }
             }
+        }
+        let here = |staged: &&mut Staged| (staged.start..staged.start + staged.bytes.len()).contains(&at);
+        if let Some(staged) = self.staged.iter_mut().find(here) {
+            staged.bytes[at - staged.start..][..bytes.len()].copy_from_slice(bytes);
+            return;
         }
         let to = (self.mapping.base + at) as *mut u8;
         // SAFETY: the bytes lie in the text, writable by the caller's promise, and `bytes` is no part of it.
@@ -499,22 +518,22 @@ impl PrivateView {
     /// pages only if they belong to one *anonymous mapping record*, which it makes at the first write. So the first write is done
     /// alone, to one page (of which nothing changes), before several are opened at once.
     pub fn prepare_scattered_writes(&mut self, page: Range<usize>) -> Result<()> {
-        if self.patched_before || !self.copy_on_write {
+        if self.patched_before || self.image.is_none() || flips_refused() {
             return Ok(());
         }
         self.make_writable(page.clone())?;
         let same = [self.byte(page.start)];
         // SAFETY: the page was made writable above.
         unsafe { self.write(page.start, &same) };
-        self.make_executable(page);
-        Ok(())
+        // Nothing is lost: nothing was patched.
+        self.make_executable(page).map_err(|refusal| refusal.error)
     }
 
-    /// Gives own pages back: they show the image again. Only for a copy-on-write view. Says whether the system agreed; if
+    /// Gives own pages back: they show the image again. Only where [`PrivateView::can_discard`] says so. Says whether the system agreed; if
     /// not, nothing changed.
     pub fn discard(&mut self, range: Range<usize>) -> bool {
         self.check_pages(&range);
-        assert!(self.copy_on_write, "a copy has no image below it");
+        assert!(self.can_discard(), "there is no image below these pages");
         // SAFETY: the pages are ours, and what is private in them is what the caller gives up.
         let done = unsafe { discard(self.mapping.base + range.start, range.len()) };
         if done {
@@ -537,7 +556,7 @@ impl PrivateView {
 
     /// Whether this view can be swapped with another text, as far as known.
     pub fn can_swap(&self) -> bool {
-        self.copy_on_write && !self.in_pieces && !NO_SWAP.load(Ordering::Relaxed)
+        self.image.is_some() && !self.in_pieces && !NO_SWAP.load(Ordering::Relaxed)
     }
 
     /// Maps the text to swap with; it must be as long. A second call does nothing.
@@ -561,7 +580,7 @@ impl PrivateView {
         let own = place(reservation.base);
         let other = place(reservation.base + each);
         // SAFETY: the range lies in the reservation just made.
-        unsafe { map_from(other, self.text, RX, libc::MAP_FIXED, file.fd, *at)? };
+        unsafe { map_from(other, self.text, RX, libc::MAP_FIXED, file.fd(), *at)? };
         self.parking = Some(Parking { _reservation: reservation, own, other, shown: false });
         Ok(())
     }

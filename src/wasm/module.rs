@@ -11,6 +11,9 @@ use crate::base::{
 use std::collections::HashMap;
 use std::ops::Range;
 
+/// The most locals that a function may have, parameters included: validation allows no more.
+const MAX_LOCALS: usize = 50_000;
+
 /// A validated module's contents. Vectors are in index-space order, imports first.
 #[derive(Debug, Default)]
 pub struct ModuleInfo {
@@ -149,21 +152,27 @@ impl ModuleInfo {
         self.names.funcs.iter().filter(|(_, known)| known.as_str() == name).map(|(func, _)| *func).min()
     }
 
-    /// The locals of a function defined here, parameters first, from its body in `binary`.
+    /// The locals of a function defined here, parameters first, from its body in `binary`. Of a body that was not validated, as many as a
+    /// valid one may have.
     pub fn locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
-        let ty = self.func_type(self.func_index(func));
-        let mut locals = ty.params.to_vec();
-        let body = wasmparser::FunctionBody::new(wasmparser::BinaryReader::new(
-            &binary[self.bodies[func.index()].bytes.clone()],
-            0,
-        ));
-        if let Ok(groups) = body.get_locals_reader() {
-            for (count, ty) in groups.into_iter().flatten() {
-                if let Some(ty) = super::parse::val_type(ty) {
-                    locals.extend(std::iter::repeat_n(ty, count as usize));
-                }
-            }
+        let mut locals = self.func_type(self.func_index(func)).params.to_vec();
+        for (count, ty) in self.local_groups(func, binary) {
+            let room = MAX_LOCALS.saturating_sub(locals.len());
+            locals.extend(std::iter::repeat_n(ty, room.min(count as usize)));
         }
         locals
+    }
+
+    /// How many locals a function defined here has, parameters included. Nothing is set aside for them.
+    pub fn locals_count(&self, func: DefinedFuncIndex, binary: &[u8]) -> u64 {
+        let params = self.func_type(self.func_index(func)).params.len() as u64;
+        self.local_groups(func, binary).fold(params, |sum, (count, _)| sum.saturating_add(u64::from(count)))
+    }
+
+    fn local_groups<'a>(&self, func: DefinedFuncIndex, binary: &'a [u8]) -> impl Iterator<Item = (u32, ValType)> + 'a {
+        let bytes = &binary[self.bodies[func.index()].bytes.clone()];
+        let body = wasmparser::FunctionBody::new(wasmparser::BinaryReader::new(bytes, 0));
+        let groups = body.get_locals_reader().ok().into_iter().flat_map(|groups| groups.into_iter().flatten());
+        groups.filter_map(|(count, ty)| Some((count, super::parse::val_type(ty)?)))
     }
 }

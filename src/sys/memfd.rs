@@ -1,0 +1,204 @@
+//! Files in memory that machine code and bytes from outside live in: written once, then sealed, so that nobody can change them.
+
+use super::faults;
+use super::pages::{PAGE_SIZE, map, unmap};
+use super::text::RX;
+use crate::base::{Error, ErrorKind, Result};
+
+/// A `memfd` that can no longer change.
+#[derive(Debug)]
+pub(super) struct SealedFile {
+    fd: libc::c_int,
+    /// Which file `fd` was. A host that closes descriptors that are not its own (as daemons do) must not make us execute
+    /// whatever file gets the number next.
+    identity: (libc::dev_t, libc::ino_t),
+}
+
+impl SealedFile {
+    /// A sealed file of `bytes`, or `None` where the system does not let us have one.
+    pub(super) fn new(bytes: &[u8]) -> Result<Option<SealedFile>> {
+        SealedFile::filled(|file| file.write(bytes))
+    }
+
+    /// A sealed file of what `fill` writes to it, or `None` where the system does not let us have one.
+    pub(super) fn filled(fill: impl FnOnce(&SealedFile) -> Result<()>) -> Result<Option<SealedFile>> {
+        let Some(fd) = create_memfd()? else {
+            return Ok(None);
+        };
+        let Some(identity) = identity_of(fd) else {
+            let error = Error::last_os_error("fstat of a memfd");
+            // SAFETY: the descriptor was made above and nobody else knows it.
+            unsafe { libc::close(fd) };
+            return Err(error);
+        };
+        let file = SealedFile { fd, identity };
+        fill(&file)?;
+        if !file.seal() {
+            return Ok(None);
+        }
+        // SAFETY: a mapping without a fixed address touches nothing that exists.
+        match unsafe { map(0, PAGE_SIZE, RX, 0, fd) } {
+            // SAFETY: the mapping just made.
+            Ok(probe) => unsafe { unmap(probe, PAGE_SIZE) },
+            Err(error) if errno() == libc::ENOMEM => return Err(error),
+            Err(_) => return Ok(None),
+        }
+        Ok(Some(file))
+    }
+
+    /// A file of `bytes` to be mapped and let go at once, or `None` where the system does not let us have one.
+    pub(super) fn passing(bytes: &[u8]) -> Result<Option<SealedFile>> {
+        let Some(fd) = create_memfd()? else {
+            return Ok(None);
+        };
+        let identity = identity_of(fd).unwrap_or_default();
+        let file = SealedFile { fd, identity };
+        file.write(bytes)?;
+        Ok(Some(file))
+    }
+
+    /// Maps its first `len` bytes executable in the place of what is at `start`.
+    ///
+    /// # Safety
+    /// The range belongs to the caller, and what is there is not needed.
+    pub(super) unsafe fn map_over(&self, start: usize, len: usize) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe { map(start, len, RX, libc::MAP_FIXED, self.fd).map(drop) }
+    }
+
+    /// Makes it a file that nobody can change; false where the system refuses.
+    fn seal(&self) -> bool {
+        let others = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        // `F_SEAL_WRITE` waits, milliseconds at times, until nothing in the kernel holds a page of the file. All that can hold one here
+        // is reading: the file is ours alone, and was never mapped writable. So to forbid future writes (Linux 5.1) is as much.
+        [libc::F_SEAL_FUTURE_WRITE, libc::F_SEAL_WRITE].into_iter().any(|write| {
+            // SAFETY: fcntl on a descriptor of our own, with an integer argument.
+            unsafe { libc::fcntl(self.fd, libc::F_ADD_SEALS, others | write) == 0 }
+        })
+    }
+
+    /// Writes its contents, before it is sealed.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let rest = &bytes[done..];
+            // SAFETY: the pointer and length are those of a live slice.
+            let n = unsafe { libc::pwrite(self.fd, rest.as_ptr().cast(), rest.len(), done as libc::off_t) };
+            match n {
+                1.. => done += n as usize,
+                _ if n < 0 && errno() == libc::EINTR => {}
+                _ => return Err(Error::last_os_error("writing a memfd")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Another descriptor of the file, to fill it by.
+    pub(super) fn writer(&self) -> Result<std::fs::File> {
+        // SAFETY: the descriptor is open: this is its owner, and nobody else was told of it yet.
+        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(self.fd) };
+        let copy = fd.try_clone_to_owned();
+        copy.map(std::fs::File::from).map_err(|error| Error::new(ErrorKind::System, format!("dup of a memfd: {error}")))
+    }
+
+    /// Maps the first `len` bytes for reading.
+    pub(super) fn map_readable(&self, len: usize) -> Result<usize> {
+        self.check()?;
+        // SAFETY: without MAP_FIXED no existing mapping is touched.
+        unsafe { map(0, len, libc::PROT_READ, 0, self.fd) }
+    }
+
+    /// A copy of a part of it.
+    pub(super) fn read(&self, at: usize, len: usize) -> Result<Vec<u8>> {
+        self.check()?;
+        let mut bytes = vec![0; len];
+        let mut done = 0;
+        while done < len {
+            let rest = &mut bytes[done..];
+            // SAFETY: the pointer and length are those of a live, exclusive slice.
+            let n = unsafe { libc::pread(self.fd, rest.as_mut_ptr().cast(), rest.len(), (at + done) as libc::off_t) };
+            match n {
+                1.. => done += n as usize,
+                _ if n < 0 && errno() == libc::EINTR => {}
+                _ => return Err(Error::last_os_error("reading a memfd")),
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// The descriptor, for mapping what [`SealedFile::check`] says is the file.
+    pub(super) fn fd(&self) -> libc::c_int {
+        self.fd
+    }
+
+    fn is_ours(&self) -> bool {
+        identity_of(self.fd) == Some(self.identity)
+    }
+
+    /// Whether the descriptor is still that of the file.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.is_ours() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::State,
+            format!(
+                "file descriptor {} holds machine code of this library, but the process has closed it; do not close \
+                 descriptors that you did not open",
+                self.fd
+            ),
+        ))
+    }
+}
+
+impl Drop for SealedFile {
+    fn drop(&mut self) {
+        if self.is_ours() {
+            // SAFETY: the descriptor is the one this file was made with.
+            unsafe { libc::close(self.fd) };
+        }
+    }
+}
+
+/// A new `memfd` that may be sealed and executed, or `None` where that is refused.
+fn create_memfd() -> Result<Option<libc::c_int>> {
+    /// `MFD_EXEC`, Linux 6.3: executable, whatever the system's default is.
+    const MFD_EXEC: libc::c_uint = 0x10;
+    if faults::memfd_refused() {
+        return Ok(None);
+    }
+    if faults::fails() {
+        return Err(Error::last_os_error("memfd_create"));
+    }
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    for flags in [flags | MFD_EXEC, flags] {
+        // SAFETY: the name is a NUL-terminated constant.
+        let fd = unsafe { libc::memfd_create(c"stepwell-text".as_ptr(), flags) };
+        if fd >= 0 {
+            return Ok(Some(fd));
+        }
+        match errno() {
+            libc::EINVAL => {}
+            libc::ENOMEM => return Err(Error::last_os_error("memfd_create")),
+            // Refused (EPERM, EACCES, ENOSYS), or no descriptor left for us (EMFILE, ENFILE).
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+fn identity_of(fd: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the buffer is of the type the call fills in.
+    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // SAFETY: a successful fstat has filled it in.
+    let stat = unsafe { stat.assume_init() };
+    Some((stat.st_dev, stat.st_ino))
+}
+
+pub(super) fn errno() -> libc::c_int {
+    // SAFETY: the address of this thread's errno is always valid.
+    unsafe { *libc::__errno_location() }
+}
