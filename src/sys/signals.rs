@@ -54,8 +54,18 @@ static PREVIOUS: Previous = Previous(UnsafeCell::new([[MaybeUninit::uninit(); SI
 static USED_UP: [[AtomicBool; SIGNALS.len()]; HANDLERS.len()] =
     [const { [const { AtomicBool::new(false) }; SIGNALS.len()] }; HANDLERS.len()];
 static CLASSIFY: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-/// How many levels of each signal are taken.
-static INSTALLED: Mutex<[usize; SIGNALS.len()]> = Mutex::new([0; SIGNALS.len()]);
+/// What is installed of each signal.
+static INSTALLED: Mutex<[Installed; SIGNALS.len()]> =
+    Mutex::new([const { Installed { levels: 0, given_back: false } }; SIGNALS.len()]);
+
+/// What is installed of a signal.
+#[derive(Clone, Copy)]
+struct Installed {
+    /// How many levels are taken.
+    levels: usize,
+    /// The newest has been given back: nobody has had our handler of that level in the meantime.
+    given_back: bool,
+}
 
 /// Installs the handlers for the process, where they are not. A host that has installed handlers since the last call has ours in front of
 /// its own then.
@@ -66,7 +76,7 @@ pub fn install(classify: Classify) -> Result<()> {
     if faults::signals_refused() {
         return Err(Error::last_os_error("sigaction"));
     }
-    let mut levels = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     CLASSIFY.store(classify as *mut (), Ordering::Release);
     let mut taken = Vec::new();
     for (i, signal) in SIGNALS.into_iter().enumerate() {
@@ -75,17 +85,18 @@ pub fn install(classify: Classify) -> Result<()> {
         unsafe {
             let mut there: libc::sigaction = std::mem::zeroed();
             if libc::sigaction(signal, std::ptr::null(), &mut there) != 0 {
-                return Err(give_back(&taken));
+                return Err(give_back(&mut *installed, &taken));
             }
-            if HANDLERS[..levels[i]].iter().any(|handler| *handler as usize == there.sa_sigaction) {
+            let Installed { levels, given_back } = installed[i];
+            if HANDLERS[..levels].iter().any(|handler| *handler as usize == there.sa_sigaction) {
                 continue;
             }
-            // What was given back after an attempt that failed is known.
-            let known = levels[i].checked_sub(1).filter(|newest| {
+            // After an attempt that failed, what was there before is still noted, and mostly still there.
+            let known = levels.checked_sub(1).filter(|newest| {
                 let before = (*PREVIOUS.0.get())[*newest][i].as_ptr();
-                ((*before).sa_sigaction, (*before).sa_flags) == (there.sa_sigaction, there.sa_flags)
+                given_back && ((*before).sa_sigaction, (*before).sa_flags) == (there.sa_sigaction, there.sa_flags)
             });
-            let level = known.unwrap_or(levels[i]);
+            let level = known.unwrap_or(levels);
             let Some(handler) = HANDLERS.get(level) else {
                 let message = format!("the host has taken signal {signal} too often; it keeps it");
                 return Err(Error::new(ErrorKind::System, message));
@@ -99,9 +110,9 @@ pub fn install(classify: Classify) -> Result<()> {
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
             libc::sigemptyset(&mut action.sa_mask);
             if libc::sigaction(signal, &action, std::ptr::null_mut()) != 0 {
-                return Err(give_back(&taken));
+                return Err(give_back(&mut *installed, &taken));
             }
-            levels[i] = level + 1;
+            installed[i] = Installed { levels: level + 1, given_back: false };
             taken.push((i, level));
         }
     }
@@ -111,11 +122,15 @@ pub fn install(classify: Classify) -> Result<()> {
 /// Gives signals back to whom they were of, each by its position and level; the error to tell. Where the system refuses that, our handler
 /// stays, and hands them on.
 #[cold]
-fn give_back(taken: &[(usize, usize)]) -> Error {
+fn give_back(installed: &mut [Installed], taken: &[(usize, usize)]) -> Error {
     let error = Error::last_os_error("sigaction");
     for (i, level) in taken {
         // SAFETY: what was there before a signal was taken was noted.
-        unsafe { libc::sigaction(SIGNALS[*i], (*PREVIOUS.0.get())[*level][*i].as_ptr(), std::ptr::null_mut()) };
+        let refused = unsafe {
+            let before = (*PREVIOUS.0.get())[*level][*i].as_ptr();
+            libc::sigaction(SIGNALS[*i], before, std::ptr::null_mut()) != 0
+        };
+        installed[*i].given_back = !refused;
     }
     error
 }
