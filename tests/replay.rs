@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[path = "support/smith.rs"]
 mod features;
 
-use stepwell::abi::{VMContext, VMGlobal, VMMemory, VMTable, ValRaw};
+use stepwell::abi::{VMGlobal, VMMemory, VMTable, ValRaw};
 use stepwell::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use stepwell::compile::vm_layout;
 use stepwell::image::{RegionGraph, ReplayEnd, ReplayImage, SlotKind};
@@ -148,9 +148,9 @@ impl Machine {
         assert!(from < stops.len() as u32);
         // SAFETY: all is as long as it must be, and nobody else has it. The machine stands for an instance.
         let end =
-            unsafe { code.run(self.vmctx.as_mut_ptr().cast::<VMContext>(), values.as_mut_ptr(), stops.as_ptr(), from) };
+            unsafe { code.run(&mut None, self.vmctx.as_mut_ptr().cast(), values.as_mut_ptr(), stops.as_ptr(), from) };
         assert_eq!(values.last(), Some(&CANARY), "it wrote behind the values");
-        end
+        end.unwrap()
     }
 }
 
@@ -568,7 +568,13 @@ fn from_anywhere(machine: &mut Machine, code: &ReplayCode, graph: &RegionGraph, 
 
 #[test]
 fn ends_from_anywhere_with_any_state() {
-    let engines = [engine(|_| {}), engine(|config| config.signals = false), engine(|config| config.optimize = false)];
+    let engines = [
+        engine(|_| {}),
+        engine(|config| config.signals = false),
+        engine(|config| config.force_replay_runs = Some(5)),
+        engine(|config| config.optimize = false),
+        engine(|config| config.force_replay_runs = Some(1)),
+    ];
     let mut random = Random(0x1357_9bdf_0246_8ace);
     let mut seen = Seen::default();
     for round in 0..500 {

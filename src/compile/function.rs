@@ -2,7 +2,8 @@
 
 use super::debug::{FrameRecord, Held, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, RecordedPoint, SLOT_BYTES};
 use super::env::{Env, our_trap_code, replay_signature, wasm_signature};
-use super::translate::{StackCheck, translate, translate_entry};
+use super::outline::Outline;
+use super::translate::{StackCheck, translate, translate_entry, translate_run};
 use super::{codegen_error, internal};
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
@@ -140,6 +141,23 @@ pub(super) fn compile_replay(env: &Env<'_>, func: DefinedFuncIndex) -> Result<Re
     }
     image.code = compiled.code;
     Ok(image)
+}
+
+/// Compiles replay code for a run of a function's instructions.
+pub(super) fn compile_run(
+    env: &Env<'_>,
+    func: DefinedFuncIndex,
+    known: (&Outline, &ReplayImage),
+    number: u32,
+) -> Result<Vec<u8>> {
+    let mut scratch = Scratch::new();
+    scratch.context.func = Function::with_name_signature(UserFuncName::default(), replay_signature());
+    translate_run(env, func, &mut scratch.context.func, &mut scratch.builder, known, number)?;
+    let (compiled, _) = generate(env, func, &mut scratch)?;
+    if !compiled.calls.is_empty() {
+        return Err(internal("replay code with a call"));
+    }
+    Ok(compiled.code)
 }
 
 /// Compiles resume code for a function. Its shapes are all that occur: whoever enters it brings the deepest stack.

@@ -5,6 +5,7 @@
 //!   resume code;
 //! * `debug` is what debug code has besides: stop points, and slots that tell the complete Wasm state at its points;
 //! * `graph` tells which instruction can follow which in replay, without compiling;
+//! * `outline` tells what replay must know of a whole function, without compiling, so that code is made for a run of it at a time;
 //! * `function` compiles one translated function, `driver` all of a module, `assemble` lays them out as an image;
 //! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace them,
 //!   `target` what machine the code is for.
@@ -16,11 +17,13 @@ mod driver;
 mod env;
 mod function;
 mod graph;
+mod outline;
 mod target;
 mod trampoline;
 mod translate;
 
 pub use convention::result_area;
+pub use outline::Outline;
 
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
@@ -30,6 +33,7 @@ use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use env::{Env, Mode};
+use std::ops::Range;
 
 /// The reservation from which on a 32-bit memory cannot be left by a 32-bit index: 4 GiB.
 const WHOLE_INDEX_SPACE: u64 = 1 << 32;
@@ -142,6 +146,40 @@ impl Compiler {
     pub fn replay(&self, info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<ReplayImage> {
         let env = Env::new(self, info, binary, Mode::Replay)?;
         driver::caught(&env, func, function::compile_replay)
+    }
+
+    /// What is known of a function's replay code before any is made, `run` instructions at a time: linear in the body, a few nanoseconds for each byte.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] where there is no memory for it, [`ErrorKind::Panic`] for a fault of our own.
+    pub fn outline(
+        &self,
+        info: &ModuleInfo,
+        binary: &[u8],
+        func: DefinedFuncIndex,
+        run: u32,
+    ) -> Result<(Outline, ReplayImage)> {
+        outline::outline(info, binary, func, run)
+    }
+
+    /// Compiles replay code for the run of instructions that `position` is in, of a function that is known so. Gives the code and the
+    /// positions.
+    ///
+    /// # Errors
+    /// As [`Compiler::module`].
+    pub fn replay_run(
+        &self,
+        info: &ModuleInfo,
+        binary: &[u8],
+        func: DefinedFuncIndex,
+        known: (&Outline, &ReplayImage),
+        position: u32,
+    ) -> Result<(Vec<u8>, Range<u32>)> {
+        let env = Env::new(self, info, binary, Mode::Replay)?;
+        let (run, number) = (known.0.run, known.0.number(position));
+        let code = driver::caught(&env, func, |env, func| function::compile_run(env, func, known, number))?;
+        let first = number * run;
+        Ok((code, first..first.saturating_add(run).min(known.1.instructions.len() as u32)))
     }
 
     /// Compiles a function so that it goes on at any instruction, in the place of a frame of its debug code: it takes its state

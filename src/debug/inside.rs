@@ -7,7 +7,7 @@
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Place, ReplayEnd, ReplayImage, ShapeId, Slot, SlotKind};
-use crate::runtime::{Replacement, ReplayCode, StoreMut, VMContext, VirtualFrame};
+use crate::runtime::{LastRun, Replacement, ReplayCode, StoreMut, VMContext, VirtualFrame};
 use std::sync::Arc;
 
 /// A function whose replay code is at hand.
@@ -34,6 +34,8 @@ const VALUES: usize = 1;
 pub(super) struct Inside {
     key: Key,
     code: Arc<ReplayCode>,
+    /// The run of it that was replayed last.
+    run: LastRun,
     vmctx: *mut VMContext,
     fp: usize,
     /// The stop point, and the operand stack there.
@@ -87,6 +89,7 @@ impl Regions {
                     None => Box::new(Inside {
                         key,
                         code,
+                        run: None,
                         vmctx: std::ptr::null_mut(),
                         fp: 0,
                         start: 0,
@@ -151,7 +154,8 @@ impl Regions {
         again[FUEL] = store.fuel_left() as u64;
         let values = again[VALUES..].as_mut_ptr();
         // SAFETY: as in `run`.
-        let end = unsafe { inside.code.run(inside.vmctx, values, inside.nowhere.as_ptr(), inside.start) };
+        let end =
+            unsafe { inside.code.run(&mut inside.run, inside.vmctx, values, inside.nowhere.as_ptr(), inside.start) }?;
         let same = position_of(end) == inside.position && {
             let live = VALUES + inside.live_values();
             again[VALUES..live] == inside.state[VALUES..live]
@@ -209,33 +213,35 @@ impl Inside {
     }
 
     /// Runs on from where it is, to the first of these instructions or as far as replay can.
-    pub(super) fn run_to(&mut self, stops: &[u8]) -> ReplayEnd {
+    pub(super) fn run_to(&mut self, stops: &[u8]) -> Result<ReplayEnd> {
         assert_eq!(stops.len(), self.nowhere.len(), "a byte for each instruction");
         self.run(stops.as_ptr())
     }
 
     /// Runs the next instruction, if replay can.
-    pub(super) fn step(&mut self) -> ReplayEnd {
+    pub(super) fn step(&mut self) -> Result<ReplayEnd> {
         self.run(self.code.all_stops().as_ptr())
     }
 
     /// Runs on as far as replay can, without counting fuel: the guest has run here already and has paid.
-    pub(super) fn run_out_again(&mut self) -> ReplayEnd {
+    pub(super) fn run_out_again(&mut self) -> Result<ReplayEnd> {
         self.state[FUEL] = i64::MAX as u64;
         self.run_out()
     }
 
     /// Runs on as far as replay can.
-    pub(super) fn run_out(&mut self) -> ReplayEnd {
+    pub(super) fn run_out(&mut self) -> Result<ReplayEnd> {
         self.run(self.nowhere.as_ptr())
     }
 
-    fn run(&mut self, stops: *const u8) -> ReplayEnd {
-        // SAFETY: the frame is live, and so its instance; the store is in hand, so nothing changes meanwhile; values, stops and
+    fn run(&mut self, stops: *const u8) -> Result<ReplayEnd> {
+        // The frame is live, and so its instance; the store is in hand, so nothing changes meanwhile; values, stops and
         // position are the image's.
-        let end = unsafe { self.code.run(self.vmctx, self.state[VALUES..].as_mut_ptr(), stops, self.position) };
+        let values = self.state[VALUES..].as_mut_ptr();
+        // SAFETY: as above.
+        let end = unsafe { self.code.run(&mut self.run, self.vmctx, values, stops, self.position) }?;
         self.position = position_of(end);
-        end
+        Ok(end)
     }
 
     pub(super) fn image(&self) -> &ReplayImage {

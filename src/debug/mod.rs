@@ -272,7 +272,7 @@ impl Core {
                 (true, _) => inside.step(),
                 (false, Some(stops)) => inside.run_to(stops),
                 (false, None) => inside.run_out(),
-            };
+            }?;
             if let ReplayEnd::Stopped(_) = end {
                 wasm = inside.wasm();
                 store.set_virtual(Some(inside.shown()));
@@ -314,7 +314,7 @@ impl Core {
                 Err(fault("a limit checked inside a region").at(wasm))
             };
         }
-        let end = inside.run_out_again();
+        let end = inside.run_out_again()?;
         // Of instructions that were merged, a load and what uses it, the code knows only one. Replay knows better.
         let same = matches!(end, ReplayEnd::Traps(_, found) if found == code);
         if inside.wasm() != wasm && !same {

@@ -13,6 +13,9 @@
 //! call, a return, a step across a stop point), or because it traps. `values` then holds the state before that instruction.
 //! The result says which it is, see [`ReplayEnd::from_raw`]. It always ends: what is replayed has no cycles. It takes a few
 //! dozen bytes of stack, calls nothing and never faults.
+//!
+//! Of a large function, there is code for a run of instructions at a time. Where what comes next is in another run, the code ends with
+//! [`ReplayEnd::ONWARD`] and its position.
 
 use super::SlotKind;
 use crate::abi::TrapCode;
@@ -58,6 +61,10 @@ impl ReplayEnd {
     pub const STOPPED: u32 = 0;
     /// [`ReplayEnd::Native`] in the result's upper half; a trap is this plus 1 plus its code.
     pub const NATIVE: u32 = 1;
+
+    /// In the result's upper half of code that knows some of the function's instructions only: the next one, whose stop was not looked
+    /// at, is another's.
+    pub const ONWARD: u32 = 1 << 16;
 
     /// What the code's result means; `None` for one that no replay code gives.
     pub fn from_raw(raw: u64) -> Option<ReplayEnd> {

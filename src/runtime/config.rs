@@ -49,6 +49,9 @@ pub struct Config {
     /// Keeps machine code in anonymous memory, copied for each debugged store, as is done anyway on systems that
     /// refuse `memfd`s.
     pub force_copied_code: bool,
+    /// Makes the replay code of every function for so many instructions at a time. Usually only that of large functions is made
+    /// in runs, of a length that is chosen well; short ones are for tests.
+    pub force_replay_runs: Option<u32>,
     /// Which profilers are told where machine code is, of both tiers. None by default.
     pub profiler: Profiler,
     /// Debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its frames: a host's backtrace
@@ -77,6 +80,7 @@ impl Default for Config {
             optimize: true,
             parallel: true,
             force_copied_code: false,
+            force_replay_runs: None,
             profiler: Profiler::None,
             native_debug_info: false,
             log: None,

@@ -60,7 +60,7 @@ pub use linker::{InstancePre, Linker};
 pub use log::{Fallbacks, LogLevel, Logger};
 pub use memory::Memory;
 pub use module::{Module, ModuleId};
-pub use replay::ReplayCode;
+pub use replay::{LastRun, ReplayCode, ReplayRun};
 pub use resume::{Replacement, Resume};
 pub use roots::{Rooted, Roots};
 pub use store::{AsStore, AsStoreMut, Caller, Store, StoreId, StoreLimits, StoreMut, StorePtr, StoreRef};

@@ -2,11 +2,11 @@
 
 use super::engine::Engine;
 use super::log::LogLevel;
-use super::replay::ReplayCode;
+use super::replay::{ReplayCode, ReplayRun};
 use crate::abi::VmLayout;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, WasmOffset};
 use crate::code::EngineCode;
-use crate::compile::{region_graph, vm_layout};
+use crate::compile::{Compiler, Outline, region_graph, vm_layout};
 use crate::image::{RegionGraph, ReplayImage, Tier};
 use crate::sys::sealed::SealedBytes;
 use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap};
@@ -14,7 +14,7 @@ use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 /// Names a [`Module`] for as long as the process lives.
@@ -32,6 +32,43 @@ impl ModuleId {
 /// threads at once.
 #[derive(Clone)]
 pub struct Module(Arc<ModuleInner>);
+
+/// A module that may be gone.
+#[derive(Clone)]
+pub(super) struct WeakModule {
+    id: ModuleId,
+    inner: Weak<ModuleInner>,
+}
+
+impl std::fmt::Debug for WeakModule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("WeakModule").field(&self.id).finish()
+    }
+}
+
+impl WeakModule {
+    pub(super) fn id(&self) -> ModuleId {
+        self.id
+    }
+
+    /// The replay code of the run that `position` is in.
+    pub(super) fn replay_run(
+        &self,
+        func: DefinedFuncIndex,
+        known: (&Outline, &ReplayImage),
+        position: u32,
+    ) -> Result<Arc<ReplayRun>> {
+        let inner = self.inner.upgrade();
+        let inner = inner.ok_or_else(|| Error::new(ErrorKind::State, "the module of this replay code is gone"))?;
+        inner.engine.replays().run_or_make(inner.id, func, known.0.number(position), || {
+            let compile = |compiler: &Compiler| compiler.replay_run(&inner.info, &inner.binary, func, known, position);
+            ReplayRun::new(&inner.engine, (inner.id, func), inner.engine.compile(compile)?)
+        })
+    }
+}
+
+/// The most bytes of a body of which replay code is made at once: about 10 ms and 3 MB.
+const REPLAYED_WHOLE: usize = 1024;
 
 struct ModuleInner {
     engine: Engine,
@@ -373,7 +410,21 @@ impl Module {
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
     /// module does not define, and those of compiling.
     pub fn replay(&self, func: DefinedFuncIndex) -> Result<Arc<ReplayCode>> {
-        self.replay_by(func, |info, binary| self.0.engine.compile(|compiler| compiler.replay(info, binary, func)))
+        let Module(inner) = self;
+        let run = inner.engine.config().force_replay_runs;
+        let body = inner.info.bodies.get(func.index());
+        if body.is_none_or(|body| run.is_none() && body.bytes.len() <= REPLAYED_WHOLE) {
+            return self
+                .replay_by(func, |info, binary| inner.engine.compile(|compiler| compiler.replay(info, binary, func)));
+        }
+        inner.check_debug()?;
+        inner.engine.replays().get_or_make(inner.id, func, || {
+            let known = inner
+                .engine
+                .compile(|compiler| compiler.outline(&inner.info, &inner.binary, func, run.unwrap_or(Outline::RUN)))?;
+            let module = WeakModule { id: inner.id, inner: Arc::downgrade(inner) };
+            Ok(ReplayCode::in_runs(module, func, known))
+        })
     }
 
     /// The replay code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see

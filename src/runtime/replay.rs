@@ -6,13 +6,15 @@
 
 use super::engine::Engine;
 use super::log::{LogLevel, Logger};
-use super::module::ModuleId;
+use super::module::{ModuleId, WeakModule};
 use crate::abi::VMContext;
-use crate::base::{DefinedFuncIndex, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
+use crate::compile::Outline;
 use crate::image::{ReplayEnd, ReplayImage};
 use crate::sys::pages::PAGE_SIZE;
 use crate::sys::text::ExecView;
 use lru::LruCache;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The most functions kept, however small: each is a mapping, and Linux gives a process 65,530 at first.
@@ -24,30 +26,88 @@ type Entry = unsafe extern "sysv64" fn(*mut VMContext, *mut u64, *const u8, u32)
 /// A function's replay code, ready to run in any instance of its module, on any thread.
 #[derive(Debug)]
 pub struct ReplayCode {
-    entry: Entry,
+    code: Code,
     /// What is known of the instructions. Its machine code is in the mapping only.
     image: ReplayImage,
     all_stops: Box<[u8]>,
     bytes: usize,
-    /// Where `entry` is.
-    _mapping: ExecView,
 }
+
+/// Where the machine code is.
+#[derive(Debug)]
+enum Code {
+    /// There is one piece for the whole function.
+    Whole(Machine),
+    /// A piece is made for a run of instructions when one of them is first to be run.
+    Runs { module: WeakModule, func: DefinedFuncIndex, outline: Outline },
+}
+
+/// Mapped machine code.
+#[derive(Debug)]
+struct Machine {
+    entry: Entry,
+    /// Where `entry` is.
+    mapping: ExecView,
+}
+
+impl Machine {
+    fn new(engine: &Engine, code: Vec<u8>) -> Result<Machine> {
+        let mapping = engine.map_code(code).map_err(|error| error.context("mapping replay code"))?;
+        // SAFETY: by the contract of an image, its code is one function of this convention from the first byte on. It is called
+        // through `run` only, while `self` and so the mapping lives.
+        let entry = unsafe { std::mem::transmute::<usize, Entry>(mapping.base()) };
+        Ok(Machine { entry, mapping })
+    }
+
+    /// Whole pages.
+    fn bytes(&self) -> usize {
+        self.mapping.len().next_multiple_of(PAGE_SIZE)
+    }
+}
+
+/// The replay code of a run of a function's instructions.
+#[derive(Debug)]
+pub struct ReplayRun {
+    of: (ModuleId, DefinedFuncIndex),
+    positions: Range<u32>,
+    machine: Machine,
+}
+
+impl ReplayRun {
+    /// The bytes of memory that it takes, whole pages counted.
+    pub fn bytes(&self) -> usize {
+        size_of::<ReplayRun>() + self.machine.bytes()
+    }
+}
+
+/// The run that was replayed last: at hand for the next step.
+pub type LastRun = Option<Arc<ReplayRun>>;
 
 impl ReplayCode {
     /// Maps the code of an image.
     pub(super) fn new(engine: &Engine, mut image: ReplayImage) -> Result<ReplayCode> {
-        let code = std::mem::take(&mut image.code);
-        let mapping = engine.map_code(code).map_err(|error| error.context("mapping replay code"))?;
+        let machine = Machine::new(engine, std::mem::take(&mut image.code))?;
+        let more = machine.bytes();
+        Ok(Self::with(Code::Whole(machine), image, more))
+    }
+
+    /// Code that is made for one run at a time.
+    pub(super) fn in_runs(
+        module: WeakModule,
+        func: DefinedFuncIndex,
+        (outline, image): (Outline, ReplayImage),
+    ) -> ReplayCode {
+        let more = outline.bytes();
+        Self::with(Code::Runs { module, func, outline }, image, more)
+    }
+
+    fn with(code: Code, mut image: ReplayImage, more: usize) -> ReplayCode {
         image.locals.shrink_to_fit();
         image.instructions.shrink_to_fit();
         image.stacks.shrink_to_fit();
         let all_stops = vec![1; image.instructions.len()].into_boxed_slice();
-        let pages = mapping.len().next_multiple_of(PAGE_SIZE);
-        let bytes = size_of::<ReplayCode>() + image.bytes() + all_stops.len() + pages;
-        // SAFETY: by the contract of an image, its code is one function of this convention from the first byte on. It is called
-        // through `run` only, while `self` and so the mapping lives.
-        let entry = unsafe { std::mem::transmute::<usize, Entry>(mapping.base()) };
-        Ok(ReplayCode { entry, image, all_stops, bytes, _mapping: mapping })
+        let bytes = size_of::<ReplayCode>() + image.bytes() + all_stops.len() + more;
+        ReplayCode { code, image, all_stops, bytes }
     }
 
     /// What is known of its instructions. [`ReplayImage::code`] is empty: the code is mapped.
@@ -65,7 +125,12 @@ impl ReplayCode {
         self.bytes
     }
 
-    /// Runs the instruction at position `from`, and on from there; see [`crate::image::ReplayImage`]. It has an end, and takes no lock.
+    /// Runs the instruction at position `from`, and on from there; see [`crate::image::ReplayImage`]. It has an end. Where code is made
+    /// for a run at a time, it is made here; otherwise, and while what runs is in the last run, no lock is taken.
+    ///
+    /// # Errors
+    /// Those of compiling a run; [`ErrorKind::State`] where there is none yet and the module is gone. The values are then those
+    /// before some instruction on the way: they are of no use any more.
     ///
     /// # Safety
     /// - `vmctx` is of a live instance of the module that this is the code of, and nobody changes the instance's memories,
@@ -75,11 +140,74 @@ impl ReplayCode {
     /// - `stops` is a byte for each instruction.
     /// - `from` is a position of [`ReplayImage::instructions`].
     #[inline]
-    pub unsafe fn run(&self, vmctx: *mut VMContext, values: *mut u64, stops: *const u8, from: u32) -> ReplayEnd {
+    pub unsafe fn run(
+        &self,
+        last: &mut LastRun,
+        vmctx: *mut VMContext,
+        values: *mut u64,
+        stops: *const u8,
+        mut from: u32,
+    ) -> Result<ReplayEnd> {
         debug_assert!((from as usize) < self.image.instructions.len());
-        // SAFETY: the arguments are as the code needs them, by the contract; it is mapped as long as `self` lives.
-        let raw = unsafe { (self.entry)(vmctx, values, stops, from) };
-        ReplayEnd::from_raw(raw).unwrap_or_else(|| no_end(raw))
+        loop {
+            let entry = match &self.code {
+                Code::Whole(machine) => machine.entry,
+                Code::Runs { module, func, outline } => self.entry_of(last, (module, *func), outline, from)?,
+            };
+            // SAFETY: the arguments are as the code needs them, by the contract; it is mapped as long as `self`, or `last`, lives.
+            let raw = unsafe { entry(vmctx, values, stops, from) };
+            if let Some(end) = ReplayEnd::from_raw(raw) {
+                return Ok(end);
+            }
+            from = raw as u32;
+            if (raw >> 32) as u32 != ReplayEnd::ONWARD || from as usize >= self.image.instructions.len() {
+                no_end(raw);
+            }
+            // SAFETY: there is a byte for each instruction, by the contract.
+            if unsafe { *stops.add(from as usize) } != 0 {
+                return Ok(ReplayEnd::Stopped(from));
+            }
+        }
+    }
+
+    /// The entry of the run that `from` is in, which is `last` from now on.
+    #[inline]
+    fn entry_of(
+        &self,
+        last: &mut LastRun,
+        of: (&WeakModule, DefinedFuncIndex),
+        outline: &Outline,
+        from: u32,
+    ) -> Result<Entry> {
+        match last {
+            Some(run) if run.positions.contains(&from) && run.of == (of.0.id(), of.1) => Ok(run.machine.entry),
+            _ => self.change_run(last, of, outline, from),
+        }
+    }
+
+    #[cold]
+    fn change_run(
+        &self,
+        last: &mut LastRun,
+        (module, func): (&WeakModule, DefinedFuncIndex),
+        outline: &Outline,
+        from: u32,
+    ) -> Result<Entry> {
+        let run = module.replay_run(func, (outline, &self.image), from)?;
+        let entry = run.machine.entry;
+        *last = Some(run);
+        Ok(entry)
+    }
+}
+
+impl ReplayRun {
+    /// Maps the code of a run.
+    pub(super) fn new(
+        engine: &Engine,
+        of: (ModuleId, DefinedFuncIndex),
+        (code, positions): (Vec<u8>, Range<u32>),
+    ) -> Result<ReplayRun> {
+        Ok(ReplayRun { of, positions, machine: Machine::new(engine, code)? })
     }
 }
 
@@ -89,8 +217,29 @@ fn no_end(raw: u64) -> ! {
     panic!("fault of the compiler: replay code ended with {raw:#x}, which means nothing")
 }
 
-/// A function of a module.
-type Key = (ModuleId, DefinedFuncIndex);
+/// A function of a module, and the number of a run of it where it is that run's code.
+type Key = (ModuleId, DefinedFuncIndex, Option<u32>);
+
+/// What can be kept.
+#[derive(Clone)]
+enum Item {
+    Code(Arc<ReplayCode>),
+    Run(Arc<ReplayRun>),
+}
+
+impl Item {
+    fn bytes(&self) -> usize {
+        match self {
+            Item::Code(code) => code.bytes(),
+            Item::Run(run) => run.bytes(),
+        }
+    }
+}
+
+#[cold]
+fn misplaced() -> Error {
+    Error::new(ErrorKind::Panic, "fault of the engine: replay code is kept under another's name")
+}
 
 /// The replay code of an engine's modules: the most recently used of it. What is in use lives on when it is not kept.
 pub(super) struct ReplayCache {
@@ -100,7 +249,7 @@ pub(super) struct ReplayCache {
 }
 
 struct Kept {
-    codes: LruCache<Key, Arc<ReplayCode>>,
+    codes: LruCache<Key, Item>,
     /// What they take together.
     bytes: usize,
 }
@@ -119,12 +268,34 @@ impl ReplayCache {
         func: DefinedFuncIndex,
         make: impl FnOnce() -> Result<ReplayCode>,
     ) -> Result<Arc<ReplayCode>> {
-        let key = (module, func);
+        let item = self.get_or_make_item((module, func, None), || Ok(Item::Code(Arc::new(make()?))))?;
+        match item {
+            Item::Code(code) => Ok(code),
+            Item::Run(_) => Err(misplaced()),
+        }
+    }
+
+    /// The same for a run of a function, by its number.
+    pub(super) fn run_or_make(
+        &self,
+        module: ModuleId,
+        func: DefinedFuncIndex,
+        number: u32,
+        make: impl FnOnce() -> Result<ReplayRun>,
+    ) -> Result<Arc<ReplayRun>> {
+        let item = self.get_or_make_item((module, func, Some(number)), || Ok(Item::Run(Arc::new(make()?))))?;
+        match item {
+            Item::Run(run) => Ok(run),
+            Item::Code(_) => Err(misplaced()),
+        }
+    }
+
+    fn get_or_make_item(&self, key: Key, make: impl FnOnce() -> Result<Item>) -> Result<Item> {
         if let Some(code) = self.kept().codes.get(&key) {
             return Ok(code.clone());
         }
-        let code = Arc::new(make()?);
-        if code.bytes > self.bound {
+        let code = make()?;
+        if code.bytes() > self.bound {
             return Ok(code);
         }
         // Unmapped only after the lock is given back.
@@ -134,12 +305,12 @@ impl ReplayCache {
             return Ok(first.clone());
         }
         // One that fits alone is the last that would go, so it stays.
-        while kept.bytes > self.bound - code.bytes || kept.codes.len() >= MAX_KEPT {
+        while kept.bytes > self.bound - code.bytes() || kept.codes.len() >= MAX_KEPT {
             let Some((_, least)) = kept.codes.pop_lru() else { break };
-            kept.bytes -= least.bytes;
+            kept.bytes -= least.bytes();
             out.push(least);
         }
-        kept.bytes += code.bytes;
+        kept.bytes += code.bytes();
         kept.codes.put(key, code.clone());
         drop(kept);
         if let (Some(log), 1..) = (&self.log, out.len()) {
@@ -159,7 +330,7 @@ impl ReplayCache {
         let keys: Vec<Key> = kept.codes.iter().map(|(key, _)| *key).filter(|key| key.0 == module).collect();
         for key in keys {
             if let Some(code) = kept.codes.pop(&key) {
-                kept.bytes -= code.bytes;
+                kept.bytes -= code.bytes();
                 out.push(code);
             }
         }
@@ -179,7 +350,7 @@ mod tests {
     use super::super::{Config, Engine};
     use super::*;
     use crate::abi::TrapCode;
-    use crate::base::{Error, ErrorKind, WasmOffset};
+    use crate::base::WasmOffset;
     use crate::image::{ReplayInstruction, SlotKind};
     use std::ptr::{null, null_mut};
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -240,7 +411,7 @@ mod tests {
 
     fn state(engine: &Engine) -> (usize, usize) {
         let kept = engine.replays().kept();
-        assert_eq!(kept.bytes, kept.codes.iter().map(|(_, code)| code.bytes).sum::<usize>());
+        assert_eq!(kept.bytes, kept.codes.iter().map(|(_, code)| code.bytes()).sum::<usize>());
         (kept.codes.len(), kept.bytes)
     }
 
@@ -262,7 +433,7 @@ mod tests {
             let stops = [0, 1, 4];
             let mut run = |from| {
                 // SAFETY: the code above writes two values, reads a stop of three, and does not touch the context.
-                unsafe { code.run(vmctx, values.as_mut_ptr(), stops.as_ptr(), from) }
+                unsafe { code.run(&mut None, vmctx, values.as_mut_ptr(), stops.as_ptr(), from).unwrap() }
             };
             assert_eq!(run(0), ReplayEnd::Stopped(0));
             assert_eq!(run(1), ReplayEnd::Native(1));
@@ -277,7 +448,7 @@ mod tests {
     fn a_result_without_meaning_is_a_panic_that_says_so() {
         let code = ReplayCode::new(&engine(0), ends(0xffff)).unwrap();
         // SAFETY: the code takes nothing.
-        let run = || unsafe { code.run(null_mut(), null_mut(), null(), 0) };
+        let run = || unsafe { code.run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() };
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
         assert!(panic.downcast_ref::<String>().unwrap().contains("0xffff00000000"), "{panic:?}");
     }
@@ -342,7 +513,7 @@ mod tests {
         assert!(huge.bytes() > 100 * PAGE_SIZE);
         assert_eq!(state(&engine), (2, 2 * one() + PAGE_SIZE), "what cannot be kept throws nothing out");
         // SAFETY: the code takes nothing.
-        let end = unsafe { huge.run(null_mut(), null_mut(), null(), 0) };
+        let end = unsafe { huge.run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() };
         assert!(matches!(end, ReplayEnd::Traps(0, _)), "{end:?}");
         assert!(!made(&module, 2) && !made(&module, 3));
         assert!(made(&module, 4));
@@ -378,7 +549,7 @@ mod tests {
         assert!(made(&module, 1));
         drop(module);
         // SAFETY: the code takes nothing.
-        assert_eq!(unsafe { code.run(null_mut(), null_mut(), null(), 0) }, ReplayEnd::Stopped(0));
+        assert_eq!(unsafe { code.run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() }, ReplayEnd::Stopped(0));
         drop(code);
         assert!(gone.upgrade().is_none());
     }
@@ -399,6 +570,71 @@ mod tests {
         assert_eq!(state(&engine), (3, 3 * one()));
         assert!(weak.upgrade().is_none(), "the mapping is gone with the module");
         assert!(!made(&b, 1));
+    }
+
+    #[test]
+    fn code_of_a_large_function_is_made_where_it_is_needed() {
+        // Blocks around blocks, and a branch out of all of them in each turn, so that runs begin and end in any of them.
+        let turn = "(local.set 0 (i32.add (local.get 0) (i32.const 1))) (block (br_if 1 (i32.eqz (local.get 0))))";
+        let turns = 3000;
+        let text = format!("(module (func (param i32) (block {}) (local.set 0 (i32.const 7))))", turn.repeat(turns));
+        let binary = wat::parse_str(text).unwrap();
+        let one_run = |engine: &Engine, bound: usize| {
+            let module = Module::new(engine, &binary).unwrap();
+            let code = module.replay(func(0)).unwrap();
+            let count = code.image().instructions.len();
+            assert_eq!(count, turns * 9 + 5);
+            assert!(code.bytes() < count * 16, "{} bytes known of {count} instructions", code.bytes());
+            assert_eq!(state(engine), (1, code.bytes()), "no code before any is run");
+            let nowhere = vec![0; count];
+            let mut last = None;
+            // One step in the middle takes one run.
+            let mut values = [5, 0, 0, 0];
+            let from = (1 + turns / 2 * 9) as u32;
+            // SAFETY: the function has a local and two operands, and reads nothing else.
+            let run = |last: &mut LastRun, values: &mut [u64], stops: &[u8], from| unsafe {
+                code.run(last, null_mut(), values.as_mut_ptr(), stops.as_ptr(), from).unwrap()
+            };
+            assert_eq!(run(&mut last, &mut values, code.all_stops(), from), ReplayEnd::Stopped(from + 1));
+            let made = last.as_ref().unwrap().bytes();
+            assert!(made < 64 << 10, "{made} bytes for one run");
+            assert_eq!(state(engine), (2, code.bytes() + made));
+            // All of it, from end to end: what is kept stays within the bound.
+            let mut values = [5, 0, 0, 0];
+            assert_eq!(run(&mut last, &mut values, &nowhere, 0), ReplayEnd::Native(count as u32 - 1));
+            assert_eq!(values[0], 7);
+            assert!(state(engine).1 <= bound, "{:?} of {bound}", state(engine));
+            // A branch far ahead.
+            let mut values = [u64::from(u32::MAX), 0, 0, 0];
+            let mut stops = nowhere.clone();
+            stops[count - 3] = 1;
+            assert_eq!(run(&mut last, &mut values, &stops, 1), ReplayEnd::Stopped(count as u32 - 3));
+            assert_eq!(values[0] as u32, 0);
+        };
+        let bound = 1 << 20;
+        one_run(&engine(bound), bound);
+        let counting = Config { debug: true, fuel: true, replay_cache_bytes: bound, ..Config::default() };
+        let engine = Engine::new(counting).unwrap();
+        let module = Module::new(&engine, &binary).unwrap();
+        let code = module.replay(func(0)).unwrap();
+        let stops = code.all_stops();
+        // Fuel, in one go and step by step: all but blocks and ends.
+        for step in [false, true] {
+            let mut values = [1_000_000, 5, 0, 0, 0];
+            let (mut last, mut at) = (None, 0);
+            let nowhere = vec![0; stops.len()];
+            loop {
+                let stops = if step { stops } else { &nowhere[..] };
+                // SAFETY: as above, with the fuel in front.
+                let end = unsafe { code.run(&mut last, null_mut(), values[1..].as_mut_ptr(), stops.as_ptr(), at) };
+                match end.unwrap() {
+                    ReplayEnd::Stopped(next) => at = next,
+                    _ => break,
+                }
+            }
+            // The last, an end, takes nothing.
+            assert_eq!(1_000_000 - values[0], (turns * 7 + 2) as u64, "step by step: {step}");
+        }
     }
 
     #[test]
@@ -463,7 +699,7 @@ mod tests {
                             Ok(image(&[0xb8, a, b, c, d, 0xc3]))
                         });
                         // SAFETY: the code takes nothing.
-                        let end = unsafe { code.unwrap().run(null_mut(), null_mut(), null(), 0) };
+                        let end = unsafe { code.unwrap().run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() };
                         assert_eq!(end, ReplayEnd::Stopped(mark));
                         if round % 50 == 0 {
                             // One that comes and goes, with its own codes, which must not stay.

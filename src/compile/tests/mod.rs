@@ -8,6 +8,7 @@ mod points;
 
 use super::*;
 use crate::image::CodeImage;
+use crate::image::ReplayImage;
 use crate::wasm::{Features, ValType, parse};
 use check::check;
 
@@ -132,6 +133,15 @@ fn region_graphs_have_the_instructions_of_replay_code() {
             let graph = region_graph(&info, &binary, body.func).unwrap();
             let replay = compiler.replay(&info, &binary, body.func).unwrap();
             assert!(graph.instructions.iter().eq(replay.instructions.iter().map(|row| &row.wasm)));
+            let (_, outline) = compiler.outline(&info, &binary, body.func, 7).unwrap();
+            let kinds = |image: &ReplayImage, at| image.operands(at).collect::<Vec<_>>();
+            assert_eq!(outline.instructions.len(), replay.instructions.len());
+            for at in 0..replay.instructions.len() as u32 {
+                assert_eq!(outline.instructions[at as usize].wasm, replay.instructions[at as usize].wasm);
+                assert_eq!(kinds(&outline, at), kinds(&replay, at));
+            }
+            assert_eq!(outline.locals, replay.locals);
+            assert!(outline.deepest >= replay.deepest, "{} {}", outline.deepest, replay.deepest);
             functions += 1;
         }
     }

@@ -6,6 +6,8 @@ use crate::abi::TrapCode;
 use crate::base::Result;
 use crate::compile::env::Mode;
 use crate::compile::internal;
+use crate::compile::outline::{BlockKind, NONE, OpenBlock, Outline};
+use crate::image::ReplayEnd;
 use crate::wasm::{FuncType, ValType, val_type};
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmparser::{BlockType, BrTable, Operator};
@@ -70,6 +72,48 @@ impl<'a> Translator<'a, '_> {
     fn open(&mut self, kind: Kind, params: Types<'a>, results: Types<'a>, height: usize) {
         let follow = self.block_with(results.as_slice());
         self.control.push(Control { kind, params, results, follow, followed: false, height });
+    }
+
+    /// Replay of a run: a block that was open before the run began, at `position`.
+    pub(super) fn open_again(&mut self, block: &OpenBlock, position: u32) -> Result<()> {
+        let (params, results) = self.block_type(block.ty)?;
+        let kind = match block.kind_at(position) {
+            BlockKind::Block => Kind::Block,
+            BlockKind::Loop => Kind::Loop(self.builder.create_block()),
+            BlockKind::If => Kind::If(self.builder.create_block(), Vec::new()),
+            BlockKind::Else => Kind::Else,
+        };
+        self.open(kind, params, results, block.height as usize);
+        // Something leads there if it is reached at all, be it from another run.
+        self.innermost()?.followed = block.follow != NONE;
+        Ok(())
+    }
+
+    /// Replay: the run ends here, before the instruction at `next`. What the blocks that are still open lead to is elsewhere; the
+    /// innermost of them is the outline's `block`.
+    pub(super) fn leave_run(&mut self, next: u32, mut block: u32, outline: &Outline) -> Result<()> {
+        if !self.reachable {
+            return Err(internal("a run ends where nothing leads"));
+        }
+        self.go_on_at(next);
+        while let Some(control) = self.control.pop() {
+            let known = outline.blocks.get(block as usize).ok_or_else(|| internal("a block that is not open"))?;
+            if let Kind::If(otherwise, _) = control.kind {
+                self.builder.switch_to_block(otherwise);
+                self.go_on_at(if known.otherwise == NONE { known.follow } else { known.otherwise });
+            }
+            if known.outer != NONE && known.follow != NONE {
+                self.builder.switch_to_block(control.follow);
+                self.go_on_at(known.follow);
+            }
+            block = known.outer;
+        }
+        Ok(())
+    }
+
+    /// Replay: goes on in another run.
+    fn go_on_at(&mut self, position: u32) {
+        self.return_raw(u64::from(ReplayEnd::ONWARD) << 32 | u64::from(position));
     }
 
     /// A new block that takes values of these types.
@@ -166,10 +210,12 @@ impl<'a> Translator<'a, '_> {
             }
             Operator::BrTable { targets } => self.branch_table(targets)?,
             Operator::Return => {
-                let count = self.control[0].results.as_slice().len();
                 if self.is_replay() {
-                    self.end_replay_natively();
+                    self.end_replay(ReplayEnd::NATIVE);
+                    self.reachable = false;
+                    return Ok(true);
                 }
+                let count = self.control[0].results.as_slice().len();
                 let results = self.pop_many(count)?;
                 self.return_(&results);
                 self.reachable = false;
@@ -190,7 +236,7 @@ impl<'a> Translator<'a, '_> {
 
     /// Whether a branch leaves the function: behind it no state is left to be seen.
     fn leaves(&self, depth: u32) -> bool {
-        depth as usize + 1 == self.control.len()
+        depth as usize + 1 == self.outer + self.control.len()
     }
 
     /// Debug: ways part here that come together again. Every operand has to be where it will be found on all of them.
@@ -222,12 +268,15 @@ impl<'a> Translator<'a, '_> {
     /// The target of a branch and what it is given.
     fn branch(&mut self, depth: u32) -> Result<(Block, Vec<BlockArg>)> {
         let leaves = self.leaves(depth);
+        if leaves && self.is_replay() {
+            return Ok((self.edge(Edge::Native), Vec::new()));
+        }
         let outer = self.control.len().checked_sub(depth as usize + 1);
         let control = outer.and_then(|index| self.control.get_mut(index));
         let control = control.ok_or_else(|| internal("a branch out of the function"))?;
         let (target, count) = control.target();
         self.arguments += count;
-        let native = self.env.mode == Mode::Replay && (leaves || matches!(control.kind, Kind::Loop(_)));
+        let native = self.env.mode == Mode::Replay && matches!(control.kind, Kind::Loop(_));
         let to = control.height;
         if self.single.is_none() {
             return Ok((target, self.block_args(count)?));
@@ -285,7 +334,7 @@ impl<'a> Translator<'a, '_> {
     /// Leaves the innermost block for what follows it, if control gets here.
     fn fall_out(&mut self) -> Result<()> {
         if self.reachable {
-            if self.control.len() > 1 {
+            if self.outer + self.control.len() > 1 {
                 self.store_locals()?;
             } else if self.is_replay() {
                 self.end_replay_natively();
@@ -308,7 +357,14 @@ impl<'a> Translator<'a, '_> {
         };
         self.stack.truncate(height);
         // Their slots still hold them on this path.
-        self.stack.extend(params);
+        if self.single.is_some() {
+            let params = self.innermost()?.params;
+            for ty in params.as_slice() {
+                self.push_placed(*ty);
+            }
+        } else {
+            self.stack.extend(params);
+        }
         self.builder.switch_to_block(otherwise);
         self.reachable = true;
         self.arrive();
@@ -335,7 +391,7 @@ impl<'a> Translator<'a, '_> {
         self.reachable = control.followed;
         if !control.followed {
             self.stack.truncate(control.height);
-        } else if self.control.is_empty() {
+        } else if self.outer + self.control.len() == 0 {
             self.builder.switch_to_block(control.follow);
             self.stack.clear();
             let results = match self.single {

@@ -14,19 +14,53 @@ use cranelift_codegen::ir::immediates::Imm64;
 use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, types};
 use wasmparser::Operator;
 
-/// What is due, and what has been counted.
-pub(super) struct Limits {
-    /// The next instruction begins a run.
-    run_due: bool,
+/// What is due before the next instruction.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::compile) struct Due {
+    /// It begins a run.
+    run: bool,
     /// It begins a function or a turn of a loop.
-    check_due: bool,
+    check: bool,
+}
+
+impl Default for Due {
+    fn default() -> Self {
+        Due { run: true, check: true }
+    }
+}
+
+impl Due {
+    /// Nothing.
+    pub(in crate::compile) fn none() -> Due {
+        Due { run: false, check: false }
+    }
+
+    /// Behind an instruction, reachable or not: whether what follows is run as often as it was.
+    pub(in crate::compile) fn behind(&mut self, operator: &Operator<'_>) {
+        if matches!(
+            operator,
+            Operator::Loop { .. } | Operator::If { .. } | Operator::Else | Operator::End | Operator::BrIf { .. }
+        ) {
+            self.run = true;
+        }
+        if let Operator::Loop { .. } = operator {
+            self.check = true;
+        }
+    }
+}
+
+/// What is due, and what has been counted.
+#[derive(Default)]
+pub(super) struct Limits {
+    due: Due,
     /// The constant that says what the run takes, once that is known, and what it takes so far.
     run: Option<(Inst, i64)>,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { run_due: true, check_due: true, run: None }
+impl Limits {
+    /// Where a translation begins in the middle of a function.
+    pub(super) fn set_due(&mut self, due: Due) {
+        self.due = due;
     }
 }
 
@@ -41,9 +75,9 @@ fn cost(operator: &Operator<'_>) -> i64 {
 impl Translator<'_, '_> {
     /// Before an instruction, behind its stop point: takes the fuel of the run that it begins, and checks what is to be checked.
     pub(super) fn keep_limits(&mut self, operator: &Operator<'_>) {
-        let check = std::mem::take(&mut self.limits.check_due);
+        let check = std::mem::take(&mut self.limits.due.check);
         if self.env.options.fuel {
-            if std::mem::take(&mut self.limits.run_due) {
+            if std::mem::take(&mut self.limits.due.run) {
                 self.begin_run(check);
             }
             self.count(cost(operator));
@@ -55,15 +89,18 @@ impl Translator<'_, '_> {
 
     /// Behind an instruction, reachable or not: whether what follows is run as often as it was.
     pub(super) fn limits_behind(&mut self, operator: &Operator<'_>) {
-        if matches!(
-            operator,
-            Operator::Loop { .. } | Operator::If { .. } | Operator::Else | Operator::End | Operator::BrIf { .. }
-        ) {
-            self.limits.run_due = true;
+        self.limits.due.behind(operator);
+    }
+
+    /// Replay: an instruction behind the one that was translated last, in another piece of code. Whether it and those behind it
+    /// may still belong to the same run.
+    pub(super) fn count_on(&mut self, operator: &Operator<'_>) -> bool {
+        if !self.env.options.fuel || self.limits.due.run {
+            return false;
         }
-        if let Operator::Loop { .. } = operator {
-            self.limits.check_due = true;
-        }
+        self.count(cost(operator));
+        self.limits_behind(operator);
+        !matches!(operator, Operator::Br { .. } | Operator::BrTable { .. } | Operator::Return | Operator::Unreachable)
     }
 
     /// Takes the fuel of the run that begins here: how much is filled in by [`Translator::count`].

@@ -4,9 +4,11 @@
 mod call;
 mod class;
 mod control;
+mod effect;
 mod limits;
 mod memory;
 mod numeric;
+mod run;
 mod single;
 mod table;
 mod trap;
@@ -27,7 +29,10 @@ use cranelift_codegen::ir::{
     SourceLoc, UserExternalName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+pub(super) use effect::effect;
+pub(super) use limits::Due;
 use limits::Limits;
+pub(super) use run::translate_run;
 use single::{Home, Single};
 use std::collections::HashMap;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
@@ -116,6 +121,8 @@ pub(super) struct Translator<'a, 'b> {
     at: u32,
     stack: Vec<Operand>,
     control: Vec<Control<'a>>,
+    /// Replay of a run: the open blocks around those in `control`.
+    outer: usize,
     /// Whether control can get here.
     reachable: bool,
     /// Blocks opened since code became unreachable.
@@ -228,6 +235,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             at: start,
             stack: Vec::new(),
             control: Vec::new(),
+            outer: 0,
             reachable: true,
             skipped: 0,
             arguments: 0,

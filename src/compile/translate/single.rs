@@ -4,7 +4,7 @@
 
 use super::{Operand, Translator};
 use crate::abi::{ResumeState, TrapCode, VMContext, VMStoreContext};
-use crate::base::Result;
+use crate::base::{Error, ErrorKind, Result};
 use crate::compile::debug::{Held, Instrument, NO_SHAPE, SLOT_BYTES, kind};
 use crate::compile::env::{Mode, POINTER, abi_type};
 use crate::compile::internal;
@@ -13,6 +13,10 @@ use crate::wasm::ValType;
 use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, MemFlagsData, Value, types};
 use cranelift_codegen::packed_option::ReservedValue;
 use std::collections::HashMap;
+
+/// The most instructions that one piece of such code has ways into: each takes about 5 KB while it is compiled. Replay code is made for
+/// far fewer at once.
+const MAX_POSITIONS: usize = 128 << 10;
 
 /// Where the state is.
 pub(super) enum Home {
@@ -39,6 +43,8 @@ pub(super) struct Single {
     from: Option<Value>,
     /// Where each instruction starts, behind its stop.
     bodies: Vec<Block>,
+    /// The position of the first of `positions`.
+    pub(super) first: u32,
     /// Each instruction's offset, and the operand stack before it.
     pub(super) positions: Vec<(u32, u32)>,
     /// Operand stacks, each as a kind on top of another.
@@ -46,9 +52,11 @@ pub(super) struct Single {
     interned: HashMap<(u32, SlotKind), u32>,
     /// Branches of the instruction at hand that need code of their own.
     edges_due: Vec<(Block, Edge)>,
+    edges_known: HashMap<Edge, Block>,
 }
 
 /// What a branch does on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Edge {
     /// Replay: only the guest can go there.
     Native,
@@ -68,7 +76,7 @@ pub(super) enum Edge {
 impl Single {
     /// The position of the instruction at hand.
     fn position(&self) -> u32 {
-        self.positions.len() as u32 - 1
+        self.first + self.positions.len() as u32 - 1
     }
 
     /// Where replay code counts fuel: in front of the locals.
@@ -113,10 +121,12 @@ impl Translator<'_, '_> {
             dispatch,
             from,
             bodies: Vec::new(),
+            first: 0,
             positions: Vec::new(),
             stacks: Vec::new(),
             interned: HashMap::new(),
             edges_due: Vec::new(),
+            edges_known: HashMap::new(),
         });
     }
 
@@ -126,7 +136,10 @@ impl Translator<'_, '_> {
         self.builder.switch_to_block(single.dispatch);
         let nowhere = self.builder.create_block();
         let entry = match &mut single.home {
-            Home::Buffer { .. } => single.from.ok_or_else(|| internal("replay code without a start"))?,
+            Home::Buffer { .. } => {
+                let from = single.from.ok_or_else(|| internal("replay code without a start"))?;
+                self.builder.ins().iadd_imm_s(from, -i64::from(single.first))
+            }
             Home::Frame(instrument) => {
                 let store = self.builder.ins().load(POINTER, self.flags.constant, self.vmctx, VMContext::STORE);
                 let state = self.builder.ins().load(POINTER, self.flags.header, store, VMStoreContext::RESUME);
@@ -166,7 +179,13 @@ impl Translator<'_, '_> {
         let stack = self.shape();
         let body = self.builder.create_block();
         let Some(single) = &mut self.single else { return Ok(()) };
-        let position = single.positions.len() as u32;
+        let position = single.first + single.positions.len() as u32;
+        if single.positions.len() == MAX_POSITIONS {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("resume code is made for functions of up to {MAX_POSITIONS} instructions only; split it"),
+            ));
+        }
         single.positions.push((self.at, stack));
         single.bodies.push(body);
         match &mut single.home {
@@ -193,7 +212,7 @@ impl Translator<'_, '_> {
         self.env.mode == Mode::Replay
     }
 
-    fn return_raw(&mut self, raw: u64) {
+    pub(super) fn return_raw(&mut self, raw: u64) {
         let raw = self.builder.ins().iconst(types::I64, raw as i64);
         self.builder.ins().return_(&[raw]);
     }
@@ -285,8 +304,14 @@ impl Translator<'_, '_> {
 
     /// A block for a branch of the instruction at hand; its code follows when the instruction is done.
     pub(super) fn edge(&mut self, edge: Edge) -> Block {
+        // Branches of one instruction that do the same share their code.
+        let due = self.single.as_ref().and_then(|single| single.edges_known.get(&edge).copied());
+        if let Some(block) = due {
+            return block;
+        }
         let block = self.builder.create_block();
         if let Some(single) = &mut self.single {
+            single.edges_known.insert(edge, block);
             single.edges_due.push((block, edge));
         }
         block
@@ -294,7 +319,9 @@ impl Translator<'_, '_> {
 
     /// Writes the code of the branches of the instruction at hand. The current block is full.
     pub(super) fn write_edges(&mut self) {
-        let due = self.single.as_mut().map(|single| std::mem::take(&mut single.edges_due)).unwrap_or_default();
+        let Some(single) = &mut self.single else { return };
+        single.edges_known.clear();
+        let due = std::mem::take(&mut single.edges_due);
         for (block, edge) in due {
             self.builder.switch_to_block(block);
             match edge {
