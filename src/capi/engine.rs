@@ -18,7 +18,7 @@ handle!(wasm_engine_t => Engine);
 /// C gives the configuration to us.
 unsafe fn taken(config: Own<wasm_config_t>) -> Config {
     // SAFETY: passed on.
-    unsafe { config.take() }.map_or_else(Config::default, |config| *config)
+    unsafe { config.optional("config") }.map_or_else(Config::default, |config| *config)
 }
 
 /// A new engine of the default configuration. NULL on failure; `stepwell_last_error()` says why.
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn stepwell_engine_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_delete(engine: Own<wasm_engine_t>) {
     // SAFETY: C gives it back.
-    unsafe { engine.delete() }
+    unsafe { engine.delete("wasm_engine_delete", "engine") }
 }
 
 /// Makes sure that the library's signal handlers are in front of those that the host has installed since the first engine was made: for a host
