@@ -102,11 +102,12 @@ impl<T: Handle> Own<T> {
         Some(unsafe { Box::from_raw(self.0.cast::<T::Rust>()) })
     }
 
-    /// Takes the object back, if it is not NULL.
+    /// Takes the object back for `function`, if it is not NULL.
     ///
     /// # Safety
     /// As [`Own::require`].
-    pub(super) unsafe fn optional(self, param: &str) -> Option<Box<T::Rust>> {
+    pub(super) unsafe fn optional(self, function: &str, param: &str) -> Option<Box<T::Rust>> {
+        let _called = check::Called::new(function);
         // SAFETY: passed on.
         unsafe { self.take(param, "given away") }
     }
@@ -117,7 +118,7 @@ impl<T: Handle> Own<T> {
     /// The pointer is NULL or was given out by [`Own::new`] and not taken back since.
     pub(super) unsafe fn require(self, param: &str) -> Result<Box<T::Rust>> {
         // SAFETY: passed on.
-        let object = unsafe { self.optional(param) }.ok_or_else(|| null(param))?;
+        let object = unsafe { self.take(param, "given away") }.ok_or_else(|| null(param))?;
         if T::check(&object) { Ok(object) } else { Err(wrong_kind(param)) }
     }
 
