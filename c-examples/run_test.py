@@ -220,6 +220,10 @@ class Calls(Case):
         m.func([], [], b"", export="f")
         module = self.module("library.wasm", m.build())
         self.fails(134, "unreachable", "--invoke", "f", module)
+        self.fails(134, "unreachable", module)
+        m = Builder()
+        m.func([], [], b"", export="_initialize")
+        self.gives("", self.module("set_up.wasm", m.build()))
 
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "wb") as full:
@@ -246,6 +250,16 @@ class NotModules(Case):
                              ("version", b"\0asm\2\0\0\0"), ("zeros", bytes(100))]:
             with self.subTest(name):
                 self.fails(126, f"{name}.wasm: ", self.module(f"{name}.wasm", binary))
+        for name, binary, said in [("empty", b"", "it is empty"), ("elf", b"\x7fELF\2\1\1" + bytes(64), "7f 45 4c 46"),
+                                   ("page", b"<!DOCTYPE html>", "HTML page"), ("packed", b"\x1f\x8b\x08", "gzip"),
+                                   ("zeros", bytes(100), "zeros")]:
+            with self.subTest(name):
+                self.fails(126, ["this is no Wasm module", said], self.module(f"{name}.wasm", binary))
+                self.fails(126, ["this is no serialized module"], "--precompiled", self.module(f"{name}.wasm", binary))
+        compiled = self.folder / "compiled"
+        self.gives("", "--precompile", compiled, PROGRAM)
+        self.fails(126, ["this is no Wasm module", "--precompiled"], compiled)
+        self.fails(126, ["this is no serialized module", "it is WebAssembly"], "--precompiled", PROGRAM)
 
     def test_components(self):
         self.fails(126, "component", self.module("component.wasm", b"\0asm\x0d\0\1\0"))
@@ -261,6 +275,11 @@ class NotModules(Case):
         m.func([], ["i32"], code(0x41, u(9), CALL, u(0)), export="f")
         module = self.module("imports.wasm", m.build())
         self.fails(126, ["env.log, a function", "other place.x, a function", "--stub-missing"], "--invoke", "f", module)
+        # Before anything is compiled: a body that is not valid is not looked at.
+        m = Builder()
+        m.import_func("env", "log", [], [])
+        m.func([], ["i32"], b"", export="f")
+        self.fails(126, "env.log, a function", "--invoke", "f", self.module("neither.wasm", m.build()))
         self.gives("0\n", "--stub-missing", "--invoke", "f", module)
 
     def test_an_import_of_another_type(self):

@@ -404,18 +404,10 @@ static wasm_engine_t *new_engine(bool debug) {
     return engine;
 }
 
-/* Ends if this is the text format, which the library does not read. */
-static void refuse_text(const char *name, const wasm_byte_vec_t *binary) {
-    size_t blank = 0;
-    while (blank < binary->size && memchr(" \t\r\n", binary->data[blank], 4)) {
-        blank++;
-    }
-    if (blank < binary->size && (binary->data[blank] == '(' || binary->data[blank] == ';')) {
-        end(END_NOT_RUN, "%s: this is the text format; make a module of it first, with `wat2wasm` or `wasm-tools parse`", name);
-    }
-}
+static void check_imports(const stepwell_linker_t *linker, wasm_importtype_vec_t *imports);
 
-static void load(void) {
+/* Makes the module. What it imports and `linker` has not is said before it is compiled, which can take its time. */
+static void load(const wasm_engine_t *engine, const stepwell_linker_t *linker) {
     wasm_byte_vec_t binary;
     bool from_file = strcmp(options.module, "-");
     const char *name = from_file ? options.module : "standard input";
@@ -441,7 +433,11 @@ static void load(void) {
     if (options.precompiled) {
         ok(stepwell_module_deserialize(store, &binary, &module), END_NOT_RUN, name);
     } else {
-        refuse_text(name, &binary);
+        if (!options.precompile && !options.stub) {
+            wasm_importtype_vec_t imports;
+            ok(stepwell_module_imports_read(engine, &binary, &imports), END_NOT_RUN, name);
+            check_imports(linker, &imports);
+        }
         ok(stepwell_module_new(store, &binary, &module), END_NOT_RUN, name);
     }
     stats.compile = seconds() - begin;
@@ -498,14 +494,12 @@ static void define_wasi(stepwell_linker_t *linker) {
     free(names.items); /* the names themselves stay until the end */
 }
 
-/* Says which imports nobody provides, all of them, and ends; returns if there are none. */
-static void check_imports(const stepwell_linker_t *linker) {
+/* Says which of these imports nobody provides, all of them, and ends; deletes them if there are none. */
+static void check_imports(const stepwell_linker_t *linker, wasm_importtype_vec_t *imports) {
     static const char *const kinds[] = {"function", "global", "table", "memory"};
-    wasm_importtype_vec_t imports;
     bool missing = false;
-    wasm_module_imports(module, &imports);
-    for (size_t i = 0; i < imports.size; i++) {
-        const wasm_name_t *from = wasm_importtype_module(imports.data[i]), *name = wasm_importtype_name(imports.data[i]);
+    for (size_t i = 0; i < imports->size; i++) {
+        const wasm_name_t *from = wasm_importtype_module(imports->data[i]), *name = wasm_importtype_name(imports->data[i]);
         char *from_text = strndup(from->data ? from->data : "", from->size);
         char *name_text = strndup(name->data ? name->data : "", name->size);
         wasm_extern_t *item = stepwell_linker_get(linker, store, from_text, name_text);
@@ -514,14 +508,14 @@ static void check_imports(const stepwell_linker_t *linker) {
                 fprintf(stderr, "stepwell-run: %s imports what nobody provides (--stub-missing makes stubs):\n", options.module);
             }
             missing = true;
-            wasm_externkind_t kind = wasm_externtype_kind(wasm_importtype_type(imports.data[i]));
+            wasm_externkind_t kind = wasm_externtype_kind(wasm_importtype_type(imports->data[i]));
             fprintf(stderr, "  %s.%s, a %s\n", from_text, name_text, kind < 4 ? kinds[kind] : "thing");
         }
         wasm_extern_delete(item);
         free(from_text);
         free(name_text);
     }
-    wasm_importtype_vec_delete(&imports);
+    wasm_importtype_vec_delete(imports);
     if (missing) {
         exit(END_NOT_RUN);
     }
@@ -702,18 +696,22 @@ int main(int argc, char **argv) {
     stepwell_debugger_t *debugger = NULL;
     stepwell_linker_t *linker = stepwell_linker_new(engine);
     wasm_trap_t *trap;
-    load();
+    if (!options.precompile) {
+        define_wasi(linker);
+    }
+    load(engine, linker);
     if (options.precompile) {
         ok(stepwell_module_serialize_file(module, options.precompile), EXIT_FAILURE, options.precompile);
         print_stats();
         return EXIT_SUCCESS;
     }
     set_limits();
-    define_wasi(linker);
     if (options.stub) {
         ok(stepwell_linker_fill_missing_with_defaults(linker, store, module), END_NOT_RUN, "--stub-missing");
     }
-    check_imports(linker);
+    wasm_importtype_vec_t imports;
+    wasm_module_imports(module, &imports);
+    check_imports(linker, &imports);
     if (debug) {
         ok(stepwell_debugger_attach(store, on_stop, NULL, NULL, &debugger), EXIT_FAILURE, "attaching a debugger");
         set_breakpoints(debugger);
@@ -724,8 +722,12 @@ int main(int argc, char **argv) {
     if (trap) {
         end_with_trap(trap);
     }
-    /* A library of WASI's kind is to be set up before it is called; a program sets itself up. */
+    /* A library of WASI's kind is to be set up before it is called; a program sets itself up. A library that nothing is called of is
+     * set up, and that is all. */
     wasm_func_t *func = find_func(options.invoke ? "_initialize" : "_start");
+    if (!func && !options.invoke) {
+        func = find_func("_initialize");
+    }
     if (options.invoke) {
         wasm_func_t *invoked = find_func(options.invoke);
         if (!invoked) {
@@ -740,7 +742,7 @@ int main(int argc, char **argv) {
     } else if (func) {
         call(func, false);
     } else {
-        end_without_func("--invoke says what to call; this is no program, it has no", "_start", END_NOT_RUN);
+        end_without_func("--invoke says what to call; this is no program and no library of WASI's kind, it has no", "_start", END_NOT_RUN);
     }
     print_stats();
     stepwell_interrupt_delete(interrupt);

@@ -526,6 +526,19 @@ const stepwell_error_t *stepwell_last_error(void);
 STEPWELL_API void stepwell_last_error_clear(void);
 
 /**
+ * Whether pointers that C passes are checked: a handle that was deleted or given away before, a vector that was, a handle of another
+ * kind, other memory. What is found ends the process, with a message that names function and parameter. It is for tests:
+ * calls take longer, and memory that is given back is kept for a while. The check is of the whole process, from now on and for good,
+ * so `false` does nothing. Call it with the first thing that is made here: of what was made before, less is known. The environment
+ * variable `STEPWELL_CHECK_HANDLES=1` does the same, from the beginning.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_check_handles_set(wasm_config_t *config,
+                                       bool enable);
+
+/**
  * Whether stores of the engine may have a debugger attached: it can then make debug code. It costs a store without a
  * debugger nothing. Off at first.
  *
@@ -1053,6 +1066,19 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_shared_module_compile_debug(const wasm_shared_module_t *module,
                                                           stepwell_progress_callback_t progress,
                                                           void *env);
+
+/**
+ * Writes what a module would import to `out`, in order, without compiling it: to say what is missing before that takes its time.
+ * Functions' bodies are not looked at, so a module that is not valid may have imports. Else the errors are those of
+ * `stepwell_module_new`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_module_imports_read(const wasm_engine_t *engine,
+                                                  const wasm_byte_vec_t *binary,
+                                                  own wasm_importtype_vec_t *out);
 
 /**
  * Writes the module's name to `out`, not NUL-terminated; false, and nothing written, if it has none.

@@ -1218,6 +1218,9 @@ public:
   /// Whether modules have their debug code compiled with them, and not on first attach. Off at first.
   Config &debug_eagerly(bool enable) & { return stepwell_config_debug_eagerly_set(need(), enable), *this; }
   Config &&debug_eagerly(bool enable) && { return std::move(debug_eagerly(enable)); }
+  /// Whether pointers that pass the C API are checked, in the whole process and for good: for tests. Off at first.
+  Config &check_handles(bool enable) & { return stepwell_config_check_handles_set(need(), enable), *this; }
+  Config &&check_handles(bool enable) && { return std::move(check_handles(enable)); }
   /// What debug code is like.
   Config &debug_tier(DebugTier tier) & { return set_debug_tier(tier), *this; }
   Config &&debug_tier(DebugTier tier) && { return std::move(debug_tier(tier)); }

@@ -12,6 +12,8 @@ fn program(name: &str) {
     let program = support::scratch("c").join(name);
     support::compile("cc", &[&source], &program, &["-std=c99", "-D_POSIX_C_SOURCE=200809L"]);
     support::run(&program, &[]);
+    // Nothing that they do with handles is a mistake, but for those that the test itself is about.
+    support::run_with(&program, &[], &[("STEPWELL_CHECK_HANDLES", "1")]);
 }
 
 /// Declares a test for each program.
@@ -44,6 +46,7 @@ programs!(
     hosts,
     fork,
     corners,
+    handles,
 );
 
 /// `tests/c/modules.h` has the modules of `tests/c/modules` as arrays: the C tests need no assembler.
@@ -90,6 +93,7 @@ fn misuse_of_every_function() {
     let include = format!("-I{}", root.join("tests/c").display());
     support::compile("cc", &[&source], &program, &["-std=c99", "-D_POSIX_C_SOURCE=200809L", &include]);
     support::run(&program, &[]);
+    support::run_with(&program, &[], &[("STEPWELL_CHECK_HANDLES", "1")]);
 }
 
 #[test]

@@ -269,13 +269,13 @@ fn what_is_foreign_is_told() {
     let component = b"\0asm\x0d\0\x01\0";
     let engine = engine(Config::default());
     for (bytes, says) in [
-        (&b""[..], "0 bytes"),
-        (b"x", "1 bytes"),
-        (&wasm(), "this is WebAssembly"),
-        (component, "this is WebAssembly"),
+        (&b""[..], "it is empty"),
+        (b"x", "begins with `x`"),
+        (&wasm(), "it is WebAssembly"),
+        (component, "it is WebAssembly"),
         (&own, "another ELF file"),
-        (b"(module)", "begins with the bytes"),
-        (&[0; 200], "begins with the bytes"),
+        (b"(module)", "text format"),
+        (&[0; 200], "zeros"),
     ] {
         let (kind, message) = refused(&engine, bytes);
         assert!(kind == ErrorKind::InvalidModule && message.contains(says), "{message}");
@@ -283,6 +283,16 @@ fn what_is_foreign_is_told() {
     }
     let error = Module::new(&engine, &serialized(&Config::default())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidModule);
+    assert!(error.message().contains("no Wasm module") && error.message().contains("deserialize"), "{error}");
+    for (bytes, says) in
+        [(&b""[..], "empty"), (b"(module)", "text format"), (&own, "ELF"), (b"\0asm\x01", "cut off"), (b"{}", "JSON")]
+    {
+        for error in [Module::new(&engine, bytes).unwrap_err(), Module::validate(&engine, bytes).unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::InvalidModule);
+            let message = error.message();
+            assert!(message.starts_with("this is no Wasm module; it ") && message.contains(says), "{error}");
+        }
+    }
     let error = Module::new(&engine, component).unwrap_err();
     assert!(error.message().contains("component") && error.message().contains("wasm32-wasip1"), "{error}");
 }

@@ -1,10 +1,12 @@
-//! What every room may use: index, offset and address types that cannot be mixed up, and the error
-//! type. Nothing here knows about modules, machine code or the operating system.
+//! What every room may use: index, offset and address types that cannot be mixed up, the error type, and what messages say of
+//! bytes that are something else. Nothing here knows about modules, machine code or the operating system.
 
 mod error;
+mod foreign;
 mod index;
 
 pub use error::{Error, ErrorKind, Result};
+pub use foreign::Foreign;
 pub use index::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, SigId, TableIndex,
     TextOffset, TypeIndex, WasmOffset,

@@ -8,7 +8,7 @@ use super::guard::{or_error, or_null};
 use super::instance::wasm_instance_t;
 use super::linker::stepwell_linker_t;
 use super::object::Object;
-use super::own::{Out, Own, borrow, borrow_mut, handle, null, string};
+use super::own::{Out, Own, borrow, borrow_mut, handle, lend, null, string};
 use super::store::{StoreCell, wasm_store_t};
 use super::trap::wasm_trap_t;
 use super::vecs::wasm_val_vec_t;
@@ -40,7 +40,7 @@ impl CallerParts {
 
     /// As C gets it.
     pub(super) fn as_c(&self) -> *const stepwell_caller_t {
-        std::ptr::from_ref(self).cast()
+        lend(self)
     }
 }
 
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn stepwell_linker_define_caller_func(
 pub unsafe extern "C" fn stepwell_caller_store(caller: *const stepwell_caller_t) -> *mut wasm_store_t {
     or_null("stepwell_caller_store", || {
         // SAFETY: C passes what its callback got, or NULL.
-        Ok(std::ptr::from_ref(&unsafe { borrow(caller, "caller") }?.cell).cast_mut().cast())
+        Ok(lend::<wasm_store_t>(&unsafe { borrow(caller, "caller") }?.cell).cast_mut())
     })
 }
 

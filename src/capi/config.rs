@@ -1,5 +1,6 @@
 //! `wasm_config_t`: how an engine is made.
 
+use super::check;
 use super::error::stepwell_error_t;
 use super::guard::{or_abort, or_error};
 use super::own::{Own, borrow_mut, handle};
@@ -60,7 +61,7 @@ pub extern "C" fn wasm_config_new() -> Own<wasm_config_t> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_config_delete(config: Own<wasm_config_t>) {
     // SAFETY: C gives it back.
-    unsafe { config.delete() }
+    unsafe { config.delete("wasm_config_delete", "config") }
 }
 
 /// Sets one field.
@@ -71,6 +72,25 @@ unsafe fn set(function: &str, config: *mut wasm_config_t, change: impl FnOnce(&m
     or_abort(function, || {
         // SAFETY: by the contract.
         change(unsafe { borrow_mut(config, "config") }?);
+        Ok(())
+    });
+}
+
+/// Whether pointers that C passes are checked: a handle that was deleted or given away before, a vector that was, a handle of another
+/// kind, other memory. What is found ends the process, with a message that names function and parameter. It is for tests:
+/// calls take longer, and memory that is given back is kept for a while. The check is of the whole process, from now on and for good,
+/// so `false` does nothing. Call it with the first thing that is made here: of what was made before, less is known. The environment
+/// variable `STEPWELL_CHECK_HANDLES=1` does the same, from the beginning.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_check_handles_set(config: *mut wasm_config_t, enable: bool) {
+    or_abort("stepwell_config_check_handles_set", || {
+        // SAFETY: C passes a live configuration or NULL.
+        let config = unsafe { borrow_mut(config, "config") }?;
+        if enable {
+            check::turn_on::<wasm_config_t>(config);
+        }
         Ok(())
     });
 }

@@ -86,7 +86,7 @@ pub unsafe extern "C" fn stepwell_debugger_delete(debugger: Own<stepwell_debugge
             debugger.detach(&mut *cell.enter()?)?;
         }
         // SAFETY: C gives it back.
-        unsafe { debugger.delete() };
+        unsafe { debugger.delete("stepwell_debugger_delete", "debugger") };
         Ok(())
     });
 }

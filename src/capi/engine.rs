@@ -16,9 +16,9 @@ handle!(wasm_engine_t => Engine);
 ///
 /// # Safety
 /// C gives the configuration to us.
-unsafe fn taken(config: Own<wasm_config_t>) -> Config {
+unsafe fn taken(function: &str, config: Own<wasm_config_t>) -> Config {
     // SAFETY: passed on.
-    unsafe { config.take() }.map_or_else(Config::default, |config| *config)
+    unsafe { config.optional(function, "config") }.map_or_else(Config::default, |config| *config)
 }
 
 /// A new engine of the default configuration. NULL on failure; `stepwell_last_error()` says why.
@@ -36,7 +36,7 @@ pub extern "C" fn wasm_engine_new() -> Own<wasm_engine_t> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_new_with_config(config: Own<wasm_config_t>) -> Own<wasm_engine_t> {
     // SAFETY: C gives the configuration to us.
-    let config = unsafe { taken(config) };
+    let config = unsafe { taken("wasm_engine_new_with_config", config) };
     or_null("wasm_engine_new_with_config", || Ok(Own::new(Engine::new(config)?)))
 }
 
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn stepwell_engine_new(
     out: Out<Own<wasm_engine_t>>,
 ) -> Own<stepwell_error_t> {
     // SAFETY: C gives the configuration to us.
-    let config = unsafe { taken(config) };
+    let config = unsafe { taken("stepwell_engine_new", config) };
     or_error("stepwell_engine_new", || {
         let out = out.check("out")?;
         // SAFETY: `out` is C's.
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn stepwell_engine_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_delete(engine: Own<wasm_engine_t>) {
     // SAFETY: C gives it back.
-    unsafe { engine.delete() }
+    unsafe { engine.delete("wasm_engine_delete", "engine") }
 }
 
 /// Makes sure that the library's signal handlers are in front of those that the host has installed since the first engine was made: for a host

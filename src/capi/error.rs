@@ -3,7 +3,7 @@
 use super::bytes::wasm_byte_vec_t;
 use super::bytes::wasm_name_t;
 use super::guard::or_abort;
-use super::own::{Out, Own, borrow, handle};
+use super::own::{Out, Own, borrow, handle, lend};
 use crate::base::Error;
 use crate::runtime::Trap;
 use std::cell::RefCell;
@@ -66,7 +66,7 @@ pub(super) fn set_last(error: Error) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_error_delete(error: Own<stepwell_error_t>) {
     // SAFETY: C gives the error back.
-    unsafe { error.delete() }
+    unsafe { error.delete("stepwell_error_delete", "error") }
 }
 
 /// The error's code, one of `enum stepwell_error_enum`.
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn stepwell_error_exit_status(error: *const stepwell_error
 #[unsafe(no_mangle)]
 pub extern "C" fn stepwell_last_error() -> *const stepwell_error_t {
     LAST.try_with(|last| match &*last.borrow() {
-        Some(error) => std::ptr::from_ref::<Error>(error).cast(),
+        Some(error) => lend(&**error),
         None => std::ptr::null(),
     })
     .unwrap_or(std::ptr::null())

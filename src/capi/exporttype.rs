@@ -3,7 +3,7 @@
 use super::bytes::wasm_name_t;
 use super::externtype::{TypeObject, wasm_externtype_t};
 use super::guard::or_null;
-use super::own::{Own, Take, borrow, handle};
+use super::own::{Own, Take, borrow, handle, lend};
 use super::vec::Owned;
 
 /// An export: its name and its type.
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn wasm_exporttype_new(
 ) -> Own<wasm_exporttype_t> {
     or_null("wasm_exporttype_new", || {
         // SAFETY: C passes a valid name or NULL.
-        let name = unsafe { Owned::take(name) };
+        let name = unsafe { Owned::take(name, "name") };
         // SAFETY: C gives it to us.
         let ty = unsafe { ty.require("ty") }?;
         Ok(Own::new(ExportObject { name, ty }))
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn wasm_exporttype_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_exporttype_delete(exporttype: Own<wasm_exporttype_t>) {
     // SAFETY: C gives it back.
-    unsafe { exporttype.delete() }
+    unsafe { exporttype.delete("wasm_exporttype_delete", "exporttype") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.
@@ -74,6 +74,6 @@ pub unsafe extern "C" fn wasm_exporttype_name(exporttype: *const wasm_exporttype
 pub unsafe extern "C" fn wasm_exporttype_type(exporttype: *const wasm_exporttype_t) -> *const wasm_externtype_t {
     or_null("wasm_exporttype_type", || {
         // SAFETY: C passes a live object or NULL.
-        Ok(std::ptr::from_ref(&*unsafe { borrow(exporttype, "exporttype") }?.ty).cast())
+        Ok(lend(&*unsafe { borrow(exporttype, "exporttype") }?.ty))
     })
 }

@@ -209,7 +209,7 @@ where
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_externtype_delete(ty: Own<wasm_externtype_t>) {
     // SAFETY: C gives it back.
-    unsafe { ty.delete() }
+    unsafe { ty.delete("wasm_externtype_delete", "ty") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.

@@ -4,7 +4,7 @@ use super::bytes::{wasm_byte_vec_t, wasm_name_t};
 use super::guard::{or_abort, or_null};
 use super::instance::wasm_instance_t;
 use super::object::Object;
-use super::own::{Out, Own, borrow, handle};
+use super::own::{Out, Own, borrow, handle, lend};
 use super::source::{stepwell_source_t, write_source};
 use super::store::StoreCell;
 use crate::runtime::{FrameInfo, Instance};
@@ -37,7 +37,7 @@ impl FrameObject {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_frame_delete(frame: Own<wasm_frame_t>) {
     // SAFETY: C gives it back.
-    unsafe { frame.delete() }
+    unsafe { frame.delete("wasm_frame_delete", "frame") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn wasm_frame_instance(frame: *const wasm_frame_t) -> *mut
     or_null("wasm_frame_instance", || {
         // SAFETY: C passes a live frame or NULL.
         let instance = unsafe { borrow(frame, "frame") }?.instance.as_deref();
-        Ok(instance.map_or(std::ptr::null_mut(), |object| std::ptr::from_ref(object).cast_mut().cast()))
+        Ok(instance.map_or(std::ptr::null_mut(), |object| lend::<wasm_instance_t>(object).cast_mut()))
     })
 }
 

@@ -22,7 +22,7 @@ pub unsafe extern "C" fn wasm_functype_new(
 ) -> Own<wasm_functype_t> {
     or_null("wasm_functype_new", || {
         // SAFETY: C passes valid vectors or NULL.
-        let (params, results) = unsafe { (Owned::take(params), Owned::take(results)) };
+        let (params, results) = unsafe { (Owned::take(params, "params"), Owned::take(results, "results")) };
         check_types(&params, "params")?;
         check_types(&results, "results")?;
         Ok(Own::new(TypeObject::Func { params, results }))
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn wasm_functype_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_functype_delete(ty: Own<wasm_functype_t>) {
     // SAFETY: C gives it back.
-    unsafe { ty.delete() }
+    unsafe { ty.delete("wasm_functype_delete", "ty") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.

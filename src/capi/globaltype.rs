@@ -2,7 +2,7 @@
 
 use super::externtype::TypeObject;
 use super::guard::{or_abort, or_null};
-use super::own::{Own, borrow, handle};
+use super::own::{Own, borrow, handle, lend};
 use super::valtype::wasm_valtype_t;
 use crate::base::{Error, ErrorKind};
 
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn wasm_globaltype_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_globaltype_delete(ty: Own<wasm_globaltype_t>) {
     // SAFETY: C gives it back.
-    unsafe { ty.delete() }
+    unsafe { ty.delete("wasm_globaltype_delete", "ty") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn wasm_globaltype_content(ty: *const wasm_globaltype_t) -
     or_null("wasm_globaltype_content", || {
         // SAFETY: C passes a live type or NULL.
         match unsafe { borrow(ty, "ty") }? {
-            TypeObject::Global { content, .. } => Ok(std::ptr::from_ref(&**content).cast()),
+            TypeObject::Global { content, .. } => Ok(lend(&**content)),
             _ => unreachable!("checked by `borrow`"),
         }
     })

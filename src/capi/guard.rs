@@ -1,5 +1,6 @@
 //! The boundary every exported function stands behind: panics stop here, errors find the channel the function has.
 
+use super::check;
 use super::error::{self, stepwell_error_t};
 use super::own::Own;
 use crate::base::{Error, ErrorKind, Result};
@@ -63,6 +64,7 @@ pub(super) fn or_last_error(function: &str, body: impl FnOnce() -> Result<()>) {
 
 /// The body's result; a panic is an error, and a misused argument is reported with the function's name.
 pub(super) fn caught<R>(function: &str, body: impl FnOnce() -> Result<R>) -> Result<R> {
+    let _called = check::Called::new(function);
     // The state a panic may leave broken is the store's, which is poisoned on the way (see `store`).
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => Ok(value),

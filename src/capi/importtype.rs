@@ -3,7 +3,7 @@
 use super::bytes::wasm_name_t;
 use super::externtype::{TypeObject, wasm_externtype_t};
 use super::guard::or_null;
-use super::own::{Own, Take, borrow, handle};
+use super::own::{Own, Take, borrow, handle, lend};
 use super::vec::Owned;
 
 /// An import: its name and its type.
@@ -34,9 +34,9 @@ pub unsafe extern "C" fn wasm_importtype_new(
 ) -> Own<wasm_importtype_t> {
     or_null("wasm_importtype_new", || {
         // SAFETY: C passes a valid name or NULL.
-        let module = unsafe { Owned::take(module) };
+        let module = unsafe { Owned::take(module, "module") };
         // SAFETY: C passes a valid name or NULL.
-        let name = unsafe { Owned::take(name) };
+        let name = unsafe { Owned::take(name, "name") };
         // SAFETY: C gives it to us.
         let ty = unsafe { ty.require("ty") }?;
         Ok(Own::new(ImportObject { module, name, ty }))
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn wasm_importtype_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_importtype_delete(importtype: Own<wasm_importtype_t>) {
     // SAFETY: C gives it back.
-    unsafe { importtype.delete() }
+    unsafe { importtype.delete("wasm_importtype_delete", "importtype") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.
@@ -90,6 +90,6 @@ pub unsafe extern "C" fn wasm_importtype_name(importtype: *const wasm_importtype
 pub unsafe extern "C" fn wasm_importtype_type(importtype: *const wasm_importtype_t) -> *const wasm_externtype_t {
     or_null("wasm_importtype_type", || {
         // SAFETY: C passes a live object or NULL.
-        Ok(std::ptr::from_ref(&*unsafe { borrow(importtype, "importtype") }?.ty).cast())
+        Ok(lend(&*unsafe { borrow(importtype, "importtype") }?.ty))
     })
 }

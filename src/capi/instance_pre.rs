@@ -90,5 +90,5 @@ pub unsafe extern "C" fn stepwell_instance_pre_instantiate(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_instance_pre_delete(pre: Own<stepwell_instance_pre_t>) {
     // SAFETY: C gives it back.
-    unsafe { pre.delete() }
+    unsafe { pre.delete("stepwell_instance_pre_delete", "pre") }
 }

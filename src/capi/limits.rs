@@ -111,7 +111,7 @@ pub unsafe extern "C" fn stepwell_interrupt_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_interrupt_delete(interrupt: Own<stepwell_interrupt_t>) {
     // SAFETY: C gives it back.
-    unsafe { interrupt.delete() }
+    unsafe { interrupt.delete("stepwell_interrupt_delete", "interrupt") }
 }
 
 /// Ends the guest that runs in the store with `STEPWELL_TRAP_INTERRUPT` when it next begins a function or a turn of a loop. If it is in

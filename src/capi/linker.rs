@@ -40,7 +40,7 @@ pub unsafe extern "C" fn stepwell_linker_new(engine: *const wasm_engine_t) -> Ow
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_linker_delete(linker: Own<stepwell_linker_t>) {
     // SAFETY: C gives it back.
-    unsafe { linker.delete() }
+    unsafe { linker.delete("stepwell_linker_delete", "linker") }
 }
 
 /// Says whether a name may be defined again. At first it may not.

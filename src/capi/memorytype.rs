@@ -29,7 +29,7 @@ pub unsafe extern "C" fn wasm_memorytype_new(limits: *const wasm_limits_t) -> Ow
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memorytype_delete(ty: Own<wasm_memorytype_t>) {
     // SAFETY: C gives it back.
-    unsafe { ty.delete() }
+    unsafe { ty.delete("wasm_memorytype_delete", "ty") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.

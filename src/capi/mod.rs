@@ -11,6 +11,7 @@
 // Signatures name the ownership types; what they can do is this room's affair.
 #![allow(private_bounds)]
 
+mod check;
 mod guard;
 mod host_info;
 mod object;

@@ -15,6 +15,7 @@ use super::vec::{self, Owned};
 use super::vecs::{wasm_exporttype_vec_t, wasm_importtype_vec_t};
 use crate::base::{FuncIndex, Result};
 use crate::runtime::{Engine, Module};
+use crate::wasm::ModuleInfo;
 use std::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
 
@@ -192,15 +193,42 @@ pub unsafe extern "C" fn wasm_module_imports(module: *const wasm_module_t, out: 
         // SAFETY: C passes a live module or NULL.
         let module = unsafe { get(module) }?;
         let out = out.check("out")?;
-        let name = |text: &str| Owned::of(text.bytes().map(|byte| byte as std::ffi::c_char).collect::<Vec<_>>());
-        let imports = module.imports().map(|(from, item, ty)| {
-            let import = ImportObject { module: name(from), name: name(item), ty: Box::new(TypeObject::from(&ty)) };
-            Own::<wasm_importtype_t>::new(import).into_raw()
-        });
         // SAFETY: `out` is C's.
-        unsafe { out.write(vec::from_elements(imports.collect::<Vec<_>>())) };
+        unsafe { out.write(imports_of(module.info())) };
         Ok(())
     });
+}
+
+/// Import types, as C owns them.
+fn imports_of(info: &ModuleInfo) -> wasm_importtype_vec_t {
+    let name = |text: &str| Owned::of(text.bytes().map(|byte| byte as std::ffi::c_char).collect::<Vec<_>>());
+    let imports = info.import_types().map(|(from, item, ty)| {
+        let import = ImportObject { module: name(from), name: name(item), ty: Box::new(TypeObject::from(&ty)) };
+        Own::<wasm_importtype_t>::new(import).into_raw()
+    });
+    vec::from_elements(imports.collect::<Vec<_>>())
+}
+
+/// Writes what a module would import to `out`, in order, without compiling it: to say what is missing before that takes its time.
+/// Functions' bodies are not looked at, so a module that is not valid may have imports. Else the errors are those of
+/// `stepwell_module_new`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_module_imports_read(
+    engine: *const wasm_engine_t,
+    binary: *const wasm_byte_vec_t,
+    out: Out<wasm_importtype_vec_t>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_module_imports_read", || {
+        let out = out.check("out")?;
+        // SAFETY: C passes live objects or NULL.
+        let (engine, binary) = unsafe { (borrow(engine, "engine")?, plain(binary, "binary")?.as_bytes()) };
+        // SAFETY: `out` is C's.
+        unsafe { out.write(imports_of(&Module::read_outside(engine, binary)?)) };
+        Ok(())
+    })
 }
 
 /// Writes what the module exports to `out`, in order.
@@ -256,7 +284,7 @@ pub unsafe extern "C" fn wasm_module_obtain(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_shared_module_delete(shared: Own<wasm_shared_module_t>) {
     // SAFETY: C gives it back.
-    unsafe { shared.delete() }
+    unsafe { shared.delete("wasm_shared_module_delete", "shared") }
 }
 
 /// Writes the module's name to `out`, not NUL-terminated; false, and nothing written, if it has none.

@@ -1,6 +1,7 @@
 //! The pointers of the C ABI that carry ownership, and the one place where handles are made, looked at and freed.
 //! In the headers all three are spelled `own T *`; `cargo xtask headers` does the spelling.
 
+use super::check;
 use crate::base::{Error, ErrorKind, Result};
 
 /// An owned pointer crossing the ABI: a parameter gives it to us, a result gives it away. NULL is "nothing".
@@ -80,38 +81,55 @@ impl<T> Own<T> {
 impl<T: Handle> Own<T> {
     /// Gives `object` to C.
     pub(super) fn new(object: T::Rust) -> Self {
-        Self(Box::into_raw(Box::new(object)).cast())
+        let object = Box::into_raw(Box::new(object));
+        check::made::<T>(object);
+        Self(object.cast())
     }
 
-    /// Takes the object back; `None` for NULL.
+    /// Takes the object back; `None` for NULL. `how` says to who uses it once more what became of it.
     ///
     /// # Safety
     /// The pointer is NULL or was given out by [`Own::new`] and not taken back since.
-    pub(super) unsafe fn take(self) -> Option<Box<T::Rust>> {
+    unsafe fn take(self, param: &str, how: &'static str) -> Option<Box<T::Rust>> {
         if self.0.is_null() {
             return None;
+        }
+        if check::on() {
+            // SAFETY: by the contract of this function and of `Handle`.
+            return Some(unsafe { check::given(self.0, param, how) });
         }
         // SAFETY: by the contract of this function and of `Handle`.
         Some(unsafe { Box::from_raw(self.0.cast::<T::Rust>()) })
     }
 
+    /// Takes the object back for `function`, if it is not NULL.
+    ///
+    /// # Safety
+    /// As [`Own::require`].
+    pub(super) unsafe fn optional(self, function: &str, param: &str) -> Option<Box<T::Rust>> {
+        let _called = check::Called::new(function);
+        // SAFETY: passed on.
+        unsafe { self.take(param, "given away") }
+    }
+
     /// Takes the object back; NULL or an object of another kind is an error naming `param`.
     ///
     /// # Safety
-    /// As [`Own::take`].
+    /// The pointer is NULL or was given out by [`Own::new`] and not taken back since.
     pub(super) unsafe fn require(self, param: &str) -> Result<Box<T::Rust>> {
         // SAFETY: passed on.
-        let object = unsafe { self.take() }.ok_or_else(|| null(param))?;
+        let object = unsafe { self.take(param, "given away") }.ok_or_else(|| null(param))?;
         if T::check(&object) { Ok(object) } else { Err(wrong_kind(param)) }
     }
 
-    /// Frees the object; NULL is nothing to do.
+    /// Frees the object for `function`; NULL is nothing to do.
     ///
     /// # Safety
-    /// As [`Own::take`].
-    pub(super) unsafe fn delete(self) {
+    /// As [`Own::require`].
+    pub(super) unsafe fn delete(self, function: &str, param: &str) {
+        let _called = check::Called::new(function);
         // SAFETY: passed on.
-        drop(unsafe { self.take() });
+        drop(unsafe { self.take(param, "deleted") });
     }
 }
 
@@ -174,6 +192,7 @@ impl<T: Default> Take<T> {
 /// # Safety
 /// The pointer is NULL or a live handle, and nothing changes it exclusively during `'a`.
 pub(super) unsafe fn borrow<'a, T: Handle>(pointer: *const T, param: &str) -> Result<&'a T::Rust> {
+    check::passed(pointer, param);
     // SAFETY: by the contract of this function and of `Handle`.
     let object = unsafe { pointer.cast::<T::Rust>().as_ref() }.ok_or_else(|| null(param))?;
     if T::check(object) { Ok(object) } else { Err(wrong_kind(param)) }
@@ -184,9 +203,16 @@ pub(super) unsafe fn borrow<'a, T: Handle>(pointer: *const T, param: &str) -> Re
 /// # Safety
 /// The pointer is NULL or a live handle that nothing else uses during `'a`.
 pub(super) unsafe fn borrow_mut<'a, T: Handle>(pointer: *mut T, param: &str) -> Result<&'a mut T::Rust> {
+    check::passed(pointer.cast_const(), param);
     // SAFETY: by the contract of this function and of `Handle`.
     let object = unsafe { pointer.cast::<T::Rust>().as_mut() }.ok_or_else(|| null(param))?;
     if T::check(object) { Ok(object) } else { Err(wrong_kind(param)) }
+}
+
+/// Shows C an object that belongs to another one, and lives as long as C is told that it does.
+pub(super) fn lend<T: Handle>(object: &T::Rust) -> *const T {
+    check::lent::<T>(object);
+    std::ptr::from_ref(object).cast()
 }
 
 /// A plain C struct behind a pointer; NULL is an error naming `param`.

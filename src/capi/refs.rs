@@ -24,7 +24,7 @@ use std::ffi::c_void;
 pub unsafe extern "C" fn wasm_ref_delete(object: Own<wasm_ref_t>) {
     or_last_error("wasm_ref_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_ref_delete", "object") };
         Ok(())
     });
 }
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn wasm_ref_set_host_info_with_finalizer(
 pub unsafe extern "C" fn wasm_trap_delete(object: Own<wasm_trap_t>) {
     or_last_error("wasm_trap_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_trap_delete", "object") };
         Ok(())
     });
 }
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn wasm_ref_as_trap_const(object: *const wasm_ref_t) -> *c
 pub unsafe extern "C" fn wasm_foreign_delete(object: Own<wasm_foreign_t>) {
     or_last_error("wasm_foreign_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_foreign_delete", "object") };
         Ok(())
     });
 }
@@ -282,7 +282,7 @@ pub unsafe extern "C" fn wasm_ref_as_foreign_const(object: *const wasm_ref_t) ->
 pub unsafe extern "C" fn wasm_module_delete(object: Own<wasm_module_t>) {
     or_last_error("wasm_module_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_module_delete", "object") };
         Ok(())
     });
 }
@@ -380,7 +380,7 @@ pub unsafe extern "C" fn wasm_ref_as_module_const(object: *const wasm_ref_t) -> 
 pub unsafe extern "C" fn wasm_func_delete(object: Own<wasm_func_t>) {
     or_last_error("wasm_func_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_func_delete", "object") };
         Ok(())
     });
 }
@@ -514,7 +514,7 @@ pub unsafe extern "C" fn wasm_extern_as_func_const(object: *const wasm_extern_t)
 pub unsafe extern "C" fn wasm_global_delete(object: Own<wasm_global_t>) {
     or_last_error("wasm_global_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_global_delete", "object") };
         Ok(())
     });
 }
@@ -648,7 +648,7 @@ pub unsafe extern "C" fn wasm_extern_as_global_const(object: *const wasm_extern_
 pub unsafe extern "C" fn wasm_table_delete(object: Own<wasm_table_t>) {
     or_last_error("wasm_table_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_table_delete", "object") };
         Ok(())
     });
 }
@@ -782,7 +782,7 @@ pub unsafe extern "C" fn wasm_extern_as_table_const(object: *const wasm_extern_t
 pub unsafe extern "C" fn wasm_memory_delete(object: Own<wasm_memory_t>) {
     or_last_error("wasm_memory_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_memory_delete", "object") };
         Ok(())
     });
 }
@@ -916,7 +916,7 @@ pub unsafe extern "C" fn wasm_extern_as_memory_const(object: *const wasm_extern_
 pub unsafe extern "C" fn wasm_extern_delete(object: Own<wasm_extern_t>) {
     or_last_error("wasm_extern_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_extern_delete", "object") };
         Ok(())
     });
 }
@@ -1014,7 +1014,7 @@ pub unsafe extern "C" fn wasm_ref_as_extern_const(object: *const wasm_ref_t) -> 
 pub unsafe extern "C" fn wasm_instance_delete(object: Own<wasm_instance_t>) {
     or_last_error("wasm_instance_delete", || {
         // SAFETY: C gives it back.
-        unsafe { object.delete() };
+        unsafe { object.delete("wasm_instance_delete", "object") };
         Ok(())
     });
 }

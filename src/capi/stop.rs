@@ -7,7 +7,7 @@
 use super::bytes::wasm_byte_vec_t;
 use super::debugger::{DebuggerObject, stepwell_breakpoint_t, stepwell_debugger_t};
 use super::guard::{or_null, watched};
-use super::own::{Out, null, string};
+use super::own::{Out, lend, null, string};
 use super::stop_frame::stepwell_frame_t;
 use super::store::{StoreCell, wasm_store_t};
 use super::trap::{stepwell_trap_code_t, wasm_message_t};
@@ -355,7 +355,7 @@ pub unsafe extern "C" fn stepwell_stop_message_set(stop: *mut stepwell_stop_t, m
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_stop_store(stop: *const stepwell_stop_t) -> *mut wasm_store_t {
-    or_null("stepwell_stop_store", || with_stop(stop, |live, _| Ok(std::ptr::from_ref(live.cell()?).cast_mut().cast())))
+    or_null("stepwell_stop_store", || with_stop(stop, |live, _| Ok(lend::<wasm_store_t>(live.cell()?).cast_mut())))
 }
 
 /// The debugger, borrowed from the stop.
@@ -367,7 +367,7 @@ pub unsafe extern "C" fn stepwell_stop_debugger(stop: *const stepwell_stop_t) ->
         with_stop(stop, |live, stop| {
             let cell = live.cell()?.clone();
             let object = live.debugger.get_or_init(|| DebuggerObject { cell, debugger: stop.debugger() });
-            Ok(std::ptr::from_ref(object).cast_mut().cast())
+            Ok(lend::<stepwell_debugger_t>(object).cast_mut())
         })
     })
 }

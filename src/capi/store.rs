@@ -213,7 +213,7 @@ pub unsafe extern "C" fn wasm_store_delete(store: Own<wasm_store_t>) {
             return Err(Error::new(ErrorKind::State, message));
         }
         // SAFETY: C gives it back.
-        unsafe { store.delete() };
+        unsafe { store.delete("wasm_store_delete", "store") };
         Ok(())
     });
 }

@@ -2,7 +2,7 @@
 
 use super::externtype::{TypeObject, check_limits, wasm_limits_t};
 use super::guard::or_null;
-use super::own::{Own, borrow, handle, plain};
+use super::own::{Own, borrow, handle, lend, plain};
 use super::valtype::wasm_valtype_t;
 use crate::base::{Error, ErrorKind};
 
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn wasm_tabletype_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tabletype_delete(ty: Own<wasm_tabletype_t>) {
     // SAFETY: C gives it back.
-    unsafe { ty.delete() }
+    unsafe { ty.delete("wasm_tabletype_delete", "ty") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn wasm_tabletype_element(ty: *const wasm_tabletype_t) -> 
     or_null("wasm_tabletype_element", || {
         // SAFETY: C passes a live type or NULL.
         match unsafe { borrow(ty, "ty") }? {
-            TypeObject::Table { element, .. } => Ok(std::ptr::from_ref(&**element).cast()),
+            TypeObject::Table { element, .. } => Ok(lend(&**element)),
             _ => unreachable!("checked by `borrow`"),
         }
     })

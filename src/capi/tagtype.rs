@@ -4,7 +4,7 @@
 use super::externtype::TypeObject;
 use super::functype::wasm_functype_t;
 use super::guard::or_null;
-use super::own::{Handle, Own, borrow, handle};
+use super::own::{Handle, Own, borrow, handle, lend};
 
 /// A tag's type: a function type without results. No module that this engine compiles has a tag.
 pub struct wasm_tagtype_t {
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn wasm_tagtype_new(ty: Own<wasm_functype_t>) -> Own<wasm_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tagtype_delete(ty: Own<wasm_tagtype_t>) {
     // SAFETY: C gives it back.
-    unsafe { ty.delete() }
+    unsafe { ty.delete("wasm_tagtype_delete", "ty") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn wasm_tagtype_functype(ty: *const wasm_tagtype_t) -> *co
         match unsafe { borrow(ty, "ty") }? {
             TypeObject::Tag { functype } => {
                 debug_assert!(wasm_functype_t::check(functype));
-                Ok(std::ptr::from_ref(&**functype).cast())
+                Ok(lend(&**functype))
             }
             _ => unreachable!("checked by `borrow`"),
         }

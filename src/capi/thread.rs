@@ -55,7 +55,7 @@ pub unsafe extern "C" fn stepwell_stack_delete(stack: Own<stepwell_stack_t>) {
             return Err(Error::new(ErrorKind::State, message));
         }
         // SAFETY: C gives it back.
-        unsafe { stack.delete() };
+        unsafe { stack.delete("stepwell_stack_delete", "stack") };
         Ok(())
     });
 }

@@ -95,7 +95,7 @@ pub unsafe extern "C" fn stepwell_typed_func_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_typed_func_delete(func: Own<stepwell_typed_func_t>) {
     // SAFETY: C gives it back.
-    unsafe { func.delete() }
+    unsafe { func.delete("stepwell_typed_func_delete", "func") }
 }
 
 /// Calls the function: the parameters are taken from `values`, and the results are written over them, from the first on. `values` has room for

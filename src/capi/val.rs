@@ -1,5 +1,6 @@
 //! `wasm_val_t`: values, and their way between C and the engine.
 
+use super::check;
 use super::guard::or_abort;
 use super::object::{Kind, Object};
 use super::own::{Out, Own, plain};
@@ -58,6 +59,7 @@ pub(super) unsafe fn copy_val(val: &wasm_val_t) -> wasm_val_t {
     if is_ref(val.kind) {
         // SAFETY: by the contract.
         unsafe {
+            check::passed(val.of.r#ref.cast_const(), "src");
             if let Some(object) = val.of.r#ref.cast::<Object>().as_ref() {
                 copy.of.r#ref = Own::<wasm_ref_t>::new(object.clone()).into_raw();
             }
@@ -73,7 +75,7 @@ pub(super) unsafe fn copy_val(val: &wasm_val_t) -> wasm_val_t {
 pub(super) unsafe fn delete_val(val: &mut wasm_val_t) {
     if is_ref(val.kind) {
         // SAFETY: by the contract.
-        unsafe { Own::<wasm_ref_t>::from_raw(val.of.r#ref).delete() };
+        unsafe { Own::<wasm_ref_t>::from_raw(val.of.r#ref).delete("wasm_val_delete", "v") };
         val.of.r#ref = std::ptr::null_mut();
     }
 }
@@ -142,6 +144,7 @@ pub(super) unsafe fn ref_from_c(
     reference: *const wasm_ref_t,
     param: &str,
 ) -> Result<Val> {
+    check::passed(reference, param);
     // SAFETY: by the contract.
     let Some(object) = (unsafe { reference.cast::<Object>().as_ref() }) else { return Ok(Val::default_for(ty)) };
     if !Arc::ptr_eq(cell, &object.cell) {

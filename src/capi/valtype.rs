@@ -68,7 +68,7 @@ pub extern "C" fn wasm_valtype_new(kind: wasm_valkind_t) -> Own<wasm_valtype_t> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_delete(ty: Own<wasm_valtype_t>) {
     // SAFETY: C gives it back.
-    unsafe { ty.delete() }
+    unsafe { ty.delete("wasm_valtype_delete", "ty") }
 }
 
 /// A copy that is owned on its own. NULL for NULL.

@@ -1,6 +1,7 @@
 //! What all vectors of the C ABI share: `{size_t size; T *data;}`, owning its elements, memory from C's allocator
 //! (so that a host which shrinks `size` after filling a vector cannot make us free with a wrong size).
 
+use super::check;
 use super::guard;
 use super::own::{Out, Take, null, plain};
 use crate::base::Result;
@@ -84,8 +85,13 @@ pub(super) unsafe fn free_vec<V: CVec>(vec: V) {
         // SAFETY: by the contract, each once.
         unsafe { V::delete_element(element) };
     }
+    /// Gives memory back to C's allocator.
+    unsafe fn give_back(address: usize) {
+        // SAFETY: by the contract of `check::vector_free`.
+        unsafe { free(std::ptr::with_exposed_provenance_mut(address)) };
+    }
     // SAFETY: `data` came from `allocate` or is NULL.
-    unsafe { free(vec.parts().1.cast()) };
+    unsafe { check::vector_free(vec.parts().1.cast(), give_back) };
 }
 
 /// A deep copy.
@@ -107,9 +113,11 @@ impl<V: CVec + Default> Owned<V> {
     ///
     /// # Safety
     /// The parameter is NULL or points to a valid, owned vector.
-    pub(super) unsafe fn take(param: Take<V>) -> Self {
+    pub(super) unsafe fn take(param: Take<V>, name: &str) -> Self {
         // SAFETY: by the contract.
-        Owned(unsafe { param.take_or_empty() })
+        let vec = unsafe { param.take_or_empty() };
+        check::vector_given(vec.parts().1.cast(), name, "given away");
+        Owned(vec)
     }
 
     /// An owned vector of `elements`.
@@ -153,6 +161,7 @@ fn allocate<T>(size: usize) -> *mut T {
     if data.is_null() {
         guard::abort(&format!("out of memory for a vector of {size} elements"));
     }
+    check::vector_made(data.cast());
     data.cast()
 }
 
@@ -225,7 +234,10 @@ pub(super) unsafe fn copy<V: CVec>(function: &str, out: Out<V>, source: *const V
 pub(super) unsafe fn delete<V: CVec + Default>(function: &str, vec: Take<V>) {
     guard::or_abort(function, || {
         // SAFETY: by the contract.
-        unsafe { free_vec(vec.take_or_empty()) };
+        let vec = unsafe { vec.take_or_empty() };
+        check::vector_given(vec.parts().1.cast(), "vec", "deleted");
+        // SAFETY: by the contract.
+        unsafe { free_vec(vec) };
         Ok(())
     });
 }

@@ -51,7 +51,7 @@ pub extern "C" fn stepwell_wasi_buffer_new(limit: usize) -> Own<stepwell_wasi_bu
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_wasi_buffer_delete(buffer: Own<stepwell_wasi_buffer_t>) {
     // SAFETY: C gives it back.
-    unsafe { buffer.delete() }
+    unsafe { buffer.delete("stepwell_wasi_buffer_delete", "buffer") }
 }
 
 /// How many bytes are in a buffer.
@@ -100,7 +100,7 @@ pub extern "C" fn stepwell_wasi_config_new() -> Own<stepwell_wasi_config_t> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_wasi_config_delete(config: Own<stepwell_wasi_config_t>) {
     // SAFETY: C gives it back.
-    unsafe { config.delete() }
+    unsafe { config.delete("stepwell_wasi_config_delete", "config") }
 }
 
 /// Sets one field.

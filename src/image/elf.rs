@@ -5,7 +5,7 @@
 
 use super::validate::damaged;
 use super::{CodeImage, ImageTables, Tier};
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Foreign, Result};
 use object::read::elf::ElfFile64;
 use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectSection as _, SectionKind};
 use std::ops::Range;
@@ -120,28 +120,23 @@ pub fn seal_elf(bytes: &mut [u8]) {
 /// The error for bytes that are something else altogether.
 #[cold]
 fn foreign(what: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::InvalidModule, format!("{what}, no serialized module"))
+    Error::new(ErrorKind::InvalidModule, format!("this is no serialized module; {what}"))
 }
 
 /// Refuses what is no such file, has another length than it had, or another format.
 fn check_head(bytes: &[u8]) -> Result<()> {
-    if bytes.is_empty() {
-        return Err(foreign("nothing: 0 bytes"));
-    }
     if bytes.starts_with(&WASM_MAGIC) {
-        return Err(foreign("this is WebAssembly, to be compiled as a module"));
+        let what = "it is WebAssembly, to be compiled: pass it to `wasm_module_new` (`Module`, `stepwell-run` without `--precompiled`)";
+        return Err(foreign(what));
     }
-    let Some(start) = bytes.first_chunk::<4>() else {
-        return Err(foreign(format_args!("{} bytes", bytes.len())));
-    };
-    if *start != ELF_MAGIC {
-        return Err(foreign(format_args!("something that begins with the bytes {start:02x?}")));
+    if !bytes.starts_with(&ELF_MAGIC) {
+        return Err(foreign(Foreign(bytes)));
     }
     let Some(head) = bytes.get(HEAD_AT..HEAD_END) else {
-        return Err(foreign(format_args!("an ELF file cut short after {} bytes", bytes.len())));
+        return Err(foreign(format_args!("it is an ELF file cut short after {} bytes", bytes.len())));
     };
     if !head.starts_with(&MAGIC) {
-        return Err(foreign("this is another ELF file"));
+        return Err(foreign("it is another ELF file"));
     }
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
     let format = word(HEAD_AT + MAGIC.len());

@@ -246,6 +246,14 @@ impl Module {
         engine.compile_large(binary, |_| vm_layout(&wasm::parse(binary, config.features, config.parallel)?).map(drop))
     }
 
+    /// What the bytes of a module say outside function bodies, which are not looked at.
+    ///
+    /// # Errors
+    /// As [`Module::new`], but for what is wrong in function bodies.
+    pub fn read_outside(engine: &Engine, binary: &[u8]) -> Result<ModuleInfo> {
+        wasm::parse_again(binary, engine.config().features)
+    }
+
     /// What the module says.
     pub fn info(&self) -> &ModuleInfo {
         &self.0.info
@@ -268,8 +276,7 @@ impl Module {
 
     /// What it imports, in order: module, name, type.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = (&str, &str, ExternType)> {
-        let info = self.info();
-        info.imports.iter().map(|import| (&*import.module, &*import.name, info.extern_type(import.ty)))
+        self.info().import_types()
     }
 
     /// What it exports, in order: name, type.

@@ -91,7 +91,7 @@ fn errno_of(error: &io::Error) -> Errno {
     }
     match error.kind() {
         // So `cap-std` says that a path led out of its directory.
-        io::ErrorKind::PermissionDenied => Errno::NotCapable,
+        io::ErrorKind::PermissionDenied => Errno::NotPermitted,
         io::ErrorKind::NotFound => Errno::NoEntry,
         io::ErrorKind::AlreadyExists => Errno::Exists,
         io::ErrorKind::InvalidInput => Errno::Invalid,

@@ -49,9 +49,15 @@ impl Entry {
         Entry { kind, rights, inheriting, flags: FdFlags::NONE }
     }
 
-    /// This, if it has these rights.
+    /// This, if it has these rights. What was not opened to read, or to write, is told as POSIX has it.
     pub(super) fn with(&self, rights: Rights) -> Result<&Entry, Failure> {
-        if self.rights.contains(rights) { Ok(self) } else { Err(Errno::NotCapable.into()) }
+        if self.rights.contains(rights) {
+            Ok(self)
+        } else if self.rights.contains(rights.both(Rights::ACCESS)) {
+            Err(Errno::NotCapable.into())
+        } else {
+            Err(Errno::BadFd.into())
+        }
     }
 
     /// The directory, if it is one.
@@ -282,20 +288,16 @@ pub(super) struct Open {
     directory: bool,
     exclusive: bool,
     truncate: bool,
-    rights: Rights,
-    inheriting: Rights,
+    /// To read, to write, or both. All else that is asked for is there anyway, or is not to be had.
+    access: Rights,
     flags: FdFlags,
 }
 
 impl Open {
     /// Checks the numbers that the guest passed.
-    pub(super) fn new(lookup: u32, oflags: u32, rights: u64, inheriting: u64, fdflags: u32) -> Result<Open, Failure> {
+    pub(super) fn new(lookup: u32, oflags: u32, rights: u64, fdflags: u32) -> Result<Open, Failure> {
         if oflags & !0xf != 0 {
             return Err(Errno::Invalid.into());
-        }
-        let (rights, unknown) = Rights::from_bits(rights);
-        if unknown {
-            return Err(Errno::NotCapable.into());
         }
         let open = Open {
             follow: follows(lookup)?,
@@ -303,12 +305,10 @@ impl Open {
             directory: oflags & 2 != 0,
             exclusive: oflags & 4 != 0,
             truncate: oflags & 8 != 0,
-            rights,
-            // Programs ask for all bits here, and mean as many as there are.
-            inheriting: Rights::from_bits(inheriting).0,
+            access: Rights::from_bits(rights).0.both(Rights::ACCESS),
             flags: FdFlags::from_bits(fdflags)?,
         };
-        if open.directory && open.rights.contains(Rights::FD_WRITE) {
+        if open.directory && open.access.contains(Rights::FD_WRITE) {
             return Err(Errno::IsDirectory.into());
         }
         if open.directory && (open.create || open.truncate) || open.exclusive && !open.create {
@@ -317,23 +317,21 @@ impl Open {
         Ok(open)
     }
 
-    /// Opens a path below a directory. What `parent` may not pass on is refused if the program says by it that it wants to read
-    /// or to write, and left out otherwise.
+    /// Opens a path below a directory. What is opened may be used for all that `parent` passes on, as far as it is opened to
+    /// read or to write.
     pub(super) fn open(&self, parent: &Entry, path: &str) -> Result<Entry, Failure> {
         let dir = parent.dir()?;
-        let mut needed = self.rights.both(Rights::READING | Rights::WRITING);
-        if self.directory {
-            needed = needed.both(Rights::FD_READDIR);
-        }
+        // A directory is opened by who wants to read it as a file is, and listing it is another right.
+        let needed = if self.directory { Rights::NONE } else { self.access };
         let allowed = parent.inheriting.contains(needed)
             && (!self.create || parent.rights.contains(Rights::PATH_CREATE_FILE))
             && (!self.truncate || parent.rights.contains(Rights::PATH_FILESTAT_SET_SIZE));
         if !allowed {
             return Err(Errno::NotCapable.into());
         }
-        // The host wants write access to create and to empty a file; what the guest can do goes by its rights.
-        let write = !self.directory && (self.rights.any(Rights::WRITING) || self.create || self.truncate);
-        let read = !write || self.rights.any(Rights::READING);
+        // The host wants write access to create and to empty a file.
+        let write = !self.directory && (self.access.contains(Rights::FD_WRITE) || self.create || self.truncate);
+        let read = !self.access.contains(Rights::FD_WRITE) || self.access.contains(Rights::FD_READ);
         let mut flags = self.flags.to_host();
         if self.directory {
             flags |= libc::O_DIRECTORY;
@@ -349,15 +347,13 @@ impl Open {
             .maybe_dir(true)
             .follow(if self.follow { FollowSymlinks::Yes } else { FollowSymlinks::No });
         let file = dir.open_with(path, &options)?;
-        let directory = file.metadata()?.is_dir();
-        let rights = self.rights.both(parent.inheriting).for_kind(directory);
-        let kind = match directory {
-            true => {
-                let dir = Dir::from_std_file(file.into_std());
-                Kind::Dir { dir, preopened: None, listing: Listing::default() }
-            }
-            false => Kind::File(file),
+        let (kind, rights, inheriting) = if file.metadata()?.is_dir() {
+            let dir = Dir::from_std_file(file.into_std());
+            let kind = Kind::Dir { dir, preopened: None, listing: Listing::default() };
+            (kind, parent.inheriting.for_directory(), parent.inheriting)
+        } else {
+            (Kind::File(file), parent.inheriting.for_file(read, write), Rights::NONE)
         };
-        Ok(Entry { kind, rights, inheriting: self.inheriting.both(parent.inheriting), flags: self.flags })
+        Ok(Entry { kind, rights, inheriting, flags: self.flags })
     }
 }

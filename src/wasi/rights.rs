@@ -1,5 +1,9 @@
 //! What a descriptor may be used for. Preview 1 gives each two sets: what it may be used for, and what descriptors opened
 //! through it may have at most.
+//!
+//! They say what the host allows, and how a file was opened: to read, to write, or both. What else a program asks for when it
+//! opens something is not looked at: no other engine does, and programs ask for too little, or for anything. Only
+//! `fd_fdstat_set_rights` takes rights away, as that is all it is for.
 
 use std::ops::BitOr;
 
@@ -53,10 +57,7 @@ impl Rights {
             | Self::FD_READDIR.0
             | Self::PATH_READLINK.0
             | Self::PATH_FILESTAT_GET.0
-            | Self::FD_FILESTAT_GET.0
-            | Self::FD_FDSTAT_SET_FLAGS.0
-            | Self::FD_SYNC.0
-            | Self::FD_DATASYNC.0,
+            | Self::FD_FILESTAT_GET.0,
     );
     /// What makes sense for a directory.
     const DIRECTORY: Rights = Rights(
@@ -94,10 +95,10 @@ impl Rights {
             | Self::FD_FILESTAT_SET_SIZE.0
             | Self::FD_FILESTAT_SET_TIMES.0,
     );
-    /// Those by which a program says that it opens a file to write.
-    pub(super) const WRITING: Rights = Rights(Self::FD_WRITE.0 | Self::FD_ALLOCATE.0 | Self::FD_FILESTAT_SET_SIZE.0);
-    /// Those by which it says that it opens to read.
-    pub(super) const READING: Rights = Rights(Self::FD_READ.0 | Self::FD_READDIR.0);
+    /// Those that a file has only if it was opened to write.
+    const WRITING: Rights = Rights(Self::FD_WRITE.0 | Self::FD_ALLOCATE.0 | Self::FD_FILESTAT_SET_SIZE.0);
+    /// Those by which a program says, when it opens a file, what it wants to do with it.
+    pub(super) const ACCESS: Rights = Rights(Self::FD_READ.0 | Self::FD_WRITE.0);
 
     /// The rights of a preopened directory, and those it passes on.
     pub(super) fn preopened(read_write: bool) -> (Rights, Rights) {
@@ -130,19 +131,20 @@ impl Rights {
         other.0 & !self.0 == 0
     }
 
-    /// Whether any of `other` is among these.
-    pub(super) fn any(self, other: Rights) -> bool {
-        self.0 & other.0 != 0
-    }
-
     /// Those in both.
     pub(super) fn both(self, other: Rights) -> Rights {
         Rights(self.0 & other.0)
     }
 
-    /// Those of these that a directory, or else a file, can have.
-    pub(super) fn for_kind(self, directory: bool) -> Rights {
-        self.both(if directory { Self::DIRECTORY } else { Self::FILE })
+    /// Those of these that a directory can have.
+    pub(super) fn for_directory(self) -> Rights {
+        self.both(Self::DIRECTORY)
+    }
+
+    /// Those of these that a file can have which was opened to read, to write, or both.
+    pub(super) fn for_file(self, read: bool, write: bool) -> Rights {
+        let without = Rights(if read { 0 } else { Self::FD_READ.0 } | if write { 0 } else { Self::WRITING.0 });
+        Rights(self.both(Self::FILE).0 & !without.0)
     }
 }
 

@@ -81,6 +81,11 @@ pub struct Names {
 }
 
 impl ModuleInfo {
+    /// What it imports, in order: module, name, type.
+    pub fn import_types(&self) -> impl ExactSizeIterator<Item = (&str, &str, ExternType)> {
+        self.imports.iter().map(|import| (&*import.module, &*import.name, self.extern_type(import.ty)))
+    }
+
     /// The type of a function.
     pub fn func_type(&self, func: FuncIndex) -> &FuncType {
         &self.types[self.funcs[func.index()].index()]

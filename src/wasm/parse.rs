@@ -7,8 +7,8 @@ use super::types::{
     GlobalType, Import, Limits, MemoryType, SegmentMode, TableType, ValType,
 };
 use crate::base::{
-    DataIndex, DefinedFuncIndex, ElemIndex, Error, ErrorKind, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result,
-    TableIndex, TypeIndex, WasmOffset,
+    DataIndex, DefinedFuncIndex, ElemIndex, Error, ErrorKind, Foreign, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex,
+    Result, TableIndex, TypeIndex, WasmOffset,
 };
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -17,6 +17,10 @@ use wasmparser::{
     DataKind, ElementKind, ExternalKind, FuncToValidate, FunctionBody, KnownCustom, Name, Operator, Parser, Payload,
     RefType, TypeRef, ValidPayload, Validator, ValidatorResources,
 };
+
+/// What a Wasm binary begins with, and how long that is together with its version.
+const MAGIC: [u8; 4] = *b"\0asm";
+const HEADER_BYTES: usize = 8;
 
 /// Parses and validates `binary` with exactly `features`; with `parallel`, function bodies are validated on several
 /// threads: those of the pool that the caller runs in, if it runs in one.
@@ -30,7 +34,7 @@ pub fn parse(binary: &[u8], features: Features, parallel: bool) -> Result<Module
     Ok(module)
 }
 
-/// Parses what [`parse`] has accepted with these features, or fewer: function bodies are not validated again.
+/// Parses what [`parse`] has accepted with these features, or fewer, or what nobody will run: function bodies are not validated.
 ///
 /// # Errors
 /// As [`parse`], for what is wrong outside function bodies.
@@ -53,6 +57,10 @@ fn parse_outside(binary: &[u8], features: Features) -> Result<(ModuleInfo, Bodie
              wasm32-wasip1 instead of wasm32-wasip2, or take the module out of the component (`wasm-tools component unbundle`)",
         )
         .at(WasmOffset::new(4)));
+    }
+    if binary.len() < HEADER_BYTES || !binary.starts_with(&MAGIC) {
+        let message = format!("this is no Wasm module; {}", Foreign(binary));
+        return Err(Error::new(ErrorKind::InvalidModule, message).at(WasmOffset::new(0)));
     }
     let mut module = ModuleInfo::default();
     let mut validator = Validator::new_with_features(features.to_wasmparser());

@@ -111,7 +111,7 @@ int main(void) {
     CHECK(stepwell_module_debug_text_size(loaded) == 0);
     wasm_module_delete(loaded);
     CHECK(!wasm_module_deserialize(store2, &binary));
-    LAST("this is WebAssembly");
+    LAST("it is WebAssembly");
     CHECK(!wasm_module_deserialize(foreign, &bytes));
     LAST("`signals`");
   }

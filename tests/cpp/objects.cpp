@@ -258,7 +258,7 @@ static void limits() {
   Config config;
   config.debug(true).debug_tier(DebugTier::Simple).nan_canonicalization(true).replay_cache(1 << 20).stop_reserve(1 << 18).copied_code(false);
   Engine debug(std::move(config));
-  Engine seen(Config().profiler(Profiler::None).native_debug_info(true).debug_eagerly(true));
+  Engine seen(Config().check_handles(false).profiler(Profiler::None).native_debug_info(true).debug_eagerly(true));
   THROWS(Config().profiler(static_cast<Profiler>(99)), Error, "no profiler");
   THROWS(Config().debug_tier(static_cast<DebugTier>(99)), Error, "");
 }

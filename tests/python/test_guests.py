@@ -106,6 +106,12 @@ class Modules(Case):
             with self.assertRaises(Error) as caught:
                 Module(self.engine, binary)
             self.assertEqual(caught.exception.code, ErrorCode.INVALID_MODULE)
+        compiled = Module(self.engine, guests.state()).serialize()
+        for binary, said in ((b"", "empty"), (b"(module)", "text format"), (b"{}", "JSON"), (compiled, "Module.deserialize")):
+            with self.assertRaisesRegex(Error, "this is no Wasm module; it .*" + said):
+                Module(self.engine, binary)
+        with self.assertRaisesRegex(Error, "this is no serialized module; it is WebAssembly"):
+            Module.deserialize(self.engine, guests.state())
         b = wasm.Builder()
         b.func([], ["i32"], b"")
         with self.assertRaises(Error) as caught:

@@ -60,7 +60,13 @@ pub fn compile(compiler: &str, sources: &[&Path], program: &Path, flags: &[&str]
 
 /// Runs a program, which must succeed.
 pub fn run(program: &Path, args: &[&str]) -> Output {
-    let output = Command::new(program).args(args).output().unwrap();
+    run_with(program, args, &[])
+}
+
+/// As [`run`], with these variables in its environment.
+#[allow(dead_code)] // not every test binary uses it
+pub fn run_with(program: &Path, args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let output = Command::new(program).args(args).envs(environment.iter().copied()).output().unwrap();
     assert!(
         output.status.success(),
         "{} {args:?}: {}\n{}{}",

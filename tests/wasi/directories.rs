@@ -104,6 +104,8 @@ fn entries_say_what_they_are() {
     assert_eq!(raw(&mut guest, 0, 100, 0), Err(ENOTDIR));
     assert_eq!(raw(&mut guest, 99, 100, 0), Err(EBADF));
     let without = guest.open("sub", 1, DIRECTORY, 0).unwrap();
+    assert!(raw(&mut guest, without, 100, 0).is_ok(), "no rights were asked for, and none taken");
+    assert_eq!(guest.call("fd_fdstat_set_rights", &[without, 0, 0]), SUCCESS);
     assert_eq!(raw(&mut guest, without, 100, 0), Err(ENOTCAPABLE));
     for bad in [0x4_0000, 0x3_fffd, 0xffff_ffff_i64] {
         assert_eq!(guest.call("fd_readdir", &[3, bad, 0x100, 0, 0x800]), EFAULT);

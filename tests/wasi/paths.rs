@@ -142,8 +142,8 @@ fn links_of_both_kinds() {
         ("../secret", "sub/up", SUCCESS),
         ("../../secret", "sub/out", SUCCESS),
         ("nowhere", "dangling", SUCCESS),
-        ("/etc/passwd", "abs", ENOTCAPABLE),
-        ("/", "abs", ENOTCAPABLE),
+        ("/etc/passwd", "abs", EPERM),
+        ("/", "abs", EPERM),
         ("", "empty", ENOENT),
     ] {
         assert_eq!(two(&mut guest, "path_symlink", target, new), errno, "{target} {new}");
@@ -151,7 +151,7 @@ fn links_of_both_kinds() {
     assert!(fs::symlink_metadata(root.join("abs")).is_err());
     let fd = guest.open("soft", 1, 0, READ).unwrap();
     assert_eq!(guest.read(fd, 100).unwrap(), b"hello, file");
-    assert_eq!(guest.open("sub/out", 1, 0, READ), Err(ENOTCAPABLE), "made, but followed no further than the directory");
+    assert_eq!(guest.open("sub/out", 1, 0, READ), Err(EPERM), "made, but followed no further than the directory");
     assert_eq!(guest.open("dangling", 1, 0, READ), Err(ENOENT));
 
     for (room, expected) in [(0, ""), (4, "../s"), (9, "../secret"), (100, "../secret")] {
@@ -163,7 +163,7 @@ fn links_of_both_kinds() {
     }
     assert_eq!(guest.path("path_readlink", &[3], "file", &[0x2000, 100, 0x800]), EINVAL);
     assert_eq!(guest.path("path_readlink", &[3], "missing", &[0x2000, 100, 0x800]), ENOENT);
-    assert_eq!(guest.path("path_readlink", &[3], "absolute", &[0x2000, 100, 0x800]), ENOTCAPABLE, "a path of the host");
+    assert_eq!(guest.path("path_readlink", &[3], "absolute", &[0x2000, 100, 0x800]), EPERM, "a path of the host");
 }
 
 #[test]
@@ -189,13 +189,13 @@ fn no_function_leads_out() {
     for path in paths {
         for (name, front, back) in CHANGING.iter().chain(LOOKING) {
             let errno = guest.path(name, front, path, back);
-            assert_eq!(errno, ENOTCAPABLE, "{name} {path}");
+            assert_eq!(errno, EPERM, "{name} {path}");
         }
         for name in ["path_rename", "path_link"] {
-            assert_eq!(two(&mut guest, name, "file", path), ENOTCAPABLE, "{name} file {path}");
-            assert_eq!(two(&mut guest, name, path, "here"), ENOTCAPABLE, "{name} {path} here");
+            assert_eq!(two(&mut guest, name, "file", path), EPERM, "{name} file {path}");
+            assert_eq!(two(&mut guest, name, path, "here"), EPERM, "{name} {path} here");
         }
-        assert_eq!(two(&mut guest, "path_symlink", "file", path), ENOTCAPABLE, "{path}");
+        assert_eq!(two(&mut guest, "path_symlink", "file", path), EPERM, "{path}");
     }
     assert_eq!(everything(&folder.0), before);
 }
@@ -295,7 +295,7 @@ fn a_link_that_appears_in_between_leads_nowhere() {
                     assert_eq!(guest.call("fd_close", &[fd]), SUCCESS);
                     read += 1;
                 }
-                Err(errno) => assert!([ENOENT, ENOTCAPABLE, ENOTDIR, ELOOP].contains(&errno), "{errno}"),
+                Err(errno) => assert!([ENOENT, EPERM, ENOTDIR, ELOOP].contains(&errno), "{errno}"),
             }
             let _ = guest.path("path_unlink_file", &[3], "sub/none", &[]);
             let _ = guest.path("path_create_directory", &[3], &format!("sub/d{}", i % 8), &[]);

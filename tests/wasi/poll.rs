@@ -142,8 +142,8 @@ fn descriptors_that_are_ready_or_not_there() {
             (6, EBADF, 1),
             (7, EBADF, 1),
             (8, EBADF, 2),
-            (9, ENOTCAPABLE, 1),
-            (10, ENOTCAPABLE, 2),
+            (9, 0, 1),
+            (10, EBADF, 2),
         ]
     );
     assert_eq!((events[0].3, events[0].4), (5, false));
@@ -210,4 +210,13 @@ fn an_interrupt_ends_a_wait() {
         thread.join().unwrap();
         guest.store.clear_interrupt();
     }
+}
+
+#[test]
+fn where_there_is_nothing_but_bad_descriptors_the_call_says_so() {
+    let (_folder, mut guest) = with_folder(Access::ReadWrite);
+    assert_eq!(poll(&mut guest, &[descriptor(1, false, 99)]).unwrap_err(), EBADF);
+    assert_eq!(poll(&mut guest, &[descriptor(1, false, -1), descriptor(2, true, -1)]).unwrap_err(), EBADF);
+    let events = poll(&mut guest, &[descriptor(1, false, 99), clock(2, 1, 0, 0)]).unwrap();
+    assert_eq!((events[0].0, events[0].1), (1, EBADF), "one of several is told by its event");
 }

@@ -18,7 +18,7 @@ pub fn run(names: &[&str]) -> Result<(), String> {
             .arg("--target-dir")
             .arg(&target_dir)
             .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTFLAGS", "-Zsanitizer=address")
+            .env("RUSTFLAGS", "-Zsanitizer=address --cfg stepwell_check_handles")
             .current_dir(root()),
     )?;
     let library = target_dir.join(TARGET).join("debug/libstepwell.a");

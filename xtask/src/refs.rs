@@ -56,7 +56,7 @@ fn reference(text: &mut String, noun: &str, what: &str) {
 pub unsafe extern \"C\" fn wasm_{noun}_delete(object: Own<wasm_{noun}_t>) {{
     or_last_error(\"wasm_{noun}_delete\", || {{
         // SAFETY: C gives it back.
-        unsafe {{ object.delete() }};
+        unsafe {{ object.delete(\"wasm_{noun}_delete\", \"object\") }};
         Ok(())
     }});
 }}

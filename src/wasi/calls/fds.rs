@@ -32,6 +32,11 @@ fn on_disk(entry: &Entry, rights: Rights) -> Result<BorrowedFd<'_>, Failure> {
     entry.with(rights).map(|_| fd)
 }
 
+/// The file to be written through to the disk. A directory is none, as in other engines.
+fn to_sync(entry: &Entry, rights: Rights) -> Result<&File, Failure> {
+    file(entry, rights, Errno::Invalid, Errno::BadFd)
+}
+
 /// The times that a guest asks for, each left alone, given, or now.
 pub(super) fn times(accessed: u64, modified: u64, flags: u32) -> Result<Timestamps, Failure> {
     let one = |given: u32, now: u32, time: u64| match (flags & given != 0, flags & now != 0) {
@@ -86,12 +91,12 @@ impl State {
 
     pub(super) fn fd_datasync(&self, _: &mut Guest<'_>, fd: u32) -> Outcome {
         let table = self.table();
-        Ok(rustix::fs::fdatasync(on_disk(table.entry(fd)?, Rights::FD_DATASYNC)?)?)
+        Ok(rustix::fs::fdatasync(to_sync(table.entry(fd)?, Rights::FD_DATASYNC)?)?)
     }
 
     pub(super) fn fd_sync(&self, _: &mut Guest<'_>, fd: u32) -> Outcome {
         let table = self.table();
-        Ok(rustix::fs::fsync(on_disk(table.entry(fd)?, Rights::FD_SYNC)?)?)
+        Ok(rustix::fs::fsync(to_sync(table.entry(fd)?, Rights::FD_SYNC)?)?)
     }
 
     pub(super) fn fd_fdstat_get(&self, guest: &mut Guest<'_>, fd: u32, out: u32) -> Outcome {
@@ -110,8 +115,11 @@ impl State {
     pub(super) fn fd_fdstat_set_flags(&self, _: &mut Guest<'_>, fd: u32, flags: u32) -> Outcome {
         let flags = FdFlags::from_bits(flags)?;
         let mut table = self.table();
-        table.get(fd, Rights::FD_FDSTAT_SET_FLAGS)?;
         let entry = table.entry_mut(fd)?;
+        if let Kind::Dir { .. } = entry.kind {
+            return Err(Errno::BadFd.into());
+        }
+        entry.with(Rights::FD_FDSTAT_SET_FLAGS)?;
         if !entry.flags.same_when_open(flags) {
             return Err(Errno::NotSupported.into());
         }
@@ -144,7 +152,7 @@ impl State {
 
     pub(super) fn fd_filestat_set_size(&self, _: &mut Guest<'_>, fd: u32, size: u64) -> Outcome {
         let table = self.table();
-        let file = file(table.entry(fd)?, Rights::FD_FILESTAT_SET_SIZE, Errno::Invalid, Errno::IsDirectory)?;
+        let file = file(table.entry(fd)?, Rights::FD_FILESTAT_SET_SIZE, Errno::Invalid, Errno::BadFd)?;
         let size = i64::try_from(size).map_err(|_| Errno::Invalid)? as u64;
         Ok(rustix::io::retry_on_intr(|| rustix::fs::ftruncate(file, size))?)
     }

@@ -86,7 +86,7 @@ fn wait_to_read(guest: &Guest<'_>, fd: BorrowedFd<'_>) -> Outcome {
 fn positioned(kind: &Kind) -> Result<&File, Failure> {
     match kind {
         Kind::File(file) => Ok(file),
-        Kind::Dir { .. } => Err(Errno::IsDirectory.into()),
+        Kind::Dir { .. } => Err(Errno::BadFd.into()),
         Kind::Stream(_) => Err(Errno::NotSeekable.into()),
     }
 }
@@ -122,7 +122,7 @@ impl State {
                 }
                 let to = guest.bytes(at, len)?;
                 Ok(match &mut entry.kind {
-                    Kind::Dir { .. } => return Err(Errno::IsDirectory.into()),
+                    Kind::Dir { .. } => return Err(Errno::BadFd.into()),
                     Kind::File(file) => retry_on_intr(|| rustix::io::read(&*file, &mut *to))?,
                     Kind::Stream(Stream::Input(Input::Inherit)) => {
                         retry_on_intr(|| rustix::io::read(rustix::stdio::stdin(), &mut *to))?
@@ -164,7 +164,7 @@ impl State {
             each_buffer(guest, list, count, |guest, at, len| {
                 let from = &*guest.bytes(at, len)?;
                 Ok(match &entry.kind {
-                    Kind::Dir { .. } => return Err(Errno::IsDirectory.into()),
+                    Kind::Dir { .. } => return Err(Errno::BadFd.into()),
                     Kind::File(file) => retry_on_intr(|| rustix::io::write(file, from))?,
                     Kind::Stream(Stream::Output(Output::Null | Output::Callback(_))) => from.len(),
                     Kind::Stream(Stream::Output(Output::Buffer(buffer))) => buffer.append(from)?,

@@ -115,14 +115,14 @@ impl State {
         path_len: u32,
         oflags: u32,
         rights: u64,
-        inheriting: u64,
+        _inheriting: u64,
         fdflags: u32,
         out: u32,
     ) -> Outcome {
         guest.bytes(out, 4)?;
         let mut table = self.table();
         let parent = table.directory(fd, Rights::PATH_OPEN)?;
-        let open = Open::new(lookup, oflags, rights, inheriting, fdflags)?;
+        let open = Open::new(lookup, oflags, rights, fdflags)?;
         let path = guest.path(path, path_len)?;
         // Before anything is created.
         table.has_room()?;
@@ -203,7 +203,7 @@ impl State {
         let dir = table.directory(fd, Rights::PATH_SYMLINK)?.dir()?;
         let old = guest.path(old, old_len)?;
         if old.starts_with('/') {
-            return Err(Errno::NotCapable.into());
+            return Err(Errno::NotPermitted.into());
         }
         Ok(dir.symlink(old, guest.path(new, new_len)?)?)
     }

@@ -94,6 +94,11 @@ impl Wait {
         }
     }
 
+    /// Whether this is a descriptor that there is not.
+    fn is_for_nothing(&self, table: &Table) -> bool {
+        matches!(*self, Wait::Read(fd) | Wait::Write(fd) if table.entry(fd).is_err())
+    }
+
     /// What is known without asking the host.
     fn standing<'a>(&self, table: &'a Table) -> Result<Standing<'a>, Failure> {
         Ok(match *self {
@@ -115,9 +120,8 @@ impl Wait {
 fn read(entry: &Entry) -> Standing<'_> {
     let bytes = match &entry.kind {
         Kind::Dir { .. } | Kind::Stream(Stream::Output(_)) => return Standing::Ready(Errno::BadFd.into()),
-        _ if !entry.rights.contains(Rights::POLL_FD_READWRITE | Rights::FD_READ) => {
-            return Standing::Ready(Errno::NotCapable.into());
-        }
+        _ if !entry.rights.contains(Rights::FD_READ) => return Standing::Ready(Errno::BadFd.into()),
+        _ if !entry.rights.contains(Rights::POLL_FD_READWRITE) => return Standing::Ready(Errno::NotCapable.into()),
         Kind::File(file) => return Standing::Ask(file.as_fd(), PollFlags::IN),
         Kind::Stream(Stream::Input(Input::Inherit)) => return Standing::Ask(rustix::stdio::stdin(), PollFlags::IN),
         Kind::Stream(Stream::Input(Input::Empty)) => 0,
@@ -132,9 +136,8 @@ fn read(entry: &Entry) -> Standing<'_> {
 fn write(entry: &Entry) -> Standing<'_> {
     match &entry.kind {
         Kind::Dir { .. } | Kind::Stream(Stream::Input(_)) => Standing::Ready(Errno::BadFd.into()),
-        _ if !entry.rights.contains(Rights::POLL_FD_READWRITE | Rights::FD_WRITE) => {
-            Standing::Ready(Errno::NotCapable.into())
-        }
+        _ if !entry.rights.contains(Rights::FD_WRITE) => Standing::Ready(Errno::BadFd.into()),
+        _ if !entry.rights.contains(Rights::POLL_FD_READWRITE) => Standing::Ready(Errno::NotCapable.into()),
         Kind::File(file) => Standing::Ask(file.as_fd(), PollFlags::OUT),
         Kind::Stream(Stream::Output(Output::Stdout)) => Standing::Ask(rustix::stdio::stdout(), PollFlags::OUT),
         Kind::Stream(Stream::Output(Output::Stderr)) => Standing::Ask(rustix::stdio::stderr(), PollFlags::OUT),
@@ -222,7 +225,13 @@ impl State {
         let all = guest.bytes(subscriptions, count * SUBSCRIPTION)?;
         let all: Vec<Subscription> =
             all.chunks_exact(SUBSCRIPTION as usize).map(Subscription::read).collect::<Result<_, _>>()?;
-        let happened = wait(guest, &self.table(), &all)?;
+        let table = self.table();
+        // One of several is told by its event; where there is nothing else, the call says so, as in other engines.
+        if all.iter().all(|one| one.wait.is_for_nothing(&table)) {
+            return Err(Errno::BadFd.into());
+        }
+        let happened = wait(guest, &table, &all)?;
+        drop(table);
         let mut at = events;
         for (index, event) in &happened {
             let one = &all[*index];
