@@ -16,6 +16,7 @@ mod driver;
 mod env;
 mod function;
 mod graph;
+mod locate;
 mod target;
 mod trampoline;
 mod translate;
