@@ -3,9 +3,11 @@
 
 mod error;
 mod index;
+mod text;
 
 pub use error::{Error, ErrorKind, Result};
 pub use index::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, SigId, TableIndex,
     TextOffset, TypeIndex, WasmOffset,
 };
+pub use text::{Escaped, is_unseen, printable};
