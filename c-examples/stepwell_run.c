@@ -90,10 +90,12 @@ static wasm_instance_t *instance;
 __attribute__((noreturn, format(printf, 2, 3))) static void end(int code, const char *format, ...) {
     va_list arguments;
     fflush(stdout);
+    char text[4096];
     fputs("stepwell-run: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    print_lines(text);
     fputc('\n', stderr);
     exit(code);
 }
@@ -290,7 +292,9 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     if (stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP) {
         wasm_message_t message;
         if (stepwell_stop_trap_message(stop, &message)) {
-            fprintf(stderr, "stepwell-run: about to trap: %s\n", message.data);
+            fputs("stepwell-run: about to trap: ", stderr);
+            print_lines(message.data);
+            fputc('\n', stderr);
             wasm_byte_vec_delete(&message);
         }
         print_frames(stop);
@@ -356,6 +360,10 @@ static bool break_at_line(stepwell_debugger_t *debugger, const char *where, size
         stepwell_breakpoint_t id;
         stepwell_error_t *error = stepwell_debugger_break_at(debugger, module, offset, &id);
         found |= remember(error, &id, asked);
+    }
+    uint32_t moved = found ? stepwell_module_source_line(module, file, (uint32_t)line) : 0;
+    if (moved && moved != line) {
+        fprintf(stderr, "stepwell-run: --break: line %u has no code; it is at line %u\n", (unsigned)line, (unsigned)moved);
     }
     free(file);
     return found;
@@ -505,11 +513,17 @@ static void check_imports(const stepwell_linker_t *linker, wasm_importtype_vec_t
         wasm_extern_t *item = stepwell_linker_get(linker, store, from_text, name_text);
         if (!item) {
             if (!missing) {
-                fprintf(stderr, "stepwell-run: %s imports what nobody provides (--stub-missing makes stubs):\n", options.module);
+                fputs("stepwell-run: ", stderr);
+                print_text(options.module);
+                fputs(" imports what nobody provides (--stub-missing makes stubs):\n", stderr);
             }
             missing = true;
             wasm_externkind_t kind = wasm_externtype_kind(wasm_importtype_type(imports->data[i]));
-            fprintf(stderr, "  %s.%s, a %s\n", from_text, name_text, kind < 4 ? kinds[kind] : "thing");
+            fputs("  ", stderr);
+            print_text(from_text);
+            fputc('.', stderr);
+            print_text(name_text);
+            fprintf(stderr, ", a %s\n", kind < 4 ? kinds[kind] : "thing");
         }
         wasm_extern_delete(item);
         free(from_text);
@@ -631,12 +645,17 @@ static wasm_func_t *find_func(const char *name) {
 static void end_without_func(const char *why, const char *name, int code) {
     wasm_exporttype_vec_t exports;
     bool any = false;
-    fprintf(stderr, "stepwell-run: %s: %s `%s`", options.module, why, name);
+    fputs("stepwell-run: ", stderr);
+    print_text(options.module);
+    fprintf(stderr, ": %s `", why);
+    print_text(name);
+    fputc('`', stderr);
     wasm_module_exports(module, &exports);
     for (size_t i = 0; i < exports.size; i++) {
         if (wasm_externtype_kind(wasm_exporttype_type(exports.data[i])) == WASM_EXTERN_FUNC) {
             const wasm_name_t *export = wasm_exporttype_name(exports.data[i]);
-            fprintf(stderr, "%s%.*s", any ? ", " : "; it exports ", (int)export->size, export->data);
+            fputs(any ? ", " : "; it exports ", stderr);
+            print_name(export->data, export->size);
             any = true;
         }
     }
@@ -646,7 +665,9 @@ static void end_without_func(const char *why, const char *name, int code) {
 }
 
 static void end_with_types(const wasm_valtype_vec_t *params) {
-    fprintf(stderr, "stepwell-run: `%s` takes (", options.invoke ? options.invoke : "_start");
+    fputs("stepwell-run: `", stderr);
+    print_text(options.invoke ? options.invoke : "_start");
+    fputs("` takes (", stderr);
     for (size_t i = 0; i < params->size; i++) {
         fprintf(stderr, "%s%s", i ? ", " : "", type_name(params->data[i]));
     }

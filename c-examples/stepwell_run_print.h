@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <stepwell.h>
 
@@ -66,10 +67,32 @@ static const char *type_name(const wasm_valtype_t *type) {
     }
 }
 
+/* A name of a module's, so that it does nothing to the terminal; a mangled one as the source has it. */
+static void print_name(const char *name, size_t size) {
+    wasm_name_t shown;
+    if (stepwell_name_to_show(name, size, &shown)) {
+        fputs(shown.data, stderr);
+        wasm_name_delete(&shown);
+    }
+}
+
+static void print_text(const char *text) {
+    print_name(text, strlen(text));
+}
+
+/* A message, whose lines stay lines. */
+static void print_lines(const char *text) {
+    for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+        print_name(text, (size_t)(end - text));
+        fputc('\n', stderr);
+    }
+    print_text(text);
+}
+
 static void print_func_name(const stepwell_frame_t *frame) {
     wasm_name_t name;
     if (stepwell_frame_func_name(frame, &name)) {
-        fprintf(stderr, "%.*s", (int)name.size, name.data);
+        print_name(name.data, name.size);
         wasm_name_delete(&name);
     } else {
         fprintf(stderr, "#%" PRIu32, stepwell_frame_func_index(frame));
@@ -78,7 +101,7 @@ static void print_func_name(const stepwell_frame_t *frame) {
 
 /* `FILE:LINE:COLUMN`, without what is not known. */
 static void print_place(const stepwell_source_t *source) {
-    fputs(source->file ? source->file : "<unknown file>", stderr);
+    print_text(source->file ? source->file : "<unknown file>");
     if (source->line) {
         fprintf(stderr, ":%" PRIu32, source->line);
     }
@@ -97,7 +120,8 @@ static void print_locals(const stepwell_frame_t *frame, size_t count, const char
         wasm_name_t name;
         fputs(i ? between : "", stderr);
         if (stepwell_frame_local_name(frame, i, &name)) {
-            fprintf(stderr, "%.*s=", (int)name.size, name.data);
+            print_name(name.data, name.size);
+            fputc('=', stderr);
             wasm_name_delete(&name);
         } else if (numbered) {
             fprintf(stderr, "%zu=", i);
@@ -131,7 +155,9 @@ static void print_frames(const stepwell_stop_t *stop) {
         size_t places = stepwell_frame_source_count(frame);
         for (size_t i = 0; i < places && stepwell_frame_source(frame, i, &source); i++) {
             if (i + 1 < places && source.function) {
-                fprintf(stderr, "      in %s at ", source.function);
+                fputs("      in ", stderr);
+                print_text(source.function);
+                fputs(" at ", stderr);
                 print_place(&source);
                 fputs(", inlined\n", stderr);
             } else {

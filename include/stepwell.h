@@ -996,6 +996,19 @@ bool stepwell_trap_frame_source(const wasm_frame_t *frame,
                                 stepwell_source_t *out);
 
 /**
+ * Writes a name as people are to see it to `out`, NUL-terminated (the NUL is counted in its size): demangled, if a compiler of Rust or
+ * C++ has mangled it, and with control characters, line ends and marks of direction escaped, so that it does nothing to a terminal or a
+ * log. `name` has `size` bytes, UTF-8 or not; functions that give names give them as the module has them. Backtraces and messages are
+ * written so already. False, and nothing written, if a pointer is NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_name_to_show(const char *name,
+                           size_t size,
+                           own wasm_name_t *out);
+
+/**
  * Why the guest trapped, one of `enum stepwell_trap_enum`.
  *
  * Thread: any.
@@ -1143,10 +1156,21 @@ bool stepwell_module_source(const wasm_module_t *module,
                             stepwell_source_t *out);
 
 /**
+ * The first line of the source from `line` on that has code; 0 where there is none. `file` is a path as the compiler knew it, or the
+ * end of one: `"main.c"`, `"src/main.c"`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+uint32_t stepwell_module_source_line(const wasm_module_t *module,
+                                     const char *file,
+                                     uint32_t line);
+
+/**
  * Finds the code of a line of the source: writes the offset (from the start of the module) at which it begins to `offset_out`. A
- * line may have code in several places: `index` counts them, ascending; false, and nothing written, beyond the last. Without code
- * for `line`, the next line of the file that has some is meant. `file` is a path as the compiler knew it, or the end of one:
- * `"main.c"`, `"src/main.c"`.
+ * line may have code in several places, by inlining, unrolling and moving: `index` counts all of them, ascending; false, and nothing
+ * written, beyond the last. To stop wherever the line runs, set a breakpoint at each. Without code for `line`, the next line of the
+ * file that has some is meant: `stepwell_module_source_line` says which. `file` is a path as the compiler knew it, or the end of one.
  *
  * Thread: any.
  */
@@ -1999,7 +2023,7 @@ void stepwell_debugger_delete(own stepwell_debugger_t *debugger);
 
 /**
  * Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
- * reached in the same function: `stepwell_breakpoint_offset` says where. The module need not be instantiated yet. The
+ * reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an error. The module need not be instantiated yet. The
  * breakpoint's number is written to `out`, which may be NULL. Also allowed inside a stop; it takes effect before the
  * guest goes on.
  *
@@ -2084,6 +2108,19 @@ size_t stepwell_breakpoint_offset(const stepwell_debugger_t *debugger,
 STEPWELL_API
 uint32_t stepwell_breakpoint_func_index(const stepwell_debugger_t *debugger,
                                         stepwell_breakpoint_t breakpoint);
+
+/**
+ * Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with `index` 0 the
+ * place itself, whose line is the one that the breakpoint really is at. False, and nothing written, beyond the last, where it is not
+ * known, or if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_breakpoint_source(const stepwell_debugger_t *debugger,
+                                stepwell_breakpoint_t breakpoint,
+                                size_t index,
+                                stepwell_source_t *out);
 
 /**
  * As `stepwell_func_new`, with a callback that says by an outcome how it ended.

@@ -497,7 +497,6 @@ inline std::string text_of(const wasm_byte_vec_t *vec) { return std::string(vec-
 /// All places of an instruction in the source: `get(index, &source)` is false beyond the last.
 template <class Get> std::vector<Source> all_sources(std::size_t count, Get &&get) {
   std::vector<Source> list;
-  list.reserve(count);
   for (std::size_t i = 0; i < count; i++) {
     stepwell_source_t from = stepwell_source_t();
     if (!get(i, &from)) break;
@@ -1778,8 +1777,16 @@ public:
       return stepwell_module_source(module, offset, index, out);
     });
   }
-  /// The offsets at which the code of a line of the source begins, ascending; of the next line that has code, if it has none. `file` is
-  /// a path as the compiler knew it, or the end of one.
+  /// The first line of the source from `line` on that has code, if there is one. `file` is a path as the compiler knew it, or the end of
+  /// one.
+  std::optional<std::uint32_t> source_line(const std::string &file, std::uint32_t line) const {
+    const wasm_module_t *module = need();
+    if (detail::no_c_string(file, "file")) return std::nullopt;
+    const std::uint32_t found = stepwell_module_source_line(module, file.c_str(), line);
+    return found ? std::optional<std::uint32_t>(found) : std::nullopt;
+  }
+  /// The offsets at which the code of a line of the source begins, ascending: all places that it has code at, of the next line that has
+  /// code, if it has none. `file` is a path as the compiler knew it, or the end of one.
   std::vector<std::size_t> find_source(const std::string &file, std::uint32_t line) const {
     const wasm_module_t *module = need();
     std::vector<std::size_t> list;
@@ -2895,6 +2902,20 @@ public:
     const auto box = debugger_.lock();
     const std::uint32_t index = box ? stepwell_breakpoint_func_index(box->debugger, id_) : UINT32_MAX;
     return index == UINT32_MAX ? std::nullopt : std::optional<std::uint32_t>(index);
+  }
+  /// Where it stands in the source: the place itself, whose line is the one that it really is at, and then what that was inlined into;
+  /// empty if that is not known, or if it is gone.
+  std::vector<Source> sources() const {
+    const auto box = debugger_.lock();
+    if (!box) return {};
+    return detail::all_sources(SIZE_MAX, [&](std::size_t index, stepwell_source_t *out) {
+      return stepwell_breakpoint_source(box->debugger, id_, index, out);
+    });
+  }
+  /// The line of the source it is at; nothing if that is not known, or if it is gone.
+  std::optional<std::uint32_t> line() const {
+    const std::vector<Source> places = sources();
+    return places.empty() || !places[0].line ? std::nullopt : std::optional<std::uint32_t>(places[0].line);
   }
   /// Removes it; an error if it is gone. Inside a stop it takes effect before the guest goes on.
   Result<void> try_remove() const {

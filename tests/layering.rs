@@ -39,6 +39,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("wasmparser", &["wasm", "compile"]),
     ("object", &["image"]),
     ("gimli", &["wasm"]),
+    ("cpp_demangle", &["wasm"]),
+    ("rustc_demangle", &["wasm"]),
 ];
 
 /// Replaces comments, strings and character literals by blanks, keeping line breaks.

@@ -109,6 +109,79 @@ fn a_line_is_found_in_each_function_it_has_code_in() {
 }
 
 #[test]
+fn a_line_is_found_at_every_place_it_has_code_at() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/places");
+    let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
+    let module = Module::new(&engine, &std::fs::read(folder.join("several_places.wasm")).unwrap()).unwrap();
+    let code = module.info().code_start.get();
+    for (line, addresses) in [
+        (4, &[0x40, 0x6c][..]),
+        (26, &[0x12, 0x1d, 0x98]),
+        (32, &[0x17, 0xa1]),
+        (9, &[0x51]),
+        (5, &[0x58]),
+        (30, &[0x8c]),
+    ] {
+        let found: Vec<u32> =
+            module.offsets_of_line("several_places.c", line).iter().map(|at| at.get() - code).collect();
+        assert_eq!(found, addresses, "line {line}");
+        assert_eq!(module.line_with_code("several_places.c", line), Some(line));
+        for offset in module.offsets_of_line("several_places.c", line) {
+            assert_eq!(module.locations(offset)[0].line(), line);
+        }
+    }
+    // A line without code is the next one with.
+    assert_eq!(module.line_with_code("several_places.c", 31), Some(32));
+    assert_eq!(module.offsets_of_line("several_places.c", 31), module.offsets_of_line("several_places.c", 32));
+    assert_eq!(module.line_with_code("several_places.c", 33), None);
+
+    // Whenever the body of the loop runs, its line stops, by whatever place it is entered.
+    let mut store = Store::new(&engine);
+    let stops = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = stops.clone();
+    let debugger = stepwell::debug::Debugger::attach(&mut store, move |_| {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        stepwell::debug::Action::Continue
+    })
+    .unwrap();
+    let instance = stepwell::runtime::Instance::new(&mut store, &module, &[]).unwrap();
+    let work = instance.export(&mut store, "work").and_then(|item| item.func()).unwrap();
+    for (line, least) in [(4, 5), (26, 5), (32, 1)] {
+        let placed: Vec<_> = module
+            .offsets_of_line("several_places.c", line)
+            .into_iter()
+            .map(|offset| debugger.break_at(&mut store, &module, offset).unwrap().id)
+            .collect();
+        for rounds in [5, 0] {
+            stops.store(0, std::sync::atomic::Ordering::Relaxed);
+            work.call(&mut store, &[Val::I32(rounds)], &mut [Val::I32(0)]).unwrap();
+            let seen = stops.load(std::sync::atomic::Ordering::Relaxed);
+            let wanted = if rounds == 0 { usize::from(line != 4) } else { least };
+            assert!(seen >= wanted, "line {line}, {rounds} rounds: {seen} stops");
+        }
+        placed.into_iter().for_each(|id| debugger.remove(&mut store, id).unwrap());
+    }
+}
+
+#[test]
+fn a_breakpoint_outside_every_body_is_refused() {
+    let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
+    let text = "(module (func (export \"f\") (result i32) i32.const 7) (func (local i32 i64) nop nop))";
+    let binary = wat::parse_str(text).unwrap();
+    let module = Module::new(&engine, &binary).unwrap();
+    let mut store = Store::new(&engine);
+    let debugger = stepwell::debug::Debugger::attach(&mut store, |_| stepwell::debug::Action::Continue).unwrap();
+    let bodies: Vec<_> = module.info().bodies.iter().map(|body| body.bytes.clone()).collect();
+    for offset in (0..binary.len() + 9).chain([u32::MAX as usize]) {
+        let placed = debugger.break_at(&mut store, &module, WasmOffset::new(offset as u32));
+        match bodies.iter().position(|body| body.contains(&offset)) {
+            Some(body) => assert_eq!(placed.unwrap().func.get() as usize, body, "{offset}"),
+            None => assert!(placed.err().unwrap().message().contains("in no function's body"), "{offset}"),
+        }
+    }
+}
+
+#[test]
 fn without_dwarf_there_are_no_positions() {
     let engine = Engine::new(Config::default()).unwrap();
     let binary = wat::parse_str("(module (func (export \"f\") unreachable))").unwrap();

@@ -34,6 +34,17 @@ class Breakpoint(NamedTuple):
     func_index: int
     offset: int
 
+    @property
+    def source(self) -> List[Source]:
+        """Where it is in the source: the place itself, and then those that it was inlined into; empty where that is not known."""
+        return self.module.source(self.offset)
+
+    @property
+    def line(self) -> Optional[int]:
+        """The line of the source that it is at, or None where that is not known. A breakpoint that was asked for at a line without code
+        is at the next line that has some."""
+        return next((place.line for place in self.source[:1] if place.line), None)
+
 
 class Debugger(StoreObject):
     """A debugger attached to one store; other stores never notice.
@@ -88,7 +99,7 @@ class Debugger(StoreObject):
 
     def break_at(self, module: Module, offset: int) -> Breakpoint:
         """Sets a breakpoint at the instruction at this byte offset of the module, or the next one that can be reached in
-        the same function. The module need not be instantiated yet."""
+        the same function. An offset in no function's body is an error. The module need not be instantiated yet."""
         if offset < 0:
             raise ValueError("an offset is not negative")
         return self._placed(c.stepwell_debugger_break_at, module, offset)
@@ -103,8 +114,9 @@ class Debugger(StoreObject):
         return self._placed(c.stepwell_debugger_break_at_function_index, module, function)
 
     def break_at_source(self, module: Module, file: str, line: int) -> List[Breakpoint]:
-        """Sets breakpoints at the code of a line of the source; it may have code in several places. `file` is a path as the compiler
-        knew it, or the end of one. Without code for the line, the next line that has some is meant. Needs DWARF in the module."""
+        """Sets breakpoints at the code of a line of the source, one at each place that it has code at: they stop wherever the line
+        runs. `file` is a path as the compiler knew it, or the end of one. Without code for the line, the next line that has some is
+        meant, which the breakpoints' `line` tells. Needs DWARF in the module."""
         offsets = module.find_source(file, line)
         if not offsets:
             raise Error(f"the module's DWARF has no code for {file}:{line} or behind it", ErrorCode.ARGUMENT)

@@ -138,8 +138,9 @@ class Module(Managed):
         return sources_from(c.stepwell_module_source_count, c.stepwell_module_source, self._view._handle, offset)
 
     def find_source(self, file: str, line: int) -> List[int]:
-        """The byte offsets at which the code of a line of the source begins, ascending. `file` is a path as the compiler knew it, or the
-        end of one. Without code for the line, the next line of the file that has some is meant."""
+        """The byte offsets at which the code of a line of the source begins, ascending: all places that it has code at. `file` is a path
+        as the compiler knew it, or the end of one. Without code for the line, the next line of the file that has some is meant:
+        `source_line` says which."""
         handle, name, offset = self._view._handle, c_string(file), c_size_t()
         found: List[int] = []
         if not 0 <= line < 1 << 32:
@@ -147,6 +148,12 @@ class Module(Managed):
         while c.stepwell_module_source_find(handle, name, line, len(found), byref(offset)):
             found.append(offset.value)
         return found
+
+    def source_line(self, file: str, line: int) -> Optional[int]:
+        """The first line of the source from this one on that has code, or None."""
+        if not 0 <= line < 1 << 32:
+            raise ValueError(f"{line} is no line")
+        return c.stepwell_module_source_line(self._view._handle, c_string(file), line) or None
 
     def local_name(self, func: int, local: int) -> Optional[str]:
         """The name of a local of a function, parameters first, or None."""

@@ -1,6 +1,6 @@
 //! The one error type. It says what was wrong, where in the Wasm binary if there is a where, and what to do.
 
-use super::WasmOffset;
+use super::{WasmOffset, text};
 use std::any::Any;
 use std::fmt;
 
@@ -53,7 +53,7 @@ impl Error {
     /// An error of `kind` that says `message`.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), offset: None, payload: None }))
+        Self(Box::new(Inner { kind, message: text::printable(message.into()), offset: None, payload: None }))
     }
 
     /// The operating system's last error (`errno`), for the call named `what`.
@@ -80,7 +80,7 @@ impl Error {
     /// The same error with `context: ` in front of its message.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
-        self.0.message = format!("{context}: {}", self.0.message);
+        self.0.message = text::printable(format!("{context}: {}", self.0.message));
         self
     }
 

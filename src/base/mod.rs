@@ -4,6 +4,7 @@
 mod error;
 mod foreign;
 mod index;
+mod text;
 
 pub use error::{Error, ErrorKind, Result};
 pub use foreign::Foreign;
@@ -11,3 +12,4 @@ pub use index::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, SigId, TableIndex,
     TextOffset, TypeIndex, WasmOffset,
 };
+pub use text::{Escaped, is_unseen, printable};

@@ -2,9 +2,10 @@
 
 use super::error::stepwell_error_t;
 use super::func::{Env, stepwell_finalizer_t};
-use super::guard::{or_error, or_last_error};
+use super::guard::{or_error, or_last_error, or_null};
 use super::module::{self, wasm_module_t};
 use super::own::{Out, Own, borrow, handle, null, string};
+use super::source::{stepwell_source_t, write_source};
 use super::stop::{self, stepwell_stop_callback_t};
 use super::store::{StoreCell, wasm_store_t};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
@@ -112,7 +113,7 @@ unsafe fn set(
 }
 
 /// Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
-/// reached in the same function: `stepwell_breakpoint_offset` says where. The module need not be instantiated yet. The
+/// reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an error. The module need not be instantiated yet. The
 /// breakpoint's number is written to `out`, which may be NULL. Also allowed inside a stop; it takes effect before the
 /// guest goes on.
 ///
@@ -274,4 +275,24 @@ pub unsafe extern "C" fn stepwell_breakpoint_func_index(
         Ok(())
     });
     index
+}
+
+/// Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with `index` 0 the
+/// place itself, whose line is the one that the breakpoint really is at. False, and nothing written, beyond the last, where it is not
+/// known, or if there is no such breakpoint.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_breakpoint_source(
+    debugger: *const stepwell_debugger_t,
+    breakpoint: stepwell_breakpoint_t,
+    index: usize,
+    out: *mut stepwell_source_t,
+) -> bool {
+    or_null("stepwell_breakpoint_source", || {
+        // SAFETY: C passes a live debugger or NULL.
+        let breakpoint = unsafe { find(debugger, breakpoint) }?;
+        // SAFETY: `out` is C's.
+        unsafe { write_source(&breakpoint.module.locations(breakpoint.offset), index, out) }
+    })
 }

@@ -4,10 +4,11 @@ use super::bytes::{wasm_byte_vec_t, wasm_name_t};
 use super::guard::{or_abort, or_null};
 use super::instance::wasm_instance_t;
 use super::object::Object;
-use super::own::{Out, Own, borrow, handle, lend};
+use super::own::{Out, Own, borrow, handle, lend, null};
 use super::source::{stepwell_source_t, write_source};
 use super::store::StoreCell;
 use crate::runtime::{FrameInfo, Instance};
+use std::ffi::c_char;
 use std::sync::Arc;
 
 /// A Wasm frame of a trap.
@@ -151,4 +152,27 @@ pub(super) unsafe fn write_name(name: Option<&str>, out: Out<wasm_name_t>) -> cr
     // SAFETY: by the contract.
     unsafe { out.write(wasm_byte_vec_t::bytes(name.as_bytes())) };
     Ok(true)
+}
+
+/// Writes a name as people are to see it to `out`, NUL-terminated (the NUL is counted in its size): demangled, if a compiler of Rust or
+/// C++ has mangled it, and with control characters, line ends and marks of direction escaped, so that it does nothing to a terminal or a
+/// log. `name` has `size` bytes, UTF-8 or not; functions that give names give them as the module has them. Backtraces and messages are
+/// written so already. False, and nothing written, if a pointer is NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_name_to_show(name: *const c_char, size: usize, out: Out<wasm_name_t>) -> bool {
+    or_null("stepwell_name_to_show", || {
+        let out = out.check("out")?;
+        let bytes = match (name.is_null(), size) {
+            (true, 0) => &[][..],
+            (true, _) => return Err(null("name")),
+            // SAFETY: C passes this many bytes.
+            (false, _) => unsafe { std::slice::from_raw_parts(name.cast::<u8>(), size) },
+        };
+        let shown = crate::wasm::readable(&String::from_utf8_lossy(bytes));
+        // SAFETY: `out` is C's.
+        unsafe { out.write(wasm_byte_vec_t::text_nul(&shown)) };
+        Ok(true)
+    })
 }

@@ -15,7 +15,7 @@ use super::table::wasm_table_t;
 use super::trap::{trap_of, wasm_trap_t};
 use super::vec;
 use super::vecs::wasm_extern_vec_t;
-use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
+use crate::base::{Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
 use crate::runtime::{Extern, Instance, Module};
 use std::sync::Arc;
 
@@ -168,9 +168,9 @@ pub unsafe extern "C" fn stepwell_instance_export(
     or_null("stepwell_instance_export", || {
         // SAFETY: C passes a live instance and a C string, or NULL.
         let ((object, instance), name) = unsafe { (get(instance)?, string(name, "name")?) };
-        let item = instance
-            .export(&mut *object.cell.enter()?, name)
-            .ok_or_else(|| Error::new(ErrorKind::Argument, format!("the instance has no export \"{name}\"")))?;
+        let item = instance.export(&mut *object.cell.enter()?, name).ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("the instance has no export \"{}\"", Escaped(name)))
+        })?;
         Ok(Own::new(Object::new(&object.cell, item)))
     })
 }

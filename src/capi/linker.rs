@@ -13,7 +13,7 @@ use super::object::Object;
 use super::own::{Out, Own, borrow, borrow_mut, handle, null, string};
 use super::store::wasm_store_t;
 use super::trap::wasm_trap_t;
-use crate::base::{Error, ErrorKind};
+use crate::base::{Error, ErrorKind, Escaped};
 use crate::runtime::Linker;
 use std::ffi::{c_char, c_void};
 
@@ -148,8 +148,9 @@ pub unsafe extern "C" fn stepwell_linker_get(
         let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
         let mut store = cell.enter()?;
         let item = linker.get(&mut *store, module, name)?;
-        let item =
-            item.ok_or_else(|| Error::new(ErrorKind::Argument, format!("\"{module}\".\"{name}\" is not defined")))?;
+        let item = item.ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("\"{}\".\"{}\" is not defined", Escaped(module), Escaped(name)))
+        })?;
         // It could be of another store.
         item.ty(&*store)?;
         Ok(Own::new(Object::new(cell, item)))

@@ -87,10 +87,30 @@ pub unsafe extern "C" fn stepwell_module_source(
     })
 }
 
+/// The first line of the source from `line` on that has code; 0 where there is none. `file` is a path as the compiler knew it, or the
+/// end of one: `"main.c"`, `"src/main.c"`.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_source_line(
+    module: *const wasm_module_t,
+    file: *const c_char,
+    line: u32,
+) -> u32 {
+    let mut found = 0;
+    or_null("stepwell_module_source_line", || {
+        // SAFETY: C passes a live module or NULL, and a C string or NULL.
+        let (module, file) = unsafe { (get(module)?, string(file, "file")?) };
+        found = module.line_with_code(file, line).unwrap_or(0);
+        Ok(found > 0)
+    });
+    found
+}
+
 /// Finds the code of a line of the source: writes the offset (from the start of the module) at which it begins to `offset_out`. A
-/// line may have code in several places: `index` counts them, ascending; false, and nothing written, beyond the last. Without code
-/// for `line`, the next line of the file that has some is meant. `file` is a path as the compiler knew it, or the end of one:
-/// `"main.c"`, `"src/main.c"`.
+/// line may have code in several places, by inlining, unrolling and moving: `index` counts all of them, ascending; false, and nothing
+/// written, beyond the last. To stop wherever the line runs, set a breakpoint at each. Without code for `line`, the next line of the
+/// file that has some is meant: `stepwell_module_source_line` says which. `file` is a path as the compiler knew it, or the end of one.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -2,6 +2,7 @@
 
 use super::debug::{FrameRecord, Held, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, RecordedPoint, SLOT_BYTES};
 use super::env::{Env, our_trap_code, replay_signature, wasm_signature};
+use super::locate::{Stores, locate};
 use super::outline::Outline;
 use super::translate::{StackCheck, translate, translate_entry, translate_run};
 use super::{codegen_error, internal};
@@ -12,7 +13,7 @@ use crate::image::{
 };
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{ExternalName, Function, RelSourceLoc, StackSlot, UserFuncName};
+use cranelift_codegen::ir::{ExternalName, Function, StackSlot, UserFuncName};
 use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
@@ -230,8 +231,9 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
     let context = &mut scratch.context;
     let control = &mut ControlPlane::default();
     let refused = |error| codegen_error(error).at(start);
+    let stores = Stores::of(&context.func);
     context.optimize(env.isa, control).map_err(refused)?;
-    locate(&mut context.func);
+    locate(&mut context.func, &context.domtree, &stores);
     let (func_ir, domtree, registers) = (&context.func, &context.domtree, &mut scratch.registers);
     let code = env.isa.compile_function(func_ir, domtree, registers, false, control).map_err(refused)?;
     let code = &code.apply_params(&context.func.params);
@@ -289,23 +291,6 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         }
     }
     Ok((compiled, generated))
-}
-
-/// Says which instruction of Wasm those belong to that optimising has made: the last one before them in their block that does more than
-/// compute. What traps in them, a load that they are merged with, comes from there or from behind it.
-fn locate(func: &mut Function) {
-    for block in func.layout.blocks().collect::<Vec<_>>() {
-        let mut last = RelSourceLoc::default();
-        for inst in func.layout.block_insts(block).collect::<Vec<_>>() {
-            let opcode = func.dfg.insts[inst].opcode();
-            let at = &mut func.srclocs[inst];
-            if at.is_default() {
-                *at = last;
-            } else if opcode.can_trap() || opcode.can_load() || opcode.can_store() || opcode.other_side_effects() {
-                last = *at;
-            }
-        }
-    }
 }
 
 /// Which code belongs to which instruction. The prologue belongs to the function's `start`, and so does its trap, which

@@ -17,6 +17,7 @@ mod driver;
 mod env;
 mod function;
 mod graph;
+mod locate;
 mod outline;
 mod target;
 mod trampoline;

@@ -88,12 +88,20 @@ impl Breakpoints {
         module: &Module,
         requested: WasmOffset,
     ) -> Result<Breakpoint> {
-        let code = module.debug_code(&|_, _| true)?;
         let info = module.info();
         let behind = info.bodies.partition_point(|body| body.bytes.end <= requested.index());
-        let body = info.bodies.get(behind).ok_or_else(|| {
-            Error::new(ErrorKind::Argument, "no function of the module is at or after this offset").at(requested)
+        let body = info.bodies.get(behind).filter(|body| body.bytes.start <= requested.index());
+        let body = body.ok_or_else(|| {
+            let message = match (info.bodies.first(), info.bodies.last()) {
+                (Some(first), Some(last)) => format!(
+                    "this offset is in no function's body; the module's are from {:#x} to {:#x}",
+                    first.bytes.start, last.bytes.end
+                ),
+                _ => "this offset is in no function's body; the module has no functions".to_owned(),
+            };
+            Error::new(ErrorKind::Argument, message).at(requested)
         })?;
+        let code = module.debug_code(&|_, _| true)?;
         let place = target(module, code.tables(), body.func, requested)?.ok_or_else(|| {
             Error::new(
                 ErrorKind::Argument,

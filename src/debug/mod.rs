@@ -122,7 +122,8 @@ impl Debugger {
     /// function. The module need not be instantiated yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] when no reachable instruction of a function is at or after `offset`; a refused mapping otherwise.
+    /// [`ErrorKind::Argument`] when `offset` is in no function's body, or when no reachable instruction of the function is at or after
+    /// it; a refused mapping otherwise.
     pub fn break_at(&self, store: &mut impl AsStoreMut, module: &Module, offset: WasmOffset) -> Result<Breakpoint> {
         let mut store = self.check(store)?;
         // SAFETY: the store is in hand, and adding calls nobody.

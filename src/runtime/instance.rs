@@ -9,7 +9,9 @@ use super::table::{Table, TableData};
 use super::typed::WasmValues;
 use super::{Extern, instantiate};
 use crate::abi::{VMContext, VMFuncRef, VMGlobal, VmLayout};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
+use crate::base::{
+    DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex,
+};
 use crate::image::FunctionEntry;
 use crate::wasm::EntityIndex;
 use smallvec::SmallVec;
@@ -276,9 +278,10 @@ impl Instance {
         let mut store = store.as_store_mut();
         store.inner().check(self.store)?;
         let func = self.export(&mut store, name).and_then(Extern::func);
-        let func = func
-            .ok_or_else(|| Error::new(ErrorKind::Argument, format!("the instance exports no function \"{name}\"")))?;
-        func.typed(&store).map_err(|error| error.context(format_args!("\"{name}\"")))
+        let func = func.ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("the instance exports no function \"{}\"", Escaped(name)))
+        })?;
+        func.typed(&store).map_err(|error| error.context(format_args!("\"{}\"", Escaped(name))))
     }
 
     /// An object of its index spaces.

@@ -9,7 +9,9 @@ use super::table::element_of;
 use super::values::Shown;
 use super::{Extern, call, memory, table, trap};
 use crate::abi::{TrapCode, VMContext, VMFuncRef, VMGlobal, VMMemory, VMTable, ValRaw};
-use crate::base::{DataIndex, ElemIndex, Error, ErrorKind, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
+use crate::base::{
+    DataIndex, ElemIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex,
+};
 use crate::wasm::{ConstExpr, ConstOp, ElementItems, EntityType, ExternType, SegmentMode};
 use smallvec::SmallVec;
 use std::ptr::NonNull;
@@ -61,7 +63,7 @@ unsafe fn start(store: &mut StoreMut<'_>, module: &Module, instance: NonNull<Ins
 fn check_imports(store: &StoreInner, module: &Module, imports: &[Extern]) -> Result<()> {
     let info = module.info();
     for (i, import) in info.imports.iter().enumerate() {
-        let name = || format!("import \"{}\".\"{}\"", import.module, import.name);
+        let name = || format!("import \"{}\".\"{}\"", Escaped(&import.module), Escaped(&import.name));
         let wanted = || info.extern_type(import.ty);
         let Some(given) = imports.get(i) else {
             let message = format!("{} is missing: {}", name(), Shown(&wanted()));

@@ -8,7 +8,7 @@ use super::store::{AsStore, AsStoreMut, Caller, StoreMut};
 use super::values::{Shown, Val};
 use super::{Engine, Extern, Func, instantiate};
 use crate::abi::ValRaw;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Escaped, Result};
 use crate::wasm::FuncType;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -68,7 +68,10 @@ impl Linker {
             None => self.modules.entry(module.to_owned()).or_default(),
         };
         if !self.shadowing && names.contains_key(name) {
-            return Err(Error::new(ErrorKind::Argument, format!("\"{module}\".\"{name}\" is defined already")));
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!("\"{}\".\"{}\" is defined already", Escaped(module), Escaped(name)),
+            ));
         }
         names.insert(name.to_owned(), definition);
         Ok(self)
@@ -203,8 +206,12 @@ impl Linker {
             let found = self.modules.get(from).and_then(|names| names.get(name));
             found.cloned().ok_or_else(|| {
                 let why = self.absent.get(from).map(|why| format!("; {why}")).unwrap_or_default();
-                let message =
-                    format!("unknown import: \"{from}\".\"{name}\" is not defined; expected {}{why}", Shown(&ty));
+                let message = format!(
+                    "unknown import: \"{}\".\"{}\" is not defined; expected {}{why}",
+                    Escaped(from),
+                    Escaped(name),
+                    Shown(&ty)
+                );
                 Error::new(ErrorKind::Link, message)
             })
         };

@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::log::LogLevel;
 use super::replay::{ReplayCode, ReplayRun};
 use crate::abi::VmLayout;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, SigId, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, Result, SigId, WasmOffset};
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
 use crate::image::{RegionGraph, ReplayImage, Tier};
@@ -270,8 +270,8 @@ impl Module {
     }
 
     /// Its name for messages.
-    fn shown_name(&self) -> &str {
-        self.name().unwrap_or("<unnamed>")
+    fn shown_name(&self) -> Escaped<'_> {
+        Escaped(self.name().unwrap_or("<unnamed>"))
     }
 
     /// What it imports, in order: module, name, type.
@@ -291,8 +291,14 @@ impl Module {
         self.sources().locations(self.binary(), offset)
     }
 
-    /// Where the code of a line of the source starts, in each function that has some, ascending: of `line`, or of the next one with
-    /// code. `file` is a path as the compiler knew it, or the end of one: `main.c`, `src/main.c`.
+    /// The first line of the source from `line` on that has code. `file` is a path as the compiler knew it, or the end of one:
+    /// `main.c`, `src/main.c`.
+    pub fn line_with_code(&self, file: &str, line: u32) -> Option<u32> {
+        self.sources().line_with_code(self.binary(), file, line)
+    }
+
+    /// Where the code of a line of the source starts, at each place that it is at, ascending: of `line`, or of the next one with
+    /// code, which [`line_with_code`](Module::line_with_code) tells.
     pub fn offsets_of_line(&self, file: &str, line: u32) -> Vec<WasmOffset> {
         self.sources().offsets_of(self.binary(), file, line)
     }

@@ -4,7 +4,7 @@
 
 use super::config::Config;
 use super::module::Module;
-use crate::base::{FuncIndex, Result};
+use crate::base::{FuncIndex, Result, is_unseen};
 use crate::code::{Companion, StoreCode};
 use crate::image::{ImageTables, Tier, native_object};
 use crate::sys::native_debug::Registered;
@@ -101,7 +101,7 @@ fn name(module: &Module, func: FuncIndex) -> String {
         Some(name) if !name.is_empty() => name.clone(),
         _ => format!("{}!wasm-function[{func}]", module.name().unwrap_or("wasm")),
     };
-    if name.contains(|c: char| c.is_control()) { name.replace(|c: char| c.is_control(), "?") } else { name }
+    if name.contains(is_unseen) { name.replace(is_unseen, "?") } else { name }
 }
 
 #[cfg(test)]

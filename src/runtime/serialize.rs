@@ -8,7 +8,7 @@
 use super::engine::Engine;
 use super::manifest::Usable;
 use super::module::{Binary, Module};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, Result};
 use crate::code::EngineCode;
 use crate::compile::{DebugTier, vm_layout};
 use crate::image::{CodeImage, ElfImages, ImageRef, ImageTables, Tier, write_elf};
@@ -64,7 +64,7 @@ impl Module {
     pub fn deserialize_from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         let path = path.as_ref();
         let file = SealedBytes::read(path, engine.backing())?;
-        load(engine, file).map_err(|error| error.context(format_args!("`{}`", path.display())))
+        load(engine, file).map_err(|error| error.context(format_args!("`{}`", Escaped(&path.to_string_lossy()))))
     }
 }
 

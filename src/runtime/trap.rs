@@ -8,11 +8,11 @@ use super::instance::{Instance, InstanceId};
 use super::module::Module;
 use super::store::{AsStore, StoreInner};
 use crate::abi::TrapCode;
-use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, Escaped, FuncIndex, Result, WasmOffset, printable};
 use crate::sys::activation;
 use crate::sys::arch;
 use crate::sys::signals::{Fault, Landing};
-use crate::wasm::Location;
+use crate::wasm::{Location, readable};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,7 +84,7 @@ impl From<Trap> for Error {
 
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
+        f.write_str(&printable(self.message.clone()))?;
         if self.frames.is_empty() {
             return Ok(());
         }
@@ -94,7 +94,7 @@ impl fmt::Display for Trap {
             let locations = frame.locations();
             for (i, location) in locations.iter().enumerate() {
                 match location.function().filter(|_| i + 1 < locations.len()) {
-                    Some(inlined) => write!(f, "\n         in {inlined} at {location}, inlined")?,
+                    Some(inlined) => write!(f, "\n         in {} at {location}, inlined", readable(inlined))?,
                     None => write!(f, "\n         at {location}")?,
                 }
             }
@@ -135,7 +135,7 @@ impl FrameInfo {
         self.func
     }
 
-    /// The function's name, if it has one.
+    /// The function's name, if it has one, as the module has it. What is displayed is demangled and escaped.
     pub fn func_name(&self) -> Option<&str> {
         self.module.info().func_name(self.func)
     }
@@ -158,9 +158,9 @@ impl FrameInfo {
 
 impl fmt::Display for FrameInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x} - {}!", self.offset.get(), self.module_name().unwrap_or("<unnamed>"))?;
+        write!(f, "{:#x} - {}!", self.offset.get(), Escaped(self.module_name().unwrap_or("<unnamed>")))?;
         match self.func_name() {
-            Some(name) => f.write_str(name),
+            Some(name) => f.write_str(&readable(name)),
             None => write!(f, "<function {}>", self.func),
         }
     }

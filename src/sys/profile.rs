@@ -3,7 +3,7 @@
 //! written, and when, is decided in `runtime/`.
 
 use super::pages::PAGE_SIZE;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Escaped, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
@@ -90,7 +90,7 @@ fn options() -> OpenOptions {
 }
 
 fn refused(path: &std::path::Path, error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::System, format!("cannot write {} for profilers: {error}", path.display()))
+    Error::new(ErrorKind::System, format!("cannot write {} for profilers: {error}", Escaped(&path.to_string_lossy())))
 }
 
 /// Others in the process may have lines in it too: it is added to.
@@ -153,7 +153,7 @@ impl JitDump {
         };
         if marker == libc::MAP_FAILED {
             let error = Error::last_os_error("mmap");
-            return Err(error.context(format_args!("mapping {} for profilers", path.display())));
+            return Err(error.context(format_args!("mapping {} for profilers", Escaped(&path.to_string_lossy()))));
         }
         Ok(JitDump { file, pid, count: 0, marker: marker as usize })
     }

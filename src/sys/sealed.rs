@@ -6,7 +6,7 @@
 use super::memfd::SealedFile;
 use super::pages::{PAGE_SIZE, unmap};
 use super::text::{TextBacking, TextImage};
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Escaped, Result};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoKind, Read as _, Write as _};
 use std::ops::{Deref, Range};
@@ -143,7 +143,7 @@ fn open_without_waiting(path: &Path) -> std::io::Result<File> {
 
 #[cold]
 fn file_error(doing: &str, path: &Path, error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::System, format!("{doing} `{}`: {error}", path.display()))
+    Error::new(ErrorKind::System, format!("{doing} `{}`: {error}", Escaped(&path.to_string_lossy())))
 }
 
 /// Writes a file: first under another name in the same folder, then renamed, so that whoever reads it finds the old one, none, or

@@ -3,7 +3,7 @@
 use super::calls;
 use super::files::{Entry, Table};
 use super::streams::{Callback, Input, Output, OutputBuffer, Stream};
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Escaped, Result};
 use crate::runtime::{AsStoreMut, Linker};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File};
@@ -47,7 +47,10 @@ fn output(output: Output) -> Entry {
 /// Opens a file of the host's choice.
 fn open(path: &Path, options: &OpenOptions) -> Result<File> {
     let file = options.open(path).map_err(|error| {
-        Error::new(ErrorKind::System, format!("the file {} cannot be opened: {error}", path.display()))
+        Error::new(
+            ErrorKind::System,
+            format!("the file {} cannot be opened: {error}", Escaped(&path.to_string_lossy())),
+        )
     })?;
     Ok(File::from_std(file))
 }
@@ -235,7 +238,10 @@ impl WasiConfig {
             other => other,
         };
         let dir = dir.map_err(|error| {
-            Error::new(ErrorKind::System, format!("the directory {} cannot be opened: {error}", host.display()))
+            Error::new(
+                ErrorKind::System,
+                format!("the directory {} cannot be opened: {error}", Escaped(&host.to_string_lossy())),
+            )
         })?;
         self.directories.push((dir, guest.to_owned(), access));
         Ok(self)

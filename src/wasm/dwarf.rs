@@ -10,7 +10,7 @@ mod unit;
 
 use self::unit::UnitSources;
 use super::module::ModuleInfo;
-use crate::base::WasmOffset;
+use crate::base::{Escaped, WasmOffset};
 use gimli::{
     DebugAbbrev, DebugAbbrevOffset, DebugInfoOffset, EndianSlice, LittleEndian, Section, SectionId, Unit, UnitHeader,
 };
@@ -76,7 +76,7 @@ impl<'a> Location<'a> {
 /// `FILE:LINE:COLUMN`, without what is not known.
 impl std::fmt::Display for Location<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.file().unwrap_or("<unknown file>"))?;
+        write!(f, "{}", Escaped(self.file().unwrap_or("<unknown file>")))?;
         if self.line > 0 {
             write!(f, ":{}", self.line)?;
             if self.column > 0 {
@@ -262,14 +262,19 @@ impl SourceMap {
             .unwrap_or_default()
     }
 
-    /// Where the code of a line starts, in each function it is in (and each place it is inlined at), ascending: of the line given, or
-    /// of the next one that has code. `file` is a path as compilers know it, or the end of one, whole names only.
+    /// The first line from `line` on that has code. `file` is a path as compilers know it, or the end of one, whole names only.
+    pub fn line_with_code(&self, binary: &[u8], file: &str, line: u32) -> Option<u32> {
+        let units = (0..self.units.len()).map(|unit| self.sources(binary, unit));
+        units.filter_map(|unit| unit.line_at_or_behind(file, line)).min()
+    }
+
+    /// Where the code of a line starts, ascending: of the line given, or of the next one that has code. There are as many places as
+    /// the compiler has put it at: one for each run of its instructions, and for each function in which it is, inlined ones too.
     pub fn offsets_of(&self, binary: &[u8], file: &str, line: u32) -> Vec<WasmOffset> {
-        let units = || (0..self.units.len()).map(|unit| self.sources(binary, unit));
-        let Some(line) = units().filter_map(|unit| unit.line_at_or_behind(file, line)).min() else { return Vec::new() };
+        let Some(line) = self.line_with_code(binary, file, line) else { return Vec::new() };
         let mut starts = Vec::new();
-        for unit in units() {
-            unit.starts_of(file, line, &mut starts);
+        for unit in 0..self.units.len() {
+            self.sources(binary, unit).starts_of(file, line, &mut starts);
         }
         starts.sort_unstable();
         starts.dedup();

@@ -4,12 +4,14 @@
 mod dwarf;
 mod features;
 mod module;
+mod names;
 mod parse;
 mod types;
 
 pub use dwarf::{Location, SourceMap};
 pub use features::Features;
 pub use module::{ModuleInfo, Names};
+pub use names::{demangled, readable};
 pub use parse::{parse, parse_again, val_type};
 pub use types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, ExternType,

@@ -1,21 +1,20 @@
 //! From bytes to a validated [`ModuleInfo`]. wasmparser decides what is valid, with exactly the enabled features.
 
 use super::features::{Features, everything, proposal_name};
-use super::module::{ModuleInfo, Names};
+use super::module::ModuleInfo;
 use super::types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, FuncBody, FuncType,
     GlobalType, Import, Limits, MemoryType, SegmentMode, TableType, ValType,
 };
 use crate::base::{
-    DataIndex, DefinedFuncIndex, ElemIndex, Error, ErrorKind, Foreign, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex,
-    Result, TableIndex, TypeIndex, WasmOffset,
+    DefinedFuncIndex, Error, ErrorKind, Escaped, Foreign, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex,
+    TypeIndex, WasmOffset,
 };
 use rayon::prelude::*;
-use std::collections::HashMap;
 use std::ops::Range;
 use wasmparser::{
-    DataKind, ElementKind, ExternalKind, FuncToValidate, FunctionBody, KnownCustom, Name, Operator, Parser, Payload,
-    RefType, TypeRef, ValidPayload, Validator, ValidatorResources,
+    DataKind, ElementKind, ExternalKind, FuncToValidate, FunctionBody, Operator, Parser, Payload, RefType, TypeRef,
+    ValidPayload, Validator, ValidatorResources,
 };
 
 /// What a Wasm binary begins with, and how long that is together with its version.
@@ -98,7 +97,8 @@ fn explain(binary: &[u8], features: Features, failure: Failure) -> Error {
     };
     let offset = WasmOffset::new(u32::try_from(error.offset()).unwrap_or(u32::MAX));
     let unsupported = |name: String| {
-        Error::new(ErrorKind::Unsupported, format!("{} (needs the proposal: {name})", error.message())).at(offset)
+        Error::new(ErrorKind::Unsupported, format!("{} (needs the proposal: {name})", Escaped(error.message())))
+            .at(offset)
     };
     if let Some(flag) = error.missing_wasm_feature() {
         return unsupported(proposal_name(flag));
@@ -119,7 +119,7 @@ fn explain(binary: &[u8], features: Features, failure: Failure) -> Error {
             }
         }
     }
-    Error::new(ErrorKind::InvalidModule, error.message().to_owned()).at(offset)
+    Error::new(ErrorKind::InvalidModule, Escaped(error.message()).to_string()).at(offset)
 }
 
 /// Validates function bodies; of several faults the first in the binary is reported.
@@ -374,43 +374,12 @@ fn read<'a>(
             Payload::CustomSection(section) => {
                 let start = section.data_offset() as usize;
                 module.custom.push((section.name().to_owned(), start..start + section.data().len()));
-                if let KnownCustom::Name(reader) = section.as_known() {
-                    read_names(reader, &mut module.names);
+                if section.name() == "name" {
+                    super::names::read(section.data(), &mut module.names);
                 }
             }
             _ => {}
         }
     }
     Ok(())
-}
-
-/// Reads a name section; what is damaged is skipped, since a custom section cannot make a module invalid.
-fn read_names(reader: wasmparser::NameSectionReader<'_>, names: &mut Names) {
-    for subsection in reader {
-        let Ok(subsection) = subsection else { return };
-        match subsection {
-            Name::Module { name, .. } => names.module = Some(name.to_owned()),
-            Name::Function(map) => read_name_map(map, FuncIndex::new, &mut names.funcs),
-            Name::Table(map) => read_name_map(map, TableIndex::new, &mut names.tables),
-            Name::Memory(map) => read_name_map(map, MemoryIndex::new, &mut names.memories),
-            Name::Global(map) => read_name_map(map, GlobalIndex::new, &mut names.globals),
-            Name::Element(map) => read_name_map(map, ElemIndex::new, &mut names.elements),
-            Name::Data(map) => read_name_map(map, DataIndex::new, &mut names.data),
-            Name::Local(maps) => {
-                for function in maps.into_iter().flatten() {
-                    let locals = names.locals.entry(FuncIndex::new(function.index)).or_default();
-                    read_name_map(function.names, LocalIndex::new, locals);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn read_name_map<I: Eq + std::hash::Hash>(
-    map: wasmparser::NameMap<'_>,
-    index: impl Fn(u32) -> I,
-    names: &mut HashMap<I, String>,
-) {
-    names.extend(map.into_iter().flatten().map(|naming| (index(naming.index), naming.name.to_owned())));
 }

@@ -38,13 +38,21 @@ impl Translator<'_, '_> {
         if self.is_replay() {
             self.end_replay(ReplayEnd::trap_to_raw(code));
         } else if self.env.options.signals {
-            if self.instrument.is_some() {
-                // Else a jump to nothing but this becomes a conditional trap of the jump, where the slots are not those of its last point.
-                self.builder.ins().sequence_point();
-            }
+            // Else a jump to nothing but this becomes a conditional trap of the jump: at its place, and where the slots are not those
+            // of its last point.
+            self.builder.ins().sequence_point();
+            self.make_cold();
             self.builder.ins().trap(trap_code(code));
         } else {
             self.trap_call(code);
+        }
+    }
+
+    /// The block that ends here is out of the way, as conditional traps are.
+    fn make_cold(&mut self) {
+        let block = self.builder.current_block();
+        if let Some(block) = block.filter(|block| self.builder.func.layout.entry_block() != Some(*block)) {
+            self.builder.set_cold_block(block);
         }
     }
 

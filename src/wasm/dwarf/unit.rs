@@ -147,28 +147,46 @@ impl UnitSources {
         ids.map(|id| TextId(id as u32)).collect()
     }
 
-    /// The rows at which code of a file begins.
-    fn statements(&self, file: &str) -> impl Iterator<Item = &Row> {
-        let files = self.files(file);
-        let rows = if files.is_empty() { &[] } else { &self.rows[..] };
-        rows.iter().filter(move |row| {
-            row.statement && row.place.line > 0 && row.place.file.is_some_and(|file| files.contains(&file))
-        })
+    /// The rows of one sequence without those that no instruction has: several at one address, of which the last counts.
+    fn rows_of(&self, sequence: &Sequence) -> impl Iterator<Item = &Row> {
+        let rows = &self.rows[sequence.rows.clone()];
+        let next = rows.iter().skip(1).map(|row| row.address).chain([sequence.end]);
+        rows.iter().zip(next).filter(|(row, next)| row.address < *next).map(|(row, _)| row)
     }
 
     /// The first line from `line` on that has code.
     pub(super) fn line_at_or_behind(&self, file: &str, line: u32) -> Option<u32> {
-        self.statements(file).map(|row| row.place.line).filter(|at| *at >= line).min()
+        let files = self.files(file);
+        if files.is_empty() {
+            return None;
+        }
+        let rows = self.sequences.iter().flat_map(|sequence| self.rows_of(sequence));
+        let meant =
+            |row: &&Row| row.statement && row.place.line > 0 && row.place.file.is_some_and(|f| files.contains(&f));
+        rows.filter(meant).map(|row| row.place.line).filter(|at| *at >= line).min()
     }
 
-    /// The first address of a line in each function, and in each that is inlined.
+    /// Where a line's code begins: at the first statement of each run of its rows without a gap, and where, inside such a run, a
+    /// function that is inlined begins or ends that the run has not been in.
     pub(super) fn starts_of(&self, file: &str, line: u32, starts: &mut Vec<u32>) {
-        let mut first: HashMap<Option<usize>, u32> = HashMap::new();
-        for row in self.statements(file).filter(|row| row.place.line == line) {
-            let start = first.entry(self.scopes_at(row.address).last().copied()).or_insert(row.address);
-            *start = row.address.min(*start);
+        let files = self.files(file);
+        if files.is_empty() {
+            return;
         }
-        starts.extend(first.into_values());
+        for sequence in &self.sequences {
+            let mut run: Vec<Option<usize>> = Vec::new();
+            for row in self.rows_of(sequence) {
+                if row.place.line != line || !row.place.file.is_some_and(|file| files.contains(&file)) {
+                    run.clear();
+                } else if row.statement {
+                    let scope = self.scopes_at(row.address).last().copied();
+                    if !run.contains(&scope) {
+                        run.push(scope);
+                        starts.push(row.address);
+                    }
+                }
+            }
+        }
     }
 }
 

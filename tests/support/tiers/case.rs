@@ -77,19 +77,6 @@ impl Run {
         self.first_stop(other, |a, b| a.bare == b.bare)
     }
 
-    /// The outcome without the innermost offsets of traps: in optimised code an `unreachable` may be part of the branch before it, and
-    /// a load part of the addition behind it.
-    pub fn as_in_production(&self) -> Run {
-        let without_place = |line: &String| match line.split_once(TRAPPED_AT) {
-            Some((before, after)) => {
-                let rest = after.find(" < ").map_or("", |at| &after[at..]);
-                format!("{before}{rest}")
-            }
-            None => line.clone(),
-        };
-        Run { log: self.log.iter().map(without_place).collect(), ..Run::default() }
-    }
-
     pub fn first_different_line(&self, other: &Run) -> Option<usize> {
         let (a, b) = (self.log.len(), other.log.len());
         let overflow = [self, other].iter().any(|run| run.log.last().is_some_and(|line| line == OVERFLOW));
@@ -100,8 +87,6 @@ impl Run {
     }
 }
 
-/// What stands in the log before the innermost offset of a trap.
-const TRAPPED_AT: &str = " trapped at ";
 /// A case's modules, compiled.
 pub struct Prepared {
     pub modules: Vec<Module>,
@@ -431,14 +416,9 @@ fn note_error(shared: &Shared, what: &str, error: &Error) {
         shared.log(OVERFLOW.to_owned());
         return shared.overflowed();
     }
-    // The offset stands behind the code: see `as_in_production`.
-    let at = trap.frames().first().map_or(0, |frame| frame.offset().get());
-    let mut text = format!("{what}: {:?} {:?}{TRAPPED_AT}{at}", trap.message(), trap.code());
-    for (i, frame) in trap.frames().iter().enumerate() {
-        let _ = write!(text, " < {}", frame.func());
-        if i > 0 {
-            let _ = write!(text, " at {}", frame.offset());
-        }
+    let mut text = format!("{what}: {:?} {:?}", trap.message(), trap.code());
+    for frame in trap.frames() {
+        let _ = write!(text, " < {} at {}", frame.func(), frame.offset());
     }
     shared.log(text);
 }

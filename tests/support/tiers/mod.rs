@@ -95,7 +95,7 @@ pub fn compare(engines: &Engines, case: &Case, drives: &[Drive], report: &mut Re
         return;
     }
     let prepared = case.prepare(engines.0.each_ref());
-    let production = case.run(&prepared[0], None, 0..0).as_in_production();
+    let production = case.run(&prepared[0], None, 0..0);
     let mut singly: Option<(&Drive, Run)> = None;
     for drive in drives {
         if std::env::var_os("STEPWELL_VERBOSE").is_some() {
@@ -120,7 +120,7 @@ pub fn compare(engines: &Engines, case: &Case, drives: &[Drive], report: &mut Re
             }
         }
         if !drive.interferes()
-            && let Some((expected, found)) = different_line(&production, &a.as_in_production())
+            && let Some((expected, found)) = different_line(&production, &a)
         {
             complain(format!("production: {expected}\nsimple tier: {found}"));
         }
