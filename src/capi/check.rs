@@ -9,6 +9,7 @@
 
 use super::guard::abort;
 use super::own::Handle;
+use crate::sys::environment;
 use std::alloc::Layout;
 use std::any::type_name;
 use std::cell::Cell;
@@ -46,8 +47,7 @@ pub(super) fn on() -> bool {
 /// Asks for the environment variable.
 #[cold]
 fn ask() -> bool {
-    let wanted = cfg!(stepwell_check_handles)
-        || std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty() && value != "0");
+    let wanted = cfg!(stepwell_check_handles) || environment::asks_for(VARIABLE);
     if wanted {
         COMPLETE.store(true, Ordering::Relaxed);
     }

@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod arch;
+pub mod environment;
 #[doc(hidden)]
 pub mod faults;
 pub mod floats;
