@@ -151,6 +151,9 @@ fn module(values: usize, params: usize) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
+/// Runs something on a stack.
+type Place = fn(&Stack, &dyn Fn());
+
 /// How the host behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
@@ -243,7 +246,7 @@ fn nothing_is_touched_below_a_stack() {
                         if std::env::var_os("STEPWELL_VERBOSE").is_some() {
                             eprintln!("{signals} {debug_tier:?} {reserve} {values} {params} {size} {way:?}");
                         }
-                        let places: [fn(&Stack, &dyn Fn()); 2] = [as_thread, as_coroutine];
+                        let places: [Place; 2] = [as_thread, as_coroutine];
                         for place in places {
                             let stack = Stack::new(size);
                             place(&stack, &|| run(&engine, &module, way));

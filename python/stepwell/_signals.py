@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import faulthandler
 import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
+from . import _bindings as c
 from ._managed import _ending
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ running: Dict[int, Tuple[Optional[Interrupt], int]] = {}
 _wanted = threading.Event()
 _lock = threading.Lock()
 _thread: Optional[threading.Thread] = None
+_faulthandler = False
 
 
 def _calls() -> List[Tuple[Optional[Interrupt], int]]:
@@ -71,7 +74,14 @@ def watch() -> None:
 
 
 def may_run() -> None:
-    """Refuses to run guests on other threads once the interpreter ends: Python would end such a thread inside of one."""
+    """Refuses to run guests on other threads once the interpreter ends: Python would end such a thread inside of one. Puts the library's
+    signal handlers in front of `faulthandler`'s, which would take guests' traps for faults of Python."""
+    global _faulthandler
+    if faulthandler.is_enabled() is not _faulthandler:
+        _faulthandler = not _faulthandler
+        error = c.stepwell_signal_handlers_renew()
+        if error:
+            c.stepwell_error_delete(error)
     if _ending and _ending[0] != threading.get_ident():
         raise SystemExit("the interpreter ends")
 

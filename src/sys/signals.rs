@@ -253,7 +253,14 @@ impl Drop for Alternate {
     }
 }
 
+/// How many of a thread's entries, from the first on, look whether the host has taken a handler's place, and which of the later ones do: it
+/// takes a system call.
+const LOOK_FIRST: u32 = 256;
+const LOOK_EACH: u32 = 512;
+
 thread_local! {
+    /// How often this thread has been prepared.
+    static ENTRIES: Cell<u32> = const { Cell::new(0) };
     static PREPARED: Cell<bool> = const { Cell::new(false) };
     static ALTERNATE: Cell<Option<Alternate>> = const { Cell::new(None) };
 }
@@ -266,7 +273,26 @@ thread_local! {
 /// When the system refuses the memory, or to let signals through.
 #[inline]
 pub fn prepare_thread() -> Result<()> {
+    let entries = ENTRIES.get();
+    ENTRIES.set(entries.wrapping_add(1));
+    if entries < LOOK_FIRST || entries.is_multiple_of(LOOK_EACH) {
+        look_after_handlers();
+    }
     if PREPARED.get() { Ok(()) } else { prepare_now() }
+}
+
+/// Puts our handlers in front again, if the host has taken the place of the first: who takes one mostly takes all.
+#[cold]
+fn look_after_handlers() {
+    // SAFETY: the action is only read; zero is valid for what is not written.
+    let there = unsafe {
+        let mut there: libc::sigaction = std::mem::zeroed();
+        (libc::sigaction(SIGNALS[0], std::ptr::null(), &mut there) == 0).then_some(there.sa_sigaction)
+    };
+    if there.is_some_and(|there| !HANDLERS.iter().any(|handler| *handler as usize == there)) {
+        // What the system refuses, or the host has won, stays as it is: it was told when the engine was made.
+        let _ = install_again();
+    }
 }
 
 #[cold]

@@ -352,6 +352,32 @@ class SignalTest(Case):
         self.assertEqual(self.run_it(program), ["ok"])
 
 
+class FaultHandlerTest(Case):
+    def test_enabled_at_any_time(self):
+        program = """
+            import faulthandler, guests
+            store = stepwell.Store(stepwell.Engine())
+            instance = stepwell.Instance(store, stepwell.Module(store.engine, guests.arithmetic()))
+            def trap():
+                try:
+                    instance.exports.div(1, 0)
+                except stepwell.Trap:
+                    print("trap")
+            for _ in range(300):  # beyond the calls that look after it by themselves
+                instance.exports.add(1, 2)
+            for switch in (faulthandler.enable, faulthandler.disable, faulthandler.enable):
+                switch()
+                trap()
+            ctypes.string_at(8)
+        """
+        child = self.child(program)
+        out, err = child.communicate(timeout=60)
+        self.assertEqual(out.split(), ["trap"] * 3, err)
+        # A fault of Python's own is still told, and still the end.
+        self.assertEqual(child.returncode, -signal.SIGSEGV)
+        self.assertIn("Fatal Python error: Segmentation fault", err)
+
+
 class ExitTest(Case):
     def test_daemon_threads_in_guests(self):
         for f, call in (("lambda: 1", "ask"), ("lambda: 1", "spin"), ("lambda: time.sleep(0.001) or 1", "ask"), ("lambda: exports.count(3)", "ask")):
