@@ -21,13 +21,13 @@ pub(super) struct FrameRecord {
 }
 
 impl FrameRecord {
-    pub(super) fn new(frame: &RawFrame<'_>) -> Self {
+    pub(super) fn new(frame: &RawFrame<'_>, called_through_host: bool) -> Self {
         FrameRecord {
             func: frame.func,
             slot: frame.slot,
             wasm: frame.wasm,
             fp: frame.fp,
-            called_through_host: frame.host_boundary_before,
+            called_through_host,
             instance: frame.instance(),
             virtual_frame: frame.virtual_frame,
         }

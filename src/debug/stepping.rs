@@ -167,6 +167,10 @@ fn functions(store: &StoreMut<'_>, skip: usize) -> StepScope {
     let mut found = Vec::with_capacity(2);
     let mut seen = 0;
     store.walk_frames(|frame| {
+        // A function that did not fit on the stack does not go on.
+        if !frame.set_up {
+            return ControlFlow::Continue(());
+        }
         if seen >= skip {
             found.extend(frame.module.info().defined(frame.func).map(|func| (frame.slot, func)));
         }

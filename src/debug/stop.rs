@@ -95,10 +95,12 @@ impl<'a> Stop<'a> {
     /// The innermost frames, at most `limit` of them.
     fn walk(&self, limit: usize) -> Vec<FrameRecord> {
         let mut frames = Vec::new();
+        let mut through_host = false;
         let visit = |frame: &RawFrame<'_>| {
-            // What did not fit on the stack has no frame that could be shown.
+            through_host |= frame.host_boundary_before;
+            // What did not fit on the stack has no frame that could be shown: it is shown at the call in its caller.
             if frame.set_up {
-                frames.push(FrameRecord::new(frame));
+                frames.push(FrameRecord::new(frame, std::mem::take(&mut through_host)));
             }
             if frames.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };

@@ -176,15 +176,19 @@ static stepwell_action_t overflowed(void *env, stepwell_stop_t *stop) {
   wasm_val_vec_t none = WASM_EMPTY_VEC;
   wasm_trap_t *trap = NULL;
   size_t count;
+  int boundaries = 0;
   (void)env;
   CHECK(stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP && stepwell_stop_trap_code(stop) == STEPWELL_TRAP_STACK_OVERFLOW);
   count = stepwell_stop_frame_count(stop);
-  for (size_t i = 0; i < count; i = i < 4 || i + 5 > count ? i + 1 : i + 97) {
+  for (size_t i = 0; i < count; i++) {
     const stepwell_frame_t *frame = stepwell_stop_frame(stop, i);
     wasm_instance_t *instance = stepwell_frame_instance(frame);
     CHECK(instance && wasm_instance_same(instance, overflowing));
     wasm_instance_delete(instance);
+    if (stepwell_frame_called_through_host(frame)) boundaries++;
   }
+  /* One for each run within another. */
+  CHECK(boundaries == depth);
   if (depth == 1) nested_frames++;
   if (depth++ < 2) {
     wasm_func_t *recurse = check_func(overflowing, "recurse");
