@@ -197,7 +197,7 @@ impl Walk<'_> {
     fn operator(&mut self, operator: &Operator<'_>, at: u32) -> Result<()> {
         if !self.reachable {
             self.unreachable_operator(operator)?;
-            self.due.behind(operator);
+            self.due.behind_unreachable();
             return Ok(());
         }
         if self.instructions.len().is_multiple_of(self.outline.run as usize) {

@@ -35,7 +35,13 @@ impl Due {
         Due { run: false, check: false }
     }
 
-    /// Behind an instruction, reachable or not: whether what follows is run as often as it was.
+    /// Behind an instruction that could not be reached: whatever comes next is reached from elsewhere. It begins no turn of a loop: a
+    /// `loop` that cannot be reached has none.
+    pub(in crate::compile) fn behind_unreachable(&mut self) {
+        self.run = true;
+    }
+
+    /// Behind an instruction that could be reached: whether what follows is run as often as it was.
     pub(in crate::compile) fn behind(&mut self, operator: &Operator<'_>) {
         if matches!(
             operator,
@@ -87,7 +93,12 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Behind an instruction, reachable or not: whether what follows is run as often as it was.
+    /// Behind an instruction that could not be reached.
+    pub(super) fn limits_behind_unreachable(&mut self) {
+        self.limits.due.behind_unreachable();
+    }
+
+    /// Behind an instruction that could be reached: whether what follows is run as often as it was.
     pub(super) fn limits_behind(&mut self, operator: &Operator<'_>) {
         self.limits.due.behind(operator);
     }

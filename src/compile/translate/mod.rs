@@ -538,7 +538,7 @@ impl<'a, 'b> Translator<'a, 'b> {
     fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
         if !self.reachable {
             self.unreachable_operator(operator)?;
-            self.limits_behind(operator);
+            self.limits_behind_unreachable();
             return Ok(());
         }
         let class = self.begin(operator)?;
