@@ -9,7 +9,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, StopReason, TrapCode
 from ._managed import StoreObject
-from .errors import Error, Source, Trap, check, known, last_error, name_from, not_null, sources_from, take_message
+from .errors import Error, Source, Trap, check, known, last_error, name_from, not_null, sources_from, take_error, take_message
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
@@ -43,20 +43,45 @@ class Debugger(StoreObject):
     `stop.step_over()` or `stop.step_out()`; the guest goes on if it does neither. What it raises ends the guest, and is raised by the
     call that ran it; a `Trap` that it returns does the same.
 
+    Attaching compiles the debug code of modules that have none yet. `progress` is told how many functions of how many are done, perhaps
+    on another thread, and returns whether to go on. Where it does not, or raises, the store is as it was.
+
     It stays attached until it is closed, which is refused while a guest runs in the store.
     """
 
     _delete = c.stepwell_debugger_delete
 
-    def __init__(self, store: Store, on_stop: Callable[[Stop], Any]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_stop: Callable[[Stop], Any],
+        progress: Optional[Callable[[int, int], bool]] = None,
+    ) -> None:
         if not callable(on_stop):
             raise TypeError(f"on_stop must be callable, not {on_stop!r}")
         self._on_stop = on_stop
         self._breakpoints: Dict[int, Breakpoint] = {}
         out = POINTER(c.stepwell_debugger_t)()
         env = _calls.register(self)
+        failed: List[BaseException] = []
+
+        def tell(_: Any, done: int, total: int) -> bool:
+            try:
+                return progress is None or bool(progress(done, total))
+            except BaseException as exception:
+                failed.append(exception)
+                return False
+
+        told = c.stepwell_progress_callback_t(tell if progress else 0)
         with store._lock:
-            check(c.stepwell_debugger_attach(store._handle, _stopped, env, _calls.no_finalizer, byref(out)))
+            error = c.stepwell_debugger_attach_with_progress(
+                store._handle, _stopped, env, _calls.no_finalizer, told, None, byref(out)
+            )
+            if failed:
+                if error:
+                    take_error(error)
+                raise failed[0]
+            check(error)
             self._own_in(store, out)
             store._debugger = self
 

@@ -3,6 +3,7 @@
 
 mod dwarf;
 mod features;
+mod limits;
 mod module;
 mod parse;
 mod types;

@@ -53,7 +53,13 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Behind an instruction, reachable or not: whether what follows is run as often as it was.
+    /// Behind an instruction that could not be reached: whatever comes next is reached from elsewhere. It begins no turn of a loop: a
+    /// `loop` that cannot be reached has none.
+    pub(super) fn limits_behind_unreachable(&mut self) {
+        self.limits.run_due = true;
+    }
+
+    /// Behind an instruction that could be reached: whether what follows is run as often as it was.
     pub(super) fn limits_behind(&mut self, operator: &Operator<'_>) {
         if matches!(
             operator,
