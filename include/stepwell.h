@@ -2010,6 +2010,23 @@ own stepwell_error_t *stepwell_debugger_attach(wasm_store_t *store,
                                               own stepwell_debugger_t **out);
 
 /**
+ * The same, for stores whose modules may have no debug code yet: `progress` is told how many functions of how many are compiled, and
+ * returns whether to go on. Where it returns false, attaching ends with `STEPWELL_ERROR_CANCELLED`; the store is as it was, and
+ * attaching can be begun again. `progress` may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_attach_with_progress(wasm_store_t *store,
+                                                            stepwell_stop_callback_t callback,
+                                                            void *env,
+                                                            stepwell_finalizer_t finalizer,
+                                                            stepwell_progress_callback_t progress,
+                                                            void *progress_env,
+                                                            own stepwell_debugger_t **out);
+
+/**
  * Detaches the debugger and deletes it: breakpoints are gone, and the store runs production code again. NULL does
  * nothing.
  *

@@ -3183,6 +3183,11 @@ public:
   /// called at every stop, on the guest's thread. It returns an `Action`, or nothing to go on, or a `Result` of either. What it throws
   /// ends the guest, and is thrown again by the call that ran it.
   template <class F> static Result<Debugger> try_make(Store &store, F on_stop) {
+    return try_make(store, std::move(on_stop), [](std::size_t, std::size_t) { return true; });
+  }
+  /// The same for modules that may have no debug code yet: `progress(done, total)` returns whether to go on; it may be called by another
+  /// thread. Where it does not, or throws, the store is as it was.
+  template <class F, class P> static Result<Debugger> try_make(Store &store, F on_stop, P &&progress) {
     if (!store.valid()) return detail::moved_from(Store::class_name);
     using Env = detail::StopFunction<F>;
     auto box = std::make_shared<detail::DebuggerBox>();
@@ -3191,12 +3196,18 @@ public:
     env->debugger = box;
     box->store = store.box();
     box->env = env.get();
-    stepwell_error_t *error = stepwell_debugger_attach(store.raw(), Env::call, static_cast<detail::StopEnv *>(env.release()),
-                                                       Env::finalize, &box->debugger);
-    if (error) return detail::take_error(error);
+    using Progress = detail::Progress<std::remove_reference_t<P>>;
+    Progress told{progress, std::nullopt};
+    Result<void> attached = told.outcome(
+        stepwell_debugger_attach_with_progress(store.raw(), Env::call, static_cast<detail::StopEnv *>(env.release()), Env::finalize,
+                                               Progress::call, &told, &box->debugger));
+    if (!attached) return attached.error();
     return Debugger(std::move(box));
   }
   template <class F> Debugger(Store &store, F on_stop) : Debugger(try_make(store, std::move(on_stop)).value()) {}
+  template <class F, class P>
+  Debugger(Store &store, F on_stop, P &&progress)
+      : Debugger(try_make(store, std::move(on_stop), std::forward<P>(progress)).value()) {}
   Debugger(Debugger &&) noexcept = default;
   Debugger &operator=(Debugger &&) noexcept = default;
 

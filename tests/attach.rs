@@ -405,3 +405,44 @@ fn debug_code_is_compiled_with_the_module_where_that_is_configured() {
         }
     }
 }
+
+#[test]
+fn attaching_tells_how_far_it_is_and_can_be_cancelled() {
+    let engine = Engine::new(Config { debug: true, parallel: false, ..Config::default() }).unwrap();
+    let binary = wat::parse_str(TEXT).unwrap();
+    let modules = [(); 2].map(|()| Module::new(&engine, &binary).unwrap());
+    let mut store = Store::new(&engine);
+    let instances = modules.each_ref().map(|module| {
+        let host = Func::wrap(&mut store, |value: i32| value).unwrap();
+        Instance::new(&mut store, module, &[host.into()]).unwrap()
+    });
+    let call = |store: &mut Store| instances[1].typed_func::<i32, i32>(&mut *store, "leaf").unwrap().call(store, 2);
+    let bodies = modules[0].info().bodies.len();
+    let seen = Mutex::new(Vec::new());
+    for last in [1, bodies + 1] {
+        seen.lock().unwrap().clear();
+        let recorder = Arc::new(Recorder::default());
+        let progress = |done: usize, total: usize| {
+            seen.lock().unwrap().push((done, total));
+            seen.lock().unwrap().len() < last
+        };
+        let error = store.attach_with_progress(recorder, &progress).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        assert!(!store.is_attached() && modules.iter().all(|module| store.code_slot(module.id()).is_none()));
+        assert_eq!(call(&mut store).unwrap(), 6);
+        if last == bodies + 1 {
+            // The first module has its debug code by then.
+            assert_eq!(seen.lock().unwrap()[bodies], (bodies + 1, 2 * bodies));
+        }
+    }
+    seen.lock().unwrap().clear();
+    let progress = |done: usize, total: usize| {
+        seen.lock().unwrap().push((done, total));
+        true
+    };
+    store.attach_with_progress(Arc::new(Recorder::default()), &progress).unwrap();
+    // What is there is not told of.
+    assert_eq!(*seen.lock().unwrap(), (1..=bodies).map(|done| (done, bodies)).collect::<Vec<_>>());
+    assert_eq!(call(&mut store).unwrap(), 6);
+    store.detach().unwrap();
+}

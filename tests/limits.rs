@@ -162,6 +162,50 @@ fn fuel_is_the_same_at_every_instruction() {
     }
 }
 
+/// Loops that cannot be reached, and what comes behind them: a look at the fuel, or at the epoch, stands only where a function or a loop
+/// begins that can be reached.
+const DEAD: &str = r#"(module
+    (func $br (export "br") (param i32) (result i32)
+        (block (br 0) (loop)) nop (i32.const 1))
+    (func $inside (export "inside") (param i32) (result i32)
+        (block (br 0) (loop (loop (nop)) (br 0))) (i32.const 1))
+    (func $else (export "else") (param i32) (result i32)
+        (if (result i32) (i32.const 1)
+            (then (br 0 (i32.const 1)) (loop))
+            (else (br 0 (i32.const 2)) (loop))))
+    (func $table (export "table") (param i32) (result i32)
+        (block (block (br_table 0 1 (i32.and (local.get 0) (i32.const 1))) (loop (br 0))) nop) (i32.const 1))
+    (func $loop (export "loop") (param i32) (result i32)
+        (loop (block (br 0) (loop)) (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (local.get 0)))
+        (i32.const 1)))"#;
+
+#[test]
+fn a_loop_that_cannot_be_reached_is_no_place_where_a_guest_is_ended() {
+    // Counted by hand: what it takes in all, and how much of it has to be there before the last place where it may be ended.
+    let cases = [
+        ("br", 1, 2, 1),
+        ("inside", 1, 2, 1),
+        ("else", 1, 4, 2),
+        ("table", 0, 5, 4),
+        ("table", 1, 5, 4),
+        ("loop", 1, 8, 1),
+        ("loop", 5, 36, 29),
+    ];
+    each(fueled(), DEAD, |kind, store, instance| {
+        for (name, argument, whole, needed) in cases {
+            let mut ends = |fuel: u64| {
+                store.set_fuel(fuel).unwrap();
+                let result = func(store, instance, name).call(&mut *store, argument);
+                (result.map(drop).map_err(|error| trapped(&error)), store.fuel().unwrap())
+            };
+            assert_eq!(ends(1000), (Ok(()), 1000 - whole), "{kind:?} {name}({argument})");
+            assert_eq!(ends(needed), (Ok(()), 0), "{kind:?} {name}({argument})");
+            let out = Err((TrapCode::OutOfFuel, name.to_owned()));
+            assert_eq!(ends(needed - 1), (out, 0), "{kind:?} {name}({argument})");
+        }
+    });
+}
+
 #[test]
 fn a_callback_may_give_and_take_fuel() {
     for tier in [DebugTier::Simple, DebugTier::Regions] {

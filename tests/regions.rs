@@ -7,7 +7,7 @@ mod tiers;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tiers::case::Case;
 use tiers::drive::{Drive, Go};
-use tiers::{Engines, Report, compare, guests, programs, smith};
+use tiers::{Engines, Report, compare, dead, guests, programs, smith};
 
 /// A number that the environment may set.
 fn number(name: &str, default: u64) -> u64 {
@@ -69,6 +69,21 @@ fn hand_written_modules_are_alike_when_fuel_is_counted_without_signals() {
 #[test]
 fn generated_modules_are_alike_when_fuel_is_counted() {
     generated_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), 60);
+}
+
+/// What cannot be reached takes no fuel, is not asked whether there is any left, and leaves what follows as it was.
+#[test]
+fn code_that_cannot_be_reached_is_alike_when_fuel_is_counted() {
+    for signals in [true, false] {
+        let engines = Engines::new(|config| (config.fuel, config.epoch, config.signals) = (true, true, signals));
+        let mut report = Report::default();
+        for seed in 0..number("STEPWELL_DEAD", 150) {
+            let mut drives = vec![Drive::step(300), Drive::each_instruction(300)];
+            drives.extend([Drive::random(seed, 300), Drive::changes(seed, 300)]);
+            compare(&engines, &dead::case(seed), &drives, &mut report);
+        }
+        report.demand(10_000);
+    }
 }
 
 /// `STEPWELL_SMITH` says how many.

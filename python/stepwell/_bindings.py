@@ -686,6 +686,7 @@ stepwell_wasi_config_max_descriptors_set = function("stepwell_wasi_config_max_de
 stepwell_wasi_config_preopen_dir = function("stepwell_wasi_config_preopen_dir", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_char_p, c_char_p, c_bool])
 stepwell_linker_define_wasi = function("stepwell_linker_define_wasi", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(stepwell_wasi_config_t)])
 stepwell_debugger_attach = function("stepwell_debugger_attach", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_stop_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(stepwell_debugger_t))])
+stepwell_debugger_attach_with_progress = function("stepwell_debugger_attach_with_progress", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_stop_callback_t, c_void_p, stepwell_finalizer_t, stepwell_progress_callback_t, c_void_p, POINTER(POINTER(stepwell_debugger_t))])
 stepwell_debugger_delete = function("stepwell_debugger_delete", None, [POINTER(stepwell_debugger_t)])
 stepwell_debugger_break_at = function("stepwell_debugger_break_at", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_size_t, POINTER(stepwell_breakpoint_t)])
 stepwell_debugger_break_at_function = function("stepwell_debugger_break_at_function", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_char_p, POINTER(stepwell_breakpoint_t)])

@@ -3,7 +3,7 @@
 use super::error::stepwell_error_t;
 use super::func::{Env, stepwell_finalizer_t};
 use super::guard::{or_error, or_last_error, or_null};
-use super::module::{self, wasm_module_t};
+use super::module::{self, Progress, stepwell_progress_callback_t, wasm_module_t};
 use super::own::{Out, Own, borrow, handle, null, string};
 use super::source::{stepwell_source_t, write_source};
 use super::stop::{self, stepwell_stop_callback_t};
@@ -12,6 +12,7 @@ use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::debug::{Breakpoint, BreakpointId, Debugger};
 use crate::runtime::Module;
 use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
 use std::sync::Arc;
 
 /// A debugger attached to one store. Other stores never notice.
@@ -46,8 +47,46 @@ pub unsafe extern "C" fn stepwell_debugger_attach(
     finalizer: stepwell_finalizer_t,
     out: Out<Own<stepwell_debugger_t>>,
 ) -> Own<stepwell_error_t> {
+    // SAFETY: as our own contract.
+    unsafe { attach("stepwell_debugger_attach", store, callback, env, finalizer, Progress::new(None, null_mut()), out) }
+}
+
+/// The same, for stores whose modules may have no debug code yet: `progress` is told how many functions of how many are compiled, and
+/// returns whether to go on. Where it returns false, attaching ends with `STEPWELL_ERROR_CANCELLED`; the store is as it was, and
+/// attaching can be begun again. `progress` may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_attach_with_progress(
+    store: *mut wasm_store_t,
+    callback: stepwell_stop_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+    progress: stepwell_progress_callback_t,
+    progress_env: *mut c_void,
+    out: Out<Own<stepwell_debugger_t>>,
+) -> Own<stepwell_error_t> {
+    let progress = Progress::new(progress, progress_env);
+    // SAFETY: as our own contract.
+    unsafe { attach("stepwell_debugger_attach_with_progress", store, callback, env, finalizer, progress, out) }
+}
+
+/// Attaches a debugger for the C function of this name.
+///
+/// # Safety
+/// The pointers are NULL or live, `out` is C's, and the callbacks take their environments.
+unsafe fn attach(
+    function: &'static str,
+    store: *mut wasm_store_t,
+    callback: stepwell_stop_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+    progress: Progress,
+    out: Out<Own<stepwell_debugger_t>>,
+) -> Own<stepwell_error_t> {
     let env = Env::new(env, finalizer);
-    or_error("stepwell_debugger_attach", move || {
+    or_error(function, move || {
         let out = out.check("out")?;
         let callback = callback.ok_or_else(|| null("callback"))?;
         // SAFETY: C passes a live store or NULL.
@@ -57,7 +96,8 @@ pub unsafe extern "C" fn stepwell_debugger_attach(
             // SAFETY: C registered the callback with this environment.
             stop::call_back(stop, &weak, |stop| Ok(unsafe { callback(env.get(), stop) }))
         };
-        let debugger = Debugger::attach(&mut *cell.enter()?, handler)?;
+        let progress = |done, total| progress.tell(done, total);
+        let debugger = Debugger::attach_with_progress(&mut *cell.enter()?, handler, &progress)?;
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(DebuggerObject { cell, debugger })) };
         Ok(())

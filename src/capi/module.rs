@@ -113,7 +113,7 @@ pub type stepwell_progress_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, done: usize, total: usize) -> bool>;
 
 /// A C callback with its environment, which threads call in turn.
-struct Progress {
+pub(super) struct Progress {
     callback: stepwell_progress_callback_t,
     env: Mutex<*mut c_void>,
 }
@@ -122,7 +122,11 @@ struct Progress {
 unsafe impl Sync for Progress {}
 
 impl Progress {
-    fn tell(&self, done: usize, total: usize) -> bool {
+    pub(super) fn new(callback: stepwell_progress_callback_t, env: *mut c_void) -> Progress {
+        Progress { callback, env: Mutex::new(env) }
+    }
+
+    pub(super) fn tell(&self, done: usize, total: usize) -> bool {
         let Some(callback) = self.callback else { return true };
         let env = self.env.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: C gave both for this call, which has not returned.
@@ -132,7 +136,7 @@ impl Progress {
 
 /// Compiles a module's debug code.
 fn compile_debug(module: &Module, callback: stepwell_progress_callback_t, env: *mut c_void) -> Result<()> {
-    let progress = Progress { callback, env: Mutex::new(env) };
+    let progress = Progress::new(callback, env);
     module.debug_code(&|done, total| progress.tell(done, total)).map(drop)
 }
 

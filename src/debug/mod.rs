@@ -88,6 +88,18 @@ impl Debugger {
         store: &mut impl AsStoreMut,
         handler: impl Fn(&mut Stop<'_>) -> Action + Send + Sync + 'static,
     ) -> Result<Debugger> {
+        Debugger::attach_with_progress(store, handler, &|_, _| true)
+    }
+
+    /// The same; `progress` is told how many functions of how many have their debug code, from whatever thread; `false` cancels.
+    ///
+    /// # Errors
+    /// As [`Debugger::attach`], and [`ErrorKind::Cancelled`], which leaves the store as it was.
+    pub fn attach_with_progress(
+        store: &mut impl AsStoreMut,
+        handler: impl Fn(&mut Stop<'_>) -> Action + Send + Sync + 'static,
+        progress: &(dyn Fn(usize, usize) -> bool + Sync),
+    ) -> Result<Debugger> {
         let mut store = store.as_store_mut();
         let core = Arc::new_cyclic(|me| Core {
             me: me.clone(),
@@ -96,7 +108,7 @@ impl Debugger {
             state: UnsafeCell::default(),
             listed: Mutex::default(),
         });
-        store.attach(core.clone())?;
+        store.attach_with_progress(core.clone(), progress)?;
         Ok(Debugger { core })
     }
 

@@ -124,7 +124,11 @@ const RECENT: usize = 64;
 
 impl StoreInner {
     /// See [`Store::attach`](super::Store::attach).
-    pub(super) fn attach(&mut self, sink: Arc<dyn EventSink>) -> Result<()> {
+    pub(super) fn attach(
+        &mut self,
+        sink: Arc<dyn EventSink>,
+        progress: &(dyn Fn(usize, usize) -> bool + Sync),
+    ) -> Result<()> {
         let refuse = |what: &str| Err(Error::new(ErrorKind::State, what));
         if !self.engine.config().debug {
             return refuse("this engine is not configured for debugging; set `debug` in its configuration");
@@ -138,6 +142,7 @@ impl StoreInner {
             );
         }
         self.check_poison()?;
+        self.compile_debug(progress)?;
         self.attachment = Some(Box::new(Attachment { sink, contexts: Vec::new(), stack_ratio: StackRatio::ONE }));
         for index in 0..self.modules.len() {
             if let Err(error) = self.register_debug(index) {
@@ -166,6 +171,19 @@ impl StoreInner {
             entry.debug = slot;
         }
         self.remove_debug();
+        Ok(())
+    }
+
+    /// Compiles the debug code of every module that has none yet. Nothing of the store changes.
+    fn compile_debug(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<()> {
+        let modules = self.modules.iter().map(|entry| &entry.module);
+        let due: Vec<_> = modules.filter(|module| module.debug_if_compiled().is_none()).collect();
+        let total = due.iter().map(|module| module.info().bodies.len()).sum();
+        let mut before = 0;
+        for module in due {
+            module.debug_code(&|done, _| progress(before + done, total))?;
+            before += module.info().bodies.len();
+        }
         Ok(())
     }
 

@@ -590,7 +590,19 @@ macro_rules! store_methods {
             /// [`ErrorKind::State`] where the engine is not configured for debugging, a frame of the store is live, or something is
             /// attached already; errors of compiling and mapping the debug code, which leave the store as it was.
             pub fn attach(&mut self, sink: Arc<dyn EventSink>) -> Result<()> {
-                self.as_store_mut().inner().attach(sink)
+                self.attach_with_progress(sink, &|_, _| true)
+            }
+
+            /// The same; `progress` is told how many functions of how many have their debug code, from whatever thread; `false` cancels.
+            ///
+            /// # Errors
+            /// As without, and [`ErrorKind::Cancelled`], which leaves the store as it was.
+            pub fn attach_with_progress(
+                &mut self,
+                sink: Arc<dyn EventSink>,
+                progress: &(dyn Fn(usize, usize) -> bool + Sync),
+            ) -> Result<()> {
+                self.as_store_mut().inner().attach(sink, progress)
             }
 
             /// Detaches it: every instance runs production code again, and the private copies are gone.

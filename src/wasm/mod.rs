@@ -3,6 +3,7 @@
 
 mod dwarf;
 mod features;
+mod limits;
 mod module;
 mod names;
 mod parse;

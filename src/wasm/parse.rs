@@ -1,6 +1,7 @@
 //! From bytes to a validated [`ModuleInfo`]. wasmparser decides what is valid, with exactly the enabled features.
 
 use super::features::{Features, everything, proposal_name};
+use super::limits::{self, Arities, Measured};
 use super::module::ModuleInfo;
 use super::types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, FuncBody, FuncType,
@@ -29,7 +30,8 @@ const HEADER_BYTES: usize = 8;
 /// [`ErrorKind::InvalidModule`] for anything else; both with the offset of the fault.
 pub fn parse(binary: &[u8], features: Features, parallel: bool) -> Result<ModuleInfo> {
     let (module, bodies) = parse_outside(binary, features)?;
-    validate_bodies(bodies, parallel).map_err(|error| explain(binary, features, Failure::Wasm(error)))?;
+    let arities = Arities { types: &module.types, funcs: &module.funcs };
+    validate_bodies(&arities, bodies, parallel).map_err(|failure| explain(binary, features, failure))?;
     Ok(module)
 }
 
@@ -122,18 +124,21 @@ fn explain(binary: &[u8], features: Features, failure: Failure) -> Error {
     Error::new(ErrorKind::InvalidModule, Escaped(error.message()).to_string()).at(offset)
 }
 
-/// Validates function bodies; of several faults the first in the binary is reported.
-fn validate_bodies(bodies: Bodies<'_>, parallel: bool) -> std::result::Result<(), wasmparser::Error> {
-    let validate = |(func, body): (FuncToValidate<ValidatorResources>, FunctionBody<'_>)| {
-        func.into_validator(Default::default()).validate(&body).err()
+/// Validates function bodies, and measures them; of several faults the first in the binary is reported.
+fn validate_bodies<'a>(arities: &Arities<'_>, bodies: Bodies<'a>, parallel: bool) -> std::result::Result<(), Failure> {
+    let validate = |(func, body): (FuncToValidate<ValidatorResources>, FunctionBody<'a>)| {
+        let index = func.index;
+        func.into_validator(Default::default()).validate(&body)?;
+        let amount = limits::measure(arities, index, &body)?;
+        Ok::<_, Failure>(Measured { func: index, body, amount })
     };
-    let first = |a: wasmparser::Error, b: wasmparser::Error| if b.offset() < a.offset() { b } else { a };
-    let error = if parallel && bodies.len() > 16 && rayon::current_thread_index().is_some() {
-        bodies.into_par_iter().filter_map(validate).reduce_with(first)
+    let measured: Vec<_> = if parallel && bodies.len() > 16 && rayon::current_thread_index().is_some() {
+        let results: Vec<_> = bodies.into_par_iter().map(validate).collect();
+        results.into_iter().collect::<std::result::Result<_, _>>()?
     } else {
-        bodies.into_iter().find_map(validate)
+        bodies.into_iter().map(validate).collect::<std::result::Result<_, _>>()?
     };
-    error.map_or(Ok(()), Err)
+    Ok(limits::check(arities, &measured)?)
 }
 
 /// A wasmparser value type as ours; `None` for those of proposals Stepwell does not have.

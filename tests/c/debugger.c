@@ -118,6 +118,25 @@ static void attaching(void) {
         "`out` must not be NULL");
   CHECK(session.finalized == 4);
 
+  /* No progress is no attaching, and changes nothing. */
+  struct progress progress = {0, 0, 0, 0};
+  session.finalized = 0;
+  FAILS(stepwell_debugger_attach_with_progress(store, on_stop, &session, finalize, on_progress, &progress, &session.debugger),
+        STEPWELL_ERROR_CANCELLED, "cancelled");
+  CHECK(session.finalized == 1 && !session.debugger && progress.calls >= 1);
+  CHECK(call_i32(fib, 5) == 5 && session.stops == 0);
+  progress.calls = progress.last = 0;
+  progress.allowed = 1000;
+  OK(stepwell_debugger_attach_with_progress(store, on_stop, &session, finalize, on_progress, &progress, &session.debugger));
+  CHECK(progress.calls == progress.total && progress.last == progress.total && progress.total >= 1);
+  stepwell_debugger_delete(session.debugger);
+  session.debugger = NULL;
+  /* The code is there now; nobody need be told. */
+  OK(stepwell_debugger_attach_with_progress(store, on_stop, &session, finalize, NULL, NULL, &session.debugger));
+  stepwell_debugger_delete(session.debugger);
+  session.debugger = NULL;
+  CHECK(session.finalized == 3);
+
   for (int round = 0; round < 3; round++) {
     session.stops = session.finalized = 0;
     OK(stepwell_debugger_attach(store, on_stop, &session, finalize, &session.debugger));

@@ -300,6 +300,9 @@ void compiling_ahead() {
   std::size_t calls = 0, all = 0;
   FAILS(guest.module.try_compile_debug([](std::size_t, std::size_t) { return false; }), ErrorCode::Cancelled, "cancelled");
   THROWS(guest.module.compile_debug([](std::size_t, std::size_t) -> bool { throw Mine("no progress"); }), Mine, "no progress");
+  const auto nothing = [](Stop &) {};
+  FAILS(Debugger::try_make(guest.store, nothing, [](std::size_t, std::size_t) { return false; }), ErrorCode::Cancelled, "cancelled");
+  THROWS(Debugger(guest.store, nothing, [](std::size_t, std::size_t) -> bool { throw Mine("no attaching"); }), Mine, "no attaching");
   const auto progress = [&](std::size_t, std::size_t total) {
     all = total;
     return ++calls > 0;

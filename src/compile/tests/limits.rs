@@ -119,15 +119,131 @@ fn too_many_values_are_refused_early() {
         calls.instruction(&Instruction::Call(0));
     }
     table.instruction(&Instruction::I32Const(0)).instruction(&Instruction::BrTable(vec![0; 100_000].into(), 0));
-    let compiler = Compiler::new(GUARDED).unwrap();
-    for mut function in [branches, table, calls] {
+    for (mut function, limit) in
+        [(branches, "pass on operands"), (table, "br_table has 100000"), (calls, "pass on operands")]
+    {
         function.instruction(&Instruction::End);
         let binary = module(types.clone(), types.clone(), &function);
-        let info = parse(&binary, Features::default(), false).unwrap();
-        for tier in TIERS {
-            let error = compiler.module(&info, &binary, tier, &|_, _| true).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
-            assert!(error.offset().is_some());
-        }
+        let error = parse(&binary, Features::default(), false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        assert!(error.message().contains(limit) && error.offset().is_some_and(|at| at.get() > 2000), "{error}");
     }
+}
+
+/// A thousand operands, and `inside` around them.
+fn around_a_thousand(inside: impl FnOnce(&mut Function)) -> Vec<u8> {
+    let types: Vec<ValType> = vec![ValType::I64; 1000];
+    let mut function = Function::new([]);
+    for i in 0..1000 {
+        function.instruction(&Instruction::LocalGet(i));
+    }
+    inside(&mut function);
+    function.instruction(&Instruction::End);
+    module(types.clone(), types, &function)
+}
+
+#[test]
+fn blocks_that_nothing_branches_to_take_no_code() {
+    let nested = |opening: Instruction<'static>, depth: usize| {
+        around_a_thousand(|function| {
+            for _ in 0..depth {
+                function.instruction(&opening);
+            }
+            for _ in 0..depth {
+                function.instruction(&Instruction::End);
+            }
+        })
+    };
+    let ty = wasm_encoder::BlockType::FunctionType(0);
+    let compiler = Compiler::new(GUARDED).unwrap();
+    let text = |binary: &[u8], tier| compile(&compiler, binary, tier).text.len();
+    let (block, repeat) = (Instruction::Block(ty), Instruction::Loop(ty));
+    let plain = text(&nested(block.clone(), 0), Tier::Production);
+    assert_eq!(text(&nested(block.clone(), 15_000), Tier::Production), plain);
+    assert_eq!(text(&nested(repeat.clone(), 15_000), Tier::Production), plain);
+    // Debug code has the operands in their slots before the first of them, and a stop point in each loop.
+    assert_eq!(text(&nested(block.clone(), 15_000), Tier::Debug), text(&nested(block, 1), Tier::Debug));
+    let [few, more] = [5_000, 10_000].map(|depth| text(&nested(repeat.clone(), depth), Tier::Debug));
+    assert!(more - few < 5_000 * 8, "{few} {more}");
+}
+
+/// The error of a module of one function of 1,000 parameters and results.
+fn refusal(binary: &[u8]) -> Option<(ErrorKind, u32, String)> {
+    let error = parse(binary, Features::default(), false).err()?;
+    Some((error.kind(), error.offset()?.get(), error.message().to_owned()))
+}
+
+#[test]
+fn operands_that_are_passed_on_are_counted_for_the_whole_module() {
+    let calls = |count: usize| {
+        around_a_thousand(|function| {
+            for _ in 0..count {
+                function.instruction(&Instruction::Call(0));
+            }
+        })
+    };
+    // Each passes 2,000, the function's end 1,000; 500,000 and 4 for each byte may be.
+    let (mut fits, mut fails) = (0, 1000);
+    while fails - fits > 1 {
+        let middle = (fits + fails) / 2;
+        if refusal(&calls(middle)).is_none() { fits = middle } else { fails = middle }
+    }
+    let bytes = |count: usize| parse(&calls(count), Features::default(), false).unwrap().bodies[0].bytes.len() as u64;
+    assert!(fits as u64 * 2000 + 1000 <= 500_000 + 4 * bytes(fits));
+    assert!(fails as u64 * 2000 + 1000 > 500_000 + 4 * (bytes(fits) + 2));
+    let (kind, offset, message) = refusal(&calls(fails + 1)).unwrap();
+    assert_eq!(kind, ErrorKind::Limit);
+    assert!(message.contains("pass on operands") && message.contains("500000"), "{message}");
+    assert!(offset as usize >= calls(0).len() - 1, "{offset}");
+    // Blocks that nothing branches to pass on nothing; each that something does, its results twice.
+    let ty = wasm_encoder::BlockType::FunctionType(0);
+    let blocks = |branch: bool| {
+        around_a_thousand(|function| {
+            for _ in 0..1000 {
+                function.instruction(&Instruction::Block(ty));
+                if branch {
+                    function.instruction(&Instruction::I32Const(0)).instruction(&Instruction::BrIf(0));
+                }
+                function.instruction(&Instruction::End);
+            }
+        })
+    };
+    assert_eq!(refusal(&blocks(false)), None);
+    assert_eq!(refusal(&blocks(true)).unwrap().0, ErrorKind::Limit);
+}
+
+#[test]
+fn locals_are_counted_for_the_whole_module() {
+    let functions = |count: usize| {
+        let mut types = TypeSection::new();
+        types.ty().function([], []);
+        let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+        for _ in 0..count {
+            functions.function(0);
+            let mut function = Function::new([(50_000, ValType::I64)]);
+            function.instruction(&Instruction::End);
+            code.function(&function);
+        }
+        let mut module = Module::new();
+        module.section(&types).section(&functions).section(&code);
+        module.finish()
+    };
+    assert_eq!(refusal(&functions(10)), None);
+    let (kind, offset, message) = refusal(&functions(11)).unwrap();
+    assert_eq!((kind, offset as usize), (ErrorKind::Limit, functions(11).len() - 5));
+    assert!(message.contains("declare locals") && message.contains("500000"), "{message}");
+}
+
+#[test]
+fn a_br_table_has_so_many_targets() {
+    let table = |count: usize| {
+        let mut function = Function::new([]);
+        function.instruction(&Instruction::I32Const(0)).instruction(&Instruction::BrTable(vec![0; count].into(), 0));
+        function.instruction(&Instruction::End);
+        module(vec![], vec![], &function)
+    };
+    assert_eq!(refusal(&table(65_520)), None);
+    let (kind, _, message) = refusal(&table(65_521)).unwrap();
+    assert_eq!(kind, ErrorKind::Limit);
+    assert!(message.contains("65521 targets") && message.contains("65520"), "{message}");
 }

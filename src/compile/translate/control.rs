@@ -29,10 +29,9 @@ pub(super) struct Control<'a> {
     kind: Kind,
     params: Types<'a>,
     results: Types<'a>,
-    /// What follows its `end`, with its results as parameters.
-    follow: Block,
-    /// Whether anything leads to `follow`.
-    followed: bool,
+    /// What follows its `end`, with its results as parameters: made when a branch leads there. Where only what stands before the `end`
+    /// does, that goes on as if there were no block.
+    follow: Option<Block>,
     /// Operands below its parameters.
     height: usize,
 }
@@ -53,25 +52,40 @@ impl Types<'_> {
     }
 }
 
-impl Control<'_> {
-    /// Where a branch to it goes, and with how many operands.
-    fn target(&mut self) -> (Block, usize) {
-        if let Kind::Loop(header) = self.kind {
-            return (header, self.params.as_slice().len());
-        }
-        self.followed = true;
-        (self.follow, self.results.as_slice().len())
-    }
-}
-
 impl<'a> Translator<'a, '_> {
     pub(super) fn open_function(&mut self, ty: &'a FuncType) {
         self.open(Kind::Block, Types::Many(&[]), Types::Many(&ty.results), 0);
     }
 
     fn open(&mut self, kind: Kind, params: Types<'a>, results: Types<'a>, height: usize) {
+        self.control.push(Control { kind, params, results, follow: None, height });
+    }
+
+    /// What follows the `end` of an open block, which something leads to.
+    fn follow(&mut self, index: usize) -> Result<Block> {
+        let control = self.control.get(index).ok_or_else(|| internal("no block is open"))?;
+        if let Some(follow) = control.follow {
+            return Ok(follow);
+        }
+        let results = control.results;
         let follow = self.block_with(results.as_slice());
-        self.control.push(Control { kind, params, results, follow, followed: false, height });
+        self.control[index].follow = Some(follow);
+        Ok(follow)
+    }
+
+    /// Where a branch to an open block goes, and with how many operands.
+    fn target(&mut self, index: usize) -> Result<(Block, usize)> {
+        let control = self.control.get(index).ok_or_else(|| internal("no block is open"))?;
+        let count = control.results.as_slice().len();
+        match control.kind {
+            Kind::Loop(header) => Ok((header, control.params.as_slice().len())),
+            _ => Ok((self.follow(index)?, count)),
+        }
+    }
+
+    /// Whether a branch leads back to the next `loop`.
+    fn repeated(&mut self) -> bool {
+        self.loops.next().unwrap_or(true)
     }
 
     /// Replay of a run: a block that was open before the run began, at `position`.
@@ -85,7 +99,9 @@ impl<'a> Translator<'a, '_> {
         };
         self.open(kind, params, results, block.height as usize);
         // Something leads there if it is reached at all, be it from another run.
-        self.innermost()?.followed = block.follow != NONE;
+        if block.follow != NONE {
+            self.innermost()?.follow = Some(self.builder.create_block());
+        }
         Ok(())
     }
 
@@ -102,8 +118,8 @@ impl<'a> Translator<'a, '_> {
                 self.builder.switch_to_block(otherwise);
                 self.go_on_at(if known.otherwise == NONE { known.follow } else { known.otherwise });
             }
-            if known.outer != NONE && known.follow != NONE {
-                self.builder.switch_to_block(control.follow);
+            if let Some(follow) = control.follow.filter(|_| known.outer != NONE && known.follow != NONE) {
+                self.builder.switch_to_block(follow);
                 self.go_on_at(known.follow);
             }
             block = known.outer;
@@ -159,6 +175,13 @@ impl<'a> Translator<'a, '_> {
                 let height = self.height_below(params.as_slice().len())?;
                 self.part()?;
                 self.complete()?;
+                self.stop_due = true;
+                let repeated = self.repeated();
+                if !repeated && self.single.is_none() {
+                    // Nothing leads back to it: it is run once.
+                    self.open(Kind::Block, params, results, height);
+                    return Ok(true);
+                }
                 let header = self.block_with(params.as_slice());
                 if self.is_replay() {
                     self.end_replay_natively();
@@ -167,7 +190,6 @@ impl<'a> Translator<'a, '_> {
                 self.builder.ins().jump(header, &entering);
                 self.open(Kind::Loop(header), params, results, height);
                 self.enter(header, height, params.as_slice())?;
-                self.stop_due = true;
             }
             Operator::If { blockty } => {
                 let condition = self.pop()?;
@@ -272,10 +294,10 @@ impl<'a> Translator<'a, '_> {
             return Ok((self.edge(Edge::Native), Vec::new()));
         }
         let outer = self.control.len().checked_sub(depth as usize + 1);
-        let control = outer.and_then(|index| self.control.get_mut(index));
-        let control = control.ok_or_else(|| internal("a branch out of the function"))?;
-        let (target, count) = control.target();
+        let outer = outer.ok_or_else(|| internal("a branch out of the function"))?;
+        let (target, count) = self.target(outer)?;
         self.arguments += count;
+        let control = &self.control[outer];
         let native = self.env.mode == Mode::Replay && matches!(control.kind, Kind::Loop(_));
         let to = control.height;
         if self.single.is_none() {
@@ -339,9 +361,8 @@ impl<'a> Translator<'a, '_> {
             } else if self.is_replay() {
                 self.end_replay_natively();
             }
-            let control = self.innermost()?;
-            control.followed = true;
-            let (follow, count) = (control.follow, control.results.as_slice().len());
+            let count = self.innermost()?.results.as_slice().len();
+            let follow = self.follow(self.control.len() - 1)?;
             let arguments = self.block_args(count)?;
             self.builder.ins().jump(follow, &arguments);
         }
@@ -372,30 +393,46 @@ impl<'a> Translator<'a, '_> {
     }
 
     fn close(&mut self) -> Result<()> {
+        let falls_out = self.control.len() > 1 && self.reachable;
+        let control = self.innermost()?;
+        let parted = matches!(control.kind, Kind::If(..));
+        if falls_out && !parted && control.follow.is_none() {
+            // No other way leads behind it.
+            let control = self.control.pop().ok_or_else(|| internal("no block is open"))?;
+            if let Kind::Loop(header) = control.kind {
+                self.builder.seal_block(header);
+            }
+            return Ok(());
+        }
+        if parted {
+            self.follow(self.control.len() - 1)?;
+        }
         self.fall_out()?;
-        let mut control = self.control.pop().ok_or_else(|| internal("no block is open"))?;
+        let control = self.control.pop().ok_or_else(|| internal("no block is open"))?;
         match control.kind {
             Kind::If(otherwise, params) => {
+                let follow = control.follow.ok_or_else(|| internal("an if that nothing follows"))?;
                 self.builder.switch_to_block(otherwise);
                 let arguments = match self.single {
                     Some(_) => Vec::new(),
                     None => params.iter().map(|operand| BlockArg::Value(operand.value)).collect(),
                 };
-                self.builder.ins().jump(control.follow, &arguments);
-                control.followed = true;
+                self.builder.ins().jump(follow, &arguments);
             }
             Kind::Loop(header) => self.builder.seal_block(header),
             Kind::Block | Kind::Else => {}
         }
-        self.builder.seal_block(control.follow);
-        self.reachable = control.followed;
-        if !control.followed {
+        self.reachable = control.follow.is_some();
+        let Some(follow) = control.follow else {
             self.stack.truncate(control.height);
-        } else if self.outer + self.control.len() == 0 {
-            self.builder.switch_to_block(control.follow);
+            return Ok(());
+        };
+        self.builder.seal_block(follow);
+        if self.outer + self.control.len() == 0 {
+            self.builder.switch_to_block(follow);
             self.stack.clear();
             let results = match self.single {
-                None => self.builder.block_params(control.follow).to_vec(),
+                None => self.builder.block_params(follow).to_vec(),
                 Some(_) => {
                     for ty in control.results.as_slice() {
                         self.push_placed(*ty);
@@ -406,7 +443,7 @@ impl<'a> Translator<'a, '_> {
             self.return_(&results);
             self.stack.clear();
         } else {
-            self.enter(control.follow, control.height, control.results.as_slice())?;
+            self.enter(follow, control.height, control.results.as_slice())?;
         }
         Ok(())
     }
@@ -414,7 +451,11 @@ impl<'a> Translator<'a, '_> {
     /// Steps over an instruction that cannot be reached, up to the `else` or `end` where control may come back.
     pub(super) fn unreachable_operator(&mut self, operator: &Operator<'_>) -> Result<()> {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.skipped += 1,
+            Operator::Block { .. } | Operator::If { .. } => self.skipped += 1,
+            Operator::Loop { .. } => {
+                self.skipped += 1;
+                self.repeated();
+            }
             Operator::End if self.skipped > 0 => self.skipped -= 1,
             Operator::Else if self.skipped == 0 => self.switch_to_else()?,
             Operator::End => self.close()?,

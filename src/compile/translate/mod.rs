@@ -9,6 +9,7 @@ mod limits;
 mod memory;
 mod numeric;
 mod run;
+mod scan;
 mod single;
 mod table;
 mod trap;
@@ -48,10 +49,11 @@ pub(super) enum StackCheck {
     Caller,
 }
 
-/// The most values a function may have in Cranelift's IR, arguments of calls and branches counted too. Cranelift itself
-/// refuses more than two million that need a register; this keeps a small body (blocks and branches with a thousand
-/// operands each) from taking all memory before it is asked.
-const MAX_VALUES: usize = 1 << 24;
+/// The values that a function may have in Cranelift's IR, arguments of calls and branches counted too, however small its body is; and
+/// for each byte of that so many more. Cranelift itself refuses more than two million that need a register; this keeps a
+/// small body (loops around locals that all of them change) from taking all memory before it is asked.
+const MAX_VALUES: usize = 1 << 20;
+const VALUES_PER_BYTE: usize = 24;
 /// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes, and
 /// those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
 const MAX_ALIASED: usize = 16;
@@ -127,8 +129,12 @@ pub(super) struct Translator<'a, 'b> {
     reachable: bool,
     /// Blocks opened since code became unreachable.
     skipped: u32,
+    /// Whether a branch leads back to each `loop` that is still to come.
+    loops: std::vec::IntoIter<bool>,
     /// Arguments of calls and branches so far.
     arguments: usize,
+    /// The most values that there may be.
+    max_values: usize,
     locals: Vec<(Variable, ValType)>,
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
@@ -238,7 +244,9 @@ impl<'a, 'b> Translator<'a, 'b> {
             outer: 0,
             reachable: true,
             skipped: 0,
+            loops: Vec::new().into_iter(),
             arguments: 0,
+            max_values: MAX_VALUES,
             locals: Vec::new(),
             signatures: HashMap::new(),
             functions: HashMap::new(),
@@ -260,6 +268,9 @@ impl<'a, 'b> Translator<'a, 'b> {
         }
         self.declare_locals(ty, body)?;
         self.open_function(ty);
+        let range = body.range();
+        self.max_values += VALUES_PER_BYTE * (range.end - range.start) as usize;
+        self.loops = scan::repeated_loops(body)?.into_iter();
         let mut reader = body.get_operators_reader().map_err(unreadable)?;
         while !reader.eof() {
             let (operator, at) = reader.read_with_offset().map_err(unreadable)?;
@@ -297,7 +308,7 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     /// Refuses a function that has become too large.
     fn check_size(&self) -> Result<()> {
-        if self.builder.func.dfg.num_values() + self.arguments > MAX_VALUES {
+        if self.builder.func.dfg.num_values() + self.arguments > self.max_values {
             return Err(Error::new(
                 ErrorKind::Limit,
                 "the function is too large to compile: it has too many values; split it",

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod case;
+pub mod dead;
 pub mod drive;
 #[path = "../smith.rs"]
 mod features;

@@ -1,0 +1,222 @@
+//! How large a module may be. Most limits are those that engines of the JavaScript API have agreed on; wasmparser enforces
+//! them as it validates. Enforced here is what it leaves, and what keeps a small module from becoming much work: a few
+//! bytes can declare 50,000 locals, or pass a thousand operands along. `docs/limits.md` lists them all.
+
+use crate::base::{Error, ErrorKind, Result, WasmOffset};
+use crate::wasm::FuncType;
+use std::ops::Range;
+use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
+
+/// The most targets of a `br_table`, the default not counted.
+pub const MAX_BR_TABLE_TARGETS: u32 = 65_520;
+/// The locals that all functions of a module may declare, however small they are; and for each byte of their bodies so many more.
+pub const MAX_DECLARED_LOCALS: u64 = 500_000;
+const LOCALS_PER_BYTE: u64 = 2;
+/// The operands that all branches, calls and returns of a module may pass on, however small it is; and for each byte of its bodies
+/// so many more.
+pub const MAX_PASSED_OPERANDS: u64 = 500_000;
+const OPERANDS_PER_BYTE: u64 = 4;
+
+/// What a body declares and passes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Amount {
+    locals: u64,
+    operands: u64,
+}
+
+/// A body, and what it declares and passes on.
+pub(super) struct Measured<'a> {
+    /// The function's index, imports counted.
+    pub(super) func: u32,
+    pub(super) body: FunctionBody<'a>,
+    pub(super) amount: Amount,
+}
+
+/// The types that a module says, as far as they count here.
+pub(super) struct Arities<'a> {
+    pub(super) types: &'a [FuncType],
+    /// The type of each function.
+    pub(super) funcs: &'a [crate::base::TypeIndex],
+}
+
+impl Arities<'_> {
+    fn of_type(&self, index: u32) -> (u64, u64) {
+        self.types.get(index as usize).map_or((0, 0), |ty| (ty.params.len() as u64, ty.results.len() as u64))
+    }
+
+    fn of_block(&self, ty: BlockType) -> (u64, u64) {
+        match ty {
+            BlockType::Empty => (0, 0),
+            BlockType::Type(_) => (0, 1),
+            BlockType::FuncType(index) => self.of_type(index),
+        }
+    }
+
+    fn of_func(&self, index: u32) -> (u64, u64) {
+        self.funcs.get(index as usize).map_or((0, 0), |ty| self.of_type(ty.get()))
+    }
+}
+
+/// An open block.
+struct Open {
+    /// What a branch to it passes on.
+    branch: u64,
+    /// What is passed on where it ends, if a branch leads to it.
+    joined: u64,
+    branched: bool,
+}
+
+/// What is left of a limit of the whole module.
+#[derive(Clone, Copy)]
+struct Budget {
+    left: u64,
+    what: &'static str,
+    base: u64,
+    per_byte: u64,
+}
+
+impl Budget {
+    fn new(what: &'static str, base: u64, per_byte: u64, bytes: u64) -> Budget {
+        Budget { left: base + per_byte * bytes, what, base, per_byte }
+    }
+
+    fn take(&mut self, amount: u64, at: u64) -> Result<()> {
+        self.left = self.left.checked_sub(amount).ok_or_else(|| {
+            let Budget { what, base, per_byte, .. } = self;
+            let message = format!(
+                "the module's functions {what} more than {base} and {per_byte} for each byte of their bodies: more than Stepwell compiles"
+            );
+            Error::new(ErrorKind::Limit, message).at(offset(at))
+        })?;
+        Ok(())
+    }
+}
+
+fn offset(at: u64) -> WasmOffset {
+    WasmOffset::new(u32::try_from(at).unwrap_or(u32::MAX))
+}
+
+/// The budgets of a module whose bodies have so many bytes.
+fn budgets(bytes: u64) -> (Budget, Budget) {
+    (
+        Budget::new("declare locals,", MAX_DECLARED_LOCALS, LOCALS_PER_BYTE, bytes),
+        Budget::new("pass on operands by branches, calls and returns,", MAX_PASSED_OPERANDS, OPERANDS_PER_BYTE, bytes),
+    )
+}
+
+/// What a valid body declares and passes on.
+///
+/// # Errors
+/// [`ErrorKind::Limit`] for a `br_table` with too many targets.
+pub(super) fn measure(arities: &Arities<'_>, func: u32, body: &FunctionBody<'_>) -> Result<Amount> {
+    let mut amount = Amount::default();
+    walk(arities, func, body, &mut |locals, operands, _| {
+        amount.locals += locals;
+        amount.operands += operands;
+        Ok(())
+    })?;
+    Ok(amount)
+}
+
+/// Refuses a module whose functions together declare or pass on too much, where it is too much. `amounts` are those of its bodies.
+///
+/// # Errors
+/// [`ErrorKind::Limit`].
+pub(super) fn check(arities: &Arities<'_>, bodies: &[Measured<'_>]) -> Result<()> {
+    let bytes = bodies.iter().map(|measured| length(measured.body.range())).sum();
+    let (mut locals, mut operands) = budgets(bytes);
+    for Measured { func, body, amount } in bodies {
+        if amount.locals > locals.left || amount.operands > operands.left {
+            return walk(arities, *func, body, &mut |more_locals, more_operands, at| {
+                locals.take(more_locals, at)?;
+                operands.take(more_operands, at)
+            });
+        }
+        locals.left -= amount.locals;
+        operands.left -= amount.operands;
+    }
+    Ok(())
+}
+
+fn length(range: Range<u64>) -> u64 {
+    range.end - range.start
+}
+
+/// Tells `take` of the locals and operands of each place of a body.
+fn walk(
+    arities: &Arities<'_>,
+    func: u32,
+    body: &FunctionBody<'_>,
+    take: &mut dyn FnMut(u64, u64, u64) -> Result<()>,
+) -> Result<()> {
+    // The body is valid.
+    let unreadable = |error: wasmparser::Error| Error::new(ErrorKind::InvalidModule, error.message().to_owned());
+    let mut locals = body.get_locals_reader().map_err(unreadable)?;
+    for _ in 0..locals.get_count() {
+        let at = locals.original_position();
+        let (count, _) = locals.read().map_err(unreadable)?;
+        take(u64::from(count), 0, at)?;
+    }
+    let (_, returned) = arities.of_func(func);
+    let mut open: Vec<Open> = vec![Open { branch: returned, joined: returned, branched: true }];
+    let branch = |open: &mut Vec<Open>, depth: u32| {
+        let index = open.len().checked_sub(depth as usize + 1);
+        index.and_then(|index| open.get_mut(index)).map_or(0, |target| {
+            target.branched = true;
+            target.branch
+        })
+    };
+    let mut reader = body.get_operators_reader().map_err(unreadable)?;
+    while !reader.eof() {
+        let (operator, at) = reader.read_with_offset().map_err(unreadable)?;
+        let passed = match operator {
+            Operator::Block { blockty } => {
+                let (_, results) = arities.of_block(blockty);
+                open.push(Open { branch: results, joined: results, branched: false });
+                0
+            }
+            Operator::Loop { blockty } => {
+                let (params, _) = arities.of_block(blockty);
+                open.push(Open { branch: params, joined: params, branched: false });
+                0
+            }
+            Operator::If { blockty } => {
+                let (params, results) = arities.of_block(blockty);
+                open.push(Open { branch: results, joined: results, branched: true });
+                params + results
+            }
+            Operator::End => open.pop().filter(|open| open.branched).map_or(0, |open| open.joined),
+            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => branch(&mut open, relative_depth),
+            Operator::BrTable { ref targets } => {
+                few_targets(targets, at)?;
+                let mut passed = branch(&mut open, targets.default());
+                for target in targets.targets() {
+                    passed += branch(&mut open, target.map_err(unreadable)?);
+                }
+                passed
+            }
+            Operator::Return => returned,
+            Operator::Call { function_index } => {
+                let (params, results) = arities.of_func(function_index);
+                params + results
+            }
+            Operator::CallIndirect { type_index, .. } => {
+                let (params, results) = arities.of_type(type_index);
+                params + results
+            }
+            _ => 0,
+        };
+        if passed > 0 {
+            take(0, passed, at)?;
+        }
+    }
+    Ok(())
+}
+
+fn few_targets(targets: &BrTable<'_>, at: u64) -> Result<()> {
+    if targets.len() > MAX_BR_TABLE_TARGETS {
+        let message = format!("a br_table has {} targets; at most {MAX_BR_TABLE_TARGETS} are allowed", targets.len());
+        return Err(Error::new(ErrorKind::Limit, message).at(offset(at)));
+    }
+    Ok(())
+}
