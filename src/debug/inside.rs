@@ -153,8 +153,9 @@ impl Regions {
         // SAFETY: as in `run`.
         let end = unsafe { inside.code.run(inside.vmctx, values, inside.nowhere.as_ptr(), inside.start) };
         let same = position_of(end) == inside.position && {
+            // With the fuel: another way to the same state has taken another amount of it, and would be paid for by the guest.
             let live = VALUES + inside.live_values();
-            again[VALUES..live] == inside.state[VALUES..live]
+            again[FUEL] == inside.state[FUEL] && again[VALUES..live] == inside.state[VALUES..live]
         };
         inside.again = again;
         if same {
