@@ -2,8 +2,8 @@
 //! in a process of its own, so that its memory is known.
 //! `cargo run --release --example adversarial [-- PART OF A NAME]`
 
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use stepwell::base::DefinedFuncIndex;
 use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Config, DebugTier, Engine, Instance, Module, Store};
@@ -15,6 +15,8 @@ use wasm_encoder::{
 
 /// Bytes of a module, at most.
 const SIZE: usize = 100_000;
+/// What a child may take.
+const PATIENCE: Duration = Duration::from_secs(12);
 /// The environment's word to a child: which module, which kind of code.
 const CHILD: &str = "STEPWELL_ADVERSARIAL_CHILD";
 const KINDS: [&str; 4] = ["production", "regions", "simple", "all of one"];
@@ -330,7 +332,12 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
                     &[
                         I::I32Const(8),
                         I::LocalGet(0),
-                        I::I32Store(wasm_encoder::MemArg { offset: 4, align: 2, target: Default::default(), ordering: None }),
+                        I::I32Store(wasm_encoder::MemArg {
+                            offset: 4,
+                            align: 2,
+                            target: Default::default(),
+                            ordering: None,
+                        }),
                     ],
                 );
                 say(f, &[I::LocalGet(0)]);
@@ -340,7 +347,16 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
             "loads",
             one(2, &[], |f| {
                 say(f, &[I::LocalGet(0)]);
-                repeat(f, 33_000, &[I::I32Load(wasm_encoder::MemArg { offset: 4, align: 2, target: Default::default(), ordering: None })]);
+                repeat(
+                    f,
+                    33_000,
+                    &[I::I32Load(wasm_encoder::MemArg {
+                        offset: 4,
+                        align: 2,
+                        target: Default::default(),
+                        ordering: None,
+                    })],
+                );
             }),
         ),
         (
@@ -410,12 +426,16 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
         }),
         ("types", {
             let mut maker = Maker::new();
-            (0..30_000).for_each(|_| drop(maker.types.ty().function([], [])));
+            (0..30_000).for_each(|_| {
+                let _ = maker.types.ty().function([], []);
+            });
             maker.finish()
         }),
         ("types of 1,000 parameters", {
             let mut maker = Maker::new();
-            (0..90).for_each(|_| drop(maker.types.ty().function(vec![ValType::I32; 1000], [])));
+            (0..90).for_each(|_| {
+                let _ = maker.types.ty().function(vec![ValType::I32; 1000], []);
+            });
             (0..90u32).for_each(|i| maker.function(4 + i, &[], |_| {}));
             maker.finish()
         }),
@@ -424,7 +444,9 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
             let mut types = TypeSection::new();
             types.ty().function([], []);
             let mut imports = ImportSection::new();
-            (0..10_000).for_each(|_| drop(imports.import("", "", EntityType::Function(0))));
+            (0..10_000).for_each(|_| {
+                let _ = imports.import("", "", EntityType::Function(0));
+            });
             let mut exports = ExportSection::new();
             for i in 0..5_000u32 {
                 exports.export(&format!("{:06}", i), ExportKind::Func, i);
@@ -464,7 +486,9 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
             let mut module = wasm_encoder::Module::new();
             let mut globals = GlobalSection::new();
             let ty = GlobalType { val_type: ValType::I32, mutable: false, shared: false };
-            (0..10_000).for_each(|_| drop(globals.global(ty, &ConstExpr::i32_const(0))));
+            (0..10_000).for_each(|_| {
+                let _ = globals.global(ty, &ConstExpr::i32_const(0));
+            });
             let mut long = ConstExpr::extended([wasm_encoder::Instruction::I32Const(1)]);
             for _ in 0..15_000 {
                 long = long.with_i32_const(1).with_i32_add();
@@ -492,10 +516,13 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
                 page_size_log2: None,
             });
             let mut elements = ElementSection::new();
-            (0..9_000)
-                .for_each(|_| drop(elements.active(None, &ConstExpr::i32_const(0), Elements::Functions((&[]).into()))));
+            (0..9_000).for_each(|_| {
+                let _ = elements.active(None, &ConstExpr::i32_const(0), Elements::Functions((&[]).into()));
+            });
             let mut data = DataSection::new();
-            (0..9_000).for_each(|_| drop(data.active(0, &ConstExpr::i32_const(0), [])));
+            (0..9_000).for_each(|_| {
+                let _ = data.active(0, &ConstExpr::i32_const(0), []);
+            });
             module.section(&tables).section(&memories).section(&elements).section(&data);
             module.finish()
         }),
@@ -547,9 +574,17 @@ fn main() {
         let note = if binary.len() > SIZE { " (too large!)" } else { "" };
         println!("{name}: {} bytes{note}", binary.len());
         for kind in KINDS {
-            let output = Command::new(&me).env(CHILD, format!("{index} {kind}")).output().expect("a child");
+            let mut command = Command::new(&me);
+            command.env(CHILD, format!("{index} {kind}")).stdout(Stdio::piped()).stderr(Stdio::null());
+            let mut child = command.spawn().expect("a child");
+            let begun = Instant::now();
+            while begun.elapsed() < PATIENCE && child.try_wait().expect("a child").is_none() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let _ = child.kill();
+            let output = child.wait_with_output().expect("what it said");
             let told = String::from_utf8_lossy(&output.stdout);
-            let told = if output.status.success() { told.trim_end() } else { "died" };
+            let told = if output.status.success() { told.trim_end() } else { "died, or was too long" };
             println!("  {kind:12} {told}");
         }
     }
