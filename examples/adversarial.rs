@@ -98,7 +98,7 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
         one(1, &[], |f| {
             thousand(f);
             for _ in 0..depth {
-                say(f, &[head.clone()]);
+                say(f, std::slice::from_ref(&head));
                 say(f, inside);
             }
             for _ in 0..depth {
@@ -427,14 +427,14 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
         ("types", {
             let mut maker = Maker::new();
             (0..30_000).for_each(|_| {
-                let _ = maker.types.ty().function([], []);
+                maker.types.ty().function([], []);
             });
             maker.finish()
         }),
         ("types of 1,000 parameters", {
             let mut maker = Maker::new();
             (0..90).for_each(|_| {
-                let _ = maker.types.ty().function(vec![ValType::I32; 1000], []);
+                maker.types.ty().function(vec![ValType::I32; 1000], []);
             });
             (0..90u32).for_each(|i| maker.function(4 + i, &[], |_| {}));
             maker.finish()
