@@ -2,8 +2,8 @@
 //! in a process of its own, so that its memory is known.
 //! `cargo run --release --example adversarial [-- PART OF A NAME]`
 
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use stepwell::base::DefinedFuncIndex;
 use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Config, DebugTier, Engine, Instance, Module, Store};
@@ -15,6 +15,8 @@ use wasm_encoder::{
 
 /// Bytes of a module, at most.
 const SIZE: usize = 100_000;
+/// What a child may take.
+const PATIENCE: Duration = Duration::from_secs(12);
 /// The environment's word to a child: which module, which kind of code.
 const CHILD: &str = "STEPWELL_ADVERSARIAL_CHILD";
 const KINDS: [&str; 4] = ["production", "regions", "simple", "all of one"];
@@ -96,7 +98,7 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
         one(1, &[], |f| {
             thousand(f);
             for _ in 0..depth {
-                say(f, &[head.clone()]);
+                say(f, std::slice::from_ref(&head));
                 say(f, inside);
             }
             for _ in 0..depth {
@@ -443,7 +445,7 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
             types.ty().function([], []);
             let mut imports = ImportSection::new();
             (0..10_000).for_each(|_| {
-                imports.import("", "", EntityType::Function(0));
+                let _ = imports.import("", "", EntityType::Function(0));
             });
             let mut exports = ExportSection::new();
             for i in 0..5_000u32 {
@@ -485,7 +487,7 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
             let mut globals = GlobalSection::new();
             let ty = GlobalType { val_type: ValType::I32, mutable: false, shared: false };
             (0..10_000).for_each(|_| {
-                globals.global(ty, &ConstExpr::i32_const(0));
+                let _ = globals.global(ty, &ConstExpr::i32_const(0));
             });
             let mut long = ConstExpr::extended([wasm_encoder::Instruction::I32Const(1)]);
             for _ in 0..15_000 {
@@ -515,11 +517,11 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
             });
             let mut elements = ElementSection::new();
             (0..9_000).for_each(|_| {
-                elements.active(None, &ConstExpr::i32_const(0), Elements::Functions((&[]).into()));
+                let _ = elements.active(None, &ConstExpr::i32_const(0), Elements::Functions((&[]).into()));
             });
             let mut data = DataSection::new();
             (0..9_000).for_each(|_| {
-                data.active(0, &ConstExpr::i32_const(0), []);
+                let _ = data.active(0, &ConstExpr::i32_const(0), []);
             });
             module.section(&tables).section(&memories).section(&elements).section(&data);
             module.finish()
@@ -572,9 +574,17 @@ fn main() {
         let note = if binary.len() > SIZE { " (too large!)" } else { "" };
         println!("{name}: {} bytes{note}", binary.len());
         for kind in KINDS {
-            let output = Command::new(&me).env(CHILD, format!("{index} {kind}")).output().expect("a child");
+            let mut command = Command::new(&me);
+            command.env(CHILD, format!("{index} {kind}")).stdout(Stdio::piped()).stderr(Stdio::null());
+            let mut child = command.spawn().expect("a child");
+            let begun = Instant::now();
+            while begun.elapsed() < PATIENCE && child.try_wait().expect("a child").is_none() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let _ = child.kill();
+            let output = child.wait_with_output().expect("what it said");
             let told = String::from_utf8_lossy(&output.stdout);
-            let told = if output.status.success() { told.trim_end() } else { "died" };
+            let told = if output.status.success() { told.trim_end() } else { "died, or was too long" };
             println!("  {kind:12} {told}");
         }
     }

@@ -249,6 +249,41 @@ fn a_callback_may_give_and_take_fuel() {
     }
 }
 
+/// What is changed at a stop may be what the way to it was chosen by. Another way to the same state is not the one that was paid for.
+#[test]
+fn the_way_that_was_taken_is_paid_for_and_no_other() {
+    const WAYS: &str = r#"(module (memory (export "memory") 1) (data (i32.const 8) "\01")
+        (func $f (export "f") (param i32) (result i32)
+            (block (br_if 0 (i32.load (i32.const 8))) (local.set 0 (local.get 0)))
+            (i32.const 1)))"#;
+    for tier in [DebugTier::Simple, DebugTier::Regions] {
+        // Short and then long, and the other way round: 4 units, and 2 more for the long way.
+        for (before, after, taken) in [(1, 0, 4), (0, 1, 6), (1, 1, 4), (0, 0, 6)] {
+            let engine = Engine::new(Config { debug: true, debug_tier: tier, ..fueled() }).unwrap();
+            let module = Module::new(&engine, &wat::parse_str(WAYS).unwrap()).unwrap();
+            let mut store = Store::new(&engine);
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let memory = instance.export(&mut store, "memory").unwrap().memory().unwrap();
+            memory.write(&mut store, 8, &[before]).unwrap();
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let log = seen.clone();
+            let debugger = Debugger::attach(&mut store, move |stop| {
+                log.lock().unwrap().push(stop.as_store_mut().fuel().unwrap());
+                memory.write(&mut stop.as_store_mut(), 8, &[after]).unwrap();
+                Action::Continue
+            })
+            .unwrap();
+            // `i32.const 1`, before the `end` of the body.
+            let end = module.info().bodies[0].bytes.end as u32;
+            debugger.break_at(&mut store, &module, stepwell::base::WasmOffset::new(end - 3)).unwrap();
+            store.set_fuel(1000).unwrap();
+            func(&mut store, instance, "f").call(&mut store, 7).unwrap();
+            assert_eq!(seen.lock().unwrap().len(), 1);
+            assert_eq!(1000 - store.fuel().unwrap(), taken, "{tier:?}: {before}, then {after}");
+        }
+    }
+}
+
 #[test]
 fn what_is_not_configured_is_refused() {
     let mut store = Store::new(&Engine::new(Config::default()).unwrap());

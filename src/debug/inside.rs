@@ -157,8 +157,9 @@ impl Regions {
         let end =
             unsafe { inside.code.run(&mut inside.run, inside.vmctx, values, inside.nowhere.as_ptr(), inside.start) }?;
         let same = position_of(end) == inside.position && {
+            // With the fuel: another way to the same state has taken another amount of it, and would be paid for by the guest.
             let live = VALUES + inside.live_values();
-            again[VALUES..live] == inside.state[VALUES..live]
+            again[FUEL] == inside.state[FUEL] && again[VALUES..live] == inside.state[VALUES..live]
         };
         inside.again = again;
         if same {

@@ -14,8 +14,8 @@ pub const MAX_DECLARED_LOCALS: u64 = 500_000;
 const LOCALS_PER_BYTE: u64 = 2;
 /// The operands that all branches, calls and returns of a module may pass on, however small it is; and for each byte of its bodies
 /// so many more.
-pub const MAX_PASSED_OPERANDS: u64 = 500_000;
-const OPERANDS_PER_BYTE: u64 = 4;
+pub const MAX_PASSED_OPERANDS: u64 = 60_000;
+const OPERANDS_PER_BYTE: u64 = 1;
 
 /// What a body declares and passes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::{ALL_OPTIONS, GUARDED, Options, TIERS, compile};
 use crate::base::ErrorKind;
-use crate::compile::Compiler;
+use crate::compile::{Compiler, DebugTier};
 use crate::image::Tier;
 use crate::wasm::{Features, parse};
 use wasm_encoder::{CodeSection, Function, FunctionSection, Instruction, Module, TypeSection, ValType};
@@ -155,7 +155,7 @@ fn blocks_that_nothing_branches_to_take_no_code() {
         })
     };
     let ty = wasm_encoder::BlockType::FunctionType(0);
-    let compiler = Compiler::new(GUARDED).unwrap();
+    let compiler = Compiler::new(Options { debug_tier: DebugTier::Regions, ..GUARDED }).unwrap();
     let text = |binary: &[u8], tier| compile(&compiler, binary, tier).text.len();
     let (block, repeat) = (Instruction::Block(ty), Instruction::Loop(ty));
     let plain = text(&nested(block.clone(), 0), Tier::Production);
@@ -182,18 +182,18 @@ fn operands_that_are_passed_on_are_counted_for_the_whole_module() {
             }
         })
     };
-    // Each passes 2,000, the function's end 1,000; 500,000 and 4 for each byte may be.
+    // Each passes 2,000, the function's end 1,000; 60,000 and 1 for each byte may be.
     let (mut fits, mut fails) = (0, 1000);
     while fails - fits > 1 {
         let middle = (fits + fails) / 2;
         if refusal(&calls(middle)).is_none() { fits = middle } else { fails = middle }
     }
     let bytes = |count: usize| parse(&calls(count), Features::default(), false).unwrap().bodies[0].bytes.len() as u64;
-    assert!(fits as u64 * 2000 + 1000 <= 500_000 + 4 * bytes(fits));
-    assert!(fails as u64 * 2000 + 1000 > 500_000 + 4 * (bytes(fits) + 2));
+    assert!(fits as u64 * 2000 + 1000 <= 60_000 + bytes(fits));
+    assert!(fails as u64 * 2000 + 1000 > 60_000 + bytes(fits) + 2);
     let (kind, offset, message) = refusal(&calls(fails + 1)).unwrap();
     assert_eq!(kind, ErrorKind::Limit);
-    assert!(message.contains("pass on operands") && message.contains("500000"), "{message}");
+    assert!(message.contains("pass on operands") && message.contains("60000"), "{message}");
     assert!(offset as usize >= calls(0).len() - 1, "{offset}");
     // Blocks that nothing branches to pass on nothing; each that something does, its results twice.
     let ty = wasm_encoder::BlockType::FunctionType(0);

@@ -52,8 +52,8 @@ pub(super) enum StackCheck {
 /// The values that a function may have in Cranelift's IR, arguments of calls and branches counted too, however small its body is; and
 /// for each byte of that so many more. Cranelift itself refuses more than two million that need a register; this keeps a
 /// small body (loops around locals that all of them change) from taking all memory before it is asked.
-const MAX_VALUES: usize = 1 << 20;
-const VALUES_PER_BYTE: usize = 24;
+const MAX_VALUES: usize = 1 << 18;
+const VALUES_PER_BYTE: usize = 16;
 /// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes, and
 /// those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
 const MAX_ALIASED: usize = 16;

@@ -117,13 +117,13 @@ impl Writer {
             1 => self.say("i32.add drop"),
             2 => self.say("loop (param i32) (result i32) br 0 end drop"),
             3 => self.say("if else loop end end"),
-            4 => self.say("block (param i32 i64) (result i64 i32) loop unreachable end end drop drop"),
+            4 => self.say("block (param i32 i64) (result i64 i32) loop nop end unreachable end drop drop"),
             5 => self.say("select drop"),
             6 => self.say("unreachable loop nop end"),
             7 => self.say("call $c drop"),
             8 => self.say("local.set 3 local.tee 2 drop"),
-            9 => self.say("loop loop return end end"),
-            10 => self.say("i32.store br_if 0 loop end"),
+            9 => self.say("loop loop unreachable return end end"),
+            10 => self.say("i32.store drop loop end"),
             _ => {
                 self.say("loop");
                 self.labels.push(false);
