@@ -77,11 +77,12 @@ pub type stepwell_guarded_progress_callback_t =
 pub type stepwell_ask_callback_t =
     Option<unsafe extern "C-unwind" fn(env: *mut c_void, outcome: *mut stepwell_outcome_t)>;
 
+/// What [`Func::new`] takes.
+trait HostBody: Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static {}
+impl<F: Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static> HostBody for F {}
+
 /// The Rust function of a guarded callback.
-fn body(
-    callback: stepwell_guarded_func_callback_t,
-    env: Env,
-) -> Result<impl Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static> {
+fn body(callback: stepwell_guarded_func_callback_t, env: Env) -> Result<impl HostBody> {
     let callback = callback.ok_or_else(|| null("callback"))?;
     Ok(move |mut caller: Caller<'_>, params: &[Val], results: &mut [Val]| {
         let parts = CallerParts::of(&mut caller)?;

@@ -75,7 +75,7 @@ impl TrapObject {
     /// The trap that tells C of an error, which may have come from another store.
     fn from_error(cell: &StoreCell, error: &Error) -> TrapObject {
         let trap = error.payload::<Trap>().cloned();
-        let message = if trap.is_some() { error.message().to_owned() } else { error.to_string() };
+        let message = trap.as_ref().map_or_else(|| error.to_string(), |trap| trap.message().to_owned());
         let frames = trap.as_ref().map_or(&[][..], Trap::frames);
         let mut instances = Vec::new();
         let mut rooted = Vec::new();

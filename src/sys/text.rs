@@ -140,6 +140,7 @@ impl TextImage {
             written: Vec::new(),
             staged: Vec::new(),
             replaced: false,
+            open: 0,
             spare: None,
             broken: false,
             in_pieces: false,
@@ -295,8 +296,10 @@ pub struct PrivateView {
     staged: Vec<Staged>,
     /// Whether some pages were replaced by others: then not all that was written can be given back.
     replaced: bool,
-    /// The image once more, to be moved here should the system let written pages neither be executed again nor be replaced. To move
-    /// it takes no permission to make anything executable.
+    /// How many ranges are writable.
+    open: usize,
+    /// The image once more, while ranges are writable: to be moved here should the system let written pages neither be executed again
+    /// nor be replaced. To move it takes no permission to make anything executable.
     spare: Option<Mapping>,
     /// Whether pages were left that cannot be executed.
     broken: bool,
@@ -394,8 +397,12 @@ impl PrivateView {
         // SAFETY: the pages are ours. The one owner is here, not in the text, so no guest runs in it.
         let opened = self.keep_spare().and_then(|()| unsafe { self.protect_own(range.clone(), RW) });
         match opened {
+            Ok(()) => self.open += 1,
             Err(_) if refused() => self.stage(range),
-            other => return other,
+            Err(error) => {
+                self.let_spare_go();
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -405,10 +412,11 @@ impl PrivateView {
         self.staged.push(Staged { start: range.start, bytes });
     }
 
-    /// Makes sure that there is a way back before pages are made writable.
+    /// Makes sure that there is a way back before pages are made writable; but not where the host has closed our file.
     fn keep_spare(&mut self) -> Result<()> {
-        if let (Some((file, at)), None) = (&self.image, &self.spare) {
-            file.check()?;
+        if let (Some((file, at)), None) = (&self.image, &self.spare)
+            && file.check().is_ok()
+        {
             // SAFETY: without MAP_FIXED no existing mapping is touched.
             let base = unsafe { map_from(0, self.text, RX, 0, file.fd(), *at)? };
             self.spare = Some(Mapping { base, len: self.text });
@@ -426,10 +434,15 @@ impl PrivateView {
             let Staged { bytes, .. } = self.staged.swap_remove(i);
             return self.replace(range.start, &bytes).map_err(|error| Refusal { error, all_lost: false });
         }
+        // Those that were opened together were lost together.
+        if self.open == 0 {
+            return Ok(());
+        }
         // Should the system lack the memory to split a mapping, the whole text is made executable, which splits none.
         for range in [range.clone(), 0..self.text] {
             // SAFETY: the pages are ours; nobody writes, for that takes `&mut self`.
             if unsafe { self.protect_own(range, RX) }.is_ok() {
+                self.closed();
                 return Ok(());
             }
             if refused() {
@@ -438,9 +451,22 @@ impl PrivateView {
         }
         let bytes = self.copy_of(range.clone());
         let Err(error) = self.replace(range.start, &bytes) else {
+            self.closed();
             return Ok(());
         };
         Err(Refusal { error: self.restore(error), all_lost: true })
+    }
+
+    /// One range is no longer writable.
+    fn closed(&mut self) {
+        self.open -= 1;
+        self.let_spare_go();
+    }
+
+    fn let_spare_go(&mut self) {
+        if self.open == 0 {
+            self.spare = None;
+        }
     }
 
     /// Forgets what was written to pages that were opened elsewhere; `false` for others.
@@ -467,6 +493,7 @@ impl PrivateView {
             None => false,
         };
         self.broken |= !moved;
+        self.open = 0;
         if moved {
             self.written.clear();
             self.replaced = false;
