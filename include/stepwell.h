@@ -429,6 +429,12 @@ typedef void (*stepwell_guarded_stop_callback_t)(void *env,
                                                  stepwell_stop_t *stop,
                                                  stepwell_outcome_t *outcome);
 
+/** As `stepwell_progress_callback_t`; it is to go on if the outcome's value is not 0. */
+typedef void (*stepwell_guarded_progress_callback_t)(void *env,
+                                                     size_t done,
+                                                     size_t total,
+                                                     stepwell_outcome_t *outcome);
+
 /**
  * As `stepwell_wasi_input_callback_t`; the outcome's value is how many bytes were written. An outcome that is not done is a failure, which
  * the program sees as `EIO`; a trap in it is deleted, and is one, too.
@@ -437,12 +443,6 @@ typedef void (*stepwell_guarded_input_callback_t)(void *env,
                                                   byte_t *data,
                                                   size_t size,
                                                   stepwell_outcome_t *outcome);
-
-/** As `stepwell_progress_callback_t`; it is to go on if the outcome's value is not 0. */
-typedef void (*stepwell_guarded_progress_callback_t)(void *env,
-                                                     size_t done,
-                                                     size_t total,
-                                                     stepwell_outcome_t *outcome);
 
 /** Why a guest was stopped, one of `enum stepwell_stop_enum`. */
 typedef int32_t stepwell_stop_reason_t;
@@ -2169,7 +2169,7 @@ own stepwell_error_t *stepwell_linker_define_guarded_func(stepwell_linker_t *lin
                                                          stepwell_finalizer_t finalizer);
 
 /**
- * As `stepwell_debugger_attach`, with a callback that says by an outcome how it ended.
+ * As `stepwell_debugger_attach_with_progress`, with callbacks that say by an outcome how they ended. `progress` may be NULL.
  *
  * Thread: one at a time per store.
  */
@@ -2179,6 +2179,8 @@ own stepwell_error_t *stepwell_debugger_attach_guarded(wasm_store_t *store,
                                                       stepwell_guarded_stop_callback_t callback,
                                                       void *env,
                                                       stepwell_finalizer_t finalizer,
+                                                      stepwell_guarded_progress_callback_t progress,
+                                                      void *progress_env,
                                                       own stepwell_debugger_t **out);
 
 /**

@@ -263,6 +263,30 @@ def with_lost(lost: List[BaseException], function: Any, call: Callable[[], Any])
         _passing[:] = [other for other in _passing if other is not entry]
 
 
+def with_progress(progress: Optional[Callable[[int, int], Any]], call: Callable[[Any], Any]) -> None:
+    """Does `call` with a progress callback for C, which may be NULL. What `progress` raises ends it, and is raised here."""
+    if progress is None:
+        check(call(c.stepwell_guarded_progress_callback_t()))
+        return
+    if not callable(progress):
+        raise TypeError(f"progress must be callable, not {progress!r}")
+    failed: List[BaseException] = []
+
+    def tell(_: Any, done: int, total: int, outcome: Any) -> None:
+        try:
+            outcome[0].value = bool(progress(done, total))
+            outcome[0].done = 1
+        except BaseException as exception:
+            failed.append(exception)
+
+    error = with_lost(failed, tell, lambda: call(c.stepwell_guarded_progress_callback_t(tell)))
+    if failed:
+        if error:
+            take_error(error)
+        raise failed[0]
+    check(error)
+
+
 def _left(unraisable: Any, function: Any) -> bool:
     """Whether an exception left this callback. From Python 3.13 on, the message alone says so."""
     if unraisable.object is not None:

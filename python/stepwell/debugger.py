@@ -54,12 +54,15 @@ class Debugger(StoreObject):
     `stop.step_over()` or `stop.step_out()`; the guest goes on if it does neither. What it raises ends the guest, and is raised by the
     call that ran it; a `Trap` that it returns does the same.
 
+    Attaching compiles debug code where the store's modules have none. `progress` is told how many functions of how many are done, perhaps on
+    another thread, and returns whether to go on. Where it does not, or raises, the store is as it was, and attaching can be begun again.
+
     It stays attached until it is closed, which is refused while a guest runs in the store.
     """
 
     _delete = c.stepwell_debugger_delete
 
-    def __init__(self, store: Store, on_stop: Callable[[Stop], Any]) -> None:
+    def __init__(self, store: Store, on_stop: Callable[[Stop], Any], *, progress: Optional[Callable[[int, int], Any]] = None) -> None:
         if not callable(on_stop):
             raise TypeError(f"on_stop must be callable, not {on_stop!r}")
         self._on_stop = on_stop
@@ -67,7 +70,8 @@ class Debugger(StoreObject):
         out = POINTER(c.stepwell_debugger_t)()
         env = _calls.register(self)
         with store._lock:
-            check(c.stepwell_debugger_attach_guarded(store._handle, _stopped, env, _calls.no_finalizer, byref(out)))
+            _calls.with_progress(progress, lambda tell: c.stepwell_debugger_attach_guarded(
+                store._handle, _stopped, env, _calls.no_finalizer, tell, None, byref(out)))
             self._own_in(store, out)
             store._debugger = self
 

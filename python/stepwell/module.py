@@ -10,7 +10,7 @@ from . import _bindings as c
 from . import _calls
 from ._managed import Managed
 from .engine import Engine
-from .errors import Source, bytes_at, check, name_from, not_null, sources_from, take_bytes, take_error
+from .errors import Source, bytes_at, check, name_from, not_null, sources_from, take_bytes
 from .types import ExportType, ImportType, externtype_from
 
 
@@ -221,24 +221,7 @@ class Module(Managed):
         if progress is None:
             check(c.stepwell_shared_module_compile_debug(self._handle, c.stepwell_progress_callback_t(), None))
             return
-        if not callable(progress):
-            raise TypeError(f"progress must be callable, not {progress!r}")
-        failed: List[BaseException] = []
-
-        def tell(_: Any, done: int, total: int, outcome: Any) -> None:
-            try:
-                outcome[0].value = bool(progress(done, total))
-                outcome[0].done = 1
-            except BaseException as exception:
-                failed.append(exception)
-
-        error = _calls.with_lost(failed, tell, lambda: c.stepwell_shared_module_compile_debug_guarded(
-            self._handle, c.stepwell_guarded_progress_callback_t(tell), None))
-        if failed:
-            if error:
-                take_error(error)
-            raise failed[0]
-        check(error)
+        _calls.with_progress(progress, lambda tell: c.stepwell_shared_module_compile_debug_guarded(self._handle, tell, None))
 
     def close(self) -> None:
         """Gives it back now; stores that use it keep it."""

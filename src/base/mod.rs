@@ -1,9 +1,10 @@
-//! What every room may use: index, offset and address types that cannot be mixed up, the error type, and what messages say of
-//! bytes that are something else. Nothing here knows about modules, machine code or the operating system.
+//! What every room may use: index, offset and address types that cannot be mixed up, the error type, memory that may be refused,
+//! and what messages say of bytes that are something else. Nothing here knows about modules, machine code or the operating system.
 
 mod error;
 mod foreign;
 mod index;
+mod room;
 mod text;
 
 pub use error::{Error, ErrorKind, Result};
@@ -12,4 +13,5 @@ pub use index::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, SigId, TableIndex,
     TextOffset, TypeIndex, WasmOffset,
 };
+pub use room::{filled, no_room};
 pub use text::{Escaped, is_unseen, printable};

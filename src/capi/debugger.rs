@@ -6,7 +6,7 @@ use super::guard::{or_error, or_last_error, or_null};
 use super::module::{self, Progress, stepwell_progress_callback_t, wasm_module_t};
 use super::own::{Out, Own, borrow, handle, null, string};
 use super::source::{stepwell_source_t, write_source};
-use super::stop::{self, stepwell_stop_callback_t};
+use super::stop::{self, stepwell_action_t, stepwell_stop_callback_t, stepwell_stop_t};
 use super::store::{StoreCell, wasm_store_t};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::debug::{Breakpoint, BreakpointId, Debugger};
@@ -48,7 +48,9 @@ pub unsafe extern "C" fn stepwell_debugger_attach(
     out: Out<Own<stepwell_debugger_t>>,
 ) -> Own<stepwell_error_t> {
     // SAFETY: as our own contract.
-    unsafe { attach("stepwell_debugger_attach", store, callback, env, finalizer, Progress::new(None, null_mut()), out) }
+    unsafe {
+        attach_plain("stepwell_debugger_attach", store, callback, env, finalizer, Progress::new(None, null_mut()), out)
+    }
 }
 
 /// The same, for stores whose modules may have no debug code yet: `progress` is told how many functions of how many are compiled, and
@@ -69,14 +71,14 @@ pub unsafe extern "C" fn stepwell_debugger_attach_with_progress(
 ) -> Own<stepwell_error_t> {
     let progress = Progress::new(progress, progress_env);
     // SAFETY: as our own contract.
-    unsafe { attach("stepwell_debugger_attach_with_progress", store, callback, env, finalizer, progress, out) }
+    unsafe { attach_plain("stepwell_debugger_attach_with_progress", store, callback, env, finalizer, progress, out) }
 }
 
-/// Attaches a debugger for the C function of this name.
+/// Attaches a debugger with a plain callback, for the C function of this name.
 ///
 /// # Safety
-/// The pointers are NULL or live, `out` is C's, and the callbacks take their environments.
-unsafe fn attach(
+/// As [`attach`], and the callback takes its environment.
+unsafe fn attach_plain(
     function: &'static str,
     store: *mut wasm_store_t,
     callback: stepwell_stop_callback_t,
@@ -89,19 +91,30 @@ unsafe fn attach(
     or_error(function, move || {
         let out = out.check("out")?;
         let callback = callback.ok_or_else(|| null("callback"))?;
-        // SAFETY: C passes a live store or NULL.
-        let cell = unsafe { borrow(store, "store") }?.clone();
-        let weak = Arc::downgrade(&cell);
-        let handler = move |stop: &mut crate::debug::Stop<'_>| {
-            // SAFETY: C registered the callback with this environment.
-            stop::call_back(stop, &weak, |stop| Ok(unsafe { callback(env.get(), stop) }))
-        };
-        let progress = |done, total| progress.tell(done, total);
-        let debugger = Debugger::attach_with_progress(&mut *cell.enter()?, handler, &progress)?;
-        // SAFETY: `out` is C's.
-        unsafe { out.write(Own::new(DebuggerObject { cell, debugger })) };
+        // SAFETY: C registered the callback with this environment.
+        let call = move |stop: *mut stepwell_stop_t| Ok(unsafe { callback(env.get(), stop) });
+        // SAFETY: by the contract.
+        unsafe { out.write(attach(store, call, progress)?) };
         Ok(())
     })
+}
+
+/// Attaches a debugger that calls `call` at every stop.
+///
+/// # Safety
+/// The store is NULL or live.
+pub(super) unsafe fn attach(
+    store: *mut wasm_store_t,
+    call: impl Fn(*mut stepwell_stop_t) -> Result<stepwell_action_t> + Send + Sync + 'static,
+    progress: Progress,
+) -> Result<Own<stepwell_debugger_t>> {
+    // SAFETY: by the contract.
+    let cell = unsafe { borrow(store, "store") }?.clone();
+    let weak = Arc::downgrade(&cell);
+    let handler = move |stop: &mut crate::debug::Stop<'_>| stop::call_back(stop, &weak, &call);
+    let progress = |done, total| progress.tell(done, total);
+    let debugger = Debugger::attach_with_progress(&mut *cell.enter()?, handler, &progress)?;
+    Ok(Own::new(DebuggerObject { cell, debugger }))
 }
 
 /// Detaches the debugger and deletes it: breakpoints are gone, and the store runs production code again. NULL does

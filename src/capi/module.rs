@@ -9,6 +9,7 @@ use super::frame::write_name;
 use super::guard::{or_abort, or_error, or_null};
 use super::importtype::{ImportObject, wasm_importtype_t};
 use super::object::{Kind, Object};
+use super::outcome::{stepwell_guarded_progress_callback_t, stepwell_outcome_t};
 use super::own::{Out, Own, borrow, handle, plain, string};
 use super::store::wasm_store_t;
 use super::vec::{self, Owned};
@@ -114,8 +115,14 @@ pub type stepwell_progress_callback_t =
 
 /// A C callback with its environment, which threads call in turn.
 pub(super) struct Progress {
-    callback: stepwell_progress_callback_t,
+    callback: ProgressCallback,
     env: Mutex<*mut c_void>,
+}
+
+/// Both kinds of it; either may be missing.
+enum ProgressCallback {
+    Plain(stepwell_progress_callback_t),
+    Guarded(stepwell_guarded_progress_callback_t),
 }
 
 // SAFETY: the environment is C's, and its contract says that any thread passes it on; the lock lets one do so at a time.
@@ -123,14 +130,25 @@ unsafe impl Sync for Progress {}
 
 impl Progress {
     pub(super) fn new(callback: stepwell_progress_callback_t, env: *mut c_void) -> Progress {
-        Progress { callback, env: Mutex::new(env) }
+        Progress { callback: ProgressCallback::Plain(callback), env: Mutex::new(env) }
+    }
+
+    pub(super) fn guarded(callback: stepwell_guarded_progress_callback_t, env: *mut c_void) -> Progress {
+        Progress { callback: ProgressCallback::Guarded(callback), env: Mutex::new(env) }
     }
 
     pub(super) fn tell(&self, done: usize, total: usize) -> bool {
-        let Some(callback) = self.callback else { return true };
         let env = self.env.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: C gave both for this call, which has not returned.
-        unsafe { callback(*env, done, total) }
+        match self.callback {
+            // SAFETY: C gave both for this call, which has not returned.
+            ProgressCallback::Plain(Some(callback)) => unsafe { callback(*env, done, total) },
+            ProgressCallback::Guarded(Some(callback)) => {
+                // SAFETY: as above.
+                let call = |out| unsafe { callback(*env, done, total, out) };
+                stepwell_outcome_t::of("progress callback", call).is_ok_and(|go_on| go_on != 0)
+            }
+            ProgressCallback::Plain(None) | ProgressCallback::Guarded(None) => true,
+        }
     }
 }
 

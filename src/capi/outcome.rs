@@ -3,25 +3,23 @@
 
 use super::bytes::byte_t;
 use super::caller::{CallerParts, stepwell_caller_t};
-use super::debugger::{DebuggerObject, stepwell_debugger_t};
+use super::debugger::{attach, stepwell_debugger_t};
 use super::error::stepwell_error_t;
 use super::func::{Env, call_guarded, func_type, stepwell_finalizer_t, succeeded, wasm_func_t};
 use super::functype::wasm_functype_t;
 use super::guard::{or_error, watched};
 use super::linker::stepwell_linker_t;
-use super::module::wasm_shared_module_t;
+use super::module::{Progress, wasm_shared_module_t};
 use super::object::Object;
 use super::own::{Out, Own, borrow, borrow_mut, null, string};
-use super::stop::{self, stepwell_stop_t};
+use super::stop::stepwell_stop_t;
 use super::store::wasm_store_t;
 use super::trap::wasm_trap_t;
 use super::vecs::wasm_val_vec_t;
 use super::wasi::stepwell_wasi_config_t;
 use crate::base::Result;
-use crate::debug::Debugger;
 use crate::runtime::{Caller, Func, Trap, Val};
 use std::ffi::{c_char, c_void};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// How a callback ended. The library presets it to "not done", and a callback that leaves it so has failed, whatever became of it: for
 /// bindings of languages whose exceptions may leave a callback at any point.
@@ -145,7 +143,7 @@ pub unsafe extern "C" fn stepwell_linker_define_guarded_func(
     })
 }
 
-/// As `stepwell_debugger_attach`, with a callback that says by an outcome how it ended.
+/// As `stepwell_debugger_attach_with_progress`, with callbacks that say by an outcome how they ended. `progress` may be NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -155,25 +153,22 @@ pub unsafe extern "C" fn stepwell_debugger_attach_guarded(
     callback: stepwell_guarded_stop_callback_t,
     env: *mut c_void,
     finalizer: stepwell_finalizer_t,
+    progress: stepwell_guarded_progress_callback_t,
+    progress_env: *mut c_void,
     out: Out<Own<stepwell_debugger_t>>,
 ) -> Own<stepwell_error_t> {
     let env = Env::new(env, finalizer);
+    let progress = Progress::guarded(progress, progress_env);
     or_error("stepwell_debugger_attach_guarded", move || {
         let out = out.check("out")?;
         let callback = callback.ok_or_else(|| null("callback"))?;
-        // SAFETY: C passes a live store or NULL.
-        let cell = unsafe { borrow(store, "store") }?.clone();
-        let weak = Arc::downgrade(&cell);
-        let handler = move |stop: &mut crate::debug::Stop<'_>| {
-            stop::call_back(stop, &weak, |stop| {
-                // SAFETY: C registered the callback with this environment.
-                let call = |out| unsafe { callback(env.get(), stop, out) };
-                Ok(i32::try_from(stepwell_outcome_t::of("stop callback", call)?).unwrap_or(-1))
-            })
+        let call = move |stop: *mut stepwell_stop_t| {
+            // SAFETY: C registered the callback with this environment.
+            let call = |out| unsafe { callback(env.get(), stop, out) };
+            Ok(i32::try_from(stepwell_outcome_t::of("stop callback", call)?).unwrap_or(-1))
         };
-        let debugger = Debugger::attach(&mut *cell.enter()?, handler)?;
-        // SAFETY: `out` is C's.
-        unsafe { out.write(Own::new(DebuggerObject { cell, debugger })) };
+        // SAFETY: C passes a live store or NULL, and `out` is C's.
+        unsafe { out.write(attach(store, call, progress)?) };
         Ok(())
     })
 }
@@ -206,12 +201,6 @@ pub unsafe extern "C" fn stepwell_wasi_config_stdin_guarded_set(
     })
 }
 
-/// An environment that threads pass on in turn.
-struct InTurn(Mutex<*mut c_void>);
-
-// SAFETY: the environment is C's, and its contract says that any thread passes it on; the lock lets one do so at a time.
-unsafe impl Sync for InTurn {}
-
 /// As `stepwell_shared_module_compile_debug`, with a callback that says by an outcome how it ended: compiling ends, too, if it is not done.
 ///
 /// Thread: any.
@@ -223,16 +212,11 @@ pub unsafe extern "C" fn stepwell_shared_module_compile_debug_guarded(
     env: *mut c_void,
 ) -> Own<stepwell_error_t> {
     or_error("stepwell_shared_module_compile_debug_guarded", || {
-        let callback = callback.ok_or_else(|| null("callback"))?;
-        let env = InTurn(Mutex::new(env));
-        let env = &env;
-        let tell = move |done: usize, total: usize| {
-            let env = env.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // SAFETY: C gave both for this call, which has not returned.
-            let call = |out| unsafe { callback(*env, done, total, out) };
-            stepwell_outcome_t::of("progress callback", call).is_ok_and(|go_on| go_on != 0)
-        };
+        if callback.is_none() {
+            return Err(null("callback"));
+        }
+        let progress = Progress::guarded(callback, env);
         // SAFETY: C passes a live module or NULL.
-        unsafe { borrow(module, "module") }?.debug_code(&tell).map(drop)
+        unsafe { borrow(module, "module") }?.debug_code(&|done, total| progress.tell(done, total)).map(drop)
     })
 }

@@ -5,7 +5,7 @@
 use super::debug::{NO_SHAPE, kind};
 use super::internal;
 use super::translate::{Due, effect};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, Result, WasmOffset, no_room};
 use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
 use crate::wasm::{ModuleInfo, ValType, val_type};
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, OperatorsReader, OperatorsReaderAllocations};
@@ -119,7 +119,7 @@ impl<'a> Operators<'a> {
 /// Adds a row, or says that there is no memory for it.
 fn add<T>(rows: &mut Vec<T>, row: T) -> Result<()> {
     if rows.len() == rows.capacity() {
-        rows.try_reserve(1).map_err(|_| Error::new(ErrorKind::Limit, "no memory for what is known of a function"))?;
+        rows.try_reserve(1).map_err(|_| no_room(rows.len() * size_of::<T>(), "what is known of a function"))?;
     }
     rows.push(row);
     Ok(())
@@ -167,7 +167,7 @@ pub(super) fn outline(
         let ty = val_type(ty).ok_or_else(|| internal("a local of unknown type"))?;
         locals.extend(std::iter::repeat_n(kind(ty), count as usize));
     }
-    let mut operators = Operators::new(body.get_operators_reader().map_err(unreadable)?.get_binary_reader());
+    let mut operators = body.get_operators_reader().map_err(unreadable)?;
     let mut walk = Walk {
         info,
         outline: Outline { run: run.max(1), begins: Vec::new(), blocks: Vec::new() },
@@ -186,8 +186,9 @@ pub(super) fn outline(
         skipped: 0,
     };
     walk.open(BlockKind::Block, BlockType::Empty, 0)?;
-    while let Some((operator, at)) = operators.next()? {
-        walk.operator(&operator, at)?;
+    while !operators.eof() {
+        let (operator, at) = operators.read_with_offset().map_err(unreadable)?;
+        walk.operator(&operator, at as u32)?;
     }
     let Walk { outline, locals, instructions, stacks, deepest, .. } = walk;
     Ok((outline, ReplayImage { code: Vec::new(), locals, deepest, instructions, stacks }))

@@ -2,7 +2,7 @@
 //! instruction inside a region no site stands: there a breakpoint arms those from which the instruction can be reached
 //! without passing another, and replay tells whether it is.
 
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, RegionGraph, SiteId};
 use crate::runtime::{Module, ModuleId, StoreMut};
@@ -160,7 +160,7 @@ impl Breakpoints {
     /// Arms a breakpoint in the module's code, which the store has in `slot`, and in resume code of its function. On an error
     /// nothing is armed.
     fn activate(&mut self, store: &mut StoreMut<'_>, index: usize, slot: CodeSlot) -> Result<()> {
-        let entry = &mut self.entries[index];
+        let entry = &self.entries[index];
         let mut sites: SmallVec<[(CodeSlot, SiteId); 1]> = entry.sites.iter().map(|site| (slot, *site)).collect();
         let offset = entry.breakpoint.offset;
         let module = entry.breakpoint.module.id();
@@ -170,14 +170,16 @@ impl Breakpoints {
         for resume in &slots[1..] {
             sites.extend(site_at(store, *resume, offset).map(|site| (*resume, site)));
         }
-        arm(store, &sites)?;
-        entry.armed = sites;
         let (id, func, position) = (entry.breakpoint.id, entry.func, entry.position);
+        if let Some((_, instructions)) = position {
+            self.make_function(slot, func, instructions)?;
+        }
+        arm(store, &sites)?;
+        self.entries[index].armed = sites;
         for slot in &slots {
             self.note_active(*slot, offset, id);
         }
-        if let Some((position, instructions)) = position {
-            let function = self.function(slot, func, instructions);
+        if let (Some((position, _)), Some(function)) = (position, self.function(slot, func)) {
             function.count += 1;
             function.stops[position as usize] = 1;
         }
@@ -216,12 +218,22 @@ impl Breakpoints {
         self.active.insert(at, (slot, offset, id));
     }
 
-    fn function(&mut self, slot: CodeSlot, func: DefinedFuncIndex, instructions: usize) -> &mut Function {
-        let at = self.inside.partition_point(|function| (function.slot, function.func) < (slot, func));
-        if self.inside.get(at).is_none_or(|function| (function.slot, function.func) != (slot, func)) {
-            self.inside.insert(at, Function { slot, func, count: 0, stops: vec![0; instructions] });
+    /// Where a function is among those that have breakpoints inside regions, or where it would be.
+    fn place(&self, slot: CodeSlot, func: DefinedFuncIndex) -> std::result::Result<usize, usize> {
+        self.inside.binary_search_by_key(&(slot, func), |function| (function.slot, function.func))
+    }
+
+    fn make_function(&mut self, slot: CodeSlot, func: DefinedFuncIndex, instructions: usize) -> Result<()> {
+        if let Err(at) = self.place(slot, func) {
+            let stops = filled(0, instructions, "the stops of a function")?;
+            self.inside.insert(at, Function { slot, func, count: 0, stops });
         }
-        &mut self.inside[at]
+        Ok(())
+    }
+
+    fn function(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Option<&mut Function> {
+        let at = self.place(slot, func).ok()?;
+        Some(&mut self.inside[at])
     }
 
     pub(super) fn remove(&mut self, store: &mut StoreMut<'_>, id: BreakpointId) -> Result<()> {
@@ -238,11 +250,12 @@ impl Breakpoints {
         let (slot, offset) = (store.code_slot(entry.breakpoint.module.id()), entry.breakpoint.offset);
         let was_active = slot.is_some_and(|slot| self.active.binary_search(&(slot, offset, id)).is_ok());
         self.active.retain(|active| active.2 != id);
-        if let (Some((position, instructions)), Some(slot), true) = (entry.position, slot, was_active) {
+        if let (Some((position, _)), Some(slot), true) = (entry.position, slot, was_active) {
             let left = self.at(slot, offset).len();
-            let function = self.function(slot, entry.func, instructions);
-            function.count -= 1;
-            function.stops[position as usize] = u8::from(left > 0);
+            if let Some(function) = self.function(slot, entry.func) {
+                function.count -= 1;
+                function.stops[position as usize] = u8::from(left > 0);
+            }
             self.inside.retain(|function| function.count > 0);
         }
         Ok(())
@@ -265,8 +278,7 @@ impl Breakpoints {
         if self.inside.is_empty() {
             return None;
         }
-        let at = self.inside.binary_search_by_key(&(slot, func), |function| (function.slot, function.func)).ok()?;
-        Some(&self.inside[at].stops)
+        Some(&self.inside[self.place(slot, func).ok()?].stops)
     }
 
     /// Arms the breakpoints that were waiting for this module's code.

@@ -4,7 +4,7 @@
 //! A virtual position is exact. The guest is sent on from its stop point only if it will come to the same position with
 //! the same state, which replaying once more tells; if something it reads was changed meanwhile, it goes on in resume code instead.
 
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Place, ReplayEnd, ReplayImage, ShapeId, Slot, SlotKind};
 use crate::runtime::{LastRun, Replacement, ReplayCode, StoreMut, VMContext, VirtualFrame};
@@ -104,7 +104,7 @@ impl Regions {
         };
         let image = inside.code.image();
         if inside.nowhere.len() != image.instructions.len() {
-            inside.nowhere = vec![0; image.instructions.len()];
+            inside.nowhere = filled(0, image.instructions.len(), "the stops of a function")?;
         }
         let position = image.position(at.wasm).ok_or_else(|| fault("a point that is no instruction"))?;
         let tables = tables(store, at.slot)?;

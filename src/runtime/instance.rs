@@ -10,7 +10,7 @@ use super::typed::WasmValues;
 use super::{Extern, instantiate};
 use crate::abi::{VMContext, VMFuncRef, VMGlobal, VmLayout};
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex,
+    DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex, no_room,
 };
 use crate::image::FunctionEntry;
 use crate::wasm::EntityIndex;
@@ -26,13 +26,13 @@ struct VmBlock {
 
 impl VmBlock {
     /// A zeroed block.
-    fn new(layout: &VmLayout) -> VmBlock {
+    fn new(layout: &VmLayout) -> Result<VmBlock> {
         let layout =
             Layout::from_size_align(layout.size() as usize, align_of::<VMContext>()).expect("layouts are below 2 GiB");
         // SAFETY: the size is at least that of `VMContext`.
         let at = unsafe { std::alloc::alloc_zeroed(layout) };
-        let at = NonNull::new(at).unwrap_or_else(|| std::alloc::handle_alloc_error(layout));
-        VmBlock { at, layout }
+        let at = NonNull::new(at).ok_or_else(|| no_room(layout.size(), "an instance"))?;
+        Ok(VmBlock { at, layout })
     }
 }
 
@@ -75,13 +75,13 @@ pub(super) struct InstanceData {
 
 impl InstanceData {
     /// An instance with nothing in it, whose module is `store.modules[entry]`.
-    pub(super) fn new(store: &mut StoreInner, entry: usize) -> InstanceData {
+    pub(super) fn new(store: &mut StoreInner, entry: usize) -> Result<InstanceData> {
+        let module = store.modules[entry].module.clone();
+        let block = VmBlock::new(module.layout())?;
         let number = store.instances_made;
         store.instances_made += 1;
-        let module = store.modules[entry].module.clone();
-        let block = VmBlock::new(module.layout());
         let info = module.info();
-        InstanceData {
+        Ok(InstanceData {
             number,
             block,
             entry: entry as u32,
@@ -94,7 +94,7 @@ impl InstanceData {
             dropped_data: vec![false; info.data.len()].into(),
             marked: false,
             module,
-        }
+        })
     }
 
     /// A place in its structure.

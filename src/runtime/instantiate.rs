@@ -109,7 +109,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         ));
     }
     let entry = store.add_module(module)?;
-    let owned = Owned::new(Box::new(InstanceData::new(store, entry)));
+    let owned = Owned::new(Box::new(InstanceData::new(store, entry)?));
     let ptr = owned.ptr();
     let vm = &raw mut store.vm;
     // SAFETY: the instance is new and ours alone; the offsets are those of its layout.

@@ -41,7 +41,13 @@ impl MemoryData {
         let capacity = if movable { reserved.min(most).max(len) } else { reserved };
         let mapping = match movable {
             true => map(capacity, config.memory_guard as usize, len)?,
-            false => engine.pool().take(capacity.saturating_add(config.memory_guard as usize), len)?,
+            // Code that checks no bounds can use no other memory.
+            false => engine.pool().take(capacity.saturating_add(config.memory_guard as usize), len).map_err(|error| {
+                error.context(
+                    "a memory of its full address space (an engine with a smaller `memory_reservation`, or one made after the \
+                     process's address space was limited, needs less)",
+                )
+            })?,
         };
         let own = VMMemory { base: mapping.base(), len };
         let memory = Owned::new(Box::new(MemoryData {

@@ -436,7 +436,7 @@ impl Module {
                 .engine
                 .compile(|compiler| compiler.outline(&inner.info, &inner.binary, func, run.unwrap_or(Outline::RUN)))?;
             let module = WeakModule { id: inner.id, inner: Arc::downgrade(inner) };
-            Ok(ReplayCode::in_runs(module, func, known))
+            ReplayCode::in_runs(module, func, known)
         })
     }
 

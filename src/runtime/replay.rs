@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::log::{LogLevel, Logger};
 use super::module::{ModuleId, WeakModule};
 use crate::abi::VMContext;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, filled};
 use crate::compile::Outline;
 use crate::image::{ReplayEnd, ReplayImage};
 use crate::sys::pages::PAGE_SIZE;
@@ -88,7 +88,7 @@ impl ReplayCode {
     pub(super) fn new(engine: &Engine, mut image: ReplayImage) -> Result<ReplayCode> {
         let machine = Machine::new(engine, std::mem::take(&mut image.code))?;
         let more = machine.bytes();
-        Ok(Self::with(Code::Whole(machine), image, more))
+        Self::with(Code::Whole(machine), image, more)
     }
 
     /// Code that is made for one run at a time.
@@ -96,18 +96,18 @@ impl ReplayCode {
         module: WeakModule,
         func: DefinedFuncIndex,
         (outline, image): (Outline, ReplayImage),
-    ) -> ReplayCode {
+    ) -> Result<ReplayCode> {
         let more = outline.bytes();
         Self::with(Code::Runs { module, func, outline }, image, more)
     }
 
-    fn with(code: Code, mut image: ReplayImage, more: usize) -> ReplayCode {
+    fn with(code: Code, mut image: ReplayImage, more: usize) -> Result<ReplayCode> {
         image.locals.shrink_to_fit();
         image.instructions.shrink_to_fit();
         image.stacks.shrink_to_fit();
-        let all_stops = vec![1; image.instructions.len()].into_boxed_slice();
+        let all_stops = filled(1, image.instructions.len(), "the stops of a function")?.into_boxed_slice();
         let bytes = size_of::<ReplayCode>() + image.bytes() + all_stops.len() + more;
-        ReplayCode { code, image, all_stops, bytes }
+        Ok(ReplayCode { code, image, all_stops, bytes })
     }
 
     /// What is known of its instructions. [`ReplayImage::code`] is empty: the code is mapped.

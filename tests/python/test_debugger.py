@@ -41,6 +41,54 @@ class Case(unittest.TestCase):
         return Debugger(self.store, on_stop)
 
 
+class Progress(unittest.TestCase):
+    def setUp(self):
+        self.engine = stepwell.Engine(debug=True, parallel=False)
+        self.module = Module(self.engine, guests.arithmetic())
+        self.store = Store(self.engine)
+        self.addCleanup(self.store.close)
+        self.exports = Instance(self.store, self.module).exports
+
+    def ways(self):
+        return (lambda progress: Debugger(self.store, lambda stop: None, progress=progress).close(),
+                lambda progress: self.module.compile_debug(progress))
+
+    def test_it_is_told_to_its_end(self):
+        for way in range(2):
+            self.setUp()
+            told = []
+            self.ways()[way](lambda done, total: told.append((done, total)) or True)
+            total = told[0][1]
+            self.assertGreater(total, 1)
+            self.assertEqual(sorted(told), [(done, total) for done in range(1, total + 1)])
+            # There is nothing left to do.
+            told.clear()
+            self.ways()[way](lambda done, total: told.append(done) or True)
+            self.assertEqual(told, [])
+
+    def test_it_ends_where_it_says_so_and_can_be_begun_again(self):
+        class Leaves(BaseException):
+            pass
+
+        def leave(done, total):
+            raise Leaves
+
+        for way in self.ways():
+            with self.assertRaises(Error) as cancelled:
+                way(lambda done, total: False)
+            self.assertEqual(cancelled.exception.code, ErrorCode.CANCELLED)
+            with self.assertRaises(Leaves):
+                way(leave)
+            with self.assertRaisesRegex(TypeError, "progress must be callable"):
+                way(3)
+            self.assertEqual(self.exports.add(2, 3), 5)
+        stops = []
+        with Debugger(self.store, stops.append, progress=lambda done, total: True) as debugger:
+            debugger.break_at_function(self.module, "add")
+            self.assertEqual(self.exports.add(2, 3), 5)
+        self.assertEqual(len(stops), 1)
+
+
 class Breakpoints(Case):
     def test_by_name_index_and_offset(self):
         debugger = self.attach()

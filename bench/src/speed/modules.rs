@@ -47,6 +47,12 @@ pub fn small() -> Result<Vec<u8>> {
     )?)
 }
 
+/// `run(n)` is one function of 300,000 instructions, most of them in small blocks.
+pub fn with_large_function() -> Result<Vec<u8>> {
+    let turn = "(local.set 0 (i32.add (local.get 0) (i32.const 1))) (block (br_if 0 (i32.eqz (local.get 0))) (drop (local.get 0)))";
+    Ok(wat::parse_str(format!("(module (func (export \"run\") (param i32) {}))", turn.repeat(27_273)))?)
+}
+
 /// `run(n)` goes round a loop n times, six instructions each; the first is a `nop`.
 pub fn with_loop() -> Result<Vec<u8>> {
     Ok(wat::parse_str(

@@ -5,9 +5,10 @@ use super::{Table, modules, timed};
 use crate::Result;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 use stepwell::base::WasmOffset;
 use stepwell::debug::{Action, Debugger, Stop};
 use stepwell::runtime::{Config, Engine, Instance, Module, Store};
@@ -60,6 +61,9 @@ pub fn rows(table: &Table<'_>) -> Result<()> {
     }
     if table.wants("values-12") {
         values(table, "values-12", "< 250 ns")?;
+    }
+    if table.wants("step-first-large") {
+        first_in_large(table, "step-first-large", "< 20 ms")?;
     }
     if table.wants("breakpoint-untaken") {
         untaken(table, "breakpoint-untaken")?;
@@ -218,6 +222,31 @@ fn values(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
     let mut ours = || beyond(&mut || Ok(run.call(&mut store, TURNS)?));
     let mut theirs = || beyond(&mut || Ok(finish(their_run.call_async(&mut their_store, TURNS))?));
     table.row(name, target, 20, &mut ours, Some(&mut theirs))
+}
+
+/// The first step in the middle of a huge function: from its breakpoint to the instruction behind it. Nothing is kept from round to round.
+fn first_in_large(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
+    let binary = modules::with_large_function()?;
+    let own = Engine::new(Config { debug: true, optimize: false, replay_cache_bytes: 0, ..Config::default() })?;
+    let module = Module::new(&own, &binary)?;
+    let mut store = Store::new(&own);
+    let instance = Instance::new(&mut store, &module, &[])?;
+    let stops = Arc::new(Mutex::new(Vec::new()));
+    let told = stops.clone();
+    let debugger = Debugger::attach(&mut store, move |_| {
+        let mut stops = told.lock().expect("nothing panics");
+        stops.push(Instant::now());
+        if stops.len() % 2 == 1 { Action::StepInstruction } else { Action::Continue }
+    })?;
+    debugger.break_at(&mut store, &module, WasmOffset::new(u32::try_from(binary.len() / 2)?))?;
+    let run = instance.typed_func::<i32, ()>(&mut store, "run")?;
+    let mut ours = || {
+        run.call(&mut store, 1)?;
+        let stops = std::mem::take(&mut *stops.lock().expect("nothing panics"));
+        assert_eq!(stops.len(), 2);
+        Ok((stops[1] - stops[0]).as_nanos() as f64)
+    };
+    table.row(name, target, 20, &mut ours, None)
 }
 
 /// What a loop takes with a breakpoint on a branch that it never takes, over what it takes without.
