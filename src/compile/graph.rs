@@ -2,7 +2,7 @@
 //! without compiling. It must agree with what `translate` makes of the same body; a test compares them.
 
 use super::internal;
-use super::translate::{Class, class};
+use super::translate::{Class, Classes};
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::image::RegionGraph;
 use crate::wasm::ModuleInfo;
@@ -22,6 +22,7 @@ struct Open {
 
 /// A walk over a body.
 struct Walk {
+    classes: Classes,
     instructions: Vec<WasmOffset>,
     edges: Vec<(u32, u32)>,
     open: Vec<Open>,
@@ -41,6 +42,7 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
     let body = FunctionBody::new(BinaryReader::new(bytes, start));
     let mut reader = body.get_operators_reader().map_err(unreadable)?;
     let mut walk = Walk {
+        classes: Classes::new(),
         instructions: Vec::new(),
         edges: Vec::new(),
         open: vec![Open::default()],
@@ -65,7 +67,7 @@ impl Walk {
         let here = self.instructions.len() as u32;
         self.instructions.push(at);
         self.edges.extend(self.arriving.drain(..).map(|from| (here, from)));
-        let class = class(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
+        let class = self.classes.next(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
         // Only the guest goes behind these, and into a loop.
         let mut falls = !matches!(class, Class::Effect | Class::Call);
         match operator {

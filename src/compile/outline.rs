@@ -4,7 +4,7 @@
 
 use super::debug::{NO_SHAPE, kind};
 use super::internal;
-use super::translate::{Due, effect};
+use super::translate::{Classes, Due, effect};
 use crate::base::{DefinedFuncIndex, Result, WasmOffset, no_room};
 use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
 use crate::wasm::{ModuleInfo, ValType, val_type};
@@ -56,6 +56,7 @@ pub(super) struct Begin {
     pub(super) block: u32,
     pub(super) depth: u32,
     pub(super) due: Due,
+    pub(super) classes: Classes,
 }
 
 /// The outline of a function.
@@ -143,6 +144,7 @@ struct Walk<'a> {
     /// Blocks from here on are known to no beginning of a run.
     passing: usize,
     due: Due,
+    classes: Classes,
     results: usize,
     reachable: bool,
     skipped: u32,
@@ -181,6 +183,7 @@ pub(super) fn outline(
         open: Vec::new(),
         passing: 0,
         due: Due::default(),
+        classes: Classes::new(),
         results: ty.results.len(),
         reachable: true,
         skipped: 0,
@@ -204,11 +207,13 @@ impl Walk<'_> {
         if self.instructions.len().is_multiple_of(self.outline.run as usize) {
             let block = self.open.last().copied().ok_or_else(|| internal("no block is open"))?;
             self.passing = self.outline.blocks.len();
-            add(&mut self.outline.begins, Begin { block, depth: self.open.len() as u32, due: self.due })?;
+            let (due, classes) = (self.due, self.classes);
+            add(&mut self.outline.begins, Begin { block, depth: self.open.len() as u32, due, classes })?;
         }
         let stack = self.operands.last().copied().unwrap_or(NO_SHAPE);
         let stack = if stack == NO_SHAPE { ReplayImage::EMPTY } else { stack };
         add(&mut self.instructions, ReplayInstruction { wasm: WasmOffset::new(at), stack })?;
+        self.classes.next(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
         self.due = Due::none();
         match operator {
             Operator::Block { blockty } => self.open_typed(BlockKind::Block, *blockty)?,

@@ -599,11 +599,24 @@ mod tests {
             let made = last.as_ref().unwrap().bytes();
             assert!(made < 64 << 10, "{made} bytes for one run");
             assert_eq!(state(engine), (2, code.bytes() + made));
-            // All of it, from end to end: what is kept stays within the bound.
-            let mut values = [5, 0, 0, 0];
-            assert_eq!(run(&mut last, &mut values, &nowhere, 0), ReplayEnd::Native(count as u32 - 1));
-            assert_eq!(values[0], 7);
-            assert!(state(engine).1 <= bound, "{:?} of {bound}", state(engine));
+            // All of it, from end to end: what is kept stays within the bound. Of some hundred instructions one is the guest's.
+            let mut turn = 0;
+            loop {
+                let from = 1 + turn as u32 * 9;
+                let mut values = [5 + turn as u64, 0, 0, 0];
+                match run(&mut last, &mut values, &nowhere, from) {
+                    ReplayEnd::Native(at) if (at as usize) < count - 1 => {
+                        assert!(at - from < 2 * Outline::RUN, "{at} is far from {from}");
+                        turn = (at as usize - 1) / 9 + 1;
+                    }
+                    end => {
+                        assert_eq!(end, ReplayEnd::Native(count as u32 - 1));
+                        assert_eq!(values[0], 7);
+                        break;
+                    }
+                }
+                assert!(state(engine).1 <= bound, "{:?} of {bound}", state(engine));
+            }
             // A branch far ahead.
             let mut values = [u64::from(u32::MAX), 0, 0, 0];
             let mut stops = nowhere.clone();
@@ -618,22 +631,30 @@ mod tests {
         let module = Module::new(&engine, &binary).unwrap();
         let code = module.replay(func(0)).unwrap();
         let stops = code.all_stops();
-        // Fuel, in one go and step by step: all but blocks and ends.
-        for step in [false, true] {
-            let mut values = [1_000_000, 5, 0, 0, 0];
-            let (mut last, mut at) = (None, 0);
-            let nowhere = vec![0; stops.len()];
-            loop {
-                let stops = if step { stops } else { &nowhere[..] };
-                // SAFETY: as above, with the fuel in front.
-                let end = unsafe { code.run(&mut last, null_mut(), values[1..].as_mut_ptr(), stops.as_ptr(), at) };
-                match end.unwrap() {
-                    ReplayEnd::Stopped(next) => at = next,
-                    _ => break,
-                }
+        // Fuel, in one go and step by step, until an instruction is the guest's. A turn, seven without its block and end, is paid where it
+        // begins; the first one with the block around all.
+        for turn in [0, 1, turns / 2, turns - 200] {
+            let from = 1 + turn as u32 * 9;
+            let mut taken = None;
+            for step in [false, true] {
+                let mut values = [1_000_000, 5, 0, 0, 0];
+                let (mut last, mut at) = (None, from);
+                let nowhere = vec![0; stops.len()];
+                let end = loop {
+                    let stops = if step { stops } else { &nowhere[..] };
+                    // SAFETY: as above, with the fuel in front.
+                    let end = unsafe { code.run(&mut last, null_mut(), values[1..].as_mut_ptr(), stops.as_ptr(), at) };
+                    match end.unwrap() {
+                        ReplayEnd::Stopped(next) => at = next,
+                        ReplayEnd::Native(at) => break at,
+                        end => panic!("{end:?}"),
+                    }
+                };
+                assert!(end > from + 9);
+                let turns = (from..end).filter(|at| *at > 1 && (at - 1) % 9 == 0).count() as u64;
+                assert_eq!(1_000_000 - values[0], 7 * turns, "from {from} to {end}, step by step: {step}");
+                assert_eq!(*taken.get_or_insert(end), end);
             }
-            // The last, an end, takes nothing.
-            assert_eq!(1_000_000 - values[0], (turns * 7 + 2) as u64, "step by step: {step}");
         }
     }
 

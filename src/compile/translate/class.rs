@@ -2,6 +2,7 @@
 //! with the reason. An instruction without a row is not compiled in the debug tier, so what later proposals bring cannot be
 //! forgotten here. Whatever another thread or the host may change in between is no [`Class::Pure`] read.
 
+use crate::compile::outline::Outline;
 use wasmparser::Operator;
 
 /// What an instruction means to a region.
@@ -11,7 +12,8 @@ pub(in crate::compile) enum Class {
     Pure,
     /// Can be run again with the same outcome, which may be a trap.
     Traps,
-    /// Changes something outside the frame, so that only the guest itself may run it: a region ends behind it. It may trap before.
+    /// Changes something outside the frame, or is where a region has become long, so that only the guest itself may run it: a region ends
+    /// behind it. It may trap before.
     Effect,
     /// A call: other code runs, and the frame is seen from it. A region ends behind it.
     Call,
@@ -19,11 +21,41 @@ pub(in crate::compile) enum Class {
     Control,
 }
 
+/// The classes of a function's instructions, in their order. Regions are kept short by it: of many instructions in a row, one is left to
+/// the guest though it could be run again. Every walk over a body that asks what a region is goes by one of these.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::compile) struct Classes {
+    /// How many may still come before one is left to the guest.
+    left: u32,
+}
+
+impl Classes {
+    /// The most instructions in a row that can be run again, as long as one of them computes: as many as replay code is made of at a time.
+    const MOST: u32 = Outline::RUN;
+
+    /// From the start of a function.
+    pub(in crate::compile) fn new() -> Classes {
+        Classes { left: Classes::MOST }
+    }
+
+    /// The class of the next instruction that can be reached; `None` for one that has none yet.
+    pub(in crate::compile) fn next(&mut self, operator: &Operator<'_>) -> Option<Class> {
+        let class = class(operator)?;
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+        } else if class == Class::Pure {
+            self.left = Classes::MOST;
+            return Some(Class::Effect);
+        }
+        Some(class)
+    }
+}
+
 /// Declares [`class`] from rows of instruction, class and reason.
 macro_rules! classes {
     ($($name:ident $class:ident $why:literal;)*) => {
         /// The class of an instruction; `None` for one that has none yet.
-        pub(in crate::compile) fn class(operator: &Operator<'_>) -> Option<Class> {
+        fn class(operator: &Operator<'_>) -> Option<Class> {
             match operator {
                 $(Operator::$name { .. } => Some(Class::$class),)*
                 _ => None,
@@ -244,6 +276,20 @@ classes! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_in_a_row_one_is_left_to_the_guest() {
+        let mut classes = Classes::new();
+        for _ in 0..3 {
+            for _ in 0..Classes::MOST {
+                assert_eq!(classes.next(&Operator::Nop), Some(Class::Pure));
+            }
+            // What may trap, or says where to go on, is not.
+            assert_eq!(classes.next(&Operator::Unreachable), Some(Class::Traps));
+            assert_eq!(classes.next(&Operator::End), Some(Class::Control));
+            assert_eq!(classes.next(&Operator::Nop), Some(Class::Effect));
+        }
+    }
 
     /// The names say what an instruction does: a second opinion on the table.
     #[test]

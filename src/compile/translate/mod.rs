@@ -22,7 +22,7 @@ use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
 use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
 use crate::wasm::{FuncType, ValType};
-pub(super) use class::{Class, class};
+pub(super) use class::{Class, Classes};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -143,6 +143,8 @@ pub(super) struct Translator<'a, 'b> {
     instrument: Option<Instrument>,
     /// What is checked and counted as the guest runs.
     limits: Limits,
+    /// Debug: what the next instruction means to a region.
+    classes: Classes,
     /// Regions: a stop point is due before the next instruction.
     stop_due: bool,
     /// Debug: the state is complete before the next instruction.
@@ -253,6 +255,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             builtins: [None; Builtin::ALL.len()],
             instrument: None,
             limits: Limits::default(),
+            classes: Classes::new(),
             stop_due: false,
             complete: false,
             single: None,
@@ -567,7 +570,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         if self.env.mode == Mode::Production {
             return Ok(Class::Pure);
         }
-        let class = class(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
+        let class = self.classes.next(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
         if self.single.is_some() {
             self.begin_position()?;
             if self.is_replay() && matches!(class, Class::Effect | Class::Call) {

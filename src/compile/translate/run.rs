@@ -63,6 +63,7 @@ pub(in crate::compile) fn translate_run(
     }
     translator.outer = (begin.depth - count) as usize;
     translator.limits.set_due(begin.due);
+    translator.classes = begin.classes;
 
     let mut operators = Operators::new(reader);
     let mut due = None;
