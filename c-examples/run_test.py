@@ -2,7 +2,9 @@
 """Runs stepwell-run with many command lines, and all examples of docs/stepwell-run.md: `run_test.py STEPWELL-RUN`."""
 import os
 import re
+import resource
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -137,7 +139,9 @@ class Programs(Case):
 
     def test_time_is_up_in_a_system_call(self):
         # Nobody reads what it writes, and writing is not interrupted.
-        with open("/dev/zero", "rb") as zeros, subprocess.Popen(
+        zeros = self.folder / "zeros"
+        zeros.write_bytes(bytes(1 << 20))
+        with zeros.open("rb") as zeros, subprocess.Popen(
                 [RUN, "--timeout", "0.2", PROGRAM, "echo"], stdin=zeros, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
             self.assertEqual(run.wait(timeout=100), 124)
             self.assertIn(b"does not end", run.stderr.read())
@@ -204,6 +208,37 @@ class Calls(Case):
         self.fails(1, "nowhere", "--precompile", "nowhere/x.cwasm", PROGRAM)
         self.fails(127, "nothing", "--precompile", file, "nothing")
 
+    def test_precompiled_to_what_is_there(self):
+        """A file is replaced and keeps its mode, links are followed, and what is no regular file is written and stays."""
+        file, pipe = self.folder / "there.cwasm", self.folder / "pipe"
+        file.write_bytes(b"old")
+        file.chmod(0o640)
+        os.mkfifo(pipe)
+        for link, to in [("link", file.name), ("second", "link"), ("dangling", "new.cwasm"), ("to-pipe", pipe.name)]:
+            (self.folder / link).symlink_to(to)
+        self.gives("", "--precompile", "second", PROGRAM)
+        self.gives("", "--precompile", "dangling", PROGRAM)
+        expected = file.read_bytes()
+        self.gives("55\n", "--precompiled", "--invoke", "fib", "dangling", "10")
+        self.assertEqual((self.folder / "new.cwasm").read_bytes(), expected)
+        self.assertEqual(file.stat().st_mode & 0o777, 0o640)
+        for link in ["link", "second", "dangling"]:
+            self.assertTrue((self.folder / link).is_symlink(), link)
+        for name in ["pipe", "to-pipe"]:
+            with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+                self.gives("", "--precompile", name, PROGRAM)
+                self.assertEqual(reader.communicate(timeout=100)[0], expected)
+            self.assertTrue(pipe.is_fifo(), name)
+        if os.geteuid() == 0:  # a device of our own, with the numbers of the null device
+            device = self.folder / "device"
+            try:
+                os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+            except PermissionError:
+                return
+            self.run_it("--precompile", device, PROGRAM)  # where the file system lets no device be opened, it fails
+            self.assertTrue(device.is_char_device())
+        self.assertEqual([path.name for path in self.folder.glob(".*")], [], "no temporary files")
+
     def test_a_trap_of_a_call(self):
         self.fails(134, ["integer divide by zero", "!divide"], "--invoke", "divide", PROGRAM, "1", "0")
 
@@ -226,8 +261,13 @@ class Calls(Case):
         self.gives("", self.module("set_up.wasm", m.build()))
 
     def test_output_that_cannot_be_written(self):
-        with open("/dev/full", "wb") as full:
-            done = subprocess.run([RUN, "--invoke", "fib", PROGRAM, "5"], stdout=full, stderr=subprocess.PIPE)
+        # At the end of how long files may be; Python ignores the signal that tells so, and `restore_signals` would undo that.
+        longest = 1 << 40
+        with (self.folder / "full").open("wb") as full:
+            full.seek(longest)
+            done = subprocess.run(
+                [RUN, "--invoke", "fib", PROGRAM, "5"], stdout=full, stderr=subprocess.PIPE, restore_signals=False,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (longest, longest)))
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"standard output", done.stderr)
 

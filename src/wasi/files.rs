@@ -303,15 +303,13 @@ impl Open {
             follow: follows(lookup)?,
             create: oflags & 1 != 0,
             directory: oflags & 2 != 0,
-            exclusive: oflags & 4 != 0,
+            // Where nothing is created it says nothing, as on Linux.
+            exclusive: oflags & 5 == 5,
             truncate: oflags & 8 != 0,
             access: Rights::from_bits(rights).0.both(Rights::ACCESS),
             flags: FdFlags::from_bits(fdflags)?,
         };
-        if open.directory && open.access.contains(Rights::FD_WRITE) {
-            return Err(Errno::IsDirectory.into());
-        }
-        if open.directory && (open.create || open.truncate) || open.exclusive && !open.create {
+        if open.directory && (open.create || open.truncate) {
             return Err(Errno::Invalid.into());
         }
         Ok(open)
@@ -321,7 +319,8 @@ impl Open {
     /// read or to write.
     pub(super) fn open(&self, parent: &Entry, path: &str) -> Result<Entry, Failure> {
         let dir = parent.dir()?;
-        // A directory is opened by who wants to read it as a file is, and listing it is another right.
+        // A directory is opened by who wants to read it as a file is, and listing it is another right. None is opened to write:
+        // the host says so, or that there is no directory.
         let needed = if self.directory { Rights::NONE } else { self.access };
         let allowed = parent.inheriting.contains(needed)
             && (!self.create || parent.rights.contains(Rights::PATH_CREATE_FILE))
@@ -330,7 +329,7 @@ impl Open {
             return Err(Errno::NotCapable.into());
         }
         // The host wants write access to create and to empty a file.
-        let write = !self.directory && (self.access.contains(Rights::FD_WRITE) || self.create || self.truncate);
+        let write = self.access.contains(Rights::FD_WRITE) || self.create || self.truncate;
         let read = !self.access.contains(Rights::FD_WRITE) || self.access.contains(Rights::FD_READ);
         let mut flags = self.flags.to_host();
         if self.directory {

@@ -16,8 +16,10 @@ use std::os::fd::AsFd;
 /// How much of a directory is asked for at once.
 const PIECE: usize = 1 << 15;
 
-/// Positions below are cookies themselves; the numbers of larger ones begin here.
+/// Positions below are cookies themselves; the numbers of larger ones begin here. Only every second is given out: a program that
+/// adds one to a cookie does not come to another position, but to none.
 const NUMBERS: u64 = 1 << 30;
+const STEP: u64 = 2;
 /// How many positions of one descriptor get a number. The cookies of others are the positions with this bit.
 const MOST_NUMBERS: usize = 1 << 14;
 const UNNUMBERED: u64 = 1 << 63;
@@ -40,21 +42,22 @@ impl Numbers {
         if self.positions.len() >= MOST_NUMBERS {
             return position | UNNUMBERED;
         }
-        let cookie = NUMBERS + self.positions.len() as u64;
+        let cookie = NUMBERS + self.positions.len() as u64 * STEP;
         self.positions.push(position);
         self.by_position.insert(position, cookie);
         cookie
     }
 
-    fn position(&self, cookie: u64) -> Result<u64, Failure> {
+    fn position(&self, cookie: u64) -> Option<u64> {
         if cookie < NUMBERS {
-            return Ok(cookie);
+            return Some(cookie);
         }
         if cookie & UNNUMBERED != 0 {
-            return Ok(cookie & !UNNUMBERED);
+            return Some(cookie & !UNNUMBERED);
         }
-        let number = usize::try_from(cookie - NUMBERS).map_err(|_| Errno::Invalid)?;
-        Ok(*self.positions.get(number).ok_or(Errno::Invalid)?)
+        let number = (cookie - NUMBERS) / STEP;
+        let known = (cookie - NUMBERS).is_multiple_of(STEP);
+        self.positions.get(usize::try_from(number).ok()?).filter(|_| known).copied()
     }
 }
 
@@ -83,8 +86,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// The position that a cookie stands for.
-    pub(super) fn position(&self, cookie: u64) -> Result<u64, Failure> {
+    /// The position that a cookie stands for; `None` for one that was never given out: behind that there is nothing.
+    pub(super) fn position(&self, cookie: u64) -> Option<u64> {
         self.numbers.position(cookie)
     }
 

@@ -192,8 +192,8 @@ fn sizes_and_advice() {
     }
     let looking = guest.open("file", 1, 0, READ).unwrap();
     for (name, args, errno) in [
-        ("fd_filestat_set_size", vec![looking, 1], ENOTCAPABLE),
-        ("fd_allocate", vec![looking, 0, 1], ENOTCAPABLE),
+        ("fd_filestat_set_size", vec![looking, 1], EINVAL),
+        ("fd_allocate", vec![looking, 0, 1], EBADF),
         ("fd_advise", vec![looking, 0, 1, 0], SUCCESS),
         ("fd_sync", vec![looking], SUCCESS),
         ("fd_datasync", vec![looking], SUCCESS),
@@ -203,6 +203,14 @@ fn sizes_and_advice() {
         let closed: Vec<i64> = [99].into_iter().chain(args[1..].iter().copied()).collect();
         assert_eq!(guest.call(name, &closed), EBADF, "{name}");
     }
+    // One that was opened to write and has given the right away is told just that.
+    let given_away = guest.open("file", 1, 0, WRITE).unwrap();
+    assert_eq!(guest.call("fd_fdstat_set_rights", &[given_away, WRITE, 0]), SUCCESS);
+    assert_eq!(guest.call("fd_filestat_set_size", &[given_away, 1]), ENOTCAPABLE);
+    assert_eq!(guest.call("fd_allocate", &[given_away, 0, 1]), ENOTCAPABLE);
+    let only_size = guest.open("file", 1, 0, WRITE).unwrap();
+    assert_eq!(guest.call("fd_fdstat_set_rights", &[only_size, 1 << 22, 0]), SUCCESS);
+    assert_eq!(guest.call("fd_filestat_set_size", &[only_size, 16]), SUCCESS);
     assert_eq!(guest.call("fd_advise", &[0, 0, 0, 0]), ESPIPE);
     assert_eq!(guest.call("fd_advise", &[3, 0, 0, 0]), EBADF);
     assert_eq!(guest.call("fd_allocate", &[3, 0, 1]), EBADF);

@@ -344,8 +344,10 @@ fn a_read_only_directory_cannot_be_changed() {
     // What Rust's programs ask for to read: rights for all kinds of things that cannot be had here, and are left out.
     let fd = guest.open("file", 1, 0, all & !WRITE).unwrap();
     assert_eq!(guest.read(fd, 100).unwrap(), b"hello, file");
-    for (name, args) in [("fd_allocate", vec![fd, 0, 100]), ("fd_filestat_set_size", vec![fd, 0])] {
-        assert_eq!(guest.call(name, &args), ENOTCAPABLE, "{name}");
+    // As of any file that was not opened to write.
+    for (name, args, errno) in [("fd_allocate", vec![fd, 0, 100], EBADF), ("fd_filestat_set_size", vec![fd, 0], EINVAL)]
+    {
+        assert_eq!(guest.call(name, &args), errno, "{name}");
     }
     assert_eq!(guest.write(fd, b"x"), Err(EBADF));
     assert_eq!(fs::read(folder.0.join("root/file")).unwrap(), b"hello, file");
@@ -360,7 +362,7 @@ fn unknown_flags_are_refused_and_unknown_rights_are_not() {
     assert_eq!(guest.open("file", 1, 16, READ), Err(EINVAL));
     assert_eq!(guest.open("file", 1, -1, READ), Err(EINVAL));
     assert_eq!(guest.open("file", 1, DIRECTORY | CREATE, READ), Err(EINVAL));
-    assert_eq!(guest.open("file", 1, EXCLUSIVE, READ), Err(EINVAL));
+    assert!(guest.open("file", 1, EXCLUSIVE, READ).is_ok(), "nothing is created: as on Linux, it says nothing");
     for rights in [READ | 1 << 40, -1, i64::MIN, i64::MIN | 1 << 28 | 1 << 29] {
         let fd = guest.open("file", 1, 0, rights).unwrap();
         assert_eq!(guest.read(fd, 5).unwrap(), b"hello", "{rights:x}");

@@ -202,6 +202,54 @@ fn a_directory_is_no_file() {
 }
 
 #[test]
+fn what_is_no_directory_and_asked_for_as_one() {
+    let (_folder, mut guest, dir) = scratch();
+    guest.make(dir, "file");
+    assert_eq!(guest.path("path_create_directory", &[dir], "sub", &[]), SUCCESS);
+    for (target, link) in [("file", "to-file"), ("sub", "to-sub"), ("nowhere", "dangling"), ("loop", "loop")] {
+        assert_eq!(guest.two("path_symlink", (0, target), (dir, link)), SUCCESS);
+    }
+    // None is opened to write; which of the two is wrong is told as on Linux.
+    for (path, errno) in [("file", ENOTDIR), ("missing", ENOENT), ("sub", EISDIR), ("..", EPERM)] {
+        for rights in [WRITE, FD_READ | WRITE] {
+            assert_eq!(guest.at(dir, path, 1, DIRECTORY, rights), Err(errno), "{path}");
+            for more in [CREATE, TRUNCATE] {
+                assert_eq!(guest.at(dir, path, 1, DIRECTORY | more, rights), Err(EINVAL), "{path}");
+            }
+        }
+    }
+    // A slash behind a path: what it names is a directory, also where a link is not followed.
+    for behind in ["/", "//", "/."] {
+        for lookup in [0, 1] {
+            for (path, expected) in [
+                ("file", Err(ENOTDIR)),
+                ("to-file", Err(ENOTDIR)),
+                ("dangling", Err(ENOENT)),
+                ("loop", Err(ELOOP)),
+                ("sub", Ok(3)),
+                ("to-sub", Ok(3)),
+            ] {
+                let path = format!("{path}{behind}");
+                let said = match guest.path("path_filestat_get", &[dir, lookup], &path, &[0x800]) {
+                    SUCCESS => Ok(guest.get(0x810, 1)[0]),
+                    errno => Err(errno),
+                };
+                assert_eq!(said, expected, "{path} {lookup}");
+                let errno = expected.err().unwrap_or(SUCCESS);
+                assert_eq!(guest.path("path_filestat_set_times", &[dir, lookup], &path, &[5, 5, 4]), errno, "{path}");
+                assert_eq!(guest.at(dir, &path, lookup, 0, 0).map(drop), expected.map(drop), "{path} {lookup}");
+            }
+        }
+    }
+    // What has no position is told before what is wrong with the position.
+    for (fd, errno) in [(99, EBADF), (dir, EBADF), (3, EBADF), (0, ESPIPE)] {
+        for (offset, whence) in [(-1, 0), (i64::MIN, 0), (0, 3)] {
+            assert_eq!(guest.seek(fd, offset, whence), Err(errno), "{fd} {offset} {whence}");
+        }
+    }
+}
+
+#[test]
 fn files_and_directories_go_while_they_are_open() {
     let (_folder, mut guest, dir) = scratch();
     guest.make(dir, "file");

@@ -112,7 +112,9 @@ fn descriptors_that_are_ready_or_not_there() {
     let poll_right = 1 << 27;
     let (file, unpolled) =
         (guest.open("file", 1, 0, READ | WRITE | poll_right).unwrap(), guest.open("file", 1, 0, READ).unwrap());
+    // A regular file is always ready, whatever it was opened for.
     let looking = guest.open("file", 1, 0, READ | poll_right).unwrap();
+    let writing = guest.open("file", 1, 0, WRITE).unwrap();
     assert_eq!(guest.call("fd_seek", &[file, 4, 0, 0x800]), SUCCESS);
     let asked = [
         descriptor(0, false, 0),
@@ -126,6 +128,7 @@ fn descriptors_that_are_ready_or_not_there() {
         descriptor(8, true, 0),
         descriptor(9, false, unpolled),
         descriptor(10, true, looking),
+        descriptor(12, false, writing),
         clock(11, 1, u64::MAX, 0),
     ];
     let events = poll(&mut guest, &asked).unwrap();
@@ -143,7 +146,8 @@ fn descriptors_that_are_ready_or_not_there() {
             (7, EBADF, 1),
             (8, EBADF, 2),
             (9, 0, 1),
-            (10, EBADF, 2),
+            (10, 0, 2),
+            (12, 0, 1),
         ]
     );
     assert_eq!((events[0].3, events[0].4), (5, false));

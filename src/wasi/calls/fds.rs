@@ -37,6 +37,15 @@ fn to_sync(entry: &Entry, rights: Rights) -> Result<&File, Failure> {
     file(entry, rights, Errno::Invalid, Errno::BadFd)
 }
 
+/// The file whose size is to be changed. One that was not opened to write is told as POSIX has it, by each call its own way.
+fn to_resize(entry: &Entry, rights: Rights, stream: Errno, not_to_write: Errno) -> Result<&File, Failure> {
+    let file = file(entry, Rights::NONE, stream, Errno::BadFd)?;
+    match entry.with(rights) {
+        Err(_) if !entry.rights.contains(Rights::FD_WRITE) => Err(not_to_write.into()),
+        other => other.map(|_| file),
+    }
+}
+
 /// The times that a guest asks for, each left alone, given, or now.
 pub(super) fn times(accessed: u64, modified: u64, flags: u32) -> Result<Timestamps, Failure> {
     let one = |given: u32, now: u32, time: u64| match (flags & given != 0, flags & now != 0) {
@@ -72,7 +81,7 @@ impl State {
 
     pub(super) fn fd_allocate(&self, _: &mut Guest<'_>, fd: u32, offset: u64, len: u64) -> Outcome {
         let table = self.table();
-        let file = file(table.entry(fd)?, Rights::FD_ALLOCATE, Errno::NotSeekable, Errno::BadFd)?;
+        let file = to_resize(table.entry(fd)?, Rights::FD_ALLOCATE, Errno::NotSeekable, Errno::BadFd)?;
         if i64::try_from(offset).is_err() || i64::try_from(len).is_err() {
             return Err(Errno::Invalid.into());
         }
@@ -152,7 +161,7 @@ impl State {
 
     pub(super) fn fd_filestat_set_size(&self, _: &mut Guest<'_>, fd: u32, size: u64) -> Outcome {
         let table = self.table();
-        let file = file(table.entry(fd)?, Rights::FD_FILESTAT_SET_SIZE, Errno::Invalid, Errno::BadFd)?;
+        let file = to_resize(table.entry(fd)?, Rights::FD_FILESTAT_SET_SIZE, Errno::Invalid, Errno::Invalid)?;
         let size = i64::try_from(size).map_err(|_| Errno::Invalid)? as u64;
         Ok(rustix::io::retry_on_intr(|| rustix::fs::ftruncate(file, size))?)
     }
@@ -170,27 +179,28 @@ impl State {
         Ok(rustix::fs::futimens(on, &times(accessed, modified, flags)?)?)
     }
 
-    fn seek(&self, guest: &mut Guest<'_>, fd: u32, to: SeekFrom, rights: Rights, out: u32) -> Outcome {
+    /// What has no position is told before what is wrong with the one that is asked for.
+    fn seek(&self, guest: &mut Guest<'_>, fd: u32, to: Result<SeekFrom, Errno>, rights: Rights, out: u32) -> Outcome {
         guest.bytes(out, 8)?;
         let table = self.table();
         let mut file = file(table.entry(fd)?, rights, Errno::NotSeekable, Errno::BadFd)?;
-        let position = file.seek(to)?;
+        let position = file.seek(to?)?;
         guest.write_u64(out, position)
     }
 
     pub(super) fn fd_seek(&self, guest: &mut Guest<'_>, fd: u32, offset: i64, whence: u32, out: u32) -> Outcome {
         let (to, rights) = match whence {
-            0 => (SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::Invalid)?), Rights::FD_SEEK),
-            1 if offset == 0 => (SeekFrom::Current(0), Rights::FD_TELL),
-            1 => (SeekFrom::Current(offset), Rights::FD_SEEK),
-            2 => (SeekFrom::End(offset), Rights::FD_SEEK),
-            _ => return Err(Errno::Invalid.into()),
+            0 => (u64::try_from(offset).map(SeekFrom::Start).map_err(|_| Errno::Invalid), Rights::FD_SEEK),
+            1 if offset == 0 => (Ok(SeekFrom::Current(0)), Rights::FD_TELL),
+            1 => (Ok(SeekFrom::Current(offset)), Rights::FD_SEEK),
+            2 => (Ok(SeekFrom::End(offset)), Rights::FD_SEEK),
+            _ => (Err(Errno::Invalid), Rights::FD_SEEK),
         };
         self.seek(guest, fd, to, rights, out)
     }
 
     pub(super) fn fd_tell(&self, guest: &mut Guest<'_>, fd: u32, out: u32) -> Outcome {
-        self.seek(guest, fd, SeekFrom::Current(0), Rights::FD_TELL, out)
+        self.seek(guest, fd, Ok(SeekFrom::Current(0)), Rights::FD_TELL, out)
     }
 
     /// The name of a preopened directory. Programs ask for one number after the other until `EBADF`.

@@ -248,7 +248,8 @@ impl State {
         let Kind::Dir { dir, preopened, listing } = &mut table.entry_mut(fd)?.kind else {
             return Err(Errno::NotDirectory.into());
         };
-        let (mut used, mut next) = (0, listing.position(cookie)?);
+        let Some(mut next) = listing.position(cookie) else { return guest.write_u32(out, 0) };
+        let mut used = 0;
         while used < to.len() {
             let Some(item) = listing.item(&*dir, next, next == 0)? else { break };
             let name = item.name.as_bytes();

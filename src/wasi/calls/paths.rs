@@ -54,7 +54,9 @@ impl State {
         let table = self.table();
         let dir = table.directory(fd, Rights::PATH_FILESTAT_GET)?.dir()?;
         let path = guest.path(path, path_len)?;
-        let metadata = if files::follows(lookup)? { dir.metadata(&path)? } else { dir.symlink_metadata(&path)? };
+        // A path with a slash behind names a directory, so that a link is followed after all; `cap-std` drops the slash.
+        let follows = files::follows(lookup)? || path.ends_with('/') || path.ends_with("/.");
+        let metadata = if follows { dir.metadata(&path)? } else { dir.symlink_metadata(&path)? };
         guest.write(out, &files::filestat(&metadata))
     }
 

@@ -116,11 +116,18 @@ impl Wait {
     }
 }
 
+/// Whether a descriptor that was not opened for this is ready all the same: a regular file always is, as POSIX has it.
+fn is_always_ready(entry: &Entry) -> bool {
+    matches!(&entry.kind, Kind::File(file) if file.metadata().is_ok_and(|about| about.is_file()))
+}
+
 /// Whether there is something to read.
 fn read(entry: &Entry) -> Standing<'_> {
     let bytes = match &entry.kind {
         Kind::Dir { .. } | Kind::Stream(Stream::Output(_)) => return Standing::Ready(Errno::BadFd.into()),
-        _ if !entry.rights.contains(Rights::FD_READ) => return Standing::Ready(Errno::BadFd.into()),
+        _ if !entry.rights.contains(Rights::FD_READ) && !is_always_ready(entry) => {
+            return Standing::Ready(Errno::BadFd.into());
+        }
         _ if !entry.rights.contains(Rights::POLL_FD_READWRITE) => return Standing::Ready(Errno::NotCapable.into()),
         Kind::File(file) => return Standing::Ask(file.as_fd(), PollFlags::IN),
         Kind::Stream(Stream::Input(Input::Inherit)) => return Standing::Ask(rustix::stdio::stdin(), PollFlags::IN),
@@ -136,7 +143,9 @@ fn read(entry: &Entry) -> Standing<'_> {
 fn write(entry: &Entry) -> Standing<'_> {
     match &entry.kind {
         Kind::Dir { .. } | Kind::Stream(Stream::Input(_)) => Standing::Ready(Errno::BadFd.into()),
-        _ if !entry.rights.contains(Rights::FD_WRITE) => Standing::Ready(Errno::BadFd.into()),
+        _ if !entry.rights.contains(Rights::FD_WRITE) && !is_always_ready(entry) => {
+            Standing::Ready(Errno::BadFd.into())
+        }
         _ if !entry.rights.contains(Rights::POLL_FD_READWRITE) => Standing::Ready(Errno::NotCapable.into()),
         Kind::File(file) => Standing::Ask(file.as_fd(), PollFlags::OUT),
         Kind::Stream(Stream::Output(Output::Stdout)) => Standing::Ask(rustix::stdio::stdout(), PollFlags::OUT),
