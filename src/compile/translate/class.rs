@@ -21,27 +21,35 @@ pub(in crate::compile) enum Class {
     Control,
 }
 
-/// The classes of a function's instructions, in their order. Regions are kept short by it: of many instructions in a row, one is left to
-/// the guest though it could be run again. Every walk over a body that asks what a region is goes by one of these.
+/// The classes of a function's instructions, in their order. Regions are kept short by it: now and then an instruction is left to the guest
+/// though it could be run again, wherever a way through the body may have come far without. Every walk over a body that asks what a region is
+/// goes by one of these.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::compile) struct Classes {
-    /// How many may still come before one is left to the guest.
+    /// How many may still come before one is left to the guest, if it computes.
     left: u32,
+    /// How many came since the last `end` behind which one was left to the guest: as far may a branch have come to here.
+    jumped: u32,
 }
 
 impl Classes {
-    /// The most instructions in a row that can be run again, as long as one of them computes: as many as replay code is made of at a time.
+    /// The most instructions in a row: as many as replay code is made of at a time.
     const MOST: u32 = Outline::RUN;
+    /// The most that a branch may leave out, or branches one behind the other.
+    const MOST_JUMPED: u32 = Classes::MOST / 2;
 
     /// From the start of a function.
     pub(in crate::compile) fn new() -> Classes {
-        Classes { left: Classes::MOST }
+        Classes { left: Classes::MOST, jumped: 0 }
     }
 
     /// The class of the next instruction that can be reached; `None` for one that has none yet.
     pub(in crate::compile) fn next(&mut self, operator: &Operator<'_>) -> Option<Class> {
         let class = class(operator)?;
-        if let Some(left) = self.left.checked_sub(1) {
+        self.jumped = self.jumped.saturating_add(1);
+        if matches!(operator, Operator::End) && self.jumped > Classes::MOST_JUMPED {
+            (self.left, self.jumped) = (0, 0);
+        } else if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
         } else if class == Class::Pure {
             self.left = Classes::MOST;
@@ -286,9 +294,31 @@ mod tests {
             }
             // What may trap, or says where to go on, is not.
             assert_eq!(classes.next(&Operator::Unreachable), Some(Class::Traps));
-            assert_eq!(classes.next(&Operator::End), Some(Class::Control));
+            assert_eq!(classes.next(&Operator::Return), Some(Class::Control));
             assert_eq!(classes.next(&Operator::Nop), Some(Class::Effect));
         }
+    }
+
+    #[test]
+    fn behind_a_long_block_one_is_left_to_the_guest() {
+        let mut classes = Classes::new();
+        let pass = |classes: &mut Classes, instructions| {
+            (0..instructions).for_each(|_| assert!(classes.next(&Operator::Nop).is_some()));
+        };
+        let most = Classes::MOST_JUMPED;
+        for inside in [most, most + 1, 3 * Classes::MOST] {
+            pass(&mut classes, inside);
+            assert_eq!(classes.next(&Operator::End), Some(Class::Control));
+            assert_eq!(classes.next(&Operator::Nop), Some(Class::Effect), "behind {inside}");
+        }
+        // Short ones count together.
+        for inside in [most / 2, most / 2 - 4] {
+            pass(&mut classes, inside);
+            assert_eq!(classes.next(&Operator::End), Some(Class::Control));
+            assert_eq!(classes.next(&Operator::Nop), Some(Class::Pure), "behind {inside}");
+        }
+        assert_eq!(classes.next(&Operator::End), Some(Class::Control));
+        assert_eq!(classes.next(&Operator::Nop), Some(Class::Effect));
     }
 
     /// The names say what an instruction does: a second opinion on the table.
