@@ -227,9 +227,14 @@ impl Instrument {
         (builder.ins().stack_addr(POINTER, self.record.locals_slot, 0), (local * SLOT_BYTES) as i32)
     }
 
-    /// Where the slot of the operand at `depth` is, which the frame will have: base and offset.
-    pub(super) fn operand_address(&mut self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32) {
+    /// The frame has a slot for the operand at `depth`.
+    pub(super) fn have_room_for(&mut self, depth: u32) {
         self.deepest = self.deepest.max(depth + 1);
+    }
+
+    /// Where the slot of the operand at `depth` is: base and offset.
+    pub(super) fn operand_address(&mut self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32) {
+        self.have_room_for(depth);
         (builder.ins().stack_addr(POINTER, self.record.operands_slot, 0), (depth * SLOT_BYTES) as i32)
     }
 

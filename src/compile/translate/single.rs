@@ -247,10 +247,19 @@ impl Translator<'_, '_> {
         }
     }
 
-    fn operand_home(&mut self, depth: usize) -> Option<(Value, i32, MemFlagsData)> {
-        let single = self.single.as_mut()?;
-        let depth = depth as u32;
+    /// The frame or the buffer has room for the operand at `depth`.
+    fn have_room_for(&mut self, depth: u32) {
+        let Some(single) = &mut self.single else { return };
         single.deepest = single.deepest.max(depth + 1);
+        if let Home::Frame(instrument) = &mut single.home {
+            instrument.have_room_for(depth);
+        }
+    }
+
+    fn operand_home(&mut self, depth: usize) -> Option<(Value, i32, MemFlagsData)> {
+        let depth = depth as u32;
+        self.have_room_for(depth);
+        let single = self.single.as_mut()?;
         let (base, offset) = match &mut single.home {
             Home::Buffer { values, .. } => (*values, ((single.locals + depth) * SLOT_BYTES) as i32),
             Home::Frame(instrument) => instrument.operand_address(&mut self.builder, depth),
@@ -275,10 +284,9 @@ impl Translator<'_, '_> {
         self.push_placed(ty);
     }
 
-    /// Pushes an operand that is in its place already.
+    /// Pushes an operand that is in its place already. No instruction is made: the current block may be full.
     pub(super) fn push_placed(&mut self, ty: ValType) {
-        // The frame has room for it.
-        let _ = self.operand_home(self.stack.len());
+        self.have_room_for(self.stack.len() as u32);
         let shape = self.stack_with(ty);
         self.stack.push(Operand { value: Value::reserved_value(), ty, held: None, shape });
     }

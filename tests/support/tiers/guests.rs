@@ -149,6 +149,16 @@ const GUESTS: &[(&str, &str)] = &[
       i32.const 4 i32.add drop unreachable
     end
     local.get 0 i32.add)
+  (func (export "else-behind-a-way-out") (param i32) (result i32)
+    i32.const 40 local.get 0
+    local.get 0 i32.const 1 i32.and
+    if (param i32) (result i32) i32.const 1 i32.add br 0 else i32.const 2 i32.add end
+    local.get 0 i32.const 2 i32.and
+    if (param i32 i32) (result i32 i32) drop return else global.get $g drop end
+    local.get 0 i32.const 4 i32.and
+    if (param i32 i32) (result i32 i32) local.get 0 br_table 0 0 else local.get 0 global.set $g end
+    local.get 0 i32.const 24 i32.eq
+    if (param i32 i32) (result i32) unreachable else i32.add end)
   (func (export "loop-first") (param i32) (result i32) (local i32)
     loop (result i32)
       local.get 1 i32.const 1 i32.add local.tee 1
