@@ -79,7 +79,7 @@ fn code_that_cannot_be_reached_is_alike_when_fuel_is_counted() {
         let mut report = Report::default();
         for seed in 0..number("STEPWELL_DEAD", 150) {
             let mut drives = vec![Drive::step(300), Drive::each_instruction(300)];
-            drives.push(Drive::random(seed, 300));
+            drives.extend([Drive::random(seed, 300), Drive::changes(seed, 300)]);
             compare(&engines, &dead::case(seed), &drives, &mut report);
         }
         report.demand(10_000);

@@ -3,7 +3,8 @@
 //!
 //! Fuel is taken for a straight run of instructions at once, before the first of them. What is taken belongs to that instruction:
 //! it stands behind its stop point, so a guest that goes on from there, natively or by replay, takes it, and one that goes on in resume code
-//! at an instruction in the middle of the run does not take it twice. Whether there was enough is checked only where a function
+//! at an instruction in the middle of the run does not take it twice. Where replay ends at that instruction, which it has not run, it gives
+//! back what it has taken. Whether there was enough is checked only where a function
 //! or a turn of a loop begins: without those nothing runs long. Debug code has a stop point there, in both its tiers.
 
 use super::Translator;
@@ -11,7 +12,7 @@ use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::compile::env::POINTER;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Imm64;
-use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, types};
+use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, Value, types};
 use wasmparser::Operator;
 
 /// What is due before the next instruction.
@@ -61,6 +62,8 @@ pub(super) struct Limits {
     due: Due,
     /// The constant that says what the run takes, once that is known, and what it takes so far.
     run: Option<(Inst, i64)>,
+    /// Replay: the fuel before the run that the instruction at hand begins.
+    before: Option<Value>,
 }
 
 impl Limits {
@@ -101,6 +104,15 @@ impl Translator<'_, '_> {
     /// Behind an instruction that could be reached: whether what follows is run as often as it was.
     pub(super) fn limits_behind(&mut self, operator: &Operator<'_>) {
         self.limits.due.behind(operator);
+        self.limits.before = None;
+    }
+
+    /// Replay ends before the instruction at hand: what its run takes is taken by who runs it.
+    pub(super) fn give_fuel_back(&mut self) {
+        let home = self.single.as_ref().and_then(|single| single.fuel());
+        if let (Some(before), Some((base, offset))) = (self.limits.before, home) {
+            self.builder.ins().store(self.flags.fuel, before, base, offset);
+        }
     }
 
     /// Replay: an instruction behind the one that was translated last, in another piece of code. Whether it and those behind it
@@ -121,6 +133,7 @@ impl Translator<'_, '_> {
             None => (self.load_constant(VMContext::STORE), VMStoreContext::FUEL),
         };
         let fuel = self.builder.ins().load(types::I64, self.flags.fuel, base, offset);
+        self.limits.before = Some(fuel);
         let cost = self.builder.ins().iconst(types::I64, 0);
         let left = self.builder.ins().isub(fuel, cost);
         self.limits.run = self.builder.func.dfg.value_def(cost).inst().map(|inst| (inst, 0));

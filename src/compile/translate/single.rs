@@ -219,6 +219,7 @@ impl Translator<'_, '_> {
 
     /// Replay: ends the block with the end that `kind` stands for, before the instruction at hand.
     pub(super) fn end_replay(&mut self, kind: u32) {
+        self.give_fuel_back();
         let position = self.single.as_ref().map_or(0, Single::position);
         self.return_raw(u64::from(kind) << 32 | u64::from(position));
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use stepwell::base::WasmOffset;
 use stepwell::debug::{Action, Debugger, Reason, Stop};
-use stepwell::runtime::{Module, Store, TrapCode};
+use stepwell::runtime::{AsStoreMut, Module, Store, TrapCode};
 use wasmparser::{BinaryReader, FunctionBody};
 
 /// Breakpoints that a case has at a time, at most, where they are random.
@@ -209,7 +209,7 @@ pub fn instructions(module: &Module, func: usize) -> Vec<u32> {
     operators.map(|operator| operator.unwrap().1 as u32).collect()
 }
 
-fn clear(debugger: &Debugger, store: &mut impl stepwell::runtime::AsStoreMut) {
+fn clear(debugger: &Debugger, store: &mut impl AsStoreMut) {
     for breakpoint in debugger.breakpoints() {
         debugger.remove(store, breakpoint.id).unwrap();
     }
@@ -218,7 +218,7 @@ fn clear(debugger: &Debugger, store: &mut impl stepwell::runtime::AsStoreMut) {
 /// Sets a breakpoint somewhere; tells where it came to stand.
 fn scatter(
     debugger: &Debugger,
-    store: &mut impl stepwell::runtime::AsStoreMut,
+    store: &mut impl AsStoreMut,
     shared: &Shared,
     random: &mut Random,
 ) -> u64 {
@@ -241,6 +241,10 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
     let place = stop.top().map(|frame| (frame.func(), frame.offset()));
     seen.put_reason(stop.reason());
     seen.put("host", host);
+    // What is left is the same at each instruction, whichever way the guest has come there.
+    if let Ok(left) = stop.as_store_mut().fuel() {
+        seen.put("fuel", left);
+    }
     let trap = matches!(stop.reason(), Reason::Trap(_));
     if *stop.reason() == Reason::Trap(TrapCode::StackOverflow) {
         shared.overflowed();
