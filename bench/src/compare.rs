@@ -1,7 +1,10 @@
 //! One call of an export in Stepwell, in each of three ways, and in another engine (wasmtime): what became of it in words that are the
-//! same where both did the same. Results or trap, and then every global, memory and table.
+//! same where both did the same. Results or trap, and then every global, memory and table. Imported functions return zeros, and change
+//! memories and globals and call exports on the way, the same in both.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use stepwell::base::FuncIndex;
 use stepwell::debug::{Action, Debugger, Stop};
@@ -36,6 +39,154 @@ pub enum Mode {
     Steps,
 }
 
+/// What an imported function does at one of its calls, beside returning zeros. The number is that of the call.
+#[derive(Clone, Copy)]
+enum Act<'a> {
+    /// Writes a byte of a memory.
+    Write(&'a str, usize),
+    /// Makes a memory larger by a page.
+    Grow(&'a str),
+    /// Sets a global, if it can be set and is an integer.
+    Set(&'a str, i32),
+    /// Calls an export with zeros.
+    Call(&'a str),
+}
+
+/// What the imported functions of a store do in turn.
+struct Acts {
+    funcs: Vec<String>,
+    memories: Vec<String>,
+    globals: Vec<String>,
+    calls: AtomicUsize,
+    /// Calls of exports that have not returned.
+    inside: AtomicUsize,
+    /// What came of those that have.
+    said: Mutex<String>,
+}
+
+/// Calls of imported functions that do something.
+const MOST_ACTS: usize = 40;
+/// Calls of exports inside of each other.
+const DEEPEST: usize = 2;
+
+impl Acts {
+    /// With the exports of these names, and so many of the functions imported.
+    fn new<'a>(names: impl Iterator<Item = &'a str>, imported: usize) -> Arc<Acts> {
+        let names: Vec<&str> = names.collect();
+        let of = |letter| names.iter().filter(move |name| name.starts_with(letter)).map(|name| (*name).to_owned());
+        Arc::new(Acts {
+            funcs: of('f').skip(imported).collect(),
+            memories: of('m').collect(),
+            globals: of('g').collect(),
+            calls: AtomicUsize::new(0),
+            inside: AtomicUsize::new(0),
+            said: Mutex::default(),
+        })
+    }
+
+    fn next(&self) -> Option<Act<'_>> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let one = |names: &'_ [String]| (!names.is_empty()).then(|| number / 4 % names.len());
+        if number >= MOST_ACTS {
+            return None;
+        }
+        Some(match number % 4 {
+            0 if self.inside.load(Ordering::Relaxed) < DEEPEST => Act::Call(&self.funcs[one(&self.funcs)?]),
+            1 => Act::Write(&self.memories[one(&self.memories)?], number),
+            2 => Act::Set(&self.globals[one(&self.globals)?], number as i32),
+            3 => Act::Grow(&self.memories[one(&self.memories)?]),
+            _ => return None,
+        })
+    }
+
+    /// Calls an export, by `call`, which says what came of it.
+    fn call<E>(&self, call: impl FnOnce() -> Result<String, E>) -> Result<(), E> {
+        self.inside.fetch_add(1, Ordering::Relaxed);
+        let said = call();
+        self.inside.fetch_sub(1, Ordering::Relaxed);
+        let mut all = self.said.lock().expect("nobody panics with it");
+        write!(all, " ({})", said?).expect("a string takes all");
+        Ok(())
+    }
+
+    fn said(&self) -> String {
+        self.said.lock().expect("nobody panics with it").clone()
+    }
+}
+
+/// Does in Stepwell what comes next.
+fn own_act(mut caller: Caller<'_>, acts: &Acts) -> stepwell::base::Result<()> {
+    let Some(act) = acts.next() else { return Ok(()) };
+    let (Act::Write(name, _) | Act::Grow(name) | Act::Set(name, _) | Act::Call(name)) = act;
+    match (act, caller.export(name)) {
+        (Act::Write(_, number), Some(Extern::Memory(memory))) => {
+            if let Some(byte) = memory.data_mut(&mut caller)?.get_mut(number * 7) {
+                *byte = number as u8;
+            }
+        }
+        (Act::Grow(_), Some(Extern::Memory(memory))) => drop(memory.grow(&mut caller, 1)),
+        (Act::Set(_, to), Some(Extern::Global(global))) => {
+            let ty = global.ty(&caller)?;
+            match ty.content {
+                ValType::I32 if ty.mutable => global.set(&mut caller, Val::I32(to))?,
+                ValType::I64 if ty.mutable => global.set(&mut caller, Val::I64(to.into()))?,
+                _ => {}
+            }
+        }
+        (Act::Call(_), Some(Extern::Func(func))) => acts.call(|| {
+            let ty = func.ty(&caller)?;
+            let params: Vec<Val> = ty.params.iter().map(|ty| Val::default_for(*ty)).collect();
+            let mut results: Vec<Val> = ty.results.iter().map(|ty| Val::default_for(*ty)).collect();
+            let mut text = String::new();
+            match func.call(&mut caller, &params, &mut results) {
+                Ok(()) => results.iter().for_each(|value| own_value(&mut text, value)),
+                Err(error) => text = own_trap(error)?,
+            }
+            Ok::<_, stepwell::base::Error>(text)
+        })?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Does the same in the other engine.
+fn their_act(caller: &mut wasmtime::Caller<'_, ()>, acts: &Acts) -> wasmtime::Result<()> {
+    use wasmtime::{Extern, Mutability, Val, ValType};
+    let Some(act) = acts.next() else { return Ok(()) };
+    let (Act::Write(name, _) | Act::Grow(name) | Act::Set(name, _) | Act::Call(name)) = act;
+    match (act, caller.get_export(name)) {
+        (Act::Write(_, number), Some(Extern::Memory(memory))) => {
+            if let Some(byte) = memory.data_mut(&mut *caller).get_mut(number * 7) {
+                *byte = number as u8;
+            }
+        }
+        (Act::Grow(_), Some(Extern::Memory(memory))) => drop(memory.grow(&mut *caller, 1)),
+        (Act::Set(_, to), Some(Extern::Global(global))) => {
+            let ty = global.ty(&*caller);
+            match ty.content() {
+                ValType::I32 if ty.mutability() == Mutability::Var => global.set(&mut *caller, Val::I32(to))?,
+                ValType::I64 if ty.mutability() == Mutability::Var => global.set(&mut *caller, Val::I64(to.into()))?,
+                _ => {}
+            }
+        }
+        (Act::Call(name), Some(Extern::Func(func))) => acts.call(|| {
+            let ty = func.ty(&*caller);
+            let params: Vec<Val> = ty.params().filter_map(|ty| Val::default_for_ty(&ty)).collect();
+            let mut results = vec![Val::I32(0); ty.results().len()];
+            let mut text = String::new();
+            match func.call(&mut *caller, &params, &mut results) {
+                Ok(()) => results.iter().for_each(|value| their_value(&mut text, value)),
+                Err(error) => {
+                    text = their_trap(&error, name).map_err(|error| wasmtime::Error::msg(error.to_string()))?;
+                }
+            }
+            Ok::<_, wasmtime::Error>(text)
+        })?,
+        _ => {}
+    }
+    Ok(())
+}
+
 /// Runs a call, given as a line of a `.calls` file, in a store of its own.
 pub fn call_ours(engine: &Engine, module: &Module, line: &str, mode: Mode) -> Result<String> {
     let mut store = Store::new(engine);
@@ -53,20 +204,19 @@ pub fn call_ours(engine: &Engine, module: &Module, line: &str, mode: Mode) -> Re
         Mode::Steps => attach(&mut store)?.step_always(&mut store, true)?,
     }
     let mut imports = Vec::new();
+    let acts = Acts::new(module.exports().map(|(name, _)| name), module.imports().count());
     for (_, _, ty) in module.imports() {
         let ExternType::Func(ty) = ty else {
             return Err("an import that is no function".into());
         };
-        let results = ty.results.clone();
-        let body = move |_: Caller<'_>, _: &[Val], to: &mut [Val]| {
-            to.iter_mut().zip(&results).for_each(|(value, ty)| *value = Val::default_for(*ty));
-            Ok(())
-        };
+        let acts = acts.clone();
+        // The results are zeros and nulls already.
+        let body = move |caller: Caller<'_>, _: &[Val], _: &mut [Val]| own_act(caller, &acts);
         imports.push(Func::new(&mut store, ty, body)?.into());
     }
     let instance = match Instance::new(&mut store, module, &imports) {
         Ok(instance) => instance,
-        Err(error) => return own_trap(error),
+        Err(error) => return Ok(own_trap(error)? + &acts.said()),
     };
     let mut words = line.split(' ');
     let func = words.next().and_then(|name| instance.export(&mut store, name)).and_then(Extern::func);
@@ -88,6 +238,7 @@ pub fn call_ours(engine: &Engine, module: &Module, line: &str, mode: Mode) -> Re
         Ok(()) => results.iter().for_each(|value| own_value(&mut text, value)),
         Err(error) => text.push_str(&own_trap(error)?),
     }
+    text.push_str(&acts.said());
     for (name, item) in instance.exports(&mut store)? {
         match item {
             Extern::Func(_) => continue,
@@ -114,13 +265,13 @@ fn attach(store: &mut Store) -> Result<Debugger> {
     })?)
 }
 
-fn own_trap(error: stepwell::base::Error) -> Result<String> {
+fn own_trap(error: stepwell::base::Error) -> stepwell::base::Result<String> {
     let trap = error.payload::<Trap>().map(|trap| trap.code().map_or(trap.message(), |code| code.message()));
     match trap {
         // wasmtime has one trap for both.
         Some("undefined element") => Ok(String::from("trap out of bounds table access")),
         Some(message) => Ok(format!("trap {message}")),
-        None => Err(error.into()),
+        None => Err(error),
     }
 }
 
@@ -142,12 +293,21 @@ pub fn call_theirs(engine: &wasmtime::Engine, module: &wasmtime::Module, line: &
     use wasmtime::{Extern, Ref, Store, Val, ValType};
     let mut store = Store::new(engine, ());
     let mut imports = Vec::new();
+    let acts = Acts::new(module.exports().map(|export| export.name()), module.imports().count());
     for import in module.imports() {
-        imports.push(import.ty().default_value(&mut store)?);
+        let acts = acts.clone();
+        let ty = import.ty().func().cloned().ok_or("an import that is no function")?;
+        let zeros: Vec<Val> = ty.results().filter_map(|ty| Val::default_for_ty(&ty)).collect();
+        let func = wasmtime::Func::new(&mut store, ty, move |mut caller, _, results| {
+            their_act(&mut caller, &acts)?;
+            results.copy_from_slice(&zeros);
+            Ok(())
+        });
+        imports.push(func.into());
     }
     let instance = match wasmtime::Instance::new(&mut store, module, &imports) {
         Ok(instance) => instance,
-        Err(error) => return their_trap(&error, line),
+        Err(error) => return Ok(their_trap(&error, line)? + &acts.said()),
     };
     let mut words = line.split(' ');
     let func = words.next().and_then(|name| instance.get_func(&mut store, name)).ok_or("the export is no function")?;
@@ -164,27 +324,17 @@ pub fn call_theirs(engine: &wasmtime::Engine, module: &wasmtime::Module, line: &
     }
     let mut results = vec![Val::I32(0); ty.results().len()];
     let mut text = String::new();
-    let value = |text: &mut String, value: &Val| {
-        // Writing to a string cannot fail.
-        let _ = match value {
-            Val::I32(bits) => write!(text, " {bits:x}"),
-            Val::I64(bits) => write!(text, " {bits:x}"),
-            Val::F32(bits) => write!(text, " {bits:x}"),
-            Val::F64(bits) => write!(text, " {bits:x}"),
-            Val::V128(bits) => write!(text, " {:x?}", bits.as_u128().to_le_bytes()),
-            other => write!(text, " {}", other.ref_().is_some_and(|value| !value.is_null())),
-        };
-    };
     match func.call(&mut store, &params, &mut results) {
-        Ok(()) => results.iter().for_each(|result| value(&mut text, result)),
+        Ok(()) => results.iter().for_each(|result| their_value(&mut text, result)),
         Err(error) => text.push_str(&their_trap(&error, line)?),
     }
+    text.push_str(&acts.said());
     let names: Vec<String> = module.exports().map(|export| export.name().to_owned()).collect();
     for name in names {
         match instance.get_export(&mut store, &name).ok_or("the export is gone")? {
             Extern::Global(global) => {
                 let global = global.get(&mut store);
-                value(&mut text, &global);
+                their_value(&mut text, &global);
             }
             Extern::Memory(memory) => write!(text, " {:x}", hash(memory.data(&store)))?,
             Extern::Table(table) => {
@@ -198,6 +348,19 @@ pub fn call_theirs(engine: &wasmtime::Engine, module: &wasmtime::Module, line: &
         write!(text, "={name}")?;
     }
     Ok(text)
+}
+
+fn their_value(text: &mut String, value: &wasmtime::Val) {
+    use wasmtime::Val;
+    // Writing to a string cannot fail.
+    let _ = match value {
+        Val::I32(bits) => write!(text, " {bits:x}"),
+        Val::I64(bits) => write!(text, " {bits:x}"),
+        Val::F32(bits) => write!(text, " {bits:x}"),
+        Val::F64(bits) => write!(text, " {bits:x}"),
+        Val::V128(bits) => write!(text, " {:x?}", bits.as_u128().to_le_bytes()),
+        other => write!(text, " {}", other.ref_().is_some_and(|value| !value.is_null())),
+    };
 }
 
 fn their_trap(error: &wasmtime::Error, line: &str) -> Result<String> {

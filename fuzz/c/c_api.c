@@ -10,18 +10,22 @@
 #include <stepwell.h>
 #include <wasm.h>
 
-enum { PLACES = 4, STORES = 3, DEEPEST = 3, CALLBACKS = 200 };
+enum { PLACES = 4, STORES = 3, KEPT = 16, DEEPEST = 3, CALLBACKS = 200 };
 
-/* The input, taken a byte at a time; zeros behind its end. */
+/* The input, taken a byte at a time; behind its end, numbers that follow from its first byte. */
 static const uint8_t *input, *input_end;
+static uint32_t beyond;
 static unsigned take(unsigned limit) {
-  unsigned byte = input < input_end ? *input++ : 0;
-  return byte % limit;
+  if (input < input_end) return *input++ % limit;
+  beyond = beyond * 1103515245 + 12345;
+  return (beyond >> 16) % limit;
 }
 
 static wasm_engine_t *engines[2];
 static wasm_byte_vec_t binaries[8];
 static size_t binary_count;
+/* The same, compiled once for each engine. */
+static wasm_shared_module_t *compiled[2][8];
 
 static wasm_store_t *stores[STORES];
 static stepwell_debugger_t *debuggers[STORES];
@@ -47,20 +51,90 @@ static long finalized, to_finalize;
     __typeof__((array)[0]) made_ = (value);        \
     __typeof__(&(array)[0]) place_ = PLACE(array); \
     if (made_) {                                   \
-      kind##_delete(*place_);                      \
+      __typeof__(made_) before_ = *place_;         \
       *place_ = made_;                             \
+      kind##_delete(before_);                      \
     }                                              \
+  } while (0)
+/* Finalizers run in here: what is being deleted is at no place any more. */
+#define DROP_AT(kind, place)                       \
+  do {                                             \
+    __typeof__(*(place)) before_ = *(place);       \
+    *(place) = NULL;                               \
+    kind##_delete(before_);                        \
   } while (0)
 #define DROP(kind, array)                          \
   do {                                             \
     __typeof__(&(array)[0]) place_ = PLACE(array); \
-    kind##_delete(*place_);                        \
-    *place_ = NULL;                                \
+    DROP_AT(kind, place_);                         \
+  } while (0)
+/* What may be refused: the handle stays then. */
+#define TRY_DROP(kind, place)                      \
+  do {                                             \
+    __typeof__(*(place)) handle_ = *(place);       \
+    *(place) = NULL;                               \
+    stepwell_last_error_clear();                   \
+    kind##_delete(handle_);                        \
+    if (stepwell_last_error()) *(place) = handle_; \
+    stepwell_last_error_clear();                   \
   } while (0)
 
+/* Handles that nobody uses: finalizers delete them. */
+static struct { int kind; void *handle; } kept[KEPT];
+
+static void delete_kept(unsigned index) {
+  void *handle = kept[index].handle;
+  kept[index].handle = NULL;
+  switch (kept[index].kind) {
+    case 0: wasm_ref_delete(handle); break;
+    case 1: wasm_extern_delete(handle); break;
+    case 2: wasm_instance_delete(handle); break;
+    case 3: wasm_trap_delete(handle); break;
+    case 4: wasm_module_delete(handle); break;
+    case 5: stepwell_linker_delete(handle); break;
+    case 6: stepwell_typed_func_delete(handle); break;
+    default: {
+      wasm_store_t *store = handle;
+      TRY_DROP(wasm_store, &store);
+      kept[index].handle = store;
+    }
+  }
+}
+
+/* A second handle, or one that is not to be used any more, for a finalizer to delete. */
+static void keep(void) {
+  unsigned index = take(KEPT), kind = take(8);
+  wasm_module_t *module = *PLACE(modules);
+  void *made = NULL;
+  if (kept[index].handle) return;
+  if (kind == 0 && refs[index % PLACES]) made = wasm_ref_copy(refs[index % PLACES]);
+  if (kind == 1 && externs[index % PLACES]) made = wasm_extern_copy(externs[index % PLACES]);
+  if (kind == 2 && instances[index % PLACES]) made = wasm_instance_copy(instances[index % PLACES]);
+  if (kind == 3 && traps[index % PLACES]) made = wasm_trap_copy(traps[index % PLACES]);
+  if (kind == 4 && module) made = wasm_module_copy(module);
+  if (kind == 5) made = linkers[index % PLACES], linkers[index % PLACES] = NULL;
+  if (kind == 6) made = typed[index % PLACES], typed[index % PLACES] = NULL;
+  /* A store whose handle is not in a callback's hands. */
+  if (kind == 7 && depth == 0) made = stores[index % STORES], stores[index % STORES] = NULL;
+  kept[index].kind = (int)kind;
+  kept[index].handle = made;
+}
+
+/* What nobody calls any more may take other things with it: those of its own store, of other stores, and stores. A collection inside of
+ * one is refused, or is one of another store. */
 static void finalize(void *env) {
   (void)env;
   finalized++;
+  if (depth >= DEEPEST || callbacks++ > CALLBACKS) return;
+  depth++;
+  if (take(2)) delete_kept(take(KEPT));
+  if (take(4) == 0) {
+    wasm_store_t *store = *PLACE(stores);
+    stepwell_error_t *error = store ? stepwell_store_collect(store) : NULL;
+    stepwell_error_delete(error);
+  }
+  depth--;
+  stepwell_last_error_clear();
 }
 
 /* Looks at an error, and forgets it. */
@@ -170,6 +244,30 @@ static wasm_trap_t *host(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *
   return finish(env, results);
 }
 
+/* As a binding has it: the trap stands in the outcome, and "done" may be missing. */
+static void host_guarded(void *env, const stepwell_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results,
+                         stepwell_outcome_t *outcome) {
+  (void)caller;
+  outcome->trap = host(env, args, results);
+  outcome->done = take(8) != 0;
+}
+
+/* A function on numbers alone. With an environment it has a result. */
+static wasm_trap_t *host_unchecked(void *env, const stepwell_caller_t *caller, union stepwell_raw_val_t *values) {
+  wasm_trap_t **place = PLACE(traps);
+  (void)caller;
+  inside();
+  if (env) values[0].i32 = (int32_t)take(20);
+  return *place && take(3) == 0 ? wasm_trap_copy(*place) : NULL;
+}
+
+static void ask(void *env, stepwell_outcome_t *outcome) {
+  (void)env;
+  inside();
+  outcome->trap = take(4) == 0 && traps[0] ? wasm_trap_copy(traps[0]) : NULL;
+  outcome->done = take(8) != 0;
+}
+
 static wasm_trap_t *host_caller(void *env, const stepwell_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
   PUT(wasm_instance, instances, stepwell_caller_instance(caller));
   PUT(wasm_extern, externs, stepwell_caller_export(caller, "t"));
@@ -178,17 +276,19 @@ static wasm_trap_t *host_caller(void *env, const stepwell_caller_t *caller, cons
 
 static void type_finalize(void *env) {
   wasm_functype_delete(env);
-  finalized++;
+  finalize(NULL);
 }
 
-static wasm_functype_t *func_type(void) {
-  switch (take(4)) {
+static wasm_functype_t *func_type_of(unsigned which) {
+  switch (which) {
     case 0: return wasm_functype_new_0_0();
     case 1: return wasm_functype_new_1_1(wasm_valtype_new_i32(), wasm_valtype_new_i32());
     case 2: return wasm_functype_new_1_1(wasm_valtype_new_externref(), wasm_valtype_new_externref());
     default: return wasm_functype_new_1_1(wasm_valtype_new_funcref(), wasm_valtype_new_funcref());
   }
 }
+
+static wasm_functype_t *func_type(void) { return func_type_of(take(4)); }
 
 /* Looks at a stop: everything that it shows. */
 static void look(stepwell_stop_t *stop) {
@@ -216,6 +316,21 @@ static void look(stepwell_stop_t *stop) {
   seen_last();
 }
 
+/* Takes away the breakpoint that was hit, or sets one near where the guest stands. */
+static void edit(stepwell_stop_t *stop) {
+  stepwell_debugger_t *debugger = stepwell_stop_debugger(stop);
+  if (take(3) == 0 && stepwell_stop_breakpoint_count(stop))
+    seen(stepwell_debugger_remove(debugger, stepwell_stop_breakpoint(stop, 0)));
+  if (take(4) == 0) {
+    const stepwell_frame_t *frame = stepwell_stop_frame(stop, take(3));
+    wasm_module_t *module = frame ? stepwell_frame_module(frame) : NULL;
+    if (module) seen(stepwell_debugger_break_at(debugger, module, stepwell_frame_offset(frame) + take(8), NULL));
+    wasm_module_delete(module);
+  }
+  if (take(8) == 0) (void)stepwell_stop_message_set(stop, "the debugger's own");
+  seen_last();
+}
+
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   static const stepwell_action_t ACTIONS[] = {STEPWELL_CONTINUE, STEPWELL_STEP, STEPWELL_STEP_OVER, STEPWELL_STEP_OUT, STEPWELL_TRAP};
   stepwell_stop_t **place = PLACE(stops), *before = *place;
@@ -227,6 +342,7 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   *place = stop;
   if (take(2)) look(stop);
   inside();
+  edit(stop);
   if (take(2)) look(stop);
   /* One that is over is an error to look at, and may stay. */
   if (take(4)) *place = before;
@@ -319,7 +435,44 @@ static void use_extern(wasm_extern_t *item) {
   seen_last();
 }
 
+/* Keeps something with an object, whose finalizer deletes other handles. */
+static void host_info(void) {
+  wasm_ref_t *ref = *PLACE(refs);
+  wasm_extern_t *item = *PLACE(externs);
+  wasm_instance_t *instance = *PLACE(instances);
+  wasm_trap_t *trap = *PLACE(traps);
+  wasm_module_t *module = *PLACE(modules);
+  switch (take(5)) {
+    case 0: if (ref) to_finalize++, wasm_ref_set_host_info_with_finalizer(ref, &finalized, finalize); break;
+    case 1: if (item) to_finalize++, wasm_extern_set_host_info_with_finalizer(item, &finalized, finalize); break;
+    case 2: if (instance) to_finalize++, wasm_instance_set_host_info_with_finalizer(instance, &finalized, finalize); break;
+    case 3: if (trap) to_finalize++, wasm_trap_set_host_info_with_finalizer(trap, &finalized, finalize); break;
+    default: if (module) to_finalize++, wasm_module_set_host_info_with_finalizer(module, &finalized, finalize);
+  }
+  if (refs[0]) (void)wasm_ref_get_host_info(refs[0]);
+  seen_last();
+}
+
+/* Instantiates by a vector of whatever there is. */
+static void instantiate(wasm_store_t *store, wasm_module_t *module) {
+  wasm_extern_t *imports[3];
+  wasm_extern_vec_t vec = WASM_ARRAY_VEC(imports);
+  wasm_instance_t *made = NULL;
+  wasm_trap_t *trap = NULL;
+  size_t i;
+  vec.size = take(4);
+  for (i = 0; i < vec.size; i++) {
+    imports[i] = *PLACE(externs);
+    if (!imports[i]) return;
+  }
+  if (take(2)) made = wasm_instance_new(store, module, &vec, &trap);
+  else seen(stepwell_instance_new(store, module, &vec, &made, &trap));
+  PUT(wasm_instance, instances, made);
+  keep_trap(trap);
+}
+
 static void operation(void) {
+  static const char *const IMPORTS[] = {"f", "t", "m", "x"};
   wasm_store_t **store_place = PLACE(stores), *store = *store_place;
   size_t index = (size_t)(store_place - stores);
   wasm_module_t *module = *PLACE(modules);
@@ -327,7 +480,7 @@ static void operation(void) {
   wasm_extern_t *item = *PLACE(externs);
   stepwell_linker_t *linker = *PLACE(linkers);
   wasm_trap_t *trap = NULL;
-  unsigned which = take(40);
+  unsigned which = take(52);
   if (!store && which != 0) return;
   switch (which) {
     case 0:
@@ -338,17 +491,14 @@ static void operation(void) {
       }
       break;
     case 1:
-      if (take(3) == 0) {
-        stepwell_last_error_clear();
-        wasm_store_delete(store);
-        /* Refused inside a callback of the store: the handle stays. */
-        if (!stepwell_last_error()) stores[index] = NULL;
-      }
+      if (take(3) == 0) TRY_DROP(wasm_store, store_place);
       break;
     case 2:
     case 3: {
       wasm_module_t *made = NULL;
-      seen(stepwell_module_new(store, &binaries[take((unsigned)binary_count)], &made));
+      unsigned of = take((unsigned)binary_count);
+      if (take(8)) made = wasm_module_obtain(store, compiled[take(2)][of]);
+      else seen(stepwell_module_new(store, &binaries[of], &made));
       PUT(wasm_module, modules, made);
       break;
     }
@@ -379,7 +529,7 @@ static void operation(void) {
       if (linker && module) seen(stepwell_linker_fill_missing_with_defaults(linker, store, module));
       break;
     case 11:
-      if (linker && item) seen(stepwell_linker_define(linker, "e", take(2) ? "f" : "t", item));
+      if (linker && item) seen(stepwell_linker_define(linker, "e", IMPORTS[take(4)], item));
       break;
     case 12:
       if (linker) {
@@ -503,9 +653,7 @@ static void operation(void) {
         to_finalize++;
         seen(stepwell_debugger_attach(store, on_stop, NULL, finalize, &debuggers[index]));
       } else if (take(4) == 0) {
-        stepwell_last_error_clear();
-        stepwell_debugger_delete(debuggers[index]);
-        if (!stepwell_last_error()) debuggers[index] = NULL;
+        TRY_DROP(stepwell_debugger, &debuggers[index]);
       }
       break;
     case 35:
@@ -526,6 +674,66 @@ static void operation(void) {
       if (stop) look(stop);
       break;
     }
+    case 39:
+    case 40: keep(); break;
+    case 41: host_info(); break;
+    case 42:
+      if (module) instantiate(store, module);
+      break;
+    case 43: {
+      wasm_functype_t *type = func_type();
+      wasm_func_t *made = NULL;
+      to_finalize++;
+      seen(stepwell_guarded_func_new(store, type, host_guarded, wasm_functype_copy(type), type_finalize, &made));
+      if (made) PUT(wasm_extern, externs, wasm_func_as_extern(made));
+      wasm_functype_delete(type);
+      break;
+    }
+    case 44: {
+      unsigned of = take(4);
+      wasm_functype_t *type = func_type_of(of);
+      wasm_func_t *made = NULL;
+      void *env = of ? &finalized : NULL;
+      to_finalize++;
+      if (take(2) && linker) {
+        seen(stepwell_linker_define_func_unchecked(linker, "e", "f", type, host_unchecked, env, finalize));
+      } else {
+        seen(stepwell_func_new_unchecked(store, type, host_unchecked, env, finalize, &made));
+      }
+      if (made) PUT(wasm_extern, externs, wasm_func_as_extern(made));
+      wasm_functype_delete(type);
+      break;
+    }
+    case 45: {
+      stepwell_interrupt_t *interrupt = *PLACE(interrupts);
+      to_finalize++;
+      seen(stepwell_store_ask_set(store, ask, NULL, finalize));
+      if (interrupt) stepwell_interrupt_ask(interrupt);
+      break;
+    }
+    case 46:
+      seen(stepwell_store_epoch_deadline_set(store, take(3)));
+      if (take(2)) stepwell_engine_epoch_increment(engines[take(2)]);
+      if (take(4)) seen(stepwell_store_epoch_deadline_set(store, 1000000));
+      break;
+    case 47:
+      if (linker) PUT(wasm_extern, externs, stepwell_linker_get(linker, store, "e", IMPORTS[take(4)]));
+      break;
+    case 48:
+      if (instance) {
+        uint32_t of = take(3);
+        switch (take(4)) {
+          case 0: PUT(wasm_extern, externs, wasm_func_as_extern(stepwell_instance_func(instance, of))); break;
+          case 1: PUT(wasm_extern, externs, wasm_global_as_extern(stepwell_instance_global(instance, of))); break;
+          case 2: PUT(wasm_extern, externs, wasm_memory_as_extern(stepwell_instance_memory(instance, of))); break;
+          default: PUT(wasm_extern, externs, wasm_table_as_extern(stepwell_instance_table(instance, of)));
+        }
+      }
+      break;
+    case 49:
+      if (linker) seen(stepwell_linker_define_wasi(linker, store, stepwell_wasi_config_new()));
+      break;
+    case 50: delete_kept(take(KEPT)); break;
     default:
       switch (take(10)) {
         case 0: DROP(wasm_module, modules); break;
@@ -564,51 +772,77 @@ void c_api_setup(const uint8_t *const *wasm, const size_t *sizes, size_t count) 
   }
   for (binary_count = 0; binary_count < count && binary_count < 8; binary_count++)
     wasm_byte_vec_new(&binaries[binary_count], sizes[binary_count], (const wasm_byte_t *)wasm[binary_count]);
+  for (i = 0; i < 2; i++) {
+    wasm_store_t *store = wasm_store_new(engines[i]);
+    size_t j;
+    for (j = 0; j < binary_count; j++) {
+      wasm_module_t *module = NULL;
+      seen(stepwell_module_new(store, &binaries[j], &module));
+      compiled[i][j] = wasm_module_share(module);
+      seen(stepwell_shared_module_compile_debug(compiled[i][j], NULL, NULL));
+      wasm_module_delete(module);
+    }
+    wasm_store_delete(store);
+  }
 }
 
-#define DROP_ALL(kind, array)                                          \
-  for (i = 0; i < sizeof(array) / sizeof((array)[0]); i++) {           \
-    kind##_delete((array)[i]);                                         \
-    (array)[i] = NULL;                                                 \
+/* A store with an instance of a module of its own, whose import is the host's, and an external reference. */
+static void begin(size_t index) {
+  wasm_functype_t *type = func_type_of((unsigned)index + 1);
+  wasm_func_t *func = NULL;
+  wasm_extern_t *imports[1];
+  wasm_extern_vec_t vec = WASM_ARRAY_VEC(imports);
+  stores[index] = wasm_store_new(engines[index % 2]);
+  seen(stepwell_store_limits_set(stores[index], 4 << 20, 1000, 20));
+  seen(stepwell_store_fuel_set(stores[index], 20000));
+  modules[index] = wasm_module_obtain(stores[index], compiled[index % 2][index]);
+  to_finalize++;
+  seen(stepwell_func_new(stores[index], type, host_caller, wasm_functype_copy(type), type_finalize, &func));
+  imports[0] = wasm_func_as_extern(func);
+  seen(stepwell_instance_new(stores[index], modules[index], &vec, &instances[index], NULL));
+  externs[index] = stepwell_instance_export(instances[index], "g");
+  externs[STORES + index] = imports[0];
+  refs[index] = wasm_foreign_as_ref(wasm_foreign_new(stores[index]));
+  linkers[index] = stepwell_linker_new(engines[index % 2]);
+  wasm_functype_delete(type);
+}
+
+/* Deletes what is at a place of some kind. */
+static void drop_any(void) {
+  switch (take(15)) {
+    case 0: DROP(stepwell_debugger, debuggers); break;
+    case 1: DROP(wasm_store, stores); break;
+    case 2: DROP(wasm_trap, traps); break;
+    case 3: DROP(wasm_frame, frames); break;
+    case 4: DROP(wasm_ref, refs); break;
+    case 5: DROP(stepwell_linker, linkers); break;
+    case 6: DROP(stepwell_instance_pre, pres); break;
+    case 7: DROP(wasm_module, modules); break;
+    case 8: DROP(wasm_extern, externs); break;
+    case 9: DROP(wasm_instance, instances); break;
+    case 10: DROP(wasm_shared_module, shared); break;
+    case 11: DROP(stepwell_typed_func, typed); break;
+    case 12: DROP(stepwell_interrupt, interrupts); break;
+    default: delete_kept(take(KEPT));
   }
+}
+
+#define DROP_ALL(kind, array) \
+  for (i = 0; i < sizeof(array) / sizeof((array)[0]); i++) DROP_AT(kind, &(array)[i])
 
 /* Runs an input, and deletes everything, in an order of its choice. */
 void c_api_run(const uint8_t *data, size_t size) {
   size_t i;
-  unsigned order = size ? data[0] : 0;
-  int round;
   input = data + (size ? 1 : 0);
   input_end = data + size;
+  beyond = size ? data[0] : 0;
   depth = 0;
   callbacks = 0;
   finalized = to_finalize = 0;
-  for (i = 0; i < STORES; i++) {
-    stores[i] = wasm_store_new(engines[i % 2]);
-    seen(stepwell_store_limits_set(stores[i], 4 << 20, 1000, 20));
-    seen(stepwell_store_fuel_set(stores[i], 20000));
-  }
+  for (i = 0; i < STORES; i++) begin(i);
   while (input < input_end) operation();
-  for (round = 0; round < 4; round++) {
-    switch ((order >> (2 * round) & 3) ^ (unsigned)round) {
-      case 0:
-        DROP_ALL(stepwell_debugger, debuggers);
-        DROP_ALL(wasm_store, stores);
-        break;
-      case 1:
-        DROP_ALL(wasm_trap, traps);
-        DROP_ALL(wasm_frame, frames);
-        DROP_ALL(wasm_ref, refs);
-        break;
-      case 2:
-        DROP_ALL(stepwell_linker, linkers);
-        DROP_ALL(stepwell_instance_pre, pres);
-        DROP_ALL(wasm_module, modules);
-        break;
-      default:
-        DROP_ALL(wasm_extern, externs);
-        DROP_ALL(wasm_instance, instances);
-    }
-  }
+  callbacks = 0;
+  for (i = 0; i < 100; i++) drop_any();
   DROP_ALL(stepwell_debugger, debuggers);
   DROP_ALL(wasm_store, stores);
   DROP_ALL(wasm_trap, traps);
@@ -622,6 +856,7 @@ void c_api_run(const uint8_t *data, size_t size) {
   DROP_ALL(wasm_shared_module, shared);
   DROP_ALL(stepwell_typed_func, typed);
   DROP_ALL(stepwell_interrupt, interrupts);
+  for (i = 0; i < KEPT; i++) delete_kept((unsigned)i);
   memset(stops, 0, sizeof(stops));
   if (finalized != to_finalize) {
     fprintf(stderr, "%ld finalizers ran, %ld were to\n", finalized, to_finalize);

@@ -14,7 +14,7 @@ unsafe extern "C" {
 }
 
 /// What stores instantiate: exports of each kind, calls of the host, references of both kinds, traps and recursion.
-const MODULES: [&str; 4] = [
+const MODULES: [&str; 7] = [
     r#"(module (import "e" "f" (func $f (param i32) (result i32)))
         (table (export "t") 4 10 funcref) (elem (i32.const 0) $g $h) (memory (export "m") 1 3)
         (global (export "x") (mut funcref) (ref.func $g))
@@ -40,6 +40,18 @@ const MODULES: [&str; 4] = [
         (func (export "g") (loop (call $f) (i32.store (i32.const 0) (i32.add (i32.const 1) (i32.load (i32.const 0))))
           (br_if 0 (i32.lt_u (i32.load (i32.const 0)) (i32.const 20)))))
         (func (export "h") (call_indirect (i32.const 0))) (func (export "up") unreachable))"#,
+    r#"(module (import "e" "f" (func $f)) (export "f" (func $f)) (memory (export "m") 1 2)
+        (func $s (call $f) (drop (memory.grow (i32.const 1))) (i32.store8 (i32.const 65536) (i32.const 1)) (call $f)) (start $s)
+        (func (export "g") (call $s) (call $f) (i32.store (i32.const -1) (i32.const 1))))"#,
+    r#"(module (import "e" "x" (global $x (mut externref))) (import "e" "t" (table 1 10 externref)) (import "e" "m" (memory 1))
+        (export "x" (global $x)) (export "t" (table 0)) (export "m" (memory 0))
+        (func (export "g") (local externref) (local.set 0 (table.get (i32.const 0))) (table.set (i32.const 0) (global.get $x))
+          (global.set $x (local.get 0)) (i32.store (i32.const 8) (i32.const 1))))"#,
+    r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "m") 1 2) (data (i32.const 0) "\08\00\00\00\04\00\00\00text")
+        (func (export "g") (result i32) (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))
+        (func (export "h") (call $exit (i32.const 3))))"#,
 ];
 
 static SETUP: LazyLock<()> = LazyLock::new(|| {

@@ -1,4 +1,5 @@
-//! Generated modules in production, under breakpoints and single-stepped, and in another engine (wasmtime): all must do the same. As
+//! Generated modules in production, under breakpoints and single-stepped, and in another engine (wasmtime): all must do the same, with
+//! imported functions that change what there is and call back in. As
 //! `bench/`'s `smith` and `agree` do with fixed seeds.
 #![no_main]
 
@@ -34,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
         let Ok(expected) = call_theirs(other, &theirs, line) else { continue };
         for mode in [Mode::Production, Mode::Breakpoints, Mode::Steps] {
             let found = call_ours(own, &ours, line, mode).expect("results or a trap");
-            if !expected.starts_with(OVERFLOW) && !found.starts_with(OVERFLOW) {
+            if !expected.contains(OVERFLOW) && !found.contains(OVERFLOW) {
                 assert_eq!(found, expected, "{line}: {mode:?}");
             }
         }
