@@ -287,6 +287,109 @@ static void finalizers_that_call(void) {
   COUNT(before);
 }
 
+/* What a finalizer of one store deletes: the last handles of another store, whose own finalizers run inside, and a handle of the store
+ * that is being collected, which is refused. */
+static struct {
+  wasm_store_t *own, *other;
+  wasm_extern_t *memory;
+  wasm_trap_t *trap;
+  stepwell_linker_t *linker;
+} doomed;
+
+static void deleting_finalizer(void *env) {
+  ++*(int *)env;
+  wasm_extern_delete(doomed.memory);
+  wasm_trap_delete(doomed.trap);
+  stepwell_linker_delete(doomed.linker);
+  wasm_store_delete(doomed.other);
+  if (doomed.own) {
+    stepwell_last_error_clear();
+    wasm_store_delete(doomed.own);
+    if (stepwell_last_error()) {
+      LAST("the handle stays valid");
+    } else {
+      doomed.own = NULL;
+    }
+  }
+}
+
+/* In a collection, with a store, and with a linker. */
+static void finalizers_that_delete(wasm_engine_t *engine) {
+  for (int how = 0; how < 3; how++) {
+    wasm_functype_t *type = wasm_functype_new_0_0();
+    wasm_store_t *own = wasm_store_new(engine);
+    wasm_module_t *traps;
+    wasm_instance_t *instance;
+    wasm_func_t *func;
+    wasm_val_t results[1];
+    wasm_val_vec_t none = WASM_EMPTY_VEC, results_vec = WASM_ARRAY_VEC(results);
+    finalized[13] = finalized[14] = 0;
+    memset(&doomed, 0, sizeof(doomed));
+    doomed.other = wasm_store_new(engine);
+    doomed.linker = stepwell_linker_new(engine);
+    traps = MODULE(doomed.other, PARTS);
+    instance = check_instance(doomed.other, traps);
+    doomed.memory = part(instance, "memory");
+    wasm_instance_set_host_info_with_finalizer(instance, &finalized[14], finalize);
+    OK(stepwell_linker_define_instance(doomed.linker, "i", instance));
+    func = check_func(instance, "call");
+    doomed.trap = wasm_func_call(func, &none, &results_vec);
+    CHECK(doomed.trap);
+    wasm_trap_set_host_info_with_finalizer(doomed.trap, &finalized[14], finalize);
+    wasm_func_delete(func);
+    wasm_instance_delete(instance);
+    wasm_module_delete(traps);
+    if (how == 2) {
+      stepwell_linker_t *linker = stepwell_linker_new(engine);
+      doomed.own = own;
+      OK(stepwell_linker_define_func(linker, "", "f", type, in_callback, &finalized[13], deleting_finalizer));
+      stepwell_linker_delete(linker);
+      CHECK(!doomed.own);
+    } else {
+      wasm_func_delete(wasm_func_new_with_env(own, type, in_callback, &finalized[13], deleting_finalizer));
+      if (how == 0) {
+        doomed.own = own;
+        OK(stepwell_store_collect(own));
+        CHECK(doomed.own == own && stepwell_store_object_count(own) == 0);
+      }
+      wasm_store_delete(own);
+    }
+    CHECK(finalized[13] == 1 && finalized[14] == 2);
+    wasm_functype_delete(type);
+  }
+}
+
+/* A trap in an object's host info keeps the instances that it came from, which may lead to the object: a circle through the host, which
+ * is there until the host ends it. */
+static void delete_trap(void *trap) { wasm_trap_delete(trap); }
+
+static void circles_through_the_host(void) {
+  wasm_instance_t *instance = check_instance(store, parts);
+  size_t before = stepwell_store_object_count(store) - INSTANCE;
+  wasm_foreign_t *foreign = wasm_foreign_new(store);
+  wasm_extern_t *ref = part(instance, "ref");
+  wasm_func_t *func = check_func(instance, "call");
+  wasm_val_t value = {.kind = WASM_EXTERNREF, .of = {.ref = wasm_foreign_as_ref(foreign)}}, results[1];
+  wasm_val_vec_t none = WASM_EMPTY_VEC, results_vec = WASM_ARRAY_VEC(results);
+  wasm_trap_t *trap = wasm_func_call(func, &none, &results_vec);
+  wasm_frame_t *frame = wasm_trap_origin(trap);
+  bool known = wasm_frame_instance(frame) != NULL;
+  wasm_frame_delete(frame);
+  wasm_global_set(wasm_extern_as_global(ref), &value);
+  wasm_foreign_set_host_info_with_finalizer(foreign, trap, delete_trap);
+  wasm_extern_delete(ref);
+  wasm_func_delete(func);
+  wasm_instance_delete(instance);
+  collect();
+  COUNT(before + INSTANCE + 1 - (known ? 0 : INSTANCE));
+  wasm_foreign_set_host_info(foreign, NULL);
+  collect();
+  COUNT(before + 1);
+  wasm_foreign_delete(foreign);
+  collect();
+  COUNT(before);
+}
+
 /* A linker keeps what is defined in it; a trap keeps the instances of its frames. */
 static void linkers_and_traps(wasm_engine_t *engine) {
   stepwell_linker_t *linker = stepwell_linker_new(engine);
@@ -416,6 +519,8 @@ int main(int argc, char **argv) {
     host_info();
     callbacks();
     finalizers_that_call();
+    finalizers_that_delete(engine);
+    circles_through_the_host();
     linkers_and_traps(engine);
     limits(engine);
     very_many(debugged ? count / 100 : count);
