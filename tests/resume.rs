@@ -78,6 +78,14 @@ const TEXT: &str = r#"(module $m
                 (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
                 (br $l)))
         (i32.add (local.get 1) (i32.trunc_f32_s (local.get 2))))
+    (func (export "ways_out") (param i32) (result i32)
+        (local.get 0)
+        (if (param i32) (result i32) (i32.lt_u (local.get 0) (i32.const 9))
+            (then (i32.add (i32.const 1)) (br 0)) (else (unreachable)))
+        (if (param i32) (result i32) (i32.eq (local.get 0) (i32.const 1))
+            (then (br_table 0 0 (local.get 0))) (else (i32.mul (i32.const 3))))
+        (if (param i32) (result i32) (i32.eq (local.get 0) (i32.const 2))
+            (then (return)) (else (i32.add (i32.const 5)))))
     (func (export "indirect") (param i32) (result i32)
         (i32.wrap_i64 (i64.add
             (call_indirect (type $two) (i64.const 70) (i64.const 7) (i32.and (local.get 0) (i32.const 1)))
@@ -101,12 +109,13 @@ fn wide() -> String {
     TEXT.replace("WIDE", &format!("{get}{add}"))
 }
 
-const EXPORTS: [&str; 12] = [
+const EXPORTS: [&str; 13] = [
     "leaf",
     "many",
     "fib",
     "memory_and_globals",
     "branches",
+    "ways_out",
     "indirect",
     "out",
     "divide",

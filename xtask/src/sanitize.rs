@@ -55,7 +55,9 @@ impl Sanitizer {
     fn tests(self) -> Result<Vec<String>, String> {
         let mut tests = vec![UNIT.to_owned()];
         match self {
-            Sanitizer::Address => tests.extend(files()?.into_iter().filter(|file| NOT_ADDRESS.iter().all(|(not, _)| not != file))),
+            Sanitizer::Address => {
+                tests.extend(files()?.into_iter().filter(|file| NOT_ADDRESS.iter().all(|(not, _)| not != file)))
+            }
             Sanitizer::Thread => tests.extend(THREADED.map(str::to_owned)),
         }
         Ok(tests)
@@ -65,7 +67,9 @@ impl Sanitizer {
     fn cargo(self) -> Command {
         let mut command = Command::new(env!("CARGO"));
         // The toolchain is a stable one; sanitizers are an unstable flag of it.
-        command.args(["test", "--quiet", "--workspace", "--target", TARGET, "--target-dir"]).env("RUSTC_BOOTSTRAP", "1");
+        command
+            .args(["test", "--quiet", "--workspace", "--target", TARGET, "--target-dir"])
+            .env("RUSTC_BOOTSTRAP", "1");
         match self {
             Sanitizer::Address => command
                 .arg(root().join("target/asan"))

@@ -216,12 +216,7 @@ fn clear(debugger: &Debugger, store: &mut impl AsStoreMut) {
 }
 
 /// Sets a breakpoint somewhere; tells where it came to stand.
-fn scatter(
-    debugger: &Debugger,
-    store: &mut impl AsStoreMut,
-    shared: &Shared,
-    random: &mut Random,
-) -> u64 {
+fn scatter(debugger: &Debugger, store: &mut impl AsStoreMut, shared: &Shared, random: &mut Random) -> u64 {
     let index = random.below(shared.modules().len());
     let (module, places) = (&shared.modules()[index], &shared.places()[index]);
     if places.is_empty() {
