@@ -494,6 +494,18 @@ inline std::string take_text(wasm_byte_vec_t &vec) {
 
 inline std::string text_of(const wasm_byte_vec_t *vec) { return std::string(vec->data ? vec->data : "", vec->size); }
 
+} // namespace detail
+
+/// A name as people are to see it: demangled, and with what would do something to a terminal or a log escaped. Functions that give
+/// names give them as the module has them.
+inline std::string name_to_show(const std::string &name) {
+  wasm_name_t shown = WASM_EMPTY_VEC;
+  stepwell_name_to_show(name.data(), name.size(), &shown);
+  return detail::take_text(shown);
+}
+
+namespace detail {
+
 /// All places of an instruction in the source: `get(index, &source)` is false beyond the last.
 template <class Get> std::vector<Source> all_sources(std::size_t count, Get &&get) {
   std::vector<Source> list;

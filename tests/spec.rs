@@ -14,11 +14,15 @@ mod script;
 mod spectest;
 #[path = "../examples/wast/suite.rs"]
 mod suite;
+#[path = "../examples/wast/traps.rs"]
+mod traps;
 #[path = "../examples/wast/values.rs"]
 mod values;
 #[path = "../examples/wast/watch.rs"]
 mod watch;
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use watch::Mode;
 
 /// Runs a folder and demands that every directive passes, and that there were as many as there are.
@@ -30,9 +34,10 @@ fn all_pass(folder: &str, mode: Mode, directives: usize) {
 fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
     let config = engines::named(engine).unwrap();
     let scripts = suite::of_testsuite(folder).unwrap();
-    let (mut passed, mut failures) = (0, String::new());
-    suite::run_all(&scripts, &config, (mode, 1), 1, |_, outcome| {
+    let (mut passed, mut failures, mut traps) = (0, String::new(), Vec::new());
+    suite::run_all(&scripts, &config, (mode, 1), 1, |script, outcome| {
         passed += outcome.passed;
+        traps.extend(outcome.traps.iter().map(|trap| format!("{}: {trap}", script.name)));
         for failure in &outcome.failures {
             failures += failure;
             failures.push('\n');
@@ -40,6 +45,27 @@ fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
     });
     assert!(failures.is_empty(), "{engine}: {passed} passed; failed:\n{failures}");
     assert_eq!(passed, directives, "directives in {folder}");
+    trapped_alike(&format!("{engine}, {mode:?}"), folder, traps);
+}
+
+/// What the first run of each folder has seen of traps, and which it was.
+static TRAPS: Mutex<BTreeMap<String, (String, Vec<String>)>> = Mutex::new(BTreeMap::new());
+
+/// Demands that a folder's traps are where those of every other run of it were, frame by frame, whatever code it ran in.
+fn trapped_alike(run: &str, folder: &str, traps: Vec<String>) {
+    let mut known = TRAPS.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some((first, expected)) = known.get(folder) else {
+        if folder.starts_with("wasm-v") {
+            let placed = traps.iter().filter(|trap| trap.contains('@')).count();
+            assert!(placed > 400, "{folder}: {placed} traps with a place");
+        }
+        known.insert(folder.to_owned(), (run.to_owned(), traps));
+        return;
+    };
+    for (expected, found) in expected.iter().zip(&traps) {
+        assert_eq!(expected, found, "{first} and {run}");
+    }
+    assert_eq!(expected.len(), traps.len(), "traps in {first} and {run}");
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod replace;
 mod script;
 mod spectest;
 mod suite;
+mod traps;
 mod values;
 mod watch;
 

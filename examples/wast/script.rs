@@ -2,12 +2,13 @@
 
 use super::features;
 use super::spectest;
+use super::traps;
 use super::values;
 use super::watch::{Mode, Watch};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use stepwell::base::{Error, ErrorKind};
-use stepwell::runtime::{Config, Engine, Extern, Instance, Module, Store, Trap, Val};
+use stepwell::runtime::{Config, Engine, Extern, Instance, Module, Store, Trap, TrapCode, Val};
 use wast::parser::{ParseBuffer, parse};
 use wast::token::Id;
 use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
@@ -31,6 +32,8 @@ pub struct Outcome {
     pub failures: Vec<String>,
     /// Of everything that the debugger has shown, in the mode `step`.
     pub digest: u64,
+    /// Every trap that was asked for, with the place of each frame: the same in all code.
+    pub traps: Vec<String>,
 }
 
 /// Runs all of `script`'s directives; a failing one does not end it.
@@ -75,6 +78,7 @@ pub fn run(script: &Script, config: &Config, mode: Mode, seed: u64) -> Outcome {
         }
     }
     outcome.digest = runner.watch.digest();
+    outcome.traps = runner.traps;
     outcome
 }
 
@@ -139,6 +143,8 @@ struct Runner {
     /// Module definitions by their `$name`, and the latest.
     definitions: HashMap<String, Module>,
     latest_definition: Option<Module>,
+    /// See [`Outcome::traps`].
+    traps: Vec<String>,
 }
 
 /// Where an import's module name leads.
@@ -172,6 +178,7 @@ impl Runner {
             current: None,
             definitions: HashMap::new(),
             latest_definition: None,
+            traps: Vec::new(),
         })
     }
 
@@ -220,7 +227,7 @@ impl Runner {
                     Ok(values) => return Err(format!("expected trap {message:?}, got {}", list(&values))),
                     Err(error) => error,
                 };
-                expect_trap(&error, message)
+                self.expect_trap(&error, message)
             }
             WastDirective::AssertReturn { exec, results, .. } => {
                 let values = self.execute(exec)?.map_err(|error| format!("failed: {error}"))?;
@@ -233,7 +240,7 @@ impl Runner {
             }
             WastDirective::AssertExhaustion { call, message, .. } => match self.invoke(&call)? {
                 Ok(values) => Err(format!("expected exhaustion {message:?}, got {}", list(&values))),
-                Err(error) => expect_trap(&error, message),
+                Err(error) => self.expect_trap(&error, message),
             },
             WastDirective::AssertUnlinkable { module, message, .. } => {
                 let module = match self.compile(&mut QuoteWat::Wat(module)) {
@@ -353,11 +360,18 @@ impl Runner {
         self.watch.after_call();
         Ok(called.map(|()| results))
     }
+
+    /// Demands that `error` is the trap that the script names, at an instruction that can cause it, and keeps where it was.
+    fn expect_trap(&mut self, error: &Error, message: &str) -> Result<(), String> {
+        let (trap, code) = the_trap(error, message)?;
+        self.traps.push(format!("{message}: {}", traps::told(trap, code)?));
+        Ok(())
+    }
 }
 
-/// Whether `error` is the trap that the script names. The scripts' messages are prefixes or have ours as a prefix
+/// The trap in `error`, if it is the one that the script names. The scripts' messages are prefixes or have ours as a prefix
 /// ("uninitialized element 7").
-fn expect_trap(error: &Error, message: &str) -> Result<(), String> {
+fn the_trap<'a>(error: &'a Error, message: &str) -> Result<(&'a Trap, TrapCode), String> {
     let Some(trap) = error.payload::<Trap>().filter(|_| error.kind() == ErrorKind::Trap) else {
         return Err(format!("expected trap {message:?}, got no trap: {error}"));
     };
@@ -366,7 +380,7 @@ fn expect_trap(error: &Error, message: &str) -> Result<(), String> {
     };
     let ours = code.message();
     if ours.starts_with(message) || message.starts_with(ours) {
-        return Ok(());
+        return Ok((trap, code));
     }
     Err(format!("expected trap {message:?}, got {ours:?}"))
 }

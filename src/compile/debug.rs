@@ -222,6 +222,12 @@ impl Instrument {
         builder.ins().store(self.flags, value, base, offset);
     }
 
+    /// The operand at `depth`, from its slot.
+    pub(super) fn load_operand(&mut self, builder: &mut FunctionBuilder<'_>, depth: usize, ty: ValType) -> Value {
+        let (base, offset) = self.operand_address(builder, depth as u32);
+        builder.ins().load(abi_type(ty), self.flags, base, offset)
+    }
+
     /// Where a local's slot is: base and offset.
     pub(super) fn local_address(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32) {
         (builder.ins().stack_addr(POINTER, self.record.locals_slot, 0), (local * SLOT_BYTES) as i32)

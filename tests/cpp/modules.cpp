@@ -24,6 +24,10 @@ int main(int, char **argv) {
   CHECK(sections[0].data.at(2) == 3 && sections[0].data[3] == 'f' && !module.custom_section("none"));
   CHECK(!module.custom_section(std::string("name\0", 5)) && module.sources(FIB[100]).empty() && module.find_source("fib.c", 1).empty());
 
+  // names for people: demangled, escaped, whole behind a NUL, and of nothing
+  CHECK(name_to_show("_ZN3foo3barEi").find("foo::bar") == 0 && name_to_show("fib") == "fib" && name_to_show("").empty());
+  for (const char c : name_to_show(std::string("a\x1b[31m\0\xff\nb", 10))) CHECK(c >= ' ' || c < 0);
+
   // serialized: in memory, in a file, shared
   const std::vector<std::uint8_t> compiled = module.serialize();
   CHECK((Instance(store, Module::deserialize(store, compiled)).func<int(int)>("fib"))(10) == 55);

@@ -275,11 +275,11 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// The topmost `count` operands as arguments of a block; none where they live in memory.
-    fn block_args(&self, count: usize) -> Result<Vec<BlockArg>> {
+    fn block_args(&mut self, count: usize) -> Result<Vec<BlockArg>> {
         if self.single.is_some() {
             return Ok(Vec::new());
         }
-        Ok(self.top(count)?.iter().map(|operand| BlockArg::Value(operand.value)).collect())
+        Ok(self.top_values(count)?.into_iter().map(BlockArg::Value).collect())
     }
 
     /// Returns these values; in replay code, whose result is another, only where it is never run.
@@ -418,10 +418,12 @@ impl<'a> Translator<'a, '_> {
             Kind::If(otherwise, params) => {
                 let follow = control.follow.ok_or_else(|| internal("an if that nothing follows"))?;
                 self.builder.switch_to_block(otherwise);
-                let arguments = match self.single {
-                    Some(_) => Vec::new(),
-                    None => params.iter().map(|operand| BlockArg::Value(operand.value)).collect(),
-                };
+                let mut arguments = Vec::new();
+                if self.single.is_none() {
+                    for (i, operand) in params.iter().enumerate() {
+                        arguments.push(BlockArg::Value(self.value_of(control.height + i, operand)?));
+                    }
+                }
                 self.builder.ins().jump(follow, &arguments);
             }
             Kind::Loop(header) => self.builder.seal_block(header),

@@ -29,6 +29,7 @@ use cranelift_codegen::ir::{
     self, AliasRegionData, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, MemFlagsData, SigRef,
     SourceLoc, UserExternalName, Value, types,
 };
+use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 pub(super) use effect::effect;
 pub(super) use limits::Due;
@@ -57,11 +58,18 @@ const VALUES_PER_BYTE: usize = 16;
 /// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes, and
 /// those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
 const MAX_ALIASED: usize = 16;
+/// Debug: how many operands, from the top, are kept at hand at a point. Those below are taken from their slots when they are used: to allocate
+/// registers for values takes time for each value and each place that it is alive at.
+const MAX_AT_HAND: usize = 64;
+/// How far apart the uses of all locals may be together, counted in blocks, for each byte of a body, and the least bytes that count. The
+/// table of where each local was set has a place for every block in between.
+const SPREAD_PER_BYTE: u64 = 300;
+const LEAST_SPREAD: u64 = 100_000;
 
 /// An operand.
 #[derive(Clone, Copy)]
 struct Operand {
-    /// Reserved where operands live in memory.
+    /// Reserved where it lives in memory alone.
     value: Value,
     ty: ValType,
     /// Debug: where it is, if it is anywhere but in a register.
@@ -136,6 +144,10 @@ pub(super) struct Translator<'a, 'b> {
     /// The most values that there may be.
     max_values: usize,
     locals: Vec<(Variable, ValType)>,
+    /// The last block that each of them was used in, the sum of that, and the most that it may be.
+    reach: Vec<u32>,
+    spread: u64,
+    max_spread: u64,
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
     builtins: [Option<SigRef>; Builtin::ALL.len()],
@@ -250,6 +262,9 @@ impl<'a, 'b> Translator<'a, 'b> {
             arguments: 0,
             max_values: MAX_VALUES,
             locals: Vec::new(),
+            reach: Vec::new(),
+            spread: 0,
+            max_spread: SPREAD_PER_BYTE * LEAST_SPREAD,
             signatures: HashMap::new(),
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
@@ -273,6 +288,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.open_function(ty);
         let range = body.range();
         self.max_values += VALUES_PER_BYTE * (range.end - range.start) as usize;
+        self.max_spread = SPREAD_PER_BYTE * LEAST_SPREAD.max(range.end - range.start);
         self.loops = scan::repeated_loops(body)?.into_iter();
         let mut reader = body.get_operators_reader().map_err(unreadable)?;
         while !reader.eof() {
@@ -315,6 +331,12 @@ impl<'a, 'b> Translator<'a, 'b> {
             return Err(Error::new(
                 ErrorKind::Limit,
                 "the function is too large to compile: it has too many values; split it",
+            ));
+        }
+        if self.spread > self.max_spread {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "the function is too large to compile: it uses too many locals over too many blocks; split it",
             ));
         }
         Ok(())
@@ -376,6 +398,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         for (index, ty) in locals.into_iter().enumerate() {
             let variable = self.builder.declare_var(abi_type(ty));
             self.locals.push((variable, ty));
+            self.reach.push(0);
             if self.single.is_some() {
                 continue;
             }
@@ -480,6 +503,15 @@ impl<'a, 'b> Translator<'a, 'b> {
             operand.shape = instrument.shape(below, operand.ty, held);
             below = operand.shape;
         }
+        let deep = self.stack.len().saturating_sub(MAX_AT_HAND);
+        for operand in self.stack[..deep].iter_mut().rev() {
+            if operand.value.is_reserved_value() {
+                break;
+            }
+            if let Some(Held::Operand(_)) = operand.held {
+                operand.value = Value::reserved_value();
+            }
+        }
         self.complete = true;
         Ok(())
     }
@@ -489,6 +521,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         let Some(instrument) = &mut self.instrument else { return Ok(()) };
         for local in instrument.take_dirty() {
             let (variable, _) = *self.locals.get(local as usize).ok_or_else(|| internal("no such local"))?;
+            self.note_reach(local);
             let value = self.builder.use_var(variable);
             if let Some(instrument) = &self.instrument {
                 instrument.store_local(&mut self.builder, local as usize, value);
@@ -499,32 +532,35 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     fn pop_operand(&mut self) -> Result<Operand> {
         let mut operand = self.stack.pop().ok_or_else(|| internal("the operand stack is empty"))?;
-        if let Some(value) = self.load_operand(self.stack.len(), operand.ty) {
-            operand.value = value;
-        }
+        operand.value = self.value_of(self.stack.len(), &operand)?;
         Ok(operand)
+    }
+
+    /// The value of an operand that is, or was, at `depth`: in a register, or from where it lives.
+    fn value_of(&mut self, depth: usize, operand: &Operand) -> Result<Value> {
+        if !operand.value.is_reserved_value() {
+            return Ok(operand.value);
+        }
+        let value = match &mut self.instrument {
+            Some(instrument) => Some(instrument.load_operand(&mut self.builder, depth, operand.ty)),
+            None => self.load_operand(depth, operand.ty),
+        };
+        value.ok_or_else(|| internal("an operand without a home"))
     }
 
     fn pop(&mut self) -> Result<Value> {
         Ok(self.pop_operand()?.value)
     }
 
-    /// The topmost `count` operands, bottom first.
-    fn top(&self, count: usize) -> Result<&[Operand]> {
-        let start = self.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
-        Ok(&self.stack[start..])
-    }
-
     /// The values of the topmost `count` operands, bottom first.
     fn top_values(&mut self, count: usize) -> Result<Vec<Value>> {
-        let operands = self.top(count)?;
-        if self.single.is_none() {
-            return Ok(operands.iter().map(|operand| operand.value).collect());
-        }
-        let start = self.stack.len() - count;
-        let load = |depth: usize| self.load_operand(depth, self.stack[depth].ty);
-        let values: Option<Vec<Value>> = (start..start + count).map(load).collect();
-        values.ok_or_else(|| internal("an operand without a home"))
+        let start = self.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
+        (start..start + count)
+            .map(|depth| {
+                let operand = self.stack[depth];
+                self.value_of(depth, &operand)
+            })
+            .collect()
     }
 
     /// Pops `count` operands, bottom first.
@@ -607,7 +643,10 @@ impl<'a, 'b> Translator<'a, 'b> {
                 let (variable, ty) = self.local(local_index)?;
                 let value = match self.load_local(local_index, ty) {
                     Some(value) => value,
-                    None => self.builder.use_var(variable),
+                    None => {
+                        self.note_reach(local_index);
+                        self.builder.use_var(variable)
+                    }
                 };
                 self.push_held(ty, value, Some(Held::Local(local_index)));
             }
@@ -643,6 +682,15 @@ impl<'a, 'b> Translator<'a, 'b> {
         Ok(())
     }
 
+    /// A local is used in the block at hand.
+    fn note_reach(&mut self, local: u32) {
+        if let (Some(block), Some(reach)) = (self.builder.current_block(), self.reach.get_mut(local as usize)) {
+            let block = block.as_u32();
+            self.spread += u64::from(block.saturating_sub(*reach));
+            *reach = block.max(*reach);
+        }
+    }
+
     fn local(&self, index: u32) -> Result<(Variable, ValType)> {
         self.locals.get(index as usize).copied().ok_or_else(|| internal("no such local"))
     }
@@ -653,6 +701,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             return Ok(());
         }
         self.forget(Some(index));
+        self.note_reach(index);
         self.builder.def_var(variable, value);
         if let Some(instrument) = &mut self.instrument {
             instrument.mark_dirty(index);

@@ -12,7 +12,10 @@ pub fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = GUESTS.iter().map(|(name, text)| case(name, &[("m", text)])).collect();
     cases.push(case("linked", &[("a", LINKED_A), ("b", LINKED_B)]));
     cases.push(case("many-locals", &[("m", &many_locals())]));
-    cases.push(case("deep-operands", &[("m", &deep_operands())]));
+    cases.push(case("deep-operands", &[("m", &deep_operands(20))]));
+    // More than are kept in registers.
+    cases.push(case("very-deep-operands", &[("m", &deep_operands(150))]));
+    cases.push(case("deep-operands-passed-on", &[("m", &deep_operands_passed_on())]));
     cases.push(case("forty-results", &[("m", &forty_results())]));
     cases.push(case("long-region", &[("m", &long_region())]));
     cases.push(case("deep-blocks", &[("m", &deep_blocks())]));
@@ -777,11 +780,11 @@ fn many_locals() -> String {
     )
 }
 
-/// Twenty operands on the stack, across effects and branches.
-fn deep_operands() -> String {
-    let push: String = (0..20).map(|i| format!("local.get {} i32.const {i} i32.add\n", i % 2)).collect();
-    let copies: String = (0..20).map(|i| format!("local.get {}\n", i % 2)).collect();
-    let add = "i32.add\n".repeat(19);
+/// Many operands on the stack, across effects and branches.
+fn deep_operands(count: usize) -> String {
+    let push: String = (0..count).map(|i| format!("local.get {} i32.const {i} i32.add\n", i % 2)).collect();
+    let copies: String = (0..count).map(|i| format!("local.get {}\n", i % 2)).collect();
+    let add = "i32.add\n".repeat(count - 1);
     format!(
         "(module (memory (export \"memory\") 1 2)
            (func $id (param i32) (result i32) local.get 0)
@@ -795,6 +798,39 @@ fn deep_operands() -> String {
              loop local.get 2 i32.const 1 i32.add local.tee 2 i32.const 3 i32.lt_u br_if 0 end
              {add}))"
     )
+}
+
+/// A hundred operands below and a hundred that blocks of all kinds take and give: left as they are, changed, or left by a branch.
+fn deep_operands_passed_on() -> String {
+    let push: String = (0..100).map(|i| format!("local.get {} i32.const {i} i32.mul\n", i % 2)).collect();
+    let many = " i32".repeat(100);
+    let ty = format!("(param{many}) (result{many})");
+    let add = "i32.add\n".repeat(199);
+    let ways = [
+        ("block", format!("block {ty} local.get 1 br_if 0 drop drop local.get 0 call $id local.get 1 end")),
+        ("if", format!("local.get 0 if {ty} drop drop i32.const 8 call $id i32.const 9 end")),
+        ("else", format!("local.get 0 if {ty} drop local.get 1 call $id else call $id end")),
+        (
+            "loop",
+            format!("loop {ty} call $id local.get 2 i32.const 1 i32.add local.tee 2 i32.const 3 i32.lt_u br_if 0 end"),
+        ),
+        (
+            "table",
+            format!("block {ty} block {ty} call $id local.get 0 br_table 0 1 0 end drop i32.const 5 call $id end"),
+        ),
+        ("call", "i32.const 3 call $id drop call $many".to_owned()),
+    ];
+    let mut text = format!(
+        "(module (global $g (mut i32) (i32.const 0))
+           (func $id (param i32) (result i32) local.get 0 global.set $g local.get 0)
+           (func $many {ty} {} )\n",
+        (0..100).map(|i| format!("local.get {i} ")).collect::<String>()
+    );
+    for (name, way) in ways {
+        text +=
+            &format!("(func (export \"{name}\") (param i32 i32) (result i32) (local i32) {push}{push}{way} {add})\n");
+    }
+    text + ")"
 }
 
 /// A function with forty results, of a block, and of a call.
