@@ -10,8 +10,9 @@ use std::process::Command;
 
 /// The target, named so that build scripts and procedural macros are built without the sanitizer.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// Guests' traps are signals that the library handles itself; those that are none of its guests' it hands on to the sanitizer.
-const SIGNALS: &str = "handle_segv=1:handle_sigill=1:handle_sigfpe=1:handle_sigbus=1:allow_user_segv_handler=1";
+/// Guests' traps are signals that the library handles itself; those that are none of its guests' it hands on to the sanitizer. Memory that
+/// is not to be had is an error of the library's.
+const OPTIONS: &str = "handle_segv=1:handle_sigill=1:handle_sigfpe=1:handle_sigbus=1:allow_user_segv_handler=1:allocator_may_return_null=1";
 /// The unit tests, which are no file of `tests/`.
 const UNIT: &str = "lib";
 
@@ -75,13 +76,13 @@ impl Sanitizer {
                 .arg(root().join("target/asan"))
                 .env("RUSTFLAGS", "-Zsanitizer=address --cfg stepwell_check_handles")
                 // Locals stand on the stack, whose bounds the library looks at.
-                .env("ASAN_OPTIONS", format!("detect_leaks=1:detect_stack_use_after_return=0:{SIGNALS}")),
+                .env("ASAN_OPTIONS", format!("detect_leaks=1:detect_stack_use_after_return=0:{OPTIONS}")),
             // The standard library that comes with the toolchain has no sanitizer in it: what its locks and counters order is not seen.
             Sanitizer::Thread => command
                 .arg(root().join("target/tsan"))
                 .arg("-Zbuild-std")
                 .env("RUSTFLAGS", "-Zsanitizer=thread")
-                .env("TSAN_OPTIONS", format!("halt_on_error=1:{SIGNALS}")),
+                .env("TSAN_OPTIONS", format!("halt_on_error=1:{OPTIONS}")),
         };
         command
     }
