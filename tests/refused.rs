@@ -309,10 +309,11 @@ fn child() {
                 unsafe { std::ptr::without_provenance::<u8>(8).read_volatile() };
             })
         }
-        "space" => {
+        "space" | "file" => {
             let limit = libc::rlimit { rlim_cur: number(3) as u64, rlim_max: number(3) as u64 };
+            let of = if words[0] == "space" { libc::RLIMIT_AS } else { libc::RLIMIT_FSIZE };
             // SAFETY: a value of the type that the call reads.
-            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+            assert_eq!(unsafe { libc::setrlimit(of, &limit) }, 0);
             scenario(|_| {}, config).inspect(|()| println!("as if nothing were refused"))
         }
         other => panic!("{other}"),
@@ -364,6 +365,15 @@ fn little_address_space() {
     for gigabytes in [2u64, 3, 6, 10, 20] {
         let said = run(&format!("space one - {}", gigabytes << 30)).unwrap();
         assert!(said.contains("as if nothing were refused"), "{gigabytes}: {said}");
+    }
+}
+
+/// A limit on the size of files is one on files in memory: to pass it is a signal.
+#[test]
+fn little_room_in_files() {
+    for bytes in [0, 4096, 1 << 30] {
+        let said = run(&format!("file one - {bytes}")).unwrap();
+        assert!(said.contains("as if nothing were refused"), "{bytes}: {said}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files in memory that machine code and bytes from outside live in: written once, then sealed, so that nobody can change them.
 
 use super::faults;
-use super::pages::{PAGE_SIZE, map, unmap};
+use super::pages::{PAGE_SIZE, limit, map, unmap};
 use super::text::RX;
 use crate::base::{Error, ErrorKind, Result};
 
@@ -169,6 +169,10 @@ fn create_memfd() -> Result<Option<libc::c_int>> {
     }
     if faults::fails() {
         return Err(Error::last_os_error("memfd_create"));
+    }
+    // The limit on the size of files is one on these, too, and to go beyond it is a signal that ends the process.
+    if limit(libc::RLIMIT_FSIZE).is_some() {
+        return Ok(None);
     }
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     for flags in [flags | MFD_EXEC, flags] {

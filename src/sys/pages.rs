@@ -123,9 +123,14 @@ impl Drop for Reservation {
 
 /// How much address space the process may have, where that is limited.
 pub fn address_space_limit() -> Option<u64> {
+    limit(libc::RLIMIT_AS)
+}
+
+/// A limit of the process, where it has one.
+pub(super) fn limit(resource: libc::__rlimit_resource_t) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the place is of the type that the call fills in.
-    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
+    let known = unsafe { libc::getrlimit(resource, &mut limit) } == 0;
     (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
