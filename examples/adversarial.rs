@@ -242,6 +242,23 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
             }),
         ),
         (
+            "loaded operands alive over loops",
+            one(0, &[(1, ValType::I32)], |f| {
+                for address in 0..6_000 {
+                    say(
+                        f,
+                        &[
+                            I::I32Const(4 * address),
+                            I::I32Load(wasm_encoder::MemArg { offset: 0, align: 0, memory_index: 0 }),
+                        ],
+                    );
+                }
+                repeat(f, 6_000, &[I::Loop(VOID), I::LocalGet(0), I::BrIf(0), I::End]);
+                repeat(f, 5_999, &[I::I32Add]);
+                say(f, &[I::GlobalSet(0)]);
+            }),
+        ),
+        (
             "operands alive over calls, then added",
             one(0, &[], |f| {
                 repeat(f, 10_000, &[I::GlobalGet(0), I::I32Const(3), I::I32Mul]);

@@ -58,9 +58,9 @@ const VALUES_PER_BYTE: usize = 16;
 /// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes, and
 /// those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
 const MAX_ALIASED: usize = 16;
-/// Debug: how many operands, from the top, are kept at hand at a point. Those below are taken from their slots when they are used: to allocate
-/// registers for values takes time for each value and each place that it is alive at.
-const MAX_AT_HAND: usize = 64;
+/// Debug: how many operands, from the top, are kept at hand at a point, and how many more there may be before one is made. Those below are
+/// taken from their slots when they are used: with more values alive than there are registers, to allocate these takes time for each pair.
+const MAX_AT_HAND: usize = 16;
 /// How far apart the uses of all locals may be together, counted in blocks, for each byte of a body, and the least bytes that count. The
 /// table of where each local was set has a place for every block in between.
 const SPREAD_PER_BYTE: u64 = 300;
@@ -159,6 +159,8 @@ pub(super) struct Translator<'a, 'b> {
     classes: Classes,
     /// Regions: a stop point is due before the next instruction.
     stop_due: bool,
+    /// Debug: how many operands, from the bottom, are in their slots.
+    placed: usize,
     /// Debug: the state is complete before the next instruction.
     complete: bool,
     /// Replay and resume code.
@@ -272,6 +274,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             limits: Limits::default(),
             classes: Classes::new(),
             stop_due: false,
+            placed: 0,
             complete: false,
             single: None,
         }
@@ -512,6 +515,7 @@ impl<'a, 'b> Translator<'a, 'b> {
                 operand.value = Value::reserved_value();
             }
         }
+        self.placed = self.stack.len();
         self.complete = true;
         Ok(())
     }
@@ -615,7 +619,8 @@ impl<'a, 'b> Translator<'a, 'b> {
             return Ok(class);
         }
         let stops = self.env.mode == Mode::Simple || std::mem::take(&mut self.stop_due);
-        if stops || class == Class::Call {
+        self.placed = self.placed.min(self.stack.len());
+        if stops || class == Class::Call || self.stack.len() - self.placed > MAX_AT_HAND {
             self.complete()?;
         }
         let complete = std::mem::take(&mut self.complete);
