@@ -249,7 +249,12 @@ fn modules() -> Vec<(&'static str, Vec<u8>)> {
                         f,
                         &[
                             I::I32Const(4 * address),
-                            I::I32Load(wasm_encoder::MemArg { offset: 0, align: 0, memory_index: 0 }),
+                            I::I32Load(wasm_encoder::MemArg {
+                                offset: 0,
+                                align: 0,
+                                target: Default::default(),
+                                ordering: None,
+                            }),
                         ],
                     );
                 }

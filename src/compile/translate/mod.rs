@@ -64,7 +64,9 @@ const MAX_AT_HAND: usize = 16;
 /// How far apart the uses of all locals may be together, counted in blocks, for each byte of a body, and the least bytes that count. The
 /// table of where each local was set has a place for every block in between.
 const SPREAD_PER_BYTE: u64 = 300;
-const LEAST_SPREAD: u64 = 100_000;
+/// How many operands there may be at all blocks and branches together, likewise: registers are allocated for each at each.
+const CARRIED_PER_BYTE: u64 = 250;
+const LEAST_BYTES: u64 = 100_000;
 
 /// An operand.
 #[derive(Clone, Copy)]
@@ -148,6 +150,9 @@ pub(super) struct Translator<'a, 'b> {
     reach: Vec<u32>,
     spread: u64,
     max_spread: u64,
+    /// The operands at all blocks and branches so far, and the most that they may be.
+    carried: u64,
+    max_carried: u64,
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
     builtins: [Option<SigRef>; Builtin::ALL.len()],
@@ -266,7 +271,9 @@ impl<'a, 'b> Translator<'a, 'b> {
             locals: Vec::new(),
             reach: Vec::new(),
             spread: 0,
-            max_spread: SPREAD_PER_BYTE * LEAST_SPREAD,
+            max_spread: SPREAD_PER_BYTE * LEAST_BYTES,
+            carried: 0,
+            max_carried: CARRIED_PER_BYTE * LEAST_BYTES,
             signatures: HashMap::new(),
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
@@ -291,7 +298,8 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.open_function(ty);
         let range = body.range();
         self.max_values += VALUES_PER_BYTE * (range.end - range.start) as usize;
-        self.max_spread = SPREAD_PER_BYTE * LEAST_SPREAD.max(range.end - range.start);
+        let bytes = LEAST_BYTES.max(range.end - range.start);
+        (self.max_spread, self.max_carried) = (SPREAD_PER_BYTE * bytes, CARRIED_PER_BYTE * bytes);
         self.loops = scan::repeated_loops(body)?.into_iter();
         let mut reader = body.get_operators_reader().map_err(unreadable)?;
         while !reader.eof() {
@@ -334,6 +342,12 @@ impl<'a, 'b> Translator<'a, 'b> {
             return Err(Error::new(
                 ErrorKind::Limit,
                 "the function is too large to compile: it has too many values; split it",
+            ));
+        }
+        if self.carried > self.max_carried {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "the function is too large to compile: it has too many operands at too many blocks and branches; split it",
             ));
         }
         if self.spread > self.max_spread {
@@ -598,6 +612,16 @@ impl<'a, 'b> Translator<'a, 'b> {
         let class = self.begin(operator)?;
         self.keep_limits(operator);
         self.translate(operator)?;
+        if matches!(
+            operator,
+            Operator::Block { .. }
+                | Operator::Loop { .. }
+                | Operator::If { .. }
+                | Operator::End
+                | Operator::BrIf { .. }
+        ) {
+            self.carried += self.stack.len() as u64;
+        }
         self.limits_behind(operator);
         // A region ends behind what only the guest can run.
         self.stop_due |= matches!(class, Class::Effect | Class::Call);
