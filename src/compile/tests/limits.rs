@@ -130,6 +130,54 @@ fn too_many_values_are_refused_early() {
     }
 }
 
+/// A function of operands or locals in number, and loops or ifs in number behind which they are still needed.
+fn still_needed(operands: i32, locals: u32, blocks: usize) -> Vec<u8> {
+    let mut function = Function::new([(locals, ValType::I32)]);
+    for operand in 0..operands {
+        function.instruction(&Instruction::I32Const(operand)).instruction(&Instruction::I32Popcnt);
+    }
+    for _ in 0..blocks {
+        function
+            .instruction(&Instruction::LocalGet(0))
+            .instruction(&Instruction::If(wasm_encoder::BlockType::Empty))
+            .instruction(&Instruction::End);
+    }
+    for local in 0..locals {
+        function.instruction(&Instruction::LocalGet(local)).instruction(&Instruction::LocalSet(locals - 1 - local));
+    }
+    for _ in 0..operands {
+        function.instruction(&Instruction::Drop);
+    }
+    function.instruction(&Instruction::End);
+    module(vec![], vec![], &function)
+}
+
+#[test]
+fn what_is_needed_behind_many_blocks_is_bounded() {
+    let compiler = Compiler::new(GUARDED).unwrap();
+    for (operands, locals, blocks, limit) in [
+        (900, 1, 8_000, None),
+        (6_000, 1, 6_000, Some("too many operands at too many blocks")),
+        (1, 100, 8_000, None),
+        (1, 6_000, 9_000, Some("too large to compile")),
+    ] {
+        let binary = still_needed(operands, locals, blocks);
+        assert!(binary.len() < 100_000);
+        let info = parse(&binary, Features::default(), false).unwrap();
+        for tier in TIERS {
+            let made = compiler.module(&info, &binary, tier, &|_, _| true);
+            let refused = made.err().map(|error| {
+                assert!(error.kind() == ErrorKind::Limit && error.offset().is_some(), "{error}");
+                error.message().to_owned()
+            });
+            match limit {
+                None => assert_eq!(refused, None),
+                Some(limit) => assert!(refused.as_ref().is_some_and(|said| said.contains(limit)), "{refused:?}"),
+            }
+        }
+    }
+}
+
 /// A thousand operands, and `inside` around them.
 fn around_a_thousand(inside: impl FnOnce(&mut Function)) -> Vec<u8> {
     let types: Vec<ValType> = vec![ValType::I64; 1000];

@@ -150,7 +150,9 @@ pub(super) struct Translator<'a, 'b> {
     reach: Vec<u32>,
     spread: u64,
     max_spread: u64,
-    /// The operands at all blocks and branches so far, and the most that they may be.
+    /// How many blocks of the code generator there were before the instruction at hand.
+    blocks: usize,
+    /// The operands at all of them, and the most that they may be.
     carried: u64,
     max_carried: u64,
     signatures: HashMap<u32, SigRef>,
@@ -272,6 +274,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             reach: Vec::new(),
             spread: 0,
             max_spread: SPREAD_PER_BYTE * LEAST_BYTES,
+            blocks: 0,
             carried: 0,
             max_carried: CARRIED_PER_BYTE * LEAST_BYTES,
             signatures: HashMap::new(),
@@ -612,16 +615,9 @@ impl<'a, 'b> Translator<'a, 'b> {
         let class = self.begin(operator)?;
         self.keep_limits(operator);
         self.translate(operator)?;
-        if matches!(
-            operator,
-            Operator::Block { .. }
-                | Operator::Loop { .. }
-                | Operator::If { .. }
-                | Operator::End
-                | Operator::BrIf { .. }
-        ) {
-            self.carried += self.stack.len() as u64;
-        }
+        let blocks = self.builder.func.dfg.num_blocks();
+        self.carried += ((blocks - self.blocks) * self.stack.len()) as u64;
+        self.blocks = blocks;
         self.limits_behind(operator);
         // A region ends behind what only the guest can run.
         self.stop_due |= matches!(class, Class::Effect | Class::Call);
