@@ -94,7 +94,7 @@ def describe(exception: BaseException) -> str:
     try:
         text = exception.message if isinstance(exception, Error) else f"{type(exception).__name__}: {exception}"
         return f"{text}"
-    except Exception as failed:
+    except BaseException as failed:
         return f"{type(exception).__name__}, whose text cannot be told: {type(failed).__name__}"
 
 
@@ -121,7 +121,7 @@ def _raise_stashed(exception: BaseException, trap: Any, error: Any) -> NoReturn:
                         exception.frames, exception._text = told.frames, told._text
                 elif told.frames and hasattr(exception, "add_note") and not isinstance(exception, Exit):
                     exception.add_note(str(told).partition("\n")[2])
-        except Exception:
+        except BaseException:
             pass  # the exception's class may refuse all that; it is raised as it is
         raise exception
     finally:
