@@ -21,7 +21,7 @@ that is in it.
 from ._bindings import VERSION, Action, DebugTier, ErrorCode, Feature, Profiler, StopReason, TrapCode
 from .debugger import Breakpoint, Debugger, Frame, Locals, Stop
 from .engine import Engine
-from .errors import Error, Exit, Source, Trap, TrapFrame
+from .errors import Error, Exit, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
 from .linker import InstancePre, Linker
 from .module import CustomSection, Module
@@ -39,5 +39,5 @@ __all__ = [
     "Action", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "Exit", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory",
     "MemoryType", "Module", "Profiler", "Source", "Stop", "StopReason", "Store", "Table", "TableType", "Trap", "TrapCode", "TrapFrame",
-    "Wasi", "f32", "f64", "i32", "i64",
+    "Wasi", "f32", "f64", "i32", "i64", "name_to_show",
 ]

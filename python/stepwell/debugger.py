@@ -9,7 +9,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, StopReason, TrapCode
 from ._managed import StoreObject, Unique
-from .errors import Error, Source, Trap, check, known, last_error, name_from, not_null, sources_from, take_message
+from .errors import Error, Source, Trap, check, known, last_error, name_from, name_to_show, not_null, sources_from, take_message
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
@@ -362,8 +362,8 @@ class Frame(Unique):
         return self._values(c.stepwell_frame_operands)
 
     def __str__(self) -> str:
-        name = self.func_name if self.func_name is not None else f"func {self.func_index}"
-        named: Dict[Any, str] = {index: name for name, index in self.locals.names.items()}
+        name = name_to_show(self.func_name) if self.func_name is not None else f"func {self.func_index}"
+        named: Dict[Any, str] = {index: name_to_show(name) for name, index in self.locals.names.items()}
         shown = ", ".join(f"{named.get(index, index)}={value!r}" for index, value in self.locals.items())
         if self.source:
             name += f" ({self.source[0]})"

@@ -41,7 +41,7 @@ class Source(NamedTuple):
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file or '?'}:{self.line or '?'}"
+        return f"{name_to_show(self.file or '?')}:{self.line or '?'}"
 
 
 def sources_from(count: Any, get: Any, *arguments: Any) -> List[Source]:
@@ -75,7 +75,7 @@ class TrapFrame:
         self.source = list(source)
 
     def __repr__(self) -> str:
-        return f"<TrapFrame {self.func_name or self.func_index} at {self.offset:#x}>"
+        return f"<TrapFrame {name_to_show(self.func_name or str(self.func_index))} at {self.offset:#x}>"
 
 
 class Trap(Error):
@@ -122,6 +122,13 @@ def take_bytes(vec: Any) -> bytes:
 def take_message(vec: Any) -> str:
     """The text of an owned message, which is deleted."""
     return take_bytes(vec).rstrip(b"\0").decode("utf-8", "replace")
+
+
+def name_to_show(name: str) -> str:
+    """A name as people are to see it: demangled, and with what would do something to a terminal or a log escaped."""
+    data, vec = name.encode("utf-8", "replace"), c.wasm_name_t()
+    c.stepwell_name_to_show(data, len(data), byref(vec))
+    return take_message(vec)
 
 
 def name_from(getter: Any, *arguments: Any) -> Optional[str]:

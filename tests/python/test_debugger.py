@@ -41,6 +41,15 @@ class Case(unittest.TestCase):
         return Debugger(self.store, on_stop)
 
 
+class Names(unittest.TestCase):
+    def test_names_for_people(self):
+        for name, shown in (("fib", "fib"), ("", ""), ("_ZN3foo3barEi", "foo::bar(int)"), ("a\x1b[31m\n", "a\\u{1b}[31m\\n"), ("a\0b", "a\\u{0}b")):
+            self.assertEqual(stepwell.name_to_show(name), shown)
+        frame = stepwell.TrapFrame(None, 0, "\x1b[2J", 5, 1, [])
+        self.assertNotIn("\x1b", repr(frame))
+        self.assertNotIn("\x1b", str(stepwell.Source("\x1b[2J.c", None, 1, 1)))
+
+
 class Progress(unittest.TestCase):
     def setUp(self):
         self.engine = stepwell.Engine(debug=True, parallel=False)
