@@ -314,9 +314,39 @@ fn what_is_computed_twice_traps_the_first_time() {
 }
 
 /// `STEPWELL_TRAPS` says how many modules. Two thousand take minutes.
+/// A load that is merged further on lets another one be merged across it.
+#[test]
+fn loads_that_are_merged_across_loads_trap_by_themselves() {
+    let mut functions: Vec<(&str, String)> = Vec::new();
+    for (one, other) in [("or", "xor"), ("and", "add"), ("add", "and"), ("xor", "sub")] {
+        functions.extend([
+            ("i32", format!("(i32.{other} (i32.{one} (local.get 1) (i32.load (local.get 0))) (global.get $g))")),
+            (
+                "i64",
+                format!("(i64.{other} (i64.{one} (i64.const 5) (i64.load (local.get 0))) (i64.load offset=65520 (local.get 1)))"),
+            ),
+            (
+                "i32",
+                format!(
+                    "(i32.load (local.get 0)) (i32.load offset=8 (local.get 1)) (global.get $g)
+                     (i32.load offset=60000 (local.get 0)) i32.{one} i32.{other} i32.{one}"
+                ),
+            ),
+            (
+                "",
+                format!(
+                    "(global.set $g (i32.{other} (i32.{one} (local.get 1) (i32.load (memory.size))) (global.get $g)))
+                     (global.set $g (i32.{other} (i32.{one} (local.get 1) (i32.load (local.get 0))) (global.get $g)))"
+                ),
+            ),
+        ]);
+    }
+    assert!(alike(&module(&functions)) > 50);
+}
+
 #[test]
 fn generated_modules_trap_at_the_same_places() {
-    let count: u64 = std::env::var("STEPWELL_TRAPS").ok().map_or(150, |text| text.parse().unwrap());
+    let count: u64 = std::env::var("STEPWELL_TRAPS").ok().map_or(2_000, |text| text.parse().unwrap());
     let engines = Engines::new(|_| {});
     let next = AtomicU64::new(0);
     let mut report = Report::default();

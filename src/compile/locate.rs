@@ -74,8 +74,9 @@ pub(super) fn locate(func: &mut Function, domtree: &DominatorTree, stores: &Stor
     let mut apart = Vec::new();
     for block in func.layout.blocks().collect::<Vec<_>>() {
         let mut last = RelSourceLoc::default();
-        // The last instruction with an effect: a load is merged with what uses it only across none.
-        let mut effect = None;
+        // The loads behind the last instruction with an effect. A load is merged with what uses it only across none; but a load that is
+        // merged further on is none any more. With their order.
+        let mut loads: HashMap<Inst, usize> = HashMap::new();
         let mut carried: HashMap<Inst, Inst> = HashMap::new();
         for inst in func.layout.block_insts(block).collect::<Vec<_>>() {
             let opcode = func.dfg.insts[inst].opcode();
@@ -86,9 +87,7 @@ pub(super) fn locate(func: &mut Function, domtree: &DominatorTree, stores: &Stor
             } else if effective && !opcode.is_branch() {
                 last = *at;
             }
-            if let Some(load) = effect
-                && let Some(load) = merged(func, inst, load, &uses, &carried)
-            {
+            if let Some(load) = merged(func, inst, &loads, &uses, &carried) {
                 match opcode {
                     _ if opcode.is_call() || opcode.can_load() => {}
                     // A read, a computation and a write of one place are one machine instruction, whose read traps.
@@ -107,7 +106,11 @@ pub(super) fn locate(func: &mut Function, domtree: &DominatorTree, stores: &Stor
                 }
             }
             if effective || opcode.is_branch() || opcode.is_terminator() {
-                effect = Some(inst);
+                let once = |value: &Value| uses[value.as_u32() as usize] == 1;
+                if opcode.is_call() || !opcode.can_load() || !func.dfg.inst_results(inst).iter().all(once) {
+                    loads.clear();
+                }
+                loads.insert(inst, loads.len());
             }
         }
     }
@@ -139,16 +142,22 @@ fn single_uses(func: &Function) -> Vec<u8> {
     uses
 }
 
-/// The load `effect`, if it may trap and may be merged with `inst`: by itself, or in what only `inst` uses.
-fn merged(func: &Function, inst: Inst, effect: Inst, uses: &[u8], carried: &HashMap<Inst, Inst>) -> Option<Inst> {
-    if func.dfg.insts[effect].opcode() != Opcode::Load || !may_fault(func, effect) {
-        return None;
-    }
-    let carries = |value: &Value| {
-        let ValueDef::Result(from, _) = func.dfg.value_def(*value) else { return false };
-        uses[value.as_u32() as usize] == 1 && (from == effect || carried.get(&from) == Some(&effect))
+/// The load among `loads` that may trap and may be merged with `inst`: by itself, or in what only `inst` uses. Of several it is the last: the
+/// others cannot be merged across it.
+fn merged(
+    func: &Function,
+    inst: Inst,
+    loads: &HashMap<Inst, usize>,
+    uses: &[u8],
+    carried: &HashMap<Inst, Inst>,
+) -> Option<Inst> {
+    let load = |value: &Value| {
+        let ValueDef::Result(from, _) = func.dfg.value_def(*value) else { return None };
+        let load = carried.get(&from).copied().unwrap_or(from);
+        let order = loads.get(&load).filter(|_| uses[value.as_u32() as usize] == 1)?;
+        (func.dfg.insts[load].opcode() == Opcode::Load && may_fault(func, load)).then_some((*order, load))
     };
-    func.dfg.inst_args(inst).iter().any(carries).then_some(effect)
+    func.dfg.inst_args(inst).iter().filter_map(load).max_by_key(|(order, _)| *order).map(|(_, load)| load)
 }
 
 /// Whether a load or store has a trap.
