@@ -335,8 +335,7 @@ fn loads_that_are_merged_across_loads_trap_by_themselves() {
             (
                 "",
                 format!(
-                    "(global.set $g (i32.{other} (i32.{one} (local.get 1) (i32.load (memory.size))) (global.get $g)))
-                     (global.set $g (i32.{other} (i32.{one} (local.get 1) (i32.load (local.get 0))) (global.get $g)))"
+                    "(global.set $g (i32.{other} (i32.{one} (local.get 1) (i32.load (local.get 0))) (global.get $g)))"
                 ),
             ),
         ]);
