@@ -94,9 +94,9 @@ int main(void) {
   wasm_store_t *store = wasm_store_new(engine), *store2 = wasm_store_new(second), *foreign = wasm_store_new(other);
   wasm_byte_vec_t binary = fib_with_custom(), bytes, again;
   wasm_module_t *module = NULL, *loaded = NULL;
-  char path[64], file[96];
+  char path[1024], file[1100];
 
-  strcpy(path, "/tmp/stepwell-serialize-XXXXXX");
+  check_beside("serialize", path, sizeof path);
   CHECK(mkdtemp(path));
   snprintf(file, sizeof(file), "%s/fib", path);
 

@@ -79,9 +79,11 @@ static void buffers_and_files(wasm_engine_t *engine) {
   wasm_instance_t *instance;
   wasm_byte_vec_t bytes;
   stream in;
-  char path[] = "/tmp/stepwell-wasi-XXXXXX";
+  char path[1024];
   FILE *file;
-  int fd = mkstemp(path);
+  int fd;
+  check_beside("wasi", path, sizeof path);
+  fd = mkstemp(path);
   CHECK(fd >= 0 && write(fd, "old", 3) == 3 && close(fd) == 0);
   memset(&in, 0, sizeof in);
 

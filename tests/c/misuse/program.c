@@ -377,9 +377,10 @@ int main(void) {
   wasm_config_t *config = wasm_config_new();
   wasm_engine_t *engine;
   wasm_val_vec_t none = WASM_EMPTY_VEC;
-  char directory[] = "/tmp/stepwell-misuse-XXXXXX";
+  char directory[1024];
   pid_t cleaner;
   /* what is written goes there */
+  check_beside("misuse", directory, sizeof directory);
   CHECK(mkdtemp(directory) && chdir(directory) == 0);
   stepwell_config_debug_set(config, true);
   stepwell_config_epoch_set(config, true);
