@@ -2207,6 +2207,17 @@ own stepwell_error_t *stepwell_shared_module_compile_debug_guarded(const wasm_sh
                                                                   void *env);
 
 /**
+ * Says that the language behind guarded callbacks ends, on the calling thread: an interpreter that is shut down. On other threads no
+ * guarded callback is called from now on, and neither is `finalizer`, which may be NULL: such a callback counts as left before it came to
+ * its end, which ends the guest's call. A thread that the interpreter ends inside of a guarded callback, by `pthread_exit`, waits there
+ * until the process ends, for a guest's frames cannot be unwound. Cannot be taken back.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_guarded_callbacks_end(stepwell_finalizer_t finalizer);
+
+/**
  * Why the guest was stopped, one of `enum stepwell_stop_enum`; 0 if the stop is over.
  *
  * Thread: inside callback only.

@@ -702,6 +702,7 @@ stepwell_linker_define_guarded_func = function("stepwell_linker_define_guarded_f
 stepwell_debugger_attach_guarded = function("stepwell_debugger_attach_guarded", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_guarded_stop_callback_t, c_void_p, stepwell_finalizer_t, stepwell_guarded_progress_callback_t, c_void_p, POINTER(POINTER(stepwell_debugger_t))])
 stepwell_wasi_config_stdin_guarded_set = function("stepwell_wasi_config_stdin_guarded_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), stepwell_guarded_input_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_shared_module_compile_debug_guarded = function("stepwell_shared_module_compile_debug_guarded", POINTER(stepwell_error_t), [POINTER(wasm_shared_module_t), stepwell_guarded_progress_callback_t, c_void_p])
+stepwell_guarded_callbacks_end = function("stepwell_guarded_callbacks_end", None, [stepwell_finalizer_t])
 stepwell_stop_reason = function("stepwell_stop_reason", stepwell_stop_reason_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame_count = function("stepwell_stop_frame_count", c_size_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame = function("stepwell_stop_frame", POINTER(stepwell_frame_t), [POINTER(stepwell_stop_t), c_size_t])

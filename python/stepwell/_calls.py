@@ -10,6 +10,7 @@ So a callback says by an outcome that it has come to its end, which C presets to
 """
 from __future__ import annotations
 
+import atexit
 import itertools
 import sys
 import threading
@@ -130,7 +131,7 @@ def _raise_stashed(exception: BaseException, trap: Any, error: Any) -> NoReturn:
 
 def enter(store: Store, function: Any, *arguments: Any) -> None:
     """Calls a C function that may run a guest: `function(*arguments, trap_out)` returns an error. Raises what it failed by."""
-    _signals.may_run()
+    _signals.prepare()
     trap = POINTER(c.wasm_trap_t)()
     error = None
     thread = _thread
@@ -139,8 +140,7 @@ def enter(store: Store, function: Any, *arguments: Any) -> None:
         depth, outer, token = len(stores), store._depth, object()
         try:
             _watch_unraisable()
-            _signals.running[id(token)] = store._asker, threading.get_ident()
-            _signals.watch()
+            _signals.begin(id(token), store._asker)
             store._depth = outer + 1
             stores.append(store)
             error = function(*arguments, byref(trap))
@@ -328,3 +328,4 @@ call_host = callback(c.stepwell_guarded_func_callback_t, _call_host)
 ask = callback(c.stepwell_ask_callback_t, _call_ask)
 finished = c.stepwell_finalizer_t(_finished.append)
 no_finalizer = c.stepwell_finalizer_t()
+atexit.register(_signals.end_guests, finished)

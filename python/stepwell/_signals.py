@@ -6,7 +6,6 @@ has put off. That finds every signal, `_thread.interrupt_main` and exceptions th
 """
 from __future__ import annotations
 
-import atexit
 import ctypes
 import faulthandler
 import os
@@ -73,21 +72,29 @@ def watch() -> None:
             _thread = thread
 
 
-def may_run() -> None:
-    """Refuses to run guests on other threads once the interpreter ends: Python would end such a thread inside of one. Puts the library's
-    signal handlers in front of `faulthandler`'s, which would take guests' traps for faults of Python."""
+def prepare() -> None:
+    """Puts the library's signal handlers in front of `faulthandler`'s, which would take guests' traps for faults of Python."""
     global _faulthandler
     if faulthandler.is_enabled() is not _faulthandler:
         _faulthandler = not _faulthandler
         error = c.stepwell_signal_handlers_renew()
         if error:
             c.stepwell_error_delete(error)
-    if _ending and _ending[0] != threading.get_ident():
+
+
+def begin(token: int, asker: Optional[Interrupt]) -> None:
+    """A call into a guest begins, if it may: once the interpreter ends, not on other threads, which Python would end inside of it.
+    Its end takes `token` out of `running`."""
+    me = threading.get_ident()
+    running[token] = asker, me  # before it looks: `end_guests` says that it ends before it looks here
+    if _ending and _ending[0] != me:
         raise SystemExit("the interpreter ends")
+    watch()
 
 
-def _end_guests() -> None:
-    """Ends the guests of other threads: Python ends a thread that comes back to it later, where it stands."""
+def end_guests(finalizer: Any) -> None:
+    """Ends the guests of other threads: Python ends a thread that comes back to it later, where it stands, and once it has ended, such a
+    thread crashes. Guests that do not end in time find no Python any more, and no `finalizer`: they end by a trap."""
     me = threading.get_ident()
     _ending.append(me)
     until = time.monotonic() + PATIENCE
@@ -100,6 +107,7 @@ def _end_guests() -> None:
             if asker is not None:
                 asker._ask()
         time.sleep(0.005)
+    c.stepwell_guarded_callbacks_end(finalizer)
 
 
 def _after_fork() -> None:
@@ -112,5 +120,4 @@ def _after_fork() -> None:
     _thread, _wanted, _lock = None, threading.Event(), threading.Lock()
 
 
-atexit.register(_end_guests)
 os.register_at_fork(after_in_child=_after_fork)

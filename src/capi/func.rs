@@ -1,5 +1,6 @@
 //! `wasm_func_t`: functions, of guests and of the host.
 
+use super::ending;
 use super::error::stepwell_error_t;
 use super::externtype::TypeObject;
 use super::functype::wasm_functype_t;
@@ -66,7 +67,9 @@ impl Env {
 
 impl Drop for Env {
     fn drop(&mut self) {
-        if let Some(finalizer) = self.finalizer {
+        if let Some(finalizer) = self.finalizer
+            && !ending::over_for(finalizer)
+        {
             // SAFETY: C registered the pair, and this is the one time it runs.
             unsafe { finalizer(self.env) };
         }

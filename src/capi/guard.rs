@@ -1,6 +1,7 @@
 //! The boundary every exported function stands behind: panics stop here, errors find the channel the function has.
 
 use super::check;
+use super::ending;
 use super::error::{self, stepwell_error_t};
 use super::own::Own;
 use crate::base::{Error, ErrorKind, Result};
@@ -92,21 +93,35 @@ pub(super) fn abort(message: &str) -> ! {
 }
 
 /// Ends the process, saying why, where what it watches is left by anything but its return.
-struct Watched(&'static str);
+struct Watched {
+    what: &'static str,
+    /// Before that.
+    left: fn(),
+}
 
 impl Drop for Watched {
     fn drop(&mut self) {
+        (self.left)();
         abort(&format!(
             "{} was left by an exception, `pthread_exit`, `pthread_cancel` or another way of unwinding, which cannot go through a guest's \
              frames; it has to return (see docs/hosts.md)",
-            self.0
+            self.what
         ))
     }
 }
 
 /// Calls a callback of C's, which has to return.
 pub(super) fn watched<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
-    let watch = Watched(what);
+    watched_by(|| (), what, call)
+}
+
+/// Calls a guarded callback of C's, which has to return while its language lives.
+pub(super) fn watched_guarded<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
+    watched_by(ending::stay_if_over, what, call)
+}
+
+fn watched_by<R>(left: fn(), what: &'static str, call: impl FnOnce() -> R) -> R {
+    let watch = Watched { what, left };
     let returned = call();
     std::mem::forget(watch);
     returned

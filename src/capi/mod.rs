@@ -12,6 +12,7 @@
 #![allow(private_bounds)]
 
 mod check;
+mod ending;
 mod guard;
 mod host_info;
 mod object;

@@ -4,10 +4,11 @@
 use super::bytes::byte_t;
 use super::caller::{CallerParts, stepwell_caller_t};
 use super::debugger::{attach, stepwell_debugger_t};
+use super::ending;
 use super::error::stepwell_error_t;
 use super::func::{Env, call_guarded, func_type, stepwell_finalizer_t, succeeded, wasm_func_t};
 use super::functype::wasm_functype_t;
-use super::guard::{or_error, watched};
+use super::guard::{or_error, watched_guarded};
 use super::linker::stepwell_linker_t;
 use super::module::{Progress, wasm_shared_module_t};
 use super::object::Object;
@@ -37,7 +38,9 @@ impl stepwell_outcome_t {
     /// What a callback answers; an error if it did not.
     pub(super) fn of(what: &str, call: impl FnOnce(*mut stepwell_outcome_t)) -> Result<u64> {
         let mut outcome = stepwell_outcome_t { done: 0, trap: std::ptr::null_mut(), value: 0 };
-        watched("a callback", || call(&mut outcome));
+        if !ending::over() {
+            watched_guarded("a callback", || call(&mut outcome));
+        }
         // SAFETY: it is NULL as it was preset, or the callback gives it to us.
         unsafe { succeeded(Own::from_raw(outcome.trap)) }?;
         if outcome.done == 0 {
@@ -219,4 +222,15 @@ pub unsafe extern "C" fn stepwell_shared_module_compile_debug_guarded(
         // SAFETY: C passes a live module or NULL.
         unsafe { borrow(module, "module") }?.debug_code(&|done, total| progress.tell(done, total)).map(drop)
     })
+}
+
+/// Says that the language behind guarded callbacks ends, on the calling thread: an interpreter that is shut down. On other threads no
+/// guarded callback is called from now on, and neither is `finalizer`, which may be NULL: such a callback counts as left before it came to
+/// its end, which ends the guest's call. A thread that the interpreter ends inside of a guarded callback, by `pthread_exit`, waits there
+/// until the process ends, for a guest's frames cannot be unwound. Cannot be taken back.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn stepwell_guarded_callbacks_end(finalizer: stepwell_finalizer_t) {
+    ending::end(finalizer);
 }

@@ -3,6 +3,7 @@
 //! written, and when, is decided in `runtime/`.
 
 use super::pages::PAGE_SIZE;
+use super::threads;
 use crate::base::{Error, ErrorKind, Escaped, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -159,8 +160,7 @@ impl JitDump {
     }
 
     fn write(&mut self, symbols: &[Symbol<'_>]) -> Result<()> {
-        // SAFETY: a system call without arguments.
-        let thread = unsafe { libc::gettid() } as u32;
+        let thread = threads::id();
         let mut records = Vec::new();
         for symbol in symbols {
             let bytes = LOAD_BYTES + symbol.name.len() + 1 + symbol.code.len();

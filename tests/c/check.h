@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "modules.h"
 
@@ -17,18 +16,6 @@
       exit(1);                                                                        \
     }                                                                                 \
   } while (0)
-
-/* Writes a path in the program's own folder, which tests keep to, to `path`: ending in `-XXXXXX`, for mkstemp and mkdtemp. */
-static inline void check_beside(const char *name, char *path, size_t size) {
-  ssize_t length = readlink("/proc/self/exe", path, size - 1);
-  char *slash;
-  CHECK(length > 0 && (size_t)length < size - 1);
-  path[length] = 0;
-  slash = strrchr(path, '/');
-  CHECK(slash && (size_t)(slash + 1 - path) + strlen(name) + sizeof("-XXXXXX") <= size);
-  strcpy(slash + 1, name);
-  strcat(slash + 1, "-XXXXXX");
-}
 
 /* Fails with the error's message, if there is one. */
 #define OK(call) check_ok((call), __FILE__, __LINE__)

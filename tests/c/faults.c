@@ -1,5 +1,6 @@
 /* Signals, and how floats are computed with, where the host has other ideas of them than most: each case in a process of its own. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
@@ -190,6 +191,77 @@ static void exits_in_a_host_function(void) {
   CHECK(pthread_join(thread, NULL) == 0);
 }
 
+/* --- The language of guarded callbacks ends --- */
+
+static int guarded_calls, guarded_finalized;
+static volatile int inside, ended;
+
+static void guarded(void *env, const stepwell_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results,
+                    stepwell_outcome_t *outcome) {
+  (void)caller;
+  (void)args;
+  (void)results;
+  guarded_calls++;
+  if (env == &inside) {
+    inside = 1;
+    while (!ended) usleep(1000);
+    pthread_exit(NULL);
+  }
+  outcome->done = 1;
+}
+
+static void finalized(void *env) {
+  (void)env;
+  guarded_finalized++;
+}
+
+/* Calls a guarded function: 1 if it was, 0 if that was a trap which says so; the store goes. */
+static int calls_guarded(void *env) {
+  wasm_engine_t *engine = wasm_engine_new();
+  wasm_store_t *store = wasm_store_new(engine);
+  wasm_functype_t *type = wasm_functype_new_0_0();
+  wasm_val_vec_t none = WASM_EMPTY_VEC;
+  wasm_func_t *func;
+  wasm_trap_t *trap;
+  int called;
+  OK(stepwell_guarded_func_new(store, type, guarded, env, finalized, &func));
+  trap = wasm_func_call(func, &none, &none);
+  called = trap == NULL;
+  if (trap) {
+    wasm_message_t text;
+    wasm_trap_message(trap, &text);
+    CHECK(strstr(text.data, "the host function was left before it came to its end"));
+    wasm_byte_vec_delete(&text);
+    wasm_trap_delete(trap);
+  }
+  wasm_func_delete(func);
+  wasm_functype_delete(type);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+  return called;
+}
+
+static void *calls_guarded_elsewhere(void *env) {
+  return (void *)(intptr_t)calls_guarded(env);
+}
+
+static void language_ends(void) {
+  pthread_t stays, other;
+  void *called;
+  CHECK(calls_guarded(NULL) == 1 && guarded_finalized == 1);
+  CHECK(pthread_create(&stays, NULL, calls_guarded_elsewhere, (void *)&inside) == 0);
+  while (!inside) usleep(1000);
+  stepwell_guarded_callbacks_end(finalized);
+  ended = 1;
+  CHECK(pthread_create(&other, NULL, calls_guarded_elsewhere, NULL) == 0);
+  CHECK(pthread_join(other, &called) == 0);
+  CHECK(called == NULL && guarded_calls == 2 && guarded_finalized == 1);
+  CHECK(calls_guarded(NULL) == 1 && guarded_calls == 3 && guarded_finalized == 2);
+  /* The one that left its callback has had time to end the process, and has not come to its end either. */
+  usleep(50000);
+  CHECK(pthread_tryjoin_np(stays, NULL) == EBUSY);
+}
+
 /* --- Floats --- */
 
 static double add(const wasm_func_t *func, double a, double b) {
@@ -278,5 +350,6 @@ int main(void) {
   CHECK(length > 0);
   text[length] = 0;
   CHECK(strstr(text, "a host function was left by an exception, `pthread_exit`"));
+  ENDS_WELL(language_ends);
   return 0;
 }

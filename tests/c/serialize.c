@@ -1,5 +1,5 @@
 /* Modules as bytes and files, what is refused and why, and what a module says about itself. */
-#include "check.h"
+#include "beside.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* WASI: what a configuration gives a program, its end, output callbacks that call the program again, and finalizers. */
-#include "check.h"
+#include "beside.h"
 
 #include <unistd.h>
 

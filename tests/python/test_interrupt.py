@@ -11,7 +11,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-# Guests: `spin` computes for ever, `ask` calls the host for ever, `once` does so once, `count(n)` ends by itself.
+# Guests: `spin` computes for ever, `ask` calls the host for ever, `once` does so once, `count(n)` ends by itself, `later(n)`
+# calls the host after that.
 PROLOGUE = """
 import sys, os, signal, threading, time, _thread, ctypes
 import stepwell
@@ -23,8 +24,9 @@ def guest():
     m.func([], [], code(LOOP, b"\\x40", BR, u(0), END), export="spin")
     m.func([], [], code(LOOP, b"\\x40", CALL, u(host), DROP, BR, u(0), END), export="ask")
     m.func([], ["i32"], code(CALL, u(host)), export="once")
-    m.func(["i32"], ["i32"], code(LOOP, b"\\x40", LOCAL_GET, u(0), I32_CONST, s(1), I32_SUB, 0x22, u(0), BR_IF, u(0), END,
-                                 LOCAL_GET, u(0)), export="count")
+    count = code(LOOP, b"\\x40", LOCAL_GET, u(0), I32_CONST, s(1), I32_SUB, 0x22, u(0), BR_IF, u(0), END)
+    m.func(["i32"], ["i32"], count + code(LOCAL_GET, u(0)), export="count")
+    m.func(["i32"], ["i32"], count + code(CALL, u(host)), export="later")
     return m.build()
 def start(f=lambda: 1, **settings):
     global engine, store, instance, exports
@@ -393,6 +395,24 @@ class ExitTest(Case):
                 """
                 for _ in range(3):
                     self.assertEqual(self.run_it(program), ["ok"])
+
+    def test_guests_that_outlive_the_interpreter(self):
+        # One calls the host all the time, one is inside of the host, and one calls it when Python has come to its end, which C's
+        # own end waits for.
+        program = """
+            stepwell._signals.PATIENCE = 0
+            stores = []
+            for f, call, argument in (
+                    (lambda: 1, "ask", ()), (lambda: time.sleep(0.01) or 1, "ask", ()), (lambda: 1, "later", (2**31 - 1,))):
+                start(f)
+                stores.append(store)
+                threading.Thread(target=getattr(exports, call), args=argument, daemon=True).start()
+            libc = ctypes.CDLL(None)
+            libc.__cxa_atexit(libc.usleep, ctypes.c_void_p(WAIT), None)
+            time.sleep(0.1)
+            print("ok", flush=True)
+        """
+        self.assertEqual(self.run_it(program.replace("WAIT", "2_500_000")), ["ok"])
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ const ORDER: &[&str] = &[
 ];
 
 /// Plumbing: no declarations of the headers.
-const PLUMBING: &[&str] = &["mod", "own", "check", "guard", "vec", "object", "host_info"];
+const PLUMBING: &[&str] = &["mod", "own", "check", "ending", "guard", "vec", "object", "host_info"];
 
 /// Writes the headers, or checks them.
 pub fn run(check: bool) -> Result<(), String> {

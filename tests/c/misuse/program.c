@@ -1,5 +1,5 @@
 /* Misuse of every function, by the cases that generate.py puts in here. */
-#include "check.h"
+#include "beside.h"
 
 #include <signal.h>
 #include <sys/types.h>
