@@ -149,6 +149,32 @@ pub enum ExternType {
     Global(GlobalType),
 }
 
+/// As error messages show it.
+impl fmt::Display for ExternType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limits = |f: &mut fmt::Formatter<'_>, limits: &Limits| match limits.max {
+            Some(max) => write!(f, "{}..={max}", limits.min),
+            None => write!(f, "{}..", limits.min),
+        };
+        match self {
+            ExternType::Func(ty) => write!(f, "func {ty}"),
+            ExternType::Table(ty) => {
+                write!(f, "table of {} with ", ty.element)?;
+                limits(f, &ty.limits)?;
+                f.write_str(" elements")
+            }
+            ExternType::Memory(ty) => {
+                f.write_str("memory of ")?;
+                limits(f, &ty.limits)?;
+                f.write_str(" pages")
+            }
+            ExternType::Global(ty) => {
+                write!(f, "{} global of {}", if ty.mutable { "mutable" } else { "immutable" }, ty.content)
+            }
+        }
+    }
+}
+
 /// An import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {

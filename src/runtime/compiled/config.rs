@@ -1,0 +1,131 @@
+//! What an engine is made with.
+
+use crate::base::{Error, ErrorKind, Result};
+use crate::compile::{DebugTier, Options};
+use crate::runtime::compiled::log::Logger;
+use crate::sys::profile::Profiler;
+use crate::wasm::Features;
+
+/// The configuration of an [`Engine`](crate::runtime::Engine). Every field may be set; [`Config::default`] is what most hosts want.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which proposals modules may use.
+    pub features: Features,
+    /// Stores may have a debugger attached. It costs a store without one nothing.
+    pub debug: bool,
+    /// Modules have their debug code compiled with them, not when a debugger first needs it. Without `debug` it means nothing.
+    pub debug_eagerly: bool,
+    /// What debug code is like: how much it costs, not what can be seen. [`DebugTier::Regions`] by default.
+    pub debug_tier: DebugTier,
+    /// Bytes of replay code that the engine keeps, of the functions that debuggers asked for last. What is let go is compiled
+    /// again for the next debugger that asks; those that hold it use it on.
+    pub replay_cache_bytes: usize,
+    /// Traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled code
+    /// checks by itself and no signal handler is installed.
+    pub signals: bool,
+    /// Bytes of address space reserved for each memory. With 4 GiB and `signals`, most bounds checks vanish; with less,
+    /// a memory that grows beyond it is moved.
+    pub memory_reservation: u64,
+    /// Inaccessible bytes behind the reservation: what static offsets may reach without a check.
+    pub memory_guard: u64,
+    /// Bytes of stack that the guests of a store may use, counted from the outermost call.
+    pub max_wasm_stack: usize,
+    /// Bytes of stack kept free below the guests' limit, for host functions, traps and stop callbacks, and for what is compiled
+    /// when a guest is stopped.
+    pub stop_reserve: usize,
+    /// Makes every NaN that arithmetic yields the same one, in both tiers.
+    pub nan_canonicalization: bool,
+    /// Guests count the instructions that they run, and trap when they have run as many as [`Store::set_fuel`](crate::runtime::Store::set_fuel) let
+    /// them.
+    pub fuel: bool,
+    /// Guests look at the engine's epoch, and trap when it has come to their store's deadline, or when another thread interrupts
+    /// them.
+    pub epoch: bool,
+    /// Optimises for speed; else compiles as fast as possible.
+    pub optimize: bool,
+    /// Validates and compiles the functions of large modules on several threads. They are made when they are first needed; a forked
+    /// child makes its own.
+    pub parallel: bool,
+    /// Keeps machine code in anonymous memory, copied for each debugged store, as is done anyway on systems that
+    /// refuse `memfd`s.
+    pub force_copied_code: bool,
+    /// Makes the replay code of every function for so many instructions at a time. Usually only that of large functions is made
+    /// in runs, of a length that is chosen well; short ones are for tests.
+    pub force_replay_runs: Option<u32>,
+    /// Which profilers are told where machine code is, of both tiers. None by default.
+    pub profiler: Profiler,
+    /// Debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its frames: a host's backtrace
+    /// goes through guests, by the names of their functions. Off by default.
+    pub native_debug_info: bool,
+    /// Where the engine's messages go. Nowhere by default.
+    pub log: Option<Logger>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            features: Features::default(),
+            debug: false,
+            debug_eagerly: false,
+            debug_tier: DebugTier::default(),
+            replay_cache_bytes: 64 << 20,
+            signals: true,
+            memory_reservation: 4 << 30,
+            memory_guard: 32 << 20,
+            max_wasm_stack: 512 << 10,
+            stop_reserve: 256 << 10,
+            nan_canonicalization: false,
+            fuel: false,
+            epoch: false,
+            optimize: true,
+            parallel: true,
+            force_copied_code: false,
+            force_replay_runs: None,
+            profiler: Profiler::None,
+            native_debug_info: false,
+            log: None,
+        }
+    }
+}
+
+/// The least stack guests and callbacks are given.
+const MIN_STACK: usize = 16 << 10;
+
+/// The most address space one memory may reserve.
+const MAX_RESERVATION: u64 = 1 << 40;
+
+impl Config {
+    /// Refuses what cannot work.
+    pub(in crate::runtime) fn check(&self) -> Result<()> {
+        let refuse = |what: &str| Err(Error::new(ErrorKind::Argument, format!("configuration: {what}")));
+        if self.max_wasm_stack < MIN_STACK {
+            return refuse("max_wasm_stack must be at least 16 KiB");
+        }
+        if self.stop_reserve < MIN_STACK {
+            return refuse("stop_reserve must be at least 16 KiB");
+        }
+        if self.memory_reservation > MAX_RESERVATION || self.memory_guard > MAX_RESERVATION {
+            return refuse("memory_reservation and memory_guard must be at most 1 TiB");
+        }
+        Ok(())
+    }
+
+    pub(in crate::runtime) fn compile_options(&self) -> Options {
+        Options {
+            signals: self.signals,
+            memory_reservation: self.memory_reservation,
+            memory_guard: self.memory_guard,
+            nan_canonicalization: self.nan_canonicalization,
+            fuel: self.fuel,
+            epoch: self.epoch,
+            optimize: self.optimize,
+            parallel: self.parallel,
+            debug_tier: self.debug_tier,
+        }
+    }
+
+    /// Whether memories never move: code has their base at hand.
+    pub(in crate::runtime) fn fixed_memories(&self) -> bool {
+        self.signals && self.memory_reservation >= 4 << 30
+    }
+}

@@ -1,0 +1,329 @@
+//! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
+
+use crate::base::{Result, SigId};
+use crate::code::EngineCode;
+use crate::compile::Compiler;
+use crate::image::CodeImage;
+use crate::runtime::compiled::config::Config;
+use crate::runtime::compiled::log::{Fallbacks, LogLevel};
+use crate::runtime::compiled::manifest::Manifest;
+use crate::runtime::compiled::pool::Pool;
+use crate::runtime::compiled::profile::{Outside, Told};
+use crate::runtime::compiled::replay::ReplayCache;
+use crate::sys::arch::HostToWasm;
+use crate::sys::pages::{Reservation, address_space_limit};
+use crate::sys::profile::Profiler;
+use crate::sys::signals::{self, Classify};
+use crate::sys::text::{ExecView, TextBacking, TextImage, flips_refused};
+use crate::sys::{stack, threads};
+use crate::wasm::FuncType;
+use once_cell::sync::OnceCell;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Bytes of stack for compiling.
+const COMPILE_STACK: usize = 1 << 20;
+
+/// With a limit below this on address space, memories get no reservations: it is that of hundreds of them.
+const ENOUGH_ADDRESS_SPACE: u64 = 1 << 40;
+
+/// Bytes of a module from which on it is worth other threads' while.
+const LARGE_MODULE: usize = 2 << 10;
+
+/// What modules are compiled by and stores belong to. Cheap to clone: clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(Arc<EngineInner>);
+
+struct EngineInner {
+    config: Config,
+    outside: Outside,
+    compiler: Compiler,
+    signatures: Signatures,
+    pool: Pool,
+    replays: ReplayCache,
+    /// Code of all stores reads it, by its address.
+    epoch: AtomicU64,
+    fallbacks: AtomicU32,
+}
+
+impl Engine {
+    /// See [`Engine::new`]: `classify` knows guests' faults from others.
+    pub(in crate::runtime) fn with(mut config: Config, classify: Classify) -> Result<Engine> {
+        config.check()?;
+        let fallbacks = fall_back(&mut config, classify)?;
+        let compiler = Compiler::new(config.compile_options())?;
+        let outside = Outside::new(&config)?;
+        let replays = ReplayCache::new(config.replay_cache_bytes, config.log.clone());
+        let (signatures, pool) = Default::default();
+        // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
+        let epoch = AtomicU64::new(1);
+        Ok(Engine(Arc::new(EngineInner { config, outside, compiler, signatures, pool, replays, epoch, fallbacks })))
+    }
+
+    /// Puts the signal handlers in front again of those that the host has installed since, if there are engines with signals. What was found in
+    /// front gets every signal that is not a guest's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::base::ErrorKind::System) where the system refuses it.
+    pub fn renew_signal_handlers() -> Result<()> {
+        signals::install_again()
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// What it does in another way than its configuration asks for, so far.
+    pub fn fallbacks(&self) -> Fallbacks {
+        // The system may have begun to refuse it after the engine was made.
+        let replaced = if flips_refused() { Fallbacks::REPLACED_CODE.bits() } else { 0 };
+        Fallbacks::from_bits(self.0.fallbacks.load(Ordering::Relaxed) | replaced)
+    }
+
+    /// Tells the host, if it listens.
+    pub(in crate::runtime) fn log(&self, level: LogLevel, message: impl FnOnce() -> String) {
+        if let Some(log) = &self.config().log {
+            log.tell(level, message);
+        }
+    }
+
+    /// Whether both are the same engine.
+    pub fn same(a: &Engine, b: &Engine) -> bool {
+        Arc::ptr_eq(&a.0, &b.0)
+    }
+
+    /// The epoch, at an address that lasts as long as the engine.
+    pub(in crate::runtime) fn epoch_counter(&self) -> &AtomicU64 {
+        &self.0.epoch
+    }
+
+    /// Compiles something, where there is stack for it: a guest may be at the end of its own when a module is made or looked into.
+    pub(in crate::runtime) fn compile<T: Send>(&self, work: impl FnOnce(&Compiler) -> Result<T> + Send) -> Result<T> {
+        stack::with_room(COMPILE_STACK, || work(&self.0.compiler))?
+    }
+
+    /// Compiles something large, on several threads if the configuration says so: what `work` calls finds them.
+    pub(in crate::runtime) fn compile_large<T: Send>(
+        &self,
+        binary: &[u8],
+        work: impl FnOnce(&Compiler) -> Result<T> + Send,
+    ) -> Result<T> {
+        if self.config().parallel && binary.len() >= LARGE_MODULE {
+            match threads::pool() {
+                Ok(Some(pool)) => return pool.install(|| work(&self.0.compiler)),
+                Ok(None) => {}
+                Err(error) => {
+                    let before = self.0.fallbacks.fetch_or(Fallbacks::NO_THREADS.bits(), Ordering::Relaxed);
+                    if !Fallbacks::from_bits(before).contains(Fallbacks::NO_THREADS) {
+                        self.log(LogLevel::Warn, || format!("{error}; compiling on the thread that asks"));
+                    }
+                }
+            }
+        }
+        self.compile(work)
+    }
+
+    pub(in crate::runtime) fn backing(&self) -> TextBacking {
+        // perf looks into its map for code in anonymous memory only.
+        let anonymous = self.config().force_copied_code || self.config().profiler == Profiler::PerfMap;
+        if anonymous { TextBacking::Anonymous } else { TextBacking::Memfd }
+    }
+
+    /// What its code is compiled for and with, in words.
+    pub(in crate::runtime) fn manifest(&self) -> Manifest {
+        Manifest::new(self.config(), &self.0.compiler)
+    }
+
+    /// Who is told where code is.
+    pub(in crate::runtime) fn outside(&self) -> &Outside {
+        &self.0.outside
+    }
+
+    /// Reservations for memories that never move.
+    pub(in crate::runtime) fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    /// The replay code of its modules.
+    pub(in crate::runtime) fn replays(&self) -> &ReplayCache {
+        &self.0.replays
+    }
+
+    /// Maps code that nobody patches.
+    pub(in crate::runtime) fn map_code(&self, mut code: Vec<u8>) -> Result<ExecView> {
+        TextImage::with_backing(&mut code, self.backing())?.map_exec()
+    }
+
+    /// Takes a compiled image in.
+    pub(in crate::runtime) fn new_code(&self, image: CodeImage) -> Arc<EngineCode> {
+        EngineCode::with_backing(image, self.backing())
+    }
+
+    /// Takes a compiled image in that is too small, and one of too many, to be worth a file descriptor.
+    pub(in crate::runtime) fn new_small_code(&self, image: CodeImage) -> Arc<EngineCode> {
+        EngineCode::with_backing(image, TextBacking::Anonymous)
+    }
+
+    /// The id of a signature: the same for equal types of all modules.
+    pub(in crate::runtime) fn signature_id(&self, ty: &FuncType) -> SigId {
+        self.0.signatures.id(ty)
+    }
+
+    /// The signature of an id.
+    pub(in crate::runtime) fn signature(&self, id: SigId) -> Arc<Signature> {
+        self.0.signatures.get(id)
+    }
+}
+
+impl Engine {
+    /// Makes the epoch one more: what has its deadline there ends. Guests find out when they next begin a function or a turn of a loop.
+    /// It may be called from a signal handler.
+    pub fn increment_epoch(&self) {
+        self.epoch_counter().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The epoch.
+    pub fn epoch(&self) -> u64 {
+        self.epoch_counter().load(Ordering::Relaxed)
+    }
+}
+
+/// Tries what the configuration relies on, and changes it where the system refuses.
+fn fall_back(config: &mut Config, classify: Classify) -> Result<AtomicU32> {
+    let mut fallbacks = 0;
+    let mut warn = |config: &Config, fallback: Fallbacks, message: &str| {
+        fallbacks |= fallback.bits();
+        if let Some(log) = &config.log {
+            log.tell(LogLevel::Warn, || message.to_owned());
+        }
+    };
+    if config.signals
+        && let Err(error) = signals::install(classify)
+    {
+        config.signals = false;
+        let message = format!("no signal handlers: {error}; compiled code checks for traps by instructions");
+        warn(config, Fallbacks::NO_SIGNALS, &message);
+    }
+    if !config.force_copied_code {
+        let probe = TextImage::new(&mut vec![0xcc])?;
+        if probe.backing() == TextBacking::Anonymous {
+            warn(
+                config,
+                Fallbacks::COPIED_CODE,
+                "the system refuses a memfd for machine code; it is copied for each debugged store",
+            );
+        } else if config.debug {
+            probe.try_flip()?;
+            if flips_refused() {
+                warn(
+                    config,
+                    Fallbacks::REPLACED_CODE,
+                    "the system refuses to execute memory that was written; pages with breakpoints are made anew for each change",
+                );
+            }
+        }
+    }
+    // Where address space is limited, the first memory would get its reservation and a later one none.
+    if config.fixed_memories()
+        && let Some(limit) = address_space_limit()
+        && limit < ENOUGH_ADDRESS_SPACE
+    {
+        (config.memory_reservation, config.memory_guard) = (0, 0);
+        let message = format!(
+            "address space is limited to {limit} bytes (RLIMIT_AS); memories move as they grow, and accesses are checked by instructions"
+        );
+        warn(config, Fallbacks::NO_RESERVATION, &message);
+    }
+    if config.fixed_memories()
+        && let Err(error) = Reservation::new((config.memory_reservation + config.memory_guard) as usize)
+    {
+        (config.memory_reservation, config.memory_guard) = (0, 0);
+        let message = format!("{error}; memories move as they grow, and accesses are checked by instructions");
+        warn(config, Fallbacks::NO_RESERVATION, &message);
+    }
+    Ok(AtomicU32::new(fallbacks))
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+/// The signatures known to an engine. They only become more.
+#[derive(Default)]
+struct Signatures(RwLock<Known>);
+
+#[derive(Default)]
+struct Known {
+    ids: HashMap<FuncType, SigId>,
+    rows: Vec<Arc<Signature>>,
+}
+
+impl Signatures {
+    fn id(&self, ty: &FuncType) -> SigId {
+        // Neither map nor vector is ever left half-changed by a panic that could be survived.
+        if let Some(id) = self.0.read().unwrap_or_else(PoisonError::into_inner).ids.get(ty) {
+            return *id;
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = known.ids.get(ty) {
+            return *id;
+        }
+        let id = SigId::from_usize(known.rows.len());
+        known.rows.push(Arc::new(Signature { ty: ty.clone(), to_wasm: OnceCell::new(), to_host: OnceCell::new() }));
+        known.ids.insert(ty.clone(), id);
+        id
+    }
+
+    fn get(&self, id: SigId) -> Arc<Signature> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).rows[id.index()].clone()
+    }
+}
+
+/// A function type with its trampolines, made on first use. They call indirectly only, so every store uses the same.
+pub(in crate::runtime) struct Signature {
+    /// The type.
+    pub(in crate::runtime) ty: FuncType,
+    to_wasm: OnceCell<Trampoline>,
+    to_host: OnceCell<Trampoline>,
+}
+
+/// A trampoline, and what goes with it.
+struct Trampoline {
+    _told: Option<Told>,
+    view: ExecView,
+}
+
+impl Signature {
+    fn trampoline(
+        &self,
+        engine: &Engine,
+        direction: &str,
+        compile: impl FnOnce(&Compiler) -> Result<Vec<u8>> + Send,
+    ) -> Result<Trampoline> {
+        let view = engine.map_code(engine.compile(compile)?)?;
+        Ok(Trampoline { _told: engine.outside().tell_trampoline(&view, direction, &self.ty), view })
+    }
+
+    /// How the host calls Wasm functions of this type.
+    pub(in crate::runtime) fn host_to_wasm(&self, engine: &Engine) -> Result<HostToWasm> {
+        let trampoline = self
+            .to_wasm
+            .get_or_try_init(|| self.trampoline(engine, "to wasm", |compiler| compiler.host_to_wasm(&self.ty)))?;
+        // SAFETY: the mapping holds a trampoline of this convention from its first byte on and lasts as long as the
+        // signature, which the engine never drops.
+        Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(trampoline.view.base()) })
+    }
+
+    /// The `code` of host functions of this type.
+    pub(in crate::runtime) fn wasm_to_host(&self, engine: &Engine) -> Result<*const c_void> {
+        let trampoline = self
+            .to_host
+            .get_or_try_init(|| self.trampoline(engine, "to host", |compiler| compiler.wasm_to_host(&self.ty)))?;
+        Ok(trampoline.view.base() as *const c_void)
+    }
+}

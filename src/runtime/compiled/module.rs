@@ -1,0 +1,496 @@
+//! A compiled module: what it says, its layout, and its code in either tier.
+
+use crate::abi::VmLayout;
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, Result, SigId, WasmOffset};
+use crate::code::EngineCode;
+use crate::compile::{Compiler, Outline, region_graph, vm_layout};
+use crate::image::{RegionGraph, ReplayImage, Tier};
+use crate::runtime::compiled::engine::Engine;
+use crate::runtime::compiled::log::LogLevel;
+use crate::runtime::compiled::replay::{ReplayCode, ReplayRun};
+use crate::sys::sealed::SealedBytes;
+use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap};
+use once_cell::sync::OnceCell;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::ops::{Deref, Range};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
+
+/// Names a [`Module`] for as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModuleId(u64);
+
+impl ModuleId {
+    /// The number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// A compiled module of an engine. Cheap to clone: clones are the same module. It may be used by any number of stores and
+/// threads at once.
+#[derive(Clone)]
+pub struct Module(Arc<ModuleInner>);
+
+/// A module that may be gone.
+#[derive(Clone)]
+pub(in crate::runtime) struct WeakModule {
+    id: ModuleId,
+    inner: Weak<ModuleInner>,
+}
+
+impl std::fmt::Debug for WeakModule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("WeakModule").field(&self.id).finish()
+    }
+}
+
+impl WeakModule {
+    pub(in crate::runtime) fn id(&self) -> ModuleId {
+        self.id
+    }
+
+    /// The replay code of the run that `position` is in.
+    pub(in crate::runtime) fn replay_run(
+        &self,
+        func: DefinedFuncIndex,
+        known: (&Outline, &ReplayImage),
+        position: u32,
+    ) -> Result<Arc<ReplayRun>> {
+        let inner = self.inner.upgrade();
+        let inner = inner.ok_or_else(|| Error::new(ErrorKind::State, "the module of this replay code is gone"))?;
+        inner.engine.replays().run_or_make(inner.id, func, known.0.number(position), || {
+            let compile = |compiler: &Compiler| compiler.replay_run(&inner.info, &inner.binary, func, known, position);
+            ReplayRun::new(&inner.engine, (inner.id, func), inner.engine.compile(compile)?)
+        })
+    }
+}
+
+/// The most bytes of a body of which replay code is made at once: about 10 ms and 3 MB.
+const REPLAYED_WHOLE: usize = 1024;
+
+struct ModuleInner {
+    engine: Engine,
+    id: ModuleId,
+    info: ModuleInfo,
+    binary: Binary,
+    layout: VmLayout,
+    sigs: Box<[SigId]>,
+    production: Arc<EngineCode>,
+    debug: OnceCell<DebugCode>,
+    resume: Mutex<HashMap<DefinedFuncIndex, Arc<ResumeCell>>>,
+    /// Whether the function bodies of a binary that was loaded were found to be valid.
+    valid: OnceCell<()>,
+    sources: OnceCell<SourceMap>,
+}
+
+/// The bytes a module was made from.
+pub(in crate::runtime) enum Binary {
+    /// A copy of what the host passed.
+    Own(Box<[u8]>),
+    /// These of a serialized module.
+    Serialized(SealedBytes, Range<usize>),
+}
+
+impl Deref for Binary {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Binary::Own(bytes) => bytes,
+            Binary::Serialized(file, range) => &file[range.clone()],
+        }
+    }
+}
+
+impl ModuleInner {
+    /// The binary, to compile from. Bodies of one that was loaded are validated first: whoever has altered them shall not
+    /// make the compiler take them for valid.
+    fn valid_binary(&self) -> Result<&[u8]> {
+        if let Binary::Serialized(..) = self.binary {
+            let config = self.engine.config();
+            self.valid.get_or_try_init(|| wasm::parse(&self.binary, config.features, false).map(drop))?;
+        }
+        Ok(&self.binary)
+    }
+
+    fn check_debug(&self) -> Result<()> {
+        if self.engine.config().debug {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::State,
+            "this engine is not configured for debugging; set `debug` in its configuration",
+        ))
+    }
+}
+
+impl Drop for ModuleInner {
+    fn drop(&mut self) {
+        self.engine.replays().forget(self.id);
+    }
+}
+
+/// The resume code of a function, compiled by whoever needs it first.
+type ResumeCell = OnceCell<Arc<EngineCode>>;
+
+/// Above so many, resume code that no store has is forgotten.
+const MAX_IDLE_RESUME: usize = 64;
+
+/// The debug tier of a module.
+struct DebugCode {
+    code: Arc<EngineCode>,
+    stack_ratio: StackRatio,
+}
+
+impl DebugCode {
+    fn new(production: &EngineCode, code: Arc<EngineCode>) -> DebugCode {
+        DebugCode { stack_ratio: StackRatio::worst(production, &code), code }
+    }
+}
+
+/// How much more stack a function's debug code takes than its production code, at worst, in sixteenths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::runtime) struct StackRatio(u32);
+
+impl StackRatio {
+    /// As much.
+    pub(in crate::runtime) const ONE: StackRatio = StackRatio(16);
+
+    /// The worst over all functions of two images of one module.
+    fn worst(production: &EngineCode, debug: &EngineCode) -> StackRatio {
+        let pairs = production.tables().functions.iter().zip(&debug.tables().functions);
+        let ratio = pairs.map(|(p, d)| (u64::from(d.frame_size) * 16).div_ceil(u64::from(p.frame_size.max(1)))).max();
+        StackRatio(u32::try_from(ratio.unwrap_or(16)).unwrap_or(u32::MAX)).max(Self::ONE)
+    }
+
+    /// `bytes` of production stack as debug stack.
+    pub(in crate::runtime) fn scale(self, bytes: usize) -> usize {
+        bytes.saturating_mul(self.0 as usize) / 16
+    }
+}
+
+impl Module {
+    /// Validates and compiles a module.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] or [`ErrorKind::Unsupported`] with the offset of the fault; [`ErrorKind::Limit`] for
+    /// one too large to compile.
+    pub fn new(engine: &Engine, binary: &[u8]) -> Result<Module> {
+        Module::with_progress(engine, binary, &|_, _| true)
+    }
+
+    /// The same, telling how far it is as (functions done, functions in all), from any thread; where that returns false, the
+    /// work is given up. With [`Config::debug_eagerly`](crate::runtime::Config::debug_eagerly) it begins anew for the debug code.
+    ///
+    /// # Errors
+    /// As [`Module::new`], and [`ErrorKind::Cancelled`].
+    pub fn with_progress(
+        engine: &Engine,
+        binary: &[u8],
+        progress: &(dyn Fn(usize, usize) -> bool + Sync),
+    ) -> Result<Module> {
+        let config = engine.config();
+        let begin = Instant::now();
+        let (info, layout, image) = engine.compile_large(binary, |compiler| {
+            let info = wasm::parse(binary, config.features, config.parallel)?;
+            let layout = vm_layout(&info)?;
+            let image = compiler.module(&info, binary, Tier::Production, progress)?;
+            Ok((info, layout, image))
+        })?;
+        let production = engine.new_code(image);
+        let module = Module::of_parts(engine, (info, layout), Binary::Own(binary.into()), production, None);
+        engine.log(LogLevel::Info, || {
+            let functions = module.info().bodies.len();
+            format!("compiled module {} of {functions} functions in {:?}", module.shown_name(), begin.elapsed())
+        });
+        if config.debug && config.debug_eagerly {
+            module.debug(progress)?;
+        }
+        Ok(module)
+    }
+
+    /// A module of what it consists of. The code is that of the binary, for this engine.
+    pub(in crate::runtime) fn of_parts(
+        engine: &Engine,
+        (info, layout): (ModuleInfo, VmLayout),
+        binary: Binary,
+        production: Arc<EngineCode>,
+        debug: Option<Arc<EngineCode>>,
+    ) -> Module {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let sigs = info.types.iter().map(|ty| engine.signature_id(ty)).collect();
+        let debug = debug.map(|code| OnceCell::with_value(DebugCode::new(&production, code)));
+        Module(Arc::new(ModuleInner {
+            engine: engine.clone(),
+            id: ModuleId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            info,
+            binary,
+            layout,
+            sigs,
+            production,
+            debug: debug.unwrap_or_default(),
+            resume: Mutex::default(),
+            valid: OnceCell::new(),
+            sources: OnceCell::new(),
+        }))
+    }
+
+    /// Validates a module without compiling it.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    pub fn validate(engine: &Engine, binary: &[u8]) -> Result<()> {
+        let config = engine.config();
+        engine.compile_large(binary, |_| vm_layout(&wasm::parse(binary, config.features, config.parallel)?).map(drop))
+    }
+
+    /// What the bytes of a module say outside function bodies, which are not looked at.
+    ///
+    /// # Errors
+    /// As [`Module::new`], but for what is wrong in function bodies.
+    pub fn read_outside(engine: &Engine, binary: &[u8]) -> Result<ModuleInfo> {
+        wasm::parse_again(binary, engine.config().features)
+    }
+
+    /// What the module says.
+    pub fn info(&self) -> &ModuleInfo {
+        &self.0.info
+    }
+
+    /// The bytes it was made from.
+    pub fn binary(&self) -> &[u8] {
+        &self.0.binary
+    }
+
+    /// Its name, if its name section has one.
+    pub fn name(&self) -> Option<&str> {
+        self.0.info.names.module.as_deref()
+    }
+
+    /// Its name for messages.
+    fn shown_name(&self) -> Escaped<'_> {
+        Escaped(self.name().unwrap_or("<unnamed>"))
+    }
+
+    /// What it imports, in order: module, name, type.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = (&str, &str, ExternType)> {
+        self.info().import_types()
+    }
+
+    /// What it exports, in order: name, type.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = (&str, ExternType)> {
+        let info = self.info();
+        info.exports.iter().map(|export| (&*export.name, info.extern_type(info.entity_type(export.index))))
+    }
+
+    /// Where in the source the instruction at `offset` is, where the module has DWARF that says so: the innermost inlined function
+    /// first, then those it is inlined into. The first call looks for that DWARF.
+    pub fn locations(&self, offset: WasmOffset) -> Vec<Location<'_>> {
+        self.sources().locations(self.binary(), offset)
+    }
+
+    /// The first line of the source from `line` on that has code. `file` is a path as the compiler knew it, or the end of one:
+    /// `main.c`, `src/main.c`.
+    pub fn line_with_code(&self, file: &str, line: u32) -> Option<u32> {
+        self.sources().line_with_code(self.binary(), file, line)
+    }
+
+    /// Where the code of a line of the source starts, at each place that it is at, ascending: of `line`, or of the next one with
+    /// code, which [`line_with_code`](Module::line_with_code) tells.
+    pub fn offsets_of_line(&self, file: &str, line: u32) -> Vec<WasmOffset> {
+        self.sources().offsets_of(self.binary(), file, line)
+    }
+
+    fn sources(&self) -> &SourceMap {
+        self.0.sources.get_or_init(|| SourceMap::new(&self.0.info, &self.0.binary))
+    }
+
+    /// Its custom sections, in order: name, contents.
+    pub fn custom_sections(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+        self.info().custom.iter().map(|(name, range)| (name.as_str(), &self.binary()[range.clone()]))
+    }
+
+    /// The contents of its first custom section of this name.
+    pub fn custom_section(&self, name: &str) -> Option<&[u8]> {
+        self.custom_sections().find(|(known, _)| *known == name).map(|(_, data)| data)
+    }
+
+    /// Bytes of its production code.
+    pub fn text_size(&self) -> usize {
+        self.0.production.text_len() as usize
+    }
+
+    /// Bytes of its debug code, if it has been compiled.
+    pub fn debug_text_size(&self) -> Option<usize> {
+        self.debug_if_compiled().map(|code| code.text_len() as usize)
+    }
+
+    /// The code of its debug tier, if it has been compiled.
+    pub(in crate::runtime) fn debug_if_compiled(&self) -> Option<&Arc<EngineCode>> {
+        self.0.debug.get().map(|debug| &debug.code)
+    }
+
+    /// The engine it was compiled by.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Its name among all modules of the process.
+    pub fn id(&self) -> ModuleId {
+        self.0.id
+    }
+
+    /// Whether both are the same module (not merely equal bytes).
+    pub fn same(a: &Module, b: &Module) -> bool {
+        Arc::ptr_eq(&a.0, &b.0)
+    }
+
+    /// A number that is another one for each module that lives.
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    /// The code of its debug tier, compiled on first use: once, whoever asks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Cancelled`] where `progress`
+    /// returned false. A later call tries again.
+    pub fn debug_code(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<Arc<EngineCode>> {
+        Ok(self.debug(progress)?.code.clone())
+    }
+
+    fn debug(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<&DebugCode> {
+        let inner = &*self.0;
+        inner.check_debug()?;
+        inner.debug.get_or_try_init(|| {
+            let begin = Instant::now();
+            let binary = inner.valid_binary()?;
+            let image = inner
+                .engine
+                .compile_large(binary, |compiler| compiler.module(&inner.info, binary, Tier::Debug, progress))?;
+            inner.engine.log(LogLevel::Info, || {
+                format!("compiled the debug code of module {} in {:?}", self.shown_name(), begin.elapsed())
+            });
+            Ok(DebugCode::new(&inner.production, inner.engine.new_code(image)))
+        })
+    }
+
+    /// The resume code of a function, compiled on first use. It is kept while a store has it, and some longer.
+    pub(in crate::runtime) fn resume_code(&self, func: DefinedFuncIndex) -> Result<Arc<EngineCode>> {
+        let inner = &*self.0;
+        if func.index() >= inner.info.bodies.len() {
+            return Err(Error::new(ErrorKind::Argument, format!("the module has no body of function {func}")));
+        }
+        let cell = {
+            // A map is never left half-changed by a panic that could be survived.
+            let mut known = inner.resume.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= MAX_IDLE_RESUME && !known.contains_key(&func) {
+                let used = |code: &Arc<EngineCode>| Arc::strong_count(code) > 1;
+                known.retain(|_, cell| Arc::strong_count(cell) > 1 || cell.get().is_some_and(used));
+            }
+            known.entry(func).or_default().clone()
+        };
+        let code = cell.get_or_try_init(|| {
+            let binary = inner.valid_binary()?;
+            let image = inner.engine.compile(|compiler| compiler.resume(&inner.info, binary, func))?;
+            Ok::<_, Error>(inner.engine.new_small_code(image))
+        })?;
+        Ok(code.clone())
+    }
+
+    /// Whether `debug_code` has its answer ready.
+    pub(in crate::runtime) fn stack_ratio(&self) -> StackRatio {
+        self.0.debug.get().map_or(StackRatio::ONE, |debug| debug.stack_ratio)
+    }
+
+    /// Which instruction of a function can follow which in replay. Nothing is compiled for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a function that the module does not define.
+    pub fn region_graph(&self, func: DefinedFuncIndex) -> Result<RegionGraph> {
+        if func.index() >= self.0.info.bodies.len() {
+            return Err(Error::new(ErrorKind::Argument, format!("the module has no body of function {func}")));
+        }
+        region_graph(&self.0.info, self.0.valid_binary()?, func)
+    }
+
+    /// The replay code of a function, compiled where the engine does not keep it from an earlier call: see
+    /// [`Config::replay_cache_bytes`](crate::runtime::Config::replay_cache_bytes).
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
+    /// module does not define, and those of compiling.
+    pub fn replay(&self, func: DefinedFuncIndex) -> Result<Arc<ReplayCode>> {
+        let Module(inner) = self;
+        let run = inner.engine.config().force_replay_runs;
+        let body = inner.info.bodies.get(func.index());
+        if body.is_none_or(|body| run.is_none() && body.bytes.len() <= REPLAYED_WHOLE) {
+            return self
+                .replay_by(func, |info, binary| inner.engine.compile(|compiler| compiler.replay(info, binary, func)));
+        }
+        inner.check_debug()?;
+        inner.engine.replays().get_or_make(inner.id, func, || {
+            let known = inner
+                .engine
+                .compile(|compiler| compiler.outline(&inner.info, &inner.binary, func, run.unwrap_or(Outline::RUN)))?;
+            let module = WeakModule { id: inner.id, inner: Arc::downgrade(inner) };
+            ReplayCode::in_runs(module, func, known)
+        })
+    }
+
+    /// The replay code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see
+    /// [`Config::replay_cache_bytes`](crate::runtime::Config::replay_cache_bytes).
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
+    /// module does not define, and those of `compile`.
+    pub(in crate::runtime) fn replay_by(
+        &self,
+        func: DefinedFuncIndex,
+        compile: impl FnOnce(&ModuleInfo, &[u8]) -> Result<ReplayImage>,
+    ) -> Result<Arc<ReplayCode>> {
+        let Module(inner) = self;
+        inner.check_debug()?;
+        if func.index() >= inner.info.bodies.len() {
+            let message = format!("the module defines {} functions, not one of index {func}", inner.info.bodies.len());
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        inner.engine.replays().get_or_make(inner.id, func, || {
+            ReplayCode::new(&inner.engine, compile(&inner.info, inner.valid_binary()?)?)
+        })
+    }
+
+    /// The code of its production tier.
+    pub fn production_code(&self) -> &Arc<EngineCode> {
+        &self.0.production
+    }
+
+    pub(in crate::runtime) fn layout(&self) -> &VmLayout {
+        &self.0.layout
+    }
+
+    /// The engine's id of each of its types.
+    pub(in crate::runtime) fn sigs(&self) -> &[SigId] {
+        &self.0.sigs
+    }
+
+    /// The engine's id of a function's type.
+    pub(in crate::runtime) fn func_sig(&self, func: FuncIndex) -> SigId {
+        self.0.sigs[self.0.info.funcs[func.index()].index()]
+    }
+
+    /// Where a function's body starts.
+    pub(in crate::runtime) fn body_start(&self, func: FuncIndex) -> WasmOffset {
+        let body = self.0.info.defined(func).and_then(|defined| self.0.info.bodies.get(defined.index()));
+        WasmOffset::from_usize(body.map_or(0, |body| body.bytes.start))
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module").field("id", &self.0.id).field("name", &self.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,250 @@
+//! Attaching a debugger to a store and detaching it: whose code the store's instances run, and which modules it has.
+
+use crate::abi::StopCell;
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
+use crate::code::{CodeSlot, EngineCode, Ownership};
+use crate::runtime::compiled::engine::Engine;
+use crate::runtime::compiled::module::{Module, ModuleId, StackRatio};
+use crate::runtime::control::resume::deepest;
+use crate::runtime::control::stop::on_stop;
+use crate::runtime::object::owned::Owned;
+use crate::runtime::store::events::{Attachment, EventSink, RECENT, ResumeEntry, StopTarget};
+use crate::runtime::store::inner::{ModuleEntry, StoreInner};
+use crate::runtime::store::views::{AsStore, StoreMut, StoreRef};
+use crate::sys::arch::{self, StopContext};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::{NonNull, null};
+use std::sync::Arc;
+
+impl StoreInner {
+    /// The entry of a module, which is registered now if it was not.
+    pub(in crate::runtime) fn add_module(&mut self, module: &Module) -> Result<usize> {
+        if let Some(index) = self.modules.iter().rposition(|entry| Module::same(&entry.module, module)) {
+            return Ok(index);
+        }
+        if !Engine::same(&self.engine, module.engine()) {
+            return Err(Error::new(ErrorKind::Argument, "the module was compiled by another engine than the store's"));
+        }
+        let production = self.registry.register(module.production_code(), Ownership::Shared)?;
+        self.tell_outside(production, module);
+        let index = self.modules.len();
+        self.note_slot(production, index);
+        self.modules.push(ModuleEntry { module: module.clone(), production, debug: None, resume: Vec::new() });
+        if self.attachment.is_some()
+            && let Err(error) = self.register_debug(index)
+        {
+            self.modules.pop();
+            self.registry.unregister(production)?;
+            return Err(error);
+        }
+        Ok(index)
+    }
+
+    /// See [`Store::attach`](crate::runtime::Store::attach).
+    pub(in crate::runtime) fn attach(
+        &mut self,
+        sink: Arc<dyn EventSink>,
+        progress: &(dyn Fn(usize, usize) -> bool + Sync),
+    ) -> Result<()> {
+        let refuse = |what: &str| Err(Error::new(ErrorKind::State, what));
+        if !self.engine.config().debug {
+            return refuse("this engine is not configured for debugging; set `debug` in its configuration");
+        }
+        if self.attachment.is_some() {
+            return refuse("a debugger is attached to this store already; detach it first");
+        }
+        if !self.vm.activation.is_null() {
+            return refuse(
+                "a Wasm function of this store is running; attach before it is called or after it has returned",
+            );
+        }
+        self.check_poison()?;
+        self.compile_debug(progress)?;
+        self.attachment = Some(Box::new(Attachment { sink, contexts: Vec::new(), stack_ratio: StackRatio::ONE }));
+        for index in 0..self.modules.len() {
+            if let Err(error) = self.register_debug(index) {
+                self.remove_debug();
+                return Err(error);
+            }
+        }
+        self.repoint();
+        Ok(())
+    }
+
+    /// See [`Store::detach`](crate::runtime::Store::detach).
+    pub(in crate::runtime) fn detach(&mut self) -> Result<()> {
+        if self.attachment.is_none() {
+            return Err(Error::new(ErrorKind::State, "no debugger is attached to this store"));
+        }
+        if !self.vm.activation.is_null() {
+            return Err(Error::new(
+                ErrorKind::State,
+                "a Wasm function of this store is running; detach after it has returned",
+            ));
+        }
+        let slots: Vec<_> = self.modules.iter_mut().map(|entry| entry.debug.take()).collect();
+        self.repoint();
+        for (entry, slot) in self.modules.iter_mut().zip(slots) {
+            entry.debug = slot;
+        }
+        self.remove_debug();
+        Ok(())
+    }
+
+    /// Compiles the debug code of every module that has none yet. Nothing of the store changes.
+    fn compile_debug(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<()> {
+        let modules = self.modules.iter().map(|entry| &entry.module);
+        let due: Vec<_> = modules.filter(|module| module.debug_if_compiled().is_none()).collect();
+        let total = due.iter().map(|module| module.info().bodies.len()).sum();
+        let mut before = 0;
+        for module in due {
+            module.debug_code(&|done, _| progress(before + done, total))?;
+            before += module.info().bodies.len();
+        }
+        Ok(())
+    }
+
+    /// Registers the debug code of a module, with a stop context of its own.
+    fn register_debug(&mut self, index: usize) -> Result<()> {
+        let module = self.modules[index].module.clone();
+        let code = module.debug_code(&|_, _| true)?;
+        let slot = self.register_private(&code, index)?;
+        self.modules[index].debug = Some(slot);
+        let attachment = self.attachment.as_mut().expect("debug code is registered for a debugger");
+        attachment.stack_ratio = attachment.stack_ratio.max(module.stack_ratio());
+        Ok(())
+    }
+
+    /// Registers a private copy of code with stop points, with a stop context of its own. An error leaves everything as it was.
+    fn register_private(&mut self, code: &Arc<EngineCode>, module: usize) -> Result<CodeSlot> {
+        let store = NonNull::from(&mut *self);
+        let attachment = self.attachment.as_mut().expect("code with stop points is registered for a debugger");
+        let target = Owned::new(Box::new(StopTarget {
+            head: StopContext { on_stop },
+            store,
+            slot: self.modules[module].production,
+            base: 0,
+            tables: code.tables(),
+            last: 0,
+            recent: [None; RECENT],
+        }));
+        let at = target.ptr();
+        let cell = StopCell { handler: arch::stop_handler(), context: at.as_ptr().cast() };
+        let slot = self.registry.register(code, Ownership::Private { cell })?;
+        // SAFETY: the target is ours, and no guest runs in the new code yet.
+        unsafe {
+            (*at.as_ptr()).slot = slot;
+            (*at.as_ptr()).base = self.registry.entry(slot).store.base().get();
+        }
+        attachment.contexts.push(target);
+        self.note_slot(slot, module);
+        let told = self.modules[module].module.clone();
+        self.tell_outside(slot, &told);
+        Ok(slot)
+    }
+
+    /// Unregisters all debug code, which nothing points to, and forgets the sink.
+    fn remove_debug(&mut self) {
+        for entry in &mut self.modules {
+            let resumed = entry.resume.drain(..).map(|resume| resume.slot);
+            for slot in entry.debug.take().into_iter().chain(resumed) {
+                self.registry.unregister(slot).expect("debug code stands in its slot");
+            }
+        }
+        self.forget_resume_state();
+        // Step mode is the debugger's: the next one starts without.
+        let mut edit = self.registry.edit();
+        let cleared = edit.set_step(crate::code::StepScope::Off);
+        debug_assert!(cleared.is_ok());
+        drop(edit);
+        self.attachment = None;
+    }
+
+    /// Points every initialised function reference at the code its module runs now.
+    fn repoint(&mut self) {
+        for instance in &self.instances {
+            // SAFETY: instances live as long as the store, and nobody else has a reference to their inside now.
+            unsafe {
+                let instance = &mut *instance.ptr().as_ptr();
+                instance.use_code(self.code_of(instance.entry as usize));
+            }
+        }
+    }
+}
+
+/// Registers a module and tells the sink, if that is new.
+pub(in crate::runtime) fn register(store: &mut StoreMut<'_>, module: &Module) -> Result<()> {
+    let before = store.inner().modules.len();
+    store.inner().add_module(module)?;
+    if store.inner().modules.len() > before {
+        tell_module(store, module.id())?;
+    }
+    Ok(())
+}
+
+/// Tells the sink of a new module, if there is one.
+fn tell_module(store: &mut StoreMut<'_>, module: ModuleId) -> Result<()> {
+    let Some(sink) = store.inner().attachment.as_ref().map(|attachment| attachment.sink.clone()) else {
+        return Ok(());
+    };
+    let view = StoreMut::from_inner(store.ptr());
+    catch_unwind(AssertUnwindSafe(|| sink.on_module(view, module))).unwrap_or_else(|payload| {
+        store.inner().poisoned = true;
+        resume_unwind(payload)
+    })
+}
+
+impl StoreMut<'_> {
+    /// Where the resume code of a function is, by a slot in which code of its module is; compiled and registered on first use. Its tables
+    /// know this one function, by its index in the module. Nothing is armed in it at first, unless stepping stops everywhere.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where no debugger is attached; those of compiling and mapping, which leave everything as it was.
+    pub fn resume_code(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Result<CodeSlot> {
+        self.inner().resume_code(slot, func)
+    }
+
+    /// Where resume code of a module's functions is: the slots, besides [`StoreMut::code_slot`], that breakpoints in it concern.
+    pub fn resume_slots(&self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + '_ {
+        self.as_store().resume_slots(module)
+    }
+}
+
+impl<'a> StoreRef<'a> {
+    /// See [`StoreMut::resume_slots`].
+    pub fn resume_slots(self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + 'a {
+        let entry = self.inner().modules.iter().find(|entry| entry.module.id() == module);
+        entry.into_iter().flat_map(|entry| entry.resume.iter().map(|resume| (resume.func, resume.slot)))
+    }
+}
+
+impl StoreInner {
+    /// See [`StoreMut::resume_code`].
+    fn resume_code(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Result<CodeSlot> {
+        if self.attachment.is_none() {
+            return Err(Error::new(
+                ErrorKind::State,
+                "resume code is a debugger's, and none is attached to this store",
+            ));
+        }
+        if self.registry.get(slot).is_none() {
+            return Err(Error::new(ErrorKind::Argument, "no code is registered in this slot"));
+        }
+        let index = self.module_index(slot);
+        let entry = &self.modules[index];
+        if let Some(resume) = entry.resume.iter().find(|resume| resume.func == func) {
+            return Ok(resume.slot);
+        }
+        let code = entry.module.resume_code(func)?;
+        let slot = self.register_private(&code, index)?;
+        let values = code.tables().locals_of(func).len() + deepest(code.tables());
+        self.modules[index].resume.push(ResumeEntry { func, slot, values });
+        Ok(slot)
+    }
+
+    /// No resume code is left that could read its state.
+    fn forget_resume_state(&mut self) {
+        self.vm.resume = null();
+        self.resuming = None;
+    }
+}

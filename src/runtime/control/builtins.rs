@@ -1,0 +1,260 @@
+//! The functions compiled code calls for what is not worth compiling. Each has a shim, which notes the guest's frame, and a
+//! plain outer function without destructors, from which the guest can be left; the work is done in between.
+
+use crate::abi::{Builtin, TrapCode, VMContext};
+use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex};
+use crate::runtime::control::{call, deadline, segments, trap};
+use crate::runtime::object::instance::InstanceData;
+use crate::runtime::object::memory::MemoryData;
+use crate::runtime::object::table::{TableData, copy_elements};
+use crate::runtime::store::inner::StoreInner;
+use crate::sys::arch::{self, builtin_shim};
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+/// The table behind [`VMContext::builtins`].
+struct Table([*const c_void; Builtin::ALL.len()]);
+
+// SAFETY: addresses of functions.
+unsafe impl Sync for Table {}
+
+/// The shims in the order of [`Builtin::ALL`].
+static TABLE: Table = Table([
+    memory_grow_entry as *const c_void,
+    memory_copy_entry as *const c_void,
+    memory_fill_entry as *const c_void,
+    memory_init_entry as *const c_void,
+    data_drop_entry as *const c_void,
+    table_grow_entry as *const c_void,
+    table_fill_entry as *const c_void,
+    table_copy_entry as *const c_void,
+    table_init_entry as *const c_void,
+    elem_drop_entry as *const c_void,
+    ref_func_entry as *const c_void,
+    trap_with_entry as *const c_void,
+    raise_entry as *const c_void,
+    // The trampoline has noted its caller's frame, not its own.
+    host_overflow as *const c_void,
+    due_entry as *const c_void,
+]);
+
+/// What every vmctx points to.
+pub(in crate::runtime) fn table() -> *const *const c_void {
+    TABLE.0.as_ptr()
+}
+
+/// Runs a builtin's work; `None` if the guest is to be left, with the reason in the store.
+///
+/// # Safety
+/// `vmctx` is that of a live instance whose frame called the builtin.
+#[inline]
+unsafe fn run(
+    vmctx: *mut VMContext,
+    work: impl FnOnce(&mut StoreInner, NonNull<InstanceData>) -> Result<u64, TrapCode>,
+) -> Option<u64> {
+    // SAFETY: the caller's promise; the guest is here, so nobody else uses the store's inside.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        let instance = NonNull::new_unchecked((*vmctx).instance.cast::<InstanceData>());
+        match catch_unwind(AssertUnwindSafe(|| work(&mut *store.as_ptr(), instance))) {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(code)) => trap::raise_from_builtin(store, code),
+            Err(payload) => {
+                call::leave_with_panic(store, payload);
+            }
+        }
+        None
+    }
+}
+
+/// Leaves the guest.
+///
+/// # Safety
+/// As [`run`], from a frame without destructors, with the reason in the store.
+#[cold]
+unsafe fn leave(vmctx: *mut VMContext) -> ! {
+    // SAFETY: the guest's entry is the newest of its store.
+    unsafe { arch::unwind((*(*vmctx).store).activation) }
+}
+
+/// Declares a builtin: its outer function, around the work.
+macro_rules! builtin {
+    ($name:ident($store:ident, $instance:ident $(, $arg:ident: $type:ty)*) $work:block) => {
+        unsafe extern "C" fn $name(vmctx: *mut VMContext $(, $arg: $type)*) -> u64 {
+            let work = |$store: &mut StoreInner, $instance: NonNull<InstanceData>| $work;
+            // SAFETY: compiled code passes its own vmctx. When the guest is left, nothing with a destructor is left here.
+            unsafe {
+                match run(vmctx, work) {
+                    Some(value) => value,
+                    None => leave(vmctx),
+                }
+            }
+        }
+    };
+}
+
+/// A memory of an instance.
+///
+/// # Safety
+/// The instance is live, nobody has a mutable reference to its inside, and the index is validated.
+unsafe fn memory_of(instance: NonNull<InstanceData>, index: u32) -> NonNull<MemoryData> {
+    // SAFETY: the caller's promise.
+    unsafe { instance.as_ref() }.memories[index as usize]
+}
+
+/// A table of an instance.
+///
+/// # Safety
+/// As [`memory_of`].
+unsafe fn table_of(instance: NonNull<InstanceData>, index: u32) -> NonNull<TableData> {
+    // SAFETY: the caller's promise.
+    unsafe { instance.as_ref() }.tables[index as usize]
+}
+
+/// Whether `len` bytes or elements from `start` are inside of `of`.
+fn fits(start: u64, len: u64, of: u64) -> bool {
+    start.checked_add(len).is_some_and(|end| end <= of)
+}
+
+builtin!(memory_grow(store, instance, index: u32, delta: u64) {
+    // SAFETY: validated indices; objects of a store live as long as it.
+    Ok(unsafe { store.grow_memory(memory_of(instance, index), delta) }.unwrap_or(u64::MAX))
+});
+
+builtin!(memory_copy(_store, instance, to: u32, destination: u64, from: u32, source: u64, len: u64) {
+    // SAFETY: as above; both ranges are checked before the copy, and may overlap.
+    unsafe {
+        let (to, from) = (memory_of(instance, to).as_ref().vm(), memory_of(instance, from).as_ref().vm());
+        if !fits(source, len, from.len as u64) || !fits(destination, len, to.len as u64) {
+            return Err(TrapCode::MemoryOutOfBounds);
+        }
+        std::ptr::copy(from.base.add(source as usize), to.base.add(destination as usize), len as usize);
+    }
+    Ok(0)
+});
+
+builtin!(memory_fill(_store, instance, index: u32, destination: u64, byte: u32, len: u64) {
+    // SAFETY: as above.
+    unsafe {
+        let vm = memory_of(instance, index).as_ref().vm();
+        if !fits(destination, len, vm.len as u64) {
+            return Err(TrapCode::MemoryOutOfBounds);
+        }
+        std::ptr::write_bytes(vm.base.add(destination as usize), byte as u8, len as usize);
+    }
+    Ok(0)
+});
+
+builtin!(memory_init(_store, instance, index: u32, segment: u32, destination: u64, source: u64, len: u64) {
+    // SAFETY: validated indices.
+    unsafe {
+        segments::memory_init(instance, MemoryIndex::new(index), DataIndex::new(segment), destination, source, len)?;
+    }
+    Ok(0)
+});
+
+builtin!(data_drop(_store, instance, segment: u32) {
+    // SAFETY: validated indices.
+    unsafe { (&mut (*instance.as_ptr()).dropped_data)[segment as usize] = true };
+    Ok(0)
+});
+
+builtin!(table_grow(store, instance, index: u32, init: u64, delta: u64) {
+    // SAFETY: validated indices and types.
+    Ok(unsafe { store.grow_table(table_of(instance, index), delta, init) }.unwrap_or(u64::MAX))
+});
+
+builtin!(table_fill(_store, instance, index: u32, destination: u64, reference: u64, len: u64) {
+    // SAFETY: validated indices and types.
+    let elements = unsafe { (*table_of(instance, index).as_ptr()).elements_mut() };
+    if !fits(destination, len, elements.len() as u64) {
+        return Err(TrapCode::TableOutOfBounds);
+    }
+    elements[destination as usize..(destination + len) as usize].fill(reference);
+    Ok(0)
+});
+
+builtin!(table_copy(_store, instance, to: u32, from: u32, destination: u64, source: u64, len: u64) {
+    // SAFETY: validated indices and types.
+    unsafe {
+        copy_elements(table_of(instance, to), table_of(instance, from), destination, source, len)?;
+    }
+    Ok(0)
+});
+
+builtin!(table_init(_store, instance, index: u32, segment: u32, destination: u64, source: u64, len: u64) {
+    // SAFETY: validated indices.
+    unsafe {
+        segments::table_init(instance, TableIndex::new(index), ElemIndex::new(segment), destination, source, len)?;
+    }
+    Ok(0)
+});
+
+builtin!(elem_drop(_store, instance, segment: u32) {
+    // SAFETY: validated indices.
+    unsafe { (&mut (*instance.as_ptr()).dropped_elements)[segment as usize] = true };
+    Ok(0)
+});
+
+builtin!(ref_func(_store, instance, func: u32) {
+    // SAFETY: validated indices.
+    Ok(unsafe { (*instance.as_ptr()).func_ref(FuncIndex::new(func)) }.as_ptr() as u64)
+});
+
+builtin!(trap_with(_store, _instance, code: u32) {
+    Err(u8::try_from(code).ok().and_then(TrapCode::from_u8).unwrap_or(TrapCode::Unreachable))
+});
+
+/// A host function has failed and left the reason in the store.
+unsafe extern "C" fn raise(vmctx: *mut VMContext) -> u64 {
+    // SAFETY: compiled code passes its own vmctx; nothing with a destructor is here.
+    unsafe { leave(vmctx) }
+}
+
+/// A trampoline has found too little stack for itself and the host function behind it.
+unsafe extern "C" fn host_overflow(vmctx: *mut VMContext) -> u64 {
+    // SAFETY: compiled code passes the vmctx of the frame that has called out; nothing with a destructor is here.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        trap::raise_at_call(store, TrapCode::StackOverflow);
+        leave(vmctx)
+    }
+}
+
+/// The deadline is over, or the host is to be asked. It may look at the store meanwhile: nothing of its inside is borrowed here.
+unsafe extern "C" fn due(vmctx: *mut VMContext) -> u64 {
+    // SAFETY: compiled code passes its own vmctx; when the guest is left, nothing with a destructor is left here.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        if deadline::due(store) { 0 } else { leave(vmctx) }
+    }
+}
+
+builtin_shim!(memory_grow_entry => memory_grow);
+
+builtin_shim!(memory_copy_entry => memory_copy);
+
+builtin_shim!(memory_fill_entry => memory_fill);
+
+builtin_shim!(memory_init_entry => memory_init);
+
+builtin_shim!(data_drop_entry => data_drop);
+
+builtin_shim!(table_grow_entry => table_grow);
+
+builtin_shim!(table_fill_entry => table_fill);
+
+builtin_shim!(table_copy_entry => table_copy);
+
+builtin_shim!(table_init_entry => table_init);
+
+builtin_shim!(elem_drop_entry => elem_drop);
+
+builtin_shim!(ref_func_entry => ref_func);
+
+builtin_shim!(trap_with_entry => trap_with);
+
+builtin_shim!(raise_entry => raise);
+
+builtin_shim!(due_entry => due);

@@ -1,0 +1,198 @@
+//! Entering guest code and leaving it again: activations, the stack limit, errors and panics on their way out.
+
+use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::control::trap;
+use crate::runtime::object::host::HostHead;
+use crate::runtime::store::inner::{Exit, StoreInner};
+use crate::sys::arch::{self, HostToWasm};
+use crate::sys::{activation, floats, signals, stack};
+use std::any::Any;
+use std::panic::resume_unwind;
+use std::ptr::{NonNull, null_mut};
+
+/// Leaves `error` in the store for the Rust call that entered the guest. Returns false, as a failed host call does.
+///
+/// # Safety
+/// The store is alive and no reference to its inside is held.
+#[cold]
+pub(in crate::runtime) unsafe fn leave_with_error(store: NonNull<StoreInner>, error: Error) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let error = trap::add_frames(&*store.as_ptr(), error);
+        (*store.as_ptr()).pending = Some(Exit::Error(error));
+    }
+    false
+}
+
+/// Leaves a panic in the store, which is poisoned by it. Returns false.
+///
+/// # Safety
+/// As [`leave_with_error`].
+#[cold]
+pub(in crate::runtime) unsafe fn leave_with_panic(store: NonNull<StoreInner>, payload: Box<dyn Any + Send>) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*store.as_ptr()).poisoned = true;
+        (*store.as_ptr()).pending = Some(Exit::Panic(payload));
+    }
+    false
+}
+
+/// Calls a function: a guest's through its trampoline, the host's directly.
+///
+/// # Safety
+/// The function is one of the store, the trampoline the one for its signature (or none for a host function), the values are parameters of
+/// its type with room for the results, and no reference to the store's inside is held.
+#[inline]
+pub(in crate::runtime) unsafe fn invoke(
+    store: NonNull<StoreInner>,
+    func: NonNull<VMFuncRef>,
+    trampoline: Option<HostToWasm>,
+    values: *mut ValRaw,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*store.as_ptr()).check_poison()?;
+        let fine = match trampoline {
+            Some(trampoline) => enter(store, func, trampoline, values)?,
+            None => {
+                debug_assert_eq!((*func.as_ptr()).func, HOST_FUNC);
+                let head = (*func.as_ptr()).vmctx.cast::<HostHead>();
+                ((*head).call)(head.cast(), null_mut(), values)
+            }
+        };
+        if fine { Ok(()) } else { Err(left(store)) }
+    }
+}
+
+/// Enters the guest with a new activation; false if its frames were left by unwinding.
+#[inline]
+unsafe fn enter(
+    store: NonNull<StoreInner>,
+    func: NonNull<VMFuncRef>,
+    trampoline: HostToWasm,
+    values: *mut ValRaw,
+) -> Result<bool> {
+    // SAFETY: the store is alive; its context is written through raw pointers only, by us and by the guest.
+    unsafe {
+        let vm = &raw mut (*store.as_ptr()).vm;
+        let outer = (*vm).activation;
+        if outer.is_null() {
+            prepare(&mut *store.as_ptr())?;
+        } else {
+            if activation::current() != outer {
+                check_nesting(outer)?;
+            }
+            if (*store.as_ptr()).deadline.is_asking() {
+                return Err(being_asked());
+            }
+            if stack_pointer() < (*store.as_ptr()).stack_floor {
+                return Err(trap::no_stack(&*store.as_ptr()));
+            }
+        }
+        let mut act = Activation {
+            host_floats: floats::enter_guest(),
+            entry_sp: 0,
+            previous: activation::current(),
+            store: vm,
+            saved_exit_fp: (*vm).exit_fp,
+            saved_exit_pc: (*vm).exit_pc,
+        };
+        let at = &raw mut act;
+        activation::set(at);
+        (*vm).activation = at;
+        let fine = arch::enter(at, trampoline, func.as_ptr(), null_mut(), values);
+        (*vm).activation = outer;
+        activation::set((*at).previous);
+        floats::leave_guest((*at).host_floats);
+        (*vm).exit_fp = (*at).saved_exit_fp;
+        (*vm).exit_pc = (*at).saved_exit_pc;
+        Ok(fine)
+    }
+}
+
+/// The guest that waits for an answer stands where no other may be called.
+#[cold]
+fn being_asked() -> Error {
+    let message = "no guest can be called while the host is asked whether one may go on";
+    Error::new(ErrorKind::State, message)
+}
+
+/// Refuses to enter a store whose newest entry is not below this one on the same stack.
+#[cold]
+fn check_nesting(outer: *mut Activation) -> Result<()> {
+    let mut at = activation::current();
+    while !at.is_null() {
+        if at == outer {
+            return Ok(());
+        }
+        // SAFETY: linked activations are live.
+        at = unsafe { (*at).previous };
+    }
+    Err(Error::new(
+        ErrorKind::State,
+        "a guest of this store waits on another stack; the store can be called again when that has gone on to its end",
+    ))
+}
+
+/// Bytes of stack, at least, that are kept below the address under which no guest is entered: for a trampoline with the most parameters and
+/// results, and for what leaves a guest that traps at once.
+const LEAST_BELOW_FLOOR: usize = 40 << 10;
+
+/// Bytes, at least, that are kept below the guests' limit.
+const LEAST_RESERVE: usize = LEAST_BELOW_FLOOR + (8 << 10);
+
+/// Bytes, at least, that a guest is given, or it is not entered.
+const LEAST_FOR_GUEST: usize = 4 << 10;
+
+/// Where this thread's stack is, about.
+#[inline]
+fn stack_pointer() -> usize {
+    let here = 0u8;
+    std::ptr::from_ref(&here) as usize
+}
+
+/// What the outermost entry into a store's guests needs: a stack limit, and on a thread's first, a signal stack.
+#[inline]
+fn prepare(store: &mut StoreInner) -> Result<()> {
+    let config = store.engine.config();
+    if config.signals {
+        signals::prepare_thread()?;
+    }
+    let sp = stack_pointer();
+    let limits = stack::limits();
+    let size = match &store.attachment {
+        None => config.max_wasm_stack,
+        Some(attachment) => attachment.stack_ratio.scale(config.max_wasm_stack),
+    };
+    let wanted = sp.saturating_sub(size);
+    let (limit, reserve) = if limits.contains(&sp) {
+        // On a thread with little stack, half of what is left is the guest's, or what is beyond the least that is kept.
+        let reserve = config.stop_reserve.min((sp - limits.start) / 2).max(LEAST_RESERVE);
+        (wanted.max(limits.start + reserve), reserve)
+    } else {
+        // A stack of the host's own making that it has not stated: the configuration alone says how much the guest may take.
+        (wanted, config.stop_reserve.max(LEAST_RESERVE))
+    };
+    if limit + LEAST_FOR_GUEST > sp {
+        return Err(trap::no_stack(store));
+    }
+    store.runs += 1;
+    store.vm.stack_limit = limit;
+    // Half of the reserve is for what runs within events.
+    store.stack_floor = limit - reserve + LEAST_BELOW_FLOOR.max(reserve / 2);
+    Ok(())
+}
+
+/// The error with which the guest was left; a panic goes on from here.
+#[cold]
+#[inline(never)]
+unsafe fn left(store: NonNull<StoreInner>) -> Error {
+    // SAFETY: the store is alive, and the guest that used it is gone.
+    match unsafe { (*store.as_ptr()).pending.take() } {
+        Some(Exit::Error(error)) => error,
+        Some(Exit::Panic(payload)) => resume_unwind(payload),
+        None => Error::new(ErrorKind::Panic, "guest frames were left without a reason: this is a fault of Stepwell"),
+    }
+}

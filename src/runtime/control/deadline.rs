@@ -1,0 +1,65 @@
+//! What a guest does that finds its deadline over.
+
+use crate::abi::TrapCode;
+use crate::runtime::control::{call, trap};
+use crate::runtime::object::deadline::Verdict;
+use crate::runtime::store::events::PcKind;
+use crate::runtime::store::inner::StoreInner;
+use crate::sys::floats::HostFloats;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
+
+/// What a guest does that finds its deadline over: true if it goes on; else it is to be left, for the reason that is in the store.
+///
+/// # Safety
+/// The store is alive, no reference to its inside is held, and the exit frame is noted.
+pub(in crate::runtime) unsafe fn due(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
+    unsafe {
+        let at = store.as_ptr();
+        let (pc, fp) = ((*at).vm.exit_pc, (*at).vm.exit_fp);
+        let goes_on = match catch_unwind(AssertUnwindSafe(|| may_go_on(store))) {
+            Ok(goes_on) => goes_on,
+            Err(payload) => return call::leave_with_panic(store, payload),
+        };
+        ((*at).vm.exit_pc, (*at).vm.exit_fp) = (pc, fp);
+        if goes_on {
+            return true;
+        }
+        if let Some(error) = (*at).deadline.take_refusal() {
+            return call::leave_with_error(store, error);
+        }
+        trap::raise(store, TrapCode::Interrupt, pc, fp, PcKind::Return);
+        false
+    }
+}
+
+/// Whether guests may go on; asks the host if somebody wants that.
+///
+/// # Safety
+/// The store is alive, and no reference to its inside is held.
+pub(in crate::runtime) unsafe fn may_go_on(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
+    unsafe {
+        let at = store.as_ptr();
+        let epoch = (*at).engine.epoch();
+        let ask = match (*at).deadline.judge(epoch) {
+            Verdict::GoOn => return true,
+            Verdict::End => return false,
+            Verdict::Ask(ask) => ask,
+        };
+        let floats = HostFloats::of((*at).vm.activation);
+        let answer = catch_unwind(AssertUnwindSafe(|| ask()));
+        drop(floats);
+        let (refusal, panic) = match answer {
+            Ok(answer) => (answer.err(), None),
+            Err(payload) => (None, Some(payload)),
+        };
+        let goes_on = refusal.is_none();
+        (*at).deadline.answer(refusal);
+        if let Some(payload) = panic {
+            resume_unwind(payload);
+        }
+        goes_on
+    }
+}

@@ -1,0 +1,217 @@
+//! Instantiation (specification section 4.5.4).
+
+use crate::abi::{TrapCode, VMContext, VMFuncRef, VMGlobal, VMMemory, VMTable, ValRaw};
+use crate::base::{
+    DataIndex, ElemIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex,
+};
+use crate::runtime::compiled::module::Module;
+use crate::runtime::control::segments::{evaluate, memory_init, table_init};
+use crate::runtime::control::{attach, builtins, call, trap};
+use crate::runtime::object::handles::Extern;
+use crate::runtime::object::instance::InstanceData;
+use crate::runtime::object::owned::Owned;
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::views::StoreMut;
+use crate::wasm::{EntityType, SegmentMode};
+use std::ptr::NonNull;
+
+/// Makes an instance and runs its start function.
+pub(in crate::runtime) fn instantiate(
+    store: &mut StoreMut<'_>,
+    module: &Module,
+    imports: &[Extern],
+) -> Result<NonNull<InstanceData>> {
+    store.inner().lacked_room = false;
+    store.inner().check_poison()?;
+    check_imports(store.inner(), module, imports)?;
+    attach::register(store, module)?;
+    let instance = allocate(store.inner(), module, imports).inspect_err(|error| {
+        store.inner().lacked_room = matches!(error.kind(), ErrorKind::Limit | ErrorKind::System);
+    })?;
+    // SAFETY: the instance is the store's, complete but for its segments; no reference to either inside is held.
+    let outcome = unsafe { start(store, module, instance) };
+    // What a start function has failed to instantiate is its own concern.
+    store.inner().lacked_room = false;
+    outcome.map(|()| instance)
+}
+
+/// Applies the active segments and runs the start function.
+///
+/// # Safety
+/// The instance is one of the store and complete but for that, and no reference to either inside is held.
+unsafe fn start(store: &mut StoreMut<'_>, module: &Module, instance: NonNull<InstanceData>) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        initialise(store.ptr(), instance)?;
+        if let Some(start) = module.info().start {
+            let func = (*instance.as_ptr()).func_ref(start);
+            let inner = store.inner();
+            let trampoline = match func.as_ref().func {
+                crate::abi::HOST_FUNC => None,
+                _ => Some(inner.engine.signature(func.as_ref().sig).host_to_wasm(&inner.engine)?),
+            };
+            // Room for the values of a function without any.
+            let mut values = [ValRaw::default()];
+            call::invoke(store.ptr(), func, trampoline, values.as_mut_ptr())?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares what is given with what the module asks for.
+fn check_imports(store: &StoreInner, module: &Module, imports: &[Extern]) -> Result<()> {
+    let info = module.info();
+    for (i, import) in info.imports.iter().enumerate() {
+        let name = || format!("import \"{}\".\"{}\"", Escaped(&import.module), Escaped(&import.name));
+        let wanted = || info.extern_type(import.ty);
+        let Some(given) = imports.get(i) else {
+            let message = format!("{} is missing: {}", name(), wanted());
+            return Err(Error::new(ErrorKind::Link, message));
+        };
+        store.check(given.store()).map_err(|error| error.context(name()))?;
+        // SAFETY: the handle was checked against the store.
+        if unsafe { !fits(module, *given, import.ty) } {
+            let given = store.extern_type(*given)?;
+            let message = format!("{}: expected {}, got {}", name(), wanted(), given);
+            return Err(Error::new(ErrorKind::Link, message));
+        }
+    }
+    if imports.len() > info.imports.len() {
+        let message = format!("{} imports given to a module that asks for {}", imports.len(), info.imports.len());
+        return Err(Error::new(ErrorKind::Link, message));
+    }
+    Ok(())
+}
+
+/// Whether an object may be imported as `wanted`.
+///
+/// # Safety
+/// It is live.
+unsafe fn fits(module: &Module, given: Extern, wanted: EntityType) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (given, wanted) {
+            (Extern::Func(func), EntityType::Func(ty)) => func.ptr.as_ref().sig == module.sigs()[ty.index()],
+            (Extern::Global(global), EntityType::Global(ty)) => global.ty == ty,
+            (Extern::Memory(memory), EntityType::Memory(ty)) => memory.ptr.as_ref().ty().limits.fit(&ty.limits),
+            (Extern::Table(table), EntityType::Table(ty)) => {
+                let given = table.ptr.as_ref().ty();
+                given.element == ty.element && given.limits.fit(&ty.limits)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Makes the instance with imports, memories, tables and globals. From here on it stays with the store, whatever fails:
+/// its functions may have got into tables of others.
+fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Result<NonNull<InstanceData>> {
+    if store.instances.len() >= store.limits.instances {
+        return Err(Error::new(
+            ErrorKind::Limit,
+            format!("the store may have {} instances at most", store.limits.instances),
+        ));
+    }
+    let entry = store.add_module(module)?;
+    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, module.clone())?));
+    store.instances_made += 1;
+    let ptr = owned.ptr();
+    let vm = &raw mut store.vm;
+    // SAFETY: the instance is new and ours alone; the offsets are those of its layout.
+    let data = unsafe { &mut *ptr.as_ptr() };
+    let layout = *module.layout();
+    let info = module.info();
+    // SAFETY: as above.
+    unsafe {
+        data.vmctx().as_ptr().write(VMContext {
+            store: vm,
+            builtins: builtins::table(),
+            sigs: module.sigs().as_ptr(),
+            instance: ptr.as_ptr().cast(),
+        });
+        let (mut funcs, mut globals) = (0, 0);
+        for import in imports {
+            match import {
+                Extern::Func(func) => {
+                    data.place::<NonNull<VMFuncRef>>(layout.imported_func(FuncIndex::new(funcs))).write(func.ptr);
+                    funcs += 1;
+                }
+                Extern::Global(global) => {
+                    let (offset, _) = layout.global(GlobalIndex::new(globals));
+                    data.place::<NonNull<VMGlobal>>(offset).write(global.ptr);
+                    globals += 1;
+                }
+                Extern::Memory(memory) => {
+                    let (offset, _) = layout.memory(MemoryIndex::from_usize(data.memories.len()));
+                    data.place::<NonNull<VMMemory>>(offset).write(memory.ptr.as_ref().vm_ptr());
+                    data.memories.push(memory.ptr);
+                }
+                Extern::Table(table) => {
+                    let (offset, _) = layout.table(TableIndex::from_usize(data.tables.len()));
+                    data.place::<NonNull<VMTable>>(offset).write(table.ptr.as_ref().vm_ptr());
+                    data.tables.push(table.ptr);
+                }
+            }
+        }
+        data.use_code(store.code_of(entry));
+    }
+    store.instances.push(owned);
+    for i in data.memories.len()..info.memories.len() {
+        let index = MemoryIndex::from_usize(i);
+        // SAFETY: the layout's place for a memory of its own.
+        let place = unsafe { data.place(layout.memory(index).0) };
+        data.memories.push(store.add_memory(&info.memory(index), Some((ptr, place)))?);
+    }
+    for i in data.tables.len()..info.tables.len() {
+        let index = TableIndex::from_usize(i);
+        // SAFETY: the layout's place for a table of its own.
+        let place = unsafe { data.place(layout.table(index).0) };
+        data.tables.push(store.add_table(&info.table(index), Some((ptr, place)))?);
+    }
+    for (i, init) in info.global_inits.iter().enumerate() {
+        let value = evaluate(data, init);
+        let place = data.global(GlobalIndex::new(info.imported_globals + i as u32));
+        // SAFETY: a global of its own.
+        unsafe { (*place.as_ptr()).value = value };
+    }
+    Ok(ptr)
+}
+
+/// Applies the active segments, in order.
+///
+/// # Safety
+/// The instance is one of the store, and no reference to either inside is held.
+unsafe fn initialise(store: NonNull<StoreInner>, instance: NonNull<InstanceData>) -> Result<()> {
+    // SAFETY: the caller's promise; the module is kept alive by the clone.
+    unsafe {
+        let module = (*instance.as_ptr()).module.clone();
+        let info = module.info();
+        let trapped = |what: &str, i: usize, code: TrapCode| {
+            let message = format!("{code}: active {what} segment {i} does not fit");
+            trap::without_frames(&*store.as_ptr(), code, message)
+        };
+        for (i, segment) in info.elements.iter().enumerate() {
+            let index = ElemIndex::from_usize(i);
+            match &segment.mode {
+                SegmentMode::Active(table, offset) => {
+                    let offset = u64::from(evaluate(&mut *instance.as_ptr(), offset).i32 as u32);
+                    let len = segment.items.len() as u64;
+                    table_init(instance, *table, index, offset, 0, len).map_err(|code| trapped("element", i, code))?;
+                    (*instance.as_ptr()).dropped_elements[i] = true;
+                }
+                SegmentMode::Declared => (*instance.as_ptr()).dropped_elements[i] = true,
+                SegmentMode::Passive => {}
+            }
+        }
+        for (i, segment) in info.data.iter().enumerate() {
+            let index = DataIndex::from_usize(i);
+            if let SegmentMode::Active(memory, offset) = &segment.mode {
+                let offset = u64::from(evaluate(&mut *instance.as_ptr(), offset).i32 as u32);
+                let len = segment.bytes.len() as u64;
+                memory_init(instance, *memory, index, offset, 0, len).map_err(|code| trapped("data", i, code))?;
+                (*instance.as_ptr()).dropped_data[i] = true;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! How guests are entered and left: calls, traps, frames, stops; instantiation; and what compiled code calls.
+
+pub(in crate::runtime) mod attach;
+pub(in crate::runtime) mod builtins;
+pub(in crate::runtime) mod call;
+pub(in crate::runtime) mod deadline;
+pub(in crate::runtime) mod frames;
+pub(in crate::runtime) mod instantiate;
+pub(in crate::runtime) mod resume;
+pub(in crate::runtime) mod segments;
+pub(in crate::runtime) mod stop;
+pub(in crate::runtime) mod trap;

@@ -1,0 +1,185 @@
+//! Resume code: a function compiled so that it can be entered before any of its instructions, with the state from a buffer. It takes the place of
+//! a frame that stands at a stop: same caller, same return address, same arguments' area. Here it is decided whether that is possible, and the
+//! way is prepared; when to do it is the sink's decision, and the jump is `sys::arch`'s.
+
+use crate::abi::{ResumeState, TrapCode};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result};
+use crate::compile::result_area;
+use crate::image::{ImageTables, Place, PreservedRegister};
+use crate::runtime::control::stop::Onward;
+use crate::runtime::control::trap;
+use crate::runtime::store::events::{EventRecord, PcKind, Replacement, Resuming};
+use crate::runtime::store::inner::StoreInner;
+use crate::sys::arch::ResumeJump;
+use std::ptr::{NonNull, null, null_mut};
+
+/// Prepares the jump into resume code, which takes the place of the frame of `record`, a frame of `func`. If the stack is too small for
+/// its frame, the guest traps where it stands.
+///
+/// # Safety
+/// The record is that of a stop being told, the newest of its store; no reference to the store's inside is held.
+#[cold]
+#[inline(never)]
+pub(in crate::runtime) unsafe fn replace(
+    store: NonNull<StoreInner>,
+    record: *mut EventRecord,
+    func: DefinedFuncIndex,
+    with: Box<Replacement>,
+) -> Result<Onward> {
+    // SAFETY: the store and the record are alive; each reference to the store's inside ends before the sink runs.
+    unsafe {
+        let EventRecord { pc, fp, shown, .. } = *record;
+        (*store.as_ptr()).vm.fuel = with.fuel;
+        let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &with)? else {
+            let kind = PcKind::Stop(with.wasm);
+            let record = EventRecord { pc, fp, kind, set_up: true, shown, previous: null_mut() };
+            trap::raise_at(store, TrapCode::StackOverflow, record);
+            return Ok(Onward::Leave);
+        };
+        let inner = &mut *store.as_ptr();
+        let resuming = inner.resuming.insert(Box::new(resuming));
+        resuming.state.values = resuming.values.as_ptr();
+        inner.vm.resume = &raw const resuming.state;
+        Ok(Onward::Replace(&raw const resuming.jump))
+    }
+}
+
+impl StoreInner {
+    /// What it takes to replace the frame at `fp`, which stands at `pc`; `None` if the new frame does not fit the stack.
+    ///
+    /// # Safety
+    /// There is such a frame of `func`, at a stop.
+    unsafe fn prepare(
+        &self,
+        pc: usize,
+        fp: usize,
+        func: DefinedFuncIndex,
+        with: &Replacement,
+    ) -> Result<Option<Resuming>> {
+        let refuse = |why: &str| Err(Error::new(ErrorKind::Argument, format!("a frame cannot be replaced: {why}")));
+        let Some((from, _)) = self.registry.lookup(Pc::new(pc - 1)) else {
+            return refuse("it is not one of this store");
+        };
+        let known = &self.modules[self.module_index(from)].resume;
+        let Some(resume) = known.iter().find(|known| (known.func, known.slot) == (func, with.slot)) else {
+            return refuse("the code is not resume code of its function");
+        };
+        let code = self.registry.entry(with.slot);
+        let tables = code.engine.tables();
+        if with.values.len() < tables.locals_of(func).len() {
+            return refuse("the new state is without some of its locals");
+        }
+        // All are read, those above the stack too.
+        let mut values = with.values.to_vec();
+        values.resize(resume.values, 0);
+        let (Some(old), Some(new)) = (self.registry.entry(from).engine.tables().function(func), tables.function(func))
+        else {
+            return refuse("the code is not that of its function");
+        };
+        let Some(Place::Frame(vmctx)) = old.vmctx else {
+            return refuse("it does not keep its vmctx");
+        };
+        if fp.checked_sub(new.frame_size as usize).is_none_or(|end| end <= self.vm.stack_limit) {
+            return Ok(None);
+        }
+        // SAFETY: at a stop, debug code has written its vmctx to its frame.
+        let vmctx = unsafe { *(fp.wrapping_add_signed(vmctx as isize) as *const usize) };
+        let module = self.module_of(with.slot);
+        let (first, second) = match result_area(module.info().func_type(module.info().func_index(func))) {
+            Some(offset) => (fp + offset as usize, vmctx),
+            None => (vmctx, 0),
+        };
+        let saved = PreservedRegister::ALL.map(|register| match old.saved.offset_of(register) {
+            Some(offset) => fp.wrapping_add_signed(offset as isize) as *const usize,
+            None => null(),
+        });
+        let state = ResumeState { entry: with.entry, reserved: 0, values: null() };
+        let jump = ResumeJump { pc: code.store.pc(new.start).get(), fp, first, second, saved };
+        Ok(Some(Resuming { state, jump, values }))
+    }
+}
+
+/// The operands of the deepest stack that there is a shape of.
+pub(in crate::runtime) fn deepest(tables: &ImageTables) -> usize {
+    let mut depths: Vec<usize> = Vec::with_capacity(tables.shapes.len());
+    for shape in tables.shapes.iter() {
+        // What is below comes before.
+        let below = depths.get(shape.below.0 as usize).copied().unwrap_or(0);
+        depths.push(below + 1);
+    }
+    depths.into_iter().max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::{Activation, VMFuncRef, ValRaw};
+    use crate::runtime::{Config, Engine};
+    use crate::sys::arch;
+    use crate::wasm::{FuncType, ValType};
+    use std::arch::naked_asm;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// rdi, rsi and rsp as a callee finds them, and the activation by which it leaves.
+    static SPIED: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
+
+    /// A function of any type.
+    #[unsafe(naked)]
+    unsafe extern "C" fn spy() {
+        naked_asm!(
+            "lea rax, [rip + {spied}]", "mov [rax], rdi", "mov [rax + 8], rsi", "mov [rax + 16], rsp",
+            "mov rdi, [rax + 24]", "jmp {unwind}",
+            spied = sym SPIED, unwind = sym arch::unwind,
+        )
+    }
+
+    /// Up to 20 types, by the numbers that `next` gives.
+    fn types(next: &mut impl FnMut(u64) -> u64) -> Vec<ValType> {
+        use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
+        const KINDS: [ValType; 7] = [I32, I64, F32, F64, FuncRef, ExternRef, V128];
+        let (count, kinds) = (next(21), next(7) + 1);
+        (0..count).map(|_| KINDS[next(kinds) as usize]).collect()
+    }
+
+    #[test]
+    fn compiled_callers_have_the_area_for_results_where_it_is_looked_for() {
+        let engine = Engine::new(Config::default()).unwrap();
+        let mut seed = 7u64;
+        let mut next = |below: u64| {
+            seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        let mut areas = 0;
+        for _ in 0..400 {
+            let ty = FuncType { params: types(&mut next).into(), results: types(&mut next).into() };
+            let sig = engine.signature_id(&ty);
+            let trampoline = engine.signature(sig).host_to_wasm(&engine).unwrap();
+            let mut values = vec![ValRaw::default(); 20];
+            let mut act = Activation {
+                entry_sp: 0,
+                previous: null_mut(),
+                store: null_mut(),
+                saved_exit_fp: 0,
+                saved_exit_pc: 0,
+                host_floats: 0,
+            };
+            let at = &raw mut act;
+            let vmctx = 0x7654_3210usize;
+            let callee = VMFuncRef { code: spy as *const _, vmctx: vmctx as *mut _, sig, func: 0 };
+            SPIED[3].store(at as usize, Ordering::Relaxed);
+            // SAFETY: the trampoline is for this type, and the callee leaves by the activation.
+            let returned = unsafe { arch::enter(at, trampoline, &raw const callee, null_mut(), values.as_mut_ptr()) };
+            assert!(!returned);
+            let [rdi, rsi, rsp, _] = [0, 1, 2, 3].map(|i: usize| SPIED[i].load(Ordering::Relaxed));
+            match result_area(&ty) {
+                None => assert_eq!(rdi, vmctx, "{ty:?}"),
+                Some(offset) => {
+                    areas += 1;
+                    let fp = rsp - 8;
+                    assert_eq!((rdi, rsi), (fp + offset as usize, vmctx), "{ty:?}");
+                }
+            }
+        }
+        assert!((100..300).contains(&areas), "{areas} of 400 types have an area");
+    }
+}

@@ -1,0 +1,158 @@
+//! A stop on its way from the guest to the sink and back. What a stop means is decided above; here it is made sure that what is above can
+//! do no harm.
+
+use crate::base::{Pc, TextOffset, WasmOffset};
+use crate::image::{FunctionEntry, ImageTables, SITE_BYTES, SiteId};
+use crate::runtime::control::{call, resume};
+use crate::runtime::store::events::{
+    EventRecord, EventSink, KnownSite, PcKind, RECENT, Resume, StopInfo, StopTarget, VirtualFrame,
+};
+use crate::runtime::store::inner::broken;
+use crate::runtime::store::views::StoreMut;
+use crate::sys::arch::{self, ResumeJump, StopContext};
+use crate::sys::floats::HostFloats;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null;
+
+impl StoreMut<'_> {
+    /// Has floats computed with as the host does, until what this gives is dropped: for calling the host from an event, which is told, and
+    /// whose regions are run again, the guest's way.
+    ///
+    /// # Safety
+    /// An event is being told, and it is dropped before that ends.
+    pub unsafe fn host_floats(&mut self) -> HostFloats {
+        // SAFETY: while an event is told, the guest that it is of has been entered.
+        unsafe { HostFloats::of(self.inner().vm.activation) }
+    }
+
+    /// Says where the frame of the event being told really is (of several that nest, the newest), from now to its end: [`None`] for
+    /// where the guest stands. Frames are walked accordingly. False if no event is being told.
+    pub fn set_virtual(&mut self, frame: Option<VirtualFrame>) -> bool {
+        // SAFETY: records are linked while they are live.
+        match unsafe { self.inner().events.as_mut() } {
+            Some(record) => {
+                record.shown = frame;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// Called by the stop trampoline, on the guest's stack, with the guest's registers saved.
+pub(in crate::runtime) unsafe extern "C" fn on_stop(
+    context: *mut StopContext,
+    pc: usize,
+    fp: usize,
+) -> *const ResumeJump {
+    // SAFETY: the context of a stop cell is a `StopTarget`. When the guest is to end, nothing with a destructor is left here.
+    unsafe {
+        let target = context.cast::<StopTarget>();
+        match stop(target, pc, fp) {
+            Onward::Native => null(),
+            Onward::Leave => arch::unwind((*(*target).store.as_ptr()).vm.activation),
+            Onward::Replace(jump) => jump,
+        }
+    }
+}
+
+/// How a stop ends.
+pub(in crate::runtime) enum Onward {
+    /// The guest goes on where it stands.
+    Native,
+    /// Its frames are left, with the reason in the store.
+    Leave,
+    /// Its innermost frame gives way to resume code. The store has the jump.
+    Replace(*const ResumeJump),
+}
+
+/// Tells the sink.
+unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
+    // SAFETY: the target lives as long as the code it belongs to is registered; each reference to the store's inside ends before
+    // the sink runs. The sink stays: detaching needs that no frame is live.
+    unsafe {
+        let store = (*target).store.as_ptr();
+        let after = TextOffset::new(pc.wrapping_sub((*target).base) as u32);
+        let tables = &*(*target).tables;
+        // Sites are more than 4 bytes apart.
+        let index = after.index() / 4 % RECENT;
+        let recent = &mut (*target).recent;
+        if recent[index].as_ref().is_none_or(|known| known.site.key() != after.get()) {
+            // In place: what was just written in parts is slow to copy.
+            recent[index] = recent[(*target).last];
+            find_site(tables, &mut recent[index], after);
+        }
+        let Some(known) = &recent[index] else {
+            // No site returns here: nothing that could be told.
+            return Onward::Native;
+        };
+        let info = StopInfo {
+            slot: (*target).slot,
+            func: known.func,
+            site: SiteId(known.site.id()),
+            wasm: WasmOffset::new(known.point.key()),
+            shape: known.shape,
+            pc: Pc::new(pc),
+            fp,
+        };
+        (*target).last = index;
+        (*store).vm.exit_fp = fp;
+        (*store).vm.exit_pc = pc;
+        let Some(attachment) = &(*store).attachment else {
+            return Onward::Native;
+        };
+        let sink: *const dyn EventSink = &*attachment.sink;
+        let kind = PcKind::Stop(info.wasm);
+        let mut record = EventRecord { pc, fp, kind, set_up: true, shown: None, previous: (*store).events };
+        let record_at = &raw mut record;
+        (*store).events = record_at;
+        let store_at = (*target).store;
+        let work = || match (*sink).on_stop(StoreMut::from_inner(store_at), &info)? {
+            Resume::Native => Ok(Onward::Native),
+            Resume::Replace(with) => resume::replace(store_at, record_at, info.func, with),
+        };
+        let onward = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(_)) if (*store).registry.is_broken() => {
+                (*store).poisoned = true;
+                call::leave_with_error(store_at, broken());
+                Onward::Leave
+            }
+            Ok(Ok(onward)) => onward,
+            Ok(Err(error)) => {
+                call::leave_with_error(store_at, error);
+                Onward::Leave
+            }
+            Err(payload) => {
+                call::leave_with_panic(store_at, payload);
+                Onward::Leave
+            }
+        };
+        (*store).events = (*record_at).previous;
+        onward
+    }
+}
+
+/// Turns the last site into the one that returns to `after`: mostly the one behind it, which is near in the tables.
+fn find_site(tables: &ImageTables, known: &mut Option<KnownSite>, after: TextOffset) {
+    if let Some(KnownSite { site, point, shape, func }) = known
+        && tables.sites.advance(site)
+        && site.key() == after.get()
+        && tables.points.go_to(point, site.row().point.0)
+    {
+        *shape = point.row().shape;
+        let inside = |row: &FunctionEntry| after.get().wrapping_sub(row.start.get()) <= row.len;
+        if tables.function(*func).is_some_and(inside) {
+            return;
+        }
+    }
+    *known = tables.site_before(after).and_then(|site| {
+        let point = tables.points.cursor(site.row().point.0)?;
+        let func = tables.function_at(start_of(after))?;
+        Some(KnownSite { site, point, shape: point.row().shape, func })
+    });
+}
+
+/// The first byte of the site that returns to `after`.
+fn start_of(after: TextOffset) -> TextOffset {
+    TextOffset::new(after.get().saturating_sub(SITE_BYTES))
+}

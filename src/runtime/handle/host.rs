@@ -1,0 +1,287 @@
+//! Host functions: what compiled code calls when it calls the host, one wrapper per way of writing one. No panic
+//! and no error crosses into guest code: both are left in the store, and the guest is unwound.
+
+use crate::abi::{HOST_FUNC, HostCall, VMContext, VMFuncRef, ValRaw};
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::control::call;
+use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
+use crate::runtime::object::handles::Func;
+use crate::runtime::object::host::{HostFunc, HostHead};
+use crate::runtime::object::owned::Owned;
+use crate::runtime::object::values::Val;
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, StoreMut};
+use crate::sys::floats::HostFloats;
+use crate::wasm::{FuncType, ValType};
+use smallvec::SmallVec;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+/// The most parameters or results of a host function.
+const MAX_HOST_VALUES: usize = 1000;
+
+/// Adds a host function to a store.
+///
+/// # Safety
+/// `call` takes a `HostFunc<F>` as its callee and values of type `ty`.
+unsafe fn add<F: Send + Sync + 'static>(
+    store: &mut StoreMut<'_>,
+    ty: &FuncType,
+    body: F,
+    call: HostCall,
+) -> Result<Func> {
+    if ty.params.len().max(ty.results.len()) > MAX_HOST_VALUES {
+        return Err(Error::new(
+            ErrorKind::Limit,
+            format!("a host function may have at most {MAX_HOST_VALUES} parameters or results"),
+        ));
+    }
+    let at = store.ptr();
+    let inner = store.inner();
+    let sig = inner.engine.signature_id(ty);
+    let code = inner.engine.signature(sig).wasm_to_host(&inner.engine)?;
+    let host = Owned::new(Box::new(HostFunc {
+        head: HostHead {
+            call,
+            store: at.cast(),
+            func_ref: VMFuncRef { code, vmctx: std::ptr::null_mut(), sig, func: HOST_FUNC },
+            marked: false,
+        },
+        body,
+    }));
+    let object = host.ptr().as_ptr();
+    // SAFETY: the object is new and ours.
+    let func_ref = unsafe {
+        (*object).head.func_ref.vmctx = object.cast();
+        NonNull::new_unchecked(&raw mut (*object).head.func_ref)
+    };
+    let id = inner.id;
+    inner.host.push(host.erase());
+    Ok(Func { store: id, ptr: func_ref })
+}
+
+/// Runs a host function's body; errors and panics are left in the store.
+///
+/// # Safety
+/// `callee` is a live `HostFunc<F>`, `caller` null or a vmctx of its store.
+#[inline]
+unsafe fn guard<F>(
+    callee: *mut c_void,
+    caller: *mut VMContext,
+    body: impl FnOnce(Caller<'_>, &F) -> Result<()>,
+) -> bool {
+    let host = callee.cast::<HostFunc<F>>();
+    // A guest called, unless the host calls its own function.
+    let from_guest = !caller.is_null();
+    // SAFETY: the caller's promise. The closure is only borrowed: host functions are dropped with the store, or by a
+    // collection, while none is running.
+    let (store, caller, closure) = unsafe {
+        // A store's inside starts with what guests see of it.
+        let store = (*host).head.store.cast::<StoreInner>();
+        (store, Caller::new(store, caller), &(*host).body)
+    };
+    // SAFETY: the guest that called has been entered.
+    let _floats = from_guest.then(|| unsafe { HostFloats::of((*store.as_ptr()).vm.activation) });
+    match catch_unwind(AssertUnwindSafe(|| body(caller, closure))) {
+        Ok(Ok(())) => true,
+        // SAFETY: the store is alive, and no reference to its inside is held here.
+        Ok(Err(error)) => unsafe { call::leave_with_error(store, error) },
+        // SAFETY: as above.
+        Err(payload) => unsafe { call::leave_with_panic(store, payload) },
+    }
+}
+
+/// The call of closures on raw values.
+unsafe extern "C" fn call_raw<F>(callee: *mut c_void, caller: *mut VMContext, values: *mut ValRaw) -> bool
+where
+    F: Fn(Caller<'_>, *mut ValRaw) -> Result<()>,
+{
+    // SAFETY: made for this closure by `raw` below.
+    unsafe { guard::<F>(callee, caller, |caller, body| body(caller, values)) }
+}
+
+/// A closure on checked values, with its type.
+struct Checked<F> {
+    ty: FuncType,
+    body: F,
+}
+
+unsafe extern "C" fn call_checked<F>(callee: *mut c_void, caller: *mut VMContext, values: *mut ValRaw) -> bool
+where
+    F: Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()>,
+{
+    let body = |caller: Caller<'_>, host: &Checked<F>| {
+        let store = StoreMut::from_inner(caller.as_store_ptr());
+        let FuncType { params, results } = &host.ty;
+        let mut list: SmallVec<[Val; 8]> = SmallVec::with_capacity(params.len() + results.len());
+        for (i, ty) in params.iter().enumerate() {
+            // SAFETY: the trampoline passes parameters of this type.
+            list.push(unsafe { Val::from_raw(&store, *values.add(i), *ty) });
+        }
+        list.extend(results.iter().map(|ty| Val::default_for(*ty)));
+        let (given, wanted) = list.split_at_mut(params.len());
+        (host.body)(caller, given, wanted)?;
+        for (i, (value, ty)) in wanted.iter().zip(results).enumerate() {
+            if value.ty() != *ty {
+                return Err(wrong_result(i, value.ty(), &host.ty));
+            }
+            // SAFETY: the array has room for the results.
+            unsafe { *values.add(i) = value.to_raw(&store)? };
+        }
+        Ok(())
+    };
+    // SAFETY: made for this closure by `checked` below.
+    unsafe { guard::<Checked<F>>(callee, caller, body) }
+}
+
+#[cold]
+fn wrong_result(i: usize, got: ValType, ty: &FuncType) -> Error {
+    Error::new(ErrorKind::Host, format!("a host function of type {ty} returned {got} as result {i}"))
+}
+
+impl Func {
+    /// A host function: `body` gets the caller, the parameters, and results to overwrite (preset to zero or null).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] for more than 1,000 parameters or results; errors of making its trampoline.
+    pub fn new(
+        mut store: impl AsStoreMut,
+        ty: FuncType,
+        body: impl Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Func> {
+        fn of<F>(store: &mut StoreMut<'_>, ty: FuncType, body: F) -> Result<Func>
+        where
+            F: Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+        {
+            let host = Checked { ty: ty.clone(), body };
+            // SAFETY: `call_checked` is for this structure and goes by its type.
+            unsafe { add(store, &ty, host, call_checked::<F>) }
+        }
+        of(&mut store.as_store_mut(), ty, body)
+    }
+
+    /// A host function on raw values: parameters come in the array, results are written over them from its start.
+    ///
+    /// # Safety
+    /// `body` reads and writes the array as `ty` says, with references of this store only.
+    ///
+    /// # Errors
+    /// As [`Func::new`].
+    pub unsafe fn new_raw(
+        mut store: impl AsStoreMut,
+        ty: FuncType,
+        body: impl Fn(Caller<'_>, *mut ValRaw) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Func> {
+        unsafe fn of<F>(store: &mut StoreMut<'_>, ty: &FuncType, body: F) -> Result<Func>
+        where
+            F: Fn(Caller<'_>, *mut ValRaw) -> Result<()> + Send + Sync + 'static,
+        {
+            // SAFETY: `call_raw` is for this closure, which keeps to the type.
+            unsafe { add(store, ty, body, call_raw::<F>) }
+        }
+        // SAFETY: handed on to the caller.
+        unsafe { of(&mut store.as_store_mut(), &ty, body) }
+    }
+
+    /// A host function with Rust's types: `Fn(params...) -> results`, or with [`Caller`] as the first parameter; the result may be
+    /// a [`Result`].
+    ///
+    /// # Errors
+    /// As [`Func::new`].
+    pub fn wrap<Params, Results>(mut store: impl AsStoreMut, body: impl IntoFunc<Params, Results>) -> Result<Func> {
+        body.into_func(&mut store.as_store_mut())
+    }
+}
+
+/// How a function that belongs to no store yet is made.
+pub type MakeFunc = dyn Fn(&mut StoreMut<'_>) -> Result<Func> + Send + Sync;
+
+/// Closures that [`Func::wrap`] takes; `Params` and `Results` tell them apart.
+pub trait IntoFunc<Params, Results>: Send + Sync + 'static {
+    /// The Wasm type.
+    fn func_type() -> FuncType;
+    /// Makes the function.
+    ///
+    /// # Errors
+    /// As [`Func::wrap`].
+    fn into_func(self, store: &mut StoreMut<'_>) -> Result<Func>;
+    /// The same closure, shared: what a [`Linker`](crate::runtime::Linker) adds to several stores.
+    ///
+    /// # Errors
+    /// As [`Func::wrap`].
+    fn share(self) -> Box<MakeFunc>;
+}
+
+/// Implements [`IntoFunc`] for closures of one arity, with and without a caller.
+macro_rules! into_func {
+    ($($name:ident $index:tt),*) => {
+        #[allow(unused_variables, non_snake_case)]
+        impl<F, R, $($name),*> IntoFunc<($($name,)*), R> for F
+        where
+            F: Fn($($name),*) -> R + Send + Sync + 'static,
+            R: WasmRet,
+            $($name: WasmTy,)*
+        {
+            fn func_type() -> FuncType {
+                func_type::<($($name,)*), R::Values>()
+            }
+            fn into_func(self, store: &mut StoreMut<'_>) -> Result<Func> {
+                let body = move |_: Caller<'_>, $($name: $name),*| self($($name),*);
+                IntoFunc::<(Caller<'_>, $($name,)*), R>::into_func(body, store)
+            }
+            fn share(self) -> Box<MakeFunc> {
+                let body = move |_: Caller<'_>, $($name: $name),*| self($($name),*);
+                IntoFunc::<(Caller<'_>, $($name,)*), R>::share(body)
+            }
+        }
+
+        #[allow(unused_variables, non_snake_case)]
+        impl<F, R, $($name),*> IntoFunc<(Caller<'_>, $($name,)*), R> for F
+        where
+            F: Fn(Caller<'_>, $($name),*) -> R + Send + Sync + 'static,
+            R: WasmRet,
+            $($name: WasmTy,)*
+        {
+            fn func_type() -> FuncType {
+                func_type::<($($name,)*), R::Values>()
+            }
+            fn into_func(self, store: &mut StoreMut<'_>) -> Result<Func> {
+                unsafe extern "C" fn call<F, R, $($name),*>(
+                    callee: *mut c_void,
+                    caller: *mut VMContext,
+                    values: *mut ValRaw,
+                ) -> bool
+                where
+                    F: Fn(Caller<'_>, $($name),*) -> R,
+                    R: WasmRet,
+                    $($name: WasmTy,)*
+                {
+                    let run = |caller: Caller<'_>, body: &F| {
+                        let store = StoreMut::from_inner(caller.as_store_ptr());
+                        // SAFETY: the trampoline passes parameters of these types.
+                        $(let $name = unsafe { <$name as WasmTy>::load(store.as_store(), values.add($index)) };)*
+                        let results = body(caller, $($name),*).into_result()?;
+                        // SAFETY: the array has room for the results.
+                        unsafe { results.store(store.as_store(), values) }
+                    };
+                    // SAFETY: added with this closure below.
+                    unsafe { guard::<F>(callee, caller, run) }
+                }
+                let ty = <Self as IntoFunc<(Caller<'_>, $($name,)*), R>>::func_type();
+                // SAFETY: `call` is for this closure and goes by its types.
+                unsafe { add(store, &ty, self, call::<F, R, $($name),*>) }
+            }
+            fn share(self) -> Box<MakeFunc> {
+                let shared = std::sync::Arc::new(self);
+                Box::new(move |store| {
+                    let shared = shared.clone();
+                    let body = move |caller: Caller<'_>, $($name: $name),*| shared(caller, $($name),*);
+                    IntoFunc::<(Caller<'_>, $($name,)*), R>::into_func(body, store)
+                })
+            }
+        }
+    };
+}
+
+for_each_arity!(into_func);

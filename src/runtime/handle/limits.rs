@@ -1,0 +1,118 @@
+//! What ends guests that run too long: fuel, deadlines in epochs, and interrupts from other threads. Compiled code checks, by
+//! what is set here; it does so only where the engine is configured for it.
+
+use crate::base::Result;
+use crate::runtime::control::deadline::may_go_on;
+use crate::runtime::object::deadline::{Ask, Interrupter, unchecked};
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
+use std::sync::Arc;
+
+impl StoreInner {
+    fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        self.check_fuel()?;
+        self.vm.fuel = i64::try_from(fuel).unwrap_or(i64::MAX);
+        Ok(())
+    }
+
+    fn fuel(&self) -> Result<u64> {
+        self.check_fuel()?;
+        Ok(u64::try_from(self.vm.fuel).unwrap_or(0))
+    }
+
+    fn check_fuel(&self) -> Result<()> {
+        if self.engine.config().fuel { Ok(()) } else { Err(unchecked("fuel")) }
+    }
+}
+
+impl StoreMut<'_> {
+    /// The fuel that is left, below zero when it is used up.
+    pub(crate) fn fuel_left(&self) -> i64 {
+        self.as_store().inner().vm.fuel
+    }
+
+    /// The same, to change.
+    pub(crate) fn fuel_left_mut(&mut self) -> &mut i64 {
+        &mut self.inner().vm.fuel
+    }
+}
+
+/// The methods that all three have.
+macro_rules! limit_methods {
+    ($($type:ty),*) => { $(
+        impl $type {
+            /// Gives the guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`, `block`,
+            /// `loop`, `else` and `end`, which take none. Instructions that run one after the other are paid for together, before
+            /// the first of them; when a function or a turn of a loop begins and the fuel is used up, the guest traps with
+            /// [`TrapCode::OutOfFuel`](crate::runtime::TrapCode::OutOfFuel). Both tiers count the same. A new store has none. At most
+            /// 2^63 - 1 is kept.
+            ///
+            /// # Errors
+            /// [`ErrorKind::State`] where the engine is not configured with [`Config::fuel`].
+            pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+                self.as_store_mut().inner().set_fuel(fuel)
+            }
+
+            /// The fuel that is left.
+            ///
+            /// # Errors
+            /// As [`Self::set_fuel`].
+            pub fn fuel(&self) -> Result<u64> {
+                self.as_store().inner().fuel()
+            }
+
+            /// Guests may run until the engine's epoch is `epochs` further than it is now; then they trap with
+            /// [`TrapCode::Interrupt`](crate::runtime::TrapCode::Interrupt), at once with 0, until another deadline is set. A new store has none.
+            ///
+            /// # Errors
+            /// [`ErrorKind::State`] where the engine is not configured with [`Config::epoch`].
+            pub fn set_epoch_deadline(&mut self, epochs: u64) -> Result<()> {
+                let mut store = self.as_store_mut();
+                let inner = store.inner();
+                inner.deadline.set(inner.engine.epoch().saturating_add(epochs))
+            }
+
+            /// What ends its guests from another thread.
+            ///
+            /// # Errors
+            /// As [`Self::set_epoch_deadline`].
+            pub fn interrupter(&self) -> Result<Interrupter> {
+                self.as_store().inner().deadline.interrupter()
+            }
+
+            /// Whether its guests would be ended when they next look, for host functions that wait: they ought to come back then.
+            /// `None` where the engine is not configured with [`Config::epoch`].
+            pub fn deadline_is_over(&self) -> Option<bool> {
+                let store = self.as_store();
+                let inner = store.inner();
+                inner.deadline.is_over(inner.engine.epoch())
+            }
+
+            /// Sets what says whether a guest may go on, once [`Interrupter::ask`] wants that: on the guest's thread, where it may look at
+            /// the store and change it, but call none of its guests. Its error ends the guest.
+            ///
+            /// # Errors
+            /// As [`Self::set_epoch_deadline`].
+            pub fn set_ask(&mut self, ask: Option<Arc<Ask>>) -> Result<()> {
+                self.as_store_mut().inner().deadline.set_ask(ask)
+            }
+
+            /// Takes back an interrupt that no guest has found yet.
+            pub fn clear_interrupt(&mut self) {
+                self.as_store_mut().inner().deadline.clear_interrupt();
+            }
+        }
+    )* };
+}
+
+limit_methods!(Store, StoreMut<'_>, Caller<'_>);
+
+impl Caller<'_> {
+    /// For host functions that wait: whether the guest will be ended when it next looks. The host is asked, if somebody wants that.
+    /// `None` where the engine is not configured with [`Config::epoch`].
+    pub(crate) fn is_to_end(&self) -> Option<bool> {
+        self.deadline_is_over()?;
+        // SAFETY: the caller's store is alive, and nobody has a reference to its inside while a host function runs.
+        Some(!unsafe { may_go_on(self.as_store_ptr()) })
+    }
+}

@@ -1,0 +1,123 @@
+//! Memories in the host's hand.
+
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::object::handles::Memory;
+use crate::runtime::object::memory::{MemoryData, bytes};
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::views::{AsStore, AsStoreMut};
+use crate::wasm::MemoryType;
+
+impl Memory {
+    /// A memory of zeros.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for limits that contradict each other, [`ErrorKind::Limit`], [`ErrorKind::System`].
+    pub fn new(mut store: impl AsStoreMut, ty: MemoryType) -> Result<Memory> {
+        if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
+            return Err(Error::new(ErrorKind::Argument, "the memory's least size is above its largest"));
+        }
+        let mut store = store.as_store_mut();
+        let inner = store.inner();
+        let ptr = inner.add_memory(&ty, None).inspect_err(|_| inner.lacked_room = true)?;
+        Ok(Memory { store: inner.id, ptr })
+    }
+
+    fn get<'a>(&self, inner: &'a StoreInner) -> Result<&'a MemoryData> {
+        inner.check(self.store)?;
+        // SAFETY: just checked.
+        Ok(unsafe { self.ptr.as_ref() })
+    }
+
+    /// Its type, with its current size as the least.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] with another store, as in all methods here.
+    pub fn ty(&self, store: impl AsStore) -> Result<MemoryType> {
+        Ok(self.get(store.as_store().inner())?.ty())
+    }
+
+    /// Its size in pages.
+    ///
+    /// # Errors
+    /// As [`Memory::ty`].
+    pub fn size(&self, store: impl AsStore) -> Result<u64> {
+        Ok(self.get(store.as_store().inner())?.pages())
+    }
+
+    /// Grows it by `delta` pages; its old size.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] beyond its maximum, the store's limit, or what the system has.
+    pub fn grow(&self, mut store: impl AsStoreMut, delta: u64) -> Result<u64> {
+        let mut store = store.as_store_mut();
+        let inner = store.inner();
+        inner.check(self.store)?;
+        // SAFETY: just checked.
+        unsafe { inner.grow_memory(self.ptr, delta) }
+            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("the memory cannot grow by {delta} pages")))
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// As [`Memory::ty`].
+    pub fn data<'a>(&self, store: &'a impl AsStore) -> Result<&'a [u8]> {
+        let vm = self.get(store.as_store().inner())?.vm();
+        // SAFETY: accessible, and nobody writes while the store is borrowed.
+        Ok(unsafe { std::slice::from_raw_parts(vm.base, vm.len) })
+    }
+
+    /// Its bytes, to change.
+    ///
+    /// # Errors
+    /// As [`Memory::ty`].
+    pub fn data_mut<'a>(&self, store: &'a mut impl AsStoreMut) -> Result<&'a mut [u8]> {
+        let vm = self.get(store.as_store_mut().inner())?.vm();
+        // SAFETY: accessible, and the store is borrowed for this alone.
+        Ok(unsafe { std::slice::from_raw_parts_mut(vm.base, vm.len) })
+    }
+
+    /// The address of its first byte. Growing it may move it.
+    ///
+    /// # Errors
+    /// As [`Memory::ty`].
+    pub fn data_ptr(&self, store: impl AsStore) -> Result<*mut u8> {
+        Ok(self.get(store.as_store().inner())?.vm().base)
+    }
+
+    /// Whether it never moves, however it grows.
+    ///
+    /// # Errors
+    /// As [`Memory::ty`].
+    pub fn is_fixed(&self, store: impl AsStore) -> Result<bool> {
+        let memory = self.get(store.as_store().inner())?;
+        Ok(!memory.movable || memory.max.and_then(bytes).is_some_and(|most| most <= memory.capacity))
+    }
+
+    /// Copies bytes out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] beyond its end, or with another store.
+    pub fn read(&self, store: impl AsStore, offset: usize, to: &mut [u8]) -> Result<()> {
+        let data = self.data(&store)?;
+        let from = offset.checked_add(to.len()).and_then(|end| data.get(offset..end));
+        to.copy_from_slice(from.ok_or_else(|| beyond(offset, to.len(), data.len()))?);
+        Ok(())
+    }
+
+    /// Copies bytes in.
+    ///
+    /// # Errors
+    /// As [`Memory::read`].
+    pub fn write(&self, mut store: impl AsStoreMut, offset: usize, from: &[u8]) -> Result<()> {
+        let data = self.data_mut(&mut store)?;
+        let len = data.len();
+        let to = offset.checked_add(from.len()).and_then(|end| data.get_mut(offset..end));
+        to.ok_or_else(|| beyond(offset, from.len(), len))?.copy_from_slice(from);
+        Ok(())
+    }
+}
+
+fn beyond(offset: usize, count: usize, len: usize) -> Error {
+    Error::new(ErrorKind::Argument, format!("{count} bytes at {offset:#x} are beyond a memory of {len:#x} bytes"))
+}

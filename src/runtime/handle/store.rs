@@ -1,0 +1,174 @@
+//! What can be done with a store, whichever view of it is at hand.
+
+use crate::base::Result;
+use crate::code::{CodeRegistry, CodeSlot, PatchEdit};
+use crate::runtime::compiled::engine::Engine;
+use crate::runtime::compiled::module::{Module, ModuleId};
+use crate::runtime::control::attach;
+use crate::runtime::control::frames::RawFrame;
+use crate::runtime::object::handles::Instance;
+use crate::runtime::object::owned::StoreId;
+use crate::runtime::store::events::EventSink;
+use crate::runtime::store::inner::StoreLimits;
+use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
+use std::any::Any;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// The methods that all three have.
+macro_rules! store_methods {
+    ($($type:ty),*) => { $(
+        impl $type {
+            /// Its name among all stores of the process.
+            pub fn id(&self) -> StoreId {
+                self.as_store().inner().id
+            }
+
+            /// Its engine.
+            pub fn engine(&self) -> &Engine {
+                &self.as_store().inner().engine
+            }
+
+            /// Sets what it may take. What was taken already stays.
+            pub fn set_limits(&mut self, limits: StoreLimits) {
+                self.as_store_mut().inner().limits = limits;
+            }
+
+            /// What it may take.
+            pub fn limits(&self) -> StoreLimits {
+                self.as_store().inner().limits
+            }
+
+            /// Whether a panic in a host function or callback left it unusable: calls fail with
+            /// [`ErrorKind::Poisoned`].
+            pub fn is_poisoned(&self) -> bool {
+                self.as_store().inner().poisoned
+            }
+
+            /// Makes it unusable, for instance after a foreign exception in a callback.
+            pub fn poison(&mut self) {
+                self.as_store_mut().inner().poisoned = true;
+            }
+
+            /// Whether a guest function of it is on a stack.
+            pub fn live_frames(&self) -> bool {
+                !self.as_store().inner().vm.activation.is_null()
+            }
+
+            /// A number for the outermost call that is under way, or that was the last: it changes with each.
+            pub fn run(&self) -> u64 {
+                self.as_store().inner().runs
+            }
+
+            /// The host's own data.
+            pub fn data(&self) -> Option<&(dyn Any + Send)> {
+                self.as_store().inner().data.as_deref()
+            }
+
+            /// The host's own data, to change.
+            pub fn data_mut(&mut self) -> Option<&mut (dyn Any + Send)> {
+                self.as_store_mut().into_inner().data.as_deref_mut()
+            }
+
+            /// Sets the host's own data, which the store owns; what was there is returned.
+            pub fn set_data(&mut self, data: Option<Box<dyn Any + Send>>) -> Option<Box<dyn Any + Send>> {
+                std::mem::replace(&mut self.as_store_mut().inner().data, data)
+            }
+
+            /// Attaches a debugger's sink: every instance runs debug code from now on, in a private copy.
+            ///
+            /// # Errors
+            /// [`ErrorKind::State`] where the engine is not configured for debugging, a frame of the store is live, or something is
+            /// attached already; errors of compiling and mapping the debug code, which leave the store as it was.
+            pub fn attach(&mut self, sink: Arc<dyn EventSink>) -> Result<()> {
+                self.attach_with_progress(sink, &|_, _| true)
+            }
+
+            /// The same; `progress` is told how many functions of how many have their debug code, from whatever thread; `false` cancels.
+            ///
+            /// # Errors
+            /// As without, and [`ErrorKind::Cancelled`], which leaves the store as it was.
+            pub fn attach_with_progress(
+                &mut self,
+                sink: Arc<dyn EventSink>,
+                progress: &(dyn Fn(usize, usize) -> bool + Sync),
+            ) -> Result<()> {
+                self.as_store_mut().inner().attach(sink, progress)
+            }
+
+            /// Detaches it: every instance runs production code again, and the private copies are gone.
+            ///
+            /// # Errors
+            /// [`ErrorKind::State`] where a frame of the store is live, or nothing is attached.
+            pub fn detach(&mut self) -> Result<()> {
+                self.as_store_mut().inner().detach()
+            }
+
+            /// Whether a sink is attached.
+            pub fn is_attached(&self) -> bool {
+                self.as_store().inner().attachment.is_some()
+            }
+
+            /// Its code.
+            pub fn registry(&self) -> &CodeRegistry {
+                &self.as_store().inner().registry
+            }
+
+            /// Starts an edit of what is patched in its debug code.
+            pub fn edit(&mut self) -> PatchEdit<'_> {
+                self.as_store_mut().into_inner().registry.edit()
+            }
+
+            /// Calls `visit` with the live Wasm frames: see [`StoreRef::walk_frames`].
+            pub fn walk_frames<'s>(&'s self, visit: impl FnMut(&RawFrame<'s>) -> ControlFlow<()>) {
+                self.as_store().walk_frames(visit);
+            }
+
+            /// The slot of a module's debug code, while something is attached.
+            pub fn code_slot(&self, module: ModuleId) -> Option<CodeSlot> {
+                self.as_store().inner().modules.iter().find(|entry| entry.module.id() == module)?.debug
+            }
+
+            /// The module whose code is in a slot.
+            pub fn module_in(&self, slot: CodeSlot) -> Option<&Module> {
+                let inner = self.as_store().inner();
+                inner.registry.get(slot)?;
+                Some(inner.module_of(slot))
+            }
+
+            /// Its modules, in the order of their first instantiation.
+            pub fn modules(&self) -> impl ExactSizeIterator<Item = &Module> {
+                self.as_store().inner().modules.iter().map(|entry| &entry.module)
+            }
+
+            /// Its instances, in order, those whose instantiation failed included.
+            pub fn instances(&self) -> impl ExactSizeIterator<Item = Instance> + '_ {
+                let inner = self.as_store().inner();
+                inner.instances.iter().map(|instance| Instance::from_parts(inner.id, instance.ptr()))
+            }
+        }
+    )* };
+}
+
+store_methods!(Store, StoreMut<'_>, Caller<'_>);
+
+impl StoreMut<'_> {
+    /// Registers a module, as instantiating it would. A debugger can then set breakpoints in it before its start function
+    /// runs.
+    ///
+    /// # Errors
+    /// As for the code part of [`Instance::new`].
+    pub fn register(&mut self, module: &Module) -> Result<()> {
+        attach::register(self, module)
+    }
+}
+
+impl Store {
+    /// See [`StoreMut::register`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn register(&mut self, module: &Module) -> Result<()> {
+        attach::register(&mut self.as_store_mut(), module)
+    }
+}

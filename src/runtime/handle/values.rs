@@ -1,0 +1,143 @@
+//! Values on their way between the host and compiled code.
+
+use crate::abi::ValRaw;
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::object::externs::ExternSlot;
+use crate::runtime::object::handles::{ExternRef, Func, Root};
+use crate::runtime::object::values::Val;
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::views::{AsStore, AsStoreMut};
+use crate::wasm::{FuncType, ValType};
+use std::any::Any;
+use std::ptr::null_mut;
+
+impl Val {
+    /// As compiled code has it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a reference of another store.
+    pub fn to_raw(&self, store: impl AsStore) -> Result<ValRaw> {
+        self.to_raw_in(store.as_store().inner())
+    }
+
+    pub(in crate::runtime) fn to_raw_in(self, store: &StoreInner) -> Result<ValRaw> {
+        // All bytes are defined, so that no slot ever holds the remains of another value.
+        let mut raw = ValRaw::default();
+        match self {
+            Val::I32(value) => raw.i32 = value,
+            Val::I64(value) => raw.i64 = value,
+            Val::F32(bits) => raw.f32 = bits,
+            Val::F64(bits) => raw.f64 = bits,
+            Val::V128(bytes) => raw.v128 = bytes,
+            Val::FuncRef(func) => raw.funcref = func_to_raw(func, store)?,
+            Val::ExternRef(value) => raw.externref = extern_to_raw(value, store)?,
+        }
+        Ok(raw)
+    }
+
+    /// From what compiled code has.
+    ///
+    /// # Safety
+    /// `raw` holds a value of type `ty` of this store.
+    pub unsafe fn from_raw(store: impl AsStore, raw: ValRaw, ty: ValType) -> Val {
+        // SAFETY: handed on to the caller.
+        unsafe { Val::from_raw_in(store.as_store().inner().id, raw, ty) }
+    }
+}
+
+#[inline]
+pub(in crate::runtime) fn func_to_raw(func: Option<Func>, store: &StoreInner) -> Result<*mut crate::abi::VMFuncRef> {
+    match func {
+        None => Ok(null_mut()),
+        Some(func) => {
+            store.check(func.store)?;
+            Ok(func.ptr.as_ptr())
+        }
+    }
+}
+
+#[inline]
+pub(in crate::runtime) fn extern_to_raw(value: Option<ExternRef>, store: &StoreInner) -> Result<u64> {
+    match value {
+        None => Ok(0),
+        Some(value) => {
+            store.check(value.store)?;
+            Ok(u64::from(value.index) + 1)
+        }
+    }
+}
+
+impl ExternRef {
+    /// Gives `value` to the store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] after 2^32 - 1 of them.
+    pub fn new(store: impl AsStoreMut, value: Box<dyn Any + Send>) -> Result<ExternRef> {
+        ExternRef::add(store, ExternSlot { value, holds: None })
+    }
+
+    /// Gives `value` to the store; as long as it is there, so is `holds`.
+    ///
+    /// # Errors
+    /// As [`ExternRef::new`], and [`ErrorKind::Argument`] for an object of another store.
+    pub fn holding(
+        mut store: impl AsStoreMut,
+        value: Box<dyn Any + Send>,
+        holds: impl Into<Root>,
+    ) -> Result<ExternRef> {
+        let holds = holds.into();
+        store.as_store_mut().inner().check(holds.store())?;
+        ExternRef::add(store, ExternSlot { value, holds: Some(holds) })
+    }
+
+    fn add(mut store: impl AsStoreMut, slot: ExternSlot) -> Result<ExternRef> {
+        let mut store = store.as_store_mut();
+        let inner = store.inner();
+        Ok(ExternRef { store: inner.id, index: inner.externrefs.add(slot)? })
+    }
+
+    /// The host's value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] with another store, or after it was collected.
+    pub fn data<'a>(&self, store: &'a impl AsStore) -> Result<&'a (dyn Any + Send)> {
+        let inner = store.as_store().inner();
+        inner.check(self.store)?;
+        Ok(&*inner.externrefs.get(self.index).ok_or_else(collected)?.value)
+    }
+
+    /// The host's value, to change.
+    ///
+    /// # Errors
+    /// As [`ExternRef::data`].
+    pub fn data_mut<'a>(&self, store: &'a mut impl AsStoreMut) -> Result<&'a mut (dyn Any + Send)> {
+        let inner = store.as_store_mut().into_inner();
+        inner.check(self.store)?;
+        let slot = inner.externrefs.slots.get_mut(self.index as usize).and_then(Option::as_mut);
+        Ok(&mut *slot.ok_or_else(collected)?.value)
+    }
+}
+
+#[cold]
+pub(in crate::runtime) fn collected() -> Error {
+    Error::new(ErrorKind::Argument, "the external reference was collected")
+}
+
+/// Refuses values that are not of these types.
+pub(in crate::runtime) fn check_types(values: &[Val], types: &[ValType], what: &str, ty: &FuncType) -> Result<()> {
+    if values.len() != types.len() {
+        return Err(Error::new(
+            ErrorKind::Argument,
+            format!("{} {what}s given for a function of type {ty}", values.len()),
+        ));
+    }
+    for (i, (value, wanted)) in values.iter().zip(types).enumerate() {
+        if value.ty() != *wanted {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!("{what} {i} is {}, but the function's type is {ty}", value.ty()),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Up to when the guests of a store may run, and what ends them from another thread.
+
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::compiled::config::Config;
+use std::ptr::null;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The deadline that is always over.
+const NOW: u64 = 0;
+
+/// The deadline that never is.
+const NEVER: u64 = u64::MAX;
+
+/// Up to when the guests of a store may run; without anything where the engine's code does not look at it.
+#[derive(Default)]
+pub(in crate::runtime) struct Deadline(Option<Armed>);
+
+struct Armed {
+    flags: Arc<Flags>,
+    /// What was set.
+    set: u64,
+    /// What the host says when it is asked.
+    ask: Option<Arc<Ask>>,
+    /// It is being asked.
+    asking: bool,
+    /// Why it said no, until the guest is left for that.
+    refusal: Option<Error>,
+}
+
+/// What other threads and signal handlers write.
+#[derive(Debug)]
+struct Flags {
+    /// What guests compare the epoch with: what was set, or [`NOW`] after an interrupt or a question.
+    checked: AtomicU64,
+    /// It was an interrupt. Written before `checked`, read behind it.
+    ended: AtomicBool,
+}
+
+/// Whether a guest may go on. It runs on the guest's thread; an error ends the guest.
+pub type Ask = dyn Fn() -> Result<()> + Send + Sync;
+
+impl Deadline {
+    pub(in crate::runtime) fn new(config: &Config) -> Deadline {
+        Deadline(config.epoch.then(|| Armed {
+            flags: Arc::new(Flags { checked: AtomicU64::new(NEVER), ended: AtomicBool::new(false) }),
+            set: NEVER,
+            ask: None,
+            asking: false,
+            refusal: None,
+        }))
+    }
+
+    /// Where guests read it.
+    pub(in crate::runtime) fn address(&self) -> *const AtomicU64 {
+        self.0.as_ref().map_or(null(), |armed| &raw const armed.flags.checked)
+    }
+
+    /// Whether it is over; `None` where the engine's code does not look at it.
+    pub(in crate::runtime) fn is_over(&self, epoch: u64) -> Option<bool> {
+        self.0.as_ref().map(|armed| armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set)
+    }
+
+    /// Sets the epoch in which it is over.
+    pub(in crate::runtime) fn set(&mut self, epoch: u64) -> Result<()> {
+        let epoch = epoch.max(NOW + 1);
+        let armed = self.armed_mut()?;
+        armed.set = epoch;
+        // An interrupt that waits comes first.
+        let set = |old| if old == NOW { None } else { Some(epoch) };
+        let _ = armed.flags.checked.fetch_update(Ordering::SeqCst, Ordering::SeqCst, set);
+        Ok(())
+    }
+
+    /// What ends the guests from another thread.
+    pub(in crate::runtime) fn interrupter(&self) -> Result<Interrupter> {
+        let armed = self.0.as_ref().ok_or_else(|| unchecked("epoch"))?;
+        Ok(Interrupter(armed.flags.clone()))
+    }
+
+    /// Sets what is asked.
+    pub(in crate::runtime) fn set_ask(&mut self, ask: Option<Arc<Ask>>) -> Result<()> {
+        self.armed_mut()?.ask = ask;
+        Ok(())
+    }
+
+    fn armed_mut(&mut self) -> Result<&mut Armed> {
+        self.0.as_mut().ok_or_else(|| unchecked("epoch"))
+    }
+
+    /// What a guest does that has found the deadline over. [`Verdict::Ask`] is followed by [`Deadline::answer`].
+    pub(in crate::runtime) fn judge(&mut self, epoch: u64) -> Verdict {
+        let Some(armed) = &mut self.0 else { return Verdict::GoOn };
+        if armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set {
+            return Verdict::End;
+        }
+        if armed.flags.checked.compare_exchange(NOW, armed.set, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return Verdict::GoOn;
+        }
+        if armed.flags.ended.load(Ordering::SeqCst) {
+            // An interrupt came in between; it stays.
+            armed.flags.checked.store(NOW, Ordering::SeqCst);
+            return Verdict::End;
+        }
+        match armed.ask.clone().filter(|_| !armed.asking) {
+            Some(ask) => {
+                armed.asking = true;
+                Verdict::Ask(ask)
+            }
+            None => Verdict::GoOn,
+        }
+    }
+
+    /// The host has been asked: `refusal` is why the guest may not go on, `None` if it may, or if there was no answer.
+    pub(in crate::runtime) fn answer(&mut self, refusal: Option<Error>) {
+        if let Some(armed) = &mut self.0 {
+            armed.asking = false;
+            if refusal.is_some() {
+                armed.refusal = refusal;
+                armed.flags.end();
+            }
+        }
+    }
+
+    /// Why the host said no, if that is why the guest is left; with it, the interrupt is over.
+    pub(in crate::runtime) fn take_refusal(&mut self) -> Option<Error> {
+        let refusal = self.0.as_mut()?.refusal.take()?;
+        self.clear_interrupt();
+        Some(refusal)
+    }
+
+    /// An interrupt, if there was one, has done what it was for.
+    pub(in crate::runtime) fn clear_interrupt(&mut self) {
+        if let Some(armed) = &mut self.0 {
+            armed.refusal = None;
+            armed.flags.ended.store(false, Ordering::SeqCst);
+            let _ = armed.flags.checked.compare_exchange(NOW, armed.set, Ordering::SeqCst, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether the host is being asked: then no guest is called.
+    pub(in crate::runtime) fn is_asking(&self) -> bool {
+        self.0.as_ref().is_some_and(|armed| armed.asking)
+    }
+}
+
+/// What a guest does that has found its deadline over.
+pub(in crate::runtime) enum Verdict {
+    /// It runs on.
+    GoOn,
+    /// It is left.
+    End,
+    /// It waits for what the host says.
+    Ask(Arc<Ask>),
+}
+
+/// The error of asking for what guests do not check.
+pub(in crate::runtime) fn unchecked(what: &str) -> Error {
+    let message = format!("guests of this engine do not check for it: set `{what}` in the configuration");
+    Error::new(ErrorKind::State, message)
+}
+
+impl Flags {
+    fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.checked.store(NOW, Ordering::SeqCst);
+    }
+}
+
+/// Ends the guests of a store, from any thread, even from a signal handler. It may outlive the store.
+#[derive(Clone, Debug)]
+pub struct Interrupter(Arc<Flags>);
+
+impl Interrupter {
+    /// Ends the guest that runs in the store with a trap, [`TrapCode::Interrupt`](crate::runtime::TrapCode::Interrupt), when it next begins a
+    /// function or a turn of a loop. If none runs, the next one is ended, unless [`StoreMut::clear_interrupt`] comes first. A guest that is in
+    /// a host function is ended when it has come back.
+    pub fn interrupt(&self) {
+        self.0.end();
+    }
+
+    /// Has the host asked, by what [`StoreMut::set_ask`] set, whether the guest that runs in the store may go on, when it next begins a
+    /// function or a turn of a loop, or waits in WASI. If none runs, the next one asks. Without such a function it does nothing.
+    pub fn ask(&self) {
+        self.0.checked.store(NOW, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,252 @@
+//! Handles: a store's name with a pointer into it. What can be done with one needs the store in hand, and is said where stores are known.
+
+use crate::abi::{VMFuncRef, VMGlobal};
+use crate::runtime::object::instance::InstanceData;
+use crate::runtime::object::memory::MemoryData;
+use crate::runtime::object::owned::StoreId;
+use crate::runtime::object::table::TableData;
+use crate::wasm::GlobalType;
+use std::hash::{Hash, Hasher};
+use std::ptr::NonNull;
+
+/// A function of a store: a guest's or the host's. Equal handles are the same function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Func {
+    pub(in crate::runtime) store: StoreId,
+    /// Valid as long as the store of this id lives, which a check against a store in hand proves.
+    pub(in crate::runtime) ptr: NonNull<VMFuncRef>,
+}
+
+// SAFETY: a handle is used only with its store in hand.
+unsafe impl Send for Func {}
+
+// SAFETY: as above.
+unsafe impl Sync for Func {}
+
+/// A memory of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Memory {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) ptr: NonNull<MemoryData>,
+}
+
+// SAFETY: a handle is used only with its store in hand.
+unsafe impl Send for Memory {}
+
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+/// A table of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Table {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) ptr: NonNull<TableData>,
+}
+
+// SAFETY: a handle is used only with its store in hand.
+unsafe impl Send for Table {}
+
+// SAFETY: as above.
+unsafe impl Sync for Table {}
+
+/// A global of a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Global {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) ptr: NonNull<VMGlobal>,
+    pub(in crate::runtime) ty: GlobalType,
+}
+
+// SAFETY: a handle is used only with its store in hand.
+unsafe impl Send for Global {}
+
+// SAFETY: as above.
+unsafe impl Sync for Global {}
+
+impl PartialEq for Global {
+    fn eq(&self, other: &Global) -> bool {
+        self.store == other.store && self.ptr == other.ptr
+    }
+}
+
+impl Eq for Global {}
+
+impl Hash for Global {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.store, self.ptr).hash(state);
+    }
+}
+
+/// An instance of a module in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Instance {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) ptr: NonNull<InstanceData>,
+}
+
+// SAFETY: a handle is used only with its store in hand.
+unsafe impl Send for Instance {}
+
+// SAFETY: as above.
+unsafe impl Sync for Instance {}
+
+impl Instance {
+    /// Its name.
+    ///
+    /// # Safety
+    /// It has not been collected, and its store is alive.
+    pub(in crate::runtime) unsafe fn id(&self) -> InstanceId {
+        // SAFETY: the caller's promise.
+        InstanceId { store: self.store, number: unsafe { self.ptr.as_ref() }.number }
+    }
+
+    #[inline]
+    pub(in crate::runtime) fn from_parts(store: StoreId, ptr: NonNull<InstanceData>) -> Instance {
+        Instance { store, ptr }
+    }
+
+    pub(in crate::runtime) fn store(&self) -> StoreId {
+        self.store
+    }
+
+    pub(in crate::runtime) fn data(&self) -> NonNull<InstanceData> {
+        self.ptr
+    }
+}
+
+/// Names an instance for as long as the process lives, whatever becomes of it: what is kept where the instance may be gone, or given to
+/// another store, has this and not the instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::runtime) struct InstanceId {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) number: u64,
+}
+
+/// A value of the host that guests can hold but not look into. The store keeps it until it is collected
+/// ([`Store::collect`](crate::runtime::Store::collect)) or the store is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExternRef {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) index: u32,
+}
+
+impl ExternRef {
+    /// A number that is the same for the same reference, and another for every other of its store.
+    pub fn number(&self) -> u32 {
+        self.index
+    }
+}
+
+/// What instances import and export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Extern {
+    /// A function.
+    Func(Func),
+    /// A table.
+    Table(Table),
+    /// A memory.
+    Memory(Memory),
+    /// A global.
+    Global(Global),
+}
+
+impl Extern {
+    /// The function, if it is one.
+    pub fn func(self) -> Option<Func> {
+        if let Extern::Func(func) = self { Some(func) } else { None }
+    }
+
+    /// The table, if it is one.
+    pub fn table(self) -> Option<Table> {
+        if let Extern::Table(table) = self { Some(table) } else { None }
+    }
+
+    /// The memory, if it is one.
+    pub fn memory(self) -> Option<Memory> {
+        if let Extern::Memory(memory) = self { Some(memory) } else { None }
+    }
+
+    /// The global, if it is one.
+    pub fn global(self) -> Option<Global> {
+        if let Extern::Global(global) = self { Some(global) } else { None }
+    }
+
+    pub(in crate::runtime) fn store(&self) -> StoreId {
+        match self {
+            Extern::Func(func) => func.store,
+            Extern::Table(table) => table.store,
+            Extern::Memory(memory) => memory.store,
+            Extern::Global(global) => global.store,
+        }
+    }
+}
+
+impl From<Func> for Extern {
+    fn from(func: Func) -> Extern {
+        Extern::Func(func)
+    }
+}
+
+impl From<Table> for Extern {
+    fn from(table: Table) -> Extern {
+        Extern::Table(table)
+    }
+}
+
+impl From<Memory> for Extern {
+    fn from(memory: Memory) -> Extern {
+        Extern::Memory(memory)
+    }
+}
+
+impl From<Global> for Extern {
+    fn from(global: Global) -> Extern {
+        Extern::Global(global)
+    }
+}
+
+/// Something of a store that a host can hold: where marking begins, and what can carry a host's own data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Root {
+    /// A function, table, memory or global.
+    Extern(Extern),
+    /// An instance.
+    Instance(Instance),
+    /// A value of the host's.
+    ExternRef(ExternRef),
+}
+
+impl Root {
+    pub(in crate::runtime) fn store(&self) -> StoreId {
+        match self {
+            Root::Extern(item) => item.store(),
+            Root::Instance(instance) => instance.store(),
+            Root::ExternRef(value) => value.store,
+        }
+    }
+}
+
+/// Implements `From` for what can be a root.
+macro_rules! roots {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Root {
+            fn from(item: $type) -> Root {
+                Root::Extern(item.into())
+            }
+        })*
+    };
+}
+
+roots!(Func, Table, Memory, Global, Extern);
+
+impl From<Instance> for Root {
+    fn from(instance: Instance) -> Root {
+        Root::Instance(instance)
+    }
+}
+
+impl From<ExternRef> for Root {
+    fn from(value: ExternRef) -> Root {
+        Root::ExternRef(value)
+    }
+}

@@ -1,0 +1,41 @@
+//! What stands behind a host function: a head that compiled code knows, and a closure.
+
+use crate::abi::{HostCall, VMFuncRef, VMStoreContext};
+use crate::runtime::object::owned::Owned;
+use std::ptr::NonNull;
+
+/// What every host function's structure starts with; compiled code knows the first field.
+#[repr(C)]
+pub(in crate::runtime) struct HostHead {
+    /// What trampolines call, with this structure as the callee.
+    pub(in crate::runtime) call: HostCall,
+    /// The store it belongs to.
+    pub(in crate::runtime) store: NonNull<VMStoreContext>,
+    /// What tables, imports and handles point to.
+    pub(in crate::runtime) func_ref: VMFuncRef,
+    /// Set during a collection, if it can be reached.
+    pub(in crate::runtime) marked: bool,
+}
+
+/// A host function with its closure.
+#[repr(C)]
+pub(in crate::runtime) struct HostFunc<F> {
+    pub(in crate::runtime) head: HostHead,
+    pub(in crate::runtime) body: F,
+}
+
+/// A host function of whatever closure: always a [`HostFunc`], which starts with a [`HostHead`].
+pub(in crate::runtime) trait HostObject: Send {}
+
+// SAFETY: the closure is `Send` (the bound below); the pointers are the store's own.
+unsafe impl<F: Send> Send for HostFunc<F> {}
+
+impl<F: Send> HostObject for HostFunc<F> {}
+
+impl<F: Send + 'static> Owned<HostFunc<F>> {
+    pub(in crate::runtime) fn erase(self) -> Owned<dyn HostObject> {
+        let ptr = std::mem::ManuallyDrop::new(self).ptr().as_ptr();
+        // SAFETY: made from a box by `Owned::new`; ownership goes from one to the other.
+        Owned::new(unsafe { Box::from_raw(ptr as *mut dyn HostObject) })
+    }
+}

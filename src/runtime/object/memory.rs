@@ -1,0 +1,144 @@
+//! Linear memories: reserved address space, of which a prefix is accessible, or a mapping that moves as it grows.
+
+use crate::abi::VMMemory;
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::compiled::config::Config;
+use crate::runtime::compiled::engine::Engine;
+use crate::runtime::object::instance::{InstanceData, Place};
+use crate::runtime::object::owned::Owned;
+use crate::sys::pages::Reservation;
+use crate::wasm::{Limits, MAX_PAGES, MemoryType, PAGE_BYTES};
+use std::ptr::NonNull;
+
+/// The inside of a memory.
+pub(in crate::runtime) struct MemoryData {
+    /// What compiled code sees: in its instance, or `own`.
+    vm: NonNull<VMMemory>,
+    own: VMMemory,
+    pub(in crate::runtime) max: Option<u64>,
+    mapping: Reservation,
+    /// Bytes of the mapping that the memory may fill; behind them is the guard.
+    pub(in crate::runtime) capacity: usize,
+    /// Whether it may move when it grows beyond its capacity.
+    pub(in crate::runtime) movable: bool,
+    /// The instance it is a part of.
+    pub(in crate::runtime) owner: Option<NonNull<InstanceData>>,
+    /// Set during a collection, if it can be reached.
+    pub(in crate::runtime) marked: bool,
+}
+
+/// Bytes reserved behind a memory that may move, so that growing little by little does not move it each time.
+const SPARE: usize = 1 << 20;
+
+impl MemoryData {
+    /// A memory of zeros; `of` is the instance it is a part of, with the place where its compiled code looks.
+    pub(in crate::runtime) fn new(
+        engine: &Engine,
+        ty: &MemoryType,
+        of: Option<Place<VMMemory>>,
+    ) -> Result<Owned<MemoryData>> {
+        let config = engine.config();
+        let len = bytes(ty.limits.min).ok_or_else(|| too_large(ty.limits.min))?;
+        let most = bytes(ty.limits.max.unwrap_or(MAX_PAGES).min(MAX_PAGES)).unwrap_or(usize::MAX);
+        let movable = !config.fixed_memories();
+        let reserved = config.memory_reservation as usize;
+        let capacity = if movable { reserved.min(most).max(len) } else { reserved };
+        let mapping = match movable {
+            true => map(capacity, config.memory_guard as usize, len)?,
+            // Code that checks no bounds can use no other memory.
+            false => engine.pool().take(capacity.saturating_add(config.memory_guard as usize), len).map_err(|error| {
+                error.context(
+                    "a memory of its full address space (an engine with a smaller `memory_reservation`, or one made after the \
+                     process's address space was limited, needs less)",
+                )
+            })?,
+        };
+        let own = VMMemory { base: mapping.base(), len };
+        let memory = Owned::new(Box::new(MemoryData {
+            vm: NonNull::dangling(),
+            own,
+            max: ty.limits.max,
+            mapping,
+            capacity,
+            movable,
+            owner: of.map(|(owner, _)| owner),
+            marked: false,
+        }));
+        let at = memory.ptr().as_ptr();
+        // SAFETY: the object is new and ours; a given place is the instance's own, and writable.
+        unsafe {
+            (*at).vm = of.map(|(_, vm)| vm).unwrap_or(NonNull::new_unchecked(&raw mut (*at).own));
+            (*at).vm.as_ptr().write(own);
+        }
+        Ok(memory)
+    }
+
+    /// Its length and first byte.
+    pub(in crate::runtime) fn vm(&self) -> VMMemory {
+        // SAFETY: the place lives as long as the store, as this does.
+        unsafe { *self.vm.as_ptr() }
+    }
+
+    /// Gives its mapping to the engine's next memory. It is being dropped.
+    pub(in crate::runtime) fn recycle(&mut self, engine: &Engine) {
+        if let (false, Ok(empty)) = (self.movable, Reservation::new(0)) {
+            let len = self.vm().len;
+            engine.pool().give(std::mem::replace(&mut self.mapping, empty), len);
+        }
+    }
+
+    /// What compiled code looks at.
+    pub(in crate::runtime) fn vm_ptr(&self) -> NonNull<VMMemory> {
+        self.vm
+    }
+
+    pub(in crate::runtime) fn pages(&self) -> u64 {
+        self.vm().len as u64 / PAGE_BYTES
+    }
+
+    pub(in crate::runtime) fn ty(&self) -> MemoryType {
+        MemoryType { limits: Limits { min: self.pages(), max: self.max } }
+    }
+
+    /// Grows by `delta` pages within `budget` more bytes; the old size in pages, or `None`.
+    pub(in crate::runtime) fn grow(&mut self, config: &Config, delta: u64, budget: u64) -> Option<u64> {
+        let old = self.vm();
+        let pages = old.len as u64 / PAGE_BYTES;
+        let new = pages.checked_add(delta)?;
+        if new > self.max.unwrap_or(MAX_PAGES).min(MAX_PAGES) || delta.checked_mul(PAGE_BYTES)? > budget {
+            return None;
+        }
+        let len = bytes(new)?;
+        if len <= self.capacity {
+            self.mapping.make_accessible(old.len..len).ok()?;
+        } else {
+            if !self.movable {
+                return None;
+            }
+            let capacity = len + len / 8 + SPARE;
+            let mapping = map(capacity, config.memory_guard as usize, len).ok()?;
+            // SAFETY: both are accessible up to the old length, and they are different mappings.
+            unsafe { std::ptr::copy_nonoverlapping(old.base, mapping.base(), old.len) };
+            self.mapping = mapping;
+            self.capacity = capacity;
+        }
+        // SAFETY: the place lives as long as the store; the guest that reads it is not running.
+        unsafe { self.vm.as_ptr().write(VMMemory { base: self.mapping.base(), len }) };
+        Some(pages)
+    }
+}
+
+/// Reserves `capacity` bytes and a guard, the first `len` accessible.
+fn map(capacity: usize, guard: usize, len: usize) -> Result<Reservation> {
+    let mut mapping = Reservation::new(capacity.saturating_add(guard))?;
+    mapping.make_accessible(0..len)?;
+    Ok(mapping)
+}
+
+pub(in crate::runtime) fn bytes(pages: u64) -> Option<usize> {
+    if pages > MAX_PAGES { None } else { Some((pages * PAGE_BYTES) as usize) }
+}
+
+fn too_large(pages: u64) -> Error {
+    Error::new(ErrorKind::Limit, format!("a memory of {pages} pages is larger than the {MAX_PAGES} that are possible"))
+}

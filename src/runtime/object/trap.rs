@@ -1,0 +1,148 @@
+//! Traps as the host is told of them: data, of no store.
+
+use crate::abi::TrapCode;
+use crate::base::{Error, ErrorKind, Escaped, FuncIndex, WasmOffset, printable};
+use crate::runtime::compiled::module::Module;
+use crate::runtime::object::handles::InstanceId;
+use crate::wasm::{Location, readable};
+use std::fmt;
+
+/// The most frames a trap prints.
+const MAX_SHOWN: usize = 32;
+
+/// A trap: why, and where. The payload of errors of kind [`ErrorKind::Trap`]. Host functions return one to trap with
+/// a message of their own.
+#[derive(Clone, Debug)]
+pub struct Trap {
+    pub(in crate::runtime) code: Option<TrapCode>,
+    pub(in crate::runtime) message: String,
+    pub(in crate::runtime) frames: Vec<FrameInfo>,
+    pub(in crate::runtime) omitted: usize,
+    pub(in crate::runtime) exit_status: Option<i32>,
+}
+
+impl Trap {
+    /// A trap of the host's.
+    pub fn new(message: impl Into<String>) -> Trap {
+        Trap { code: None, message: message.into(), frames: Vec::new(), omitted: 0, exit_status: None }
+    }
+
+    /// A trap for a reason that the specification knows.
+    pub fn from_code(code: TrapCode) -> Trap {
+        Trap { code: Some(code), message: code.message().to_owned(), frames: Vec::new(), omitted: 0, exit_status: None }
+    }
+
+    /// The end of a program that asked for it, with the exit status that it gave.
+    pub fn exit(status: i32) -> Trap {
+        Trap { exit_status: Some(status), ..Trap::new(format!("the program exited with status {status}")) }
+    }
+
+    /// The exit status, if this is a program's end that it asked for.
+    pub fn exit_status(&self) -> Option<i32> {
+        self.exit_status
+    }
+
+    /// The reason; `None` for a trap of the host's.
+    pub fn code(&self) -> Option<TrapCode> {
+        self.code
+    }
+
+    /// What was wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The Wasm frames that were live, innermost first; of very many the innermost 1,024.
+    pub fn frames(&self) -> &[FrameInfo] {
+        &self.frames
+    }
+
+    /// How many outer frames were left out.
+    pub fn frames_omitted(&self) -> usize {
+        self.omitted
+    }
+}
+
+impl From<Trap> for Error {
+    fn from(trap: Trap) -> Error {
+        Error::new(ErrorKind::Trap, trap.message.clone()).with_payload(Box::new(trap))
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(self.message.clone()))?;
+        if self.frames.is_empty() {
+            return Ok(());
+        }
+        f.write_str("\nwasm backtrace:")?;
+        for (i, frame) in self.frames.iter().take(MAX_SHOWN).enumerate() {
+            write!(f, "\n  {i:>3}: {frame}")?;
+            let locations = frame.locations();
+            for (i, location) in locations.iter().enumerate() {
+                match location.function().filter(|_| i + 1 < locations.len()) {
+                    Some(inlined) => write!(f, "\n         in {} at {location}, inlined", readable(inlined))?,
+                    None => write!(f, "\n         at {location}")?,
+                }
+            }
+        }
+        let more = self.frames.len().saturating_sub(MAX_SHOWN) + self.omitted;
+        if more > 0 { write!(f, "\n       ... and {more} more") } else { Ok(()) }
+    }
+}
+
+/// A frame of a trap. It is data, and can be taken to other stores.
+#[derive(Clone, Debug)]
+pub struct FrameInfo {
+    pub(in crate::runtime) module: Module,
+    pub(in crate::runtime) instance: Option<InstanceId>,
+    pub(in crate::runtime) func: FuncIndex,
+    pub(in crate::runtime) offset: WasmOffset,
+}
+
+impl FrameInfo {
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The module's name, if it has one.
+    pub fn module_name(&self) -> Option<&str> {
+        self.module.name()
+    }
+
+    /// The function's index, imports counted.
+    pub fn func(&self) -> FuncIndex {
+        self.func
+    }
+
+    /// The function's name, if it has one, as the module has it. What is displayed is demangled and escaped.
+    pub fn func_name(&self) -> Option<&str> {
+        self.module.info().func_name(self.func)
+    }
+
+    /// The instruction: the one that trapped, or the call the frame is in.
+    pub fn offset(&self) -> WasmOffset {
+        self.offset
+    }
+
+    /// Where in the source that is, if the module has DWARF: see [`Module::locations`].
+    pub fn locations(&self) -> Vec<Location<'_>> {
+        self.module.locations(self.offset)
+    }
+
+    /// The same, counted from the start of the function's body.
+    pub fn func_offset(&self) -> u32 {
+        self.offset.get().saturating_sub(self.module.body_start(self.func).get())
+    }
+}
+
+impl fmt::Display for FrameInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x} - {}!", self.offset.get(), Escaped(self.module_name().unwrap_or("<unnamed>")))?;
+        match self.func_name() {
+            Some(name) => f.write_str(&readable(name)),
+            None => write!(f, "<function {}>", self.func),
+        }
+    }
+}

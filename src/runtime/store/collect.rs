@@ -1,0 +1,513 @@
+//! Giving back what nobody can reach any more: marking from what the host holds, through instances, tables, globals and
+//! external references, and sweeping the rest. Handles of this room are plain copies, so a store cannot know by itself what its host
+//! holds: whoever asks for a collection says it. No guest runs meanwhile, so that no frame has to be looked at.
+
+use crate::abi::{HOST_FUNC, VMContext, VMFuncRef, VMGlobal, ValRaw};
+use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
+use crate::runtime::object::externs::ExternSlot;
+use crate::runtime::object::global::HostGlobal;
+use crate::runtime::object::handles::{Extern, Root};
+use crate::runtime::object::host::{HostHead, HostObject};
+use crate::runtime::object::instance::InstanceData;
+use crate::runtime::object::memory::MemoryData;
+use crate::runtime::object::owned::Owned;
+use crate::runtime::object::roots::{Rooted, Roots};
+use crate::runtime::object::table::{TableData, from_element};
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::views::{AsStore, AsStoreMut, Store, StoreMut, StoreRef};
+use crate::wasm::ValType;
+use once_cell::sync::OnceCell;
+use std::any::Any;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// What a store has now, what nobody can reach included until it is collected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreUsage {
+    /// Instances, those whose instantiation failed included.
+    pub instances: usize,
+    /// Functions of the host.
+    pub host_functions: usize,
+    /// Memories, of instances and of the host.
+    pub memories: usize,
+    /// Tables, of instances and of the host.
+    pub tables: usize,
+    /// Globals of the host. Those of instances are a part of them.
+    pub globals: usize,
+    /// External references.
+    pub externrefs: usize,
+    /// Bytes of all memories.
+    pub memory_bytes: u64,
+    /// Elements of all tables.
+    pub table_elements: u64,
+}
+
+impl StoreUsage {
+    /// How many objects there are.
+    pub fn objects(&self) -> usize {
+        self.instances + self.host_functions + self.memories + self.tables + self.globals + self.externrefs
+    }
+}
+
+/// What a collection has taken out of a store. Host functions, external references and host data are dropped with this: their
+/// destructors find a store that is whole.
+#[must_use = "destructors of host functions and values run when this is dropped"]
+pub struct Collected {
+    objects: usize,
+    _host: Vec<Owned<dyn HostObject>>,
+    _values: Vec<ExternSlot>,
+    _data: Vec<Box<dyn Any + Send>>,
+}
+
+impl Collected {
+    /// How many objects were taken out.
+    pub fn objects(&self) -> usize {
+        self.objects
+    }
+}
+
+impl std::fmt::Debug for Collected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Collected").field("objects", &self.objects).finish_non_exhaustive()
+    }
+}
+
+impl StoreRef<'_> {
+    /// What the store has now.
+    pub fn usage(self) -> StoreUsage {
+        let inner = self.inner();
+        StoreUsage {
+            instances: inner.instances.len(),
+            host_functions: inner.host.len(),
+            memories: inner.memories.len(),
+            tables: inner.tables.len(),
+            globals: inner.globals.len(),
+            externrefs: inner.externrefs.len(),
+            memory_bytes: inner.usage.memory_bytes,
+            table_elements: inner.usage.table_elements,
+        }
+    }
+}
+
+impl StoreMut<'_> {
+    /// Gives back what cannot be reached from `roots`, or from what is rooted: see [`Store::collect`].
+    ///
+    /// # Safety
+    /// As for [`Store::collect`]; and no host function of the store is running, as one that the host has called directly might.
+    ///
+    /// # Errors
+    /// As there.
+    pub unsafe fn collect(&mut self, roots: impl IntoIterator<Item = Root>) -> Result<Collected> {
+        let inner = self.inner();
+        if !inner.vm.activation.is_null() {
+            return Err(Error::new(
+                ErrorKind::State,
+                "a Wasm function of this store is running: what cannot be reached is collected after it has returned",
+            ));
+        }
+        inner.check_poison()?;
+        let mut all = inner.roots.all();
+        for root in roots {
+            inner.check(root.store())?;
+            all.push(root);
+        }
+        // SAFETY: the roots are live by the caller's promise, and no guest runs.
+        unsafe {
+            let mut marker = Marker::new(inner);
+            all.into_iter().for_each(|root| marker.root(root));
+            let marked = marker.run();
+            let collected = sweep(inner, marked);
+            let usage = inner.view().usage();
+            // Elements are quicker to look at than objects.
+            let live = usage.objects() + usage.table_elements as usize / 8;
+            inner.roots.collected(collected.objects, live, usage.memory_bytes);
+            Ok(collected)
+        }
+    }
+
+    /// Whether the last attempt to make an instance, a memory or a table failed for want of room, before anything of it could be
+    /// seen: what cannot be reached may be in the way. Asking forgets it.
+    pub fn lacked_room(&mut self) -> bool {
+        std::mem::take(&mut self.inner().lacked_room)
+    }
+
+    /// Keeps `data` with an object until the object is collected or the store dropped; `None` ends that. What was there is
+    /// returned.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for an object of another store.
+    pub fn set_host_data(
+        &mut self,
+        of: impl Into<Root>,
+        data: Option<Box<dyn Any + Send>>,
+    ) -> Result<Option<Box<dyn Any + Send>>> {
+        let (inner, of) = (self.inner(), of.into());
+        inner.check(of.store())?;
+        Ok(match data {
+            Some(data) => inner.host_data.insert(of, data),
+            None => inner.host_data.remove(&of),
+        })
+    }
+}
+
+impl StoreRef<'_> {
+    /// What [`StoreMut::set_host_data`] has left with an object.
+    pub fn host_data(&self, of: impl Into<Root>) -> Option<&(dyn Any + Send)> {
+        Some(&**self.inner().host_data.get(&of.into())?)
+    }
+}
+
+impl Store {
+    /// Gives back what cannot be reached from `roots`, or from what is rooted ([`Store::root`]): instances with their memories, tables and globals, host functions, external
+    /// references. An instance reaches what it imports and defines, and what its tables and globals hold; a function, memory, table or
+    /// global reaches the instance that defines it. What a host function's closure has captured is not looked at. Modules stay
+    /// registered.
+    ///
+    /// # Safety
+    /// Handles of this store ([`Func`], [`TypedFunc`](crate::runtime::TypedFunc), [`Instance`], [`Memory`], ...), wherever they are (in
+    /// closures, in a [`Linker`](crate::runtime::Linker)), are used afterwards only if they are among the roots, rooted, or can be reached from such. A linker's, if they were defined with the
+    /// store in hand, are rooted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] while a Wasm function of the store is running, [`ErrorKind::Poisoned`],
+    /// [`ErrorKind::Argument`] for a root of another store. Then nothing is given back.
+    pub unsafe fn collect(&mut self, roots: impl IntoIterator<Item = Root>) -> Result<Collected> {
+        // SAFETY: the caller's promise; host functions run only while the store is borrowed.
+        unsafe { self.as_store_mut().collect(roots) }
+    }
+
+    /// What it has now.
+    pub fn usage(&self) -> StoreUsage {
+        self.as_store().usage()
+    }
+}
+
+/// The instance that a function belongs to, or what stands behind it if it is the host's.
+///
+/// # Safety
+/// It is live.
+unsafe fn owner_of_func(func: NonNull<VMFuncRef>) -> std::result::Result<NonNull<InstanceData>, NonNull<HostHead>> {
+    // SAFETY: the vmctx of a host function is its own head, that of a guest's its instance's structure.
+    unsafe {
+        let func = func.as_ref();
+        if func.func == HOST_FUNC {
+            return Err(NonNull::new_unchecked(func.vmctx.cast()));
+        }
+        Ok(NonNull::new_unchecked((*func.vmctx.cast::<VMContext>()).instance.cast()))
+    }
+}
+
+/// Something that is marked, and whose references are not looked at yet.
+enum Work {
+    Instance(NonNull<InstanceData>),
+    Table(NonNull<TableData>),
+    Root(Root),
+}
+
+/// What marking has found, beside the marks on the objects.
+struct Marked {
+    /// Which external references are marked.
+    externs: Vec<bool>,
+    /// The objects with host data that are not marked.
+    data: Vec<Root>,
+}
+
+/// Marks what can be reached.
+struct Marker<'a> {
+    store: &'a StoreInner,
+    work: Vec<Work>,
+    /// Which external references are marked.
+    externs: Vec<bool>,
+    /// The instances' structures by their addresses; made when the owner of a global is first asked for.
+    blocks: OnceCell<Vec<(usize, NonNull<InstanceData>)>>,
+}
+
+impl<'a> Marker<'a> {
+    fn new(store: &'a StoreInner) -> Self {
+        Marker { store, work: Vec::new(), externs: vec![false; store.externrefs.slots()], blocks: OnceCell::new() }
+    }
+
+    /// Looks at what is marked until nothing is left.
+    ///
+    /// # Safety
+    /// All objects that were marked are live, and no reference to their inside is held.
+    unsafe fn run(mut self) -> Marked {
+        // SAFETY: what a live object refers to is live, and so is what carries host data.
+        unsafe {
+            while let Some(work) = self.work.pop() {
+                match work {
+                    Work::Instance(instance) => self.scan_instance(instance),
+                    Work::Table(table) => self.scan_table(table),
+                    Work::Root(root) => self.root(root),
+                }
+            }
+            let data = self.store.host_data.keys().filter(|of| !self.is_marked(of)).copied().collect();
+            Marked { externs: self.externs, data }
+        }
+    }
+
+    /// # Safety
+    /// As for all methods below: the object is live, and no reference to its inside is held.
+    unsafe fn root(&mut self, root: Root) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match root {
+                Root::Extern(Extern::Func(func)) => self.func(func.ptr),
+                Root::Extern(Extern::Table(table)) => self.table(table.ptr),
+                Root::Extern(Extern::Memory(memory)) => self.memory(memory.ptr),
+                Root::Extern(Extern::Global(global)) => self.global(global.ptr),
+                Root::Instance(instance) => self.instance(instance.data()),
+                Root::ExternRef(value) => self.externref(value.number()),
+            }
+        }
+    }
+
+    unsafe fn instance(&mut self, instance: NonNull<InstanceData>) {
+        // SAFETY: the caller's promise.
+        let marked = unsafe { &mut (*instance.as_ptr()).marked };
+        if !std::mem::replace(marked, true) {
+            self.work.push(Work::Instance(instance));
+        }
+    }
+
+    unsafe fn func(&mut self, func: NonNull<VMFuncRef>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match owner_of_func(func) {
+                Ok(instance) => self.instance(instance),
+                Err(host) => (*host.as_ptr()).marked = true,
+            }
+        }
+    }
+
+    unsafe fn memory(&mut self, memory: NonNull<MemoryData>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (*memory.as_ptr()).marked = true;
+            if let Some(owner) = (*memory.as_ptr()).owner {
+                self.instance(owner);
+            }
+        }
+    }
+
+    unsafe fn table(&mut self, table: NonNull<TableData>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !std::mem::replace(&mut (*table.as_ptr()).marked, true) {
+                self.work.push(Work::Table(table));
+                if let Some(owner) = (*table.as_ptr()).owner {
+                    self.instance(owner);
+                }
+            }
+        }
+    }
+
+    /// A global known by its address.
+    unsafe fn global(&mut self, global: NonNull<VMGlobal>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.owner_of(global) {
+                Ok(instance) => self.instance(instance),
+                Err(global) => {
+                    if !std::mem::replace(&mut (*global.as_ptr()).marked, true) {
+                        self.value((*global.as_ptr()).vm.value, (*global.as_ptr()).ty.content);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The instance that a global is a part of, or that it is the host's.
+    unsafe fn owner_of(
+        &self,
+        global: NonNull<VMGlobal>,
+    ) -> std::result::Result<NonNull<InstanceData>, NonNull<HostGlobal>> {
+        let blocks = self.blocks.get_or_init(|| {
+            let instances = self.store.instances.iter().map(Owned::ptr);
+            // SAFETY: all instances of a store are live.
+            let mut blocks: Vec<_> =
+                instances.map(|instance| (unsafe { instance.as_ref() }.vmctx().as_ptr() as usize, instance)).collect();
+            blocks.sort_unstable();
+            blocks
+        });
+        let address = global.as_ptr() as usize;
+        let before = blocks.partition_point(|(start, _)| *start <= address);
+        match before.checked_sub(1).map(|index| blocks[index]) {
+            // SAFETY: as above.
+            Some((start, instance)) if address - start < unsafe { instance.as_ref() }.block_size() => Ok(instance),
+            // A live global that is no part of an instance is the host's.
+            _ => Err(global.cast()),
+        }
+    }
+
+    /// Whether what carries host data is marked.
+    unsafe fn is_marked(&self, of: &Root) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match of {
+                Root::Instance(instance) => instance.data().as_ref().marked,
+                Root::ExternRef(value) => self.externs.get(value.number() as usize) == Some(&true),
+                Root::Extern(Extern::Memory(memory)) => memory.ptr.as_ref().marked,
+                Root::Extern(Extern::Table(table)) => table.ptr.as_ref().marked,
+                Root::Extern(Extern::Func(func)) => match owner_of_func(func.ptr) {
+                    Ok(instance) => instance.as_ref().marked,
+                    Err(host) => host.as_ref().marked,
+                },
+                Root::Extern(Extern::Global(global)) => match self.owner_of(global.ptr) {
+                    Ok(instance) => instance.as_ref().marked,
+                    Err(host) => host.as_ref().marked,
+                },
+            }
+        }
+    }
+
+    unsafe fn value(&mut self, value: ValRaw, ty: ValType) {
+        // SAFETY: the field read is the one of the type.
+        unsafe {
+            match ty {
+                ValType::FuncRef => {
+                    if let Some(func) = NonNull::new(value.funcref) {
+                        self.func(func);
+                    }
+                }
+                ValType::ExternRef => {
+                    if let Some(index) = value.externref.checked_sub(1) {
+                        self.externref(index as u32);
+                    }
+                }
+                ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => {}
+            }
+        }
+    }
+
+    fn externref(&mut self, index: u32) {
+        let marked = &mut self.externs[index as usize];
+        if !std::mem::replace(marked, true)
+            && let Some(root) = self.store.externrefs.get(index).and_then(|slot| slot.holds)
+        {
+            self.work.push(Work::Root(root));
+        }
+    }
+
+    /// What an instance refers to. Its element segments refer to its functions and globals only.
+    unsafe fn scan_instance(&mut self, instance: NonNull<InstanceData>) {
+        // SAFETY: the caller's promise: marking writes to other fields than those that are read here, through raw pointers. Imports
+        // are in place before an instance is its store's.
+        unsafe {
+            let module = (*instance.as_ptr()).module.clone();
+            let info = module.info();
+            let layout = module.layout();
+            for index in 0..info.imported_funcs {
+                let place =
+                    (*instance.as_ptr()).place::<NonNull<VMFuncRef>>(layout.imported_func(FuncIndex::new(index)));
+                self.func(*place.as_ref());
+            }
+            for index in 0..(*instance.as_ptr()).memories.len() {
+                let memory = (&(*instance.as_ptr()).memories)[index];
+                self.memory(memory);
+            }
+            for index in 0..(*instance.as_ptr()).tables.len() {
+                let table = (&(*instance.as_ptr()).tables)[index];
+                self.table(table);
+            }
+            for (index, ty) in info.globals.iter().enumerate() {
+                let place = (*instance.as_ptr()).global(GlobalIndex::from_usize(index));
+                if index < info.imported_globals as usize {
+                    self.global(place);
+                } else {
+                    self.value(place.as_ref().value, ty.content);
+                }
+            }
+        }
+    }
+
+    unsafe fn scan_table(&mut self, table: NonNull<TableData>) {
+        // SAFETY: the caller's promise: marking writes to no table's elements.
+        unsafe {
+            let ty = (*table.as_ptr()).ty().element;
+            for index in 0..(*table.as_ptr()).elements_mut().len() {
+                let element = (*table.as_ptr()).elements_mut()[index];
+                if element != 0 {
+                    self.value(from_element(element), ty);
+                }
+            }
+        }
+    }
+}
+
+/// Takes what is not marked out of the store, and the marks off the rest.
+///
+/// # Safety
+/// What can be reached is marked, and nothing else of the store is used any more.
+unsafe fn sweep(inner: &mut StoreInner, Marked { externs, data }: Marked) -> Collected {
+    let before = inner.view().usage().objects();
+    let data = data.iter().filter_map(|of| inner.host_data.remove(of)).collect();
+    // SAFETY: all objects are live until they are taken out here, and nobody has a reference to their inside.
+    unsafe {
+        for memory in &inner.memories {
+            let memory = memory.ptr().as_ptr();
+            if !(*memory).marked {
+                inner.usage.memory_bytes -= (*memory).vm().len as u64;
+                (*memory).recycle(&inner.engine);
+            }
+        }
+        for table in &inner.tables {
+            let table = table.ptr().as_ptr();
+            if !(*table).marked {
+                inner.usage.table_elements -= (*table).elements_mut().len() as u64;
+            }
+        }
+        inner.memories.retain(|memory| std::mem::take(&mut (*memory.ptr().as_ptr()).marked));
+        inner.tables.retain(|table| std::mem::take(&mut (*table.ptr().as_ptr()).marked));
+        inner.instances.retain(|instance| std::mem::take(&mut (*instance.ptr().as_ptr()).marked));
+        inner.globals.retain(|global| std::mem::take(&mut (*global.ptr().as_ptr()).marked));
+        let gone =
+            |host: &mut Owned<dyn HostObject>| !std::mem::take(&mut (*host.ptr().as_ptr().cast::<HostHead>()).marked);
+        let host = inner.host.extract_if(.., gone).collect();
+        let values = inner.externrefs.sweep(&externs);
+        inner.memories.shrink_to_fit();
+        inner.tables.shrink_to_fit();
+        inner.instances.shrink_to_fit();
+        inner.globals.shrink_to_fit();
+        inner.host.shrink_to_fit();
+        let objects = before - inner.view().usage().objects();
+        Collected { objects, _host: host, _values: values, _data: data }
+    }
+}
+
+impl StoreRef<'_> {
+    /// What the host of the store holds.
+    pub fn roots(&self) -> &Arc<Roots> {
+        &self.inner().roots
+    }
+
+    /// Keeps an object from being collected.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) for an object of another store.
+    pub fn root(&self, item: impl Into<Root>) -> Result<Rooted> {
+        let (inner, item) = (self.inner(), item.into());
+        inner.check(item.store())?;
+        Ok(inner.roots.hold(item))
+    }
+}
+
+impl StoreMut<'_> {
+    /// See [`StoreRef::root`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn root(&self, item: impl Into<Root>) -> Result<Rooted> {
+        self.as_store().root(item)
+    }
+}
+
+impl Store {
+    /// Keeps an object from being collected.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) for an object of another store.
+    pub fn root(&self, item: impl Into<Root>) -> Result<Rooted> {
+        self.as_store().root(item)
+    }
+}

@@ -1,0 +1,175 @@
+//! The inside of a store: one heap object at a stable address, which owns everything its guests can reach. References to it are made for
+//! short moments only and never held while a guest runs, since host functions reach the same object again.
+
+use crate::abi::VMStoreContext;
+use crate::base::{Error, ErrorKind, Result};
+use crate::code::{CodeRegistry, CodeSlot, LoadedCode};
+use crate::runtime::compiled::engine::Engine;
+use crate::runtime::compiled::module::Module;
+use crate::runtime::object::deadline::Deadline;
+use crate::runtime::object::externs::ExternRefs;
+use crate::runtime::object::global::HostGlobal;
+use crate::runtime::object::handles::Root;
+use crate::runtime::object::host::HostObject;
+use crate::runtime::object::instance::InstanceData;
+use crate::runtime::object::memory::MemoryData;
+use crate::runtime::object::owned::{Owned, StoreId};
+use crate::runtime::object::roots::Roots;
+use crate::runtime::object::table::TableData;
+use crate::runtime::store::events::{Attachment, EventRecord, ResumeEntry, Resuming};
+use smallvec::SmallVec;
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a store may take, over all its instances. The default is generous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Bytes of all memories together.
+    pub memory_bytes: u64,
+    /// Elements of all tables together.
+    pub table_elements: u64,
+    /// Instances, those that are dropped and not collected yet included.
+    pub instances: usize,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        StoreLimits { memory_bytes: u64::MAX, table_elements: 20_000_000, instances: usize::MAX }
+    }
+}
+
+/// What a store has taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::runtime) struct Usage {
+    pub(in crate::runtime) memory_bytes: u64,
+    pub(in crate::runtime) table_elements: u64,
+}
+
+/// With what guest frames are being left.
+pub(in crate::runtime) enum Exit {
+    /// A trap, or a host function's error.
+    Error(Error),
+    /// A host function's or callback's panic.
+    Panic(Box<dyn Any + Send>),
+}
+
+/// A module of a store, with the slots of its code.
+pub(in crate::runtime) struct ModuleEntry {
+    pub(in crate::runtime) module: Module,
+    pub(in crate::runtime) production: CodeSlot,
+    /// While a debugger is attached.
+    pub(in crate::runtime) debug: Option<CodeSlot>,
+    /// The resume code of its functions, while a debugger is attached.
+    pub(in crate::runtime) resume: Vec<ResumeEntry>,
+}
+
+/// The inside of a store.
+#[repr(C)]
+pub(in crate::runtime) struct StoreInner {
+    /// What compiled code sees. First, so that both have one address.
+    pub(in crate::runtime) vm: VMStoreContext,
+    pub(in crate::runtime) id: StoreId,
+    pub(in crate::runtime) deadline: Deadline,
+    pub(in crate::runtime) poisoned: bool,
+    pub(in crate::runtime) engine: Engine,
+    /// Below this address no guest is entered, and nobody is told of a trap: what is left is for leaving the guest.
+    pub(in crate::runtime) stack_floor: usize,
+    /// How often the host has entered the guest with no frame of the store live.
+    pub(in crate::runtime) runs: u64,
+    /// The error or panic with which guest frames are being left.
+    pub(in crate::runtime) pending: Option<Exit>,
+    /// The newest event being told to the sink.
+    pub(in crate::runtime) events: *mut EventRecord,
+    /// What [`VMStoreContext::resume`] points to, with its values.
+    pub(in crate::runtime) resuming: Option<Box<Resuming>>,
+    pub(in crate::runtime) attachment: Option<Box<Attachment>>,
+    pub(in crate::runtime) limits: StoreLimits,
+    pub(in crate::runtime) usage: Usage,
+    pub(in crate::runtime) data: Option<Box<dyn Any + Send>>,
+    // Instances go before the code and objects they use.
+    pub(in crate::runtime) instances: SmallVec<[Owned<InstanceData>; 1]>,
+    /// How many there have ever been.
+    pub(in crate::runtime) instances_made: u64,
+    pub(in crate::runtime) modules: SmallVec<[ModuleEntry; 1]>,
+    /// The entry of `modules` for each slot of the registry.
+    pub(in crate::runtime) slot_modules: SmallVec<[u32; 2]>,
+    pub(in crate::runtime) registry: CodeRegistry,
+    pub(in crate::runtime) memories: SmallVec<[Owned<MemoryData>; 1]>,
+    pub(in crate::runtime) tables: SmallVec<[Owned<TableData>; 1]>,
+    /// Those made by the host; others are in their instances.
+    pub(in crate::runtime) globals: Vec<Owned<HostGlobal>>,
+    pub(in crate::runtime) host: Vec<Owned<dyn HostObject>>,
+    pub(in crate::runtime) externrefs: ExternRefs,
+    /// What the host holds.
+    pub(in crate::runtime) roots: Arc<Roots>,
+    /// What the host keeps with objects.
+    pub(in crate::runtime) host_data: HashMap<Root, Box<dyn Any + Send>>,
+    /// Whether an instantiation has failed for want of room, with nothing of it seen by anybody.
+    pub(in crate::runtime) lacked_room: bool,
+}
+
+impl StoreInner {
+    /// Tells whom the engine tells of code that was registered.
+    pub(in crate::runtime) fn tell_outside(&mut self, slot: CodeSlot, module: &Module) {
+        let outside = self.engine.outside();
+        if outside.listens() {
+            self.registry.accompany(slot, |code| outside.tell(module.info(), code.engine.tables(), &code.store));
+        }
+    }
+
+    /// Notes which module's code is in a slot.
+    pub(in crate::runtime) fn note_slot(&mut self, slot: CodeSlot, module: usize) {
+        if self.slot_modules.len() <= slot.index() {
+            self.slot_modules.resize(slot.index() + 1, 0);
+        }
+        self.slot_modules[slot.index()] = module as u32;
+    }
+
+    /// The entry of the module whose code is in a slot.
+    pub(in crate::runtime) fn module_index(&self, slot: CodeSlot) -> usize {
+        self.slot_modules[slot.index()] as usize
+    }
+
+    /// The module whose code is in a slot.
+    pub(in crate::runtime) fn module_of(&self, slot: CodeSlot) -> &Module {
+        &self.modules[self.module_index(slot)].module
+    }
+
+    /// The code that a module runs here now.
+    pub(in crate::runtime) fn code_of(&self, module: usize) -> &LoadedCode {
+        let entry = &self.modules[module];
+        self.registry.entry(entry.debug.unwrap_or(entry.production))
+    }
+
+    /// Refuses a handle of another store.
+    #[inline]
+    pub(in crate::runtime) fn check(&self, handle: StoreId) -> Result<()> {
+        if handle == self.id { Ok(()) } else { Err(wrong_store()) }
+    }
+
+    #[inline]
+    pub(in crate::runtime) fn check_poison(&self) -> Result<()> {
+        match (self.registry.is_broken(), self.poisoned) {
+            (false, false) => Ok(()),
+            (true, _) => Err(broken()),
+            (false, true) => Err(poisoned()),
+        }
+    }
+}
+
+#[cold]
+fn wrong_store() -> Error {
+    Error::new(ErrorKind::Argument, "the object belongs to another store")
+}
+
+#[cold]
+pub(in crate::runtime) fn broken() -> Error {
+    let message = "the system refuses to make machine code of this store executable again; drop it";
+    Error::new(ErrorKind::Poisoned, message)
+}
+
+#[cold]
+fn poisoned() -> Error {
+    Error::new(ErrorKind::Poisoned, "an earlier panic in a host function or callback left the store unusable; drop it")
+}

@@ -1,0 +1,112 @@
+//! Making memories and tables of a store, and growing them, within its limits; and what its objects are.
+
+use crate::abi::{VMMemory, VMTable};
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::object::handles::{Extern, Instance, InstanceId};
+use crate::runtime::object::instance::{InstanceData, Place};
+use crate::runtime::object::memory::MemoryData;
+use crate::runtime::object::owned::Owned;
+use crate::runtime::object::table::TableData;
+use crate::runtime::store::inner::StoreInner;
+use crate::wasm::{ExternType, MemoryType, PAGE_BYTES, TableType};
+use std::ptr::NonNull;
+
+impl StoreInner {
+    /// Adds a memory to a self.
+    pub(in crate::runtime) fn add_memory(
+        &mut self,
+        ty: &MemoryType,
+        of: Option<Place<VMMemory>>,
+    ) -> Result<NonNull<MemoryData>> {
+        let wanted = ty.limits.min.saturating_mul(PAGE_BYTES);
+        if wanted > self.limits.memory_bytes.saturating_sub(self.usage.memory_bytes) {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("a memory of {} pages is beyond the store's limit on memory", ty.limits.min),
+            ));
+        }
+        let memory = MemoryData::new(&self.engine, ty, of)?;
+        self.usage.memory_bytes += wanted;
+        let ptr = memory.ptr();
+        self.memories.push(memory);
+        Ok(ptr)
+    }
+
+    /// Grows a memory within the store's limits; the old size in pages, or `None`.
+    ///
+    /// # Safety
+    /// The memory is one of the self.
+    pub(in crate::runtime) unsafe fn grow_memory(&mut self, memory: NonNull<MemoryData>, delta: u64) -> Option<u64> {
+        let budget = self.limits.memory_bytes.saturating_sub(self.usage.memory_bytes);
+        // SAFETY: the caller's promise; objects of a store live as long as it, apart from its inside.
+        let old = unsafe { (*memory.as_ptr()).grow(self.engine.config(), delta, budget)? };
+        self.usage.memory_bytes += delta * PAGE_BYTES;
+        Some(old)
+    }
+
+    /// Adds a table of nulls to a store; `of` is the instance it is a part of, with the place where its compiled code looks.
+    pub(in crate::runtime) fn add_table(
+        &mut self,
+        ty: &TableType,
+        of: Option<Place<VMTable>>,
+    ) -> Result<NonNull<TableData>> {
+        let len = ty.limits.min;
+        if len > self.limits.table_elements.saturating_sub(self.usage.table_elements) {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("a table of {len} elements is beyond the store's limit on table elements"),
+            ));
+        }
+        let table = TableData::new(ty, of)?;
+        self.usage.table_elements += len;
+        let ptr = table.ptr();
+        self.tables.push(table);
+        Ok(ptr)
+    }
+
+    /// Grows a table within the store's limits; the old size, or `None`.
+    ///
+    /// # Safety
+    /// The table is one of the store, and so is the reference.
+    pub(in crate::runtime) unsafe fn grow_table(
+        &mut self,
+        table: NonNull<TableData>,
+        delta: u64,
+        init: u64,
+    ) -> Option<u64> {
+        let budget = self.limits.table_elements.saturating_sub(self.usage.table_elements);
+        // SAFETY: the caller's promise; objects of a store live as long as it, apart from its inside.
+        let old = unsafe { (*table.as_ptr()).grow(delta, init, budget)? };
+        self.usage.table_elements += delta;
+        Some(old)
+    }
+
+    /// What an object is, memories and tables with their current size.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where it belongs to another store.
+    pub(in crate::runtime) fn extern_type(&self, item: Extern) -> Result<ExternType> {
+        self.check(item.store())?;
+        // SAFETY: just checked.
+        Ok(unsafe {
+            match item {
+                Extern::Func(func) => ExternType::Func(self.engine.signature(func.ptr.as_ref().sig).ty.clone()),
+                Extern::Table(table) => ExternType::Table(table.ptr.as_ref().ty()),
+                Extern::Memory(memory) => ExternType::Memory(memory.ptr.as_ref().ty()),
+                Extern::Global(global) => ExternType::Global(global.ty),
+            }
+        })
+    }
+
+    /// The instance of this name, if it is one of this store and has not been collected.
+    pub(in crate::runtime) fn instance(&self, id: InstanceId) -> Option<Instance> {
+        if id.store != self.id {
+            return None;
+        }
+        // They stay in the order in which they were made.
+        // SAFETY: all instances of a store are live.
+        let number = |instance: &Owned<InstanceData>| unsafe { instance.ptr().as_ref() }.number;
+        let at = self.instances.binary_search_by_key(&id.number, number).ok()?;
+        Some(Instance::from_parts(id.store, self.instances[at].ptr()))
+    }
+}
