@@ -14,7 +14,7 @@
 mod compiled;
 mod control;
 mod handle;
-mod object;
+mod objects;
 mod store;
 
 pub use crate::abi::VMContext;
@@ -32,12 +32,12 @@ pub use handle::func::{RawFunc, TypedFunc};
 pub use handle::host::{IntoFunc, MakeFunc};
 pub use handle::linker::{InstancePre, Linker};
 pub use handle::typed::{WasmRet, WasmTy, WasmValues};
-pub use object::deadline::{Ask, Interrupter};
-pub use object::handles::{Extern, ExternRef, Func, Global, Instance, Memory, Root, Table};
-pub use object::owned::StoreId;
-pub use object::roots::{Rooted, Roots};
-pub use object::trap::{FrameInfo, Trap};
-pub use object::values::Val;
+pub use objects::deadline::{Ask, Interrupter};
+pub use objects::handles::{Extern, ExternRef, Func, Global, Instance, Memory, Root, Table};
+pub use objects::owned::StoreId;
+pub use objects::roots::{Rooted, Roots};
+pub use objects::trap::{FrameInfo, Trap};
+pub use objects::values::Val;
 pub use store::collect::{Collected, StoreUsage};
 pub use store::events::{EventSink, Replacement, Resume, StopInfo, TrapInfo, VirtualFrame};
 pub use store::inner::StoreLimits;

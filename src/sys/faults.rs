@@ -68,7 +68,7 @@ impl Drop for FaultGuard {
         self.what.set(false);
         if let What::From(_) = self.what {
             // It was only a test.
-            super::text::forget_flips_refused();
+            super::refusals::forget_flips_refused();
         }
         ACTIVE.fetch_sub(1, Ordering::Relaxed);
     }

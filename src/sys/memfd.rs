@@ -1,8 +1,7 @@
 //! Files in memory that machine code and bytes from outside live in: written once, then sealed, so that nobody can change them.
 
 use super::faults;
-use super::pages::{PAGE_SIZE, limit, map, unmap};
-use super::text::RX;
+use super::pages::{PAGE_SIZE, RX, limit, map, unmap};
 use crate::base::{Error, ErrorKind, Result};
 
 /// A `memfd` that can no longer change.

@@ -11,6 +11,7 @@ mod memfd;
 pub mod native_debug;
 pub mod pages;
 pub mod profile;
+pub mod refusals;
 mod replace;
 pub mod sealed;
 pub mod signals;

@@ -10,6 +10,11 @@ use std::ptr::NonNull;
 /// Bytes of a page. x86-64 has no other base page.
 pub const PAGE_SIZE: usize = 4096;
 
+/// Read and execute: the protection of code.
+pub(super) const RX: libc::c_int = libc::PROT_READ | libc::PROT_EXEC;
+/// Read and write: the protection of pages being patched, and of the cell page.
+pub(super) const RW: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
+
 /// `bytes` rounded up to whole pages, or `None` on overflow.
 pub const fn round_up_to_page(bytes: usize) -> Option<usize> {
     bytes.checked_next_multiple_of(PAGE_SIZE)

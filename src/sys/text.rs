@@ -5,37 +5,17 @@
 
 use super::faults;
 use super::memfd::{SealedFile, errno};
-use super::pages::{PAGE_SIZE, discard, map_anonymous, map_from, protect, round_up_to_page, unmap};
+use super::pages::{PAGE_SIZE, RW, RX, discard, map_anonymous, map_from, protect, round_up_to_page, unmap};
+use super::refusals::{self, flips_refused};
 use super::replace::{refused, replace_pages};
 use crate::base::{Error, ErrorKind, Result};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Read and execute: the protection of code.
-pub(super) const RX: libc::c_int = libc::PROT_READ | libc::PROT_EXEC;
-/// Read and write: the protection of pages being patched, and of the cell page.
-pub(super) const RW: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
 /// Fills the last page behind a text: `int3`.
 const FILL: u8 = 0xcc;
 /// What a page-table page covers. Views that are congruent modulo this are swapped a table at a time.
 const TABLE_SPAN: usize = 2 << 20;
-
-/// Set when the system turned out not to swap views (`MREMAP_DONTUNMAP` of a file mapping needs Linux 5.13).
-static NO_SWAP: AtomicBool = AtomicBool::new(false);
-/// Set when the system turned out not to make pages executable again that were writable (`PR_SET_MDWE`, a filter of a
-/// service manager's): from then on, patched pages are made elsewhere and put in the place of the others.
-static NO_FLIP: AtomicBool = AtomicBool::new(false);
-
-/// Whether the system was seen to refuse to make written pages executable.
-pub fn flips_refused() -> bool {
-    NO_FLIP.load(Ordering::Relaxed)
-}
-
-/// Takes it that the system allows it again.
-pub(super) fn forget_flips_refused() {
-    NO_FLIP.store(false, Ordering::Relaxed);
-}
 
 /// Where the text of an image lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -446,7 +426,7 @@ impl PrivateView {
                 return Ok(());
             }
             if refused() {
-                NO_FLIP.store(true, Ordering::Relaxed);
+                refusals::note_flips_refused();
             }
         }
         let bytes = self.copy_of(range.clone());
@@ -583,7 +563,7 @@ impl PrivateView {
 
     /// Whether this view can be swapped with another text, as far as known.
     pub fn can_swap(&self) -> bool {
-        self.image.is_some() && !self.in_pieces && !NO_SWAP.load(Ordering::Relaxed)
+        self.image.is_some() && !self.in_pieces && !refusals::swaps_refused()
     }
 
     /// Maps the text to swap with; it must be as long. A second call does nothing.
@@ -630,7 +610,7 @@ impl PrivateView {
         if let Err(error) = unsafe { move_pages(base, leaving, len) } {
             match errno() {
                 // Not done by this system.
-                libc::EINVAL => NO_SWAP.store(true, Ordering::Relaxed),
+                libc::EINVAL => refusals::note_swaps_refused(),
                 // Not done with this view: it is in pieces.
                 libc::EFAULT => self.in_pieces = true,
                 _ => {

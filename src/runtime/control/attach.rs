@@ -7,7 +7,7 @@ use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId, StackRatio};
 use crate::runtime::control::resume::deepest;
 use crate::runtime::control::stop::on_stop;
-use crate::runtime::object::owned::Owned;
+use crate::runtime::objects::owned::Owned;
 use crate::runtime::store::events::{Attachment, EventSink, RECENT, ResumeEntry, StopTarget};
 use crate::runtime::store::inner::{ModuleEntry, StoreInner};
 use crate::runtime::store::views::{AsStore, StoreMut, StoreRef};

@@ -4,9 +4,9 @@
 use crate::abi::{Builtin, TrapCode, VMContext};
 use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex};
 use crate::runtime::control::{call, deadline, segments, trap};
-use crate::runtime::object::instance::InstanceData;
-use crate::runtime::object::memory::MemoryData;
-use crate::runtime::object::table::{TableData, copy_elements};
+use crate::runtime::objects::instance::InstanceData;
+use crate::runtime::objects::memory::MemoryData;
+use crate::runtime::objects::table::{TableData, copy_elements};
 use crate::runtime::store::inner::StoreInner;
 use crate::sys::arch::{self, builtin_shim};
 use std::ffi::c_void;

@@ -3,7 +3,7 @@
 use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::control::trap;
-use crate::runtime::object::host::HostHead;
+use crate::runtime::objects::host::HostHead;
 use crate::runtime::store::inner::{Exit, StoreInner};
 use crate::sys::arch::{self, HostToWasm};
 use crate::sys::{activation, floats, signals, stack};

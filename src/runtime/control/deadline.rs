@@ -2,7 +2,7 @@
 
 use crate::abi::TrapCode;
 use crate::runtime::control::{call, trap};
-use crate::runtime::object::deadline::Verdict;
+use crate::runtime::objects::deadline::Verdict;
 use crate::runtime::store::events::PcKind;
 use crate::runtime::store::inner::StoreInner;
 use crate::sys::floats::HostFloats;

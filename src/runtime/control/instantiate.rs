@@ -7,9 +7,9 @@ use crate::base::{
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::segments::{evaluate, memory_init, table_init};
 use crate::runtime::control::{attach, builtins, call, trap};
-use crate::runtime::object::handles::Extern;
-use crate::runtime::object::instance::InstanceData;
-use crate::runtime::object::owned::Owned;
+use crate::runtime::objects::handles::Extern;
+use crate::runtime::objects::instance::InstanceData;
+use crate::runtime::objects::owned::Owned;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
 use crate::wasm::{EntityType, SegmentMode};

@@ -2,8 +2,8 @@
 
 use crate::abi::{TrapCode, ValRaw};
 use crate::base::{DataIndex, ElemIndex, MemoryIndex, Result, TableIndex};
-use crate::runtime::object::instance::InstanceData;
-use crate::runtime::object::table::element_of;
+use crate::runtime::objects::instance::InstanceData;
+use crate::runtime::objects::table::element_of;
 use crate::wasm::{ConstExpr, ConstOp, ElementItems};
 use smallvec::SmallVec;
 use std::ptr::NonNull;

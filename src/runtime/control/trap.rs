@@ -4,8 +4,8 @@
 use crate::abi::TrapCode;
 use crate::base::{Error, Result};
 use crate::runtime::control::frames;
-use crate::runtime::object::handles::Instance;
-use crate::runtime::object::trap::{FrameInfo, Trap};
+use crate::runtime::objects::handles::Instance;
+use crate::runtime::objects::trap::{FrameInfo, Trap};
 use crate::runtime::store::events::{EventRecord, EventSink, PcKind, TrapInfo};
 use crate::runtime::store::inner::{Exit, StoreInner};
 use crate::runtime::store::views::{AsStore, StoreMut};

@@ -1,7 +1,7 @@
 //! What an object of a store is.
 
 use crate::base::Result;
-use crate::runtime::object::handles::Extern;
+use crate::runtime::objects::handles::Extern;
 use crate::runtime::store::views::AsStore;
 use crate::wasm::ExternType;
 

@@ -1,10 +1,10 @@
 //! Globals in the host's hand.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::object::global::HostGlobal;
-use crate::runtime::object::handles::Global;
-use crate::runtime::object::owned::Owned;
-use crate::runtime::object::values::Val;
+use crate::runtime::objects::global::HostGlobal;
+use crate::runtime::objects::handles::Global;
+use crate::runtime::objects::owned::Owned;
+use crate::runtime::objects::values::Val;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
 use crate::wasm::GlobalType;
 

@@ -3,7 +3,7 @@
 
 use crate::base::Result;
 use crate::runtime::control::deadline::may_go_on;
-use crate::runtime::object::deadline::{Ask, Interrupter, unchecked};
+use crate::runtime::objects::deadline::{Ask, Interrupter, unchecked};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Memories in the host's hand.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::object::handles::Memory;
-use crate::runtime::object::memory::{MemoryData, bytes};
+use crate::runtime::objects::handles::Memory;
+use crate::runtime::objects::memory::{MemoryData, bytes};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
 use crate::wasm::MemoryType;

@@ -1,9 +1,9 @@
 //! Tables in the host's hand.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::object::handles::Table;
-use crate::runtime::object::table::{TableData, element_of, from_element};
-use crate::runtime::object::values::Val;
+use crate::runtime::objects::handles::Table;
+use crate::runtime::objects::table::{TableData, element_of, from_element};
+use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
 use crate::wasm::{TableType, ValType};

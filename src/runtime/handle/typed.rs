@@ -3,8 +3,8 @@
 use crate::abi::ValRaw;
 use crate::base::Result;
 use crate::runtime::handle::values::{extern_to_raw, func_to_raw};
-use crate::runtime::object::handles::{ExternRef, Func};
-use crate::runtime::object::values::{extern_from_raw, func_from_raw};
+use crate::runtime::objects::handles::{ExternRef, Func};
+use crate::runtime::objects::values::{extern_from_raw, func_from_raw};
 use crate::runtime::store::views::StoreRef;
 use crate::wasm::{FuncType, ValType};
 

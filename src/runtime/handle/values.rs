@@ -2,9 +2,9 @@
 
 use crate::abi::ValRaw;
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::object::externs::ExternSlot;
-use crate::runtime::object::handles::{ExternRef, Func, Root};
-use crate::runtime::object::values::Val;
+use crate::runtime::objects::externs::ExternSlot;
+use crate::runtime::objects::handles::{ExternRef, Func, Root};
+use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
 use crate::wasm::{FuncType, ValType};

@@ -4,15 +4,15 @@
 
 use crate::abi::{HOST_FUNC, VMContext, VMFuncRef, VMGlobal, ValRaw};
 use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
-use crate::runtime::object::externs::ExternSlot;
-use crate::runtime::object::global::HostGlobal;
-use crate::runtime::object::handles::{Extern, Root};
-use crate::runtime::object::host::{HostHead, HostObject};
-use crate::runtime::object::instance::InstanceData;
-use crate::runtime::object::memory::MemoryData;
-use crate::runtime::object::owned::Owned;
-use crate::runtime::object::roots::{Rooted, Roots};
-use crate::runtime::object::table::{TableData, from_element};
+use crate::runtime::objects::externs::ExternSlot;
+use crate::runtime::objects::global::HostGlobal;
+use crate::runtime::objects::handles::{Extern, Root};
+use crate::runtime::objects::host::{HostHead, HostObject};
+use crate::runtime::objects::instance::InstanceData;
+use crate::runtime::objects::memory::MemoryData;
+use crate::runtime::objects::owned::Owned;
+use crate::runtime::objects::roots::{Rooted, Roots};
+use crate::runtime::objects::table::{TableData, from_element};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Store, StoreMut, StoreRef};
 use crate::wasm::ValType;

@@ -6,7 +6,7 @@ use crate::base::{DefinedFuncIndex, Pc, Result, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
-use crate::runtime::object::owned::Owned;
+use crate::runtime::objects::owned::Owned;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
 use crate::sys::arch::{ResumeJump, StopContext};

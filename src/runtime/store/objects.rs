@@ -2,11 +2,11 @@
 
 use crate::abi::{VMMemory, VMTable};
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::object::handles::{Extern, Instance, InstanceId};
-use crate::runtime::object::instance::{InstanceData, Place};
-use crate::runtime::object::memory::MemoryData;
-use crate::runtime::object::owned::Owned;
-use crate::runtime::object::table::TableData;
+use crate::runtime::objects::handles::{Extern, Instance, InstanceId};
+use crate::runtime::objects::instance::{InstanceData, Place};
+use crate::runtime::objects::memory::MemoryData;
+use crate::runtime::objects::owned::Owned;
+use crate::runtime::objects::table::TableData;
 use crate::runtime::store::inner::StoreInner;
 use crate::wasm::{ExternType, MemoryType, PAGE_BYTES, TableType};
 use std::ptr::NonNull;

@@ -1,8 +1,8 @@
 //! Values of guests, as the host sees them.
 
 use crate::abi::ValRaw;
-use crate::runtime::object::handles::{ExternRef, Func};
-use crate::runtime::object::owned::StoreId;
+use crate::runtime::objects::handles::{ExternRef, Func};
+use crate::runtime::objects::owned::StoreId;
 use crate::wasm::ValType;
 use std::ptr::NonNull;
 

@@ -1,7 +1,7 @@
 //! External references: the values of the host that a store keeps for its guests.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::object::handles::Root;
+use crate::runtime::objects::handles::Root;
 use std::any::Any;
 
 /// The external references of a store, each in a slot. A slot that is given back is used again.

@@ -1,10 +1,10 @@
 //! Handles: a store's name with a pointer into it. What can be done with one needs the store in hand, and is said where stores are known.
 
 use crate::abi::{VMFuncRef, VMGlobal};
-use crate::runtime::object::instance::InstanceData;
-use crate::runtime::object::memory::MemoryData;
-use crate::runtime::object::owned::StoreId;
-use crate::runtime::object::table::TableData;
+use crate::runtime::objects::instance::InstanceData;
+use crate::runtime::objects::memory::MemoryData;
+use crate::runtime::objects::owned::StoreId;
+use crate::runtime::objects::table::TableData;
 use crate::wasm::GlobalType;
 use std::hash::{Hash, Hasher};
 use std::ptr::NonNull;

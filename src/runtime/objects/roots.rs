@@ -1,6 +1,6 @@
 //! What a store's host holds: handles that are kept from collection, as long as a [`Rooted`] of them is there.
 
-use crate::runtime::object::handles::Root;
+use crate::runtime::objects::handles::Root;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

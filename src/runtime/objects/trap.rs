@@ -3,7 +3,7 @@
 use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, Escaped, FuncIndex, WasmOffset, printable};
 use crate::runtime::compiled::module::Module;
-use crate::runtime::object::handles::InstanceId;
+use crate::runtime::objects::handles::InstanceId;
 use crate::wasm::{Location, readable};
 use std::fmt;
 

@@ -2,8 +2,8 @@
 
 use crate::abi::{TrapCode, VMTable, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::object::instance::{InstanceData, Place};
-use crate::runtime::object::owned::Owned;
+use crate::runtime::objects::instance::{InstanceData, Place};
+use crate::runtime::objects::owned::Owned;
 use crate::wasm::{Limits, TableType, ValType};
 use std::ptr::NonNull;
 

@@ -1,7 +1,7 @@
 //! What stands behind a host function: a head that compiled code knows, and a closure.
 
 use crate::abi::{HostCall, VMFuncRef, VMStoreContext};
-use crate::runtime::object::owned::Owned;
+use crate::runtime::objects::owned::Owned;
 use std::ptr::NonNull;
 
 /// What every host function's structure starts with; compiled code knows the first field.
