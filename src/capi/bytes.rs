@@ -1,13 +1,15 @@
 //! `wasm_byte_vec_t` and `wasm_name_t`: bytes, names and messages.
 
-use super::vec::{self, CVec};
-
-pub use super::vecs::wasm_byte_vec_t;
+use super::plumbing::own::Out;
+use super::plumbing::vec::{self, CVec};
+use super::vecs::wasm_byte_vec_t;
 
 /// A byte, as the standard's header has it.
 pub type byte_t = std::ffi::c_char;
+
 /// A byte of a vector.
 pub type wasm_byte_t = byte_t;
+
 /// A name: UTF-8, not NUL-terminated.
 pub type wasm_name_t = wasm_byte_vec_t;
 
@@ -44,4 +46,16 @@ impl wasm_byte_vec_t {
         let bytes = unsafe { self.as_bytes() };
         String::from_utf8_lossy(bytes.strip_suffix(&[0]).unwrap_or(bytes)).into_owned()
     }
+}
+
+/// Writes a name, if there is one.
+///
+/// # Safety
+/// `out` is NULL or C's.
+pub(super) unsafe fn write_name(name: Option<&str>, out: Out<wasm_name_t>) -> crate::base::Result<bool> {
+    let out = out.check("out")?;
+    let Some(name) = name else { return Ok(false) };
+    // SAFETY: by the contract.
+    unsafe { out.write(wasm_byte_vec_t::bytes(name.as_bytes())) };
+    Ok(true)
 }

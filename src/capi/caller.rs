@@ -1,26 +1,21 @@
 //! `stepwell_caller_t`: what a host function learns of who called it, and host functions that get one.
 
-use super::error::stepwell_error_t;
-use super::external::wasm_extern_t;
-use super::func::{Env, call_back, func_type, stepwell_finalizer_t, wasm_func_t};
-use super::functype::wasm_functype_t;
-use super::guard::{or_error, or_null};
-use super::instance::wasm_instance_t;
-use super::linker::stepwell_linker_t;
-use super::object::Object;
-use super::own::{Out, Own, borrow, borrow_mut, handle, lend, null, string};
-use super::store::{StoreCell, wasm_store_t};
-use super::trap::wasm_trap_t;
+use super::func::{call_back, func_type};
+use super::plumbing::cell::StoreCell;
+use super::plumbing::env::{Env, stepwell_finalizer_t};
+use super::plumbing::guard::{or_error, or_null};
+use super::plumbing::handles::{
+    stepwell_caller_t, stepwell_error_t, stepwell_linker_t, wasm_extern_t, wasm_func_t, wasm_functype_t,
+    wasm_instance_t, wasm_store_t, wasm_trap_t,
+};
+use super::plumbing::object::Object;
+use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, lend, null, string};
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{Caller, Func, Instance, Val};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-/// Who called a host function. It is borrowed, for as long as the host function runs.
-pub struct stepwell_caller_t {
-    _opaque: [u8; 0],
-}
 handle!(stepwell_caller_t => CallerParts);
 
 /// What stands behind the handle.

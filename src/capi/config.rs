@@ -1,16 +1,12 @@
 //! `wasm_config_t`: how an engine is made.
 
-use super::check;
-use super::error::stepwell_error_t;
-use super::guard::{or_abort, or_error};
-use super::own::{Own, borrow_mut, handle};
+use super::plumbing::check;
+use super::plumbing::guard::{or_abort, or_error};
+use super::plumbing::handles::{stepwell_error_t, wasm_config_t};
+use super::plumbing::own::{Own, borrow_mut, handle};
 use crate::base::{Error, ErrorKind};
 use crate::runtime::{Config, DebugTier};
 
-/// How an engine is made: `stepwell.h` has the settings.
-pub struct wasm_config_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_config_t => Config);
 
 /// What debug code is like, one of `enum stepwell_debug_tier_enum`.

@@ -1,13 +1,14 @@
 //! `stepwell_debugger_t`: debugging one store, and the breakpoints in it.
 
-use super::error::stepwell_error_t;
-use super::func::{Env, stepwell_finalizer_t};
-use super::guard::{or_error, or_last_error, or_null};
-use super::module::{self, Progress, stepwell_progress_callback_t, wasm_module_t};
-use super::own::{Out, Own, borrow, handle, null, string};
+use super::module;
+use super::plumbing::cell::{Entered, StoreCell};
+use super::plumbing::env::{Env, stepwell_finalizer_t};
+use super::plumbing::guard::{or_error, or_last_error, or_null};
+use super::plumbing::handles::{stepwell_debugger_t, stepwell_error_t, stepwell_stop_t, wasm_module_t, wasm_store_t};
+use super::plumbing::own::{Out, Own, borrow, handle, null, string};
+use super::progress::{Progress, stepwell_progress_callback_t};
 use super::source::{stepwell_source_t, write_source};
-use super::stop::{self, stepwell_action_t, stepwell_stop_callback_t, stepwell_stop_t};
-use super::store::{StoreCell, wasm_store_t};
+use super::stop::{self, stepwell_action_t, stepwell_stop_callback_t};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::debug::{Breakpoint, BreakpointId, Debugger};
 use crate::runtime::Module;
@@ -15,10 +16,6 @@ use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
 use std::sync::Arc;
 
-/// A debugger attached to one store. Other stores never notice.
-pub struct stepwell_debugger_t {
-    _opaque: [u8; 0],
-}
 handle!(stepwell_debugger_t => DebuggerObject);
 
 /// A breakpoint's number: unique in its debugger, never 0, never reused.
@@ -153,7 +150,7 @@ unsafe fn set(
     debugger: *mut stepwell_debugger_t,
     module: *const wasm_module_t,
     out: *mut stepwell_breakpoint_t,
-    place: impl FnOnce(&Debugger, &mut super::store::Entered<'_>, &Module) -> Result<Breakpoint>,
+    place: impl FnOnce(&Debugger, &mut Entered<'_>, &Module) -> Result<Breakpoint>,
 ) -> Result<()> {
     // SAFETY: by the contract.
     let (object, module) = unsafe { (borrow(debugger, "debugger")?, module::get(module)?) };

@@ -1,15 +1,10 @@
 //! `wasm_engine_t`: what compiles modules and is shared by stores.
 
-use super::config::wasm_config_t;
-use super::error::stepwell_error_t;
-use super::guard::{or_error, or_null};
-use super::own::{Out, Own, handle};
+use super::plumbing::guard::{or_error, or_null};
+use super::plumbing::handles::{stepwell_error_t, wasm_config_t, wasm_engine_t};
+use super::plumbing::own::{Out, Own, handle};
 use crate::runtime::{Config, Engine};
 
-/// An engine: compiles modules, and is shared by stores. Any thread may use it at any time.
-pub struct wasm_engine_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_engine_t => Engine);
 
 /// A configuration that C gave; NULL is the default one.

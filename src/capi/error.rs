@@ -1,21 +1,12 @@
 //! `stepwell_error_t`: what went wrong, why and where; and the last error of functions that can only return NULL.
 
-use super::bytes::wasm_byte_vec_t;
 use super::bytes::wasm_name_t;
-use super::guard::or_abort;
-use super::own::{Out, Own, borrow, handle, lend};
-use crate::base::Error;
+use super::plumbing::guard::or_abort;
+use super::plumbing::handles::stepwell_error_t;
+use super::plumbing::last::{clear_last, last};
+use super::plumbing::own::{Out, Own, borrow};
+use super::vecs::wasm_byte_vec_t;
 use crate::runtime::Trap;
-use std::cell::RefCell;
-
-/// An error: a code, a message, and the offset in the Wasm binary where there is one.
-///
-/// A function that returns `own stepwell_error_t *` returns NULL on success. Otherwise the caller owns the error and
-/// deletes it.
-pub struct stepwell_error_t {
-    _opaque: [u8; 0],
-}
-handle!(stepwell_error_t => Error);
 
 /// An error's code, one of `enum stepwell_error_enum`.
 pub type stepwell_error_code_t = i32;
@@ -48,16 +39,6 @@ pub enum stepwell_error_enum {
     STEPWELL_ERROR_HOST = 11,
     /// The work was cancelled by its caller.
     STEPWELL_ERROR_CANCELLED = 12,
-}
-
-thread_local! {
-    static LAST: RefCell<Option<Box<Error>>> = const { RefCell::new(None) };
-}
-
-/// Remembers the error for [`stepwell_last_error`].
-pub(super) fn set_last(error: Error) {
-    // A thread that is going away has nobody left to ask.
-    let _ = LAST.try_with(|last| *last.borrow_mut() = Some(Box::new(error)));
 }
 
 /// Deletes an error. NULL does nothing.
@@ -134,11 +115,7 @@ pub unsafe extern "C" fn stepwell_error_exit_status(error: *const stepwell_error
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn stepwell_last_error() -> *const stepwell_error_t {
-    LAST.try_with(|last| match &*last.borrow() {
-        Some(error) => lend(&**error),
-        None => std::ptr::null(),
-    })
-    .unwrap_or(std::ptr::null())
+    last()
 }
 
 /// Forgets the last error of this thread.
@@ -146,7 +123,7 @@ pub extern "C" fn stepwell_last_error() -> *const stepwell_error_t {
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn stepwell_last_error_clear() {
-    let _ = LAST.try_with(|last| last.borrow_mut().take());
+    clear_last();
 }
 
 #[cfg(test)]

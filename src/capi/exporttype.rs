@@ -1,15 +1,12 @@
 //! `wasm_exporttype_t`: what a module exports.
 
 use super::bytes::wasm_name_t;
-use super::externtype::{TypeObject, wasm_externtype_t};
-use super::guard::or_null;
-use super::own::{Own, Take, borrow, handle, lend};
-use super::vec::Owned;
+use super::plumbing::guard::or_null;
+use super::plumbing::handles::{wasm_exporttype_t, wasm_externtype_t};
+use super::plumbing::own::{Own, Take, borrow, handle, lend};
+use super::plumbing::vec::Owned;
+use super::type_object::TypeObject;
 
-/// An export: its name and its type.
-pub struct wasm_exporttype_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_exporttype_t => ExportObject);
 
 /// What stands behind [`wasm_exporttype_t`].

@@ -1,17 +1,13 @@
 //! `wasm_extern_t`: what instances import and export. The conversions are in `refs.rs`.
 
-use super::externtype::{TypeObject, wasm_externkind_enum, wasm_externkind_t, wasm_externtype_t};
-use super::guard::{or_abort, or_null};
-use super::object::Object;
-use super::own::{Own, borrow, handle};
+use super::externtype::{wasm_externkind_enum, wasm_externkind_t};
+use super::plumbing::guard::{or_abort, or_null};
+use super::plumbing::handles::{wasm_extern_t, wasm_externtype_t};
+use super::plumbing::object::Object;
+use super::plumbing::own::{Own, borrow, handle};
+use super::type_object::TypeObject;
 use crate::runtime::Extern;
 
-pub use super::refs::{wasm_extern_copy, wasm_extern_delete};
-
-/// Something imported or exported: a function, a global, a table or a memory.
-pub struct wasm_extern_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_extern_t => Object, |object| object.as_extern().is_some());
 
 /// What it is, one of `enum wasm_externkind_enum`.

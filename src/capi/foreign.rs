@@ -1,15 +1,11 @@
 //! `wasm_foreign_t`: an object of the host's that guests can hold as an `externref`.
 
-use super::guard::or_null;
-use super::object::{Kind, Object};
-use super::own::{Own, borrow, handle};
-use super::store::wasm_store_t;
+use super::plumbing::guard::or_null;
+use super::plumbing::handles::{wasm_foreign_t, wasm_store_t};
+use super::plumbing::object::{Kind, Object};
+use super::plumbing::own::{Own, borrow, handle};
 use crate::runtime::ExternRef;
 
-/// An object of the host's: nothing but an identity, for guests to hold as an `externref`.
-pub struct wasm_foreign_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_foreign_t => Object, |object| matches!(object.kind, Kind::Foreign(_)));
 
 /// A new foreign object. It lives as long as a handle or the store's guests hold it.

@@ -1,36 +1,15 @@
 //! `wasm_frame_t`: a Wasm frame of a trap.
 
-use super::bytes::{wasm_byte_vec_t, wasm_name_t};
-use super::guard::{or_abort, or_null};
-use super::instance::wasm_instance_t;
-use super::object::Object;
-use super::own::{Out, Own, borrow, handle, lend, null};
+use super::bytes::{wasm_name_t, write_name};
+use super::plumbing::guard::{or_abort, or_null};
+use super::plumbing::handles::{wasm_frame_t, wasm_instance_t};
+use super::plumbing::own::{Out, Own, borrow, handle, lend, null};
+use super::plumbing::trap_object::FrameObject;
 use super::source::{stepwell_source_t, write_source};
-use super::store::StoreCell;
-use crate::runtime::{FrameInfo, Instance};
+use super::vecs::wasm_byte_vec_t;
 use std::ffi::c_char;
-use std::sync::Arc;
 
-/// A Wasm frame of a trap.
-pub struct wasm_frame_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_frame_t => FrameObject);
-
-/// What stands behind [`wasm_frame_t`].
-#[derive(Clone)]
-pub(super) struct FrameObject {
-    info: FrameInfo,
-    instance: Option<Box<Object>>,
-}
-
-impl FrameObject {
-    /// A frame of a trap in a store, with its instance, if that is one of this store.
-    pub(super) fn new(cell: &Arc<StoreCell>, info: &FrameInfo, instance: Option<Instance>) -> FrameObject {
-        let instance = instance.map(|instance| Box::new(Object::new(cell, instance)));
-        FrameObject { info: info.clone(), instance }
-    }
-}
 
 /// Deletes a frame. NULL does nothing.
 ///
@@ -140,18 +119,6 @@ pub unsafe extern "C" fn stepwell_trap_frame_source(
         // SAFETY: C passes a live frame or NULL, and `out` is C's.
         unsafe { write_source(&borrow(frame, "frame")?.info.locations(), index, out) }
     })
-}
-
-/// Writes a name, if there is one.
-///
-/// # Safety
-/// `out` is NULL or C's.
-pub(super) unsafe fn write_name(name: Option<&str>, out: Out<wasm_name_t>) -> crate::base::Result<bool> {
-    let out = out.check("out")?;
-    let Some(name) = name else { return Ok(false) };
-    // SAFETY: by the contract.
-    unsafe { out.write(wasm_byte_vec_t::bytes(name.as_bytes())) };
-    Ok(true)
 }
 
 /// Writes a name as people are to see it to `out`, NUL-terminated (the NUL is counted in its size): demangled, if a compiler of Rust or

@@ -1,16 +1,16 @@
 //! `wasm_func_t`: functions, of guests and of the host.
 
-use super::ending;
-use super::error::stepwell_error_t;
-use super::externtype::TypeObject;
-use super::functype::wasm_functype_t;
-use super::guard::{abort, caught, or_abort, or_error, or_null, watched};
-use super::object::{Kind, Object};
-use super::own::{Out, Own, borrow, handle, null};
-use super::store::{StoreCell, wasm_store_t};
-use super::trap::{take_error, trap_of, wasm_trap_t};
+use super::plumbing::abort::{abort, watched};
+use super::plumbing::cell::StoreCell;
+use super::plumbing::env::Env;
+use super::plumbing::guard::{caught, or_abort, or_error, or_null};
+use super::plumbing::handles::{stepwell_error_t, wasm_func_t, wasm_functype_t, wasm_store_t, wasm_trap_t};
+use super::plumbing::object::{Kind, Object};
+use super::plumbing::own::{Out, Own, borrow, handle, null};
+use super::plumbing::vec;
+use super::trap::{take_error, trap_of};
+use super::type_object::TypeObject;
 use super::val::{from_c, list_from_c, to_c, wasm_val_t};
-use super::vec;
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{AsStoreMut, Caller, Func, Val};
@@ -19,10 +19,6 @@ use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// A function: a guest's or the host's.
-pub struct wasm_func_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_func_t => Object, |object| matches!(object.kind, Kind::Func(_)));
 
 /// A host function. `args` are borrowed; `results` has room for the results, and what is written there is given away.
@@ -38,43 +34,6 @@ pub type wasm_func_callback_with_env_t = Option<
         results: *mut wasm_val_vec_t,
     ) -> Own<wasm_trap_t>,
 >;
-
-/// Frees a callback's environment. It may not call into a store.
-pub type stepwell_finalizer_t = Option<unsafe extern "C" fn(env: *mut c_void)>;
-
-/// A callback's environment; its finalizer runs when this is dropped, which is once.
-pub(super) struct Env {
-    env: *mut c_void,
-    finalizer: stepwell_finalizer_t,
-}
-
-// SAFETY: the environment is the host's, who says by registering it that it may follow its store to other threads.
-unsafe impl Send for Env {}
-// SAFETY: as above; a store is used by one thread at a time.
-unsafe impl Sync for Env {}
-
-impl Env {
-    /// An environment, owned from here on.
-    pub(super) fn new(env: *mut c_void, finalizer: stepwell_finalizer_t) -> Env {
-        Env { env, finalizer }
-    }
-
-    /// What the callback gets. (A method, so that closures keep the whole environment, and not a copy of its pointer.)
-    pub(super) fn get(&self) -> *mut c_void {
-        self.env
-    }
-}
-
-impl Drop for Env {
-    fn drop(&mut self) {
-        if let Some(finalizer) = self.finalizer
-            && !ending::over_for(finalizer)
-        {
-            // SAFETY: C registered the pair, and this is the one time it runs.
-            unsafe { finalizer(self.env) };
-        }
-    }
-}
 
 /// What stands behind the handle.
 ///

@@ -1,15 +1,12 @@
 //! `wasm_functype_t`: a function's type.
 
-use super::externtype::{TypeObject, check_types};
-use super::guard::or_null;
-use super::own::{Own, Take, borrow, handle};
-use super::vec::Owned;
+use super::plumbing::guard::or_null;
+use super::plumbing::handles::wasm_functype_t;
+use super::plumbing::own::{Own, Take, borrow, handle};
+use super::plumbing::vec::Owned;
+use super::type_object::{TypeObject, check_types};
 use super::vecs::wasm_valtype_vec_t;
 
-/// A function's type.
-pub struct wasm_functype_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_functype_t => TypeObject, |ty| matches!(ty, TypeObject::Func { .. }));
 
 /// A new function type. Takes the contents of both vectors, also when it fails; NULL counts as empty.

@@ -1,20 +1,15 @@
 //! `wasm_global_t`: globals.
 
-use super::externtype::TypeObject;
-use super::globaltype::wasm_globaltype_t;
-use super::guard::{or_abort, or_last_error, or_null};
-use super::object::{Kind, Object};
-use super::own::{Out, Own, borrow, handle, plain};
-use super::store::wasm_store_t;
+use super::plumbing::guard::{or_abort, or_last_error, or_null};
+use super::plumbing::handles::{wasm_global_t, wasm_globaltype_t, wasm_store_t};
+use super::plumbing::object::{Kind, Object};
+use super::plumbing::own::{Out, Own, borrow, handle, plain};
+use super::type_object::TypeObject;
 use super::val::{from_c, to_c, wasm_val_t};
 use crate::base::Result;
 use crate::runtime::Global;
 use crate::wasm::ExternType;
 
-/// A global.
-pub struct wasm_global_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_global_t => Object, |object| matches!(object.kind, Kind::Global(_)));
 
 /// What stands behind the handle.

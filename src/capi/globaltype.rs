@@ -1,15 +1,11 @@
 //! `wasm_globaltype_t`: a global's type.
 
-use super::externtype::TypeObject;
-use super::guard::{or_abort, or_null};
-use super::own::{Own, borrow, handle, lend};
-use super::valtype::wasm_valtype_t;
+use super::plumbing::guard::{or_abort, or_null};
+use super::plumbing::handles::{wasm_globaltype_t, wasm_valtype_t};
+use super::plumbing::own::{Own, borrow, handle, lend};
+use super::type_object::TypeObject;
 use crate::base::{Error, ErrorKind};
 
-/// A global's type.
-pub struct wasm_globaltype_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_globaltype_t => TypeObject, |ty| matches!(ty, TypeObject::Global { .. }));
 
 /// Whether a global can be written, one of `enum wasm_mutability_enum`.

@@ -1,15 +1,12 @@
 //! `wasm_importtype_t`: what a module imports.
 
 use super::bytes::wasm_name_t;
-use super::externtype::{TypeObject, wasm_externtype_t};
-use super::guard::or_null;
-use super::own::{Own, Take, borrow, handle, lend};
-use super::vec::Owned;
+use super::plumbing::guard::or_null;
+use super::plumbing::handles::{wasm_externtype_t, wasm_importtype_t};
+use super::plumbing::own::{Own, Take, borrow, handle, lend};
+use super::plumbing::vec::Owned;
+use super::type_object::TypeObject;
 
-/// An import: its name and its type.
-pub struct wasm_importtype_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_importtype_t => ImportObject);
 
 /// What stands behind [`wasm_importtype_t`].

@@ -1,28 +1,22 @@
 //! `wasm_instance_t`: instances of modules.
 
-use super::error::stepwell_error_t;
-use super::external::wasm_extern_t;
 use super::func::trap_or_error;
-use super::func::wasm_func_t;
-use super::global::wasm_global_t;
-use super::guard::{caught, or_abort, or_error, or_null};
-use super::memory::wasm_memory_t;
-use super::module::{self, wasm_module_t};
-use super::object::{Kind, Object};
-use super::own::{Out, Own, borrow, handle, string};
-use super::store::{StoreCell, wasm_store_t};
-use super::table::wasm_table_t;
-use super::trap::{trap_of, wasm_trap_t};
-use super::vec;
+use super::module;
+use super::plumbing::cell::StoreCell;
+use super::plumbing::guard::{caught, or_abort, or_error, or_null};
+use super::plumbing::handles::{
+    stepwell_error_t, wasm_extern_t, wasm_func_t, wasm_global_t, wasm_instance_t, wasm_memory_t, wasm_module_t,
+    wasm_store_t, wasm_table_t, wasm_trap_t,
+};
+use super::plumbing::object::{Kind, Object};
+use super::plumbing::own::{Out, Own, borrow, handle, string};
+use super::plumbing::vec;
+use super::trap::trap_of;
 use super::vecs::wasm_extern_vec_t;
 use crate::base::{Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
 use crate::runtime::{Extern, Instance, Module};
 use std::sync::Arc;
 
-/// An instance of a module.
-pub struct wasm_instance_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_instance_t => Object, |object| matches!(object.kind, Kind::Instance(_)));
 
 /// What stands behind the handle.

@@ -1,24 +1,19 @@
 //! `stepwell_instance_pre_t`: a module whose imports were found, for many instances.
 
-use super::error::stepwell_error_t;
 use super::func::trap_or_error;
-use super::guard::or_error;
-use super::instance::wasm_instance_t;
-use super::linker::stepwell_linker_t;
-use super::module::{self, wasm_module_t};
-use super::object::Object;
-use super::own::{Checked, Out, Own, borrow, handle};
-use super::store::{StoreCell, wasm_store_t};
-use super::trap::wasm_trap_t;
+use super::module;
+use super::plumbing::cell::StoreCell;
+use super::plumbing::guard::or_error;
+use super::plumbing::handles::{
+    stepwell_error_t, stepwell_instance_pre_t, stepwell_linker_t, wasm_instance_t, wasm_module_t, wasm_store_t,
+    wasm_trap_t,
+};
+use super::plumbing::object::Object;
+use super::plumbing::own::{Checked, Out, Own, borrow, handle};
 use crate::base::Result;
 use crate::runtime::InstancePre;
 use std::sync::Arc;
 
-/// A module with its imports found by a linker. What the linker is told later does not change it. Where all imports were defined by
-/// `stepwell_linker_define_func` and its kin, it makes instances in any store of the engine, on several threads at once.
-pub struct stepwell_instance_pre_t {
-    _opaque: [u8; 0],
-}
 handle!(stepwell_instance_pre_t => InstancePre);
 
 /// Makes an instance for C: it or a trap goes out.

@@ -1,20 +1,15 @@
 //! What ends guests that run too long: fuel, epochs and their deadlines, `stepwell_interrupt_t`.
 
-use super::engine::wasm_engine_t;
-use super::error::stepwell_error_t;
-use super::func::{Env, stepwell_finalizer_t};
-use super::guard::{or_abort, or_error};
-use super::outcome::{stepwell_ask_callback_t, stepwell_outcome_t};
-use super::own::{Out, Own, borrow, handle, null};
-use super::store::wasm_store_t;
+use super::guarded::stepwell_ask_callback_t;
+use super::outcome::stepwell_outcome_t;
+use super::plumbing::env::{Env, stepwell_finalizer_t};
+use super::plumbing::guard::{or_abort, or_error};
+use super::plumbing::handles::{stepwell_error_t, stepwell_interrupt_t, wasm_engine_t, wasm_store_t};
+use super::plumbing::own::{Out, Own, borrow, handle, null};
 use crate::runtime::Interrupter;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// Ends the guests of a store from other threads. It may outlive the store; then it does nothing.
-pub struct stepwell_interrupt_t {
-    _opaque: [u8; 0],
-}
 handle!(stepwell_interrupt_t => Interrupter);
 
 /// Gives a store's guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`, `block`,

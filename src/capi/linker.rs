@@ -1,28 +1,19 @@
 //! `stepwell_linker_t`: finding imports by name.
 
-use super::engine::wasm_engine_t;
-use super::error::stepwell_error_t;
-use super::external::wasm_extern_t;
-use super::func::{Env, call_back, func_type, stepwell_finalizer_t, wasm_func_callback_with_env_t};
-use super::functype::wasm_functype_t;
-use super::guard::{or_error, or_null};
-use super::instance::{self, wasm_instance_t};
-use super::instance_pre;
-use super::module::{self, wasm_module_t};
-use super::object::Object;
-use super::own::{Out, Own, borrow, borrow_mut, handle, null, string};
-use super::store::wasm_store_t;
-use super::trap::wasm_trap_t;
+use super::func::{call_back, func_type, wasm_func_callback_with_env_t};
+use super::plumbing::env::{Env, stepwell_finalizer_t};
+use super::plumbing::guard::{or_error, or_null};
+use super::plumbing::handles::{
+    stepwell_error_t, stepwell_linker_t, wasm_engine_t, wasm_extern_t, wasm_functype_t, wasm_instance_t, wasm_module_t,
+    wasm_store_t, wasm_trap_t,
+};
+use super::plumbing::object::Object;
+use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, null, string};
+use super::{instance, instance_pre, module};
 use crate::base::{Error, ErrorKind, Escaped};
 use crate::runtime::Linker;
 use std::ffi::{c_char, c_void};
 
-/// Names and what they stand for, from which a module's imports are found. Functions defined by
-/// `stepwell_linker_define_func` are of no store; other objects are of one, and a linker that has some instantiates in
-/// that store only. It belongs to one thread at a time.
-pub struct stepwell_linker_t {
-    _opaque: [u8; 0],
-}
 handle!(stepwell_linker_t => Linker);
 
 /// A new linker without names.

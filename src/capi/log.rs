@@ -1,11 +1,9 @@
 //! What an engine tells its host: messages, and what it has fallen back to.
 
-use super::config::wasm_config_t;
-use super::engine::wasm_engine_t;
-use super::error::stepwell_error_t;
-use super::func::{Env, stepwell_finalizer_t};
-use super::guard::{or_abort, or_error};
-use super::own::{Own, borrow, borrow_mut, null};
+use super::plumbing::env::{Env, stepwell_finalizer_t};
+use super::plumbing::guard::{or_abort, or_error};
+use super::plumbing::handles::{stepwell_error_t, wasm_config_t, wasm_engine_t};
+use super::plumbing::own::{Own, borrow, borrow_mut, null};
 use crate::base::{Error, ErrorKind};
 use crate::runtime::{LogLevel, Logger};
 use std::ffi::{CString, c_char, c_void};

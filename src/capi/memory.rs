@@ -1,20 +1,15 @@
 //! `wasm_memory_t`: linear memories.
 
 use super::bytes::byte_t;
-use super::externtype::TypeObject;
-use super::guard::{or_abort, or_null};
-use super::memorytype::wasm_memorytype_t;
-use super::object::{Kind, Object};
-use super::own::{Own, borrow, handle};
-use super::store::wasm_store_t;
+use super::plumbing::guard::{or_abort, or_null};
+use super::plumbing::handles::{wasm_memory_t, wasm_memorytype_t, wasm_store_t};
+use super::plumbing::object::{Kind, Object};
+use super::plumbing::own::{Own, borrow, handle};
+use super::type_object::TypeObject;
 use crate::base::Result;
 use crate::runtime::Memory;
 use crate::wasm::ExternType;
 
-/// A linear memory.
-pub struct wasm_memory_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_memory_t => Object, |object| matches!(object.kind, Kind::Memory(_)));
 
 /// A size of a memory, in pages of 64 KiB.

@@ -1,13 +1,10 @@
 //! `wasm_memorytype_t`: a memory's type.
 
-use super::externtype::{TypeObject, check_limits, wasm_limits_t};
-use super::guard::or_null;
-use super::own::{Own, borrow, handle, plain};
+use super::plumbing::guard::or_null;
+use super::plumbing::handles::wasm_memorytype_t;
+use super::plumbing::own::{Own, borrow, handle, plain};
+use super::type_object::{TypeObject, check_limits, wasm_limits_t};
 
-/// A memory's type.
-pub struct wasm_memorytype_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_memorytype_t => TypeObject, |ty| matches!(ty, TypeObject::Memory { .. }));
 
 /// A new memory type.

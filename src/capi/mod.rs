@@ -11,13 +11,7 @@
 // Signatures name the ownership types; what they can do is this room's affair.
 #![allow(private_bounds)]
 
-mod check;
-mod ending;
-mod guard;
-mod host_info;
-mod object;
-mod own;
-mod vec;
+mod plumbing;
 
 pub mod bytes;
 pub mod caller;
@@ -35,6 +29,7 @@ pub mod func;
 pub mod functype;
 pub mod global;
 pub mod globaltype;
+pub mod guarded;
 pub mod importtype;
 pub mod instance;
 pub mod instance_pre;
@@ -46,8 +41,10 @@ pub mod memorytype;
 pub mod module;
 pub mod module_about;
 pub mod module_serialize;
+pub mod module_source;
 pub mod outcome;
 pub mod profile;
+pub mod progress;
 pub mod reference;
 pub mod refs;
 pub mod source;
@@ -59,6 +56,7 @@ pub mod tabletype;
 pub mod tagtype;
 pub mod thread;
 pub mod trap;
+pub mod type_object;
 pub mod typed_func;
 pub mod val;
 pub mod valtype;
@@ -66,4 +64,4 @@ pub mod vecs;
 pub mod version;
 pub mod wasi;
 
-pub use own::{Out, Own, Take};
+pub use plumbing::own::{Out, Own, Take};

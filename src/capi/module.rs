@@ -1,35 +1,26 @@
 //! `wasm_module_t`: a compiled module.
 
-use super::bytes::{wasm_byte_vec_t, wasm_name_t};
-use super::engine::wasm_engine_t;
-use super::error::stepwell_error_t;
-use super::exporttype::{ExportObject, wasm_exporttype_t};
-use super::externtype::TypeObject;
-use super::frame::write_name;
-use super::guard::{or_abort, or_error, or_null};
-use super::importtype::{ImportObject, wasm_importtype_t};
-use super::object::{Kind, Object};
-use super::outcome::{stepwell_guarded_progress_callback_t, stepwell_outcome_t};
-use super::own::{Out, Own, borrow, handle, plain, string};
-use super::store::wasm_store_t;
-use super::vec::{self, Owned};
-use super::vecs::{wasm_exporttype_vec_t, wasm_importtype_vec_t};
+use super::bytes::{wasm_name_t, write_name};
+use super::exporttype::ExportObject;
+use super::importtype::ImportObject;
+use super::plumbing::guard::{or_abort, or_error, or_null};
+use super::plumbing::handles::{
+    stepwell_error_t, wasm_engine_t, wasm_exporttype_t, wasm_importtype_t, wasm_module_t, wasm_shared_module_t,
+    wasm_store_t,
+};
+use super::plumbing::object::{Kind, Object};
+use super::plumbing::own::{Out, Own, borrow, handle, plain, string};
+use super::plumbing::vec::{self, Owned};
+use super::progress::{Progress, stepwell_progress_callback_t};
+use super::type_object::TypeObject;
+use super::vecs::{wasm_byte_vec_t, wasm_exporttype_vec_t, wasm_importtype_vec_t};
 use crate::base::{FuncIndex, Result};
 use crate::runtime::{Engine, Module};
 use crate::wasm::ModuleInfo;
 use std::ffi::c_void;
-use std::sync::{Mutex, PoisonError};
 
-/// A compiled module. It can be instantiated in every store of its engine.
-pub struct wasm_module_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_module_t => Object, |object| matches!(object.kind, Kind::Module(_)));
 
-/// A module that is of no store: what threads pass each other.
-pub struct wasm_shared_module_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_shared_module_t => Module);
 
 /// What stands behind the handle.
@@ -106,50 +97,6 @@ pub unsafe extern "C" fn stepwell_shared_module_new(
         unsafe { out.write(Own::new(Module::new(engine, binary)?)) };
         Ok(())
     })
-}
-
-/// Told how many functions of how many are compiled. It returns whether to go on. It is called by one thread at a time, but
-/// not always by the one that asked, and may not call Stepwell.
-pub type stepwell_progress_callback_t =
-    Option<unsafe extern "C" fn(env: *mut c_void, done: usize, total: usize) -> bool>;
-
-/// A C callback with its environment, which threads call in turn.
-pub(super) struct Progress {
-    callback: ProgressCallback,
-    env: Mutex<*mut c_void>,
-}
-
-/// Both kinds of it; either may be missing.
-enum ProgressCallback {
-    Plain(stepwell_progress_callback_t),
-    Guarded(stepwell_guarded_progress_callback_t),
-}
-
-// SAFETY: the environment is C's, and its contract says that any thread passes it on; the lock lets one do so at a time.
-unsafe impl Sync for Progress {}
-
-impl Progress {
-    pub(super) fn new(callback: stepwell_progress_callback_t, env: *mut c_void) -> Progress {
-        Progress { callback: ProgressCallback::Plain(callback), env: Mutex::new(env) }
-    }
-
-    pub(super) fn guarded(callback: stepwell_guarded_progress_callback_t, env: *mut c_void) -> Progress {
-        Progress { callback: ProgressCallback::Guarded(callback), env: Mutex::new(env) }
-    }
-
-    pub(super) fn tell(&self, done: usize, total: usize) -> bool {
-        let env = self.env.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.callback {
-            // SAFETY: C gave both for this call, which has not returned.
-            ProgressCallback::Plain(Some(callback)) => unsafe { callback(*env, done, total) },
-            ProgressCallback::Guarded(Some(callback)) => {
-                // SAFETY: as above.
-                let call = |out| unsafe { callback(*env, done, total, out) };
-                stepwell_outcome_t::of("progress callback", call).is_ok_and(|go_on| go_on != 0)
-            }
-            ProgressCallback::Plain(None) | ProgressCallback::Guarded(None) => true,
-        }
-    }
 }
 
 /// Compiles a module's debug code.

@@ -1,10 +1,10 @@
 //! What a module says about itself: custom sections, names, how many imports and exports, sizes.
 
-use super::bytes::wasm_name_t;
-use super::frame::write_name;
-use super::guard::{or_abort, or_null};
-use super::module::{get, wasm_module_t};
-use super::own::{Out, string};
+use super::bytes::{wasm_name_t, write_name};
+use super::module::get;
+use super::plumbing::guard::{or_abort, or_null};
+use super::plumbing::handles::wasm_module_t;
+use super::plumbing::own::{Out, string};
 use crate::base::{
     DataIndex, ElemIndex, Error, ErrorKind, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, TableIndex,
 };

@@ -1,14 +1,12 @@
 //! Compiled modules as bytes and as files, and back. What is checked, and why it is no protection against malice, says
 //! `runtime::serialize`.
 
-use super::bytes::wasm_byte_vec_t;
-use super::engine::wasm_engine_t;
-use super::error::stepwell_error_t;
-use super::guard::{or_error, or_last_error, or_null};
-use super::module::{get, wasm_module_t, wasm_shared_module_t};
-use super::object::Object;
-use super::own::{Out, Own, borrow, null, plain};
-use super::store::wasm_store_t;
+use super::module::get;
+use super::plumbing::guard::{or_error, or_last_error, or_null};
+use super::plumbing::handles::{stepwell_error_t, wasm_engine_t, wasm_module_t, wasm_shared_module_t, wasm_store_t};
+use super::plumbing::object::Object;
+use super::plumbing::own::{Out, Own, borrow, null, plain};
+use super::vecs::wasm_byte_vec_t;
 use crate::base::Result;
 use crate::runtime::{Engine, Module};
 use crate::sys::sealed::path_of;

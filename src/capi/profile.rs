@@ -1,9 +1,8 @@
 //! Telling profilers and native debuggers of machine code.
 
-use super::config::wasm_config_t;
-use super::error::stepwell_error_t;
-use super::guard::{or_abort, or_error};
-use super::own::{Own, borrow_mut};
+use super::plumbing::guard::{or_abort, or_error};
+use super::plumbing::handles::{stepwell_error_t, wasm_config_t};
+use super::plumbing::own::{Own, borrow_mut};
 use crate::base::{Error, ErrorKind};
 use crate::runtime::Profiler;
 

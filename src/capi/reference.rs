@@ -1,13 +1,10 @@
 //! `wasm_ref_t`: a reference to any object. Its functions, and the conversions, are in `refs.rs`.
 
-use super::guard::or_abort;
-use super::object::Object;
-use super::own::{borrow, handle};
+use super::plumbing::guard::or_abort;
+use super::plumbing::handles::wasm_ref_t;
+use super::plumbing::object::Object;
+use super::plumbing::own::{borrow, handle};
 
-/// A reference to an object of any kind.
-pub struct wasm_ref_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_ref_t => Object);
 
 /// A number for an object: the same for all handles of it, and for another object that lives at the same time most probably another. For tables

@@ -1,20 +1,14 @@
 //! What all references of the C ABI have in common. Written by `cargo xtask headers` from the table in
 //! `xtask/src/refs.rs`: do not edit.
 
-use super::external::wasm_extern_t;
-use super::foreign::wasm_foreign_t;
-use super::func::wasm_func_t;
-use super::global::wasm_global_t;
-use super::guard::or_last_error;
-use super::host_info;
-use super::instance::wasm_instance_t;
-use super::memory::wasm_memory_t;
-use super::module::wasm_module_t;
-use super::object::{convert, copy, same};
-use super::own::Own;
-use super::reference::wasm_ref_t;
-use super::table::wasm_table_t;
-use super::trap::wasm_trap_t;
+use super::plumbing::guard::or_last_error;
+use super::plumbing::handles::{
+    wasm_extern_t, wasm_foreign_t, wasm_func_t, wasm_global_t, wasm_instance_t, wasm_memory_t, wasm_module_t,
+    wasm_ref_t, wasm_table_t, wasm_trap_t,
+};
+use super::plumbing::host_info;
+use super::plumbing::object::{convert, copy, same};
+use super::plumbing::own::Own;
 use std::ffi::c_void;
 
 /// Deletes the handle of a reference; what nothing else holds is given back sooner or later. NULL does nothing.

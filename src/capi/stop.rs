@@ -4,24 +4,21 @@
 //! stops that are live on the thread. So a stop or a frame that is used after its callback returned, or on another thread,
 //! is an error, never a dangling pointer.
 
-use super::bytes::wasm_byte_vec_t;
-use super::debugger::{DebuggerObject, stepwell_breakpoint_t, stepwell_debugger_t};
-use super::guard::{or_null, watched};
-use super::own::{Out, lend, null, string};
-use super::stop_frame::stepwell_frame_t;
-use super::store::{StoreCell, wasm_store_t};
+use super::debugger::{DebuggerObject, stepwell_breakpoint_t};
+use super::plumbing::abort::watched;
+use super::plumbing::cell::StoreCell;
+use super::plumbing::guard::{caught, or_null};
+use super::plumbing::handles::{stepwell_debugger_t, stepwell_frame_t, stepwell_stop_t, wasm_store_t};
+use super::plumbing::last::set_last;
+use super::plumbing::own::{Out, lend, null, string};
 use super::trap::{stepwell_trap_code_t, wasm_message_t};
+use super::vecs::wasm_byte_vec_t;
 use crate::base::{Error, ErrorKind, Result};
 use crate::debug::{Action, Reason, Stop};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-
-/// A guest that was stopped: valid until the stop callback returns. Used later, it is an error.
-pub struct stepwell_stop_t {
-    _opaque: [u8; 0],
-}
 
 /// What the guest is to do after a stop, one of `enum stepwell_action_enum`.
 pub type stepwell_action_t = i32;
@@ -134,8 +131,10 @@ thread_local! {
 
 /// Bits of a stop's number in a pointer; a frame's index stands below.
 const ID_SHIFT: u32 = 20;
+
 /// Marks a frame's pointer: a stop's has it clear, so that neither passes for the other.
 const FRAME: u64 = 1;
+
 /// The most frames that can be looked at.
 const MAX_FRAMES: usize = (1 << (ID_SHIFT - 1)) - 1;
 
@@ -259,8 +258,8 @@ pub unsafe extern "C" fn stepwell_stop_reason(stop: *const stepwell_stop_t) -> s
 
 /// The result of `body`; on failure `failed`, and `stepwell_last_error()` says why.
 pub(super) fn or_value<R>(function: &str, failed: R, body: impl FnOnce() -> Result<R>) -> R {
-    super::guard::caught(function, body).unwrap_or_else(|error| {
-        super::error::set_last(error);
+    caught(function, body).unwrap_or_else(|error| {
+        set_last(error);
         failed
     })
 }

@@ -1,27 +1,19 @@
 //! `stepwell_frame_t`: a frame of a stop. (`wasm_frame_t` is a frame of a trap that is over.)
 
-use super::bytes::wasm_name_t;
-use super::frame::write_name;
-use super::guard::or_null;
-use super::instance::wasm_instance_t;
-use super::module::wasm_module_t;
-use super::object::Object;
-use super::own::{Out, Own};
+use super::bytes::{wasm_name_t, write_name};
+use super::plumbing::cell::StoreCell;
+use super::plumbing::guard::or_null;
+use super::plumbing::handles::{stepwell_frame_t, wasm_instance_t, wasm_module_t};
+use super::plumbing::object::Object;
+use super::plumbing::own::{Out, Own};
+use super::plumbing::vec;
 use super::source::{stepwell_source_t, write_source};
 use super::stop::{or_value, with_frame};
-use super::store::StoreCell;
 use super::val::{to_c, wasm_val_t};
-use super::vec;
 use super::vecs::wasm_val_vec_t;
 use crate::base::{LocalIndex, Result};
 use crate::runtime::Val;
 use std::sync::Arc;
-
-/// A Wasm frame of a stopped guest: valid until the stop callback returns. Used later, it is an error: functions return
-/// what they say, and `stepwell_last_error()` is set.
-pub struct stepwell_frame_t {
-    _opaque: [u8; 0],
-}
 
 /// The index of the frame's function in its module, imports counted; `UINT32_MAX` if the stop is over.
 ///

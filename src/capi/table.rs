@@ -1,21 +1,15 @@
 //! `wasm_table_t`: tables of references.
 
-use super::externtype::TypeObject;
-use super::guard::{or_abort, or_null};
-use super::object::{Kind, Object};
-use super::own::{Own, borrow, handle};
-use super::reference::wasm_ref_t;
-use super::store::wasm_store_t;
-use super::tabletype::wasm_tabletype_t;
+use super::plumbing::guard::{or_abort, or_null};
+use super::plumbing::handles::{wasm_ref_t, wasm_store_t, wasm_table_t, wasm_tabletype_t};
+use super::plumbing::object::{Kind, Object};
+use super::plumbing::own::{Own, borrow, handle};
+use super::type_object::TypeObject;
 use super::val::{ref_from_c, ref_to_c};
 use crate::base::Result;
 use crate::runtime::Table;
 use crate::wasm::ExternType;
 
-/// A table of references.
-pub struct wasm_table_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_table_t => Object, |object| matches!(object.kind, Kind::Table(_)));
 
 /// A size of a table, or a place in it.

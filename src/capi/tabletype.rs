@@ -1,15 +1,11 @@
 //! `wasm_tabletype_t`: a table's type.
 
-use super::externtype::{TypeObject, check_limits, wasm_limits_t};
-use super::guard::or_null;
-use super::own::{Own, borrow, handle, lend, plain};
-use super::valtype::wasm_valtype_t;
+use super::plumbing::guard::or_null;
+use super::plumbing::handles::{wasm_tabletype_t, wasm_valtype_t};
+use super::plumbing::own::{Own, borrow, handle, lend, plain};
+use super::type_object::{TypeObject, check_limits, wasm_limits_t};
 use crate::base::{Error, ErrorKind};
 
-/// A table's type.
-pub struct wasm_tabletype_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_tabletype_t => TypeObject, |ty| matches!(ty, TypeObject::Table { .. }));
 
 /// A new table type. Takes `element`, also when it fails.

@@ -1,15 +1,11 @@
 //! `wasm_tagtype_t`: a tag's type, of the exception handling proposal. There are no tags yet, so that nothing imports or exports
 //! one: the type alone can be made and looked at.
 
-use super::externtype::TypeObject;
-use super::functype::wasm_functype_t;
-use super::guard::or_null;
-use super::own::{Handle, Own, borrow, handle, lend};
+use super::plumbing::guard::or_null;
+use super::plumbing::handles::{wasm_functype_t, wasm_tagtype_t};
+use super::plumbing::own::{Handle, Own, borrow, handle, lend};
+use super::type_object::TypeObject;
 
-/// A tag's type: a function type without results. No module that this engine compiles has a tag.
-pub struct wasm_tagtype_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_tagtype_t => TypeObject, |ty| matches!(ty, TypeObject::Tag { .. }));
 
 /// A new tag type. Takes the function type, also when it fails.

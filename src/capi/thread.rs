@@ -1,18 +1,12 @@
 //! `stepwell_stack_t`: stacks of the host's own making, on which coroutines call guests.
 
-use super::error::stepwell_error_t;
-use super::guard::{or_error, or_last_error};
-use super::own::{Out, Own, borrow, handle, null};
+use super::plumbing::guard::{or_error, or_last_error};
+use super::plumbing::handles::{stepwell_error_t, stepwell_stack_t};
+use super::plumbing::own::{Out, Own, borrow, handle, null};
 use crate::base::{Error, ErrorKind};
 use crate::runtime::HostStack;
 use std::ffi::c_void;
 
-/// A stack of the host's own making, a coroutine's. On such a stack the system cannot tell the library how far guests may go, so the host does,
-/// with `stepwell_thread_stack_set` at each switch. One that was not told of works as well, if all of the guests' stack
-/// (`stepwell_config_max_stack_set`) and of the reserve below it is there, and if no coroutine is left while a guest waits on it.
-pub struct stepwell_stack_t {
-    _opaque: [u8; 0],
-}
 handle!(stepwell_stack_t => HostStack);
 
 /// A stack of `bytes` bytes, at least 16 KiB, whose lowest is at `base`; guard pages are not counted. The memory stays the host's.

@@ -1,22 +1,19 @@
 //! `wasm_trap_t`: why a guest ended early.
 
-use super::bytes::{wasm_byte_vec_t, wasm_name_t};
-use super::frame::{FrameObject, wasm_frame_t};
-use super::guard::{or_abort, or_null};
-use super::host_info::TrapInfo;
-use super::object::{Kind, Object};
-use super::own::{Out, Own, borrow, handle, plain};
-use super::store::{StoreCell, wasm_store_t};
-use super::vec;
-use super::vecs::wasm_frame_vec_t;
+use super::bytes::wasm_name_t;
+use super::plumbing::cell::StoreCell;
+use super::plumbing::guard::{or_abort, or_null};
+use super::plumbing::handles::{wasm_frame_t, wasm_store_t, wasm_trap_t};
+use super::plumbing::last::set_last;
+use super::plumbing::object::{Kind, Object};
+use super::plumbing::own::{Out, Own, borrow, handle, plain};
+use super::plumbing::trap_object::TrapObject;
+use super::plumbing::vec;
+use super::vecs::{wasm_byte_vec_t, wasm_frame_vec_t};
 use crate::base::{Error, ErrorKind};
-use crate::runtime::{Instance, Rooted, Trap};
+use crate::runtime::Trap;
 use std::sync::Arc;
 
-/// A trap: a message, and the Wasm frames that were live.
-pub struct wasm_trap_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_trap_t => Object, |object| matches!(object.kind, Kind::Trap(_)));
 
 /// A message: UTF-8, NUL-terminated (the NUL is counted in its size).
@@ -58,62 +55,11 @@ pub enum stepwell_trap_enum {
     STEPWELL_TRAP_OUT_OF_FUEL = 13,
 }
 
-/// What stands behind a trap: any error that ended a call.
-pub(super) struct TrapObject {
-    kind: ErrorKind,
-    message: String,
-    trap: Option<Trap>,
-    /// The instance of each of its frames, where that is known and of the trap's store.
-    instances: Vec<Option<Instance>>,
-    /// Keeps them from being collected.
-    _rooted: Vec<Rooted>,
-    /// What C keeps with it.
-    pub(super) host_info: TrapInfo,
-}
-
-impl TrapObject {
-    /// The trap that tells C of an error, which may have come from another store.
-    fn from_error(cell: &StoreCell, error: &Error) -> TrapObject {
-        let trap = error.payload::<Trap>().cloned();
-        let message = trap.as_ref().map_or_else(|| error.to_string(), |trap| trap.message().to_owned());
-        let frames = trap.as_ref().map_or(&[][..], Trap::frames);
-        let mut instances = Vec::new();
-        let mut rooted = Vec::new();
-        // A store that is in use elsewhere has nothing to say of them.
-        if !frames.is_empty()
-            && let Ok(store) = cell.enter_to_look()
-        {
-            instances.extend(frames.iter().map(|frame| frame.instance(&store)));
-            let mut distinct: Vec<Instance> = instances.iter().copied().flatten().collect();
-            distinct.dedup();
-            rooted.extend(distinct.into_iter().map(|instance| cell.hold(instance.into())));
-        }
-        TrapObject { kind: error.kind(), message, trap, instances, _rooted: rooted, host_info: TrapInfo::default() }
-    }
-
-    /// The frames, innermost first, as handles of the trap's store.
-    fn frames<'a>(&'a self, cell: &'a Arc<StoreCell>) -> impl Iterator<Item = FrameObject> + 'a {
-        let frames = self.trap.as_ref().map_or(&[][..], Trap::frames);
-        frames.iter().enumerate().map(|(i, frame)| {
-            let instance = self.instances.get(i).copied().flatten();
-            FrameObject::new(cell, frame, instance)
-        })
-    }
-
-    /// The error that ends a guest's call with this trap.
-    fn to_error(&self) -> Error {
-        match &self.trap {
-            Some(trap) => trap.clone().into(),
-            None => Error::new(self.kind, self.message.clone()),
-        }
-    }
-}
-
 /// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it too.
 pub(super) fn trap_of(cell: &Arc<StoreCell>, error: Error) -> Own<wasm_trap_t> {
     let trap = TrapObject::from_error(cell, &error);
     if trap.kind != ErrorKind::Trap {
-        super::error::set_last(trap.to_error());
+        set_last(trap.to_error());
     }
     Own::new(Object::new(cell, Arc::new(trap)))
 }

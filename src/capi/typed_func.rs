@@ -1,15 +1,17 @@
 //! `stepwell_typed_func_t`: calls both ways without conversion, on raw values.
 
-use super::caller::{CallerParts, stepwell_caller_t};
-use super::error::stepwell_error_t;
-use super::func::{self, Env, func_type, stepwell_finalizer_t, trap_or_error, wasm_func_t};
-use super::functype::wasm_functype_t;
-use super::guard::{or_error, watched};
-use super::linker::stepwell_linker_t;
-use super::object::Object;
-use super::own::{Out, Own, borrow, borrow_mut, handle, null, string};
-use super::store::wasm_store_t;
-use super::trap::{take_error, wasm_trap_t};
+use super::caller::CallerParts;
+use super::func::{self, func_type, trap_or_error};
+use super::plumbing::abort::watched;
+use super::plumbing::env::{Env, stepwell_finalizer_t};
+use super::plumbing::guard::or_error;
+use super::plumbing::handles::{
+    stepwell_caller_t, stepwell_error_t, stepwell_linker_t, stepwell_typed_func_t, wasm_func_t, wasm_functype_t,
+    wasm_store_t, wasm_trap_t,
+};
+use super::plumbing::object::Object;
+use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, null, string};
+use super::trap::take_error;
 use super::val::{float32_t, float64_t};
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{Caller, Func, RawFunc, ValRaw};
@@ -31,12 +33,9 @@ pub union stepwell_raw_val_t {
     /// How large it is.
     pub words: [u64; 2],
 }
+
 const _: () = assert!(size_of::<stepwell_raw_val_t>() == size_of::<ValRaw>());
 
-/// A function whose type was compared once, for fast calls. It keeps its function and store alive.
-pub struct stepwell_typed_func_t {
-    _opaque: [u8; 0],
-}
 handle!(stepwell_typed_func_t => Typed);
 
 /// What stands behind the handle.

@@ -1,13 +1,12 @@
 //! `wasm_val_t`: values, and their way between C and the engine.
 
-use super::check;
-use super::guard::or_abort;
-use super::object::{Kind, Object};
-use super::own::{Out, Own, plain};
-use super::reference::wasm_ref_t;
-use super::store::StoreCell;
+use super::plumbing::cell::StoreCell;
+use super::plumbing::guard::or_abort;
+use super::plumbing::handles::wasm_ref_t;
+use super::plumbing::object::{Kind, Object};
+use super::plumbing::own::{Out, Own, plain};
+use super::plumbing::{check, vec};
 use super::valtype::{kind_of, of_kind, wasm_valkind_t};
-use super::vec;
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{AsStoreMut, ExternRef, Val};
@@ -16,6 +15,7 @@ use std::sync::Arc;
 
 /// A 32-bit float.
 pub type float32_t = f32;
+
 /// A 64-bit float.
 pub type float64_t = f64;
 

@@ -1,14 +1,11 @@
 //! `wasm_valtype_t`: a value's type, and the kinds it has in C.
 
-use super::guard::{or_abort, or_null};
-use super::own::{Own, borrow, handle};
+use super::plumbing::guard::{or_abort, or_null};
+use super::plumbing::handles::wasm_valtype_t;
+use super::plumbing::own::{Own, borrow, handle};
 use crate::base::{Error, ErrorKind, Result};
 use crate::wasm::ValType;
 
-/// A value's type.
-pub struct wasm_valtype_t {
-    _opaque: [u8; 0],
-}
 handle!(wasm_valtype_t => ValType);
 
 /// The kind of a value, one of `enum wasm_valkind_enum`.

@@ -1,21 +1,13 @@
 //! The vectors of the C ABI. Written by `cargo xtask headers` from the table in `xtask/src/vecs.rs`: do not edit.
 
 use super::bytes::wasm_byte_t;
-use super::exporttype::{wasm_exporttype_copy, wasm_exporttype_delete, wasm_exporttype_t};
-use super::external::{wasm_extern_copy, wasm_extern_delete, wasm_extern_t};
-use super::externtype::{wasm_externtype_copy, wasm_externtype_delete, wasm_externtype_t};
-use super::frame::{wasm_frame_copy, wasm_frame_delete, wasm_frame_t};
-use super::functype::{wasm_functype_copy, wasm_functype_delete, wasm_functype_t};
-use super::globaltype::{wasm_globaltype_copy, wasm_globaltype_delete, wasm_globaltype_t};
-use super::importtype::{wasm_importtype_copy, wasm_importtype_delete, wasm_importtype_t};
-use super::memorytype::{wasm_memorytype_copy, wasm_memorytype_delete, wasm_memorytype_t};
-use super::own::Own;
-use super::own::{Out, Take};
-use super::tabletype::{wasm_tabletype_copy, wasm_tabletype_delete, wasm_tabletype_t};
-use super::tagtype::{wasm_tagtype_copy, wasm_tagtype_delete, wasm_tagtype_t};
+use super::plumbing::handles::{
+    wasm_exporttype_t, wasm_extern_t, wasm_externtype_t, wasm_frame_t, wasm_functype_t, wasm_globaltype_t,
+    wasm_importtype_t, wasm_memorytype_t, wasm_tabletype_t, wasm_tagtype_t, wasm_valtype_t,
+};
+use super::plumbing::own::{Out, Take};
+use super::plumbing::vec::{self, CVec};
 use super::val::{copy_val, delete_val, wasm_val_t};
-use super::valtype::{wasm_valtype_copy, wasm_valtype_delete, wasm_valtype_t};
-use super::vec::{self, CVec};
 
 /// A vector of bytes. An owned vector owns its elements; its memory comes from this library.
 #[repr(C)]
@@ -119,15 +111,12 @@ unsafe impl CVec for wasm_valtype_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_valtype_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_valtype_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -205,15 +194,12 @@ unsafe impl CVec for wasm_functype_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_functype_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_functype_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -291,15 +277,12 @@ unsafe impl CVec for wasm_globaltype_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_globaltype_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_globaltype_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -380,15 +363,12 @@ unsafe impl CVec for wasm_tabletype_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_tabletype_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_tabletype_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -466,15 +446,12 @@ unsafe impl CVec for wasm_memorytype_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_memorytype_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_memorytype_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -555,15 +532,12 @@ unsafe impl CVec for wasm_tagtype_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_tagtype_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_tagtype_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -641,15 +615,12 @@ unsafe impl CVec for wasm_externtype_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_externtype_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_externtype_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -730,15 +701,12 @@ unsafe impl CVec for wasm_importtype_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_importtype_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_importtype_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -819,15 +787,12 @@ unsafe impl CVec for wasm_exporttype_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_exporttype_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_exporttype_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -987,15 +952,12 @@ unsafe impl CVec for wasm_frame_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_frame_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_frame_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 
@@ -1069,15 +1031,12 @@ unsafe impl CVec for wasm_extern_vec_t {
         (self.size, self.data)
     }
     unsafe fn copy_element(element: &Self::Element) -> Self::Element {
-        if element.is_null() {
-            return *element;
-        }
         // SAFETY: by the contract.
-        unsafe { wasm_extern_copy(*element) }.into_raw()
+        unsafe { vec::copy_handle(*element) }
     }
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
-        unsafe { wasm_extern_delete(Own::from_raw(*element)) }
+        unsafe { vec::delete_handle(*element) }
     }
 }
 

@@ -1,22 +1,17 @@
 //! `stepwell_wasi_config_t`: what a program gets of the host by WASI preview 1.
 
 use super::bytes::byte_t;
-use super::error::stepwell_error_t;
-use super::func::{Env, stepwell_finalizer_t};
-use super::guard::{or_abort, or_error};
-use super::linker::stepwell_linker_t;
-use super::own::{Out, Own, borrow, borrow_mut, handle, null, plain, string};
-use super::store::wasm_store_t;
+use super::plumbing::env::{Env, stepwell_finalizer_t};
+use super::plumbing::guard::{or_abort, or_error};
+use super::plumbing::handles::{
+    stepwell_error_t, stepwell_linker_t, stepwell_wasi_buffer_t, stepwell_wasi_config_t, wasm_store_t,
+};
+use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, null, plain, string};
 use super::vecs::wasm_byte_vec_t;
 use crate::base::{Error, ErrorKind, Result};
 use crate::wasi::{Access, OutputBuffer, WasiConfig};
 use std::ffi::{CStr, c_char, c_void};
 
-/// What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty standard
-/// input, standard output and error that swallow everything, and no directory.
-pub struct stepwell_wasi_config_t {
-    _opaque: [u8; 0],
-}
 handle!(stepwell_wasi_config_t => WasiConfig);
 
 /// Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated. While
@@ -30,11 +25,6 @@ pub type stepwell_wasi_output_callback_t =
 pub type stepwell_wasi_input_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, data: *mut byte_t, size: usize) -> usize>;
 
-/// What programs wrote, kept in memory: given to a configuration as standard output, standard error or both, and read whenever
-/// the host likes, also when the store is gone. Programs that fill it up to its limit get `ENOSPC`.
-pub struct stepwell_wasi_buffer_t {
-    _opaque: [u8; 0],
-}
 handle!(stepwell_wasi_buffer_t => OutputBuffer);
 
 /// A new buffer, which holds at most `limit` bytes (`SIZE_MAX`: as many as there is memory for).

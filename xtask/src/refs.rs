@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-/// Every reference: the noun, the file of its type, what one is called, with its article, whether instances import and export it.
-const REFS: &[(&str, &str, &str, bool)] = &[
-    ("ref", "reference", "a reference", false),
-    ("trap", "trap", "a trap", false),
-    ("foreign", "foreign", "a foreign object", false),
-    ("module", "module", "a module", false),
-    ("func", "func", "a function", true),
-    ("global", "global", "a global", true),
-    ("table", "table", "a table", true),
-    ("memory", "memory", "a memory", true),
-    ("extern", "external", "an import or export", false),
-    ("instance", "instance", "an instance", false),
+/// Every reference: the noun, what one is called, with its article, whether instances import and export it.
+const REFS: &[(&str, &str, bool)] = &[
+    ("ref", "a reference", false),
+    ("trap", "a trap", false),
+    ("foreign", "a foreign object", false),
+    ("module", "a module", false),
+    ("func", "a function", true),
+    ("global", "a global", true),
+    ("table", "a table", true),
+    ("memory", "a memory", true),
+    ("extern", "an import or export", false),
+    ("instance", "an instance", false),
 ];
 
 /// The file's text.
@@ -22,16 +22,15 @@ pub fn generate() -> String {
         "//! What all references of the C ABI have in common. Written by `cargo xtask headers` from the table in\n\
          //! `xtask/src/refs.rs`: do not edit.\n\
          \n\
-         use super::guard::or_last_error;\n\
-         use super::host_info;\n\
-         use super::object::{convert, copy, same};\n\
-         use super::own::Own;\n\
+         use super::plumbing::guard::or_last_error;\n\
+         use super::plumbing::host_info;\n\
+         use super::plumbing::object::{convert, copy, same};\n\
+         use super::plumbing::own::Own;\n\
          use std::ffi::c_void;\n",
     );
-    for (noun, module, ..) in REFS {
-        writeln!(text, "use super::{module}::wasm_{noun}_t;").expect("a string takes everything");
-    }
-    for (noun, _, what, external) in REFS {
+    let handles: Vec<String> = REFS.iter().map(|(noun, ..)| format!("wasm_{noun}_t")).collect();
+    writeln!(text, "use super::plumbing::handles::{{{}}};", handles.join(", ")).expect("a string takes everything");
+    for (noun, what, external) in REFS {
         reference(&mut text, noun, what);
         if *noun != "ref" {
             conversions(&mut text, noun, "ref", what, "a reference");

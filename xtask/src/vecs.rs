@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// How a vector's elements stand in `data`.
 enum Element {
-    /// Owned pointers to handles, freed and copied by the noun's own functions.
+    /// Owned pointers to handles.
     Handle,
     /// Plain bytes.
     Byte,
@@ -12,46 +12,41 @@ enum Element {
     Value,
 }
 
-/// Every vector: the noun, where its element's type stands, what its elements are.
-const VECS: &[(&str, &str, Element, &str)] = &[
-    ("byte", "bytes", Element::Byte, "bytes"),
-    ("valtype", "valtype", Element::Handle, "value types"),
-    ("functype", "functype", Element::Handle, "function types"),
-    ("globaltype", "globaltype", Element::Handle, "global types"),
-    ("tabletype", "tabletype", Element::Handle, "table types"),
-    ("memorytype", "memorytype", Element::Handle, "memory types"),
-    ("tagtype", "tagtype", Element::Handle, "tag types"),
-    ("externtype", "externtype", Element::Handle, "types of things imported or exported"),
-    ("importtype", "importtype", Element::Handle, "imports"),
-    ("exporttype", "exporttype", Element::Handle, "exports"),
-    ("val", "val", Element::Value, "values"),
-    ("frame", "frame", Element::Handle, "frames"),
-    ("extern", "external", Element::Handle, "things imported or exported"),
+/// Every vector: the noun, what its elements are.
+const VECS: &[(&str, Element, &str)] = &[
+    ("byte", Element::Byte, "bytes"),
+    ("valtype", Element::Handle, "value types"),
+    ("functype", Element::Handle, "function types"),
+    ("globaltype", Element::Handle, "global types"),
+    ("tabletype", Element::Handle, "table types"),
+    ("memorytype", Element::Handle, "memory types"),
+    ("tagtype", Element::Handle, "tag types"),
+    ("externtype", Element::Handle, "types of things imported or exported"),
+    ("importtype", Element::Handle, "imports"),
+    ("exporttype", Element::Handle, "exports"),
+    ("val", Element::Value, "values"),
+    ("frame", Element::Handle, "frames"),
+    ("extern", Element::Handle, "things imported or exported"),
 ];
 
-/// The file's text; nouns whose file does not exist are left out.
-pub fn generate(exists: impl Fn(&str) -> bool) -> String {
+/// The file's text.
+pub fn generate() -> String {
     let mut text = String::from(
-        "//! The vectors of the C ABI. Written by `cargo xtask headers` from the table in `xtask/src/vecs.rs`: do not edit.\n\
-         \n\
-         use super::own::{Out, Take};\n\
-         use super::vec::{self, CVec};\n",
+        "//! The vectors of the C ABI. Written by `cargo xtask headers` from the table in `xtask/src/vecs.rs`: do not edit.\n\n\
+         use super::bytes::wasm_byte_t;\n",
     );
-    let vecs = || VECS.iter().filter(|(_, module, ..)| exists(module));
-    let mut uses: Vec<String> = vecs()
-        .map(|(noun, module, element, _)| match element {
-            Element::Handle => {
-                format!("use super::{module}::{{wasm_{noun}_copy, wasm_{noun}_delete, wasm_{noun}_t}};\n")
-            }
-            Element::Byte => "use super::bytes::wasm_byte_t;\n".to_owned(),
-            Element::Value => "use super::val::{copy_val, delete_val, wasm_val_t};\n".to_owned(),
-        })
+    let handles: Vec<String> = VECS
+        .iter()
+        .filter(|(_, element, _)| matches!(element, Element::Handle))
+        .map(|(noun, ..)| format!("wasm_{noun}_t"))
         .collect();
-    if vecs().any(|(_, _, element, _)| matches!(element, Element::Handle)) {
-        uses.push("use super::own::Own;\n".to_owned());
-    }
-    uses.iter().for_each(|line| text.push_str(line));
-    for (noun, _, element, plural) in vecs() {
+    writeln!(text, "use super::plumbing::handles::{{{}}};", handles.join(", ")).expect("a string takes everything");
+    text.push_str(
+        "use super::plumbing::own::{Out, Take};\n\
+         use super::plumbing::vec::{self, CVec};\n\
+         use super::val::{copy_val, delete_val, wasm_val_t};\n",
+    );
+    for (noun, element, plural) in VECS {
         vec(&mut text, noun, element, plural);
     }
     text
@@ -62,15 +57,8 @@ fn vec(text: &mut String, noun: &str, element: &Element, plural: &str) {
     let (ty, copy, delete) = match element {
         Element::Handle => (
             format!("*mut wasm_{noun}_t"),
-            format!(
-                "if element.is_null() {{ return *element; }}\n\
-                 // SAFETY: by the contract.\n\
-                 unsafe {{ wasm_{noun}_copy(*element) }}.into_raw()"
-            ),
-            format!(
-                "// SAFETY: by the contract.\n\
-                 unsafe {{ wasm_{noun}_delete(Own::from_raw(*element)) }}"
-            ),
+            "// SAFETY: by the contract.\nunsafe { vec::copy_handle(*element) }".to_owned(),
+            "// SAFETY: by the contract.\nunsafe { vec::delete_handle(*element) }".to_owned(),
         ),
         Element::Byte => ("wasm_byte_t".to_owned(), "*element".to_owned(), "let _ = element;".to_owned()),
         Element::Value => (

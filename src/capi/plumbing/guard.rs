@@ -1,15 +1,16 @@
 //! The boundary every exported function stands behind: panics stop here, errors find the channel the function has.
 
+use super::abort::abort;
 use super::check;
-use super::ending;
-use super::error::{self, stepwell_error_t};
+use super::handles::stepwell_error_t;
+use super::last::set_last;
 use super::own::Own;
 use crate::base::{Error, ErrorKind, Result};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a function returns when it failed and `stepwell_last_error()` says why.
-pub(super) trait Outcome {
+pub(in crate::capi) trait Outcome {
     /// The value that means failure.
     fn failed() -> Self;
 }
@@ -19,16 +20,19 @@ impl<T> Outcome for Own<T> {
         Own::null()
     }
 }
+
 impl<T> Outcome for *const T {
     fn failed() -> Self {
         std::ptr::null()
     }
 }
+
 impl<T> Outcome for *mut T {
     fn failed() -> Self {
         std::ptr::null_mut()
     }
 }
+
 impl Outcome for bool {
     fn failed() -> Self {
         false
@@ -36,15 +40,15 @@ impl Outcome for bool {
 }
 
 /// Runs the body of `function`, which reports failure by its result (NULL, false) and `stepwell_last_error()`.
-pub(super) fn or_null<R: Outcome>(function: &str, body: impl FnOnce() -> Result<R>) -> R {
+pub(in crate::capi) fn or_null<R: Outcome>(function: &str, body: impl FnOnce() -> Result<R>) -> R {
     caught(function, body).unwrap_or_else(|error| {
-        error::set_last(error);
+        set_last(error);
         R::failed()
     })
 }
 
 /// Runs the body of `function`, which reports failure by the error it returns.
-pub(super) fn or_error(function: &str, body: impl FnOnce() -> Result<()>) -> Own<stepwell_error_t> {
+pub(in crate::capi) fn or_error(function: &str, body: impl FnOnce() -> Result<()>) -> Own<stepwell_error_t> {
     match caught(function, body) {
         Ok(()) => Own::null(),
         Err(error) => Own::new(error),
@@ -52,19 +56,19 @@ pub(super) fn or_error(function: &str, body: impl FnOnce() -> Result<()>) -> Own
 }
 
 /// Runs the body of `function`, which has no way to report failure: it ends the process with a message.
-pub(super) fn or_abort<R>(function: &str, body: impl FnOnce() -> Result<R>) -> R {
+pub(in crate::capi) fn or_abort<R>(function: &str, body: impl FnOnce() -> Result<R>) -> R {
     caught(function, body).unwrap_or_else(|error| abort(&error.to_string()))
 }
 
 /// Runs the body of a `_delete` function, or one whose failure `stepwell_last_error()` alone tells.
-pub(super) fn or_last_error(function: &str, body: impl FnOnce() -> Result<()>) {
+pub(in crate::capi) fn or_last_error(function: &str, body: impl FnOnce() -> Result<()>) {
     if let Err(error) = caught(function, body) {
-        error::set_last(error);
+        set_last(error);
     }
 }
 
 /// The body's result; a panic is an error, and a misused argument is reported with the function's name.
-pub(super) fn caught<R>(function: &str, body: impl FnOnce() -> Result<R>) -> Result<R> {
+pub(in crate::capi) fn caught<R>(function: &str, body: impl FnOnce() -> Result<R>) -> Result<R> {
     let _called = check::Called::new(function);
     // The state a panic may leave broken is the store's, which is poisoned on the way (see `store`).
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -84,45 +88,4 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
         (_, Some(text)) => text,
         _ => "(no message)",
     }
-}
-
-/// Ends the process, saying why.
-pub(super) fn abort(message: &str) -> ! {
-    eprintln!("stepwell: {message}");
-    std::process::abort()
-}
-
-/// Ends the process, saying why, where what it watches is left by anything but its return.
-struct Watched {
-    what: &'static str,
-    /// Before that.
-    left: fn(),
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        (self.left)();
-        abort(&format!(
-            "{} was left by an exception, `pthread_exit`, `pthread_cancel` or another way of unwinding, which cannot go through a guest's \
-             frames; it has to return (see docs/hosts.md)",
-            self.what
-        ))
-    }
-}
-
-/// Calls a callback of C's, which has to return.
-pub(super) fn watched<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
-    watched_by(|| (), what, call)
-}
-
-/// Calls a guarded callback of C's, which has to return while its language lives.
-pub(super) fn watched_guarded<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
-    watched_by(ending::stay_if_over, what, call)
-}
-
-fn watched_by<R>(left: fn(), what: &'static str, call: impl FnOnce() -> R) -> R {
-    let watch = Watched { what, left };
-    let returned = call();
-    std::mem::forget(watch);
-    returned
 }

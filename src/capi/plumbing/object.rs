@@ -2,27 +2,27 @@
 //! foreign objects. One Rust type, so that the standard's `_as_ref` and `_as_extern` conversions can borrow; each
 //! handle keeps its store alive, and its object from being collected.
 
+use super::cell::StoreCell;
 use super::guard::or_null;
 use super::own::{Handle, Own, borrow};
-use super::store::StoreCell;
-use super::trap::TrapObject;
+use super::trap_object::TrapObject;
 use crate::runtime::{Extern, ExternRef, Func, Global, Instance, Memory, Module, Root, Rooted, Table};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 /// A handle: an object and its store.
-pub(super) struct Object {
+pub(in crate::capi) struct Object {
     /// The store, kept alive.
-    pub(super) cell: Arc<StoreCell>,
+    pub(in crate::capi) cell: Arc<StoreCell>,
     /// The object.
-    pub(super) kind: Kind,
+    pub(in crate::capi) kind: Kind,
     /// Keeps the object from being collected; nothing for what no store owns.
     rooted: Option<Rooted>,
 }
 
 /// What a handle is of.
 #[derive(Clone)]
-pub(super) enum Kind {
+pub(in crate::capi) enum Kind {
     /// A function.
     Func(Func),
     /// A global.
@@ -43,7 +43,7 @@ pub(super) enum Kind {
 
 impl Object {
     /// A handle in a store.
-    pub(super) fn new(cell: &Arc<StoreCell>, kind: impl Into<Kind>) -> Object {
+    pub(in crate::capi) fn new(cell: &Arc<StoreCell>, kind: impl Into<Kind>) -> Object {
         let kind = kind.into();
         let rooted = kind.root().map(|root| cell.hold(root));
         Object { cell: cell.clone(), kind, rooted }
@@ -65,7 +65,7 @@ impl Object {
     }
 
     /// The same for all handles of one object.
-    pub(super) fn hash(&self) -> u64 {
+    pub(in crate::capi) fn hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         match &self.kind {
             Kind::Func(func) => func.hash(&mut hasher),
@@ -81,7 +81,7 @@ impl Object {
     }
 
     /// What instances import and export, if it is that.
-    pub(super) fn as_extern(&self) -> Option<Extern> {
+    pub(in crate::capi) fn as_extern(&self) -> Option<Extern> {
         Some(match &self.kind {
             Kind::Func(func) => (*func).into(),
             Kind::Global(global) => (*global).into(),
@@ -108,7 +108,7 @@ impl Drop for Object {
 
 impl Kind {
     /// What of the store it is, if the store owns it.
-    pub(super) fn root(&self) -> Option<Root> {
+    pub(in crate::capi) fn root(&self) -> Option<Root> {
         Some(match self {
             Kind::Func(func) => (*func).into(),
             Kind::Global(global) => (*global).into(),
@@ -150,7 +150,7 @@ kinds!(Func: Func, Global: Global, Table: Table, Memory: Memory, Instance: Insta
 ///
 /// # Safety
 /// The pointer is NULL or a live handle.
-pub(super) unsafe fn copy<T: Handle<Rust = Object>>(function: &str, object: *const T) -> Own<T> {
+pub(in crate::capi) unsafe fn copy<T: Handle<Rust = Object>>(function: &str, object: *const T) -> Own<T> {
     // SAFETY: by the contract.
     or_null(function, || Ok(Own::new(unsafe { borrow(object, "object") }?.clone())))
 }
@@ -159,7 +159,7 @@ pub(super) unsafe fn copy<T: Handle<Rust = Object>>(function: &str, object: *con
 ///
 /// # Safety
 /// The pointers are NULL or live handles.
-pub(super) unsafe fn same<T: Handle<Rust = Object>>(function: &str, a: *const T, b: *const T) -> bool {
+pub(in crate::capi) unsafe fn same<T: Handle<Rust = Object>>(function: &str, a: *const T, b: *const T) -> bool {
     // SAFETY: by the contract.
     or_null(function, || Ok(unsafe { borrow(a, "a")?.same(borrow(b, "b")?) }))
 }
@@ -168,7 +168,7 @@ pub(super) unsafe fn same<T: Handle<Rust = Object>>(function: &str, a: *const T,
 ///
 /// # Safety
 /// The pointer is NULL or a live handle.
-pub(super) unsafe fn convert<A, B>(function: &str, object: *const A) -> *mut B
+pub(in crate::capi) unsafe fn convert<A, B>(function: &str, object: *const A) -> *mut B
 where
     A: Handle<Rust = Object>,
     B: Handle<Rust = Object>,

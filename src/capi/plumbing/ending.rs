@@ -3,9 +3,7 @@
 //!
 //! Plain callbacks are C's, and are not concerned.
 
-use super::func::stepwell_finalizer_t;
 use crate::sys::threads;
-use std::ffi::c_void;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// The thread that the language ends on; 0 while it lives.
@@ -15,25 +13,25 @@ static ENDING: AtomicU32 = AtomicU32::new(0);
 static FINALIZER: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether the language has ended for this thread.
-pub(super) fn over() -> bool {
+pub(in crate::capi) fn over() -> bool {
     let ending = ENDING.load(Ordering::Acquire);
     ending != 0 && ending != threads::id()
 }
 
-/// Whether it is a finalizer of the language's, and that has ended for this thread.
-pub(super) fn over_for(finalizer: unsafe extern "C" fn(*mut c_void)) -> bool {
-    over() && FINALIZER.load(Ordering::Relaxed) == finalizer as usize
+/// Whether this is the address of the language's finalizer, and that has ended for this thread.
+pub(in crate::capi) fn over_for(finalizer: usize) -> bool {
+    over() && FINALIZER.load(Ordering::Relaxed) == finalizer
 }
 
 /// Keeps this thread where it is until the process ends, if the language has ended for it.
-pub(super) fn stay_if_over() {
+pub(in crate::capi) fn stay_if_over() {
     while over() {
         std::thread::park();
     }
 }
 
-/// Says that it ends, on this thread.
-pub(super) fn end(finalizer: stepwell_finalizer_t) {
-    FINALIZER.store(finalizer.map_or(0, |finalizer| finalizer as usize), Ordering::Relaxed);
+/// Says that it ends, on this thread, with the address of its finalizer, or 0.
+pub(in crate::capi) fn end(finalizer: usize) {
+    FINALIZER.store(finalizer, Ordering::Relaxed);
     ENDING.store(threads::id(), Ordering::Release);
 }

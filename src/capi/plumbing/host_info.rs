@@ -1,50 +1,19 @@
 //! What a host keeps with an object: `wasm_X_get_host_info` and its kin. It belongs to the object, not to a handle: every
 //! handle of the object finds it, and its finalizer runs when the object goes.
 
-use super::func::{Env, stepwell_finalizer_t};
+use super::env::{Env, stepwell_finalizer_t};
 use super::guard::{or_last_error, or_null};
 use super::object::{Kind, Object};
 use super::own::{Handle, borrow};
 use crate::base::Result;
-use crate::runtime::{AsStore, ModuleId};
-use std::collections::HashMap;
+use crate::runtime::AsStore;
 use std::ffi::c_void;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// The host info of one object that no store owns, or of modules in one store.
-pub(super) struct HostInfo<K>(Mutex<HashMap<K, Env>>);
-
-/// Of a trap.
-pub(super) type TrapInfo = HostInfo<()>;
-/// Of the modules in a store; it stays as long as the store.
-pub(super) type ModuleInfo = HostInfo<ModuleId>;
-
-impl<K> Default for HostInfo<K> {
-    fn default() -> Self {
-        HostInfo(Mutex::new(HashMap::new()))
-    }
-}
-
-impl<K: std::hash::Hash + Eq> HostInfo<K> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Env>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn get(&self, key: &K) -> *mut c_void {
-        self.lock().get(key).map_or(std::ptr::null_mut(), Env::get)
-    }
-
-    /// What was there; it is dropped when no lock is held, since that runs a finalizer.
-    fn set(&self, key: K, info: Env) -> Option<Env> {
-        self.lock().insert(key, info)
-    }
-}
 
 /// `wasm_X_get_host_info`.
 ///
 /// # Safety
 /// The pointer is NULL or a live handle.
-pub(super) unsafe fn get<T: Handle<Rust = Object>>(function: &str, object: *const T) -> *mut c_void {
+pub(in crate::capi) unsafe fn get<T: Handle<Rust = Object>>(function: &str, object: *const T) -> *mut c_void {
     or_null(function, || {
         // SAFETY: by the contract.
         let object = unsafe { borrow(object, "object") }?;
@@ -66,7 +35,7 @@ pub(super) unsafe fn get<T: Handle<Rust = Object>>(function: &str, object: *cons
 ///
 /// # Safety
 /// The pointer is NULL or a live handle.
-pub(super) unsafe fn set<T: Handle<Rust = Object>>(
+pub(in crate::capi) unsafe fn set<T: Handle<Rust = Object>>(
     function: &str,
     object: *const T,
     info: *mut c_void,

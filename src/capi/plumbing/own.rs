@@ -21,7 +21,7 @@ pub struct Take<T>(*mut T);
 /// # Safety
 /// Every pointer of type `*mut Self` that C gets from us was made by [`Own::new`] from a `Self::Rust`
 /// (or borrows one inside an owner that outlives it).
-pub(super) unsafe trait Handle {
+pub(in crate::capi) unsafe trait Handle {
     /// The Rust object.
     type Rust;
     /// Refuses an object of the wrong kind behind the pointer: several C types share one Rust type.
@@ -34,13 +34,13 @@ pub(super) unsafe trait Handle {
 macro_rules! handle {
     ($c:ty => $rust:ty) => {
         // SAFETY: the only maker of such pointers is `Own::new`, with this Rust type.
-        unsafe impl $crate::capi::own::Handle for $c {
+        unsafe impl $crate::capi::plumbing::own::Handle for $c {
             type Rust = $rust;
         }
     };
     ($c:ty => $rust:ty, $check:expr) => {
         // SAFETY: as above.
-        unsafe impl $crate::capi::own::Handle for $c {
+        unsafe impl $crate::capi::plumbing::own::Handle for $c {
             type Rust = $rust;
             fn check(object: &$rust) -> bool {
                 let check: fn(&$rust) -> bool = $check;
@@ -49,38 +49,39 @@ macro_rules! handle {
         }
     };
 }
-pub(super) use handle;
+
+pub(in crate::capi) use handle;
 
 impl<T> Own<T> {
     /// NULL.
-    pub(super) const fn null() -> Self {
+    pub(in crate::capi) const fn null() -> Self {
         Self(std::ptr::null_mut())
     }
 
     /// Whether this is NULL.
-    pub(super) fn is_null(&self) -> bool {
+    pub(in crate::capi) fn is_null(&self) -> bool {
         self.0.is_null()
     }
 
     /// A pointer that C kept in its own structs.
-    pub(super) fn from_raw(pointer: *mut T) -> Self {
+    pub(in crate::capi) fn from_raw(pointer: *mut T) -> Self {
         Self(pointer)
     }
 
     /// The pointer, to look at what is not taken yet.
-    pub(super) fn as_ptr(&self) -> *const T {
+    pub(in crate::capi) fn as_ptr(&self) -> *const T {
         self.0
     }
 
     /// The pointer, for where C keeps owned pointers in its own structs.
-    pub(super) fn into_raw(self) -> *mut T {
+    pub(in crate::capi) fn into_raw(self) -> *mut T {
         self.0
     }
 }
 
 impl<T: Handle> Own<T> {
     /// Gives `object` to C.
-    pub(super) fn new(object: T::Rust) -> Self {
+    pub(in crate::capi) fn new(object: T::Rust) -> Self {
         let object = Box::into_raw(Box::new(object));
         check::made::<T>(object);
         Self(object.cast())
@@ -106,7 +107,7 @@ impl<T: Handle> Own<T> {
     ///
     /// # Safety
     /// As [`Own::require`].
-    pub(super) unsafe fn optional(self, function: &str, param: &str) -> Option<Box<T::Rust>> {
+    pub(in crate::capi) unsafe fn optional(self, function: &str, param: &str) -> Option<Box<T::Rust>> {
         let _called = check::Called::new(function);
         // SAFETY: passed on.
         unsafe { self.take(param, "given away") }
@@ -116,17 +117,26 @@ impl<T: Handle> Own<T> {
     ///
     /// # Safety
     /// The pointer is NULL or was given out by [`Own::new`] and not taken back since.
-    pub(super) unsafe fn require(self, param: &str) -> Result<Box<T::Rust>> {
+    pub(in crate::capi) unsafe fn require(self, param: &str) -> Result<Box<T::Rust>> {
         // SAFETY: passed on.
         let object = unsafe { self.take(param, "given away") }.ok_or_else(|| null(param))?;
         if T::check(&object) { Ok(object) } else { Err(wrong_kind(param)) }
+    }
+
+    /// Frees the object within a function that is known already; NULL is nothing to do.
+    ///
+    /// # Safety
+    /// As [`Own::require`].
+    pub(in crate::capi) unsafe fn delete_inside(self, param: &str) {
+        // SAFETY: passed on.
+        drop(unsafe { self.take(param, "deleted") });
     }
 
     /// Frees the object for `function`; NULL is nothing to do.
     ///
     /// # Safety
     /// As [`Own::require`].
-    pub(super) unsafe fn delete(self, function: &str, param: &str) {
+    pub(in crate::capi) unsafe fn delete(self, function: &str, param: &str) {
         let _called = check::Called::new(function);
         // SAFETY: passed on.
         drop(unsafe { self.take(param, "deleted") });
@@ -135,30 +145,30 @@ impl<T: Handle> Own<T> {
 
 impl<T> Out<T> {
     /// An out-parameter for a plain number, which is nobody's.
-    pub(super) fn plain(pointer: *mut T) -> Self {
+    pub(in crate::capi) fn plain(pointer: *mut T) -> Self {
         Self(pointer)
     }
 
     /// Refuses NULL, so that nothing is done when its result could not be given out.
-    pub(super) fn check(self, param: &str) -> Result<Checked<T>> {
+    pub(in crate::capi) fn check(self, param: &str) -> Result<Checked<T>> {
         if self.0.is_null() { Err(null(param)) } else { Ok(Checked(self.0)) }
     }
 
     /// For an out-parameter that may be NULL.
-    pub(super) fn optional(self) -> Option<Checked<T>> {
+    pub(in crate::capi) fn optional(self) -> Option<Checked<T>> {
         (!self.0.is_null()).then_some(Checked(self.0))
     }
 }
 
 /// An out-parameter that is not NULL.
-pub(super) struct Checked<T>(*mut T);
+pub(in crate::capi) struct Checked<T>(*mut T);
 
 impl<T> Checked<T> {
     /// Writes the result.
     ///
     /// # Safety
     /// C passed a pointer to memory for a `T`.
-    pub(super) unsafe fn write(self, value: T) {
+    pub(in crate::capi) unsafe fn write(self, value: T) {
         // SAFETY: by the contract; the old contents are C's and are not dropped.
         unsafe { self.0.write(value) };
     }
@@ -169,7 +179,7 @@ impl<T: Default> Take<T> {
     ///
     /// # Safety
     /// The pointer is NULL or points to an initialised `T` of the caller's.
-    pub(super) unsafe fn take(self, param: &str) -> Result<T> {
+    pub(in crate::capi) unsafe fn take(self, param: &str) -> Result<T> {
         if self.0.is_null() {
             return Err(null(param));
         }
@@ -181,7 +191,7 @@ impl<T: Default> Take<T> {
     ///
     /// # Safety
     /// As [`Take::take`].
-    pub(super) unsafe fn take_or_empty(self) -> T {
+    pub(in crate::capi) unsafe fn take_or_empty(self) -> T {
         // SAFETY: passed on.
         unsafe { self.take("") }.unwrap_or_default()
     }
@@ -191,7 +201,7 @@ impl<T: Default> Take<T> {
 ///
 /// # Safety
 /// The pointer is NULL or a live handle, and nothing changes it exclusively during `'a`.
-pub(super) unsafe fn borrow<'a, T: Handle>(pointer: *const T, param: &str) -> Result<&'a T::Rust> {
+pub(in crate::capi) unsafe fn borrow<'a, T: Handle>(pointer: *const T, param: &str) -> Result<&'a T::Rust> {
     check::passed(pointer, param);
     // SAFETY: by the contract of this function and of `Handle`.
     let object = unsafe { pointer.cast::<T::Rust>().as_ref() }.ok_or_else(|| null(param))?;
@@ -202,7 +212,7 @@ pub(super) unsafe fn borrow<'a, T: Handle>(pointer: *const T, param: &str) -> Re
 ///
 /// # Safety
 /// The pointer is NULL or a live handle that nothing else uses during `'a`.
-pub(super) unsafe fn borrow_mut<'a, T: Handle>(pointer: *mut T, param: &str) -> Result<&'a mut T::Rust> {
+pub(in crate::capi) unsafe fn borrow_mut<'a, T: Handle>(pointer: *mut T, param: &str) -> Result<&'a mut T::Rust> {
     check::passed(pointer.cast_const(), param);
     // SAFETY: by the contract of this function and of `Handle`.
     let object = unsafe { pointer.cast::<T::Rust>().as_mut() }.ok_or_else(|| null(param))?;
@@ -210,7 +220,7 @@ pub(super) unsafe fn borrow_mut<'a, T: Handle>(pointer: *mut T, param: &str) -> 
 }
 
 /// Shows C an object that belongs to another one, and lives as long as C is told that it does.
-pub(super) fn lend<T: Handle>(object: &T::Rust) -> *const T {
+pub(in crate::capi) fn lend<T: Handle>(object: &T::Rust) -> *const T {
     check::lent::<T>(object);
     std::ptr::from_ref(object).cast()
 }
@@ -219,7 +229,7 @@ pub(super) fn lend<T: Handle>(object: &T::Rust) -> *const T {
 ///
 /// # Safety
 /// The pointer is NULL or points to an initialised `T` that is not changed during `'a`.
-pub(super) unsafe fn plain<'a, T>(pointer: *const T, param: &str) -> Result<&'a T> {
+pub(in crate::capi) unsafe fn plain<'a, T>(pointer: *const T, param: &str) -> Result<&'a T> {
     // SAFETY: by the contract.
     unsafe { pointer.as_ref() }.ok_or_else(|| null(param))
 }
@@ -228,7 +238,7 @@ pub(super) unsafe fn plain<'a, T>(pointer: *const T, param: &str) -> Result<&'a 
 ///
 /// # Safety
 /// The pointer is NULL or points to a NUL-terminated string that is not changed during `'a`.
-pub(super) unsafe fn string<'a>(pointer: *const std::ffi::c_char, param: &str) -> Result<&'a str> {
+pub(in crate::capi) unsafe fn string<'a>(pointer: *const std::ffi::c_char, param: &str) -> Result<&'a str> {
     if pointer.is_null() {
         return Err(null(param));
     }
@@ -238,7 +248,7 @@ pub(super) unsafe fn string<'a>(pointer: *const std::ffi::c_char, param: &str) -
 }
 
 /// The error for a NULL where none may be.
-pub(super) fn null(param: &str) -> Error {
+pub(in crate::capi) fn null(param: &str) -> Error {
     Error::new(ErrorKind::Argument, format!("`{param}` must not be NULL"))
 }
 

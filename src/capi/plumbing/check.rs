@@ -7,7 +7,7 @@
 //!
 //! What C gives back stays allocated for a while, so that its address is nobody else's and the second use is known for one.
 
-use super::guard::abort;
+use super::abort::abort;
 use super::own::Handle;
 use crate::sys::environment;
 use std::alloc::Layout;
@@ -19,25 +19,32 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// The environment variable that turns the check on: anything but nothing and `0`.
 const VARIABLE: &str = "STEPWELL_CHECK_HANDLES";
+
 /// How much that was given back is kept at most: so many objects, and so many bytes of them.
 const KEPT: usize = 1 << 16;
+
 const KEPT_BYTES: usize = 32 << 20;
 
 /// Nobody has asked for the variable yet.
 const UNKNOWN: u8 = 0;
+
 /// Off, and nothing was made yet; one thing was, which can only be the configuration that turns the check on; more were.
 const OFF: u8 = 1;
+
 const OFF_ONE_MADE: u8 = 2;
+
 const OFF_MANY_MADE: u8 = 3;
+
 const ON: u8 = 4;
 
 static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
+
 /// Whether all there is is known, so that a pointer that is not known is none of ours.
 static COMPLETE: AtomicBool = AtomicBool::new(false);
 
 /// Whether pointers are checked.
 #[inline]
-pub(super) fn on() -> bool {
+pub(in crate::capi) fn on() -> bool {
     match STATE.load(Ordering::Relaxed) {
         UNKNOWN => ask(),
         state => state == ON,
@@ -67,7 +74,7 @@ fn unseen() {
 }
 
 /// Turns the check on for good. `config` is there already.
-pub(super) fn turn_on<T: Handle>(config: &T::Rust) {
+pub(in crate::capi) fn turn_on<T: Handle>(config: &T::Rust) {
     if on() {
         return;
     }
@@ -101,6 +108,7 @@ type Key = (usize, &'static str);
 const VECTOR: &str = "a vector's elements";
 
 const SHARDS: usize = 64;
+
 static REGISTER: [LazyLock<Mutex<HashMap<Key, Entry>>>; SHARDS] = [const { LazyLock::new(Default::default) }; SHARDS];
 
 /// What was given back and is still allocated.
@@ -141,11 +149,11 @@ thread_local! {
 }
 
 /// The function that C has called, until this is dropped.
-pub(super) struct Called(Option<*const str>);
+pub(in crate::capi) struct Called(Option<*const str>);
 
 impl Called {
     /// C called `function`.
-    pub(super) fn new(function: &str) -> Option<Called> {
+    pub(in crate::capi) fn new(function: &str) -> Option<Called> {
         if !on() {
             return None;
         }
@@ -212,7 +220,7 @@ fn look<T: Handle>(address: usize, lent_too: bool, param: &str) {
 
 /// C was given an object of its own.
 #[inline]
-pub(super) fn made<T: Handle>(object: *const T::Rust) {
+pub(in crate::capi) fn made<T: Handle>(object: *const T::Rust) {
     if on() {
         insert::<T>(object.addr(), State::Live);
     } else {
@@ -222,7 +230,7 @@ pub(super) fn made<T: Handle>(object: *const T::Rust) {
 
 /// C was shown an object that belongs to another.
 #[inline]
-pub(super) fn lent<T: Handle>(object: *const T::Rust) {
+pub(in crate::capi) fn lent<T: Handle>(object: *const T::Rust) {
     if on() {
         insert::<T>(object.addr(), State::Lent);
     }
@@ -230,7 +238,7 @@ pub(super) fn lent<T: Handle>(object: *const T::Rust) {
 
 /// C passes a pointer to be looked at.
 #[inline]
-pub(super) fn passed<T: Handle>(pointer: *const T, param: &str) {
+pub(in crate::capi) fn passed<T: Handle>(pointer: *const T, param: &str) {
     if on() && !pointer.is_null() {
         look::<T>(pointer.addr(), true, param);
     }
@@ -241,7 +249,7 @@ pub(super) fn passed<T: Handle>(pointer: *const T, param: &str) {
 /// # Safety
 /// Where this returns, the pointer was a live object of ours, and nobody uses it again.
 #[cold]
-pub(super) unsafe fn given<T: Handle>(pointer: *mut T, param: &str, how: &'static str) -> Box<T::Rust> {
+pub(in crate::capi) unsafe fn given<T: Handle>(pointer: *mut T, param: &str, how: &'static str) -> Box<T::Rust> {
     let address = pointer.addr();
     look::<T>(address, false, param);
     insert::<T>(address, State::Gone(how, function()));
@@ -282,7 +290,7 @@ const VECTOR_BYTES: usize = 256;
 
 /// The memory of a vector was allocated.
 #[inline]
-pub(super) fn vector_made(data: *const u8) {
+pub(in crate::capi) fn vector_made(data: *const u8) {
     if on() && !data.is_null() {
         let entry = Entry { noun: VECTOR, state: State::Live };
         shard(data.addr()).insert((data.addr(), VECTOR), entry);
@@ -293,7 +301,7 @@ pub(super) fn vector_made(data: *const u8) {
 
 /// C gives a vector, or deletes it: `how` says which.
 #[inline]
-pub(super) fn vector_given(data: *const u8, param: &str, how: &'static str) {
+pub(in crate::capi) fn vector_given(data: *const u8, param: &str, how: &'static str) {
     if on() && !data.is_null() {
         look_at_vector(data.addr(), param, how);
     }
@@ -322,7 +330,7 @@ fn look_at_vector(address: usize, param: &str, how: &'static str) {
 /// # Safety
 /// It is of a vector that is not used again, and `free` frees it.
 #[inline]
-pub(super) unsafe fn vector_free(data: *mut u8, free: unsafe fn(usize)) {
+pub(in crate::capi) unsafe fn vector_free(data: *mut u8, free: unsafe fn(usize)) {
     if data.is_null() {
         return;
     }

@@ -1,9 +1,10 @@
 //! What all vectors of the C ABI share: `{size_t size; T *data;}`, owning its elements, memory from C's allocator
 //! (so that a host which shrinks `size` after filling a vector cannot make us free with a wrong size).
 
-use super::check;
-use super::guard;
-use super::own::{Out, Take, null, plain};
+use super::abort::abort;
+use super::last::set_last;
+use super::own::{Handle, Out, Own, Take, borrow, null, plain};
+use super::{check, guard};
 use crate::base::Result;
 use std::ffi::c_void;
 
@@ -17,7 +18,7 @@ unsafe extern "C" {
 ///
 /// # Safety
 /// `parts` returns what `from_parts` was given, and the type is `#[repr(C)]`.
-pub(super) unsafe trait CVec: Sized {
+pub(in crate::capi) unsafe trait CVec: Sized {
     /// The element as it stands in `data`: a pointer to a handle, or a plain value. All zeros is valid.
     type Element;
     /// A vector of these parts.
@@ -37,7 +38,9 @@ pub(super) unsafe trait CVec: Sized {
 }
 
 /// An owned vector of `elements`.
-pub(super) fn from_elements<V: CVec>(elements: impl IntoIterator<Item = V::Element, IntoIter: ExactSizeIterator>) -> V {
+pub(in crate::capi) fn from_elements<V: CVec>(
+    elements: impl IntoIterator<Item = V::Element, IntoIter: ExactSizeIterator>,
+) -> V {
     let elements = elements.into_iter();
     let size = elements.len();
     let data = allocate::<V::Element>(size);
@@ -52,7 +55,7 @@ pub(super) fn from_elements<V: CVec>(elements: impl IntoIterator<Item = V::Eleme
 ///
 /// # Safety
 /// The vector is valid: `data` points to `size` elements, or `size` is 0.
-pub(super) unsafe fn elements<V: CVec>(vec: &V) -> &[V::Element] {
+pub(in crate::capi) unsafe fn elements<V: CVec>(vec: &V) -> &[V::Element] {
     let (size, data) = vec.parts();
     if size == 0 || data.is_null() {
         return &[];
@@ -66,7 +69,7 @@ pub(super) unsafe fn elements<V: CVec>(vec: &V) -> &[V::Element] {
 /// # Safety
 /// As [`elements`], and nothing else uses them meanwhile.
 #[allow(clippy::mut_from_ref)]
-pub(super) unsafe fn elements_mut<V: CVec>(vec: &V) -> &mut [V::Element] {
+pub(in crate::capi) unsafe fn elements_mut<V: CVec>(vec: &V) -> &mut [V::Element] {
     let (size, data) = vec.parts();
     if size == 0 || data.is_null() {
         return &mut [];
@@ -79,7 +82,7 @@ pub(super) unsafe fn elements_mut<V: CVec>(vec: &V) -> &mut [V::Element] {
 ///
 /// # Safety
 /// The vector is valid, owned, and not used again.
-pub(super) unsafe fn free_vec<V: CVec>(vec: V) {
+pub(in crate::capi) unsafe fn free_vec<V: CVec>(vec: V) {
     // SAFETY: by the contract.
     for element in unsafe { elements_mut(&vec) } {
         // SAFETY: by the contract, each once.
@@ -98,7 +101,7 @@ pub(super) unsafe fn free_vec<V: CVec>(vec: V) {
 ///
 /// # Safety
 /// The vector is valid.
-pub(super) unsafe fn copied<V: CVec>(vec: &V) -> V {
+pub(in crate::capi) unsafe fn copied<V: CVec>(vec: &V) -> V {
     // SAFETY: by the contract.
     let source = unsafe { elements(vec) };
     // SAFETY: by the contract, for each element.
@@ -106,14 +109,14 @@ pub(super) unsafe fn copied<V: CVec>(vec: &V) -> V {
 }
 
 /// A vector that frees itself. (The C structs do not: they are copied about freely.)
-pub(super) struct Owned<V: CVec + Default>(V);
+pub(in crate::capi) struct Owned<V: CVec + Default>(V);
 
 impl<V: CVec + Default> Owned<V> {
     /// Owns the contents of a parameter; NULL counts as empty.
     ///
     /// # Safety
     /// The parameter is NULL or points to a valid, owned vector.
-    pub(super) unsafe fn take(param: Take<V>, name: &str) -> Self {
+    pub(in crate::capi) unsafe fn take(param: Take<V>, name: &str) -> Self {
         // SAFETY: by the contract.
         let vec = unsafe { param.take_or_empty() };
         check::vector_given(vec.parts().1.cast(), name, "given away");
@@ -121,18 +124,18 @@ impl<V: CVec + Default> Owned<V> {
     }
 
     /// An owned vector of `elements`.
-    pub(super) fn of(elements: impl IntoIterator<Item = V::Element, IntoIter: ExactSizeIterator>) -> Self {
+    pub(in crate::capi) fn of(elements: impl IntoIterator<Item = V::Element, IntoIter: ExactSizeIterator>) -> Self {
         Owned(from_elements(elements))
     }
 
     /// The elements.
-    pub(super) fn elements(&self) -> &[V::Element] {
+    pub(in crate::capi) fn elements(&self) -> &[V::Element] {
         // SAFETY: an owned vector is valid.
         unsafe { elements(&self.0) }
     }
 
     /// The vector as C borrows it.
-    pub(super) fn as_ptr(&self) -> *const V {
+    pub(in crate::capi) fn as_ptr(&self) -> *const V {
         &self.0
     }
 }
@@ -159,7 +162,7 @@ fn allocate<T>(size: usize) -> *mut T {
     // SAFETY: calloc checks the product for overflow.
     let data = unsafe { calloc(size, size_of::<T>()) };
     if data.is_null() {
-        guard::abort(&format!("out of memory for a vector of {size} elements"));
+        abort(&format!("out of memory for a vector of {size} elements"));
     }
     check::vector_made(data.cast());
     data.cast()
@@ -169,7 +172,7 @@ fn allocate<T>(size: usize) -> *mut T {
 ///
 /// # Safety
 /// `out` is NULL or C's memory for a vector.
-pub(super) unsafe fn new_empty<V: CVec>(function: &str, out: Out<V>) {
+pub(in crate::capi) unsafe fn new_empty<V: CVec>(function: &str, out: Out<V>) {
     guard::or_abort(function, || {
         let out = out.check("out")?;
         // SAFETY: by the contract.
@@ -182,7 +185,7 @@ pub(super) unsafe fn new_empty<V: CVec>(function: &str, out: Out<V>) {
 ///
 /// # Safety
 /// As [`new_empty`].
-pub(super) unsafe fn new_uninitialized<V: CVec>(function: &str, out: Out<V>, size: usize) {
+pub(in crate::capi) unsafe fn new_uninitialized<V: CVec>(function: &str, out: Out<V>, size: usize) {
     guard::or_abort(function, || {
         let out = out.check("out")?;
         // SAFETY: by the contract.
@@ -195,7 +198,7 @@ pub(super) unsafe fn new_uninitialized<V: CVec>(function: &str, out: Out<V>, siz
 ///
 /// # Safety
 /// As [`new_empty`], and `data` is NULL or points to `size` elements.
-pub(super) unsafe fn new<V: CVec>(function: &str, out: Out<V>, size: usize, data: *const V::Element) {
+pub(in crate::capi) unsafe fn new<V: CVec>(function: &str, out: Out<V>, size: usize, data: *const V::Element) {
     guard::or_abort(function, || {
         let out = out.check("out")?;
         if size > 0 && data.is_null() {
@@ -216,7 +219,7 @@ pub(super) unsafe fn new<V: CVec>(function: &str, out: Out<V>, size: usize, data
 ///
 /// # Safety
 /// As [`new_empty`], and `source` is NULL or a valid vector.
-pub(super) unsafe fn copy<V: CVec>(function: &str, out: Out<V>, source: *const V) {
+pub(in crate::capi) unsafe fn copy<V: CVec>(function: &str, out: Out<V>, source: *const V) {
     guard::or_abort(function, || -> Result<()> {
         let out = out.check("out")?;
         // SAFETY: by the contract.
@@ -231,7 +234,7 @@ pub(super) unsafe fn copy<V: CVec>(function: &str, out: Out<V>, source: *const V
 ///
 /// # Safety
 /// `vec` is NULL or points to a valid vector.
-pub(super) unsafe fn delete<V: CVec + Default>(function: &str, vec: Take<V>) {
+pub(in crate::capi) unsafe fn delete<V: CVec + Default>(function: &str, vec: Take<V>) {
     guard::or_abort(function, || {
         // SAFETY: by the contract.
         let vec = unsafe { vec.take_or_empty() };
@@ -240,4 +243,34 @@ pub(super) unsafe fn delete<V: CVec + Default>(function: &str, vec: Take<V>) {
         unsafe { free_vec(vec) };
         Ok(())
     });
+}
+
+/// Copies an element that is a handle; NULL stays NULL.
+///
+/// # Safety
+/// It is NULL or live.
+pub(in crate::capi) unsafe fn copy_handle<T>(element: *mut T) -> *mut T
+where
+    T: Handle<Rust: Clone>,
+{
+    if element.is_null() {
+        return element;
+    }
+    // SAFETY: by the contract.
+    match unsafe { borrow(element.cast_const(), "source") } {
+        Ok(object) => Own::<T>::new(object.clone()).into_raw(),
+        Err(error) => {
+            set_last(error);
+            std::ptr::null_mut()
+        }
+    }
+}
+
+/// Deletes an element that is a handle; NULL is nothing to do.
+///
+/// # Safety
+/// It is NULL, or ours to delete.
+pub(in crate::capi) unsafe fn delete_handle<T: Handle>(element: *mut T) {
+    // SAFETY: by the contract.
+    unsafe { Own::from_raw(element).delete_inside("vec") };
 }

@@ -1,0 +1,74 @@
+//! What stands behind traps and their frames.
+
+use super::cell::StoreCell;
+use super::info::TrapInfo;
+use super::object::Object;
+use crate::base::{Error, ErrorKind};
+use crate::runtime::{FrameInfo, Instance, Rooted, Trap};
+use std::sync::Arc;
+
+/// What stands behind a trap: any error that ended a call.
+pub(in crate::capi) struct TrapObject {
+    pub(in crate::capi) kind: ErrorKind,
+    pub(in crate::capi) message: String,
+    pub(in crate::capi) trap: Option<Trap>,
+    /// The instance of each of its frames, where that is known and of the trap's store.
+    instances: Vec<Option<Instance>>,
+    /// Keeps them from being collected.
+    _rooted: Vec<Rooted>,
+    /// What C keeps with it.
+    pub(in crate::capi) host_info: TrapInfo,
+}
+
+impl TrapObject {
+    /// The trap that tells C of an error, which may have come from another store.
+    pub(in crate::capi) fn from_error(cell: &StoreCell, error: &Error) -> TrapObject {
+        let trap = error.payload::<Trap>().cloned();
+        let message = trap.as_ref().map_or_else(|| error.to_string(), |trap| trap.message().to_owned());
+        let frames = trap.as_ref().map_or(&[][..], Trap::frames);
+        let mut instances = Vec::new();
+        let mut rooted = Vec::new();
+        // A store that is in use elsewhere has nothing to say of them.
+        if !frames.is_empty()
+            && let Ok(store) = cell.enter_to_look()
+        {
+            instances.extend(frames.iter().map(|frame| frame.instance(&store)));
+            let mut distinct: Vec<Instance> = instances.iter().copied().flatten().collect();
+            distinct.dedup();
+            rooted.extend(distinct.into_iter().map(|instance| cell.hold(instance.into())));
+        }
+        TrapObject { kind: error.kind(), message, trap, instances, _rooted: rooted, host_info: TrapInfo::default() }
+    }
+
+    /// The frames, innermost first, as handles of the trap's store.
+    pub(in crate::capi) fn frames<'a>(&'a self, cell: &'a Arc<StoreCell>) -> impl Iterator<Item = FrameObject> + 'a {
+        let frames = self.trap.as_ref().map_or(&[][..], Trap::frames);
+        frames.iter().enumerate().map(|(i, frame)| {
+            let instance = self.instances.get(i).copied().flatten();
+            FrameObject::new(cell, frame, instance)
+        })
+    }
+
+    /// The error that ends a guest's call with this trap.
+    pub(in crate::capi) fn to_error(&self) -> Error {
+        match &self.trap {
+            Some(trap) => trap.clone().into(),
+            None => Error::new(self.kind, self.message.clone()),
+        }
+    }
+}
+
+/// What stands behind [`wasm_frame_t`].
+#[derive(Clone)]
+pub(in crate::capi) struct FrameObject {
+    pub(in crate::capi) info: FrameInfo,
+    pub(in crate::capi) instance: Option<Box<Object>>,
+}
+
+impl FrameObject {
+    /// A frame of a trap in a store, with its instance, if that is one of this store.
+    pub(in crate::capi) fn new(cell: &Arc<StoreCell>, info: &FrameInfo, instance: Option<Instance>) -> FrameObject {
+        let instance = instance.map(|instance| Box::new(Object::new(cell, instance)));
+        FrameObject { info: info.clone(), instance }
+    }
+}
