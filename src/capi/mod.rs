@@ -4,6 +4,8 @@
 //! Signatures are spelled out, never made by a macro: cbindgen would not see them, and a function would be exported
 //! that no header declares. `vecs.rs` and `refs.rs` are written by `cargo xtask headers` too.
 //!
+//! `plumbing/` is what all of them stand on: it knows the opaque types, and no noun's functions.
+//!
 //! No logic lives here: functions check what C passed, translate, and call the rooms below.
 
 // The names are C's, and the safety contract of all functions is one: what the header says of each parameter.

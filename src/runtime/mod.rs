@@ -2,6 +2,16 @@
 //! frames, and what a debugger needs below itself: attaching to a store, and events. Machine code is made in `compile/` and owned in
 //! `code/`; what a breakpoint or a step is, nothing here knows.
 //!
+//! # Parts
+//!
+//! From the top: [`handle`] (what hosts can do), [`control`] (how guests are entered and left), [`store`] (what a store owns), [`objects`] (what
+//! instances are made of), [`compiled`] (engines and modules). None uses one above it; `tests/layering` holds that.
+//!
+//! A call, for example: `Func::call` (`handle/func.rs`) checks the values and hands them to `control/call.rs`, which notes the activation in
+//! the store's inside (`store/inner.rs`) and enters. A trap on its way out: the signal's landing (`control/trap.rs`) tells the sink that the
+//! store has (`store/events.rs`), walks the frames (`control/frames.rs`), leaves the trap (`objects/trap.rs`) in the store, and unwinds to the
+//! activation; `call.rs` takes it from there to the host.
+//!
 //! # Rules
 //!
 //! * A handle ([`Func`], [`Memory`], ...) is a pointer with its store's id: used with another store it is an error, and with its own
