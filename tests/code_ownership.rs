@@ -276,6 +276,35 @@ fn every_address_finds_its_code() {
 }
 
 #[test]
+fn code_is_found_among_much_that_came_and_went() {
+    let codes: Vec<_> = (0..40).map(|_| EngineCode::new(image(2, false))).collect();
+    let mut registry = CodeRegistry::new();
+    let mut slots = vec![None; codes.len()];
+    let mut seed = 1u32;
+    for round in 0..2000 {
+        seed = seed.wrapping_mul(0x9e37_79b1).wrapping_add(7);
+        // First few, then many, then few again.
+        let most = if (200..1800).contains(&round) { codes.len() } else { 5 };
+        let i = (seed >> 16) as usize % codes.len();
+        match slots[i].take() {
+            Some(slot) => registry.unregister(slot).unwrap(),
+            None if slots.iter().flatten().count() < most => {
+                slots[i] = Some(registry.register(&codes[i], Ownership::Shared).unwrap());
+            }
+            None => {}
+        }
+        for (code, slot) in codes.iter().zip(&slots) {
+            assert_eq!(registry.find(code), *slot);
+            if let Some(slot) = *slot {
+                let base = registry.entry(slot).store.base();
+                assert_eq!(registry.lookup(base), Some((slot, TextOffset::new(0))));
+            }
+        }
+        assert_eq!(registry.iter().count(), slots.iter().flatten().count());
+    }
+}
+
+#[test]
 fn the_same_at_every_base() {
     in_both_backings(|_| {
         let code = EngineCode::new(image(200, true));

@@ -2,7 +2,7 @@
 
 use super::plan::{PatchPlan, StepScope};
 use super::private::PrivateText;
-use super::{Companion, EngineCode, PatchEdit};
+use super::{Companion, EngineCode, EngineCodeId, PatchEdit};
 use crate::abi::StopCell;
 use crate::base::{Error, ErrorKind, Pc, Result, TextOffset};
 use crate::image::SiteId;
@@ -102,7 +102,10 @@ pub struct LoadedCode {
     pub engine: Arc<EngineCode>,
 }
 
-/// Where a registered text is. Sorted by start; they cannot overlap.
+/// As many slots are looked through faster than their code is sorted.
+const FEW: usize = 8;
+
+/// Where a registered text is. Sorted by start, the last first, for the system gives out addresses downwards; they cannot overlap.
 #[derive(Clone, Copy, Debug)]
 struct TextRange {
     start: usize,
@@ -115,6 +118,11 @@ struct TextRange {
 #[derive(Debug, Default)]
 pub struct CodeRegistry {
     slots: SmallVec<[Option<LoadedCode>; 1]>,
+    /// Slots with nothing in them.
+    free: Vec<CodeSlot>,
+    /// The slot of each code, sorted by the code, which is mostly registered in the order in which it was made. Empty while there have
+    /// never been more than a few.
+    by_code: Vec<(EngineCodeId, CodeSlot)>,
     ranges: SmallVec<[TextRange; 1]>,
     pub(super) plan: PatchPlan,
     pub(super) last_error: Option<Error>,
@@ -154,17 +162,20 @@ impl CodeRegistry {
             }),
             Ownership::Private { cell } => StoreCode::Private(PrivateText::new(code, cell)?),
         };
-        let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
-        let slot = CodeSlot(
-            u32::try_from(index).map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 modules in one store"))?,
-        );
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let index = u32::try_from(self.slots.len())
+                    .map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 modules in one store"))?;
+                self.slots.push(None);
+                CodeSlot(index)
+            }
+        };
         self.insert_range(&store, slot);
-        let loaded = LoadedCode { companion: None, store, engine: Arc::clone(code) };
-        if index == self.slots.len() {
-            self.slots.push(Some(loaded));
-        } else {
-            self.slots[index] = Some(loaded);
+        if self.slots.len() > FEW {
+            self.note_code(code.id(), slot);
         }
+        self.slots[slot.index()] = Some(LoadedCode { companion: None, store, engine: Arc::clone(code) });
         if self.plan.step != StepScope::Off
             && self.entry(slot).store.is_private()
             && let Err(error) = self.apply_plan_to(slot)
@@ -199,8 +210,16 @@ impl CodeRegistry {
     }
 
     fn remove(&mut self, slot: CodeSlot) {
-        self.ranges.retain(|range| range.slot != slot);
-        self.slots[slot.index()] = None;
+        let Some(loaded) = self.slots[slot.index()].take() else { return };
+        if let Ok(at) = self.place_of(loaded.engine.id()) {
+            self.by_code.remove(at);
+        }
+        let start = loaded.store.base().get();
+        let at = self.ranges.partition_point(|range| range.start > start);
+        if self.ranges.get(at).is_some_and(|range| range.slot == slot) {
+            self.ranges.remove(at);
+        }
+        self.free.push(slot);
     }
 
     fn insert_range(&mut self, store: &StoreCode, slot: CodeSlot) {
@@ -209,20 +228,36 @@ impl CodeRegistry {
         if start == end {
             return;
         }
-        let at = self.ranges.partition_point(|range| range.start <= start);
-        let free_from = at.checked_sub(1).map_or(0, |i| self.ranges[i].end);
-        let free_to = self.ranges.get(at).map_or(usize::MAX, |range| range.start);
+        let at = self.ranges.partition_point(|range| range.start > start);
+        let free_from = self.ranges.get(at).map_or(0, |range| range.end);
+        let free_to = at.checked_sub(1).map_or(usize::MAX, |i| self.ranges[i].start);
         assert!(free_from <= start && end <= free_to, "two texts of one store overlap");
         self.ranges.insert(at, TextRange { start, end, slot });
     }
 
+    /// Where code stands in `by_code`, or where it would.
+    fn place_of(&self, code: EngineCodeId) -> std::result::Result<usize, usize> {
+        self.by_code.binary_search_by_key(&code, |(code, _)| *code)
+    }
+
+    /// Notes where code is that has not been put there yet.
+    fn note_code(&mut self, code: EngineCodeId, slot: CodeSlot) {
+        if self.by_code.is_empty() {
+            let mut known: Vec<_> = self.iter().map(|(slot, loaded)| (loaded.engine.id(), slot)).collect();
+            known.sort_unstable();
+            self.by_code = known;
+        }
+        if let Err(at) = self.place_of(code) {
+            self.by_code.insert(at, (code, slot));
+        }
+    }
+
     /// The slot of code that is registered.
     pub fn find(&self, code: &EngineCode) -> Option<CodeSlot> {
-        let index = self
-            .slots
-            .iter()
-            .position(|loaded| loaded.as_ref().is_some_and(|loaded| loaded.engine.id() == code.id()))?;
-        Some(CodeSlot(index as u32))
+        if self.slots.len() <= FEW {
+            return self.iter().find(|(_, loaded)| loaded.engine.id() == code.id()).map(|(slot, _)| slot);
+        }
+        Some(self.by_code[self.place_of(code.id()).ok()?].1)
     }
 
     /// The code in a slot, if there is any.
@@ -247,8 +282,7 @@ impl CodeRegistry {
     /// the thread that runs the store's guest.
     #[inline]
     pub fn lookup(&self, pc: Pc) -> Option<(CodeSlot, TextOffset)> {
-        let after = self.ranges.partition_point(|range| range.start <= pc.get());
-        let range = self.ranges.get(after.checked_sub(1)?)?;
+        let range = self.ranges.get(self.ranges.partition_point(|range| range.start > pc.get()))?;
         (pc.get() < range.end).then(|| (range.slot, TextOffset::new((pc.get() - range.start) as u32)))
     }
 

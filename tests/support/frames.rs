@@ -1,4 +1,4 @@
-//! Compiling, linking and arming a handful of Cranelift functions by hand, for `spike_frames.rs`.
+//! Compiling, linking and arming a handful of Cranelift functions by hand, for `replaced_frames.rs`.
 //! Knows nothing of the engine, and nothing of what the functions do: bytes, tables and trampolines only.
 
 use cranelift_codegen::control::ControlPlane;
@@ -234,20 +234,20 @@ impl Drop for Text {
 unsafe extern "C" {
     /// Host to guest: fills rbx and r12-r15 with `poison[0..5]`, calls `code` with `argument` in rdi,
     /// writes those registers to `poison[5..10]`, and gives back rax. Its stack pointer goes to `*saved_sp`.
-    pub fn spike_enter(code: usize, argument: *mut u64, poison: *mut u64, saved_sp: *mut u64) -> u64;
+    pub fn machine_enter(code: usize, argument: *mut u64, poison: *mut u64, saved_sp: *mut u64) -> u64;
     /// Where a trap goes: entered with the saved stack pointer in rsp and a status in rax.
-    pub fn spike_leave();
+    pub fn machine_leave();
     /// The stop point's target: saves everything, reports, continues as the context then says.
-    pub fn spike_stop();
-    /// The guest's `throw`: as `spike_stop`, another report.
-    pub fn spike_throw();
+    pub fn machine_stop();
+    /// The guest's `throw`: as `machine_stop`, another report.
+    pub fn machine_throw();
     /// The return address of a callee whose caller is to be replaced.
-    pub fn spike_returned();
+    pub fn machine_returned();
 }
 
 core::arch::global_asm!(
-    ".globl spike_enter, spike_leave",
-    "spike_enter:",
+    ".globl machine_enter, machine_leave",
+    "machine_enter:",
     "push rbp",
     "mov rbp, rsp",
     "push rbx",
@@ -279,7 +279,7 @@ core::arch::global_asm!(
     "pop rbx",
     "pop rbp",
     "ret",
-    "spike_leave:", // the guest's registers are lost here, the host's are on its own stack
+    "machine_leave:", // the guest's registers are lost here, the host's are on its own stack
     "pop rdx",
     "jmp 2b",
 );
@@ -320,6 +320,6 @@ macro_rules! trampoline {
         );
     };
 }
-trampoline!("spike_stop", crate::on_stop);
-trampoline!("spike_throw", crate::on_throw);
-trampoline!("spike_returned", crate::on_returned);
+trampoline!("machine_stop", crate::on_stop);
+trampoline!("machine_throw", crate::on_throw);
+trampoline!("machine_returned", crate::on_returned);

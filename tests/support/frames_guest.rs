@@ -1,4 +1,4 @@
-//! The guest of `spike_frames.rs`, as Cranelift functions: `work` and its recompiled bodies, its callers, and
+//! The guest of `replaced_frames.rs`, as Cranelift functions: `work` and its recompiled bodies, its callers, and
 //! stores around traps. Says what the code does and where its words stand; knows nothing of stopping it.
 
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -300,12 +300,12 @@ pub fn build_caller(config: TargetFrontendConfig) -> Function {
 unsafe extern "C" {
     /// The caller in production code, by hand: calls `work` with the entry's poison live in rbx, r12-r15, and
     /// passes 13 stack arguments and the address of the return area as `tail` wants them.
-    pub fn spike_plain_caller();
+    pub fn machine_plain_caller();
 }
 
 core::arch::global_asm!(
-    ".globl spike_plain_caller",
-    "spike_plain_caller:",
+    ".globl machine_plain_caller",
+    "machine_plain_caller:",
     "push rbp",
     "mov rbp, rsp",
     "sub rsp, 16 + 16 + {area}", // the pointer, the return area, the stack arguments

@@ -17,6 +17,29 @@ pub fn rows(table: &Table<'_>) -> Result<()> {
             row(table, name, debug, memory, target)?;
         }
     }
+    many_modules(table)
+}
+
+/// The last of many modules that are registered in one store.
+fn many_modules(table: &Table<'_>) -> Result<()> {
+    for (count, target) in [(100, ""), (10_000, "as for 100")] {
+        let name = format!("register-{count}");
+        if !table.wants(&name) {
+            continue;
+        }
+        let engine = Engine::new(Config { force_copied_code: true, ..Config::default() })?;
+        let binary = modules::tiny(false)?;
+        let modules = (0..count).map(|_| Module::new(&engine, &binary)).collect::<stepwell::base::Result<Vec<_>>>()?;
+        // Code is mapped once for all stores; that is not measured.
+        let mut first = Store::new(&engine);
+        modules.iter().try_for_each(|module| first.register(module))?;
+        let mut ours = || {
+            let mut store = Store::new(&engine);
+            let time = timed(|| Ok(modules.iter().try_for_each(|module| store.register(module))?));
+            Ok(time? / f64::from(count))
+        };
+        table.row(&name, target, 20, &mut ours, None)?;
+    }
     Ok(())
 }
 

@@ -8,8 +8,9 @@ use crate::runtime::compiled::module::{Module, ModuleId, StackRatio};
 use crate::runtime::control::resume::deepest;
 use crate::runtime::control::stop::on_stop;
 use crate::runtime::objects::owned::Owned;
-use crate::runtime::store::events::{Attachment, EventSink, RECENT, ResumeEntry, StopTarget};
-use crate::runtime::store::inner::{ModuleEntry, StoreInner};
+use crate::runtime::store::events::{Attachment, EventSink, RECENT, StopTarget};
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::modules::ResumeEntry;
 use crate::runtime::store::views::{AsStore, StoreMut, StoreRef};
 use crate::sys::arch::{self, StopContext};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,7 +20,7 @@ use std::sync::Arc;
 impl StoreInner {
     /// The entry of a module, which is registered now if it was not.
     pub(in crate::runtime) fn add_module(&mut self, module: &Module) -> Result<usize> {
-        if let Some(index) = self.modules.iter().rposition(|entry| Module::same(&entry.module, module)) {
+        if let Some(index) = self.modules.position(module.id()) {
             return Ok(index);
         }
         if !Engine::same(&self.engine, module.engine()) {
@@ -27,9 +28,7 @@ impl StoreInner {
         }
         let production = self.registry.register(module.production_code(), Ownership::Shared)?;
         self.tell_outside(production, module);
-        let index = self.modules.len();
-        self.note_slot(production, index);
-        self.modules.push(ModuleEntry { module: module.clone(), production, debug: None, resume: Vec::new() });
+        let index = self.modules.push(module.clone(), production);
         if self.attachment.is_some()
             && let Err(error) = self.register_debug(index)
         {
@@ -137,7 +136,7 @@ impl StoreInner {
             (*at.as_ptr()).base = self.registry.entry(slot).store.base().get();
         }
         attachment.contexts.push(target);
-        self.note_slot(slot, module);
+        self.modules.note_slot(slot, module);
         let told = self.modules[module].module.clone();
         self.tell_outside(slot, &told);
         Ok(slot)
@@ -145,7 +144,7 @@ impl StoreInner {
 
     /// Unregisters all debug code, which nothing points to, and forgets the sink.
     fn remove_debug(&mut self) {
-        for entry in &mut self.modules {
+        for entry in self.modules.iter_mut() {
             let resumed = entry.resume.drain(..).map(|resume| resume.slot);
             for slot in entry.debug.take().into_iter().chain(resumed) {
                 self.registry.unregister(slot).expect("debug code stands in its slot");
@@ -213,7 +212,8 @@ impl StoreMut<'_> {
 impl<'a> StoreRef<'a> {
     /// See [`StoreMut::resume_slots`].
     pub fn resume_slots(self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + 'a {
-        let entry = self.inner().modules.iter().find(|entry| entry.module.id() == module);
+        let inner = self.inner();
+        let entry = inner.modules.position(module).map(|index| &inner.modules[index]);
         entry.into_iter().flat_map(|entry| entry.resume.iter().map(|resume| (resume.func, resume.slot)))
     }
 }
@@ -230,7 +230,7 @@ impl StoreInner {
         if self.registry.get(slot).is_none() {
             return Err(Error::new(ErrorKind::Argument, "no code is registered in this slot"));
         }
-        let index = self.module_index(slot);
+        let index = self.modules.in_slot(slot);
         let entry = &self.modules[index];
         if let Some(resume) = entry.resume.iter().find(|resume| resume.func == func) {
             return Ok(resume.slot);

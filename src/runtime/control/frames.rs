@@ -165,7 +165,7 @@ fn frame_at(
     let back = usize::from(kind != PcKind::Exact);
     let (slot, inside) = store.registry.lookup(Pc::new(pc.checked_sub(back)?))?;
     let tables = store.registry.get(slot)?.engine.tables();
-    let module = store.module_of(slot);
+    let module = &store.modules.of_slot(slot).module;
     let func = module.info().func_index(tables.function_at(inside)?);
     let at = inside.add(back as u32);
     let stopped_at = match kind {

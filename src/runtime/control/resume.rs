@@ -60,7 +60,7 @@ impl StoreInner {
         let Some((from, _)) = self.registry.lookup(Pc::new(pc - 1)) else {
             return refuse("it is not one of this store");
         };
-        let known = &self.modules[self.module_index(from)].resume;
+        let known = &self.modules.of_slot(from).resume;
         let Some(resume) = known.iter().find(|known| (known.func, known.slot) == (func, with.slot)) else {
             return refuse("the code is not resume code of its function");
         };
@@ -84,7 +84,7 @@ impl StoreInner {
         }
         // SAFETY: at a stop, debug code has written its vmctx to its frame.
         let vmctx = unsafe { *(fp.wrapping_add_signed(vmctx as isize) as *const usize) };
-        let module = self.module_of(with.slot);
+        let module = &self.modules.of_slot(with.slot).module;
         let (first, second) = match result_area(module.info().func_type(module.info().func_index(func))) {
             Some(offset) => (fp + offset as usize, vmctx),
             None => (vmctx, 0),

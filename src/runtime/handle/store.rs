@@ -126,14 +126,15 @@ macro_rules! store_methods {
 
             /// The slot of a module's debug code, while something is attached.
             pub fn code_slot(&self, module: ModuleId) -> Option<CodeSlot> {
-                self.as_store().inner().modules.iter().find(|entry| entry.module.id() == module)?.debug
+                let inner = self.as_store().inner();
+                inner.modules[inner.modules.position(module)?].debug
             }
 
             /// The module whose code is in a slot.
             pub fn module_in(&self, slot: CodeSlot) -> Option<&Module> {
                 let inner = self.as_store().inner();
                 inner.registry.get(slot)?;
-                Some(inner.module_of(slot))
+                Some(&inner.modules.of_slot(slot).module)
             }
 
             /// Its modules, in the order of their first instantiation.

@@ -172,11 +172,3 @@ pub(in crate::runtime) struct Resuming {
     /// Read by the resume code alone.
     pub(in crate::runtime) values: Vec<u64>,
 }
-
-/// Resume code that a store has.
-pub(in crate::runtime) struct ResumeEntry {
-    pub(in crate::runtime) func: DefinedFuncIndex,
-    pub(in crate::runtime) slot: CodeSlot,
-    /// How many values it reads.
-    pub(in crate::runtime) values: usize,
-}

@@ -16,7 +16,8 @@ use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::owned::{Owned, StoreId};
 use crate::runtime::objects::roots::Roots;
 use crate::runtime::objects::table::TableData;
-use crate::runtime::store::events::{Attachment, EventRecord, ResumeEntry, Resuming};
+use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
+use crate::runtime::store::modules::Modules;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::collections::HashMap;
@@ -54,16 +55,6 @@ pub(in crate::runtime) enum Exit {
     Panic(Box<dyn Any + Send>),
 }
 
-/// A module of a store, with the slots of its code.
-pub(in crate::runtime) struct ModuleEntry {
-    pub(in crate::runtime) module: Module,
-    pub(in crate::runtime) production: CodeSlot,
-    /// While a debugger is attached.
-    pub(in crate::runtime) debug: Option<CodeSlot>,
-    /// The resume code of its functions, while a debugger is attached.
-    pub(in crate::runtime) resume: Vec<ResumeEntry>,
-}
-
 /// The inside of a store.
 #[repr(C)]
 pub(in crate::runtime) struct StoreInner {
@@ -91,9 +82,7 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) instances: SmallVec<[Owned<InstanceData>; 1]>,
     /// How many there have ever been.
     pub(in crate::runtime) instances_made: u64,
-    pub(in crate::runtime) modules: SmallVec<[ModuleEntry; 1]>,
-    /// The entry of `modules` for each slot of the registry.
-    pub(in crate::runtime) slot_modules: SmallVec<[u32; 2]>,
+    pub(in crate::runtime) modules: Modules,
     pub(in crate::runtime) registry: CodeRegistry,
     pub(in crate::runtime) memories: SmallVec<[Owned<MemoryData>; 1]>,
     pub(in crate::runtime) tables: SmallVec<[Owned<TableData>; 1]>,
@@ -116,24 +105,6 @@ impl StoreInner {
         if outside.listens() {
             self.registry.accompany(slot, |code| outside.tell(module.info(), code.engine.tables(), &code.store));
         }
-    }
-
-    /// Notes which module's code is in a slot.
-    pub(in crate::runtime) fn note_slot(&mut self, slot: CodeSlot, module: usize) {
-        if self.slot_modules.len() <= slot.index() {
-            self.slot_modules.resize(slot.index() + 1, 0);
-        }
-        self.slot_modules[slot.index()] = module as u32;
-    }
-
-    /// The entry of the module whose code is in a slot.
-    pub(in crate::runtime) fn module_index(&self, slot: CodeSlot) -> usize {
-        self.slot_modules[slot.index()] as usize
-    }
-
-    /// The module whose code is in a slot.
-    pub(in crate::runtime) fn module_of(&self, slot: CodeSlot) -> &Module {
-        &self.modules[self.module_index(slot)].module
     }
 
     /// The code that a module runs here now.

@@ -3,5 +3,6 @@
 pub(in crate::runtime) mod collect;
 pub(in crate::runtime) mod events;
 pub(in crate::runtime) mod inner;
+pub(in crate::runtime) mod modules;
 pub(in crate::runtime) mod objects;
 pub(in crate::runtime) mod views;

@@ -11,6 +11,7 @@ use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::StoreId;
 use crate::runtime::objects::roots::Roots;
 use crate::runtime::store::inner::{StoreInner, StoreLimits, Usage};
+use crate::runtime::store::modules::Modules;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -56,8 +57,7 @@ impl Store {
             data: None,
             instances: SmallVec::new(),
             instances_made: 0,
-            modules: SmallVec::new(),
-            slot_modules: SmallVec::new(),
+            modules: Modules::default(),
             registry: CodeRegistry::new(),
             memories: SmallVec::new(),
             tables: SmallVec::new(),
@@ -169,7 +169,7 @@ impl<'a> StoreRef<'a> {
     pub fn module_in(self, slot: CodeSlot) -> Option<&'a Module> {
         let inner = self.inner();
         inner.registry.get(slot)?;
-        Some(inner.module_of(slot))
+        Some(&inner.modules.of_slot(slot).module)
     }
 }
 

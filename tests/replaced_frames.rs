@@ -1,4 +1,4 @@
-//! Spike: replacing a native frame under Cranelift's conventions. It decided the ABI of debug code, and stays as a test of the facts
+//! Replacing a native frame under Cranelift's conventions. It decided the ABI of debug code, and stays as a test of the facts
 //! that ABI is built on. It uses no part of the engine. What it tries by `try_call`, so that callees save nothing of worth, debug code does
 //! by ordinary calls: the tables say which of the caller's registers a frame has saved, and they are put back when it is replaced.
 //!
@@ -202,7 +202,7 @@ impl Session<'_> {
     fn leave(&self, c: &mut Context, status: u64) {
         c.gpr[RAX] = status;
         c.gpr[RSP] = self.entry_sp;
-        c.rip = spike_leave as *const () as u64;
+        c.rip = machine_leave as *const () as u64;
     }
 
     fn plan(&self, state: &[u64; STATE]) -> Plan {
@@ -231,7 +231,7 @@ extern "C" fn on_stop(c: &mut Context) {
     {
         s.pending.push((caller, ret));
         // SAFETY: this frame's return address, by the layout above.
-        unsafe { *((fp + 8) as *mut u64) = spike_returned as *const () as u64 };
+        unsafe { *((fp + 8) as *mut u64) = machine_returned as *const () as u64 };
     }
     if let Plan::AtStop(mode) = s.plan(&state) {
         s.replace(c, (code, fp), AFTER_STOP, state, mode);
@@ -310,7 +310,7 @@ extern "C" fn on_signal(signal: i32, _: *mut libc::siginfo_t, context: *mut libc
     let s = session();
     let slots = fp - u64::from(code.frame_to_fp) + u64::from(code.slots[0]);
     s.trapped = Some((pc as usize - code.base, peek(slots)));
-    registers[libc::REG_RIP as usize] = spike_leave as *const () as i64;
+    registers[libc::REG_RIP as usize] = machine_leave as *const () as i64;
     registers[libc::REG_RSP as usize] = s.entry_sp as i64;
     registers[libc::REG_RAX as usize] = TRAPPED as i64;
 }
@@ -334,7 +334,7 @@ fn enter(s: &mut Session, code: usize, words: &mut [u64]) -> u64 {
     let entry_sp = &raw mut s.entry_sp;
     SESSION.set((&raw mut *s).cast());
     // SAFETY: linked code with one pointer argument under `tail`, which here is as System V has it.
-    let status = unsafe { spike_enter(code, words.as_mut_ptr(), registers.as_mut_ptr(), entry_sp) };
+    let status = unsafe { machine_enter(code, words.as_mut_ptr(), registers.as_mut_ptr(), entry_sp) };
     SESSION.set(std::ptr::null_mut());
     if status == RETURNED || status == CAUGHT {
         assert_eq!(registers[5..], POISON, "rbx, r12-r15 came back as they went");
@@ -368,12 +368,12 @@ fn text() -> Text {
         build_caller(config),
     ];
     let compiled = functions.map(|function| compile(&*isa, function));
-    let stubs = [spike_stop as *const () as usize, spike_throw as *const () as usize];
+    let stubs = [machine_stop as *const () as usize, machine_throw as *const () as usize];
     Text::link(compiled.into(), &stubs)
 }
 
 fn callers(text: &Text) -> [usize; 2] {
-    let plain = spike_plain_caller as *const () as usize;
+    let plain = machine_plain_caller as *const () as usize;
     [text.functions[TRY_CALLER as usize].base, plain]
 }
 
@@ -389,7 +389,7 @@ fn run(text: &Text, caller: usize, plans: &[Plan], armed: bool) {
         *word = scrambled(i);
     }
     words[IN_ARGS + ARGS] = ARGUMENT_X.to_bits();
-    let tries = caller != spike_plain_caller as *const () as usize;
+    let tries = caller != machine_plain_caller as *const () as usize;
     let keep = words[IN_KEEP..OUT_KEEP].to_vec();
     let mut s = session_for(text, plans);
     let status = enter(&mut s, caller, &mut words);
