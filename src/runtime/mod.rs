@@ -4,8 +4,8 @@
 //!
 //! # Parts
 //!
-//! From the top: [`handle`] (what hosts can do), [`control`] (how guests are entered and left), [`store`] (what a store owns), [`objects`] (what
-//! instances are made of), [`compiled`] (engines and modules). None uses one above it; `tests/layering` holds that.
+//! From the top: `handle` (what hosts can do), `control` (how guests are entered and left), `store` (what a store owns), `objects` (what
+//! instances are made of), `compiled` (engines and modules). None uses one above it; `tests/layering` holds that.
 //!
 //! A call, for example: `Func::call` (`handle/func.rs`) checks the values and hands them to `control/call.rs`, which notes the activation in
 //! the store's inside (`store/inner.rs`) and enters. A trap on its way out: the signal's landing (`control/trap.rs`) tells the sink that the

@@ -9,7 +9,7 @@ thread_local! {
     static LAST: RefCell<Option<Box<Error>>> = const { RefCell::new(None) };
 }
 
-/// Remembers the error for [`stepwell_last_error`].
+/// Remembers the error for `stepwell_last_error`.
 pub(in crate::capi) fn set_last(error: Error) {
     // A thread that is going away has nobody left to ask.
     let _ = LAST.try_with(|last| *last.borrow_mut() = Some(Box::new(error)));

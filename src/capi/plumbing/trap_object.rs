@@ -58,7 +58,7 @@ impl TrapObject {
     }
 }
 
-/// What stands behind [`wasm_frame_t`].
+/// What stands behind `wasm_frame_t`.
 #[derive(Clone)]
 pub(in crate::capi) struct FrameObject {
     pub(in crate::capi) info: FrameInfo,

@@ -9,7 +9,7 @@ impl Extern {
     /// Its type; memories and tables with their current size.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] with another store.
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) with another store.
     pub fn ty(&self, store: impl AsStore) -> Result<ExternType> {
         store.as_store().inner().extern_type(*self)
     }

@@ -48,7 +48,7 @@ macro_rules! limit_methods {
             /// 2^63 - 1 is kept.
             ///
             /// # Errors
-            /// [`ErrorKind::State`] where the engine is not configured with [`Config::fuel`].
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured with [`Config::fuel`](crate::runtime::Config::fuel).
             pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
                 self.as_store_mut().inner().set_fuel(fuel)
             }
@@ -65,7 +65,7 @@ macro_rules! limit_methods {
             /// [`TrapCode::Interrupt`](crate::runtime::TrapCode::Interrupt), at once with 0, until another deadline is set. A new store has none.
             ///
             /// # Errors
-            /// [`ErrorKind::State`] where the engine is not configured with [`Config::epoch`].
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured with [`Config::epoch`](crate::runtime::Config::epoch).
             pub fn set_epoch_deadline(&mut self, epochs: u64) -> Result<()> {
                 let mut store = self.as_store_mut();
                 let inner = store.inner();
@@ -81,7 +81,7 @@ macro_rules! limit_methods {
             }
 
             /// Whether its guests would be ended when they next look, for host functions that wait: they ought to come back then.
-            /// `None` where the engine is not configured with [`Config::epoch`].
+            /// `None` where the engine is not configured with [`Config::epoch`](crate::runtime::Config::epoch).
             pub fn deadline_is_over(&self) -> Option<bool> {
                 let store = self.as_store();
                 let inner = store.inner();
@@ -109,7 +109,7 @@ limit_methods!(Store, StoreMut<'_>, Caller<'_>);
 
 impl Caller<'_> {
     /// For host functions that wait: whether the guest will be ended when it next looks. The host is asked, if somebody wants that.
-    /// `None` where the engine is not configured with [`Config::epoch`].
+    /// `None` where the engine is not configured with [`Config::epoch`](crate::runtime::Config::epoch).
     pub(crate) fn is_to_end(&self) -> Option<bool> {
         self.deadline_is_over()?;
         // SAFETY: the caller's store is alive, and nobody has a reference to its inside while a host function runs.

@@ -40,7 +40,7 @@ macro_rules! store_methods {
             }
 
             /// Whether a panic in a host function or callback left it unusable: calls fail with
-            /// [`ErrorKind::Poisoned`].
+            /// [`ErrorKind::Poisoned`](crate::base::ErrorKind::Poisoned).
             pub fn is_poisoned(&self) -> bool {
                 self.as_store().inner().poisoned
             }
@@ -78,7 +78,7 @@ macro_rules! store_methods {
             /// Attaches a debugger's sink: every instance runs debug code from now on, in a private copy.
             ///
             /// # Errors
-            /// [`ErrorKind::State`] where the engine is not configured for debugging, a frame of the store is live, or something is
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured for debugging, a frame of the store is live, or something is
             /// attached already; errors of compiling and mapping the debug code, which leave the store as it was.
             pub fn attach(&mut self, sink: Arc<dyn EventSink>) -> Result<()> {
                 self.attach_with_progress(sink, &|_, _| true)
@@ -87,7 +87,7 @@ macro_rules! store_methods {
             /// The same; `progress` is told how many functions of how many have their debug code, from whatever thread; `false` cancels.
             ///
             /// # Errors
-            /// As without, and [`ErrorKind::Cancelled`], which leaves the store as it was.
+            /// As without, and [`ErrorKind::Cancelled`](crate::base::ErrorKind::Cancelled), which leaves the store as it was.
             pub fn attach_with_progress(
                 &mut self,
                 sink: Arc<dyn EventSink>,
@@ -99,7 +99,7 @@ macro_rules! store_methods {
             /// Detaches it: every instance runs production code again, and the private copies are gone.
             ///
             /// # Errors
-            /// [`ErrorKind::State`] where a frame of the store is live, or nothing is attached.
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where a frame of the store is live, or nothing is attached.
             pub fn detach(&mut self) -> Result<()> {
                 self.as_store_mut().inner().detach()
             }
@@ -119,7 +119,7 @@ macro_rules! store_methods {
                 self.as_store_mut().into_inner().registry.edit()
             }
 
-            /// Calls `visit` with the live Wasm frames: see [`StoreRef::walk_frames`].
+            /// Calls `visit` with the live Wasm frames: see [`StoreRef::walk_frames`](crate::runtime::StoreRef::walk_frames).
             pub fn walk_frames<'s>(&'s self, visit: impl FnMut(&RawFrame<'s>) -> ControlFlow<()>) {
                 self.as_store().walk_frames(visit);
             }

@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Names a [`Store`] for as long as the process lives. Handles carry it.
+/// Names a [`Store`](crate::runtime::Store) for as long as the process lives. Handles carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreId(u64);
 

@@ -164,7 +164,7 @@ impl Store {
     /// registered.
     ///
     /// # Safety
-    /// Handles of this store ([`Func`], [`TypedFunc`](crate::runtime::TypedFunc), [`Instance`], [`Memory`], ...), wherever they are (in
+    /// Handles of this store ([`Func`](crate::runtime::Func), [`TypedFunc`](crate::runtime::TypedFunc), [`Instance`](crate::runtime::Instance), [`Memory`](crate::runtime::Memory), ...), wherever they are (in
     /// closures, in a [`Linker`](crate::runtime::Linker)), are used afterwards only if they are among the roots, rooted, or can be reached from such. A linker's, if they were defined with the
     /// store in hand, are rooted.
     ///
@@ -484,7 +484,7 @@ impl StoreRef<'_> {
     /// Keeps an object from being collected.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) for an object of another store.
+    /// [`ErrorKind::Argument`] for an object of another store.
     pub fn root(&self, item: impl Into<Root>) -> Result<Rooted> {
         let (inner, item) = (self.inner(), item.into());
         inner.check(item.store())?;
@@ -506,7 +506,7 @@ impl Store {
     /// Keeps an object from being collected.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) for an object of another store.
+    /// [`ErrorKind::Argument`] for an object of another store.
     pub fn root(&self, item: impl Into<Root>) -> Result<Rooted> {
         self.as_store().root(item)
     }
