@@ -18,7 +18,7 @@ impl EngineCodeId {
     }
 }
 /// What goes with a mapping of code, for whoever made it: dropped before the mapping is.
-pub type Companion = Box<dyn Any + Send + Sync>;
+pub type Registration = Box<dyn Any + Send + Sync>;
 
 /// The code of a module in its engine: the canonical image. It knows offsets only; code becomes executable by registering
 /// it with a store's [`CodeRegistry`](super::CodeRegistry).
@@ -32,7 +32,7 @@ pub struct EngineCode {
     /// The text until a mapping has it. Also the lock under which the three below are made.
     bytes: Mutex<Vec<u8>>,
     // Before what it goes with.
-    companion: OnceLock<Option<Companion>>,
+    registration: OnceLock<Option<Registration>>,
     /// What private texts are views of. Made for the first of them.
     image: OnceLock<TextImage>,
     /// What sharing stores execute. Made for the first of them.
@@ -65,7 +65,7 @@ impl EngineCode {
             text_len,
             wanted,
             bytes: Mutex::new(text),
-            companion: OnceLock::new(),
+            registration: OnceLock::new(),
             image: OnceLock::new(),
             shared: OnceLock::new(),
             step_image: OnceLock::new(),
@@ -94,7 +94,7 @@ impl EngineCode {
             text_len,
             wanted,
             bytes: Mutex::default(),
-            companion: OnceLock::new(),
+            registration: OnceLock::new(),
             image,
             shared,
             step_image: OnceLock::new(),
@@ -163,8 +163,8 @@ impl EngineCode {
     }
 
     /// Has something go with the shared mapping: what the first who asks makes.
-    pub(super) fn accompany(&self, make: impl FnOnce() -> Option<Companion>) {
-        self.companion.get_or_init(make);
+    pub(super) fn keep_registration(&self, make: impl FnOnce() -> Option<Registration>) {
+        self.registration.get_or_init(make);
     }
 
     /// A new private view of the text.

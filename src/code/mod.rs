@@ -20,7 +20,7 @@ mod private;
 mod registry;
 
 pub use edit::PatchEdit;
-pub use engine::{Companion, EngineCode, EngineCodeId};
+pub use engine::{EngineCode, EngineCodeId, Registration};
 pub use plan::{PatchPlan, StepScope};
 pub use private::PrivateText;
 pub use registry::{CodeRegistry, CodeSlot, LoadedCode, Ownership, SharedText, StoreCode};

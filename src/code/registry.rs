@@ -2,7 +2,7 @@
 
 use super::plan::{PatchPlan, StepScope};
 use super::private::PrivateText;
-use super::{Companion, EngineCode, EngineCodeId, PatchEdit};
+use super::{EngineCode, EngineCodeId, PatchEdit, Registration};
 use crate::abi::StopCell;
 use crate::base::{Error, ErrorKind, Pc, Result, TextOffset};
 use crate::image::SiteId;
@@ -95,7 +95,7 @@ impl StoreCode {
 #[derive(Debug)]
 pub struct LoadedCode {
     // The order matters: the store's view goes before the code it is a view of, and what goes with a view before that.
-    companion: Option<Companion>,
+    registration: Option<Registration>,
     /// Its form in this store.
     pub store: StoreCode,
     /// The code in the engine.
@@ -175,7 +175,7 @@ impl CodeRegistry {
         if self.slots.len() > FEW {
             self.note_code(code.id(), slot);
         }
-        self.slots[slot.index()] = Some(LoadedCode { companion: None, store, engine: Arc::clone(code) });
+        self.slots[slot.index()] = Some(LoadedCode { registration: None, store, engine: Arc::clone(code) });
         if self.plan.step != StepScope::Off
             && self.entry(slot).store.is_private()
             && let Err(error) = self.apply_plan_to(slot)
@@ -197,13 +197,13 @@ impl CodeRegistry {
 
     /// Has something go with the mapping of the code in a slot, until it is unmapped: what `make` gives, unless somebody has made it
     /// before. A shared mapping is asked for once, whatever stores it is in.
-    pub fn accompany(&mut self, slot: CodeSlot, make: impl FnOnce(&LoadedCode) -> Option<Companion>) {
+    pub fn keep_registration(&mut self, slot: CodeSlot, make: impl FnOnce(&LoadedCode) -> Option<Registration>) {
         let loaded = self.entry(slot);
         match &loaded.store {
-            StoreCode::Shared(_) => loaded.engine.accompany(|| make(loaded)),
-            StoreCode::Private(_) if loaded.companion.is_none() => {
-                let companion = make(loaded);
-                self.loaded_mut(slot).companion = companion;
+            StoreCode::Shared(_) => loaded.engine.keep_registration(|| make(loaded)),
+            StoreCode::Private(_) if loaded.registration.is_none() => {
+                let registration = make(loaded);
+                self.loaded_mut(slot).registration = registration;
             }
             StoreCode::Private(_) => {}
         }

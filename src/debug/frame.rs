@@ -1,7 +1,7 @@
 //! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are, or from what replay
 //! has come to.
 
-use super::inside::{Inside, read_slot};
+use super::virtual_position::{VirtualPosition, read_slot};
 use crate::base::{FuncIndex, LocalIndex, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Locals, Slot, SlotKind};
@@ -137,10 +137,10 @@ impl<'a> Frame<'a> {
     }
 
     /// Its state, if it stands inside a region.
-    fn inside(&self) -> Option<&'a Inside> {
+    fn inside(&self) -> Option<&'a VirtualPosition> {
         // SAFETY: the frame borrows the stop whose event said so; the event keeps what it points to, unmoved and unchanged, until the
         // callback has returned. So do outer events, which last longer.
-        self.raw.virtual_frame.map(|shown| unsafe { &*shown.about.cast::<Inside>() })
+        self.raw.virtual_frame.map(|shown| unsafe { &*shown.about.cast::<VirtualPosition>() })
     }
 
     fn tables(&self) -> &'a ImageTables {

@@ -7,9 +7,9 @@
 
 mod breakpoints;
 mod frame;
-mod inside;
 mod stepping;
 mod stop;
+mod virtual_position;
 
 pub use breakpoints::{Breakpoint, BreakpointId};
 pub use frame::Frame;
@@ -22,11 +22,11 @@ use crate::runtime::{
     AsStoreMut, EventSink, Module, ModuleId, Resume, StopInfo, StoreId, StoreMut, Trap, TrapCode, TrapInfo,
 };
 use breakpoints::Breakpoints;
-use inside::{Inside, Regions, Standing, fault};
 use std::cell::UnsafeCell;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use stepping::Stepping;
+use virtual_position::{RealFrame, VirtualPosition, VirtualPositions, fault};
 
 /// The stop callback.
 type Handler = dyn Fn(&mut Stop<'_>) -> Action + Send + Sync;
@@ -56,7 +56,7 @@ unsafe impl Sync for Core {}
 struct State {
     breakpoints: Breakpoints,
     stepping: Stepping,
-    regions: Regions,
+    regions: VirtualPositions,
     /// Another debugger may have taken its place.
     detached: bool,
 }
@@ -232,12 +232,12 @@ impl Core {
         &'a self,
         mut store: StoreMut<'a>,
         info: &StopInfo,
-        room: &mut Option<Box<Inside>>,
+        room: &mut Option<Box<VirtualPosition>>,
     ) -> Result<Resume> {
         let &StopInfo { slot, func, fp, shape, .. } = info;
         let mut wasm = info.wasm;
         let mut told_inside = false;
-        let regions = Regions::in_code(&store, slot);
+        let regions = VirtualPositions::in_code(&store, slot);
         loop {
             let reason = {
                 // SAFETY: the store is in hand; the reference ends with the block, and arming calls nobody.
@@ -279,7 +279,7 @@ impl Core {
             }
             let inside = match room {
                 Some(inside) => inside,
-                None => room.insert(state.regions.enter(&store, Standing { slot, func, fp, wasm, shape })?),
+                None => room.insert(state.regions.enter(&store, RealFrame { slot, func, fp, wasm, shape })?),
             };
             let end = match (steps, stops) {
                 (true, _) => inside.step(),
@@ -295,7 +295,7 @@ impl Core {
                 return Ok(Resume::Native);
             }
             store.set_virtual(Some(inside.shown()));
-            let Some(with) = Regions::leave(&mut store, inside)? else { return Ok(Resume::Native) };
+            let Some(with) = VirtualPositions::leave(&mut store, inside)? else { return Ok(Resume::Native) };
             state.breakpoints.arm_resume_code(&mut store, slot, with.slot, func)?;
             state.stepping.frame_replaced(&mut store, with.slot, func)?;
             return Ok(Resume::Replace(Box::new(with)));
@@ -303,20 +303,20 @@ impl Core {
     }
 
     /// The state of the frame that has trapped, if that is inside a region.
-    fn trapped_inside(&self, store: &StoreMut<'_>, code: TrapCode) -> Result<Option<Box<Inside>>> {
+    fn trapped_inside(&self, store: &StoreMut<'_>, code: TrapCode) -> Result<Option<Box<VirtualPosition>>> {
         let mut innermost = None;
         store.walk_frames(|frame| {
             let func = frame.module.info().defined(frame.func);
             innermost = func.map(|func| (frame.slot, func, frame.fp, frame.wasm));
             ControlFlow::Break(())
         });
-        let Some((slot, func, fp, wasm)) = innermost.filter(|frame| Regions::in_code(store, frame.0)) else {
+        let Some((slot, func, fp, wasm)) = innermost.filter(|frame| VirtualPositions::in_code(store, frame.0)) else {
             return Ok(None);
         };
         let entry = store.registry().get(slot).ok_or_else(|| fault("a trap in code that is not registered"))?;
         let point = entry.engine.tables().complete_before(func, wasm);
         let point = point.ok_or_else(|| fault("a trap before the first point of its function"))?;
-        let at = Standing { slot, func, fp, wasm: point.wasm, shape: point.shape };
+        let at = RealFrame { slot, func, fp, wasm: point.wasm, shape: point.shape };
         // SAFETY: the store is in hand, and replaying calls nobody.
         let mut inside = unsafe { self.state() }.regions.enter(store, at)?;
         if matches!(code, TrapCode::OutOfFuel | TrapCode::Interrupt) {
@@ -354,7 +354,7 @@ impl EventSink for Core {
             let regions = &mut unsafe { self.state() }.regions;
             match result {
                 // Should it not fit the stack, it is shown once more.
-                Ok(Resume::Replace(_)) => regions.leave_behind(inside),
+                Ok(Resume::Replace(_)) => regions.keep_replaced(inside),
                 _ => regions.put_back(inside),
             }
         }
@@ -366,7 +366,7 @@ impl EventSink for Core {
         let inside = if trap.at_stop {
             // It has been said where the guest really is.
             // SAFETY: the store is in hand.
-            unsafe { self.state() }.regions.left_behind()
+            unsafe { self.state() }.regions.take_replaced()
         } else if frameless {
             None
         } else {

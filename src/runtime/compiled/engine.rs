@@ -8,7 +8,7 @@ use crate::runtime::compiled::config::Config;
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::manifest::Manifest;
 use crate::runtime::compiled::pool::Pool;
-use crate::runtime::compiled::profile::{Outside, Told};
+use crate::runtime::compiled::profile::{Listeners, Told};
 use crate::runtime::compiled::replay::ReplayCache;
 use crate::sys::arch::HostToWasm;
 use crate::sys::pages::{Reservation, address_space_limit};
@@ -39,7 +39,7 @@ pub struct Engine(Arc<EngineInner>);
 
 struct EngineInner {
     config: Config,
-    outside: Outside,
+    listeners: Listeners,
     compiler: Compiler,
     signatures: Signatures,
     pool: Pool,
@@ -55,12 +55,12 @@ impl Engine {
         config.check()?;
         let fallbacks = fall_back(&mut config, classify)?;
         let compiler = Compiler::new(config.compile_options())?;
-        let outside = Outside::new(&config)?;
+        let listeners = Listeners::new(&config)?;
         let replays = ReplayCache::new(config.replay_cache_bytes, config.log.clone());
         let (signatures, pool) = Default::default();
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
-        Ok(Engine(Arc::new(EngineInner { config, outside, compiler, signatures, pool, replays, epoch, fallbacks })))
+        Ok(Engine(Arc::new(EngineInner { config, listeners, compiler, signatures, pool, replays, epoch, fallbacks })))
     }
 
     /// Puts the signal handlers in front again of those that the host has installed since, if there are engines with signals. What was found in
@@ -139,8 +139,8 @@ impl Engine {
     }
 
     /// Who is told where code is.
-    pub(in crate::runtime) fn outside(&self) -> &Outside {
-        &self.0.outside
+    pub(in crate::runtime) fn listeners(&self) -> &Listeners {
+        &self.0.listeners
     }
 
     /// Reservations for memories that never move.
@@ -307,7 +307,7 @@ impl Signature {
         compile: impl FnOnce(&Compiler) -> Result<Vec<u8>> + Send,
     ) -> Result<Trampoline> {
         let view = engine.map_code(engine.compile(compile)?)?;
-        Ok(Trampoline { _told: engine.outside().tell_trampoline(&view, direction, &self.ty), view })
+        Ok(Trampoline { _told: engine.listeners().tell_trampoline(&view, direction, &self.ty), view })
     }
 
     /// How the host calls Wasm functions of this type.

@@ -3,7 +3,7 @@
 //! is decided by the configuration. An engine that tells nobody pays one comparison.
 
 use crate::base::{FuncIndex, Result, is_unseen};
-use crate::code::{Companion, StoreCode};
+use crate::code::{Registration, StoreCode};
 use crate::image::{ImageTables, Tier, native_object};
 use crate::runtime::compiled::config::Config;
 use crate::sys::native_debug::Registered;
@@ -13,13 +13,13 @@ use crate::wasm::{FuncType, ModuleInfo};
 
 /// To whom an engine's code is told.
 #[derive(Debug)]
-pub(in crate::runtime) struct Outside {
+pub(in crate::runtime) struct Listeners {
     profiler: Profiler,
     native_debug: bool,
 }
 
 /// What was told of a mapping. Dropped before the mapping goes.
-pub(in crate::runtime) type Told = Companion;
+pub(in crate::runtime) type Told = Registration;
 
 /// A function of a mapping.
 struct Function {
@@ -28,11 +28,11 @@ struct Function {
     len: usize,
 }
 
-impl Outside {
+impl Listeners {
     /// What the configuration asks for. The files are there when this returns.
-    pub(in crate::runtime) fn new(config: &Config) -> Result<Outside> {
+    pub(in crate::runtime) fn new(config: &Config) -> Result<Listeners> {
         profile::open(config.profiler)?;
-        Ok(Outside { profiler: config.profiler, native_debug: config.native_debug_info })
+        Ok(Listeners { profiler: config.profiler, native_debug: config.native_debug_info })
     }
 
     /// Whether anybody is told.

@@ -6,7 +6,7 @@ use crate::abi::{ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result};
 use crate::compile::result_area;
 use crate::image::{ImageTables, Place, PreservedRegister};
-use crate::runtime::control::stop::Onward;
+use crate::runtime::control::stop::AfterStop;
 use crate::runtime::control::trap;
 use crate::runtime::store::events::{EventRecord, PcKind, Replacement, Resuming};
 use crate::runtime::store::inner::StoreInner;
@@ -25,7 +25,7 @@ pub(in crate::runtime) unsafe fn replace(
     record: *mut EventRecord,
     func: DefinedFuncIndex,
     with: Box<Replacement>,
-) -> Result<Onward> {
+) -> Result<AfterStop> {
     // SAFETY: the store and the record are alive; each reference to the store's inside ends before the sink runs.
     unsafe {
         let EventRecord { pc, fp, shown, .. } = *record;
@@ -34,13 +34,13 @@ pub(in crate::runtime) unsafe fn replace(
             let kind = PcKind::Stop(with.wasm);
             let record = EventRecord { pc, fp, kind, set_up: true, shown, previous: null_mut() };
             trap::raise_at(store, TrapCode::StackOverflow, record);
-            return Ok(Onward::Leave);
+            return Ok(AfterStop::Leave);
         };
         let inner = &mut *store.as_ptr();
         let resuming = inner.resuming.insert(Box::new(resuming));
         resuming.state.values = resuming.values.as_ptr();
         inner.vm.resume = &raw const resuming.state;
-        Ok(Onward::Replace(&raw const resuming.jump))
+        Ok(AfterStop::Replace(&raw const resuming.jump))
     }
 }
 

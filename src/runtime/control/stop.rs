@@ -49,15 +49,15 @@ pub(in crate::runtime) unsafe extern "C" fn on_stop(
     unsafe {
         let target = context.cast::<StopTarget>();
         match stop(target, pc, fp) {
-            Onward::Native => null(),
-            Onward::Leave => arch::unwind((*(*target).store.as_ptr()).vm.activation),
-            Onward::Replace(jump) => jump,
+            AfterStop::Native => null(),
+            AfterStop::Leave => arch::unwind((*(*target).store.as_ptr()).vm.activation),
+            AfterStop::Replace(jump) => jump,
         }
     }
 }
 
 /// How a stop ends.
-pub(in crate::runtime) enum Onward {
+pub(in crate::runtime) enum AfterStop {
     /// The guest goes on where it stands.
     Native,
     /// Its frames are left, with the reason in the store.
@@ -67,7 +67,7 @@ pub(in crate::runtime) enum Onward {
 }
 
 /// Tells the sink.
-unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
+unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
     // SAFETY: the target lives as long as the code it belongs to is registered; each reference to the store's inside ends before
     // the sink runs. The sink stays: detaching needs that no frame is live.
     unsafe {
@@ -84,7 +84,7 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
         }
         let Some(known) = &recent[index] else {
             // No site returns here: nothing that could be told.
-            return Onward::Native;
+            return AfterStop::Native;
         };
         let info = StopInfo {
             slot: (*target).slot,
@@ -99,7 +99,7 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
         (*store).vm.exit_fp = fp;
         (*store).vm.exit_pc = pc;
         let Some(attachment) = &(*store).attachment else {
-            return Onward::Native;
+            return AfterStop::Native;
         };
         let sink: *const dyn EventSink = &*attachment.sink;
         let kind = PcKind::Stop(info.wasm);
@@ -108,27 +108,27 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> Onward {
         (*store).events = record_at;
         let store_at = (*target).store;
         let work = || match (*sink).on_stop(StoreMut::from_inner(store_at), &info)? {
-            Resume::Native => Ok(Onward::Native),
+            Resume::Native => Ok(AfterStop::Native),
             Resume::Replace(with) => resume::replace(store_at, record_at, info.func, with),
         };
-        let onward = match catch_unwind(AssertUnwindSafe(work)) {
+        let after = match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(_)) if (*store).registry.is_broken() => {
                 (*store).poisoned = true;
                 call::leave_with_error(store_at, broken());
-                Onward::Leave
+                AfterStop::Leave
             }
-            Ok(Ok(onward)) => onward,
+            Ok(Ok(after)) => after,
             Ok(Err(error)) => {
                 call::leave_with_error(store_at, error);
-                Onward::Leave
+                AfterStop::Leave
             }
             Err(payload) => {
                 call::leave_with_panic(store_at, payload);
-                Onward::Leave
+                AfterStop::Leave
             }
         };
         (*store).events = (*record_at).previous;
-        onward
+        after
     }
 }
 

@@ -100,10 +100,11 @@ pub(in crate::runtime) struct StoreInner {
 
 impl StoreInner {
     /// Tells whom the engine tells of code that was registered.
-    pub(in crate::runtime) fn tell_outside(&mut self, slot: CodeSlot, module: &Module) {
-        let outside = self.engine.outside();
-        if outside.listens() {
-            self.registry.accompany(slot, |code| outside.tell(module.info(), code.engine.tables(), &code.store));
+    pub(in crate::runtime) fn tell_listeners(&mut self, slot: CodeSlot, module: &Module) {
+        let listeners = self.engine.listeners();
+        if listeners.listens() {
+            self.registry
+                .keep_registration(slot, |code| listeners.tell(module.info(), code.engine.tables(), &code.store));
         }
     }
 

@@ -15,12 +15,12 @@ type Key = (CodeSlot, DefinedFuncIndex);
 
 /// The functions that were lately looked into, and room for what is known of a frame.
 #[derive(Default)]
-pub(super) struct Regions {
+pub(super) struct VirtualPositions {
     /// Boxed: what is known of a frame stays where it is while it is shown.
     #[expect(clippy::vec_box, reason = "frames point to what is in the boxes")]
-    spare: Vec<Box<Inside>>,
+    spare: Vec<Box<VirtualPosition>>,
     /// The last frame that was sent on in resume code: the store points to it until that has begun.
-    leaving: Option<Box<Inside>>,
+    leaving: Option<Box<VirtualPosition>>,
 }
 
 /// The most frames' worth of room kept.
@@ -31,7 +31,7 @@ const FUEL: usize = 0;
 const VALUES: usize = 1;
 
 /// A frame inside a region.
-pub(super) struct Inside {
+pub(super) struct VirtualPosition {
     key: Key,
     code: Arc<ReplayCode>,
     /// The run of it that was replayed last.
@@ -52,11 +52,11 @@ pub(super) struct Inside {
 }
 
 // SAFETY: the vmctx is that of an instance of the store that the debugger belongs to, and is used with the store in hand only.
-unsafe impl Send for Inside {}
+unsafe impl Send for VirtualPosition {}
 
 /// A frame at a point where its slots hold its state.
 #[derive(Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct RealFrame {
     pub(super) slot: CodeSlot,
     pub(super) func: DefinedFuncIndex,
     pub(super) fp: usize,
@@ -64,7 +64,7 @@ pub(super) struct Standing {
     pub(super) shape: ShapeId,
 }
 
-impl Regions {
+impl VirtualPositions {
     /// Whether code has regions at all.
     pub(super) fn in_code(store: &StoreMut<'_>, slot: CodeSlot) -> bool {
         store.registry().get(slot).is_some_and(|entry| entry.engine.tables().regions)
@@ -74,7 +74,7 @@ impl Regions {
     ///
     /// # Errors
     /// Those of compiling replay code.
-    pub(super) fn enter(&mut self, store: &StoreMut<'_>, at: Standing) -> Result<Box<Inside>> {
+    pub(super) fn enter(&mut self, store: &StoreMut<'_>, at: RealFrame) -> Result<Box<VirtualPosition>> {
         let key = (at.slot, at.func);
         let mut inside = match self.spare.pop() {
             Some(inside) if inside.key == key => inside,
@@ -86,7 +86,7 @@ impl Regions {
                         (inside.key, inside.code) = (key, code);
                         inside
                     }
-                    None => Box::new(Inside {
+                    None => Box::new(VirtualPosition {
                         key,
                         code,
                         run: None,
@@ -124,21 +124,21 @@ impl Regions {
     }
 
     /// Keeps the room for the next.
-    pub(super) fn put_back(&mut self, inside: Box<Inside>) {
+    pub(super) fn put_back(&mut self, inside: Box<VirtualPosition>) {
         if self.spare.len() < MAX_SPARE {
             self.spare.push(inside);
         }
     }
 
     /// Keeps a frame that gives way to resume code, in the place of the last one.
-    pub(super) fn leave_behind(&mut self, inside: Box<Inside>) {
+    pub(super) fn keep_replaced(&mut self, inside: Box<VirtualPosition>) {
         if let Some(last) = self.leaving.replace(inside) {
             self.put_back(last);
         }
     }
 
     /// The frame that was to give way to resume code and did not, to be shown once more.
-    pub(super) fn left_behind(&mut self) -> Option<Box<Inside>> {
+    pub(super) fn take_replaced(&mut self) -> Option<Box<VirtualPosition>> {
         self.leaving.take()
     }
 
@@ -147,7 +147,7 @@ impl Regions {
     ///
     /// # Errors
     /// Those of compiling and mapping resume code.
-    pub(super) fn leave(store: &mut StoreMut<'_>, inside: &mut Inside) -> Result<Option<Replacement>> {
+    pub(super) fn leave(store: &mut StoreMut<'_>, inside: &mut VirtualPosition) -> Result<Option<Replacement>> {
         let mut again = std::mem::take(&mut inside.again);
         // SAFETY: the guest has not moved: its slots are as they were.
         unsafe { inside.read(tables(store, inside.key.0)?, &mut again) };
@@ -173,14 +173,14 @@ impl Regions {
     }
 }
 
-impl Inside {
+impl VirtualPosition {
     /// Has the store have the fuel that is left here, while this is shown. Gives what it had: the guest, when it goes on from its stop
     /// point, pays by itself.
     pub(super) fn pay(&self, store: &mut StoreMut<'_>) -> i64 {
         std::mem::replace(store.fuel_left_mut(), self.state[FUEL] as i64)
     }
 
-    /// Gives the store back what [`Inside::pay`] has taken, less what was used meanwhile, more what was given.
+    /// Gives the store back what [`VirtualPosition::pay`] has taken, less what was used meanwhile, more what was given.
     pub(super) fn take_back(&mut self, store: &mut StoreMut<'_>, had: i64) {
         let left = *store.fuel_left_mut();
         *store.fuel_left_mut() = had.saturating_add(left.saturating_sub(self.state[FUEL] as i64));
@@ -256,7 +256,7 @@ impl Inside {
 
     /// As the store is told, for as long as it is neither moved nor changed.
     pub(super) fn shown(&self) -> VirtualFrame {
-        let about: *const Inside = self;
+        let about: *const VirtualPosition = self;
         VirtualFrame { wasm: self.wasm(), about: about.cast() }
     }
 
