@@ -684,7 +684,7 @@ STEPWELL_API void stepwell_config_optimize_set(wasm_config_t *config, bool enabl
 
 /**
  * Whether machine code is kept in anonymous memory and copied for each debugged store, as on systems that refuse
- * `memfd_create`. It holds for the whole process. Off at first.
+ * `memfd_create`. It holds for the engine. Off at first.
  *
  * Thread: any.
  */

@@ -277,7 +277,7 @@ pub unsafe extern "C" fn stepwell_config_optimize_set(config: *mut wasm_config_t
 }
 
 /// Whether machine code is kept in anonymous memory and copied for each debugged store, as on systems that refuse
-/// `memfd_create`. It holds for the whole process. Off at first.
+/// `memfd_create`. It holds for the engine. Off at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -125,11 +125,6 @@ impl Debugger {
         Ok(())
     }
 
-    /// The store it was attached to.
-    pub fn store_id(&self) -> StoreId {
-        self.core.store
-    }
-
     /// Sets a breakpoint at the instruction at `offset` of `module`, or the next one that can be reached in the same
     /// function. The module need not be instantiated yet.
     ///

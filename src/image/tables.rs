@@ -63,11 +63,6 @@ impl SlotKind {
             SlotKind::V128 => 16,
         }
     }
-
-    /// Whether the slot keeps a value of the host or of a collector alive.
-    pub const fn is_root(self) -> bool {
-        matches!(self, SlotKind::ExternRef)
-    }
 }
 
 /// Where a value is while its function is stopped. Described, not assumed: more ways are to come.

@@ -268,7 +268,6 @@ pub const STORE_EXIT_PC: usize = VMStoreContext::EXIT_PC as usize;
 
 /// Declares `$shim`, the entry of a builtin as compiled code calls it: it notes the calling guest frame in the store
 /// context behind the vmctx in rdi, and jumps on to the `extern "C"` function `$target`.
-#[allow(unused_macros)]
 macro_rules! builtin_shim {
     ($shim:ident => $target:path) => {
         #[unsafe(naked)]
@@ -289,7 +288,6 @@ macro_rules! builtin_shim {
         }
     };
 }
-#[allow(unused_imports)]
 pub(crate) use builtin_shim;
 
 #[cfg(test)]

@@ -203,7 +203,7 @@ builtin!(ref_func(_store, instance, func: u32) {
 });
 
 builtin!(trap_with(_store, _instance, code: u32) {
-    Err(u8::try_from(code).ok().and_then(TrapCode::from_u8).unwrap_or(TrapCode::Unreachable))
+    Err(u8::try_from(code).ok().and_then(TrapCode::from_u8).expect("compiled code passes a trap code"))
 });
 
 /// A host function has failed and left the reason in the store.

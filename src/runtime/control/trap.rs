@@ -2,7 +2,7 @@
 //! has seen them.
 
 use crate::abi::TrapCode;
-use crate::base::{Error, Result};
+use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::control::frames;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::trap::{FrameInfo, Trap};
@@ -43,11 +43,19 @@ unsafe extern "C" fn landing(pc: usize, fp: usize, detail: usize) -> ! {
     // SAFETY: `classify` has found the store through this activation.
     unsafe {
         let store = (*(*activation::current()).store).store.cast::<StoreInner>();
-        let code = TrapCode::from_u8(detail as u8).unwrap_or(TrapCode::Unreachable);
-        raise(NonNull::new_unchecked(store), code, pc, fp, PcKind::Exact);
+        match TrapCode::from_u8(detail as u8) {
+            Some(code) => raise(NonNull::new_unchecked(store), code, pc, fp, PcKind::Exact),
+            // A damaged code is no trap of the guest's.
+            None => (*store).pending = Some(Exit::Error(unknown_code(detail))),
+        }
         // Nothing with a destructor is left in this frame.
         arch::unwind((*store).vm.activation)
     }
+}
+
+#[cold]
+fn unknown_code(code: usize) -> Error {
+    Error::new(ErrorKind::Panic, format!("fault of the engine: a fault with the trap code {code}, which is none"))
 }
 
 /// Tells the debugger of a trap, whose frames are intact, and leaves it in the store. The caller unwinds.
