@@ -37,7 +37,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("cranelift_frontend", &["compile"]),
     ("cranelift_native", &["compile"]),
     ("wasmparser", &["wasm", "compile"]),
-    ("object", &["image"]),
+    ("object", &["image", "wasm"]),
     ("gimli", &["wasm"]),
     ("cpp_demangle", &["wasm"]),
     ("rustc_demangle", &["wasm"]),

@@ -1,0 +1,182 @@
+//! The other part of split DWARF: what a compiler puts into files beside the module (`-gsplit-dwarf`), one for each unit (`.dwo`) or
+//! all in one package (`.dwp`). They are Wasm or ELF files of sections, as little to be trusted as a module's own.
+
+use super::{Budget, Dwarf, Input, Slice};
+use crate::base::{Error, ErrorKind, Escaped, Foreign, Result};
+use gimli::{DebugInfoOffset, DwarfPackage, DwoId, EndianSlice, LittleEndian, SectionId, Unit};
+use object::{CompressionFormat, Object as _, ObjectSection as _};
+use once_cell::sync::OnceCell;
+use std::collections::HashMap;
+use std::ops::Range;
+use wasmparser::{Parser, Payload};
+
+/// The sections that are read, and those in which a package's index has to find what it says that they have.
+const SECTIONS: &[SectionId] = &[
+    SectionId::DebugAbbrev,
+    SectionId::DebugCuIndex,
+    SectionId::DebugInfo,
+    SectionId::DebugLine,
+    SectionId::DebugLoc,
+    SectionId::DebugLocLists,
+    SectionId::DebugMacinfo,
+    SectionId::DebugMacro,
+    SectionId::DebugRngLists,
+    SectionId::DebugStr,
+    SectionId::DebugStrOffsets,
+    SectionId::DebugTypes,
+];
+
+/// Where the sections of a file are.
+type Sections = HashMap<SectionId, Range<usize>>;
+
+/// A file with the other parts of units: a package, or of one unit or several. It is read when it is first asked.
+#[derive(Debug)]
+pub struct SplitFile {
+    bytes: Box<[u8]>,
+    sections: Sections,
+    /// The units, if it is no package.
+    units: OnceCell<Units>,
+    budget: Budget,
+}
+
+/// The units of a file that is no package, in its order.
+#[derive(Debug, Default)]
+struct Units {
+    offsets: Vec<usize>,
+    ids: Vec<Option<DwoId>>,
+}
+
+impl SplitFile {
+    /// Looks where the sections of a file are; what is in them is read later.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for what has no such sections.
+    pub fn new(bytes: Box<[u8]>) -> Result<SplitFile> {
+        let sections = if bytes.starts_with(b"\0asm") { wasm_sections(&bytes) } else { elf_sections(&bytes) };
+        let sections = sections.map_err(|what| {
+            Error::new(ErrorKind::Argument, format!("this is neither a DWARF package nor a .dwo file: {what}"))
+        })?;
+        if !sections.contains_key(&SectionId::DebugInfo) {
+            let message = "this is neither a DWARF package nor a .dwo file: it has no section .debug_info.dwo";
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        let size = sections.values().map(|range| range.len() as u64).sum();
+        Ok(SplitFile { bytes, sections, units: OnceCell::new(), budget: Budget::of(size) })
+    }
+
+    fn is_package(&self) -> bool {
+        self.sections.contains_key(&SectionId::DebugCuIndex)
+    }
+
+    fn section<'a>(&'a self, id: SectionId) -> Slice<'a> {
+        let section = self.sections.get(&id).and_then(|range| self.bytes.get(range.clone()));
+        EndianSlice::new(section.unwrap_or_default(), LittleEndian)
+    }
+
+    /// The package, with its index.
+    fn package(&self) -> Option<DwarfPackage<Slice<'_>>> {
+        let load = |id| Ok::<_, gimli::Error>(self.section(id));
+        DwarfPackage::load(load, EndianSlice::new(&[], LittleEndian)).ok()
+    }
+
+    /// All sections, of what is no package.
+    fn dwarf<'a>(&'a self, module: &Dwarf<'a>) -> Option<Dwarf<'a>> {
+        let mut dwarf = Dwarf::load(|id| Ok::<_, gimli::Error>(self.section(id))).ok()?;
+        dwarf.make_dwo(module);
+        Some(dwarf)
+    }
+
+    fn input<'a>(&'a self, dwarf: Dwarf<'a>, units: &'a [usize], code: u32) -> Input<'a, 'a> {
+        Input { dwarf, budget: &self.budget, units, abbreviations: &[], code }
+    }
+
+    /// The units, if it is no package.
+    fn units<'a>(&'a self, module: &Input<'_, 'a>) -> &'a Units {
+        self.units.get_or_init(|| {
+            let mut found = Units::default();
+            let Some(dwarf) = self.dwarf(&module.dwarf) else { return found };
+            let mut headers = dwarf.units();
+            let input = self.input(dwarf, &[], module.code);
+            while let Ok(Some(header)) = headers.next() {
+                let Some(offset) = header.debug_info_offset() else { continue };
+                found.offsets.push(offset.0);
+                found.ids.push(input.open(header).and_then(|unit| unit.dwo_id));
+            }
+            found
+        })
+    }
+
+    /// Whether a unit's other part is in it.
+    pub(super) fn has<'a>(&'a self, module: &Input<'_, 'a>, id: DwoId) -> bool {
+        if self.is_package() {
+            return self.package().is_some_and(|package| package.cu_index.find(id.0).is_some());
+        }
+        self.units(module).ids.contains(&Some(id))
+    }
+
+    /// A unit's other part, by the one that the module has.
+    pub(super) fn find<'a>(
+        &'a self,
+        module: &Input<'_, 'a>,
+        skeleton: &Unit<Slice<'a>>,
+    ) -> Option<(Input<'a, 'a>, Unit<Slice<'a>>)> {
+        let id = skeleton.dwo_id?;
+        let (input, index) = if self.is_package() {
+            let dwarf = self.package()?.find_cu(id, &module.dwarf).ok()??;
+            (self.input(dwarf, &[0], module.code), 0)
+        } else {
+            let units = self.units(module);
+            let index = units.ids.iter().position(|known| *known == Some(id))?;
+            (self.input(self.dwarf(&module.dwarf)?, &units.offsets, module.code), index)
+        };
+        let header = input.dwarf.unit_header(DebugInfoOffset(*input.units.get(index)?)).ok()?;
+        let mut unit = input.open(header)?;
+        if unit.dwo_id != Some(id) {
+            return None; // the index is not this file's
+        }
+        unit.copy_relocated_attributes(skeleton);
+        Some((input, unit))
+    }
+}
+
+/// Adds a section if it is one to be read, and the first of its name.
+fn add(sections: &mut Sections, name: &str, range: Range<usize>) {
+    if let Some(id) = SECTIONS.iter().find(|id| id.dwo_name() == Some(name)) {
+        sections.entry(*id).or_insert(range);
+    }
+}
+
+/// The sections of a Wasm file; what is wrong with it otherwise.
+fn wasm_sections(bytes: &[u8]) -> std::result::Result<Sections, String> {
+    let mut sections = Sections::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload.map_err(|error| format!("it is a damaged Wasm file ({})", Escaped(error.message())))?;
+        if let Payload::CustomSection(section) = payload {
+            let start = section.data_offset() as usize;
+            add(&mut sections, section.name(), start..start + section.data().len());
+        }
+    }
+    Ok(sections)
+}
+
+/// The sections of an ELF file; what is wrong with it otherwise.
+fn elf_sections(bytes: &[u8]) -> std::result::Result<Sections, String> {
+    if !bytes.starts_with(b"\x7fELF") {
+        return Err(Foreign(bytes).to_string());
+    }
+    let damaged = |error: object::Error| format!("it is a damaged ELF file ({error})");
+    let mut sections = Sections::new();
+    for section in object::File::parse(bytes).map_err(damaged)?.sections() {
+        let (Ok(name), Ok(data)) = (section.name(), section.compressed_file_range()) else { continue };
+        let range = usize::try_from(data.offset).ok().zip(usize::try_from(data.uncompressed_size).ok());
+        let Some((start, end)) = range.and_then(|(start, size)| Some((start, start.checked_add(size)?))) else {
+            continue;
+        };
+        if data.format == CompressionFormat::None {
+            add(&mut sections, name, start..end);
+        } else if name == ".debug_info.dwo" {
+            return Err("its sections are compressed (`objcopy --decompress-debug-sections` mends that)".to_owned());
+        }
+    }
+    Ok(sections)
+}
