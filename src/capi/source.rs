@@ -1,8 +1,10 @@
 //! `stepwell_source_t`: where in the source an instruction is, from a module's DWARF.
 
-use super::guard::{or_abort, or_null};
+use super::bytes::wasm_byte_vec_t;
+use super::error::stepwell_error_t;
+use super::guard::{or_abort, or_error, or_null};
 use super::module::{get, wasm_module_t};
-use super::own::{Out, string};
+use super::own::{Out, Own, plain, string};
 use crate::base::{Result, WasmOffset};
 use crate::wasm::Location;
 use std::ffi::{CStr, c_char};
@@ -129,5 +131,41 @@ pub unsafe extern "C" fn stepwell_module_source_find(
         // SAFETY: the pointer is C's.
         unsafe { out.write(offset.index()) };
         Ok(true)
+    })
+}
+
+/// Gives the module a file of its split DWARF, which is what a compiler puts beside the module with `-gsplit-dwarf`: a package
+/// (`.dwp`, as `llvm-dwp` makes it), or what was written for one unit (`.dwo`), as a Wasm or ELF file. The module itself then has
+/// lines only, or little more. Positions that are asked for from now on, in backtraces as well, have the functions' names and what is
+/// inlined from there. Several files may be given, at any time. The bytes are copied, and read when a position is first asked for.
+///
+/// All handles and instances of the module have it. A serialized module does not: give it again. The library never opens a
+/// file that a module names.
+///
+/// An error with `STEPWELL_ERROR_ARGUMENT` if the bytes are no such file. What is damaged inside is no error, but has no positions. Of a file
+/// that has none of the module's units nothing is used: the engine's log says so, and `stepwell_module_split_dwarf_missing` tells.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_module_split_dwarf_add(
+    module: *mut wasm_module_t,
+    file: *const wasm_byte_vec_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_module_split_dwarf_add", || {
+        // SAFETY: C passes live objects or NULL.
+        unsafe { get(module)?.add_split_dwarf(plain(file, "file")?.as_bytes()) }
+    })
+}
+
+/// How many compilation units of the module have split DWARF whose other part is in no file that was given: 0 for a module without
+/// split DWARF, or with all of its files.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_split_dwarf_missing(module: *const wasm_module_t) -> usize {
+    or_abort("stepwell_module_split_dwarf_missing", || {
+        // SAFETY: C passes a live module or NULL.
+        Ok(unsafe { get(module) }?.missing_split_units())
     })
 }
