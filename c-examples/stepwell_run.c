@@ -3,6 +3,7 @@
  *
  * Everything here goes through wasm.h and stepwell.h. It ends with the program's exit status, and otherwise as `enum ending` says.
  */
+#include "stepwell_run_dwarf.h"
 #include "stepwell_run_print.h"
 #include "util.h"
 
@@ -41,6 +42,8 @@ static const char help[] =
     "  --trace=instructions      print every instruction before it runs, with locals and operands\n"
     "  -g, --debug               run debug code, and print the frames with their values at a trap\n"
     "  --simple                  debug code of the simple kind\n"
+    "  --dwarf FILE              a package (.dwp) or .dwo file of MODULE's split DWARF; without, MODULE.dwp if there is one,\n"
+    "                            or a file of MODULE's name with .dwp for .wasm. Can be repeated\n"
     "  --precompile FILE         compile MODULE to FILE, and do not run it\n"
     "  --precompiled             MODULE is such a file, made with the same options by the same Stepwell\n"
     "  --stats                   say at the end what it took\n"
@@ -58,7 +61,7 @@ typedef struct list {
 } list;
 
 static struct {
-    list directories, environment, breakpoints;
+    list directories, environment, breakpoints, dwarf;
     const char *module, *invoke, *precompile;
     char **arguments;
     size_t argument_count;
@@ -217,6 +220,8 @@ static void read_options(int argc, char **argv) {
             }
         } else if ((value = option_value(argv, argc, &at, "--break"))) {
             append(&options.breakpoints, value);
+        } else if ((value = option_value(argv, argc, &at, "--dwarf"))) {
+            append(&options.dwarf, value);
         } else if ((value = option_value(argv, argc, &at, "--trace"))) {
             if (strcmp(value, "calls") && strcmp(value, "instructions")) {
                 end(END_USAGE, "--trace: `calls` or `instructions`, not `%s`", value);
@@ -450,6 +455,20 @@ static void load(const wasm_engine_t *engine, const stepwell_linker_t *linker) {
     }
     stats.compile = seconds() - begin;
     wasm_byte_vec_delete(&binary);
+}
+
+/* Gives the module its split DWARF: what was asked for, or a package beside it. */
+static void find_dwarf(void) {
+    for (size_t i = 0; i < options.dwarf.count; i++) {
+        stepwell_error_t *error = NULL;
+        if (!give_dwarf(module, options.dwarf.items[i], &error)) {
+            end(END_USAGE, "--dwarf: %s: %s", options.dwarf.items[i], strerror(errno));
+        }
+        ok(error, END_USAGE, options.dwarf.items[i]);
+    }
+    if (!options.dwarf.count && strcmp(options.module, "-")) {
+        give_dwarf_beside(module, options.module);
+    }
 }
 
 /* Splits `HOST[::GUEST][:ro]`, and opens it. */
@@ -726,6 +745,7 @@ int main(int argc, char **argv) {
         print_stats();
         return EXIT_SUCCESS;
     }
+    find_dwarf();
     set_limits();
     if (options.stub) {
         ok(stepwell_linker_fill_missing_with_defaults(linker, store, module), END_NOT_RUN, "--stub-missing");

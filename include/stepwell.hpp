@@ -1807,6 +1807,16 @@ public:
     while (stepwell_module_source_find(module, file.c_str(), line, list.size(), &offset)) list.push_back(offset);
     return list;
   }
+  /// Gives it a file of its split DWARF (`-gsplit-dwarf`): a package (`.dwp`), or what was written for one unit (`.dwo`). Functions'
+  /// names and what is inlined are then found there. All handles of the module have it; a serialized module does not.
+  Result<void> try_add_split_dwarf(Span<const std::uint8_t> file) {
+    if (!valid()) return detail::moved_from(class_name);
+    const wasm_byte_vec_t bytes = detail::borrowed_bytes(file);
+    return detail::outcome(stepwell_module_split_dwarf_add(raw(), &bytes));
+  }
+  void add_split_dwarf(Span<const std::uint8_t> file) { try_add_split_dwarf(file).value(); }
+  /// How many compilation units have split DWARF whose other part is in no file that was given.
+  std::size_t missing_split_dwarf() const { return stepwell_module_split_dwarf_missing(need()); }
   /// As `SharedModule::try_compile_debug`.
   template <class F> Result<void> try_compile_debug(F &&progress) const {
     if (!valid()) return detail::moved_from(class_name);
