@@ -58,10 +58,16 @@ fn expected(name: &str, size: usize) -> Vec<String> {
 }
 
 #[track_caller]
-fn assert_said(module: &Module, positions: &str) {
+fn assert_same(module: &Module, positions: &str) -> Vec<String> {
     let said = said(module);
     let expected = expected(positions, said.len());
     assert_eq!(difference(&said, &expected), None, "{positions}");
+    expected
+}
+
+#[track_caller]
+fn assert_said(module: &Module, positions: &str) {
+    let expected = assert_same(module, positions);
     assert!(expected.iter().filter(|said| said.matches(';').count() > 1).count() > 50, "inlined twice");
 }
 
@@ -112,6 +118,15 @@ fn with_its_package_it_is_as_if_the_dwarf_were_in_the_module() {
         assert_said(&module, positions);
         assert!(module.split_units() >= 2);
         assert_eq!(module.missing_split_units(), 0, "{name}");
+    }
+}
+
+#[test]
+fn of_a_function_that_two_units_have_the_first_is_shown() {
+    for module in [module("kept5.wasm"), with("twice5.wasm", &["twice5.dwp"])] {
+        let said = assert_same(&module, "twice5.positions");
+        assert!(said.iter().any(|said| said.starts_with("both first.cpp:")));
+        assert!(!said.iter().any(|said| said.starts_with("both second.cpp:") || said.contains("left_out")));
     }
 }
 
@@ -173,6 +188,30 @@ fn nothing_of_another_modules_package_is_used_and_the_log_says_so() {
 }
 
 #[test]
+fn a_file_without_units_is_none_of_another_module() {
+    // It is written where all of a unit is in the module.
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = told.clone();
+    let log = Logger::new(LogLevel::Warn, move |_, text| log.lock().unwrap().push(text.to_owned()));
+    let engine = Engine::new(Config { log: Some(log), ..Config::default() }).unwrap();
+    let module = Module::new(&engine, &file("split5.wasm")).unwrap();
+    module.add_split_dwarf(b"\0asm\x01\0\0\0").unwrap();
+    assert_eq!(module.missing_split_units(), 3);
+    assert!(told.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_unit_without_an_id_is_not_split() {
+    let mut binary = file("split5.wasm");
+    let (_, info) = sections(&binary).into_iter().find(|(name, _)| name == ".debug_info").unwrap();
+    binary[info.start + 12..info.start + 20].fill(0);
+    let module = Module::new(&Engine::new(Config::default()).unwrap(), &binary).unwrap();
+    assert_eq!((module.split_units(), module.missing_split_units()), (2, 2));
+    module.add_split_dwarf(&file("split5.dwp")).unwrap();
+    assert_eq!((module.split_units(), module.missing_split_units()), (2, 0));
+}
+
+#[test]
 fn what_is_no_package_is_refused() {
     let module = module("split5.wasm");
     let before = said(&module);
@@ -182,7 +221,7 @@ fn what_is_no_package_is_refused() {
         (b"hello there", "neither a DWARF package nor a .dwo file"),
         (b"\x7fELF", "damaged ELF file"),
         (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\0\0\0", "damaged ELF file"),
-        (b"\0asm\x01\0\0\0", "no section .debug_info.dwo"),
+        (b"\0asm\x0d\0\x01\0", "no section .debug_info.dwo"),
         (&file("split5.wasm"), "no section .debug_info.dwo"),
         (&package[..package.len() / 2], "damaged Wasm file"),
     ] {

@@ -335,7 +335,7 @@ impl Module {
         for file in self.0.given.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if sources.units_in(&file, self.binary()) > 0 {
                 sources.add(Arc::new(file));
-            } else {
+            } else if !file.is_empty() {
                 foreign += 1;
             }
         }

@@ -157,12 +157,13 @@ impl<'a> Input<'_, 'a> {
     }
 }
 
-/// A range of addresses, and a unit that has code there.
+/// A range of addresses, and a unit that has code there. Of a function that several units have, linkers keep the first one's: that is
+/// last in order, and found first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct UnitRange {
     begin: u32,
     end: u32,
-    unit: u32,
+    unit: Reverse<u32>,
 }
 
 /// A compilation unit.
@@ -271,7 +272,8 @@ impl SourceMap {
             let index = units.len() as u32;
             offsets.push(offset.0);
             units.push(UnitEntry {
-                id: unit.dwo_id,
+                // With 0 all of the unit is here, though its head says that it is split.
+                id: unit.dwo_id.filter(|id| id.0 != 0),
                 sources: OnceCell::new(),
                 split: OnceCell::new(),
                 asked: AtomicUsize::new(0),
@@ -280,7 +282,7 @@ impl SourceMap {
             if said.is_empty() {
                 anywhere.push(index);
             }
-            ranges.extend(said.into_iter().map(|(begin, end)| UnitRange { begin, end, unit: index }));
+            ranges.extend(said.into_iter().map(|(begin, end)| UnitRange { begin, end, unit: Reverse(index) }));
         }
         ranges.sort_unstable();
         self.offsets = offsets.into();
@@ -362,7 +364,7 @@ impl SourceMap {
         let last = self.ranges.partition_point(|range| range.begin <= address);
         let around = self.ranges[..last].iter().rev().take(MAX_OVERLAP).filter(|range| address < range.end);
         around
-            .map(|range| range.unit)
+            .map(|range| range.unit.0)
             .chain(self.anywhere.iter().copied())
             .map(|unit| self.locations_in(binary, unit as usize, address))
             .find(|locations| !locations.is_empty())

@@ -8,7 +8,7 @@ use object::{CompressionFormat, Object as _, ObjectSection as _};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
-use wasmparser::{Parser, Payload};
+use wasmparser::{Encoding, Parser, Payload};
 
 /// The sections that are read, and those in which a package's index has to find what it says that they have.
 const SECTIONS: &[SectionId] = &[
@@ -56,12 +56,13 @@ impl SplitFile {
         let sections = sections.map_err(|what| {
             Error::new(ErrorKind::Argument, format!("this is neither a DWARF package nor a .dwo file: {what}"))
         })?;
-        if !sections.contains_key(&SectionId::DebugInfo) {
-            let message = "this is neither a DWARF package nor a .dwo file: it has no section .debug_info.dwo";
-            return Err(Error::new(ErrorKind::Argument, message));
-        }
         let size = sections.values().map(|range| range.len() as u64).sum();
         Ok(SplitFile { bytes, sections, units: OnceCell::new(), budget: Budget::of(size) })
+    }
+
+    /// Whether it has no unit of any module.
+    pub fn is_empty(&self) -> bool {
+        !self.sections.contains_key(&SectionId::DebugInfo)
     }
 
     fn is_package(&self) -> bool {
@@ -146,17 +147,26 @@ fn add(sections: &mut Sections, name: &str, range: Range<usize>) {
     }
 }
 
-/// The sections of a Wasm file; what is wrong with it otherwise.
+/// What is wrong with a file that has no units, but something else.
+const NO_UNITS: &str = "it has no section .debug_info.dwo";
+
+/// The sections of a Wasm file; what is wrong with it otherwise. Where units are so plain that all of them is in the module, compilers
+/// write files without any, which have nothing else either.
 fn wasm_sections(bytes: &[u8]) -> std::result::Result<Sections, String> {
     let mut sections = Sections::new();
+    let mut code = false;
     for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload.map_err(|error| format!("it is a damaged Wasm file ({})", Escaped(error.message())))?;
-        if let Payload::CustomSection(section) = payload {
-            let start = section.data_offset() as usize;
-            add(&mut sections, section.name(), start..start + section.data().len());
+        match payload.map_err(|error| format!("it is a damaged Wasm file ({})", Escaped(error.message())))? {
+            Payload::CustomSection(section) => {
+                let start = section.data_offset() as usize;
+                add(&mut sections, section.name(), start..start + section.data().len());
+            }
+            Payload::Version { encoding, .. } => code |= encoding != Encoding::Module,
+            Payload::TypeSection(_) | Payload::FunctionSection(_) | Payload::CodeSectionStart { .. } => code = true,
+            _ => {}
         }
     }
-    Ok(sections)
+    if code && !sections.contains_key(&SectionId::DebugInfo) { Err(NO_UNITS.to_owned()) } else { Ok(sections) }
 }
 
 /// The sections of an ELF file; what is wrong with it otherwise.
@@ -177,6 +187,9 @@ fn elf_sections(bytes: &[u8]) -> std::result::Result<Sections, String> {
         } else if name == ".debug_info.dwo" {
             return Err("its sections are compressed (`objcopy --decompress-debug-sections` mends that)".to_owned());
         }
+    }
+    if !sections.contains_key(&SectionId::DebugInfo) {
+        return Err(NO_UNITS.to_owned());
     }
     Ok(sections)
 }

@@ -5,6 +5,7 @@
 #   split4, split5          skeletons without functions, of DWARF 4 (GNU's extension) and 5, and their packages
 #   inlining4, inlining5    skeletons with what is inlined: enough for functions and call sites without a package
 #   least5                  -gmlt, split
+#   twice5, kept5           a function that two units have, and functions that the linker leaves out; split, and whole
 #   orders5.dwo             what split5's first unit is in, before it is put into the package
 #
 # The positions are those of the same code with all its DWARF in the module; the script checks that those of skeletons with what is
@@ -14,7 +15,7 @@ cd "$(dirname "$0")"
 version=${LLVM:-19}
 work=$(mktemp -d)
 flags="--target=wasm32 -O2 -ffreestanding -fno-builtin -Wall -Wextra -ffile-prefix-map=$work=. -fdebug-compilation-dir=."
-cp orders.h orders.c settle.cpp nothing.c "$work"
+cp orders.h orders.c settle.cpp nothing.c first.cpp second.cpp "$work"
 link() { # NAME SOURCES FLAGS...
     name=$1 sources=$2
     shift 2
@@ -39,8 +40,10 @@ for dwarf in 4 5; do
     link "inlining$dwarf" "orders.c settle.cpp nothing.c" "-gdwarf-$dwarf" -gsplit-dwarf -Xclang -fsplit-dwarf-inlining
 done
 link least5 "orders.c settle.cpp nothing.c" -gdwarf-5 -gmlt -gsplit-dwarf
+link twice5 "first.cpp second.cpp" -gdwarf-5 -O0 -gsplit-dwarf
+link kept5 "first.cpp second.cpp" -gdwarf-5 -O0
 link minimal5 "orders.c settle.cpp nothing.c" -gdwarf-5 -gmlt
-for name in whole4 whole5 inlining4 inlining5 minimal5; do
+for name in whole4 whole5 inlining4 inlining5 minimal5 kept5; do
     ../../../c-examples/guest/positions.py "llvm-symbolizer-$version" "$work/$name.wasm"
 done
 cmp "$work/whole4.positions" "$work/whole5.positions"
@@ -48,6 +51,7 @@ cmp "$work/whole5.positions" "$work/inlining4.positions"
 cmp "$work/whole5.positions" "$work/inlining5.positions"
 cp "$work/whole5.positions" split.positions
 cp "$work/minimal5.positions" least5.positions
-cp "$work"/split?.wasm "$work"/split?.dwp "$work"/inlining?.wasm "$work"/least5.wasm "$work"/least5.dwp .
+cp "$work/kept5.positions" twice5.positions
+cp "$work"/split?.wasm "$work"/split?.dwp "$work"/inlining?.wasm "$work"/least5.wasm "$work"/least5.dwp "$work"/twice5.wasm "$work"/twice5.dwp "$work"/kept5.wasm .
 cp "$work/orders5.dwo.kept" orders5.dwo
 rm -r "$work"
