@@ -1,7 +1,8 @@
 //! `stepwell_source_t`: where in the source an instruction is, from a module's DWARF.
 
-use super::bytes::wasm_byte_vec_t;
+use super::bytes::{wasm_byte_vec_t, wasm_name_t};
 use super::error::stepwell_error_t;
+use super::frame::write_name;
 use super::guard::{or_abort, or_error, or_null};
 use super::module::{get, wasm_module_t};
 use super::own::{Out, Own, plain, string};
@@ -166,6 +167,26 @@ pub unsafe extern "C" fn stepwell_module_split_dwarf_add(
 pub unsafe extern "C" fn stepwell_module_split_dwarf_missing(module: *const wasm_module_t) -> usize {
     or_abort("stepwell_module_split_dwarf_missing", || {
         // SAFETY: C passes a live module or NULL.
-        Ok(unsafe { get(module) }?.missing_split_units())
+        Ok(unsafe { get(module) }?.missing_split_units().len())
+    })
+}
+
+/// Writes what the compiler called the file with a missing unit's other part to `out`, for example `"build/main.dwo"`: empty where the
+/// module does not say. `index` counts the units that `stepwell_module_split_dwarf_missing` does; false, and nothing written, beyond
+/// the last. Several units may be in one file. A module that is not trusted may name any file of the host's: open only what you
+/// would open anyway.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_split_dwarf_missing_name(
+    module: *const wasm_module_t,
+    index: usize,
+    out: Out<wasm_name_t>,
+) -> bool {
+    or_null("stepwell_module_split_dwarf_missing_name", || {
+        // SAFETY: C passes a live module or NULL.
+        let names = unsafe { get(module) }?.missing_split_units();
+        // SAFETY: `out` is C's.
+        unsafe { write_name(names.get(index).map(|name| name.unwrap_or_default()), out) }
     })
 }

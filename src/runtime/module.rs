@@ -324,8 +324,9 @@ impl Module {
         self.sources().split_units()
     }
 
-    /// How many of them are in no file that was given.
-    pub fn missing_split_units(&self) -> usize {
+    /// Those of them that are in no file that was given: what the compiler called their files, where that is said. A module may say
+    /// any path: a host opens only what it would open anyway.
+    pub fn missing_split_units(&self) -> Vec<Option<&str>> {
         self.sources().missing_units(self.binary())
     }
 

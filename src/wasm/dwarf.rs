@@ -171,6 +171,8 @@ struct UnitRange {
 struct UnitEntry {
     /// Of split DWARF: by this its other part is found.
     id: Option<DwoId>,
+    /// The file that this is in, as the compiler called it.
+    file: Option<Box<str>>,
     /// What the module says of it, once it was needed.
     sources: OnceCell<UnitSources>,
     /// The same with its other part, once that was needed and there.
@@ -271,9 +273,11 @@ impl SourceMap {
             let Some(unit) = input.open(header) else { continue };
             let index = units.len() as u32;
             offsets.push(offset.0);
+            // With 0 all of the unit is here, though its head says that it is split.
+            let id = unit.dwo_id.filter(|id| id.0 != 0);
             units.push(UnitEntry {
-                // With 0 all of the unit is here, though its head says that it is split.
-                id: unit.dwo_id.filter(|id| id.0 != 0),
+                id,
+                file: id.and_then(|_| unit::split_name(&input, &unit)),
                 sources: OnceCell::new(),
                 split: OnceCell::new(),
                 asked: AtomicUsize::new(0),
@@ -307,11 +311,11 @@ impl SourceMap {
         self.units.iter().filter(|unit| unit.id.is_some_and(|id| file.has(&input, id))).count()
     }
 
-    /// How many have them in no file that was given.
-    pub fn missing_units(&self, binary: &[u8]) -> usize {
+    /// Those that have them in no file that was given: the names that the compiler gave their files, where they are said.
+    pub fn missing_units(&self, binary: &[u8]) -> Vec<Option<&str>> {
         let (input, files) = (self.input(binary), self.files());
         let missing = |id| !files.iter().any(|file| file.has(&input, id));
-        self.units.iter().filter(|unit| unit.id.is_some_and(missing)).count()
+        self.units.iter().filter(|unit| unit.id.is_some_and(missing)).map(|unit| unit.file.as_deref()).collect()
     }
 
     fn files(&self) -> Vec<Arc<SplitFile>> {

@@ -238,6 +238,12 @@ pub(super) fn unit_ranges<'a>(input: &Input<'_, 'a>, unit: &Unit<Slice<'a>>) -> 
     Some(found)
 }
 
+/// The file in which a unit's other part is, as the compiler called it.
+pub(super) fn split_name<'a>(input: &Input<'_, 'a>, unit: &Unit<Slice<'a>>) -> Option<Box<str>> {
+    let name = string(input, unit, unit.dwo_name().ok()??)?;
+    (name.len() <= MAX_TEXT).then(|| name.into())
+}
+
 /// Reads what a unit says; what is damaged or beyond the budget is left out.
 pub(super) fn read(input: &Input<'_, '_>, index: usize) -> Option<UnitSources> {
     let unit = input.open_unit(index)?;
