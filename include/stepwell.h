@@ -1210,6 +1210,19 @@ STEPWELL_API
 size_t stepwell_module_split_dwarf_missing(const wasm_module_t *module);
 
 /**
+ * Writes what the compiler called the file with a missing unit's other part to `out`, for example `"build/main.dwo"`: empty where the
+ * module does not say. `index` counts the units that `stepwell_module_split_dwarf_missing` does; false, and nothing written, beyond
+ * the last. Several units may be in one file. A module that is not trusted may name any file of the host's: open only what you
+ * would open anyway.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_split_dwarf_missing_name(const wasm_module_t *module,
+                                              size_t index,
+                                              own wasm_name_t *out);
+
+/**
  * As `wasm_module_serialize`, with an error that says what is wrong.
  *
  * Thread: any.

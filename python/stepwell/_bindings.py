@@ -609,6 +609,7 @@ stepwell_module_source_line = function("stepwell_module_source_line", c_uint32, 
 stepwell_module_source_find = function("stepwell_module_source_find", c_bool, [POINTER(wasm_module_t), c_char_p, c_uint32, c_size_t, POINTER(c_size_t)])
 stepwell_module_split_dwarf_add = function("stepwell_module_split_dwarf_add", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_split_dwarf_missing = function("stepwell_module_split_dwarf_missing", c_size_t, [POINTER(wasm_module_t)])
+stepwell_module_split_dwarf_missing_name = function("stepwell_module_split_dwarf_missing_name", c_bool, [POINTER(wasm_module_t), c_size_t, POINTER(wasm_name_t)])
 stepwell_module_serialize = function("stepwell_module_serialize", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_serialize_file = function("stepwell_module_serialize_file", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_char_p])
 stepwell_module_deserialize = function("stepwell_module_deserialize", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])
