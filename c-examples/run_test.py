@@ -435,9 +435,28 @@ class CommandLines(Case):
             beside.mkdir()
             self.fails(134, "orders.h:14:14", *call)
             beside.rmdir()
-        # Whatever names the module has in itself are no reason to open a file.
-        shutil.copy(SPLIT / "orders5.dwo", self.folder / "orders.dwo")
-        self.assertNotIn("quotient", self.fails(134, "orders.h:14:14", *call))
+        # A file by the name that the module says.
+        dwo = self.folder / "orders.dwo"
+        shutil.copy(SPLIT / "orders5.dwo", dwo)
+        self.fails(134, places, *call)
+        shutil.copy(SPLIT / "split4.dwp", dwo)
+        self.fails(134, ["orders.dwo: it has nothing of this module's DWARF", "orders.h:14:14"], *call)
+        # One that leads elsewhere, or is called otherwise, is not opened.
+        binary = (self.folder / "orders.wasm").read_bytes()
+        self.assertEqual(binary.count(b"orders.dwo\0"), 1)
+        (self.folder / "b").mkdir()
+        dwo.unlink()
+        shutil.copy(SPLIT / "orders5.dwo", self.folder / "s.dwo")
+        shutil.copy(SPLIT / "orders5.dwo", self.folder / "orders.dwx")
+        shutil.copy(SPLIT / "orders5.dwo", self.folder / "b" / "t.dwo")
+        for name, found in [("./s.dwo", True), ("../x.dwo", False), ("orders.dwx", False), ("/tmp/s.dwo", True), ("b/t.dwo", True)]:
+            there = self.folder / "b" if name == "../x.dwo" else self.folder
+            name = name.ljust(10, "\0")
+            path = there / "other.wasm"
+            path.write_bytes(binary.replace(b"orders.dwo\0", name.encode() + b"\0"))
+            shutil.copy(SPLIT / "orders5.dwo", self.folder / "x.dwo")
+            err = self.fails(134, "orders.h:14:14", "--invoke", "divide", path, "7", "0")
+            self.assertEqual("quotient" in err, found, name)
         shutil.copy(SPLIT / "split5.dwp", self.folder / "orders.dwp")
         status, out, err = self.run_it("--break", "orders.h:14", "--invoke", "divide", "orders.wasm", "7", "1")
         self.assertEqual((status, out), (0, "21\n"))

@@ -42,8 +42,8 @@ static const char help[] =
     "  --trace=instructions      print every instruction before it runs, with locals and operands\n"
     "  -g, --debug               run debug code, and print the frames with their values at a trap\n"
     "  --simple                  debug code of the simple kind\n"
-    "  --dwarf FILE              a package (.dwp) or .dwo file of MODULE's split DWARF; without, MODULE.dwp if there is one,\n"
-    "                            or a file of MODULE's name with .dwp for .wasm. Can be repeated\n"
+    "  --dwarf FILE              a package (.dwp) or .dwo file of MODULE's split DWARF; without, those beside MODULE\n"
+    "                            are taken. Can be repeated\n"
     "  --precompile FILE         compile MODULE to FILE, and do not run it\n"
     "  --precompiled             MODULE is such a file, made with the same options by the same Stepwell\n"
     "  --stats                   say at the end what it took\n"
@@ -457,8 +457,8 @@ static void load(const wasm_engine_t *engine, const stepwell_linker_t *linker) {
     wasm_byte_vec_delete(&binary);
 }
 
-/* Gives the module its split DWARF: what was asked for, or a package beside it. */
-static void find_dwarf(void) {
+/* Gives the module the files of split DWARF that were asked for. */
+static void give_asked_dwarf(void) {
     for (size_t i = 0; i < options.dwarf.count; i++) {
         stepwell_error_t *error = NULL;
         if (!give_dwarf(module, options.dwarf.items[i], &error)) {
@@ -466,9 +466,15 @@ static void find_dwarf(void) {
         }
         ok(error, END_USAGE, options.dwarf.items[i]);
     }
-    if (!options.dwarf.count && strcmp(options.module, "-")) {
+}
+
+/* Gives the module, before the first place in the source is asked for, those that are beside it. */
+static void find_dwarf(void) {
+    static bool done;
+    if (!done && !options.dwarf.count && strcmp(options.module, "-")) {
         give_dwarf_beside(module, options.module);
     }
+    done = true;
 }
 
 /* Splits `HOST[::GUEST][:ro]`, and opens it. */
@@ -635,6 +641,7 @@ static void end_with_trap(wasm_trap_t *trap) {
     if (!stepwell_trap_exit_status(trap, &status)) {
         wasm_message_t text;
         fflush(stdout);
+        find_dwarf();
         stepwell_trap_backtrace(trap, &text);
         fprintf(stderr, "stepwell-run: trap: %s\n", text.data);
         wasm_byte_vec_delete(&text);
@@ -745,7 +752,7 @@ int main(int argc, char **argv) {
         print_stats();
         return EXIT_SUCCESS;
     }
-    find_dwarf();
+    give_asked_dwarf();
     set_limits();
     if (options.stub) {
         ok(stepwell_linker_fill_missing_with_defaults(linker, store, module), END_NOT_RUN, "--stub-missing");
@@ -754,6 +761,7 @@ int main(int argc, char **argv) {
     wasm_module_imports(module, &imports);
     check_imports(linker, &imports);
     if (debug) {
+        find_dwarf();
         ok(stepwell_debugger_attach(store, on_stop, NULL, NULL, &debugger), EXIT_FAILURE, "attaching a debugger");
         set_breakpoints(debugger);
     }

@@ -1815,8 +1815,14 @@ public:
     return detail::outcome(stepwell_module_split_dwarf_add(raw(), &bytes));
   }
   void add_split_dwarf(Span<const std::uint8_t> file) { try_add_split_dwarf(file).value(); }
-  /// How many compilation units have split DWARF whose other part is in no file that was given.
-  std::size_t missing_split_dwarf() const { return stepwell_module_split_dwarf_missing(need()); }
+  /// The compilation units whose other part is in no file that was given: what the compiler called their files, or nothing where the
+  /// module does not say. A module that is not trusted may name any file: open only what you would open anyway.
+  std::vector<std::string> missing_split_dwarf() const {
+    const wasm_module_t *module = need();
+    std::vector<std::string> list;
+    for (wasm_name_t name; stepwell_module_split_dwarf_missing_name(module, list.size(), &name);) list.push_back(detail::take_text(name));
+    return list;
+  }
   /// As `SharedModule::try_compile_debug`.
   template <class F> Result<void> try_compile_debug(F &&progress) const {
     if (!valid()) return detail::moved_from(class_name);

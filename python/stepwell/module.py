@@ -169,9 +169,14 @@ class Module(Managed):
         check(c.stepwell_module_split_dwarf_add(self._view._handle, byref(_byte_vec(file))))
 
     @property
-    def missing_split_dwarf(self) -> int:
-        """How many of its compilation units have split DWARF whose other part is in no file that was given."""
-        return int(c.stepwell_module_split_dwarf_missing(self._view._handle))
+    def missing_split_dwarf(self) -> List[str]:
+        """Its compilation units whose other part is in no file that was given: what the compiler called their files, `""` where the
+        module does not say. A module that is not trusted may name any file: open only what you would open anyway."""
+        handle, name = self._view._handle, c.wasm_name_t()
+        missing: List[str] = []
+        while c.stepwell_module_split_dwarf_missing_name(handle, len(missing), byref(name)):
+            missing.append(take_bytes(name).decode("utf-8"))
+        return missing
 
     def local_name(self, func: int, local: int) -> Optional[str]:
         """The name of a local of a function, parameters first, or None."""

@@ -51,6 +51,7 @@ static void split(wasm_store_t *store) {
   wasm_shared_module_t *shared;
   stepwell_source_t source;
   stepwell_error_t *error;
+  wasm_name_t name;
   size_t offset;
   read_beside("../support/split/split5.wasm", &binary);
   read_beside("../support/split/split5.dwp", &package);
@@ -62,6 +63,12 @@ static void split(wasm_store_t *store) {
   CHECK(stepwell_module_source_count(first, offset) == 1);
   CHECK(stepwell_module_source(first, offset, 0, &source) && !source.function && source.line == 14);
   CHECK(stepwell_module_split_dwarf_missing(first) == 3);
+  CHECK(stepwell_module_split_dwarf_missing_name(first, 1, &name));
+  CHECK(name.size == 10 && memcmp(name.data, "orders.dwo", 10) == 0);
+  wasm_name_delete(&name);
+  CHECK(!stepwell_module_split_dwarf_missing_name(first, 3, &name) && !stepwell_module_split_dwarf_missing_name(first, SIZE_MAX, &name));
+  CHECK(!stepwell_module_split_dwarf_missing_name(first, 0, NULL));
+  LAST("`out` must not be NULL");
   error = stepwell_module_split_dwarf_add(first, &binary);
   CHECK(stepwell_error_code(error) == STEPWELL_ERROR_ARGUMENT);
   stepwell_error_delete(error);
