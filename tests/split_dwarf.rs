@@ -370,6 +370,49 @@ fn what_takes_too_much_work_takes_no_line_away() {
 }
 
 #[test]
+fn a_full_index_takes_no_longer() {
+    use wasm_encoder::Section;
+    // A module of many units that are split, and a package whose index has a table of very many ids, all of them others.
+    let mut info = Vec::new();
+    for id in 0..30_000u64 {
+        info.extend(17u32.to_le_bytes());
+        info.extend([5, 0, 4, 4, 0, 0, 0, 0]); // version, DW_UT_skeleton, size of an address, table of abbreviations
+        info.extend((1 + id).to_le_bytes());
+        info.push(1);
+    }
+    let mut binary = wat::parse_str("(module (func nop))").unwrap();
+    for (name, data) in [(".debug_abbrev", &[1, 0x4a, 0, 0, 0, 0][..]), (".debug_info", &info)] {
+        wasm_encoder::CustomSection { name: name.into(), data: data.into() }.append_to(&mut binary);
+    }
+    let slots = 1u32 << 19;
+    let mut index: Vec<u8> = [5, 0, 0, slots].into_iter().flat_map(u32::to_le_bytes).collect();
+    index.extend((0..slots).flat_map(|_| u64::MAX.to_le_bytes()));
+    index.extend(vec![0; 4 * slots as usize]);
+    let mut package = b"\0asm\x01\0\0\0".to_vec();
+    for (name, data) in [(".debug_cu_index", &index[..]), (".debug_info.dwo", &[0][..])] {
+        wasm_encoder::CustomSection { name: name.into(), data: data.into() }.append_to(&mut package);
+    }
+    let module = Module::new(&Engine::new(Config::default()).unwrap(), &binary).unwrap();
+    module.add_split_dwarf(&package).unwrap();
+    let begin = std::time::Instant::now();
+    let missing = module.missing_split_units().len();
+    assert!(missing > 1000, "{missing} units");
+    assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_package_without_its_index_is_not_read_as_another_file() {
+    let mut package = file("split5.dwp");
+    let (_, index) = sections(&package).into_iter().find(|(name, _)| name == ".debug_cu_index").unwrap();
+    package[index.start] = 77; // its version
+    let module = module("split5.wasm");
+    let alone = said(&module);
+    module.add_split_dwarf(&package).unwrap();
+    assert_eq!(difference(&said(&module), &alone), None);
+    assert_eq!(module.missing_split_units().len(), 3);
+}
+
+#[test]
 fn asking_often_does_not_use_up_what_may_be_read() {
     // The second unit is in no file, and there are more files than are needed.
     let module = with("split5.wasm", &["orders5.dwo", "orders5.dwo"]);

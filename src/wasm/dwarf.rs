@@ -333,7 +333,7 @@ impl SourceMap {
         if let (None, Some(id)) = (unit.split.get(), unit.id) {
             // A file in which it is not, or too damaged to be read, is not asked again.
             let files = self.files();
-            let new = files.get(unit.asked.load(Ordering::Relaxed)..)?;
+            let new = files.get(unit.asked.load(Ordering::Relaxed)..).filter(|new| !new.is_empty())?;
             let input = self.input(binary);
             let read = |file: &Arc<SplitFile>| {
                 file.has(&input, id).then(|| unit::read_split(&input, index, |skeleton| file.find(&input, skeleton)))?

@@ -3,7 +3,7 @@
 
 use super::{Budget, Dwarf, Input, Slice};
 use crate::base::{Error, ErrorKind, Escaped, Foreign, Result};
-use gimli::{DebugInfoOffset, DwarfPackage, DwoId, EndianSlice, LittleEndian, SectionId, Unit};
+use gimli::{DwarfPackage, DwoId, EndianSlice, LittleEndian, SectionId, Unit, UnitHeader, UnitType};
 use object::{CompressionFormat, Object as _, ObjectSection as _};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
@@ -34,16 +34,18 @@ type Sections = HashMap<SectionId, Range<usize>>;
 pub struct SplitFile {
     bytes: Box<[u8]>,
     sections: Sections,
-    /// The units, if it is no package.
     units: OnceCell<Units>,
     budget: Budget,
 }
 
-/// The units of a file that is no package, in its order.
+/// Which units a file has.
 #[derive(Debug, Default)]
 struct Units {
+    /// By their ids: where they stand in `offsets`, or, in a package, their rows in its index. The index's own table of ids is not
+    /// asked: if it is damaged, a question takes as long as the table is.
+    by_id: HashMap<u64, usize>,
+    /// Where they stand in `.debug_info.dwo`, ascending; in a package each has a section of its own.
     offsets: Vec<usize>,
-    ids: Vec<Option<DwoId>>,
 }
 
 impl SplitFile {
@@ -65,16 +67,16 @@ impl SplitFile {
         !self.sections.contains_key(&SectionId::DebugInfo)
     }
 
-    fn is_package(&self) -> bool {
-        self.sections.contains_key(&SectionId::DebugCuIndex)
-    }
-
     fn section<'a>(&'a self, id: SectionId) -> Slice<'a> {
         let section = self.sections.get(&id).and_then(|range| self.bytes.get(range.clone()));
         EndianSlice::new(section.unwrap_or_default(), LittleEndian)
     }
 
-    /// The package, with its index.
+    fn is_package(&self) -> bool {
+        self.sections.contains_key(&SectionId::DebugCuIndex)
+    }
+
+    /// The package with its index, if that can be read.
     fn package(&self) -> Option<DwarfPackage<Slice<'_>>> {
         let load = |id| Ok::<_, gimli::Error>(self.section(id));
         DwarfPackage::load(load, EndianSlice::new(&[], LittleEndian)).ok()
@@ -91,17 +93,28 @@ impl SplitFile {
         Input { dwarf, budget: &self.budget, units, abbreviations: &[], code }
     }
 
-    /// The units, if it is no package.
     fn units<'a>(&'a self, module: &Input<'_, 'a>) -> &'a Units {
         self.units.get_or_init(|| {
             let mut found = Units::default();
-            let Some(dwarf) = self.dwarf(&module.dwarf) else { return found };
-            let mut headers = dwarf.units();
-            let input = self.input(dwarf, &[], module.code);
-            while let Ok(Some(header)) = headers.next() {
-                let Some(offset) = header.debug_info_offset() else { continue };
-                found.offsets.push(offset.0);
-                found.ids.push(input.open(header).and_then(|unit| unit.dwo_id));
+            if self.is_package() {
+                let Some(package) = self.package() else { return found };
+                for row in 1..=package.cu_index.unit_count() {
+                    let Ok(dwarf) = package.cu_sections(row, &module.dwarf) else { continue };
+                    let Ok(Some(header)) = dwarf.units().next() else { continue };
+                    if let Some(id) = unit_id(&self.input(dwarf, &[0], module.code), header) {
+                        found.by_id.entry(id.0).or_insert(row as usize);
+                    }
+                }
+            } else if let Some(dwarf) = self.dwarf(&module.dwarf) {
+                let mut headers = dwarf.units();
+                let input = self.input(dwarf, &[], module.code);
+                while let Ok(Some(header)) = headers.next() {
+                    let Some(offset) = header.debug_info_offset() else { continue };
+                    if let Some(id) = unit_id(&input, header) {
+                        found.by_id.entry(id.0).or_insert(found.offsets.len());
+                    }
+                    found.offsets.push(offset.0);
+                }
             }
             found
         })
@@ -109,10 +122,7 @@ impl SplitFile {
 
     /// Whether a unit's other part is in it.
     pub(super) fn has<'a>(&'a self, module: &Input<'_, 'a>, id: DwoId) -> bool {
-        if self.is_package() {
-            return self.package().is_some_and(|package| package.cu_index.find(id.0).is_some());
-        }
-        self.units(module).ids.contains(&Some(id))
+        self.units(module).by_id.contains_key(&id.0)
     }
 
     /// A unit's other part, by the one that the module has.
@@ -121,22 +131,26 @@ impl SplitFile {
         module: &Input<'_, 'a>,
         skeleton: &Unit<Slice<'a>>,
     ) -> Option<(Input<'a, 'a>, Unit<Slice<'a>>)> {
-        let id = skeleton.dwo_id?;
+        let units = self.units(module);
+        let place = *units.by_id.get(&skeleton.dwo_id?.0)?;
         let (input, index) = if self.is_package() {
-            let dwarf = self.package()?.find_cu(id, &module.dwarf).ok()??;
+            let dwarf = self.package()?.cu_sections(u32::try_from(place).ok()?, &module.dwarf).ok()?;
             (self.input(dwarf, &[0], module.code), 0)
         } else {
-            let units = self.units(module);
-            let index = units.ids.iter().position(|known| *known == Some(id))?;
-            (self.input(self.dwarf(&module.dwarf)?, &units.offsets, module.code), index)
+            (self.input(self.dwarf(&module.dwarf)?, &units.offsets, module.code), place)
         };
-        let header = input.dwarf.unit_header(DebugInfoOffset(*input.units.get(index)?)).ok()?;
-        let mut unit = input.open(header)?;
-        if unit.dwo_id != Some(id) {
-            return None; // the index is not this file's
-        }
+        let mut unit = input.open_unit(index)?;
         unit.copy_relocated_attributes(skeleton);
         Some((input, unit))
+    }
+}
+
+/// A unit's id: in its head since DWARF 5, before among its attributes.
+fn unit_id<'a>(input: &Input<'_, 'a>, header: UnitHeader<Slice<'a>>) -> Option<DwoId> {
+    match header.type_() {
+        UnitType::SplitCompilation(id) => Some(id),
+        UnitType::Compilation => input.open(header)?.dwo_id,
+        _ => None,
     }
 }
 

@@ -259,8 +259,13 @@ pub(super) fn read_split<'a>(
 ) -> Option<UnitSources> {
     let skeleton = input.open_unit(index)?;
     let (other, unit) = find(&skeleton)?;
-    let sources = Reader::new((input, &skeleton), (&other, &unit)).read();
-    (!sources.scopes.is_empty()).then_some(sources)
+    let mut reader = Reader::new((input, &skeleton), (&other, &unit));
+    let _ = reader.functions();
+    if reader.out.scopes.is_empty() {
+        return None;
+    }
+    let _ = reader.read_lines();
+    Some(reader.out)
 }
 
 /// A string that an attribute means.
