@@ -1820,6 +1820,7 @@ public:
   std::vector<std::string> missing_split_dwarf() const {
     const wasm_module_t *module = need();
     std::vector<std::string> list;
+    list.reserve(stepwell_module_split_dwarf_missing(module));
     for (wasm_name_t name; stepwell_module_split_dwarf_missing_name(module, list.size(), &name);) list.push_back(detail::take_text(name));
     return list;
   }
