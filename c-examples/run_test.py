@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 GUEST = ROOT / "c-examples" / "guest"
 PROGRAM = GUEST / "program.wasm"
+SPLIT = ROOT / "tests" / "support" / "split"
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 from wasm import CALL, END, LOCAL_GET, Builder, code, u  # noqa: E402
 
@@ -410,6 +411,58 @@ class CommandLines(Case):
         status, out, err = self.run_it("--version")
         self.assertEqual((status, err), (0, ""))
         self.assertRegex(out, r"^stepwell-run \d+\.\d+\.\d+\n$")
+
+    def test_split_dwarf(self):
+        places = ["in quotient at orders.h:14:14, inlined", "in share at orders.h:18:17, inlined", "at orders.c:19:12"]
+        call = ["--invoke", "divide", "orders.wasm", "7", "0"]
+        shutil.copy(SPLIT / "split5.wasm", self.folder / "orders.wasm")
+        err = self.fails(134, ["orders.h:14:14"], *call)
+        self.assertNotIn("quotient", err)
+        self.fails(134, places, "--dwarf", SPLIT / "split5.dwp", *call)
+        self.fails(134, places, "--dwarf", SPLIT / "orders5.dwo", *call)
+        self.fails(2, "no section .debug_info.dwo", "--dwarf", SPLIT / "split5.wasm", *call)
+        self.fails(2, "nothing.dwp", "--dwarf", "nothing.dwp", *call)
+        self.fails(2, "--dwarf", "--dwarf", self.folder, *call)
+        for name in ["orders.dwp", "orders.wasm.dwp"]:
+            beside = self.folder / name
+            shutil.copy(SPLIT / "split5.dwp", beside)
+            self.fails(134, places, *call)
+            shutil.copy(SPLIT / "split4.dwp", beside)
+            self.fails(134, [f"{name}: it has nothing of this module's DWARF", "orders.h:14:14"], *call)
+            beside.write_text("(module)")
+            self.fails(134, [f"stepwell-run: {name}: ", "this is neither a DWARF package", "orders.h:14:14"], *call)
+            beside.unlink()
+            beside.mkdir()
+            self.fails(134, "orders.h:14:14", *call)
+            beside.rmdir()
+        # A file by the name that the module says.
+        dwo = self.folder / "orders.dwo"
+        shutil.copy(SPLIT / "orders5.dwo", dwo)
+        self.fails(134, places, *call)
+        shutil.copy(SPLIT / "split4.dwp", dwo)
+        self.fails(134, ["orders.dwo: it has nothing of this module's DWARF", "orders.h:14:14"], *call)
+        # One that leads elsewhere, or is called otherwise, is not opened.
+        binary = (self.folder / "orders.wasm").read_bytes()
+        self.assertEqual(binary.count(b"orders.dwo\0"), 1)
+        (self.folder / "b").mkdir()
+        dwo.unlink()
+        shutil.copy(SPLIT / "orders5.dwo", self.folder / "s.dwo")
+        shutil.copy(SPLIT / "orders5.dwo", self.folder / "orders.dwx")
+        shutil.copy(SPLIT / "orders5.dwo", self.folder / "b" / "t.dwo")
+        for name, found in [("./s.dwo", True), ("../x.dwo", False), ("orders.dwx", False), ("/tmp/s.dwo", True), ("b/t.dwo", True)]:
+            there = self.folder / "b" if name == "../x.dwo" else self.folder
+            name = name.ljust(10, "\0")
+            path = there / "other.wasm"
+            path.write_bytes(binary.replace(b"orders.dwo\0", name.encode() + b"\0"))
+            shutil.copy(SPLIT / "orders5.dwo", self.folder / "x.dwo")
+            err = self.fails(134, "orders.h:14:14", "--invoke", "divide", path, "7", "0")
+            self.assertEqual("quotient" in err, found, name)
+        shutil.copy(SPLIT / "split5.dwp", self.folder / "orders.dwp")
+        status, out, err = self.run_it("--break", "orders.h:14", "--invoke", "divide", "orders.wasm", "7", "1")
+        self.assertEqual((status, out), (0, "21\n"))
+        self.assertIn("in quotient at orders.h:14:14, inlined", err)
+        self.gives("", "--precompile", "orders.precompiled", "orders.wasm")
+        self.fails(134, places, "--precompiled", "--invoke", "divide", "orders.precompiled", "7", "0")
 
     def test_wrong_ones(self):
         self.fails(2, "which module")

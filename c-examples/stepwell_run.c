@@ -3,6 +3,7 @@
  *
  * Everything here goes through wasm.h and stepwell.h. It ends with the program's exit status, and otherwise as `enum ending` says.
  */
+#include "stepwell_run_dwarf.h"
 #include "stepwell_run_print.h"
 #include "util.h"
 
@@ -41,6 +42,8 @@ static const char help[] =
     "  --trace=instructions      print every instruction before it runs, with locals and operands\n"
     "  -g, --debug               run debug code, and print the frames with their values at a trap\n"
     "  --simple                  debug code of the simple kind\n"
+    "  --dwarf FILE              a package (.dwp) or .dwo file of MODULE's split DWARF; without, those beside MODULE\n"
+    "                            are taken. Can be repeated\n"
     "  --precompile FILE         compile MODULE to FILE, and do not run it\n"
     "  --precompiled             MODULE is such a file, made with the same options by the same Stepwell\n"
     "  --stats                   say at the end what it took\n"
@@ -58,7 +61,7 @@ typedef struct list {
 } list;
 
 static struct {
-    list directories, environment, breakpoints;
+    list directories, environment, breakpoints, dwarf;
     const char *module, *invoke, *precompile;
     char **arguments;
     size_t argument_count;
@@ -217,6 +220,8 @@ static void read_options(int argc, char **argv) {
             }
         } else if ((value = option_value(argv, argc, &at, "--break"))) {
             append(&options.breakpoints, value);
+        } else if ((value = option_value(argv, argc, &at, "--dwarf"))) {
+            append(&options.dwarf, value);
         } else if ((value = option_value(argv, argc, &at, "--trace"))) {
             if (strcmp(value, "calls") && strcmp(value, "instructions")) {
                 end(END_USAGE, "--trace: `calls` or `instructions`, not `%s`", value);
@@ -452,6 +457,26 @@ static void load(const wasm_engine_t *engine, const stepwell_linker_t *linker) {
     wasm_byte_vec_delete(&binary);
 }
 
+/* Gives the module the files of split DWARF that were asked for. */
+static void give_asked_dwarf(void) {
+    for (size_t i = 0; i < options.dwarf.count; i++) {
+        stepwell_error_t *error = NULL;
+        if (!give_dwarf(module, options.dwarf.items[i], &error)) {
+            end(END_USAGE, "--dwarf: %s: %s", options.dwarf.items[i], strerror(errno));
+        }
+        ok(error, END_USAGE, options.dwarf.items[i]);
+    }
+}
+
+/* Gives the module, before the first place in the source is asked for, those that are beside it. */
+static void find_dwarf(void) {
+    static bool done;
+    if (!done && !options.dwarf.count && strcmp(options.module, "-")) {
+        give_dwarf_beside(module, options.module);
+    }
+    done = true;
+}
+
 /* Splits `HOST[::GUEST][:ro]`, and opens it. */
 static void open_directory(stepwell_wasi_config_t *config, const char *said) {
     char *host = strdup(said), *guest;
@@ -616,6 +641,7 @@ static void end_with_trap(wasm_trap_t *trap) {
     if (!stepwell_trap_exit_status(trap, &status)) {
         wasm_message_t text;
         fflush(stdout);
+        find_dwarf();
         stepwell_trap_backtrace(trap, &text);
         fprintf(stderr, "stepwell-run: trap: %s\n", text.data);
         wasm_byte_vec_delete(&text);
@@ -726,6 +752,7 @@ int main(int argc, char **argv) {
         print_stats();
         return EXIT_SUCCESS;
     }
+    give_asked_dwarf();
     set_limits();
     if (options.stub) {
         ok(stepwell_linker_fill_missing_with_defaults(linker, store, module), END_NOT_RUN, "--stub-missing");
@@ -734,6 +761,7 @@ int main(int argc, char **argv) {
     wasm_module_imports(module, &imports);
     check_imports(linker, &imports);
     if (debug) {
+        find_dwarf();
         ok(stepwell_debugger_attach(store, on_stop, NULL, NULL, &debugger), EXIT_FAILURE, "attaching a debugger");
         set_breakpoints(debugger);
     }

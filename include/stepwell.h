@@ -1182,6 +1182,47 @@ bool stepwell_module_source_find(const wasm_module_t *module,
                                  size_t *offset_out);
 
 /**
+ * Gives the module a file of its split DWARF, which is what a compiler puts beside the module with `-gsplit-dwarf`: a package
+ * (`.dwp`, as `llvm-dwp` makes it), or what was written for one unit (`.dwo`), as a Wasm or ELF file. The module itself then has
+ * lines only, or little more. Positions that are asked for from now on, in backtraces as well, have the functions' names and what is
+ * inlined from there. Several files may be given, at any time. The bytes are copied, and read when a position is first asked for.
+ *
+ * All handles and instances of the module have it. A serialized module does not: give it again. The library never opens a
+ * file that a module names.
+ *
+ * An error with `STEPWELL_ERROR_ARGUMENT` if the bytes are no such file. What is damaged inside is no error, but has no positions. Of a file
+ * that has none of the module's units nothing is used: the engine's log says so, and `stepwell_module_split_dwarf_missing` tells.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_module_split_dwarf_add(wasm_module_t *module,
+                                                     const wasm_byte_vec_t *file);
+
+/**
+ * How many compilation units of the module have split DWARF whose other part is in no file that was given: 0 for a module without
+ * split DWARF, or with all of its files.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+size_t stepwell_module_split_dwarf_missing(const wasm_module_t *module);
+
+/**
+ * Writes what the compiler called the file with a missing unit's other part to `out`, for example `"build/main.dwo"`: empty where the
+ * module does not say. `index` counts the units that `stepwell_module_split_dwarf_missing` does; false, and nothing written, beyond
+ * the last. Several units may be in one file. A module that is not trusted may name any file of the host's: open only what you
+ * would open anyway.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_module_split_dwarf_missing_name(const wasm_module_t *module,
+                                              size_t index,
+                                              own wasm_name_t *out);
+
+/**
  * As `wasm_module_serialize`, with an error that says what is wrong.
  *
  * Thread: any.

@@ -1807,6 +1807,23 @@ public:
     while (stepwell_module_source_find(module, file.c_str(), line, list.size(), &offset)) list.push_back(offset);
     return list;
   }
+  /// Gives it a file of its split DWARF (`-gsplit-dwarf`): a package (`.dwp`), or what was written for one unit (`.dwo`). Functions'
+  /// names and what is inlined are then found there. All handles of the module have it; a serialized module does not.
+  Result<void> try_add_split_dwarf(Span<const std::uint8_t> file) {
+    if (!valid()) return detail::moved_from(class_name);
+    const wasm_byte_vec_t bytes = detail::borrowed_bytes(file);
+    return detail::outcome(stepwell_module_split_dwarf_add(raw(), &bytes));
+  }
+  void add_split_dwarf(Span<const std::uint8_t> file) { try_add_split_dwarf(file).value(); }
+  /// The compilation units whose other part is in no file that was given: what the compiler called their files, or nothing where the
+  /// module does not say. A module that is not trusted may name any file: open only what you would open anyway.
+  std::vector<std::string> missing_split_dwarf() const {
+    const wasm_module_t *module = need();
+    std::vector<std::string> list;
+    list.reserve(stepwell_module_split_dwarf_missing(module));
+    for (wasm_name_t name; stepwell_module_split_dwarf_missing_name(module, list.size(), &name);) list.push_back(detail::take_text(name));
+    return list;
+  }
   /// As `SharedModule::try_compile_debug`.
   template <class F> Result<void> try_compile_debug(F &&progress) const {
     if (!valid()) return detail::moved_from(class_name);

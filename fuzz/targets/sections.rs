@@ -1,5 +1,6 @@
 //! Names and DWARF, which nobody has validated: a module with custom sections of the input's bytes, asked for positions, names, lines and
-//! a backtrace. The input is a list of sections: a byte for the name, two for the length, and the contents.
+//! a backtrace. The input is a list of sections: a byte for the name, two for the length, and the contents. Those of names that files
+//! of split DWARF have are put into such a file, which the module is given half-way.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -32,6 +33,12 @@ const SECTIONS: &[&str] = &[
     ".debug_info.dwo",
     ".debug_abbrev.dwo",
     "producers",
+    ".debug_cu_index",
+    ".debug_str.dwo",
+    ".debug_str_offsets.dwo",
+    ".debug_rnglists.dwo",
+    ".debug_line.dwo",
+    ".debug_loclists.dwo",
 ];
 
 /// A function that calls another one, which traps.
@@ -50,21 +57,29 @@ fuzz_target!(|bytes: &[u8]| {
             module.section(&RawSection { id, data: &CODE[range.start as usize..range.end as usize] });
         }
     }
+    let mut split = wasm_encoder::Module::new();
     let mut rest = bytes;
     while let Some((head, behind)) = rest.split_at_checked(3) {
         let length = usize::from(u16::from_le_bytes([head[1], head[2]])).min(behind.len());
         let name = SECTIONS[usize::from(head[0]) % SECTIONS.len()];
-        module.section(&CustomSection { name: name.into(), data: behind[..length].into() });
+        let section = CustomSection { name: name.into(), data: behind[..length].into() };
+        let of_split = name.ends_with(".dwo") || name.ends_with("_index");
+        if of_split { &mut split } else { &mut module }.section(&section);
         rest = &behind[length..];
     }
     let binary = module.finish();
     let Ok(module) = Module::new(&ENGINE, &binary) else { return };
-    for offset in (0..binary.len().min(200) as u32).chain([u32::MAX]) {
-        for location in module.locations(WasmOffset::new(offset)) {
-            if let Some(file) = location.file() {
-                std::hint::black_box(module.offsets_of_line(file, location.line()));
+    for _ in 0..2 {
+        for offset in (0..binary.len().min(200) as u32).chain([u32::MAX]) {
+            for location in module.locations(WasmOffset::new(offset)) {
+                if let Some(file) = location.file() {
+                    std::hint::black_box(module.offsets_of_line(file, location.line()));
+                }
             }
         }
+        // The input itself may be such a file, too.
+        let _ = (module.add_split_dwarf(split.as_slice()), module.add_split_dwarf(bytes));
+        std::hint::black_box(module.missing_split_units());
     }
     std::hint::black_box((module.name(), module.offsets_of_line("a.c", 1)));
     let mut store = stepwell_fuzz::store(&ENGINE);

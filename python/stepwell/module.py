@@ -66,18 +66,24 @@ class Module(Managed):
 
     _delete = c.wasm_shared_module_delete
 
-    def __init__(self, engine: Engine, binary: Union[bytes, bytearray, memoryview]) -> None:
-        """Validates and compiles the bytes of a Wasm module."""
+    def __init__(
+            self, engine: Engine, binary: Union[bytes, bytearray, memoryview], *,
+            split_dwarf: Optional[Union[bytes, bytearray, memoryview]] = None) -> None:
+        """Validates and compiles the bytes of a Wasm module. `split_dwarf` is as for `add_split_dwarf`."""
         out = POINTER(c.wasm_shared_module_t)()
         check(c.stepwell_shared_module_new(engine._handle, byref(_byte_vec(binary)), byref(out)))
         self._own(out)
         self._engine = engine
+        if split_dwarf is not None:
+            self.add_split_dwarf(split_dwarf)
 
     @classmethod
-    def from_file(cls, engine: Engine, path: Union[str, os.PathLike[str]]) -> Module:
-        """Validates and compiles the Wasm module in a file."""
+    def from_file(
+            cls, engine: Engine, path: Union[str, os.PathLike[str]], *,
+            split_dwarf: Optional[Union[bytes, bytearray, memoryview]] = None) -> Module:
+        """Validates and compiles the Wasm module in a file. `split_dwarf` is as for `add_split_dwarf`."""
         with open(path, "rb") as file:
-            return cls(engine, file.read())
+            return cls(engine, file.read(), split_dwarf=split_dwarf)
 
     @property
     def engine(self) -> Engine:
@@ -154,6 +160,23 @@ class Module(Managed):
         if not 0 <= line < 1 << 32:
             raise ValueError(f"{line} is no line")
         return c.stepwell_module_source_line(self._view._handle, c_string(file), line) or None
+
+    def add_split_dwarf(self, file: Union[bytes, bytearray, memoryview]) -> None:
+        """Gives it the bytes of a file of its split DWARF (`-gsplit-dwarf`): a package (`.dwp`), or what was written for one unit
+        (`.dwo`). Functions' names and what is inlined are then found there, in backtraces as well. Several may be given, at any time.
+        A module that was serialized is given it again. What is no such file is an `Error`; of one that belongs to another module nothing is
+        used, which `missing_split_dwarf` tells."""
+        check(c.stepwell_module_split_dwarf_add(self._view._handle, byref(_byte_vec(file))))
+
+    @property
+    def missing_split_dwarf(self) -> List[str]:
+        """Its compilation units whose other part is in no file that was given: what the compiler called their files, `""` where the
+        module does not say. A module that is not trusted may name any file: open only what you would open anyway."""
+        handle, name = self._view._handle, c.wasm_name_t()
+        missing: List[str] = []
+        while c.stepwell_module_split_dwarf_missing_name(handle, len(missing), byref(name)):
+            missing.append(take_bytes(name).decode("utf-8"))
+        return missing
 
     def local_name(self, func: int, local: int) -> Optional[str]:
         """The name of a local of a function, parameters first, or None."""

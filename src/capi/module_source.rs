@@ -1,10 +1,12 @@
 //! Where a module's instructions are in the source.
 
+use super::bytes::{wasm_name_t, write_name};
 use super::module::get;
-use super::plumbing::guard::{or_abort, or_null};
-use super::plumbing::handles::wasm_module_t;
-use super::plumbing::own::{Out, string};
+use super::plumbing::guard::{or_abort, or_error, or_null};
+use super::plumbing::handles::{stepwell_error_t, wasm_module_t};
+use super::plumbing::own::{Out, Own, plain, string};
 use super::source::{stepwell_source_t, write_source};
+use super::vecs::wasm_byte_vec_t;
 use crate::base::WasmOffset;
 use std::ffi::c_char;
 
@@ -86,5 +88,61 @@ pub unsafe extern "C" fn stepwell_module_source_find(
         // SAFETY: the pointer is C's.
         unsafe { out.write(offset.index()) };
         Ok(true)
+    })
+}
+
+/// Gives the module a file of its split DWARF, which is what a compiler puts beside the module with `-gsplit-dwarf`: a package
+/// (`.dwp`, as `llvm-dwp` makes it), or what was written for one unit (`.dwo`), as a Wasm or ELF file. The module itself then has
+/// lines only, or little more. Positions that are asked for from now on, in backtraces as well, have the functions' names and what is
+/// inlined from there. Several files may be given, at any time. The bytes are copied, and read when a position is first asked for.
+///
+/// All handles and instances of the module have it. A serialized module does not: give it again. The library never opens a
+/// file that a module names.
+///
+/// An error with `STEPWELL_ERROR_ARGUMENT` if the bytes are no such file. What is damaged inside is no error, but has no positions. Of a file
+/// that has none of the module's units nothing is used: the engine's log says so, and `stepwell_module_split_dwarf_missing` tells.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_module_split_dwarf_add(
+    module: *mut wasm_module_t,
+    file: *const wasm_byte_vec_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_module_split_dwarf_add", || {
+        // SAFETY: C passes live objects or NULL.
+        unsafe { get(module)?.add_split_dwarf(plain(file, "file")?.as_bytes()) }
+    })
+}
+
+/// How many compilation units of the module have split DWARF whose other part is in no file that was given: 0 for a module without
+/// split DWARF, or with all of its files.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_split_dwarf_missing(module: *const wasm_module_t) -> usize {
+    or_abort("stepwell_module_split_dwarf_missing", || {
+        // SAFETY: C passes a live module or NULL.
+        Ok(unsafe { get(module) }?.missing_split_units().len())
+    })
+}
+
+/// Writes what the compiler called the file with a missing unit's other part to `out`, for example `"build/main.dwo"`: empty where the
+/// module does not say. `index` counts the units that `stepwell_module_split_dwarf_missing` does; false, and nothing written, beyond
+/// the last. Several units may be in one file. A module that is not trusted may name any file of the host's: open only what you
+/// would open anyway.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_module_split_dwarf_missing_name(
+    module: *const wasm_module_t,
+    index: usize,
+    out: Out<wasm_name_t>,
+) -> bool {
+    or_null("stepwell_module_split_dwarf_missing_name", || {
+        // SAFETY: C passes a live module or NULL.
+        let names = unsafe { get(module) }?.missing_split_units();
+        // SAFETY: `out` is C's.
+        unsafe { write_name(names.get(index).map(|name| name.unwrap_or_default()), out) }
     })
 }

@@ -1,26 +1,30 @@
 //! Source positions: what a module's DWARF sections (`.debug_*`) say of an instruction: file, line, column, and the functions that
-//! were inlined there. Read on demand, a compilation unit at a time; what a unit says is then kept.
+//! were inlined there. Read on demand, a compilation unit at a time; what a unit says is then kept. Of split DWARF the module has
+//! lines and addresses; functions are in files that the host gives, never in files that the module names.
 //!
 //! Nobody has validated these sections: they are read with a budget of work and memory, in proportion to their size. What is
 //! damaged, contradicts itself, or does not fit into the budget has no positions; it is never an error.
 //!
 //! DWARF counts Wasm addresses from the start of the code section's contents.
 
+mod split;
 mod unit;
 
+pub use self::split::SplitFile;
 use self::unit::UnitSources;
 use super::module::ModuleInfo;
 use crate::base::{Escaped, WasmOffset};
 use gimli::{
-    DebugAbbrev, DebugAbbrevOffset, DebugInfoOffset, EndianSlice, LittleEndian, Section, SectionId, Unit, UnitHeader,
+    DebugAbbrev, DebugAbbrevOffset, DebugInfoOffset, DwoId, EndianSlice, LittleEndian, Section, SectionId, Unit,
+    UnitHeader,
 };
 use once_cell::sync::OnceCell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
@@ -92,6 +96,11 @@ impl std::fmt::Display for Location<'_> {
 struct Budget(AtomicU64);
 
 impl Budget {
+    /// What sections of this size are worth.
+    fn of(size: u64) -> Budget {
+        Budget(AtomicU64::new(size.saturating_mul(WORK_PER_BYTE).saturating_add(LEAST_WORK)))
+    }
+
     /// Spends; `None` where that is more than is left, and then nothing is.
     fn spend(&self, work: u64) -> Option<()> {
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(work));
@@ -102,21 +111,74 @@ impl Budget {
     }
 }
 
-/// A range of addresses, and a unit that has code there.
+/// Sections to read from, and how much may be read of them.
+struct Input<'m, 'a> {
+    dwarf: Dwarf<'a>,
+    budget: &'m Budget,
+    /// Where its units stand in `.debug_info`, ascending.
+    units: &'m [usize],
+    /// Where tables of abbreviations start, ascending.
+    abbreviations: &'m [usize],
+    /// How many bytes the contents of the module's code section have.
+    code: u32,
+}
+
+impl<'a> Input<'_, 'a> {
+    /// A unit with its abbreviations and the header of its lines, if there is work left for it.
+    fn open(&self, header: UnitHeader<Slice<'a>>) -> Option<Unit<Slice<'a>>> {
+        // A table ends where the next one starts, so that none is read twice under different offsets.
+        let start = header.debug_abbrev_offset().0;
+        let next = self.abbreviations.partition_point(|table| *table <= start);
+        let bytes = self.dwarf.debug_abbrev.reader().slice();
+        let end = self.abbreviations.get(next).copied().unwrap_or(bytes.len());
+        let table = bytes.get(start..end)?;
+        self.budget.spend(table.len() as u64 / 4 + 16)?;
+        let table = DebugAbbrev::new(table, LittleEndian).abbreviations(DebugAbbrevOffset(0)).ok()?;
+        let unit = Unit::new_with_abbreviations(&self.dwarf, header, Arc::new(table)).ok()?;
+        let lines = unit.line_program.as_ref().map_or(0, |program| program.header().header_length());
+        self.budget.spend(lines as u64 / 4)?;
+        Some(unit)
+    }
+
+    /// The unit of an index, opened.
+    fn open_unit(&self, index: usize) -> Option<Unit<Slice<'a>>> {
+        self.open(self.dwarf.unit_header(DebugInfoOffset(*self.units.get(index)?)).ok()?)
+    }
+
+    /// The index of the unit in which an offset of `.debug_info` is.
+    fn unit_of_info(&self, offset: usize) -> Option<usize> {
+        self.units.partition_point(|unit| *unit <= offset).checked_sub(1)
+    }
+
+    /// A range that code can have: not empty, in the code section, and not at its very start. That is where linkers put what they
+    /// have left out, and there the number of functions stands.
+    fn live(&self, begin: u64, end: u64) -> Option<(u32, u32)> {
+        (0 < begin && begin < end && end <= u64::from(self.code)).then_some((begin as u32, end as u32))
+    }
+}
+
+/// A range of addresses, and a unit that has code there. Of a function that several units have, linkers keep the first one's: that is
+/// last in order, and found first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct UnitRange {
     begin: u32,
     end: u32,
-    unit: u32,
+    unit: Reverse<u32>,
 }
 
 /// A compilation unit.
 #[derive(Debug)]
 struct UnitEntry {
-    /// Where it stands in `.debug_info`.
-    offset: usize,
-    /// What it says, once it was needed.
+    /// Of split DWARF: by this its other part is found.
+    id: Option<DwoId>,
+    /// The file that this is in, as the compiler called it.
+    file: Option<Box<str>>,
+    /// What the module says of it, once it was needed.
     sources: OnceCell<UnitSources>,
+    /// The same with its other part, once that was needed and there.
+    split: OnceCell<UnitSources>,
+    /// How many files were asked for it.
+    asked: AtomicUsize,
 }
 
 /// What is known of a module's source positions: which units there are, and where. The module's bytes are passed to each function
@@ -125,7 +187,9 @@ struct UnitEntry {
 pub struct SourceMap {
     sections: HashMap<SectionId, Range<usize>>,
     code: Range<u32>,
-    /// By their offsets.
+    /// Where the units stand in `.debug_info`, ascending.
+    offsets: Box<[usize]>,
+    /// The units, in this order.
     units: Box<[UnitEntry]>,
     /// By their beginnings.
     ranges: Box<[UnitRange]>,
@@ -134,6 +198,8 @@ pub struct SourceMap {
     /// Where tables of abbreviations start, ascending.
     abbreviations: Box<[usize]>,
     budget: Budget,
+    /// Where the other parts of units may be. There are only ever more of them.
+    files: RwLock<Vec<Arc<SplitFile>>>,
 }
 
 impl SourceMap {
@@ -150,11 +216,13 @@ impl SourceMap {
         let mut map = SourceMap {
             sections,
             code: info.code_start.get()..end.max(info.code_start.get()),
+            offsets: Box::default(),
             units: Box::default(),
             ranges: Box::default(),
             anywhere: Box::default(),
             abbreviations: Box::default(),
-            budget: Budget(AtomicU64::new(size.saturating_mul(WORK_PER_BYTE).saturating_add(LEAST_WORK))),
+            budget: Budget::of(size),
+            files: RwLock::default(),
         };
         if map.sections.contains_key(&SectionId::DebugInfo) {
             map.find_units(binary);
@@ -176,11 +244,21 @@ impl SourceMap {
         Dwarf::load(section).unwrap_or_default()
     }
 
+    /// What the module has to read from.
+    fn input<'a>(&self, binary: &'a [u8]) -> Input<'_, 'a> {
+        Input {
+            dwarf: self.dwarf(binary),
+            budget: &self.budget,
+            units: &self.offsets,
+            abbreviations: &self.abbreviations,
+            code: self.code.end - self.code.start,
+        }
+    }
+
     /// Reads the units' first entries.
     fn find_units(&mut self, binary: &[u8]) {
-        let dwarf = self.dwarf(binary);
         let mut found = Vec::new();
-        let mut headers = dwarf.units();
+        let mut headers = self.dwarf(binary).units();
         while let Ok(Some(header)) = headers.next() {
             found.push(header);
         }
@@ -188,61 +266,96 @@ impl SourceMap {
         tables.sort_unstable();
         tables.dedup();
         self.abbreviations = tables.into();
-        let (mut units, mut ranges, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
+        let input = self.input(binary);
+        let (mut offsets, mut units, mut ranges, mut anywhere) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for header in found {
             let Some(offset) = header.debug_info_offset() else { continue };
-            let Some(unit) = self.open(&dwarf, header) else { continue };
+            let Some(unit) = input.open(header) else { continue };
             let index = units.len() as u32;
-            units.push(UnitEntry { offset: offset.0, sources: OnceCell::new() });
-            let Some(said) = unit::unit_ranges(self, &dwarf, &unit) else { continue };
+            offsets.push(offset.0);
+            // With 0 all of the unit is here, though its head says that it is split.
+            let id = unit.dwo_id.filter(|id| id.0 != 0);
+            units.push(UnitEntry {
+                id,
+                file: id.and_then(|_| unit::split_name(&input, &unit)),
+                sources: OnceCell::new(),
+                split: OnceCell::new(),
+                asked: AtomicUsize::new(0),
+            });
+            let Some(said) = unit::unit_ranges(&input, &unit) else { continue };
             if said.is_empty() {
                 anywhere.push(index);
             }
-            ranges.extend(said.into_iter().map(|(begin, end)| UnitRange { begin, end, unit: index }));
+            ranges.extend(said.into_iter().map(|(begin, end)| UnitRange { begin, end, unit: Reverse(index) }));
         }
         ranges.sort_unstable();
+        self.offsets = offsets.into();
         self.units = units.into();
         self.ranges = ranges.into();
         self.anywhere = anywhere.into();
     }
 
-    /// A unit with its abbreviations and the header of its lines, if there is work left for it.
-    fn open<'a>(&self, dwarf: &Dwarf<'a>, header: UnitHeader<Slice<'a>>) -> Option<Unit<Slice<'a>>> {
-        // A table ends where the next one starts, so that none is read twice under different offsets.
-        let start = header.debug_abbrev_offset().0;
-        let next = self.abbreviations.partition_point(|table| *table <= start);
-        let bytes = dwarf.debug_abbrev.reader().slice();
-        let end = self.abbreviations.get(next).copied().unwrap_or(bytes.len());
-        let table = bytes.get(start..end)?;
-        self.budget.spend(table.len() as u64 / 4 + 16)?;
-        let table = DebugAbbrev::new(table, LittleEndian).abbreviations(DebugAbbrevOffset(0)).ok()?;
-        let unit = Unit::new_with_abbreviations(dwarf, header, Arc::new(table)).ok()?;
-        let lines = unit.line_program.as_ref().map_or(0, |program| program.header().header_length());
-        self.budget.spend(lines as u64 / 4)?;
-        Some(unit)
+    /// Has units that are split look for their other parts in a file, too.
+    pub fn add(&self, file: Arc<SplitFile>) {
+        self.files.write().unwrap_or_else(PoisonError::into_inner).push(file);
     }
 
-    /// The unit at an index of ours, opened.
-    fn open_unit<'a>(&self, dwarf: &Dwarf<'a>, index: usize) -> Option<Unit<Slice<'a>>> {
-        let header = dwarf.unit_header(DebugInfoOffset(self.units.get(index)?.offset)).ok()?;
-        self.open(dwarf, header)
+    /// How many units are split.
+    pub fn split_units(&self) -> usize {
+        self.units.iter().filter(|unit| unit.id.is_some()).count()
     }
 
-    /// The index of the unit in which an offset of `.debug_info` is.
-    fn unit_of_info(&self, offset: usize) -> Option<usize> {
-        self.units.partition_point(|unit| unit.offset <= offset).checked_sub(1)
+    /// How many of them have their other parts in a file.
+    pub fn units_in(&self, file: &SplitFile, binary: &[u8]) -> usize {
+        let input = self.input(binary);
+        self.units.iter().filter(|unit| unit.id.is_some_and(|id| file.has(&input, id))).count()
     }
 
-    /// A range that code can have: not empty, in the code section, and not at its very start. That is where linkers put what they
-    /// have left out, and there the number of functions stands.
-    fn live(&self, begin: u64, end: u64) -> Option<(u32, u32)> {
-        (0 < begin && begin < end && end <= u64::from(self.code.end - self.code.start))
-            .then_some((begin as u32, end as u32))
+    /// Those that have them in no file that was given: the names that the compiler gave their files, where they are said.
+    pub fn missing_units(&self, binary: &[u8]) -> Vec<Option<&str>> {
+        let (input, files) = (self.input(binary), self.files());
+        let missing = |id| !files.iter().any(|file| file.has(&input, id));
+        self.units.iter().filter(|unit| unit.id.is_some_and(missing)).map(|unit| unit.file.as_deref()).collect()
     }
 
-    /// What a unit says, read when it is first needed.
+    fn files(&self) -> Vec<Arc<SplitFile>> {
+        self.files.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the module says of a unit, read when it is first needed.
+    fn own_sources(&self, binary: &[u8], index: usize) -> &UnitSources {
+        self.units[index].sources.get_or_init(|| unit::read(&self.input(binary), index).unwrap_or_default())
+    }
+
+    /// What a unit's other part says, with the module's lines; `None` where there is none.
+    fn split_sources(&self, binary: &[u8], index: usize) -> Option<&UnitSources> {
+        let unit = &self.units[index];
+        if let (None, Some(id)) = (unit.split.get(), unit.id) {
+            // A file in which it is not, or too damaged to be read, is not asked again.
+            let files = self.files();
+            let new = files.get(unit.asked.load(Ordering::Relaxed)..).filter(|new| !new.is_empty())?;
+            let input = self.input(binary);
+            let read = |file: &Arc<SplitFile>| {
+                file.has(&input, id).then(|| unit::read_split(&input, index, |skeleton| file.find(&input, skeleton)))?
+            };
+            match new.iter().find_map(read) {
+                Some(said) => return Some(unit.split.get_or_init(|| said)),
+                None => unit.asked.fetch_max(files.len(), Ordering::Relaxed),
+            };
+        }
+        unit.split.get()
+    }
+
+    /// All that is known of a unit.
     fn sources(&self, binary: &[u8], index: usize) -> &UnitSources {
-        self.units[index].sources.get_or_init(|| unit::read(self, &self.dwarf(binary), index).unwrap_or_default())
+        self.split_sources(binary, index).unwrap_or_else(|| self.own_sources(binary, index))
+    }
+
+    /// What a unit knows of an address. Where its other part is damaged, the module may still know the function.
+    fn locations_in(&self, binary: &[u8], index: usize, address: u32) -> Vec<Location<'_>> {
+        let split = self.split_sources(binary, index).map(|sources| sources.locations(address));
+        let known = split.filter(|locations| locations.iter().any(|location| location.function.is_some()));
+        known.unwrap_or_else(|| self.own_sources(binary, index).locations(address))
     }
 
     /// Where in the source an instruction is: the innermost inlined function first, then those it is inlined into. Empty where
@@ -255,9 +368,9 @@ impl SourceMap {
         let last = self.ranges.partition_point(|range| range.begin <= address);
         let around = self.ranges[..last].iter().rev().take(MAX_OVERLAP).filter(|range| address < range.end);
         around
-            .map(|range| range.unit)
+            .map(|range| range.unit.0)
             .chain(self.anywhere.iter().copied())
-            .map(|unit| self.sources(binary, unit as usize).locations(address))
+            .map(|unit| self.locations_in(binary, unit as usize, address))
             .find(|locations| !locations.is_empty())
             .unwrap_or_default()
     }

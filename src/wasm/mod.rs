@@ -9,7 +9,7 @@ mod names;
 mod parse;
 mod types;
 
-pub use dwarf::{Location, SourceMap};
+pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
 pub use module::{ModuleInfo, Names};
 pub use names::{demangled, readable};

@@ -5,12 +5,12 @@ static wasm_module_t *module; /* in one store, for as long as all this runs */
 static const stepwell_frame_t *stale;
 static int stops;
 
-/* A file of the examples, found from this one. */
-static void read_guest(wasm_byte_vec_t *out) {
+/* A file, found from this one. */
+static void read_beside(const char *name, wasm_byte_vec_t *out) {
   char path[4096];
   const char *slash = strrchr(__FILE__, '/');
   FILE *file;
-  snprintf(path, sizeof path, "%.*s../../c-examples/guest/program.wasm", slash ? (int)(slash + 1 - __FILE__) : 0, __FILE__);
+  snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash + 1 - __FILE__) : 0, __FILE__, name);
   file = fopen(path, "rb");
   CHECK(file);
   wasm_byte_vec_new_uninitialized(out, 1 << 16);
@@ -44,6 +44,55 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   return STEPWELL_CONTINUE;
 }
 
+/* Split DWARF: names and what is inlined are in a file beside the module. */
+static void split(wasm_store_t *store) {
+  wasm_byte_vec_t binary, package, none = WASM_EMPTY_VEC;
+  wasm_module_t *first, *second;
+  wasm_shared_module_t *shared;
+  stepwell_source_t source;
+  stepwell_error_t *error;
+  wasm_name_t name;
+  size_t offset;
+  read_beside("../support/split/split5.wasm", &binary);
+  read_beside("../support/split/split5.dwp", &package);
+  OK(stepwell_module_new(store, &binary, &first));
+  shared = wasm_module_share(first);
+  second = wasm_module_obtain(store, shared);
+  wasm_shared_module_delete(shared);
+  CHECK(stepwell_module_source_find(first, "orders.h", 14, 0, &offset));
+  CHECK(stepwell_module_source_count(first, offset) == 1);
+  CHECK(stepwell_module_source(first, offset, 0, &source) && !source.function && source.line == 14);
+  CHECK(stepwell_module_split_dwarf_missing(first) == 3);
+  CHECK(stepwell_module_split_dwarf_missing_name(first, 1, &name));
+  CHECK(name.size == 10 && memcmp(name.data, "orders.dwo", 10) == 0);
+  wasm_name_delete(&name);
+  CHECK(!stepwell_module_split_dwarf_missing_name(first, 3, &name) && !stepwell_module_split_dwarf_missing_name(first, SIZE_MAX, &name));
+  CHECK(!stepwell_module_split_dwarf_missing_name(first, 0, NULL));
+  LAST("`out` must not be NULL");
+  error = stepwell_module_split_dwarf_add(first, &binary);
+  CHECK(stepwell_error_code(error) == STEPWELL_ERROR_ARGUMENT);
+  stepwell_error_delete(error);
+  error = stepwell_module_split_dwarf_add(first, &none);
+  CHECK(stepwell_error_code(error) == STEPWELL_ERROR_ARGUMENT);
+  stepwell_error_delete(error);
+  error = stepwell_module_split_dwarf_add(first, NULL);
+  CHECK(stepwell_error_code(error) == STEPWELL_ERROR_ARGUMENT);
+  stepwell_error_delete(error);
+  OK(stepwell_module_split_dwarf_add(first, &package));
+  wasm_byte_vec_delete(&package);
+  wasm_byte_vec_delete(&binary);
+  wasm_module_delete(first);
+  /* Every handle of the module has it, and what was given out before stays. */
+  CHECK(source.file && strcmp(source.file, "orders.h") == 0);
+  CHECK(stepwell_module_split_dwarf_missing(second) == 0);
+  CHECK(stepwell_module_source_count(second, offset) == 3);
+  CHECK(stepwell_module_source(second, offset, 0, &source));
+  is(&source, "quotient", "orders.h");
+  CHECK(stepwell_module_source(second, offset, 2, &source));
+  is(&source, "discount", "orders.c");
+  wasm_module_delete(second);
+}
+
 int main(void) {
   wasm_config_t *config = wasm_config_new();
   wasm_engine_t *engine;
@@ -64,9 +113,11 @@ int main(void) {
   stepwell_config_debug_set(config, true);
   engine = wasm_engine_new_with_config(config);
   store = wasm_store_new(engine);
-  read_guest(&binary);
+  read_beside("../../c-examples/guest/program.wasm", &binary);
   OK(stepwell_module_new(store, &binary, &module));
   wasm_byte_vec_delete(&binary);
+
+  split(store);
 
   /* Lines are found, and what is there is what was asked for. */
   for (count = 0; stepwell_module_source_find(module, "program.h", 3, count, &offset); count++) {

@@ -68,6 +68,9 @@ int main(int, char **argv) {
   CHECK(source.file->find("warehouse.c") != std::string::npos);
   const std::vector<std::size_t> places = guest.find_source("warehouse.c", source.line);
   CHECK(!places.empty() && guest.find_source("nothing.c", 1).empty());
+  CHECK(guest.missing_split_dwarf().empty());
+  const Error refused = guest.try_add_split_dwarf(bytes(FIB)).error();
+  CHECK(refused.code() == ErrorCode::Argument);
   int stops = 0;
   {
     Debugger debugger(store, [&](Stop &stop) {

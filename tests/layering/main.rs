@@ -64,7 +64,7 @@ const RESERVED: &[Row] = &[
     ("cranelift_frontend", &["compile"]),
     ("cranelift_native", &["compile"]),
     ("wasmparser", &["wasm", "compile"]),
-    ("object", &["image"]),
+    ("object", &["image", "wasm"]),
     ("gimli", &["wasm"]),
     ("cpp_demangle", &["wasm"]),
     ("rustc_demangle", &["wasm"]),

@@ -271,6 +271,29 @@ class Frames(Case):
         self.assertEqual(module.source(0), [])
         self.assertEqual(self.module.source(50), [])
 
+    def test_split_dwarf(self):
+        folder = ROOT / "tests" / "support" / "split"
+        path, package = folder / "split5.wasm", (folder / "split5.dwp").read_bytes()
+        module = Module.from_file(self.engine, path)
+        offset = module.find_source("orders.h", 14)[0]
+        self.assertEqual([place.function for place in module.source(offset)], [None])
+        self.assertEqual(module.missing_split_dwarf, ["nothing.dwo", "orders.dwo", "settle.dwo"])
+        with self.assertRaises(Error) as caught:
+            module.add_split_dwarf(path.read_bytes())
+        self.assertEqual(caught.exception.code, ErrorCode.ARGUMENT)
+        module.add_split_dwarf((folder / "orders5.dwo").read_bytes())
+        self.assertEqual(module.missing_split_dwarf, ["nothing.dwo", "settle.dwo"])
+        given = Module.from_file(self.engine, path, split_dwarf=package)
+        loaded = Module.deserialize(self.engine, given.serialize())
+        self.assertEqual((given.missing_split_dwarf, len(loaded.missing_split_dwarf)), ([], 3))
+        loaded.add_split_dwarf(memoryview(package))
+        for known in [module, given, loaded, Module(self.engine, path.read_bytes(), split_dwarf=bytearray(package))]:
+            self.assertEqual([place.function for place in known.source(offset)], ["quotient", "share", "discount"])
+        with Store(self.engine) as store:
+            with self.assertRaises(Trap) as trap:
+                Instance(store, given).exports.divide(1, 0)
+        self.assertEqual([place.function for place in trap.exception.frames[0].source], ["quotient", "share", "divide"])
+
     def test_callers(self):
         seen = []
 

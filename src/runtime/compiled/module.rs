@@ -9,7 +9,7 @@ use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::log::LogLevel;
 use crate::runtime::compiled::replay::{ReplayCode, ReplayRun};
 use crate::sys::sealed::SealedBytes;
-use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap};
+use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap, SplitFile};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -84,6 +84,8 @@ struct ModuleInner {
     /// Whether the function bodies of a binary that was loaded were found to be valid.
     valid: OnceCell<()>,
     sources: OnceCell<SourceMap>,
+    /// Files of split DWARF that `sources` is to be given.
+    given: Mutex<Vec<SplitFile>>,
 }
 
 /// The bytes a module was made from.
@@ -235,6 +237,7 @@ impl Module {
             resume: Mutex::default(),
             valid: OnceCell::new(),
             sources: OnceCell::new(),
+            given: Mutex::default(),
         }))
     }
 
@@ -304,8 +307,47 @@ impl Module {
         self.sources().offsets_of(self.binary(), file, line)
     }
 
+    /// Gives the module a file of its split DWARF: a package (`.dwp`), or what the compiler wrote for one unit (`.dwo`). Positions that
+    /// are asked for from now on have names, and what is inlined, from there as well. Several may be given; of a file that belongs to
+    /// another module nothing is used, and the engine's log says so when positions are next asked for. The bytes are copied. They
+    /// are no part of a serialized module.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where the bytes are no such file. What is damaged further inside is no error; it has no positions.
+    pub fn add_split_dwarf(&self, file: &[u8]) -> Result<()> {
+        let file = SplitFile::new(file.into())?;
+        self.0.given.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+        Ok(())
+    }
+
+    /// How many compilation units of the module are split: their functions' names, and most of what is inlined, are in other files.
+    pub fn split_units(&self) -> usize {
+        self.sources().split_units()
+    }
+
+    /// Those of them that are in no file that was given: what the compiler called their files, where that is said. A module may say
+    /// any path: a host opens only what it would open anyway.
+    pub fn missing_split_units(&self) -> Vec<Option<&str>> {
+        self.sources().missing_units(self.binary())
+    }
+
     fn sources(&self) -> &SourceMap {
-        self.0.sources.get_or_init(|| SourceMap::new(&self.0.info, &self.0.binary))
+        let sources = self.0.sources.get_or_init(|| SourceMap::new(&self.0.info, &self.0.binary));
+        let mut foreign = 0;
+        for file in self.0.given.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            if sources.units_in(&file, self.binary()) > 0 {
+                sources.add(Arc::new(file));
+            } else if !file.is_empty() {
+                foreign += 1;
+            }
+        }
+        for _ in 0..foreign {
+            self.0.engine.log(LogLevel::Warn, || {
+                let name = self.shown_name();
+                format!("a file of split DWARF that was given for module {name} has none of its units; it is not used")
+            });
+        }
+        sources
     }
 
     /// Its custom sections, in order: name, contents.

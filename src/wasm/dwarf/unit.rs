@@ -1,7 +1,7 @@
 //! What one compilation unit says: its lines, and its functions with what is inlined in them. It owns what it says, and knows
 //! nothing of the sections it came from.
 
-use super::{Dwarf, Location, Slice, SourceMap, widest_first};
+use super::{Budget, Input, Location, Slice, widest_first};
 use gimli::{
     AttributeValue, ColumnType, DebugInfoOffset, DebuggingInformationEntry, FileEntry, LineProgramHeader, Unit,
     UnitOffset, constants as c,
@@ -192,8 +192,7 @@ impl UnitSources {
 
 /// The ranges of an entry that code can have.
 fn ranges<'a>(
-    map: &SourceMap,
-    dwarf: &Dwarf<'a>,
+    input: &Input<'_, 'a>,
     unit: &Unit<Slice<'a>>,
     entry: &DebuggingInformationEntry<Slice<'a>>,
     found: &mut Vec<(u32, u32)>,
@@ -202,17 +201,17 @@ fn ranges<'a>(
     for attribute in entry.attrs() {
         let value = attribute.value();
         match attribute.name() {
-            c::DW_AT_low_pc => begin = dwarf.attr_address(unit, value).ok()?,
+            c::DW_AT_low_pc => begin = input.dwarf.attr_address(unit, value).ok()?,
             c::DW_AT_high_pc => match value {
                 AttributeValue::Udata(bytes) => size = Some(bytes),
-                value => end = dwarf.attr_address(unit, value).ok()?,
+                value => end = input.dwarf.attr_address(unit, value).ok()?,
             },
             c::DW_AT_ranges => {
-                let Ok(Some(mut list)) = dwarf.attr_ranges(unit, value) else { continue };
+                let Ok(Some(mut list)) = input.dwarf.attr_ranges(unit, value) else { continue };
                 while let Ok(Some(raw)) = list.next_raw() {
-                    map.budget.spend(2)?;
+                    input.budget.spend(2)?;
                     if let Ok(Some(range)) = list.convert_raw(raw) {
-                        found.extend(map.live(range.begin, range.end));
+                        found.extend(input.live(range.begin, range.end));
                     }
                 }
                 return Some(());
@@ -223,60 +222,67 @@ fn ranges<'a>(
     if let Some(begin) = begin
         && let Some(end) = end.or_else(|| begin.checked_add(size?))
     {
-        map.budget.spend(1)?;
-        found.extend(map.live(begin, end));
+        input.budget.spend(1)?;
+        found.extend(input.live(begin, end));
     }
     Some(())
 }
 
 /// The ranges a unit says it has; none where it says nothing.
-pub(super) fn unit_ranges<'a>(map: &SourceMap, dwarf: &Dwarf<'a>, unit: &Unit<Slice<'a>>) -> Option<Vec<(u32, u32)>> {
+pub(super) fn unit_ranges<'a>(input: &Input<'_, 'a>, unit: &Unit<Slice<'a>>) -> Option<Vec<(u32, u32)>> {
     let mut entries = unit.entries();
     let root = entries.next_dfs().ok()??;
-    map.budget.spend(root.attrs().len() as u64)?;
+    input.budget.spend(root.attrs().len() as u64)?;
     let mut found = Vec::new();
-    ranges(map, dwarf, unit, root, &mut found)?;
+    ranges(input, unit, root, &mut found)?;
     Some(found)
 }
 
+/// The file in which a unit's other part is, as the compiler called it.
+pub(super) fn split_name<'a>(input: &Input<'_, 'a>, unit: &Unit<Slice<'a>>) -> Option<Box<str>> {
+    let name = string(input, unit, unit.dwo_name().ok()??)?;
+    (name.len() <= MAX_TEXT).then(|| name.into())
+}
+
 /// Reads what a unit says; what is damaged or beyond the budget is left out.
-pub(super) fn read(map: &SourceMap, dwarf: &Dwarf<'_>, index: usize) -> Option<UnitSources> {
-    let unit = map.open_unit(dwarf, index)?;
-    let mut reader = Reader {
-        map,
-        dwarf,
-        unit: &unit,
-        index,
-        out: UnitSources::default(),
-        files: HashMap::new(),
-        paths: HashMap::new(),
-        names: HashMap::new(),
-        others: HashMap::new(),
-    };
-    // Each as far as it can be read.
-    let _ = reader.lines();
+pub(super) fn read(input: &Input<'_, '_>, index: usize) -> Option<UnitSources> {
+    let unit = input.open_unit(index)?;
+    Some(Reader::new((input, &unit), (input, &unit)).read())
+}
+
+/// Reads a unit that is split: its lines are the module's, its functions those of its other part, which `find` finds. `None` where
+/// there is none, or no function in it.
+pub(super) fn read_split<'a>(
+    input: &Input<'_, 'a>,
+    index: usize,
+    find: impl FnOnce(&Unit<Slice<'a>>) -> Option<(Input<'a, 'a>, Unit<Slice<'a>>)>,
+) -> Option<UnitSources> {
+    let skeleton = input.open_unit(index)?;
+    let (other, unit) = find(&skeleton)?;
+    let mut reader = Reader::new((input, &skeleton), (&other, &unit));
     let _ = reader.functions();
+    if reader.out.scopes.is_empty() {
+        return None;
+    }
+    let _ = reader.read_lines();
     Some(reader.out)
 }
 
 /// A string that an attribute means.
-fn string<'a>(
-    map: &SourceMap,
-    dwarf: &Dwarf<'a>,
-    unit: &Unit<Slice<'a>>,
-    value: AttributeValue<Slice<'a>>,
-) -> Option<String> {
-    let bytes = dwarf.attr_string(unit, value).ok()?;
-    map.budget.spend(bytes.len() as u64 / 16)?;
+fn string<'a>(input: &Input<'_, 'a>, unit: &Unit<Slice<'a>>, value: AttributeValue<Slice<'a>>) -> Option<String> {
+    let bytes = input.dwarf.attr_string(unit, value).ok()?;
+    input.budget.spend(bytes.len() as u64 / 16)?;
     Some(bytes.to_string_lossy().into_owned())
 }
 
 /// Reads a unit.
 struct Reader<'m, 'a> {
-    map: &'m SourceMap,
-    dwarf: &'m Dwarf<'a>,
+    /// What has its lines.
+    lines: &'m Input<'m, 'a>,
+    lines_unit: &'m Unit<Slice<'a>>,
+    /// What has its functions: the same, or its other part.
+    input: &'m Input<'m, 'a>,
     unit: &'m Unit<Slice<'a>>,
-    index: usize,
     out: UnitSources,
     /// Files by their numbers in the header of lines.
     files: HashMap<u64, Option<TextId>>,
@@ -287,12 +293,36 @@ struct Reader<'m, 'a> {
     others: HashMap<usize, Option<Unit<Slice<'a>>>>,
 }
 
-impl<'a> Reader<'_, 'a> {
+impl<'m, 'a> Reader<'m, 'a> {
+    fn new(
+        (lines, lines_unit): (&'m Input<'m, 'a>, &'m Unit<Slice<'a>>),
+        (input, unit): (&'m Input<'m, 'a>, &'m Unit<Slice<'a>>),
+    ) -> Self {
+        Reader {
+            lines,
+            lines_unit,
+            input,
+            unit,
+            out: UnitSources::default(),
+            files: HashMap::new(),
+            paths: HashMap::new(),
+            names: HashMap::new(),
+            others: HashMap::new(),
+        }
+    }
+
+    /// Each part as far as it can be read.
+    fn read(mut self) -> UnitSources {
+        let _ = self.read_lines();
+        let _ = self.functions();
+        self.out
+    }
+
     /// Keeps a text, for people to read: not too long, and without what terminals take for commands.
-    fn keep(&mut self, text: &str) -> Option<TextId> {
+    fn keep(&mut self, budget: &Budget, text: &str) -> Option<TextId> {
         let text = &text[..text.floor_char_boundary(MAX_TEXT)];
         let text = text.replace(char::is_control, "\u{fffd}");
-        self.map.budget.spend(text.len() as u64 / 8 + 1)?;
+        budget.spend(text.len() as u64 / 8 + 1)?;
         let id = TextId(u32::try_from(self.out.texts.len()).ok()?);
         self.out.texts.push(CString::new(text).ok()?);
         Some(id)
@@ -307,21 +337,21 @@ impl<'a> Reader<'_, 'a> {
             if let Some(known) = self.paths.get(&path) {
                 return Some(*known);
             }
-            let id = self.keep(&path)?;
+            let id = self.keep(self.lines.budget, &path)?;
             self.paths.insert(path, id);
             Some(id)
         });
-        self.map.budget.spend(1)?;
+        self.lines.budget.spend(1)?;
         self.files.insert(number, id);
         id
     }
 
     /// A file's path, from its name and the directories it is in.
     fn path(&self, header: &LineProgramHeader<Slice<'a>>, file: &FileEntry<Slice<'a>>) -> Option<String> {
-        let mut path = string(self.map, self.dwarf, self.unit, file.path_name())?;
-        let directory = file.directory(header).and_then(|value| string(self.map, self.dwarf, self.unit, value));
-        let top =
-            self.unit.comp_dir.and_then(|name| string(self.map, self.dwarf, self.unit, AttributeValue::String(name)));
+        let text = |value| string(self.lines, self.lines_unit, value);
+        let mut path = text(file.path_name())?;
+        let directory = file.directory(header).and_then(text);
+        let top = self.lines_unit.comp_dir.and_then(|name| text(AttributeValue::String(name)));
         for front in [directory, top].into_iter().flatten() {
             if is_absolute(&path) {
                 break;
@@ -336,9 +366,9 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// Reads the lines.
-    fn lines(&mut self) -> Option<()> {
-        let program = self.unit.line_program.clone()?;
-        self.map.budget.spend(program.header().raw_program_buf().len() as u64)?;
+    fn read_lines(&mut self) -> Option<()> {
+        let program = self.lines_unit.line_program.clone()?;
+        self.lines.budget.spend(program.header().raw_program_buf().len() as u64)?;
         let mut rows = program.rows();
         let mut first = 0;
         while let Ok(Some((header, row))) = rows.next_row() {
@@ -366,7 +396,7 @@ impl<'a> Reader<'_, 'a> {
     fn end_sequence(&mut self, first: usize, end: u64) {
         let rows = &mut self.out.rows[first..];
         rows.sort_by_key(|row| row.address);
-        match rows.first().and_then(|row| self.map.live(u64::from(row.address), end)) {
+        match rows.first().and_then(|row| self.lines.live(u64::from(row.address), end)) {
             Some((begin, end)) => {
                 let rows = first..self.out.rows.len();
                 self.out.sequences.push(Sequence { begin, end, rows });
@@ -393,13 +423,13 @@ impl<'a> Reader<'_, 'a> {
     /// Goes through the entries. `open` has the scopes that are not at their end, with their depths.
     fn entries(&mut self, open: &mut Vec<(isize, usize)>) -> Option<()> {
         let unit = self.unit;
-        self.map.budget.spend(unit.header.unit_length() as u64)?;
+        self.input.budget.spend(unit.header.unit_length() as u64)?;
         let mut raw = unit.entries_raw(None).ok()?;
         let mut entry = DebuggingInformationEntry::null();
         while !raw.is_empty() {
             let depth = raw.next_depth();
             let Some(abbreviation) = raw.read_abbreviation().ok()? else { continue };
-            self.map.budget.spend(abbreviation.attributes().len() as u64 / 4)?;
+            self.input.budget.spend(abbreviation.attributes().len() as u64 / 4)?;
             while open.last().is_some_and(|(of, _)| *of >= depth) {
                 let (_, scope) = open.pop()?;
                 self.out.scopes[scope].end = self.out.scopes.len();
@@ -414,11 +444,11 @@ impl<'a> Reader<'_, 'a> {
             };
             raw.read_attributes(abbreviation.attributes(), &mut entry.attrs).ok()?;
             let first = self.out.ranges.len();
-            ranges(self.map, self.dwarf, unit, &entry, &mut self.out.ranges)?;
+            ranges(self.input, unit, &entry, &mut self.out.ranges)?;
             if self.out.ranges.len() == first {
                 continue; // a declaration, or what was inlined everywhere, or left out by the linker
             }
-            self.map.budget.spend(4)?;
+            self.input.budget.spend(4)?;
             let scope = self.out.scopes.len();
             let ranges = first..self.out.ranges.len();
             let name = self.name(&entry);
@@ -441,7 +471,7 @@ impl<'a> Reader<'_, 'a> {
             Some(value) => value.udata_value(),
             None => None,
         };
-        let unit = self.unit;
+        let unit = self.lines_unit;
         let header = unit.line_program.as_ref().map(|program| program.header());
         let file = header.zip(file).and_then(|(header, number)| self.file(header, number));
         let line = small(c::DW_AT_call_line);
@@ -453,8 +483,8 @@ impl<'a> Reader<'_, 'a> {
         let unit = self.unit;
         match Naming::of(entry) {
             Naming::Name(value) => {
-                let name = string(self.map, self.dwarf, unit, value)?;
-                self.keep(&name)
+                let name = string(self.input, unit, value)?;
+                self.keep(self.input.budget, &name)
             }
             Naming::Here(offset) => {
                 let at = offset.to_debug_info_offset(&unit.header)?;
@@ -470,26 +500,27 @@ impl<'a> Reader<'_, 'a> {
         if let Some(known) = self.names.get(&asked) {
             return *known;
         }
-        self.map.budget.spend(2)?;
+        self.input.budget.spend(2)?;
         let name = self.find_name(asked);
-        let id = name.and_then(|name| self.keep(&name));
+        let id = name.and_then(|name| self.keep(self.input.budget, &name));
         self.names.insert(asked, id);
         id
     }
 
     fn find_name(&mut self, mut at: usize) -> Option<String> {
         for _ in 0..MAX_ORIGINS {
-            let index = self.map.unit_of_info(at)?;
-            let unit = if index == self.index {
-                self.unit
-            } else {
-                let (map, dwarf) = (self.map, self.dwarf);
-                self.others.entry(index).or_insert_with(|| map.open_unit(dwarf, index)).as_ref()?
+            let input = self.input;
+            let unit = match DebugInfoOffset(at).to_unit_offset(&self.unit.header) {
+                Some(_) => self.unit,
+                None => {
+                    let index = input.unit_of_info(at)?;
+                    self.others.entry(index).or_insert_with(|| input.open_unit(index)).as_ref()?
+                }
             };
             let entry = unit.entry(DebugInfoOffset(at).to_unit_offset(&unit.header)?).ok()?;
-            self.map.budget.spend(entry.attrs().len() as u64)?;
+            self.input.budget.spend(entry.attrs().len() as u64)?;
             match Naming::of(&entry) {
-                Naming::Name(value) => return string(self.map, self.dwarf, unit, value),
+                Naming::Name(value) => return string(input, unit, value),
                 Naming::Here(offset) => at = offset.to_debug_info_offset(&unit.header)?.0,
                 Naming::There(offset) => at = offset.0,
                 Naming::None => return None,
