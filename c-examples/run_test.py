@@ -96,6 +96,8 @@ class Programs(Case):
 
     def test_directories_that_are_none(self):
         self.fails(2, ["--dir", "nowhere"], "--dir", "nowhere", PROGRAM)
+        for said in (":readonly", ":RO", ":rw", ":"):
+            self.fails(2, ["--dir", "only `:ro` is known"], "--dir", f"data::/{said}", PROGRAM, "write", "c.txt", "written")
         for said in ["", "::x", "x::", ":ro"]:
             self.fails(2, "--dir", "--dir", said, PROGRAM)
 

@@ -493,6 +493,9 @@ static void open_directory(stepwell_wasi_config_t *config, const char *said) {
     if (!host || !*host || (guest && !*guest)) {
         end(END_USAGE, "--dir: `%s` is not HOST[::GUEST][:ro]", said);
     }
+    if (guest && strchr(guest, ':')) {
+        end(END_USAGE, "--dir: `%s` ends with `%s`; only `:ro` is known there", said, strchr(guest, ':'));
+    }
     ok(stepwell_wasi_config_preopen_dir(config, host, guest ? guest : host, !read_only), END_USAGE, "--dir");
     free(host);
 }

@@ -228,7 +228,7 @@ typedef enum stepwell_trap_enum {
   STEPWELL_TRAP_STACK_OVERFLOW = 10,
   /** A null reference where the instruction needs one that is not. */
   STEPWELL_TRAP_NULL_REFERENCE = 11,
-  /** The guest was interrupted by its host or ended by its debugger. */
+  /** The guest was interrupted by its host, or its deadline is over. */
   STEPWELL_TRAP_INTERRUPT = 12,
   /** The fuel that the host gave the guest is used up. */
   STEPWELL_TRAP_OUT_OF_FUEL = 13,

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from ctypes import POINTER, byref, c_uint32
 from functools import cached_property
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Union
 
 from . import _bindings as c
 from . import _calls
@@ -255,7 +255,8 @@ class Stop(Unique):
 class Locals(Dict[Union[int, str], Any]):
     """The locals of a frame: index to value, parameters first; `locals["x"]` finds one by its name, if it has one.
 
-    `names` are the names there are, with their indices; `by_name()` is a dict of what they stand for.
+    `names` are the names there are, with their indices; `by_name()` is a dict of what they stand for. It can be read only: what is
+    written would be in no frame.
     """
 
     def __init__(self, values: List[Any], names: Dict[str, int]) -> None:
@@ -266,6 +267,11 @@ class Locals(Dict[Union[int, str], Any]):
         if isinstance(key, str) and key in self.names:
             return self[self.names[key]]
         raise KeyError(key)
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("the locals of a frame can be read only")
+
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse  # type: ignore[assignment]
 
     def by_name(self) -> Dict[str, Any]:
         """Name to value, of the locals that have names."""

@@ -25,10 +25,14 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Whether it would be ended as soon as it runs again, so that nothing more is to be waited for; `None` where the engine is
-    /// not configured for that.
-    pub(super) fn is_to_end(&self) -> Option<bool> {
-        self.caller.is_to_end()
+    /// Whether it can be ended while something is waited for.
+    pub(super) fn can_be_ended(&self) -> bool {
+        self.caller.deadline_is_over().is_some()
+    }
+
+    /// Ends it, if it would be ended as soon as it ran again: nothing more is to be waited for.
+    pub(super) fn end_if_due(&mut self) -> Result<(), Failure> {
+        Ok(self.caller.end_if_due()?)
     }
 
     /// `len` bytes at `at`.

@@ -235,6 +235,8 @@ class Frames(Case):
             self.assertEqual(frame.locals.by_name(), {"left": frame.locals[0], "right": frame.locals[1]})
             with self.assertRaises(KeyError):
                 frame.locals["nothing"]
+            for write in (lambda: frame.locals.__setitem__(0, 1), lambda: frame.locals.update({0: 1}), frame.locals.clear):
+                self.assertRaises(TypeError, write)
             return Action.STEP
         debugger = self.attach(then)
         debugger.break_at_function(self.module, "add")

@@ -57,7 +57,6 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
 ];
 
 pub const SUCCESS: i32 = 0;
-pub const EINTR: i32 = 27;
 pub const EPERM: i32 = 63;
 pub const ENOTSUP: i32 = 58;
 pub const ENOTSOCK: i32 = 57;
@@ -129,6 +128,11 @@ impl Guest {
     }
 
     pub fn call(&mut self, name: &str, args: &[i64]) -> i32 {
+        self.try_call(name, args).unwrap()
+    }
+
+    /// The same, of a call that may end the guest.
+    pub fn try_call(&mut self, name: &str, args: &[i64]) -> stepwell::base::Result<i32> {
         let (_, params) = FUNCTIONS.iter().find(|(n, _)| *n == name).unwrap();
         assert_eq!(params.len(), args.len(), "{name}");
         let args: Vec<Val> = params
@@ -138,9 +142,9 @@ impl Guest {
             .collect();
         let func = self.instance.export(&mut self.store, name).unwrap().func().unwrap();
         let mut results = [Val::I32(-1)];
-        func.call(&mut self.store, &args, &mut results).unwrap();
+        func.call(&mut self.store, &args, &mut results)?;
         match results[0] {
-            Val::I32(errno) => errno,
+            Val::I32(errno) => Ok(errno),
             _ => unreachable!(),
         }
     }

@@ -1,9 +1,11 @@
 //! What ends guests that run too long: fuel, deadlines in epochs, and interrupts from other threads. Compiled code checks, by
 //! what is set here; it does so only where the engine is configured for it.
 
+use crate::abi::TrapCode;
 use crate::base::Result;
 use crate::runtime::control::deadline::may_go_on;
 use crate::runtime::objects::deadline::{Ask, Interrupter, unchecked};
+use crate::runtime::objects::trap::Trap;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
 use std::sync::Arc;
@@ -108,11 +110,18 @@ macro_rules! limit_methods {
 limit_methods!(Store, StoreMut<'_>, Caller<'_>);
 
 impl Caller<'_> {
-    /// For host functions that wait: whether the guest will be ended when it next looks. The host is asked, if somebody wants that.
-    /// `None` where the engine is not configured with [`Config::epoch`](crate::runtime::Config::epoch).
-    pub(crate) fn is_to_end(&self) -> Option<bool> {
-        self.deadline_is_over()?;
+    /// For host functions that wait: nothing if the guest may go on, else the error that it ends with, which the function is to return. The
+    /// host is asked, if somebody wants that. Always nothing where the engine is not configured with
+    /// [`Config::epoch`](crate::runtime::Config::epoch).
+    pub(crate) fn end_if_due(&mut self) -> Result<()> {
         // SAFETY: the caller's store is alive, and nobody has a reference to its inside while a host function runs.
-        Some(!unsafe { may_go_on(self.as_store_ptr()) })
+        if unsafe { may_go_on(self.as_store_ptr()) } {
+            return Ok(());
+        }
+        let mut store = self.as_store_mut();
+        let deadline = &mut store.inner().deadline;
+        let refusal = deadline.take_refusal();
+        deadline.clear_interrupt();
+        Err(refusal.unwrap_or_else(|| Trap::from_code(TrapCode::Interrupt).into()))
     }
 }

@@ -69,15 +69,13 @@ fn ready(fd: BorrowedFd<'_>, flags: FdFlags, events: PollFlags) -> Outcome {
 }
 
 /// Waits until there is something to read, where the guest may be ended meanwhile; elsewhere the read itself waits.
-fn wait_to_read(guest: &Guest<'_>, fd: BorrowedFd<'_>) -> Outcome {
-    while let Some(end) = guest.is_to_end() {
+fn wait_to_read(guest: &mut Guest<'_>, fd: BorrowedFd<'_>) -> Outcome {
+    while guest.can_be_ended() {
         let piece = timespec(longest_wait(guest));
         if retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&piece)))? > 0 {
             break;
         }
-        if end {
-            return Err(Errno::Interrupted.into());
-        }
+        guest.end_if_due()?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ impl State {
 /// How long something is waited for at once, in nanoseconds: then it is looked whether a clock was set, or (where the engine can
 /// do that) whether the guest is to end.
 fn longest_wait(guest: &Guest<'_>) -> u64 {
-    if guest.is_to_end().is_some() { 20_000_000 } else { 1_000_000_000 }
+    if guest.can_be_ended() { 20_000_000 } else { 1_000_000_000 }
 }
 
 /// What the guest gets: 0 or an error number; or the end of its call.

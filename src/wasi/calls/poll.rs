@@ -175,7 +175,7 @@ fn now(clock: ClockId) -> Result<u64, Failure> {
 }
 
 /// Waits until something happens: what, by the index of the subscription.
-fn wait(guest: &Guest<'_>, table: &Table, all: &[Subscription]) -> Result<Vec<(usize, Event)>, Failure> {
+fn wait(guest: &mut Guest<'_>, table: &Table, all: &[Subscription]) -> Result<Vec<(usize, Event)>, Failure> {
     loop {
         let (mut events, mut indexes, mut fds) = (Vec::new(), Vec::new(), Vec::new());
         let mut rest = longest_wait(guest);
@@ -211,9 +211,7 @@ fn wait(guest: &Guest<'_>, table: &Table, all: &[Subscription]) -> Result<Vec<(u
             events.sort_by_key(|&(index, _)| index);
             return Ok(events);
         }
-        if guest.is_to_end() == Some(true) {
-            return Err(Errno::Interrupted.into());
-        }
+        guest.end_if_due()?;
     }
 }
 
