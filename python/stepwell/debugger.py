@@ -269,6 +269,7 @@ class Locals(Dict[Union[int, str], Any]):
         raise KeyError(key)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        """Not possible: what is written would be in no frame."""
         raise TypeError("the locals of a frame can be read only")
 
     __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse  # type: ignore[assignment]
