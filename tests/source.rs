@@ -373,3 +373,48 @@ fn work_is_in_proportion_to_the_size() {
     let known = read_in_time("inlined without end", &sections);
     assert!(known > 7 * 32 && known < 100_000, "{known}");
 }
+
+/// A line with a row for each of very many addresses, in a function in which the same long list of ranges is inlined many times.
+#[test]
+fn a_line_with_many_rows_is_found_in_time() {
+    let nops = 60_000;
+    let mut binary = wat::parse_str(format!("(module (func (export \"f\") {}))", "nop ".repeat(nops))).unwrap();
+    let end = nops as u32;
+    let mut abbreviations = vec![1, 0x11, 1, 0x10, 0x17, 0x11, 0x01, 0x12, 0x06, 0, 0]; // unit: lines, low and high address
+    abbreviations.extend([2, 0x2e, 1, 0x11, 0x01, 0x12, 0x06, 0, 0]); // function: low and high address
+    abbreviations.extend([3, 0x1d, 0, 0x55, 0x17, 0, 0, 0]); // inlined: ranges
+    let mut entries = vec![4, 0, 0, 0, 0, 0, 4];
+    for root in [[1].as_slice(), &0u32.to_le_bytes(), &1u32.to_le_bytes(), &end.to_le_bytes()] {
+        entries.extend(root);
+    }
+    entries.push(2);
+    entries.extend([1u32.to_le_bytes(), end.to_le_bytes()].concat());
+    entries.extend([3, 0, 0, 0, 0].repeat(100));
+    entries.extend([0, 0]);
+    let info = [(entries.len() as u32).to_le_bytes().as_slice(), &entries].concat();
+    // All near the end, where none of the rows but the last is, counted from the start of the unit.
+    let ranges: Vec<u8> =
+        (0..4000u32).flat_map(|i| [end - 2 - i % 2, end - 1].map(u32::to_le_bytes).concat()).chain([0; 8]).collect();
+    let header =
+        [[1u8, 1, 1, 0xfb, 14, 13].as_slice(), &[0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1, 0], b"program.c\0\0\0\0\0"];
+    let header = header.concat();
+    let mut lines = vec![4, 0];
+    lines.extend((header.len() as u32).to_le_bytes());
+    lines.extend(header);
+    lines.extend([0, 5, 2, 1, 0, 0, 0]);
+    lines.extend(std::iter::repeat_n(13 + 5 + 14, nops - 2)); // the next address, the same line
+    lines.extend([0, 1, 1]);
+    let lines = [(lines.len() as u32).to_le_bytes().as_slice(), &lines].concat();
+    for (name, contents) in
+        [(".debug_abbrev", abbreviations), (".debug_info", info), (".debug_ranges", ranges), (".debug_line", lines)]
+    {
+        custom(&mut binary, name, &contents);
+    }
+    let info = parse(&binary, Features::default(), false).unwrap();
+    let map = SourceMap::new(&info, &binary);
+    let begin = std::time::Instant::now();
+    let offsets = map.offsets_of(&binary, "program.c", 1);
+    assert!(begin.elapsed().as_millis() < 3000, "{:?}", begin.elapsed());
+    // The function's own, and where something is inlined.
+    assert_eq!(offsets.len(), 2, "{offsets:?}");
+}

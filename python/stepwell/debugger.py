@@ -9,7 +9,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, StopReason, TrapCode
 from ._managed import StoreObject, Unique
-from .errors import Error, Source, Trap, check, known, last_error, name_from, name_to_show, not_null, sources_from, take_message
+from .errors import Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, take_message
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
@@ -123,7 +123,7 @@ class Debugger(StoreObject):
         meant, which the breakpoints' `line` tells. Needs DWARF in the module."""
         offsets = module.find_source(file, line)
         if not offsets:
-            raise Error(f"the module's DWARF has no code for {file}:{line} or behind it", ErrorCode.ARGUMENT)
+            raise Error(f"the module's DWARF has no code for {escaped(file)}:{line} or behind it", ErrorCode.ARGUMENT)
         return [self.break_at(module, offset) for offset in offsets]
 
     def remove(self, breakpoint: Union[Breakpoint, int]) -> None:

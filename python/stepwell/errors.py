@@ -131,6 +131,11 @@ def name_to_show(name: str) -> str:
     return take_message(vec)
 
 
+def escaped(text: Any) -> str:
+    """A text for a message, with what would do something to a terminal or a log escaped."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
+
+
 def name_from(getter: Any, *arguments: Any) -> Optional[str]:
     """A name that `getter(*arguments, out)` writes, or None."""
     vec = c.wasm_name_t()

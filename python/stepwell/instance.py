@@ -10,7 +10,7 @@ from . import _calls
 from ._bindings import ErrorCode
 from ._managed import Managed, StoreObject
 from .engine import Engine
-from .errors import Error, Exit, check, not_null
+from .errors import Error, Exit, check, escaped, not_null
 from .module import Module, c_string, exports_of
 from .store import Store
 from .types import FuncType, ImportType
@@ -92,10 +92,10 @@ class Instance(StoreObject):
             found = [_find(imports, item) if imports is not None else None for item in module.imports]
         for item, value in zip(module.imports, found):
             if value is None:
-                missing.append(f"{item.module}.{item.name}")
+                missing.append(escaped(f"{item.module}.{item.name}"))
             elif not isinstance(value, Extern):
                 if not isinstance(item.type, FuncType) or not callable(value):
-                    raise TypeError(f"the import {item.module}.{item.name} cannot be {value!r}")
+                    raise TypeError(f"the import {escaped(item.module)}.{escaped(item.name)} cannot be {value!r}")
                 value = Func(store, value, item.type)
             given.append(value)
         if missing and not defaults:

@@ -9,7 +9,7 @@ from . import _bindings as c
 from . import _calls
 from ._managed import Managed
 from .engine import Engine
-from .errors import check, last_error, not_null
+from .errors import check, escaped, last_error, not_null
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
@@ -58,7 +58,7 @@ class Linker(Managed):
                 self._of(item.store)
                 return
             if not callable(item):
-                raise TypeError(f"{module}.{name} cannot be {item!r}: objects of a store and callables can be defined")
+                raise TypeError(f"{escaped(module)}.{escaped(name)} cannot be {item!r}: objects of a store and callables can be defined")
             host = host_function(None, item, type)
             with in_c(host.type) as ptr:
                 check(c.stepwell_linker_define_guarded_func(

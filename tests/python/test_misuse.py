@@ -187,6 +187,27 @@ class ManyTest(unittest.TestCase):
         store.close()
         self.assertIn(funcs[7], known)
 
+    def test_names_do_nothing_to_terminals(self):
+        odd = "a\x1b[2J\u202eb\u2028c\x9b"
+        engine = Engine(debug=True)
+        store, linker = Store(engine), stepwell.Linker(engine)
+        builder = Builder()
+        builder.import_func(odd, odd)
+        module = Module(engine, builder.build())
+        debugger = stepwell.Debugger(store, lambda stop: None)
+        for call in (
+            lambda: Instance(store, module),
+            lambda: Instance(store, module, {odd: {odd: 1}}),
+            lambda: linker.define(odd, odd, 1),
+            lambda: linker.instantiate(store, module),
+            lambda: debugger.break_at_function(module, odd),
+            lambda: debugger.break_at_source(module, odd, 1),
+        ):
+            with self.assertRaises((Error, TypeError)) as caught:
+                call()
+            self.assertTrue(str(caught.exception).isprintable(), ascii(str(caught.exception)))
+            self.assertIn("202e", str(caught.exception))
+
 
 if __name__ == "__main__":
     unittest.main()

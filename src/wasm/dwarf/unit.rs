@@ -52,6 +52,7 @@ struct Scope {
     name: Option<TextId>,
     /// Where it is inlined; `None` for a function of its own.
     call: Option<Place>,
+    /// Ascending, and none touches another.
     ranges: Range<usize>,
     /// The scopes inside it stand behind it, up to this one.
     end: usize,
@@ -84,7 +85,9 @@ impl UnitSources {
     }
 
     fn contains(&self, scope: &Scope, address: u32) -> bool {
-        self.ranges[scope.ranges.clone()].iter().any(|&(begin, end)| begin <= address && address < end)
+        let ranges = &self.ranges[scope.ranges.clone()];
+        let last = ranges.partition_point(|(begin, _)| *begin <= address).checked_sub(1);
+        last.is_some_and(|last| address < ranges[last].1)
     }
 
     /// The scopes that an address is in, outermost first, by their indices.
@@ -226,6 +229,23 @@ fn ranges<'a>(
         found.extend(input.live(begin, end));
     }
     Some(())
+}
+
+/// Brings the ranges from `first` on into order, and makes one of those that meet: a list may have thousands, and many entries the
+/// same list, so each is to be found without going through all.
+fn merge(ranges: &mut Vec<(u32, u32)>, first: usize) {
+    ranges[first..].sort_unstable();
+    let mut kept = first;
+    for at in first..ranges.len() {
+        let (begin, end) = ranges[at];
+        if kept > first && begin <= ranges[kept - 1].1 {
+            ranges[kept - 1].1 = end.max(ranges[kept - 1].1);
+        } else {
+            ranges[kept] = (begin, end);
+            kept += 1;
+        }
+    }
+    ranges.truncate(kept);
 }
 
 /// The ranges a unit says it has; none where it says nothing.
@@ -445,6 +465,7 @@ impl<'m, 'a> Reader<'m, 'a> {
             raw.read_attributes(abbreviation.attributes(), &mut entry.attrs).ok()?;
             let first = self.out.ranges.len();
             ranges(self.input, unit, &entry, &mut self.out.ranges)?;
+            merge(&mut self.out.ranges, first);
             if self.out.ranges.len() == first {
                 continue; // a declaration, or what was inlined everywhere, or left out by the linker
             }
