@@ -40,17 +40,8 @@ fn read(module: &Module, func: FuncIndex) -> Option<Body> {
     let mut instructions = HashMap::new();
     for (i, (operator, offset)) in operators.iter().enumerate() {
         let next = operators.get(i + 1).map(|(_, offset)| *offset as u32);
-        let runs_on = !matches!(
-            operator,
-            Operator::Br { .. }
-                | Operator::BrIf { .. }
-                | Operator::BrTable { .. }
-                | Operator::If { .. }
-                | Operator::Else
-                | Operator::Return
-                | Operator::Unreachable
-        );
-        instructions.insert(*offset as u32, next.filter(|_| runs_on));
+        let flow = stepwell::wasm::row(operator)?.flow;
+        instructions.insert(*offset as u32, next.filter(|_| flow.runs_on()));
     }
     Some(Body { locals, instructions })
 }

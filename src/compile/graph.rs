@@ -1,8 +1,8 @@
-//! Which instruction of a function can follow which without the guest: what replay can do, known from a walk over the body,
-//! without compiling. It must agree with what `translate` makes of the same body; a test compares them.
+//! Which instruction of a function can follow which without the guest: what replay can do, known from a walk over the
+//! body, without compiling. It must agree with what `translate` makes of the same body; a test compares them.
 
-use super::internal;
-use super::translate::{Class, Classes};
+use super::regions::RegionClasses;
+use super::{internal, row};
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::image::RegionGraph;
 use crate::wasm::ModuleInfo;
@@ -22,7 +22,7 @@ struct Open {
 
 /// A walk over a body.
 struct Walk {
-    classes: Classes,
+    classes: RegionClasses,
     instructions: Vec<WasmOffset>,
     edges: Vec<(u32, u32)>,
     open: Vec<Open>,
@@ -42,7 +42,7 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
     let body = FunctionBody::new(BinaryReader::new(bytes, start));
     let mut reader = body.get_operators_reader().map_err(unreadable)?;
     let mut walk = Walk {
-        classes: Classes::new(),
+        classes: RegionClasses::new(),
         instructions: Vec::new(),
         edges: Vec::new(),
         open: vec![Open::default()],
@@ -67,9 +67,9 @@ impl Walk {
         let here = self.instructions.len() as u32;
         self.instructions.push(at);
         self.edges.extend(self.arriving.drain(..).map(|from| (here, from)));
-        let class = self.classes.next(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
+        let class = self.classes.next(row(operator)?);
         // Only the guest goes behind these, and into a loop.
-        let mut falls = !matches!(class, Class::Effect | Class::Call);
+        let mut falls = !class.ends_region();
         match operator {
             Operator::Block { .. } => self.open.push(Open::default()),
             Operator::Loop { .. } => {

@@ -1,11 +1,13 @@
-//! What replay needs to know of a whole body: its instructions, the operands before each, and the blocks that are open where a
-//! run of instructions begins. Found by one walk that makes no code, so that code can be made for one run alone. It must agree
-//! with what `translate` makes of the same body; a test compares them.
+//! What replay needs to know of a whole body: its instructions, the operands before each, and the blocks that are open
+//! where a run of instructions begins. Found by one walk that makes no code, so that code can be made for one run
+//! alone. It must agree with what `translate` makes of the same body; a test compares them.
 
 use super::debug::{NO_SHAPE, kind};
-use super::internal;
-use super::translate::{Classes, Due, effect};
-use crate::base::{DefinedFuncIndex, Result, WasmOffset, no_room};
+use super::env::null_type;
+use super::fuel::Due;
+use super::regions::RegionClasses;
+use super::{internal, row};
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, TableIndex, WasmOffset, no_room};
 use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
 use crate::wasm::{ModuleInfo, ValType, val_type};
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, OperatorsReader, OperatorsReaderAllocations};
@@ -56,7 +58,7 @@ pub(super) struct Begin {
     pub(super) block: u32,
     pub(super) depth: u32,
     pub(super) due: Due,
-    pub(super) classes: Classes,
+    pub(super) classes: RegionClasses,
 }
 
 /// The outline of a function.
@@ -69,8 +71,9 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// The instructions for which code is made at a time, usually: each takes about 20 microseconds and 5 KB while it is compiled.
-    pub const RUN: u32 = 256;
+    /// The instructions for which code is made at a time, usually: each takes about 20 microseconds and 5 KB while it
+    /// is compiled.
+    pub const RUN: u32 = RegionClasses::MOST;
 
     /// The number of the run that a position is in.
     pub fn number(&self, position: u32) -> u32 {
@@ -144,7 +147,7 @@ struct Walk<'a> {
     /// Blocks from here on are known to no beginning of a run.
     passing: usize,
     due: Due,
-    classes: Classes,
+    classes: RegionClasses,
     results: usize,
     reachable: bool,
     skipped: u32,
@@ -183,7 +186,7 @@ pub(super) fn outline(
         open: Vec::new(),
         passing: 0,
         due: Due::default(),
-        classes: Classes::new(),
+        classes: RegionClasses::new(),
         results: ty.results.len(),
         reachable: true,
         skipped: 0,
@@ -213,7 +216,8 @@ impl Walk<'_> {
         let stack = self.operands.last().copied().unwrap_or(NO_SHAPE);
         let stack = if stack == NO_SHAPE { ReplayImage::EMPTY } else { stack };
         add(&mut self.instructions, ReplayInstruction { wasm: WasmOffset::new(at), stack })?;
-        self.classes.next(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
+        let row = row(operator)?;
+        self.classes.next(row);
         self.due = Due::none();
         match operator {
             Operator::Block { blockty } => self.open_typed(BlockKind::Block, *blockty)?,
@@ -241,7 +245,7 @@ impl Walk<'_> {
             }
             Operator::Return | Operator::Unreachable => self.reachable = false,
             Operator::Call { function_index } => {
-                let ty = self.info.func_type(crate::base::FuncIndex::new(*function_index));
+                let ty = self.info.func_type(FuncIndex::new(*function_index));
                 self.pop(ty.params.len())?;
                 self.push_all(&ty.results)?;
             }
@@ -254,18 +258,25 @@ impl Walk<'_> {
                 let kind = self.locals.get(*local_index as usize).copied();
                 self.push(kind.ok_or_else(|| internal("no such local"))?)?;
             }
-            Operator::LocalSet { .. } => self.pop(1)?,
-            Operator::LocalTee { .. } | Operator::Nop => {}
+            Operator::LocalTee { .. } => {}
+            Operator::GlobalGet { global_index } => {
+                self.push(kind(self.info.global(GlobalIndex::new(*global_index)).content))?;
+            }
+            Operator::TableGet { table } => {
+                self.pop(1)?;
+                self.push(kind(self.info.table(TableIndex::new(*table)).element))?;
+            }
+            Operator::RefNull { hty } => self.push(kind(null_type(*hty)?))?,
             Operator::Select | Operator::TypedSelect { .. } => self.pop(2)?,
             _ => {
-                let (pops, pushes) = effect(operator, self.info).ok_or_else(|| internal("an unknown instruction"))?;
-                self.pop(pops)?;
-                if let Some(ty) = pushes {
+                let (takes, gives) = row.operands.ok_or_else(|| internal(format!("the operands of {operator:?}")))?;
+                self.pop(takes)?;
+                if let Some(ty) = gives {
                     self.push(kind(ty))?;
                 }
             }
         }
-        self.due.behind(operator);
+        self.due.behind(row);
         Ok(())
     }
 

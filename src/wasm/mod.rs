@@ -6,6 +6,7 @@ mod features;
 mod limits;
 mod module;
 mod names;
+mod operators;
 mod parse;
 mod types;
 
@@ -13,6 +14,7 @@ pub use dwarf::{Location, SourceMap};
 pub use features::Features;
 pub use module::{ModuleInfo, Names};
 pub use names::{demangled, readable};
+pub use operators::{Class, Flow, Row, row};
 pub use parse::{parse, parse_again, val_type};
 pub use types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, ExternType,

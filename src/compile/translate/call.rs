@@ -1,5 +1,5 @@
-//! Calls. In the debug tier the frame's slots hold the state of the caller while the callee runs. What its code keeps in
-//! registers besides is its own affair: whoever replaces a frame puts back the registers that the frame has saved.
+//! Calls. In the debug tier the frame's slots hold the state of the caller while the callee runs. What its code keeps
+//! in registers besides is its own affair: whoever replaces a frame puts back the registers that the frame has saved.
 
 use super::{Translator, trap_code};
 use crate::abi::{Builtin, TrapCode, VMContext, VMFuncRef};

@@ -12,8 +12,8 @@ use crate::wasm::{FuncType, ValType, val_type};
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmparser::{BlockType, BrTable, Operator};
 
-/// A block with more results ends without a block of Cranelift's behind it where nothing branches there. With fewer that block costs
-/// nothing, and ordinary code comes out a little smaller with it.
+/// A block with more results ends without a block of Cranelift's behind it where nothing branches there. With fewer
+/// that block costs nothing, and ordinary code comes out a little smaller with it.
 const FEW_RESULTS: usize = 4;
 
 /// What kind of block is open.
@@ -33,8 +33,8 @@ pub(super) struct Control<'a> {
     kind: Kind,
     params: Types<'a>,
     results: Types<'a>,
-    /// What follows its `end`, with its results as parameters: made when a branch leads there. Where only what stands before the `end`
-    /// does, that goes on as if there were no block.
+    /// What follows its `end`, with its results as parameters: made when a branch leads there. Where only what stands
+    /// before the `end` does, that goes on as if there were no block.
     follow: Option<Block>,
     /// Operands below its parameters.
     height: usize,
@@ -109,8 +109,8 @@ impl<'a> Translator<'a, '_> {
         Ok(())
     }
 
-    /// Replay: the run ends here, before the instruction at `next`. What the blocks that are still open lead to is elsewhere; the
-    /// innermost of them is the outline's `block`.
+    /// Replay: the run ends here, before the instruction at `next`. What the blocks that are still open lead to is
+    /// elsewhere; the innermost of them is the outline's `block`.
     pub(super) fn leave_run(&mut self, next: u32, mut block: u32, outline: &Outline) -> Result<()> {
         if !self.reachable {
             return Err(internal("a run ends where nothing leads"));
@@ -222,8 +222,8 @@ impl<'a> Translator<'a, '_> {
             }
             Operator::BrIf { relative_depth } => {
                 let condition = self.pop()?;
-                // Locals must be in their slots where ways come together. Then those of the last point are gone, and operands
-                // have to be there as well.
+                // Locals must be in their slots where ways come together. Then those of the last point are gone, and
+                // operands have to be there as well.
                 if !self.leaves(*relative_depth) && self.instrument.as_ref().is_some_and(|frame| frame.any_dirty()) {
                     self.complete()?;
                 }

@@ -2,9 +2,7 @@
 //! stack of open blocks, and code that cannot be reached is skipped. Nothing here recurses: bodies may nest deeply.
 
 mod call;
-mod class;
 mod control;
-mod effect;
 mod limits;
 mod memory;
 mod numeric;
@@ -17,12 +15,12 @@ mod trap;
 use super::debug::{FrameRecord, Held, Instrument, NO_SHAPE, UNSHAPED, kind};
 use super::env::{Env, Mode, POINTER, abi_type, trap_code};
 use super::function::NAMESPACE_BODY;
-use super::internal;
+use super::regions::RegionClasses;
+use super::{internal, row};
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
 use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
-use crate::wasm::{FuncType, ValType};
-pub(super) use class::{Class, Classes};
+use crate::wasm::{Class, FuncType, Row, ValType};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -31,8 +29,6 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
-pub(super) use effect::effect;
-pub(super) use limits::Due;
 use limits::Limits;
 pub(super) use run::translate_run;
 use single::{Home, Single};
@@ -50,21 +46,24 @@ pub(super) enum StackCheck {
     Caller,
 }
 
-/// The values that a function may have in Cranelift's IR, arguments of calls and branches counted too, however small its body is; and
-/// for each byte of that so many more. Cranelift itself refuses more than two million that need a register; this keeps a
-/// small body (loops around locals that all of them change) from taking all memory before it is asked.
+/// The values that a function may have in Cranelift's IR, arguments of calls and branches counted too, however small
+/// its body is; and for each byte of that so many more. Cranelift itself refuses more than two million that need a
+/// register; this keeps a small body (loops around locals that all of them change) from taking all memory before it is
+/// asked.
 const MAX_VALUES: usize = 1 << 18;
 const VALUES_PER_BYTE: usize = 16;
-/// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes, and
-/// those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
+/// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes,
+/// and those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
 const MAX_ALIASED: usize = 16;
-/// Debug: how many operands, from the top, are kept at hand at a point, and how many more there may be before one is made. Those below are
-/// taken from their slots when they are used: with more values alive than there are registers, to allocate these takes time for each pair.
+/// Debug: how many operands, from the top, are kept at hand at a point, and how many more there may be before one is
+/// made. Those below are taken from their slots when they are used: with more values alive than there are registers, to
+/// allocate these takes time for each pair.
 const MAX_AT_HAND: usize = 16;
-/// How far apart the uses of all locals may be together, counted in blocks, for each byte of a body, and the least bytes that count. The
-/// table of where each local was set has a place for every block in between.
+/// How far apart the uses of all locals may be together, counted in blocks, for each byte of a body, and the least
+/// bytes that count. The table of where each local was set has a place for every block in between.
 const SPREAD_PER_BYTE: u64 = 300;
-/// How many operands there may be at all blocks and branches together, likewise: registers are allocated for each at each.
+/// How many operands there may be at all blocks and branches together, likewise: registers are allocated for each at
+/// each.
 const CARRIED_PER_BYTE: u64 = 250;
 const LEAST_BYTES: u64 = 100_000;
 
@@ -76,8 +75,8 @@ struct Operand {
     ty: ValType,
     /// Debug: where it is, if it is anywhere but in a register.
     held: Option<Held>,
-    /// Debug: the shape of the operand stack up to and including this one, if it has been at a point as it is now. Then those
-    /// below have one too.
+    /// Debug: the shape of the operand stack up to and including this one, if it has been at a point as it is now. Then
+    /// those below have one too.
     shape: u32,
 }
 
@@ -163,7 +162,7 @@ pub(super) struct Translator<'a, 'b> {
     /// What is checked and counted as the guest runs.
     limits: Limits,
     /// Debug: what the next instruction means to a region.
-    classes: Classes,
+    classes: RegionClasses,
     /// Regions: a stop point is due before the next instruction.
     stop_due: bool,
     /// Debug: how many operands, from the bottom, are in their slots.
@@ -282,7 +281,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             builtins: [None; Builtin::ALL.len()],
             instrument: None,
             limits: Limits::default(),
-            classes: Classes::new(),
+            classes: RegionClasses::new(),
             stop_due: false,
             placed: 0,
             complete: false,
@@ -380,9 +379,9 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.builder.func.stack_limit = Some(limit);
     }
 
-    /// Compares the stack pointer with the store's limit here, after the prologue: this frame has been made, and may have
-    /// been written to as far down as parameters are spilled. So it must fit the reserve that the runtime keeps below
-    /// the limit. `needed` bytes more are to be free.
+    /// Compares the stack pointer with the store's limit here, after the prologue: this frame has been made, and may
+    /// have been written to as far down as parameters are spilled. So it must fit the reserve that the runtime keeps
+    /// below the limit. `needed` bytes more are to be free.
     fn explicit_stack_check(&mut self, needed: u32) {
         let store = self.load_constant(VMContext::STORE);
         let limit = self.builder.ins().load(POINTER, self.flags.header, store, VMStoreContext::STACK_LIMIT);
@@ -486,9 +485,9 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.stack.push(Operand { value, ty, held, shape: UNSHAPED });
     }
 
-    /// Debug: no operand is told from `local` (`None`: from any local) any more; each is stored in a slot of its own at the next
-    /// point. Due before the local changes, and before ways part that come together again, since the slots must be the
-    /// same on every way.
+    /// Debug: no operand is told from `local` (`None`: from any local) any more; each is stored in a slot of its own at
+    /// the next point. Due before the local changes, and before ways part that come together again, since the slots
+    /// must be the same on every way.
     fn forget(&mut self, local: Option<u32>) {
         if self.instrument.is_none() || self.stack.len() > MAX_ALIASED {
             return;
@@ -507,8 +506,8 @@ impl<'a, 'b> Translator<'a, 'b> {
         }
     }
 
-    /// Debug: writes every local and operand to its slot that is not there yet. What follows begins a point, since the slots do
-    /// not hold the state of the last one any more.
+    /// Debug: writes every local and operand to its slot that is not there yet. What follows begins a point, since the
+    /// slots do not hold the state of the last one any more.
     fn complete(&mut self) -> Result<()> {
         self.store_locals()?;
         let Some(instrument) = &mut self.instrument else { return Ok(()) };
@@ -612,28 +611,29 @@ impl<'a, 'b> Translator<'a, 'b> {
             self.limits_behind_unreachable();
             return Ok(());
         }
-        let class = self.begin(operator)?;
-        self.keep_limits(operator);
+        let row = row(operator)?;
+        let class = self.begin(row)?;
+        self.keep_limits(row);
         self.translate(operator)?;
         let blocks = self.builder.func.dfg.num_blocks();
         self.carried += ((blocks - self.blocks) * self.stack.len()) as u64;
         self.blocks = blocks;
-        self.limits_behind(operator);
+        self.limits_behind(row);
         // A region ends behind what only the guest can run.
-        self.stop_due |= matches!(class, Class::Effect | Class::Call);
+        self.stop_due |= class.ends_region();
         Ok(())
     }
 
-    /// Debug: what stands before an instruction. `end` and `else` as well: they are points when fallen into, and here they
-    /// are.
-    fn begin(&mut self, operator: &Operator<'_>) -> Result<Class> {
+    /// Debug: what stands before an instruction. `end` and `else` as well: they are points when fallen into, and here
+    /// they are.
+    fn begin(&mut self, row: &Row) -> Result<Class> {
         if self.env.mode == Mode::Production {
             return Ok(Class::Pure);
         }
-        let class = self.classes.next(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
+        let class = self.classes.next(row);
         if self.single.is_some() {
             self.begin_position()?;
-            if self.is_replay() && matches!(class, Class::Effect | Class::Call) {
+            if self.is_replay() && class.ends_region() {
                 self.end_replay_natively();
             }
             return Ok(class);

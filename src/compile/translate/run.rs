@@ -1,11 +1,12 @@
-//! Replay code for one run of a function's instructions. What stands before the run is not translated: the operands and the open blocks
-//! come from the function's outline. Whatever leads out of the run returns the position that it leads to.
+//! Replay code for one run of a function's instructions. What stands before the run is not translated: the operands and
+//! the open blocks come from the function's outline. Whatever leads out of the run returns the position that it leads
+//! to.
 
 use super::{Translator, unreadable};
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::compile::env::Env;
-use crate::compile::internal;
 use crate::compile::outline::{NONE, Operators, Outline};
+use crate::compile::{internal, row};
 use crate::image::{ReplayImage, SlotKind};
 use crate::wasm::ValType;
 use cranelift_codegen::ir;
@@ -78,7 +79,7 @@ pub(in crate::compile) fn translate_run(
     }
     // What the last instructions take belongs to the same run of fuel as what follows.
     while let Some(operator) = due {
-        if !translator.count_on(&operator) {
+        if !translator.count_on(row(&operator)?) {
             break;
         }
         due = operators.next()?.map(|(operator, _)| operator);
@@ -92,8 +93,8 @@ pub(in crate::compile) fn translate_run(
     Ok(())
 }
 
-/// How many of the innermost blocks that are open before these instructions are ended or branched to in them, up to the one at `to`.
-/// The function itself, where it is only branched to, does not count.
+/// How many of the innermost blocks that are open before these instructions are ended or branched to in them, up to the
+/// one at `to`. The function itself, where it is only branched to, does not count.
 fn blocks_needed(mut operators: Operators<'_>, to: Option<u32>, depth: u32) -> Result<u32> {
     let (mut inside, mut closed, mut needed) = (0, 0, 0);
     while let Some((operator, at)) = operators.next()? {

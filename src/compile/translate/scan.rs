@@ -1,5 +1,5 @@
-//! A quick look through a body before it is translated: which loops are ever gone through again. One that no branch leads back to needs
-//! no block of its own, and no parameters.
+//! A quick look through a body before it is translated: which loops are ever gone through again. One that no branch
+//! leads back to needs no block of its own, and no parameters.
 
 use super::unreadable;
 use crate::base::Result;

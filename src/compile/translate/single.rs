@@ -1,6 +1,6 @@
-//! Functions that can be entered at any instruction: replay and resume code. Locals and operands live in memory, each at a
-//! place of its own, and no value passes from one instruction to the next in any other way. So a way in can lead to every
-//! instruction, and compiling stays linear.
+//! Functions that can be entered at any instruction: replay and resume code. Locals and operands live in memory, each
+//! at a place of its own, and no value passes from one instruction to the next in any other way. So a way in can lead
+//! to every instruction, and compiling stays linear.
 
 use super::{Operand, Translator};
 use crate::abi::{ResumeState, TrapCode, VMContext, VMStoreContext};
@@ -14,8 +14,8 @@ use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, MemFla
 use cranelift_codegen::packed_option::ReservedValue;
 use std::collections::HashMap;
 
-/// The most instructions that one piece of such code has ways into: each takes about 5 KB while it is compiled. Replay code is made for
-/// far fewer at once.
+/// The most instructions that one piece of such code has ways into: each takes about 5 KB while it is compiled. Replay
+/// code is made for far fewer at once.
 const MAX_POSITIONS: usize = 128 << 10;
 
 /// Where the state is.
@@ -224,8 +224,8 @@ impl Translator<'_, '_> {
         self.return_raw(u64::from(kind) << 32 | u64::from(position));
     }
 
-    /// Replay: only the guest can run the instruction at hand. What is translated from here on is never run; it says what the
-    /// instruction does to the operand stack.
+    /// Replay: only the guest can run the instruction at hand. What is translated from here on is never run; it says
+    /// what the instruction does to the operand stack.
     pub(super) fn end_replay_natively(&mut self) {
         self.end_replay(ReplayEnd::NATIVE);
         let dead = self.builder.create_block();

@@ -38,8 +38,8 @@ impl Translator<'_, '_> {
         if self.is_replay() {
             self.end_replay(ReplayEnd::trap_to_raw(code));
         } else if self.env.options.signals {
-            // Else a jump to nothing but this becomes a conditional trap of the jump: at its place, and where the slots are not those
-            // of its last point.
+            // Else a jump to nothing but this becomes a conditional trap of the jump: at its place, and where the slots
+            // are not those of its last point.
             self.builder.ins().sequence_point();
             self.make_cold();
             self.builder.ins().trap(trap_code(code));
