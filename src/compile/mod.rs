@@ -34,13 +34,12 @@ pub use outline::Outline;
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
 use crate::image::{CodeImage, RegionGraph, ReplayImage, Tier};
-use crate::wasm::{FuncType, ModuleInfo, Row};
+use crate::wasm::{FuncType, ModuleInfo};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use env::{Env, Mode};
 use std::ops::Range;
-use wasmparser::Operator;
 
 /// The reservation from which on a 32-bit memory cannot be left by a 32-bit index: 4 GiB.
 const WHOLE_INDEX_SPACE: u64 = 1 << 32;
@@ -278,11 +277,6 @@ pub fn vm_layout(info: &ModuleInfo) -> Result<VmLayout> {
 #[cold]
 fn internal(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Panic, format!("fault of the compiler: {what}"))
-}
-
-/// The row of an operator in the table of all of them.
-fn row(operator: &Operator<'_>) -> Result<&'static Row> {
-    crate::wasm::row(operator).ok_or_else(|| internal(format!("no row of {operator:?}")))
 }
 
 /// Cranelift's refusal as an error.

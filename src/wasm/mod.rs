@@ -1,6 +1,7 @@
 //! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names, custom
 //! sections. No machine code, no store.
 
+mod body;
 mod dwarf;
 mod features;
 mod limits;
@@ -10,6 +11,7 @@ mod operators;
 mod parse;
 mod types;
 
+pub use body::{BlockKind, Instruction, Instructions, OpenBlock, Step, Walk, body, targets, unreadable};
 pub use dwarf::{Location, SourceMap};
 pub use features::Features;
 pub use module::{ModuleInfo, Names};

@@ -137,6 +137,7 @@ macro_rules! row_of {
 macro_rules! find_row {
     ($(@$proposal:ident $name:ident $({ $($field:ident: $ty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
         /// The row of an operator; `None` for one of a proposal that Stepwell does not have.
+        #[inline]
         pub fn row(operator: &Operator<'_>) -> Option<&'static Row> {
             match operator {
                 $(Operator::$name { .. } => row_of!($proposal $name),)*

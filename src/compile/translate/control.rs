@@ -4,11 +4,10 @@ use super::single::Edge;
 use super::{Operand, Translator, abi_type};
 use crate::abi::TrapCode;
 use crate::base::Result;
-use crate::compile::env::Mode;
 use crate::compile::internal;
-use crate::compile::outline::{BlockKind, NONE, OpenBlock, Outline};
+use crate::compile::outline::{KnownBlock, NONE, Outline};
 use crate::image::ReplayEnd;
-use crate::wasm::{FuncType, ValType, val_type};
+use crate::wasm::{BlockKind, FuncType, ValType, unreadable, val_type};
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmparser::{BlockType, BrTable, Operator};
 
@@ -16,23 +15,15 @@ use wasmparser::{BlockType, BrTable, Operator};
 /// that block costs nothing, and ordinary code comes out a little smaller with it.
 const FEW_RESULTS: usize = 4;
 
-/// What kind of block is open.
-enum Kind {
-    /// `block`, or the function itself.
-    Block,
-    /// `loop`, with the block of its first instruction.
-    Loop(Block),
-    /// `if` before its `else`: the block where that starts, and the parameters it starts with.
-    If(Block, Vec<Operand>),
-    /// `if` behind its `else`.
-    Else,
-}
-
-/// An open block.
+/// What is known of an open block.
+#[derive(Default)]
 pub(super) struct Control<'a> {
-    kind: Kind,
     params: Types<'a>,
     results: Types<'a>,
+    /// Of a loop that is gone through again, the block of its first instruction.
+    header: Option<Block>,
+    /// Of an `if` before its `else`, the block where that starts, and the parameters it starts with.
+    otherwise: Option<(Block, Vec<Operand>)>,
     /// What follows its `end`, with its results as parameters: made when a branch leads there. Where only what stands
     /// before the `end` does, that goes on as if there were no block.
     follow: Option<Block>,
@@ -47,6 +38,12 @@ enum Types<'a> {
     Many(&'a [ValType]),
 }
 
+impl Default for Types<'_> {
+    fn default() -> Self {
+        Types::Many(&[])
+    }
+}
+
 impl Types<'_> {
     fn as_slice(&self) -> &[ValType] {
         match self {
@@ -58,71 +55,71 @@ impl Types<'_> {
 
 impl<'a> Translator<'a, '_> {
     pub(super) fn open_function(&mut self, ty: &'a FuncType) {
-        self.open(Kind::Block, Types::Many(&[]), Types::Many(&ty.results), 0);
+        self.results = ty.results.len();
+        let function = Control { results: Types::Many(&ty.results), ..Control::default() };
+        self.walk.open_known(BlockKind::Block, false, function);
     }
 
-    fn open(&mut self, kind: Kind, params: Types<'a>, results: Types<'a>, height: usize) {
-        self.control.push(Control { kind, params, results, follow: None, height });
-    }
-
-    /// What follows the `end` of an open block, which something leads to.
-    fn follow(&mut self, index: usize) -> Result<Block> {
-        let control = self.control.get(index).ok_or_else(|| internal("no block is open"))?;
+    /// What follows the `end` of the block that a branch to this depth goes to.
+    fn follow(&mut self, depth: u32) -> Result<Block> {
+        let control = &self.walk.target(depth)?.known;
         if let Some(follow) = control.follow {
             return Ok(follow);
         }
         let results = control.results;
         let follow = self.block_with(results.as_slice());
-        self.control[index].follow = Some(follow);
+        self.walk.target(depth)?.known.follow = Some(follow);
         Ok(follow)
     }
 
     /// Where a branch to an open block goes, and with how many operands.
-    fn target(&mut self, index: usize) -> Result<(Block, usize)> {
-        let control = self.control.get(index).ok_or_else(|| internal("no block is open"))?;
+    fn target(&mut self, depth: u32) -> Result<(Block, usize)> {
+        let control = &self.walk.target(depth)?.known;
         let count = control.results.as_slice().len();
-        match control.kind {
-            Kind::Loop(header) => Ok((header, control.params.as_slice().len())),
-            _ => Ok((self.follow(index)?, count)),
+        match control.header {
+            Some(header) => Ok((header, control.params.as_slice().len())),
+            None => Ok((self.follow(depth)?, count)),
         }
     }
 
     /// Whether a branch leads back to the next `loop`.
-    fn repeated(&mut self) -> bool {
+    pub(super) fn repeated(&mut self) -> bool {
         self.loops.next().unwrap_or(true)
     }
 
     /// Replay of a run: a block that was open before the run began, at `position`.
-    pub(super) fn open_again(&mut self, block: &OpenBlock, position: u32) -> Result<()> {
+    pub(super) fn open_again(&mut self, block: &KnownBlock, position: u32) -> Result<()> {
         let (params, results) = self.block_type(block.ty)?;
-        let kind = match block.kind_at(position) {
-            BlockKind::Block => Kind::Block,
-            BlockKind::Loop => Kind::Loop(self.builder.create_block()),
-            BlockKind::If => Kind::If(self.builder.create_block(), Vec::new()),
-            BlockKind::Else => Kind::Else,
-        };
-        self.open(kind, params, results, block.height as usize);
-        // Something leads there if it is reached at all, be it from another run.
-        if block.follow != NONE {
-            self.innermost()?.follow = Some(self.builder.create_block());
+        let mut control = Control { params, results, height: block.height as usize, ..Control::default() };
+        let kind = block.kind_at(position);
+        match kind {
+            BlockKind::Block | BlockKind::Else => {}
+            BlockKind::Loop => control.header = Some(self.builder.create_block()),
+            BlockKind::If => control.otherwise = Some((self.builder.create_block(), Vec::new())),
         }
+        // Something leads there if it is reached at all, be it from another run.
+        let followed = block.follow != NONE;
+        if followed {
+            control.follow = Some(self.builder.create_block());
+        }
+        self.walk.open_known(kind, followed, control);
         Ok(())
     }
 
     /// Replay: the run ends here, before the instruction at `next`. What the blocks that are still open lead to is
     /// elsewhere; the innermost of them is the outline's `block`.
     pub(super) fn leave_run(&mut self, next: u32, mut block: u32, outline: &Outline) -> Result<()> {
-        if !self.reachable {
+        if !self.walk.reached() {
             return Err(internal("a run ends where nothing leads"));
         }
         self.go_on_at(next);
-        while let Some(control) = self.control.pop() {
+        for open in self.walk.take_open().into_iter().rev() {
             let known = outline.blocks.get(block as usize).ok_or_else(|| internal("a block that is not open"))?;
-            if let Kind::If(otherwise, _) = control.kind {
+            if let Some((otherwise, _)) = open.known.otherwise {
                 self.builder.switch_to_block(otherwise);
                 self.go_on_at(if known.otherwise == NONE { known.follow } else { known.otherwise });
             }
-            if let Some(follow) = control.follow.filter(|_| known.outer != NONE && known.follow != NONE) {
+            if let Some(follow) = open.known.follow.filter(|_| known.outer != NONE && known.follow != NONE) {
                 self.builder.switch_to_block(follow);
                 self.go_on_at(known.follow);
             }
@@ -161,70 +158,62 @@ impl<'a> Translator<'a, '_> {
         })
     }
 
-    /// Translates an instruction of this kind; `false` for any other.
-    pub(super) fn control_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
+    /// Opens a block, which the walk has just done.
+    pub(super) fn open(&mut self, ty: BlockType) -> Result<()> {
+        let kind = self.walk.innermost()?.kind;
+        let condition = if kind == BlockKind::If { Some(self.pop()?) } else { None };
+        let (params, results) = self.block_type(ty)?;
+        let height = self.height_below(params.as_slice().len())?;
+        self.walk.innermost()?.known = Control { params, results, height, ..Control::default() };
+        self.part()?;
+        if let Some(condition) = condition {
+            self.complete()?;
+            let then = self.builder.create_block();
+            let otherwise = self.builder.create_block();
+            self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+            self.builder.seal_block(then);
+            self.builder.seal_block(otherwise);
+            let params = self.stack[height..].to_vec();
+            self.walk.innermost()?.known.otherwise = Some((otherwise, params));
+            self.builder.switch_to_block(then);
+        }
+        if kind == BlockKind::Loop {
+            self.complete()?;
+            self.stop_due = true;
+            let repeated = self.repeated();
+            if !repeated && self.single.is_none() {
+                // Nothing leads back to it: it is run once.
+                return Ok(());
+            }
+            let header = self.block_with(params.as_slice());
+            self.walk.innermost()?.known.header = Some(header);
+            if self.is_replay() {
+                self.end_replay_natively();
+            }
+            let entering = self.block_args(self.stack.len() - height)?;
+            self.builder.ins().jump(header, &entering);
+            self.enter(header, height, params.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// Translates a branch.
+    pub(super) fn branch_operator(&mut self, operator: &Operator<'_>) -> Result<()> {
         match operator {
-            Operator::Unreachable => {
-                self.trap(TrapCode::Unreachable);
-                self.reachable = false;
-            }
-            Operator::Block { blockty } => {
-                let (params, results) = self.block_type(*blockty)?;
-                let height = self.height_below(params.as_slice().len())?;
-                self.part()?;
-                self.open(Kind::Block, params, results, height);
-            }
-            Operator::Loop { blockty } => {
-                let (params, results) = self.block_type(*blockty)?;
-                let height = self.height_below(params.as_slice().len())?;
-                self.part()?;
-                self.complete()?;
-                self.stop_due = true;
-                let repeated = self.repeated();
-                if !repeated && self.single.is_none() {
-                    // Nothing leads back to it: it is run once.
-                    self.open(Kind::Block, params, results, height);
-                    return Ok(true);
-                }
-                let header = self.block_with(params.as_slice());
-                if self.is_replay() {
-                    self.end_replay_natively();
-                }
-                let entering = self.block_args(self.stack.len() - height)?;
-                self.builder.ins().jump(header, &entering);
-                self.open(Kind::Loop(header), params, results, height);
-                self.enter(header, height, params.as_slice())?;
-            }
-            Operator::If { blockty } => {
-                let condition = self.pop()?;
-                let (params, results) = self.block_type(*blockty)?;
-                let height = self.height_below(params.as_slice().len())?;
-                self.part()?;
-                self.complete()?;
-                let then = self.builder.create_block();
-                let otherwise = self.builder.create_block();
-                self.builder.ins().brif(condition, then, &[], otherwise, &[]);
-                self.builder.seal_block(then);
-                self.builder.seal_block(otherwise);
-                self.open(Kind::If(otherwise, self.stack[height..].to_vec()), params, results, height);
-                self.builder.switch_to_block(then);
-            }
-            Operator::Else => self.switch_to_else()?,
-            Operator::End => self.close()?,
             Operator::Br { relative_depth } => {
-                if !self.leaves(*relative_depth) {
+                if !self.walk.leaves(*relative_depth) {
                     self.store_locals()?;
                 }
                 let (target, arguments) = self.branch(*relative_depth)?;
                 self.builder.ins().jump(target, &arguments);
                 self.write_edges();
-                self.reachable = false;
             }
             Operator::BrIf { relative_depth } => {
                 let condition = self.pop()?;
                 // Locals must be in their slots where ways come together. Then those of the last point are gone, and
                 // operands have to be there as well.
-                if !self.leaves(*relative_depth) && self.instrument.as_ref().is_some_and(|frame| frame.any_dirty()) {
+                let leaves = self.walk.leaves(*relative_depth);
+                if !leaves && self.instrument.as_ref().is_some_and(|frame| frame.any_dirty()) {
                     self.complete()?;
                 }
                 let (target, arguments) = self.branch(*relative_depth)?;
@@ -235,34 +224,28 @@ impl<'a> Translator<'a, '_> {
                 self.builder.switch_to_block(next);
             }
             Operator::BrTable { targets } => self.branch_table(targets)?,
-            Operator::Return => {
-                if self.is_replay() {
-                    self.end_replay(ReplayEnd::NATIVE);
-                    self.reachable = false;
-                    return Ok(true);
-                }
-                let count = self.control[0].results.as_slice().len();
-                let results = self.pop_many(count)?;
-                self.return_(&results);
-                self.reachable = false;
-            }
-            _ => return Ok(false),
+            _ => return Err(internal(format!("no branch: {operator:?}"))),
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// Leaves the function: by a return, or by a trap.
+    pub(super) fn leave(&mut self, operator: &Operator<'_>) -> Result<()> {
+        match operator {
+            Operator::Unreachable => self.trap(TrapCode::Unreachable),
+            Operator::Return if self.is_replay() => self.end_replay(ReplayEnd::NATIVE),
+            Operator::Return => {
+                let results = self.pop_many(self.results)?;
+                self.return_(&results);
+            }
+            _ => return Err(internal(format!("no way out of the function: {operator:?}"))),
+        }
+        Ok(())
     }
 
     /// The number of operands below the topmost `count`.
     fn height_below(&self, count: usize) -> Result<usize> {
         self.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))
-    }
-
-    fn innermost(&mut self) -> Result<&mut Control<'a>> {
-        self.control.last_mut().ok_or_else(|| internal("no block is open"))
-    }
-
-    /// Whether a branch leaves the function: behind it no state is left to be seen.
-    fn leaves(&self, depth: u32) -> bool {
-        depth as usize + 1 == self.outer + self.control.len()
     }
 
     /// Debug: ways part here that come together again. Every operand has to be where it will be found on all of them.
@@ -293,21 +276,17 @@ impl<'a> Translator<'a, '_> {
 
     /// The target of a branch and what it is given.
     fn branch(&mut self, depth: u32) -> Result<(Block, Vec<BlockArg>)> {
-        let leaves = self.leaves(depth);
-        if leaves && self.is_replay() {
+        if self.is_replay() && self.walk.leaves(depth) {
             return Ok((self.edge(Edge::Native), Vec::new()));
         }
-        let outer = self.control.len().checked_sub(depth as usize + 1);
-        let outer = outer.ok_or_else(|| internal("a branch out of the function"))?;
-        let (target, count) = self.target(outer)?;
+        let (target, count) = self.target(depth)?;
         self.arguments += count;
-        let control = &self.control[outer];
-        let native = self.env.mode == Mode::Replay && matches!(control.kind, Kind::Loop(_));
-        let to = control.height;
         if self.single.is_none() {
             return Ok((target, self.block_args(count)?));
         }
-        let edge = match native {
+        let control = &self.walk.target(depth)?.known;
+        let (loops, to) = (control.header.is_some(), control.height);
+        let edge = match loops && self.is_replay() {
             true => Edge::Native,
             false => Edge::Move { count, from: self.height_below(count)?, to, target },
         };
@@ -319,8 +298,7 @@ impl<'a> Translator<'a, '_> {
         self.store_locals()?;
         let mut calls = Vec::with_capacity(targets.len() as usize);
         for depth in targets.targets() {
-            let depth = depth.map_err(super::unreadable)?;
-            let (target, arguments) = self.branch(depth)?;
+            let (target, arguments) = self.branch(depth.map_err(unreadable)?)?;
             self.check_size()?;
             calls.push(BlockCall::new(target, arguments, &mut self.builder.func.dfg.value_lists));
         }
@@ -329,7 +307,6 @@ impl<'a> Translator<'a, '_> {
         let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(index, table);
         self.write_edges();
-        self.reachable = false;
         Ok(())
     }
 
@@ -357,117 +334,96 @@ impl<'a> Translator<'a, '_> {
         }
     }
 
-    /// Leaves the innermost block for what follows it, if control gets here.
-    fn fall_out(&mut self) -> Result<()> {
-        if self.reachable {
-            if self.outer + self.control.len() > 1 {
-                self.store_locals()?;
-            } else if self.is_replay() {
-                self.end_replay_natively();
-            }
-            let count = self.innermost()?.results.as_slice().len();
-            let follow = self.follow(self.control.len() - 1)?;
-            let arguments = self.block_args(count)?;
-            self.builder.ins().jump(follow, &arguments);
+    /// The `else` of the innermost block, into whose end what stands before it falls or not.
+    pub(super) fn switch_to_else(&mut self, fallen: bool) -> Result<()> {
+        if fallen {
+            self.store_locals()?;
+            let follow = self.follow(0)?;
+            let results = self.walk.innermost()?.known.results.as_slice().len();
+            self.jump_with(follow, results)?;
         }
-        Ok(())
-    }
-
-    fn switch_to_else(&mut self) -> Result<()> {
-        self.fall_out()?;
-        let control = self.innermost()?;
-        let height = control.height;
-        let Kind::If(otherwise, params) = std::mem::replace(&mut control.kind, Kind::Else) else {
-            return Err(internal("an else without its if"));
-        };
+        let control = &mut self.walk.innermost()?.known;
+        let (height, types) = (control.height, control.params);
+        let (otherwise, params) = control.otherwise.take().ok_or_else(|| internal("an else without its if"))?;
         self.stack.truncate(height);
         // Their slots still hold them on this path.
         if self.single.is_some() {
-            let params = self.innermost()?.params;
-            for ty in params.as_slice() {
+            for ty in types.as_slice() {
                 self.push_placed(*ty);
             }
         } else {
             self.stack.extend(params);
         }
         self.builder.switch_to_block(otherwise);
-        self.reachable = true;
         self.arrive();
         Ok(())
     }
 
-    fn close(&mut self) -> Result<()> {
-        let falls_out = self.control.len() > 1 && self.reachable;
-        let control = self.innermost()?;
-        let parted = matches!(control.kind, Kind::If(..));
-        let wide = control.results.as_slice().len() > FEW_RESULTS;
-        if falls_out && !parted && wide && control.follow.is_none() {
+    /// Jumps to a block with the topmost `count` operands.
+    fn jump_with(&mut self, block: Block, count: usize) -> Result<()> {
+        let arguments = self.block_args(count)?;
+        self.builder.ins().jump(block, &arguments);
+        Ok(())
+    }
+
+    /// The innermost block has ended, and control falls out of it or not.
+    pub(super) fn close(&mut self, control: Control<'a>, fallen: bool) -> Result<()> {
+        let Control { results, header, otherwise, height, mut follow, .. } = control;
+        let function = self.walk.depth() == 0;
+        let results = results.as_slice();
+        if fallen && !function && otherwise.is_none() && results.len() > FEW_RESULTS && follow.is_none() {
             // No other way leads behind it.
-            let control = self.control.pop().ok_or_else(|| internal("no block is open"))?;
-            if let Kind::Loop(header) = control.kind {
+            if let Some(header) = header {
                 self.builder.seal_block(header);
             }
             return Ok(());
         }
-        if parted {
-            self.follow(self.control.len() - 1)?;
+        if otherwise.is_some() {
+            follow = follow.or_else(|| Some(self.block_with(results)));
         }
-        self.fall_out()?;
-        let control = self.control.pop().ok_or_else(|| internal("no block is open"))?;
-        match control.kind {
-            Kind::If(otherwise, params) => {
-                let follow = control.follow.ok_or_else(|| internal("an if that nothing follows"))?;
-                self.builder.switch_to_block(otherwise);
-                let mut arguments = Vec::new();
-                if self.single.is_none() {
-                    for (i, operand) in params.iter().enumerate() {
-                        arguments.push(BlockArg::Value(self.value_of(control.height + i, operand)?));
-                    }
-                }
-                self.builder.ins().jump(follow, &arguments);
+        if fallen {
+            if !function {
+                self.store_locals()?;
+            } else if self.is_replay() {
+                self.end_replay_natively();
             }
-            Kind::Loop(header) => self.builder.seal_block(header),
-            Kind::Block | Kind::Else => {}
+            let follow = *follow.get_or_insert_with(|| self.block_with(results));
+            self.jump_with(follow, results.len())?;
         }
-        self.reachable = control.follow.is_some();
-        let Some(follow) = control.follow else {
-            self.stack.truncate(control.height);
+        if let Some(header) = header {
+            self.builder.seal_block(header);
+        }
+        let Some(follow) = follow else {
+            self.stack.truncate(height);
             return Ok(());
         };
-        self.builder.seal_block(follow);
-        if self.outer + self.control.len() == 0 {
-            self.builder.switch_to_block(follow);
-            self.stack.clear();
-            let results = match self.single {
-                None => self.builder.block_params(follow).to_vec(),
-                Some(_) => {
-                    for ty in control.results.as_slice() {
-                        self.push_placed(*ty);
-                    }
-                    self.pop_many(control.results.as_slice().len())?
+        if let Some((otherwise, params)) = otherwise {
+            self.builder.switch_to_block(otherwise);
+            let mut arguments = Vec::new();
+            if self.single.is_none() {
+                for (i, operand) in params.iter().enumerate() {
+                    arguments.push(BlockArg::Value(self.value_of(height + i, operand)?));
                 }
-            };
-            self.return_(&results);
-            self.stack.clear();
-        } else {
-            self.enter(follow, control.height, control.results.as_slice())?;
-        }
-        Ok(())
-    }
-
-    /// Steps over an instruction that cannot be reached, up to the `else` or `end` where control may come back.
-    pub(super) fn unreachable_operator(&mut self, operator: &Operator<'_>) -> Result<()> {
-        match operator {
-            Operator::Block { .. } | Operator::If { .. } => self.skipped += 1,
-            Operator::Loop { .. } => {
-                self.skipped += 1;
-                self.repeated();
             }
-            Operator::End if self.skipped > 0 => self.skipped -= 1,
-            Operator::Else if self.skipped == 0 => self.switch_to_else()?,
-            Operator::End => self.close()?,
-            _ => {}
+            self.builder.ins().jump(follow, &arguments);
         }
+        self.builder.seal_block(follow);
+        if !function {
+            return self.enter(follow, height, results);
+        }
+        self.builder.switch_to_block(follow);
+        self.stack.clear();
+        let values = match self.single {
+            None => self.builder.block_params(follow).to_vec(),
+            Some(_) => {
+                for ty in results {
+                    self.push_placed(*ty);
+                }
+                self.pop_many(results.len())?
+            }
+        };
+        self.return_(&values);
+        self.stack.clear();
         Ok(())
     }
 }

@@ -15,12 +15,12 @@ mod trap;
 use super::debug::{FrameRecord, Held, Instrument, NO_SHAPE, UNSHAPED, kind};
 use super::env::{Env, Mode, POINTER, abi_type, trap_code};
 use super::function::NAMESPACE_BODY;
+use super::internal;
 use super::regions::RegionClasses;
-use super::{internal, row};
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
 use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
-use crate::wasm::{Class, FuncType, Row, ValType};
+use crate::wasm::{Class, Flow, Instruction, Instructions, Row, Step, ValType, Walk, body};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -33,7 +33,7 @@ use limits::Limits;
 pub(super) use run::translate_run;
 use single::{Home, Single};
 use std::collections::HashMap;
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use wasmparser::{FunctionBody, Operator};
 
 /// How stack overflow is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,13 +131,10 @@ pub(super) struct Translator<'a, 'b> {
     /// The offset of the instruction being translated.
     at: u32,
     stack: Vec<Operand>,
-    control: Vec<Control<'a>>,
-    /// Replay of a run: the open blocks around those in `control`.
-    outer: usize,
-    /// Whether control can get here.
-    reachable: bool,
-    /// Blocks opened since code became unreachable.
-    skipped: u32,
+    /// Where control goes, and the open blocks.
+    walk: Walk<Control<'a>>,
+    /// How many results the function has.
+    results: usize,
     /// Whether a branch leads back to each `loop` that is still to come.
     loops: std::vec::IntoIter<bool>,
     /// Arguments of calls and branches so far.
@@ -190,14 +187,10 @@ pub(super) fn translate(
     context: &mut FunctionBuilderContext,
     stack_check: StackCheck,
 ) -> Result<Record> {
-    let ty = env.info.func_type(env.info.func_index(func));
-    let range = env.info.bodies[func.index()].bytes.clone();
-    let start = range.start as u32;
-    let bytes = env.binary.get(range).ok_or_else(|| internal("a body lies outside its binary"))?;
-    let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(start)));
-
+    let body = body(env.info, env.binary, func)?;
+    let start = body.range().start as u32;
     let translator = Translator::new(env, start, into, context);
-    translator.body(ty, &body, stack_check).map_err(|error| match error.offset() {
+    translator.body(func, &body, stack_check).map_err(|error| match error.offset() {
         Some(_) => error,
         None => error.at(WasmOffset::new(start)),
     })
@@ -234,11 +227,6 @@ pub(super) fn translate_entry(
     Ok(())
 }
 
-/// A reader's refusal of a body that was validated before.
-fn unreadable(error: wasmparser::Error) -> Error {
-    internal(format!("a validated body cannot be read: {error}"))
-}
-
 impl<'a, 'b> Translator<'a, 'b> {
     /// Begins a function whose instructions start at `start`.
     fn new(
@@ -262,10 +250,8 @@ impl<'a, 'b> Translator<'a, 'b> {
             params,
             at: start,
             stack: Vec::new(),
-            control: Vec::new(),
-            outer: 0,
-            reachable: true,
-            skipped: 0,
+            walk: Walk::inside(0),
+            results: 0,
             loops: Vec::new().into_iter(),
             arguments: 0,
             max_values: MAX_VALUES,
@@ -289,28 +275,24 @@ impl<'a, 'b> Translator<'a, 'b> {
         }
     }
 
-    fn body(mut self, ty: &'a FuncType, body: &FunctionBody<'_>, stack_check: StackCheck) -> Result<Record> {
+    fn body(mut self, func: DefinedFuncIndex, body: &FunctionBody<'_>, stack_check: StackCheck) -> Result<Record> {
         self.locate(self.at);
         match stack_check {
             StackCheck::Prologue => self.prologue_stack_check(),
             StackCheck::Explicit => self.explicit_stack_check(0),
             StackCheck::Caller => {}
         }
-        self.declare_locals(ty, body)?;
-        self.open_function(ty);
+        self.declare_locals(func)?;
+        self.open_function(self.env.info.func_type(self.env.info.func_index(func)));
         let range = body.range();
         self.max_values += VALUES_PER_BYTE * (range.end - range.start) as usize;
         let bytes = LEAST_BYTES.max(range.end - range.start);
         (self.max_spread, self.max_carried) = (SPREAD_PER_BYTE * bytes, CARRIED_PER_BYTE * bytes);
         self.loops = scan::repeated_loops(body)?.into_iter();
-        let mut reader = body.get_operators_reader().map_err(unreadable)?;
-        while !reader.eof() {
-            let (operator, at) = reader.read_with_offset().map_err(unreadable)?;
-            self.locate(at as u32);
-            let done = self.operator(&operator).and_then(|()| self.check_size());
-            done.map_err(|error| error.at(WasmOffset::new(at as u32)))?;
+        for instruction in Instructions::of(body)? {
+            self.instruction(&instruction?)?;
         }
-        if !self.control.is_empty() {
+        if self.walk.depth() > 0 {
             return Err(internal("a body ends inside a block"));
         }
         let mut record = Record::default();
@@ -393,13 +375,8 @@ impl<'a, 'b> Translator<'a, 'b> {
     }
 
     /// Gives every local its variable and first value, in the debug tier its slot too.
-    fn declare_locals(&mut self, ty: &FuncType, body: &FunctionBody<'_>) -> Result<()> {
-        let mut locals = ty.params.to_vec();
-        for group in body.get_locals_reader().map_err(unreadable)? {
-            let (count, ty) = group.map_err(unreadable)?;
-            let ty = crate::wasm::val_type(ty).ok_or_else(|| internal("a local of unknown type"))?;
-            locals.extend(std::iter::repeat_n(ty, count as usize));
-        }
+    fn declare_locals(&mut self, func: DefinedFuncIndex) -> Result<()> {
+        let locals = self.env.info.locals(func, self.env.binary);
         match self.env.mode {
             Mode::Production => {}
             Mode::Replay => self.begin_replay(locals.len())?,
@@ -605,23 +582,49 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     // Instructions.
 
-    fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
-        if !self.reachable {
-            self.unreachable_operator(operator)?;
-            self.limits_behind_unreachable();
-            return Ok(());
+    fn instruction(&mut self, instruction: &Instruction<'_>) -> Result<()> {
+        self.locate(instruction.at.get());
+        let done = match self.walk.reached() {
+            true => self.reached(instruction),
+            false => self.unreached(instruction),
+        };
+        done.and_then(|()| self.check_size()).map_err(|error| error.at(instruction.at))
+    }
+
+    /// An instruction that nothing leads to, unless ways come in with it.
+    fn unreached(&mut self, instruction: &Instruction<'_>) -> Result<()> {
+        self.step(instruction)?;
+        if instruction.row.flow == Flow::Loop {
+            self.repeated();
         }
-        let row = row(operator)?;
-        let class = self.begin(row)?;
-        self.keep_limits(row);
-        self.translate(operator)?;
+        self.limits_behind_unreachable();
+        Ok(())
+    }
+
+    fn reached(&mut self, instruction: &Instruction<'_>) -> Result<()> {
+        let class = self.begin(instruction.row)?;
+        self.keep_limits(instruction.row);
+        self.step(instruction)?;
         let blocks = self.builder.func.dfg.num_blocks();
         self.carried += ((blocks - self.blocks) * self.stack.len()) as u64;
         self.blocks = blocks;
-        self.limits_behind(row);
+        self.limits_behind(instruction.row);
         // A region ends behind what only the guest can run.
         self.stop_due |= class.ends_region();
         Ok(())
+    }
+
+    fn step(&mut self, instruction: &Instruction<'_>) -> Result<()> {
+        let operator = &instruction.operator;
+        match self.walk.step(instruction)? {
+            Step::Unreached => Ok(()),
+            Step::Next => self.compute(operator),
+            Step::Open(ty) => self.open(ty),
+            Step::Else { fallen } => self.switch_to_else(fallen),
+            Step::End { block, fallen } => self.close(block.known, fallen),
+            Step::Branch => self.branch_operator(operator),
+            Step::Leave => self.leave(operator),
+        }
     }
 
     /// Debug: what stands before an instruction. `end` and `else` as well: they are points when fallen into, and here
@@ -658,7 +661,8 @@ impl<'a, 'b> Translator<'a, 'b> {
         Ok(class)
     }
 
-    fn translate(&mut self, operator: &Operator<'_>) -> Result<()> {
+    /// Translates an instruction behind which control goes on to the next one.
+    fn compute(&mut self, operator: &Operator<'_>) -> Result<()> {
         match *operator {
             Operator::Nop => {}
             Operator::Drop => {
@@ -694,8 +698,7 @@ impl<'a, 'b> Translator<'a, 'b> {
                 self.push(ty, selected);
             }
             _ => {
-                if !(self.control_operator(operator)?
-                    || self.numeric_operator(operator)?
+                if !(self.numeric_operator(operator)?
                     || self.memory_operator(operator)?
                     || self.table_operator(operator)?
                     || self.call_operator(operator)?)
