@@ -33,6 +33,11 @@ impl Mode {
     pub(super) fn tier(self) -> Tier {
         if self == Mode::Production { Tier::Production } else { Tier::Debug }
     }
+
+    /// Whether it stands in one text with the other functions of the module, and can call them directly.
+    pub(super) fn beside_others(self) -> bool {
+        self != Mode::Resume
+    }
 }
 
 /// What the functions of one image are translated with.
@@ -58,8 +63,8 @@ impl<'a> Env<'a> {
         let layout = vm_layout(info)?;
         let (mut options, mut isa) = (compiler.options, &compiler.isa);
         if mode == Mode::Replay {
-            // Nothing may fault in it, and it is made while a debugger waits.
-            options.signals = false;
+            // Nothing may fault in it, no clock ends it, and it is made while a debugger waits.
+            (options.signals, options.epoch) = (false, false);
             isa = &compiler.quick;
         }
         Ok(Env { info, binary, tier: mode.tier(), mode, options, layout, isa: isa.as_ref() })

@@ -1,14 +1,14 @@
 //! Blocks, branches and the code between them that cannot be reached.
 
-use super::single::Edge;
-use super::{Operand, Translator, abi_type};
+use super::storage::memory::Edge;
+use super::{Operand, Translator, abi_type, return_raw};
 use crate::abi::TrapCode;
 use crate::base::Result;
 use crate::compile::internal;
 use crate::compile::outline::{KnownBlock, NONE, Outline};
 use crate::image::ReplayEnd;
 use crate::wasm::{BlockKind, FuncType, ValType, unreadable, val_type};
-use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData};
 use wasmparser::{BlockType, BrTable, Operator};
 
 /// A block with more results ends without a block of Cranelift's behind it where nothing branches there. With fewer
@@ -22,8 +22,9 @@ pub(super) struct Control<'a> {
     results: Types<'a>,
     /// Of a loop that is gone through again, the block of its first instruction.
     header: Option<Block>,
-    /// Of an `if` before its `else`, the block where that starts, and the parameters it starts with.
-    otherwise: Option<(Block, Vec<Operand>)>,
+    /// Of an `if` before its `else`, the block where that starts, and the operands that are its parameters there, if
+    /// they are known.
+    otherwise: Option<(Block, Option<Vec<Operand>>)>,
     /// What follows its `end`, with its results as parameters: made when a branch leads there. Where only what stands
     /// before the `end` does, that goes on as if there were no block.
     follow: Option<Block>,
@@ -95,7 +96,7 @@ impl<'a> Translator<'a, '_> {
         match kind {
             BlockKind::Block | BlockKind::Else => {}
             BlockKind::Loop => control.header = Some(self.builder.create_block()),
-            BlockKind::If => control.otherwise = Some((self.builder.create_block(), Vec::new())),
+            BlockKind::If => control.otherwise = Some((self.builder.create_block(), None)),
         }
         // Something leads there if it is reached at all, be it from another run.
         let followed = block.follow != NONE;
@@ -130,15 +131,13 @@ impl<'a> Translator<'a, '_> {
 
     /// Replay: goes on in another run.
     fn go_on_at(&mut self, position: u32) {
-        self.return_raw(u64::from(ReplayEnd::ONWARD) << 32 | u64::from(position));
+        return_raw(&mut self.builder, u64::from(ReplayEnd::ONWARD) << 32 | u64::from(position));
     }
 
     /// A new block that takes values of these types.
     fn block_with(&mut self, types: &[ValType]) -> Block {
         let block = self.builder.create_block();
-        // Where operands live in memory, they are there.
-        let types = if self.single.is_some() { &[] } else { types };
-        for ty in types {
+        for ty in self.storage.passed(types) {
             self.builder.append_block_param(block, abi_type(*ty));
         }
         block
@@ -165,7 +164,8 @@ impl<'a> Translator<'a, '_> {
         let (params, results) = self.block_type(ty)?;
         let height = self.height_below(params.as_slice().len())?;
         self.walk.innermost()?.known = Control { params, results, height, ..Control::default() };
-        self.part()?;
+        let (storage, mut site) = self.storage();
+        storage.part(&mut site)?;
         if let Some(condition) = condition {
             self.complete()?;
             let then = self.builder.create_block();
@@ -173,25 +173,20 @@ impl<'a> Translator<'a, '_> {
             self.builder.ins().brif(condition, then, &[], otherwise, &[]);
             self.builder.seal_block(then);
             self.builder.seal_block(otherwise);
-            let params = self.stack[height..].to_vec();
-            self.walk.innermost()?.known.otherwise = Some((otherwise, params));
+            let operands = self.stack[height..].to_vec();
+            self.walk.innermost()?.known.otherwise = Some((otherwise, Some(operands)));
             self.builder.switch_to_block(then);
         }
         if kind == BlockKind::Loop {
             self.complete()?;
-            self.stop_due = true;
-            let repeated = self.repeated();
-            if !repeated && self.single.is_none() {
+            if !self.repeated() {
                 // Nothing leads back to it: it is run once.
                 return Ok(());
             }
             let header = self.block_with(params.as_slice());
             self.walk.innermost()?.known.header = Some(header);
-            if self.is_replay() {
-                self.end_replay_natively();
-            }
-            let entering = self.block_args(self.stack.len() - height)?;
-            self.builder.ins().jump(header, &entering);
+            self.leave_to_guest();
+            self.jump_with(header, self.stack.len() - height)?;
             self.enter(header, height, params.as_slice())?;
         }
         Ok(())
@@ -210,11 +205,9 @@ impl<'a> Translator<'a, '_> {
             }
             Operator::BrIf { relative_depth } => {
                 let condition = self.pop()?;
-                // Locals must be in their slots where ways come together. Then those of the last point are gone, and
-                // operands have to be there as well.
-                let leaves = self.walk.leaves(*relative_depth);
-                if !leaves && self.instrument.as_ref().is_some_and(|frame| frame.any_dirty()) {
-                    self.complete()?;
+                if !self.walk.leaves(*relative_depth) {
+                    let (storage, mut site) = self.storage();
+                    storage.branch_off(&mut site)?;
                 }
                 let (target, arguments) = self.branch(*relative_depth)?;
                 let next = self.builder.create_block();
@@ -233,11 +226,7 @@ impl<'a> Translator<'a, '_> {
     pub(super) fn leave(&mut self, operator: &Operator<'_>) -> Result<()> {
         match operator {
             Operator::Unreachable => self.trap(TrapCode::Unreachable),
-            Operator::Return if self.is_replay() => self.end_replay(ReplayEnd::NATIVE),
-            Operator::Return => {
-                let results = self.pop_many(self.results)?;
-                self.return_(&results);
-            }
+            Operator::Return => self.return_top(self.results)?,
             _ => return Err(internal(format!("no way out of the function: {operator:?}"))),
         }
         Ok(())
@@ -248,49 +237,35 @@ impl<'a> Translator<'a, '_> {
         self.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))
     }
 
-    /// Debug: ways part here that come together again. Every operand has to be where it will be found on all of them.
-    fn part(&mut self) -> Result<()> {
-        self.forget(None);
-        if self.instrument.is_some() && self.stack.iter().any(|operand| operand.held.is_none()) {
-            self.complete()?;
-        }
-        Ok(())
-    }
-
-    /// The topmost `count` operands as arguments of a block; none where they live in memory.
-    fn block_args(&mut self, count: usize) -> Result<Vec<BlockArg>> {
-        if self.single.is_some() {
-            return Ok(Vec::new());
-        }
-        Ok(self.top_values(count)?.into_iter().map(BlockArg::Value).collect())
-    }
-
-    /// Returns these values; in replay code, whose result is another, only where it is never run.
-    fn return_(&mut self, results: &[Value]) {
-        if self.is_replay() {
-            self.end_replay(crate::image::ReplayEnd::NATIVE);
-        } else {
-            self.builder.ins().return_(results);
-        }
-    }
-
     /// The target of a branch and what it is given.
     fn branch(&mut self, depth: u32) -> Result<(Block, Vec<BlockArg>)> {
-        if self.is_replay() && self.walk.leaves(depth) {
-            return Ok((self.edge(Edge::Native), Vec::new()));
+        // Out of the function and back to the start of a loop goes the guest alone.
+        if (self.walk.leaves(depth) || self.walk.target(depth)?.kind == BlockKind::Loop)
+            && let Some(block) = self.storage.branch_of_guest(&mut self.builder)
+        {
+            return Ok((block, Vec::new()));
         }
         let (target, count) = self.target(depth)?;
         self.arguments += count;
-        if self.single.is_none() {
-            return Ok((target, self.block_args(count)?));
+        let height = self.walk.target(depth)?.known.height;
+        let (storage, mut site) = self.storage();
+        storage.branch(&mut site, target, count, height)
+    }
+
+    /// Writes the code of the branches of the instruction at hand that need some. The current block is full.
+    fn write_edges(&mut self) {
+        for (block, edge) in self.storage.take_edges() {
+            self.builder.switch_to_block(block);
+            match edge {
+                Edge::Native => {
+                    self.end_replay(ReplayEnd::NATIVE);
+                }
+                Edge::Move { count, from, to, target } => {
+                    self.storage.move_operands(&mut self.builder, count, from, to);
+                    self.builder.ins().jump(target, &[]);
+                }
+            }
         }
-        let control = &self.walk.target(depth)?.known;
-        let (loops, to) = (control.header.is_some(), control.height);
-        let edge = match loops && self.is_replay() {
-            true => Edge::Native,
-            false => Edge::Move { count, from: self.height_below(count)?, to, target },
-        };
-        Ok((self.edge(edge), Vec::new()))
     }
 
     fn branch_table(&mut self, targets: &BrTable<'_>) -> Result<()> {
@@ -312,25 +287,28 @@ impl<'a> Translator<'a, '_> {
 
     /// Goes on at `block`, with its parameters as operands on top of the lowest `height`.
     fn enter(&mut self, block: Block, height: usize, types: &[ValType]) -> Result<()> {
-        self.builder.switch_to_block(block);
-        self.stack.truncate(height);
-        for (i, ty) in types.iter().enumerate() {
-            if self.single.is_some() {
-                self.push_placed(*ty);
-                continue;
-            }
-            let value = self.builder.block_params(block)[i];
-            self.push(*ty, value);
-        }
-        self.arrive();
+        self.switch_to(block, height, types);
+        self.storage.arrive();
         self.complete()
     }
 
-    /// Debug: whatever way led here, the locals are in their slots.
-    fn arrive(&mut self) {
-        if let Some(instrument) = &mut self.instrument {
-            instrument.take_dirty();
-            self.complete = true;
+    fn switch_to(&mut self, block: Block, height: usize, types: &[ValType]) {
+        self.builder.switch_to_block(block);
+        self.stack.truncate(height);
+        let (storage, mut site) = self.storage();
+        storage.push_params(&mut site, block, types);
+    }
+
+    /// Goes on where an `if` does not hold.
+    fn switch_to_otherwise(&mut self, block: Block, height: usize, operands: Option<Vec<Operand>>, types: &[ValType]) {
+        match operands {
+            // Their slots still hold them on this path.
+            Some(operands) => {
+                self.builder.switch_to_block(block);
+                self.stack.truncate(height);
+                self.stack.extend(operands);
+            }
+            None => self.switch_to(block, height, types),
         }
     }
 
@@ -345,30 +323,22 @@ impl<'a> Translator<'a, '_> {
         let control = &mut self.walk.innermost()?.known;
         let (height, types) = (control.height, control.params);
         let (otherwise, params) = control.otherwise.take().ok_or_else(|| internal("an else without its if"))?;
-        self.stack.truncate(height);
-        // Their slots still hold them on this path.
-        if self.single.is_some() {
-            for ty in types.as_slice() {
-                self.push_placed(*ty);
-            }
-        } else {
-            self.stack.extend(params);
-        }
-        self.builder.switch_to_block(otherwise);
-        self.arrive();
+        self.switch_to_otherwise(otherwise, height, params, types.as_slice());
+        self.storage.arrive();
         Ok(())
     }
 
     /// Jumps to a block with the topmost `count` operands.
     fn jump_with(&mut self, block: Block, count: usize) -> Result<()> {
-        let arguments = self.block_args(count)?;
+        let (storage, mut site) = self.storage();
+        let arguments = storage.arguments(&mut site, count)?;
         self.builder.ins().jump(block, &arguments);
         Ok(())
     }
 
     /// The innermost block has ended, and control falls out of it or not.
     pub(super) fn close(&mut self, control: Control<'a>, fallen: bool) -> Result<()> {
-        let Control { results, header, otherwise, height, mut follow, .. } = control;
+        let Control { params, results, header, otherwise, height, mut follow } = control;
         let function = self.walk.depth() == 0;
         let results = results.as_slice();
         if fallen && !function && otherwise.is_none() && results.len() > FEW_RESULTS && follow.is_none() {
@@ -384,8 +354,8 @@ impl<'a> Translator<'a, '_> {
         if fallen {
             if !function {
                 self.store_locals()?;
-            } else if self.is_replay() {
-                self.end_replay_natively();
+            } else {
+                self.leave_to_guest();
             }
             let follow = *follow.get_or_insert_with(|| self.block_with(results));
             self.jump_with(follow, results.len())?;
@@ -397,33 +367,15 @@ impl<'a> Translator<'a, '_> {
             self.stack.truncate(height);
             return Ok(());
         };
-        if let Some((otherwise, params)) = otherwise {
-            self.builder.switch_to_block(otherwise);
-            let mut arguments = Vec::new();
-            if self.single.is_none() {
-                for (i, operand) in params.iter().enumerate() {
-                    arguments.push(BlockArg::Value(self.value_of(height + i, operand)?));
-                }
-            }
-            self.builder.ins().jump(follow, &arguments);
+        if let Some((otherwise, operands)) = otherwise {
+            self.switch_to_otherwise(otherwise, height, operands, params.as_slice());
+            self.jump_with(follow, params.as_slice().len())?;
         }
         self.builder.seal_block(follow);
         if !function {
             return self.enter(follow, height, results);
         }
-        self.builder.switch_to_block(follow);
-        self.stack.clear();
-        let values = match self.single {
-            None => self.builder.block_params(follow).to_vec(),
-            Some(_) => {
-                for ty in results {
-                    self.push_placed(*ty);
-                }
-                self.pop_many(results.len())?
-            }
-        };
-        self.return_(&values);
-        self.stack.clear();
-        Ok(())
+        self.switch_to(follow, 0, results);
+        self.return_top(results.len())
     }
 }

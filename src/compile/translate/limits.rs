@@ -45,7 +45,7 @@ impl Translator<'_, '_> {
             }
             self.count(row.fuel);
         }
-        if self.env.options.epoch && check && !self.is_replay() {
+        if self.env.options.epoch && check {
             self.check_epoch();
         }
     }
@@ -63,8 +63,7 @@ impl Translator<'_, '_> {
 
     /// Replay ends before the instruction at hand: what its run takes is taken by who runs it.
     pub(super) fn give_fuel_back(&mut self) {
-        let home = self.single.as_ref().and_then(|single| single.fuel());
-        if let (Some(before), Some((base, offset))) = (self.limits.before, home) {
+        if let (Some(before), Some((base, offset))) = (self.limits.before, self.storage.fuel_of_replay()) {
             self.builder.ins().store(self.flags.fuel, before, base, offset);
         }
     }
@@ -82,8 +81,8 @@ impl Translator<'_, '_> {
 
     /// Takes the fuel of the run that begins here: how much is filled in by [`Translator::count`].
     fn begin_run(&mut self, check: bool) {
-        let (base, offset) = match self.single.as_ref().and_then(|single| single.fuel()) {
-            Some(home) => home,
+        let (base, offset) = match self.storage.fuel_of_replay() {
+            Some(place) => place,
             None => (self.load_constant(VMContext::STORE), VMStoreContext::FUEL),
         };
         let fuel = self.builder.ins().load(types::I64, self.flags.fuel, base, offset);

@@ -3,6 +3,7 @@
 //! to.
 
 use super::Translator;
+use super::storage::buffer;
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::compile::env::Env;
 use crate::compile::internal;
@@ -30,15 +31,15 @@ pub(in crate::compile) fn translate_run(
 
     let mut translator = Translator::new(env, body.range().start as u32, into, context);
     translator.locate(from.get());
-    translator.declare_locals(func)?;
+    translator.locals = env.info.locals(func, env.binary);
+    let (flags, locals, params) = (translator.flags, &*translator.locals, &*translator.params);
+    let mut state = buffer::begin(&mut translator.builder, flags, locals, params, (first, begin.classes))?;
     let mut operands: Vec<SlotKind> = known.operands(first).collect();
     operands.reverse();
     for kind in operands {
-        translator.push_placed(val_type(kind));
+        state.push_placed(&mut translator.stack, val_type(kind));
     }
-    if let Some(single) = &mut translator.single {
-        single.first = first;
-    }
+    translator.storage = Box::new(state);
     let count = blocks_needed(Instructions::starting_at(&body, from)?, to, begin.depth)?;
     translator.walk = Walk::inside((begin.depth - count) as usize);
     let mut blocks = Vec::with_capacity(count as usize);
@@ -56,7 +57,6 @@ pub(in crate::compile) fn translate_run(
         }
     }
     translator.limits.set_due(begin.due);
-    translator.classes = begin.classes;
 
     let mut instructions = Instructions::starting_at(&body, from)?;
     let mut due = None;
@@ -75,8 +75,7 @@ pub(in crate::compile) fn translate_run(
         let last = outline.begins.get(number as usize + 1).ok_or_else(|| internal("no such run"))?;
         translator.leave_run(end, last.block, outline)?;
     }
-    translator.finish_single()?;
-    translator.builder.finalize(env.isa.frontend_config());
+    translator.finish()?;
     Ok(())
 }
 
