@@ -1,16 +1,17 @@
-//! The instructions of function bodies as the specification has them, read here anew, for the debugger to be held against.
+//! The instructions of function bodies as the specification has them, read here anew, for the debugger to be held
+//! against.
 
 use std::collections::HashMap;
 use stepwell::base::FuncIndex;
 use stepwell::runtime::{Module, ModuleId};
-use stepwell::wasm::ValType;
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use stepwell::wasm::{Instructions, ValType, Walk, body};
 
 /// One function's body.
 pub struct Body {
     /// The types of its locals, parameters first.
     pub locals: Vec<ValType>,
-    /// Each instruction's offset; for one that always runs on to the instruction behind it, that one's offset.
+    /// The offset of each instruction that can be reached; for one that always runs on to the instruction behind it,
+    /// that one's offset.
     pub instructions: HashMap<u32, Option<u32>>,
 }
 
@@ -28,29 +29,23 @@ impl Bodies {
 fn read(module: &Module, func: FuncIndex) -> Option<Body> {
     let info = module.info();
     let defined = info.defined(func)?;
-    let range = info.bodies.get(defined.index())?.bytes.clone();
-    let body = FunctionBody::new(BinaryReader::new(&module.binary()[range.clone()], range.start as u64));
-    let mut locals = info.func_type(func).params.to_vec();
-    for group in body.get_locals_reader().ok()? {
-        let (count, ty) = group.ok()?;
-        locals.extend(std::iter::repeat_n(stepwell::wasm::val_type(ty)?, count as usize));
+    let mut walk = Walk::new(());
+    let mut instructions: HashMap<u32, Option<u32>> = HashMap::new();
+    // The last instruction, if it always runs on to the next one.
+    let mut before = None;
+    for instruction in Instructions::of(&body(info, module.binary(), defined).ok()?).ok()? {
+        let instruction = instruction.ok()?;
+        let at = instruction.at.get();
+        if let Some(before) = before {
+            instructions.insert(before, Some(at));
+        }
+        let reached = walk.reached();
+        walk.step(&instruction).ok()?;
+        // Nobody may stop where nothing leads.
+        if reached {
+            instructions.insert(at, None);
+        }
+        before = (reached && instruction.row.flow.runs_on()).then_some(at);
     }
-    let operators: Vec<(Operator<'_>, u64)> =
-        body.get_operators_reader().ok()?.into_iter_with_offsets().collect::<Result<_, _>>().ok()?;
-    let mut instructions = HashMap::new();
-    for (i, (operator, offset)) in operators.iter().enumerate() {
-        let next = operators.get(i + 1).map(|(_, offset)| *offset as u32);
-        let runs_on = !matches!(
-            operator,
-            Operator::Br { .. }
-                | Operator::BrIf { .. }
-                | Operator::BrTable { .. }
-                | Operator::If { .. }
-                | Operator::Else
-                | Operator::Return
-                | Operator::Unreachable
-        );
-        instructions.insert(*offset as u32, next.filter(|_| runs_on));
-    }
-    Some(Body { locals, instructions })
+    Some(Body { locals: info.locals(defined, module.binary()), instructions })
 }

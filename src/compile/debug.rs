@@ -218,12 +218,13 @@ impl Instrument {
     /// Writes an operand that is at `depth` to its slot.
     pub(super) fn store_operand(&mut self, builder: &mut FunctionBuilder<'_>, depth: usize, ty: ValType, value: Value) {
         debug_assert_eq!(builder.func.dfg.value_type(value), abi_type(ty));
+        self.have_room_for(depth as u32);
         let (base, offset) = self.operand_address(builder, depth as u32);
         builder.ins().store(self.flags, value, base, offset);
     }
 
     /// The operand at `depth`, from its slot.
-    pub(super) fn load_operand(&mut self, builder: &mut FunctionBuilder<'_>, depth: usize, ty: ValType) -> Value {
+    pub(super) fn load_operand(&self, builder: &mut FunctionBuilder<'_>, depth: usize, ty: ValType) -> Value {
         let (base, offset) = self.operand_address(builder, depth as u32);
         builder.ins().load(abi_type(ty), self.flags, base, offset)
     }
@@ -238,9 +239,8 @@ impl Instrument {
         self.deepest = self.deepest.max(depth + 1);
     }
 
-    /// Where the slot of the operand at `depth` is: base and offset.
-    pub(super) fn operand_address(&mut self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32) {
-        self.have_room_for(depth);
+    /// Where the slot of the operand at `depth` is, for which there is room: base and offset.
+    pub(super) fn operand_address(&self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32) {
         (builder.ins().stack_addr(POINTER, self.record.operands_slot, 0), (depth * SLOT_BYTES) as i32)
     }
 

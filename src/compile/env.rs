@@ -1,13 +1,14 @@
 //! What every function of a module is translated with: its module, its layout, the options; and how Wasm's types
 //! and trap codes are Cranelift's.
 
-use super::{Compiler, Options, vm_layout};
+use super::{Compiler, Options, internal, vm_layout};
 use crate::abi::{Builtin, BuiltinArg, TrapCode, VmLayout};
 use crate::base::Result;
 use crate::image::Tier;
 use crate::wasm::{FuncType, ModuleInfo, ValType};
 use cranelift_codegen::ir::{self, AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
+use wasmparser::HeapType;
 
 /// A pointer of the target.
 pub(super) const POINTER: ir::Type = types::I64;
@@ -31,6 +32,11 @@ impl Mode {
     /// The image it is for.
     pub(super) fn tier(self) -> Tier {
         if self == Mode::Production { Tier::Production } else { Tier::Debug }
+    }
+
+    /// Whether it stands in one text with the other functions of the module, and can call them directly.
+    pub(super) fn beside_others(self) -> bool {
+        self != Mode::Resume
     }
 }
 
@@ -57,8 +63,8 @@ impl<'a> Env<'a> {
         let layout = vm_layout(info)?;
         let (mut options, mut isa) = (compiler.options, &compiler.isa);
         if mode == Mode::Replay {
-            // Nothing may fault in it, and it is made while a debugger waits.
-            options.signals = false;
+            // Nothing may fault in it, no clock ends it, and it is made while a debugger waits.
+            (options.signals, options.epoch) = (false, false);
             isa = &compiler.quick;
         }
         Ok(Env { info, binary, tier: mode.tier(), mode, options, layout, isa: isa.as_ref() })
@@ -73,6 +79,15 @@ pub(super) fn abi_type(ty: ValType) -> ir::Type {
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
         ValType::V128 => types::I8X16,
+    }
+}
+
+/// The type of a null reference.
+pub(super) fn null_type(ty: HeapType) -> Result<ValType> {
+    match ty {
+        HeapType::FUNC => Ok(ValType::FuncRef),
+        HeapType::EXTERN => Ok(ValType::ExternRef),
+        _ => Err(internal("a null of unknown type")),
     }
 }
 

@@ -1,156 +1,78 @@
-//! Which instruction of a function can follow which without the guest: what replay can do, known from a walk over the body,
-//! without compiling. It must agree with what `translate` makes of the same body; a test compares them.
+//! Which instruction of a function can follow which without the guest: what replay can do, known from a walk over the
+//! body, without compiling. It must agree with what `translate` makes of the same body; a test compares them.
 
-use super::internal;
-use super::translate::{Class, Classes};
-use crate::base::{DefinedFuncIndex, Result, WasmOffset};
+use super::regions::RegionClasses;
+use crate::base::{DefinedFuncIndex, Result};
 use crate::image::RegionGraph;
-use crate::wasm::ModuleInfo;
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use crate::wasm::{BlockKind, Class, Instructions, ModuleInfo, Step, Walk, body, targets};
 
-/// An open block.
+/// What is known of an open block.
 #[derive(Default)]
-struct Open {
-    loops: bool,
-    /// The instructions that lead to what follows it.
+struct Leading {
+    /// The instructions that lead behind its end.
     from: Vec<u32>,
     /// The `if` whose `else` has not come yet.
-    otherwise: Option<u32>,
-    /// Whether anything leads behind it.
-    followed: bool,
-}
-
-/// A walk over a body.
-struct Walk {
-    classes: Classes,
-    instructions: Vec<WasmOffset>,
-    edges: Vec<(u32, u32)>,
-    open: Vec<Open>,
-    /// The instructions that lead to the next one.
-    arriving: Vec<u32>,
-    reachable: bool,
-    /// Blocks opened since code became unreachable.
-    skipped: u32,
+    condition: Option<u32>,
 }
 
 /// The graph of a function.
 pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<RegionGraph> {
-    let range = info.bodies.get(func.index()).ok_or_else(|| internal("no such body"))?.bytes.clone();
-    let start = range.start as u64;
-    let bytes = binary.get(range).ok_or_else(|| internal("a body lies outside its binary"))?;
-    let unreadable = |error| internal(format!("a validated body cannot be read: {error}"));
-    let body = FunctionBody::new(BinaryReader::new(bytes, start));
-    let mut reader = body.get_operators_reader().map_err(unreadable)?;
-    let mut walk = Walk {
-        classes: Classes::new(),
-        instructions: Vec::new(),
-        edges: Vec::new(),
-        open: vec![Open::default()],
-        arriving: Vec::new(),
-        reachable: true,
-        skipped: 0,
-    };
-    while !reader.eof() {
-        let (operator, at) = reader.read_with_offset().map_err(unreadable)?;
-        walk.operator(&operator, WasmOffset::from_usize(at as usize))?;
-    }
-    walk.edges.sort_unstable();
-    walk.edges.dedup();
-    Ok(RegionGraph { instructions: walk.instructions, edges: walk.edges })
-}
-
-impl Walk {
-    fn operator(&mut self, operator: &Operator<'_>, at: WasmOffset) -> Result<()> {
-        if !self.reachable {
-            return self.unreachable_operator(operator);
+    let (mut instructions, mut edges) = (Vec::new(), Vec::new());
+    // The instructions that lead to the next one.
+    let mut arriving: Vec<u32> = Vec::new();
+    let mut classes = RegionClasses::new();
+    let mut walk = Walk::new(Leading::default());
+    for instruction in Instructions::of(&body(info, binary, func)?)? {
+        let instruction = instruction?;
+        let here = instructions.len() as u32;
+        let mut class = Class::Control;
+        if walk.reached() {
+            instructions.push(instruction.at);
+            edges.extend(arriving.drain(..).map(|from| (here, from)));
+            class = classes.next(instruction.row);
         }
-        let here = self.instructions.len() as u32;
-        self.instructions.push(at);
-        self.edges.extend(self.arriving.drain(..).map(|from| (here, from)));
-        let class = self.classes.next(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
-        // Only the guest goes behind these, and into a loop.
-        let mut falls = !matches!(class, Class::Effect | Class::Call);
-        match operator {
-            Operator::Block { .. } => self.open.push(Open::default()),
-            Operator::Loop { .. } => {
-                self.open.push(Open { loops: true, ..Open::default() });
-                falls = false;
-            }
-            Operator::If { .. } => self.open.push(Open { otherwise: Some(here), ..Open::default() }),
-            Operator::Else => {
-                self.otherwise(Some(here))?;
-                falls = false;
-            }
-            Operator::End => {
-                self.close(Some(here))?;
-                falls = false;
-            }
-            Operator::Br { relative_depth } => {
-                self.branch(*relative_depth, here)?;
-                self.reachable = false;
-            }
-            Operator::BrIf { relative_depth } => self.branch(*relative_depth, here)?,
-            Operator::BrTable { targets } => {
-                for depth in targets.targets() {
-                    self.branch(depth.map_err(internal)?, here)?;
+        match walk.step(&instruction)? {
+            // Only the guest goes behind what ends a region, and into a loop and back.
+            Step::Next if class.ends_region() => {}
+            Step::Next => arriving.push(here),
+            Step::Open(_) => {
+                let block = walk.innermost()?;
+                if block.kind != BlockKind::Loop {
+                    arriving.push(here);
                 }
-                self.branch(targets.default(), here)?;
-                self.reachable = false;
+                block.known.condition = (block.kind == BlockKind::If).then_some(here);
             }
-            Operator::Return | Operator::Unreachable => self.reachable = false,
-            _ => {}
-        }
-        if falls && self.reachable {
-            self.arriving.push(here);
-        }
-        Ok(())
-    }
-
-    fn unreachable_operator(&mut self, operator: &Operator<'_>) -> Result<()> {
-        match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.skipped += 1,
-            Operator::End if self.skipped > 0 => self.skipped -= 1,
-            Operator::Else if self.skipped == 0 => self.otherwise(None)?,
-            Operator::End => self.close(None)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn branch(&mut self, depth: u32, from: u32) -> Result<()> {
-        let outer = self.open.len().checked_sub(depth as usize + 1);
-        let index = outer.ok_or_else(|| internal("a branch out of the function"))?;
-        let target = &mut self.open[index];
-        if !target.loops {
-            target.followed = true;
-            // Out of the function goes the guest alone.
-            if index > 0 {
-                target.from.push(from);
+            Step::Else { fallen } => {
+                let block = &mut walk.innermost()?.known;
+                block.from.extend(fallen.then_some(here));
+                arriving.clear();
+                arriving.extend(block.condition.take());
             }
+            Step::End { block, fallen } => {
+                arriving = block.known.from;
+                arriving.extend(block.known.condition);
+                if walk.depth() > 0 {
+                    arriving.extend(fallen.then_some(here));
+                }
+            }
+            Step::Branch => {
+                for depth in targets(&instruction.operator) {
+                    let depth = depth?;
+                    let leaves = walk.leaves(depth);
+                    let block = walk.target(depth)?;
+                    // Out of the function, too, goes the guest alone.
+                    if block.kind != BlockKind::Loop && !leaves {
+                        block.known.from.push(here);
+                    }
+                }
+                if walk.reached() {
+                    arriving.push(here);
+                }
+            }
+            Step::Leave | Step::Unreached => {}
         }
-        Ok(())
     }
-
-    /// An `else`, which `fallen` leads to.
-    fn otherwise(&mut self, fallen: Option<u32>) -> Result<()> {
-        let open = self.open.last_mut().ok_or_else(|| internal("no block is open"))?;
-        open.followed |= fallen.is_some();
-        open.from.extend(fallen);
-        self.arriving.clear();
-        self.arriving.extend(open.otherwise.take());
-        self.reachable = true;
-        Ok(())
-    }
-
-    /// An `end`, which `fallen` leads to.
-    fn close(&mut self, fallen: Option<u32>) -> Result<()> {
-        let open = self.open.pop().ok_or_else(|| internal("no block is open"))?;
-        self.arriving = open.from;
-        if !self.open.is_empty() {
-            self.arriving.extend(fallen);
-        }
-        self.arriving.extend(open.otherwise);
-        self.reachable = open.followed || fallen.is_some() || open.otherwise.is_some();
-        Ok(())
-    }
+    edges.sort_unstable();
+    edges.dedup();
+    Ok(RegionGraph { instructions, edges })
 }

@@ -1,24 +1,29 @@
 //! From Wasm to machine code by Cranelift: translation, instrumentation, trampolines. A pure function: it sees a
 //! module's contents and gives position-independent code with tables. No store, no address, no system call.
 //!
-//! * `translate` turns one function body into Cranelift's IR: of production code, of either kind of debug code, of replay and of
-//!   resume code;
+//! * `translate` turns one function body into Cranelift's IR: of production code, of either kind of debug code, of
+//!   replay and of resume code;
 //! * `debug` is what debug code has besides: stop points, and slots that tell the complete Wasm state at its points;
+//! * `regions` and `fuel` count the instructions of a body as they come: where a region has become long, and where fuel
+//!   is taken;
 //! * `graph` tells which instruction can follow which in replay, without compiling;
-//! * `outline` tells what replay must know of a whole function, without compiling, so that code is made for a run of it at a time;
+//! * `outline` tells what replay must know of a whole function, without compiling, so that code is made for a run of it
+//!   at a time;
 //! * `function` compiles one translated function, `driver` all of a module, `assemble` lays them out as an image;
-//! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace them,
-//!   `target` what machine the code is for.
+//! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace
+//!   them, `target` what machine the code is for.
 
 mod assemble;
 mod convention;
 mod debug;
 mod driver;
 mod env;
+mod fuel;
 mod function;
 mod graph;
 mod locate;
 mod outline;
+mod regions;
 mod target;
 mod trampoline;
 mod translate;
@@ -44,8 +49,8 @@ const WHOLE_INDEX_SPACE: u64 = 1 << 32;
 pub enum DebugTier {
     /// Before every instruction, with every value stored that is not known without: slower, larger, and simple.
     Simple,
-    /// Where a region begins whose instructions can be run again with the same outcome, with the state stored there. What is
-    /// inside a region is found by replay.
+    /// Where a region begins whose instructions can be run again with the same outcome, with the state stored there.
+    /// What is inside a region is found by replay.
     #[default]
     Regions,
 }
@@ -64,8 +69,8 @@ pub struct Options {
     pub nan_canonicalization: bool,
     /// Optimises for speed; else compiles as fast as possible.
     pub optimize: bool,
-    /// Compiles functions on several threads: those of the pool that the caller runs in, if it runs in one. The image is the same either
-    /// way.
+    /// Compiles functions on several threads: those of the pool that the caller runs in, if it runs in one. The image
+    /// is the same either way.
     pub parallel: bool,
     /// Counts the instructions that run, and traps where a function or a turn of a loop begins with none left to run.
     pub fuel: bool,
@@ -149,7 +154,8 @@ impl Compiler {
         driver::caught(&env, func, function::compile_replay)
     }
 
-    /// What is known of a function's replay code before any is made, `run` instructions at a time: linear in the body, a few nanoseconds for each byte.
+    /// What is known of a function's replay code before any is made, `run` instructions at a time: linear in the body,
+    /// a few nanoseconds for each byte.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] where there is no memory for it, [`ErrorKind::Panic`] for a fault of our own.
@@ -163,8 +169,8 @@ impl Compiler {
         outline::outline(info, binary, func, run)
     }
 
-    /// Compiles replay code for the run of instructions that `position` is in, of a function that is known so. Gives the code and the
-    /// positions.
+    /// Compiles replay code for the run of instructions that `position` is in, of a function that is known so. Gives
+    /// the code and the positions.
     ///
     /// # Errors
     /// As [`Compiler::module`].
@@ -183,9 +189,9 @@ impl Compiler {
         Ok((code, first..first.saturating_add(run).min(known.1.instructions.len() as u32)))
     }
 
-    /// Compiles a function so that it goes on at any instruction, in the place of a frame of its debug code: it takes its state
-    /// from where [`VMStoreContext::resume`](crate::abi::VMStoreContext::resume) says. The image has this function alone, with
-    /// a stop site before every instruction.
+    /// Compiles a function so that it goes on at any instruction, in the place of a frame of its debug code: it takes
+    /// its state from where [`VMStoreContext::resume`](crate::abi::VMStoreContext::resume) says. The image has this
+    /// function alone, with a stop site before every instruction.
     ///
     /// # Errors
     /// As [`Compiler::module`].

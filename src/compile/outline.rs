@@ -1,32 +1,23 @@
-//! What replay needs to know of a whole body: its instructions, the operands before each, and the blocks that are open where a
-//! run of instructions begins. Found by one walk that makes no code, so that code can be made for one run alone. It must agree
-//! with what `translate` makes of the same body; a test compares them.
+//! What replay needs to know of a whole body: its instructions, the operands before each, and the blocks that are open
+//! where a run of instructions begins. Found by one walk that makes no code, so that code can be made for one run
+//! alone. It must agree with what `translate` makes of the same body; a test compares them.
 
 use super::debug::{NO_SHAPE, kind};
+use super::env::null_type;
+use super::fuel::Due;
 use super::internal;
-use super::translate::{Classes, Due, effect};
-use crate::base::{DefinedFuncIndex, Result, WasmOffset, no_room};
+use super::regions::RegionClasses;
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, TableIndex, no_room};
 use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
-use crate::wasm::{ModuleInfo, ValType, val_type};
-use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, OperatorsReader, OperatorsReaderAllocations};
+use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk, body, val_type};
+use wasmparser::{BlockType, Operator};
 
-/// The opcode of `else`.
-const ELSE: u8 = 0x05;
 /// No position, no block.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// What kind of block is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BlockKind {
-    Block,
-    Loop,
-    If,
-    Else,
-}
-
 /// A block that is open where a run begins.
 #[derive(Debug)]
-pub(super) struct OpenBlock {
+pub(super) struct KnownBlock {
     /// The one around it, or [`NONE`] for the function.
     pub(super) outer: u32,
     /// What it was opened as; `Else` is told by where a run begins.
@@ -39,10 +30,9 @@ pub(super) struct OpenBlock {
     pub(super) otherwise: u32,
     /// The first position behind its `end`, if that is reached.
     pub(super) follow: u32,
-    followed: bool,
 }
 
-impl OpenBlock {
+impl KnownBlock {
     /// What kind of block it is before the instruction at `position`.
     pub(super) fn kind_at(&self, position: u32) -> BlockKind {
         if self.otherwise <= position { BlockKind::Else } else { self.kind }
@@ -56,7 +46,7 @@ pub(super) struct Begin {
     pub(super) block: u32,
     pub(super) depth: u32,
     pub(super) due: Due,
-    pub(super) classes: Classes,
+    pub(super) classes: RegionClasses,
 }
 
 /// The outline of a function.
@@ -65,12 +55,13 @@ pub struct Outline {
     /// The instructions of a run.
     pub(super) run: u32,
     pub(super) begins: Vec<Begin>,
-    pub(super) blocks: Vec<OpenBlock>,
+    pub(super) blocks: Vec<KnownBlock>,
 }
 
 impl Outline {
-    /// The instructions for which code is made at a time, usually: each takes about 20 microseconds and 5 KB while it is compiled.
-    pub const RUN: u32 = 256;
+    /// The instructions for which code is made at a time, usually: each takes about 20 microseconds and 5 KB while it
+    /// is compiled.
+    pub const RUN: u32 = RegionClasses::MOST;
 
     /// The number of the run that a position is in.
     pub fn number(&self, position: u32) -> u32 {
@@ -79,41 +70,7 @@ impl Outline {
 
     /// The bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
-        self.begins.capacity() * size_of::<Begin>() + self.blocks.capacity() * size_of::<OpenBlock>()
-    }
-}
-
-/// Reads the operators of a validated body one by one, from anywhere in it.
-pub(super) struct Operators<'a> {
-    reader: BinaryReader<'a>,
-    room: OperatorsReaderAllocations,
-}
-
-impl<'a> Operators<'a> {
-    /// From where `reader` is.
-    pub(super) fn new(reader: BinaryReader<'a>) -> Self {
-        Operators { reader, room: OperatorsReaderAllocations::default() }
-    }
-
-    /// The next one and where it is; `None` behind the last.
-    pub(super) fn next(&mut self) -> Result<Option<(Operator<'a>, u32)>> {
-        if self.reader.eof() {
-            return Ok(None);
-        }
-        let unreadable = |error| internal(format!("a validated body cannot be read: {error}"));
-        // The reader takes an `else` only where it has read the `if`.
-        let mut ahead = self.reader.clone();
-        if ahead.read_u8().map_err(unreadable)? == ELSE {
-            let at = self.reader.original_position() as u32;
-            self.reader = ahead;
-            return Ok(Some((Operator::Else, at)));
-        }
-        let room = std::mem::take(&mut self.room);
-        let mut one = OperatorsReader::new_with_allocs(self.reader.clone(), room);
-        let (operator, at) = one.read_with_offset().map_err(unreadable)?;
-        self.reader = one.get_binary_reader();
-        self.room = one.into_allocations();
-        Ok(Some((operator, at as u32)))
+        self.begins.capacity() * size_of::<Begin>() + self.blocks.capacity() * size_of::<KnownBlock>()
     }
 }
 
@@ -126,8 +83,8 @@ fn add<T>(rows: &mut Vec<T>, row: T) -> Result<()> {
     Ok(())
 }
 
-/// A walk over a body.
-struct Walk<'a> {
+/// What is found as a body is walked over.
+struct Finder<'a> {
     info: &'a ModuleInfo,
     outline: Outline,
     locals: Vec<SlotKind>,
@@ -140,14 +97,13 @@ struct Walk<'a> {
     /// The operands: each with those below, as a row of `stacks`.
     operands: Vec<u32>,
     deepest: u32,
-    open: Vec<u32>,
+    /// The open blocks, as rows of the outline.
+    walk: Walk<u32>,
     /// Blocks from here on are known to no beginning of a run.
     passing: usize,
     due: Due,
-    classes: Classes,
+    classes: RegionClasses,
     results: usize,
-    reachable: bool,
-    skipped: u32,
 }
 
 /// The outline of a function, and what its replay code is described by.
@@ -157,127 +113,119 @@ pub(super) fn outline(
     func: DefinedFuncIndex,
     run: u32,
 ) -> Result<(Outline, ReplayImage)> {
-    let range = info.bodies.get(func.index()).ok_or_else(|| internal("no such body"))?.bytes.clone();
-    let start = range.start as u64;
-    let bytes = binary.get(range).ok_or_else(|| internal("a body lies outside its binary"))?;
-    let unreadable = |error| internal(format!("a validated body cannot be read: {error}"));
-    let body = FunctionBody::new(BinaryReader::new(bytes, start));
-    let ty = info.func_type(info.func_index(func));
-    let mut locals: Vec<SlotKind> = ty.params.iter().map(|ty| kind(*ty)).collect();
-    for group in body.get_locals_reader().map_err(unreadable)? {
-        let (count, ty) = group.map_err(unreadable)?;
-        let ty = val_type(ty).ok_or_else(|| internal("a local of unknown type"))?;
-        locals.extend(std::iter::repeat_n(kind(ty), count as usize));
-    }
-    let mut operators = body.get_operators_reader().map_err(unreadable)?;
-    let mut walk = Walk {
+    let body = body(info, binary, func)?;
+    let mut finder = Finder {
         info,
         outline: Outline { run: run.max(1), begins: Vec::new(), blocks: Vec::new() },
-        locals,
+        locals: info.locals(func, binary).into_iter().map(kind).collect(),
         instructions: Vec::new(),
         stacks: Vec::new(),
         above: Vec::new(),
         lowest: NONE,
         operands: Vec::new(),
         deepest: 0,
-        open: Vec::new(),
+        walk: Walk::new(NONE),
         passing: 0,
         due: Due::default(),
-        classes: Classes::new(),
-        results: ty.results.len(),
-        reachable: true,
-        skipped: 0,
+        classes: RegionClasses::new(),
+        results: info.func_type(info.func_index(func)).results.len(),
     };
-    walk.open(BlockKind::Block, BlockType::Empty, 0)?;
-    while !operators.eof() {
-        let (operator, at) = operators.read_with_offset().map_err(unreadable)?;
-        walk.operator(&operator, at as u32)?;
+    finder.open(NONE, BlockType::Empty, 0)?;
+    for instruction in Instructions::of(&body)? {
+        finder.instruction(&instruction?)?;
     }
-    let Walk { outline, locals, instructions, stacks, deepest, .. } = walk;
+    let Finder { outline, locals, instructions, stacks, deepest, .. } = finder;
     Ok((outline, ReplayImage { code: Vec::new(), locals, deepest, instructions, stacks }))
 }
 
-impl Walk<'_> {
-    fn operator(&mut self, operator: &Operator<'_>, at: u32) -> Result<()> {
-        if !self.reachable {
-            self.unreachable_operator(operator)?;
-            self.due.behind_unreachable();
-            return Ok(());
+impl Finder<'_> {
+    fn instruction(&mut self, instruction: &Instruction<'_>) -> Result<()> {
+        let reached = self.walk.reached();
+        if reached {
+            self.begin(instruction)?;
         }
-        if self.instructions.len().is_multiple_of(self.outline.run as usize) {
-            let block = self.open.last().copied().ok_or_else(|| internal("no block is open"))?;
-            self.passing = self.outline.blocks.len();
-            let (due, classes) = (self.due, self.classes);
-            add(&mut self.outline.begins, Begin { block, depth: self.open.len() as u32, due, classes })?;
-        }
-        let stack = self.operands.last().copied().unwrap_or(NO_SHAPE);
-        let stack = if stack == NO_SHAPE { ReplayImage::EMPTY } else { stack };
-        add(&mut self.instructions, ReplayInstruction { wasm: WasmOffset::new(at), stack })?;
-        self.classes.next(operator).ok_or_else(|| internal(format!("no class of {operator:?}")))?;
-        self.due = Due::none();
-        match operator {
-            Operator::Block { blockty } => self.open_typed(BlockKind::Block, *blockty)?,
-            Operator::Loop { blockty } => self.open_typed(BlockKind::Loop, *blockty)?,
-            Operator::If { blockty } => {
-                self.pop(1)?;
-                self.open_typed(BlockKind::If, *blockty)?;
-            }
-            Operator::Else => self.otherwise(true)?,
-            Operator::End => self.close(true)?,
-            Operator::Br { relative_depth } => {
-                self.branch(*relative_depth)?;
-                self.reachable = false;
-            }
-            Operator::BrIf { relative_depth } => {
-                self.pop(1)?;
-                self.branch(*relative_depth)?;
-            }
-            Operator::BrTable { targets } => {
-                for depth in targets.targets() {
-                    self.branch(depth.map_err(internal)?)?;
+        let outer = self.walk.innermost()?.known;
+        match self.walk.step(instruction)? {
+            Step::Next => self.compute(instruction)?,
+            Step::Open(ty) => {
+                if instruction.row.flow == Flow::If {
+                    self.pop(1)?;
                 }
-                self.branch(targets.default())?;
-                self.reachable = false;
+                let params = match ty {
+                    BlockType::FuncType(index) => self.info.types.get(index as usize).map_or(0, |ty| ty.params.len()),
+                    _ => 0,
+                };
+                let height = self.operands.len().checked_sub(params).ok_or_else(|| internal("too few operands"))?;
+                self.open(outer, ty, height as u32)?;
             }
-            Operator::Return | Operator::Unreachable => self.reachable = false,
-            Operator::Call { function_index } => {
-                let ty = self.info.func_type(crate::base::FuncIndex::new(*function_index));
-                self.pop(ty.params.len())?;
-                self.push_all(&ty.results)?;
+            Step::Else { .. } => {
+                let block = &mut self.outline.blocks[outer as usize];
+                block.otherwise = self.instructions.len() as u32;
+                let (ty, height) = (block.ty, block.height);
+                self.operands.truncate(height as usize);
+                self.push_of(ty, false)?;
             }
-            Operator::CallIndirect { type_index, .. } => {
-                let ty = self.info.types.get(*type_index as usize).ok_or_else(|| internal("no such type"))?;
-                self.pop(ty.params.len() + 1)?;
-                self.push_all(&ty.results)?;
-            }
-            Operator::LocalGet { local_index } => {
-                let kind = self.locals.get(*local_index as usize).copied();
-                self.push(kind.ok_or_else(|| internal("no such local"))?)?;
-            }
-            Operator::LocalSet { .. } => self.pop(1)?,
-            Operator::LocalTee { .. } | Operator::Nop => {}
-            Operator::Select | Operator::TypedSelect { .. } => self.pop(2)?,
-            _ => {
-                let (pops, pushes) = effect(operator, self.info).ok_or_else(|| internal("an unknown instruction"))?;
-                self.pop(pops)?;
-                if let Some(ty) = pushes {
-                    self.push(kind(ty))?;
-                }
-            }
+            Step::End { block, .. } => self.close(block.known as usize)?,
+            Step::Branch if instruction.row.flow == Flow::BranchIf => self.pop(1)?,
+            Step::Branch | Step::Leave | Step::Unreached => {}
         }
-        self.due.behind(operator);
+        match reached {
+            true => self.due.behind(instruction.row),
+            false => self.due.behind_unreachable(),
+        }
         Ok(())
     }
 
-    fn unreachable_operator(&mut self, operator: &Operator<'_>) -> Result<()> {
-        match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.skipped += 1,
-            Operator::End if self.skipped > 0 => self.skipped -= 1,
-            Operator::Else if self.skipped == 0 => self.otherwise(false)?,
-            Operator::End => self.close(false)?,
-            _ => {}
+    /// Before an instruction that can be reached.
+    fn begin(&mut self, instruction: &Instruction<'_>) -> Result<()> {
+        if self.instructions.len().is_multiple_of(self.outline.run as usize) {
+            let block = self.walk.innermost()?.known;
+            self.passing = self.outline.blocks.len();
+            let (depth, due, classes) = (self.walk.depth() as u32, self.due, self.classes);
+            add(&mut self.outline.begins, Begin { block, depth, due, classes })?;
         }
+        let stack = self.operands.last().copied().unwrap_or(NO_SHAPE);
+        let stack = if stack == NO_SHAPE { ReplayImage::EMPTY } else { stack };
+        add(&mut self.instructions, ReplayInstruction { wasm: instruction.at, stack })?;
+        self.classes.next(instruction.row);
+        self.due = Due::none();
         Ok(())
+    }
+
+    /// What an instruction that says nothing of where to go on does to the operands.
+    fn compute(&mut self, Instruction { operator, row, .. }: &Instruction<'_>) -> Result<()> {
+        let info = self.info;
+        match operator {
+            Operator::Call { function_index } => {
+                let ty = info.func_type(FuncIndex::new(*function_index));
+                self.pop(ty.params.len())?;
+                self.push_all(&ty.results)
+            }
+            Operator::CallIndirect { type_index, .. } => {
+                let ty = info.types.get(*type_index as usize).ok_or_else(|| internal("no such type"))?;
+                self.pop(ty.params.len() + 1)?;
+                self.push_all(&ty.results)
+            }
+            Operator::LocalGet { local_index } => {
+                let kind = self.locals.get(*local_index as usize).copied();
+                self.push(kind.ok_or_else(|| internal("no such local"))?)
+            }
+            Operator::LocalTee { .. } => Ok(()),
+            Operator::GlobalGet { global_index } => {
+                self.push(kind(info.global(GlobalIndex::new(*global_index)).content))
+            }
+            Operator::TableGet { table } => {
+                self.pop(1)?;
+                self.push(kind(info.table(TableIndex::new(*table)).element))
+            }
+            Operator::RefNull { hty } => self.push(kind(null_type(*hty)?)),
+            Operator::Select | Operator::TypedSelect { .. } => self.pop(2),
+            _ => {
+                let (takes, gives) = row.operands.ok_or_else(|| internal(format!("the operands of {operator:?}")))?;
+                self.pop(takes)?;
+                gives.map_or(Ok(()), |ty| self.push(kind(ty)))
+            }
+        }
     }
 
     fn pop(&mut self, count: usize) -> Result<()> {
@@ -327,63 +275,31 @@ impl Walk<'_> {
         }
     }
 
-    fn open_typed(&mut self, kind: BlockKind, ty: BlockType) -> Result<()> {
-        let params = match ty {
-            BlockType::FuncType(index) => self.info.types.get(index as usize).map_or(0, |ty| ty.params.len()),
-            _ => 0,
-        };
-        let height = self.operands.len().checked_sub(params).ok_or_else(|| internal("too few operands"))?;
-        self.open(kind, ty, height as u32)
+    /// Opens the innermost block of the walk, inside `outer`.
+    fn open(&mut self, outer: u32, ty: BlockType, height: u32) -> Result<()> {
+        let block = self.walk.innermost()?;
+        block.known = self.outline.blocks.len() as u32;
+        let row = KnownBlock { outer, kind: block.kind, ty, height, otherwise: NONE, follow: NONE };
+        add(&mut self.outline.blocks, row)
     }
 
-    fn open(&mut self, kind: BlockKind, ty: BlockType, height: u32) -> Result<()> {
-        let outer = self.open.last().copied().unwrap_or(NONE);
-        let block = OpenBlock { outer, kind, ty, height, otherwise: NONE, follow: NONE, followed: false };
-        add(&mut self.open, self.outline.blocks.len() as u32)?;
-        add(&mut self.outline.blocks, block)
-    }
-
-    fn branch(&mut self, depth: u32) -> Result<()> {
-        let index = self.open.len().checked_sub(depth as usize + 1);
-        let index = index.ok_or_else(|| internal("a branch out of the function"))?;
-        let block = &mut self.outline.blocks[self.open[index] as usize];
-        block.followed |= block.kind != BlockKind::Loop;
-        Ok(())
-    }
-
-    /// An `else`, to which control falls or not.
-    fn otherwise(&mut self, fallen: bool) -> Result<()> {
-        let id = *self.open.last().ok_or_else(|| internal("no block is open"))?;
-        let block = &mut self.outline.blocks[id as usize];
-        block.followed |= fallen;
-        block.otherwise = self.instructions.len() as u32;
-        let (ty, height) = (block.ty, block.height);
-        self.operands.truncate(height as usize);
-        self.reachable = true;
-        self.push_of(ty, false)
-    }
-
-    /// An `end`, to which control falls or not.
-    fn close(&mut self, fallen: bool) -> Result<()> {
-        let id = self.open.pop().ok_or_else(|| internal("no block is open"))? as usize;
+    /// A block has ended.
+    fn close(&mut self, id: usize) -> Result<()> {
         let next = self.instructions.len() as u32;
         let block = &mut self.outline.blocks[id];
-        block.followed |= fallen || (block.kind == BlockKind::If && block.otherwise == NONE);
-        self.reachable = block.followed;
-        if block.followed {
+        if self.walk.reached() {
             block.follow = next;
         }
         let (ty, height) = (block.ty, block.height);
         self.operands.truncate(height as usize);
-        if self.open.is_empty() {
+        if self.walk.depth() == 0 {
             self.deepest = self.deepest.max(self.results as u32);
-            self.reachable = false;
             return Ok(());
         }
         // No run begins in it.
         if id >= self.passing && id + 1 == self.outline.blocks.len() {
             self.outline.blocks.pop();
         }
-        if self.reachable { self.push_of(ty, true) } else { Ok(()) }
+        if self.walk.reached() { self.push_of(ty, true) } else { Ok(()) }
     }
 }

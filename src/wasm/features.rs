@@ -18,6 +18,10 @@ macro_rules! features {
         }
 
         impl Features {
+            /// wasmparser's names of them.
+            #[cfg(test)]
+            pub(super) const FLAGS: &[&str] = &[$(stringify!($flag),)*];
+
             /// WebAssembly 1.0 alone.
             pub const WASM_1: Features = Features { $($field: false,)* };
 

@@ -1,19 +1,21 @@
-//! How large a module may be. Most limits are those that engines of the JavaScript API have agreed on; wasmparser enforces
-//! them as it validates. Enforced here is what it leaves, and what keeps a small module from becoming much work: a few
-//! bytes can declare 50,000 locals, or pass a thousand operands along. `docs/limits.md` lists them all.
+//! How large a module may be. Most limits are those that engines of the JavaScript API have agreed on; wasmparser
+//! enforces them as it validates. Enforced here is what it leaves, and what keeps a small module from becoming much
+//! work: a few bytes can declare 50,000 locals, or pass a thousand operands along. `docs/limits.md` lists them all.
 
+use super::body::{BlockKind, Instruction, Instructions, Step, Walk, targets, unreadable};
+use super::types::FuncType;
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
-use crate::wasm::FuncType;
 use std::ops::Range;
-use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
+use wasmparser::{BlockType, FunctionBody, Operator};
 
 /// The most targets of a `br_table`, the default not counted.
 pub const MAX_BR_TABLE_TARGETS: u32 = 65_520;
-/// The locals that all functions of a module may declare, parameters too, however small they are; and for each byte of their bodies so many more.
+/// The locals that all functions of a module may declare, parameters too, however small they are; and for each byte of
+/// their bodies so many more.
 pub const MAX_DECLARED_LOCALS: u64 = 500_000;
 const LOCALS_PER_BYTE: u64 = 2;
-/// The operands that all branches, calls and returns of a module may pass on, however small it is; and for each byte of its bodies
-/// so many more.
+/// The operands that all branches, calls and returns of a module may pass on, however small it is; and for each byte of
+/// its bodies so many more.
 pub const MAX_PASSED_OPERANDS: u64 = 60_000;
 const OPERANDS_PER_BYTE: u64 = 1;
 
@@ -57,13 +59,13 @@ impl Arities<'_> {
     }
 }
 
-/// An open block.
-struct Open {
+/// What is known of an open block.
+#[derive(Default)]
+struct Passing {
     /// What a branch to it passes on.
     branch: u64,
-    /// What is passed on where it ends, if a branch leads to it.
+    /// What is passed on where it ends, if something leads there.
     joined: u64,
-    branched: bool,
 }
 
 /// What is left of a limit of the whole module.
@@ -118,7 +120,8 @@ pub(super) fn measure(arities: &Arities<'_>, func: u32, body: &FunctionBody<'_>)
     Ok(amount)
 }
 
-/// Refuses a module whose functions together declare or pass on too much, where it is too much. `amounts` are those of its bodies.
+/// Refuses a module whose functions together declare or pass on too much, where it is too much. `amounts` are those of
+/// its bodies.
 ///
 /// # Errors
 /// [`ErrorKind::Limit`].
@@ -149,8 +152,6 @@ fn walk(
     body: &FunctionBody<'_>,
     take: &mut dyn FnMut(u64, u64, u64) -> Result<()>,
 ) -> Result<()> {
-    // The body is valid.
-    let unreadable = |error: wasmparser::Error| Error::new(ErrorKind::InvalidModule, error.message().to_owned());
     let mut locals = body.get_locals_reader().map_err(unreadable)?;
     for _ in 0..locals.get_count() {
         let at = locals.original_position();
@@ -160,65 +161,53 @@ fn walk(
     let (params, returned) = arities.of_func(func);
     // A function of a few bytes may have a type of a thousand parameters.
     take(params, 0, body.range().start)?;
-    let mut open: Vec<Open> = vec![Open { branch: returned, joined: returned, branched: true }];
-    let branch = |open: &mut Vec<Open>, depth: u32| {
-        let index = open.len().checked_sub(depth as usize + 1);
-        index.and_then(|index| open.get_mut(index)).map_or(0, |target| {
-            target.branched = true;
-            target.branch
-        })
-    };
-    let mut reader = body.get_operators_reader().map_err(unreadable)?;
-    while !reader.eof() {
-        let (operator, at) = reader.read_with_offset().map_err(unreadable)?;
-        let passed = match operator {
-            Operator::Block { blockty } => {
-                let (_, results) = arities.of_block(blockty);
-                open.push(Open { branch: results, joined: results, branched: false });
-                0
+    let mut walk = Walk::over_all(Passing { branch: returned, joined: returned });
+    for instruction in Instructions::of(body)? {
+        let instruction = instruction?;
+        let passed = match walk.step(&instruction)? {
+            Step::Open(ty) => {
+                let (params, results) = arities.of_block(ty);
+                let block = walk.innermost()?;
+                let joined = if block.kind == BlockKind::Loop { params } else { results };
+                block.known = Passing { branch: joined, joined };
+                if block.kind == BlockKind::If { params + results } else { 0 }
             }
-            Operator::Loop { blockty } => {
-                let (params, _) = arities.of_block(blockty);
-                open.push(Open { branch: params, joined: params, branched: false });
-                0
+            Step::End { block, .. } if block.branched || block.kind == BlockKind::If || walk.depth() == 0 => {
+                block.known.joined
             }
-            Operator::If { blockty } => {
-                let (params, results) = arities.of_block(blockty);
-                open.push(Open { branch: results, joined: results, branched: true });
-                params + results
-            }
-            Operator::End => open.pop().filter(|open| open.branched).map_or(0, |open| open.joined),
-            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => branch(&mut open, relative_depth),
-            Operator::BrTable { ref targets } => {
-                few_targets(targets, at)?;
-                let mut passed = branch(&mut open, targets.default());
-                for target in targets.targets() {
-                    passed += branch(&mut open, target.map_err(unreadable)?);
+            Step::Branch => {
+                few_targets(&instruction)?;
+                let mut passed = 0;
+                for depth in targets(&instruction.operator) {
+                    passed += walk.target(depth?)?.known.branch;
                 }
                 passed
             }
-            Operator::Return => returned,
-            Operator::Call { function_index } => {
-                let (params, results) = arities.of_func(function_index);
-                params + results
-            }
-            Operator::CallIndirect { type_index, .. } => {
-                let (params, results) = arities.of_type(type_index);
-                params + results
-            }
+            Step::Next => match instruction.operator {
+                Operator::Call { function_index } => sum(arities.of_func(function_index)),
+                Operator::CallIndirect { type_index, .. } => sum(arities.of_type(type_index)),
+                _ => 0,
+            },
+            Step::Leave if matches!(instruction.operator, Operator::Return) => returned,
             _ => 0,
         };
         if passed > 0 {
-            take(0, passed, at)?;
+            take(0, passed, u64::from(instruction.at.get()))?;
         }
     }
     Ok(())
 }
 
-fn few_targets(targets: &BrTable<'_>, at: u64) -> Result<()> {
-    if targets.len() > MAX_BR_TABLE_TARGETS {
+fn sum((params, results): (u64, u64)) -> u64 {
+    params + results
+}
+
+fn few_targets(instruction: &Instruction<'_>) -> Result<()> {
+    if let Operator::BrTable { targets } = &instruction.operator
+        && targets.len() > MAX_BR_TABLE_TARGETS
+    {
         let message = format!("a br_table has {} targets; at most {MAX_BR_TABLE_TARGETS} are allowed", targets.len());
-        return Err(Error::new(ErrorKind::Limit, message).at(offset(at)));
+        return Err(Error::new(ErrorKind::Limit, message).at(instruction.at));
     }
     Ok(())
 }

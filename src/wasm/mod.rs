@@ -1,18 +1,22 @@
 //! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names, custom
 //! sections. No machine code, no store.
 
+mod body;
 mod dwarf;
 mod features;
 mod limits;
 mod module;
 mod names;
+mod operators;
 mod parse;
 mod types;
 
+pub use body::{BlockKind, Instruction, Instructions, OpenBlock, Step, Walk, body, targets, unreadable};
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
 pub use module::{ModuleInfo, Names};
 pub use names::{demangled, readable};
+pub use operators::{Class, Flow, Row, row};
 pub use parse::{parse, parse_again, val_type};
 pub use types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, ExternType,

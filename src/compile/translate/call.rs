@@ -1,11 +1,11 @@
-//! Calls. In the debug tier the frame's slots hold the state of the caller while the callee runs. What its code keeps in
-//! registers besides is its own affair: whoever replaces a frame puts back the registers that the frame has saved.
+//! Calls. In the debug tier the frame's slots hold the state of the caller while the callee runs. What its code keeps
+//! in registers besides is its own affair: whoever replaces a frame puts back the registers that the frame has saved.
 
 use super::{Translator, trap_code};
 use crate::abi::{Builtin, TrapCode, VMContext, VMFuncRef};
 use crate::base::{FuncIndex, Result, TableIndex};
 use crate::compile::debug::NAMESPACE_FUNCTION;
-use crate::compile::env::{Mode, POINTER, wasm_signature};
+use crate::compile::env::{POINTER, wasm_signature};
 use crate::compile::internal;
 use crate::wasm::FuncType;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -40,8 +40,7 @@ impl Translator<'_, '_> {
         let info = self.env.info;
         let ty = info.func_type(func);
         let signature = self.signature(info.funcs[func.index()].get())?;
-        // Resume code stands in another text.
-        if self.env.mode == Mode::Resume {
+        if !self.env.mode.beside_others() {
             let index = self.index_value(func.get());
             let func_ref = self.call_builtin(Builtin::RefFunc, &[index]);
             let func_ref = func_ref.ok_or_else(|| internal("a builtin without result"))?;

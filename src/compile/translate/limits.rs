@@ -1,60 +1,21 @@
-//! What ends a guest that runs too long: fuel, which counts instructions, and the epoch, which is compared with a deadline.
-//! Neither is part of Wasm's state, and both tiers count the same.
+//! What ends a guest that runs too long: fuel, which counts instructions, and the epoch, which is compared with a
+//! deadline. Neither is part of Wasm's state, and both tiers count the same.
 //!
-//! Fuel is taken for a straight run of instructions at once, before the first of them. What is taken belongs to that instruction:
-//! it stands behind its stop point, so a guest that goes on from there, natively or by replay, takes it, and one that goes on in resume code
-//! at an instruction in the middle of the run does not take it twice. Where replay ends at that instruction, which it has not run, it gives
-//! back what it has taken. Whether there was enough is checked only where a function
-//! or a turn of a loop begins: without those nothing runs long. Debug code has a stop point there, in both its tiers.
+//! Fuel is taken for a straight run of instructions at once, before the first of them. What is taken belongs to that
+//! instruction: it stands behind its stop point, so a guest that goes on from there, natively or by replay, takes it,
+//! and one that goes on in resume code at an instruction in the middle of the run does not take it twice. Where replay
+//! ends at that instruction, which it has not run, it gives back what it has taken. Whether there was enough is checked
+//! only where a function or a turn of a loop begins: without those nothing runs long. Debug code has a stop point
+//! there, in both its tiers.
 
 use super::Translator;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::compile::env::POINTER;
+use crate::compile::fuel::Due;
+use crate::wasm::Row;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Imm64;
 use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, Value, types};
-use wasmparser::Operator;
-
-/// What is due before the next instruction.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::compile) struct Due {
-    /// It begins a run.
-    run: bool,
-    /// It begins a function or a turn of a loop.
-    check: bool,
-}
-
-impl Default for Due {
-    fn default() -> Self {
-        Due { run: true, check: true }
-    }
-}
-
-impl Due {
-    /// Nothing.
-    pub(in crate::compile) fn none() -> Due {
-        Due { run: false, check: false }
-    }
-
-    /// Behind an instruction that could not be reached: whatever comes next is reached from elsewhere. It begins no turn of a loop: a
-    /// `loop` that cannot be reached has none.
-    pub(in crate::compile) fn behind_unreachable(&mut self) {
-        self.run = true;
-    }
-
-    /// Behind an instruction that could be reached: whether what follows is run as often as it was.
-    pub(in crate::compile) fn behind(&mut self, operator: &Operator<'_>) {
-        if matches!(
-            operator,
-            Operator::Loop { .. } | Operator::If { .. } | Operator::Else | Operator::End | Operator::BrIf { .. }
-        ) {
-            self.run = true;
-        }
-        if let Operator::Loop { .. } = operator {
-            self.check = true;
-        }
-    }
-}
 
 /// What is due, and what has been counted.
 #[derive(Default)]
@@ -73,25 +34,18 @@ impl Limits {
     }
 }
 
-/// What an instruction takes: nothing for what only says where blocks begin and end, and `nop`.
-fn cost(operator: &Operator<'_>) -> i64 {
-    match operator {
-        Operator::Nop | Operator::Block { .. } | Operator::Loop { .. } | Operator::Else | Operator::End => 0,
-        _ => 1,
-    }
-}
-
 impl Translator<'_, '_> {
-    /// Before an instruction, behind its stop point: takes the fuel of the run that it begins, and checks what is to be checked.
-    pub(super) fn keep_limits(&mut self, operator: &Operator<'_>) {
+    /// Before an instruction, behind its stop point: takes the fuel of the run that it begins, and checks what is to be
+    /// checked.
+    pub(super) fn keep_limits(&mut self, row: &Row) {
         let check = std::mem::take(&mut self.limits.due.check);
         if self.env.options.fuel {
             if std::mem::take(&mut self.limits.due.run) {
                 self.begin_run(check);
             }
-            self.count(cost(operator));
+            self.count(row.fuel);
         }
-        if self.env.options.epoch && check && !self.is_replay() {
+        if self.env.options.epoch && check {
             self.check_epoch();
         }
     }
@@ -102,34 +56,33 @@ impl Translator<'_, '_> {
     }
 
     /// Behind an instruction that could be reached: whether what follows is run as often as it was.
-    pub(super) fn limits_behind(&mut self, operator: &Operator<'_>) {
-        self.limits.due.behind(operator);
+    pub(super) fn limits_behind(&mut self, row: &Row) {
+        self.limits.due.behind(row);
         self.limits.before = None;
     }
 
     /// Replay ends before the instruction at hand: what its run takes is taken by who runs it.
     pub(super) fn give_fuel_back(&mut self) {
-        let home = self.single.as_ref().and_then(|single| single.fuel());
-        if let (Some(before), Some((base, offset))) = (self.limits.before, home) {
+        if let (Some(before), Some((base, offset))) = (self.limits.before, self.storage.fuel_of_replay()) {
             self.builder.ins().store(self.flags.fuel, before, base, offset);
         }
     }
 
-    /// Replay: an instruction behind the one that was translated last, in another piece of code. Whether it and those behind it
-    /// may still belong to the same run.
-    pub(super) fn count_on(&mut self, operator: &Operator<'_>) -> bool {
+    /// Replay: an instruction behind the one that was translated last, in another piece of code. Whether it and those
+    /// behind it may still belong to the same run.
+    pub(super) fn count_on(&mut self, row: &Row) -> bool {
         if !self.env.options.fuel || self.limits.due.run {
             return false;
         }
-        self.count(cost(operator));
-        self.limits_behind(operator);
-        !matches!(operator, Operator::Br { .. } | Operator::BrTable { .. } | Operator::Return | Operator::Unreachable)
+        self.count(row.fuel);
+        self.limits_behind(row);
+        !self.limits.due.run
     }
 
     /// Takes the fuel of the run that begins here: how much is filled in by [`Translator::count`].
     fn begin_run(&mut self, check: bool) {
-        let (base, offset) = match self.single.as_ref().and_then(|single| single.fuel()) {
-            Some(home) => home,
+        let (base, offset) = match self.storage.fuel_of_replay() {
+            Some(place) => place,
             None => (self.load_constant(VMContext::STORE), VMStoreContext::FUEL),
         };
         let fuel = self.builder.ins().load(types::I64, self.flags.fuel, base, offset);
@@ -153,8 +106,8 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Compares the epoch with the deadline. Both are changed by other threads, so both loads are atomic: others might be taken
-    /// for those of an earlier turn of the loop.
+    /// Compares the epoch with the deadline. Both are changed by other threads, so both loads are atomic: others might
+    /// be taken for those of an earlier turn of the loop.
     fn check_epoch(&mut self) {
         let store = self.load_constant(VMContext::STORE);
         let mut read = |offset| {

@@ -1,16 +1,17 @@
-//! Replay code for one run of a function's instructions. What stands before the run is not translated: the operands and the open blocks
-//! come from the function's outline. Whatever leads out of the run returns the position that it leads to.
+//! Replay code for one run of a function's instructions. What stands before the run is not translated: the operands and
+//! the open blocks come from the function's outline. Whatever leads out of the run returns the position that it leads
+//! to.
 
-use super::{Translator, unreadable};
+use super::Translator;
+use super::storage::buffer;
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::compile::env::Env;
 use crate::compile::internal;
-use crate::compile::outline::{NONE, Operators, Outline};
+use crate::compile::outline::{NONE, Outline};
 use crate::image::{ReplayImage, SlotKind};
-use crate::wasm::ValType;
+use crate::wasm::{Flow, Instructions, ValType, Walk, body, targets};
 use cranelift_codegen::ir;
 use cranelift_frontend::FunctionBuilderContext;
-use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 /// Translates the run of this number into `into`, which has the signature of replay code.
 pub(in crate::compile) fn translate_run(
@@ -21,32 +22,26 @@ pub(in crate::compile) fn translate_run(
     (outline, known): (&Outline, &ReplayImage),
     number: u32,
 ) -> Result<()> {
-    let range = env.info.bodies[func.index()].bytes.clone();
-    let start = range.start as u32;
-    let bytes = env.binary.get(range).ok_or_else(|| internal("a body lies outside its binary"))?;
-    let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(start)));
-    let ty = env.info.func_type(env.info.func_index(func));
-
+    let body = body(env.info, env.binary, func)?;
     let first = number * outline.run;
-    let from = known.instructions.get(first as usize).ok_or_else(|| internal("no such run"))?.wasm.get();
+    let from = known.instructions.get(first as usize).ok_or_else(|| internal("no such run"))?.wasm;
     let end = first.saturating_add(outline.run);
-    let to = known.instructions.get(end as usize).map(|row| row.wasm.get());
+    let to = known.instructions.get(end as usize).map(|row| row.wasm);
     let begin = &outline.begins[number as usize];
-    let rest = bytes.get((from - start) as usize..).ok_or_else(|| internal("an instruction outside its body"))?;
-    let reader = BinaryReader::new(rest, u64::from(from));
 
-    let mut translator = Translator::new(env, start, into, context);
-    translator.locate(from);
-    translator.declare_locals(ty, &body)?;
+    let mut translator = Translator::new(env, body.range().start as u32, into, context);
+    translator.locate(from.get());
+    translator.locals = env.info.locals(func, env.binary);
+    let (flags, locals, params) = (translator.flags, &*translator.locals, &*translator.params);
+    let mut state = buffer::begin(&mut translator.builder, flags, locals, params, (first, begin.classes))?;
     let mut operands: Vec<SlotKind> = known.operands(first).collect();
     operands.reverse();
     for kind in operands {
-        translator.push_placed(val_type(kind));
+        state.push_placed(&mut translator.stack, val_type(kind));
     }
-    if let Some(single) = &mut translator.single {
-        single.first = first;
-    }
-    let count = blocks_needed(Operators::new(reader.clone()), to, begin.depth)?;
+    translator.storage = Box::new(state);
+    let count = blocks_needed(Instructions::starting_at(&body, from)?, to, begin.depth)?;
+    translator.walk = Walk::inside((begin.depth - count) as usize);
     let mut blocks = Vec::with_capacity(count as usize);
     let mut at = begin.block;
     for _ in 0..count {
@@ -56,71 +51,59 @@ pub(in crate::compile) fn translate_run(
     }
     for block in blocks.into_iter().rev() {
         if block.outer == NONE {
-            translator.open_function(ty);
+            translator.open_function(env.info.func_type(env.info.func_index(func)));
         } else {
             translator.open_again(block, first)?;
         }
     }
-    translator.outer = (begin.depth - count) as usize;
     translator.limits.set_due(begin.due);
-    translator.classes = begin.classes;
 
-    let mut operators = Operators::new(reader);
+    let mut instructions = Instructions::starting_at(&body, from)?;
     let mut due = None;
-    while let Some((operator, at)) = operators.next()? {
-        if Some(at) == to {
-            due = Some(operator);
+    while let Some(instruction) = instructions.next().transpose()? {
+        if Some(instruction.at) == to {
+            due = Some(instruction);
             break;
         }
-        translator.locate(at);
-        let done = translator.operator(&operator).and_then(|()| translator.check_size());
-        done.map_err(|error| error.at(WasmOffset::new(at)))?;
+        translator.instruction(&instruction)?;
     }
     // What the last instructions take belongs to the same run of fuel as what follows.
-    while let Some(operator) = due {
-        if !translator.count_on(&operator) {
-            break;
-        }
-        due = operators.next()?.map(|(operator, _)| operator);
+    while due.is_some_and(|instruction| translator.count_on(instruction.row)) {
+        due = instructions.next().transpose()?;
     }
     if to.is_some() {
         let last = outline.begins.get(number as usize + 1).ok_or_else(|| internal("no such run"))?;
         translator.leave_run(end, last.block, outline)?;
     }
-    translator.finish_single()?;
-    translator.builder.finalize(env.isa.frontend_config());
+    translator.finish()?;
     Ok(())
 }
 
-/// How many of the innermost blocks that are open before these instructions are ended or branched to in them, up to the one at `to`.
-/// The function itself, where it is only branched to, does not count.
-fn blocks_needed(mut operators: Operators<'_>, to: Option<u32>, depth: u32) -> Result<u32> {
+/// How many of the innermost blocks that are open before these instructions are ended or branched to in them, up to the
+/// one at `to`. The function itself, where it is only branched to, does not count.
+fn blocks_needed(instructions: Instructions<'_>, to: Option<WasmOffset>, depth: u32) -> Result<u32> {
     let (mut inside, mut closed, mut needed) = (0, 0, 0);
-    while let Some((operator, at)) = operators.next()? {
-        if Some(at) == to {
+    for instruction in instructions {
+        let instruction = instruction?;
+        if Some(instruction.at) == to {
             break;
         }
-        let mut branch = |relative: u32| {
-            if let Some(outer) = relative.checked_sub(inside)
-                && closed + outer + 1 < depth
-            {
-                needed = needed.max(closed + outer + 1);
-            }
-        };
-        match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => inside += 1,
-            Operator::End if inside > 0 => inside -= 1,
-            Operator::End => {
+        match instruction.row.flow {
+            Flow::Block | Flow::Loop | Flow::If => inside += 1,
+            Flow::End if inside > 0 => inside -= 1,
+            Flow::End => {
                 closed += 1;
                 needed = needed.max(closed);
             }
-            Operator::Else if inside == 0 => needed = needed.max(closed + 1),
-            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => branch(relative_depth),
-            Operator::BrTable { targets } => {
-                for target in targets.targets() {
-                    branch(target.map_err(unreadable)?);
+            Flow::Else if inside == 0 => needed = needed.max(closed + 1),
+            Flow::Branch | Flow::BranchIf => {
+                for target in targets(&instruction.operator) {
+                    if let Some(outer) = target?.checked_sub(inside)
+                        && closed + outer + 1 < depth
+                    {
+                        needed = needed.max(closed + outer + 1);
+                    }
                 }
-                branch(targets.default());
             }
             _ => {}
         }

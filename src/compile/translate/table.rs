@@ -3,12 +3,13 @@
 use super::Translator;
 use crate::abi::{Builtin, TABLE_ELEMENT_SIZE, TrapCode, VMTable};
 use crate::base::{Result, TableIndex};
+use crate::compile::env::null_type;
 use crate::compile::internal;
 use crate::wasm::ValType::{self, I32};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use std::mem::offset_of;
-use wasmparser::{HeapType, Operator};
+use wasmparser::Operator;
 
 const BASE: i32 = offset_of!(VMTable, base) as i32;
 const LEN: i32 = offset_of!(VMTable, len) as i32;
@@ -18,13 +19,8 @@ impl Translator<'_, '_> {
     pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
         match operator {
             Operator::RefNull { hty } => {
-                let ty = match *hty {
-                    HeapType::FUNC => ValType::FuncRef,
-                    HeapType::EXTERN => ValType::ExternRef,
-                    _ => return Err(internal("a null of unknown type")),
-                };
                 let null = self.builder.ins().iconst(types::I64, 0);
-                self.push_constant(ty, null, 0);
+                self.push_constant(null_type(*hty)?, null, 0);
             }
             Operator::RefIsNull => {
                 let reference = self.pop()?;

@@ -1,23 +1,15 @@
-//! Traps: by a signal, or by an explicit check and a call of the runtime.
+//! How code ends where it does not go on in Wasm: traps, by a signal or by an explicit check and a call of the runtime;
+//! returns; and the ends of replay, which hands back to its caller what only the guest may do.
 
-use super::{Translator, trap_code};
+use super::{Translator, return_raw, trap_code};
 use crate::abi::{Builtin, TrapCode};
+use crate::base::Result;
 use crate::image::ReplayEnd;
 use cranelift_codegen::ir::{InstBuilder, Value};
 
 impl Translator<'_, '_> {
     /// Traps if `condition` is not zero.
     pub(super) fn trap_if(&mut self, condition: Value, code: TrapCode) {
-        if self.is_replay() {
-            let trapping = self.builder.create_block();
-            let next = self.builder.create_block();
-            self.builder.set_cold_block(trapping);
-            self.builder.ins().brif(condition, trapping, &[], next, &[]);
-            self.builder.switch_to_block(trapping);
-            self.end_replay(ReplayEnd::trap_to_raw(code));
-            self.builder.switch_to_block(next);
-            return;
-        }
         if self.env.options.signals {
             self.builder.ins().trapnz(condition, trap_code(code));
             return;
@@ -29,23 +21,49 @@ impl Translator<'_, '_> {
         self.builder.seal_block(trapping);
         self.builder.seal_block(next);
         self.builder.switch_to_block(trapping);
-        self.trap_call(code);
+        self.trap(code);
         self.builder.switch_to_block(next);
     }
 
-    /// Traps.
+    /// Traps; ends the block.
     pub(super) fn trap(&mut self, code: TrapCode) {
-        if self.is_replay() {
-            self.end_replay(ReplayEnd::trap_to_raw(code));
-        } else if self.env.options.signals {
-            // Else a jump to nothing but this becomes a conditional trap of the jump: at its place, and where the slots are not those
-            // of its last point.
+        if self.env.options.signals {
+            // Else a jump to nothing but this becomes a conditional trap of the jump: at its place, and where the slots
+            // are not those of its last point.
             self.builder.ins().sequence_point();
             self.make_cold();
             self.builder.ins().trap(trap_code(code));
-        } else {
-            self.trap_call(code);
+        } else if !self.end_replay(ReplayEnd::trap_to_raw(code)) {
+            let number = self.index_value(u32::from(code as u8));
+            self.call_builtin(Builtin::Trap, &[number]);
+            self.builder.ins().trap(trap_code(code));
         }
+    }
+
+    /// Returns the topmost `count` operands; ends the block.
+    pub(super) fn return_top(&mut self, count: usize) -> Result<()> {
+        if !self.end_replay(ReplayEnd::NATIVE) {
+            let results = self.pop_many(count)?;
+            self.builder.ins().return_(&results);
+        }
+        Ok(())
+    }
+
+    /// Only the guest goes on from here. In replay, what is translated behind it is never run; it says what the
+    /// instructions do to the operand stack.
+    pub(super) fn leave_to_guest(&mut self) {
+        if self.end_replay(ReplayEnd::NATIVE) {
+            let dead = self.builder.create_block();
+            self.builder.switch_to_block(dead);
+        }
+    }
+
+    /// In replay, ends the block and the replay so, before the instruction at hand.
+    pub(super) fn end_replay(&mut self, kind: u32) -> bool {
+        let Some(end) = self.storage.end_of_replay(kind) else { return false };
+        self.give_fuel_back();
+        return_raw(&mut self.builder, end);
+        true
     }
 
     /// The block that ends here is out of the way, as conditional traps are.
@@ -54,12 +72,5 @@ impl Translator<'_, '_> {
         if let Some(block) = block.filter(|block| self.builder.func.layout.entry_block() != Some(*block)) {
             self.builder.set_cold_block(block);
         }
-    }
-
-    /// Has the runtime raise a trap; ends the block.
-    fn trap_call(&mut self, code: TrapCode) {
-        let number = self.index_value(u32::from(code as u8));
-        self.call_builtin(Builtin::Trap, &[number]);
-        self.builder.ins().trap(trap_code(code));
     }
 }

@@ -1,0 +1,38 @@
+//! Where fuel is taken and where limits are checked, as far as it can be told without making code: what is due before
+//! each instruction.
+
+use crate::wasm::{Flow, Row};
+
+/// What is due before the next instruction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    /// It begins a run.
+    pub(super) run: bool,
+    /// It begins a function or a turn of a loop.
+    pub(super) check: bool,
+}
+
+impl Default for Due {
+    fn default() -> Self {
+        Due { run: true, check: true }
+    }
+}
+
+impl Due {
+    /// Nothing.
+    pub(super) fn none() -> Due {
+        Due { run: false, check: false }
+    }
+
+    /// Behind an instruction that could not be reached: whatever comes next is reached from elsewhere. It begins no
+    /// turn of a loop: a `loop` that cannot be reached has none.
+    pub(super) fn behind_unreachable(&mut self) {
+        self.run = true;
+    }
+
+    /// Behind an instruction that could be reached: whether what follows is run as often as it was.
+    pub(super) fn behind(&mut self, row: &Row) {
+        self.run |= !row.flow.is_straight();
+        self.check |= row.flow == Flow::Loop;
+    }
+}

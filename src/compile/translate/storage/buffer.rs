@@ -1,0 +1,123 @@
+//! Replay: the state is in a buffer, which is a parameter. What the code promises is said with [`ReplayImage`].
+
+use super::super::{Flags, Record};
+use super::Site;
+use super::memory::{InMemory, Place};
+use crate::base::{Result, WasmOffset};
+use crate::compile::debug::{NO_SHAPE, SLOT_BYTES, kind};
+use crate::compile::internal;
+use crate::compile::regions::RegionClasses;
+use crate::image::{ReplayEnd, ReplayImage, ReplayInstruction, SlotKind};
+use crate::wasm::ValType;
+use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
+use cranelift_frontend::FunctionBuilder;
+use std::collections::HashMap;
+
+/// The buffer of a replay.
+pub(in super::super) struct Buffer {
+    /// Its address.
+    values: Value,
+    /// The address of one byte per instruction: whether to stop there.
+    stops: Value,
+    stop_flags: MemFlagsData,
+    /// The position to start from.
+    from: Value,
+    /// The position of the first instruction.
+    first: u32,
+    /// What becomes the image.
+    locals: Vec<SlotKind>,
+    deepest: u32,
+    instructions: Vec<ReplayInstruction>,
+    stacks: Vec<(u32, SlotKind)>,
+    interned: HashMap<(u32, SlotKind), u32>,
+}
+
+/// Begins replay code, whose parameters these are, at the position `first`, where `classes` is known.
+pub(in super::super) fn begin(
+    builder: &mut FunctionBuilder<'_>,
+    flags: Flags,
+    locals: &[ValType],
+    params: &[Value],
+    (first, classes): (u32, RegionClasses),
+) -> Result<InMemory<Buffer>> {
+    let [_, values, stops, from] = *params else {
+        return Err(internal("replay code has four parameters"));
+    };
+    let locals = locals.iter().map(|ty| kind(*ty)).collect();
+    let (instructions, stacks, interned) = (Vec::new(), Vec::new(), HashMap::new());
+    let buffer = Buffer {
+        stop_flags: flags.header,
+        values,
+        stops,
+        from,
+        first,
+        locals,
+        deepest: 0,
+        instructions,
+        stacks,
+        interned,
+    };
+    Ok(InMemory::begin(builder, flags.slot, buffer, classes))
+}
+
+/// Returns the end of replay that these bits stand for.
+pub(in super::super) fn return_raw(builder: &mut FunctionBuilder<'_>, raw: u64) {
+    let raw = builder.ins().iconst(types::I64, raw as i64);
+    builder.ins().return_(&[raw]);
+}
+
+impl Place for Buffer {
+    fn local(&self, _: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32) {
+        (self.values, (local * SLOT_BYTES) as i32)
+    }
+
+    fn operand(&self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32) {
+        self.local(builder, self.locals.len() as u32 + depth)
+    }
+
+    fn have_room_for(&mut self, depth: u32) {
+        self.deepest = self.deepest.max(depth + 1);
+    }
+
+    fn shape(&mut self, below: u32, ty: ValType, _: u32) -> u32 {
+        let row = (below, kind(ty));
+        *self.interned.entry(row).or_insert_with(|| {
+            self.stacks.push(row);
+            self.stacks.len() as u32 - 1
+        })
+    }
+
+    fn stop(&mut self, site: &mut Site<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()> {
+        let stack = if shape == NO_SHAPE { ReplayImage::EMPTY } else { shape };
+        self.instructions.push(ReplayInstruction { wasm: WasmOffset::new(site.at), stack });
+        let position = self.first + index;
+        let offset = i32::try_from(position).map_err(|_| internal("too many instructions"))?;
+        let stop = site.builder.ins().load(types::I8, self.stop_flags, self.stops, offset);
+        let stopped = site.builder.create_block();
+        site.builder.set_cold_block(stopped);
+        site.builder.ins().brif(stop, stopped, &[], body, &[]);
+        site.builder.switch_to_block(stopped);
+        return_raw(site.builder, u64::from(ReplayEnd::STOPPED) << 32 | u64::from(position));
+        Ok(())
+    }
+
+    fn end_of_replay(&self, kind: u32, index: u32) -> Option<u64> {
+        Some(u64::from(kind) << 32 | u64::from(self.first + index))
+    }
+
+    /// In front of the locals.
+    fn fuel_of_replay(&self) -> Option<(Value, i32)> {
+        Some((self.values, -(SLOT_BYTES as i32)))
+    }
+
+    fn enter(&self, builder: &mut FunctionBuilder<'_>) -> Value {
+        builder.ins().iadd_imm_s(self.from, -i64::from(self.first))
+    }
+
+    fn finish(self, builder: &mut FunctionBuilder<'_>) -> Record {
+        // No end that there is.
+        return_raw(builder, u64::MAX);
+        let Buffer { locals, deepest, instructions, stacks, .. } = self;
+        Record { replay: Some(ReplayImage { code: Vec::new(), locals, deepest, instructions, stacks }), frame: None }
+    }
+}

@@ -1,0 +1,246 @@
+//! Locals and operands in memory alone, each at a place of its own: functions that can be entered at any instruction.
+//! No value passes from one instruction to the next in any other way. So a way in can lead to every instruction, and
+//! compiling stays linear.
+//!
+//! The function begins with a jump to `dispatch`, which is filled in at the end: it leads to the instruction that
+//! whoever entered asks for. Which memory it is, and what stands before each instruction, is a [`Place`]'s: of
+//! [`buffer`](super::buffer) for replay, of [`frame`](super::frame) for resume code.
+
+use super::super::{Operand, Record};
+use super::{Site, Storage};
+use crate::base::{Error, ErrorKind, Result};
+use crate::compile::debug::{Held, NO_SHAPE};
+use crate::compile::env::abi_type;
+use crate::compile::internal;
+use crate::compile::regions::RegionClasses;
+use crate::image::ReplayEnd;
+use crate::wasm::{Row, ValType};
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, MemFlagsData, Value, types};
+use cranelift_codegen::packed_option::ReservedValue;
+use cranelift_frontend::FunctionBuilder;
+use std::collections::HashMap;
+
+/// The most instructions that one piece of such code has ways into: each takes about 5 KB while it is compiled. Replay
+/// code is made for far fewer at once.
+const MAX_POSITIONS: usize = 128 << 10;
+
+/// Which memory it is. Addresses are a base and an offset.
+pub(in super::super) trait Place {
+    /// Where a local is.
+    fn local(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32);
+
+    /// Where the operand at `depth` is, for which there is room.
+    fn operand(&self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32);
+
+    /// Makes room for the operand at `depth`.
+    fn have_room_for(&mut self, depth: u32);
+
+    /// The shape of an operand stack with this on top of `below`, at `depth`.
+    fn shape(&mut self, below: u32, ty: ValType, depth: u32) -> u32;
+
+    /// Before the instruction at hand, the `index`-th: where it can be stopped. It goes on at `body`.
+    fn stop(&mut self, site: &mut Site<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()>;
+
+    /// See [`Storage::end_of_replay`], before the `index`-th instruction.
+    fn end_of_replay(&self, _kind: u32, _index: u32) -> Option<u64> {
+        None
+    }
+
+    /// See [`Storage::fuel_of_replay`].
+    fn fuel_of_replay(&self) -> Option<(Value, i32)> {
+        None
+    }
+
+    /// Enters: has the state in this memory. Gives the index of the instruction to go on at.
+    fn enter(&self, builder: &mut FunctionBuilder<'_>) -> Value;
+
+    /// Ends the function in a block for an index that no instruction has.
+    fn finish(self, builder: &mut FunctionBuilder<'_>) -> Record;
+}
+
+/// A function whose state is in memory.
+pub(in super::super) struct InMemory<P> {
+    place: P,
+    flags: MemFlagsData,
+    classes: RegionClasses,
+    /// Leads to the first instruction, or wherever it is told.
+    dispatch: Block,
+    /// Where each instruction starts, behind its stop.
+    bodies: Vec<Block>,
+    /// Branches of the instruction at hand that need code of their own.
+    edges_due: Vec<(Block, Edge)>,
+    edges_known: HashMap<Edge, Block>,
+}
+
+/// What a branch does on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(in super::super) enum Edge {
+    /// Replay: only the guest can go there.
+    Native,
+    /// Moves its operands down and goes on.
+    Move {
+        /// How many.
+        count: usize,
+        /// The depth of the first, where it comes from.
+        from: usize,
+        /// The depth that it goes to.
+        to: usize,
+        /// Where to go on.
+        target: Block,
+    },
+}
+
+impl<P: Place> InMemory<P> {
+    /// Begins such a function. What is known of regions there is in `classes`.
+    pub(super) fn begin(
+        builder: &mut FunctionBuilder<'_>,
+        flags: MemFlagsData,
+        place: P,
+        classes: RegionClasses,
+    ) -> InMemory<P> {
+        let dispatch = builder.create_block();
+        builder.ins().jump(dispatch, &[]);
+        let dead = builder.create_block();
+        builder.switch_to_block(dead);
+        let (bodies, edges_due, edges_known) = (Vec::new(), Vec::new(), HashMap::new());
+        InMemory { place, flags, classes, dispatch, bodies, edges_due, edges_known }
+    }
+
+    /// The place of the operand at `depth`, for which there is room then.
+    fn operand(&mut self, builder: &mut FunctionBuilder<'_>, depth: usize) -> (Value, i32) {
+        self.place.have_room_for(depth as u32);
+        self.place.operand(builder, depth as u32)
+    }
+
+    /// Pushes an operand that is in its place already. No instruction is made: the current block may be full.
+    pub(in super::super) fn push_placed(&mut self, stack: &mut Vec<Operand>, ty: ValType) {
+        let depth = stack.len() as u32;
+        self.place.have_room_for(depth);
+        let shape = self.place.shape(top_shape(stack), ty, depth);
+        stack.push(Operand { value: Value::reserved_value(), ty, held: None, shape });
+    }
+
+    /// A block for a branch of the instruction at hand; its code follows when the instruction is done.
+    fn edge(&mut self, builder: &mut FunctionBuilder<'_>, edge: Edge) -> Block {
+        // Branches of one instruction that do the same share their code.
+        *self.edges_known.entry(edge).or_insert_with(|| {
+            let block = builder.create_block();
+            self.edges_due.push((block, edge));
+            block
+        })
+    }
+}
+
+fn top_shape(stack: &[Operand]) -> u32 {
+    stack.last().map_or(NO_SHAPE, |operand| operand.shape)
+}
+
+impl<P: Place> Storage for InMemory<P> {
+    fn begin(&mut self, site: &mut Site<'_, '_>, row: &Row) -> Result<bool> {
+        let class = self.classes.next(row);
+        let body = site.builder.create_block();
+        let index = self.bodies.len();
+        if index == MAX_POSITIONS {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("resume code is made for functions of up to {MAX_POSITIONS} instructions only; split it"),
+            ));
+        }
+        self.bodies.push(body);
+        let shape = top_shape(site.stack);
+        self.place.stop(site, index as u32, shape, body)?;
+        site.builder.switch_to_block(body);
+        Ok(class.ends_region() && self.end_of_replay(ReplayEnd::NATIVE).is_some())
+    }
+
+    fn push(&mut self, site: &mut Site<'_, '_>, ty: ValType, value: Value, _: Option<Held>) {
+        let (base, offset) = self.operand(site.builder, site.stack.len());
+        site.builder.ins().store(self.flags, value, base, offset);
+        self.push_placed(site.stack, ty);
+    }
+
+    fn push_params(&mut self, site: &mut Site<'_, '_>, _: Block, types: &[ValType]) {
+        types.iter().for_each(|ty| self.push_placed(site.stack, *ty));
+    }
+
+    fn value_of(&mut self, site: &mut Site<'_, '_>, depth: usize, operand: &Operand) -> Value {
+        let (base, offset) = self.operand(site.builder, depth);
+        site.builder.ins().load(abi_type(operand.ty), self.flags, base, offset)
+    }
+
+    fn local(&mut self, site: &mut Site<'_, '_>, local: u32, ty: ValType) -> Value {
+        let (base, offset) = self.place.local(site.builder, local);
+        site.builder.ins().load(abi_type(ty), self.flags, base, offset)
+    }
+
+    fn set_local(&mut self, site: &mut Site<'_, '_>, local: u32, value: Value) {
+        let (base, offset) = self.place.local(site.builder, local);
+        site.builder.ins().store(self.flags, value, base, offset);
+    }
+
+    fn passed<'t>(&self, _: &'t [ValType]) -> &'t [ValType] {
+        &[]
+    }
+
+    fn arguments(&mut self, _: &mut Site<'_, '_>, _: usize) -> Result<Vec<BlockArg>> {
+        Ok(Vec::new())
+    }
+
+    fn branch(
+        &mut self,
+        site: &mut Site<'_, '_>,
+        target: Block,
+        count: usize,
+        to: usize,
+    ) -> Result<(Block, Vec<BlockArg>)> {
+        let from = site.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
+        Ok((self.edge(site.builder, Edge::Move { count, from, to, target }), Vec::new()))
+    }
+
+    fn branch_of_guest(&mut self, builder: &mut FunctionBuilder<'_>) -> Option<Block> {
+        self.end_of_replay(ReplayEnd::NATIVE).map(|_| self.edge(builder, Edge::Native))
+    }
+
+    fn take_edges(&mut self) -> Vec<(Block, Edge)> {
+        self.edges_known.clear();
+        std::mem::take(&mut self.edges_due)
+    }
+
+    fn move_operands(&mut self, builder: &mut FunctionBuilder<'_>, count: usize, from: usize, to: usize) {
+        if from == to {
+            return;
+        }
+        // Upwards: what is overwritten has been moved already.
+        for i in 0..count {
+            let (base, offset) = self.operand(builder, from + i);
+            let value = builder.ins().load(types::I64, self.flags, base, offset);
+            let (base, offset) = self.operand(builder, to + i);
+            builder.ins().store(self.flags, value, base, offset);
+        }
+    }
+
+    fn end_of_replay(&self, kind: u32) -> Option<u64> {
+        self.place.end_of_replay(kind, (self.bodies.len() as u32).saturating_sub(1))
+    }
+
+    fn fuel_of_replay(&self) -> Option<(Value, i32)> {
+        self.place.fuel_of_replay()
+    }
+
+    /// Fills in the way to every instruction, now that all are known.
+    fn finish(self: Box<Self>, site: &mut Site<'_, '_>) -> Result<Record> {
+        let builder = &mut *site.builder;
+        builder.switch_to_block(self.dispatch);
+        let nowhere = builder.create_block();
+        let index = self.place.enter(builder);
+        let mut call = |block| BlockCall::new(block, [], &mut builder.func.dfg.value_lists);
+        let default = call(nowhere);
+        let bodies: Vec<BlockCall> = self.bodies.iter().map(|body| call(*body)).collect();
+        let table = builder.create_jump_table(JumpTableData::new(default, &bodies));
+        builder.ins().br_table(index, table);
+        builder.switch_to_block(nowhere);
+        let record = self.place.finish(builder);
+        builder.seal_all_blocks();
+        Ok(record)
+    }
+}

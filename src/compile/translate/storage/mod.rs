@@ -1,0 +1,147 @@
+//! Where a function's locals and operands live while it is translated. There are three ways, one file each, and which
+//! of them it is is asked once, where a function is begun:
+//!
+//! | | locals | operands | made for |
+//! |---|---|---|---|
+//! | [`values`] | variables of the code generator | its values | production |
+//! | [`slots`] | the same, and slots in the frame that are up to date at points | the same | both kinds of debug code |
+//! | [`memory`] | memory alone | memory alone | replay, in a [`buffer`], and resume code, in its [`frame`] |
+//!
+//! The translator says what Wasm does (it pushes and takes operands, reads and changes locals) and where control goes
+//! (ways part, and come together); what has to be written where for that is decided here. `local.get 0`, `i32.const 1`,
+//! `i32.add`, `br_if 0` is in production a variable that is read, an addition and a branch that passes operands on as
+//! arguments; in debug code the same, and before the branch whatever is not yet in its slot is stored; in replay a
+//! load, a store, a store, two loads, a store, and a branch without arguments that leads to code that moves operands
+//! down.
+
+pub(super) mod buffer;
+pub(super) mod frame;
+pub(super) mod memory;
+pub(super) mod slots;
+pub(super) mod values;
+
+use super::{Operand, Record};
+use crate::base::Result;
+use crate::compile::debug::Held;
+use crate::compile::internal;
+use crate::wasm::{Row, ValType};
+use cranelift_codegen::ir::{Block, BlockArg, Value};
+use cranelift_frontend::FunctionBuilder;
+use memory::Edge;
+
+/// What a [`Storage`] works on: the code being made, at the instruction at hand, and the operands.
+pub(super) struct Site<'t, 'b> {
+    pub(super) builder: &'t mut FunctionBuilder<'b>,
+    pub(super) stack: &'t mut Vec<Operand>,
+    pub(super) at: u32,
+}
+
+/// Where locals and operands live.
+pub(super) trait Storage {
+    /// Before an instruction that is reached: what has to stand there. Says whether this code leaves it to the guest.
+    fn begin(&mut self, site: &mut Site<'_, '_>, row: &Row) -> Result<bool>;
+
+    /// Pushes an operand; `held` says how it is known without being stored, if it is.
+    fn push(&mut self, site: &mut Site<'_, '_>, ty: ValType, value: Value, held: Option<Held>);
+
+    /// Pushes what a block has for parameters of these types, where it begins.
+    fn push_params(&mut self, site: &mut Site<'_, '_>, block: Block, types: &[ValType]) {
+        for (i, ty) in types.iter().enumerate() {
+            let value = site.builder.block_params(block)[i];
+            self.push(site, *ty, value, None);
+        }
+    }
+
+    /// The value of an operand that is, or was, at `depth`.
+    fn value_of(&mut self, site: &mut Site<'_, '_>, depth: usize, operand: &Operand) -> Value;
+
+    /// The value of a local.
+    fn local(&mut self, site: &mut Site<'_, '_>, local: u32, ty: ValType) -> Value;
+
+    /// Changes a local.
+    fn set_local(&mut self, site: &mut Site<'_, '_>, local: u32, value: Value);
+
+    /// The topmost operand is what `local` is now.
+    fn top_is_local(&mut self, _stack: &mut [Operand], _local: u32) {}
+
+    /// Ways part here that come together again.
+    fn part(&mut self, _site: &mut Site<'_, '_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// A way parts here that comes together with others, by a branch.
+    fn branch_off(&mut self, _site: &mut Site<'_, '_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Every local and operand is to be where it can be found by whoever looks at the frame, or comes by another way.
+    fn complete(&mut self, _site: &mut Site<'_, '_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Every local is to be where it can be found behind a jump.
+    fn store_locals(&mut self, _site: &mut Site<'_, '_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ways have come together here.
+    fn arrive(&mut self) {}
+
+    /// Those of a block's parameters that are passed as its arguments: all or none.
+    fn passed<'t>(&self, types: &'t [ValType]) -> &'t [ValType] {
+        types
+    }
+
+    /// The topmost `count` operands as arguments of a block.
+    fn arguments(&mut self, site: &mut Site<'_, '_>, count: usize) -> Result<Vec<BlockArg>> {
+        let first = site.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
+        let argument = |depth| {
+            let operand = site.stack[depth];
+            BlockArg::Value(self.value_of(site, depth, &operand))
+        };
+        Ok((first..first + count).map(argument).collect())
+    }
+
+    /// Where a branch goes, and with which arguments, that takes `count` operands to `target`, where they are on top of
+    /// `height` others.
+    fn branch(
+        &mut self,
+        site: &mut Site<'_, '_>,
+        target: Block,
+        count: usize,
+        _height: usize,
+    ) -> Result<(Block, Vec<BlockArg>)> {
+        Ok((target, self.arguments(site, count)?))
+    }
+
+    /// Where a branch goes that only the guest can take, if this code leaves it to the guest.
+    fn branch_of_guest(&mut self, _builder: &mut FunctionBuilder<'_>) -> Option<Block> {
+        None
+    }
+
+    /// The code that is due behind a branch, each piece in a block of its own.
+    fn take_edges(&mut self) -> Vec<(Block, Edge)> {
+        Vec::new()
+    }
+
+    /// Such a piece: moves the `count` operands at `from` down to `to`.
+    fn move_operands(&mut self, _builder: &mut FunctionBuilder<'_>, _count: usize, _from: usize, _to: usize) {}
+
+    /// Replay: what it returns where it ends so, before the instruction at hand.
+    fn end_of_replay(&self, _kind: u32) -> Option<u64> {
+        None
+    }
+
+    /// Replay: where it counts fuel.
+    fn fuel_of_replay(&self) -> Option<(Value, i32)> {
+        None
+    }
+
+    /// How far apart the uses of all locals are together, counted in blocks.
+    fn spread(&self) -> u64 {
+        0
+    }
+
+    /// Ends the function.
+    fn finish(self: Box<Self>, site: &mut Site<'_, '_>) -> Result<Record>;
+}

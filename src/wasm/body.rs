@@ -1,0 +1,418 @@
+//! Function bodies, instruction by instruction, and the one walk over where control goes in them. Whoever goes over a
+//! body (the translator, what is known of a function without compiling it, the limits of a module, the runner of the
+//! specification's tests) is driven by these two, so that all agree on what can be reached.
+//!
+//! [`Instructions`] reads; [`Walk`] is told each instruction, keeps the open blocks, and answers with a [`Step`]. What
+//! its owner knows of each block travels along with it, as `B`. Say:
+//!
+//! ```text
+//! block            Open      two blocks are open: the function and this one
+//!   local.get 0    Next
+//!   br_if 0        Branch    the block is branched to; control also goes on to the next instruction
+//!   br 1           Branch    the function is branched to; nothing leads to the next instruction
+//!   i32.const 1    Unreached
+//!   drop           Unreached
+//! end              End       nothing falls out of the block, but it was branched to: the next instruction is reached
+//! end              End       the function's: no block is open any more
+//! ```
+
+use super::module::ModuleInfo;
+use super::operators::{Flow, Row, row};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
+use std::fmt::Display;
+use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, OperatorsReader};
+
+/// The opcodes of `else` and `end`.
+const ELSE: u8 = 0x05;
+const END: u8 = 0x0b;
+
+/// A fault of our own: a body that was validated is not what it should be.
+#[cold]
+pub fn unreadable(what: impl Display) -> Error {
+    Error::new(ErrorKind::Panic, format!("fault of the compiler: a validated body cannot be read: {what}"))
+}
+
+/// The body of a function, from the module's binary.
+///
+/// # Errors
+/// [`ErrorKind::Panic`] for a fault of our own.
+pub fn body<'a>(info: &ModuleInfo, binary: &'a [u8], func: DefinedFuncIndex) -> Result<FunctionBody<'a>> {
+    let range = info.bodies.get(func.index()).ok_or_else(|| unreadable("no such body"))?.bytes.clone();
+    let start = range.start as u64;
+    let bytes = binary.get(range).ok_or_else(|| unreadable("it lies outside its binary"))?;
+    Ok(FunctionBody::new(BinaryReader::new(bytes, start)))
+}
+
+/// An instruction of a body.
+pub struct Instruction<'a> {
+    /// Where it is.
+    pub at: WasmOffset,
+    /// What it is here.
+    pub operator: Operator<'a>,
+    /// What it is anywhere.
+    pub row: &'static Row,
+}
+
+/// Reads the instructions of a validated body one by one, from anywhere in it.
+pub struct Instructions<'a> {
+    reader: OperatorsReader<'a>,
+    /// The blocks that were opened since this began.
+    inside: u32,
+}
+
+impl<'a> Instructions<'a> {
+    /// All of a body.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`] for a fault of our own.
+    pub fn of(body: &FunctionBody<'a>) -> Result<Self> {
+        Ok(Instructions { reader: body.get_operators_reader().map_err(unreadable)?, inside: 0 })
+    }
+
+    /// Those of a body from the one at `at` on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`] for a fault of our own.
+    pub fn starting_at(body: &FunctionBody<'a>, at: WasmOffset) -> Result<Self> {
+        let skipped = u64::from(at.get()).checked_sub(body.range().start);
+        let skipped = skipped.ok_or_else(|| unreadable("an instruction outside it"))?;
+        let mut reader = body.get_binary_reader();
+        reader.read_bytes(skipped as usize).map_err(unreadable)?;
+        Ok(Instructions { reader: OperatorsReader::new(reader), inside: 0 })
+    }
+
+    #[inline]
+    fn read(&mut self) -> Result<Instruction<'a>> {
+        let at = self.reader.original_position() as u32;
+        let operator = match self.inside {
+            0 => self.read_outside()?,
+            _ => self.reader.read().map_err(unreadable)?,
+        };
+        let row = row(&operator).ok_or_else(|| unreadable(format_args!("no row of {operator:?}")))?;
+        match row.flow {
+            Flow::Block | Flow::Loop | Flow::If => self.inside += 1,
+            Flow::End => self.inside = self.inside.saturating_sub(1),
+            _ => {}
+        }
+        Ok(Instruction { at: WasmOffset::new(at), operator, row })
+    }
+
+    /// Reads one that is in no block opened since this began. wasmparser's reader takes an `else` only where it has
+    /// read the `if`, and nothing behind the `end` of what it takes for the function.
+    fn read_outside(&mut self) -> Result<Operator<'a>> {
+        let mut ahead = self.reader.get_binary_reader();
+        let operator = match ahead.read_u8().map_err(unreadable)? {
+            ELSE => Operator::Else,
+            END => Operator::End,
+            _ => return self.reader.read().map_err(unreadable),
+        };
+        self.reader = OperatorsReader::new(ahead);
+        Ok(operator)
+    }
+}
+
+impl<'a> Iterator for Instructions<'a> {
+    type Item = Result<Instruction<'a>>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.reader.eof() { None } else { Some(self.read()) }
+    }
+}
+
+/// What kind of block is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockKind {
+    /// `block`, or the function itself.
+    Block,
+    /// `loop`
+    Loop,
+    /// `if` before its `else`.
+    If,
+    /// `if` behind its `else`.
+    Else,
+}
+
+/// An open block.
+#[derive(Debug)]
+pub struct OpenBlock<B> {
+    /// What kind it is by now.
+    pub kind: BlockKind,
+    /// Whether anything led back to it, for a loop; behind its end, for another: a branch, or the way from before its
+    /// `else`.
+    pub branched: bool,
+    /// What the walk's owner knows of it.
+    pub known: B,
+}
+
+/// What an instruction does to the flow of control. The walk has taken the step when it says so.
+#[derive(Debug)]
+pub enum Step<B> {
+    /// Nothing leads to it.
+    Unreached,
+    /// On to the next one.
+    Next,
+    /// The innermost block, of this type, has been opened by it; what its owner knows of it is still to be filled in.
+    Open(BlockType),
+    /// The innermost block goes on with its `else`.
+    Else {
+        /// Whether control falls out of what is before it.
+        fallen: bool,
+    },
+    /// The innermost block ends.
+    End {
+        /// That block.
+        block: OpenBlock<B>,
+        /// Whether control falls out of it.
+        fallen: bool,
+    },
+    /// To its [`targets`], or to the next instruction if that is still reached.
+    Branch,
+    /// Out of the function.
+    Leave,
+}
+
+/// A walk over a body, or the part of one.
+#[derive(Debug)]
+pub struct Walk<B> {
+    /// How many blocks are open around those in `open`.
+    around: usize,
+    open: Vec<OpenBlock<B>>,
+    reached: bool,
+    /// Whether all instructions are taken for reached.
+    all: bool,
+    /// Blocks that were opened since nothing is reached.
+    skipped: u32,
+}
+
+impl<B: Default> Walk<B> {
+    /// From the start of a function, of which its owner knows this.
+    pub fn new(function: B) -> Self {
+        let mut walk = Walk::inside(0);
+        walk.open_known(BlockKind::Block, false, function);
+        walk
+    }
+
+    /// The same, but every instruction counts as reached.
+    pub fn over_all(function: B) -> Self {
+        Walk { all: true, ..Walk::new(function) }
+    }
+
+    /// From an instruction that is reached, inside so many blocks of which nothing has to be known.
+    pub fn inside(around: usize) -> Self {
+        Walk { around, open: Vec::new(), reached: true, all: false, skipped: 0 }
+    }
+
+    /// Says of a block that was open where the walk begins, the innermost so far.
+    pub fn open_known(&mut self, kind: BlockKind, branched: bool, known: B) {
+        self.open.push(OpenBlock { kind, branched, known });
+    }
+
+    /// Whether control gets to the next instruction.
+    pub fn reached(&self) -> bool {
+        self.reached
+    }
+
+    /// How many blocks are open, the function among them. None: it has ended.
+    pub fn depth(&self) -> usize {
+        self.around + self.open.len()
+    }
+
+    /// Whether a branch to this depth leaves the function.
+    pub fn leaves(&self, depth: u32) -> bool {
+        depth as usize + 1 == self.depth()
+    }
+
+    /// The innermost block.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`] for a fault of our own.
+    pub fn innermost(&mut self) -> Result<&mut OpenBlock<B>> {
+        self.target(0)
+    }
+
+    /// The block that a branch to this depth goes to.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`] for a fault of our own.
+    pub fn target(&mut self, depth: u32) -> Result<&mut OpenBlock<B>> {
+        let index = self.open.len().checked_sub(depth as usize + 1);
+        index.map(|index| &mut self.open[index]).ok_or_else(|| unreadable("no such block is open"))
+    }
+
+    /// Ends the walk: the blocks that are open, the innermost last.
+    pub fn take_open(&mut self) -> Vec<OpenBlock<B>> {
+        std::mem::take(&mut self.open)
+    }
+
+    /// Goes over the next instruction.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`] for a fault of our own.
+    #[inline]
+    pub fn step(&mut self, Instruction { operator, row, .. }: &Instruction<'_>) -> Result<Step<B>> {
+        let flow = row.flow;
+        if !self.reached && !self.comes_back(flow) {
+            return Ok(Step::Unreached);
+        }
+        let fallen = self.reached;
+        Ok(match (flow, operator) {
+            (Flow::Next, _) => Step::Next,
+            (Flow::Block, Operator::Block { blockty }) => self.open(BlockKind::Block, *blockty),
+            (Flow::Loop, Operator::Loop { blockty }) => self.open(BlockKind::Loop, *blockty),
+            (Flow::If, Operator::If { blockty }) => self.open(BlockKind::If, *blockty),
+            (Flow::Else, _) => {
+                let block = self.innermost()?;
+                block.kind = BlockKind::Else;
+                block.branched |= fallen;
+                self.reached = true;
+                Step::Else { fallen }
+            }
+            (Flow::End, _) => {
+                let block = self.open.pop().ok_or_else(|| unreadable("no block is open"))?;
+                let joined = match block.kind {
+                    BlockKind::Block | BlockKind::Else => block.branched,
+                    BlockKind::If => true,
+                    BlockKind::Loop => false,
+                };
+                self.reached = fallen || joined;
+                Step::End { block, fallen }
+            }
+            (Flow::Branch | Flow::BranchIf, _) => {
+                for depth in targets(operator) {
+                    let depth = depth?;
+                    // The function may be one of those of which nothing is known.
+                    if (depth as usize) < self.open.len() || !self.leaves(depth) {
+                        self.target(depth)?.branched = true;
+                    }
+                }
+                self.reached = self.all || flow == Flow::BranchIf;
+                Step::Branch
+            }
+            (Flow::Leave, _) => {
+                self.reached = self.all;
+                Step::Leave
+            }
+            _ => return Err(unreadable(format_args!("{operator:?} opens no block"))),
+        })
+    }
+
+    /// Nothing is reached: whether control may come back with this instruction.
+    fn comes_back(&mut self, flow: Flow) -> bool {
+        match flow {
+            Flow::Block | Flow::Loop | Flow::If => self.skipped += 1,
+            Flow::Else => return self.skipped == 0,
+            Flow::End if self.skipped == 0 => return true,
+            Flow::End => self.skipped -= 1,
+            _ => {}
+        }
+        false
+    }
+
+    fn open(&mut self, kind: BlockKind, ty: BlockType) -> Step<B> {
+        self.open_known(kind, false, B::default());
+        Step::Open(ty)
+    }
+}
+
+/// The depths of the blocks that a branch goes to; of a `br_table` the default comes last.
+pub fn targets<'a>(operator: &'a Operator<'_>) -> impl Iterator<Item = Result<u32>> + 'a {
+    let (table, last) = match operator {
+        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => (None, Some(*relative_depth)),
+        Operator::BrTable { targets } => (Some(targets.targets()), Some(targets.default())),
+        _ => (None, None),
+    };
+    let table = table.into_iter().flatten().map(|depth| depth.map_err(unreadable));
+    table.chain(last.map(Ok))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wasm::{Features, parse};
+
+    /// The only function of a module, whose type is `(func (param i32) (result i32))`.
+    fn function(text: &str) -> (Vec<u8>, ModuleInfo) {
+        let binary = wat::parse_str(format!("(module (func (param i32) (result i32) {text}))")).unwrap();
+        let info = parse(&binary, Features::default(), false).unwrap();
+        (binary, info)
+    }
+
+    /// Each step of a walk in a word, with how many blocks are open behind it, and a `-` where nothing leads to what
+    /// follows.
+    fn steps(text: &str, mut walk: Walk<()>) -> Vec<String> {
+        let (binary, info) = function(text);
+        let instructions = Instructions::of(&body(&info, &binary, DefinedFuncIndex::new(0)).unwrap()).unwrap();
+        let step = |instruction: Result<Instruction<'_>>| {
+            let step = match walk.step(&instruction.unwrap()).unwrap() {
+                Step::End { fallen, .. } => format!("end {fallen}"),
+                Step::Else { fallen } => format!("else {fallen}"),
+                step => format!("{step:?}").split('(').next().unwrap().to_lowercase(),
+            };
+            format!("{step} {}{}", walk.depth(), if walk.reached() { "" } else { "-" })
+        };
+        instructions.map(step).collect()
+    }
+
+    #[test]
+    fn what_nothing_leads_to_is_not_reached() {
+        let text = "block local.get 0 br_if 0 i32.const 1 br 1 i32.const 1 drop end i32.const 2";
+        let expected = [
+            "open 2",
+            "next 2",
+            "branch 2",
+            "next 2",
+            "branch 2-",
+            "unreached 2-",
+            "unreached 2-",
+            "end false 1",
+            "next 1",
+            "end true 0",
+        ];
+        assert_eq!(steps(text, Walk::new(())), expected);
+        let all = steps(text, Walk::over_all(()));
+        assert!(all.iter().all(|step| !step.contains("unreached") && !step.contains('-')), "{all:?}");
+        // Blocks in what is not reached are no blocks; `else` and `end` bring control back, or do not.
+        let cases: [(&str, &[&str]); 5] = [
+            (
+                "unreachable block loop end end",
+                &["leave 1-", "unreached 1-", "unreached 1-", "unreached 1-", "unreached 1-", "end false 0-"],
+            ),
+            (
+                "local.get 0 if (result i32) i32.const 1 return else i32.const 2 end",
+                &["next 1", "open 2", "next 2", "leave 2-", "else false 2", "next 2", "end true 1", "end true 0"],
+            ),
+            (
+                "i32.const 1 local.get 0 if unreachable end",
+                &["next 1", "next 1", "open 2", "leave 2-", "end false 1", "end true 0"],
+            ),
+            (
+                "i32.const 1 local.get 0 if br 0 else unreachable end",
+                &["next 1", "next 1", "open 2", "branch 2-", "else false 2", "leave 2-", "end false 1", "end true 0"],
+            ),
+            // Nothing comes out of a loop by a branch to it.
+            ("loop br 0 end i32.const 1", &["open 2", "branch 2-", "end false 1-", "unreached 1-", "end false 0-"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(steps(text, Walk::new(())), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_instructions_are_the_same_from_anywhere() {
+        let (binary, info) = function(
+            "local.get 0 if (result i32) block loop local.get 0 br_if 1 end end i32.const 1 else
+             local.get 0 if nop else nop end i32.const 2 end",
+        );
+        let body = body(&info, &binary, DefinedFuncIndex::new(0)).unwrap();
+        let listed = |instructions: Instructions<'_>| -> Vec<(WasmOffset, String)> {
+            let row = |instruction: Instruction<'_>| (instruction.at, format!("{:?}", instruction.operator));
+            instructions.map(|instruction| row(instruction.unwrap())).collect()
+        };
+        let all = listed(Instructions::of(&body).unwrap());
+        assert_eq!(all.len(), 19);
+        for (i, (at, _)) in all.iter().enumerate() {
+            assert_eq!(listed(Instructions::starting_at(&body, *at).unwrap()), all[i..], "from {i}");
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! What each operator is, whatever module it stands in: one table, with a row for every operator of the proposals that
+//! Stepwell has. Whoever asks what an operator is to a region, what fuel it costs, where control goes from it or what
+//! it does to the operand stack asks the table. An operator of these proposals that has no row does not compile; one of
+//! a proposal that is switched on in [`Features`](super::Features) without having rows fails a test.
+
+use super::types::ValType;
+use wasmparser::Operator;
+
+/// What an operator means to a region of debug code: a stretch of instructions that can be run again with the same
+/// outcome. Whatever another thread or the host may change in between is no [`Class::Pure`] read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Can be run again with the same outcome and never traps.
+    Pure,
+    /// Can be run again with the same outcome, which may be a trap.
+    Traps,
+    /// Changes something outside the frame, or is where a region has become long, so that only the guest itself may run
+    /// it: a region ends behind it. It may trap before.
+    Effect,
+    /// A call: other code runs, and the frame is seen from it. A region ends behind it.
+    Call,
+    /// Says where to go on.
+    Control,
+}
+
+impl Class {
+    /// Whether only the guest itself may run it, so that a region ends behind it.
+    pub fn ends_region(self) -> bool {
+        matches!(self, Class::Effect | Class::Call)
+    }
+}
+
+/// Where control goes from an operator. A [`Walk`](super::Walk) says which instructions that are in a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// On to the next instruction.
+    Next,
+    /// On to the next instruction, in a block that this opens. A branch to it goes behind its end.
+    Block,
+    /// The same, but a branch to the block goes back to its first instruction.
+    Loop,
+    /// Into a block that this opens, or behind its `else`, or, if it has none, behind its end.
+    If,
+    /// Behind the end of the innermost block. What follows is reached from the block's `if`.
+    Else,
+    /// On to the next instruction, where branches to the innermost block come in, or out of the function.
+    End,
+    /// To the end of blocks that it names, or the first instruction of loops.
+    Branch,
+    /// The same, or on to the next instruction.
+    BranchIf,
+    /// Out of the function, by a return or a trap.
+    Leave,
+}
+
+impl Flow {
+    /// Whether control always goes on to the next instruction.
+    pub fn runs_on(self) -> bool {
+        matches!(self, Flow::Next | Flow::Block | Flow::Loop | Flow::End)
+    }
+
+    /// Whether the next instruction runs as often as this one: always behind it, and never otherwise.
+    pub fn is_straight(self) -> bool {
+        matches!(self, Flow::Next | Flow::Block)
+    }
+}
+
+/// What an operator is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What it means to a region.
+    pub class: Class,
+    /// What it takes of a guest's fuel: nothing for what only says where blocks begin and end, and `nop`.
+    pub fuel: i64,
+    /// Where control goes.
+    pub flow: Flow,
+    /// How many operands it takes and the type of the one that it gives, if it gives one; `None` where that depends on
+    /// where it stands.
+    pub operands: Option<(usize, Option<ValType>)>,
+}
+
+/// Makes a constant of each row: operator, class, fuel, flow, operands, and the reason for its class.
+macro_rules! rows {
+    ($($name:ident $class:ident $fuel:literal $flow:ident $operands:tt $why:literal;)*) => {
+        #[allow(non_upper_case_globals, reason = "each is named as its operator")]
+        mod rows {
+            use super::{Class, Flow, Row, ValType};
+
+            $(pub const $name: Row = Row {
+                class: Class::$class,
+                fuel: $fuel,
+                flow: Flow::$flow,
+                operands: operands!($operands),
+            };)*
+        }
+
+        /// The table, for its tests.
+        #[cfg(test)]
+        const ROWS: &[(&str, Row, &str)] = &[$((stringify!($name), rows::$name, $why),)*];
+    };
+}
+
+macro_rules! operands {
+    ([depends]) => {
+        None
+    };
+    ([$takes:literal -> none]) => {
+        Some(($takes, None))
+    };
+    ([$takes:literal -> $gives:ident]) => {
+        Some(($takes, Some(ValType::$gives)))
+    };
+}
+
+/// The row of an operator of wasmparser's, if Stepwell has the proposal that it belongs to.
+macro_rules! row_of {
+    (mvp $name:ident) => {
+        Some(&rows::$name)
+    };
+    (sign_extension $name:ident) => {
+        Some(&rows::$name)
+    };
+    (saturating_float_to_int $name:ident) => {
+        Some(&rows::$name)
+    };
+    (bulk_memory $name:ident) => {
+        Some(&rows::$name)
+    };
+    (reference_types $name:ident) => {
+        Some(&rows::$name)
+    };
+    ($other:ident $name:ident) => {
+        None
+    };
+}
+
+macro_rules! find_row {
+    ($(@$proposal:ident $name:ident $({ $($field:ident: $ty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
+        /// The row of an operator; `None` for one of a proposal that Stepwell does not have.
+        #[inline]
+        pub fn row(operator: &Operator<'_>) -> Option<&'static Row> {
+            match operator {
+                $(Operator::$name { .. } => row_of!($proposal $name),)*
+                _ => None,
+            }
+        }
+
+        /// All that wasmparser knows: proposal, name, and how many operands are taken and given, for the tests of the
+        /// table.
+        #[cfg(test)]
+        const KNOWN: &[(&str, &str, &str, Option<&Row>)] =
+            &[$((stringify!($proposal), stringify!($name), stringify!($($arity)*), row_of!($proposal $name)),)*];
+    };
+}
+wasmparser::for_each_operator!(find_row);
+
+#[rustfmt::skip]
+rows! {
+    // Operator       Class   Fuel Flow     Operands
+    Nop               Pure    0    Next     [0 -> none]    "does nothing";
+    Drop              Pure    1    Next     [1 -> none]    "forgets an operand";
+    Select            Pure    1    Next     [depends]      "computes from its operands alone";
+    TypedSelect       Pure    1    Next     [depends]      "computes from its operands alone";
+    TypedSelectMulti  Pure    1    Next     [depends]      "stands in no valid body yet";
+    LocalGet          Pure    1    Next     [depends]      "copies a local";
+    LocalSet          Pure    1    Next     [1 -> none]    "changes a local, which replay has a copy of";
+    LocalTee          Pure    1    Next     [depends]      "changes a local, which replay has a copy of";
+    GlobalGet         Pure    1    Next     [depends]      "reads what only effects change";
+    GlobalSet         Effect  1    Next     [1 -> none]    "writes a global";
+    Unreachable       Traps   1    Leave    [0 -> none]    "always traps";
+    Block             Control 0    Block    [depends]      "opens a block";
+    Loop              Control 0    Loop     [depends]      "enters a loop: a stop point stands in it";
+    If                Control 1    If       [depends]      "chooses by an operand";
+    Else              Control 0    Else     [depends]      "ends a block";
+    End               Control 0    End      [depends]      "ends a block, or returns";
+    Br                Control 1    Branch   [depends]      "goes on elsewhere";
+    BrIf              Control 1    BranchIf [depends]      "goes on elsewhere or not";
+    BrTable           Control 1    Branch   [depends]      "goes on elsewhere";
+    Return            Control 1    Leave    [depends]      "leaves the frame";
+    Call              Call    1    Next     [depends]      "runs other code";
+    CallIndirect      Call    1    Next     [depends]      "runs other code";
+    I32Load           Traps   1    Next     [1 -> I32]     "reads memory, which only effects change";
+    I64Load           Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
+    F32Load           Traps   1    Next     [1 -> F32]     "reads memory, which only effects change";
+    F64Load           Traps   1    Next     [1 -> F64]     "reads memory, which only effects change";
+    I32Load8S         Traps   1    Next     [1 -> I32]     "reads memory, which only effects change";
+    I32Load8U         Traps   1    Next     [1 -> I32]     "reads memory, which only effects change";
+    I32Load16S        Traps   1    Next     [1 -> I32]     "reads memory, which only effects change";
+    I32Load16U        Traps   1    Next     [1 -> I32]     "reads memory, which only effects change";
+    I64Load8S         Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
+    I64Load8U         Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
+    I64Load16S        Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
+    I64Load16U        Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
+    I64Load32S        Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
+    I64Load32U        Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
+    I32Store          Effect  1    Next     [2 -> none]    "writes memory";
+    F32Store          Effect  1    Next     [2 -> none]    "writes memory";
+    I64Store          Effect  1    Next     [2 -> none]    "writes memory";
+    F64Store          Effect  1    Next     [2 -> none]    "writes memory";
+    I32Store8         Effect  1    Next     [2 -> none]    "writes memory";
+    I64Store8         Effect  1    Next     [2 -> none]    "writes memory";
+    I32Store16        Effect  1    Next     [2 -> none]    "writes memory";
+    I64Store16        Effect  1    Next     [2 -> none]    "writes memory";
+    I64Store32        Effect  1    Next     [2 -> none]    "writes memory";
+    MemorySize        Pure    1    Next     [0 -> I32]     "reads a size that only effects change";
+    MemoryGrow        Effect  1    Next     [1 -> I32]     "changes a size";
+    MemoryCopy        Effect  1    Next     [3 -> none]    "writes memory";
+    MemoryFill        Effect  1    Next     [3 -> none]    "writes memory";
+    MemoryInit        Effect  1    Next     [3 -> none]    "writes memory";
+    DataDrop          Effect  1    Next     [0 -> none]    "changes a segment";
+    RefNull           Pure    1    Next     [depends]      "is the same value always";
+    RefIsNull         Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    RefFunc           Effect  1    Next     [0 -> FuncRef] "may make the reference: the runtime does it";
+    TableGet          Traps   1    Next     [depends]      "reads a table, which only effects change";
+    TableSet          Effect  1    Next     [2 -> none]    "writes a table";
+    TableSize         Pure    1    Next     [0 -> I32]     "reads a size that only effects change";
+    TableGrow         Effect  1    Next     [2 -> I32]     "changes a size";
+    TableFill         Effect  1    Next     [3 -> none]    "writes a table";
+    TableCopy         Effect  1    Next     [3 -> none]    "writes a table";
+    TableInit         Effect  1    Next     [3 -> none]    "writes a table";
+    ElemDrop          Effect  1    Next     [0 -> none]    "changes a segment";
+    I32Const          Pure    1    Next     [0 -> I32]     "is the same value always";
+    I64Const          Pure    1    Next     [0 -> I64]     "is the same value always";
+    F32Const          Pure    1    Next     [0 -> F32]     "is the same value always";
+    F64Const          Pure    1    Next     [0 -> F64]     "is the same value always";
+    I32Eqz            Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I64Eqz            Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I32Eq             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64Eq             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32Ne             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64Ne             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32LtS            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64LtS            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32LtU            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64LtU            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32GtS            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64GtS            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32GtU            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64GtU            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32LeS            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64LeS            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32LeU            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64LeU            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32GeS            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64GeS            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32GeU            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64GeU            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F32Eq             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F64Eq             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F32Ne             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F64Ne             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F32Lt             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F64Lt             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F32Gt             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F64Gt             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F32Le             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F64Le             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F32Ge             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    F64Ge             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32Clz            Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I32Ctz            Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I32Popcnt         Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I64Clz            Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I64Ctz            Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I64Popcnt         Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I32Add            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32Sub            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32Mul            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32And            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32Or             Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32Xor            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32Shl            Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32ShrS           Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32ShrU           Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32Rotl           Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I32Rotr           Pure    1    Next     [2 -> I32]     "computes from its operands alone";
+    I64Add            Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64Sub            Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64Mul            Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64And            Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64Or             Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64Xor            Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64Shl            Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64ShrS           Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64ShrU           Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64Rotl           Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I64Rotr           Pure    1    Next     [2 -> I64]     "computes from its operands alone";
+    I32DivS           Traps   1    Next     [2 -> I32]     "may divide by zero or overflow";
+    I32DivU           Traps   1    Next     [2 -> I32]     "may divide by zero or overflow";
+    I32RemS           Traps   1    Next     [2 -> I32]     "may divide by zero or overflow";
+    I32RemU           Traps   1    Next     [2 -> I32]     "may divide by zero or overflow";
+    I64DivS           Traps   1    Next     [2 -> I64]     "may divide by zero or overflow";
+    I64DivU           Traps   1    Next     [2 -> I64]     "may divide by zero or overflow";
+    I64RemS           Traps   1    Next     [2 -> I64]     "may divide by zero or overflow";
+    I64RemU           Traps   1    Next     [2 -> I64]     "may divide by zero or overflow";
+    F32Abs            Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32Neg            Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32Ceil           Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32Floor          Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32Trunc          Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32Nearest        Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32Sqrt           Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32Add            Pure    1    Next     [2 -> F32]     "computes from its operands alone";
+    F32Sub            Pure    1    Next     [2 -> F32]     "computes from its operands alone";
+    F32Mul            Pure    1    Next     [2 -> F32]     "computes from its operands alone";
+    F32Div            Pure    1    Next     [2 -> F32]     "computes from its operands alone";
+    F32Min            Pure    1    Next     [2 -> F32]     "computes from its operands alone";
+    F32Max            Pure    1    Next     [2 -> F32]     "computes from its operands alone";
+    F32Copysign       Pure    1    Next     [2 -> F32]     "computes from its operands alone";
+    F64Abs            Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64Neg            Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64Ceil           Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64Floor          Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64Trunc          Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64Nearest        Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64Sqrt           Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64Add            Pure    1    Next     [2 -> F64]     "computes from its operands alone";
+    F64Sub            Pure    1    Next     [2 -> F64]     "computes from its operands alone";
+    F64Mul            Pure    1    Next     [2 -> F64]     "computes from its operands alone";
+    F64Div            Pure    1    Next     [2 -> F64]     "computes from its operands alone";
+    F64Min            Pure    1    Next     [2 -> F64]     "computes from its operands alone";
+    F64Max            Pure    1    Next     [2 -> F64]     "computes from its operands alone";
+    F64Copysign       Pure    1    Next     [2 -> F64]     "computes from its operands alone";
+    I32WrapI64        Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I64ExtendI32S     Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I64ExtendI32U     Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I32Extend8S       Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I32Extend16S      Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I64Extend8S       Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I64Extend16S      Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I64Extend32S      Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    F32ConvertI32S    Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32ConvertI64S    Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32ConvertI32U    Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F32ConvertI64U    Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F64ConvertI32S    Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64ConvertI64S    Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64ConvertI32U    Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F64ConvertI64U    Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    F32DemoteF64      Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F64PromoteF32     Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    I32ReinterpretF32 Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I64ReinterpretF64 Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    F32ReinterpretI32 Pure    1    Next     [1 -> F32]     "computes from its operands alone";
+    F64ReinterpretI64 Pure    1    Next     [1 -> F64]     "computes from its operands alone";
+    I32TruncF32S      Traps   1    Next     [1 -> I32]     "may meet a value out of range";
+    I32TruncF64S      Traps   1    Next     [1 -> I32]     "may meet a value out of range";
+    I32TruncF32U      Traps   1    Next     [1 -> I32]     "may meet a value out of range";
+    I32TruncF64U      Traps   1    Next     [1 -> I32]     "may meet a value out of range";
+    I64TruncF32S      Traps   1    Next     [1 -> I64]     "may meet a value out of range";
+    I64TruncF64S      Traps   1    Next     [1 -> I64]     "may meet a value out of range";
+    I64TruncF32U      Traps   1    Next     [1 -> I64]     "may meet a value out of range";
+    I64TruncF64U      Traps   1    Next     [1 -> I64]     "may meet a value out of range";
+    I32TruncSatF32S   Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I32TruncSatF64S   Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I32TruncSatF32U   Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I32TruncSatF64U   Pure    1    Next     [1 -> I32]     "computes from its operands alone";
+    I64TruncSatF32S   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I64TruncSatF64S   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I64TruncSatF32U   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    I64TruncSatF64U   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Features;
+    use super::*;
+
+    /// All that can be switched on has rows, and nothing else has. wasmparser's groups of operators are named as the
+    /// fields of [`Features`]; some of these have no operators.
+    #[test]
+    fn every_operator_of_our_proposals_has_a_row() {
+        assert!(KNOWN.len() > 500);
+        for (proposal, name, _, row) in KNOWN {
+            let ours = *proposal == "mvp" || Features::FLAGS.contains(&&*proposal.to_uppercase());
+            assert_eq!(row.is_some(), ours, "{name} of {proposal}");
+        }
+        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len());
+    }
+
+    /// wasmparser has an opinion on how many operands are taken and given.
+    #[test]
+    fn the_table_agrees_with_wasmparser() {
+        for (_, name, arity, row) in KNOWN {
+            let Some(Row { operands: Some((takes, gives)), .. }) = row else { continue };
+            let ours = format!(" {takes} -> {}", usize::from(gives.is_some()));
+            assert!(arity.ends_with(&ours), "{name}: {arity}");
+        }
+    }
+
+    /// The names say what an operator does: a second opinion on the table.
+    #[test]
+    fn the_table_agrees_with_the_names() {
+        let effect = ["Store", "Set", "Grow", "Fill", "Copy", "Init", "Drop", "RefFunc"];
+        let pure_names = ["LocalSet", "Drop", "F32Copysign", "F64Copysign"];
+        let free = ["Nop", "Block", "Loop", "Else", "End"];
+        assert!(ROWS.len() > 190);
+        for (name, Row { class, fuel, flow, operands }, why) in ROWS {
+            let effect = effect.iter().any(|part| name.contains(part)) && !pure_names.contains(name);
+            assert_eq!(effect, *class == Class::Effect, "{name}");
+            assert_eq!(name.starts_with("Call"), *class == Class::Call, "{name}");
+            let sat = name.contains("Sat");
+            let traps = ["Load", "Div", "Rem", "TableGet", "Unreachable"].iter().any(|part| name.contains(part))
+                && !name.starts_with("F32Div")
+                && !name.starts_with("F64Div")
+                || name.contains("TruncF") && !sat;
+            assert_eq!(traps, *class == Class::Traps, "{name}");
+            assert_eq!(*fuel, i64::from(!free.contains(name)), "{name}");
+            assert_eq!(*flow != Flow::Next, *class == Class::Control || *name == "Unreachable", "{name}");
+            if let Some((_, Some(given))) = operands
+                && name.starts_with(&given.to_string().to_uppercase())
+            {
+                continue;
+            }
+            let compares =
+                ["Eq", "Ne", "Lt", "Gt", "Le", "Ge"].iter().any(|part| name[3.min(name.len())..].starts_with(part));
+            let gives_i32 =
+                compares || ["MemorySize", "MemoryGrow", "TableSize", "TableGrow", "RefIsNull"].contains(name);
+            let given = operands.and_then(|(_, given)| given);
+            let expected = match *name {
+                "RefFunc" => Some(ValType::FuncRef),
+                _ if gives_i32 => Some(ValType::I32),
+                _ => None,
+            };
+            assert_eq!(given, expected, "{name}");
+            assert!(!why.is_empty());
+        }
+    }
+}
