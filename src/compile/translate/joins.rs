@@ -96,13 +96,13 @@ impl Translator<'_, '_> {
 
     /// Counts once more, when the whole body is translated, and refuses it likewise.
     pub(super) fn finish_joins(&mut self) -> Result<()> {
-        self.joins.count(&self.builder.func);
+        self.joins.count(self.builder.func);
         self.check_joins().map_err(|error| error.at(WasmOffset::new(self.at)))
     }
 
     /// Ends a loop: no other branch leads back to it.
     pub(super) fn seal_loop(&mut self, header: Block) -> Result<()> {
-        self.joins.close_loop(&self.builder.func, header);
+        self.joins.close_loop(self.builder.func, header);
         self.check_joins()?;
         self.builder.seal_block(header);
         Ok(())

@@ -301,7 +301,7 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     /// Refuses a function that has become too large.
     fn check_size(&mut self) -> Result<()> {
-        self.joins.grown(&self.builder.func);
+        self.joins.grown(self.builder.func);
         self.check_joins()?;
         if self.builder.func.dfg.num_values() + self.arguments > self.max_values {
             return Err(Error::new(
