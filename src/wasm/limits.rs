@@ -9,7 +9,7 @@ use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
 
 /// The most targets of a `br_table`, the default not counted.
 pub const MAX_BR_TABLE_TARGETS: u32 = 65_520;
-/// The locals that all functions of a module may declare, however small they are; and for each byte of their bodies so many more.
+/// The locals that all functions of a module may declare, parameters too, however small they are; and for each byte of their bodies so many more.
 pub const MAX_DECLARED_LOCALS: u64 = 500_000;
 const LOCALS_PER_BYTE: u64 = 2;
 /// The operands that all branches, calls and returns of a module may pass on, however small it is; and for each byte of its bodies
@@ -99,7 +99,7 @@ fn offset(at: u64) -> WasmOffset {
 /// The budgets of a module whose bodies have so many bytes.
 fn budgets(bytes: u64) -> (Budget, Budget) {
     (
-        Budget::new("declare locals,", MAX_DECLARED_LOCALS, LOCALS_PER_BYTE, bytes),
+        Budget::new("declare locals and parameters,", MAX_DECLARED_LOCALS, LOCALS_PER_BYTE, bytes),
         Budget::new("pass on operands by branches, calls and returns,", MAX_PASSED_OPERANDS, OPERANDS_PER_BYTE, bytes),
     )
 }
@@ -157,7 +157,9 @@ fn walk(
         let (count, _) = locals.read().map_err(unreadable)?;
         take(u64::from(count), 0, at)?;
     }
-    let (_, returned) = arities.of_func(func);
+    let (params, returned) = arities.of_func(func);
+    // A function of a few bytes may have a type of a thousand parameters.
+    take(params, 0, body.range().start)?;
     let mut open: Vec<Open> = vec![Open { branch: returned, joined: returned, branched: true }];
     let branch = |open: &mut Vec<Open>, depth: u32| {
         let index = open.len().checked_sub(depth as usize + 1);

@@ -295,3 +295,86 @@ fn a_br_table_has_so_many_targets() {
     assert_eq!(kind, ErrorKind::Limit);
     assert!(message.contains("65521 targets") && message.contains("65520"), "{message}");
 }
+
+#[test]
+fn parameters_count_as_locals_of_the_whole_module() {
+    let functions = |count: usize| {
+        let mut types = TypeSection::new();
+        types.ty().function(vec![ValType::I32; 1000], []);
+        let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+        for _ in 0..count {
+            functions.function(0);
+            let mut function = Function::new([]);
+            function.instruction(&Instruction::End);
+            code.function(&function);
+        }
+        let mut module = Module::new();
+        module.section(&types).section(&functions).section(&code);
+        module.finish()
+    };
+    assert_eq!(refusal(&functions(500)), None);
+    // Four bytes each.
+    let (kind, offset, message) = refusal(&functions(20_000)).unwrap();
+    assert_eq!(kind, ErrorKind::Limit);
+    assert!(offset > 20_000 && message.contains("locals and parameters"), "{message}");
+}
+
+/// Locals that change in a number of loops within each other, or that do not, and branches to all of these at the end: tables or others.
+fn joined(locals: u32, changed: bool, loops: u32, tables: u32, branches: u32) -> Vec<u8> {
+    let empty = wasm_encoder::BlockType::Empty;
+    let mut function = Function::new([(locals, ValType::I32)]);
+    for local in 0..locals {
+        function.instruction(&Instruction::I32Const(0)).instruction(&Instruction::I32Popcnt);
+        function.instruction(&Instruction::LocalSet(local));
+    }
+    for _ in 0..loops {
+        function.instruction(&Instruction::Loop(empty));
+    }
+    for local in 0..locals {
+        function.instruction(&Instruction::LocalGet(local));
+        match changed {
+            true => function.instruction(&Instruction::I32Popcnt).instruction(&Instruction::LocalSet(local)),
+            false => function.instruction(&Instruction::Drop),
+        };
+    }
+    for _ in 0..tables {
+        let targets: Vec<u32> = (1..loops + 1).collect();
+        function.instruction(&Instruction::Block(empty)).instruction(&Instruction::LocalGet(0));
+        function.instruction(&Instruction::BrTable(targets.into(), 0)).instruction(&Instruction::End);
+    }
+    for _ in 0..branches {
+        function.instruction(&Instruction::LocalGet(0)).instruction(&Instruction::BrIf(0));
+    }
+    for _ in 0..loops {
+        function.instruction(&Instruction::LocalGet(0)).instruction(&Instruction::BrIf(0));
+        function.instruction(&Instruction::End);
+    }
+    function.instruction(&Instruction::End);
+    module(vec![], vec![], &function)
+}
+
+#[test]
+fn locals_at_many_branches_are_bounded() {
+    let compiler = Compiler::new(GUARDED).unwrap();
+    for (locals, changed, loops, tables, branches, refused) in [
+        (60, true, 60, 60, 0, false),
+        (20, true, 10, 0, 1000, false),
+        (60, true, 1, 0, 12_000, true),
+        (500, false, 300, 0, 0, false),
+        (2_000, true, 500, 60, 0, true),
+        (3_000, true, 1, 0, 12_000, true),
+        (7_000, false, 900, 0, 0, true),
+    ] {
+        let binary = joined(locals, changed, loops, tables, branches);
+        assert!(binary.len() < 100_000, "{}", binary.len());
+        let info = parse(&binary, Features::default(), false).unwrap();
+        for tier in TIERS {
+            let begin = std::time::Instant::now();
+            let error = compiler.module(&info, &binary, tier, &|_, _| true).err();
+            assert_eq!(error.is_some(), refused, "{locals} {loops} {tables} {branches}: {error:?}");
+            assert!(error.is_none_or(|error| error.kind() == ErrorKind::Limit && error.offset().is_some()));
+            // The machine may be busy; without a bound it is minutes.
+            assert!(begin.elapsed().as_secs() < 20, "{locals} {loops} {tables} {branches}: {:?}", begin.elapsed());
+        }
+    }
+}

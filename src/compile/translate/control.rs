@@ -305,6 +305,7 @@ impl<'a> Translator<'a, '_> {
         let native = self.env.mode == Mode::Replay && matches!(control.kind, Kind::Loop(_));
         let to = control.height;
         if self.single.is_none() {
+            self.joins.branch(target);
             return Ok((target, self.block_args(count)?));
         }
         let edge = match native {
@@ -318,14 +319,18 @@ impl<'a> Translator<'a, '_> {
         let index = self.pop()?;
         self.store_locals()?;
         let mut calls = Vec::with_capacity(targets.len() as usize);
+        let mut blocks = Vec::with_capacity(targets.len() as usize + 1);
         for depth in targets.targets() {
             let depth = depth.map_err(super::unreadable)?;
             let (target, arguments) = self.branch(depth)?;
             self.check_size()?;
+            blocks.push(target);
             calls.push(BlockCall::new(target, arguments, &mut self.builder.func.dfg.value_lists));
         }
         let (target, arguments) = self.branch(targets.default())?;
         let default = BlockCall::new(target, arguments, &mut self.builder.func.dfg.value_lists);
+        blocks.push(target);
+        self.joins.table(blocks);
         let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(index, table);
         self.write_edges();
@@ -405,7 +410,7 @@ impl<'a> Translator<'a, '_> {
             // No other way leads behind it.
             let control = self.control.pop().ok_or_else(|| internal("no block is open"))?;
             if let Kind::Loop(header) = control.kind {
-                self.builder.seal_block(header);
+                self.seal_loop(header)?;
             }
             return Ok(());
         }
@@ -426,7 +431,7 @@ impl<'a> Translator<'a, '_> {
                 }
                 self.builder.ins().jump(follow, &arguments);
             }
-            Kind::Loop(header) => self.builder.seal_block(header),
+            Kind::Loop(header) => self.seal_loop(header)?,
             Kind::Block | Kind::Else => {}
         }
         self.reachable = control.follow.is_some();

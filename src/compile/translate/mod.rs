@@ -5,6 +5,7 @@ mod call;
 mod class;
 mod control;
 mod effect;
+mod joins;
 mod limits;
 mod memory;
 mod numeric;
@@ -67,6 +68,8 @@ const SPREAD_PER_BYTE: u64 = 300;
 /// How many operands there may be at all blocks and branches together, likewise: registers are allocated for each at each.
 const CARRIED_PER_BYTE: u64 = 250;
 const LEAST_BYTES: u64 = 100_000;
+/// How much may be gone through to find out which locals differ where ways come together, likewise: a second's work in 100,000 bytes.
+const JOINING_PER_BYTE: u64 = 10_000;
 
 /// An operand.
 #[derive(Clone, Copy)]
@@ -155,6 +158,9 @@ pub(super) struct Translator<'a, 'b> {
     /// The operands at all of them, and the most that they may be.
     carried: u64,
     max_carried: u64,
+    /// The locals where ways come together, and the most that may be gone through for them.
+    joins: joins::Joins,
+    max_joining: u64,
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
     builtins: [Option<SigRef>; Builtin::ALL.len()],
@@ -277,6 +283,8 @@ impl<'a, 'b> Translator<'a, 'b> {
             blocks: 0,
             carried: 0,
             max_carried: CARRIED_PER_BYTE * LEAST_BYTES,
+            joins: joins::Joins::default(),
+            max_joining: JOINING_PER_BYTE * LEAST_BYTES,
             signatures: HashMap::new(),
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
@@ -303,6 +311,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.max_values += VALUES_PER_BYTE * (range.end - range.start) as usize;
         let bytes = LEAST_BYTES.max(range.end - range.start);
         (self.max_spread, self.max_carried) = (SPREAD_PER_BYTE * bytes, CARRIED_PER_BYTE * bytes);
+        self.max_joining = JOINING_PER_BYTE * bytes;
         self.loops = scan::repeated_loops(body)?.into_iter();
         let mut reader = body.get_operators_reader().map_err(unreadable)?;
         while !reader.eof() {
@@ -314,6 +323,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         if !self.control.is_empty() {
             return Err(internal("a body ends inside a block"));
         }
+        self.finish_joins()?;
         let mut record = Record::default();
         let mut instrument = self.instrument.take();
         if let Some(single) = self.finish_single()? {
@@ -340,7 +350,9 @@ impl<'a, 'b> Translator<'a, 'b> {
     }
 
     /// Refuses a function that has become too large.
-    fn check_size(&self) -> Result<()> {
+    fn check_size(&mut self) -> Result<()> {
+        self.joins.grown(self.builder.func);
+        self.check_joins()?;
         if self.builder.func.dfg.num_values() + self.arguments > self.max_values {
             return Err(Error::new(
                 ErrorKind::Limit,
