@@ -1,4 +1,4 @@
-//! The instructions of function bodies as the specification has them, read here anew, for the debugger to be held
+//! The instructions of function bodies that can be reached, from a walk over the bodies, for the debugger to be held
 //! against.
 
 use std::collections::HashMap;

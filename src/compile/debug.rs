@@ -246,7 +246,7 @@ impl Instrument {
         (builder.ins().stack_addr(POINTER, self.record.operands_slot, 0), (depth * SLOT_BYTES) as i32)
     }
 
-    /// The shape with an operand that is `place` somewhere on top of `below`.
+    /// The shape with an operand that is at `place` on top of `below`.
     pub(super) fn shape(&mut self, below: u32, ty: ValType, place: OperandPlace) -> u32 {
         let shapes = &mut self.record.shapes;
         let shape = FrameShape { below, kind: kind(ty), place };
