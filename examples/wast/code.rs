@@ -1,10 +1,10 @@
-//! The instructions of function bodies as the specification has them, read here anew, for the debugger to be held
+//! The instructions of function bodies that can be reached, from a walk over the bodies, for the debugger to be held
 //! against.
 
 use std::collections::HashMap;
 use stepwell::base::FuncIndex;
 use stepwell::runtime::{Module, ModuleId};
-use stepwell::wasm::{Instructions, ValType, Walk, body};
+use stepwell::wasm::{Instructions, ValType, Walk};
 
 /// One function's body.
 pub struct Body {
@@ -33,7 +33,7 @@ fn read(module: &Module, func: FuncIndex) -> Option<Body> {
     let mut instructions: HashMap<u32, Option<u32>> = HashMap::new();
     // The last instruction, if it always runs on to the next one.
     let mut before = None;
-    for instruction in Instructions::of(&body(info, module.binary(), defined).ok()?).ok()? {
+    for instruction in Instructions::of(&info.body(defined, module.binary()).ok()?).ok()? {
         let instruction = instruction.ok()?;
         let at = instruction.at.get();
         if let Some(before) = before {

@@ -22,6 +22,8 @@ pub(super) const SLOT_BYTES: u32 = 8;
 pub(super) const NAMESPACE_FUNCTION: u32 = 0;
 /// Namespace of the stop stub.
 pub(super) const NAMESPACE_STOP: u32 = 1;
+/// Namespace of the body behind an entry that checks the stack for it.
+pub(super) const NAMESPACE_BODY: u32 = 2;
 
 /// The bottom of every operand stack.
 pub(super) const NO_SHAPE: u32 = u32::MAX;
@@ -30,9 +32,9 @@ pub(super) const UNSHAPED: u32 = u32::MAX - 1;
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Held {
+pub(super) enum OperandPlace {
     /// In the operands' slot, at this position from the bottom.
-    Operand(u32),
+    Slot(u32),
     /// It is what this local is.
     Local(u32),
     /// See [`Place::Constant`](crate::image::Place::Constant).
@@ -47,7 +49,7 @@ pub(super) struct FrameShape {
     /// What is on top.
     pub(super) kind: SlotKind,
     /// Where that is.
-    pub(super) held: Held,
+    pub(super) place: OperandPlace,
 }
 
 /// What is known of a function's frame at its points, with slots counted within the function.
@@ -244,10 +246,10 @@ impl Instrument {
         (builder.ins().stack_addr(POINTER, self.record.operands_slot, 0), (depth * SLOT_BYTES) as i32)
     }
 
-    /// The shape with an operand that is `held` somewhere on top of `below`.
-    pub(super) fn shape(&mut self, below: u32, ty: ValType, held: Held) -> u32 {
+    /// The shape with an operand that is at `place` on top of `below`.
+    pub(super) fn shape(&mut self, below: u32, ty: ValType, place: OperandPlace) -> u32 {
         let shapes = &mut self.record.shapes;
-        let shape = FrameShape { below, kind: kind(ty), held };
+        let shape = FrameShape { below, kind: kind(ty), place };
         *self.interned.entry(shape).or_insert_with(|| {
             shapes.push(shape);
             (shapes.len() - 1) as u32

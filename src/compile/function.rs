@@ -1,10 +1,13 @@
 //! One function: translated, compiled, and what Cranelift says about its code, in our terms.
 
-use super::debug::{FrameRecord, Held, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, RecordedPoint, SLOT_BYTES};
+use super::debug::{
+    FrameRecord, NAMESPACE_BODY, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, OperandPlace, RecordedPoint, SLOT_BYTES,
+};
 use super::env::{Env, our_trap_code, replay_signature, wasm_signature};
 use super::locate::{Stores, locate};
 use super::outline::Outline;
-use super::translate::{StackCheck, translate, translate_entry, translate_run};
+use super::translate::run::translate_run;
+use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
@@ -18,8 +21,6 @@ use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 
-/// Namespace of the body behind an entry that checks the stack for it.
-pub(super) const NAMESPACE_BODY: u32 = 2;
 /// Bytes of the return address and the saved frame pointer.
 const FRAME_HEAD: u32 = 16;
 /// The largest frame that may be made before the stack is checked: little beside the least that the runtime keeps below the limit.
@@ -381,10 +382,10 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
         .shapes
         .iter()
         .map(|shape| {
-            let place = match shape.held {
-                Held::Operand(depth) => place(operands, depth),
-                Held::Local(local) => place(locals, local),
-                Held::Constant(value) => Place::Constant(value),
+            let place = match shape.place {
+                OperandPlace::Slot(depth) => place(operands, depth),
+                OperandPlace::Local(local) => place(locals, local),
+                OperandPlace::Constant(value) => Place::Constant(value),
             };
             Shape { below: shape_id(shape.below), top: Slot { kind: shape.kind, place } }
         })

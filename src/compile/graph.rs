@@ -4,7 +4,7 @@
 use super::regions::RegionClasses;
 use crate::base::{DefinedFuncIndex, Result};
 use crate::image::RegionGraph;
-use crate::wasm::{BlockKind, Class, Instructions, ModuleInfo, Step, Walk, body, targets};
+use crate::wasm::{BlockKind, Class, Instructions, ModuleInfo, Step, Walk, targets};
 
 /// What is known of an open block.
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
     let mut arriving: Vec<u32> = Vec::new();
     let mut classes = RegionClasses::new();
     let mut walk = Walk::new(Leading::default());
-    for instruction in Instructions::of(&body(info, binary, func)?)? {
+    for instruction in Instructions::of(&info.body(func, binary)?)? {
         let instruction = instruction?;
         let here = instructions.len() as u32;
         let mut class = Class::Control;

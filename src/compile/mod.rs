@@ -18,6 +18,7 @@ mod convention;
 mod debug;
 mod driver;
 mod env;
+mod flags;
 mod fuel;
 mod function;
 mod graph;

@@ -9,7 +9,7 @@ use super::internal;
 use super::regions::RegionClasses;
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, TableIndex, no_room};
 use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
-use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk, body, val_type};
+use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk, val_type};
 use wasmparser::{BlockType, Operator};
 
 /// No position, no block.
@@ -113,7 +113,7 @@ pub(super) fn outline(
     func: DefinedFuncIndex,
     run: u32,
 ) -> Result<(Outline, ReplayImage)> {
-    let body = body(info, binary, func)?;
+    let body = info.body(func, binary)?;
     let mut finder = Finder {
         info,
         outline: Outline { run: run.max(1), begins: Vec::new(), blocks: Vec::new() },

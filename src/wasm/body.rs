@@ -16,11 +16,10 @@
 //! end              End       the function's: no block is open any more
 //! ```
 
-use super::module::ModuleInfo;
 use super::operators::{Flow, Row, row};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use std::fmt::Display;
-use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, OperatorsReader};
+use wasmparser::{BlockType, FunctionBody, Operator, OperatorsReader};
 
 /// The opcodes of `else` and `end`.
 const ELSE: u8 = 0x05;
@@ -30,17 +29,6 @@ const END: u8 = 0x0b;
 #[cold]
 pub fn unreadable(what: impl Display) -> Error {
     Error::new(ErrorKind::Panic, format!("fault of the compiler: a validated body cannot be read: {what}"))
-}
-
-/// The body of a function, from the module's binary.
-///
-/// # Errors
-/// [`ErrorKind::Panic`] for a fault of our own.
-pub fn body<'a>(info: &ModuleInfo, binary: &'a [u8], func: DefinedFuncIndex) -> Result<FunctionBody<'a>> {
-    let range = info.bodies.get(func.index()).ok_or_else(|| unreadable("no such body"))?.bytes.clone();
-    let start = range.start as u64;
-    let bytes = binary.get(range).ok_or_else(|| unreadable("it lies outside its binary"))?;
-    Ok(FunctionBody::new(BinaryReader::new(bytes, start)))
 }
 
 /// An instruction of a body.
@@ -329,7 +317,8 @@ pub fn targets<'a>(operator: &'a Operator<'_>) -> impl Iterator<Item = Result<u3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wasm::{Features, parse};
+    use crate::base::DefinedFuncIndex;
+    use crate::wasm::{Features, ModuleInfo, parse};
 
     /// The only function of a module, whose type is `(func (param i32) (result i32))`.
     fn function(text: &str) -> (Vec<u8>, ModuleInfo) {
@@ -342,7 +331,7 @@ mod tests {
     /// follows.
     fn steps(text: &str, mut walk: Walk<()>) -> Vec<String> {
         let (binary, info) = function(text);
-        let instructions = Instructions::of(&body(&info, &binary, DefinedFuncIndex::new(0)).unwrap()).unwrap();
+        let instructions = Instructions::of(&info.body(DefinedFuncIndex::new(0), &binary).unwrap()).unwrap();
         let step = |instruction: Result<Instruction<'_>>| {
             let step = match walk.step(&instruction.unwrap()).unwrap() {
                 Step::End { fallen, .. } => format!("end {fallen}"),
@@ -404,7 +393,7 @@ mod tests {
             "local.get 0 if (result i32) block loop local.get 0 br_if 1 end end i32.const 1 else
              local.get 0 if nop else nop end i32.const 2 end",
         );
-        let body = body(&info, &binary, DefinedFuncIndex::new(0)).unwrap();
+        let body = info.body(DefinedFuncIndex::new(0), &binary).unwrap();
         let listed = |instructions: Instructions<'_>| -> Vec<(WasmOffset, String)> {
             let row = |instruction: Instruction<'_>| (instruction.at, format!("{:?}", instruction.operator));
             instructions.map(|instruction| row(instruction.unwrap())).collect()

@@ -1,15 +1,17 @@
 //! What a module says, after validation.
 
+use super::body::unreadable;
 use super::types::{
     ConstExpr, DataSegment, ElementSegment, EntityIndex, EntityType, Export, ExternType, FuncBody, FuncType,
-    GlobalType, Import, MemoryType, TableType, ValType,
+    GlobalType, Import, MemoryType, TableType, ValType, val_type,
 };
 use crate::base::{
-    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, TableIndex, TypeIndex,
-    WasmOffset,
+    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, TableIndex,
+    TypeIndex, WasmOffset,
 };
 use std::collections::HashMap;
 use std::ops::Range;
+use wasmparser::{BinaryReader, FunctionBody};
 
 /// The most locals that a function may have, parameters included: validation allows no more.
 const MAX_LOCALS: usize = 50_000;
@@ -157,6 +159,17 @@ impl ModuleInfo {
         self.names.funcs.iter().filter(|(_, known)| known.as_str() == name).map(|(func, _)| *func).min()
     }
 
+    /// The body of a function defined here, from the module's binary.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`](crate::base::ErrorKind::Panic) for a fault of our own.
+    pub fn body<'a>(&self, func: DefinedFuncIndex, binary: &'a [u8]) -> Result<FunctionBody<'a>> {
+        let range = self.bodies.get(func.index()).ok_or_else(|| unreadable("no such body"))?.bytes.clone();
+        let start = range.start as u64;
+        let bytes = binary.get(range).ok_or_else(|| unreadable("it lies outside its binary"))?;
+        Ok(FunctionBody::new(BinaryReader::new(bytes, start)))
+    }
+
     /// The locals of a function defined here, parameters first, from its body in `binary`. Of a body that was not validated, as many as a
     /// valid one may have.
     pub fn locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
@@ -175,9 +188,8 @@ impl ModuleInfo {
     }
 
     fn local_groups<'a>(&self, func: DefinedFuncIndex, binary: &'a [u8]) -> impl Iterator<Item = (u32, ValType)> + 'a {
-        let bytes = &binary[self.bodies[func.index()].bytes.clone()];
-        let body = wasmparser::FunctionBody::new(wasmparser::BinaryReader::new(bytes, 0));
-        let groups = body.get_locals_reader().ok().into_iter().flat_map(|groups| groups.into_iter().flatten());
-        groups.filter_map(|(count, ty)| Some((count, super::parse::val_type(ty)?)))
+        let groups = self.body(func, binary).ok().and_then(|body| body.get_locals_reader().ok());
+        let groups = groups.into_iter().flat_map(|groups| groups.into_iter().flatten());
+        groups.filter_map(|(count, ty)| Some((count, val_type(ty)?)))
     }
 }

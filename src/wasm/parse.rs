@@ -5,7 +5,7 @@ use super::limits::{self, Arities, Measured};
 use super::module::ModuleInfo;
 use super::types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, FuncBody, FuncType,
-    GlobalType, Import, Limits, MemoryType, SegmentMode, TableType, ValType,
+    GlobalType, Import, Limits, MemoryType, SegmentMode, TableType, ValType, val_type,
 };
 use crate::base::{
     DefinedFuncIndex, Error, ErrorKind, Escaped, Foreign, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex,
@@ -139,20 +139,6 @@ fn validate_bodies<'a>(arities: &Arities<'_>, bodies: Bodies<'a>, parallel: bool
         bodies.into_iter().map(validate).collect::<std::result::Result<_, _>>()?
     };
     Ok(limits::check(arities, &measured)?)
-}
-
-/// A wasmparser value type as ours; `None` for those of proposals Stepwell does not have.
-pub fn val_type(ty: wasmparser::ValType) -> Option<ValType> {
-    Some(match ty {
-        wasmparser::ValType::I32 => ValType::I32,
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(RefType::FUNCREF) => ValType::FuncRef,
-        wasmparser::ValType::Ref(RefType::EXTERNREF) => ValType::ExternRef,
-        wasmparser::ValType::Ref(_) => return None,
-    })
 }
 
 fn our_type(ty: wasmparser::ValType, at: u64) -> Result<ValType> {

@@ -17,6 +17,20 @@ pub enum ValType {
     ExternRef,
 }
 
+/// A wasmparser value type as ours; `None` for those of proposals Stepwell does not have.
+pub fn val_type(ty: wasmparser::ValType) -> Option<ValType> {
+    Some(match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(wasmparser::RefType::FUNCREF) => ValType::FuncRef,
+        wasmparser::ValType::Ref(wasmparser::RefType::EXTERNREF) => ValType::ExternRef,
+        wasmparser::ValType::Ref(_) => return None,
+    })
+}
+
 impl ValType {
     /// Whether this is a reference type.
     pub const fn is_ref(self) -> bool {

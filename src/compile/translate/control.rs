@@ -1,7 +1,7 @@
 //! Blocks, branches and the code between them that cannot be reached.
 
-use super::storage::memory::Edge;
-use super::{Operand, Translator, abi_type, return_raw};
+use super::storage::{Edge, Operand};
+use super::{Translator, abi_type, return_raw};
 use crate::abi::TrapCode;
 use crate::base::Result;
 use crate::compile::internal;
@@ -164,10 +164,10 @@ impl<'a> Translator<'a, '_> {
         let (params, results) = self.block_type(ty)?;
         let height = self.height_below(params.as_slice().len())?;
         self.walk.innermost()?.known = Control { params, results, height, ..Control::default() };
-        let (storage, mut site) = self.storage();
-        storage.part(&mut site)?;
+        let (storage, mut here) = self.storage();
+        storage.ways_part(&mut here);
         if let Some(condition) = condition {
-            self.complete()?;
+            self.complete();
             let then = self.builder.create_block();
             let otherwise = self.builder.create_block();
             self.builder.ins().brif(condition, then, &[], otherwise, &[]);
@@ -178,7 +178,7 @@ impl<'a> Translator<'a, '_> {
             self.builder.switch_to_block(then);
         }
         if kind == BlockKind::Loop {
-            self.complete()?;
+            self.complete();
             if !self.repeated() {
                 // Nothing leads back to it: it is run once.
                 return Ok(());
@@ -187,7 +187,7 @@ impl<'a> Translator<'a, '_> {
             self.walk.innermost()?.known.header = Some(header);
             self.leave_to_guest();
             self.jump_with(header, self.stack.len() - height)?;
-            self.enter(header, height, params.as_slice())?;
+            self.enter(header, height, params.as_slice());
         }
         Ok(())
     }
@@ -197,7 +197,7 @@ impl<'a> Translator<'a, '_> {
         match operator {
             Operator::Br { relative_depth } => {
                 if !self.walk.leaves(*relative_depth) {
-                    self.store_locals()?;
+                    self.store_locals();
                 }
                 let (target, arguments) = self.branch(*relative_depth)?;
                 self.builder.ins().jump(target, &arguments);
@@ -206,8 +206,8 @@ impl<'a> Translator<'a, '_> {
             Operator::BrIf { relative_depth } => {
                 let condition = self.pop()?;
                 if !self.walk.leaves(*relative_depth) {
-                    let (storage, mut site) = self.storage();
-                    storage.branch_off(&mut site)?;
+                    let (storage, mut here) = self.storage();
+                    storage.before_branch(&mut here);
                 }
                 let (target, arguments) = self.branch(*relative_depth)?;
                 let next = self.builder.create_block();
@@ -249,8 +249,8 @@ impl<'a> Translator<'a, '_> {
         self.arguments += count;
         self.joins.branch(target);
         let height = self.walk.target(depth)?.known.height;
-        let (storage, mut site) = self.storage();
-        storage.branch(&mut site, target, count, height)
+        let (storage, mut here) = self.storage();
+        storage.branch(&mut here, target, count, height)
     }
 
     /// Writes the code of the branches of the instruction at hand that need some. The current block is full.
@@ -258,7 +258,7 @@ impl<'a> Translator<'a, '_> {
         for (block, edge) in self.storage.take_edges() {
             self.builder.switch_to_block(block);
             match edge {
-                Edge::Native => {
+                Edge::Guest => {
                     self.end_replay(ReplayEnd::NATIVE);
                 }
                 Edge::Move { count, from, to, target } => {
@@ -271,7 +271,7 @@ impl<'a> Translator<'a, '_> {
 
     fn branch_table(&mut self, targets: &BrTable<'_>) -> Result<()> {
         let index = self.pop()?;
-        self.store_locals()?;
+        self.store_locals();
         let mut calls = Vec::with_capacity(targets.len() as usize);
         let mut blocks = Vec::with_capacity(targets.len() as usize + 1);
         for depth in targets.targets() {
@@ -291,17 +291,17 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// Goes on at `block`, with its parameters as operands on top of the lowest `height`.
-    fn enter(&mut self, block: Block, height: usize, types: &[ValType]) -> Result<()> {
+    fn enter(&mut self, block: Block, height: usize, types: &[ValType]) {
         self.switch_to(block, height, types);
-        self.storage.arrive();
-        self.complete()
+        self.storage.ways_met();
+        self.complete();
     }
 
     fn switch_to(&mut self, block: Block, height: usize, types: &[ValType]) {
         self.builder.switch_to_block(block);
         self.stack.truncate(height);
-        let (storage, mut site) = self.storage();
-        storage.push_params(&mut site, block, types);
+        let (storage, mut here) = self.storage();
+        storage.push_params(&mut here, block, types);
     }
 
     /// Goes on where an `if` does not hold.
@@ -320,7 +320,7 @@ impl<'a> Translator<'a, '_> {
     /// The `else` of the innermost block, into whose end what stands before it falls or not.
     pub(super) fn switch_to_else(&mut self, fallen: bool) -> Result<()> {
         if fallen {
-            self.store_locals()?;
+            self.store_locals();
             let follow = self.follow(0)?;
             let results = self.walk.innermost()?.known.results.as_slice().len();
             self.jump_with(follow, results)?;
@@ -329,14 +329,14 @@ impl<'a> Translator<'a, '_> {
         let (height, types) = (control.height, control.params);
         let (otherwise, params) = control.otherwise.take().ok_or_else(|| internal("an else without its if"))?;
         self.switch_to_otherwise(otherwise, height, params, types.as_slice());
-        self.storage.arrive();
+        self.storage.ways_met();
         Ok(())
     }
 
     /// Jumps to a block with the topmost `count` operands.
     fn jump_with(&mut self, block: Block, count: usize) -> Result<()> {
-        let (storage, mut site) = self.storage();
-        let arguments = storage.arguments(&mut site, count)?;
+        let (storage, mut here) = self.storage();
+        let arguments = storage.arguments(&mut here, count)?;
         self.builder.ins().jump(block, &arguments);
         Ok(())
     }
@@ -358,7 +358,7 @@ impl<'a> Translator<'a, '_> {
         }
         if fallen {
             if !function {
-                self.store_locals()?;
+                self.store_locals();
             } else {
                 self.leave_to_guest();
             }
@@ -378,7 +378,8 @@ impl<'a> Translator<'a, '_> {
         }
         self.builder.seal_block(follow);
         if !function {
-            return self.enter(follow, height, results);
+            self.enter(follow, height, results);
+            return Ok(());
         }
         self.switch_to(follow, 0, results);
         self.return_top(results.len())

@@ -1,5 +1,14 @@
 //! From one function body to Cranelift's IR. The body is valid; it is walked once, with a stack of typed operands and a
 //! stack of open blocks, and code that cannot be reached is skipped. Nothing here recurses: bodies may nest deeply.
+//!
+//! All kinds of code come from the same translation:
+//!
+//! * `numeric`, `memory`, `table` and `call` translate the instructions that compute, `control` those that say where to
+//!   go on; they take operands and give results, and do not know which kind of code they make;
+//! * `storage` knows where locals and operands live, and so makes the difference between the kinds;
+//! * `trap` has the ends of code: traps, returns, and what replay leaves to the guest; `limits` takes fuel and looks at
+//!   the clock;
+//! * `run` translates a run of a function's instructions alone, for replay; `scan` looks ahead for loops.
 
 mod call;
 mod control;
@@ -7,36 +16,34 @@ mod joins;
 mod limits;
 mod memory;
 mod numeric;
-mod run;
+pub(super) mod run;
 mod scan;
 mod storage;
 mod table;
 mod trap;
 
-use super::debug::{FrameRecord, Held, Instrument};
+use super::debug::{Instrument, NAMESPACE_BODY, OperandPlace};
 use super::env::{Env, Mode, POINTER, abi_type, trap_code};
-use super::function::NAMESPACE_BODY;
+use super::flags::Flags;
 use super::internal;
 use super::regions::RegionClasses;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
-use crate::image::ReplayImage;
-use crate::wasm::{Flow, Instruction, Instructions, Step, ValType, Walk, body};
+use crate::wasm::{Flow, Instruction, Instructions, Step, ValType, Walk};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    self, AliasRegionData, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, MemFlagsData, SigRef,
-    SourceLoc, UserExternalName, Value, types,
+    self, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, SigRef, SourceLoc, UserExternalName, Value,
+    types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use limits::Limits;
-pub(super) use run::translate_run;
 use std::collections::HashMap;
 use storage::buffer::{self, return_raw};
 use storage::frame;
 use storage::slots::Slots;
 use storage::values::Variables;
-use storage::{Site, Storage};
+use storage::{Here, Operand, Record, Storage};
 use wasmparser::{FunctionBody, Operator};
 
 /// How stack overflow is noticed.
@@ -56,13 +63,6 @@ pub(super) enum StackCheck {
 /// asked.
 const MAX_VALUES: usize = 1 << 18;
 const VALUES_PER_BYTE: usize = 16;
-/// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes,
-/// and those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
-const MAX_ALIASED: usize = 16;
-/// Debug: how many operands, from the top, are kept at hand at a point, and how many more there may be before one is
-/// made. Those below are taken from their slots when they are used: with more values alive than there are registers, to
-/// allocate these takes time for each pair.
-const MAX_AT_HAND: usize = 16;
 /// How far apart the uses of all locals may be together, counted in blocks, for each byte of a body, and the least
 /// bytes that count. The table of where each local was set has a place for every block in between.
 const SPREAD_PER_BYTE: u64 = 300;
@@ -72,59 +72,6 @@ const CARRIED_PER_BYTE: u64 = 250;
 const LEAST_BYTES: u64 = 100_000;
 /// How much may be gone through to find out which locals differ where ways come together, likewise: a second's work in 100,000 bytes.
 const JOINING_PER_BYTE: u64 = 10_000;
-
-/// An operand.
-#[derive(Clone, Copy)]
-struct Operand {
-    /// Reserved where it lives in memory alone.
-    value: Value,
-    ty: ValType,
-    /// Debug: where it is, if it is anywhere but in a register.
-    held: Option<Held>,
-    /// Debug: the shape of the operand stack up to and including this one, if it has been at a point as it is now. Then
-    /// those below have one too.
-    shape: u32,
-}
-
-/// How memory of each kind is accessed. Kinds cannot overlap, so a store of one does not invalidate loads of another.
-#[derive(Clone, Copy)]
-struct Flags {
-    /// Never changes while an instance lives: pointers in the `VMContext`.
-    constant: MemFlagsData,
-    /// Changes when something else runs: headers of memories and tables, the store's context.
-    header: MemFlagsData,
-    /// Linear memory that was checked or may fault, by its trap code.
-    heap: MemFlagsData,
-    /// Elements of tables.
-    table: MemFlagsData,
-    /// Globals.
-    global: MemFlagsData,
-    /// `VMFuncRef`s.
-    func_ref: MemFlagsData,
-    /// The frame's slots.
-    slot: MemFlagsData,
-    /// The store's fuel.
-    fuel: MemFlagsData,
-}
-
-impl Flags {
-    fn new(func: &mut ir::Function) -> Flags {
-        let mut region = |user_id: u32, description: &'static str| {
-            let data = AliasRegionData { user_id, description: description.into() };
-            MemFlagsData::trusted().with_alias_region(Some(func.dfg.alias_regions.insert(data)))
-        };
-        Flags {
-            constant: region(1, "constant").with_readonly().with_can_move(),
-            header: region(2, "header"),
-            heap: region(3, "heap"),
-            table: region(4, "table"),
-            global: region(5, "global"),
-            func_ref: region(6, "func_ref"),
-            slot: region(7, "slot"),
-            fuel: region(8, "fuel"),
-        }
-    }
-}
 
 /// A function being translated.
 pub(super) struct Translator<'a, 'b> {
@@ -167,15 +114,6 @@ pub(super) struct Translator<'a, 'b> {
     storage: Box<dyn Storage>,
 }
 
-/// What a translated function has besides its code.
-#[derive(Default)]
-pub(super) struct Record {
-    /// Debug: its frame.
-    pub(super) frame: Option<FrameRecord>,
-    /// Replay: its instructions, without code.
-    pub(super) replay: Option<ReplayImage>,
-}
-
 /// Translates the body of `func` into `into`, which has its signature already. Gives what debug code records.
 pub(super) fn translate(
     env: &Env<'_>,
@@ -184,7 +122,7 @@ pub(super) fn translate(
     context: &mut FunctionBuilderContext,
     stack_check: StackCheck,
 ) -> Result<Record> {
-    let body = body(env.info, env.binary, func)?;
+    let body = env.info.body(func, env.binary)?;
     let start = body.range().start as u32;
     let translator = Translator::new(env, start, into, context);
     translator.body(func, &body, stack_check).map_err(|error| match error.offset() {
@@ -293,8 +231,8 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     /// Ends the function.
     fn finish(mut self) -> Result<Record> {
-        let mut site = Site { builder: &mut self.builder, stack: &mut self.stack, at: self.at };
-        let record = self.storage.finish(&mut site)?;
+        let mut here = Here { builder: &mut self.builder, stack: &mut self.stack, at: self.at };
+        let record = self.storage.finish(&mut here)?;
         self.builder.finalize(self.env.isa.frontend_config());
         Ok(record)
     }
@@ -387,35 +325,35 @@ impl<'a, 'b> Translator<'a, 'b> {
     // Operands.
 
     /// Where locals and operands live, and what that works on.
-    fn storage(&mut self) -> (&mut dyn Storage, Site<'_, 'b>) {
-        (&mut *self.storage, Site { builder: &mut self.builder, stack: &mut self.stack, at: self.at })
+    fn storage(&mut self) -> (&mut dyn Storage, Here<'_, 'b>) {
+        (&mut *self.storage, Here { builder: &mut self.builder, stack: &mut self.stack, at: self.at })
     }
 
     /// Pushes a new value.
     fn push(&mut self, ty: ValType, value: Value) {
-        self.push_held(ty, value, None);
+        self.push_known(ty, value, None);
     }
 
     /// Pushes a constant of these bits, or what these 32 bits are when their sign is extended.
     fn push_constant(&mut self, ty: ValType, value: Value, bits: i32) {
-        self.push_held(ty, value, Some(Held::Constant(bits)));
+        self.push_known(ty, value, Some(OperandPlace::Constant(bits)));
     }
 
-    fn push_held(&mut self, ty: ValType, value: Value, held: Option<Held>) {
-        let (storage, mut site) = self.storage();
-        storage.push(&mut site, ty, value, held);
+    fn push_known(&mut self, ty: ValType, value: Value, place: Option<OperandPlace>) {
+        let (storage, mut here) = self.storage();
+        storage.push(&mut here, ty, value, place);
     }
 
     /// See [`Storage::complete`].
-    fn complete(&mut self) -> Result<()> {
-        let (storage, mut site) = self.storage();
-        storage.complete(&mut site)
+    fn complete(&mut self) {
+        let (storage, mut here) = self.storage();
+        storage.complete(&mut here);
     }
 
     /// See [`Storage::store_locals`].
-    fn store_locals(&mut self) -> Result<()> {
-        let (storage, mut site) = self.storage();
-        storage.store_locals(&mut site)
+    fn store_locals(&mut self) {
+        let (storage, mut here) = self.storage();
+        storage.store_locals(&mut here);
     }
 
     fn pop_operand(&mut self) -> Result<Operand> {
@@ -426,8 +364,8 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     /// The value of an operand that is, or was, at `depth`.
     fn value_of(&mut self, depth: usize, operand: &Operand) -> Value {
-        let (storage, mut site) = self.storage();
-        storage.value_of(&mut site, depth, operand)
+        let (storage, mut here) = self.storage();
+        storage.value_of(&mut here, depth, operand)
     }
 
     fn pop(&mut self) -> Result<Value> {
@@ -487,8 +425,8 @@ impl<'a, 'b> Translator<'a, 'b> {
     }
 
     fn reached(&mut self, instruction: &Instruction<'_>) -> Result<()> {
-        let (storage, mut site) = self.storage();
-        if storage.begin(&mut site, instruction.row)? {
+        let (storage, mut here) = self.storage();
+        if storage.begin(&mut here, instruction.row)? {
             self.leave_to_guest();
         }
         self.keep_limits(instruction.row);
@@ -522,9 +460,9 @@ impl<'a, 'b> Translator<'a, 'b> {
             }
             Operator::LocalGet { local_index } => {
                 let ty = self.local(local_index)?;
-                let (storage, mut site) = self.storage();
-                let value = storage.local(&mut site, local_index, ty);
-                self.push_held(ty, value, Some(Held::Local(local_index)));
+                let (storage, mut here) = self.storage();
+                let value = storage.local(&mut here, local_index, ty);
+                self.push_known(ty, value, Some(OperandPlace::Local(local_index)));
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop()?;
@@ -563,8 +501,8 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     fn set_local(&mut self, index: u32, value: Value) -> Result<()> {
         self.local(index)?;
-        let (storage, mut site) = self.storage();
-        storage.set_local(&mut site, index, value);
+        let (storage, mut here) = self.storage();
+        storage.set_local(&mut here, index, value);
         Ok(())
     }
 

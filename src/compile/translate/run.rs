@@ -9,7 +9,7 @@ use crate::compile::env::Env;
 use crate::compile::internal;
 use crate::compile::outline::{NONE, Outline};
 use crate::image::{ReplayImage, SlotKind};
-use crate::wasm::{Flow, Instructions, ValType, Walk, body, targets};
+use crate::wasm::{Flow, Instructions, ValType, Walk, targets};
 use cranelift_codegen::ir;
 use cranelift_frontend::FunctionBuilderContext;
 
@@ -22,7 +22,7 @@ pub(in crate::compile) fn translate_run(
     (outline, known): (&Outline, &ReplayImage),
     number: u32,
 ) -> Result<()> {
-    let body = body(env.info, env.binary, func)?;
+    let body = env.info.body(func, env.binary)?;
     let first = number * outline.run;
     let from = known.instructions.get(first as usize).ok_or_else(|| internal("no such run"))?.wasm;
     let end = first.saturating_add(outline.run);

@@ -1,10 +1,10 @@
 //! Replay: the state is in a buffer, which is a parameter. What the code promises is said with [`ReplayImage`].
 
-use super::super::{Flags, Record};
-use super::Site;
-use super::memory::{InMemory, Place};
+use super::memory::{Area, InMemory};
+use super::{Here, Record};
 use crate::base::{Result, WasmOffset};
 use crate::compile::debug::{NO_SHAPE, SLOT_BYTES, kind};
+use crate::compile::flags::Flags;
 use crate::compile::internal;
 use crate::compile::regions::RegionClasses;
 use crate::image::{ReplayEnd, ReplayImage, ReplayInstruction, SlotKind};
@@ -66,7 +66,7 @@ pub(in super::super) fn return_raw(builder: &mut FunctionBuilder<'_>, raw: u64) 
     builder.ins().return_(&[raw]);
 }
 
-impl Place for Buffer {
+impl Area for Buffer {
     fn local(&self, _: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32) {
         (self.values, (local * SLOT_BYTES) as i32)
     }
@@ -87,17 +87,17 @@ impl Place for Buffer {
         })
     }
 
-    fn stop(&mut self, site: &mut Site<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()> {
+    fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()> {
         let stack = if shape == NO_SHAPE { ReplayImage::EMPTY } else { shape };
-        self.instructions.push(ReplayInstruction { wasm: WasmOffset::new(site.at), stack });
+        self.instructions.push(ReplayInstruction { wasm: WasmOffset::new(here.at), stack });
         let position = self.first + index;
         let offset = i32::try_from(position).map_err(|_| internal("too many instructions"))?;
-        let stop = site.builder.ins().load(types::I8, self.stop_flags, self.stops, offset);
-        let stopped = site.builder.create_block();
-        site.builder.set_cold_block(stopped);
-        site.builder.ins().brif(stop, stopped, &[], body, &[]);
-        site.builder.switch_to_block(stopped);
-        return_raw(site.builder, u64::from(ReplayEnd::STOPPED) << 32 | u64::from(position));
+        let stop = here.builder.ins().load(types::I8, self.stop_flags, self.stops, offset);
+        let stopped = here.builder.create_block();
+        here.builder.set_cold_block(stopped);
+        here.builder.ins().brif(stop, stopped, &[], body, &[]);
+        here.builder.switch_to_block(stopped);
+        return_raw(here.builder, u64::from(ReplayEnd::STOPPED) << 32 | u64::from(position));
         Ok(())
     }
 

@@ -1,13 +1,13 @@
 //! Resume code: the state is in the frame, where every instruction has a stop point. Whoever enters has left the state
 //! where [`VMStoreContext::RESUME`] says, from where it is copied first.
 
-use super::super::{Flags, Record, trap_code};
-use super::Site;
-use super::memory::{InMemory, Place};
+use super::memory::{Area, InMemory};
+use super::{Here, Record};
 use crate::abi::{ResumeState, TrapCode, VMContext, VMStoreContext};
 use crate::base::Result;
-use crate::compile::debug::{Held, Instrument, SLOT_BYTES};
-use crate::compile::env::POINTER;
+use crate::compile::debug::{Instrument, OperandPlace, SLOT_BYTES};
+use crate::compile::env::{POINTER, trap_code};
+use crate::compile::flags::Flags;
 use crate::compile::regions::RegionClasses;
 use crate::wasm::ValType;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
@@ -35,7 +35,7 @@ pub(in super::super) fn begin(
     InMemory::begin(builder, flags.slot, frame, RegionClasses::new())
 }
 
-impl Place for Frame {
+impl Area for Frame {
     fn local(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32) {
         self.slots.local_address(builder, local)
     }
@@ -50,12 +50,12 @@ impl Place for Frame {
     }
 
     fn shape(&mut self, below: u32, ty: ValType, depth: u32) -> u32 {
-        self.slots.shape(below, ty, Held::Operand(depth))
+        self.slots.shape(below, ty, OperandPlace::Slot(depth))
     }
 
-    fn stop(&mut self, site: &mut Site<'_, '_>, _: u32, shape: u32, body: Block) -> Result<()> {
-        self.slots.stop_point(site.builder, site.at, shape);
-        site.builder.ins().jump(body, &[]);
+    fn stop(&mut self, here: &mut Here<'_, '_>, _: u32, shape: u32, body: Block) -> Result<()> {
+        self.slots.stop_point(here.builder, here.at, shape);
+        here.builder.ins().jump(body, &[]);
         Ok(())
     }
 

@@ -3,13 +3,12 @@
 //! compiling stays linear.
 //!
 //! The function begins with a jump to `dispatch`, which is filled in at the end: it leads to the instruction that
-//! whoever entered asks for. Which memory it is, and what stands before each instruction, is a [`Place`]'s: of
+//! whoever entered asks for. Which memory it is, and what stands before each instruction, is a [`Area`]'s: of
 //! [`buffer`](super::buffer) for replay, of [`frame`](super::frame) for resume code.
 
-use super::super::{Operand, Record};
-use super::{Site, Storage};
+use super::{Edge, Here, Operand, Record, Storage};
 use crate::base::{Error, ErrorKind, Result};
-use crate::compile::debug::{Held, NO_SHAPE};
+use crate::compile::debug::{NO_SHAPE, OperandPlace};
 use crate::compile::env::abi_type;
 use crate::compile::internal;
 use crate::compile::regions::RegionClasses;
@@ -25,7 +24,7 @@ use std::collections::HashMap;
 const MAX_POSITIONS: usize = 128 << 10;
 
 /// Which memory it is. Addresses are a base and an offset.
-pub(in super::super) trait Place {
+pub(in super::super) trait Area {
     /// Where a local is.
     fn local(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32);
 
@@ -39,7 +38,7 @@ pub(in super::super) trait Place {
     fn shape(&mut self, below: u32, ty: ValType, depth: u32) -> u32;
 
     /// Before the instruction at hand, the `index`-th: where it can be stopped. It goes on at `body`.
-    fn stop(&mut self, site: &mut Site<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()>;
+    fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()>;
 
     /// See [`Storage::end_of_replay`], before the `index`-th instruction.
     fn end_of_replay(&self, _kind: u32, _index: u32) -> Option<u64> {
@@ -60,7 +59,7 @@ pub(in super::super) trait Place {
 
 /// A function whose state is in memory.
 pub(in super::super) struct InMemory<P> {
-    place: P,
+    area: P,
     flags: MemFlagsData,
     classes: RegionClasses,
     /// Leads to the first instruction, or wherever it is told.
@@ -72,30 +71,12 @@ pub(in super::super) struct InMemory<P> {
     edges_known: HashMap<Edge, Block>,
 }
 
-/// What a branch does on its way.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(in super::super) enum Edge {
-    /// Replay: only the guest can go there.
-    Native,
-    /// Moves its operands down and goes on.
-    Move {
-        /// How many.
-        count: usize,
-        /// The depth of the first, where it comes from.
-        from: usize,
-        /// The depth that it goes to.
-        to: usize,
-        /// Where to go on.
-        target: Block,
-    },
-}
-
-impl<P: Place> InMemory<P> {
+impl<P: Area> InMemory<P> {
     /// Begins such a function. What is known of regions there is in `classes`.
     pub(super) fn begin(
         builder: &mut FunctionBuilder<'_>,
         flags: MemFlagsData,
-        place: P,
+        area: P,
         classes: RegionClasses,
     ) -> InMemory<P> {
         let dispatch = builder.create_block();
@@ -103,21 +84,21 @@ impl<P: Place> InMemory<P> {
         let dead = builder.create_block();
         builder.switch_to_block(dead);
         let (bodies, edges_due, edges_known) = (Vec::new(), Vec::new(), HashMap::new());
-        InMemory { place, flags, classes, dispatch, bodies, edges_due, edges_known }
+        InMemory { area, flags, classes, dispatch, bodies, edges_due, edges_known }
     }
 
     /// The place of the operand at `depth`, for which there is room then.
     fn operand(&mut self, builder: &mut FunctionBuilder<'_>, depth: usize) -> (Value, i32) {
-        self.place.have_room_for(depth as u32);
-        self.place.operand(builder, depth as u32)
+        self.area.have_room_for(depth as u32);
+        self.area.operand(builder, depth as u32)
     }
 
     /// Pushes an operand that is in its place already. No instruction is made: the current block may be full.
     pub(in super::super) fn push_placed(&mut self, stack: &mut Vec<Operand>, ty: ValType) {
         let depth = stack.len() as u32;
-        self.place.have_room_for(depth);
-        let shape = self.place.shape(top_shape(stack), ty, depth);
-        stack.push(Operand { value: Value::reserved_value(), ty, held: None, shape });
+        self.area.have_room_for(depth);
+        let shape = self.area.shape(top_shape(stack), ty, depth);
+        stack.push(Operand { value: Value::reserved_value(), ty, place: None, shape });
     }
 
     /// A block for a branch of the instruction at hand; its code follows when the instruction is done.
@@ -135,10 +116,10 @@ fn top_shape(stack: &[Operand]) -> u32 {
     stack.last().map_or(NO_SHAPE, |operand| operand.shape)
 }
 
-impl<P: Place> Storage for InMemory<P> {
-    fn begin(&mut self, site: &mut Site<'_, '_>, row: &Row) -> Result<bool> {
+impl<P: Area> Storage for InMemory<P> {
+    fn begin(&mut self, here: &mut Here<'_, '_>, row: &Row) -> Result<bool> {
         let class = self.classes.next(row);
-        let body = site.builder.create_block();
+        let body = here.builder.create_block();
         let index = self.bodies.len();
         if index == MAX_POSITIONS {
             return Err(Error::new(
@@ -147,58 +128,58 @@ impl<P: Place> Storage for InMemory<P> {
             ));
         }
         self.bodies.push(body);
-        let shape = top_shape(site.stack);
-        self.place.stop(site, index as u32, shape, body)?;
-        site.builder.switch_to_block(body);
+        let shape = top_shape(here.stack);
+        self.area.stop(here, index as u32, shape, body)?;
+        here.builder.switch_to_block(body);
         Ok(class.ends_region() && self.end_of_replay(ReplayEnd::NATIVE).is_some())
     }
 
-    fn push(&mut self, site: &mut Site<'_, '_>, ty: ValType, value: Value, _: Option<Held>) {
-        let (base, offset) = self.operand(site.builder, site.stack.len());
-        site.builder.ins().store(self.flags, value, base, offset);
-        self.push_placed(site.stack, ty);
+    fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, _: Option<OperandPlace>) {
+        let (base, offset) = self.operand(here.builder, here.stack.len());
+        here.builder.ins().store(self.flags, value, base, offset);
+        self.push_placed(here.stack, ty);
     }
 
-    fn push_params(&mut self, site: &mut Site<'_, '_>, _: Block, types: &[ValType]) {
-        types.iter().for_each(|ty| self.push_placed(site.stack, *ty));
+    fn push_params(&mut self, here: &mut Here<'_, '_>, _: Block, types: &[ValType]) {
+        types.iter().for_each(|ty| self.push_placed(here.stack, *ty));
     }
 
-    fn value_of(&mut self, site: &mut Site<'_, '_>, depth: usize, operand: &Operand) -> Value {
-        let (base, offset) = self.operand(site.builder, depth);
-        site.builder.ins().load(abi_type(operand.ty), self.flags, base, offset)
+    fn value_of(&mut self, here: &mut Here<'_, '_>, depth: usize, operand: &Operand) -> Value {
+        let (base, offset) = self.operand(here.builder, depth);
+        here.builder.ins().load(abi_type(operand.ty), self.flags, base, offset)
     }
 
-    fn local(&mut self, site: &mut Site<'_, '_>, local: u32, ty: ValType) -> Value {
-        let (base, offset) = self.place.local(site.builder, local);
-        site.builder.ins().load(abi_type(ty), self.flags, base, offset)
+    fn local(&mut self, here: &mut Here<'_, '_>, local: u32, ty: ValType) -> Value {
+        let (base, offset) = self.area.local(here.builder, local);
+        here.builder.ins().load(abi_type(ty), self.flags, base, offset)
     }
 
-    fn set_local(&mut self, site: &mut Site<'_, '_>, local: u32, value: Value) {
-        let (base, offset) = self.place.local(site.builder, local);
-        site.builder.ins().store(self.flags, value, base, offset);
+    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, value: Value) {
+        let (base, offset) = self.area.local(here.builder, local);
+        here.builder.ins().store(self.flags, value, base, offset);
     }
 
     fn passed<'t>(&self, _: &'t [ValType]) -> &'t [ValType] {
         &[]
     }
 
-    fn arguments(&mut self, _: &mut Site<'_, '_>, _: usize) -> Result<Vec<BlockArg>> {
+    fn arguments(&mut self, _: &mut Here<'_, '_>, _: usize) -> Result<Vec<BlockArg>> {
         Ok(Vec::new())
     }
 
     fn branch(
         &mut self,
-        site: &mut Site<'_, '_>,
+        here: &mut Here<'_, '_>,
         target: Block,
         count: usize,
         to: usize,
     ) -> Result<(Block, Vec<BlockArg>)> {
-        let from = site.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
-        Ok((self.edge(site.builder, Edge::Move { count, from, to, target }), Vec::new()))
+        let from = here.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
+        Ok((self.edge(here.builder, Edge::Move { count, from, to, target }), Vec::new()))
     }
 
     fn branch_of_guest(&mut self, builder: &mut FunctionBuilder<'_>) -> Option<Block> {
-        self.end_of_replay(ReplayEnd::NATIVE).map(|_| self.edge(builder, Edge::Native))
+        self.end_of_replay(ReplayEnd::NATIVE).map(|_| self.edge(builder, Edge::Guest))
     }
 
     fn take_edges(&mut self) -> Vec<(Block, Edge)> {
@@ -220,26 +201,26 @@ impl<P: Place> Storage for InMemory<P> {
     }
 
     fn end_of_replay(&self, kind: u32) -> Option<u64> {
-        self.place.end_of_replay(kind, (self.bodies.len() as u32).saturating_sub(1))
+        self.area.end_of_replay(kind, (self.bodies.len() as u32).saturating_sub(1))
     }
 
     fn fuel_of_replay(&self) -> Option<(Value, i32)> {
-        self.place.fuel_of_replay()
+        self.area.fuel_of_replay()
     }
 
     /// Fills in the way to every instruction, now that all are known.
-    fn finish(self: Box<Self>, site: &mut Site<'_, '_>) -> Result<Record> {
-        let builder = &mut *site.builder;
+    fn finish(self: Box<Self>, here: &mut Here<'_, '_>) -> Result<Record> {
+        let builder = &mut *here.builder;
         builder.switch_to_block(self.dispatch);
         let nowhere = builder.create_block();
-        let index = self.place.enter(builder);
+        let index = self.area.enter(builder);
         let mut call = |block| BlockCall::new(block, [], &mut builder.func.dfg.value_lists);
         let default = call(nowhere);
         let bodies: Vec<BlockCall> = self.bodies.iter().map(|body| call(*body)).collect();
         let table = builder.create_jump_table(JumpTableData::new(default, &bodies));
         builder.ins().br_table(index, table);
         builder.switch_to_block(nowhere);
-        let record = self.place.finish(builder);
+        let record = self.area.finish(builder);
         builder.seal_all_blocks();
         Ok(record)
     }

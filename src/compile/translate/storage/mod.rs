@@ -1,5 +1,5 @@
-//! Where a function's locals and operands live while it is translated. There are three ways, one file each, and which
-//! of them it is is asked once, where a function is begun:
+//! Where a function's locals and operands live while it is translated. There are three ways, one file each, and and
+//! which of them it is, is asked once, where a function is begun:
 //!
 //! | | locals | operands | made for |
 //! |---|---|---|---|
@@ -8,7 +8,7 @@
 //! | [`memory`] | memory alone | memory alone | replay, in a [`buffer`], and resume code, in its [`frame`] |
 //!
 //! The translator says what Wasm does (it pushes and takes operands, reads and changes locals) and where control goes
-//! (ways part, and come together); what has to be written where for that is decided here. `local.get 0`, `i32.const 1`,
+//! (ways part and meet); what has to be written where for that is decided here. `local.get 0`, `i32.const 1`,
 //! `i32.add`, `br_if 0` is in production a variable that is read, an addition and a branch that passes operands on as
 //! arguments; in debug code the same, and before the branch whatever is not yet in its slot is stored; in replay a
 //! load, a store, a store, two loads, a store, and a branch without arguments that leads to code that moves operands
@@ -20,17 +20,56 @@ pub(super) mod memory;
 pub(super) mod slots;
 pub(super) mod values;
 
-use super::{Operand, Record};
 use crate::base::Result;
-use crate::compile::debug::Held;
+use crate::compile::debug::{FrameRecord, OperandPlace};
 use crate::compile::internal;
+use crate::image::ReplayImage;
 use crate::wasm::{Row, ValType};
 use cranelift_codegen::ir::{Block, BlockArg, Value};
 use cranelift_frontend::FunctionBuilder;
-use memory::Edge;
+
+/// An operand.
+#[derive(Clone, Copy)]
+pub(super) struct Operand {
+    /// Reserved where it lives in memory alone.
+    pub(super) value: Value,
+    pub(super) ty: ValType,
+    /// Debug: where it is, if it is anywhere but in a register.
+    pub(super) place: Option<OperandPlace>,
+    /// Debug: the shape of the operand stack up to and including this one, if it has been at a point as it is now. Then
+    /// those below have one too.
+    pub(super) shape: u32,
+}
+
+/// What a translated function has besides its code.
+#[derive(Default)]
+pub(in crate::compile) struct Record {
+    /// Debug: its frame.
+    pub(in crate::compile) frame: Option<FrameRecord>,
+    /// Replay: its instructions, without code.
+    pub(in crate::compile) replay: Option<ReplayImage>,
+}
+
+/// What a branch does on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Edge {
+    /// Replay: only the guest can go there.
+    Guest,
+    /// Moves its operands down and goes on.
+    Move {
+        /// How many.
+        count: usize,
+        /// The depth of the first, where it comes from.
+        from: usize,
+        /// The depth that it goes to.
+        to: usize,
+        /// Where to go on.
+        target: Block,
+    },
+}
 
 /// What a [`Storage`] works on: the code being made, at the instruction at hand, and the operands.
-pub(super) struct Site<'t, 'b> {
+pub(super) struct Here<'t, 'b> {
     pub(super) builder: &'t mut FunctionBuilder<'b>,
     pub(super) stack: &'t mut Vec<Operand>,
     pub(super) at: u32,
@@ -39,53 +78,45 @@ pub(super) struct Site<'t, 'b> {
 /// Where locals and operands live.
 pub(super) trait Storage {
     /// Before an instruction that is reached: what has to stand there. Says whether this code leaves it to the guest.
-    fn begin(&mut self, site: &mut Site<'_, '_>, row: &Row) -> Result<bool>;
+    fn begin(&mut self, here: &mut Here<'_, '_>, row: &Row) -> Result<bool>;
 
-    /// Pushes an operand; `held` says how it is known without being stored, if it is.
-    fn push(&mut self, site: &mut Site<'_, '_>, ty: ValType, value: Value, held: Option<Held>);
+    /// Pushes an operand; `place` says how it is known without being stored, if it is.
+    fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, place: Option<OperandPlace>);
 
     /// Pushes what a block has for parameters of these types, where it begins.
-    fn push_params(&mut self, site: &mut Site<'_, '_>, block: Block, types: &[ValType]) {
+    fn push_params(&mut self, here: &mut Here<'_, '_>, block: Block, types: &[ValType]) {
         for (i, ty) in types.iter().enumerate() {
-            let value = site.builder.block_params(block)[i];
-            self.push(site, *ty, value, None);
+            let value = here.builder.block_params(block)[i];
+            self.push(here, *ty, value, None);
         }
     }
 
     /// The value of an operand that is, or was, at `depth`.
-    fn value_of(&mut self, site: &mut Site<'_, '_>, depth: usize, operand: &Operand) -> Value;
+    fn value_of(&mut self, here: &mut Here<'_, '_>, depth: usize, operand: &Operand) -> Value;
 
     /// The value of a local.
-    fn local(&mut self, site: &mut Site<'_, '_>, local: u32, ty: ValType) -> Value;
+    fn local(&mut self, here: &mut Here<'_, '_>, local: u32, ty: ValType) -> Value;
 
     /// Changes a local.
-    fn set_local(&mut self, site: &mut Site<'_, '_>, local: u32, value: Value);
+    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, value: Value);
 
     /// The topmost operand is what `local` is now.
     fn top_is_local(&mut self, _stack: &mut [Operand], _local: u32) {}
 
     /// Ways part here that come together again.
-    fn part(&mut self, _site: &mut Site<'_, '_>) -> Result<()> {
-        Ok(())
-    }
+    fn ways_part(&mut self, _here: &mut Here<'_, '_>) {}
 
-    /// A way parts here that comes together with others, by a branch.
-    fn branch_off(&mut self, _site: &mut Site<'_, '_>) -> Result<()> {
-        Ok(())
-    }
+    /// A branch follows that may be taken or not, to where other ways come in.
+    fn before_branch(&mut self, _here: &mut Here<'_, '_>) {}
 
     /// Every local and operand is to be where it can be found by whoever looks at the frame, or comes by another way.
-    fn complete(&mut self, _site: &mut Site<'_, '_>) -> Result<()> {
-        Ok(())
-    }
+    fn complete(&mut self, _here: &mut Here<'_, '_>) {}
 
     /// Every local is to be where it can be found behind a jump.
-    fn store_locals(&mut self, _site: &mut Site<'_, '_>) -> Result<()> {
-        Ok(())
-    }
+    fn store_locals(&mut self, _here: &mut Here<'_, '_>) {}
 
     /// Ways have come together here.
-    fn arrive(&mut self) {}
+    fn ways_met(&mut self) {}
 
     /// Those of a block's parameters that are passed as its arguments: all or none.
     fn passed<'t>(&self, types: &'t [ValType]) -> &'t [ValType] {
@@ -93,11 +124,11 @@ pub(super) trait Storage {
     }
 
     /// The topmost `count` operands as arguments of a block.
-    fn arguments(&mut self, site: &mut Site<'_, '_>, count: usize) -> Result<Vec<BlockArg>> {
-        let first = site.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
+    fn arguments(&mut self, here: &mut Here<'_, '_>, count: usize) -> Result<Vec<BlockArg>> {
+        let first = here.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
         let argument = |depth| {
-            let operand = site.stack[depth];
-            BlockArg::Value(self.value_of(site, depth, &operand))
+            let operand = here.stack[depth];
+            BlockArg::Value(self.value_of(here, depth, &operand))
         };
         Ok((first..first + count).map(argument).collect())
     }
@@ -106,12 +137,12 @@ pub(super) trait Storage {
     /// `height` others.
     fn branch(
         &mut self,
-        site: &mut Site<'_, '_>,
+        here: &mut Here<'_, '_>,
         target: Block,
         count: usize,
         _height: usize,
     ) -> Result<(Block, Vec<BlockArg>)> {
-        Ok((target, self.arguments(site, count)?))
+        Ok((target, self.arguments(here, count)?))
     }
 
     /// Where a branch goes that only the guest can take, if this code leaves it to the guest.
@@ -143,5 +174,5 @@ pub(super) trait Storage {
     }
 
     /// Ends the function.
-    fn finish(self: Box<Self>, site: &mut Site<'_, '_>) -> Result<Record>;
+    fn finish(self: Box<Self>, here: &mut Here<'_, '_>) -> Result<Record>;
 }

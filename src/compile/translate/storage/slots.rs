@@ -13,16 +13,23 @@
 //! call $f         complete: operand 0 goes to its own slot, local 0 to its
 //! ```
 
-use super::super::{MAX_ALIASED, MAX_AT_HAND, Operand, Record};
 use super::values::Variables;
-use super::{Site, Storage};
+use super::{Here, Operand, Record, Storage};
 use crate::base::Result;
-use crate::compile::debug::{Held, Instrument, NO_SHAPE, UNSHAPED};
+use crate::compile::debug::{Instrument, NO_SHAPE, OperandPlace, UNSHAPED};
 use crate::compile::regions::RegionClasses;
 use crate::wasm::{Class, Flow, Row, ValType};
 use cranelift_codegen::ir::Value;
 use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_frontend::FunctionBuilder;
+
+/// The deepest operand stack of which operands are told from locals. All of them are looked at when a local changes,
+/// and those above one that is stored get shapes anew, so this keeps translation linear and the shapes few.
+const MAX_ALIASED: usize = 16;
+/// How many operands, from the top, are kept at hand at a point, and how many more there may be before one is
+/// made. Those below are taken from their slots when they are used: with more values alive than there are registers, to
+/// allocate these takes time for each pair.
+const MAX_AT_HAND: usize = 16;
 
 /// Variables and values, and slots that tell them at points.
 pub(in super::super) struct Slots {
@@ -66,10 +73,10 @@ impl Slots {
         }
         let mut changed = false;
         for operand in stack {
-            if let Some(Held::Local(told)) = operand.held
+            if let Some(OperandPlace::Local(told)) = operand.place
                 && local.is_none_or(|local| local == told)
             {
-                operand.held = None;
+                operand.place = None;
                 changed = true;
             }
             if changed {
@@ -81,19 +88,19 @@ impl Slots {
 
 impl Storage for Slots {
     /// `end` and `else` as well: they are points when fallen into, and here they are.
-    fn begin(&mut self, site: &mut Site<'_, '_>, row: &Row) -> Result<bool> {
+    fn begin(&mut self, here: &mut Here<'_, '_>, row: &Row) -> Result<bool> {
         let class = self.classes.next(row);
         let stops = self.everywhere || self.stop_due;
-        self.placed = self.placed.min(site.stack.len());
-        if stops || class == Class::Call || site.stack.len() - self.placed > MAX_AT_HAND {
-            self.complete(site)?;
+        self.placed = self.placed.min(here.stack.len());
+        if stops || class == Class::Call || here.stack.len() - self.placed > MAX_AT_HAND {
+            self.complete(here);
         }
         let complete = std::mem::take(&mut self.complete);
-        let shape = site.stack.last().map_or(NO_SHAPE, |operand| operand.shape);
+        let shape = here.stack.last().map_or(NO_SHAPE, |operand| operand.shape);
         if stops {
-            self.frame.stop_point(site.builder, site.at, shape);
+            self.frame.stop_point(here.builder, here.at, shape);
         } else if complete {
-            self.frame.point(site.at, shape);
+            self.frame.point(here.at, shape);
         }
         if matches!(class, Class::Traps | Class::Effect | Class::Call) {
             self.frame.need_point();
@@ -104,92 +111,91 @@ impl Storage for Slots {
     }
 
     /// The slot gets it at the next point, if it is still there.
-    fn push(&mut self, site: &mut Site<'_, '_>, ty: ValType, value: Value, held: Option<Held>) {
-        if site.stack.len() == MAX_ALIASED {
-            self.forget(site.stack, None);
+    fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, place: Option<OperandPlace>) {
+        if here.stack.len() == MAX_ALIASED {
+            self.forget(here.stack, None);
         }
-        let held = held.filter(|held| matches!(held, Held::Constant(_)) || site.stack.len() < MAX_ALIASED);
-        site.stack.push(Operand { value, ty, held, shape: UNSHAPED });
+        let place = place.filter(|place| matches!(place, OperandPlace::Constant(_)) || here.stack.len() < MAX_ALIASED);
+        here.stack.push(Operand { value, ty, place, shape: UNSHAPED });
     }
 
-    fn value_of(&mut self, site: &mut Site<'_, '_>, depth: usize, operand: &Operand) -> Value {
+    fn value_of(&mut self, here: &mut Here<'_, '_>, depth: usize, operand: &Operand) -> Value {
         if !operand.value.is_reserved_value() {
             return operand.value;
         }
-        self.frame.load_operand(site.builder, depth, operand.ty)
+        self.frame.load_operand(here.builder, depth, operand.ty)
     }
 
-    fn local(&mut self, site: &mut Site<'_, '_>, local: u32, _: ValType) -> Value {
-        self.variables.read(site.builder, local)
+    fn local(&mut self, here: &mut Here<'_, '_>, local: u32, _: ValType) -> Value {
+        self.variables.read(here.builder, local)
     }
 
-    fn set_local(&mut self, site: &mut Site<'_, '_>, local: u32, value: Value) {
-        self.forget(site.stack, Some(local));
-        self.variables.write(site.builder, local, value);
+    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, value: Value) {
+        self.forget(here.stack, Some(local));
+        self.variables.write(here.builder, local, value);
         self.frame.mark_dirty(local);
     }
 
     fn top_is_local(&mut self, stack: &mut [Operand], local: u32) {
         if stack.len() <= MAX_ALIASED
-            && let Some(operand @ Operand { held: None, .. }) = stack.last_mut()
+            && let Some(operand @ Operand { place: None, .. }) = stack.last_mut()
         {
-            operand.held = Some(Held::Local(local));
+            operand.place = Some(OperandPlace::Local(local));
         }
     }
 
     /// Every operand has to be where it will be found on all ways.
-    fn part(&mut self, site: &mut Site<'_, '_>) -> Result<()> {
-        self.forget(site.stack, None);
-        if site.stack.iter().any(|operand| operand.held.is_none()) {
-            self.complete(site)?;
+    fn ways_part(&mut self, here: &mut Here<'_, '_>) {
+        self.forget(here.stack, None);
+        if here.stack.iter().any(|operand| operand.place.is_none()) {
+            self.complete(here);
         }
-        Ok(())
     }
 
     /// Locals must be in their slots where ways come together. Then those of the last point are gone, and operands have
     /// to be there as well.
-    fn branch_off(&mut self, site: &mut Site<'_, '_>) -> Result<()> {
-        if self.frame.any_dirty() { self.complete(site) } else { Ok(()) }
+    fn before_branch(&mut self, here: &mut Here<'_, '_>) {
+        if self.frame.any_dirty() {
+            self.complete(here);
+        }
     }
 
     /// What follows begins a point, since the slots do not hold the state of the last one any more.
-    fn complete(&mut self, site: &mut Site<'_, '_>) -> Result<()> {
-        self.store_locals(site)?;
-        let first = site.stack.iter().rposition(|operand| operand.shape != UNSHAPED).map_or(0, |last| last + 1);
-        let mut below = first.checked_sub(1).map_or(NO_SHAPE, |last| site.stack[last].shape);
-        for (depth, operand) in site.stack.iter_mut().enumerate().skip(first) {
-            let held = operand.held.unwrap_or(Held::Operand(depth as u32));
-            if operand.held.is_none() {
-                self.frame.store_operand(site.builder, depth, operand.ty, operand.value);
-                operand.held = Some(held);
+    fn complete(&mut self, here: &mut Here<'_, '_>) {
+        self.store_locals(here);
+        let first = here.stack.iter().rposition(|operand| operand.shape != UNSHAPED).map_or(0, |last| last + 1);
+        let mut below = first.checked_sub(1).map_or(NO_SHAPE, |last| here.stack[last].shape);
+        for (depth, operand) in here.stack.iter_mut().enumerate().skip(first) {
+            let place = operand.place.unwrap_or(OperandPlace::Slot(depth as u32));
+            if operand.place.is_none() {
+                self.frame.store_operand(here.builder, depth, operand.ty, operand.value);
+                operand.place = Some(place);
             }
-            operand.shape = self.frame.shape(below, operand.ty, held);
+            operand.shape = self.frame.shape(below, operand.ty, place);
             below = operand.shape;
         }
-        let deep = site.stack.len().saturating_sub(MAX_AT_HAND);
-        for operand in site.stack[..deep].iter_mut().rev() {
+        let deep = here.stack.len().saturating_sub(MAX_AT_HAND);
+        for operand in here.stack[..deep].iter_mut().rev() {
             if operand.value.is_reserved_value() {
                 break;
             }
-            if let Some(Held::Operand(_)) = operand.held {
+            if let Some(OperandPlace::Slot(_)) = operand.place {
                 operand.value = Value::reserved_value();
             }
         }
-        self.placed = site.stack.len();
+        self.placed = here.stack.len();
         self.complete = true;
-        Ok(())
     }
 
-    fn store_locals(&mut self, site: &mut Site<'_, '_>) -> Result<()> {
+    fn store_locals(&mut self, here: &mut Here<'_, '_>) {
         for local in self.frame.take_dirty() {
-            let value = self.variables.read(site.builder, local);
-            self.frame.store_local(site.builder, local as usize, value);
+            let value = self.variables.read(here.builder, local);
+            self.frame.store_local(here.builder, local as usize, value);
         }
-        Ok(())
     }
 
     /// Whatever way led here, the locals are in their slots.
-    fn arrive(&mut self) {
+    fn ways_met(&mut self) {
         self.frame.take_dirty();
         self.complete = true;
     }
@@ -198,7 +204,7 @@ impl Storage for Slots {
         self.variables.spread()
     }
 
-    fn finish(self: Box<Self>, site: &mut Site<'_, '_>) -> Result<Record> {
-        Ok(Record { frame: Some(self.frame.finish(site.builder)), replay: None })
+    fn finish(self: Box<Self>, here: &mut Here<'_, '_>) -> Result<Record> {
+        Ok(Record { frame: Some(self.frame.finish(here.builder)), replay: None })
     }
 }

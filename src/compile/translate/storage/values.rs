@@ -1,10 +1,9 @@
 //! Locals as variables of the code generator, operands as its values: production code. Nothing is in memory, and what a
 //! block is given it is given as arguments.
 
-use super::super::{Operand, Record};
-use super::{Site, Storage};
+use super::{Here, Operand, Record, Storage};
 use crate::base::Result;
-use crate::compile::debug::{Held, UNSHAPED};
+use crate::compile::debug::{OperandPlace, UNSHAPED};
 use crate::compile::env::abi_type;
 use crate::compile::internal;
 use crate::wasm::{Row, ValType};
@@ -85,31 +84,31 @@ fn zero(builder: &mut FunctionBuilder<'_>, ty: ValType) -> Result<Value> {
 }
 
 impl Storage for Variables {
-    fn begin(&mut self, _: &mut Site<'_, '_>, _: &Row) -> Result<bool> {
+    fn begin(&mut self, _: &mut Here<'_, '_>, _: &Row) -> Result<bool> {
         Ok(false)
     }
 
-    fn push(&mut self, site: &mut Site<'_, '_>, ty: ValType, value: Value, _: Option<Held>) {
-        site.stack.push(Operand { value, ty, held: None, shape: UNSHAPED });
+    fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, _: Option<OperandPlace>) {
+        here.stack.push(Operand { value, ty, place: None, shape: UNSHAPED });
     }
 
-    fn value_of(&mut self, _: &mut Site<'_, '_>, _: usize, operand: &Operand) -> Value {
+    fn value_of(&mut self, _: &mut Here<'_, '_>, _: usize, operand: &Operand) -> Value {
         operand.value
     }
 
-    fn local(&mut self, site: &mut Site<'_, '_>, local: u32, _: ValType) -> Value {
-        self.read(site.builder, local)
+    fn local(&mut self, here: &mut Here<'_, '_>, local: u32, _: ValType) -> Value {
+        self.read(here.builder, local)
     }
 
-    fn set_local(&mut self, site: &mut Site<'_, '_>, local: u32, value: Value) {
-        self.write(site.builder, local, value);
+    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, value: Value) {
+        self.write(here.builder, local, value);
     }
 
     fn spread(&self) -> u64 {
         self.spread
     }
 
-    fn finish(self: Box<Self>, _: &mut Site<'_, '_>) -> Result<Record> {
+    fn finish(self: Box<Self>, _: &mut Here<'_, '_>) -> Result<Record> {
         Ok(Record::default())
     }
 }
