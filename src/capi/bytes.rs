@@ -1,5 +1,6 @@
 //! `wasm_byte_vec_t` and `wasm_name_t`: bytes, names and messages.
 
+use super::plumbing::check;
 use super::plumbing::own::Out;
 use super::plumbing::vec::{self, CVec};
 use super::vecs::wasm_byte_vec_t;
@@ -33,6 +34,7 @@ impl wasm_byte_vec_t {
         if size == 0 || data.is_null() {
             return &[];
         }
+        check::vector_passed(data.cast());
         // SAFETY: by the contract; a `char` is a byte.
         unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size) }
     }

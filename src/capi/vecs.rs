@@ -118,6 +118,9 @@ unsafe impl CVec for wasm_valtype_vec_t {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
     }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
+    }
 }
 
 /// Writes an empty vector to `out`.
@@ -201,6 +204,9 @@ unsafe impl CVec for wasm_functype_vec_t {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
     }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
+    }
 }
 
 /// Writes an empty vector to `out`.
@@ -283,6 +289,9 @@ unsafe impl CVec for wasm_globaltype_vec_t {
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
+    }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
     }
 }
 
@@ -370,6 +379,9 @@ unsafe impl CVec for wasm_tabletype_vec_t {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
     }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
+    }
 }
 
 /// Writes an empty vector to `out`.
@@ -452,6 +464,9 @@ unsafe impl CVec for wasm_memorytype_vec_t {
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
+    }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
     }
 }
 
@@ -539,6 +554,9 @@ unsafe impl CVec for wasm_tagtype_vec_t {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
     }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
+    }
 }
 
 /// Writes an empty vector to `out`.
@@ -621,6 +639,9 @@ unsafe impl CVec for wasm_externtype_vec_t {
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
+    }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
     }
 }
 
@@ -708,6 +729,9 @@ unsafe impl CVec for wasm_importtype_vec_t {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
     }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
+    }
 }
 
 /// Writes an empty vector to `out`.
@@ -793,6 +817,9 @@ unsafe impl CVec for wasm_exporttype_vec_t {
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
+    }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
     }
 }
 
@@ -959,6 +986,9 @@ unsafe impl CVec for wasm_frame_vec_t {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
     }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
+    }
 }
 
 /// Writes an empty vector to `out`.
@@ -1037,6 +1067,9 @@ unsafe impl CVec for wasm_extern_vec_t {
     unsafe fn delete_element(element: &mut Self::Element) {
         // SAFETY: by the contract.
         unsafe { vec::delete_handle(*element) }
+    }
+    fn handle_of(element: &Self::Element, param: &str) -> *const u8 {
+        vec::look_at_handle(*element, param)
     }
 }
 

@@ -73,6 +73,32 @@ static void foreign_twice(void) {
   for (int i = 0; i < 1000; i++) wasm_foreign_delete(wasm_foreign_new(store));
   wasm_foreign_delete(foreign);
 }
+static void copy_of_deleted_vector(void) {
+  wasm_byte_vec_t bytes, again, copy;
+  wasm_byte_vec_new(&bytes, 3, "abc");
+  again = bytes;
+  wasm_byte_vec_delete(&bytes);
+  wasm_byte_vec_copy(&copy, &again);
+}
+static void message_of_deleted_vector(void) {
+  wasm_byte_vec_t bytes, again;
+  wasm_byte_vec_new(&bytes, 3, "abc");
+  again = bytes;
+  wasm_byte_vec_delete(&bytes);
+  (void)wasm_trap_new(store, &again);
+}
+static void one_element_twice(void) {
+  wasm_valtype_t *type = wasm_valtype_new(WASM_I32), *both[2];
+  wasm_valtype_vec_t params, results = WASM_EMPTY_VEC;
+  both[0] = both[1] = type;
+  wasm_valtype_vec_new(&params, 2, both);
+  (void)wasm_functype_new(&params, &results);
+}
+static void deleted_element(void) {
+  wasm_valtype_t *type = wasm_valtype_new(WASM_I32);
+  wasm_valtype_delete(type);
+  (void)wasm_functype_new_1_0(type);
+}
 static void value_twice(void) {
   wasm_val_t val = WASM_INIT_VAL, copy;
   val.kind = WASM_EXTERNREF;
@@ -189,6 +215,10 @@ int main(void) {
   store = wasm_store_new(engine);
   CHECK(engine && store);
 
+  ABORTS(copy_of_deleted_vector, "wasm_byte_vec_copy", "a vector", "was deleted before, by `wasm_byte_vec_delete`");
+  ABORTS(message_of_deleted_vector, "wasm_trap_new", "a vector", "was deleted before");
+  ABORTS(one_element_twice, "wasm_functype_new", "params", "the same handle in it twice");
+  ABORTS(deleted_element, "wasm_functype_new", "params", "was deleted before, by `wasm_valtype_delete`");
   ABORTS(config_twice, "wasm_config_delete", "config", "deleted before, by `wasm_config_delete`");
   ABORTS(functype_twice, "wasm_functype_delete", "ty", "deleted before, by `wasm_functype_delete`");
   ABORTS(engine_used, "wasm_store_new", "engine", "deleted before, by `wasm_engine_delete`");

@@ -67,6 +67,12 @@ fn vec(text: &mut String, noun: &str, element: &Element, plural: &str) {
             "// SAFETY: by the contract.\nunsafe { delete_val(element) }".to_owned(),
         ),
     };
+    let handle = match element {
+        Element::Handle => {
+            "fn handle_of(element: &Self::Element, param: &str) -> *const u8 { vec::look_at_handle(*element, param) }"
+        }
+        Element::Byte | Element::Value => "",
+    };
     let elements_own = !matches!(element, Element::Byte);
     let owned = if elements_own { " and its elements" } else { "" };
     write!(
@@ -102,6 +108,7 @@ unsafe impl CVec for wasm_{noun}_vec_t {{
     unsafe fn delete_element(element: &mut Self::Element) {{
         {delete}
     }}
+    {handle}
 }}
 
 /// Writes an empty vector to `out`.

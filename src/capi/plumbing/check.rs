@@ -176,7 +176,7 @@ fn function() -> String {
 }
 
 #[cold]
-fn misused(param: &str, what: impl std::fmt::Display) -> ! {
+pub(in crate::capi) fn misused(param: &str, what: impl std::fmt::Display) -> ! {
     abort(&format!("`{}`: `{param}` {what}", function()))
 }
 
@@ -296,6 +296,21 @@ pub(in crate::capi) fn vector_made(data: *const u8) {
         shard(data.addr()).insert((data.addr(), VECTOR), entry);
     } else if !data.is_null() {
         unseen();
+    }
+}
+
+/// A vector is read, which C may have deleted. (One that was given away may have been lent back.)
+#[inline]
+pub(in crate::capi) fn vector_passed(data: *const u8) {
+    if on() && !data.is_null() {
+        look_for_deleted(data.addr());
+    }
+}
+
+#[cold]
+fn look_for_deleted(address: usize) {
+    if let Some(Entry { state: State::Gone("deleted", by), .. }) = shard(address).get(&(address, VECTOR)) {
+        misused("a vector", format_args!("was deleted before, by `{by}`"));
     }
 }
 

@@ -6,6 +6,7 @@ use super::last::set_last;
 use super::own::{Handle, Out, Own, Take, borrow, null, plain};
 use super::{check, guard};
 use crate::base::Result;
+use std::collections::HashSet;
 use std::ffi::c_void;
 
 // C's own allocator, by its C names: it is part of the ABI, and no business of the operating system's room.
@@ -35,6 +36,26 @@ pub(in crate::capi) unsafe trait CVec: Sized {
     /// # Safety
     /// As [`CVec::copy_element`], and the element is not used again.
     unsafe fn delete_element(element: &mut Self::Element);
+    /// The handle that an element is, or owns: NULL for none. While handles are checked, it is looked at when C gives the vector.
+    fn handle_of(_element: &Self::Element, _param: &str) -> *const u8 {
+        std::ptr::null()
+    }
+}
+
+/// Looks at the handles in a vector that C gives: each is live, and there once.
+///
+/// # Safety
+/// The vector is valid.
+#[cold]
+unsafe fn look_at_handles<V: CVec>(vec: &V, param: &str) {
+    let mut seen = HashSet::new();
+    // SAFETY: by the contract.
+    for element in unsafe { elements(vec) } {
+        let handle = V::handle_of(element, param);
+        if !handle.is_null() && !seen.insert(handle) {
+            check::misused(param, "has the same handle in it twice, which can be given once only");
+        }
+    }
 }
 
 /// An owned vector of `elements`.
@@ -60,6 +81,7 @@ pub(in crate::capi) unsafe fn elements<V: CVec>(vec: &V) -> &[V::Element] {
     if size == 0 || data.is_null() {
         return &[];
     }
+    check::vector_passed(data.cast());
     // SAFETY: by the contract.
     unsafe { std::slice::from_raw_parts(data, size) }
 }
@@ -120,6 +142,10 @@ impl<V: CVec + Default> Owned<V> {
         // SAFETY: by the contract.
         let vec = unsafe { param.take_or_empty() };
         check::vector_given(vec.parts().1.cast(), name, "given away");
+        if check::on() {
+            // SAFETY: by the contract.
+            unsafe { look_at_handles(&vec, name) };
+        }
         Owned(vec)
     }
 
@@ -273,4 +299,10 @@ where
 pub(in crate::capi) unsafe fn delete_handle<T: Handle>(element: *mut T) {
     // SAFETY: by the contract.
     unsafe { Own::from_raw(element).delete_inside("vec") };
+}
+
+/// Looks at a handle in a vector.
+pub(in crate::capi) fn look_at_handle<T: Handle>(handle: *const T, param: &str) -> *const u8 {
+    check::passed(handle, param);
+    handle.cast()
 }
