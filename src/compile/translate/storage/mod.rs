@@ -1,4 +1,4 @@
-//! Where a function's locals and operands live while it is translated. There are three ways, one file each, and and
+//! Where a function's locals and operands live while it is translated. There are three ways, one file each, and
 //! which of them it is, is asked once, where a function is begun:
 //!
 //! | | locals | operands | made for |
