@@ -15,6 +15,7 @@ HERE = Path(__file__).resolve().parent
 # calls the host after that.
 PROLOGUE = """
 import sys, os, signal, threading, time, _thread, ctypes
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 import stepwell
 from wasm import *
 LOOP, BR, BR_IF = 0x03, 0x0C, 0x0D
