@@ -41,6 +41,7 @@ class _Thread(threading.local):
         self.stores: List[Store] = []  # of the calls into guests that are under way, outermost first
         self.exception: Optional[BaseException] = None  # what the innermost of them is to raise
         self.ended = False  # its guest was interrupted for that
+        self.lost: Optional[BaseException] = None  # what left a callback and is being looked at
 
 
 _thread = _Thread()
@@ -129,6 +130,17 @@ def _raise_stashed(exception: BaseException, trap: Any, error: Any) -> NoReturn:
         del exception  # its traceback holds this frame
 
 
+def _unseen() -> BaseException:
+    """What left a callback before anything could be done about it: there was no room for another call, or signals came one after the other."""
+    depth = 0
+    frame: Any = sys._getframe()
+    while frame is not None:
+        depth, frame = depth + 1, frame.f_back
+    if depth > sys.getrecursionlimit() // 2:
+        return RecursionError("an exception left a callback where there was no room to look at it")
+    return KeyboardInterrupt()
+
+
 def enter(store: Store, function: Any, *arguments: Any) -> None:
     """Calls a C function that may run a guest: `function(*arguments, trap_out)` returns an error. Raises what it failed by."""
     _signals.prepare()
@@ -150,6 +162,7 @@ def enter(store: Store, function: Any, *arguments: Any) -> None:
             store._depth = outer
             _signals.running.pop(id(token), None)
             exception, thread.exception = thread.exception, None
+            lost, thread.lost = thread.lost, None
             if thread.ended:
                 # The guest may have come to its end before it noticed.
                 thread.ended = False
@@ -165,7 +178,7 @@ def enter(store: Store, function: Any, *arguments: Any) -> None:
     if trap:
         ended = take_trap(trap)
         if LOST in ended.message and sys.unraisablehook is _unraisable:
-            raise RecursionError("an exception left a callback where there was no room to look at it")
+            _raise_stashed(lost if lost is not None else _unseen(), None, None)
         raise ended
     check(error)
 
@@ -300,15 +313,18 @@ def _unraisable(unraisable: Any) -> None:
     exception = unraisable.exc_value
     if exception is None:
         exception = unraisable.exc_type()
+    _thread.lost = exception  # first: a signal's exception may come at any line here, and end this
     for function, lost in _passing:
         if _left(unraisable, function):
             lost.append(exception)
+            _thread.lost = None
             return
     if _thread.stores and any(_left(unraisable, function) for function in _callbacks):
         if _thread.exception is None or not isinstance(exception, Exception):
             stash(exception)  # else it came of what is kept already
         end_guest()
     else:
+        _thread.lost = None
         _previous(unraisable)
 
 

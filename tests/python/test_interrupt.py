@@ -351,6 +351,34 @@ class SignalTest(Case):
         self.assertEqual(self.run_it(program), ["ok"])
 
 
+class SecondSignalTest(Case):
+    def test_signals_while_one_is_looked_at(self):
+        program = """
+            from stepwell import _calls
+            start()
+            def spins():
+                threading.Timer(0.2, _thread.interrupt_main).start()
+                try:
+                    exports.spin()
+                except KeyboardInterrupt:
+                    works()
+                    print("ended")
+            # The second comes while what the first has raised is looked at.
+            real = _calls._left
+            def left(unraisable, function):
+                _calls._left = real
+                raise KeyboardInterrupt
+            _calls._left = left
+            spins()
+            # It comes before anything is.
+            def unraisable(_):
+                raise KeyboardInterrupt
+            _calls._unraisable = sys.unraisablehook = unraisable
+            spins()
+        """
+        self.assertEqual(self.run_it(program), ["ended", "ended"])
+
+
 class FaultHandlerTest(Case):
     def test_enabled_at_any_time(self):
         program = """
