@@ -1,7 +1,10 @@
 //! Source positions: what a module's DWARF says of its instructions, held against what another program said, and DWARF that is
 //! damaged in every way.
 
-use std::fmt::Write;
+#[path = "common/locations.rs"]
+mod locations;
+
+use locations::describe;
 use stepwell::base::WasmOffset;
 use stepwell::runtime::{Config, Engine, Linker, Module, Store, Trap, Val};
 use stepwell::wasm::{Features, Location, SourceMap, parse};
@@ -9,18 +12,6 @@ use stepwell::wasm::{Features, Location, SourceMap, parse};
 /// A guest of the examples.
 fn guest(name: &str) -> Vec<u8> {
     std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/c-examples/guest/").to_owned() + name).unwrap()
-}
-
-fn describe(locations: &[Location<'_>]) -> String {
-    if locations.is_empty() {
-        return "-".to_owned();
-    }
-    let mut text = String::new();
-    for location in locations {
-        let (function, file) = (location.function().unwrap_or("??"), location.file().unwrap_or("?"));
-        write!(text, "{function} {file}:{}:{}; ", location.line(), location.column()).unwrap();
-    }
-    text.trim_end_matches("; ").to_owned()
 }
 
 /// `*.positions` are llvm-symbolizer's answers for every byte of the code; see c-examples/guest/positions.py.

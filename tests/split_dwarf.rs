@@ -1,12 +1,14 @@
 //! Split DWARF: what a module's skeleton says alone, and with its package, against what llvm-symbolizer says of the same code with all
 //! its DWARF in the module; packages of other modules, and damaged ones. tests/support/split/build.sh makes what is read here.
 
+#[path = "common/locations.rs"]
+mod locations;
+
+use locations::describe;
 use object::{Architecture, BinaryFormat, Endianness, SectionKind};
-use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use stepwell::base::{ErrorKind, WasmOffset};
 use stepwell::runtime::{Config, Engine, LogLevel, Logger, Module};
-use stepwell::wasm::Location;
 
 fn file(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/support/split/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -21,18 +23,6 @@ fn with(name: &str, files: &[&str]) -> Module {
     let module = module(name);
     files.iter().for_each(|name| module.add_split_dwarf(&file(name)).unwrap());
     module
-}
-
-fn describe(locations: &[Location<'_>]) -> String {
-    if locations.is_empty() {
-        return "-".to_owned();
-    }
-    let mut text = String::new();
-    for location in locations {
-        let (function, file) = (location.function().unwrap_or("??"), location.file().unwrap_or("?"));
-        write!(text, "{function} {file}:{}:{}; ", location.line(), location.column()).unwrap();
-    }
-    text.trim_end_matches("; ").to_owned()
 }
 
 /// What is said of each byte of the code.
