@@ -1,4 +1,4 @@
-//! Prints what small modules take that were made to take much: compiling, the debug code of either kind, replay and resume code. Each runs
+//! Prints what small modules take that were made to take much: compiling, the debug code of either kind, rerun and resume code. Each runs
 //! in a process of its own, so that its memory is known.
 //! `cargo run --release --example adversarial [-- PART OF A NAME]`
 
@@ -564,7 +564,7 @@ fn work(binary: &[u8], kind: &str) -> Result<(), stepwell::Error> {
         "production" => return Ok(()),
         "all of one" => {
             if !module.info().bodies.is_empty() {
-                module.replay(DefinedFuncIndex::new(0))?;
+                module.rerun(DefinedFuncIndex::new(0))?;
             }
         }
         _ => drop(Debugger::attach(&mut store, |_| Action::Continue)?),

@@ -570,15 +570,15 @@ own stepwell_error_t *stepwell_config_debug_tier_set(wasm_config_t *config,
                                                     stepwell_debug_tier_t tier);
 
 /**
- * How many bytes of replay code the engine keeps: code that finds what is inside a region, compiled when a debugger first
+ * How many bytes of rerun code the engine keeps: code that finds what is inside a region, compiled when a debugger first
  * needs it for a function, and shared by all stores. Each function takes at least a page. What was used last is kept, the rest is
  * compiled again when it is needed again. 64 MiB at first.
  *
  * Thread: any.
  */
 STEPWELL_API
-void stepwell_config_replay_cache_set(wasm_config_t *config,
-                                      size_t bytes);
+void stepwell_config_rerun_cache_set(wasm_config_t *config,
+                                     size_t bytes);
 
 /**
  * Whether every NaN that arithmetic yields is made the same one, so that production and debug code agree on NaNs to

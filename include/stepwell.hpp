@@ -1235,9 +1235,9 @@ public:
   /// What debug code is like.
   Config &debug_tier(DebugTier tier) & { return set_debug_tier(tier), *this; }
   Config &&debug_tier(DebugTier tier) && { return std::move(debug_tier(tier)); }
-  /// How many bytes of replay code the engine keeps.
-  Config &replay_cache(std::size_t bytes) & { return stepwell_config_replay_cache_set(need(), bytes), *this; }
-  Config &&replay_cache(std::size_t bytes) && { return std::move(replay_cache(bytes)); }
+  /// How many bytes of rerun code the engine keeps.
+  Config &rerun_cache(std::size_t bytes) & { return stepwell_config_rerun_cache_set(need(), bytes), *this; }
+  Config &&rerun_cache(std::size_t bytes) && { return std::move(rerun_cache(bytes)); }
   /// Whether NaNs are the same in production and debug code, to the bit. Off at first.
   Config &nan_canonicalization(bool enable) & { return stepwell_config_nan_canonicalization_set(need(), enable), *this; }
   Config &&nan_canonicalization(bool enable) && { return std::move(nan_canonicalization(enable)); }

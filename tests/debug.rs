@@ -637,7 +637,7 @@ fn traps_behind_branches_are_shown_where_they_are() {
     }
 }
 
-/// Replay and resume code are compiled at stops, and compiling takes more stack than is kept for callbacks.
+/// Rerun and resume code are compiled at stops, and compiling takes more stack than is kept for callbacks.
 #[test]
 fn a_small_stack_is_no_obstacle_to_compiling_at_a_stop() {
     const DEEP: &str = r#"(module (memory (export "m") 1)

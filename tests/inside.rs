@@ -154,7 +154,7 @@ impl World {
 /// The instructions of a function that can be reached.
 fn places(module: &Module, func: u32) -> Vec<WasmOffset> {
     let func = module.info().defined(FuncIndex::new(func)).unwrap();
-    module.replay(func).unwrap().image().instructions.iter().map(|row| row.wasm).collect()
+    module.rerun(func).unwrap().image().instructions.iter().map(|row| row.wasm).collect()
 }
 
 /// Breaks at the instruction of a function, counted from 0.
@@ -615,8 +615,8 @@ fn a_panic_inside_a_region_poisons_the_store_alone() {
 }
 
 #[test]
-fn two_stores_on_two_threads_with_hardly_any_room_for_replay_code() {
-    let engine = Engine::new(Config { debug: true, replay_cache_bytes: 1, ..Config::default() }).unwrap();
+fn two_stores_on_two_threads_with_hardly_any_room_for_rerun_code() {
+    let engine = Engine::new(Config { debug: true, rerun_cache_bytes: 1, ..Config::default() }).unwrap();
     let module = module(&engine, GUEST);
     let run = || {
         let mut store = Store::new(&engine);

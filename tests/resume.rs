@@ -260,7 +260,7 @@ fn the_new_state_counts_and_so_does_the_new_place() {
         let instance = start(&mut store, &module);
         let leaf = module.info().func_named("leaf").unwrap();
         let leaf = module.info().defined(leaf).unwrap();
-        let replay = module.replay(leaf).unwrap();
+        let rerun = module.rerun(leaf).unwrap();
         // `local.get`, `i32.const`, `i32.mul`, `end`: from each, once, with a state of our own.
         let at = Arc::new(AtomicUsize::new(0));
         let entry = at.clone();
@@ -270,7 +270,7 @@ fn the_new_state_counts_and_so_does_the_new_place() {
                     return Ok(Resume::Native);
                 }
                 let entry = entry.load(Ordering::Relaxed);
-                let wasm = replay.image().instructions[entry].wasm;
+                let wasm = rerun.image().instructions[entry].wasm;
                 let values = [&[20][..], &[21, 30], &[22, 31, 40], &[23, 500]][entry].into();
                 let slot = store.resume_code(stop.slot, stop.func)?;
                 Ok(Resume::Replace(Box::new(Replacement { slot, entry: entry as u32, wasm, values, fuel: 0 })))
@@ -360,8 +360,8 @@ fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
             if stop.func != deep || values[0] != 0 || Some(stop.slot) != store.code_slot(module.id()) {
                 return Ok(Resume::Native);
             }
-            let replay = module.replay(stop.func)?;
-            let wasm = replay.image().instructions[1].wasm;
+            let rerun = module.rerun(stop.func)?;
+            let wasm = rerun.image().instructions[1].wasm;
             assert!(store.set_virtual(Some(VirtualFrame { wasm, about: std::ptr::null() })));
             let slot = store.resume_code(stop.slot, stop.func)?;
             Ok(Resume::Replace(Box::new(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into(), fuel: 0 })))

@@ -248,7 +248,7 @@ fn another_configuration_is_named() {
     let without_consequence: [&Change; 7] = [
         &|config| config.debug = false,
         &|config| config.debug_tier = DebugTier::Simple,
-        &|config| config.replay_cache_bytes = 0,
+        &|config| config.rerun_cache_bytes = 0,
         &|config| config.max_wasm_stack = 1 << 20,
         &|config| config.stop_reserve = 512 << 10,
         &|config| config.parallel = false,

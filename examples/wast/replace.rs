@@ -34,7 +34,7 @@ pub fn state(store: &StoreMut<'_>, stop: &StopInfo) -> Vec<u64> {
 /// The stopped frame's replacement by one that differs in nothing.
 pub fn same(store: &mut StoreMut<'_>, stop: &StopInfo) -> Result<Replacement> {
     let module = store.module_in(stop.slot).unwrap().clone();
-    let entry = module.replay(stop.func)?.image().position(stop.wasm).expect("an instruction");
+    let entry = module.rerun(stop.func)?.image().position(stop.wasm).expect("an instruction");
     let values = state(store, stop);
     Ok(Replacement {
         slot: store.resume_code(stop.slot, stop.func)?,

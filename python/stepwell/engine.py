@@ -23,7 +23,7 @@ class Engine(Managed):
     - `debug`: its stores may have a debugger attached. Costs a store without one nothing. Off by default.
     - `debug_tier`: what debug code is like, a `DebugTier`. `DebugTier.REGIONS` by default.
     - `debug_eagerly`: the debug code of modules is compiled with them, not when a debugger first needs it. Off by default.
-    - `replay_cache`: bytes of replay code kept for debuggers. 64 MiB by default.
+    - `rerun_cache`: bytes of rerun code kept for debuggers. 64 MiB by default.
     - `nan_canonicalization`: all NaNs that arithmetic yields are the same. Off by default.
     - `signals`: traps are found by signals, which makes guests faster. On by default.
     - `memory_reservation`, `memory_guard`: bytes of address space for each memory, and behind it.
@@ -43,7 +43,7 @@ class Engine(Managed):
     _delete = c.wasm_engine_delete
 
     def __init__(
-            self, *, debug: Optional[bool] = None, debug_tier: Optional[int] = None, replay_cache: Optional[int] = None,
+            self, *, debug: Optional[bool] = None, debug_tier: Optional[int] = None, rerun_cache: Optional[int] = None,
             nan_canonicalization: Optional[bool] = None, signals: Optional[bool] = None,
             memory_reservation: Optional[int] = None, memory_guard: Optional[int] = None, max_stack: Optional[int] = None,
             stop_reserve: Optional[int] = None, parallel: Optional[bool] = None, optimize: Optional[bool] = None,

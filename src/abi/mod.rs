@@ -17,7 +17,7 @@
 //! * **Stop points** (debug code only) are calls without arguments that preserve every register
 //!   (Cranelift's `PreserveAll`), 5-byte NOPs until armed. Armed, they call the image's *stop stub*, which pushes
 //!   [`StopCell::context`] and jumps to [`StopCell::handler`]; see [`StopCell`] for where the cell is.
-//! * **Replay code** uses System V and is called by the runtime alone, outside any frame of a guest; `image/` has its contract.
+//! * **Rerun code** uses System V and is called by the runtime alone, outside any frame of a guest; `image/` has its contract.
 //! * **Resume code** is a function in the Wasm convention that is entered by a jump, in the place of a frame of the function it was compiled from:
 //!   the return address and the arguments on the stack are that frame's. Of its arguments in registers only its vmctx and, where results
 //!   need one, the address of their area mean anything; its state is where [`VMStoreContext::resume`] says.

@@ -137,15 +137,15 @@ pub unsafe extern "C" fn stepwell_config_debug_tier_set(
     })
 }
 
-/// How many bytes of replay code the engine keeps: code that finds what is inside a region, compiled when a debugger first
+/// How many bytes of rerun code the engine keeps: code that finds what is inside a region, compiled when a debugger first
 /// needs it for a function, and shared by all stores. Each function takes at least a page. What was used last is kept, the rest is
 /// compiled again when it is needed again. 64 MiB at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_config_replay_cache_set(config: *mut wasm_config_t, bytes: usize) {
+pub unsafe extern "C" fn stepwell_config_rerun_cache_set(config: *mut wasm_config_t, bytes: usize) {
     // SAFETY: C passes a live configuration or NULL.
-    unsafe { set("stepwell_config_replay_cache_set", config, |config| config.replay_cache_bytes = bytes) }
+    unsafe { set("stepwell_config_rerun_cache_set", config, |config| config.rerun_cache_bytes = bytes) }
 }
 
 /// Whether every NaN that arithmetic yields is made the same one, so that production and debug code agree on NaNs to

@@ -22,8 +22,8 @@ pub(super) enum Mode {
     Simple,
     /// The debug tier with stop points where regions begin.
     Regions,
-    /// Replay: see [`ReplayImage`](crate::image::ReplayImage).
-    Replay,
+    /// Rerun: see [`RerunImage`](crate::image::RerunImage).
+    Rerun,
     /// A function that goes on at any instruction, in the place of a frame of the debug tier.
     Resume,
 }
@@ -62,7 +62,7 @@ impl<'a> Env<'a> {
     pub(super) fn new(compiler: &'a Compiler, info: &'a ModuleInfo, binary: &'a [u8], mode: Mode) -> Result<Self> {
         let layout = vm_layout(info)?;
         let (mut options, mut isa) = (compiler.options, &compiler.isa);
-        if mode == Mode::Replay {
+        if mode == Mode::Rerun {
             // Nothing may fault in it, no clock ends it, and it is made while a debugger waits.
             (options.signals, options.epoch) = (false, false);
             isa = &compiler.quick;
@@ -101,8 +101,8 @@ pub(super) fn wasm_signature(ty: &FuncType) -> Signature {
     signature
 }
 
-/// The signature of replay code: see [`ReplayImage`](crate::image::ReplayImage).
-pub(super) fn replay_signature() -> Signature {
+/// The signature of rerun code: see [`RerunImage`](crate::image::RerunImage).
+pub(super) fn rerun_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([POINTER, POINTER, POINTER, types::I32].map(AbiParam::new));
     signature.returns.push(AbiParam::new(types::I64));

@@ -3,7 +3,7 @@
 use super::debug::{
     FrameRecord, NAMESPACE_BODY, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, OperandPlace, RecordedPoint, SLOT_BYTES,
 };
-use super::env::{Env, our_trap_code, replay_signature, wasm_signature};
+use super::env::{Env, our_trap_code, rerun_signature, wasm_signature};
 use super::locate::{Stores, locate};
 use super::outline::Outline;
 use super::translate::run::translate_run;
@@ -12,7 +12,7 @@ use super::{codegen_error, internal};
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
 use crate::image::{
-    Place, PreservedRegister, ReplayImage, SITE_BYTES, SavedRegisters, Shape, ShapeId, Slot, SlotKind, Tier,
+    Place, PreservedRegister, RerunImage, SITE_BYTES, SavedRegisters, Shape, ShapeId, Slot, SlotKind, Tier,
 };
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -131,33 +131,33 @@ fn compile_with(
     Ok(compiled)
 }
 
-/// Compiles replay code for a function.
-pub(super) fn compile_replay(env: &Env<'_>, func: DefinedFuncIndex) -> Result<ReplayImage> {
+/// Compiles rerun code for a function.
+pub(super) fn compile_rerun(env: &Env<'_>, func: DefinedFuncIndex) -> Result<RerunImage> {
     let mut scratch = Scratch::new();
-    scratch.context.func = Function::with_name_signature(UserFuncName::default(), replay_signature());
+    scratch.context.func = Function::with_name_signature(UserFuncName::default(), rerun_signature());
     let record = translate(env, func, &mut scratch.context.func, &mut scratch.builder, StackCheck::Caller)?;
     let (compiled, _) = generate(env, func, &mut scratch)?;
-    let mut image = record.replay.ok_or_else(|| internal("replay code without instructions"))?;
+    let mut image = record.rerun.ok_or_else(|| internal("rerun code without instructions"))?;
     if !compiled.calls.is_empty() {
-        return Err(internal("replay code with a call"));
+        return Err(internal("rerun code with a call"));
     }
     image.code = compiled.code;
     Ok(image)
 }
 
-/// Compiles replay code for a run of a function's instructions.
+/// Compiles rerun code for a run of a function's instructions.
 pub(super) fn compile_run(
     env: &Env<'_>,
     func: DefinedFuncIndex,
-    known: (&Outline, &ReplayImage),
+    known: (&Outline, &RerunImage),
     number: u32,
 ) -> Result<Vec<u8>> {
     let mut scratch = Scratch::new();
-    scratch.context.func = Function::with_name_signature(UserFuncName::default(), replay_signature());
+    scratch.context.func = Function::with_name_signature(UserFuncName::default(), rerun_signature());
     translate_run(env, func, &mut scratch.context.func, &mut scratch.builder, known, number)?;
     let (compiled, _) = generate(env, func, &mut scratch)?;
     if !compiled.calls.is_empty() {
-        return Err(internal("replay code with a call"));
+        return Err(internal("rerun code with a call"));
     }
     Ok(compiled.code)
 }

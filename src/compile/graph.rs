@@ -1,4 +1,4 @@
-//! Which instruction of a function can follow which without the guest: what replay can do, known from a walk over the
+//! Which instruction of a function can follow which without the guest: what rerun can do, known from a walk over the
 //! body, without compiling. It must agree with what `translate` makes of the same body; a test compares them.
 
 use super::regions::RegionClasses;

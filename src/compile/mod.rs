@@ -2,12 +2,12 @@
 //! module's contents and gives position-independent code with tables. No store, no address, no system call.
 //!
 //! * `translate` turns one function body into Cranelift's IR: of production code, of either kind of debug code, of
-//!   replay and of resume code;
+//!   rerun and of resume code;
 //! * `debug` is what debug code has besides: stop points, and slots that tell the complete Wasm state at its points;
 //! * `regions` and `fuel` count the instructions of a body as they come: where a region has become long, and where fuel
 //!   is taken;
-//! * `graph` tells which instruction can follow which in replay, without compiling;
-//! * `outline` tells what replay must know of a whole function, without compiling, so that code is made for a run of it
+//! * `graph` tells which instruction can follow which in rerun, without compiling;
+//! * `outline` tells what rerun must know of a whole function, without compiling, so that code is made for a run of it
 //!   at a time;
 //! * `function` compiles one translated function, `driver` all of a module, `assemble` lays them out as an image;
 //! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace
@@ -34,7 +34,7 @@ pub use outline::Outline;
 
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
-use crate::image::{CodeImage, RegionGraph, ReplayImage, Tier};
+use crate::image::{CodeImage, RegionGraph, RerunImage, Tier};
 use crate::wasm::{FuncType, ModuleInfo};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -51,7 +51,7 @@ pub enum DebugTier {
     /// Before every instruction, with every value stored that is not known without: slower, larger, and simple.
     Simple,
     /// Where a region begins whose instructions can be run again with the same outcome, with the state stored there.
-    /// What is inside a region is found by replay.
+    /// What is inside a region is found by rerun.
     #[default]
     Regions,
 }
@@ -150,12 +150,12 @@ impl Compiler {
     ///
     /// # Errors
     /// As [`Compiler::module`].
-    pub fn replay(&self, info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<ReplayImage> {
-        let env = Env::new(self, info, binary, Mode::Replay)?;
-        driver::caught(&env, func, function::compile_replay)
+    pub fn rerun(&self, info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<RerunImage> {
+        let env = Env::new(self, info, binary, Mode::Rerun)?;
+        driver::caught(&env, func, function::compile_rerun)
     }
 
-    /// What is known of a function's replay code before any is made, `run` instructions at a time: linear in the body,
+    /// What is known of a function's rerun code before any is made, `run` instructions at a time: linear in the body,
     /// a few nanoseconds for each byte.
     ///
     /// # Errors
@@ -166,24 +166,24 @@ impl Compiler {
         binary: &[u8],
         func: DefinedFuncIndex,
         run: u32,
-    ) -> Result<(Outline, ReplayImage)> {
+    ) -> Result<(Outline, RerunImage)> {
         outline::outline(info, binary, func, run)
     }
 
-    /// Compiles replay code for the run of instructions that `position` is in, of a function that is known so. Gives
+    /// Compiles rerun code for the run of instructions that `position` is in, of a function that is known so. Gives
     /// the code and the positions.
     ///
     /// # Errors
     /// As [`Compiler::module`].
-    pub fn replay_run(
+    pub fn rerun_run(
         &self,
         info: &ModuleInfo,
         binary: &[u8],
         func: DefinedFuncIndex,
-        known: (&Outline, &ReplayImage),
+        known: (&Outline, &RerunImage),
         position: u32,
     ) -> Result<(Vec<u8>, Range<u32>)> {
-        let env = Env::new(self, info, binary, Mode::Replay)?;
+        let env = Env::new(self, info, binary, Mode::Rerun)?;
         let (run, number) = (known.0.run, known.0.number(position));
         let code = driver::caught(&env, func, |env, func| function::compile_run(env, func, known, number))?;
         let first = number * run;
@@ -245,7 +245,7 @@ fn target(options: &Options) -> Result<OwnedTargetIsa> {
     Ok(isa)
 }
 
-/// Which instruction of a function can follow which in replay, from a walk over its body.
+/// Which instruction of a function can follow which in rerun, from a walk over its body.
 ///
 /// # Errors
 /// [`ErrorKind::Panic`] for a fault of our own.

@@ -1,4 +1,4 @@
-//! What replay needs to know of a whole body: its instructions, the operands before each, and the blocks that are open
+//! What rerun needs to know of a whole body: its instructions, the operands before each, and the blocks that are open
 //! where a run of instructions begins. Found by one walk that makes no code, so that code can be made for one run
 //! alone. It must agree with what `translate` makes of the same body; a test compares them.
 
@@ -8,7 +8,7 @@ use super::fuel::Due;
 use super::internal;
 use super::regions::RegionClasses;
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, TableIndex, no_room};
-use crate::image::{ReplayImage, ReplayInstruction, SlotKind};
+use crate::image::{RerunImage, RerunInstruction, SlotKind};
 use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk, val_type};
 use wasmparser::{BlockType, Operator};
 
@@ -88,7 +88,7 @@ struct Finder<'a> {
     info: &'a ModuleInfo,
     outline: Outline,
     locals: Vec<SlotKind>,
-    instructions: Vec<ReplayInstruction>,
+    instructions: Vec<RerunInstruction>,
     stacks: Vec<(u32, SlotKind)>,
     /// For each of `stacks`, the first that has it below, and the next that has the same below.
     above: Vec<(u32, u32)>,
@@ -106,13 +106,13 @@ struct Finder<'a> {
     results: usize,
 }
 
-/// The outline of a function, and what its replay code is described by.
+/// The outline of a function, and what its rerun code is described by.
 pub(super) fn outline(
     info: &ModuleInfo,
     binary: &[u8],
     func: DefinedFuncIndex,
     run: u32,
-) -> Result<(Outline, ReplayImage)> {
+) -> Result<(Outline, RerunImage)> {
     let body = info.body(func, binary)?;
     let mut finder = Finder {
         info,
@@ -135,7 +135,7 @@ pub(super) fn outline(
         finder.instruction(&instruction?)?;
     }
     let Finder { outline, locals, instructions, stacks, deepest, .. } = finder;
-    Ok((outline, ReplayImage { code: Vec::new(), locals, deepest, instructions, stacks }))
+    Ok((outline, RerunImage { code: Vec::new(), locals, deepest, instructions, stacks }))
 }
 
 impl Finder<'_> {
@@ -185,8 +185,8 @@ impl Finder<'_> {
             add(&mut self.outline.begins, Begin { block, depth, due, classes })?;
         }
         let stack = self.operands.last().copied().unwrap_or(NO_SHAPE);
-        let stack = if stack == NO_SHAPE { ReplayImage::EMPTY } else { stack };
-        add(&mut self.instructions, ReplayInstruction { wasm: instruction.at, stack })?;
+        let stack = if stack == NO_SHAPE { RerunImage::EMPTY } else { stack };
+        add(&mut self.instructions, RerunInstruction { wasm: instruction.at, stack })?;
         self.classes.next(instruction.row);
         self.due = Due::none();
         Ok(())

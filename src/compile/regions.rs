@@ -17,7 +17,7 @@ pub(super) struct RegionClasses {
 }
 
 impl RegionClasses {
-    /// The most instructions in a row: as many as replay code is made of at a time.
+    /// The most instructions in a row: as many as rerun code is made of at a time.
     pub(super) const MOST: u32 = 256;
     /// The most that a branch may leave out, or branches one behind the other.
     const MOST_JUMPED: u32 = RegionClasses::MOST / 2;

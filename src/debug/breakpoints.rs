@@ -1,6 +1,6 @@
 //! The breakpoints of one debugger: which there are, where each was placed, which sites of which code it arms. At an
 //! instruction inside a region no site stands: there a breakpoint arms those from which the instruction can be reached
-//! without passing another, and replay tells whether it is.
+//! without passing another, and rerun tells whether it is.
 
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
@@ -56,7 +56,7 @@ pub(super) struct Breakpoints {
 struct Entry {
     breakpoint: Breakpoint,
     func: DefinedFuncIndex,
-    /// Its place in replay code, if it is inside a region, and how many instructions that has.
+    /// Its place in rerun code, if it is inside a region, and how many instructions that has.
     position: Option<(u32, usize)>,
     /// The sites to arm in the module's code.
     sites: SmallVec<[SiteId; 1]>,
@@ -70,7 +70,7 @@ struct Function {
     func: DefinedFuncIndex,
     /// How many.
     count: usize,
-    /// A byte for each instruction of its replay code: whether any is there.
+    /// A byte for each instruction of its rerun code: whether any is there.
     stops: Vec<u8>,
 }
 
@@ -272,7 +272,7 @@ impl Breakpoints {
         self.active[from..].iter().take_while(|entry| (entry.0, entry.1) == (slot, wasm)).map(|entry| entry.2).collect()
     }
 
-    /// Where in a function replay is to stop for breakpoints inside its regions, if there are any: a byte for each instruction.
+    /// Where in a function rerun is to stop for breakpoints inside its regions, if there are any: a byte for each instruction.
     #[inline]
     pub(super) fn inside(&self, slot: CodeSlot, func: DefinedFuncIndex) -> Option<&[u8]> {
         if self.inside.is_empty() {

@@ -1,4 +1,4 @@
-//! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are, or from what replay
+//! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are, or from what rerun
 //! has come to.
 
 use super::virtual_position::{VirtualPosition, read_slot};

@@ -1,5 +1,5 @@
 //! Breakpoints, stepping, frames: decides *what* to stop at and what to show. It edits the store's patch plan and
-//! never touches machine code; it reads frames where the image's tables say they are, and finds by replay what no frame holds.
+//! never touches machine code; it reads frames where the image's tables say they are, and finds by rerun what no frame holds.
 //!
 //! A [`Debugger`] is attached to one store while none of its frames is live. From then on the store runs debug code, in
 //! a private copy of its own, and every stop calls the [`Debugger`]'s callback on the guest's thread with the [`Stop`]
@@ -17,7 +17,7 @@ pub use stepping::Action;
 pub use stop::{Reason, Stop};
 
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
-use crate::image::ReplayEnd;
+use crate::image::RerunEnd;
 use crate::runtime::{
     AsStoreMut, EventSink, Module, ModuleId, Resume, StopInfo, StoreId, StoreMut, Trap, TrapCode, TrapInfo,
 };
@@ -221,7 +221,7 @@ impl Core {
         (action, stop.into_store())
     }
 
-    /// Tells of every instruction that is to be stopped at from a stop point on, as far as replay gets, and says how the guest goes
+    /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the guest goes
     /// on then.
     fn tell_stop<'a>(
         &'a self,
@@ -262,7 +262,7 @@ impl Core {
                 }
                 state.stepping.start(&mut store, &action, fp)?;
             }
-            // SAFETY: the store is in hand, and neither replaying nor arming calls anybody.
+            // SAFETY: the store is in hand, and neither rerunning nor arming calls anybody.
             let state = unsafe { self.state() };
             if idle {
                 state.stepping.forget_ended(&mut store)?;
@@ -281,7 +281,7 @@ impl Core {
                 (false, Some(stops)) => inside.run_to(stops),
                 (false, None) => inside.run_out(),
             }?;
-            if let ReplayEnd::Stopped(_) = end {
+            if let RerunEnd::Stopped(_) = end {
                 wasm = inside.wasm();
                 store.set_virtual(Some(inside.shown()));
                 continue;
@@ -312,7 +312,7 @@ impl Core {
         let point = entry.engine.tables().complete_before(func, wasm);
         let point = point.ok_or_else(|| fault("a trap before the first point of its function"))?;
         let at = RealFrame { slot, func, fp, wasm: point.wasm, shape: point.shape };
-        // SAFETY: the store is in hand, and replaying calls nobody.
+        // SAFETY: the store is in hand, and rerunning calls nobody.
         let mut inside = unsafe { self.state() }.regions.enter(store, at)?;
         if matches!(code, TrapCode::OutOfFuel | TrapCode::Interrupt) {
             // Checked where the instruction has not begun, which is at a point.
@@ -323,10 +323,10 @@ impl Core {
             };
         }
         let end = inside.run_out_again()?;
-        // Of instructions that were merged, a load and what uses it, the code knows only one. Replay knows better.
-        let same = matches!(end, ReplayEnd::Traps(_, found) if found == code);
+        // Of instructions that were merged, a load and what uses it, the code knows only one. Rerun knows better.
+        let same = matches!(end, RerunEnd::Traps(_, found) if found == code);
         if inside.wasm() != wasm && !same {
-            return Err(fault("replay has not come to the instruction that trapped").at(wasm));
+            return Err(fault("rerun has not come to the instruction that trapped").at(wasm));
         }
         Ok(Some(inside))
     }

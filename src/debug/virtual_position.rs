@@ -1,16 +1,16 @@
 //! Where a frame really is while its guest stands at a stop point of a region, or has trapped in one. Between two stop points the
-//! guest is at one of them, and the position that is shown is *virtual*: found by replay, with a state of its own.
+//! guest is at one of them, and the position that is shown is *virtual*: found by rerun, with a state of its own.
 //!
 //! A virtual position is exact. The guest is sent on from its stop point only if it will come to the same position with
-//! the same state, which replaying once more tells; if something it reads was changed meanwhile, it goes on in resume code instead.
+//! the same state, which rerunning once more tells; if something it reads was changed meanwhile, it goes on in resume code instead.
 
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, Place, ReplayEnd, ReplayImage, ShapeId, Slot, SlotKind};
-use crate::runtime::{LastRun, Replacement, ReplayCode, StoreMut, VMContext, VirtualFrame};
+use crate::image::{ImageTables, Place, RerunEnd, RerunImage, ShapeId, Slot, SlotKind};
+use crate::runtime::{LastRun, Replacement, RerunCode, StoreMut, VMContext, VirtualFrame};
 use std::sync::Arc;
 
-/// A function whose replay code is at hand.
+/// A function whose rerun code is at hand.
 type Key = (CodeSlot, DefinedFuncIndex);
 
 /// The functions that were lately looked into, and room for what is known of a frame.
@@ -33,8 +33,8 @@ const VALUES: usize = 1;
 /// A frame inside a region.
 pub(super) struct VirtualPosition {
     key: Key,
-    code: Arc<ReplayCode>,
-    /// The run of it that was replayed last.
+    code: Arc<RerunCode>,
+    /// The run of it that was rerun last.
     run: LastRun,
     vmctx: *mut VMContext,
     fp: usize,
@@ -45,7 +45,7 @@ pub(super) struct VirtualPosition {
     position: u32,
     /// The fuel that is left ([`FUEL`]), then the locals, then the operands before it.
     state: Vec<u64>,
-    /// For replaying once more.
+    /// For rerunning once more.
     again: Vec<u64>,
     /// A stop nowhere.
     nowhere: Vec<u8>,
@@ -73,14 +73,14 @@ impl VirtualPositions {
     /// Looks into the region that begins where a frame stands.
     ///
     /// # Errors
-    /// Those of compiling replay code.
+    /// Those of compiling rerun code.
     pub(super) fn enter(&mut self, store: &StoreMut<'_>, at: RealFrame) -> Result<Box<VirtualPosition>> {
         let key = (at.slot, at.func);
         let mut inside = match self.spare.pop() {
             Some(inside) if inside.key == key => inside,
             other => {
                 let module = store.module_in(at.slot).ok_or_else(|| fault("a stop in code that is not registered"))?;
-                let code = module.replay(at.func)?;
+                let code = module.rerun(at.func)?;
                 match other {
                     Some(mut inside) => {
                         (inside.key, inside.code) = (key, code);
@@ -142,7 +142,7 @@ impl VirtualPositions {
         self.leaving.take()
     }
 
-    /// How the guest goes on from where replay could not: by itself ([`None`]) if it will come there with the same state, else in
+    /// How the guest goes on from where rerun could not: by itself ([`None`]) if it will come there with the same state, else in
     /// resume code.
     ///
     /// # Errors
@@ -213,29 +213,29 @@ impl VirtualPosition {
         }
     }
 
-    /// Runs on from where it is, to the first of these instructions or as far as replay can.
-    pub(super) fn run_to(&mut self, stops: &[u8]) -> Result<ReplayEnd> {
+    /// Runs on from where it is, to the first of these instructions or as far as rerun can.
+    pub(super) fn run_to(&mut self, stops: &[u8]) -> Result<RerunEnd> {
         assert_eq!(stops.len(), self.nowhere.len(), "a byte for each instruction");
         self.run(stops.as_ptr())
     }
 
-    /// Runs the next instruction, if replay can.
-    pub(super) fn step(&mut self) -> Result<ReplayEnd> {
+    /// Runs the next instruction, if rerun can.
+    pub(super) fn step(&mut self) -> Result<RerunEnd> {
         self.run(self.code.all_stops().as_ptr())
     }
 
-    /// Runs on as far as replay can, without counting fuel: the guest has run here already and has paid.
-    pub(super) fn run_out_again(&mut self) -> Result<ReplayEnd> {
+    /// Runs on as far as rerun can, without counting fuel: the guest has run here already and has paid.
+    pub(super) fn run_out_again(&mut self) -> Result<RerunEnd> {
         self.state[FUEL] = i64::MAX as u64;
         self.run_out()
     }
 
-    /// Runs on as far as replay can.
-    pub(super) fn run_out(&mut self) -> Result<ReplayEnd> {
+    /// Runs on as far as rerun can.
+    pub(super) fn run_out(&mut self) -> Result<RerunEnd> {
         self.run(self.nowhere.as_ptr())
     }
 
-    fn run(&mut self, stops: *const u8) -> Result<ReplayEnd> {
+    fn run(&mut self, stops: *const u8) -> Result<RerunEnd> {
         // The frame is live, and so its instance; the store is in hand, so nothing changes meanwhile; values, stops and
         // position are the image's.
         let values = self.state[VALUES..].as_mut_ptr();
@@ -245,7 +245,7 @@ impl VirtualPosition {
         Ok(end)
     }
 
-    pub(super) fn image(&self) -> &ReplayImage {
+    pub(super) fn image(&self) -> &RerunImage {
         self.code.image()
     }
 
@@ -281,9 +281,9 @@ impl VirtualPosition {
     }
 }
 
-fn position_of(end: ReplayEnd) -> u32 {
+fn position_of(end: RerunEnd) -> u32 {
     match end {
-        ReplayEnd::Stopped(at) | ReplayEnd::Native(at) | ReplayEnd::Traps(at, _) => at,
+        RerunEnd::Stopped(at) | RerunEnd::Native(at) | RerunEnd::Traps(at, _) => at,
     }
 }
 

@@ -5,7 +5,7 @@
 mod elf;
 mod native;
 mod packed;
-mod replay;
+mod rerun;
 mod rows;
 mod shapes;
 mod tables;
@@ -15,7 +15,7 @@ mod validate;
 pub use elf::{ElfImages, ImageRef, TEXT_ALIGN, seal_elf, write_elf};
 pub use native::native_object;
 pub use packed::{Cursor, Packed, PackedRow, Rows};
-pub use replay::{RegionGraph, ReplayEnd, ReplayImage, ReplayInstruction};
+pub use rerun::{RegionGraph, RerunEnd, RerunImage, RerunInstruction};
 pub use shapes::Shapes;
 pub use tables::{
     AddressEntry, Call, FunctionEntry, ImageTables, Locals, Place, Point, PointId, PreservedRegister, SLOT_BYTES,

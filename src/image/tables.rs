@@ -403,7 +403,7 @@ impl ImageTables {
     }
 
     /// The last point of a function at or before an instruction. When the instruction traps, the frame's slots hold the state at that
-    /// point, and replay comes from there to the instruction.
+    /// point, and rerun comes from there to the instruction.
     pub fn complete_before(&self, func: DefinedFuncIndex, wasm: WasmOffset) -> Option<Point> {
         let (start, _) = self.function(func)?.points;
         let last = self.points.last_to(wasm.get())?;

@@ -36,7 +36,7 @@ pub use compiled::config::Config;
 pub use compiled::engine::Engine;
 pub use compiled::log::{Fallbacks, LogLevel, Logger};
 pub use compiled::module::{Module, ModuleId};
-pub use compiled::replay::{LastRun, ReplayCode, ReplayRun};
+pub use compiled::rerun::{LastRun, RerunCode, RerunRun};
 pub use control::frames::{FramesFrom, RawFrame};
 pub use handle::func::{RawFunc, TypedFunc};
 pub use handle::host::{IntoFunc, MakeFunc};

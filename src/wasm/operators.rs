@@ -163,8 +163,8 @@ rows! {
     TypedSelect       Pure    1    Next     [depends]      "computes from its operands alone";
     TypedSelectMulti  Pure    1    Next     [depends]      "stands in no valid body yet";
     LocalGet          Pure    1    Next     [depends]      "copies a local";
-    LocalSet          Pure    1    Next     [1 -> none]    "changes a local, which replay has a copy of";
-    LocalTee          Pure    1    Next     [depends]      "changes a local, which replay has a copy of";
+    LocalSet          Pure    1    Next     [1 -> none]    "changes a local, which rerun has a copy of";
+    LocalTee          Pure    1    Next     [depends]      "changes a local, which rerun has a copy of";
     GlobalGet         Pure    1    Next     [depends]      "reads what only effects change";
     GlobalSet         Effect  1    Next     [1 -> none]    "writes a global";
     Unreachable       Traps   1    Leave    [0 -> none]    "always traps";

@@ -45,12 +45,12 @@ int main(void) {
 
     config = wasm_config_new();
     OK(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_REGIONS));
-    stepwell_config_replay_cache_set(config, 0);
+    stepwell_config_rerun_cache_set(config, 0);
     works(config, debug);
 
     config = wasm_config_new();
     OK(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_SIMPLE));
-    stepwell_config_replay_cache_set(config, SIZE_MAX);
+    stepwell_config_rerun_cache_set(config, SIZE_MAX);
     works(config, debug);
   }
   { /* numbers that are no tier are refused, and leave the configuration as it was */

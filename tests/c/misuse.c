@@ -177,7 +177,7 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
   stepwell_debugger_delete(NULL);
   ABORTS(stepwell_config_debug_set, "config", (NULL, true));
   ABORTS(stepwell_config_max_stack_set, "config", (NULL, 1));
-  ABORTS(stepwell_config_replay_cache_set, "config", (NULL, 1));
+  ABORTS(stepwell_config_rerun_cache_set, "config", (NULL, 1));
   ERRORS(stepwell_config_debug_tier_set, "config", (NULL, STEPWELL_DEBUG_TIER_SIMPLE));
   ABORTS(stepwell_error_code, "error", (NULL));
   ABORTS(stepwell_error_message, "error", (NULL, &name));

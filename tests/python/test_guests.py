@@ -125,7 +125,7 @@ class Modules(Case):
             with self.assertRaises(Trap):
                 exports.div(1, 0)
         for tier in stepwell.DebugTier:
-            stepwell.Engine(debug=True, debug_tier=tier, replay_cache=1 << 20).close()
+            stepwell.Engine(debug=True, debug_tier=tier, rerun_cache=1 << 20).close()
         stepwell.Engine(debug=True, debug_eagerly=True).close()
         with self.assertRaises(Error) as caught:
             stepwell.Engine(debug_tier=7)

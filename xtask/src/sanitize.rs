@@ -34,7 +34,7 @@ const THREADED: [&str; 11] = [
     "inside",
     "limits",
     "regions",
-    "replay",
+    "rerun",
     "resume",
     "runtime",
     "serialize",

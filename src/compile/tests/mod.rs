@@ -8,7 +8,7 @@ mod points;
 
 use super::*;
 use crate::image::CodeImage;
-use crate::image::ReplayImage;
+use crate::image::RerunImage;
 use crate::wasm::{Features, ValType, parse};
 use check::check;
 
@@ -121,9 +121,9 @@ fn smith_modules() {
     }
 }
 
-/// The instructions that a walk over each body finds are those of replay code; `tests/replay.rs` holds what replay does against the edges.
+/// The instructions that a walk over each body finds are those of rerun code; `tests/rerun.rs` holds what rerun does against the edges.
 #[test]
-fn region_graphs_have_the_instructions_of_replay_code() {
+fn region_graphs_have_the_instructions_of_rerun_code() {
     let compiler = Compiler::new(GUARDED).unwrap();
     let mut functions = 0;
     for seed in 0..600 {
@@ -131,17 +131,17 @@ fn region_graphs_have_the_instructions_of_replay_code() {
         let info = parse(&binary, Features::default(), false).unwrap();
         for body in &info.bodies {
             let graph = region_graph(&info, &binary, body.func).unwrap();
-            let replay = compiler.replay(&info, &binary, body.func).unwrap();
-            assert!(graph.instructions.iter().eq(replay.instructions.iter().map(|row| &row.wasm)));
+            let rerun = compiler.rerun(&info, &binary, body.func).unwrap();
+            assert!(graph.instructions.iter().eq(rerun.instructions.iter().map(|row| &row.wasm)));
             let (_, outline) = compiler.outline(&info, &binary, body.func, 7).unwrap();
-            let kinds = |image: &ReplayImage, at| image.operands(at).collect::<Vec<_>>();
-            assert_eq!(outline.instructions.len(), replay.instructions.len());
-            for at in 0..replay.instructions.len() as u32 {
-                assert_eq!(outline.instructions[at as usize].wasm, replay.instructions[at as usize].wasm);
-                assert_eq!(kinds(&outline, at), kinds(&replay, at));
+            let kinds = |image: &RerunImage, at| image.operands(at).collect::<Vec<_>>();
+            assert_eq!(outline.instructions.len(), rerun.instructions.len());
+            for at in 0..rerun.instructions.len() as u32 {
+                assert_eq!(outline.instructions[at as usize].wasm, rerun.instructions[at as usize].wasm);
+                assert_eq!(kinds(&outline, at), kinds(&rerun, at));
             }
-            assert_eq!(outline.locals, replay.locals);
-            assert!(outline.deepest >= replay.deepest, "{} {}", outline.deepest, replay.deepest);
+            assert_eq!(outline.locals, rerun.locals);
+            assert!(outline.deepest >= rerun.deepest, "{} {}", outline.deepest, rerun.deepest);
             functions += 1;
         }
     }

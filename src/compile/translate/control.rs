@@ -6,7 +6,7 @@ use crate::abi::TrapCode;
 use crate::base::Result;
 use crate::compile::internal;
 use crate::compile::outline::{KnownBlock, NONE, Outline};
-use crate::image::ReplayEnd;
+use crate::image::RerunEnd;
 use crate::wasm::{BlockKind, FuncType, ValType, unreadable, val_type};
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData};
 use wasmparser::{BlockType, BrTable, Operator};
@@ -88,7 +88,7 @@ impl<'a> Translator<'a, '_> {
         self.loops.next().unwrap_or(true)
     }
 
-    /// Replay of a run: a block that was open before the run began, at `position`.
+    /// Rerun of a run: a block that was open before the run began, at `position`.
     pub(super) fn open_again(&mut self, block: &KnownBlock, position: u32) -> Result<()> {
         let (params, results) = self.block_type(block.ty)?;
         let mut control = Control { params, results, height: block.height as usize, ..Control::default() };
@@ -107,7 +107,7 @@ impl<'a> Translator<'a, '_> {
         Ok(())
     }
 
-    /// Replay: the run ends here, before the instruction at `next`. What the blocks that are still open lead to is
+    /// Rerun: the run ends here, before the instruction at `next`. What the blocks that are still open lead to is
     /// elsewhere; the innermost of them is the outline's `block`.
     pub(super) fn leave_run(&mut self, next: u32, mut block: u32, outline: &Outline) -> Result<()> {
         if !self.walk.reached() {
@@ -129,9 +129,9 @@ impl<'a> Translator<'a, '_> {
         Ok(())
     }
 
-    /// Replay: goes on in another run.
+    /// Rerun: goes on in another run.
     fn go_on_at(&mut self, position: u32) {
-        return_raw(&mut self.builder, u64::from(ReplayEnd::ONWARD) << 32 | u64::from(position));
+        return_raw(&mut self.builder, u64::from(RerunEnd::ONWARD) << 32 | u64::from(position));
     }
 
     /// A new block that takes values of these types.
@@ -259,7 +259,7 @@ impl<'a> Translator<'a, '_> {
             self.builder.switch_to_block(block);
             match edge {
                 Edge::Guest => {
-                    self.end_replay(ReplayEnd::NATIVE);
+                    self.end_rerun(RerunEnd::NATIVE);
                 }
                 Edge::Move { count, from, to, target } => {
                     self.storage.move_operands(&mut self.builder, count, from, to);

@@ -2,8 +2,8 @@
 //! deadline. Neither is part of Wasm's state, and both tiers count the same.
 //!
 //! Fuel is taken for a straight run of instructions at once, before the first of them. What is taken belongs to that
-//! instruction: it stands behind its stop point, so a guest that goes on from there, natively or by replay, takes it,
-//! and one that goes on in resume code at an instruction in the middle of the run does not take it twice. Where replay
+//! instruction: it stands behind its stop point, so a guest that goes on from there, natively or by rerun, takes it,
+//! and one that goes on in resume code at an instruction in the middle of the run does not take it twice. Where rerun
 //! ends at that instruction, which it has not run, it gives back what it has taken. Whether there was enough is checked
 //! only where a function or a turn of a loop begins: without those nothing runs long. Debug code has a stop point
 //! there, in both its tiers.
@@ -23,7 +23,7 @@ pub(super) struct Limits {
     due: Due,
     /// The constant that says what the run takes, once that is known, and what it takes so far.
     run: Option<(Inst, i64)>,
-    /// Replay: the fuel before the run that the instruction at hand begins.
+    /// Rerun: the fuel before the run that the instruction at hand begins.
     before: Option<Value>,
 }
 
@@ -61,14 +61,14 @@ impl Translator<'_, '_> {
         self.limits.before = None;
     }
 
-    /// Replay ends before the instruction at hand: what its run takes is taken by who runs it.
+    /// Rerun ends before the instruction at hand: what its run takes is taken by who runs it.
     pub(super) fn give_fuel_back(&mut self) {
-        if let (Some(before), Some((base, offset))) = (self.limits.before, self.storage.fuel_of_replay()) {
+        if let (Some(before), Some((base, offset))) = (self.limits.before, self.storage.fuel_of_rerun()) {
             self.builder.ins().store(self.flags.fuel, before, base, offset);
         }
     }
 
-    /// Replay: an instruction behind the one that was translated last, in another piece of code. Whether it and those
+    /// Rerun: an instruction behind the one that was translated last, in another piece of code. Whether it and those
     /// behind it may still belong to the same run.
     pub(super) fn count_on(&mut self, row: &Row) -> bool {
         if !self.env.options.fuel || self.limits.due.run {
@@ -81,7 +81,7 @@ impl Translator<'_, '_> {
 
     /// Takes the fuel of the run that begins here: how much is filled in by [`Translator::count`].
     fn begin_run(&mut self, check: bool) {
-        let (base, offset) = match self.storage.fuel_of_replay() {
+        let (base, offset) = match self.storage.fuel_of_rerun() {
             Some(place) => place,
             None => (self.load_constant(VMContext::STORE), VMStoreContext::FUEL),
         };

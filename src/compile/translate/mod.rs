@@ -6,9 +6,9 @@
 //! * `numeric`, `memory`, `table` and `call` translate the instructions that compute, `control` those that say where to
 //!   go on; they take operands and give results, and do not know which kind of code they make;
 //! * `storage` knows where locals and operands live, and so makes the difference between the kinds;
-//! * `trap` has the ends of code: traps, returns, and what replay leaves to the guest; `limits` takes fuel and looks at
+//! * `trap` has the ends of code: traps, returns, and what rerun leaves to the guest; `limits` takes fuel and looks at
 //!   the clock;
-//! * `run` translates a run of a function's instructions alone, for replay; `scan` looks ahead for loops.
+//! * `run` translates a run of a function's instructions alone, for rerun; `scan` looks ahead for loops.
 
 mod call;
 mod control;
@@ -297,7 +297,7 @@ impl<'a, 'b> Translator<'a, 'b> {
     fn begin_locals(&mut self, func: DefinedFuncIndex, body: &FunctionBody<'_>) -> Result<()> {
         self.locals = self.env.info.locals(func, self.env.binary);
         let (builder, locals, flags, vmctx) = (&mut self.builder, &*self.locals, self.flags, self.vmctx);
-        if self.env.mode == Mode::Replay {
+        if self.env.mode == Mode::Rerun {
             let begin = (0, RegionClasses::new());
             self.storage = Box::new(buffer::begin(builder, flags, locals, &self.params, begin)?);
             return Ok(());

@@ -1,4 +1,4 @@
-//! Replay code for one run of a function's instructions. What stands before the run is not translated: the operands and
+//! Rerun code for one run of a function's instructions. What stands before the run is not translated: the operands and
 //! the open blocks come from the function's outline. Whatever leads out of the run returns the position that it leads
 //! to.
 
@@ -8,18 +8,18 @@ use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::compile::env::Env;
 use crate::compile::internal;
 use crate::compile::outline::{NONE, Outline};
-use crate::image::{ReplayImage, SlotKind};
+use crate::image::{RerunImage, SlotKind};
 use crate::wasm::{Flow, Instructions, ValType, Walk, targets};
 use cranelift_codegen::ir;
 use cranelift_frontend::FunctionBuilderContext;
 
-/// Translates the run of this number into `into`, which has the signature of replay code.
+/// Translates the run of this number into `into`, which has the signature of rerun code.
 pub(in crate::compile) fn translate_run(
     env: &Env<'_>,
     func: DefinedFuncIndex,
     into: &mut ir::Function,
     context: &mut FunctionBuilderContext,
-    (outline, known): (&Outline, &ReplayImage),
+    (outline, known): (&Outline, &RerunImage),
     number: u32,
 ) -> Result<()> {
     let body = env.info.body(func, env.binary)?;

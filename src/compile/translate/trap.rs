@@ -1,10 +1,10 @@
 //! How code ends where it does not go on in Wasm: traps, by a signal or by an explicit check and a call of the runtime;
-//! returns; and the ends of replay, which hands back to its caller what only the guest may do.
+//! returns; and the ends of rerun, which hands back to its caller what only the guest may do.
 
 use super::{Translator, return_raw, trap_code};
 use crate::abi::{Builtin, TrapCode};
 use crate::base::Result;
-use crate::image::ReplayEnd;
+use crate::image::RerunEnd;
 use cranelift_codegen::ir::{InstBuilder, Value};
 
 impl Translator<'_, '_> {
@@ -33,7 +33,7 @@ impl Translator<'_, '_> {
             self.builder.ins().sequence_point();
             self.make_cold();
             self.builder.ins().trap(trap_code(code));
-        } else if !self.end_replay(ReplayEnd::trap_to_raw(code)) {
+        } else if !self.end_rerun(RerunEnd::trap_to_raw(code)) {
             let number = self.index_value(u32::from(code as u8));
             self.call_builtin(Builtin::Trap, &[number]);
             self.builder.ins().trap(trap_code(code));
@@ -42,25 +42,25 @@ impl Translator<'_, '_> {
 
     /// Returns the topmost `count` operands; ends the block.
     pub(super) fn return_top(&mut self, count: usize) -> Result<()> {
-        if !self.end_replay(ReplayEnd::NATIVE) {
+        if !self.end_rerun(RerunEnd::NATIVE) {
             let results = self.pop_many(count)?;
             self.builder.ins().return_(&results);
         }
         Ok(())
     }
 
-    /// Only the guest goes on from here. In replay, what is translated behind it is never run; it says what the
+    /// Only the guest goes on from here. In rerun, what is translated behind it is never run; it says what the
     /// instructions do to the operand stack.
     pub(super) fn leave_to_guest(&mut self) {
-        if self.end_replay(ReplayEnd::NATIVE) {
+        if self.end_rerun(RerunEnd::NATIVE) {
             let dead = self.builder.create_block();
             self.builder.switch_to_block(dead);
         }
     }
 
-    /// In replay, ends the block and the replay so, before the instruction at hand.
-    pub(super) fn end_replay(&mut self, kind: u32) -> bool {
-        let Some(end) = self.storage.end_of_replay(kind) else { return false };
+    /// In rerun, ends the block and the rerun so, before the instruction at hand.
+    pub(super) fn end_rerun(&mut self, kind: u32) -> bool {
+        let Some(end) = self.storage.end_of_rerun(kind) else { return false };
         self.give_fuel_back();
         return_raw(&mut self.builder, end);
         true

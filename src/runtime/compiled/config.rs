@@ -17,9 +17,9 @@ pub struct Config {
     pub debug_eagerly: bool,
     /// What debug code is like: how much it costs, not what can be seen. [`DebugTier::Regions`] by default.
     pub debug_tier: DebugTier,
-    /// Bytes of replay code that the engine keeps, of the functions that debuggers asked for last. What is let go is compiled
+    /// Bytes of rerun code that the engine keeps, of the functions that debuggers asked for last. What is let go is compiled
     /// again for the next debugger that asks; those that hold it use it on.
-    pub replay_cache_bytes: usize,
+    pub rerun_cache_bytes: usize,
     /// Traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled code
     /// checks by itself and no signal handler is installed.
     pub signals: bool,
@@ -49,9 +49,9 @@ pub struct Config {
     /// Keeps machine code in anonymous memory, copied for each debugged store, as is done anyway on systems that
     /// refuse `memfd`s.
     pub force_copied_code: bool,
-    /// Makes the replay code of every function for so many instructions at a time. Usually only that of large functions is made
+    /// Makes the rerun code of every function for so many instructions at a time. Usually only that of large functions is made
     /// in runs, of a length that is chosen well; short ones are for tests.
-    pub force_replay_runs: Option<u32>,
+    pub force_rerun_runs: Option<u32>,
     /// Which profilers are told where machine code is, of both tiers. None by default.
     pub profiler: Profiler,
     /// Debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its frames: a host's backtrace
@@ -68,7 +68,7 @@ impl Default for Config {
             debug: false,
             debug_eagerly: false,
             debug_tier: DebugTier::default(),
-            replay_cache_bytes: 64 << 20,
+            rerun_cache_bytes: 64 << 20,
             signals: true,
             memory_reservation: 4 << 30,
             memory_guard: 32 << 20,
@@ -80,7 +80,7 @@ impl Default for Config {
             optimize: true,
             parallel: true,
             force_copied_code: false,
-            force_replay_runs: None,
+            force_rerun_runs: None,
             profiler: Profiler::None,
             native_debug_info: false,
             log: None,

@@ -9,7 +9,7 @@ use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::manifest::Manifest;
 use crate::runtime::compiled::pool::Pool;
 use crate::runtime::compiled::profile::{Listeners, Told};
-use crate::runtime::compiled::replay::ReplayCache;
+use crate::runtime::compiled::rerun::RerunCache;
 use crate::sys::arch::HostToWasm;
 use crate::sys::pages::{Reservation, address_space_limit};
 use crate::sys::profile::Profiler;
@@ -43,7 +43,7 @@ struct EngineInner {
     compiler: Compiler,
     signatures: Signatures,
     pool: Pool,
-    replays: ReplayCache,
+    reruns: RerunCache,
     /// Code of all stores reads it, by its address.
     epoch: AtomicU64,
     fallbacks: AtomicU32,
@@ -56,11 +56,11 @@ impl Engine {
         let fallbacks = fall_back(&mut config, classify)?;
         let compiler = Compiler::new(config.compile_options())?;
         let listeners = Listeners::new(&config)?;
-        let replays = ReplayCache::new(config.replay_cache_bytes, config.log.clone());
+        let reruns = RerunCache::new(config.rerun_cache_bytes, config.log.clone());
         let (signatures, pool) = Default::default();
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
-        Ok(Engine(Arc::new(EngineInner { config, listeners, compiler, signatures, pool, replays, epoch, fallbacks })))
+        Ok(Engine(Arc::new(EngineInner { config, listeners, compiler, signatures, pool, reruns, epoch, fallbacks })))
     }
 
     /// Puts the signal handlers in front again of those that the host has installed since, if there are engines with signals. What was found in
@@ -148,9 +148,9 @@ impl Engine {
         &self.0.pool
     }
 
-    /// The replay code of its modules.
-    pub(in crate::runtime) fn replays(&self) -> &ReplayCache {
-        &self.0.replays
+    /// The rerun code of its modules.
+    pub(in crate::runtime) fn reruns(&self) -> &RerunCache {
+        &self.0.reruns
     }
 
     /// Maps code that nobody patches.

@@ -7,5 +7,5 @@ pub(in crate::runtime) mod manifest;
 pub(in crate::runtime) mod module;
 pub(in crate::runtime) mod pool;
 pub(in crate::runtime) mod profile;
-pub(in crate::runtime) mod replay;
+pub(in crate::runtime) mod rerun;
 pub(in crate::runtime) mod serialize;

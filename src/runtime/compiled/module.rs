@@ -4,10 +4,10 @@ use crate::abi::VmLayout;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, Result, SigId, WasmOffset};
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
-use crate::image::{RegionGraph, ReplayImage, Tier};
+use crate::image::{RegionGraph, RerunImage, Tier};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::log::LogLevel;
-use crate::runtime::compiled::replay::{ReplayCode, ReplayRun};
+use crate::runtime::compiled::rerun::{RerunCode, RerunRun};
 use crate::sys::sealed::SealedBytes;
 use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap, SplitFile};
 use once_cell::sync::OnceCell;
@@ -52,24 +52,24 @@ impl WeakModule {
         self.id
     }
 
-    /// The replay code of the run that `position` is in.
-    pub(in crate::runtime) fn replay_run(
+    /// The rerun code of the run that `position` is in.
+    pub(in crate::runtime) fn rerun_run(
         &self,
         func: DefinedFuncIndex,
-        known: (&Outline, &ReplayImage),
+        known: (&Outline, &RerunImage),
         position: u32,
-    ) -> Result<Arc<ReplayRun>> {
+    ) -> Result<Arc<RerunRun>> {
         let inner = self.inner.upgrade();
-        let inner = inner.ok_or_else(|| Error::new(ErrorKind::State, "the module of this replay code is gone"))?;
-        inner.engine.replays().run_or_make(inner.id, func, known.0.number(position), || {
-            let compile = |compiler: &Compiler| compiler.replay_run(&inner.info, &inner.binary, func, known, position);
-            ReplayRun::new(&inner.engine, (inner.id, func), inner.engine.compile(compile)?)
+        let inner = inner.ok_or_else(|| Error::new(ErrorKind::State, "the module of this rerun code is gone"))?;
+        inner.engine.reruns().run_or_make(inner.id, func, known.0.number(position), || {
+            let compile = |compiler: &Compiler| compiler.rerun_run(&inner.info, &inner.binary, func, known, position);
+            RerunRun::new(&inner.engine, (inner.id, func), inner.engine.compile(compile)?)
         })
     }
 }
 
-/// The most bytes of a body of which replay code is made at once: about 10 ms and 3 MB.
-const REPLAYED_WHOLE: usize = 1024;
+/// The most bytes of a body of which rerun code is made at once: about 10 ms and 3 MB.
+const RERUN_WHOLE: usize = 1024;
 
 struct ModuleInner {
     engine: Engine,
@@ -131,7 +131,7 @@ impl ModuleInner {
 
 impl Drop for ModuleInner {
     fn drop(&mut self) {
-        self.engine.replays().forget(self.id);
+        self.engine.reruns().forget(self.id);
     }
 }
 
@@ -448,7 +448,7 @@ impl Module {
         self.0.debug.get().map_or(StackRatio::ONE, |debug| debug.stack_ratio)
     }
 
-    /// Which instruction of a function can follow which in replay. Nothing is compiled for it.
+    /// Which instruction of a function can follow which in rerun. Nothing is compiled for it.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] for a function that the module does not define.
@@ -459,50 +459,51 @@ impl Module {
         region_graph(&self.0.info, self.0.valid_binary()?, func)
     }
 
-    /// The replay code of a function, compiled where the engine does not keep it from an earlier call: see
-    /// [`Config::replay_cache_bytes`](crate::runtime::Config::replay_cache_bytes).
+    /// The rerun code of a function, compiled where the engine does not keep it from an earlier call: see
+    /// [`Config::rerun_cache_bytes`](crate::runtime::Config::rerun_cache_bytes).
     ///
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
     /// module does not define, and those of compiling.
-    pub fn replay(&self, func: DefinedFuncIndex) -> Result<Arc<ReplayCode>> {
+    pub fn rerun(&self, func: DefinedFuncIndex) -> Result<Arc<RerunCode>> {
         let Module(inner) = self;
-        let run = inner.engine.config().force_replay_runs;
+        let run = inner.engine.config().force_rerun_runs;
         let body = inner.info.bodies.get(func.index());
-        if body.is_none_or(|body| run.is_none() && body.bytes.len() <= REPLAYED_WHOLE) {
+        if body.is_none_or(|body| run.is_none() && body.bytes.len() <= RERUN_WHOLE) {
             return self
-                .replay_by(func, |info, binary| inner.engine.compile(|compiler| compiler.replay(info, binary, func)));
+                .rerun_by(func, |info, binary| inner.engine.compile(|compiler| compiler.rerun(info, binary, func)));
         }
         inner.check_debug()?;
-        inner.engine.replays().get_or_make(inner.id, func, || {
+        inner.engine.reruns().get_or_make(inner.id, func, || {
             let known = inner
                 .engine
                 .compile(|compiler| compiler.outline(&inner.info, &inner.binary, func, run.unwrap_or(Outline::RUN)))?;
             let module = WeakModule { id: inner.id, inner: Arc::downgrade(inner) };
-            ReplayCode::in_runs(module, func, known)
+            RerunCode::in_runs(module, func, known)
         })
     }
 
-    /// The replay code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see
-    /// [`Config::replay_cache_bytes`](crate::runtime::Config::replay_cache_bytes).
+    /// The rerun code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see
+    /// [`Config::rerun_cache_bytes`](crate::runtime::Config::rerun_cache_bytes).
     ///
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
     /// module does not define, and those of `compile`.
-    pub(in crate::runtime) fn replay_by(
+    pub(in crate::runtime) fn rerun_by(
         &self,
         func: DefinedFuncIndex,
-        compile: impl FnOnce(&ModuleInfo, &[u8]) -> Result<ReplayImage>,
-    ) -> Result<Arc<ReplayCode>> {
+        compile: impl FnOnce(&ModuleInfo, &[u8]) -> Result<RerunImage>,
+    ) -> Result<Arc<RerunCode>> {
         let Module(inner) = self;
         inner.check_debug()?;
         if func.index() >= inner.info.bodies.len() {
             let message = format!("the module defines {} functions, not one of index {func}", inner.info.bodies.len());
             return Err(Error::new(ErrorKind::Argument, message));
         }
-        inner.engine.replays().get_or_make(inner.id, func, || {
-            ReplayCode::new(&inner.engine, compile(&inner.info, inner.valid_binary()?)?)
-        })
+        inner
+            .engine
+            .reruns()
+            .get_or_make(inner.id, func, || RerunCode::new(&inner.engine, compile(&inner.info, inner.valid_binary()?)?))
     }
 
     /// The code of its production tier.

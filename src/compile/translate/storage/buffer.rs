@@ -1,4 +1,4 @@
-//! Replay: the state is in a buffer, which is a parameter. What the code promises is said with [`ReplayImage`].
+//! Rerun: the state is in a buffer, which is a parameter. What the code promises is said with [`RerunImage`].
 
 use super::memory::{Area, InMemory};
 use super::{Here, Record};
@@ -7,13 +7,13 @@ use crate::compile::debug::{NO_SHAPE, SLOT_BYTES, kind};
 use crate::compile::flags::Flags;
 use crate::compile::internal;
 use crate::compile::regions::RegionClasses;
-use crate::image::{ReplayEnd, ReplayImage, ReplayInstruction, SlotKind};
+use crate::image::{RerunEnd, RerunImage, RerunInstruction, SlotKind};
 use crate::wasm::ValType;
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::FunctionBuilder;
 use std::collections::HashMap;
 
-/// The buffer of a replay.
+/// The buffer of a rerun.
 pub(in super::super) struct Buffer {
     /// Its address.
     values: Value,
@@ -27,12 +27,12 @@ pub(in super::super) struct Buffer {
     /// What becomes the image.
     locals: Vec<SlotKind>,
     deepest: u32,
-    instructions: Vec<ReplayInstruction>,
+    instructions: Vec<RerunInstruction>,
     stacks: Vec<(u32, SlotKind)>,
     interned: HashMap<(u32, SlotKind), u32>,
 }
 
-/// Begins replay code, whose parameters these are, at the position `first`, where `classes` is known.
+/// Begins rerun code, whose parameters these are, at the position `first`, where `classes` is known.
 pub(in super::super) fn begin(
     builder: &mut FunctionBuilder<'_>,
     flags: Flags,
@@ -41,7 +41,7 @@ pub(in super::super) fn begin(
     (first, classes): (u32, RegionClasses),
 ) -> Result<InMemory<Buffer>> {
     let [_, values, stops, from] = *params else {
-        return Err(internal("replay code has four parameters"));
+        return Err(internal("rerun code has four parameters"));
     };
     let locals = locals.iter().map(|ty| kind(*ty)).collect();
     let (instructions, stacks, interned) = (Vec::new(), Vec::new(), HashMap::new());
@@ -60,7 +60,7 @@ pub(in super::super) fn begin(
     Ok(InMemory::begin(builder, flags.slot, buffer, classes))
 }
 
-/// Returns the end of replay that these bits stand for.
+/// Returns the end of rerun that these bits stand for.
 pub(in super::super) fn return_raw(builder: &mut FunctionBuilder<'_>, raw: u64) {
     let raw = builder.ins().iconst(types::I64, raw as i64);
     builder.ins().return_(&[raw]);
@@ -88,8 +88,8 @@ impl Area for Buffer {
     }
 
     fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()> {
-        let stack = if shape == NO_SHAPE { ReplayImage::EMPTY } else { shape };
-        self.instructions.push(ReplayInstruction { wasm: WasmOffset::new(here.at), stack });
+        let stack = if shape == NO_SHAPE { RerunImage::EMPTY } else { shape };
+        self.instructions.push(RerunInstruction { wasm: WasmOffset::new(here.at), stack });
         let position = self.first + index;
         let offset = i32::try_from(position).map_err(|_| internal("too many instructions"))?;
         let stop = here.builder.ins().load(types::I8, self.stop_flags, self.stops, offset);
@@ -97,16 +97,16 @@ impl Area for Buffer {
         here.builder.set_cold_block(stopped);
         here.builder.ins().brif(stop, stopped, &[], body, &[]);
         here.builder.switch_to_block(stopped);
-        return_raw(here.builder, u64::from(ReplayEnd::STOPPED) << 32 | u64::from(position));
+        return_raw(here.builder, u64::from(RerunEnd::STOPPED) << 32 | u64::from(position));
         Ok(())
     }
 
-    fn end_of_replay(&self, kind: u32, index: u32) -> Option<u64> {
+    fn end_of_rerun(&self, kind: u32, index: u32) -> Option<u64> {
         Some(u64::from(kind) << 32 | u64::from(self.first + index))
     }
 
     /// In front of the locals.
-    fn fuel_of_replay(&self) -> Option<(Value, i32)> {
+    fn fuel_of_rerun(&self) -> Option<(Value, i32)> {
         Some((self.values, -(SLOT_BYTES as i32)))
     }
 
@@ -118,6 +118,6 @@ impl Area for Buffer {
         // No end that there is.
         return_raw(builder, u64::MAX);
         let Buffer { locals, deepest, instructions, stacks, .. } = self;
-        Record { replay: Some(ReplayImage { code: Vec::new(), locals, deepest, instructions, stacks }), frame: None }
+        Record { rerun: Some(RerunImage { code: Vec::new(), locals, deepest, instructions, stacks }), frame: None }
     }
 }

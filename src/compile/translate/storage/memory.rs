@@ -4,7 +4,7 @@
 //!
 //! The function begins with a jump to `dispatch`, which is filled in at the end: it leads to the instruction that
 //! whoever entered asks for. Which memory it is, and what stands before each instruction, is a [`Area`]'s: of
-//! [`buffer`](super::buffer) for replay, of [`frame`](super::frame) for resume code.
+//! [`buffer`](super::buffer) for rerun, of [`frame`](super::frame) for resume code.
 
 use super::{Edge, Here, Operand, Record, Storage};
 use crate::base::{Error, ErrorKind, Result};
@@ -12,14 +12,14 @@ use crate::compile::debug::{NO_SHAPE, OperandPlace};
 use crate::compile::env::abi_type;
 use crate::compile::internal;
 use crate::compile::regions::RegionClasses;
-use crate::image::ReplayEnd;
+use crate::image::RerunEnd;
 use crate::wasm::{Row, ValType};
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, MemFlagsData, Value, types};
 use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_frontend::FunctionBuilder;
 use std::collections::HashMap;
 
-/// The most instructions that one piece of such code has ways into: each takes about 5 KB while it is compiled. Replay
+/// The most instructions that one piece of such code has ways into: each takes about 5 KB while it is compiled. Rerun
 /// code is made for far fewer at once.
 const MAX_POSITIONS: usize = 128 << 10;
 
@@ -40,13 +40,13 @@ pub(in super::super) trait Area {
     /// Before the instruction at hand, the `index`-th: where it can be stopped. It goes on at `body`.
     fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()>;
 
-    /// See [`Storage::end_of_replay`], before the `index`-th instruction.
-    fn end_of_replay(&self, _kind: u32, _index: u32) -> Option<u64> {
+    /// See [`Storage::end_of_rerun`], before the `index`-th instruction.
+    fn end_of_rerun(&self, _kind: u32, _index: u32) -> Option<u64> {
         None
     }
 
-    /// See [`Storage::fuel_of_replay`].
-    fn fuel_of_replay(&self) -> Option<(Value, i32)> {
+    /// See [`Storage::fuel_of_rerun`].
+    fn fuel_of_rerun(&self) -> Option<(Value, i32)> {
         None
     }
 
@@ -131,7 +131,7 @@ impl<P: Area> Storage for InMemory<P> {
         let shape = top_shape(here.stack);
         self.area.stop(here, index as u32, shape, body)?;
         here.builder.switch_to_block(body);
-        Ok(class.ends_region() && self.end_of_replay(ReplayEnd::NATIVE).is_some())
+        Ok(class.ends_region() && self.end_of_rerun(RerunEnd::NATIVE).is_some())
     }
 
     fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, _: Option<OperandPlace>) {
@@ -179,7 +179,7 @@ impl<P: Area> Storage for InMemory<P> {
     }
 
     fn branch_of_guest(&mut self, builder: &mut FunctionBuilder<'_>) -> Option<Block> {
-        self.end_of_replay(ReplayEnd::NATIVE).map(|_| self.edge(builder, Edge::Guest))
+        self.end_of_rerun(RerunEnd::NATIVE).map(|_| self.edge(builder, Edge::Guest))
     }
 
     fn take_edges(&mut self) -> Vec<(Block, Edge)> {
@@ -200,12 +200,12 @@ impl<P: Area> Storage for InMemory<P> {
         }
     }
 
-    fn end_of_replay(&self, kind: u32) -> Option<u64> {
-        self.area.end_of_replay(kind, (self.bodies.len() as u32).saturating_sub(1))
+    fn end_of_rerun(&self, kind: u32) -> Option<u64> {
+        self.area.end_of_rerun(kind, (self.bodies.len() as u32).saturating_sub(1))
     }
 
-    fn fuel_of_replay(&self) -> Option<(Value, i32)> {
-        self.area.fuel_of_replay()
+    fn fuel_of_rerun(&self) -> Option<(Value, i32)> {
+        self.area.fuel_of_rerun()
     }
 
     /// Fills in the way to every instruction, now that all are known.

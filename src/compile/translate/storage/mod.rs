@@ -5,12 +5,12 @@
 //! |---|---|---|---|
 //! | [`values`] | variables of the code generator | its values | production |
 //! | [`slots`] | the same, and slots in the frame that are up to date at points | the same | both kinds of debug code |
-//! | [`memory`] | memory alone | memory alone | replay, in a [`buffer`], and resume code, in its [`frame`] |
+//! | [`memory`] | memory alone | memory alone | rerun, in a [`buffer`], and resume code, in its [`frame`] |
 //!
 //! The translator says what Wasm does (it pushes and takes operands, reads and changes locals) and where control goes
 //! (ways part and meet); what has to be written where for that is decided here. `local.get 0`, `i32.const 1`,
 //! `i32.add`, `br_if 0` is in production a variable that is read, an addition and a branch that passes operands on as
-//! arguments; in debug code the same, and before the branch whatever is not yet in its slot is stored; in replay a
+//! arguments; in debug code the same, and before the branch whatever is not yet in its slot is stored; in rerun a
 //! load, a store, a store, two loads, a store, and a branch without arguments that leads to code that moves operands
 //! down.
 
@@ -23,7 +23,7 @@ pub(super) mod values;
 use crate::base::Result;
 use crate::compile::debug::{FrameRecord, OperandPlace};
 use crate::compile::internal;
-use crate::image::ReplayImage;
+use crate::image::RerunImage;
 use crate::wasm::{Row, ValType};
 use cranelift_codegen::ir::{Block, BlockArg, Value};
 use cranelift_frontend::FunctionBuilder;
@@ -46,14 +46,14 @@ pub(super) struct Operand {
 pub(in crate::compile) struct Record {
     /// Debug: its frame.
     pub(in crate::compile) frame: Option<FrameRecord>,
-    /// Replay: its instructions, without code.
-    pub(in crate::compile) replay: Option<ReplayImage>,
+    /// Rerun: its instructions, without code.
+    pub(in crate::compile) rerun: Option<RerunImage>,
 }
 
 /// What a branch does on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Edge {
-    /// Replay: only the guest can go there.
+    /// Rerun: only the guest can go there.
     Guest,
     /// Moves its operands down and goes on.
     Move {
@@ -158,13 +158,13 @@ pub(super) trait Storage {
     /// Such a piece: moves the `count` operands at `from` down to `to`.
     fn move_operands(&mut self, _builder: &mut FunctionBuilder<'_>, _count: usize, _from: usize, _to: usize) {}
 
-    /// Replay: what it returns where it ends so, before the instruction at hand.
-    fn end_of_replay(&self, _kind: u32) -> Option<u64> {
+    /// Rerun: what it returns where it ends so, before the instruction at hand.
+    fn end_of_rerun(&self, _kind: u32) -> Option<u64> {
         None
     }
 
-    /// Replay: where it counts fuel.
-    fn fuel_of_replay(&self) -> Option<(Value, i32)> {
+    /// Rerun: where it counts fuel.
+    fn fuel_of_rerun(&self) -> Option<(Value, i32)> {
         None
     }
 

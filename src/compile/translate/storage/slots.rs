@@ -205,6 +205,6 @@ impl Storage for Slots {
     }
 
     fn finish(self: Box<Self>, here: &mut Here<'_, '_>) -> Result<Record> {
-        Ok(Record { frame: Some(self.frame.finish(here.builder)), replay: None })
+        Ok(Record { frame: Some(self.frame.finish(here.builder)), rerun: None })
     }
 }

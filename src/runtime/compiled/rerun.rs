@@ -1,4 +1,4 @@
-//! Replay code at run time: mapped, ready to run, and kept by the engine for all its stores, up to a bound. What to replay,
+//! Rerun code at run time: mapped, ready to run, and kept by the engine for all its stores, up to a bound. What to rerun,
 //! and from where, is decided in `debug/`.
 //!
 //! Each function has a mapping of its own. Sharing pages would mean writing to one while another store runs what is on it,
@@ -7,7 +7,7 @@
 use crate::abi::VMContext;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, filled};
 use crate::compile::Outline;
-use crate::image::{ReplayEnd, ReplayImage};
+use crate::image::{RerunEnd, RerunImage};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::log::{LogLevel, Logger};
 use crate::runtime::compiled::module::{ModuleId, WeakModule};
@@ -20,15 +20,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The most functions kept, however small: each is a mapping, and Linux gives a process 65,530 at first.
 const MAX_KEPT: usize = 16 << 10;
 
-/// The convention of replay code; see [`crate::image::ReplayImage`].
+/// The convention of rerun code; see [`crate::image::RerunImage`].
 type Entry = unsafe extern "sysv64" fn(*mut VMContext, *mut u64, *const u8, u32) -> u64;
 
-/// A function's replay code, ready to run in any instance of its module, on any thread.
+/// A function's rerun code, ready to run in any instance of its module, on any thread.
 #[derive(Debug)]
-pub struct ReplayCode {
+pub struct RerunCode {
     code: Code,
     /// What is known of the instructions. Its machine code is in the mapping only.
-    image: ReplayImage,
+    image: RerunImage,
     all_stops: Box<[u8]>,
     bytes: usize,
 }
@@ -52,7 +52,7 @@ struct Machine {
 
 impl Machine {
     fn new(engine: &Engine, code: Vec<u8>) -> Result<Machine> {
-        let mapping = engine.map_code(code).map_err(|error| error.context("mapping replay code"))?;
+        let mapping = engine.map_code(code).map_err(|error| error.context("mapping rerun code"))?;
         // SAFETY: by the contract of an image, its code is one function of this convention from the first byte on. It is called
         // through `run` only, while `self` and so the mapping lives.
         let entry = unsafe { std::mem::transmute::<usize, Entry>(mapping.base()) };
@@ -65,27 +65,27 @@ impl Machine {
     }
 }
 
-/// The replay code of a run of a function's instructions.
+/// The rerun code of a run of a function's instructions.
 #[derive(Debug)]
-pub struct ReplayRun {
+pub struct RerunRun {
     of: (ModuleId, DefinedFuncIndex),
     positions: Range<u32>,
     machine: Machine,
 }
 
-impl ReplayRun {
+impl RerunRun {
     /// The bytes of memory that it takes, whole pages counted.
     pub fn bytes(&self) -> usize {
-        size_of::<ReplayRun>() + self.machine.bytes()
+        size_of::<RerunRun>() + self.machine.bytes()
     }
 }
 
-/// The run that was replayed last: at hand for the next step.
-pub type LastRun = Option<Arc<ReplayRun>>;
+/// The run that was rerun last: at hand for the next step.
+pub type LastRun = Option<Arc<RerunRun>>;
 
-impl ReplayCode {
+impl RerunCode {
     /// Maps the code of an image.
-    pub(in crate::runtime) fn new(engine: &Engine, mut image: ReplayImage) -> Result<ReplayCode> {
+    pub(in crate::runtime) fn new(engine: &Engine, mut image: RerunImage) -> Result<RerunCode> {
         let machine = Machine::new(engine, std::mem::take(&mut image.code))?;
         let more = machine.bytes();
         Self::with(Code::Whole(machine), image, more)
@@ -95,27 +95,27 @@ impl ReplayCode {
     pub(in crate::runtime) fn in_runs(
         module: WeakModule,
         func: DefinedFuncIndex,
-        (outline, image): (Outline, ReplayImage),
-    ) -> Result<ReplayCode> {
+        (outline, image): (Outline, RerunImage),
+    ) -> Result<RerunCode> {
         let more = outline.bytes();
         Self::with(Code::Runs { module, func, outline }, image, more)
     }
 
-    fn with(code: Code, mut image: ReplayImage, more: usize) -> Result<ReplayCode> {
+    fn with(code: Code, mut image: RerunImage, more: usize) -> Result<RerunCode> {
         image.locals.shrink_to_fit();
         image.instructions.shrink_to_fit();
         image.stacks.shrink_to_fit();
         let all_stops = filled(1, image.instructions.len(), "the stops of a function")?.into_boxed_slice();
-        let bytes = size_of::<ReplayCode>() + image.bytes() + all_stops.len() + more;
-        Ok(ReplayCode { code, image, all_stops, bytes })
+        let bytes = size_of::<RerunCode>() + image.bytes() + all_stops.len() + more;
+        Ok(RerunCode { code, image, all_stops, bytes })
     }
 
-    /// What is known of its instructions. [`ReplayImage::code`] is empty: the code is mapped.
-    pub fn image(&self) -> &ReplayImage {
+    /// What is known of its instructions. [`RerunImage::code`] is empty: the code is mapped.
+    pub fn image(&self) -> &RerunImage {
         &self.image
     }
 
-    /// A stop at every instruction, for [`ReplayCode::run`].
+    /// A stop at every instruction, for [`RerunCode::run`].
     pub fn all_stops(&self) -> &[u8] {
         &self.all_stops
     }
@@ -125,7 +125,7 @@ impl ReplayCode {
         self.bytes
     }
 
-    /// Runs the instruction at position `from`, and on from there; see [`crate::image::ReplayImage`]. It has an end. Where code is made
+    /// Runs the instruction at position `from`, and on from there; see [`crate::image::RerunImage`]. It has an end. Where code is made
     /// for a run at a time, it is made here; otherwise, and while what runs is in the last run, no lock is taken.
     ///
     /// # Errors
@@ -135,10 +135,10 @@ impl ReplayCode {
     /// # Safety
     /// - `vmctx` is of a live instance of the module that this is the code of, and nobody changes the instance's memories,
     ///   tables and globals meanwhile.
-    /// - `values` are as many as [`ReplayImage::values`] says, and nobody else uses them. They hold a state of the function
+    /// - `values` are as many as [`RerunImage::values`] says, and nobody else uses them. They hold a state of the function
     ///   before `from`, with references that are of the instance's store.
     /// - `stops` is a byte for each instruction.
-    /// - `from` is a position of [`ReplayImage::instructions`].
+    /// - `from` is a position of [`RerunImage::instructions`].
     #[inline]
     pub unsafe fn run(
         &self,
@@ -147,7 +147,7 @@ impl ReplayCode {
         values: *mut u64,
         stops: *const u8,
         mut from: u32,
-    ) -> Result<ReplayEnd> {
+    ) -> Result<RerunEnd> {
         debug_assert!((from as usize) < self.image.instructions.len());
         loop {
             let entry = match &self.code {
@@ -156,16 +156,16 @@ impl ReplayCode {
             };
             // SAFETY: the arguments are as the code needs them, by the contract; it is mapped as long as `self`, or `last`, lives.
             let raw = unsafe { entry(vmctx, values, stops, from) };
-            if let Some(end) = ReplayEnd::from_raw(raw) {
+            if let Some(end) = RerunEnd::from_raw(raw) {
                 return Ok(end);
             }
             from = raw as u32;
-            if (raw >> 32) as u32 != ReplayEnd::ONWARD || from as usize >= self.image.instructions.len() {
+            if (raw >> 32) as u32 != RerunEnd::ONWARD || from as usize >= self.image.instructions.len() {
                 no_end(raw);
             }
             // SAFETY: there is a byte for each instruction, by the contract.
             if unsafe { *stops.add(from as usize) } != 0 {
-                return Ok(ReplayEnd::Stopped(from));
+                return Ok(RerunEnd::Stopped(from));
             }
         }
     }
@@ -193,28 +193,28 @@ impl ReplayCode {
         outline: &Outline,
         from: u32,
     ) -> Result<Entry> {
-        let run = module.replay_run(func, (outline, &self.image), from)?;
+        let run = module.rerun_run(func, (outline, &self.image), from)?;
         let entry = run.machine.entry;
         *last = Some(run);
         Ok(entry)
     }
 }
 
-impl ReplayRun {
+impl RerunRun {
     /// Maps the code of a run.
     pub(in crate::runtime) fn new(
         engine: &Engine,
         of: (ModuleId, DefinedFuncIndex),
         (code, positions): (Vec<u8>, Range<u32>),
-    ) -> Result<ReplayRun> {
-        Ok(ReplayRun { of, positions, machine: Machine::new(engine, code)? })
+    ) -> Result<RerunRun> {
+        Ok(RerunRun { of, positions, machine: Machine::new(engine, code)? })
     }
 }
 
 #[cold]
 #[inline(never)]
 fn no_end(raw: u64) -> ! {
-    panic!("fault of the compiler: replay code ended with {raw:#x}, which means nothing")
+    panic!("fault of the compiler: rerun code ended with {raw:#x}, which means nothing")
 }
 
 /// A function of a module, and the number of a run of it where it is that run's code.
@@ -223,8 +223,8 @@ type Key = (ModuleId, DefinedFuncIndex, Option<u32>);
 /// What can be kept.
 #[derive(Clone)]
 enum Item {
-    Code(Arc<ReplayCode>),
-    Run(Arc<ReplayRun>),
+    Code(Arc<RerunCode>),
+    Run(Arc<RerunRun>),
 }
 
 impl Item {
@@ -238,11 +238,11 @@ impl Item {
 
 #[cold]
 fn misplaced() -> Error {
-    Error::new(ErrorKind::Panic, "fault of the engine: replay code is kept under another's name")
+    Error::new(ErrorKind::Panic, "fault of the engine: rerun code is kept under another's name")
 }
 
-/// The replay code of an engine's modules: the most recently used of it. What is in use lives on when it is not kept.
-pub(in crate::runtime) struct ReplayCache {
+/// The rerun code of an engine's modules: the most recently used of it. What is in use lives on when it is not kept.
+pub(in crate::runtime) struct RerunCache {
     bound: usize,
     log: Option<Logger>,
     kept: Mutex<Kept>,
@@ -254,10 +254,10 @@ struct Kept {
     bytes: usize,
 }
 
-impl ReplayCache {
+impl RerunCache {
     /// Keeps up to `bound` bytes.
-    pub(in crate::runtime) fn new(bound: usize, log: Option<Logger>) -> ReplayCache {
-        ReplayCache { bound, log, kept: Mutex::new(Kept { codes: LruCache::unbounded(), bytes: 0 }) }
+    pub(in crate::runtime) fn new(bound: usize, log: Option<Logger>) -> RerunCache {
+        RerunCache { bound, log, kept: Mutex::new(Kept { codes: LruCache::unbounded(), bytes: 0 }) }
     }
 
     /// The code of a function: what is kept, or what `make` gives. `make` runs without the lock, so threads that ask for the same
@@ -266,8 +266,8 @@ impl ReplayCache {
         &self,
         module: ModuleId,
         func: DefinedFuncIndex,
-        make: impl FnOnce() -> Result<ReplayCode>,
-    ) -> Result<Arc<ReplayCode>> {
+        make: impl FnOnce() -> Result<RerunCode>,
+    ) -> Result<Arc<RerunCode>> {
         let item = self.get_or_make_item((module, func, None), || Ok(Item::Code(Arc::new(make()?))))?;
         match item {
             Item::Code(code) => Ok(code),
@@ -281,8 +281,8 @@ impl ReplayCache {
         module: ModuleId,
         func: DefinedFuncIndex,
         number: u32,
-        make: impl FnOnce() -> Result<ReplayRun>,
-    ) -> Result<Arc<ReplayRun>> {
+        make: impl FnOnce() -> Result<RerunRun>,
+    ) -> Result<Arc<RerunRun>> {
         let item = self.get_or_make_item((module, func, Some(number)), || Ok(Item::Run(Arc::new(make()?))))?;
         match item {
             Item::Run(run) => Ok(run),
@@ -314,9 +314,7 @@ impl ReplayCache {
         kept.codes.put(key, code.clone());
         drop(kept);
         if let (Some(log), 1..) = (&self.log, out.len()) {
-            log.tell(LogLevel::Debug, || {
-                format!("let go of the replay code of {} functions, for another's", out.len())
-            });
+            log.tell(LogLevel::Debug, || format!("let go of the rerun code of {} functions, for another's", out.len()));
         }
         drop(out);
         Ok(code)
@@ -349,7 +347,7 @@ mod tests {
     use super::*;
     use crate::abi::TrapCode;
     use crate::base::WasmOffset;
-    use crate::image::{ReplayInstruction, SlotKind};
+    use crate::image::{RerunInstruction, SlotKind};
     use crate::runtime::Module;
     use crate::runtime::{Config, Engine};
     use std::ptr::{null, null_mut};
@@ -357,7 +355,7 @@ mod tests {
     use std::sync::{Barrier, OnceLock};
 
     fn engine(bound: usize) -> Engine {
-        Engine::new(Config { debug: true, replay_cache_bytes: bound, ..Config::default() }).unwrap()
+        Engine::new(Config { debug: true, rerun_cache_bytes: bound, ..Config::default() }).unwrap()
     }
 
     /// A module of `functions` empty functions.
@@ -365,9 +363,9 @@ mod tests {
         Module::new(engine, &wat::parse_str(format!("(module {})", "(func)".repeat(functions))).unwrap()).unwrap()
     }
 
-    fn image(code: &[u8]) -> ReplayImage {
-        let row = |wasm| ReplayInstruction { wasm: WasmOffset::new(wasm), stack: ReplayImage::EMPTY };
-        ReplayImage {
+    fn image(code: &[u8]) -> RerunImage {
+        let row = |wasm| RerunInstruction { wasm: WasmOffset::new(wasm), stack: RerunImage::EMPTY };
+        RerunImage {
             code: code.to_vec(),
             locals: vec![SlotKind::I32],
             deepest: 1,
@@ -377,7 +375,7 @@ mod tests {
     }
 
     /// Code that ends at position 0, with `end` in the upper half of its result.
-    fn ends(end: u32) -> ReplayImage {
+    fn ends(end: u32) -> RerunImage {
         // mov eax, end; shl rax, 32; ret
         let mut code = vec![0xb8];
         code.extend(end.to_le_bytes());
@@ -388,7 +386,7 @@ mod tests {
     /// What one code of the least size takes.
     fn one() -> usize {
         static ONE: OnceLock<usize> = OnceLock::new();
-        *ONE.get_or_init(|| ReplayCode::new(&engine(0), ends(0)).unwrap().bytes())
+        *ONE.get_or_init(|| RerunCode::new(&engine(0), ends(0)).unwrap().bytes())
     }
 
     fn func(index: usize) -> DefinedFuncIndex {
@@ -396,9 +394,9 @@ mod tests {
     }
 
     /// Asks for a function; whether it had to be made.
-    fn ask(module: &Module, index: usize) -> (bool, Arc<ReplayCode>) {
+    fn ask(module: &Module, index: usize) -> (bool, Arc<RerunCode>) {
         let mut made = false;
-        let code = module.replay_by(func(index), |_, _| {
+        let code = module.rerun_by(func(index), |_, _| {
             made = true;
             Ok(ends(0))
         });
@@ -410,7 +408,7 @@ mod tests {
     }
 
     fn state(engine: &Engine) -> (usize, usize) {
-        let kept = engine.replays().kept();
+        let kept = engine.reruns().kept();
         assert_eq!(kept.bytes, kept.codes.iter().map(|(_, code)| code.bytes()).sum::<usize>());
         (kept.codes.len(), kept.bytes)
     }
@@ -424,7 +422,7 @@ mod tests {
                 0x48, 0xff, 0x06, 0x48, 0x89, 0x7e, 0x08, 0x0f, 0xb6, 0x04, 0x0a, 0x48, 0xc1, 0xe0, 0x20, 0x48, 0x09,
                 0xc8, 0xc3,
             ];
-            let code = ReplayCode::new(&engine, image(&code)).unwrap();
+            let code = RerunCode::new(&engine, image(&code)).unwrap();
             assert!(code.image().code.is_empty());
             assert_eq!(code.all_stops(), [1; 3]);
             assert_eq!(code.image().position(WasmOffset::new(5)), Some(1));
@@ -435,18 +433,18 @@ mod tests {
                 // SAFETY: the code above writes two values, reads a stop of three, and does not touch the context.
                 unsafe { code.run(&mut None, vmctx, values.as_mut_ptr(), stops.as_ptr(), from).unwrap() }
             };
-            assert_eq!(run(0), ReplayEnd::Stopped(0));
-            assert_eq!(run(1), ReplayEnd::Native(1));
+            assert_eq!(run(0), RerunEnd::Stopped(0));
+            assert_eq!(run(1), RerunEnd::Native(1));
             let trap = TrapCode::from_u8(2).unwrap();
-            assert_eq!(ReplayEnd::trap_to_raw(trap), 4);
-            assert_eq!(run(2), ReplayEnd::Traps(2, trap));
+            assert_eq!(RerunEnd::trap_to_raw(trap), 4);
+            assert_eq!(run(2), RerunEnd::Traps(2, trap));
             assert_eq!(values, [44, 0x1230]);
         }
     }
 
     #[test]
     fn a_result_without_meaning_is_a_panic_that_says_so() {
-        let code = ReplayCode::new(&engine(0), ends(0xffff)).unwrap();
+        let code = RerunCode::new(&engine(0), ends(0xffff)).unwrap();
         // SAFETY: the code takes nothing.
         let run = || unsafe { code.run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() };
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
@@ -455,21 +453,21 @@ mod tests {
 
     #[test]
     fn an_image_without_code_is_refused() {
-        let error = ReplayCode::new(&engine(0), image(&[])).unwrap_err();
-        assert!(error.to_string().contains("mapping replay code"), "{error}");
+        let error = RerunCode::new(&engine(0), image(&[])).unwrap_err();
+        assert!(error.to_string().contains("mapping rerun code"), "{error}");
     }
 
     #[test]
     fn counts_all_that_it_takes() {
-        let small = ReplayCode::new(&engine(0), ends(0)).unwrap();
-        assert!(small.bytes() > PAGE_SIZE + 3 * size_of::<ReplayInstruction>(), "{}", small.bytes());
+        let small = RerunCode::new(&engine(0), ends(0)).unwrap();
+        assert!(small.bytes() > PAGE_SIZE + 3 * size_of::<RerunInstruction>(), "{}", small.bytes());
         let mut large = ends(0);
         large.code.resize(PAGE_SIZE + 1, 0xcc);
-        assert_eq!(ReplayCode::new(&engine(0), large).unwrap().bytes(), small.bytes() + PAGE_SIZE);
+        assert_eq!(RerunCode::new(&engine(0), large).unwrap().bytes(), small.bytes() + PAGE_SIZE);
         let mut long = ends(0);
         long.instructions.resize(1003, long.instructions[2]);
-        let more = ReplayCode::new(&engine(0), long).unwrap().bytes() - small.bytes();
-        assert_eq!(more, 1000 * (size_of::<ReplayInstruction>() + 1));
+        let more = RerunCode::new(&engine(0), long).unwrap().bytes() - small.bytes();
+        assert_eq!(more, 1000 * (size_of::<RerunInstruction>() + 1));
     }
 
     #[test]
@@ -497,8 +495,8 @@ mod tests {
         let engine = engine(3 * one());
         let module = module(&engine, 8);
         let sized = |index, pages: usize| {
-            let code = module.replay_by(func(index), |_, _| {
-                let mut image = ends(7 + ReplayEnd::NATIVE);
+            let code = module.rerun_by(func(index), |_, _| {
+                let mut image = ends(7 + RerunEnd::NATIVE);
                 image.code.resize(pages * PAGE_SIZE, 0xcc);
                 Ok(image)
             });
@@ -514,7 +512,7 @@ mod tests {
         assert_eq!(state(&engine), (2, 2 * one() + PAGE_SIZE), "what cannot be kept throws nothing out");
         // SAFETY: the code takes nothing.
         let end = unsafe { huge.run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() };
-        assert!(matches!(end, ReplayEnd::Traps(0, _)), "{end:?}");
+        assert!(matches!(end, RerunEnd::Traps(0, _)), "{end:?}");
         assert!(!made(&module, 2) && !made(&module, 3));
         assert!(made(&module, 4));
     }
@@ -530,10 +528,10 @@ mod tests {
     #[test]
     fn more_small_ones_than_the_system_has_mappings() {
         let engine = engine(usize::MAX);
-        let cache = engine.replays();
+        let cache = engine.reruns();
         let name = module(&engine, 1).id();
         for index in 0..MAX_KEPT + 10 {
-            cache.get_or_make(name, func(index), || ReplayCode::new(&engine, ends(0))).unwrap();
+            cache.get_or_make(name, func(index), || RerunCode::new(&engine, ends(0))).unwrap();
         }
         assert_eq!(state(&engine), (MAX_KEPT, MAX_KEPT * one()));
         cache.forget(name);
@@ -549,7 +547,7 @@ mod tests {
         assert!(made(&module, 1));
         drop(module);
         // SAFETY: the code takes nothing.
-        assert_eq!(unsafe { code.run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() }, ReplayEnd::Stopped(0));
+        assert_eq!(unsafe { code.run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() }, RerunEnd::Stopped(0));
         drop(code);
         assert!(gone.upgrade().is_none());
     }
@@ -581,7 +579,7 @@ mod tests {
         let binary = wat::parse_str(text).unwrap();
         let one_run = |engine: &Engine, bound: usize| {
             let module = Module::new(engine, &binary).unwrap();
-            let code = module.replay(func(0)).unwrap();
+            let code = module.rerun(func(0)).unwrap();
             let count = code.image().instructions.len();
             assert_eq!(count, turns * 9 + 5);
             assert!(code.bytes() < count * 16, "{} bytes known of {count} instructions", code.bytes());
@@ -595,7 +593,7 @@ mod tests {
             let run = |last: &mut LastRun, values: &mut [u64], stops: &[u8], from| unsafe {
                 code.run(last, null_mut(), values.as_mut_ptr(), stops.as_ptr(), from).unwrap()
             };
-            assert_eq!(run(&mut last, &mut values, code.all_stops(), from), ReplayEnd::Stopped(from + 1));
+            assert_eq!(run(&mut last, &mut values, code.all_stops(), from), RerunEnd::Stopped(from + 1));
             let made = last.as_ref().unwrap().bytes();
             assert!(made < 64 << 10, "{made} bytes for one run");
             assert_eq!(state(engine), (2, code.bytes() + made));
@@ -605,11 +603,11 @@ mod tests {
                 let from = 1 + turn as u32 * 9;
                 let mut values = [5 + turn as u64, 0, 0, 0];
                 match run(&mut last, &mut values, &nowhere, from) {
-                    ReplayEnd::Native(at) if (at as usize) <= turns * 9 => {
+                    RerunEnd::Native(at) if (at as usize) <= turns * 9 => {
                         assert!(at - from < 2 * Outline::RUN, "{at} is far from {from}");
                         turn = (at as usize - 1) / 9 + 1;
                     }
-                    ReplayEnd::Native(_) => break,
+                    RerunEnd::Native(_) => break,
                     end => panic!("{end:?}"),
                 }
                 assert!(state(engine).1 <= bound, "{:?} of {bound}", state(engine));
@@ -618,15 +616,15 @@ mod tests {
             let mut values = [u64::from(u32::MAX), 0, 0, 0];
             let mut stops = nowhere.clone();
             stops[count - 3] = 1;
-            assert_eq!(run(&mut last, &mut values, &stops, 1), ReplayEnd::Stopped(count as u32 - 3));
+            assert_eq!(run(&mut last, &mut values, &stops, 1), RerunEnd::Stopped(count as u32 - 3));
             assert_eq!(values[0] as u32, 0);
         };
         let bound = 1 << 20;
         one_run(&engine(bound), bound);
-        let counting = Config { debug: true, fuel: true, replay_cache_bytes: bound, ..Config::default() };
+        let counting = Config { debug: true, fuel: true, rerun_cache_bytes: bound, ..Config::default() };
         let engine = Engine::new(counting).unwrap();
         let module = Module::new(&engine, &binary).unwrap();
-        let code = module.replay(func(0)).unwrap();
+        let code = module.rerun(func(0)).unwrap();
         let stops = code.all_stops();
         // Fuel, in one go and step by step, until an instruction is the guest's. A turn, seven without its block and end, is paid where it
         // begins; the first one with the block around all.
@@ -642,8 +640,8 @@ mod tests {
                     // SAFETY: as above, with the fuel in front.
                     let end = unsafe { code.run(&mut last, null_mut(), values[1..].as_mut_ptr(), stops.as_ptr(), at) };
                     match end.unwrap() {
-                        ReplayEnd::Stopped(next) => at = next,
-                        ReplayEnd::Native(at) => break at,
+                        RerunEnd::Stopped(next) => at = next,
+                        RerunEnd::Native(at) => break at,
                         end => panic!("{end:?}"),
                     }
                 };
@@ -659,19 +657,19 @@ mod tests {
     fn a_failure_is_told_and_tried_again() {
         let engine = engine(1 << 20);
         let module = module(&engine, 1);
-        let failed = module.replay_by(func(0), |_, _| Err(Error::new(ErrorKind::Limit, "too large")));
+        let failed = module.rerun_by(func(0), |_, _| Err(Error::new(ErrorKind::Limit, "too large")));
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Limit);
         assert_eq!(state(&engine), (0, 0));
         // A panic of the one that makes it leaves the cache as it was, and usable.
-        let panics = || module.replay_by(func(0), |_, _| panic!("on purpose"));
+        let panics = || module.rerun_by(func(0), |_, _| panic!("on purpose"));
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).unwrap_err();
         assert!(made(&module, 0));
 
-        let error = module.replay_by(func(1), |_, _| Ok(ends(0))).unwrap_err();
+        let error = module.rerun_by(func(1), |_, _| Ok(ends(0))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Argument);
         assert!(error.to_string().contains("defines 1 functions"), "{error}");
         let plain = Engine::new(Config::default()).unwrap();
-        let error = self::module(&plain, 1).replay_by(func(0), |_, _| Ok(ends(0))).unwrap_err();
+        let error = self::module(&plain, 1).rerun_by(func(0), |_, _| Ok(ends(0))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::State);
     }
 
@@ -682,7 +680,7 @@ mod tests {
         let barrier = Barrier::new(4);
         let codes: Vec<_> = std::thread::scope(|scope| {
             let one = || {
-                module.replay_by(func(0), |_, _| {
+                module.rerun_by(func(0), |_, _| {
                     // All four found nothing before one is done.
                     barrier.wait();
                     Ok(ends(0))
@@ -711,14 +709,14 @@ mod tests {
                         let (which, index) = (pick % 3, pick / 3 % 5);
                         // Each function's code says which it is.
                         let mark = (which * 5 + index) as u32;
-                        let code = modules[which].replay_by(func(index), |_, _| {
+                        let code = modules[which].rerun_by(func(index), |_, _| {
                             // mov eax, mark; ret
                             let [a, b, c, d] = mark.to_le_bytes();
                             Ok(image(&[0xb8, a, b, c, d, 0xc3]))
                         });
                         // SAFETY: the code takes nothing.
                         let end = unsafe { code.unwrap().run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() };
-                        assert_eq!(end, ReplayEnd::Stopped(mark));
+                        assert_eq!(end, RerunEnd::Stopped(mark));
                         if round % 50 == 0 {
                             // One that comes and goes, with its own codes, which must not stay.
                             let module = module(engine, 1);

@@ -4,26 +4,26 @@
 //! The code is one function of the System V convention that starts at its first byte and has no relocation:
 //!
 //! ```c
-//! uint64_t replay(VMContext *vmctx, uint64_t *values, const uint8_t *stops, uint32_t from);
+//! uint64_t rerun(VMContext *vmctx, uint64_t *values, const uint8_t *stops, uint32_t from);
 //! ```
 //!
 //! `values` are the locals, then the operands, bottom first, 8 bytes each; what a narrow value leaves of its 8 bytes is not
-//! defined. Where fuel is counted, the 8 bytes in front of them are the fuel that is left; without, they are not touched. The instruction at position `from` of [`ReplayImage::instructions`] runs, and then one after the other, until the
+//! defined. Where fuel is counted, the 8 bytes in front of them are the fuel that is left; without, they are not touched. The instruction at position `from` of [`RerunImage::instructions`] runs, and then one after the other, until the
 //! next one cannot: because its byte in `stops` is not zero, because only the guest itself may run it (a side effect, a
 //! call, a return, a step across a stop point), or because it traps. `values` then holds the state before that instruction.
-//! The result says which it is, see [`ReplayEnd::from_raw`]. It always ends: what is replayed has no cycles. It takes a few
+//! The result says which it is, see [`RerunEnd::from_raw`]. It always ends: what is rerun has no cycles. It takes a few
 //! dozen bytes of stack, calls nothing and never faults.
 //!
 //! Of a large function, there is code for a run of instructions at a time. Where what comes next is in another run, the code ends with
-//! [`ReplayEnd::ONWARD`] and its position.
+//! [`RerunEnd::ONWARD`] and its position.
 
 use super::SlotKind;
 use crate::abi::TrapCode;
 use crate::base::WasmOffset;
 
-/// A function's replay code.
+/// A function's rerun code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplayImage {
+pub struct RerunImage {
     /// The machine code.
     pub code: Vec<u8>,
     /// The kinds of its locals, parameters first.
@@ -31,23 +31,23 @@ pub struct ReplayImage {
     /// The operands of its deepest stack.
     pub deepest: u32,
     /// Every instruction that can be reached, by Wasm offset.
-    pub instructions: Vec<ReplayInstruction>,
-    /// The operand stacks that occur, each as the kind on top of another; see [`ReplayImage::operands`].
+    pub instructions: Vec<RerunInstruction>,
+    /// The operand stacks that occur, each as the kind on top of another; see [`RerunImage::operands`].
     pub stacks: Vec<(u32, SlotKind)>,
 }
 
-/// An instruction of replay code.
+/// An instruction of rerun code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplayInstruction {
+pub struct RerunInstruction {
     /// The instruction.
     pub wasm: WasmOffset,
-    /// The operand stack before it: a row of [`ReplayImage::stacks`], or [`ReplayImage::EMPTY`].
+    /// The operand stack before it: a row of [`RerunImage::stacks`], or [`RerunImage::EMPTY`].
     pub stack: u32,
 }
 
-/// How replay ended, with the position that the state is now before.
+/// How rerun ended, with the position that the state is now before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplayEnd {
+pub enum RerunEnd {
     /// At an instruction that was to be stopped at.
     Stopped(u32),
     /// At one that only the guest can run.
@@ -56,23 +56,23 @@ pub enum ReplayEnd {
     Traps(u32, TrapCode),
 }
 
-impl ReplayEnd {
-    /// [`ReplayEnd::Stopped`] in the result's upper half.
+impl RerunEnd {
+    /// [`RerunEnd::Stopped`] in the result's upper half.
     pub const STOPPED: u32 = 0;
-    /// [`ReplayEnd::Native`] in the result's upper half; a trap is this plus 1 plus its code.
+    /// [`RerunEnd::Native`] in the result's upper half; a trap is this plus 1 plus its code.
     pub const NATIVE: u32 = 1;
 
     /// In the result's upper half of code that knows some of the function's instructions only: the next one, whose stop was not looked
     /// at, is another's.
     pub const ONWARD: u32 = 1 << 16;
 
-    /// What the code's result means; `None` for one that no replay code gives.
-    pub fn from_raw(raw: u64) -> Option<ReplayEnd> {
+    /// What the code's result means; `None` for one that no rerun code gives.
+    pub fn from_raw(raw: u64) -> Option<RerunEnd> {
         let at = raw as u32;
         match (raw >> 32) as u32 {
-            Self::STOPPED => Some(ReplayEnd::Stopped(at)),
-            Self::NATIVE => Some(ReplayEnd::Native(at)),
-            trap => Some(ReplayEnd::Traps(at, TrapCode::from_u8(u8::try_from(trap - Self::NATIVE - 1).ok()?)?)),
+            Self::STOPPED => Some(RerunEnd::Stopped(at)),
+            Self::NATIVE => Some(RerunEnd::Native(at)),
+            trap => Some(RerunEnd::Traps(at, TrapCode::from_u8(u8::try_from(trap - Self::NATIVE - 1).ok()?)?)),
         }
     }
 
@@ -82,10 +82,10 @@ impl ReplayEnd {
     }
 }
 
-/// Which instruction of a function can follow which in replay: known before any code is made.
+/// Which instruction of a function can follow which in rerun: known before any code is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionGraph {
-    /// Every instruction that can be reached, as in [`ReplayImage::instructions`].
+    /// Every instruction that can be reached, as in [`RerunImage::instructions`].
     pub instructions: Vec<WasmOffset>,
     /// Which can follow which, as positions: what follows, then what it follows; sorted, each once. Where only the guest can go on
     /// there is no edge.
@@ -93,14 +93,14 @@ pub struct RegionGraph {
 }
 
 impl RegionGraph {
-    /// The positions that can come right before one in replay.
+    /// The positions that can come right before one in rerun.
     pub fn before(&self, position: u32) -> impl Iterator<Item = u32> + '_ {
         let from = self.edges.partition_point(|edge| edge.0 < position);
         self.edges[from..].iter().take_while(move |edge| edge.0 == position).map(|edge| edge.1)
     }
 }
 
-impl ReplayImage {
+impl RerunImage {
     /// The empty operand stack.
     pub const EMPTY: u32 = u32::MAX;
 
@@ -128,7 +128,7 @@ impl ReplayImage {
     pub fn bytes(&self) -> usize {
         self.code.capacity()
             + self.locals.capacity()
-            + self.instructions.capacity() * size_of::<ReplayInstruction>()
+            + self.instructions.capacity() * size_of::<RerunInstruction>()
             + self.stacks.capacity() * size_of::<(u32, SlotKind)>()
     }
 }

@@ -1,4 +1,4 @@
-//! Replay code by itself, without a debugger: what it computes is what production code computes, it stops where it is told, it
+//! Rerun code by itself, without a debugger: what it computes is what production code computes, it stops where it is told, it
 //! ends whatever state it is given, and it changes nothing but that state.
 
 use std::sync::Arc;
@@ -8,8 +8,8 @@ mod features;
 use stepwell::abi::{VMGlobal, VMMemory, VMTable, ValRaw};
 use stepwell::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use stepwell::compile::vm_layout;
-use stepwell::image::{RegionGraph, ReplayEnd, ReplayImage, SlotKind};
-use stepwell::runtime::{Config, Engine, Extern, Instance, Linker, Module, ReplayCode, Store, Trap, TrapCode, Val};
+use stepwell::image::{RegionGraph, RerunEnd, RerunImage, SlotKind};
+use stepwell::runtime::{Config, Engine, Extern, Instance, Linker, Module, RerunCode, Store, Trap, TrapCode, Val};
 use stepwell::sys::pages::Reservation;
 use stepwell::wasm::{EntityIndex, ExternType, GlobalType, ValType};
 use stepwell::{Error, ErrorKind};
@@ -74,7 +74,7 @@ const EDGES: [u64; 22] = [
     0xc1e0_0000_0020_0000, // -2^31 - 1
 ];
 
-/// What replay code reads of an instance, made by hand: memories with nothing behind them, and no store, so that a step
+/// What rerun code reads of an instance, made by hand: memories with nothing behind them, and no store, so that a step
 /// aside is a crash.
 struct Machine {
     vmctx: Vec<u128>,
@@ -133,15 +133,15 @@ impl Machine {
         unsafe { std::slice::from_raw_parts_mut(self.memory.base(), MEMORY) }
     }
 
-    /// All that replay may read.
+    /// All that rerun may read.
     fn everything(&mut self) -> (Vec<u128>, Vec<u8>, Vec<u64>, Vec<u64>) {
         // SAFETY: all globals were written as such.
         let globals = self.globals.iter().map(|global| unsafe { global.value.externref }).collect();
         (self.vmctx.clone(), self.memory().to_vec(), self.table.to_vec(), globals)
     }
 
-    /// Runs replay code.
-    fn run(&mut self, code: &ReplayCode, values: &mut Values, stops: &[u8], from: u32) -> ReplayEnd {
+    /// Runs rerun code.
+    fn run(&mut self, code: &RerunCode, values: &mut Values, stops: &[u8], from: u32) -> RerunEnd {
         let Values(values) = values;
         assert_eq!(stops.len(), code.image().instructions.len());
         assert_eq!(values.len(), code.image().values() + 1);
@@ -161,14 +161,14 @@ struct Values(Vec<u64>);
 const CANARY: u64 = 0x5a5a_1234_a5a5_4321;
 
 impl Values {
-    fn new(image: &ReplayImage, mut value: impl FnMut() -> u64) -> Values {
+    fn new(image: &RerunImage, mut value: impl FnMut() -> u64) -> Values {
         let mut values: Vec<u64> = (0..image.values()).map(|_| value()).collect();
         values.push(CANARY);
         Values(values)
     }
 
     /// What is defined of it before an instruction: locals, then operands, bottom first.
-    fn seen(&self, image: &ReplayImage, position: u32) -> Vec<u64> {
+    fn seen(&self, image: &RerunImage, position: u32) -> Vec<u64> {
         let mut kinds: Vec<SlotKind> = image.operands(position).collect();
         kinds.reverse();
         let bits = |(kind, value): (&SlotKind, &u64)| match kind {
@@ -213,7 +213,7 @@ fn production(store: &mut Store, instance: &Instance, name: &str, arguments: &[u
     }
 }
 
-/// Every exported function, which has no loops and no side effects, by production code and by replay: for each, once as far
+/// Every exported function, which has no loops and no side effects, by production code and by rerun: for each, once as far
 /// as it goes and once step by step. Gives how many were compared and how many of them trapped.
 fn alike(engine: &Engine, text: &str, arguments: &[u64]) -> (usize, usize) {
     let module = Module::new(engine, &wat::parse_str(text).unwrap()).unwrap();
@@ -227,7 +227,7 @@ fn alike(engine: &Engine, text: &str, arguments: &[u64]) -> (usize, usize) {
     for (name, ty) in module.exports() {
         let ExternType::Func(ty) = ty else { continue };
         let Some(EntityIndex::Func(index)) = module.info().export(name).map(|export| export.index) else { continue };
-        let code = module.replay(module.info().defined(index).unwrap()).unwrap();
+        let code = module.rerun(module.info().defined(index).unwrap()).unwrap();
         let image = code.image();
         let nowhere = vec![0; image.instructions.len()];
         for combination in 0..arguments.len().pow(ty.params.len() as u32) {
@@ -247,13 +247,13 @@ fn alike(engine: &Engine, text: &str, arguments: &[u64]) -> (usize, usize) {
             for stops in [&nowhere[..], code.all_stops()] {
                 let mut values = start.clone();
                 let mut end = machine.run(&code, &mut values, stops, 0);
-                while let ReplayEnd::Stopped(at) = end {
+                while let RerunEnd::Stopped(at) = end {
                     assert_eq!(stops[at as usize], 1);
                     end = machine.run(&code, &mut values, stops, at);
                 }
                 let outcome = match end {
-                    ReplayEnd::Traps(_, code) => Err(code),
-                    ReplayEnd::Native(at) => {
+                    RerunEnd::Traps(_, code) => Err(code),
+                    RerunEnd::Native(at) => {
                         let mut operands = values.seen(image, at).split_off(image.locals.len());
                         // A conditional branch out of the function: the guest takes its operand as well.
                         let opcode = module.binary()[image.instructions[at as usize].wasm.index()];
@@ -263,7 +263,7 @@ fn alike(engine: &Engine, text: &str, arguments: &[u64]) -> (usize, usize) {
                         // Below the results there may be others.
                         Ok(operands.split_off(operands.len() - ty.results.len()))
                     }
-                    ReplayEnd::Stopped(_) => unreachable!(),
+                    RerunEnd::Stopped(_) => unreachable!(),
                 };
                 assert_eq!(outcome, wanted, "{name}{given:x?}: {end:?}");
             }
@@ -434,7 +434,7 @@ fn branches_take_their_operands_where_production_code_does() {
     }
 }
 
-/// What only the guest may do ends replay before it, with the state untouched.
+/// What only the guest may do ends rerun before it, with the state untouched.
 #[test]
 fn stops_before_what_only_the_guest_may_run() {
     let engine = engine(|_| {});
@@ -463,14 +463,14 @@ fn stops_before_what_only_the_guest_may_run() {
     let expected = [0x36, 0x24, 0x40, 0xfc, 0xfc, 0xfc, 0xfc, 0x10, 0x11, 0x26, 0xfc, 0xfc, 0x03];
     assert_eq!(module.info().bodies.len(), expected.len());
     for (func, expected) in expected.into_iter().enumerate() {
-        let code = module.replay(DefinedFuncIndex::from_usize(func)).unwrap();
+        let code = module.rerun(DefinedFuncIndex::from_usize(func)).unwrap();
         let image = code.image();
         let mut native = Vec::new();
         for from in 0..image.instructions.len() as u32 {
             let mut values = Values::new(image, || random.value());
             let start = values.seen(image, from);
             let end = machine.run(&code, &mut values, code.all_stops(), from);
-            if end == ReplayEnd::Native(from) {
+            if end == RerunEnd::Native(from) {
                 assert_eq!(values.seen(image, from), start);
                 native.push(from);
             }
@@ -483,7 +483,7 @@ fn stops_before_what_only_the_guest_may_run() {
         let graph = module.region_graph(DefinedFuncIndex::from_usize(func)).unwrap();
         assert!(!graph.edges.iter().any(|edge| edge.1 == native[0]), "function {func}: an edge where there is no way");
     }
-    assert!(machine.everything() == before, "replay changed something");
+    assert!(machine.everything() == before, "rerun changed something");
 }
 
 /// A module of wasm-smith's.
@@ -504,7 +504,7 @@ struct Seen {
 }
 
 /// From every instruction of a function, with any state: step by step, in one go, and with stops anywhere.
-fn from_anywhere(machine: &mut Machine, code: &ReplayCode, graph: &RegionGraph, random: &mut Random, seen: &mut Seen) {
+fn from_anywhere(machine: &mut Machine, code: &RerunCode, graph: &RegionGraph, random: &mut Random, seen: &mut Seen) {
     let image = code.image();
     let count = image.instructions.len();
     assert!(graph.instructions.iter().eq(image.instructions.iter().map(|row| &row.wasm)), "a walk finds others");
@@ -525,7 +525,7 @@ fn from_anywhere(machine: &mut Machine, code: &ReplayCode, graph: &RegionGraph, 
         let mut trace = vec![(at, values.seen(image, at))];
         let end = loop {
             match machine.run(code, &mut values, code.all_stops(), at) {
-                ReplayEnd::Stopped(next) => {
+                RerunEnd::Stopped(next) => {
                     assert!(next > at, "a cycle: from {at} to {next}");
                     assert!(graph.before(next).any(|before| before == at), "no edge from {at} to {next}");
                     at = next;
@@ -535,18 +535,18 @@ fn from_anywhere(machine: &mut Machine, code: &ReplayCode, graph: &RegionGraph, 
             }
         };
         let ended_at = match end {
-            ReplayEnd::Native(at) => {
+            RerunEnd::Native(at) => {
                 seen.native += 1;
                 at
             }
-            ReplayEnd::Traps(at, _) => {
+            RerunEnd::Traps(at, _) => {
                 seen.traps += 1;
                 at
             }
-            ReplayEnd::Stopped(at) => at,
+            RerunEnd::Stopped(at) => at,
         };
         assert_eq!(ended_at, at, "{end:?}");
-        assert_eq!(trace.last(), Some(&(at, values.seen(image, at))), "what ends replay changes nothing: {end:?}");
+        assert_eq!(trace.last(), Some(&(at, values.seen(image, at))), "what ends rerun changes nothing: {end:?}");
         seen.steps += trace.len();
 
         let mut values = start.clone();
@@ -556,7 +556,7 @@ fn from_anywhere(machine: &mut Machine, code: &ReplayCode, graph: &RegionGraph, 
         let stops: Vec<u8> = (0..count).map(|_| u8::from(random.below(8) == 0) * 0x80).collect();
         let mut values = start;
         match (machine.run(code, &mut values, &stops, from), trace[1..].iter().find(|row| stops[row.0 as usize] != 0)) {
-            (ReplayEnd::Stopped(at), Some((wanted, state))) => {
+            (RerunEnd::Stopped(at), Some((wanted, state))) => {
                 assert_eq!((at, &values.seen(image, at)), (*wanted, state));
                 seen.stopped += 1;
             }
@@ -571,9 +571,9 @@ fn ends_from_anywhere_with_any_state() {
     let engines = [
         engine(|_| {}),
         engine(|config| config.signals = false),
-        engine(|config| config.force_replay_runs = Some(5)),
+        engine(|config| config.force_rerun_runs = Some(5)),
         engine(|config| config.optimize = false),
-        engine(|config| config.force_replay_runs = Some(1)),
+        engine(|config| config.force_rerun_runs = Some(1)),
     ];
     let mut random = Random(0x1357_9bdf_0246_8ace);
     let mut seen = Seen::default();
@@ -586,10 +586,10 @@ fn ends_from_anywhere_with_any_state() {
         let before = machine.everything();
         for func in 0..module.info().bodies.len() {
             let func = DefinedFuncIndex::from_usize(func);
-            let (code, graph) = (module.replay(func).unwrap(), module.region_graph(func).unwrap());
+            let (code, graph) = (module.rerun(func).unwrap(), module.region_graph(func).unwrap());
             from_anywhere(&mut machine, &code, &graph, &mut random, &mut seen);
         }
-        assert!(machine.everything() == before, "replay changed something: round {round}");
+        assert!(machine.everything() == before, "rerun changed something: round {round}");
         seen.modules += 1;
     }
     let Seen { modules, steps, stopped, native, traps } = seen;
@@ -603,21 +603,21 @@ fn the_engine_keeps_it_for_all_stores() {
     let engine = engine(|_| {});
     let module = Module::new(&engine, &binary).unwrap();
     let first = DefinedFuncIndex::new(0);
-    let threads: Vec<Arc<ReplayCode>> = std::thread::scope(|scope| {
-        let threads = [(); 4].map(|()| scope.spawn(|| module.replay(first).unwrap()));
+    let threads: Vec<Arc<RerunCode>> = std::thread::scope(|scope| {
+        let threads = [(); 4].map(|()| scope.spawn(|| module.rerun(first).unwrap()));
         threads.map(|thread| thread.join().unwrap()).into()
     });
-    assert!(threads.iter().all(|code| Arc::ptr_eq(code, &module.clone().replay(first).unwrap())));
-    let error = |result: Result<Arc<ReplayCode>, Error>| result.unwrap_err().kind();
-    assert_eq!(error(module.replay(DefinedFuncIndex::new(1))), ErrorKind::Argument);
+    assert!(threads.iter().all(|code| Arc::ptr_eq(code, &module.clone().rerun(first).unwrap())));
+    let error = |result: Result<Arc<RerunCode>, Error>| result.unwrap_err().kind();
+    assert_eq!(error(module.rerun(DefinedFuncIndex::new(1))), ErrorKind::Argument);
     let production = Module::new(&Engine::new(Config::default()).unwrap(), &binary).unwrap();
-    assert_eq!(error(production.replay(first)), ErrorKind::State);
+    assert_eq!(error(production.rerun(first)), ErrorKind::State);
     // The code outlives the module.
-    let code = module.replay(first).unwrap();
+    let code = module.rerun(first).unwrap();
     let mut machine = Machine::new(&module, &mut Random(1));
     drop((threads, module, engine));
     let mut values = Values::new(code.image(), || 41);
     let nowhere = vec![0; code.image().instructions.len()];
-    assert_eq!(machine.run(&code, &mut values, &nowhere, 0), ReplayEnd::Native(3));
+    assert_eq!(machine.run(&code, &mut values, &nowhere, 0), RerunEnd::Native(3));
     assert_eq!(values.seen(code.image(), 3), [41, 42]);
 }
