@@ -27,4 +27,4 @@ pub use runtime::{
     Replacement, Resume, Root, Rooted, StopInfo, Store, StoreId, StoreLimits, StoreMut, StorePtr, StoreRef, StoreUsage,
     Table, Trap, TrapCode, TrapInfo, TypedFunc, Val, ValRaw, VirtualFrame,
 };
-pub use wasm::{ExternType, Features, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+pub use wasm::{ExternType, Features, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType};

@@ -18,8 +18,8 @@ pub use packed::{Cursor, Packed, PackedRow, Rows};
 pub use rerun::{RegionGraph, RerunEnd, RerunImage, RerunInstruction};
 pub use shapes::Shapes;
 pub use tables::{
-    AddressEntry, Call, FunctionEntry, ImageTables, Locals, Place, Point, PointId, PreservedRegister, SLOT_BYTES,
-    SavedRegisters, Shape, ShapeId, Site, SiteId, Slot, SlotKind, Tier, Trap,
+    AddressEntry, Call, FunctionEntry, ImageTables, Locals, Place, Point, PointId, PreservedRegister, SavedRegisters,
+    Shape, ShapeId, Site, SiteId, Slot, Tier, Trap,
 };
 
 use crate::base::TextOffset;

@@ -20,6 +20,6 @@ pub use operators::{Class, Flow, Row, row};
 pub use parse::{parse, parse_again};
 pub use types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, ExternType,
-    FuncBody, FuncType, GlobalType, Import, Limits, MAX_PAGES, MemoryType, PAGE_BYTES, SegmentMode, TableType, ValType,
-    val_type,
+    FuncBody, FuncType, GlobalType, HeapType, Import, Limits, MAX_PAGES, MemoryType, PAGE_BYTES, RefType, SegmentMode,
+    TableType, ValType, heap_type, val_type,
 };

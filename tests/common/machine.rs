@@ -3,7 +3,7 @@
 
 use std::ffi::c_void;
 use stepwell::abi::StopCell;
-use stepwell::base::{DefinedFuncIndex, TextOffset, WasmOffset};
+use stepwell::base::{DefinedFuncIndex, SlotLayout, TextOffset, WasmOffset};
 use stepwell::code::{CodeRegistry, CodeSlot};
 use stepwell::image::{
     CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, SITE_NOP, SavedRegisters, ShapeId,
@@ -28,7 +28,7 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
         traps: Packed::new(),
         addresses: Packed::new(),
         calls: Packed::new(),
-        locals: Vec::new(),
+        locals: SlotLayout::new(),
         shapes: Shapes::new(),
         sites: Packed::new(),
         points: Packed::new(),
