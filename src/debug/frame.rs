@@ -1,7 +1,8 @@
 //! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are, or from what rerun
 //! has come to.
 
-use super::virtual_position::{VirtualPosition, read_slot};
+use super::slot::read_slot;
+use super::virtual_position::VirtualPosition;
 use crate::base::{FuncIndex, LocalIndex, ValType, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Locals, Slot};

@@ -4,9 +4,10 @@
 //! A virtual position is exact. The guest is sent on from its stop point only if it will come to the same position with
 //! the same state, which rerunning once more tells; if something it reads was changed meanwhile, it goes on in resume code instead.
 
+use super::slot::read_state;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, ValType, WasmOffset, filled};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, Place, RerunEnd, RerunImage, ShapeId, Slot};
+use crate::image::{ImageTables, Place, RerunEnd, RerunImage, ShapeId};
 use crate::runtime::{LastRun, Replacement, RerunCode, StoreMut, VMContext, ValRaw, VirtualFrame};
 use std::sync::Arc;
 
@@ -199,25 +200,8 @@ impl VirtualPosition {
     unsafe fn read(&self, tables: &ImageTables, state: &mut Vec<u64>) {
         state.clear();
         state.resize(VALUES + self.code.image().words(), 0);
-        let values = &mut state[VALUES..];
-        let mut put = |word: usize, slot: Slot| {
-            // SAFETY: the caller's promise; the tables place the slot in the frame.
-            let words = unsafe { read_slot(self.fp, slot) };
-            values[word] = words[0];
-            if slot.ty.words() > 1 {
-                values[word + 1] = words[1];
-            }
-        };
-        let mut end = 0;
-        for slot in tables.locals_of(self.key.1).iter() {
-            put(end, slot);
-            end += slot.ty.words() as usize;
-        }
-        end += tables.operands(self.shape).map(|slot| slot.ty.words() as usize).sum::<usize>();
-        for slot in tables.operands(self.shape) {
-            end -= slot.ty.words() as usize;
-            put(end, slot);
-        }
+        // SAFETY: the caller's promise.
+        unsafe { read_state(self.fp, tables, self.key.1, self.shape, &mut state[VALUES..]) };
     }
 
     /// Runs on from where it is, to the first of these instructions or as far as rerun can.
@@ -293,35 +277,6 @@ impl VirtualPosition {
 fn position_of(end: RerunEnd) -> u32 {
     match end {
         RerunEnd::Stopped(at) | RerunEnd::Native(at) | RerunEnd::Traps(at, _) => at,
-    }
-}
-
-/// What a slot of a frame holds: its words, of which a narrow value has one.
-///
-/// # Safety
-/// The frame at `fp` is live, and its tables place the slot in it.
-#[inline]
-pub(super) unsafe fn read_slot(fp: usize, slot: Slot) -> [u64; 2] {
-    match slot.place {
-        Place::Frame(offset) => {
-            let at = fp.wrapping_add_signed(offset as isize) as *const u64;
-            // SAFETY: the caller's promise; slots are whole words, one or two.
-            unsafe {
-                match slot.ty.width() {
-                    4 => [at.read_unaligned() & 0xffff_ffff, 0],
-                    8 => [at.read_unaligned(), 0],
-                    _ => [at.read_unaligned(), at.add(1).read_unaligned()],
-                }
-            }
-        }
-        Place::Constant(value) => {
-            let extended = i64::from(value) as u64;
-            match slot.ty.width() {
-                4 => [extended & 0xffff_ffff, 0],
-                8 => [extended, 0],
-                _ => [extended, (i64::from(value) >> 63) as u64],
-            }
-        }
     }
 }
 
