@@ -5,6 +5,7 @@ mod check;
 mod features;
 mod limits;
 mod points;
+mod wide;
 
 use super::*;
 use crate::image::CodeImage;
