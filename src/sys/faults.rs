@@ -12,6 +12,8 @@ thread_local! {
     static COUNTDOWN: Cell<u32> = const { Cell::new(0) };
     /// Whether the one that fails is followed by others that are refused.
     static GOES_ON: Cell<bool> = const { Cell::new(false) };
+    /// Whether one was refused since.
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
     static REFUSE_MEMFD: Cell<bool> = const { Cell::new(false) };
     static REFUSE_SWAP: Cell<bool> = const { Cell::new(false) };
     static REFUSE_SIGNALS: Cell<bool> = const { Cell::new(false) };
@@ -34,6 +36,7 @@ impl What {
             What::From(n) => {
                 COUNTDOWN.set(if on { n } else { 0 });
                 GOES_ON.set(on);
+                REFUSED.set(false);
             }
             What::Memfd => REFUSE_MEMFD.set(on),
             What::Swap => REFUSE_SWAP.set(on),
@@ -57,9 +60,9 @@ impl FaultGuard {
         FaultGuard { what, _not_send: std::marker::PhantomData }
     }
 
-    /// Whether the failure asked for by [`fail_nth`] has happened.
+    /// Whether a failure asked for by [`fail_nth`] or [`refuse_from`] has happened.
     pub fn hit(&self) -> bool {
-        COUNTDOWN.get() == 0
+        COUNTDOWN.get() == 0 || REFUSED.get()
     }
 }
 
@@ -110,6 +113,7 @@ fn fails_slowly() -> bool {
     match COUNTDOWN.get() {
         0 => false,
         1 if GOES_ON.get() => {
+            REFUSED.set(true);
             set_errno(libc::EPERM);
             true
         }

@@ -6,13 +6,12 @@
 
 use crate::abi::VMContext;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, filled};
+use crate::code::FixedCode;
 use crate::compile::Outline;
 use crate::image::{RerunEnd, RerunImage};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::log::{LogLevel, Logger};
 use crate::runtime::compiled::module::{ModuleId, WeakModule};
-use crate::sys::pages::PAGE_SIZE;
-use crate::sys::text::ExecView;
 use lru::LruCache;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,21 +46,21 @@ enum Code {
 struct Machine {
     entry: Entry,
     /// Where `entry` is.
-    mapping: ExecView,
+    mapping: FixedCode,
 }
 
 impl Machine {
     fn new(engine: &Engine, code: Vec<u8>) -> Result<Machine> {
-        let mapping = engine.map_code(code).map_err(|error| error.context("mapping rerun code"))?;
+        let mapping = engine.fixed_code(code).map_err(|error| error.context("mapping rerun code"))?;
         // SAFETY: by the contract of an image, its code is one function of this convention from the first byte on. It is called
         // through `run` only, while `self` and so the mapping lives.
-        let entry = unsafe { std::mem::transmute::<usize, Entry>(mapping.base()) };
+        let entry = unsafe { std::mem::transmute::<usize, Entry>(mapping.entry().get()) };
         Ok(Machine { entry, mapping })
     }
 
     /// Whole pages.
     fn bytes(&self) -> usize {
-        self.mapping.len().next_multiple_of(PAGE_SIZE)
+        self.mapping.mapped_bytes()
     }
 }
 
@@ -350,6 +349,7 @@ mod tests {
     use crate::image::{RerunInstruction, SlotKind};
     use crate::runtime::Module;
     use crate::runtime::{Config, Engine};
+    use crate::sys::pages::PAGE_SIZE;
     use std::ptr::{null, null_mut};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Barrier, OnceLock};

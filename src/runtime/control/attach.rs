@@ -2,7 +2,7 @@
 
 use crate::abi::StopCell;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
-use crate::code::{CodeSlot, EngineCode, Ownership};
+use crate::code::{CodeSlot, EngineCode, Ownership, TextBase};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId, StackRatio};
 use crate::runtime::control::resume::deepest;
@@ -122,7 +122,7 @@ impl StoreInner {
             head: StopContext { on_stop },
             store,
             slot: self.modules[module].production,
-            base: 0,
+            base: TextBase::default(),
             tables: code.tables(),
             last: 0,
             recent: [None; RECENT],
@@ -133,7 +133,7 @@ impl StoreInner {
         // SAFETY: the target is ours, and no guest runs in the new code yet.
         unsafe {
             (*at.as_ptr()).slot = slot;
-            (*at.as_ptr()).base = self.registry.entry(slot).store.base().get();
+            (*at.as_ptr()).base = self.registry.entry(slot).store.text_base();
         }
         attachment.contexts.push(target);
         self.modules.note_slot(slot, module);

@@ -72,7 +72,7 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
     // the sink runs. The sink stays: detaching needs that no frame is live.
     unsafe {
         let store = (*target).store.as_ptr();
-        let after = TextOffset::new(pc.wrapping_sub((*target).base) as u32);
+        let after = (*target).base.offset_of(Pc::new(pc));
         let tables = &*(*target).tables;
         // Sites are more than 4 bytes apart.
         let index = after.index() / 4 % RECENT;
