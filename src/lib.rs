@@ -8,17 +8,20 @@ compile_error!(
     "Stepwell supports x86-64 Linux only: its code ownership, signals and frames are written for that target"
 );
 
-pub mod abi;
+mod abi;
 pub mod base;
-pub mod capi;
-pub mod code;
-pub mod compile;
+mod capi;
+mod code;
+mod compile;
 pub mod debug;
-pub mod image;
+mod image;
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod internals;
 pub mod runtime;
-pub mod sys;
+mod sys;
 pub mod wasi;
-pub mod wasm;
+mod wasm;
 
 pub use base::{Error, ErrorKind, Result};
 pub use runtime::{
@@ -27,4 +30,4 @@ pub use runtime::{
     Replacement, Resume, Root, Rooted, StopInfo, Store, StoreId, StoreLimits, StoreMut, StorePtr, StoreRef, StoreUsage,
     Table, Trap, TrapCode, TrapInfo, TypedFunc, Val, ValRaw, VirtualFrame,
 };
-pub use wasm::{ExternType, Features, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+pub use wasm::{ExternType, Features, FuncType, GlobalType, Limits, Location, MemoryType, TableType, ValType};

@@ -8,10 +8,10 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use stepwell::base::{DefinedFuncIndex, ErrorKind, Pc, TextOffset};
-use stepwell::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
-use stepwell::image::{CodeImage, ImageTables, SiteId, armed_site};
-use stepwell::sys::faults;
-use stepwell::sys::text::TextBacking;
+use stepwell::internals::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
+use stepwell::internals::image::{CodeImage, ImageTables, SiteId, armed_site};
+use stepwell::internals::sys::faults;
+use stepwell::internals::sys::text::TextBacking;
 
 fn private(registry: &mut CodeRegistry, code: &Arc<EngineCode>) -> CodeSlot {
     let cell = no_cell();
@@ -526,7 +526,7 @@ fn out_of_memory_at_every_call() {
         let before = [3, 4000];
         add(&mut registry, slot, &before);
         let scattered = [1, 3, 1700, 3500, 5000, 7999];
-        let edits: [&dyn Fn(&mut stepwell::code::PatchEdit<'_>); 3] = [
+        let edits: [&dyn Fn(&mut stepwell::internals::code::PatchEdit<'_>); 3] = [
             &|edit| scattered.iter().for_each(|site| edit.add_site(slot, SiteId(*site)).unwrap()),
             &|edit| edit.set_step(StepScope::All).unwrap(),
             &|edit| {
@@ -560,9 +560,9 @@ fn out_of_memory_at_every_call() {
 /// every kind; each ends done, or as it was before, or the registry says that nothing can run any more.
 #[test]
 fn each_call_of_each_edit_refused() {
-    type Change<'a> = &'a dyn Fn(&mut stepwell::code::PatchEdit<'_>, CodeSlot);
+    type Change<'a> = &'a dyn Fn(&mut stepwell::internals::code::PatchEdit<'_>, CodeSlot);
     let (first, scattered) = ([3, 4000], [1, 3, 1700, 3500, 5000, 7999]);
-    let add_scattered = |edit: &mut stepwell::code::PatchEdit<'_>, slot| {
+    let add_scattered = |edit: &mut stepwell::internals::code::PatchEdit<'_>, slot| {
         scattered.iter().for_each(|site| edit.add_site(slot, SiteId(*site)).unwrap());
     };
     let few = |slot| StepScope::Functions(vec![(slot, DefinedFuncIndex::new(7)), (slot, DefinedFuncIndex::new(1500))]);

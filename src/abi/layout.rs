@@ -12,8 +12,6 @@ pub const FUNC_REF_SIZE: u32 = size_of::<VMFuncRef>() as u32;
 pub const TABLE_ELEMENT_SIZE: u32 = 8;
 /// Bytes of the cell page behind each private text.
 pub const CELL_PAGE_BYTES: u32 = 4096;
-/// Bytes of a [`StopCell`].
-pub const STOP_CELL_SIZE: u32 = size_of::<StopCell>() as u32;
 
 /// A value of any Wasm type as it crosses between host and guest. The bytes beyond its type's width are not
 /// defined.

@@ -33,7 +33,7 @@ mod trap;
 
 pub use builtins::{Builtin, BuiltinArg};
 pub use layout::{
-    Activation, CELL_PAGE_BYTES, FUNC_REF_SIZE, HOST_FUNC, HostCall, ResumeState, STOP_CELL_SIZE, StopCell,
-    TABLE_ELEMENT_SIZE, VMContext, VMFuncRef, VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
+    Activation, CELL_PAGE_BYTES, HOST_FUNC, HostCall, ResumeState, StopCell, TABLE_ELEMENT_SIZE, VMContext, VMFuncRef,
+    VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
 };
 pub use trap::TrapCode;

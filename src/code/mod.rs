@@ -24,6 +24,5 @@ mod registry;
 pub use edit::PatchEdit;
 pub use engine::{EngineCode, EngineCodeId, Registration};
 pub use fixed::FixedCode;
-pub use plan::{PatchPlan, StepScope};
-pub use private::PrivateText;
-pub use registry::{CodeRegistry, CodeSlot, LoadedCode, Ownership, SharedText, StoreCode, TextBase};
+pub use plan::StepScope;
+pub use registry::{CodeRegistry, CodeSlot, LoadedCode, Ownership, StoreCode, TextBase};

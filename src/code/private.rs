@@ -33,7 +33,7 @@ pub struct PrivateText {
     /// What is not known of the own text.
     pub(super) behind: Behind,
     /// The pages that an edit has opened and not closed yet.
-    open: Regions,
+    open: Vec<Range<usize>>,
 }
 
 /// Sites of an own text that may be other than the plan has them. There are some in the middle of an edit, and while the step image is
@@ -91,7 +91,7 @@ impl PrivateText {
             steps_in_place: false,
             keeps_pages: false,
             behind: Behind::default(),
-            open: Regions::new(),
+            open: Vec::new(),
         };
         text.set_cell(cell);
         Ok(text)

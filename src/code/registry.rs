@@ -64,7 +64,7 @@ pub enum StoreCode {
     /// The engine's mapping.
     Shared(SharedText),
     /// A mapping of this store's own. It alone can be patched.
-    Private(PrivateText),
+    Private(Box<PrivateText>),
 }
 
 impl StoreCode {
@@ -172,7 +172,9 @@ impl Slots {
             let (loaded, behind) = std::mem::take(&mut rest).get_mut(ahead..)?.split_first_mut()?;
             (rest, passed) = (behind, slot.index() + 1);
             match loaded {
-                Some(LoadedCode { store: StoreCode::Private(text), engine, .. }) => Some((beside, text, &**engine)),
+                Some(LoadedCode { store: StoreCode::Private(text), engine, .. }) => {
+                    Some((beside, &mut **text, &**engine))
+                }
                 _ => None,
             }
         })
@@ -226,7 +228,7 @@ impl CodeRegistry {
                 },
                 len: code.text_len(),
             }),
-            Ownership::Private { cell } => StoreCode::Private(PrivateText::new(code, cell)?),
+            Ownership::Private { cell } => StoreCode::Private(Box::new(PrivateText::new(code, cell)?)),
         };
         let slot = match self.free.pop() {
             Some(slot) => slot,

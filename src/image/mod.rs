@@ -12,9 +12,9 @@ mod tables;
 mod unwind;
 mod validate;
 
-pub use elf::{ElfImages, ImageRef, TEXT_ALIGN, seal_elf, write_elf};
+pub use elf::{ElfImages, ImageRef, seal_elf, write_elf};
 pub use native::native_object;
-pub use packed::{Cursor, Packed, PackedRow, Rows};
+pub use packed::{Cursor, Packed, PackedRow};
 pub use rerun::{RegionGraph, RerunEnd, RerunImage, RerunInstruction};
 pub use shapes::Shapes;
 pub use tables::{

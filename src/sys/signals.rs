@@ -20,8 +20,6 @@ pub struct Fault {
     pub pc: Pc,
     /// The frame pointer at that instruction.
     pub fp: usize,
-    /// The address it touched, for memory faults.
-    pub address: Option<usize>,
 }
 
 /// Where to go on after a fault, on the faulting thread's own stack.
@@ -149,7 +147,7 @@ unsafe extern "C" fn handler<const LEVEL: usize>(signal: i32, info: *mut libc::s
     // SAFETY: the kernel, or a host's handler that hands on, passes a valid siginfo and ucontext; errno is this thread's.
     unsafe {
         let errno = *libc::__errno_location();
-        if !try_guest(signal, info, context) {
+        if !try_guest(info, context) {
             chain(LEVEL, signal, info, context);
         }
         *libc::__errno_location() = errno;
@@ -157,7 +155,7 @@ unsafe extern "C" fn handler<const LEVEL: usize>(signal: i32, info: *mut libc::s
 }
 
 /// Rewrites the context to land in the runtime, if the fault is the guest's.
-unsafe fn try_guest(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
+unsafe fn try_guest(info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
     // SAFETY: see `handler`; the pointer in CLASSIFY was made from a `Classify`.
     unsafe {
         // A signal sent by a process is no fault, whatever the program counter is.
@@ -165,11 +163,9 @@ unsafe fn try_guest(signal: i32, info: *mut libc::siginfo_t, context: *mut libc:
             return false;
         }
         let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
-        let memory = signal == libc::SIGSEGV || signal == libc::SIGBUS;
         let fault = Fault {
             pc: Pc::new(registers[libc::REG_RIP as usize] as usize),
             fp: registers[libc::REG_RBP as usize] as usize,
-            address: memory.then(|| (*info).si_addr() as usize),
         };
         let classify: Classify = std::mem::transmute(CLASSIFY.load(Ordering::Acquire));
         let Some(landing) = classify(&fault) else {

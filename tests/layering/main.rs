@@ -123,7 +123,7 @@ fn rooms_use_only_what_is_below_them() {
     for file in files {
         let inside = file.strip_prefix(&src).unwrap();
         let parts: Vec<_> = inside.iter().map(|part| part.to_str().unwrap()).collect();
-        if parts == ["lib.rs"] || parts.contains(&"tests.rs") || parts.contains(&"tests") {
+        if parts == ["lib.rs"] || parts == ["internals.rs"] || parts.contains(&"tests.rs") || parts.contains(&"tests") {
             continue;
         }
         let room = parts[0].trim_end_matches(".rs");
