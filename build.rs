@@ -6,7 +6,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// What decides about machine code: the code generator's version, how it is used, the contract with the runtime, the tables.
-const DECISIVE: &[&str] = &["Cargo.lock", "src/abi", "src/compile", "src/image"];
+const DECISIVE: &[&str] = &["Cargo.lock", "src/abi", "src/compile", "src/image", "src/isa"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -15,6 +15,7 @@ pub mod code;
 pub mod compile;
 pub mod debug;
 pub mod image;
+pub mod isa;
 pub mod runtime;
 pub mod sys;
 pub mod wasi;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use stepwell::base::{DefinedFuncIndex, ErrorKind, Pc, TextOffset};
 use stepwell::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
-use stepwell::image::{CodeImage, ImageTables, SiteId, armed_site};
+use stepwell::image::{CodeImage, ImageTables, SiteId};
+use stepwell::isa::armed_site;
 use stepwell::sys::faults;
 use stepwell::sys::text::TextBacking;
 

@@ -6,9 +6,9 @@ use stepwell::abi::StopCell;
 use stepwell::base::{DefinedFuncIndex, TextOffset, WasmOffset};
 use stepwell::code::{CodeRegistry, CodeSlot};
 use stepwell::image::{
-    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, SITE_NOP, SavedRegisters, ShapeId,
-    Shapes, Site, SiteId, Tier,
+    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, ShapeId, Shapes, Site, SiteId, Tier,
 };
+use stepwell::isa::{SITE_NOP, SavedRegisters};
 
 /// Sites of each function.
 pub const SITES: u32 = 4;

@@ -3,14 +3,15 @@
 
 use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, Result};
+use crate::isa;
 use crate::runtime::control::frames;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::trap::{FrameInfo, Trap};
 use crate::runtime::store::events::{EventRecord, EventSink, PcKind, TrapInfo};
 use crate::runtime::store::inner::{Exit, StoreInner};
 use crate::runtime::store::views::{AsStore, StoreMut};
+use crate::sys::activation;
 use crate::sys::signals::{Fault, Landing};
-use crate::sys::{activation, arch};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -49,7 +50,7 @@ unsafe extern "C" fn landing(pc: usize, fp: usize, detail: usize) -> ! {
             None => (*store).pending = Some(Exit::Error(unknown_code(detail))),
         }
         // Nothing with a destructor is left in this frame.
-        arch::unwind((*store).vm.activation)
+        isa::unwind((*store).vm.activation)
     }
 }
 
