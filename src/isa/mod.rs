@@ -40,7 +40,7 @@
 //! |---|---|---|
 //! | [`enter`], [`HostToWasm`] | calls a trampoline such that it can be left | `runtime/` |
 //! | [`unwind`] | leaves all frames of such a call | `runtime/` |
-//! | [`builtin_shim!`](builtin_shim) | the entry of a builtin, which notes the frame of its caller | `runtime/` |
+//! | `builtin_shim` | the entry of a builtin, which notes the frame of its caller | `runtime/` |
 //! | [`stop_handler`], [`StopContext`] | where stop stubs lead: it saves what a call may change, and asks the context what is next | `runtime/` |
 //! | [`ResumeJump`] | the answer that replaces the stopped frame | `runtime/` |
 //! | [`fault_place`] | where a signal has stopped a thread: program counter and frame pointer | `sys/` |

@@ -25,13 +25,13 @@
 //!
 //! | name | what it must do | who uses it |
 //! |---|---|---|
-//! | [`pages::address_space_limit`] | how much address space the process may have, where that is limited | `runtime/` |
-//! | [`threads::id`] (`thread_id`) | the system's number of this thread, which is not 0 | `capi/` |
-//! | [`signals::install`], [`signals::install_again`] | has faults of guests go on where [`signals::Classify`] says, and all others to the host | `runtime/` |
-//! | [`signals::prepare_thread`] | makes sure that this thread can be told of a fault with little stack left | `runtime/` |
-//! | [`files::write_whole`] | writes a file such that whoever reads it finds the old one, none, or the whole new one | `runtime/` |
-//! | [`files::path_of`] | the path that bytes name | `capi/` |
-//! | [`profile::open`], [`profile::write`] | tells profilers of functions | `runtime/` |
+//! | `address_space_limit` | how much address space the process may have, where that is limited | `runtime/` |
+//! | `thread_id` | the system's number of this thread, which is not 0 | `capi/` |
+//! | [`signals`]: [`install`](signals::install), [`install_again`](signals::install_again) | has faults of guests go on where [`signals::Classify`] says, and all others to the host | `runtime/` |
+//! | [`signals`]: [`prepare_thread`](signals::prepare_thread) | makes sure that this thread can be told of a fault with little stack left | `runtime/` |
+//! | [`files`]: [`write_whole`](files::write_whole) | writes a file such that whoever reads it finds the old one, none, or the whole new one | `runtime/` |
+//! | [`files`]: [`path_of`](files::path_of) | the path that bytes name | `capi/` |
+//! | [`profile`]: [`open`](profile::open), [`write`](profile::write) | tells profilers of functions | `runtime/` |
 
 pub mod activation;
 pub mod environment;

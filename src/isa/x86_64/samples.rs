@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Computing with floats in another way than guests do: upwards, with zeros for subnormal numbers.
 pub(crate) const OTHER_FLOATS: u32 = super::GUEST_FLOATS & !super::FLOAT_FLAGS | 0x4000 | 0x8040;
 
+/// A feature that every processor has which compiled code runs on.
+pub(crate) const OLD_FEATURE: &str = "sse3";
+
 /// A function that returns a number.
 pub(crate) fn returns(number: u32) -> Vec<u8> {
     // mov eax, number; ret
