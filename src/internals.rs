@@ -32,9 +32,13 @@ pub mod compile {
 pub mod image {
     pub use crate::image::{
         AddressEntry, Call, CodeImage, ElfImages, FunctionEntry, ImageRef, ImageTables, Packed, PackedRow, Place,
-        Point, PointId, PreservedRegister, RegionGraph, RerunEnd, RerunImage, SITE_NOP, SavedRegisters, Shape, ShapeId,
-        Shapes, Site, SiteId, Slot, SlotKind, Tier, Trap, armed_site, seal_elf, write_elf,
+        Point, PointId, RegionGraph, RerunEnd, RerunImage, Shape, ShapeId, Shapes, Site, SiteId, Slot, SlotKind, Tier,
+        Trap, seal_elf, write_elf,
     };
+}
+
+pub mod isa {
+    pub use crate::isa::{PreservedRegister, SITE_NOP, SavedRegisters, armed_site};
 }
 
 pub mod sys {

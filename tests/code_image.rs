@@ -11,9 +11,9 @@ use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, WasmOffset};
 use stepwell::internals::code::{CodeRegistry, EngineCode, Ownership, StepScope};
 use stepwell::internals::compile::{Compiler, DebugTier, Options};
 use stepwell::internals::image::{
-    AddressEntry, Call, CodeImage, Place, PointId, PreservedRegister, SavedRegisters, Shape, ShapeId, Shapes, SiteId,
-    Slot, SlotKind, Tier, Trap,
+    AddressEntry, Call, CodeImage, Place, PointId, Shape, ShapeId, Shapes, SiteId, Slot, SlotKind, Tier, Trap,
 };
+use stepwell::internals::isa::{PreservedRegister, SavedRegisters};
 
 /// A hand-written image with something in every table.
 fn full() -> CodeImage {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use stepwell::base::{DefinedFuncIndex, ErrorKind, Pc, TextOffset};
 use stepwell::internals::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
-use stepwell::internals::image::{CodeImage, ImageTables, SiteId, armed_site};
+use stepwell::internals::image::{CodeImage, ImageTables, SiteId};
+use stepwell::internals::isa::armed_site;
 use stepwell::internals::sys::faults;
 use stepwell::internals::sys::text::TextBacking;
 

@@ -3,7 +3,8 @@
 
 use crate::abi::StopCell;
 use crate::base::{Error, ErrorKind, Result, TextOffset};
-use crate::image::{Cursor, ImageTables, SITE_BYTES, SITE_NOP, Site, SiteId, armed_site};
+use crate::image::{Cursor, ImageTables, Site, SiteId};
+use crate::isa::{ARMED_BYTE, SITE_BYTES, SITE_NOP, armed_site};
 use crate::sys::pages::PAGE_SIZE;
 use crate::sys::text::{PrivateView, SwapError, TextBacking};
 use smallvec::SmallVec;
@@ -12,8 +13,6 @@ use std::ops::Range;
 
 use super::EngineCode;
 
-/// The first byte of an armed site: a call.
-const CALL: u8 = 0xe8;
 /// Pages to be opened with fewer untouched ones between them are opened together.
 const JOIN_GAP: usize = 8 * PAGE_SIZE;
 /// More regions than this are opened as one.
@@ -307,7 +306,7 @@ fn rows<'a>(tables: &'a ImageTables, sites: &'a [u32]) -> impl Iterator<Item = S
 
 /// Whether the site that starts here is armed.
 fn is_armed_at(view: &PrivateView, start: usize) -> bool {
-    view.may_differ(start) && view.byte(start) == CALL
+    view.may_differ(start) && view.byte(start) == ARMED_BYTE
 }
 
 /// How many armed sites have bytes in `range`.

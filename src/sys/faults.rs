@@ -1,6 +1,7 @@
 //! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s, swaps of texts or signal handlers are refused. While no
 //! thread asks for failures, a check is one relaxed load. It changes what system calls report, nothing else.
 
+use super::system::{IN_PIECES, NO_MEMORY, NOT_ALLOWED, set_last_error};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -102,7 +103,7 @@ pub fn refuse_signals() -> FaultGuard {
     FaultGuard::new(What::Signals)
 }
 
-/// Whether this call is to fail; `errno` is set then.
+/// Whether this call is to fail; the system's last error is set then.
 #[inline]
 pub(super) fn fails() -> bool {
     ACTIVE.load(Ordering::Relaxed) != 0 && fails_slowly()
@@ -114,12 +115,12 @@ fn fails_slowly() -> bool {
         0 => false,
         1 if GOES_ON.get() => {
             REFUSED.set(true);
-            set_errno(libc::EPERM);
+            set_last_error(NOT_ALLOWED);
             true
         }
         1 => {
             COUNTDOWN.set(0);
-            set_errno(libc::ENOMEM);
+            set_last_error(NO_MEMORY);
             true
         }
         n => {
@@ -129,30 +130,25 @@ fn fails_slowly() -> bool {
     }
 }
 
-/// Whether `memfd_create` is to be refused; `errno` is set then.
+/// Whether `memfd_create` is to be refused; the system's last error is set then.
 pub(super) fn memfd_refused() -> bool {
-    refused(&REFUSE_MEMFD, libc::EPERM)
+    refused(&REFUSE_MEMFD, NOT_ALLOWED)
 }
 
-/// Whether `mremap` is to be refused; `errno` is set then.
+/// Whether to move pages is to be refused; the system's last error is set then.
 pub(super) fn swap_refused() -> bool {
-    refused(&REFUSE_SWAP, libc::EFAULT)
+    refused(&REFUSE_SWAP, IN_PIECES)
 }
 
-/// Whether `sigaction` is to be refused; `errno` is set then.
+/// Whether to install a signal's handler is to be refused; the system's last error is set then.
 pub(super) fn signals_refused() -> bool {
-    refused(&REFUSE_SIGNALS, libc::EPERM)
+    refused(&REFUSE_SIGNALS, NOT_ALLOWED)
 }
 
-fn refused(switch: &'static std::thread::LocalKey<Cell<bool>>, errno: libc::c_int) -> bool {
+fn refused(switch: &'static std::thread::LocalKey<Cell<bool>>, error: i32) -> bool {
     let refused = ACTIVE.load(Ordering::Relaxed) != 0 && switch.get();
     if refused {
-        set_errno(errno);
+        set_last_error(error);
     }
     refused
-}
-
-fn set_errno(value: libc::c_int) {
-    // SAFETY: the address of this thread's errno is always valid.
-    unsafe { *libc::__errno_location() = value };
 }

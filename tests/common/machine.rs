@@ -6,9 +6,9 @@ use stepwell::base::{DefinedFuncIndex, TextOffset, WasmOffset};
 use stepwell::internals::abi::StopCell;
 use stepwell::internals::code::{CodeRegistry, CodeSlot};
 use stepwell::internals::image::{
-    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, SITE_NOP, SavedRegisters, ShapeId,
-    Shapes, Site, SiteId, Tier,
+    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, ShapeId, Shapes, Site, SiteId, Tier,
 };
+use stepwell::internals::isa::{SITE_NOP, SavedRegisters};
 
 /// Sites of each function.
 pub const SITES: u32 = 4;

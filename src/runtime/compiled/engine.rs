@@ -4,13 +4,13 @@ use crate::base::{Result, SigId};
 use crate::code::{EngineCode, FixedCode};
 use crate::compile::Compiler;
 use crate::image::CodeImage;
+use crate::isa::{FILL, HostToWasm};
 use crate::runtime::compiled::config::Config;
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::manifest::Manifest;
 use crate::runtime::compiled::pool::Pool;
 use crate::runtime::compiled::profile::{Listeners, Told};
 use crate::runtime::compiled::rerun::RerunCache;
-use crate::sys::arch::HostToWasm;
 use crate::sys::pages::{Reservation, address_space_limit};
 use crate::sys::profile::Profiler;
 use crate::sys::refusals::flips_refused;
@@ -209,7 +209,7 @@ fn fall_back(config: &mut Config, classify: Classify) -> Result<AtomicU32> {
         warn(config, Fallbacks::NO_SIGNALS, &message);
     }
     if !config.force_copied_code {
-        let probe = TextImage::new(&mut vec![0xcc])?;
+        let probe = TextImage::new(&mut vec![FILL])?;
         if probe.backing() == TextBacking::Anonymous {
             warn(
                 config,

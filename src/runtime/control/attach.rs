@@ -3,6 +3,7 @@
 use crate::abi::StopCell;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
 use crate::code::{CodeSlot, EngineCode, Ownership, TextBase};
+use crate::isa::{self, StopContext};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId, StackRatio};
 use crate::runtime::control::resume::deepest;
@@ -12,7 +13,6 @@ use crate::runtime::store::events::{Attachment, EventSink, RECENT, StopTarget};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::modules::ResumeEntry;
 use crate::runtime::store::views::{AsStore, StoreMut, StoreRef};
-use crate::sys::arch::{self, StopContext};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null};
 use std::sync::Arc;
@@ -128,7 +128,7 @@ impl StoreInner {
             recent: [None; RECENT],
         }));
         let at = target.ptr();
-        let cell = StopCell { handler: arch::stop_handler(), context: at.as_ptr().cast() };
+        let cell = StopCell { handler: isa::stop_handler(), context: at.as_ptr().cast() };
         let slot = self.registry.register(code, Ownership::Private { cell })?;
         // SAFETY: the target is ours, and no guest runs in the new code yet.
         unsafe {

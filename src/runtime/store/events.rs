@@ -5,11 +5,11 @@ use crate::abi::{ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Pc, Result, WasmOffset};
 use crate::code::{CodeSlot, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
+use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
-use crate::sys::arch::{ResumeJump, StopContext};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
