@@ -9,7 +9,7 @@
 //!
 //! | name | what it must be | who uses it |
 //! |---|---|---|
-//! | [`check_processor`] | an error that says what this processor lacks of what compiled code needs | `compile/` |
+//! | [`check_processor`] | nothing, or an error that says what this processor lacks of what compiled code needs | `compile/` |
 //! | [`PAGE_SIZE`] | a multiple of each size of page that such a machine may have: texts, cell pages and memories are laid out in it | `image/`, `compile/`, `sys/` |
 //! | [`PAGE_TABLE_SPAN`] | mappings whose addresses differ by a multiple of it are moved a page of a page table at a time | `sys/` |
 //! | [`FUNCTION_ALIGN`] | where functions may begin; the code generator asks for no more | `compile/` |
@@ -31,7 +31,7 @@
 //! | [`caller_of`] | both, read from a frame | `runtime/` |
 //! | [`STACK_ALIGN`] | what arguments on the stack are rounded up to | `compile/` |
 //! | [`ARGUMENT_REGISTERS`], [`RESULT_REGISTERS`] | how many of the Wasm convention there are | `compile/` |
-//! | [`PreservedRegister`] | the registers that calls preserve, in the order in which frames have them | `image/`, `compile/`, `runtime/` |
+//! | [`PreservedRegister`] | the registers that calls preserve besides the frame pointer: `ALL` of them, in the order in which frames have them, and `numbered` as the code generator does; [`SavedRegisters`] says which of them a function has saved | `image/`, `compile/`, `runtime/` |
 //! | [`eh_frame`] | what unwinders are told of compiled code, from its bytes | `image/` |
 //!
 //! # Ways in and out
@@ -53,6 +53,21 @@
 //! | [`float_control`], [`set_float_control`] | the register that says how floats are computed with | `sys/` |
 //! | [`GUEST_FLOATS`], [`FLOAT_FLAGS`] | what guests compute with; those bits that say what has happened, and decide nothing | `sys/` |
 //! | [`ELF_MACHINE`], [`ARCHITECTURE`] | the machine's number in ELF files, and its name in the crate that writes them | `image/`, `sys/` |
+//!
+//! # A stop, byte by byte
+//!
+//! On x86-64, at the site of a debug text that returns to 0x25, with the stop stub at 0x90:
+//!
+//! 1. The site is the bytes from 0x20 on. While it is not armed they are [`SITE_NOP`], `0f 1f 44 00 00`, and the guest runs through them.
+//! 2. To arm it, `code/` writes [`armed_site`] there: `e8 6b 00 00 00`, a call of what is 0x6b behind 0x25.
+//! 3. The guest comes to it and calls [`stop_stub`], which pushes the context that is in the cell page behind the text, and jumps to the
+//!    handler that is there: [`stop_handler`]. On the stack are now the context and the return address, 0x25 behind the text's base.
+//! 4. The handler saves all registers that a call may change, and calls [`StopContext::on_stop`] with the context, that address and the
+//!    guest's frame pointer.
+//! 5. If `on_stop` returns null, the handler puts all registers back, drops the context and returns: the guest goes on at 0x25.
+//! 6. If it returns a [`ResumeJump`], the frame that was stopped is dropped instead. Registers that it had saved for its caller are read from
+//!    where they are, its caller's frame pointer is put back, and the handler jumps: the function there returns to that caller.
+//! 7. If a guest is to end, `on_stop` does not return, but calls [`unwind`].
 
 mod saved;
 #[cfg(target_arch = "x86_64")]

@@ -603,13 +603,11 @@ impl PrivateView {
             return Ok(false);
         }
         // SAFETY: as above.
-        if let Err(Unmoved::Never(error) | Unmoved::InPieces(error) | Unmoved::Failed(error)) =
-            unsafe { move_pages(coming, base, len) }
-        {
+        if let Err(refusal) = unsafe { move_pages(coming, base, len) } {
             // SAFETY: as above; what stands at the base is the empty mapping the first move left.
             let back = unsafe { move_pages(leaving, base, len) };
             // Without the way back, the base shows the same image as before, unpatched.
-            return Err(SwapError { error, own_lost: back.is_err() && shown });
+            return Err(SwapError { error: refusal.into_error(), own_lost: back.is_err() && shown });
         }
         parking.shown = shown;
         Ok(true)

@@ -1,7 +1,7 @@
 //! That what is of the machine, and of the system, stands where a port looks for it.
 
 use super::files::tree;
-use super::source::{mentions, rust_files};
+use super::source::{mentions, rust_files, strip};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -213,4 +213,18 @@ fn without_a_port_there_is_one_error() {
     assert!(!out.status.success());
     assert!(said.contains("error: Stepwell runs on x86-64 Linux; there is no port"), "{said}");
     assert!(said.contains("due to 1 previous error"), "{said}");
+}
+
+#[test]
+fn what_is_the_same_on_all_systems_names_none() {
+    let mut files = Vec::new();
+    rust_files(&src().join("sys"), &mut files);
+    for file in files.iter().filter(|file| file.parent().unwrap().ends_with("sys")) {
+        let source = strip(&read(file));
+        for name in ["libc", "rustix", "std::os", "linux"] {
+            // The list of systems is in `mod.rs`.
+            let there = mentions(&source, name).next().is_some() && !(name == "linux" && file.ends_with("mod.rs"));
+            assert!(!there, "{} uses {name}, which belongs into a folder of src/sys/", file.display());
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! `mmap`, `mremap`, `madvise`, and the limits of the process.
 //!
-//! The crate `region` makes anonymous mappings too, but sets swap aside for them, and knows neither files nor how to move a mapping or to give
-//! its contents back. Ours must be made without swap: only then do pages that were writable once merge again with those that never were,
-//! and only then can 8 GiB be reserved for each memory.
+//! The crate `region` makes anonymous mappings too, but counts them against what memory the system promises, and knows neither files nor how to
+//! move a mapping or to give its contents back. Ours are made without that promise (`MAP_NORESERVE`): pages that were writable once
+//! merge again with those that never were, and a memory that may grow is no loss to others before it does.
 
 use super::errors::last_error;
 use crate::base::{Error, Result};
@@ -93,6 +93,14 @@ pub(in crate::sys) enum Unmoved {
     InPieces(Error),
     /// For another reason.
     Failed(Error),
+}
+
+impl Unmoved {
+    /// What the system said.
+    pub(in crate::sys) fn into_error(self) -> Error {
+        let (Unmoved::Never(error) | Unmoved::InPieces(error) | Unmoved::Failed(error)) = self;
+        error
+    }
 }
 
 /// Moves the pages of one mapping to another place, leaving the mapping, without its pages, behind.
