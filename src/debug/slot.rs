@@ -71,7 +71,8 @@ pub(super) unsafe fn read_state(
 mod tests {
     use super::*;
     use crate::base::{SlotLayout, TextOffset, ValType, WasmOffset};
-    use crate::image::{FunctionEntry, Packed, Point, SavedRegisters, Shape, Shapes, Tier};
+    use crate::image::{FunctionEntry, Packed, Point, Shape, Shapes, Tier};
+    use crate::isa::SavedRegisters;
 
     const FUNC: DefinedFuncIndex = DefinedFuncIndex::new(0);
 

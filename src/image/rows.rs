@@ -3,8 +3,9 @@
 
 use super::packed::{Reader, write_number};
 use super::validate::damaged;
-use super::{FunctionEntry, ImageTables, Packed, PackedRow, Place, SavedRegisters, Shapes, Tier};
+use super::{FunctionEntry, ImageTables, Packed, PackedRow, Place, Shapes, Tier};
 use crate::base::{DefinedFuncIndex, Result, SlotLayout, TextOffset, ValType};
+use crate::isa::SavedRegisters;
 
 /// Stands for an offset that is not there.
 const NONE: u32 = u32::MAX;

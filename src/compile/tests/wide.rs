@@ -49,7 +49,7 @@ fn places_of_wide_values_do_not_overlap() {
     let functions: Vec<String> = (0..60).map(|_| function(&mut below)).collect();
     let binary = wat::parse_str(format!("(module (memory 1) {})", functions.join("\n"))).unwrap();
     let info = parse_again(&binary, Features::default()).unwrap();
-    let mut seen = 0;
+    let (mut seen, mut stops) = (0, 0);
     for options in ALL_OPTIONS {
         let compiler = Compiler::new(options).unwrap();
         for tier in TIERS {
@@ -76,19 +76,21 @@ fn places_of_wide_values_do_not_overlap() {
                 }
                 assert_eq!(free, rerun.live_words(position));
                 assert!(free as usize <= rerun.words());
-                let seen = rerun.roots(position).map(|(_, word)| word).collect::<Vec<_>>();
-                assert!(seen.is_sorted() && seen.iter().all(|word| *word < free));
-                // Resume code has a stop before each instruction, with the same operands.
-                let point = resume
-                    .tables
-                    .points_of(func)
-                    .find(|point| point.wasm == rerun.instructions[position as usize].wasm);
-                let types = |point: crate::image::Point| {
-                    resume.tables.operands(point.shape).map(|slot| slot.ty).collect::<Vec<_>>()
-                };
-                assert_eq!(point.map(types), Some(rerun.operand_types(position).collect()));
+                let mut roots: Vec<u32> = rerun.roots(position).map(|(_, word)| word).collect();
+                let values = rerun.locals.all().iter().chain(state(&rerun));
+                let mut expected: Vec<u32> = values.filter(|(ty, _)| ty.is_ref()).map(|(_, word)| word).collect();
+                (roots.sort_unstable(), expected.sort_unstable());
+                assert_eq!(roots, expected);
+                // Resume code has a stop before each instruction that another one leads to, with the same operands.
+                let at = rerun.instructions[position as usize].wasm;
+                if let Some(point) = resume.tables.point_at(at).map(|id| resume.tables.point(id)) {
+                    let types = resume.tables.operands(point.shape).map(|slot| slot.ty);
+                    assert!(types.eq(rerun.operand_types(position)), "{func} at {at}");
+                    stops += 1;
+                }
             }
         }
     }
+    assert!(stops > 10_000, "{stops} stops in resume code");
     assert!(seen > 1000, "{seen} wide operands in slots of their own");
 }

@@ -2,7 +2,7 @@
 
 use stepwell::base::FuncIndex;
 use stepwell::runtime::{AsStoreMut, ExternRef, Instance, Val};
-use stepwell::wasm::{HeapType, RefType, ValType};
+use stepwell::{HeapType, RefType, ValType};
 
 /// SplitMix64.
 #[derive(Clone)]
