@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const C_STANDARDS: &[&str] = &["c99", "c11", "c17", "c2x"];
@@ -38,6 +38,30 @@ fn compile(name: &str, source: &str) {
 fn each_compiles_alone() {
     compile("wasm", "#include <wasm.h>\ntypedef wasm_valtype_t one;\n");
     compile("stepwell", "#include <stepwell.h>\ntypedef stepwell_error_t one;\n");
+    for path in groups() {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        compile(&format!("group-{name}"), &format!("#include <stepwell/{name}.h>\nint x;\n"));
+    }
+}
+
+/// The headers of groups of nouns.
+fn groups() -> Vec<PathBuf> {
+    let folder = support::root().join("include/stepwell");
+    let mut groups: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    groups.sort();
+    assert!(groups.len() >= 8, "{groups:?}");
+    groups
+}
+
+/// `stepwell.h` includes each of them, and declares nothing by itself.
+#[test]
+fn the_umbrella_includes_all_groups() {
+    let umbrella = std::fs::read_to_string(support::root().join("include/stepwell.h")).unwrap();
+    for path in groups() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(umbrella.contains(&format!("#include \"stepwell/{name}\"")), "{name}");
+    }
+    assert!(!umbrella.contains("STEPWELL_API"), "all functions are in the groups");
 }
 
 #[test]

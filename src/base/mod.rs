@@ -1,9 +1,11 @@
-//! What every room may use: index, offset and address types that cannot be mixed up, the error type, memory that may be refused,
-//! and what messages say of bytes that are something else. Nothing here knows about modules, machine code or the operating system.
+//! What every room may use: index, offset and address types that cannot be mixed up, the error type, memory that may be
+//! refused, texts with a NUL behind them, and what messages say of bytes that are something else. Nothing here knows about
+//! modules, machine code or the operating system.
 
 mod error;
 mod foreign;
 mod index;
+mod nul;
 mod room;
 mod text;
 
@@ -13,5 +15,6 @@ pub use index::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, SigId, TableIndex,
     TextOffset, TypeIndex, WasmOffset,
 };
+pub use nul::{NulText, NulTexts};
 pub use room::{filled, no_room};
 pub use text::{Escaped, is_unseen, printable};

@@ -1,6 +1,6 @@
 //! Giving back what no handle, linker or guest holds any more. Handles say what the host holds; this decides when to look.
 
-use super::plumbing::guard::{or_error, or_last_error};
+use super::plumbing::guard::{or_error, or_value};
 use super::plumbing::handles::{stepwell_error_t, wasm_store_t};
 use super::plumbing::own::{Own, borrow};
 use crate::runtime::AsStore;
@@ -29,11 +29,8 @@ pub unsafe extern "C" fn stepwell_store_collect(store: *mut wasm_store_t) -> Own
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_store_object_count(store: *const wasm_store_t) -> usize {
-    let mut count = 0;
-    or_last_error("stepwell_store_object_count", || {
+    or_value("stepwell_store_object_count", 0, || {
         // SAFETY: C passes a live store or NULL.
-        count = unsafe { borrow(store, "store") }?.enter()?.as_store().usage().objects();
-        Ok(())
-    });
-    count
+        Ok(unsafe { borrow(store, "store") }?.enter()?.as_store().usage().objects())
+    })
 }

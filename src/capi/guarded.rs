@@ -41,10 +41,6 @@ pub type stepwell_guarded_stop_callback_t =
 pub type stepwell_guarded_input_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, data: *mut byte_t, size: usize, outcome: *mut stepwell_outcome_t)>;
 
-/// Asked whether a guest may go on: see `stepwell_store_ask_set`.
-pub type stepwell_ask_callback_t =
-    Option<unsafe extern "C-unwind" fn(env: *mut c_void, outcome: *mut stepwell_outcome_t)>;
-
 /// What [`Func::new`] takes.
 trait HostBody: Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static {}
 

@@ -1,6 +1,5 @@
 //! What ends guests that run too long: fuel, epochs and their deadlines, `stepwell_interrupt_t`.
 
-use super::guarded::stepwell_ask_callback_t;
 use super::outcome::stepwell_outcome_t;
 use super::plumbing::env::{Env, stepwell_finalizer_t};
 use super::plumbing::guard::{or_abort, or_error};
@@ -11,6 +10,10 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 handle!(stepwell_interrupt_t => Interrupter);
+
+/// Asked whether a guest may go on: see `stepwell_store_ask_set`.
+pub type stepwell_ask_callback_t =
+    Option<unsafe extern "C-unwind" fn(env: *mut c_void, outcome: *mut stepwell_outcome_t)>;
 
 /// Gives a store's guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`, `block`,
 /// `loop`, `else` and `end`, which take none. Instructions that run one after the other are paid for together, before the first of

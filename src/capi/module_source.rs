@@ -1,8 +1,8 @@
 //! Where a module's instructions are in the source.
 
-use super::bytes::{wasm_name_t, write_name};
+use super::bytes::lend_name;
 use super::module::get;
-use super::plumbing::guard::{or_abort, or_error, or_null};
+use super::plumbing::guard::{or_abort, or_error, or_null, or_value};
 use super::plumbing::handles::{stepwell_error_t, wasm_module_t};
 use super::plumbing::own::{Out, Own, plain, string};
 use super::source::{stepwell_source_t, write_source};
@@ -56,14 +56,11 @@ pub unsafe extern "C" fn stepwell_module_source_line(
     file: *const c_char,
     line: u32,
 ) -> u32 {
-    let mut found = 0;
-    or_null("stepwell_module_source_line", || {
+    or_value("stepwell_module_source_line", 0, || {
         // SAFETY: C passes a live module or NULL, and a C string or NULL.
         let (module, file) = unsafe { (get(module)?, string(file, "file")?) };
-        found = module.line_with_code(file, line).unwrap_or(0);
-        Ok(found > 0)
-    });
-    found
+        Ok(module.line_with_code(file, line).unwrap_or(0))
+    })
 }
 
 /// Finds the code of a line of the source: writes the offset (from the start of the module) at which it begins to `offset_out`. A
@@ -127,22 +124,23 @@ pub unsafe extern "C" fn stepwell_module_split_dwarf_missing(module: *const wasm
     })
 }
 
-/// Writes what the compiler called the file with a missing unit's other part to `out`, for example `"build/main.dwo"`: empty where the
-/// module does not say. `index` counts the units that `stepwell_module_split_dwarf_missing` does; false, and nothing written, beyond
-/// the last. Several units may be in one file. A module that is not trusted may name any file of the host's: open only what you
-/// would open anyway.
+/// What the compiler called the file with a missing unit's other part, for example `"build/main.dwo"`: empty where the module does not
+/// say. `index` counts the units that `stepwell_module_split_dwarf_missing` does; NULL beyond the last. Several units may be in
+/// one file. A module that is not trusted may name any file of the host's: open only what you would open anyway. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_module_split_dwarf_missing_name(
     module: *const wasm_module_t,
     index: usize,
-    out: Out<wasm_name_t>,
-) -> bool {
+    size_out: *mut usize,
+) -> *const c_char {
     or_null("stepwell_module_split_dwarf_missing_name", || {
         // SAFETY: C passes a live module or NULL.
-        let names = unsafe { get(module) }?.missing_split_units();
-        // SAFETY: `out` is C's.
-        unsafe { write_name(names.get(index).map(|name| name.unwrap_or_default()), out) }
+        let module = unsafe { get(module) }?;
+        let name = module.missing_split_units().get(index).map(|name| name.unwrap_or_default());
+        // SAFETY: `size_out` is C's.
+        Ok(unsafe { lend_name(module, name, size_out) })
     })
 }

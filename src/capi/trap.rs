@@ -12,6 +12,7 @@ use super::plumbing::vec;
 use super::vecs::{wasm_byte_vec_t, wasm_frame_vec_t};
 use crate::base::{Error, ErrorKind};
 use crate::runtime::Trap;
+use std::ffi::c_char;
 use std::sync::Arc;
 
 handle!(wasm_trap_t => Object, |object| matches!(object.kind, Kind::Trap(_)));
@@ -116,7 +117,7 @@ pub unsafe extern "C" fn wasm_trap_message(trap: *const wasm_trap_t, out: Out<wa
         // SAFETY: C passes a live trap or NULL.
         let (_, trap) = unsafe { get(trap) }?;
         // SAFETY: `out` is C's.
-        unsafe { out.check("out")?.write(wasm_byte_vec_t::text_nul(&trap.message)) };
+        unsafe { out.check("out")?.write(wasm_byte_vec_t::text_nul(trap.message.text())) };
         Ok(())
     });
 }
@@ -169,7 +170,7 @@ pub unsafe extern "C" fn stepwell_trap_code(trap: *const wasm_trap_t) -> stepwel
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_trap_exit_status(trap: *const wasm_trap_t, status_out: *mut i32) -> bool {
-    or_abort("stepwell_trap_exit_status", || {
+    or_null("stepwell_trap_exit_status", || {
         // SAFETY: C passes a live trap or NULL.
         let (_, trap) = unsafe { get(trap) }?;
         let Some(status) = trap.trap.as_ref().and_then(Trap::exit_status) else { return Ok(false) };
@@ -181,17 +182,20 @@ pub unsafe extern "C" fn stepwell_trap_exit_status(trap: *const wasm_trap_t, sta
     })
 }
 
-/// Writes the trap's message and its frames, one a line with module, function and offset, to `out`, NUL-terminated.
+/// The trap's message, which `wasm_trap_message` copies. Borrowed: valid while a handle of the trap is.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_trap_backtrace(trap: *const wasm_trap_t, out: Out<wasm_message_t>) {
-    or_abort("stepwell_trap_backtrace", || {
-        // SAFETY: C passes a live trap or NULL.
-        let (_, trap) = unsafe { get(trap) }?;
-        let text = trap.trap.as_ref().map_or_else(|| trap.message.clone(), Trap::to_string);
-        // SAFETY: `out` is C's.
-        unsafe { out.check("out")?.write(wasm_byte_vec_t::text_nul(&text)) };
-        Ok(())
-    });
+pub unsafe extern "C" fn stepwell_trap_message(trap: *const wasm_trap_t) -> *const c_char {
+    // SAFETY: C passes a live trap or NULL.
+    or_null("stepwell_trap_message", || Ok(unsafe { get(trap) }?.1.message.as_ptr()))
+}
+
+/// The trap's message and its frames, one a line with module, function and offset. Borrowed: valid while a handle of the trap is.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_trap_backtrace(trap: *const wasm_trap_t) -> *const c_char {
+    // SAFETY: C passes a live trap or NULL.
+    or_null("stepwell_trap_backtrace", || Ok(unsafe { get(trap) }?.1.backtrace().as_ptr()))
 }

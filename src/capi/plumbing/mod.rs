@@ -6,6 +6,7 @@ pub(in crate::capi) mod cell;
 pub(in crate::capi) mod check;
 pub(in crate::capi) mod ending;
 pub(in crate::capi) mod env;
+pub(in crate::capi) mod error_object;
 pub(in crate::capi) mod guard;
 pub(in crate::capi) mod handles;
 pub(in crate::capi) mod host_info;
