@@ -145,7 +145,7 @@ pub unsafe extern "C" fn stepwell_config_debug_tier_set(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_config_rerun_cache_set(config: *mut wasm_config_t, bytes: usize) {
     // SAFETY: C passes a live configuration or NULL.
-    unsafe { set("stepwell_config_rerun_cache_set", config, |config| config.rerun_cache_bytes = bytes) }
+    unsafe { set("stepwell_config_rerun_cache_set", config, |config| config.rerun_cache = bytes) }
 }
 
 /// Whether every NaN that arithmetic yields is made the same one, so that production and debug code agree on NaNs to
@@ -245,7 +245,7 @@ pub unsafe extern "C" fn stepwell_config_memory_guard_set(config: *mut wasm_conf
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_config_max_stack_set(config: *mut wasm_config_t, bytes: usize) {
     // SAFETY: C passes a live configuration or NULL.
-    unsafe { set("stepwell_config_max_stack_set", config, |config| config.max_wasm_stack = bytes) }
+    unsafe { set("stepwell_config_max_stack_set", config, |config| config.max_stack = bytes) }
 }
 
 /// How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks, and for what is
@@ -283,5 +283,5 @@ pub unsafe extern "C" fn stepwell_config_optimize_set(config: *mut wasm_config_t
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_config_copied_code_set(config: *mut wasm_config_t, enable: bool) {
     // SAFETY: C passes a live configuration or NULL.
-    unsafe { set("stepwell_config_copied_code_set", config, |config| config.force_copied_code = enable) }
+    unsafe { set("stepwell_config_copied_code_set", config, |config| config.copied_code = enable) }
 }

@@ -468,7 +468,7 @@ impl Module {
     }
 
     /// The rerun code of a function, compiled where the engine does not keep it from an earlier call: see
-    /// [`Config::rerun_cache_bytes`](crate::runtime::Config::rerun_cache_bytes).
+    /// [`Config::rerun_cache`](crate::runtime::Config::rerun_cache).
     ///
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
@@ -492,7 +492,7 @@ impl Module {
     }
 
     /// The rerun code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see
-    /// [`Config::rerun_cache_bytes`](crate::runtime::Config::rerun_cache_bytes).
+    /// [`Config::rerun_cache`](crate::runtime::Config::rerun_cache).
     ///
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the

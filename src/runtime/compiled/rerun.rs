@@ -355,7 +355,7 @@ mod tests {
     use std::sync::{Barrier, OnceLock};
 
     fn engine(bound: usize) -> Engine {
-        Engine::new(Config { debug: true, rerun_cache_bytes: bound, ..Config::default() }).unwrap()
+        Engine::new(Config { debug: true, rerun_cache: bound, ..Config::default() }).unwrap()
     }
 
     /// A module of `functions` empty functions.
@@ -416,7 +416,7 @@ mod tests {
     #[test]
     fn runs_with_its_arguments() {
         for copied in [false, true] {
-            let engine = Engine::new(Config { force_copied_code: copied, ..Config::default() }).unwrap();
+            let engine = Engine::new(Config { copied_code: copied, ..Config::default() }).unwrap();
             // inc qword ptr [rsi]; mov [rsi + 8], rdi; movzx eax, byte ptr [rdx + rcx]; shl rax, 32; or rax, rcx; ret
             let code = [
                 0x48, 0xff, 0x06, 0x48, 0x89, 0x7e, 0x08, 0x0f, 0xb6, 0x04, 0x0a, 0x48, 0xc1, 0xe0, 0x20, 0x48, 0x09,
@@ -621,7 +621,7 @@ mod tests {
         };
         let bound = 1 << 20;
         one_run(&engine(bound), bound);
-        let counting = Config { debug: true, fuel: true, rerun_cache_bytes: bound, ..Config::default() };
+        let counting = Config { debug: true, fuel: true, rerun_cache: bound, ..Config::default() };
         let engine = Engine::new(counting).unwrap();
         let module = Module::new(&engine, &binary).unwrap();
         let code = module.rerun(func(0)).unwrap();

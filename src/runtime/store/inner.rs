@@ -137,11 +137,14 @@ fn wrong_store() -> Error {
 
 #[cold]
 pub(in crate::runtime) fn broken() -> Error {
-    let message = "the system refuses to make machine code of this store executable again; drop it";
+    let message = "the system refuses to make machine code of this store executable again; make another";
     Error::new(ErrorKind::Poisoned, message)
 }
 
 #[cold]
 fn poisoned() -> Error {
-    Error::new(ErrorKind::Poisoned, "an earlier panic in a host function or callback left the store unusable; drop it")
+    Error::new(
+        ErrorKind::Poisoned,
+        "an earlier panic in a host function or callback left the store unusable; make another",
+    )
 }
