@@ -50,9 +50,9 @@ pub unsafe extern "C" fn stepwell_debugger_attach(
     }
 }
 
-/// The same, for stores whose modules may have no debug code yet: `progress` is told how many functions of how many are compiled, and
-/// returns whether to go on. Where it returns false, attaching ends with `STEPWELL_ERROR_CANCELLED`; the store is as it was, and
-/// attaching can be begun again. `progress` may be NULL.
+/// The same, for stores whose modules may have no debug code yet: `progress` is told how many functions of how many are
+/// compiled, and returns whether to go on. Where it returns false, attaching ends with `STEPWELL_ERROR_CANCELLED`; the
+/// store is as it was, and attaching can be begun again. `progress` may be NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -163,9 +163,9 @@ unsafe fn set(
 }
 
 /// Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
-/// reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an error. The module need not be instantiated yet. The
-/// breakpoint's number is written to `out`, which may be NULL. Also allowed inside a stop; it takes effect before the
-/// guest goes on.
+/// reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an
+/// error. The module need not be instantiated yet. The breakpoint's number is written to `out`, which may be NULL. Also
+/// allowed inside a stop; it takes effect before the guest goes on.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -289,8 +289,8 @@ unsafe fn find(debugger: *const stepwell_debugger_t, breakpoint: stepwell_breakp
         .ok_or_else(|| Error::new(ErrorKind::Argument, format!("the debugger has no breakpoint {breakpoint}")))
 }
 
-/// Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is no
-/// such breakpoint.
+/// Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is
+/// no such breakpoint.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -314,9 +314,9 @@ pub unsafe extern "C" fn stepwell_breakpoint_func_index(
     or_value("stepwell_breakpoint_func_index", u32::MAX, || Ok(unsafe { find(debugger, breakpoint) }?.func.get()))
 }
 
-/// Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with `index` 0 the
-/// place itself, whose line is the one that the breakpoint really is at. False, and nothing written, beyond the last, where it is not
-/// known, or if there is no such breakpoint.
+/// Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with
+/// `index` 0 the place itself, whose line is the one that the breakpoint really is at. False, and nothing written,
+/// beyond the last, where it is not known, or if there is no such breakpoint.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

@@ -15,8 +15,8 @@ pub type stepwell_error_code_t = i32;
 pub enum stepwell_error_enum {
     /// The bytes are no valid Wasm module; or no serialized module, or a damaged one.
     STEPWELL_ERROR_INVALID_MODULE = 1,
-    /// The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version, configuration or
-    /// kind of machine; the message names it.
+    /// The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version,
+    /// configuration or kind of machine; the message names it.
     STEPWELL_ERROR_UNSUPPORTED = 2,
     /// An import is missing or has another type than the module asks for.
     STEPWELL_ERROR_LINK = 3,
@@ -67,7 +67,8 @@ pub unsafe extern "C" fn stepwell_error_message(error: *const stepwell_error_t) 
     or_null("stepwell_error_message", || Ok(unsafe { borrow(error, "error") }?.text().as_ptr()))
 }
 
-/// The offset in the Wasm binary that the error belongs to, written to `offset_out`, which may be NULL; false if it belongs to none.
+/// The offset in the Wasm binary that the error belongs to, written to `offset_out`, which may be NULL; false if it
+/// belongs to none.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -83,8 +84,8 @@ pub unsafe extern "C" fn stepwell_error_offset(error: *const stepwell_error_t, o
     })
 }
 
-/// Whether the error is the end of a program that asked for it by WASI's `proc_exit` (of a call without `trap_out`); its exit
-/// status is then written to `status_out`, which may be NULL.
+/// Whether the error is the end of a program that asked for it by WASI's `proc_exit` (of a call without `trap_out`);
+/// its exit status is then written to `status_out`, which may be NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

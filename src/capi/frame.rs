@@ -29,8 +29,8 @@ pub unsafe extern "C" fn wasm_frame_copy(frame: *const wasm_frame_t) -> Own<wasm
 }
 
 /// The frame's instance, borrowed from the frame; NULL where it is not known: production code does not keep it in
-/// frames, so with several instances of one module it is not. NULL too where it is not one of the trap's store: a host function may have
-/// returned a trap that another store's guest had come to.
+/// frames, so with several instances of one module it is not. NULL too where it is not one of the trap's store: a host
+/// function may have returned a trap that another store's guest had come to.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -69,7 +69,8 @@ pub unsafe extern "C" fn wasm_frame_module_offset(frame: *const wasm_frame_t) ->
     or_abort("wasm_frame_module_offset", || Ok(unsafe { borrow(frame, "frame") }?.info.offset().get() as usize))
 }
 
-/// The name of a trap frame's function; NULL if it has none. Borrowed: valid while the frame is, and as `stepwell_module_name`.
+/// The name of a trap frame's function; NULL if it has none. Borrowed: valid while the frame is, and as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -85,7 +86,8 @@ pub unsafe extern "C" fn stepwell_trap_frame_func_name(
     })
 }
 
-/// The name of a trap frame's module; NULL if it has none. Borrowed: valid while the frame is, and as `stepwell_module_name`.
+/// The name of a trap frame's module; NULL if it has none. Borrowed: valid while the frame is, and as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -110,8 +112,8 @@ pub unsafe extern "C" fn stepwell_trap_frame_source_count(frame: *const wasm_fra
     or_abort("stepwell_trap_frame_source_count", || Ok(unsafe { borrow(frame, "frame") }?.info.locations().len()))
 }
 
-/// Writes where in the source a trap frame's instruction is to `out`: as `stepwell_module_source`. The strings live as long as the
-/// frame at least.
+/// Writes where in the source a trap frame's instruction is to `out`: as `stepwell_module_source`. The strings live as
+/// long as the frame at least.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -126,13 +128,14 @@ pub unsafe extern "C" fn stepwell_trap_frame_source(
     })
 }
 
-/// Writes a name as people are to see it to `out`, which has room for `capacity` bytes: demangled, if a compiler of Rust or C++ has
-/// mangled it, and with control characters, line ends and marks of direction escaped, so that it does nothing to a terminal or a
-/// log. `name` has `size` bytes, UTF-8 or not; functions that give names give them as the module has them. Backtraces and messages
-/// are written so already.
+/// Writes a name as people are to see it to `out`, which has room for `capacity` bytes: demangled, if a compiler of
+/// Rust or C++ has mangled it, and with control characters, line ends and marks of direction escaped, so that it does
+/// nothing to a terminal or a log. `name` has `size` bytes, UTF-8 or not; functions that give names give them as the
+/// module has them. Backtraces and messages are written so already.
 ///
-/// Returns how long the whole is, without the NUL behind it: where that is not below `capacity`, what is written is cut off between two
-/// characters, and still ends in a NUL. With a `capacity` of 0, nothing is written, and `out` may be NULL.
+/// Returns how long the whole is, without the NUL behind it: where that is not below `capacity`, what is written is cut
+/// off between two characters, and still ends in a NUL. With a `capacity` of 0, nothing is written, and `out` may be
+/// NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -155,7 +158,8 @@ pub unsafe extern "C" fn stepwell_name_to_show(
                 return Err(null("out"));
             }
             let cut = &shown[..shown.floor_char_boundary(capacity - 1)];
-            // SAFETY: C has room for `capacity` bytes there, of which these are the first, and the NUL behind them the last.
+            // SAFETY: C has room for `capacity` bytes there, of which these are the first, and the NUL behind them the
+            // last.
             unsafe {
                 out.cast::<u8>().copy_from_nonoverlapping(cut.as_ptr(), cut.len());
                 out.add(cut.len()).write(0);

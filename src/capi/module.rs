@@ -105,9 +105,9 @@ fn compile_debug(module: &Module, callback: stepwell_progress_callback_t, env: *
     module.debug_code(&|done, total| progress.tell(done, total)).map(drop)
 }
 
-/// Compiles the debug code of a module now, so that attaching a debugger to a store with it takes no time for that. It is
-/// compiled once for all stores; a later call has nothing to do. `progress` may be NULL. Where it returns false, compiling ends
-/// with `STEPWELL_ERROR_CANCELLED`, and can be begun again.
+/// Compiles the debug code of a module now, so that attaching a debugger to a store with it takes no time for that. It
+/// is compiled once for all stores; a later call has nothing to do. `progress` may be NULL. Where it returns false,
+/// compiling ends with `STEPWELL_ERROR_CANCELLED`, and can be begun again.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -178,9 +178,9 @@ fn imports_of(info: &ModuleInfo) -> wasm_importtype_vec_t {
     vec::from_elements(imports.collect::<Vec<_>>())
 }
 
-/// Writes what a module would import to `out`, in order, without compiling it: to say what is missing before that takes its time.
-/// Functions' bodies are not looked at, so a module that is not valid may have imports. Else the errors are those of
-/// `stepwell_module_new`.
+/// Writes what a module would import to `out`, in order, without compiling it: to say what is missing before that takes
+/// its time. Functions' bodies are not looked at, so a module that is not valid may have imports. Else the errors are
+/// those of `stepwell_module_new`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -256,8 +256,8 @@ pub unsafe extern "C" fn wasm_shared_module_delete(shared: Own<wasm_shared_modul
     unsafe { shared.delete("wasm_shared_module_delete", "shared") }
 }
 
-/// The module's name; NULL if it has none. Borrowed: valid while a handle of the module, or of an instance of it, is. Its length is
-/// written to `size_out`, which may be NULL.
+/// The module's name; NULL if it has none. Borrowed: valid while a handle of the module, or of an instance of it, is.
+/// Its length is written to `size_out`, which may be NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -278,8 +278,8 @@ pub unsafe extern "C" fn stepwell_module_func_count(module: *const wasm_module_t
     or_abort("stepwell_module_func_count", || Ok(unsafe { get(module) }?.info().funcs.len() as u32))
 }
 
-/// The name of a function: that of the name section, else that of its first export. NULL if it has none, or if there is no such
-/// function. Borrowed, as `stepwell_module_name`.
+/// The name of a function: that of the name section, else that of its first export. NULL if it has none, or if there is
+/// no such function. Borrowed, as `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -29,8 +29,8 @@ pub unsafe extern "C" fn stepwell_module_custom_section_count(module: *const was
     or_abort("stepwell_module_custom_section_count", || Ok(unsafe { get(module) }?.custom_sections().len()))
 }
 
-/// The name of a custom section, in the order of the binary; NULL if there is no such section. Several sections may have the same
-/// name. Borrowed, as `stepwell_module_name`.
+/// The name of a custom section, in the order of the binary; NULL if there is no such section. Several sections may
+/// have the same name. Borrowed, as `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -48,9 +48,9 @@ pub unsafe extern "C" fn stepwell_module_custom_section_name(
     })
 }
 
-/// The contents of a custom section; NULL if there is no such section; those of an empty section are not NULL. Borrowed: valid while a
-/// handle of the module, or of an instance of it, is. They are bytes, no text: nothing ends them, and how many they are is written to
-/// `size_out`.
+/// The contents of a custom section; NULL if there is no such section; those of an empty section are not NULL.
+/// Borrowed: valid while a handle of the module, or of an instance of it, is. They are bytes, no text: nothing ends
+/// them, and how many they are is written to `size_out`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -69,8 +69,8 @@ pub unsafe extern "C" fn stepwell_module_custom_section_data(
     })
 }
 
-/// Looks for a custom section of this name, from that of number `from` on, and writes its number to `index_out`; false, and nothing
-/// written, if there is none.
+/// Looks for a custom section of this name, from that of number `from` on, and writes its number to `index_out`; false,
+/// and nothing written, if there is none.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -137,7 +137,8 @@ pub unsafe extern "C" fn stepwell_module_debug_text_size(module: *const wasm_mod
     or_abort("stepwell_module_debug_text_size", || Ok(unsafe { get(module) }?.debug_text_size().unwrap_or(0)))
 }
 
-/// The name of a local; parameters come first. NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+/// The name of a local; parameters come first. NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -157,7 +158,8 @@ pub unsafe extern "C" fn stepwell_module_local_name(
     })
 }
 
-/// The name of a global (by index, imports counted); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+/// The name of a global (by index, imports counted); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -175,7 +177,8 @@ pub unsafe extern "C" fn stepwell_module_global_name(
     })
 }
 
-/// The name of a table (by index, imports counted); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+/// The name of a table (by index, imports counted); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -193,7 +196,8 @@ pub unsafe extern "C" fn stepwell_module_table_name(
     })
 }
 
-/// The name of a memory (by index, imports counted); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+/// The name of a memory (by index, imports counted); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -211,7 +215,8 @@ pub unsafe extern "C" fn stepwell_module_memory_name(
     })
 }
 
-/// The name of a data segment (by index); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+/// The name of a data segment (by index); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -229,7 +234,8 @@ pub unsafe extern "C" fn stepwell_module_data_name(
     })
 }
 
-/// The name of an element segment (by index); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+/// The name of an element segment (by index); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

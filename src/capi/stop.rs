@@ -1,8 +1,8 @@
 //! `stepwell_stop_t`: a guest that stands, in the hands of the stop callback.
 //!
 //! A stop and its frames are numbers that look like pointers, never followed: each use looks the number up among the
-//! stops that are live on the thread. So a stop or a frame that is used after its callback returned, or on another thread,
-//! is an error, never a dangling pointer.
+//! stops that are live on the thread. So a stop or a frame that is used after its callback returned, or on another
+//! thread, is an error, never a dangling pointer.
 
 use super::debugger::{DebuggerObject, stepwell_breakpoint_t};
 use super::plumbing::abort::watched;
@@ -21,8 +21,8 @@ use std::sync::{Arc, Weak};
 /// What the guest is to do after a stop, one of `enum stepwell_action_enum`.
 pub type stepwell_action_t = i32;
 
-/// What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or when
-/// the guest's outermost call returns to the host.
+/// What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
+/// when the guest's outermost call returns to the host.
 #[repr(C)]
 pub enum stepwell_action_enum {
     /// Run to the next breakpoint.
@@ -51,14 +51,14 @@ pub enum stepwell_stop_enum {
     STEPWELL_STOP_TRAP = 3,
 }
 
-/// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories, globals and
-/// tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What it changes is seen by the
-/// instructions behind the stop, and by none before it. It may not throw or `longjmp`.
+/// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
+/// globals and tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What
+/// it changes is seen by the instructions behind the stop, and by none before it. It may not throw or `longjmp`.
 pub type stepwell_stop_callback_t =
     Option<unsafe extern "C-unwind" fn(env: *mut c_void, stop: *mut stepwell_stop_t) -> stepwell_action_t>;
 
-/// A stop whose callback is running. It stands in the frame that called the callback, and what it lends is made when it is
-/// asked for: most stops are only glanced at.
+/// A stop whose callback is running. It stands in the frame that called the callback, and what it lends is made when it
+/// is asked for: most stops are only glanced at.
 struct Live {
     /// Never reused, never 0.
     id: u64,
@@ -71,8 +71,8 @@ struct Live {
     message: RefCell<Option<String>>,
     /// The trap's message, once C has asked.
     trap_message: OnceCell<NulText>,
-    /// The stop of the thread that began before, and the one that began after. They need not end in that order: each may stand on a
-    /// coroutine of its own.
+    /// The stop of the thread that began before, and the one that began after. They need not end in that order: each
+    /// may stand on a coroutine of its own.
     before: Cell<*const Live>,
     after: Cell<*const Live>,
 }
@@ -265,8 +265,8 @@ pub unsafe extern "C" fn stepwell_stop_frame_count(stop: *const stepwell_stop_t)
     or_value("stepwell_stop_frame_count", 0, || with_stop(stop, |_, stop| Ok(stop.frame_count())))
 }
 
-/// A frame, 0 the innermost; NULL beyond the outermost. Borrowed: valid until the stop callback returns. Used later, it is
-/// an error.
+/// A frame, 0 the innermost; NULL beyond the outermost. Borrowed: valid until the stop callback returns. Used later, it
+/// is an error.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

@@ -36,8 +36,8 @@ pub unsafe extern "C" fn stepwell_frame_func_name(
     })
 }
 
-/// The byte offset, from the start of the module, of the instruction about to run; in a caller, of the call that is under
-/// way; after a trap, of the instruction that trapped. `SIZE_MAX` if the stop is over.
+/// The byte offset, from the start of the module, of the instruction about to run; in a caller, of the call that is
+/// under way; after a trap, of the instruction that trapped. `SIZE_MAX` if the stop is over.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -156,9 +156,9 @@ pub unsafe extern "C" fn stepwell_frame_local(
     })
 }
 
-/// Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the first ones, if
-/// there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's: give each that may be a
-/// reference to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
+/// Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
+/// first ones, if there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's:
+/// give each that may be a reference to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -190,7 +190,8 @@ pub unsafe extern "C" fn stepwell_frame_local_name(
     })
 }
 
-/// How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still counted.
+/// How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still
+/// counted.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -198,8 +199,8 @@ pub unsafe extern "C" fn stepwell_frame_operand_count(frame: *const stepwell_fra
     or_value("stepwell_frame_operand_count", 0, || with_frame(frame, |_, frame| Ok(frame.operand_count())))
 }
 
-/// Writes the operands on the frame's stack, its bottom first, to `out`, which has room for `capacity` of them: otherwise as
-/// `stepwell_frame_locals`.
+/// Writes the operands on the frame's stack, its bottom first, to `out`, which has room for `capacity` of them:
+/// otherwise as `stepwell_frame_locals`.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

@@ -10,7 +10,7 @@ use super::plumbing::own::{Out, Own, borrow, handle, plain};
 use super::plumbing::trap_object::TrapObject;
 use super::plumbing::vec;
 use super::vecs::{wasm_byte_vec_t, wasm_frame_vec_t};
-use crate::base::{Error, ErrorKind};
+use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::Trap;
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -56,13 +56,33 @@ pub enum stepwell_trap_enum {
     STEPWELL_TRAP_OUT_OF_FUEL = 13,
 }
 
-/// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it too.
+/// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it
+/// too.
 pub(super) fn trap_of(cell: &Arc<StoreCell>, error: Error) -> Own<wasm_trap_t> {
     let trap = TrapObject::from_error(cell, &error);
     if trap.kind != ErrorKind::Trap {
         set_last(trap.to_error());
     }
     Own::new(Object::new(cell, Arc::new(trap)))
+}
+
+/// Sorts the outcome of a call: traps to `trap_out`, where there is one; everything else is the error.
+///
+/// # Safety
+/// `trap_out` is NULL or C's.
+pub(super) unsafe fn trap_or_error<T>(
+    cell: &Arc<StoreCell>,
+    outcome: Result<T>,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Result<Option<T>> {
+    let Some(out) = trap_out.optional() else { return outcome.map(Some) };
+    let (trap, outcome) = match outcome {
+        Err(error) if error.kind() == ErrorKind::Trap => (trap_of(cell, error), Ok(None)),
+        outcome => (Own::null(), outcome.map(Some)),
+    };
+    // SAFETY: by the contract.
+    unsafe { out.write(trap) };
+    outcome
 }
 
 /// The error of a trap that a callback gave to us.
@@ -84,7 +104,7 @@ pub(super) unsafe fn take_error(trap: Own<wasm_trap_t>) -> Error {
 ///
 /// # Safety
 /// The pointer is NULL or a live trap.
-unsafe fn get<'a>(pointer: *const wasm_trap_t) -> crate::base::Result<(&'a Object, &'a TrapObject)> {
+unsafe fn get<'a>(pointer: *const wasm_trap_t) -> Result<(&'a Object, &'a TrapObject)> {
     // SAFETY: by the contract.
     let object = unsafe { borrow(pointer, "trap") }?;
     match &object.kind {
@@ -191,7 +211,8 @@ pub unsafe extern "C" fn stepwell_trap_message(trap: *const wasm_trap_t) -> *con
     or_null("stepwell_trap_message", || Ok(unsafe { get(trap) }?.1.message.as_ptr()))
 }
 
-/// The trap's message and its frames, one a line with module, function and offset. Borrowed: valid while a handle of the trap is.
+/// The trap's message and its frames, one a line with module, function and offset. Borrowed: valid while a handle of
+/// the trap is.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -1,4 +1,5 @@
-//! Which header of `include/stepwell/` has what: a header per group of nouns, and `include/stepwell.h`, which includes all of them.
+//! Which header of `include/stepwell/` has what: a header per group of nouns, and `include/stepwell.h`, which includes
+//! all of them.
 
 /// A header of `include/stepwell/`.
 pub struct Group {
@@ -39,7 +40,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "store",
-        about: "stores: limits, fuel, deadlines, interrupts, collection; stacks of the host's own making",
+        about: "stores: limits, fuel, deadlines, interrupts, collection; the host's own stacks",
         needs: &["error"],
         files: &["store", "thread", "limits", "collect"],
         items: &["stepwell_stack_t", "stepwell_interrupt_t"],
@@ -100,7 +101,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "guarded",
-        about: "callbacks for bindings of languages whose exceptions may leave a callback at any point",
+        about: "callbacks for languages whose exceptions may leave one at any point",
         needs: &["wasi", "debugger"],
         files: &["guarded"],
         items: &["stepwell_guarded_progress_callback_t"],

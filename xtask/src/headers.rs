@@ -49,6 +49,7 @@ const ORDER: &[&str] = &[
     "module_serialize",
     "module_about",
     "func",
+    "host_func",
     "caller",
     "typed_func",
     "global",

@@ -1,9 +1,10 @@
 //! The boundary every exported function stands behind: panics stop here, errors find the channel the function has.
 //!
-//! Which that is follows from what the function returns, and so does what NULL does where none may be: an error is returned
-//! ([`or_error`]); a pointer or a `bool` says that there is one, and `stepwell_last_error()` has it ([`or_null`]); a number, or
-//! nothing, cannot say so, and the process ends with a message that names function and parameter ([`or_abort`],
-//! [`or_value`], [`or_last_error`]). `tests/c/misuse` holds each function of the headers against this.
+//! Which that is follows from what the function returns, and so does what NULL does where none may be: an error is
+//! returned ([`or_error`]); a pointer or a `bool` says that there is one, and `stepwell_last_error()` has it
+//! ([`or_null`]); a number, or nothing, cannot say so, and the process ends with a message that names function and
+//! parameter ([`or_abort`], [`or_value`], [`or_last_error`]). `tests/c/misuse` holds each function of the headers
+//! against this.
 
 use super::abort::abort;
 use super::check;
@@ -61,15 +62,15 @@ pub(in crate::capi) fn or_error(function: &str, body: impl FnOnce() -> Result<()
     }
 }
 
-/// Runs the body of `function`, whose result is a number or nothing, so that no failure can be told by it: it ends the process with a
-/// message.
+/// Runs the body of `function`, whose result is a number or nothing, so that no failure can be told by it: it ends the
+/// process with a message.
 pub(in crate::capi) fn or_abort<R>(function: &str, body: impl FnOnce() -> Result<R>) -> R {
     caught(function, body).unwrap_or_else(|error| abort(&error.to_string()))
 }
 
-/// Runs the body of `function`, whose result is a number, of which `failed` is what no success gives: `stepwell_last_error()` says
-/// why. Where C passed NULL, which is a mistake of the host's and no state that it may have come to, the process ends, as in all functions
-/// that return a number.
+/// Runs the body of `function`, whose result is a number, of which `failed` is what no success gives:
+/// `stepwell_last_error()` says why. Where C passed NULL, which is a mistake of the host's and no state that it may
+/// have come to, the process ends, as in all functions that return a number.
 pub(in crate::capi) fn or_value<R>(function: &str, failed: R, body: impl FnOnce() -> Result<R>) -> R {
     caught(function, body).unwrap_or_else(|error| {
         if is_misuse(&error) {
@@ -80,8 +81,8 @@ pub(in crate::capi) fn or_value<R>(function: &str, failed: R, body: impl FnOnce(
     })
 }
 
-/// Runs the body of a `_delete` function, or of another one without a result: its failure `stepwell_last_error()` alone tells. NULL
-/// where none may be ends the process, as in all functions without a result.
+/// Runs the body of a `_delete` function, or of another one without a result: its failure `stepwell_last_error()` alone
+/// tells. NULL where none may be ends the process, as in all functions without a result.
 pub(in crate::capi) fn or_last_error(function: &str, body: impl FnOnce() -> Result<()>) {
     or_value(function, (), body);
 }

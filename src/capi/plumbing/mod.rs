@@ -1,5 +1,5 @@
-//! What all functions of the C ABI stand on: pointers that carry ownership, the boundary that panics and errors do not cross, stores as their
-//! handles share them, and the opaque types. Nothing here knows a noun's functions.
+//! What all functions of the C ABI stand on: pointers that carry ownership, the boundary that panics and errors do not
+//! cross, stores as their handles share them, and the opaque types. Nothing here knows a noun's functions.
 
 pub(in crate::capi) mod abort;
 pub(in crate::capi) mod cell;

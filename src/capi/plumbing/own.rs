@@ -264,7 +264,8 @@ pub(in crate::capi) unsafe fn string<'a>(pointer: *const std::ffi::c_char, param
 /// Marks the error of an argument that no host passes but by mistake.
 struct Misuse;
 
-/// Whether it is the error of an argument that no host passes but by mistake: NULL where none may be, or an object of another kind.
+/// Whether it is the error of an argument that no host passes but by mistake: NULL where none may be, or an object of
+/// another kind.
 pub(in crate::capi) fn is_misuse(error: &Error) -> bool {
     error.payload::<Misuse>().is_some()
 }
