@@ -35,7 +35,7 @@
 #include "stepwell/base.h" /* version, macros, and what all callbacks have */
 #include "stepwell/error.h" /* errors, with code, message and place */
 #include "stepwell/engine.h" /* how an engine is made, and what it does and tells */
-#include "stepwell/store.h" /* stores: limits, fuel, deadlines, interrupts, collection; stacks of the host's own making */
+#include "stepwell/store.h" /* stores: limits, fuel, deadlines, interrupts, collection; the host's own stacks */
 #include "stepwell/module.h" /* modules: compiling, saving, names, custom sections, places in the source */
 #include "stepwell/trap.h" /* traps and their frames; names as people are to see them */
 #include "stepwell/func.h" /* functions: calls, typed calls, host functions that know their caller */
@@ -43,6 +43,6 @@
 #include "stepwell/linker.h" /* imports by name, looked up once or each time */
 #include "stepwell/wasi.h" /* what a program gets of the host by WASI preview 1 */
 #include "stepwell/debugger.h" /* debugging one store, while all others run at full speed: breakpoints, stops, frames */
-#include "stepwell/guarded.h" /* callbacks for bindings of languages whose exceptions may leave a callback at any point */
+#include "stepwell/guarded.h" /* callbacks for languages whose exceptions may leave one at any point */
 
 #endif /* STEPWELL_H */

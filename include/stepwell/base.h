@@ -11,9 +11,9 @@
 /*
  * Ownership (`own`), failure, NULL and threads: see wasm.h. What holds for stepwell.h alone:
  *
- * Text. Every text that a function gives is UTF-8, NUL-terminated and borrowed: nobody deletes it, and the function says how long
- * it is valid. A name of a module's may have NUL bytes inside; such functions tell its length through `size_out`, which may be
- * NULL. Every text that a function takes is NUL-terminated and copied.
+ * Text. Every text that a function gives is UTF-8, NUL-terminated and borrowed: nobody deletes it, and the function
+ * says how long it is valid. A name of a module's may have NUL bytes inside; such functions tell its length through
+ * `size_out`, which may be NULL. Every text that a function takes is NUL-terminated and copied.
  *
  * Bytes, which may be anything, are given as vectors, and are the caller's.
  */
@@ -47,8 +47,8 @@
 typedef void (*stepwell_finalizer_t)(void *env);
 
 /**
- * How a callback ended. The library presets it to "not done", and a callback that leaves it so has failed, whatever became of it: for
- * bindings of languages whose exceptions may leave a callback at any point.
+ * How a callback ended. The library presets it to "not done", and a callback that leaves it so has failed, whatever
+ * became of it: for bindings of languages whose exceptions may leave a callback at any point.
  */
 typedef struct stepwell_outcome_t {
   /** Not 0 once the callback has come to its end. Written last. */

@@ -14,8 +14,8 @@
 #endif
 
 /**
- * What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or when
- * the guest's outermost call returns to the host.
+ * What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
+ * when the guest's outermost call returns to the host.
  */
 typedef enum stepwell_action_enum {
   /** Run to the next breakpoint. */
@@ -56,9 +56,9 @@ typedef struct stepwell_stop_t stepwell_stop_t;
 typedef int32_t stepwell_action_t;
 
 /**
- * The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories, globals and
- * tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What it changes is seen by the
- * instructions behind the stop, and by none before it. It may not throw or `longjmp`.
+ * The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
+ * globals and tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What
+ * it changes is seen by the instructions behind the stop, and by none before it. It may not throw or `longjmp`.
  */
 typedef stepwell_action_t (*stepwell_stop_callback_t)(void *env, struct stepwell_stop_t *stop);
 
@@ -89,9 +89,9 @@ own stepwell_error_t *stepwell_debugger_attach(wasm_store_t *store,
                                               own stepwell_debugger_t **out);
 
 /**
- * The same, for stores whose modules may have no debug code yet: `progress` is told how many functions of how many are compiled, and
- * returns whether to go on. Where it returns false, attaching ends with `STEPWELL_ERROR_CANCELLED`; the store is as it was, and
- * attaching can be begun again. `progress` may be NULL.
+ * The same, for stores whose modules may have no debug code yet: `progress` is told how many functions of how many are
+ * compiled, and returns whether to go on. Where it returns false, attaching ends with `STEPWELL_ERROR_CANCELLED`; the
+ * store is as it was, and attaching can be begun again. `progress` may be NULL.
  *
  * Thread: one at a time per store.
  */
@@ -119,9 +119,9 @@ void stepwell_debugger_delete(own stepwell_debugger_t *debugger);
 
 /**
  * Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
- * reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an error. The module need not be instantiated yet. The
- * breakpoint's number is written to `out`, which may be NULL. Also allowed inside a stop; it takes effect before the
- * guest goes on.
+ * reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an
+ * error. The module need not be instantiated yet. The breakpoint's number is written to `out`, which may be NULL. Also
+ * allowed inside a stop; it takes effect before the guest goes on.
  *
  * Thread: one at a time per store.
  */
@@ -187,8 +187,8 @@ own stepwell_error_t *stepwell_debugger_step_always_set(stepwell_debugger_t *deb
 STEPWELL_API size_t stepwell_debugger_breakpoint_count(const stepwell_debugger_t *debugger);
 
 /**
- * Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is no
- * such breakpoint.
+ * Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is
+ * no such breakpoint.
  *
  * Thread: one at a time per store.
  */
@@ -206,9 +206,9 @@ uint32_t stepwell_breakpoint_func_index(const stepwell_debugger_t *debugger,
                                         stepwell_breakpoint_t breakpoint);
 
 /**
- * Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with `index` 0 the
- * place itself, whose line is the one that the breakpoint really is at. False, and nothing written, beyond the last, where it is not
- * known, or if there is no such breakpoint.
+ * Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with
+ * `index` 0 the place itself, whose line is the one that the breakpoint really is at. False, and nothing written,
+ * beyond the last, where it is not known, or if there is no such breakpoint.
  *
  * Thread: one at a time per store.
  */
@@ -233,8 +233,8 @@ STEPWELL_API stepwell_stop_reason_t stepwell_stop_reason(const stepwell_stop_t *
 STEPWELL_API size_t stepwell_stop_frame_count(const stepwell_stop_t *stop);
 
 /**
- * A frame, 0 the innermost; NULL beyond the outermost. Borrowed: valid until the stop callback returns. Used later, it is
- * an error.
+ * A frame, 0 the innermost; NULL beyond the outermost. Borrowed: valid until the stop callback returns. Used later, it
+ * is an error.
  *
  * Thread: inside callback only.
  */
@@ -315,8 +315,8 @@ const char *stepwell_frame_func_name(const stepwell_frame_t *frame,
                                      size_t *size_out);
 
 /**
- * The byte offset, from the start of the module, of the instruction about to run; in a caller, of the call that is under
- * way; after a trap, of the instruction that trapped. `SIZE_MAX` if the stop is over.
+ * The byte offset, from the start of the module, of the instruction about to run; in a caller, of the call that is
+ * under way; after a trap, of the instruction that trapped. `SIZE_MAX` if the stop is over.
  *
  * Thread: inside callback only.
  */
@@ -389,9 +389,9 @@ bool stepwell_frame_local(const stepwell_frame_t *frame,
                           own wasm_val_t *out);
 
 /**
- * Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the first ones, if
- * there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's: give each that may be a
- * reference to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
+ * Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
+ * first ones, if there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's:
+ * give each that may be a reference to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
  *
  * Thread: inside callback only.
  */
@@ -412,7 +412,8 @@ const char *stepwell_frame_local_name(const stepwell_frame_t *frame,
                                       size_t *size_out);
 
 /**
- * How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still counted.
+ * How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still
+ * counted.
  *
  * Thread: inside callback only.
  */
@@ -420,8 +421,8 @@ STEPWELL_API
 size_t stepwell_frame_operand_count(const stepwell_frame_t *frame);
 
 /**
- * Writes the operands on the frame's stack, its bottom first, to `out`, which has room for `capacity` of them: otherwise as
- * `stepwell_frame_locals`.
+ * Writes the operands on the frame's stack, its bottom first, to `out`, which has room for `capacity` of them:
+ * otherwise as `stepwell_frame_locals`.
  *
  * Thread: inside callback only.
  */

@@ -13,13 +13,14 @@
 #endif
 
 /**
- * What debug code is like. It decides what debugging costs, not what can be seen: every instruction is a place to stop at,
- * with every local and operand. An engine has `STEPWELL_DEBUG_TIER_REGIONS` at first.
+ * What debug code is like. It decides what debugging costs, not what can be seen: every instruction is a place to stop
+ * at, with every local and operand. An engine has `STEPWELL_DEBUG_TIER_REGIONS` at first.
  */
 typedef enum stepwell_debug_tier_enum {
   /**
-   * The default. State is stored where a region begins whose instructions can be run again with the same outcome: at the start
-   * of functions and loops, behind side effects. What is inside a region is found by running it again, on a copy of the state.
+   * The default. State is stored where a region begins whose instructions can be run again with the same outcome: at
+   * the start of functions and loops, behind side effects. What is inside a region is found by running it again, on
+   * a copy of the state.
    */
   STEPWELL_DEBUG_TIER_REGIONS = 0,
   /** State is stored at every instruction, and nothing is run again: slower, larger, and simple. */
@@ -31,17 +32,21 @@ typedef enum stepwell_fallback_enum {
   /** There is no `memfd` for machine code: each debugged store copies it. */
   STEPWELL_FALLBACK_COPIED_CODE = 1,
   /**
-   * Address space cannot be reserved for memories as the configuration says: memories move as they grow, and accesses are
-   * checked by instructions.
+   * Address space cannot be reserved for memories as the configuration says: memories move as they grow, and
+   * accesses are checked by instructions.
    */
   STEPWELL_FALLBACK_NO_RESERVATION = 2,
   /** No threads can be made: modules are compiled on the thread that asks. */
   STEPWELL_FALLBACK_NO_THREADS = 4,
-  /** No signal handlers can be installed: compiled code checks for traps by itself, as without `stepwell_config_signals_set`. */
+  /**
+   * No signal handlers can be installed: compiled code checks for traps by itself, as without
+   * `stepwell_config_signals_set`.
+   */
   STEPWELL_FALLBACK_NO_SIGNALS = 8,
   /**
-   * Machine code cannot be executed where it was written (`PR_SET_MDWE`, systemd's `MemoryDenyWriteExecute`): pages with breakpoints are
-   * made anew for each change, which takes somewhat longer. The system may begin to refuse it at any time.
+   * Machine code cannot be executed where it was written (`PR_SET_MDWE`, systemd's `MemoryDenyWriteExecute`): pages
+   * with breakpoints are made anew for each change, which takes somewhat longer. The system may begin to refuse it
+   * at any time.
    */
   STEPWELL_FALLBACK_REPLACED_CODE = 16,
 } stepwell_fallback_enum;
@@ -73,21 +78,21 @@ typedef enum stepwell_log_level_enum {
 } stepwell_log_level_enum;
 
 /**
- * Which profilers are told where machine code is: that of modules, in both tiers, and trampolines. A function has the name that
- * the module's name section gives it, else `MODULE!wasm-function[INDEX]`. An engine tells none at first.
+ * Which profilers are told where machine code is: that of modules, in both tiers, and trampolines. A function has the
+ * name that the module's name section gives it, else `MODULE!wasm-function[INDEX]`. An engine tells none at first.
  */
 typedef enum stepwell_profiler_enum {
   /** None. */
   STEPWELL_PROFILER_NONE = 0,
   /**
-   * A line for each function is added to `/tmp/perf-PID.map`, which `perf report` reads. It does so for code in anonymous memory
-   * only, so machine code is kept there, as by `stepwell_config_copied_code_set`.
+   * A line for each function is added to `/tmp/perf-PID.map`, which `perf report` reads. It does so for code in
+   * anonymous memory only, so machine code is kept there, as by `stepwell_config_copied_code_set`.
    */
   STEPWELL_PROFILER_PERF_MAP = 1,
   /**
    * Each function is written, with its machine code, to `jit-PID.dump` in the folder that the environment variable
-   * `JITDUMPDIR` names, or in the current one. Record with `perf record -k mono`, and put the code into the record with
-   * `perf inject --jit`.
+   * `JITDUMPDIR` names, or in the current one. Record with `perf record -k mono`, and put the code into the record
+   * with `perf inject --jit`.
    */
   STEPWELL_PROFILER_JITDUMP = 2,
 } stepwell_profiler_enum;
@@ -105,8 +110,8 @@ typedef int32_t stepwell_profiler_t;
 typedef int32_t stepwell_log_level_t;
 
 /**
- * Told what an engine does, in a message that is valid during the call. Any thread calls it, also several at once. It may not call
- * Stepwell.
+ * Told what an engine does, in a message that is valid during the call. Any thread calls it, also several at once. It
+ * may not call Stepwell.
  */
 typedef void (*stepwell_log_callback_t)(void *env, stepwell_log_level_t level, const char *message);
 
@@ -115,11 +120,12 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Whether pointers that C passes are checked: a handle that was deleted or given away before, a vector that was, a handle of another
- * kind, other memory. What is found ends the process, with a message that names function and parameter. It is for tests:
- * calls take longer, and memory that is given back is kept for a while. The check is of the whole process, from now on and for good,
- * so `false` does nothing. Call it with the first thing that is made here: of what was made before, less is known. The environment
- * variable `STEPWELL_CHECK_HANDLES=1` does the same, from the beginning.
+ * Whether pointers that C passes are checked: a handle that was deleted or given away before, a vector that was, a
+ * handle of another kind, other memory. What is found ends the process, with a message that names function and
+ * parameter. It is for tests: calls take longer, and memory that is given back is kept for a while. The check is of
+ * the whole process, from now on and for good, so `false` does nothing. Call it with the first thing that is made
+ * here: of what was made before, less is known. The environment variable `STEPWELL_CHECK_HANDLES=1` does the same,
+ * from the beginning.
  *
  * Thread: any.
  */
@@ -138,8 +144,9 @@ void stepwell_config_debug_set(wasm_config_t *config,
                                bool enable);
 
 /**
- * Whether modules have their debug code compiled with them, not when a debugger is first attached to a store that has them. For single
- * modules `stepwell_module_compile_debug` does it. Without `stepwell_config_debug_set` it means nothing. Off at first.
+ * Whether modules have their debug code compiled with them, not when a debugger is first attached to a store that has
+ * them. For single modules `stepwell_module_compile_debug` does it. Without `stepwell_config_debug_set` it means
+ * nothing. Off at first.
  *
  * Thread: any.
  */
@@ -148,8 +155,8 @@ void stepwell_config_debug_eagerly_set(wasm_config_t *config,
                                        bool enable);
 
 /**
- * What debug code is like, one of `enum stepwell_debug_tier_enum`. `STEPWELL_DEBUG_TIER_REGIONS` at first. For a number that is no
- * tier: an error, and the configuration is as before.
+ * What debug code is like, one of `enum stepwell_debug_tier_enum`. `STEPWELL_DEBUG_TIER_REGIONS` at first. For a
+ * number that is no tier: an error, and the configuration is as before.
  *
  * Thread: any.
  */
@@ -159,9 +166,9 @@ own stepwell_error_t *stepwell_config_debug_tier_set(wasm_config_t *config,
                                                     stepwell_debug_tier_t tier);
 
 /**
- * How many bytes of rerun code the engine keeps: code that finds what is inside a region, compiled when a debugger first
- * needs it for a function, and shared by all stores. Each function takes at least a page. What was used last is kept, the rest is
- * compiled again when it is needed again. 64 MiB at first.
+ * How many bytes of rerun code the engine keeps: code that finds what is inside a region, compiled when a debugger
+ * first needs it for a function, and shared by all stores. Each function takes at least a page. What was used last is
+ * kept, the rest is compiled again when it is needed again. 64 MiB at first.
  *
  * Thread: any.
  */
@@ -190,8 +197,8 @@ void stepwell_config_fuel_set(wasm_config_t *config,
                               bool enable);
 
 /**
- * Whether guests look at the engine's epoch and trap when it has come to their store's deadline, or when another thread interrupts
- * them: `stepwell_store_epoch_deadline_set`, `stepwell_interrupt_raise`. Off at first.
+ * Whether guests look at the engine's epoch and trap when it has come to their store's deadline, or when another
+ * thread interrupts them: `stepwell_store_epoch_deadline_set`, `stepwell_interrupt_raise`. Off at first.
  *
  * Thread: any.
  */
@@ -200,8 +207,8 @@ void stepwell_config_epoch_set(wasm_config_t *config,
                                bool enable);
 
 /**
- * Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is none: an error,
- * and the configuration is as before.
+ * Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is
+ * none: an error, and the configuration is as before.
  *
  * Thread: any.
  */
@@ -248,8 +255,8 @@ void stepwell_config_max_stack_set(wasm_config_t *config,
                                    size_t bytes);
 
 /**
- * How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks, and for what is
- * compiled when a guest is stopped. 256 KiB at first.
+ * How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks, and for
+ * what is compiled when a guest is stopped. 256 KiB at first.
  *
  * Thread: any.
  */
@@ -282,8 +289,9 @@ void stepwell_config_copied_code_set(wasm_config_t *config,
                                      bool enable);
 
 /**
- * Which profilers are told where machine code is, one of `enum stepwell_profiler_enum`. `STEPWELL_PROFILER_NONE` at first. For a
- * number that is no profiler: an error, and the configuration is as before. The engine cannot be made if the file cannot.
+ * Which profilers are told where machine code is, one of `enum stepwell_profiler_enum`. `STEPWELL_PROFILER_NONE` at
+ * first. For a number that is no profiler: an error, and the configuration is as before. The engine cannot be made if
+ * the file cannot.
  *
  * Thread: any.
  */
@@ -293,8 +301,8 @@ own stepwell_error_t *stepwell_config_profiler_set(wasm_config_t *config,
                                                   stepwell_profiler_t profiler);
 
 /**
- * Whether debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its frames: a backtrace of the
- * host then goes through guests, by the names of their functions. Off at first.
+ * Whether debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its
+ * frames: a backtrace of the host then goes through guests, by the names of their functions. Off at first.
  *
  * Thread: any.
  */
@@ -313,9 +321,10 @@ own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
                                          own wasm_engine_t **out);
 
 /**
- * Makes sure that the library's signal handlers are in front of those that the host has installed since the first engine was made: for a host
- * that does so later (as Python's `faulthandler` does), and calls this afterwards. Making an engine or a store does it too. Handlers that are
- * found in front get every signal that is not a guest's. Without engines that use signals it does nothing.
+ * Makes sure that the library's signal handlers are in front of those that the host has installed since the first
+ * engine was made: for a host that does so later (as Python's `faulthandler` does), and calls this afterwards. Making
+ * an engine or a store does it too. Handlers that are found in front get every signal that is not a guest's. Without
+ * engines that use signals it does nothing.
  *
  * Thread: any.
  */
@@ -324,8 +333,8 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_signal_handlers_renew(void);
 
 /**
- * Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is gone, or
- * another callback is set, also when this fails.
+ * Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is
+ * gone, or another callback is set, also when this fails.
  *
  * Thread: any.
  */
@@ -345,8 +354,8 @@ own stepwell_error_t *stepwell_config_log_set(wasm_config_t *config,
 STEPWELL_API uint32_t stepwell_engine_fallbacks(const wasm_engine_t *engine);
 
 /**
- * Makes the engine's epoch one more. Guests whose deadline has come trap with `STEPWELL_TRAP_INTERRUPT` when they next begin a function
- * or a turn of a loop. Usually a thread of the host's does this at regular times.
+ * Makes the engine's epoch one more. Guests whose deadline has come trap with `STEPWELL_TRAP_INTERRUPT` when they next
+ * begin a function or a turn of a loop. Usually a thread of the host's does this at regular times.
  *
  * Thread: any, async-signal-safe.
  */

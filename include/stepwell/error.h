@@ -17,8 +17,8 @@ typedef enum stepwell_error_enum {
   /** The bytes are no valid Wasm module; or no serialized module, or a damaged one. */
   STEPWELL_ERROR_INVALID_MODULE = 1,
   /**
-   * The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version, configuration or
-   * kind of machine; the message names it.
+   * The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version,
+   * configuration or kind of machine; the message names it.
    */
   STEPWELL_ERROR_UNSUPPORTED = 2,
   /** An import is missing or has another type than the module asks for. */
@@ -80,7 +80,8 @@ STEPWELL_API stepwell_error_code_t stepwell_error_code(const stepwell_error_t *e
 STEPWELL_API const char *stepwell_error_message(const stepwell_error_t *error);
 
 /**
- * The offset in the Wasm binary that the error belongs to, written to `offset_out`, which may be NULL; false if it belongs to none.
+ * The offset in the Wasm binary that the error belongs to, written to `offset_out`, which may be NULL; false if it
+ * belongs to none.
  *
  * Thread: any.
  */
@@ -89,8 +90,8 @@ bool stepwell_error_offset(const stepwell_error_t *error,
                            size_t *offset_out);
 
 /**
- * Whether the error is the end of a program that asked for it by WASI's `proc_exit` (of a call without `trap_out`); its exit
- * status is then written to `status_out`, which may be NULL.
+ * Whether the error is the end of a program that asked for it by WASI's `proc_exit` (of a call without `trap_out`);
+ * its exit status is then written to `status_out`, which may be NULL.
  *
  * Thread: any.
  */

@@ -19,8 +19,8 @@ typedef struct stepwell_caller_t stepwell_caller_t;
 typedef struct stepwell_typed_func_t stepwell_typed_func_t;
 
 /**
- * A host function that learns who calls it. `args` are borrowed; `results` has room for the results, and what is written there is
- * given away. A trap that is returned is given away, and ends the guest's call; NULL is success.
+ * A host function that learns who calls it. `args` are borrowed; `results` has room for the results, and what is
+ * written there is given away. A trap that is returned is given away, and ends the guest's call; NULL is success.
  */
 typedef own wasm_trap_t *(*stepwell_func_callback_t)(void *env,
                                                     const stepwell_caller_t *caller,
@@ -42,8 +42,9 @@ typedef union stepwell_raw_val_t {
 } stepwell_raw_val_t;
 
 /**
- * A host function on raw values: the parameters are in `values`, and the results are written over them, from the first on; there is room for
- * the larger number of both. A trap that is returned is given away, and ends the guest's call; NULL is success.
+ * A host function on raw values: the parameters are in `values`, and the results are written over them, from the first
+ * on; there is room for the larger number of both. A trap that is returned is given away, and ends the guest's call;
+ * NULL is success.
  */
 typedef own wasm_trap_t *(*stepwell_func_unchecked_callback_t)(void *env,
                                                               const stepwell_caller_t *caller,
@@ -67,8 +68,8 @@ own stepwell_error_t *stepwell_func_call(const wasm_func_t *func,
                                         own wasm_trap_t **trap_out);
 
 /**
- * A new host function that learns who calls it. `finalizer(env)` runs when nothing holds the function any more, or when this fails. The
- * finalizer may be NULL.
+ * A new host function that learns who calls it. `finalizer(env)` runs when nothing holds the function any more, or
+ * when this fails. The finalizer may be NULL.
  *
  * Thread: one at a time per store.
  */
@@ -96,7 +97,8 @@ STEPWELL_API wasm_store_t *stepwell_caller_store(const stepwell_caller_t *caller
 STEPWELL_API own wasm_instance_t *stepwell_caller_instance(const stepwell_caller_t *caller);
 
 /**
- * The export of this name of the instance whose function called. NULL if there is none, or if the host called directly.
+ * The export of this name of the instance whose function called. NULL if there is none, or if the host called
+ * directly.
  *
  * Thread: inside callback only.
  */
@@ -123,10 +125,10 @@ own stepwell_error_t *stepwell_typed_func_new(const wasm_func_t *func,
 STEPWELL_API void stepwell_typed_func_delete(own stepwell_typed_func_t *func);
 
 /**
- * Calls the function: the parameters are taken from `values`, and the results are written over them, from the first on. `values` has room for
- * the larger number of both, and `size` says for how many it has room. Nothing is allocated, and only `size` is checked. A trap is written
- * to `trap_out` (NULL if there is none), everything else is the error; with `trap_out` NULL a trap is an error, too. After a trap or
- * an error `values` is not defined.
+ * Calls the function: the parameters are taken from `values`, and the results are written over them, from the first
+ * on. `values` has room for the larger number of both, and `size` says for how many it has room. Nothing is allocated,
+ * and only `size` is checked. A trap is written to `trap_out` (NULL if there is none), everything else is the error;
+ * with `trap_out` NULL a trap is an error, too. After a trap or an error `values` is not defined.
  *
  * Thread: one at a time per store.
  */
@@ -138,8 +140,8 @@ own stepwell_error_t *stepwell_typed_func_call(const stepwell_typed_func_t *func
                                               own wasm_trap_t **trap_out);
 
 /**
- * A new host function on raw values, of a type without references. `finalizer(env)` runs when nothing holds the function any more, or when
- * this fails. The finalizer may be NULL.
+ * A new host function on raw values, of a type without references. `finalizer(env)` runs when nothing holds the
+ * function any more, or when this fails. The finalizer may be NULL.
  *
  * Thread: one at a time per store.
  */

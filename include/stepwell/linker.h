@@ -13,8 +13,9 @@
 #endif
 
 /**
- * A module with its imports found by a linker. What the linker is told later does not change it. Where all imports were defined by
- * `stepwell_linker_define_func` and its kin, it makes instances in any store of the engine, on several threads at once.
+ * A module with its imports found by a linker. What the linker is told later does not change it. Where all imports
+ * were defined by `stepwell_linker_define_func` and its kin, it makes instances in any store of the engine, on several
+ * threads at once.
  */
 typedef struct stepwell_instance_pre_t stepwell_instance_pre_t;
 
@@ -30,8 +31,8 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * As `stepwell_linker_define_func`, with a callback that learns who calls it: from there it gets at the memory of its guest, whatever store
- * that is in.
+ * As `stepwell_linker_define_func`, with a callback that learns who calls it: from there it gets at the memory of its
+ * guest, whatever store that is in.
  *
  * Thread: any.
  */
@@ -97,8 +98,8 @@ own stepwell_error_t *stepwell_linker_define(stepwell_linker_t *linker,
                                             const wasm_extern_t *item);
 
 /**
- * Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all instances it
- * made are gone, or when this fails. The finalizer may be NULL.
+ * Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all instances
+ * it made are gone, or when this fails. The finalizer may be NULL.
  *
  * Thread: any.
  */
@@ -148,8 +149,8 @@ own stepwell_error_t *stepwell_linker_fill_missing_with_defaults(stepwell_linker
 
 /**
  * Instantiates a module with imports by their names, and runs its start function. A trap is written to `trap_out`
- * (NULL if there is none), and then `*out` is not written; everything else is the error. With `trap_out` NULL a trap is
- * an error, too.
+ * (NULL if there is none), and then `*out` is not written; everything else is the error. With `trap_out` NULL a trap
+ * is an error, too.
  *
  * Thread: one at a time per store.
  */
@@ -174,8 +175,8 @@ own stepwell_error_t *stepwell_linker_instantiate_pre(const stepwell_linker_t *l
                                                      own stepwell_instance_pre_t **out);
 
 /**
- * Makes an instance and runs its start function. A trap is written to `trap_out` (NULL if there is none), and then `*out` is not
- * written; everything else is the error. With `trap_out` NULL a trap is an error, too.
+ * Makes an instance and runs its start function. A trap is written to `trap_out` (NULL if there is none), and then
+ * `*out` is not written; everything else is the error. With `trap_out` NULL a trap is an error, too.
  *
  * Thread: one at a time per store.
  */

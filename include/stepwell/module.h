@@ -13,18 +13,21 @@
 #endif
 
 /**
- * Told how many functions of how many are compiled. It returns whether to go on. It is called by one thread at a time, but
- * not always by the one that asked, and may not call Stepwell.
+ * Told how many functions of how many are compiled. It returns whether to go on. It is called by one thread at a time,
+ * but not always by the one that asked, and may not call Stepwell.
  */
 typedef bool (*stepwell_progress_callback_t)(void *env, size_t done, size_t total);
 
 /**
- * A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are UTF-8,
- * NUL-terminated and borrowed: they live as long as the module, that is, as any handle of it or of an instance of it, and are never
- * deleted.
+ * A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are
+ * UTF-8, NUL-terminated and borrowed: they live as long as the module, that is, as any handle of it or of an instance
+ * of it, and are never deleted.
  */
 typedef struct stepwell_source_t {
-  /** The file's path as the compiler was given it, with the directory where that was relative; NULL where it is not known. */
+  /**
+   * The file's path as the compiler was given it, with the directory where that was relative; NULL where it is not
+   * known.
+   */
   const char *file;
   /** The function as the source names it; NULL where that is not known. Of an inlined function, its own name. */
   const char *function;
@@ -61,9 +64,9 @@ own stepwell_error_t *stepwell_shared_module_new(const wasm_engine_t *engine,
                                                 own wasm_shared_module_t **out);
 
 /**
- * Compiles the debug code of a module now, so that attaching a debugger to a store with it takes no time for that. It is
- * compiled once for all stores; a later call has nothing to do. `progress` may be NULL. Where it returns false, compiling ends
- * with `STEPWELL_ERROR_CANCELLED`, and can be begun again.
+ * Compiles the debug code of a module now, so that attaching a debugger to a store with it takes no time for that. It
+ * is compiled once for all stores; a later call has nothing to do. `progress` may be NULL. Where it returns false,
+ * compiling ends with `STEPWELL_ERROR_CANCELLED`, and can be begun again.
  *
  * Thread: one at a time per store.
  */
@@ -85,9 +88,9 @@ own stepwell_error_t *stepwell_shared_module_compile_debug(const wasm_shared_mod
                                                           void *env);
 
 /**
- * Writes what a module would import to `out`, in order, without compiling it: to say what is missing before that takes its time.
- * Functions' bodies are not looked at, so a module that is not valid may have imports. Else the errors are those of
- * `stepwell_module_new`.
+ * Writes what a module would import to `out`, in order, without compiling it: to say what is missing before that takes
+ * its time. Functions' bodies are not looked at, so a module that is not valid may have imports. Else the errors are
+ * those of `stepwell_module_new`.
  *
  * Thread: any.
  */
@@ -98,8 +101,8 @@ own stepwell_error_t *stepwell_module_imports_read(const wasm_engine_t *engine,
                                                   own wasm_importtype_vec_t *out);
 
 /**
- * The module's name; NULL if it has none. Borrowed: valid while a handle of the module, or of an instance of it, is. Its length is
- * written to `size_out`, which may be NULL.
+ * The module's name; NULL if it has none. Borrowed: valid while a handle of the module, or of an instance of it, is.
+ * Its length is written to `size_out`, which may be NULL.
  *
  * Thread: any.
  */
@@ -115,8 +118,8 @@ const char *stepwell_module_name(const wasm_module_t *module,
 STEPWELL_API uint32_t stepwell_module_func_count(const wasm_module_t *module);
 
 /**
- * The name of a function: that of the name section, else that of its first export. NULL if it has none, or if there is no such
- * function. Borrowed, as `stepwell_module_name`.
+ * The name of a function: that of the name section, else that of its first export. NULL if it has none, or if there is
+ * no such function. Borrowed, as `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -137,9 +140,9 @@ bool stepwell_module_func_find(const wasm_module_t *module,
                                uint32_t *index_out);
 
 /**
- * How many places the instruction at `offset` (from the start of the module) has in the source: one for its function, and one for
- * each function that the compiler inlined there; 0 where the module's DWARF, if it has any, does not say. The first call of this
- * or a like function reads the DWARF; instantiating never does.
+ * How many places the instruction at `offset` (from the start of the module) has in the source: one for its function,
+ * and one for each function that the compiler inlined there; 0 where the module's DWARF, if it has any, does not say.
+ * The first call of this or a like function reads the DWARF; instantiating never does.
  *
  * Thread: any.
  */
@@ -148,9 +151,9 @@ size_t stepwell_module_source_count(const wasm_module_t *module,
                                     size_t offset);
 
 /**
- * Writes where in the source the instruction at `offset` is to `out`: with `index` 0 the place itself, in the innermost inlined
- * function; with 1 where that was inlined, and so on, last in the function that the module has. False, and nothing written, beyond
- * that, or where it is not known.
+ * Writes where in the source the instruction at `offset` is to `out`: with `index` 0 the place itself, in the
+ * innermost inlined function; with 1 where that was inlined, and so on, last in the function that the module has.
+ * False, and nothing written, beyond that, or where it is not known.
  *
  * Thread: any.
  */
@@ -161,8 +164,8 @@ bool stepwell_module_source(const wasm_module_t *module,
                             stepwell_source_t *out);
 
 /**
- * The first line of the source from `line` on that has code; 0 where there is none. `file` is a path as the compiler knew it, or the
- * end of one: `"main.c"`, `"src/main.c"`.
+ * The first line of the source from `line` on that has code; 0 where there is none. `file` is a path as the compiler
+ * knew it, or the end of one: `"main.c"`, `"src/main.c"`.
  *
  * Thread: any.
  */
@@ -172,10 +175,11 @@ uint32_t stepwell_module_source_line(const wasm_module_t *module,
                                      uint32_t line);
 
 /**
- * Finds the code of a line of the source: writes the offset (from the start of the module) at which it begins to `offset_out`. A
- * line may have code in several places, by inlining, unrolling and moving: `index` counts all of them, ascending; false, and nothing
- * written, beyond the last. To stop wherever the line runs, set a breakpoint at each. Without code for `line`, the next line of the
- * file that has some is meant: `stepwell_module_source_line` says which. `file` is a path as the compiler knew it, or the end of one.
+ * Finds the code of a line of the source: writes the offset (from the start of the module) at which it begins to
+ * `offset_out`. A line may have code in several places, by inlining, unrolling and moving: `index` counts all of them,
+ * ascending; false, and nothing written, beyond the last. To stop wherever the line runs, set a breakpoint at each.
+ * Without code for `line`, the next line of the file that has some is meant: `stepwell_module_source_line` says which.
+ * `file` is a path as the compiler knew it, or the end of one.
  *
  * Thread: any.
  */
@@ -187,16 +191,18 @@ bool stepwell_module_source_find(const wasm_module_t *module,
                                  size_t *offset_out);
 
 /**
- * Gives the module a file of its split DWARF, which is what a compiler puts beside the module with `-gsplit-dwarf`: a package
- * (`.dwp`, as `llvm-dwp` makes it), or what was written for one unit (`.dwo`), as a Wasm or ELF file. The module itself then has
- * lines only, or little more. Positions that are asked for from now on, in backtraces as well, have the functions' names and what is
- * inlined from there. Several files may be given, at any time. The bytes are copied, and read when a position is first asked for.
+ * Gives the module a file of its split DWARF, which is what a compiler puts beside the module with `-gsplit-dwarf`: a
+ * package (`.dwp`, as `llvm-dwp` makes it), or what was written for one unit (`.dwo`), as a Wasm or ELF file. The
+ * module itself then has lines only, or little more. Positions that are asked for from now on, in backtraces as well,
+ * have the functions' names and what is inlined from there. Several files may be given, at any time. The bytes are
+ * copied, and read when a position is first asked for.
  *
- * All handles and instances of the module have it. A serialized module does not: give it again. The library never opens a
- * file that a module names.
+ * All handles and instances of the module have it. A serialized module does not: give it again. The library never
+ * opens a file that a module names.
  *
- * An error with `STEPWELL_ERROR_ARGUMENT` if the bytes are no such file. What is damaged inside is no error, but has no positions. Of a file
- * that has none of the module's units nothing is used: the engine's log says so, and `stepwell_module_split_dwarf_missing` tells.
+ * An error with `STEPWELL_ERROR_ARGUMENT` if the bytes are no such file. What is damaged inside is no error, but has
+ * no positions. Of a file that has none of the module's units nothing is used: the engine's log says so, and
+ * `stepwell_module_split_dwarf_missing` tells.
  *
  * Thread: any.
  */
@@ -206,8 +212,8 @@ own stepwell_error_t *stepwell_module_split_dwarf_add(wasm_module_t *module,
                                                      const wasm_byte_vec_t *file);
 
 /**
- * How many compilation units of the module have split DWARF whose other part is in no file that was given: 0 for a module without
- * split DWARF, or with all of its files.
+ * How many compilation units of the module have split DWARF whose other part is in no file that was given: 0 for a
+ * module without split DWARF, or with all of its files.
  *
  * Thread: any.
  */
@@ -215,10 +221,10 @@ STEPWELL_API
 size_t stepwell_module_split_dwarf_missing(const wasm_module_t *module);
 
 /**
- * What the compiler called the file with a missing unit's other part, for example `"build/main.dwo"`: empty where the module does not
- * say. `index` counts the units that `stepwell_module_split_dwarf_missing` does; NULL beyond the last. Several units may be in
- * one file. A module that is not trusted may name any file of the host's: open only what you would open anyway. Borrowed, as
- * `stepwell_module_name`.
+ * What the compiler called the file with a missing unit's other part, for example `"build/main.dwo"`: empty where the
+ * module does not say. `index` counts the units that `stepwell_module_split_dwarf_missing` does; NULL beyond the last.
+ * Several units may be in one file. A module that is not trusted may name any file of the host's: open only what you
+ * would open anyway. Borrowed, as `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -238,8 +244,8 @@ own stepwell_error_t *stepwell_module_serialize(const wasm_module_t *module,
                                                own wasm_byte_vec_t *out);
 
 /**
- * Writes what `wasm_module_serialize` gives to a file, replacing one that is there. Who reads it meanwhile finds the old file or
- * the whole new one, never a part.
+ * Writes what `wasm_module_serialize` gives to a file, replacing one that is there. Who reads it meanwhile finds the
+ * old file or the whole new one, never a part.
  *
  * Thread: any.
  */
@@ -251,8 +257,9 @@ own stepwell_error_t *stepwell_module_serialize_file(const wasm_module_t *module
 /**
  * As `wasm_module_deserialize`, with an error that says what is wrong.
  *
- * Errors: `STEPWELL_ERROR_INVALID_MODULE` for what is no serialized module, or was damaged; `STEPWELL_ERROR_UNSUPPORTED` for one of another
- * version, kind of machine or configuration, naming the difference. In both cases, compile the module again.
+ * Errors: `STEPWELL_ERROR_INVALID_MODULE` for what is no serialized module, or was damaged;
+ * `STEPWELL_ERROR_UNSUPPORTED` for one of another version, kind of machine or configuration, naming the difference. In
+ * both cases, compile the module again.
  *
  * Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
  *
@@ -265,8 +272,9 @@ own stepwell_error_t *stepwell_module_deserialize(wasm_store_t *store,
                                                  own wasm_module_t **out);
 
 /**
- * As `stepwell_module_deserialize`, from a file. It is copied once to where nobody can change it, checked there, and executed from there:
- * what becomes of the file afterwards is nothing to the module. A file that cannot be read is `STEPWELL_ERROR_SYSTEM`.
+ * As `stepwell_module_deserialize`, from a file. It is copied once to where nobody can change it, checked there, and
+ * executed from there: what becomes of the file afterwards is nothing to the module. A file that cannot be read is
+ * `STEPWELL_ERROR_SYSTEM`.
  *
  * Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
  *
@@ -328,8 +336,8 @@ own stepwell_error_t *stepwell_shared_module_deserialize_file(const wasm_engine_
 STEPWELL_API size_t stepwell_module_custom_section_count(const wasm_module_t *module);
 
 /**
- * The name of a custom section, in the order of the binary; NULL if there is no such section. Several sections may have the same
- * name. Borrowed, as `stepwell_module_name`.
+ * The name of a custom section, in the order of the binary; NULL if there is no such section. Several sections may
+ * have the same name. Borrowed, as `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -339,9 +347,9 @@ const char *stepwell_module_custom_section_name(const wasm_module_t *module,
                                                 size_t *size_out);
 
 /**
- * The contents of a custom section; NULL if there is no such section; those of an empty section are not NULL. Borrowed: valid while a
- * handle of the module, or of an instance of it, is. They are bytes, no text: nothing ends them, and how many they are is written to
- * `size_out`.
+ * The contents of a custom section; NULL if there is no such section; those of an empty section are not NULL.
+ * Borrowed: valid while a handle of the module, or of an instance of it, is. They are bytes, no text: nothing ends
+ * them, and how many they are is written to `size_out`.
  *
  * Thread: any.
  */
@@ -351,8 +359,8 @@ const char *stepwell_module_custom_section_data(const wasm_module_t *module,
                                                 size_t *size_out);
 
 /**
- * Looks for a custom section of this name, from that of number `from` on, and writes its number to `index_out`; false, and nothing
- * written, if there is none.
+ * Looks for a custom section of this name, from that of number `from` on, and writes its number to `index_out`; false,
+ * and nothing written, if there is none.
  *
  * Thread: any.
  */
@@ -398,7 +406,8 @@ STEPWELL_API size_t stepwell_module_text_size(const wasm_module_t *module);
 STEPWELL_API size_t stepwell_module_debug_text_size(const wasm_module_t *module);
 
 /**
- * The name of a local; parameters come first. NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+ * The name of a local; parameters come first. NULL if the name section has none for it. Borrowed, as
+ * `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -409,7 +418,8 @@ const char *stepwell_module_local_name(const wasm_module_t *module,
                                        size_t *size_out);
 
 /**
- * The name of a global (by index, imports counted); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+ * The name of a global (by index, imports counted); NULL if the name section has none for it. Borrowed, as
+ * `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -419,7 +429,8 @@ const char *stepwell_module_global_name(const wasm_module_t *module,
                                         size_t *size_out);
 
 /**
- * The name of a table (by index, imports counted); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+ * The name of a table (by index, imports counted); NULL if the name section has none for it. Borrowed, as
+ * `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -429,7 +440,8 @@ const char *stepwell_module_table_name(const wasm_module_t *module,
                                        size_t *size_out);
 
 /**
- * The name of a memory (by index, imports counted); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+ * The name of a memory (by index, imports counted); NULL if the name section has none for it. Borrowed, as
+ * `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -439,7 +451,8 @@ const char *stepwell_module_memory_name(const wasm_module_t *module,
                                         size_t *size_out);
 
 /**
- * The name of a data segment (by index); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+ * The name of a data segment (by index); NULL if the name section has none for it. Borrowed, as
+ * `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -449,7 +462,8 @@ const char *stepwell_module_data_name(const wasm_module_t *module,
                                       size_t *size_out);
 
 /**
- * The name of an element segment (by index); NULL if the name section has none for it. Borrowed, as `stepwell_module_name`.
+ * The name of an element segment (by index); NULL if the name section has none for it. Borrowed, as
+ * `stepwell_module_name`.
  *
  * Thread: any.
  */

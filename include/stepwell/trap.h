@@ -52,7 +52,8 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The name of a trap frame's function; NULL if it has none. Borrowed: valid while the frame is, and as `stepwell_module_name`.
+ * The name of a trap frame's function; NULL if it has none. Borrowed: valid while the frame is, and as
+ * `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -61,7 +62,8 @@ const char *stepwell_trap_frame_func_name(const wasm_frame_t *frame,
                                           size_t *size_out);
 
 /**
- * The name of a trap frame's module; NULL if it has none. Borrowed: valid while the frame is, and as `stepwell_module_name`.
+ * The name of a trap frame's module; NULL if it has none. Borrowed: valid while the frame is, and as
+ * `stepwell_module_name`.
  *
  * Thread: any.
  */
@@ -77,8 +79,8 @@ const char *stepwell_trap_frame_module_name(const wasm_frame_t *frame,
 STEPWELL_API size_t stepwell_trap_frame_source_count(const wasm_frame_t *frame);
 
 /**
- * Writes where in the source a trap frame's instruction is to `out`: as `stepwell_module_source`. The strings live as long as the
- * frame at least.
+ * Writes where in the source a trap frame's instruction is to `out`: as `stepwell_module_source`. The strings live as
+ * long as the frame at least.
  *
  * Thread: any.
  */
@@ -88,13 +90,14 @@ bool stepwell_trap_frame_source(const wasm_frame_t *frame,
                                 stepwell_source_t *out);
 
 /**
- * Writes a name as people are to see it to `out`, which has room for `capacity` bytes: demangled, if a compiler of Rust or C++ has
- * mangled it, and with control characters, line ends and marks of direction escaped, so that it does nothing to a terminal or a
- * log. `name` has `size` bytes, UTF-8 or not; functions that give names give them as the module has them. Backtraces and messages
- * are written so already.
+ * Writes a name as people are to see it to `out`, which has room for `capacity` bytes: demangled, if a compiler of
+ * Rust or C++ has mangled it, and with control characters, line ends and marks of direction escaped, so that it does
+ * nothing to a terminal or a log. `name` has `size` bytes, UTF-8 or not; functions that give names give them as the
+ * module has them. Backtraces and messages are written so already.
  *
- * Returns how long the whole is, without the NUL behind it: where that is not below `capacity`, what is written is cut off between two
- * characters, and still ends in a NUL. With a `capacity` of 0, nothing is written, and `out` may be NULL.
+ * Returns how long the whole is, without the NUL behind it: where that is not below `capacity`, what is written is cut
+ * off between two characters, and still ends in a NUL. With a `capacity` of 0, nothing is written, and `out` may be
+ * NULL.
  *
  * Thread: any.
  */
@@ -130,7 +133,8 @@ STEPWELL_API
 const char *stepwell_trap_message(const wasm_trap_t *trap);
 
 /**
- * The trap's message and its frames, one a line with module, function and offset. Borrowed: valid while a handle of the trap is.
+ * The trap's message and its frames, one a line with module, function and offset. Borrowed: valid while a handle of
+ * the trap is.
  *
  * Thread: any.
  */

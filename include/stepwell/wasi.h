@@ -13,27 +13,27 @@
 #endif
 
 /**
- * What programs wrote, kept in memory: given to a configuration as standard output, standard error or both, and read whenever
- * the host likes, also when the store is gone. Programs that fill it up to its limit get `ENOSPC`.
+ * What programs wrote, kept in memory: given to a configuration as standard output, standard error or both, and read
+ * whenever the host likes, also when the store is gone. Programs that fill it up to its limit get `ENOSPC`.
  */
 typedef struct stepwell_wasi_buffer_t stepwell_wasi_buffer_t;
 
 /**
- * What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty standard
- * input, standard output and error that swallow everything, and no directory.
+ * What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty
+ * standard input, standard output and error that swallow everything, and no directory.
  */
 typedef struct stepwell_wasi_config_t stepwell_wasi_config_t;
 
 /**
- * Gives a program its standard input: writes up to `size` bytes to `data`, from its front, and returns how many they are. 0 is
- * the end of the input; more than `size` is a failure, which the program sees as `EIO`. While it runs, the program's reads of
- * its standard input fail with `EDEADLK`.
+ * Gives a program its standard input: writes up to `size` bytes to `data`, from its front, and returns how many they
+ * are. 0 is the end of the input; more than `size` is a failure, which the program sees as `EIO`. While it runs, the
+ * program's reads of its standard input fail with `EDEADLK`.
  */
 typedef size_t (*stepwell_wasi_input_callback_t)(void *env, byte_t *data, size_t size);
 
 /**
- * Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated. While
- * it runs, the program's writes to the same stream fail with `EDEADLK`.
+ * Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated.
+ * While it runs, the program's writes to the same stream fail with `EDEADLK`.
  */
 typedef void (*stepwell_wasi_output_callback_t)(void *env, const byte_t *data, size_t size);
 
@@ -64,7 +64,8 @@ void stepwell_wasi_buffer_delete(own stepwell_wasi_buffer_t *buffer);
 STEPWELL_API size_t stepwell_wasi_buffer_size(const stepwell_wasi_buffer_t *buffer);
 
 /**
- * Copies what is in a buffer, or (`take`) takes it out, so that the buffer is empty afterwards and has its whole limit again.
+ * Copies what is in a buffer, or (`take`) takes it out, so that the buffer is empty afterwards and has its whole limit
+ * again.
  *
  * Thread: any.
  */
@@ -137,9 +138,9 @@ own stepwell_error_t *stepwell_wasi_config_stdin_bytes_set(stepwell_wasi_config_
                                                           const wasm_byte_vec_t *bytes);
 
 /**
- * Asks a callback for the program's standard input. `finalizer(env)` runs when nothing can call it any more: when it is
- * replaced, the configuration is deleted or the store is gone, the program closed the stream, or when this fails. The finalizer
- * may be NULL.
+ * Asks a callback for the program's standard input. `finalizer(env)` runs when nothing can call it any more: when it
+ * is replaced, the configuration is deleted or the store is gone, the program closed the stream, or when this fails.
+ * The finalizer may be NULL.
  *
  * Thread: any.
  */
@@ -175,9 +176,9 @@ STEPWELL_API void stepwell_wasi_config_stdout_inherit(stepwell_wasi_config_t *co
 STEPWELL_API void stepwell_wasi_config_stderr_inherit(stepwell_wasi_config_t *config);
 
 /**
- * Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any more:
- * when it is replaced, the configuration is deleted, the store is gone or the program closed the stream, or when this fails.
- * The finalizer may be NULL.
+ * Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any
+ * more: when it is replaced, the configuration is deleted, the store is gone or the program closed the stream, or when
+ * this fails. The finalizer may be NULL.
  *
  * Thread: any.
  */
@@ -221,8 +222,8 @@ own stepwell_error_t *stepwell_wasi_config_stderr_buffer_set(stepwell_wasi_confi
                                                             const stepwell_wasi_buffer_t *buffer);
 
 /**
- * Writes the program's standard output to a file: behind what is in it (`append`), or instead of that. It is opened, and made
- * or emptied, now. To send both streams to one file, append to it.
+ * Writes the program's standard output to a file: behind what is in it (`append`), or instead of that. It is opened,
+ * and made or emptied, now. To send both streams to one file, append to it.
  *
  * Thread: any.
  */
@@ -244,8 +245,8 @@ own stepwell_error_t *stepwell_wasi_config_stderr_file_set(stepwell_wasi_config_
                                                           bool append);
 
 /**
- * How many descriptors the program has at most at once, the standard streams and the preopened directories counted; 1024 unless
- * this is called. Beyond it the program gets `EMFILE`. Each takes about one of this process.
+ * How many descriptors the program has at most at once, the standard streams and the preopened directories counted;
+ * 1024 unless this is called. Beyond it the program gets `EMFILE`. Each takes about one of this process.
  *
  * Thread: any.
  */
@@ -254,8 +255,9 @@ void stepwell_wasi_config_max_descriptors_set(stepwell_wasi_config_t *config,
                                               uint32_t max);
 
 /**
- * Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at, or with
- * `read_write` to change as well: to create, write, rename, link and remove. It is opened now. No path, and no symbolic link, leads the program out of it.
+ * Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at,
+ * or with `read_write` to change as well: to create, write, rename, link and remove. It is opened now. No path, and no
+ * symbolic link, leads the program out of it.
  *
  * Thread: any.
  */
@@ -267,9 +269,9 @@ own stepwell_error_t *stepwell_wasi_config_preopen_dir(stepwell_wasi_config_t *c
                                                       bool read_write);
 
 /**
- * Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store. The instances share one table of
- * descriptors, which lives as long as the store. Sockets there are none, and `proc_raise` is refused (`ENOTSUP`). A
- * program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
+ * Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store. The instances share one
+ * table of descriptors, which lives as long as the store. Sockets there are none, and `proc_raise` is refused
+ * (`ENOTSUP`). A program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
  *
  * Thread: one at a time per store.
  */
