@@ -275,7 +275,7 @@ fn traps_are_told_with_their_frames() {
 
 #[test]
 fn what_fits_on_the_stack_in_production_fits_in_debug() {
-    let engine = Engine::new(Config { debug: true, max_wasm_stack: 64 << 10, ..Config::default() }).unwrap();
+    let engine = Engine::new(Config { debug: true, max_stack: 64 << 10, ..Config::default() }).unwrap();
     let module = program(&engine);
     let mut store = Store::new(&engine);
     let instance = start(&mut store, &module);
@@ -362,7 +362,7 @@ fn stops_work_in_every_configuration() {
     for config in [
         Config { signals: false, ..Config::default() },
         Config { memory_reservation: 0, ..Config::default() },
-        Config { force_copied_code: true, ..Config::default() },
+        Config { copied_code: true, ..Config::default() },
         Config { nan_canonicalization: true, optimize: false, parallel: false, ..Config::default() },
     ] {
         let engine = Engine::new(Config { debug: true, ..config }).unwrap();
@@ -375,7 +375,7 @@ fn stops_work_in_every_configuration() {
         assert_eq!(call(&mut store, instance, "sum", 10).unwrap(), 165);
         assert!(sink.stops() > 0);
         let backing = store.registry().entry(store.code_slot(module.id()).unwrap()).engine.backing().unwrap();
-        assert_eq!(format!("{backing:?}"), if engine.config().force_copied_code { "Anonymous" } else { "Memfd" });
+        assert_eq!(format!("{backing:?}"), if engine.config().copied_code { "Anonymous" } else { "Memfd" });
         let error = call(&mut store, instance, "crash", 1).unwrap_err();
         let trap = error.payload::<Trap>().unwrap();
         assert_eq!(

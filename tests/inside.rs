@@ -616,7 +616,7 @@ fn a_panic_inside_a_region_poisons_the_store_alone() {
 
 #[test]
 fn two_stores_on_two_threads_with_hardly_any_room_for_rerun_code() {
-    let engine = Engine::new(Config { debug: true, rerun_cache_bytes: 1, ..Config::default() }).unwrap();
+    let engine = Engine::new(Config { debug: true, rerun_cache: 1, ..Config::default() }).unwrap();
     let module = module(&engine, GUEST);
     let run = || {
         let mut store = Store::new(&engine);

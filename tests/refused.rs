@@ -269,7 +269,7 @@ fn child() {
     let words: Vec<&str> = task.split(' ').collect();
     let number = |at: usize| words[at].parse::<i64>().unwrap();
     let mut config = Config { parallel: words[1] == "parallel", ..Config::default() };
-    config.force_copied_code = words[1] == "copied";
+    config.copied_code = words[1] == "copied";
     let place = words[2];
     let begin = |what: Refuse| {
         move |here: &str| {

@@ -346,7 +346,7 @@ fn deepest(store: &mut Store, instance: Instance) -> i32 {
 fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
     for signals in [true, false] {
         let config = Config { debug: true, debug_tier: DebugTier::Regions, signals, ..Config::default() };
-        let engine = Engine::new(Config { max_wasm_stack: 64 << 10, ..config }).unwrap();
+        let engine = Engine::new(Config { max_stack: 64 << 10, ..config }).unwrap();
         let module = module(&engine);
         let mut store = Store::new(&engine);
         let instance = start(&mut store, &module);

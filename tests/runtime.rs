@@ -733,7 +733,7 @@ fn invalid_modules_and_configurations_are_refused() {
     let cancelled = Module::with_progress(&engine, &ok, &|_, _| false).unwrap_err();
     assert_eq!(cancelled.kind(), ErrorKind::Cancelled);
     for config in [
-        Config { max_wasm_stack: 0, ..Config::default() },
+        Config { max_stack: 0, ..Config::default() },
         Config { stop_reserve: 1, ..Config::default() },
         Config { memory_reservation: u64::MAX, ..Config::default() },
     ] {

@@ -136,7 +136,7 @@ impl ValType {
         }
         let long = number - FIRST_LONG;
         let heap = *HeapType::ALL.get((long / 2) as usize)?;
-        let ty = ValType::Ref(RefType { heap, nullable: long % 2 != 0 });
+        let ty = ValType::Ref(RefType { heap, nullable: !long.is_multiple_of(2) });
         // One of the short ones has no second number.
         (ty.number() == number).then_some(ty)
     }

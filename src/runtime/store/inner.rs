@@ -138,11 +138,14 @@ fn wrong_store() -> Error {
 #[cold]
 pub(in crate::runtime) fn broken() -> Error {
     let message =
-        "the system has refused to change machine code of this store, and to put it back as it was; drop the store";
+        "the system has refused to change machine code of this store, and to put it back as it was; make another store";
     Error::new(ErrorKind::Poisoned, message)
 }
 
 #[cold]
 fn poisoned() -> Error {
-    Error::new(ErrorKind::Poisoned, "an earlier panic in a host function or callback left the store unusable; drop it")
+    Error::new(
+        ErrorKind::Poisoned,
+        "an earlier panic in a host function or callback left the store unusable; make another",
+    )
 }
