@@ -6,14 +6,14 @@ mod machine;
 
 use machine::{bytes, call, edit, image, no_cell};
 use object::{Object, ObjectSection};
-use stepwell::abi::TrapCode;
-use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, WasmOffset};
-use stepwell::code::{CodeRegistry, EngineCode, Ownership, StepScope};
-use stepwell::compile::{Compiler, DebugTier, Options};
-use stepwell::image::{
-    AddressEntry, Call, CodeImage, Place, PointId, PreservedRegister, SavedRegisters, Shape, ShapeId, Shapes, SiteId,
-    Slot, SlotKind, Tier, Trap,
+use stepwell::TrapCode;
+use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, ValType, WasmOffset};
+use stepwell::internals::code::{CodeRegistry, EngineCode, Ownership, StepScope};
+use stepwell::internals::compile::{Compiler, DebugTier, Options};
+use stepwell::internals::image::{
+    AddressEntry, Call, CodeImage, Place, PointId, Shape, ShapeId, Shapes, SiteId, Slot, Tier, Trap,
 };
+use stepwell::internals::isa::{PreservedRegister, SavedRegisters};
 
 /// A hand-written image with something in every table.
 fn full() -> CodeImage {
@@ -30,16 +30,16 @@ fn full() -> CodeImage {
     ]
     .into_iter()
     .collect();
-    let slot = |kind, at| Slot { kind, place: Place::Frame(at) };
-    tables.locals = SlotKind::ALL.to_vec();
+    let slot = |ty, at| Slot { ty, place: Place::Frame(at) };
+    tables.locals = ValType::SHORT.into_iter().collect();
     tables.functions[2].locals = (1, 5);
     tables.functions[2].locals_at = -48;
     tables.functions[2].saved = SavedRegisters::new([PreservedRegister::R12, PreservedRegister::R15], 2).unwrap();
     let shapes = [
-        Shape { below: ShapeId::EMPTY, top: slot(SlotKind::I32, -8) },
-        Shape { below: ShapeId(0), top: slot(SlotKind::V128, i32::MIN) },
-        Shape { below: ShapeId(0), top: slot(SlotKind::ExternRef, 8) },
-        Shape { below: ShapeId(2), top: Slot { kind: SlotKind::I64, place: Place::Constant(i32::MIN) } },
+        Shape { below: ShapeId::EMPTY, top: slot(ValType::I32, -8) },
+        Shape { below: ShapeId(0), top: slot(ValType::V128, i32::MIN) },
+        Shape { below: ShapeId(0), top: slot(ValType::EXTERNREF, 8) },
+        Shape { below: ShapeId(2), top: Slot { ty: ValType::I64, place: Place::Constant(i32::MIN) } },
     ];
     shapes.into_iter().for_each(|shape| tables.shapes.push(shape).map(|_| ()).unwrap());
     edit(&mut tables.points, |points| points[3].shape = ShapeId(2));
@@ -63,7 +63,7 @@ fn compiled(tier: Tier, debug_tier: DebugTier) -> CodeImage {
             (local.get 2))
         (func (export "call") (result i64) (call 0 (i32.const 64)) (i64.const 1) (i64.add)))"#;
     let binary = wat::parse_str(text).unwrap();
-    let info = stepwell::wasm::parse(&binary, Default::default(), false).unwrap();
+    let info = stepwell::internals::wasm::parse(&binary, Default::default(), false).unwrap();
     let options = Options {
         signals: true,
         memory_reservation: 4 << 30,

@@ -3,7 +3,8 @@
 use super::packed::{Cursor, Packed, Rows};
 use super::shapes::Shapes;
 use crate::abi::TrapCode;
-use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
+use crate::base::{DefinedFuncIndex, SlotLayout, SlotRange, TextOffset, ValType, WORD_BYTES, WasmOffset};
+use crate::isa::{SITE_BYTES, SavedRegisters};
 
 /// Which of a module's two images this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,71 +16,29 @@ pub enum Tier {
     Debug = 1,
 }
 
-/// How far apart a function's locals stand in its frame. Every value of the types there are fits.
-pub const SLOT_BYTES: u32 = 8;
-
-/// What a slot holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum SlotKind {
-    /// `i32`
-    I32 = 0,
-    /// `i64`
-    I64 = 1,
-    /// `f32`
-    F32 = 2,
-    /// `f64`
-    F64 = 3,
-    /// `v128`
-    V128 = 4,
-    /// `funcref`: a `VMFuncRef` pointer. Its target lives as long as its store: no root.
-    FuncRef = 5,
-    /// `externref`: see `abi`.
-    ExternRef = 6,
-}
-
-impl SlotKind {
-    /// Every kind, in the order of their numbers.
-    pub const ALL: [SlotKind; 7] = [
-        SlotKind::I32,
-        SlotKind::I64,
-        SlotKind::F32,
-        SlotKind::F64,
-        SlotKind::V128,
-        SlotKind::FuncRef,
-        SlotKind::ExternRef,
-    ];
-
-    /// The kind with this number.
-    pub fn from_u8(raw: u8) -> Option<SlotKind> {
-        Self::ALL.get(usize::from(raw)).copied()
-    }
-
-    /// Bytes of the value.
-    pub const fn width(self) -> u32 {
-        match self {
-            SlotKind::I32 | SlotKind::F32 => 4,
-            SlotKind::I64 | SlotKind::F64 | SlotKind::FuncRef | SlotKind::ExternRef => 8,
-            SlotKind::V128 => 16,
-        }
-    }
-}
-
 /// Where a value is while its function is stopped. Described, not assumed: more ways are to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In the function's frame, this many bytes from its frame pointer (negative: below).
     Frame(i32),
-    /// Nowhere: it is always this one. A type of 32 bits has these bits, one of 64 their sign extension.
+    /// Nowhere: it is always this one. A type of 32 bits has these bits, a wider one their sign extension.
     Constant(i32),
+}
+
+impl Place {
+    /// The place in the frame that is this many words above `base`, which is in bytes from the frame pointer.
+    #[inline]
+    pub fn in_frame(base: i32, word: u32) -> Place {
+        Place::Frame(base.wrapping_add(word.wrapping_mul(WORD_BYTES) as i32))
+    }
 }
 
 /// A value that can be shown: what it is and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot {
     /// Its type.
-    pub kind: SlotKind,
-    /// Where it is.
+    pub ty: ValType,
+    /// Where it is; a wide value stands from there upwards.
     pub place: Place,
 }
 
@@ -119,77 +78,6 @@ pub struct Shape {
     pub top: Slot,
 }
 
-/// A register that calls preserve, other than the frame pointer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum PreservedRegister {
-    /// `rbx`
-    Rbx = 0,
-    /// `r12`
-    R12 = 1,
-    /// `r13`
-    R13 = 2,
-    /// `r14`
-    R14 = 3,
-    /// `r15`
-    R15 = 4,
-}
-
-impl PreservedRegister {
-    /// All of them, in the order in which they stand in frames, upwards.
-    pub const ALL: [PreservedRegister; 5] = [
-        PreservedRegister::Rbx,
-        PreservedRegister::R12,
-        PreservedRegister::R13,
-        PreservedRegister::R14,
-        PreservedRegister::R15,
-    ];
-}
-
-/// Where a function's prologue has saved its caller's registers. It saves some of them, one beside the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SavedRegisters {
-    /// Which: a bit for each, by its number.
-    which: u8,
-    /// How many words below the frame pointer the first of them stands.
-    below: u8,
-}
-
-impl SavedRegisters {
-    /// None is saved.
-    pub const NONE: SavedRegisters = SavedRegisters { which: 0, below: 0 };
-
-    /// These registers, in the order of their numbers, the first one `below` words below the frame pointer, the others above
-    /// it. `None` if they would reach beyond the frame pointer.
-    pub fn new(registers: impl IntoIterator<Item = PreservedRegister>, below: u8) -> Option<SavedRegisters> {
-        let which = registers.into_iter().fold(0, |which, register| which | 1 << register as u8);
-        Self::from_parts(which, below)
-    }
-
-    /// From [`SavedRegisters::parts`]; `None` for what those never are.
-    pub(super) fn from_parts(which: u8, below: u8) -> Option<SavedRegisters> {
-        let fits = which < 1 << PreservedRegister::ALL.len() && which.count_ones() <= u32::from(below);
-        (fits || (which, below) == (0, 0)).then_some(SavedRegisters { which, below })
-    }
-
-    /// As two numbers.
-    pub(super) fn parts(self) -> (u8, u8) {
-        (self.which, self.below)
-    }
-
-    /// How far from the frame pointer a register is saved; `None` if it is not, and still has its caller's value.
-    pub fn offset_of(self, register: PreservedRegister) -> Option<i32> {
-        let bit = 1 << register as u8;
-        let before = (self.which & (bit - 1)).count_ones() as i32;
-        (self.which & bit != 0).then(|| (before - i32::from(self.below)) * 8)
-    }
-
-    /// How many bytes below the frame pointer they begin.
-    pub(super) fn bytes(self) -> u32 {
-        u32::from(self.below) * 8
-    }
-}
-
 /// A function defined in the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionEntry {
@@ -201,7 +89,7 @@ pub struct FunctionEntry {
     pub frame_size: u32,
     /// Debug: its locals, parameters first, as a range of [`ImageTables::locals`].
     pub locals: (u32, u32),
-    /// Debug: where the first of them is, from the frame pointer. The others stand above it, [`SLOT_BYTES`] apart.
+    /// Debug: where the first of them is, from the frame pointer. The others stand above it, as [`SlotLayout`] says.
     pub locals_at: i32,
     /// Debug: its points as a range of [`ImageTables::points`].
     pub points: (u32, u32),
@@ -214,36 +102,43 @@ pub struct FunctionEntry {
 /// The locals of a function, parameters first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Locals<'a> {
-    kinds: &'a [SlotKind],
+    values: SlotRange<'a>,
     at: i32,
 }
 
 impl<'a> Locals<'a> {
     /// How many there are.
     pub fn len(self) -> usize {
-        self.kinds.len()
+        self.values.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
-        self.kinds.is_empty()
+        self.values.is_empty()
+    }
+
+    /// The words that they take.
+    pub fn words(self) -> u32 {
+        self.values.words()
     }
 
     /// What a local is and where.
     #[inline]
     pub fn get(self, index: usize) -> Option<Slot> {
-        Some(self.slot(index, *self.kinds.get(index)?))
+        let (ty, word) = self.values.get(index)?;
+        Some(Slot { ty, place: Place::in_frame(self.at, word) })
     }
 
     /// All of them.
     pub fn iter(self) -> impl ExactSizeIterator<Item = Slot> + 'a {
-        self.kinds.iter().enumerate().map(move |(index, kind)| self.slot(index, *kind))
+        self.values.iter().map(move |(ty, word)| Slot { ty, place: Place::in_frame(self.at, word) })
     }
 
-    #[inline]
-    fn slot(self, index: usize, kind: SlotKind) -> Slot {
-        let above = (index as u32).wrapping_mul(SLOT_BYTES);
-        Slot { kind, place: Place::Frame(self.at.wrapping_add(above as i32)) }
+    /// Whether a place is in the slot of one of them.
+    fn have(self, place: Place) -> bool {
+        let Place::Frame(offset) = place else { return false };
+        let above = i64::from(offset) - i64::from(self.at);
+        (0..i64::from(self.words()) * i64::from(WORD_BYTES)).contains(&above)
     }
 }
 
@@ -279,7 +174,7 @@ pub struct AddressEntry {
 /// A patchable call in debug code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// The offset behind the site: its return address once armed. The site is the [`super::SITE_BYTES`] before.
+    /// The offset behind the site: its return address once armed. The site is the [`SITE_BYTES`] before.
     pub after: TextOffset,
     /// The first instruction it covers: the one about to run when it is hit.
     pub point: PointId,
@@ -315,7 +210,7 @@ pub struct ImageTables {
     /// Debug: the calls, sorted by text offset.
     pub calls: Packed<Call>,
     /// Debug: the locals of all functions.
-    pub locals: Vec<SlotKind>,
+    pub locals: SlotLayout,
     /// Debug: the shapes of operand stacks.
     pub shapes: Shapes,
     /// Debug: the sites, sorted by text offset.
@@ -330,7 +225,7 @@ impl ImageTables {
     /// The bytes of memory that the tables take.
     pub fn bytes(&self) -> usize {
         self.functions.capacity() * size_of::<FunctionEntry>()
-            + self.locals.capacity() * size_of::<SlotKind>()
+            + self.locals.bytes()
             + self.shapes.bytes()
             + self.traps.bytes()
             + self.addresses.bytes()
@@ -388,7 +283,7 @@ impl ImageTables {
 
     /// The first site whose first byte is at or after `start`.
     pub fn site_from(&self, start: TextOffset) -> Option<SiteId> {
-        let after = start.get().checked_add(super::SITE_BYTES)?;
+        let after = start.get().checked_add(SITE_BYTES)?;
         Some(SiteId(self.sites.first_from(after)?.id()))
     }
 
@@ -441,7 +336,7 @@ impl ImageTables {
     pub fn locals_of(&self, func: DefinedFuncIndex) -> Locals<'_> {
         let Some(function) = self.function(func) else { return Locals::default() };
         let (start, end) = function.locals;
-        Locals { kinds: &self.locals[start as usize..end as usize], at: function.locals_at }
+        Locals { values: self.locals.range(start, end), at: function.locals_at }
     }
 
     /// The operands of a stack of this shape, top first.
@@ -452,5 +347,13 @@ impl ImageTables {
             at = row.below;
             Some(row.top)
         })
+    }
+
+    /// Where a frame of a function has what the collector has to see, when it stands at this point of it: locals, then operands, each place
+    /// once. An operand that is told from a local is seen there; one that is a constant is null.
+    pub fn roots(&self, func: DefinedFuncIndex, point: Point) -> impl Iterator<Item = Slot> + '_ {
+        let locals = self.locals_of(func);
+        let own = move |slot: &Slot| matches!(slot.place, Place::Frame(_)) && !locals.have(slot.place);
+        locals.iter().chain(self.operands(point.shape).filter(own)).filter(|slot| slot.ty.is_root())
     }
 }

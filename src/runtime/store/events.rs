@@ -3,13 +3,13 @@
 
 use crate::abi::{ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Pc, Result, WasmOffset};
-use crate::code::CodeSlot;
+use crate::code::{CodeSlot, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
+use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
-use crate::sys::arch::{ResumeJump, StopContext};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -96,8 +96,8 @@ pub(in crate::runtime) struct StopTarget {
     pub(in crate::runtime) head: StopContext,
     pub(in crate::runtime) store: NonNull<StoreInner>,
     pub(in crate::runtime) slot: CodeSlot,
-    /// The address of the text.
-    pub(in crate::runtime) base: usize,
+    /// Where the text is.
+    pub(in crate::runtime) base: TextBase,
     /// The tables of the code in the slot, which outlives this.
     pub(in crate::runtime) tables: *const ImageTables,
     /// Where in `recent` the last site is: the next one mostly follows it.
@@ -159,7 +159,8 @@ pub struct Replacement {
     pub entry: u32,
     /// The same instruction.
     pub wasm: WasmOffset,
-    /// The locals, then the operands before that instruction, bottom first.
+    /// The locals, then the operands before that instruction, bottom first, one behind the other in words as
+    /// [`SlotLayout`](crate::base::SlotLayout) says.
     pub values: Box<[u64]>,
     /// The fuel that is left before it.
     pub fuel: i64,

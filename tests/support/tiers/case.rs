@@ -17,7 +17,7 @@ use stepwell::runtime::{
     AsStoreMut, Caller, Engine, Extern, Func, Global, Instance, Linker, Memory, Module, Store, Table, Trap, TrapCode,
     Val,
 };
-use stepwell::wasm::{ExternType, FuncType};
+use stepwell::{ExternType, FuncType};
 use wasmparser::{BinaryReader, FunctionBody};
 
 /// What is run.
@@ -371,7 +371,7 @@ impl Case {
             }
             found.push(match ty {
                 ExternType::Func(ty) => Extern::Func(host_function(shared, store, name, ty)?),
-                ExternType::Table(ty) => Extern::Table(Table::new(&mut *store, ty, Val::default_for(ty.element))?),
+                ExternType::Table(ty) => Extern::Table(Table::new(&mut *store, ty, Val::null(ty.element.heap))?),
                 ExternType::Memory(ty) => Extern::Memory(Memory::new(&mut *store, ty)?),
                 ExternType::Global(ty) => Extern::Global(Global::new(&mut *store, ty, Val::default_for(ty.content))?),
             });
