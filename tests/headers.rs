@@ -235,6 +235,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() && !path.ends_with("tests") {
             found.extend(sources(&path));
+        } else if path.ends_with("tests.rs") || path.ends_with("src/lib.rs") {
+            // What `lib.rs` says, it says to who ports it.
+            continue;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);
         }
