@@ -32,8 +32,8 @@ pub mod compile {
 pub mod image {
     pub use crate::image::{
         AddressEntry, Call, CodeImage, ElfImages, FunctionEntry, ImageRef, ImageTables, Packed, PackedRow, Place,
-        Point, PointId, RegionGraph, RerunEnd, RerunImage, Shape, ShapeId, Shapes, Site, SiteId, Slot, SlotKind, Tier,
-        Trap, seal_elf, write_elf,
+        Point, PointId, RegionGraph, RerunEnd, RerunImage, Shape, ShapeId, Shapes, Site, SiteId, Slot, Tier, Trap,
+        seal_elf, write_elf,
     };
 }
 

@@ -58,4 +58,6 @@ pub use runtime::{
     Table, Trap, TrapCode, TrapInfo, TypedFunc, Val, ValRaw, VirtualFrame,
 };
 #[cfg(stepwell_ported)]
-pub use wasm::{ExternType, Features, FuncType, GlobalType, Limits, Location, MemoryType, TableType, ValType};
+pub use wasm::{
+    ExternType, Features, FuncType, GlobalType, HeapType, Limits, Location, MemoryType, RefType, TableType, ValType,
+};

@@ -7,11 +7,11 @@ mod machine;
 use machine::{bytes, call, edit, image, no_cell};
 use object::{Object, ObjectSection};
 use stepwell::TrapCode;
-use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, WasmOffset};
+use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, ValType, WasmOffset};
 use stepwell::internals::code::{CodeRegistry, EngineCode, Ownership, StepScope};
 use stepwell::internals::compile::{Compiler, DebugTier, Options};
 use stepwell::internals::image::{
-    AddressEntry, Call, CodeImage, Place, PointId, Shape, ShapeId, Shapes, SiteId, Slot, SlotKind, Tier, Trap,
+    AddressEntry, Call, CodeImage, Place, PointId, Shape, ShapeId, Shapes, SiteId, Slot, Tier, Trap,
 };
 use stepwell::internals::isa::{PreservedRegister, SavedRegisters};
 
@@ -30,16 +30,16 @@ fn full() -> CodeImage {
     ]
     .into_iter()
     .collect();
-    let slot = |kind, at| Slot { kind, place: Place::Frame(at) };
-    tables.locals = SlotKind::ALL.to_vec();
+    let slot = |ty, at| Slot { ty, place: Place::Frame(at) };
+    tables.locals = ValType::SHORT.into_iter().collect();
     tables.functions[2].locals = (1, 5);
     tables.functions[2].locals_at = -48;
     tables.functions[2].saved = SavedRegisters::new([PreservedRegister::R12, PreservedRegister::R15], 2).unwrap();
     let shapes = [
-        Shape { below: ShapeId::EMPTY, top: slot(SlotKind::I32, -8) },
-        Shape { below: ShapeId(0), top: slot(SlotKind::V128, i32::MIN) },
-        Shape { below: ShapeId(0), top: slot(SlotKind::ExternRef, 8) },
-        Shape { below: ShapeId(2), top: Slot { kind: SlotKind::I64, place: Place::Constant(i32::MIN) } },
+        Shape { below: ShapeId::EMPTY, top: slot(ValType::I32, -8) },
+        Shape { below: ShapeId(0), top: slot(ValType::V128, i32::MIN) },
+        Shape { below: ShapeId(0), top: slot(ValType::EXTERNREF, 8) },
+        Shape { below: ShapeId(2), top: Slot { ty: ValType::I64, place: Place::Constant(i32::MIN) } },
     ];
     shapes.into_iter().for_each(|shape| tables.shapes.push(shape).map(|_| ()).unwrap());
     edit(&mut tables.points, |points| points[3].shape = ShapeId(2));

@@ -166,7 +166,7 @@ fn what_an_instance_imports_stays() {
         // A global of the host's that alone holds a function of one more instance.
         let last = Instance::new(&mut store, &counter, &[]).unwrap();
         let last = func(&mut store, last, "get");
-        let ty = GlobalType { content: ValType::FuncRef, mutable: true };
+        let ty = GlobalType { content: ValType::FUNCREF, mutable: true };
         let global = Global::new(&mut store, ty, Val::FuncRef(Some(last))).unwrap();
         imports.push(global.into());
         let instance = Instance::new(&mut store, &importer, &imports).unwrap();
@@ -398,7 +398,7 @@ fn passive_segments_find_what_they_refer_to() {
                     (call_indirect (result i32) (i32.const 1)))))"#,
         );
         let other = Func::wrap(&mut store, || 9).unwrap();
-        let ty = GlobalType { content: ValType::FuncRef, mutable: false };
+        let ty = GlobalType { content: ValType::FUNCREF, mutable: false };
         let global = Global::new(&mut store, ty, Val::FuncRef(Some(other))).unwrap();
         let instance = Instance::new(&mut store, &segments, &[get.into(), global.into()]).unwrap();
         let (init, sum) = (func(&mut store, instance, "init"), func(&mut store, instance, "sum"));

@@ -7,7 +7,7 @@ use stepwell::debug::{Action, BreakpointId, Debugger, Reason, Stop};
 use stepwell::runtime::{
     AsStoreMut, Config, DebugTier, Engine, Extern, Func, Global, Instance, Memory, Module, Store, Table, Trap, Val,
 };
-use stepwell::{FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+use stepwell::{FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
 
 /// What is the same in all tiers: traps by signals or by checks, memories that stay or that move.
 #[derive(Clone, Copy, Debug)]
@@ -707,7 +707,7 @@ fn what_modules_share_changes_between_regions_alone() {
         let ty = GlobalType { content: ValType::I32, mutable: true };
         let global = Global::new(&mut store, ty, Val::I32(4)).unwrap();
         let limits = Limits { min: 2, max: None };
-        let ty = TableType { element: ValType::FuncRef, limits };
+        let ty = TableType { element: RefType::FUNCREF, limits };
         let table = Table::new(&mut store, ty, Val::FuncRef(None)).unwrap();
         let other: Arc<Mutex<Option<Instance>>> = Arc::default();
         let callee = other.clone();

@@ -8,7 +8,7 @@ mod features;
 use stepwell::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use stepwell::internals::abi::{VMGlobal, VMMemory, VMTable, ValRaw};
 use stepwell::internals::compile::vm_layout;
-use stepwell::internals::image::{RegionGraph, RerunEnd, RerunImage, SlotKind};
+use stepwell::internals::image::{RegionGraph, RerunEnd, RerunImage};
 use stepwell::internals::sys::pages::Reservation;
 use stepwell::internals::wasm::EntityIndex;
 use stepwell::runtime::{Config, Engine, Extern, Instance, Linker, Module, RerunCode, Store, Trap, TrapCode, Val};
@@ -99,7 +99,7 @@ impl Machine {
         }
         let mut table: Box<[u64]> = vec![0; 16].into();
         let global = |ty: &GlobalType| {
-            let number = !matches!(ty.content, ValType::FuncRef | ValType::ExternRef);
+            let number = !ty.content.is_ref();
             VMGlobal { value: ValRaw { externref: if number { random.value() } else { 0 } } }
         };
         let mut machine = Machine {
@@ -145,7 +145,7 @@ impl Machine {
     fn run(&mut self, code: &RerunCode, values: &mut Values, stops: &[u8], from: u32) -> RerunEnd {
         let Values(values) = values;
         assert_eq!(stops.len(), code.image().instructions.len());
-        assert_eq!(values.len(), code.image().values() + 1);
+        assert_eq!(values.len(), code.image().words() + 1);
         assert!(from < stops.len() as u32);
         // SAFETY: all is as long as it must be, and nobody else has it. The machine stands for an instance.
         let end =
@@ -159,24 +159,29 @@ impl Machine {
 #[derive(Clone)]
 struct Values(Vec<u64>);
 
+/// The locals, then the operands before an instruction, bottom first: types and words.
+fn state(image: &RerunImage, position: u32) -> Vec<(ValType, u32)> {
+    let mut operands: Vec<_> = image.operands(position).collect();
+    operands.reverse();
+    image.locals.all().iter().chain(operands).collect()
+}
+
 const CANARY: u64 = 0x5a5a_1234_a5a5_4321;
 
 impl Values {
     fn new(image: &RerunImage, mut value: impl FnMut() -> u64) -> Values {
-        let mut values: Vec<u64> = (0..image.values()).map(|_| value()).collect();
+        let mut values: Vec<u64> = (0..image.words()).map(|_| value()).collect();
         values.push(CANARY);
         Values(values)
     }
 
     /// What is defined of it before an instruction: locals, then operands, bottom first.
     fn seen(&self, image: &RerunImage, position: u32) -> Vec<u64> {
-        let mut kinds: Vec<SlotKind> = image.operands(position).collect();
-        kinds.reverse();
-        let bits = |(kind, value): (&SlotKind, &u64)| match kind {
-            SlotKind::I32 | SlotKind::F32 => value & 0xffff_ffff,
-            _ => *value,
+        let bits = |(ty, word): (ValType, u32)| match ty.width() {
+            4 => self.0[word as usize] & 0xffff_ffff,
+            _ => self.0[word as usize],
         };
-        image.locals.iter().chain(&kinds).zip(&self.0).map(bits).collect()
+        state(image, position).into_iter().map(bits).collect()
     }
 }
 
@@ -510,15 +515,10 @@ fn from_anywhere(machine: &mut Machine, code: &RerunCode, graph: &RegionGraph, r
     let count = image.instructions.len();
     assert!(graph.instructions.iter().eq(image.instructions.iter().map(|row| &row.wasm)), "a walk finds others");
     assert!(graph.edges.is_sorted() && graph.edges.iter().all(|(to, from)| from < to && (*to as usize) < count));
-    let references = |kind: &SlotKind| matches!(kind, SlotKind::FuncRef | SlotKind::ExternRef);
     for from in 0..count as u32 {
         let mut start = Values::new(image, || random.value());
-        let mut kinds: Vec<SlotKind> = image.operands(from).collect();
-        kinds.reverse();
-        for (value, kind) in start.0.iter_mut().zip(image.locals.iter().chain(&kinds)) {
-            if references(kind) {
-                *value = 0;
-            }
+        for (_, word) in state(image, from).into_iter().filter(|(ty, _)| ty.is_ref()) {
+            start.0[word as usize] = 0;
         }
         // Step by step, with the state at every position.
         let mut values = start.clone();

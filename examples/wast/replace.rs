@@ -8,14 +8,17 @@ use stepwell::internals::code::StepScope;
 use stepwell::internals::image::{Place, Slot};
 use stepwell::runtime::{AsStoreMut, EventSink, ModuleId, Replacement, Resume, StopInfo, StoreMut, TrapInfo};
 
-fn read(fp: usize, slot: &Slot) -> u64 {
-    let mut value = 0u64;
+/// The words of a slot.
+fn read(fp: usize, slot: &Slot) -> Vec<u64> {
+    let words = slot.ty.words() as usize;
     match slot.place {
-        Place::Constant(constant) => i64::from(constant) as u64,
+        Place::Constant(constant) => vec![i64::from(constant) as u64; words],
         Place::Frame(offset) => {
+            let mut value = vec![0; words];
             let from = fp.wrapping_add_signed(offset as isize) as *const u8;
-            // SAFETY: the frame stands at a stop, where its slots are written; no value here is wider.
-            unsafe { std::ptr::copy_nonoverlapping(from, (&raw mut value).cast(), slot.kind.width() as usize) };
+            let width = slot.ty.width() as usize;
+            // SAFETY: the frame stands at a stop, where its slots are written.
+            unsafe { std::ptr::copy_nonoverlapping(from, value.as_mut_ptr().cast(), width) };
             value
         }
     }
@@ -24,11 +27,9 @@ fn read(fp: usize, slot: &Slot) -> u64 {
 /// The state of the stopped frame, locals then operands.
 pub fn state(store: &StoreMut<'_>, stop: &StopInfo) -> Vec<u64> {
     let tables = store.registry().entry(stop.slot).engine.tables();
-    let mut values: Vec<u64> = tables.locals_of(stop.func).iter().map(|slot| read(stop.fp, &slot)).collect();
-    let locals = values.len();
-    values.extend(tables.operands(stop.shape).map(|slot| read(stop.fp, &slot)));
-    values[locals..].reverse();
-    values
+    let mut operands: Vec<Slot> = tables.operands(stop.shape).collect();
+    operands.reverse();
+    tables.locals_of(stop.func).iter().chain(operands).flat_map(|slot| read(stop.fp, &slot)).collect()
 }
 
 /// The stopped frame's replacement by one that differs in nothing.

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use stepwell::base::Result;
 use stepwell::runtime::{Extern, Func, Global, Memory, Store, Table, Val};
-use stepwell::{FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+use stepwell::{FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
 
 /// The externs of `spectest`, made in `store`. Its functions print nothing.
 pub fn externs(store: &mut Store) -> Result<HashMap<&'static str, Extern>> {
-    use ValType::{F32, F64, FuncRef, I32, I64};
+    use ValType::{F32, F64, I32, I64};
     let mut externs = HashMap::new();
     let prints: [(&str, &[ValType]); 7] = [
         ("print", &[]),
@@ -32,7 +32,7 @@ pub fn externs(store: &mut Store) -> Result<HashMap<&'static str, Extern>> {
         let ty = GlobalType { content: value.ty(), mutable: false };
         externs.insert(name, Extern::Global(Global::new(&mut *store, ty, value)?));
     }
-    let table = TableType { element: FuncRef, limits: Limits { min: 10, max: Some(20) } };
+    let table = TableType { element: RefType::FUNCREF, limits: Limits { min: 10, max: Some(20) } };
     externs.insert("table", Extern::Table(Table::new(&mut *store, table, Val::FuncRef(None))?));
     let memory = MemoryType { limits: Limits { min: 1, max: Some(2) } };
     externs.insert("memory", Extern::Memory(Memory::new(&mut *store, memory)?));

@@ -32,6 +32,17 @@ pub union ValRaw {
     pub externref: u64,
 }
 
+impl ValRaw {
+    /// The value that a slot holds, by its words; a narrow one is in the first.
+    #[inline]
+    pub fn from_words(words: [u64; 2]) -> ValRaw {
+        let mut v128 = [0; 16];
+        v128[..8].copy_from_slice(&words[0].to_le_bytes());
+        v128[8..].copy_from_slice(&words[1].to_le_bytes());
+        ValRaw { v128 }
+    }
+}
+
 impl Default for ValRaw {
     fn default() -> Self {
         ValRaw { v128: [0; 16] }
@@ -136,7 +147,7 @@ pub struct ResumeState {
     pub entry: u32,
     /// Zero.
     pub reserved: u32,
-    /// The locals, then the operands, bottom first, 8 bytes each.
+    /// The locals, then the operands, bottom first, one behind the other in words as [`SlotLayout`](crate::base::SlotLayout) says.
     pub values: *const u64,
 }
 

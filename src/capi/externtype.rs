@@ -40,9 +40,11 @@ impl From<&ExternType> for TypeObject {
         match ty {
             ExternType::Func(ty) => TypeObject::from_func(ty),
             ExternType::Global(ty) => TypeObject::Global { content: Box::new(ty.content), mutable: ty.mutable },
-            ExternType::Table(ty) => {
-                TypeObject::Table { element: Box::new(ty.element), limits: limits_to_c(&ty.limits) }
-            }
+            ExternType::Table(ty) => TypeObject::Table {
+                ty: ty.element,
+                element: Box::new(ty.element.into()),
+                limits: limits_to_c(&ty.limits),
+            },
             ExternType::Memory(ty) => TypeObject::Memory { limits: limits_to_c(&ty.limits) },
         }
     }

@@ -4,7 +4,7 @@ use super::plumbing::guard::or_null;
 use super::plumbing::handles::{wasm_tabletype_t, wasm_valtype_t};
 use super::plumbing::own::{Own, borrow, handle, lend, plain};
 use super::type_object::{TypeObject, check_limits, wasm_limits_t};
-use crate::base::{Error, ErrorKind};
+use crate::base::{Error, ErrorKind, ValType};
 
 handle!(wasm_tabletype_t => TypeObject, |ty| matches!(ty, TypeObject::Table { .. }));
 
@@ -21,11 +21,11 @@ pub unsafe extern "C" fn wasm_tabletype_new(
         let element = unsafe { element.require("element") }?;
         // SAFETY: C passes limits or NULL.
         let limits = *unsafe { plain(limits, "limits") }?;
-        if !element.is_ref() {
+        let ValType::Ref(ty) = *element else {
             return Err(Error::new(ErrorKind::Argument, format!("`element` is {element}; tables hold references")));
-        }
+        };
         check_limits(&limits)?;
-        Ok(Own::new(TypeObject::Table { element, limits }))
+        Ok(Own::new(TypeObject::Table { ty, element, limits }))
     })
 }
 

@@ -7,7 +7,7 @@ use super::plumbing::own::Own;
 use super::plumbing::vec::Owned;
 use super::vecs::wasm_valtype_vec_t;
 use crate::base::{Error, ErrorKind, Result};
-use crate::wasm::{ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+use crate::wasm::{ExternType, FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
 
 /// The limits of a table (in elements) or a memory (in pages).
 #[repr(C)]
@@ -41,6 +41,8 @@ pub(super) enum TypeObject {
     /// A table's.
     Table {
         /// The type of its elements.
+        ty: RefType,
+        /// The same, as C borrows it.
         element: Box<ValType>,
         /// Its size.
         limits: wasm_limits_t,
@@ -82,8 +84,8 @@ impl TypeObject {
             TypeObject::Global { content, mutable } => {
                 ExternType::Global(GlobalType { content: **content, mutable: *mutable })
             }
-            TypeObject::Table { element, limits } => {
-                ExternType::Table(TableType { element: **element, limits: limits_from_c(limits) })
+            TypeObject::Table { ty, limits, .. } => {
+                ExternType::Table(TableType { element: *ty, limits: limits_from_c(limits) })
             }
             TypeObject::Memory { limits } => ExternType::Memory(MemoryType { limits: limits_from_c(limits) }),
             TypeObject::Tag { functype } => functype.to_rust(),

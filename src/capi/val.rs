@@ -6,11 +6,11 @@ use super::plumbing::handles::wasm_ref_t;
 use super::plumbing::object::{Kind, Object};
 use super::plumbing::own::{Out, Own, plain};
 use super::plumbing::{check, vec};
-use super::valtype::{kind_of, of_kind, wasm_valkind_t};
+use super::valtype::{kind_of, no_kind, of_kind, wasm_valkind_t};
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{AsStoreMut, ExternRef, Val};
-use crate::wasm::ValType;
+use crate::wasm::{HeapType, RefType, ValType};
 use std::sync::Arc;
 
 /// A 32-bit float.
@@ -128,7 +128,8 @@ pub(super) unsafe fn from_c(
             ValType::I64 => Val::I64(val.of.i64),
             ValType::F32 => Val::F32(val.of.i32 as u32),
             ValType::F64 => Val::F64(val.of.i64 as u64),
-            _ => return ref_from_c(cell, store, ty, val.of.r#ref, param),
+            ValType::V128 => return Err(no_kind(val.kind, param)),
+            ValType::Ref(ty) => return ref_from_c(cell, store, ty, val.of.r#ref, param),
         })
     }
 }
@@ -140,22 +141,22 @@ pub(super) unsafe fn from_c(
 pub(super) unsafe fn ref_from_c(
     cell: &Arc<StoreCell>,
     store: impl AsStoreMut,
-    ty: ValType,
+    ty: RefType,
     reference: *const wasm_ref_t,
     param: &str,
 ) -> Result<Val> {
     check::passed(reference, param);
     // SAFETY: by the contract.
-    let Some(object) = (unsafe { reference.cast::<Object>().as_ref() }) else { return Ok(Val::default_for(ty)) };
+    let Some(object) = (unsafe { reference.cast::<Object>().as_ref() }) else { return Ok(Val::null(ty.heap)) };
     if !Arc::ptr_eq(cell, &object.cell) {
         return Err(Error::new(ErrorKind::Argument, format!("`{param}` is a reference of another store")));
     }
-    match (ty, &object.kind) {
-        (ValType::FuncRef, Kind::Func(func)) => Ok(Val::FuncRef(Some(*func))),
-        (ValType::FuncRef, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
-        (_, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
+    match (ty.heap, &object.kind) {
+        (HeapType::Func, Kind::Func(func)) => Ok(Val::FuncRef(Some(*func))),
+        (HeapType::Func, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
+        (HeapType::Extern, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
         // Any object of the host can be an external reference.
-        (_, kind) => {
+        (HeapType::Extern, kind) => {
             // Each time it is a new one, of which no handle is ever made.
             cell.note_garbage();
             let value = Box::new(kind.clone());

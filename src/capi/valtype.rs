@@ -4,7 +4,7 @@ use super::plumbing::guard::{or_abort, or_null};
 use super::plumbing::handles::wasm_valtype_t;
 use super::plumbing::own::{Own, borrow, handle};
 use crate::base::{Error, ErrorKind, Result};
-use crate::wasm::ValType;
+use crate::wasm::{HeapType, ValType};
 
 handle!(wasm_valtype_t => ValType);
 
@@ -28,7 +28,7 @@ pub enum wasm_valkind_enum {
     WASM_FUNCREF = 129,
 }
 
-/// The kind of a type. `v128`, which the standard's header has no kind for, is 4.
+/// The kind of a type: the one place where the types of values meet their kinds in C. `v128`, which the standard's header has no kind for, is 4.
 pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
     use wasm_valkind_enum as k;
     match ty {
@@ -37,17 +37,23 @@ pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
         ValType::F32 => k::WASM_F32 as u8,
         ValType::F64 => k::WASM_F64 as u8,
         ValType::V128 => 4,
-        ValType::ExternRef => k::WASM_EXTERNREF as u8,
-        ValType::FuncRef => k::WASM_FUNCREF as u8,
+        ValType::Ref(ty) => match ty.heap {
+            HeapType::Extern => k::WASM_EXTERNREF as u8,
+            HeapType::Func => k::WASM_FUNCREF as u8,
+        },
     }
 }
 
-/// The type of a kind that came from C.
+/// The type of a kind that came from C. No value of a `v128` comes from there.
 pub(super) fn of_kind(kind: wasm_valkind_t, param: &str) -> Result<ValType> {
-    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::ExternRef, ValType::FuncRef]
-        .into_iter()
-        .find(|ty| kind_of(*ty) == kind)
-        .ok_or_else(|| Error::new(ErrorKind::Argument, format!("`{param}` is {kind}, which is no kind of value")))
+    let ty = ValType::SHORT.into_iter().find(|ty| kind_of(*ty) == kind);
+    ty.filter(|ty| *ty != ValType::V128).ok_or_else(|| no_kind(kind, param))
+}
+
+/// The error for a number that is no kind.
+#[cold]
+pub(super) fn no_kind(kind: wasm_valkind_t, param: &str) -> Error {
+    Error::new(ErrorKind::Argument, format!("`{param}` is {kind}, which is no kind of value"))
 }
 
 /// A new value type of `kind`, one of `enum wasm_valkind_enum`. NULL for any other number; `stepwell_last_error()`

@@ -4,7 +4,7 @@ use super::env::{Env, Mode};
 use super::function::{CompiledFunction, FunctionPoint, fill_distance, too_large};
 use super::internal;
 use crate::abi::TrapCode;
-use crate::base::{DefinedFuncIndex, Result, TextOffset, WasmOffset};
+use crate::base::{DefinedFuncIndex, Result, SlotLayout, TextOffset, WasmOffset};
 use crate::image::{
     AddressEntry, Call, CodeImage, FunctionEntry, ImageTables, Packed, Point, PointId, Shape, ShapeId, Shapes, Site,
     SiteId, Tier, Trap,
@@ -27,7 +27,7 @@ pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<Compi
         traps: Packed::new(),
         addresses: Packed::new(),
         calls: Packed::new(),
-        locals: Vec::new(),
+        locals: SlotLayout::new(),
         shapes: Shapes::new(),
         sites: Packed::new(),
         points: Packed::new(),
@@ -103,7 +103,7 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
             tables.calls.extend(function.returns.iter().filter_map(call));
         }
     }
-    tables.locals.extend(&function.locals);
+    tables.locals.extend(function.locals.all().types().iter().copied());
     for shape in &function.shapes {
         tables.shapes.push(Shape { below: rebase(shape.below), top: shape.top })?;
     }

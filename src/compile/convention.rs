@@ -40,7 +40,7 @@ fn bytes_on_stack(types: &[ValType], integers_before: u32, registers: (u32, u32)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ValType::{F32, F64, FuncRef, I32, I64};
+    use ValType::{F32, F64, I32, I64};
 
     fn area(params: &[ValType], results: &[ValType]) -> Option<u32> {
         result_area(&FuncType { params: params.into(), results: results.into() })
@@ -50,7 +50,7 @@ mod tests {
     fn only_results_beyond_the_registers_have_an_area() {
         assert_eq!(area(&[I64; 20], &[I64; 8]), None);
         assert_eq!(area(&[], &[[I32; 8], [F64; 8]].concat()), None);
-        assert_eq!(area(&[], &[FuncRef; 9]), Some(16));
+        assert_eq!(area(&[], &[ValType::FUNCREF; 9]), Some(16));
         assert_eq!(area(&[], &[F32; 9]), Some(16));
     }
 

@@ -3,9 +3,12 @@
 //! together. There a local is in its slot. An operand is in a slot of its own, unless it is known without: a constant, or
 //! a copy of a local that has not changed since. In between nothing is stored. What is recorded here becomes the image's
 //! sites, points, shapes and locals.
+//!
+//! The slots are two areas of the frame, each laid out as [`SlotLayout`] says: the locals and behind them the vmctx, and
+//! the operands. Where a slot is, is said in words from its area's start.
 
 use super::env::{POINTER, abi_type};
-use crate::image::SlotKind;
+use crate::base::{SlotLayout, WORD_BYTES};
 use crate::wasm::ValType;
 use cranelift_codegen::ir::{
     ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature, StackSlot, StackSlotData, StackSlotKind,
@@ -16,8 +19,6 @@ use cranelift_frontend::FunctionBuilder;
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Bytes of a slot. Every value of the types there are fits.
-pub(super) const SLOT_BYTES: u32 = 8;
 /// Namespace of the names of what generated code calls: functions of the module, by defined index.
 pub(super) const NAMESPACE_FUNCTION: u32 = 0;
 /// Namespace of the stop stub.
@@ -33,7 +34,7 @@ pub(super) const UNSHAPED: u32 = u32::MAX - 1;
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum OperandPlace {
-    /// In the operands' slot, at this position from the bottom.
+    /// In the operands' area, at this word.
     Slot(u32),
     /// It is what this local is.
     Local(u32),
@@ -47,7 +48,7 @@ pub(super) struct FrameShape {
     /// The shape below, or [`NO_SHAPE`].
     pub(super) below: u32,
     /// What is on top.
-    pub(super) kind: SlotKind,
+    pub(super) ty: ValType,
     /// Where that is.
     pub(super) place: OperandPlace,
 }
@@ -55,11 +56,11 @@ pub(super) struct FrameShape {
 /// What is known of a function's frame at its points, with slots counted within the function.
 #[derive(Debug)]
 pub(super) struct FrameRecord {
-    /// The slot of the locals, parameters first, and behind them the vmctx, [`SLOT_BYTES`] each.
+    /// The area of the locals, parameters first, and behind them the vmctx.
     pub(super) locals_slot: StackSlot,
-    /// The kinds of the locals.
-    pub(super) locals: Vec<SlotKind>,
-    /// The slot of the operands, [`SLOT_BYTES`] each, bottom first.
+    /// The locals.
+    pub(super) locals: SlotLayout,
+    /// The area of the operands, bottom first.
     pub(super) operands_slot: StackSlot,
     /// Every operand stack that occurs.
     pub(super) shapes: Vec<FrameShape>,
@@ -78,12 +79,13 @@ pub(super) struct RecordedPoint {
     pub(super) stops: bool,
 }
 
-/// The instrumentation of a function being translated.
-pub(super) struct Instrument {
+/// Writes the state of a function being translated to the slots of its frame, and records where it is.
+pub(super) struct FrameWriter {
     record: FrameRecord,
     interned: HashMap<FrameShape, u32>,
     flags: MemFlagsData,
     stop: FuncRef,
+    /// The words of the operands' area.
     deepest: u32,
     /// The locals whose slots are out of date, each once.
     dirty: Vec<u32>,
@@ -92,31 +94,32 @@ pub(super) struct Instrument {
     pending: Option<RecordedPoint>,
 }
 
-/// A Wasm type as a slot's kind.
-pub(super) fn kind(ty: ValType) -> SlotKind {
-    match ty {
-        ValType::I32 => SlotKind::I32,
-        ValType::I64 => SlotKind::I64,
-        ValType::F32 => SlotKind::F32,
-        ValType::F64 => SlotKind::F64,
-        ValType::V128 => SlotKind::V128,
-        ValType::FuncRef => SlotKind::FuncRef,
-        ValType::ExternRef => SlotKind::ExternRef,
+/// How a slot of a value of this type is accessed, where those of words are accessed by `flags`: a wide one is not aligned to its width.
+pub(super) fn slot_flags(flags: MemFlagsData, ty: ValType) -> MemFlagsData {
+    match ty.words() {
+        1 => flags,
+        _ => MemFlagsData::new().with_notrap().with_alias_region(flags.alias_region()),
     }
 }
 
-impl Instrument {
+impl FrameWriter {
     /// Prepares the frame of a function with these locals; slot stores use `flags`, an alias region of their own.
     pub(super) fn new(
         builder: &mut FunctionBuilder<'_>,
         locals: &[ValType],
         vmctx: Value,
         flags: MemFlagsData,
-    ) -> Instrument {
-        let slot = |count: usize| StackSlotData::new(StackSlotKind::ExplicitSlot, count as u32 * SLOT_BYTES, 3);
-        let locals_slot = builder.create_sized_stack_slot(slot(locals.len() + 1));
+    ) -> FrameWriter {
+        let is_dirty = vec![false; locals.len()];
+        let locals: SlotLayout = locals.iter().copied().collect();
+        let words = locals.words();
+        let area = |words: u32| {
+            let align_shift = WORD_BYTES.trailing_zeros() as u8;
+            StackSlotData::new(StackSlotKind::ExplicitSlot, words * WORD_BYTES, align_shift)
+        };
+        let locals_slot = builder.create_sized_stack_slot(area(words + 1));
         // Its size is known at the end.
-        let operands_slot = builder.create_sized_stack_slot(slot(0));
+        let operands_slot = builder.create_sized_stack_slot(area(0));
         let name =
             builder.func.declare_imported_user_function(UserExternalName { namespace: NAMESPACE_STOP, index: 0 });
         let signature = builder.import_signature(Signature::new(CallConv::PreserveAll));
@@ -126,24 +129,19 @@ impl Instrument {
             colocated: true,
             patchable: true,
         });
-        let instrument = Instrument {
-            record: FrameRecord {
-                locals_slot,
-                locals: locals.iter().map(|ty| kind(*ty)).collect(),
-                operands_slot,
-                shapes: Vec::new(),
-                points: Vec::new(),
-            },
+        let writer = FrameWriter {
+            record: FrameRecord { locals_slot, locals, operands_slot, shapes: Vec::new(), points: Vec::new() },
             interned: HashMap::new(),
             flags,
             stop,
             deepest: 0,
             dirty: Vec::new(),
-            is_dirty: vec![false; locals.len()],
+            is_dirty,
             pending: None,
         };
-        instrument.store_local(builder, locals.len(), vmctx);
-        instrument
+        let (base, offset) = writer.locals_address(builder, words);
+        builder.ins().store(flags, vmctx, base, offset);
+        writer
     }
 
     /// Puts a stop point here, before the instruction at `wasm`, with an operand stack of `shape`.
@@ -191,65 +189,91 @@ impl Instrument {
         dirty
     }
 
-    /// Writes a local's new value to its slot.
-    pub(super) fn store_local(&self, builder: &mut FunctionBuilder<'_>, local: usize, value: Value) {
-        let (base, offset) = self.local_address(builder, local as u32);
-        builder.ins().store(self.flags, value, base, offset);
-    }
-
-    /// Writes zeros to the slots of these locals, whatever their types: two at a time.
-    pub(super) fn zero_locals(&self, builder: &mut FunctionBuilder<'_>, locals: Range<usize>) {
-        let mut at = locals.start;
-        if locals.len() > 1 {
-            let zeros = builder.func.dfg.constants.insert([0u8; 16].as_slice().into());
-            let zeros = builder.ins().vconst(types::I8X16, zeros);
-            // The slots are aligned to 8 bytes only.
-            let flags = MemFlagsData::new().with_notrap().with_alias_region(self.flags.alias_region());
-            while at + 2 <= locals.end {
-                let (base, offset) = self.local_address(builder, at as u32);
-                builder.ins().store(flags, zeros, base, offset);
-                at += 2;
-            }
-        }
-        if at < locals.end {
-            let zero = builder.ins().iconst(types::I64, 0);
-            self.store_local(builder, at, zero);
-        }
-    }
-
-    /// Writes an operand that is at `depth` to its slot.
-    pub(super) fn store_operand(&mut self, builder: &mut FunctionBuilder<'_>, depth: usize, ty: ValType, value: Value) {
-        debug_assert_eq!(builder.func.dfg.value_type(value), abi_type(ty));
-        self.have_room_for(depth as u32);
-        let (base, offset) = self.operand_address(builder, depth as u32);
-        builder.ins().store(self.flags, value, base, offset);
-    }
-
-    /// The operand at `depth`, from its slot.
-    pub(super) fn load_operand(&self, builder: &mut FunctionBuilder<'_>, depth: usize, ty: ValType) -> Value {
-        let (base, offset) = self.operand_address(builder, depth as u32);
-        builder.ins().load(abi_type(ty), self.flags, base, offset)
+    /// How a slot of a value of this type is accessed: a wide one is not aligned to its width.
+    fn flags_of(&self, ty: ValType) -> MemFlagsData {
+        slot_flags(self.flags, ty)
     }
 
     /// Where a local's slot is: base and offset.
     pub(super) fn local_address(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32) {
-        (builder.ins().stack_addr(POINTER, self.record.locals_slot, 0), (local * SLOT_BYTES) as i32)
+        let (_, word) = self.local(local as usize);
+        self.locals_address(builder, word)
     }
 
-    /// The frame has a slot for the operand at `depth`.
-    pub(super) fn have_room_for(&mut self, depth: u32) {
-        self.deepest = self.deepest.max(depth + 1);
+    /// Writes a local's new value to its slot.
+    pub(super) fn store_local(&self, builder: &mut FunctionBuilder<'_>, local: usize, value: Value) {
+        let (ty, word) = self.local(local);
+        let (base, offset) = self.locals_address(builder, word);
+        builder.ins().store(self.flags_of(ty), value, base, offset);
     }
 
-    /// Where the slot of the operand at `depth` is, for which there is room: base and offset.
-    pub(super) fn operand_address(&self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32) {
-        (builder.ins().stack_addr(POINTER, self.record.operands_slot, 0), (depth * SLOT_BYTES) as i32)
+    /// Writes zeros to the slots of these locals, whatever their types: two words at a time.
+    pub(super) fn zero_locals(&self, builder: &mut FunctionBuilder<'_>, locals: Range<usize>) {
+        if locals.is_empty() {
+            return;
+        }
+        let mut at = self.local(locals.start).1;
+        let end = self.record.locals.range(0, locals.end as u32).words();
+        if end - at > 1 {
+            let zeros = builder.func.dfg.constants.insert([0u8; 16].as_slice().into());
+            let zeros = builder.ins().vconst(types::I8X16, zeros);
+            let flags = self.flags_of(ValType::V128);
+            while at + 2 <= end {
+                let (base, offset) = self.locals_address(builder, at);
+                builder.ins().store(flags, zeros, base, offset);
+                at += 2;
+            }
+        }
+        if at < end {
+            let zero = builder.ins().iconst(types::I64, 0);
+            let (base, offset) = self.locals_address(builder, at);
+            builder.ins().store(self.flags, zero, base, offset);
+        }
+    }
+
+    /// Writes an operand to its slot at `word`.
+    pub(super) fn store_operand(&mut self, builder: &mut FunctionBuilder<'_>, word: u32, ty: ValType, value: Value) {
+        debug_assert_eq!(builder.func.dfg.value_type(value), abi_type(ty));
+        self.have_room_to(word + ty.words());
+        let (base, offset) = self.operands_address(builder, word);
+        builder.ins().store(self.flags_of(ty), value, base, offset);
+    }
+
+    /// The operand at `word`, from its slot.
+    pub(super) fn load_operand(&self, builder: &mut FunctionBuilder<'_>, word: u32, ty: ValType) -> Value {
+        let (base, offset) = self.operands_address(builder, word);
+        builder.ins().load(abi_type(ty), self.flags_of(ty), base, offset)
+    }
+
+    /// The locals.
+    pub(super) fn locals(&self) -> &SlotLayout {
+        &self.record.locals
+    }
+
+    /// A local's type, and the word of its slot.
+    fn local(&self, local: usize) -> (ValType, u32) {
+        self.record.locals.all().get(local).expect("a local of the function")
+    }
+
+    /// Where a word of the locals' area is: base and offset.
+    pub(super) fn locals_address(&self, builder: &mut FunctionBuilder<'_>, word: u32) -> (Value, i32) {
+        (builder.ins().stack_addr(POINTER, self.record.locals_slot, 0), (word * WORD_BYTES) as i32)
+    }
+
+    /// The frame has slots for operands up to this word.
+    pub(super) fn have_room_to(&mut self, word: u32) {
+        self.deepest = self.deepest.max(word);
+    }
+
+    /// Where a word of the operands' area is, for which there is room: base and offset.
+    pub(super) fn operands_address(&self, builder: &mut FunctionBuilder<'_>, word: u32) -> (Value, i32) {
+        (builder.ins().stack_addr(POINTER, self.record.operands_slot, 0), (word * WORD_BYTES) as i32)
     }
 
     /// The shape with an operand that is at `place` on top of `below`.
     pub(super) fn shape(&mut self, below: u32, ty: ValType, place: OperandPlace) -> u32 {
         let shapes = &mut self.record.shapes;
-        let shape = FrameShape { below, kind: kind(ty), place };
+        let shape = FrameShape { below, ty, place };
         *self.interned.entry(shape).or_insert_with(|| {
             shapes.push(shape);
             (shapes.len() - 1) as u32
@@ -258,7 +282,7 @@ impl Instrument {
 
     /// Ends the function: gives the slot of the operands its size.
     pub(super) fn finish(self, builder: &mut FunctionBuilder<'_>) -> FrameRecord {
-        builder.func.sized_stack_slots[self.record.operands_slot].size = self.deepest * SLOT_BYTES;
+        builder.func.sized_stack_slots[self.record.operands_slot].size = self.deepest * WORD_BYTES;
         self.record
     }
 }

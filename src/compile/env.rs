@@ -6,7 +6,7 @@ use crate::abi::{Builtin, BuiltinArg, TrapCode, VmLayout};
 use crate::base::Result;
 use crate::image::Tier;
 use crate::isa::C_CONVENTION;
-use crate::wasm::{FuncType, ModuleInfo, ValType};
+use crate::wasm::{FuncType, ModuleInfo, RefType, ValType, heap_type};
 use cranelift_codegen::ir::{self, AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use wasmparser::HeapType;
@@ -76,7 +76,7 @@ impl<'a> Env<'a> {
 pub(super) fn abi_type(ty: ValType) -> ir::Type {
     match ty {
         ValType::I32 => types::I32,
-        ValType::I64 | ValType::FuncRef | ValType::ExternRef => types::I64,
+        ValType::I64 | ValType::Ref(_) => types::I64,
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
         ValType::V128 => types::I8X16,
@@ -85,11 +85,8 @@ pub(super) fn abi_type(ty: ValType) -> ir::Type {
 
 /// The type of a null reference.
 pub(super) fn null_type(ty: HeapType) -> Result<ValType> {
-    match ty {
-        HeapType::FUNC => Ok(ValType::FuncRef),
-        HeapType::EXTERN => Ok(ValType::ExternRef),
-        _ => Err(internal("a null of unknown type")),
-    }
+    let heap = heap_type(ty).ok_or_else(|| internal("a null of unknown type"))?;
+    Ok(ValType::Ref(RefType::nullable(heap)))
 }
 
 /// The signature of Wasm functions of type `ty`, as `abi` describes it.

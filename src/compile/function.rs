@@ -1,7 +1,7 @@
 //! One function: translated, compiled, and what Cranelift says about its code, in our terms.
 
 use super::debug::{
-    FrameRecord, NAMESPACE_BODY, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, OperandPlace, RecordedPoint, SLOT_BYTES,
+    FrameRecord, NAMESPACE_BODY, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, OperandPlace, RecordedPoint,
 };
 use super::env::{Env, our_trap_code, rerun_signature, wasm_signature};
 use super::locate::{Stores, locate};
@@ -10,8 +10,8 @@ use super::translate::run::translate_run;
 use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
 use crate::abi::TrapCode;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
-use crate::image::{Place, RerunImage, Shape, ShapeId, Slot, SlotKind, Tier};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, SlotLayout, WasmOffset};
+use crate::image::{Place, RerunImage, Shape, ShapeId, Slot, Tier};
 use crate::isa::{
     CALL_DISTANCE_BYTES, FILL, FRAME_HEAD, FUNCTION_ALIGN, PreservedRegister, SITE_BYTES, SITE_NOP, SavedRegisters,
     TRAP_BYTES, call_distance, is_call,
@@ -24,7 +24,6 @@ use cranelift_frontend::FunctionBuilderContext;
 
 /// The largest frame that may be made before the stack is checked: little beside the least that the runtime keeps below the limit.
 const CHECKED_IN_FRAME: u32 = 4 * 1024;
-const _: () = assert!(SLOT_BYTES == crate::image::SLOT_BYTES);
 
 /// A point of the debug tier, before its image is laid out.
 #[derive(Debug)]
@@ -50,8 +49,8 @@ pub(super) struct CompiledFunction {
     pub(super) addresses: Vec<(u32, Option<WasmOffset>)>,
     /// The last byte of each call that is no stop site.
     pub(super) returns: Vec<u32>,
-    /// The kinds of its locals.
-    pub(super) locals: Vec<SlotKind>,
+    /// Its locals.
+    pub(super) locals: SlotLayout,
     /// Where the first local is, from the frame pointer.
     pub(super) locals_at: i32,
     pub(super) shapes: Vec<Shape>,
@@ -245,7 +244,7 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         traps: Vec::with_capacity(buffer.traps().len()),
         addresses: addresses(code, start),
         returns: Vec::new(),
-        locals: Vec::new(),
+        locals: SlotLayout::new(),
         locals_at: 0,
         shapes: Vec::new(),
         points: Vec::new(),
@@ -360,25 +359,26 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
         let index = slot.as_u32() as usize;
         generated.slots.get(index).copied().ok_or_else(|| internal("a slot without place"))
     };
-    let place = |base: i32, index: u32| Place::Frame(base + (index * SLOT_BYTES) as i32);
     let locals = base(record.locals_slot)?;
-    compiled.vmctx = Some(place(locals, record.locals.len() as u32));
-    compiled.locals = record.locals;
+    compiled.vmctx = Some(Place::in_frame(locals, record.locals.words()));
     compiled.locals_at = locals;
     let operands = base(record.operands_slot)?;
     let shape_id = |shape: u32| if shape == NO_SHAPE { ShapeId::EMPTY } else { ShapeId(shape) };
+    let local_word = |local: u32| record.locals.all().get(local as usize).expect("a local of the function").1;
     compiled.shapes = record
         .shapes
         .iter()
         .map(|shape| {
             let place = match shape.place {
-                OperandPlace::Slot(depth) => place(operands, depth),
-                OperandPlace::Local(local) => place(locals, local),
+                OperandPlace::Slot(word) => Place::in_frame(operands, word),
+                OperandPlace::Local(local) => Place::in_frame(locals, local_word(local)),
                 OperandPlace::Constant(value) => Place::Constant(value),
             };
-            Shape { below: shape_id(shape.below), top: Slot { kind: shape.kind, place } }
+            Shape { below: shape_id(shape.below), top: Slot { ty: shape.ty, place } }
         })
         .collect();
+
+    compiled.locals = record.locals;
 
     // A site belongs to the instruction that the call was translated for.
     let mut points = record.points;

@@ -2,13 +2,13 @@
 //! where a run of instructions begins. Found by one walk that makes no code, so that code can be made for one run
 //! alone. It must agree with what `translate` makes of the same body; a test compares them.
 
-use super::debug::{NO_SHAPE, kind};
+use super::debug::NO_SHAPE;
 use super::env::null_type;
 use super::fuel::Due;
 use super::internal;
 use super::regions::RegionClasses;
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, TableIndex, no_room};
-use crate::image::{RerunImage, RerunInstruction, SlotKind};
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, SlotLayout, TableIndex, no_room};
+use crate::image::{RerunImage, RerunInstruction};
 use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk, val_type};
 use wasmparser::{BlockType, Operator};
 
@@ -87,15 +87,17 @@ fn add<T>(rows: &mut Vec<T>, row: T) -> Result<()> {
 struct Finder<'a> {
     info: &'a ModuleInfo,
     outline: Outline,
-    locals: Vec<SlotKind>,
+    locals: SlotLayout,
     instructions: Vec<RerunInstruction>,
-    stacks: Vec<(u32, SlotKind)>,
+    stacks: Vec<(u32, ValType)>,
     /// For each of `stacks`, the first that has it below, and the next that has the same below.
     above: Vec<(u32, u32)>,
     /// The first stack of one operand.
     lowest: u32,
     /// The operands: each with those below, as a row of `stacks`.
     operands: Vec<u32>,
+    /// The words that they take, and the most that they have taken.
+    words: u32,
     deepest: u32,
     /// The open blocks, as rows of the outline.
     walk: Walk<u32>,
@@ -103,7 +105,8 @@ struct Finder<'a> {
     passing: usize,
     due: Due,
     classes: RegionClasses,
-    results: usize,
+    /// The words of the function's results.
+    results: u32,
 }
 
 /// The outline of a function, and what its rerun code is described by.
@@ -117,18 +120,19 @@ pub(super) fn outline(
     let mut finder = Finder {
         info,
         outline: Outline { run: run.max(1), begins: Vec::new(), blocks: Vec::new() },
-        locals: info.locals(func, binary).into_iter().map(kind).collect(),
+        locals: info.locals(func, binary).into_iter().collect(),
         instructions: Vec::new(),
         stacks: Vec::new(),
         above: Vec::new(),
         lowest: NONE,
         operands: Vec::new(),
+        words: 0,
         deepest: 0,
         walk: Walk::new(NONE),
         passing: 0,
         due: Due::default(),
         classes: RegionClasses::new(),
-        results: info.func_type(info.func_index(func)).results.len(),
+        results: info.func_type(info.func_index(func)).results.iter().map(|ty| ty.words()).sum(),
     };
     finder.open(NONE, BlockType::Empty, 0)?;
     for instruction in Instructions::of(&body)? {
@@ -162,7 +166,7 @@ impl Finder<'_> {
                 let block = &mut self.outline.blocks[outer as usize];
                 block.otherwise = self.instructions.len() as u32;
                 let (ty, height) = (block.ty, block.height);
-                self.operands.truncate(height as usize);
+                self.truncate(height as usize);
                 self.push_of(ty, false)?;
             }
             Step::End { block, .. } => self.close(block.known as usize)?,
@@ -207,43 +211,48 @@ impl Finder<'_> {
                 self.push_all(&ty.results)
             }
             Operator::LocalGet { local_index } => {
-                let kind = self.locals.get(*local_index as usize).copied();
-                self.push(kind.ok_or_else(|| internal("no such local"))?)
+                let local = self.locals.all().get(*local_index as usize);
+                self.push(local.ok_or_else(|| internal("no such local"))?.0)
             }
             Operator::LocalTee { .. } => Ok(()),
-            Operator::GlobalGet { global_index } => {
-                self.push(kind(info.global(GlobalIndex::new(*global_index)).content))
-            }
+            Operator::GlobalGet { global_index } => self.push(info.global(GlobalIndex::new(*global_index)).content),
             Operator::TableGet { table } => {
                 self.pop(1)?;
-                self.push(kind(info.table(TableIndex::new(*table)).element))
+                self.push(info.table(TableIndex::new(*table)).element.into())
             }
-            Operator::RefNull { hty } => self.push(kind(null_type(*hty)?)),
+            Operator::RefNull { hty } => self.push(null_type(*hty)?),
             Operator::Select | Operator::TypedSelect { .. } => self.pop(2),
             _ => {
                 let (takes, gives) = row.operands.ok_or_else(|| internal(format!("the operands of {operator:?}")))?;
                 self.pop(takes)?;
-                gives.map_or(Ok(()), |ty| self.push(kind(ty)))
+                gives.map_or(Ok(()), |ty| self.push(ty))
             }
         }
     }
 
     fn pop(&mut self, count: usize) -> Result<()> {
         let left = self.operands.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
-        self.operands.truncate(left);
+        self.truncate(left);
         Ok(())
     }
 
-    fn push(&mut self, kind: SlotKind) -> Result<()> {
+    /// Leaves so many operands.
+    fn truncate(&mut self, height: usize) {
+        let gone = self.operands.get(height..).unwrap_or_default();
+        self.words -= gone.iter().map(|stack| self.stacks[*stack as usize].1.words()).sum::<u32>();
+        self.operands.truncate(height);
+    }
+
+    fn push(&mut self, ty: ValType) -> Result<()> {
         let below = self.operands.last().copied();
         let first = below.map_or(self.lowest, |below| self.above[below as usize].0);
         let mut at = first;
-        while at != NONE && self.stacks[at as usize].1 != kind {
+        while at != NONE && self.stacks[at as usize].1 != ty {
             at = self.above[at as usize].1;
         }
         if at == NONE {
             at = self.stacks.len() as u32;
-            add(&mut self.stacks, (below.unwrap_or(NO_SHAPE), kind))?;
+            add(&mut self.stacks, (below.unwrap_or(NO_SHAPE), ty))?;
             add(&mut self.above, (NONE, first))?;
             match below {
                 Some(below) => self.above[below as usize].0 = at,
@@ -251,12 +260,13 @@ impl Finder<'_> {
             }
         }
         add(&mut self.operands, at)?;
-        self.deepest = self.deepest.max(self.operands.len() as u32);
+        self.words += ty.words();
+        self.deepest = self.deepest.max(self.words);
         Ok(())
     }
 
     fn push_all(&mut self, types: &[ValType]) -> Result<()> {
-        types.iter().try_for_each(|ty| self.push(kind(*ty)))
+        types.iter().try_for_each(|ty| self.push(*ty))
     }
 
     /// A block's parameters, or its results.
@@ -265,7 +275,7 @@ impl Finder<'_> {
         match ty {
             BlockType::Empty => Ok(()),
             BlockType::Type(ty) if results => {
-                self.push(kind(val_type(ty).ok_or_else(|| internal("a block of unknown type"))?))
+                self.push(val_type(ty).ok_or_else(|| internal("a block of unknown type"))?)
             }
             BlockType::Type(_) => Ok(()),
             BlockType::FuncType(index) => {
@@ -291,9 +301,9 @@ impl Finder<'_> {
             block.follow = next;
         }
         let (ty, height) = (block.ty, block.height);
-        self.operands.truncate(height as usize);
+        self.truncate(height as usize);
         if self.walk.depth() == 0 {
-            self.deepest = self.deepest.max(self.results as u32);
+            self.deepest = self.deepest.max(self.results);
             return Ok(());
         }
         // No run begins in it.

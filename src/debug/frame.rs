@@ -1,12 +1,13 @@
 //! A live Wasm frame as it is shown: every local and every operand, read where the image's tables say they are, or from what rerun
 //! has come to.
 
-use super::virtual_position::{VirtualPosition, read_slot};
-use crate::base::{FuncIndex, LocalIndex, WasmOffset};
+use super::slot::read_slot;
+use super::virtual_position::VirtualPosition;
+use crate::base::{FuncIndex, LocalIndex, ValType, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, Locals, Slot, SlotKind};
+use crate::image::{ImageTables, Locals, Slot};
 use crate::runtime::{Instance, Module, RawFrame, StoreRef, Val, ValRaw, VirtualFrame};
-use crate::wasm::{Location, ValType};
+use crate::wasm::Location;
 
 /// What a stop remembers of a frame: it stays where it is for as long as the guest stands.
 #[derive(Clone, Copy)]
@@ -100,7 +101,7 @@ impl<'a> Frame<'a> {
     /// A local, parameters first.
     pub fn local(&self, index: usize) -> Option<Val> {
         match self.inside() {
-            Some(inside) => inside.local(index).map(|(kind, raw)| self.val(kind, raw)),
+            Some(inside) => inside.local(index).map(|(ty, raw)| self.val(ty, raw)),
             None => self.local_slots().get(index).map(|slot| self.read(slot)),
         }
     }
@@ -108,7 +109,7 @@ impl<'a> Frame<'a> {
     /// All locals, parameters first.
     pub fn locals(&self) -> Vec<Val> {
         match self.inside() {
-            Some(inside) => inside.locals().map(|(kind, raw)| self.val(kind, raw)).collect(),
+            Some(inside) => inside.locals().map(|(ty, raw)| self.val(ty, raw)).collect(),
             None => self.local_slots().iter().map(|slot| self.read(slot)).collect(),
         }
     }
@@ -129,7 +130,7 @@ impl<'a> Frame<'a> {
     /// All operands, bottom first.
     pub fn operands(&self) -> Vec<Val> {
         let mut operands: Vec<Val> = match self.inside() {
-            Some(inside) => inside.operands().map(|(kind, raw)| self.val(kind, raw)).collect(),
+            Some(inside) => inside.operands().map(|(ty, raw)| self.val(ty, raw)).collect(),
             None => self.operand_slots().map(|slot| self.read(slot)).collect(),
         };
         operands.reverse();
@@ -164,25 +165,11 @@ impl<'a> Frame<'a> {
     fn read(&self, slot: Slot) -> Val {
         // SAFETY: the frame is live for as long as the stop it borrows, it belongs to debug code whose tables place the slot inside
         // it, and debug code keeps the slot written at every place a frame is read at.
-        self.val(slot.kind, unsafe { read_slot(self.raw.fp, slot) })
+        self.val(slot.ty, ValRaw::from_words(unsafe { read_slot(self.raw.fp, slot) }))
     }
 
-    fn val(&self, kind: SlotKind, value: u64) -> Val {
-        // Of a narrow type, the lower half counts.
-        let raw = ValRaw { i64: value as i64 };
-        // SAFETY: the slot's kind is the value's type.
-        unsafe { Val::from_raw(self.store, raw, val_type(kind)) }
-    }
-}
-
-fn val_type(kind: SlotKind) -> ValType {
-    match kind {
-        SlotKind::I32 => ValType::I32,
-        SlotKind::I64 => ValType::I64,
-        SlotKind::F32 => ValType::F32,
-        SlotKind::F64 => ValType::F64,
-        SlotKind::V128 => ValType::V128,
-        SlotKind::FuncRef => ValType::FuncRef,
-        SlotKind::ExternRef => ValType::ExternRef,
+    fn val(&self, ty: ValType, raw: ValRaw) -> Val {
+        // SAFETY: the value is of this type.
+        unsafe { Val::from_raw(self.store, raw, ty) }
     }
 }

@@ -7,6 +7,7 @@
 
 mod breakpoints;
 mod frame;
+mod slot;
 mod stepping;
 mod stop;
 mod virtual_position;
@@ -387,3 +388,6 @@ impl EventSink for Core {
         unsafe { self.state() }.breakpoints.module_registered(&mut store, module)
     }
 }
+
+#[cfg(test)]
+mod tests;

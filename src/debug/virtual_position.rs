@@ -4,10 +4,11 @@
 //! A virtual position is exact. The guest is sent on from its stop point only if it will come to the same position with
 //! the same state, which rerunning once more tells; if something it reads was changed meanwhile, it goes on in resume code instead.
 
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
+use super::slot::read_state;
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, ValType, WasmOffset, filled};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, Place, RerunEnd, RerunImage, ShapeId, Slot, SlotKind};
-use crate::runtime::{LastRun, Replacement, RerunCode, StoreMut, VMContext, VirtualFrame};
+use crate::image::{ImageTables, Place, RerunEnd, RerunImage, ShapeId};
+use crate::runtime::{LastRun, Replacement, RerunCode, StoreMut, VMContext, ValRaw, VirtualFrame};
 use std::sync::Arc;
 
 /// A function whose rerun code is at hand.
@@ -43,7 +44,7 @@ pub(super) struct VirtualPosition {
     shape: ShapeId,
     /// The instruction about to run.
     position: u32,
-    /// The fuel that is left ([`FUEL`]), then the locals, then the operands before it.
+    /// In words: the fuel that is left ([`FUEL`]), then the locals, then the operands before it.
     state: Vec<u64>,
     /// For rerunning once more.
     again: Vec<u64>,
@@ -158,7 +159,7 @@ impl VirtualPositions {
             unsafe { inside.code.run(&mut inside.run, inside.vmctx, values, inside.nowhere.as_ptr(), inside.start) }?;
         let same = position_of(end) == inside.position && {
             // With the fuel: another way to the same state has taken another amount of it, and would be paid for by the guest.
-            let live = VALUES + inside.live_values();
+            let live = VALUES + inside.image().live_words(inside.position) as usize;
             again[FUEL] == inside.state[FUEL] && again[VALUES..live] == inside.state[VALUES..live]
         };
         inside.again = again;
@@ -187,7 +188,7 @@ impl VirtualPosition {
         self.state[FUEL] = left as u64;
     }
 
-    /// The locals, then the operands.
+    /// The locals, then the operands, in words.
     fn values(&self) -> &[u64] {
         &self.state[VALUES..]
     }
@@ -198,19 +199,9 @@ impl VirtualPosition {
     /// The frame is live, and its slots hold its state.
     unsafe fn read(&self, tables: &ImageTables, state: &mut Vec<u64>) {
         state.clear();
-        state.resize(VALUES + self.code.image().values(), 0);
-        let values = &mut state[VALUES..];
-        let mut at = 0;
-        for slot in tables.locals_of(self.key.1).iter() {
-            // SAFETY: the caller's promise; the tables place the slot in the frame.
-            values[at] = unsafe { read_slot(self.fp, slot) };
-            at += 1;
-        }
-        let count = tables.operands(self.shape).count();
-        for (below, slot) in tables.operands(self.shape).enumerate() {
-            // SAFETY: as above.
-            values[at + count - 1 - below] = unsafe { read_slot(self.fp, slot) };
-        }
+        state.resize(VALUES + self.code.image().words(), 0);
+        // SAFETY: the caller's promise.
+        unsafe { read_state(self.fp, tables, self.key.1, self.shape, &mut state[VALUES..]) };
     }
 
     /// Runs on from where it is, to the first of these instructions or as far as rerun can.
@@ -260,48 +251,32 @@ impl VirtualPosition {
         VirtualFrame { wasm: self.wasm(), about: about.cast() }
     }
 
-    /// A local: its kind and value.
-    pub(super) fn local(&self, index: usize) -> Option<(SlotKind, u64)> {
-        Some((*self.image().locals.get(index)?, *self.values().get(index)?))
+    /// A local: its type and value.
+    pub(super) fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
+        self.image().locals.all().get(index).map(|at| self.value(at))
     }
 
     /// The locals, parameters first.
-    pub(super) fn locals(&self) -> impl Iterator<Item = (SlotKind, u64)> + '_ {
-        self.image().locals.iter().copied().zip(self.values().iter().copied())
+    pub(super) fn locals(&self) -> impl Iterator<Item = (ValType, ValRaw)> + '_ {
+        self.image().locals.all().iter().map(|at| self.value(at))
     }
 
     /// The operands, top first.
-    pub(super) fn operands(&self) -> impl Iterator<Item = (SlotKind, u64)> + '_ {
-        let live = &self.values()[..self.live_values()];
-        self.image().operands(self.position).zip(live.iter().rev().copied())
+    pub(super) fn operands(&self) -> impl Iterator<Item = (ValType, ValRaw)> + '_ {
+        self.image().operands(self.position).map(|at| self.value(at))
     }
 
-    fn live_values(&self) -> usize {
-        self.image().locals.len() + self.image().operands(self.position).count()
+    /// The value of this type at a word of the state.
+    fn value(&self, (ty, word): (ValType, u32)) -> (ValType, ValRaw) {
+        let at = |word: usize| self.values().get(word).copied().unwrap_or(0);
+        let high = if ty.words() > 1 { at(word as usize + 1) } else { 0 };
+        (ty, ValRaw::from_words([at(word as usize), high]))
     }
 }
 
 fn position_of(end: RerunEnd) -> u32 {
     match end {
         RerunEnd::Stopped(at) | RerunEnd::Native(at) | RerunEnd::Traps(at, _) => at,
-    }
-}
-
-/// What a slot of a frame holds.
-///
-/// # Safety
-/// The frame at `fp` is live, and its tables place the slot in it.
-pub(super) unsafe fn read_slot(fp: usize, slot: Slot) -> u64 {
-    match slot.place {
-        Place::Frame(offset) => {
-            let at = fp.wrapping_add_signed(offset as isize) as *const u64;
-            // SAFETY: the caller's promise; slots are 8 bytes, whatever they hold.
-            let value = unsafe { at.read_unaligned() };
-            if slot.kind.width() == 4 { value & 0xffff_ffff } else { value }
-        }
-        // Of a narrow type, the lower half counts.
-        Place::Constant(value) if slot.kind.width() == 4 => u64::from(value as u32),
-        Place::Constant(value) => i64::from(value) as u64,
     }
 }
 

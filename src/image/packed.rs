@@ -44,10 +44,20 @@ pub struct Reader<'a> {
     at: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// From the first of these bytes on.
+    pub(super) fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { bytes, at: 0 }
+    }
+
+    /// Whether all bytes are read.
+    pub(super) fn is_done(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
     /// A number of at most 35 bits.
     #[inline(always)]
-    fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> Option<u64> {
         let byte = *self.bytes.get(self.at)?;
         self.at += 1;
         if byte < 0x80 {
@@ -74,7 +84,8 @@ fn long_number(bytes: &[u8], mut at: usize, first: u8) -> Option<(u64, usize)> {
     None
 }
 
-fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
+/// Writes a number as a [`Reader`] reads it.
+pub(super) fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -393,7 +404,7 @@ impl<R: PackedRow> Packed<R> {
     /// The table of `len` rows that these bytes say, or the number of the row that is wrong.
     pub(super) fn from_stream(len: u32, bytes: &[u8]) -> Result<Self, u32> {
         let mut table = Self::new();
-        let mut reader = Reader { bytes, at: 0 };
+        let mut reader = Reader::new(bytes);
         while table.len < len {
             let (id, at) = (table.len, reader.at);
             // The key of a head is known when the row has been read.
@@ -406,7 +417,7 @@ impl<R: PackedRow> Packed<R> {
             }
             table.len += 1;
         }
-        if reader.at != bytes.len() {
+        if !reader.is_done() {
             return Err(len);
         }
         table.heads.shrink_to_fit();

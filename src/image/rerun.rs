@@ -7,8 +7,8 @@
 //! uint64_t rerun(VMContext *vmctx, uint64_t *values, const uint8_t *stops, uint32_t from);
 //! ```
 //!
-//! `values` are the locals, then the operands, bottom first, 8 bytes each; what a narrow value leaves of its 8 bytes is not
-//! defined. Where fuel is counted, the 8 bytes in front of them are the fuel that is left; without, they are not touched. The instruction at position `from` of [`RerunImage::instructions`] runs, and then one after the other, until the
+//! `values` are the locals, then the operands, bottom first, one behind the other in words of 8 bytes as
+//! [`SlotLayout`] says; what a narrow value leaves of its word is not defined. Where fuel is counted, the 8 bytes in front of them are the fuel that is left; without, they are not touched. The instruction at position `from` of [`RerunImage::instructions`] runs, and then one after the other, until the
 //! next one cannot: because its byte in `stops` is not zero, because only the guest itself may run it (a side effect, a
 //! call, a return, a step across a stop point), or because it traps. `values` then holds the state before that instruction.
 //! The result says which it is, see [`RerunEnd::from_raw`]. It always ends: what is rerun has no cycles. It takes a few
@@ -17,23 +17,22 @@
 //! Of a large function, there is code for a run of instructions at a time. Where what comes next is in another run, the code ends with
 //! [`RerunEnd::ONWARD`] and its position.
 
-use super::SlotKind;
 use crate::abi::TrapCode;
-use crate::base::WasmOffset;
+use crate::base::{SlotLayout, ValType, WasmOffset};
 
 /// A function's rerun code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RerunImage {
     /// The machine code.
     pub code: Vec<u8>,
-    /// The kinds of its locals, parameters first.
-    pub locals: Vec<SlotKind>,
-    /// The operands of its deepest stack.
+    /// Its locals, parameters first.
+    pub locals: SlotLayout,
+    /// The words of its deepest operand stack.
     pub deepest: u32,
     /// Every instruction that can be reached, by Wasm offset.
     pub instructions: Vec<RerunInstruction>,
-    /// The operand stacks that occur, each as the kind on top of another; see [`RerunImage::operands`].
-    pub stacks: Vec<(u32, SlotKind)>,
+    /// The operand stacks that occur, each as the type on top of another; see [`RerunImage::operands`].
+    pub stacks: Vec<(u32, ValType)>,
 }
 
 /// An instruction of rerun code.
@@ -109,26 +108,45 @@ impl RerunImage {
         self.instructions.binary_search_by_key(&wasm, |row| row.wasm).ok().map(|row| row as u32)
     }
 
-    /// The kinds of the operands before an instruction, top first.
-    pub fn operands(&self, position: u32) -> impl Iterator<Item = SlotKind> + '_ {
+    /// The types of the operands before an instruction, top first.
+    pub fn operand_types(&self, position: u32) -> impl Iterator<Item = ValType> + '_ {
         let mut at = self.instructions.get(position as usize).map_or(Self::EMPTY, |row| row.stack);
         std::iter::from_fn(move || {
-            let (below, kind) = *self.stacks.get(at as usize)?;
+            let (below, ty) = *self.stacks.get(at as usize)?;
             at = below;
-            Some(kind)
+            Some(ty)
         })
     }
 
-    /// How many 8-byte values the state of the function takes.
-    pub fn values(&self) -> usize {
-        self.locals.len() + self.deepest as usize
+    /// The operands before an instruction, top first: the type of each, and its word in the state.
+    pub fn operands(&self, position: u32) -> impl Iterator<Item = (ValType, u32)> + '_ {
+        let mut end = self.live_words(position);
+        self.operand_types(position).map(move |ty| {
+            end -= ty.words();
+            (ty, end)
+        })
+    }
+
+    /// What the collector has to see of a state before an instruction: locals, then operands, the type and the word of each.
+    pub fn roots(&self, position: u32) -> impl Iterator<Item = (ValType, u32)> + '_ {
+        self.locals.all().iter().chain(self.operands(position)).filter(|(ty, _)| ty.is_root())
+    }
+
+    /// How many words the state before an instruction takes: the locals, then the operands that are there.
+    pub fn live_words(&self, position: u32) -> u32 {
+        self.locals.words() + self.operand_types(position).map(ValType::words).sum::<u32>()
+    }
+
+    /// How many words the state of the function takes, whatever the instruction.
+    pub fn words(&self) -> usize {
+        (self.locals.words() + self.deepest) as usize
     }
 
     /// The bytes of memory that it takes, its machine code included.
     pub fn bytes(&self) -> usize {
         self.code.capacity()
-            + self.locals.capacity()
+            + self.locals.bytes()
             + self.instructions.capacity() * size_of::<RerunInstruction>()
-            + self.stacks.capacity() * size_of::<(u32, SlotKind)>()
+            + self.stacks.capacity() * size_of::<(u32, ValType)>()
     }
 }

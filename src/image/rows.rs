@@ -1,9 +1,10 @@
 //! The tables of an image as the sections of a file, and back. Numbers are little-endian, rows are words of 32 bits or packed.
 //! Reading never panics, whatever the bytes. What the rows say is checked in `validate`.
 
+use super::packed::{Reader, write_number};
 use super::validate::damaged;
-use super::{FunctionEntry, ImageTables, Packed, PackedRow, Place, Shapes, SlotKind, Tier};
-use crate::base::{DefinedFuncIndex, Result, TextOffset};
+use super::{FunctionEntry, ImageTables, Packed, PackedRow, Place, Shapes, Tier};
+use crate::base::{DefinedFuncIndex, Result, SlotLayout, TextOffset, ValType};
 use crate::isa::SavedRegisters;
 
 /// Stands for an offset that is not there.
@@ -102,10 +103,23 @@ fn decode_functions(data: &[u8]) -> Result<Vec<FunctionEntry>> {
     rows.iter().enumerate().map(row).collect()
 }
 
-fn decode_locals(data: &[u8]) -> Result<Vec<SlotKind>> {
-    let row =
-        |(i, kind): (usize, &u8)| SlotKind::from_u8(*kind).ok_or_else(|| damaged(format_args!("row {i} of {LOCALS}")));
-    data.iter().enumerate().map(row).collect()
+/// The types' numbers.
+fn encode_locals(locals: &SlotLayout) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(locals.len());
+    locals.all().types().iter().for_each(|ty| write_number(&mut bytes, u64::from(ty.number())));
+    bytes
+}
+
+fn decode_locals(data: &[u8]) -> Result<SlotLayout> {
+    let mut reader = Reader::new(data);
+    let mut locals = SlotLayout::new();
+    while !reader.is_done() {
+        let number = reader.number().and_then(|number| u32::try_from(number).ok());
+        let ty = number.and_then(ValType::from_number);
+        locals.push(ty.ok_or_else(|| damaged(format_args!("row {} of {LOCALS}", locals.len())))?);
+    }
+    locals.shrink_to_fit();
+    Ok(locals)
 }
 
 fn decode_shapes(data: &[u8]) -> Result<Shapes> {
@@ -133,7 +147,7 @@ impl ImageTables {
             (TRAPS, encode_packed(&self.traps)),
             (ADDRESSES, encode_packed(&self.addresses)),
             (CALLS, encode_packed(&self.calls)),
-            (LOCALS, self.locals.iter().map(|kind| *kind as u8).collect()),
+            (LOCALS, encode_locals(&self.locals)),
             (SHAPES, encode(self.shapes.to_words())),
             (SITES, encode_packed(&self.sites)),
             (POINTS, encode_packed(&self.points)),

@@ -1,34 +1,38 @@
 //! The table of operand stacks: a word a row, for what is on top, in which way it is held, and how far before the row of
 //! the rest is. What does not fit is in a second table. Any row is read at once: a stop reads several.
 
-use super::{Place, Shape, ShapeId, Slot, SlotKind};
+use super::{Place, Shape, ShapeId, Slot};
+use crate::base::{ValType, WORD_BYTES};
 
-/// The kind of the value on top: its lowest bits.
-const KIND_BITS: u32 = 3;
-/// How the rest of the word is to be read.
-const WAY_BITS: u32 = 2;
+/// The number of the type on top: the word's lowest bits. Or [`WIDE`].
+const TYPE_BITS: u32 = 3;
+/// Whether the value on top is a constant.
+const CONSTANT_BITS: u32 = 1;
 /// How many rows before the one of what is below is; 0 when nothing is.
 const BELOW_BITS: u32 = 12;
 /// A position in the frame, in words, or a constant; signed.
-const VALUE_BITS: u32 = 15;
+const VALUE_BITS: u32 = 16;
 
-const WAY_FRAME: u32 = 0;
-const WAY_CONSTANT: u32 = 1;
-/// Set in the ways of rows whose rest is in the second table.
-const WAY_WIDE: u32 = 2;
+/// In place of a type: the rest of the word, but for [`CONSTANT`], is the number of a row of the second table.
+const WIDE: u32 = ValType::SHORT.len() as u32;
+/// The bit of a row whose value is a constant.
+const CONSTANT: u32 = 1 << TYPE_BITS;
+/// Where the rest begins.
+const REST: u32 = TYPE_BITS + CONSTANT_BITS;
 
 /// The bytes that positions in the frame are counted in.
-const WORD: i32 = 8;
+const WORD: i32 = WORD_BYTES as i32;
 
-const _: () = assert!(KIND_BITS + WAY_BITS + BELOW_BITS + VALUE_BITS == u32::BITS);
+const _: () = assert!(TYPE_BITS + CONSTANT_BITS + BELOW_BITS + VALUE_BITS == u32::BITS && WIDE == mask(TYPE_BITS));
 
 const fn mask(bits: u32) -> u32 {
     (1 << bits) - 1
 }
 
-/// The rest of a row: what is below, and the position in bytes or the constant.
+/// A row that does not fit a word: the type's number, what is below, and the position in bytes or the constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Wide {
+    ty: u32,
     below: u32,
     value: i32,
 }
@@ -76,23 +80,21 @@ impl Shapes {
             ShapeId(below) => id.checked_sub(below).filter(|distance| (1..1 << BELOW_BITS).contains(distance)),
         };
         let (way, value, short) = match shape.top.place {
-            Place::Frame(at) => (WAY_FRAME, at, (at % WORD == 0).then_some(at / WORD)),
-            Place::Constant(value) => (WAY_CONSTANT, value, Some(value)),
+            Place::Frame(at) => (0, at, (at % WORD == 0).then_some(at / WORD)),
+            Place::Constant(value) => (CONSTANT, value, Some(value)),
         };
         let half = 1 << (VALUE_BITS - 1);
         let short = short.filter(|value| (-half..half).contains(value));
-        let (way, rest) = match below.zip(short) {
-            Some((below, value)) => (way, below | (value as u32) << BELOW_BITS),
-            None => {
-                let index = u32::try_from(self.wide.len()).ok()?;
-                self.wide.push(Wide { below: shape.below.0, value });
-                (way | WAY_WIDE, index)
+        let ty = shape.top.ty.number();
+        let (ty, rest) = match below.zip(short) {
+            Some((below, value)) if ty < WIDE => (ty, below | (value as u32) << BELOW_BITS),
+            _ => {
+                let index = u32::try_from(self.wide.len()).ok().filter(|index| *index <= u32::MAX >> REST)?;
+                self.wide.push(Wide { ty, below: shape.below.0, value });
+                (WIDE, index)
             }
         };
-        if rest > mask(BELOW_BITS + VALUE_BITS) && way & WAY_WIDE != 0 {
-            return None;
-        }
-        self.rows.push(shape.top.kind as u32 | way << KIND_BITS | rest << (KIND_BITS + WAY_BITS));
+        self.rows.push(ty | way | rest << REST);
         Some(ShapeId(id))
     }
 
@@ -100,19 +102,19 @@ impl Shapes {
     #[inline]
     pub fn get(&self, id: ShapeId) -> Option<Shape> {
         let row = *self.rows.get(id.0 as usize)?;
-        let kind = SlotKind::from_u8((row & mask(KIND_BITS)) as u8)?;
-        let way = row >> KIND_BITS & mask(WAY_BITS);
-        let (below, value) = if way & WAY_WIDE == 0 {
-            let distance = row >> (KIND_BITS + WAY_BITS) & mask(BELOW_BITS);
+        let ty = row & mask(TYPE_BITS);
+        let constant = row & CONSTANT != 0;
+        let (ty, below, value) = if ty != WIDE {
+            let distance = row >> REST & mask(BELOW_BITS);
             let value = row as i32 >> (u32::BITS - VALUE_BITS);
             let below = if distance == 0 { ShapeId::EMPTY } else { ShapeId(id.0.checked_sub(distance)?) };
-            (below, if way == WAY_FRAME { value * WORD } else { value })
+            (ty, below, if constant { value } else { value * WORD })
         } else {
-            let wide = self.wide.get((row >> (KIND_BITS + WAY_BITS)) as usize)?;
-            (ShapeId(wide.below), wide.value)
+            let wide = self.wide.get((row >> REST) as usize)?;
+            (wide.ty, ShapeId(wide.below), wide.value)
         };
-        let place = if way & WAY_CONSTANT == 0 { Place::Frame(value) } else { Place::Constant(value) };
-        Some(Shape { below, top: Slot { kind, place } })
+        let place = if constant { Place::Constant(value) } else { Place::Frame(value) };
+        Some(Shape { below, top: Slot { ty: ValType::from_number(ty)?, place } })
     }
 
     /// All rows in order.
@@ -122,7 +124,7 @@ impl Shapes {
 
     /// As words, for [`Shapes::from_words`].
     pub(super) fn to_words(&self) -> Vec<u32> {
-        let wide = self.wide.iter().flat_map(|wide| [wide.below, wide.value as u32]);
+        let wide = self.wide.iter().flat_map(|wide| [wide.ty, wide.below, wide.value as u32]);
         [self.rows.len() as u32].into_iter().chain(self.rows.iter().copied()).chain(wide).collect()
     }
 
@@ -130,8 +132,9 @@ impl Shapes {
     pub(super) fn from_words(words: &[u32]) -> Result<Self, u32> {
         let (len, words) = words.split_first().ok_or(0u32)?;
         let (rows, wide) = words.split_at_checked(*len as usize).ok_or(*len)?;
-        let (wide, []) = wide.as_chunks::<2>() else { return Err(*len) };
-        let wide = wide.iter().map(|[below, value]| Wide { below: *below, value: *value as i32 }).collect();
+        let (wide, []) = wide.as_chunks::<3>() else { return Err(*len) };
+        let wide =
+            wide.iter().map(|[ty, below, value]| Wide { ty: *ty, below: *below, value: *value as i32 }).collect();
         let shapes = Shapes { rows: rows.to_vec(), wide };
         match (0..*len).find(|id| shapes.get(ShapeId(*id)).is_none()) {
             Some(id) => Err(id),
@@ -143,10 +146,14 @@ impl Shapes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{HeapType, RefType};
+
+    /// A type whose number does not fit a word's bits.
+    const NEVER_NULL: ValType = ValType::Ref(RefType { heap: HeapType::Extern, nullable: false });
 
     #[test]
     fn rows_are_what_was_pushed() {
-        let numbers = [0, 1, -1, 7, 8, -8, 16383, 16384, -16384, -16385, 131_064, 131_072, -131_072, -131_080]
+        let numbers = [0, 1, -1, 7, 8, -8, 32767, 32768, -32768, -32769, 262_136, 262_144, -262_144, -262_152]
             .into_iter()
             .chain([i32::MIN, i32::MIN + 8, i32::MAX, i32::MAX - 7]);
         let places: Vec<Place> = numbers.flat_map(|number| [Place::Frame(number), Place::Constant(number)]).collect();
@@ -154,13 +161,13 @@ mod tests {
         let mut shapes = Shapes::new();
         let mut pushed = Vec::new();
         for round in 0..25_000u32 {
-            let kind = SlotKind::ALL[round as usize % SlotKind::ALL.len()];
+            let ty = *ValType::SHORT.get(round as usize % (ValType::SHORT.len() + 1)).unwrap_or(&NEVER_NULL);
             let place = places[round as usize % places.len()];
             let below = match round.checked_sub(belows[round as usize / 7 % belows.len()]) {
                 Some(below) if round % 5 != 0 => ShapeId(below),
                 _ => ShapeId::EMPTY,
             };
-            let shape = Shape { below, top: Slot { kind, place } };
+            let shape = Shape { below, top: Slot { ty, place } };
             assert_eq!(shapes.push(shape), Some(ShapeId(round)));
             pushed.push(shape);
         }
@@ -177,7 +184,7 @@ mod tests {
         for i in 0..1000 {
             let below = if i % 4 == 0 { ShapeId::EMPTY } else { ShapeId(i - 1) };
             let place = if i % 3 == 0 { Place::Constant(i as i32 * 10) } else { Place::Frame(i as i32 * -8) };
-            shapes.push(Shape { below, top: Slot { kind: SlotKind::I32, place } }).unwrap();
+            shapes.push(Shape { below, top: Slot { ty: ValType::I32, place } }).unwrap();
         }
         shapes.shrink_to_fit();
         assert_eq!(shapes.bytes(), 4000);
@@ -188,11 +195,14 @@ mod tests {
         assert!(Shapes::from_words(&[]).is_err());
         assert!(Shapes::from_words(&[1]).is_err());
         assert!(Shapes::from_words(&[u32::MAX, 0]).is_err());
-        assert!(Shapes::from_words(&[1, 0, 0]).is_err(), "half a row of the second table");
-        assert_eq!(Shapes::from_words(&[1, 7]), Err(0), "a kind that is none");
-        assert_eq!(Shapes::from_words(&[1, 1 << 5]), Err(0), "below the first row");
-        assert_eq!(Shapes::from_words(&[2, 0, WAY_WIDE << KIND_BITS, 0]), Err(2));
-        assert_eq!(Shapes::from_words(&[2, 0, WAY_WIDE << KIND_BITS | 1 << 5, 0, 0]), Err(1), "no such row");
-        assert!(Shapes::from_words(&[2, 0, WAY_WIDE << KIND_BITS, 0, 0]).is_ok());
+        assert!(Shapes::from_words(&[1, 0, 0]).is_err(), "a third of a row of the second table");
+        assert!(Shapes::from_words(&[1, 0, 0, 0]).is_err(), "two thirds");
+        assert_eq!(Shapes::from_words(&[1, 1 << REST]), Err(0), "below the first row");
+        assert_eq!(Shapes::from_words(&[2, 0, WIDE, 0, 0]), Err(2));
+        assert_eq!(Shapes::from_words(&[2, 0, WIDE | 1 << REST, 0, 0, 0]), Err(1), "no such row");
+        assert_eq!(Shapes::from_words(&[2, 0, WIDE, u32::MAX, 0, 0]), Err(1), "a type that is none");
+        assert_eq!(Shapes::from_words(&[2, 0, WIDE, WIDE + 1, 0, 0]), Err(1), "a second number of one type");
+        assert!(Shapes::from_words(&[2, 0, WIDE, 0, 0, 0]).is_ok());
+        assert!(Shapes::from_words(&[2, 0, WIDE, NEVER_NULL.number(), 0, 0]).is_ok());
     }
 }

@@ -3,7 +3,7 @@
 use super::packed::{Cursor, Packed, Rows};
 use super::shapes::Shapes;
 use crate::abi::TrapCode;
-use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
+use crate::base::{DefinedFuncIndex, SlotLayout, SlotRange, TextOffset, ValType, WORD_BYTES, WasmOffset};
 use crate::isa::{SITE_BYTES, SavedRegisters};
 
 /// Which of a module's two images this is.
@@ -16,71 +16,29 @@ pub enum Tier {
     Debug = 1,
 }
 
-/// How far apart a function's locals stand in its frame. Every value of the types there are fits.
-pub const SLOT_BYTES: u32 = 8;
-
-/// What a slot holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum SlotKind {
-    /// `i32`
-    I32 = 0,
-    /// `i64`
-    I64 = 1,
-    /// `f32`
-    F32 = 2,
-    /// `f64`
-    F64 = 3,
-    /// `v128`
-    V128 = 4,
-    /// `funcref`: a `VMFuncRef` pointer. Its target lives as long as its store: no root.
-    FuncRef = 5,
-    /// `externref`: see `abi`.
-    ExternRef = 6,
-}
-
-impl SlotKind {
-    /// Every kind, in the order of their numbers.
-    pub const ALL: [SlotKind; 7] = [
-        SlotKind::I32,
-        SlotKind::I64,
-        SlotKind::F32,
-        SlotKind::F64,
-        SlotKind::V128,
-        SlotKind::FuncRef,
-        SlotKind::ExternRef,
-    ];
-
-    /// The kind with this number.
-    pub fn from_u8(raw: u8) -> Option<SlotKind> {
-        Self::ALL.get(usize::from(raw)).copied()
-    }
-
-    /// Bytes of the value.
-    pub const fn width(self) -> u32 {
-        match self {
-            SlotKind::I32 | SlotKind::F32 => 4,
-            SlotKind::I64 | SlotKind::F64 | SlotKind::FuncRef | SlotKind::ExternRef => 8,
-            SlotKind::V128 => 16,
-        }
-    }
-}
-
 /// Where a value is while its function is stopped. Described, not assumed: more ways are to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In the function's frame, this many bytes from its frame pointer (negative: below).
     Frame(i32),
-    /// Nowhere: it is always this one. A type of 32 bits has these bits, one of 64 their sign extension.
+    /// Nowhere: it is always this one. A type of 32 bits has these bits, a wider one their sign extension.
     Constant(i32),
+}
+
+impl Place {
+    /// The place in the frame that is this many words above `base`, which is in bytes from the frame pointer.
+    #[inline]
+    pub fn in_frame(base: i32, word: u32) -> Place {
+        Place::Frame(base.wrapping_add(word.wrapping_mul(WORD_BYTES) as i32))
+    }
 }
 
 /// A value that can be shown: what it is and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot {
     /// Its type.
-    pub kind: SlotKind,
-    /// Where it is.
+    pub ty: ValType,
+    /// Where it is; a wide value stands from there upwards.
     pub place: Place,
 }
 
@@ -131,7 +89,7 @@ pub struct FunctionEntry {
     pub frame_size: u32,
     /// Debug: its locals, parameters first, as a range of [`ImageTables::locals`].
     pub locals: (u32, u32),
-    /// Debug: where the first of them is, from the frame pointer. The others stand above it, [`SLOT_BYTES`] apart.
+    /// Debug: where the first of them is, from the frame pointer. The others stand above it, as [`SlotLayout`] says.
     pub locals_at: i32,
     /// Debug: its points as a range of [`ImageTables::points`].
     pub points: (u32, u32),
@@ -144,36 +102,43 @@ pub struct FunctionEntry {
 /// The locals of a function, parameters first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Locals<'a> {
-    kinds: &'a [SlotKind],
+    values: SlotRange<'a>,
     at: i32,
 }
 
 impl<'a> Locals<'a> {
     /// How many there are.
     pub fn len(self) -> usize {
-        self.kinds.len()
+        self.values.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
-        self.kinds.is_empty()
+        self.values.is_empty()
+    }
+
+    /// The words that they take.
+    pub fn words(self) -> u32 {
+        self.values.words()
     }
 
     /// What a local is and where.
     #[inline]
     pub fn get(self, index: usize) -> Option<Slot> {
-        Some(self.slot(index, *self.kinds.get(index)?))
+        let (ty, word) = self.values.get(index)?;
+        Some(Slot { ty, place: Place::in_frame(self.at, word) })
     }
 
     /// All of them.
     pub fn iter(self) -> impl ExactSizeIterator<Item = Slot> + 'a {
-        self.kinds.iter().enumerate().map(move |(index, kind)| self.slot(index, *kind))
+        self.values.iter().map(move |(ty, word)| Slot { ty, place: Place::in_frame(self.at, word) })
     }
 
-    #[inline]
-    fn slot(self, index: usize, kind: SlotKind) -> Slot {
-        let above = (index as u32).wrapping_mul(SLOT_BYTES);
-        Slot { kind, place: Place::Frame(self.at.wrapping_add(above as i32)) }
+    /// Whether a place is in the slot of one of them.
+    fn have(self, place: Place) -> bool {
+        let Place::Frame(offset) = place else { return false };
+        let above = i64::from(offset) - i64::from(self.at);
+        (0..i64::from(self.words()) * i64::from(WORD_BYTES)).contains(&above)
     }
 }
 
@@ -245,7 +210,7 @@ pub struct ImageTables {
     /// Debug: the calls, sorted by text offset.
     pub calls: Packed<Call>,
     /// Debug: the locals of all functions.
-    pub locals: Vec<SlotKind>,
+    pub locals: SlotLayout,
     /// Debug: the shapes of operand stacks.
     pub shapes: Shapes,
     /// Debug: the sites, sorted by text offset.
@@ -260,7 +225,7 @@ impl ImageTables {
     /// The bytes of memory that the tables take.
     pub fn bytes(&self) -> usize {
         self.functions.capacity() * size_of::<FunctionEntry>()
-            + self.locals.capacity() * size_of::<SlotKind>()
+            + self.locals.bytes()
             + self.shapes.bytes()
             + self.traps.bytes()
             + self.addresses.bytes()
@@ -371,7 +336,7 @@ impl ImageTables {
     pub fn locals_of(&self, func: DefinedFuncIndex) -> Locals<'_> {
         let Some(function) = self.function(func) else { return Locals::default() };
         let (start, end) = function.locals;
-        Locals { kinds: &self.locals[start as usize..end as usize], at: function.locals_at }
+        Locals { values: self.locals.range(start, end), at: function.locals_at }
     }
 
     /// The operands of a stack of this shape, top first.
@@ -382,5 +347,13 @@ impl ImageTables {
             at = row.below;
             Some(row.top)
         })
+    }
+
+    /// Where a frame of a function has what the collector has to see, when it stands at this point of it: locals, then operands, each place
+    /// once. An operand that is told from a local is seen there; one that is a constant is null.
+    pub fn roots(&self, func: DefinedFuncIndex, point: Point) -> impl Iterator<Item = Slot> + '_ {
+        let locals = self.locals_of(func);
+        let own = move |slot: &Slot| matches!(slot.place, Place::Frame(_)) && !locals.have(slot.place);
+        locals.iter().chain(self.operands(point.shape).filter(own)).filter(|slot| slot.ty.is_root())
     }
 }

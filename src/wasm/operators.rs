@@ -210,7 +210,7 @@ rows! {
     DataDrop          Effect  1    Next     [0 -> none]    "changes a segment";
     RefNull           Pure    1    Next     [depends]      "is the same value always";
     RefIsNull         Pure    1    Next     [1 -> I32]     "computes from its operands alone";
-    RefFunc           Effect  1    Next     [0 -> FuncRef] "may make the reference: the runtime does it";
+    RefFunc           Effect  1    Next     [0 -> FUNCREF] "may make the reference: the runtime does it";
     TableGet          Traps   1    Next     [depends]      "reads a table, which only effects change";
     TableSet          Effect  1    Next     [2 -> none]    "writes a table";
     TableSize         Pure    1    Next     [0 -> I32]     "reads a size that only effects change";
@@ -418,7 +418,7 @@ mod tests {
                 compares || ["MemorySize", "MemoryGrow", "TableSize", "TableGrow", "RefIsNull"].contains(name);
             let given = operands.and_then(|(_, given)| given);
             let expected = match *name {
-                "RefFunc" => Some(ValType::FuncRef),
+                "RefFunc" => Some(ValType::FUNCREF),
                 _ if gives_i32 => Some(ValType::I32),
                 _ => None,
             };

@@ -5,7 +5,7 @@ use super::limits::{self, Arities, Measured};
 use super::module::ModuleInfo;
 use super::types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, FuncBody, FuncType,
-    GlobalType, Import, Limits, MemoryType, SegmentMode, TableType, ValType, val_type,
+    GlobalType, Import, Limits, MemoryType, RefType, SegmentMode, TableType, ValType, heap_type, ref_type, val_type,
 };
 use crate::base::{
     DefinedFuncIndex, Error, ErrorKind, Escaped, Foreign, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex,
@@ -14,7 +14,7 @@ use crate::base::{
 use rayon::prelude::*;
 use std::ops::Range;
 use wasmparser::{
-    DataKind, ElementKind, ExternalKind, FuncToValidate, FunctionBody, Operator, Parser, Payload, RefType, TypeRef,
+    DataKind, ElementKind, ExternalKind, FuncToValidate, FunctionBody, Operator, Parser, Payload, TypeRef,
     ValidPayload, Validator, ValidatorResources,
 };
 
@@ -145,6 +145,10 @@ fn our_type(ty: wasmparser::ValType, at: u64) -> Result<ValType> {
     val_type(ty).ok_or_else(|| unsupported(&format!("the type {ty}"), "function-references or gc", at))
 }
 
+fn our_ref_type(ty: wasmparser::RefType, at: u64) -> Result<RefType> {
+    ref_type(ty).ok_or_else(|| unsupported(&format!("the type {ty}"), "function-references or gc", at))
+}
+
 fn unsupported(what: &str, proposal: &str, at: u64) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{what} is not supported (needs the proposal: {proposal})"))
         .at(WasmOffset::new(at as u32))
@@ -154,10 +158,7 @@ fn table_type(ty: &wasmparser::TableType, at: u64) -> Result<TableType> {
     if ty.table64 || ty.shared {
         return Err(unsupported("this kind of table", "memory64 or shared-everything-threads", at));
     }
-    Ok(TableType {
-        element: our_type(wasmparser::ValType::Ref(ty.element_type), at)?,
-        limits: Limits { min: ty.initial, max: ty.maximum },
-    })
+    Ok(TableType { element: our_ref_type(ty.element_type, at)?, limits: Limits { min: ty.initial, max: ty.maximum } })
 }
 
 fn memory_type(ty: &wasmparser::MemoryType, at: u64) -> Result<MemoryType> {
@@ -184,10 +185,8 @@ fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> std::result::Result<ConstExpr
             Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIndex::new(function_index)),
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex::new(global_index)),
             Operator::RefNull { hty } => {
-                let ty = RefType::new(true, hty)
-                    .and_then(|ty| val_type(wasmparser::ValType::Ref(ty)))
-                    .ok_or_else(|| unsupported("this null reference", "function-references or gc", at))?;
-                ConstOp::RefNull(ty)
+                let ty = heap_type(hty);
+                ConstOp::RefNull(ty.ok_or_else(|| unsupported("this null reference", "function-references or gc", at))?)
             }
             Operator::I32Add => ConstOp::I32Add,
             Operator::I32Sub => ConstOp::I32Sub,
@@ -333,14 +332,14 @@ fn read<'a>(
                                 .into_iter()
                                 .map(|func| Ok(FuncIndex::new(func?)))
                                 .collect::<std::result::Result<Box<[_]>, Failure>>()?;
-                            (ValType::FuncRef, ElementItems::Funcs(funcs))
+                            (RefType::FUNCREF, ElementItems::Funcs(funcs))
                         }
                         wasmparser::ElementItems::Expressions(ty, exprs) => {
                             let exprs = exprs
                                 .into_iter()
                                 .map(|expr| const_expr(&expr?))
                                 .collect::<std::result::Result<Box<[_]>, Failure>>()?;
-                            (our_type(wasmparser::ValType::Ref(ty), at)?, ElementItems::Exprs(exprs))
+                            (our_ref_type(ty, at)?, ElementItems::Exprs(exprs))
                         }
                     };
                     module.elements.push(ElementSegment { mode, element: ty, items });

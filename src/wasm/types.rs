@@ -4,18 +4,7 @@ use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIn
 use std::fmt;
 use std::ops::Range;
 
-/// A value type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum ValType {
-    I32,
-    I64,
-    F32,
-    F64,
-    V128,
-    FuncRef,
-    ExternRef,
-}
+pub use crate::base::{HeapType, RefType, ValType};
 
 /// A wasmparser value type as ours; `None` for those of proposals Stepwell does not have.
 pub fn val_type(ty: wasmparser::ValType) -> Option<ValType> {
@@ -25,30 +14,22 @@ pub fn val_type(ty: wasmparser::ValType) -> Option<ValType> {
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(wasmparser::RefType::FUNCREF) => ValType::FuncRef,
-        wasmparser::ValType::Ref(wasmparser::RefType::EXTERNREF) => ValType::ExternRef,
-        wasmparser::ValType::Ref(_) => return None,
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)?),
     })
 }
 
-impl ValType {
-    /// Whether this is a reference type.
-    pub const fn is_ref(self) -> bool {
-        matches!(self, ValType::FuncRef | ValType::ExternRef)
-    }
+/// The same of a reference type.
+pub fn ref_type(ty: wasmparser::RefType) -> Option<RefType> {
+    // Those that are never null come with typed function references.
+    heap_type(ty.heap_type()).filter(|_| ty.is_nullable()).map(RefType::nullable)
 }
 
-impl fmt::Display for ValType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ValType::I32 => "i32",
-            ValType::I64 => "i64",
-            ValType::F32 => "f32",
-            ValType::F64 => "f64",
-            ValType::V128 => "v128",
-            ValType::FuncRef => "funcref",
-            ValType::ExternRef => "externref",
-        })
+/// The same of what a reference refers to.
+pub fn heap_type(ty: wasmparser::HeapType) -> Option<HeapType> {
+    match ty {
+        wasmparser::HeapType::FUNC => Some(HeapType::Func),
+        wasmparser::HeapType::EXTERN => Some(HeapType::Extern),
+        _ => None,
     }
 }
 
@@ -110,8 +91,8 @@ impl Limits {
 /// A table's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TableType {
-    /// The type of its elements, a reference type.
-    pub element: ValType,
+    /// The type of its elements.
+    pub element: RefType,
     /// Its size, in elements.
     pub limits: Limits,
 }
@@ -230,7 +211,7 @@ pub enum ConstOp {
     I64Const(i64),
     F32Const(u32),
     F64Const(u64),
-    RefNull(ValType),
+    RefNull(HeapType),
     RefFunc(FuncIndex),
     GlobalGet(GlobalIndex),
     I32Add,
@@ -284,7 +265,7 @@ pub struct ElementSegment {
     /// When it is copied.
     pub mode: SegmentMode<TableIndex>,
     /// The type of its references.
-    pub element: ValType,
+    pub element: RefType,
     /// The references.
     pub items: ElementItems,
 }

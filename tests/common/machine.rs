@@ -2,7 +2,7 @@
 //! that preserves every register. No compiler involved.
 
 use std::ffi::c_void;
-use stepwell::base::{DefinedFuncIndex, TextOffset, WasmOffset};
+use stepwell::base::{DefinedFuncIndex, SlotLayout, TextOffset, WasmOffset};
 use stepwell::internals::abi::StopCell;
 use stepwell::internals::code::{CodeRegistry, CodeSlot};
 use stepwell::internals::image::{
@@ -28,7 +28,7 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
         traps: Packed::new(),
         addresses: Packed::new(),
         calls: Packed::new(),
-        locals: Vec::new(),
+        locals: SlotLayout::new(),
         shapes: Shapes::new(),
         sites: Packed::new(),
         points: Packed::new(),

@@ -1,7 +1,7 @@
 //! What must hold of every image, whatever the module.
 
 use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
-use crate::image::{CodeImage, FunctionEntry, Place, ShapeId, SiteId, Slot, SlotKind, Tier};
+use crate::image::{CodeImage, FunctionEntry, Place, ShapeId, SiteId, Slot, Tier};
 use crate::isa::samples::{cell_of_stub, saved_by};
 use crate::isa::{
     FILL, FRAME_HEAD, FUNCTION_ALIGN, PAGE_SIZE, PreservedRegister, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES,
@@ -9,18 +9,6 @@ use crate::isa::{
 use crate::wasm::{ModuleInfo, ValType};
 use std::collections::HashSet;
 use std::ops::Range;
-
-fn kind(ty: ValType) -> SlotKind {
-    match ty {
-        ValType::I32 => SlotKind::I32,
-        ValType::I64 => SlotKind::I64,
-        ValType::F32 => SlotKind::F32,
-        ValType::F64 => SlotKind::F64,
-        ValType::V128 => SlotKind::V128,
-        ValType::FuncRef => SlotKind::FuncRef,
-        ValType::ExternRef => SlotKind::ExternRef,
-    }
-}
 
 fn strictly_ascending<T: Ord + Copy>(what: &str, items: impl Iterator<Item = T>) {
     let items: Vec<T> = items.collect();
@@ -31,12 +19,12 @@ fn strictly_ascending<T: Ord + Copy>(what: &str, items: impl Iterator<Item = T>)
 fn extent(slot: &Slot, frame_size: u32) -> Option<Range<i64>> {
     let Place::Frame(offset) = slot.place else { return None };
     let offset = i64::from(offset);
-    let end = offset + i64::from(slot.kind.width());
+    let end = offset + i64::from(slot.ty.width());
     assert!(
         offset >= -(i64::from(frame_size - FRAME_HEAD)) && end <= 0,
         "{slot:?} lies outside a frame of {frame_size} bytes"
     );
-    assert_eq!(offset % i64::from(slot.kind.width()), 0, "{slot:?} is not aligned");
+    assert_eq!(offset % i64::from(slot.ty.width().min(8)), 0, "{slot:?} is not aligned");
     Some(offset..end)
 }
 
@@ -130,10 +118,10 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
             assert!(row.wasm.is_none_or(|wasm| body.contains(&wasm.index())));
         }
 
-        let locals: Vec<SlotKind> = tables.locals_of(defined).iter().map(|slot| slot.kind).collect();
+        let locals: Vec<ValType> = tables.locals_of(defined).iter().map(|slot| slot.ty).collect();
         let points = tables.points_of(defined);
         if tier == Tier::Debug {
-            assert_eq!(locals, info.locals(defined, binary).into_iter().map(kind).collect::<Vec<_>>());
+            assert_eq!(locals, info.locals(defined, binary));
             assert!(points.len() > 0, "a function's first instruction is always a point");
             assert!(tables.points_of(defined).next().is_some_and(|point| point.site.is_some()));
             assert_eq!(function.points.0, points_end);

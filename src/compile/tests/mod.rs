@@ -5,6 +5,7 @@ mod check;
 mod features;
 mod limits;
 mod points;
+mod wide;
 
 use super::*;
 use crate::image::CodeImage;
@@ -50,7 +51,7 @@ fn compile(compiler: &Compiler, binary: &[u8], tier: Tier) -> CodeImage {
 #[test]
 fn trampolines_of_any_signature() {
     let compiler = Compiler::new(GUARDED).unwrap();
-    let all = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FuncRef, ValType::ExternRef];
+    let all = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF, ValType::EXTERNREF];
     for (params, results) in [(0, 0), (1, 0), (0, 1), (6, 6), (40, 3), (3, 40), (1000, 1000)] {
         let ty = FuncType::new(all.iter().cycle().take(params).copied(), all.iter().cycle().take(results).copied());
         for code in [compiler.host_to_wasm(&ty).unwrap(), compiler.wasm_to_host(&ty).unwrap()] {
@@ -136,7 +137,7 @@ fn region_graphs_have_the_instructions_of_rerun_code() {
             let rerun = compiler.rerun(&info, &binary, body.func).unwrap();
             assert!(graph.instructions.iter().eq(rerun.instructions.iter().map(|row| &row.wasm)));
             let (_, outline) = compiler.outline(&info, &binary, body.func, 7).unwrap();
-            let kinds = |image: &RerunImage, at| image.operands(at).collect::<Vec<_>>();
+            let kinds = |image: &RerunImage, at| image.operand_types(at).collect::<Vec<_>>();
             assert_eq!(outline.instructions.len(), rerun.instructions.len());
             for at in 0..rerun.instructions.len() as u32 {
                 assert_eq!(outline.instructions[at as usize].wasm, rerun.instructions[at as usize].wasm);

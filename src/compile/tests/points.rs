@@ -2,7 +2,8 @@
 
 use super::{GUARDED, compile};
 use crate::compile::Compiler;
-use crate::image::{SlotKind, Tier};
+use crate::image::Tier;
+use crate::wasm::{HeapType, ValType};
 use wasmparser::{Operator, Parser, Payload};
 
 /// The points of a module's only function: instruction names with the kinds of the operands, bottom first.
@@ -18,18 +19,20 @@ fn points(source: &str) -> Vec<String> {
             }
         }
     }
-    let show = |kind: SlotKind| match kind {
-        SlotKind::I32 => 'i',
-        SlotKind::I64 => 'I',
-        SlotKind::F32 => 'f',
-        SlotKind::F64 => 'F',
-        SlotKind::V128 => 'v',
-        SlotKind::FuncRef => 'r',
-        SlotKind::ExternRef => 'e',
+    let show = |ty: ValType| match ty {
+        ValType::I32 => 'i',
+        ValType::I64 => 'I',
+        ValType::F32 => 'f',
+        ValType::F64 => 'F',
+        ValType::V128 => 'v',
+        ValType::Ref(ty) => match ty.heap {
+            HeapType::Func => 'r',
+            HeapType::Extern => 'e',
+        },
     };
     let tables = &image.tables;
     let line = |point: crate::image::Point| {
-        let mut operands: Vec<char> = tables.operands(point.shape).map(|slot| show(slot.kind)).collect();
+        let mut operands: Vec<char> = tables.operands(point.shape).map(|slot| show(slot.ty)).collect();
         operands.reverse();
         format!("{}({})", names[&point.wasm.get()], operands.iter().collect::<String>())
     };

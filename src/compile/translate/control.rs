@@ -261,8 +261,8 @@ impl<'a> Translator<'a, '_> {
                 Edge::Guest => {
                     self.end_rerun(RerunEnd::NATIVE);
                 }
-                Edge::Move { count, from, to, target } => {
-                    self.storage.move_operands(&mut self.builder, count, from, to);
+                Edge::Move { words, from, to, target } => {
+                    self.storage.move_operands(&mut self.builder, words, from, to);
                     self.builder.ins().jump(target, &[]);
                 }
             }

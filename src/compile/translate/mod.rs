@@ -22,7 +22,7 @@ mod storage;
 mod table;
 mod trap;
 
-use super::debug::{Instrument, NAMESPACE_BODY, OperandPlace};
+use super::debug::{FrameWriter, NAMESPACE_BODY, OperandPlace};
 use super::env::{Env, Mode, POINTER, abi_type, trap_code};
 use super::flags::Flags;
 use super::internal;
@@ -302,11 +302,9 @@ impl<'a, 'b> Translator<'a, 'b> {
             self.storage = Box::new(buffer::begin(builder, flags, locals, &self.params, begin)?);
             return Ok(());
         }
-        let slots = (self.env.mode != Mode::Production).then(|| Instrument::new(builder, locals, vmctx, flags.slot));
+        let slots = (self.env.mode != Mode::Production).then(|| FrameWriter::new(builder, locals, vmctx, flags.slot));
         self.storage = match slots {
-            Some(slots) if self.env.mode == Mode::Resume => {
-                Box::new(frame::begin(builder, flags, vmctx, slots, locals.len()))
-            }
+            Some(slots) if self.env.mode == Mode::Resume => Box::new(frame::begin(builder, flags, vmctx, slots)),
             slots => {
                 self.loops = scan::repeated_loops(body)?.into_iter();
                 // Behind the two vmctx parameters.
@@ -358,14 +356,14 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     fn pop_operand(&mut self) -> Result<Operand> {
         let mut operand = self.stack.pop().ok_or_else(|| internal("the operand stack is empty"))?;
-        operand.value = self.value_of(self.stack.len(), &operand);
+        operand.value = self.value_of(&operand);
         Ok(operand)
     }
 
-    /// The value of an operand that is, or was, at `depth`.
-    fn value_of(&mut self, depth: usize, operand: &Operand) -> Value {
+    /// The value of an operand that is, or was, on the stack.
+    fn value_of(&mut self, operand: &Operand) -> Value {
         let (storage, mut here) = self.storage();
-        storage.value_of(&mut here, depth, operand)
+        storage.value_of(&mut here, operand)
     }
 
     fn pop(&mut self) -> Result<Value> {
@@ -378,7 +376,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         Ok((start..start + count)
             .map(|depth| {
                 let operand = self.stack[depth];
-                self.value_of(depth, &operand)
+                self.value_of(&operand)
             })
             .collect())
     }
@@ -500,9 +498,9 @@ impl<'a, 'b> Translator<'a, 'b> {
     }
 
     fn set_local(&mut self, index: u32, value: Value) -> Result<()> {
-        self.local(index)?;
+        let ty = self.local(index)?;
         let (storage, mut here) = self.storage();
-        storage.set_local(&mut here, index, value);
+        storage.set_local(&mut here, index, ty, value);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::compile::env::Env;
 use crate::compile::internal;
 use crate::compile::outline::{NONE, Outline};
-use crate::image::{RerunImage, SlotKind};
+use crate::image::RerunImage;
 use crate::wasm::{Flow, Instructions, ValType, Walk, targets};
 use cranelift_codegen::ir;
 use cranelift_frontend::FunctionBuilderContext;
@@ -34,10 +34,10 @@ pub(in crate::compile) fn translate_run(
     translator.locals = env.info.locals(func, env.binary);
     let (flags, locals, params) = (translator.flags, &*translator.locals, &*translator.params);
     let mut state = buffer::begin(&mut translator.builder, flags, locals, params, (first, begin.classes))?;
-    let mut operands: Vec<SlotKind> = known.operands(first).collect();
+    let mut operands: Vec<ValType> = known.operand_types(first).collect();
     operands.reverse();
-    for kind in operands {
-        state.push_placed(&mut translator.stack, val_type(kind));
+    for ty in operands {
+        state.push_placed(&mut translator.stack, ty);
     }
     translator.storage = Box::new(state);
     let count = blocks_needed(Instructions::starting_at(&body, from)?, to, begin.depth)?;
@@ -109,16 +109,4 @@ fn blocks_needed(instructions: Instructions<'_>, to: Option<WasmOffset>, depth: 
         }
     }
     Ok(needed)
-}
-
-fn val_type(kind: SlotKind) -> ValType {
-    match kind {
-        SlotKind::I32 => ValType::I32,
-        SlotKind::I64 => ValType::I64,
-        SlotKind::F32 => ValType::F32,
-        SlotKind::F64 => ValType::F64,
-        SlotKind::V128 => ValType::V128,
-        SlotKind::FuncRef => ValType::FuncRef,
-        SlotKind::ExternRef => ValType::ExternRef,
-    }
 }

@@ -32,14 +32,14 @@ impl Translator<'_, '_> {
                 let function = self.index_value(*function_index);
                 let reference = self.call_builtin(Builtin::RefFunc, &[function]);
                 let reference = reference.ok_or_else(|| internal("a builtin without result"))?;
-                self.push(ValType::FuncRef, reference);
+                self.push(ValType::FUNCREF, reference);
             }
             Operator::TableGet { table } => {
                 let table = TableIndex::new(*table);
                 let index = self.pop_wide()?;
                 let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
                 let reference = self.builder.ins().load(types::I64, self.flags.table, element, 0);
-                self.push(self.env.info.table(table).element, reference);
+                self.push(self.env.info.table(table).element.into(), reference);
             }
             Operator::TableSet { table } => {
                 let reference = self.pop()?;

@@ -241,6 +241,22 @@ impl Module {
         }))
     }
 
+    /// A module whose function bodies are not validated, and whose types are what `change` makes of them: for tests of what validation does not
+    /// let through yet.
+    ///
+    /// # Errors
+    /// As [`Module::new`], for what is wrong outside function bodies.
+    #[cfg(test)]
+    pub(crate) fn unvalidated(engine: &Engine, binary: &[u8], change: impl Fn(&mut ModuleInfo)) -> Result<Module> {
+        let mut info = wasm::parse_again(binary, engine.config().features)?;
+        change(&mut info);
+        let layout = vm_layout(&info)?;
+        let image =
+            engine.compile_large(binary, |compiler| compiler.module(&info, binary, Tier::Production, &|_, _| true))?;
+        let production = engine.new_code(image);
+        Ok(Module::of_parts(engine, (info, layout), Binary::Own(binary.into()), production, None))
+    }
+
     /// Validates a module without compiling it.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ impl RerunCode {
     /// # Safety
     /// - `vmctx` is of a live instance of the module that this is the code of, and nobody changes the instance's memories,
     ///   tables and globals meanwhile.
-    /// - `values` are as many as [`RerunImage::values`] says, and nobody else uses them. They hold a state of the function
+    /// - `values` are as many words as [`RerunImage::words`] says, and nobody else uses them. They hold a state of the function
     ///   before `from`, with references that are of the instance's store.
     /// - `stops` is a byte for each instruction.
     /// - `from` is a position of [`RerunImage::instructions`].
@@ -345,8 +345,9 @@ impl RerunCache {
 mod tests {
     use super::*;
     use crate::abi::TrapCode;
+    use crate::base::ValType;
     use crate::base::WasmOffset;
-    use crate::image::{RerunInstruction, SlotKind};
+    use crate::image::RerunInstruction;
     use crate::isa::{FILL, samples};
     use crate::runtime::Module;
     use crate::runtime::{Config, Engine};
@@ -368,7 +369,7 @@ mod tests {
         let row = |wasm| RerunInstruction { wasm: WasmOffset::new(wasm), stack: RerunImage::EMPTY };
         RerunImage {
             code: code.to_vec(),
-            locals: vec![SlotKind::I32],
+            locals: [ValType::I32].into_iter().collect(),
             deepest: 1,
             instructions: [3, 5, 6].map(row).to_vec(),
             stacks: vec![],

@@ -237,7 +237,7 @@ impl StoreInner {
         }
         let code = entry.module.resume_code(func)?;
         let slot = self.register_private(&code, index)?;
-        let values = code.tables().locals_of(func).len() + deepest(code.tables());
+        let values = code.tables().locals_of(func).words() as usize + deepest(code.tables());
         self.modules[index].resume.push(ResumeEntry { func, slot, values });
         Ok(slot)
     }

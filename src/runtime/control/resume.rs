@@ -66,7 +66,7 @@ impl StoreInner {
         };
         let code = self.registry.entry(with.slot);
         let tables = code.engine.tables();
-        if with.values.len() < tables.locals_of(func).len() {
+        if with.values.len() < tables.locals_of(func).words() as usize {
             return refuse("the new state is without some of its locals");
         }
         // All are read, those above the stack too.
@@ -99,15 +99,15 @@ impl StoreInner {
     }
 }
 
-/// The operands of the deepest stack that there is a shape of.
+/// The words of the deepest operand stack that there is a shape of.
 pub(in crate::runtime) fn deepest(tables: &ImageTables) -> usize {
-    let mut depths: Vec<usize> = Vec::with_capacity(tables.shapes.len());
+    let mut words: Vec<u32> = Vec::with_capacity(tables.shapes.len());
     for shape in tables.shapes.iter() {
         // What is below comes before.
-        let below = depths.get(shape.below.0 as usize).copied().unwrap_or(0);
-        depths.push(below + 1);
+        let below = words.get(shape.below.0 as usize).copied().unwrap_or(0);
+        words.push(below + shape.top.ty.words());
     }
-    depths.into_iter().max().unwrap_or(0)
+    words.into_iter().max().unwrap_or(0) as usize
 }
 
 #[cfg(test)]
@@ -121,8 +121,8 @@ mod tests {
 
     /// Up to 20 types, by the numbers that `next` gives.
     fn types(next: &mut impl FnMut(u64) -> u64) -> Vec<ValType> {
-        use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
-        const KINDS: [ValType; 7] = [I32, I64, F32, F64, FuncRef, ExternRef, V128];
+        use ValType::{F32, F64, I32, I64, V128};
+        const KINDS: [ValType; 7] = [I32, I64, F32, F64, ValType::FUNCREF, ValType::EXTERNREF, V128];
         let (count, kinds) = (next(21), next(7) + 1);
         (0..count).map(|_| KINDS[next(kinds) as usize]).collect()
     }

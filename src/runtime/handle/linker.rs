@@ -280,6 +280,6 @@ fn default_extern(store: &mut StoreMut<'_>, ty: &ExternType) -> Result<Extern> {
         ExternType::Func(ty) => Func::new(store, ty.clone(), |_, _, _| Ok(()))?.into(),
         ExternType::Global(ty) => Global::new(store, *ty, Val::default_for(ty.content))?.into(),
         ExternType::Memory(ty) => Memory::new(store, *ty)?.into(),
-        ExternType::Table(ty) => Table::new(store, *ty, Val::default_for(ty.element))?.into(),
+        ExternType::Table(ty) => Table::new(store, *ty, Val::null(ty.element.heap))?.into(),
     })
 }

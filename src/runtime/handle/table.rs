@@ -6,7 +6,7 @@ use crate::runtime::objects::table::{TableData, element_of, from_element};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
-use crate::wasm::{TableType, ValType};
+use crate::wasm::{RefType, TableType, ValType};
 
 impl Table {
     /// A table filled with `init`.
@@ -60,7 +60,7 @@ impl Table {
             return Ok(None);
         };
         // SAFETY: a table holds references of its type and store.
-        Ok(Some(unsafe { Val::from_raw_in(inner.id, from_element(*element), table.element) }))
+        Ok(Some(unsafe { Val::from_raw_in(inner.id, from_element(*element), table.element.into()) }))
     }
 
     /// Sets an element.
@@ -97,8 +97,8 @@ impl Table {
 }
 
 /// A reference as a table holds it.
-fn to_element(inner: &StoreInner, element: ValType, value: Val) -> Result<u64> {
-    if value.ty() != element {
+fn to_element(inner: &StoreInner, element: RefType, value: Val) -> Result<u64> {
+    if value.ty() != ValType::Ref(element) {
         return Err(Error::new(ErrorKind::Argument, format!("{} given for a table of {element}", value.ty())));
     }
     let raw = value.to_raw_in(inner)?;

@@ -65,7 +65,7 @@ number! {
 
 // SAFETY: a `funcref` in its field.
 unsafe impl WasmTy for Option<Func> {
-    const TYPE: ValType = ValType::FuncRef;
+    const TYPE: ValType = ValType::FUNCREF;
     unsafe fn store(self, store: StoreRef<'_>, raw: *mut ValRaw) -> Result<()> {
         let value = func_to_raw(self, store.inner())?;
         // SAFETY: the caller's promise.
@@ -80,7 +80,7 @@ unsafe impl WasmTy for Option<Func> {
 
 // SAFETY: an `externref` in its field.
 unsafe impl WasmTy for Option<ExternRef> {
-    const TYPE: ValType = ValType::ExternRef;
+    const TYPE: ValType = ValType::EXTERNREF;
     unsafe fn store(self, store: StoreRef<'_>, raw: *mut ValRaw) -> Result<()> {
         let value = extern_to_raw(self, store.inner())?;
         // SAFETY: the caller's promise.

@@ -4,7 +4,7 @@ use crate::abi::{TrapCode, VMTable, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::objects::instance::{InstanceData, Place};
 use crate::runtime::objects::owned::Owned;
-use crate::wasm::{Limits, TableType, ValType};
+use crate::wasm::{Limits, RefType, TableType};
 use std::ptr::NonNull;
 
 /// The inside of a table.
@@ -12,7 +12,7 @@ pub(in crate::runtime) struct TableData {
     /// What compiled code sees: in its instance, or `own`.
     pub(in crate::runtime) vm: NonNull<VMTable>,
     pub(in crate::runtime) own: VMTable,
-    pub(in crate::runtime) element: ValType,
+    pub(in crate::runtime) element: RefType,
     max: Option<u64>,
     pub(in crate::runtime) elements: Vec<u64>,
     /// The instance it is a part of.

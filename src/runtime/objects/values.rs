@@ -3,7 +3,7 @@
 use crate::abi::ValRaw;
 use crate::runtime::objects::handles::{ExternRef, Func};
 use crate::runtime::objects::owned::StoreId;
-use crate::wasm::ValType;
+use crate::wasm::{HeapType, ValType};
 use std::ptr::NonNull;
 
 /// A value of any type. Floats are their bits, so that no NaN changes on the way.
@@ -34,8 +34,8 @@ impl Val {
             Val::F32(_) => ValType::F32,
             Val::F64(_) => ValType::F64,
             Val::V128(_) => ValType::V128,
-            Val::FuncRef(_) => ValType::FuncRef,
-            Val::ExternRef(_) => ValType::ExternRef,
+            Val::FuncRef(_) => ValType::FUNCREF,
+            Val::ExternRef(_) => ValType::EXTERNREF,
         }
     }
 
@@ -47,8 +47,15 @@ impl Val {
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
             ValType::V128 => Val::V128([0; 16]),
-            ValType::FuncRef => Val::FuncRef(None),
-            ValType::ExternRef => Val::ExternRef(None),
+            ValType::Ref(ty) => Val::null(ty.heap),
+        }
+    }
+
+    /// The null reference to something of this kind.
+    pub fn null(heap: HeapType) -> Val {
+        match heap {
+            HeapType::Func => Val::FuncRef(None),
+            HeapType::Extern => Val::ExternRef(None),
         }
     }
 
@@ -83,8 +90,10 @@ impl Val {
                 ValType::F32 => Val::F32(raw.f32),
                 ValType::F64 => Val::F64(raw.f64),
                 ValType::V128 => Val::V128(raw.v128),
-                ValType::FuncRef => Val::FuncRef(func_from_raw(id, raw)),
-                ValType::ExternRef => Val::ExternRef(extern_from_raw(id, raw)),
+                ValType::Ref(ty) => match ty.heap {
+                    HeapType::Func => Val::FuncRef(func_from_raw(id, raw)),
+                    HeapType::Extern => Val::ExternRef(extern_from_raw(id, raw)),
+                },
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::runtime::objects::roots::{Rooted, Roots};
 use crate::runtime::objects::table::{TableData, from_element};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Store, StoreMut, StoreRef};
-use crate::wasm::ValType;
+use crate::wasm::{HeapType, ValType};
 use once_cell::sync::OnceCell;
 use std::any::Any;
 use std::ptr::NonNull;
@@ -365,16 +365,18 @@ impl<'a> Marker<'a> {
         // SAFETY: the field read is the one of the type.
         unsafe {
             match ty {
-                ValType::FuncRef => {
-                    if let Some(func) = NonNull::new(value.funcref) {
-                        self.func(func);
+                ValType::Ref(ty) => match ty.heap {
+                    HeapType::Func => {
+                        if let Some(func) = NonNull::new(value.funcref) {
+                            self.func(func);
+                        }
                     }
-                }
-                ValType::ExternRef => {
-                    if let Some(index) = value.externref.checked_sub(1) {
-                        self.externref(index as u32);
+                    HeapType::Extern => {
+                        if let Some(index) = value.externref.checked_sub(1) {
+                            self.externref(index as u32);
+                        }
                     }
-                }
+                },
                 ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => {}
             }
         }
@@ -424,7 +426,7 @@ impl<'a> Marker<'a> {
     unsafe fn scan_table(&mut self, table: NonNull<TableData>) {
         // SAFETY: the caller's promise: marking writes to no table's elements.
         unsafe {
-            let ty = (*table.as_ptr()).ty().element;
+            let ty = (*table.as_ptr()).element.into();
             for index in 0..(*table.as_ptr()).elements_mut().len() {
                 let element = (*table.as_ptr()).elements_mut()[index];
                 if element != 0 {

@@ -159,7 +159,8 @@ pub struct Replacement {
     pub entry: u32,
     /// The same instruction.
     pub wasm: WasmOffset,
-    /// The locals, then the operands before that instruction, bottom first.
+    /// The locals, then the operands before that instruction, bottom first, one behind the other in words as
+    /// [`SlotLayout`](crate::base::SlotLayout) says.
     pub values: Box<[u64]>,
     /// The fuel that is left before it.
     pub fuel: i64,

@@ -371,7 +371,7 @@ impl Case {
             }
             found.push(match ty {
                 ExternType::Func(ty) => Extern::Func(host_function(shared, store, name, ty)?),
-                ExternType::Table(ty) => Extern::Table(Table::new(&mut *store, ty, Val::default_for(ty.element))?),
+                ExternType::Table(ty) => Extern::Table(Table::new(&mut *store, ty, Val::null(ty.element.heap))?),
                 ExternType::Memory(ty) => Extern::Memory(Memory::new(&mut *store, ty)?),
                 ExternType::Global(ty) => Extern::Global(Global::new(&mut *store, ty, Val::default_for(ty.content))?),
             });

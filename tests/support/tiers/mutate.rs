@@ -95,7 +95,7 @@ pub fn change(
         7..=8 => {
             let index = TableIndex::from_usize(random.below(info.tables.len()));
             let Some(table) = instance.table(&*store, index) else { return 4 };
-            let value = random.value(store, Some(instance), info.tables[index.index()].element);
+            let value = random.value(store, Some(instance), info.tables[index.index()].element.into());
             let size = table.size(&*store).unwrap();
             if random.one_in(4) && size < MOST_ELEMENTS {
                 return 1000 + table.grow(store, 1 + random.below(3) as u64, value).unwrap_or(5);

@@ -1,8 +1,8 @@
 //! Random choices that are the same everywhere and for ever.
 
-use stepwell::ValType;
 use stepwell::base::FuncIndex;
 use stepwell::runtime::{AsStoreMut, ExternRef, Instance, Val};
+use stepwell::{HeapType, RefType, ValType};
 
 /// SplitMix64.
 #[derive(Clone)]
@@ -103,15 +103,15 @@ impl Random {
             ValType::F32 => Val::F32(self.f32()),
             ValType::F64 => Val::F64(self.f64()),
             ValType::V128 => Val::default_for(ty),
-            ValType::FuncRef => {
+            ValType::Ref(RefType { heap: HeapType::Func, .. }) => {
                 let instance = instance.filter(|_| !self.one_in(4));
                 Val::FuncRef(instance.and_then(|instance| {
                     let count = instance.module(&*store).unwrap().info().funcs.len();
                     instance.func(store, FuncIndex::from_usize(self.below(count)))
                 }))
             }
-            ValType::ExternRef if self.one_in(3) => Val::ExternRef(None),
-            ValType::ExternRef => Val::ExternRef(Some(ExternRef::new(store, Box::new(())).unwrap())),
+            ValType::Ref(_) if self.one_in(3) => Val::ExternRef(None),
+            ValType::Ref(_) => Val::ExternRef(Some(ExternRef::new(store, Box::new(())).unwrap())),
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use super::memory::{Area, InMemory};
 use super::{Here, Record};
-use crate::base::{Result, WasmOffset};
-use crate::compile::debug::{NO_SHAPE, SLOT_BYTES, kind};
+use crate::base::{Result, SlotLayout, WORD_BYTES, WasmOffset};
+use crate::compile::debug::NO_SHAPE;
 use crate::compile::flags::Flags;
 use crate::compile::internal;
 use crate::compile::regions::RegionClasses;
-use crate::image::{RerunEnd, RerunImage, RerunInstruction, SlotKind};
+use crate::image::{RerunEnd, RerunImage, RerunInstruction};
 use crate::wasm::ValType;
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::FunctionBuilder;
@@ -25,11 +25,11 @@ pub(in super::super) struct Buffer {
     /// The position of the first instruction.
     first: u32,
     /// What becomes the image.
-    locals: Vec<SlotKind>,
+    locals: SlotLayout,
     deepest: u32,
     instructions: Vec<RerunInstruction>,
-    stacks: Vec<(u32, SlotKind)>,
-    interned: HashMap<(u32, SlotKind), u32>,
+    stacks: Vec<(u32, ValType)>,
+    interned: HashMap<(u32, ValType), u32>,
 }
 
 /// Begins rerun code, whose parameters these are, at the position `first`, where `classes` is known.
@@ -43,7 +43,7 @@ pub(in super::super) fn begin(
     let [_, values, stops, from] = *params else {
         return Err(internal("rerun code has four parameters"));
     };
-    let locals = locals.iter().map(|ty| kind(*ty)).collect();
+    let locals = locals.iter().copied().collect();
     let (instructions, stacks, interned) = (Vec::new(), Vec::new(), HashMap::new());
     let buffer = Buffer {
         stop_flags: flags.header,
@@ -68,19 +68,20 @@ pub(in super::super) fn return_raw(builder: &mut FunctionBuilder<'_>, raw: u64) 
 
 impl Area for Buffer {
     fn local(&self, _: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32) {
-        (self.values, (local * SLOT_BYTES) as i32)
+        let (_, word) = self.locals.all().get(local as usize).expect("a local of the function");
+        (self.values, (word * WORD_BYTES) as i32)
     }
 
-    fn operand(&self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32) {
-        self.local(builder, self.locals.len() as u32 + depth)
+    fn operand(&self, _: &mut FunctionBuilder<'_>, word: u32) -> (Value, i32) {
+        (self.values, ((self.locals.words() + word) * WORD_BYTES) as i32)
     }
 
-    fn have_room_for(&mut self, depth: u32) {
-        self.deepest = self.deepest.max(depth + 1);
+    fn have_room_to(&mut self, word: u32) {
+        self.deepest = self.deepest.max(word);
     }
 
     fn shape(&mut self, below: u32, ty: ValType, _: u32) -> u32 {
-        let row = (below, kind(ty));
+        let row = (below, ty);
         *self.interned.entry(row).or_insert_with(|| {
             self.stacks.push(row);
             self.stacks.len() as u32 - 1
@@ -107,7 +108,7 @@ impl Area for Buffer {
 
     /// In front of the locals.
     fn fuel_of_rerun(&self) -> Option<(Value, i32)> {
-        Some((self.values, -(SLOT_BYTES as i32)))
+        Some((self.values, -(WORD_BYTES as i32)))
     }
 
     fn enter(&self, builder: &mut FunctionBuilder<'_>) -> Value {

@@ -4,8 +4,8 @@
 use super::memory::{Area, InMemory};
 use super::{Here, Record};
 use crate::abi::{ResumeState, TrapCode, VMContext, VMStoreContext};
-use crate::base::Result;
-use crate::compile::debug::{Instrument, OperandPlace, SLOT_BYTES};
+use crate::base::{Result, WORD_BYTES};
+use crate::compile::debug::{FrameWriter, OperandPlace};
 use crate::compile::env::{POINTER, trap_code};
 use crate::compile::flags::Flags;
 use crate::compile::regions::RegionClasses;
@@ -17,21 +17,19 @@ use cranelift_frontend::FunctionBuilder;
 pub(in super::super) struct Frame {
     flags: Flags,
     vmctx: Value,
-    slots: Instrument,
-    /// How many locals there are, and the operands of the deepest stack.
-    locals: u32,
+    slots: FrameWriter,
+    /// The words of the deepest operand stack.
     deepest: u32,
 }
 
-/// Begins resume code with so many locals.
+/// Begins resume code.
 pub(in super::super) fn begin(
     builder: &mut FunctionBuilder<'_>,
     flags: Flags,
     vmctx: Value,
-    slots: Instrument,
-    locals: usize,
+    slots: FrameWriter,
 ) -> InMemory<Frame> {
-    let frame = Frame { flags, vmctx, slots, locals: locals as u32, deepest: 0 };
+    let frame = Frame { flags, vmctx, slots, deepest: 0 };
     InMemory::begin(builder, flags.slot, frame, RegionClasses::new())
 }
 
@@ -40,17 +38,17 @@ impl Area for Frame {
         self.slots.local_address(builder, local)
     }
 
-    fn operand(&self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32) {
-        self.slots.operand_address(builder, depth)
+    fn operand(&self, builder: &mut FunctionBuilder<'_>, word: u32) -> (Value, i32) {
+        self.slots.operands_address(builder, word)
     }
 
-    fn have_room_for(&mut self, depth: u32) {
-        self.deepest = self.deepest.max(depth + 1);
-        self.slots.have_room_for(depth);
+    fn have_room_to(&mut self, word: u32) {
+        self.deepest = self.deepest.max(word);
+        self.slots.have_room_to(word);
     }
 
-    fn shape(&mut self, below: u32, ty: ValType, depth: u32) -> u32 {
-        self.slots.shape(below, ty, OperandPlace::Slot(depth))
+    fn shape(&mut self, below: u32, ty: ValType, word: u32) -> u32 {
+        self.slots.shape(below, ty, OperandPlace::Slot(word))
     }
 
     fn stop(&mut self, here: &mut Here<'_, '_>, _: u32, shape: u32, body: Block) -> Result<()> {
@@ -65,11 +63,13 @@ impl Area for Frame {
         let state = builder.ins().load(POINTER, header, store, VMStoreContext::RESUME);
         let entry = builder.ins().load(types::I32, header, state, ResumeState::ENTRY);
         let values = builder.ins().load(POINTER, header, state, ResumeState::VALUES);
-        for index in 0..self.locals + self.deepest {
-            let value = builder.ins().load(types::I64, header, values, (index * SLOT_BYTES) as i32);
-            let (base, to) = match index.checked_sub(self.locals) {
-                None => self.local(builder, index),
-                Some(depth) => self.operand(builder, depth),
+        // A word at a time, whatever they are of: in the buffer the operands follow on the locals.
+        let locals = self.slots.locals().words();
+        for word in 0..locals + self.deepest {
+            let value = builder.ins().load(types::I64, header, values, (word * WORD_BYTES) as i32);
+            let (base, to) = match word.checked_sub(locals) {
+                None => self.slots.locals_address(builder, word),
+                Some(word) => self.operand(builder, word),
             };
             builder.ins().store(slot, value, base, to);
         }

@@ -6,9 +6,9 @@
 //! whoever entered asks for. Which memory it is, and what stands before each instruction, is a [`Area`]'s: of
 //! [`buffer`](super::buffer) for rerun, of [`frame`](super::frame) for resume code.
 
-use super::{Edge, Here, Operand, Record, Storage};
+use super::{Edge, Here, Operand, Record, Storage, words};
 use crate::base::{Error, ErrorKind, Result};
-use crate::compile::debug::{NO_SHAPE, OperandPlace};
+use crate::compile::debug::{NO_SHAPE, OperandPlace, slot_flags};
 use crate::compile::env::abi_type;
 use crate::compile::internal;
 use crate::compile::regions::RegionClasses;
@@ -28,14 +28,14 @@ pub(in super::super) trait Area {
     /// Where a local is.
     fn local(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> (Value, i32);
 
-    /// Where the operand at `depth` is, for which there is room.
-    fn operand(&self, builder: &mut FunctionBuilder<'_>, depth: u32) -> (Value, i32);
+    /// Where this word of the operands is, for which there is room.
+    fn operand(&self, builder: &mut FunctionBuilder<'_>, word: u32) -> (Value, i32);
 
-    /// Makes room for the operand at `depth`.
-    fn have_room_for(&mut self, depth: u32);
+    /// Makes room for operands up to this word.
+    fn have_room_to(&mut self, word: u32);
 
-    /// The shape of an operand stack with this on top of `below`, at `depth`.
-    fn shape(&mut self, below: u32, ty: ValType, depth: u32) -> u32;
+    /// The shape of an operand stack with this on top of `below`, at `word`.
+    fn shape(&mut self, below: u32, ty: ValType, word: u32) -> u32;
 
     /// Before the instruction at hand, the `index`-th: where it can be stopped. It goes on at `body`.
     fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()>;
@@ -87,18 +87,23 @@ impl<P: Area> InMemory<P> {
         InMemory { area, flags, classes, dispatch, bodies, edges_due, edges_known }
     }
 
-    /// The place of the operand at `depth`, for which there is room then.
-    fn operand(&mut self, builder: &mut FunctionBuilder<'_>, depth: usize) -> (Value, i32) {
-        self.area.have_room_for(depth as u32);
-        self.area.operand(builder, depth as u32)
+    /// The place of an operand of this type at `word`, for which there is room then.
+    fn operand(&mut self, builder: &mut FunctionBuilder<'_>, word: u32, ty: ValType) -> (Value, i32) {
+        self.area.have_room_to(word + ty.words());
+        self.area.operand(builder, word)
+    }
+
+    /// How slots of this type are accessed.
+    fn flags_of(&self, ty: ValType) -> MemFlagsData {
+        slot_flags(self.flags, ty)
     }
 
     /// Pushes an operand that is in its place already. No instruction is made: the current block may be full.
     pub(in super::super) fn push_placed(&mut self, stack: &mut Vec<Operand>, ty: ValType) {
-        let depth = stack.len() as u32;
-        self.area.have_room_for(depth);
-        let shape = self.area.shape(top_shape(stack), ty, depth);
-        stack.push(Operand { value: Value::reserved_value(), ty, place: None, shape });
+        let word = words(stack);
+        self.area.have_room_to(word + ty.words());
+        let shape = self.area.shape(top_shape(stack), ty, word);
+        stack.push(Operand { value: Value::reserved_value(), ty, word, place: None, shape });
     }
 
     /// A block for a branch of the instruction at hand; its code follows when the instruction is done.
@@ -135,8 +140,8 @@ impl<P: Area> Storage for InMemory<P> {
     }
 
     fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, _: Option<OperandPlace>) {
-        let (base, offset) = self.operand(here.builder, here.stack.len());
-        here.builder.ins().store(self.flags, value, base, offset);
+        let (base, offset) = self.operand(here.builder, words(here.stack), ty);
+        here.builder.ins().store(self.flags_of(ty), value, base, offset);
         self.push_placed(here.stack, ty);
     }
 
@@ -144,19 +149,19 @@ impl<P: Area> Storage for InMemory<P> {
         types.iter().for_each(|ty| self.push_placed(here.stack, *ty));
     }
 
-    fn value_of(&mut self, here: &mut Here<'_, '_>, depth: usize, operand: &Operand) -> Value {
-        let (base, offset) = self.operand(here.builder, depth);
-        here.builder.ins().load(abi_type(operand.ty), self.flags, base, offset)
+    fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value {
+        let (base, offset) = self.operand(here.builder, operand.word, operand.ty);
+        here.builder.ins().load(abi_type(operand.ty), self.flags_of(operand.ty), base, offset)
     }
 
     fn local(&mut self, here: &mut Here<'_, '_>, local: u32, ty: ValType) -> Value {
         let (base, offset) = self.area.local(here.builder, local);
-        here.builder.ins().load(abi_type(ty), self.flags, base, offset)
+        here.builder.ins().load(abi_type(ty), self.flags_of(ty), base, offset)
     }
 
-    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, value: Value) {
+    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, ty: ValType, value: Value) {
         let (base, offset) = self.area.local(here.builder, local);
-        here.builder.ins().store(self.flags, value, base, offset);
+        here.builder.ins().store(self.flags_of(ty), value, base, offset);
     }
 
     fn passed<'t>(&self, _: &'t [ValType]) -> &'t [ValType] {
@@ -172,10 +177,12 @@ impl<P: Area> Storage for InMemory<P> {
         here: &mut Here<'_, '_>,
         target: Block,
         count: usize,
-        to: usize,
+        height: usize,
     ) -> Result<(Block, Vec<BlockArg>)> {
         let from = here.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
-        Ok((self.edge(here.builder, Edge::Move { count, from, to, target }), Vec::new()))
+        let below = |depth: usize| here.stack.get(..depth).map(words).ok_or_else(|| internal("too few operands"));
+        let (from, to, end) = (below(from)?, below(height)?, words(here.stack));
+        Ok((self.edge(here.builder, Edge::Move { words: end - from, from, to, target }), Vec::new()))
     }
 
     fn branch_of_guest(&mut self, builder: &mut FunctionBuilder<'_>) -> Option<Block> {
@@ -187,15 +194,16 @@ impl<P: Area> Storage for InMemory<P> {
         std::mem::take(&mut self.edges_due)
     }
 
-    fn move_operands(&mut self, builder: &mut FunctionBuilder<'_>, count: usize, from: usize, to: usize) {
+    fn move_operands(&mut self, builder: &mut FunctionBuilder<'_>, words: u32, from: u32, to: u32) {
         if from == to {
             return;
         }
+        self.area.have_room_to(from.max(to) + words);
         // Upwards: what is overwritten has been moved already.
-        for i in 0..count {
-            let (base, offset) = self.operand(builder, from + i);
+        for i in 0..words {
+            let (base, offset) = self.area.operand(builder, from + i);
             let value = builder.ins().load(types::I64, self.flags, base, offset);
-            let (base, offset) = self.operand(builder, to + i);
+            let (base, offset) = self.area.operand(builder, to + i);
             builder.ins().store(self.flags, value, base, offset);
         }
     }

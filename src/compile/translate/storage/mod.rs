@@ -34,11 +34,25 @@ pub(super) struct Operand {
     /// Reserved where it lives in memory alone.
     pub(super) value: Value,
     pub(super) ty: ValType,
+    /// Where its slot is, or would be: so many words go before it.
+    pub(super) word: u32,
     /// Debug: where it is, if it is anywhere but in a register.
     pub(super) place: Option<OperandPlace>,
     /// Debug: the shape of the operand stack up to and including this one, if it has been at a point as it is now. Then
     /// those below have one too.
     pub(super) shape: u32,
+}
+
+impl Operand {
+    /// The word behind its slot.
+    pub(super) fn end(&self) -> u32 {
+        self.word + self.ty.words()
+    }
+}
+
+/// The words that the slots of these operands take: where the slot of the next one is.
+pub(super) fn words(stack: &[Operand]) -> u32 {
+    stack.last().map_or(0, Operand::end)
 }
 
 /// What a translated function has besides its code.
@@ -57,12 +71,12 @@ pub(super) enum Edge {
     Guest,
     /// Moves its operands down and goes on.
     Move {
-        /// How many.
-        count: usize,
-        /// The depth of the first, where it comes from.
-        from: usize,
-        /// The depth that it goes to.
-        to: usize,
+        /// How many words they take.
+        words: u32,
+        /// The word of the first, where it comes from.
+        from: u32,
+        /// The word that it goes to.
+        to: u32,
         /// Where to go on.
         target: Block,
     },
@@ -91,14 +105,14 @@ pub(super) trait Storage {
         }
     }
 
-    /// The value of an operand that is, or was, at `depth`.
-    fn value_of(&mut self, here: &mut Here<'_, '_>, depth: usize, operand: &Operand) -> Value;
+    /// The value of an operand that is, or was, on the stack.
+    fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value;
 
     /// The value of a local.
     fn local(&mut self, here: &mut Here<'_, '_>, local: u32, ty: ValType) -> Value;
 
     /// Changes a local.
-    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, value: Value);
+    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, ty: ValType, value: Value);
 
     /// The topmost operand is what `local` is now.
     fn top_is_local(&mut self, _stack: &mut [Operand], _local: u32) {}
@@ -128,7 +142,7 @@ pub(super) trait Storage {
         let first = here.stack.len().checked_sub(count).ok_or_else(|| internal("too few operands"))?;
         let argument = |depth| {
             let operand = here.stack[depth];
-            BlockArg::Value(self.value_of(here, depth, &operand))
+            BlockArg::Value(self.value_of(here, &operand))
         };
         Ok((first..first + count).map(argument).collect())
     }
@@ -155,8 +169,8 @@ pub(super) trait Storage {
         Vec::new()
     }
 
-    /// Such a piece: moves the `count` operands at `from` down to `to`.
-    fn move_operands(&mut self, _builder: &mut FunctionBuilder<'_>, _count: usize, _from: usize, _to: usize) {}
+    /// Such a piece: moves operands of so many words at the word `from` down to `to`.
+    fn move_operands(&mut self, _builder: &mut FunctionBuilder<'_>, _words: u32, _from: u32, _to: u32) {}
 
     /// Rerun: what it returns where it ends so, before the instruction at hand.
     fn end_of_rerun(&self, _kind: u32) -> Option<u64> {

@@ -14,9 +14,9 @@
 //! ```
 
 use super::values::Variables;
-use super::{Here, Operand, Record, Storage};
+use super::{Here, Operand, Record, Storage, words};
 use crate::base::Result;
-use crate::compile::debug::{Instrument, NO_SHAPE, OperandPlace, UNSHAPED};
+use crate::compile::debug::{FrameWriter, NO_SHAPE, OperandPlace, UNSHAPED};
 use crate::compile::regions::RegionClasses;
 use crate::wasm::{Class, Flow, Row, ValType};
 use cranelift_codegen::ir::Value;
@@ -34,7 +34,7 @@ const MAX_AT_HAND: usize = 16;
 /// Variables and values, and slots that tell them at points.
 pub(in super::super) struct Slots {
     variables: Variables,
-    frame: Instrument,
+    frame: FrameWriter,
     /// Whether every instruction has a stop point, not only those where a region begins.
     everywhere: bool,
     classes: RegionClasses,
@@ -51,7 +51,7 @@ impl Slots {
     pub(in super::super) fn new(
         builder: &mut FunctionBuilder<'_>,
         variables: Variables,
-        frame: Instrument,
+        frame: FrameWriter,
         params: &[Value],
         locals: usize,
         everywhere: bool,
@@ -116,21 +116,22 @@ impl Storage for Slots {
             self.forget(here.stack, None);
         }
         let place = place.filter(|place| matches!(place, OperandPlace::Constant(_)) || here.stack.len() < MAX_ALIASED);
-        here.stack.push(Operand { value, ty, place, shape: UNSHAPED });
+        let word = words(here.stack);
+        here.stack.push(Operand { value, ty, word, place, shape: UNSHAPED });
     }
 
-    fn value_of(&mut self, here: &mut Here<'_, '_>, depth: usize, operand: &Operand) -> Value {
+    fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value {
         if !operand.value.is_reserved_value() {
             return operand.value;
         }
-        self.frame.load_operand(here.builder, depth, operand.ty)
+        self.frame.load_operand(here.builder, operand.word, operand.ty)
     }
 
     fn local(&mut self, here: &mut Here<'_, '_>, local: u32, _: ValType) -> Value {
         self.variables.read(here.builder, local)
     }
 
-    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, value: Value) {
+    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, _: ValType, value: Value) {
         self.forget(here.stack, Some(local));
         self.variables.write(here.builder, local, value);
         self.frame.mark_dirty(local);
@@ -165,10 +166,10 @@ impl Storage for Slots {
         self.store_locals(here);
         let first = here.stack.iter().rposition(|operand| operand.shape != UNSHAPED).map_or(0, |last| last + 1);
         let mut below = first.checked_sub(1).map_or(NO_SHAPE, |last| here.stack[last].shape);
-        for (depth, operand) in here.stack.iter_mut().enumerate().skip(first) {
-            let place = operand.place.unwrap_or(OperandPlace::Slot(depth as u32));
+        for operand in here.stack.iter_mut().skip(first) {
+            let place = operand.place.unwrap_or(OperandPlace::Slot(operand.word));
             if operand.place.is_none() {
-                self.frame.store_operand(here.builder, depth, operand.ty, operand.value);
+                self.frame.store_operand(here.builder, operand.word, operand.ty, operand.value);
                 operand.place = Some(place);
             }
             operand.shape = self.frame.shape(below, operand.ty, place);

@@ -1,11 +1,10 @@
 //! Locals as variables of the code generator, operands as its values: production code. Nothing is in memory, and what a
 //! block is given it is given as arguments.
 
-use super::{Here, Operand, Record, Storage};
+use super::{Here, Operand, Record, Storage, words};
 use crate::base::Result;
 use crate::compile::debug::{OperandPlace, UNSHAPED};
 use crate::compile::env::abi_type;
-use crate::compile::internal;
 use crate::wasm::{Row, ValType};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
@@ -34,7 +33,7 @@ impl Variables {
             let value = match (params.get(index), zeros.get(ty)) {
                 (Some(value), _) | (None, Some(value)) => *value,
                 (None, None) => {
-                    let zero = zero(builder, *ty)?;
+                    let zero = zero(builder, *ty);
                     zeros.insert(*ty, zero);
                     zero
                 }
@@ -73,14 +72,17 @@ impl Variables {
 }
 
 /// The value that locals of this type start with.
-fn zero(builder: &mut FunctionBuilder<'_>, ty: ValType) -> Result<Value> {
-    Ok(match ty {
+fn zero(builder: &mut FunctionBuilder<'_>, ty: ValType) -> Value {
+    match ty {
         ValType::I32 => builder.ins().iconst(types::I32, 0),
-        ValType::I64 | ValType::FuncRef | ValType::ExternRef => builder.ins().iconst(types::I64, 0),
+        ValType::I64 | ValType::Ref(_) => builder.ins().iconst(types::I64, 0),
         ValType::F32 => builder.ins().f32const(0.0),
         ValType::F64 => builder.ins().f64const(0.0),
-        ValType::V128 => return Err(internal("a v128 without SIMD")),
-    })
+        ValType::V128 => {
+            let zeros = builder.func.dfg.constants.insert([0u8; 16].as_slice().into());
+            builder.ins().vconst(types::I8X16, zeros)
+        }
+    }
 }
 
 impl Storage for Variables {
@@ -89,10 +91,11 @@ impl Storage for Variables {
     }
 
     fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, _: Option<OperandPlace>) {
-        here.stack.push(Operand { value, ty, place: None, shape: UNSHAPED });
+        let word = words(here.stack);
+        here.stack.push(Operand { value, ty, word, place: None, shape: UNSHAPED });
     }
 
-    fn value_of(&mut self, _: &mut Here<'_, '_>, _: usize, operand: &Operand) -> Value {
+    fn value_of(&mut self, _: &mut Here<'_, '_>, operand: &Operand) -> Value {
         operand.value
     }
 
@@ -100,7 +103,7 @@ impl Storage for Variables {
         self.read(here.builder, local)
     }
 
-    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, value: Value) {
+    fn set_local(&mut self, here: &mut Here<'_, '_>, local: u32, _: ValType, value: Value) {
         self.write(here.builder, local, value);
     }
 
