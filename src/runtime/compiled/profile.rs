@@ -45,7 +45,8 @@ impl Listeners {
         if !self.listens() || code.text_len() == 0 {
             return None;
         }
-        // SAFETY: the text is mapped and readable, and what is private of it is patched by the holder of the store alone, who is here.
+        // SAFETY: the text is mapped and readable, and what is private of it is patched by the holder of the store
+        // alone, who is here.
         let text = unsafe { std::slice::from_raw_parts(code.base().get() as *const u8, code.text_len() as usize) };
         self.tell_functions(code.base().get(), text, functions(module, tables, text.len()))
     }
@@ -106,21 +107,16 @@ fn name(module: &ModuleInfo, func: FuncIndex) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::{Engine, EventSink, Instance, Module, ModuleId, Resume, StopInfo, Store, StoreMut, TrapInfo};
+    use crate::runtime::{Answer, Engine, Event, EventSink, Instance, Module, Store};
     use crate::sys::native_debug::listed;
     use std::sync::Arc;
 
     struct Quiet;
 
     impl EventSink for Quiet {
-        fn on_stop(&self, _: StoreMut<'_>, _: &StopInfo) -> Result<Resume> {
-            Ok(Resume::Native)
-        }
-        fn on_trap(&self, _: StoreMut<'_>, _: &TrapInfo) -> Result<()> {
-            Ok(())
-        }
-        fn on_module(&self, _: StoreMut<'_>, _: ModuleId) -> Result<()> {
-            Ok(())
+        type State = ();
+        fn on_event(&self, _: &mut crate::runtime::Told<'_, ()>, _: &Event<'_>) -> Result<Answer> {
+            Ok(Answer::GoOn)
         }
     }
 
@@ -142,7 +138,7 @@ mod tests {
         let mut stores = [store(), store(), store()];
         assert_eq!(listed(), 2);
         for (attached, store) in stores.iter_mut().enumerate() {
-            store.attach(Arc::new(Quiet)).unwrap();
+            store.attach(Arc::new(Quiet), ()).unwrap();
             // The stub is a text too.
             assert_eq!(listed(), 2 + 2 * (attached + 1), "a private text for each module");
         }

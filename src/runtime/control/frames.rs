@@ -1,16 +1,20 @@
 //! Walking the Wasm frames of a store by their frame pointers, over all its nested runs on this thread.
 
-use crate::abi::{Activation, VMContext};
+use crate::abi::{Activation, VMContext, ValRaw};
 use crate::base::{FuncIndex, Pc, TextOffset, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::Place;
+use crate::image::{ImageTables, Locals, Place, Slot, SlotKind};
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::frames;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
-use crate::runtime::store::events::{EventRecord, PcKind, VirtualFrame};
+use crate::runtime::objects::owned::EventId;
+use crate::runtime::objects::values::Val;
+use crate::runtime::store::events::{EventRecord, PcKind};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreRef;
+use crate::runtime::store::virtual_frame::VirtualFrame;
+use crate::wasm::ValType;
 use std::ops::ControlFlow;
 use std::ptr::NonNull;
 
@@ -29,7 +33,7 @@ pub struct RawFrame<'a> {
     /// The Wasm instruction: about to run at a stop, else the one that trapped or the call the frame is in.
     pub wasm: WasmOffset,
     /// Whether the frame is that of an event, and really elsewhere: `wasm` says so already.
-    pub virtual_frame: Option<VirtualFrame>,
+    pub virtual_frame: Option<&'a VirtualFrame>,
     /// The frame pointer.
     pub fp: usize,
     /// Whether no Wasm frame of this store is further in.
@@ -75,19 +79,182 @@ impl RawFrame<'_> {
     }
 }
 
-/// Where a walk begins: at the frame by which the guest was left when this was taken. What runs within that, in the same store, is not
-/// in its way: an event that keeps it finds its own frames again, whenever it is asked for them.
+/// Where the frames of an event begin: at the one by which the guest was left when it came. What runs within that, in
+/// the same store, is not in the way: an event finds its own frames again, whenever it is asked for them.
 #[derive(Clone, Copy, Debug)]
 pub struct FramesFrom {
-    activation: *const Activation,
+    /// The event, if there is one.
+    event: Option<EventId>,
+    /// The address of the activation in which that was.
+    activation: usize,
     pc: usize,
     fp: usize,
 }
 
 impl FramesFrom {
     /// Where the guest has been left now.
-    pub(in crate::runtime) fn here(store: &StoreInner) -> FramesFrom {
-        FramesFrom { activation: store.vm.activation, pc: store.vm.exit_pc, fp: store.vm.exit_fp }
+    fn here(store: &StoreInner) -> FramesFrom {
+        let event = store.newest_event().map(|event| event.id);
+        FramesFrom { event, activation: store.vm.activation as usize, pc: store.vm.exit_pc, fp: store.vm.exit_fp }
+    }
+}
+
+/// A frame as an event found it: it stays where it is for as long as the event is told, and can be read as long, by
+/// [`StoreRef::state_of`].
+#[derive(Clone, Copy, Debug)]
+pub struct KeptFrame {
+    event: EventId,
+    /// The event that says where the frame really is, if one does.
+    shown_by: Option<EventId>,
+    func: FuncIndex,
+    slot: CodeSlot,
+    wasm: WasmOffset,
+    fp: usize,
+    instance: Option<Instance>,
+    called_through_host: bool,
+}
+
+impl KeptFrame {
+    /// The function, imports counted.
+    pub fn func(&self) -> FuncIndex {
+        self.func
+    }
+
+    /// The slot of its code.
+    pub fn slot(&self) -> CodeSlot {
+        self.slot
+    }
+
+    /// As [`RawFrame::wasm`].
+    pub fn wasm(&self) -> WasmOffset {
+        self.wasm
+    }
+
+    /// The frame pointer.
+    pub fn fp(&self) -> usize {
+        self.fp
+    }
+
+    /// As [`RawFrame::instance`].
+    pub fn instance(&self) -> Option<Instance> {
+        self.instance
+    }
+
+    /// Whether the host was called from this frame and called the next inner one: host frames stand between.
+    pub fn called_through_host(&self) -> bool {
+        self.called_through_host
+    }
+}
+
+/// The locals and operands of a frame.
+#[derive(Clone, Copy)]
+pub struct FrameState<'a> {
+    store: &'a StoreInner,
+    values: FrameValues<'a>,
+}
+
+/// Where they are.
+#[derive(Clone, Copy)]
+enum FrameValues<'a> {
+    /// In what an event says.
+    Shown(&'a VirtualFrame),
+    /// In its slots: the frame is live for `'a`, and the tables are its code's.
+    Slots { fp: usize, tables: &'a ImageTables, locals: Locals<'a>, wasm: WasmOffset },
+}
+
+impl FrameState<'_> {
+    /// How many locals the function has, parameters counted.
+    pub fn local_count(&self) -> usize {
+        match self.values {
+            FrameValues::Shown(frame) => frame.locals().len(),
+            FrameValues::Slots { locals, .. } => locals.len(),
+        }
+    }
+
+    /// A local, parameters first.
+    pub fn local(&self, index: usize) -> Option<Val> {
+        match self.values {
+            FrameValues::Shown(frame) => frame.local(index).map(|(kind, raw)| self.val(kind, raw)),
+            FrameValues::Slots { locals, .. } => locals.get(index).map(|slot| self.read(slot)),
+        }
+    }
+
+    /// All locals, parameters first.
+    pub fn locals(&self) -> Vec<Val> {
+        match self.values {
+            FrameValues::Shown(frame) => frame.locals().map(|(kind, raw)| self.val(kind, raw)).collect(),
+            FrameValues::Slots { locals, .. } => locals.iter().map(|slot| self.read(slot)).collect(),
+        }
+    }
+
+    /// How many operands are on the frame's stack. In a caller, the call's arguments are still counted.
+    pub fn operand_count(&self) -> usize {
+        match self.values {
+            FrameValues::Shown(frame) => frame.operands().count(),
+            FrameValues::Slots { tables, wasm, .. } => operand_slots(tables, wasm).count(),
+        }
+    }
+
+    /// All operands, bottom first.
+    pub fn operands(&self) -> Vec<Val> {
+        let mut operands: Vec<Val> = match self.values {
+            FrameValues::Shown(frame) => frame.operands().map(|(kind, raw)| self.val(kind, raw)).collect(),
+            FrameValues::Slots { tables, wasm, .. } => {
+                operand_slots(tables, wasm).map(|slot| self.read(slot)).collect()
+            }
+        };
+        operands.reverse();
+        operands
+    }
+
+    fn read(&self, slot: Slot) -> Val {
+        let FrameValues::Slots { fp, .. } = self.values else { unreachable!("slots are those of a frame") };
+        // SAFETY: the frame is live, it belongs to debug code whose tables place the slot inside it, and debug code
+        // keeps the slot written at every place a frame is read at.
+        self.val(slot.kind, unsafe { read_slot(fp, slot) })
+    }
+
+    fn val(&self, kind: SlotKind, value: u64) -> Val {
+        // Of a narrow type, the lower half counts.
+        let raw = ValRaw { i64: value as i64 };
+        // SAFETY: the slot's kind is the value's type, and the value is of the frame's store.
+        unsafe { Val::from_raw_in(self.store.id, raw, val_type(kind)) }
+    }
+}
+
+/// The operands' slots, top first.
+fn operand_slots(tables: &ImageTables, wasm: WasmOffset) -> impl Iterator<Item = Slot> + '_ {
+    let shape = tables.points.find(wasm.get()).map(|point| point.row().shape);
+    shape.into_iter().flat_map(|shape| tables.operands(shape))
+}
+
+fn val_type(kind: SlotKind) -> ValType {
+    match kind {
+        SlotKind::I32 => ValType::I32,
+        SlotKind::I64 => ValType::I64,
+        SlotKind::F32 => ValType::F32,
+        SlotKind::F64 => ValType::F64,
+        SlotKind::V128 => ValType::V128,
+        SlotKind::FuncRef => ValType::FuncRef,
+        SlotKind::ExternRef => ValType::ExternRef,
+    }
+}
+
+/// What a slot of a frame holds.
+///
+/// # Safety
+/// The frame at `fp` is live, and its tables place the slot in it.
+pub(in crate::runtime) unsafe fn read_slot(fp: usize, slot: Slot) -> u64 {
+    match slot.place {
+        Place::Frame(offset) => {
+            let at = fp.wrapping_add_signed(offset as isize) as *const u64;
+            // SAFETY: the caller's promise; slots are 8 bytes, whatever they hold.
+            let value = unsafe { at.read_unaligned() };
+            if slot.kind.width() == 4 { value & 0xffff_ffff } else { value }
+        }
+        // Of a narrow type, the lower half counts.
+        Place::Constant(value) if slot.kind.width() == 4 => u64::from(value as u32),
+        Place::Constant(value) => i64::from(value) as u64,
     }
 }
 
@@ -107,21 +274,22 @@ unsafe fn walk_from<'a>(
     from: FramesFrom,
     mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>,
 ) {
-    let FramesFrom { activation: mut act, mut pc, mut fp } = from;
+    let FramesFrom { activation, mut pc, mut fp, .. } = from;
+    let mut act = activation as *const Activation;
     let mut innermost = true;
     while !act.is_null() {
         let mut boundary = !innermost;
         let event = event_at(store, pc, fp);
         let mut kind = event.map_or(PcKind::Return, |event| event.kind);
         let mut set_up = event.is_none_or(|event| event.set_up);
-        let mut shown = event.and_then(|event| event.shown);
+        let mut shown = event.and_then(|event| event.shown.as_deref());
         // SAFETY: frames of guest code are chained by frame pointers down to the trampoline of the activation, whose
         // return address is in no guest code.
         unsafe {
             while let Some(mut frame) = frame_at(store, (pc, fp, kind), innermost, boundary) {
                 frame.set_up = set_up;
                 if let Some(shown) = shown.take() {
-                    frame.wasm = shown.wasm;
+                    frame.wasm = shown.wasm();
                     frame.virtual_frame = Some(shown);
                 }
                 if visit(&frame).is_break() {
@@ -142,16 +310,12 @@ unsafe fn walk_from<'a>(
 
 /// The event at which an activation was left, if there is one with this frame.
 fn event_at(store: &StoreInner, pc: usize, fp: usize) -> Option<&EventRecord> {
-    let mut event = store.events.cast_const();
-    while !event.is_null() {
-        // SAFETY: records are linked while they are live.
-        let record = unsafe { &*event };
-        if record.pc == pc && record.fp == fp {
-            return Some(record);
-        }
-        event = record.previous;
-    }
-    None
+    store.events().find(|event| event.pc == pc && event.fp == fp)
+}
+
+/// An event, if it is being told.
+fn told(store: &StoreInner, id: EventId) -> Option<&EventRecord> {
+    store.events().find(|event| event.id == id)
 }
 
 /// The frame, if the program counter is in guest code.
@@ -195,17 +359,51 @@ impl<'a> StoreRef<'a> {
         frames::walk(self.inner(), visit);
     }
 
-    /// Where a walk over the frames begins now.
+    /// Where the frames of the event that is being told begin.
+    #[inline]
     pub fn frames_from(self) -> FramesFrom {
         FramesFrom::here(self.inner())
     }
 
-    /// As [`StoreRef::walk_frames`], from where the guest had been left before: the frames within that one are passed over.
-    ///
-    /// # Safety
-    /// `from` is of this store, and the guest has not gone on from there.
-    pub unsafe fn walk_frames_from(self, from: FramesFrom, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
-        // SAFETY: handed on to the caller.
-        unsafe { frames::walk_from(self.inner(), from, visit) }
+    /// The innermost frames of an event, at most so many of them; none if it is told no more. The frame of a function
+    /// that did not fit on the stack is not among them: nothing of it could be shown but the call in its caller.
+    pub fn keep_frames(self, from: FramesFrom, limit: usize) -> Vec<KeptFrame> {
+        let mut kept = Vec::new();
+        let Some(event) = from.event.filter(|event| told(self.inner(), *event).is_some()) else { return kept };
+        let mut through_host = false;
+        let visit = |frame: &RawFrame<'_>| {
+            through_host |= frame.host_boundary_before;
+            if frame.set_up {
+                kept.push(KeptFrame {
+                    event,
+                    shown_by: frame.virtual_frame.map(|frame| frame.event),
+                    func: frame.func,
+                    slot: frame.slot,
+                    wasm: frame.wasm,
+                    fp: frame.fp,
+                    instance: frame.instance(),
+                    called_through_host: std::mem::take(&mut through_host),
+                });
+            }
+            if kept.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        // SAFETY: taken when the event was told, which it still is: the guest has not gone on from there.
+        unsafe { walk_from(self.inner(), from, visit) };
+        kept
+    }
+
+    /// The locals and operands of a frame; [`None`] when the event that has found it is over.
+    #[inline]
+    pub fn state_of(self, frame: &KeptFrame) -> Option<FrameState<'a>> {
+        let store = self.inner();
+        told(store, frame.event)?;
+        if let Some(shown) = frame.shown_by.and_then(|event| told(store, event)?.shown.as_deref()) {
+            return Some(FrameState { store, values: FrameValues::Shown(shown) });
+        }
+        let tables = store.registry.entry(frame.slot).engine.tables();
+        let func = store.modules.of_slot(frame.slot).module.info().defined(frame.func);
+        let locals = func.map_or(Locals::default(), |func| tables.locals_of(func));
+        let values = FrameValues::Slots { fp: frame.fp, tables, locals, wasm: frame.wasm };
+        Some(FrameState { store, values })
     }
 }

@@ -9,4 +9,6 @@ pub(in crate::runtime) mod instantiate;
 pub(in crate::runtime) mod resume;
 pub(in crate::runtime) mod segments;
 pub(in crate::runtime) mod stop;
+pub(in crate::runtime) mod tell;
 pub(in crate::runtime) mod trap;
+pub(in crate::runtime) mod virtual_frame;

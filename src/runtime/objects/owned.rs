@@ -21,6 +21,22 @@ impl StoreId {
     }
 }
 
+/// Names an event for as long as the process lives: frames that it has shown are looked up while it is being told, and
+/// never later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventId {
+    store: StoreId,
+    number: u64,
+}
+
+impl EventId {
+    /// That of a store's event of this number.
+    #[inline]
+    pub(in crate::runtime) fn new(store: StoreId, number: u64) -> EventId {
+        EventId { store, number }
+    }
+}
+
 /// A heap object at a stable address, known by pointers: what a `Box` would be if moving it did not invalidate them.
 pub(in crate::runtime) struct Owned<T: ?Sized>(NonNull<T>);
 
