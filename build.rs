@@ -1,15 +1,24 @@
 //! Link options of the shared library: its SONAME, that it stays loaded (its signal handlers do), and that it uses
 //! its own symbols. And a number for what
-//! machine code and its tables depend on besides the configuration, for serialized modules: those of another are refused.
+//! machine code and its tables depend on besides the configuration, for serialized modules: those of another are refused. And whether
+//! there is a port to what is built for.
 
 use std::path::Path;
 use std::{env, fs};
 
 /// What decides about machine code: the code generator's version, how it is used, the contract with the runtime, the tables.
-const DECISIVE: &[&str] = &["Cargo.lock", "src/abi", "src/compile", "src/image"];
+const DECISIVE: &[&str] = &["Cargo.lock", "src/abi", "src/compile", "src/image", "src/isa"];
+
+/// Machines and systems that `src/isa/` and `src/sys/` have folders for.
+const PORTS: &[(&str, &str)] = &[("x86_64", "linux")];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(stepwell_ported)");
+    let target = |what: &str| env::var(format!("CARGO_CFG_TARGET_{what}")).expect("cargo says what it builds for");
+    if PORTS.contains(&(target("ARCH").as_str(), target("OS").as_str())) {
+        println!("cargo:rustc-cfg=stepwell_ported");
+    }
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libstepwell.so.0");
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // Another library that defines what we export (`__jit_debug_*`, for debuggers) does not come between us and ours.

@@ -8,8 +8,8 @@ mod machine;
 use machine::{FUNCTION_BYTES, SITES, call, image, no_cell};
 use std::sync::Arc;
 use std::time::Instant;
-use stepwell::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
-use stepwell::image::SiteId;
+use stepwell::internals::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
+use stepwell::internals::image::SiteId;
 
 fn private(registry: &mut CodeRegistry, code: &Arc<EngineCode>) -> CodeSlot {
     let cell = no_cell();

@@ -3,28 +3,59 @@
 //! The rooms, top floor first, and what each may use are in `ARCHITECTURE.md`; a test holds the table.
 #![warn(missing_docs)]
 
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+// Where there is no port, this is the one error, in place of hundreds about names that are not there.
+#[cfg(not(stepwell_ported))]
 compile_error!(
-    "Stepwell supports x86-64 Linux only: its code ownership, signals and frames are written for that target"
+    "Stepwell runs on x86-64 Linux; there is no port to this machine or system yet.
+
+A port to another machine is a folder of src/isa/ with ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, \
+     ELF_MACHINE, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN, \
+     PreservedRegister, RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES, StopContext, TRAP_BYTES, armed_site, \
+     builtin_shim, call_distance, call_from_fault, caller_of, check_processor, eh_frame, enter, fault_place, float_control, is_call, \
+     set_float_control, stop_handler, stop_stub and unwind.
+A port to another system is a folder of src/sys/ with IN_PIECES, NO_MEMORY, NOT_ALLOWED, SealedFile, Unmoved, address_space_limit, \
+     discard, files, map_anonymous, map_anonymous_at, move_mapping, move_pages, profile, protect_failed, refused, set_last_error, signals, \
+     stack_bounds, thread_id and unmap.
+What each has to be stands in src/isa/mod.rs and src/sys/mod.rs; build.rs lists the ports."
 );
 
-pub mod abi;
+#[cfg(stepwell_ported)]
+mod abi;
+#[cfg(stepwell_ported)]
 pub mod base;
-pub mod capi;
-pub mod code;
-pub mod compile;
+#[cfg(stepwell_ported)]
+mod capi;
+#[cfg(stepwell_ported)]
+mod code;
+#[cfg(stepwell_ported)]
+mod compile;
+#[cfg(stepwell_ported)]
 pub mod debug;
-pub mod image;
+#[cfg(stepwell_ported)]
+mod image;
+#[cfg(stepwell_ported)]
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod internals;
+#[cfg(stepwell_ported)]
+mod isa;
+#[cfg(stepwell_ported)]
 pub mod runtime;
-pub mod sys;
+#[cfg(stepwell_ported)]
+mod sys;
+#[cfg(stepwell_ported)]
 pub mod wasi;
-pub mod wasm;
+#[cfg(stepwell_ported)]
+mod wasm;
 
+#[cfg(stepwell_ported)]
 pub use base::{Error, ErrorKind, Result};
+#[cfg(stepwell_ported)]
 pub use runtime::{
     Answer, AsStore, AsStoreMut, Caller, Collected, Config, Engine, Event, EventSink, Extern, ExternRef, Fallbacks,
     FrameInfo, Func, Global, HostStack, Instance, IntoFunc, Linker, LogLevel, Logger, Memory, Module, ModuleId,
     Profiler, RawFrame, Replacement, Root, Rooted, StopInfo, Store, StoreId, StoreLimits, StoreMut, StorePtr, StoreRef,
     StoreUsage, Table, Told, Trap, TrapCode, TrapInfo, TypedFunc, Val, ValRaw, VirtualFrame,
 };
-pub use wasm::{ExternType, Features, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+#[cfg(stepwell_ported)]
+pub use wasm::{ExternType, Features, FuncType, GlobalType, Limits, Location, MemoryType, TableType, ValType};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use stepwell::code::StepScope;
+use stepwell::internals::code::StepScope;
 use stepwell::*;
 
 const TEXT: &str = r#"(module $prog

@@ -6,14 +6,14 @@ mod machine;
 
 use machine::{bytes, call, edit, image, no_cell};
 use object::{Object, ObjectSection};
-use stepwell::abi::TrapCode;
+use stepwell::TrapCode;
 use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, WasmOffset};
-use stepwell::code::{CodeRegistry, EngineCode, Ownership, StepScope};
-use stepwell::compile::{Compiler, DebugTier, Options};
-use stepwell::image::{
-    AddressEntry, Call, CodeImage, Place, PointId, PreservedRegister, SavedRegisters, Shape, ShapeId, Shapes, SiteId,
-    Slot, SlotKind, Tier, Trap,
+use stepwell::internals::code::{CodeRegistry, EngineCode, Ownership, StepScope};
+use stepwell::internals::compile::{Compiler, DebugTier, Options};
+use stepwell::internals::image::{
+    AddressEntry, Call, CodeImage, Place, PointId, Shape, ShapeId, Shapes, SiteId, Slot, SlotKind, Tier, Trap,
 };
+use stepwell::internals::isa::{PreservedRegister, SavedRegisters};
 
 /// A hand-written image with something in every table.
 fn full() -> CodeImage {
@@ -63,7 +63,7 @@ fn compiled(tier: Tier, debug_tier: DebugTier) -> CodeImage {
             (local.get 2))
         (func (export "call") (result i64) (call 0 (i32.const 64)) (i64.const 1) (i64.add)))"#;
     let binary = wat::parse_str(text).unwrap();
-    let info = stepwell::wasm::parse(&binary, Default::default(), false).unwrap();
+    let info = stepwell::internals::wasm::parse(&binary, Default::default(), false).unwrap();
     let options = Options {
         signals: true,
         memory_reservation: 4 << 30,

@@ -1,10 +1,10 @@
 //! The debugger through the Rust API: what it stops at, what it shows, and everything a callback may do to break it.
 
 use std::sync::{Arc, Mutex};
+use stepwell::FuncType;
 use stepwell::base::{Error, ErrorKind, FuncIndex, WasmOffset};
 use stepwell::debug::{Action, Debugger, Reason, Stop};
 use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Func, Instance, Module, Store, TrapCode, Val};
-use stepwell::wasm::FuncType;
 
 const FIB: &str = r#"(module
   (func $fib (export "fib") (param $n i32) (result i32)

@@ -86,9 +86,9 @@ macro_rules! layout {
 
 #[test]
 fn structs_are_laid_out_alike() {
-    use stepwell::capi::type_object::wasm_limits_t;
-    use stepwell::capi::val::{wasm_val_t, wasm_val_union_t};
-    use stepwell::capi::vecs::{
+    use stepwell::internals::capi::type_object::wasm_limits_t;
+    use stepwell::internals::capi::val::{wasm_val_t, wasm_val_union_t};
+    use stepwell::internals::capi::vecs::{
         wasm_byte_vec_t, wasm_extern_vec_t, wasm_frame_vec_t, wasm_val_vec_t, wasm_valtype_vec_t,
     };
     let mut checks = "#include <stepwell.h>\n".to_owned();

@@ -7,7 +7,7 @@ use stepwell::debug::{Action, BreakpointId, Debugger, Reason, Stop};
 use stepwell::runtime::{
     AsStoreMut, Config, DebugTier, Engine, Extern, Func, Global, Instance, Memory, Module, Store, Table, Trap, Val,
 };
-use stepwell::wasm::{FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+use stepwell::{FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 
 /// What is the same in all tiers: traps by signals or by checks, memories that stay or that move.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use stepwell::code::StepScope;
 use stepwell::debug::{Action, Debugger, Stop};
+use stepwell::internals::code::StepScope;
 use stepwell::*;
 
 const TEXT: &str = r#"(module

@@ -12,9 +12,9 @@ use std::fs::read_to_string;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stepwell::base::{DefinedFuncIndex, TextOffset};
-use stepwell::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
-use stepwell::image::{CodeImage, SiteId};
-use stepwell::sys::faults;
+use stepwell::internals::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
+use stepwell::internals::image::{CodeImage, SiteId};
+use stepwell::internals::sys::faults;
 
 fn one_at_a_time() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());

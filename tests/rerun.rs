@@ -5,14 +5,15 @@ use std::sync::Arc;
 #[path = "support/smith.rs"]
 mod features;
 
-use stepwell::abi::{VMGlobal, VMMemory, VMTable, ValRaw};
 use stepwell::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, TableIndex};
-use stepwell::compile::vm_layout;
-use stepwell::image::{RegionGraph, RerunEnd, RerunImage, SlotKind};
+use stepwell::internals::abi::{VMGlobal, VMMemory, VMTable, ValRaw};
+use stepwell::internals::compile::vm_layout;
+use stepwell::internals::image::{RegionGraph, RerunEnd, RerunImage, SlotKind};
+use stepwell::internals::sys::pages::Reservation;
+use stepwell::internals::wasm::EntityIndex;
 use stepwell::runtime::{Config, Engine, Extern, Instance, Linker, Module, RerunCode, Store, Trap, TrapCode, Val};
-use stepwell::sys::pages::Reservation;
-use stepwell::wasm::{EntityIndex, ExternType, GlobalType, ValType};
 use stepwell::{Error, ErrorKind};
+use stepwell::{ExternType, GlobalType, ValType};
 
 /// Bytes of the memories here: what is behind them cannot be read.
 const MEMORY: usize = 1 << 16;

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{DefinedFuncIndex, WasmOffset};
-use stepwell::code::StepScope;
+use stepwell::internals::code::StepScope;
 use stepwell::runtime::{DebugTier, FramesFrom, KeptFrame};
 use stepwell::*;
 

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use stepwell::Features;
 use stepwell::base::{ErrorKind, FuncIndex, WasmOffset};
 use stepwell::debug::{Action, Debugger, Stop};
-use stepwell::image::{ElfImages, ImageRef, ImageTables, Point, Tier, write_elf};
+use stepwell::internals::image::{ElfImages, ImageRef, ImageTables, Point, Tier, write_elf};
 use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Instance, Module, Store, Val};
-use stepwell::wasm::Features;
 
 const GUEST: &str = r#"(module $guest
   (import "env" "hint" (func $hint (param i32)))

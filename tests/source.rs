@@ -6,8 +6,9 @@ mod locations;
 
 use locations::describe;
 use stepwell::base::WasmOffset;
+use stepwell::internals::wasm::{SourceMap, parse};
 use stepwell::runtime::{Config, Engine, Linker, Module, Store, Trap, Val};
-use stepwell::wasm::{Features, Location, SourceMap, parse};
+use stepwell::{Features, Location};
 
 /// A guest of the examples.
 fn guest(name: &str) -> Vec<u8> {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use stepwell::base::FuncIndex;
 use stepwell::debug::{Action, Debugger, Stop};
 use stepwell::runtime::{Caller, Engine, Extern, Func, Instance, Module, Store, Trap, Val};
-use stepwell::wasm::{ExternType, ValType};
+use stepwell::{ExternType, ValType};
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 

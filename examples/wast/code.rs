@@ -2,9 +2,10 @@
 //! against.
 
 use std::collections::HashMap;
+use stepwell::ValType;
 use stepwell::base::FuncIndex;
+use stepwell::internals::wasm::{Instructions, Walk};
 use stepwell::runtime::{Module, ModuleId};
-use stepwell::wasm::{Instructions, ValType, Walk};
 
 /// One function's body.
 pub struct Body {

@@ -1,6 +1,6 @@
 //! Which proposals each folder of tests may use. A folder's tests also assert what is *not* valid, so the sets are exact.
 
-use stepwell::wasm::Features;
+use stepwell::Features;
 
 /// The features of `wasm-v2`: everything of WebAssembly 2.0 that Stepwell has.
 const WASM_2: Features = Features {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell::base::Result;
-use stepwell::code::StepScope;
-use stepwell::image::{Place, Slot};
+use stepwell::internals::code::StepScope;
+use stepwell::internals::image::{Place, Slot};
 use stepwell::runtime::{Answer, AsStoreMut, Event, EventSink, Replacement, StopInfo, StoreMut, Told};
 
 fn read(fp: usize, slot: &Slot) -> u64 {

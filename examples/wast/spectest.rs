@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use stepwell::base::Result;
 use stepwell::runtime::{Extern, Func, Global, Memory, Store, Table, Val};
-use stepwell::wasm::{FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+use stepwell::{FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 
 /// The externs of `spectest`, made in `store`. Its functions print nothing.
 pub fn externs(store: &mut Store) -> Result<HashMap<&'static str, Extern>> {

@@ -8,7 +8,7 @@ pub mod features;
 use arbitrary::Unstructured;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stepwell::base::WasmOffset;
-use stepwell::compile::DebugTier;
+use stepwell::internals::compile::DebugTier;
 use stepwell::debug::{Action, Debugger, Reason, Stop};
 use stepwell::{Config, Engine, Extern, Instance, Linker, Module, Store, StoreLimits, Val};
 

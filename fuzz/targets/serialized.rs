@@ -49,7 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     if how & 2 == 0 {
-        stepwell::image::seal_elf(&mut file);
+        stepwell::internals::image::seal_elf(&mut file);
     }
     if let Ok(module) = Module::deserialize(&FILES.engine, &file) {
         std::hint::black_box((module.exports().count(), module.imports().count(), module.text_size()));

@@ -10,10 +10,6 @@ pub const HOST_FUNC: u32 = u32::MAX;
 pub const FUNC_REF_SIZE: u32 = size_of::<VMFuncRef>() as u32;
 /// Bytes of a table's element: a reference.
 pub const TABLE_ELEMENT_SIZE: u32 = 8;
-/// Bytes of the cell page behind each private text.
-pub const CELL_PAGE_BYTES: u32 = 4096;
-/// Bytes of a [`StopCell`].
-pub const STOP_CELL_SIZE: u32 = size_of::<StopCell>() as u32;
 
 /// A value of any Wasm type as it crosses between host and guest. The bytes beyond its type's width are not
 /// defined.
@@ -155,7 +151,7 @@ impl ResumeState {
 #[derive(Debug)]
 #[repr(C)]
 pub struct Activation {
-    /// The stack pointer to which an unwinding entry returns; written by `sys::arch::enter`.
+    /// The stack pointer to which an unwinding entry returns; written by `isa::enter`.
     pub entry_sp: usize,
     /// The entry before this one on the same thread, or null.
     pub previous: *mut Activation,
@@ -170,7 +166,7 @@ pub struct Activation {
 }
 
 /// What an armed stop point finds behind its text. It stands at the start of the read-write *cell page*, which
-/// follows the text's last page: at `round_up(text length, 4096)` from the text's start.
+/// follows the text's last page: as far from the text's start as the text is long, rounded up to whole pages.
 #[derive(Debug)]
 #[repr(C)]
 pub struct StopCell {

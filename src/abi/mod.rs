@@ -6,18 +6,18 @@
 //!
 //! * **Wasm functions** use Cranelift's `tail` convention with the signature
 //!   `(callee vmctx, caller vmctx, params...) -> results`, in both tiers. Frame pointers are always kept.
-//! * **Host to Wasm** trampolines use System V: `fn(callee: *const VMFuncRef, caller vmctx, values: *mut ValRaw)`.
+//! * **Host to Wasm** trampolines use the C convention: `fn(callee: *const VMFuncRef, caller vmctx, values: *mut ValRaw)`.
 //!   They load the parameters from `values`, call *indirectly* through the `VMFuncRef`, and store the results
-//!   over them from `values[0]` on. They are entered by `sys::arch::enter` alone.
+//!   over them from `values[0]` on. They are entered by `isa::enter` alone.
 //! * **Wasm to host** trampolines are the `code` of a host function's [`VMFuncRef`] and use the Wasm
 //!   convention. They store the exit frame in the caller's [`VMStoreContext`], write the parameters to an
 //!   array on their stack and call [`HostCall`] with it. On `false` they call [`Builtin::Raise`].
-//! * **Builtins** use System V and take the caller's vmctx first. Their entries (in [`VMContext::builtins`])
+//! * **Builtins** use the C convention and take the caller's vmctx first. Their entries (in [`VMContext::builtins`])
 //!   are shims which store the exit frame before the Rust function runs, so compiled code does not.
 //! * **Stop points** (debug code only) are calls without arguments that preserve every register
-//!   (Cranelift's `PreserveAll`), 5-byte NOPs until armed. Armed, they call the image's *stop stub*, which pushes
+//!   (Cranelift's `PreserveAll`), and do nothing until armed. Armed, they call the image's *stop stub*, which pushes
 //!   [`StopCell::context`] and jumps to [`StopCell::handler`]; see [`StopCell`] for where the cell is.
-//! * **Rerun code** uses System V and is called by the runtime alone, outside any frame of a guest; `image/` has its contract.
+//! * **Rerun code** uses the C convention and is called by the runtime alone, outside any frame of a guest; `image/` has its contract.
 //! * **Resume code** is a function in the Wasm convention that is entered by a jump, in the place of a frame of the function it was compiled from:
 //!   the return address and the arguments on the stack are that frame's. Of its arguments in registers only its vmctx and, where results
 //!   need one, the address of their area mean anything; its state is where [`VMStoreContext::resume`] says.
@@ -33,7 +33,7 @@ mod trap;
 
 pub use builtins::{Builtin, BuiltinArg};
 pub use layout::{
-    Activation, CELL_PAGE_BYTES, FUNC_REF_SIZE, HOST_FUNC, HostCall, ResumeState, STOP_CELL_SIZE, StopCell,
-    TABLE_ELEMENT_SIZE, VMContext, VMFuncRef, VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
+    Activation, HOST_FUNC, HostCall, ResumeState, StopCell, TABLE_ELEMENT_SIZE, VMContext, VMFuncRef, VMGlobal,
+    VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
 };
 pub use trap::TrapCode;

@@ -32,8 +32,8 @@ pub unsafe extern "C" fn wasm_globaltype_new(
         // SAFETY: C gives it to us.
         let content = unsafe { content.require("content") }?;
         let mutable = match mutability {
-            0 => false,
-            1 => true,
+            _ if mutability == wasm_mutability_enum::WASM_CONST as u8 => false,
+            _ if mutability == wasm_mutability_enum::WASM_VAR as u8 => true,
             _ => {
                 let message = format!("`mutability` is {mutability}; it is WASM_CONST (0) or WASM_VAR (1)");
                 return Err(Error::new(ErrorKind::Argument, message));

@@ -5,7 +5,7 @@ use super::plumbing::guard::{or_abort, or_error};
 use super::plumbing::handles::{stepwell_error_t, wasm_config_t, wasm_engine_t};
 use super::plumbing::own::{Own, borrow, borrow_mut, null};
 use crate::base::{Error, ErrorKind};
-use crate::runtime::{LogLevel, Logger};
+use crate::runtime::{Fallbacks, LogLevel, Logger};
 use std::ffi::{CString, c_char, c_void};
 
 /// How much a message matters, one of `enum stepwell_log_level_enum`.
@@ -21,6 +21,14 @@ pub enum stepwell_log_level_enum {
     /// Code that was kept for later is let go.
     STEPWELL_LOG_DEBUG = 3,
 }
+
+// The header's numbers are the engine's.
+const _: () = {
+    use stepwell_log_level_enum as c;
+    assert!(c::STEPWELL_LOG_WARN as i32 == LogLevel::Warn as i32);
+    assert!(c::STEPWELL_LOG_INFO as i32 == LogLevel::Info as i32);
+    assert!(c::STEPWELL_LOG_DEBUG as i32 == LogLevel::Debug as i32);
+};
 
 /// Told what an engine does, in a message that is valid during the call. Any thread calls it, also several at once. It may not call
 /// Stepwell.
@@ -43,6 +51,16 @@ pub enum stepwell_fallback_enum {
     /// made anew for each change, which takes somewhat longer. The system may begin to refuse it at any time.
     STEPWELL_FALLBACK_REPLACED_CODE = 16,
 }
+
+// The header's numbers are the engine's.
+const _: () = {
+    use stepwell_fallback_enum as c;
+    assert!(c::STEPWELL_FALLBACK_COPIED_CODE as i32 == Fallbacks::COPIED_CODE.bits() as i32);
+    assert!(c::STEPWELL_FALLBACK_NO_RESERVATION as i32 == Fallbacks::NO_RESERVATION.bits() as i32);
+    assert!(c::STEPWELL_FALLBACK_NO_THREADS as i32 == Fallbacks::NO_THREADS.bits() as i32);
+    assert!(c::STEPWELL_FALLBACK_NO_SIGNALS as i32 == Fallbacks::NO_SIGNALS.bits() as i32);
+    assert!(c::STEPWELL_FALLBACK_REPLACED_CODE as i32 == Fallbacks::REPLACED_CODE.bits() as i32);
+};
 
 /// Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is gone, or
 /// another callback is set, also when this fails.

@@ -65,5 +65,3 @@ pub mod valtype;
 pub mod vecs;
 pub mod version;
 pub mod wasi;
-
-pub use plumbing::own::{Out, Own, Take};

@@ -9,7 +9,7 @@ use super::plumbing::own::{Out, Own, borrow, null, plain};
 use super::vecs::wasm_byte_vec_t;
 use crate::base::Result;
 use crate::runtime::{Engine, Module};
-use crate::sys::sealed::path_of;
+use crate::sys::files::path_of;
 use std::ffi::{CStr, c_char};
 use std::path::Path;
 

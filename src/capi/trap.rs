@@ -55,6 +55,25 @@ pub enum stepwell_trap_enum {
     STEPWELL_TRAP_OUT_OF_FUEL = 13,
 }
 
+// The header's numbers are the engine's.
+const _: () = {
+    use crate::abi::TrapCode;
+    use stepwell_trap_enum as c;
+    assert!(c::STEPWELL_TRAP_UNREACHABLE as i32 == TrapCode::Unreachable as i32);
+    assert!(c::STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS as i32 == TrapCode::MemoryOutOfBounds as i32);
+    assert!(c::STEPWELL_TRAP_TABLE_OUT_OF_BOUNDS as i32 == TrapCode::TableOutOfBounds as i32);
+    assert!(c::STEPWELL_TRAP_UNDEFINED_ELEMENT as i32 == TrapCode::UndefinedElement as i32);
+    assert!(c::STEPWELL_TRAP_UNINITIALIZED_ELEMENT as i32 == TrapCode::UninitializedElement as i32);
+    assert!(c::STEPWELL_TRAP_INDIRECT_CALL_TYPE_MISMATCH as i32 == TrapCode::IndirectCallTypeMismatch as i32);
+    assert!(c::STEPWELL_TRAP_INTEGER_DIVISION_BY_ZERO as i32 == TrapCode::IntegerDivisionByZero as i32);
+    assert!(c::STEPWELL_TRAP_INTEGER_OVERFLOW as i32 == TrapCode::IntegerOverflow as i32);
+    assert!(c::STEPWELL_TRAP_INVALID_CONVERSION as i32 == TrapCode::InvalidConversion as i32);
+    assert!(c::STEPWELL_TRAP_STACK_OVERFLOW as i32 == TrapCode::StackOverflow as i32);
+    assert!(c::STEPWELL_TRAP_NULL_REFERENCE as i32 == TrapCode::NullReference as i32);
+    assert!(c::STEPWELL_TRAP_INTERRUPT as i32 == TrapCode::Interrupt as i32);
+    assert!(c::STEPWELL_TRAP_OUT_OF_FUEL as i32 == TrapCode::OutOfFuel as i32);
+};
+
 /// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it too.
 pub(super) fn trap_of(cell: &Arc<StoreCell>, error: Error) -> Own<wasm_trap_t> {
     let trap = TrapObject::from_error(cell, &error);
@@ -159,7 +178,11 @@ pub unsafe extern "C" fn stepwell_trap_code(trap: *const wasm_trap_t) -> stepwel
     or_abort("stepwell_trap_code", || {
         // SAFETY: C passes a live trap or NULL.
         let (_, trap) = unsafe { get(trap) }?;
-        Ok(trap.trap.as_ref().and_then(Trap::code).map_or(0, |code| code as i32))
+        Ok(trap
+            .trap
+            .as_ref()
+            .and_then(Trap::code)
+            .map_or(stepwell_trap_enum::STEPWELL_TRAP_HOST as i32, |code| code as i32))
     })
 }
 

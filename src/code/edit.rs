@@ -1,10 +1,39 @@
-//! Edits of the plan, and making the code follow: the difference between what should be armed and what is, written
-//! with one protection flip per region, or not at all. What the system refuses before anything was written leaves everything as it was; what
-//! it refuses later is taken back.
+//! Edits of the plan, and making the code follow.
+//!
+//! # How an edit goes
+//!
+//! An edit collects changes of the plan. Its commit tries to make the code follow, by six steps, each for all texts before the next:
+//!
+//! 1. *Show*: where the texts step as a whole, the step image takes the place of the own text, or gives it back.
+//! 2. *Compare*: which sites are not as they are wanted, and what that means for pages.
+//! 3. *Open* the pages to be written.
+//! 4. *Give back* the pages that are left without an armed site.
+//! 5. *Write* the sites. Nothing can fail here.
+//! 6. *Close*: have the pages executed again.
+//!
+//! ```text
+//!            the steps, for the new plan                        ok
+//!   as it was ─────────────────────────────┬──────────────────────▶ as it is wanted: the plan takes the changes
+//!       ▲                                  │ refused
+//!       │ ok                               ▼
+//!       └──────────────────────────── in between
+//!          the steps, for the old plan,    │ refused
+//!          every site compared             ▼
+//!                                       broken: the store runs no more
+//! ```
+//!
+//! There is no third end. Two refusals have another way, and the steps begin again: texts that the system does not swap are
+//! stepped by patching each site, and pages that it does not take back are written.
+//!
+//! An example: a breakpoint on site 7, while another one is on site 9 of the same page. The edit holds `7 -> 1 reference`. Nothing is
+//! stepped, so nothing is to be shown. Site 7 is not armed and should be: one page to open, none to give back. The call is written, the page
+//! closed, and the plan has both sites. Had closing failed, the own text would have been left with site 7 either way; the old plan wants site 9
+//! alone, so the sites are compared, and 7 cleared if it was armed. Had that been refused too, nobody could say what the code does at site
+//! 7: [`CodeRegistry::is_broken`].
 
 use super::plan::{PatchPlan, SiteRanges, StepScope, contains, covered};
-use super::private::{PatchWork, PrivateText};
-use super::registry::{CodeRegistry, CodeSlot};
+use super::private::{Behind, PatchWork, PrivateText};
+use super::registry::{CodeRegistry, CodeSlot, Slots};
 use crate::base::{Error, ErrorKind, Result};
 use crate::image::{ImageTables, SiteId};
 use smallvec::SmallVec;
@@ -28,13 +57,6 @@ struct Changes {
 }
 
 impl Changes {
-    fn wants(&self, plan: &PatchPlan, slot: CodeSlot, site: SiteId) -> bool {
-        match self.sites.get(&(slot, site)) {
-            Some(references) => *references > 0,
-            None => plan.references(slot, site) > 0,
-        }
-    }
-
     fn sites_of(&self, slot: CodeSlot) -> impl Iterator<Item = u32> + '_ {
         self.sites.range((slot, SiteId(0))..=(slot, SiteId(u32::MAX))).map(|((_, site), _)| site.0)
     }
@@ -123,28 +145,62 @@ impl Drop for PatchEdit<'_> {
 /// How an attempt ended, short of an error.
 enum Attempt {
     Done,
-    /// A text turned out not to do what was planned; it remembers. Everything else is as before.
-    PlanAgain,
+    /// The system does not do what was planned. The text remembers, and there is another way.
+    Refused,
+}
+
+/// What the code is to be: the plan with some changes.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    plan: &'a PatchPlan,
+    changes: &'a Changes,
+    /// Where stepping stops so far.
+    before: &'a StepScope,
+}
+
+impl Wanted<'_> {
+    /// Where stepping is to stop.
+    fn step(&self) -> &StepScope {
+        self.changes.step.as_ref().unwrap_or(&self.plan.step)
+    }
+
+    /// Whether that is a change.
+    fn changes_step(&self) -> bool {
+        self.step() != self.before
+    }
+
+    fn has_breakpoint(&self, slot: CodeSlot, site: u32) -> bool {
+        let site = SiteId(site);
+        match self.changes.sites.get(&(slot, site)) {
+            Some(references) => *references > 0,
+            None => self.plan.references(slot, site) > 0,
+        }
+    }
 }
 
 impl CodeRegistry {
-    /// Applies the plan to a text that was just registered.
+    /// Applies the plan to a text that was just registered, of which nothing is armed. After an error it is good for nothing.
     pub(super) fn apply_plan_to(&mut self, slot: CodeSlot) -> Result<()> {
-        let changes = Changes { sites: BTreeMap::new(), step: Some(self.plan.step.clone()) };
-        self.write_changes(&[slot], &StepScope::Off, &changes)
+        let wanted = Wanted { plan: &self.plan, changes: &Changes::default(), before: &StepScope::Off };
+        follow(&mut self.slots, &[slot], wanted)
     }
 
+    /// Makes the code follow the plan with these changes, which it then takes.
     fn reconcile(&mut self, mut changes: Changes) -> Result<()> {
         changes.step.take_if(|scope| *scope == self.plan.step);
-        let mut slots: SmallVec<[CodeSlot; 2]> = match &changes.step {
+        let mut which: SmallVec<[CodeSlot; 2]> = match &changes.step {
             Some(_) => self.private_slots().collect(),
             None => changes.sites.keys().map(|(slot, _)| *slot).collect(),
         };
-        slots.dedup();
-        let old = std::mem::take(&mut self.plan.step);
-        let result = self.write_changes(&slots, &old, &changes);
-        self.plan.step = old;
-        result?;
+        which.dedup();
+        let before = &self.plan.step;
+        let wanted = Wanted { plan: &self.plan, changes: &changes, before };
+        if let Err(error) = follow(&mut self.slots, &which, wanted) {
+            let old = Wanted { changes: &Changes::default(), ..wanted };
+            let back = follow(&mut self.slots, &which, old);
+            self.broken |= back.is_err() || self.slots.private(&which).any(|(_, text, _)| text.is_broken());
+            return Err(error.context("patching machine code"));
+        }
         if let Some(scope) = changes.step {
             self.plan.step = scope;
         }
@@ -156,200 +212,104 @@ impl CodeRegistry {
         }
         Ok(())
     }
-
-    fn write_changes(&mut self, slots: &[CodeSlot], old: &StepScope, changes: &Changes) -> Result<()> {
-        // A text learns at most twice that something is not to be had.
-        for _ in 0..=2 * slots.len() {
-            match self.try_to_write(slots, old, changes) {
-                Ok(Attempt::Done) => return Ok(()),
-                Ok(Attempt::PlanAgain) => {}
-                Err(error) => {
-                    self.broken |= slots.iter().any(|slot| self.with(*slot, |text, _| text.is_broken()));
-                    return Err(error);
-                }
-            }
-        }
-        Err(Error::new(ErrorKind::System, "the system refuses to patch code"))
-    }
-
-    fn try_to_write(&mut self, slots: &[CodeSlot], old: &StepScope, changes: &Changes) -> Result<Attempt> {
-        let scope = changes.step.as_ref().unwrap_or(old);
-        // What can fail comes first, in an order in which each thing can be taken back: swaps, then opening pages.
-        let swapped = match self.swap_all(slots, *scope == StepScope::All) {
-            Ok(Some(swapped)) => swapped,
-            Ok(None) => return Ok(Attempt::PlanAgain),
-            Err(error) => return Err(error),
-        };
-        let mut works: SmallVec<[(CodeSlot, PatchWork); 2]> = SmallVec::new();
-        for &slot in slots {
-            let toggles = self.toggles(slot, &swapped, old, scope, changes);
-            let Some((text, code)) = self.private_mut(slot) else {
-                continue;
-            };
-            let work = text.plan_work(code.tables(), toggles);
-            if !work.is_empty() {
-                let opened = text.open(&work);
-                if let Err(error) = opened {
-                    self.close_unwritten(&works);
-                    self.swap_back(&swapped);
-                    return Err(error);
-                }
-                works.push((slot, work));
-            }
-        }
-        for i in 0..works.len() {
-            let (slot, work) = &works[i];
-            if self.with(*slot, |text, _| text.discard(work)) {
-                continue;
-            }
-            // Nothing is lost yet but sites of pages given back before: they are looked at again.
-            for (slot, work) in &works[..i] {
-                self.with(*slot, |text, _| text.resync |= work.discards());
-            }
-            self.close_unwritten(&works);
-            self.swap_back(&swapped);
-            return Ok(Attempt::PlanAgain);
-        }
-        for (slot, work) in &works {
-            self.with(*slot, |text, tables| text.patch(tables, work));
-        }
-        let mut outcome = Ok(());
-        for (slot, work) in &works {
-            let closed = self.with(*slot, |text, _| match outcome.is_ok() {
-                true => text.close(work),
-                false => {
-                    text.close_unwritten(work);
-                    Ok(())
-                }
-            });
-            outcome = outcome.and(closed);
-        }
-        if let Err(error) = outcome {
-            for (slot, work) in &works {
-                self.with(*slot, |text, tables| text.undo(tables, work));
-            }
-            self.swap_back(&swapped);
-            return Err(error.context("patching machine code"));
-        }
-        for &slot in slots {
-            self.with(slot, |text, tables| {
-                if text.shows_step_image() {
-                    // The own text was put away as it was.
-                    if changes.step.is_some() {
-                        text.deferred.extend(covered(old, slot, tables, true).into_iter().flatten());
-                    }
-                    text.deferred.extend(changes.sites_of(slot));
-                } else {
-                    text.deferred.clear();
-                    text.resync = false;
-                }
-            });
-        }
-        Ok(Attempt::Done)
-    }
-
-    /// Shows step images where `stepping` wants them and they are to be had, own texts elsewhere. Returns the slots in which that was a
-    /// change; `None`: a text turned out to have no step image, nothing changed.
-    fn swap_all(&mut self, slots: &[CodeSlot], stepping: bool) -> Result<Option<Swapped>> {
-        let mut swapped = Swapped::new();
-        for &slot in slots {
-            let Some((text, code)) = self.private_mut(slot) else {
-                continue;
-            };
-            let shown = text.shows_step_image();
-            let wanted = stepping && (shown || text.has_step_image(code.tables()));
-            if shown == wanted {
-                continue;
-            }
-            let result = text.show_step_image(code, wanted);
-            text.steps_in_place |= matches!(result, Ok(false)) && wanted;
-            match result {
-                Ok(true) => swapped.push(slot),
-                Ok(false) if wanted => {
-                    self.swap_back(&swapped);
-                    return Ok(None);
-                }
-                Ok(false) => {
-                    self.swap_back(&swapped);
-                    return Err(Error::new(ErrorKind::System, "the system refuses to switch stepping off"));
-                }
-                Err(error) => {
-                    self.swap_back(&swapped);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(Some(swapped))
-    }
-
-    fn swap_back(&mut self, swapped: &Swapped) {
-        for &slot in swapped {
-            if let Some((text, code)) = self.private_mut(slot) {
-                let shown = text.shows_step_image();
-                // Should it fail, the text stops at every site or at none, until the next edit.
-                let back = text.show_step_image(code, !shown);
-                drop(back);
-            }
-        }
-    }
-
-    fn close_unwritten(&mut self, works: &[(CodeSlot, PatchWork)]) {
-        for (slot, work) in works {
-            self.with(*slot, |text, _| text.close_unwritten(work));
-        }
-    }
-
-    /// Calls `f` with a private text that is there.
-    fn with<R>(&mut self, slot: CodeSlot, f: impl FnOnce(&mut PrivateText, &ImageTables) -> R) -> R {
-        let (text, code) = self.private_mut(slot).expect("the slots of an edit are private and stay");
-        f(text, code.tables())
-    }
-
-    /// The sites of a text whose state has to change, in text order.
-    fn toggles(
-        &mut self,
-        slot: CodeSlot,
-        swapped: &Swapped,
-        old: &StepScope,
-        new: &StepScope,
-        changes: &Changes,
-    ) -> SmallVec<[u32; 4]> {
-        let mut toggles = SmallVec::new();
-        let Some(loaded) = self.get(slot) else {
-            return toggles;
-        };
-        let (super::StoreCode::Private(text), tables) = (&loaded.store, loaded.engine.tables()) else {
-            return toggles;
-        };
-        let shown = text.shows_step_image();
-        if shown {
-            // Everything is armed. What changed below is looked at when the own text comes back.
-            return toggles;
-        }
-        let new_cover = covered(new, slot, tables, shown);
-        let armed = |site: u32| text.is_armed(tables, SiteId(site));
-        let breakpoint = |site: u32| changes.wants(&self.plan, slot, SiteId(site));
-        if changes.step.is_some() || text.resync {
-            let missing = new_cover.iter().cloned().flatten();
-            toggles.extend(missing.filter(|site| !armed(*site)));
-        }
-        if changes.step.is_some() {
-            let was_shown = swapped.contains(&slot);
-            let old_cover: SiteRanges = covered(old, slot, tables, was_shown);
-            let left = old_cover.into_iter().flatten();
-            toggles.extend(left.filter(|site| armed(*site) && !contains(&new_cover, *site) && !breakpoint(*site)));
-        }
-        let changed = changes.sites_of(slot).chain(text.deferred.iter().copied());
-        // Some may be armed that no plan knows of, too.
-        let all = if text.resync { 0..tables.sites.len() as u32 } else { 0..0 };
-        toggles.extend(
-            changed.chain(all).filter(|site| armed(*site) != (contains(&new_cover, *site) || breakpoint(*site))),
-        );
-        toggles.sort_unstable();
-        toggles.dedup();
-        toggles
-    }
 }
 
-/// The slots in which an edit has swapped the texts.
-type Swapped = SmallVec<[CodeSlot; 2]>;
+/// Makes texts follow. After an error no page of them is open, and all of their sites are to be looked at.
+fn follow(slots: &mut Slots, which: &[CodeSlot], wanted: Wanted<'_>) -> Result<()> {
+    let mut outcome = Ok(Attempt::Refused);
+    // A text learns at most twice that something is not to be had.
+    for _ in 0..=2 * which.len() {
+        outcome = attempt(slots, which, wanted);
+        if let Ok(Attempt::Done) = outcome {
+            return Ok(());
+        }
+        for (_, text, _) in slots.private(which) {
+            text.shut();
+            text.behind = Behind::All;
+        }
+        if outcome.is_err() {
+            break;
+        }
+    }
+    outcome.and(Err(Error::new(ErrorKind::System, "the system refuses to patch code")))
+}
+
+/// What there is to be done to texts, in the order of their slots.
+type Works = SmallVec<[(CodeSlot, PatchWork); 2]>;
+
+fn at(works: &Works) -> impl Iterator<Item = (CodeSlot, &PatchWork)> {
+    works.iter().map(|(slot, work)| (*slot, work))
+}
+
+/// Takes the six steps. Where it ends short of the last, pages may be open, and sites in whatever state.
+fn attempt(slots: &mut Slots, which: &[CodeSlot], wanted: Wanted<'_>) -> Result<Attempt> {
+    let steps = *wanted.step() == StepScope::All;
+    for (_, text, code) in slots.private(which) {
+        if !text.show(code, steps)? {
+            return Ok(Attempt::Refused);
+        }
+    }
+    let mut works = Works::new();
+    for (slot, text, code) in slots.private(which) {
+        let work = text.plan_work(code.tables(), toggles(text, code.tables(), slot, wanted));
+        if !work.is_empty() {
+            works.push((slot, work));
+        }
+    }
+    for (work, text, _) in slots.with(at(&works)) {
+        text.open(work)?;
+    }
+    for (work, text, _) in slots.with(at(&works)) {
+        if !text.discard(work) {
+            return Ok(Attempt::Refused);
+        }
+    }
+    for (work, text, code) in slots.with(at(&works)) {
+        text.patch(code.tables(), work);
+    }
+    for (_, text, _) in slots.with(at(&works)) {
+        text.close()?;
+    }
+    for (slot, text, code) in slots.private(which) {
+        if text.shows_step_image() {
+            // The own text was put away as it was.
+            if wanted.changes_step() {
+                let armed = covered(wanted.before, slot, code.tables(), true);
+                text.behind.add(armed.into_iter().flatten());
+            }
+            text.behind.add(wanted.changes.sites_of(slot));
+        } else {
+            text.behind = Behind::default();
+        }
+    }
+    Ok(Attempt::Done)
+}
+
+/// The sites of a text whose state has to change, in text order.
+fn toggles(text: &PrivateText, tables: &ImageTables, slot: CodeSlot, wanted: Wanted<'_>) -> SmallVec<[u32; 4]> {
+    let mut toggles = SmallVec::new();
+    if text.shows_step_image() {
+        // Everything is armed. What changes below is looked at when the own text comes back.
+        return toggles;
+    }
+    let cover = covered(wanted.step(), slot, tables, false);
+    let is_wrong = |site: &u32| {
+        let armed = text.is_armed(tables, SiteId(*site));
+        armed != (contains(&cover, *site) || wanted.has_breakpoint(slot, *site))
+    };
+    match &text.behind {
+        Behind::All => toggles.extend((0..tables.sites.len() as u32).filter(is_wrong)),
+        Behind::Sites(sites) => {
+            if wanted.changes_step() {
+                // Stepping as a whole armed the step image, not these.
+                let had: SiteRanges = covered(wanted.before, slot, tables, text.has_step_image(tables));
+                toggles.extend(cover.iter().cloned().flatten().filter(is_wrong));
+                toggles.extend(had.into_iter().flatten().filter(is_wrong));
+            }
+            toggles.extend(wanted.changes.sites_of(slot).chain(sites.iter().copied()).filter(is_wrong));
+            toggles.sort_unstable();
+            toggles.dedup();
+        }
+    }
+    toggles
+}

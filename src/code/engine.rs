@@ -1,7 +1,8 @@
 //! A module's code in an engine: tables, and a text that nobody outside this room gets to see.
 
 use crate::base::Result;
-use crate::image::{CodeImage, ImageTables, Tier, armed_site};
+use crate::image::{CodeImage, ImageTables, Tier};
+use crate::isa::{SITE_BYTES, armed_site};
 use crate::sys::text::{ExecView, PrivateView, TextBacking, TextImage};
 use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -222,7 +223,7 @@ impl EngineCode {
 fn check_sites(tables: &ImageTables, text_len: u32) {
     let mut free_from = 0;
     for site in &tables.sites {
-        let start = site.after.get().checked_sub(crate::image::SITE_BYTES);
+        let start = site.after.get().checked_sub(SITE_BYTES);
         assert!(
             start.is_some_and(|start| start >= free_from) && site.after.get() <= text_len,
             "stop site before {:#x} overlaps another or lies outside the text",

@@ -1,19 +1,18 @@
-//! A text of one store, and how it is patched: which pages to open, which to give back, what to write.
-//! What should be armed is not decided here.
+//! A text of one store, and the steps by which it is patched: which pages to open, which to give back, what to write.
+//! In which order they are taken, what should be armed, and what follows from a refusal is the affair of [`edit`](super::edit).
 
 use crate::abi::StopCell;
-use crate::base::{Error, Result, TextOffset};
-use crate::image::{Cursor, ImageTables, SITE_BYTES, SITE_NOP, Site, SiteId, armed_site};
+use crate::base::{Error, ErrorKind, Result, TextOffset};
+use crate::image::{Cursor, ImageTables, Site, SiteId};
+use crate::isa::{ARMED_BYTE, SITE_BYTES, SITE_NOP, armed_site};
 use crate::sys::pages::PAGE_SIZE;
-use crate::sys::text::{PrivateView, Refusal, SwapError, TextBacking};
+use crate::sys::text::{PrivateView, SwapError, TextBacking};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::EngineCode;
 
-/// The first byte of an armed site: a call.
-const CALL: u8 = 0xe8;
 /// Pages to be opened with fewer untouched ones between them are opened together.
 const JOIN_GAP: usize = 8 * PAGE_SIZE;
 /// More regions than this are opened as one.
@@ -26,14 +25,37 @@ pub struct PrivateText {
     /// `None` for an empty text.
     view: Option<PrivateView>,
     len: u32,
-    /// The system does not swap this text: stepping patches every site.
-    pub(super) steps_in_place: bool,
-    /// The system does not take single pages back: sites are cleared by writing.
-    pub(super) keeps_pages: bool,
-    /// Sites of the plan may have been lost: all of them are looked at again.
-    pub(super) resync: bool,
-    /// Sites whose count changed while the step image was shown: looked at when it goes.
-    pub(super) deferred: BTreeSet<u32>,
+    /// The system does not swap this text: stepping patches every site. It never does again.
+    steps_in_place: bool,
+    /// The system does not take single pages back: sites are cleared by writing. It never does again.
+    keeps_pages: bool,
+    /// What is not known of the own text.
+    pub(super) behind: Behind,
+    /// The pages that an edit has opened and not closed yet.
+    open: Vec<Range<usize>>,
+}
+
+/// Sites of an own text that may be other than the plan has them. There are some in the middle of an edit, and while the step image is
+/// shown; when the own text is executed next, it is looked at them.
+#[derive(Debug)]
+pub(super) enum Behind {
+    Sites(BTreeSet<u32>),
+    /// All that there are.
+    All,
+}
+
+impl Default for Behind {
+    fn default() -> Self {
+        Behind::Sites(BTreeSet::new())
+    }
+}
+
+impl Behind {
+    pub(super) fn add(&mut self, more: impl IntoIterator<Item = u32>) {
+        if let Behind::Sites(sites) = self {
+            sites.extend(more);
+        }
+    }
 }
 
 /// Pages of a text.
@@ -43,8 +65,6 @@ type Regions = SmallVec<[Range<usize>; 2]>;
 #[derive(Debug, Default)]
 pub(super) struct PatchWork {
     toggles: SmallVec<[u32; 4]>,
-    /// Whether each of them is armed by it.
-    arms: SmallVec<[bool; 4]>,
     /// Regions to open for writing.
     open: Regions,
     /// Pages that are left without an armed site, to be given back.
@@ -54,11 +74,6 @@ pub(super) struct PatchWork {
 impl PatchWork {
     pub(super) fn is_empty(&self) -> bool {
         self.toggles.is_empty()
-    }
-
-    /// Whether pages are to be given back.
-    pub(super) fn discards(&self) -> bool {
-        !self.discard.is_empty()
     }
 }
 
@@ -74,8 +89,8 @@ impl PrivateText {
             len: code.text_len(),
             steps_in_place: false,
             keeps_pages: false,
-            resync: false,
-            deferred: BTreeSet::new(),
+            behind: Behind::default(),
+            open: Vec::new(),
         };
         text.set_cell(cell);
         Ok(text)
@@ -115,22 +130,29 @@ impl PrivateText {
         !tables.sites.is_empty() && !self.steps_in_place && self.view.as_ref().is_some_and(PrivateView::can_swap)
     }
 
-    /// Shows the step image, or the own text again. `Ok(false)`: that is not to be had, nothing changed.
-    pub(super) fn show_step_image(&mut self, code: &EngineCode, shown: bool) -> Result<bool> {
-        let Some(view) = &mut self.view else {
-            return Ok(!shown);
+    /// Has the step image executed, if it is to step and there is one to be had, and the own text otherwise. `false`: the system does not
+    /// swap this text, which it now remembers; nothing changed. After an error nothing did, but that own sites may be lost.
+    pub(super) fn show(&mut self, code: &EngineCode, steps: bool) -> Result<bool> {
+        let shown = self.shows_step_image();
+        let wanted = steps && (shown || self.has_step_image(code.tables()));
+        let Some(view) = self.view.as_mut().filter(|_| shown != wanted) else {
+            return Ok(true);
         };
-        if shown && !view.has_other() {
+        let mut done = true;
+        if wanted && !view.has_other() {
             let image = code.step_image()?;
-            if image.backing() != TextBacking::Memfd {
-                return Ok(false);
+            done = image.backing() == TextBacking::Memfd;
+            if done {
+                view.map_other(image)?;
             }
-            view.map_other(image)?;
         }
-        view.show_other(shown).map_err(|SwapError { error, own_lost }| {
-            self.resync |= own_lost;
-            error.context("switching stepping")
-        })
+        done =
+            done && view.show_other(wanted).map_err(|SwapError { error, .. }| error.context("switching stepping"))?;
+        if !done && !wanted {
+            return Err(Error::new(ErrorKind::System, "the system refuses to switch stepping off"));
+        }
+        self.steps_in_place |= !done;
+        Ok(done)
     }
 
     /// What switching these sites (sorted) takes.
@@ -149,7 +171,6 @@ impl PrivateText {
         for site in rows(tables, &toggles) {
             let (start, end) = bounds(&site);
             let arms = !is_armed_at(view, start);
-            work.arms.push(arms);
             for page in start / PAGE_SIZE..=(end - 1) / PAGE_SIZE {
                 match touched.last_mut() {
                     Some(last) if last.page == page => {
@@ -179,80 +200,46 @@ impl PrivateText {
         work
     }
 
-    /// Opens what `work` writes to. After an error nothing is open.
+    /// Opens what `work` writes to.
     pub(super) fn open(&mut self, work: &PatchWork) -> Result<()> {
         let Some(view) = &mut self.view else {
             return Ok(());
         };
-        let context = |error: Error| error.context("opening machine code for patching");
+        let context = |error: Error| error.context("opening machine code");
         if work.open.len() > 1 {
             let first = work.open[0].start;
             view.prepare_scattered_writes(first..first + PAGE_SIZE).map_err(context)?;
         }
-        for (i, region) in work.open.iter().enumerate() {
-            if let Err(error) = view.make_writable(region.clone()) {
-                // Nothing was written, so nothing is to be executed that was not before.
-                self.close_first(&work.open[..i], true).ok();
-                return Err(context(error));
-            }
+        for region in &work.open {
+            view.make_writable(region.clone()).map_err(context)?;
+            self.open.push(region.clone());
         }
         Ok(())
     }
 
-    /// Has what [`PrivateText::open`] opened executed as it was written. After an error some of it is, and some is not: see
-    /// [`PrivateText::undo`].
-    pub(super) fn close(&mut self, work: &PatchWork) -> Result<()> {
-        self.close_first(&work.open, false)
-    }
-
-    /// The same for pages to which nothing was written.
-    pub(super) fn close_unwritten(&mut self, work: &PatchWork) {
-        // Should sites be lost by it, the text remembers.
-        self.close_first(&work.open, true).ok();
-    }
-
-    fn close_first(&mut self, regions: &[Range<usize>], unwritten: bool) -> Result<()> {
+    /// Has what [`PrivateText::open`] opened executed as it was written. After an error some of it is, some shows what it did before, and some
+    /// may be open.
+    pub(super) fn close(&mut self) -> Result<()> {
         let Some(view) = &mut self.view else {
             return Ok(());
         };
-        let mut outcome = Ok(());
-        for region in regions {
-            // What stands elsewhere is let go as soon as the whole cannot be had.
-            if (unwritten || outcome.is_err()) && view.abandon(region.clone()) {
-                continue;
-            }
-            if let Err(Refusal { error, all_lost }) = view.make_executable(region.clone()) {
-                self.resync |= all_lost;
-                outcome = Err(error);
-            }
+        while let Some(region) = self.open.pop() {
+            view.make_executable(region).map_err(|refusal| refusal.error)?;
         }
-        outcome
+        Ok(())
     }
 
-    /// Takes back what an edit has done of `work`, for it could not do all. What cannot be taken back is remembered.
-    pub(super) fn undo(&mut self, tables: &ImageTables, work: &PatchWork) {
-        // To learn that pages cannot be given back takes another turn.
-        for _ in 0..2 {
-            let done = work.toggles.iter().zip(&work.arms);
-            let done = done.filter(|(site, arms)| self.is_armed(tables, SiteId(**site)) == **arms);
-            let toggles: SmallVec<[u32; 4]> = done.map(|(site, _)| *site).collect();
-            let back = self.plan_work(tables, toggles);
-            if back.is_empty() {
-                return;
-            }
-            if self.open(&back).is_err() {
-                break;
-            }
-            if !self.discard(&back) {
-                self.close_unwritten(&back);
-                continue;
-            }
-            self.patch(tables, &back);
-            if self.close(&back).is_err() {
-                break;
+    /// Closes what is open, whatever was written to it. What stands elsewhere is let go.
+    pub(super) fn shut(&mut self) {
+        let Some(view) = &mut self.view else {
+            return;
+        };
+        while let Some(region) = self.open.pop() {
+            if !view.abandon(region.clone()) {
+                // Should that be refused, the sites are those of the image, or the view is broken: both are looked at.
+                view.make_executable(region).ok();
             }
         }
-        self.resync = true;
     }
 
     /// Whether it has pages that the system does not let anybody execute any more.
@@ -260,19 +247,15 @@ impl PrivateText {
         self.view.as_ref().is_some_and(PrivateView::is_broken)
     }
 
-    /// Gives back the pages that are left without an armed site. When the system refuses, the text remembers and says `false`.
+    /// Gives back the pages that are left without an armed site. `false`: the system does not take them
+    /// all, which the text now remembers.
     pub(super) fn discard(&mut self, work: &PatchWork) -> bool {
         let Some(view) = &mut self.view else {
             return true;
         };
-        for (i, region) in work.discard.iter().enumerate() {
-            if !view.discard(region.clone()) {
-                self.keeps_pages = true;
-                self.resync |= i > 0;
-                return false;
-            }
-        }
-        true
+        let done = work.discard.iter().all(|region| view.discard(region.clone()));
+        self.keeps_pages |= !done;
+        done
     }
 
     /// Switches the sites of `work`, on the pages it opened. The others were given back.
@@ -323,7 +306,7 @@ fn rows<'a>(tables: &'a ImageTables, sites: &'a [u32]) -> impl Iterator<Item = S
 
 /// Whether the site that starts here is armed.
 fn is_armed_at(view: &PrivateView, start: usize) -> bool {
-    view.may_differ(start) && view.byte(start) == CALL
+    view.may_differ(start) && view.byte(start) == ARMED_BYTE
 }
 
 /// How many armed sites have bytes in `range`.

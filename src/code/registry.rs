@@ -40,13 +40,31 @@ pub struct SharedText {
     len: u32,
 }
 
-/// A module's code in a store: the only maker of code addresses.
+/// Where a text begins, for whoever keeps it beside the code: an address is one addition away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextBase(usize);
+
+impl TextBase {
+    /// The address of an offset in the text.
+    #[inline]
+    pub fn pc(self, offset: TextOffset) -> Pc {
+        Pc::new(self.0.wrapping_add(offset.index()))
+    }
+
+    /// The offset of an address that is known to be in the text.
+    #[inline]
+    pub fn offset_of(self, pc: Pc) -> TextOffset {
+        TextOffset::new(pc.get().wrapping_sub(self.0) as u32)
+    }
+}
+
+/// A module's code in a store: the only maker of its addresses.
 #[derive(Debug)]
 pub enum StoreCode {
     /// The engine's mapping.
     Shared(SharedText),
     /// A mapping of this store's own. It alone can be patched.
-    Private(PrivateText),
+    Private(Box<PrivateText>),
 }
 
 impl StoreCode {
@@ -57,6 +75,22 @@ impl StoreCode {
             StoreCode::Shared(text) => text.base,
             StoreCode::Private(text) => text.base(),
         })
+    }
+
+    /// The same, to be kept.
+    #[inline]
+    pub fn text_base(&self) -> TextBase {
+        TextBase(self.base().get())
+    }
+
+    /// What is executed, armed sites and all.
+    pub fn bytes(&self) -> &[u8] {
+        if self.text_len() == 0 {
+            return &[];
+        }
+        // SAFETY: the text is mapped and readable for as long as this is there. Only a private one is ever written, by an edit, which
+        // holds this exclusively.
+        unsafe { std::slice::from_raw_parts(self.base().get() as *const u8, self.text_len() as usize) }
     }
 
     /// Bytes of the text.
@@ -113,11 +147,45 @@ struct TextRange {
     slot: CodeSlot,
 }
 
+/// What is registered, by [`CodeSlot`].
+#[derive(Debug, Default)]
+pub(super) struct Slots(SmallVec<[Option<LoadedCode>; 1]>);
+
+impl Slots {
+    /// Those of these slots that have a private text; they ascend.
+    pub(super) fn private(
+        &mut self,
+        which: &[CodeSlot],
+    ) -> impl Iterator<Item = (CodeSlot, &mut PrivateText, &EngineCode)> {
+        self.with(which.iter().map(|slot| (*slot, *slot)))
+    }
+
+    /// The private texts of ascending slots, each with what stands beside its slot.
+    pub(super) fn with<T>(
+        &mut self,
+        which: impl Iterator<Item = (CodeSlot, T)>,
+    ) -> impl Iterator<Item = (T, &mut PrivateText, &EngineCode)> {
+        let mut rest = self.0.as_mut_slice();
+        let mut passed = 0;
+        which.filter_map(move |(slot, beside)| {
+            let ahead = slot.index().checked_sub(passed)?;
+            let (loaded, behind) = std::mem::take(&mut rest).get_mut(ahead..)?.split_first_mut()?;
+            (rest, passed) = (behind, slot.index() + 1);
+            match loaded {
+                Some(LoadedCode { store: StoreCode::Private(text), engine, .. }) => {
+                    Some((beside, &mut **text, &**engine))
+                }
+                _ => None,
+            }
+        })
+    }
+}
+
 /// All code of a store. It keeps the code alive, finds what stands behind an address, and holds the plan of what is
 /// patched. A store with one module needs no allocation here.
 #[derive(Debug, Default)]
 pub struct CodeRegistry {
-    slots: SmallVec<[Option<LoadedCode>; 1]>,
+    pub(super) slots: Slots,
     /// Slots with nothing in them.
     free: Vec<CodeSlot>,
     /// The slot of each code, sorted by the code, which is mostly registered in the order in which it was made. Empty while there have
@@ -160,22 +228,22 @@ impl CodeRegistry {
                 },
                 len: code.text_len(),
             }),
-            Ownership::Private { cell } => StoreCode::Private(PrivateText::new(code, cell)?),
+            Ownership::Private { cell } => StoreCode::Private(Box::new(PrivateText::new(code, cell)?)),
         };
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                let index = u32::try_from(self.slots.len())
+                let index = u32::try_from(self.slots.0.len())
                     .map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 modules in one store"))?;
-                self.slots.push(None);
+                self.slots.0.push(None);
                 CodeSlot(index)
             }
         };
         self.insert_range(&store, slot);
-        if self.slots.len() > FEW {
+        if self.slots.0.len() > FEW {
             self.note_code(code.id(), slot);
         }
-        self.slots[slot.index()] = Some(LoadedCode { registration: None, store, engine: Arc::clone(code) });
+        self.slots.0[slot.index()] = Some(LoadedCode { registration: None, store, engine: Arc::clone(code) });
         if self.plan.step != StepScope::Off
             && self.entry(slot).store.is_private()
             && let Err(error) = self.apply_plan_to(slot)
@@ -210,7 +278,7 @@ impl CodeRegistry {
     }
 
     fn remove(&mut self, slot: CodeSlot) {
-        let Some(loaded) = self.slots[slot.index()].take() else { return };
+        let Some(loaded) = self.slots.0[slot.index()].take() else { return };
         if let Ok(at) = self.place_of(loaded.engine.id()) {
             self.by_code.remove(at);
         }
@@ -254,7 +322,7 @@ impl CodeRegistry {
 
     /// The slot of code that is registered.
     pub fn find(&self, code: &EngineCode) -> Option<CodeSlot> {
-        if self.slots.len() <= FEW {
+        if self.slots.0.len() <= FEW {
             return self.iter().find(|(_, loaded)| loaded.engine.id() == code.id()).map(|(slot, _)| slot);
         }
         Some(self.by_code[self.place_of(code.id()).ok()?].1)
@@ -262,7 +330,7 @@ impl CodeRegistry {
 
     /// The code in a slot, if there is any.
     pub fn get(&self, slot: CodeSlot) -> Option<&LoadedCode> {
-        self.slots.get(slot.index())?.as_ref()
+        self.slots.0.get(slot.index())?.as_ref()
     }
 
     /// The code in a slot.
@@ -275,7 +343,7 @@ impl CodeRegistry {
 
     /// All registered code.
     pub fn iter(&self) -> impl Iterator<Item = (CodeSlot, &LoadedCode)> {
-        self.slots.iter().enumerate().filter_map(|(i, loaded)| Some((CodeSlot(i as u32), loaded.as_ref()?)))
+        self.slots.0.iter().enumerate().filter_map(|(i, loaded)| Some((CodeSlot(i as u32), loaded.as_ref()?)))
     }
 
     /// The code an address is in, and where there. It takes no lock and allocates nothing, so a signal handler may ask, on
@@ -304,8 +372,8 @@ impl CodeRegistry {
         }
     }
 
-    /// Whether a text has pages that the system does not let anybody execute any more: it has refused every way to, in the middle of an
-    /// edit. No guest may go on in this store.
+    /// Whether an edit could neither be done nor be taken back, for the system refused both. What the code does is not known, if it can be
+    /// executed at all: no guest may go on in this store.
     #[inline]
     pub fn is_broken(&self) -> bool {
         self.broken
@@ -327,15 +395,7 @@ impl CodeRegistry {
     }
 
     fn loaded_mut(&mut self, slot: CodeSlot) -> &mut LoadedCode {
-        self.slots[slot.index()].as_mut().expect("no code is registered in this slot")
-    }
-
-    /// A private text with its code.
-    pub(super) fn private_mut(&mut self, slot: CodeSlot) -> Option<(&mut PrivateText, &EngineCode)> {
-        match self.slots.get_mut(slot.index())?.as_mut()? {
-            LoadedCode { store: StoreCode::Private(text), engine, .. } => Some((text, engine)),
-            _ => None,
-        }
+        self.slots.0[slot.index()].as_mut().expect("no code is registered in this slot")
     }
 
     pub(super) fn private_slots(&self) -> impl Iterator<Item = CodeSlot> + '_ {
@@ -349,8 +409,8 @@ impl CodeRegistry {
 
     pub(super) fn check_private(&mut self, slot: CodeSlot) -> Result<&mut PrivateText> {
         self.check(slot)?;
-        match self.private_mut(slot) {
-            Some((text, _)) => Ok(text),
+        match self.slots.private(&[slot]).next() {
+            Some((_, text, _)) => Ok(text),
             None => Err(Error::new(
                 ErrorKind::State,
                 "this store runs shared code, which cannot be patched; attach a debugger to the store first",

@@ -1,26 +1,24 @@
 //! Lays compiled functions out as one text, fills in the distances between them, and joins their tables.
 
 use super::env::{Env, Mode};
-use super::function::{ALIGNMENT, CompiledFunction, FunctionPoint, PADDING, fill_distance, too_large};
+use super::function::{CompiledFunction, FunctionPoint, fill_distance, too_large};
 use super::internal;
-use crate::abi::{CELL_PAGE_BYTES, StopCell, TrapCode};
+use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Result, TextOffset, WasmOffset};
 use crate::image::{
     AddressEntry, Call, CodeImage, FunctionEntry, ImageTables, Packed, Point, PointId, Shape, ShapeId, Shapes, Site,
     SiteId, Tier, Trap,
 };
-use std::mem::offset_of;
+use crate::isa::{FILL, FUNCTION_ALIGN, MAX_DISTANCE, PAGE_SIZE, STUB_BYTES, stop_stub};
 
-/// Bytes of the stop stub.
-const STUB_BYTES: u32 = 12;
-/// The most bytes of a text: distances within are 32 bits with a sign, and the cell page comes behind.
-const MAX_TEXT: u64 = i32::MAX as u64 - 2 * CELL_PAGE_BYTES as u64;
+/// The most bytes of a text: every call in it reaches, and the stop stub the cell page that comes behind.
+const MAX_TEXT: u64 = MAX_DISTANCE as u64 - 2 * PAGE_SIZE as u64;
 
 /// The image of these functions, the first of which is `first`. They call no others directly.
 pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<CompiledFunction>) -> Result<CodeImage> {
     let starts = lay_out(env, &functions)?;
     let text_len = starts.last().zip(functions.last()).map_or(0, |(start, last)| *start as usize + last.code.len());
-    let mut text = Vec::with_capacity(text_len + (ALIGNMENT + STUB_BYTES) as usize);
+    let mut text = Vec::with_capacity(text_len + (FUNCTION_ALIGN + STUB_BYTES) as usize);
     let mut tables = ImageTables {
         tier: env.tier,
         regions: env.mode == Mode::Regions,
@@ -36,7 +34,7 @@ pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<Compi
         stop_stub: None,
     };
     for (start, function) in starts.iter().zip(&functions) {
-        text.resize(*start as usize, PADDING);
+        text.resize(*start as usize, FILL);
         text.extend(&function.code);
         if env.tier == Tier::Production {
             // What is behind a function belongs to no instruction, unless the next one starts right there.
@@ -71,7 +69,7 @@ fn lay_out(env: &Env<'_>, functions: &[CompiledFunction]) -> Result<Vec<u32>> {
     let mut starts = Vec::with_capacity(functions.len());
     for function in functions {
         starts.push(at as u32);
-        at = (at + function.code.len() as u64).next_multiple_of(u64::from(ALIGNMENT));
+        at = (at + function.code.len() as u64).next_multiple_of(u64::from(FUNCTION_ALIGN));
         if at > MAX_TEXT {
             return Err(too_large(env.tier));
         }
@@ -140,15 +138,9 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
 
 /// Ends the text with the stop stub, which finds the cell behind the text's last page.
 fn add_stub(text: &mut Vec<u8>) -> TextOffset {
-    text.resize(text.len().next_multiple_of(ALIGNMENT as usize), PADDING);
+    text.resize(text.len().next_multiple_of(FUNCTION_ALIGN as usize), FILL);
     let stub = text.len() as u32;
-    let cell = (stub + STUB_BYTES).next_multiple_of(CELL_PAGE_BYTES);
-    let distance = |field: usize, behind: u32| (cell + field as u32 - (stub + behind)).to_le_bytes();
-    // push qword ptr [rip + context]
-    text.extend([0xff, 0x35]);
-    text.extend(distance(offset_of!(StopCell, context), 6));
-    // jmp qword ptr [rip + handler]
-    text.extend([0xff, 0x25]);
-    text.extend(distance(offset_of!(StopCell, handler), STUB_BYTES));
+    let cell = (stub + STUB_BYTES).next_multiple_of(PAGE_SIZE as u32);
+    text.extend(stop_stub(cell - stub));
     TextOffset::new(stub)
 }

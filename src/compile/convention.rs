@@ -1,15 +1,10 @@
-//! What is to be known of Cranelift's `tail` convention where a frame is replaced: it takes no part in compiling. The facts are those of
-//! `isa/x64/abi.rs`; a test of `runtime/` compares them with what compiled callers do.
+//! What is to be known of Cranelift's `tail` convention where a frame is replaced: it takes no part in compiling. A test of `runtime/`
+//! compares it with what compiled callers do.
 
 use super::env::abi_type;
+use crate::isa::{ARGUMENT_REGISTERS, FRAME_HEAD, RESULT_REGISTERS, STACK_ALIGN};
 use crate::wasm::{FuncType, ValType};
 
-/// Registers for integer arguments, and for those of floats and vectors.
-const ARGUMENT_REGISTERS: (u32, u32) = (6, 8);
-/// Registers for integer results, and for those of floats and vectors.
-const RESULT_REGISTERS: (u32, u32) = (8, 8);
-/// Bytes of the saved frame pointer and the return address.
-const FRAME_HEAD: u32 = 16;
 /// Integer arguments in front of those of Wasm: the vmctx and the caller's.
 const VMCTXS: u32 = 2;
 
@@ -39,7 +34,7 @@ fn bytes_on_stack(types: &[ValType], integers_before: u32, registers: (u32, u32)
             bytes = bytes.next_multiple_of(size) + size;
         }
     }
-    bytes.next_multiple_of(16)
+    bytes.next_multiple_of(STACK_ALIGN)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::{Compiler, Options, internal, vm_layout};
 use crate::abi::{Builtin, BuiltinArg, TrapCode, VmLayout};
 use crate::base::Result;
 use crate::image::Tier;
+use crate::isa::C_CONVENTION;
 use crate::wasm::{FuncType, ModuleInfo, ValType};
 use cranelift_codegen::ir::{self, AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
@@ -103,7 +104,7 @@ pub(super) fn wasm_signature(ty: &FuncType) -> Signature {
 
 /// The signature of rerun code: see [`RerunImage`](crate::image::RerunImage).
 pub(super) fn rerun_signature() -> Signature {
-    let mut signature = Signature::new(CallConv::SystemV);
+    let mut signature = Signature::new(C_CONVENTION);
     signature.params.extend([POINTER, POINTER, POINTER, types::I32].map(AbiParam::new));
     signature.returns.push(AbiParam::new(types::I64));
     signature
@@ -117,7 +118,7 @@ pub(super) fn builtin_signature(builtin: Builtin) -> Signature {
             BuiltinArg::I64 => types::I64,
         })
     };
-    let mut signature = Signature::new(CallConv::SystemV);
+    let mut signature = Signature::new(C_CONVENTION);
     signature.params.push(AbiParam::new(POINTER));
     signature.params.extend(builtin.params().iter().map(|ty| abi(*ty)));
     signature.returns.extend(builtin.result().map(abi));

@@ -11,27 +11,20 @@ use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
-use crate::image::{
-    Place, PreservedRegister, RerunImage, SITE_BYTES, SavedRegisters, Shape, ShapeId, Slot, SlotKind, Tier,
+use crate::image::{Place, RerunImage, Shape, ShapeId, Slot, SlotKind, Tier};
+use crate::isa::{
+    CALL_DISTANCE_BYTES, FILL, FRAME_HEAD, FUNCTION_ALIGN, PreservedRegister, SITE_BYTES, SITE_NOP, SavedRegisters,
+    TRAP_BYTES, call_distance, is_call,
 };
-use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, UserFuncName};
 use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 
-/// Bytes of the return address and the saved frame pointer.
-const FRAME_HEAD: u32 = 16;
 /// The largest frame that may be made before the stack is checked: little beside the least that the runtime keeps below the limit.
 const CHECKED_IN_FRAME: u32 = 4 * 1024;
-/// Alignment of functions.
-pub(super) const ALIGNMENT: u32 = 16;
-/// Bytes of a trap.
-const UD2_BYTES: u32 = 2;
 const _: () = assert!(SLOT_BYTES == crate::image::SLOT_BYTES);
-/// What stands between functions: traps.
-pub(super) const PADDING: u8 = 0xcc;
 
 /// A point of the debug tier, before its image is laid out.
 #[derive(Debug)]
@@ -177,8 +170,8 @@ fn entry_for(
     prepare(env, func, scratch);
     translate_entry(env, func, &mut scratch.context.func, &mut scratch.builder, body.frame_size)?;
     let (mut entry, slots) = generate(env, func, scratch)?;
-    let shift = (entry.code.len() as u32).next_multiple_of(ALIGNMENT);
-    entry.code.resize(shift as usize, PADDING);
+    let shift = (entry.code.len() as u32).next_multiple_of(FUNCTION_ALIGN);
+    entry.code.resize(shift as usize, FILL);
     for at in slots.body_calls {
         fill_distance(&mut entry.code, at, shift)?;
     }
@@ -200,11 +193,11 @@ fn entry_for(
     Ok(entry)
 }
 
-/// Writes the distance to `target` into the four bytes at `at`.
+/// Writes the distance to `target` where a call has it.
 pub(super) fn fill_distance(text: &mut [u8], at: u32, target: u32) -> Result<()> {
-    let distance = target.wrapping_sub(at + 4).to_le_bytes();
-    let bytes = text.get_mut(at as usize..at as usize + 4).ok_or_else(|| internal("a call outside its text"))?;
-    bytes.copy_from_slice(&distance);
+    let distance = call_distance(at, target);
+    let bytes = text.get_mut(at as usize..at as usize + distance.len());
+    bytes.ok_or_else(|| internal("a call outside its text"))?.copy_from_slice(&distance);
     Ok(())
 }
 
@@ -239,7 +232,7 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
     let code = env.isa.compile_function(func_ir, domtree, registers, false, control).map_err(refused)?;
     let code = &code.apply_params(&context.func.params);
     let buffer = &code.buffer;
-    if buffer.alignment > ALIGNMENT {
+    if buffer.alignment > FUNCTION_ALIGN {
         return Err(internal(format!("a function is aligned to {} bytes", buffer.alignment)));
     }
     let layout = buffer.frame_layout().ok_or_else(|| internal("a function without frame layout"))?;
@@ -280,13 +273,13 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = reloc.target else {
             return Err(internal(format!("a relocation to {:?}", reloc.target)));
         };
-        if (reloc.kind, reloc.addend) != (Reloc::X86CallPCRel4, -4) {
+        if !is_call(reloc.kind, reloc.addend) {
             return Err(internal(format!("a relocation of kind {:?}", reloc.kind)));
         }
         match names[name].namespace {
             NAMESPACE_FUNCTION => compiled.calls.push((reloc.offset, DefinedFuncIndex::new(names[name].index))),
             // Becomes a NOP.
-            NAMESPACE_STOP if generated.stops.binary_search(&(reloc.offset + 4)).is_ok() => {}
+            NAMESPACE_STOP if generated.stops.binary_search(&(reloc.offset + CALL_DISTANCE_BYTES)).is_ok() => {}
             NAMESPACE_BODY => generated.body_calls.push(reloc.offset),
             other => return Err(internal(format!("a relocation in namespace {other}"))),
         }
@@ -326,7 +319,7 @@ fn addresses(code: &CompiledCode, start: WasmOffset) -> Vec<(u32, Option<WasmOff
         if let Some((at, None)) = behind.checked_sub(1).map(|row| rows[row]) {
             let from = if at == trap.offset { behind - 1 } else { behind };
             rows.splice(from..behind, [(trap.offset, Some(start))]);
-            let end = trap.offset + UD2_BYTES;
+            let end = trap.offset + TRAP_BYTES;
             if rows.get(from + 1).is_none_or(|row| row.0 > end) && (end as usize) < code.buffer.data().len() {
                 rows.insert(from + 1, (end, None));
             }
@@ -347,11 +340,7 @@ fn saved_registers(unwind_info: &[(u32, UnwindInst)]) -> Result<SavedRegisters> 
         }
     }
     let unknown = || internal(format!("registers saved in an unknown way: {unwind_info:?}"));
-    let register = |encoding: u8| {
-        let number = [3, 12, 13, 14, 15].iter().position(|known| *known == encoding)?;
-        Some(PreservedRegister::ALL[number])
-    };
-    let registers = saved.iter().map(|(_, encoding)| register(*encoding)).collect::<Option<Vec<_>>>();
+    let registers = saved.iter().map(|(_, number)| PreservedRegister::numbered(*number)).collect::<Option<Vec<_>>>();
     let registers = registers.ok_or_else(unknown)?;
     let Some((first, _)) = saved.first() else { return Ok(SavedRegisters::NONE) };
     let below = top.checked_sub(*first).and_then(|bytes| u8::try_from(bytes / 8).ok()).ok_or_else(unknown)?;
@@ -405,7 +394,7 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
             _ => return Err(internal("a stop site that belongs to no instruction, or to one that has another")),
         }
         let site = (*stop - SITE_BYTES) as usize;
-        compiled.code[site..site + SITE_BYTES as usize].copy_from_slice(&crate::image::SITE_NOP);
+        compiled.code[site..site + SITE_BYTES as usize].copy_from_slice(&SITE_NOP);
     }
     // Stop points whose code turned out to be unreachable have no site; they are no points then.
     for (point, after) in points.iter().zip(after) {

@@ -35,6 +35,7 @@ pub use outline::Outline;
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
 use crate::image::{CodeImage, RegionGraph, RerunImage, Tier};
+use crate::isa::check_processor;
 use crate::wasm::{FuncType, ModuleInfo};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -59,7 +60,7 @@ pub enum DebugTier {
 /// How code is compiled. Code and runtime must agree on these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Traps come as signals (`ud2`, faults, division errors). Without, every trap is an explicit check and a call
+    /// Traps come as signals (by instructions for it, faults, division errors). Without, every trap is an explicit check and a call
     /// of [`Builtin::Trap`](crate::abi::Builtin::Trap), stack overflow too.
     pub signals: bool,
     /// Bytes reserved for a 32-bit memory. With [`Options::signals`] and at least 4 GiB, memories never move.
@@ -105,14 +106,9 @@ impl Compiler {
     /// A compiler for the machine it runs on.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] on a machine without SSE4.1.
+    /// [`ErrorKind::Unsupported`] on a processor that lacks what compiled code needs.
     pub fn new(options: Options) -> Result<Compiler> {
-        if !std::is_x86_feature_detected!("sse4.1") {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "this processor has no SSE4.1, which compiled code needs; run on an x86-64 processor made since 2008",
-            ));
-        }
+        check_processor()?;
         let isa = target(&options)?;
         let quick = target(&Options { optimize: false, ..options })?;
         Ok(Compiler { options, isa, quick })

@@ -45,7 +45,7 @@ impl RegionClasses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wasm::row;
+    use crate::wasm::operators::row;
     use wasmparser::Operator;
 
     fn next(classes: &mut RegionClasses, operator: Operator<'_>) -> Class {

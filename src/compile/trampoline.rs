@@ -5,6 +5,7 @@ use super::env::{abi_type, wasm_signature};
 use super::{codegen_error, internal};
 use crate::abi::{Builtin, TrapCode, VMContext, VMFuncRef, VMStoreContext, ValRaw};
 use crate::base::Result;
+use crate::isa::C_CONVENTION;
 use crate::wasm::{FuncType, ValType};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -12,7 +13,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, Value, types,
 };
-use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use std::mem::offset_of;
 
@@ -57,9 +58,9 @@ fn store_values(builder: &mut FunctionBuilder<'_>, values: &[Value], array: Valu
     }
 }
 
-/// `fn(callee: *const VMFuncRef, caller: *mut VMContext, values: *mut ValRaw)`, System V.
+/// `fn(callee: *const VMFuncRef, caller: *mut VMContext, values: *mut ValRaw)`, in the C convention.
 pub(super) fn host_to_wasm(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Vec<u8>> {
-    let mut signature = Signature::new(CallConv::SystemV);
+    let mut signature = Signature::new(C_CONVENTION);
     signature.params.extend([AbiParam::new(POINTER); 3]);
     compile(isa, signature, |builder, params| {
         let (func_ref, caller, values) = (params[0], params[1], params[2]);
@@ -97,7 +98,7 @@ fn check_stack(builder: &mut FunctionBuilder<'_>, caller: Value, store: Value) {
 /// Calls a builtin that takes nothing and never returns.
 fn call_and_stay_away(builder: &mut FunctionBuilder<'_>, caller: Value, builtin: Builtin) {
     let trusted = MemFlagsData::trusted();
-    let mut signature = Signature::new(CallConv::SystemV);
+    let mut signature = Signature::new(C_CONVENTION);
     signature.params.push(AbiParam::new(POINTER));
     let signature = builder.import_signature(signature);
     let builtins = builder.ins().load(POINTER, trusted, caller, VMContext::BUILTINS);
@@ -132,7 +133,7 @@ pub(super) fn wasm_to_host(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Vec<u8>
         let values = builder.ins().stack_addr(POINTER, slot, 0);
         store_values(builder, &params[2..], values);
 
-        let mut host_call = Signature::new(CallConv::SystemV);
+        let mut host_call = Signature::new(C_CONVENTION);
         host_call.params.extend([AbiParam::new(POINTER); 3]);
         host_call.returns.push(AbiParam::new(types::I8));
         let host_call = builder.import_signature(host_call);

@@ -6,8 +6,9 @@
 use super::validate::damaged;
 use super::{CodeImage, ImageTables, Tier};
 use crate::base::{Error, ErrorKind, Foreign, Result};
+use crate::isa::{ARCHITECTURE, FILL, PAGE_SIZE};
 use object::read::elf::ElfFile64;
-use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectSection as _, SectionKind};
+use object::{BinaryFormat, Endianness, Object as _, ObjectSection as _, SectionKind};
 use std::ops::Range;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -29,9 +30,7 @@ const HASH_AT: usize = HEAD_AT + 24;
 const HEAD_END: usize = HEAD_AT + HEAD_BYTES;
 
 /// Texts begin at multiples of it and have its pages for themselves: whoever maps the file can execute them in place.
-pub const TEXT_ALIGN: usize = 4096;
-/// Fills the last page behind a text: `int3`.
-const FILL: u8 = 0xcc;
+pub const TEXT_ALIGN: usize = PAGE_SIZE;
 
 const HEAD: &str = ".stepwell.file";
 const MANIFEST: &str = ".stepwell.manifest";
@@ -75,7 +74,7 @@ fn hash(file: &[u8]) -> [u8; 16] {
 
 /// The images of a module, at most one of each tier, with its manifest and its Wasm bytes as the bytes of an ELF file.
 pub fn write_elf(manifest: &str, wasm: &[u8], images: &[ImageRef<'_>]) -> Vec<u8> {
-    let mut file = object::write::Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let mut file = object::write::Object::new(BinaryFormat::Elf, ARCHITECTURE, Endianness::Little);
     let mut add = |name: String, kind: SectionKind, data: Vec<u8>, align: usize| {
         let section = file.add_section(Vec::new(), name.into_bytes(), kind);
         file.set_section_data(section, data, align as u64);
@@ -175,7 +174,7 @@ impl<'a> ElfImages<'a> {
             return Err(damaged("its hash differs"));
         }
         let file = ElfFile64::parse(bytes).map_err(damaged)?;
-        if file.architecture() != Architecture::X86_64 || file.endianness() != Endianness::Little {
+        if file.architecture() != ARCHITECTURE || file.endianness() != Endianness::Little {
             return Err(damaged("a file for another machine"));
         }
         Ok(ElfImages { bytes, file })

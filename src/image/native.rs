@@ -1,7 +1,7 @@
 //! A mapped text as an ELF file in memory, for debuggers of the process: where the text is, what its functions are called, and
 //! how their frames are unwound. The text itself is not in it.
 
-use super::unwind::eh_frame;
+use crate::isa::{ELF_MACHINE, eh_frame};
 use std::ops::Range;
 
 const HEADER_BYTES: usize = 64;
@@ -18,7 +18,6 @@ const FRAMES: usize = 2;
 const SECTION_NAMES: u16 = 5;
 
 const ET_EXEC: u16 = 2;
-const EM_X86_64: u16 = 62;
 const SHT_PROGBITS: u32 = 1;
 const SHT_SYMTAB: u32 = 2;
 const SHT_STRTAB: u32 = 3;
@@ -75,7 +74,7 @@ pub fn native_object(base: u64, text: &[u8], functions: &[(&str, Range<usize>)])
     let mut header = Vec::with_capacity(HEADER_BYTES);
     // 64 bits, little-endian, version 1.
     header.extend([0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    header.extend([ET_EXEC, EM_X86_64].iter().flat_map(|word| word.to_le_bytes()));
+    header.extend([ET_EXEC, ELF_MACHINE].iter().flat_map(|word| word.to_le_bytes()));
     header.extend(1u32.to_le_bytes());
     // No entry, no segments, sections.
     header.extend([0, 0, table as u64].iter().flat_map(|word| word.to_le_bytes()));
@@ -98,7 +97,7 @@ mod tests {
 
     #[test]
     fn it_is_an_elf_file_of_these_functions() {
-        let text = [0xc3; 100];
+        let text = [0; 100];
         let file = native_object(0x10_0000, &text, &[("one", 0..10), ("two two", 16..100)]);
         let read = object::File::parse(&*file).unwrap();
         let symbols: Vec<_> = read.symbols().map(|s| (s.name().unwrap().to_owned(), s.address(), s.size())).collect();

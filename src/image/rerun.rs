@@ -1,7 +1,7 @@
 //! Code that runs a function's instructions on a copy of its state, outside any frame, with what is known of each
 //! instruction. It reads what the guest can read and writes nothing but the copy.
 //!
-//! The code is one function of the System V convention that starts at its first byte and has no relocation:
+//! The code is one function of the C convention that starts at its first byte and has no relocation:
 //!
 //! ```c
 //! uint64_t rerun(VMContext *vmctx, uint64_t *values, const uint8_t *stops, uint32_t from);

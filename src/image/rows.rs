@@ -2,8 +2,9 @@
 //! Reading never panics, whatever the bytes. What the rows say is checked in `validate`.
 
 use super::validate::damaged;
-use super::{FunctionEntry, ImageTables, Packed, PackedRow, Place, SavedRegisters, Shapes, SlotKind, Tier};
+use super::{FunctionEntry, ImageTables, Packed, PackedRow, Place, Shapes, SlotKind, Tier};
 use crate::base::{DefinedFuncIndex, Result, TextOffset};
+use crate::isa::SavedRegisters;
 
 /// Stands for an offset that is not there.
 const NONE: u32 = u32::MAX;

@@ -4,6 +4,7 @@ use super::packed::{Cursor, Packed, Rows};
 use super::shapes::Shapes;
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
+use crate::isa::{SITE_BYTES, SavedRegisters};
 
 /// Which of a module's two images this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,77 +120,6 @@ pub struct Shape {
     pub top: Slot,
 }
 
-/// A register that calls preserve, other than the frame pointer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum PreservedRegister {
-    /// `rbx`
-    Rbx = 0,
-    /// `r12`
-    R12 = 1,
-    /// `r13`
-    R13 = 2,
-    /// `r14`
-    R14 = 3,
-    /// `r15`
-    R15 = 4,
-}
-
-impl PreservedRegister {
-    /// All of them, in the order in which they stand in frames, upwards.
-    pub const ALL: [PreservedRegister; 5] = [
-        PreservedRegister::Rbx,
-        PreservedRegister::R12,
-        PreservedRegister::R13,
-        PreservedRegister::R14,
-        PreservedRegister::R15,
-    ];
-}
-
-/// Where a function's prologue has saved its caller's registers. It saves some of them, one beside the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SavedRegisters {
-    /// Which: a bit for each, by its number.
-    which: u8,
-    /// How many words below the frame pointer the first of them stands.
-    below: u8,
-}
-
-impl SavedRegisters {
-    /// None is saved.
-    pub const NONE: SavedRegisters = SavedRegisters { which: 0, below: 0 };
-
-    /// These registers, in the order of their numbers, the first one `below` words below the frame pointer, the others above
-    /// it. `None` if they would reach beyond the frame pointer.
-    pub fn new(registers: impl IntoIterator<Item = PreservedRegister>, below: u8) -> Option<SavedRegisters> {
-        let which = registers.into_iter().fold(0, |which, register| which | 1 << register as u8);
-        Self::from_parts(which, below)
-    }
-
-    /// From [`SavedRegisters::parts`]; `None` for what those never are.
-    pub(super) fn from_parts(which: u8, below: u8) -> Option<SavedRegisters> {
-        let fits = which < 1 << PreservedRegister::ALL.len() && which.count_ones() <= u32::from(below);
-        (fits || (which, below) == (0, 0)).then_some(SavedRegisters { which, below })
-    }
-
-    /// As two numbers.
-    pub(super) fn parts(self) -> (u8, u8) {
-        (self.which, self.below)
-    }
-
-    /// How far from the frame pointer a register is saved; `None` if it is not, and still has its caller's value.
-    pub fn offset_of(self, register: PreservedRegister) -> Option<i32> {
-        let bit = 1 << register as u8;
-        let before = (self.which & (bit - 1)).count_ones() as i32;
-        (self.which & bit != 0).then(|| (before - i32::from(self.below)) * 8)
-    }
-
-    /// How many bytes below the frame pointer they begin.
-    pub(super) fn bytes(self) -> u32 {
-        u32::from(self.below) * 8
-    }
-}
-
 /// A function defined in the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionEntry {
@@ -279,7 +209,7 @@ pub struct AddressEntry {
 /// A patchable call in debug code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// The offset behind the site: its return address once armed. The site is the [`super::SITE_BYTES`] before.
+    /// The offset behind the site: its return address once armed. The site is the [`SITE_BYTES`] before.
     pub after: TextOffset,
     /// The first instruction it covers: the one about to run when it is hit.
     pub point: PointId,
@@ -388,7 +318,7 @@ impl ImageTables {
 
     /// The first site whose first byte is at or after `start`.
     pub fn site_from(&self, start: TextOffset) -> Option<SiteId> {
-        let after = start.get().checked_add(super::SITE_BYTES)?;
+        let after = start.get().checked_add(SITE_BYTES)?;
         Some(SiteId(self.sites.first_from(after)?.id()))
     }
 

@@ -1,7 +1,8 @@
 //! Whether the tables of an image that came from outside say what look-ups and patching rely on.
 
-use super::{CodeImage, ImageTables, Place, SITE_BYTES, SITE_NOP, ShapeId, Tier};
+use super::{CodeImage, ImageTables, Place, ShapeId, Tier};
 use crate::base::{Error, ErrorKind, Result};
+use crate::isa::{SITE_BYTES, SITE_NOP};
 
 /// Checks a row of a table, and what of the row before it matters.
 macro_rules! ensure {

@@ -1,6 +1,7 @@
 //! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s, swaps of texts or signal handlers are refused. While no
 //! thread asks for failures, a check is one relaxed load. It changes what system calls report, nothing else.
 
+use super::system::{IN_PIECES, NO_MEMORY, NOT_ALLOWED, set_last_error};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,6 +13,8 @@ thread_local! {
     static COUNTDOWN: Cell<u32> = const { Cell::new(0) };
     /// Whether the one that fails is followed by others that are refused.
     static GOES_ON: Cell<bool> = const { Cell::new(false) };
+    /// Whether one was refused since.
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
     static REFUSE_MEMFD: Cell<bool> = const { Cell::new(false) };
     static REFUSE_SWAP: Cell<bool> = const { Cell::new(false) };
     static REFUSE_SIGNALS: Cell<bool> = const { Cell::new(false) };
@@ -34,6 +37,7 @@ impl What {
             What::From(n) => {
                 COUNTDOWN.set(if on { n } else { 0 });
                 GOES_ON.set(on);
+                REFUSED.set(false);
             }
             What::Memfd => REFUSE_MEMFD.set(on),
             What::Swap => REFUSE_SWAP.set(on),
@@ -57,9 +61,9 @@ impl FaultGuard {
         FaultGuard { what, _not_send: std::marker::PhantomData }
     }
 
-    /// Whether the failure asked for by [`fail_nth`] has happened.
+    /// Whether a failure asked for by [`fail_nth`] or [`refuse_from`] has happened.
     pub fn hit(&self) -> bool {
-        COUNTDOWN.get() == 0
+        COUNTDOWN.get() == 0 || REFUSED.get()
     }
 }
 
@@ -99,7 +103,7 @@ pub fn refuse_signals() -> FaultGuard {
     FaultGuard::new(What::Signals)
 }
 
-/// Whether this call is to fail; `errno` is set then.
+/// Whether this call is to fail; the system's last error is set then.
 #[inline]
 pub(super) fn fails() -> bool {
     ACTIVE.load(Ordering::Relaxed) != 0 && fails_slowly()
@@ -110,12 +114,13 @@ fn fails_slowly() -> bool {
     match COUNTDOWN.get() {
         0 => false,
         1 if GOES_ON.get() => {
-            set_errno(libc::EPERM);
+            REFUSED.set(true);
+            set_last_error(NOT_ALLOWED);
             true
         }
         1 => {
             COUNTDOWN.set(0);
-            set_errno(libc::ENOMEM);
+            set_last_error(NO_MEMORY);
             true
         }
         n => {
@@ -125,30 +130,25 @@ fn fails_slowly() -> bool {
     }
 }
 
-/// Whether `memfd_create` is to be refused; `errno` is set then.
+/// Whether `memfd_create` is to be refused; the system's last error is set then.
 pub(super) fn memfd_refused() -> bool {
-    refused(&REFUSE_MEMFD, libc::EPERM)
+    refused(&REFUSE_MEMFD, NOT_ALLOWED)
 }
 
-/// Whether `mremap` is to be refused; `errno` is set then.
+/// Whether to move pages is to be refused; the system's last error is set then.
 pub(super) fn swap_refused() -> bool {
-    refused(&REFUSE_SWAP, libc::EFAULT)
+    refused(&REFUSE_SWAP, IN_PIECES)
 }
 
-/// Whether `sigaction` is to be refused; `errno` is set then.
+/// Whether to install a signal's handler is to be refused; the system's last error is set then.
 pub(super) fn signals_refused() -> bool {
-    refused(&REFUSE_SIGNALS, libc::EPERM)
+    refused(&REFUSE_SIGNALS, NOT_ALLOWED)
 }
 
-fn refused(switch: &'static std::thread::LocalKey<Cell<bool>>, errno: libc::c_int) -> bool {
+fn refused(switch: &'static std::thread::LocalKey<Cell<bool>>, error: i32) -> bool {
     let refused = ACTIVE.load(Ordering::Relaxed) != 0 && switch.get();
     if refused {
-        set_errno(errno);
+        set_last_error(error);
     }
     refused
-}
-
-fn set_errno(value: libc::c_int) {
-    // SAFETY: the address of this thread's errno is always valid.
-    unsafe { *libc::__errno_location() = value };
 }

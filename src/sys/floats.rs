@@ -1,39 +1,19 @@
-//! How floats are computed with: the control part of the register MXCSR. WebAssembly rounds to nearest, keeps subnormal numbers, and never
-//! raises a floating-point exception (specification section 4.3.3); a host may have set something else for itself. The two change places at
-//! the border, where they differ: reading the register is cheap, writing it is not.
+//! How floats are computed with. WebAssembly rounds to nearest, keeps subnormal numbers, and never raises a floating-point exception
+//! (specification section 4.3.3); a host may have set something else for itself. The two change places at the border, where they differ:
+//! reading how it is is cheap, changing it is not.
 
 use crate::abi::Activation;
-use std::arch::asm;
-
-/// What guests compute with: all exceptions masked, to nearest, subnormal numbers kept.
-const GUEST: u32 = 0x1f80;
-/// Flags that say what has happened. They decide nothing.
-const STICKY: u32 = 0x3f;
-
-#[inline]
-fn get() -> u32 {
-    let mut word = 0u32;
-    // SAFETY: writes four bytes.
-    unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut word, options(nostack, preserves_flags)) };
-    word
-}
-
-#[cold]
-#[inline(never)]
-fn set(word: u32) {
-    // SAFETY: the word is one that the register has had, or the one that processes begin with. What is compiled around this computes with
-    // no floats.
-    unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const word, options(nostack, preserves_flags, readonly)) };
-}
+use crate::isa::{FLOAT_FLAGS, GUEST_FLOATS, float_control, set_float_control};
 
 /// Switches to the guest's way; what the host had, if that is another, else 0.
 #[inline]
 pub fn enter_guest() -> u32 {
-    let host = get();
-    if host & !STICKY == GUEST {
+    let host = float_control();
+    if host & !FLOAT_FLAGS == GUEST_FLOATS {
         return 0;
     }
-    set(GUEST);
+    // SAFETY: nothing is computed here.
+    unsafe { set_float_control(GUEST_FLOATS) };
     host
 }
 
@@ -41,7 +21,8 @@ pub fn enter_guest() -> u32 {
 #[inline]
 pub fn leave_guest(host: u32) {
     if host != 0 {
-        set(host);
+        // SAFETY: this is how it was in the host, and nothing is computed here.
+        unsafe { set_float_control(host) };
     }
 }
 
@@ -73,16 +54,21 @@ impl Drop for HostFloats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isa::samples::OTHER_FLOATS;
+
+    fn set(word: u32) {
+        // SAFETY: the register takes these, and nothing is computed here.
+        unsafe { set_float_control(word) };
+    }
 
     #[test]
     fn the_two_change_places_and_flags_do_not_matter() {
-        let before = get();
+        let before = float_control();
         assert_eq!(enter_guest(), 0, "the host has not set anything");
-        // Upwards, subnormal numbers are zero.
-        let host = GUEST & !STICKY | 0x4000 | 0x8040;
+        let host = OTHER_FLOATS;
         set(host | 1);
         let said = enter_guest();
-        assert_eq!((said, get()), (host | 1, GUEST));
+        assert_eq!((said, float_control()), (host | 1, GUEST_FLOATS));
         let mut act = Activation {
             entry_sp: 0,
             previous: std::ptr::null_mut(),
@@ -93,16 +79,16 @@ mod tests {
         };
         // SAFETY: it is there.
         drop(unsafe { HostFloats::of(&raw mut act) });
-        assert_eq!((get() & !STICKY, act.host_floats), (GUEST, said));
+        assert_eq!((float_control() & !FLOAT_FLAGS, act.host_floats), (GUEST_FLOATS, said));
         act.host_floats = 0;
         // SAFETY: it is there.
         let inside = unsafe { HostFloats::of(&raw mut act) };
-        assert_eq!(get() & !STICKY, GUEST);
+        assert_eq!(float_control() & !FLOAT_FLAGS, GUEST_FLOATS);
         set(host);
         drop(inside);
-        assert_eq!((get() & !STICKY, act.host_floats), (GUEST, host));
+        assert_eq!((float_control() & !FLOAT_FLAGS, act.host_floats), (GUEST_FLOATS, host));
         leave_guest(host);
-        assert_eq!(get(), host);
+        assert_eq!(float_control(), host);
         set(before);
     }
 }

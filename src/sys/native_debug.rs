@@ -5,6 +5,7 @@
 //! library. In the shared library ours are bound to ourselves (`build.rs`), so that each compiler keeps its own list. In a program that
 //! is linked statically with another compiler that defines them weakly, both share ours.
 
+use crate::isa::opaque;
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -46,8 +47,7 @@ pub static mut __jit_debug_descriptor: Descriptor =
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn __jit_debug_register_code() {
-    // SAFETY: no instruction; it may read and write memory for all the compiler knows.
-    unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
+    opaque();
 }
 
 static LOCK: Mutex<()> = Mutex::new(());

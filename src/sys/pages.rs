@@ -1,19 +1,36 @@
-//! Pages of memory: reserving address space, making a part of it accessible, giving it back. The thin layer
-//! over `mmap`, `mprotect` and `madvise` that the rest of the room builds on. Executable mappings are
-//! made in `text` alone.
+//! Pages of memory: reserving address space, making a part of it accessible, giving it back. Executable mappings are
+//! made in `text` alone. Protection, and the size of pages, are the crate `region`'s; how address space is reserved and given back
+//! differs from system to system.
 
 use super::faults;
+use super::system::{discard, map_anonymous, map_anonymous_at, protect_failed, unmap};
 use crate::base::{Error, ErrorKind, Result};
+use region::Protection;
 use std::ops::Range;
 use std::ptr::NonNull;
 
-/// Bytes of a page. x86-64 has no other base page.
-pub const PAGE_SIZE: usize = 4096;
+pub use super::system::address_space_limit;
+pub use crate::isa::PAGE_SIZE;
 
 /// Read and execute: the protection of code.
-pub(super) const RX: libc::c_int = libc::PROT_READ | libc::PROT_EXEC;
+pub(super) const RX: Protection = Protection::READ_EXECUTE;
 /// Read and write: the protection of pages being patched, and of the cell page.
-pub(super) const RW: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
+pub(super) const RW: Protection = Protection::READ_WRITE;
+
+/// Makes sure that the system's pages are no larger than ours, and divide them.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] where they do not.
+pub(super) fn check_page_size() -> Result<()> {
+    let page = region::page::size();
+    if PAGE_SIZE.is_multiple_of(page) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!("the system has pages of {page} bytes; at most {PAGE_SIZE} will do"),
+    ))
+}
 
 /// `bytes` rounded up to whole pages, or `None` on overflow.
 pub const fn round_up_to_page(bytes: usize) -> Option<usize> {
@@ -42,7 +59,8 @@ impl Reservation {
         if len == 0 {
             return Ok(Reservation { base: NonNull::dangling(), len });
         }
-        let base = map_anonymous(len, libc::PROT_NONE)
+        check_page_size()?;
+        let base = map_anonymous(len, Protection::NONE)
             .map_err(|e| e.context(format_args!("reserving {len} bytes of address space")))?;
         // SAFETY: a successful mapping without a fixed address is never at null.
         let base = unsafe { NonNull::new_unchecked(base as *mut u8) };
@@ -66,14 +84,14 @@ impl Reservation {
 
     /// Makes the pages of `range` readable and writable (zeros where never touched before). The bounds are page multiples.
     pub fn make_accessible(&mut self, range: Range<usize>) -> Result<()> {
-        self.protect(range, libc::PROT_READ | libc::PROT_WRITE)
+        self.protect(range, RW)
     }
 
     /// Makes the pages of `range` inaccessible and gives their memory back: made accessible again they are zero. The bounds
     /// are page multiples.
     pub fn make_inaccessible(&mut self, range: Range<usize>) -> Result<()> {
         self.reset_to_zero(range.clone())?;
-        self.protect(range, libc::PROT_NONE)
+        self.protect(range, Protection::NONE)
     }
 
     /// Gives the memory of the pages of `range` back; they read as zeros afterwards. The bounds are page multiples.
@@ -89,11 +107,11 @@ impl Reservation {
         }
         // Locked memory (mlockall) refuses to be given back. A fresh mapping in its place does the same.
         // SAFETY: as above; the mapping replaces pages of this reservation alone.
-        unsafe { map_anonymous_at(start, range.len(), libc::PROT_NONE)? };
-        self.protect(range, libc::PROT_READ | libc::PROT_WRITE)
+        unsafe { map_anonymous_at(start, range.len(), Protection::NONE)? };
+        self.protect(range, RW)
     }
 
-    fn protect(&mut self, range: Range<usize>, protection: libc::c_int) -> Result<()> {
+    fn protect(&mut self, range: Range<usize>, protection: Protection) -> Result<()> {
         self.check(&range)?;
         if range.is_empty() {
             return Ok(());
@@ -126,105 +144,17 @@ impl Drop for Reservation {
     }
 }
 
-/// How much address space the process may have, where that is limited.
-pub fn address_space_limit() -> Option<u64> {
-    limit(libc::RLIMIT_AS)
-}
-
-/// A limit of the process, where it has one.
-pub(super) fn limit(resource: libc::__rlimit_resource_t) -> Option<u64> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the place is of the type that the call fills in.
-    let known = unsafe { libc::getrlimit(resource, &mut limit) } == 0;
-    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
-}
-
-/// A private anonymous mapping wherever the system likes; its address. Nothing is set aside for it (`MAP_NORESERVE`).
-pub(super) fn map_anonymous(len: usize, protection: libc::c_int) -> Result<usize> {
-    // SAFETY: without MAP_FIXED no existing mapping is touched.
-    unsafe { map(0, len, protection, libc::MAP_ANONYMOUS, -1) }
-}
-
-/// A private anonymous mapping at `start`, replacing what is there.
-///
-/// # Safety
-/// The range belongs to the caller, and nothing of what it holds is needed any more.
-pub(super) unsafe fn map_anonymous_at(start: usize, len: usize, protection: libc::c_int) -> Result<()> {
-    // SAFETY: the caller's promise.
-    unsafe { map(start, len, protection, libc::MAP_ANONYMOUS | libc::MAP_FIXED, -1)? };
-    Ok(())
-}
-
-/// `mmap`, private and without reserved swap: pages that were writable once merge again with those that never were.
-///
-/// # Safety
-/// With `MAP_FIXED` in `flags`, the range belongs to the caller.
-pub(super) unsafe fn map(
-    start: usize,
-    len: usize,
-    protection: libc::c_int,
-    flags: libc::c_int,
-    fd: libc::c_int,
-) -> Result<usize> {
-    // SAFETY: the caller's promise.
-    unsafe { map_from(start, len, protection, flags, fd, 0) }
-}
-
-/// The same for what stands in the file from `at` on, which is a page multiple.
-///
-/// # Safety
-/// As [`map`].
-pub(super) unsafe fn map_from(
-    start: usize,
-    len: usize,
-    protection: libc::c_int,
-    flags: libc::c_int,
-    fd: libc::c_int,
-    at: usize,
-) -> Result<usize> {
-    if faults::fails() {
-        return Err(Error::last_os_error("mmap"));
-    }
-    let flags = flags | libc::MAP_PRIVATE | libc::MAP_NORESERVE;
-    // SAFETY: the caller's promise; without MAP_FIXED no existing mapping is touched.
-    let address = unsafe { libc::mmap(start as *mut libc::c_void, len, protection, flags, fd, at as libc::off_t) };
-    if address == libc::MAP_FAILED {
-        return Err(Error::last_os_error("mmap"));
-    }
-    Ok(address as usize)
-}
-
 /// Changes the protection of pages.
 ///
 /// # Safety
 /// The range belongs to the caller, and no access that the new protection forbids can be going on.
-pub(super) unsafe fn protect(start: usize, len: usize, protection: libc::c_int) -> Result<()> {
-    // SAFETY: the caller's promise.
-    let change = || unsafe { libc::mprotect(start as *mut libc::c_void, len, protection) };
-    if faults::fails() || change() != 0 {
-        return Err(Error::last_os_error("mprotect"));
+pub(super) unsafe fn protect(start: usize, len: usize, protection: Protection) -> Result<()> {
+    // SAFETY: the caller's promise. The pages are whole, so that no others are touched.
+    let change = || unsafe { region::protect(start as *const u8, len, protection) };
+    if faults::fails() || change().is_err() {
+        return Err(protect_failed());
     }
     Ok(())
-}
-
-/// Drops the private contents of pages: anonymous ones read as zeros again, those of a file as the file. Says whether the
-/// system agreed (it does not for locked memory).
-///
-/// # Safety
-/// The range belongs to the caller, and its private contents are not needed.
-pub(super) unsafe fn discard(start: usize, len: usize) -> bool {
-    // SAFETY: the caller's promise.
-    !faults::fails() && unsafe { libc::madvise(start as *mut libc::c_void, len, libc::MADV_DONTNEED) } == 0
-}
-
-/// Unmaps whole mappings. That needs no memory, so it does not fail; were it to, the mapping would merely stay.
-///
-/// # Safety
-/// The range belongs to the caller and is not used any more.
-pub(super) unsafe fn unmap(start: usize, len: usize) {
-    // SAFETY: the caller's promise.
-    let result = unsafe { libc::munmap(start as *mut libc::c_void, len) };
-    debug_assert_eq!(result, 0, "munmap of a mapping of our own");
 }
 
 #[cfg(test)]

@@ -1,14 +1,9 @@
 //! Pages of machine code that take the place of others, without a page that was writable where it is executed: made in a file of their own
 //! that is mapped over the old ones, or in a mapping of their own that is moved there. Until the last step nothing has changed.
 
-use super::memfd::{SealedFile, errno};
+use super::system::SealedFile;
 use super::text::{Mapping, TextBacking};
 use crate::base::{Error, ErrorKind, Result};
-
-/// Whether the last call failed because the system does not allow it, whatever memory there is.
-pub(super) fn refused() -> bool {
-    matches!(errno(), libc::EPERM | libc::EACCES | libc::ENOSYS)
-}
 
 /// Puts `bytes`, whole pages, executable in the place of those at `at`: in a `memfd` or in anonymous memory, whichever is `wanted`, or in
 /// the other where that is refused. After an error the old ones stand.
@@ -35,11 +30,11 @@ unsafe fn by_file(at: usize, bytes: &[u8]) -> Result<()> {
     let file = SealedFile::passing(bytes)?;
     let file = file.ok_or_else(|| Error::new(ErrorKind::System, "the system refuses a memfd"))?;
     // SAFETY: handed on to the caller of `replace_pages`.
-    unsafe { file.map_over(at, bytes.len()) }
+    unsafe { file.map_executable_at(at, 0, bytes.len()) }
 }
 
 unsafe fn by_move(at: usize, bytes: &[u8]) -> Result<()> {
     let made = Mapping::of_code(bytes)?;
     // SAFETY: handed on to the caller of `replace_pages`.
-    if unsafe { made.move_to(at) } { Ok(()) } else { Err(Error::last_os_error("mremap")) }
+    unsafe { made.move_to(at) }
 }

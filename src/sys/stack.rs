@@ -1,6 +1,7 @@
 //! Where this thread's stack ends: the system knows of its own stacks, the host of those that it makes itself for coroutines.
 
 use super::activation;
+use super::system::stack_bounds;
 use crate::abi::Activation;
 use crate::base::{Error, ErrorKind, Result};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -140,7 +141,7 @@ pub fn limits() -> Range<usize> {
     if start <= at && at < end {
         return start..end;
     }
-    LIMITS.with(|limits| limits.get_or_init(|| ask().unwrap_or_else(guess)).clone())
+    LIMITS.with(|limits| limits.get_or_init(|| stack_bounds().unwrap_or_else(guess)).clone())
 }
 
 /// Does `work` where it has at least `needed` bytes of stack: here, or where so much is not left, or is not known to be left, on a
@@ -171,24 +172,6 @@ fn guess() -> Range<usize> {
     let here = 0u8;
     let at = std::ptr::from_ref(&here) as usize;
     at.saturating_sub(512 << 10)..at
-}
-
-fn ask() -> Option<Range<usize>> {
-    // SAFETY: the attribute object is initialised by pthread_getattr_np before it is read, and destroyed once.
-    unsafe {
-        let mut attr = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
-        if libc::pthread_getattr_np(libc::pthread_self(), attr.as_mut_ptr()) != 0 {
-            return None;
-        }
-        let mut start = std::ptr::null_mut();
-        let mut size = 0;
-        let mut guard = 0;
-        let failed = libc::pthread_attr_getstack(attr.as_ptr(), &mut start, &mut size) != 0
-            || libc::pthread_attr_getguardsize(attr.as_ptr(), &mut guard) != 0;
-        libc::pthread_attr_destroy(attr.as_mut_ptr());
-        // The main thread's guard is a gap that the kernel keeps free below what it reports.
-        (!failed && size > guard).then(|| start as usize + guard..start as usize + size)
-    }
 }
 
 #[cfg(test)]

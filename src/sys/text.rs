@@ -3,19 +3,15 @@
 //! [`PrivateView`]s, which can be patched: copy-on-write views of the `memfd`, or copies. No page is ever writable and
 //! executable at once. What is patched, and when that is allowed, is decided in `code/`.
 
-use super::faults;
-use super::memfd::{SealedFile, errno};
-use super::pages::{PAGE_SIZE, RW, RX, discard, map_anonymous, map_from, protect, round_up_to_page, unmap};
+use super::pages::{PAGE_SIZE, RW, RX, check_page_size, protect, round_up_to_page};
 use super::refusals::{self, flips_refused};
-use super::replace::{refused, replace_pages};
+use super::replace::replace_pages;
+use super::system::{SealedFile, Unmoved, discard, map_anonymous, move_mapping, move_pages, refused, unmap};
 use crate::base::{Error, ErrorKind, Result};
+use crate::isa::{FILL, PAGE_TABLE_SPAN};
+use region::Protection;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Fills the last page behind a text: `int3`.
-const FILL: u8 = 0xcc;
-/// What a page-table page covers. Views that are congruent modulo this are swapped a table at a time.
-const TABLE_SPAN: usize = 2 << 20;
 
 /// Where the text of an image lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +47,7 @@ impl TextImage {
     /// The same, with a choice: in plain memory even where a `memfd` could be had.
     pub fn with_backing(text: &mut Vec<u8>, wanted: TextBacking) -> Result<TextImage> {
         let len = text.len();
+        check_page_size()?;
         let padded = round_up_to_page(len)
             .filter(|_| len > 0)
             .ok_or_else(|| Error::new(ErrorKind::Argument, format!("a text of {len} bytes")))?;
@@ -159,13 +156,11 @@ impl Mapping {
             Source::Memfd(file, at) => {
                 file.check()?;
                 if extra == 0 {
-                    // SAFETY: without MAP_FIXED no existing mapping is touched.
-                    let base = unsafe { map_from(0, text, RX, 0, file.fd(), *at)? };
-                    return Ok(Mapping { base, len: text });
+                    return Ok(Mapping { base: file.map_executable(*at, text)?, len: text });
                 }
                 let mapping = Mapping { base: map_anonymous(text + extra, RW)?, len: text + extra };
                 // SAFETY: the range is the front of the mapping just made.
-                unsafe { map_from(mapping.base, text, RX, libc::MAP_FIXED, file.fd(), *at)? };
+                unsafe { file.map_executable_at(mapping.base, *at, text)? };
                 Ok(mapping)
             }
             Source::Anonymous(bytes) => {
@@ -182,7 +177,7 @@ impl Mapping {
                 // What was written may not be executed here. A file that nobody has mapped writable may.
                 match SealedFile::passing(bytes) {
                     // SAFETY: as above.
-                    Ok(Some(file)) => unsafe { file.map_over(mapping.base, text)? },
+                    Ok(Some(file)) => unsafe { file.map_executable_at(mapping.base, 0, text)? },
                     _ => return Err(error.context("making machine code executable")),
                 }
                 Ok(mapping)
@@ -207,17 +202,11 @@ impl Mapping {
     ///
     /// # Safety
     /// As much at `to` belongs to the caller, and what is there is not needed.
-    pub(super) unsafe fn move_to(self, to: usize) -> bool {
-        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-        let Mapping { base, len } = self;
+    pub(super) unsafe fn move_to(self, to: usize) -> Result<()> {
         // SAFETY: the caller's promise; this range is ours.
-        let moved = !faults::fails()
-            && unsafe { libc::mremap(base as *mut libc::c_void, len, len, flags, to as *mut libc::c_void) }
-                != libc::MAP_FAILED;
-        if moved {
-            std::mem::forget(self);
-        }
-        moved
+        unsafe { move_mapping(self.base, to, self.len)? };
+        std::mem::forget(self);
+        Ok(())
     }
 }
 
@@ -397,9 +386,7 @@ impl PrivateView {
         if let (Some((file, at)), None) = (&self.image, &self.spare)
             && file.check().is_ok()
         {
-            // SAFETY: without MAP_FIXED no existing mapping is touched.
-            let base = unsafe { map_from(0, self.text, RX, 0, file.fd(), *at)? };
-            self.spare = Some(Mapping { base, len: self.text });
+            self.spare = Some(Mapping { base: file.map_executable(*at, self.text)?, len: self.text });
         }
         Ok(())
     }
@@ -469,7 +456,7 @@ impl PrivateView {
     fn restore(&mut self, error: Error) -> Error {
         let moved = match self.spare.take() {
             // SAFETY: both ranges are ours, and no guest runs in them.
-            Some(spare) => unsafe { spare.move_to(self.mapping.base) },
+            Some(spare) => unsafe { spare.move_to(self.mapping.base).is_ok() },
             None => false,
         };
         self.broken |= !moved;
@@ -488,7 +475,7 @@ impl PrivateView {
 
     /// # Safety
     /// No access that the protection forbids can be going on.
-    unsafe fn protect_own(&mut self, range: Range<usize>, protection: libc::c_int) -> Result<()> {
+    unsafe fn protect_own(&mut self, range: Range<usize>, protection: Protection) -> Result<()> {
         // SAFETY: the pages are ours; the rest is the caller's promise.
         unsafe { protect(self.mapping.base + range.start, range.len(), protection) }
     }
@@ -577,17 +564,17 @@ impl PrivateView {
         assert_eq!(self.text, other.padded_len(), "texts of different lengths");
         file.check()?;
         // Page tables move as a whole between addresses that are congruent modulo their span.
-        let slack = if self.text >= TABLE_SPAN { TABLE_SPAN } else { 0 };
+        let slack = if self.text >= PAGE_TABLE_SPAN { PAGE_TABLE_SPAN } else { 0 };
         let each = self.text + slack;
-        let reservation = Mapping { base: map_anonymous(2 * each, libc::PROT_NONE)?, len: 2 * each };
+        let reservation = Mapping { base: map_anonymous(2 * each, Protection::NONE)?, len: 2 * each };
         let place = |from: usize| match slack {
             0 => from,
-            _ => from + (self.mapping.base.wrapping_sub(from)) % TABLE_SPAN,
+            _ => from + (self.mapping.base.wrapping_sub(from)) % PAGE_TABLE_SPAN,
         };
         let own = place(reservation.base);
         let other = place(reservation.base + each);
         // SAFETY: the range lies in the reservation just made.
-        unsafe { map_from(other, self.text, RX, libc::MAP_FIXED, file.fd(), *at)? };
+        unsafe { file.map_executable_at(other, *at, self.text)? };
         self.parking = Some(Parking { _reservation: reservation, own, other, shown: false });
         Ok(())
     }
@@ -607,24 +594,20 @@ impl PrivateView {
         // Each move leaves a fresh mapping of the same file behind (DONTUNMAP), so that at no moment the base is free for others
         // to map, nor the parking places.
         // SAFETY: all three ranges are ours, and no guest runs in them.
-        if let Err(error) = unsafe { move_pages(base, leaving, len) } {
-            match errno() {
-                // Not done by this system.
-                libc::EINVAL => refusals::note_swaps_refused(),
-                // Not done with this view: it is in pieces.
-                libc::EFAULT => self.in_pieces = true,
-                _ => {
-                    return Err(SwapError { error, own_lost: false });
-                }
+        if let Err(refusal) = unsafe { move_pages(base, leaving, len) } {
+            match refusal {
+                Unmoved::Never(_) => refusals::note_swaps_refused(),
+                Unmoved::InPieces(_) => self.in_pieces = true,
+                Unmoved::Failed(error) => return Err(SwapError { error, own_lost: false }),
             }
             return Ok(false);
         }
         // SAFETY: as above.
-        if let Err(error) = unsafe { move_pages(coming, base, len) } {
+        if let Err(refusal) = unsafe { move_pages(coming, base, len) } {
             // SAFETY: as above; what stands at the base is the empty mapping the first move left.
             let back = unsafe { move_pages(leaving, base, len) };
             // Without the way back, the base shows the same image as before, unpatched.
-            return Err(SwapError { error, own_lost: back.is_err() && shown });
+            return Err(SwapError { error: refusal.into_error(), own_lost: back.is_err() && shown });
         }
         parking.shown = shown;
         Ok(true)
@@ -653,21 +636,4 @@ impl PrivateView {
             range.end
         );
     }
-}
-
-/// Moves the pages of one mapping to another place, leaving the mapping, without its pages, behind.
-///
-/// # Safety
-/// Both ranges belong to the caller; what is at `to` is not needed.
-unsafe fn move_pages(from: usize, to: usize, len: usize) -> Result<()> {
-    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
-    // SAFETY: the caller's promise.
-    let moved = !faults::swap_refused()
-        && !faults::fails()
-        && unsafe { libc::mremap(from as *mut libc::c_void, len, len, flags, to as *mut libc::c_void) }
-            != libc::MAP_FAILED;
-    if !moved {
-        return Err(Error::last_os_error("mremap"));
-    }
-    Ok(())
 }

@@ -1,5 +1,7 @@
-//! Threads: their numbers, and those to compile on. There are none of these before they are first asked for, and a forked child, which has
+//! Threads to compile on. There are none of these before they are first asked for, and a forked child, which has
 //! none of its parent's, gets its own: the pool belongs to the process that has made it.
+
+pub use super::system::thread_id as id;
 
 use crate::base::{Error, ErrorKind, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -51,12 +53,6 @@ pub fn pool() -> Result<Option<&'static ThreadPool>> {
             }
         }
     }
-}
-
-/// The system's number of this thread, which is not 0.
-pub fn id() -> u32 {
-    // SAFETY: a system call without arguments.
-    unsafe { libc::gettid() }.cast_unsigned()
 }
 
 #[cfg(test)]

@@ -7,19 +7,18 @@ mod features;
 mod limits;
 mod module;
 mod names;
-mod operators;
+pub(crate) mod operators;
 mod parse;
 mod types;
 
-pub use body::{BlockKind, Instruction, Instructions, OpenBlock, Step, Walk, targets, unreadable};
+pub use body::{BlockKind, Instruction, Instructions, Step, Walk, targets, unreadable};
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
-pub use module::{ModuleInfo, Names};
-pub use names::{demangled, readable};
-pub use operators::{Class, Flow, Row, row};
+pub use module::ModuleInfo;
+pub use names::readable;
+pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
 pub use types::{
-    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, ExternType,
-    FuncBody, FuncType, GlobalType, Import, Limits, MAX_PAGES, MemoryType, PAGE_BYTES, SegmentMode, TableType, ValType,
-    val_type,
+    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, Limits, MAX_PAGES,
+    MemoryType, PAGE_BYTES, SegmentMode, TableType, ValType, val_type,
 };

@@ -1,7 +1,7 @@
 //! Positions in the source as text, to compare with what another tool says.
 
 use std::fmt::Write;
-use stepwell::wasm::Location;
+use stepwell::Location;
 
 /// The places of one instruction, innermost first; `-` for none.
 pub fn describe(locations: &[Location<'_>]) -> String {

@@ -2,13 +2,13 @@
 //! that preserves every register. No compiler involved.
 
 use std::ffi::c_void;
-use stepwell::abi::StopCell;
 use stepwell::base::{DefinedFuncIndex, TextOffset, WasmOffset};
-use stepwell::code::{CodeRegistry, CodeSlot};
-use stepwell::image::{
-    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, SITE_NOP, SavedRegisters, ShapeId,
-    Shapes, Site, SiteId, Tier,
+use stepwell::internals::abi::StopCell;
+use stepwell::internals::code::{CodeRegistry, CodeSlot};
+use stepwell::internals::image::{
+    CodeImage, FunctionEntry, ImageTables, Packed, PackedRow, Point, PointId, ShapeId, Shapes, Site, SiteId, Tier,
 };
+use stepwell::internals::isa::{SITE_NOP, SavedRegisters};
 
 /// Sites of each function.
 pub const SITES: u32 = 4;

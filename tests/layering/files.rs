@@ -78,21 +78,24 @@ impl Files {
     }
 }
 
-/// What a module hands on: its name and where it is.
+/// What a module hands on, or has by another name: its name and where it is.
 fn handed_on(module: &Module, source: &str) -> Vec<((Module, String), Module)> {
     let mut found = Vec::new();
     for at in mentions(source, "use") {
         let before = source[..at].trim_end();
-        if !before.ends_with("pub") && !before.ends_with(')') {
+        let statement = source[at + 3..].split(';').next().unwrap_or_default();
+        let alias =
+            statement.split_once(" as ").filter(|(path, _)| !path.contains('{')).map(|(_, alias)| word(alias).0);
+        if !before.ends_with("pub") && !before.ends_with(')') && alias.is_none() {
             continue;
         }
-        for mut path in tree(source[at + 3..].split(';').next().unwrap_or_default()) {
+        for mut path in tree(statement) {
             match path.first().map(String::as_str) {
                 Some("crate") => drop(path.remove(0)),
                 Some("self" | "super") => path = resolve(module, path),
                 _ => path = module.iter().cloned().chain(path).collect(),
             }
-            if let Some(name) = path.last().cloned() {
+            if let Some(name) = alias.map(str::to_owned).or_else(|| path.last().cloned()) {
                 found.push(((module.clone(), name), path));
             }
         }
@@ -144,7 +147,7 @@ fn definer(
         let module = path[..length].to_vec();
         let Some(name) = path.get(length) else { return Some(module) };
         match handed_on.get(&(module.clone(), name.clone())) {
-            Some(further) => path = further.clone(),
+            Some(further) => path = further.iter().chain(&path[length + 1..]).cloned().collect(),
             None => return Some(module),
         }
     }
@@ -152,7 +155,7 @@ fn definer(
 }
 
 /// The paths of a `use` tree, or of a path in code: `a::{b, c::d}` is `a::b` and `a::c::d`.
-fn tree(text: &str) -> Vec<Vec<String>> {
+pub fn tree(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     branch(text, &[], &mut found);
     found

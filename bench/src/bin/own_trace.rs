@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stepwell::debug::{Action, Debugger, Reason, Stop};
 use stepwell::runtime::{Config, Engine, Extern, Func, Global, Instance, Memory, Module, Store, Table, Trap, Val};
-use stepwell::wasm::{ExternType, FuncType, ValType};
+use stepwell::{ExternType, FuncType, ValType};
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 

@@ -1,8 +1,10 @@
 //! What must hold of every image, whatever the module.
 
 use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
-use crate::image::{
-    CodeImage, FunctionEntry, Place, PreservedRegister, SITE_BYTES, SITE_NOP, ShapeId, SiteId, Slot, SlotKind, Tier,
+use crate::image::{CodeImage, FunctionEntry, Place, ShapeId, SiteId, Slot, SlotKind, Tier};
+use crate::isa::samples::{cell_of_stub, saved_by};
+use crate::isa::{
+    FILL, FRAME_HEAD, FUNCTION_ALIGN, PAGE_SIZE, PreservedRegister, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES,
 };
 use crate::wasm::{ModuleInfo, ValType};
 use std::collections::HashSet;
@@ -30,40 +32,12 @@ fn extent(slot: &Slot, frame_size: u32) -> Option<Range<i64>> {
     let Place::Frame(offset) = slot.place else { return None };
     let offset = i64::from(offset);
     let end = offset + i64::from(slot.kind.width());
-    assert!(offset >= -(i64::from(frame_size) - 16) && end <= 0, "{slot:?} lies outside a frame of {frame_size} bytes");
+    assert!(
+        offset >= -(i64::from(frame_size - FRAME_HEAD)) && end <= 0,
+        "{slot:?} lies outside a frame of {frame_size} bytes"
+    );
     assert_eq!(offset % i64::from(slot.kind.width()), 0, "{slot:?} is not aligned");
     Some(offset..end)
-}
-
-/// Which registers the prologue of this code saves, and where from the frame pointer, read from its instructions.
-fn saved_by(code: &[u8], frame_size: u32) -> Vec<(PreservedRegister, i32)> {
-    // sub rsp, size
-    let size = frame_size - 16;
-    let long = [&[0x48, 0x81, 0xec][..], &size.to_le_bytes()].concat();
-    let short = [0x48, 0x83, 0xec, size as u8];
-    let ends = |at: usize| code[..at].ends_with(&long) || (size < 128 && code[..at].ends_with(&short));
-    let Some(mut at) = (0..=code.len()).find(|at| ends(*at)) else { return Vec::new() };
-    let mut saved = Vec::new();
-    // mov [rsp + offset], register
-    while let [prefix @ (0x48 | 0x4c), 0x89, modrm, 0x24, rest @ ..] = &code[at..] {
-        let (offset, bytes) = match modrm >> 6 {
-            0 => (0, 4),
-            1 => (i32::from(rest[0] as i8), 5),
-            _ => (i32::from_le_bytes(rest[..4].try_into().unwrap()), 8),
-        };
-        let register = match modrm >> 3 & 7 | if *prefix == 0x4c { 8 } else { 0 } {
-            _ if modrm & 7 != 4 => break,
-            3 => PreservedRegister::Rbx,
-            12 => PreservedRegister::R12,
-            13 => PreservedRegister::R13,
-            14 => PreservedRegister::R14,
-            15 => PreservedRegister::R15,
-            _ => break,
-        };
-        saved.push((register, offset - size as i32));
-        at += bytes;
-    }
-    saved
 }
 
 /// Asserts that every call that is reached has a row, and that its caller can be shown.
@@ -139,11 +113,11 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
     for (index, function) in tables.functions.iter().enumerate() {
         let defined = DefinedFuncIndex::from_usize(index);
         let start = function.start.get();
-        assert!(start >= end && start % 16 == 0 && function.len > 0);
-        assert!(image.text[end as usize..start as usize].iter().all(|byte| *byte == 0xcc));
+        assert!(start >= end && start % FUNCTION_ALIGN == 0 && function.len > 0);
+        assert!(image.text[end as usize..start as usize].iter().all(|byte| *byte == FILL));
         end = start + function.len;
         assert!(end <= text_len);
-        assert!(function.frame_size >= 16 && function.frame_size % 16 == 0);
+        assert!(function.frame_size >= FRAME_HEAD && function.frame_size % STACK_ALIGN == 0);
         check_saved(image, function, tier);
         assert_eq!(tables.function(defined), Some(function));
         assert_eq!(tables.function_at(function.start), Some(defined));
@@ -229,15 +203,8 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
         Some(stub) => {
             assert_eq!(tier, Tier::Debug);
             assert!(stub.get() >= end);
-            assert_eq!(stub.get() + 12, text_len);
-            let stub = stub.get() as usize;
-            assert_eq!(image.text[stub..stub + 2], [0xff, 0x35]);
-            assert_eq!(image.text[stub + 6..stub + 8], [0xff, 0x25]);
-            let target = |from: usize| {
-                from as u32 + u32::from_le_bytes(image.text[from - 4..from].try_into().expect("four bytes"))
-            };
-            let cell = text_len.next_multiple_of(4096);
-            assert_eq!((target(stub + 6), target(stub + 12)), (cell + 8, cell));
+            assert_eq!(stub.get() + STUB_BYTES, text_len);
+            assert_eq!(cell_of_stub(&image.text, stub.index()), text_len.next_multiple_of(PAGE_SIZE as u32));
         }
         None => assert_eq!(tier, Tier::Production),
     }

@@ -9,6 +9,8 @@ mod points;
 use super::*;
 use crate::image::CodeImage;
 use crate::image::RerunImage;
+use crate::isa::STUB_BYTES;
+use crate::isa::samples::makes_a_frame;
 use crate::wasm::{Features, ValType, parse};
 use check::check;
 
@@ -52,7 +54,7 @@ fn trampolines_of_any_signature() {
     for (params, results) in [(0, 0), (1, 0), (0, 1), (6, 6), (40, 3), (3, 40), (1000, 1000)] {
         let ty = FuncType::new(all.iter().cycle().take(params).copied(), all.iter().cycle().take(results).copied());
         for code in [compiler.host_to_wasm(&ty).unwrap(), compiler.wasm_to_host(&ty).unwrap()] {
-            assert_eq!(code[..4], [0x55, 0x48, 0x89, 0xe5], "push rbp; mov rbp, rsp");
+            assert!(makes_a_frame(&code));
         }
     }
 }
@@ -207,7 +209,7 @@ fn without_functions() {
     for source in ["(module)", "(module (import \"\" \"\" (func)) (memory 1) (export \"\" (func 0)))"] {
         let binary = wat::parse_str(source).unwrap();
         assert!(compile(&compiler, &binary, Tier::Production).text.is_empty());
-        assert_eq!(compile(&compiler, &binary, Tier::Debug).text.len(), 12);
+        assert_eq!(compile(&compiler, &binary, Tier::Debug).text.len(), STUB_BYTES as usize);
     }
 }
 

@@ -1,21 +1,21 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
 use crate::base::{Result, SigId};
-use crate::code::EngineCode;
+use crate::code::{EngineCode, FixedCode};
 use crate::compile::Compiler;
 use crate::image::CodeImage;
+use crate::isa::{FILL, HostToWasm};
 use crate::runtime::compiled::config::Config;
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::manifest::Manifest;
 use crate::runtime::compiled::pool::Pool;
 use crate::runtime::compiled::profile::{Listeners, Told};
 use crate::runtime::compiled::rerun::RerunCache;
-use crate::sys::arch::HostToWasm;
 use crate::sys::pages::{Reservation, address_space_limit};
 use crate::sys::profile::Profiler;
 use crate::sys::refusals::flips_refused;
 use crate::sys::signals::{self, Classify};
-use crate::sys::text::{ExecView, TextBacking, TextImage};
+use crate::sys::text::{TextBacking, TextImage};
 use crate::sys::{stack, threads};
 use crate::wasm::FuncType;
 use once_cell::sync::OnceCell;
@@ -154,8 +154,8 @@ impl Engine {
     }
 
     /// Maps code that nobody patches.
-    pub(in crate::runtime) fn map_code(&self, mut code: Vec<u8>) -> Result<ExecView> {
-        TextImage::with_backing(&mut code, self.backing())?.map_exec()
+    pub(in crate::runtime) fn fixed_code(&self, code: Vec<u8>) -> Result<FixedCode> {
+        FixedCode::new(code, self.backing())
     }
 
     /// Takes a compiled image in.
@@ -209,7 +209,7 @@ fn fall_back(config: &mut Config, classify: Classify) -> Result<AtomicU32> {
         warn(config, Fallbacks::NO_SIGNALS, &message);
     }
     if !config.force_copied_code {
-        let probe = TextImage::new(&mut vec![0xcc])?;
+        let probe = TextImage::new(&mut vec![FILL])?;
         if probe.backing() == TextBacking::Anonymous {
             warn(
                 config,
@@ -296,7 +296,7 @@ pub(in crate::runtime) struct Signature {
 /// A trampoline, and what goes with it.
 struct Trampoline {
     _told: Option<Told>,
-    view: ExecView,
+    code: FixedCode,
 }
 
 impl Signature {
@@ -306,8 +306,8 @@ impl Signature {
         direction: &str,
         compile: impl FnOnce(&Compiler) -> Result<Vec<u8>> + Send,
     ) -> Result<Trampoline> {
-        let view = engine.map_code(engine.compile(compile)?)?;
-        Ok(Trampoline { _told: engine.listeners().tell_trampoline(&view, direction, &self.ty), view })
+        let code = engine.fixed_code(engine.compile(compile)?)?;
+        Ok(Trampoline { _told: engine.listeners().tell_trampoline(&code, direction, &self.ty), code })
     }
 
     /// How the host calls Wasm functions of this type.
@@ -317,7 +317,7 @@ impl Signature {
             .get_or_try_init(|| self.trampoline(engine, "to wasm", |compiler| compiler.host_to_wasm(&self.ty)))?;
         // SAFETY: the mapping holds a trampoline of this convention from its first byte on and lasts as long as the
         // signature, which the engine never drops.
-        Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(trampoline.view.base()) })
+        Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(trampoline.code.entry().get()) })
     }
 
     /// The `code` of host functions of this type.
@@ -325,6 +325,6 @@ impl Signature {
         let trampoline = self
             .to_host
             .get_or_try_init(|| self.trampoline(engine, "to host", |compiler| compiler.wasm_to_host(&self.ty)))?;
-        Ok(trampoline.view.base() as *const c_void)
+        Ok(trampoline.code.entry().get() as *const c_void)
     }
 }

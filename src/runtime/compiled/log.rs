@@ -72,7 +72,7 @@ impl Fallbacks {
     }
 
     /// As bits.
-    pub fn bits(self) -> u32 {
+    pub const fn bits(self) -> u32 {
         self.0
     }
 

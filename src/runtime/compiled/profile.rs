@@ -2,13 +2,12 @@
 //! own. Whatever an engine maps passes by here once for each mapping, with the names of its functions; what is made of that
 //! is decided by the configuration. An engine that tells nobody pays one comparison.
 
-use crate::base::{FuncIndex, Result, is_unseen};
-use crate::code::{Registration, StoreCode};
+use crate::base::{FuncIndex, Pc, Result, is_unseen};
+use crate::code::{FixedCode, Registration, StoreCode};
 use crate::image::{ImageTables, Tier, native_object};
 use crate::runtime::compiled::config::Config;
 use crate::sys::native_debug::Registered;
 use crate::sys::profile::{self, Profiler, Symbol};
-use crate::sys::text::ExecView;
 use crate::wasm::{FuncType, ModuleInfo};
 
 /// To whom an engine's code is told.
@@ -45,36 +44,33 @@ impl Listeners {
         if !self.listens() || code.text_len() == 0 {
             return None;
         }
-        // SAFETY: the text is mapped and readable, and what is private of it is patched by the holder of the store
-        // alone, who is here.
-        let text = unsafe { std::slice::from_raw_parts(code.base().get() as *const u8, code.text_len() as usize) };
-        self.tell_functions(code.base().get(), text, functions(module, tables, text.len()))
+        let text = code.bytes();
+        self.tell_functions(code.base(), text, functions(module, tables, text.len()))
     }
 
     /// Tells of a trampoline.
-    pub(in crate::runtime) fn tell_trampoline(&self, view: &ExecView, direction: &str, ty: &FuncType) -> Option<Told> {
+    pub(in crate::runtime) fn tell_trampoline(&self, code: &FixedCode, direction: &str, ty: &FuncType) -> Option<Told> {
         if !self.listens() {
             return None;
         }
-        // SAFETY: the view is mapped and readable, and never changes.
-        let code = unsafe { std::slice::from_raw_parts(view.base() as *const u8, view.len()) };
         let name = format!("wasm-trampoline {direction} {ty}");
-        self.tell_functions(view.base(), code, vec![Function { name, at: 0, len: code.len() }])
+        let bytes = code.bytes();
+        self.tell_functions(code.entry(), bytes, vec![Function { name, at: 0, len: bytes.len() }])
     }
 
-    fn tell_functions(&self, base: usize, text: &[u8], functions: Vec<Function>) -> Option<Told> {
+    fn tell_functions(&self, base: Pc, text: &[u8], functions: Vec<Function>) -> Option<Told> {
         let symbols: Vec<Symbol<'_>> = functions
             .iter()
             .filter_map(|function| {
                 let code = text.get(function.at..function.at + function.len)?;
-                Some(Symbol { name: &function.name, address: base + function.at, code })
+                Some(Symbol { name: &function.name, address: base.get() + function.at, code })
             })
             .collect();
         // A profile is not worth a guest: the file could be written when the engine was made.
         let _ = profile::write(self.profiler, &symbols);
         self.native_debug.then(|| {
             let functions: Vec<_> = functions.iter().map(|row| (row.name.as_str(), row.at..row.at + row.len)).collect();
-            Box::new(Registered::new(native_object(base as u64, text, &functions))) as Told
+            Box::new(Registered::new(native_object(base.get() as u64, text, &functions))) as Told
         })
     }
 }

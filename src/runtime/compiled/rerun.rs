@@ -6,13 +6,12 @@
 
 use crate::abi::VMContext;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, filled};
+use crate::code::FixedCode;
 use crate::compile::Outline;
 use crate::image::{RerunEnd, RerunImage};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::log::{LogLevel, Logger};
 use crate::runtime::compiled::module::{ModuleId, WeakModule};
-use crate::sys::pages::PAGE_SIZE;
-use crate::sys::text::ExecView;
 use lru::LruCache;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,21 +46,21 @@ enum Code {
 struct Machine {
     entry: Entry,
     /// Where `entry` is.
-    mapping: ExecView,
+    mapping: FixedCode,
 }
 
 impl Machine {
     fn new(engine: &Engine, code: Vec<u8>) -> Result<Machine> {
-        let mapping = engine.map_code(code).map_err(|error| error.context("mapping rerun code"))?;
+        let mapping = engine.fixed_code(code).map_err(|error| error.context("mapping rerun code"))?;
         // SAFETY: by the contract of an image, its code is one function of this convention from the first byte on. It is called
         // through `run` only, while `self` and so the mapping lives.
-        let entry = unsafe { std::mem::transmute::<usize, Entry>(mapping.base()) };
+        let entry = unsafe { std::mem::transmute::<usize, Entry>(mapping.entry().get()) };
         Ok(Machine { entry, mapping })
     }
 
     /// Whole pages.
     fn bytes(&self) -> usize {
-        self.mapping.len().next_multiple_of(PAGE_SIZE)
+        self.mapping.mapped_bytes()
     }
 }
 
@@ -348,8 +347,10 @@ mod tests {
     use crate::abi::TrapCode;
     use crate::base::WasmOffset;
     use crate::image::{RerunInstruction, SlotKind};
+    use crate::isa::{FILL, samples};
     use crate::runtime::Module;
     use crate::runtime::{Config, Engine};
+    use crate::sys::pages::PAGE_SIZE;
     use std::ptr::{null, null_mut};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Barrier, OnceLock};
@@ -376,11 +377,7 @@ mod tests {
 
     /// Code that ends at position 0, with `end` in the upper half of its result.
     fn ends(end: u32) -> RerunImage {
-        // mov eax, end; shl rax, 32; ret
-        let mut code = vec![0xb8];
-        code.extend(end.to_le_bytes());
-        code.extend([0x48, 0xc1, 0xe0, 0x20, 0xc3]);
-        image(&code)
+        image(&samples::returns_above(end))
     }
 
     /// What one code of the least size takes.
@@ -417,12 +414,7 @@ mod tests {
     fn runs_with_its_arguments() {
         for copied in [false, true] {
             let engine = Engine::new(Config { force_copied_code: copied, ..Config::default() }).unwrap();
-            // inc qword ptr [rsi]; mov [rsi + 8], rdi; movzx eax, byte ptr [rdx + rcx]; shl rax, 32; or rax, rcx; ret
-            let code = [
-                0x48, 0xff, 0x06, 0x48, 0x89, 0x7e, 0x08, 0x0f, 0xb6, 0x04, 0x0a, 0x48, 0xc1, 0xe0, 0x20, 0x48, 0x09,
-                0xc8, 0xc3,
-            ];
-            let code = RerunCode::new(&engine, image(&code)).unwrap();
+            let code = RerunCode::new(&engine, image(&samples::four_arguments())).unwrap();
             assert!(code.image().code.is_empty());
             assert_eq!(code.all_stops(), [1; 3]);
             assert_eq!(code.image().position(WasmOffset::new(5)), Some(1));
@@ -462,7 +454,7 @@ mod tests {
         let small = RerunCode::new(&engine(0), ends(0)).unwrap();
         assert!(small.bytes() > PAGE_SIZE + 3 * size_of::<RerunInstruction>(), "{}", small.bytes());
         let mut large = ends(0);
-        large.code.resize(PAGE_SIZE + 1, 0xcc);
+        large.code.resize(PAGE_SIZE + 1, FILL);
         assert_eq!(RerunCode::new(&engine(0), large).unwrap().bytes(), small.bytes() + PAGE_SIZE);
         let mut long = ends(0);
         long.instructions.resize(1003, long.instructions[2]);
@@ -497,7 +489,7 @@ mod tests {
         let sized = |index, pages: usize| {
             let code = module.rerun_by(func(index), |_, _| {
                 let mut image = ends(7 + RerunEnd::NATIVE);
-                image.code.resize(pages * PAGE_SIZE, 0xcc);
+                image.code.resize(pages * PAGE_SIZE, FILL);
                 Ok(image)
             });
             code.unwrap()
@@ -709,11 +701,7 @@ mod tests {
                         let (which, index) = (pick % 3, pick / 3 % 5);
                         // Each function's code says which it is.
                         let mark = (which * 5 + index) as u32;
-                        let code = modules[which].rerun_by(func(index), |_, _| {
-                            // mov eax, mark; ret
-                            let [a, b, c, d] = mark.to_le_bytes();
-                            Ok(image(&[0xb8, a, b, c, d, 0xc3]))
-                        });
+                        let code = modules[which].rerun_by(func(index), |_, _| Ok(image(&samples::returns(mark))));
                         // SAFETY: the code takes nothing.
                         let end = unsafe { code.unwrap().run(&mut None, null_mut(), null_mut(), null(), 0).unwrap() };
                         assert_eq!(end, RerunEnd::Stopped(mark));

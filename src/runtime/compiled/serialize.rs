@@ -12,7 +12,8 @@ use crate::image::{CodeImage, ElfImages, ImageRef, ImageTables, Tier, write_elf}
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::manifest::Usable;
 use crate::runtime::compiled::module::{Binary, Module};
-use crate::sys::sealed::{SealedBytes, write_whole};
+use crate::sys::files::write_whole;
+use crate::sys::sealed::SealedBytes;
 use crate::wasm::{self, ModuleInfo};
 use std::path::Path;
 use std::sync::Arc;

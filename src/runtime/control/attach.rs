@@ -2,7 +2,8 @@
 
 use crate::abi::StopCell;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
-use crate::code::{CodeSlot, EngineCode, Ownership};
+use crate::code::{CodeSlot, EngineCode, Ownership, TextBase};
+use crate::isa::{self, StopContext};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId, StackRatio};
 use crate::runtime::control::resume::deepest;
@@ -13,7 +14,6 @@ use crate::runtime::store::events::{Attachment, Event, EventSink, Listeners, Lis
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::modules::ResumeEntry;
 use crate::runtime::store::views::{AsStore, StoreMut, StoreRef};
-use crate::sys::arch::{self, StopContext};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null};
 use std::rc::Rc;
@@ -145,18 +145,18 @@ impl StoreInner {
             head: StopContext { on_stop },
             store,
             slot: self.modules[module].production,
-            base: 0,
+            base: TextBase::default(),
             tables: code.tables(),
             last: 0,
             recent: [None; RECENT],
         }));
         let at = target.ptr();
-        let cell = StopCell { handler: arch::stop_handler(), context: at.as_ptr().cast() };
+        let cell = StopCell { handler: isa::stop_handler(), context: at.as_ptr().cast() };
         let slot = self.registry.register(code, Ownership::Private { cell })?;
         // SAFETY: the target is ours, and no guest runs in the new code yet.
         unsafe {
             (*at.as_ptr()).slot = slot;
-            (*at.as_ptr()).base = self.registry.entry(slot).store.base().get();
+            (*at.as_ptr()).base = self.registry.entry(slot).store.text_base();
         }
         attachment.contexts.push(target);
         self.modules.note_slot(slot, module);

@@ -3,12 +3,12 @@
 
 use crate::abi::{Builtin, TrapCode, VMContext};
 use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex};
+use crate::isa::{self, builtin_shim};
 use crate::runtime::control::{call, deadline, segments, trap};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::table::{TableData, copy_elements};
 use crate::runtime::store::inner::StoreInner;
-use crate::sys::arch::{self, builtin_shim};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -75,7 +75,7 @@ unsafe fn run(
 #[cold]
 unsafe fn leave(vmctx: *mut VMContext) -> ! {
     // SAFETY: the guest's entry is the newest of its store.
-    unsafe { arch::unwind((*(*vmctx).store).activation) }
+    unsafe { isa::unwind((*(*vmctx).store).activation) }
 }
 
 /// Declares a builtin: its outer function, around the work.

@@ -2,10 +2,10 @@
 
 use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
+use crate::isa::{self, HostToWasm};
 use crate::runtime::control::trap;
 use crate::runtime::objects::host::HostHead;
 use crate::runtime::store::inner::{Exit, StoreInner};
-use crate::sys::arch::{self, HostToWasm};
 use crate::sys::{activation, floats, signals, stack};
 use std::any::Any;
 use std::panic::resume_unwind;
@@ -102,7 +102,7 @@ unsafe fn enter(
         let at = &raw mut act;
         activation::set(at);
         (*vm).activation = at;
-        let fine = arch::enter(at, trampoline, func.as_ptr(), null_mut(), values);
+        let fine = isa::enter(at, trampoline, func.as_ptr(), null_mut(), values);
         (*vm).activation = outer;
         activation::set((*at).previous);
         floats::leave_guest((*at).host_floats);

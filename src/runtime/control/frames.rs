@@ -4,6 +4,7 @@ use crate::abi::{Activation, VMContext, ValRaw};
 use crate::base::{FuncIndex, Pc, TextOffset, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Locals, Place, Slot, SlotKind};
+use crate::isa;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::frames;
 use crate::runtime::objects::handles::Instance;
@@ -296,8 +297,7 @@ unsafe fn walk_from<'a>(
                     return;
                 }
                 (innermost, boundary, kind, set_up) = (false, false, PcKind::Return, true);
-                pc = *((fp + 8) as *const usize);
-                fp = *(fp as *const usize);
+                (pc, fp) = isa::caller_of(fp);
             }
             (pc, fp) = ((*act).saved_exit_pc, (*act).saved_exit_fp);
             act = (*act).previous;

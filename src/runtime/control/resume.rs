@@ -1,16 +1,16 @@
 //! Resume code: a function compiled so that it can be entered before any of its instructions, with the state from a buffer. It takes the place of
 //! a frame that stands at a stop: same caller, same return address, same arguments' area. Here it is decided whether that is possible, and the
-//! way is prepared; when to do it is a listener's decision, and the jump is `sys::arch`'s.
+//! way is prepared; when to do it is a listener's decision, and the jump is `isa/`'s.
 
 use crate::abi::{ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result};
 use crate::compile::result_area;
-use crate::image::{ImageTables, Place, PreservedRegister};
+use crate::image::{ImageTables, Place};
+use crate::isa::{PreservedRegister, ResumeJump};
 use crate::runtime::control::stop::AfterStop;
 use crate::runtime::control::trap;
 use crate::runtime::store::events::{EventRecord, PcKind, Replacement, Resuming};
 use crate::runtime::store::inner::StoreInner;
-use crate::sys::arch::ResumeJump;
 use std::ptr::{NonNull, null, null_mut};
 
 /// Prepares the jump into resume code, which takes the place of the frame of `record`, a frame of `func`. If the stack is too small for
@@ -120,24 +120,10 @@ pub(in crate::runtime) fn deepest(tables: &ImageTables) -> usize {
 mod tests {
     use super::*;
     use crate::abi::{Activation, VMFuncRef, ValRaw};
+    use crate::isa;
+    use crate::isa::samples::{Spied, spied, spy, spy_in};
     use crate::runtime::{Config, Engine};
-    use crate::sys::arch;
     use crate::wasm::{FuncType, ValType};
-    use std::arch::naked_asm;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    /// rdi, rsi and rsp as a callee finds them, and the activation by which it leaves.
-    static SPIED: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
-
-    /// A function of any type.
-    #[unsafe(naked)]
-    unsafe extern "C" fn spy() {
-        naked_asm!(
-            "lea rax, [rip + {spied}]", "mov [rax], rdi", "mov [rax + 8], rsi", "mov [rax + 16], rsp",
-            "mov rdi, [rax + 24]", "jmp {unwind}",
-            spied = sym SPIED, unwind = sym arch::unwind,
-        )
-    }
 
     /// Up to 20 types, by the numbers that `next` gives.
     fn types(next: &mut impl FnMut(u64) -> u64) -> Vec<ValType> {
@@ -172,17 +158,16 @@ mod tests {
             let at = &raw mut act;
             let vmctx = 0x7654_3210usize;
             let callee = VMFuncRef { code: spy as *const _, vmctx: vmctx as *mut _, sig, func: 0 };
-            SPIED[3].store(at as usize, Ordering::Relaxed);
+            spy_in(at);
             // SAFETY: the trampoline is for this type, and the callee leaves by the activation.
-            let returned = unsafe { arch::enter(at, trampoline, &raw const callee, null_mut(), values.as_mut_ptr()) };
+            let returned = unsafe { isa::enter(at, trampoline, &raw const callee, null_mut(), values.as_mut_ptr()) };
             assert!(!returned);
-            let [rdi, rsi, rsp, _] = [0, 1, 2, 3].map(|i: usize| SPIED[i].load(Ordering::Relaxed));
+            let Spied { first, second, fp } = spied();
             match result_area(&ty) {
-                None => assert_eq!(rdi, vmctx, "{ty:?}"),
+                None => assert_eq!(first, vmctx, "{ty:?}"),
                 Some(offset) => {
                     areas += 1;
-                    let fp = rsp - 8;
-                    assert_eq!((rdi, rsi), (fp + offset as usize, vmctx), "{ty:?}");
+                    assert_eq!((first, second), (fp + offset as usize, vmctx), "{ty:?}");
                 }
             }
         }

@@ -2,11 +2,11 @@
 //! sure that what is above can do no harm.
 
 use crate::base::{Pc, TextOffset, WasmOffset};
-use crate::image::{FunctionEntry, ImageTables, SITE_BYTES, SiteId};
+use crate::image::{FunctionEntry, ImageTables, SiteId};
+use crate::isa::{self, ResumeJump, SITE_BYTES, StopContext};
 use crate::runtime::control::{call, resume, tell};
 use crate::runtime::store::events::{Answer, Event, EventRecord, KnownSite, PcKind, RECENT, StopInfo, StopTarget};
 use crate::runtime::store::inner::broken;
-use crate::sys::arch::{self, ResumeJump, StopContext};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null;
 
@@ -21,7 +21,7 @@ pub(in crate::runtime) unsafe extern "C" fn on_stop(
         let target = context.cast::<StopTarget>();
         match stop(target, pc, fp) {
             AfterStop::Native => null(),
-            AfterStop::Leave => arch::unwind((*(*target).store.as_ptr()).vm.activation),
+            AfterStop::Leave => isa::unwind((*(*target).store.as_ptr()).vm.activation),
             AfterStop::Replace(jump) => jump,
         }
     }
@@ -43,7 +43,7 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
     // those who listen are told. The record is taken back before this returns.
     unsafe {
         let store = (*target).store.as_ptr();
-        let after = TextOffset::new(pc.wrapping_sub((*target).base) as u32);
+        let after = (*target).base.offset_of(Pc::new(pc));
         let tables = &*(*target).tables;
         // Sites are more than 4 bytes apart.
         let index = after.index() / 4 % RECENT;

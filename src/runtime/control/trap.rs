@@ -2,15 +2,16 @@
 //! has seen them.
 
 use crate::abi::TrapCode;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Pc, Result};
+use crate::isa;
 use crate::runtime::control::{frames, tell};
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::trap::{FrameInfo, Trap};
 use crate::runtime::store::events::{Event, EventRecord, PcKind, TrapInfo};
 use crate::runtime::store::inner::{Exit, StoreInner};
 use crate::runtime::store::views::AsStore;
-use crate::sys::signals::{Fault, Landing};
-use crate::sys::{activation, arch};
+use crate::sys::activation;
+use crate::sys::signals::Landing;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, null, null_mut};
@@ -23,7 +24,7 @@ const MAX_FRAMES: usize = 1024;
 ///
 /// # Safety
 /// For [`signals::install`](crate::sys::signals::install) alone.
-pub(in crate::runtime) unsafe fn classify(fault: &Fault) -> Option<Landing> {
+pub(in crate::runtime) unsafe fn classify(pc: Pc) -> Option<Landing> {
     let act = activation::current();
     if act.is_null() {
         return None;
@@ -32,7 +33,7 @@ pub(in crate::runtime) unsafe fn classify(fault: &Fault) -> Option<Landing> {
     // nobody is in the middle of changing the registry; if not, nothing is found.
     unsafe {
         let store = (*(*act).store).store.cast::<StoreInner>();
-        let (slot, at) = (*store).registry.lookup(fault.pc)?;
+        let (slot, at) = (*store).registry.lookup(pc)?;
         let code = (*store).registry.get(slot)?.engine.tables().trap_at(at)?;
         Some(Landing { function: landing, detail: code as usize })
     }
@@ -49,7 +50,7 @@ unsafe extern "C" fn landing(pc: usize, fp: usize, detail: usize) -> ! {
             None => (*store).pending = Some(Exit::Error(unknown_code(detail))),
         }
         // Nothing with a destructor is left in this frame.
-        arch::unwind((*store).vm.activation)
+        isa::unwind((*store).vm.activation)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::abi::{HOST_FUNC, VMContext, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, FuncIndex, Result};
+use crate::isa::HostToWasm;
 use crate::runtime::control::call;
 use crate::runtime::handle::typed::{MAX_VALUES, WasmValues, func_type};
 use crate::runtime::handle::values::check_types;
@@ -10,7 +11,6 @@ use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
-use crate::sys::arch::HostToWasm;
 use crate::wasm::FuncType;
 use smallvec::SmallVec;
 use std::marker::PhantomData;

@@ -2,7 +2,7 @@
 
 use crate::abi::{VMContext, VMFuncRef, VMGlobal, VmLayout};
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, no_room};
-use crate::code::LoadedCode;
+use crate::code::{LoadedCode, TextBase};
 use crate::image::FunctionEntry;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::memory::MemoryData;
@@ -48,7 +48,7 @@ pub(in crate::runtime) struct InstanceData {
     /// Its module's position in the store.
     pub(in crate::runtime) entry: u32,
     /// The address of the text it runs.
-    text_base: usize,
+    text_base: TextBase,
     /// Where the functions are in that text. Borrowed from the code registered in the store, which outlives its use: changing
     /// the text changes this too.
     functions: NonNull<[FunctionEntry]>,
@@ -75,7 +75,7 @@ impl InstanceData {
             number,
             block,
             entry: entry as u32,
-            text_base: 0,
+            text_base: TextBase::default(),
             functions: NonNull::from(&[] as &[FunctionEntry]),
             initialised: Vec::new(),
             memories: SmallVec::new(),
@@ -109,7 +109,7 @@ impl InstanceData {
 
     /// Makes it run this code of its module: every initialised function reference is pointed there.
     pub(in crate::runtime) fn use_code(&mut self, loaded: &LoadedCode) {
-        self.text_base = loaded.store.base().get();
+        self.text_base = loaded.store.text_base();
         self.functions = NonNull::from(loaded.engine.tables().functions.as_slice());
         let layout = self.module.layout();
         for func in &self.initialised {
@@ -117,7 +117,7 @@ impl InstanceData {
             unsafe {
                 let start = self.functions.as_ref()[func.index()].start;
                 let func_ref = self.place::<VMFuncRef>(layout.func_ref(*func)).as_ptr();
-                (*func_ref).code = (self.text_base + start.index()) as *const _;
+                (*func_ref).code = self.text_base.pc(start).get() as *const _;
             }
         }
     }
@@ -135,7 +135,7 @@ impl InstanceData {
             if func_ref.as_ref().code.is_null() {
                 let start = self.functions.as_ref()[defined.index()].start;
                 func_ref.as_ptr().write(VMFuncRef {
-                    code: (self.text_base + start.index()) as *const _,
+                    code: self.text_base.pc(start).get() as *const _,
                     vmctx: self.vmctx().as_ptr().cast(),
                     sig: self.module.func_sig(func),
                     func: func.get(),

@@ -24,14 +24,14 @@
 
 use crate::abi::{ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, WasmOffset};
-use crate::code::CodeSlot;
+use crate::code::{CodeSlot, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
+use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
 use crate::runtime::objects::owned::{EventId, Owned};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
 use crate::runtime::store::virtual_frame::VirtualFrame;
-use crate::sys::arch::{ResumeJump, StopContext};
 use crate::sys::floats::HostFloats;
 use std::any::Any;
 use std::cell::Cell;
@@ -315,8 +315,8 @@ pub(in crate::runtime) struct StopTarget {
     pub(in crate::runtime) head: StopContext,
     pub(in crate::runtime) store: NonNull<StoreInner>,
     pub(in crate::runtime) slot: CodeSlot,
-    /// The address of the text.
-    pub(in crate::runtime) base: usize,
+    /// Where the text is.
+    pub(in crate::runtime) base: TextBase,
     /// The tables of the code in the slot, which outlives this.
     pub(in crate::runtime) tables: *const ImageTables,
     /// Where in `recent` the last site is: the next one mostly follows it.

@@ -159,7 +159,8 @@ fn wrong_store() -> Error {
 
 #[cold]
 pub(in crate::runtime) fn broken() -> Error {
-    let message = "the system refuses to make machine code of this store executable again; drop it";
+    let message =
+        "the system has refused to change machine code of this store, and to put it back as it was; drop the store";
     Error::new(ErrorKind::Poisoned, message)
 }
 

@@ -1,8 +1,8 @@
 //! Random choices that are the same everywhere and for ever.
 
+use stepwell::ValType;
 use stepwell::base::FuncIndex;
 use stepwell::runtime::{AsStoreMut, ExternRef, Instance, Val};
-use stepwell::wasm::ValType;
 
 /// SplitMix64.
 #[derive(Clone)]

@@ -2,9 +2,9 @@
 //! kind for the process, opened by whoever needs it first, and again by a forked child, whose files have its own number. What is
 //! written, and when, is decided in `runtime/`.
 
-use super::pages::PAGE_SIZE;
-use super::threads;
+use super::threads::thread_id;
 use crate::base::{Error, ErrorKind, Escaped, Result};
+use crate::isa::{ELF_MACHINE, PAGE_SIZE};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
@@ -125,8 +125,6 @@ struct JitDump {
 const MAGIC: u32 = 0x4a69_5444;
 const VERSION: u32 = 1;
 const HEADER_BYTES: u32 = 40;
-/// `EM_X86_64`.
-const MACHINE: u32 = 62;
 /// The record of a function.
 const CODE_LOAD: u32 = 0;
 /// Bytes of such a record without name and code.
@@ -140,7 +138,7 @@ impl JitDump {
         let file = options().read(true).write(true).truncate(true).open(&path);
         let mut file = file.map_err(|error| refused(&path, &error))?;
         let mut header = Vec::with_capacity(HEADER_BYTES as usize);
-        for word in [MAGIC, VERSION, HEADER_BYTES, MACHINE, 0, pid] {
+        for word in [MAGIC, VERSION, HEADER_BYTES, u32::from(ELF_MACHINE), 0, pid] {
             header.extend(word.to_le_bytes());
         }
         header.extend(now().to_le_bytes());
@@ -160,7 +158,7 @@ impl JitDump {
     }
 
     fn write(&mut self, symbols: &[Symbol<'_>]) -> Result<()> {
-        let thread = threads::id();
+        let thread = thread_id();
         let mut records = Vec::new();
         for symbol in symbols {
             let bytes = LOAD_BYTES + symbol.name.len() + 1 + symbol.code.len();

@@ -1,7 +1,8 @@
 //! The few lines of machine code by hand: entering and leaving guest code, builtin shims, the stop trampoline.
-//! x86-64 System V. Nothing here knows what a store or a module is beyond the layouts of `abi`.
+//! Nothing here knows what a store or a module is beyond the layouts of `abi`.
 
-use crate::abi::{Activation, VMContext, VMFuncRef, VMStoreContext, ValRaw};
+use super::PreservedRegister;
+use crate::abi::{Activation, VMContext, VMFuncRef, ValRaw};
 use std::arch::naked_asm;
 use std::ffi::c_void;
 
@@ -121,8 +122,9 @@ pub struct ResumeJump {
     pub first: usize,
     /// The second.
     pub second: usize,
-    /// Where the frame has saved what its caller had in rbx, r12, r13, r14 and r15; null where it has not, and the register is as it was.
-    pub saved: [*const usize; 5],
+    /// Where the frame has saved what its caller had in each of [`PreservedRegister::ALL`]; null where it has not, and the register is as it
+    /// was.
+    pub saved: [*const usize; PreservedRegister::ALL.len()],
 }
 
 const _: () = assert!(std::mem::offset_of!(ResumeJump, saved) == 32);
@@ -259,13 +261,6 @@ unsafe extern "C" fn stop_trampoline() {
     )
 }
 
-/// Offset of the store context's pointer in a vmctx, for [`builtin_shim`].
-pub const VMCTX_STORE: usize = VMContext::STORE as usize;
-/// Offset of the exit frame pointer, for [`builtin_shim`].
-pub const STORE_EXIT_FP: usize = VMStoreContext::EXIT_FP as usize;
-/// Offset of the exit program counter, for [`builtin_shim`].
-pub const STORE_EXIT_PC: usize = VMStoreContext::EXIT_PC as usize;
-
 /// Declares `$shim`, the entry of a builtin as compiled code calls it: it notes the calling guest frame in the store
 /// context behind the vmctx in rdi, and jumps on to the `extern "C"` function `$target`.
 macro_rules! builtin_shim {
@@ -280,9 +275,9 @@ macro_rules! builtin_shim {
                 "mov [rax + {pc}], r10",
                 "jmp {target}",
                 ".cfi_endproc",
-                store = const $crate::sys::arch::VMCTX_STORE,
-                fp = const $crate::sys::arch::STORE_EXIT_FP,
-                pc = const $crate::sys::arch::STORE_EXIT_PC,
+                store = const $crate::abi::VMContext::STORE as usize,
+                fp = const $crate::abi::VMStoreContext::EXIT_FP as usize,
+                pc = const $crate::abi::VMStoreContext::EXIT_PC as usize,
                 target = sym $target,
             )
         }

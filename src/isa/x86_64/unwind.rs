@@ -4,6 +4,7 @@
 //! another way is the stop stub, which pushes one word. What comes of it are the contents of an `.eh_frame` section with
 //! absolute addresses.
 
+use super::{FUNCTION_ALIGN, PreservedRegister};
 use std::ops::Range;
 
 /// DWARF's numbers of registers, by the processor's.
@@ -27,7 +28,7 @@ const PROLOGUE: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
 /// `mov rsp, rbp; pop rbp`.
 const EPILOGUE: [u8; 4] = [0x48, 0x89, 0xec, 0x5d];
 /// Functions, and the body behind an entry that checks the stack for it, begin at multiples of this.
-const ALIGNMENT: usize = 16;
+const ALIGNMENT: usize = FUNCTION_ALIGN as usize;
 
 /// The contents of an `.eh_frame` section for functions at these places of a text that is at `base`.
 pub fn eh_frame(base: u64, text: &[u8], functions: impl IntoIterator<Item = Range<usize>>) -> Vec<u8> {
@@ -150,7 +151,7 @@ fn saves(code: &[u8]) -> Vec<(usize, u8, i64)> {
                 };
                 let below = depth - above;
                 // One that callees preserve; stores of others belong to the body.
-                if !matches!(register, 3 | 12..=15) || below < 24 || below % 8 != 0 {
+                if PreservedRegister::numbered(register).is_none() || below < 24 || below % 8 != 0 {
                     return saved;
                 }
                 at += bytes;

@@ -6,23 +6,14 @@
 //! another *level*, so that what they had seen in their place (and hand on to, or put back) is still there and leads on to what was
 //! before it.
 
-use super::faults;
 use crate::base::{Error, ErrorKind, Pc, Result};
+use crate::isa::{call_from_fault, fault_place};
+use crate::sys::faults;
+use region::Protection;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-/// A fault as a signal reported it.
-#[derive(Debug)]
-pub struct Fault {
-    /// The instruction that faulted.
-    pub pc: Pc,
-    /// The frame pointer at that instruction.
-    pub fp: usize,
-    /// The address it touched, for memory faults.
-    pub address: Option<usize>,
-}
 
 /// Where to go on after a fault, on the faulting thread's own stack.
 #[derive(Debug)]
@@ -33,8 +24,8 @@ pub struct Landing {
     pub detail: usize,
 }
 
-/// Decides, inside the signal handler, whether a fault is the guest's. Must be async-signal-safe.
-pub type Classify = unsafe fn(&Fault) -> Option<Landing>;
+/// Decides, inside the signal handler, whether a fault of the instruction there is the guest's. Must be async-signal-safe.
+pub type Classify = unsafe fn(Pc) -> Option<Landing>;
 
 const SIGNALS: [i32; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
 
@@ -149,7 +140,7 @@ unsafe extern "C" fn handler<const LEVEL: usize>(signal: i32, info: *mut libc::s
     // SAFETY: the kernel, or a host's handler that hands on, passes a valid siginfo and ucontext; errno is this thread's.
     unsafe {
         let errno = *libc::__errno_location();
-        if !try_guest(signal, info, context) {
+        if !try_guest(info, context) {
             chain(LEVEL, signal, info, context);
         }
         *libc::__errno_location() = errno;
@@ -157,35 +148,20 @@ unsafe extern "C" fn handler<const LEVEL: usize>(signal: i32, info: *mut libc::s
 }
 
 /// Rewrites the context to land in the runtime, if the fault is the guest's.
-unsafe fn try_guest(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
+unsafe fn try_guest(info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
     // SAFETY: see `handler`; the pointer in CLASSIFY was made from a `Classify`.
     unsafe {
         // A signal sent by a process is no fault, whatever the program counter is.
         if (*info).si_code <= 0 {
             return false;
         }
-        let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
-        let memory = signal == libc::SIGSEGV || signal == libc::SIGBUS;
-        let fault = Fault {
-            pc: Pc::new(registers[libc::REG_RIP as usize] as usize),
-            fp: registers[libc::REG_RBP as usize] as usize,
-            address: memory.then(|| (*info).si_addr() as usize),
-        };
+        let (pc, fp) = fault_place(context);
         let classify: Classify = std::mem::transmute(CLASSIFY.load(Ordering::Acquire));
-        let Some(landing) = classify(&fault) else {
+        let Some(landing) = classify(Pc::new(pc)) else {
             return false;
         };
-        // As if the faulting instruction had called the landing: stack 16-aligned before the return address, which is
-        // zero so that unwinders stop. Guest code keeps nothing below its stack pointer.
-        let sp = (registers[libc::REG_RSP as usize] as usize & !15) - 8;
-        (sp as *mut usize).write(0);
-        registers[libc::REG_RSP as usize] = sp as i64;
-        registers[libc::REG_RIP as usize] = landing.function as usize as i64;
-        registers[libc::REG_RDI as usize] = fault.pc.get() as i64;
-        registers[libc::REG_RSI as usize] = fault.fp as i64;
-        registers[libc::REG_RDX as usize] = landing.detail as i64;
-        // The direction flag must be clear on entry to a function.
-        registers[libc::REG_EFL as usize] &= !0x400;
+        // Guest code keeps nothing below its stack pointer.
+        call_from_fault(context, landing.function as usize, [pc, fp, landing.detail]);
         true
     }
 }
@@ -235,20 +211,17 @@ unsafe fn chain(level: usize, signal: i32, info: *mut libc::siginfo_t, context: 
 const ALTERNATE_BYTES: usize = 64 << 10;
 
 /// This thread's alternate stack, unmapped when the thread ends.
-struct Alternate {
-    base: *mut libc::c_void,
-}
+struct Alternate(region::Allocation);
 
 impl Drop for Alternate {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours; if it is still the thread's alternate stack, that is taken back first.
+        // SAFETY: the mapping is ours; if it is still the thread's alternate stack, that is taken back before it goes.
         unsafe {
             let mut now: libc::stack_t = std::mem::zeroed();
-            if libc::sigaltstack(std::ptr::null(), &mut now) == 0 && now.ss_sp == self.base {
+            if libc::sigaltstack(std::ptr::null(), &mut now) == 0 && now.ss_sp == self.0.as_mut_ptr() {
                 let off = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
                 libc::sigaltstack(&off, std::ptr::null_mut());
             }
-            libc::munmap(self.base, ALTERNATE_BYTES);
         }
     }
 }
@@ -304,24 +277,13 @@ fn prepare_now() -> Result<()> {
             return Err(Error::last_os_error("sigaltstack"));
         }
         if now.ss_flags & libc::SS_DISABLE != 0 || now.ss_size < ALTERNATE_BYTES / 4 {
-            let base = libc::mmap(
-                std::ptr::null_mut(),
-                ALTERNATE_BYTES,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            );
-            if base == libc::MAP_FAILED {
-                return Err(Error::last_os_error("mmap of a signal stack"));
-            }
-            let new = libc::stack_t { ss_sp: base, ss_flags: 0, ss_size: ALTERNATE_BYTES };
+            let mut stack = region::alloc(ALTERNATE_BYTES, Protection::READ_WRITE)
+                .map_err(|_| Error::last_os_error("mmap of a signal stack"))?;
+            let new = libc::stack_t { ss_sp: stack.as_mut_ptr(), ss_flags: 0, ss_size: ALTERNATE_BYTES };
             if libc::sigaltstack(&new, std::ptr::null_mut()) != 0 {
-                let error = Error::last_os_error("sigaltstack");
-                libc::munmap(base, ALTERNATE_BYTES);
-                return Err(error);
+                return Err(Error::last_os_error("sigaltstack"));
             }
-            ALTERNATE.set(Some(Alternate { base }));
+            ALTERNATE.set(Some(Alternate(stack)));
         }
         let mut faults: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut faults);

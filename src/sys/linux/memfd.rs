@@ -1,12 +1,15 @@
 //! Files in memory that machine code and bytes from outside live in: written once, then sealed, so that nobody can change them.
 
-use super::faults;
-use super::pages::{PAGE_SIZE, RX, limit, map, unmap};
+use super::errors::last_error;
+use super::memory::{limit, map, unmap};
 use crate::base::{Error, ErrorKind, Result};
+use crate::isa::PAGE_SIZE;
+use crate::sys::faults;
+use region::Protection;
 
 /// A `memfd` that can no longer change.
 #[derive(Debug)]
-pub(super) struct SealedFile {
+pub(in crate::sys) struct SealedFile {
     fd: libc::c_int,
     /// Which file `fd` was. A host that closes descriptors that are not its own (as daemons do) must not make us execute
     /// whatever file gets the number next.
@@ -15,12 +18,12 @@ pub(super) struct SealedFile {
 
 impl SealedFile {
     /// A sealed file of `bytes`, or `None` where the system does not let us have one.
-    pub(super) fn new(bytes: &[u8]) -> Result<Option<SealedFile>> {
+    pub(in crate::sys) fn new(bytes: &[u8]) -> Result<Option<SealedFile>> {
         SealedFile::filled(|file| file.write(bytes))
     }
 
     /// A sealed file of what `fill` writes to it, or `None` where the system does not let us have one.
-    pub(super) fn filled(fill: impl FnOnce(&SealedFile) -> Result<()>) -> Result<Option<SealedFile>> {
+    pub(in crate::sys) fn filled(fill: impl FnOnce(&SealedFile) -> Result<()>) -> Result<Option<SealedFile>> {
         let Some(fd) = create_memfd()? else {
             return Ok(None);
         };
@@ -35,18 +38,17 @@ impl SealedFile {
         if !file.seal() {
             return Ok(None);
         }
-        // SAFETY: a mapping without a fixed address touches nothing that exists.
-        match unsafe { map(0, PAGE_SIZE, RX, 0, fd) } {
+        match file.map(0, PAGE_SIZE, Protection::READ_EXECUTE) {
             // SAFETY: the mapping just made.
             Ok(probe) => unsafe { unmap(probe, PAGE_SIZE) },
-            Err(error) if errno() == libc::ENOMEM => return Err(error),
+            Err(error) if last_error() == libc::ENOMEM => return Err(error),
             Err(_) => return Ok(None),
         }
         Ok(Some(file))
     }
 
     /// A file of `bytes` to be mapped and let go at once, or `None` where the system does not let us have one.
-    pub(super) fn passing(bytes: &[u8]) -> Result<Option<SealedFile>> {
+    pub(in crate::sys) fn passing(bytes: &[u8]) -> Result<Option<SealedFile>> {
         let Some(fd) = create_memfd()? else {
             return Ok(None);
         };
@@ -56,13 +58,24 @@ impl SealedFile {
         Ok(Some(file))
     }
 
-    /// Maps its first `len` bytes executable in the place of what is at `start`.
+    /// Maps `len` bytes from `at` on, a page multiple, wherever the system likes; the address. Writes do not reach the file.
+    fn map(&self, at: usize, len: usize, protection: Protection) -> Result<usize> {
+        // SAFETY: without MAP_FIXED no existing mapping is touched.
+        unsafe { map(0, len, protection, 0, (self.fd, at)) }
+    }
+
+    /// Maps `len` bytes from `at` on, a page multiple, executable; the address.
+    pub(in crate::sys) fn map_executable(&self, at: usize, len: usize) -> Result<usize> {
+        self.map(at, len, Protection::READ_EXECUTE)
+    }
+
+    /// The same in the place of what is at `start`.
     ///
     /// # Safety
     /// The range belongs to the caller, and what is there is not needed.
-    pub(super) unsafe fn map_over(&self, start: usize, len: usize) -> Result<()> {
+    pub(in crate::sys) unsafe fn map_executable_at(&self, start: usize, at: usize, len: usize) -> Result<()> {
         // SAFETY: the caller's promise.
-        unsafe { map(start, len, RX, libc::MAP_FIXED, self.fd).map(drop) }
+        unsafe { map(start, len, Protection::READ_EXECUTE, libc::MAP_FIXED, (self.fd, at)).map(drop) }
     }
 
     /// Makes it a file that nobody can change; false where the system refuses.
@@ -77,7 +90,7 @@ impl SealedFile {
     }
 
     /// Writes its contents, before it is sealed.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
+    pub(in crate::sys) fn write(&self, bytes: &[u8]) -> Result<()> {
         let mut done = 0;
         while done < bytes.len() {
             let rest = &bytes[done..];
@@ -85,7 +98,7 @@ impl SealedFile {
             let n = unsafe { libc::pwrite(self.fd, rest.as_ptr().cast(), rest.len(), done as libc::off_t) };
             match n {
                 1.. => done += n as usize,
-                _ if n < 0 && errno() == libc::EINTR => {}
+                _ if n < 0 && last_error() == libc::EINTR => {}
                 _ => return Err(Error::last_os_error("writing a memfd")),
             }
         }
@@ -93,7 +106,7 @@ impl SealedFile {
     }
 
     /// Another descriptor of the file, to fill it by.
-    pub(super) fn writer(&self) -> Result<std::fs::File> {
+    pub(in crate::sys) fn writer(&self) -> Result<std::fs::File> {
         // SAFETY: the descriptor is open: this is its owner, and nobody else was told of it yet.
         let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(self.fd) };
         let copy = fd.try_clone_to_owned();
@@ -101,14 +114,13 @@ impl SealedFile {
     }
 
     /// Maps the first `len` bytes for reading.
-    pub(super) fn map_readable(&self, len: usize) -> Result<usize> {
+    pub(in crate::sys) fn map_readable(&self, len: usize) -> Result<usize> {
         self.check()?;
-        // SAFETY: without MAP_FIXED no existing mapping is touched.
-        unsafe { map(0, len, libc::PROT_READ, 0, self.fd) }
+        self.map(0, len, Protection::READ)
     }
 
     /// A copy of a part of it.
-    pub(super) fn read(&self, at: usize, len: usize) -> Result<Vec<u8>> {
+    pub(in crate::sys) fn read(&self, at: usize, len: usize) -> Result<Vec<u8>> {
         self.check()?;
         let mut bytes = vec![0; len];
         let mut done = 0;
@@ -118,16 +130,11 @@ impl SealedFile {
             let n = unsafe { libc::pread(self.fd, rest.as_mut_ptr().cast(), rest.len(), (at + done) as libc::off_t) };
             match n {
                 1.. => done += n as usize,
-                _ if n < 0 && errno() == libc::EINTR => {}
+                _ if n < 0 && last_error() == libc::EINTR => {}
                 _ => return Err(Error::last_os_error("reading a memfd")),
             }
         }
         Ok(bytes)
-    }
-
-    /// The descriptor, for mapping what [`SealedFile::check`] says is the file.
-    pub(super) fn fd(&self) -> libc::c_int {
-        self.fd
     }
 
     fn is_ours(&self) -> bool {
@@ -135,7 +142,7 @@ impl SealedFile {
     }
 
     /// Whether the descriptor is still that of the file.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::sys) fn check(&self) -> Result<()> {
         if self.is_ours() {
             return Ok(());
         }
@@ -180,7 +187,7 @@ fn create_memfd() -> Result<Option<libc::c_int>> {
         if fd >= 0 {
             return Ok(Some(fd));
         }
-        match errno() {
+        match last_error() {
             libc::EINVAL => {}
             libc::ENOMEM => return Err(Error::last_os_error("memfd_create")),
             // Refused (EPERM, EACCES, ENOSYS), or no descriptor left for us (EMFILE, ENFILE).
@@ -199,9 +206,4 @@ fn identity_of(fd: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
     // SAFETY: a successful fstat has filled it in.
     let stat = unsafe { stat.assume_init() };
     Some((stat.st_dev, stat.st_ino))
-}
-
-pub(super) fn errno() -> libc::c_int {
-    // SAFETY: the address of this thread's errno is always valid.
-    unsafe { *libc::__errno_location() }
 }

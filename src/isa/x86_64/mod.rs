@@ -1,0 +1,26 @@
+//! x86-64, with the calling convention of the System V ABI.
+
+mod code;
+mod entry;
+mod fault;
+mod floats;
+mod frames;
+#[cfg(test)]
+pub(crate) mod samples;
+mod unwind;
+
+pub use code::{
+    ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, FILL, FUNCTION_ALIGN, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN,
+    SITE_BYTES, SITE_NOP, STUB_BYTES, TRAP_BYTES, armed_site, call_distance, check_processor, is_call, stop_stub,
+};
+pub(crate) use entry::builtin_shim;
+pub use entry::{HostToWasm, ResumeJump, StopContext, enter, stop_handler, unwind};
+pub use fault::{call_from_fault, fault_place};
+pub use floats::{FLOAT_FLAGS, GUEST_FLOATS, float_control, set_float_control};
+pub use frames::{ARGUMENT_REGISTERS, FRAME_HEAD, PreservedRegister, RESULT_REGISTERS, STACK_ALIGN, caller_of};
+pub use unwind::eh_frame;
+
+/// `EM_X86_64`: the machine's number in ELF files.
+pub const ELF_MACHINE: u16 = 62;
+/// The machine, as the crate that writes ELF files calls it.
+pub const ARCHITECTURE: object::Architecture = object::Architecture::X86_64;

@@ -1,0 +1,18 @@
+//! Linux: `mmap` and its like, `memfd`s, signals, threads, the files of perf. `sys/mod.rs` says what each name is for.
+
+mod errors;
+pub mod files;
+mod memfd;
+mod memory;
+pub mod profile;
+pub mod signals;
+mod threads;
+
+pub(super) use errors::{IN_PIECES, NO_MEMORY, NOT_ALLOWED, refused, set_last_error};
+pub(super) use memfd::SealedFile;
+pub use memory::address_space_limit;
+pub(super) use memory::{
+    Unmoved, discard, map_anonymous, map_anonymous_at, move_mapping, move_pages, protect_failed, unmap,
+};
+pub(super) use threads::stack_bounds;
+pub use threads::thread_id;
