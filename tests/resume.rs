@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{DefinedFuncIndex, WasmOffset};
 use stepwell::internals::code::StepScope;
-use stepwell::runtime::{DebugTier, FramesFrom, KeptFrame};
+use stepwell::runtime::{DebugTier, EventId, KeptFrame};
 use stepwell::*;
 
 const TEXT: &str = r#"(module $m
@@ -475,7 +475,7 @@ fn frames_are_where_their_sink_says_in_all_nested_runs() {
             return Ok(Answer::GoOn);
         }
         assert_eq!(offsets(&store)[0], (stop.wasm.get(), false));
-        let outer = store.as_store().frames_from();
+        let outer = store.as_store().event().unwrap();
         let mut inside = store.look_inside(None)?;
         inside.step(&mut store)?;
         let wasm = inside.wasm().get();
@@ -528,7 +528,7 @@ fn what_an_event_has_shown_is_of_no_use_when_it_is_over() {
     let module = module(&engine);
     let mut store = Store::new(&engine);
     let instance = start(&mut store, &module);
-    type Left = (Box<VirtualFrame>, FramesFrom, KeptFrame);
+    type Left = (Box<VirtualFrame>, EventId, KeptFrame);
     let left: Arc<Mutex<Option<Left>>> = Arc::default();
     let keep = left.clone();
     let on_stop = move |mut store: StoreMut<'_>, _: &StopInfo| {
@@ -544,7 +544,7 @@ fn what_an_event_has_shown_is_of_no_use_when_it_is_over() {
             assert!(store.as_store().keep_frames(from, 1).is_empty());
             assert!(store.as_store().state_of(&kept).is_none());
         }
-        let from = store.as_store().frames_from();
+        let from = store.as_store().event().unwrap();
         let kept = store.as_store().keep_frames(from, 1)[0];
         assert!(store.as_store().state_of(&kept).unwrap().local_count() > 0);
         *left = Some((store.look_inside(None)?, from, kept));

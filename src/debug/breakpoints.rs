@@ -273,25 +273,31 @@ impl Breakpoints {
         let was_active = slot.is_some_and(|slot| self.active.binary_search(&(slot, offset, id)).is_ok());
         self.active.retain(|active| active.2 != id);
         if let (Some((position, _)), Some(slot), true) = (entry.position, slot, was_active) {
-            let left = self.at(slot, offset).len();
+            let left = self.at(slot, offset).is_some();
             if let Some(function) = self.function(slot, entry.func) {
                 function.count -= 1;
-                function.stops[position as usize] = u8::from(left > 0);
+                function.stops[position as usize] = u8::from(left);
             }
             self.inside.retain(|function| function.count > 0);
         }
         Ok(())
     }
 
-    /// The breakpoints at an instruction, in the order they were set.
+    /// Where the breakpoints at an instruction are, if there are any; see [`Breakpoints::hits`].
     #[inline]
-    pub(super) fn at(&self, slot: CodeSlot, wasm: WasmOffset) -> Hits {
-        if self.active.is_empty() { Hits::new() } else { self.search(slot, wasm) }
+    pub(super) fn at(&self, slot: CodeSlot, wasm: WasmOffset) -> Option<usize> {
+        if self.active.is_empty() {
+            return None;
+        }
+        let from = self.active.partition_point(|entry| (entry.0, entry.1) < (slot, wasm));
+        self.active.get(from).is_some_and(|entry| (entry.0, entry.1) == (slot, wasm)).then_some(from)
     }
 
-    fn search(&self, slot: CodeSlot, wasm: WasmOffset) -> Hits {
-        let from = self.active.partition_point(|entry| (entry.0, entry.1) < (slot, wasm));
-        self.active[from..].iter().take_while(|entry| (entry.0, entry.1) == (slot, wasm)).map(|entry| entry.2).collect()
+    /// The breakpoints at the same instruction as this one and behind it, in the order they were set.
+    #[inline]
+    pub(super) fn hits(&self, from: usize) -> impl Iterator<Item = BreakpointId> + '_ {
+        let (slot, wasm, _) = self.active[from];
+        self.active[from..].iter().take_while(move |entry| (entry.0, entry.1) == (slot, wasm)).map(|entry| entry.2)
     }
 
     /// Where in a function rerun is to stop for breakpoints inside its regions, if there are any: a byte for each instruction.

@@ -49,7 +49,7 @@ use crate::runtime::{
     Answer, AsStore, AsStoreMut, Event, EventSink, Module, StopInfo, StoreId, StoreMut, Told, Trap, TrapCode, TrapInfo,
     VirtualFrame,
 };
-use breakpoints::Breakpoints;
+use breakpoints::{Breakpoints, Hits};
 use layers::Layers;
 use std::sync::{Arc, Weak};
 use stepping::Stepping;
@@ -249,21 +249,22 @@ impl EventSink for Core {
 
 impl Core {
     /// Calls the callback for an event in the frame at `fp`; gives its answer.
-    fn call_back(&self, told: &mut Told<'_, State>, reason: Reason, fp: usize) -> Action {
+    #[inline]
+    fn call_back(&self, told: &mut Told<'_, State>, reason: &Reason, fp: usize) -> Action {
         told.call_host(|store| (self.handler)(&mut Stop::new(store, self, reason, fp)))
     }
 
-    /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the guest goes
-    /// on then.
+    /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the
+    /// guest goes on then.
     fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo) -> Result<Answer> {
-        let mut at = Place { info, wasm: info.wasm, inside: None, had: None, told_inside: false };
+        let mut at = Place::new(info);
         let mut next = told.with(|state, store| state.arrive(store, &mut at))?;
         loop {
             match next {
                 Next::Done(answer) => return Ok(answer),
-                Next::Tell(reason) => {
-                    let action = self.call_back(told, reason, info.fp);
-                    next = told.with(|state, store| state.answered(store, &mut at, action))?;
+                Next::Tell => {
+                    let mut action = self.call_back(told, &at.reason, info.fp);
+                    next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
                 }
             }
         }
@@ -273,7 +274,7 @@ impl Core {
     fn trap(&self, told: &mut Told<'_, State>, trap: &TrapInfo) -> Result<()> {
         told.with(|state, store| state.trapped(store, trap))?;
         // The guest's call has ended, whatever the answer is.
-        self.call_back(told, Reason::Trap(trap.code), trap.fp);
+        self.call_back(told, &Reason::Trap(trap.code), trap.fp);
         told.with(|state, store| state.stepping.cancel(&mut state.layers, store))
     }
 
@@ -297,12 +298,20 @@ struct Place<'a> {
     had: Option<i64>,
     /// Whether the callback has seen something inside the region.
     told_inside: bool,
+    /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
+    reason: Reason,
+}
+
+impl<'a> Place<'a> {
+    fn new(info: &'a StopInfo) -> Self {
+        Place { info, wasm: info.wasm, inside: None, had: None, told_inside: false, reason: Reason::Step }
+    }
 }
 
 /// What is to be done next at a stop.
 enum Next {
-    /// The callback is called, and the answer handed to [`State::answered`].
-    Tell(Reason),
+    /// The callback is called, for [`Place::reason`], and the answer handed to [`State::answered`].
+    Tell,
     /// The guest goes on.
     Done(Answer),
 }
@@ -310,41 +319,50 @@ enum Next {
 impl State {
     /// The guest has come to a stop point.
     fn arrive(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
-        match self.reason(store, at) {
-            Some(reason) => Ok(Next::Tell(reason)),
-            None => {
-                self.stepping.forget_ended(&mut self.layers, store)?;
-                self.go_on(store, at)
-            }
+        if self.is_due(store, at) {
+            return Ok(Next::Tell);
         }
+        self.stepping.forget_ended(&mut self.layers, store)?;
+        self.go_on(store, at)
     }
 
     /// The callback has been called and has answered.
-    fn answered(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, action: Action) -> Result<Next> {
+    fn answered(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, action: &mut Action) -> Result<Next> {
         if let Action::Trap(message) = action {
             self.stepping.cancel(&mut self.layers, store)?;
-            return Err(Trap::new(message).into());
+            return Err(Trap::new(std::mem::take(message)).into());
         }
         if let Some(had) = at.had.take() {
             let mut inside = store.take_virtual().ok_or_else(|| fault("what was shown is not there"))?;
             inside.take_back(store, had);
             at.inside = Some(inside);
         }
-        self.stepping.start(&mut self.layers, store, &action, at.info.fp)?;
+        self.stepping.start(&mut self.layers, store, action, at.info.fp)?;
         self.go_on(store, at)
     }
 
-    /// Whether the callback is to see the instruction about to run, and why. A step that ends here is over.
+    /// Whether the callback is to see the instruction about to run; why is noted. A step that ends here is over.
     #[inline]
-    fn reason(&mut self, store: &StoreMut<'_>, at: &Place<'_>) -> Option<Reason> {
+    fn is_due(&mut self, store: &StoreMut<'_>, at: &mut Place<'_>) -> bool {
         let &StopInfo { slot, func, fp, .. } = at.info;
-        let hits = self.breakpoints.at(slot, at.wasm);
+        let found = self.breakpoints.at(slot, at.wasm);
         let stepped = self.stepping.satisfied(&self.layers, store, fp, (slot, func));
-        match (hits.is_empty(), stepped) {
-            (false, _) => Some(Reason::Breakpoint(hits)),
-            (true, true) => Some(Reason::Step),
-            (true, false) => None,
+        let Some(found) = found else {
+            if stepped {
+                at.reason = Reason::Step;
+            }
+            return stepped;
+        };
+        if !matches!(at.reason, Reason::Breakpoint(_)) {
+            at.reason = Reason::Breakpoint(Hits::new());
         }
+        if let Reason::Breakpoint(hits) = &mut at.reason {
+            hits.clear();
+            for id in self.breakpoints.hits(found) {
+                hits.push(id);
+            }
+        }
+        true
     }
 
     /// Reruns from where the guest is to the next instruction that the callback is to see; or says how the guest goes
@@ -370,11 +388,11 @@ impl State {
                 return self.leave(store, at, inside).map(Next::Done);
             }
             at.wasm = inside.wasm();
-            if let Some(reason) = self.reason(store, at) {
+            if self.is_due(store, at) {
                 at.told_inside = true;
                 at.had = Some(inside.pay(store));
                 store.set_virtual(inside);
-                return Ok(Next::Tell(reason));
+                return Ok(Next::Tell);
             }
             at.inside = Some(inside);
             self.stepping.forget_ended(&mut self.layers, store)?;

@@ -3,7 +3,7 @@
 use super::breakpoints::{BreakpointId, Hits};
 use super::frame::Frame;
 use super::{Core, Debugger};
-use crate::runtime::{AsStore, AsStoreMut, FramesFrom, KeptFrame, StoreMut, StoreRef, TrapCode};
+use crate::runtime::{AsStore, AsStoreMut, EventId, KeptFrame, StoreMut, StoreRef, TrapCode};
 use std::cell::OnceCell;
 
 /// Why the guest was stopped.
@@ -33,10 +33,10 @@ impl Reason {
 pub struct Stop<'a> {
     store: StoreMut<'a>,
     core: &'a Core,
-    reason: Reason,
+    reason: &'a Reason,
     fp: usize,
-    /// Where its frames begin: whoever asks for them may be in a stop within this one.
-    from: FramesFrom,
+    /// Whose frames are shown: who asks for them may be in a stop within this one.
+    event: Option<EventId>,
     /// All, walked on first use.
     frames: OnceCell<Vec<KeptFrame>>,
     /// The innermost, which most callbacks look at alone.
@@ -44,14 +44,14 @@ pub struct Stop<'a> {
 }
 
 impl<'a> Stop<'a> {
-    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: Reason, fp: usize) -> Self {
-        let from = store.as_store().frames_from();
-        Stop { store, core, reason, fp, from, frames: OnceCell::new(), top: OnceCell::new() }
+    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: &'a Reason, fp: usize) -> Self {
+        let event = store.as_store().event();
+        Stop { store, core, reason, fp, event, frames: OnceCell::new(), top: OnceCell::new() }
     }
 
     /// Why the guest was stopped.
     pub fn reason(&self) -> &Reason {
-        &self.reason
+        self.reason
     }
 
     /// The debugger, for editing breakpoints. Edits take effect before the guest resumes.
@@ -89,7 +89,7 @@ impl<'a> Stop<'a> {
 
     /// The innermost frames, at most `limit` of them.
     fn walk(&self, limit: usize) -> Vec<KeptFrame> {
-        self.store.as_store().keep_frames(self.from, limit)
+        self.event.map_or(Vec::new(), |event| self.store.as_store().keep_frames(event, limit))
     }
 }
 

@@ -80,23 +80,23 @@ impl RawFrame<'_> {
     }
 }
 
-/// Where the frames of an event begin: at the one by which the guest was left when it came. What runs within that, in
-/// the same store, is not in the way: an event finds its own frames again, whenever it is asked for them.
-#[derive(Clone, Copy, Debug)]
-pub struct FramesFrom {
-    /// The event, if there is one.
-    event: Option<EventId>,
-    /// The address of the activation in which that was.
-    activation: usize,
+/// Where a walk begins: at the frame by which the guest was left.
+#[derive(Clone, Copy)]
+struct From {
+    activation: *const Activation,
     pc: usize,
     fp: usize,
 }
 
-impl FramesFrom {
+impl From {
     /// Where the guest has been left now.
-    fn here(store: &StoreInner) -> FramesFrom {
-        let event = store.newest_event().map(|event| event.id);
-        FramesFrom { event, activation: store.vm.activation as usize, pc: store.vm.exit_pc, fp: store.vm.exit_fp }
+    fn now(store: &StoreInner) -> From {
+        From { activation: store.vm.activation, pc: store.vm.exit_pc, fp: store.vm.exit_fp }
+    }
+
+    /// Where it was left when the event came. What runs within that, in the same store, is not in the way.
+    fn event(event: &EventRecord) -> From {
+        From { activation: event.activation, pc: event.pc, fp: event.fp }
     }
 }
 
@@ -263,20 +263,15 @@ pub(in crate::runtime) unsafe fn read_slot(fp: usize, slot: Slot) -> u64 {
 /// stop, which is so whenever the host runs.
 pub(in crate::runtime) fn walk<'a>(store: &'a StoreInner, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
     // SAFETY: what the store says now is live.
-    unsafe { walk_from(store, FramesFrom::here(store), visit) }
+    unsafe { walk_from(store, From::now(store), visit) }
 }
 
 /// The same, from where the guest had been left at some time before.
 ///
 /// # Safety
 /// The guest has not gone on from there.
-unsafe fn walk_from<'a>(
-    store: &'a StoreInner,
-    from: FramesFrom,
-    mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>,
-) {
-    let FramesFrom { activation, mut pc, mut fp, .. } = from;
-    let mut act = activation as *const Activation;
+unsafe fn walk_from<'a>(store: &'a StoreInner, from: From, mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
+    let From { activation: mut act, mut pc, mut fp } = from;
     let mut innermost = true;
     while !act.is_null() {
         let mut boundary = !innermost;
@@ -359,17 +354,18 @@ impl<'a> StoreRef<'a> {
         frames::walk(self.inner(), visit);
     }
 
-    /// Where the frames of the event that is being told begin.
+    /// The name of the event that is being told.
     #[inline]
-    pub fn frames_from(self) -> FramesFrom {
-        FramesFrom::here(self.inner())
+    pub fn event(self) -> Option<EventId> {
+        self.inner().newest_event().map(|event| event.id)
     }
 
-    /// The innermost frames of an event, at most so many of them; none if it is told no more. The frame of a function
-    /// that did not fit on the stack is not among them: nothing of it could be shown but the call in its caller.
-    pub fn keep_frames(self, from: FramesFrom, limit: usize) -> Vec<KeptFrame> {
+    /// The innermost frames of an event, at most so many of them, whatever runs within it; none if it is told no more. The
+    /// frame of a function that did not fit on the stack is not among them: nothing of it could be shown but the call in
+    /// its caller.
+    pub fn keep_frames(self, event: EventId, limit: usize) -> Vec<KeptFrame> {
         let mut kept = Vec::new();
-        let Some(event) = from.event.filter(|event| told(self.inner(), *event).is_some()) else { return kept };
+        let Some(record) = told(self.inner(), event) else { return kept };
         let mut through_host = false;
         let visit = |frame: &RawFrame<'_>| {
             through_host |= frame.host_boundary_before;
@@ -387,8 +383,8 @@ impl<'a> StoreRef<'a> {
             }
             if kept.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        // SAFETY: taken when the event was told, which it still is: the guest has not gone on from there.
-        unsafe { walk_from(self.inner(), from, visit) };
+        // SAFETY: while the event is told the guest does not go on from there.
+        unsafe { walk_from(self.inner(), From::event(record), visit) };
         kept
     }
 

@@ -34,11 +34,13 @@ pub(in crate::runtime) unsafe fn replace(
             let kind = PcKind::Stop(with.wasm);
             // The frame is still where it was said to be.
             let mut shown = (*record).shown.take();
-            let id = (*store.as_ptr()).next_event();
+            let id = (*store.as_ptr()).event_ids.next();
+            let activation = (*record).activation;
             if let Some(shown) = &mut shown {
                 shown.event = id;
             }
-            let record = EventRecord { id, pc, fp, kind, set_up: true, stop: null(), shown, previous: null_mut() };
+            let record =
+                EventRecord { id, activation, pc, fp, kind, set_up: true, stop: null(), shown, previous: null_mut() };
             trap::raise_at(store, TrapCode::StackOverflow, record);
             return Ok(AfterStop::Leave);
         };

@@ -70,8 +70,9 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
         (*store).vm.exit_fp = fp;
         (*store).vm.exit_pc = pc;
         let (kind, previous) = (PcKind::Stop(info.wasm), (*store).events);
-        let (id, stop) = ((*store).next_event(), &raw const info);
-        let mut record = EventRecord { id, pc, fp, kind, set_up: true, stop, shown: None, previous };
+        let (id, activation) = ((*store).event_ids.next(), (*store).vm.activation);
+        let stop = &raw const info;
+        let mut record = EventRecord { id, activation, pc, fp, kind, set_up: true, stop, shown: None, previous };
         let record_at = &raw mut record;
         (*store).events = record_at;
         let store_at = (*target).store;

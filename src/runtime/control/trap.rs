@@ -91,8 +91,8 @@ pub(in crate::runtime) unsafe fn raise_at_call(store: NonNull<StoreInner>, code:
 /// As [`raise`].
 unsafe fn record(store: NonNull<StoreInner>, pc: usize, fp: usize, kind: PcKind, set_up: bool) -> EventRecord {
     // SAFETY: the store is alive, and the reference ends here.
-    let id = unsafe { (*store.as_ptr()).next_event() };
-    EventRecord { id, pc, fp, kind, set_up, stop: null(), shown: None, previous: null_mut() }
+    let (id, activation) = unsafe { ((*store.as_ptr()).event_ids.next(), (*store.as_ptr()).vm.activation) };
+    EventRecord { id, activation, pc, fp, kind, set_up, stop: null(), shown: None, previous: null_mut() }
 }
 
 /// The same, of a frame that may be elsewhere than the guest stands.

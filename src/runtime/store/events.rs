@@ -22,7 +22,7 @@
 //! 6. Where rerun can go no further the debugger gives an [`Answer`]: go on from where the guest stands, or in resume
 //!    code. The record is taken back, and the guest goes on.
 
-use crate::abi::{ResumeState, TrapCode};
+use crate::abi::{Activation, ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, WasmOffset};
 use crate::code::{CodeSlot, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
@@ -104,8 +104,11 @@ impl<T> Told<'_, T> {
     #[inline]
     pub fn call_host<R>(&mut self, call: impl FnOnce(StoreMut<'_>) -> R) -> R {
         let activation = self.store.inner().vm.activation;
+        if !self.of_guest || activation.is_null() {
+            return call(self.store.as_store_mut());
+        }
         // SAFETY: an activation that a store knows is live, and what is called here waits for all that it calls.
-        let _floats = (self.of_guest && !activation.is_null()).then(|| unsafe { HostFloats::of(activation) });
+        let _floats = unsafe { HostFloats::of(activation) };
         call(self.store.as_store_mut())
     }
 }
@@ -288,6 +291,8 @@ pub struct TrapInfo {
 /// An event that is being told: where the guest stands. On the stack of whoever tells.
 pub(in crate::runtime) struct EventRecord {
     pub(in crate::runtime) id: EventId,
+    /// In which the guest was left.
+    pub(in crate::runtime) activation: *const Activation,
     pub(in crate::runtime) pc: usize,
     pub(in crate::runtime) fp: usize,
     pub(in crate::runtime) kind: PcKind,

@@ -13,7 +13,7 @@ use crate::runtime::objects::handles::Root;
 use crate::runtime::objects::host::HostObject;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
-use crate::runtime::objects::owned::{EventId, Owned, StoreId};
+use crate::runtime::objects::owned::{EventIds, Owned, StoreId};
 use crate::runtime::objects::roots::Roots;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
@@ -72,8 +72,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) pending: Option<Exit>,
     /// The newest event being told.
     pub(in crate::runtime) events: *mut EventRecord,
-    /// How many there have been.
-    pub(in crate::runtime) events_told: u64,
+    /// What they are named from.
+    pub(in crate::runtime) event_ids: EventIds,
     /// What [`VMStoreContext::resume`] points to, with its values.
     pub(in crate::runtime) resuming: Option<Box<Resuming>>,
     pub(in crate::runtime) attachment: Option<Box<Attachment>>,
@@ -114,13 +114,6 @@ impl StoreInner {
     pub(in crate::runtime) fn code_of(&self, module: usize) -> &LoadedCode {
         let entry = &self.modules[module];
         self.registry.entry(entry.debug.unwrap_or(entry.production))
-    }
-
-    /// The name of the next event.
-    #[inline]
-    pub(in crate::runtime) fn next_event(&mut self) -> EventId {
-        self.events_told += 1;
-        EventId::new(self.id, self.events_told)
     }
 
     /// The newest event being told, if there is one.

@@ -8,7 +8,7 @@ use crate::runtime::objects::deadline::Deadline;
 use crate::runtime::objects::externs::ExternRefs;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
-use crate::runtime::objects::owned::StoreId;
+use crate::runtime::objects::owned::{EventIds, StoreId};
 use crate::runtime::objects::roots::Roots;
 use crate::runtime::store::inner::{StoreInner, StoreLimits, Usage};
 use crate::runtime::store::modules::Modules;
@@ -51,7 +51,7 @@ impl Store {
             runs: 0,
             pending: None,
             events: null_mut(),
-            events_told: 0,
+            event_ids: EventIds::default(),
             resuming: None,
             attachment: None,
             limits: StoreLimits::default(),
