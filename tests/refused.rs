@@ -251,7 +251,7 @@ fn debug(store: &mut Store, instance: Instance, module: &Module) -> Result<(), E
         assert!(stops.swap(0, Relaxed) > 50);
         debugger.step_always(store, false)?;
         debugger.remove(store, first.id)?;
-        for breakpoint in debugger.breakpoints() {
+        for breakpoint in debugger.breakpoints(store)? {
             debugger.remove(store, breakpoint.id)?;
         }
         sum(store, instance)?;

@@ -273,7 +273,8 @@ pub unsafe extern "C" fn stepwell_debugger_step_always_set(
 pub unsafe extern "C" fn stepwell_debugger_breakpoint_count(debugger: *const stepwell_debugger_t) -> usize {
     or_abort("stepwell_debugger_breakpoint_count", || {
         // SAFETY: C passes a live debugger or NULL.
-        Ok(unsafe { borrow(debugger, "debugger") }?.debugger.breakpoints().len())
+        let DebuggerObject { cell, debugger } = unsafe { borrow(debugger, "debugger") }?;
+        debugger.breakpoint_count(&*cell.enter_to_look()?)
     })
 }
 
@@ -283,10 +284,9 @@ pub unsafe extern "C" fn stepwell_debugger_breakpoint_count(debugger: *const ste
 /// The pointer is NULL or live.
 unsafe fn find(debugger: *const stepwell_debugger_t, breakpoint: stepwell_breakpoint_t) -> Result<Breakpoint> {
     // SAFETY: by the contract.
-    let list = unsafe { borrow(debugger, "debugger") }?.debugger.breakpoints();
-    list.into_iter()
-        .find(|known| known.id.get() == breakpoint)
-        .ok_or_else(|| Error::new(ErrorKind::Argument, format!("the debugger has no breakpoint {breakpoint}")))
+    let DebuggerObject { cell, debugger } = unsafe { borrow(debugger, "debugger") }?;
+    let found = debugger.breakpoint(&*cell.enter_to_look()?, BreakpointId::new(breakpoint))?;
+    found.ok_or_else(|| Error::new(ErrorKind::Argument, format!("the debugger has no breakpoint {breakpoint}")))
 }
 
 /// Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is
