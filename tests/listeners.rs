@@ -255,7 +255,10 @@ fn a_state_that_is_out_is_not_given_twice() {
             // Between, it is there.
             let mut store = told.as_store_mut();
             assert_eq!(store.with_state(&*me, |count, _| Ok(std::mem::replace(count, 77)))?, Some(1));
-            told.with(|count, _| Ok(assert_eq!(*count, 77)))?;
+            told.with(|count, _| {
+                assert_eq!(*count, 77);
+                Ok(())
+            })?;
             Ok(Answer::GoOn)
         })
     };
