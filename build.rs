@@ -1,12 +1,12 @@
-//! Link options of the shared library: its SONAME, that it stays loaded (its signal handlers do), and that it uses
-//! its own symbols. And a number for what
-//! machine code and its tables depend on besides the configuration, for serialized modules: those of another are refused. And whether
-//! there is a port to what is built for.
+//! Link options of the shared library: its SONAME, that it stays loaded (its signal handlers do), and that it uses its
+//! own symbols. And a number for what machine code and its tables depend on besides the configuration, for serialized
+//! modules: those of another are refused. And whether there is a port to what is built for.
 
 use std::path::Path;
 use std::{env, fs};
 
-/// What decides about machine code: the code generator's version, how it is used, the contract with the runtime, the tables.
+/// What decides about machine code: the code generator's version, how it is used, the contract with the runtime, the
+/// tables.
 const DECISIVE: &[&str] = &["Cargo.lock", "src/abi", "src/compile", "src/image", "src/isa"];
 
 /// Machines and systems that `src/isa/` and `src/sys/` have folders for.

@@ -1,5 +1,6 @@
-//! Prints what small modules take that were made to take much: compiling, the debug code of either kind, rerun and resume code. Each runs
-//! in a process of its own, so that its memory is known.
+//! Prints what small modules take that were made to take much: compiling, the debug code of either kind, rerun and
+//! resume code. Each runs in a process of its own, so that its memory is known.
+//!
 //! `cargo run --release --example adversarial [-- PART OF A NAME]`
 
 use std::process::{Command, Stdio};
@@ -21,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(12);
 const CHILD: &str = "STEPWELL_ADVERSARIAL_CHILD";
 const KINDS: [&str; 4] = ["production", "regions", "simple", "all of one"];
 
-/// A module under way. Type 0 takes and gives nothing, 1 takes and gives 1,000 `i32`, 2 takes and gives one, 3 gives 1,000.
+/// A module under way. Type 0 takes and gives nothing, 1 takes and gives 1,000 `i32`, 2 takes and gives one, 3 gives
+/// 1,000.
 struct Maker {
     types: TypeSection,
     functions: FunctionSection,

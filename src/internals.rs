@@ -1,5 +1,5 @@
-//! What the project's own tests, benchmarks and fuzzers look at inside. This is no interface: it changes as the inside does, and is not
-//! documented. That it is a list lets the compiler find what nothing else uses.
+//! What the project's own tests, benchmarks and fuzzers look at inside. This is no interface: it changes as the inside
+//! does, and is not documented. That it is a list lets the compiler find what nothing else uses.
 
 pub mod abi {
     pub use crate::abi::{StopCell, VMGlobal, VMMemory, VMTable, ValRaw};

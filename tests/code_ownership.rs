@@ -370,7 +370,8 @@ impl Random {
     }
 }
 
-/// Random edits of two texts, some of which are given up, against a model of what should be armed. `fail` asks for failures.
+/// Random edits of two texts, some of which are given up, against a model of what should be armed. `fail` asks for
+/// failures.
 fn random_edits(seed: u64, fail: bool) {
     let mut random = Random(seed);
     // Every 13th function has a site that straddles a page boundary; see `padded`.
@@ -471,7 +472,8 @@ fn random_edits_that_run_out_of_memory() {
     in_both_backings(|_| (100..112).for_each(|seed| random_edits(seed, true)));
 }
 
-/// Tries `work` with the first system call failing, then the second, until none fails; `check` looks after each failure.
+/// Tries `work` with the first system call failing, then the second, until none fails; `check` looks after each
+/// failure.
 fn until_nothing_fails<T>(
     state: &mut T,
     mut work: impl FnMut(&mut T) -> stepwell::base::Result<()>,
@@ -557,8 +559,9 @@ fn out_of_memory_at_every_call() {
     });
 }
 
-/// One call fails, or from a call on everything is refused: mapping, protecting, moving, giving back. What an edit finds, and what it is to do, are of
-/// every kind; each ends done, or as it was before, or the registry says that nothing can run any more.
+/// One call fails, or from a call on everything is refused: mapping, protecting, moving, giving back. What an edit
+/// finds, and what it is to do, are of every kind; each ends done, or as it was before, or the registry says that
+/// nothing can run any more.
 #[test]
 fn each_call_of_each_edit_refused() {
     type Change<'a> = &'a dyn Fn(&mut stepwell::internals::code::PatchEdit<'_>, CodeSlot);

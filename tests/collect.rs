@@ -1,4 +1,5 @@
-//! Giving back what nobody can reach: what is kept, what goes, and that destructors run once and find a store that is whole.
+//! Giving back what nobody can reach: what is kept, what goes, and that destructors run once and find a store that is
+//! whole.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! One module, every configuration, both tiers, stepped through: the results, traps, globals and memories are the same to
-//! the bit. Modules are wasm-smith's, of fixed seeds.
+//! One module, every configuration, both tiers, stepped through: the results, traps, globals and memories are the same
+//! to the bit. Modules are wasm-smith's, of fixed seeds.
 
 #[path = "support/smith.rs"]
 mod features;

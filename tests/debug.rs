@@ -594,7 +594,8 @@ fn a_deep_stack_keeps_every_value() {
     }
 }
 
-/// A jump to nothing but a trap tempts a compiler to let the jump itself trap, with slots that are not those of its last point.
+/// A jump to nothing but a trap tempts a compiler to let the jump itself trap, with slots that are not those of its
+/// last point.
 #[test]
 fn traps_behind_branches_are_shown_where_they_are() {
     const ADD: &str = "(local.set 0 (i32.add (local.get 0) (i32.const 1)))";

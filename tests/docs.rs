@@ -1,5 +1,6 @@
-//! What the documentation's examples need and only an assembler can say: the guests of `c-examples/guest` are what their texts say.
-//! The examples themselves are compiled and run by `tests/docs.py`, which ctest runs. `STEPWELL_BLESS=1` writes the guests.
+//! What the documentation's examples need and only an assembler can say: the guests of `c-examples/guest` are what
+//! their texts say. The examples themselves are compiled and run by `tests/docs.py`, which ctest runs.
+//! `STEPWELL_BLESS=1` writes the guests.
 
 mod support;
 

@@ -245,7 +245,8 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The string literals of Rust source, without those of comments and attributes, and without what is formatted into them.
+/// The string literals of Rust source, without those of comments and attributes, and without what is formatted into
+/// them.
 fn literals(source: &str) -> impl Iterator<Item = String> {
     let code: Vec<&str> = source.lines().filter(|line| !line.trim_start().starts_with(['/', '#'])).collect();
     let code = code.join("\n").replace("'\"'", "' '").replace("\\\"", "'");

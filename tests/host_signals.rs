@@ -1,5 +1,6 @@
-//! A host's own signal handler, installed before the engine's, still gets the host's faults: outside of guests, inside a host function that
-//! a guest has called, and on a thread that never ran a guest. One test, since handlers belong to the process.
+//! A host's own signal handler, installed before the engine's, still gets the host's faults: outside of guests, inside
+//! a host function that a guest has called, and on a thread that never ran a guest. One test, since handlers belong to
+//! the process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stepwell::*;

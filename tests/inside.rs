@@ -1,5 +1,5 @@
-//! Positions inside regions, through the Rust API: whatever a callback does there, everything that is seen, and what the
-//! guest does, is what the simple tier gives, where every instruction is a place of its own.
+//! Positions inside regions, through the Rust API: whatever a callback does there, everything that is seen, and what
+//! the guest does, is what the simple tier gives, where every instruction is a place of its own.
 
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, WasmOffset};

@@ -162,8 +162,8 @@ fn fuel_is_the_same_at_every_instruction() {
     }
 }
 
-/// Loops that cannot be reached, and what comes behind them: a look at the fuel, or at the epoch, stands only where a function or a loop
-/// begins that can be reached.
+/// Loops that cannot be reached, and what comes behind them: a look at the fuel, or at the epoch, stands only where a
+/// function or a loop begins that can be reached.
 const DEAD: &str = r#"(module
     (func $br (export "br") (param i32) (result i32)
         (block (br 0) (loop)) nop (i32.const 1))
@@ -181,7 +181,8 @@ const DEAD: &str = r#"(module
 
 #[test]
 fn a_loop_that_cannot_be_reached_is_no_place_where_a_guest_is_ended() {
-    // Counted by hand: what it takes in all, and how much of it has to be there before the last place where it may be ended.
+    // Counted by hand: what it takes in all, and how much of it has to be there before the last place where it may be
+    // ended.
     let cases = [
         ("br", 1, 2, 1),
         ("inside", 1, 2, 1),
@@ -249,7 +250,8 @@ fn a_callback_may_give_and_take_fuel() {
     }
 }
 
-/// What is changed at a stop may be what the way to it was chosen by. Another way to the same state is not the one that was paid for.
+/// What is changed at a stop may be what the way to it was chosen by. Another way to the same state is not the one that
+/// was paid for.
 #[test]
 fn the_way_that_was_taken_is_paid_for_and_no_other() {
     const WAYS: &str = r#"(module (memory (export "memory") 1) (data (i32.const 8) "\01")

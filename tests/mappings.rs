@@ -1,6 +1,6 @@
-//! Virtual memory as ownership: what the system's own account says. Which pages are dirty, which mappings are writable and
-//! executable, what fork and locked memory do, and that texts can be swapped under frames that are suspended in them. One test
-//! at a time, for they read the maps of the whole process.
+//! Virtual memory as ownership: what the system's own account says. Which pages are dirty, which mappings are writable
+//! and executable, what fork and locked memory do, and that texts can be swapped under frames that are suspended in
+//! them. One test at a time, for they read the maps of the whole process.
 
 #[allow(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "common/machine.rs"]
@@ -420,8 +420,8 @@ fn locked_memory_is_patched_all_the_same() {
     }
 }
 
-/// Where the system does not swap texts, stepping patches every site. Older systems do not when a text is several mappings to
-/// them, newer ones do even then.
+/// Where the system does not swap texts, stepping patches every site. Older systems do not when a text is several
+/// mappings to them, newer ones do even then.
 #[test]
 fn a_text_that_cannot_be_swapped_is_stepped_in_place() {
     let _one = one_at_a_time();

@@ -1,4 +1,5 @@
-//! Names of modules on their way to people: demangled, and without what commands a terminal. Whoever asks for a name gets it as it is.
+//! Names of modules on their way to people: demangled, and without what commands a terminal. Whoever asks for a name
+//! gets it as it is.
 
 use stepwell::base::Error;
 use stepwell::runtime::{Config, Engine, Instance, Linker, Module, Store, Trap};

@@ -1,13 +1,13 @@
-//! A debugger of the process, gdb, looks through guests: their frames have names, and are unwound right at every instruction, in both
-//! tiers. gdb is asked in its batch mode, about a C program.
+//! A debugger of the process, gdb, looks through guests: their frames have names, and are unwound right at every
+//! instruction, in both tiers. gdb is asked in its batch mode, about a C program.
 
 mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Values that live across calls (so that registers are saved), results in memory, and a frame so large that its stack is
-/// checked first.
+/// Values that live across calls (so that registers are saved), results in memory, and a frame so large that its stack
+/// is checked first.
 const GUEST: &str = r#"(module $guest
     (import "host" "call" (func $host (param i32) (result i32)))
     (func $inner (param i32) (result i32) (call $host (local.get 0)))

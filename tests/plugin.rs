@@ -1,4 +1,5 @@
-//! A plugin that uses the shared library is unloaded, and loaded again: the library stays, and with it its signal handlers.
+//! A plugin that uses the shared library is unloaded, and loaded again: the library stays, and with it its signal
+//! handlers.
 
 mod support;
 

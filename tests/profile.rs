@@ -1,5 +1,5 @@
-//! What profilers are told: each function of each mapping, in both tiers, at its address, with its code. One test, since the files
-//! belong to the process.
+//! What profilers are told: each function of each mapping, in both tiers, at its address, with its code. One test,
+//! since the files belong to the process.
 
 use linux_perf_data::jitdump::{JitDumpReader, JitDumpRecord};
 use std::collections::BTreeSet;

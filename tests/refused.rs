@@ -1,6 +1,7 @@
-//! What becomes of a host when the system refuses a call, from the first one or from a later one on: a filter in a child process says
-//! no to one system call after the other while the child compiles, runs, traps, debugs, steps and grows a memory. The child ends by
-//! itself, with right results or an error that says something. It is never killed by a signal, and never hangs.
+//! What becomes of a host when the system refuses a call, from the first one or from a later one on: a filter in a
+//! child process says no to one system call after the other while the child compiles, runs, traps, debugs, steps and
+//! grows a memory. The child ends by itself, with right results or an error that says something. It is never killed by
+//! a signal, and never hangs.
 
 use std::arch::naked_asm;
 use std::process::{Command, Stdio};
@@ -60,7 +61,8 @@ unsafe extern "C" fn on_refused(_: i32, _: *mut libc::siginfo_t, context: *mut l
 enum Refuse {
     /// This call, after so many.
     Call { number: i64, errno: i32, after: i64 },
-    /// What a service manager's `MemoryDenyWriteExecute` does: memory that is writable and executable, and memory made executable.
+    /// What a service manager's `MemoryDenyWriteExecute` does: memory that is writable and executable, and memory made
+    /// executable.
     WrittenCode,
     /// The action for one signal.
     Signal(i32),

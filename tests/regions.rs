@@ -1,5 +1,5 @@
-//! The two debug tiers held against each other, stop by stop: `support/tiers` says how. Differences name the case and the way it
-//! was driven; `STEPWELL_CASE=name` runs it alone, `STEPWELL_KEEP=folder` keeps its modules.
+//! The two debug tiers held against each other, stop by stop: `support/tiers` says how. Differences name the case and
+//! the way it was driven; `STEPWELL_CASE=name` runs it alone, `STEPWELL_KEEP=folder` keeps its modules.
 
 #[path = "support/tiers/mod.rs"]
 mod tiers;

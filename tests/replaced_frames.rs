@@ -1,6 +1,7 @@
-//! Replacing a native frame under Cranelift's conventions. It decided the ABI of debug code, and stays as a test of the facts
-//! that ABI is built on. It uses no part of the engine. What it tries by `try_call`, so that callees save nothing of worth, debug code does
-//! by ordinary calls: the tables say which of the caller's registers a frame has saved, and they are put back when it is replaced.
+//! Replacing a native frame under Cranelift's conventions. It decided the ABI of debug code, and stays as a test of the
+//! facts that ABI is built on. It uses no part of the engine. What it tries by `try_call`, so that callees save nothing
+//! of worth, debug code does by ordinary calls: the tables say which of the caller's registers a frame has saved, and
+//! they are put back when it is replaced.
 //!
 //! A guest function `work` (13 stack arguments, 10 results, handlers on its calls) calls itself down to depth 0
 //! and stops at the start of every activation. There the test puts a *recompiled* body in a frame's place,
@@ -23,34 +24,36 @@
 //! setting `unwind_info`, not the cargo feature): rbp - offset_downward_to_clobbers + clobber_offset.
 //!
 //! *Arguments*: integers in rdi, rsi, rdx, rcx, r8, r9; floats and vectors in xmm0-7; the rest on the stack, 8 bytes
-//! each (vectors 16, aligned (read)), the area rounded up to 16. The callee pops it (`ret N`); the caller lowers rsp again.
+//! each (vectors 16, aligned (read)), the area rounded up to 16. The callee pops it (`ret N`); the caller lowers rsp
+//! again.
 //!
-//! *Results*: integers in rax, rcx, rdx, rsi, rdi, r8, r9, r10; floats in xmm0-7 (read); the rest in a result area (needs
-//! the setting `enable_multi_ret_implicit_sret`). Its address is a hidden first argument in rdi (five integer registers are
-//! left), is not handed back, and Cranelift's callers always put the area right above the stack arguments: it is
-//! rbp + 16 + N in the callee, and rsp right after the return. So a new body and a return thunk know where it is without
-//! knowing where the old body kept the pointer.
+//! *Results*: integers in rax, rcx, rdx, rsi, rdi, r8, r9, r10; floats in xmm0-7 (read); the rest in a result area
+//! (needs the setting `enable_multi_ret_implicit_sret`). Its address is a hidden first argument in rdi (five integer
+//! registers are left), is not handed back, and Cranelift's callers always put the area right above the stack
+//! arguments: it is rbp + 16 + N in the callee, and rsp right after the return. So a new body and a return thunk know
+//! where it is without knowing where the old body kept the pointer.
 //!
-//! *A new body* has the old one's signature, is entered as if called (rsp at the return address, rbp the caller's, rdi the
-//! result area, callee-saved registers as the old body saved them) and finds its state through a register parameter that
-//! is dead by then. What breaks this (read): `return_call` to a larger argument area; the prologue then moves the return
-//! address and rbp down and pops the larger area, by an amount that only the `ret N` tells.
+//! *A new body* has the old one's signature, is entered as if called (rsp at the return address, rbp the caller's, rdi
+//! the result area, callee-saved registers as the old body saved them) and finds its state through a register parameter
+//! that is dead by then. What breaks this (read): `return_call` to a larger argument area; the prologue then moves the
+//! return address and rbp down and pops the larger area, by an amount that only the `ret N` tells.
 //!
 //! *`try_call`*: of a `tail` or `preserve_all` callee clobbers everything (a plain `call` clobbers what System V does,
 //! of `preserve_all` nothing). The table may be empty, the clobbers are the same; the site then still has a
 //! `frame_offset` (= frame_to_fp_offset), which a plain `call` has not. To enter a handler: rbp the frame's, rsp =
 //! rbp - frame_offset, payloads in rax and rdx, every other register free.
 //!
-//! *Patchable call*: 5 bytes, `e8 rel32`, that end at `ret_addr`; results are not allowed; the NOP is `nop_units[1]`. It
-//! is listed as a call site as well.
+//! *Patchable call*: 5 bytes, `e8 rel32`, that end at `ret_addr`; results are not allowed; the NOP is `nop_units[1]`.
+//! It is listed as a call site as well.
 //!
 //! *Debug tags* are accepted on `try_call` but of no use: Cranelift places them after everything the call is lowered to
-//! (rsp adjustment, loads of stack results, jump), not at the return address, **and drops them where the jump to the normal
-//! block falls through** (all three in `work`). On a plain patchable `call` without arguments they stand at its return
-//! address, `Post`. For other calls use source locations: the range around `ret_addr - 1` is the call's.
+//! (rsp adjustment, loads of stack results, jump), not at the return address, **and drops them where the jump to the
+//! normal block falls through** (all three in `work`). On a plain patchable `call` without arguments they stand at its
+//! return address, `Post`. For other calls use source locations: the range around `ret_addr - 1` is the call's.
 //!
 //! *Stores to slots*: dead-store elimination works per alias region; everything that can trap, and every call, counts
-//! as an observer of all regions. Stores without a region (`stack_store`) are fences for all others: give slots a region.
+//! as an observer of all regions. Stores without a region (`stack_store`) are fences for all others: give slots a
+//! region.
 
 #[path = "support/frames.rs"]
 mod frames;

@@ -1,5 +1,5 @@
-//! Rerun code by itself, without a debugger: what it computes is what production code computes, it stops where it is told, it
-//! ends whatever state it is given, and it changes nothing but that state.
+//! Rerun code by itself, without a debugger: what it computes is what production code computes, it stops where it is
+//! told, it ends whatever state it is given, and it changes nothing but that state.
 
 use std::sync::Arc;
 #[path = "support/smith.rs"]
@@ -219,8 +219,8 @@ fn production(store: &mut Store, instance: &Instance, name: &str, arguments: &[u
     }
 }
 
-/// Every exported function, which has no loops and no side effects, by production code and by rerun: for each, once as far
-/// as it goes and once step by step. Gives how many were compared and how many of them trapped.
+/// Every exported function, which has no loops and no side effects, by production code and by rerun: for each, once as
+/// far as it goes and once step by step. Gives how many were compared and how many of them trapped.
 fn alike(engine: &Engine, text: &str, arguments: &[u64]) -> (usize, usize) {
     let module = Module::new(engine, &wat::parse_str(text).unwrap()).unwrap();
     let mut machine = Machine::new(&module, &mut Random(77));

@@ -1,5 +1,5 @@
-//! Resume code through the runtime: a frame at a stop is replaced by one with a state of its own, anywhere, any number of times, and nobody
-//! else notices. Where a frame really is, as its sink says.
+//! Resume code through the runtime: a frame at a stop is replaced by one with a state of its own, anywhere, any number
+//! of times, and nobody else notices. Where a frame really is, as its sink says.
 
 #[path = "../examples/wast/replace.rs"]
 mod replace;
@@ -102,7 +102,8 @@ const TEXT: &str = r#"(module $m
             (then (i32.add (i32.const 1) (call $deep (i32.sub (local.get 0) (i32.const 1)))))
             (else WIDE))))"#;
 
-/// 100 operands at once, which need no slot but in resume code: constants, in few enough instructions that none is left to the guest.
+/// 100 operands at once, which need no slot but in resume code: constants, in few enough instructions that none is left
+/// to the guest.
 fn wide() -> String {
     let get = "i32.const 0 ".repeat(100);
     let add = "i32.add ".repeat(99);

@@ -1,5 +1,5 @@
-//! Modules as bytes and as files: what is written is read back without compiling, runs and can be debugged; what is foreign,
-//! damaged, or made for another engine is refused, by name.
+//! Modules as bytes and as files: what is written is read back without compiling, runs and can be debugged; what is
+//! foreign, damaged, or made for another engine is refused, by name.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -376,8 +376,8 @@ fn what_contradicts_itself_is_refused() {
         let (kind, message) = refused(&engine, &bytes);
         assert_eq!(kind, ErrorKind::InvalidModule, "{what}: {message}");
     }
-    // A body that asks for 2^32 locals: refused without making room for them, or, where there is no debug code to compare it with, before
-    // any is made of it.
+    // A body that asks for 2^32 locals: refused without making room for them, or, where there is no debug code to
+    // compare it with, before any is made of it.
     let many = b"\x01\xff\xff\xff\xff\x0f\x7f\x0b";
     let mut greedy = wasm();
     let body = module.info().bodies.iter().map(|body| body.bytes.clone()).find(|bytes| bytes.len() >= many.len());

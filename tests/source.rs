@@ -1,5 +1,5 @@
-//! Source positions: what a module's DWARF says of its instructions, held against what another program said, and DWARF that is
-//! damaged in every way.
+//! Source positions: what a module's DWARF says of its instructions, held against what another program said, and DWARF
+//! that is damaged in every way.
 
 #[path = "common/locations.rs"]
 mod locations;
@@ -366,7 +366,8 @@ fn work_is_in_proportion_to_the_size() {
     assert!(known > 7 * 32 && known < 100_000, "{known}");
 }
 
-/// A line with a row for each of very many addresses, in a function in which the same long list of ranges is inlined many times.
+/// A line with a row for each of very many addresses, in a function in which the same long list of ranges is inlined
+/// many times.
 #[test]
 fn a_line_with_many_rows_is_found_in_time() {
     let nops = 60_000;

@@ -51,7 +51,8 @@ fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
 /// What the first run of each folder has seen of traps, and which it was.
 static TRAPS: Mutex<BTreeMap<String, (String, Vec<String>)>> = Mutex::new(BTreeMap::new());
 
-/// Demands that a folder's traps are where those of every other run of it were, frame by frame, whatever code it ran in.
+/// Demands that a folder's traps are where those of every other run of it were, frame by frame, whatever code it ran
+/// in.
 fn trapped_alike(run: &str, folder: &str, traps: Vec<String>) {
     let mut known = TRAPS.lock().unwrap_or_else(PoisonError::into_inner);
     let Some((first, expected)) = known.get(folder) else {
@@ -98,7 +99,8 @@ fn webassembly_2_debugged() {
     all_pass("proposals/extended-const", Mode::Debug, 284);
 }
 
-/// Every configuration but the copied code, which holds for a whole process: that one is a step of `scripts/test --long`.
+/// Every configuration but the copied code, which holds for a whole process: that one is a step of `scripts/test
+/// --long`.
 #[test]
 fn webassembly_2_in_every_configuration() {
     for engine in [
@@ -135,8 +137,8 @@ fn webassembly_2_stepped() {
     all_pass("wasm-v2", Mode::Step, 28_012);
 }
 
-/// Scripts that call until the stack is full: how deep that is, is no tier's promise, and looking at every frame of every step takes
-/// minutes.
+/// Scripts that call until the stack is full: how deep that is, is no tier's promise, and looking at every frame of
+/// every step takes minutes.
 const TO_THE_END_OF_THE_STACK: [&str; 4] =
     ["call.wast", "call_indirect.wast", "fac.wast", "skip-stack-guard-page.wast"];
 

@@ -1,5 +1,6 @@
-//! Split DWARF: what a module's skeleton says alone, and with its package, against what llvm-symbolizer says of the same code with all
-//! its DWARF in the module; packages of other modules, and damaged ones. tests/support/split/build.sh makes what is read here.
+//! Split DWARF: what a module's skeleton says alone, and with its package, against what llvm-symbolizer says of the
+//! same code with all its DWARF in the module; packages of other modules, and damaged ones.
+//! tests/support/split/build.sh makes what is read here.
 
 #[path = "common/locations.rs"]
 mod locations;
@@ -362,7 +363,8 @@ fn what_takes_too_much_work_takes_no_line_away() {
 #[test]
 fn a_full_index_takes_no_longer() {
     use wasm_encoder::Section;
-    // A module of many units that are split, and a package whose index has a table of very many ids, all of them others.
+    // A module of many units that are split, and a package whose index has a table of very many ids, all of them
+    // others.
     let mut info = Vec::new();
     for id in 0..30_000u64 {
         info.extend(17u32.to_le_bytes());

@@ -1,5 +1,6 @@
-//! The stack's end: guests, trampolines, host functions and stop callbacks on stacks of all sizes, with a closed page below the stack and
-//! pages below that which must stay as they are. Nothing may touch either, whatever the guest does: what does not fit is a trap.
+//! The stack's end: guests, trampolines, host functions and stop callbacks on stacks of all sizes, with a closed page
+//! below the stack and pages below that which must stay as they are. Nothing may touch either, whatever the guest does:
+//! what does not fit is a trap.
 
 use std::ffi::c_void;
 use std::fmt::Write as _;
@@ -79,7 +80,8 @@ extern "C" fn on_thread(job: *mut c_void) -> *mut c_void {
 /// Runs `work` on a thread whose stack this is.
 fn as_thread(stack: &Stack, work: &dyn Fn()) {
     let mut job = Job { work: Some(Box::new(work)) };
-    // SAFETY: the attributes are initialised before they are used; the stack and the job outlive the thread, which is waited for.
+    // SAFETY: the attributes are initialised before they are used; the stack and the job outlive the thread, which is
+    // waited for.
     unsafe {
         let mut attr = std::mem::zeroed();
         assert_eq!(libc::pthread_attr_init(&mut attr), 0);
@@ -118,8 +120,8 @@ fn as_coroutine(stack: &Stack, work: &dyn Fn()) {
     }
 }
 
-/// A module whose `run` calls itself without end with so many values alive across the call, and calls the host with so many parameters on
-/// the way, if any.
+/// A module whose `run` calls itself without end with so many values alive across the call, and calls the host with so
+/// many parameters on the way, if any.
 fn module(values: usize, params: usize) -> Vec<u8> {
     let mut text = String::from("(module ");
     let types = " i64".repeat(params);

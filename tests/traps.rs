@@ -1,6 +1,6 @@
-//! A trap names its instruction, in every tier: code, function and offset of each frame, the innermost included. Optimised code merges
-//! loads with what uses them, branches with the trap they lead to, and stores with those that overwrite them; a guest's host must
-//! not see that.
+//! A trap names its instruction, in every tier: code, function and offset of each frame, the innermost included.
+//! Optimised code merges loads with what uses them, branches with the trap they lead to, and stores with those that
+//! overwrite them; a guest's host must not see that.
 
 #[path = "support/tiers/mod.rs"]
 mod tiers;

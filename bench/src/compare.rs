@@ -1,6 +1,6 @@
-//! One call of an export in Stepwell, in each of three ways, and in another engine (wasmtime): what became of it in words that are the
-//! same where both did the same. Results or trap, and then every global, memory and table. Imported functions return zeros, and change
-//! memories and globals and call exports on the way, the same in both.
+//! One call of an export in Stepwell, in each of three ways, and in another engine (wasmtime): what became of it in
+//! words that are the same where both did the same. Results or trap, and then every global, memory and table. Imported
+//! functions return zeros, and change memories and globals and call exports on the way, the same in both.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! Modules of wasm-smith and the calls that are made of them, for the comparison with another engine: functions are all that they
-//! import, they end by themselves, and export everything under plain names.
+//! Modules of wasm-smith and the calls that are made of them, for the comparison with another engine: functions are all
+//! that they import, they end by themselves, and export everything under plain names.
 
 #[path = "../../tests/support/smith.rs"]
 mod features;

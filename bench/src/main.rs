@@ -1,8 +1,7 @@
 //! Times Stepwell beside another engine (wasmtime): both in turn, many short rounds, medians.
 //!
-//! `stepwell-bench [ROW...]` prints the rows whose names begin so, or all; `stepwell-bench tier [PROGRAM.wasm...]` says what the debug
-//! tier costs.
-//! `bench/README.md` says what each row is.
+//! `stepwell-bench [ROW...]` prints the rows whose names begin so, or all; `stepwell-bench tier [PROGRAM.wasm...]` says
+//! what the debug tier costs. `bench/README.md` says what each row is.
 
 mod speed;
 

@@ -1,7 +1,8 @@
-//! Holds `oracle-trace` and `own-trace` against traces that were checked by hand, instruction by instruction: a rule it got wrong would
-//! otherwise be "confirmed" by every comparison with it.
+//! Holds `oracle-trace` and `own-trace` against traces that were checked by hand, instruction by instruction: a rule it
+//! got wrong would otherwise be "confirmed" by every comparison with it.
 //!
-//! Beside each `tests/wat/NAME.wat` stands `NAME.traces`: a line `> [--max N] EXPORT ARGS...`, then the trace it must give.
+//! Beside each `tests/wat/NAME.wat` stands `NAME.traces`: a line `> [--max N] EXPORT ARGS...`, then the trace it must
+//! give.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

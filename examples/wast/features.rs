@@ -1,4 +1,5 @@
-//! Which proposals each folder of tests may use. A folder's tests also assert what is *not* valid, so the sets are exact.
+//! Which proposals each folder of tests may use. A folder's tests also assert what is *not* valid, so the sets are
+//! exact.
 
 use stepwell::Features;
 

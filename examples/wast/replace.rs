@@ -1,5 +1,5 @@
-//! The sink of the mode `resume`: at every stop it puts resume code in the place of the frame, with the state that the frame had. So every
-//! instruction is run by code that was entered just for it, and must do what it does otherwise.
+//! The sink of the mode `resume`: at every stop it puts resume code in the place of the frame, with the state that the
+//! frame had. So every instruction is run by code that was entered just for it, and must do what it does otherwise.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

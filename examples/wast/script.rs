@@ -361,7 +361,8 @@ impl Runner {
         Ok(called.map(|()| results))
     }
 
-    /// Demands that `error` is the trap that the script names, at an instruction that can cause it, and keeps where it was.
+    /// Demands that `error` is the trap that the script names, at an instruction that can cause it, and keeps where it
+    /// was.
     fn expect_trap(&mut self, error: &Error, message: &str) -> Result<(), String> {
         let (trap, code) = the_trap(error, message)?;
         self.traps.push(format!("{message}: {}", traps::told(trap, code)?));
@@ -369,8 +370,8 @@ impl Runner {
     }
 }
 
-/// The trap in `error`, if it is the one that the script names. The scripts' messages are prefixes or have ours as a prefix
-/// ("uninitialized element 7").
+/// The trap in `error`, if it is the one that the script names. The scripts' messages are prefixes or have ours as a
+/// prefix ("uninitialized element 7").
 fn the_trap<'a>(error: &'a Error, message: &str) -> Result<(&'a Trap, TrapCode), String> {
     let Some(trap) = error.payload::<Trap>().filter(|_| error.kind() == ErrorKind::Trap) else {
         return Err(format!("expected trap {message:?}, got no trap: {error}"));

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use stepwell::runtime::{FrameInfo, Trap, TrapCode};
 use wasmparser::{BinaryReader, FunctionBody};
 
-/// The trap with the place of each frame, to be compared with the same trap in other code. How deep a stack may get is no tier's
-/// promise: of a stack overflow only its name.
+/// The trap with the place of each frame, to be compared with the same trap in other code. How deep a stack may get is
+/// no tier's promise: of a stack overflow only its name.
 ///
 /// An error says which frame stands at an instruction that cannot have done this.
 pub fn told(trap: &Trap, code: TrapCode) -> Result<String, String> {
@@ -23,8 +23,8 @@ pub fn told(trap: &Trap, code: TrapCode) -> Result<String, String> {
     Ok(text)
 }
 
-/// What the instruction of a frame is called by the parser, and whether it is the first of its function. A frame that does not fit the stack
-/// stands at its function's start, in front of that.
+/// What the instruction of a frame is called by the parser, and whether it is the first of its function. A frame that
+/// does not fit the stack stands at its function's start, in front of that.
 fn instruction(frame: &FrameInfo) -> Option<(String, bool)> {
     let (module, offset) = (frame.module(), u64::from(frame.offset().get()));
     let info = module.info();

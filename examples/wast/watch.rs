@@ -1,14 +1,15 @@
-//! The debugger that the modes `debug`, `serialized` and `step` attach to the script's store, and what it checks at every stop.
+//! The debugger that the modes `debug`, `serialized` and `step` attach to the script's store, and what it checks at
+//! every stop.
 //!
-//! *debug*: breakpoints are set and cleared at random sites, between calls and inside stops, with random steps in between;
-//! each stop must stand where one of its breakpoints was asked for (or where a step may end), and a breakpoint at the
-//! called function's first instruction must be hit. Now and then the debugger is detached and attached again.
+//! *debug*: breakpoints are set and cleared at random sites, between calls and inside stops, with random steps in
+//! between; each stop must stand where one of its breakpoints was asked for (or where a step may end), and a breakpoint
+//! at the called function's first instruction must be hit. Now and then the debugger is detached and attached again.
 //!
 //! *serialized*: the same, with the debugger attached half of the time only.
 //!
-//! *step*: every instruction of every call stops. The first stop must be the called function's first instruction with its
-//! arguments in its locals; after an instruction that does not branch, the frame's next stop must be the instruction
-//! behind it. Every local and operand of the frames is read.
+//! *step*: every instruction of every call stops. The first stop must be the called function's first instruction with
+//! its arguments in its locals; after an instruction that does not branch, the frame's next stop must be the
+//! instruction behind it. Every local and operand of the frames is read.
 
 use super::code::Bodies;
 use std::collections::HashMap;
@@ -30,7 +31,8 @@ pub enum Mode {
     Step,
     /// Every instruction in resume code: see `replace`.
     Resume,
-    /// Every module serialized by another engine, with its debug code; some calls in production, others with random breakpoints.
+    /// Every module serialized by another engine, with its debug code; some calls in production, others with random
+    /// breakpoints.
     Serialized,
 }
 

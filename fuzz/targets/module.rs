@@ -1,5 +1,6 @@
-//! Module bytes through everything: refused, or compiled in both tiers, run, and single-stepped. The first byte says whether
-//! the rest is a module as it is, or what wasm-smith makes one of, function bodies that need not be valid included.
+//! Module bytes through everything: refused, or compiled in both tiers, run, and single-stepped. The first byte says
+//! whether the rest is a module as it is, or what wasm-smith makes one of, function bodies that need not be valid
+//! included.
 #![no_main]
 
 use arbitrary::Unstructured;

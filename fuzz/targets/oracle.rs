@@ -1,6 +1,6 @@
-//! Generated modules in production, under breakpoints and single-stepped, and in another engine (wasmtime): all must do the same, with
-//! imported functions that change what there is and call back in. As
-//! `bench/`'s `smith` and `agree` do with fixed seeds.
+//! Generated modules in production, under breakpoints and single-stepped, and in another engine (wasmtime): all must do
+//! the same, with imported functions that change what there is and call back in. As `bench/`'s `smith` and `agree` do
+//! with fixed seeds.
 #![no_main]
 
 #[path = "../../bench/src/compare.rs"]

@@ -1,6 +1,7 @@
-//! Names and DWARF, which nobody has validated: a module with custom sections of the input's bytes, asked for positions, names, lines and
-//! a backtrace. The input is a list of sections: a byte for the name, two for the length, and the contents. Those of names that files
-//! of split DWARF have are put into such a file, which the module is given half-way.
+//! Names and DWARF, which nobody has validated: a module with custom sections of the input's bytes, asked for
+//! positions, names, lines and a backtrace. The input is a list of sections: a byte for the name, two for the length,
+//! and the contents. Those of names that files of split DWARF have are put into such a file, which the module is given
+//! half-way.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

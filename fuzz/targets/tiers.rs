@@ -1,5 +1,5 @@
-//! Generated modules in both debug tiers and in production, by the harness of `tests/regions.rs`: stepped, with breakpoints, changed
-//! at stops, and called again from stops and host functions. Every stop must be the same.
+//! Generated modules in both debug tiers and in production, by the harness of `tests/regions.rs`: stepped, with
+//! breakpoints, changed at stops, and called again from stops and host functions. Every stop must be the same.
 #![no_main]
 
 #[path = "../../tests/support/tiers/mod.rs"]

@@ -1,5 +1,5 @@
-//! WASI calls with any arguments, in any order, on a folder of their own. Nothing outside the folder may be reached: a file beside it
-//! must stay as it is, and what it says never be read.
+//! WASI calls with any arguments, in any order, on a folder of their own. Nothing outside the folder may be reached: a
+//! file beside it must stay as it is, and what it says never be read.
 #![no_main]
 
 #[path = "../../tests/wasi/guest.rs"]

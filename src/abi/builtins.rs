@@ -12,8 +12,8 @@ pub enum BuiltinArg {
 use BuiltinArg::{I32, I64};
 
 /// A function of the runtime that compiled code calls; its discriminant is its position in the table behind
-/// [`VMContext::builtins`](super::VMContext::builtins). Addresses and lengths are 64 bits wide (zero-extended), so that they do not change with memory64.
-/// All but those marked "never returns" may raise a trap instead of returning.
+/// [`VMContext::builtins`](super::VMContext::builtins). Addresses and lengths are 64 bits wide (zero-extended), so that
+/// they do not change with memory64. All but those marked "never returns" may raise a trap instead of returning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Builtin {
@@ -43,7 +43,8 @@ pub enum Builtin {
     Trap,
     /// `()`: raises the error a host function left in the store. Never returns.
     Raise,
-    /// `()`: there is too little stack for a call of the host; the frame that calls is noted as having left. Never returns.
+    /// `()`: there is too little stack for a call of the host; the frame that calls is noted as having left. Never
+    /// returns.
     HostOverflow,
     /// `()`: the deadline is over, or somebody wants the host to be asked: returns if the guest is to go on.
     Due,

@@ -138,8 +138,8 @@ impl VMStoreContext {
     pub const DEADLINE: i32 = std::mem::offset_of!(VMStoreContext, deadline) as i32;
 }
 
-/// Where resume code begins, and with what. Resume code is a function in the Wasm convention of the one whose frame it takes; of its
-/// arguments only its vmctx and the address of its results' area, if it has one, mean anything.
+/// Where resume code begins, and with what. Resume code is a function in the Wasm convention of the one whose frame it
+/// takes; of its arguments only its vmctx and the address of its results' area, if it has one, mean anything.
 #[derive(Debug)]
 #[repr(C)]
 pub struct ResumeState {
@@ -147,7 +147,8 @@ pub struct ResumeState {
     pub entry: u32,
     /// Zero.
     pub reserved: u32,
-    /// The locals, then the operands, bottom first, one behind the other in words as [`SlotLayout`](crate::base::SlotLayout) says.
+    /// The locals, then the operands, bottom first, one behind the other in words as
+    /// [`SlotLayout`](crate::base::SlotLayout) says.
     pub values: *const u64,
 }
 
@@ -231,8 +232,8 @@ pub struct VmCounts {
     pub defined_globals: u32,
 }
 
-/// Where the variable part of a module's [`VMContext`] is, in bytes from its start: defined globals (16 bytes each), defined
-/// memories and tables in place, pointers to what is imported, and a [`VMFuncRef`] for each defined function.
+/// Where the variable part of a module's [`VMContext`] is, in bytes from its start: defined globals (16 bytes each),
+/// defined memories and tables in place, pointers to what is imported, and a [`VMFuncRef`] for each defined function.
 #[derive(Clone, Copy, Debug)]
 pub struct VmLayout {
     counts: VmCounts,
@@ -300,21 +301,24 @@ impl VmLayout {
         debug_assert!(func.get() < self.counts.defined_funcs);
         self.func_refs + func.get() * FUNC_REF_SIZE
     }
-    /// A memory: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMMemory`] itself is.
+    /// A memory: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMMemory`]
+    /// itself is.
     pub fn memory(&self, memory: MemoryIndex) -> (u32, bool) {
         match memory.get().checked_sub(self.counts.imported_memories) {
             None => (self.imported_memories + memory.get() * 8, true),
             Some(defined) => (self.memories + defined * size_of::<VMMemory>() as u32, false),
         }
     }
-    /// A table: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMTable`] itself is.
+    /// A table: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMTable`]
+    /// itself is.
     pub fn table(&self, table: TableIndex) -> (u32, bool) {
         match table.get().checked_sub(self.counts.imported_tables) {
             None => (self.imported_tables + table.get() * 8, true),
             Some(defined) => (self.tables + defined * size_of::<VMTable>() as u32, false),
         }
     }
-    /// A global: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMGlobal`] itself is.
+    /// A global: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMGlobal`]
+    /// itself is.
     pub fn global(&self, global: GlobalIndex) -> (u32, bool) {
         match global.get().checked_sub(self.counts.imported_globals) {
             None => (self.imported_globals + global.get() * 8, true),

@@ -6,8 +6,8 @@
 //!
 //! * **Wasm functions** use Cranelift's `tail` convention with the signature
 //!   `(callee vmctx, caller vmctx, params...) -> results`, in both tiers. Frame pointers are always kept.
-//! * **Host to Wasm** trampolines use the C convention: `fn(callee: *const VMFuncRef, caller vmctx, values: *mut ValRaw)`.
-//!   They load the parameters from `values`, call *indirectly* through the `VMFuncRef`, and store the results
+//! * **Host to Wasm** trampolines use the C convention: `fn(callee: *const VMFuncRef, caller vmctx, values: *mut
+//!   ValRaw)`. They load the parameters from `values`, call *indirectly* through the `VMFuncRef`, and store the results
 //!   over them from `values[0]` on. They are entered by `isa::enter` alone.
 //! * **Wasm to host** trampolines are the `code` of a host function's [`VMFuncRef`] and use the Wasm
 //!   convention. They store the exit frame in the caller's [`VMStoreContext`], write the parameters to an
@@ -17,10 +17,12 @@
 //! * **Stop points** (debug code only) are calls without arguments that preserve every register
 //!   (Cranelift's `PreserveAll`), and do nothing until armed. Armed, they call the image's *stop stub*, which pushes
 //!   [`StopCell::context`] and jumps to [`StopCell::handler`]; see [`StopCell`] for where the cell is.
-//! * **Rerun code** uses the C convention and is called by the runtime alone, outside any frame of a guest; `image/` has its contract.
-//! * **Resume code** is a function in the Wasm convention that is entered by a jump, in the place of a frame of the function it was compiled from:
-//!   the return address and the arguments on the stack are that frame's. Of its arguments in registers only its vmctx and, where results
-//!   need one, the address of their area mean anything; its state is where [`VMStoreContext::resume`] says.
+//! * **Rerun code** uses the C convention and is called by the runtime alone, outside any frame of a guest; `image/`
+//!   has its contract.
+//! * **Resume code** is a function in the Wasm convention that is entered by a jump, in the place of a frame of the
+//!   function it was compiled from: the return address and the arguments on the stack are that frame's. Of its
+//!   arguments in registers only its vmctx and, where results need one, the address of their area mean anything; its
+//!   state is where [`VMStoreContext::resume`] says.
 //!
 //! # References
 //!

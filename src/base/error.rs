@@ -14,8 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// The bytes are no valid Wasm module; or no serialized module, or a damaged one.
     InvalidModule = 1,
-    /// The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version, configuration or
-    /// kind of machine; the message names it.
+    /// The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version,
+    /// configuration or kind of machine; the message names it.
     Unsupported = 2,
     /// An import is missing or has another type than the module asks for.
     Link = 3,

@@ -1,5 +1,5 @@
-//! What bytes that are not what was asked for begin with, and what they probably are, for messages: somebody passed the wrong
-//! file, and is to see which.
+//! What bytes that are not what was asked for begin with, and what they probably are, for messages: somebody passed the
+//! wrong file, and is to see which.
 
 use std::fmt::{self, Write as _};
 
@@ -52,7 +52,8 @@ const TEXT_FORMAT: &str =
     "it is WebAssembly's text format: make a module of it first, with `wat2wasm` or `wasm-tools parse`";
 const HTML: &str = "it is an HTML page, perhaps what a server said instead of the file";
 
-/// Says what bytes begin with and what they probably are: "it begins with 7f 45 4c 46 01 01 01 00: it is an ELF file ...".
+/// Says what bytes begin with and what they probably are: "it begins with 7f 45 4c 46 01 01 01 00: it is an ELF file
+/// ...".
 pub struct Foreign<'a>(pub &'a [u8]);
 
 impl fmt::Display for Foreign<'_> {

@@ -1,10 +1,10 @@
-//! Where values stand that are kept one behind the other in slots: the locals of a frame, its operands, and both in the buffers that rerun
-//! and resume code take their state from. There is one rule, and this file has it.
+//! Where values stand that are kept one behind the other in slots: the locals of a frame, its operands, and both in the
+//! buffers that rerun and resume code take their state from. There is one rule, and this file has it.
 //!
-//! Positions are counted in words of 8 bytes. A narrow value takes one word, whatever its width; a wide one takes two. Wide ones are not
-//! aligned beyond their words: so the place of a value follows from how many words go before it and from nothing else, it is the same in a
-//! frame as in a buffer, and state can be copied a word at a time. Compiled code moves them by instructions that need no alignment,
-//! which cost the same.
+//! Positions are counted in words of 8 bytes. A narrow value takes one word, whatever its width; a wide one takes two.
+//! Wide ones are not aligned beyond their words: so the place of a value follows from how many words go before it and
+//! from nothing else, it is the same in a frame as in a buffer, and state can be copied a word at a time. Compiled code
+//! moves them by instructions that need no alignment, which cost the same.
 //!
 //! Say a function has the locals `i32 v128 f64`: they are at words 0, 1 and 3, and all take 4.
 
@@ -180,7 +180,8 @@ mod tests {
         (0..500).map(list).collect()
     }
 
-    /// Asserts that these values are `types`, one behind the other without overlapping, whichever way they are asked for.
+    /// Asserts that these values are `types`, one behind the other without overlapping, whichever way they are asked
+    /// for.
     fn check(row: SlotRange<'_>, types: &[ValType]) {
         assert_eq!((row.types(), row.len(), row.is_empty()), (types, types.len(), types.is_empty()));
         let mut free = 0;

@@ -1,10 +1,10 @@
-//! Text of others' on its way to people: names and paths may hold what terminals take for commands, or what makes a line look like
-//! another.
+//! Text of others' on its way to people: names and paths may hold what terminals take for commands, or what makes a
+//! line look like another.
 
 use std::fmt::{self, Write as _};
 
-/// Whether a character commands a terminal or a log rather than being seen: controls (C0, DEL, C1), ends of lines, and marks that change
-/// the direction of what follows or are not seen at all.
+/// Whether a character commands a terminal or a log rather than being seen: controls (C0, DEL, C1), ends of lines, and
+/// marks that change the direction of what follows or are not seen at all.
 pub fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -1,8 +1,8 @@
-//! What kinds of values there are: how wide each is, which the collector has to see, and what a reference refers to. Every
-//! room speaks of values by these types; nobody has an enum of their own for the same.
+//! What kinds of values there are: how wide each is, which the collector has to see, and what a reference refers to.
+//! Every room speaks of values by these types; nobody has an enum of their own for the same.
 //!
-//! A new kind of reference is a row of [`HeapType`] (what it refers to, and whether that is collected), and then wherever the compiler
-//! says that a `match` does not know it.
+//! A new kind of reference is a row of [`HeapType`] (what it refers to, and whether that is collected), and then
+//! wherever the compiler says that a `match` does not know it.
 
 use std::fmt;
 
@@ -23,8 +23,8 @@ impl HeapType {
     /// All of them, in the order of their numbers.
     pub const ALL: [HeapType; 2] = [HeapType::Func, HeapType::Extern];
 
-    /// Whether what is referred to goes when nobody refers to it any more, so that the collector has to see the reference. A function
-    /// goes with its instance.
+    /// Whether what is referred to goes when nobody refers to it any more, so that the collector has to see the
+    /// reference. A function goes with its instance.
     pub const fn is_collected(self) -> bool {
         match self {
             HeapType::Func | HeapType::Extern => true,

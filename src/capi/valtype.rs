@@ -28,7 +28,8 @@ pub enum wasm_valkind_enum {
     WASM_FUNCREF = 129,
 }
 
-/// The kind of a type: the one place where the types of values meet their kinds in C. `v128`, which the standard's header has no kind for, is 4.
+/// The kind of a type: the one place where the types of values meet their kinds in C. `v128`, which the standard's
+/// header has no kind for, is 4.
 pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
     use wasm_valkind_enum as k;
     match ty {

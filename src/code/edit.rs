@@ -2,7 +2,8 @@
 //!
 //! # How an edit goes
 //!
-//! An edit collects changes of the plan. Its commit tries to make the code follow, by six steps, each for all texts before the next:
+//! An edit collects changes of the plan. Its commit tries to make the code follow, by six steps, each for all texts
+//! before the next:
 //!
 //! 1. *Show*: where the texts step as a whole, the step image takes the place of the own text, or gives it back.
 //! 2. *Compare*: which sites are not as they are wanted, and what that means for pages.
@@ -22,14 +23,15 @@
 //!                                       broken: the store runs no more
 //! ```
 //!
-//! There is no third end. Two refusals have another way, and the steps begin again: texts that the system does not swap are
-//! stepped by patching each site, and pages that it does not take back are written.
+//! There is no third end. Two refusals have another way, and the steps begin again: texts that the system does not swap
+//! are stepped by patching each site, and pages that it does not take back are written.
 //!
-//! An example: a breakpoint on site 7, while another one is on site 9 of the same page. The edit holds `7 -> 1 reference`. Nothing is
-//! stepped, so nothing is to be shown. Site 7 is not armed and should be: one page to open, none to give back. The call is written, the page
-//! closed, and the plan has both sites. Had closing failed, the own text would have been left with site 7 either way; the old plan wants site 9
-//! alone, so the sites are compared, and 7 cleared if it was armed. Had that been refused too, nobody could say what the code does at site
-//! 7: [`CodeRegistry::is_broken`].
+//! An example: a breakpoint on site 7, while another one is on site 9 of the same page. The edit holds `7 -> 1
+//! reference`. Nothing is stepped, so nothing is to be shown. Site 7 is not armed and should be: one page to open, none
+//! to give back. The call is written, the page closed, and the plan has both sites. Had closing failed, the own text
+//! would have been left with site 7 either way; the old plan wants site 9 alone, so the sites are compared, and 7
+//! cleared if it was armed. Had that been refused too, nobody could say what the code does at site 7:
+//! [`CodeRegistry::is_broken`].
 
 use super::plan::{PatchPlan, SiteRanges, StepScope, contains, covered};
 use super::private::{Behind, PatchWork, PrivateText};
@@ -179,7 +181,8 @@ impl Wanted<'_> {
 }
 
 impl CodeRegistry {
-    /// Applies the plan to a text that was just registered, of which nothing is armed. After an error it is good for nothing.
+    /// Applies the plan to a text that was just registered, of which nothing is armed. After an error it is good for
+    /// nothing.
     pub(super) fn apply_plan_to(&mut self, slot: CodeSlot) -> Result<()> {
         let wanted = Wanted { plan: &self.plan, changes: &Changes::default(), before: &StepScope::Off };
         follow(&mut self.slots, &[slot], wanted)

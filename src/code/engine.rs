@@ -21,8 +21,8 @@ impl EngineCodeId {
 /// What goes with a mapping of code, for whoever made it: dropped before the mapping is.
 pub type Registration = Box<dyn Any + Send + Sync>;
 
-/// The code of a module in its engine: the canonical image. It knows offsets only; code becomes executable by registering
-/// it with a store's [`CodeRegistry`](super::CodeRegistry).
+/// The code of a module in its engine: the canonical image. It knows offsets only; code becomes executable by
+/// registering it with a store's [`CodeRegistry`](super::CodeRegistry).
 #[derive(Debug)]
 pub struct EngineCode {
     id: EngineCodeId,
@@ -73,8 +73,8 @@ impl EngineCode {
         })
     }
 
-    /// Takes tables in whose text stands in an image already. Production code is mapped for sharing at once and the image let go;
-    /// that of debug code is kept, for private texts are views of it.
+    /// Takes tables in whose text stands in an image already. Production code is mapped for sharing at once and the
+    /// image let go; that of debug code is kept, for private texts are views of it.
     ///
     /// # Errors
     /// Those of mapping it.
@@ -135,7 +135,8 @@ impl EngineCode {
         self.image.get().map(TextImage::backing)
     }
 
-    /// The address of the shared mapping, made now if it is not there. For this room alone, and only for `StoreCode::Shared`.
+    /// The address of the shared mapping, made now if it is not there. For this room alone, and only for
+    /// `StoreCode::Shared`.
     pub(super) fn shared_base(&self) -> Result<usize> {
         if let Some(view) = self.shared.get() {
             return Ok(view.base());
@@ -147,8 +148,8 @@ impl EngineCode {
         let view = match self.image.get() {
             Some(image) => image.map_exec()?,
             None => {
-                // The image's file descriptor is not kept: a host has few, and production code needs no second view. Should a
-                // private one be asked for all the same, `image` reads the text back from this mapping.
+                // The image's file descriptor is not kept: a host has few, and production code needs no second view.
+                // Should a private one be asked for all the same, `image` reads the text back from this mapping.
                 let image = self.new_image(&mut bytes)?;
                 match image.map_exec() {
                     Ok(view) => view,

@@ -1,5 +1,5 @@
-//! Machine code that belongs to no module's text: trampolines, and what runs regions again. It is one piece, entered at its first byte,
-//! and nobody ever patches it, so all stores run the same.
+//! Machine code that belongs to no module's text: trampolines, and what runs regions again. It is one piece, entered at
+//! its first byte, and nobody ever patches it, so all stores run the same.
 
 use crate::base::{Pc, Result};
 use crate::sys::pages::PAGE_SIZE;

@@ -1,18 +1,21 @@
-//! Who owns machine code, and where it is: code addresses are made here alone. [`EngineCode`] is a module's image, shared by an engine's stores: it speaks offsets and
-//! metadata, and no address ever comes out of it. [`StoreCode`] is the same code in one store, and the only maker of
-//! addresses; only its private form can be patched. A store's [`CodeRegistry`] owns the pairs of both, together with the
-//! [`PatchPlan`]: what should be patched, as plain data, which an edit reconciles with what is. [`FixedCode`] is what belongs to no
-//! module and is never patched. Nothing here knows what a stop means, what a module is, or when patching is wanted.
+//! Who owns machine code, and where it is: code addresses are made here alone. [`EngineCode`] is a module's image,
+//! shared by an engine's stores: it speaks offsets and metadata, and no address ever comes out of it. [`StoreCode`] is
+//! the same code in one store, and the only maker of addresses; only its private form can be patched. A store's
+//! [`CodeRegistry`] owns the pairs of both, together with the [`PatchPlan`]: what should be patched, as plain data,
+//! which an edit reconciles with what is. [`FixedCode`] is what belongs to no module and is never patched. Nothing here
+//! knows what a stop means, what a module is, or when patching is wanted.
 //!
 //! # Rules
 //!
-//! * No method of `EngineCode` returns a [`Pc`](crate::base::Pc) or a pointer. Its text comes out as a copy, to be written to a file.
+//! * No method of `EngineCode` returns a [`Pc`](crate::base::Pc) or a pointer. Its text comes out as a copy, to be
+//!   written to a file.
 //! * An engine whose stores are all private never maps its text executable.
 //! * `CodeRegistry::register` is the one place where sharing or a private copy is decided.
-//! * A private text belongs to one store; patching it takes `&mut` of that store's registry, so that no guest of it runs.
+//! * A private text belongs to one store; patching it takes `&mut` of that store's registry, so that no guest of it
+//!   runs.
 //! * No page is writable and executable at once.
-//! * After a failed edit, plan and code are as they were, or the registry says that nothing may run any more. How an edit goes is told in
-//!   `edit.rs`, with an example.
+//! * After a failed edit, plan and code are as they were, or the registry says that nothing may run any more. How an
+//!   edit goes is told in `edit.rs`, with an example.
 
 mod edit;
 mod engine;

@@ -1,5 +1,6 @@
 //! A text of one store, and the steps by which it is patched: which pages to open, which to give back, what to write.
-//! In which order they are taken, what should be armed, and what follows from a refusal is the affair of [`edit`](super::edit).
+//! In which order they are taken, what should be armed, and what follows from a refusal is the affair of
+//! [`edit`](super::edit).
 
 use crate::abi::StopCell;
 use crate::base::{Error, ErrorKind, Result, TextOffset};
@@ -35,8 +36,8 @@ pub struct PrivateText {
     open: Vec<Range<usize>>,
 }
 
-/// Sites of an own text that may be other than the plan has them. There are some in the middle of an edit, and while the step image is
-/// shown; when the own text is executed next, it is looked at them.
+/// Sites of an own text that may be other than the plan has them. There are some in the middle of an edit, and while
+/// the step image is shown; when the own text is executed next, it is looked at them.
 #[derive(Debug)]
 pub(super) enum Behind {
     Sites(BTreeSet<u32>),
@@ -108,8 +109,8 @@ impl PrivateText {
 
     pub(super) fn set_cell(&mut self, cell: StopCell) {
         if let Some(view) = &self.view {
-            // SAFETY: the page behind the text is mapped read-write, aligned, and ours. Only this thread, which owns the
-            // store, reads it: in a stop stub, and it is here instead.
+            // SAFETY: the page behind the text is mapped read-write, aligned, and ours. Only this thread, which owns
+            // the store, reads it: in a stop stub, and it is here instead.
             unsafe { view.cell_page().cast::<StopCell>().write(cell) };
         }
     }
@@ -130,8 +131,9 @@ impl PrivateText {
         !tables.sites.is_empty() && !self.steps_in_place && self.view.as_ref().is_some_and(PrivateView::can_swap)
     }
 
-    /// Has the step image executed, if it is to step and there is one to be had, and the own text otherwise. `false`: the system does not
-    /// swap this text, which it now remembers; nothing changed. After an error nothing did, but that own sites may be lost.
+    /// Has the step image executed, if it is to step and there is one to be had, and the own text otherwise. `false`:
+    /// the system does not swap this text, which it now remembers; nothing changed. After an error nothing did, but
+    /// that own sites may be lost.
     pub(super) fn show(&mut self, code: &EngineCode, steps: bool) -> Result<bool> {
         let shown = self.shows_step_image();
         let wanted = steps && (shown || self.has_step_image(code.tables()));
@@ -217,8 +219,8 @@ impl PrivateText {
         Ok(())
     }
 
-    /// Has what [`PrivateText::open`] opened executed as it was written. After an error some of it is, some shows what it did before, and some
-    /// may be open.
+    /// Has what [`PrivateText::open`] opened executed as it was written. After an error some of it is, some shows what
+    /// it did before, and some may be open.
     pub(super) fn close(&mut self) -> Result<()> {
         let Some(view) = &mut self.view else {
             return Ok(());

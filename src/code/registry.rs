@@ -88,8 +88,8 @@ impl StoreCode {
         if self.text_len() == 0 {
             return &[];
         }
-        // SAFETY: the text is mapped and readable for as long as this is there. Only a private one is ever written, by an edit, which
-        // holds this exclusively.
+        // SAFETY: the text is mapped and readable for as long as this is there. Only a private one is ever written, by
+        // an edit, which holds this exclusively.
         unsafe { std::slice::from_raw_parts(self.base().get() as *const u8, self.text_len() as usize) }
     }
 
@@ -139,7 +139,8 @@ pub struct LoadedCode {
 /// As many slots are looked through faster than their code is sorted.
 const FEW: usize = 8;
 
-/// Where a registered text is. Sorted by start, the last first, for the system gives out addresses downwards; they cannot overlap.
+/// Where a registered text is. Sorted by start, the last first, for the system gives out addresses downwards; they
+/// cannot overlap.
 #[derive(Clone, Copy, Debug)]
 struct TextRange {
     start: usize,
@@ -188,8 +189,8 @@ pub struct CodeRegistry {
     pub(super) slots: Slots,
     /// Slots with nothing in them.
     free: Vec<CodeSlot>,
-    /// The slot of each code, sorted by the code, which is mostly registered in the order in which it was made. Empty while there have
-    /// never been more than a few.
+    /// The slot of each code, sorted by the code, which is mostly registered in the order in which it was made. Empty
+    /// while there have never been more than a few.
     by_code: Vec<(EngineCodeId, CodeSlot)>,
     ranges: SmallVec<[TextRange; 1]>,
     pub(super) plan: PatchPlan,
@@ -203,9 +204,9 @@ impl CodeRegistry {
         Self::default()
     }
 
-    /// Registers code, or finds it registered. This is where it is decided whether the store shares it or has a copy of its own.
-    /// What the plan says about all code is applied: while stepping is on, a private text comes armed. Code registered already
-    /// keeps its slot and gets the new cell; asking for the other ownership is an error.
+    /// Registers code, or finds it registered. This is where it is decided whether the store shares it or has a copy of
+    /// its own. What the plan says about all code is applied: while stepping is on, a private text comes armed. Code
+    /// registered already keeps its slot and gets the new cell; asking for the other ownership is an error.
     pub fn register(&mut self, code: &Arc<EngineCode>, ownership: Ownership) -> Result<CodeSlot> {
         if let Some(slot) = self.find(code) {
             return match (&mut self.loaded_mut(slot).store, ownership) {
@@ -254,8 +255,8 @@ impl CodeRegistry {
         Ok(slot)
     }
 
-    /// Removes code: its private copy is unmapped, and the plan forgets its sites. Nothing may run in it, and no address of it
-    /// may be left where a guest finds it.
+    /// Removes code: its private copy is unmapped, and the plan forgets its sites. Nothing may run in it, and no
+    /// address of it may be left where a guest finds it.
     pub fn unregister(&mut self, slot: CodeSlot) -> Result<()> {
         self.check(slot)?;
         self.plan.forget(slot);
@@ -263,8 +264,8 @@ impl CodeRegistry {
         Ok(())
     }
 
-    /// Has something go with the mapping of the code in a slot, until it is unmapped: what `make` gives, unless somebody has made it
-    /// before. A shared mapping is asked for once, whatever stores it is in.
+    /// Has something go with the mapping of the code in a slot, until it is unmapped: what `make` gives, unless
+    /// somebody has made it before. A shared mapping is asked for once, whatever stores it is in.
     pub fn keep_registration(&mut self, slot: CodeSlot, make: impl FnOnce(&LoadedCode) -> Option<Registration>) {
         let loaded = self.entry(slot);
         match &loaded.store {
@@ -346,8 +347,8 @@ impl CodeRegistry {
         self.slots.0.iter().enumerate().filter_map(|(i, loaded)| Some((CodeSlot(i as u32), loaded.as_ref()?)))
     }
 
-    /// The code an address is in, and where there. It takes no lock and allocates nothing, so a signal handler may ask, on
-    /// the thread that runs the store's guest.
+    /// The code an address is in, and where there. It takes no lock and allocates nothing, so a signal handler may ask,
+    /// on the thread that runs the store's guest.
     #[inline]
     pub fn lookup(&self, pc: Pc) -> Option<(CodeSlot, TextOffset)> {
         let range = self.ranges.get(self.ranges.partition_point(|range| range.start > pc.get()))?;
@@ -372,8 +373,8 @@ impl CodeRegistry {
         }
     }
 
-    /// Whether an edit could neither be done nor be taken back, for the system refused both. What the code does is not known, if it can be
-    /// executed at all: no guest may go on in this store.
+    /// Whether an edit could neither be done nor be taken back, for the system refused both. What the code does is not
+    /// known, if it can be executed at all: no guest may go on in this store.
     #[inline]
     pub fn is_broken(&self) -> bool {
         self.broken

@@ -1,5 +1,5 @@
-//! What is to be known of Cranelift's `tail` convention where a frame is replaced: it takes no part in compiling. A test of `runtime/`
-//! compares it with what compiled callers do.
+//! What is to be known of Cranelift's `tail` convention where a frame is replaced: it takes no part in compiling. A
+//! test of `runtime/` compares it with what compiled callers do.
 
 use super::env::abi_type;
 use crate::isa::{ARGUMENT_REGISTERS, FRAME_HEAD, RESULT_REGISTERS, STACK_ALIGN};
@@ -8,8 +8,9 @@ use crate::wasm::{FuncType, ValType};
 /// Integer arguments in front of those of Wasm: the vmctx and the caller's.
 const VMCTXS: u32 = 2;
 
-/// Where a function of this type has the area for those of its results that no register takes, as an offset from its frame pointer.
-/// `None` if there is none; if there is, its address is a hidden argument in front of all others. Callers have it right behind the arguments.
+/// Where a function of this type has the area for those of its results that no register takes, as an offset from its
+/// frame pointer. `None` if there is none; if there is, its address is a hidden argument in front of all others.
+/// Callers have it right behind the arguments.
 pub fn result_area(ty: &FuncType) -> Option<u32> {
     if bytes_on_stack(&ty.results, 0, RESULT_REGISTERS) == 0 {
         return None;

@@ -1,11 +1,11 @@
 //! What the debug tier adds to a function while it is translated: stop points, and slots in the frame from which every
 //! local and every operand can be told where the state is *complete*: at every stop point and call, and where ways come
-//! together. There a local is in its slot. An operand is in a slot of its own, unless it is known without: a constant, or
-//! a copy of a local that has not changed since. In between nothing is stored. What is recorded here becomes the image's
-//! sites, points, shapes and locals.
+//! together. There a local is in its slot. An operand is in a slot of its own, unless it is known without: a constant,
+//! or a copy of a local that has not changed since. In between nothing is stored. What is recorded here becomes the
+//! image's sites, points, shapes and locals.
 //!
-//! The slots are two areas of the frame, each laid out as [`SlotLayout`] says: the locals and behind them the vmctx, and
-//! the operands. Where a slot is, is said in words from its area's start.
+//! The slots are two areas of the frame, each laid out as [`SlotLayout`] says: the locals and behind them the vmctx,
+//! and the operands. Where a slot is, is said in words from its area's start.
 
 use super::env::{POINTER, abi_type};
 use crate::base::{SlotLayout, WORD_BYTES};
@@ -94,7 +94,8 @@ pub(super) struct FrameWriter {
     pending: Option<RecordedPoint>,
 }
 
-/// How a slot of a value of this type is accessed, where those of words are accessed by `flags`: a wide one is not aligned to its width.
+/// How a slot of a value of this type is accessed, where those of words are accessed by `flags`: a wide one is not
+/// aligned to its width.
 pub(super) fn slot_flags(flags: MemFlagsData, ty: ValType) -> MemFlagsData {
     match ty.words() {
         1 => flags,

@@ -22,7 +22,8 @@ use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 
-/// The largest frame that may be made before the stack is checked: little beside the least that the runtime keeps below the limit.
+/// The largest frame that may be made before the stack is checked: little beside the least that the runtime keeps below
+/// the limit.
 const CHECKED_IN_FRAME: u32 = 4 * 1024;
 
 /// A point of the debug tier, before its image is laid out.

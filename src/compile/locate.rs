@@ -1,6 +1,6 @@
-//! Which instruction of Wasm optimised code belongs to, where optimising has moved, merged or removed what may trap: a trap names the
-//! instruction that Wasm says traps, whatever machine instruction faults. Nothing of the code changes but, rarely, that a load and
-//! a check stay apart.
+//! Which instruction of Wasm optimised code belongs to, where optimising has moved, merged or removed what may trap: a
+//! trap names the instruction that Wasm says traps, whatever machine instruction faults. Nothing of the code changes
+//! but, rarely, that a load and a check stay apart.
 
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Opcode, RelSourceLoc, SourceLoc, Value, ValueDef};
@@ -20,8 +20,8 @@ impl Stores {
         Stores(blocks.filter(|(_, stores)| !stores.is_empty()).collect())
     }
 
-    /// A store that another one overwrites before anybody sees it may be gone. What is out of bounds then traps in the other, which
-    /// tells of the first.
+    /// A store that another one overwrites before anybody sees it may be gone. What is out of bounds then traps in the
+    /// other, which tells of the first.
     fn relocate(&self, func: &mut Function, domtree: &DominatorTree) {
         let mut to = Vec::new();
         for (block, stores) in self.0.iter().filter(|(block, _)| func.layout.is_block_inserted(**block)) {
@@ -66,16 +66,16 @@ impl Stores {
     }
 }
 
-/// Says which instruction of Wasm those belong to that optimising has made: the last one before them in their block that does more than
-/// compute. And what may be merged with a load that traps belongs to that load.
+/// Says which instruction of Wasm those belong to that optimising has made: the last one before them in their block
+/// that does more than compute. And what may be merged with a load that traps belongs to that load.
 pub(super) fn locate(func: &mut Function, domtree: &DominatorTree, stores: &Stores) {
     stores.relocate(func, domtree);
     let uses = single_uses(func);
     let mut apart = Vec::new();
     for block in func.layout.blocks().collect::<Vec<_>>() {
         let mut last = RelSourceLoc::default();
-        // The loads behind the last instruction with an effect. A load is merged with what uses it only across none; but a load that is
-        // merged further on is none any more. With their order.
+        // The loads behind the last instruction with an effect. A load is merged with what uses it only across none;
+        // but a load that is merged further on is none any more. With their order.
         let mut loads: HashMap<Inst, usize> = HashMap::new();
         let mut carried: HashMap<Inst, Inst> = HashMap::new();
         for inst in func.layout.block_insts(block).collect::<Vec<_>>() {
@@ -142,8 +142,8 @@ fn single_uses(func: &Function) -> Vec<u8> {
     uses
 }
 
-/// The load among `loads` that may trap and may be merged with `inst`: by itself, or in what only `inst` uses. Of several it is the last: the
-/// others cannot be merged across it.
+/// The load among `loads` that may trap and may be merged with `inst`: by itself, or in what only `inst` uses. Of
+/// several it is the last: the others cannot be merged across it.
 fn merged(
     func: &Function,
     inst: Inst,

@@ -60,8 +60,8 @@ pub enum DebugTier {
 /// How code is compiled. Code and runtime must agree on these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Traps come as signals (by instructions for it, faults, division errors). Without, every trap is an explicit check and a call
-    /// of [`Builtin::Trap`](crate::abi::Builtin::Trap), stack overflow too.
+    /// Traps come as signals (by instructions for it, faults, division errors). Without, every trap is an explicit
+    /// check and a call of [`Builtin::Trap`](crate::abi::Builtin::Trap), stack overflow too.
     pub signals: bool,
     /// Bytes reserved for a 32-bit memory. With [`Options::signals`] and at least 4 GiB, memories never move.
     pub memory_reservation: u64,

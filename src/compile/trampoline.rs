@@ -77,8 +77,8 @@ pub(super) fn host_to_wasm(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Vec<u8>
     })
 }
 
-/// Bytes of values for which a trampoline does not look whether they fit on the stack: little beside the least that the runtime keeps below
-/// the guests' limit.
+/// Bytes of values for which a trampoline does not look whether they fit on the stack: little beside the least that the
+/// runtime keeps below the guests' limit.
 const UNCHECKED_BYTES: u32 = 1024;
 
 /// Compares the stack pointer, below this frame, with the store's limit, before anything is written.

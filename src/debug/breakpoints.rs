@@ -184,8 +184,8 @@ impl Breakpoints {
         Ok(breakpoint)
     }
 
-    /// Arms a breakpoint in the module's code, which the store has in `slot`, and in resume code of its function. On an error
-    /// nothing is armed.
+    /// Arms a breakpoint in the module's code, which the store has in `slot`, and in resume code of its function. On an
+    /// error nothing is armed.
     fn activate(&mut self, store: &mut StoreMut<'_>, index: usize, slot: CodeSlot) -> Result<()> {
         let entry = &self.entries[index];
         let mut sites: SmallVec<[(CodeSlot, SiteId); 1]> = entry.sites.iter().map(|site| (slot, *site)).collect();
@@ -300,7 +300,8 @@ impl Breakpoints {
         self.active[from..].iter().take_while(move |entry| (entry.0, entry.1) == (slot, wasm)).map(|entry| entry.2)
     }
 
-    /// Where in a function rerun is to stop for breakpoints inside its regions, if there are any: a byte for each instruction.
+    /// Where in a function rerun is to stop for breakpoints inside its regions, if there are any: a byte for each
+    /// instruction.
     #[inline]
     pub(super) fn inside(&self, slot: CodeSlot, func: DefinedFuncIndex) -> Option<&[u8]> {
         if self.inside.is_empty() {

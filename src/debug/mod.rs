@@ -57,8 +57,8 @@ use stepping::Stepping;
 /// The stop callback.
 type Handler = dyn Fn(&mut Stop<'_>) -> Action + Send + Sync;
 
-/// A debugger attached to a store. Clones stand for the same debugger. Dropping the last one does not detach it: the store keeps it
-/// until [`Debugger::detach`].
+/// A debugger attached to a store. Clones stand for the same debugger. Dropping the last one does not detach it: the
+/// store keeps it until [`Debugger::detach`].
 #[derive(Clone)]
 pub struct Debugger {
     core: Arc<Core>,
@@ -86,12 +86,12 @@ struct State {
 const MAX_SPARE: usize = 4;
 
 impl Debugger {
-    /// Attaches to `store`: its modules' debug code is compiled if it was not yet (once per module and engine), and from the next
-    /// call on the store runs it in a private copy. `handler` is called at every stop.
+    /// Attaches to `store`: its modules' debug code is compiled if it was not yet (once per module and engine), and
+    /// from the next call on the store runs it in a private copy. `handler` is called at every stop.
     ///
     /// # Errors
-    /// [`ErrorKind::State`] when the engine is not configured for debugging, when a debugger is attached already, or when a
-    /// Wasm frame of the store is live; otherwise what compiling or mapping the code said.
+    /// [`ErrorKind::State`] when the engine is not configured for debugging, when a debugger is attached already, or
+    /// when a Wasm frame of the store is live; otherwise what compiling or mapping the code said.
     pub fn attach(
         store: &mut impl AsStoreMut,
         handler: impl Fn(&mut Stop<'_>) -> Action + Send + Sync + 'static,
@@ -99,7 +99,8 @@ impl Debugger {
         Debugger::attach_with_progress(store, handler, &|_, _| true)
     }
 
-    /// The same; `progress` is told how many functions of how many have their debug code, from whatever thread; `false` cancels.
+    /// The same; `progress` is told how many functions of how many have their debug code, from whatever thread; `false`
+    /// cancels.
     ///
     /// # Errors
     /// As [`Debugger::attach`], and [`ErrorKind::Cancelled`], which leaves the store as it was.
@@ -127,8 +128,8 @@ impl Debugger {
     /// function. The module need not be instantiated yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] when `offset` is in no function's body, or when no reachable instruction of the function is at or after
-    /// it; a refused mapping otherwise.
+    /// [`ErrorKind::Argument`] when `offset` is in no function's body, or when no reachable instruction of the function
+    /// is at or after it; a refused mapping otherwise.
     pub fn break_at(&self, store: &mut impl AsStoreMut, module: &Module, offset: WasmOffset) -> Result<Breakpoint> {
         self.with(store, |state, store| state.breakpoints.add(store, module, offset))
     }
@@ -194,7 +195,8 @@ impl Debugger {
         self.look(store, |breakpoints| breakpoints.get(id).cloned())
     }
 
-    /// With `on`, every instruction of every call stops, from now on, whatever the callback answers; without, that ends.
+    /// With `on`, every instruction of every call stops, from now on, whatever the callback answers; without, that
+    /// ends.
     ///
     /// # Errors
     /// A refused mapping.

@@ -13,8 +13,8 @@ pub enum Reason {
     Breakpoint(Hits),
     /// A step came to its end.
     Step,
-    /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A stack overflow is shown
-    /// at the call that did not fit: the function called has no frame yet.
+    /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A stack overflow is
+    /// shown at the call that did not fit: the function called has no frame yet.
     Trap(TrapCode),
 }
 

@@ -1,6 +1,7 @@
-//! Values of 16 bytes under the debugger, in every kind of code: in locals, among operands, as arguments and results, across branches that
-//! move them, in rerun and in resume code. No instruction makes such a value yet, but those of Wasm 2.0 move values of any type. So the
-//! guest here is checked by another validator, `f64` stands for `v128` where ours would look, and the values come from the host.
+//! Values of 16 bytes under the debugger, in every kind of code: in locals, among operands, as arguments and results,
+//! across branches that move them, in rerun and in resume code. No instruction makes such a value yet, but those of
+//! Wasm 2.0 move values of any type. So the guest here is checked by another validator, `f64` stands for `v128` where
+//! ours would look, and the values come from the host.
 
 use super::{Action, Debugger, Stop};
 use crate::base::{FuncIndex, MemoryIndex, WasmOffset};
@@ -107,8 +108,8 @@ struct Run {
     outcome: String,
 }
 
-/// Runs the guest without a debugger, or steps through it. `meddle` is told of how many stops there were before; where it says so the
-/// memory that the guest reads is changed.
+/// Runs the guest without a debugger, or steps through it. `meddle` is told of how many stops there were before; where
+/// it says so the memory that the guest reads is changed.
 fn run(config: Config, debugged: bool, flag: i32, meddle: fn(usize) -> bool) -> Run {
     let engine = Engine::new(config).unwrap();
     let module = Module::unvalidated(&engine, &guest(), change).unwrap();
@@ -182,7 +183,8 @@ fn moved(operator: &Operator<'_>, seen: &Seen) -> Option<Seen> {
     Some(next)
 }
 
-/// Holds what was seen after such instructions against what was seen before. Gives how many there were with wide operands.
+/// Holds what was seen after such instructions against what was seen before. Gives how many there were with wide
+/// operands.
 fn check_moves(run: &Run) -> usize {
     let info = run.module.info();
     let mut operators = HashMap::new();

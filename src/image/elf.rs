@@ -1,7 +1,7 @@
-//! The images of a module as an ELF file, with what else a module needs: its Wasm bytes, and a manifest, the readable list of
-//! what the code was compiled for and with. The file is for our own use (and for disassemblers); it is no object to link
-//! with. Its head says how long it is, and has a hash over all of it, which finds damage, not malice. Reading never panics, whatever
-//! the bytes. What the manifest says is for `runtime/` to compare.
+//! The images of a module as an ELF file, with what else a module needs: its Wasm bytes, and a manifest, the readable
+//! list of what the code was compiled for and with. The file is for our own use (and for disassemblers); it is no
+//! object to link with. Its head says how long it is, and has a hash over all of it, which finds damage, not malice.
+//! Reading never panics, whatever the bytes. What the manifest says is for `runtime/` to compare.
 
 use super::validate::damaged;
 use super::{CodeImage, ImageTables, Tier};
@@ -104,8 +104,8 @@ pub fn write_elf(manifest: &str, wasm: &[u8], images: &[ImageRef<'_>]) -> Vec<u8
     bytes
 }
 
-/// Writes the length and the hash into the head: over what [`write_elf`] has made, or what a test has made of that. Bytes that are too
-/// short for a head stay as they are.
+/// Writes the length and the hash into the head: over what [`write_elf`] has made, or what a test has made of that.
+/// Bytes that are too short for a head stay as they are.
 pub fn seal_elf(bytes: &mut [u8]) {
     if bytes.len() < HEAD_END {
         return;
@@ -125,7 +125,8 @@ fn foreign(what: impl std::fmt::Display) -> Error {
 /// Refuses what is no such file, has another length than it had, or another format.
 fn check_head(bytes: &[u8]) -> Result<()> {
     if bytes.starts_with(&WASM_MAGIC) {
-        let what = "it is WebAssembly, to be compiled: pass it to `wasm_module_new` (`Module`, `stepwell-run` without `--precompiled`)";
+        let what = "it is WebAssembly, to be compiled: pass it to `wasm_module_new` (`Module`, `stepwell-run` \
+                    without `--precompiled`)";
         return Err(foreign(what));
     }
     if !bytes.starts_with(&ELF_MAGIC) {
@@ -141,7 +142,8 @@ fn check_head(bytes: &[u8]) -> Result<()> {
     let format = word(HEAD_AT + MAGIC.len());
     if format != FORMAT {
         let message = format!(
-            "the serialized module has file format {format}, this version of Stepwell reads {FORMAT}; compile the module again"
+            "the serialized module has file format {format}, this version of Stepwell reads {FORMAT}; compile the \
+             module again"
         );
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
@@ -166,8 +168,8 @@ impl<'a> ElfImages<'a> {
     /// Reads what [`write_elf`] made.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidModule`] for bytes that are no such file or were damaged, [`ErrorKind::Unsupported`] for those of a
-    /// version with another file format.
+    /// [`ErrorKind::InvalidModule`] for bytes that are no such file or were damaged, [`ErrorKind::Unsupported`] for
+    /// those of a version with another file format.
     pub fn open(bytes: &'a [u8]) -> Result<ElfImages<'a>> {
         check_head(bytes)?;
         if hash(bytes) != bytes[HASH_AT..HEAD_END] {

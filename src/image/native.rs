@@ -1,5 +1,5 @@
-//! A mapped text as an ELF file in memory, for debuggers of the process: where the text is, what its functions are called, and
-//! how their frames are unwound. The text itself is not in it.
+//! A mapped text as an ELF file in memory, for debuggers of the process: where the text is, what its functions are
+//! called, and how their frames are unwound. The text itself is not in it.
 
 use crate::isa::{ELF_MACHINE, eh_frame};
 use std::ops::Range;
@@ -27,8 +27,8 @@ const SHF_EXECINSTR: u64 = 4;
 /// A function that is known everywhere.
 const GLOBAL_FUNC: u8 = 0x12;
 
-/// The file for a text at `base` with these functions: name, and place in the text. It says where its own parts are in memory, which
-/// stays so while the box lives.
+/// The file for a text at `base` with these functions: name, and place in the text. It says where its own parts are in
+/// memory, which stays so while the box lives.
 pub fn native_object(base: u64, text: &[u8], functions: &[(&str, Range<usize>)]) -> Box<[u8]> {
     // The first string is the empty one, the first symbol none.
     let (mut strings, mut symbols) = (vec![0], vec![0; SYMBOL_BYTES]);

@@ -7,15 +7,17 @@
 //! uint64_t rerun(VMContext *vmctx, uint64_t *values, const uint8_t *stops, uint32_t from);
 //! ```
 //!
-//! `values` are the locals, then the operands, bottom first, one behind the other in words of 8 bytes as
-//! [`SlotLayout`] says; what a narrow value leaves of its word is not defined. Where fuel is counted, the 8 bytes in front of them are the fuel that is left; without, they are not touched. The instruction at position `from` of [`RerunImage::instructions`] runs, and then one after the other, until the
-//! next one cannot: because its byte in `stops` is not zero, because only the guest itself may run it (a side effect, a
-//! call, a return, a step across a stop point), or because it traps. `values` then holds the state before that instruction.
-//! The result says which it is, see [`RerunEnd::from_raw`]. It always ends: what is rerun has no cycles. It takes a few
-//! dozen bytes of stack, calls nothing and never faults.
+//! `values` are the locals, then the operands, bottom first, one behind the other in words of 8 bytes as [`SlotLayout`]
+//! says; what a narrow value leaves of its word is not defined. Where fuel is counted, the 8 bytes in front of them are
+//! the fuel that is left; without, they are not touched. The instruction at position `from` of
+//! [`RerunImage::instructions`] runs, and then one after the other, until the next one cannot: because its byte in
+//! `stops` is not zero, because only the guest itself may run it (a side effect, a call, a return, a step across a stop
+//! point), or because it traps. `values` then holds the state before that instruction. The result says which it is, see
+//! [`RerunEnd::from_raw`]. It always ends: what is rerun has no cycles. It takes a few dozen bytes of stack, calls
+//! nothing and never faults.
 //!
-//! Of a large function, there is code for a run of instructions at a time. Where what comes next is in another run, the code ends with
-//! [`RerunEnd::ONWARD`] and its position.
+//! Of a large function, there is code for a run of instructions at a time. Where what comes next is in another run, the
+//! code ends with [`RerunEnd::ONWARD`] and its position.
 
 use crate::abi::TrapCode;
 use crate::base::{SlotLayout, ValType, WasmOffset};
@@ -61,8 +63,8 @@ impl RerunEnd {
     /// [`RerunEnd::Native`] in the result's upper half; a trap is this plus 1 plus its code.
     pub const NATIVE: u32 = 1;
 
-    /// In the result's upper half of code that knows some of the function's instructions only: the next one, whose stop was not looked
-    /// at, is another's.
+    /// In the result's upper half of code that knows some of the function's instructions only: the next one, whose stop
+    /// was not looked at, is another's.
     pub const ONWARD: u32 = 1 << 16;
 
     /// What the code's result means; `None` for one that no rerun code gives.
@@ -86,8 +88,8 @@ impl RerunEnd {
 pub struct RegionGraph {
     /// Every instruction that can be reached, as in [`RerunImage::instructions`].
     pub instructions: Vec<WasmOffset>,
-    /// Which can follow which, as positions: what follows, then what it follows; sorted, each once. Where only the guest can go on
-    /// there is no edge.
+    /// Which can follow which, as positions: what follows, then what it follows; sorted, each once. Where only the
+    /// guest can go on there is no edge.
     pub edges: Vec<(u32, u32)>,
 }
 
@@ -127,7 +129,8 @@ impl RerunImage {
         })
     }
 
-    /// What the collector has to see of a state before an instruction: locals, then operands, the type and the word of each.
+    /// What the collector has to see of a state before an instruction: locals, then operands, the type and the word of
+    /// each.
     pub fn roots(&self, position: u32) -> impl Iterator<Item = (ValType, u32)> + '_ {
         self.locals.all().iter().chain(self.operands(position)).filter(|(ty, _)| ty.is_root())
     }

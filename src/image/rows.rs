@@ -1,5 +1,5 @@
-//! The tables of an image as the sections of a file, and back. Numbers are little-endian, rows are words of 32 bits or packed.
-//! Reading never panics, whatever the bytes. What the rows say is checked in `validate`.
+//! The tables of an image as the sections of a file, and back. Numbers are little-endian, rows are words of 32 bits or
+//! packed. Reading never panics, whatever the bytes. What the rows say is checked in `validate`.
 
 use super::packed::{Reader, write_number};
 use super::validate::damaged;

@@ -1,5 +1,5 @@
-//! The table of operand stacks: a word a row, for what is on top, in which way it is held, and how far before the row of
-//! the rest is. What does not fit is in a second table. Any row is read at once: a stop reads several.
+//! The table of operand stacks: a word a row, for what is on top, in which way it is held, and how far before the row
+//! of the rest is. What does not fit is in a second table. Any row is read at once: a stop reads several.
 
 use super::{Place, Shape, ShapeId, Slot};
 use crate::base::{ValType, WORD_BYTES};

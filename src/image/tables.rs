@@ -185,8 +185,8 @@ pub struct Site {
 pub struct Point {
     /// The instruction.
     pub wasm: WasmOffset,
-    /// The site to arm for it. Without one, machine code cannot be stopped there: so at calls and where ways of control part or
-    /// meet, in the images that have no site before every instruction.
+    /// The site to arm for it. Without one, machine code cannot be stopped there: so at calls and where ways of control
+    /// part or meet, in the images that have no site before every instruction.
     pub site: Option<SiteId>,
     /// The operand stack before it.
     pub shape: ShapeId,
@@ -259,8 +259,8 @@ impl ImageTables {
         Some(self.traps.find(at.get())?.row().code)
     }
 
-    /// The Wasm instruction that the text at `at` belongs to. For a return address, ask for the byte before it. Debug images
-    /// know it of the places where a frame can be found outside a stop: returns of calls, and what traps.
+    /// The Wasm instruction that the text at `at` belongs to. For a return address, ask for the byte before it. Debug
+    /// images know it of the places where a frame can be found outside a stop: returns of calls, and what traps.
     pub fn wasm_at(&self, at: TextOffset) -> Option<WasmOffset> {
         match self.tier {
             Tier::Production => self.addresses.last_to(at.get())?.row().wasm,
@@ -297,8 +297,8 @@ impl ImageTables {
         Some(PointId(self.points.first_from(wasm.get())?.id()))
     }
 
-    /// The last point of a function at or before an instruction. When the instruction traps, the frame's slots hold the state at that
-    /// point, and rerun comes from there to the instruction.
+    /// The last point of a function at or before an instruction. When the instruction traps, the frame's slots hold the
+    /// state at that point, and rerun comes from there to the instruction.
     pub fn complete_before(&self, func: DefinedFuncIndex, wasm: WasmOffset) -> Option<Point> {
         let (start, _) = self.function(func)?.points;
         let last = self.points.last_to(wasm.get())?;
@@ -349,8 +349,8 @@ impl ImageTables {
         })
     }
 
-    /// Where a frame of a function has what the collector has to see, when it stands at this point of it: locals, then operands, each place
-    /// once. An operand that is told from a local is seen there; one that is a constant is null.
+    /// Where a frame of a function has what the collector has to see, when it stands at this point of it: locals, then
+    /// operands, each place once. An operand that is told from a local is seen there; one that is a constant is null.
     pub fn roots(&self, func: DefinedFuncIndex, point: Point) -> impl Iterator<Item = Slot> + '_ {
         let locals = self.locals_of(func);
         let own = move |slot: &Slot| matches!(slot.place, Place::Frame(_)) && !locals.have(slot.place);

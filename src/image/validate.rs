@@ -20,8 +20,8 @@ pub(super) fn damaged(what: impl std::fmt::Display) -> Error {
 }
 
 impl CodeImage {
-    /// Checks every order, range and index that look-ups in the tables and patching the text rely on. What the code does is
-    /// not, and cannot be, checked: an image is as trusted as the compiler that made it.
+    /// Checks every order, range and index that look-ups in the tables and patching the text rely on. What the code
+    /// does is not, and cannot be, checked: an image is as trusted as the compiler that made it.
     pub fn validate(&self) -> Result<()> {
         self.tables.validate(&self.text)
     }

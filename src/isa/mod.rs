@@ -1,8 +1,8 @@
 //! The machine: all that is of one kind of processor. No other room names a register, an instruction or a byte of one;
 //! a test looks for them (`tests/layering/`).
 //!
-//! There is a folder for each kind, and one of them is compiled. What the other rooms use of it is listed below, and that
-//! list is what a port has to write: another folder with the same names. Apart from them, a port needs what
+//! There is a folder for each kind, and one of them is compiled. What the other rooms use of it is listed below, and
+//! that list is what a port has to write: another folder with the same names. Apart from them, a port needs what
 //! `sys/mod.rs` lists, where its system is another.
 //!
 //! # Machine code
@@ -61,15 +61,19 @@
 //!
 //! On x86-64, at the site of a debug text that returns to 0x25, with the stop stub at 0x90:
 //!
-//! 1. The site is the bytes from 0x20 on. While it is not armed they are [`SITE_NOP`], `0f 1f 44 00 00`, and the guest runs through them.
+//! 1. The site is the bytes from 0x20 on. While it is not armed they are [`SITE_NOP`], `0f 1f 44 00 00`, and the guest
+//!    runs through them.
 //! 2. To arm it, `code/` writes [`armed_site`] there: `e8 6b 00 00 00`, a call of what is 0x6b behind 0x25.
-//! 3. The guest comes to it and calls [`stop_stub`], which pushes the context that is in the cell page behind the text, and jumps to the
-//!    handler that is there: [`stop_handler`]. On the stack are now the context and the return address, 0x25 behind the text's base.
-//! 4. The handler saves all registers that a call may change, and calls [`StopContext::on_stop`] with the context, that address and the
-//!    guest's frame pointer.
-//! 5. If `on_stop` returns null, the handler puts all registers back, drops the context and returns: the guest goes on at 0x25.
-//! 6. If it returns a [`ResumeJump`], the frame that was stopped is dropped instead. Registers that it had saved for its caller are read from
-//!    where they are, its caller's frame pointer is put back, and the handler jumps: the function there returns to that caller.
+//! 3. The guest comes to it and calls [`stop_stub`], which pushes the context that is in the cell page behind the text,
+//!    and jumps to the handler that is there: [`stop_handler`]. On the stack are now the context and the return
+//!    address, 0x25 behind the text's base.
+//! 4. The handler saves all registers that a call may change, and calls [`StopContext::on_stop`] with the context, that
+//!    address and the guest's frame pointer.
+//! 5. If `on_stop` returns null, the handler puts all registers back, drops the context and returns: the guest goes on
+//!    at 0x25.
+//! 6. If it returns a [`ResumeJump`], the frame that was stopped is dropped instead. Registers that it had saved for
+//!    its caller are read from where they are, its caller's frame pointer is put back, and the handler jumps: the
+//!    function there returns to that caller.
 //! 7. If a guest is to end, `on_stop` does not return, but calls [`unwind`].
 
 mod saved;

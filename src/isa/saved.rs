@@ -18,8 +18,8 @@ impl SavedRegisters {
     /// None is saved.
     pub const NONE: SavedRegisters = SavedRegisters { which: 0, below: 0 };
 
-    /// These registers, in the order of their numbers, the first one `below` words below the frame pointer, the others above
-    /// it. `None` if they would reach beyond the frame pointer.
+    /// These registers, in the order of their numbers, the first one `below` words below the frame pointer, the others
+    /// above it. `None` if they would reach beyond the frame pointer.
     pub fn new(registers: impl IntoIterator<Item = PreservedRegister>, below: u8) -> Option<SavedRegisters> {
         let which = registers.into_iter().fold(0, |which, register| which | 1 << register as u8);
         Self::from_parts(which, below)

@@ -1,11 +1,11 @@
-//! What unwinders are told of machine code: an `.eh_frame` section, whose rows say where a function's frame begins and where the registers of
-//! its caller are. What changes where is read from the code, by the machine.
+//! What unwinders are told of machine code: an `.eh_frame` section, whose rows say where a function's frame begins and
+//! where the registers of its caller are. What changes where is read from the code, by the machine.
 
 use super::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 use std::ops::Range;
 
-/// What changes for unwinders from a place in a function on. Registers have DWARF's numbers. A frame begins where the stack pointer was
-/// before the call: DWARF's *canonical frame address*.
+/// What changes for unwinders from a place in a function on. Registers have DWARF's numbers. A frame begins where the
+/// stack pointer was before the call: DWARF's *canonical frame address*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameRule {
     /// The frame begins so many bytes above what is in this register.
@@ -49,7 +49,8 @@ const CODE_UNIT: u8 = 1;
 /// -8 as a signed number of seven bits: registers are told in words, downwards.
 const DATA_UNIT: u8 = 0x78;
 
-/// The contents of an `.eh_frame` section with absolute addresses, for functions at these places of a text that is at `base`.
+/// The contents of an `.eh_frame` section with absolute addresses, for functions at these places of a text that is at
+/// `base`.
 pub fn eh_frame(base: u64, text: &[u8], functions: impl IntoIterator<Item = Range<usize>>) -> Vec<u8> {
     let mut section = Vec::new();
     // One description of what is common: version 1, and no augmentation, so that addresses are absolute.

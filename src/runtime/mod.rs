@@ -1,22 +1,24 @@
 //! Running modules: engines, modules, stores, instances and what they hold; calls both ways, traps, the walk over
-//! frames, and what a debugger needs below itself: attaching to a store, and events. Machine code is made in `compile/` and owned in
-//! `code/`; what a breakpoint or a step is, nothing here knows.
+//! frames, and what a debugger needs below itself: attaching to a store, and events. Machine code is made in `compile/`
+//! and owned in `code/`; what a breakpoint or a step is, nothing here knows.
 //!
 //! # Parts
 //!
-//! From the top: `handle` (what hosts can do), `control` (how guests are entered and left), `store` (what a store owns), `objects` (what
-//! instances are made of), `compiled` (engines and modules). None uses one above it; `tests/layering` holds that.
+//! From the top: `handle` (what hosts can do), `control` (how guests are entered and left), `store` (what a store
+//! owns), `objects` (what instances are made of), `compiled` (engines and modules). None uses one above it;
+//! `tests/layering` holds that.
 //!
-//! A call, for example: `Func::call` (`handle/func.rs`) checks the values and hands them to `control/call.rs`, which notes the activation in
-//! the store's inside (`store/inner.rs`) and enters. A trap on its way out: the signal's landing (`control/trap.rs`)
-//! tells those who listen (`control/tell.rs`, `store/events.rs`), walks the frames (`control/frames.rs`), leaves the
-//! trap (`objects/trap.rs`) in the store, and unwinds to the activation; `call.rs` takes it from there to the host.
+//! A call, for example: `Func::call` (`handle/func.rs`) checks the values and hands them to `control/call.rs`, which
+//! notes the activation in the store's inside (`store/inner.rs`) and enters. A trap on its way out: the signal's
+//! landing (`control/trap.rs`) tells those who listen (`control/tell.rs`, `store/events.rs`), walks the frames
+//! (`control/frames.rs`), leaves the trap (`objects/trap.rs`) in the store, and unwinds to the activation; `call.rs`
+//! takes it from there to the host.
 //!
 //! # Rules
 //!
-//! * A handle ([`Func`], [`Memory`], ...) is a pointer with its store's id: used with another store it is an error, and with its own
-//!   store in hand the pointer is valid, since a store's objects stay at one address as long as the store lives, or until a
-//!   collection ([`Store::collect`]) that was not told of them.
+//! * A handle ([`Func`], [`Memory`], ...) is a pointer with its store's id: used with another store it is an error, and
+//!   with its own store in hand the pointer is valid, since a store's objects stay at one address as long as the store
+//!   lives, or until a collection ([`Store::collect`]) that was not told of them.
 //! * No reference to the inside of a store is held while a guest runs.
 //! * A code address lives in a function's `VMFuncRef` and nowhere else.
 //! * No Rust unwinding and no Rust destructor crosses guest frames: errors and panics wait in the store.

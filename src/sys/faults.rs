@@ -1,5 +1,6 @@
-//! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s, swaps of texts or signal handlers are refused. While no
-//! thread asks for failures, a check is one relaxed load. It changes what system calls report, nothing else.
+//! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s, swaps of texts or signal
+//! handlers are refused. While no thread asks for failures, a check is one relaxed load. It changes what system calls
+//! report, nothing else.
 
 use super::system::{IN_PIECES, NO_MEMORY, NOT_ALLOWED, set_last_error};
 use std::cell::Cell;

@@ -1,6 +1,6 @@
-//! How floats are computed with. WebAssembly rounds to nearest, keeps subnormal numbers, and never raises a floating-point exception
-//! (specification section 4.3.3); a host may have set something else for itself. The two change places at the border, where they differ:
-//! reading how it is is cheap, changing it is not.
+//! How floats are computed with. WebAssembly rounds to nearest, keeps subnormal numbers, and never raises a
+//! floating-point exception (specification section 4.3.3); a host may have set something else for itself. The two
+//! change places at the border, where they differ: reading how it is is cheap, changing it is not.
 
 use crate::abi::Activation;
 use crate::isa::{FLOAT_FLAGS, GUEST_FLOATS, float_control, set_float_control};
@@ -26,8 +26,8 @@ pub fn leave_guest(host: u32) {
     }
 }
 
-/// The host's way, for as long as this is there: in what a guest calls of the host. Behind it, the guest's is back; what the host has set
-/// meanwhile is the host's from then on.
+/// The host's way, for as long as this is there: in what a guest calls of the host. Behind it, the guest's is back;
+/// what the host has set meanwhile is the host's from then on.
 pub struct HostFloats(*mut Activation);
 
 impl HostFloats {

@@ -1,9 +1,9 @@
-//! The operating system: pages, protection, mappings of code, signals, thread-local state. With `wasi/` and `remote/` the only
-//! room that calls the system. It knows no module and no store, and of the machine what `isa/` says.
+//! The operating system: pages, protection, mappings of code, signals, thread-local state. With `wasi/` and `remote/`
+//! the only room that calls the system. It knows no module and no store, and of the machine what `isa/` says.
 //!
-//! There is a folder for each system, and one of them is compiled. What is the same on all of them stands beside the folders, and uses
-//! of the system what is listed here, and the crate `region`: for the protection of pages, for their size, and for plain memory. That
-//! list is what a port has to write: another folder with the same names.
+//! There is a folder for each system, and one of them is compiled. What is the same on all of them stands beside the
+//! folders, and uses of the system what is listed here, and the crate `region`: for the protection of pages, for their
+//! size, and for plain memory. That list is what a port has to write: another folder with the same names.
 //!
 //! # For the rest of this room
 //!

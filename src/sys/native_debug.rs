@@ -1,9 +1,11 @@
-//! What debuggers of the process (gdb, lldb) are told of machine code: the interface that gdb defines for compilers at run time. A
-//! list of ELF files in memory, and a function that is called when it has changed, in which the debugger has a breakpoint.
+//! What debuggers of the process (gdb, lldb) are told of machine code: the interface that gdb defines for compilers at
+//! run time. A list of ELF files in memory, and a function that is called when it has changed, in which the debugger
+//! has a breakpoint.
 //!
-//! Both names are the debugger's choice, and other compilers in the process may define them too. The debugger looks for them in each
-//! library. In the shared library ours are bound to ourselves (`build.rs`), so that each compiler keeps its own list. In a program that
-//! is linked statically with another compiler that defines them weakly, both share ours.
+//! Both names are the debugger's choice, and other compilers in the process may define them too. The debugger looks for
+//! them in each library. In the shared library ours are bound to ourselves (`build.rs`), so that each compiler keeps
+//! its own list. In a program that is linked statically with another compiler that defines them weakly, both share
+//! ours.
 
 use crate::isa::opaque;
 use std::ptr::{NonNull, null, null_mut};

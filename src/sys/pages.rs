@@ -1,6 +1,6 @@
 //! Pages of memory: reserving address space, making a part of it accessible, giving it back. Executable mappings are
-//! made in `text` alone. Protection, and the size of pages, are the crate `region`'s; how address space is reserved and given back
-//! differs from system to system.
+//! made in `text` alone. Protection, and the size of pages, are the crate `region`'s; how address space is reserved and
+//! given back differs from system to system.
 
 use super::faults;
 use super::system::{discard, map_anonymous, map_anonymous_at, protect_failed, unmap};
@@ -45,7 +45,8 @@ pub struct Reservation {
     len: usize,
 }
 
-// SAFETY: a reservation is memory without thread affinity; access to its bytes is by raw pointer and the users' concern.
+// SAFETY: a reservation is memory without thread affinity; access to its bytes is by raw pointer and the users'
+// concern.
 unsafe impl Send for Reservation {}
 // SAFETY: as above; every method that changes the mapping takes `&mut self`.
 unsafe impl Sync for Reservation {}
@@ -82,13 +83,14 @@ impl Reservation {
         self.len == 0
     }
 
-    /// Makes the pages of `range` readable and writable (zeros where never touched before). The bounds are page multiples.
+    /// Makes the pages of `range` readable and writable (zeros where never touched before). The bounds are page
+    /// multiples.
     pub fn make_accessible(&mut self, range: Range<usize>) -> Result<()> {
         self.protect(range, RW)
     }
 
-    /// Makes the pages of `range` inaccessible and gives their memory back: made accessible again they are zero. The bounds
-    /// are page multiples.
+    /// Makes the pages of `range` inaccessible and gives their memory back: made accessible again they are zero. The
+    /// bounds are page multiples.
     pub fn make_inaccessible(&mut self, range: Range<usize>) -> Result<()> {
         self.reset_to_zero(range.clone())?;
         self.protect(range, Protection::NONE)
@@ -101,7 +103,8 @@ impl Reservation {
             return Ok(());
         }
         let start = self.base() as usize + range.start;
-        // SAFETY: the range was checked to lie in this reservation: anonymous memory that nobody holds a Rust reference to.
+        // SAFETY: the range was checked to lie in this reservation: anonymous memory that nobody holds a Rust reference
+        // to.
         if unsafe { discard(start, range.len()) } {
             return Ok(());
         }

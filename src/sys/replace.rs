@@ -1,12 +1,13 @@
-//! Pages of machine code that take the place of others, without a page that was writable where it is executed: made in a file of their own
-//! that is mapped over the old ones, or in a mapping of their own that is moved there. Until the last step nothing has changed.
+//! Pages of machine code that take the place of others, without a page that was writable where it is executed: made in
+//! a file of their own that is mapped over the old ones, or in a mapping of their own that is moved there. Until the
+//! last step nothing has changed.
 
 use super::system::SealedFile;
 use super::text::{Mapping, TextBacking};
 use crate::base::{Error, ErrorKind, Result};
 
-/// Puts `bytes`, whole pages, executable in the place of those at `at`: in a `memfd` or in anonymous memory, whichever is `wanted`, or in
-/// the other where that is refused. After an error the old ones stand.
+/// Puts `bytes`, whole pages, executable in the place of those at `at`: in a `memfd` or in anonymous memory, whichever
+/// is `wanted`, or in the other where that is refused. After an error the old ones stand.
 ///
 /// # Safety
 /// The range belongs to the caller, and no guest runs there.

@@ -1,6 +1,6 @@
-//! Bytes from outside that cannot change any more: copied once into a sealed `memfd` that is mapped for reading, or, where the
-//! system refuses that, into plain memory. A mapped file could be truncated or rewritten under us; these cannot. Texts among
-//! them are mapped executable from where they are. What the bytes mean is not this room's concern.
+//! Bytes from outside that cannot change any more: copied once into a sealed `memfd` that is mapped for reading, or,
+//! where the system refuses that, into plain memory. A mapped file could be truncated or rewritten under us; these
+//! cannot. Texts among them are mapped executable from where they are. What the bytes mean is not this room's concern.
 
 use super::pages::PAGE_SIZE;
 use super::system::files::{file_error, open_without_waiting};
@@ -18,7 +18,8 @@ pub struct SealedBytes(Kept);
 
 #[derive(Debug)]
 enum Kept {
-    /// Bytes of a sealed file, mapped for reading at this address; the file itself as long as texts are to come from it.
+    /// Bytes of a sealed file, mapped for reading at this address; the file itself as long as texts are to come from
+    /// it.
     Mapped { base: usize, len: usize, file: Option<Arc<SealedFile>> },
     /// A copy in plain memory.
     Plain(Vec<u8>),
@@ -109,8 +110,8 @@ impl Deref for SealedBytes {
 
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            // SAFETY: the mapping is readable, that long, and lives as long as this; the file behind it is sealed, so nobody
-            // can change or shorten it.
+            // SAFETY: the mapping is readable, that long, and lives as long as this; the file behind it is sealed, so
+            // nobody can change or shorten it.
             Kept::Mapped { base, len, .. } => unsafe { std::slice::from_raw_parts(*base as *const u8, *len) },
             Kept::Plain(bytes) => bytes,
         }

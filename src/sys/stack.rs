@@ -1,4 +1,5 @@
-//! Where this thread's stack ends: the system knows of its own stacks, the host of those that it makes itself for coroutines.
+//! Where this thread's stack ends: the system knows of its own stacks, the host of those that it makes itself for
+//! coroutines.
 
 use super::activation;
 use super::system::stack_bounds;
@@ -33,11 +34,12 @@ impl Drop for Switched {
     }
 }
 
-/// A stack of the host's own making, on which a coroutine runs. While a thread is on it, the thread says so by [`HostStack::switch`]: guests
-/// then end where this stack does, and those that wait on other stacks of the thread, inside a host function, are left alone.
+/// A stack of the host's own making, on which a coroutine runs. While a thread is on it, the thread says so by
+/// [`HostStack::switch`]: guests then end where this stack does, and those that wait on other stacks of the thread,
+/// inside a host function, are left alone.
 ///
-/// A coroutine that has entered a guest goes on on the same thread, and is run to its end: the store that it has entered
-/// remembers it.
+/// A coroutine that has entered a guest goes on on the same thread, and is run to its end: the store that it has
+/// entered remembers it.
 #[derive(Debug)]
 pub struct HostStack(Arc<Inner>);
 
@@ -78,11 +80,12 @@ impl HostStack {
         Ok(HostStack(Arc::new(Inner { bounds, state: Mutex::default() })))
     }
 
-    /// Says that this thread is on `stack` from now on, or on its own again. To be called where the switch is made, before or
-    /// after it, with no guest called in between.
+    /// Says that this thread is on `stack` from now on, or on its own again. To be called where the switch is made,
+    /// before or after it, with no guest called in between.
     ///
     /// # Errors
-    /// [`ErrorKind::State`] when another thread is on that stack, or a guest waits on it that was called on another thread.
+    /// [`ErrorKind::State`] when another thread is on that stack, or a guest waits on it that was called on another
+    /// thread.
     pub fn switch(stack: Option<&HostStack>) -> Result<()> {
         let me = this_thread();
         SWITCHED.with_borrow_mut(|switched| {
@@ -131,8 +134,9 @@ fn this_thread() -> usize {
     STATED.with(|stated| std::ptr::from_ref(stated).addr())
 }
 
-/// The addresses of the stack that the current thread is on, lowest first, guard pages excluded: one that the host has stated, if that is where
-/// the caller is, or the thread's own, asked for once per thread. Where the system does not say, 512 KiB below the caller.
+/// The addresses of the stack that the current thread is on, lowest first, guard pages excluded: one that the host has
+/// stated, if that is where the caller is, or the thread's own, asked for once per thread. Where the system does not
+/// say, 512 KiB below the caller.
 #[inline]
 pub fn limits() -> Range<usize> {
     let here = 0u8;
@@ -144,8 +148,8 @@ pub fn limits() -> Range<usize> {
     LIMITS.with(|limits| limits.get_or_init(|| stack_bounds().unwrap_or_else(guess)).clone())
 }
 
-/// Does `work` where it has at least `needed` bytes of stack: here, or where so much is not left, or is not known to be left, on a
-/// thread of its own that this one waits for.
+/// Does `work` where it has at least `needed` bytes of stack: here, or where so much is not left, or is not known to be
+/// left, on a thread of its own that this one waits for.
 ///
 /// # Errors
 /// When there is too little stack here and the system refuses the thread.

@@ -38,8 +38,8 @@ enum Source {
 }
 
 impl TextImage {
-    /// Takes the text (not empty) out of `text`. When this fails, `text` is as before. A system that refuses `memfd`s, seals or
-    /// executable mappings of them is no failure: [`TextImage::backing`] tells.
+    /// Takes the text (not empty) out of `text`. When this fails, `text` is as before. A system that refuses `memfd`s,
+    /// seals or executable mappings of them is no failure: [`TextImage::backing`] tells.
     pub fn new(text: &mut Vec<u8>) -> Result<TextImage> {
         TextImage::with_backing(text, TextBacking::Memfd)
     }
@@ -70,7 +70,8 @@ impl TextImage {
         Ok(TextImage { source, len })
     }
 
-    /// A text (not empty) that stands in a sealed file already, on whole pages of its own from `at` on, and ends within the file.
+    /// A text (not empty) that stands in a sealed file already, on whole pages of its own from `at` on, and ends within
+    /// the file.
     pub(super) fn in_file(file: Arc<SealedFile>, at: usize, len: usize) -> TextImage {
         debug_assert!(len > 0 && at.is_multiple_of(PAGE_SIZE));
         TextImage { source: Source::Memfd(file, at), len }
@@ -247,9 +248,9 @@ impl ExecView {
     }
 }
 
-/// A text that belongs to one owner, who may patch it, through [`PrivateView::make_writable`] and [`PrivateView::write`].
-/// With [`PrivateView::show_other`] another text of the same length stands at its base, while its own pages are parked
-/// elsewhere, patches and all; until they are back nothing can be patched.
+/// A text that belongs to one owner, who may patch it, through [`PrivateView::make_writable`] and
+/// [`PrivateView::write`]. With [`PrivateView::show_other`] another text of the same length stands at its base, while
+/// its own pages are parked elsewhere, patches and all; until they are back nothing can be patched.
 #[derive(Debug)]
 pub struct PrivateView {
     mapping: Mapping,
@@ -267,8 +268,8 @@ pub struct PrivateView {
     replaced: bool,
     /// How many ranges are writable.
     open: usize,
-    /// The image once more, while ranges are writable: to be moved here should the system let written pages neither be executed again
-    /// nor be replaced. To move it takes no permission to make anything executable.
+    /// The image once more, while ranges are writable: to be moved here should the system let written pages neither be
+    /// executed again nor be replaced. To move it takes no permission to make anything executable.
     spare: Option<Mapping>,
     /// Whether pages were left that cannot be executed.
     broken: bool,
@@ -289,7 +290,8 @@ struct Staged {
 pub struct Refusal {
     /// What the system said.
     pub error: Error,
-    /// Whether the patches of all pages are lost: they show the image. If not, these pages show what they have shown before.
+    /// Whether the patches of all pages are lost: they show the image. If not, these pages show what they have shown
+    /// before.
     pub all_lost: bool,
 }
 
@@ -331,7 +333,8 @@ impl PrivateView {
         self.image.is_some() && !self.replaced
     }
 
-    /// Whether it has pages that cannot be executed: the system has refused every way to make them so. No guest may run in it.
+    /// Whether it has pages that cannot be executed: the system has refused every way to make them so. No guest may run
+    /// in it.
     pub fn is_broken(&self) -> bool {
         self.broken
     }
@@ -348,15 +351,15 @@ impl PrivateView {
         unsafe { std::ptr::read_volatile((self.mapping.base + at) as *const u8) }
     }
 
-    /// Whether the byte that is executed here may differ from the image's. Where not, it need not be read, which would bring
-    /// pages of the image in that are replaced when they are written.
+    /// Whether the byte that is executed here may differ from the image's. Where not, it need not be read, which would
+    /// bring pages of the image in that are replaced when they are written.
     pub fn may_differ(&self, at: usize) -> bool {
         self.image.is_none() || self.shows_other() || self.written.binary_search(&page_of(at)).is_ok()
     }
 
-    /// Opens own pages for [`PrivateView::write`]. They are made writable and not executable; or, where the system would not make them
-    /// executable again, and in a copy, for which there is no way back, others are made to take their place. The bounds are page multiples.
-    /// After an error they are as before.
+    /// Opens own pages for [`PrivateView::write`]. They are made writable and not executable; or, where the system
+    /// would not make them executable again, and in a copy, for which there is no way back, others are made to take
+    /// their place. The bounds are page multiples. After an error they are as before.
     pub fn make_writable(&mut self, range: Range<usize>) -> Result<()> {
         self.check_pages(&range);
         if self.image.is_none() || flips_refused() {
@@ -508,9 +511,9 @@ impl PrivateView {
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
     }
 
-    /// Makes sure that pages split apart by [`PrivateView::make_writable`] become one mapping again: the system joins written
-    /// pages only if they belong to one *anonymous mapping record*, which it makes at the first write. So the first write is done
-    /// alone, to one page (of which nothing changes), before several are opened at once.
+    /// Makes sure that pages split apart by [`PrivateView::make_writable`] become one mapping again: the system joins
+    /// written pages only if they belong to one *anonymous mapping record*, which it makes at the first write. So the
+    /// first write is done alone, to one page (of which nothing changes), before several are opened at once.
     pub fn prepare_scattered_writes(&mut self, page: Range<usize>) -> Result<()> {
         if self.patched_before || self.image.is_none() || flips_refused() {
             return Ok(());
@@ -523,8 +526,8 @@ impl PrivateView {
         self.make_executable(page).map_err(|refusal| refusal.error)
     }
 
-    /// Gives own pages back: they show the image again. Only where [`PrivateView::can_discard`] says so. Says whether the system agreed; if
-    /// not, nothing changed.
+    /// Gives own pages back: they show the image again. Only where [`PrivateView::can_discard`] says so. Says whether
+    /// the system agreed; if not, nothing changed.
     pub fn discard(&mut self, range: Range<usize>) -> bool {
         self.check_pages(&range);
         assert!(self.can_discard(), "there is no image below these pages");
@@ -579,8 +582,9 @@ impl PrivateView {
         Ok(())
     }
 
-    /// Puts the other text at the base, or the own one back. `Ok(false)`: the system does not do that, nothing changed. After
-    /// an error, nothing changed either, or (`own_lost`) own pages with their patches are gone and show the image.
+    /// Puts the other text at the base, or the own one back. `Ok(false)`: the system does not do that, nothing changed.
+    /// After an error, nothing changed either, or (`own_lost`) own pages with their patches are gone and show the
+    /// image.
     pub fn show_other(&mut self, shown: bool) -> Result<bool, SwapError> {
         let base = self.mapping.base;
         let len = self.text;
@@ -591,9 +595,8 @@ impl PrivateView {
             return Ok(true);
         }
         let (leaving, coming) = if shown { (parking.own, parking.other) } else { (parking.other, parking.own) };
-        // Each move leaves a fresh mapping of the same file behind (DONTUNMAP), so that at no moment the base is free for others
-        // to map, nor the parking places.
-        // SAFETY: all three ranges are ours, and no guest runs in them.
+        // Each move leaves a fresh mapping of the same file behind (DONTUNMAP), so that at no moment the base is free
+        // for others to map, nor the parking places. SAFETY: all three ranges are ours, and no guest runs in them.
         if let Err(refusal) = unsafe { move_pages(base, leaving, len) } {
             match refusal {
                 Unmoved::Never(_) => refusals::note_swaps_refused(),

@@ -19,7 +19,8 @@ struct Pool {
 /// Never freed: threads work in it, and one that a forked child has inherited cannot be taken down.
 static POOL: AtomicPtr<Pool> = AtomicPtr::new(null_mut());
 
-/// The threads of this process, made now if they are not there. `None` where one thread is all that the processor runs at once.
+/// The threads of this process, made now if they are not there. `None` where one thread is all that the processor runs
+/// at once.
 ///
 /// # Errors
 /// When the system refuses them.

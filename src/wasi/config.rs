@@ -24,8 +24,8 @@ pub enum Access {
     ReadWrite,
 }
 
-/// What a guest gets of the host. At first it is nothing: no arguments, no environment, an empty standard input, standard output
-/// and error that swallow everything, and no directory.
+/// What a guest gets of the host. At first it is nothing: no arguments, no environment, an empty standard input,
+/// standard output and error that swallow everything, and no directory.
 pub struct WasiConfig {
     pub(super) args: Vec<Vec<u8>>,
     pub(super) env: Vec<Vec<u8>>,
@@ -194,8 +194,8 @@ impl WasiConfig {
         self
     }
 
-    /// Writes standard output to a file of the host, behind what is in it or (`append` is false) instead of that. It is opened,
-    /// and made or emptied, now. To send both streams to one file, append to it.
+    /// Writes standard output to a file of the host, behind what is in it or (`append` is false) instead of that. It is
+    /// opened, and made or emptied, now. To send both streams to one file, append to it.
     ///
     /// # Errors
     /// [`ErrorKind::System`] if it cannot be opened.
@@ -213,17 +213,19 @@ impl WasiConfig {
         Ok(self)
     }
 
-    /// How many descriptors guests have at most at once, the standard streams and the preopened directories counted; 1024 unless
-    /// this is called. Beyond it they get `EMFILE`. Each takes about one of this process.
+    /// How many descriptors guests have at most at once, the standard streams and the preopened directories counted;
+    /// 1024 unless this is called. Beyond it they get `EMFILE`. Each takes about one of this process.
     pub fn set_max_descriptors(&mut self, max: u32) -> &mut WasiConfig {
         self.descriptors = max;
         self
     }
 
-    /// Gives the guest a directory of the host, under the name `guest` (`"."` is where relative paths start). It is opened now.
+    /// Gives the guest a directory of the host, under the name `guest` (`"."` is where relative paths start). It is
+    /// opened now.
     ///
     /// # Errors
-    /// [`ErrorKind::System`] if it cannot be opened, [`ErrorKind::Argument`] for a name that is empty or contains a NUL.
+    /// [`ErrorKind::System`] if it cannot be opened, [`ErrorKind::Argument`] for a name that is empty or contains a
+    /// NUL.
     pub fn preopen_dir(&mut self, host: impl AsRef<Path>, guest: &str, access: Access) -> Result<&mut WasiConfig> {
         let host = host.as_ref();
         if guest.is_empty() || guest.contains('\0') {
@@ -247,8 +249,8 @@ impl WasiConfig {
         Ok(self)
     }
 
-    /// Defines the functions of [`MODULE`](super::MODULE) in a linker, for instances of this store. They share one table of
-    /// descriptors, which lives as long as the store.
+    /// Defines the functions of [`MODULE`](super::MODULE) in a linker, for instances of this store. They share one
+    /// table of descriptors, which lives as long as the store.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] where one is defined already, and errors of making host functions.

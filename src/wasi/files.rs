@@ -315,12 +315,12 @@ impl Open {
         Ok(open)
     }
 
-    /// Opens a path below a directory. What is opened may be used for all that `parent` passes on, as far as it is opened to
-    /// read or to write.
+    /// Opens a path below a directory. What is opened may be used for all that `parent` passes on, as far as it is
+    /// opened to read or to write.
     pub(super) fn open(&self, parent: &Entry, path: &str) -> Result<Entry, Failure> {
         let dir = parent.dir()?;
-        // A directory is opened by who wants to read it as a file is, and listing it is another right. None is opened to write:
-        // the host says so, or that there is no directory.
+        // A directory is opened by who wants to read it as a file is, and listing it is another right. None is opened
+        // to write: the host says so, or that there is no directory.
         let needed = if self.directory { Rights::NONE } else { self.access };
         let allowed = parent.inheriting.contains(needed)
             && (!self.create || parent.rights.contains(Rights::PATH_CREATE_FILE))

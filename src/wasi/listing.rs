@@ -1,10 +1,11 @@
-//! What is in a directory, a piece at a time. What continues reading behind an entry is the position that the file system itself
-//! gives for it, so it stays valid however much of the directory is created or removed in between, as far as `seekdir` is on
-//! this file system. A program that reads on from where it was does not even depend on that: as the C library does, a piece of
-//! the directory is kept.
+//! What is in a directory, a piece at a time. What continues reading behind an entry is the position that the file
+//! system itself gives for it, so it stays valid however much of the directory is created or removed in between, as far
+//! as `seekdir` is on this file system. A program that reads on from where it was does not even depend on that: as the
+//! C library does, a piece of the directory is kept.
 //!
-//! A cookie of preview 1 stands for a position. It has 64 bits, but `telldir` of 32-bit programs gives out 31 of them, while
-//! some file systems use 63 for a position. So large positions are numbered, as far as that does not take too much memory.
+//! A cookie of preview 1 stands for a position. It has 64 bits, but `telldir` of 32-bit programs gives out 31 of them,
+//! while some file systems use 63 for a position. So large positions are numbered, as far as that does not take too
+//! much memory.
 
 use super::errno::{Errno, Failure};
 use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom};
@@ -16,8 +17,8 @@ use std::os::fd::AsFd;
 /// How much of a directory is asked for at once.
 const PIECE: usize = 1 << 15;
 
-/// Positions below are cookies themselves; the numbers of larger ones begin here. Only every second is given out: a program that
-/// adds one to a cookie does not come to another position, but to none.
+/// Positions below are cookies themselves; the numbers of larger ones begin here. Only every second is given out: a
+/// program that adds one to a cookie does not come to another position, but to none.
 const NUMBERS: u64 = 1 << 30;
 const STEP: u64 = 2;
 /// How many positions of one descriptor get a number. The cookies of others are the positions with this bit.

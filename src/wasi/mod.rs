@@ -1,17 +1,18 @@
-//! WASI preview 1 as host functions: arguments, environment, clocks, random bytes, standard streams, and files of preopened
-//! directories. A [`WasiConfig`] says what a guest gets, and [`WasiConfig::add_to`] defines the functions in a linker.
+//! WASI preview 1 as host functions: arguments, environment, clocks, random bytes, standard streams, and files of
+//! preopened directories. A [`WasiConfig`] says what a guest gets, and [`WasiConfig::add_to`] defines the functions in
+//! a linker.
 //!
-//! All functions of `wasi_snapshot_preview1` are there. Sockets are not: no descriptor is one, and the `sock_*` functions say
-//! so. `proc_raise` is refused.
+//! All functions of `wasi_snapshot_preview1` are there. Sockets are not: no descriptor is one, and the `sock_*`
+//! functions say so. `proc_raise` is refused.
 //!
 //! # Rules
 //!
-//! * A guest has nothing that its configuration does not give it: no file is opened except through a preopened directory, and
-//!   `cap-std` keeps paths (`..`, symbolic links, absolute ones) inside it.
-//! * Whatever a guest passes in yields an error number for the guest, never a panic, and no allocation of a size that the guest
-//!   chooses.
-//! * The table of descriptors is not locked and no slice of guest memory is borrowed while a callback of the host's runs, or
-//!   while one is dropped. A callback's own lock is only ever tried.
+//! * A guest has nothing that its configuration does not give it: no file is opened except through a preopened
+//!   directory, and `cap-std` keeps paths (`..`, symbolic links, absolute ones) inside it.
+//! * Whatever a guest passes in yields an error number for the guest, never a panic, and no allocation of a size that
+//!   the guest chooses.
+//! * The table of descriptors is not locked and no slice of guest memory is borrowed while a callback of the host's
+//!   runs, or while one is dropped. A callback's own lock is only ever tried.
 //! * The room uses `runtime` through its public interface and knows nothing of machine code or debugging.
 
 mod calls;

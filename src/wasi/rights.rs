@@ -1,9 +1,9 @@
-//! What a descriptor may be used for. Preview 1 gives each two sets: what it may be used for, and what descriptors opened
-//! through it may have at most.
+//! What a descriptor may be used for. Preview 1 gives each two sets: what it may be used for, and what descriptors
+//! opened through it may have at most.
 //!
-//! They say what the host allows, and how a file was opened: to read, to write, or both. What else a program asks for when it
-//! opens something is not looked at: no other engine does, and programs ask for too little, or for anything. Only
-//! `fd_fdstat_set_rights` takes rights away, as that is all it is for.
+//! They say what the host allows, and how a file was opened: to read, to write, or both. What else a program asks for
+//! when it opens something is not looked at: no other engine does, and programs ask for too little, or for anything.
+//! Only `fd_fdstat_set_rights` takes rights away, as that is all it is for.
 
 use std::ops::BitOr;
 

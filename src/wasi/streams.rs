@@ -4,13 +4,13 @@ use super::errno::{Errno, Failure};
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-/// A host's function that gets what a guest writes, each write as it comes. It may call into the store, but a guest that then
-/// writes to the same stream gets `EDEADLK`.
+/// A host's function that gets what a guest writes, each write as it comes. It may call into the store, but a guest
+/// that then writes to the same stream gets `EDEADLK`.
 pub type OutputFn = Box<dyn FnMut(&[u8]) + Send>;
 
-/// A host's function that fills a buffer from its front when a guest reads, and says how many bytes it wrote there. None is the
-/// end of the input; more than the buffer holds is a failure, which the guest sees as `EIO`. It may call into the store, but a
-/// guest that then reads the same stream gets `EDEADLK`.
+/// A host's function that fills a buffer from its front when a guest reads, and says how many bytes it wrote there.
+/// None is the end of the input; more than the buffer holds is a failure, which the guest sees as `EIO`. It may call
+/// into the store, but a guest that then reads the same stream gets `EDEADLK`.
 pub type InputFn = Box<dyn FnMut(&mut [u8]) -> usize + Send>;
 
 /// A callback. Its lock is only ever tried: who does not get it is called from inside it.
@@ -37,8 +37,8 @@ impl<F> Callback<F> {
     }
 }
 
-/// What guests wrote, kept in memory for the host, which can read it while they run and afterwards. Clones are the same buffer.
-/// A guest that fills it up to its limit gets `ENOSPC`.
+/// What guests wrote, kept in memory for the host, which can read it while they run and afterwards. Clones are the same
+/// buffer. A guest that fills it up to its limit gets `ENOSPC`.
 #[derive(Clone, Debug)]
 pub struct OutputBuffer {
     limit: usize,

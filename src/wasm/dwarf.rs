@@ -1,9 +1,10 @@
-//! Source positions: what a module's DWARF sections (`.debug_*`) say of an instruction: file, line, column, and the functions that
-//! were inlined there. Read on demand, a compilation unit at a time; what a unit says is then kept. Of split DWARF the module has
-//! lines and addresses; functions are in files that the host gives, never in files that the module names.
+//! Source positions: what a module's DWARF sections (`.debug_*`) say of an instruction: file, line, column, and the
+//! functions that were inlined there. Read on demand, a compilation unit at a time; what a unit says is then kept. Of
+//! split DWARF the module has lines and addresses; functions are in files that the host gives, never in files that the
+//! module names.
 //!
-//! Nobody has validated these sections: they are read with a budget of work and memory, in proportion to their size. What is
-//! damaged, contradicts itself, or does not fit into the budget has no positions; it is never an error.
+//! Nobody has validated these sections: they are read with a budget of work and memory, in proportion to their size.
+//! What is damaged, contradicts itself, or does not fit into the budget has no positions; it is never an error.
 //!
 //! DWARF counts Wasm addresses from the start of the code section's contents.
 
@@ -150,15 +151,15 @@ impl<'a> Input<'_, 'a> {
         self.units.partition_point(|unit| *unit <= offset).checked_sub(1)
     }
 
-    /// A range that code can have: not empty, in the code section, and not at its very start. That is where linkers put what they
-    /// have left out, and there the number of functions stands.
+    /// A range that code can have: not empty, in the code section, and not at its very start. That is where linkers put
+    /// what they have left out, and there the number of functions stands.
     fn live(&self, begin: u64, end: u64) -> Option<(u32, u32)> {
         (0 < begin && begin < end && end <= u64::from(self.code)).then_some((begin as u32, end as u32))
     }
 }
 
-/// A range of addresses, and a unit that has code there. Of a function that several units have, linkers keep the first one's: that is
-/// last in order, and found first.
+/// A range of addresses, and a unit that has code there. Of a function that several units have, linkers keep the first
+/// one's: that is last in order, and found first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct UnitRange {
     begin: u32,
@@ -181,8 +182,8 @@ struct UnitEntry {
     asked: AtomicUsize,
 }
 
-/// What is known of a module's source positions: which units there are, and where. The module's bytes are passed to each function
-/// anew, and have to be the same.
+/// What is known of a module's source positions: which units there are, and where. The module's bytes are passed to
+/// each function anew, and have to be the same.
 #[derive(Debug)]
 pub struct SourceMap {
     sections: HashMap<SectionId, Range<usize>>,
@@ -311,7 +312,8 @@ impl SourceMap {
         self.units.iter().filter(|unit| unit.id.is_some_and(|id| file.has(&input, id))).count()
     }
 
-    /// Those that have them in no file that was given: the names that the compiler gave their files, where they are said.
+    /// Those that have them in no file that was given: the names that the compiler gave their files, where they are
+    /// said.
     pub fn missing_units(&self, binary: &[u8]) -> Vec<Option<&str>> {
         let (input, files) = (self.input(binary), self.files());
         let missing = |id| !files.iter().any(|file| file.has(&input, id));
@@ -358,8 +360,8 @@ impl SourceMap {
         known.unwrap_or_else(|| self.own_sources(binary, index).locations(address))
     }
 
-    /// Where in the source an instruction is: the innermost inlined function first, then those it is inlined into. Empty where
-    /// that is not known.
+    /// Where in the source an instruction is: the innermost inlined function first, then those it is inlined into.
+    /// Empty where that is not known.
     pub fn locations(&self, binary: &[u8], offset: WasmOffset) -> Vec<Location<'_>> {
         let Some(address) = offset.get().checked_sub(self.code.start) else { return Vec::new() };
         if offset.get() >= self.code.end {
@@ -375,14 +377,16 @@ impl SourceMap {
             .unwrap_or_default()
     }
 
-    /// The first line from `line` on that has code. `file` is a path as compilers know it, or the end of one, whole names only.
+    /// The first line from `line` on that has code. `file` is a path as compilers know it, or the end of one, whole
+    /// names only.
     pub fn line_with_code(&self, binary: &[u8], file: &str, line: u32) -> Option<u32> {
         let units = (0..self.units.len()).map(|unit| self.sources(binary, unit));
         units.filter_map(|unit| unit.line_at_or_behind(file, line)).min()
     }
 
-    /// Where the code of a line starts, ascending: of the line given, or of the next one that has code. There are as many places as
-    /// the compiler has put it at: one for each run of its instructions, and for each function in which it is, inlined ones too.
+    /// Where the code of a line starts, ascending: of the line given, or of the next one that has code. There are as
+    /// many places as the compiler has put it at: one for each run of its instructions, and for each function in which
+    /// it is, inlined ones too.
     pub fn offsets_of(&self, binary: &[u8], file: &str, line: u32) -> Vec<WasmOffset> {
         let Some(line) = self.line_with_code(binary, file, line) else { return Vec::new() };
         let mut starts = Vec::new();

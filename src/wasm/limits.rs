@@ -86,7 +86,8 @@ impl Budget {
         self.left = self.left.checked_sub(amount).ok_or_else(|| {
             let Budget { what, base, per_byte, .. } = self;
             let message = format!(
-                "the module's functions {what} more than {base} and {per_byte} for each byte of their bodies: more than Stepwell compiles"
+                "the module's functions {what} more than {base} and {per_byte} for each byte of their bodies: more than \
+                 Stepwell compiles"
             );
             Error::new(ErrorKind::Limit, message).at(offset(at))
         })?;

@@ -170,8 +170,8 @@ impl ModuleInfo {
         Ok(FunctionBody::new(BinaryReader::new(bytes, start)))
     }
 
-    /// The locals of a function defined here, parameters first, from its body in `binary`. Of a body that was not validated, as many as a
-    /// valid one may have.
+    /// The locals of a function defined here, parameters first, from its body in `binary`. Of a body that was not
+    /// validated, as many as a valid one may have.
     pub fn locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
         let mut locals = self.func_type(self.func_index(func)).params.to_vec();
         for (count, ty) in self.local_groups(func, binary) {

@@ -1,5 +1,5 @@
-//! The `name` section, and names as people read them. Nobody has validated the section: a name that is damaged or badly encoded is
-//! skipped, and hides no other.
+//! The `name` section, and names as people read them. Nobody has validated the section: a name that is damaged or badly
+//! encoded is skipped, and hides no other.
 
 use super::module::Names;
 use crate::base::{DataIndex, ElemIndex, Escaped, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, TableIndex};
@@ -63,8 +63,8 @@ fn read_locals(reader: &mut BinaryReader<'_>, names: &mut HashMap<FuncIndex, Has
     }
 }
 
-/// A name for people: as the source has it, if it is one that a compiler of Rust or C++ has mangled, and without anything that a
-/// terminal takes for a command.
+/// A name for people: as the source has it, if it is one that a compiler of Rust or C++ has mangled, and without
+/// anything that a terminal takes for a command.
 pub fn readable(name: &str) -> String {
     match demangled(name) {
         Some(name) => Escaped(&name).to_string(),
@@ -72,8 +72,8 @@ pub fn readable(name: &str) -> String {
     }
 }
 
-/// The name that was mangled: by Rust, old and new, or by C++ (Itanium). `None` for any other, and for what would be too long or is nested
-/// too deeply.
+/// The name that was mangled: by Rust, old and new, or by C++ (Itanium). `None` for any other, and for what would be
+/// too long or is nested too deeply.
 pub fn demangled(name: &str) -> Option<String> {
     // A compiler splits functions, and appends what for.
     let looks_mangled = ["_Z", "__Z", "_R", "__R", "ZN"].iter().any(|start| name.starts_with(start));

@@ -35,7 +35,8 @@ pub fn parse(binary: &[u8], features: Features, parallel: bool) -> Result<Module
     Ok(module)
 }
 
-/// Parses what [`parse`] has accepted with these features, or fewer, or what nobody will run: function bodies are not validated.
+/// Parses what [`parse`] has accepted with these features, or fewer, or what nobody will run: function bodies are not
+/// validated.
 ///
 /// # Errors
 /// As [`parse`], for what is wrong outside function bodies.
@@ -55,7 +56,8 @@ fn parse_outside(binary: &[u8], features: Features) -> Result<(ModuleInfo, Bodie
         return Err(Error::new(
             ErrorKind::Unsupported,
             "this is a component, not a module; Stepwell runs core modules only (proposal: component-model): build for \
-             wasm32-wasip1 instead of wasm32-wasip2, or take the module out of the component (`wasm-tools component unbundle`)",
+             wasm32-wasip1 instead of wasm32-wasip2, or take the module out of the component (`wasm-tools component \
+             unbundle`)",
         )
         .at(WasmOffset::new(4)));
     }

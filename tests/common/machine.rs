@@ -16,8 +16,8 @@ pub const SITES: u32 = 4;
 pub const FUNCTION_BYTES: u32 = 64;
 
 /// An image of `functions` functions `extern "C" fn() -> u64`. Function `i` returns `i`, adding it up in `SITES` steps
-/// with a stop site before each. Between sites 1 and 2 it calls the next function (the last one calls none) and drops the result, so that
-/// a stop in one has the others on the stack; `chained` says whether it does.
+/// with a stop site before each. Between sites 1 and 2 it calls the next function (the last one calls none) and drops
+/// the result, so that a stop in one has the others on the stack; `chained` says whether it does.
 pub fn image(functions: u32, chained: bool) -> CodeImage {
     let mut text = Vec::new();
     let mut tables = ImageTables {

@@ -1,5 +1,5 @@
-//! Which file uses which: the graph behind the rules inside the rooms. What a module hands on (`pub use`) is looked for where it
-//! is defined.
+//! Which file uses which: the graph behind the rules inside the rooms. What a module hands on (`pub use`) is looked for
+//! where it is defined.
 
 use super::source::{mentions, rust_files, strip, without_tests};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Words that are of one kind of machine: registers, instructions, bytes of code, names for all of it. In small letters; `*` stands for
-/// whatever letters and digits.
+/// Words that are of one kind of machine: registers, instructions, bytes of code, names for all of it. In small
+/// letters; `*` stands for whatever letters and digits.
 const WORDS: &[&str] = &[
     // Registers.
     "rax",

@@ -1,7 +1,7 @@
-//! Holds the house's floor plan: which room under `src/` may use which (the table in `ARCHITECTURE.md`), and which rooms
-//! alone may use the operating system or a crate that belongs to one room's job. It reads the sources; test modules
-//! (`#[cfg(test)]`, files named `tests.rs`) are exempt. The same inside of rooms that have a table of their own; and that files do not use
-//! each other in circles; and that what is of the machine is in its room.
+//! Holds the house's floor plan: which room under `src/` may use which (the table in `ARCHITECTURE.md`), and which
+//! rooms alone may use the operating system or a crate that belongs to one room's job. It reads the sources; test
+//! modules (`#[cfg(test)]`, files named `tests.rs`) are exempt. The same inside of rooms that have a table of their
+//! own; and that files do not use each other in circles; and that what is of the machine is in its room.
 
 mod files;
 mod machine;
@@ -33,7 +33,8 @@ const ROOMS: &[Row] = &[
     ("base", &[]),
 ];
 
-/// Rooms that are parted: a room inside, and those that it may use besides itself. Files that are in none of them are above all.
+/// Rooms that are parted: a room inside, and those that it may use besides itself. Files that are in none of them are
+/// above all.
 const INSIDE: &[(&str, &[Row])] = &[
     ("capi", &[("plumbing", &[])]),
     (
@@ -50,6 +51,9 @@ const INSIDE: &[(&str, &[Row])] = &[
 
 /// The most files that may use each other in a circle.
 const MAX_CIRCLE: usize = 3;
+
+/// As in `rustfmt.toml`.
+const WIDTH: usize = 120;
 
 /// Paths that only some rooms may name.
 const RESERVED: &[Row] = &[
@@ -182,6 +186,33 @@ fn files_use_each_other_in_small_circles_only() {
         })
         .collect();
     assert!(told.is_empty(), "files use each other in circles of more than {MAX_CIRCLE}:\n{}", told.join("\n"));
+}
+
+/// The lines of a source that are wider than rustfmt makes them, and that it leaves alone: comments, but for tables.
+fn wide(source: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = source.lines().enumerate().map(|(i, line)| (i + 1, line));
+    lines.filter(|(_, line)| {
+        let comment = line.trim_start();
+        comment.starts_with("//") && !comment.contains(" | ") && line.chars().count() > WIDTH
+    })
+}
+
+#[test]
+fn comments_are_no_wider_than_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = String::new();
+    let mut files = Vec::new();
+    ["src", "tests", "examples", "xtask", "bench/src", "fuzz/src", "fuzz/targets"]
+        .iter()
+        .for_each(|folder| rust_files(&root.join(folder), &mut files));
+    for file in files {
+        let source = fs::read_to_string(&file).unwrap();
+        for (line, text) in wide(&source) {
+            found += &format!("{}:{line}: {text}\n", file.strip_prefix(root).unwrap().display());
+        }
+    }
+    assert!(found.is_empty(), "comments wider than {WIDTH} columns:\n{found}");
+    assert_eq!(wide(&format!("    // {}\n//! {}", "x".repeat(110), "x".repeat(117))).count(), 1);
 }
 
 #[test]

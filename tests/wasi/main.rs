@@ -1,4 +1,5 @@
-//! WASI preview 1: each function with what a guest may pass to it, good and bad, and real programs that read files and print.
+//! WASI preview 1: each function with what a guest may pass to it, good and bad, and real programs that read files and
+//! print.
 
 mod bad_input;
 mod descriptors;

@@ -1,5 +1,5 @@
-//! What programs do that were written for engines that look at no rights: everything is asked for with none, or with those to
-//! read and to write alone, below a directory that was opened with none.
+//! What programs do that were written for engines that look at no rights: everything is asked for with none, or with
+//! those to read and to write alone, below a directory that was opened with none.
 
 use super::guest::*;
 use std::fs;

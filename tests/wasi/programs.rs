@@ -1,5 +1,5 @@
-//! C programs of our own that use files, directories, links and waiting (`tests/wasi-programs`): what they print here must be
-//! what the same source, compiled for this system, prints.
+//! C programs of our own that use files, directories, links and waiting (`tests/wasi-programs`): what they print here
+//! must be what the same source, compiled for this system, prints.
 
 use super::guest::Folder;
 use std::fs;

@@ -1,8 +1,9 @@
-//! Runs generated modules to the end in production code, in debug code with a breakpoint in every function, single-stepped, and in
-//! another engine (wasmtime), and compares what they did: results or trap, and then every global, memory and table's size.
+//! Runs generated modules to the end in production code, in debug code with a breakpoint in every function,
+//! single-stepped, and in another engine (wasmtime), and compares what they did: results or trap, and then every
+//! global, memory and table's size.
 //!
-//! `agree FOLDER` takes the modules and calls that `smith` has written; each call gets a store of its own. It prints the calls
-//! that differ and closes with `N equal, M different, K out of stack`: neither engine promises a depth.
+//! `agree FOLDER` takes the modules and calls that `smith` has written; each call gets a store of its own. It prints
+//! the calls that differ and closes with `N equal, M different, K out of stack`: neither engine promises a depth.
 
 #[path = "../compare.rs"]
 mod compare;

@@ -1,15 +1,17 @@
-//! Writes the trace of one call: a line before every instruction, as another engine (wasmtime, through its guest debugging)
-//! sees it. It is what `stepwell-trace` is compared with, so it may not use anything of Stepwell.
+//! Writes the trace of one call: a line before every instruction, as another engine (wasmtime, through its guest
+//! debugging) sees it. It is what `stepwell-trace` is compared with, so it may not use anything of Stepwell.
 //!
 //! `oracle-trace [--max N] MODULE EXPORT [ARGS...]`. The format is described in `bench/README.md`.
 //!
-//! wasmtime stops at every reachable operator, and its translation of `else`, `end` and `loop` gives exactly the lines wanted:
-//! a branch goes past the `end` it names, a back edge goes past the `loop`, an `else` is met only by falling into it.
-//! No line has to be added or dropped afterwards; `bench/tests/trace.rs` holds this against traces written by hand.
+//! wasmtime stops at every reachable operator, and its translation of `else`, `end` and `loop` gives exactly the lines
+//! wanted: a branch goes past the `end` it names, a back edge goes past the `loop`, an `else` is met only by falling
+//! into it. No line has to be added or dropped afterwards; `bench/tests/trace.rs` holds this against traces written by
+//! hand.
 //!
-//! One thing has to be mended. In the first branch of an `if` with parameters wasmtime keeps a second copy of them below the
-//! operands, for the `else`, and shows it (with whatever its slots hold by then) as soon as the first parameter is taken off
-//! the stack. The validator knows the true height of the stack at each instruction, so the copies can be told and left out.
+//! One thing has to be mended. In the first branch of an `if` with parameters wasmtime keeps a second copy of them
+//! below the operands, for the `else`, and shows it (with whatever its slots hold by then) as soon as the first
+//! parameter is taken off the stack. The validator knows the true height of the stack at each instruction, so the
+//! copies can be told and left out.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -28,8 +30,8 @@ use wasmtime::{
 };
 
 const USAGE: &str = "usage: oracle-trace [--max N] MODULE EXPORT [ARGS...]";
-/// Space for the guest's frames, twice the usual: they are larger when every operand has a slot. Not more, because counting
-/// the frames at every stop makes a runaway recursion quadratic.
+/// Space for the guest's frames, twice the usual: they are larger when every operand has a slot. Not more, because
+/// counting the frames at every stop makes a runaway recursion quadratic.
 const GUEST_STACK: usize = 1 << 20;
 /// `call_indirect`, whose out-of-range index has a message of its own.
 const CALL_INDIRECT: u8 = 0x11;
@@ -87,7 +89,7 @@ fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Resul
         .guest_debug(true)
         .cranelift_nan_canonicalization(true)
         .collector(Collector::Null)
-        .max_stack(GUEST_STACK)
+        .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + (2 << 20));
     let engine = Engine::new(&config)?;
     let module = Module::new(&engine, binary)?;
@@ -118,8 +120,8 @@ fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Resul
     }
 }
 
-/// The operand stack's height before an instruction, and of each `if` with parameters whose first branch it stands in, outermost
-/// first, the height below its parameters and their number.
+/// The operand stack's height before an instruction, and of each `if` with parameters whose first branch it stands in,
+/// outermost first, the height below its parameters and their number.
 struct Height {
     true_height: usize,
     open_ifs: Vec<(usize, usize)>,
@@ -271,8 +273,8 @@ struct State {
     imported_funcs: u32,
     heights: HashMap<u32, Height>,
     last_offset: Option<u32>,
-    /// The start function is called by a function of wasmtime's own, which shows up as an outermost frame with the data of
-    /// some other one. It is not the guest's, and must not be looked into.
+    /// The start function is called by a function of wasmtime's own, which shows up as an outermost frame with the data
+    /// of some other one. It is not the guest's, and must not be looked into.
     instantiating: bool,
     lines_left: Option<u64>,
 }

@@ -1,5 +1,5 @@
-//! Writes the trace of one call as `oracle-trace` does, from Stepwell's Rust API: what the comparison runs where the C examples
-//! are not built, and what tells a fault of the C ABI from one below it.
+//! Writes the trace of one call as `oracle-trace` does, from Stepwell's Rust API: what the comparison runs where the C
+//! examples are not built, and what tells a fault of the C ABI from one below it.
 //!
 //! `own-trace [--max N] MODULE EXPORT [ARGS...]`. The format is described in `bench/README.md`.
 
@@ -118,7 +118,7 @@ fn zero(store: &mut Store, ty: ExternType) -> stepwell::base::Result<Extern> {
             };
             Func::new(store, ty, body)?.into()
         }
-        ExternType::Table(ty) => Table::new(store, ty, Val::default_for(ty.element))?.into(),
+        ExternType::Table(ty) => Table::new(store, ty, Val::default_for(ty.element.into()))?.into(),
         ExternType::Memory(ty) => Memory::new(store, ty)?.into(),
         ExternType::Global(ty) => Global::new(store, ty, Val::default_for(ty.content))?.into(),
     })

@@ -64,8 +64,8 @@ pub fn with_loop() -> Result<Vec<u8>> {
     )?)
 }
 
-/// `run(n)` goes round a loop n times, with `body` in it as often as `times` says, and then five instructions. There are a second
-/// local and a passive data segment.
+/// `run(n)` goes round a loop n times, with `body` in it as often as `times` says, and then five instructions. There
+/// are a second local and a passive data segment.
 pub fn with_body(body: &str, times: usize) -> Result<Vec<u8>> {
     Ok(wat::parse_str(format!(
         r#"(module

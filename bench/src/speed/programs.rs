@@ -263,8 +263,8 @@ impl Marks {
     }
 }
 
-/// Runs the program of that path, with its folder as the current one. It must end well, having printed what the file beside it
-/// expects, if there is one.
+/// Runs the program of that path, with its folder as the current one. It must end well, having printed what the file
+/// beside it expects, if there is one.
 fn ours(engine: &Engine, module: &Module, path: &Path, debug: bool) -> Result<f64> {
     let mut store = Store::new(engine);
     if debug {

@@ -1,5 +1,5 @@
-//! What a stop costs beyond the instruction, with a callback that does nothing; what reading its values costs, and what a
-//! breakpoint that is never reached.
+//! What a stop costs beyond the instruction, with a callback that does nothing; what reading its values costs, and what
+//! a breakpoint that is never reached.
 
 use super::{Table, modules, timed};
 use crate::Result;
@@ -223,7 +223,8 @@ fn values(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
     table.row(name, target, 20, &mut ours, Some(&mut theirs))
 }
 
-/// A stop in the middle of a huge function and a step from it, with all that is made for them. Nothing is kept from round to round.
+/// A stop in the middle of a huge function and a step from it, with all that is made for them. Nothing is kept from
+/// round to round.
 fn first_in_large(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
     let binary = modules::with_large_function()?;
     let own = Engine::new(Config { debug: true, optimize: false, rerun_cache: 0, ..Config::default() })?;

@@ -319,7 +319,8 @@ fn parameters_count_as_locals_of_the_whole_module() {
     assert!(offset > 20_000 && message.contains("locals and parameters"), "{message}");
 }
 
-/// Locals that change in a number of loops within each other, or that do not, and branches to all of these at the end: tables or others.
+/// Locals that change in a number of loops within each other, or that do not, and branches to all of these at the end:
+/// tables or others.
 fn joined(locals: u32, changed: bool, loops: u32, tables: u32, branches: u32) -> Vec<u8> {
     let empty = wasm_encoder::BlockType::Empty;
     let mut function = Function::new([(locals, ValType::I32)]);

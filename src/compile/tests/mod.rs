@@ -124,7 +124,8 @@ fn smith_modules() {
     }
 }
 
-/// The instructions that a walk over each body finds are those of rerun code; `tests/rerun.rs` holds what rerun does against the edges.
+/// The instructions that a walk over each body finds are those of rerun code; `tests/rerun.rs` holds what rerun does
+/// against the edges.
 #[test]
 fn region_graphs_have_the_instructions_of_rerun_code() {
     let compiler = Compiler::new(GUARDED).unwrap();

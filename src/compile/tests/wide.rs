@@ -1,13 +1,13 @@
-//! Values of 16 bytes: in frames they overlap nothing, and rerun code knows where they are. Function bodies are not validated here, since
-//! validation does not let such values through yet.
+//! Values of 16 bytes: in frames they overlap nothing, and rerun code knows where they are. Function bodies are not
+//! validated here, since validation does not let such values through yet.
 
 use super::check::check;
 use super::{ALL_OPTIONS, Compiler, DefinedFuncIndex, TIERS};
 use crate::image::{Place, RerunImage};
 use crate::wasm::{Features, ValType, parse_again};
 
-/// A function with locals of any types, of which it pushes some, with side effects in between, and takes them one by one. Numbers are
-/// what `below` gives.
+/// A function with locals of any types, of which it pushes some, with side effects in between, and takes them one by
+/// one. Numbers are what `below` gives.
 fn function(below: &mut impl FnMut(usize) -> usize) -> String {
     let names = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "v128"];
     let locals: Vec<&str> = (0..1 + below(12)).map(|_| names[below(names.len())]).collect();

@@ -1,7 +1,8 @@
-//! What it takes to know which value of a local arrives where ways of control come together. Locals become values as they are used,
-//! and a block that several branches lead to gets a parameter for each local that differs: then each of these branches is looked
-//! through, all targets of a `br_table`, and gets an argument. A loop has a parameter first for each local that is used in it, and those
-//! that do not differ are taken out again, each past those behind it. All of that grows faster than the body, so it is counted.
+//! What it takes to know which value of a local arrives where ways of control come together. Locals become values as
+//! they are used, and a block that several branches lead to gets a parameter for each local that differs: then each of
+//! these branches is looked through, all targets of a `br_table`, and gets an argument. A loop has a parameter first
+//! for each local that is used in it, and those that do not differ are taken out again, each past those behind it. All
+//! of that grows faster than the body, so it is counted.
 
 use super::Translator;
 use crate::base::{Error, ErrorKind, Result, WasmOffset};

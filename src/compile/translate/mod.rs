@@ -70,7 +70,8 @@ const SPREAD_PER_BYTE: u64 = 300;
 /// each.
 const CARRIED_PER_BYTE: u64 = 250;
 const LEAST_BYTES: u64 = 100_000;
-/// How much may be gone through to find out which locals differ where ways come together, likewise: a second's work in 100,000 bytes.
+/// How much may be gone through to find out which locals differ where ways come together, likewise: a second's work in
+/// 100,000 bytes.
 const JOINING_PER_BYTE: u64 = 10_000;
 
 /// A function being translated.
@@ -250,7 +251,8 @@ impl<'a, 'b> Translator<'a, 'b> {
         if self.carried > self.max_carried {
             return Err(Error::new(
                 ErrorKind::Limit,
-                "the function is too large to compile: it has too many operands at too many blocks and branches; split it",
+                "the function is too large to compile: it has too many operands at too many blocks and branches; \
+                 split it",
             ));
         }
         if self.storage.spread() > self.max_spread {

@@ -1,4 +1,5 @@
-//! Bytes of machine code that are not the code generator's: stop sites, the stop stub, what fills gaps, distances of calls.
+//! Bytes of machine code that are not the code generator's: stop sites, the stop stub, what fills gaps, distances of
+//! calls.
 
 use crate::abi::StopCell;
 use crate::base::{Error, ErrorKind, Result, TextOffset};
@@ -39,8 +40,8 @@ pub fn armed_site(site: TextOffset, stub: TextOffset) -> [u8; SITE_BYTES as usiz
 /// Bytes of the stop stub.
 pub const STUB_BYTES: u32 = 12;
 
-/// The stop stub of a text whose stop cell is so many bytes behind the stub's first. It pushes the cell's context, which is 16 bytes with
-/// the return address into the guest, and jumps to its handler.
+/// The stop stub of a text whose stop cell is so many bytes behind the stub's first. It pushes the cell's context,
+/// which is 16 bytes with the return address into the guest, and jumps to its handler.
 pub fn stop_stub(cell: u32) -> [u8; STUB_BYTES as usize] {
     let distance = |field: usize, behind: u32| (cell + field as u32 - behind).to_le_bytes();
     let mut stub = [0; STUB_BYTES as usize];

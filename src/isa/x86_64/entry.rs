@@ -81,8 +81,8 @@ unsafe extern "C" fn enter_raw(
 /// Leaves every frame below the entry of `activation`, whose [`enter`] returns false.
 ///
 /// # Safety
-/// The entry must be live on this thread's stack, the newest that is not yet left, and no frame between it and here may have a destructor
-/// or a lock pending: only guest frames, trampolines, and plain `extern "C"` functions.
+/// The entry must be live on this thread's stack, the newest that is not yet left, and no frame between it and here may
+/// have a destructor or a lock pending: only guest frames, trampolines, and plain `extern "C"` functions.
 #[unsafe(naked)]
 pub unsafe extern "C" fn unwind(activation: *const Activation) -> ! {
     naked_asm!(
@@ -102,15 +102,15 @@ pub unsafe extern "C" fn unwind(activation: *const Activation) -> ! {
 /// What every stop cell's context starts with.
 #[repr(C)]
 pub struct StopContext {
-    /// Called on the guest's thread and stack, with every register of the guest saved: `pc` is the return address
-    /// into the guest (the byte behind the site), `fp` the guest's frame pointer. Returning null resumes the guest, returning
-    /// a jump resumes it elsewhere; it may also [`unwind`]. It must not panic.
+    /// Called on the guest's thread and stack, with every register of the guest saved: `pc` is the return address into
+    /// the guest (the byte behind the site), `fp` the guest's frame pointer. Returning null resumes the guest,
+    /// returning a jump resumes it elsewhere; it may also [`unwind`]. It must not panic.
     pub on_stop: unsafe extern "C" fn(context: *mut StopContext, pc: usize, fp: usize) -> *const ResumeJump,
 }
 
-/// How a guest that stands at a stop goes on elsewhere: a function is entered as if the caller of the stopped frame had called it
-/// instead. Its arguments on the stack are those of the frame, which it has to take away as that would have. Of its arguments in
-/// registers it gets two.
+/// How a guest that stands at a stop goes on elsewhere: a function is entered as if the caller of the stopped frame had
+/// called it instead. Its arguments on the stack are those of the frame, which it has to take away as that would have.
+/// Of its arguments in registers it gets two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct ResumeJump {
@@ -122,8 +122,8 @@ pub struct ResumeJump {
     pub first: usize,
     /// The second.
     pub second: usize,
-    /// Where the frame has saved what its caller had in each of [`PreservedRegister::ALL`]; null where it has not, and the register is as it
-    /// was.
+    /// Where the frame has saved what its caller had in each of [`PreservedRegister::ALL`]; null where it has not, and
+    /// the register is as it was.
     pub saved: [*const usize; PreservedRegister::ALL.len()],
 }
 
@@ -405,7 +405,8 @@ mod tests {
         found: [usize; 6],
     }
 
-    /// Keeps numbers in every callee-saved register and calls [`victim`] with two words on the stack, which it takes away.
+    /// Keeps numbers in every callee-saved register and calls [`victim`] with two words on the stack, which it takes
+    /// away.
     #[unsafe(naked)]
     unsafe extern "C" fn caller(swap: *mut Swap) {
         naked_asm!(

@@ -15,11 +15,12 @@ pub unsafe fn fault_place(context: *const c_void) -> (usize, usize) {
     (registers[libc::REG_RIP as usize] as usize, registers[libc::REG_RBP as usize] as usize)
 }
 
-/// Has the thread go on in `function`, which does not return, with these arguments, as if the instruction at which it was stopped had called
-/// it.
+/// Has the thread go on in `function`, which does not return, with these arguments, as if the instruction at which it
+/// was stopped had called it.
 ///
 /// # Safety
-/// `context` is what the signal's handler was given, and the thread was stopped in code that keeps nothing below its stack pointer.
+/// `context` is what the signal's handler was given, and the thread was stopped in code that keeps nothing below its
+/// stack pointer.
 pub unsafe fn call_from_fault(context: *mut c_void, function: usize, arguments: [usize; 3]) {
     // SAFETY: the caller's promise.
     unsafe {

@@ -19,7 +19,8 @@ pub fn float_control() -> u32 {
 /// Sets it. Much slower than to read it.
 ///
 /// # Safety
-/// The word is one that the register has had, or [`GUEST_FLOATS`], and what is compiled around this computes with no floats.
+/// The word is one that the register has had, or [`GUEST_FLOATS`], and what is compiled around this computes with no
+/// floats.
 #[cold]
 #[inline(never)]
 pub unsafe fn set_float_control(word: u32) {

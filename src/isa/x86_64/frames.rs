@@ -1,5 +1,5 @@
-//! Frames of compiled code: what stands where, and which registers calls preserve. The facts are those of Cranelift's `isa/x64/abi.rs` and
-//! of its `tail` convention; a test of `runtime/` compares them with what compiled callers do.
+//! Frames of compiled code: what stands where, and which registers calls preserve. The facts are those of Cranelift's
+//! `isa/x64/abi.rs` and of its `tail` convention; a test of `runtime/` compares them with what compiled callers do.
 
 /// Bytes of the return address and the saved frame pointer, between which and the arguments on the stack nothing is.
 pub const FRAME_HEAD: u32 = 16;

@@ -28,8 +28,8 @@ pub(crate) fn returns_above(number: u32) -> Vec<u8> {
     code
 }
 
-/// A function of four arguments: it adds 1 to what the second points to, writes the first behind it, and returns the byte of the third's that the
-/// fourth is the index of, in the upper half of 64 bits, above the fourth.
+/// A function of four arguments: it adds 1 to what the second points to, writes the first behind it, and returns the
+/// byte of the third's that the fourth is the index of, in the upper half of 64 bits, above the fourth.
 pub(crate) fn four_arguments() -> Vec<u8> {
     // inc qword ptr [rsi]; mov [rsi + 8], rdi; movzx eax, byte ptr [rdx + rcx]; shl rax, 32; or rax, rcx; ret
     vec![
@@ -100,7 +100,8 @@ pub(crate) struct Spied {
 /// rdi, rsi and rsp as a callee finds them, and the activation by which it leaves.
 static SPIED: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
 
-/// A function of any type, which leaves by the activation that [`spy_in`] was told; what it was called with is in [`spied`] then.
+/// A function of any type, which leaves by the activation that [`spy_in`] was told; what it was called with is in
+/// [`spied`] then.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn spy() {
     naked_asm!(

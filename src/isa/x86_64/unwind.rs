@@ -1,7 +1,7 @@
-//! What unwinders need to know of machine code, read from the code itself: where a function makes its frame, where its prologue saves
-//! registers, and where the frame goes. Every compiled function begins with `push rbp; mov rbp, rsp`, saves registers by
-//! `mov [rsp + n], register`, and ends with `mov rsp, rbp; pop rbp; ret`; in between, its caller is found by `rbp`. Code that begins in
-//! another way is the stop stub, which pushes one word.
+//! What unwinders need to know of machine code, read from the code itself: where a function makes its frame, where its
+//! prologue saves registers, and where the frame goes. Every compiled function begins with `push rbp; mov rbp, rsp`,
+//! saves registers by `mov [rsp + n], register`, and ends with `mov rsp, rbp; pop rbp; ret`; in between, its caller is
+//! found by `rbp`. Code that begins in another way is the stop stub, which pushes one word.
 
 use super::{FUNCTION_ALIGN, PreservedRegister};
 use crate::isa::FrameRule;
@@ -62,7 +62,8 @@ pub fn frame_rules(code: &[u8]) -> Vec<(usize, FrameRule)> {
     rules
 }
 
-/// What a prologue saves: where the instruction ends, the register by DWARF's number, and how far below the CFA it stands.
+/// What a prologue saves: where the instruction ends, the register by DWARF's number, and how far below the CFA it
+/// stands.
 fn saves(code: &[u8]) -> Vec<(usize, u8, i64)> {
     let (mut saved, mut at) = (Vec::new(), PROLOGUE.len());
     // How far the stack pointer is below the CFA.

@@ -6,22 +6,24 @@ use crate::runtime::compiled::log::Logger;
 use crate::sys::profile::Profiler;
 use crate::wasm::Features;
 
-/// The configuration of an [`Engine`](crate::runtime::Engine). Every field may be set; [`Config::default`] is what most hosts want.
+/// The configuration of an [`Engine`](crate::runtime::Engine). Every field may be set; [`Config::default`] is what most
+/// hosts want.
 ///
-/// Messages name a field as it is called here, and so do C and Python: `stepwell_config_FIELD_set`, `Config(FIELD=...)`. A test beside
-/// those functions holds the names against each other.
+/// Messages name a field as it is called here, and so do C and Python: `stepwell_config_FIELD_set`,
+/// `Config(FIELD=...)`. A test beside those functions holds the names against each other.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Which proposals modules may use.
     pub features: Features,
     /// Stores may have a debugger attached. It costs a store without one nothing.
     pub debug: bool,
-    /// Modules have their debug code compiled with them, not when a debugger first needs it. Without `debug` it means nothing.
+    /// Modules have their debug code compiled with them, not when a debugger first needs it. Without `debug` it means
+    /// nothing.
     pub debug_eagerly: bool,
     /// What debug code is like: how much it costs, not what can be seen. [`DebugTier::Regions`] by default.
     pub debug_tier: DebugTier,
-    /// Bytes of rerun code that the engine keeps, of the functions that debuggers asked for last. What is let go is compiled
-    /// again for the next debugger that asks; those that hold it use it on.
+    /// Bytes of rerun code that the engine keeps, of the functions that debuggers asked for last. What is let go is
+    /// compiled again for the next debugger that asks; those that hold it use it on.
     pub rerun_cache: usize,
     /// Traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled code
     /// checks by itself and no signal handler is installed.
@@ -33,32 +35,32 @@ pub struct Config {
     pub memory_guard: u64,
     /// Bytes of stack that the guests of a store may use, counted from the outermost call.
     pub max_stack: usize,
-    /// Bytes of stack kept free below the guests' limit, for host functions, traps and stop callbacks, and for what is compiled
-    /// when a guest is stopped.
+    /// Bytes of stack kept free below the guests' limit, for host functions, traps and stop callbacks, and for what is
+    /// compiled when a guest is stopped.
     pub stop_reserve: usize,
     /// Makes every NaN that arithmetic yields the same one, in both tiers.
     pub nan_canonicalization: bool,
-    /// Guests count the instructions that they run, and trap when they have run as many as [`Store::set_fuel`](crate::runtime::Store::set_fuel) let
-    /// them.
+    /// Guests count the instructions that they run, and trap when they have run as many as
+    /// [`Store::set_fuel`](crate::runtime::Store::set_fuel) let them.
     pub fuel: bool,
-    /// Guests look at the engine's epoch, and trap when it has come to their store's deadline, or when another thread interrupts
-    /// them.
+    /// Guests look at the engine's epoch, and trap when it has come to their store's deadline, or when another thread
+    /// interrupts them.
     pub epoch: bool,
     /// Optimises for speed; else compiles as fast as possible.
     pub optimize: bool,
-    /// Validates and compiles the functions of large modules on several threads. They are made when they are first needed; a forked
-    /// child makes its own.
+    /// Validates and compiles the functions of large modules on several threads. They are made when they are first
+    /// needed; a forked child makes its own.
     pub parallel: bool,
     /// Keeps machine code in anonymous memory, copied for each debugged store, as is done anyway on systems that
     /// refuse `memfd`s.
     pub copied_code: bool,
-    /// Makes the rerun code of every function for so many instructions at a time. Usually only that of large functions is made
-    /// in runs, of a length that is chosen well; short ones are for tests.
+    /// Makes the rerun code of every function for so many instructions at a time. Usually only that of large functions
+    /// is made in runs, of a length that is chosen well; short ones are for tests.
     pub force_rerun_runs: Option<u32>,
     /// Which profilers are told where machine code is, of both tiers. None by default.
     pub profiler: Profiler,
-    /// Debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its frames: a host's backtrace
-    /// goes through guests, by the names of their functions. Off by default.
+    /// Debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its
+    /// frames: a host's backtrace goes through guests, by the names of their functions. Off by default.
     pub native_debug_info: bool,
     /// Where the engine's messages go. Nowhere by default.
     pub log: Option<Logger>,

@@ -63,8 +63,8 @@ impl Engine {
         Ok(Engine(Arc::new(EngineInner { config, listeners, compiler, signatures, pool, reruns, epoch, fallbacks })))
     }
 
-    /// Puts the signal handlers in front again of those that the host has installed since, if there are engines with signals. What was found in
-    /// front gets every signal that is not a guest's.
+    /// Puts the signal handlers in front again of those that the host has installed since, if there are engines with
+    /// signals. What was found in front gets every signal that is not a guest's.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::base::ErrorKind::System) where the system refuses it.
@@ -101,7 +101,8 @@ impl Engine {
         &self.0.epoch
     }
 
-    /// Compiles something, where there is stack for it: a guest may be at the end of its own when a module is made or looked into.
+    /// Compiles something, where there is stack for it: a guest may be at the end of its own when a module is made or
+    /// looked into.
     pub(in crate::runtime) fn compile<T: Send>(&self, work: impl FnOnce(&Compiler) -> Result<T> + Send) -> Result<T> {
         stack::with_room(COMPILE_STACK, || work(&self.0.compiler))?
     }
@@ -180,8 +181,8 @@ impl Engine {
 }
 
 impl Engine {
-    /// Makes the epoch one more: what has its deadline there ends. Guests find out when they next begin a function or a turn of a loop.
-    /// It may be called from a signal handler.
+    /// Makes the epoch one more: what has its deadline there ends. Guests find out when they next begin a function or a
+    /// turn of a loop. It may be called from a signal handler.
     pub fn increment_epoch(&self) {
         self.epoch_counter().fetch_add(1, Ordering::Relaxed);
     }
@@ -222,7 +223,8 @@ fn fall_back(config: &mut Config, classify: Classify) -> Result<AtomicU32> {
                 warn(
                     config,
                     Fallbacks::REPLACED_CODE,
-                    "the system refuses to execute memory that was written; pages with breakpoints are made anew for each change",
+                    "the system refuses to execute memory that was written; pages with breakpoints are made anew for each \
+                     change",
                 );
             }
         }
@@ -234,7 +236,8 @@ fn fall_back(config: &mut Config, classify: Classify) -> Result<AtomicU32> {
     {
         (config.memory_reservation, config.memory_guard) = (0, 0);
         let message = format!(
-            "address space is limited to {limit} bytes (RLIMIT_AS); memories move as they grow, and accesses are checked by instructions"
+            "address space is limited to {limit} bytes (RLIMIT_AS); memories move as they grow, and \
+             accesses are checked by instructions"
         );
         warn(config, Fallbacks::NO_RESERVATION, &message);
     }

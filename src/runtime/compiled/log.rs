@@ -1,5 +1,5 @@
-//! What an engine tells its host beside results and errors: what it has fallen back to, and what takes time. Each engine has a
-//! callback of its own, or none.
+//! What an engine tells its host beside results and errors: what it has fallen back to, and what takes time. Each
+//! engine has a callback of its own, or none.
 
 use std::fmt;
 use std::hash::Hash;
@@ -19,7 +19,8 @@ pub enum LogLevel {
 
 type Callback = dyn Fn(LogLevel, &str) + Send + Sync;
 
-/// Where messages go: up to a level, to a callback. It is called by any thread, also by several at once, and may not use the engine.
+/// Where messages go: up to a level, to a callback. It is called by any thread, also by several at once, and may not
+/// use the engine.
 #[derive(Clone)]
 pub struct Logger {
     level: LogLevel,
@@ -53,17 +54,18 @@ pub struct Fallbacks(u32);
 impl Fallbacks {
     /// There is no `memfd` for machine code: each debugged store copies it.
     pub const COPIED_CODE: Fallbacks = Fallbacks(1);
-    /// Address space cannot be reserved for memories as the configuration says, or is limited (`RLIMIT_AS`) to that of a few: memories move as they grow, and accesses are checked by
-    /// instructions.
+    /// Address space cannot be reserved for memories as the configuration says, or is limited (`RLIMIT_AS`) to that of
+    /// a few: memories move as they grow, and accesses are checked by instructions.
     pub const NO_RESERVATION: Fallbacks = Fallbacks(2);
     /// No threads can be made: modules are compiled on the thread that asks.
     pub const NO_THREADS: Fallbacks = Fallbacks(4);
 
-    /// No signal handlers can be installed: compiled code checks for traps by itself, as without [`Config::signals`](crate::runtime::Config::signals).
+    /// No signal handlers can be installed: compiled code checks for traps by itself, as without
+    /// [`Config::signals`](crate::runtime::Config::signals).
     pub const NO_SIGNALS: Fallbacks = Fallbacks(8);
 
-    /// Machine code cannot be executed where it was written: pages with breakpoints are written elsewhere and take the place of the others,
-    /// which takes somewhat longer.
+    /// Machine code cannot be executed where it was written: pages with breakpoints are written elsewhere and take the
+    /// place of the others, which takes somewhat longer.
     pub const REPLACED_CODE: Fallbacks = Fallbacks(16);
 
     /// From the bits.

@@ -1,6 +1,6 @@
-//! What compiled code depends on besides the Wasm it is of, in words: the manifest of serialized modules. Two engines with the same
-//! one can use each other's code; where they cannot, it says why. It is made from the whole of the compiler's options, so that a new one
-//! need not be remembered here.
+//! What compiled code depends on besides the Wasm it is of, in words: the manifest of serialized modules. Two engines
+//! with the same one can use each other's code; where they cannot, it says why. It is made from the whole of the
+//! compiler's options, so that a new one need not be remembered here.
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::compile::Compiler;
@@ -53,8 +53,8 @@ impl Manifest {
             (FEATURES.into(), features.join(" ")),
             (DEBUG.into(), debug),
         ];
-        // Neither is anything to production code: debug code has a line of its own, and on how many threads something was
-        // compiled cannot be seen.
+        // Neither is anything to production code: debug code has a line of its own, and on how many threads something
+        // was compiled cannot be seen.
         let decides = |(name, _): &(String, String)| name != "parallel" && name != "debug_tier";
         lines.extend(fields(compiler.options()).into_iter().filter(decides));
         Manifest(lines)

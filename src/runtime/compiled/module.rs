@@ -29,8 +29,8 @@ impl ModuleId {
     }
 }
 
-/// A compiled module of an engine. Cheap to clone: clones are the same module. It may be used by any number of stores and
-/// threads at once.
+/// A compiled module of an engine. Cheap to clone: clones are the same module. It may be used by any number of stores
+/// and threads at once.
 #[derive(Clone)]
 pub struct Module(Arc<ModuleInner>);
 
@@ -110,8 +110,8 @@ impl Deref for Binary {
 }
 
 impl ModuleInner {
-    /// The binary, to compile from. Bodies of one that was loaded are validated first: whoever has altered them shall not
-    /// make the compiler take them for valid.
+    /// The binary, to compile from. Bodies of one that was loaded are validated first: whoever has altered them shall
+    /// not make the compiler take them for valid.
     fn valid_binary(&self) -> Result<&[u8]> {
         if let Binary::Serialized(..) = self.binary {
             let config = self.engine.config();
@@ -180,14 +180,15 @@ impl Module {
     /// Validates and compiles a module.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidModule`] or [`ErrorKind::Unsupported`] with the offset of the fault; [`ErrorKind::Limit`] for
-    /// one too large to compile.
+    /// [`ErrorKind::InvalidModule`] or [`ErrorKind::Unsupported`] with the offset of the fault; [`ErrorKind::Limit`]
+    /// for one too large to compile.
     pub fn new(engine: &Engine, binary: &[u8]) -> Result<Module> {
         Module::with_progress(engine, binary, &|_, _| true)
     }
 
-    /// The same, telling how far it is as (functions done, functions in all), from any thread; where that returns false, the
-    /// work is given up. With [`Config::debug_eagerly`](crate::runtime::Config::debug_eagerly) it begins anew for the debug code.
+    /// The same, telling how far it is as (functions done, functions in all), from any thread; where that returns
+    /// false, the work is given up. With [`Config::debug_eagerly`](crate::runtime::Config::debug_eagerly) it begins
+    /// anew for the debug code.
     ///
     /// # Errors
     /// As [`Module::new`], and [`ErrorKind::Cancelled`].
@@ -244,8 +245,8 @@ impl Module {
         }))
     }
 
-    /// A module whose function bodies are not validated, and whose types are what `change` makes of them: for tests of what validation does not
-    /// let through yet.
+    /// A module whose function bodies are not validated, and whose types are what `change` makes of them: for tests of
+    /// what validation does not let through yet.
     ///
     /// # Errors
     /// As [`Module::new`], for what is wrong outside function bodies.
@@ -313,44 +314,46 @@ impl Module {
         info.exports.iter().map(|export| (&*export.name, info.extern_type(info.entity_type(export.index))))
     }
 
-    /// Where in the source the instruction at `offset` is, where the module has DWARF that says so: the innermost inlined function
-    /// first, then those it is inlined into. The first call looks for that DWARF.
+    /// Where in the source the instruction at `offset` is, where the module has DWARF that says so: the innermost
+    /// inlined function first, then those it is inlined into. The first call looks for that DWARF.
     pub fn locations(&self, offset: WasmOffset) -> Vec<Location<'_>> {
         self.sources().locations(self.binary(), offset)
     }
 
-    /// The first line of the source from `line` on that has code. `file` is a path as the compiler knew it, or the end of one:
-    /// `main.c`, `src/main.c`.
+    /// The first line of the source from `line` on that has code. `file` is a path as the compiler knew it, or the end
+    /// of one: `main.c`, `src/main.c`.
     pub fn line_with_code(&self, file: &str, line: u32) -> Option<u32> {
         self.sources().line_with_code(self.binary(), file, line)
     }
 
-    /// Where the code of a line of the source starts, at each place that it is at, ascending: of `line`, or of the next one with
-    /// code, which [`line_with_code`](Module::line_with_code) tells.
+    /// Where the code of a line of the source starts, at each place that it is at, ascending: of `line`, or of the next
+    /// one with code, which [`line_with_code`](Module::line_with_code) tells.
     pub fn offsets_of_line(&self, file: &str, line: u32) -> Vec<WasmOffset> {
         self.sources().offsets_of(self.binary(), file, line)
     }
 
-    /// Gives the module a file of its split DWARF: a package (`.dwp`), or what the compiler wrote for one unit (`.dwo`). Positions that
-    /// are asked for from now on have names, and what is inlined, from there as well. Several may be given; of a file that belongs to
-    /// another module nothing is used, and the engine's log says so when positions are next asked for. The bytes are copied. They
-    /// are no part of a serialized module.
+    /// Gives the module a file of its split DWARF: a package (`.dwp`), or what the compiler wrote for one unit
+    /// (`.dwo`). Positions that are asked for from now on have names, and what is inlined, from there as well. Several
+    /// may be given; of a file that belongs to another module nothing is used, and the engine's log says so when
+    /// positions are next asked for. The bytes are copied. They are no part of a serialized module.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] where the bytes are no such file. What is damaged further inside is no error; it has no positions.
+    /// [`ErrorKind::Argument`] where the bytes are no such file. What is damaged further inside is no error; it has no
+    /// positions.
     pub fn add_split_dwarf(&self, file: &[u8]) -> Result<()> {
         let file = SplitFile::new(file.into())?;
         self.0.given.lock().unwrap_or_else(PoisonError::into_inner).push(file);
         Ok(())
     }
 
-    /// How many compilation units of the module are split: their functions' names, and most of what is inlined, are in other files.
+    /// How many compilation units of the module are split: their functions' names, and most of what is inlined, are in
+    /// other files.
     pub fn split_units(&self) -> usize {
         self.sources().split_units()
     }
 
-    /// Those of them that are in no file that was given: what the compiler called their files, where that is said. A module may say
-    /// any path: a host opens only what it would open anyway.
+    /// Those of them that are in no file that was given: what the compiler called their files, where that is said. A
+    /// module may say any path: a host opens only what it would open anyway.
     pub fn missing_split_units(&self) -> Vec<Option<&str>> {
         self.sources().missing_units(self.binary())
     }
@@ -487,8 +490,8 @@ impl Module {
     /// [`Config::rerun_cache`](crate::runtime::Config::rerun_cache).
     ///
     /// # Errors
-    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
-    /// module does not define, and those of compiling.
+    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function
+    /// that the module does not define, and those of compiling.
     pub fn rerun(&self, func: DefinedFuncIndex) -> Result<Arc<RerunCode>> {
         let Module(inner) = self;
         let run = inner.engine.config().force_rerun_runs;
@@ -511,8 +514,8 @@ impl Module {
     /// [`Config::rerun_cache`](crate::runtime::Config::rerun_cache).
     ///
     /// # Errors
-    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
-    /// module does not define, and those of `compile`.
+    /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function
+    /// that the module does not define, and those of `compile`.
     pub(in crate::runtime) fn rerun_by(
         &self,
         func: DefinedFuncIndex,

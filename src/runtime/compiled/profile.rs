@@ -1,6 +1,6 @@
-//! Making machine code known outside: to profilers, by the files they read, and to debuggers of the process, by an interface of their
-//! own. Whatever an engine maps passes by here once for each mapping, with the names of its functions; what is made of that
-//! is decided by the configuration. An engine that tells nobody pays one comparison.
+//! Making machine code known outside: to profilers, by the files they read, and to debuggers of the process, by an
+//! interface of their own. Whatever an engine maps passes by here once for each mapping, with the names of its
+//! functions; what is made of that is decided by the configuration. An engine that tells nobody pays one comparison.
 
 use crate::base::{FuncIndex, Pc, Result, is_unseen};
 use crate::code::{FixedCode, Registration, StoreCode};
@@ -90,8 +90,8 @@ fn functions(module: &ModuleInfo, tables: &ImageTables, text_len: usize) -> Vec<
     functions
 }
 
-/// What a function is called: as the name section says, else by its number. It has no control characters, which would end a line or a
-/// string.
+/// What a function is called: as the name section says, else by its number. It has no control characters, which would
+/// end a line or a string.
 fn name(module: &ModuleInfo, func: FuncIndex) -> String {
     let name = match module.names.funcs.get(&func) {
         Some(name) if !name.is_empty() => name.clone(),

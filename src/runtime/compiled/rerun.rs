@@ -1,8 +1,8 @@
-//! Rerun code at run time: mapped, ready to run, and kept by the engine for all its stores, up to a bound. What to rerun,
-//! and from where, is decided in `debug/`.
+//! Rerun code at run time: mapped, ready to run, and kept by the engine for all its stores, up to a bound. What to
+//! rerun, and from where, is decided in `debug/`.
 //!
-//! Each function has a mapping of its own. Sharing pages would mean writing to one while another store runs what is on it,
-//! and no page is ever writable and executable at once. So the bound counts whole pages.
+//! Each function has a mapping of its own. Sharing pages would mean writing to one while another store runs what is on
+//! it, and no page is ever writable and executable at once. So the bound counts whole pages.
 
 use crate::abi::VMContext;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, filled};
@@ -52,8 +52,8 @@ struct Machine {
 impl Machine {
     fn new(engine: &Engine, code: Vec<u8>) -> Result<Machine> {
         let mapping = engine.fixed_code(code).map_err(|error| error.context("mapping rerun code"))?;
-        // SAFETY: by the contract of an image, its code is one function of this convention from the first byte on. It is called
-        // through `run` only, while `self` and so the mapping lives.
+        // SAFETY: by the contract of an image, its code is one function of this convention from the first byte on. It
+        // is called through `run` only, while `self` and so the mapping lives.
         let entry = unsafe { std::mem::transmute::<usize, Entry>(mapping.entry().get()) };
         Ok(Machine { entry, mapping })
     }
@@ -124,18 +124,19 @@ impl RerunCode {
         self.bytes
     }
 
-    /// Runs the instruction at position `from`, and on from there; see [`crate::image::RerunImage`]. It has an end. Where code is made
-    /// for a run at a time, it is made here; otherwise, and while what runs is in the last run, no lock is taken.
+    /// Runs the instruction at position `from`, and on from there; see [`crate::image::RerunImage`]. It has an end.
+    /// Where code is made for a run at a time, it is made here; otherwise, and while what runs is in the last run, no
+    /// lock is taken.
     ///
     /// # Errors
-    /// Those of compiling a run; [`ErrorKind::State`] where there is none yet and the module is gone. The values are then those
-    /// before some instruction on the way: they are of no use any more.
+    /// Those of compiling a run; [`ErrorKind::State`] where there is none yet and the module is gone. The values are
+    /// then those before some instruction on the way: they are of no use any more.
     ///
     /// # Safety
-    /// - `vmctx` is of a live instance of the module that this is the code of, and nobody changes the instance's memories,
-    ///   tables and globals meanwhile.
-    /// - `values` are as many words as [`RerunImage::words`] says, and nobody else uses them. They hold a state of the function
-    ///   before `from`, with references that are of the instance's store.
+    /// - `vmctx` is of a live instance of the module that this is the code of, and nobody changes the instance's
+    ///   memories, tables and globals meanwhile.
+    /// - `values` are as many words as [`RerunImage::words`] says, and nobody else uses them. They hold a state of the
+    ///   function before `from`, with references that are of the instance's store.
     /// - `stops` is a byte for each instruction.
     /// - `from` is a position of [`RerunImage::instructions`].
     #[inline]
@@ -153,7 +154,8 @@ impl RerunCode {
                 Code::Whole(machine) => machine.entry,
                 Code::Runs { module, func, outline } => self.entry_of(last, (module, *func), outline, from)?,
             };
-            // SAFETY: the arguments are as the code needs them, by the contract; it is mapped as long as `self`, or `last`, lives.
+            // SAFETY: the arguments are as the code needs them, by the contract; it is mapped as long as `self`, or
+            // `last`, lives.
             let raw = unsafe { entry(vmctx, values, stops, from) };
             if let Some(end) = RerunEnd::from_raw(raw) {
                 return Ok(end);
@@ -259,8 +261,8 @@ impl RerunCache {
         RerunCache { bound, log, kept: Mutex::new(Kept { codes: LruCache::unbounded(), bytes: 0 }) }
     }
 
-    /// The code of a function: what is kept, or what `make` gives. `make` runs without the lock, so threads that ask for the same
-    /// function at once may each make it; all get the code of the one that was done first.
+    /// The code of a function: what is kept, or what `make` gives. `make` runs without the lock, so threads that ask
+    /// for the same function at once may each make it; all get the code of the one that was done first.
     pub(in crate::runtime) fn get_or_make(
         &self,
         module: ModuleId,
@@ -565,7 +567,8 @@ mod tests {
 
     #[test]
     fn code_of_a_large_function_is_made_where_it_is_needed() {
-        // Blocks around blocks, and a branch out of all of them in each turn, so that runs begin and end in any of them.
+        // Blocks around blocks, and a branch out of all of them in each turn, so that runs begin and end in any of
+        // them.
         let turn = "(local.set 0 (i32.add (local.get 0) (i32.const 1))) (block (br_if 1 (i32.eqz (local.get 0))))";
         let turns = 3000;
         let text = format!("(module (func (param i32) (block {}) (local.set 0 (i32.const 7))))", turn.repeat(turns));
@@ -590,7 +593,8 @@ mod tests {
             let made = last.as_ref().unwrap().bytes();
             assert!(made < 64 << 10, "{made} bytes for one run");
             assert_eq!(state(engine), (2, code.bytes() + made));
-            // All of it, from end to end: what is kept stays within the bound. Of some hundred instructions one is the guest's.
+            // All of it, from end to end: what is kept stays within the bound. Of some hundred instructions one is the
+            // guest's.
             let mut turn = 0;
             loop {
                 let from = 1 + turn as u32 * 9;
@@ -619,8 +623,8 @@ mod tests {
         let module = Module::new(&engine, &binary).unwrap();
         let code = module.rerun(func(0)).unwrap();
         let stops = code.all_stops();
-        // Fuel, in one go and step by step, until an instruction is the guest's. A turn, seven without its block and end, is paid where it
-        // begins; the first one with the block around all.
+        // Fuel, in one go and step by step, until an instruction is the guest's. A turn, seven without its block and
+        // end, is paid where it begins; the first one with the block around all.
         for turn in [0, 1, turns / 2 + 5, turns - 200] {
             let from = 1 + turn as u32 * 9;
             let mut taken = None;

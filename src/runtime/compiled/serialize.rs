@@ -1,9 +1,9 @@
-//! Modules as bytes and as files, to be used again without compiling: by another engine of the same configuration, another process,
-//! another machine of the same kind. Loading one copies it once, to where nobody can change it; there it is checked, and from
-//! there its code is executed.
+//! Modules as bytes and as files, to be used again without compiling: by another engine of the same configuration,
+//! another process, another machine of the same kind. Loading one copies it once, to where nobody can change it; there
+//! it is checked, and from there its code is executed.
 //!
-//! The checks find what is foreign, damaged, or does not fit this engine. They are no protection against somebody who wants to
-//! be malicious: a serialized module is machine code, and as trusted as a shared library.
+//! The checks find what is foreign, damaged, or does not fit this engine. They are no protection against somebody who
+//! wants to be malicious: a serialized module is machine code, and as trusted as a shared library.
 
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, Result};
 use crate::code::EngineCode;
@@ -36,8 +36,8 @@ impl Module {
         Ok(write_elf(&self.engine().manifest().to_text(), self.binary(), &images))
     }
 
-    /// Writes [`Module::serialize`]'s bytes to a file. Whoever reads it at the same time finds what was there before, or all
-    /// of the new.
+    /// Writes [`Module::serialize`]'s bytes to a file. Whoever reads it at the same time finds what was there before,
+    /// or all of the new.
     ///
     /// # Errors
     /// [`ErrorKind::System`]; what was there stays.
@@ -45,15 +45,15 @@ impl Module {
         write_whole(path.as_ref(), &self.serialize()?)
     }
 
-    /// The module that [`Module::serialize`] gave these bytes of. Nothing is compiled, but debug code where the engine wants it and
-    /// there is none of its kind: on first use, as ever.
+    /// The module that [`Module::serialize`] gave these bytes of. Nothing is compiled, but debug code where the engine
+    /// wants it and there is none of its kind: on first use, as ever.
     ///
     /// Load what you trust: it is machine code. Damage is found, malice is not.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidModule`] for bytes that are no serialized module or were damaged; [`ErrorKind::Unsupported`] for one
-    /// of another version, another kind of machine, or another configuration, which the message names, and for one that uses
-    /// proposals which this engine has not.
+    /// [`ErrorKind::InvalidModule`] for bytes that are no serialized module or were damaged; [`ErrorKind::Unsupported`]
+    /// for one of another version, another kind of machine, or another configuration, which the message names, and for
+    /// one that uses proposals which this engine has not.
     pub fn deserialize(engine: &Engine, bytes: &[u8]) -> Result<Module> {
         load(engine, SealedBytes::copy_of(bytes, engine.backing())?)
     }

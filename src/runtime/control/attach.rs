@@ -137,7 +137,8 @@ impl StoreInner {
         Ok(())
     }
 
-    /// Registers a private copy of code with stop points, with a stop context of its own. An error leaves everything as it was.
+    /// Registers a private copy of code with stop points, with a stop context of its own. An error leaves everything as
+    /// it was.
     fn register_private(&mut self, code: &Arc<EngineCode>, module: usize) -> Result<CodeSlot> {
         let store = NonNull::from(&mut *self);
         let attachment = self.attachment.as_mut().expect("code with stop points is registered for a debugger");
@@ -217,16 +218,19 @@ fn tell_module(store: &mut StoreMut<'_>, module: ModuleId) -> Result<()> {
 }
 
 impl StoreMut<'_> {
-    /// Where the resume code of a function is, by a slot in which code of its module is; compiled and registered on first use. Its tables
-    /// know this one function, by its index in the module. Nothing is armed in it at first, unless stepping stops everywhere.
+    /// Where the resume code of a function is, by a slot in which code of its module is; compiled and registered on
+    /// first use. Its tables know this one function, by its index in the module. Nothing is armed in it at first,
+    /// unless stepping stops everywhere.
     ///
     /// # Errors
-    /// [`ErrorKind::State`] where no debugger is attached; those of compiling and mapping, which leave everything as it was.
+    /// [`ErrorKind::State`] where no debugger is attached; those of compiling and mapping, which leave everything as it
+    /// was.
     pub fn resume_code(&mut self, slot: CodeSlot, func: DefinedFuncIndex) -> Result<CodeSlot> {
         self.inner().resume_code(slot, func)
     }
 
-    /// Where resume code of a module's functions is: the slots, besides [`StoreMut::code_slot`], that breakpoints in it concern.
+    /// Where resume code of a module's functions is: the slots, besides [`StoreMut::code_slot`], that breakpoints in it
+    /// concern.
     pub fn resume_slots(&self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + '_ {
         self.as_store().resume_slots(module)
     }

@@ -1,5 +1,5 @@
-//! The functions compiled code calls for what is not worth compiling. Each has a shim, which notes the guest's frame, and a
-//! plain outer function without destructors, from which the guest can be left; the work is done in between.
+//! The functions compiled code calls for what is not worth compiling. Each has a shim, which notes the guest's frame,
+//! and a plain outer function without destructors, from which the guest can be left; the work is done in between.
 
 use crate::abi::{Builtin, TrapCode, VMContext};
 use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex};
@@ -83,7 +83,8 @@ macro_rules! builtin {
     ($name:ident($store:ident, $instance:ident $(, $arg:ident: $type:ty)*) $work:block) => {
         unsafe extern "C" fn $name(vmctx: *mut VMContext $(, $arg: $type)*) -> u64 {
             let work = |$store: &mut StoreInner, $instance: NonNull<InstanceData>| $work;
-            // SAFETY: compiled code passes its own vmctx. When the guest is left, nothing with a destructor is left here.
+            // SAFETY: compiled code passes its own vmctx. When the guest is left, nothing with a destructor is left
+            // here.
             unsafe {
                 match run(vmctx, work) {
                     Some(value) => value,
@@ -222,7 +223,8 @@ unsafe extern "C" fn host_overflow(vmctx: *mut VMContext) -> u64 {
     }
 }
 
-/// The deadline is over, or the host is to be asked. It may look at the store meanwhile: nothing of its inside is borrowed here.
+/// The deadline is over, or the host is to be asked. It may look at the store meanwhile: nothing of its inside is
+/// borrowed here.
 unsafe extern "C" fn due(vmctx: *mut VMContext) -> u64 {
     // SAFETY: compiled code passes its own vmctx; when the guest is left, nothing with a destructor is left here.
     unsafe {

@@ -42,8 +42,8 @@ pub(in crate::runtime) unsafe fn leave_with_panic(store: NonNull<StoreInner>, pa
 /// Calls a function: a guest's through its trampoline, the host's directly.
 ///
 /// # Safety
-/// The function is one of the store, the trampoline the one for its signature (or none for a host function), the values are parameters of
-/// its type with room for the results, and no reference to the store's inside is held.
+/// The function is one of the store, the trampoline the one for its signature (or none for a host function), the values
+/// are parameters of its type with room for the results, and no reference to the store's inside is held.
 #[inline]
 pub(in crate::runtime) unsafe fn invoke(
     store: NonNull<StoreInner>,
@@ -136,8 +136,8 @@ fn check_nesting(outer: *mut Activation) -> Result<()> {
     ))
 }
 
-/// Bytes of stack, at least, that are kept below the address under which no guest is entered: for a trampoline with the most parameters and
-/// results, and for what leaves a guest that traps at once.
+/// Bytes of stack, at least, that are kept below the address under which no guest is entered: for a trampoline with the
+/// most parameters and results, and for what leaves a guest that traps at once.
 const LEAST_BELOW_FLOOR: usize = 40 << 10;
 
 /// Bytes, at least, that are kept below the guests' limit.
@@ -172,7 +172,8 @@ fn prepare(store: &mut StoreInner) -> Result<()> {
         let reserve = config.stop_reserve.min((sp - limits.start) / 2).max(LEAST_RESERVE);
         (wanted.max(limits.start + reserve), reserve)
     } else {
-        // A stack of the host's own making that it has not stated: the configuration alone says how much the guest may take.
+        // A stack of the host's own making that it has not stated: the configuration alone says how much the guest may
+        // take.
         (wanted, config.stop_reserve.max(LEAST_RESERVE))
     };
     if limit + LEAST_FOR_GUEST > sp {

@@ -9,7 +9,8 @@ use crate::sys::floats::HostFloats;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 
-/// What a guest does that finds its deadline over: true if it goes on; else it is to be left, for the reason that is in the store.
+/// What a guest does that finds its deadline over: true if it goes on; else it is to be left, for the reason that is in
+/// the store.
 ///
 /// # Safety
 /// The store is alive, no reference to its inside is held, and the exit frame is noted.

@@ -28,8 +28,8 @@ pub struct RawFrame<'a> {
     pub func: FuncIndex,
     /// The slot of the code that runs.
     pub slot: CodeSlot,
-    /// Where in that code: the address that would be returned to, the byte behind the stop site, or the instruction that
-    /// faulted.
+    /// Where in that code: the address that would be returned to, the byte behind the stop site, or the instruction
+    /// that faulted.
     pub at: TextOffset,
     /// The Wasm instruction: about to run at a stop, else the one that trapped or the call the frame is in.
     pub wasm: WasmOffset,
@@ -43,8 +43,8 @@ pub struct RawFrame<'a> {
     pub after_call: bool,
     /// Whether frames of the host stand between this and the Wasm frame visited before.
     pub host_boundary_before: bool,
-    /// Whether it has all that its code's tables say of it. Not so the frame of a function that did not fit on the stack: it has
-    /// not come farther than its prologue, and nothing in it may be read.
+    /// Whether it has all that its code's tables say of it. Not so the frame of a function that did not fit on the
+    /// stack: it has not come farther than its prologue, and nothing in it may be read.
     pub set_up: bool,
     store: &'a StoreInner,
 }
@@ -56,8 +56,8 @@ impl std::fmt::Debug for RawFrame<'_> {
 }
 
 impl RawFrame<'_> {
-    /// The instance: read from the frame in debug code; in production code, which does not keep it there, and of a frame that is not set
-    /// up, known only where the store has one instance of the module.
+    /// The instance: read from the frame in debug code; in production code, which does not keep it there, and of a
+    /// frame that is not set up, known only where the store has one instance of the module.
     pub fn instance(&self) -> Option<Instance> {
         let func = self.module.info().defined(self.func)?;
         let tables = self.store.registry.get(self.slot)?.engine.tables();
@@ -227,8 +227,8 @@ fn operand_slots(tables: &ImageTables, wasm: WasmOffset) -> impl Iterator<Item =
     shape.into_iter().flat_map(|shape| tables.operands(shape))
 }
 
-/// Visits the live frames of a store, innermost first. The guest must have left its innermost frame by a call, a trap or a
-/// stop, which is so whenever the host runs.
+/// Visits the live frames of a store, innermost first. The guest must have left its innermost frame by a call, a trap
+/// or a stop, which is so whenever the host runs.
 pub(in crate::runtime) fn walk<'a>(store: &'a StoreInner, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
     // SAFETY: what the store says now is live.
     unsafe { walk_from(store, From::now(store), visit) }
@@ -328,9 +328,9 @@ impl<'a> StoreRef<'a> {
         self.inner().newest_event().map(|event| event.id)
     }
 
-    /// The innermost frames of an event, at most so many of them, whatever runs within it; none if it is told no more. The
-    /// frame of a function that did not fit on the stack is not among them: nothing of it could be shown but the call in
-    /// its caller.
+    /// The innermost frames of an event, at most so many of them, whatever runs within it; none if it is told no more.
+    /// The frame of a function that did not fit on the stack is not among them: nothing of it could be shown but the
+    /// call in its caller.
     pub fn keep_frames(self, event: EventId, limit: usize) -> Vec<KeptFrame> {
         let mut kept = Vec::new();
         let Some(record) = told(self.inner(), event) else { return kept };

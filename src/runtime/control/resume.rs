@@ -1,6 +1,7 @@
-//! Resume code: a function compiled so that it can be entered before any of its instructions, with the state from a buffer. It takes the place of
-//! a frame that stands at a stop: same caller, same return address, same arguments' area. Here it is decided whether that is possible, and the
-//! way is prepared; when to do it is a listener's decision, and the jump is `isa/`'s.
+//! Resume code: a function compiled so that it can be entered before any of its instructions, with the state from a
+//! buffer. It takes the place of a frame that stands at a stop: same caller, same return address, same arguments' area.
+//! Here it is decided whether that is possible, and the way is prepared; when to do it is a listener's decision, and
+//! the jump is `isa/`'s.
 
 use crate::abi::{ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result};
@@ -13,8 +14,8 @@ use crate::runtime::store::events::{EventRecord, PcKind, Replacement, Resuming};
 use crate::runtime::store::inner::StoreInner;
 use std::ptr::{NonNull, null, null_mut};
 
-/// Prepares the jump into resume code, which takes the place of the frame of `record`, a frame of `func`. If the stack is too small for
-/// its frame, the guest traps where it stands.
+/// Prepares the jump into resume code, which takes the place of the frame of `record`, a frame of `func`. If the stack
+/// is too small for its frame, the guest traps where it stands.
 ///
 /// # Safety
 /// The record is that of a stop being told, the newest of its store; no reference to the store's inside is held.
@@ -53,7 +54,8 @@ pub(in crate::runtime) unsafe fn replace(
 }
 
 impl StoreInner {
-    /// What it takes to replace the frame at `fp`, which stands at `pc`; `None` if the new frame does not fit the stack.
+    /// What it takes to replace the frame at `fp`, which stands at `pc`; `None` if the new frame does not fit the
+    /// stack.
     ///
     /// # Safety
     /// There is such a frame of `func`, at a stop.

@@ -32,8 +32,8 @@ pub(in crate::runtime) unsafe fn read_slot(fp: usize, slot: Slot) -> [u64; 2] {
     }
 }
 
-/// The state of a frame of `func` into `words`, as buffers of state have it: the locals, then the operands of a stack of this shape, bottom
-/// first.
+/// The state of a frame of `func` into `words`, as buffers of state have it: the locals, then the operands of a stack
+/// of this shape, bottom first.
 ///
 /// # Safety
 /// The frame at `fp` is live, these are its tables, and its slots hold its state.
@@ -76,7 +76,8 @@ mod tests {
 
     const FUNC: DefinedFuncIndex = DefinedFuncIndex::new(0);
 
-    /// A point of the only function of an image, with these locals from `locals_at` on and these operands, bottom first.
+    /// A point of the only function of an image, with these locals from `locals_at` on and these operands, bottom
+    /// first.
     fn image(locals: &[ValType], locals_at: i32, operands: &[Slot]) -> (ImageTables, Point) {
         let mut shapes = Shapes::new();
         let shape = operands

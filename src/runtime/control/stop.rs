@@ -16,7 +16,8 @@ pub(in crate::runtime) unsafe extern "C" fn on_stop(
     pc: usize,
     fp: usize,
 ) -> *const ResumeJump {
-    // SAFETY: the context of a stop cell is a `StopTarget`. When the guest is to end, nothing with a destructor is left here.
+    // SAFETY: the context of a stop cell is a `StopTarget`. When the guest is to end, nothing with a destructor is left
+    // here.
     unsafe {
         let target = context.cast::<StopTarget>();
         match stop(target, pc, fp) {
@@ -39,8 +40,8 @@ pub(in crate::runtime) enum AfterStop {
 
 /// Tells those who listen.
 unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
-    // SAFETY: the target lives as long as the code it belongs to is registered; each reference to the store's inside ends before
-    // those who listen are told. The record is taken back before this returns.
+    // SAFETY: the target lives as long as the code it belongs to is registered; each reference to the store's inside
+    // ends before those who listen are told. The record is taken back before this returns.
     unsafe {
         let store = (*target).store.as_ptr();
         let after = (*target).base.offset_of(Pc::new(pc));

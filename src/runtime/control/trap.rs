@@ -1,5 +1,5 @@
-//! How a guest is left for a trap: by a signal or by a builtin, on the guest's own stack, with its frames still there until the debugger
-//! has seen them.
+//! How a guest is left for a trap: by a signal or by a builtin, on the guest's own stack, with its frames still there
+//! until the debugger has seen them.
 
 use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, Pc, Result};
@@ -19,8 +19,8 @@ use std::ptr::{NonNull, null, null_mut};
 /// The most frames a trap keeps; those left out are the outermost.
 const MAX_FRAMES: usize = 1024;
 
-/// Decides whether a fault is a guest's: only if it is in code of the store that this thread runs, at an instruction that
-/// may trap. Called in the signal handler: no lock, no allocation.
+/// Decides whether a fault is a guest's: only if it is in code of the store that this thread runs, at an instruction
+/// that may trap. Called in the signal handler: no lock, no allocation.
 ///
 /// # Safety
 /// For [`signals::install`](crate::sys::signals::install) alone.
@@ -29,8 +29,8 @@ pub(in crate::runtime) unsafe fn classify(pc: Pc) -> Option<Landing> {
     if act.is_null() {
         return None;
     }
-    // SAFETY: a linked activation is live, and so is its store, which this thread is using. If the fault is in guest code,
-    // nobody is in the middle of changing the registry; if not, nothing is found.
+    // SAFETY: a linked activation is live, and so is its store, which this thread is using. If the fault is in guest
+    // code, nobody is in the middle of changing the registry; if not, nothing is found.
     unsafe {
         let store = (*(*act).store).store.cast::<StoreInner>();
         let (slot, at) = (*store).registry.lookup(pc)?;
@@ -62,7 +62,8 @@ fn unknown_code(code: usize) -> Error {
 /// Tells the debugger of a trap, whose frames are intact, and leaves it in the store. The caller unwinds.
 ///
 /// # Safety
-/// A frame of the store is live on this thread, stopped at `pc` with frame pointer `fp`; no reference to the store's inside is held.
+/// A frame of the store is live on this thread, stopped at `pc` with frame pointer `fp`; no reference to the store's
+/// inside is held.
 #[cold]
 pub(in crate::runtime) unsafe fn raise(store: NonNull<StoreInner>, code: TrapCode, pc: usize, fp: usize, kind: PcKind) {
     // Functions look whether they fit on the stack before they write to their frames, and nothing else traps so early.
@@ -165,7 +166,8 @@ fn with_frames(store: &StoreInner, mut trap: Trap) -> Trap {
     trap
 }
 
-/// Gives a trap that a host function returned the frames that are live now, if it has none. Other errors stay as they are.
+/// Gives a trap that a host function returned the frames that are live now, if it has none. Other errors stay as they
+/// are.
 pub(in crate::runtime) fn add_frames(store: &StoreInner, error: Error) -> Error {
     match error.payload::<Trap>() {
         Some(trap) if trap.frames.is_empty() => {}
@@ -203,8 +205,8 @@ pub(in crate::runtime) unsafe fn raise_from_builtin(store: NonNull<StoreInner>, 
 }
 
 impl FrameInfo {
-    /// The instance, where it is known: production code does not keep it in frames, so with several instances of the module it is not.
-    /// Nor is it where it is another store's, or has been collected.
+    /// The instance, where it is known: production code does not keep it in frames, so with several instances of the
+    /// module it is not. Nor is it where it is another store's, or has been collected.
     pub fn instance(&self, store: impl AsStore) -> Option<Instance> {
         store.as_store().inner().instance(self.instance?)
     }

@@ -6,8 +6,8 @@ use crate::runtime::compiled::engine::Engine;
 use crate::runtime::control::trap;
 
 impl Engine {
-    /// An engine with this configuration. With `signals`, signal handlers are installed for the process, once, in front of
-    /// those that are there.
+    /// An engine with this configuration. With `signals`, signal handlers are installed for the process, once, in front
+    /// of those that are there.
     ///
     /// # Errors
     /// When the configuration contradicts itself, the machine is too old, or a profiler's file cannot be made.

@@ -52,8 +52,8 @@ impl Func {
     /// Calls it.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] where values do not fit its type; [`ErrorKind::Trap`], with a [`Trap`](crate::runtime::Trap) as payload, where the
-    /// guest trapped; whatever error a host function returned.
+    /// [`ErrorKind::Argument`] where values do not fit its type; [`ErrorKind::Trap`], with a
+    /// [`Trap`](crate::runtime::Trap) as payload, where the guest trapped; whatever error a host function returned.
     ///
     /// # Panics
     /// When a host function panicked: the panic goes on here, and the store is poisoned.
@@ -90,8 +90,8 @@ impl Func {
     /// Calls it on raw values: parameters are taken from the array, results written over them from its start.
     ///
     /// # Safety
-    /// The array has room for the larger of parameters and results, and holds parameters of the function's type, references of
-    /// this store.
+    /// The array has room for the larger of parameters and results, and holds parameters of the function's type,
+    /// references of this store.
     ///
     /// # Errors
     /// As [`Func::call`], without the check of types.

@@ -184,8 +184,8 @@ impl Func {
         unsafe { of(&mut store.as_store_mut(), &ty, body) }
     }
 
-    /// A host function with Rust's types: `Fn(params...) -> results`, or with [`Caller`] as the first parameter; the result may be
-    /// a [`Result`].
+    /// A host function with Rust's types: `Fn(params...) -> results`, or with [`Caller`] as the first parameter; the
+    /// result may be a [`Result`].
     ///
     /// # Errors
     /// As [`Func::new`].

@@ -15,8 +15,8 @@ impl Instance {
     /// Instantiates a module with these imports, in the order the module asks for them, and runs its start function.
     ///
     /// # Errors
-    /// [`ErrorKind::Link`] where an import is missing or does not fit; [`ErrorKind::Trap`] where a segment does not fit or the start
-    /// function trapped (what was written by then stays); [`ErrorKind::Limit`] and [`ErrorKind::System`].
+    /// [`ErrorKind::Link`] where an import is missing or does not fit; [`ErrorKind::Trap`] where a segment does not fit
+    /// or the start function trapped (what was written by then stays); [`ErrorKind::Limit`] and [`ErrorKind::System`].
     pub fn new(mut store: impl AsStoreMut, module: &Module, imports: &[Extern]) -> Result<Instance> {
         let mut store = store.as_store_mut();
         let ptr = instantiate::instantiate(&mut store, module, imports)?;

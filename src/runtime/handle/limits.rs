@@ -1,5 +1,5 @@
-//! What ends guests that run too long: fuel, deadlines in epochs, and interrupts from other threads. Compiled code checks, by
-//! what is set here; it does so only where the engine is configured for it.
+//! What ends guests that run too long: fuel, deadlines in epochs, and interrupts from other threads. Compiled code
+//! checks, by what is set here; it does so only where the engine is configured for it.
 
 use crate::abi::TrapCode;
 use crate::base::Result;
@@ -31,14 +31,15 @@ impl StoreInner {
 macro_rules! limit_methods {
     ($($type:ty),*) => { $(
         impl $type {
-            /// Gives the guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`, `block`,
-            /// `loop`, `else` and `end`, which take none. Instructions that run one after the other are paid for together, before
-            /// the first of them; when a function or a turn of a loop begins and the fuel is used up, the guest traps with
-            /// [`TrapCode::OutOfFuel`](crate::runtime::TrapCode::OutOfFuel). Both tiers count the same. A new store has none. At most
-            /// 2^63 - 1 is kept.
+            /// Gives the guests so much fuel, in the place of what they had. Every instruction takes one unit, but for
+            /// `nop`, `block`, `loop`, `else` and `end`, which take none. Instructions that run one after the other are
+            /// paid for together, before the first of them; when a function or a turn of a loop begins and the fuel is
+            /// used up, the guest traps with [`TrapCode::OutOfFuel`](crate::runtime::TrapCode::OutOfFuel). Both tiers
+            /// count the same. A new store has none. At most 2^63 - 1 is kept.
             ///
             /// # Errors
-            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured with [`Config::fuel`](crate::runtime::Config::fuel).
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured with
+            /// [`Config::fuel`](crate::runtime::Config::fuel).
             pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
                 self.as_store_mut().inner().set_fuel(fuel)
             }
@@ -52,10 +53,12 @@ macro_rules! limit_methods {
             }
 
             /// Guests may run until the engine's epoch is `epochs` further than it is now; then they trap with
-            /// [`TrapCode::Interrupt`](crate::runtime::TrapCode::Interrupt), at once with 0, until another deadline is set. A new store has none.
+            /// [`TrapCode::Interrupt`](crate::runtime::TrapCode::Interrupt), at once with 0, until another deadline is
+            /// set. A new store has none.
             ///
             /// # Errors
-            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured with [`Config::epoch`](crate::runtime::Config::epoch).
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured with
+            /// [`Config::epoch`](crate::runtime::Config::epoch).
             pub fn set_epoch_deadline(&mut self, epochs: u64) -> Result<()> {
                 let mut store = self.as_store_mut();
                 let inner = store.inner();
@@ -70,16 +73,17 @@ macro_rules! limit_methods {
                 self.as_store().inner().deadline.interrupter()
             }
 
-            /// Whether its guests would be ended when they next look, for host functions that wait: they ought to come back then.
-            /// `None` where the engine is not configured with [`Config::epoch`](crate::runtime::Config::epoch).
+            /// Whether its guests would be ended when they next look, for host functions that wait: they ought to come
+            /// back then. `None` where the engine is not configured with
+            /// [`Config::epoch`](crate::runtime::Config::epoch).
             pub fn deadline_is_over(&self) -> Option<bool> {
                 let store = self.as_store();
                 let inner = store.inner();
                 inner.deadline.is_over(inner.engine.epoch())
             }
 
-            /// Sets what says whether a guest may go on, once [`Interrupter::ask`] wants that: on the guest's thread, where it may look at
-            /// the store and change it, but call none of its guests. Its error ends the guest.
+            /// Sets what says whether a guest may go on, once [`Interrupter::ask`] wants that: on the guest's thread,
+            /// where it may look at the store and change it, but call none of its guests. Its error ends the guest.
             ///
             /// # Errors
             /// As [`Self::set_epoch_deadline`].
@@ -98,9 +102,9 @@ macro_rules! limit_methods {
 limit_methods!(Store, StoreMut<'_>, Caller<'_>);
 
 impl Caller<'_> {
-    /// For host functions that wait: nothing if the guest may go on, else the error that it ends with, which the function is to return. The
-    /// host is asked, if somebody wants that. Always nothing where the engine is not configured with
-    /// [`Config::epoch`](crate::runtime::Config::epoch).
+    /// For host functions that wait: nothing if the guest may go on, else the error that it ends with, which the
+    /// function is to return. The host is asked, if somebody wants that. Always nothing where the engine is not
+    /// configured with [`Config::epoch`](crate::runtime::Config::epoch).
     pub(crate) fn end_if_due(&mut self) -> Result<()> {
         // SAFETY: the caller's store is alive, and nobody has a reference to its inside while a host function runs.
         if unsafe { may_go_on(self.as_store_ptr()) } {

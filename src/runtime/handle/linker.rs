@@ -22,8 +22,8 @@ enum Definition {
     Func(Arc<MakeFunc>),
 }
 
-/// Names and what they stand for, from which a module's imports are found. Host functions defined here are of no store; other
-/// objects are of one, and a linker that has some instantiates in that store only.
+/// Names and what they stand for, from which a module's imports are found. Host functions defined here are of no store;
+/// other objects are of one, and a linker that has some instantiates in that store only.
 #[derive(Clone)]
 pub struct Linker {
     engine: Engine,
@@ -219,8 +219,8 @@ impl Linker {
         Ok(InstancePre { module: module.clone(), imports })
     }
 
-    /// Defines what the module imports and nobody has defined: functions that return zeros and nulls, zero globals, empty
-    /// tables and memories of the least size.
+    /// Defines what the module imports and nobody has defined: functions that return zeros and nulls, zero globals,
+    /// empty tables and memories of the least size.
     ///
     /// # Errors
     /// Errors of making them.
@@ -256,7 +256,8 @@ impl InstancePre {
         &self.module
     }
 
-    /// Makes an instance and runs its start function. Host functions that the linker defined are made anew in the store.
+    /// Makes an instance and runs its start function. Host functions that the linker defined are made anew in the
+    /// store.
     ///
     /// # Errors
     /// As [`Instance::new`]; an import that is an object of another store is [`ErrorKind::Argument`].
@@ -273,7 +274,8 @@ impl InstancePre {
     }
 }
 
-/// The default object for an import: see [`Linker::fill_missing_with_defaults`](crate::runtime::Linker::fill_missing_with_defaults).
+/// The default object for an import: see
+/// [`Linker::fill_missing_with_defaults`](crate::runtime::Linker::fill_missing_with_defaults).
 fn default_extern(store: &mut StoreMut<'_>, ty: &ExternType) -> Result<Extern> {
     Ok(match ty {
         // Results are preset to zero and null.

@@ -79,16 +79,19 @@ macro_rules! store_methods {
             /// first to listen to the store's events, with `state` to work on.
             ///
             /// # Errors
-            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured for debugging, a frame of the store is live, or something is
-            /// attached already; errors of compiling and mapping the debug code, which leave the store as it was.
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured for debugging, a
+            /// frame of the store is live, or something is attached already; errors of compiling and mapping the debug
+            /// code, which leave the store as it was.
             pub fn attach<S: EventSink>(&mut self, sink: Arc<S>, state: S::State) -> Result<()> {
                 self.attach_with_progress(sink, state, &|_, _| true)
             }
 
-            /// The same; `progress` is told how many functions of how many have their debug code, from whatever thread; `false` cancels.
+            /// The same; `progress` is told how many functions of how many have their debug code, from whatever thread;
+            /// `false` cancels.
             ///
             /// # Errors
-            /// As without, and [`ErrorKind::Cancelled`](crate::base::ErrorKind::Cancelled), which leaves the store as it was.
+            /// As without, and [`ErrorKind::Cancelled`](crate::base::ErrorKind::Cancelled), which leaves the store as
+            /// it was.
             pub fn attach_with_progress<S: EventSink>(
                 &mut self,
                 sink: Arc<S>,
@@ -119,7 +122,8 @@ macro_rules! store_methods {
             /// Detaches all who listen: every instance runs production code again, and the private copies are gone.
             ///
             /// # Errors
-            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where a frame of the store is live, or nothing is attached.
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where a frame of the store is live, or nothing is
+            /// attached.
             pub fn detach(&mut self) -> Result<()> {
                 self.as_store_mut().inner().detach()
             }
@@ -139,7 +143,8 @@ macro_rules! store_methods {
                 self.as_store_mut().into_inner().registry.edit()
             }
 
-            /// Calls `visit` with the live Wasm frames: see [`StoreRef::walk_frames`](crate::runtime::StoreRef::walk_frames).
+            /// Calls `visit` with the live Wasm frames: see
+            /// [`StoreRef::walk_frames`](crate::runtime::StoreRef::walk_frames).
             pub fn walk_frames<'s>(&'s self, visit: impl FnMut(&RawFrame<'s>) -> ControlFlow<()>) {
                 self.as_store().walk_frames(visit);
             }
@@ -174,8 +179,8 @@ macro_rules! store_methods {
 store_methods!(Store, StoreMut<'_>, Caller<'_>);
 
 impl StoreMut<'_> {
-    /// Registers a module, as instantiating it would. A debugger can then set breakpoints in it before its start function
-    /// runs.
+    /// Registers a module, as instantiating it would. A debugger can then set breakpoints in it before its start
+    /// function runs.
     ///
     /// # Errors
     /// As for the code part of [`Instance::new`].

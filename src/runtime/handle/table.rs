@@ -83,8 +83,8 @@ impl Table {
     /// Grows it by `delta` elements, each `init`; its old size.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] for a value that is not of the element type, [`ErrorKind::Limit`] beyond its maximum or the
-    /// store's limit.
+    /// [`ErrorKind::Argument`] for a value that is not of the element type, [`ErrorKind::Limit`] beyond its maximum or
+    /// the store's limit.
     pub fn grow(&self, mut store: impl AsStoreMut, delta: u64, init: Val) -> Result<u64> {
         let mut store = store.as_store_mut();
         let inner = store.inner();

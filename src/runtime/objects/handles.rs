@@ -1,4 +1,5 @@
-//! Handles: a store's name with a pointer into it. What can be done with one needs the store in hand, and is said where stores are known.
+//! Handles: a store's name with a pointer into it. What can be done with one needs the store in hand, and is said where
+//! stores are known.
 
 use crate::abi::{VMFuncRef, VMGlobal};
 use crate::runtime::objects::instance::InstanceData;
@@ -114,8 +115,8 @@ impl Instance {
     }
 }
 
-/// Names an instance for as long as the process lives, whatever becomes of it: what is kept where the instance may be gone, or given to
-/// another store, has this and not the instance.
+/// Names an instance for as long as the process lives, whatever becomes of it: what is kept where the instance may be
+/// gone, or given to another store, has this and not the instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::runtime) struct InstanceId {
     pub(in crate::runtime) store: StoreId,

@@ -49,8 +49,8 @@ pub(in crate::runtime) struct InstanceData {
     pub(in crate::runtime) entry: u32,
     /// The address of the text it runs.
     text_base: TextBase,
-    /// Where the functions are in that text. Borrowed from the code registered in the store, which outlives its use: changing
-    /// the text changes this too.
+    /// Where the functions are in that text. Borrowed from the code registered in the store, which outlives its use:
+    /// changing the text changes this too.
     functions: NonNull<[FunctionEntry]>,
     /// The functions whose `VMFuncRef` is initialised: all that a change of code has to touch.
     initialised: Vec<DefinedFuncIndex>,

@@ -48,8 +48,8 @@ impl MemoryData {
             // Code that checks no bounds can use no other memory.
             false => engine.pool().take(capacity.saturating_add(config.memory_guard as usize), len).map_err(|error| {
                 error.context(
-                    "a memory of its full address space (an engine with a smaller `memory_reservation`, or one made after the \
-                     process's address space was limited, needs less)",
+                    "a memory of its full address space (an engine with a smaller `memory_reservation`, or one made after \
+                     the process's address space was limited, needs less)",
                 )
             })?,
         };

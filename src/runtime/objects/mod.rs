@@ -1,5 +1,5 @@
-//! What instances are made of, and the handles that hosts have of it: data. Which store it is in is a number here; whoever has the store in hand
-//! changes it.
+//! What instances are made of, and the handles that hosts have of it: data. Which store it is in is a number here;
+//! whoever has the store in hand changes it.
 
 pub(in crate::runtime) mod deadline;
 pub(in crate::runtime) mod externs;

@@ -101,8 +101,8 @@ impl Roots {
         self.released.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether so many roots were given up that a collection is worth its while: it takes time for every live object, so the number
-    /// goes with theirs.
+    /// Whether so many roots were given up that a collection is worth its while: it takes time for every live object,
+    /// so the number goes with theirs.
     #[inline]
     pub fn is_due(&self) -> bool {
         self.released.load(Ordering::Relaxed) >= self.threshold.load(Ordering::Relaxed)
@@ -119,7 +119,8 @@ impl Roots {
         self.released.store(0, Ordering::Relaxed);
     }
 
-    /// A collection has taken out `gone` objects and has found `live` things to look at, with so many bytes of memories.
+    /// A collection has taken out `gone` objects and has found `live` things to look at, with so many bytes of
+    /// memories.
     pub(in crate::runtime) fn collected(&self, gone: usize, live: usize, memory_bytes: u64) {
         let useful = gone >= self.threshold.load(Ordering::Relaxed) / 8;
         let patience = match (useful, self.patience.load(Ordering::Relaxed)) {

@@ -1,6 +1,7 @@
 //! Giving back what nobody can reach any more: marking from what the host holds, through instances, tables, globals and
-//! external references, and sweeping the rest. Handles of this room are plain copies, so a store cannot know by itself what its host
-//! holds: whoever asks for a collection says it. No guest runs meanwhile, so that no frame has to be looked at.
+//! external references, and sweeping the rest. Handles of this room are plain copies, so a store cannot know by itself
+//! what its host holds: whoever asks for a collection says it. No guest runs meanwhile, so that no frame has to be
+//! looked at.
 
 use crate::abi::{HOST_FUNC, VMContext, VMFuncRef, VMGlobal, ValRaw};
 use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
@@ -49,8 +50,8 @@ impl StoreUsage {
     }
 }
 
-/// What a collection has taken out of a store. Host functions, external references and host data are dropped with this: their
-/// destructors find a store that is whole.
+/// What a collection has taken out of a store. Host functions, external references and host data are dropped with this:
+/// their destructors find a store that is whole.
 #[must_use = "destructors of host functions and values run when this is dropped"]
 pub struct Collected {
     objects: usize,
@@ -93,7 +94,8 @@ impl StoreMut<'_> {
     /// Gives back what cannot be reached from `roots`, or from what is rooted: see [`Store::collect`].
     ///
     /// # Safety
-    /// As for [`Store::collect`]; and no host function of the store is running, as one that the host has called directly might.
+    /// As for [`Store::collect`]; and no host function of the store is running, as one that the host has called
+    /// directly might.
     ///
     /// # Errors
     /// As there.
@@ -125,14 +127,14 @@ impl StoreMut<'_> {
         }
     }
 
-    /// Whether the last attempt to make an instance, a memory or a table failed for want of room, before anything of it could be
-    /// seen: what cannot be reached may be in the way. Asking forgets it.
+    /// Whether the last attempt to make an instance, a memory or a table failed for want of room, before anything of it
+    /// could be seen: what cannot be reached may be in the way. Asking forgets it.
     pub fn lacked_room(&mut self) -> bool {
         std::mem::take(&mut self.inner().lacked_room)
     }
 
-    /// Keeps `data` with an object until the object is collected or the store dropped; `None` ends that. What was there is
-    /// returned.
+    /// Keeps `data` with an object until the object is collected or the store dropped; `None` ends that. What was there
+    /// is returned.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] for an object of another store.
@@ -158,15 +160,16 @@ impl StoreRef<'_> {
 }
 
 impl Store {
-    /// Gives back what cannot be reached from `roots`, or from what is rooted ([`Store::root`]): instances with their memories, tables and globals, host functions, external
-    /// references. An instance reaches what it imports and defines, and what its tables and globals hold; a function, memory, table or
-    /// global reaches the instance that defines it. What a host function's closure has captured is not looked at. Modules stay
-    /// registered.
+    /// Gives back what cannot be reached from `roots`, or from what is rooted ([`Store::root`]): instances with their
+    /// memories, tables and globals, host functions, external references. An instance reaches what it imports and
+    /// defines, and what its tables and globals hold; a function, memory, table or global reaches the instance that
+    /// defines it. What a host function's closure has captured is not looked at. Modules stay registered.
     ///
     /// # Safety
-    /// Handles of this store ([`Func`](crate::runtime::Func), [`TypedFunc`](crate::runtime::TypedFunc), [`Instance`](crate::runtime::Instance), [`Memory`](crate::runtime::Memory), ...), wherever they are (in
-    /// closures, in a [`Linker`](crate::runtime::Linker)), are used afterwards only if they are among the roots, rooted, or can be reached from such. A linker's, if they were defined with the
-    /// store in hand, are rooted.
+    /// Handles of this store ([`Func`](crate::runtime::Func), [`TypedFunc`](crate::runtime::TypedFunc),
+    /// [`Instance`](crate::runtime::Instance), [`Memory`](crate::runtime::Memory), ...), wherever they are (in
+    /// closures, in a [`Linker`](crate::runtime::Linker)), are used afterwards only if they are among the roots,
+    /// rooted, or can be reached from such. A linker's, if they were defined with the store in hand, are rooted.
     ///
     /// # Errors
     /// [`ErrorKind::State`] while a Wasm function of the store is running, [`ErrorKind::Poisoned`],
@@ -393,8 +396,8 @@ impl<'a> Marker<'a> {
 
     /// What an instance refers to. Its element segments refer to its functions and globals only.
     unsafe fn scan_instance(&mut self, instance: NonNull<InstanceData>) {
-        // SAFETY: the caller's promise: marking writes to other fields than those that are read here, through raw pointers. Imports
-        // are in place before an instance is its store's.
+        // SAFETY: the caller's promise: marking writes to other fields than those that are read here, through raw
+        // pointers. Imports are in place before an instance is its store's.
         unsafe {
             let module = (*instance.as_ptr()).module.clone();
             let info = module.info();

@@ -326,7 +326,8 @@ pub(in crate::runtime) struct StopTarget {
     pub(in crate::runtime) tables: *const ImageTables,
     /// Where in `recent` the last site is: the next one mostly follows it.
     pub(in crate::runtime) last: usize,
-    /// Sites hit before, by the lower bits of where they return to: the turns of loops find theirs here, and nothing is unpacked.
+    /// Sites hit before, by the lower bits of where they return to: the turns of loops find theirs here, and nothing is
+    /// unpacked.
     pub(in crate::runtime) recent: [Option<KnownSite>; RECENT],
 }
 

@@ -1,5 +1,6 @@
-//! The inside of a store: one heap object at a stable address, which owns everything its guests can reach. References to it are made for
-//! short moments only and never held while a guest runs, since host functions reach the same object again.
+//! The inside of a store: one heap object at a stable address, which owns everything its guests can reach. References
+//! to it are made for short moments only and never held while a guest runs, since host functions reach the same object
+//! again.
 
 use crate::abi::VMStoreContext;
 use crate::base::{Error, ErrorKind, Result};

@@ -1,4 +1,5 @@
-//! The modules of a store, in the order in which they came, and where each is found: by its name, or by a slot that code of it is in.
+//! The modules of a store, in the order in which they came, and where each is found: by its name, or by a slot that
+//! code of it is in.
 
 use crate::base::DefinedFuncIndex;
 use crate::code::CodeSlot;
@@ -31,7 +32,8 @@ const FEW: usize = 8;
 #[derive(Default)]
 pub(in crate::runtime) struct Modules {
     entries: SmallVec<[ModuleEntry; 1]>,
-    /// The entry of each module, sorted by the module, which is mostly in the order of the entries. Empty while there are few.
+    /// The entry of each module, sorted by the module, which is mostly in the order of the entries. Empty while there
+    /// are few.
     by_id: Vec<(ModuleId, u32)>,
     /// The entry for each slot of the registry.
     by_slot: SmallVec<[u32; 2]>,

@@ -44,7 +44,8 @@ impl StoreInner {
         Some(old)
     }
 
-    /// Adds a table of nulls to a store; `of` is the instance it is a part of, with the place where its compiled code looks.
+    /// Adds a table of nulls to a store; `of` is the instance it is a part of, with the place where its compiled code
+    /// looks.
     pub(in crate::runtime) fn add_table(
         &mut self,
         ty: &TableType,

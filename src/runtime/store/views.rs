@@ -22,9 +22,9 @@ pub struct Store {
     inner: NonNull<StoreInner>,
 }
 
-// SAFETY: everything in a store may change threads between uses: host functions and data are `Send`, code and memories have no
-// thread affinity, listeners are `Send` and counted by this thread alone while it has the store, and while a guest runs
-// the store is borrowed.
+// SAFETY: everything in a store may change threads between uses: host functions and data are `Send`, code and memories
+// have no thread affinity, listeners are `Send` and counted by this thread alone while it has the store, and while a
+// guest runs the store is borrowed.
 unsafe impl Send for Store {}
 
 impl Store {
@@ -134,8 +134,8 @@ impl StorePtr {
     /// A view of the store.
     ///
     /// # Safety
-    /// The store is alive for `'a`, used by this thread alone, and no other view of it is *in use* at the same time: within a
-    /// host function or callback, views made outside are at rest. No frame of it is live on another thread.
+    /// The store is alive for `'a`, used by this thread alone, and no other view of it is *in use* at the same time:
+    /// within a host function or callback, views made outside are at rest. No frame of it is live on another thread.
     pub unsafe fn as_mut<'a>(self) -> StoreMut<'a> {
         StoreMut { inner: self.0, life: PhantomData }
     }

@@ -31,7 +31,8 @@ pub struct VirtualFrame {
     pub(in crate::runtime) shape: ShapeId,
     /// The instruction about to run: one of the code's.
     pub(in crate::runtime) position: u32,
-    /// In words: the fuel that is left ([`FUEL`]), then the locals, then the operands before it, as many as the code needs.
+    /// In words: the fuel that is left ([`FUEL`]), then the locals, then the operands before it, as many as the code
+    /// needs.
     pub(in crate::runtime) state: Vec<u64>,
     /// For rerunning once more.
     pub(in crate::runtime) again: Vec<u64>,

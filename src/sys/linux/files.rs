@@ -25,9 +25,9 @@ pub(in crate::sys) fn file_error(doing: &str, path: &Path, error: &std::io::Erro
     Error::new(ErrorKind::System, format!("{doing} `{}`: {error}", Escaped(&path.to_string_lossy())))
 }
 
-/// Writes a file: first under another name in the same folder, then renamed, so that whoever reads it finds the old one, none, or
-/// the whole new one, which has the permissions of the old one. Links are followed. What is no regular file (a device, a pipe) is opened
-/// and written, and stays what it is.
+/// Writes a file: first under another name in the same folder, then renamed, so that whoever reads it finds the old
+/// one, none, or the whole new one, which has the permissions of the old one. Links are followed. What is no regular
+/// file (a device, a pipe) is opened and written, and stays what it is.
 ///
 /// # Errors
 /// [`ErrorKind::System`]; a file that was there stays.

@@ -1,4 +1,5 @@
-//! Files in memory that machine code and bytes from outside live in: written once, then sealed, so that nobody can change them.
+//! Files in memory that machine code and bytes from outside live in: written once, then sealed, so that nobody can
+//! change them.
 
 use super::errors::last_error;
 use super::memory::{limit, map, unmap};
@@ -11,8 +12,8 @@ use region::Protection;
 #[derive(Debug)]
 pub(in crate::sys) struct SealedFile {
     fd: libc::c_int,
-    /// Which file `fd` was. A host that closes descriptors that are not its own (as daemons do) must not make us execute
-    /// whatever file gets the number next.
+    /// Which file `fd` was. A host that closes descriptors that are not its own (as daemons do) must not make us
+    /// execute whatever file gets the number next.
     identity: (libc::dev_t, libc::ino_t),
 }
 
@@ -58,7 +59,8 @@ impl SealedFile {
         Ok(Some(file))
     }
 
-    /// Maps `len` bytes from `at` on, a page multiple, wherever the system likes; the address. Writes do not reach the file.
+    /// Maps `len` bytes from `at` on, a page multiple, wherever the system likes; the address. Writes do not reach the
+    /// file.
     fn map(&self, at: usize, len: usize, protection: Protection) -> Result<usize> {
         // SAFETY: without MAP_FIXED no existing mapping is touched.
         unsafe { map(0, len, protection, 0, (self.fd, at)) }
@@ -81,8 +83,9 @@ impl SealedFile {
     /// Makes it a file that nobody can change; false where the system refuses.
     fn seal(&self) -> bool {
         let others = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
-        // `F_SEAL_WRITE` waits, milliseconds at times, until nothing in the kernel holds a page of the file. All that can hold one here
-        // is reading: the file is ours alone, and was never mapped writable. So to forbid future writes (Linux 5.1) is as much.
+        // `F_SEAL_WRITE` waits, milliseconds at times, until nothing in the kernel holds a page of the file. All that
+        // can hold one here is reading: the file is ours alone, and was never mapped writable. So to forbid future
+        // writes (Linux 5.1) is as much.
         [libc::F_SEAL_FUTURE_WRITE, libc::F_SEAL_WRITE].into_iter().any(|write| {
             // SAFETY: fcntl on a descriptor of our own, with an integer argument.
             unsafe { libc::fcntl(self.fd, libc::F_ADD_SEALS, others | write) == 0 }

@@ -1,8 +1,9 @@
 //! `mmap`, `mremap`, `madvise`, and the limits of the process.
 //!
-//! The crate `region` makes anonymous mappings too, but counts them against what memory the system promises, and knows neither files nor how to
-//! move a mapping or to give its contents back. Ours are made without that promise (`MAP_NORESERVE`): pages that were writable once
-//! merge again with those that never were, and a memory that may grow is no loss to others before it does.
+//! The crate `region` makes anonymous mappings too, but counts them against what memory the system promises, and knows
+//! neither files nor how to move a mapping or to give its contents back. Ours are made without that promise
+//! (`MAP_NORESERVE`): pages that were writable once merge again with those that never were, and a memory that may grow
+//! is no loss to others before it does.
 
 use super::errors::last_error;
 use crate::base::{Error, Result};
@@ -56,8 +57,8 @@ pub(in crate::sys) fn protect_failed() -> Error {
     Error::last_os_error("mprotect")
 }
 
-/// Drops the private contents of pages: anonymous ones read as zeros again, those of a file as the file. Says whether the
-/// system agreed (it does not for locked memory).
+/// Drops the private contents of pages: anonymous ones read as zeros again, those of a file as the file. Says whether
+/// the system agreed (it does not for locked memory).
 ///
 /// # Safety
 /// The range belongs to the caller, and its private contents are not needed.

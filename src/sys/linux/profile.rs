@@ -1,6 +1,6 @@
-//! What profilers read: `/tmp/perf-PID.map`, which names addresses, and a jitdump, which also has the machine code. One file of each
-//! kind for the process, opened by whoever needs it first, and again by a forked child, whose files have its own number. What is
-//! written, and when, is decided in `runtime/`.
+//! What profilers read: `/tmp/perf-PID.map`, which names addresses, and a jitdump, which also has the machine code. One
+//! file of each kind for the process, opened by whoever needs it first, and again by a forked child, whose files have
+//! its own number. What is written, and when, is decided in `runtime/`.
 
 use super::threads::thread_id;
 use crate::base::{Error, ErrorKind, Escaped, Result};
@@ -18,11 +18,11 @@ pub enum Profiler {
     /// None.
     #[default]
     None,
-    /// `/tmp/perf-PID.map`: where each function is, by lines of text. `perf report` reads it as it is, for code in anonymous memory only: so
-    /// machine code is kept there, and copied for each debugged store.
+    /// `/tmp/perf-PID.map`: where each function is, by lines of text. `perf report` reads it as it is, for code in
+    /// anonymous memory only: so machine code is kept there, and copied for each debugged store.
     PerfMap,
-    /// `jit-PID.dump` in the folder `$JITDUMPDIR`, or in the current one: the functions with their machine code. `perf record -k mono`
-    /// notes where it is, and `perf inject --jit` puts it into the record.
+    /// `jit-PID.dump` in the folder `$JITDUMPDIR`, or in the current one: the functions with their machine code. `perf
+    /// record -k mono` notes where it is, and `perf inject --jit` puts it into the record.
     JitDump,
 }
 

@@ -2,9 +2,9 @@
 //! whatever the host had installed. The handler looks at the fault and rewrites the context, nothing else:
 //! no lock, no allocation. What follows runs on the guest's stack after the handler has returned.
 //!
-//! A host may install handlers of its own later, in front of ours. Where that is found, ours is installed again in front of them: at
-//! another *level*, so that what they had seen in their place (and hand on to, or put back) is still there and leads on to what was
-//! before it.
+//! A host may install handlers of its own later, in front of ours. Where that is found, ours is installed again in
+//! front of them: at another *level*, so that what they had seen in their place (and hand on to, or put back) is still
+//! there and leads on to what was before it.
 
 use crate::base::{Error, ErrorKind, Pc, Result};
 use crate::isa::{call_from_fault, fault_place};
@@ -24,7 +24,8 @@ pub struct Landing {
     pub detail: usize,
 }
 
-/// Decides, inside the signal handler, whether a fault of the instruction there is the guest's. Must be async-signal-safe.
+/// Decides, inside the signal handler, whether a fault of the instruction there is the guest's. Must be
+/// async-signal-safe.
 pub type Classify = unsafe fn(Pc) -> Option<Landing>;
 
 const SIGNALS: [i32; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
@@ -35,7 +36,8 @@ type Handler = unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void
 const HANDLERS: [Handler; 8] =
     [handler::<0>, handler::<1>, handler::<2>, handler::<3>, handler::<4>, handler::<5>, handler::<6>, handler::<7>];
 
-/// What the host had installed, by level and position in [`SIGNALS`]. Written under [`INSTALLED`] before our handler of that level can run.
+/// What the host had installed, by level and position in [`SIGNALS`]. Written under [`INSTALLED`] before our handler of
+/// that level can run.
 struct Previous(UnsafeCell<[[MaybeUninit<libc::sigaction>; SIGNALS.len()]; HANDLERS.len()]>);
 // SAFETY: each element is written once, before the handler that reads it is installed.
 unsafe impl Sync for Previous {}
@@ -58,8 +60,8 @@ struct Installed {
     given_back: bool,
 }
 
-/// Installs the handlers for the process, where they are not. A host that has installed handlers since the last call has ours in front of
-/// its own then.
+/// Installs the handlers for the process, where they are not. A host that has installed handlers since the last call
+/// has ours in front of its own then.
 ///
 /// # Errors
 /// When the system refuses a handler. Those that are installed stay, and hand on what is no guest's.
@@ -110,8 +112,8 @@ pub fn install(classify: Classify) -> Result<()> {
     Ok(())
 }
 
-/// Gives signals back to whom they were of, each by its position and level; the error to tell. Where the system refuses that, our handler
-/// stays, and hands them on.
+/// Gives signals back to whom they were of, each by its position and level; the error to tell. Where the system refuses
+/// that, our handler stays, and hands them on.
 #[cold]
 fn give_back(installed: &mut [Installed], taken: &[(usize, usize)]) -> Error {
     let error = Error::last_os_error("sigaction");
@@ -137,7 +139,8 @@ pub fn install_again() -> Result<()> {
 }
 
 unsafe extern "C" fn handler<const LEVEL: usize>(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: the kernel, or a host's handler that hands on, passes a valid siginfo and ucontext; errno is this thread's.
+    // SAFETY: the kernel, or a host's handler that hands on, passes a valid siginfo and ucontext; errno is this
+    // thread's.
     unsafe {
         let errno = *libc::__errno_location();
         if !try_guest(info, context) {
@@ -206,8 +209,8 @@ unsafe fn chain(level: usize, signal: i32, info: *mut libc::siginfo_t, context: 
     }
 }
 
-/// Bytes of a thread's alternate stack: room for the kernel's frame (with all vector state), our handler, and a handler of
-/// the host behind it.
+/// Bytes of a thread's alternate stack: room for the kernel's frame (with all vector state), our handler, and a handler
+/// of the host behind it.
 const ALTERNATE_BYTES: usize = 64 << 10;
 
 /// This thread's alternate stack, unmapped when the thread ends.
@@ -226,8 +229,8 @@ impl Drop for Alternate {
     }
 }
 
-/// How many of a thread's entries, from the first on, look whether the host has taken a handler's place, and which of the later ones do: it
-/// takes a system call.
+/// How many of a thread's entries, from the first on, look whether the host has taken a handler's place, and which of
+/// the later ones do: it takes a system call.
 const LOOK_FIRST: u32 = 256;
 const LOOK_EACH: u32 = 512;
 
@@ -239,8 +242,8 @@ thread_local! {
 }
 
 /// Makes sure that this thread has an alternate signal stack of useful size: a fault in guest code may come with little
-/// stack left. A stack the host has set up is kept if it is large enough. The signals of faults are let through: of a thread that has them
-/// blocked, a fault ends the process, whatever handler there is. Cheap after the first call.
+/// stack left. A stack the host has set up is kept if it is large enough. The signals of faults are let through: of a
+/// thread that has them blocked, a fault ends the process, whatever handler there is. Cheap after the first call.
 ///
 /// # Errors
 /// When the system refuses the memory, or to let signals through.

@@ -8,7 +8,8 @@ pub fn thread_id() -> u32 {
     unsafe { libc::gettid() }.cast_unsigned()
 }
 
-/// The addresses of the stack that the system has made for this thread, lowest first, guard pages excluded; `None` where it does not say.
+/// The addresses of the stack that the system has made for this thread, lowest first, guard pages excluded; `None`
+/// where it does not say.
 pub(in crate::sys) fn stack_bounds() -> Option<Range<usize>> {
     // SAFETY: the attribute object is initialised by pthread_getattr_np before it is read, and destroyed once.
     unsafe {

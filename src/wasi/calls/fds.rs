@@ -12,8 +12,8 @@ use std::io::{Seek, SeekFrom};
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// The file behind a descriptor with these rights. What a standard stream, and what a directory is told instead comes before
-/// what is told of rights.
+/// The file behind a descriptor with these rights. What a standard stream, and what a directory is told instead comes
+/// before what is told of rights.
 fn file(entry: &Entry, rights: Rights, stream: Errno, directory: Errno) -> Result<&File, Failure> {
     match &entry.with(Rights::NONE)?.kind {
         Kind::Stream(_) => Err(stream.into()),
@@ -37,7 +37,8 @@ fn to_sync(entry: &Entry, rights: Rights) -> Result<&File, Failure> {
     file(entry, rights, Errno::Invalid, Errno::BadFd)
 }
 
-/// The file whose size is to be changed. One that was not opened to write is told as POSIX has it, by each call its own way.
+/// The file whose size is to be changed. One that was not opened to write is told as POSIX has it, by each call its own
+/// way.
 fn to_resize(entry: &Entry, rights: Rights, stream: Errno, not_to_write: Errno) -> Result<&File, Failure> {
     let file = file(entry, Rights::NONE, stream, Errno::BadFd)?;
     match entry.with(rights) {
@@ -119,8 +120,8 @@ impl State {
         guest.write(out, &stat)
     }
 
-    /// Changes whether writes go to the end and whether the guest waits. How far writes are waited for is fixed at opening, as
-    /// Linux has it.
+    /// Changes whether writes go to the end and whether the guest waits. How far writes are waited for is fixed at
+    /// opening, as Linux has it.
     pub(super) fn fd_fdstat_set_flags(&self, _: &mut Guest<'_>, fd: u32, flags: u32) -> Outcome {
         let flags = FdFlags::from_bits(flags)?;
         let mut table = self.table();

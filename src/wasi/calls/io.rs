@@ -20,8 +20,8 @@ const CHUNK: u32 = 1 << 16;
 /// How long the head of a directory's entry is, before its name.
 const ENTRY_HEAD: usize = 24;
 
-/// Goes through the buffers of a read or a write, until one is not used up. The first failure counts only if nothing was
-/// transferred before it.
+/// Goes through the buffers of a read or a write, until one is not used up. The first failure counts only if nothing
+/// was transferred before it.
 fn each_buffer(
     guest: &mut Guest<'_>,
     list: u32,
@@ -56,8 +56,8 @@ fn each_buffer(
     Ok(total)
 }
 
-/// Says `EAGAIN` where a stream of the process would block and the guest does not want that. Its own flags are not touched:
-/// it is the host's.
+/// Says `EAGAIN` where a stream of the process would block and the guest does not want that. Its own flags are not
+/// touched: it is the host's.
 fn ready(fd: BorrowedFd<'_>, flags: FdFlags, events: PollFlags) -> Outcome {
     if flags.nonblocking() {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -1,5 +1,5 @@
-//! The functions that guests import, one file per kind, and the state they share. Each is a method of [`State`] with the
-//! parameters that preview 1 gives it.
+//! The functions that guests import, one file per kind, and the state they share. Each is a method of [`State`] with
+//! the parameters that preview 1 gives it.
 
 mod fds;
 mod io;
@@ -36,8 +36,8 @@ impl State {
     }
 }
 
-/// How long something is waited for at once, in nanoseconds: then it is looked whether a clock was set, or (where the engine can
-/// do that) whether the guest is to end.
+/// How long something is waited for at once, in nanoseconds: then it is looked whether a clock was set, or (where the
+/// engine can do that) whether the guest is to end.
 fn longest_wait(guest: &Guest<'_>) -> u64 {
     if guest.can_be_ended() { 20_000_000 } else { 1_000_000_000 }
 }

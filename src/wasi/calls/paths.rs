@@ -25,8 +25,8 @@ fn time_spec(time: Timespec) -> Option<SystemTimeSpec> {
     }
 }
 
-/// Whether what a path names, slashes behind it left out and a link not followed, is a directory: only those can be named with a
-/// slash behind.
+/// Whether what a path names, slashes behind it left out and a link not followed, is a directory: only those can be
+/// named with a slash behind.
 fn is_directory(dir: &Dir, path: &str) -> Result<bool, Failure> {
     match path.trim_end_matches('/') {
         // No more than the slash of an absolute path.
@@ -54,7 +54,8 @@ impl State {
         let table = self.table();
         let dir = table.directory(fd, Rights::PATH_FILESTAT_GET)?.dir()?;
         let path = guest.path(path, path_len)?;
-        // A path with a slash behind names a directory, so that a link is followed after all; `cap-std` drops the slash.
+        // A path with a slash behind names a directory, so that a link is followed after all; `cap-std` drops the
+        // slash.
         let follows = files::follows(lookup)? || path.ends_with('/') || path.ends_with("/.");
         let metadata = if follows { dir.metadata(&path)? } else { dir.symlink_metadata(&path)? };
         guest.write(out, &files::filestat(&metadata))
@@ -133,7 +134,8 @@ impl State {
         guest.write_u32(out, fd)
     }
 
-    /// What a symbolic link says, as far as there is room. An absolute path, which a guest cannot have made, is not told.
+    /// What a symbolic link says, as far as there is room. An absolute path, which a guest cannot have made, is not
+    /// told.
     #[allow(clippy::too_many_arguments)] // as preview 1 has it
     pub(super) fn path_readlink(
         &self,

@@ -1,5 +1,6 @@
-//! The other part of split DWARF: what a compiler puts into files beside the module (`-gsplit-dwarf`), one for each unit (`.dwo`) or
-//! all in one package (`.dwp`). They are Wasm or ELF files of sections, as little to be trusted as a module's own.
+//! The other part of split DWARF: what a compiler puts into files beside the module (`-gsplit-dwarf`), one for each
+//! unit (`.dwo`) or all in one package (`.dwp`). They are Wasm or ELF files of sections, as little to be trusted as a
+//! module's own.
 
 use super::{Budget, Dwarf, Input, Slice};
 use crate::base::{Error, ErrorKind, Escaped, Foreign, Result};
@@ -41,8 +42,8 @@ pub struct SplitFile {
 /// Which units a file has.
 #[derive(Debug, Default)]
 struct Units {
-    /// By their ids: where they stand in `offsets`, or, in a package, their rows in its index. The index's own table of ids is not
-    /// asked: if it is damaged, a question takes as long as the table is.
+    /// By their ids: where they stand in `offsets`, or, in a package, their rows in its index. The index's own table of
+    /// ids is not asked: if it is damaged, a question takes as long as the table is.
     by_id: HashMap<u64, usize>,
     /// Where they stand in `.debug_info.dwo`, ascending; in a package each has a section of its own.
     offsets: Vec<usize>,
@@ -164,8 +165,8 @@ fn add(sections: &mut Sections, name: &str, range: Range<usize>) {
 /// What is wrong with a file that has no units, but something else.
 const NO_UNITS: &str = "it has no section .debug_info.dwo";
 
-/// The sections of a Wasm file; what is wrong with it otherwise. Where units are so plain that all of them is in the module, compilers
-/// write files without any, which have nothing else either.
+/// The sections of a Wasm file; what is wrong with it otherwise. Where units are so plain that all of them is in the
+/// module, compilers write files without any, which have nothing else either.
 fn wasm_sections(bytes: &[u8]) -> std::result::Result<Sections, String> {
     let mut sections = Sections::new();
     let mut code = false;

@@ -1,5 +1,5 @@
-//! What one compilation unit says: its lines, and its functions with what is inlined in them. It owns what it says, and knows
-//! nothing of the sections it came from.
+//! What one compilation unit says: its lines, and its functions with what is inlined in them. It owns what it says, and
+//! knows nothing of the sections it came from.
 
 use super::{Budget, Input, Location, Slice, widest_first};
 use gimli::{
@@ -150,7 +150,8 @@ impl UnitSources {
         ids.map(|id| TextId(id as u32)).collect()
     }
 
-    /// The rows of one sequence without those that no instruction has: several at one address, of which the last counts.
+    /// The rows of one sequence without those that no instruction has: several at one address, of which the last
+    /// counts.
     fn rows_of(&self, sequence: &Sequence) -> impl Iterator<Item = &Row> {
         let rows = &self.rows[sequence.rows.clone()];
         let next = rows.iter().skip(1).map(|row| row.address).chain([sequence.end]);
@@ -169,8 +170,8 @@ impl UnitSources {
         rows.filter(meant).map(|row| row.place.line).filter(|at| *at >= line).min()
     }
 
-    /// Where a line's code begins: at the first statement of each run of its rows without a gap, and where, inside such a run, a
-    /// function that is inlined begins or ends that the run has not been in.
+    /// Where a line's code begins: at the first statement of each run of its rows without a gap, and where, inside such
+    /// a run, a function that is inlined begins or ends that the run has not been in.
     pub(super) fn starts_of(&self, file: &str, line: u32, starts: &mut Vec<u32>) {
         let files = self.files(file);
         if files.is_empty() {
@@ -231,8 +232,8 @@ fn ranges<'a>(
     Some(())
 }
 
-/// Brings the ranges from `first` on into order, and makes one of those that meet: a list may have thousands, and many entries the
-/// same list, so each is to be found without going through all.
+/// Brings the ranges from `first` on into order, and makes one of those that meet: a list may have thousands, and many
+/// entries the same list, so each is to be found without going through all.
 fn merge(ranges: &mut Vec<(u32, u32)>, first: usize) {
     ranges[first..].sort_unstable();
     let mut kept = first;
@@ -270,8 +271,8 @@ pub(super) fn read(input: &Input<'_, '_>, index: usize) -> Option<UnitSources> {
     Some(Reader::new((input, &unit), (input, &unit)).read())
 }
 
-/// Reads a unit that is split: its lines are the module's, its functions those of its other part, which `find` finds. `None` where
-/// there is none, or no function in it.
+/// Reads a unit that is split: its lines are the module's, its functions those of its other part, which `find` finds.
+/// `None` where there is none, or no function in it.
 pub(super) fn read_split<'a>(
     input: &Input<'_, 'a>,
     index: usize,

@@ -44,7 +44,8 @@ pub struct Run {
     pub stops: Vec<Seen>,
     /// Results, traps, the state in the end: one line each.
     pub log: Vec<String>,
-    /// The stop from which on nothing is compared, because the stack was used up, which is not at the same depth everywhere.
+    /// The stop from which on nothing is compared, because the stack was used up, which is not at the same depth
+    /// everywhere.
     pub overflow: Option<usize>,
     /// The stops that were asked for in words.
     pub shown: Vec<String>,
@@ -93,8 +94,8 @@ pub struct Prepared {
     places: Arc<Vec<Vec<u32>>>,
 }
 
-/// The offsets at which both tiers place a breakpoint at the same instruction. They differ where code is found never to be
-/// reached by computing what a branch depends on: the oracle slips over it, the other need not.
+/// The offsets at which both tiers place a breakpoint at the same instruction. They differ where code is found never to
+/// be reached by computing what a branch depends on: the oracle slips over it, the other need not.
 fn places(simple: &Module, regions: &Module) -> Vec<u32> {
     let [mut a, mut b] = [simple, regions].map(|module| {
         let mut store = Store::new(module.engine());
@@ -452,8 +453,8 @@ pub fn call_export(
     }
 }
 
-/// A host function that does things: it counts, answers with what follows from the count, and now and then changes the guest's
-/// state, calls back, or traps.
+/// A host function that does things: it counts, answers with what follows from the count, and now and then changes the
+/// guest's state, calls back, or traps.
 fn host_function(shared: &Arc<Shared>, store: &mut Store, name: String, ty: FuncType) -> Result<Func, Error> {
     let (shared, result_types) = (shared.clone(), ty.results.clone());
     Func::new(store, ty, move |mut caller: Caller<'_>, params, results| {

@@ -1,6 +1,6 @@
-//! Modules full of code that cannot be reached, from fixed seeds: behind `br`, `br_table`, `return` and `unreachable` stand loops, blocks
-//! with parameters, `if` with and without `else`, and instructions that take operands which are not there. wasm-smith makes
-//! little of that.
+//! Modules full of code that cannot be reached, from fixed seeds: behind `br`, `br_table`, `return` and `unreachable`
+//! stand loops, blocks with parameters, `if` with and without `else`, and instructions that take operands which are not
+//! there. wasm-smith makes little of that.
 
 use super::case::Case;
 use super::random::Random;

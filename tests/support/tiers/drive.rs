@@ -1,5 +1,5 @@
-//! What the debugger does during a case: where it stops, what it looks at, how it goes on, what it changes. Everything is decided by
-//! a seed and the stop's number, so that the same stops lead to the same doings.
+//! What the debugger does during a case: where it stops, what it looks at, how it goes on, what it changes. Everything
+//! is decided by a seed and the stop's number, so that the same stops lead to the same doings.
 
 use super::case::{Seat, Shared};
 use super::mutate;

@@ -1,5 +1,5 @@
-//! Modules written to be hard on regions. Each export is called with several arguments, zeros first, so each is to end whatever it
-//! is given, and whatever memories and globals hold.
+//! Modules written to be hard on regions. Each export is called with several arguments, zeros first, so each is to end
+//! whatever it is given, and whatever memories and globals hold.
 
 use super::case::Case;
 
@@ -800,7 +800,8 @@ fn deep_operands(count: usize) -> String {
     )
 }
 
-/// A hundred operands below and a hundred that blocks of all kinds take and give: left as they are, changed, or left by a branch.
+/// A hundred operands below and a hundred that blocks of all kinds take and give: left as they are, changed, or left by
+/// a branch.
 fn deep_operands_passed_on() -> String {
     let push: String = (0..100).map(|i| format!("local.get {} i32.const {i} i32.mul\n", i % 2)).collect();
     let many = " i32".repeat(100);

@@ -1,6 +1,6 @@
-//! Holding the two debug tiers against each other: the same module, the same calls, the same debugger's doings, in both, and
-//! every stop must be the same to the bit. `DebugTier::Simple`, where each instruction has a stop point of its own, is the
-//! oracle; production code is held against it where nobody interferes.
+//! Holding the two debug tiers against each other: the same module, the same calls, the same debugger's doings, in
+//! both, and every stop must be the same to the bit. `DebugTier::Simple`, where each instruction has a stop point of
+//! its own, is the oracle; production code is held against it where nobody interferes.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
