@@ -65,7 +65,7 @@ impl StoreMut<'_> {
         let stop = unsafe { event.stop.as_ref() }.ok_or_else(no_event)?;
         let at = AtPoint { slot: stop.slot, func: stop.func, fp: event.fp, wasm: stop.wasm, shape: stop.shape };
         // SAFETY: at a stop the slots hold the state.
-        unsafe { look_inside(inner, event, at, room) }
+        unsafe { look_inside(inner, event, &at, room) }
     }
 
     /// The state of the frame that has trapped with this code, in the event that is being told, by rerun from the last
@@ -95,7 +95,7 @@ impl StoreMut<'_> {
         let point = point.ok_or_else(|| fault("a trap before the first point of its function"))?;
         let at = AtPoint { slot, func, fp, wasm: point.wasm, shape: point.shape };
         // SAFETY: the slots hold the state of the last point.
-        let mut frame = unsafe { look_inside(inner, event, at, room) }?;
+        let mut frame = unsafe { look_inside(inner, event, &at, room) }?;
         if matches!(code, TrapCode::OutOfFuel | TrapCode::Interrupt) {
             // Checked where the instruction has not begun, which is at a point.
             return if point.wasm == wasm {
@@ -120,10 +120,11 @@ impl StoreMut<'_> {
 ///
 /// # Safety
 /// It is the innermost frame of the event, which is being told, and its slots hold its state at the point.
+#[inline]
 unsafe fn look_inside(
     store: &StoreInner,
     event: &EventRecord,
-    at: AtPoint,
+    at: &AtPoint,
     room: Option<Box<VirtualFrame>>,
 ) -> Result<Box<VirtualFrame>> {
     let tables = tables(store, at.slot)?;
