@@ -107,22 +107,19 @@ static void print_values(const char *what, const wasm_val_vec_t *values) {
 }
 
 static void print_frame(const stepwell_frame_t *frame, size_t level) {
-    wasm_name_t name = WASM_EMPTY_VEC;
-    stepwell_frame_func_name(frame, &name);
-    printf("  #%zu %.*s (function %" PRIu32 ") at %#zx\n", level, (int)name.size, name.data,
-           stepwell_frame_func_index(frame), stepwell_frame_offset(frame));
-    wasm_name_delete(&name);
+    const char *name = stepwell_frame_func_name(frame, NULL);
+    printf("  #%zu %s (function %" PRIu32 ") at %#zx\n", level, name ? name : "", stepwell_frame_func_index(frame),
+           stepwell_frame_offset(frame));
 }
 
 static void print_backtrace(stepwell_stop_t *stop) {
     for (size_t i = 0; i < stepwell_stop_frame_count(stop); i++) {
         const stepwell_frame_t *frame = stepwell_stop_frame(stop, i);
-        wasm_val_vec_t values;
+        wasm_val_vec_t values = values_of(frame, stepwell_frame_locals);
         print_frame(frame, i);
-        stepwell_frame_locals(frame, &values);
         print_values("locals", &values);
         wasm_val_vec_delete(&values);
-        stepwell_frame_operands(frame, &values);
+        values = values_of(frame, stepwell_frame_operands);
         print_values("operands", &values);
         wasm_val_vec_delete(&values);
     }
@@ -134,21 +131,21 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     switch (stepwell_stop_reason(stop)) {
     case STEPWELL_STOP_BREAKPOINT:
         if (++s->hits > HITS_SHOWN) {
-            return STEPWELL_CONTINUE;
+            return STEPWELL_ACTION_CONTINUE;
         }
         printf("\nhit %d, the guest has reported %d orders:\n", s->hits, s->debugged->reports);
         print_backtrace(stop);
         s->steps_left = STEPS_OVER;
         puts("stepping over:");
-        return STEPWELL_STEP_OVER;
+        return STEPWELL_ACTION_STEP_OVER;
     case STEPWELL_STOP_STEP:
         print_frame(stepwell_stop_frame(stop, 0), 0);
         if (--s->steps_left > 0) {
-            return STEPWELL_STEP_OVER;
+            return STEPWELL_ACTION_STEP_OVER;
         }
         if (s->steps_left == 0) {
             puts("stepping out:");
-            return STEPWELL_STEP_OUT;
+            return STEPWELL_ACTION_STEP_OUT;
         }
         /* While this guest stands here, the other one runs from end to end. */
         if (!s->stepped_out) {
@@ -162,10 +159,10 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
             }
         }
         s->stepped_out = true;
-        return STEPWELL_CONTINUE;
+        return STEPWELL_ACTION_CONTINUE;
     default:
         fail("an unexpected stop");
-        return STEPWELL_CONTINUE;
+        return STEPWELL_ACTION_CONTINUE;
     }
 }
 
@@ -206,7 +203,7 @@ int main(int argc, char **argv) {
     double again = microseconds() - begin;
     printf("attaching cost %.0f us, debug code compiled; attaching again %.1f us\n", first, again);
 
-    check(stepwell_debugger_break_at_function(debugger, debugged.module, "find_path", NULL), "setting a breakpoint");
+    check(stepwell_breakpoint_add_at_function(debugger, debugged.module, "find_path", NULL), "setting a breakpoint");
     debugged.reports = 0;
     int result = run_guest(&debugged);
     printf("\nwith the debugger: result %d, %d stops, %d of them at the breakpoint\n", result, s.stops, s.hits);

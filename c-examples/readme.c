@@ -5,9 +5,9 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) { /* on the g
     wasm_val_t n;
     if (++*(int *)env <= 5 && stepwell_frame_local(frame, 0, &n)) {
         printf("fib(%d), %zu frames, at %zu\n", n.of.i32, stepwell_stop_frame_count(stop), stepwell_frame_offset(frame));
-        return STEPWELL_STEP_OVER;
+        return STEPWELL_ACTION_STEP_OVER;
     }
-    return STEPWELL_CONTINUE; /* or _STEP, _STEP_OUT, _TRAP */
+    return STEPWELL_ACTION_CONTINUE; /* or _STEP, _STEP_OUT, _TRAP */
 }
 
 int main(int argc, char **argv) {
@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
     int stops = 0;
     stepwell_debugger_t *debugger;
     check(stepwell_debugger_attach(store, on_stop, &stops, NULL, &debugger), "attaching");
-    check(stepwell_debugger_break_at_function(debugger, module, "fib", NULL), "setting a breakpoint");
+    check(stepwell_breakpoint_add_at_function(debugger, module, "fib", NULL), "setting a breakpoint");
     wasm_val_t args[] = {WASM_I32_VAL(10)}, results[] = {WASM_INIT_VAL};
     wasm_val_vec_t args_vec = WASM_ARRAY_VEC(args), results_vec = WASM_ARRAY_VEC(results);
     check(stepwell_func_call(wasm_extern_as_func(fib), &args_vec, &results_vec, NULL), "calling");

@@ -42,19 +42,19 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     if (p->step) {
         if (p->stops == p->step_limit) {
             check(stepwell_debugger_step_always_set(stepwell_stop_debugger(stop), false), "ending the steps");
-            return STEPWELL_CONTINUE;
+            return STEPWELL_ACTION_CONTINUE;
         }
-        return STEPWELL_STEP;
+        return STEPWELL_ACTION_STEP;
     }
     p->frames += stepwell_stop_frame_count(stop);
     size_t count = stepwell_stop_breakpoint_count(stop);
     for (size_t i = 0; i < count; i++) {
         uint32_t id = stepwell_stop_breakpoint(stop, i);
         if (id < p->hit_count && ++p->hits[id] == HITS) {
-            check(stepwell_debugger_remove(stepwell_stop_debugger(stop), id), "removing a breakpoint inside a stop");
+            check(stepwell_breakpoint_remove(stepwell_stop_debugger(stop), id), "removing a breakpoint inside a stop");
         }
     }
-    return STEPWELL_CONTINUE;
+    return STEPWELL_ACTION_CONTINUE;
 }
 
 static wasm_trap_t *nothing(void *env, const wasm_val_vec_t *arguments, wasm_val_vec_t *results) {
@@ -89,7 +89,7 @@ static void break_everywhere(stepwell_debugger_t *debugger, const wasm_module_t 
     p->hit_count = (size_t)functions + 1;
     p->hits = calloc(p->hit_count, sizeof *p->hits);
     for (uint32_t index = 0; index < functions; index++) {
-        stepwell_error_t *error = stepwell_debugger_break_at_function_index(debugger, module, index, NULL);
+        stepwell_error_t *error = stepwell_breakpoint_add_at_function_index(debugger, module, index, NULL);
         if (error && stepwell_error_code(error) != STEPWELL_ERROR_ARGUMENT) {
             check(error, "setting a breakpoint"); /* an imported function has no place for one */
         }

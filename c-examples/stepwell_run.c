@@ -106,9 +106,7 @@ __attribute__((noreturn, format(printf, 2, 3))) static void end(int code, const 
 /* Ends with an error's message, if there is one. */
 static void ok(stepwell_error_t *error, int code, const char *doing) {
     if (error) {
-        wasm_name_t message;
-        stepwell_error_message(error, &message);
-        end(code, "%s: %s", doing, message.data);
+        end(code, "%s: %s", doing, stepwell_error_message(error));
     }
 }
 
@@ -286,7 +284,7 @@ static void trace_call(const stepwell_stop_t *stop) {
 /* Goes on for good: the breakpoints that were asked for are removed. */
 static void end_breakpoints(stepwell_stop_t *stop) {
     for (size_t i = 0; i < breakpoint_count; i++) {
-        ok(stepwell_debugger_remove(stepwell_stop_debugger(stop), breakpoints[i].id), EXIT_FAILURE, "removing a breakpoint");
+        ok(stepwell_breakpoint_remove(stepwell_stop_debugger(stop), breakpoints[i].id), EXIT_FAILURE, "removing a breakpoint");
     }
     breakpoint_count = 0;
 }
@@ -295,15 +293,14 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     (void)env;
     stats.stops++;
     if (stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP) {
-        wasm_message_t message;
-        if (stepwell_stop_trap_message(stop, &message)) {
+        const char *message = stepwell_stop_trap_message(stop);
+        if (message) {
             fputs("stepwell-run: about to trap: ", stderr);
-            print_lines(message.data);
+            print_lines(message);
             fputc('\n', stderr);
-            wasm_byte_vec_delete(&message);
         }
         print_frames(stop);
-        return STEPWELL_CONTINUE;
+        return STEPWELL_ACTION_CONTINUE;
     }
     bool others = false, asked = false;
     for (size_t i = 0; i < stepwell_stop_breakpoint_count(stop); i++) {
@@ -332,7 +329,7 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     if (options.instructions) {
         trace_instruction(stop);
     }
-    return STEPWELL_CONTINUE;
+    return STEPWELL_ACTION_CONTINUE;
 }
 
 /* ---- breakpoints -------------------------------------------------------------------------------------------- */
@@ -363,7 +360,7 @@ static bool break_at_line(stepwell_debugger_t *debugger, const char *where, size
     bool found = false;
     for (size_t i = 0; file && stepwell_module_source_find(module, file, (uint32_t)line, i, &offset); i++) {
         stepwell_breakpoint_t id;
-        stepwell_error_t *error = stepwell_debugger_break_at(debugger, module, offset, &id);
+        stepwell_error_t *error = stepwell_breakpoint_add(debugger, module, offset, &id);
         found |= remember(error, &id, asked);
     }
     uint32_t moved = found ? stepwell_module_source_line(module, file, (uint32_t)line) : 0;
@@ -381,11 +378,11 @@ static void set_breakpoints(stepwell_debugger_t *debugger) {
         stepwell_error_t *error;
         uint64_t number;
         if (parse_integer(where, 64, &number)) {
-            error = stepwell_debugger_break_at(debugger, module, number, &id);
+            error = stepwell_breakpoint_add(debugger, module, number, &id);
         } else if (*where == '#' && parse_integer(where + 1, 32, &number)) {
-            error = stepwell_debugger_break_at_function_index(debugger, module, (uint32_t)number, &id);
+            error = stepwell_breakpoint_add_at_function_index(debugger, module, (uint32_t)number, &id);
         } else {
-            error = stepwell_debugger_break_at_function(debugger, module, where, &id);
+            error = stepwell_breakpoint_add_at_function(debugger, module, where, &id);
         }
         if (!remember(error, &id, i) && !break_at_line(debugger, where, i)) {
             end(END_USAGE, "--break: there is no code at `%s`", where);
@@ -394,7 +391,7 @@ static void set_breakpoints(stepwell_debugger_t *debugger) {
     uint32_t functions = options.calls ? stepwell_module_func_count(module) : 0;
     for (uint32_t index = 0; index < functions; index++) {
         /* An imported function has no place for one. */
-        stepwell_error_delete(stepwell_debugger_break_at_function_index(debugger, module, index, NULL));
+        stepwell_error_delete(stepwell_breakpoint_add_at_function_index(debugger, module, index, NULL));
     }
     ok(stepwell_debugger_step_always_set(debugger, options.instructions), EXIT_FAILURE, "stepping");
 }
@@ -642,12 +639,9 @@ static void print_stats(void) {
 static void end_with_trap(wasm_trap_t *trap) {
     int32_t status;
     if (!stepwell_trap_exit_status(trap, &status)) {
-        wasm_message_t text;
         fflush(stdout);
         find_dwarf();
-        stepwell_trap_backtrace(trap, &text);
-        fprintf(stderr, "stepwell-run: trap: %s\n", text.data);
-        wasm_byte_vec_delete(&text);
+        fprintf(stderr, "stepwell-run: trap: %s\n", stepwell_trap_backtrace(trap));
         stepwell_trap_code_t code = stepwell_trap_code(trap);
         bool limit = code == STEPWELL_TRAP_OUT_OF_FUEL || (code == STEPWELL_TRAP_INTERRUPT && times_up);
         status = limit ? END_LIMIT : END_TRAP;

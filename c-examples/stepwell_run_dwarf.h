@@ -45,10 +45,7 @@ static inline bool give_dwarf_if_there(wasm_module_t *module, const char *path) 
         return false;
     }
     if (error) {
-        wasm_message_t message;
-        stepwell_error_message(error, &message);
-        complain(path, message.data);
-        wasm_byte_vec_delete(&message);
+        complain(path, stepwell_error_message(error));
         stepwell_error_delete(error);
     }
     return true;
@@ -98,20 +95,15 @@ static inline void give_dwarf_beside(wasm_module_t *module, const char *path) {
         }
     }
     free(package);
-    char *before = NULL;
-    wasm_name_t name;
-    for (size_t i = 0; stepwell_module_split_dwarf_missing_name(module, i, &name);) {
+    const char *name, *before = "";
+    for (size_t i = 0; (name = stepwell_module_split_dwarf_missing_name(module, i, NULL));) {
         size_t missing = stepwell_module_split_dwarf_missing(module);
-        char *text = strndup(name.size ? name.data : "", name.size);
-        wasm_name_delete(&name);
-        if (text && (!before || strcmp(text, before))) { /* several units may be in one file */
-            give_dwo(module, path, (size_t)(file - path), text);
+        if (strcmp(name, before)) { /* several units may be in one file */
+            give_dwo(module, path, (size_t)(file - path), name);
         }
-        free(before);
-        before = text;
+        before = name;
         i += stepwell_module_split_dwarf_missing(module) == missing; /* else another one has this number now */
     }
-    free(before);
 }
 
 #endif

@@ -4,6 +4,8 @@
 #ifndef STEPWELL_EXAMPLES_RUN_PRINT_H
 #define STEPWELL_EXAMPLES_RUN_PRINT_H
 
+#include "util.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,10 +71,14 @@ static const char *type_name(const wasm_valtype_t *type) {
 
 /* A name of a module's, so that it does nothing to the terminal; a mangled one as the source has it. */
 static void print_name(const char *name, size_t size) {
-    wasm_name_t shown;
-    if (stepwell_name_to_show(name, size, &shown)) {
-        fputs(shown.data, stderr);
-        wasm_name_delete(&shown);
+    char some[256], *shown = some;
+    size_t length = stepwell_name_to_show(name, size, some, sizeof some);
+    if (length >= sizeof some && (shown = malloc(length + 1))) {
+        stepwell_name_to_show(name, size, shown, length + 1);
+    }
+    fputs(shown ? shown : some, stderr);
+    if (shown != some) {
+        free(shown);
     }
 }
 
@@ -90,10 +96,10 @@ static void print_lines(const char *text) {
 }
 
 static void print_func_name(const stepwell_frame_t *frame) {
-    wasm_name_t name;
-    if (stepwell_frame_func_name(frame, &name)) {
-        print_name(name.data, name.size);
-        wasm_name_delete(&name);
+    size_t size;
+    const char *name = stepwell_frame_func_name(frame, &size);
+    if (name) {
+        print_name(name, size);
     } else {
         fprintf(stderr, "#%" PRIu32, stepwell_frame_func_index(frame));
     }
@@ -112,17 +118,14 @@ static void print_place(const stepwell_source_t *source) {
 
 /* The frame's first `count` locals, by their names where they have some; else, if `numbered`, by their numbers. */
 static void print_locals(const stepwell_frame_t *frame, size_t count, const char *between, bool numbered) {
-    wasm_val_vec_t locals;
-    if (!stepwell_frame_locals(frame, &locals)) {
-        return;
-    }
+    wasm_val_vec_t locals = values_of(frame, stepwell_frame_locals);
     for (size_t i = 0; i < locals.size && i < count; i++) {
-        wasm_name_t name;
+        size_t size;
+        const char *name = stepwell_frame_local_name(frame, i, &size);
         fputs(i ? between : "", stderr);
-        if (stepwell_frame_local_name(frame, i, &name)) {
-            print_name(name.data, name.size);
+        if (name) {
+            print_name(name, size);
             fputc('=', stderr);
-            wasm_name_delete(&name);
         } else if (numbered) {
             fprintf(stderr, "%zu=", i);
         }
@@ -132,10 +135,7 @@ static void print_locals(const stepwell_frame_t *frame, size_t count, const char
 }
 
 static void print_operands(const stepwell_frame_t *frame) {
-    wasm_val_vec_t operands;
-    if (!stepwell_frame_operands(frame, &operands)) {
-        return;
-    }
+    wasm_val_vec_t operands = values_of(frame, stepwell_frame_operands);
     for (size_t i = 0; i < operands.size; i++) {
         fputs(i ? " " : "", stderr);
         print_value(stderr, &operands.data[i]);

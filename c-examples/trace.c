@@ -76,24 +76,23 @@ static void end_at_max(void) {
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     tracer *t = env;
     if (stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP) {
-        return STEPWELL_CONTINUE;
+        return STEPWELL_ACTION_CONTINUE;
     }
     const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
-    wasm_val_vec_t values;
+    wasm_val_vec_t values = values_of(frame, stepwell_frame_locals);
     printf("%zu %" PRIu32 " %zu [", stepwell_stop_frame_count(stop), stepwell_frame_func_index(frame),
            stepwell_frame_offset(frame));
-    stepwell_frame_locals(frame, &values);
     print_values(&values);
     wasm_val_vec_delete(&values);
     fputs("] [", stdout);
-    stepwell_frame_operands(frame, &values);
+    values = values_of(frame, stepwell_frame_operands);
     print_values(&values);
     wasm_val_vec_delete(&values);
     puts("]");
     if (t->limited && --t->lines_left == 0) {
         end_at_max();
     }
-    return STEPWELL_STEP;
+    return STEPWELL_ACTION_STEP;
 }
 
 /* ---- the arguments ------------------------------------------------------------------------------------------ */

@@ -29,21 +29,26 @@ static inline void fail(const char *format, ...) {
 /* Ends the program if `error` is one. */
 static inline void check(stepwell_error_t *error, const char *doing) {
     if (error) {
-        wasm_name_t message;
-        stepwell_error_message(error, &message);
-        fail("%s: %s", doing, message.data);
+        fail("%s: %s", doing, stepwell_error_message(error));
     }
 }
 
 /* Ends the program with the reason for the last failed call of wasm.h. */
 static inline void fail_last(const char *doing) {
     const stepwell_error_t *error = stepwell_last_error();
-    wasm_name_t message;
     if (!error) {
         fail("%s failed", doing);
     }
-    stepwell_error_message(error, &message);
-    fail("%s: %s", doing, message.data);
+    fail("%s: %s", doing, stepwell_error_message(error));
+}
+
+/* The values that `read` gives, which is stepwell_frame_locals or stepwell_frame_operands; the caller deletes them. */
+static inline wasm_val_vec_t values_of(const stepwell_frame_t *frame,
+                                       size_t (*read)(const stepwell_frame_t *, wasm_val_t *, size_t)) {
+    wasm_val_vec_t values;
+    wasm_val_vec_new_uninitialized(&values, read(frame, NULL, 0));
+    read(frame, values.data, values.size);
+    return values;
 }
 
 /* All that a stream still has; the caller deletes it. False, with `errno`, if it cannot be read. */

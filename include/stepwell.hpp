@@ -150,11 +150,11 @@ enum class StopReason : std::int32_t {
 
 /// What the guest is to do after a stop.
 enum class Action : std::int32_t {
-  Continue = STEPWELL_CONTINUE,
-  Step = STEPWELL_STEP,
-  StepOver = STEPWELL_STEP_OVER,
-  StepOut = STEPWELL_STEP_OUT,
-  Trap = STEPWELL_TRAP,
+  Continue = STEPWELL_ACTION_CONTINUE,
+  Step = STEPWELL_ACTION_STEP,
+  StepOver = STEPWELL_ACTION_STEP_OVER,
+  StepOut = STEPWELL_ACTION_STEP_OUT,
+  Trap = STEPWELL_ACTION_TRAP,
 };
 
 /// The name of a kind, as in the text format.
@@ -484,14 +484,6 @@ template <auto Delete> struct Deleter {
 };
 template <class T, auto Delete> using Owned = std::unique_ptr<T, Deleter<Delete>>;
 
-/// Text of the library's that is ours, without the NUL that messages end with.
-inline std::string take_text(wasm_byte_vec_t &vec) {
-  std::string text(vec.data ? vec.data : "", vec.size);
-  wasm_byte_vec_delete(&vec);
-  if (!text.empty() && text.back() == '\0') text.pop_back();
-  return text;
-}
-
 inline std::string text_of(const wasm_byte_vec_t *vec) { return std::string(vec->data ? vec->data : "", vec->size); }
 
 } // namespace detail
@@ -499,12 +491,26 @@ inline std::string text_of(const wasm_byte_vec_t *vec) { return std::string(vec-
 /// A name as people are to see it: demangled, and with what would do something to a terminal or a log escaped. Functions that give
 /// names give them as the module has them.
 inline std::string name_to_show(const std::string &name) {
-  wasm_name_t shown = WASM_EMPTY_VEC;
-  stepwell_name_to_show(name.data(), name.size(), &shown);
-  return detail::take_text(shown);
+  std::string shown(name.size() + 1, '\0'); // enough for most
+  std::size_t size = stepwell_name_to_show(name.data(), name.size(), &shown[0], shown.size());
+  if (size >= shown.size()) {
+    shown.resize(size + 1);
+    size = stepwell_name_to_show(name.data(), name.size(), &shown[0], shown.size());
+  }
+  shown.resize(size);
+  return shown;
 }
 
 namespace detail {
+
+/// A name that `get(arguments..., &size)` lends, or nothing.
+template <class... Parameters, class... Arguments>
+std::optional<std::string> optional_name(const char *(*get)(Parameters...), Arguments... arguments) {
+  std::size_t size = 0;
+  const char *name = get(arguments..., &size);
+  if (!name) return std::nullopt;
+  return std::string(name, size);
+}
 
 /// All places of an instruction in the source: `get(index, &source)` is false beyond the last.
 template <class Get> std::vector<Source> all_sources(std::size_t count, Get &&get) {
@@ -525,9 +531,7 @@ template <class Get> std::vector<Source> all_sources(std::size_t count, Get &&ge
 inline Error copy_error(const stepwell_error_t *error) {
   auto failure = std::make_shared<Failure>();
   failure->code = static_cast<ErrorCode>(stepwell_error_code(error));
-  wasm_message_t message = WASM_EMPTY_VEC;
-  stepwell_error_message(error, &message);
-  failure->message = take_text(message);
+  failure->message = stepwell_error_message(error);
   std::size_t offset = 0;
   if (stepwell_error_offset(error, &offset)) failure->offset = offset;
   std::int32_t status = 0;
@@ -571,25 +575,21 @@ inline Error take_trap(wasm_trap_t *trap) {
   failure->code = ErrorCode::Trap;
   failure->is_trap = true;
   failure->trap_code = static_cast<TrapCode>(stepwell_trap_code(trap));
-  wasm_message_t text = WASM_EMPTY_VEC;
-  wasm_trap_message(trap, &text);
-  failure->message = take_text(text);
+  failure->message = stepwell_trap_message(trap);
   std::int32_t status = 0;
   if (stepwell_trap_exit_status(trap, &status)) {
     failure->exit_status = status;
     return Error(std::move(failure));
   }
-  stepwell_trap_backtrace(trap, &text);
-  failure->backtrace = take_text(text);
+  failure->backtrace = stepwell_trap_backtrace(trap);
   wasm_frame_vec_t frames = WASM_EMPTY_VEC;
   wasm_trap_trace(trap, &frames);
   const std::unique_ptr<wasm_frame_vec_t, Deleter<wasm_frame_vec_delete>> frames_guard(&frames);
   for (std::size_t i = 0; i < frames.size; i++) {
     const wasm_frame_t *from = frames.data[i];
     TrapFrame frame;
-    wasm_name_t name = WASM_EMPTY_VEC;
-    if (stepwell_trap_frame_module_name(from, &name)) frame.module_name = take_text(name);
-    if (stepwell_trap_frame_func_name(from, &name)) frame.func_name = take_text(name);
+    frame.module_name = optional_name(stepwell_trap_frame_module_name, from);
+    frame.func_name = optional_name(stepwell_trap_frame_func_name, from);
     frame.func_index = wasm_frame_func_index(from);
     frame.func_offset = wasm_frame_func_offset(from);
     frame.module_offset = wasm_frame_module_offset(from);
@@ -789,9 +789,7 @@ inline wasm_trap_t *trap_for(Thrown thrown, CallScope *scope, const stepwell_cal
   wasm_trap_t *trap = wasm_trap_new(stepwell_caller_store(caller), &message);
   if (!trap) die("no trap could be made for a host function that failed");
   if (scope) {
-    wasm_message_t back = WASM_EMPTY_VEC; // as it will come back
-    wasm_trap_message(trap, &back);
-    scope->keep(std::move(thrown), take_text(back));
+    scope->keep(std::move(thrown), stepwell_trap_message(trap)); // as it will come back
   }
   return trap;
 }
@@ -1506,10 +1504,6 @@ private:
 
 namespace detail {
 
-inline std::optional<std::string> optional_name(bool there, wasm_name_t &name) {
-  return there ? std::optional<std::string>(take_text(name)) : std::nullopt;
-}
-
 /// A progress callback, and what it threw.
 template <class F> struct Progress {
   F &function;
@@ -1733,26 +1727,21 @@ public:
   SharedModule share() const { return SharedModule(wasm_module_share(need())); }
   std::vector<ImportType> imports() const;
   std::vector<ExportType> exports() const;
-  std::optional<std::string> name() const {
-    wasm_name_t name = WASM_EMPTY_VEC;
-    return detail::optional_name(stepwell_module_name(need(), &name), name);
-  }
+  std::optional<std::string> name() const { return detail::optional_name(stepwell_module_name, need()); }
   /// How many functions it has, imports counted.
   std::uint32_t func_count() const { return stepwell_module_func_count(need()); }
   std::optional<std::string> func_name(std::uint32_t index) const {
-    wasm_name_t name = WASM_EMPTY_VEC;
-    return detail::optional_name(stepwell_module_func_name(need(), index, &name), name);
+    return detail::optional_name(stepwell_module_func_name, need(), index);
   }
   /// Other names of the name section.
   std::optional<std::string> local_name(std::uint32_t func, std::uint32_t local) const {
-    wasm_name_t name = WASM_EMPTY_VEC;
-    return detail::optional_name(stepwell_module_local_name(need(), func, local, &name), name);
+    return detail::optional_name(stepwell_module_local_name, need(), func, local);
   }
-  std::optional<std::string> global_name(std::uint32_t index) const { return name_by(stepwell_module_global_name, index); }
-  std::optional<std::string> table_name(std::uint32_t index) const { return name_by(stepwell_module_table_name, index); }
-  std::optional<std::string> memory_name(std::uint32_t index) const { return name_by(stepwell_module_memory_name, index); }
-  std::optional<std::string> data_name(std::uint32_t index) const { return name_by(stepwell_module_data_name, index); }
-  std::optional<std::string> elem_name(std::uint32_t index) const { return name_by(stepwell_module_elem_name, index); }
+  std::optional<std::string> global_name(std::uint32_t index) const { return detail::optional_name(stepwell_module_global_name, need(), index); }
+  std::optional<std::string> table_name(std::uint32_t index) const { return detail::optional_name(stepwell_module_table_name, need(), index); }
+  std::optional<std::string> memory_name(std::uint32_t index) const { return detail::optional_name(stepwell_module_memory_name, need(), index); }
+  std::optional<std::string> data_name(std::uint32_t index) const { return detail::optional_name(stepwell_module_data_name, need(), index); }
+  std::optional<std::string> elem_name(std::uint32_t index) const { return detail::optional_name(stepwell_module_elem_name, need(), index); }
   std::size_t import_count() const { return stepwell_module_import_count(need()); }
   std::size_t export_count() const { return stepwell_module_export_count(need()); }
   /// Whether it has a start function, which runs when it is instantiated.
@@ -1821,7 +1810,9 @@ public:
     const wasm_module_t *module = need();
     std::vector<std::string> list;
     list.reserve(stepwell_module_split_dwarf_missing(module));
-    for (wasm_name_t name; stepwell_module_split_dwarf_missing_name(module, list.size(), &name);) list.push_back(detail::take_text(name));
+    while (std::optional<std::string> name = detail::optional_name(stepwell_module_split_dwarf_missing_name, module, list.size())) {
+      list.push_back(std::move(*name));
+    }
     return list;
   }
   /// As `SharedModule::try_compile_debug`.
@@ -1836,10 +1827,6 @@ public:
   template <class... F> void compile_debug(F &&...progress) const { try_compile_debug(std::forward<F>(progress)...).value(); }
 
 private:
-  std::optional<std::string> name_by(bool (*get)(const wasm_module_t *, std::uint32_t, wasm_name_t *), std::uint32_t index) const {
-    wasm_name_t name = WASM_EMPTY_VEC;
-    return detail::optional_name(get(need(), index, &name), name);
-  }
   static CustomSection custom_section_at(const wasm_module_t *module, std::size_t index) {
     std::size_t name_size = 0, size = 0;
     const char *name = stepwell_module_custom_section_name(module, index, &name_size);
@@ -2950,7 +2937,7 @@ public:
   Result<void> try_remove() const {
     const auto box = debugger_.lock();
     if (!box) return Error(ErrorCode::State, "the debugger of breakpoint " + std::to_string(id_) + " is gone");
-    return detail::outcome(stepwell_debugger_remove(box->debugger, id_));
+    return detail::outcome(stepwell_breakpoint_remove(box->debugger, id_));
   }
   void remove() const { try_remove().value(); }
   friend bool operator==(const Breakpoint &a, const Breakpoint &b) noexcept {
@@ -2984,8 +2971,7 @@ public:
   /// The name of its function, if it has one.
   std::optional<std::string> func_name() const {
     check();
-    wasm_name_t name = WASM_EMPTY_VEC;
-    return detail::optional_name(stepwell_frame_func_name(frame_, &name), name);
+    return detail::optional_name(stepwell_frame_func_name, frame_);
   }
   /// Where it stands, in bytes from the start of the module: at the instruction about to run; in a caller, at the call.
   std::size_t offset() const {
@@ -3026,22 +3012,16 @@ public:
     wasm_val_t val = wasm_val_t();
     return stepwell_frame_local(frame_, index, &val) ? std::optional<Val>(Val(store_, val)) : std::nullopt;
   }
-  std::vector<Val> locals() const { return all(stepwell_frame_locals); }
+  std::vector<Val> locals() const { return all(stepwell_frame_locals, local_count()); }
   /// A local's name, if the module says one.
   std::optional<std::string> local_name(std::size_t index) const {
     check();
-    wasm_name_t name = WASM_EMPTY_VEC;
-    return detail::optional_name(stepwell_frame_local_name(frame_, index, &name), name);
+    return detail::optional_name(stepwell_frame_local_name, frame_, index);
   }
   /// How many operands are on its stack. In a caller, the call's arguments are still counted.
   std::size_t operand_count() const { return check(), stepwell_frame_operand_count(frame_); }
-  /// An operand, 0 the bottom of the stack; nothing beyond its top.
-  std::optional<Val> operand(std::size_t index) const {
-    check();
-    wasm_val_t val = wasm_val_t();
-    return stepwell_frame_operand(frame_, index, &val) ? std::optional<Val>(Val(store_, val)) : std::nullopt;
-  }
-  std::vector<Val> operands() const { return all(stepwell_frame_operands); }
+  /// All operands, the bottom of the stack first.
+  std::vector<Val> operands() const { return all(stepwell_frame_operands, operand_count()); }
 
   const stepwell_frame_t *raw() const noexcept { return frame_; }
 
@@ -3050,13 +3030,12 @@ private:
   void check() const {
     if (stepwell_frame_id(frame_) == 0) over();
   }
-  std::vector<Val> all(bool (*get)(const stepwell_frame_t *, wasm_val_vec_t *)) const {
-    wasm_val_vec_t vec = WASM_EMPTY_VEC;
-    if (!get(frame_, &vec)) over();
-    const std::unique_ptr<wasm_val_vec_t, detail::Deleter<wasm_val_vec_delete>> guard(&vec);
+  std::vector<Val> all(std::size_t (*get)(const stepwell_frame_t *, wasm_val_t *, std::size_t), std::size_t count) const {
+    std::vector<wasm_val_t> values(count);
     std::vector<Val> list;
-    list.reserve(vec.size);
-    for (std::size_t i = 0; i < vec.size; i++) list.emplace_back(store_, std::exchange(vec.data[i], wasm_val_t()));
+    list.reserve(count);
+    const std::size_t there = get(frame_, values.data(), count);
+    for (std::size_t i = 0; i < count && i < there; i++) list.emplace_back(store_, values[i]);
     return list;
   }
   detail::StorePtr store_;
@@ -3117,8 +3096,8 @@ public:
   /// The trap's message, if a trap is the reason.
   std::optional<std::string> trap_message() const {
     check();
-    wasm_message_t message = WASM_EMPTY_VEC;
-    return detail::optional_name(stepwell_stop_trap_message(stop_, &message), message);
+    const char *message = stepwell_stop_trap_message(stop_);
+    return message ? std::optional<std::string>(message) : std::nullopt;
   }
   /// The message of the trap that `Action::Trap` ends the guest with.
   Result<void> try_message(const std::string &message) {
@@ -3151,8 +3130,7 @@ namespace detail {
 inline void end_at_stop(stepwell_stop_t *stop, Thrown thrown, CallScope *scope) noexcept {
   std::string message = thrown.error.what(); // up to a NUL, if there is one
   if (stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP) {
-    wasm_message_t text = WASM_EMPTY_VEC; // it ends by its own trap
-    if (stepwell_stop_trap_message(stop, &text)) message = take_text(text);
+    if (const char *text = stepwell_stop_trap_message(stop)) message = text; // it ends by its own trap
   } else if (!stepwell_stop_message_set(stop, message.c_str())) {
     message = "a stop callback failed";
     stepwell_stop_message_set(stop, message.c_str());
@@ -3167,7 +3145,7 @@ template <class F> struct StopFunction : StopEnv {
 
   static stepwell_action_t call(void *env, stepwell_stop_t *stop) noexcept {
     auto *self = static_cast<StopFunction *>(static_cast<StopEnv *>(env));
-    if (self->closed) return STEPWELL_CONTINUE;
+    if (self->closed) return STEPWELL_ACTION_CONTINUE;
     const StorePtr store = self->store.lock();
     Action action = Action::Continue;
     std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
@@ -3246,7 +3224,7 @@ public:
   Result<Breakpoint> try_break_at(const Module &module, std::size_t offset) {
     if (!valid()) return detail::moved_from(class_name);
     return detail::set_breakpoint(box_, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
-      return stepwell_debugger_break_at(debugger, module.raw(), offset, id);
+      return stepwell_breakpoint_add(debugger, module.raw(), offset, id);
     });
   }
   Breakpoint break_at(const Module &module, std::size_t offset) { return try_break_at(module, offset).value(); }
@@ -3255,7 +3233,7 @@ public:
     if (!valid()) return detail::moved_from(class_name);
     if (std::optional<Error> error = detail::no_c_string(name, "name")) return std::move(*error);
     return detail::set_breakpoint(box_, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
-      return stepwell_debugger_break_at_function(debugger, module.raw(), name.c_str(), id);
+      return stepwell_breakpoint_add_at_function(debugger, module.raw(), name.c_str(), id);
     });
   }
   Breakpoint break_at_function(const Module &module, const std::string &name) {
@@ -3265,7 +3243,7 @@ public:
   Result<Breakpoint> try_break_at_function_index(const Module &module, std::uint32_t index) {
     if (!valid()) return detail::moved_from(class_name);
     return detail::set_breakpoint(box_, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
-      return stepwell_debugger_break_at_function_index(debugger, module.raw(), index, id);
+      return stepwell_breakpoint_add_at_function_index(debugger, module.raw(), index, id);
     });
   }
   Breakpoint break_at_function_index(const Module &module, std::uint32_t index) {
@@ -3293,7 +3271,7 @@ inline Result<Breakpoint> Stop::try_break_at(const Module &module, std::size_t o
   const auto box = debugger_.lock();
   if (!box || !valid()) return Error(ErrorCode::State, "the stop is over, or its debugger is gone");
   return detail::set_breakpoint(box, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
-    return stepwell_debugger_break_at(debugger, module.raw(), offset, id);
+    return stepwell_breakpoint_add(debugger, module.raw(), offset, id);
   });
 }
 

@@ -24,7 +24,13 @@
  * Everything else is borrowed: it is valid as long as what it was got from.
  * Handles can be deleted in any order. Deleting NULL does nothing.
  *
- * Failure. A function that returns NULL, false or a trap says why through `stepwell_last_error()` of stepwell.h.
+ * Failure. A function that returns NULL, false or a trap says why through `stepwell_last_error()` of stepwell/error.h.
+ *
+ * NULL, or an object of another kind, where none may be, is such a failure too: of a function that returns a pointer, a
+ * bool or an error. One that returns a number, or nothing, cannot say so: it ends the process with a message that names
+ * function and parameter. So does `wasm_func_call`, whose NULL is success. Each function says which of its parameters
+ * may be NULL; `env`, `finalizer` and `trap_out` always may, deleting NULL does nothing, and a conversion (`_as_`) of
+ * NULL is NULL.
  *
  * Threads. Each function's comment ends with who may call it:
  *  - `Thread: any.` From any thread, at any time, for each object one at a time.
@@ -180,7 +186,10 @@ typedef char byte_t;
 /** A byte of a vector. */
 typedef byte_t wasm_byte_t;
 
-/** A vector of bytes. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of bytes. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_byte_vec_t {
   /** How many there are. */
   size_t size;
@@ -188,7 +197,10 @@ typedef struct wasm_byte_vec_t {
   wasm_byte_t *data;
 } wasm_byte_vec_t;
 
-/** A vector of value types. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of value types. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_valtype_vec_t {
   /** How many there are. */
   size_t size;
@@ -196,7 +208,10 @@ typedef struct wasm_valtype_vec_t {
   wasm_valtype_t **data;
 } wasm_valtype_vec_t;
 
-/** A vector of function types. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of function types. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_functype_vec_t {
   /** How many there are. */
   size_t size;
@@ -204,7 +219,10 @@ typedef struct wasm_functype_vec_t {
   wasm_functype_t **data;
 } wasm_functype_vec_t;
 
-/** A vector of global types. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of global types. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_globaltype_vec_t {
   /** How many there are. */
   size_t size;
@@ -212,7 +230,10 @@ typedef struct wasm_globaltype_vec_t {
   wasm_globaltype_t **data;
 } wasm_globaltype_vec_t;
 
-/** A vector of table types. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of table types. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_tabletype_vec_t {
   /** How many there are. */
   size_t size;
@@ -220,7 +241,10 @@ typedef struct wasm_tabletype_vec_t {
   wasm_tabletype_t **data;
 } wasm_tabletype_vec_t;
 
-/** A vector of memory types. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of memory types. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_memorytype_vec_t {
   /** How many there are. */
   size_t size;
@@ -228,7 +252,10 @@ typedef struct wasm_memorytype_vec_t {
   wasm_memorytype_t **data;
 } wasm_memorytype_vec_t;
 
-/** A vector of tag types. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of tag types. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_tagtype_vec_t {
   /** How many there are. */
   size_t size;
@@ -236,7 +263,10 @@ typedef struct wasm_tagtype_vec_t {
   wasm_tagtype_t **data;
 } wasm_tagtype_vec_t;
 
-/** A vector of types of things imported or exported. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of types of things imported or exported. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_externtype_vec_t {
   /** How many there are. */
   size_t size;
@@ -244,7 +274,10 @@ typedef struct wasm_externtype_vec_t {
   wasm_externtype_t **data;
 } wasm_externtype_vec_t;
 
-/** A vector of imports. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of imports. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_importtype_vec_t {
   /** How many there are. */
   size_t size;
@@ -252,7 +285,10 @@ typedef struct wasm_importtype_vec_t {
   wasm_importtype_t **data;
 } wasm_importtype_vec_t;
 
-/** A vector of exports. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of exports. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_exporttype_vec_t {
   /** How many there are. */
   size_t size;
@@ -291,7 +327,10 @@ typedef struct wasm_val_t {
   union wasm_val_union_t of;
 } wasm_val_t;
 
-/** A vector of values. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of values. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_val_vec_t {
   /** How many there are. */
   size_t size;
@@ -299,7 +338,10 @@ typedef struct wasm_val_vec_t {
   wasm_val_t *data;
 } wasm_val_vec_t;
 
-/** A vector of frames. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of frames. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_frame_vec_t {
   /** How many there are. */
   size_t size;
@@ -307,7 +349,10 @@ typedef struct wasm_frame_vec_t {
   wasm_frame_t **data;
 } wasm_frame_vec_t;
 
-/** A vector of things imported or exported. An owned vector owns its elements; its memory comes from this library. */
+/**
+ * A vector of things imported or exported. An owned vector owns its elements; its memory comes from this
+ * library.
+ */
 typedef struct wasm_extern_vec_t {
   /** How many there are. */
   size_t size;
@@ -1463,8 +1508,9 @@ void *wasm_ref_get_host_info(const wasm_ref_t *object);
 WASM_API_EXTERN void wasm_ref_set_host_info(wasm_ref_t *object, void *info);
 
 /**
- * Keeps a pointer with a reference, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with a reference, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -1510,8 +1556,9 @@ WASM_API_EXTERN void *wasm_trap_get_host_info(const wasm_trap_t *object);
 WASM_API_EXTERN void wasm_trap_set_host_info(wasm_trap_t *object, void *info);
 
 /**
- * Keeps a pointer with a trap, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with a trap, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -1588,8 +1635,9 @@ void *wasm_foreign_get_host_info(const wasm_foreign_t *object);
 WASM_API_EXTERN void wasm_foreign_set_host_info(wasm_foreign_t *object, void *info);
 
 /**
- * Keeps a pointer with a foreign object, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with a foreign object, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -1665,8 +1713,9 @@ WASM_API_EXTERN void *wasm_module_get_host_info(const wasm_module_t *object);
 WASM_API_EXTERN void wasm_module_set_host_info(wasm_module_t *object, void *info);
 
 /**
- * Keeps a pointer with a module, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with a module, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -1743,8 +1792,9 @@ void *wasm_func_get_host_info(const wasm_func_t *object);
 WASM_API_EXTERN void wasm_func_set_host_info(wasm_func_t *object, void *info);
 
 /**
- * Keeps a pointer with a function, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with a function, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -1848,8 +1898,9 @@ WASM_API_EXTERN void *wasm_global_get_host_info(const wasm_global_t *object);
 WASM_API_EXTERN void wasm_global_set_host_info(wasm_global_t *object, void *info);
 
 /**
- * Keeps a pointer with a global, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with a global, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -1955,8 +2006,9 @@ WASM_API_EXTERN void *wasm_table_get_host_info(const wasm_table_t *object);
 WASM_API_EXTERN void wasm_table_set_host_info(wasm_table_t *object, void *info);
 
 /**
- * Keeps a pointer with a table, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with a table, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -2060,8 +2112,9 @@ WASM_API_EXTERN void *wasm_memory_get_host_info(const wasm_memory_t *object);
 WASM_API_EXTERN void wasm_memory_set_host_info(wasm_memory_t *object, void *info);
 
 /**
- * Keeps a pointer with a memory, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with a memory, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -2168,8 +2221,9 @@ void *wasm_extern_get_host_info(const wasm_extern_t *object);
 WASM_API_EXTERN void wasm_extern_set_host_info(wasm_extern_t *object, void *info);
 
 /**
- * Keeps a pointer with an import or export, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with an import or export, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -2248,8 +2302,9 @@ void *wasm_instance_get_host_info(const wasm_instance_t *object);
 WASM_API_EXTERN void wasm_instance_set_host_info(wasm_instance_t *object, void *info);
 
 /**
- * Keeps a pointer with an instance, in place of the one that was there. `finalizer(info)` runs once: when the object goes
- * (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+ * Keeps a pointer with an instance, in place of the one that was there. `finalizer(info)` runs once: when the
+ * object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+ * NULL.
  *
  * Thread: one at a time per store.
  */
@@ -2304,8 +2359,8 @@ WASM_API_EXTERN own wasm_frame_t *wasm_frame_copy(const wasm_frame_t *frame);
 
 /**
  * The frame's instance, borrowed from the frame; NULL where it is not known: production code does not keep it in
- * frames, so with several instances of one module it is not. NULL too where it is not one of the trap's store: a host function may have
- * returned a trap that another store's guest had come to.
+ * frames, so with several instances of one module it is not. NULL too where it is not one of the trap's store: a host
+ * function may have returned a trap that another store's guest had come to.
  *
  * Thread: any.
  */
@@ -2432,8 +2487,9 @@ own wasm_module_t *wasm_module_obtain(wasm_store_t *store,
 WASM_API_EXTERN void wasm_shared_module_delete(own wasm_shared_module_t *shared);
 
 /**
- * Writes the module to `out` as bytes from which `wasm_module_deserialize` makes it again without compiling: its WebAssembly, its code,
- * and its debug code if that has been compiled. Where that fails `out` is empty, and `stepwell_last_error()` says why.
+ * Writes the module to `out` as bytes from which `wasm_module_deserialize` makes it again without compiling: its
+ * WebAssembly, its code, and its debug code if that has been compiled. Where that fails `out` is empty, and
+ * `stepwell_last_error()` says why.
  *
  * Thread: any.
  */
@@ -2442,9 +2498,9 @@ void wasm_module_serialize(const wasm_module_t *module,
                            own wasm_byte_vec_t *out);
 
 /**
- * The module of bytes that `wasm_module_serialize` gave, for an engine of the same configuration and version on the same kind of machine. Nothing is
- * compiled, but debug code where the engine is configured for it and the bytes hold none of its kind: when it is first needed.
- * NULL if they are anything else; `stepwell_last_error()` says what.
+ * The module of bytes that `wasm_module_serialize` gave, for an engine of the same configuration and version on the
+ * same kind of machine. Nothing is compiled, but debug code where the engine is configured for it and the bytes hold
+ * none of its kind: when it is first needed. NULL if they are anything else; `stepwell_last_error()` says what.
  *
  * Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
  *
@@ -2499,10 +2555,10 @@ WASM_API_EXTERN size_t wasm_func_param_arity(const wasm_func_t *func);
 WASM_API_EXTERN size_t wasm_func_result_arity(const wasm_func_t *func);
 
 /**
- * Calls a function with `args`, of its parameters' types, and writes its results to `results`, which has room for all of
- * them, or is empty or NULL, and they are dropped. (What was there is overwritten, not deleted.) Returns NULL, or the trap that ended the call; then nothing is
- * written. A call that could not be made, for instance with arguments of other types, is a trap as well, and
- * `stepwell_last_error()` says why.
+ * Calls a function with `args`, of its parameters' types, and writes its results to `results`, which has room for all
+ * of them, or is empty or NULL, and they are dropped. (What was there is overwritten, not deleted.) Returns NULL, or
+ * the trap that ended the call; then nothing is written. A call that could not be made, for instance with arguments of
+ * other types, is a trap as well, and `stepwell_last_error()` says why.
  *
  * Thread: one at a time per store.
  */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes python/stepwell/_bindings.py from include/wasm.h and include/stepwell.h: `generate_bindings.py [--check]`.
+"""Writes python/stepwell/_bindings.py from include/wasm.h and the headers that include/stepwell.h includes: `generate_bindings.py [--check]`.
 
 The headers are generated themselves and very regular, so this reads them with a few patterns. What it does not
 understand is an error, never left out. With `--check` nothing is written; it fails if the file is out of date.
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADERS = [ROOT / "include" / "wasm.h", ROOT / "include" / "stepwell.h"]
+INCLUDE = ROOT / "include"
 OUTPUT = ROOT / "python" / "stepwell" / "_bindings.py"
 
 BASE_TYPES = {
@@ -198,7 +198,7 @@ class Bindings:
             self.known[name] = name
 
     def function(self, result, name, parameters):
-        # Text whose size is written elsewhere has no NUL behind it.
+        # Text whose size is written elsewhere may have NULs in it, and may be no text at all.
         sized = "size_out" in parameters and re.fullmatch(r"\s*const\s+char\s*\*\s*", result)
         result = "POINTER(c_char)" if sized else self.type(result)
         types = ", ".join(self.parameter(p)[1] for p in split_list(parameters))
@@ -209,13 +209,13 @@ def generate():
     """The text of _bindings.py."""
     bindings = Bindings()
     version = None
-    for header in HEADERS:
-        text = header.read_text()
+    for name in re.findall(r'^#include "(.*?)"', (INCLUDE / "stepwell.h").read_text(), flags=re.M):
+        text = (INCLUDE / name).read_text()
         for declaration in declarations(without_noise(text)):
             try:
                 bindings.add(declaration)
             except Unknown as unknown:
-                sys.exit(f"{header.name}: not understood: {unknown}\n  in: {declaration}")
+                sys.exit(f"{name}: not understood: {unknown}\n  in: {declaration}")
         parts = [re.search(rf"#define STEPWELL_VERSION_{part} (\d+)", text) for part in ("MAJOR", "MINOR", "PATCH")]
         if all(parts):
             major, minor, patch = (int(part[1]) for part in parts)

@@ -49,20 +49,21 @@ impl Recorder {
 }
 
 impl EventSink for Recorder {
-    fn on_stop(&self, store: StoreMut<'_>, stop: &StopInfo) -> Result<Resume> {
-        self.stops.fetch_add(1, Ordering::Relaxed);
-        match &self.on_stop {
-            Some(f) => f(store, stop).map(|()| Resume::Native),
-            None => Ok(Resume::Native),
+    type State = ();
+    fn on_event(&self, told: &mut Told<'_, ()>, event: &Event<'_>) -> Result<Answer> {
+        match event {
+            Event::Stop(stop) => {
+                self.stops.fetch_add(1, Ordering::Relaxed);
+                if let Some(f) = &self.on_stop {
+                    f(told.as_store_mut(), stop)?;
+                }
+            }
+            Event::Trap(trap) => {
+                self.traps.lock().unwrap().push((trap.code, frames(&told.as_store_mut()).len()));
+            }
+            _ => _ = self.modules.fetch_add(1, Ordering::Relaxed),
         }
-    }
-    fn on_trap(&self, store: StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
-        self.traps.lock().unwrap().push((trap.code, frames(&store).len()));
-        Ok(())
-    }
-    fn on_module(&self, _: StoreMut<'_>, _: ModuleId) -> Result<()> {
-        self.modules.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        Ok(Answer::GoOn)
     }
 }
 
@@ -112,7 +113,7 @@ fn attached_and_detached_a_store_does_the_same() {
     for _ in 0..3 {
         assert_eq!(sum.call(&mut store, 10).unwrap(), 165);
         assert_eq!(sink.stops(), 0);
-        store.attach(sink.clone()).unwrap();
+        store.attach(sink.clone(), ()).unwrap();
         assert!(store.is_attached());
         let slot = store.code_slot(module.id()).unwrap();
         assert!(store.registry().get(slot).unwrap().store.is_private());
@@ -144,7 +145,7 @@ fn a_module_that_comes_while_stepping_is_armed() {
     let engine = engine();
     let mut store = Store::new(&engine);
     let sink = Arc::new(Recorder::default());
-    store.attach(sink.clone()).unwrap();
+    store.attach(sink.clone(), ()).unwrap();
     step(&mut store, StepScope::All);
     let starting = r#"(module (func $s) (start $s))"#;
     let starting = Module::new(&engine, &wat::parse_str(starting).unwrap()).unwrap();
@@ -164,7 +165,7 @@ fn other_stores_never_stop() {
     let (mut a, mut b) = (Store::new(&engine), Store::new(&engine));
     let (ia, ib) = (start(&mut a, &module), start(&mut b, &module));
     let sink = Arc::new(Recorder::default());
-    a.attach(sink.clone()).unwrap();
+    a.attach(sink.clone(), ()).unwrap();
     step(&mut a, StepScope::All);
     assert_eq!(call(&mut b, ib, "sum", 50).unwrap(), 3825);
     assert_eq!(sink.stops(), 0);
@@ -196,7 +197,7 @@ fn frames_are_walked_at_stops_through_host_frames_and_instances() {
     let first = start(&mut store, &module);
     let host = Func::wrap(&mut store, move |mut caller: Caller<'_>, n: i32| call(&mut caller, first, "out", n));
     let second = Instance::new(&mut store, &module, &[host.unwrap().into()]).unwrap();
-    store.attach(sink.clone()).unwrap();
+    store.attach(sink.clone(), ()).unwrap();
     step(&mut store, StepScope::All);
     assert_eq!(call(&mut store, second, "out", 2).unwrap(), 2 * 9 + 1);
     let seen = seen.lock().unwrap();
@@ -223,7 +224,7 @@ fn a_stop_may_call_exports_of_the_stopped_store() {
             let error = call(&mut store, instance, "crash", 5).unwrap_err();
             assert_eq!(error.payload::<Trap>().unwrap().frames().len(), before + 1);
             assert_eq!(frames(&store).len(), before);
-            assert_eq!(store.attach(Arc::new(Recorder::default())).unwrap_err().kind(), ErrorKind::State);
+            assert_eq!(store.attach(Arc::new(Recorder::default()), ()).unwrap_err().kind(), ErrorKind::State);
             assert_eq!(store.detach().unwrap_err().kind(), ErrorKind::State);
         } else {
             // Inside of the nested run: its frame, then the stopped one behind the host's.
@@ -233,7 +234,7 @@ fn a_stop_may_call_exports_of_the_stopped_store() {
         depth.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     });
-    store.attach(sink.clone()).unwrap();
+    store.attach(sink.clone(), ()).unwrap();
     step(&mut store, StepScope::All);
     assert_eq!(call(&mut store, instance, "sum", 3).unwrap(), 18);
     assert!(!sink.traps.lock().unwrap().is_empty());
@@ -250,7 +251,7 @@ fn an_edit_inside_a_stop_holds_at_once() {
         edit.set_step(StepScope::Off)?;
         edit.commit()
     });
-    store.attach(sink.clone()).unwrap();
+    store.attach(sink.clone(), ()).unwrap();
     step(&mut store, StepScope::All);
     assert_eq!(call(&mut store, instance, "sum", 10).unwrap(), 165);
     assert_eq!(sink.stops(), 1);
@@ -263,7 +264,7 @@ fn traps_are_told_with_their_frames() {
     let mut store = Store::new(&engine);
     let instance = start(&mut store, &module);
     let sink = Arc::new(Recorder::default());
-    store.attach(sink.clone()).unwrap();
+    store.attach(sink.clone(), ()).unwrap();
     let error = call(&mut store, instance, "crash", 1).unwrap_err();
     assert_eq!(error.payload::<Trap>().unwrap().frames()[0].instance(&store), Some(instance));
     assert!(call(&mut store, instance, "deep", i32::MAX).is_err());
@@ -275,7 +276,7 @@ fn traps_are_told_with_their_frames() {
 
 #[test]
 fn what_fits_on_the_stack_in_production_fits_in_debug() {
-    let engine = Engine::new(Config { debug: true, max_wasm_stack: 64 << 10, ..Config::default() }).unwrap();
+    let engine = Engine::new(Config { debug: true, max_stack: 64 << 10, ..Config::default() }).unwrap();
     let module = program(&engine);
     let mut store = Store::new(&engine);
     let instance = start(&mut store, &module);
@@ -286,7 +287,7 @@ fn what_fits_on_the_stack_in_production_fits_in_debug() {
         let middle = (low + high) / 2;
         if fits(&mut store, middle) { low = middle } else { high = middle }
     }
-    store.attach(Arc::new(Recorder::default())).unwrap();
+    store.attach(Arc::new(Recorder::default()), ()).unwrap();
     assert!(fits(&mut store, low), "{low} frames fit in production");
     assert!(!fits(&mut store, 1_000_000));
     store.detach().unwrap();
@@ -303,7 +304,7 @@ fn a_sink_that_fails_ends_the_call_and_one_that_panics_poisons() {
         0 => Err(Error::new(ErrorKind::Cancelled, "ended by the debugger")),
         _ => Err(Trap::new("stopped for good").into()),
     });
-    store.attach(sink).unwrap();
+    store.attach(sink, ()).unwrap();
     step(&mut store, StepScope::All);
     for name in ["leaf", "sum", "out"] {
         for _ in 0..3 {
@@ -320,21 +321,21 @@ fn a_sink_that_fails_ends_the_call_and_one_that_panics_poisons() {
     store.detach().unwrap();
 
     let sink = Recorder::with(|_, _| panic!("a debugger's mistake"));
-    store.attach(sink).unwrap();
+    store.attach(sink, ()).unwrap();
     step(&mut store, StepScope::All);
     let payload = catch_unwind(AssertUnwindSafe(|| call(&mut store, instance, "leaf", 2))).unwrap_err();
     assert_eq!(payload.downcast_ref(), Some(&"a debugger's mistake"));
     assert!(store.is_poisoned());
     assert_eq!(call(&mut store, instance, "leaf", 2).unwrap_err().kind(), ErrorKind::Poisoned);
     store.detach().unwrap();
-    assert_eq!(store.attach(Arc::new(Recorder::default())).unwrap_err().kind(), ErrorKind::Poisoned);
+    assert_eq!(store.attach(Arc::new(Recorder::default()), ()).unwrap_err().kind(), ErrorKind::Poisoned);
 }
 
 #[test]
 fn attaching_has_its_conditions() {
     let plain = Engine::new(Config::default()).unwrap();
     let mut store = Store::new(&plain);
-    let error = store.attach(Arc::new(Recorder::default())).unwrap_err();
+    let error = store.attach(Arc::new(Recorder::default()), ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::State);
     assert!(error.message().contains("configured"), "{error}");
     assert!(program(&plain).debug_code(&|_, _| true).is_err());
@@ -345,14 +346,14 @@ fn attaching_has_its_conditions() {
     let mut store = Store::new(&engine);
     assert_eq!(store.detach().unwrap_err().kind(), ErrorKind::State);
     let host = Func::wrap(&mut store, |mut caller: Caller<'_>, n: i32| {
-        let error = caller.attach(Arc::new(Recorder::default())).unwrap_err();
+        let error = caller.attach(Arc::new(Recorder::default()), ()).unwrap_err();
         assert!(error.kind() == ErrorKind::State && error.message().contains("running"), "{error}");
         n
     });
     let instance = Instance::new(&mut store, &module, &[host.unwrap().into()]).unwrap();
     assert_eq!(call(&mut store, instance, "out", 2).unwrap(), 6);
-    store.attach(Arc::new(Recorder::default())).unwrap();
-    let error = store.attach(Arc::new(Recorder::default())).unwrap_err();
+    store.attach(Arc::new(Recorder::default()), ()).unwrap();
+    let error = store.attach(Arc::new(Recorder::default()), ()).unwrap_err();
     assert!(error.kind() == ErrorKind::State && error.message().contains("already"), "{error}");
     assert!(Arc::ptr_eq(&module.debug_code(&|_, _| true).unwrap(), &module.debug_code(&|_, _| false).unwrap()));
 }
@@ -362,7 +363,7 @@ fn stops_work_in_every_configuration() {
     for config in [
         Config { signals: false, ..Config::default() },
         Config { memory_reservation: 0, ..Config::default() },
-        Config { force_copied_code: true, ..Config::default() },
+        Config { copied_code: true, ..Config::default() },
         Config { nan_canonicalization: true, optimize: false, parallel: false, ..Config::default() },
     ] {
         let engine = Engine::new(Config { debug: true, ..config }).unwrap();
@@ -370,12 +371,12 @@ fn stops_work_in_every_configuration() {
         let mut store = Store::new(&engine);
         let instance = start(&mut store, &module);
         let sink = Arc::new(Recorder::default());
-        store.attach(sink.clone()).unwrap();
+        store.attach(sink.clone(), ()).unwrap();
         step(&mut store, StepScope::All);
         assert_eq!(call(&mut store, instance, "sum", 10).unwrap(), 165);
         assert!(sink.stops() > 0);
         let backing = store.registry().entry(store.code_slot(module.id()).unwrap()).engine.backing().unwrap();
-        assert_eq!(format!("{backing:?}"), if engine.config().force_copied_code { "Anonymous" } else { "Memfd" });
+        assert_eq!(format!("{backing:?}"), if engine.config().copied_code { "Anonymous" } else { "Memfd" });
         let error = call(&mut store, instance, "crash", 1).unwrap_err();
         let trap = error.payload::<Trap>().unwrap();
         assert_eq!(
@@ -426,7 +427,7 @@ fn attaching_tells_how_far_it_is_and_can_be_cancelled() {
             seen.lock().unwrap().push((done, total));
             seen.lock().unwrap().len() < last
         };
-        let error = store.attach_with_progress(recorder, &progress).unwrap_err();
+        let error = store.attach_with_progress(recorder, (), &progress).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
         assert!(!store.is_attached() && modules.iter().all(|module| store.code_slot(module.id()).is_none()));
         assert_eq!(call(&mut store).unwrap(), 6);
@@ -440,7 +441,7 @@ fn attaching_tells_how_far_it_is_and_can_be_cancelled() {
         seen.lock().unwrap().push((done, total));
         true
     };
-    store.attach_with_progress(Arc::new(Recorder::default()), &progress).unwrap();
+    store.attach_with_progress(Arc::new(Recorder::default()), (), &progress).unwrap();
     // What is there is not told of.
     assert_eq!(*seen.lock().unwrap(), (1..=bodies).map(|done| (done, bodies)).collect::<Vec<_>>());
     assert_eq!(call(&mut store).unwrap(), 6);

@@ -27,14 +27,9 @@ fn call(store: &mut Store, func: Func) -> Val {
 /// An engine for debugging, and stores with and without a debugger's sink.
 struct Quiet;
 impl EventSink for Quiet {
-    fn on_stop(&self, _: StoreMut<'_>, _: &StopInfo) -> Result<Resume> {
-        Ok(Resume::Native)
-    }
-    fn on_trap(&self, _: StoreMut<'_>, _: &TrapInfo) -> Result<()> {
-        Ok(())
-    }
-    fn on_module(&self, _: StoreMut<'_>, _: ModuleId) -> Result<()> {
-        Ok(())
+    type State = ();
+    fn on_event(&self, _: &mut Told<'_, ()>, _: &Event<'_>) -> Result<Answer> {
+        Ok(Answer::GoOn)
     }
 }
 
@@ -42,7 +37,7 @@ fn stores() -> [Store; 3] {
     let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
     let moving = Config { memory_reservation: 0, memory_guard: 0, signals: false, ..Config::default() };
     let mut attached = Store::new(&engine);
-    attached.attach(Arc::new(Quiet)).unwrap();
+    attached.attach(Arc::new(Quiet), ()).unwrap();
     [Store::new(&engine), attached, Store::new(&Engine::new(moving).unwrap())]
 }
 

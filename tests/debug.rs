@@ -263,7 +263,7 @@ fn a_callback_may_delete_its_own_breakpoint_and_set_others() {
     debugger.break_at_function(&mut store, &module, FuncIndex::new(1)).unwrap();
     assert_eq!(i32s(&call(&mut store, instance, "twice", &[Val::I32(5)]).unwrap()), [10]);
     assert_eq!(*hits.lock().unwrap(), [1, 0]);
-    assert!(debugger.breakpoints().is_empty());
+    assert!(debugger.breakpoints(&store).unwrap().is_empty());
 }
 
 #[test]

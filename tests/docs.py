@@ -232,7 +232,7 @@ def main():
     parser.add_argument("pages", nargs="*", help="the pages to check; without one, all")
     arguments = parser.parse_args()
     pages = arguments.pages or ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md"))]
-    headers = "".join((arguments.include / name).read_text() for name in ("wasm.h", "stepwell.h"))
+    headers = "".join(header.read_text() for header in sorted(arguments.include.rglob("*.h")))
     known = set(re.findall(r"\w+", headers)) | {"stepwell_run", "wasm_c_api"}
     for pattern in SETTINGS:
         for file in ROOT.glob(pattern):

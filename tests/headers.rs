@@ -3,7 +3,8 @@
 
 mod support;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const C_STANDARDS: &[&str] = &["c99", "c11", "c17", "c2x"];
@@ -38,6 +39,30 @@ fn compile(name: &str, source: &str) {
 fn each_compiles_alone() {
     compile("wasm", "#include <wasm.h>\ntypedef wasm_valtype_t one;\n");
     compile("stepwell", "#include <stepwell.h>\ntypedef stepwell_error_t one;\n");
+    for path in groups() {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        compile(&format!("group-{name}"), &format!("#include <stepwell/{name}.h>\nint x;\n"));
+    }
+}
+
+/// The headers of groups of nouns.
+fn groups() -> Vec<PathBuf> {
+    let folder = support::root().join("include/stepwell");
+    let mut groups: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    groups.sort();
+    assert!(groups.len() >= 8, "{groups:?}");
+    groups
+}
+
+/// `stepwell.h` includes each of them, and declares nothing by itself.
+#[test]
+fn the_umbrella_includes_all_groups() {
+    let umbrella = std::fs::read_to_string(support::root().join("include/stepwell.h")).unwrap();
+    for path in groups() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(umbrella.contains(&format!("#include \"stepwell/{name}\"")), "{name}");
+    }
+    assert!(!umbrella.contains("STEPWELL_API"), "all functions are in the groups");
 }
 
 #[test]
@@ -144,4 +169,94 @@ fn xtask(args: &[&str]) {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The names that C's functions give to the settings of a configuration.
+fn settings() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for path in groups() {
+        let text = std::fs::read_to_string(path).unwrap();
+        for part in text.split("stepwell_config_").skip(1) {
+            if let Some((name, _)) = part.split_once("_set(") {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    assert!(names.contains("debug") && names.contains("max_stack"), "{names:?}");
+    names
+}
+
+/// Messages name settings, so that a setting is called the same in all languages.
+#[test]
+fn settings_have_one_name() {
+    let source = std::fs::read_to_string(support::root().join("src/runtime/compiled/config.rs")).unwrap();
+    let fields = source.split_once("pub struct Config {").unwrap().1.split_once("\n}").unwrap().0;
+    let fields: BTreeSet<&str> =
+        fields.lines().filter_map(|line| line.strip_prefix("    pub ")?.split(':').next()).collect();
+    let settings = settings();
+    // Features are set one at a time, and for tests alone is one that no message names.
+    let other = ["features", "force_rerun_runs"];
+    let missing: Vec<_> = fields.iter().filter(|name| !settings.contains(**name) && !other.contains(name)).collect();
+    assert!(missing.is_empty(), "Config has {missing:?}, which C has no setting of the same name for");
+}
+
+/// What a message calls by name is called so in C: no field, type or function of the Rust sources alone.
+#[test]
+fn messages_name_nothing_that_c_does_not_know() {
+    let settings = settings();
+    let mut wrong = Vec::new();
+    let mut looked_at = 0;
+    for path in sources(&support::root().join("src")) {
+        let source = std::fs::read_to_string(&path).unwrap();
+        // Unit tests stand last; what begins with a dot is assembly.
+        let source = source.split("#[cfg(test)]\nmod ").next().unwrap();
+        for literal in literals(source).filter(|text| text.contains(' ') && !text.starts_with('.')) {
+            looked_at += 1;
+            for word in literal.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':') {
+                let word = word.trim_matches([':', '_']);
+                let of_c = ["stepwell_", "wasm_", "pthread_"].iter().any(|prefix| word.starts_with(prefix))
+                    || settings.contains(word)
+                    || ["br_table", "debug_info"].contains(&word);
+                let snake = word.contains('_') && word.starts_with(|c: char| c.is_ascii_lowercase());
+                if (snake || word.contains("::")) && !of_c {
+                    wrong.push(format!("{}: {word} in \"{literal}\"", path.display()));
+                }
+            }
+        }
+    }
+    assert!(looked_at > 200, "{looked_at}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The Rust sources below a folder, without those that are tests alone.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("tests") {
+            found.extend(sources(&path));
+        } else if path.ends_with("tests.rs") || path.ends_with("src/lib.rs") {
+            // What `lib.rs` says, it says to who ports it.
+            continue;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The string literals of Rust source, without those of comments and attributes, and without what is formatted into them.
+fn literals(source: &str) -> impl Iterator<Item = String> {
+    let code: Vec<&str> = source.lines().filter(|line| !line.trim_start().starts_with(['/', '#'])).collect();
+    let code = code.join("\n").replace("'\"'", "' '").replace("\\\"", "'");
+    let pieces: Vec<String> = code.split('"').map(str::to_owned).collect();
+    pieces.into_iter().skip(1).step_by(2).map(|text| {
+        let mut rest = text.as_str();
+        let mut shown = String::new();
+        while let Some((before, after)) = rest.split_once('{') {
+            shown += before;
+            rest = after.split_once('}').map_or("", |(_, after)| after);
+        }
+        shown + rest
+    })
 }

@@ -340,7 +340,7 @@ fn at_random(tier: DebugTier, way: Way, seed: u64, meddling: bool, stops: usize)
             let instance = stop.top().unwrap().instance();
             let module = stop.top().unwrap().module().clone();
             if count > stops {
-                for breakpoint in debugger.breakpoints() {
+                for breakpoint in debugger.breakpoints(stop).unwrap() {
                     debugger.remove(stop, breakpoint.id).unwrap();
                 }
                 debugger.step_always(stop, false).unwrap();
@@ -362,7 +362,7 @@ fn at_random(tier: DebugTier, way: Way, seed: u64, meddling: bool, stops: usize)
                         break_at(stop, &debugger, &module, func, nth);
                     }
                     5 => {
-                        let all = debugger.breakpoints();
+                        let all = debugger.breakpoints(stop).unwrap();
                         if !all.is_empty() {
                             debugger.remove(stop, all[below(all.len())].id).unwrap();
                         }
@@ -535,7 +535,7 @@ fn breakpoints_move_within_a_region() {
                 let here = all.iter().position(|at| *at == stop.top().unwrap().offset()).unwrap();
                 // One further on, one behind, and one here, for the next turn.
                 for nth in [here + 1 + count % 3, here.saturating_sub(1 + count % 4), here] {
-                    if nth < all.len() && debugger.breakpoints().len() < 4 {
+                    if nth < all.len() && debugger.breakpoint_count(stop).unwrap() < 4 {
                         break_at(stop, &debugger, &module, 0, nth);
                     }
                 }
@@ -616,7 +616,7 @@ fn a_panic_inside_a_region_poisons_the_store_alone() {
 
 #[test]
 fn two_stores_on_two_threads_with_hardly_any_room_for_rerun_code() {
-    let engine = Engine::new(Config { debug: true, rerun_cache_bytes: 1, ..Config::default() }).unwrap();
+    let engine = Engine::new(Config { debug: true, rerun_cache: 1, ..Config::default() }).unwrap();
     let module = module(&engine, GUEST);
     let run = || {
         let mut store = Store::new(&engine);

@@ -68,13 +68,12 @@ fn a_backtrace_goes_through_guests() {
     for tier in ["production", "debug"] {
         let said = gdb(&commands, &program, &[guest, tier]);
         let host = ["in_host", "host", TO_HOST];
-        let main =
-            [TO_WASM, "stepwell::internals::isa::x86_64::entry::enter_raw", "wasm_func_call", "call_i32", "main"];
+        let main = [TO_WASM, "stepwell::isa::x86_64::entry::enter_raw", "wasm_func_call", "call_i32", "main"];
         check(&said, &[&host[..], &GUESTS, &main].concat());
         assert!(said.contains("exited normally"), "{said}");
     }
     let said = gdb(&["break at_stop", "run", "bt"], &program, &[guest, "debug"]);
-    let stop = ["at_stop", "on_stop", "stepwell::internals::isa::x86_64::entry::stop_trampoline"];
+    let stop = ["at_stop", "on_stop", "stepwell::isa::x86_64::entry::stop_trampoline"];
     check(&said, &[&stop[..], &GUESTS, &[TO_WASM, "main"]].concat());
 }
 

@@ -251,7 +251,7 @@ fn debug(store: &mut Store, instance: Instance, module: &Module) -> Result<(), E
         assert!(stops.swap(0, Relaxed) > 50);
         debugger.step_always(store, false)?;
         debugger.remove(store, first.id)?;
-        for breakpoint in debugger.breakpoints() {
+        for breakpoint in debugger.breakpoints(store)? {
             debugger.remove(store, breakpoint.id)?;
         }
         sum(store, instance)?;
@@ -269,7 +269,7 @@ fn child() {
     let words: Vec<&str> = task.split(' ').collect();
     let number = |at: usize| words[at].parse::<i64>().unwrap();
     let mut config = Config { parallel: words[1] == "parallel", ..Config::default() };
-    config.force_copied_code = words[1] == "copied";
+    config.copied_code = words[1] == "copied";
     let place = words[2];
     let begin = |what: Refuse| {
         move |here: &str| {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{DefinedFuncIndex, WasmOffset};
 use stepwell::internals::code::StepScope;
-use stepwell::runtime::DebugTier;
+use stepwell::runtime::{DebugTier, EventId, KeptFrame};
 use stepwell::*;
 
 const TEXT: &str = r#"(module $m
@@ -125,7 +125,7 @@ const EXPORTS: [&str; 13] = [
     "deep",
 ];
 
-type OnStop = dyn Fn(StoreMut<'_>, &StopInfo) -> Result<Resume> + Send + Sync;
+type OnStop = dyn Fn(StoreMut<'_>, &StopInfo) -> Result<Answer> + Send + Sync;
 type OnTrap = dyn Fn(StoreMut<'_>, &TrapInfo) -> Result<()> + Send + Sync;
 
 struct Sink {
@@ -134,18 +134,17 @@ struct Sink {
 }
 
 impl EventSink for Sink {
-    fn on_stop(&self, store: StoreMut<'_>, stop: &StopInfo) -> Result<Resume> {
-        (self.on_stop)(store, stop)
-    }
-    fn on_trap(&self, store: StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
-        (self.on_trap)(store, trap)
-    }
-    fn on_module(&self, _: StoreMut<'_>, _: ModuleId) -> Result<()> {
-        Ok(())
+    type State = ();
+    fn on_event(&self, told: &mut Told<'_, ()>, event: &Event<'_>) -> Result<Answer> {
+        match event {
+            Event::Stop(stop) => (self.on_stop)(told.as_store_mut(), stop),
+            Event::Trap(trap) => (self.on_trap)(told.as_store_mut(), trap).map(|()| Answer::GoOn),
+            _ => Ok(Answer::GoOn),
+        }
     }
 }
 
-fn sink(on_stop: impl Fn(StoreMut<'_>, &StopInfo) -> Result<Resume> + Send + Sync + 'static) -> Arc<Sink> {
+fn sink(on_stop: impl Fn(StoreMut<'_>, &StopInfo) -> Result<Answer> + Send + Sync + 'static) -> Arc<Sink> {
     Arc::new(Sink { on_stop: Box::new(on_stop), on_trap: Box::new(|_, _| Ok(())) })
 }
 
@@ -200,7 +199,7 @@ fn frames_are_replaced_at_every_instruction_and_nothing_changes() {
     let plain = engine(DebugTier::Simple, true);
     let mut store = Store::new(&plain);
     let instance = start(&mut store, &module(&plain));
-    store.attach(sink(|_, _| Ok(Resume::Native))).unwrap();
+    store.attach(sink(|_, _| Ok(Answer::GoOn)), ()).unwrap();
     let mut expected = outcomes(&mut store, instance);
     assert!(expected.iter().filter(|outcome| outcome.is_err()).count() >= 9);
     for (tier, signals) in [(DebugTier::Simple, true), (DebugTier::Regions, true), (DebugTier::Regions, false)] {
@@ -220,14 +219,14 @@ fn frames_are_replaced_at_every_instruction_and_nothing_changes() {
                 let seed = chance.load(Ordering::Relaxed).wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
                 chance.store(seed, Ordering::Relaxed);
                 if (seed >> 40) % one_in != 0 {
-                    return Ok(Resume::Native);
+                    return Ok(Answer::GoOn);
                 }
                 count.fetch_add(1, Ordering::Relaxed);
-                Ok(Resume::Replace(Box::new(same(&mut store, stop)?)))
+                Ok(Answer::Replace(Box::new(same(&mut store, stop)?)))
             });
             let mut store = Store::new(&engine);
             let instance = start(&mut store, &module);
-            store.attach(sink).unwrap();
+            store.attach(sink, ()).unwrap();
             step_all(&mut store);
             let mut found = outcomes(&mut store, instance);
             if tier == DebugTier::Regions {
@@ -265,16 +264,20 @@ fn the_new_state_counts_and_so_does_the_new_place() {
         let at = Arc::new(AtomicUsize::new(0));
         let entry = at.clone();
         store
-            .attach(sink(move |mut store, stop| {
-                if Some(stop.slot) != store.code_slot(store.module_in(stop.slot).unwrap().id()) || stop.func != leaf {
-                    return Ok(Resume::Native);
-                }
-                let entry = entry.load(Ordering::Relaxed);
-                let wasm = rerun.image().instructions[entry].wasm;
-                let values = [&[20][..], &[21, 30], &[22, 31, 40], &[23, 500]][entry].into();
-                let slot = store.resume_code(stop.slot, stop.func)?;
-                Ok(Resume::Replace(Box::new(Replacement { slot, entry: entry as u32, wasm, values, fuel: 0 })))
-            }))
+            .attach(
+                sink(move |mut store, stop| {
+                    if Some(stop.slot) != store.code_slot(store.module_in(stop.slot).unwrap().id()) || stop.func != leaf
+                    {
+                        return Ok(Answer::GoOn);
+                    }
+                    let entry = entry.load(Ordering::Relaxed);
+                    let wasm = rerun.image().instructions[entry].wasm;
+                    let values = [&[20][..], &[21, 30], &[22, 31, 40], &[23, 500]][entry].into();
+                    let slot = store.resume_code(stop.slot, stop.func)?;
+                    Ok(Answer::Replace(Box::new(Replacement { slot, entry: entry as u32, wasm, values, fuel: 0 })))
+                }),
+                (),
+            )
             .unwrap();
         step_all(&mut store);
         for (entry, result) in [(0, 60), (1, 90), (2, 31 * 40), (3, 500)] {
@@ -293,29 +296,32 @@ fn resume_code_stops_where_it_is_armed() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let note = seen.clone();
     store
-        .attach(sink(move |mut store, stop| {
-            note.lock().unwrap().push((stop.slot, stop.wasm));
-            let module = store.module_in(stop.slot).unwrap().id();
-            let known = store.resume_slots(module).find(|known| known.0 == stop.func);
-            let resume = store.resume_code(stop.slot, stop.func)?;
-            assert!(known.is_none_or(|known| known.1 == resume));
-            if resume == stop.slot {
-                return Ok(Resume::Native);
-            }
-            let main = store.code_slot(module);
-            assert_eq!(main, Some(stop.slot));
-            // Only at the third and the last instruction.
-            let tables = store.registry().entry(resume).engine.tables();
-            let point = |bytes| tables.point_at(WasmOffset::new(stop.wasm.get() + bytes)).unwrap();
-            let (third, last) = (tables.point(point(4)).site.unwrap(), tables.point(point(5)).site.unwrap());
-            if known.is_none() {
-                let mut edit = store.edit();
-                edit.add_site(resume, third)?;
-                edit.add_site(resume, last)?;
-                edit.commit()?;
-            }
-            Ok(Resume::Replace(Box::new(same(&mut store, stop)?)))
-        }))
+        .attach(
+            sink(move |mut store, stop| {
+                note.lock().unwrap().push((stop.slot, stop.wasm));
+                let module = store.module_in(stop.slot).unwrap().id();
+                let known = store.resume_slots(module).find(|known| known.0 == stop.func);
+                let resume = store.resume_code(stop.slot, stop.func)?;
+                assert!(known.is_none_or(|known| known.1 == resume));
+                if resume == stop.slot {
+                    return Ok(Answer::GoOn);
+                }
+                let main = store.code_slot(module);
+                assert_eq!(main, Some(stop.slot));
+                // Only at the third and the last instruction.
+                let tables = store.registry().entry(resume).engine.tables();
+                let point = |bytes| tables.point_at(WasmOffset::new(stop.wasm.get() + bytes)).unwrap();
+                let (third, last) = (tables.point(point(4)).site.unwrap(), tables.point(point(5)).site.unwrap());
+                if known.is_none() {
+                    let mut edit = store.edit();
+                    edit.add_site(resume, third)?;
+                    edit.add_site(resume, last)?;
+                    edit.commit()?;
+                }
+                Ok(Answer::Replace(Box::new(same(&mut store, stop)?)))
+            }),
+            (),
+        )
         .unwrap();
     let main = store.code_slot(module.id()).unwrap();
     let leaf = module.info().defined(module.info().func_named("leaf").unwrap()).unwrap();
@@ -346,7 +352,7 @@ fn deepest(store: &mut Store, instance: Instance) -> i32 {
 fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
     for signals in [true, false] {
         let config = Config { debug: true, debug_tier: DebugTier::Regions, signals, ..Config::default() };
-        let engine = Engine::new(Config { max_wasm_stack: 64 << 10, ..config }).unwrap();
+        let engine = Engine::new(Config { max_stack: 64 << 10, ..config }).unwrap();
         let module = module(&engine);
         let mut store = Store::new(&engine);
         let instance = start(&mut store, &module);
@@ -358,13 +364,15 @@ fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
             let values = state(&store, stop);
             let module = store.module_in(stop.slot).unwrap().clone();
             if stop.func != deep || values[0] != 0 || Some(stop.slot) != store.code_slot(module.id()) {
-                return Ok(Resume::Native);
+                return Ok(Answer::GoOn);
             }
-            let rerun = module.rerun(stop.func)?;
-            let wasm = rerun.image().instructions[1].wasm;
-            assert!(store.set_virtual(Some(VirtualFrame { wasm, about: std::ptr::null() })));
+            let mut inside = store.look_inside(None)?;
+            inside.step(&mut store)?;
+            let wasm = inside.wasm();
+            assert_eq!(wasm, module.rerun(stop.func)?.image().instructions[1].wasm);
+            assert!(store.set_virtual(inside));
             let slot = store.resume_code(stop.slot, stop.func)?;
-            Ok(Resume::Replace(Box::new(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into(), fuel: 0 })))
+            Ok(Answer::Replace(Box::new(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into(), fuel: 0 })))
         };
         let on_trap = move |store: StoreMut<'_>, trap: &TrapInfo| {
             let mut top = None;
@@ -375,7 +383,7 @@ fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
             note.lock().unwrap().push((trap.code, trap.at_stop, trap.fp, top.unwrap()));
             Ok(())
         };
-        store.attach(Arc::new(Sink { on_stop: Box::new(on_stop), on_trap: Box::new(on_trap) })).unwrap();
+        store.attach(Arc::new(Sink { on_stop: Box::new(on_stop), on_trap: Box::new(on_trap) }), ()).unwrap();
         let fits = deepest(&mut store, instance);
         assert!(fits > 20, "{fits}");
         step_all(&mut store);
@@ -408,18 +416,21 @@ fn what_is_wrong_ends_the_call_and_nothing_else() {
     let which = Arc::new(AtomicUsize::new(0));
     let case = which.clone();
     store
-        .attach(sink(move |mut store, stop| {
-            let mut with = same(&mut store, stop)?;
-            match case.load(Ordering::Relaxed) {
-                0 => with.slot = stop.slot,
-                1 => with.slot = store.resume_code(stop.slot, DefinedFuncIndex::new(0))?,
-                2 => with.values = Box::default(),
-                3 => return Err(store.resume_code(stop.slot, DefinedFuncIndex::new(999)).unwrap_err()),
-                // More than it takes.
-                _ => with.values = [&with.values[..], &[7; 5000]].concat().into(),
-            }
-            Ok(Resume::Replace(Box::new(with)))
-        }))
+        .attach(
+            sink(move |mut store, stop| {
+                let mut with = same(&mut store, stop)?;
+                match case.load(Ordering::Relaxed) {
+                    0 => with.slot = stop.slot,
+                    1 => with.slot = store.resume_code(stop.slot, DefinedFuncIndex::new(0))?,
+                    2 => with.values = Box::default(),
+                    3 => return Err(store.resume_code(stop.slot, DefinedFuncIndex::new(999)).unwrap_err()),
+                    // More than it takes.
+                    _ => with.values = [&with.values[..], &[7; 5000]].concat().into(),
+                }
+                Ok(Answer::Replace(Box::new(with)))
+            }),
+            (),
+        )
         .unwrap();
     step_all(&mut store);
     for (case, message) in [(0, "resume code"), (1, "resume code"), (2, "locals"), (3, "function 999")] {
@@ -435,14 +446,14 @@ fn what_is_wrong_ends_the_call_and_nothing_else() {
     store.detach().unwrap();
     let error = store.as_store_mut().resume_code(slot, DefinedFuncIndex::new(0)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::State);
-    assert!(!store.as_store_mut().set_virtual(None));
+    assert!(store.as_store_mut().look_inside(None).is_err());
 }
 
-/// What is seen of the live frames: the offset, and what the sink has said.
-fn offsets(store: &StoreMut<'_>) -> Vec<(u32, Option<usize>)> {
+/// What is seen of the live frames: the offset, and whether a listener has said it.
+fn offsets(store: &StoreMut<'_>) -> Vec<(u32, bool)> {
     let mut list = Vec::new();
     store.walk_frames(|frame| {
-        list.push((frame.wasm.get(), frame.virtual_frame.map(|frame| frame.about as usize)));
+        list.push((frame.wasm.get(), frame.virtual_frame.is_some()));
         ControlFlow::Continue(())
     });
     list
@@ -455,42 +466,96 @@ fn frames_are_where_their_sink_says_in_all_nested_runs() {
     let mut store = Store::new(&engine);
     let instance = start(&mut store, &module);
     let depth = Arc::new(AtomicUsize::new(0));
-    let here = |wasm: u32, about: usize| VirtualFrame { wasm: WasmOffset::new(wasm), about: about as *const () };
-    let in_trap = depth.clone();
+    let (in_trap, further) = (depth.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = further.clone();
     let on_stop = move |mut store: StoreMut<'_>, stop: &StopInfo| {
         let level = depth.fetch_add(1, Ordering::Relaxed);
         if level > 2 {
             depth.fetch_sub(1, Ordering::Relaxed);
-            return Ok(Resume::Native);
+            return Ok(Answer::GoOn);
         }
-        assert_eq!(offsets(&store)[0], (stop.wasm.get(), None));
-        assert!(store.set_virtual(Some(here(1000 + level as u32, level + 1))));
+        assert_eq!(offsets(&store)[0], (stop.wasm.get(), false));
+        let outer = store.as_store().event().unwrap();
+        let mut inside = store.look_inside(None)?;
+        inside.step(&mut store)?;
+        let wasm = inside.wasm().get();
+        count.fetch_add(usize::from(wasm > stop.wasm.get()), Ordering::Relaxed);
+        assert!(store.set_virtual(inside));
         let before = offsets(&store);
-        assert_eq!(before[0], (1000 + level as u32, Some(level + 1)));
-        assert_eq!(before.iter().filter(|frame| frame.1.is_some()).count(), level + 1, "{before:?}");
+        assert_eq!(before[0], (wasm, true));
+        assert_eq!(before.iter().filter(|frame| frame.1).count(), level + 1, "{before:?}");
+        let kept = store.as_store().keep_frames(outer, usize::MAX);
+        assert_eq!(
+            kept.iter().map(|frame| frame.wasm().get()).collect::<Vec<_>>(),
+            before.iter().map(|frame| frame.0).collect::<Vec<_>>()
+        );
         // A call that stops again, and one that traps.
         assert_eq!(call(&mut store, instance, "leaf", 4)?, 12);
         assert!(call(&mut store, instance, "divide", 4).is_err());
         assert_eq!(offsets(&store), before);
-        assert!(store.set_virtual(None));
-        assert_eq!(offsets(&store)[0], (stop.wasm.get(), None));
+        let mut inside = store.take_virtual().unwrap();
+        assert!(store.take_virtual().is_none());
+        assert_eq!(offsets(&store)[0], (stop.wasm.get(), false));
         assert_eq!(offsets(&store)[1..], before[1..]);
+        // Nothing was changed: the guest will come by itself to where rerun cannot go on.
+        inside.run_out(&mut store)?;
+        assert!(inside.leave(&mut store)?.is_none());
         depth.fetch_sub(1, Ordering::Relaxed);
-        Ok(Resume::Native)
+        Ok(Answer::GoOn)
     };
-    let on_trap = move |mut store: StoreMut<'_>, _: &TrapInfo| {
+    let on_trap = move |mut store: StoreMut<'_>, trap: &TrapInfo| {
         let before = offsets(&store);
-        assert!(store.set_virtual(Some(here(77, 99))));
+        let inside = store.look_at_trap(trap.code, None)?.unwrap();
+        let wasm = inside.wasm().get();
+        assert!(store.set_virtual(inside));
         let after = offsets(&store);
-        assert_eq!((after[0], &after[1..]), ((77, Some(99)), &before[1..]));
+        assert_eq!((after[0], &after[1..]), ((wasm, true), &before[1..]));
         assert_eq!(after.len(), before.len());
         assert!(in_trap.load(Ordering::Relaxed) > 0);
         Ok(())
     };
-    store.attach(Arc::new(Sink { on_stop: Box::new(on_stop), on_trap: Box::new(on_trap) })).unwrap();
+    let sink = Arc::new(Sink { on_stop: Box::new(on_stop), on_trap: Box::new(on_trap) });
+    store.attach(sink, ()).unwrap();
     step_all(&mut store);
     assert_eq!(call(&mut store, instance, "out", 1).unwrap(), 2 + 9);
-    assert!(!store.as_store_mut().set_virtual(None));
+    assert!(further.load(Ordering::Relaxed) > 3);
+    assert!(store.as_store_mut().take_virtual().is_none());
+}
+
+#[test]
+fn what_an_event_has_shown_is_of_no_use_when_it_is_over() {
+    let engine = engine(DebugTier::Regions, true);
+    let module = module(&engine);
+    let mut store = Store::new(&engine);
+    let instance = start(&mut store, &module);
+    type Left = (Box<VirtualFrame>, EventId, KeptFrame);
+    let left: Arc<Mutex<Option<Left>>> = Arc::default();
+    let keep = left.clone();
+    let on_stop = move |mut store: StoreMut<'_>, _: &StopInfo| {
+        let mut left = keep.lock().unwrap();
+        if let Some((mut inside, from, kept)) = left.take() {
+            // Of the stop before this.
+            let run = inside.step(&mut store).unwrap_err();
+            assert_eq!(
+                (run.kind(), inside.leave(&mut store).unwrap_err().kind()),
+                (ErrorKind::State, ErrorKind::State)
+            );
+            assert!(!store.set_virtual(inside));
+            assert!(store.as_store().keep_frames(from, 1).is_empty());
+            assert!(store.as_store().state_of(&kept).is_none());
+        }
+        let from = store.as_store().event().unwrap();
+        let kept = store.as_store().keep_frames(from, 1)[0];
+        assert!(store.as_store().state_of(&kept).unwrap().local_count() > 0);
+        *left = Some((store.look_inside(None)?, from, kept));
+        Ok(Answer::GoOn)
+    };
+    store.attach(sink(on_stop), ()).unwrap();
+    step_all(&mut store);
+    assert_eq!(call(&mut store, instance, "fib", 4).unwrap(), 3);
+    let (mut inside, from, kept) = left.lock().unwrap().take().unwrap();
+    assert!(inside.step(&mut store.as_store_mut()).is_err());
+    assert!(store.as_store().keep_frames(from, 1).is_empty() && store.as_store().state_of(&kept).is_none());
 }
 
 #[test]
@@ -501,7 +566,7 @@ fn stores_of_one_engine_share_resume_code_on_any_thread() {
         let mut store = Store::new(&engine);
         let instance = start(&mut store, &module);
         for _ in 0..5 {
-            store.attach(sink(|mut store, stop| Ok(Resume::Replace(Box::new(same(&mut store, stop)?))))).unwrap();
+            store.attach(sink(|mut store, stop| Ok(Answer::Replace(Box::new(same(&mut store, stop)?)))), ()).unwrap();
             step_all(&mut store);
             assert_eq!(call(&mut store, instance, "fib", 7).unwrap(), 13);
             store.detach().unwrap();

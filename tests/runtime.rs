@@ -119,7 +119,7 @@ fn every_trap_says_why_and_where() {
             };
             let mut store = Store::new(&engine);
             if attached {
-                store.attach(Arc::new(Quiet)).unwrap();
+                store.attach(Arc::new(Quiet), ()).unwrap();
             }
             let module = module(&engine, &trap_module());
             let instance = Instance::new(&mut store, &module, &[]).unwrap();
@@ -150,14 +150,9 @@ fn every_trap_says_why_and_where() {
 struct Quiet;
 
 impl EventSink for Quiet {
-    fn on_stop(&self, _: StoreMut<'_>, _: &StopInfo) -> Result<Resume> {
-        Ok(Resume::Native)
-    }
-    fn on_trap(&self, _: StoreMut<'_>, _: &TrapInfo) -> Result<()> {
-        Ok(())
-    }
-    fn on_module(&self, _: StoreMut<'_>, _: ModuleId) -> Result<()> {
-        Ok(())
+    type State = ();
+    fn on_event(&self, _: &mut Told<'_, ()>, _: &Event<'_>) -> Result<Answer> {
+        Ok(Answer::GoOn)
     }
 }
 
@@ -670,7 +665,7 @@ fn modules_without_functions_or_anything() {
         let engine = Engine::new(Config { debug, ..Config::default() }).unwrap();
         let mut store = Store::new(&engine);
         if debug {
-            store.attach(Arc::new(Quiet)).unwrap();
+            store.attach(Arc::new(Quiet), ()).unwrap();
         }
         instance(&mut store, "(module)", &[]);
         let data = instance(&mut store, r#"(module (memory (export "m") 1) (data (i32.const 1) "x"))"#, &[]);
@@ -733,7 +728,7 @@ fn invalid_modules_and_configurations_are_refused() {
     let cancelled = Module::with_progress(&engine, &ok, &|_, _| false).unwrap_err();
     assert_eq!(cancelled.kind(), ErrorKind::Cancelled);
     for config in [
-        Config { max_wasm_stack: 0, ..Config::default() },
+        Config { max_stack: 0, ..Config::default() },
         Config { stop_reserve: 1, ..Config::default() },
         Config { memory_reservation: u64::MAX, ..Config::default() },
     ] {

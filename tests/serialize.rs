@@ -113,7 +113,7 @@ impl Drop for Folder {
 
 #[test]
 fn another_engine_runs_it() {
-    for config in [Config::default(), debugging(), Config { force_copied_code: true, ..debugging() }] {
+    for config in [Config::default(), debugging(), Config { copied_code: true, ..debugging() }] {
         let bytes = serialized(&config);
         let module = Module::deserialize(&engine(config.clone()), &bytes).unwrap();
         assert_eq!(module.debug_text_size().is_some(), config.debug);
@@ -248,11 +248,11 @@ fn another_configuration_is_named() {
     let without_consequence: [&Change; 7] = [
         &|config| config.debug = false,
         &|config| config.debug_tier = DebugTier::Simple,
-        &|config| config.rerun_cache_bytes = 0,
-        &|config| config.max_wasm_stack = 1 << 20,
+        &|config| config.rerun_cache = 0,
+        &|config| config.max_stack = 1 << 20,
         &|config| config.stop_reserve = 512 << 10,
         &|config| config.parallel = false,
-        &|config| config.force_copied_code = true,
+        &|config| config.copied_code = true,
     ];
     for change in without_consequence {
         check_guest(&load(change).unwrap());
@@ -402,7 +402,7 @@ fn what_contradicts_itself_is_refused() {
 fn files() {
     let folder = Folder::new("files");
     let path = folder.file("guest.stepwell");
-    for config in [debugging(), Config { force_copied_code: true, ..debugging() }] {
+    for config in [debugging(), Config { copied_code: true, ..debugging() }] {
         let engine = engine(config.clone());
         let module = Module::new(&engine, &wasm()).unwrap();
         let expected = trace(&module);

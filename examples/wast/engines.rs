@@ -33,7 +33,7 @@ const ENGINES: &[Row] = &[
         config.nan_canonicalization = true;
     }),
     // Machine code copied into anonymous memory. It holds for the whole process.
-    ("copied-code", |config| config.force_copied_code = true),
+    ("copied-code", |config| config.copied_code = true),
 ];
 
 /// The configuration of this name.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell::base::Result;
 use stepwell::internals::code::StepScope;
 use stepwell::internals::image::{Place, Slot};
-use stepwell::runtime::{AsStoreMut, EventSink, ModuleId, Replacement, Resume, StopInfo, StoreMut, TrapInfo};
+use stepwell::runtime::{Answer, AsStoreMut, Event, EventSink, Replacement, StopInfo, StoreMut, Told};
 
 /// The words of a slot.
 fn read(fp: usize, slot: &Slot) -> Vec<u64> {
@@ -53,17 +53,12 @@ pub static REPLACED: AtomicU64 = AtomicU64::new(0);
 struct Replacing;
 
 impl EventSink for Replacing {
-    fn on_stop(&self, mut store: StoreMut<'_>, stop: &StopInfo) -> Result<Resume> {
+    type State = ();
+
+    fn on_event(&self, told: &mut Told<'_, ()>, event: &Event<'_>) -> Result<Answer> {
+        let Event::Stop(stop) = event else { return Ok(Answer::GoOn) };
         REPLACED.fetch_add(1, Ordering::Relaxed);
-        Ok(Resume::Replace(Box::new(same(&mut store, stop)?)))
-    }
-
-    fn on_trap(&self, _: StoreMut<'_>, _: &TrapInfo) -> Result<()> {
-        Ok(())
-    }
-
-    fn on_module(&self, _: StoreMut<'_>, _: ModuleId) -> Result<()> {
-        Ok(())
+        Ok(Answer::Replace(Box::new(same(&mut told.as_store_mut(), stop)?)))
     }
 }
 
@@ -71,7 +66,7 @@ impl EventSink for Replacing {
 #[allow(dead_code, reason = "one of those who share this file has sinks of its own")]
 pub fn attach(store: &mut impl AsStoreMut) -> Result<()> {
     let mut store = store.as_store_mut();
-    store.attach(Arc::new(Replacing))?;
+    store.attach(Arc::new(Replacing), ())?;
     let mut edit = store.edit();
     edit.set_step(StepScope::All)?;
     edit.commit()

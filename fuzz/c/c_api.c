@@ -139,29 +139,22 @@ static void finalize(void *env) {
 
 /* Looks at an error, and forgets it. */
 static void seen(stepwell_error_t *error) {
-  wasm_name_t message;
   if (!error) return;
-  stepwell_error_message(error, &message);
-  if (!message.size) abort();
-  wasm_byte_vec_delete(&message);
+  if (!*stepwell_error_message(error)) abort();
   stepwell_error_delete(error);
 }
 
 static void seen_last(void) {
-  wasm_name_t message;
   if (!stepwell_last_error()) return;
-  stepwell_error_message(stepwell_last_error(), &message);
-  wasm_byte_vec_delete(&message);
+  if (!*stepwell_error_message(stepwell_last_error())) abort();
   stepwell_last_error_clear();
 }
 
 static void keep_trap(wasm_trap_t *trap) {
-  wasm_message_t message;
   wasm_frame_vec_t trace;
   size_t i;
   if (!trap) return;
-  stepwell_trap_backtrace(trap, &message);
-  wasm_byte_vec_delete(&message);
+  (void)strlen(stepwell_trap_backtrace(trap));
   wasm_trap_trace(trap, &trace);
   for (i = 0; i < trace.size && i < 3; i++) {
     wasm_instance_t *instance = wasm_frame_instance(trace.data[i]);
@@ -297,20 +290,15 @@ static void look(stepwell_stop_t *stop) {
   (void)stepwell_stop_trap_code(stop);
   for (i = 0; i < count && i < 4; i++) {
     const stepwell_frame_t *frame = stepwell_stop_frame(stop, i);
-    wasm_val_vec_t vals;
-    size_t j;
+    wasm_val_t vals[8]; /* the first ones; there may be more */
+    size_t count, j;
     if (!frame) break;
     (void)stepwell_frame_func_index(frame);
     (void)stepwell_frame_offset(frame);
-    if (stepwell_frame_locals(frame, &vals)) {
-      for (j = 0; j < vals.size; j++) {
-        wasm_val_t copy;
-        wasm_val_copy(&copy, &vals.data[j]);
-        keep_value(&copy);
-      }
-      wasm_val_vec_delete(&vals);
-    }
-    if (stepwell_frame_operands(frame, &vals)) wasm_val_vec_delete(&vals);
+    count = stepwell_frame_locals(frame, vals, 8);
+    for (j = 0; j < count && j < 8; j++) keep_value(&vals[j]);
+    count = stepwell_frame_operands(frame, vals, 8);
+    for (j = 0; j < count && j < 8; j++) wasm_val_delete(&vals[j]);
     if (i == 0) PUT(wasm_instance, instances, stepwell_frame_instance(frame));
   }
   seen_last();
@@ -320,11 +308,11 @@ static void look(stepwell_stop_t *stop) {
 static void edit(stepwell_stop_t *stop) {
   stepwell_debugger_t *debugger = stepwell_stop_debugger(stop);
   if (take(3) == 0 && stepwell_stop_breakpoint_count(stop))
-    seen(stepwell_debugger_remove(debugger, stepwell_stop_breakpoint(stop, 0)));
+    seen(stepwell_breakpoint_remove(debugger, stepwell_stop_breakpoint(stop, 0)));
   if (take(4) == 0) {
     const stepwell_frame_t *frame = stepwell_stop_frame(stop, take(3));
     wasm_module_t *module = frame ? stepwell_frame_module(frame) : NULL;
-    if (module) seen(stepwell_debugger_break_at(debugger, module, stepwell_frame_offset(frame) + take(8), NULL));
+    if (module) seen(stepwell_breakpoint_add(debugger, module, stepwell_frame_offset(frame) + take(8), NULL));
     wasm_module_delete(module);
   }
   if (take(8) == 0) (void)stepwell_stop_message_set(stop, "the debugger's own");
@@ -332,12 +320,12 @@ static void edit(stepwell_stop_t *stop) {
 }
 
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
-  static const stepwell_action_t ACTIONS[] = {STEPWELL_CONTINUE, STEPWELL_STEP, STEPWELL_STEP_OVER, STEPWELL_STEP_OUT, STEPWELL_TRAP};
+  static const stepwell_action_t ACTIONS[] = {STEPWELL_ACTION_CONTINUE, STEPWELL_ACTION_STEP, STEPWELL_ACTION_STEP_OVER, STEPWELL_ACTION_STEP_OUT, STEPWELL_ACTION_TRAP};
   stepwell_stop_t **place = PLACE(stops), *before = *place;
   (void)env;
   if (callbacks > CALLBACKS) {
     (void)!stepwell_debugger_step_always_set(stepwell_stop_debugger(stop), false);
-    return STEPWELL_CONTINUE;
+    return STEPWELL_ACTION_CONTINUE;
   }
   *place = stop;
   if (take(2)) look(stop);
@@ -661,9 +649,9 @@ static void operation(void) {
       if (debuggers[index] && module) {
         stepwell_breakpoint_t breakpoint;
         switch (take(4)) {
-          case 0: seen(stepwell_debugger_break_at(debuggers[index], module, take(250), &breakpoint)); break;
-          case 1: seen(stepwell_debugger_break_at_function_index(debuggers[index], module, take(8), &breakpoint)); break;
-          case 2: seen(stepwell_debugger_remove(debuggers[index], take(6))); break;
+          case 0: seen(stepwell_breakpoint_add(debuggers[index], module, take(250), &breakpoint)); break;
+          case 1: seen(stepwell_breakpoint_add_at_function_index(debuggers[index], module, take(8), &breakpoint)); break;
+          case 2: seen(stepwell_breakpoint_remove(debuggers[index], take(6))); break;
           default: seen(stepwell_debugger_step_always_set(debuggers[index], take(2)));
         }
       }

@@ -91,7 +91,7 @@ pub fn attach(store: &mut Store, module: &Module, data: &mut Unstructured<'_>) -
             n if n >= STOPS => {
                 let debugger = stop.debugger();
                 let _ = debugger.step_always(stop, false);
-                for breakpoint in debugger.breakpoints() {
+                for breakpoint in debugger.breakpoints(stop).unwrap_or_default() {
                     let _ = debugger.remove(stop, breakpoint.id);
                 }
                 Action::Continue

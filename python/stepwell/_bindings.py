@@ -96,22 +96,9 @@ wasm_func_callback_t = CFUNCTYPE(c_void_p, POINTER(wasm_val_vec_t), POINTER(wasm
 wasm_func_callback_with_env_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t))
 wasm_table_size_t = c_uint32
 wasm_memory_pages_t = c_uint32
-STEPWELL_CONTINUE = 0
-STEPWELL_STEP = 1
-STEPWELL_STEP_OVER = 2
-STEPWELL_STEP_OUT = 3
-STEPWELL_TRAP = 4
-class Action(IntEnum):
-    CONTINUE = 0
-    STEP = 1
-    STEP_OVER = 2
-    STEP_OUT = 3
-    TRAP = 4
-STEPWELL_DEBUG_TIER_REGIONS = 0
-STEPWELL_DEBUG_TIER_SIMPLE = 1
-class DebugTier(IntEnum):
-    REGIONS = 0
-    SIMPLE = 1
+stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
+class stepwell_outcome_t(Structure): pass
+stepwell_outcome_t._fields_ = [('done', c_uint32), ('trap', POINTER(wasm_trap_t)), ('value', c_uint64)]
 STEPWELL_ERROR_INVALID_MODULE = 1
 STEPWELL_ERROR_UNSUPPORTED = 2
 STEPWELL_ERROR_LINK = 3
@@ -137,6 +124,13 @@ class ErrorCode(IntEnum):
     TRAP = 10
     HOST = 11
     CANCELLED = 12
+class stepwell_error_t(Structure): pass
+stepwell_error_code_t = c_int32
+STEPWELL_DEBUG_TIER_REGIONS = 0
+STEPWELL_DEBUG_TIER_SIMPLE = 1
+class DebugTier(IntEnum):
+    REGIONS = 0
+    SIMPLE = 1
 STEPWELL_FALLBACK_COPIED_CODE = 1
 STEPWELL_FALLBACK_NO_RESERVATION = 2
 STEPWELL_FALLBACK_NO_THREADS = 4
@@ -165,13 +159,17 @@ class Profiler(IntEnum):
     NONE = 0
     PERF_MAP = 1
     JITDUMP = 2
-STEPWELL_STOP_BREAKPOINT = 1
-STEPWELL_STOP_STEP = 2
-STEPWELL_STOP_TRAP = 3
-class StopReason(IntEnum):
-    BREAKPOINT = 1
-    STEP = 2
-    TRAP = 3
+stepwell_debug_tier_t = c_int32
+stepwell_feature_t = c_int32
+stepwell_profiler_t = c_int32
+stepwell_log_level_t = c_int32
+stepwell_log_callback_t = CFUNCTYPE(None, c_void_p, stepwell_log_level_t, c_char_p)
+class stepwell_interrupt_t(Structure): pass
+class stepwell_stack_t(Structure): pass
+stepwell_ask_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_outcome_t))
+stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
+class stepwell_source_t(Structure): pass
+stepwell_source_t._fields_ = [('file', c_char_p), ('function', c_char_p), ('line', c_uint32), ('column', c_uint32)]
 STEPWELL_TRAP_HOST = 0
 STEPWELL_TRAP_UNREACHABLE = 1
 STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS = 2
@@ -201,46 +199,48 @@ class TrapCode(IntEnum):
     NULL_REFERENCE = 11
     INTERRUPT = 12
     OUT_OF_FUEL = 13
-class stepwell_caller_t(Structure): pass
-class stepwell_debugger_t(Structure): pass
-class stepwell_error_t(Structure): pass
-class stepwell_frame_t(Structure): pass
-class stepwell_instance_pre_t(Structure): pass
-class stepwell_interrupt_t(Structure): pass
-class stepwell_linker_t(Structure): pass
-class stepwell_stack_t(Structure): pass
-class stepwell_stop_t(Structure): pass
-class stepwell_typed_func_t(Structure): pass
-class stepwell_wasi_buffer_t(Structure): pass
-class stepwell_wasi_config_t(Structure): pass
-stepwell_error_code_t = c_int32
-stepwell_debug_tier_t = c_int32
-stepwell_feature_t = c_int32
-stepwell_profiler_t = c_int32
-stepwell_log_level_t = c_int32
-stepwell_log_callback_t = CFUNCTYPE(None, c_void_p, stepwell_log_level_t, c_char_p)
-stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
-class stepwell_outcome_t(Structure): pass
-stepwell_outcome_t._fields_ = [('done', c_uint32), ('trap', POINTER(wasm_trap_t)), ('value', c_uint64)]
-stepwell_ask_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_outcome_t))
-class stepwell_source_t(Structure): pass
-stepwell_source_t._fields_ = [('file', c_char_p), ('function', c_char_p), ('line', c_uint32), ('column', c_uint32)]
 stepwell_trap_code_t = c_int32
-stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
+class stepwell_caller_t(Structure): pass
+class stepwell_typed_func_t(Structure): pass
 stepwell_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t))
 class stepwell_raw_val_t(Union): pass
 stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('words', c_uint64 * 2)]
 stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(stepwell_raw_val_t))
+class stepwell_instance_pre_t(Structure): pass
+class stepwell_linker_t(Structure): pass
+class stepwell_wasi_buffer_t(Structure): pass
+class stepwell_wasi_config_t(Structure): pass
 stepwell_wasi_input_callback_t = CFUNCTYPE(c_size_t, c_void_p, POINTER(byte_t), c_size_t)
 stepwell_wasi_output_callback_t = CFUNCTYPE(None, c_void_p, POINTER(byte_t), c_size_t)
+STEPWELL_ACTION_CONTINUE = 0
+STEPWELL_ACTION_STEP = 1
+STEPWELL_ACTION_STEP_OVER = 2
+STEPWELL_ACTION_STEP_OUT = 3
+STEPWELL_ACTION_TRAP = 4
+class Action(IntEnum):
+    CONTINUE = 0
+    STEP = 1
+    STEP_OVER = 2
+    STEP_OUT = 3
+    TRAP = 4
+STEPWELL_STOP_BREAKPOINT = 1
+STEPWELL_STOP_STEP = 2
+STEPWELL_STOP_TRAP = 3
+class StopReason(IntEnum):
+    BREAKPOINT = 1
+    STEP = 2
+    TRAP = 3
+class stepwell_debugger_t(Structure): pass
+class stepwell_frame_t(Structure): pass
+class stepwell_stop_t(Structure): pass
 stepwell_action_t = c_int32
 stepwell_stop_callback_t = CFUNCTYPE(stepwell_action_t, c_void_p, POINTER(stepwell_stop_t))
 stepwell_breakpoint_t = c_uint32
+stepwell_stop_reason_t = c_int32
 stepwell_guarded_func_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(stepwell_outcome_t))
 stepwell_guarded_stop_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_stop_t), POINTER(stepwell_outcome_t))
 stepwell_guarded_progress_callback_t = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t, POINTER(stepwell_outcome_t))
 stepwell_guarded_input_callback_t = CFUNCTYPE(None, c_void_p, POINTER(byte_t), c_size_t, POINTER(stepwell_outcome_t))
-stepwell_stop_reason_t = c_int32
 
 wasm_byte_vec_new_empty = function("wasm_byte_vec_new_empty", None, [POINTER(wasm_byte_vec_t)])
 wasm_byte_vec_new_uninitialized = function("wasm_byte_vec_new_uninitialized", None, [POINTER(wasm_byte_vec_t), c_size_t])
@@ -539,7 +539,7 @@ stepwell_version_number = function("stepwell_version_number", c_uint32, [])
 stepwell_version_string = function("stepwell_version_string", c_char_p, [])
 stepwell_error_delete = function("stepwell_error_delete", None, [POINTER(stepwell_error_t)])
 stepwell_error_code = function("stepwell_error_code", stepwell_error_code_t, [POINTER(stepwell_error_t)])
-stepwell_error_message = function("stepwell_error_message", None, [POINTER(stepwell_error_t), POINTER(wasm_name_t)])
+stepwell_error_message = function("stepwell_error_message", c_char_p, [POINTER(stepwell_error_t)])
 stepwell_error_offset = function("stepwell_error_offset", c_bool, [POINTER(stepwell_error_t), POINTER(c_size_t)])
 stepwell_error_exit_status = function("stepwell_error_exit_status", c_bool, [POINTER(stepwell_error_t), POINTER(c_int32)])
 stepwell_last_error = function("stepwell_last_error", POINTER(stepwell_error_t), [])
@@ -567,6 +567,7 @@ stepwell_engine_new = function("stepwell_engine_new", POINTER(stepwell_error_t),
 stepwell_signal_handlers_renew = function("stepwell_signal_handlers_renew", POINTER(stepwell_error_t), [])
 stepwell_config_log_set = function("stepwell_config_log_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_log_level_t, stepwell_log_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_engine_fallbacks = function("stepwell_engine_fallbacks", c_uint32, [POINTER(wasm_engine_t)])
+stepwell_engine_epoch_increment = function("stepwell_engine_epoch_increment", None, [POINTER(wasm_engine_t)])
 stepwell_store_limits_set = function("stepwell_store_limits_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64, c_uint64, c_size_t])
 stepwell_store_same = function("stepwell_store_same", c_bool, [POINTER(wasm_store_t), POINTER(wasm_store_t)])
 stepwell_store_is_poisoned = function("stepwell_store_is_poisoned", c_bool, [POINTER(wasm_store_t)])
@@ -575,7 +576,6 @@ stepwell_stack_delete = function("stepwell_stack_delete", None, [POINTER(stepwel
 stepwell_thread_stack_set = function("stepwell_thread_stack_set", POINTER(stepwell_error_t), [POINTER(stepwell_stack_t)])
 stepwell_store_fuel_set = function("stepwell_store_fuel_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64])
 stepwell_store_fuel_get = function("stepwell_store_fuel_get", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(c_uint64)])
-stepwell_engine_epoch_increment = function("stepwell_engine_epoch_increment", None, [POINTER(wasm_engine_t)])
 stepwell_store_epoch_deadline_set = function("stepwell_store_epoch_deadline_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64])
 stepwell_interrupt_new = function("stepwell_interrupt_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(POINTER(stepwell_interrupt_t))])
 stepwell_interrupt_delete = function("stepwell_interrupt_delete", None, [POINTER(stepwell_interrupt_t)])
@@ -585,23 +585,14 @@ stepwell_store_ask_set = function("stepwell_store_ask_set", POINTER(stepwell_err
 stepwell_store_interrupt_clear = function("stepwell_store_interrupt_clear", None, [POINTER(wasm_store_t)])
 stepwell_store_collect = function("stepwell_store_collect", POINTER(stepwell_error_t), [POINTER(wasm_store_t)])
 stepwell_store_object_count = function("stepwell_store_object_count", c_size_t, [POINTER(wasm_store_t)])
-stepwell_ref_hash = function("stepwell_ref_hash", c_uint64, [POINTER(wasm_ref_t)])
-stepwell_trap_frame_func_name = function("stepwell_trap_frame_func_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
-stepwell_trap_frame_module_name = function("stepwell_trap_frame_module_name", c_bool, [POINTER(wasm_frame_t), POINTER(wasm_name_t)])
-stepwell_trap_frame_source_count = function("stepwell_trap_frame_source_count", c_size_t, [POINTER(wasm_frame_t)])
-stepwell_trap_frame_source = function("stepwell_trap_frame_source", c_bool, [POINTER(wasm_frame_t), c_size_t, POINTER(stepwell_source_t)])
-stepwell_name_to_show = function("stepwell_name_to_show", c_bool, [c_char_p, c_size_t, POINTER(wasm_name_t)])
-stepwell_trap_code = function("stepwell_trap_code", stepwell_trap_code_t, [POINTER(wasm_trap_t)])
-stepwell_trap_exit_status = function("stepwell_trap_exit_status", c_bool, [POINTER(wasm_trap_t), POINTER(c_int32)])
-stepwell_trap_backtrace = function("stepwell_trap_backtrace", None, [POINTER(wasm_trap_t), POINTER(wasm_message_t)])
 stepwell_module_new = function("stepwell_module_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])
 stepwell_shared_module_new = function("stepwell_shared_module_new", POINTER(stepwell_error_t), [POINTER(wasm_engine_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_shared_module_t))])
 stepwell_module_compile_debug = function("stepwell_module_compile_debug", POINTER(stepwell_error_t), [POINTER(wasm_module_t), stepwell_progress_callback_t, c_void_p])
 stepwell_shared_module_compile_debug = function("stepwell_shared_module_compile_debug", POINTER(stepwell_error_t), [POINTER(wasm_shared_module_t), stepwell_progress_callback_t, c_void_p])
 stepwell_module_imports_read = function("stepwell_module_imports_read", POINTER(stepwell_error_t), [POINTER(wasm_engine_t), POINTER(wasm_byte_vec_t), POINTER(wasm_importtype_vec_t)])
-stepwell_module_name = function("stepwell_module_name", c_bool, [POINTER(wasm_module_t), POINTER(wasm_name_t)])
+stepwell_module_name = function("stepwell_module_name", POINTER(c_char), [POINTER(wasm_module_t), POINTER(c_size_t)])
 stepwell_module_func_count = function("stepwell_module_func_count", c_uint32, [POINTER(wasm_module_t)])
-stepwell_module_func_name = function("stepwell_module_func_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
+stepwell_module_func_name = function("stepwell_module_func_name", POINTER(c_char), [POINTER(wasm_module_t), c_uint32, POINTER(c_size_t)])
 stepwell_module_func_find = function("stepwell_module_func_find", c_bool, [POINTER(wasm_module_t), c_char_p, POINTER(c_uint32)])
 stepwell_module_source_count = function("stepwell_module_source_count", c_size_t, [POINTER(wasm_module_t), c_size_t])
 stepwell_module_source = function("stepwell_module_source", c_bool, [POINTER(wasm_module_t), c_size_t, c_size_t, POINTER(stepwell_source_t)])
@@ -609,7 +600,7 @@ stepwell_module_source_line = function("stepwell_module_source_line", c_uint32, 
 stepwell_module_source_find = function("stepwell_module_source_find", c_bool, [POINTER(wasm_module_t), c_char_p, c_uint32, c_size_t, POINTER(c_size_t)])
 stepwell_module_split_dwarf_add = function("stepwell_module_split_dwarf_add", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_split_dwarf_missing = function("stepwell_module_split_dwarf_missing", c_size_t, [POINTER(wasm_module_t)])
-stepwell_module_split_dwarf_missing_name = function("stepwell_module_split_dwarf_missing_name", c_bool, [POINTER(wasm_module_t), c_size_t, POINTER(wasm_name_t)])
+stepwell_module_split_dwarf_missing_name = function("stepwell_module_split_dwarf_missing_name", POINTER(c_char), [POINTER(wasm_module_t), c_size_t, POINTER(c_size_t)])
 stepwell_module_serialize = function("stepwell_module_serialize", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_serialize_file = function("stepwell_module_serialize_file", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_char_p])
 stepwell_module_deserialize = function("stepwell_module_deserialize", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])
@@ -627,15 +618,23 @@ stepwell_module_export_count = function("stepwell_module_export_count", c_size_t
 stepwell_module_has_start = function("stepwell_module_has_start", c_bool, [POINTER(wasm_module_t)])
 stepwell_module_text_size = function("stepwell_module_text_size", c_size_t, [POINTER(wasm_module_t)])
 stepwell_module_debug_text_size = function("stepwell_module_debug_text_size", c_size_t, [POINTER(wasm_module_t)])
-stepwell_module_local_name = function("stepwell_module_local_name", c_bool, [POINTER(wasm_module_t), c_uint32, c_uint32, POINTER(wasm_name_t)])
-stepwell_module_global_name = function("stepwell_module_global_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
-stepwell_module_table_name = function("stepwell_module_table_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
-stepwell_module_memory_name = function("stepwell_module_memory_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
-stepwell_module_data_name = function("stepwell_module_data_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
-stepwell_module_elem_name = function("stepwell_module_elem_name", c_bool, [POINTER(wasm_module_t), c_uint32, POINTER(wasm_name_t)])
+stepwell_module_local_name = function("stepwell_module_local_name", POINTER(c_char), [POINTER(wasm_module_t), c_uint32, c_uint32, POINTER(c_size_t)])
+stepwell_module_global_name = function("stepwell_module_global_name", POINTER(c_char), [POINTER(wasm_module_t), c_uint32, POINTER(c_size_t)])
+stepwell_module_table_name = function("stepwell_module_table_name", POINTER(c_char), [POINTER(wasm_module_t), c_uint32, POINTER(c_size_t)])
+stepwell_module_memory_name = function("stepwell_module_memory_name", POINTER(c_char), [POINTER(wasm_module_t), c_uint32, POINTER(c_size_t)])
+stepwell_module_data_name = function("stepwell_module_data_name", POINTER(c_char), [POINTER(wasm_module_t), c_uint32, POINTER(c_size_t)])
+stepwell_module_elem_name = function("stepwell_module_elem_name", POINTER(c_char), [POINTER(wasm_module_t), c_uint32, POINTER(c_size_t)])
+stepwell_trap_frame_func_name = function("stepwell_trap_frame_func_name", POINTER(c_char), [POINTER(wasm_frame_t), POINTER(c_size_t)])
+stepwell_trap_frame_module_name = function("stepwell_trap_frame_module_name", POINTER(c_char), [POINTER(wasm_frame_t), POINTER(c_size_t)])
+stepwell_trap_frame_source_count = function("stepwell_trap_frame_source_count", c_size_t, [POINTER(wasm_frame_t)])
+stepwell_trap_frame_source = function("stepwell_trap_frame_source", c_bool, [POINTER(wasm_frame_t), c_size_t, POINTER(stepwell_source_t)])
+stepwell_name_to_show = function("stepwell_name_to_show", c_size_t, [c_char_p, c_size_t, c_char_p, c_size_t])
+stepwell_trap_code = function("stepwell_trap_code", stepwell_trap_code_t, [POINTER(wasm_trap_t)])
+stepwell_trap_exit_status = function("stepwell_trap_exit_status", c_bool, [POINTER(wasm_trap_t), POINTER(c_int32)])
+stepwell_trap_message = function("stepwell_trap_message", c_char_p, [POINTER(wasm_trap_t)])
+stepwell_trap_backtrace = function("stepwell_trap_backtrace", c_char_p, [POINTER(wasm_trap_t)])
 stepwell_func_call = function("stepwell_func_call", POINTER(stepwell_error_t), [POINTER(wasm_func_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(POINTER(wasm_trap_t))])
 stepwell_func_new = function("stepwell_func_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), stepwell_func_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(wasm_func_t))])
-stepwell_linker_define_caller_func = function("stepwell_linker_define_caller_func", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_caller_store = function("stepwell_caller_store", POINTER(wasm_store_t), [POINTER(stepwell_caller_t)])
 stepwell_caller_instance = function("stepwell_caller_instance", POINTER(wasm_instance_t), [POINTER(stepwell_caller_t)])
 stepwell_caller_export = function("stepwell_caller_export", POINTER(wasm_extern_t), [POINTER(stepwell_caller_t), c_char_p])
@@ -643,7 +642,7 @@ stepwell_typed_func_new = function("stepwell_typed_func_new", POINTER(stepwell_e
 stepwell_typed_func_delete = function("stepwell_typed_func_delete", None, [POINTER(stepwell_typed_func_t)])
 stepwell_typed_func_call = function("stepwell_typed_func_call", POINTER(stepwell_error_t), [POINTER(stepwell_typed_func_t), POINTER(stepwell_raw_val_t), c_size_t, POINTER(POINTER(wasm_trap_t))])
 stepwell_func_new_unchecked = function("stepwell_func_new_unchecked", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), stepwell_func_unchecked_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(wasm_func_t))])
-stepwell_linker_define_func_unchecked = function("stepwell_linker_define_func_unchecked", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_unchecked_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_ref_hash = function("stepwell_ref_hash", c_uint64, [POINTER(wasm_ref_t)])
 stepwell_memory_is_fixed = function("stepwell_memory_is_fixed", c_bool, [POINTER(wasm_memory_t)])
 stepwell_instance_new = function("stepwell_instance_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_module_t), POINTER(wasm_extern_vec_t), POINTER(POINTER(wasm_instance_t)), POINTER(POINTER(wasm_trap_t))])
 stepwell_instance_export = function("stepwell_instance_export", POINTER(wasm_extern_t), [POINTER(wasm_instance_t), c_char_p])
@@ -652,6 +651,8 @@ stepwell_instance_func = function("stepwell_instance_func", POINTER(wasm_func_t)
 stepwell_instance_global = function("stepwell_instance_global", POINTER(wasm_global_t), [POINTER(wasm_instance_t), c_uint32])
 stepwell_instance_memory = function("stepwell_instance_memory", POINTER(wasm_memory_t), [POINTER(wasm_instance_t), c_uint32])
 stepwell_instance_table = function("stepwell_instance_table", POINTER(wasm_table_t), [POINTER(wasm_instance_t), c_uint32])
+stepwell_linker_define_caller_func = function("stepwell_linker_define_caller_func", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_linker_define_func_unchecked = function("stepwell_linker_define_func_unchecked", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_unchecked_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_linker_new = function("stepwell_linker_new", POINTER(stepwell_linker_t), [POINTER(wasm_engine_t)])
 stepwell_linker_delete = function("stepwell_linker_delete", None, [POINTER(stepwell_linker_t)])
 stepwell_linker_shadowing_set = function("stepwell_linker_shadowing_set", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_bool])
@@ -691,33 +692,27 @@ stepwell_linker_define_wasi = function("stepwell_linker_define_wasi", POINTER(st
 stepwell_debugger_attach = function("stepwell_debugger_attach", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_stop_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(stepwell_debugger_t))])
 stepwell_debugger_attach_with_progress = function("stepwell_debugger_attach_with_progress", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_stop_callback_t, c_void_p, stepwell_finalizer_t, stepwell_progress_callback_t, c_void_p, POINTER(POINTER(stepwell_debugger_t))])
 stepwell_debugger_delete = function("stepwell_debugger_delete", None, [POINTER(stepwell_debugger_t)])
-stepwell_debugger_break_at = function("stepwell_debugger_break_at", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_size_t, POINTER(stepwell_breakpoint_t)])
-stepwell_debugger_break_at_function = function("stepwell_debugger_break_at_function", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_char_p, POINTER(stepwell_breakpoint_t)])
-stepwell_debugger_break_at_function_index = function("stepwell_debugger_break_at_function_index", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_uint32, POINTER(stepwell_breakpoint_t)])
-stepwell_debugger_remove = function("stepwell_debugger_remove", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_breakpoint_t])
+stepwell_breakpoint_add = function("stepwell_breakpoint_add", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_size_t, POINTER(stepwell_breakpoint_t)])
+stepwell_breakpoint_add_at_function = function("stepwell_breakpoint_add_at_function", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_char_p, POINTER(stepwell_breakpoint_t)])
+stepwell_breakpoint_add_at_function_index = function("stepwell_breakpoint_add_at_function_index", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_uint32, POINTER(stepwell_breakpoint_t)])
+stepwell_breakpoint_remove = function("stepwell_breakpoint_remove", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_breakpoint_t])
 stepwell_debugger_step_always_set = function("stepwell_debugger_step_always_set", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), c_bool])
 stepwell_debugger_breakpoint_count = function("stepwell_debugger_breakpoint_count", c_size_t, [POINTER(stepwell_debugger_t)])
 stepwell_breakpoint_offset = function("stepwell_breakpoint_offset", c_size_t, [POINTER(stepwell_debugger_t), stepwell_breakpoint_t])
 stepwell_breakpoint_func_index = function("stepwell_breakpoint_func_index", c_uint32, [POINTER(stepwell_debugger_t), stepwell_breakpoint_t])
 stepwell_breakpoint_source = function("stepwell_breakpoint_source", c_bool, [POINTER(stepwell_debugger_t), stepwell_breakpoint_t, c_size_t, POINTER(stepwell_source_t)])
-stepwell_guarded_func_new = function("stepwell_guarded_func_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), stepwell_guarded_func_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(wasm_func_t))])
-stepwell_linker_define_guarded_func = function("stepwell_linker_define_guarded_func", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_guarded_func_callback_t, c_void_p, stepwell_finalizer_t])
-stepwell_debugger_attach_guarded = function("stepwell_debugger_attach_guarded", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_guarded_stop_callback_t, c_void_p, stepwell_finalizer_t, stepwell_guarded_progress_callback_t, c_void_p, POINTER(POINTER(stepwell_debugger_t))])
-stepwell_wasi_config_stdin_guarded_set = function("stepwell_wasi_config_stdin_guarded_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), stepwell_guarded_input_callback_t, c_void_p, stepwell_finalizer_t])
-stepwell_shared_module_compile_debug_guarded = function("stepwell_shared_module_compile_debug_guarded", POINTER(stepwell_error_t), [POINTER(wasm_shared_module_t), stepwell_guarded_progress_callback_t, c_void_p])
-stepwell_guarded_callbacks_end = function("stepwell_guarded_callbacks_end", None, [stepwell_finalizer_t])
 stepwell_stop_reason = function("stepwell_stop_reason", stepwell_stop_reason_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame_count = function("stepwell_stop_frame_count", c_size_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame = function("stepwell_stop_frame", POINTER(stepwell_frame_t), [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_breakpoint_count = function("stepwell_stop_breakpoint_count", c_size_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_breakpoint = function("stepwell_stop_breakpoint", stepwell_breakpoint_t, [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_trap_code = function("stepwell_stop_trap_code", stepwell_trap_code_t, [POINTER(stepwell_stop_t)])
-stepwell_stop_trap_message = function("stepwell_stop_trap_message", c_bool, [POINTER(stepwell_stop_t), POINTER(wasm_message_t)])
+stepwell_stop_trap_message = function("stepwell_stop_trap_message", c_char_p, [POINTER(stepwell_stop_t)])
 stepwell_stop_message_set = function("stepwell_stop_message_set", c_bool, [POINTER(stepwell_stop_t), c_char_p])
 stepwell_stop_store = function("stepwell_stop_store", POINTER(wasm_store_t), [POINTER(stepwell_stop_t)])
 stepwell_stop_debugger = function("stepwell_stop_debugger", POINTER(stepwell_debugger_t), [POINTER(stepwell_stop_t)])
 stepwell_frame_func_index = function("stepwell_frame_func_index", c_uint32, [POINTER(stepwell_frame_t)])
-stepwell_frame_func_name = function("stepwell_frame_func_name", c_bool, [POINTER(stepwell_frame_t), POINTER(wasm_name_t)])
+stepwell_frame_func_name = function("stepwell_frame_func_name", POINTER(c_char), [POINTER(stepwell_frame_t), POINTER(c_size_t)])
 stepwell_frame_offset = function("stepwell_frame_offset", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_id = function("stepwell_frame_id", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_called_through_host = function("stepwell_frame_called_through_host", c_bool, [POINTER(stepwell_frame_t)])
@@ -727,8 +722,13 @@ stepwell_frame_source_count = function("stepwell_frame_source_count", c_size_t, 
 stepwell_frame_source = function("stepwell_frame_source", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(stepwell_source_t)])
 stepwell_frame_local_count = function("stepwell_frame_local_count", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_local = function("stepwell_frame_local", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(wasm_val_t)])
-stepwell_frame_locals = function("stepwell_frame_locals", c_bool, [POINTER(stepwell_frame_t), POINTER(wasm_val_vec_t)])
-stepwell_frame_local_name = function("stepwell_frame_local_name", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(wasm_name_t)])
+stepwell_frame_locals = function("stepwell_frame_locals", c_size_t, [POINTER(stepwell_frame_t), POINTER(wasm_val_t), c_size_t])
+stepwell_frame_local_name = function("stepwell_frame_local_name", POINTER(c_char), [POINTER(stepwell_frame_t), c_size_t, POINTER(c_size_t)])
 stepwell_frame_operand_count = function("stepwell_frame_operand_count", c_size_t, [POINTER(stepwell_frame_t)])
-stepwell_frame_operand = function("stepwell_frame_operand", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(wasm_val_t)])
-stepwell_frame_operands = function("stepwell_frame_operands", c_bool, [POINTER(stepwell_frame_t), POINTER(wasm_val_vec_t)])
+stepwell_frame_operands = function("stepwell_frame_operands", c_size_t, [POINTER(stepwell_frame_t), POINTER(wasm_val_t), c_size_t])
+stepwell_guarded_func_new = function("stepwell_guarded_func_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), stepwell_guarded_func_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(wasm_func_t))])
+stepwell_linker_define_guarded_func = function("stepwell_linker_define_guarded_func", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_guarded_func_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_debugger_attach_guarded = function("stepwell_debugger_attach_guarded", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_guarded_stop_callback_t, c_void_p, stepwell_finalizer_t, stepwell_guarded_progress_callback_t, c_void_p, POINTER(POINTER(stepwell_debugger_t))])
+stepwell_wasi_config_stdin_guarded_set = function("stepwell_wasi_config_stdin_guarded_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), stepwell_guarded_input_callback_t, c_void_p, stepwell_finalizer_t])
+stepwell_shared_module_compile_debug_guarded = function("stepwell_shared_module_compile_debug_guarded", POINTER(stepwell_error_t), [POINTER(wasm_shared_module_t), stepwell_guarded_progress_callback_t, c_void_p])
+stepwell_guarded_callbacks_end = function("stepwell_guarded_callbacks_end", None, [stepwell_finalizer_t])

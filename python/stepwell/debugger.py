@@ -9,7 +9,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, StopReason, TrapCode
 from ._managed import StoreObject, Unique
-from .errors import Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, take_message
+from .errors import Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, text_from
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
@@ -106,16 +106,16 @@ class Debugger(StoreObject):
         the same function. An offset in no function's body is an error. The module need not be instantiated yet."""
         if offset < 0:
             raise ValueError("an offset is not negative")
-        return self._placed(c.stepwell_debugger_break_at, module, offset)
+        return self._placed(c.stepwell_breakpoint_add, module, offset)
 
     def break_at_function(self, module: Module, function: Union[str, int]) -> Breakpoint:
         """Sets a breakpoint at the first instruction of a function, by its name (an export's, else one of the name
         section) or its index, imports counted."""
         if isinstance(function, str):
-            return self._placed(c.stepwell_debugger_break_at_function, module, c_string(function))
+            return self._placed(c.stepwell_breakpoint_add_at_function, module, c_string(function))
         if not 0 <= function < 1 << 32:
             raise ValueError(f"{function} is no function index")
-        return self._placed(c.stepwell_debugger_break_at_function_index, module, function)
+        return self._placed(c.stepwell_breakpoint_add_at_function_index, module, function)
 
     def break_at_source(self, module: Module, file: str, line: int) -> List[Breakpoint]:
         """Sets breakpoints at the code of a line of the source, one at each place that it has code at: they stop wherever the line
@@ -130,7 +130,7 @@ class Debugger(StoreObject):
         """Removes a breakpoint."""
         number = breakpoint.id if isinstance(breakpoint, Breakpoint) else breakpoint
         with self._store._lock:
-            check(c.stepwell_debugger_remove(self._handle, number))
+            check(c.stepwell_breakpoint_remove(self._handle, number))
         self._breakpoints.pop(number, None)
 
     def step_always(self, on: bool = True) -> None:
@@ -219,8 +219,8 @@ class Stop(Unique):
     @cached_property
     def trap_message(self) -> Optional[str]:
         """The trap's message if a trap is the reason, else None."""
-        out = c.wasm_message_t()
-        return take_message(out) if c.stepwell_stop_trap_message(self._handle, byref(out)) else None
+        message = c.stepwell_stop_trap_message(self._handle)
+        return None if message is None else text_from(message)
 
     @property
     def frame_count(self) -> int:
@@ -343,19 +343,20 @@ class Frame(Unique):
         handle = not_null(c.stepwell_frame_instance(self._handle), "stepwell_frame_instance")
         return Instance._of(self._stop.store, self.module, handle)
 
-    def _values(self, getter: Any) -> List[Any]:
-        vec = c.wasm_val_vec_t()
-        if not getter(self._handle, byref(vec)):
-            raise last_error(getter.__name__)
+    def _values(self, getter: Any, count: int) -> List[Any]:
+        values = (c.wasm_val_t * count)()
+        written = getter(self._handle, values, count)
         try:
-            return [from_c(self._stop.store, vec.data[i], owned=False) for i in range(vec.size)]
+            return [from_c(self._stop.store, values[i], owned=False) for i in range(written)]
         finally:
-            c.wasm_val_vec_delete(byref(vec))
+            for i in range(written):
+                if values[i].kind >= c.WASM_EXTERNREF:
+                    c.wasm_val_delete(byref(values[i]))
 
     @cached_property
     def locals(self) -> Locals:
         """Its locals, parameters first: by index, and by name where names exist."""
-        values = self._values(c.stepwell_frame_locals)
+        values = self._values(c.stepwell_frame_locals, c.stepwell_frame_local_count(self._handle))
         names: Dict[str, int] = {}
         for index in range(len(values)):
             name = name_from(c.stepwell_frame_local_name, self._handle, index)
@@ -366,7 +367,7 @@ class Frame(Unique):
     @cached_property
     def operands(self) -> List[Any]:
         """The values on its operand stack, bottom first."""
-        return self._values(c.stepwell_frame_operands)
+        return self._values(c.stepwell_frame_operands, c.stepwell_frame_operand_count(self._handle))
 
     def __str__(self) -> str:
         name = name_to_show(self.func_name) if self.func_name is not None else f"func {self.func_index}"

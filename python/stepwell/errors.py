@@ -1,7 +1,7 @@
 """What can go wrong: `Error`, `Trap` for what ended a guest, and `Exit` for a program that ended itself."""
 from __future__ import annotations
 
-from ctypes import byref, c_int32, c_size_t, c_ssize_t, c_void_p, py_object, pythonapi
+from ctypes import byref, c_int32, c_size_t, c_ssize_t, c_void_p, create_string_buffer, py_object, pythonapi
 from enum import IntEnum
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Type, TypeVar, Union
 
@@ -119,16 +119,20 @@ def take_bytes(vec: Any) -> bytes:
     return data
 
 
-def take_message(vec: Any) -> str:
-    """The text of an owned message, which is deleted."""
-    return take_bytes(vec).rstrip(b"\0").decode("utf-8", "replace")
+def text_from(text: Optional[bytes]) -> str:
+    """A text that C lends."""
+    return (text or b"").decode("utf-8", "replace")
 
 
 def name_to_show(name: str) -> str:
     """A name as people are to see it: demangled, and with what would do something to a terminal or a log escaped."""
-    data, vec = name.encode("utf-8", "replace"), c.wasm_name_t()
-    c.stepwell_name_to_show(data, len(data), byref(vec))
-    return take_message(vec)
+    data = name.encode("utf-8", "replace")
+    size, room = len(data), 0
+    while size >= room:
+        room = size + 1
+        shown = create_string_buffer(room)
+        size = c.stepwell_name_to_show(data, len(data), shown, room)
+    return text_from(shown.raw[:size])
 
 
 def escaped(text: Any) -> str:
@@ -137,19 +141,19 @@ def escaped(text: Any) -> str:
 
 
 def name_from(getter: Any, *arguments: Any) -> Optional[str]:
-    """A name that `getter(*arguments, out)` writes, or None."""
-    vec = c.wasm_name_t()
-    return take_bytes(vec).decode("utf-8", "replace") if getter(*arguments, byref(vec)) else None
+    """A name that `getter(*arguments, size_out)` lends, or None."""
+    size = c_size_t()
+    name = getter(*arguments, byref(size))
+    return bytes_at(name, size.value).decode("utf-8", "replace") if name else None
 
 
 def _error_from(error: Any) -> Error:
     status = c_int32()
     if c.stepwell_error_exit_status(error, byref(status)):
         return Exit(status.value)
-    message, offset = c.wasm_name_t(), c_size_t()
-    c.stepwell_error_message(error, byref(message))
+    offset = c_size_t()
     at = offset.value if c.stepwell_error_offset(error, byref(offset)) else None
-    return Error(take_message(message), known(ErrorCode, c.stepwell_error_code(error)), at)
+    return Error(text_from(c.stepwell_error_message(error)), known(ErrorCode, c.stepwell_error_code(error)), at)
 
 
 def take_error(error: Any) -> Error:
@@ -189,9 +193,8 @@ def take_trap(trap: Any) -> Error:
         status = c_int32()
         if c.stepwell_trap_exit_status(trap, byref(status)):
             return Exit(status.value)
-        message, text, trace = c.wasm_message_t(), c.wasm_message_t(), c.wasm_frame_vec_t()
-        c.wasm_trap_message(trap, byref(message))
-        c.stepwell_trap_backtrace(trap, byref(text))
+        message, text = text_from(c.stepwell_trap_message(trap)), text_from(c.stepwell_trap_backtrace(trap))
+        trace = c.wasm_frame_vec_t()
         c.wasm_trap_trace(trap, byref(trace))
         frames: List[TrapFrame] = [
             TrapFrame(
@@ -203,6 +206,6 @@ def take_trap(trap: Any) -> Error:
         ] if trace.size else []
         c.wasm_frame_vec_delete(byref(trace))
         code = known(TrapCode, c.stepwell_trap_code(trap))
-        return Trap(take_message(message), code, frames, take_message(text))
+        return Trap(message, code, frames, text)
     finally:
         c.wasm_trap_delete(trap)

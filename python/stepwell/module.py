@@ -172,10 +172,9 @@ class Module(Managed):
     def missing_split_dwarf(self) -> List[str]:
         """Its compilation units whose other part is in no file that was given: what the compiler called their files, `""` where the
         module does not say. A module that is not trusted may name any file: open only what you would open anyway."""
-        handle, name = self._view._handle, c.wasm_name_t()
         missing: List[str] = []
-        while c.stepwell_module_split_dwarf_missing_name(handle, len(missing), byref(name)):
-            missing.append(take_bytes(name).decode("utf-8"))
+        while (name := name_from(c.stepwell_module_split_dwarf_missing_name, self._view._handle, len(missing))) is not None:
+            missing.append(name)
         return missing
 
     def local_name(self, func: int, local: int) -> Optional[str]:
@@ -197,8 +196,7 @@ class Module(Managed):
         handle, size = self._view._handle, c_size_t()
         sections = []
         for i in range(c.stepwell_module_custom_section_count(handle)):
-            name = c.stepwell_module_custom_section_name(handle, i, byref(size))
-            name = bytes_at(name, size.value).decode("utf-8")
+            name = name_from(c.stepwell_module_custom_section_name, handle, i) or ""
             data = c.stepwell_module_custom_section_data(handle, i, byref(size))
             sections.append(CustomSection(name, bytes_at(data, size.value)))
         return sections

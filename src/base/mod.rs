@@ -1,11 +1,12 @@
-//! What every room may use: index, offset and address types that cannot be mixed up, what kinds of values there are and how they are laid
-//! out in slots, the error type, memory that may be refused, and what messages say of bytes that are something else. Nothing here knows
-//! about modules, machine code or the operating system.
+//! What every room may use: index, offset and address types that cannot be mixed up, what kinds of values there are and how
+//! they are laid out in slots, the error type, memory that may be refused, texts with a NUL behind them, and what messages
+//! say of bytes that are something else. Nothing here knows about modules, machine code or the operating system.
 
 mod error;
 mod foreign;
 mod index;
 mod layout;
+mod nul;
 mod room;
 mod text;
 mod value;
@@ -17,6 +18,7 @@ pub use index::{
     TextOffset, TypeIndex, WasmOffset,
 };
 pub use layout::{SlotLayout, SlotRange};
+pub use nul::{NulText, NulTexts};
 pub use room::{filled, no_room};
 pub use text::{Escaped, is_unseen, printable};
 pub use value::{HeapType, RefType, ValType, WORD_BYTES};

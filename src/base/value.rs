@@ -147,7 +147,7 @@ impl ValType {
     #[cold]
     fn from_long(long: u32) -> Option<ValType> {
         let heap = *HeapType::ALL.get((long / 2) as usize)?;
-        let ty = ValType::Ref(RefType { heap, nullable: long % 2 != 0 });
+        let ty = ValType::Ref(RefType { heap, nullable: !long.is_multiple_of(2) });
         // One of the short ones has no second number.
         (ty.number() == FIRST_LONG + long).then_some(ty)
     }

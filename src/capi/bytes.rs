@@ -4,6 +4,8 @@ use super::plumbing::check;
 use super::plumbing::own::Out;
 use super::plumbing::vec::{self, CVec};
 use super::vecs::wasm_byte_vec_t;
+use crate::runtime::Module;
+use std::ffi::c_char;
 
 /// A byte, as the standard's header has it.
 pub type byte_t = std::ffi::c_char;
@@ -50,14 +52,15 @@ impl wasm_byte_vec_t {
     }
 }
 
-/// Writes a name, if there is one.
+/// Lends C a name that `module` has, and writes its length to `size_out`, unless that is NULL; NULL without a name.
 ///
 /// # Safety
-/// `out` is NULL or C's.
-pub(super) unsafe fn write_name(name: Option<&str>, out: Out<wasm_name_t>) -> crate::base::Result<bool> {
-    let out = out.check("out")?;
-    let Some(name) = name else { return Ok(false) };
-    // SAFETY: by the contract.
-    unsafe { out.write(wasm_byte_vec_t::bytes(name.as_bytes())) };
-    Ok(true)
+/// `size_out` is NULL or C's.
+pub(super) unsafe fn lend_name(module: &Module, name: Option<&str>, size_out: *mut usize) -> *const c_char {
+    let Some(name) = name else { return std::ptr::null() };
+    if let Some(out) = Out::plain(size_out).optional() {
+        // SAFETY: by the contract.
+        unsafe { out.write(name.len()) };
+    }
+    module.name_with_nul(name)
 }

@@ -1,6 +1,7 @@
 //! `stepwell_caller_t`: what a host function learns of who called it, and host functions that get one.
 
-use super::func::{call_back, func_type};
+use super::functype::func_type;
+use super::host_func::call_back;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::env::{Env, stepwell_finalizer_t};
 use super::plumbing::guard::{or_error, or_null};
@@ -39,8 +40,8 @@ impl CallerParts {
     }
 }
 
-/// A host function that learns who calls it. `args` are borrowed; `results` has room for the results, and what is written there is
-/// given away. A trap that is returned is given away, and ends the guest's call; NULL is success.
+/// A host function that learns who calls it. `args` are borrowed; `results` has room for the results, and what is
+/// written there is given away. A trap that is returned is given away, and ends the guest's call; NULL is success.
 pub type stepwell_func_callback_t = Option<
     unsafe extern "C-unwind" fn(
         env: *mut c_void,
@@ -75,8 +76,8 @@ impl Body {
     }
 }
 
-/// A new host function that learns who calls it. `finalizer(env)` runs when nothing holds the function any more, or when this fails. The
-/// finalizer may be NULL.
+/// A new host function that learns who calls it. `finalizer(env)` runs when nothing holds the function any more, or
+/// when this fails. The finalizer may be NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -104,8 +105,8 @@ pub unsafe extern "C" fn stepwell_func_new(
     })
 }
 
-/// As `stepwell_linker_define_func`, with a callback that learns who calls it: from there it gets at the memory of its guest, whatever store
-/// that is in.
+/// As `stepwell_linker_define_func`, with a callback that learns who calls it: from there it gets at the memory of its
+/// guest, whatever store that is in.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -154,7 +155,8 @@ pub unsafe extern "C" fn stepwell_caller_instance(caller: *const stepwell_caller
     })
 }
 
-/// The export of this name of the instance whose function called. NULL if there is none, or if the host called directly.
+/// The export of this name of the instance whose function called. NULL if there is none, or if the host called
+/// directly.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

@@ -12,12 +12,13 @@ handle!(wasm_config_t => Config);
 /// What debug code is like, one of `enum stepwell_debug_tier_enum`.
 pub type stepwell_debug_tier_t = i32;
 
-/// What debug code is like. It decides what debugging costs, not what can be seen: every instruction is a place to stop at,
-/// with every local and operand. An engine has `STEPWELL_DEBUG_TIER_REGIONS` at first.
+/// What debug code is like. It decides what debugging costs, not what can be seen: every instruction is a place to stop
+/// at, with every local and operand. An engine has `STEPWELL_DEBUG_TIER_REGIONS` at first.
 #[repr(C)]
 pub enum stepwell_debug_tier_enum {
-    /// The default. State is stored where a region begins whose instructions can be run again with the same outcome: at the start
-    /// of functions and loops, behind side effects. What is inside a region is found by running it again, on a copy of the state.
+    /// The default. State is stored where a region begins whose instructions can be run again with the same outcome: at
+    /// the start of functions and loops, behind side effects. What is inside a region is found by running it again, on
+    /// a copy of the state.
     STEPWELL_DEBUG_TIER_REGIONS = 0,
     /// State is stored at every instruction, and nothing is run again: slower, larger, and simple.
     STEPWELL_DEBUG_TIER_SIMPLE = 1,
@@ -72,11 +73,12 @@ unsafe fn set(function: &str, config: *mut wasm_config_t, change: impl FnOnce(&m
     });
 }
 
-/// Whether pointers that C passes are checked: a handle that was deleted or given away before, a vector that was, a handle of another
-/// kind, other memory. What is found ends the process, with a message that names function and parameter. It is for tests:
-/// calls take longer, and memory that is given back is kept for a while. The check is of the whole process, from now on and for good,
-/// so `false` does nothing. Call it with the first thing that is made here: of what was made before, less is known. The environment
-/// variable `STEPWELL_CHECK_HANDLES=1` does the same, from the beginning.
+/// Whether pointers that C passes are checked: a handle that was deleted or given away before, a vector that was, a
+/// handle of another kind, other memory. What is found ends the process, with a message that names function and
+/// parameter. It is for tests: calls take longer, and memory that is given back is kept for a while. The check is of
+/// the whole process, from now on and for good, so `false` does nothing. Call it with the first thing that is made
+/// here: of what was made before, less is known. The environment variable `STEPWELL_CHECK_HANDLES=1` does the same,
+/// from the beginning.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -101,8 +103,9 @@ pub unsafe extern "C" fn stepwell_config_debug_set(config: *mut wasm_config_t, e
     unsafe { set("stepwell_config_debug_set", config, |config| config.debug = enable) }
 }
 
-/// Whether modules have their debug code compiled with them, not when a debugger is first attached to a store that has them. For single
-/// modules `stepwell_module_compile_debug` does it. Without `stepwell_config_debug_set` it means nothing. Off at first.
+/// Whether modules have their debug code compiled with them, not when a debugger is first attached to a store that has
+/// them. For single modules `stepwell_module_compile_debug` does it. Without `stepwell_config_debug_set` it means
+/// nothing. Off at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -111,8 +114,8 @@ pub unsafe extern "C" fn stepwell_config_debug_eagerly_set(config: *mut wasm_con
     unsafe { set("stepwell_config_debug_eagerly_set", config, |config| config.debug_eagerly = enable) }
 }
 
-/// What debug code is like, one of `enum stepwell_debug_tier_enum`. `STEPWELL_DEBUG_TIER_REGIONS` at first. For a number that is no
-/// tier: an error, and the configuration is as before.
+/// What debug code is like, one of `enum stepwell_debug_tier_enum`. `STEPWELL_DEBUG_TIER_REGIONS` at first. For a
+/// number that is no tier: an error, and the configuration is as before.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -137,15 +140,15 @@ pub unsafe extern "C" fn stepwell_config_debug_tier_set(
     })
 }
 
-/// How many bytes of rerun code the engine keeps: code that finds what is inside a region, compiled when a debugger first
-/// needs it for a function, and shared by all stores. Each function takes at least a page. What was used last is kept, the rest is
-/// compiled again when it is needed again. 64 MiB at first.
+/// How many bytes of rerun code the engine keeps: code that finds what is inside a region, compiled when a debugger
+/// first needs it for a function, and shared by all stores. Each function takes at least a page. What was used last is
+/// kept, the rest is compiled again when it is needed again. 64 MiB at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_config_rerun_cache_set(config: *mut wasm_config_t, bytes: usize) {
     // SAFETY: C passes a live configuration or NULL.
-    unsafe { set("stepwell_config_rerun_cache_set", config, |config| config.rerun_cache_bytes = bytes) }
+    unsafe { set("stepwell_config_rerun_cache_set", config, |config| config.rerun_cache = bytes) }
 }
 
 /// Whether every NaN that arithmetic yields is made the same one, so that production and debug code agree on NaNs to
@@ -168,8 +171,8 @@ pub unsafe extern "C" fn stepwell_config_fuel_set(config: *mut wasm_config_t, en
     unsafe { set("stepwell_config_fuel_set", config, |config| config.fuel = enable) }
 }
 
-/// Whether guests look at the engine's epoch and trap when it has come to their store's deadline, or when another thread interrupts
-/// them: `stepwell_store_epoch_deadline_set`, `stepwell_interrupt_raise`. Off at first.
+/// Whether guests look at the engine's epoch and trap when it has come to their store's deadline, or when another
+/// thread interrupts them: `stepwell_store_epoch_deadline_set`, `stepwell_interrupt_raise`. Off at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -178,8 +181,8 @@ pub unsafe extern "C" fn stepwell_config_epoch_set(config: *mut wasm_config_t, e
     unsafe { set("stepwell_config_epoch_set", config, |config| config.epoch = enable) }
 }
 
-/// Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is none: an error,
-/// and the configuration is as before.
+/// Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is
+/// none: an error, and the configuration is as before.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -245,11 +248,11 @@ pub unsafe extern "C" fn stepwell_config_memory_guard_set(config: *mut wasm_conf
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_config_max_stack_set(config: *mut wasm_config_t, bytes: usize) {
     // SAFETY: C passes a live configuration or NULL.
-    unsafe { set("stepwell_config_max_stack_set", config, |config| config.max_wasm_stack = bytes) }
+    unsafe { set("stepwell_config_max_stack_set", config, |config| config.max_stack = bytes) }
 }
 
-/// How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks, and for what is
-/// compiled when a guest is stopped. 256 KiB at first.
+/// How many bytes of stack are kept free below the guests' limit for host functions, traps and stop callbacks, and for
+/// what is compiled when a guest is stopped. 256 KiB at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -283,5 +286,5 @@ pub unsafe extern "C" fn stepwell_config_optimize_set(config: *mut wasm_config_t
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_config_copied_code_set(config: *mut wasm_config_t, enable: bool) {
     // SAFETY: C passes a live configuration or NULL.
-    unsafe { set("stepwell_config_copied_code_set", config, |config| config.force_copied_code = enable) }
+    unsafe { set("stepwell_config_copied_code_set", config, |config| config.copied_code = enable) }
 }

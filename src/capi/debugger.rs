@@ -3,7 +3,7 @@
 use super::module;
 use super::plumbing::cell::{Entered, StoreCell};
 use super::plumbing::env::{Env, stepwell_finalizer_t};
-use super::plumbing::guard::{or_error, or_last_error, or_null};
+use super::plumbing::guard::{or_abort, or_error, or_last_error, or_null, or_value};
 use super::plumbing::handles::{stepwell_debugger_t, stepwell_error_t, stepwell_stop_t, wasm_module_t, wasm_store_t};
 use super::plumbing::own::{Out, Own, borrow, handle, null, string};
 use super::progress::{Progress, stepwell_progress_callback_t};
@@ -50,9 +50,9 @@ pub unsafe extern "C" fn stepwell_debugger_attach(
     }
 }
 
-/// The same, for stores whose modules may have no debug code yet: `progress` is told how many functions of how many are compiled, and
-/// returns whether to go on. Where it returns false, attaching ends with `STEPWELL_ERROR_CANCELLED`; the store is as it was, and
-/// attaching can be begun again. `progress` may be NULL.
+/// The same, for stores whose modules may have no debug code yet: `progress` is told how many functions of how many are
+/// compiled, and returns whether to go on. Where it returns false, attaching ends with `STEPWELL_ERROR_CANCELLED`; the
+/// store is as it was, and attaching can be begun again. `progress` may be NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -163,20 +163,20 @@ unsafe fn set(
 }
 
 /// Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
-/// reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an error. The module need not be instantiated yet. The
-/// breakpoint's number is written to `out`, which may be NULL. Also allowed inside a stop; it takes effect before the
-/// guest goes on.
+/// reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an
+/// error. The module need not be instantiated yet. The breakpoint's number is written to `out`, which may be NULL. Also
+/// allowed inside a stop; it takes effect before the guest goes on.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 #[must_use = "an error that nobody deletes leaks"]
-pub unsafe extern "C" fn stepwell_debugger_break_at(
+pub unsafe extern "C" fn stepwell_breakpoint_add(
     debugger: *mut stepwell_debugger_t,
     module: *const wasm_module_t,
     offset: usize,
     out: *mut stepwell_breakpoint_t,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_debugger_break_at", || {
+    or_error("stepwell_breakpoint_add", || {
         let offset = u32::try_from(offset).map_err(|_| {
             Error::new(ErrorKind::Argument, format!("`offset` is {offset}; a module has less than 4 GiB"))
         })?;
@@ -190,18 +190,18 @@ pub unsafe extern "C" fn stepwell_debugger_break_at(
 }
 
 /// Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's name
-/// section. Otherwise as `stepwell_debugger_break_at`.
+/// section. Otherwise as `stepwell_breakpoint_add`.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 #[must_use = "an error that nobody deletes leaks"]
-pub unsafe extern "C" fn stepwell_debugger_break_at_function(
+pub unsafe extern "C" fn stepwell_breakpoint_add_at_function(
     debugger: *mut stepwell_debugger_t,
     module: *const wasm_module_t,
     name: *const c_char,
     out: *mut stepwell_breakpoint_t,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_debugger_break_at_function", || {
+    or_error("stepwell_breakpoint_add_at_function", || {
         // SAFETY: C passes a C string or NULL.
         let name = unsafe { string(name, "name") }?;
         // SAFETY: C passes live objects or NULL, and `out` is C's.
@@ -212,18 +212,18 @@ pub unsafe extern "C" fn stepwell_debugger_break_at_function(
 }
 
 /// Sets a breakpoint at the first instruction of a function by its index, imports counted. Otherwise as
-/// `stepwell_debugger_break_at`.
+/// `stepwell_breakpoint_add`.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 #[must_use = "an error that nobody deletes leaks"]
-pub unsafe extern "C" fn stepwell_debugger_break_at_function_index(
+pub unsafe extern "C" fn stepwell_breakpoint_add_at_function_index(
     debugger: *mut stepwell_debugger_t,
     module: *const wasm_module_t,
     index: u32,
     out: *mut stepwell_breakpoint_t,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_debugger_break_at_function_index", || {
+    or_error("stepwell_breakpoint_add_at_function_index", || {
         // SAFETY: C passes live objects or NULL, and `out` is C's.
         unsafe {
             set(debugger, module, out, |debugger, store, module| {
@@ -238,11 +238,11 @@ pub unsafe extern "C" fn stepwell_debugger_break_at_function_index(
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 #[must_use = "an error that nobody deletes leaks"]
-pub unsafe extern "C" fn stepwell_debugger_remove(
+pub unsafe extern "C" fn stepwell_breakpoint_remove(
     debugger: *mut stepwell_debugger_t,
     breakpoint: stepwell_breakpoint_t,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_debugger_remove", || {
+    or_error("stepwell_breakpoint_remove", || {
         // SAFETY: C passes a live debugger or NULL.
         let object = unsafe { borrow(debugger, "debugger") }?;
         object.debugger.remove(&mut *object.cell.enter()?, BreakpointId::new(breakpoint))
@@ -271,13 +271,11 @@ pub unsafe extern "C" fn stepwell_debugger_step_always_set(
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_debugger_breakpoint_count(debugger: *const stepwell_debugger_t) -> usize {
-    let mut count = 0;
-    or_last_error("stepwell_debugger_breakpoint_count", || {
+    or_abort("stepwell_debugger_breakpoint_count", || {
         // SAFETY: C passes a live debugger or NULL.
-        count = unsafe { borrow(debugger, "debugger") }?.debugger.breakpoints().len();
-        Ok(())
-    });
-    count
+        let DebuggerObject { cell, debugger } = unsafe { borrow(debugger, "debugger") }?;
+        debugger.breakpoint_count(&*cell.enter_to_look()?)
+    })
 }
 
 /// A breakpoint by its number.
@@ -286,14 +284,13 @@ pub unsafe extern "C" fn stepwell_debugger_breakpoint_count(debugger: *const ste
 /// The pointer is NULL or live.
 unsafe fn find(debugger: *const stepwell_debugger_t, breakpoint: stepwell_breakpoint_t) -> Result<Breakpoint> {
     // SAFETY: by the contract.
-    let list = unsafe { borrow(debugger, "debugger") }?.debugger.breakpoints();
-    list.into_iter()
-        .find(|known| known.id.get() == breakpoint)
-        .ok_or_else(|| Error::new(ErrorKind::Argument, format!("the debugger has no breakpoint {breakpoint}")))
+    let DebuggerObject { cell, debugger } = unsafe { borrow(debugger, "debugger") }?;
+    let found = debugger.breakpoint(&*cell.enter_to_look()?, BreakpointId::new(breakpoint))?;
+    found.ok_or_else(|| Error::new(ErrorKind::Argument, format!("the debugger has no breakpoint {breakpoint}")))
 }
 
-/// Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is no
-/// such breakpoint.
+/// Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is
+/// no such breakpoint.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -301,13 +298,8 @@ pub unsafe extern "C" fn stepwell_breakpoint_offset(
     debugger: *const stepwell_debugger_t,
     breakpoint: stepwell_breakpoint_t,
 ) -> usize {
-    let mut offset = usize::MAX;
-    or_last_error("stepwell_breakpoint_offset", || {
-        // SAFETY: C passes a live debugger or NULL.
-        offset = unsafe { find(debugger, breakpoint) }?.offset.index();
-        Ok(())
-    });
-    offset
+    // SAFETY: C passes a live debugger or NULL.
+    or_value("stepwell_breakpoint_offset", usize::MAX, || Ok(unsafe { find(debugger, breakpoint) }?.offset.index()))
 }
 
 /// The index of the function a breakpoint stands in, imports counted. `UINT32_MAX` if there is no such breakpoint.
@@ -318,18 +310,13 @@ pub unsafe extern "C" fn stepwell_breakpoint_func_index(
     debugger: *const stepwell_debugger_t,
     breakpoint: stepwell_breakpoint_t,
 ) -> u32 {
-    let mut index = u32::MAX;
-    or_last_error("stepwell_breakpoint_func_index", || {
-        // SAFETY: C passes a live debugger or NULL.
-        index = unsafe { find(debugger, breakpoint) }?.func.get();
-        Ok(())
-    });
-    index
+    // SAFETY: C passes a live debugger or NULL.
+    or_value("stepwell_breakpoint_func_index", u32::MAX, || Ok(unsafe { find(debugger, breakpoint) }?.func.get()))
 }
 
-/// Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with `index` 0 the
-/// place itself, whose line is the one that the breakpoint really is at. False, and nothing written, beyond the last, where it is not
-/// known, or if there is no such breakpoint.
+/// Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with
+/// `index` 0 the place itself, whose line is the one that the breakpoint really is at. False, and nothing written,
+/// beyond the last, where it is not known, or if there is no such breakpoint.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

@@ -63,9 +63,10 @@ pub unsafe extern "C" fn wasm_engine_delete(engine: Own<wasm_engine_t>) {
     unsafe { engine.delete("wasm_engine_delete", "engine") }
 }
 
-/// Makes sure that the library's signal handlers are in front of those that the host has installed since the first engine was made: for a host
-/// that does so later (as Python's `faulthandler` does), and calls this afterwards. Making an engine or a store does it too. Handlers that are
-/// found in front get every signal that is not a guest's. Without engines that use signals it does nothing.
+/// Makes sure that the library's signal handlers are in front of those that the host has installed since the first
+/// engine was made: for a host that does so later (as Python's `faulthandler` does), and calls this afterwards. Making
+/// an engine or a store does it too. Handlers that are found in front get every signal that is not a guest's. Without
+/// engines that use signals it does nothing.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -1,12 +1,11 @@
 //! `stepwell_error_t`: what went wrong, why and where; and the last error of functions that can only return NULL.
 
-use super::bytes::wasm_name_t;
-use super::plumbing::guard::or_abort;
+use super::plumbing::guard::{or_abort, or_null};
 use super::plumbing::handles::stepwell_error_t;
 use super::plumbing::last::{clear_last, last};
-use super::plumbing::own::{Out, Own, borrow};
-use super::vecs::wasm_byte_vec_t;
+use super::plumbing::own::{Own, borrow};
 use crate::runtime::Trap;
+use std::ffi::c_char;
 
 /// An error's code, one of `enum stepwell_error_enum`.
 pub type stepwell_error_code_t = i32;
@@ -16,8 +15,8 @@ pub type stepwell_error_code_t = i32;
 pub enum stepwell_error_enum {
     /// The bytes are no valid Wasm module; or no serialized module, or a damaged one.
     STEPWELL_ERROR_INVALID_MODULE = 1,
-    /// The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version, configuration or
-    /// kind of machine; the message names it.
+    /// The module uses a proposal that is not there or not enabled, or was serialized by an engine of another version,
+    /// configuration or kind of machine; the message names it.
     STEPWELL_ERROR_UNSUPPORTED = 2,
     /// An import is missing or has another type than the module asks for.
     STEPWELL_ERROR_LINK = 3,
@@ -74,32 +73,27 @@ pub unsafe extern "C" fn stepwell_error_delete(error: Own<stepwell_error_t>) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_error_code(error: *const stepwell_error_t) -> stepwell_error_code_t {
     // SAFETY: C passes a live error or NULL.
-    or_abort("stepwell_error_code", || Ok(unsafe { borrow(error, "error") }?.kind() as i32))
+    or_abort("stepwell_error_code", || Ok(unsafe { borrow(error, "error") }?.error.kind() as i32))
 }
 
-/// Writes what was wrong to `out`, NUL-terminated (the NUL is counted in its size); with the offset, if there is one.
+/// What was wrong, with the offset, if there is one. Borrowed: valid while the error is.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_error_message(error: *const stepwell_error_t, out: Out<wasm_name_t>) {
-    or_abort("stepwell_error_message", || {
-        // SAFETY: C passes a live error or NULL.
-        let error = unsafe { borrow(error, "error") }?;
-        let out = out.check("out")?;
-        // SAFETY: `out` is C's.
-        unsafe { out.write(wasm_byte_vec_t::text_nul(&error.to_string())) };
-        Ok(())
-    });
+pub unsafe extern "C" fn stepwell_error_message(error: *const stepwell_error_t) -> *const c_char {
+    // SAFETY: C passes a live error or NULL.
+    or_null("stepwell_error_message", || Ok(unsafe { borrow(error, "error") }?.text().as_ptr()))
 }
 
-/// The offset in the Wasm binary that the error belongs to, written to `offset_out`; false if it belongs to none.
+/// The offset in the Wasm binary that the error belongs to, written to `offset_out`, which may be NULL; false if it
+/// belongs to none.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_error_offset(error: *const stepwell_error_t, offset_out: *mut usize) -> bool {
-    or_abort("stepwell_error_offset", || {
+    or_null("stepwell_error_offset", || {
         // SAFETY: C passes a live error or NULL.
-        let Some(offset) = unsafe { borrow(error, "error") }?.offset() else { return Ok(false) };
+        let Some(offset) = unsafe { borrow(error, "error") }?.error.offset() else { return Ok(false) };
         if !offset_out.is_null() {
             // SAFETY: the pointer is C's, for one `size_t`.
             unsafe { offset_out.write(offset.get() as usize) };
@@ -108,15 +102,15 @@ pub unsafe extern "C" fn stepwell_error_offset(error: *const stepwell_error_t, o
     })
 }
 
-/// Whether the error is the end of a program that asked for it by WASI's `proc_exit` (of a call without `trap_out`); its exit
-/// status is then written to `status_out`, which may be NULL.
+/// Whether the error is the end of a program that asked for it by WASI's `proc_exit` (of a call without `trap_out`);
+/// its exit status is then written to `status_out`, which may be NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_error_exit_status(error: *const stepwell_error_t, status_out: *mut i32) -> bool {
-    or_abort("stepwell_error_exit_status", || {
+    or_null("stepwell_error_exit_status", || {
         // SAFETY: C passes a live error or NULL.
-        let trap = unsafe { borrow(error, "error") }?.payload::<Trap>();
+        let trap = unsafe { borrow(error, "error") }?.error.payload::<Trap>();
         let Some(status) = trap.and_then(Trap::exit_status) else { return Ok(false) };
         if !status_out.is_null() {
             // SAFETY: the pointer is C's, for one `int32_t`.

@@ -60,6 +60,9 @@ where
     B: Handle<Rust = TypeObject>,
 {
     or_null(function, || {
+        if ty.is_null() {
+            return Ok(std::ptr::null_mut());
+        }
         // SAFETY: by the contract.
         let object = unsafe { borrow(ty, "ty") }?;
         // Another kind is an answer, not an error.

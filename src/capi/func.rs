@@ -1,6 +1,8 @@
 //! `wasm_func_t`: functions, of guests and of the host.
 
-use super::plumbing::abort::{abort, watched};
+use super::functype::func_type;
+use super::host_func::call_back;
+use super::plumbing::abort::abort;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::env::Env;
 use super::plumbing::guard::{caught, or_abort, or_error, or_null};
@@ -8,13 +10,12 @@ use super::plumbing::handles::{stepwell_error_t, wasm_func_t, wasm_functype_t, w
 use super::plumbing::object::{Kind, Object};
 use super::plumbing::own::{Out, Own, borrow, handle, null};
 use super::plumbing::vec;
-use super::trap::{take_error, trap_of};
+use super::trap::{trap_of, trap_or_error};
 use super::type_object::TypeObject;
-use super::val::{from_c, list_from_c, to_c, wasm_val_t};
+use super::val::{list_from_c, to_c};
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::{AsStoreMut, Caller, Func, Val};
-use crate::wasm::{ExternType, FuncType};
+use crate::runtime::{Func, Val};
 use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -46,85 +47,6 @@ pub(super) unsafe fn get<'a>(pointer: *const wasm_func_t) -> Result<(&'a Object,
         Kind::Func(func) => Ok((object, func)),
         _ => unreachable!("checked by `borrow`"),
     }
-}
-
-/// A function type that C passed.
-///
-/// # Safety
-/// The pointer is NULL or a live type.
-pub(super) unsafe fn func_type(ty: *const wasm_functype_t) -> Result<FuncType> {
-    // SAFETY: by the contract.
-    match unsafe { borrow(ty, "type") }?.to_rust() {
-        ExternType::Func(ty) => Ok(ty),
-        _ => unreachable!("checked by `borrow`"),
-    }
-}
-
-/// Calls a C callback with the values of a guest's call.
-pub(super) fn call_back(
-    caller: &mut Caller<'_>,
-    params: &[Val],
-    results: &mut [Val],
-    call: impl FnOnce(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> Own<wasm_trap_t>,
-) -> Result<()> {
-    // SAFETY: the callback gives the trap to us.
-    call_guarded(caller, params, results, |args, results| unsafe { succeeded(call(args, results)) })
-}
-
-/// What a callback says by the trap it gives away.
-///
-/// # Safety
-/// It is NULL or an owned, live trap.
-pub(super) unsafe fn succeeded(trap: Own<wasm_trap_t>) -> Result<()> {
-    // SAFETY: by the contract.
-    if trap.is_null() { Ok(()) } else { Err(unsafe { take_error(trap) }) }
-}
-
-/// The same with a callback whose outcome is known to be one.
-pub(super) fn call_guarded(
-    caller: &mut Caller<'_>,
-    params: &[Val],
-    results: &mut [Val],
-    call: impl FnOnce(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> Result<()>,
-) -> Result<()> {
-    let cell = StoreCell::of(&caller.as_store_mut())
-        .ok_or_else(|| Error::new(ErrorKind::State, "a host function of the C API was called outside it"))?;
-    let mut args: SmallVec<[wasm_val_t; 8]> = SmallVec::with_capacity(params.len());
-    for param in params {
-        args.push(to_c(&cell, &mut *caller, *param));
-    }
-    let mut given: SmallVec<[wasm_val_t; 8]> = SmallVec::with_capacity(results.len());
-    for result in results.iter() {
-        // Results are preset to zero and null, which own nothing.
-        given.push(to_c(&cell, &mut *caller, *result));
-    }
-    let args_vec = wasm_val_vec_t { size: args.len(), data: args.as_mut_ptr() };
-    let mut results_vec = wasm_val_vec_t { size: given.len(), data: given.as_mut_ptr() };
-    let mut outcome = watched("a host function", || call(&args_vec, &mut results_vec));
-    for (i, (result, value)) in results.iter_mut().zip(&mut given).enumerate() {
-        if outcome.is_ok() {
-            // SAFETY: the callback left valid values, and gives them to us.
-            let taken = unsafe { from_c(&cell, &mut *caller, value, "results") };
-            outcome = match taken {
-                Ok(value) if value.ty() == result.ty() => {
-                    *result = value;
-                    Ok(())
-                }
-                Ok(value) => Err(Error::new(
-                    ErrorKind::Host,
-                    format!("a host function returned {} as result {i}; its type says {}", value.ty(), result.ty()),
-                )),
-                Err(error) => Err(error),
-            };
-        }
-        // SAFETY: as above; it is not used again.
-        unsafe { super::val::delete_val(value) };
-    }
-    for arg in &mut args {
-        // SAFETY: made above; the callback has only borrowed them.
-        unsafe { super::val::delete_val(arg) };
-    }
-    outcome
 }
 
 /// Makes a host function.
@@ -249,10 +171,10 @@ unsafe fn call(
     Ok(())
 }
 
-/// Calls a function with `args`, of its parameters' types, and writes its results to `results`, which has room for all of
-/// them, or is empty or NULL, and they are dropped. (What was there is overwritten, not deleted.) Returns NULL, or the trap that ended the call; then nothing is
-/// written. A call that could not be made, for instance with arguments of other types, is a trap as well, and
-/// `stepwell_last_error()` says why.
+/// Calls a function with `args`, of its parameters' types, and writes its results to `results`, which has room for all
+/// of them, or is empty or NULL, and they are dropped. (What was there is overwritten, not deleted.) Returns NULL, or
+/// the trap that ended the call; then nothing is written. A call that could not be made, for instance with arguments of
+/// other types, is a trap as well, and `stepwell_last_error()` says why.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -290,23 +212,4 @@ pub unsafe extern "C" fn stepwell_func_call(
         // SAFETY: C passes valid vectors or NULL, and `trap_out` is C's.
         unsafe { trap_or_error(&cell, call(&cell, func, args, results), trap_out) }.map(|_| ())
     })
-}
-
-/// Sorts the outcome of a call: traps to `trap_out`, where there is one; everything else is the error.
-///
-/// # Safety
-/// `trap_out` is NULL or C's.
-pub(super) unsafe fn trap_or_error<T>(
-    cell: &Arc<StoreCell>,
-    outcome: Result<T>,
-    trap_out: Out<Own<wasm_trap_t>>,
-) -> Result<Option<T>> {
-    let Some(out) = trap_out.optional() else { return outcome.map(Some) };
-    let (trap, outcome) = match outcome {
-        Err(error) if error.kind() == ErrorKind::Trap => (trap_of(cell, error), Ok(None)),
-        outcome => (Own::null(), outcome.map(Some)),
-    };
-    // SAFETY: by the contract.
-    unsafe { out.write(trap) };
-    outcome
 }

@@ -6,8 +6,22 @@ use super::plumbing::own::{Own, Take, borrow, handle};
 use super::plumbing::vec::Owned;
 use super::type_object::{TypeObject, check_types};
 use super::vecs::wasm_valtype_vec_t;
+use crate::base::Result;
+use crate::wasm::{ExternType, FuncType};
 
 handle!(wasm_functype_t => TypeObject, |ty| matches!(ty, TypeObject::Func { .. }));
+
+/// A function type that C passed.
+///
+/// # Safety
+/// The pointer is NULL or a live type.
+pub(super) unsafe fn func_type(ty: *const wasm_functype_t) -> Result<FuncType> {
+    // SAFETY: by the contract.
+    match unsafe { borrow(ty, "type") }?.to_rust() {
+        ExternType::Func(ty) => Ok(ty),
+        _ => unreachable!("checked by `borrow`"),
+    }
+}
 
 /// A new function type. Takes the contents of both vectors, also when it fails; NULL counts as empty.
 ///

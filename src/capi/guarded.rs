@@ -1,10 +1,12 @@
-//! `stepwell_outcome_t`: callbacks that say how they ended where a lost one cannot say anything by accident. Bindings of other languages
-//! need it: an exception may leave their callbacks at any point, and what such a callback returns is undefined.
+//! `stepwell_outcome_t`: callbacks that say how they ended where a lost one cannot say anything by accident. Bindings
+//! of other languages need it: an exception may leave their callbacks at any point, and what such a callback returns is
+//! undefined.
 
 use super::bytes::byte_t;
 use super::caller::CallerParts;
 use super::debugger::attach;
-use super::func::{call_guarded, func_type};
+use super::functype::func_type;
+use super::host_func::call_guarded;
 use super::outcome::stepwell_outcome_t;
 use super::plumbing::ending;
 use super::plumbing::env::{Env, stepwell_finalizer_t};
@@ -32,18 +34,15 @@ pub type stepwell_guarded_func_callback_t = Option<
     ),
 >;
 
-/// As `stepwell_stop_callback_t`; the outcome's value is the action. An outcome that is not done ends the guest's call with a trap.
+/// As `stepwell_stop_callback_t`; the outcome's value is the action. An outcome that is not done ends the guest's call
+/// with a trap.
 pub type stepwell_guarded_stop_callback_t =
     Option<unsafe extern "C-unwind" fn(env: *mut c_void, stop: *mut stepwell_stop_t, outcome: *mut stepwell_outcome_t)>;
 
-/// As `stepwell_wasi_input_callback_t`; the outcome's value is how many bytes were written. An outcome that is not done is a failure, which
-/// the program sees as `EIO`; a trap in it is deleted, and is one, too.
+/// As `stepwell_wasi_input_callback_t`; the outcome's value is how many bytes were written. An outcome that is not done
+/// is a failure, which the program sees as `EIO`; a trap in it is deleted, and is one, too.
 pub type stepwell_guarded_input_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, data: *mut byte_t, size: usize, outcome: *mut stepwell_outcome_t)>;
-
-/// Asked whether a guest may go on: see `stepwell_store_ask_set`.
-pub type stepwell_ask_callback_t =
-    Option<unsafe extern "C-unwind" fn(env: *mut c_void, outcome: *mut stepwell_outcome_t)>;
 
 /// What [`Func::new`] takes.
 trait HostBody: Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static {}
@@ -114,7 +113,8 @@ pub unsafe extern "C" fn stepwell_linker_define_guarded_func(
     })
 }
 
-/// As `stepwell_debugger_attach_with_progress`, with callbacks that say by an outcome how they ended. `progress` may be NULL.
+/// As `stepwell_debugger_attach_with_progress`, with callbacks that say by an outcome how they ended. `progress` may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -172,7 +172,8 @@ pub unsafe extern "C" fn stepwell_wasi_config_stdin_guarded_set(
     })
 }
 
-/// As `stepwell_shared_module_compile_debug`, with a callback that says by an outcome how it ended: compiling ends, too, if it is not done.
+/// As `stepwell_shared_module_compile_debug`, with a callback that says by an outcome how it ended: compiling ends,
+/// too, if it is not done.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -192,10 +193,11 @@ pub unsafe extern "C" fn stepwell_shared_module_compile_debug_guarded(
     })
 }
 
-/// Says that the language behind guarded callbacks ends, on the calling thread: an interpreter that is shut down. On other threads no
-/// guarded callback is called from now on, and neither is `finalizer`, which may be NULL: such a callback counts as left before it came to
-/// its end, which ends the guest's call. A thread that the interpreter ends inside of a guarded callback, by `pthread_exit`, waits there
-/// until the process ends, for a guest's frames cannot be unwound. Cannot be taken back.
+/// Says that the language behind guarded callbacks ends, on the calling thread: an interpreter that is shut down. On
+/// other threads no guarded callback is called from now on, and neither is `finalizer`, which may be NULL: such a
+/// callback counts as left before it came to its end, which ends the guest's call. A thread that the interpreter ends
+/// inside of a guarded callback, by `pthread_exit`, waits there until the process ends, for a guest's frames cannot be
+/// unwound. Cannot be taken back.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

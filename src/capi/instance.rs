@@ -1,6 +1,5 @@
 //! `wasm_instance_t`: instances of modules.
 
-use super::func::trap_or_error;
 use super::module;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::guard::{caught, or_abort, or_error, or_null};
@@ -11,7 +10,7 @@ use super::plumbing::handles::{
 use super::plumbing::object::{Kind, Object};
 use super::plumbing::own::{Out, Own, borrow, handle, string};
 use super::plumbing::vec;
-use super::trap::trap_of;
+use super::trap::{trap_of, trap_or_error};
 use super::vecs::wasm_extern_vec_t;
 use crate::base::{Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
 use crate::runtime::{Extern, Instance, Module};

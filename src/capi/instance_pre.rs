@@ -1,6 +1,5 @@
 //! `stepwell_instance_pre_t`: a module whose imports were found, for many instances.
 
-use super::func::trap_or_error;
 use super::module;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::guard::or_error;
@@ -10,6 +9,7 @@ use super::plumbing::handles::{
 };
 use super::plumbing::object::Object;
 use super::plumbing::own::{Checked, Out, Own, borrow, handle};
+use super::trap::trap_or_error;
 use crate::base::Result;
 use crate::runtime::InstancePre;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ handle!(stepwell_instance_pre_t => InstancePre);
 /// Makes an instance for C: it or a trap goes out.
 ///
 /// # Safety
-/// `out` and `trap_out` are C's, the latter may be NULL; `pre` and `cell` are not borrowed from handles, which callbacks may delete.
+/// `out` and `trap_out` are C's, the latter may be NULL; `pre` and `cell` are not borrowed from handles, which
+/// callbacks may delete.
 pub(super) unsafe fn instantiate(
     pre: &InstancePre,
     cell: &Arc<StoreCell>,
@@ -57,8 +58,8 @@ pub unsafe extern "C" fn stepwell_linker_instantiate_pre(
     })
 }
 
-/// Makes an instance and runs its start function. A trap is written to `trap_out` (NULL if there is none), and then `*out` is not
-/// written; everything else is the error. With `trap_out` NULL a trap is an error, too.
+/// Makes an instance and runs its start function. A trap is written to `trap_out` (NULL if there is none), and then
+/// `*out` is not written; everything else is the error. With `trap_out` NULL a trap is an error, too.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

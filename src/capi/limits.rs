@@ -1,6 +1,5 @@
 //! What ends guests that run too long: fuel, epochs and their deadlines, `stepwell_interrupt_t`.
 
-use super::guarded::stepwell_ask_callback_t;
 use super::outcome::stepwell_outcome_t;
 use super::plumbing::env::{Env, stepwell_finalizer_t};
 use super::plumbing::guard::{or_abort, or_error};
@@ -12,11 +11,15 @@ use std::sync::Arc;
 
 handle!(stepwell_interrupt_t => Interrupter);
 
-/// Gives a store's guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`, `block`,
-/// `loop`, `else` and `end`, which take none. Instructions that run one after the other are paid for together, before the first of
-/// them. When a function or a turn of a loop begins and the fuel is used up, the guest traps with `STEPWELL_TRAP_OUT_OF_FUEL`. Production
-/// and debug code count the same. A new store has none. At most 2^63 - 1 is kept. An error where the engine was not configured with
-/// `stepwell_config_fuel_set`.
+/// Asked whether a guest may go on: see `stepwell_store_ask_set`.
+pub type stepwell_ask_callback_t =
+    Option<unsafe extern "C-unwind" fn(env: *mut c_void, outcome: *mut stepwell_outcome_t)>;
+
+/// Gives a store's guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`,
+/// `block`, `loop`, `else` and `end`, which take none. Instructions that run one after the other are paid for together,
+/// before the first of them. When a function or a turn of a loop begins and the fuel is used up, the guest traps with
+/// `STEPWELL_TRAP_OUT_OF_FUEL`. Production and debug code count the same. A new store has none. At most 2^63 - 1 is
+/// kept. An error where the engine was not configured with `stepwell_config_fuel_set`.
 ///
 /// Also allowed in a host function and a stop callback.
 ///
@@ -30,7 +33,8 @@ pub unsafe extern "C" fn stepwell_store_fuel_set(store: *mut wasm_store_t, fuel:
     })
 }
 
-/// Writes the fuel that is left to `*out`. An error where the engine was not configured with `stepwell_config_fuel_set`.
+/// Writes the fuel that is left to `*out`. An error where the engine was not configured with
+/// `stepwell_config_fuel_set`.
 ///
 /// Also allowed in a host function and a stop callback.
 ///
@@ -48,8 +52,8 @@ pub unsafe extern "C" fn stepwell_store_fuel_get(store: *const wasm_store_t, out
     })
 }
 
-/// Makes the engine's epoch one more. Guests whose deadline has come trap with `STEPWELL_TRAP_INTERRUPT` when they next begin a function
-/// or a turn of a loop. Usually a thread of the host's does this at regular times.
+/// Makes the engine's epoch one more. Guests whose deadline has come trap with `STEPWELL_TRAP_INTERRUPT` when they next
+/// begin a function or a turn of a loop. Usually a thread of the host's does this at regular times.
 ///
 /// Thread: any, async-signal-safe.
 #[unsafe(no_mangle)]
@@ -61,9 +65,9 @@ pub unsafe extern "C" fn stepwell_engine_epoch_increment(engine: *const wasm_eng
     });
 }
 
-/// Lets a store's guests run until the engine's epoch is `epochs` more than it is now; then, and with 0 at once, they trap with
-/// `STEPWELL_TRAP_INTERRUPT`, until another deadline is set. A new store has no deadline. An error where the engine was not configured with
-/// `stepwell_config_epoch_set`.
+/// Lets a store's guests run until the engine's epoch is `epochs` more than it is now; then, and with 0 at once, they
+/// trap with `STEPWELL_TRAP_INTERRUPT`, until another deadline is set. A new store has no deadline. An error where the
+/// engine was not configured with `stepwell_config_epoch_set`.
 ///
 /// Also allowed in a host function and a stop callback.
 ///
@@ -109,8 +113,9 @@ pub unsafe extern "C" fn stepwell_interrupt_delete(interrupt: Own<stepwell_inter
     unsafe { interrupt.delete("stepwell_interrupt_delete", "interrupt") }
 }
 
-/// Ends the guest that runs in the store with `STEPWELL_TRAP_INTERRUPT` when it next begins a function or a turn of a loop. If it is in
-/// a host function, that ends first. If none runs, the next one is ended, unless `stepwell_store_interrupt_clear` is called before.
+/// Ends the guest that runs in the store with `STEPWELL_TRAP_INTERRUPT` when it next begins a function or a turn of a
+/// loop. If it is in a host function, that ends first. If none runs, the next one is ended, unless
+/// `stepwell_store_interrupt_clear` is called before.
 ///
 /// Thread: any, async-signal-safe.
 #[unsafe(no_mangle)]
@@ -122,9 +127,9 @@ pub unsafe extern "C" fn stepwell_interrupt_raise(interrupt: *const stepwell_int
     });
 }
 
-/// Asks, by the callback of `stepwell_store_ask_set`, whether the guest that runs in the store may go on, when it next begins a function or a
-/// turn of a loop, or waits in WASI. If it is in another host function, that ends first; if none runs, the next one asks. Without such a
-/// callback it does nothing.
+/// Asks, by the callback of `stepwell_store_ask_set`, whether the guest that runs in the store may go on, when it next
+/// begins a function or a turn of a loop, or waits in WASI. If it is in another host function, that ends first; if none
+/// runs, the next one asks. Without such a callback it does nothing.
 ///
 /// Thread: any, async-signal-safe.
 #[unsafe(no_mangle)]
@@ -136,10 +141,11 @@ pub unsafe extern "C" fn stepwell_interrupt_ask(interrupt: *const stepwell_inter
     });
 }
 
-/// Sets what says whether the store's guests may go on, once `stepwell_interrupt_ask` wants to know: it runs on the guest's thread, which
-/// waits meanwhile. A trap in the outcome ends the guest, and so does an outcome that is not done. It may read the store and change it, but
-/// calls of its guests are refused. An error where the engine was not configured with `stepwell_config_epoch_set`. `finalizer(env)` runs when
-/// another callback is set, the store is gone, or when this fails; it may be NULL.
+/// Sets what says whether the store's guests may go on, once `stepwell_interrupt_ask` wants to know: it runs on the
+/// guest's thread, which waits meanwhile. A trap in the outcome ends the guest, and so does an outcome that is not
+/// done. It may read the store and change it, but calls of its guests are refused. An error where the engine was not
+/// configured with `stepwell_config_epoch_set`. `finalizer(env)` runs when another callback is set, the store is gone,
+/// or when this fails; it may be NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

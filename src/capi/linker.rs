@@ -1,6 +1,8 @@
 //! `stepwell_linker_t`: finding imports by name.
 
-use super::func::{call_back, func_type, wasm_func_callback_with_env_t};
+use super::func::wasm_func_callback_with_env_t;
+use super::functype::func_type;
+use super::host_func::call_back;
 use super::plumbing::env::{Env, stepwell_finalizer_t};
 use super::plumbing::guard::{or_error, or_null};
 use super::plumbing::handles::{
@@ -72,8 +74,8 @@ pub unsafe extern "C" fn stepwell_linker_define(
     })
 }
 
-/// Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all instances it
-/// made are gone, or when this fails. The finalizer may be NULL.
+/// Defines `module`.`name` as a host function, for every store. `finalizer(env)` runs when the linker and all instances
+/// it made are gone, or when this fails. The finalizer may be NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -170,8 +172,8 @@ pub unsafe extern "C" fn stepwell_linker_fill_missing_with_defaults(
 }
 
 /// Instantiates a module with imports by their names, and runs its start function. A trap is written to `trap_out`
-/// (NULL if there is none), and then `*out` is not written; everything else is the error. With `trap_out` NULL a trap is
-/// an error, too.
+/// (NULL if there is none), and then `*out` is not written; everything else is the error. With `trap_out` NULL a trap
+/// is an error, too.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

@@ -30,8 +30,8 @@ const _: () = {
     assert!(c::STEPWELL_LOG_DEBUG as i32 == LogLevel::Debug as i32);
 };
 
-/// Told what an engine does, in a message that is valid during the call. Any thread calls it, also several at once. It may not call
-/// Stepwell.
+/// Told what an engine does, in a message that is valid during the call. Any thread calls it, also several at once. It
+/// may not call Stepwell.
 pub type stepwell_log_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, level: stepwell_log_level_t, message: *const c_char)>;
 
@@ -40,15 +40,17 @@ pub type stepwell_log_callback_t =
 pub enum stepwell_fallback_enum {
     /// There is no `memfd` for machine code: each debugged store copies it.
     STEPWELL_FALLBACK_COPIED_CODE = 1,
-    /// Address space cannot be reserved for memories as the configuration says: memories move as they grow, and accesses are
-    /// checked by instructions.
+    /// Address space cannot be reserved for memories as the configuration says: memories move as they grow, and
+    /// accesses are checked by instructions.
     STEPWELL_FALLBACK_NO_RESERVATION = 2,
     /// No threads can be made: modules are compiled on the thread that asks.
     STEPWELL_FALLBACK_NO_THREADS = 4,
-    /// No signal handlers can be installed: compiled code checks for traps by itself, as without `stepwell_config_signals_set`.
+    /// No signal handlers can be installed: compiled code checks for traps by itself, as without
+    /// `stepwell_config_signals_set`.
     STEPWELL_FALLBACK_NO_SIGNALS = 8,
-    /// Machine code cannot be executed where it was written (`PR_SET_MDWE`, systemd's `MemoryDenyWriteExecute`): pages with breakpoints are
-    /// made anew for each change, which takes somewhat longer. The system may begin to refuse it at any time.
+    /// Machine code cannot be executed where it was written (`PR_SET_MDWE`, systemd's `MemoryDenyWriteExecute`): pages
+    /// with breakpoints are made anew for each change, which takes somewhat longer. The system may begin to refuse it
+    /// at any time.
     STEPWELL_FALLBACK_REPLACED_CODE = 16,
 }
 
@@ -62,8 +64,8 @@ const _: () = {
     assert!(c::STEPWELL_FALLBACK_REPLACED_CODE as i32 == Fallbacks::REPLACED_CODE.bits() as i32);
 };
 
-/// Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is gone, or
-/// another callback is set, also when this fails.
+/// Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is
+/// gone, or another callback is set, also when this fails.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -32,6 +32,7 @@ pub mod functype;
 pub mod global;
 pub mod globaltype;
 pub mod guarded;
+mod host_func;
 pub mod importtype;
 pub mod instance;
 pub mod instance_pre;

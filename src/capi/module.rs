@@ -1,6 +1,6 @@
 //! `wasm_module_t`: a compiled module.
 
-use super::bytes::{wasm_name_t, write_name};
+use super::bytes::lend_name;
 use super::exporttype::ExportObject;
 use super::importtype::ImportObject;
 use super::plumbing::guard::{or_abort, or_error, or_null};
@@ -17,7 +17,7 @@ use super::vecs::{wasm_byte_vec_t, wasm_exporttype_vec_t, wasm_importtype_vec_t}
 use crate::base::{FuncIndex, Result};
 use crate::runtime::{Engine, Module};
 use crate::wasm::ModuleInfo;
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 
 handle!(wasm_module_t => Object, |object| matches!(object.kind, Kind::Module(_)));
 
@@ -105,9 +105,9 @@ fn compile_debug(module: &Module, callback: stepwell_progress_callback_t, env: *
     module.debug_code(&|done, total| progress.tell(done, total)).map(drop)
 }
 
-/// Compiles the debug code of a module now, so that attaching a debugger to a store with it takes no time for that. It is
-/// compiled once for all stores; a later call has nothing to do. `progress` may be NULL. Where it returns false, compiling ends
-/// with `STEPWELL_ERROR_CANCELLED`, and can be begun again.
+/// Compiles the debug code of a module now, so that attaching a debugger to a store with it takes no time for that. It
+/// is compiled once for all stores; a later call has nothing to do. `progress` may be NULL. Where it returns false,
+/// compiling ends with `STEPWELL_ERROR_CANCELLED`, and can be begun again.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn wasm_module_imports(module: *const wasm_module_t, out: 
 
 /// Import types, as C owns them.
 fn imports_of(info: &ModuleInfo) -> wasm_importtype_vec_t {
-    let name = |text: &str| Owned::of(text.bytes().map(|byte| byte as std::ffi::c_char).collect::<Vec<_>>());
+    let name = |text: &str| Owned::of(text.bytes().map(|byte| byte as c_char).collect::<Vec<_>>());
     let imports = info.import_types().map(|(from, item, ty)| {
         let import = ImportObject { module: name(from), name: name(item), ty: Box::new(TypeObject::from(&ty)) };
         Own::<wasm_importtype_t>::new(import).into_raw()
@@ -178,9 +178,9 @@ fn imports_of(info: &ModuleInfo) -> wasm_importtype_vec_t {
     vec::from_elements(imports.collect::<Vec<_>>())
 }
 
-/// Writes what a module would import to `out`, in order, without compiling it: to say what is missing before that takes its time.
-/// Functions' bodies are not looked at, so a module that is not valid may have imports. Else the errors are those of
-/// `stepwell_module_new`.
+/// Writes what a module would import to `out`, in order, without compiling it: to say what is missing before that takes
+/// its time. Functions' bodies are not looked at, so a module that is not valid may have imports. Else the errors are
+/// those of `stepwell_module_new`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -210,7 +210,7 @@ pub unsafe extern "C" fn wasm_module_exports(module: *const wasm_module_t, out: 
         let module = unsafe { get(module) }?;
         let out = out.check("out")?;
         let exports = module.exports().map(|(name, ty)| {
-            let name = Owned::of(name.bytes().map(|byte| byte as std::ffi::c_char).collect::<Vec<_>>());
+            let name = Owned::of(name.bytes().map(|byte| byte as c_char).collect::<Vec<_>>());
             Own::<wasm_exporttype_t>::new(ExportObject { name, ty: Box::new(TypeObject::from(&ty)) }).into_raw()
         });
         // SAFETY: `out` is C's.
@@ -256,13 +256,17 @@ pub unsafe extern "C" fn wasm_shared_module_delete(shared: Own<wasm_shared_modul
     unsafe { shared.delete("wasm_shared_module_delete", "shared") }
 }
 
-/// Writes the module's name to `out`, not NUL-terminated; false, and nothing written, if it has none.
+/// The module's name; NULL if it has none. Borrowed: valid while a handle of the module, or of an instance of it, is.
+/// Its length is written to `size_out`, which may be NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_module_name(module: *const wasm_module_t, out: Out<wasm_name_t>) -> bool {
+pub unsafe extern "C" fn stepwell_module_name(module: *const wasm_module_t, size_out: *mut usize) -> *const c_char {
     // SAFETY: C passes a live module or NULL, and `out` is C's.
-    or_null("stepwell_module_name", || unsafe { write_name(get(module)?.name(), out) })
+    or_null("stepwell_module_name", || unsafe {
+        let module = get(module)?;
+        Ok(lend_name(module, module.name(), size_out))
+    })
 }
 
 /// How many functions the module has, imports counted.
@@ -274,19 +278,20 @@ pub unsafe extern "C" fn stepwell_module_func_count(module: *const wasm_module_t
     or_abort("stepwell_module_func_count", || Ok(unsafe { get(module) }?.info().funcs.len() as u32))
 }
 
-/// Writes the name of a function to `out`, not NUL-terminated: that of the name section, else that of its first export.
-/// False, and nothing written, if it has none or there is no such function.
+/// The name of a function: that of the name section, else that of its first export. NULL if it has none, or if there is
+/// no such function. Borrowed, as `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_module_func_name(
     module: *const wasm_module_t,
     index: u32,
-    out: Out<wasm_name_t>,
-) -> bool {
+    size_out: *mut usize,
+) -> *const c_char {
     // SAFETY: C passes a live module or NULL, and `out` is C's.
     or_null("stepwell_module_func_name", || unsafe {
-        write_name(get(module)?.info().func_name(FuncIndex::new(index)), out)
+        let module = get(module)?;
+        Ok(lend_name(module, module.info().func_name(FuncIndex::new(index)), size_out))
     })
 }
 
@@ -297,7 +302,7 @@ pub unsafe extern "C" fn stepwell_module_func_name(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_module_func_find(
     module: *const wasm_module_t,
-    name: *const std::ffi::c_char,
+    name: *const c_char,
     index_out: *mut u32,
 ) -> bool {
     or_null("stepwell_module_func_find", || {

@@ -1,6 +1,6 @@
 //! What a module says about itself: custom sections, names, how many imports and exports, sizes.
 
-use super::bytes::{wasm_name_t, write_name};
+use super::bytes::lend_name;
 use super::module::get;
 use super::plumbing::guard::{or_abort, or_null};
 use super::plumbing::handles::wasm_module_t;
@@ -29,9 +29,8 @@ pub unsafe extern "C" fn stepwell_module_custom_section_count(module: *const was
     or_abort("stepwell_module_custom_section_count", || Ok(unsafe { get(module) }?.custom_sections().len()))
 }
 
-/// The name of a custom section, in the order of the binary, borrowed: valid while a handle of the module or of an instance of it
-/// lives. It is UTF-8 and not NUL-terminated; its length is written to `size_out`. NULL if there is no such section.
-/// Several sections may have the same name.
+/// The name of a custom section, in the order of the binary; NULL if there is no such section. Several sections may
+/// have the same name. Borrowed, as `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -41,17 +40,17 @@ pub unsafe extern "C" fn stepwell_module_custom_section_name(
     size_out: *mut usize,
 ) -> *const c_char {
     or_null("stepwell_module_custom_section_name", || {
-        let out = Out::plain(size_out).check("size_out")?;
         // SAFETY: C passes a live module or NULL.
-        let bytes: &[u8] = section(unsafe { get(module) }?, index)?.0.as_bytes();
+        let module = unsafe { get(module) }?;
+        let (name, _) = section(module, index)?;
         // SAFETY: `size_out` is C's.
-        unsafe { out.write(bytes.len()) };
-        Ok(bytes.as_ptr().cast())
+        Ok(unsafe { lend_name(module, Some(name), size_out) })
     })
 }
 
-/// The contents of a custom section, borrowed: valid while a handle of the module or of an instance of it lives. How many bytes they are is
-/// written to `size_out`. NULL if there is no such section; those of an empty section are not NULL.
+/// The contents of a custom section; NULL if there is no such section; those of an empty section are not NULL.
+/// Borrowed: valid while a handle of the module, or of an instance of it, is. They are bytes, no text: nothing ends
+/// them, and how many they are is written to `size_out`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -70,8 +69,8 @@ pub unsafe extern "C" fn stepwell_module_custom_section_data(
     })
 }
 
-/// Looks for a custom section of this name, from that of number `from` on, and writes its number to `index_out`; false, and nothing
-/// written, if there is none.
+/// Looks for a custom section of this name, from that of number `from` on, and writes its number to `index_out`; false,
+/// and nothing written, if there is none.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -117,7 +116,7 @@ pub unsafe extern "C" fn stepwell_module_export_count(module: *const wasm_module
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_module_has_start(module: *const wasm_module_t) -> bool {
     // SAFETY: C passes a live module or NULL.
-    or_abort("stepwell_module_has_start", || Ok(unsafe { get(module) }?.info().start.is_some()))
+    or_null("stepwell_module_has_start", || Ok(unsafe { get(module) }?.info().start.is_some()))
 }
 
 /// Bytes of the module's production code.
@@ -138,8 +137,8 @@ pub unsafe extern "C" fn stepwell_module_debug_text_size(module: *const wasm_mod
     or_abort("stepwell_module_debug_text_size", || Ok(unsafe { get(module) }?.debug_text_size().unwrap_or(0)))
 }
 
-/// Writes the name of a local to `out`, not NUL-terminated; parameters come first. False, and nothing written, if the name section has
-/// none for it.
+/// The name of a local; parameters come first. NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -147,104 +146,109 @@ pub unsafe extern "C" fn stepwell_module_local_name(
     module: *const wasm_module_t,
     func: u32,
     local: u32,
-    out: Out<wasm_name_t>,
-) -> bool {
+    size_out: *mut usize,
+) -> *const c_char {
     or_null("stepwell_module_local_name", || {
         // SAFETY: C passes a live module or NULL.
-        let names = &unsafe { get(module) }?.info().names;
-        let locals = names.locals.get(&FuncIndex::new(func));
+        let module = unsafe { get(module) }?;
+        let locals = module.info().names.locals.get(&FuncIndex::new(func));
         let name = locals.and_then(|locals| locals.get(&LocalIndex::new(local)));
-        // SAFETY: `out` is C's.
-        unsafe { write_name(name.map(String::as_str), out) }
+        // SAFETY: `size_out` is C's.
+        Ok(unsafe { lend_name(module, name.map(String::as_str), size_out) })
     })
 }
 
-/// Writes the name of a global (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
-/// for it.
+/// The name of a global (by index, imports counted); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_module_global_name(
     module: *const wasm_module_t,
     index: u32,
-    out: Out<wasm_name_t>,
-) -> bool {
+    size_out: *mut usize,
+) -> *const c_char {
     or_null("stepwell_module_global_name", || {
         // SAFETY: C passes a live module or NULL.
-        let names = &unsafe { get(module) }?.info().names;
-        // SAFETY: `out` is C's.
-        unsafe { write_name(names.globals.get(&GlobalIndex::new(index)).map(String::as_str), out) }
+        let module = unsafe { get(module) }?;
+        let name = module.info().names.globals.get(&GlobalIndex::new(index));
+        // SAFETY: `size_out` is C's.
+        Ok(unsafe { lend_name(module, name.map(String::as_str), size_out) })
     })
 }
 
-/// Writes the name of a table (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
-/// for it.
+/// The name of a table (by index, imports counted); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_module_table_name(
     module: *const wasm_module_t,
     index: u32,
-    out: Out<wasm_name_t>,
-) -> bool {
+    size_out: *mut usize,
+) -> *const c_char {
     or_null("stepwell_module_table_name", || {
         // SAFETY: C passes a live module or NULL.
-        let names = &unsafe { get(module) }?.info().names;
-        // SAFETY: `out` is C's.
-        unsafe { write_name(names.tables.get(&TableIndex::new(index)).map(String::as_str), out) }
+        let module = unsafe { get(module) }?;
+        let name = module.info().names.tables.get(&TableIndex::new(index));
+        // SAFETY: `size_out` is C's.
+        Ok(unsafe { lend_name(module, name.map(String::as_str), size_out) })
     })
 }
 
-/// Writes the name of a memory (by index, imports counted) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
-/// for it.
+/// The name of a memory (by index, imports counted); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_module_memory_name(
     module: *const wasm_module_t,
     index: u32,
-    out: Out<wasm_name_t>,
-) -> bool {
+    size_out: *mut usize,
+) -> *const c_char {
     or_null("stepwell_module_memory_name", || {
         // SAFETY: C passes a live module or NULL.
-        let names = &unsafe { get(module) }?.info().names;
-        // SAFETY: `out` is C's.
-        unsafe { write_name(names.memories.get(&MemoryIndex::new(index)).map(String::as_str), out) }
+        let module = unsafe { get(module) }?;
+        let name = module.info().names.memories.get(&MemoryIndex::new(index));
+        // SAFETY: `size_out` is C's.
+        Ok(unsafe { lend_name(module, name.map(String::as_str), size_out) })
     })
 }
 
-/// Writes the name of a data segment (by index) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
-/// for it.
+/// The name of a data segment (by index); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_module_data_name(
     module: *const wasm_module_t,
     index: u32,
-    out: Out<wasm_name_t>,
-) -> bool {
+    size_out: *mut usize,
+) -> *const c_char {
     or_null("stepwell_module_data_name", || {
         // SAFETY: C passes a live module or NULL.
-        let names = &unsafe { get(module) }?.info().names;
-        // SAFETY: `out` is C's.
-        unsafe { write_name(names.data.get(&DataIndex::new(index)).map(String::as_str), out) }
+        let module = unsafe { get(module) }?;
+        let name = module.info().names.data.get(&DataIndex::new(index));
+        // SAFETY: `size_out` is C's.
+        Ok(unsafe { lend_name(module, name.map(String::as_str), size_out) })
     })
 }
 
-/// Writes the name of an element segment (by index) to `out`, not NUL-terminated; false, and nothing written, if the name section has none
-/// for it.
+/// The name of an element segment (by index); NULL if the name section has none for it. Borrowed, as
+/// `stepwell_module_name`.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_module_elem_name(
     module: *const wasm_module_t,
     index: u32,
-    out: Out<wasm_name_t>,
-) -> bool {
+    size_out: *mut usize,
+) -> *const c_char {
     or_null("stepwell_module_elem_name", || {
         // SAFETY: C passes a live module or NULL.
-        let names = &unsafe { get(module) }?.info().names;
-        // SAFETY: `out` is C's.
-        unsafe { write_name(names.elements.get(&ElemIndex::new(index)).map(String::as_str), out) }
+        let module = unsafe { get(module) }?;
+        let name = module.info().names.elements.get(&ElemIndex::new(index));
+        // SAFETY: `size_out` is C's.
+        Ok(unsafe { lend_name(module, name.map(String::as_str), size_out) })
     })
 }

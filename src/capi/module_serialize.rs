@@ -39,8 +39,9 @@ unsafe fn in_store(
     Ok(Own::new(Object::new(cell, load(&engine)?)))
 }
 
-/// Writes the module to `out` as bytes from which `wasm_module_deserialize` makes it again without compiling: its WebAssembly, its code,
-/// and its debug code if that has been compiled. Where that fails `out` is empty, and `stepwell_last_error()` says why.
+/// Writes the module to `out` as bytes from which `wasm_module_deserialize` makes it again without compiling: its
+/// WebAssembly, its code, and its debug code if that has been compiled. Where that fails `out` is empty, and
+/// `stepwell_last_error()` says why.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -55,9 +56,9 @@ pub unsafe extern "C" fn wasm_module_serialize(module: *const wasm_module_t, out
     });
 }
 
-/// The module of bytes that `wasm_module_serialize` gave, for an engine of the same configuration and version on the same kind of machine. Nothing is
-/// compiled, but debug code where the engine is configured for it and the bytes hold none of its kind: when it is first needed.
-/// NULL if they are anything else; `stepwell_last_error()` says what.
+/// The module of bytes that `wasm_module_serialize` gave, for an engine of the same configuration and version on the
+/// same kind of machine. Nothing is compiled, but debug code where the engine is configured for it and the bytes hold
+/// none of its kind: when it is first needed. NULL if they are anything else; `stepwell_last_error()` says what.
 ///
 /// Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
 ///
@@ -95,8 +96,8 @@ pub unsafe extern "C" fn stepwell_module_serialize(
     })
 }
 
-/// Writes what `wasm_module_serialize` gives to a file, replacing one that is there. Who reads it meanwhile finds the old file or
-/// the whole new one, never a part.
+/// Writes what `wasm_module_serialize` gives to a file, replacing one that is there. Who reads it meanwhile finds the
+/// old file or the whole new one, never a part.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -114,8 +115,9 @@ pub unsafe extern "C" fn stepwell_module_serialize_file(
 
 /// As `wasm_module_deserialize`, with an error that says what is wrong.
 ///
-/// Errors: `STEPWELL_ERROR_INVALID_MODULE` for what is no serialized module, or was damaged; `STEPWELL_ERROR_UNSUPPORTED` for one of another
-/// version, kind of machine or configuration, naming the difference. In both cases, compile the module again.
+/// Errors: `STEPWELL_ERROR_INVALID_MODULE` for what is no serialized module, or was damaged;
+/// `STEPWELL_ERROR_UNSUPPORTED` for one of another version, kind of machine or configuration, naming the difference. In
+/// both cases, compile the module again.
 ///
 /// Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
 ///
@@ -138,8 +140,9 @@ pub unsafe extern "C" fn stepwell_module_deserialize(
     })
 }
 
-/// As `stepwell_module_deserialize`, from a file. It is copied once to where nobody can change it, checked there, and executed from there:
-/// what becomes of the file afterwards is nothing to the module. A file that cannot be read is `STEPWELL_ERROR_SYSTEM`.
+/// As `stepwell_module_deserialize`, from a file. It is copied once to where nobody can change it, checked there, and
+/// executed from there: what becomes of the file afterwards is nothing to the module. A file that cannot be read is
+/// `STEPWELL_ERROR_SYSTEM`.
 ///
 /// Load only what you trust: it is machine code, like a shared library. Damage is found, malice is not.
 ///

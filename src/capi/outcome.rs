@@ -1,6 +1,6 @@
 //! `stepwell_outcome_t`: callbacks that say how they ended where a lost one cannot say anything by accident.
 
-use super::func::succeeded;
+use super::host_func::succeeded;
 use super::plumbing::abort::watched_guarded;
 use super::plumbing::ending;
 use super::plumbing::handles::wasm_trap_t;
@@ -8,8 +8,8 @@ use super::plumbing::own::Own;
 use crate::base::Result;
 use crate::runtime::Trap;
 
-/// How a callback ended. The library presets it to "not done", and a callback that leaves it so has failed, whatever became of it: for
-/// bindings of languages whose exceptions may leave a callback at any point.
+/// How a callback ended. The library presets it to "not done", and a callback that leaves it so has failed, whatever
+/// became of it: for bindings of languages whose exceptions may leave a callback at any point.
 #[repr(C)]
 pub struct stepwell_outcome_t {
     /// Not 0 once the callback has come to its end. Written last.

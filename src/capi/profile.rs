@@ -9,23 +9,24 @@ use crate::runtime::Profiler;
 /// Which profilers are told where machine code is, one of `enum stepwell_profiler_enum`.
 pub type stepwell_profiler_t = i32;
 
-/// Which profilers are told where machine code is: that of modules, in both tiers, and trampolines. A function has the name that
-/// the module's name section gives it, else `MODULE!wasm-function[INDEX]`. An engine tells none at first.
+/// Which profilers are told where machine code is: that of modules, in both tiers, and trampolines. A function has the
+/// name that the module's name section gives it, else `MODULE!wasm-function[INDEX]`. An engine tells none at first.
 #[repr(C)]
 pub enum stepwell_profiler_enum {
     /// None.
     STEPWELL_PROFILER_NONE = 0,
-    /// A line for each function is added to `/tmp/perf-PID.map`, which `perf report` reads. It does so for code in anonymous memory
-    /// only, so machine code is kept there, as by `stepwell_config_copied_code_set`.
+    /// A line for each function is added to `/tmp/perf-PID.map`, which `perf report` reads. It does so for code in
+    /// anonymous memory only, so machine code is kept there, as by `stepwell_config_copied_code_set`.
     STEPWELL_PROFILER_PERF_MAP = 1,
     /// Each function is written, with its machine code, to `jit-PID.dump` in the folder that the environment variable
-    /// `JITDUMPDIR` names, or in the current one. Record with `perf record -k mono`, and put the code into the record with
-    /// `perf inject --jit`.
+    /// `JITDUMPDIR` names, or in the current one. Record with `perf record -k mono`, and put the code into the record
+    /// with `perf inject --jit`.
     STEPWELL_PROFILER_JITDUMP = 2,
 }
 
-/// Which profilers are told where machine code is, one of `enum stepwell_profiler_enum`. `STEPWELL_PROFILER_NONE` at first. For a
-/// number that is no profiler: an error, and the configuration is as before. The engine cannot be made if the file cannot.
+/// Which profilers are told where machine code is, one of `enum stepwell_profiler_enum`. `STEPWELL_PROFILER_NONE` at
+/// first. For a number that is no profiler: an error, and the configuration is as before. The engine cannot be made if
+/// the file cannot.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -52,8 +53,8 @@ pub unsafe extern "C" fn stepwell_config_profiler_set(
     })
 }
 
-/// Whether debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its frames: a backtrace of the
-/// host then goes through guests, by the names of their functions. Off at first.
+/// Whether debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its
+/// frames: a backtrace of the host then goes through guests, by the names of their functions. Off at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

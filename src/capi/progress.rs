@@ -4,8 +4,8 @@ use super::outcome::stepwell_outcome_t;
 use std::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
 
-/// Told how many functions of how many are compiled. It returns whether to go on. It is called by one thread at a time, but
-/// not always by the one that asked, and may not call Stepwell.
+/// Told how many functions of how many are compiled. It returns whether to go on. It is called by one thread at a time,
+/// but not always by the one that asked, and may not call Stepwell.
 pub type stepwell_progress_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, done: usize, total: usize) -> bool>;
 
@@ -25,7 +25,8 @@ enum ProgressCallback {
     Guarded(stepwell_guarded_progress_callback_t),
 }
 
-// SAFETY: the environment is C's, and its contract says that any thread passes it on; the lock lets one do so at a time.
+// SAFETY: the environment is C's, and its contract says that any thread passes it on; the lock lets one do so at a
+// time.
 unsafe impl Sync for Progress {}
 
 impl Progress {

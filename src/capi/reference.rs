@@ -7,8 +7,8 @@ use super::plumbing::own::{borrow, handle};
 
 handle!(wasm_ref_t => Object);
 
-/// A number for an object: the same for all handles of it, and for another object that lives at the same time most probably another. For tables
-/// of what has been met.
+/// A number for an object: the same for all handles of it, and for another object that lives at the same time most
+/// probably another. For tables of what has been met.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

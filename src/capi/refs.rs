@@ -59,8 +59,9 @@ pub unsafe extern "C" fn wasm_ref_set_host_info(object: *mut wasm_ref_t, info: *
     unsafe { host_info::set("wasm_ref_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a reference, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with a reference, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -121,8 +122,9 @@ pub unsafe extern "C" fn wasm_trap_set_host_info(object: *mut wasm_trap_t, info:
     unsafe { host_info::set("wasm_trap_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a trap, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with a trap, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -219,8 +221,9 @@ pub unsafe extern "C" fn wasm_foreign_set_host_info(object: *mut wasm_foreign_t,
     unsafe { host_info::set("wasm_foreign_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a foreign object, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with a foreign object, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -317,8 +320,9 @@ pub unsafe extern "C" fn wasm_module_set_host_info(object: *mut wasm_module_t, i
     unsafe { host_info::set("wasm_module_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a module, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with a module, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -415,8 +419,9 @@ pub unsafe extern "C" fn wasm_func_set_host_info(object: *mut wasm_func_t, info:
     unsafe { host_info::set("wasm_func_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a function, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with a function, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -549,8 +554,9 @@ pub unsafe extern "C" fn wasm_global_set_host_info(object: *mut wasm_global_t, i
     unsafe { host_info::set("wasm_global_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a global, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with a global, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -683,8 +689,9 @@ pub unsafe extern "C" fn wasm_table_set_host_info(object: *mut wasm_table_t, inf
     unsafe { host_info::set("wasm_table_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a table, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with a table, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -817,8 +824,9 @@ pub unsafe extern "C" fn wasm_memory_set_host_info(object: *mut wasm_memory_t, i
     unsafe { host_info::set("wasm_memory_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with a memory, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with a memory, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -951,8 +959,9 @@ pub unsafe extern "C" fn wasm_extern_set_host_info(object: *mut wasm_extern_t, i
     unsafe { host_info::set("wasm_extern_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with an import or export, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with an import or export, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -1049,8 +1058,9 @@ pub unsafe extern "C" fn wasm_instance_set_host_info(object: *mut wasm_instance_
     unsafe { host_info::set("wasm_instance_set_host_info", object, info, None) }
 }
 
-/// Keeps a pointer with an instance, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with an instance, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

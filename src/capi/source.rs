@@ -5,13 +5,14 @@ use crate::base::Result;
 use crate::wasm::Location;
 use std::ffi::{CStr, c_char};
 
-/// A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are UTF-8,
-/// NUL-terminated and borrowed: they live as long as the module, that is, as any handle of it or of an instance of it, and are never
-/// deleted.
+/// A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are
+/// UTF-8, NUL-terminated and borrowed: they live as long as the module, that is, as any handle of it or of an instance
+/// of it, and are never deleted.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct stepwell_source_t {
-    /// The file's path as the compiler was given it, with the directory where that was relative; NULL where it is not known.
+    /// The file's path as the compiler was given it, with the directory where that was relative; NULL where it is not
+    /// known.
     pub file: *const c_char,
     /// The function as the source names it; NULL where that is not known. Of an inlined function, its own name.
     pub function: *const c_char,

@@ -1,19 +1,17 @@
 //! `stepwell_stop_t`: a guest that stands, in the hands of the stop callback.
 //!
 //! A stop and its frames are numbers that look like pointers, never followed: each use looks the number up among the
-//! stops that are live on the thread. So a stop or a frame that is used after its callback returned, or on another thread,
-//! is an error, never a dangling pointer.
+//! stops that are live on the thread. So a stop or a frame that is used after its callback returned, or on another
+//! thread, is an error, never a dangling pointer.
 
 use super::debugger::{DebuggerObject, stepwell_breakpoint_t};
 use super::plumbing::abort::watched;
 use super::plumbing::cell::StoreCell;
-use super::plumbing::guard::{caught, or_null};
+use super::plumbing::guard::{or_null, or_value};
 use super::plumbing::handles::{stepwell_debugger_t, stepwell_frame_t, stepwell_stop_t, wasm_store_t};
-use super::plumbing::last::set_last;
-use super::plumbing::own::{Out, lend, null, string};
-use super::trap::{stepwell_trap_code_t, wasm_message_t};
-use super::vecs::wasm_byte_vec_t;
-use crate::base::{Error, ErrorKind, Result};
+use super::plumbing::own::{lend, null, string};
+use super::trap::stepwell_trap_code_t;
+use crate::base::{Error, ErrorKind, NulText, Result};
 use crate::debug::{Action, Reason, Stop};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_void};
@@ -23,20 +21,20 @@ use std::sync::{Arc, Weak};
 /// What the guest is to do after a stop, one of `enum stepwell_action_enum`.
 pub type stepwell_action_t = i32;
 
-/// What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or when
-/// the guest's outermost call returns to the host.
+/// What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
+/// when the guest's outermost call returns to the host.
 #[repr(C)]
 pub enum stepwell_action_enum {
     /// Run to the next breakpoint.
-    STEPWELL_CONTINUE = 0,
+    STEPWELL_ACTION_CONTINUE = 0,
     /// Stop at the next instruction, whatever function it is in: step into calls.
-    STEPWELL_STEP = 1,
+    STEPWELL_ACTION_STEP = 1,
     /// Stop at the next instruction of this frame, or of its caller once it returns; calls run through.
-    STEPWELL_STEP_OVER = 2,
+    STEPWELL_ACTION_STEP_OVER = 2,
     /// Stop at the next instruction of the caller.
-    STEPWELL_STEP_OUT = 3,
+    STEPWELL_ACTION_STEP_OUT = 3,
     /// End the guest's call with a trap; `stepwell_stop_message_set` sets its message.
-    STEPWELL_TRAP = 4,
+    STEPWELL_ACTION_TRAP = 4,
 }
 
 /// Why a guest was stopped, one of `enum stepwell_stop_enum`.
@@ -53,14 +51,14 @@ pub enum stepwell_stop_enum {
     STEPWELL_STOP_TRAP = 3,
 }
 
-/// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories, globals and
-/// tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What it changes is seen by the
-/// instructions behind the stop, and by none before it. It may not throw or `longjmp`.
+/// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
+/// globals and tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What
+/// it changes is seen by the instructions behind the stop, and by none before it. It may not throw or `longjmp`.
 pub type stepwell_stop_callback_t =
     Option<unsafe extern "C-unwind" fn(env: *mut c_void, stop: *mut stepwell_stop_t) -> stepwell_action_t>;
 
-/// A stop whose callback is running. It stands in the frame that called the callback, and what it lends is made when it is
-/// asked for: most stops are only glanced at.
+/// A stop whose callback is running. It stands in the frame that called the callback, and what it lends is made when it
+/// is asked for: most stops are only glanced at.
 struct Live {
     /// Never reused, never 0.
     id: u64,
@@ -71,8 +69,10 @@ struct Live {
     cell: OnceCell<Arc<StoreCell>>,
     debugger: OnceCell<DebuggerObject>,
     message: RefCell<Option<String>>,
-    /// The stop of the thread that began before, and the one that began after. They need not end in that order: each may stand on a
-    /// coroutine of its own.
+    /// The trap's message, once C has asked.
+    trap_message: OnceCell<NulText>,
+    /// The stop of the thread that began before, and the one that began after. They need not end in that order: each
+    /// may stand on a coroutine of its own.
     before: Cell<*const Live>,
     after: Cell<*const Live>,
 }
@@ -167,6 +167,7 @@ pub(super) fn call_back(
         cell: OnceCell::new(),
         debugger: OnceCell::new(),
         message: RefCell::new(None),
+        trap_message: OnceCell::new(),
         before: Cell::new(std::ptr::null()),
         after: Cell::new(std::ptr::null()),
     };
@@ -180,11 +181,11 @@ pub(super) fn call_back(
     };
     use stepwell_action_enum as a;
     match action {
-        _ if action == a::STEPWELL_CONTINUE as i32 => Action::Continue,
-        _ if action == a::STEPWELL_STEP as i32 => Action::StepInstruction,
-        _ if action == a::STEPWELL_STEP_OVER as i32 => Action::StepOver,
-        _ if action == a::STEPWELL_STEP_OUT as i32 => Action::StepOut,
-        _ if action == a::STEPWELL_TRAP as i32 => {
+        _ if action == a::STEPWELL_ACTION_CONTINUE as i32 => Action::Continue,
+        _ if action == a::STEPWELL_ACTION_STEP as i32 => Action::StepInstruction,
+        _ if action == a::STEPWELL_ACTION_STEP_OVER as i32 => Action::StepOver,
+        _ if action == a::STEPWELL_ACTION_STEP_OUT as i32 => Action::StepOut,
+        _ if action == a::STEPWELL_ACTION_TRAP as i32 => {
             Action::Trap(live.message.take().unwrap_or_else(|| "ended by the debugger".to_owned()))
         }
         _ => Action::Trap(format!("the stop callback returned {action}, which is no action")),
@@ -256,14 +257,6 @@ pub unsafe extern "C" fn stepwell_stop_reason(stop: *const stepwell_stop_t) -> s
     })
 }
 
-/// The result of `body`; on failure `failed`, and `stepwell_last_error()` says why.
-pub(super) fn or_value<R>(function: &str, failed: R, body: impl FnOnce() -> Result<R>) -> R {
-    caught(function, body).unwrap_or_else(|error| {
-        set_last(error);
-        failed
-    })
-}
-
 /// How many Wasm frames of the store are live, in all nested runs; 0 if the stop is over.
 ///
 /// Thread: inside callback only.
@@ -272,8 +265,8 @@ pub unsafe extern "C" fn stepwell_stop_frame_count(stop: *const stepwell_stop_t)
     or_value("stepwell_stop_frame_count", 0, || with_stop(stop, |_, stop| Ok(stop.frame_count())))
 }
 
-/// A frame, 0 the innermost; NULL beyond the outermost. Borrowed: valid until the stop callback returns. Used later, it is
-/// an error.
+/// A frame, 0 the innermost; NULL beyond the outermost. Borrowed: valid until the stop callback returns. Used later, it
+/// is an error.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -318,23 +311,20 @@ pub unsafe extern "C" fn stepwell_stop_trap_code(stop: *const stepwell_stop_t) -
     })
 }
 
-/// Writes the trap's message to `out`, NUL-terminated; false, and nothing written, if a trap is not the reason.
+/// The trap's message; NULL if a trap is not the reason. Borrowed: valid until the stop callback returns.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_stop_trap_message(stop: *const stepwell_stop_t, out: Out<wasm_message_t>) -> bool {
+pub unsafe extern "C" fn stepwell_stop_trap_message(stop: *const stepwell_stop_t) -> *const c_char {
     or_null("stepwell_stop_trap_message", || {
-        with_stop(stop, |_, stop| {
-            let out = out.check("out")?;
-            let Reason::Trap(code) = stop.reason() else { return Ok(false) };
-            // SAFETY: `out` is C's.
-            unsafe { out.write(wasm_byte_vec_t::text_nul(code.message())) };
-            Ok(true)
+        with_stop(stop, |live, stop| {
+            let Reason::Trap(code) = stop.reason() else { return Ok(std::ptr::null()) };
+            Ok(live.trap_message.get_or_init(|| NulText::new(code.message())).as_ptr())
         })
     })
 }
 
-/// Sets the message of the trap that `STEPWELL_TRAP` ends the guest with. False if the stop is over.
+/// Sets the message of the trap that `STEPWELL_ACTION_TRAP` ends the guest with. False if the stop is over.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

@@ -1,19 +1,17 @@
 //! `stepwell_frame_t`: a frame of a stop. (`wasm_frame_t` is a frame of a trap that is over.)
 
-use super::bytes::{wasm_name_t, write_name};
-use super::plumbing::cell::StoreCell;
-use super::plumbing::guard::or_null;
+use super::bytes::lend_name;
+use super::plumbing::guard::{or_null, or_value};
 use super::plumbing::handles::{stepwell_frame_t, wasm_instance_t, wasm_module_t};
 use super::plumbing::object::Object;
-use super::plumbing::own::{Out, Own};
-use super::plumbing::vec;
+use super::plumbing::own::{Out, Own, null};
 use super::source::{stepwell_source_t, write_source};
-use super::stop::{or_value, with_frame};
+use super::stop::with_frame;
 use super::val::{to_c, wasm_val_t};
-use super::vecs::wasm_val_vec_t;
 use crate::base::{LocalIndex, Result};
+use crate::debug::Frame;
 use crate::runtime::Val;
-use std::sync::Arc;
+use std::ffi::c_char;
 
 /// The index of the frame's function in its module, imports counted; `UINT32_MAX` if the stop is over.
 ///
@@ -23,19 +21,23 @@ pub unsafe extern "C" fn stepwell_frame_func_index(frame: *const stepwell_frame_
     or_value("stepwell_frame_func_index", u32::MAX, || with_frame(frame, |_, frame| Ok(frame.func().get())))
 }
 
-/// Writes the name of the frame's function to `out`, not NUL-terminated; false, and nothing written, if it has none.
+/// The name of the frame's function; NULL if it has none. Borrowed: valid until the stop callback returns, and as
+/// `stepwell_module_name`.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_frame_func_name(frame: *const stepwell_frame_t, out: Out<wasm_name_t>) -> bool {
+pub unsafe extern "C" fn stepwell_frame_func_name(
+    frame: *const stepwell_frame_t,
+    size_out: *mut usize,
+) -> *const c_char {
     or_null("stepwell_frame_func_name", || {
-        // SAFETY: `out` is C's.
-        with_frame(frame, |_, frame| unsafe { write_name(frame.func_name(), out) })
+        // SAFETY: `size_out` is C's.
+        with_frame(frame, |_, frame| Ok(unsafe { lend_name(frame.module(), frame.func_name(), size_out) }))
     })
 }
 
-/// The byte offset, from the start of the module, of the instruction about to run; in a caller, of the call that is under
-/// way; after a trap, of the instruction that trapped. `SIZE_MAX` if the stop is over.
+/// The byte offset, from the start of the module, of the instruction about to run; in a caller, of the call that is
+/// under way; after a trap, of the instruction that trapped. `SIZE_MAX` if the stop is over.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -102,29 +104,28 @@ pub unsafe extern "C" fn stepwell_frame_source(
     })
 }
 
-/// Writes a value, if there is one.
+/// Writes the first `capacity` values of a frame to an array of C's, and returns how many there are.
 ///
 /// # Safety
-/// `out` is NULL or C's.
-unsafe fn write_val(cell: &Arc<StoreCell>, val: Option<Val>, out: Out<wasm_val_t>) -> Result<bool> {
-    let out = out.check("out")?;
-    let Some(val) = val else { return Ok(false) };
-    // SAFETY: by the contract.
-    unsafe { out.write(to_c(cell, &mut *cell.enter()?, val)) };
-    Ok(true)
-}
-
-/// Writes values.
-///
-/// # Safety
-/// `out` is NULL or C's.
-unsafe fn write_vals(cell: &Arc<StoreCell>, vals: Vec<Val>, out: Out<wasm_val_vec_t>) -> Result<bool> {
-    let out = out.check("out")?;
-    let mut store = cell.enter()?;
-    let vals: Vec<wasm_val_t> = vals.into_iter().map(|val| to_c(cell, &mut *store, val)).collect();
-    // SAFETY: by the contract.
-    unsafe { out.write(vec::from_elements(vals)) };
-    Ok(true)
+/// `out` is NULL, or C has room for `capacity` values there.
+unsafe fn write_vals(
+    frame: *const stepwell_frame_t,
+    vals: impl FnOnce(&Frame<'_>) -> Vec<Val>,
+    out: Out<wasm_val_t>,
+    capacity: usize,
+) -> Result<usize> {
+    if capacity > 0 && out.is_null() {
+        return Err(null("out"));
+    }
+    with_frame(frame, |cell, frame| {
+        let vals = vals(frame);
+        let mut store = cell.enter()?;
+        for (i, val) in vals.iter().take(capacity).enumerate() {
+            // SAFETY: by the contract.
+            unsafe { out.at(i).write(to_c(cell, &mut *store, *val)) };
+        }
+        Ok(vals.len())
+    })
 }
 
 /// How many locals the function has, parameters counted; 0 if the stop is over.
@@ -135,7 +136,7 @@ pub unsafe extern "C" fn stepwell_frame_local_count(frame: *const stepwell_frame
     or_value("stepwell_frame_local_count", 0, || with_frame(frame, |_, frame| Ok(frame.local_count())))
 }
 
-/// Writes the value of a local, parameters first, to `out`; false, and nothing written, beyond the last.
+/// Writes the value of one local, parameters first, to `out`; false, and nothing written, beyond the last.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -145,41 +146,52 @@ pub unsafe extern "C" fn stepwell_frame_local(
     out: Out<wasm_val_t>,
 ) -> bool {
     or_null("stepwell_frame_local", || {
-        // SAFETY: `out` is C's.
-        with_frame(frame, |cell, frame| unsafe { write_val(cell, frame.local(index), out) })
+        let out = out.check("out")?;
+        with_frame(frame, |cell, frame| {
+            let Some(val) = frame.local(index) else { return Ok(false) };
+            // SAFETY: `out` is C's.
+            unsafe { out.write(to_c(cell, &mut *cell.enter()?, val)) };
+            Ok(true)
+        })
     })
 }
 
-/// Writes the values of all locals, parameters first, to `out`; false, and nothing written, if the stop is over.
+/// Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
+/// first ones, if there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's:
+/// give each that may be a reference to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_frame_locals(frame: *const stepwell_frame_t, out: Out<wasm_val_vec_t>) -> bool {
-    or_null("stepwell_frame_locals", || {
-        // SAFETY: `out` is C's.
-        with_frame(frame, |cell, frame| unsafe { write_vals(cell, frame.locals(), out) })
-    })
+pub unsafe extern "C" fn stepwell_frame_locals(
+    frame: *const stepwell_frame_t,
+    out: Out<wasm_val_t>,
+    capacity: usize,
+) -> usize {
+    // SAFETY: C has room for `capacity` values at `out`, or passes NULL.
+    or_value("stepwell_frame_locals", 0, || unsafe { write_vals(frame, |frame| frame.locals(), out, capacity) })
 }
 
-/// Writes a local's name to `out`, not NUL-terminated; false, and nothing written, if the module's name section has none.
+/// A local's name; NULL if the module's name section has none. Borrowed: valid until the stop callback returns, and as
+/// `stepwell_module_name`.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_frame_local_name(
     frame: *const stepwell_frame_t,
     index: usize,
-    out: Out<wasm_name_t>,
-) -> bool {
+    size_out: *mut usize,
+) -> *const c_char {
     or_null("stepwell_frame_local_name", || {
         with_frame(frame, |_, frame| {
             let name = u32::try_from(index).ok().and_then(|index| frame.local_name(LocalIndex::new(index)));
-            // SAFETY: `out` is C's.
-            unsafe { write_name(name, out) }
+            // SAFETY: `size_out` is C's.
+            Ok(unsafe { lend_name(frame.module(), name, size_out) })
         })
     })
 }
 
-/// How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still counted.
+/// How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still
+/// counted.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -187,28 +199,16 @@ pub unsafe extern "C" fn stepwell_frame_operand_count(frame: *const stepwell_fra
     or_value("stepwell_frame_operand_count", 0, || with_frame(frame, |_, frame| Ok(frame.operand_count())))
 }
 
-/// Writes an operand, 0 the bottom of the stack, to `out`; false, and nothing written, beyond its top.
+/// Writes the operands on the frame's stack, its bottom first, to `out`, which has room for `capacity` of them:
+/// otherwise as `stepwell_frame_locals`.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_frame_operand(
+pub unsafe extern "C" fn stepwell_frame_operands(
     frame: *const stepwell_frame_t,
-    index: usize,
     out: Out<wasm_val_t>,
-) -> bool {
-    or_null("stepwell_frame_operand", || {
-        // SAFETY: `out` is C's.
-        with_frame(frame, |cell, frame| unsafe { write_val(cell, frame.operands().get(index).copied(), out) })
-    })
-}
-
-/// Writes all operands, bottom of the stack first, to `out`; false, and nothing written, if the stop is over.
-///
-/// Thread: inside callback only.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_frame_operands(frame: *const stepwell_frame_t, out: Out<wasm_val_vec_t>) -> bool {
-    or_null("stepwell_frame_operands", || {
-        // SAFETY: `out` is C's.
-        with_frame(frame, |cell, frame| unsafe { write_vals(cell, frame.operands(), out) })
-    })
+    capacity: usize,
+) -> usize {
+    // SAFETY: C has room for `capacity` values at `out`, or passes NULL.
+    or_value("stepwell_frame_operands", 0, || unsafe { write_vals(frame, |frame| frame.operands(), out, capacity) })
 }

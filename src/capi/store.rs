@@ -47,8 +47,8 @@ pub unsafe extern "C" fn wasm_store_delete(store: Own<wasm_store_t>) {
     });
 }
 
-/// Sets what a store may take: bytes of all memories together, elements of all tables together, instances. What was taken already
-/// stays; what nothing holds any more makes room.
+/// Sets what a store may take: bytes of all memories together, elements of all tables together, instances. What was
+/// taken already stays; what nothing holds any more makes room.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -67,7 +67,8 @@ pub unsafe extern "C" fn stepwell_store_limits_set(
     })
 }
 
-/// Whether two handles are of the same store, as those of a caller, of a stop, and the host's own may be. False if one is NULL.
+/// Whether two handles are of the same store, as those of a caller, of a stop, and the host's own may be. False if one
+/// is NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

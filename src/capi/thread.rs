@@ -9,7 +9,8 @@ use std::ffi::c_void;
 
 handle!(stepwell_stack_t => HostStack);
 
-/// A stack of `bytes` bytes, at least 16 KiB, whose lowest is at `base`; guard pages are not counted. The memory stays the host's.
+/// A stack of `bytes` bytes, at least 16 KiB, whose lowest is at `base`; guard pages are not counted. The memory stays
+/// the host's.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -34,7 +35,8 @@ pub unsafe extern "C" fn stepwell_stack_new(
 
 /// Deletes what `stepwell_stack_new` made, not the memory. NULL does nothing.
 ///
-/// Refused while a thread is on the stack, or a guest waits on it: the handle stays valid, and `stepwell_last_error()` says so.
+/// Refused while a thread is on the stack, or a guest waits on it: the handle stays valid, and `stepwell_last_error()`
+/// says so.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -54,12 +56,13 @@ pub unsafe extern "C" fn stepwell_stack_delete(stack: Own<stepwell_stack_t>) {
     });
 }
 
-/// Says that this thread is on a stack of the host's from now on, or, with NULL, on its own again. Call it at each switch between
-/// coroutines, before or after it, with no guest called in between. Guests then end where the stack does, and a coroutine may be left
-/// inside a host function that a guest has called, while others call guests of other stores. Such a coroutine goes on on the same
-/// thread, and is run to its end.
+/// Says that this thread is on a stack of the host's from now on, or, with NULL, on its own again. Call it at each
+/// switch between coroutines, before or after it, with no guest called in between. Guests then end where the stack
+/// does, and a coroutine may be left inside a host function that a guest has called, while others call guests of other
+/// stores. Such a coroutine goes on on the same thread, and is run to its end.
 ///
-/// An error, and nothing has changed, when another thread is on the stack, or a guest waits on it that another thread has called.
+/// An error, and nothing has changed, when another thread is on the stack, or a guest waits on it that another thread
+/// has called.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -10,8 +10,9 @@ use super::plumbing::own::{Out, Own, borrow, handle, plain};
 use super::plumbing::trap_object::TrapObject;
 use super::plumbing::vec;
 use super::vecs::{wasm_byte_vec_t, wasm_frame_vec_t};
-use crate::base::{Error, ErrorKind};
+use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::Trap;
+use std::ffi::c_char;
 use std::sync::Arc;
 
 handle!(wasm_trap_t => Object, |object| matches!(object.kind, Kind::Trap(_)));
@@ -74,13 +75,33 @@ const _: () = {
     assert!(c::STEPWELL_TRAP_OUT_OF_FUEL as i32 == TrapCode::OutOfFuel as i32);
 };
 
-/// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it too.
+/// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it
+/// too.
 pub(super) fn trap_of(cell: &Arc<StoreCell>, error: Error) -> Own<wasm_trap_t> {
     let trap = TrapObject::from_error(cell, &error);
     if trap.kind != ErrorKind::Trap {
         set_last(trap.to_error());
     }
     Own::new(Object::new(cell, Arc::new(trap)))
+}
+
+/// Sorts the outcome of a call: traps to `trap_out`, where there is one; everything else is the error.
+///
+/// # Safety
+/// `trap_out` is NULL or C's.
+pub(super) unsafe fn trap_or_error<T>(
+    cell: &Arc<StoreCell>,
+    outcome: Result<T>,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Result<Option<T>> {
+    let Some(out) = trap_out.optional() else { return outcome.map(Some) };
+    let (trap, outcome) = match outcome {
+        Err(error) if error.kind() == ErrorKind::Trap => (trap_of(cell, error), Ok(None)),
+        outcome => (Own::null(), outcome.map(Some)),
+    };
+    // SAFETY: by the contract.
+    unsafe { out.write(trap) };
+    outcome
 }
 
 /// The error of a trap that a callback gave to us.
@@ -102,7 +123,7 @@ pub(super) unsafe fn take_error(trap: Own<wasm_trap_t>) -> Error {
 ///
 /// # Safety
 /// The pointer is NULL or a live trap.
-unsafe fn get<'a>(pointer: *const wasm_trap_t) -> crate::base::Result<(&'a Object, &'a TrapObject)> {
+unsafe fn get<'a>(pointer: *const wasm_trap_t) -> Result<(&'a Object, &'a TrapObject)> {
     // SAFETY: by the contract.
     let object = unsafe { borrow(pointer, "trap") }?;
     match &object.kind {
@@ -135,7 +156,7 @@ pub unsafe extern "C" fn wasm_trap_message(trap: *const wasm_trap_t, out: Out<wa
         // SAFETY: C passes a live trap or NULL.
         let (_, trap) = unsafe { get(trap) }?;
         // SAFETY: `out` is C's.
-        unsafe { out.check("out")?.write(wasm_byte_vec_t::text_nul(&trap.message)) };
+        unsafe { out.check("out")?.write(wasm_byte_vec_t::text_nul(trap.message.text())) };
         Ok(())
     });
 }
@@ -192,7 +213,7 @@ pub unsafe extern "C" fn stepwell_trap_code(trap: *const wasm_trap_t) -> stepwel
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_trap_exit_status(trap: *const wasm_trap_t, status_out: *mut i32) -> bool {
-    or_abort("stepwell_trap_exit_status", || {
+    or_null("stepwell_trap_exit_status", || {
         // SAFETY: C passes a live trap or NULL.
         let (_, trap) = unsafe { get(trap) }?;
         let Some(status) = trap.trap.as_ref().and_then(Trap::exit_status) else { return Ok(false) };
@@ -204,17 +225,21 @@ pub unsafe extern "C" fn stepwell_trap_exit_status(trap: *const wasm_trap_t, sta
     })
 }
 
-/// Writes the trap's message and its frames, one a line with module, function and offset, to `out`, NUL-terminated.
+/// The trap's message, which `wasm_trap_message` copies. Borrowed: valid while a handle of the trap is.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_trap_backtrace(trap: *const wasm_trap_t, out: Out<wasm_message_t>) {
-    or_abort("stepwell_trap_backtrace", || {
-        // SAFETY: C passes a live trap or NULL.
-        let (_, trap) = unsafe { get(trap) }?;
-        let text = trap.trap.as_ref().map_or_else(|| trap.message.clone(), Trap::to_string);
-        // SAFETY: `out` is C's.
-        unsafe { out.check("out")?.write(wasm_byte_vec_t::text_nul(&text)) };
-        Ok(())
-    });
+pub unsafe extern "C" fn stepwell_trap_message(trap: *const wasm_trap_t) -> *const c_char {
+    // SAFETY: C passes a live trap or NULL.
+    or_null("stepwell_trap_message", || Ok(unsafe { get(trap) }?.1.message.as_ptr()))
+}
+
+/// The trap's message and its frames, one a line with module, function and offset. Borrowed: valid while a handle of
+/// the trap is.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_trap_backtrace(trap: *const wasm_trap_t) -> *const c_char {
+    // SAFETY: C passes a live trap or NULL.
+    or_null("stepwell_trap_backtrace", || Ok(unsafe { get(trap) }?.1.backtrace().as_ptr()))
 }

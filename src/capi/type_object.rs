@@ -1,5 +1,5 @@
-//! What stands behind the types of functions, globals, tables, memories and tags, and behind `wasm_externtype_t`: the standard's
-//! `_as_externtype` conversions borrow, so all are one object.
+//! What stands behind the types of functions, globals, tables, memories and tags, and behind `wasm_externtype_t`: the
+//! standard's `_as_externtype` conversions borrow, so all are one object.
 
 use super::externtype::wasm_externkind_enum;
 use super::plumbing::handles::wasm_valtype_t;

@@ -1,7 +1,9 @@
 //! `stepwell_typed_func_t`: calls both ways without conversion, on raw values.
 
 use super::caller::CallerParts;
-use super::func::{self, func_type, trap_or_error};
+use super::func;
+use super::functype::func_type;
+use super::host_func::succeeded;
 use super::plumbing::abort::watched;
 use super::plumbing::env::{Env, stepwell_finalizer_t};
 use super::plumbing::guard::or_error;
@@ -11,7 +13,7 @@ use super::plumbing::handles::{
 };
 use super::plumbing::object::Object;
 use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, null, string};
-use super::trap::take_error;
+use super::trap::trap_or_error;
 use super::val::{float32_t, float64_t};
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{Caller, Func, RawFunc, ValRaw};
@@ -46,8 +48,9 @@ pub(super) struct Typed {
     room: usize,
 }
 
-/// A host function on raw values: the parameters are in `values`, and the results are written over them, from the first on; there is room for
-/// the larger number of both. A trap that is returned is given away, and ends the guest's call; NULL is success.
+/// A host function on raw values: the parameters are in `values`, and the results are written over them, from the first
+/// on; there is room for the larger number of both. A trap that is returned is given away, and ends the guest's call;
+/// NULL is success.
 pub type stepwell_func_unchecked_callback_t = Option<
     unsafe extern "C-unwind" fn(
         env: *mut c_void,
@@ -97,10 +100,10 @@ pub unsafe extern "C" fn stepwell_typed_func_delete(func: Own<stepwell_typed_fun
     unsafe { func.delete("stepwell_typed_func_delete", "func") }
 }
 
-/// Calls the function: the parameters are taken from `values`, and the results are written over them, from the first on. `values` has room for
-/// the larger number of both, and `size` says for how many it has room. Nothing is allocated, and only `size` is checked. A trap is written
-/// to `trap_out` (NULL if there is none), everything else is the error; with `trap_out` NULL a trap is an error, too. After a trap or
-/// an error `values` is not defined.
+/// Calls the function: the parameters are taken from `values`, and the results are written over them, from the first
+/// on. `values` has room for the larger number of both, and `size` says for how many it has room. Nothing is allocated,
+/// and only `size` is checked. A trap is written to `trap_out` (NULL if there is none), everything else is the error;
+/// with `trap_out` NULL a trap is an error, too. After a trap or an error `values` is not defined.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -142,12 +145,12 @@ fn body(
         // SAFETY: C registered the callback with this environment; the values are those of the call.
         let trap = watched("a host function", || unsafe { callback(env.get(), parts.as_c(), values.cast()) });
         // SAFETY: the callback gives the trap to us.
-        if trap.is_null() { Ok(()) } else { Err(unsafe { take_error(trap) }) }
+        unsafe { succeeded(trap) }
     })
 }
 
-/// A new host function on raw values, of a type without references. `finalizer(env)` runs when nothing holds the function any more, or when
-/// this fails. The finalizer may be NULL.
+/// A new host function on raw values, of a type without references. `finalizer(env)` runs when nothing holds the
+/// function any more, or when this fails. The finalizer may be NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

@@ -9,7 +9,8 @@ use super::plumbing::own::{Out, Take};
 use super::plumbing::vec::{self, CVec};
 use super::val::{copy_val, delete_val, wasm_val_t};
 
-/// A vector of bytes. An owned vector owns its elements; its memory comes from this library.
+/// A vector of bytes. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_byte_vec_t {
     /// How many there are.
@@ -86,7 +87,8 @@ pub unsafe extern "C" fn wasm_byte_vec_delete(vec: Take<wasm_byte_vec_t>) {
     unsafe { vec::delete("wasm_byte_vec_delete", vec) }
 }
 
-/// A vector of value types. An owned vector owns its elements; its memory comes from this library.
+/// A vector of value types. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_valtype_vec_t {
     /// How many there are.
@@ -172,7 +174,8 @@ pub unsafe extern "C" fn wasm_valtype_vec_delete(vec: Take<wasm_valtype_vec_t>) 
     unsafe { vec::delete("wasm_valtype_vec_delete", vec) }
 }
 
-/// A vector of function types. An owned vector owns its elements; its memory comes from this library.
+/// A vector of function types. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_functype_vec_t {
     /// How many there are.
@@ -258,7 +261,8 @@ pub unsafe extern "C" fn wasm_functype_vec_delete(vec: Take<wasm_functype_vec_t>
     unsafe { vec::delete("wasm_functype_vec_delete", vec) }
 }
 
-/// A vector of global types. An owned vector owns its elements; its memory comes from this library.
+/// A vector of global types. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_globaltype_vec_t {
     /// How many there are.
@@ -347,7 +351,8 @@ pub unsafe extern "C" fn wasm_globaltype_vec_delete(vec: Take<wasm_globaltype_ve
     unsafe { vec::delete("wasm_globaltype_vec_delete", vec) }
 }
 
-/// A vector of table types. An owned vector owns its elements; its memory comes from this library.
+/// A vector of table types. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_tabletype_vec_t {
     /// How many there are.
@@ -433,7 +438,8 @@ pub unsafe extern "C" fn wasm_tabletype_vec_delete(vec: Take<wasm_tabletype_vec_
     unsafe { vec::delete("wasm_tabletype_vec_delete", vec) }
 }
 
-/// A vector of memory types. An owned vector owns its elements; its memory comes from this library.
+/// A vector of memory types. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_memorytype_vec_t {
     /// How many there are.
@@ -522,7 +528,8 @@ pub unsafe extern "C" fn wasm_memorytype_vec_delete(vec: Take<wasm_memorytype_ve
     unsafe { vec::delete("wasm_memorytype_vec_delete", vec) }
 }
 
-/// A vector of tag types. An owned vector owns its elements; its memory comes from this library.
+/// A vector of tag types. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_tagtype_vec_t {
     /// How many there are.
@@ -608,7 +615,8 @@ pub unsafe extern "C" fn wasm_tagtype_vec_delete(vec: Take<wasm_tagtype_vec_t>) 
     unsafe { vec::delete("wasm_tagtype_vec_delete", vec) }
 }
 
-/// A vector of types of things imported or exported. An owned vector owns its elements; its memory comes from this library.
+/// A vector of types of things imported or exported. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_externtype_vec_t {
     /// How many there are.
@@ -697,7 +705,8 @@ pub unsafe extern "C" fn wasm_externtype_vec_delete(vec: Take<wasm_externtype_ve
     unsafe { vec::delete("wasm_externtype_vec_delete", vec) }
 }
 
-/// A vector of imports. An owned vector owns its elements; its memory comes from this library.
+/// A vector of imports. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_importtype_vec_t {
     /// How many there are.
@@ -786,7 +795,8 @@ pub unsafe extern "C" fn wasm_importtype_vec_delete(vec: Take<wasm_importtype_ve
     unsafe { vec::delete("wasm_importtype_vec_delete", vec) }
 }
 
-/// A vector of exports. An owned vector owns its elements; its memory comes from this library.
+/// A vector of exports. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_exporttype_vec_t {
     /// How many there are.
@@ -875,7 +885,8 @@ pub unsafe extern "C" fn wasm_exporttype_vec_delete(vec: Take<wasm_exporttype_ve
     unsafe { vec::delete("wasm_exporttype_vec_delete", vec) }
 }
 
-/// A vector of values. An owned vector owns its elements; its memory comes from this library.
+/// A vector of values. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_val_vec_t {
     /// How many there are.
@@ -954,7 +965,8 @@ pub unsafe extern "C" fn wasm_val_vec_delete(vec: Take<wasm_val_vec_t>) {
     unsafe { vec::delete("wasm_val_vec_delete", vec) }
 }
 
-/// A vector of frames. An owned vector owns its elements; its memory comes from this library.
+/// A vector of frames. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_frame_vec_t {
     /// How many there are.
@@ -1036,7 +1048,8 @@ pub unsafe extern "C" fn wasm_frame_vec_delete(vec: Take<wasm_frame_vec_t>) {
     unsafe { vec::delete("wasm_frame_vec_delete", vec) }
 }
 
-/// A vector of things imported or exported. An owned vector owns its elements; its memory comes from this library.
+/// A vector of things imported or exported. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_extern_vec_t {
     /// How many there are.

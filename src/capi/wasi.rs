@@ -14,14 +14,14 @@ use std::ffi::{CStr, c_char, c_void};
 
 handle!(stepwell_wasi_config_t => WasiConfig);
 
-/// Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated. While
-/// it runs, the program's writes to the same stream fail with `EDEADLK`.
+/// Gets what a program writes to a standard stream, each write as it comes. `data` is borrowed, and not NUL-terminated.
+/// While it runs, the program's writes to the same stream fail with `EDEADLK`.
 pub type stepwell_wasi_output_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, data: *const byte_t, size: usize)>;
 
-/// Gives a program its standard input: writes up to `size` bytes to `data`, from its front, and returns how many they are. 0 is
-/// the end of the input; more than `size` is a failure, which the program sees as `EIO`. While it runs, the program's reads of
-/// its standard input fail with `EDEADLK`.
+/// Gives a program its standard input: writes up to `size` bytes to `data`, from its front, and returns how many they
+/// are. 0 is the end of the input; more than `size` is a failure, which the program sees as `EIO`. While it runs, the
+/// program's reads of its standard input fail with `EDEADLK`.
 pub type stepwell_wasi_input_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, data: *mut byte_t, size: usize) -> usize>;
 
@@ -55,7 +55,8 @@ pub unsafe extern "C" fn stepwell_wasi_buffer_size(buffer: *const stepwell_wasi_
     })
 }
 
-/// Copies what is in a buffer, or (`take`) takes it out, so that the buffer is empty afterwards and has its whole limit again.
+/// Copies what is in a buffer, or (`take`) takes it out, so that the buffer is empty afterwards and has its whole limit
+/// again.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -107,6 +108,19 @@ unsafe fn set(
         change(unsafe { borrow_mut(config, "config") }?);
         Ok(())
     });
+}
+
+/// Sets a field by what may be refused.
+///
+/// # Safety
+/// C passes a live configuration or NULL.
+unsafe fn try_set(
+    function: &str,
+    config: *mut stepwell_wasi_config_t,
+    change: impl FnOnce(&mut WasiConfig) -> Result<&mut WasiConfig>,
+) -> Own<stepwell_error_t> {
+    // SAFETY: by the contract.
+    or_error(function, || change(unsafe { borrow_mut(config, "config") }?).map(drop))
 }
 
 /// The bytes of C strings; a NULL among them, or instead of all (unless there are none), is an error naming `param`.
@@ -206,9 +220,9 @@ pub unsafe extern "C" fn stepwell_wasi_config_stdin_bytes_set(
     })
 }
 
-/// Asks a callback for the program's standard input. `finalizer(env)` runs when nothing can call it any more: when it is
-/// replaced, the configuration is deleted or the store is gone, the program closed the stream, or when this fails. The finalizer
-/// may be NULL.
+/// Asks a callback for the program's standard input. `finalizer(env)` runs when nothing can call it any more: when it
+/// is replaced, the configuration is deleted or the store is gone, the program closed the stream, or when this fails.
+/// The finalizer may be NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -272,9 +286,9 @@ fn output(callback: stepwell_wasi_output_callback_t, env: Env) -> Result<impl Fn
     Ok(move |bytes: &[u8]| unsafe { callback(env.get(), bytes.as_ptr().cast(), bytes.len()) })
 }
 
-/// Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any more:
-/// when it is replaced, the configuration is deleted, the store is gone or the program closed the stream, or when this fails.
-/// The finalizer may be NULL.
+/// Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any
+/// more: when it is replaced, the configuration is deleted, the store is gone or the program closed the stream, or when
+/// this fails. The finalizer may be NULL.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -286,11 +300,12 @@ pub unsafe extern "C" fn stepwell_wasi_config_stdout_callback_set(
     finalizer: stepwell_finalizer_t,
 ) -> Own<stepwell_error_t> {
     let env = Env::new(env, finalizer);
-    or_error("stepwell_wasi_config_stdout_callback_set", move || {
-        // SAFETY: C passes a live configuration or NULL.
-        unsafe { borrow_mut(config, "config") }?.set_stdout(output(callback, env)?);
-        Ok(())
-    })
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe {
+        try_set("stepwell_wasi_config_stdout_callback_set", config, move |config| {
+            Ok(config.set_stdout(output(callback, env)?))
+        })
+    }
 }
 
 /// As `stepwell_wasi_config_stdout_callback_set`, for standard error.
@@ -305,11 +320,12 @@ pub unsafe extern "C" fn stepwell_wasi_config_stderr_callback_set(
     finalizer: stepwell_finalizer_t,
 ) -> Own<stepwell_error_t> {
     let env = Env::new(env, finalizer);
-    or_error("stepwell_wasi_config_stderr_callback_set", move || {
-        // SAFETY: C passes a live configuration or NULL.
-        unsafe { borrow_mut(config, "config") }?.set_stderr(output(callback, env)?);
-        Ok(())
-    })
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe {
+        try_set("stepwell_wasi_config_stderr_callback_set", config, move |config| {
+            Ok(config.set_stderr(output(callback, env)?))
+        })
+    }
 }
 
 /// Keeps what the program writes to standard output in a buffer of the host's.
@@ -321,12 +337,12 @@ pub unsafe extern "C" fn stepwell_wasi_config_stdout_buffer_set(
     config: *mut stepwell_wasi_config_t,
     buffer: *const stepwell_wasi_buffer_t,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_wasi_config_stdout_buffer_set", || {
-        // SAFETY: C passes live objects or NULL.
-        let (config, buffer) = unsafe { (borrow_mut(config, "config")?, borrow(buffer, "buffer")?) };
-        config.set_stdout_buffer(buffer);
-        Ok(())
-    })
+    // SAFETY: C passes live objects or NULL.
+    unsafe {
+        try_set("stepwell_wasi_config_stdout_buffer_set", config, |config| {
+            Ok(config.set_stdout_buffer(borrow(buffer, "buffer")?))
+        })
+    }
 }
 
 /// As `stepwell_wasi_config_stdout_buffer_set`, for standard error. It may be the same buffer.
@@ -338,16 +354,16 @@ pub unsafe extern "C" fn stepwell_wasi_config_stderr_buffer_set(
     config: *mut stepwell_wasi_config_t,
     buffer: *const stepwell_wasi_buffer_t,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_wasi_config_stderr_buffer_set", || {
-        // SAFETY: C passes live objects or NULL.
-        let (config, buffer) = unsafe { (borrow_mut(config, "config")?, borrow(buffer, "buffer")?) };
-        config.set_stderr_buffer(buffer);
-        Ok(())
-    })
+    // SAFETY: C passes live objects or NULL.
+    unsafe {
+        try_set("stepwell_wasi_config_stderr_buffer_set", config, |config| {
+            Ok(config.set_stderr_buffer(borrow(buffer, "buffer")?))
+        })
+    }
 }
 
-/// Writes the program's standard output to a file: behind what is in it (`append`), or instead of that. It is opened, and made
-/// or emptied, now. To send both streams to one file, append to it.
+/// Writes the program's standard output to a file: behind what is in it (`append`), or instead of that. It is opened,
+/// and made or emptied, now. To send both streams to one file, append to it.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -357,12 +373,12 @@ pub unsafe extern "C" fn stepwell_wasi_config_stdout_file_set(
     path: *const c_char,
     append: bool,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_wasi_config_stdout_file_set", || {
-        // SAFETY: C passes a live configuration or NULL, and a C string.
-        let (config, path) = unsafe { (borrow_mut(config, "config")?, string(path, "path")?) };
-        config.set_stdout_file(path, append)?;
-        Ok(())
-    })
+    // SAFETY: C passes a live configuration and a C string, or NULL.
+    unsafe {
+        try_set("stepwell_wasi_config_stdout_file_set", config, |config| {
+            config.set_stdout_file(string(path, "path")?, append)
+        })
+    }
 }
 
 /// As `stepwell_wasi_config_stdout_file_set`, for standard error.
@@ -375,16 +391,16 @@ pub unsafe extern "C" fn stepwell_wasi_config_stderr_file_set(
     path: *const c_char,
     append: bool,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_wasi_config_stderr_file_set", || {
-        // SAFETY: C passes a live configuration or NULL, and a C string.
-        let (config, path) = unsafe { (borrow_mut(config, "config")?, string(path, "path")?) };
-        config.set_stderr_file(path, append)?;
-        Ok(())
-    })
+    // SAFETY: C passes a live configuration and a C string, or NULL.
+    unsafe {
+        try_set("stepwell_wasi_config_stderr_file_set", config, |config| {
+            config.set_stderr_file(string(path, "path")?, append)
+        })
+    }
 }
 
-/// How many descriptors the program has at most at once, the standard streams and the preopened directories counted; 1024 unless
-/// this is called. Beyond it the program gets `EMFILE`. Each takes about one of this process.
+/// How many descriptors the program has at most at once, the standard streams and the preopened directories counted;
+/// 1024 unless this is called. Beyond it the program gets `EMFILE`. Each takes about one of this process.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -393,8 +409,9 @@ pub unsafe extern "C" fn stepwell_wasi_config_max_descriptors_set(config: *mut s
     unsafe { set("stepwell_wasi_config_max_descriptors_set", config, |config| config.set_max_descriptors(max)) }
 }
 
-/// Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at, or with
-/// `read_write` to change as well: to create, write, rename, link and remove. It is opened now. No path, and no symbolic link, leads the program out of it.
+/// Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at,
+/// or with `read_write` to change as well: to create, write, rename, link and remove. It is opened now. No path, and no
+/// symbolic link, leads the program out of it.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -415,9 +432,9 @@ pub unsafe extern "C" fn stepwell_wasi_config_preopen_dir(
     })
 }
 
-/// Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store. The instances share one table of
-/// descriptors, which lives as long as the store. Sockets there are none, and `proc_raise` is refused (`ENOTSUP`). A
-/// program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
+/// Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store. The instances share one
+/// table of descriptors, which lives as long as the store. Sockets there are none, and `proc_raise` is refused
+/// (`ENOTSUP`). A program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

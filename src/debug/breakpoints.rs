@@ -2,6 +2,7 @@
 //! instruction inside a region no site stands: there a breakpoint arms those from which the instruction can be reached
 //! without passing another, and rerun tells whether it is.
 
+use super::layers;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, RegionGraph, SiteId};
@@ -45,7 +46,7 @@ pub(super) type Hits = SmallVec<[BreakpointId; 2]>;
 #[derive(Default)]
 pub(super) struct Breakpoints {
     last: u32,
-    /// In the order they were set.
+    /// In the order they were set, which is that of their ids.
     entries: Vec<Entry>,
     /// Those in code that is there, sorted: a stop looks its instruction up here.
     active: Vec<(CodeSlot, WasmOffset, BreakpointId)>,
@@ -82,17 +83,32 @@ struct Target {
 }
 
 impl Breakpoints {
+    /// All, in the order they were set.
+    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &Breakpoint> {
+        self.entries.iter().map(|entry| &entry.breakpoint)
+    }
+
+    /// The one of this id.
+    pub(super) fn get(&self, id: BreakpointId) -> Option<&Breakpoint> {
+        self.find(id).map(|index| &self.entries[index].breakpoint)
+    }
+
+    fn find(&self, id: BreakpointId) -> Option<usize> {
+        self.entries.binary_search_by_key(&id, |entry| entry.breakpoint.id).ok()
+    }
+
+    /// Places one at the first instruction at or after an offset that can be reached.
     pub(super) fn add(
         &mut self,
         store: &mut StoreMut<'_>,
         module: &Module,
         requested: WasmOffset,
     ) -> Result<Breakpoint> {
-        let info = module.info();
-        let behind = info.bodies.partition_point(|body| body.bytes.end <= requested.index());
-        let body = info.bodies.get(behind).filter(|body| body.bytes.start <= requested.index());
+        let bodies = &module.info().bodies;
+        let behind = bodies.partition_point(|body| body.bytes.end <= requested.index());
+        let body = bodies.get(behind).filter(|body| body.bytes.start <= requested.index());
         let body = body.ok_or_else(|| {
-            let message = match (info.bodies.first(), info.bodies.last()) {
+            let message = match (bodies.first(), bodies.last()) {
                 (Some(first), Some(last)) => format!(
                     "this offset is in no function's body; the module's are from {:#x} to {:#x}",
                     first.bytes.start, last.bytes.end
@@ -101,38 +117,10 @@ impl Breakpoints {
             };
             Error::new(ErrorKind::Argument, message).at(requested)
         })?;
-        let code = module.debug_code(&|_, _| true)?;
-        let place = target(module, code.tables(), body.func, requested)?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Argument,
-                format!(
-                    "no instruction of function {} that can be reached is at or after this offset",
-                    info.func_index(body.func)
-                ),
-            )
-            .at(requested)
-        })?;
-        let func = info.func_index(body.func);
-        let id = BreakpointId(self.last + 1);
-        let breakpoint = Breakpoint { id, module: module.clone(), func, requested, offset: place.offset };
-        let entry = Entry {
-            breakpoint: breakpoint.clone(),
-            func: body.func,
-            position: place.position,
-            sites: place.sites,
-            armed: SmallVec::new(),
-        };
-        self.entries.push(entry);
-        if let Some(slot) = store.code_slot(module.id())
-            && let Err(error) = self.activate(store, self.entries.len() - 1, slot)
-        {
-            self.entries.pop();
-            return Err(error);
-        }
-        self.last += 1;
-        Ok(breakpoint)
+        self.set(store, module, body.func, Some(requested))
     }
 
+    /// Places one at the first instruction of a function.
     pub(super) fn add_at_function(
         &mut self,
         store: &mut StoreMut<'_>,
@@ -152,9 +140,48 @@ impl Breakpoints {
                 format!("function {func} is imported; set the breakpoint in the module that defines it"),
             )
         })?;
+        self.set(store, module, defined, None)
+    }
+
+    /// Places one in a function, at or after what was asked for, or at its first instruction.
+    fn set(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        module: &Module,
+        func: DefinedFuncIndex,
+        requested: Option<WasmOffset>,
+    ) -> Result<Breakpoint> {
+        let info = module.info();
         // Every function has a first instruction, if only its `end`.
-        let requested = WasmOffset::from_usize(info.bodies[defined.index()].bytes.start);
-        self.add(store, module, requested).map(|placed| Breakpoint { requested: placed.offset, ..placed })
+        let from = requested.unwrap_or_else(|| WasmOffset::from_usize(info.bodies[func.index()].bytes.start));
+        let code = module.debug_code(&|_, _| true)?;
+        let place = target(module, code.tables(), func, from)?.ok_or_else(|| {
+            let func = info.func_index(func);
+            let message = format!("no instruction of function {func} that can be reached is at or after this offset");
+            Error::new(ErrorKind::Argument, message).at(from)
+        })?;
+        let breakpoint = Breakpoint {
+            id: BreakpointId(self.last + 1),
+            module: module.clone(),
+            func: info.func_index(func),
+            requested: requested.unwrap_or(place.offset),
+            offset: place.offset,
+        };
+        self.entries.push(Entry {
+            breakpoint: breakpoint.clone(),
+            func,
+            position: place.position,
+            sites: place.sites,
+            armed: SmallVec::new(),
+        });
+        if let Some(slot) = store.code_slot(module.id())
+            && let Err(error) = self.activate(store, self.entries.len() - 1, slot)
+        {
+            self.entries.pop();
+            return Err(error);
+        }
+        self.last += 1;
+        Ok(breakpoint)
     }
 
     /// Arms a breakpoint in the module's code, which the store has in `slot`, and in resume code of its function. On an error
@@ -174,7 +201,7 @@ impl Breakpoints {
         if let Some((_, instructions)) = position {
             self.make_function(slot, func, instructions)?;
         }
-        arm(store, &sites)?;
+        layers::add_sites(store, &sites)?;
         self.entries[index].armed = sites;
         for slot in &slots {
             self.note_active(*slot, offset, id);
@@ -203,7 +230,7 @@ impl Breakpoints {
             }
         }
         let sites: SmallVec<[(CodeSlot, SiteId); 4]> = found.iter().map(|found| (resume, found.1)).collect();
-        arm(store, &sites)?;
+        layers::add_sites(store, &sites)?;
         for (index, site) in found {
             let entry = &mut self.entries[index];
             entry.armed.push((resume, site));
@@ -237,39 +264,40 @@ impl Breakpoints {
     }
 
     pub(super) fn remove(&mut self, store: &mut StoreMut<'_>, id: BreakpointId) -> Result<()> {
-        let index = self.entries.iter().position(|entry| entry.breakpoint.id == id).ok_or_else(|| {
+        let index = self.find(id).ok_or_else(|| {
             Error::new(ErrorKind::Argument, format!("there is no breakpoint {}; it may have been removed", id.0))
         })?;
-        let entry = &self.entries[index];
-        let mut edit = store.edit();
-        for (slot, site) in &entry.armed {
-            edit.remove_site(*slot, *site)?;
-        }
-        edit.commit()?;
+        layers::remove_sites(store, &self.entries[index].armed)?;
         let entry = self.entries.remove(index);
         let (slot, offset) = (store.code_slot(entry.breakpoint.module.id()), entry.breakpoint.offset);
         let was_active = slot.is_some_and(|slot| self.active.binary_search(&(slot, offset, id)).is_ok());
         self.active.retain(|active| active.2 != id);
         if let (Some((position, _)), Some(slot), true) = (entry.position, slot, was_active) {
-            let left = self.at(slot, offset).len();
+            let left = self.at(slot, offset).is_some();
             if let Some(function) = self.function(slot, entry.func) {
                 function.count -= 1;
-                function.stops[position as usize] = u8::from(left > 0);
+                function.stops[position as usize] = u8::from(left);
             }
             self.inside.retain(|function| function.count > 0);
         }
         Ok(())
     }
 
-    /// The breakpoints at an instruction, in the order they were set.
+    /// Where the breakpoints at an instruction are, if there are any; see [`Breakpoints::hits`].
     #[inline]
-    pub(super) fn at(&self, slot: CodeSlot, wasm: WasmOffset) -> Hits {
-        if self.active.is_empty() { Hits::new() } else { self.search(slot, wasm) }
+    pub(super) fn at(&self, slot: CodeSlot, wasm: WasmOffset) -> Option<usize> {
+        if self.active.is_empty() {
+            return None;
+        }
+        let from = self.active.partition_point(|entry| (entry.0, entry.1) < (slot, wasm));
+        self.active.get(from).is_some_and(|entry| (entry.0, entry.1) == (slot, wasm)).then_some(from)
     }
 
-    fn search(&self, slot: CodeSlot, wasm: WasmOffset) -> Hits {
-        let from = self.active.partition_point(|entry| (entry.0, entry.1) < (slot, wasm));
-        self.active[from..].iter().take_while(|entry| (entry.0, entry.1) == (slot, wasm)).map(|entry| entry.2).collect()
+    /// The breakpoints at the same instruction as this one and behind it, in the order they were set.
+    #[inline]
+    pub(super) fn hits(&self, from: usize) -> impl Iterator<Item = BreakpointId> + '_ {
+        let (slot, wasm, _) = self.active[from];
+        self.active[from..].iter().take_while(move |entry| (entry.0, entry.1) == (slot, wasm)).map(|entry| entry.2)
     }
 
     /// Where in a function rerun is to stop for breakpoints inside its regions, if there are any: a byte for each instruction.
@@ -293,15 +321,6 @@ impl Breakpoints {
         }
         Ok(())
     }
-}
-
-/// Arms sites, all or none.
-fn arm(store: &mut StoreMut<'_>, sites: &[(CodeSlot, SiteId)]) -> Result<()> {
-    let mut edit = store.edit();
-    for (slot, site) in sites {
-        edit.add_site(*slot, *site)?;
-    }
-    edit.commit()
 }
 
 /// The site of exactly this instruction in the code of a slot.

@@ -1,16 +1,42 @@
 //! Breakpoints, stepping, frames: decides *what* to stop at and what to show. It edits the store's patch plan and
-//! never touches machine code; it reads frames where the image's tables say they are, and finds by rerun what no frame holds.
+//! never touches machine code; where the guest is inside a region it has the store find out by rerun.
 //!
 //! A [`Debugger`] is attached to one store while none of its frames is live. From then on the store runs debug code, in
 //! a private copy of its own, and every stop calls the [`Debugger`]'s callback on the guest's thread with the [`Stop`]
 //! in its hands. Stores without a debugger never notice.
+//!
+//! # Who has the state
+//!
+//! The debugger is one who listens to the store ([`EventSink`]). Its [`State`] is the store's. Each method of
+//! [`Debugger`], and each half of telling the callback of a stop, takes it out of the store, works, and puts it back
+//! ([`Told::with`]). So it is in its place whenever the callback or the guest runs, and whatever they ask of the
+//! debugger is done at once, at any depth of nested stops.
+//!
+//! # A stop inside a region
+//!
+//! In `f` the instructions `i0 i1 i2 i3` are one region: a stop point is at `i0` alone. A breakpoint is set at `i2`.
+//!
+//! 1. `breakpoints.rs` knows from the region graph that `i2` is reached from the site of `i0`, and wants that site
+//!    armed: `layers.rs` edits the plan with it.
+//! 2. The guest comes to `i0` and stops. The store tells us ([`Event::Stop`]); [`State::arrive`] finds no breakpoint at
+//!    `i0` itself and no step that would end there, but one at `i2`.
+//! 3. It looks into the region ([`StoreMut::look_inside`]) and has it rerun to `i2`. The frame found there is given to
+//!    the event ([`StoreMut::set_virtual`]), the state back to the store, and the callback is called: it sees `f` at
+//!    `i2` with the locals and operands there.
+//! 4. The callback answers with a step. [`State::answered`] takes the frame back and notes what the step waits for; the
+//!    layer of steps wants every site armed now, which `layers.rs` joins with what the others want, and edits the plan.
+//! 5. The step itself is rerun by one instruction, to `i3`: the callback is called again, and no code was changed. It
+//!    answers that the guest may go on.
+//! 6. Rerun comes to the end of the region. Once more it is run from the slots of the frame: if that comes to the same
+//!    state, nothing that it reads was changed meanwhile, and the guest goes on from `i0` by itself ([`Answer::GoOn`]);
+//!    otherwise in resume code, with the state that was shown ([`Answer::Replace`]).
+#![forbid(unsafe_code)]
 
 mod breakpoints;
 mod frame;
-mod slot;
+mod layers;
 mod stepping;
 mod stop;
-mod virtual_position;
 
 pub use breakpoints::{Breakpoint, BreakpointId};
 pub use frame::Frame;
@@ -20,14 +46,13 @@ pub use stop::{Reason, Stop};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::image::RerunEnd;
 use crate::runtime::{
-    AsStoreMut, EventSink, Module, ModuleId, Resume, StopInfo, StoreId, StoreMut, Trap, TrapCode, TrapInfo,
+    Answer, AsStore, AsStoreMut, Event, EventSink, Module, StopInfo, StoreId, StoreMut, Told, Trap, TrapCode, TrapInfo,
+    VirtualFrame,
 };
-use breakpoints::Breakpoints;
-use std::cell::UnsafeCell;
-use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use breakpoints::{Breakpoints, Hits};
+use layers::Layers;
+use std::sync::{Arc, Weak};
 use stepping::Stepping;
-use virtual_position::{RealFrame, VirtualPosition, VirtualPositions, fault};
 
 /// The stop callback.
 type Handler = dyn Fn(&mut Stop<'_>) -> Action + Send + Sync;
@@ -39,44 +64,26 @@ pub struct Debugger {
     core: Arc<Core>,
 }
 
-/// What the store calls and the [`Debugger`] edits.
+/// Who listens to the store for a [`Debugger`].
 struct Core {
     me: Weak<Core>,
     store: StoreId,
     handler: Box<Handler>,
-    /// Touched only with the store in hand, so that a stop takes no lock: see [`Core::state`].
-    state: UnsafeCell<State>,
-    /// The breakpoints in the order they were set, for those who ask without the store.
-    listed: Mutex<Vec<Breakpoint>>,
 }
 
-// SAFETY: `state` is `Send` and reached only with the store in hand, which one thread has at a time; the rest is `Sync`.
-unsafe impl Sync for Core {}
-
+/// What the debugger knows and wants.
 #[derive(Default)]
 struct State {
+    layers: Layers,
     breakpoints: Breakpoints,
     stepping: Stepping,
-    regions: VirtualPositions,
-    /// Another debugger may have taken its place.
-    detached: bool,
+    /// Room for frames inside regions, so that looking into one allocates nothing.
+    #[expect(clippy::vec_box, reason = "they are handed to events and back as they are")]
+    spare: Vec<Box<VirtualFrame>>,
 }
 
-impl Core {
-    /// # Safety
-    /// The caller has the store in hand exclusively, as every method with a [`StoreMut`] of it has, and the reference ends before
-    /// the callback or the guest runs.
-    #[expect(clippy::mut_from_ref, reason = "the store, held exclusively, stands for the state")]
-    unsafe fn state(&self) -> &mut State {
-        // SAFETY: handed on to the caller.
-        unsafe { &mut *self.state.get() }
-    }
-
-    fn listed(&self) -> MutexGuard<'_, Vec<Breakpoint>> {
-        // A panic while it is locked leaves plain data in a usable state.
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The most frames' worth of room kept.
+const MAX_SPARE: usize = 4;
 
 impl Debugger {
     /// Attaches to `store`: its modules' debug code is compiled if it was not yet (once per module and engine), and from the next
@@ -102,14 +109,8 @@ impl Debugger {
         progress: &(dyn Fn(usize, usize) -> bool + Sync),
     ) -> Result<Debugger> {
         let mut store = store.as_store_mut();
-        let core = Arc::new_cyclic(|me| Core {
-            me: me.clone(),
-            store: store.id(),
-            handler: Box::new(handler),
-            state: UnsafeCell::default(),
-            listed: Mutex::default(),
-        });
-        store.attach_with_progress(core.clone(), progress)?;
+        let core = Arc::new_cyclic(|me| Core { me: me.clone(), store: store.id(), handler: Box::new(handler) });
+        store.attach_with_progress(core.clone(), State::default(), progress)?;
         Ok(Debugger { core })
     }
 
@@ -118,12 +119,8 @@ impl Debugger {
     /// # Errors
     /// [`ErrorKind::State`] when a Wasm frame of the store is live, or when this debugger is no longer attached.
     pub fn detach(&self, store: &mut impl AsStoreMut) -> Result<()> {
-        let mut store = self.check(store)?;
-        store.detach()?;
-        // SAFETY: the store is in hand.
-        *unsafe { self.core.state() } = State { detached: true, ..State::default() };
-        self.core.listed().clear();
-        Ok(())
+        self.with(store, |_, _| Ok(()))?;
+        store.as_store_mut().detach()
     }
 
     /// Sets a breakpoint at the instruction at `offset` of `module`, or the next one that can be reached in the same
@@ -133,11 +130,7 @@ impl Debugger {
     /// [`ErrorKind::Argument`] when `offset` is in no function's body, or when no reachable instruction of the function is at or after
     /// it; a refused mapping otherwise.
     pub fn break_at(&self, store: &mut impl AsStoreMut, module: &Module, offset: WasmOffset) -> Result<Breakpoint> {
-        let mut store = self.check(store)?;
-        // SAFETY: the store is in hand, and adding calls nobody.
-        let placed = unsafe { self.core.state() }.breakpoints.add(&mut store, module, offset)?;
-        self.core.listed().push(placed.clone());
-        Ok(placed)
+        self.with(store, |state, store| state.breakpoints.add(store, module, offset))
     }
 
     /// Sets a breakpoint at the first instruction of a function, imports counted.
@@ -150,11 +143,7 @@ impl Debugger {
         module: &Module,
         func: FuncIndex,
     ) -> Result<Breakpoint> {
-        let mut store = self.check(store)?;
-        // SAFETY: the store is in hand, and adding calls nobody.
-        let placed = unsafe { self.core.state() }.breakpoints.add_at_function(&mut store, module, func)?;
-        self.core.listed().push(placed.clone());
-        Ok(placed)
+        self.with(store, |state, store| state.breakpoints.add_at_function(store, module, func))
     }
 
     /// Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's
@@ -177,16 +166,32 @@ impl Debugger {
     /// # Errors
     /// [`ErrorKind::Argument`] when there is none of this id; a refused mapping otherwise.
     pub fn remove(&self, store: &mut impl AsStoreMut, id: BreakpointId) -> Result<()> {
-        let mut store = self.check(store)?;
-        // SAFETY: the store is in hand, and removing calls nobody.
-        unsafe { self.core.state() }.breakpoints.remove(&mut store, id)?;
-        self.core.listed().retain(|breakpoint| breakpoint.id != id);
-        Ok(())
+        self.with(store, |state, store| state.breakpoints.remove(store, id))
     }
 
     /// The breakpoints there are, in the order they were set.
-    pub fn breakpoints(&self) -> Vec<Breakpoint> {
-        self.core.listed().clone()
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] when the store is another one, [`ErrorKind::State`] when this debugger is no longer
+    /// attached.
+    pub fn breakpoints(&self, store: &impl AsStore) -> Result<Vec<Breakpoint>> {
+        self.look(store, |breakpoints| breakpoints.all().cloned().collect())
+    }
+
+    /// How many breakpoints there are.
+    ///
+    /// # Errors
+    /// As of [`Debugger::breakpoints`].
+    pub fn breakpoint_count(&self, store: &impl AsStore) -> Result<usize> {
+        self.look(store, |breakpoints| breakpoints.all().len())
+    }
+
+    /// The breakpoint of this id, if there is one.
+    ///
+    /// # Errors
+    /// As of [`Debugger::breakpoints`].
+    pub fn breakpoint(&self, store: &impl AsStore, id: BreakpointId) -> Result<Option<Breakpoint>> {
+        self.look(store, |breakpoints| breakpoints.get(id).cloned())
     }
 
     /// With `on`, every instruction of every call stops, from now on, whatever the callback answers; without, that ends.
@@ -194,142 +199,83 @@ impl Debugger {
     /// # Errors
     /// A refused mapping.
     pub fn step_always(&self, store: &mut impl AsStoreMut, on: bool) -> Result<()> {
-        let mut store = self.check(store)?;
-        // SAFETY: the store is in hand, and arming calls nobody.
-        unsafe { self.core.state() }.stepping.set_always(&mut store, on)
+        self.with(store, |state, store| state.stepping.set_always(&mut state.layers, store, on))
     }
 
-    fn check<'s>(&self, store: &'s mut impl AsStoreMut) -> Result<StoreMut<'s>> {
-        let store = store.as_store_mut();
-        if store.id() != self.core.store {
-            return Err(Error::new(ErrorKind::Argument, "the debugger is attached to another store"));
+    /// Works with the state, which is out of the store meanwhile.
+    fn with<R>(
+        &self,
+        store: &mut impl AsStoreMut,
+        work: impl FnOnce(&mut State, &mut StoreMut<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let mut store = store.as_store_mut();
+        self.check(store.id())?;
+        store.with_state(&*self.core, work)?.ok_or_else(detached)
+    }
+
+    /// Looks at the breakpoints.
+    fn look<R>(&self, store: &impl AsStore, look: impl FnOnce(&Breakpoints) -> R) -> Result<R> {
+        let store = store.as_store();
+        self.check(store.id())?;
+        store.look_at_state(&*self.core, |state| look(&state.breakpoints))?.ok_or_else(detached)
+    }
+
+    fn check(&self, store: StoreId) -> Result<()> {
+        if store == self.core.store {
+            return Ok(());
         }
-        // SAFETY: the store is in hand, and reading calls nobody.
-        if !store.is_attached() || unsafe { self.core.state() }.detached {
-            return Err(Error::new(ErrorKind::State, "the debugger is no longer attached"));
+        Err(Error::new(ErrorKind::Argument, "the debugger is attached to another store"))
+    }
+}
+
+#[cold]
+fn detached() -> Error {
+    Error::new(ErrorKind::State, "the debugger is no longer attached")
+}
+
+impl EventSink for Core {
+    type State = State;
+
+    fn on_event(&self, told: &mut Told<'_, State>, event: &Event<'_>) -> Result<Answer> {
+        match event {
+            Event::Stop(stop) => self.stop(told, stop),
+            Event::Trap(trap) => self.trap(told, trap).map(|()| Answer::GoOn),
+            Event::Module(module) => {
+                told.with(|state, store| state.breakpoints.module_registered(store, *module)).map(|()| Answer::GoOn)
+            }
         }
-        Ok(store)
     }
 }
 
 impl Core {
-    /// Calls the callback for an event in the frame at `fp`; gives its answer and the store back.
-    fn deliver<'a>(&'a self, mut store: StoreMut<'a>, reason: Reason, fp: usize) -> (Action, StoreMut<'a>) {
-        // SAFETY: an event is being told.
-        let _floats = unsafe { store.host_floats() };
-        let mut stop = Stop::new(store, self, reason, fp);
-        let action = (self.handler)(&mut stop);
-        (action, stop.into_store())
+    /// Calls the callback for an event in the frame at `fp`; gives its answer.
+    #[inline]
+    fn call_back(&self, told: &mut Told<'_, State>, reason: &Reason, fp: usize) -> Action {
+        told.call_host(|store| (self.handler)(&mut Stop::new(store, self, reason, fp)))
     }
 
-    /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the guest goes
-    /// on then.
-    fn tell_stop<'a>(
-        &'a self,
-        mut store: StoreMut<'a>,
-        info: &StopInfo,
-        room: &mut Option<Box<VirtualPosition>>,
-    ) -> Result<Resume> {
-        let &StopInfo { slot, func, fp, shape, .. } = info;
-        let mut wasm = info.wasm;
-        let mut told_inside = false;
-        let regions = VirtualPositions::in_code(&store, slot);
+    /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the
+    /// guest goes on then.
+    fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo) -> Result<Answer> {
+        let mut at = Place::new(info);
+        let mut next = told.with(|state, store| state.arrive(store, &mut at))?;
         loop {
-            let reason = {
-                // SAFETY: the store is in hand; the reference ends with the block, and arming calls nobody.
-                let state = unsafe { self.state() };
-                let hits = state.breakpoints.at(slot, wasm);
-                let stepped = state.stepping.satisfied(&store, fp, (slot, func));
-                match (hits.is_empty(), stepped) {
-                    (false, _) => Some(Reason::Breakpoint(hits)),
-                    (true, true) => Some(Reason::Step),
-                    (true, false) => None,
+            match next {
+                Next::Done(answer) => return Ok(answer),
+                Next::Tell => {
+                    let mut action = self.call_back(told, &at.reason, info.fp);
+                    next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
                 }
-            };
-            let idle = reason.is_none();
-            if let Some(reason) = reason {
-                told_inside |= room.is_some();
-                let fuel = room.as_ref().map(|inside| inside.pay(&mut store));
-                let (action, returned) = self.deliver(store, reason, fp);
-                store = returned;
-                // SAFETY: the store is back in hand, and arming calls nobody.
-                let state = unsafe { self.state() };
-                if let Action::Trap(message) = action {
-                    state.stepping.cancel(&mut store)?;
-                    return Err(Trap::new(message).into());
-                }
-                if let (Some(inside), Some(fuel)) = (room.as_mut(), fuel) {
-                    inside.take_back(&mut store, fuel);
-                }
-                state.stepping.start(&mut store, &action, fp)?;
             }
-            // SAFETY: the store is in hand, and neither rerunning nor arming calls anybody.
-            let state = unsafe { self.state() };
-            if idle {
-                state.stepping.forget_ended(&mut store)?;
-            }
-            let steps = state.stepping.wants(&store, fp, (slot, func));
-            let stops = state.breakpoints.inside(slot, func);
-            if !regions || (!steps && stops.is_none() && room.is_none()) {
-                return Ok(Resume::Native);
-            }
-            let inside = match room {
-                Some(inside) => inside,
-                None => room.insert(state.regions.enter(&store, RealFrame { slot, func, fp, wasm, shape })?),
-            };
-            let end = match (steps, stops) {
-                (true, _) => inside.step(),
-                (false, Some(stops)) => inside.run_to(stops),
-                (false, None) => inside.run_out(),
-            }?;
-            if let RerunEnd::Stopped(_) = end {
-                wasm = inside.wasm();
-                store.set_virtual(Some(inside.shown()));
-                continue;
-            }
-            if !told_inside {
-                return Ok(Resume::Native);
-            }
-            store.set_virtual(Some(inside.shown()));
-            let Some(with) = VirtualPositions::leave(&mut store, inside)? else { return Ok(Resume::Native) };
-            state.breakpoints.arm_resume_code(&mut store, slot, with.slot, func)?;
-            state.stepping.frame_replaced(&mut store, with.slot, func)?;
-            return Ok(Resume::Replace(Box::new(with)));
         }
     }
 
-    /// The state of the frame that has trapped, if that is inside a region.
-    fn trapped_inside(&self, store: &StoreMut<'_>, code: TrapCode) -> Result<Option<Box<VirtualPosition>>> {
-        let mut innermost = None;
-        store.walk_frames(|frame| {
-            let func = frame.module.info().defined(frame.func);
-            innermost = func.map(|func| (frame.slot, func, frame.fp, frame.wasm));
-            ControlFlow::Break(())
-        });
-        let Some((slot, func, fp, wasm)) = innermost.filter(|frame| VirtualPositions::in_code(store, frame.0)) else {
-            return Ok(None);
-        };
-        let entry = store.registry().get(slot).ok_or_else(|| fault("a trap in code that is not registered"))?;
-        let point = entry.engine.tables().complete_before(func, wasm);
-        let point = point.ok_or_else(|| fault("a trap before the first point of its function"))?;
-        let at = RealFrame { slot, func, fp, wasm: point.wasm, shape: point.shape };
-        // SAFETY: the store is in hand, and rerunning calls nobody.
-        let mut inside = unsafe { self.state() }.regions.enter(store, at)?;
-        if matches!(code, TrapCode::OutOfFuel | TrapCode::Interrupt) {
-            // Checked where the instruction has not begun, which is at a point.
-            return if point.wasm == wasm {
-                Ok(Some(inside))
-            } else {
-                Err(fault("a limit checked inside a region").at(wasm))
-            };
-        }
-        let end = inside.run_out_again()?;
-        // Of instructions that were merged, a load and what uses it, the code knows only one. Rerun knows better.
-        let same = matches!(end, RerunEnd::Traps(_, found) if found == code);
-        if inside.wasm() != wasm && !same {
-            return Err(fault("rerun has not come to the instruction that trapped").at(wasm));
-        }
-        Ok(Some(inside))
+    /// Tells of a trap.
+    fn trap(&self, told: &mut Told<'_, State>, trap: &TrapInfo) -> Result<()> {
+        told.with(|state, store| state.trapped(store, trap))?;
+        // The guest's call has ended, whatever the answer is.
+        self.call_back(told, &Reason::Trap(trap.code), trap.fp);
+        told.with(|state, store| state.stepping.cancel(&mut state.layers, store))
     }
 
     /// A handle.
@@ -341,52 +287,162 @@ impl Core {
     }
 }
 
-impl EventSink for Core {
-    fn on_stop(&self, store: StoreMut<'_>, info: &StopInfo) -> Result<Resume> {
-        let mut inside = None;
-        let result = self.tell_stop(store, info, &mut inside);
-        if let Some(inside) = inside {
-            // SAFETY: the event is told, and with it the store is in hand again.
-            let regions = &mut unsafe { self.state() }.regions;
-            match result {
-                // Should it not fit the stack, it is shown once more.
-                Ok(Resume::Replace(_)) => regions.keep_replaced(inside),
-                _ => regions.put_back(inside),
+/// Where a guest is that stands at a stop point: there, or inside the region behind it.
+struct Place<'a> {
+    info: &'a StopInfo,
+    /// The instruction about to run.
+    wasm: WasmOffset,
+    /// What is known of it inside the region. While it is shown, the event has it.
+    inside: Option<Box<VirtualFrame>>,
+    /// While that is shown, the fuel that the store had.
+    had: Option<i64>,
+    /// Whether the callback has seen something inside the region.
+    told_inside: bool,
+    /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
+    reason: Reason,
+}
+
+impl<'a> Place<'a> {
+    fn new(info: &'a StopInfo) -> Self {
+        Place { info, wasm: info.wasm, inside: None, had: None, told_inside: false, reason: Reason::Step }
+    }
+}
+
+/// What is to be done next at a stop.
+enum Next {
+    /// The callback is called, for [`Place::reason`], and the answer handed to [`State::answered`].
+    Tell,
+    /// The guest goes on.
+    Done(Answer),
+}
+
+impl State {
+    /// The guest has come to a stop point.
+    fn arrive(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        if self.is_due(store, at) {
+            return Ok(Next::Tell);
+        }
+        self.stepping.forget_ended(&mut self.layers, store)?;
+        self.go_on(store, at)
+    }
+
+    /// The callback has been called and has answered.
+    fn answered(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, action: &mut Action) -> Result<Next> {
+        if let Action::Trap(message) = action {
+            self.stepping.cancel(&mut self.layers, store)?;
+            return Err(Trap::new(std::mem::take(message)).into());
+        }
+        if let Some(had) = at.had.take() {
+            let mut inside = store.take_virtual().ok_or_else(|| fault("what was shown is not there"))?;
+            inside.take_back(store, had);
+            at.inside = Some(inside);
+        }
+        self.stepping.start(&mut self.layers, store, action, at.info.fp)?;
+        self.go_on(store, at)
+    }
+
+    /// Whether the callback is to see the instruction about to run; why is noted. A step that ends here is over.
+    #[inline]
+    fn is_due(&mut self, store: &StoreMut<'_>, at: &mut Place<'_>) -> bool {
+        let &StopInfo { slot, func, fp, .. } = at.info;
+        let found = self.breakpoints.at(slot, at.wasm);
+        let stepped = self.stepping.satisfied(&self.layers, store, fp, (slot, func));
+        let Some(found) = found else {
+            if stepped {
+                at.reason = Reason::Step;
+            }
+            return stepped;
+        };
+        if !matches!(at.reason, Reason::Breakpoint(_)) {
+            at.reason = Reason::Breakpoint(Hits::new());
+        }
+        if let Reason::Breakpoint(hits) = &mut at.reason {
+            hits.clear();
+            for id in self.breakpoints.hits(found) {
+                hits.push(id);
             }
         }
-        result
+        true
     }
 
-    fn on_trap(&self, mut store: StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
-        let frameless = trap.code == TrapCode::StackOverflow && !trap.at_stop;
-        let inside = if trap.at_stop {
-            // It has been said where the guest really is.
-            // SAFETY: the store is in hand.
-            unsafe { self.state() }.regions.take_replaced()
-        } else if frameless {
-            None
-        } else {
-            self.trapped_inside(&store, trap.code)?
+    /// Reruns from where the guest is to the next instruction that the callback is to see; or says how the guest goes
+    /// on by itself.
+    fn go_on(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        let &StopInfo { slot, func, fp, .. } = at.info;
+        loop {
+            let steps = self.stepping.wants(&self.layers, store, fp, (slot, func));
+            let stops = self.breakpoints.inside(slot, func);
+            if at.inside.is_none() && ((!steps && stops.is_none()) || !has_regions(store, at.info)) {
+                return Ok(Next::Done(Answer::GoOn));
+            }
+            let mut inside = match at.inside.take() {
+                Some(inside) => inside,
+                None => store.look_inside(self.spare.pop())?,
+            };
+            let end = match (steps, stops) {
+                (true, _) => inside.step(store),
+                (false, Some(stops)) => inside.run_to(store, stops),
+                (false, None) => inside.run_out(store),
+            }?;
+            if !matches!(end, RerunEnd::Stopped(_)) {
+                return self.leave(store, at, inside).map(Next::Done);
+            }
+            at.wasm = inside.wasm();
+            if self.is_due(store, at) {
+                at.told_inside = true;
+                at.had = Some(inside.pay(store));
+                store.set_virtual(inside);
+                return Ok(Next::Tell);
+            }
+            at.inside = Some(inside);
+            self.stepping.forget_ended(&mut self.layers, store)?;
+        }
+    }
+
+    /// How the guest goes on from where rerun cannot.
+    fn leave(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>, mut inside: Box<VirtualFrame>) -> Result<Answer> {
+        let with = if at.told_inside { inside.leave(store)? } else { None };
+        let Some(with) = with else {
+            self.keep(inside);
+            return Ok(Answer::GoOn);
         };
-        if let Some(inside) = &inside {
-            store.set_virtual(Some(inside.shown()));
-        }
-        // SAFETY: the store is in hand, and pausing calls nobody.
-        unsafe { self.state() }.stepping.pause();
-        // The guest's call has ended, whatever the answer is.
-        let (_, mut store) = self.deliver(store, Reason::Trap(trap.code), trap.fp);
-        // SAFETY: the store is back in hand, and arming calls nobody.
-        let state = unsafe { self.state() };
-        if let Some(inside) = inside {
-            state.regions.put_back(inside);
-        }
-        state.stepping.cancel(&mut store)
+        self.breakpoints.arm_resume_code(store, at.info.slot, with.slot, at.info.func)?;
+        self.stepping.frame_replaced(&mut self.layers, store, with.slot, at.info.func)?;
+        // Should the new frame not fit the stack, the trap is shown there.
+        store.set_virtual(inside);
+        Ok(Answer::Replace(Box::new(with)))
     }
 
-    fn on_module(&self, mut store: StoreMut<'_>, module: ModuleId) -> Result<()> {
-        // SAFETY: the store is in hand, and arming calls nobody.
-        unsafe { self.state() }.breakpoints.module_registered(&mut store, module)
+    /// Keeps the room for the next.
+    fn keep(&mut self, inside: Box<VirtualFrame>) {
+        if self.spare.len() < MAX_SPARE {
+            self.spare.push(inside);
+        }
     }
+
+    /// A guest has trapped: where it really is is shown, if that is inside a region.
+    fn trapped(&mut self, store: &mut StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
+        // At a stop, it has been said. A function that did not fit on the stack has no frame yet.
+        if !trap.at_stop
+            && trap.code != TrapCode::StackOverflow
+            && let Some(inside) = store.look_at_trap(trap.code, self.spare.pop())?
+        {
+            store.set_virtual(inside);
+        }
+        self.stepping.pause();
+        Ok(())
+    }
+}
+
+/// Whether the code that has stopped has regions at all.
+fn has_regions(store: &StoreMut<'_>, stop: &StopInfo) -> bool {
+    store.registry().get(stop.slot).is_some_and(|entry| entry.engine.tables().regions)
+}
+
+/// A fault of our own.
+#[cold]
+fn fault(what: &str) -> Error {
+    Error::new(ErrorKind::Panic, format!("fault of the debugger: {what}"))
 }
 
 #[cfg(test)]

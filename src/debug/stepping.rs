@@ -1,8 +1,8 @@
 //! What a step is waiting for. A step is tied to a frame by its address, not to a count: recursion, nested runs and
 //! traps need no special case. Only the functions in which it can end are armed, so a callee runs at full speed.
 
-use crate::base::DefinedFuncIndex;
-use crate::base::Result;
+use super::layers::{Layer, Layers};
+use crate::base::{DefinedFuncIndex, Result};
 use crate::code::{CodeSlot, StepScope};
 use crate::runtime::StoreMut;
 use std::ops::ControlFlow;
@@ -37,48 +37,48 @@ enum Goal {
 
 #[derive(Default)]
 pub(super) struct Stepping {
+    /// Whether every instruction stops: what the layer of that name wants.
     always: bool,
     goal: Goal,
     /// The outermost call the step began in; it ends with it.
     run: u64,
-    /// What is armed for stepping now.
-    armed: StepScope,
 }
 
 impl Stepping {
-    pub(super) fn set_always(&mut self, store: &mut StoreMut<'_>, on: bool) -> Result<()> {
-        let scope = if on { StepScope::All } else { self.armed.clone() };
-        let scope = if !on && self.goal != Goal::Anywhere { StepScope::Off } else { scope };
-        self.arm(store, scope)?;
+    pub(super) fn set_always(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, on: bool) -> Result<()> {
+        layers.set_scope(store, Layer::Always, if on { StepScope::All } else { StepScope::Off })?;
         self.always = on;
         Ok(())
     }
 
     /// Whether a stop in the frame at `fp`, of the function `code`, ends the step under way; if so, it is over.
     #[inline]
-    pub(super) fn satisfied(&mut self, store: &StoreMut<'_>, fp: usize, code: (CodeSlot, DefinedFuncIndex)) -> bool {
-        if self.wants(store, fp, code) {
+    pub(super) fn satisfied(
+        &mut self,
+        layers: &Layers,
+        store: &StoreMut<'_>,
+        fp: usize,
+        code: (CodeSlot, DefinedFuncIndex),
+    ) -> bool {
+        if self.wants(layers, store, fp, code) {
             self.goal = Goal::None;
             return true;
         }
         false
     }
 
-    /// Whether the next instruction in the frame at `fp`, of the function `code`, would be stopped at.
+    /// Whether the next instruction in the frame at `fp`, of the function `code`, would be stopped at. A stop may be
+    /// for a breakpoint alone, in a run beside the one that the step began in, or in a function in which the step
+    /// cannot end: there, addresses of frames mean nothing to it.
     #[inline]
-    pub(super) fn wants(&self, store: &StoreMut<'_>, fp: usize, code: (CodeSlot, DefinedFuncIndex)) -> bool {
-        self.always || (self.reached(fp) && self.run == store.run() && self.covers(code))
-    }
-
-    /// Whether the step could end in this function. A stop may be for a breakpoint alone, in a run beside the one that the
-    /// step began in: there, addresses of frames mean nothing to it.
-    #[inline]
-    fn covers(&self, code: (CodeSlot, DefinedFuncIndex)) -> bool {
-        match &self.armed {
-            StepScope::Off => false,
-            StepScope::All => true,
-            StepScope::Functions(functions) => functions.contains(&code),
-        }
+    pub(super) fn wants(
+        &self,
+        layers: &Layers,
+        store: &StoreMut<'_>,
+        fp: usize,
+        code: (CodeSlot, DefinedFuncIndex),
+    ) -> bool {
+        self.always || (self.reached(fp) && self.run == store.run() && layers.covers(Layer::Step, code))
     }
 
     #[inline]
@@ -94,32 +94,32 @@ impl Stepping {
     /// Resume code takes the place of a function's code in a frame: a step through that function goes on in it.
     pub(super) fn frame_replaced(
         &mut self,
+        layers: &mut Layers,
         store: &mut StoreMut<'_>,
         resume: CodeSlot,
         func: DefinedFuncIndex,
     ) -> Result<()> {
-        let mut scope = self.armed.clone();
+        let mut scope = layers.scope(Layer::Step).clone();
         if let StepScope::Functions(functions) = &mut scope
             && let Err(at) = functions.binary_search(&(resume, func))
         {
             functions.insert(at, (resume, func));
         }
-        self.arm(store, scope)
+        layers.set_scope(store, Layer::Step, scope)
     }
 
     /// Disarms what a step that ended with its call has left behind.
-    pub(super) fn forget_ended(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+    pub(super) fn forget_ended(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
         if self.goal == Goal::None || self.run != store.run() {
-            return self.cancel(store);
+            return self.cancel(layers, store);
         }
         Ok(())
     }
 
     /// No step is under way any more.
-    pub(super) fn cancel(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+    pub(super) fn cancel(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
         self.goal = Goal::None;
-        let scope = if self.always { StepScope::All } else { StepScope::Off };
-        self.arm(store, scope)
+        layers.set_scope(store, Layer::Step, StepScope::Off)
     }
 
     /// The stop is about to be shown: what the callback runs in between is not stepped.
@@ -129,36 +129,31 @@ impl Stepping {
 
     /// Starts what the callback asked for, at a stop in the frame at `fp`.
     #[inline]
-    pub(super) fn start(&mut self, store: &mut StoreMut<'_>, action: &Action, fp: usize) -> Result<()> {
+    pub(super) fn start(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        action: &Action,
+        fp: usize,
+    ) -> Result<()> {
         // One step after the other.
-        if *action == Action::StepInstruction && self.armed == StepScope::All {
+        if *action == Action::StepInstruction && *layers.scope(Layer::Step) == StepScope::All {
             (self.goal, self.run) = (Goal::Anywhere, store.run());
             return Ok(());
         }
-        self.start_anew(store, action, fp)
+        self.start_anew(layers, store, action, fp)
     }
 
-    fn start_anew(&mut self, store: &mut StoreMut<'_>, action: &Action, fp: usize) -> Result<()> {
+    fn start_anew(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, action: &Action, fp: usize) -> Result<()> {
         let (goal, scope) = match action {
-            Action::Continue | Action::Trap(_) => return self.cancel(store),
+            Action::Continue | Action::Trap(_) => return self.cancel(layers, store),
             Action::StepInstruction => (Goal::Anywhere, StepScope::All),
             Action::StepOver => (Goal::NotBelow(fp), functions(store, 0)),
             Action::StepOut => (Goal::Above(fp), functions(store, 1)),
         };
         self.goal = goal;
         self.run = store.run();
-        let scope = if self.always { StepScope::All } else { scope };
-        self.arm(store, scope)
-    }
-
-    fn arm(&mut self, store: &mut StoreMut<'_>, scope: StepScope) -> Result<()> {
-        if self.armed != scope {
-            let mut edit = store.edit();
-            edit.set_step(scope.clone())?;
-            edit.commit()?;
-            self.armed = scope;
-        }
-        Ok(())
+        layers.set_scope(store, Layer::Step, scope)
     }
 }
 

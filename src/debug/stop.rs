@@ -1,11 +1,10 @@
 //! What the callback holds while the guest stands.
 
 use super::breakpoints::{BreakpointId, Hits};
-use super::frame::{Frame, FrameRecord};
+use super::frame::Frame;
 use super::{Core, Debugger};
-use crate::runtime::{AsStore, AsStoreMut, FramesFrom, RawFrame, StoreMut, StoreRef, TrapCode};
+use crate::runtime::{AsStore, AsStoreMut, EventId, KeptFrame, StoreMut, StoreRef, TrapCode};
 use std::cell::OnceCell;
-use std::ops::ControlFlow;
 
 /// Why the guest was stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,29 +33,25 @@ impl Reason {
 pub struct Stop<'a> {
     store: StoreMut<'a>,
     core: &'a Core,
-    reason: Reason,
+    reason: &'a Reason,
     fp: usize,
-    /// Where its frames begin: whoever asks for them may be in a stop within this one.
-    from: FramesFrom,
+    /// Whose frames are shown: who asks for them may be in a stop within this one.
+    event: Option<EventId>,
     /// All, walked on first use.
-    frames: OnceCell<Vec<FrameRecord>>,
+    frames: OnceCell<Vec<KeptFrame>>,
     /// The innermost, which most callbacks look at alone.
-    top: OnceCell<Option<FrameRecord>>,
+    top: OnceCell<Option<KeptFrame>>,
 }
 
 impl<'a> Stop<'a> {
-    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: Reason, fp: usize) -> Self {
-        let from = store.as_store().frames_from();
-        Stop { store, core, reason, fp, from, frames: OnceCell::new(), top: OnceCell::new() }
-    }
-
-    pub(super) fn into_store(self) -> StoreMut<'a> {
-        self.store
+    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: &'a Reason, fp: usize) -> Self {
+        let event = store.as_store().event();
+        Stop { store, core, reason, fp, event, frames: OnceCell::new(), top: OnceCell::new() }
     }
 
     /// Why the guest was stopped.
     pub fn reason(&self) -> &Reason {
-        &self.reason
+        self.reason
     }
 
     /// The debugger, for editing breakpoints. Edits take effect before the guest resumes.
@@ -88,25 +83,13 @@ impl<'a> Stop<'a> {
         self.fp
     }
 
-    fn frames(&self) -> &[FrameRecord] {
+    fn frames(&self) -> &[KeptFrame] {
         self.frames.get_or_init(|| self.walk(usize::MAX))
     }
 
     /// The innermost frames, at most `limit` of them.
-    fn walk(&self, limit: usize) -> Vec<FrameRecord> {
-        let mut frames = Vec::new();
-        let mut through_host = false;
-        let visit = |frame: &RawFrame<'_>| {
-            through_host |= frame.host_boundary_before;
-            // What did not fit on the stack has no frame that could be shown: it is shown at the call in its caller.
-            if frame.set_up {
-                frames.push(FrameRecord::new(frame, std::mem::take(&mut through_host)));
-            }
-            if frames.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        };
-        // SAFETY: taken when the event began, and the guest stands until it is over.
-        unsafe { self.store.as_store().walk_frames_from(self.from, visit) };
-        frames
+    fn walk(&self, limit: usize) -> Vec<KeptFrame> {
+        self.event.map_or(Vec::new(), |event| self.store.as_store().keep_frames(event, limit))
     }
 }
 

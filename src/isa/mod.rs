@@ -32,7 +32,10 @@
 //! | [`STACK_ALIGN`] | what arguments on the stack are rounded up to | `compile/` |
 //! | [`ARGUMENT_REGISTERS`], [`RESULT_REGISTERS`] | how many of the Wasm convention there are | `compile/` |
 //! | [`PreservedRegister`] | the registers that calls preserve besides the frame pointer: `ALL` of them, in the order in which frames have them, and `numbered` as the code generator does; [`SavedRegisters`] says which of them a function has saved | `image/`, `compile/`, `runtime/` |
-//! | [`eh_frame`] | what unwinders are told of compiled code, from its bytes | `image/` |
+//! | [`DWARF_RETURN_ADDRESS`], [`ENTRY_RULES`] | DWARF's number of the return address, and what is so at a function's first instruction | `isa/` |
+//! | [`unwound_parts`], [`frame_rules`] | which parts of a function have a prologue of their own, and what changes where in one | `isa/` |
+//!
+//! From the last four, [`eh_frame`] makes what unwinders are told of compiled code.
 //!
 //! # Ways in and out
 //!
@@ -70,6 +73,7 @@
 //! 7. If a guest is to end, `on_stop` does not return, but calls [`unwind`].
 
 mod saved;
+mod unwinding;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -81,10 +85,12 @@ pub use machine::{
     ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, ELF_MACHINE, FILL, FLOAT_FLAGS,
     FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN, PreservedRegister,
     RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES, StopContext, TRAP_BYTES, armed_site,
-    call_distance, call_from_fault, caller_of, check_processor, eh_frame, enter, fault_place, float_control, is_call,
+    call_distance, call_from_fault, caller_of, check_processor, enter, fault_place, float_control, is_call,
     set_float_control, stop_handler, stop_stub, unwind,
 };
+use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 pub use saved::SavedRegisters;
+pub use unwinding::{FrameRule, eh_frame};
 
 /// Code and checks that tests of other rooms need of the machine.
 #[cfg(test)]

@@ -8,9 +8,9 @@
 //! instances are made of), `compiled` (engines and modules). None uses one above it; `tests/layering` holds that.
 //!
 //! A call, for example: `Func::call` (`handle/func.rs`) checks the values and hands them to `control/call.rs`, which notes the activation in
-//! the store's inside (`store/inner.rs`) and enters. A trap on its way out: the signal's landing (`control/trap.rs`) tells the sink that the
-//! store has (`store/events.rs`), walks the frames (`control/frames.rs`), leaves the trap (`objects/trap.rs`) in the store, and unwinds to the
-//! activation; `call.rs` takes it from there to the host.
+//! the store's inside (`store/inner.rs`) and enters. A trap on its way out: the signal's landing (`control/trap.rs`)
+//! tells those who listen (`control/tell.rs`, `store/events.rs`), walks the frames (`control/frames.rs`), leaves the
+//! trap (`objects/trap.rs`) in the store, and unwinds to the activation; `call.rs` takes it from there to the host.
 //!
 //! # Rules
 //!
@@ -37,18 +37,19 @@ pub use compiled::engine::Engine;
 pub use compiled::log::{Fallbacks, LogLevel, Logger};
 pub use compiled::module::{Module, ModuleId};
 pub use compiled::rerun::{LastRun, RerunCode, RerunRun};
-pub use control::frames::{FramesFrom, RawFrame};
+pub use control::frames::{FrameState, KeptFrame, RawFrame};
 pub use handle::func::{RawFunc, TypedFunc};
 pub use handle::host::{IntoFunc, MakeFunc};
 pub use handle::linker::{InstancePre, Linker};
 pub use handle::typed::{WasmRet, WasmTy, WasmValues};
 pub use objects::deadline::{Ask, Interrupter};
 pub use objects::handles::{Extern, ExternRef, Func, Global, Instance, Memory, Root, Table};
-pub use objects::owned::StoreId;
+pub use objects::owned::{EventId, StoreId};
 pub use objects::roots::{Rooted, Roots};
 pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
 pub use store::collect::{Collected, StoreUsage};
-pub use store::events::{EventSink, Replacement, Resume, StopInfo, TrapInfo, VirtualFrame};
+pub use store::events::{Answer, Event, EventSink, Replacement, StopInfo, Told, TrapInfo};
 pub use store::inner::StoreLimits;
 pub use store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut, StorePtr, StoreRef};
+pub use store::virtual_frame::VirtualFrame;

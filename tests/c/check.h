@@ -22,9 +22,7 @@
 
 static inline void check_ok(stepwell_error_t *error, const char *file, int line) {
   if (error) {
-    wasm_name_t message;
-    stepwell_error_message(error, &message);
-    fprintf(stderr, "%s:%d: error %d: %s\n", file, line, (int)stepwell_error_code(error), message.data);
+    fprintf(stderr, "%s:%d: error %d: %s\n", file, line, (int)stepwell_error_code(error), stepwell_error_message(error));
     exit(1);
   }
 }
@@ -33,18 +31,17 @@ static inline void check_ok(stepwell_error_t *error, const char *file, int line)
 #define FAILS(call, code, text) check_fails((call), (code), (text), __FILE__, __LINE__)
 
 static inline void check_fails(stepwell_error_t *error, int code, const char *text, const char *file, int line) {
-  wasm_name_t message;
+  const char *message;
   if (!error) {
     fprintf(stderr, "%s:%d: succeeded; error %d \"%s\" was due\n", file, line, code, text);
     exit(1);
   }
-  stepwell_error_message(error, &message);
-  if (stepwell_error_code(error) != code || !strstr(message.data, text)) {
+  message = stepwell_error_message(error);
+  if (stepwell_error_code(error) != code || !strstr(message, text)) {
     fprintf(stderr, "%s:%d: error %d \"%s\", not %d \"%s\"\n", file, line, (int)stepwell_error_code(error),
-            message.data, code, text);
+            message, code, text);
     exit(1);
   }
-  wasm_byte_vec_delete(&message);
   stepwell_error_delete(error);
 }
 
@@ -53,17 +50,16 @@ static inline void check_fails(stepwell_error_t *error, int code, const char *te
 
 static inline void check_last(const char *text, const char *file, int line) {
   const stepwell_error_t *error = stepwell_last_error();
-  wasm_name_t message;
+  const char *message;
   if (!error) {
     fprintf(stderr, "%s:%d: no last error; \"%s\" was due\n", file, line, text);
     exit(1);
   }
-  stepwell_error_message(error, &message);
-  if (!strstr(message.data, text)) {
-    fprintf(stderr, "%s:%d: last error \"%s\", not \"%s\"\n", file, line, message.data, text);
+  message = stepwell_error_message(error);
+  if (!strstr(message, text)) {
+    fprintf(stderr, "%s:%d: last error \"%s\", not \"%s\"\n", file, line, message, text);
     exit(1);
   }
-  wasm_byte_vec_delete(&message);
   stepwell_last_error_clear();
 }
 
@@ -119,9 +115,7 @@ static inline int32_t call_i32(const wasm_func_t *func, int32_t arg) {
   args[0] = val_i32(arg);
   trap = wasm_func_call(func, &args_vec, &results_vec);
   if (trap) {
-    wasm_message_t message;
-    wasm_trap_message(trap, &message);
-    fprintf(stderr, "trap: %s\n", message.data);
+    fprintf(stderr, "trap: %s\n", stepwell_trap_message(trap));
     exit(1);
   }
   CHECK(results[0].kind == WASM_I32);

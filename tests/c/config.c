@@ -64,12 +64,12 @@ int main(void) {
     wasm_config_t *config = wasm_config_new();
     wasm_engine_t *engine = NULL;
     stepwell_config_max_stack_set(config, 1);
-    FAILS(stepwell_engine_new(config, &engine), STEPWELL_ERROR_ARGUMENT, "max_wasm_stack");
+    FAILS(stepwell_engine_new(config, &engine), STEPWELL_ERROR_ARGUMENT, "max_stack");
     CHECK(!engine);
     config = wasm_config_new();
     stepwell_config_max_stack_set(config, 1);
     CHECK(!wasm_engine_new_with_config(config));
-    LAST("max_wasm_stack");
+    LAST("max_stack");
   }
   wasm_config_delete(wasm_config_new());
   return 0;

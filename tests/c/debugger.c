@@ -29,7 +29,6 @@ static void note(struct session *session, const char *text) {
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   struct session *session = env;
   const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
-  wasm_name_t name;
   char line[64];
   int depth = (int)stepwell_stop_frame_count(stop);
   CHECK(frame);
@@ -37,10 +36,9 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   session->kept_stop = stop;
   session->kept_frame = frame;
   if (depth > session->deepest) session->deepest = depth;
-  CHECK(stepwell_frame_func_name(frame, &name));
-  snprintf(line, sizeof(line), "%.*s/%d/%d ", (int)name.size, name.data, depth, (int)stepwell_stop_reason(stop));
+  CHECK(stepwell_frame_func_name(frame, NULL));
+  snprintf(line, sizeof(line), "%s/%d/%d ", stepwell_frame_func_name(frame, NULL), depth, (int)stepwell_stop_reason(stop));
   note(session, line);
-  wasm_name_delete(&name);
   return session->answer;
 }
 
@@ -143,14 +141,14 @@ static void attaching(void) {
     FAILS(stepwell_debugger_attach(store, on_stop, &session, finalize, &twice), STEPWELL_ERROR_STATE, "attached");
     CHECK(!twice && session.finalized == 1);
     CHECK(call_i32(fib, 10) == 55 && session.stops == 0);
-    OK(stepwell_debugger_break_at_function(session.debugger, module, "fib", &session.breakpoint));
+    OK(stepwell_breakpoint_add_at_function(session.debugger, module, "fib", &session.breakpoint));
     CHECK(session.breakpoint != 0);
     CHECK(call_i32(fib, 5) == 5 && session.stops == 15);
     CHECK(call_i32(fib2, 5) == 5 && session.stops == 15); /* the other store never stops */
-    OK(stepwell_debugger_remove(session.debugger, session.breakpoint));
-    FAILS(stepwell_debugger_remove(session.debugger, session.breakpoint), STEPWELL_ERROR_ARGUMENT, "breakpoint");
+    OK(stepwell_breakpoint_remove(session.debugger, session.breakpoint));
+    FAILS(stepwell_breakpoint_remove(session.debugger, session.breakpoint), STEPWELL_ERROR_ARGUMENT, "breakpoint");
     CHECK(call_i32(fib, 5) == 5 && session.stops == 15);
-    OK(stepwell_debugger_break_at_function_index(session.debugger, module, 0, NULL));
+    OK(stepwell_breakpoint_add_at_function_index(session.debugger, module, 0, NULL));
     CHECK(stepwell_debugger_breakpoint_count(session.debugger) == 1);
     stepwell_debugger_delete(session.debugger);
     CHECK(session.finalized == 2);
@@ -175,8 +173,7 @@ static stepwell_action_t look(void *env, stepwell_stop_t *stop) {
   size_t count = stepwell_stop_frame_count(stop);
   const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
   wasm_val_t val;
-  wasm_val_vec_t vals;
-  wasm_name_t name;
+  size_t size = 0;
   session->stops++;
   CHECK(stepwell_stop_reason(stop) == STEPWELL_STOP_BREAKPOINT);
   CHECK(stepwell_stop_breakpoint_count(stop) == 1 && stepwell_stop_breakpoint(stop, 0) == session->breakpoint);
@@ -197,17 +194,24 @@ static stepwell_action_t look(void *env, stepwell_stop_t *stop) {
     }
   }
   CHECK(stepwell_frame_offset(frame) == stepwell_breakpoint_offset(session->debugger, session->breakpoint));
-  CHECK(stepwell_frame_operand_count(frame) == 0 && !stepwell_frame_operand(frame, 0, &val));
+  CHECK(stepwell_frame_operand_count(frame) == 0 && stepwell_frame_operands(frame, NULL, 0) == 0);
   CHECK(!stepwell_frame_local(frame, 2, &val));
-  CHECK(stepwell_frame_local_name(frame, 0, &name) && name_is(&name, "n"));
-  wasm_name_delete(&name);
-  CHECK(stepwell_frame_local_name(frame, 1, &name) && name_is(&name, "twice"));
-  wasm_name_delete(&name);
-  CHECK(!stepwell_frame_local_name(frame, 2, &name) && !stepwell_frame_local_name(frame, SIZE_MAX, &name));
-  CHECK(stepwell_frame_locals(frame, &vals) && vals.size == 2);
-  wasm_val_vec_delete(&vals);
-  CHECK(stepwell_frame_operands(frame, &vals) && vals.size == 0);
-  wasm_val_vec_delete(&vals);
+  CHECK(strcmp(stepwell_frame_local_name(frame, 0, &size), "n") == 0 && size == 1);
+  CHECK(strcmp(stepwell_frame_local_name(frame, 1, NULL), "twice") == 0);
+  CHECK(!stepwell_frame_local_name(frame, 2, NULL) && !stepwell_frame_local_name(frame, SIZE_MAX, NULL));
+  { /* all that there are, or the first ones; what is behind them is left alone */
+    wasm_val_t vals[3];
+    size_t room;
+    for (room = 0; room <= 3; room++) {
+      vals[0].of.i32 = vals[1].of.i32 = vals[2].of.i32 = -1;
+      CHECK(stepwell_frame_locals(frame, vals, room) == 2);
+      CHECK(stepwell_frame_local(frame, 0, &val) && vals[0].of.i32 == (room > 0 ? val.of.i32 : -1));
+      CHECK(stepwell_frame_local(frame, 1, &val) && vals[1].of.i32 == (room > 1 ? val.of.i32 : -1));
+      CHECK(vals[2].of.i32 == -1);
+    }
+    CHECK(stepwell_frame_locals(frame, NULL, 0) == 2);
+    CHECK(stepwell_frame_operands(frame, vals, 3) == 0 && vals[2].of.i32 == -1);
+  }
   { /* the instance: its global counts the calls, its memory is there, and its module is the module */
     wasm_instance_t *instance = stepwell_frame_instance(frame);
     wasm_module_t *module = stepwell_frame_module(frame);
@@ -261,27 +265,27 @@ static stepwell_action_t from_another_thread(void *env, stepwell_stop_t *stop) {
   session->kept_stop = stop;
   CHECK(pthread_create(&thread, NULL, on_another_thread, session) == 0);
   CHECK(pthread_join(thread, NULL) == 0);
-  return STEPWELL_CONTINUE;
+  return STEPWELL_ACTION_CONTINUE;
 }
 
 static stepwell_action_t remove_self(void *env, stepwell_stop_t *stop) {
   struct session *session = env;
   session->stops++;
-  OK(stepwell_debugger_remove(stepwell_stop_debugger(stop), stepwell_stop_breakpoint(stop, 0)));
+  OK(stepwell_breakpoint_remove(stepwell_stop_debugger(stop), stepwell_stop_breakpoint(stop, 0)));
   if (session->stops == 1) { /* a new one, in a frame that is already running: the second call of "fib" */
     size_t at = stepwell_frame_offset(stepwell_stop_frame(stop, 0));
     while (FIB[at] != 0x6a) at++; /* i32.add */
-    OK(stepwell_debugger_break_at(session->debugger, session->module, at, &session->breakpoint));
+    OK(stepwell_breakpoint_add(session->debugger, session->module, at, &session->breakpoint));
     CHECK(stepwell_breakpoint_offset(session->debugger, session->breakpoint) == at);
     CHECK(stepwell_breakpoint_func_index(session->debugger, session->breakpoint) == 0);
   }
-  return STEPWELL_CONTINUE;
+  return STEPWELL_ACTION_CONTINUE;
 }
 
 static stepwell_action_t with_message(void *env, stepwell_stop_t *stop) {
   (void)env;
   CHECK(stepwell_stop_message_set(stop, "enough"));
-  return STEPWELL_TRAP;
+  return STEPWELL_ACTION_TRAP;
 }
 
 static void trap_says(wasm_func_t *func, const char *text) {
@@ -304,7 +308,6 @@ static void stopping(void) {
   wasm_instance_t *instance;
   wasm_func_t *fib;
   wasm_val_t val;
-  wasm_name_t name;
   memset(&session, 0, sizeof(session));
   session.store = wasm_store_new(engine);
   session.module = MODULE(session.store, FIB);
@@ -313,7 +316,7 @@ static void stopping(void) {
   session.outer = check_func(instance, "outer");
 
   OK(stepwell_debugger_attach(session.store, look, &session, finalize, &session.debugger));
-  OK(stepwell_debugger_break_at_function(session.debugger, session.module, "fib", &session.breakpoint));
+  OK(stepwell_breakpoint_add_at_function(session.debugger, session.module, "fib", &session.breakpoint));
   CHECK(call_i32(fib, 5) == 5 && session.stops == 15);
 
   /* a stop and a frame that are over are errors */
@@ -325,26 +328,25 @@ static void stopping(void) {
   CHECK(stepwell_frame_func_index(session.kept_frame) == UINT32_MAX);
   LAST("`frame` is used after");
   CHECK(stepwell_frame_offset(session.kept_frame) == SIZE_MAX && stepwell_frame_local_count(session.kept_frame) == 0);
-  CHECK(!stepwell_frame_local(session.kept_frame, 0, &val) && !stepwell_frame_func_name(session.kept_frame, &name));
+  CHECK(!stepwell_frame_local(session.kept_frame, 0, &val) && !stepwell_frame_func_name(session.kept_frame, NULL));
   CHECK(!stepwell_frame_instance(session.kept_frame) && !stepwell_frame_module(session.kept_frame));
-  CHECK(!stepwell_frame_locals(session.kept_frame, &(wasm_val_vec_t){0, NULL}));
+  CHECK(stepwell_frame_locals(session.kept_frame, &val, 1) == 0 && stepwell_frame_operands(session.kept_frame, NULL, 0) == 0);
+  LAST("`frame` is used after");
   /* one is not the other */
   CHECK(stepwell_stop_reason((const stepwell_stop_t *)session.kept_frame) == 0);
   LAST("no stop");
   CHECK(stepwell_frame_func_index((const stepwell_frame_t *)session.kept_stop) == UINT32_MAX);
   LAST("no frame");
-  CHECK(stepwell_stop_reason(NULL) == 0);
-  LAST("`stop` must not be NULL");
-  CHECK(stepwell_frame_local_count(NULL) == 0);
+  CHECK(!stepwell_frame_module(NULL));
   LAST("`frame` must not be NULL");
 
   /* places */
-  FAILS(stepwell_debugger_break_at(session.debugger, session.module, sizeof(FIB) + 1000, NULL), STEPWELL_ERROR_ARGUMENT,
+  FAILS(stepwell_breakpoint_add(session.debugger, session.module, sizeof(FIB) + 1000, NULL), STEPWELL_ERROR_ARGUMENT,
         "offset");
-  FAILS(stepwell_debugger_break_at(session.debugger, session.module, SIZE_MAX, NULL), STEPWELL_ERROR_ARGUMENT, "4 GiB");
-  FAILS(stepwell_debugger_break_at_function(session.debugger, session.module, "nobody", NULL), STEPWELL_ERROR_ARGUMENT,
+  FAILS(stepwell_breakpoint_add(session.debugger, session.module, SIZE_MAX, NULL), STEPWELL_ERROR_ARGUMENT, "4 GiB");
+  FAILS(stepwell_breakpoint_add_at_function(session.debugger, session.module, "nobody", NULL), STEPWELL_ERROR_ARGUMENT,
         "nobody");
-  FAILS(stepwell_debugger_break_at_function_index(session.debugger, session.module, 4, NULL), STEPWELL_ERROR_ARGUMENT,
+  FAILS(stepwell_breakpoint_add_at_function_index(session.debugger, session.module, 4, NULL), STEPWELL_ERROR_ARGUMENT,
         "");
   CHECK(stepwell_breakpoint_offset(session.debugger, 999) == SIZE_MAX);
   LAST("no breakpoint 999");
@@ -363,19 +365,19 @@ static void stopping(void) {
   CHECK(session.finalized == 1);
 
   OK(stepwell_debugger_attach(session.store, with_message, &session, NULL, &session.debugger));
-  OK(stepwell_debugger_break_at_function(session.debugger, session.module, "fib", NULL));
+  OK(stepwell_breakpoint_add_at_function(session.debugger, session.module, "fib", NULL));
   trap_says(fib, "enough");
   CHECK(call_i32(session.outer, 1) == 4);
   stepwell_debugger_delete(session.debugger);
 
   OK(stepwell_debugger_attach(session.store, from_another_thread, &session, NULL, &session.debugger));
-  OK(stepwell_debugger_break_at_function(session.debugger, session.module, "helper", NULL));
+  OK(stepwell_breakpoint_add_at_function(session.debugger, session.module, "helper", NULL));
   CHECK(call_i32(session.outer, 1) == 4);
   stepwell_debugger_delete(session.debugger);
 
   session.stops = 0;
   OK(stepwell_debugger_attach(session.store, remove_self, &session, NULL, &session.debugger));
-  OK(stepwell_debugger_break_at_function(session.debugger, session.module, "fib", NULL));
+  OK(stepwell_breakpoint_add_at_function(session.debugger, session.module, "fib", NULL));
   CHECK(call_i32(fib, 5) == 5 && session.stops == 2);
   CHECK(stepwell_debugger_breakpoint_count(session.debugger) == 0);
   stepwell_debugger_delete(session.debugger);
@@ -399,30 +401,30 @@ static void stepping(void) {
   OK(stepwell_debugger_attach(store, on_stop, &session, NULL, &session.debugger));
 
   /* over: the callee runs through */
-  OK(stepwell_debugger_break_at_function(session.debugger, module, "outer", &session.breakpoint));
-  session.answer = STEPWELL_STEP_OVER;
+  OK(stepwell_breakpoint_add_at_function(session.debugger, module, "outer", &session.breakpoint));
+  session.answer = STEPWELL_ACTION_STEP_OVER;
   CHECK(call_i32(outer, 5) == 16);
   CHECK(strcmp(session.log, "outer/1/1 outer/1/2 outer/1/2 outer/1/2 outer/1/2 ") == 0);
 
   /* into: every instruction of both */
   session.log[0] = 0;
-  session.answer = STEPWELL_STEP;
+  session.answer = STEPWELL_ACTION_STEP;
   CHECK(call_i32(outer, 5) == 16);
   CHECK(strcmp(session.log,
                "outer/1/1 outer/1/2 helper/2/2 helper/2/2 helper/2/2 helper/2/2 outer/1/2 outer/1/2 outer/1/2 ") == 0);
-  OK(stepwell_debugger_remove(session.debugger, session.breakpoint));
+  OK(stepwell_breakpoint_remove(session.debugger, session.breakpoint));
 
   /* out: from the callee to its caller, then out of that */
   session.log[0] = 0;
-  session.answer = STEPWELL_STEP_OUT;
-  OK(stepwell_debugger_break_at_function(session.debugger, module, "helper", &session.breakpoint));
+  session.answer = STEPWELL_ACTION_STEP_OUT;
+  OK(stepwell_breakpoint_add_at_function(session.debugger, module, "helper", &session.breakpoint));
   CHECK(call_i32(outer, 5) == 16);
   CHECK(strcmp(session.log, "helper/2/1 outer/1/2 ") == 0);
-  OK(stepwell_debugger_remove(session.debugger, session.breakpoint));
+  OK(stepwell_breakpoint_remove(session.debugger, session.breakpoint));
 
   /* always: from the first instruction on, whatever is answered; the result is the same */
   session.stops = session.deepest = 0;
-  session.answer = STEPWELL_CONTINUE;
+  session.answer = STEPWELL_ACTION_CONTINUE;
   OK(stepwell_debugger_step_always_set(session.debugger, true));
   CHECK(call_i32(fib, 8) == 21);
   CHECK(session.stops > 8 * 67 && session.deepest == 8);
@@ -442,20 +444,19 @@ static void stepping(void) {
 
 static stepwell_action_t on_trap(void *env, stepwell_stop_t *stop) {
   struct session *session = env;
-  wasm_message_t message;
-  wasm_val_t val;
+  wasm_val_t val, operands[2];
   session->stops++;
   CHECK(stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP);
   CHECK(stepwell_stop_trap_code(stop) == STEPWELL_TRAP_INTEGER_DIVISION_BY_ZERO);
-  CHECK(stepwell_stop_trap_message(stop, &message) && strcmp(message.data, "integer divide by zero") == 0);
-  wasm_byte_vec_delete(&message);
+  CHECK(strcmp(stepwell_stop_trap_message(stop), "integer divide by zero") == 0);
   CHECK(stepwell_stop_frame_count(stop) == 2);
   CHECK(TRAPS[stepwell_frame_offset(stepwell_stop_frame(stop, 0))] == 0x6d);
   CHECK(stepwell_frame_operand_count(stepwell_stop_frame(stop, 0)) == 2);
-  CHECK(stepwell_frame_operand(stepwell_stop_frame(stop, 0), 0, &val) && val.of.i32 == 41);
-  CHECK(stepwell_frame_operand(stepwell_stop_frame(stop, 0), 1, &val) && val.of.i32 == 0);
+  CHECK(stepwell_frame_operands(stepwell_stop_frame(stop, 0), operands, 2) == 2);
+  CHECK(operands[0].of.i32 == 41 && operands[1].of.i32 == 0);
+  CHECK(stepwell_frame_operands(stepwell_stop_frame(stop, 0), &val, 1) == 2 && val.of.i32 == 41);
   CHECK(stepwell_frame_local(stepwell_stop_frame(stop, 1), 0, &val) && val.of.i32 == 41);
-  return STEPWELL_CONTINUE;
+  return STEPWELL_ACTION_CONTINUE;
 }
 
 static void trapping(void) {

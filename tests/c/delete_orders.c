@@ -15,7 +15,7 @@ static void finalize(void *env) {
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   (void)env;
   (void)stop;
-  return STEPWELL_STEP_OVER;
+  return STEPWELL_ACTION_STEP_OVER;
 }
 
 static wasm_trap_t *host(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
@@ -47,7 +47,7 @@ static void run(const int order[COUNT], enum debugger debugger) {
   stepwell_linker_delete(linker);
   if (debugger != NONE) {
     OK(stepwell_debugger_attach(handles[STORE], on_stop, &finalized, finalize, &attached));
-    OK(stepwell_debugger_break_at_function(attached, handles[MODULE_], "fail", NULL));
+    OK(stepwell_breakpoint_add_at_function(attached, handles[MODULE_], "fail", NULL));
     expected++;
   }
   CHECK(call_i32(handles[FUNC], 9) == 9);

@@ -291,7 +291,7 @@ static stepwell_action_t sees_it_too(void *env, stepwell_stop_t *stop) {
   (void)stop;
   CHECK(fegetround() == wanted);
   fesetround(wanted = wanted == FE_DOWNWARD ? FE_TONEAREST : FE_DOWNWARD);
-  return STEPWELL_STEP;
+  return STEPWELL_ACTION_STEP;
 }
 
 static void floats(void) {

@@ -58,7 +58,7 @@ static wasm_engine_t *new_engine(bool parallel, bool debug) {
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   (void)stop;
   ++*(int *)env;
-  return STEPWELL_CONTINUE;
+  return STEPWELL_ACTION_CONTINUE;
 }
 
 /* Compiles, runs and, if it is asked to, debugs the large module. */
@@ -73,7 +73,7 @@ static void run_large(wasm_engine_t *engine, bool debug) {
   int stops = 0;
   if (debug) {
     OK(stepwell_debugger_attach(store, on_stop, &stops, NULL, &debugger));
-    OK(stepwell_debugger_break_at_function(debugger, module, "f", NULL));
+    OK(stepwell_breakpoint_add_at_function(debugger, module, "f", NULL));
   }
   CHECK(!wasm_func_call(f, &none, &results_vec));
   CHECK(results[0].of.i32 == 999);

@@ -144,8 +144,9 @@ static void types(void) {
   NULLS(wasm_importtype_type, "importtype", (NULL));
   NULLS(wasm_exporttype_name, "exporttype", (NULL));
   NULLS(wasm_exporttype_type, "exporttype", (NULL));
-  NULLS(wasm_functype_as_externtype, "ty", (NULL));
-  NULLS(wasm_externtype_as_functype_const, "ty", (NULL));
+  /* a conversion of NULL is NULL, and no error */
+  stepwell_last_error_clear();
+  CHECK(!wasm_functype_as_externtype(NULL) && !wasm_externtype_as_functype_const(NULL) && !stepwell_last_error());
   /* NULL counts as an empty list */
   wasm_functype_delete(wasm_functype_new(NULL, NULL));
   { /* an object of another kind: a cast that C lets through */
@@ -180,8 +181,8 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
   ABORTS(stepwell_config_rerun_cache_set, "config", (NULL, 1));
   ERRORS(stepwell_config_debug_tier_set, "config", (NULL, STEPWELL_DEBUG_TIER_SIMPLE));
   ABORTS(stepwell_error_code, "error", (NULL));
-  ABORTS(stepwell_error_message, "error", (NULL, &name));
-  ABORTS(stepwell_error_offset, "error", (NULL, NULL));
+  NULLS(stepwell_error_message, "error", (NULL));
+  NULLS(stepwell_error_offset, "error", (NULL, NULL));
   ERRORS(stepwell_engine_new, "out", (NULL, NULL));
   NULLS(wasm_store_new, "engine", (NULL));
   ERRORS(stepwell_store_limits_set, "store", (NULL, 0, 0, 0));
@@ -225,10 +226,9 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
   NULLS(wasm_module_share, "module", (NULL));
   NULLS(wasm_module_obtain, "store", (NULL, NULL));
   NULLS(wasm_module_obtain, "shared", (store, NULL));
-  NULLS(stepwell_module_name, "module", (NULL, &name));
-  NULLS(stepwell_module_name, "out", (module, NULL));
+  NULLS(stepwell_module_name, "module", (NULL, NULL));
   ABORTS(stepwell_module_func_count, "module", (NULL));
-  NULLS(stepwell_module_func_name, "module", (NULL, 0, &name));
+  NULLS(stepwell_module_func_name, "module", (NULL, 0, NULL));
   NULLS(stepwell_module_func_find, "name", (module, NULL, NULL));
   NULLS(stepwell_module_func_find, "index_out", (module, "fib", NULL));
 
@@ -256,8 +256,8 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
   NULLS(wasm_global_new, "store", (NULL, NULL, &val));
   NULLS(wasm_global_type, "global", (NULL));
   ABORTS(wasm_global_get, "global", (NULL, &val));
-  wasm_global_set(NULL, &val);
-  LAST("`wasm_global_set`: `global` must not be NULL");
+  ABORTS(wasm_global_set, "global", (NULL, &val));
+  ABORTS(wasm_func_set_host_info, "object", (NULL, NULL));
   NULLS(wasm_table_new, "store", (NULL, NULL, NULL));
   NULLS(wasm_table_new, "type", (store, NULL, NULL));
   NULLS(wasm_table_type, "table", (NULL));
@@ -281,14 +281,14 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
   NULLS(wasm_trap_origin, "trap", (NULL));
   ABORTS(wasm_trap_trace, "trap", (NULL, NULL));
   ABORTS(stepwell_trap_code, "trap", (NULL));
-  ABORTS(stepwell_trap_backtrace, "trap", (NULL, &name));
+  NULLS(stepwell_trap_backtrace, "trap", (NULL));
   NULLS(wasm_frame_copy, "frame", (NULL));
   NULLS(wasm_frame_instance, "frame", (NULL));
   ABORTS(wasm_frame_func_index, "frame", (NULL));
   ABORTS(wasm_frame_func_offset, "frame", (NULL));
   ABORTS(wasm_frame_module_offset, "frame", (NULL));
-  NULLS(stepwell_trap_frame_func_name, "frame", (NULL, &name));
-  NULLS(stepwell_trap_frame_module_name, "frame", (NULL, &name));
+  NULLS(stepwell_trap_frame_func_name, "frame", (NULL, NULL));
+  NULLS(stepwell_trap_frame_module_name, "frame", (NULL, NULL));
   ABORTS(wasm_val_copy, "out", (NULL, &val));
   ABORTS(wasm_val_copy, "source", (&val, NULL));
 
@@ -312,15 +312,16 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
     CHECK(!made);
     stepwell_linker_delete(linker);
   }
-  ERRORS(stepwell_debugger_break_at, "debugger", (NULL, module, 0, NULL));
-  ERRORS(stepwell_debugger_break_at_function, "name", (NULL, module, NULL, NULL));
-  ERRORS(stepwell_debugger_break_at_function_index, "debugger", (NULL, module, 0, NULL));
-  ERRORS(stepwell_debugger_remove, "debugger", (NULL, 1));
+  ERRORS(stepwell_breakpoint_add, "debugger", (NULL, module, 0, NULL));
+  ERRORS(stepwell_breakpoint_add_at_function, "name", (NULL, module, NULL, NULL));
+  ERRORS(stepwell_breakpoint_add_at_function_index, "debugger", (NULL, module, 0, NULL));
+  ERRORS(stepwell_breakpoint_remove, "debugger", (NULL, 1));
   ERRORS(stepwell_debugger_step_always_set, "debugger", (NULL, true));
-  CHECK(stepwell_debugger_breakpoint_count(NULL) == 0);
-  LAST("`debugger` must not be NULL");
-  CHECK(stepwell_breakpoint_func_index(NULL, 1) == UINT32_MAX);
-  LAST("`debugger` must not be NULL");
+  ABORTS(stepwell_debugger_breakpoint_count, "debugger", (NULL));
+  ABORTS(stepwell_breakpoint_func_index, "debugger", (NULL, 1));
+  ABORTS(stepwell_stop_reason, "stop", (NULL));
+  ABORTS(stepwell_frame_locals, "out", (NULL, NULL, 1));
+  ABORTS(stepwell_store_object_count, "store", (NULL));
 
   /* objects of another kind: casts that C lets through */
   CHECK(!wasm_memory_data((wasm_memory_t *)func));
@@ -344,6 +345,9 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
 }
 
 static wasm_store_t *shared_store;
+static wasm_func_t *shared_func;
+
+static void count(void *info) { ++*(int *)info; }
 
 static void *intrude(void *arg) {
   wasm_memorytype_t *type;
@@ -353,6 +357,12 @@ static void *intrude(void *arg) {
   CHECK(!wasm_memory_new(shared_store, type));
   LAST("in use on another thread");
   wasm_memorytype_delete(type);
+  { /* a host info that could not be set is finalized */
+    int finalized = 0;
+    wasm_func_set_host_info_with_finalizer(shared_func, &finalized, count);
+    LAST("in use on another thread");
+    CHECK(finalized == 1);
+  }
   wasm_store_delete(shared_store);
   LAST("inside a callback");
   return NULL;
@@ -369,11 +379,10 @@ static wasm_trap_t *let_in(const wasm_val_vec_t *args, wasm_val_vec_t *results) 
 
 static void threads(wasm_engine_t *engine) {
   wasm_functype_t *type = wasm_functype_new_0_0();
-  wasm_func_t *func;
   shared_store = wasm_store_new(engine);
-  func = wasm_func_new(shared_store, type, let_in);
-  CHECK(!wasm_func_call(func, NULL, NULL));
-  wasm_func_delete(func);
+  shared_func = wasm_func_new(shared_store, type, let_in);
+  CHECK(!wasm_func_call(shared_func, NULL, NULL));
+  wasm_func_delete(shared_func);
   wasm_functype_delete(type);
   wasm_store_delete(shared_store);
 }

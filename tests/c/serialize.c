@@ -36,7 +36,7 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   CHECK(frame);
   CHECK(stepwell_frame_local(frame, 0, &value));
   if (stops->count++ == 0) stops->first_local = value.of.i32;
-  return STEPWELL_CONTINUE;
+  return STEPWELL_ACTION_CONTINUE;
 }
 
 /* Stops at `fib` in a store of its own. */
@@ -48,7 +48,7 @@ static void check_debugged(wasm_engine_t *engine, const wasm_shared_module_t *sh
   stepwell_debugger_t *debugger = NULL;
   struct stops stops = {0, 0};
   OK(stepwell_debugger_attach(store, on_stop, &stops, NULL, &debugger));
-  OK(stepwell_debugger_break_at_function(debugger, module, "fib", NULL));
+  OK(stepwell_breakpoint_add_at_function(debugger, module, "fib", NULL));
   CHECK(call_i32(fib, 5) == 5);
   CHECK(stops.count == 15 && stops.first_local == 5);
   stepwell_debugger_delete(debugger);
@@ -185,15 +185,11 @@ int main(void) {
     FAILS(stepwell_shared_module_serialize_file(NULL, file), STEPWELL_ERROR_ARGUMENT, "`module`");
     CHECK(!wasm_module_deserialize(NULL, &bytes));
     LAST("`store`");
-    wasm_module_serialize(NULL, &again);
-    LAST("`module`");
-    CHECK(again.size == 0);
   }
 
   { /* what it says about itself, when loaded */
     size_t size = 99, index = 99;
     const char *text;
-    wasm_name_t name;
     loaded = wasm_module_deserialize(store2, &bytes);
     CHECK(loaded);
     CHECK(stepwell_module_custom_section_count(loaded) == 4);
@@ -215,15 +211,15 @@ int main(void) {
     LAST("4 custom sections");
     CHECK(stepwell_module_import_count(loaded) == 0 && stepwell_module_export_count(loaded) == 3);
     CHECK(!stepwell_module_has_start(loaded));
-    CHECK(stepwell_module_local_name(loaded, 0, 0, &name) && name_is(&name, "n"));
-    wasm_name_delete(&name);
-    CHECK(stepwell_module_local_name(loaded, 0, 1, &name) && name_is(&name, "twice"));
-    wasm_name_delete(&name);
-    CHECK(!stepwell_module_local_name(loaded, 9, 0, &name) && !stepwell_module_local_name(loaded, 0, 2, &name));
-    CHECK(stepwell_module_global_name(loaded, 0, &name) && name_is(&name, "calls"));
-    wasm_name_delete(&name);
-    CHECK(!stepwell_module_table_name(loaded, 0, &name) && !stepwell_module_memory_name(loaded, 0, &name));
-    CHECK(!stepwell_module_data_name(loaded, 0, &name) && !stepwell_module_elem_name(loaded, 0, &name));
+    text = stepwell_module_local_name(loaded, 0, 0, &size);
+    CHECK(is(text, size, "n") && text[size] == 0);
+    text = stepwell_module_local_name(loaded, 0, 1, NULL);
+    CHECK(text && strcmp(text, "twice") == 0);
+    CHECK(!stepwell_module_local_name(loaded, 9, 0, NULL) && !stepwell_module_local_name(loaded, 0, 2, NULL));
+    text = stepwell_module_global_name(loaded, 0, NULL);
+    CHECK(text && strcmp(text, "calls") == 0);
+    CHECK(!stepwell_module_table_name(loaded, 0, NULL) && !stepwell_module_memory_name(loaded, 0, NULL));
+    CHECK(!stepwell_module_data_name(loaded, 0, NULL) && !stepwell_module_elem_name(loaded, 0, NULL));
     wasm_module_delete(loaded);
   }
 

@@ -38,11 +38,11 @@ void looking() {
     CHECK(frame.func_index() == 0 && frame.func_name() == "fib" && frame.offset() == at->offset() && frame.id() != 0);
     CHECK(frame.local_count() == 2 && frame.locals().size() == 2 && frame.local(0)->i32() == frame.locals()[0].i32());
     CHECK(!frame.local(2) && frame.local_name(0) == "n" && frame.local_name(1) == "twice" && !frame.local_name(2));
-    CHECK(frame.operand_count() == 0 && frame.operands().empty() && !frame.operand(0) && !frame.called_through_host());
+    CHECK(frame.operand_count() == 0 && frame.operands().empty() && !frame.called_through_host());
     CHECK(same(frame.module(), guest.module) && same(frame.instance(), guest.instance));
     CHECK(frame.instance().memory_at(0)->read_string(8, 5) == "hello");
     if (frames.size() > 1) {
-      CHECK(frames[1].operand_count() > 0 && frames[1].operand(0)->kind() == ValKind::I32 && frames[1].id() != frame.id());
+      CHECK(frames[1].operand_count() > 0 && frames[1].operands()[0].kind() == ValKind::I32 && frames[1].id() != frame.id());
     }
     CHECK(same(Memory(*frame.instance().memory_at(0)).clone(), *guest.instance.memory_at(0)));
     if (stops == 3) CHECK(guest.outer(7) == 22); // a nested call, which does not stop
@@ -228,7 +228,7 @@ void trapping() {
     stops++;
     CHECK(stop.reason() == StopReason::Trap && stop.trap_code() == TrapCode::IntegerDivisionByZero);
     CHECK(stop.trap_message() == "integer divide by zero" && stop.frame_count() == 2 && stop.breakpoints().empty());
-    CHECK(stop.frame().operand(0)->i32() == 41 && stop.frame(1).local(0)->i32() == 41);
+    CHECK(stop.frame().operands()[0].i32() == 41 && stop.frame(1).local(0)->i32() == 41);
     if (fails) throw Mine("at the trap");
   });
   auto nested = instance.func<int(int, int)>("nested");

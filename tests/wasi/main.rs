@@ -497,7 +497,7 @@ fn attach(store: &mut Store, module: &Module, mode: Mode) -> Option<(Debugger, A
             // Imported functions have no place for one.
             let _ = debugger.break_at_function(store, module, FuncIndex::new(index as u32));
         }
-        assert!(!debugger.breakpoints().is_empty());
+        assert!(!debugger.breakpoints(&store).unwrap().is_empty());
     }
     Some((debugger, stops))
 }

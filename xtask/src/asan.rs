@@ -1,5 +1,5 @@
-//! `cargo xtask asan`: the C tests with AddressSanitizer, in the Rust library itself as well as in the programs: a use of
-//! freed memory, an overflow or a leak on either side of the C ABI fails.
+//! `cargo xtask asan`: the C tests with AddressSanitizer, in the Rust library itself as well as in the programs: a use
+//! of freed memory, an overflow or a leak on either side of the C ABI fails.
 
 use crate::root;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,8 @@ fn sources() -> Result<Vec<PathBuf>, String> {
 
 /// Runs a program, which must succeed and leak nothing.
 fn check(program: &Path) -> Result<(), String> {
-    // Guests' traps are signals that the library handles itself, and memory that is not to be had is an error of its own.
+    // Guests' traps are signals that the library handles itself, and memory that is not to be had is an error of its
+    // own.
     let options = "detect_leaks=1:handle_segv=0:handle_sigill=0:handle_sigfpe=0:handle_sigbus=0:allow_user_segv_handler=1:\
                    allocator_may_return_null=1";
     let output = Command::new(program)

@@ -1,10 +1,11 @@
-//! `cargo xtask headers`: two headers from the signatures in `src/capi`, by cbindgen.
+//! `cargo xtask headers`: the headers from the signatures in `src/capi`, by cbindgen.
 //!
-//! One parse of all files, two configurations: `wasm.h` gets what is named `wasm_*`, `stepwell.h` what is named
-//! `stepwell_*`. Hand-written C (guards, macros, inline helpers) stands in `src/capi/header`.
+//! `wasm.h` gets what is named `wasm_*`. What is named `stepwell_*` goes to the header of its group (`groups.rs`), and
+//! `stepwell.h` includes all of those. Hand-written C (guards, macros, inline helpers) stands in `src/capi/header`.
 
+use crate::groups::{GROUPS, Group, group_of};
 use crate::{read, refs, root, vecs, write_or_check};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -48,6 +49,7 @@ const ORDER: &[&str] = &[
     "module_serialize",
     "module_about",
     "func",
+    "host_func",
     "caller",
     "typed_func",
     "global",
@@ -71,11 +73,46 @@ pub fn run(check: bool) -> Result<(), String> {
     write_or_check(&capi.join("vecs.rs"), &rustfmt(&vecs::generate())?, check, "headers")?;
     write_or_check(&capi.join("refs.rs"), &rustfmt(&refs::generate())?, check, "headers")?;
     let sources = sources(&capi)?;
-    for name in ["wasm", "stepwell"] {
-        let text = generate(name, &capi, &sources)?;
-        write_or_check(&root().join("include").join(name).with_extension("h"), &text, check, "headers")?;
+    let declared = declared(&capi, &sources)?;
+    for header in std::iter::once(Header::Wasm).chain(GROUPS.iter().map(Header::Group)) {
+        let text = header.generate(&capi, &sources, &declared)?;
+        write_or_check(&root().join("include").join(header.path()), &text, check, "headers")?;
+    }
+    let umbrella = read(&capi.join("header/stepwell.h"))?.replace("@INCLUDES@", includes().trim_end());
+    write_or_check(&root().join("include/stepwell.h"), &umbrella, check, "headers")?;
+    no_others()
+}
+
+/// The list of all groups, as C includes them.
+fn includes() -> String {
+    GROUPS.iter().map(|group| format!("#include \"stepwell/{}.h\" /* {} */\n", group.name, group.about)).collect()
+}
+
+/// Fails if there is a header of a group that is no more.
+fn no_others() -> Result<(), String> {
+    let folder = root().join("include/stepwell");
+    for entry in std::fs::read_dir(&folder).map_err(|error| format!("cannot read {}: {error}", folder.display()))? {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if !GROUPS.iter().any(|group| group.name == name) {
+            return Err(format!("{} is of no group in xtask/src/groups.rs", path.display()));
+        }
     }
     Ok(())
+}
+
+/// All headers that declare functions, for who reads them.
+pub fn paths() -> Vec<PathBuf> {
+    std::iter::once(Header::Wasm).chain(GROUPS.iter().map(Header::Group)).map(|header| header.path()).collect()
+}
+
+/// A header that cbindgen writes.
+#[derive(Clone, Copy)]
+enum Header {
+    /// The standard's.
+    Wasm,
+    /// One of ours.
+    Group(&'static Group),
 }
 
 /// The files in order; one that nobody placed is an error.
@@ -92,40 +129,56 @@ fn sources(capi: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(sources)
 }
 
-/// What the sources declare that belongs in headers.
+/// What the sources declare that belongs in headers, and in which file: `plumbing/env`, `func`.
 struct Declared {
-    types: BTreeSet<String>,
-    functions: BTreeSet<String>,
-    enums: BTreeSet<String>,
-    constants: BTreeSet<String>,
+    types: BTreeMap<String, String>,
+    functions: BTreeMap<String, String>,
+    enums: BTreeMap<String, String>,
+    constants: BTreeMap<String, String>,
+}
+
+impl Declared {
+    fn all(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.types.iter().chain(&self.functions).chain(&self.enums).chain(&self.constants)
+    }
 }
 
 /// Finds the declarations by their spelling; rustfmt keeps it regular.
-fn declared(sources: &[PathBuf]) -> Result<Declared, String> {
+fn declared(capi: &Path, sources: &[PathBuf]) -> Result<Declared, String> {
     let mut declared = Declared {
-        types: BTreeSet::new(),
-        functions: BTreeSet::new(),
-        enums: BTreeSet::new(),
-        constants: BTreeSet::new(),
+        types: BTreeMap::new(),
+        functions: BTreeMap::new(),
+        enums: BTreeMap::new(),
+        constants: BTreeMap::new(),
     };
     for path in sources {
+        let file = path.strip_prefix(capi).unwrap_or(path).with_extension("").to_string_lossy().into_owned();
         for line in read(path)?.lines() {
             let ident =
                 |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("").to_owned();
             if let Some(rest) =
                 line.strip_prefix("pub unsafe extern \"C\" fn ").or(line.strip_prefix("pub extern \"C\" fn "))
             {
-                declared.functions.insert(ident(rest));
+                declared.functions.insert(ident(rest), file.clone());
             } else if let Some(rest) = line.strip_prefix("pub enum ") {
-                declared.enums.insert(ident(rest));
+                declared.enums.insert(ident(rest), file.clone());
             } else if let Some(rest) = line.strip_prefix("pub const ") {
-                declared.constants.insert(ident(rest));
+                declared.constants.insert(ident(rest), file.clone());
             } else if let Some(rest) =
                 ["pub struct ", "pub union ", "pub type "].iter().find_map(|start| line.strip_prefix(start))
             {
-                declared.types.insert(ident(rest));
+                declared.types.insert(ident(rest), file.clone());
             }
         }
+    }
+    for (item, file) in declared.all().filter(|(item, _)| item.to_lowercase().starts_with("stepwell_")) {
+        if group_of(item, file).is_none() {
+            return Err(format!("`{item}` of src/capi/{file}.rs is in no group of xtask/src/groups.rs"));
+        }
+    }
+    let claimed: BTreeSet<&str> = GROUPS.iter().flat_map(|group| group.items).copied().collect();
+    if let Some(item) = claimed.into_iter().find(|item| declared.all().all(|(known, _)| known != item)) {
+        return Err(format!("xtask/src/groups.rs places `{item}`, which src/capi does not declare"));
     }
     Ok(declared)
 }
@@ -147,55 +200,100 @@ impl log::Log for Collector {
 
 static WARNINGS: Collector = Collector(Mutex::new(Vec::new()));
 
-/// The text of one header.
-fn generate(name: &str, capi: &Path, sources: &[PathBuf]) -> Result<String, String> {
-    let mut config = cbindgen::Config::from_file(root().join(format!("cbindgen-{name}.toml")))?;
-    let header = |part: &str| read(&capi.join("header").join(format!("{name}_{part}.h")));
-    config.header = Some(header("top")?.trim_end().to_owned());
-    config.after_includes = Some(header("macros")?.replace("@VERSION_MACROS@", &version_macros()?));
-    config.trailer = Some(header("bottom")?.trim_end().to_owned());
-
-    let declared = declared(sources)?;
-    let prefixes = [format!("{name}_"), format!("{}_", name.to_uppercase())];
-    let ours = |item: &str| {
-        prefixes.iter().any(|prefix| item.starts_with(prefix.as_str()))
-            || (name == "wasm" && ["byte_t", "float32_t", "float64_t"].contains(&item))
-    };
-    let generic = |item: &str| ["Own", "Out", "Take"].contains(&item);
-    let all = || declared.types.iter().chain(&declared.functions).chain(&declared.enums).chain(&declared.constants);
-    config.export.exclude.extend(all().filter(|item| !ours(item) && !generic(item)).cloned());
-    config.export.include.extend(declared.types.iter().chain(&declared.enums).filter(|item| ours(item)).cloned());
-
-    let _ = log::set_logger(&WARNINGS);
-    log::set_max_level(log::LevelFilter::Warn);
-    WARNINGS.0.lock().expect("not poisoned").clear();
-    let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in sources {
-        builder = builder.with_src(source);
-    }
-    let bindings = builder.generate().map_err(|error| format!("cbindgen: {error}"))?;
-    let mut text = Vec::new();
-    bindings.write(&mut text);
-    let text = String::from_utf8(text).map_err(|error| error.to_string())?;
-
-    for warning in WARNINGS.0.lock().expect("not poisoned").iter() {
-        // What is private is no part of the headers.
-        if warning.ends_with("(not `pub`).") {
-            continue;
-        }
-        // Types of wasm.h are not found for stepwell.h, which includes it.
-        let foreign = warning.strip_prefix("Can't find ").and_then(|rest| rest.split('.').next());
-        if name == "wasm" || !foreign.is_some_and(|item| declared.types.contains(item) && !ours(item)) {
-            return Err(format!("cbindgen warns about {name}.h: {warning}"));
+impl Header {
+    /// Where it stands in `include/`.
+    fn path(self) -> PathBuf {
+        match self {
+            Header::Wasm => PathBuf::from("wasm.h"),
+            Header::Group(group) => Path::new("stepwell").join(group.name).with_extension("h"),
         }
     }
-    let text = rewrite(&text);
-    for function in declared.functions.iter().filter(|function| ours(function)) {
-        if !text.contains(&format!("{function}(")) {
-            return Err(format!("{name}.h lacks `{function}`"));
+
+    /// Whether an item is declared here.
+    fn has(self, item: &str, file: &str) -> bool {
+        match self {
+            Header::Wasm => {
+                item.starts_with("wasm_")
+                    || item.starts_with("WASM_")
+                    || ["byte_t", "float32_t", "float64_t"].contains(&item)
+            }
+            Header::Group(group) => {
+                item.to_lowercase().starts_with("stepwell_")
+                    && group_of(item, file).is_some_and(|its| its.name == group.name)
+            }
         }
     }
-    Ok(text)
+
+    /// What stands around the declarations: in front of the includes, behind them, and last.
+    fn frame(self, capi: &Path) -> Result<(String, String, String), String> {
+        let part = |part: &str| read(&capi.join("header").join(part));
+        let Header::Group(group) = self else {
+            return Ok((part("wasm_top.h")?, part("wasm_macros.h")?, part("wasm_bottom.h")?));
+        };
+        let guard = format!("STEPWELL_{}_H", group.name.to_uppercase());
+        let top = format!(
+            "/*\n * stepwell/{}.h: {}.\n * Part of the Stepwell project, Apache-2.0 WITH LLVM-exception.\n \
+             * Generated by `cargo xtask headers`: do not edit. The conventions are in docs/c-api-conventions.md.\n */\n\
+             #ifndef {guard}\n#define {guard}\n",
+            group.name, group.about
+        );
+        let macros = if group.name == "base" { part("base_macros.h")? } else { String::new() };
+        let own = "\n#ifndef own\n#define own\n#endif\n";
+        Ok((top, macros + own, format!("#undef own\n\n#endif /* {guard} */\n")))
+    }
+
+    /// Its text.
+    fn generate(self, capi: &Path, sources: &[PathBuf], declared: &Declared) -> Result<String, String> {
+        let file = if matches!(self, Header::Wasm) { "cbindgen-wasm.toml" } else { "cbindgen-stepwell.toml" };
+        let mut config = cbindgen::Config::from_file(root().join(file))?;
+        let (top, macros, bottom) = self.frame(capi)?;
+        config.header = Some(top.trim_end().to_owned());
+        config.after_includes = Some(macros.replace("@VERSION_MACROS@", &version_macros()?));
+        config.trailer = Some(bottom.trim_end().to_owned());
+        if let Header::Group(group) = self {
+            config.includes = group.needs.iter().map(|name| format!("{name}.h")).collect();
+        }
+
+        let ours = |(item, file): &(&String, &String)| self.has(item, file);
+        let generic = |item: &str| ["Own", "Out", "Take"].contains(&item);
+        let excluded = declared.all().filter(|item| !ours(item) && !generic(item.0));
+        config.export.exclude.extend(excluded.map(|(item, _)| item.clone()));
+        let types = declared.types.iter().chain(&declared.enums).filter(ours);
+        config.export.include.extend(types.map(|(item, _)| item.clone()));
+
+        let _ = log::set_logger(&WARNINGS);
+        log::set_max_level(log::LevelFilter::Warn);
+        WARNINGS.0.lock().expect("not poisoned").clear();
+        let mut builder = cbindgen::Builder::new().with_config(config);
+        for source in sources {
+            builder = builder.with_src(source);
+        }
+        let bindings = builder.generate().map_err(|error| format!("cbindgen: {error}"))?;
+        let mut text = Vec::new();
+        bindings.write(&mut text);
+        let text = String::from_utf8(text).map_err(|error| error.to_string())?;
+
+        let path = self.path();
+        for warning in WARNINGS.0.lock().expect("not poisoned").iter() {
+            // What is private is no part of the headers.
+            if warning.ends_with("(not `pub`).") {
+                continue;
+            }
+            // Types of the headers that it includes are not found.
+            let foreign = warning.strip_prefix("Can't find ").and_then(|rest| rest.split('.').next());
+            let known = |item: &str| declared.types.get(item).is_some_and(|file| !self.has(item, file));
+            if matches!(self, Header::Wasm) || !foreign.is_some_and(known) {
+                return Err(format!("cbindgen warns about {}: {warning}", path.display()));
+            }
+        }
+        let text = rewrite(&text);
+        for (function, _) in declared.functions.iter().filter(ours) {
+            if !text.contains(&format!("{function}(")) {
+                return Err(format!("{} lacks `{function}`", path.display()));
+            }
+        }
+        Ok(text)
+    }
 }
 
 /// Spells ownership as the standard's header does, and drops the `struct` before names that are typedefs.

@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask COMMAND`. What continuous integration runs, it runs through these.
 
 mod asan;
+mod groups;
 mod headers;
 mod refs;
 mod sanitize;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  headers [--check]    write include/wasm.h, include/stepwell.h and src/capi/{vecs,refs}.rs; or fail if they differ
+  headers [--check]    write the headers in include/ and src/capi/{vecs,refs}.rs; or fail if they differ
   symbols [--bless] [LIBRARY]
                        compare the exported symbols with the headers and tests/abi/symbols.txt; or write that file
   asan [NAME...]       run the C tests (or those named) with the Rust library built with AddressSanitizer

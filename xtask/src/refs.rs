@@ -96,8 +96,9 @@ pub unsafe extern \"C\" fn wasm_{noun}_set_host_info(object: *mut wasm_{noun}_t,
     unsafe {{ host_info::set(\"wasm_{noun}_set_host_info\", object, info, None) }}
 }}
 
-/// Keeps a pointer with {what}, in place of the one that was there. `finalizer(info)` runs once: when the object goes
-/// (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be NULL.
+/// Keeps a pointer with {what}, in place of the one that was there. `finalizer(info)` runs once: when the
+/// object goes (not: a handle of it), when another pointer takes its place, or when this fails. The finalizer may be
+/// NULL.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

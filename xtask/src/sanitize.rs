@@ -1,17 +1,17 @@
-//! `cargo xtask asan-rust` and `cargo xtask tsan`: the Rust tests under AddressSanitizer, and those that have threads under
-//! ThreadSanitizer. The C tests under AddressSanitizer are `asan`'s.
+//! `cargo xtask asan-rust` and `cargo xtask tsan`: the Rust tests under AddressSanitizer, and those that have threads
+//! under ThreadSanitizer. The C tests under AddressSanitizer are `asan`'s.
 //!
-//! Code of guests has no sanitizer in it: what it reads and writes is not looked at, and of two threads only what Rust does is. Guests of
-//! two stores share nothing that they write, so that nothing is missed there; and what they read of the runtime's structures is written by
-//! Rust on the same thread.
+//! Code of guests has no sanitizer in it: what it reads and writes is not looked at, and of two threads only what Rust
+//! does is. Guests of two stores share nothing that they write, so that nothing is missed there; and what they read of
+//! the runtime's structures is written by Rust on the same thread.
 
 use crate::root;
 use std::process::Command;
 
 /// The target, named so that build scripts and procedural macros are built without the sanitizer.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// Guests' traps are signals that the library handles itself; those that are none of its guests' it hands on to the sanitizer. Memory that
-/// is not to be had is an error of the library's.
+/// Guests' traps are signals that the library handles itself; those that are none of its guests' it hands on to the
+/// sanitizer. Memory that is not to be had is an error of the library's.
 const OPTIONS: &str = "handle_segv=1:handle_sigill=1:handle_sigfpe=1:handle_sigbus=1:allow_user_segv_handler=1:allocator_may_return_null=1";
 /// The unit tests, which are no file of `tests/`.
 const UNIT: &str = "lib";
@@ -77,7 +77,8 @@ impl Sanitizer {
                 .env("RUSTFLAGS", "-Zsanitizer=address --cfg stepwell_check_handles")
                 // Locals stand on the stack, whose bounds the library looks at.
                 .env("ASAN_OPTIONS", format!("detect_leaks=1:detect_stack_use_after_return=0:{OPTIONS}")),
-            // The standard library that comes with the toolchain has no sanitizer in it: what its locks and counters order is not seen.
+            // The standard library that comes with the toolchain has no sanitizer in it: what its locks and counters
+            // order is not seen.
             Sanitizer::Thread => command
                 .arg(root().join("target/tsan"))
                 .arg("-Zbuild-std")

@@ -1,7 +1,7 @@
 //! `cargo xtask symbols`: the shared library exports what the headers declare, and what `tests/abi/symbols.txt`
 //! lists. The diff of that file is the review of a change to the ABI.
 
-use crate::{read, root, write_or_check};
+use crate::{headers, read, root, write_or_check};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -21,8 +21,8 @@ pub fn run(library: Option<&Path>, bless: bool) -> Result<(), String> {
     };
     let exported = exported(library)?;
     let mut declared: BTreeSet<String> = FOR_DEBUGGERS.map(str::to_owned).into();
-    for name in ["wasm", "stepwell"] {
-        declared.append(&mut prototypes(&read(&root().join("include").join(name).with_extension("h"))?));
+    for path in headers::paths() {
+        declared.append(&mut prototypes(&read(&root().join("include").join(path))?));
     }
     let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join(", ");
     let (missing, leaked) = (only(&declared, &exported), only(&exported, &declared));

@@ -78,7 +78,8 @@ fn vec(text: &mut String, noun: &str, element: &Element, plural: &str) {
     write!(
         text,
         "
-/// A vector of {plural}. An owned vector owns its elements; its memory comes from this library.
+/// A vector of {plural}. An owned vector owns its elements; its memory comes from this
+/// library.
 #[repr(C)]
 pub struct wasm_{noun}_vec_t {{
     /// How many there are.

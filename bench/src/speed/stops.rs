@@ -226,7 +226,7 @@ fn values(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
 /// A stop in the middle of a huge function and a step from it, with all that is made for them. Nothing is kept from round to round.
 fn first_in_large(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
     let binary = modules::with_large_function()?;
-    let own = Engine::new(Config { debug: true, optimize: false, rerun_cache_bytes: 0, ..Config::default() })?;
+    let own = Engine::new(Config { debug: true, optimize: false, rerun_cache: 0, ..Config::default() })?;
     let module = Module::new(&own, &binary)?;
     let mut store = Store::new(&own);
     let instance = Instance::new(&mut store, &module, &[])?;

@@ -27,7 +27,7 @@ fn many_modules(table: &Table<'_>) -> Result<()> {
         if !table.wants(&name) {
             continue;
         }
-        let engine = Engine::new(Config { force_copied_code: true, ..Config::default() })?;
+        let engine = Engine::new(Config { copied_code: true, ..Config::default() })?;
         let binary = modules::tiny(false)?;
         let modules = (0..count).map(|_| Module::new(&engine, &binary)).collect::<stepwell::base::Result<Vec<_>>>()?;
         // Code is mapped once for all stores; that is not measured.

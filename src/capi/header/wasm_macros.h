@@ -12,7 +12,13 @@
  * Everything else is borrowed: it is valid as long as what it was got from.
  * Handles can be deleted in any order. Deleting NULL does nothing.
  *
- * Failure. A function that returns NULL, false or a trap says why through `stepwell_last_error()` of stepwell.h.
+ * Failure. A function that returns NULL, false or a trap says why through `stepwell_last_error()` of stepwell/error.h.
+ *
+ * NULL, or an object of another kind, where none may be, is such a failure too: of a function that returns a pointer, a
+ * bool or an error. One that returns a number, or nothing, cannot say so: it ends the process with a message that names
+ * function and parameter. So does `wasm_func_call`, whose NULL is success. Each function says which of its parameters
+ * may be NULL; `env`, `finalizer` and `trap_out` always may, deleting NULL does nothing, and a conversion (`_as_`) of
+ * NULL is NULL.
  *
  * Threads. Each function's comment ends with who may call it:
  *  - `Thread: any.` From any thread, at any time, for each object one at a time.

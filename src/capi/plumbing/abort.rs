@@ -19,8 +19,8 @@ impl Drop for Watched {
     fn drop(&mut self) {
         (self.left)();
         abort(&format!(
-            "{} was left by an exception, `pthread_exit`, `pthread_cancel` or another way of unwinding, which cannot go through a guest's \
-             frames; it has to return (see docs/hosts.md)",
+            "{} was left by an exception, `pthread_exit`, `pthread_cancel` or another way of unwinding, which cannot \
+             go through a guest's frames; it has to return (see docs/hosts.md)",
             self.what
         ))
     }

@@ -1,4 +1,5 @@
-//! The cell that all handles of a store share and keep it alive by; and giving back what no handle, linker or guest holds any more.
+//! The cell that all handles of a store share and keep it alive by; and giving back what no handle, linker or guest
+//! holds any more.
 
 use super::handles::wasm_store_t;
 use super::info::ModuleInfo;
@@ -56,8 +57,8 @@ impl StoreCell {
     /// Enters the store. While a guest may run, the caller must hold the cell itself, not borrow it from a handle that
     /// a callback could delete.
     ///
-    /// Whoever is the first inside may collect what nothing holds: what is held over from before must be rooted, as what handles
-    /// are of is. What is made inside is rooted by a handle before the store is entered again.
+    /// Whoever is the first inside may collect what nothing holds: what is held over from before must be rooted, as
+    /// what handles are of is. What is made inside is rooted by a handle before the store is entered again.
     pub(in crate::capi) fn enter(&self) -> Result<Entered<'_>> {
         let mut entered = self.enter_to_look()?;
         if self.roots.is_due() {
@@ -217,8 +218,8 @@ impl Entered<'_> {
                 "the store is in use: inside a callback of it nothing can be collected; that is done later by itself",
             ));
         }
-        // SAFETY: nobody else is inside the store, so no host function of it is running; all handles that C has are rooted, and so
-        // is what its linkers have. Host functions of this room capture no handles.
+        // SAFETY: nobody else is inside the store, so no host function of it is running; all handles that C has are
+        // rooted, and so is what its linkers have. Host functions of this room capture no handles.
         let collected = unsafe { self.collect([]) }?;
         let count = collected.objects();
         drop(collected);

@@ -1,11 +1,14 @@
-//! The opt-in check of handles: a register of all that C was given, asked before a pointer that C passes is looked at. What it finds is
-//! a fault of the host's that would be undefined behaviour, so it ends the process, with a message that names function and
-//! parameter. It hangs in the few places through which all pointers pass (`own`, `vec`, `guard`), so no function can forget it.
+//! The opt-in check of handles: a register of all that C was given, asked before a pointer that C passes is looked at.
+//! What it finds is a fault of the host's that would be undefined behaviour, so it ends the process, with a message
+//! that names function and parameter. It hangs in the few places through which all pointers pass (`own`, `vec`,
+//! `guard`), so no function can forget it.
 //!
-//! Handles exist before any engine does, so the check is of the process: by the environment variable `STEPWELL_CHECK_HANDLES`, by
-//! `stepwell_config_check_handles_set`, or always, in the build with AddressSanitizer. While it is off, a pointer costs a load and a branch.
+//! Handles exist before any engine does, so the check is of the process: by the environment variable
+//! `STEPWELL_CHECK_HANDLES`, by `stepwell_config_check_handles_set`, or always, in the build with AddressSanitizer.
+//! While it is off, a pointer costs a load and a branch.
 //!
-//! What C gives back stays allocated for a while, so that its address is nobody else's and the second use is known for one.
+//! What C gives back stays allocated for a while, so that its address is nobody else's and the second use is known for
+//! one.
 
 use super::abort::abort;
 use super::own::Handle;
@@ -28,7 +31,8 @@ const KEPT_BYTES: usize = 32 << 20;
 /// Nobody has asked for the variable yet.
 const UNKNOWN: u8 = 0;
 
-/// Off, and nothing was made yet; one thing was, which can only be the configuration that turns the check on; more were.
+/// Off, and nothing was made yet; one thing was, which can only be the configuration that turns the check on; more
+/// were.
 const OFF: u8 = 1;
 
 const OFF_ONE_MADE: u8 = 2;
@@ -195,7 +199,8 @@ fn refuse(address: usize, wanted: &str, found: Option<&Entry>, others: &[&'stati
     }
 }
 
-/// Checks a pointer that C passes. A live one may be of any C type with the same Rust type; those are told apart elsewhere.
+/// Checks a pointer that C passes. A live one may be of any C type with the same Rust type; those are told apart
+/// elsewhere.
 fn look<T: Handle>(address: usize, lent_too: bool, param: &str) {
     let rust = type_name::<T::Rust>();
     let shard = shard(address);

@@ -1,5 +1,6 @@
-//! When the language behind guarded callbacks ends before the process does. Its callbacks must not be called then, and threads that it
-//! ends inside of one cannot be unwound through a guest. It ends on one thread, whose callbacks still work.
+//! When the language behind guarded callbacks ends before the process does. Its callbacks must not be called then, and
+//! threads that it ends inside of one cannot be unwound through a guest. It ends on one thread, whose callbacks still
+//! work.
 //!
 //! Plain callbacks are C's, and are not concerned.
 

@@ -1,4 +1,5 @@
-//! The opaque types of the C ABI: what C has pointers to. What stands behind each is said where its functions are (`handle!`).
+//! The opaque types of the C ABI: what C has pointers to. What stands behind each is said where its functions are
+//! (`handle!`).
 
 /// An error: a code, a message, and the offset in the Wasm binary where there is one.
 ///
@@ -25,9 +26,10 @@ pub struct wasm_store_t {
     _opaque: [u8; 0],
 }
 
-/// A stack of the host's own making, a coroutine's. On such a stack the system cannot tell the library how far guests may go, so the host does,
-/// with `stepwell_thread_stack_set` at each switch. One that was not told of works as well, if all of the guests' stack
-/// (`stepwell_config_max_stack_set`) and of the reserve below it is there, and if no coroutine is left while a guest waits on it.
+/// A stack of the host's own making, a coroutine's. On such a stack the system cannot tell the library how far guests
+/// may go, so the host does, with `stepwell_thread_stack_set` at each switch. One that was not told of works as well,
+/// if all of the guests' stack (`stepwell_config_max_stack_set`) and of the reserve below it is there, and if no
+/// coroutine is left while a guest waits on it.
 pub struct stepwell_stack_t {
     _opaque: [u8; 0],
 }
@@ -159,20 +161,21 @@ pub struct stepwell_linker_t {
     _opaque: [u8; 0],
 }
 
-/// A module with its imports found by a linker. What the linker is told later does not change it. Where all imports were defined by
-/// `stepwell_linker_define_func` and its kin, it makes instances in any store of the engine, on several threads at once.
+/// A module with its imports found by a linker. What the linker is told later does not change it. Where all imports
+/// were defined by `stepwell_linker_define_func` and its kin, it makes instances in any store of the engine, on several
+/// threads at once.
 pub struct stepwell_instance_pre_t {
     _opaque: [u8; 0],
 }
 
-/// What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty standard
-/// input, standard output and error that swallow everything, and no directory.
+/// What a program gets of the host by WASI preview 1. At first it is nothing: no arguments, no environment, an empty
+/// standard input, standard output and error that swallow everything, and no directory.
 pub struct stepwell_wasi_config_t {
     _opaque: [u8; 0],
 }
 
-/// What programs wrote, kept in memory: given to a configuration as standard output, standard error or both, and read whenever
-/// the host likes, also when the store is gone. Programs that fill it up to its limit get `ENOSPC`.
+/// What programs wrote, kept in memory: given to a configuration as standard output, standard error or both, and read
+/// whenever the host likes, also when the store is gone. Programs that fill it up to its limit get `ENOSPC`.
 pub struct stepwell_wasi_buffer_t {
     _opaque: [u8; 0],
 }

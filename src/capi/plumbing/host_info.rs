@@ -1,5 +1,5 @@
-//! What a host keeps with an object: `wasm_X_get_host_info` and its kin. It belongs to the object, not to a handle: every
-//! handle of the object finds it, and its finalizer runs when the object goes.
+//! What a host keeps with an object: `wasm_X_get_host_info` and its kin. It belongs to the object, not to a handle:
+//! every handle of the object finds it, and its finalizer runs when the object goes.
 
 use super::env::{Env, stepwell_finalizer_t};
 use super::guard::{or_last_error, or_null};

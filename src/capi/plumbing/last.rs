@@ -1,18 +1,19 @@
 //! The last error of each thread, for functions that can say of a failure only that there was one.
 
+use super::error_object::ErrorObject;
 use super::handles::stepwell_error_t;
-use super::own::{handle, lend};
+use super::own::lend;
 use crate::base::Error;
 use std::cell::RefCell;
 
 thread_local! {
-    static LAST: RefCell<Option<Box<Error>>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<Box<ErrorObject>>> = const { RefCell::new(None) };
 }
 
 /// Remembers the error for `stepwell_last_error`.
 pub(in crate::capi) fn set_last(error: Error) {
     // A thread that is going away has nobody left to ask.
-    let _ = LAST.try_with(|last| *last.borrow_mut() = Some(Box::new(error)));
+    let _ = LAST.try_with(|last| *last.borrow_mut() = Some(Box::new(ErrorObject::new(error))));
 }
 
 /// What it is, if there is one.
@@ -28,5 +29,3 @@ pub(in crate::capi) fn last() -> *const stepwell_error_t {
 pub(in crate::capi) fn clear_last() {
     let _ = LAST.try_with(|last| last.borrow_mut().take());
 }
-
-handle!(stepwell_error_t => Error);

@@ -154,6 +154,20 @@ impl<T> Out<T> {
         if self.0.is_null() { Err(null(param)) } else { Ok(Checked(self.0)) }
     }
 
+    /// Whether this is NULL.
+    pub(in crate::capi) fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// One of an array of them.
+    ///
+    /// # Safety
+    /// This is not NULL, and C has room for more than `index` of them there.
+    pub(in crate::capi) unsafe fn at(&self, index: usize) -> Checked<T> {
+        // SAFETY: by the contract.
+        Checked(unsafe { self.0.add(index) })
+    }
+
     /// For an out-parameter that may be NULL.
     pub(in crate::capi) fn optional(self) -> Option<Checked<T>> {
         (!self.0.is_null()).then_some(Checked(self.0))
@@ -247,12 +261,21 @@ pub(in crate::capi) unsafe fn string<'a>(pointer: *const std::ffi::c_char, param
     bytes.to_str().map_err(|_| Error::new(ErrorKind::Argument, format!("`{param}` is no valid UTF-8")))
 }
 
+/// Marks the error of an argument that no host passes but by mistake.
+struct Misuse;
+
+/// Whether it is the error of an argument that no host passes but by mistake: NULL where none may be, or an object of
+/// another kind.
+pub(in crate::capi) fn is_misuse(error: &Error) -> bool {
+    error.payload::<Misuse>().is_some()
+}
+
 /// The error for a NULL where none may be.
 pub(in crate::capi) fn null(param: &str) -> Error {
-    Error::new(ErrorKind::Argument, format!("`{param}` must not be NULL"))
+    Error::new(ErrorKind::Argument, format!("`{param}` must not be NULL")).with_payload(Box::new(Misuse))
 }
 
 /// The error for an object of another kind than the parameter's type says.
 fn wrong_kind(param: &str) -> Error {
-    Error::new(ErrorKind::Argument, format!("`{param}` is an object of another kind"))
+    Error::new(ErrorKind::Argument, format!("`{param}` is an object of another kind")).with_payload(Box::new(Misuse))
 }

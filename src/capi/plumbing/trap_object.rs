@@ -3,15 +3,17 @@
 use super::cell::StoreCell;
 use super::info::TrapInfo;
 use super::object::Object;
-use crate::base::{Error, ErrorKind};
+use crate::base::{Error, ErrorKind, NulText};
 use crate::runtime::{FrameInfo, Instance, Rooted, Trap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What stands behind a trap: any error that ended a call.
 pub(in crate::capi) struct TrapObject {
     pub(in crate::capi) kind: ErrorKind,
-    pub(in crate::capi) message: String,
+    pub(in crate::capi) message: NulText,
     pub(in crate::capi) trap: Option<Trap>,
+    /// Message and frames, once C has asked.
+    backtrace: OnceLock<NulText>,
     /// The instance of each of its frames, where that is known and of the trap's store.
     instances: Vec<Option<Instance>>,
     /// Keeps them from being collected.
@@ -24,7 +26,10 @@ impl TrapObject {
     /// The trap that tells C of an error, which may have come from another store.
     pub(in crate::capi) fn from_error(cell: &StoreCell, error: &Error) -> TrapObject {
         let trap = error.payload::<Trap>().cloned();
-        let message = trap.as_ref().map_or_else(|| error.to_string(), |trap| trap.message().to_owned());
+        let message = match &trap {
+            Some(trap) => NulText::new(trap.message()),
+            None => NulText::new(&error.to_string()),
+        };
         let frames = trap.as_ref().map_or(&[][..], Trap::frames);
         let mut instances = Vec::new();
         let mut rooted = Vec::new();
@@ -37,7 +42,23 @@ impl TrapObject {
             distinct.dedup();
             rooted.extend(distinct.into_iter().map(|instance| cell.hold(instance.into())));
         }
-        TrapObject { kind: error.kind(), message, trap, instances, _rooted: rooted, host_info: TrapInfo::default() }
+        TrapObject {
+            kind: error.kind(),
+            message,
+            trap,
+            backtrace: OnceLock::new(),
+            instances,
+            _rooted: rooted,
+            host_info: TrapInfo::default(),
+        }
+    }
+
+    /// Its message and its frames, one a line.
+    pub(in crate::capi) fn backtrace(&self) -> &NulText {
+        self.backtrace.get_or_init(|| match &self.trap {
+            Some(trap) => NulText::new(&trap.to_string()),
+            None => NulText::new(self.message.text()),
+        })
     }
 
     /// The frames, innermost first, as handles of the trap's store.
@@ -53,7 +74,7 @@ impl TrapObject {
     pub(in crate::capi) fn to_error(&self) -> Error {
         match &self.trap {
             Some(trap) => trap.clone().into(),
-            None => Error::new(self.kind, self.message.clone()),
+            None => Error::new(self.kind, self.message.text()),
         }
     }
 }

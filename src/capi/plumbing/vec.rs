@@ -36,7 +36,8 @@ pub(in crate::capi) unsafe trait CVec: Sized {
     /// # Safety
     /// As [`CVec::copy_element`], and the element is not used again.
     unsafe fn delete_element(element: &mut Self::Element);
-    /// The handle that an element is, or owns: NULL for none. While handles are checked, it is looked at when C gives the vector.
+    /// The handle that an element is, or owns: NULL for none. While handles are checked, it is looked at when C gives
+    /// the vector.
     fn handle_of(_element: &Self::Element, _param: &str) -> *const u8 {
         std::ptr::null()
     }

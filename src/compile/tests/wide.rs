@@ -79,7 +79,8 @@ fn places_of_wide_values_do_not_overlap() {
                 let mut roots: Vec<u32> = rerun.roots(position).map(|(_, word)| word).collect();
                 let values = rerun.locals.all().iter().chain(state(&rerun));
                 let mut expected: Vec<u32> = values.filter(|(ty, _)| ty.is_ref()).map(|(_, word)| word).collect();
-                (roots.sort_unstable(), expected.sort_unstable());
+                roots.sort_unstable();
+                expected.sort_unstable();
                 assert_eq!(roots, expected);
                 // Resume code has a stop before each instruction that another one leads to, with the same operands.
                 let at = rerun.instructions[position as usize].wasm;

@@ -18,7 +18,7 @@ pub use entry::{HostToWasm, ResumeJump, StopContext, enter, stop_handler, unwind
 pub use fault::{call_from_fault, fault_place};
 pub use floats::{FLOAT_FLAGS, GUEST_FLOATS, float_control, set_float_control};
 pub use frames::{ARGUMENT_REGISTERS, FRAME_HEAD, PreservedRegister, RESULT_REGISTERS, STACK_ALIGN, caller_of};
-pub use unwind::eh_frame;
+pub use unwind::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 
 /// `EM_X86_64`: the machine's number in ELF files.
 pub const ELF_MACHINE: u16 = 62;

@@ -7,6 +7,9 @@ use crate::sys::profile::Profiler;
 use crate::wasm::Features;
 
 /// The configuration of an [`Engine`](crate::runtime::Engine). Every field may be set; [`Config::default`] is what most hosts want.
+///
+/// Messages name a field as it is called here, and so do C and Python: `stepwell_config_FIELD_set`, `Config(FIELD=...)`. A test beside
+/// those functions holds the names against each other.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Which proposals modules may use.
@@ -19,7 +22,7 @@ pub struct Config {
     pub debug_tier: DebugTier,
     /// Bytes of rerun code that the engine keeps, of the functions that debuggers asked for last. What is let go is compiled
     /// again for the next debugger that asks; those that hold it use it on.
-    pub rerun_cache_bytes: usize,
+    pub rerun_cache: usize,
     /// Traps are found by signals (SIGSEGV, SIGILL, SIGFPE, SIGBUS), which makes guests faster. Without, compiled code
     /// checks by itself and no signal handler is installed.
     pub signals: bool,
@@ -29,7 +32,7 @@ pub struct Config {
     /// Inaccessible bytes behind the reservation: what static offsets may reach without a check.
     pub memory_guard: u64,
     /// Bytes of stack that the guests of a store may use, counted from the outermost call.
-    pub max_wasm_stack: usize,
+    pub max_stack: usize,
     /// Bytes of stack kept free below the guests' limit, for host functions, traps and stop callbacks, and for what is compiled
     /// when a guest is stopped.
     pub stop_reserve: usize,
@@ -48,7 +51,7 @@ pub struct Config {
     pub parallel: bool,
     /// Keeps machine code in anonymous memory, copied for each debugged store, as is done anyway on systems that
     /// refuse `memfd`s.
-    pub force_copied_code: bool,
+    pub copied_code: bool,
     /// Makes the rerun code of every function for so many instructions at a time. Usually only that of large functions is made
     /// in runs, of a length that is chosen well; short ones are for tests.
     pub force_rerun_runs: Option<u32>,
@@ -68,18 +71,18 @@ impl Default for Config {
             debug: false,
             debug_eagerly: false,
             debug_tier: DebugTier::default(),
-            rerun_cache_bytes: 64 << 20,
+            rerun_cache: 64 << 20,
             signals: true,
             memory_reservation: 4 << 30,
             memory_guard: 32 << 20,
-            max_wasm_stack: 512 << 10,
+            max_stack: 512 << 10,
             stop_reserve: 256 << 10,
             nan_canonicalization: false,
             fuel: false,
             epoch: false,
             optimize: true,
             parallel: true,
-            force_copied_code: false,
+            copied_code: false,
             force_rerun_runs: None,
             profiler: Profiler::None,
             native_debug_info: false,
@@ -97,15 +100,15 @@ const MAX_RESERVATION: u64 = 1 << 40;
 impl Config {
     /// Refuses what cannot work.
     pub(in crate::runtime) fn check(&self) -> Result<()> {
-        let refuse = |what: &str| Err(Error::new(ErrorKind::Argument, format!("configuration: {what}")));
-        if self.max_wasm_stack < MIN_STACK {
-            return refuse("max_wasm_stack must be at least 16 KiB");
+        let refuse = |what: &str| Err(Error::new(ErrorKind::Argument, format!("in the configuration, {what}")));
+        if self.max_stack < MIN_STACK {
+            return refuse("`max_stack` must be at least 16 KiB");
         }
         if self.stop_reserve < MIN_STACK {
-            return refuse("stop_reserve must be at least 16 KiB");
+            return refuse("`stop_reserve` must be at least 16 KiB");
         }
         if self.memory_reservation > MAX_RESERVATION || self.memory_guard > MAX_RESERVATION {
-            return refuse("memory_reservation and memory_guard must be at most 1 TiB");
+            return refuse("`memory_reservation` and `memory_guard` must be at most 1 TiB");
         }
         Ok(())
     }

@@ -56,7 +56,7 @@ impl Engine {
         let fallbacks = fall_back(&mut config, classify)?;
         let compiler = Compiler::new(config.compile_options())?;
         let listeners = Listeners::new(&config)?;
-        let reruns = RerunCache::new(config.rerun_cache_bytes, config.log.clone());
+        let reruns = RerunCache::new(config.rerun_cache, config.log.clone());
         let (signatures, pool) = Default::default();
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
@@ -129,7 +129,7 @@ impl Engine {
 
     pub(in crate::runtime) fn backing(&self) -> TextBacking {
         // perf looks into its map for code in anonymous memory only.
-        let anonymous = self.config().force_copied_code || self.config().profiler == Profiler::PerfMap;
+        let anonymous = self.config().copied_code || self.config().profiler == Profiler::PerfMap;
         if anonymous { TextBacking::Anonymous } else { TextBacking::Memfd }
     }
 
@@ -208,7 +208,7 @@ fn fall_back(config: &mut Config, classify: Classify) -> Result<AtomicU32> {
         let message = format!("no signal handlers: {error}; compiled code checks for traps by instructions");
         warn(config, Fallbacks::NO_SIGNALS, &message);
     }
-    if !config.force_copied_code {
+    if !config.copied_code {
         let probe = TextImage::new(&mut vec![FILL])?;
         if probe.backing() == TextBacking::Anonymous {
             warn(

@@ -122,7 +122,7 @@ mod tests {
         }
         let engine = {
             let _refused = faults::fail_nth(1);
-            Engine::new(Config { log, force_copied_code: true, ..Config::default() }).unwrap()
+            Engine::new(Config { log, copied_code: true, ..Config::default() }).unwrap()
         };
         assert_eq!(engine.fallbacks(), Fallbacks::NO_RESERVATION);
         runs(&engine);

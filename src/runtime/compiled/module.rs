@@ -1,7 +1,7 @@
 //! A compiled module: what it says, its layout, and its code in either tier.
 
 use crate::abi::VmLayout;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, Result, SigId, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, NulTexts, Result, SigId, WasmOffset};
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
 use crate::image::{RegionGraph, RerunImage, Tier};
@@ -86,6 +86,8 @@ struct ModuleInner {
     sources: OnceCell<SourceMap>,
     /// Files of split DWARF that `sources` is to be given.
     given: Mutex<Vec<SplitFile>>,
+    /// Names that C was given.
+    texts: NulTexts,
 }
 
 /// The bytes a module was made from.
@@ -238,6 +240,7 @@ impl Module {
             valid: OnceCell::new(),
             sources: OnceCell::new(),
             given: Mutex::default(),
+            texts: NulTexts::default(),
         }))
     }
 
@@ -287,6 +290,11 @@ impl Module {
     /// Its name, if its name section has one.
     pub fn name(&self) -> Option<&str> {
         self.0.info.names.module.as_deref()
+    }
+
+    /// Where a copy of one of its names begins that has a NUL behind it. The copy lives as long as the module.
+    pub(crate) fn name_with_nul(&self, name: &str) -> *const std::ffi::c_char {
+        self.0.texts.get(name)
     }
 
     /// Its name for messages.
@@ -476,7 +484,7 @@ impl Module {
     }
 
     /// The rerun code of a function, compiled where the engine does not keep it from an earlier call: see
-    /// [`Config::rerun_cache_bytes`](crate::runtime::Config::rerun_cache_bytes).
+    /// [`Config::rerun_cache`](crate::runtime::Config::rerun_cache).
     ///
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the
@@ -500,7 +508,7 @@ impl Module {
     }
 
     /// The rerun code of a function, as `compile` gives it where the engine does not keep it from an earlier call: see
-    /// [`Config::rerun_cache_bytes`](crate::runtime::Config::rerun_cache_bytes).
+    /// [`Config::rerun_cache`](crate::runtime::Config::rerun_cache).
     ///
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Argument`] for a function that the

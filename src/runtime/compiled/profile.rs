@@ -103,21 +103,16 @@ fn name(module: &ModuleInfo, func: FuncIndex) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::{Engine, EventSink, Instance, Module, ModuleId, Resume, StopInfo, Store, StoreMut, TrapInfo};
+    use crate::runtime::{Answer, Engine, Event, EventSink, Instance, Module, Store};
     use crate::sys::native_debug::listed;
     use std::sync::Arc;
 
     struct Quiet;
 
     impl EventSink for Quiet {
-        fn on_stop(&self, _: StoreMut<'_>, _: &StopInfo) -> Result<Resume> {
-            Ok(Resume::Native)
-        }
-        fn on_trap(&self, _: StoreMut<'_>, _: &TrapInfo) -> Result<()> {
-            Ok(())
-        }
-        fn on_module(&self, _: StoreMut<'_>, _: ModuleId) -> Result<()> {
-            Ok(())
+        type State = ();
+        fn on_event(&self, _: &mut crate::runtime::Told<'_, ()>, _: &Event<'_>) -> Result<Answer> {
+            Ok(Answer::GoOn)
         }
     }
 
@@ -139,7 +134,7 @@ mod tests {
         let mut stores = [store(), store(), store()];
         assert_eq!(listed(), 2);
         for (attached, store) in stores.iter_mut().enumerate() {
-            store.attach(Arc::new(Quiet)).unwrap();
+            store.attach(Arc::new(Quiet), ()).unwrap();
             // The stub is a text too.
             assert_eq!(listed(), 2 + 2 * (attached + 1), "a private text for each module");
         }

@@ -357,7 +357,7 @@ mod tests {
     use std::sync::{Barrier, OnceLock};
 
     fn engine(bound: usize) -> Engine {
-        Engine::new(Config { debug: true, rerun_cache_bytes: bound, ..Config::default() }).unwrap()
+        Engine::new(Config { debug: true, rerun_cache: bound, ..Config::default() }).unwrap()
     }
 
     /// A module of `functions` empty functions.
@@ -414,7 +414,7 @@ mod tests {
     #[test]
     fn runs_with_its_arguments() {
         for copied in [false, true] {
-            let engine = Engine::new(Config { force_copied_code: copied, ..Config::default() }).unwrap();
+            let engine = Engine::new(Config { copied_code: copied, ..Config::default() }).unwrap();
             let code = RerunCode::new(&engine, image(&samples::four_arguments())).unwrap();
             assert!(code.image().code.is_empty());
             assert_eq!(code.all_stops(), [1; 3]);
@@ -614,7 +614,7 @@ mod tests {
         };
         let bound = 1 << 20;
         one_run(&engine(bound), bound);
-        let counting = Config { debug: true, fuel: true, rerun_cache_bytes: bound, ..Config::default() };
+        let counting = Config { debug: true, fuel: true, rerun_cache: bound, ..Config::default() };
         let engine = Engine::new(counting).unwrap();
         let module = Module::new(&engine, &binary).unwrap();
         let code = module.rerun(func(0)).unwrap();

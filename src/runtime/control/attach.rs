@@ -8,13 +8,15 @@ use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId, StackRatio};
 use crate::runtime::control::resume::deepest;
 use crate::runtime::control::stop::on_stop;
+use crate::runtime::control::tell::tell;
 use crate::runtime::objects::owned::Owned;
-use crate::runtime::store::events::{Attachment, EventSink, RECENT, StopTarget};
+use crate::runtime::store::events::{Attachment, Event, EventSink, Listeners, Listens, RECENT, StopTarget};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::modules::ResumeEntry;
 use crate::runtime::store::views::{AsStore, StoreMut, StoreRef};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null};
+use std::rc::Rc;
 use std::sync::Arc;
 
 impl StoreInner {
@@ -42,7 +44,7 @@ impl StoreInner {
     /// See [`Store::attach`](crate::runtime::Store::attach).
     pub(in crate::runtime) fn attach(
         &mut self,
-        sink: Arc<dyn EventSink>,
+        listener: Rc<dyn Listens>,
         progress: &(dyn Fn(usize, usize) -> bool + Sync),
     ) -> Result<()> {
         let refuse = |what: &str| Err(Error::new(ErrorKind::State, what));
@@ -59,7 +61,9 @@ impl StoreInner {
         }
         self.check_poison()?;
         self.compile_debug(progress)?;
-        self.attachment = Some(Box::new(Attachment { sink, contexts: Vec::new(), stack_ratio: StackRatio::ONE }));
+        let mut listeners = Listeners::default();
+        listeners.add(listener);
+        self.attachment = Some(Box::new(Attachment { listeners, contexts: Vec::new(), stack_ratio: StackRatio::ONE }));
         for index in 0..self.modules.len() {
             if let Err(error) = self.register_debug(index) {
                 self.remove_debug();
@@ -68,6 +72,25 @@ impl StoreInner {
         }
         self.repoint();
         Ok(())
+    }
+
+    /// See [`Store::add_listener`](crate::runtime::Store::add_listener).
+    pub(in crate::runtime) fn add_listener(&mut self, listener: Rc<dyn Listens>) -> Result<()> {
+        self.attached()?.listeners.add(listener);
+        Ok(())
+    }
+
+    /// See [`Store::remove_listener`](crate::runtime::Store::remove_listener).
+    pub(in crate::runtime) fn remove_listener<S: EventSink>(&mut self, sink: &S) -> Result<()> {
+        match self.attached()?.listeners.remove(sink) {
+            Some(_) => Ok(()),
+            None => Err(Error::new(ErrorKind::Argument, "the sink does not listen to this store")),
+        }
+    }
+
+    fn attached(&mut self) -> Result<&mut Attachment> {
+        let missing = || Error::new(ErrorKind::State, "nothing is attached to this store");
+        self.attachment.as_deref_mut().ok_or_else(missing)
     }
 
     /// See [`Store::detach`](crate::runtime::Store::detach).
@@ -142,7 +165,7 @@ impl StoreInner {
         Ok(slot)
     }
 
-    /// Unregisters all debug code, which nothing points to, and forgets the sink.
+    /// Unregisters all debug code, which nothing points to, and forgets those who listen.
     fn remove_debug(&mut self) {
         for entry in self.modules.iter_mut() {
             let resumed = entry.resume.drain(..).map(|resume| resume.slot);
@@ -171,26 +194,26 @@ impl StoreInner {
     }
 }
 
-/// Registers a module and tells the sink, if that is new.
+/// Registers a module and tells those who listen, if that is new.
 pub(in crate::runtime) fn register(store: &mut StoreMut<'_>, module: &Module) -> Result<()> {
     let before = store.inner().modules.len();
     store.inner().add_module(module)?;
-    if store.inner().modules.len() > before {
+    if store.inner().modules.len() > before && store.inner().attachment.is_some() {
         tell_module(store, module.id())?;
     }
     Ok(())
 }
 
-/// Tells the sink of a new module, if there is one.
+/// Tells those who listen of a new module.
 fn tell_module(store: &mut StoreMut<'_>, module: ModuleId) -> Result<()> {
-    let Some(sink) = store.inner().attachment.as_ref().map(|attachment| attachment.sink.clone()) else {
-        return Ok(());
-    };
-    let view = StoreMut::from_inner(store.ptr());
-    catch_unwind(AssertUnwindSafe(|| sink.on_module(view, module))).unwrap_or_else(|payload| {
+    let at = store.ptr();
+    // SAFETY: the store is in hand, and no reference to its inside is held.
+    let work = || unsafe { tell(at, &Event::Module(module)) };
+    let told = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
         store.inner().poisoned = true;
         resume_unwind(payload)
-    })
+    });
+    told.map(|_| ())
 }
 
 impl StoreMut<'_> {

@@ -163,8 +163,8 @@ fn prepare(store: &mut StoreInner) -> Result<()> {
     let sp = stack_pointer();
     let limits = stack::limits();
     let size = match &store.attachment {
-        None => config.max_wasm_stack,
-        Some(attachment) => attachment.stack_ratio.scale(config.max_wasm_stack),
+        None => config.max_stack,
+        Some(attachment) => attachment.stack_ratio.scale(config.max_stack),
     };
     let wanted = sp.saturating_sub(size);
     let (limit, reserve) = if limits.contains(&sp) {

@@ -1,17 +1,21 @@
 //! Walking the Wasm frames of a store by their frame pointers, over all its nested runs on this thread.
 
-use crate::abi::{Activation, VMContext};
-use crate::base::{FuncIndex, Pc, TextOffset, WasmOffset};
+use crate::abi::{Activation, VMContext, ValRaw};
+use crate::base::{FuncIndex, Pc, TextOffset, ValType, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::Place;
+use crate::image::{ImageTables, Locals, Place, Slot};
 use crate::isa;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::frames;
+use crate::runtime::control::slot::read_slot;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
-use crate::runtime::store::events::{EventRecord, PcKind, VirtualFrame};
+use crate::runtime::objects::owned::EventId;
+use crate::runtime::objects::values::Val;
+use crate::runtime::store::events::{EventRecord, PcKind};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreRef;
+use crate::runtime::store::virtual_frame::VirtualFrame;
 use std::ops::ControlFlow;
 use std::ptr::NonNull;
 
@@ -30,7 +34,7 @@ pub struct RawFrame<'a> {
     /// The Wasm instruction: about to run at a stop, else the one that trapped or the call the frame is in.
     pub wasm: WasmOffset,
     /// Whether the frame is that of an event, and really elsewhere: `wasm` says so already.
-    pub virtual_frame: Option<VirtualFrame>,
+    pub virtual_frame: Option<&'a VirtualFrame>,
     /// The frame pointer.
     pub fp: usize,
     /// Whether no Wasm frame of this store is further in.
@@ -76,53 +80,180 @@ impl RawFrame<'_> {
     }
 }
 
-/// Where a walk begins: at the frame by which the guest was left when this was taken. What runs within that, in the same store, is not
-/// in its way: an event that keeps it finds its own frames again, whenever it is asked for them.
-#[derive(Clone, Copy, Debug)]
-pub struct FramesFrom {
+/// Where a walk begins: at the frame by which the guest was left.
+#[derive(Clone, Copy)]
+struct From {
     activation: *const Activation,
     pc: usize,
     fp: usize,
 }
 
-impl FramesFrom {
+impl From {
     /// Where the guest has been left now.
-    pub(in crate::runtime) fn here(store: &StoreInner) -> FramesFrom {
-        FramesFrom { activation: store.vm.activation, pc: store.vm.exit_pc, fp: store.vm.exit_fp }
+    fn now(store: &StoreInner) -> From {
+        From { activation: store.vm.activation, pc: store.vm.exit_pc, fp: store.vm.exit_fp }
     }
+
+    /// Where it was left when the event came. What runs within that, in the same store, is not in the way.
+    fn event(event: &EventRecord) -> From {
+        From { activation: event.activation, pc: event.pc, fp: event.fp }
+    }
+}
+
+/// A frame as an event found it: it stays where it is for as long as the event is told, and can be read as long, by
+/// [`StoreRef::state_of`].
+#[derive(Clone, Copy, Debug)]
+pub struct KeptFrame {
+    event: EventId,
+    /// The event that says where the frame really is, if one does.
+    shown_by: Option<EventId>,
+    func: FuncIndex,
+    slot: CodeSlot,
+    wasm: WasmOffset,
+    fp: usize,
+    instance: Option<Instance>,
+    called_through_host: bool,
+}
+
+impl KeptFrame {
+    /// The function, imports counted.
+    pub fn func(&self) -> FuncIndex {
+        self.func
+    }
+
+    /// The slot of its code.
+    pub fn slot(&self) -> CodeSlot {
+        self.slot
+    }
+
+    /// As [`RawFrame::wasm`].
+    pub fn wasm(&self) -> WasmOffset {
+        self.wasm
+    }
+
+    /// The frame pointer.
+    pub fn fp(&self) -> usize {
+        self.fp
+    }
+
+    /// As [`RawFrame::instance`].
+    pub fn instance(&self) -> Option<Instance> {
+        self.instance
+    }
+
+    /// Whether the host was called from this frame and called the next inner one: host frames stand between.
+    pub fn called_through_host(&self) -> bool {
+        self.called_through_host
+    }
+}
+
+/// The locals and operands of a frame.
+#[derive(Clone, Copy)]
+pub struct FrameState<'a> {
+    store: &'a StoreInner,
+    values: FrameValues<'a>,
+}
+
+/// Where they are.
+#[derive(Clone, Copy)]
+enum FrameValues<'a> {
+    /// In what an event says.
+    Shown(&'a VirtualFrame),
+    /// In its slots: the frame is live for `'a`, and the tables are its code's.
+    Slots { fp: usize, tables: &'a ImageTables, locals: Locals<'a>, wasm: WasmOffset },
+}
+
+impl FrameState<'_> {
+    /// How many locals the function has, parameters counted.
+    pub fn local_count(&self) -> usize {
+        match self.values {
+            FrameValues::Shown(frame) => frame.locals().len(),
+            FrameValues::Slots { locals, .. } => locals.len(),
+        }
+    }
+
+    /// A local, parameters first.
+    pub fn local(&self, index: usize) -> Option<Val> {
+        match self.values {
+            FrameValues::Shown(frame) => frame.local(index).map(|(ty, raw)| self.val(ty, raw)),
+            FrameValues::Slots { locals, .. } => locals.get(index).map(|slot| self.read(slot)),
+        }
+    }
+
+    /// All locals, parameters first.
+    pub fn locals(&self) -> Vec<Val> {
+        match self.values {
+            FrameValues::Shown(frame) => frame.locals().map(|(ty, raw)| self.val(ty, raw)).collect(),
+            FrameValues::Slots { locals, .. } => locals.iter().map(|slot| self.read(slot)).collect(),
+        }
+    }
+
+    /// How many operands are on the frame's stack. In a caller, the call's arguments are still counted.
+    pub fn operand_count(&self) -> usize {
+        match self.values {
+            FrameValues::Shown(frame) => frame.operands().count(),
+            FrameValues::Slots { tables, wasm, .. } => operand_slots(tables, wasm).count(),
+        }
+    }
+
+    /// All operands, bottom first.
+    pub fn operands(&self) -> Vec<Val> {
+        let mut operands: Vec<Val> = match self.values {
+            FrameValues::Shown(frame) => frame.operands().map(|(ty, raw)| self.val(ty, raw)).collect(),
+            FrameValues::Slots { tables, wasm, .. } => {
+                operand_slots(tables, wasm).map(|slot| self.read(slot)).collect()
+            }
+        };
+        operands.reverse();
+        operands
+    }
+
+    fn read(&self, slot: Slot) -> Val {
+        let FrameValues::Slots { fp, .. } = self.values else { unreachable!("slots are those of a frame") };
+        // SAFETY: the frame is live, it belongs to debug code whose tables place the slot inside it, and debug code
+        // keeps the slot written at every place a frame is read at.
+        self.val(slot.ty, ValRaw::from_words(unsafe { read_slot(fp, slot) }))
+    }
+
+    fn val(&self, ty: ValType, raw: ValRaw) -> Val {
+        // SAFETY: the value is of that type, and of the frame's store.
+        unsafe { Val::from_raw_in(self.store.id, raw, ty) }
+    }
+}
+
+/// The operands' slots, top first.
+fn operand_slots(tables: &ImageTables, wasm: WasmOffset) -> impl Iterator<Item = Slot> + '_ {
+    let shape = tables.points.find(wasm.get()).map(|point| point.row().shape);
+    shape.into_iter().flat_map(|shape| tables.operands(shape))
 }
 
 /// Visits the live frames of a store, innermost first. The guest must have left its innermost frame by a call, a trap or a
 /// stop, which is so whenever the host runs.
 pub(in crate::runtime) fn walk<'a>(store: &'a StoreInner, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
     // SAFETY: what the store says now is live.
-    unsafe { walk_from(store, FramesFrom::here(store), visit) }
+    unsafe { walk_from(store, From::now(store), visit) }
 }
 
 /// The same, from where the guest had been left at some time before.
 ///
 /// # Safety
 /// The guest has not gone on from there.
-unsafe fn walk_from<'a>(
-    store: &'a StoreInner,
-    from: FramesFrom,
-    mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>,
-) {
-    let FramesFrom { activation: mut act, mut pc, mut fp } = from;
+unsafe fn walk_from<'a>(store: &'a StoreInner, from: From, mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
+    let From { activation: mut act, mut pc, mut fp } = from;
     let mut innermost = true;
     while !act.is_null() {
         let mut boundary = !innermost;
         let event = event_at(store, pc, fp);
         let mut kind = event.map_or(PcKind::Return, |event| event.kind);
         let mut set_up = event.is_none_or(|event| event.set_up);
-        let mut shown = event.and_then(|event| event.shown);
+        let mut shown = event.and_then(|event| event.shown.as_deref());
         // SAFETY: frames of guest code are chained by frame pointers down to the trampoline of the activation, whose
         // return address is in no guest code.
         unsafe {
             while let Some(mut frame) = frame_at(store, (pc, fp, kind), innermost, boundary) {
                 frame.set_up = set_up;
                 if let Some(shown) = shown.take() {
-                    frame.wasm = shown.wasm;
+                    frame.wasm = shown.wasm();
                     frame.virtual_frame = Some(shown);
                 }
                 if visit(&frame).is_break() {
@@ -142,16 +273,12 @@ unsafe fn walk_from<'a>(
 
 /// The event at which an activation was left, if there is one with this frame.
 fn event_at(store: &StoreInner, pc: usize, fp: usize) -> Option<&EventRecord> {
-    let mut event = store.events.cast_const();
-    while !event.is_null() {
-        // SAFETY: records are linked while they are live.
-        let record = unsafe { &*event };
-        if record.pc == pc && record.fp == fp {
-            return Some(record);
-        }
-        event = record.previous;
-    }
-    None
+    store.events().find(|event| event.pc == pc && event.fp == fp)
+}
+
+/// An event, if it is being told.
+fn told(store: &StoreInner, id: EventId) -> Option<&EventRecord> {
+    store.events().find(|event| event.id == id)
 }
 
 /// The frame, if the program counter is in guest code.
@@ -195,17 +322,52 @@ impl<'a> StoreRef<'a> {
         frames::walk(self.inner(), visit);
     }
 
-    /// Where a walk over the frames begins now.
-    pub fn frames_from(self) -> FramesFrom {
-        FramesFrom::here(self.inner())
+    /// The name of the event that is being told.
+    #[inline]
+    pub fn event(self) -> Option<EventId> {
+        self.inner().newest_event().map(|event| event.id)
     }
 
-    /// As [`StoreRef::walk_frames`], from where the guest had been left before: the frames within that one are passed over.
-    ///
-    /// # Safety
-    /// `from` is of this store, and the guest has not gone on from there.
-    pub unsafe fn walk_frames_from(self, from: FramesFrom, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
-        // SAFETY: handed on to the caller.
-        unsafe { frames::walk_from(self.inner(), from, visit) }
+    /// The innermost frames of an event, at most so many of them, whatever runs within it; none if it is told no more. The
+    /// frame of a function that did not fit on the stack is not among them: nothing of it could be shown but the call in
+    /// its caller.
+    pub fn keep_frames(self, event: EventId, limit: usize) -> Vec<KeptFrame> {
+        let mut kept = Vec::new();
+        let Some(record) = told(self.inner(), event) else { return kept };
+        let mut through_host = false;
+        let visit = |frame: &RawFrame<'_>| {
+            through_host |= frame.host_boundary_before;
+            if frame.set_up {
+                kept.push(KeptFrame {
+                    event,
+                    shown_by: frame.virtual_frame.map(|frame| frame.event),
+                    func: frame.func,
+                    slot: frame.slot,
+                    wasm: frame.wasm,
+                    fp: frame.fp,
+                    instance: frame.instance(),
+                    called_through_host: std::mem::take(&mut through_host),
+                });
+            }
+            if kept.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        // SAFETY: while the event is told the guest does not go on from there.
+        unsafe { walk_from(self.inner(), From::event(record), visit) };
+        kept
+    }
+
+    /// The locals and operands of a frame; [`None`] when the event that has found it is over.
+    #[inline]
+    pub fn state_of(self, frame: &KeptFrame) -> Option<FrameState<'a>> {
+        let store = self.inner();
+        told(store, frame.event)?;
+        if let Some(shown) = frame.shown_by.and_then(|event| told(store, event)?.shown.as_deref()) {
+            return Some(FrameState { store, values: FrameValues::Shown(shown) });
+        }
+        let tables = store.registry.entry(frame.slot).engine.tables();
+        let func = store.modules.of_slot(frame.slot).module.info().defined(frame.func);
+        let locals = func.map_or(Locals::default(), |func| tables.locals_of(func));
+        let values = FrameValues::Slots { fp: frame.fp, tables, locals, wasm: frame.wasm };
+        Some(FrameState { store, values })
     }
 }

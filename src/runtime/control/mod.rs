@@ -8,5 +8,8 @@ pub(in crate::runtime) mod frames;
 pub(in crate::runtime) mod instantiate;
 pub(in crate::runtime) mod resume;
 pub(in crate::runtime) mod segments;
+pub(in crate::runtime) mod slot;
 pub(in crate::runtime) mod stop;
+pub(in crate::runtime) mod tell;
 pub(in crate::runtime) mod trap;
+pub(in crate::runtime) mod virtual_frame;

@@ -1,6 +1,6 @@
 //! Resume code: a function compiled so that it can be entered before any of its instructions, with the state from a buffer. It takes the place of
 //! a frame that stands at a stop: same caller, same return address, same arguments' area. Here it is decided whether that is possible, and the
-//! way is prepared; when to do it is the sink's decision, and the jump is `isa/`'s.
+//! way is prepared; when to do it is a listener's decision, and the jump is `isa/`'s.
 
 use crate::abi::{ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result};
@@ -26,13 +26,21 @@ pub(in crate::runtime) unsafe fn replace(
     func: DefinedFuncIndex,
     with: Box<Replacement>,
 ) -> Result<AfterStop> {
-    // SAFETY: the store and the record are alive; each reference to the store's inside ends before the sink runs.
+    // SAFETY: the store and the record are alive; each reference to the store's inside ends before anybody is told.
     unsafe {
-        let EventRecord { pc, fp, shown, .. } = *record;
+        let EventRecord { pc, fp, .. } = *record;
         (*store.as_ptr()).vm.fuel = with.fuel;
         let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &with)? else {
             let kind = PcKind::Stop(with.wasm);
-            let record = EventRecord { pc, fp, kind, set_up: true, shown, previous: null_mut() };
+            // The frame is still where it was said to be.
+            let mut shown = (*record).shown.take();
+            let id = (*store.as_ptr()).event_ids.next();
+            let activation = (*record).activation;
+            if let Some(shown) = &mut shown {
+                shown.event = id;
+            }
+            let record =
+                EventRecord { id, activation, pc, fp, kind, set_up: true, stop: null(), shown, previous: null_mut() };
             trap::raise_at(store, TrapCode::StackOverflow, record);
             return Ok(AfterStop::Leave);
         };

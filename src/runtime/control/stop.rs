@@ -1,43 +1,14 @@
-//! A stop on its way from the guest to the sink and back. What a stop means is decided above; here it is made sure that what is above can
-//! do no harm.
+//! A stop on its way from the guest to those who listen and back. What a stop means is decided above; here it is made
+//! sure that what is above can do no harm.
 
 use crate::base::{Pc, TextOffset, WasmOffset};
 use crate::image::{FunctionEntry, ImageTables, SiteId};
 use crate::isa::{self, ResumeJump, SITE_BYTES, StopContext};
-use crate::runtime::control::{call, resume};
-use crate::runtime::store::events::{
-    EventRecord, EventSink, KnownSite, PcKind, RECENT, Resume, StopInfo, StopTarget, VirtualFrame,
-};
+use crate::runtime::control::{call, resume, tell};
+use crate::runtime::store::events::{Answer, Event, EventRecord, KnownSite, PcKind, RECENT, StopInfo, StopTarget};
 use crate::runtime::store::inner::broken;
-use crate::runtime::store::views::StoreMut;
-use crate::sys::floats::HostFloats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null;
-
-impl StoreMut<'_> {
-    /// Has floats computed with as the host does, until what this gives is dropped: for calling the host from an event, which is told, and
-    /// whose regions are run again, the guest's way.
-    ///
-    /// # Safety
-    /// An event is being told, and it is dropped before that ends.
-    pub unsafe fn host_floats(&mut self) -> HostFloats {
-        // SAFETY: while an event is told, the guest that it is of has been entered.
-        unsafe { HostFloats::of(self.inner().vm.activation) }
-    }
-
-    /// Says where the frame of the event being told really is (of several that nest, the newest), from now to its end: [`None`] for
-    /// where the guest stands. Frames are walked accordingly. False if no event is being told.
-    pub fn set_virtual(&mut self, frame: Option<VirtualFrame>) -> bool {
-        // SAFETY: records are linked while they are live.
-        match unsafe { self.inner().events.as_mut() } {
-            Some(record) => {
-                record.shown = frame;
-                true
-            }
-            None => false,
-        }
-    }
-}
 
 /// Called by the stop trampoline, on the guest's stack, with the guest's registers saved.
 pub(in crate::runtime) unsafe extern "C" fn on_stop(
@@ -66,10 +37,10 @@ pub(in crate::runtime) enum AfterStop {
     Replace(*const ResumeJump),
 }
 
-/// Tells the sink.
+/// Tells those who listen.
 unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
     // SAFETY: the target lives as long as the code it belongs to is registered; each reference to the store's inside ends before
-    // the sink runs. The sink stays: detaching needs that no frame is live.
+    // those who listen are told. The record is taken back before this returns.
     unsafe {
         let store = (*target).store.as_ptr();
         let after = (*target).base.offset_of(Pc::new(pc));
@@ -98,18 +69,16 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
         (*target).last = index;
         (*store).vm.exit_fp = fp;
         (*store).vm.exit_pc = pc;
-        let Some(attachment) = &(*store).attachment else {
-            return AfterStop::Native;
-        };
-        let sink: *const dyn EventSink = &*attachment.sink;
-        let kind = PcKind::Stop(info.wasm);
-        let mut record = EventRecord { pc, fp, kind, set_up: true, shown: None, previous: (*store).events };
+        let (kind, previous) = (PcKind::Stop(info.wasm), (*store).events);
+        let (id, activation) = ((*store).event_ids.next(), (*store).vm.activation);
+        let stop = &raw const info;
+        let mut record = EventRecord { id, activation, pc, fp, kind, set_up: true, stop, shown: None, previous };
         let record_at = &raw mut record;
         (*store).events = record_at;
         let store_at = (*target).store;
-        let work = || match (*sink).on_stop(StoreMut::from_inner(store_at), &info)? {
-            Resume::Native => Ok(AfterStop::Native),
-            Resume::Replace(with) => resume::replace(store_at, record_at, info.func, with),
+        let work = || match tell::tell(store_at, &Event::Stop(&info))? {
+            Answer::GoOn => Ok(AfterStop::Native),
+            Answer::Replace(with) => resume::replace(store_at, record_at, info.func, with),
         };
         let after = match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(_)) if (*store).registry.is_broken() => {

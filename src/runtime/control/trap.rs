@@ -4,17 +4,17 @@
 use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, Pc, Result};
 use crate::isa;
-use crate::runtime::control::frames;
+use crate::runtime::control::{frames, tell};
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::trap::{FrameInfo, Trap};
-use crate::runtime::store::events::{EventRecord, EventSink, PcKind, TrapInfo};
+use crate::runtime::store::events::{Event, EventRecord, PcKind, TrapInfo};
 use crate::runtime::store::inner::{Exit, StoreInner};
-use crate::runtime::store::views::{AsStore, StoreMut};
+use crate::runtime::store::views::AsStore;
 use crate::sys::activation;
 use crate::sys::signals::Landing;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null, null_mut};
 
 /// The most frames a trap keeps; those left out are the outermost.
 const MAX_FRAMES: usize = 1024;
@@ -68,7 +68,7 @@ pub(in crate::runtime) unsafe fn raise(store: NonNull<StoreInner>, code: TrapCod
     // Functions look whether they fit on the stack before they write to their frames, and nothing else traps so early.
     let set_up = code != TrapCode::StackOverflow;
     // SAFETY: handed on to the caller.
-    unsafe { raise_at(store, code, EventRecord { pc, fp, kind, set_up, shown: None, previous: std::ptr::null_mut() }) }
+    unsafe { raise_at(store, code, record(store, pc, fp, kind, set_up)) }
 }
 
 /// The same, of a frame that is complete, and has been left by a call.
@@ -81,8 +81,18 @@ pub(in crate::runtime) unsafe fn raise_at_call(store: NonNull<StoreInner>, code:
     unsafe {
         let vm = &(*store.as_ptr()).vm;
         let (pc, fp, kind) = (vm.exit_pc, vm.exit_fp, PcKind::Return);
-        raise_at(store, code, EventRecord { pc, fp, kind, set_up: true, shown: None, previous: std::ptr::null_mut() });
+        raise_at(store, code, record(store, pc, fp, kind, true));
     }
+}
+
+/// The record of a trap, for [`raise_at`].
+///
+/// # Safety
+/// As [`raise`].
+unsafe fn record(store: NonNull<StoreInner>, pc: usize, fp: usize, kind: PcKind, set_up: bool) -> EventRecord {
+    // SAFETY: the store is alive, and the reference ends here.
+    let (id, activation) = unsafe { ((*store.as_ptr()).event_ids.next(), (*store.as_ptr()).vm.activation) };
+    EventRecord { id, activation, pc, fp, kind, set_up, stop: null(), shown: None, previous: null_mut() }
 }
 
 /// The same, of a frame that may be elsewhere than the guest stands.
@@ -98,7 +108,7 @@ pub(in crate::runtime) unsafe fn raise_at(store: NonNull<StoreInner>, code: Trap
         unsafe { (*at).deadline.clear_interrupt() };
     }
     let work = || -> Result<(), Error> {
-        // SAFETY: the store is alive; each reference to its inside ends before the sink runs.
+        // SAFETY: the store is alive; each reference to its inside ends before anybody is told.
         unsafe {
             let at = store.as_ptr();
             (*at).vm.exit_fp = fp;
@@ -112,9 +122,9 @@ pub(in crate::runtime) unsafe fn raise_at(store: NonNull<StoreInner>, code: Trap
             };
             // What is below the floor has come of telling of a trap already: nobody is told of another one.
             if fp >= (*at).stack_floor {
-                tell_trap(store, &info)?;
+                tell::tell(store, &Event::Trap(&info))?;
             }
-            // Where the sink has said that the frame really is, if it has.
+            // Where it has been said that the frame really is, if it has.
             Err(with_frames(&*at, Trap::from_code(code)).into())
         }
     };
@@ -189,23 +199,6 @@ pub(in crate::runtime) unsafe fn raise_from_builtin(store: NonNull<StoreInner>, 
         let vm = &(*store.as_ptr()).vm;
         let (pc, fp) = (vm.exit_pc, vm.exit_fp);
         raise(store, code, pc, fp, PcKind::Return);
-    }
-}
-
-/// Tells the sink of a trap, if there is one.
-///
-/// # Safety
-/// The store is alive, no reference to its inside is held, and a frame of it is live.
-unsafe fn tell_trap(store: NonNull<StoreInner>, info: &TrapInfo) -> Result<()> {
-    // SAFETY: the sink stays: detaching needs that no frame is live.
-    unsafe {
-        match &(*store.as_ptr()).attachment {
-            None => Ok(()),
-            Some(attachment) => {
-                let sink: *const dyn EventSink = &*attachment.sink;
-                (*sink).on_trap(StoreMut::from_inner(store), info)
-            }
-        }
     }
 }
 

@@ -27,18 +27,6 @@ impl StoreInner {
     }
 }
 
-impl StoreMut<'_> {
-    /// The fuel that is left, below zero when it is used up.
-    pub(crate) fn fuel_left(&self) -> i64 {
-        self.as_store().inner().vm.fuel
-    }
-
-    /// The same, to change.
-    pub(crate) fn fuel_left_mut(&mut self) -> &mut i64 {
-        &mut self.inner().vm.fuel
-    }
-}
-
 /// The methods that all three have.
 macro_rules! limit_methods {
     ($($type:ty),*) => { $(

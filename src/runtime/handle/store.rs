@@ -8,7 +8,7 @@ use crate::runtime::control::attach;
 use crate::runtime::control::frames::RawFrame;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::owned::StoreId;
-use crate::runtime::store::events::EventSink;
+use crate::runtime::store::events::{EventSink, Listener};
 use crate::runtime::store::inner::StoreLimits;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
 use std::any::Any;
@@ -75,28 +75,48 @@ macro_rules! store_methods {
                 std::mem::replace(&mut self.as_store_mut().inner().data, data)
             }
 
-            /// Attaches a debugger's sink: every instance runs debug code from now on, in a private copy.
+            /// Attaches to the store: every instance runs debug code from now on, in a private copy, and `sink` is the
+            /// first to listen to the store's events, with `state` to work on.
             ///
             /// # Errors
             /// [`ErrorKind::State`](crate::base::ErrorKind::State) where the engine is not configured for debugging, a frame of the store is live, or something is
             /// attached already; errors of compiling and mapping the debug code, which leave the store as it was.
-            pub fn attach(&mut self, sink: Arc<dyn EventSink>) -> Result<()> {
-                self.attach_with_progress(sink, &|_, _| true)
+            pub fn attach<S: EventSink>(&mut self, sink: Arc<S>, state: S::State) -> Result<()> {
+                self.attach_with_progress(sink, state, &|_, _| true)
             }
 
             /// The same; `progress` is told how many functions of how many have their debug code, from whatever thread; `false` cancels.
             ///
             /// # Errors
             /// As without, and [`ErrorKind::Cancelled`](crate::base::ErrorKind::Cancelled), which leaves the store as it was.
-            pub fn attach_with_progress(
+            pub fn attach_with_progress<S: EventSink>(
                 &mut self,
-                sink: Arc<dyn EventSink>,
+                sink: Arc<S>,
+                state: S::State,
                 progress: &(dyn Fn(usize, usize) -> bool + Sync),
             ) -> Result<()> {
-                self.as_store_mut().inner().attach(sink, progress)
+                self.as_store_mut().inner().attach(Listener::listening(sink, state), progress)
             }
 
-            /// Detaches it: every instance runs production code again, and the private copies are gone.
+            /// Has another sink listen, behind those who do already. It hears of the next event.
+            ///
+            /// # Errors
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where nothing is attached.
+            pub fn add_listener<S: EventSink>(&mut self, sink: Arc<S>, state: S::State) -> Result<()> {
+                self.as_store_mut().inner().add_listener(Listener::listening(sink, state))
+            }
+
+            /// Has a sink listen no more, not even to the rest of an event that is being told. Its state is dropped.
+            /// What it has had patched stays as it is.
+            ///
+            /// # Errors
+            /// [`ErrorKind::State`](crate::base::ErrorKind::State) where nothing is attached,
+            /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) where the sink does not listen.
+            pub fn remove_listener<S: EventSink>(&mut self, sink: &S) -> Result<()> {
+                self.as_store_mut().inner().remove_listener(sink)
+            }
+
+            /// Detaches all who listen: every instance runs production code again, and the private copies are gone.
             ///
             /// # Errors
             /// [`ErrorKind::State`](crate::base::ErrorKind::State) where a frame of the store is live, or nothing is attached.
@@ -104,7 +124,7 @@ macro_rules! store_methods {
                 self.as_store_mut().inner().detach()
             }
 
-            /// Whether a sink is attached.
+            /// Whether anything is attached.
             pub fn is_attached(&self) -> bool {
                 self.as_store().inner().attachment.is_some()
             }

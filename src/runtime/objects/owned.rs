@@ -21,6 +21,35 @@ impl StoreId {
     }
 }
 
+/// Names an event for as long as the process lives: frames that it has shown are looked up while it is being told, and
+/// never later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventId(u64);
+
+/// What a store names its events from: a block of names at a time, which no other store has.
+#[derive(Default)]
+pub(in crate::runtime) struct EventIds(u64);
+
+impl EventIds {
+    const BLOCK: u64 = 1 << 32;
+
+    /// The next event's.
+    #[inline]
+    pub(in crate::runtime) fn next(&mut self) -> EventId {
+        if self.0.is_multiple_of(Self::BLOCK) {
+            self.0 = Self::block();
+        }
+        self.0 += 1;
+        EventId(self.0)
+    }
+
+    #[cold]
+    fn block() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        NEXT.fetch_add(Self::BLOCK, Ordering::Relaxed)
+    }
+}
+
 /// A heap object at a stable address, known by pointers: what a `Box` would be if moving it did not invalidate them.
 pub(in crate::runtime) struct Owned<T: ?Sized>(NonNull<T>);
 

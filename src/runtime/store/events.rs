@@ -1,38 +1,257 @@
-//! What a debugger's side of a store is made of: the sink that events go to, what they say, and what a store keeps while one is attached.
-//! How they come about is the affair of `control`.
+//! What a store tells those who listen: the events, who is told, and what a store keeps while anybody is. How events
+//! come about is the affair of `control`.
+//!
+//! # An event, step by step
+//!
+//! A stop at a site, with a debugger listening that has a breakpoint three instructions further on, inside the region:
+//!
+//! 1. The armed site calls the stop stub; `control/stop.rs` makes a [`StopInfo`] of the address that it came from, and
+//!    an `EventRecord` on its stack, which says for as long as the event is told where the guest stands. The records of
+//!    events that nest are linked.
+//! 2. `control/tell.rs` calls each listener's [`EventSink::on_event`], the first to come first, with the store and the
+//!    listener's own state in a [`Told`].
+//! 3. The debugger takes its state ([`Told::with`]) and sees that no breakpoint is at the site, but one is inside the
+//!    region. It has the region rerun from the frame's slots (`control/virtual_frame.rs`) and comes to the breakpoint.
+//!    It gives the [`VirtualFrame`] to the record ([`StoreMut::set_virtual`]) and its state back to the store.
+//! 4. It calls the host's callback. Whoever walks the frames now finds the innermost one where the record says. The
+//!    callback may use the debugger, which takes its state out of the store and puts it back each time, and may call
+//!    exports, which may stop in turn: another record, and again from 2.
+//! 5. The callback answers, say with a step. The debugger takes its state and the frame, joins what its layers want
+//!    armed now, and edits the plan. In the region a step is a rerun of one instruction: again from 3, and no machine
+//!    code is changed.
+//! 6. Where rerun can go no further the debugger gives an [`Answer`]: go on from where the guest stands, or in resume
+//!    code. The record is taken back, and the guest goes on.
 
-use crate::abi::{ResumeState, TrapCode};
-use crate::base::{DefinedFuncIndex, Pc, Result, WasmOffset};
+use crate::abi::{Activation, ResumeState, TrapCode};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, WasmOffset};
 use crate::code::{CodeSlot, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
 use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
-use crate::runtime::objects::owned::Owned;
+use crate::runtime::objects::owned::{EventId, Owned};
 use crate::runtime::store::inner::StoreInner;
-use crate::runtime::store::views::StoreMut;
+use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
+use crate::runtime::store::virtual_frame::VirtualFrame;
+use crate::sys::floats::HostFloats;
+use std::any::Any;
+use std::cell::Cell;
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::Arc;
 
-/// Where events go while a debugger is attached. Methods run on the guest's thread, with the store in hand; they may call into it.
-/// A panic poisons the store and goes on at the call that entered the guest.
-pub trait EventSink: Send + Sync {
+/// What a store tells those who listen. More will come: a listener lets pass what it does not know.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
     /// An armed site was reached. The answer says how the guest goes on; an error ends its call with it.
+    Stop(&'a StopInfo),
+    /// A guest has trapped; its frames are intact, and are left when all have been told. An error takes the trap's
+    /// place.
+    Trap(&'a TrapInfo),
+    /// A module was registered. Its debug code is patched as the plan says already. An error fails the instantiation
+    /// that registered it.
+    Module(ModuleId),
+}
+
+/// How a guest goes on after a stop. All other events are answered with [`Answer::GoOn`].
+#[derive(Debug)]
+pub enum Answer {
+    /// From where it stands, with the state of its frame.
+    GoOn,
+    /// In resume code, which takes the frame's place.
+    Replace(Box<Replacement>),
+}
+
+/// Who listens to the events of a store. It is called on the guest's thread, with the store in hand, and may call into
+/// it.
+///
+/// Those who listen are told one after the other, in the order in which they came, each event: of a stop, each finds
+/// the frame as the guest stands. One alone may answer with another frame; a second such answer is an error. An error
+/// ends the telling: those behind are not told. So does a panic, which poisons the store and goes on at the call that
+/// entered the guest. Who comes while an event is told is told of the next; who is removed is told of nothing any more.
+pub trait EventSink: Send + Sync + 'static {
+    /// What it works on. The store owns it; whoever has the store in hand takes it out to work, and puts it back before
+    /// anybody else is called.
+    type State: Send + 'static;
+
+    /// An event.
     ///
     /// # Errors
     /// What the sink likes.
-    fn on_stop(&self, store: StoreMut<'_>, stop: &StopInfo) -> Result<Resume>;
+    fn on_event(&self, told: &mut Told<'_, Self::State>, event: &Event<'_>) -> Result<Answer>;
+}
 
-    /// A guest has trapped; its frames are intact. An error takes the trap's place.
+/// What a listener has while it is told: the store, and its own state.
+pub struct Told<'a, T> {
+    store: StoreMut<'a>,
+    state: &'a Cell<Option<Box<T>>>,
+    /// Whether it is a guest that waits: floats are computed with as guests do.
+    of_guest: bool,
+}
+
+impl<T> Told<'_, T> {
+    /// Takes the state out for `work`, and puts it back.
     ///
     /// # Errors
-    /// What the sink likes.
-    fn on_trap(&self, store: StoreMut<'_>, trap: &TrapInfo) -> Result<()>;
+    /// Those of `work`; [`ErrorKind::State`] where the state is taken out already.
+    #[inline]
+    pub fn with<R>(&mut self, work: impl FnOnce(&mut T, &mut StoreMut<'_>) -> Result<R>) -> Result<R> {
+        with_state(self.state, |state| work(state, &mut self.store))
+    }
 
-    /// A module was registered while attached. Its debug code is patched as the plan says already.
+    /// Calls the host, for which floats are computed with as it has set. What listens does so the guest's way, and so
+    /// runs regions again.
+    #[inline]
+    pub fn call_host<R>(&mut self, call: impl FnOnce(StoreMut<'_>) -> R) -> R {
+        let activation = self.store.inner().vm.activation;
+        if !self.of_guest || activation.is_null() {
+            return call(self.store.as_store_mut());
+        }
+        // SAFETY: an activation that a store knows is live, and what is called here waits for all that it calls.
+        let _floats = unsafe { HostFloats::of(activation) };
+        call(self.store.as_store_mut())
+    }
+}
+
+impl<T> AsStore for Told<'_, T> {
+    fn as_store(&self) -> StoreRef<'_> {
+        self.store.as_store()
+    }
+}
+
+impl<T> AsStoreMut for Told<'_, T> {
+    fn as_store_mut(&mut self) -> StoreMut<'_> {
+        self.store.as_store_mut()
+    }
+}
+
+/// Puts a state back to its place.
+struct PutBack<'a, T> {
+    place: &'a Cell<Option<Box<T>>>,
+    state: Option<Box<T>>,
+}
+
+impl<T> Drop for PutBack<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.place.set(self.state.take());
+    }
+}
+
+/// Takes a state out of its place for `work`, and puts it back, even if `work` panics.
+#[inline]
+fn with_state<T, R>(place: &Cell<Option<Box<T>>>, work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+    let Some(state) = place.take() else { return Err(in_use()) };
+    let mut out = PutBack { place, state: Some(state) };
+    match out.state.as_deref_mut() {
+        Some(state) => work(state),
+        None => Err(in_use()),
+    }
+}
+
+#[cold]
+fn in_use() -> Error {
+    Error::new(ErrorKind::State, "the listener is at work already: it cannot be used by what it calls")
+}
+
+/// A listener, with the state that it works on.
+pub(in crate::runtime) struct Listener<S: EventSink> {
+    sink: Arc<S>,
+    state: Cell<Option<Box<S::State>>>,
+}
+
+impl<S: EventSink> Listener<S> {
+    pub(in crate::runtime) fn listening(sink: Arc<S>, state: S::State) -> Rc<dyn Listens> {
+        Rc::new(Listener { sink, state: Cell::new(Some(Box::new(state))) })
+    }
+}
+
+/// A [`Listener`] of any kind.
+pub(in crate::runtime) trait Listens: Any {
+    /// Tells it.
+    fn tell(&self, store: StoreMut<'_>, event: &Event<'_>) -> Result<Answer>;
+}
+
+impl<S: EventSink> Listens for Listener<S> {
+    fn tell(&self, store: StoreMut<'_>, event: &Event<'_>) -> Result<Answer> {
+        let of_guest = matches!(event, Event::Stop(_) | Event::Trap(_));
+        self.sink.on_event(&mut Told { store, state: &self.state, of_guest }, event)
+    }
+}
+
+/// Those who listen, in the order in which they came.
+#[derive(Default)]
+pub(in crate::runtime) struct Listeners {
+    /// Each with its number. An event that is being told keeps who is told, should he be removed.
+    list: Vec<(u64, Rc<dyn Listens>)>,
+    /// How many have come.
+    count: u64,
+}
+
+impl Listeners {
+    pub(in crate::runtime) fn add(&mut self, listener: Rc<dyn Listens>) {
+        self.count += 1;
+        self.list.push((self.count, listener));
+    }
+
+    /// The number of the one who has come last.
+    #[inline]
+    pub(in crate::runtime) fn last(&self) -> u64 {
+        self.count
+    }
+
+    /// Who comes behind the one of this number.
+    #[inline]
+    pub(in crate::runtime) fn behind(&self, number: u64) -> Option<&(u64, Rc<dyn Listens>)> {
+        self.list.iter().find(|listener| listener.0 > number)
+    }
+
+    /// Who listens through this sink.
+    fn find<S: EventSink>(&self, sink: &S) -> Option<(usize, Rc<Listener<S>>)> {
+        self.list.iter().enumerate().find_map(|(index, (_, listener))| {
+            let any: Rc<dyn Any> = listener.clone();
+            let listener = any.downcast::<Listener<S>>().ok()?;
+            std::ptr::eq(&*listener.sink, sink).then_some((index, listener))
+        })
+    }
+
+    /// Removes who listens through this sink, and gives him back.
+    pub(in crate::runtime) fn remove<S: EventSink>(&mut self, sink: &S) -> Option<Rc<Listener<S>>> {
+        let (index, listener) = self.find(sink)?;
+        self.list.remove(index);
+        Some(listener)
+    }
+}
+
+impl StoreMut<'_> {
+    /// Takes the state of a listener out of the store for `work`, and puts it back; [`None`] where the sink does not
+    /// listen.
     ///
     /// # Errors
-    /// What the sink likes; the instantiation that registered the module fails with it.
-    fn on_module(&self, store: StoreMut<'_>, module: ModuleId) -> Result<()>;
+    /// Those of `work`; [`ErrorKind::State`] where the state is taken out already.
+    pub fn with_state<S: EventSink, R>(
+        &mut self,
+        sink: &S,
+        work: impl FnOnce(&mut S::State, &mut StoreMut<'_>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        let Some(listener) = self.as_store().listener(sink) else { return Ok(None) };
+        with_state(&listener.state, |state| work(state, self)).map(Some)
+    }
+}
+
+impl StoreRef<'_> {
+    /// Looks at the state of a listener; [`None`] where the sink does not listen.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the state is taken out.
+    pub fn look_at_state<S: EventSink, R>(self, sink: &S, look: impl FnOnce(&S::State) -> R) -> Result<Option<R>> {
+        let Some(listener) = self.listener(sink) else { return Ok(None) };
+        with_state(&listener.state, |state| Ok(look(state))).map(Some)
+    }
+
+    fn listener<S: EventSink>(self, sink: &S) -> Option<Rc<Listener<S>>> {
+        Some(self.inner().attachment.as_ref()?.listeners.find(sink)?.1)
+    }
 }
 
 /// A stop.
@@ -71,19 +290,24 @@ pub struct TrapInfo {
 
 /// An event that is being told: where the guest stands. On the stack of whoever tells.
 pub(in crate::runtime) struct EventRecord {
+    pub(in crate::runtime) id: EventId,
+    /// In which the guest was left.
+    pub(in crate::runtime) activation: *const Activation,
     pub(in crate::runtime) pc: usize,
     pub(in crate::runtime) fp: usize,
     pub(in crate::runtime) kind: PcKind,
     /// Whether the frame is set up: see [`RawFrame::set_up`](crate::runtime::RawFrame::set_up).
     pub(in crate::runtime) set_up: bool,
-    /// Where the sink says that it is.
-    pub(in crate::runtime) shown: Option<VirtualFrame>,
+    /// The stop, which stands for as long as this does; null if it is none.
+    pub(in crate::runtime) stop: *const StopInfo,
+    /// Where a listener says that the frame really is.
+    pub(in crate::runtime) shown: Option<Box<VirtualFrame>>,
     pub(in crate::runtime) previous: *mut EventRecord,
 }
 
-/// What a store has while a debugger is attached.
+/// What a store has while anybody listens.
 pub(in crate::runtime) struct Attachment {
-    pub(in crate::runtime) sink: Arc<dyn EventSink>,
+    pub(in crate::runtime) listeners: Listeners,
     /// The contexts that stop cells point to.
     pub(in crate::runtime) contexts: Vec<Owned<StopTarget>>,
     /// How much more stack the debug code of the store's modules takes.
@@ -128,26 +352,6 @@ pub(in crate::runtime) enum PcKind {
     Stop(WasmOffset),
     /// The instruction that faulted.
     Exact,
-}
-
-/// Where the frame of an event really is, as the sink says it: at an instruction that the guest has not run to, with a state that
-/// is not in the frame.
-#[derive(Clone, Copy, Debug)]
-pub struct VirtualFrame {
-    /// The instruction about to run, or the one that trapped.
-    pub wasm: WasmOffset,
-    /// Where the sink has that state: its own affair. It sees to it that this is valid for as long as it is set, and nothing here
-    /// follows it.
-    pub about: *const (),
-}
-
-/// How the guest goes on after a stop.
-#[derive(Debug)]
-pub enum Resume {
-    /// From where it stands, with the state of its frame.
-    Native,
-    /// In resume code, which takes the frame's place.
-    Replace(Box<Replacement>),
 }
 
 /// With what a frame is replaced.

@@ -13,7 +13,7 @@ use crate::runtime::objects::handles::Root;
 use crate::runtime::objects::host::HostObject;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
-use crate::runtime::objects::owned::{Owned, StoreId};
+use crate::runtime::objects::owned::{EventIds, Owned, StoreId};
 use crate::runtime::objects::roots::Roots;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
@@ -70,8 +70,10 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) runs: u64,
     /// The error or panic with which guest frames are being left.
     pub(in crate::runtime) pending: Option<Exit>,
-    /// The newest event being told to the sink.
+    /// The newest event being told.
     pub(in crate::runtime) events: *mut EventRecord,
+    /// What they are named from.
+    pub(in crate::runtime) event_ids: EventIds,
     /// What [`VMStoreContext::resume`] points to, with its values.
     pub(in crate::runtime) resuming: Option<Box<Resuming>>,
     pub(in crate::runtime) attachment: Option<Box<Attachment>>,
@@ -114,6 +116,19 @@ impl StoreInner {
         self.registry.entry(entry.debug.unwrap_or(entry.production))
     }
 
+    /// The newest event being told, if there is one.
+    #[inline]
+    pub(in crate::runtime) fn newest_event(&self) -> Option<&EventRecord> {
+        // SAFETY: records are linked while they are live, and changed by whoever has the store to change.
+        unsafe { self.events.as_ref() }
+    }
+
+    /// All events being told, the newest first.
+    pub(in crate::runtime) fn events(&self) -> impl Iterator<Item = &EventRecord> {
+        // SAFETY: as above.
+        std::iter::successors(self.newest_event(), |event| unsafe { event.previous.as_ref() })
+    }
+
     /// Refuses a handle of another store.
     #[inline]
     pub(in crate::runtime) fn check(&self, handle: StoreId) -> Result<()> {
@@ -138,11 +153,14 @@ fn wrong_store() -> Error {
 #[cold]
 pub(in crate::runtime) fn broken() -> Error {
     let message =
-        "the system has refused to change machine code of this store, and to put it back as it was; drop the store";
+        "the system has refused to change machine code of this store, and to put it back as it was; make another store";
     Error::new(ErrorKind::Poisoned, message)
 }
 
 #[cold]
 fn poisoned() -> Error {
-    Error::new(ErrorKind::Poisoned, "an earlier panic in a host function or callback left the store unusable; drop it")
+    Error::new(
+        ErrorKind::Poisoned,
+        "an earlier panic in a host function or callback left the store unusable; make another",
+    )
 }

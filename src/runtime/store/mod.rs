@@ -6,3 +6,4 @@ pub(in crate::runtime) mod inner;
 pub(in crate::runtime) mod modules;
 pub(in crate::runtime) mod objects;
 pub(in crate::runtime) mod views;
+pub(in crate::runtime) mod virtual_frame;

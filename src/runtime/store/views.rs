@@ -8,7 +8,7 @@ use crate::runtime::objects::deadline::Deadline;
 use crate::runtime::objects::externs::ExternRefs;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
-use crate::runtime::objects::owned::StoreId;
+use crate::runtime::objects::owned::{EventIds, StoreId};
 use crate::runtime::objects::roots::Roots;
 use crate::runtime::store::inner::{StoreInner, StoreLimits, Usage};
 use crate::runtime::store::modules::Modules;
@@ -23,7 +23,8 @@ pub struct Store {
 }
 
 // SAFETY: everything in a store may change threads between uses: host functions and data are `Send`, code and memories have no
-// thread affinity, and while a guest runs the store is borrowed.
+// thread affinity, listeners are `Send` and counted by this thread alone while it has the store, and while a guest runs
+// the store is borrowed.
 unsafe impl Send for Store {}
 
 impl Store {
@@ -50,6 +51,7 @@ impl Store {
             runs: 0,
             pending: None,
             events: null_mut(),
+            event_ids: EventIds::default(),
             resuming: None,
             attachment: None,
             limits: StoreLimits::default(),
@@ -158,6 +160,11 @@ impl<'a> StoreRef<'a> {
     pub(in crate::runtime) fn inner(self) -> &'a StoreInner {
         // SAFETY: the store is alive and not written to for `'a`.
         unsafe { &*self.inner.as_ptr() }
+    }
+
+    /// Its name among all stores of the process.
+    pub fn id(self) -> StoreId {
+        self.inner().id
     }
 
     /// The store's code.

@@ -25,7 +25,7 @@ file(REMOVE_RECURSE "${work}")
 if(CASE STREQUAL "install")
   file(REMOVE_RECURSE "${prefix}")
   run("${CMAKE_COMMAND}" --install "${STEPWELL}" --prefix "${prefix}")
-  foreach(file include/wasm.h include/stepwell.h include/stepwell.hpp ${LIBDIR}/libstepwell.so ${LIBDIR}/libstepwell.so.0 ${LIBDIR}/libstepwell.a
+  foreach(file include/wasm.h include/stepwell.h include/stepwell/base.h include/stepwell/debugger.h include/stepwell.hpp ${LIBDIR}/libstepwell.so ${LIBDIR}/libstepwell.so.0 ${LIBDIR}/libstepwell.a
           ${LIBDIR}/pkgconfig/stepwell.pc ${LIBDIR}/cmake/Stepwell/StepwellConfig.cmake)
     if(NOT EXISTS "${prefix}/${file}")
       message(FATAL_ERROR "${file} was not installed")

@@ -2,9 +2,11 @@
 """Writes a C program that misuses every function of the headers: `generate.py INCLUDE OUT.c`.
 
 Each function is called with valid arguments but for one: NULL for each pointer, an object of another kind, an object of another store;
-and with valid arguments whose owners are deleted. Each call is in a child process of its own. It must fail with an error that names the
-parameter, or abort with a message that names function and parameter, unless this file says that the argument is allowed. A new function
-is misused as soon as a header declares it; a parameter of a type that is not known here is an error.
+and with valid arguments whose owners are deleted. Each call is in a child process of its own. On NULL and on an object of another kind a
+function that returns a pointer, a bool or an error must fail, with an error that names the parameter; one that returns a number or nothing
+must end the process, with a message that names function and parameter; unless this file says that the argument is allowed. An object of
+another store must do either. A new function is misused as soon as a header declares it; a parameter of a type that is not known here is
+an error. `generate.py --list INCLUDE` lists what each function does.
 """
 import re
 import sys
@@ -26,7 +28,6 @@ IN_STORE = ["store", "ref", "trap", "foreign", "module", "func", "global", "tabl
 NULLABLE = [
     r"\w+_delete \w+",                       # deleting NULL does nothing
     r"\w+ (env|finalizer|trap_out|info)",
-    r"wasm_\w+_vec_new_uninitialized \w+x",
     r"wasm_functype_new (params|results)",
     r"wasm_(import|export)type_new (module|name)",
     r"wasm_\w+_as_\w+ (object|ty)",          # NULL for NULL
@@ -35,11 +36,15 @@ NULLABLE = [
     r"wasm_table_(new|set|grow) (init|value)",
     r"wasm_engine_new_with_config config",
     r"stepwell_engine_new config",
-    r"stepwell_\w+ (progress|status_out|offset_out|offset)",
-    r"stepwell_debugger_break_at\w* out",
+    r"stepwell_\w+ (progress|status_out)",
+    r"stepwell_error_offset offset_out",
+    r"stepwell_(?!module_custom_section_data )\w+ size_out",
+    r"stepwell_breakpoint_add\w* out",
     r"stepwell_thread_stack_set stack",      # the thread's own
     r"stepwell_typed_func_call values",      # of a function without any
 ]
+# Functions whose NULL is success, so that it cannot tell of a failure: they end the process as those do that return nothing.
+NULL_IS_SUCCESS = {"wasm_func_call"}
 # Arguments of another kind that are no mistake, or an answer.
 OTHER_KIND = [r"\w+_delete \w+", r"wasm_\w+_as_\w+ (object|ty)", r"wasm_(\w+type)_\w+ externtype"]
 # Objects of another store of the same engine that are no mistake.
@@ -48,7 +53,7 @@ OTHER_STORE = [r"\w+_same \w+", r"stepwell_linker_fill_missing_with_defaults sto
 
 def functions(include):
     """Name, result and parameters of each function: type and name."""
-    for header in ("wasm.h", "stepwell.h"):
+    for header in re.findall(r'^#include "(.*?)"', (Path(include) / "stepwell.h").read_text(), flags=re.M):
         text = (Path(include) / header).read_text()
         text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
         text = re.sub(r"^[ \t]*#[^\n]*(\\\n[^\n]*)*", "", text, flags=re.M)
@@ -112,6 +117,8 @@ def argument(ty, name, function):
         if re.match(r"wasm_(byte_vec|name|message)_t", plain):
             return "&o.bytes" if "const" in ty else "(void *)&o.room"
         return "(void *)&o.room"
+    if plain == "char *" and "const" not in ty:
+        return "(void *)&o.room"
     values = {
         "char *": '"run"', "wasm_limits_t *": "&o.limits", "wasm_val_t *": "&o.val", "int32_t *": "(void *)&o.room", "size_t *": "(void *)&o.room",
         "uint32_t *": "(void *)&o.room", "uint64_t *": "(void *)&o.room", "stepwell_breakpoint_t *": "(void *)&o.room",
@@ -150,8 +157,13 @@ def call(result, name, arguments):
     return f"(void){text}; judge_last();"
 
 
+def can_fail(result, name):
+    """Whether what the function returns can tell of a failure."""
+    return (result == "bool" or result.endswith("*")) and name not in NULL_IS_SUCCESS
+
+
 def cases(include):
-    """Where it is to run, function, parameter, what is wrong, whether that is allowed, statements."""
+    """Where it is to run, function, parameter, what is wrong, what the function is to do, statements."""
     for result, name, parameters in functions(include):
         valid = [argument(ty, parameter, name) for ty, parameter in parameters]
         nouns = [noun(ty) for ty, _ in parameters]
@@ -160,24 +172,33 @@ def cases(include):
         for i, (ty, parameter) in enumerate(parameters):
             def with_argument(value):
                 return call(result, name, valid[:i] + [value] + valid[i + 1:])
+            misused = "FAIL" if can_fail(result, name) else "END"
             if is_pointer(ty) and ty != "void *" and parameter not in ("env", "info"):
-                yield where, name, parameter, "NULL", allowed(NULLABLE, name, parameter), with_argument("NULL")
+                wanted = "SUCCEED" if allowed(NULLABLE, name, parameter) else misused
+                yield where, name, parameter, "NULL", wanted, with_argument("NULL")
             if nouns[i] in KINDS and not ty.startswith("stepwell"):
                 wrong = f"(void *)o.{KINDS[nouns[i]]}"
-                yield where, name, parameter, "of another kind", allowed(OTHER_KIND, name, parameter), with_argument(wrong)
+                wanted = "SUCCEED" if allowed(OTHER_KIND, name, parameter) else misused
+                yield where, name, parameter, "of another kind", wanted, with_argument(wrong)
             if nouns[i] in IN_STORE and sum(n in IN_STORE for n in nouns) > 1 and not ty.endswith("**"):
-                yield where, name, parameter, "of another store", allowed(OTHER_STORE, name, parameter), with_argument(f"other.{nouns[i]}")
+                wanted = "SUCCEED" if allowed(OTHER_STORE, name, parameter) else "FAIL_OR_END"
+                yield where, name, parameter, "of another store", wanted, with_argument(f"other.{nouns[i]}")
         kept = " ".join(f"o.{n} = NULL;" for n in set(nouns) - {None})
         arguments = [f"kept.{n}" if n else value.replace("o.imports", "kept.imports") for n, value in zip(nouns, valid)]
-        yield where, name, "", "whose owners are deleted", True, f"kept = o; {kept} o.imports.size = 0; o.imports.data = NULL; unmake(); {call(result, name, arguments)}"
+        yield where, name, "", "whose owners are deleted", "SUCCEED", f"kept = o; {kept} o.imports.size = 0; o.imports.data = NULL; unmake(); {call(result, name, arguments)}"
 
 
 def main():
+    if sys.argv[1] == "--list":
+        for _, name, parameter, what, wanted, _ in cases(sys.argv[2]):
+            if what == "NULL":
+                print(f"{name} {parameter}: {wanted.lower()}")
+        return
     include, out = sys.argv[1:]
     numbered = list(enumerate(cases(include)))
     body = "".join(f"    case {i}: {statements} break;\n" for i, (*_, statements) in numbered)
-    rows = "".join(f'  {{{where}, "{name}", "{parameter}", "{what}", {str(fine).lower()}}},\n'
-                   for _, (where, name, parameter, what, fine, _) in numbered)
+    rows = "".join(f'  {{{where}, "{name}", "{parameter}", "{what}", {wanted}}},\n'
+                   for _, (where, name, parameter, what, wanted, _) in numbered)
     program = (Path(__file__).parent / "program.c").read_text()
     program = program.replace("/* @CASES@ */", body).replace("/* @ROWS@ */", rows)
     Path(out).write_text(program)

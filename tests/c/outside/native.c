@@ -21,7 +21,7 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   (void)env;
   (void)stop;
   at_stop();
-  return STEPWELL_CONTINUE;
+  return STEPWELL_ACTION_CONTINUE;
 }
 
 int main(int argc, char **argv) {
@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
   OK(stepwell_linker_instantiate(linker, store, module, &instance, NULL));
   if (debug) {
     OK(stepwell_debugger_attach(store, on_stop, NULL, NULL, &debugger));
-    OK(stepwell_debugger_break_at_function(debugger, module, "inner", NULL));
+    OK(stepwell_breakpoint_add_at_function(debugger, module, "inner", NULL));
   }
   outer = check_func(instance, "outer");
   printf("%d\n", (int)call_i32(outer, 5));

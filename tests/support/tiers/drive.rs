@@ -162,7 +162,7 @@ impl Drive {
         let mut random = Random::of(self.seed, 0x1000_0000 + call as u64);
         match self.begin {
             Begin::Stepping => debugger.step_always(store, true).unwrap(),
-            Begin::Entries if debugger.breakpoints().is_empty() => {
+            Begin::Entries if debugger.breakpoint_count(store).unwrap() == 0 => {
                 for module in &modules {
                     for body in &module.info().bodies {
                         let func = module.info().func_index(body.func);
@@ -170,7 +170,7 @@ impl Drive {
                     }
                 }
             }
-            Begin::EachInstruction if debugger.breakpoints().is_empty() => {
+            Begin::EachInstruction if debugger.breakpoint_count(store).unwrap() == 0 => {
                 for (module, places) in modules.iter().zip(shared.places()) {
                     for offset in (0..module.info().bodies.len()).flat_map(|func| instructions(module, func)) {
                         if places.binary_search(&offset).is_ok() {
@@ -190,7 +190,7 @@ impl Drive {
                 }
             }
             Begin::Random(count) => {
-                let there = debugger.breakpoints().len();
+                let there = debugger.breakpoint_count(store).unwrap();
                 for _ in there.min(count)..count {
                     scatter(debugger, store, shared, &mut random);
                 }
@@ -210,7 +210,7 @@ pub fn instructions(module: &Module, func: usize) -> Vec<u32> {
 }
 
 fn clear(debugger: &Debugger, store: &mut impl AsStoreMut) {
-    for breakpoint in debugger.breakpoints() {
+    for breakpoint in debugger.breakpoints(store).unwrap() {
         debugger.remove(store, breakpoint.id).unwrap();
     }
 }
@@ -320,7 +320,7 @@ fn look(drive: &Drive, stop: &Stop<'_>, seen: &mut Observation, random: &mut Ran
 /// Sets and clears breakpoints, switches stepping.
 fn edit(debugger: &Debugger, stop: &mut Stop<'_>, shared: &Arc<Shared>, seen: &mut Observation, random: &mut Random) {
     if random.one_in(6) {
-        let there = debugger.breakpoints();
+        let there = debugger.breakpoints(stop).unwrap();
         if there.len() > MOST_BREAKPOINTS || (random.one_in(2) && there.len() > 2) {
             let id = there[random.below(there.len())].id;
             debugger.remove(stop, id).unwrap();

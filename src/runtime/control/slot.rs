@@ -8,7 +8,7 @@ use crate::image::{ImageTables, Place, ShapeId, Slot};
 /// # Safety
 /// The frame at `fp` is live, and its tables place the slot in it.
 #[inline(always)]
-pub(super) unsafe fn read_slot(fp: usize, slot: Slot) -> [u64; 2] {
+pub(in crate::runtime) unsafe fn read_slot(fp: usize, slot: Slot) -> [u64; 2] {
     let (low, high) = match slot.place {
         Place::Frame(offset) => {
             let at = fp.wrapping_add_signed(offset as isize) as *const u64;
@@ -31,7 +31,7 @@ pub(super) unsafe fn read_slot(fp: usize, slot: Slot) -> [u64; 2] {
 ///
 /// # Panics
 /// If it takes more words.
-pub(super) unsafe fn read_state(
+pub(in crate::runtime) unsafe fn read_state(
     fp: usize,
     tables: &ImageTables,
     func: DefinedFuncIndex,

@@ -1,4 +1,0 @@
-
-#undef own
-
-#endif /* STEPWELL_H */

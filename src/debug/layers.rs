@@ -1,0 +1,124 @@
+//! What should be armed, in layers over the store's plan: each layer says what it wants, whatever the others want, and
+//! here that is joined. No other file edits the plan.
+//!
+//! A layer wants sites, or all sites of some code. Sites are counted by the plan: one that two want is armed until both
+//! have taken it back. Of what a layer wants stepped through, the plan has only what all want together, so each layer's
+//! own is kept here.
+
+use crate::base::{DefinedFuncIndex, Result};
+use crate::code::{CodeSlot, StepScope};
+use crate::image::SiteId;
+use crate::runtime::StoreMut;
+
+/// Who wants every site of some code armed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layer {
+    /// Stepping that goes on whatever the callback answers.
+    Always,
+    /// The step under way.
+    Step,
+}
+
+impl Layer {
+    const COUNT: usize = Layer::Step as usize + 1;
+}
+
+/// What the layers want armed.
+#[derive(Default)]
+pub(super) struct Layers {
+    scopes: [StepScope; Layer::COUNT],
+}
+
+impl Layers {
+    /// Where a layer wants every site.
+    #[inline]
+    pub(super) fn scope(&self, layer: Layer) -> &StepScope {
+        &self.scopes[layer as usize]
+    }
+
+    /// Whether a layer wants every site of a function.
+    #[inline]
+    pub(super) fn covers(&self, layer: Layer, code: (CodeSlot, DefinedFuncIndex)) -> bool {
+        match self.scope(layer) {
+            StepScope::Off => false,
+            StepScope::All => true,
+            StepScope::Functions(functions) => functions.contains(&code),
+        }
+    }
+
+    /// A layer wants every site of this from now on, and of nothing else. On an error all is as it was.
+    #[inline]
+    pub(super) fn set_scope(&mut self, store: &mut StoreMut<'_>, layer: Layer, scope: StepScope) -> Result<()> {
+        if *self.scope(layer) == scope { Ok(()) } else { self.change_scope(store, layer, scope) }
+    }
+
+    #[inline(never)]
+    fn change_scope(&mut self, store: &mut StoreMut<'_>, layer: Layer, scope: StepScope) -> Result<()> {
+        let before = std::mem::replace(&mut self.scopes[layer as usize], scope);
+        let joined = self.joined();
+        if *store.registry().plan().step() == joined {
+            return Ok(());
+        }
+        let edited = edit(store, &[], &[], Some(joined));
+        if edited.is_err() {
+            self.scopes[layer as usize] = before;
+        }
+        edited
+    }
+
+    /// What all layers want together.
+    fn joined(&self) -> StepScope {
+        let mut functions = Vec::new();
+        for scope in &self.scopes {
+            match scope {
+                StepScope::Off => {}
+                StepScope::All => return StepScope::All,
+                StepScope::Functions(more) if functions.is_empty() => functions.clone_from(more),
+                StepScope::Functions(more) => functions.extend_from_slice(more),
+            }
+        }
+        if functions.is_empty() {
+            return StepScope::Off;
+        }
+        functions.sort_unstable();
+        functions.dedup();
+        StepScope::Functions(functions)
+    }
+}
+
+/// A layer wants these sites, each once more than before. On an error all is as it was.
+pub(super) fn add_sites(store: &mut StoreMut<'_>, sites: &[(CodeSlot, SiteId)]) -> Result<()> {
+    edit(store, sites, &[], None)
+}
+
+/// A layer does not want these sites any more, which it has added. On an error all is as it was.
+pub(super) fn remove_sites(store: &mut StoreMut<'_>, sites: &[(CodeSlot, SiteId)]) -> Result<()> {
+    edit(store, &[], sites, None)
+}
+
+/// Edits the plan, as a whole or not at all.
+fn edit(
+    store: &mut StoreMut<'_>,
+    add: &[(CodeSlot, SiteId)],
+    remove: &[(CodeSlot, SiteId)],
+    step: Option<StepScope>,
+) -> Result<()> {
+    let mut edit = store.edit();
+    let change = || {
+        for (slot, site) in add {
+            edit.add_site(*slot, *site)?;
+        }
+        for (slot, site) in remove {
+            edit.remove_site(*slot, *site)?;
+        }
+        step.map_or(Ok(()), |scope| edit.set_step(scope))
+    };
+    match change() {
+        Ok(()) => edit.commit(),
+        Err(error) => {
+            // Dropped, it would be made as far as it has come.
+            edit.abort();
+            Err(error)
+        }
+    }
+}

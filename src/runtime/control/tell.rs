@@ -1,0 +1,79 @@
+//! Telling those who listen of an event, one after the other: what their answers come to.
+
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::store::events::{Answer, Event, Listens};
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::views::StoreMut;
+use crate::runtime::store::virtual_frame::VirtualFrame;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// Tells all who listen of an event: see [`EventSink`](crate::runtime::EventSink). What it says, and panics with, is
+/// what one of them did.
+///
+/// # Safety
+/// The store is alive, and no reference to its inside is held. If it is an event of a guest, its record is the newest.
+#[inline]
+pub(in crate::runtime) unsafe fn tell(store: NonNull<StoreInner>, event: &Event<'_>) -> Result<Answer> {
+    // SAFETY: each reference to the store's inside ends before a listener is called.
+    let Some(last) = (unsafe { &(*store.as_ptr()).attachment }).as_ref().map(|attachment| attachment.listeners.last())
+    else {
+        return Ok(Answer::GoOn);
+    };
+    let mut replaced = None;
+    let mut told = 0;
+    // SAFETY: as above.
+    while let Some((number, listener)) = unsafe { next(store, told, last) } {
+        told = number;
+        let answer = listener.tell(StoreMut::from_inner(store), event)?;
+        if let Event::Stop(_) = event {
+            // SAFETY: as above; the record is the stop's.
+            let shown = unsafe { shown(store) };
+            match answer {
+                // The next one finds the frame as the guest stands.
+                Answer::GoOn => drop(shown),
+                Answer::Replace(_) if replaced.is_some() => return Err(twice()),
+                Answer::Replace(with) => replaced = Some((with, shown)),
+            }
+        } else if let Answer::Replace(_) = answer {
+            return Err(no_stop());
+        }
+    }
+    let Some((with, shown)) = replaced else { return Ok(Answer::GoOn) };
+    // SAFETY: as above.
+    if let (Some(shown), Some(record)) = (shown, unsafe { (*store.as_ptr()).events.as_mut() }) {
+        record.shown = Some(shown);
+    }
+    Ok(Answer::Replace(with))
+}
+
+/// Who comes behind the one of this number, and not behind the last, with his number.
+///
+/// # Safety
+/// As [`tell`].
+#[inline]
+unsafe fn next(store: NonNull<StoreInner>, told: u64, last: u64) -> Option<(u64, Rc<dyn Listens>)> {
+    // SAFETY: the caller's promise.
+    let (number, listener) = unsafe { &(*store.as_ptr()).attachment }.as_ref()?.listeners.behind(told)?;
+    (*number <= last).then(|| (*number, listener.clone()))
+}
+
+/// What the newest event says of where its frame really is, which it says no more.
+///
+/// # Safety
+/// As [`tell`].
+#[inline]
+unsafe fn shown(store: NonNull<StoreInner>) -> Option<Box<VirtualFrame>> {
+    // SAFETY: records are linked while they are live; the caller's promise.
+    unsafe { (*(*store.as_ptr()).events).shown.take() }
+}
+
+#[cold]
+fn twice() -> Error {
+    Error::new(ErrorKind::State, "two listeners would replace the frame of one stop")
+}
+
+#[cold]
+fn no_stop() -> Error {
+    Error::new(ErrorKind::Argument, "a frame can be replaced at a stop only")
+}

@@ -1,0 +1,307 @@
+//! Looking into a region: from the frame of an event, at a stop point, rerun goes on with a copy of its state. A
+//! position that is found so is *virtual*: the guest has not run to it.
+//!
+//! A virtual position is exact. The guest is sent on from its stop point only if it will come to the same position with
+//! the same state, which rerunning once more tells; if something it reads was changed meanwhile, it goes on in resume
+//! code instead.
+//!
+//! When that is done, and how far, is decided above.
+
+use crate::abi::{TrapCode, VMContext};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
+use crate::code::CodeSlot;
+use crate::image::{ImageTables, Place, RerunEnd, ShapeId};
+use crate::runtime::control::frames;
+use crate::runtime::control::slot::read_state;
+use crate::runtime::store::events::{EventRecord, Replacement};
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::views::StoreMut;
+use crate::runtime::store::virtual_frame::{FUEL, VALUES, VirtualFrame};
+use std::ops::ControlFlow;
+
+/// A frame at a point, where its slots hold its state.
+#[derive(Clone, Copy)]
+struct AtPoint {
+    slot: CodeSlot,
+    func: DefinedFuncIndex,
+    fp: usize,
+    wasm: WasmOffset,
+    shape: ShapeId,
+}
+
+impl StoreMut<'_> {
+    /// Says where the frame of the event being told really is (of several that nest, the newest), until that is taken
+    /// back or the event ends. Frames are walked accordingly. False if it is not a frame of that event.
+    #[inline]
+    pub fn set_virtual(&mut self, frame: Box<VirtualFrame>) -> bool {
+        let newest = self.inner().events;
+        // SAFETY: records are linked while they are live, and nobody else has the store.
+        unsafe {
+            if newest.is_null() || (*newest).id != frame.event {
+                return false;
+            }
+            (*newest).shown = Some(frame);
+        }
+        true
+    }
+
+    /// Takes back what has been said of the event being told: its frame is where the guest stands.
+    #[inline]
+    pub fn take_virtual(&mut self) -> Option<Box<VirtualFrame>> {
+        let newest = self.inner().events;
+        // SAFETY: as in `set_virtual`.
+        unsafe { if newest.is_null() { None } else { (*newest).shown.take() } }
+    }
+
+    /// Looks into the region that begins where the guest stands, at the stop that is being told. `room` may be one that
+    /// is used no more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where no stop is being told; those of compiling rerun code.
+    pub fn look_inside(&mut self, room: Option<Box<VirtualFrame>>) -> Result<Box<VirtualFrame>> {
+        let inner = self.inner();
+        let event = inner.newest_event().ok_or_else(no_event)?;
+        // SAFETY: the stop stands as long as its record.
+        let stop = unsafe { event.stop.as_ref() }.ok_or_else(no_event)?;
+        let at = AtPoint { slot: stop.slot, func: stop.func, fp: event.fp, wasm: stop.wasm, shape: stop.shape };
+        // SAFETY: at a stop the slots hold the state.
+        unsafe { look_inside(inner, event, at, room) }
+    }
+
+    /// The state of the frame that has trapped with this code, in the event that is being told, by rerun from the last
+    /// point before. [`None`] if that is not in code that has regions.
+    ///
+    /// # Errors
+    /// As of [`StoreMut::look_inside`]; [`ErrorKind::Panic`] if rerun does not come to the trap.
+    pub fn look_at_trap(
+        &mut self,
+        code: TrapCode,
+        room: Option<Box<VirtualFrame>>,
+    ) -> Result<Option<Box<VirtualFrame>>> {
+        let inner = self.inner();
+        let event = inner.newest_event().ok_or_else(no_event)?;
+        let mut innermost = None;
+        frames::walk(inner, |frame| {
+            let func = frame.module.info().defined(frame.func);
+            innermost = func.filter(|_| frame.set_up).map(|func| (frame.slot, func, frame.fp, frame.wasm));
+            ControlFlow::Break(())
+        });
+        let Some((slot, func, fp, wasm)) = innermost else { return Ok(None) };
+        let tables = tables(inner, slot)?;
+        if !tables.regions {
+            return Ok(None);
+        }
+        let point = tables.complete_before(func, wasm);
+        let point = point.ok_or_else(|| fault("a trap before the first point of its function"))?;
+        let at = AtPoint { slot, func, fp, wasm: point.wasm, shape: point.shape };
+        // SAFETY: the slots hold the state of the last point.
+        let mut frame = unsafe { look_inside(inner, event, at, room) }?;
+        if matches!(code, TrapCode::OutOfFuel | TrapCode::Interrupt) {
+            // Checked where the instruction has not begun, which is at a point.
+            return if point.wasm == wasm {
+                Ok(Some(frame))
+            } else {
+                Err(fault("a limit checked inside a region").at(wasm))
+            };
+        }
+        // The guest has run here already and has paid.
+        frame.state[FUEL] = i64::MAX as u64;
+        let end = frame.run_out(self)?;
+        // Of instructions that were merged, a load and what uses it, the code knows only one. Rerun knows better.
+        let same = matches!(end, RerunEnd::Traps(_, found) if found == code);
+        if frame.wasm() != wasm && !same {
+            return Err(fault("rerun has not come to the instruction that trapped").at(wasm));
+        }
+        Ok(Some(frame))
+    }
+}
+
+/// What there is at a point of a frame, to rerun from there.
+///
+/// # Safety
+/// It is the innermost frame of the event, which is being told, and its slots hold its state at the point.
+unsafe fn look_inside(
+    store: &StoreInner,
+    event: &EventRecord,
+    at: AtPoint,
+    room: Option<Box<VirtualFrame>>,
+) -> Result<Box<VirtualFrame>> {
+    let tables = tables(store, at.slot)?;
+    let module = &store.modules.of_slot(at.slot).module;
+    let vmctx = match tables.function(at.func).and_then(|function| function.vmctx) {
+        Some(Place::Frame(offset)) => at.fp.wrapping_add_signed(offset as isize) as *const usize,
+        _ => return Err(fault("a frame without its vmctx")),
+    };
+    // SAFETY: the frame is live and is one of debug code, which keeps its vmctx there.
+    let vmctx = unsafe { *vmctx };
+    let mut frame = match room {
+        Some(room) if room.func == at.func && room.module == module.id() => room,
+        other => {
+            let code = module.rerun(at.func)?;
+            let nowhere = filled(0, code.image().instructions.len(), "the stops of a function")?;
+            match other {
+                Some(mut room) => {
+                    (room.module, room.func, room.code, room.nowhere) = (module.id(), at.func, code, nowhere);
+                    room
+                }
+                None => Box::new(VirtualFrame {
+                    event: event.id,
+                    slot: at.slot,
+                    module: module.id(),
+                    func: at.func,
+                    fp: at.fp,
+                    vmctx,
+                    code,
+                    run: None,
+                    start: 0,
+                    shape: at.shape,
+                    position: 0,
+                    state: Vec::new(),
+                    again: Vec::new(),
+                    nowhere,
+                }),
+            }
+        }
+    };
+    let position = frame.code.image().position(at.wasm).ok_or_else(|| fault("a point that is no instruction"))?;
+    (frame.event, frame.slot, frame.fp, frame.vmctx) = (event.id, at.slot, at.fp, vmctx);
+    (frame.start, frame.shape, frame.position) = (position, at.shape, position);
+    let mut state = std::mem::take(&mut frame.state);
+    // SAFETY: handed on to the caller.
+    unsafe { frame.read(store, tables, &mut state) };
+    frame.state = state;
+    Ok(frame)
+}
+
+impl VirtualFrame {
+    /// The frame's state at its point, into `state`.
+    ///
+    /// # Safety
+    /// The frame is live, and its slots hold its state.
+    unsafe fn read(&self, store: &StoreInner, tables: &ImageTables, state: &mut Vec<u64>) {
+        state.clear();
+        state.resize(VALUES + self.code.image().words(), 0);
+        state[FUEL] = store.vm.fuel as u64;
+        // SAFETY: the caller's promise.
+        unsafe { read_state(self.fp, tables, self.func, self.shape, &mut state[VALUES..]) };
+    }
+
+    /// Runs on from where it is, to the first of these instructions or as far as rerun can.
+    ///
+    /// # Errors
+    /// Those of compiling rerun code; [`ErrorKind::State`] where the event that it is of is not the one being told.
+    ///
+    /// # Panics
+    /// If there is not a byte for each instruction of the function that can be reached.
+    #[inline]
+    pub fn run_to(&mut self, store: &mut StoreMut<'_>, stops: &[u8]) -> Result<RerunEnd> {
+        assert_eq!(stops.len(), self.nowhere.len(), "a byte for each instruction");
+        self.run(store, stops.as_ptr())
+    }
+
+    /// Runs the next instruction, if rerun can.
+    ///
+    /// # Errors
+    /// As of [`VirtualFrame::run_to`].
+    #[inline]
+    pub fn step(&mut self, store: &mut StoreMut<'_>) -> Result<RerunEnd> {
+        self.run(store, self.code.all_stops().as_ptr())
+    }
+
+    /// Runs on as far as rerun can.
+    ///
+    /// # Errors
+    /// As of [`VirtualFrame::run_to`].
+    pub fn run_out(&mut self, store: &mut StoreMut<'_>) -> Result<RerunEnd> {
+        self.run(store, self.nowhere.as_ptr())
+    }
+
+    #[inline]
+    fn run(&mut self, store: &mut StoreMut<'_>, stops: *const u8) -> Result<RerunEnd> {
+        let event = store.inner().newest_event();
+        if event.is_none_or(|event| event.id != self.event) {
+            return Err(over());
+        }
+        let (vmctx, values) = (self.vmctx as *mut VMContext, self.state[VALUES..].as_mut_ptr());
+        // SAFETY: the event is told, so its frame is live, and so is the frame's instance; the store is in hand, so
+        // nothing changes meanwhile; values, stops and position are the code's.
+        let end = unsafe { self.code.run(&mut self.run, vmctx, values, stops, self.position) }?;
+        self.position = position_of(end);
+        Ok(end)
+    }
+
+    /// Has the store have the fuel that is left here, while this is shown. Gives what it had: the guest, when it goes
+    /// on from its stop point, pays by itself.
+    #[inline]
+    pub fn pay(&self, store: &mut StoreMut<'_>) -> i64 {
+        std::mem::replace(&mut store.inner().vm.fuel, self.state[FUEL] as i64)
+    }
+
+    /// Gives the store back what [`VirtualFrame::pay`] has taken, less what was used meanwhile, more what was given.
+    #[inline]
+    pub fn take_back(&mut self, store: &mut StoreMut<'_>, had: i64) {
+        let fuel = &mut store.inner().vm.fuel;
+        let left = std::mem::replace(fuel, had.saturating_add(fuel.saturating_sub(self.state[FUEL] as i64)));
+        self.state[FUEL] = left as u64;
+    }
+
+    /// How the guest goes on from where rerun could not: by itself ([`None`]) if it will come there with the same
+    /// state, else in resume code.
+    ///
+    /// # Errors
+    /// Those of compiling and mapping resume code, and as of [`VirtualFrame::run_to`].
+    pub fn leave(&mut self, store: &mut StoreMut<'_>) -> Result<Option<Replacement>> {
+        let inner = store.inner();
+        if inner.newest_event().is_none_or(|event| event.id != self.event) {
+            return Err(over());
+        }
+        let mut again = std::mem::take(&mut self.again);
+        // SAFETY: the guest has not moved: its slots are as they were.
+        unsafe { self.read(inner, tables(inner, self.slot)?, &mut again) };
+        let values = again[VALUES..].as_mut_ptr();
+        let (vmctx, nowhere) = (self.vmctx as *mut VMContext, self.nowhere.as_ptr());
+        // SAFETY: as in `run`.
+        let end = unsafe { self.code.run(&mut self.run, vmctx, values, nowhere, self.start) }?;
+        let same = position_of(end) == self.position && {
+            // With the fuel: another way to the same state has taken another amount of it, and would be paid for by the
+            // guest.
+            let live = VALUES + self.code.image().live_words(self.position) as usize;
+            again[FUEL] == self.state[FUEL] && again[VALUES..live] == self.state[VALUES..live]
+        };
+        self.again = again;
+        if same {
+            return Ok(None);
+        }
+        let slot = store.resume_code(self.slot, self.func)?;
+        let values = self.values().into();
+        let fuel = self.state[FUEL] as i64;
+        Ok(Some(Replacement { slot, entry: self.position, wasm: self.wasm(), values, fuel }))
+    }
+}
+
+fn position_of(end: RerunEnd) -> u32 {
+    match end {
+        RerunEnd::Stopped(at) | RerunEnd::Native(at) | RerunEnd::Traps(at, _) => at,
+    }
+}
+
+fn tables(store: &StoreInner, slot: CodeSlot) -> Result<&ImageTables> {
+    let entry = store.registry.get(slot).ok_or_else(|| fault("a frame of code that is not registered"))?;
+    Ok(entry.engine.tables())
+}
+
+#[cold]
+fn no_event() -> Error {
+    Error::new(ErrorKind::State, "no stop is being told")
+}
+
+#[cold]
+fn over() -> Error {
+    Error::new(ErrorKind::State, "the frame's event is not the one that is being told")
+}
+
+/// A fault of our own.
+#[cold]
+fn fault(what: &str) -> Error {
+    Error::new(ErrorKind::Panic, format!("fault of the debugger: {what}"))
+}

@@ -1,0 +1,88 @@
+//! A frame inside a region: between two stop points, where the guest itself does not stand. It is shown as if it did.
+//! What a listener has found by rerun is here as plain values; how it is found is in `control/virtual_frame.rs`.
+
+use crate::abi::ValRaw;
+use crate::base::{DefinedFuncIndex, ValType, WasmOffset};
+use crate::code::CodeSlot;
+use crate::image::{RerunImage, ShapeId};
+use crate::runtime::compiled::module::ModuleId;
+use crate::runtime::compiled::rerun::{LastRun, RerunCode};
+use crate::runtime::objects::owned::EventId;
+use std::sync::Arc;
+
+/// Where the frame of an event really is: at an instruction that the guest has not run to, with a state that is not in
+/// the frame. It is made for one event ([`StoreMut::look_inside`](crate::runtime::StoreMut::look_inside)), and serves
+/// as room for the next.
+pub struct VirtualFrame {
+    /// The event whose frame it is.
+    pub(in crate::runtime) event: EventId,
+    pub(in crate::runtime) slot: CodeSlot,
+    pub(in crate::runtime) module: ModuleId,
+    pub(in crate::runtime) func: DefinedFuncIndex,
+    pub(in crate::runtime) fp: usize,
+    /// The address of its vmctx, which is live while the event is told.
+    pub(in crate::runtime) vmctx: usize,
+    /// The function's rerun code.
+    pub(in crate::runtime) code: Arc<RerunCode>,
+    /// The run of it that was rerun last.
+    pub(in crate::runtime) run: LastRun,
+    /// The stop point, and the operand stack there.
+    pub(in crate::runtime) start: u32,
+    pub(in crate::runtime) shape: ShapeId,
+    /// The instruction about to run: one of the code's.
+    pub(in crate::runtime) position: u32,
+    /// In words: the fuel that is left ([`FUEL`]), then the locals, then the operands before it, as many as the code needs.
+    pub(in crate::runtime) state: Vec<u64>,
+    /// For rerunning once more.
+    pub(in crate::runtime) again: Vec<u64>,
+    /// A stop nowhere: a byte for each instruction.
+    pub(in crate::runtime) nowhere: Vec<u8>,
+}
+
+/// Where the fuel is in a state, and where the values begin.
+pub(in crate::runtime) const FUEL: usize = 0;
+pub(in crate::runtime) const VALUES: usize = 1;
+
+impl std::fmt::Debug for VirtualFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VirtualFrame").field("func", &self.func).field("wasm", &self.wasm()).finish_non_exhaustive()
+    }
+}
+
+impl VirtualFrame {
+    fn image(&self) -> &RerunImage {
+        self.code.image()
+    }
+
+    /// The instruction about to run, or the one that trapped.
+    pub fn wasm(&self) -> WasmOffset {
+        self.image().instructions[self.position as usize].wasm
+    }
+
+    /// The locals, then the operands, in words; what is above them is of no meaning.
+    pub fn values(&self) -> &[u64] {
+        &self.state[VALUES..]
+    }
+
+    /// A local: its type and value.
+    pub fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
+        self.image().locals.all().get(index).map(|at| self.value(at))
+    }
+
+    /// The locals, parameters first.
+    pub fn locals(&self) -> impl ExactSizeIterator<Item = (ValType, ValRaw)> + '_ {
+        self.image().locals.all().iter().map(|at| self.value(at))
+    }
+
+    /// The operands, top first.
+    pub fn operands(&self) -> impl Iterator<Item = (ValType, ValRaw)> + '_ {
+        self.image().operands(self.position).map(|at| self.value(at))
+    }
+
+    /// The value of this type at a word of the state.
+    #[inline(always)]
+    fn value(&self, (ty, word): (ValType, u32)) -> (ValType, ValRaw) {
+        let words = &self.values()[word as usize..];
+        (ty, ValRaw::from_words([words[0], if ty.is_wide() { words[1] } else { 0 }]))
+    }
+}

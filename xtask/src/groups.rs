@@ -1,0 +1,115 @@
+//! Which header of `include/stepwell/` has what: a header per group of nouns, and `include/stepwell.h`, which includes
+//! all of them.
+
+/// A header of `include/stepwell/`.
+pub struct Group {
+    /// Its name, without the ending.
+    pub name: &'static str,
+    /// What is in it, as its head and the list in `stepwell.h` say.
+    pub about: &'static str,
+    /// What it includes.
+    pub needs: &'static [&'static str],
+    /// The files of `src/capi` whose items are in it, unless `items` of another group has them.
+    pub files: &'static [&'static str],
+    /// Items of other files: opaque types, which all stand in one, and functions that two nouns share.
+    pub items: &'static [&'static str],
+}
+
+/// In the order in which `stepwell.h` includes them: each behind what it needs.
+pub const GROUPS: &[Group] = &[
+    Group {
+        name: "base",
+        about: "version, macros, and what all callbacks have",
+        needs: &["../wasm"],
+        files: &["plumbing/env", "version", "outcome"],
+        items: &[],
+    },
+    Group {
+        name: "error",
+        about: "errors, with code, message and place",
+        needs: &["base"],
+        files: &["error"],
+        items: &["stepwell_error_t"],
+    },
+    Group {
+        name: "engine",
+        about: "how an engine is made, and what it does and tells",
+        needs: &["error"],
+        files: &["config", "profile", "engine", "log"],
+        items: &["stepwell_engine_epoch_increment"],
+    },
+    Group {
+        name: "store",
+        about: "stores: limits, fuel, deadlines, interrupts, collection; the host's own stacks",
+        needs: &["error"],
+        files: &["store", "thread", "limits", "collect"],
+        items: &["stepwell_stack_t", "stepwell_interrupt_t"],
+    },
+    Group {
+        name: "module",
+        about: "modules: compiling, saving, names, custom sections, places in the source",
+        needs: &["error"],
+        files: &["progress", "module", "source", "module_source", "module_serialize", "module_about"],
+        items: &[],
+    },
+    Group {
+        name: "trap",
+        about: "traps and their frames; names as people are to see them",
+        needs: &["module"],
+        files: &["frame", "trap"],
+        items: &[],
+    },
+    Group {
+        name: "func",
+        about: "functions: calls, typed calls, host functions that know their caller",
+        needs: &["error"],
+        files: &["func", "caller", "typed_func"],
+        items: &["stepwell_caller_t", "stepwell_typed_func_t"],
+    },
+    Group {
+        name: "instance",
+        about: "instances, and what is in them",
+        needs: &["error"],
+        files: &["reference", "global", "table", "memory", "external", "instance"],
+        items: &[],
+    },
+    Group {
+        name: "linker",
+        about: "imports by name, looked up once or each time",
+        needs: &["func"],
+        files: &["linker", "instance_pre"],
+        items: &[
+            "stepwell_linker_t",
+            "stepwell_instance_pre_t",
+            "stepwell_linker_define_caller_func",
+            "stepwell_linker_define_func_unchecked",
+        ],
+    },
+    Group {
+        name: "wasi",
+        about: "what a program gets of the host by WASI preview 1",
+        needs: &["linker"],
+        files: &["wasi"],
+        items: &["stepwell_wasi_config_t", "stepwell_wasi_buffer_t"],
+    },
+    Group {
+        name: "debugger",
+        about: "debugging one store, while all others run at full speed: breakpoints, stops, frames",
+        needs: &["module", "trap"],
+        files: &["debugger", "stop", "stop_frame"],
+        items: &["stepwell_debugger_t", "stepwell_stop_t", "stepwell_frame_t"],
+    },
+    Group {
+        name: "guarded",
+        about: "callbacks for languages whose exceptions may leave one at any point",
+        needs: &["wasi", "debugger"],
+        files: &["guarded"],
+        items: &["stepwell_guarded_progress_callback_t"],
+    },
+];
+
+/// The group that an item of a file is in.
+pub fn group_of(item: &str, file: &str) -> Option<&'static Group> {
+    let claims = |group: &&Group| group.items.contains(&item);
+    GROUPS.iter().find(claims).or_else(|| GROUPS.iter().find(|group| group.files.contains(&file)))
+}
