@@ -95,10 +95,16 @@ impl ValType {
         }
     }
 
+    /// Whether a value takes two words.
+    #[inline]
+    pub const fn is_wide(self) -> bool {
+        matches!(self, ValType::V128)
+    }
+
     /// The words of a slot for a value: one or two.
     #[inline]
     pub const fn words(self) -> u32 {
-        self.width().div_ceil(WORD_BYTES)
+        1 + self.is_wide() as u32
     }
 
     /// Whether values are references.
@@ -134,11 +140,16 @@ impl ValType {
         if let Some(short) = Self::SHORT.get(number as usize) {
             return Some(*short);
         }
-        let long = number - FIRST_LONG;
+        Self::from_long(number - FIRST_LONG)
+    }
+
+    /// The type whose number is so much beyond the short ones'.
+    #[cold]
+    fn from_long(long: u32) -> Option<ValType> {
         let heap = *HeapType::ALL.get((long / 2) as usize)?;
         let ty = ValType::Ref(RefType { heap, nullable: !long.is_multiple_of(2) });
         // One of the short ones has no second number.
-        (ty.number() == number).then_some(ty)
+        (ty.number() == FIRST_LONG + long).then_some(ty)
     }
 }
 
@@ -200,6 +211,9 @@ mod tests {
 
     #[test]
     fn widths_words_and_roots() {
+        for ty in all() {
+            assert_eq!((ty.words(), ty.is_wide()), (ty.width().div_ceil(WORD_BYTES), ty.width() > WORD_BYTES));
+        }
         let about = |ty: ValType| (ty.width(), ty.words(), ty.is_ref(), ty.is_root());
         assert_eq!(about(ValType::I32), (4, 1, false, false));
         assert_eq!(about(ValType::F64), (8, 1, false, false));

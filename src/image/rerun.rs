@@ -111,6 +111,7 @@ impl RerunImage {
     }
 
     /// The types of the operands before an instruction, top first.
+    #[inline]
     pub fn operand_types(&self, position: u32) -> impl Iterator<Item = ValType> + '_ {
         let mut at = self.instructions.get(position as usize).map_or(Self::EMPTY, |row| row.stack);
         std::iter::from_fn(move || {
@@ -137,7 +138,11 @@ impl RerunImage {
 
     /// How many words the state before an instruction takes: the locals, then the operands that are there.
     pub fn live_words(&self, position: u32) -> u32 {
-        self.locals.words() + self.operand_types(position).map(ValType::words).sum::<u32>()
+        let mut words = self.locals.words();
+        for ty in self.operand_types(position) {
+            words += ty.words();
+        }
+        words
     }
 
     /// How many words the state of the function takes, whatever the instruction.

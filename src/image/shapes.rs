@@ -108,13 +108,13 @@ impl Shapes {
             let distance = row >> REST & mask(BELOW_BITS);
             let value = row as i32 >> (u32::BITS - VALUE_BITS);
             let below = if distance == 0 { ShapeId::EMPTY } else { ShapeId(id.0.checked_sub(distance)?) };
-            (ty, below, if constant { value } else { value * WORD })
+            (ValType::SHORT[ty as usize], below, if constant { value } else { value * WORD })
         } else {
             let wide = self.wide.get((row >> REST) as usize)?;
-            (wide.ty, ShapeId(wide.below), wide.value)
+            (ValType::from_number(wide.ty)?, ShapeId(wide.below), wide.value)
         };
         let place = if constant { Place::Constant(value) } else { Place::Frame(value) };
-        Some(Shape { below, top: Slot { ty: ValType::from_number(ty)?, place } })
+        Some(Shape { below, top: Slot { ty, place } })
     }
 
     /// All rows in order.

@@ -117,6 +117,12 @@ impl<'a> Locals<'a> {
         self.values.is_empty()
     }
 
+    /// Their types and where the first is, if each takes one word: mostly so, and then they can be read in a row.
+    #[inline(always)]
+    pub fn narrow(self) -> Option<(&'a [ValType], i32)> {
+        (self.values.words() as usize == self.values.len()).then(|| (self.values.types(), self.at))
+    }
+
     /// The words that they take.
     pub fn words(self) -> u32 {
         self.values.words()
@@ -322,6 +328,7 @@ impl ImageTables {
     }
 
     /// The row of a function, if it is in this image.
+    #[inline]
     pub fn function(&self, func: DefinedFuncIndex) -> Option<&FunctionEntry> {
         self.functions.get(func.index().checked_sub(self.first.index())?)
     }
@@ -333,6 +340,7 @@ impl ImageTables {
     }
 
     /// The locals of a function, parameters first.
+    #[inline(always)]
     pub fn locals_of(&self, func: DefinedFuncIndex) -> Locals<'_> {
         let Some(function) = self.function(func) else { return Locals::default() };
         let (start, end) = function.locals;
@@ -340,6 +348,7 @@ impl ImageTables {
     }
 
     /// The operands of a stack of this shape, top first.
+    #[inline]
     pub fn operands(&self, shape: ShapeId) -> impl Iterator<Item = Slot> + '_ {
         let mut at = shape;
         std::iter::from_fn(move || {

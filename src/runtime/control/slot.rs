@@ -7,29 +7,20 @@ use crate::image::{ImageTables, Place, ShapeId, Slot};
 ///
 /// # Safety
 /// The frame at `fp` is live, and its tables place the slot in it.
-#[inline]
+#[inline(always)]
 pub(in crate::runtime) unsafe fn read_slot(fp: usize, slot: Slot) -> [u64; 2] {
-    match slot.place {
+    let (low, high) = match slot.place {
         Place::Frame(offset) => {
             let at = fp.wrapping_add_signed(offset as isize) as *const u64;
             // SAFETY: the caller's promise; slots are whole words, one or two.
-            unsafe {
-                match slot.ty.width() {
-                    4 => [at.read_unaligned() & 0xffff_ffff, 0],
-                    8 => [at.read_unaligned(), 0],
-                    _ => [at.read_unaligned(), at.add(1).read_unaligned()],
-                }
-            }
+            unsafe { (at.read_unaligned(), if slot.ty.is_wide() { at.add(1).read_unaligned() } else { 0 }) }
         }
         Place::Constant(value) => {
-            let extended = i64::from(value) as u64;
-            match slot.ty.width() {
-                4 => [extended & 0xffff_ffff, 0],
-                8 => [extended, 0],
-                _ => [extended, (i64::from(value) >> 63) as u64],
-            }
+            let extended = i64::from(value);
+            (extended as u64, if slot.ty.is_wide() { (extended >> 63) as u64 } else { 0 })
         }
-    }
+    };
+    [if slot.ty.width() == 4 { low & 0xffff_ffff } else { low }, high]
 }
 
 /// The state of a frame of `func` into `words`, as buffers of state have it: the locals, then the operands of a stack
@@ -47,20 +38,35 @@ pub(in crate::runtime) unsafe fn read_state(
     shape: ShapeId,
     words: &mut [u64],
 ) {
+    let locals = tables.locals_of(func);
+    let mut end = 0;
+    let narrow = locals.narrow();
+    if let Some((types, at)) = narrow {
+        let first = fp.wrapping_add_signed(at as isize) as *const u64;
+        for (index, ty) in types.iter().enumerate() {
+            // SAFETY: the caller's promise; each is a word, and they stand one behind the other.
+            let word = unsafe { first.add(index).read_unaligned() };
+            words[index] = if ty.width() == 4 { word & 0xffff_ffff } else { word };
+        }
+        end = types.len();
+    }
     let mut put = |word: usize, slot: Slot| {
         // SAFETY: the caller's promise.
-        let value = unsafe { read_slot(fp, slot) };
-        words[word] = value[0];
-        if slot.ty.words() > 1 {
-            words[word + 1] = value[1];
+        let [low, high] = unsafe { read_slot(fp, slot) };
+        words[word] = low;
+        if slot.ty.is_wide() {
+            words[word + 1] = high;
         }
     };
-    let mut end = 0;
-    for slot in tables.locals_of(func).iter() {
-        put(end, slot);
+    if narrow.is_none() {
+        for slot in locals.iter() {
+            put(end, slot);
+            end += slot.ty.words() as usize;
+        }
+    }
+    for slot in tables.operands(shape) {
         end += slot.ty.words() as usize;
     }
-    end += tables.operands(shape).map(|slot| slot.ty.words() as usize).sum::<usize>();
     for slot in tables.operands(shape) {
         end -= slot.ty.words() as usize;
         put(end, slot);

@@ -39,6 +39,7 @@ impl Val {
     ///
     /// # Safety
     /// `raw` holds a value of type `ty` of this store.
+    #[inline]
     pub unsafe fn from_raw(store: impl AsStore, raw: ValRaw, ty: ValType) -> Val {
         // SAFETY: handed on to the caller.
         unsafe { Val::from_raw_in(store.as_store().inner().id, raw, ty) }

@@ -81,6 +81,7 @@ impl Val {
 
     /// # Safety
     /// `raw` holds a value of type `ty` of the store `id`.
+    #[inline(always)]
     pub(in crate::runtime) unsafe fn from_raw_in(id: StoreId, raw: ValRaw, ty: ValType) -> Val {
         // SAFETY: the field read is the one of the type.
         unsafe {

@@ -81,9 +81,9 @@ impl VirtualFrame {
     }
 
     /// The value of this type at a word of the state.
+    #[inline(always)]
     fn value(&self, (ty, word): (ValType, u32)) -> (ValType, ValRaw) {
-        let at = |word: usize| self.values().get(word).copied().unwrap_or(0);
-        let high = if ty.words() > 1 { at(word as usize + 1) } else { 0 };
-        (ty, ValRaw::from_words([at(word as usize), high]))
+        let words = &self.values()[word as usize..];
+        (ty, ValRaw::from_words([words[0], if ty.is_wide() { words[1] } else { 0 }]))
     }
 }
