@@ -490,6 +490,14 @@ fn frames_are_where_their_sink_says_in_all_nested_runs() {
             kept.iter().map(|frame| frame.wasm().get()).collect::<Vec<_>>(),
             before.iter().map(|frame| frame.0).collect::<Vec<_>>()
         );
+        // The innermost alone is what a walk finds first.
+        let top = store.as_store().keep_top(outer).unwrap();
+        let about = |kept: &KeptFrame| {
+            let state = store.as_store().state_of(kept).unwrap();
+            let at = (kept.func(), kept.slot(), kept.wasm(), kept.fp(), kept.instance(), kept.called_through_host());
+            (at, state.locals(), state.operands(), state.local_count(), state.operand_count())
+        };
+        assert_eq!(about(&top), about(&kept[0]));
         // A call that stops again, and one that traps.
         assert_eq!(call(&mut store, instance, "leaf", 4)?, 12);
         assert!(call(&mut store, instance, "divide", 4).is_err());
@@ -543,11 +551,16 @@ fn what_an_event_has_shown_is_of_no_use_when_it_is_over() {
             );
             assert!(!store.set_virtual(inside));
             assert!(store.as_store().keep_frames(from, 1).is_empty());
+            assert!(store.as_store().keep_top(from).is_none());
             assert!(store.as_store().state_of(&kept).is_none());
         }
         let from = store.as_store().event().unwrap();
         let kept = store.as_store().keep_frames(from, 1)[0];
         assert!(store.as_store().state_of(&kept).unwrap().local_count() > 0);
+        // Not shown elsewhere, it has its operands from the stop.
+        let top = store.as_store().keep_top(from).unwrap();
+        let values = |kept| store.as_store().state_of(kept).map(|state| (state.locals(), state.operands()));
+        assert_eq!((top.wasm(), values(&top)), (kept.wasm(), values(&kept)));
         *left = Some((store.look_inside(None)?, from, kept));
         Ok(Answer::GoOn)
     };

@@ -33,6 +33,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The function, imports counted.
+    #[inline]
     pub fn func(&self) -> FuncIndex {
         self.kept.func()
     }
@@ -43,6 +44,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The instruction about to run; in a caller, the call that is under way; after a trap, the one that trapped.
+    #[inline]
     pub fn offset(&self) -> WasmOffset {
         self.kept.wasm()
     }

@@ -74,7 +74,7 @@ impl<'a> Stop<'a> {
 
     /// The frame that stopped, without a walk over the others.
     pub fn top(&self) -> Option<Frame<'_>> {
-        let top = self.top.get_or_init(|| self.walk(1).pop());
+        let top = self.top.get_or_init(|| self.store.as_store().keep_top(self.event?));
         Some(Frame::new(self.store.as_store(), top.as_ref()?))
     }
 
@@ -84,12 +84,8 @@ impl<'a> Stop<'a> {
     }
 
     fn frames(&self) -> &[KeptFrame] {
-        self.frames.get_or_init(|| self.walk(usize::MAX))
-    }
-
-    /// The innermost frames, at most `limit` of them.
-    fn walk(&self, limit: usize) -> Vec<KeptFrame> {
-        self.event.map_or(Vec::new(), |event| self.store.as_store().keep_frames(event, limit))
+        self.frames
+            .get_or_init(|| self.event.map_or(Vec::new(), |event| self.store.as_store().keep_frames(event, usize::MAX)))
     }
 }
 

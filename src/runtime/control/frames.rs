@@ -3,7 +3,7 @@
 use crate::abi::{Activation, VMContext, ValRaw};
 use crate::base::{FuncIndex, Pc, TextOffset, ValType, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, Locals, Place, Slot};
+use crate::image::{ImageTables, Locals, Place, ShapeId, Slot};
 use crate::isa;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::frames;
@@ -63,11 +63,7 @@ impl RawFrame<'_> {
         let tables = self.store.registry.get(self.slot)?.engine.tables();
         if let (Some(Place::Frame(offset)), true) = (tables.function(func)?.vmctx, self.set_up) {
             // SAFETY: debug code keeps its vmctx in its frame, and this one is set up.
-            let data = unsafe {
-                let vmctx = *(self.fp.wrapping_add_signed(offset as isize) as *const *const VMContext);
-                (*vmctx).instance.cast::<InstanceData>()
-            };
-            return Some(Instance::from_parts(self.store.id, NonNull::new(data)?));
+            return unsafe { instance_in(self.store, self.fp, offset) };
         }
         let mut of_module = self.store.instances.iter().filter(|instance| {
             // SAFETY: instances live as long as the store.
@@ -78,6 +74,20 @@ impl RawFrame<'_> {
             _ => None,
         }
     }
+}
+
+/// The instance of a frame that keeps its vmctx so many bytes from its frame pointer.
+///
+/// # Safety
+/// The frame at `fp` is live, is set up, and is of debug code that keeps it there.
+#[inline]
+unsafe fn instance_in(store: &StoreInner, fp: usize, offset: i32) -> Option<Instance> {
+    // SAFETY: the caller's promise.
+    let data = unsafe {
+        let vmctx = *(fp.wrapping_add_signed(offset as isize) as *const *const VMContext);
+        (*vmctx).instance.cast::<InstanceData>()
+    };
+    Some(Instance::from_parts(store.id, NonNull::new(data)?))
 }
 
 /// Where a walk begins: at the frame by which the guest was left.
@@ -111,27 +121,33 @@ pub struct KeptFrame {
     slot: CodeSlot,
     wasm: WasmOffset,
     fp: usize,
+    /// Its operands, where the event knows them: else they are looked up when they are read.
+    shape: Option<ShapeId>,
     instance: Option<Instance>,
     called_through_host: bool,
 }
 
 impl KeptFrame {
     /// The function, imports counted.
+    #[inline]
     pub fn func(&self) -> FuncIndex {
         self.func
     }
 
     /// The slot of its code.
+    #[inline]
     pub fn slot(&self) -> CodeSlot {
         self.slot
     }
 
     /// As [`RawFrame::wasm`].
+    #[inline]
     pub fn wasm(&self) -> WasmOffset {
         self.wasm
     }
 
     /// The frame pointer.
+    #[inline]
     pub fn fp(&self) -> usize {
         self.fp
     }
@@ -160,7 +176,7 @@ enum FrameValues<'a> {
     /// In what an event says.
     Shown(&'a VirtualFrame),
     /// In its slots: the frame is live for `'a`, and the tables are its code's.
-    Slots { fp: usize, tables: &'a ImageTables, locals: Locals<'a>, wasm: WasmOffset },
+    Slots { fp: usize, tables: &'a ImageTables, locals: Locals<'a>, operands: ShapeId },
 }
 
 impl FrameState<'_> {
@@ -182,32 +198,52 @@ impl FrameState<'_> {
 
     /// All locals, parameters first.
     pub fn locals(&self) -> Vec<Val> {
+        let mut vals = Vec::with_capacity(self.local_count());
         match self.values {
-            FrameValues::Shown(frame) => frame.locals().map(|(ty, raw)| self.val(ty, raw)).collect(),
-            FrameValues::Slots { locals, .. } => locals.iter().map(|slot| self.read(slot)).collect(),
+            FrameValues::Shown(frame) => match frame.narrow_locals() {
+                Some((types, words)) => {
+                    vals.extend(types.iter().zip(words).map(|(ty, word)| self.narrow(*ty, *word)));
+                }
+                None => vals.extend(frame.locals().map(|(ty, raw)| self.val(ty, raw))),
+            },
+            FrameValues::Slots { locals, fp, .. } => match locals.narrow() {
+                Some((types, at)) => {
+                    let first = fp.wrapping_add_signed(at as isize) as *const u64;
+                    vals.extend(types.iter().enumerate().map(|(index, ty)| {
+                        // SAFETY: as in `read`; each is a word, and they stand one behind the other.
+                        self.narrow(*ty, unsafe { first.add(index).read_unaligned() })
+                    }));
+                }
+                None => vals.extend(locals.iter().map(|slot| self.read(slot))),
+            },
         }
+        vals
     }
 
     /// How many operands are on the frame's stack. In a caller, the call's arguments are still counted.
     pub fn operand_count(&self) -> usize {
         match self.values {
             FrameValues::Shown(frame) => frame.operands().count(),
-            FrameValues::Slots { tables, wasm, .. } => operand_slots(tables, wasm).count(),
+            FrameValues::Slots { tables, operands, .. } => tables.operands(operands).count(),
         }
     }
 
     /// All operands, bottom first.
     pub fn operands(&self) -> Vec<Val> {
-        let mut operands: Vec<Val> = match self.values {
-            FrameValues::Shown(frame) => frame.operands().map(|(ty, raw)| self.val(ty, raw)).collect(),
-            FrameValues::Slots { tables, wasm, .. } => {
-                operand_slots(tables, wasm).map(|slot| self.read(slot)).collect()
+        // They are found top first. Counting them is cheaper than turning them round, or than room that grows.
+        match self.values {
+            FrameValues::Shown(frame) => {
+                let (count, operands) = frame.counted_operands();
+                backwards(count, operands.map(|(ty, raw)| self.val(ty, raw)))
             }
-        };
-        operands.reverse();
-        operands
+            FrameValues::Slots { tables, operands, .. } => {
+                let slots = || tables.operands(operands);
+                backwards(slots().count(), slots().map(|slot| self.read(slot)))
+            }
+        }
     }
 
+    #[inline(always)]
     fn read(&self, slot: Slot) -> Val {
         let FrameValues::Slots { fp, .. } = self.values else { unreachable!("slots are those of a frame") };
         // SAFETY: the frame is live, it belongs to debug code whose tables place the slot inside it, and debug code
@@ -215,16 +251,32 @@ impl FrameState<'_> {
         self.val(slot.ty, ValRaw::from_words(unsafe { read_slot(fp, slot) }))
     }
 
+    /// A value that takes one word.
+    #[inline(always)]
+    fn narrow(&self, ty: ValType, word: u64) -> Val {
+        self.val(ty, ValRaw::from_words([word, 0]))
+    }
+
+    #[inline(always)]
     fn val(&self, ty: ValType, raw: ValRaw) -> Val {
         // SAFETY: the value is of that type, and of the frame's store.
         unsafe { Val::from_raw_in(self.store.id, raw, ty) }
     }
 }
 
-/// The operands' slots, top first.
-fn operand_slots(tables: &ImageTables, wasm: WasmOffset) -> impl Iterator<Item = Slot> + '_ {
-    let shape = tables.points.find(wasm.get()).map(|point| point.row().shape);
-    shape.into_iter().flat_map(|shape| tables.operands(shape))
+/// So many values, which come last first.
+#[inline(always)]
+fn backwards(count: usize, last_first: impl Iterator<Item = Val>) -> Vec<Val> {
+    let mut vals = vec![Val::I32(0); count];
+    for (to, val) in vals.iter_mut().rev().zip(last_first) {
+        *to = val;
+    }
+    vals
+}
+
+/// The operand stack before an instruction of this code.
+fn shape_at(tables: &ImageTables, wasm: WasmOffset) -> ShapeId {
+    tables.points.find(wasm.get()).map_or(ShapeId::EMPTY, |point| point.row().shape)
 }
 
 /// Visits the live frames of a store, innermost first. The guest must have left its innermost frame by a call, a trap
@@ -345,6 +397,7 @@ impl<'a> StoreRef<'a> {
                     slot: frame.slot,
                     wasm: frame.wasm,
                     fp: frame.fp,
+                    shape: None,
                     instance: frame.instance(),
                     called_through_host: std::mem::take(&mut through_host),
                 });
@@ -354,6 +407,40 @@ impl<'a> StoreRef<'a> {
         // SAFETY: while the event is told the guest does not go on from there.
         unsafe { walk_from(self.inner(), From::event(record), visit) };
         kept
+    }
+
+    /// The innermost frame of an event, as of [`StoreRef::keep_frames`]. Of a stop nothing is looked up.
+    #[inline]
+    pub fn keep_top(self, event: EventId) -> Option<KeptFrame> {
+        let store = self.inner();
+        let record = told(store, event)?;
+        // SAFETY: the stop stands as long as its record.
+        let stop = unsafe { record.stop.as_ref() };
+        // Within a stop, a trap may be told of the same frame: what it says of the frame is what is shown.
+        let Some(stop) = stop.filter(|_| event_at(store, record.pc, record.fp).is_some_and(|at| at.id == event)) else {
+            return self.walk_to_top(event);
+        };
+        let shown = record.shown.as_deref();
+        let place = store.registry.entry(stop.slot).engine.tables().function(stop.func)?.vmctx;
+        let Some(Place::Frame(offset)) = place else { return self.walk_to_top(event) };
+        Some(KeptFrame {
+            event,
+            shown_by: shown.map(|shown| shown.event),
+            func: store.modules.of_slot(stop.slot).module.info().func_index(stop.func),
+            slot: stop.slot,
+            wasm: shown.map_or(stop.wasm, VirtualFrame::wasm),
+            fp: stop.fp,
+            shape: shown.is_none().then_some(stop.shape),
+            // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
+            instance: unsafe { instance_in(store, stop.fp, offset) },
+            called_through_host: false,
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn walk_to_top(self, event: EventId) -> Option<KeptFrame> {
+        self.keep_frames(event, 1).pop()
     }
 
     /// The locals and operands of a frame; [`None`] when the event that has found it is over.
@@ -367,7 +454,8 @@ impl<'a> StoreRef<'a> {
         let tables = store.registry.entry(frame.slot).engine.tables();
         let func = store.modules.of_slot(frame.slot).module.info().defined(frame.func);
         let locals = func.map_or(Locals::default(), |func| tables.locals_of(func));
-        let values = FrameValues::Slots { fp: frame.fp, tables, locals, wasm: frame.wasm };
+        let operands = frame.shape.unwrap_or_else(|| shape_at(tables, frame.wasm));
+        let values = FrameValues::Slots { fp: frame.fp, tables, locals, operands };
         Some(FrameState { store, values })
     }
 }

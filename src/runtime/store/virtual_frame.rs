@@ -75,6 +75,27 @@ impl VirtualFrame {
         self.image().locals.all().iter().map(|at| self.value(at))
     }
 
+    /// The types and the words of the locals, if each takes one word.
+    #[inline]
+    pub(in crate::runtime) fn narrow_locals(&self) -> Option<(&[ValType], &[u64])> {
+        let locals = self.image().locals.all();
+        (locals.words() as usize == locals.len()).then(|| (locals.types(), self.values()))
+    }
+
+    /// How many operands there are, and each, top first.
+    #[inline]
+    pub(in crate::runtime) fn counted_operands(&self) -> (usize, impl Iterator<Item = (ValType, ValRaw)> + '_) {
+        let image = self.image();
+        let (count, words) =
+            image.operand_types(self.position).fold((0, 0), |(count, words), ty| (count + 1, words + ty.words()));
+        let mut end = image.locals.words() + words;
+        let operands = image.operand_types(self.position).map(move |ty| {
+            end -= ty.words();
+            self.value((ty, end))
+        });
+        (count, operands)
+    }
+
     /// The operands, top first.
     pub fn operands(&self) -> impl Iterator<Item = (ValType, ValRaw)> + '_ {
         self.image().operands(self.position).map(|at| self.value(at))
