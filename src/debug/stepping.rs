@@ -141,6 +141,13 @@ impl Stepping {
             (self.goal, self.run) = (Goal::Anywhere, store.run());
             return Ok(());
         }
+        // No step is under way, and none is to be.
+        if matches!(action, Action::Continue)
+            && self.goal == Goal::None
+            && matches!(layers.scope(Layer::Step), StepScope::Off)
+        {
+            return Ok(());
+        }
         self.start_anew(layers, store, action, fp)
     }
 
