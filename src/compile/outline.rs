@@ -190,8 +190,8 @@ impl Finder<'_> {
         }
         let stack = self.operands.last().copied().unwrap_or(NO_SHAPE);
         let stack = if stack == NO_SHAPE { RerunImage::EMPTY } else { stack };
-        add(&mut self.instructions, RerunInstruction { wasm: instruction.at, stack })?;
-        self.classes.next(instruction.row);
+        let of_guest = self.classes.next(instruction.row).ends_region();
+        add(&mut self.instructions, RerunInstruction::new(instruction.at, stack, of_guest))?;
         self.due = Due::none();
         Ok(())
     }

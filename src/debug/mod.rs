@@ -20,7 +20,7 @@
 //!    armed: `layers.rs` edits the plan with it.
 //! 2. The guest comes to `i0` and stops. The store tells us ([`Event::Stop`]); [`State::arrive`] finds no breakpoint at
 //!    `i0` itself and no step that would end there, but one at `i2`.
-//! 3. It looks into the region ([`StoreMut::look_inside`]) and has it rerun to `i2`. The frame found there is given to
+//! 3. It looks into the region ([`StoreMut::look_ahead`]) and has it rerun to `i2`. The frame found there is given to
 //!    the event ([`StoreMut::set_virtual`]), the state back to the store, and the callback is called: it sees `f` at
 //!    `i2` with the locals and operands there.
 //! 4. The callback answers with a step. [`State::answered`] takes the frame back and notes what the step waits for; the
@@ -46,8 +46,8 @@ pub use stop::{Reason, Stop};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::image::RerunEnd;
 use crate::runtime::{
-    Answer, AsStore, AsStoreMut, Event, EventSink, Module, StopInfo, StoreId, StoreMut, Told, Trap, TrapCode, TrapInfo,
-    VirtualFrame,
+    Answer, AsStore, AsStoreMut, Event, EventSink, Looked, Module, Room, StopInfo, StoreId, StoreMut, Told, Trap,
+    TrapCode, TrapInfo, VirtualFrame,
 };
 use breakpoints::{Breakpoints, Hits};
 use layers::Layers;
@@ -78,8 +78,7 @@ struct State {
     breakpoints: Breakpoints,
     stepping: Stepping,
     /// Room for frames inside regions, so that looking into one allocates nothing.
-    #[expect(clippy::vec_box, reason = "they are handed to events and back as they are")]
-    spare: Vec<Box<VirtualFrame>>,
+    spare: Vec<Room>,
 }
 
 /// The most frames' worth of room kept.
@@ -379,7 +378,13 @@ impl State {
             }
             let mut inside = match at.inside.take() {
                 Some(inside) => inside,
-                None => store.look_inside(self.spare.pop())?,
+                None => match store.look_ahead(self.spare.pop())? {
+                    Looked::Inside(inside) => inside,
+                    Looked::OfGuest(room) => {
+                        self.keep(room);
+                        return Ok(Next::Done(Answer::GoOn));
+                    }
+                },
             };
             let end = match (steps, stops) {
                 (true, _) => inside.step(store),
@@ -405,7 +410,7 @@ impl State {
     fn leave(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>, mut inside: Box<VirtualFrame>) -> Result<Answer> {
         let with = if at.told_inside { inside.leave(store)? } else { None };
         let Some(with) = with else {
-            self.keep(inside);
+            self.keep(inside.into());
             return Ok(Answer::GoOn);
         };
         self.breakpoints.arm_resume_code(store, at.info.slot, with.slot, at.info.func)?;
@@ -416,9 +421,10 @@ impl State {
     }
 
     /// Keeps the room for the next.
-    fn keep(&mut self, inside: Box<VirtualFrame>) {
+    #[inline]
+    fn keep(&mut self, room: Room) {
         if self.spare.len() < MAX_SPARE {
-            self.spare.push(inside);
+            self.spare.push(room);
         }
     }
 

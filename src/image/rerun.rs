@@ -42,8 +42,42 @@ pub struct RerunImage {
 pub struct RerunInstruction {
     /// The instruction.
     pub wasm: WasmOffset,
-    /// The operand stack before it: a row of [`RerunImage::stacks`], or [`RerunImage::EMPTY`].
-    pub stack: u32,
+    /// The operand stack before it, a row of [`RerunImage::stacks`] or [`RerunInstruction::NO_STACK`], and
+    /// [`RerunInstruction::OF_GUEST`]: a large function has many instructions.
+    stack: u32,
+}
+
+impl RerunInstruction {
+    /// The bit that is set if only the guest may run it.
+    const OF_GUEST: u32 = 1 << 31;
+    /// The number of no row.
+    const NO_STACK: u32 = Self::OF_GUEST - 1;
+
+    /// The instruction at `wasm`, before which the operand stack is a row of [`RerunImage::stacks`] or
+    /// [`RerunImage::EMPTY`]. `of_guest`: rerun never runs it, whatever the state.
+    ///
+    /// # Panics
+    /// With more stacks than 31 bits count.
+    pub fn new(wasm: WasmOffset, stack: u32, of_guest: bool) -> RerunInstruction {
+        let stack = if stack == RerunImage::EMPTY { Self::NO_STACK } else { stack };
+        assert!(stack <= Self::NO_STACK, "fewer stacks than 31 bits count");
+        RerunInstruction { wasm, stack: stack | if of_guest { Self::OF_GUEST } else { 0 } }
+    }
+
+    /// Whether only the guest may run it, whatever the state: rerun ends before it.
+    #[inline]
+    pub fn is_of_guest(self) -> bool {
+        self.stack & Self::OF_GUEST != 0
+    }
+
+    /// The operand stack before it, if there is one.
+    #[inline]
+    fn stack(self) -> u32 {
+        match self.stack & Self::NO_STACK {
+            Self::NO_STACK => RerunImage::EMPTY,
+            row => row,
+        }
+    }
 }
 
 /// How rerun ended, with the position that the state is now before.
@@ -110,10 +144,17 @@ impl RerunImage {
         self.instructions.binary_search_by_key(&wasm, |row| row.wasm).ok().map(|row| row as u32)
     }
 
+    /// The same. These positions are tried first.
+    #[inline]
+    pub fn position_near(&self, wasm: WasmOffset, near: [u32; 2]) -> Option<u32> {
+        let is_at = |at: &u32| self.instructions.get(*at as usize).is_some_and(|row| row.wasm == wasm);
+        near.into_iter().find(is_at).or_else(|| self.position(wasm))
+    }
+
     /// The types of the operands before an instruction, top first.
     #[inline]
     pub fn operand_types(&self, position: u32) -> impl Iterator<Item = ValType> + '_ {
-        let mut at = self.instructions.get(position as usize).map_or(Self::EMPTY, |row| row.stack);
+        let mut at = self.instructions.get(position as usize).map_or(Self::EMPTY, |row| row.stack());
         std::iter::from_fn(move || {
             let (below, ty) = *self.stacks.get(at as usize)?;
             at = below;

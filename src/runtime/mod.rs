@@ -54,4 +54,4 @@ pub use store::collect::{Collected, StoreUsage};
 pub use store::events::{Answer, Event, EventSink, Replacement, StopInfo, Told, TrapInfo};
 pub use store::inner::StoreLimits;
 pub use store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut, StorePtr, StoreRef};
-pub use store::virtual_frame::VirtualFrame;
+pub use store::virtual_frame::{Looked, Room, VirtualFrame};

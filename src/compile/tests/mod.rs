@@ -129,7 +129,7 @@ fn smith_modules() {
 #[test]
 fn region_graphs_have_the_instructions_of_rerun_code() {
     let compiler = Compiler::new(GUARDED).unwrap();
-    let mut functions = 0;
+    let (mut functions, mut of_guests) = (0, 0);
     for seed in 0..600 {
         let binary = smith(seed);
         let info = parse(&binary, Features::default(), false).unwrap();
@@ -143,13 +143,18 @@ fn region_graphs_have_the_instructions_of_rerun_code() {
             for at in 0..rerun.instructions.len() as u32 {
                 assert_eq!(outline.instructions[at as usize].wasm, rerun.instructions[at as usize].wasm);
                 assert_eq!(kinds(&outline, at), kinds(&rerun, at));
+                let of_guest = rerun.instructions[at as usize].is_of_guest();
+                assert_eq!(outline.instructions[at as usize].is_of_guest(), of_guest);
+                // What only the guest runs leads nowhere without it.
+                assert!(!of_guest || !graph.edges.iter().any(|edge| edge.1 == at));
+                of_guests += usize::from(of_guest);
             }
             assert_eq!(outline.locals, rerun.locals);
             assert!(outline.deepest >= rerun.deepest, "{} {}", outline.deepest, rerun.deepest);
             functions += 1;
         }
     }
-    assert!(functions > 500, "{functions}");
+    assert!(functions > 500 && of_guests > 500, "{functions} {of_guests}");
 }
 
 /// Neither an edge too few nor one too many.

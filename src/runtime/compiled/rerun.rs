@@ -368,7 +368,7 @@ mod tests {
     }
 
     fn image(code: &[u8]) -> RerunImage {
-        let row = |wasm| RerunInstruction { wasm: WasmOffset::new(wasm), stack: RerunImage::EMPTY };
+        let row = |wasm| RerunInstruction::new(WasmOffset::new(wasm), RerunImage::EMPTY, false);
         RerunImage {
             code: code.to_vec(),
             locals: [ValType::I32].into_iter().collect(),

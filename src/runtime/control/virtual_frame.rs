@@ -16,7 +16,7 @@ use crate::runtime::control::slot::read_state;
 use crate::runtime::store::events::{EventRecord, Replacement};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
-use crate::runtime::store::virtual_frame::{FUEL, VALUES, VirtualFrame};
+use crate::runtime::store::virtual_frame::{FUEL, Looked, Room, VALUES, VirtualFrame};
 use std::ops::ControlFlow;
 
 /// A frame at a point, where its slots hold its state.
@@ -53,19 +53,33 @@ impl StoreMut<'_> {
         unsafe { if newest.is_null() { None } else { (*newest).shown.take() } }
     }
 
-    /// Looks into the region that begins where the guest stands, at the stop that is being told. `room` may be one that
-    /// is used no more.
+    /// Looks into the region that begins where the guest stands, at the stop that is being told.
     ///
     /// # Errors
     /// [`ErrorKind::State`] where no stop is being told; those of compiling rerun code.
-    pub fn look_inside(&mut self, room: Option<Box<VirtualFrame>>) -> Result<Box<VirtualFrame>> {
+    pub fn look_inside(&mut self, room: Option<Room>) -> Result<Box<VirtualFrame>> {
+        let (Looked::Inside(frame) | Looked::OfGuest(Room(frame))) = self.look(room, true)?;
+        Ok(frame)
+    }
+
+    /// The same, but where only the guest may run the instruction before which it stands, nothing is read.
+    ///
+    /// # Errors
+    /// As of [`StoreMut::look_inside`].
+    #[inline]
+    pub fn look_ahead(&mut self, room: Option<Room>) -> Result<Looked> {
+        self.look(room, false)
+    }
+
+    #[inline]
+    fn look(&mut self, room: Option<Room>, always: bool) -> Result<Looked> {
         let inner = self.inner();
         let event = inner.newest_event().ok_or_else(no_event)?;
         // SAFETY: the stop stands as long as its record.
         let stop = unsafe { event.stop.as_ref() }.ok_or_else(no_event)?;
         let at = AtPoint { slot: stop.slot, func: stop.func, fp: event.fp, wasm: stop.wasm, shape: stop.shape };
         // SAFETY: at a stop the slots hold the state.
-        unsafe { look_inside(inner, event, &at, room) }
+        unsafe { look_inside(inner, event, &at, room, always) }
     }
 
     /// The state of the frame that has trapped with this code, in the event that is being told, by rerun from the last
@@ -73,11 +87,7 @@ impl StoreMut<'_> {
     ///
     /// # Errors
     /// As of [`StoreMut::look_inside`]; [`ErrorKind::Panic`] if rerun does not come to the trap.
-    pub fn look_at_trap(
-        &mut self,
-        code: TrapCode,
-        room: Option<Box<VirtualFrame>>,
-    ) -> Result<Option<Box<VirtualFrame>>> {
+    pub fn look_at_trap(&mut self, code: TrapCode, room: Option<Room>) -> Result<Option<Box<VirtualFrame>>> {
         let inner = self.inner();
         let event = inner.newest_event().ok_or_else(no_event)?;
         let mut innermost = None;
@@ -95,7 +105,8 @@ impl StoreMut<'_> {
         let point = point.ok_or_else(|| fault("a trap before the first point of its function"))?;
         let at = AtPoint { slot, func, fp, wasm: point.wasm, shape: point.shape };
         // SAFETY: the slots hold the state of the last point.
-        let mut frame = unsafe { look_inside(inner, event, &at, room) }?;
+        let (Looked::Inside(mut frame) | Looked::OfGuest(Room(mut frame))) =
+            unsafe { look_inside(inner, event, &at, room, true) }?;
         if matches!(code, TrapCode::OutOfFuel | TrapCode::Interrupt) {
             // Checked where the instruction has not begun, which is at a point.
             return if point.wasm == wasm {
@@ -116,7 +127,7 @@ impl StoreMut<'_> {
     }
 }
 
-/// What there is at a point of a frame, to rerun from there.
+/// What there is at a point of a frame, to rerun from there. If not `always`, what only the guest may run is let be.
 ///
 /// # Safety
 /// It is the innermost frame of the event, which is being told, and its slots hold its state at the point.
@@ -125,8 +136,9 @@ unsafe fn look_inside(
     store: &StoreInner,
     event: &EventRecord,
     at: &AtPoint,
-    room: Option<Box<VirtualFrame>>,
-) -> Result<Box<VirtualFrame>> {
+    room: Option<Room>,
+    always: bool,
+) -> Result<Looked> {
     let tables = tables(store, at.slot)?;
     let module = &store.modules.of_slot(at.slot).module;
     let vmctx = match tables.function(at.func).and_then(|function| function.vmctx) {
@@ -136,12 +148,12 @@ unsafe fn look_inside(
     // SAFETY: the frame is live and is one of debug code, which keeps its vmctx there.
     let vmctx = unsafe { *vmctx };
     let mut frame = match room {
-        Some(room) if room.func == at.func && room.module == module.id() => room,
+        Some(Room(room)) if room.func == at.func && room.module == module.id() => room,
         other => {
             let code = module.rerun(at.func)?;
             let nowhere = filled(0, code.image().instructions.len(), "the stops of a function")?;
             match other {
-                Some(mut room) => {
+                Some(Room(mut room)) => {
                     (room.module, room.func, room.code, room.nowhere) = (module.id(), at.func, code, nowhere);
                     room
                 }
@@ -164,14 +176,21 @@ unsafe fn look_inside(
             }
         }
     };
-    let position = frame.code.image().position(at.wasm).ok_or_else(|| fault("a point that is no instruction"))?;
+    let image = frame.code.image();
+    // Mostly the guest has run the instruction before which rerun has ended, or is in a loop.
+    let near = [frame.position.saturating_add(1), frame.start];
+    let position = image.position_near(at.wasm, near).ok_or_else(|| fault("a point that is no instruction"))?;
+    let of_guest = image.instructions[position as usize].is_of_guest();
     (frame.event, frame.slot, frame.fp, frame.vmctx) = (event.id, at.slot, at.fp, vmctx);
     (frame.start, frame.shape, frame.position) = (position, at.shape, position);
+    if of_guest && !always {
+        return Ok(Looked::OfGuest(Room(frame)));
+    }
     let mut state = std::mem::take(&mut frame.state);
     // SAFETY: handed on to the caller.
     unsafe { frame.read(store, tables, &mut state) };
     frame.state = state;
-    Ok(frame)
+    Ok(Looked::Inside(frame))
 }
 
 impl VirtualFrame {

@@ -40,6 +40,26 @@ pub struct VirtualFrame {
     pub(in crate::runtime) nowhere: Vec<u8>,
 }
 
+/// Room for a frame: one that is used no more, so that the next one allocates nothing. What is in it is of no meaning.
+#[derive(Debug)]
+pub struct Room(pub(in crate::runtime) Box<VirtualFrame>);
+
+impl From<Box<VirtualFrame>> for Room {
+    #[inline]
+    fn from(frame: Box<VirtualFrame>) -> Room {
+        Room(frame)
+    }
+}
+
+/// What [`StoreMut::look_ahead`](crate::runtime::StoreMut::look_ahead) has found.
+#[derive(Debug)]
+pub enum Looked {
+    /// The frame at its stop point, from where rerun can go on.
+    Inside(Box<VirtualFrame>),
+    /// Only the guest may run what comes next: the room was not needed.
+    OfGuest(Room),
+}
+
 /// Where the fuel is in a state, and where the values begin.
 pub(in crate::runtime) const FUEL: usize = 0;
 pub(in crate::runtime) const VALUES: usize = 1;

@@ -88,9 +88,9 @@ impl Area for Buffer {
         })
     }
 
-    fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()> {
+    fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, (shape, of_guest): (u32, bool), body: Block) -> Result<()> {
         let stack = if shape == NO_SHAPE { RerunImage::EMPTY } else { shape };
-        self.instructions.push(RerunInstruction { wasm: WasmOffset::new(here.at), stack });
+        self.instructions.push(RerunInstruction::new(WasmOffset::new(here.at), stack, of_guest));
         let position = self.first + index;
         let offset = i32::try_from(position).map_err(|_| internal("too many instructions"))?;
         let stop = here.builder.ins().load(types::I8, self.stop_flags, self.stops, offset);

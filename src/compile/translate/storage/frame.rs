@@ -51,7 +51,7 @@ impl Area for Frame {
         self.slots.shape(below, ty, OperandPlace::Slot(word))
     }
 
-    fn stop(&mut self, here: &mut Here<'_, '_>, _: u32, shape: u32, body: Block) -> Result<()> {
+    fn stop(&mut self, here: &mut Here<'_, '_>, _: u32, (shape, _): (u32, bool), body: Block) -> Result<()> {
         self.slots.stop_point(here.builder, here.at, shape);
         here.builder.ins().jump(body, &[]);
         Ok(())

@@ -37,8 +37,9 @@ pub(in super::super) trait Area {
     /// The shape of an operand stack with this on top of `below`, at `word`.
     fn shape(&mut self, below: u32, ty: ValType, word: u32) -> u32;
 
-    /// Before the instruction at hand, the `index`-th: where it can be stopped. It goes on at `body`.
-    fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, shape: u32, body: Block) -> Result<()>;
+    /// Before the instruction at hand, the `index`-th: where it can be stopped. It goes on at `body`. There is its
+    /// operand stack, and whether only the guest may run it.
+    fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, about: (u32, bool), body: Block) -> Result<()>;
 
     /// See [`Storage::end_of_rerun`], before the `index`-th instruction.
     fn end_of_rerun(&self, _kind: u32, _index: u32) -> Option<u64> {
@@ -134,7 +135,7 @@ impl<P: Area> Storage for InMemory<P> {
         }
         self.bodies.push(body);
         let shape = top_shape(here.stack);
-        self.area.stop(here, index as u32, shape, body)?;
+        self.area.stop(here, index as u32, (shape, class.ends_region()), body)?;
         here.builder.switch_to_block(body);
         Ok(class.ends_region() && self.end_of_rerun(RerunEnd::NATIVE).is_some())
     }
