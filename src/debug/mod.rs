@@ -378,12 +378,9 @@ impl State {
             }
             let mut inside = match at.inside.take() {
                 Some(inside) => inside,
-                None => match store.look_ahead(self.spare.pop())? {
-                    Looked::Inside(inside) => inside,
-                    Looked::OfGuest(room) => {
-                        self.keep(room);
-                        return Ok(Next::Done(Answer::GoOn));
-                    }
+                None => match enter(store, &mut self.spare)? {
+                    Some(inside) => inside,
+                    None => return Ok(Next::Done(Answer::GoOn)),
                 },
             };
             let end = match (steps, stops) {
@@ -439,6 +436,19 @@ impl State {
         }
         self.stepping.pause();
         Ok(())
+    }
+}
+
+/// Looks into the region behind the stop point, unless only the guest may run what comes next; then the room is spare
+/// again. Once for a stop, and so kept out of the steps inside.
+#[inline(never)]
+fn enter(store: &mut StoreMut<'_>, spare: &mut Vec<Room>) -> Result<Option<Box<VirtualFrame>>> {
+    match store.look_ahead(spare.pop())? {
+        Looked::Inside(inside) => Ok(Some(inside)),
+        Looked::OfGuest(room) => {
+            spare.push(room);
+            Ok(None)
+        }
     }
 }
 
