@@ -14,8 +14,9 @@
 #endif
 
 /**
- * What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
- * when the guest's outermost call returns to the host.
+ * What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, when a
+ * guest of the store traps, also one that a host function has called, or when the guest's outermost call returns to
+ * the host.
  */
 typedef enum stepwell_action_enum {
   /** Run to the next breakpoint. */
@@ -36,7 +37,10 @@ typedef enum stepwell_stop_enum {
   STEPWELL_STOP_BREAKPOINT = 1,
   /** A step came to its end. */
   STEPWELL_STOP_STEP = 2,
-  /** It trapped; its frames stand, and are left when the callback returns, whatever it answers. */
+  /**
+   * It trapped; its frames stand, and are left when the callback returns, whatever it answers. A trap that a host
+   * function returns is none of the guest's.
+   */
   STEPWELL_STOP_TRAP = 3,
 } stepwell_stop_enum;
 

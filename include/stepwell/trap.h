@@ -125,7 +125,8 @@ bool stepwell_trap_exit_status(const wasm_trap_t *trap,
                                int32_t *status_out);
 
 /**
- * The trap's message, which `wasm_trap_message` copies. Borrowed: valid while a handle of the trap is.
+ * The trap's message, as `wasm_trap_message` copies it; a reader who goes by the NUL misses what is behind one inside.
+ * Borrowed: valid while a handle of the trap is.
  *
  * Thread: any.
  */

@@ -53,12 +53,13 @@ pub(super) fn call_guarded(
     let args_vec = wasm_val_vec_t { size: args.len(), data: args.as_mut_ptr() };
     let mut results_vec = wasm_val_vec_t { size: given.len(), data: given.as_mut_ptr() };
     let mut outcome = watched("a host function", || call(&args_vec, &mut results_vec));
-    for (result, value) in results.iter_mut().zip(&mut given) {
+    for (i, (result, value)) in results.iter_mut().zip(&mut given).enumerate() {
         if outcome.is_ok() {
             // Whether they are of the function's type is looked at where they are handed on.
             // SAFETY: the callback left valid values, and gives them to us.
             let taken = unsafe { from_c(&cell, &mut *caller, value, "results") };
-            outcome = taken.map(|value| *result = value);
+            let of_host = |error: Error| Error::new(ErrorKind::Host, format!("result {i} of a host function: {error}"));
+            outcome = taken.map(|value| *result = value).map_err(of_host);
         }
         // SAFETY: as above; it is not used again.
         unsafe { delete_val(value) };

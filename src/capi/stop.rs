@@ -21,8 +21,9 @@ use std::sync::{Arc, Weak};
 /// What the guest is to do after a stop, one of `enum stepwell_action_enum`.
 pub type stepwell_action_t = i32;
 
-/// What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
-/// when the guest's outermost call returns to the host.
+/// What the guest is to do after a stop. A step ends at the first stop it describes, at a breakpoint on the way, when a
+/// guest of the store traps, also one that a host function has called, or when the guest's outermost call returns to
+/// the host.
 #[repr(C)]
 pub enum stepwell_action_enum {
     /// Run to the next breakpoint.
@@ -47,7 +48,8 @@ pub enum stepwell_stop_enum {
     STEPWELL_STOP_BREAKPOINT = 1,
     /// A step came to its end.
     STEPWELL_STOP_STEP = 2,
-    /// It trapped; its frames stand, and are left when the callback returns, whatever it answers.
+    /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A trap that a host
+    /// function returns is none of the guest's.
     STEPWELL_STOP_TRAP = 3,
 }
 

@@ -225,7 +225,8 @@ pub unsafe extern "C" fn stepwell_trap_exit_status(trap: *const wasm_trap_t, sta
     })
 }
 
-/// The trap's message, which `wasm_trap_message` copies. Borrowed: valid while a handle of the trap is.
+/// The trap's message, as `wasm_trap_message` copies it; a reader who goes by the NUL misses what is behind one inside.
+/// Borrowed: valid while a handle of the trap is.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

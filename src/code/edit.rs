@@ -35,7 +35,7 @@
 
 use super::plan::{PatchPlan, SiteRanges, StepScope, contains, covered};
 use super::private::{Behind, PatchWork, PrivateText};
-use super::registry::{CodeRegistry, CodeSlot, Slots};
+use super::registry::{CodeRegistry, CodeSlot, Slots, broken};
 use crate::base::{Error, ErrorKind, Result};
 use crate::image::{ImageTables, SiteId};
 use smallvec::SmallVec;
@@ -190,6 +190,9 @@ impl CodeRegistry {
 
     /// Makes the code follow the plan with these changes, which it then takes.
     fn reconcile(&mut self, mut changes: Changes) -> Result<()> {
+        if self.broken {
+            return Err(broken());
+        }
         changes.step.take_if(|scope| *scope == self.plan.step);
         let mut which: SmallVec<[CodeSlot; 2]> = match &changes.step {
             Some(_) => self.private_slots().collect(),

@@ -28,4 +28,4 @@ pub use edit::PatchEdit;
 pub use engine::{EngineCode, EngineCodeId, Registration};
 pub use fixed::FixedCode;
 pub use plan::StepScope;
-pub use registry::{CodeRegistry, CodeSlot, LoadedCode, Ownership, StoreCode, TextBase};
+pub use registry::{CodeRegistry, CodeSlot, LoadedCode, Ownership, StoreCode, TextBase, broken};

@@ -9,6 +9,14 @@ use crate::image::SiteId;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
+/// The error of a store whose code is broken: see [`CodeRegistry::is_broken`].
+#[cold]
+pub fn broken() -> Error {
+    let message =
+        "the system has refused to change machine code of this store, and to put it back as it was; make another store";
+    Error::new(ErrorKind::Poisoned, message)
+}
+
 /// Code registered in a store: a position in its [`CodeRegistry`]. It is free for other code only after it was
 /// unregistered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,7 +6,7 @@ use super::layers;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, RegionGraph, SiteId};
-use crate::runtime::{Module, ModuleId, StoreMut};
+use crate::runtime::{Engine, Module, ModuleId, StoreMut};
 use smallvec::SmallVec;
 
 /// A breakpoint's name: unique in its debugger, never reused.
@@ -151,6 +151,9 @@ impl Breakpoints {
         func: DefinedFuncIndex,
         requested: Option<WasmOffset>,
     ) -> Result<Breakpoint> {
+        if !Engine::same(store.engine(), module.engine()) {
+            return Err(Error::new(ErrorKind::Argument, "the module was compiled by another engine than the store's"));
+        }
         let info = module.info();
         // Every function has a first instruction, if only its `end`.
         let from = requested.unwrap_or_else(|| WasmOffset::from_usize(info.bodies[func.index()].bytes.start));

@@ -44,7 +44,7 @@ pub struct Instruction<'a> {
 /// Reads the instructions of a validated body one by one, from anywhere in it.
 pub struct Instructions<'a> {
     reader: OperatorsReader<'a>,
-    /// The blocks that were opened since this began.
+    /// How many blocks are open whose beginning the reader has seen; the function is one.
     inside: u32,
 }
 
@@ -54,7 +54,7 @@ impl<'a> Instructions<'a> {
     /// # Errors
     /// [`ErrorKind::Panic`] for a fault of our own.
     pub fn of(body: &FunctionBody<'a>) -> Result<Self> {
-        Ok(Instructions { reader: body.get_operators_reader().map_err(unreadable)?, inside: 0 })
+        Ok(Instructions { reader: body.get_operators_reader().map_err(unreadable)?, inside: 1 })
     }
 
     /// Those of a body from the one at `at` on.
@@ -85,7 +85,7 @@ impl<'a> Instructions<'a> {
         Ok(Instruction { at: WasmOffset::new(at), operator, row })
     }
 
-    /// Reads one that is in no block opened since this began. wasmparser's reader takes an `else` only where it has
+    /// Reads one that is in no block whose beginning was seen. wasmparser's reader takes an `else` only where it has
     /// read the `if`, and nothing behind the `end` of what it takes for the function.
     fn read_outside(&mut self) -> Result<Operator<'a>> {
         let mut ahead = self.reader.get_binary_reader();

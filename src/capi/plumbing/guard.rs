@@ -65,7 +65,15 @@ pub(in crate::capi) fn or_error(function: &str, body: impl FnOnce() -> Result<()
 /// Runs the body of `function`, whose result is a number or nothing, so that no failure can be told by it: it ends the
 /// process with a message.
 pub(in crate::capi) fn or_abort<R>(function: &str, body: impl FnOnce() -> Result<R>) -> R {
-    caught(function, body).unwrap_or_else(|error| abort(&error.to_string()))
+    caught(function, body).unwrap_or_else(|error| end(function, error))
+}
+
+/// Ends the process with the error of `function`, which has no way to tell it.
+fn end(function: &str, error: Error) -> ! {
+    // Errors about arguments name it already.
+    let named = error.kind() == ErrorKind::Argument;
+    let error = if named { error } else { error.context(format_args!("`{function}`")) };
+    abort(&error.to_string())
 }
 
 /// Runs the body of `function`, whose result is a number, of which `failed` is what no success gives:
@@ -74,7 +82,7 @@ pub(in crate::capi) fn or_abort<R>(function: &str, body: impl FnOnce() -> Result
 pub(in crate::capi) fn or_value<R>(function: &str, failed: R, body: impl FnOnce() -> Result<R>) -> R {
     caught(function, body).unwrap_or_else(|error| {
         if is_misuse(&error) {
-            abort(&error.to_string());
+            end(function, error);
         }
         set_last(error);
         failed

@@ -195,14 +195,18 @@ impl StoreInner {
     }
 }
 
-/// Registers a module and tells those who listen, if that is new.
+/// Registers a module and tells those who listen, unless they have been told. Where they refuse it, they are told again
+/// when it is next asked for.
 pub(in crate::runtime) fn register(store: &mut StoreMut<'_>, module: &Module) -> Result<()> {
-    let before = store.inner().modules.len();
-    store.inner().add_module(module)?;
-    if store.inner().modules.len() > before && store.inner().attachment.is_some() {
-        tell_module(store, module.id())?;
+    let inner = store.inner();
+    let index = inner.add_module(module)?;
+    // Before it is done, lest a listener that instantiates it be told without end.
+    if std::mem::replace(&mut inner.modules[index].told, true) || inner.attachment.is_none() {
+        return Ok(());
     }
-    Ok(())
+    let told = tell_module(store, module.id());
+    store.inner().modules[index].told = told.is_ok();
+    told
 }
 
 /// Tells those who listen of a new module.

@@ -1,6 +1,7 @@
 //! What a guest does that finds its deadline over.
 
 use crate::abi::TrapCode;
+use crate::code::broken;
 use crate::runtime::control::{call, trap};
 use crate::runtime::objects::deadline::Verdict;
 use crate::runtime::store::events::PcKind;
@@ -24,6 +25,9 @@ pub(in crate::runtime) unsafe fn due(store: NonNull<StoreInner>) -> bool {
             Err(payload) => return call::leave_with_panic(store, payload),
         };
         ((*at).vm.exit_pc, (*at).vm.exit_fp) = (pc, fp);
+        if (*at).registry.is_broken() {
+            return call::leave_with_error(store, broken());
+        }
         if goes_on {
             return true;
         }

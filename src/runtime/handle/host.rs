@@ -3,6 +3,7 @@
 
 use crate::abi::{HOST_FUNC, HostCall, VMContext, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
+use crate::code::broken;
 use crate::runtime::control::call;
 use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
 use crate::runtime::objects::handles::Func;
@@ -84,6 +85,11 @@ unsafe fn guard<F>(
     // SAFETY: the guest that called has been entered.
     let _floats = from_guest.then(|| unsafe { HostFloats::of((*store.as_ptr()).vm.activation) });
     match catch_unwind(AssertUnwindSafe(|| body(caller, closure))) {
+        // SAFETY: as below.
+        Ok(Ok(())) if from_guest && unsafe { (*store.as_ptr()).registry.is_broken() } => unsafe {
+            // What it goes back to may not be there any more: an edit on the way could neither be done nor be undone.
+            call::leave_with_error(store, broken())
+        },
         Ok(Ok(())) => true,
         // SAFETY: the store is alive, and no reference to its inside is held here.
         Ok(Err(error)) => unsafe { call::leave_with_error(store, error) },

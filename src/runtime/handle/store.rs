@@ -39,10 +39,11 @@ macro_rules! store_methods {
                 self.as_store().inner().limits
             }
 
-            /// Whether a panic in a host function or callback left it unusable: calls fail with
+            /// Whether it is unusable, after a panic in a host function or callback, or a change of machine code that
+            /// the system let neither be made nor be taken back: calls fail with
             /// [`ErrorKind::Poisoned`](crate::base::ErrorKind::Poisoned).
             pub fn is_poisoned(&self) -> bool {
-                self.as_store().inner().poisoned
+                self.as_store().inner().check_poison().is_err()
             }
 
             /// Makes it unusable, for instance after a foreign exception in a callback.

@@ -49,7 +49,7 @@ pub enum Event<'a> {
     /// place.
     Trap(&'a TrapInfo),
     /// A module was registered. Its debug code is patched as the plan says already. An error fails the instantiation
-    /// that registered it.
+    /// that registered it; all are told again when the module is instantiated next.
     Module(ModuleId),
 }
 

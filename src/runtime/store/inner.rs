@@ -4,6 +4,7 @@
 
 use crate::abi::VMStoreContext;
 use crate::base::{Error, ErrorKind, Result};
+use crate::code::broken;
 use crate::code::{CodeRegistry, CodeSlot, LoadedCode};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
@@ -149,13 +150,6 @@ impl StoreInner {
 #[cold]
 fn wrong_store() -> Error {
     Error::new(ErrorKind::Argument, "the object belongs to another store")
-}
-
-#[cold]
-pub(in crate::runtime) fn broken() -> Error {
-    let message =
-        "the system has refused to change machine code of this store, and to put it back as it was; make another store";
-    Error::new(ErrorKind::Poisoned, message)
 }
 
 #[cold]

@@ -11,6 +11,8 @@ use std::ops::{Deref, DerefMut};
 pub(in crate::runtime) struct ModuleEntry {
     pub(in crate::runtime) module: Module,
     pub(in crate::runtime) production: CodeSlot,
+    /// Whether those who listen have been told of it, or nobody listened when it came.
+    pub(in crate::runtime) told: bool,
     /// While a debugger is attached.
     pub(in crate::runtime) debug: Option<CodeSlot>,
     /// The resume code of its functions, while a debugger is attached.
@@ -61,7 +63,7 @@ impl Modules {
             let at = self.by_id.partition_point(|(other, _)| *other < id);
             self.by_id.insert(at, (id, index as u32));
         }
-        self.entries.push(ModuleEntry { module, production, debug: None, resume: Vec::new() });
+        self.entries.push(ModuleEntry { module, production, told: false, debug: None, resume: Vec::new() });
         index
     }
 
