@@ -109,7 +109,7 @@ void of_another_store() {
   FAILS(typed.try_call(f.clone()), ErrorCode::Argument, "another store");
   typed(std::nullopt);
   Func gives(store, [&]() -> std::optional<Func> { return f.clone(); });
-  FAILS(gives.try_call(), ErrorCode::Argument, "another store");
+  FAILS(gives.try_call(), ErrorCode::Host, "another store");
   CHECK(!Instance::try_make(stranger, module).ok());
   CHECK(!store.is_poisoned() && takes.try_call(Val(gives)).ok());
 }
