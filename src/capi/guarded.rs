@@ -1,5 +1,5 @@
-//! `stepwell_outcome_t`: callbacks that say how they ended where a lost one cannot say anything by accident. Bindings
-//! of other languages need it: an exception may leave their callbacks at any point, and what such a callback returns is
+//! Callbacks that write an outcome ([`stepwell_outcome_t`](super::outcome)) instead of returning one. Bindings of other
+//! languages need it: an exception may leave their callbacks at any point, and what such a callback returns is
 //! undefined.
 
 use super::bytes::byte_t;

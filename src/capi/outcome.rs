@@ -1,4 +1,5 @@
-//! `stepwell_outcome_t`: callbacks that say how they ended where a lost one cannot say anything by accident.
+//! `stepwell_outcome_t`: what a callback writes to say how it ended. It is preset to "lost", so a callback that an
+//! exception has left before it wrote is told from one that has returned.
 
 use super::host_func::succeeded;
 use super::plumbing::abort::watched_guarded;

@@ -5,7 +5,8 @@
 //! An edit collects changes of the plan. Its commit tries to make the code follow, by six steps, each for all texts
 //! before the next:
 //!
-//! 1. *Show*: where the texts step as a whole, the step image takes the place of the own text, or gives it back.
+//! 1. *Show*: a private text has two faces, the *own text*, whose sites are armed one by one, and the engine's *step
+//!    image*, in which all are. Where everything is stepped, the step image takes the place of the own text.
 //! 2. *Compare*: which sites are not as they are wanted, and what that means for pages.
 //! 3. *Open* the pages to be written.
 //! 4. *Give back* the pages that are left without an armed site.

@@ -1,5 +1,6 @@
-//! What is to be known of Cranelift's `tail` convention where a frame is replaced: it takes no part in compiling. A
-//! test of `runtime/` compares it with what compiled callers do.
+//! What is to be known of Cranelift's `tail` convention where a frame is replaced. Nothing is compiled with it; it
+//! stands here because it tells what the code generator does. A test of `runtime/` compares it with what compiled
+//! callers do.
 
 use super::env::abi_type;
 use crate::isa::{ARGUMENT_REGISTERS, FRAME_HEAD, RESULT_REGISTERS, STACK_ALIGN};

@@ -1,8 +1,7 @@
 //! A table of rows that are mostly near the ones before them, kept as the differences: one to three bytes a row instead
-//! of 8 or
-//! 12. Every [`BLOCK`] rows a head says where to begin, so that a look-up is a binary search over the heads and the
-//!     reading of one block. Any row can be written; what a table must be (sorted, in range) is for `validate` to
-//!     check.
+//! of eight or twelve. Every [`BLOCK`] rows a head says where to begin, so that a look-up is a binary search over the
+//! heads and the reading of one block. Any row can be written; what a table must be (sorted, in range) is for
+//! `validate` to check.
 
 use super::{AddressEntry, Call, Point, PointId, ShapeId, Site, SiteId, Trap};
 use crate::abi::TrapCode;

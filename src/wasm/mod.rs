@@ -1,5 +1,5 @@
-//! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names, custom
-//! sections. No machine code, no store.
+//! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names, debug
+//! information; what each instruction is (`operators`), and the walk over a body (`body`). No machine code, no store.
 
 mod body;
 mod dwarf;

@@ -1,4 +1,6 @@
-//! Attaching a debugger to a store and detaching it: whose code the store's instances run, and which modules it has.
+//! Which code the instances of a store run: production code, or private debug code while somebody listens. Attaching
+//! and detaching change that; [`register`], by which each instantiation takes in its module, follows it, and tells
+//! those who listen.
 
 use crate::abi::StopCell;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};

@@ -1,4 +1,5 @@
-//! Making engines: here, for an engine has to know a guest's fault when it sees one, which takes stores.
+//! Making engines. It stands here, above the stores, because an engine installs what tells a guest's fault from others,
+//! and that looks into the store that a guest is of.
 
 use crate::base::Result;
 use crate::runtime::compiled::config::Config;

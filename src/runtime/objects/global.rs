@@ -1,4 +1,4 @@
-//! Globals that the host has made. Those of instances are a part of these.
+//! Globals that the host has made. A global that an instance defines has no object: it stands inside the instance.
 
 use crate::abi::{VMGlobal, ValRaw};
 use crate::wasm::GlobalType;

@@ -3,7 +3,8 @@
 //! no lock, no allocation. What follows runs on the guest's stack after the handler has returned.
 //!
 //! A host may install handlers of its own later, in front of ours. Where that is found, ours is installed again in
-//! front of them: at another *level*, so that what they had seen in their place (and hand on to, or put back) is still
+//! front of them: at another *level*, which is one more function with room of its own for what was
+//! there before it, so that what they had seen in their place (and hand on to, or put back) is still
 //! there and leads on to what was before it.
 
 use crate::base::{Error, ErrorKind, Pc, Result};
