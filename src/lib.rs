@@ -2,6 +2,8 @@
 //!
 //! The rooms, top floor first, and what each may use are in `ARCHITECTURE.md`; a test holds the table.
 #![warn(missing_docs)]
+// Heads of rooms speak to those who build them.
+#![allow(rustdoc::private_intra_doc_links)]
 
 // Where there is no port, this is the one error, in place of hundreds about names that are not there.
 #[cfg(not(stepwell_ported))]

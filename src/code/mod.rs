@@ -1,9 +1,9 @@
 //! Who owns machine code, and where it is: code addresses are made here alone. [`EngineCode`] is a module's image,
 //! shared by an engine's stores: it speaks offsets and metadata, and no address ever comes out of it. [`StoreCode`] is
 //! the same code in one store, and the only maker of addresses; only its private form can be patched. A store's
-//! [`CodeRegistry`] owns the pairs of both, together with the [`PatchPlan`]: what should be patched, as plain data,
-//! which an edit reconciles with what is. [`FixedCode`] is what belongs to no module and is never patched. Nothing here
-//! knows what a stop means, what a module is, or when patching is wanted.
+//! [`CodeRegistry`] owns the pairs of both, together with the [`PatchPlan`](plan::PatchPlan): what should be patched,
+//! as plain data, which an edit reconciles with what is. [`FixedCode`] is what belongs to no module and is never
+//! patched. Nothing here knows what a stop means, what a module is, or when patching is wanted.
 //!
 //! # Rules
 //!
