@@ -69,7 +69,9 @@ impl<'a> Instructions<'a> {
         Ok(Instructions { reader: OperatorsReader::new(reader), inside: 0 })
     }
 
-    #[inline]
+    /// Inlined where it is called, for an operator is large: handed over, it would be copied just after it was written,
+    /// three times.
+    #[inline(always)]
     fn read(&mut self) -> Result<Instruction<'a>> {
         let at = self.reader.original_position() as u32;
         let operator = match self.inside {
@@ -87,6 +89,7 @@ impl<'a> Instructions<'a> {
 
     /// Reads one that is in no block whose beginning was seen. wasmparser's reader takes an `else` only where it has
     /// read the `if`, and nothing behind the `end` of what it takes for the function.
+    #[inline(never)]
     fn read_outside(&mut self) -> Result<Operator<'a>> {
         let mut ahead = self.reader.get_binary_reader();
         let operator = match ahead.read_u8().map_err(unreadable)? {
@@ -102,7 +105,7 @@ impl<'a> Instructions<'a> {
 impl<'a> Iterator for Instructions<'a> {
     type Item = Result<Instruction<'a>>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.reader.eof() { None } else { Some(self.read()) }
     }
