@@ -24,7 +24,7 @@ impl HeapType {
     pub const ALL: [HeapType; 2] = [HeapType::Func, HeapType::Extern];
 
     /// Whether what is referred to goes when nobody refers to it any more, so that the collector has to see the
-    /// reference. A function goes with its instance.
+    /// reference. A function is kept with its instance, and goes with it.
     pub const fn is_collected(self) -> bool {
         match self {
             HeapType::Func | HeapType::Extern => true,

@@ -1,7 +1,7 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
 use crate::base::{Result, SigId};
-use crate::code::{EngineCode, FixedCode};
+use crate::code::{EngineCode, FixedCode, Registration};
 use crate::compile::Compiler;
 use crate::image::CodeImage;
 use crate::isa::{FILL, HostToWasm};
@@ -9,7 +9,7 @@ use crate::runtime::compiled::config::Config;
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::manifest::Manifest;
 use crate::runtime::compiled::pool::Pool;
-use crate::runtime::compiled::profile::{Listeners, Told};
+use crate::runtime::compiled::profile::Publisher;
 use crate::runtime::compiled::rerun::RerunCache;
 use crate::sys::pages::{Reservation, address_space_limit};
 use crate::sys::profile::Profiler;
@@ -39,7 +39,7 @@ pub struct Engine(Arc<EngineInner>);
 
 struct EngineInner {
     config: Config,
-    listeners: Listeners,
+    publisher: Publisher,
     compiler: Compiler,
     signatures: Signatures,
     pool: Pool,
@@ -55,12 +55,12 @@ impl Engine {
         config.check()?;
         let fallbacks = fall_back(&mut config, classify)?;
         let compiler = Compiler::new(config.compile_options())?;
-        let listeners = Listeners::new(&config)?;
+        let publisher = Publisher::new(&config)?;
         let reruns = RerunCache::new(config.rerun_cache, config.log.clone());
         let (signatures, pool) = Default::default();
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
-        Ok(Engine(Arc::new(EngineInner { config, listeners, compiler, signatures, pool, reruns, epoch, fallbacks })))
+        Ok(Engine(Arc::new(EngineInner { config, publisher, compiler, signatures, pool, reruns, epoch, fallbacks })))
     }
 
     /// Puts the signal handlers in front again of those that the host has installed since, if there are engines with
@@ -140,8 +140,8 @@ impl Engine {
     }
 
     /// Who is told where code is.
-    pub(in crate::runtime) fn listeners(&self) -> &Listeners {
-        &self.0.listeners
+    pub(in crate::runtime) fn publisher(&self) -> &Publisher {
+        &self.0.publisher
     }
 
     /// Reservations for memories that never move.
@@ -298,7 +298,7 @@ pub(in crate::runtime) struct Signature {
 
 /// A trampoline, and what goes with it.
 struct Trampoline {
-    _told: Option<Told>,
+    _registration: Option<Registration>,
     code: FixedCode,
 }
 
@@ -310,7 +310,7 @@ impl Signature {
         compile: impl FnOnce(&Compiler) -> Result<Vec<u8>> + Send,
     ) -> Result<Trampoline> {
         let code = engine.fixed_code(engine.compile(compile)?)?;
-        Ok(Trampoline { _told: engine.listeners().tell_trampoline(&code, direction, &self.ty), code })
+        Ok(Trampoline { _registration: engine.publisher().tell_trampoline(&code, direction, &self.ty), code })
     }
 
     /// How the host calls Wasm functions of this type.

@@ -12,13 +12,10 @@ use crate::wasm::{FuncType, ModuleInfo};
 
 /// To whom an engine's code is told.
 #[derive(Debug)]
-pub(in crate::runtime) struct Listeners {
+pub(in crate::runtime) struct Publisher {
     profiler: Profiler,
     native_debug: bool,
 }
-
-/// What was told of a mapping. Dropped before the mapping goes.
-pub(in crate::runtime) type Told = Registration;
 
 /// A function of a mapping.
 struct Function {
@@ -27,11 +24,11 @@ struct Function {
     len: usize,
 }
 
-impl Listeners {
+impl Publisher {
     /// What the configuration asks for. The files are there when this returns.
-    pub(in crate::runtime) fn new(config: &Config) -> Result<Listeners> {
+    pub(in crate::runtime) fn new(config: &Config) -> Result<Publisher> {
         profile::open(config.profiler)?;
-        Ok(Listeners { profiler: config.profiler, native_debug: config.native_debug_info })
+        Ok(Publisher { profiler: config.profiler, native_debug: config.native_debug_info })
     }
 
     /// Whether anybody is told.
@@ -40,7 +37,12 @@ impl Listeners {
     }
 
     /// Tells of a module's code in a store.
-    pub(in crate::runtime) fn tell(&self, module: &ModuleInfo, tables: &ImageTables, code: &StoreCode) -> Option<Told> {
+    pub(in crate::runtime) fn tell(
+        &self,
+        module: &ModuleInfo,
+        tables: &ImageTables,
+        code: &StoreCode,
+    ) -> Option<Registration> {
         if !self.listens() || code.text_len() == 0 {
             return None;
         }
@@ -49,7 +51,12 @@ impl Listeners {
     }
 
     /// Tells of a trampoline.
-    pub(in crate::runtime) fn tell_trampoline(&self, code: &FixedCode, direction: &str, ty: &FuncType) -> Option<Told> {
+    pub(in crate::runtime) fn tell_trampoline(
+        &self,
+        code: &FixedCode,
+        direction: &str,
+        ty: &FuncType,
+    ) -> Option<Registration> {
         if !self.listens() {
             return None;
         }
@@ -58,7 +65,7 @@ impl Listeners {
         self.tell_functions(code.entry(), bytes, vec![Function { name, at: 0, len: bytes.len() }])
     }
 
-    fn tell_functions(&self, base: Pc, text: &[u8], functions: Vec<Function>) -> Option<Told> {
+    fn tell_functions(&self, base: Pc, text: &[u8], functions: Vec<Function>) -> Option<Registration> {
         let symbols: Vec<Symbol<'_>> = functions
             .iter()
             .filter_map(|function| {
@@ -70,7 +77,7 @@ impl Listeners {
         let _ = profile::write(self.profiler, &symbols);
         self.native_debug.then(|| {
             let functions: Vec<_> = functions.iter().map(|row| (row.name.as_str(), row.at..row.at + row.len)).collect();
-            Box::new(Registered::new(native_object(base.get() as u64, text, &functions))) as Told
+            Box::new(Registered::new(native_object(base.get() as u64, text, &functions))) as Registration
         })
     }
 }

@@ -31,7 +31,7 @@ impl StoreInner {
             return Err(Error::new(ErrorKind::Argument, "the module was compiled by another engine than the store's"));
         }
         let production = self.registry.register(module.production_code(), Ownership::Shared)?;
-        self.tell_listeners(production, module);
+        self.publish_code(production, module);
         let index = self.modules.push(module.clone(), production);
         if self.attachment.is_some()
             && let Err(error) = self.register_debug(index)
@@ -164,7 +164,7 @@ impl StoreInner {
         attachment.contexts.push(target);
         self.modules.note_slot(slot, module);
         let told = self.modules[module].module.clone();
-        self.tell_listeners(slot, &told);
+        self.publish_code(slot, &told);
         Ok(slot)
     }
 

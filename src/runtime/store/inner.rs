@@ -104,11 +104,11 @@ pub(in crate::runtime) struct StoreInner {
 
 impl StoreInner {
     /// Tells whom the engine tells of code that was registered.
-    pub(in crate::runtime) fn tell_listeners(&mut self, slot: CodeSlot, module: &Module) {
-        let listeners = self.engine.listeners();
-        if listeners.listens() {
+    pub(in crate::runtime) fn publish_code(&mut self, slot: CodeSlot, module: &Module) {
+        let publisher = self.engine.publisher();
+        if publisher.listens() {
             self.registry
-                .keep_registration(slot, |code| listeners.tell(module.info(), code.engine.tables(), &code.store));
+                .keep_registration(slot, |code| publisher.tell(module.info(), code.engine.tables(), &code.store));
         }
     }
 
