@@ -4,6 +4,7 @@
 mod body;
 mod dwarf;
 mod features;
+mod known;
 mod limits;
 mod module;
 mod names;
@@ -14,6 +15,7 @@ mod types;
 pub use body::{BlockKind, Instruction, Instructions, Step, Walk, targets, unreadable};
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
+pub use known::KnownData;
 pub use module::ModuleInfo;
 pub use names::readable;
 pub use operators::{Class, Flow, Row};

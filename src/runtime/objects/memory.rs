@@ -2,13 +2,14 @@
 
 use crate::abi::VMMemory;
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::compiled::config::Config;
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::objects::instance::{InstanceData, Place};
 use crate::runtime::objects::owned::Owned;
-use crate::sys::pages::Reservation;
+use crate::sys::mapping::{MemoryImage, MemoryMapping};
+use crate::sys::pages::round_up_to_page;
 use crate::wasm::{Limits, MAX_PAGES, MemoryType, PAGE_BYTES};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// The inside of a memory.
 pub(in crate::runtime) struct MemoryData {
@@ -16,7 +17,8 @@ pub(in crate::runtime) struct MemoryData {
     vm: NonNull<VMMemory>,
     own: VMMemory,
     pub(in crate::runtime) max: Option<u64>,
-    mapping: Reservation,
+    /// `None` when it has been given to the engine.
+    mapping: Option<MemoryMapping>,
     /// Bytes of the mapping that the memory may fill; behind them is the guard.
     pub(in crate::runtime) capacity: usize,
     /// Whether it may move when it grows beyond its capacity.
@@ -31,10 +33,12 @@ pub(in crate::runtime) struct MemoryData {
 const SPARE: usize = 1 << 20;
 
 impl MemoryData {
-    /// A memory of zeros; `of` is the instance it is a part of, with the place where its compiled code looks.
+    /// A memory that begins with an image, if it has one, and zeros else; `of` is the instance it is a part of, with
+    /// the place where its compiled code looks.
     pub(in crate::runtime) fn new(
         engine: &Engine,
         ty: &MemoryType,
+        image: Option<&Arc<MemoryImage>>,
         of: Option<Place<VMMemory>>,
     ) -> Result<Owned<MemoryData>> {
         let config = engine.config();
@@ -43,22 +47,20 @@ impl MemoryData {
         let movable = !config.fixed_memories();
         let reserved = config.memory_reservation as usize;
         let capacity = if movable { reserved.min(most).max(len) } else { reserved };
-        let mapping = match movable {
-            true => map(capacity, config.memory_guard as usize, len)?,
+        let mapping = map(engine, capacity, len, image).map_err(|error| match movable {
+            true => error,
             // Code that checks no bounds can use no other memory.
-            false => engine.pool().take(capacity.saturating_add(config.memory_guard as usize), len).map_err(|error| {
-                error.context(
-                    "a memory of its full address space (an engine with a smaller `memory_reservation`, or one made after \
-                     the process's address space was limited, needs less)",
-                )
-            })?,
-        };
+            false => error.context(
+                "a memory of its full address space (an engine with a smaller `memory_reservation`, or one made after the \
+                 process's address space was limited, needs less)",
+            ),
+        })?;
         let own = VMMemory { base: mapping.base(), len };
         let memory = Owned::new(Box::new(MemoryData {
             vm: NonNull::dangling(),
             own,
             max: ty.limits.max,
-            mapping,
+            mapping: Some(mapping),
             capacity,
             movable,
             owner: of.map(|(owner, _)| owner),
@@ -81,9 +83,8 @@ impl MemoryData {
 
     /// Gives its mapping to the engine's next memory. It is being dropped.
     pub(in crate::runtime) fn recycle(&mut self, engine: &Engine) {
-        if let (false, Ok(empty)) = (self.movable, Reservation::new(0)) {
-            let len = self.vm().len;
-            engine.pool().give(std::mem::replace(&mut self.mapping, empty), len);
+        if let Some(mapping) = self.mapping.take() {
+            engine.pool().give(mapping);
         }
     }
 
@@ -101,7 +102,7 @@ impl MemoryData {
     }
 
     /// Grows by `delta` pages within `budget` more bytes; the old size in pages, or `None`.
-    pub(in crate::runtime) fn grow(&mut self, config: &Config, delta: u64, budget: u64) -> Option<u64> {
+    pub(in crate::runtime) fn grow(&mut self, engine: &Engine, delta: u64, budget: u64) -> Option<u64> {
         let old = self.vm();
         let pages = old.len as u64 / PAGE_BYTES;
         let new = pages.checked_add(delta)?;
@@ -109,30 +110,32 @@ impl MemoryData {
             return None;
         }
         let len = bytes(new)?;
+        let mapping = self.mapping.as_mut()?;
         if len <= self.capacity {
-            self.mapping.make_accessible(old.len..len).ok()?;
+            mapping.grow(len).ok()?;
         } else {
             if !self.movable {
                 return None;
             }
             let capacity = len + len / 8 + SPARE;
-            let mapping = map(capacity, config.memory_guard as usize, len).ok()?;
+            let larger = map(engine, capacity, len, None).ok()?;
             // SAFETY: both are accessible up to the old length, and they are different mappings.
-            unsafe { std::ptr::copy_nonoverlapping(old.base, mapping.base(), old.len) };
-            self.mapping = mapping;
+            unsafe { std::ptr::copy_nonoverlapping(old.base, larger.base(), old.len) };
+            engine.pool().give(std::mem::replace(mapping, larger));
             self.capacity = capacity;
         }
         // SAFETY: the place lives as long as the store; the guest that reads it is not running.
-        unsafe { self.vm.as_ptr().write(VMMemory { base: self.mapping.base(), len }) };
+        unsafe { self.vm.as_ptr().write(VMMemory { base: mapping.base(), len }) };
         Some(pages)
     }
 }
 
-/// Reserves `capacity` bytes and a guard, the first `len` accessible.
-fn map(capacity: usize, guard: usize, len: usize) -> Result<Reservation> {
-    let mut mapping = Reservation::new(capacity.saturating_add(guard))?;
-    mapping.make_accessible(0..len)?;
-    Ok(mapping)
+/// A mapping with room for `capacity` bytes and a guard, of which the first `len` show the image, if there is one, and
+/// zeros.
+fn map(engine: &Engine, capacity: usize, len: usize, image: Option<&Arc<MemoryImage>>) -> Result<MemoryMapping> {
+    let reserved = capacity.saturating_add(engine.config().memory_guard as usize);
+    // What is too much to round up is too much to reserve, and refused there.
+    engine.pool().take(round_up_to_page(reserved).unwrap_or(reserved), len, image)
 }
 
 pub(in crate::runtime) fn bytes(pages: u64) -> Option<usize> {
