@@ -32,6 +32,8 @@
 //! | [`files`]: [`write_whole`](files::write_whole) | writes a file such that whoever reads it finds the old one, none, or the whole new one | `runtime/` |
 //! | [`files`]: [`path_of`](files::path_of) | the path that bytes name | `capi/` |
 //! | [`profile`]: [`open`](profile::open), [`write`](profile::write) | tells profilers of functions | `runtime/` |
+//! | [`touched`]: [`private_pages`](touched::private_pages) | which pages of a memory hold something of their own, or that it is not known | this room |
+//! | [`changes`]: [`Mark`](changes::Mark), [`set_writable`](changes::set_writable) | which pages of a memory were changed since a moment; forbids writing to some | tests |
 
 pub mod activation;
 pub mod environment;
@@ -53,4 +55,4 @@ pub mod threads;
 #[cfg(target_os = "linux")]
 use linux as system;
 
-pub use system::{files, profile, signals};
+pub use system::{changes, files, profile, signals, touched};

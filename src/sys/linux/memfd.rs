@@ -254,7 +254,7 @@ fn create_memfd(holds: Holds) -> Result<Option<libc::c_int>> {
     Ok(None)
 }
 
-fn identity_of(fd: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
+pub(super) fn identity_of(fd: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the buffer is of the type the call fills in.
     if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
