@@ -8,7 +8,7 @@
 //! private at the mark and is not any more: discarded, or another mapping has taken its place. What is private is asked
 //! of the system as in `touched`, and what it says of protected pages that were discarded is looked into.
 
-use super::descriptor::OwnDescriptor;
+use super::descriptor::{OwnDescriptor, ToldBy};
 use super::errors::last_error;
 use super::memory::protect_failed;
 use super::pagemap::{REGIONS, Region, is, pagemap, scan};
@@ -290,7 +290,7 @@ pub unsafe fn set_writable(range: Range<usize>, writable: bool) -> Result<()> {
     Ok(())
 }
 
-static WATCHER: OwnDescriptor = OwnDescriptor::new();
+static WATCHER: OwnDescriptor = OwnDescriptor::new(ToldBy::File);
 
 fn watch_refused() -> bool {
     faults::watch_refused() || refusals::watches_refused()

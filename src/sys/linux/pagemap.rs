@@ -1,7 +1,7 @@
 //! `PAGEMAP_SCAN` of `/proc/self/pagemap` (Linux 6.7): what stands behind the pages of this process, range by range,
 //! without looking at the pages.
 
-use super::descriptor::OwnDescriptor;
+use super::descriptor::{OwnDescriptor, ToldBy};
 use super::errors::last_error;
 use crate::isa::PAGE_SIZE;
 use crate::sys::{faults, refusals};
@@ -68,7 +68,7 @@ struct Question {
 /// `_IOWR('f', 16, struct pm_scan_arg)`.
 const PAGEMAP_SCAN: u64 = 3 << 30 | (size_of::<Question>() as u64) << 16 | (b'f' as u64) << 8 | 16;
 
-static PAGEMAP: OwnDescriptor = OwnDescriptor::new();
+static PAGEMAP: OwnDescriptor = OwnDescriptor::new(ToldBy::Position);
 
 /// The descriptor to ask by. `None` where the system does not answer.
 pub(super) fn pagemap() -> Option<libc::c_int> {
