@@ -3,8 +3,10 @@
 //! may grow, is for those above.
 
 use super::pages::{PAGE_SIZE, Reservation};
-use super::system::SealedFile;
-use crate::base::Result;
+use super::system::changes::{Mark, set_writable};
+use super::system::touched::private_pages;
+use super::system::{SealedFile, unmap};
+use crate::base::{Error, ErrorKind, Result};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ pub struct MemoryImage {
     /// What of a memory it is: whole pages.
     range: Range<usize>,
     file: SealedFile,
+    /// Where the file is mapped for reading.
+    source: usize,
 }
 
 impl MemoryImage {
@@ -32,7 +36,7 @@ impl MemoryImage {
     /// `None` where the system does not let us have a file for it, or where there is nothing in it.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::base::ErrorKind::System) where there is no memory for it.
+    /// [`ErrorKind::System`] where there is no memory for it.
     ///
     /// # Panics
     /// When a chunk does not lie in the memory.
@@ -47,12 +51,21 @@ impl MemoryImage {
         let file = SealedFile::sparse(end - start, |file| {
             filled.clone().try_for_each(|(at, bytes)| file.write_at(at - start, bytes))
         })?;
-        Ok(file.map(|file| MemoryImage { range: start..end, file }))
+        let Some(file) = file else { return Ok(None) };
+        let source = file.map_readable(end - start)?;
+        Ok(Some(MemoryImage { range: start..end, file, source }))
     }
 
     /// What of a memory it is: whole pages.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
+    }
+}
+
+impl Drop for MemoryImage {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is the image's own.
+        unsafe { unmap(self.source, self.range.len()) };
     }
 }
 
@@ -70,6 +83,10 @@ pub struct MemoryMapping {
     /// How many can be.
     accessible: usize,
     image: Option<Arc<MemoryImage>>,
+    /// How many pages of its own it had at least when it was last reset, with the contents that it began with.
+    own_pages: usize,
+    /// The moment against which changes are told, if somebody wants to know.
+    mark: Option<Box<Mark>>,
 }
 
 impl MemoryMapping {
@@ -77,7 +94,7 @@ impl MemoryMapping {
     /// there is one, and zeros for the rest.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::base::ErrorKind::System) where there is no room.
+    /// [`ErrorKind::System`] where there is no room.
     pub fn new(mut space: Reservation, len: usize, image: Option<&Arc<MemoryImage>>) -> Result<MemoryMapping> {
         let inside = image.map_or(len..len, |image| image.range());
         if let Some(image) = image {
@@ -85,7 +102,7 @@ impl MemoryMapping {
         }
         space.make_accessible(0..inside.start)?;
         space.make_accessible(inside.end..len)?;
-        Ok(MemoryMapping { space, first: len, accessible: len, image: image.cloned() })
+        Ok(MemoryMapping { space, first: len, accessible: len, image: image.cloned(), own_pages: 0, mark: None })
     }
 
     /// The first byte.
@@ -116,22 +133,109 @@ impl MemoryMapping {
     /// Makes as many bytes accessible, whole pages: those beyond what was are zero. Never fewer.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::base::ErrorKind::System); nothing has changed then.
+    /// [`ErrorKind::System`]; nothing has changed then.
     pub fn grow(&mut self, len: usize) -> Result<()> {
         self.space.make_accessible(self.accessible..len)?;
         self.accessible = len;
+        if let Some(mark) = &mut self.mark {
+            // SAFETY: the pages are this mapping's, which has one mark, and accessible.
+            unsafe { mark.grow(self.space.base() as usize + len) };
+        }
         Ok(())
     }
 
-    /// Gives back what was written and what it has grown by: it is as it was made. False where the system does not do
-    /// that (with locked memory); then it is fit for nothing but to be dropped, as after an error.
+    /// Gives back what was written and what it has grown by: it is as it was made. Where no more than `most` pages were
+    /// written, those get their contents back and stay, so that the next write to them is no fault. False where the
+    /// system does not give pages back (with locked memory); then it is fit for nothing but to be dropped, as after an
+    /// error.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::base::ErrorKind::System).
-    pub fn reset(&mut self) -> Result<bool> {
+    /// [`ErrorKind::System`].
+    pub fn reset(&mut self, most: usize) -> Result<bool> {
+        self.mark = None;
         self.space.forget(self.first..self.accessible)?;
         self.accessible = self.first;
+        self.own_pages = 0;
+        let base = self.space.base() as usize;
+        let image = self.image.as_ref().map_or(0..0, |image| base + image.range.start..base + image.range.end);
+        if most > 0
+            && let Some(pages) = private_pages(base..base + self.first, image.clone(), most)
+        {
+            let source = self.image.as_ref().map_or(0, |image| image.source);
+            for page in pages.iter().flat_map(|range| range.step_by(PAGE_SIZE)) {
+                // SAFETY: a page of this mapping, of which nobody holds Rust references. What is in the range of the
+                // image has its page in the file, as far from its start.
+                unsafe {
+                    match image.contains(&page) {
+                        true => {
+                            let from = (source + (page - image.start)) as *const u8;
+                            std::ptr::copy_nonoverlapping(from, page as *mut u8, PAGE_SIZE);
+                        }
+                        false => std::ptr::write_bytes(page as *mut u8, 0, PAGE_SIZE),
+                    }
+                }
+            }
+            self.own_pages = pages.pages();
+            return Ok(true);
+        }
         self.space.give_back(0..self.first)
+    }
+
+    /// How many pages of its own it has at least, after it was [reset](MemoryMapping::reset).
+    pub fn own_pages(&self) -> usize {
+        self.own_pages
+    }
+
+    /// Has changes be told from now on.
+    ///
+    /// # Errors
+    /// Where there is no memory for what it takes.
+    pub fn set_mark(&mut self) -> Result<()> {
+        self.mark = None;
+        let base = self.space.base() as usize;
+        let image = self.image.as_ref().map_or(0..0, |image| base + image.range.start..base + image.range.end);
+        // SAFETY: the pages are this mapping's, which has one mark, and accessible, which they stay until the mark is
+        // dropped. Who has the mapping to change lets no guest run.
+        self.mark = Some(Box::new(unsafe { Mark::set(base..base + self.accessible, image)? }));
+        Ok(())
+    }
+
+    /// Which pages were changed since the mark, as offsets from the start, lowest first; and the mark is at this moment
+    /// then. See [`Mark::is_watched`] for what may be missing on systems that do not note who writes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] without a mark, and where there is no memory for what it takes.
+    pub fn changed(&mut self) -> Result<Vec<Range<usize>>> {
+        let base = self.space.base() as usize;
+        let mark = self.mark.as_mut().ok_or_else(|| Error::new(ErrorKind::State, "the memory has no mark"))?;
+        Ok(mark.advance()?.into_iter().map(|range| range.start - base..range.end - base).collect())
+    }
+
+    /// Has no changes told any more.
+    pub fn drop_mark(&mut self) {
+        self.mark = None;
+    }
+
+    /// Forbids writing to accessible pages, or allows it again. Bounds are page multiples. Each piece of pages that are
+    /// not written to takes up to two mappings more. A guest that writes there gets a fault.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for what is not accessible; [`ErrorKind::System`].
+    pub fn set_writable(&mut self, range: Range<usize>, writable: bool) -> Result<()> {
+        let whole = range.start.is_multiple_of(PAGE_SIZE) && range.end.is_multiple_of(PAGE_SIZE);
+        if !whole || range.start > range.end || range.end > self.accessible {
+            let message = format!(
+                "bytes {:#x}..{:#x} are no whole pages of a memory of {:#x} bytes",
+                range.start, range.end, self.accessible
+            );
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        if range.is_empty() {
+            return Ok(());
+        }
+        let base = self.space.base() as usize;
+        // SAFETY: pages of this mapping, accessible. Whoever writes to them meanwhile is to get a fault.
+        unsafe { set_writable(base + range.start..base + range.end, writable) }
     }
 }
 
@@ -184,7 +288,7 @@ mod tests {
             let (image, expected) = (image(len, &chunks), expected(len, &chunks));
             assert_eq!(image.is_some(), chunks.iter().any(|(_, chunk)| !chunk.is_empty()));
             let mut mapping = MemoryMapping::new(Reservation::new(1 << 32).unwrap(), len, image.as_ref()).unwrap();
-            for _ in 0..3 {
+            for most in [0, 16, usize::MAX] {
                 assert_eq!((mapping.reserved(), mapping.first()), (1 << 32, len));
                 assert_eq!(mapping.accessible(), len);
                 assert!(bytes(&mapping) == expected);
@@ -194,7 +298,7 @@ mod tests {
                     assert!(bytes(&mapping)[len..].iter().all(|byte| *byte == 0));
                 }
                 fill(&mut mapping, 0xaa);
-                assert!(mapping.reset().unwrap());
+                assert!(mapping.reset(most).unwrap());
             }
             fill(&mut mapping, 0xbb);
             let second = MemoryMapping::new(Reservation::new(len).unwrap(), len, image.as_ref()).unwrap();
@@ -241,7 +345,79 @@ mod tests {
             assert!(mapping.grow(len + 2 * PAGE_SIZE).is_err() && mapping.accessible() == len + PAGE_SIZE);
             assert!(guard.hit());
             let guard = faults::fail_nth(2);
-            assert!(!mapping.reset().unwrap() && guard.hit());
+            assert!(!mapping.reset(0).unwrap() && guard.hit());
+        }
+    }
+
+    fn write(mapping: &mut MemoryMapping, at: usize) {
+        assert!(at < mapping.accessible());
+        // SAFETY: it can be accessed.
+        unsafe { *mapping.base().add(at) = 0xee };
+    }
+
+    #[test]
+    fn few_pages_that_were_written_get_their_contents_back_and_stay() {
+        for (len, chunks) in images().into_iter().filter(|(len, _)| *len <= 1 << 24) {
+            let (image, expected) = (image(len, &chunks), expected(len, &chunks));
+            let mut mapping = MemoryMapping::new(Reservation::new(1 << 32).unwrap(), len, image.as_ref()).unwrap();
+            for (written, most, stay) in
+                [(vec![], 3, 0), (vec![0, 1, len - 1], 2, 2), (vec![0, len / 2, len - 1], 3, 3)]
+            {
+                written.iter().for_each(|at| write(&mut mapping, *at));
+                mapping.grow(len + PAGE_SIZE).unwrap();
+                write(&mut mapping, len);
+                assert!(mapping.reset(most).unwrap());
+                // Where the system does not tell what was written, all is given back.
+                assert!(mapping.own_pages() == stay || private_pages(1..1, 0..0, 0).is_none());
+                assert!(bytes(&mapping) == expected);
+                // As they were read, a chunk of the file may be mapped now; what was written is what counts.
+                mapping.reset(0).unwrap();
+                written.iter().for_each(|at| write(&mut mapping, *at));
+                mapping.reset(most - 1).unwrap();
+                assert!(bytes(&mapping) == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn changes_are_told_since_the_mark() {
+        let (len, chunks) = images().swap_remove(5);
+        let image = image(len, &chunks);
+        let mut mapping = MemoryMapping::new(Reservation::new(1 << 32).unwrap(), len, image.as_ref()).unwrap();
+        assert_eq!(mapping.changed().unwrap_err().kind(), ErrorKind::State);
+        write(&mut mapping, 0);
+        mapping.set_mark().unwrap();
+        assert_eq!(mapping.changed().unwrap(), []);
+        // SAFETY: it can be accessed.
+        unsafe { *mapping.base() = 1 };
+        write(&mut mapping, ZEROS);
+        mapping.grow(len + 2 * PAGE_SIZE).unwrap();
+        write(&mut mapping, len + PAGE_SIZE);
+        let page = |page: usize| page * PAGE_SIZE..(page + 1) * PAGE_SIZE;
+        let all = [page(0), page(ZEROS / PAGE_SIZE), page(len / PAGE_SIZE + 1)];
+        assert_eq!(mapping.changed().unwrap(), all);
+        assert_eq!(mapping.changed().unwrap(), []);
+        mapping.drop_mark();
+        assert!(mapping.changed().is_err());
+        mapping.set_mark().unwrap();
+        mapping.reset(16).unwrap();
+        assert!(mapping.changed().is_err(), "another memory has no mark");
+    }
+
+    #[test]
+    fn pages_can_be_made_read_only() {
+        let (len, chunks) = images().swap_remove(2);
+        let image = image(len, &chunks);
+        let mut mapping = MemoryMapping::new(Reservation::new(1 << 32).unwrap(), len, image.as_ref()).unwrap();
+        mapping.set_writable(PAGE_SIZE..3 * PAGE_SIZE, false).unwrap();
+        write(&mut mapping, 0);
+        write(&mut mapping, 3 * PAGE_SIZE);
+        assert_eq!(bytes(&mapping)[PAGE_SIZE], 0);
+        mapping.set_writable(0..len, true).unwrap();
+        write(&mut mapping, PAGE_SIZE);
+        mapping.set_writable(0..0, false).unwrap();
+        for wrong in [0..len + PAGE_SIZE, 1..PAGE_SIZE, 0..1] {
+            assert_eq!(mapping.set_writable(wrong, false).unwrap_err().kind(), ErrorKind::Argument);
         }
     }
 }

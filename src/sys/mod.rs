@@ -18,6 +18,8 @@
 //! | `protect_failed` | the error for a change of protection that `region` has just said was refused |
 //! | `SealedFile` | a file in memory that nobody can change once it is filled; mapped for reading, or executable and copy-on-write, or to be written with a copy of each page that is; or that there is none |
 //! | `refused` | whether the last call failed because the system does not allow it, rather than for lack of memory |
+//! | `touched`: `private_pages` | which pages of a memory hold something of their own, or that it is not known |
+//! | `changes`: `Mark`, `set_writable` | which pages of a memory were changed since a moment; forbids writing to some |
 //! | `set_last_error`, `NO_MEMORY`, `NOT_ALLOWED`, `IN_PIECES` | has the last call failed for this reason: for failures on demand |
 //! | `stack_bounds` | where this thread's stack is |
 //!
@@ -32,8 +34,6 @@
 //! | [`files`]: [`write_whole`](files::write_whole) | writes a file such that whoever reads it finds the old one, none, or the whole new one | `runtime/` |
 //! | [`files`]: [`path_of`](files::path_of) | the path that bytes name | `capi/` |
 //! | [`profile`]: [`open`](profile::open), [`write`](profile::write) | tells profilers of functions | `runtime/` |
-//! | [`touched`]: [`private_pages`](touched::private_pages) | which pages of a memory hold something of their own, or that it is not known | this room |
-//! | [`changes`]: [`Mark`](changes::Mark), [`set_writable`](changes::set_writable) | which pages of a memory were changed since a moment; forbids writing to some | tests |
 
 pub mod activation;
 pub mod environment;
@@ -55,4 +55,4 @@ pub mod threads;
 #[cfg(target_os = "linux")]
 use linux as system;
 
-pub use system::{changes, files, profile, signals, touched};
+pub use system::{files, profile, signals};

@@ -15,6 +15,13 @@ const MAX_KEPT_BYTES: usize = 64 << 20;
 /// The most address spaces that are reserved at once, when many memories are made: 64 GiB.
 const MOST_AT_ONCE: usize = 16;
 
+/// As many pages that a memory has written get their contents back and stay with its mapping; if it was more, all are
+/// given back. To put a page back takes a tenth of the fault that the next write to it is spared.
+const STAYING: usize = 16;
+
+/// No pages stay with mappings any more when there are so many already: 4 MiB.
+const MOST_STAYING: usize = 1024;
+
 /// Mappings, each with what its memory began with in it, and nothing else; and address space for those to come. No
 /// system call is made while either is locked.
 #[derive(Debug)]
@@ -54,6 +61,8 @@ struct Kept {
     kinds: HashMap<Kind, (Vec<MemoryMapping>, u64)>,
     /// How many mappings there are.
     count: usize,
+    /// How many pages have stayed with them.
+    pages: usize,
     /// Times something was taken or given.
     now: u64,
 }
@@ -69,12 +78,14 @@ impl Kept {
             self.kinds.remove(&kind);
         }
         self.count -= 1;
+        self.pages -= mapping.own_pages();
         Some(mapping)
     }
 
     fn put(&mut self, mapping: MemoryMapping) {
         self.now += 1;
         self.count += 1;
+        self.pages += mapping.own_pages();
         let (list, last) = self.kinds.entry(Kind::of(&mapping)).or_default();
         *last = self.now;
         list.push(mapping);
@@ -151,18 +162,27 @@ impl Pool {
         })
     }
 
-    /// Keeps a mapping that no memory uses any more. Where there is no room, one of another kind makes it that was not
-    /// asked for for long.
-    pub(in crate::runtime) fn give(&self, mut mapping: MemoryMapping) {
+    /// Keeps a mapping that no memory uses any more; `touched` says whether anybody may have written to it. Where there
+    /// is no room, one of another kind makes it that was not asked for for long.
+    pub(in crate::runtime) fn give(&self, mut mapping: MemoryMapping, touched: bool) {
         let full = |kept: &Kept| kept.count >= self.most;
         let of_no_use = |kept: &Kept| full(kept) && kept.oldest().is_none_or(|oldest| oldest == Kind::of(&mapping));
-        if mapping.accessible() > MAX_KEPT_BYTES || of_no_use(&self.kept()) || !mapping.reset().unwrap_or(false) {
+        let staying = {
+            let kept = self.kept();
+            if mapping.accessible() > MAX_KEPT_BYTES || of_no_use(&kept) {
+                // It is unmapped when nobody waits for the list.
+                drop(kept);
+                return;
+            }
+            if kept.pages < MOST_STAYING { STAYING } else { 0 }
+        };
+        let pristine = !touched && mapping.accessible() == mapping.first();
+        if !pristine && !mapping.reset(staying).unwrap_or(false) {
             return;
         }
         let mut kept = self.kept();
         let oldest = if full(&kept) { kept.oldest().and_then(|kind| kept.take(kind)) } else { None };
         kept.put(mapping);
-        // It is unmapped when nobody waits for the list.
         drop(kept);
         drop(oldest);
     }
@@ -172,7 +192,10 @@ impl Pool {
         let gone: Vec<_> = {
             let mut kept = self.kept();
             let gone: Vec<_> = kept.kinds.extract_if(|kind, _| kind.image == Arc::as_ptr(image)).collect();
-            kept.count -= gone.iter().map(|(_, (list, _))| list.len()).sum::<usize>();
+            for mapping in gone.iter().flat_map(|(_, (list, _))| list) {
+                kept.count -= 1;
+                kept.pages -= mapping.own_pages();
+            }
             gone
         };
         drop(gone);
@@ -219,7 +242,7 @@ mod tests {
             // SAFETY: that much of it can be accessed.
             unsafe { std::slice::from_raw_parts_mut(mapping.base(), len + 65536) }.fill(0xee);
             bases.push(mapping.base());
-            pool.give(mapping);
+            pool.give(mapping, true);
         }
         bases.sort_unstable();
         bases.dedup();
@@ -237,26 +260,26 @@ mod tests {
         let pool = Pool::new(3, 1 << 30);
         let own = image(1);
         let many: Vec<_> = (0..5).map(|_| pool.take(1 << 30, 1 << 20, Some(&own)).unwrap()).collect();
-        many.into_iter().for_each(|mapping| pool.give(mapping));
+        many.into_iter().for_each(|mapping| pool.give(mapping, true));
         assert_eq!(pool.kept().count, 3);
         // One of another kind takes the place of one of those.
-        pool.give(pool.take(1 << 29, 1 << 20, None).unwrap());
+        pool.give(pool.take(1 << 29, 1 << 20, None).unwrap(), true);
         assert_eq!(counts(&pool), (3, 2));
         // And one of the kind that was asked for last is let go itself.
         let (first, second) = (pool.take(1 << 30, 1 << 20, Some(&own)), pool.take(1 << 30, 1 << 20, Some(&own)));
-        pool.give(first.unwrap());
-        pool.give(second.unwrap());
+        pool.give(first.unwrap(), true);
+        pool.give(second.unwrap(), true);
         assert_eq!(counts(&pool), (3, 2));
         pool.forget(&image(1));
         assert_eq!(pool.kept().count, 3);
         pool.forget(&own);
         assert_eq!(pool.kept().count, 1);
         assert_eq!(Arc::strong_count(&own), 1);
-        pool.give(pool.take(1 << 30, 65536, None).unwrap());
+        pool.give(pool.take(1 << 30, 65536, None).unwrap(), true);
         assert!(pool.trim() >= 2);
         assert_eq!(pool.trim(), 0);
         let none = Pool::new(0, 0);
-        none.give(none.take(1 << 30, 65536, None).unwrap());
+        none.give(none.take(1 << 30, 65536, None).unwrap(), true);
         assert_eq!(none.trim(), 0);
     }
 }

@@ -8,6 +8,7 @@ use crate::runtime::objects::owned::Owned;
 use crate::sys::mapping::{MemoryImage, MemoryMapping};
 use crate::sys::pages::round_up_to_page;
 use crate::wasm::{Limits, MAX_PAGES, MemoryType, PAGE_BYTES};
+use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -19,6 +20,11 @@ pub(in crate::runtime) struct MemoryData {
     pub(in crate::runtime) max: Option<u64>,
     /// `None` when it has been given to the engine.
     mapping: Option<MemoryMapping>,
+    /// How often a guest had been entered when it was made, if none was running then: while that is so, no guest can
+    /// have written to it.
+    untouched_at: Option<u64>,
+    /// Whether the runtime or the host was given the address of its bytes.
+    shown: Cell<bool>,
     /// Bytes of the mapping that the memory may fill; behind them is the guard.
     pub(in crate::runtime) capacity: usize,
     /// Whether it may move when it grows beyond its capacity.
@@ -40,6 +46,7 @@ impl MemoryData {
         ty: &MemoryType,
         image: Option<&Arc<MemoryImage>>,
         of: Option<Place<VMMemory>>,
+        untouched_at: Option<u64>,
     ) -> Result<Owned<MemoryData>> {
         let config = engine.config();
         let len = bytes(ty.limits.min).ok_or_else(|| too_large(ty.limits.min))?;
@@ -61,6 +68,8 @@ impl MemoryData {
             own,
             max: ty.limits.max,
             mapping: Some(mapping),
+            untouched_at,
+            shown: Cell::new(false),
             capacity,
             movable,
             owner: of.map(|(owner, _)| owner),
@@ -75,16 +84,27 @@ impl MemoryData {
         Ok(memory)
     }
 
-    /// Its length and first byte.
+    /// Its length and first byte, to read or to write there.
     pub(in crate::runtime) fn vm(&self) -> VMMemory {
+        self.shown.set(true);
+        self.header()
+    }
+
+    fn header(&self) -> VMMemory {
         // SAFETY: the place lives as long as the store, as this does.
         unsafe { *self.vm.as_ptr() }
     }
 
-    /// Gives its mapping to the engine's next memory. It is being dropped.
-    pub(in crate::runtime) fn recycle(&mut self, engine: &Engine) {
+    /// Its length.
+    pub(in crate::runtime) fn len(&self) -> usize {
+        self.header().len
+    }
+
+    /// Gives its mapping to the engine's next memory. It is being dropped; guests have been entered `runs` times.
+    pub(in crate::runtime) fn recycle(&mut self, engine: &Engine, runs: u64) {
+        let touched = self.shown.get() || self.untouched_at != Some(runs);
         if let Some(mapping) = self.mapping.take() {
-            engine.pool().give(mapping);
+            engine.pool().give(mapping, touched);
         }
     }
 
@@ -94,7 +114,7 @@ impl MemoryData {
     }
 
     pub(in crate::runtime) fn pages(&self) -> u64 {
-        self.vm().len as u64 / PAGE_BYTES
+        self.len() as u64 / PAGE_BYTES
     }
 
     pub(in crate::runtime) fn ty(&self) -> MemoryType {
@@ -121,7 +141,7 @@ impl MemoryData {
             let larger = map(engine, capacity, len, None).ok()?;
             // SAFETY: both are accessible up to the old length, and they are different mappings.
             unsafe { std::ptr::copy_nonoverlapping(old.base, larger.base(), old.len) };
-            engine.pool().give(std::mem::replace(mapping, larger));
+            engine.pool().give(std::mem::replace(mapping, larger), true);
             self.capacity = capacity;
         }
         // SAFETY: the place lives as long as the store; the guest that reads it is not running.

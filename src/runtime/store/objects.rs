@@ -28,7 +28,8 @@ impl StoreInner {
                 format!("a memory of {} pages is beyond the store's limit on memory", ty.limits.min),
             ));
         }
-        let memory = MemoryData::new(&self.engine, ty, image, of)?;
+        let untouched_at = self.vm.activation.is_null().then_some(self.runs);
+        let memory = MemoryData::new(&self.engine, ty, image, of, untouched_at)?;
         self.usage.memory_bytes += wanted;
         let ptr = memory.ptr();
         self.memories.push(memory);
