@@ -88,7 +88,7 @@ struct Maker<'a> {
 
 /// Makes a module that expects globals of these values.
 pub fn make(random: &mut Random, globals: &[i32; GLOBALS]) -> Guest {
-    let pages = *random.pick(&[0, 0, 1, 1, 1, 1, 2, 2, 3, 5, 17, 40, 130]);
+    let pages = *random.pick(&[0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 5, 5, 17, 17, 40, 130, 700]);
     let elements = *random.pick(&[0, 1, 4, 16, 16, 100, 700, 3000]);
     let mut maker = Maker {
         random,
@@ -147,7 +147,7 @@ impl Maker<'_> {
         let mut globals = GlobalSection::new();
         let own = GLOBALS as u32;
         for mutable in [true, false] {
-            let first = self.offset(17);
+            let first = self.offset(17, i64::MAX);
             globals.global(GlobalType { val_type: ValType::I32, mutable, shared: false }, &first);
         }
 
@@ -281,14 +281,13 @@ impl Maker<'_> {
         place(self.random, &self.places)
     }
 
-    /// An expression whose value is this if the globals are what is expected.
-    fn offset(&mut self, value: i64) -> ConstExpr {
+    /// An expression whose value is this if the globals are what is expected, or a global's that is not above `most`.
+    fn offset(&mut self, value: i64, most: i64) -> ConstExpr {
         let value = value as i32;
         let global = self.random.below(GLOBALS as u64) as u32;
         let of = self.globals[global as usize];
         match self.random.below(10) {
-            // What it is then is another matter.
-            0 if self.random.one_in(3) => ConstExpr::global_get(global),
+            0 | 5 if i64::from(of) <= most => ConstExpr::global_get(global),
             1 | 2 => ConstExpr::global_get(global).with_i32_const(value.wrapping_sub(of)).with_i32_add(),
             3 => ConstExpr::i32_const(value.wrapping_add(of)).with_global_get(global).with_i32_sub(),
             4 => ConstExpr::i32_const(value / 3)
@@ -303,15 +302,15 @@ impl Maker<'_> {
     /// Where a segment of this length goes within `size`. Now and then that is beyond it.
     fn start_of(&mut self, len: i64, size: i64, before: Option<i64>) -> i64 {
         let room = (size - len).max(0);
-        match self.random.below(60) {
+        match self.random.below(150) {
             0 => room + 1,
             1 if self.random.one_in(3) => -1,
-            2..10 => room,
-            10..16 => 0,
+            2..30 => room,
+            30..50 => 0,
             // Over another one, or just behind it.
-            16..24 if before.is_some() => (before.unwrap_or(0) + self.random.near(len + 1)).clamp(0, room),
-            24..30 => (self.random.below_i64(size / PAGE + 1) * PAGE + self.random.near(3)).clamp(0, room),
-            30..34 => (self.random.below_i64(size / SMALL_PAGE + 1) * SMALL_PAGE - len / 2).clamp(0, room),
+            50..80 if before.is_some() => (before.unwrap_or(0) + self.random.near(len + 1)).clamp(0, room),
+            80..105 => (self.random.below_i64(size / PAGE + 1) * PAGE + self.random.near(3)).clamp(0, room),
+            105..125 => (self.random.below_i64(size / SMALL_PAGE + 1) * SMALL_PAGE - len / 2).clamp(0, room),
             _ => self.random.below_i64(room + 1),
         }
     }
@@ -327,17 +326,17 @@ impl Maker<'_> {
                 4 => SMALL_PAGE,
                 5 => PAGE,
                 6 => self.random.below_i64(3 * PAGE),
-                7 => size / 2,
+                7 => (size / 2).min(40 * PAGE),
                 _ => self.random.below_i64(2 * SMALL_PAGE),
             };
             // An empty one goes anywhere; one that is larger than the memory nowhere.
-            let len = if self.random.one_in(30) { len } else { len.min(size) };
+            let len = if self.random.one_in(80) { len } else { len.min(size) };
             let start = self.start_of(len, size, self.places.last().copied());
             let bytes = self.bytes(len);
             if self.random.one_in(5) {
                 section.passive(bytes);
             } else {
-                section.active(0, &self.offset(start), bytes);
+                section.active(0, &self.offset(start, size - len), bytes);
                 self.places.extend([start, start + len]);
             }
             self.datas += 1;
@@ -368,7 +367,7 @@ impl Maker<'_> {
         let mut before = None;
         for _ in 0..count {
             let len = *self.random.pick(&[0, 1, 2, 7, 60, 700]);
-            let len = if self.random.one_in(30) { len } else { len.min(self.elements) };
+            let len = if self.random.one_in(80) { len } else { len.min(self.elements) };
             let start = self.start_of(len, self.elements, before);
             let funcs: Vec<u32> = (0..len).map(|_| self.random.below(u64::from(LEAVES)) as u32).collect();
             let exprs: Vec<ConstExpr> = funcs
@@ -385,7 +384,7 @@ impl Maker<'_> {
             match self.random.below(8) {
                 0 => section.declared(items),
                 1 => section.passive(items),
-                _ => section.active(None, &self.offset(start), items),
+                _ => section.active(None, &self.offset(start, self.elements - len), items),
             };
             self.segments += 1;
             before = Some(start);
