@@ -7,7 +7,7 @@ use super::system::files::{file_error, open_without_waiting};
 use crate::base::{Error, ErrorKind, Result};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _};
 use std::ops::Range;
 use std::path::Path;
 
@@ -74,7 +74,7 @@ impl<'a> Source<'a> {
         match &self.0 {
             Kind::Bytes(bytes) => Ok(Cow::Borrowed(&bytes[..len.min(bytes.len())])),
             Kind::File { file, path, .. } => {
-                let (mut from, mut bytes) = (file, Vec::new());
+                let (mut from, mut bytes) = (file, Vec::with_capacity(len.min(self.len())));
                 let read = from.rewind().and_then(|()| from.take(len as u64).read_to_end(&mut bytes));
                 read.map_err(|error| file_error("reading", path, &error))?;
                 Ok(Cow::Owned(bytes))
@@ -92,16 +92,10 @@ impl<'a> Source<'a> {
                 to.write_at(piece.to, piece_bytes)?;
                 Ok(done + piece_bytes.len())
             }),
-            Kind::File { file, path, .. } => {
-                let (mut from, mut to) = (file, to.writer()?);
-                pieces.into_iter().try_fold(0, |done, piece| {
-                    let copied = from
-                        .seek(SeekFrom::Start(piece.from as u64))
-                        .and_then(|_| to.seek(SeekFrom::Start(piece.to as u64)))
-                        .and_then(|_| std::io::copy(&mut from.take(piece.len as u64), &mut to));
-                    Ok(done + copied.map_err(|error| file_error("reading", path, &error))? as usize)
-                })
-            }
+            Kind::File { file, path, .. } => pieces.into_iter().try_fold(0, |done, piece| {
+                let copied = to.copy_at(piece.to, file, piece.from, piece.len);
+                Ok(done + copied.map_err(|error| file_error("reading", path, &error))?)
+            }),
         }
     }
 }

@@ -7,6 +7,9 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::isa::PAGE_SIZE;
 use crate::sys::faults;
 use region::Protection;
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::FileExt as _;
 
 /// A `memfd` that can no longer change.
 #[derive(Debug)]
@@ -147,12 +150,52 @@ impl SealedFile {
         Ok(())
     }
 
-    /// Another descriptor of the file, to fill it by.
-    pub(in crate::sys) fn writer(&self) -> Result<std::fs::File> {
-        // SAFETY: the descriptor is open: this is its owner, and nobody else was told of it yet.
-        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(self.fd) };
-        let copy = fd.try_clone_to_owned();
-        copy.map(std::fs::File::from).map_err(|error| Error::new(ErrorKind::System, format!("dup of a memfd: {error}")))
+    /// Writes a part of its contents, before it is sealed: `len` bytes of a file, from `from` on, or those that it has;
+    /// how many. The system copies them from file to file.
+    pub(in crate::sys) fn copy_at(&self, at: usize, file: &File, from: usize, len: usize) -> std::io::Result<usize> {
+        // SAFETY: a call on a descriptor of our own, which nobody else writes by.
+        if unsafe { libc::lseek(self.fd, at as libc::off_t, libc::SEEK_SET) } < 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+        let (mut from, mut done) = (from as libc::off_t, 0);
+        while done < len {
+            // SAFETY: two open descriptors, and a place that is read and written.
+            let n = unsafe { libc::sendfile(self.fd, file.as_raw_fd(), &mut from, len - done) };
+            match n {
+                1.. => done += n as usize,
+                0 => break,
+                _ => match last_error() {
+                    libc::EINTR => {}
+                    // Some file systems, and sandboxes, have no such call.
+                    libc::EINVAL | libc::ENOSYS | libc::EPERM => {
+                        let (at, from) = (at + done, from as u64);
+                        return Ok(done + self.copy_by_memory(at, file, from, len - done)?);
+                    }
+                    error => return Err(std::io::Error::from_raw_os_error(error)),
+                },
+            }
+        }
+        Ok(done)
+    }
+
+    /// The same, where the system does not copy.
+    #[cold]
+    fn copy_by_memory(&self, at: usize, file: &File, from: u64, len: usize) -> std::io::Result<usize> {
+        let mut buffer = vec![0; len.min(64 << 10)];
+        let mut done = 0;
+        while done < len {
+            let room = &mut buffer[..(64 << 10).min(len - done)];
+            match file.read_at(room, from + done as u64) {
+                Ok(0) => break,
+                Ok(n) => {
+                    self.write_at(at + done, &room[..n]).map_err(std::io::Error::other)?;
+                    done += n;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
     }
 
     /// Maps the first `len` bytes for reading.
@@ -263,4 +306,42 @@ pub(super) fn identity_of(fd: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)>
     // SAFETY: a successful fstat has filled it in.
     let stat = unsafe { stat.assume_init() };
     Some((stat.st_dev, stat.st_ino))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_copied_by_the_system_and_by_memory() {
+        let path = std::env::temp_dir().join(format!("stepwell-copied-{}", std::process::id()));
+        let bytes: Vec<u8> = (0..300_000usize).map(|i| (i * 7 + i / 999) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = File::open(&path).unwrap();
+        for (at, from, len) in [(0, 0, 300_000), (5, 4097, 200_000), (9, 299_999, 50), (1, 7, 0), (0, 400_000, 9)] {
+            let there = len.min(bytes.len().saturating_sub(from));
+            for by_memory in [false, true] {
+                let mut copied = usize::MAX;
+                let fill = |to: &SealedFile| {
+                    copied = match by_memory {
+                        false => to.copy_at(at, &file, from, len).unwrap(),
+                        true => to.copy_by_memory(at, &file, from as u64, len).unwrap(),
+                    };
+                    Ok(())
+                };
+                let sealed = SealedFile::sparse(at + len + 1, fill).unwrap().unwrap();
+                assert_eq!(copied, there);
+                let mut expected = vec![0; at + len + 1];
+                expected[at..at + there].copy_from_slice(bytes.get(from..from + there).unwrap_or_default());
+                assert!(sealed.read(0, at + len + 1).unwrap() == expected, "{at} {from} {len}");
+            }
+        }
+        let folder = File::open(std::env::temp_dir()).unwrap();
+        let refused = SealedFile::sparse(9, |to| {
+            assert!(to.copy_at(0, &folder, 0, 9).is_err());
+            Ok(())
+        });
+        drop(refused.unwrap());
+        std::fs::remove_file(&path).unwrap();
+    }
 }
