@@ -2,14 +2,18 @@
 
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, SigId, TableIndex};
 use std::ffi::c_void;
+use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
 /// The value of [`VMFuncRef::func`] for a function of the host.
 pub const HOST_FUNC: u32 = u32::MAX;
 /// Bytes of a [`VMFuncRef`].
 pub const FUNC_REF_SIZE: u32 = size_of::<VMFuncRef>() as u32;
-/// Bytes of a table's element: a reference.
-pub const TABLE_ELEMENT_SIZE: u32 = 8;
+/// Bytes of a table's element.
+pub const TABLE_ELEMENT_SIZE: u32 = size_of::<TableElement>() as u32;
+/// The word in front of a table's elements, from the first of them: not zero once anybody has written to the table.
+/// What is only put in the place of [`TableElement::UNTOUCHED`], and means the same, does not count.
+pub const TABLE_WRITTEN: i32 = -(TABLE_ELEMENT_SIZE as i32);
 
 /// A value of any Wasm type as it crosses between host and guest. The bytes beyond its type's width are not
 /// defined.
@@ -79,12 +83,71 @@ pub struct VMMemory {
     pub len: usize,
 }
 
+/// An element as it stands in a table. A table of functions is not written to when it is made: its elements are
+/// [`TableElement::UNTOUCHED`] until somebody asks for one. An external reference stands in a table as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct TableElement(u64);
+
+/// What an element of a table of functions says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FuncElement {
+    /// What the table's image says; null where that says nothing, or there is none.
+    Untouched,
+    /// Null.
+    Null,
+    /// This function.
+    Func(NonNull<VMFuncRef>),
+}
+
+impl TableElement {
+    /// What every element of a new table is. Of a function: what the table's image says, or null. Of an external
+    /// reference: null.
+    pub const UNTOUCHED: TableElement = TableElement(0);
+    /// Null where it was put into a table of functions. No [`VMFuncRef`] is at this address, and to read from one there
+    /// faults as from null.
+    pub const NULL: TableElement = TableElement(1);
+
+    /// A function, or null.
+    pub fn of_func(reference: *mut VMFuncRef) -> TableElement {
+        match reference.is_null() {
+            true => TableElement::NULL,
+            false => TableElement(reference as u64),
+        }
+    }
+
+    /// An external reference.
+    pub fn of_extern(reference: u64) -> TableElement {
+        TableElement(reference)
+    }
+
+    /// What it says in a table of functions.
+    pub fn func(self) -> FuncElement {
+        match self {
+            TableElement::NULL => FuncElement::Null,
+            TableElement(word) => {
+                NonNull::new(word as *mut VMFuncRef).map_or(FuncElement::Untouched, FuncElement::Func)
+            }
+        }
+    }
+
+    /// The external reference that it is in a table of such.
+    pub fn external(self) -> u64 {
+        self.0
+    }
+
+    /// The word.
+    pub const fn word(self) -> u64 {
+        self.0
+    }
+}
+
 /// A table as compiled code sees it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct VMTable {
-    /// The first element; elements are 8-byte references.
-    pub base: *mut u64,
+    /// The first element. [`TABLE_WRITTEN`] is in front of it, if there is one.
+    pub base: *mut TableElement,
     /// The number of elements.
     pub len: usize,
 }
@@ -290,6 +353,10 @@ impl VmLayout {
     /// Bytes of the whole structure.
     pub fn size(&self) -> u32 {
         self.size
+    }
+    /// Bytes in front of the [`VMFuncRef`]s.
+    pub fn head(&self) -> u32 {
+        self.func_refs
     }
     /// The pointer to an imported function's [`VMFuncRef`].
     pub fn imported_func(&self, func: FuncIndex) -> u32 {

@@ -1,40 +1,17 @@
 //! Instances: the structure compiled code works on, and what the runtime knows beside it.
 
-use crate::abi::{VMContext, VMFuncRef, VMGlobal, VmLayout};
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, no_room};
+use crate::abi::{VMContext, VMFuncRef, VMGlobal};
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result};
 use crate::code::{LoadedCode, TextBase};
 use crate::image::FunctionEntry;
+use crate::runtime::compiled::blocks::Block;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::table::TableData;
 use smallvec::SmallVec;
-use std::alloc::Layout;
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
-
-/// An instance's structure for compiled code, of the size its module's layout says.
-struct VmBlock {
-    at: NonNull<u8>,
-    layout: Layout,
-}
-
-impl VmBlock {
-    /// A zeroed block.
-    fn new(layout: &VmLayout) -> Result<VmBlock> {
-        let layout =
-            Layout::from_size_align(layout.size() as usize, align_of::<VMContext>()).expect("layouts are below 2 GiB");
-        // SAFETY: the size is at least that of `VMContext`.
-        let at = unsafe { std::alloc::alloc_zeroed(layout) };
-        let at = NonNull::new(at).ok_or_else(|| no_room(layout.size(), "an instance"))?;
-        Ok(VmBlock { at, layout })
-    }
-}
-
-impl Drop for VmBlock {
-    fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout.
-        unsafe { std::alloc::dealloc(self.at.as_ptr(), self.layout) };
-    }
-}
 
 /// An instance, and a place in its structure.
 pub(in crate::runtime) type Place<T> = (NonNull<InstanceData>, NonNull<T>);
@@ -43,7 +20,8 @@ pub(in crate::runtime) type Place<T> = (NonNull<InstanceData>, NonNull<T>);
 pub(in crate::runtime) struct InstanceData {
     /// How many instances its store had made before.
     pub(in crate::runtime) number: u64,
-    block: VmBlock,
+    /// Its structure for compiled code, of the size its module's layout says. It goes back to the module.
+    block: ManuallyDrop<Block>,
     pub(in crate::runtime) module: Module,
     /// Its module's position in the store.
     pub(in crate::runtime) entry: u32,
@@ -53,7 +31,7 @@ pub(in crate::runtime) struct InstanceData {
     /// changing the text changes this too.
     functions: NonNull<[FunctionEntry]>,
     /// The functions whose `VMFuncRef` is initialised: all that a change of code has to touch.
-    initialised: Vec<DefinedFuncIndex>,
+    initialised: RefCell<Vec<DefinedFuncIndex>>,
     /// Its memories, imports first.
     pub(in crate::runtime) memories: SmallVec<[NonNull<MemoryData>; 1]>,
     /// Its tables, imports first.
@@ -69,7 +47,7 @@ pub(in crate::runtime) struct InstanceData {
 impl InstanceData {
     /// An instance with nothing in it: the `number`-th of its store, of the store's module at `entry`.
     pub(in crate::runtime) fn new(number: u64, entry: usize, module: Module) -> Result<InstanceData> {
-        let block = VmBlock::new(module.layout())?;
+        let block = ManuallyDrop::new(module.blocks().take()?);
         let info = module.info();
         Ok(InstanceData {
             number,
@@ -77,10 +55,10 @@ impl InstanceData {
             entry: entry as u32,
             text_base: TextBase::default(),
             functions: NonNull::from(&[] as &[FunctionEntry]),
-            initialised: Vec::new(),
+            initialised: RefCell::default(),
             memories: SmallVec::new(),
             tables: SmallVec::new(),
-            dropped_elements: vec![false; info.elements.len()].into(),
+            dropped_elements: info.table_images.dropped().into(),
             dropped_data: vec![false; info.data.len()].into(),
             marked: false,
             module,
@@ -92,19 +70,19 @@ impl InstanceData {
     /// # Safety
     /// `offset` is one that its module's layout gave out for a `T`.
     pub(in crate::runtime) unsafe fn place<T>(&self, offset: u32) -> NonNull<T> {
-        debug_assert!(offset as usize + size_of::<T>() <= self.block.layout.size());
+        debug_assert!(offset as usize + size_of::<T>() <= self.block.len());
         // SAFETY: inside the block.
-        unsafe { self.block.at.add(offset as usize).cast() }
+        unsafe { self.block.at().add(offset as usize).cast() }
     }
 
     /// How many bytes its structure has.
     pub(in crate::runtime) fn block_size(&self) -> usize {
-        self.block.layout.size()
+        self.block.len()
     }
 
     /// Its structure.
     pub(in crate::runtime) fn vmctx(&self) -> NonNull<VMContext> {
-        self.block.at.cast()
+        self.block.at().cast()
     }
 
     /// Makes it run this code of its module: every initialised function reference is pointed there.
@@ -112,7 +90,7 @@ impl InstanceData {
         self.text_base = loaded.store.text_base();
         self.functions = NonNull::from(loaded.engine.tables().functions.as_slice());
         let layout = self.module.layout();
-        for func in &self.initialised {
+        for func in &*self.initialised.borrow() {
             // SAFETY: the layout's place for it; the functions are borrowed from code that is registered.
             unsafe {
                 let start = self.functions.as_ref()[func.index()].start;
@@ -122,8 +100,14 @@ impl InstanceData {
         }
     }
 
+    /// How many of its functions have an initialised reference.
+    #[cfg(test)]
+    pub(in crate::runtime) fn initialised(&self) -> usize {
+        self.initialised.borrow().len()
+    }
+
     /// The reference of a function, initialised now if it was not.
-    pub(in crate::runtime) fn func_ref(&mut self, func: FuncIndex) -> NonNull<VMFuncRef> {
+    pub(in crate::runtime) fn func_ref(&self, func: FuncIndex) -> NonNull<VMFuncRef> {
         let layout = self.module.layout();
         let Some(defined) = self.module.info().defined(func) else {
             // SAFETY: the layout's place for it; imports are in place before anything asks.
@@ -140,7 +124,7 @@ impl InstanceData {
                     sig: self.module.func_sig(func),
                     func: func.get(),
                 });
-                self.initialised.push(defined);
+                self.initialised.borrow_mut().push(defined);
             }
             func_ref
         }
@@ -151,5 +135,25 @@ impl InstanceData {
         let (offset, imported) = self.module.layout().global(global);
         // SAFETY: the layout's place for it or for the pointer to it, which is set before anything asks.
         unsafe { if imported { *self.place::<NonNull<VMGlobal>>(offset).as_ref() } else { self.place(offset) } }
+    }
+}
+
+impl Drop for InstanceData {
+    fn drop(&mut self) {
+        // SAFETY: it is not used again.
+        let block = unsafe { ManuallyDrop::take(&mut self.block) };
+        let layout = self.module.layout();
+        let clean = |block: &Block| {
+            // SAFETY: inside the block. Its head has all that anybody writes to but for the references that were
+            // initialised; a reference is valid as zeros.
+            unsafe {
+                block.at().write_bytes(0, layout.head() as usize);
+                for func in self.initialised.get_mut() {
+                    block.at().add(layout.func_ref(*func) as usize).cast::<VMFuncRef>().write_bytes(0, 1);
+                }
+            }
+        };
+        // SAFETY: it was taken from there; nothing points to an instance that is gone.
+        unsafe { self.module.blocks().give(block, clean) };
     }
 }

@@ -2,6 +2,7 @@
 //! whoever has the store in hand changes it.
 
 pub(in crate::runtime) mod deadline;
+pub(in crate::runtime) mod elements;
 pub(in crate::runtime) mod externs;
 pub(in crate::runtime) mod global;
 pub(in crate::runtime) mod handles;
