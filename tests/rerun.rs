@@ -105,7 +105,11 @@ impl Machine {
         let mut machine = Machine {
             vmctx: vec![0; layout.size().div_ceil(16) as usize],
             memories: info.memories.iter().map(|_| VMMemory { base: memory.base(), len: MEMORY }).collect(),
-            tables: info.tables.iter().map(|_| VMTable { base: table.as_mut_ptr(), len: table.len() }).collect(),
+            tables: info
+                .tables
+                .iter()
+                .map(|_| VMTable { base: table.as_mut_ptr(), len: table.len(), written: 0 })
+                .collect(),
             globals: info.globals.iter().map(global).collect(),
             memory,
             table,

@@ -1,6 +1,6 @@
 //! Pages that are zero until they are written to: large tables, of which an instance mostly touches little.
 
-use super::pages::{RW, check_page_size, round_up_to_page};
+use super::pages::{PAGE_SIZE, RW, check_page_size, round_up_to_page};
 use super::system::{discard, map_anonymous, map_anonymous_at, unmap};
 use crate::base::{Error, ErrorKind, Result};
 use std::ptr::NonNull;
@@ -39,19 +39,23 @@ impl ZeroPages {
         self.len
     }
 
-    /// Makes all of it zero again, and gives its memory back.
+    /// Makes whole pages of some zero again, and gives their memory back.
+    ///
+    /// # Safety
+    /// They are of such pages, the caller's, and nobody holds a reference to what is in them.
     ///
     /// # Errors
-    /// [`ErrorKind::System`] where the system refuses it. What it holds then is not known.
-    pub fn reset(&mut self) -> Result<()> {
-        let start = self.base.as_ptr() as usize;
-        // SAFETY: the mapping is ours, and nobody holds a reference to what is in it.
-        if unsafe { discard(start, self.len) } {
+    /// [`ErrorKind::System`] where the system refuses it. What they hold then is not known.
+    pub unsafe fn reset(start: NonNull<u8>, len: usize) -> Result<()> {
+        let start = start.as_ptr() as usize;
+        debug_assert!(start.is_multiple_of(PAGE_SIZE) && len.is_multiple_of(PAGE_SIZE));
+        // SAFETY: the caller's promise.
+        if unsafe { discard(start, len) } {
             return Ok(());
         }
         // Locked memory (mlockall) refuses to be given back. A fresh mapping in its place does the same.
         // SAFETY: as above.
-        unsafe { map_anonymous_at(start, self.len, RW) }
+        unsafe { map_anonymous_at(start, len, RW) }
     }
 }
 
@@ -66,11 +70,10 @@ impl Drop for ZeroPages {
 mod tests {
     use super::*;
     use crate::sys::faults;
-    use crate::sys::pages::PAGE_SIZE;
 
     #[test]
     fn they_are_zero_at_first_and_after_a_reset() {
-        let mut pages = ZeroPages::new(PAGE_SIZE + 1).unwrap();
+        let pages = ZeroPages::new(PAGE_SIZE + 1).unwrap();
         assert_eq!((pages.len(), ZeroPages::new(0).unwrap().len()), (2 * PAGE_SIZE, PAGE_SIZE));
         for refused in [false, true] {
             // SAFETY: of this length, and no other reference is held.
@@ -78,7 +81,8 @@ mod tests {
             assert!(bytes.iter().all(|byte| *byte == 0));
             bytes.fill(7);
             let guard = refused.then(|| faults::fail_nth(1));
-            pages.reset().unwrap();
+            // SAFETY: all of them, of which no reference is used any more.
+            unsafe { ZeroPages::reset(pages.base(), pages.len()) }.unwrap();
             assert!(guard.is_none_or(|guard| guard.hit()));
         }
         // SAFETY: as above.

@@ -70,7 +70,7 @@ impl Translator<'_, '_> {
 
     fn call_indirect(&mut self, type_index: u32, table: TableIndex) -> Result<()> {
         let index = self.pop_wide()?;
-        let (element, _) = self.table_element(table, index, TrapCode::UndefinedElement);
+        let element = self.table_element(table, index, TrapCode::UndefinedElement);
         let func_ref = self.builder.ins().load(POINTER, self.flags.table, element, 0);
         let func_ref = self.resolved(table, index, func_ref)?;
         // With signals, reading the signature of a null reference faults, whichever of its two forms it has.

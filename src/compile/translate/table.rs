@@ -1,7 +1,7 @@
 //! Tables and references.
 
 use super::Translator;
-use crate::abi::{Builtin, TABLE_ELEMENT_SIZE, TABLE_WRITTEN, TableElement, TrapCode, VMTable};
+use crate::abi::{Builtin, TABLE_ELEMENT_SIZE, TableElement, TrapCode, VMTable};
 use crate::base::{Result, TableIndex};
 use crate::compile::env::null_type;
 use crate::compile::internal;
@@ -14,6 +14,7 @@ use wasmparser::Operator;
 
 const BASE: i32 = offset_of!(VMTable, base) as i32;
 const LEN: i32 = offset_of!(VMTable, len) as i32;
+const WRITTEN: i32 = offset_of!(VMTable, written) as i32;
 
 impl Translator<'_, '_> {
     /// Translates an instruction of this kind; `false` for any other.
@@ -38,7 +39,7 @@ impl Translator<'_, '_> {
             Operator::TableGet { table } => {
                 let table = TableIndex::new(*table);
                 let index = self.pop_wide()?;
-                let (element, _) = self.table_element(table, index, TrapCode::TableOutOfBounds);
+                let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
                 let mut reference = self.builder.ins().load(types::I64, self.flags.table, element, 0);
                 let ty = self.env.info.table(table).element;
                 if ty.heap == HeapType::Func {
@@ -53,7 +54,7 @@ impl Translator<'_, '_> {
                 let table = TableIndex::new(*table);
                 let mut reference = self.pop()?;
                 let index = self.pop_wide()?;
-                let (element, base) = self.table_element(table, index, TrapCode::TableOutOfBounds);
+                let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
                 if self.env.info.table(table).element.heap == HeapType::Func {
                     let null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference, 0);
                     let null = self.builder.ins().uextend(types::I64, null);
@@ -61,7 +62,8 @@ impl Translator<'_, '_> {
                 }
                 self.builder.ins().store(self.flags.table, reference, element, 0);
                 let written = self.builder.ins().iconst(types::I64, 1);
-                self.builder.ins().store(self.flags.table, written, base, TABLE_WRITTEN);
+                let (header, offset) = self.entity(self.env.layout.table(table));
+                self.builder.ins().store(self.flags.table, written, header, offset + WRITTEN);
             }
             Operator::TableSize { table } => {
                 let len = self.table_len(TableIndex::new(*table));
@@ -115,8 +117,8 @@ impl Translator<'_, '_> {
         self.builder.ins().load(types::I64, self.flags.header, header, offset + LEN)
     }
 
-    /// The address of an element, after a check of its index, and that of the first one.
-    pub(super) fn table_element(&mut self, table: TableIndex, index: Value, code: TrapCode) -> (Value, Value) {
+    /// The address of an element, after a check of its index.
+    pub(super) fn table_element(&mut self, table: TableIndex, index: Value, code: TrapCode) -> Value {
         let len = self.table_len(table);
         let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
         self.trap_if(beyond, code);
@@ -124,7 +126,7 @@ impl Translator<'_, '_> {
         let (header, offset) = self.entity(self.env.layout.table(table));
         let base = self.builder.ins().load(types::I64, flags, header, offset + BASE);
         let distance = self.builder.ins().imul_imm_u(index, i64::from(TABLE_ELEMENT_SIZE));
-        (self.builder.ins().iadd(base, distance), base)
+        self.builder.ins().iadd(base, distance)
     }
 
     /// An element of a table of functions, which may be untouched: what it says then is asked from the runtime. It is

@@ -1,8 +1,8 @@
 //! Engines and modules: what is compiled, and shared by all stores. No store is known here.
 
-pub(in crate::runtime) mod blocks;
 pub(in crate::runtime) mod config;
 pub(in crate::runtime) mod engine;
+pub(in crate::runtime) mod kept_pages;
 pub(in crate::runtime) mod log;
 pub(in crate::runtime) mod manifest;
 pub(in crate::runtime) mod module;

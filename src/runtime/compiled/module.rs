@@ -1,18 +1,16 @@
 //! A compiled module: what it says, its layout, and its code in either tier.
 
-use crate::abi::{VMContext, VmLayout};
+use crate::abi::VmLayout;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, NulTexts, Result, SigId, WasmOffset};
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
 use crate::image::{RegionGraph, RerunImage, Tier};
-use crate::runtime::compiled::blocks::Blocks;
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::log::LogLevel;
 use crate::runtime::compiled::rerun::{RerunCode, RerunRun};
 use crate::sys::sealed::SealedBytes;
 use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap, SplitFile};
 use once_cell::sync::OnceCell;
-use std::alloc::Layout;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::{Deref, Range};
@@ -79,8 +77,6 @@ struct ModuleInner {
     info: ModuleInfo,
     binary: Binary,
     layout: VmLayout,
-    /// For the structures of its instances.
-    blocks: Blocks,
     sigs: Box<[SigId]>,
     production: Arc<EngineCode>,
     debug: OnceCell<DebugCode>,
@@ -232,15 +228,12 @@ impl Module {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let sigs = info.types.iter().map(|ty| engine.signature_id(ty)).collect();
         let debug = debug.map(|code| OnceCell::with_value(DebugCode::new(&production, code)));
-        let block =
-            Layout::from_size_align(layout.size() as usize, align_of::<VMContext>()).expect("layouts are below 2 GiB");
         Module(Arc::new(ModuleInner {
             engine: engine.clone(),
             id: ModuleId(NEXT.fetch_add(1, Ordering::Relaxed)),
             info,
             binary,
             layout,
-            blocks: Blocks::new(block),
             sigs,
             production,
             debug: debug.unwrap_or_default(),
@@ -547,11 +540,6 @@ impl Module {
 
     pub(in crate::runtime) fn layout(&self) -> &VmLayout {
         &self.0.layout
-    }
-
-    /// What the structures of its instances are made of.
-    pub(in crate::runtime) fn blocks(&self) -> &Blocks {
-        &self.0.blocks
     }
 
     /// The engine's id of each of its types.

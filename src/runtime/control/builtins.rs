@@ -179,7 +179,8 @@ builtin!(table_fill(_store, instance, index: u32, destination: u64, value: u64, 
     let table = unsafe { &mut *table_of(instance, index).as_ptr() };
     let range = range(destination, len, &table.elements)?;
     if !range.is_empty() {
-        table.elements.write()[range].fill(element_of(table.element.heap, reference(value)));
+        let element = element_of(table.element.heap, reference(value));
+        table.write()[range].fill(element);
     }
     Ok(0)
 });

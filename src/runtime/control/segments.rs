@@ -78,7 +78,7 @@ pub(in crate::runtime) unsafe fn table_init(
     if from.is_empty() {
         return Ok(());
     }
-    let to = &mut to.elements.write()[destination];
+    let to = &mut to.write()[destination];
     match items {
         ElementItems::Funcs(funcs) => {
             for (to, func) in to.iter_mut().zip(&funcs[from]) {

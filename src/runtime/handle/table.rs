@@ -26,7 +26,7 @@ impl Table {
         let ptr = inner.add_table(&ty, None).inspect_err(|_| inner.lacked_room = true)?;
         if !init_is_null {
             // SAFETY: the table is new.
-            unsafe { (*ptr.as_ptr()).elements.write().fill(element_of(ty.element.heap, init)) };
+            unsafe { (*ptr.as_ptr()).write().fill(element_of(ty.element.heap, init)) };
         }
         Ok(Table { store: inner.id, ptr })
     }
@@ -60,8 +60,8 @@ impl Table {
     pub fn get(&self, store: impl AsStore, index: u64) -> Result<Option<Val>> {
         let inner = store.as_store().inner();
         let table = self.at(inner)?;
-        // SAFETY: with the store in hand no mutable reference to the inside of anything is held. A table holds references
-        // of its type and store.
+        // SAFETY: with the store in hand no mutable reference to the inside of anything is held. A table holds
+        // references of its type and store.
         unsafe { Ok(table.get(index).map(|raw| Val::from_raw_in(inner.id, raw, table.element.into()))) }
     }
 
@@ -78,7 +78,7 @@ impl Table {
             return Err(Error::new(ErrorKind::Argument, format!("element {index} is beyond a table of {len}")));
         }
         // SAFETY: checked above; no other reference to its inside is held.
-        unsafe { (*self.ptr.as_ptr()).elements.write()[index as usize] = value };
+        unsafe { (*self.ptr.as_ptr()).write()[index as usize] = value };
         Ok(())
     }
 

@@ -1,17 +1,42 @@
 //! Instances: the structure compiled code works on, and what the runtime knows beside it.
 
-use crate::abi::{VMContext, VMFuncRef, VMGlobal};
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result};
+use crate::abi::{VMContext, VMFuncRef, VMGlobal, VmLayout};
+use crate::base::{FuncIndex, GlobalIndex, Result, no_room};
 use crate::code::{LoadedCode, TextBase};
 use crate::image::FunctionEntry;
-use crate::runtime::compiled::blocks::Block;
 use crate::runtime::compiled::module::Module;
+use crate::runtime::objects::func_refs::FuncRefs;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::table::TableData;
 use smallvec::SmallVec;
+use std::alloc::Layout;
 use std::cell::RefCell;
-use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
+
+/// An instance's structure for compiled code, of the size its module's layout says.
+struct VmBlock {
+    at: NonNull<u8>,
+    layout: Layout,
+}
+
+impl VmBlock {
+    /// A zeroed block.
+    fn new(layout: &VmLayout) -> Result<VmBlock> {
+        let layout =
+            Layout::from_size_align(layout.size() as usize, align_of::<VMContext>()).expect("layouts are below 2 GiB");
+        // SAFETY: the size is at least that of `VMContext`.
+        let at = unsafe { std::alloc::alloc_zeroed(layout) };
+        let at = NonNull::new(at).ok_or_else(|| no_room(layout.size(), "an instance"))?;
+        Ok(VmBlock { at, layout })
+    }
+}
+
+impl Drop for VmBlock {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout.
+        unsafe { std::alloc::dealloc(self.at.as_ptr(), self.layout) };
+    }
+}
 
 /// An instance, and a place in its structure.
 pub(in crate::runtime) type Place<T> = (NonNull<InstanceData>, NonNull<T>);
@@ -20,8 +45,7 @@ pub(in crate::runtime) type Place<T> = (NonNull<InstanceData>, NonNull<T>);
 pub(in crate::runtime) struct InstanceData {
     /// How many instances its store had made before.
     pub(in crate::runtime) number: u64,
-    /// Its structure for compiled code, of the size its module's layout says. It goes back to the module.
-    block: ManuallyDrop<Block>,
+    block: VmBlock,
     pub(in crate::runtime) module: Module,
     /// Its module's position in the store.
     pub(in crate::runtime) entry: u32,
@@ -30,8 +54,8 @@ pub(in crate::runtime) struct InstanceData {
     /// Where the functions are in that text. Borrowed from the code registered in the store, which outlives its use:
     /// changing the text changes this too.
     functions: NonNull<[FunctionEntry]>,
-    /// The functions whose `VMFuncRef` is initialised: all that a change of code has to touch.
-    initialised: RefCell<Vec<DefinedFuncIndex>>,
+    /// The references of its own functions that were asked for: all that a change of code has to touch.
+    func_refs: RefCell<FuncRefs>,
     /// Its memories, imports first.
     pub(in crate::runtime) memories: SmallVec<[NonNull<MemoryData>; 1]>,
     /// Its tables, imports first.
@@ -47,7 +71,7 @@ pub(in crate::runtime) struct InstanceData {
 impl InstanceData {
     /// An instance with nothing in it: the `number`-th of its store, of the store's module at `entry`.
     pub(in crate::runtime) fn new(number: u64, entry: usize, module: Module) -> Result<InstanceData> {
-        let block = ManuallyDrop::new(module.blocks().take()?);
+        let block = VmBlock::new(module.layout())?;
         let info = module.info();
         Ok(InstanceData {
             number,
@@ -55,7 +79,7 @@ impl InstanceData {
             entry: entry as u32,
             text_base: TextBase::default(),
             functions: NonNull::from(&[] as &[FunctionEntry]),
-            initialised: RefCell::default(),
+            func_refs: RefCell::default(),
             memories: SmallVec::new(),
             tables: SmallVec::new(),
             dropped_elements: info.table_images.dropped().into(),
@@ -70,64 +94,57 @@ impl InstanceData {
     /// # Safety
     /// `offset` is one that its module's layout gave out for a `T`.
     pub(in crate::runtime) unsafe fn place<T>(&self, offset: u32) -> NonNull<T> {
-        debug_assert!(offset as usize + size_of::<T>() <= self.block.len());
+        debug_assert!(offset as usize + size_of::<T>() <= self.block.layout.size());
         // SAFETY: inside the block.
-        unsafe { self.block.at().add(offset as usize).cast() }
+        unsafe { self.block.at.add(offset as usize).cast() }
     }
 
     /// How many bytes its structure has.
     pub(in crate::runtime) fn block_size(&self) -> usize {
-        self.block.len()
+        self.block.layout.size()
     }
 
     /// Its structure.
     pub(in crate::runtime) fn vmctx(&self) -> NonNull<VMContext> {
-        self.block.at().cast()
+        self.block.at.cast()
     }
 
     /// Makes it run this code of its module: every initialised function reference is pointed there.
     pub(in crate::runtime) fn use_code(&mut self, loaded: &LoadedCode) {
         self.text_base = loaded.store.text_base();
         self.functions = NonNull::from(loaded.engine.tables().functions.as_slice());
-        let layout = self.module.layout();
-        for func in &*self.initialised.borrow() {
-            // SAFETY: the layout's place for it; the functions are borrowed from code that is registered.
+        for (func, func_ref) in self.func_refs.borrow().iter() {
+            // SAFETY: the functions are borrowed from code that is registered; nobody uses the reference meanwhile.
             unsafe {
                 let start = self.functions.as_ref()[func.index()].start;
-                let func_ref = self.place::<VMFuncRef>(layout.func_ref(*func)).as_ptr();
-                (*func_ref).code = self.text_base.pc(start).get() as *const _;
+                (*func_ref.as_ptr()).code = self.text_base.pc(start).get() as *const _;
             }
         }
     }
 
-    /// How many of its functions have an initialised reference.
+    /// How many of its functions have a reference.
     #[cfg(test)]
-    pub(in crate::runtime) fn initialised(&self) -> usize {
-        self.initialised.borrow().len()
+    pub(in crate::runtime) fn func_refs(&self) -> usize {
+        self.func_refs.borrow().len()
     }
 
-    /// The reference of a function, initialised now if it was not.
+    /// The reference of a function, made now if it was not.
     pub(in crate::runtime) fn func_ref(&self, func: FuncIndex) -> NonNull<VMFuncRef> {
-        let layout = self.module.layout();
-        let Some(defined) = self.module.info().defined(func) else {
+        let (info, layout) = (self.module.info(), self.module.layout());
+        let Some(defined) = info.defined(func) else {
             // SAFETY: the layout's place for it; imports are in place before anything asks.
             return unsafe { *self.place::<NonNull<VMFuncRef>>(layout.imported_func(func)).as_ref() };
         };
-        // SAFETY: the layout's place for it; the functions are borrowed from code that is registered.
-        unsafe {
-            let func_ref = self.place::<VMFuncRef>(layout.func_ref(defined));
-            if func_ref.as_ref().code.is_null() {
-                let start = self.functions.as_ref()[defined.index()].start;
-                func_ref.as_ptr().write(VMFuncRef {
-                    code: self.text_base.pc(start).get() as *const _,
-                    vmctx: self.vmctx().as_ptr().cast(),
-                    sig: self.module.func_sig(func),
-                    func: func.get(),
-                });
-                self.initialised.borrow_mut().push(defined);
+        self.func_refs.borrow_mut().get_or_make(defined, info.bodies.len(), || {
+            // SAFETY: the functions are borrowed from code that is registered.
+            let start = unsafe { self.functions.as_ref() }[defined.index()].start;
+            VMFuncRef {
+                code: self.text_base.pc(start).get() as *const _,
+                vmctx: self.vmctx().as_ptr().cast(),
+                sig: self.module.func_sig(func),
+                func: func.get(),
             }
-            func_ref
-        }
+        })
     }
 
     /// The place of a global.
@@ -135,25 +152,5 @@ impl InstanceData {
         let (offset, imported) = self.module.layout().global(global);
         // SAFETY: the layout's place for it or for the pointer to it, which is set before anything asks.
         unsafe { if imported { *self.place::<NonNull<VMGlobal>>(offset).as_ref() } else { self.place(offset) } }
-    }
-}
-
-impl Drop for InstanceData {
-    fn drop(&mut self) {
-        // SAFETY: it is not used again.
-        let block = unsafe { ManuallyDrop::take(&mut self.block) };
-        let layout = self.module.layout();
-        let clean = |block: &Block| {
-            // SAFETY: inside the block. Its head has all that anybody writes to but for the references that were
-            // initialised; a reference is valid as zeros.
-            unsafe {
-                block.at().write_bytes(0, layout.head() as usize);
-                for func in self.initialised.get_mut() {
-                    block.at().add(layout.func_ref(*func) as usize).cast::<VMFuncRef>().write_bytes(0, 1);
-                }
-            }
-        };
-        // SAFETY: it was taken from there; nothing points to an instance that is gone.
-        unsafe { self.module.blocks().give(block, clean) };
     }
 }

@@ -44,7 +44,7 @@ impl TableData {
     ) -> Result<Owned<TableData>> {
         let table = Owned::new(Box::new(TableData {
             vm: NonNull::dangling(),
-            own: VMTable { base: null_mut(), len: 0 },
+            own: VMTable { base: null_mut(), len: 0, written: 0 },
             element: ty.element,
             max: ty.limits.max,
             elements: Elements::new(engine, ty.limits.min)?,
@@ -70,9 +70,33 @@ impl TableData {
 
     /// Tells compiled code where the elements are.
     fn publish(&mut self) {
-        let vm = VMTable { base: self.elements.base().as_ptr(), len: self.elements.len() };
         // SAFETY: the place lives as long as the store; the guest that reads it is not running.
-        unsafe { self.vm.as_ptr().write(vm) };
+        let vm = unsafe { &mut *self.vm.as_ptr() };
+        (vm.base, vm.len) = (self.elements.base().as_ptr(), self.elements.len());
+    }
+
+    /// Whether anybody has written to it. If not, an element is untouched, or what the table's image says.
+    pub(in crate::runtime) fn is_written(&self) -> bool {
+        // SAFETY: as in `publish`.
+        unsafe { self.vm.as_ref() }.written != 0
+    }
+
+    fn note_written(&mut self) {
+        // SAFETY: as in `publish`.
+        unsafe { (*self.vm.as_ptr()).written = 1 };
+    }
+
+    /// Its elements, to be written to.
+    pub(in crate::runtime) fn write(&mut self) -> &mut [TableElement] {
+        self.note_written();
+        self.elements.all_mut()
+    }
+
+    /// Gives its elements to the engine's next table. It is being dropped, and its instance is still there.
+    pub(in crate::runtime) fn recycle(&mut self) {
+        if !self.is_written() {
+            self.elements.recycle();
+        }
     }
 
     /// Grows by so many within `budget` more, each the reference `init`; the old size, or `None`.
@@ -87,10 +111,13 @@ impl TableData {
             TableElement::NULL if self.element.heap == HeapType::Func => TableElement::UNTOUCHED,
             init => init,
         };
-        if !self.elements.grow(engine, delta as usize, init) {
+        if !self.elements.grow(engine, delta as usize) {
             return None;
         }
         self.publish();
+        if init != TableElement::UNTOUCHED {
+            self.write()[old as usize..].fill(init);
+        }
         Some(old)
     }
 
@@ -196,7 +223,7 @@ pub(in crate::runtime) unsafe fn copy_elements(
     }
     // SAFETY: both ranges were checked; they may overlap. No reference to the elements of either is held.
     unsafe {
-        (*to.as_ptr()).elements.note_written();
+        (*to.as_ptr()).note_written();
         let to = to.as_ref().elements.base().add(destination.start);
         from.as_ref().elements.base().add(source.start).copy_to(to, source.len());
     }

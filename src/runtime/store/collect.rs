@@ -434,10 +434,10 @@ impl<'a> Marker<'a> {
     unsafe fn scan_table(&mut self, table: NonNull<TableData>) {
         // SAFETY: the caller's promise: marking writes to no table's elements.
         unsafe {
-            let elements = &raw const (*table.as_ptr()).elements;
-            if !(*elements).are_written() {
+            if !table.as_ref().is_written() {
                 return;
             }
+            let elements = &raw const (*table.as_ptr()).elements;
             let heap = (*table.as_ptr()).element.heap;
             for element in (0..(*elements).len()).filter_map(|index| (*elements).get(index)) {
                 match heap {
@@ -473,6 +473,7 @@ unsafe fn sweep(inner: &mut StoreInner, Marked { externs, data }: Marked) -> Col
             let table = table.ptr().as_ptr();
             if !(*table).marked {
                 inner.usage.table_elements -= (*table).elements.len() as u64;
+                (*table).recycle();
             }
         }
         inner.memories.retain(|memory| std::mem::take(&mut (*memory.ptr().as_ptr()).marked));
