@@ -174,3 +174,21 @@ fn tables_of_threads_are_apart() {
         }
     });
 }
+
+/// What is resolved costs no fuel, and needs no host's answer.
+#[test]
+fn first_calls_cost_as_much_as_later_ones() {
+    for signals in [true, false] {
+        let engine = Engine::new(Config { fuel: true, epoch: true, signals, ..Config::default() }).unwrap();
+        let module = module(&engine, 600);
+        let mut store = Store::new(&engine);
+        store.set_epoch_deadline(1).unwrap();
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let costs = [5, 5, 599, 5].map(|index| {
+            store.set_fuel(1000).unwrap();
+            assert_eq!(call(&mut store, instance, (index, 1)), index + 1);
+            1000 - store.fuel().unwrap()
+        });
+        assert!(costs[0] > 0 && costs == [costs[0]; 4], "{costs:?}");
+    }
+}
