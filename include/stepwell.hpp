@@ -1257,6 +1257,10 @@ public:
   /// How many inaccessible bytes are kept behind the reservation of each memory.
   Config &memory_guard(std::uint64_t bytes) & { return stepwell_config_memory_guard_set(need(), bytes), *this; }
   Config &&memory_guard(std::uint64_t bytes) && { return std::move(memory_guard(bytes)); }
+  Config &memory_images(bool enable) & { return stepwell_config_memory_images_set(need(), enable), *this; }
+  Config &&memory_images(bool enable) && { return std::move(memory_images(enable)); }
+  Config &kept_memories(std::size_t count) & { return stepwell_config_kept_memories_set(need(), count), *this; }
+  Config &&kept_memories(std::size_t count) && { return std::move(kept_memories(count)); }
   /// How many bytes of stack guests may use.
   Config &max_stack(std::size_t bytes) & { return stepwell_config_max_stack_set(need(), bytes), *this; }
   Config &&max_stack(std::size_t bytes) && { return std::move(max_stack(bytes)); }
@@ -1318,6 +1322,11 @@ public:
   void increment_epoch() const {
     if (!valid()) detail::moved_from(class_name).raise();
     stepwell_engine_epoch_increment(raw());
+  }
+  /// Lets go of what is kept for instances to come.
+  void trim() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    stepwell_engine_trim(raw());
   }
   wasm_engine_t *raw() const noexcept { return ptr_.get(); }
 

@@ -43,6 +43,7 @@ pub mod isa {
 
 pub mod sys {
     pub use crate::sys::faults;
+    pub use crate::sys::mapping;
 
     pub mod pages {
         pub use crate::sys::pages::Reservation;

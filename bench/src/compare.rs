@@ -8,10 +8,15 @@ use std::sync::{Arc, Mutex};
 
 use stepwell::base::FuncIndex;
 use stepwell::debug::{Action, Debugger, Stop};
-use stepwell::runtime::{Caller, Engine, Extern, Func, Instance, Module, Store, Trap, Val};
+use stepwell::runtime::{Caller, Engine, Extern, Func, Instance, Module, Store, Val};
 use stepwell::{ExternType, ValType};
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+#[path = "words.rs"]
+mod words;
+
+use words::{own_trap, own_value, their_trap, their_value};
 
 /// What is said of a stack overflow: neither engine promises a depth.
 pub const OVERFLOW: &str = "trap call stack exhausted";
@@ -177,7 +182,7 @@ fn their_act(caller: &mut wasmtime::Caller<'_, ()>, acts: &Acts) -> wasmtime::Re
             match func.call(&mut *caller, &params, &mut results) {
                 Ok(()) => results.iter().for_each(|value| their_value(&mut text, value)),
                 Err(error) => {
-                    text = their_trap(&error, name).map_err(|error| wasmtime::Error::msg(error.to_string()))?;
+                    text = their_trap(&error, name).map_err(wasmtime::Error::msg)?;
                 }
             }
             Ok::<_, wasmtime::Error>(text)
@@ -265,29 +270,6 @@ fn attach(store: &mut Store) -> Result<Debugger> {
     })?)
 }
 
-fn own_trap(error: stepwell::base::Error) -> stepwell::base::Result<String> {
-    let trap = error.payload::<Trap>().map(|trap| trap.code().map_or(trap.message(), |code| code.message()));
-    match trap {
-        // wasmtime has one trap for both.
-        Some("undefined element") => Ok(String::from("trap out of bounds table access")),
-        Some(message) => Ok(format!("trap {message}")),
-        None => Err(error),
-    }
-}
-
-fn own_value(text: &mut String, value: &Val) {
-    // Writing to a string cannot fail.
-    let _ = match value {
-        Val::I32(bits) => write!(text, " {bits:x}"),
-        Val::I64(bits) => write!(text, " {bits:x}"),
-        Val::F32(bits) => write!(text, " {bits:x}"),
-        Val::F64(bits) => write!(text, " {bits:x}"),
-        Val::V128(bytes) => write!(text, " {bytes:x?}"),
-        Val::FuncRef(func) => write!(text, " {}", func.is_some()),
-        Val::ExternRef(value) => write!(text, " {}", value.is_some()),
-    };
-}
-
 /// The same in the other engine.
 pub fn call_theirs(engine: &wasmtime::Engine, module: &wasmtime::Module, line: &str) -> Result<String> {
     use wasmtime::{Extern, Ref, Store, Val, ValType};
@@ -348,39 +330,6 @@ pub fn call_theirs(engine: &wasmtime::Engine, module: &wasmtime::Module, line: &
         write!(text, "={name}")?;
     }
     Ok(text)
-}
-
-fn their_value(text: &mut String, value: &wasmtime::Val) {
-    use wasmtime::Val;
-    // Writing to a string cannot fail.
-    let _ = match value {
-        Val::I32(bits) => write!(text, " {bits:x}"),
-        Val::I64(bits) => write!(text, " {bits:x}"),
-        Val::F32(bits) => write!(text, " {bits:x}"),
-        Val::F64(bits) => write!(text, " {bits:x}"),
-        Val::V128(bits) => write!(text, " {:x?}", bits.as_u128().to_le_bytes()),
-        other => write!(text, " {}", other.ref_().is_some_and(|value| !value.is_null())),
-    };
-}
-
-fn their_trap(error: &wasmtime::Error, line: &str) -> Result<String> {
-    use wasmtime::Trap;
-    let Some(trap) = error.downcast_ref::<Trap>() else {
-        return Err(format!("{line}: {error:?}").into());
-    };
-    let message = match trap {
-        Trap::UnreachableCodeReached => "unreachable",
-        Trap::MemoryOutOfBounds => "out of bounds memory access",
-        Trap::TableOutOfBounds => "out of bounds table access",
-        Trap::IndirectCallToNull => "uninitialized element",
-        Trap::BadSignature => "indirect call type mismatch",
-        Trap::IntegerDivisionByZero => "integer divide by zero",
-        Trap::IntegerOverflow => "integer overflow",
-        Trap::BadConversionToInteger => "invalid conversion to integer",
-        Trap::StackOverflow => "call stack exhausted",
-        other => return Err(other.to_string().into()),
-    };
-    Ok(format!("trap {message}"))
 }
 
 /// FNV-1a over words.

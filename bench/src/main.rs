@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let done = match words.split_first() {
         Some((first, programs)) if first == "tier" => speed::tier(programs),
+        Some((first, words)) if first == speed::alive::WORD => speed::alive::print(words),
         _ => speed::run(&words),
     };
     match done {

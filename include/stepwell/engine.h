@@ -49,6 +49,11 @@ typedef enum stepwell_fallback_enum {
    * at any time.
    */
   STEPWELL_FALLBACK_REPLACED_CODE = 16,
+  /**
+   * There is no `memfd` for a module's data: each instance copies it, as without
+   * `stepwell_config_memory_images_set`.
+   */
+  STEPWELL_FALLBACK_COPIED_DATA = 32,
 } stepwell_fallback_enum;
 
 /** The proposals to WebAssembly 1.0 that can be switched off. The numbers stay. */
@@ -246,6 +251,28 @@ void stepwell_config_memory_reservation_set(wasm_config_t *config,
 STEPWELL_API void stepwell_config_memory_guard_set(wasm_config_t *config, uint64_t bytes);
 
 /**
+ * Whether a module's data becomes an image in a file in memory, once, which memories map: an instance then has pages
+ * of its own for what it writes alone. Without, and where the system has no such files, each instance copies the data.
+ * On at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_memory_images_set(wasm_config_t *config,
+                                       bool enable);
+
+/**
+ * Of how many memories of instances that are gone the engine keeps the address space for the next, at most, with their
+ * data as it was at first. Each is two of the mappings of which a process has some 65,000. `stepwell_engine_trim` lets
+ * them go. 1,000 at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_kept_memories_set(wasm_config_t *config,
+                                       size_t count);
+
+/**
  * How many bytes of stack guests may use, counted from the outermost call; beyond, they trap. 512 KiB at first.
  *
  * Thread: any.
@@ -319,6 +346,16 @@ STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
                                          own wasm_engine_t **out);
+
+/**
+ * Lets go of what the engine keeps for instances to come: the address space of memories that are gone, of which
+ * `stepwell_config_kept_memories_set` limits the number. What lives stays as it is; what is given up later is kept
+ * again.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_engine_trim(const wasm_engine_t *engine);
 
 /**
  * Makes sure that the library's signal handlers are in front of those that the host has installed since the first

@@ -27,6 +27,8 @@ class Engine(Managed):
     - `nan_canonicalization`: all NaNs that arithmetic yields are the same. Off by default.
     - `signals`: traps are found by signals, which makes guests faster. On by default.
     - `memory_reservation`, `memory_guard`: bytes of address space for each memory, and behind it.
+    - `memory_images`: memories map their module's data and copy the pages that they write. On by default.
+    - `kept_memories`: of how many memories that are gone the address space is kept, at most; see `trim`. 1,000 by default.
     - `max_stack`: bytes of stack that guests may use.
     - `stop_reserve`: bytes of stack kept free below that for host functions, stop callbacks, and what is compiled at a stop.
     - `parallel`: modules are compiled on several threads. On by default.
@@ -45,7 +47,8 @@ class Engine(Managed):
     def __init__(
             self, *, debug: Optional[bool] = None, debug_tier: Optional[int] = None, rerun_cache: Optional[int] = None,
             nan_canonicalization: Optional[bool] = None, signals: Optional[bool] = None,
-            memory_reservation: Optional[int] = None, memory_guard: Optional[int] = None, max_stack: Optional[int] = None,
+            memory_reservation: Optional[int] = None, memory_guard: Optional[int] = None,
+            memory_images: Optional[bool] = None, kept_memories: Optional[int] = None, max_stack: Optional[int] = None,
             stop_reserve: Optional[int] = None, parallel: Optional[bool] = None, optimize: Optional[bool] = None,
             copied_code: Optional[bool] = None, fuel: Optional[bool] = None, epoch: Optional[bool] = None,
             debug_eagerly: Optional[bool] = None,
@@ -68,6 +71,10 @@ class Engine(Managed):
         check(c.stepwell_engine_new(config, byref(out)))
         self._own(out)
         self._epoch = bool(epoch)
+
+    def trim(self) -> None:
+        """Lets go of what is kept for instances to come: the address space of memories that are gone."""
+        c.stepwell_engine_trim(self._handle)
 
     def increment_epoch(self) -> None:
         """Makes the engine's epoch one more. Guests whose deadline has come trap with `TrapCode.INTERRUPT` when they next begin a

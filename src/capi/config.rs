@@ -242,6 +242,28 @@ pub unsafe extern "C" fn stepwell_config_memory_guard_set(config: *mut wasm_conf
     unsafe { set("stepwell_config_memory_guard_set", config, |config| config.memory_guard = bytes) }
 }
 
+/// Whether a module's data becomes an image in a file in memory, once, which memories map: an instance then has pages
+/// of its own for what it writes alone. Without, and where the system has no such files, each instance copies the data.
+/// On at first.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_memory_images_set(config: *mut wasm_config_t, enable: bool) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_config_memory_images_set", config, |config| config.memory_images = enable) }
+}
+
+/// Of how many memories of instances that are gone the engine keeps the address space for the next, at most, with their
+/// data as it was at first. Each is two of the mappings of which a process has some 65,000. `stepwell_engine_trim` lets
+/// them go. 1,000 at first.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_kept_memories_set(config: *mut wasm_config_t, count: usize) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_config_kept_memories_set", config, |config| config.kept_memories = count) }
+}
+
 /// How many bytes of stack guests may use, counted from the outermost call; beyond, they trap. 512 KiB at first.
 ///
 /// Thread: any.

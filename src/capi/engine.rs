@@ -1,8 +1,8 @@
 //! `wasm_engine_t`: what compiles modules and is shared by stores.
 
-use super::plumbing::guard::{or_error, or_null};
+use super::plumbing::guard::{or_abort, or_error, or_null};
 use super::plumbing::handles::{stepwell_error_t, wasm_config_t, wasm_engine_t};
-use super::plumbing::own::{Out, Own, handle};
+use super::plumbing::own::{Out, Own, borrow, handle};
 use crate::runtime::{Config, Engine};
 
 handle!(wasm_engine_t => Engine);
@@ -61,6 +61,20 @@ pub unsafe extern "C" fn stepwell_engine_new(
 pub unsafe extern "C" fn wasm_engine_delete(engine: Own<wasm_engine_t>) {
     // SAFETY: C gives it back.
     unsafe { engine.delete("wasm_engine_delete", "engine") }
+}
+
+/// Lets go of what the engine keeps for instances to come: the address space of memories that are gone, of which
+/// `stepwell_config_kept_memories_set` limits the number. What lives stays as it is; what is given up later is kept
+/// again.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_engine_trim(engine: *const wasm_engine_t) {
+    or_abort("stepwell_engine_trim", || {
+        // SAFETY: C passes a live engine or NULL.
+        unsafe { borrow(engine, "engine") }?.trim();
+        Ok(())
+    });
 }
 
 /// Makes sure that the library's signal handlers are in front of those that the host has installed since the first

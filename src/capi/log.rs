@@ -52,6 +52,9 @@ pub enum stepwell_fallback_enum {
     /// with breakpoints are made anew for each change, which takes somewhat longer. The system may begin to refuse it
     /// at any time.
     STEPWELL_FALLBACK_REPLACED_CODE = 16,
+    /// There is no `memfd` for a module's data: each instance copies it, as without
+    /// `stepwell_config_memory_images_set`.
+    STEPWELL_FALLBACK_COPIED_DATA = 32,
 }
 
 // The header's numbers are the engine's.
@@ -62,6 +65,7 @@ const _: () = {
     assert!(c::STEPWELL_FALLBACK_NO_THREADS as i32 == Fallbacks::NO_THREADS.bits() as i32);
     assert!(c::STEPWELL_FALLBACK_NO_SIGNALS as i32 == Fallbacks::NO_SIGNALS.bits() as i32);
     assert!(c::STEPWELL_FALLBACK_REPLACED_CODE as i32 == Fallbacks::REPLACED_CODE.bits() as i32);
+    assert!(c::STEPWELL_FALLBACK_COPIED_DATA as i32 == Fallbacks::COPIED_DATA.bits() as i32);
 };
 
 /// Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is

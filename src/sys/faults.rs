@@ -1,6 +1,6 @@
-//! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s, swaps of texts or signal
-//! handlers are refused. While no thread asks for failures, a check is one relaxed load. It changes what system calls
-//! report, nothing else.
+//! Failures on demand, for tests: the n-th mapping call of this thread fails, or `memfd`s, swaps of texts, signal
+//! handlers or what is told of pages are refused. While no thread asks for failures, a check is one relaxed load. It
+//! changes what system calls report, nothing else.
 
 use super::system::{IN_PIECES, NO_MEMORY, NOT_ALLOWED, set_last_error};
 use std::cell::Cell;
@@ -19,6 +19,8 @@ thread_local! {
     static REFUSE_MEMFD: Cell<bool> = const { Cell::new(false) };
     static REFUSE_SWAP: Cell<bool> = const { Cell::new(false) };
     static REFUSE_SIGNALS: Cell<bool> = const { Cell::new(false) };
+    static REFUSE_SCAN: Cell<bool> = const { Cell::new(false) };
+    static REFUSE_WATCH: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What a guard has switched on.
@@ -29,6 +31,8 @@ enum What {
     Memfd,
     Swap,
     Signals,
+    Scan,
+    Watch,
 }
 
 impl What {
@@ -43,6 +47,8 @@ impl What {
             What::Memfd => REFUSE_MEMFD.set(on),
             What::Swap => REFUSE_SWAP.set(on),
             What::Signals => REFUSE_SIGNALS.set(on),
+            What::Scan => REFUSE_SCAN.set(on),
+            What::Watch => REFUSE_WATCH.set(on),
         }
     }
 }
@@ -104,6 +110,16 @@ pub fn refuse_signals() -> FaultGuard {
     FaultGuard::new(What::Signals)
 }
 
+/// Keeps the system from telling this thread what is behind pages, as older ones do not.
+pub fn refuse_scan() -> FaultGuard {
+    FaultGuard::new(What::Scan)
+}
+
+/// Makes every userfaultfd of this thread be refused, as a sandbox does.
+pub fn refuse_watch() -> FaultGuard {
+    FaultGuard::new(What::Watch)
+}
+
 /// Whether this call is to fail; the system's last error is set then.
 #[inline]
 pub(super) fn fails() -> bool {
@@ -144,6 +160,16 @@ pub(super) fn swap_refused() -> bool {
 /// Whether to install a signal's handler is to be refused; the system's last error is set then.
 pub(super) fn signals_refused() -> bool {
     refused(&REFUSE_SIGNALS, NOT_ALLOWED)
+}
+
+/// Whether to ask what is behind pages is to be refused; the system's last error is set then.
+pub(super) fn scan_refused() -> bool {
+    refused(&REFUSE_SCAN, NOT_ALLOWED)
+}
+
+/// Whether to have writes noted is to be refused; the system's last error is set then.
+pub(super) fn watch_refused() -> bool {
+    refused(&REFUSE_WATCH, NOT_ALLOWED)
 }
 
 fn refused(switch: &'static std::thread::LocalKey<Cell<bool>>, error: i32) -> bool {

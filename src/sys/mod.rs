@@ -16,8 +16,10 @@
 //! | `move_mapping` | puts a mapping in the place of another |
 //! | `move_pages`, `Unmoved` | the same, leaving a mapping of the same file behind; or why not |
 //! | `protect_failed` | the error for a change of protection that `region` has just said was refused |
-//! | `SealedFile` | a file in memory that nobody can change once it is filled; mapped for reading, or executable and copy-on-write; or that there is none |
+//! | `SealedFile` | a file in memory that nobody can change once it is filled; mapped for reading, or executable and copy-on-write, or to be written with a copy of each page that is; or that there is none |
 //! | `refused` | whether the last call failed because the system does not allow it, rather than for lack of memory |
+//! | `touched`: `private_pages` | which pages of a memory hold something of their own, or that it is not known |
+//! | `changes`: `Mark`, `set_writable` | which pages of a memory were changed since a moment; forbids writing to some |
 //! | `set_last_error`, `NO_MEMORY`, `NOT_ALLOWED`, `IN_PIECES` | has the last call failed for this reason: for failures on demand |
 //! | `stack_bounds` | where this thread's stack is |
 //!
@@ -40,6 +42,7 @@ pub mod faults;
 pub mod floats;
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod mapping;
 pub mod native_debug;
 pub mod pages;
 pub mod refusals;

@@ -3,7 +3,7 @@
 //! given back differs from system to system.
 
 use super::faults;
-use super::system::{discard, map_anonymous, map_anonymous_at, protect_failed, unmap};
+use super::system::{SealedFile, discard, map_anonymous, map_anonymous_at, protect_failed, unmap};
 use crate::base::{Error, ErrorKind, Result};
 use region::Protection;
 use std::ops::Range;
@@ -55,17 +55,25 @@ impl Reservation {
     /// Reserves `bytes`, rounded up to whole pages (guards included: reserve as much as is wanted). Nothing of it is
     /// accessible. Zero bytes make an empty reservation.
     pub fn new(bytes: usize) -> Result<Self> {
-        let len = round_up_to_page(bytes)
-            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("cannot reserve {bytes} bytes of address space")))?;
-        if len == 0 {
-            return Ok(Reservation { base: NonNull::dangling(), len });
+        Ok(Reservation::several(bytes, 1)?.pop().unwrap_or(Reservation { base: NonNull::dangling(), len: 0 }))
+    }
+
+    /// Reserves address space for `count` of them at once, one behind the other, which takes one call instead of many.
+    pub fn several(bytes: usize, count: usize) -> Result<Vec<Reservation>> {
+        let sizes = round_up_to_page(bytes).and_then(|len| Some((len, len.checked_mul(count)?)));
+        let (len, all) = sizes.ok_or_else(|| {
+            Error::new(ErrorKind::Limit, format!("cannot reserve {count} times {bytes} bytes of address space"))
+        })?;
+        if all == 0 {
+            return Ok(Vec::new());
         }
         check_page_size()?;
-        let base = map_anonymous(len, Protection::NONE)
-            .map_err(|e| e.context(format_args!("reserving {len} bytes of address space")))?;
-        // SAFETY: a successful mapping without a fixed address is never at null.
-        let base = unsafe { NonNull::new_unchecked(base as *mut u8) };
-        Ok(Reservation { base, len })
+        let start = map_anonymous(all, Protection::NONE)
+            .map_err(|e| e.context(format_args!("reserving {all} bytes of address space")))?;
+        // A successful mapping without a fixed address is never at null.
+        Ok((0..count)
+            .filter_map(|i| Some(Reservation { base: NonNull::new((start + i * len) as *mut u8)?, len }))
+            .collect())
     }
 
     /// The first byte. Dangling (but aligned to nothing in particular) for an empty reservation.
@@ -98,20 +106,43 @@ impl Reservation {
 
     /// Gives the memory of the pages of `range` back; they read as zeros afterwards. The bounds are page multiples.
     pub fn reset_to_zero(&mut self, range: Range<usize>) -> Result<()> {
+        if self.give_back(range.clone())? {
+            return Ok(());
+        }
+        // A fresh mapping in their place does the same.
+        self.forget(range.clone())?;
+        self.protect(range, RW)
+    }
+
+    /// Drops the private contents of pages: those of a file read as the file again, others as zeros. False where the
+    /// system does not do that, as with locked memory (mlockall). The bounds are page multiples.
+    pub(super) fn give_back(&mut self, range: Range<usize>) -> Result<bool> {
+        self.check(&range)?;
+        // SAFETY: the range was checked to lie in this reservation: private memory that nobody holds a Rust reference
+        // to.
+        Ok(range.is_empty() || unsafe { discard(self.base() as usize + range.start, range.len()) })
+    }
+
+    /// Puts pages in the place of those of `range` that are as they were when the space was reserved: inaccessible,
+    /// with nothing in them. The bounds are page multiples.
+    pub(super) fn forget(&mut self, range: Range<usize>) -> Result<()> {
         self.check(&range)?;
         if range.is_empty() {
             return Ok(());
         }
-        let start = self.base() as usize + range.start;
-        // SAFETY: the range was checked to lie in this reservation: anonymous memory that nobody holds a Rust reference
-        // to.
-        if unsafe { discard(start, range.len()) } {
+        // SAFETY: the range was checked to lie in this reservation, of which nobody holds Rust references.
+        unsafe { map_anonymous_at(self.base() as usize + range.start, range.len(), Protection::NONE) }
+    }
+
+    /// Puts the pages of a file in the place of those of `range`, from `at` on: readable, and writable without anything
+    /// reaching the file. The bounds are page multiples.
+    pub(super) fn map_copied(&mut self, range: Range<usize>, file: &SealedFile, at: usize) -> Result<()> {
+        self.check(&range)?;
+        if range.is_empty() {
             return Ok(());
         }
-        // Locked memory (mlockall) refuses to be given back. A fresh mapping in its place does the same.
-        // SAFETY: as above; the mapping replaces pages of this reservation alone.
-        unsafe { map_anonymous_at(start, range.len(), Protection::NONE)? };
-        self.protect(range, RW)
+        // SAFETY: the range was checked to lie in this reservation, of which nobody holds Rust references.
+        unsafe { file.map_copied_at(self.base() as usize + range.start, at, range.len()) }
     }
 
     fn protect(&mut self, range: Range<usize>, protection: Protection) -> Result<()> {

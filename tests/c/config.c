@@ -36,6 +36,11 @@ int main(void) {
     works(config, debug);
 
     config = wasm_config_new();
+    stepwell_config_memory_images_set(config, false);
+    stepwell_config_kept_memories_set(config, 0);
+    works(config, debug);
+
+    config = wasm_config_new();
     stepwell_config_nan_canonicalization_set(config, true);
     stepwell_config_optimize_set(config, false);
     stepwell_config_parallel_set(config, false);

@@ -179,6 +179,9 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
   ABORTS(stepwell_config_debug_set, "config", (NULL, true));
   ABORTS(stepwell_config_max_stack_set, "config", (NULL, 1));
   ABORTS(stepwell_config_rerun_cache_set, "config", (NULL, 1));
+  ABORTS(stepwell_config_memory_images_set, "config", (NULL, true));
+  ABORTS(stepwell_config_kept_memories_set, "config", (NULL, 1));
+  ABORTS(stepwell_engine_trim, "engine", (NULL));
   ERRORS(stepwell_config_debug_tier_set, "config", (NULL, STEPWELL_DEBUG_TIER_SIMPLE));
   ABORTS(stepwell_error_code, "error", (NULL));
   NULLS(stepwell_error_message, "error", (NULL));

@@ -1,13 +1,18 @@
 //! The rows of the table, and how one is measured and printed.
 
+pub mod alive;
 pub mod calls;
 pub mod code;
+pub mod instances;
 pub mod modules;
 pub mod programs;
+pub mod sides;
 pub mod stops;
 pub mod stores;
 
 use crate::Result;
+use instances::Sample;
+use sides::Sides;
 use std::time::Instant;
 
 /// A sample, in nanoseconds per operation.
@@ -16,10 +21,11 @@ pub type Sampler<'a> = &'a mut dyn FnMut() -> Result<f64>;
 /// Prints all rows, or those whose names begin with one of `wanted`.
 pub fn run(wanted: &[String]) -> Result<()> {
     let table = Table { wanted };
-    println!("{:34} {:>12} {:>12}  target", "", "stepwell", "wasmtime");
+    heading();
     code::rows(&table)?;
     stops::rows(&table)?;
     stores::rows(&table)?;
+    instances::rows(&table)?;
     calls::rows(&table)?;
     programs::rows(&table)
 }
@@ -29,11 +35,16 @@ pub fn tier(programs: &[String]) -> Result<()> {
     let paths = if programs.is_empty() { programs::own_programs()? } else { programs.iter().map(Into::into).collect() };
     // Refused programs are told of after everything else.
     let printed = programs::print(&paths);
-    println!("\n{:34} {:>12} {:>12}  target", "", "stepwell", "wasmtime");
+    println!();
+    heading();
     let table = Table { wanted: &["hit", "step", "values", "breakpoint"].map(String::from) };
     stops::rows(&table)?;
     code::rows(&table)?;
     printed
+}
+
+fn heading() {
+    println!("{:34} {:>12} {:>12} {:>12}  target", "", "stepwell", "wasmtime", "its pooling");
 }
 
 /// Which rows are asked for.
@@ -61,7 +72,7 @@ impl Table<'_> {
 
     /// Prints a row that was measured once.
     pub fn once(&self, name: &str, target: &str, ours: f64) {
-        println!("{name:34} {:>12} {:>12}  {target}", time(ours), "-");
+        self.line(name, target, [Some(ours), None, None], time);
     }
 
     /// The same as [`Table::row`], for what is no time.
@@ -75,9 +86,44 @@ impl Table<'_> {
         shown: impl Fn(f64) -> String,
     ) -> Result<()> {
         let (ours, theirs) = interleaved(rounds, ours, theirs)?;
-        let theirs = theirs.map_or_else(|| String::from("-"), &shown);
-        println!("{name:34} {:>12} {theirs:>12}  {target}", shown(ours));
+        self.line(name, target, [Some(ours), theirs, None], shown);
         Ok(())
+    }
+
+    /// Measures all three sides in turn and prints a row, if it is asked for.
+    pub fn three(&self, name: &str, target: &str, rounds: usize, sides: &Sides, sample: &impl Sample) -> Result<()> {
+        self.three_as(name, target, rounds, sides, sample, time)
+    }
+
+    /// The same, for what is no time.
+    pub fn three_as(
+        &self,
+        name: &str,
+        target: &str,
+        rounds: usize,
+        sides: &Sides,
+        sample: &impl Sample,
+        shown: impl Fn(f64) -> String,
+    ) -> Result<()> {
+        if !self.wants(name) {
+            return Ok(());
+        }
+        let mut samples: [Vec<f64>; 3] = Default::default();
+        for round in 0..=rounds {
+            let taken = [sample.take(&sides.ours)?, sample.take(&sides.theirs)?, sample.take(&sides.pooled)?];
+            // The first one warms up.
+            if round > 0 {
+                samples.iter_mut().zip(taken).for_each(|(samples, taken)| samples.push(taken));
+            }
+        }
+        self.line(name, target, samples.each_mut().map(|samples| Some(median(samples))), shown);
+        Ok(())
+    }
+
+    /// Prints a row: Stepwell's figure, the other engine's, and the other's with its pooling allocator.
+    pub fn line(&self, name: &str, target: &str, figures: [Option<f64>; 3], shown: impl Fn(f64) -> String) {
+        let [ours, theirs, pooled] = figures.map(|figure| figure.map_or_else(|| String::from("-"), &shown));
+        println!("{name:34} {ours:>12} {theirs:>12} {pooled:>12}  {target}");
     }
 }
 

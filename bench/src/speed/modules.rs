@@ -120,3 +120,45 @@ pub fn tiny(memory: bool) -> Result<Vec<u8>> {
     let memory = if memory { "(memory 1)" } else { "" };
     Ok(wat::parse_str(format!("(module {memory} (func (export \"f\") (result i32) (i32.const 1)))"))?)
 }
+
+/// A memory of so many bytes of data, in pages of 64 KiB, and as many pages of zeros behind them; no byte of the data is
+/// zero. `read(first, count)` and `write(first, count)` touch pages of 4 KiB in turn, from the page `first` on;
+/// `request` reads and writes four pages, far from each other. There is an import, as the modules of a host have that
+/// looks its imports up once for many instances.
+pub fn with_data(pages: usize) -> Result<Vec<u8>> {
+    let text = format!(
+        r#"(module
+        (import "host" "log" (func (param i32)))
+        (memory (export "memory") {})
+        (func (export "read") (param i32 i32) (result i32) (local i32)
+          (local.set 0 (i32.shl (local.get 0) (i32.const 12)))
+          (loop $again
+            (local.set 2 (i32.add (local.get 2) (i32.load (local.get 0))))
+            (local.set 0 (i32.add (local.get 0) (i32.const 4096)))
+            (br_if $again (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))
+          (local.get 2))
+        (func (export "write") (param i32 i32) (result i32)
+          (local.set 0 (i32.shl (local.get 0) (i32.const 12)))
+          (loop $again
+            (i32.store (local.get 0) (local.get 1))
+            (local.set 0 (i32.add (local.get 0) (i32.const 4096)))
+            (br_if $again (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))
+          (local.get 1))
+        (func (export "request") (param i32 i32) (result i32) (local i32)
+          (loop $again
+            (local.set 2 (i32.add (local.get 2) (i32.load (local.get 0))))
+            (i32.store offset=64 (local.get 0) (local.get 2))
+            (local.set 0 (i32.add (local.get 0) (i32.const {})))
+            (br_if $again (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))
+          (local.get 2)))"#,
+        pages * 2,
+        pages * (64 << 10) / 4,
+    );
+    let mut binary = wat::parse_str(text)?;
+    let bytes = (0..pages * (64 << 10)).map(|at| (at % 255 + 1) as u8);
+    let mut data = wasm_encoder::DataSection::new();
+    data.active(0, &wasm_encoder::ConstExpr::i32_const(0), bytes);
+    // Nothing has to stand behind it.
+    wasm_encoder::Section::append_to(&data, &mut binary);
+    Ok(binary)
+}

@@ -33,6 +33,13 @@ pub struct Config {
     pub memory_reservation: u64,
     /// Inaccessible bytes behind the reservation: what static offsets may reach without a check.
     pub memory_guard: u64,
+    /// A module's data becomes an image in a file in memory, once, and memories map it: an instance has pages of its
+    /// own for what it writes alone. Without, or where the system has no such files, each instance copies the data.
+    pub memory_images: bool,
+    /// The most memories of instances that are gone whose address space the engine keeps for the next, with their data
+    /// as it was at first: see [`Engine::trim`](crate::runtime::Engine::trim). Each is two of the mappings of which a
+    /// process has some 65,000.
+    pub kept_memories: usize,
     /// Bytes of stack that the guests of a store may use, counted from the outermost call.
     pub max_stack: usize,
     /// Bytes of stack kept free below the guests' limit, for host functions, traps and stop callbacks, and for what is
@@ -77,6 +84,8 @@ impl Default for Config {
             signals: true,
             memory_reservation: 4 << 30,
             memory_guard: 32 << 20,
+            memory_images: true,
+            kept_memories: 1000,
             max_stack: 512 << 10,
             stop_reserve: 256 << 10,
             nan_canonicalization: false,
@@ -127,6 +136,11 @@ impl Config {
             parallel: self.parallel,
             debug_tier: self.debug_tier,
         }
+    }
+
+    /// How many bytes of address space a memory has that never moves, its guard included.
+    pub(in crate::runtime) fn memory_space(&self) -> usize {
+        (self.memory_reservation + self.memory_guard) as usize
     }
 
     /// Whether memories never move: code has their base at hand.

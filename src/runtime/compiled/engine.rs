@@ -59,7 +59,8 @@ impl Engine {
         let compiler = Compiler::new(config.compile_options())?;
         let publisher = Publisher::new(&config)?;
         let reruns = RerunCache::new(config.rerun_cache, config.log.clone());
-        let (signatures, pool, kept_pages) = Default::default();
+        let (signatures, kept_pages) = Default::default();
+        let pool = Pool::new(config.kept_memories, config.memory_space());
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
         Ok(Engine(Arc::new(EngineInner {
@@ -130,14 +131,19 @@ impl Engine {
                 Ok(Some(pool)) => return pool.install(|| work(&self.0.compiler)),
                 Ok(None) => {}
                 Err(error) => {
-                    let before = self.0.fallbacks.fetch_or(Fallbacks::NO_THREADS.bits(), Ordering::Relaxed);
-                    if !Fallbacks::from_bits(before).contains(Fallbacks::NO_THREADS) {
-                        self.log(LogLevel::Warn, || format!("{error}; compiling on the thread that asks"));
-                    }
+                    self.fell_back(Fallbacks::NO_THREADS, || format!("{error}; compiling on the thread that asks"))
                 }
             }
         }
         self.compile(work)
+    }
+
+    /// Notes that it does something in another way than it is configured to, and tells the host the first time.
+    pub(in crate::runtime) fn fell_back(&self, fallback: Fallbacks, message: impl FnOnce() -> String) {
+        let before = self.0.fallbacks.fetch_or(fallback.bits(), Ordering::Relaxed);
+        if !Fallbacks::from_bits(before).contains(fallback) {
+            self.log(LogLevel::Warn, message);
+        }
     }
 
     pub(in crate::runtime) fn backing(&self) -> TextBacking {
@@ -156,7 +162,7 @@ impl Engine {
         &self.0.publisher
     }
 
-    /// Reservations for memories that never move.
+    /// The mappings of memories that are gone.
     pub(in crate::runtime) fn pool(&self) -> &Pool {
         &self.0.pool
     }
@@ -202,6 +208,12 @@ impl Engine {
     /// turn of a loop. It may be called from a signal handler.
     pub fn increment_epoch(&self) {
         self.epoch_counter().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Lets go of what the engine keeps for instances to come: the address space of memories that are gone
+    /// ([`Config::kept_memories`]). What lives stays as it is, and what is given up later is kept again.
+    pub fn trim(&self) {
+        self.pool().trim();
     }
 
     /// The epoch.

@@ -68,6 +68,10 @@ impl Fallbacks {
     /// place of the others, which takes somewhat longer.
     pub const REPLACED_CODE: Fallbacks = Fallbacks(16);
 
+    /// There is no `memfd` for a module's data: each instance copies it, as without
+    /// [`Config::memory_images`](crate::runtime::Config::memory_images).
+    pub const COPIED_DATA: Fallbacks = Fallbacks(32);
+
     /// From the bits.
     pub(in crate::runtime) fn from_bits(bits: u32) -> Fallbacks {
         Fallbacks(bits)

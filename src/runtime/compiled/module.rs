@@ -1,12 +1,15 @@
 //! A compiled module: what it says, its layout, and its code in either tier.
 
 use crate::abi::VmLayout;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, NulTexts, Result, SigId, WasmOffset};
+use crate::base::{
+    DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, NulTexts, Result, SigId, WasmOffset,
+};
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
 use crate::image::{RegionGraph, RerunImage, Tier};
 use crate::runtime::compiled::engine::Engine;
-use crate::runtime::compiled::log::LogLevel;
+use crate::runtime::compiled::initial::{Images, Initial};
+use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::rerun::{RerunCode, RerunRun};
 use crate::sys::sealed::SealedBytes;
 use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap, SplitFile};
@@ -77,6 +80,7 @@ struct ModuleInner {
     info: ModuleInfo,
     binary: Binary,
     layout: VmLayout,
+    initial: Initial,
     sigs: Box<[SigId]>,
     production: Arc<EngineCode>,
     debug: OnceCell<DebugCode>,
@@ -134,6 +138,7 @@ impl ModuleInner {
 impl Drop for ModuleInner {
     fn drop(&mut self) {
         self.engine.reruns().forget(self.id);
+        self.initial.made().iter().for_each(|image| self.engine.pool().forget(image));
     }
 }
 
@@ -231,6 +236,7 @@ impl Module {
         Module(Arc::new(ModuleInner {
             engine: engine.clone(),
             id: ModuleId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            initial: Initial::new(&info, engine.config().memory_images),
             info,
             binary,
             layout,
@@ -536,6 +542,19 @@ impl Module {
     /// The code of its production tier.
     pub fn production_code(&self) -> &Arc<EngineCode> {
         &self.0.production
+    }
+
+    /// What the memories of an instance begin with whose imported globals hold what `global` says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`] where there is no memory for it.
+    pub(in crate::runtime) fn images(&self, global: impl Fn(GlobalIndex) -> i64) -> Result<Images<'_>> {
+        let inner = &*self.0;
+        inner.initial.images(&inner.info, &inner.binary, global, || {
+            inner.engine.fell_back(Fallbacks::COPIED_DATA, || {
+                "the system refuses a memfd for a module's data; it is copied for each instance".to_owned()
+            });
+        })
     }
 
     pub(in crate::runtime) fn layout(&self) -> &VmLayout {

@@ -2,6 +2,7 @@
 
 use crate::abi::{TrapCode, VMContext, VMFuncRef, VMGlobal, VMMemory, VMTable, ValRaw};
 use crate::base::{DataIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
+use crate::runtime::compiled::initial::Images;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::segments::{evaluate, memory_init, table_init};
 use crate::runtime::control::{attach, builtins, call, trap};
@@ -101,6 +102,19 @@ unsafe fn fits(module: &Module, given: Extern, wanted: EntityType) -> bool {
     }
 }
 
+/// What the memories of an instance with these imports begin with.
+fn images_for<'a>(module: &'a Module, imports: &[Extern]) -> Result<Images<'a>> {
+    module.images(|index| {
+        let mut globals = imports.iter().filter_map(|import| match import {
+            Extern::Global(global) => Some(global),
+            _ => None,
+        });
+        // SAFETY: the imports were checked against the module and the store: there are as many globals as it asks for,
+        // and they are live. An offset is an `i32`, which only constant ones may say.
+        globals.nth(index.index()).map_or(0, |global| i64::from(unsafe { global.ptr.as_ref().value.i32 }))
+    })
+}
+
 /// Makes the instance with imports, memories, tables and globals. From here on it stays with the store, whatever fails:
 /// its functions may have got into tables of others.
 fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Result<NonNull<InstanceData>> {
@@ -111,7 +125,9 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         ));
     }
     let entry = store.add_module(module)?;
-    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, module.clone())?));
+    let images = images_for(module, imports)?;
+    let images = images.get();
+    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, module.clone(), images)?));
     store.instances_made += 1;
     let ptr = owned.ptr();
     let vm = &raw mut store.vm;
@@ -158,7 +174,8 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         let index = MemoryIndex::from_usize(i);
         // SAFETY: the layout's place for a memory of its own.
         let place = unsafe { data.place(layout.memory(index).0) };
-        data.memories.push(store.add_memory(&info.memory(index), Some((ptr, place)))?);
+        let image = images.and_then(|images| images.image(i - info.imported_memories as usize));
+        data.memories.push(store.add_memory(&info.memory(index), image, Some((ptr, place)))?);
     }
     for i in data.tables.len()..info.tables.len() {
         let index = TableIndex::from_usize(i);
@@ -201,7 +218,10 @@ unsafe fn initialise(store: NonNull<StoreInner>, instance: NonNull<InstanceData>
         }
         for (i, segment) in info.data.iter().enumerate() {
             let index = DataIndex::from_usize(i);
-            if let SegmentMode::Active(memory, offset) = &segment.mode {
+            // What is in an image is there.
+            if let SegmentMode::Active(memory, offset) = &segment.mode
+                && !(&(*instance.as_ptr()).dropped_data)[i]
+            {
                 let offset = u64::from(evaluate(instance.as_ref(), offset).i32 as u32);
                 let len = segment.bytes.len() as u64;
                 memory_init(instance, *memory, index, offset, 0, len).map_err(|code| trapped("data", i, code))?;

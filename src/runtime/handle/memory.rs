@@ -18,7 +18,7 @@ impl Memory {
         }
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        let ptr = inner.add_memory(&ty, None).inspect_err(|_| inner.lacked_room = true)?;
+        let ptr = inner.add_memory(&ty, None, None).inspect_err(|_| inner.lacked_room = true)?;
         Ok(Memory { store: inner.id, ptr })
     }
 

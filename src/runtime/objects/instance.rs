@@ -4,6 +4,7 @@ use crate::abi::{VMContext, VMFuncRef, VMGlobal, VmLayout};
 use crate::base::{FuncIndex, GlobalIndex, Result, no_room};
 use crate::code::{LoadedCode, TextBase};
 use crate::image::FunctionEntry;
+use crate::runtime::compiled::initial::InitialData;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::func_refs::FuncRefs;
 use crate::runtime::objects::memory::MemoryData;
@@ -62,15 +63,21 @@ pub(in crate::runtime) struct InstanceData {
     pub(in crate::runtime) tables: SmallVec<[NonNull<TableData>; 1]>,
     /// Which element segments are dropped.
     pub(in crate::runtime) dropped_elements: Box<[bool]>,
-    /// Which data segments are dropped.
+    /// Which data segments are dropped. Those that are in an image have been from the start.
     pub(in crate::runtime) dropped_data: Box<[bool]>,
     /// Set during a collection, if it can be reached.
     pub(in crate::runtime) marked: bool,
 }
 
 impl InstanceData {
-    /// An instance with nothing in it: the `number`-th of its store, of the store's module at `entry`.
-    pub(in crate::runtime) fn new(number: u64, entry: usize, module: Module) -> Result<InstanceData> {
+    /// An instance with nothing in it: the `number`-th of its store, of the store's module at `entry`, whose memories
+    /// will begin with these images.
+    pub(in crate::runtime) fn new(
+        number: u64,
+        entry: usize,
+        module: Module,
+        images: Option<&InitialData>,
+    ) -> Result<InstanceData> {
         let block = VmBlock::new(module.layout())?;
         let info = module.info();
         Ok(InstanceData {
@@ -83,7 +90,10 @@ impl InstanceData {
             memories: SmallVec::new(),
             tables: SmallVec::new(),
             dropped_elements: info.table_images.dropped().into(),
-            dropped_data: vec![false; info.data.len()].into(),
+            dropped_data: match images.map(InitialData::inside).unwrap_or_default() {
+                [] => vec![false; info.data.len()].into(),
+                inside => inside.into(),
+            },
             marked: false,
             module,
         })

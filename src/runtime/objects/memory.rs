@@ -2,13 +2,15 @@
 
 use crate::abi::VMMemory;
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::compiled::config::Config;
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::objects::instance::{InstanceData, Place};
 use crate::runtime::objects::owned::Owned;
-use crate::sys::pages::Reservation;
+use crate::sys::mapping::{MemoryImage, MemoryMapping};
+use crate::sys::pages::round_up_to_page;
 use crate::wasm::{Limits, MAX_PAGES, MemoryType, PAGE_BYTES};
+use std::cell::Cell;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// The inside of a memory.
 pub(in crate::runtime) struct MemoryData {
@@ -16,7 +18,13 @@ pub(in crate::runtime) struct MemoryData {
     vm: NonNull<VMMemory>,
     own: VMMemory,
     pub(in crate::runtime) max: Option<u64>,
-    mapping: Reservation,
+    /// `None` when it has been given to the engine.
+    mapping: Option<MemoryMapping>,
+    /// How often a guest had been entered when it was made, if none was running then: while that is so, no guest can
+    /// have written to it.
+    untouched_at: Option<u64>,
+    /// Whether the runtime or the host was given the address of its bytes.
+    shown: Cell<bool>,
     /// Bytes of the mapping that the memory may fill; behind them is the guard.
     pub(in crate::runtime) capacity: usize,
     /// Whether it may move when it grows beyond its capacity.
@@ -31,11 +39,14 @@ pub(in crate::runtime) struct MemoryData {
 const SPARE: usize = 1 << 20;
 
 impl MemoryData {
-    /// A memory of zeros; `of` is the instance it is a part of, with the place where its compiled code looks.
+    /// A memory that begins with an image, if it has one, and zeros else; `of` is the instance it is a part of, with
+    /// the place where its compiled code looks.
     pub(in crate::runtime) fn new(
         engine: &Engine,
         ty: &MemoryType,
+        image: Option<&Arc<MemoryImage>>,
         of: Option<Place<VMMemory>>,
+        untouched_at: Option<u64>,
     ) -> Result<Owned<MemoryData>> {
         let config = engine.config();
         let len = bytes(ty.limits.min).ok_or_else(|| too_large(ty.limits.min))?;
@@ -43,22 +54,22 @@ impl MemoryData {
         let movable = !config.fixed_memories();
         let reserved = config.memory_reservation as usize;
         let capacity = if movable { reserved.min(most).max(len) } else { reserved };
-        let mapping = match movable {
-            true => map(capacity, config.memory_guard as usize, len)?,
+        let mapping = map(engine, capacity, len, image).map_err(|error| match movable {
+            true => error,
             // Code that checks no bounds can use no other memory.
-            false => engine.pool().take(capacity.saturating_add(config.memory_guard as usize), len).map_err(|error| {
-                error.context(
-                    "a memory of its full address space (an engine with a smaller `memory_reservation`, or one made after \
-                     the process's address space was limited, needs less)",
-                )
-            })?,
-        };
+            false => error.context(
+                "a memory of its full address space (an engine with a smaller `memory_reservation`, or one made after the \
+                 process's address space was limited, needs less)",
+            ),
+        })?;
         let own = VMMemory { base: mapping.base(), len };
         let memory = Owned::new(Box::new(MemoryData {
             vm: NonNull::dangling(),
             own,
             max: ty.limits.max,
-            mapping,
+            mapping: Some(mapping),
+            untouched_at,
+            shown: Cell::new(false),
             capacity,
             movable,
             owner: of.map(|(owner, _)| owner),
@@ -73,17 +84,27 @@ impl MemoryData {
         Ok(memory)
     }
 
-    /// Its length and first byte.
+    /// Its length and first byte, to read or to write there.
     pub(in crate::runtime) fn vm(&self) -> VMMemory {
+        self.shown.set(true);
+        self.header()
+    }
+
+    fn header(&self) -> VMMemory {
         // SAFETY: the place lives as long as the store, as this does.
         unsafe { *self.vm.as_ptr() }
     }
 
-    /// Gives its mapping to the engine's next memory. It is being dropped.
-    pub(in crate::runtime) fn recycle(&mut self, engine: &Engine) {
-        if let (false, Ok(empty)) = (self.movable, Reservation::new(0)) {
-            let len = self.vm().len;
-            engine.pool().give(std::mem::replace(&mut self.mapping, empty), len);
+    /// Its length.
+    pub(in crate::runtime) fn len(&self) -> usize {
+        self.header().len
+    }
+
+    /// Gives its mapping to the engine's next memory. It is being dropped; guests have been entered `runs` times.
+    pub(in crate::runtime) fn recycle(&mut self, engine: &Engine, runs: u64) {
+        let touched = self.shown.get() || self.untouched_at != Some(runs);
+        if let Some(mapping) = self.mapping.take() {
+            engine.pool().give(mapping, touched);
         }
     }
 
@@ -93,7 +114,7 @@ impl MemoryData {
     }
 
     pub(in crate::runtime) fn pages(&self) -> u64 {
-        self.vm().len as u64 / PAGE_BYTES
+        self.len() as u64 / PAGE_BYTES
     }
 
     pub(in crate::runtime) fn ty(&self) -> MemoryType {
@@ -101,7 +122,7 @@ impl MemoryData {
     }
 
     /// Grows by `delta` pages within `budget` more bytes; the old size in pages, or `None`.
-    pub(in crate::runtime) fn grow(&mut self, config: &Config, delta: u64, budget: u64) -> Option<u64> {
+    pub(in crate::runtime) fn grow(&mut self, engine: &Engine, delta: u64, budget: u64) -> Option<u64> {
         let old = self.vm();
         let pages = old.len as u64 / PAGE_BYTES;
         let new = pages.checked_add(delta)?;
@@ -109,30 +130,32 @@ impl MemoryData {
             return None;
         }
         let len = bytes(new)?;
+        let mapping = self.mapping.as_mut()?;
         if len <= self.capacity {
-            self.mapping.make_accessible(old.len..len).ok()?;
+            mapping.grow(len).ok()?;
         } else {
             if !self.movable {
                 return None;
             }
             let capacity = len + len / 8 + SPARE;
-            let mapping = map(capacity, config.memory_guard as usize, len).ok()?;
+            let larger = map(engine, capacity, len, None).ok()?;
             // SAFETY: both are accessible up to the old length, and they are different mappings.
-            unsafe { std::ptr::copy_nonoverlapping(old.base, mapping.base(), old.len) };
-            self.mapping = mapping;
+            unsafe { std::ptr::copy_nonoverlapping(old.base, larger.base(), old.len) };
+            engine.pool().give(std::mem::replace(mapping, larger), true);
             self.capacity = capacity;
         }
         // SAFETY: the place lives as long as the store; the guest that reads it is not running.
-        unsafe { self.vm.as_ptr().write(VMMemory { base: self.mapping.base(), len }) };
+        unsafe { self.vm.as_ptr().write(VMMemory { base: mapping.base(), len }) };
         Some(pages)
     }
 }
 
-/// Reserves `capacity` bytes and a guard, the first `len` accessible.
-fn map(capacity: usize, guard: usize, len: usize) -> Result<Reservation> {
-    let mut mapping = Reservation::new(capacity.saturating_add(guard))?;
-    mapping.make_accessible(0..len)?;
-    Ok(mapping)
+/// A mapping with room for `capacity` bytes and a guard, of which the first `len` show the image, if there is one, and
+/// zeros.
+fn map(engine: &Engine, capacity: usize, len: usize, image: Option<&Arc<MemoryImage>>) -> Result<MemoryMapping> {
+    let reserved = capacity.saturating_add(engine.config().memory_guard as usize);
+    // What is too much to round up is too much to reserve, and refused there.
+    engine.pool().take(round_up_to_page(reserved).unwrap_or(reserved), len, image)
 }
 
 pub(in crate::runtime) fn bytes(pages: u64) -> Option<usize> {

@@ -465,8 +465,8 @@ unsafe fn sweep(inner: &mut StoreInner, Marked { externs, data }: Marked) -> Col
         for memory in &inner.memories {
             let memory = memory.ptr().as_ptr();
             if !(*memory).marked {
-                inner.usage.memory_bytes -= (*memory).vm().len as u64;
-                (*memory).recycle(&inner.engine);
+                inner.usage.memory_bytes -= (*memory).len() as u64;
+                (*memory).recycle(&inner.engine, inner.runs);
             }
         }
         for table in &inner.tables {

@@ -8,14 +8,17 @@ use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::store::inner::StoreInner;
+use crate::sys::mapping::MemoryImage;
 use crate::wasm::{ExternType, MemoryType, PAGE_BYTES, TableType};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 impl StoreInner {
-    /// Adds a memory to a self.
+    /// Adds a memory to a store, that begins with an image if there is one.
     pub(in crate::runtime) fn add_memory(
         &mut self,
         ty: &MemoryType,
+        image: Option<&Arc<MemoryImage>>,
         of: Option<Place<VMMemory>>,
     ) -> Result<NonNull<MemoryData>> {
         let wanted = ty.limits.min.saturating_mul(PAGE_BYTES);
@@ -25,7 +28,8 @@ impl StoreInner {
                 format!("a memory of {} pages is beyond the store's limit on memory", ty.limits.min),
             ));
         }
-        let memory = MemoryData::new(&self.engine, ty, of)?;
+        let untouched_at = self.vm.activation.is_null().then_some(self.runs);
+        let memory = MemoryData::new(&self.engine, ty, image, of, untouched_at)?;
         self.usage.memory_bytes += wanted;
         let ptr = memory.ptr();
         self.memories.push(memory);
@@ -35,11 +39,11 @@ impl StoreInner {
     /// Grows a memory within the store's limits; the old size in pages, or `None`.
     ///
     /// # Safety
-    /// The memory is one of the self.
+    /// The memory is one of the store.
     pub(in crate::runtime) unsafe fn grow_memory(&mut self, memory: NonNull<MemoryData>, delta: u64) -> Option<u64> {
         let budget = self.limits.memory_bytes.saturating_sub(self.usage.memory_bytes);
         // SAFETY: the caller's promise; objects of a store live as long as it, apart from its inside.
-        let old = unsafe { (*memory.as_ptr()).grow(self.engine.config(), delta, budget)? };
+        let old = unsafe { (*memory.as_ptr()).grow(&self.engine, delta, budget)? };
         self.usage.memory_bytes += delta * PAGE_BYTES;
         Some(old)
     }

@@ -107,7 +107,7 @@ impl Drop for Store {
                 return;
             }
             for memory in &inner.memories {
-                (*memory.ptr().as_ptr()).recycle(&inner.engine);
+                (*memory.ptr().as_ptr()).recycle(&inner.engine, inner.runs);
             }
             for table in &inner.tables {
                 (*table.ptr().as_ptr()).recycle();

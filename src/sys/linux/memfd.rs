@@ -25,16 +25,9 @@ impl SealedFile {
 
     /// A sealed file of what `fill` writes to it, or `None` where the system does not let us have one.
     pub(in crate::sys) fn filled(fill: impl FnOnce(&SealedFile) -> Result<()>) -> Result<Option<SealedFile>> {
-        let Some(fd) = create_memfd()? else {
+        let Some(file) = SealedFile::create(Holds::Code)? else {
             return Ok(None);
         };
-        let Some(identity) = identity_of(fd) else {
-            let error = Error::last_os_error("fstat of a memfd");
-            // SAFETY: the descriptor was made above and nobody else knows it.
-            unsafe { libc::close(fd) };
-            return Err(error);
-        };
-        let file = SealedFile { fd, identity };
         fill(&file)?;
         if !file.seal() {
             return Ok(None);
@@ -48,9 +41,39 @@ impl SealedFile {
         Ok(Some(file))
     }
 
+    /// A sealed file of `len` bytes that are not executed, zero where `fill` writes nothing: pages that nothing was
+    /// written to take no memory before somebody looks at them. `None` where the system does not let us have one.
+    pub(in crate::sys) fn sparse(
+        len: usize,
+        fill: impl FnOnce(&SealedFile) -> Result<()>,
+    ) -> Result<Option<SealedFile>> {
+        let Some(file) = SealedFile::create(Holds::Data)? else {
+            return Ok(None);
+        };
+        // SAFETY: a call on a descriptor of our own.
+        if unsafe { libc::ftruncate(file.fd, len as libc::off_t) } != 0 {
+            return Err(Error::last_os_error("ftruncate of a memfd"));
+        }
+        fill(&file)?;
+        Ok(file.seal().then_some(file))
+    }
+
+    fn create(holds: Holds) -> Result<Option<SealedFile>> {
+        let Some(fd) = create_memfd(holds)? else {
+            return Ok(None);
+        };
+        let Some(identity) = identity_of(fd) else {
+            let error = Error::last_os_error("fstat of a memfd");
+            // SAFETY: the descriptor was made above and nobody else knows it.
+            unsafe { libc::close(fd) };
+            return Err(error);
+        };
+        Ok(Some(SealedFile { fd, identity }))
+    }
+
     /// A file of `bytes` to be mapped and let go at once, or `None` where the system does not let us have one.
     pub(in crate::sys) fn passing(bytes: &[u8]) -> Result<Option<SealedFile>> {
-        let Some(fd) = create_memfd()? else {
+        let Some(fd) = create_memfd(Holds::Code)? else {
             return Ok(None);
         };
         let identity = identity_of(fd).unwrap_or_default();
@@ -80,6 +103,17 @@ impl SealedFile {
         unsafe { map(start, len, Protection::READ_EXECUTE, libc::MAP_FIXED, (self.fd, at)).map(drop) }
     }
 
+    /// Maps `len` bytes from `at` on, a page multiple, readable and writable in the place of what is at `start`. Writes
+    /// do not reach the file: a page that is written becomes the mapping's own.
+    ///
+    /// # Safety
+    /// The range belongs to the caller, and what is there is not needed.
+    pub(in crate::sys) unsafe fn map_copied_at(&self, start: usize, at: usize, len: usize) -> Result<()> {
+        self.check()?;
+        // SAFETY: the caller's promise.
+        unsafe { map(start, len, Protection::READ_WRITE, libc::MAP_FIXED, (self.fd, at)).map(drop) }
+    }
+
     /// Makes it a file that nobody can change; false where the system refuses.
     fn seal(&self) -> bool {
         let others = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
@@ -94,11 +128,16 @@ impl SealedFile {
 
     /// Writes its contents, before it is sealed.
     pub(in crate::sys) fn write(&self, bytes: &[u8]) -> Result<()> {
+        self.write_at(0, bytes)
+    }
+
+    /// Writes a part of its contents, before it is sealed.
+    pub(in crate::sys) fn write_at(&self, at: usize, bytes: &[u8]) -> Result<()> {
         let mut done = 0;
         while done < bytes.len() {
             let rest = &bytes[done..];
             // SAFETY: the pointer and length are those of a live slice.
-            let n = unsafe { libc::pwrite(self.fd, rest.as_ptr().cast(), rest.len(), done as libc::off_t) };
+            let n = unsafe { libc::pwrite(self.fd, rest.as_ptr().cast(), rest.len(), (at + done) as libc::off_t) };
             match n {
                 1.. => done += n as usize,
                 _ if n < 0 && last_error() == libc::EINTR => {}
@@ -152,8 +191,8 @@ impl SealedFile {
         Err(Error::new(
             ErrorKind::State,
             format!(
-                "file descriptor {} holds machine code of this library, but the process has closed it; do not close \
-                 descriptors that you did not open",
+                "file descriptor {} holds machine code or data of this library, but the process has closed it; do not \
+                 close descriptors that you did not open",
                 self.fd
             ),
         ))
@@ -169,8 +208,19 @@ impl Drop for SealedFile {
     }
 }
 
-/// A new `memfd` that may be sealed and executed, or `None` where that is refused.
-fn create_memfd() -> Result<Option<libc::c_int>> {
+/// What a file is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// Machine code, among other things.
+    Code,
+    /// What is never executed.
+    Data,
+}
+
+/// A new `memfd` that may be sealed, and executed if it is for that, or `None` where that is refused.
+fn create_memfd(holds: Holds) -> Result<Option<libc::c_int>> {
+    /// `MFD_NOEXEC_SEAL`, Linux 6.3: never executable.
+    const MFD_NOEXEC_SEAL: libc::c_uint = 0x8;
     /// `MFD_EXEC`, Linux 6.3: executable, whatever the system's default is.
     const MFD_EXEC: libc::c_uint = 0x10;
     if faults::memfd_refused() {
@@ -183,10 +233,14 @@ fn create_memfd() -> Result<Option<libc::c_int>> {
     if limit(libc::RLIMIT_FSIZE).is_some() {
         return Ok(None);
     }
+    let (name, kind) = match holds {
+        Holds::Code => (c"stepwell-text", MFD_EXEC),
+        Holds::Data => (c"stepwell-data", MFD_NOEXEC_SEAL),
+    };
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-    for flags in [flags | MFD_EXEC, flags] {
+    for flags in [flags | kind, flags] {
         // SAFETY: the name is a NUL-terminated constant.
-        let fd = unsafe { libc::memfd_create(c"stepwell-text".as_ptr(), flags) };
+        let fd = unsafe { libc::memfd_create(name.as_ptr(), flags) };
         if fd >= 0 {
             return Ok(Some(fd));
         }
@@ -200,7 +254,7 @@ fn create_memfd() -> Result<Option<libc::c_int>> {
     Ok(None)
 }
 
-fn identity_of(fd: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
+pub(super) fn identity_of(fd: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the buffer is of the type the call fills in.
     if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {

@@ -6,6 +6,7 @@
 //! is no loss to others before it does.
 
 use super::errors::last_error;
+use super::exhausted::call_failed;
 use crate::base::{Error, Result};
 use crate::sys::faults;
 use region::Protection;
@@ -38,7 +39,7 @@ pub(super) unsafe fn map(
     (file, at): (libc::c_int, usize),
 ) -> Result<usize> {
     if faults::fails() {
-        return Err(Error::last_os_error("mmap"));
+        return Err(call_failed("mmap", len));
     }
     let flags = flags | libc::MAP_PRIVATE | libc::MAP_NORESERVE;
     // On this system the bits are those of `mmap`.
@@ -46,7 +47,7 @@ pub(super) unsafe fn map(
     // SAFETY: the caller's promise; without MAP_FIXED no existing mapping is touched.
     let address = unsafe { libc::mmap(start as *mut libc::c_void, len, protection, flags, file, at as libc::off_t) };
     if address == libc::MAP_FAILED {
-        return Err(Error::last_os_error("mmap"));
+        return Err(call_failed("mmap", len));
     }
     Ok(address as usize)
 }
@@ -54,7 +55,7 @@ pub(super) unsafe fn map(
 /// The error for a change of protection that the system has just refused.
 #[cold]
 pub(in crate::sys) fn protect_failed() -> Error {
-    Error::last_os_error("mprotect")
+    call_failed("mprotect", 0)
 }
 
 /// Drops the private contents of pages: anonymous ones read as zeros again, those of a file as the file. Says whether
@@ -110,7 +111,7 @@ impl Unmoved {
 /// Both ranges belong to the caller; what is at `to` is not needed.
 pub(in crate::sys) unsafe fn move_pages(from: usize, to: usize, len: usize) -> Result<(), Unmoved> {
     let outcome = match faults::swap_refused() {
-        true => Err(Error::last_os_error("mremap")),
+        true => Err(call_failed("mremap", 0)),
         // SAFETY: the caller's promise.
         false => unsafe { remap(from, to, len, libc::MREMAP_DONTUNMAP) },
     };
@@ -131,7 +132,7 @@ unsafe fn remap(from: usize, to: usize, len: usize, flags: libc::c_int) -> Resul
     let moved = !faults::fails()
         && unsafe { libc::mremap(from as *mut libc::c_void, len, len, flags, to as *mut libc::c_void) }
             != libc::MAP_FAILED;
-    if moved { Ok(()) } else { Err(Error::last_os_error("mremap")) }
+    if moved { Ok(()) } else { Err(call_failed("mremap", 0)) }
 }
 
 /// How much address space the process may have, where that is limited.

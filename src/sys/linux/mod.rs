@@ -1,12 +1,17 @@
 //! Linux: `mmap` and its like, `memfd`s, signals, threads, the files of perf. `sys/mod.rs` says what each name is for.
 
+pub mod changes;
+mod descriptor;
 mod errors;
+mod exhausted;
 pub mod files;
 mod memfd;
 mod memory;
+mod pagemap;
 pub mod profile;
 pub mod signals;
 mod threads;
+pub mod touched;
 
 pub(super) use errors::{IN_PIECES, NO_MEMORY, NOT_ALLOWED, refused, set_last_error};
 pub(super) use memfd::SealedFile;

@@ -1,0 +1,218 @@
+//! What a module's memories begin with: images of the active data segments that are known, made when the first instance
+//! needs them and shared by all. What is not in an image is copied at instantiation, segment by segment.
+
+use crate::base::{GlobalIndex, MemoryIndex, Result};
+use crate::sys::mapping::MemoryImage;
+use crate::sys::pages::PAGE_SIZE;
+use crate::wasm::{KnownData, ModuleInfo, PAGE_BYTES};
+use once_cell::sync::OnceCell;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The most bytes of a file that small segments far from each other may take beyond twice what is in them. A page is
+/// the least that a file has, so ten thousand segments of a byte each, in pages of their own, would take 40 MB where
+/// copying them takes 10 KB and a fault each.
+const WASTE: usize = 1 << 20;
+
+/// As many sets of images are kept for a module whose data stands where imported globals say. That is for those that
+/// are always given the same few; for others segments are copied.
+const MOST_PLACES: usize = 4;
+
+/// The images of a module's memories.
+#[derive(Debug, Default)]
+pub(in crate::runtime) struct InitialData {
+    /// Of each memory that the module defines, where it has one.
+    images: Vec<Option<Arc<MemoryImage>>>,
+    /// For each data segment, whether it is in an image.
+    inside: Box<[bool]>,
+}
+
+impl InitialData {
+    /// The image of a memory that the module defines, by its position among those.
+    pub(in crate::runtime) fn image(&self, defined: usize) -> Option<&Arc<MemoryImage>> {
+        self.images.get(defined)?.as_ref()
+    }
+
+    /// For each data segment, whether it is in an image; empty where none is.
+    pub(in crate::runtime) fn inside(&self) -> &[bool] {
+        &self.inside
+    }
+
+    /// All images there are.
+    pub(in crate::runtime) fn images(&self) -> impl Iterator<Item = &Arc<MemoryImage>> {
+        self.images.iter().flatten()
+    }
+
+    /// The images of what is known of a module's data; `None` where the system has no file for one.
+    fn new(info: &ModuleInfo, binary: &[u8], known: &[KnownData]) -> Result<Option<InitialData>> {
+        let mut made = InitialData { images: Vec::new(), inside: vec![false; info.data.len()].into() };
+        for index in info.imported_memories as usize..info.memories.len() {
+            let memory = MemoryIndex::from_usize(index);
+            let known = known.iter().filter(|data| data.memory == memory);
+            let chunks = known
+                .clone()
+                .map(|data| (data.offset as usize, &binary[info.data[data.segment.index()].bytes.clone()]));
+            let mut image = None;
+            if worth_a_file(chunks.clone()) {
+                let len = info.memory(memory).limits.min * PAGE_BYTES;
+                match MemoryImage::new(len as usize, chunks)? {
+                    Some(made) => image = Some(Arc::new(made)),
+                    None => return Ok(None),
+                }
+                known.for_each(|data| made.inside[data.segment.index()] = true);
+            }
+            made.images.push(image);
+        }
+        Ok(Some(made))
+    }
+}
+
+/// Whether there is something in these chunks, and they do not waste too much of a file's pages.
+fn worth_a_file<'a>(chunks: impl Iterator<Item = (usize, &'a [u8])>) -> bool {
+    let mut filled = 0;
+    let mut pages = Vec::new();
+    for (at, bytes) in chunks.filter(|(_, bytes)| !bytes.is_empty()) {
+        filled += bytes.len();
+        pages.push((at / PAGE_SIZE, (at + bytes.len() - 1) / PAGE_SIZE));
+    }
+    pages.sort_unstable();
+    let (mut taken, mut next) = (0, 0);
+    for (first, last) in pages {
+        let first = first.max(next);
+        if last >= first {
+            taken += last + 1 - first;
+            next = last + 1;
+        }
+    }
+    filled > 0 && taken * PAGE_SIZE <= 2 * filled + WASTE
+}
+
+/// The images of a module, made on first use.
+pub(in crate::runtime) struct Initial {
+    /// The imported globals that say where its data stands.
+    globals: Box<[GlobalIndex]>,
+    /// Those of a module whose data stands at constant offsets.
+    fixed: OnceCell<InitialData>,
+    /// Those that were made for what the imported globals held.
+    placed: Mutex<Vec<(Box<[i64]>, Arc<InitialData>)>>,
+    /// Whether there can be none.
+    none: bool,
+}
+
+/// The images for an instance.
+pub(in crate::runtime) enum Images<'a> {
+    /// There are none.
+    None,
+    /// They are the same for every instance.
+    Fixed(&'a InitialData),
+    /// They are for what the imported globals hold.
+    Placed(Arc<InitialData>),
+}
+
+impl Images<'_> {
+    /// Them, if there are any.
+    pub(in crate::runtime) fn get(&self) -> Option<&InitialData> {
+        match self {
+            Images::None => None,
+            Images::Fixed(images) => Some(images),
+            Images::Placed(images) => Some(images),
+        }
+    }
+}
+
+impl Initial {
+    /// Those of a module; `wanted` says whether the engine has images at all.
+    pub(in crate::runtime) fn new(info: &ModuleInfo, wanted: bool) -> Initial {
+        let none = !wanted || info.memories.len() == info.imported_memories as usize || info.data.is_empty();
+        let globals = if none { Box::default() } else { info.offset_globals().into() };
+        Initial { globals, fixed: OnceCell::new(), placed: Mutex::default(), none }
+    }
+
+    /// The images for an instance whose imported globals hold what `global` says. `refused` is called where the system
+    /// has no file for one: then there are none, now and later.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::base::ErrorKind::System) where there is no memory for them.
+    pub(in crate::runtime) fn images(
+        &self,
+        info: &ModuleInfo,
+        binary: &[u8],
+        global: impl Fn(GlobalIndex) -> i64,
+        refused: impl Fn(),
+    ) -> Result<Images<'_>> {
+        if self.none {
+            return Ok(Images::None);
+        }
+        let make = |values: &[i64]| {
+            let known = info.known_data(|global| Some(values[self.globals.iter().position(|known| *known == global)?]));
+            InitialData::new(info, binary, &known).map(|made| {
+                made.unwrap_or_else(|| {
+                    refused();
+                    InitialData::default()
+                })
+            })
+        };
+        if self.globals.is_empty() {
+            return Ok(Images::Fixed(self.fixed.get_or_try_init(|| make(&[]))?));
+        }
+        let values: Box<[i64]> = self.globals.iter().map(|index| global(*index)).collect();
+        // A list is never left half-changed by a panic that could be survived.
+        let find = |placed: &[(Box<[i64]>, Arc<InitialData>)]| {
+            placed.iter().find(|(known, _)| *known == values).map(|(_, images)| images.clone())
+        };
+        {
+            let placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(found) = find(&placed) {
+                return Ok(Images::Placed(found));
+            }
+            if placed.len() >= MOST_PLACES {
+                return Ok(Images::None);
+            }
+        }
+        // Another thread may make the same meanwhile; the first to be done is kept.
+        let made = Arc::new(make(&values)?);
+        let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(match find(&placed) {
+            Some(found) => Images::Placed(found),
+            None if placed.len() >= MOST_PLACES => Images::None,
+            None => {
+                placed.push((values, made.clone()));
+                Images::Placed(made)
+            }
+        })
+    }
+
+    /// All that have been made. The module is being dropped.
+    pub(in crate::runtime) fn made(&mut self) -> Vec<Arc<MemoryImage>> {
+        let placed = self.placed.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let all = self.fixed.get().into_iter().chain(placed.iter().map(|(_, images)| &**images));
+        all.flat_map(InitialData::images).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_wastes_pages_is_not_worth_a_file() {
+        let far = |count: usize, len: usize, step: usize| -> Vec<(usize, Vec<u8>)> {
+            (0..count).map(|i| (i * step, vec![1; len])).collect()
+        };
+        for (chunks, worth) in [
+            (far(0, 1, 1), false),
+            (far(5, 0, 1), false),
+            (far(1, 1, 1), true),
+            (far(256, 1, PAGE_SIZE), true),
+            (far(257, 1, PAGE_SIZE), false),
+            (far(10_000, 1, PAGE_SIZE), false),
+            (far(10_000, 1, 8), true),
+            (far(10_000, PAGE_SIZE, PAGE_SIZE), true),
+            (far(10_000, PAGE_SIZE / 2, PAGE_SIZE), true),
+            // The same pages again and again are taken once.
+            (far(10_000, 9, 0), true),
+        ] {
+            let chunks = chunks.iter().rev().map(|(at, bytes)| (*at, &**bytes));
+            assert_eq!(worth_a_file(chunks.clone()), worth, "{} chunks", chunks.count());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What of a module's active data is known before there is an instance: which segments will be copied for certain, and
+//! where to. It says nothing about what a memory is made of.
+
+use super::module::ModuleInfo;
+use super::types::{ConstExpr, ConstOp, MAX_PAGES, PAGE_BYTES, SegmentMode};
+use crate::base::{DataIndex, GlobalIndex, MemoryIndex};
+
+/// An active data segment that is copied at each instantiation, whatever the instance is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownData {
+    /// Which segment.
+    pub segment: DataIndex,
+    /// Where to.
+    pub memory: MemoryIndex,
+    /// The offset; all of the segment is inside of the memory.
+    pub offset: u64,
+}
+
+impl ModuleInfo {
+    /// The imported globals that the offsets of its active segments depend on, ascending.
+    pub fn offset_globals(&self) -> Vec<GlobalIndex> {
+        let elements = self.elements.iter().filter_map(|segment| offset_of(&segment.mode));
+        let data = self.data.iter().filter_map(|segment| offset_of(&segment.mode));
+        let mut globals: Vec<_> = elements
+            .chain(data)
+            .flatten()
+            .filter_map(|op| match op {
+                ConstOp::GlobalGet(global) if global.get() < self.imported_globals => Some(*global),
+                _ => None,
+            })
+            .collect();
+        globals.sort_unstable();
+        globals.dedup();
+        globals
+    }
+
+    /// The active data segments that will be copied for certain, in order, where `global` says what an imported global
+    /// holds: none if an element segment may not fit, for what comes behind it is not copied then; and none behind the
+    /// first that may not fit itself. What an instance imports is as large as the module asks for, and maybe larger.
+    pub fn known_data(&self, global: impl Fn(GlobalIndex) -> Option<i64>) -> Vec<KnownData> {
+        let fits = |offset: i64, len: usize, of: u64| {
+            u64::from(offset as u32).checked_add(len as u64).is_some_and(|end| end <= of)
+        };
+        let elements = self.elements.iter().all(|segment| match &segment.mode {
+            SegmentMode::Active(table, offset) => self
+                .constant(offset, &global)
+                .is_some_and(|offset| fits(offset, segment.items.len(), self.table(*table).limits.min)),
+            SegmentMode::Passive | SegmentMode::Declared => true,
+        });
+        let mut known = Vec::new();
+        for (i, segment) in self.data.iter().enumerate().filter(|_| elements) {
+            let SegmentMode::Active(memory, offset) = &segment.mode else { continue };
+            let bytes = self.memory(*memory).limits.min.min(MAX_PAGES) * PAGE_BYTES;
+            match self.constant(offset, &global) {
+                Some(offset) if fits(offset, segment.bytes.len(), bytes) => known.push(KnownData {
+                    segment: DataIndex::from_usize(i),
+                    memory: *memory,
+                    offset: u64::from(offset as u32),
+                }),
+                _ => break,
+            }
+        }
+        known
+    }
+
+    /// The value of an integer expression, where `global` says what an imported global holds. Those defined here are
+    /// looked into: an expression names only globals before its own.
+    fn constant(&self, expr: &ConstExpr, global: &impl Fn(GlobalIndex) -> Option<i64>) -> Option<i64> {
+        let mut stack = Vec::new();
+        for op in expr {
+            let value = match op {
+                ConstOp::I32Const(value) => i64::from(*value),
+                ConstOp::I64Const(value) => *value,
+                ConstOp::GlobalGet(index) => match index.get().checked_sub(self.imported_globals) {
+                    None => global(*index)?,
+                    Some(defined) => self.constant(self.global_inits.get(defined as usize)?, global)?,
+                },
+                _ => {
+                    let (right, left): (i64, i64) = (stack.pop()?, stack.pop()?);
+                    match op {
+                        ConstOp::I32Add => i64::from((left as i32).wrapping_add(right as i32)),
+                        ConstOp::I32Sub => i64::from((left as i32).wrapping_sub(right as i32)),
+                        ConstOp::I32Mul => i64::from((left as i32).wrapping_mul(right as i32)),
+                        ConstOp::I64Add => left.wrapping_add(right),
+                        ConstOp::I64Sub => left.wrapping_sub(right),
+                        ConstOp::I64Mul => left.wrapping_mul(right),
+                        _ => return None,
+                    }
+                }
+            };
+            stack.push(value);
+        }
+        stack.pop()
+    }
+}
+
+/// The offset of an active segment.
+fn offset_of<Target>(mode: &SegmentMode<Target>) -> Option<&ConstExpr> {
+    match mode {
+        SegmentMode::Active(_, offset) => Some(offset),
+        SegmentMode::Passive | SegmentMode::Declared => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wasm::{Features, parse};
+
+    /// The offsets that are known, where imported globals hold `globals`.
+    fn offsets(text: &str, globals: &[i64]) -> Vec<u64> {
+        let info = parse(&wat::parse_str(text).unwrap(), Features::default(), false).unwrap();
+        let known = info.known_data(|global| globals.get(global.index()).copied());
+        known.into_iter().map(|data| data.offset).collect()
+    }
+
+    #[test]
+    fn segments_are_known_up_to_the_first_that_may_not_fit() {
+        let text = r#"(module (memory 1)
+            (data (i32.const 65535) "a") (data "passive") (data (i32.const 7) "") (data (i32.const 65535) "ab")
+            (data (i32.const 0) "c"))"#;
+        assert_eq!(offsets(text, &[]), [65535, 7]);
+        assert_eq!(offsets(r#"(module (memory 1) (data (i32.const -1) ""))"#, &[]), []);
+        assert_eq!(offsets(r#"(module (memory 0) (data (i32.const 0) "") (data (i32.const 1) ""))"#, &[]), [0]);
+        assert_eq!(offsets(r#"(module (import "m" "m" (memory 1 2)) (data (i32.const 65535) "a"))"#, &[]), [65535]);
+        assert_eq!(offsets(r#"(module (import "m" "m" (memory 1 2)) (data (i32.const 65536) "a"))"#, &[]), []);
+    }
+
+    #[test]
+    fn an_element_segment_that_may_not_fit_leaves_no_data_known() {
+        for (offset, known) in [("i32.const 8", vec![1]), ("i32.const 9", vec![]), ("global.get $i", vec![])] {
+            let text = format!(
+                r#"(module (import "m" "i" (global $i i32)) (import "m" "t" (table 9 funcref)) (memory 1) (func $f)
+                    (elem ({offset}) $f) (data (i32.const 1) "a"))"#
+            );
+            assert_eq!(offsets(&text, &[]), known, "{offset}");
+        }
+    }
+
+    #[test]
+    fn offsets_are_computed_from_what_imported_globals_hold() {
+        let text = r#"(module (import "m" "i" (global $i i32)) (import "m" "j" (global $j i32)) (memory 1)
+            (data (i32.const 3) "a")
+            (data (i32.add (global.get $j) (i32.mul (i32.const 2) (i32.sub (global.get $i) (i32.const 1)))) "a")
+            (data (global.get $i) "a"))"#;
+        assert_eq!(offsets(text, &[]), [3]);
+        assert_eq!(offsets(text, &[5, 10]), [3, 18, 5]);
+        assert_eq!(offsets(text, &[0, 0]), [3]);
+        assert_eq!(offsets(text, &[0, 65537]), [3, 65535, 0]);
+        let info = parse(&wat::parse_str(text).unwrap(), Features::default(), false).unwrap();
+        assert_eq!(info.offset_globals(), [GlobalIndex::new(0), GlobalIndex::new(1)]);
+    }
+}
