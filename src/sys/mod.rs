@@ -51,6 +51,7 @@ pub mod sealed;
 pub mod stack;
 pub mod text;
 pub mod threads;
+pub mod zeros;
 
 #[cfg(target_os = "linux")]
 use linux as system;
