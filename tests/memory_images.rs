@@ -100,7 +100,8 @@ fn configurations() -> Vec<Config> {
     ]
 }
 
-/// State of every kind: memories, tables of both types, globals of all types, segments, functions that were referred to.
+/// State of every kind: memories, tables of both types, globals of all types, segments, functions that were referred
+/// to.
 const EVERYTHING: &str = r#"(module
     (memory (export "m") 20) (data (i32.const 70000) "data") (data $d (i32.const 200000) "more") (data $p "passive")
     (table $t (export "t") 50 funcref) (table $x (export "x") 50 externref) (table $u 20000 funcref)

@@ -37,8 +37,8 @@ pub enum Builtin {
     TableInit,
     /// `(element segment)`.
     ElemDrop,
-    /// `(table, index) -> funcref`: what an element says that is [`TableElement::UNTOUCHED`](super::TableElement), which
-    /// is written to the table. The index is inside of it. Raises no trap.
+    /// `(table, index) -> funcref`: what an element says that is [`TableElement::UNTOUCHED`](super::TableElement),
+    /// which is written to the table. The index is inside of it. Raises no trap.
     TableResolve,
     /// `(function) -> funcref`: initialises the function's `VMFuncRef` on first use.
     RefFunc,

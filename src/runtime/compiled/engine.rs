@@ -211,9 +211,11 @@ impl Engine {
     }
 
     /// Lets go of what the engine keeps for instances to come: the address space of memories that are gone
-    /// ([`Config::kept_memories`]). What lives stays as it is, and what is given up later is kept again.
+    /// ([`Config::kept_memories`]), and pages of tables. What lives stays as it is, and what is given up later is kept
+    /// again.
     pub fn trim(&self) {
         self.pool().trim();
+        self.kept_pages().trim();
     }
 
     /// The epoch.

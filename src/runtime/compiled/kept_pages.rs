@@ -141,6 +141,22 @@ impl KeptPages {
     }
 }
 
+impl KeptPages {
+    /// Gives back the mappings of which nothing is used.
+    pub(in crate::runtime) fn trim(&self) {
+        let mut unused = Vec::new();
+        for (len, class) in &mut *self.lock() {
+            let slots = slots(*len);
+            let all_free = |slab: &mut Slab| slab.free.count_ones() as usize == slots;
+            unused.extend(class.slabs.extract_if(|_, slab| all_free(slab)));
+            class.open.retain(|open| class.slabs.contains_key(open));
+            class.free = class.slabs.values().map(|slab| slab.free.count_ones() as usize).sum();
+        }
+        // They are unmapped when nobody waits for the list.
+        drop(unused);
+    }
+}
+
 impl Class {
     fn add(&mut self, pages: ZeroPages, slots: usize) {
         let at = pages.base().as_ptr().addr();
@@ -242,6 +258,12 @@ mod tests {
             assert!(class.free < 2 * slots(len) && class.open.len() == class.slabs.len());
             assert_eq!(class.free, class.slabs.values().map(|slab| slab.free.count_ones() as usize).sum::<usize>());
         }
+        let used = kept.take(len).unwrap();
+        kept.trim();
+        assert_eq!(kept.lock()[&len].slabs.len(), 1);
+        assert!(kept.take(len).unwrap().at() != used.at());
+        // SAFETY: nothing was written to.
+        unsafe { kept.give(used, Touched::Words(&[])) };
     }
 
     #[test]
