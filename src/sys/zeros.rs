@@ -86,9 +86,8 @@ mod tests {
             assert!(guard.is_none_or(|guard| guard.hit()));
         }
         // SAFETY: as above.
-        assert!(
-            unsafe { std::slice::from_raw_parts(pages.base().as_ptr(), pages.len()) }.iter().all(|byte| *byte == 0)
-        );
+        let bytes = unsafe { std::slice::from_raw_parts(pages.base().as_ptr(), pages.len()) };
+        assert!(bytes.iter().all(|byte| *byte == 0));
     }
 
     #[test]

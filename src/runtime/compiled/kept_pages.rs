@@ -200,6 +200,10 @@ impl Class {
 mod tests {
     use super::*;
 
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the words are the slot's, and each caller is done with them before the next"
+    )]
     fn words(slot: &Slot) -> &mut [u64] {
         // SAFETY: the slot is in use, and zero or written to.
         unsafe { std::slice::from_raw_parts_mut(slot.at().cast().as_ptr(), slot.len() / 8) }
