@@ -1,8 +1,10 @@
 //! A module's machine code as data: position-independent text and the tables that describe it. An image has
 //! offsets only; it becomes executable in `code/`, which never hands the text out again. No address, no
-//! mapping, no system call here. `elf` writes the images of a module as an ELF file and reads them back.
+//! mapping, no system call here. `elf` writes the images of a module as an ELF file, with what its memories begin with
+//! (`memories`), and reads them back.
 
 mod elf;
+mod memories;
 mod native;
 mod packed;
 mod rerun;
@@ -11,7 +13,8 @@ mod shapes;
 mod tables;
 mod validate;
 
-pub use elf::{ElfImages, ImageRef, seal_elf, write_elf};
+pub use elf::{BEGINNING, ElfImages, ImageRef, elf_front, seal_elf, write_elf};
+pub use memories::{FileOffset, ImageOf, MemoryContents, StoredMemory};
 pub use native::native_object;
 pub use packed::{Cursor, Packed, PackedRow};
 pub use rerun::{RegionGraph, RerunEnd, RerunImage, RerunInstruction};

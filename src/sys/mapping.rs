@@ -3,6 +3,7 @@
 //! may grow, is for those above.
 
 use super::pages::{PAGE_SIZE, Reservation};
+use super::source::{Piece, Source};
 use super::system::changes::{Mark, set_writable};
 use super::system::touched::private_pages;
 use super::system::{SealedFile, unmap};
@@ -44,21 +45,64 @@ impl MemoryImage {
         let filled = chunks.filter(|(_, bytes)| !bytes.is_empty());
         let Some(start) = filled.clone().map(|(at, _)| at).min() else { return Ok(None) };
         let end = filled.clone().map(|(at, bytes)| at + bytes.len()).max().unwrap_or(start);
-        assert!(end <= len, "contents beyond the end of a memory");
+        let range = MemoryImage::range_for(len, start..end);
+        MemoryImage::filled(range.clone(), |file| {
+            filled.clone().try_for_each(|(at, bytes)| file.write_at(at - range.start, bytes))
+        })
+    }
+
+    /// The image that is this part of a memory, whole pages, with pieces of a source in it, each at its offset in the
+    /// memory; `None` where the system does not let us have a file for it. It is made as it would be of chunks, but
+    /// without the bytes going through this process's memory where they come from a file. What is missing there is
+    /// zeros.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`] where there is no memory for it, and for a file that cannot be read.
+    ///
+    /// # Panics
+    /// When a piece does not lie in that part, or the part is empty.
+    pub fn copied(
+        range: Range<usize>,
+        pieces: impl Iterator<Item = Piece>,
+        source: &Source<'_>,
+    ) -> Result<Option<MemoryImage>> {
+        let pieces = pieces.map(|piece| {
+            let inside = piece.to >= range.start && piece.to <= range.end && piece.len <= range.end - piece.to;
+            assert!(inside, "contents beyond the ends of an image");
+            Piece { to: piece.to - range.start, ..piece }
+        });
+        MemoryImage::filled(range.clone(), |file| source.copy(file, pieces).map(drop))
+    }
+
+    /// What of a memory of `len` bytes an image is whose contents are in `filled`.
+    ///
+    /// # Panics
+    /// When that does not lie in the memory.
+    pub fn range_for(len: usize, filled: Range<usize>) -> Range<usize> {
+        let Range { start, end } = filled;
+        assert!(start <= end && end <= len, "contents beyond the end of a memory");
         let zeros = ZEROS.max(end - start);
         let start = if start <= zeros { 0 } else { start / PAGE_SIZE * PAGE_SIZE };
         let end = if len - end <= zeros { len } else { end.next_multiple_of(PAGE_SIZE) };
-        let file = SealedFile::sparse(end - start, |file| {
-            filled.clone().try_for_each(|(at, bytes)| file.write_at(at - start, bytes))
-        })?;
-        let Some(file) = file else { return Ok(None) };
-        let source = file.map_readable(end - start)?;
-        Ok(Some(MemoryImage { range: start..end, file, source }))
+        start..end
+    }
+
+    fn filled(range: Range<usize>, fill: impl FnOnce(&SealedFile) -> Result<()>) -> Result<Option<MemoryImage>> {
+        let Some(file) = SealedFile::sparse(range.len(), fill)? else { return Ok(None) };
+        let source = file.map_readable(range.len())?;
+        Ok(Some(MemoryImage { range, file, source }))
     }
 
     /// What of a memory it is: whole pages.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
+    }
+
+    /// The bytes of [`MemoryImage::range`]. Pages of zeros that nobody has read yet take memory once they are.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the mapping is readable, that long, and lives as long as this; the file behind it is sealed, so
+        // nobody can change or shorten it.
+        unsafe { std::slice::from_raw_parts(self.source as *const u8, self.range.len()) }
     }
 }
 
@@ -307,6 +351,37 @@ mod tests {
             let second = MemoryMapping::new(Reservation::new(len).unwrap(), len, image.as_ref()).unwrap();
             assert!(bytes(&second) == expected);
         }
+    }
+
+    #[test]
+    fn a_copied_image_is_like_one_that_was_made() {
+        let path = std::env::temp_dir().join(format!("stepwell-copied-image-{}", std::process::id()));
+        for (len, chunks) in images().into_iter().filter(|(len, _)| *len <= 1 << 24) {
+            let Some(made) = image(len, &chunks) else { continue };
+            // The chunks behind each other, behind something else.
+            let (mut stored, mut pieces) = (vec![0xdd; 77], Vec::new());
+            for (at, chunk) in &chunks {
+                pieces.push(Piece { from: stored.len(), to: *at, len: chunk.len() });
+                stored.extend(chunk);
+            }
+            std::fs::write(&path, &stored).unwrap();
+            for source in [Source::from(&*stored), Source::open(&path).unwrap()] {
+                let copied = MemoryImage::copied(made.range(), pieces.iter().copied(), &source).unwrap().unwrap();
+                assert_eq!(copied.range(), made.range());
+                assert!(copied.bytes() == made.bytes());
+                let _refused = faults::refuse_memfd();
+                assert!(MemoryImage::copied(made.range(), pieces.iter().copied(), &source).unwrap().is_none());
+            }
+            // What has been cut off meanwhile is zeros.
+            let source = Source::open(&path).unwrap();
+            std::fs::write(&path, &stored[..77]).unwrap();
+            let cut = MemoryImage::copied(made.range(), pieces.iter().copied(), &source).unwrap().unwrap();
+            assert!(cut.bytes().iter().all(|byte| *byte == 0));
+            let bytes = Source::from(&stored[..77]);
+            let cut = MemoryImage::copied(made.range(), pieces.iter().copied(), &bytes).unwrap().unwrap();
+            assert!(cut.bytes().iter().all(|byte| *byte == 0));
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub mod pages;
 pub mod refusals;
 mod replace;
 pub mod sealed;
+pub mod source;
 pub mod stack;
 pub mod text;
 pub mod threads;

@@ -3,13 +3,11 @@
 //! cannot. Texts among them are mapped executable from where they are. What the bytes mean is not this room's concern.
 
 use super::pages::PAGE_SIZE;
-use super::system::files::{file_error, open_without_waiting};
+use super::source::{Piece, Source};
 use super::system::{SealedFile, unmap};
 use super::text::{TextBacking, TextImage};
-use crate::base::{Error, ErrorKind, Result};
-use std::io::Read as _;
+use crate::base::Result;
 use std::ops::{Deref, Range};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Bytes that nobody can change.
@@ -26,46 +24,24 @@ enum Kept {
 }
 
 impl SealedBytes {
-    /// A copy of these bytes.
+    /// A copy of the first `len` bytes of a source, or of those that there are.
     ///
     /// # Errors
-    /// [`ErrorKind::System`] where there is no memory for them.
-    pub fn copy_of(bytes: &[u8], wanted: TextBacking) -> Result<SealedBytes> {
-        if wanted == TextBacking::Memfd
-            && !bytes.is_empty()
-            && let Some(file) = SealedFile::filled(|file| file.write(bytes))?
-        {
-            return SealedBytes::map(file, bytes.len());
-        }
-        Ok(SealedBytes(Kept::Plain(bytes.to_vec())))
-    }
-
-    /// A copy of a file's contents, as they are now.
-    ///
-    /// # Errors
-    /// [`ErrorKind::System`] for what cannot be read, or is no file.
-    pub fn read(path: &Path, wanted: TextBacking) -> Result<SealedBytes> {
-        let failed = |error: std::io::Error| file_error("reading", path, &error);
-        let mut file = open_without_waiting(path).map_err(failed)?;
-        let about = file.metadata().map_err(failed)?;
-        if !about.is_file() {
-            return Err(Error::new(ErrorKind::System, format!("reading `{}`: it is no regular file", path.display())));
-        }
-        if wanted == TextBacking::Memfd && about.len() > 0 {
-            let mut len = 0;
-            let sealed = SealedFile::filled(|sealed| {
-                // Between two files, the kernel does the copying.
-                len = std::io::copy(&mut file, &mut sealed.writer()?).map_err(failed)?;
+    /// [`ErrorKind::System`](crate::base::ErrorKind::System) where there is no memory for them, and for a file that
+    /// cannot be read.
+    pub fn copy_of(source: &Source<'_>, len: usize, wanted: TextBacking) -> Result<SealedBytes> {
+        let len = len.min(source.len());
+        if wanted == TextBacking::Memfd && len > 0 {
+            let mut copied = 0;
+            let sealed = SealedFile::filled(|file| {
+                copied = source.copy(file, [Piece { from: 0, to: 0, len }])?;
                 Ok(())
             })?;
-            if let Some(sealed) = sealed.filter(|_| len > 0) {
-                return SealedBytes::map(sealed, len as usize);
+            if let Some(sealed) = sealed.filter(|_| copied > 0) {
+                return SealedBytes::map(sealed, copied);
             }
-            file = open_without_waiting(path).map_err(failed)?;
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed)?;
-        Ok(SealedBytes(Kept::Plain(bytes)))
+        Ok(SealedBytes(Kept::Plain(source.beginning(len)?.into_owned())))
     }
 
     fn map(file: SealedFile, len: usize) -> Result<SealedBytes> {
@@ -132,6 +108,12 @@ mod tests {
     use super::super::faults;
     use super::super::system::files::write_whole;
     use super::*;
+    use crate::base::ErrorKind;
+    use std::path::Path;
+
+    fn read(path: &Path, wanted: TextBacking) -> Result<SealedBytes> {
+        SealedBytes::copy_of(&Source::open(path)?, usize::MAX, wanted)
+    }
 
     #[test]
     fn bytes_stay_what_they_were() {
@@ -142,8 +124,8 @@ mod tests {
         write_whole(&path, b"old").unwrap();
         write_whole(&path, &bytes).unwrap();
         for wanted in [TextBacking::Memfd, TextBacking::Anonymous] {
-            let mut read = SealedBytes::read(&path, wanted).unwrap();
-            let mut copied = SealedBytes::copy_of(&bytes, wanted).unwrap();
+            let mut read = read(&path, wanted).unwrap();
+            let mut copied = SealedBytes::copy_of(&Source::from(&*bytes), bytes.len(), wanted).unwrap();
             assert_eq!((read.backing(), copied.backing()), (wanted, wanted));
             for range in [PAGE_SIZE..2 * PAGE_SIZE + 9, 5..77, 2 * PAGE_SIZE..bytes.len()] {
                 let text = read.text(range.clone()).unwrap();
@@ -157,17 +139,25 @@ mod tests {
             drop((read, copied));
             assert_eq!(text.map_exec().unwrap().to_vec(), bytes[..PAGE_SIZE]);
             std::fs::write(&path, &bytes).unwrap();
+            // The first part alone; and of a file that has become shorter since it was opened, what there is.
+            let first = SealedBytes::copy_of(&Source::open(&path).unwrap(), PAGE_SIZE + 1, wanted).unwrap();
+            assert_eq!(&*first, &bytes[..=PAGE_SIZE]);
+            let source = Source::open(&path).unwrap();
+            std::fs::write(&path, &bytes[..PAGE_SIZE]).unwrap();
+            let shorter = SealedBytes::copy_of(&source, source.len(), wanted).unwrap();
+            assert_eq!((source.len(), &*shorter), (bytes.len(), &bytes[..PAGE_SIZE]));
+            std::fs::write(&path, &bytes).unwrap();
         }
         {
             let _refused = faults::refuse_memfd();
-            let read = SealedBytes::read(&path, TextBacking::Memfd).unwrap();
+            let read = read(&path, TextBacking::Memfd).unwrap();
             assert_eq!((read.backing(), &*read), (TextBacking::Anonymous, &*bytes));
         }
         std::fs::write(&path, b"").unwrap();
-        assert!(SealedBytes::read(&path, TextBacking::Memfd).unwrap().is_empty());
-        assert!(SealedBytes::copy_of(b"", TextBacking::Memfd).unwrap().is_empty());
+        assert!(read(&path, TextBacking::Memfd).unwrap().is_empty());
+        assert!(SealedBytes::copy_of(&Source::from(&b""[..]), 7, TextBacking::Memfd).unwrap().is_empty());
         for (wrong, says) in [(folder.as_path(), "no regular file"), (&folder.join("nobody"), "No such file")] {
-            let error = SealedBytes::read(wrong, TextBacking::Memfd).unwrap_err();
+            let error = read(wrong, TextBacking::Memfd).unwrap_err();
             assert!(error.kind() == ErrorKind::System && error.message().contains(says), "{error}");
         }
         for wrong in [folder.as_path(), &folder.join("nowhere/file"), Path::new("/")] {

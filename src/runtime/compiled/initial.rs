@@ -1,11 +1,15 @@
 //! What a module's memories begin with: images of the active data segments that are known, made when the first instance
-//! needs them and shared by all. What is not in an image is copied at instantiation, segment by segment.
+//! needs them, or when the module is serialized, and shared by all. One that is loaded brings them. What is not in an
+//! image is copied at instantiation, segment by segment.
 
-use crate::base::{GlobalIndex, MemoryIndex, Result};
+use crate::base::{Error, ErrorKind, GlobalIndex, MemoryIndex, Result};
+use crate::image::{FileOffset, ImageOf, MemoryContents, StoredMemory};
 use crate::sys::mapping::MemoryImage;
 use crate::sys::pages::PAGE_SIZE;
+use crate::sys::source::{Piece, Source};
 use crate::wasm::{KnownData, ModuleInfo, PAGE_BYTES};
 use once_cell::sync::OnceCell;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most bytes of a file that small segments far from each other may take beyond twice what is in them. A page is
@@ -44,25 +48,78 @@ impl InitialData {
 
     /// The images of what is known of a module's data; `None` where the system has no file for one.
     fn new(info: &ModuleInfo, binary: &[u8], known: &[KnownData]) -> Result<Option<InitialData>> {
+        InitialData::of(info, Planned::all(info, binary, known), |planned| {
+            MemoryImage::new(planned.len, planned.chunks(info, binary))
+        })
+    }
+
+    /// The images that are planned, made by `make`.
+    fn of(
+        info: &ModuleInfo,
+        planned: Vec<Option<Planned>>,
+        mut make: impl FnMut(&Planned) -> Result<Option<MemoryImage>>,
+    ) -> Result<Option<InitialData>> {
         let mut made = InitialData { images: Vec::new(), inside: vec![false; info.data.len()].into() };
-        for index in info.imported_memories as usize..info.memories.len() {
-            let memory = MemoryIndex::from_usize(index);
-            let known = known.iter().filter(|data| data.memory == memory);
-            let chunks = known
-                .clone()
-                .map(|data| (data.offset as usize, &binary[info.data[data.segment.index()].bytes.clone()]));
+        for planned in planned {
             let mut image = None;
-            if worth_a_file(chunks.clone()) {
-                let len = info.memory(memory).limits.min * PAGE_BYTES;
-                match MemoryImage::new(len as usize, chunks)? {
+            if let Some(planned) = planned {
+                match make(&planned)? {
                     Some(made) => image = Some(Arc::new(made)),
                     None => return Ok(None),
                 }
-                known.for_each(|data| made.inside[data.segment.index()] = true);
+                planned.data.iter().for_each(|data| made.inside[data.segment.index()] = true);
             }
             made.images.push(image);
         }
         Ok(Some(made))
+    }
+}
+
+/// An image that a memory is to have.
+struct Planned {
+    memory: MemoryIndex,
+    /// The bytes of the memory.
+    len: usize,
+    /// What is to be in it.
+    data: Vec<KnownData>,
+}
+
+impl Planned {
+    /// Those for what is known of a module's data: for each memory that it defines, where it is to have one.
+    fn all(info: &ModuleInfo, binary: &[u8], known: &[KnownData]) -> Vec<Option<Planned>> {
+        let defined = (info.imported_memories as usize..info.memories.len()).map(MemoryIndex::from_usize);
+        let plan = |memory: MemoryIndex| {
+            let data = known.iter().filter(|data| data.memory == memory).copied().collect();
+            let len = (info.memory(memory).limits.min * PAGE_BYTES) as usize;
+            let planned = Planned { memory, len, data };
+            worth_a_file(planned.chunks(info, binary)).then_some(planned)
+        };
+        defined.map(plan).collect()
+    }
+
+    /// What is to stand where.
+    fn chunks<'a>(&self, info: &ModuleInfo, binary: &'a [u8]) -> impl Iterator<Item = (usize, &'a [u8])> + Clone {
+        self.data.iter().map(|data| (data.offset as usize, &binary[info.data[data.segment.index()].bytes.clone()]))
+    }
+
+    /// Where that stands in the memory.
+    fn filled(&self, info: &ModuleInfo) -> impl Iterator<Item = Range<usize>> {
+        self.data.iter().map(|data| {
+            let start = data.offset as usize;
+            start..start + info.data[data.segment.index()].bytes.len()
+        })
+    }
+
+    /// What its image is of; there is something in it.
+    fn image_of(&self, info: &ModuleInfo) -> ImageOf {
+        let filled = || self.filled(info).filter(|range| !range.is_empty());
+        let start = filled().map(|range| range.start).min().unwrap_or(0);
+        let end = filled().map(|range| range.end).max().unwrap_or(start);
+        ImageOf {
+            memory: self.memory,
+            range: MemoryImage::range_for(self.len, start..end),
+            segments: self.data.iter().map(|data| data.segment).collect(),
+        }
     }
 }
 
@@ -185,12 +242,77 @@ impl Initial {
         })
     }
 
+    /// Whether the images are the same for every instance, if there are any.
+    pub(in crate::runtime) fn is_fixed(&self) -> bool {
+        !self.none && self.globals.is_empty()
+    }
+
+    /// What is to be written of the images that are the same for every instance: those that have been made. A module
+    /// whose images are not, or that has none, has nothing to be written.
+    pub(in crate::runtime) fn contents(&self, info: &ModuleInfo, binary: &[u8]) -> Vec<MemoryContents<'_>> {
+        let Some(made) = self.fixed.get() else { return Vec::new() };
+        let planned = Planned::all(info, binary, &info.known_data(|_| None));
+        let both = planned.iter().zip(&made.images).filter_map(|(planned, image)| Some((planned.as_ref()?, image)));
+        both.filter_map(|(planned, image)| {
+            Some(MemoryContents::new(planned.image_of(info), image.as_ref()?.bytes(), planned.filled(info)))
+        })
+        .collect()
+    }
+
+    /// Takes the images that a serialized module brings, copied from where it comes from. Where the system has no file
+    /// for one, all are left to be made on first use.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] for those of another module, or damaged ones; [`ErrorKind::System`] where there is
+    /// no memory for them, and where they cannot be read.
+    pub(in crate::runtime) fn load(
+        &self,
+        info: &ModuleInfo,
+        binary: &[u8],
+        (stored, source): (&[StoredMemory], &Source<'_>),
+    ) -> Result<()> {
+        let planned = match self.is_fixed() {
+            true => Planned::all(info, binary, &info.known_data(|_| None)),
+            false => Vec::new(),
+        };
+        let expected: Vec<ImageOf> = planned.iter().flatten().map(|planned| planned.image_of(info)).collect();
+        if let Some(wrong) = stored.iter().zip(&expected).find(|(stored, expected)| stored.of != **expected) {
+            return Err(other_data(format_args!("memory {}", wrong.0.of.memory)));
+        }
+        if stored.len() != expected.len() {
+            return Err(other_data(format_args!("{} memories of {}", stored.len(), expected.len())));
+        }
+        let mut stored = stored.iter();
+        let made = InitialData::of(info, planned, |_| {
+            let Some(stored) = stored.next() else { return Ok(None) };
+            let piece = |(from, to): (FileOffset, Range<usize>)| Piece {
+                from: from.get(),
+                to: to.start,
+                len: to.len(),
+            };
+            let image = MemoryImage::copied(stored.of.range.clone(), stored.runs().map(piece), source)?;
+            image.as_ref().map_or(Ok(()), |image| stored.verify(image.bytes()))?;
+            Ok(image)
+        })?;
+        if let Some(made) = made {
+            // Nobody has the module yet.
+            let _ = self.fixed.set(made);
+        }
+        Ok(())
+    }
+
     /// All that have been made. The module is being dropped.
     pub(in crate::runtime) fn made(&mut self) -> Vec<Arc<MemoryImage>> {
         let placed = self.placed.get_mut().unwrap_or_else(PoisonError::into_inner);
         let all = self.fixed.get().into_iter().chain(placed.iter().map(|placed| &*placed.images));
         all.flat_map(InitialData::images).cloned().collect()
     }
+}
+
+#[cold]
+fn other_data(what: impl std::fmt::Display) -> Error {
+    let message = format!("the serialized module's data is not that of its Wasm ({what}); compile the module again");
+    Error::new(ErrorKind::InvalidModule, message)
 }
 
 #[cfg(test)]

@@ -6,12 +6,13 @@ use crate::base::{
 };
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
-use crate::image::{RegionGraph, RerunImage, Tier};
+use crate::image::{MemoryContents, RegionGraph, RerunImage, StoredMemory, Tier};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::initial::{Images, Initial};
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::rerun::{RerunCode, RerunRun};
 use crate::sys::sealed::SealedBytes;
+use crate::sys::source::Source;
 use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap, SplitFile};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
@@ -555,6 +556,31 @@ impl Module {
                 "the system refuses a memfd for a module's data; it is copied for each instance".to_owned()
             });
         })
+    }
+
+    /// What the memories of every instance begin with, to be written: made now if no instance has had it made. Empty
+    /// where it is not the same for every instance, or not an image.
+    ///
+    /// # Errors
+    /// As [`Module::images`].
+    pub(in crate::runtime) fn memory_contents(&self) -> Result<Vec<MemoryContents<'_>>> {
+        let inner = &*self.0;
+        if inner.initial.is_fixed() {
+            self.images(|_| 0)?;
+        }
+        Ok(inner.initial.contents(&inner.info, &inner.binary))
+    }
+
+    /// Takes what its memories begin with from where it was loaded from, if the engine has images.
+    ///
+    /// # Errors
+    /// As [`Initial::load`].
+    pub(in crate::runtime) fn load_memories(&self, stored: &[StoredMemory], source: &Source<'_>) -> Result<()> {
+        let inner = &*self.0;
+        if stored.is_empty() || !inner.engine.config().memory_images {
+            return Ok(());
+        }
+        inner.initial.load(&inner.info, &inner.binary, (stored, source))
     }
 
     pub(in crate::runtime) fn layout(&self) -> &VmLayout {

@@ -1,6 +1,7 @@
 //! Modules as bytes and as files, to be used again without compiling: by another engine of the same configuration,
 //! another process, another machine of the same kind. Loading one copies it once, to where nobody can change it; there
-//! it is checked, and from there its code is executed.
+//! it is checked, and from there its code is executed. What its memories begin with is copied to where they map it from,
+//! and nowhere else.
 //!
 //! The checks find what is foreign, damaged, or does not fit this engine. They are no protection against somebody who
 //! wants to be malicious: a serialized module is machine code, and as trusted as a shared library.
@@ -8,22 +9,25 @@
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, Result};
 use crate::code::EngineCode;
 use crate::compile::{DebugTier, vm_layout};
-use crate::image::{CodeImage, ElfImages, ImageRef, ImageTables, Tier, write_elf};
+use crate::image::{BEGINNING, CodeImage, ElfImages, ImageRef, ImageTables, Tier, elf_front, write_elf};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::manifest::Usable;
 use crate::runtime::compiled::module::{Binary, Module};
 use crate::sys::files::write_whole;
 use crate::sys::sealed::SealedBytes;
+use crate::sys::source::Source;
 use crate::wasm::{self, ModuleInfo};
 use std::path::Path;
 use std::sync::Arc;
 
 impl Module {
-    /// The module as bytes: its Wasm, its production code, and its debug code where that has been compiled
-    /// ([`Module::debug_code`]).
+    /// The module as bytes: its Wasm, its production code, its debug code where that has been compiled
+    /// ([`Module::debug_code`]), and what its memories begin with, where that is an image that all instances have
+    /// ([`Config::memory_images`](crate::runtime::Config::memory_images)).
     ///
     /// # Errors
-    /// [`ErrorKind::System`] where the code cannot be read back from where it lives.
+    /// [`ErrorKind::System`] where the code cannot be read back from where it lives, and where there is no memory for
+    /// the image.
     pub fn serialize(&self) -> Result<Vec<u8>> {
         let production = self.production_code();
         let debug = self.debug_if_compiled();
@@ -33,7 +37,7 @@ impl Module {
         if let (Some(code), Some(text)) = (debug, &debug_text) {
             images.push(ImageRef { text, tables: code.tables() });
         }
-        Ok(write_elf(&self.engine().manifest().to_text(), self.binary(), &images))
+        Ok(write_elf(&self.engine().manifest().to_text(), self.binary(), &images, &self.memory_contents()?))
     }
 
     /// Writes [`Module::serialize`]'s bytes to a file. Whoever reads it at the same time finds what was there before,
@@ -55,7 +59,7 @@ impl Module {
     /// for one of another version, another kind of machine, or another configuration, which the message names, and for
     /// one that uses proposals which this engine has not.
     pub fn deserialize(engine: &Engine, bytes: &[u8]) -> Result<Module> {
-        load(engine, SealedBytes::copy_of(bytes, engine.backing())?)
+        load(engine, &Source::from(bytes))
     }
 
     /// The same from a file. What becomes of the file afterwards is nothing to the module.
@@ -64,13 +68,14 @@ impl Module {
     /// As [`Module::deserialize`], and [`ErrorKind::System`] for a file that cannot be read.
     pub fn deserialize_from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         let path = path.as_ref();
-        let file = SealedBytes::read(path, engine.backing())?;
-        load(engine, file).map_err(|error| error.context(format_args!("`{}`", Escaped(&path.to_string_lossy()))))
+        load(engine, &Source::open(path)?).map_err(|error| error.context(format_args!("`{}`", Escaped(&path.to_string_lossy()))))
     }
 }
 
-fn load(engine: &Engine, mut file: SealedBytes) -> Result<Module> {
-    let images = ElfImages::open(&file)?;
+fn load(engine: &Engine, source: &Source<'_>) -> Result<Module> {
+    let front = elf_front(&source.beginning(BEGINNING)?, source.len())?;
+    let mut file = SealedBytes::copy_of(source, front, engine.backing())?;
+    let images = ElfImages::open(&file, source.len())?;
     let usable = engine.manifest().accept(images.manifest()?)?;
     let binary = images.wasm()?;
     let info = parse(engine, &file[binary.clone()], usable)?;
@@ -89,8 +94,11 @@ fn load(engine: &Engine, mut file: SealedBytes) -> Result<Module> {
     if debug.as_ref().is_some_and(|code| code.tables().regions != regions) {
         return Err(other_code("debug code of another kind than it says"));
     }
+    let memories = images.memories()?;
     file.close();
-    Ok(Module::of_parts(engine, (info, layout), Binary::Serialized(file, binary), production, debug))
+    let module = Module::of_parts(engine, (info, layout), Binary::Serialized(file, binary), production, debug);
+    module.load_memories(&memories, source)?;
+    Ok(module)
 }
 
 /// What the Wasm says. It was validated when it was compiled; again only if that engine allowed more than this one.
