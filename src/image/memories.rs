@@ -265,7 +265,8 @@ mod tests {
             assert_eq!(memory.verify(&made).unwrap_err().kind(), ErrorKind::InvalidModule);
             assert!(memory.verify(&bytes[..last - 1]).is_err());
         }
-        let runs: Vec<_> = read[0].runs().map(|(from, to)| (from.get() / PAGE, to.start / PAGE, to.end / PAGE)).collect();
+        let runs: Vec<_> =
+            read[0].runs().map(|(from, to)| (from.get() / PAGE, to.start / PAGE, to.end / PAGE)).collect();
         assert_eq!(runs, [(7, 0, 1), (8, 2, 4), (10, 7, 8)]);
         let zeros = MemoryContents::new(image(0, 0..2, &[0]), &both[0].1[4 * PAGE..6 * PAGE], std::iter::once(0..9));
         let read = read_table(&write_table(&[zeros]), 5..5).unwrap();

@@ -21,7 +21,7 @@ pub fn with_functions(count: usize) -> Result<Vec<u8>> {
 
 /// As many functions, all in a table, so that each has an initialised reference.
 pub fn with_references(count: usize) -> Result<Vec<u8>> {
-    let mut text = format!("(module (table {count} funcref) (elem (i32.const 0)");
+    let mut text = format!("(module (table (export \"t\") {count} funcref) (elem (i32.const 0)");
     for func in 0..count {
         write!(text, " {func}")?;
     }

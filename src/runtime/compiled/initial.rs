@@ -285,11 +285,8 @@ impl Initial {
         let mut stored = stored.iter();
         let made = InitialData::of(info, planned, |_| {
             let Some(stored) = stored.next() else { return Ok(None) };
-            let piece = |(from, to): (FileOffset, Range<usize>)| Piece {
-                from: from.get(),
-                to: to.start,
-                len: to.len(),
-            };
+            let piece =
+                |(from, to): (FileOffset, Range<usize>)| Piece { from: from.get(), to: to.start, len: to.len() };
             let image = MemoryImage::copied(stored.of.range.clone(), stored.runs().map(piece), source)?;
             image.as_ref().map_or(Ok(()), |image| stored.verify(image.bytes()))?;
             Ok(image)

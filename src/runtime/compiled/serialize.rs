@@ -68,7 +68,8 @@ impl Module {
     /// As [`Module::deserialize`], and [`ErrorKind::System`] for a file that cannot be read.
     pub fn deserialize_from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         let path = path.as_ref();
-        load(engine, &Source::open(path)?).map_err(|error| error.context(format_args!("`{}`", Escaped(&path.to_string_lossy()))))
+        load(engine, &Source::open(path)?)
+            .map_err(|error| error.context(format_args!("`{}`", Escaped(&path.to_string_lossy()))))
     }
 }
 

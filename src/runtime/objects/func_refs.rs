@@ -15,8 +15,8 @@ const CHUNK: usize = 64;
 pub(in crate::runtime) struct FuncRefs {
     /// By the functions' indices, in their order, so many in each; empty as long as none was asked for.
     chunks: SmallVec<[Option<Owned<[VMFuncRef]>>; 1]>,
-    /// Those that are made.
-    made: Vec<DefinedFuncIndex>,
+    /// Those that are made, and where.
+    made: Vec<(DefinedFuncIndex, NonNull<VMFuncRef>)>,
 }
 
 impl FuncRefs {
@@ -42,7 +42,7 @@ impl FuncRefs {
         unsafe {
             if (*place.as_ptr()).code.is_null() {
                 place.write(make());
-                self.made.push(func);
+                self.made.push((func, place));
             }
         }
         place
@@ -56,10 +56,7 @@ impl FuncRefs {
 
     /// All that were made.
     pub(in crate::runtime) fn iter(&self) -> impl Iterator<Item = (DefinedFuncIndex, NonNull<VMFuncRef>)> {
-        self.made.iter().map(|func| {
-            let chunk = self.chunks[func.index() / CHUNK].as_ref();
-            (*func, element(chunk.expect("what was made has a place"), func.index() % CHUNK))
-        })
+        self.made.iter().copied()
     }
 }
 
