@@ -2,7 +2,7 @@
 //! does, and is not documented. That it is a list lets the compiler find what nothing else uses.
 
 pub mod abi {
-    pub use crate::abi::{StopCell, VMGlobal, VMMemory, VMTable, ValRaw};
+    pub use crate::abi::{StopCell, TableElement, VMGlobal, VMMemory, VMTable, ValRaw};
 }
 
 pub mod capi {

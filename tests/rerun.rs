@@ -6,7 +6,7 @@ use std::sync::Arc;
 mod features;
 
 use stepwell::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, TableIndex};
-use stepwell::internals::abi::{VMGlobal, VMMemory, VMTable, ValRaw};
+use stepwell::internals::abi::{TableElement, VMGlobal, VMMemory, VMTable, ValRaw};
 use stepwell::internals::compile::vm_layout;
 use stepwell::internals::image::{RegionGraph, RerunEnd, RerunImage};
 use stepwell::internals::sys::pages::Reservation;
@@ -80,7 +80,7 @@ const EDGES: [u64; 22] = [
 struct Machine {
     vmctx: Vec<u128>,
     memory: Reservation,
-    table: Box<[u64]>,
+    table: Box<[TableElement]>,
     // What imports point to.
     memories: Box<[VMMemory]>,
     tables: Box<[VMTable]>,
@@ -97,7 +97,7 @@ impl Machine {
             // SAFETY: accessible since just now.
             unsafe { memory.base().add(at).write(random.next() as u8) };
         }
-        let mut table: Box<[u64]> = vec![0; 16].into();
+        let mut table: Box<[TableElement]> = vec![TableElement::UNTOUCHED; 16].into();
         let global = |ty: &GlobalType| {
             let number = !ty.content.is_ref();
             VMGlobal { value: ValRaw { externref: if number { random.value() } else { 0 } } }
@@ -105,7 +105,11 @@ impl Machine {
         let mut machine = Machine {
             vmctx: vec![0; layout.size().div_ceil(16) as usize],
             memories: info.memories.iter().map(|_| VMMemory { base: memory.base(), len: MEMORY }).collect(),
-            tables: info.tables.iter().map(|_| VMTable { base: table.as_mut_ptr(), len: table.len() }).collect(),
+            tables: info
+                .tables
+                .iter()
+                .map(|_| VMTable { base: table.as_mut_ptr(), len: table.len(), written: 0 })
+                .collect(),
             globals: info.globals.iter().map(global).collect(),
             memory,
             table,
@@ -135,7 +139,7 @@ impl Machine {
     }
 
     /// All that rerun may read.
-    fn everything(&mut self) -> (Vec<u128>, Vec<u8>, Vec<u64>, Vec<u64>) {
+    fn everything(&mut self) -> (Vec<u128>, Vec<u8>, Vec<TableElement>, Vec<u64>) {
         // SAFETY: all globals were written as such.
         let globals = self.globals.iter().map(|global| unsafe { global.value.externref }).collect();
         (self.vmctx.clone(), self.memory().to_vec(), self.table.to_vec(), globals)

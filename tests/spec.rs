@@ -161,3 +161,28 @@ fn both_kinds_of_debug_code_show_the_same() {
     let digests: std::collections::BTreeSet<u64> = shown[0].iter().map(|script| script.2).collect();
     assert!(digests.len() > 60, "scripts that run something differ in what is shown");
 }
+
+/// Elements of tables that are made when they are first asked for, in every kind of code.
+#[test]
+fn tables_are_filled_on_first_use() {
+    let text = include_str!("support/tables.wast").to_owned();
+    let scripts = [script::Script { name: "tables".to_owned(), folder: String::new(), text }];
+    let mut expected: Option<Vec<String>> = None;
+    let mut shown = BTreeMap::new();
+    for engine in ["default", "no-signals", "simple", "simple-no-signals", "unoptimized"] {
+        for mode in [Mode::Production, Mode::Debug, Mode::Step, Mode::Resume, Mode::Serialized] {
+            let config = engines::named(engine).unwrap();
+            suite::run_all(&scripts, &config, (mode, 1), 1, |_, outcome| {
+                assert!(outcome.failures.is_empty(), "{engine}, {mode:?}: {:#?}", outcome.failures);
+                assert!(outcome.passed > 100, "{}", outcome.passed);
+                let traps: Vec<String> = outcome.traps.iter().map(ToString::to_string).collect();
+                assert_eq!(expected.get_or_insert_with(|| traps.clone()), &traps, "{engine}, {mode:?}");
+                if mode == Mode::Step {
+                    shown.insert(engine, outcome.digest);
+                }
+            });
+        }
+    }
+    let first = shown["default"];
+    assert!(shown.values().all(|digest| *digest == first), "{shown:?}");
+}

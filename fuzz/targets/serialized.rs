@@ -8,8 +8,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use stepwell::base::WasmOffset;
-use stepwell::runtime::Config;
-use stepwell::{Engine, Module};
+use stepwell::{Config, Engine, Module};
 
 struct Files {
     /// One that has images of memories, and one that has not.

@@ -37,6 +37,9 @@ pub enum Builtin {
     TableInit,
     /// `(element segment)`.
     ElemDrop,
+    /// `(table, index) -> funcref`: what an element says that is [`TableElement::UNTOUCHED`](super::TableElement),
+    /// which is written to the table. The index is inside of it. Raises no trap.
+    TableResolve,
     /// `(function) -> funcref`: initialises the function's `VMFuncRef` on first use.
     RefFunc,
     /// `(trap code)`: raises that trap. Used where signals are off. Never returns.
@@ -52,7 +55,7 @@ pub enum Builtin {
 
 impl Builtin {
     /// Every builtin, in the order of the table.
-    pub const ALL: [Builtin; 15] = [
+    pub const ALL: [Builtin; 16] = [
         Builtin::MemoryGrow,
         Builtin::MemoryCopy,
         Builtin::MemoryFill,
@@ -63,6 +66,7 @@ impl Builtin {
         Builtin::TableCopy,
         Builtin::TableInit,
         Builtin::ElemDrop,
+        Builtin::TableResolve,
         Builtin::RefFunc,
         Builtin::Trap,
         Builtin::Raise,
@@ -79,6 +83,7 @@ impl Builtin {
             Builtin::MemoryInit => &[I32, I32, I64, I64, I64],
             Builtin::DataDrop | Builtin::ElemDrop | Builtin::RefFunc | Builtin::Trap => &[I32],
             Builtin::TableGrow => &[I32, I64, I64],
+            Builtin::TableResolve => &[I32, I64],
             Builtin::TableFill => &[I32, I64, I64, I64],
             Builtin::TableCopy | Builtin::TableInit => &[I32, I32, I64, I64, I64],
             Builtin::Raise | Builtin::HostOverflow | Builtin::Due => &[],
@@ -88,7 +93,7 @@ impl Builtin {
     /// The type of its result, if it has one.
     pub const fn result(self) -> Option<BuiltinArg> {
         match self {
-            Builtin::MemoryGrow | Builtin::TableGrow | Builtin::RefFunc => Some(I64),
+            Builtin::MemoryGrow | Builtin::TableGrow | Builtin::TableResolve | Builtin::RefFunc => Some(I64),
             _ => None,
         }
     }

@@ -1,15 +1,14 @@
 //! The structures compiled code reads and writes, and where they are.
 
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, SigId, TableIndex};
+use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, SigId, TableIndex};
 use std::ffi::c_void;
+use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
 /// The value of [`VMFuncRef::func`] for a function of the host.
 pub const HOST_FUNC: u32 = u32::MAX;
-/// Bytes of a [`VMFuncRef`].
-pub const FUNC_REF_SIZE: u32 = size_of::<VMFuncRef>() as u32;
-/// Bytes of a table's element: a reference.
-pub const TABLE_ELEMENT_SIZE: u32 = 8;
+/// Bytes of a table's element.
+pub const TABLE_ELEMENT_SIZE: u32 = size_of::<TableElement>() as u32;
 
 /// A value of any Wasm type as it crosses between host and guest. The bytes beyond its type's width are not
 /// defined.
@@ -79,14 +78,76 @@ pub struct VMMemory {
     pub len: usize,
 }
 
+/// An element as it stands in a table. A table of functions is not written to when it is made: its elements are
+/// [`TableElement::UNTOUCHED`] until somebody asks for one. An external reference stands in a table as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct TableElement(u64);
+
+/// What an element of a table of functions says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FuncElement {
+    /// What the table's image says; null where that says nothing, or there is none.
+    Untouched,
+    /// Null.
+    Null,
+    /// This function.
+    Func(NonNull<VMFuncRef>),
+}
+
+impl TableElement {
+    /// What every element of a new table is. Of a function: what the table's image says, or null. Of an external
+    /// reference: null.
+    pub const UNTOUCHED: TableElement = TableElement(0);
+    /// Null where it was put into a table of functions. No [`VMFuncRef`] is at this address, and to read from one there
+    /// faults as from null.
+    pub const NULL: TableElement = TableElement(1);
+
+    /// A function, or null.
+    pub fn of_func(reference: *mut VMFuncRef) -> TableElement {
+        match reference.is_null() {
+            true => TableElement::NULL,
+            false => TableElement(reference as u64),
+        }
+    }
+
+    /// An external reference.
+    pub fn of_extern(reference: u64) -> TableElement {
+        TableElement(reference)
+    }
+
+    /// What it says in a table of functions.
+    pub fn func(self) -> FuncElement {
+        match self {
+            TableElement::NULL => FuncElement::Null,
+            TableElement(word) => {
+                NonNull::new(word as *mut VMFuncRef).map_or(FuncElement::Untouched, FuncElement::Func)
+            }
+        }
+    }
+
+    /// The external reference that it is in a table of such.
+    pub fn external(self) -> u64 {
+        self.0
+    }
+
+    /// The word.
+    pub const fn word(self) -> u64 {
+        self.0
+    }
+}
+
 /// A table as compiled code sees it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct VMTable {
-    /// The first element; elements are 8-byte references.
-    pub base: *mut u64,
+    /// The first element.
+    pub base: *mut TableElement,
     /// The number of elements.
     pub len: usize,
+    /// Not zero once anybody has written to it. What is only put in the place of [`TableElement::UNTOUCHED`], and means
+    /// the same, does not count.
+    pub written: u64,
 }
 
 /// A global's value.
@@ -222,8 +283,6 @@ pub struct VmCounts {
     pub imported_memories: u32,
     /// Imported globals.
     pub imported_globals: u32,
-    /// Functions defined.
-    pub defined_funcs: u32,
     /// Tables defined.
     pub defined_tables: u32,
     /// Memories defined.
@@ -233,7 +292,8 @@ pub struct VmCounts {
 }
 
 /// Where the variable part of a module's [`VMContext`] is, in bytes from its start: defined globals (16 bytes each),
-/// defined memories and tables in place, pointers to what is imported, and a [`VMFuncRef`] for each defined function.
+/// defined memories and tables in place, and pointers to what is imported. The [`VMFuncRef`]s of defined functions are
+/// elsewhere: compiled code asks for them.
 #[derive(Clone, Copy, Debug)]
 pub struct VmLayout {
     counts: VmCounts,
@@ -244,7 +304,6 @@ pub struct VmLayout {
     imported_tables: u32,
     imported_globals: u32,
     imported_funcs: u32,
-    func_refs: u32,
     size: u32,
 }
 
@@ -264,7 +323,6 @@ impl VmLayout {
         let imported_tables = take(counts.imported_tables, 8);
         let imported_globals = take(counts.imported_globals, 8);
         let imported_funcs = take(counts.imported_funcs, 8);
-        let func_refs = take(counts.defined_funcs, size_of::<VMFuncRef>());
         let size = take(0, 0);
         if size > i32::MAX as u64 {
             return None;
@@ -278,7 +336,6 @@ impl VmLayout {
             imported_tables: imported_tables as u32,
             imported_globals: imported_globals as u32,
             imported_funcs: imported_funcs as u32,
-            func_refs: func_refs as u32,
             size: size as u32,
         })
     }
@@ -295,11 +352,6 @@ impl VmLayout {
     pub fn imported_func(&self, func: FuncIndex) -> u32 {
         debug_assert!(func.get() < self.counts.imported_funcs);
         self.imported_funcs + func.get() * 8
-    }
-    /// The [`VMFuncRef`] of a function defined here; all zero until it is first asked for.
-    pub fn func_ref(&self, func: DefinedFuncIndex) -> u32 {
-        debug_assert!(func.get() < self.counts.defined_funcs);
-        self.func_refs + func.get() * FUNC_REF_SIZE
     }
     /// A memory: `(offset, true)` where the pointer to an imported one is, `(offset, false)` where the [`VMMemory`]
     /// itself is.
@@ -338,7 +390,6 @@ mod tests {
             imported_tables: 1,
             imported_memories: 1,
             imported_globals: 2,
-            defined_funcs: 5,
             defined_tables: 2,
             defined_memories: 1,
             defined_globals: 3,
@@ -349,7 +400,6 @@ mod tests {
             parts.push((layout.imported_func(FuncIndex::new(i)), 8));
         }
         for i in 0..5 {
-            parts.push((layout.func_ref(DefinedFuncIndex::new(i)), FUNC_REF_SIZE));
             let (at, imported) = layout.global(GlobalIndex::new(i));
             assert_eq!(imported, i < 2);
             assert!(imported || at % 16 == 0);
@@ -361,7 +411,7 @@ mod tests {
         }
         for i in 0..3 {
             let (at, imported) = layout.table(TableIndex::new(i));
-            parts.push((at, if imported { 8 } else { 16 }));
+            parts.push((at, if imported { 8 } else { 24 }));
         }
         parts.sort();
         for pair in parts.windows(2) {
@@ -373,7 +423,7 @@ mod tests {
 
     #[test]
     fn too_large_is_refused() {
-        let counts = VmCounts { defined_funcs: u32::MAX, ..VmCounts::default() };
+        let counts = VmCounts { defined_globals: u32::MAX, ..VmCounts::default() };
         assert!(VmLayout::new(counts).is_none());
     }
 }

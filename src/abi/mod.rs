@@ -27,7 +27,8 @@
 //! # References
 //!
 //! A `funcref` is a `*mut VMFuncRef`, null for `ref.null`. An `externref` is 0 for `ref.null`, else one more
-//! than the index of the host's value in its store. Both are 64 bits wide in locals, globals and tables.
+//! than the index of the host's value in its store. Both are 64 bits wide in locals, globals and tables. In a table
+//! stands a [`TableElement`], which for a function is not the same: see there.
 
 mod builtins;
 mod layout;
@@ -35,7 +36,7 @@ mod trap;
 
 pub use builtins::{Builtin, BuiltinArg};
 pub use layout::{
-    Activation, HOST_FUNC, HostCall, ResumeState, StopCell, TABLE_ELEMENT_SIZE, VMContext, VMFuncRef, VMGlobal,
-    VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
+    Activation, FuncElement, HOST_FUNC, HostCall, ResumeState, StopCell, TABLE_ELEMENT_SIZE, TableElement, VMContext,
+    VMFuncRef, VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
 };
 pub use trap::TrapCode;

@@ -63,9 +63,9 @@ pub unsafe extern "C" fn wasm_engine_delete(engine: Own<wasm_engine_t>) {
     unsafe { engine.delete("wasm_engine_delete", "engine") }
 }
 
-/// Lets go of what the engine keeps for instances to come: the address space of memories that are gone, of which
-/// `stepwell_config_kept_memories_set` limits the number. What lives stays as it is; what is given up later is kept
-/// again.
+/// Lets go of what the engine keeps for instances to come: pages of tables, and the address space of memories that are
+/// gone, of which `stepwell_config_kept_memories_set` limits the number. What lives stays as it is; what is given up
+/// later is kept again.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

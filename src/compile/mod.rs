@@ -260,7 +260,6 @@ pub fn vm_layout(info: &ModuleInfo) -> Result<VmLayout> {
         imported_tables: info.imported_tables,
         imported_memories: info.imported_memories,
         imported_globals: info.imported_globals,
-        defined_funcs: count(info.funcs.len(), info.imported_funcs),
         defined_tables: count(info.tables.len(), info.imported_tables),
         defined_memories: count(info.memories.len(), info.imported_memories),
         defined_globals: count(info.globals.len(), info.imported_globals),

@@ -298,9 +298,12 @@ mod tests {
         unsafe { std::slice::from_raw_parts_mut(mapping.base(), mapping.accessible()) }.fill(byte);
     }
 
+    /// Bytes at an offset.
+    type Chunk = (usize, Vec<u8>);
+
     /// Images of memories of 64 pages and more: chunks at the start, at the end, across pages, over each other, far
     /// behind the start.
-    fn images() -> Vec<(usize, Vec<(usize, Vec<u8>)>)> {
+    fn images() -> Vec<(usize, Vec<Chunk>)> {
         let page = PAGE_SIZE;
         vec![
             (64 * page, vec![]),
@@ -316,13 +319,13 @@ mod tests {
         ]
     }
 
-    fn expected(len: usize, chunks: &[(usize, Vec<u8>)]) -> Vec<u8> {
+    fn expected(len: usize, chunks: &[Chunk]) -> Vec<u8> {
         let mut all = vec![0; len];
         chunks.iter().for_each(|(at, chunk)| all[*at..at + chunk.len()].copy_from_slice(chunk));
         all
     }
 
-    fn image(len: usize, chunks: &[(usize, Vec<u8>)]) -> Option<Arc<MemoryImage>> {
+    fn image(len: usize, chunks: &[Chunk]) -> Option<Arc<MemoryImage>> {
         MemoryImage::new(len, chunks.iter().map(|(at, chunk)| (*at, &**chunk))).unwrap().map(Arc::new)
     }
 

@@ -52,6 +52,7 @@ pub mod source;
 pub mod stack;
 pub mod text;
 pub mod threads;
+pub mod zeros;
 
 #[cfg(target_os = "linux")]
 use linux as system;

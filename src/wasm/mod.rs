@@ -3,6 +3,7 @@
 
 mod body;
 mod dwarf;
+mod elements;
 mod features;
 mod known;
 mod limits;

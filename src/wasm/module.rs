@@ -1,6 +1,7 @@
 //! What a module says, after validation.
 
 use super::body::unreadable;
+use super::elements::TableImages;
 use super::types::{
     ConstExpr, DataSegment, ElementSegment, EntityIndex, EntityType, Export, ExternType, FuncBody, FuncType,
     GlobalType, Import, MemoryType, TableType, ValType, val_type,
@@ -39,6 +40,8 @@ pub struct ModuleInfo {
     pub start: Option<FuncIndex>,
     /// The element segments.
     pub elements: Vec<ElementSegment>,
+    /// What active element segments make of tables.
+    pub table_images: TableImages,
     /// The data segments.
     pub data: Vec<DataSegment>,
     /// The bodies of the functions defined here.

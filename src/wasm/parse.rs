@@ -1,5 +1,6 @@
 //! From bytes to a validated [`ModuleInfo`]. wasmparser decides what is valid, with exactly the enabled features.
 
+use super::elements::TableImages;
 use super::features::{Features, everything, proposal_name};
 use super::limits::{self, Arities, Measured};
 use super::module::ModuleInfo;
@@ -69,6 +70,7 @@ fn parse_outside(binary: &[u8], features: Features) -> Result<(ModuleInfo, Bodie
     let mut validator = Validator::new_with_features(features.to_wasmparser());
     let mut bodies = Vec::new();
     read(binary, &mut validator, &mut module, &mut bodies).map_err(|error| explain(binary, features, error))?;
+    module.table_images = TableImages::new(&module);
     module.export_names = module.exports.iter().enumerate().map(|(i, export)| (export.name.clone(), i)).collect();
     Ok((module, bodies))
 }

@@ -3,9 +3,9 @@
 //!
 //! `memories [--seed FIRST] [--threads N] COUNT` makes COUNT cases of the seeds FIRST, FIRST + 1, ... (0 if not given).
 //! A case is a few modules with segments of every shape (`memories/guests.rs`), and a few stores one after another, in
-//! which they are instantiated, called, written to, grown, forgotten and collected. Some of that fails, and what it left
-//! behind is compared as well. All cases run in the same few engines, on two threads if nothing else is said: what one
-//! instance leaves to the next, in a pool or an image, shows up as a difference.
+//! which they are instantiated, called, written to, grown, forgotten and collected. Some of that fails, and what it
+//! left behind is compared as well. All cases run in the same few engines, on two threads if nothing else is said: what
+//! one instance leaves to the next, in a pool or an image, shows up as a difference.
 //!
 //! Whole memories and tables are looked at now and then, and at the end of a store: a look touches every page, and what
 //! happens to a page that nobody has touched is what this is about.
@@ -382,8 +382,8 @@ impl<'a> Case<'a> {
         let index = self.random.below(self.guests.len() as u64) as usize;
         let mut imports = Vec::new();
         for import in &self.guests[index].imports {
-            // Any one of the kind may do, most often a new one of an instance; of globals mostly the one that the module
-            // expects.
+            // Any one of the kind may do, most often a new one of an instance; of globals mostly the one that the
+            // module expects.
             let fits = |item: &Item, any: bool| match (import, item.kind) {
                 (Import::Memory, Kind::Memory) | (Import::Table, Kind::Table) => true,
                 (Import::Global(wanted), Kind::Fixed(number)) => any || number == Some(*wanted),

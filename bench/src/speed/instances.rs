@@ -5,6 +5,8 @@ use super::alive::{self, Figures};
 use super::sides::{REQUEST, Side, Sides};
 use super::{Table, median, modules, time, timed};
 use crate::Result;
+use std::any::Any;
+use std::cell::RefCell;
 use std::sync::Barrier;
 use std::time::Instant;
 
@@ -56,18 +58,23 @@ fn table_of_functions(table: &Table<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The first touch of each page of the data, and of as many pages of zeros behind it.
+/// The first touch of each page of the data, and of as many pages of zeros behind it: in memory that no instance had
+/// before, and where others have read and written, and are gone.
 fn touches(table: &Table<'_>) -> Result<()> {
     const PAGES: usize = 4 * MEGABYTE;
-    let names = ["touch-first-read", "touch-first-write", "touch-first-read-zeros", "touch-first-write-zeros"];
-    if !names.iter().any(|name| table.wants(name)) {
-        return Ok(());
-    }
-    let sides = Sides::new(&modules::with_data(PAGES)?)?;
     let count = PAGES * TOUCHED_PER_PAGE;
-    for (i, name) in names.into_iter().enumerate() {
-        let touching = Touching { export: ["read", "write"][i % 2], first: [0, count][i / 2], count };
-        table.three(name, "a fault", 20, &sides, &touching)?;
+    for (export, first, what) in
+        [("read", 0, "read"), ("write", 0, "write"), ("read", count, "read-zeros"), ("write", count, "write-zeros")]
+    {
+        for (kind, target) in [("first", "a fault"), ("again", "")] {
+            let name = format!("touch-{kind}-{what}");
+            if table.wants(&name) {
+                // Engines of its own: what they keep is what this row has made.
+                let sides = Sides::new(&modules::with_data(PAGES)?)?;
+                let kept = (kind == "first").then(RefCell::default);
+                table.three(&name, target, 20, &sides, &Touching { export, first, count, kept })?;
+            }
+        }
     }
     Ok(())
 }
@@ -189,12 +196,17 @@ struct Touching {
     export: &'static str,
     first: usize,
     count: usize,
+    /// Where the instances are kept that were touched, so that none has what was another's.
+    kept: Option<RefCell<Vec<Box<dyn Any>>>>,
 }
 
 impl Sample for Touching {
     fn take<S: Side>(&self, side: &S) -> Result<f64> {
         let mut made = side.make()?;
         let time = timed(|| side.call(&mut made, self.export, (self.first as i32, self.count as i32)))?;
+        if let Some(kept) = &self.kept {
+            kept.borrow_mut().push(Box::new(made));
+        }
         Ok(time / self.count as f64)
     }
 }

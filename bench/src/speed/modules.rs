@@ -21,7 +21,7 @@ pub fn with_functions(count: usize) -> Result<Vec<u8>> {
 
 /// As many functions, all in a table, so that each has an initialised reference.
 pub fn with_references(count: usize) -> Result<Vec<u8>> {
-    let mut text = format!("(module (table {count} funcref) (elem (i32.const 0)");
+    let mut text = format!("(module (table (export \"t\") {count} funcref) (elem (i32.const 0)");
     for func in 0..count {
         write!(text, " {func}")?;
     }
@@ -121,8 +121,8 @@ pub fn tiny(memory: bool) -> Result<Vec<u8>> {
     Ok(wat::parse_str(format!("(module {memory} (func (export \"f\") (result i32) (i32.const 1)))"))?)
 }
 
-/// A memory of so many bytes of data, in pages of 64 KiB, and as many pages of zeros behind them; no byte of the data is
-/// zero. `read(first, count)` and `write(first, count)` touch pages of 4 KiB in turn, from the page `first` on;
+/// A memory of so many bytes of data, in pages of 64 KiB, and as many pages of zeros behind them; no byte of the data
+/// is zero. `read(first, count)` and `write(first, count)` touch pages of 4 KiB in turn, from the page `first` on;
 /// `request` reads and writes four pages, far from each other. There is an import, as the modules of a host have that
 /// looks its imports up once for many instances.
 pub fn with_data(pages: usize) -> Result<Vec<u8>> {

@@ -13,7 +13,7 @@ pub const REQUEST: (i32, i32) = (0, 4);
 /// A module with its imports found, in one of the engines.
 pub trait Side: Sync {
     /// A store with an instance in it.
-    type Made: Send;
+    type Made: Send + 'static;
 
     /// A new store with an instance.
     fn make(&self) -> Result<Self::Made>;

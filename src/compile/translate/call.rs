@@ -2,7 +2,7 @@
 //! in registers besides is its own affair: whoever replaces a frame puts back the registers that the frame has saved.
 
 use super::{Translator, trap_code};
-use crate::abi::{Builtin, TrapCode, VMContext, VMFuncRef};
+use crate::abi::{Builtin, TableElement, TrapCode, VMContext, VMFuncRef};
 use crate::base::{FuncIndex, Result, TableIndex};
 use crate::compile::debug::NAMESPACE_FUNCTION;
 use crate::compile::env::{POINTER, wasm_signature};
@@ -72,11 +72,13 @@ impl Translator<'_, '_> {
         let index = self.pop_wide()?;
         let element = self.table_element(table, index, TrapCode::UndefinedElement);
         let func_ref = self.builder.ins().load(POINTER, self.flags.table, element, 0);
-        // With signals, reading the signature of a null reference faults.
+        let func_ref = self.resolved(table, index, func_ref)?;
+        // With signals, reading the signature of a null reference faults, whichever of its two forms it has.
         let flags = if self.env.options.signals {
             self.flags.func_ref.with_trap_code(Some(trap_code(TrapCode::UninitializedElement)))
         } else {
-            let null = self.builder.ins().icmp_imm_u(IntCC::Equal, func_ref, 0);
+            let most = TableElement::NULL.word() as i64;
+            let null = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThanOrEqual, func_ref, most);
             self.trap_if(null, TrapCode::UninitializedElement);
             self.flags.func_ref
         };

@@ -1,10 +1,11 @@
 //! Tables and references.
 
 use super::Translator;
-use crate::abi::{Builtin, TABLE_ELEMENT_SIZE, TrapCode, VMTable};
+use crate::abi::{Builtin, TABLE_ELEMENT_SIZE, TableElement, TrapCode, VMTable};
 use crate::base::{Result, TableIndex};
 use crate::compile::env::null_type;
 use crate::compile::internal;
+use crate::wasm::HeapType;
 use crate::wasm::ValType::{self, I32};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -13,6 +14,7 @@ use wasmparser::Operator;
 
 const BASE: i32 = offset_of!(VMTable, base) as i32;
 const LEN: i32 = offset_of!(VMTable, len) as i32;
+const WRITTEN: i32 = offset_of!(VMTable, written) as i32;
 
 impl Translator<'_, '_> {
     /// Translates an instruction of this kind; `false` for any other.
@@ -38,14 +40,30 @@ impl Translator<'_, '_> {
                 let table = TableIndex::new(*table);
                 let index = self.pop_wide()?;
                 let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
-                let reference = self.builder.ins().load(types::I64, self.flags.table, element, 0);
-                self.push(self.env.info.table(table).element.into(), reference);
+                let mut reference = self.builder.ins().load(types::I64, self.flags.table, element, 0);
+                let ty = self.env.info.table(table).element;
+                if ty.heap == HeapType::Func {
+                    reference = self.resolved(table, index, reference)?;
+                    // References are aligned; null has this one bit.
+                    const { assert!(TableElement::NULL.word() == 1) };
+                    reference = self.builder.ins().band_imm_s(reference, !1);
+                }
+                self.push(ty.into(), reference);
             }
             Operator::TableSet { table } => {
-                let reference = self.pop()?;
+                let table = TableIndex::new(*table);
+                let mut reference = self.pop()?;
                 let index = self.pop_wide()?;
-                let element = self.table_element(TableIndex::new(*table), index, TrapCode::TableOutOfBounds);
+                let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
+                if self.env.info.table(table).element.heap == HeapType::Func {
+                    let null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference, 0);
+                    let null = self.builder.ins().uextend(types::I64, null);
+                    reference = self.builder.ins().bor(reference, null);
+                }
                 self.builder.ins().store(self.flags.table, reference, element, 0);
+                let written = self.builder.ins().iconst(types::I64, 1);
+                let (header, offset) = self.entity(self.env.layout.table(table));
+                self.builder.ins().store(self.flags.table, written, header, offset + WRITTEN);
             }
             Operator::TableSize { table } => {
                 let len = self.table_len(TableIndex::new(*table));
@@ -109,5 +127,28 @@ impl Translator<'_, '_> {
         let base = self.builder.ins().load(types::I64, flags, header, offset + BASE);
         let distance = self.builder.ins().imul_imm_u(index, i64::from(TABLE_ELEMENT_SIZE));
         self.builder.ins().iadd(base, distance)
+    }
+
+    /// An element of a table of functions, which may be untouched: what it says then is asked from the runtime. It is
+    /// null or a function, as in a table or as a reference.
+    pub(super) fn resolved(&mut self, table: TableIndex, index: Value, element: Value) -> Result<Value> {
+        if !self.env.info.may_have_image(table) {
+            return Ok(element);
+        }
+        let resolve = self.builder.create_block();
+        let next = self.builder.create_block();
+        let known = self.builder.append_block_param(next, types::I64);
+        self.builder.set_cold_block(resolve);
+        const { assert!(TableElement::UNTOUCHED.word() == 0) };
+        self.builder.ins().brif(element, next, &[element.into()], resolve, &[]);
+        self.builder.seal_block(resolve);
+        self.builder.switch_to_block(resolve);
+        let table = self.index_value(table.get());
+        let reference = self.call_builtin(Builtin::TableResolve, &[table, index]);
+        let reference = reference.ok_or_else(|| internal("a builtin without result"))?;
+        self.builder.ins().jump(next, &[reference.into()]);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+        Ok(known)
     }
 }

@@ -6,6 +6,7 @@ use crate::compile::Compiler;
 use crate::image::CodeImage;
 use crate::isa::{FILL, HostToWasm};
 use crate::runtime::compiled::config::Config;
+use crate::runtime::compiled::kept_pages::KeptPages;
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::manifest::Manifest;
 use crate::runtime::compiled::pool::Pool;
@@ -43,6 +44,7 @@ struct EngineInner {
     compiler: Compiler,
     signatures: Signatures,
     pool: Pool,
+    kept_pages: KeptPages,
     reruns: RerunCache,
     /// Code of all stores reads it, by its address.
     epoch: AtomicU64,
@@ -57,11 +59,21 @@ impl Engine {
         let compiler = Compiler::new(config.compile_options())?;
         let publisher = Publisher::new(&config)?;
         let reruns = RerunCache::new(config.rerun_cache, config.log.clone());
-        let signatures = Signatures::default();
+        let (signatures, kept_pages) = Default::default();
         let pool = Pool::new(config.kept_memories, config.memory_space());
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
-        Ok(Engine(Arc::new(EngineInner { config, publisher, compiler, signatures, pool, reruns, epoch, fallbacks })))
+        Ok(Engine(Arc::new(EngineInner {
+            config,
+            publisher,
+            compiler,
+            signatures,
+            pool,
+            kept_pages,
+            reruns,
+            epoch,
+            fallbacks,
+        })))
     }
 
     /// Puts the signal handlers in front again of those that the host has installed since, if there are engines with
@@ -155,6 +167,11 @@ impl Engine {
         &self.0.pool
     }
 
+    /// Pages of large tables.
+    pub(in crate::runtime) fn kept_pages(&self) -> &KeptPages {
+        &self.0.kept_pages
+    }
+
     /// The rerun code of its modules.
     pub(in crate::runtime) fn reruns(&self) -> &RerunCache {
         &self.0.reruns
@@ -194,9 +211,11 @@ impl Engine {
     }
 
     /// Lets go of what the engine keeps for instances to come: the address space of memories that are gone
-    /// ([`Config::kept_memories`]). What lives stays as it is, and what is given up later is kept again.
+    /// ([`Config::kept_memories`]), and pages of tables. What lives stays as it is, and what is given up later is kept
+    /// again.
     pub fn trim(&self) {
         self.pool().trim();
+        self.kept_pages().trim();
     }
 
     /// The epoch.

@@ -149,10 +149,15 @@ pub(in crate::runtime) struct Initial {
     globals: Box<[GlobalIndex]>,
     /// Those of a module whose data stands at constant offsets.
     fixed: OnceCell<InitialData>,
-    /// Those that were made for what the imported globals held.
-    placed: Mutex<Vec<(Box<[i64]>, Arc<InitialData>)>>,
+    placed: Mutex<Vec<Placed>>,
     /// Whether there can be none.
     none: bool,
+}
+
+/// The images for instances whose imported globals hold these values.
+struct Placed {
+    values: Box<[i64]>,
+    images: Arc<InitialData>,
 }
 
 /// The images for an instance.
@@ -213,9 +218,8 @@ impl Initial {
         }
         let values: Box<[i64]> = self.globals.iter().map(|index| global(*index)).collect();
         // A list is never left half-changed by a panic that could be survived.
-        let find = |placed: &[(Box<[i64]>, Arc<InitialData>)]| {
-            placed.iter().find(|(known, _)| *known == values).map(|(_, images)| images.clone())
-        };
+        let find =
+            |placed: &[Placed]| placed.iter().find(|known| known.values == values).map(|known| known.images.clone());
         {
             let placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(found) = find(&placed) {
@@ -232,7 +236,7 @@ impl Initial {
             Some(found) => Images::Placed(found),
             None if placed.len() >= MOST_PLACES => Images::None,
             None => {
-                placed.push((values, made.clone()));
+                placed.push(Placed { values, images: made.clone() });
                 Images::Placed(made)
             }
         })
@@ -297,7 +301,7 @@ impl Initial {
     /// All that have been made. The module is being dropped.
     pub(in crate::runtime) fn made(&mut self) -> Vec<Arc<MemoryImage>> {
         let placed = self.placed.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let all = self.fixed.get().into_iter().chain(placed.iter().map(|(_, images)| &**images));
+        let all = self.fixed.get().into_iter().chain(placed.iter().map(|placed| &*placed.images));
         all.flat_map(InitialData::images).cloned().collect()
     }
 }

@@ -1,13 +1,13 @@
 //! The functions compiled code calls for what is not worth compiling. Each has a shim, which notes the guest's frame,
 //! and a plain outer function without destructors, from which the guest can be left; the work is done in between.
 
-use crate::abi::{Builtin, TrapCode, VMContext};
+use crate::abi::{Builtin, TrapCode, VMContext, ValRaw};
 use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex};
 use crate::isa::{self, builtin_shim};
 use crate::runtime::control::{call, deadline, segments, trap};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
-use crate::runtime::objects::table::{TableData, copy_elements};
+use crate::runtime::objects::table::{TableData, copy_elements, element_of, range};
 use crate::runtime::store::inner::StoreInner;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +31,7 @@ static TABLE: Table = Table([
     table_copy_entry as *const c_void,
     table_init_entry as *const c_void,
     elem_drop_entry as *const c_void,
+    table_resolve_entry as *const c_void,
     ref_func_entry as *const c_void,
     trap_with_entry as *const c_void,
     raise_entry as *const c_void,
@@ -113,7 +114,14 @@ unsafe fn table_of(instance: NonNull<InstanceData>, index: u32) -> NonNull<Table
     unsafe { instance.as_ref() }.tables[index as usize]
 }
 
-/// Whether `len` bytes or elements from `start` are inside of `of`.
+/// A reference, as compiled code passes it.
+fn reference(word: u64) -> ValRaw {
+    let mut raw = ValRaw::default();
+    raw.externref = word;
+    raw
+}
+
+/// Whether `len` bytes from `start` are inside of `of`.
 fn fits(start: u64, len: u64, of: u64) -> bool {
     start.checked_add(len).is_some_and(|end| end <= of)
 }
@@ -163,16 +171,17 @@ builtin!(data_drop(_store, instance, segment: u32) {
 
 builtin!(table_grow(store, instance, index: u32, init: u64, delta: u64) {
     // SAFETY: validated indices and types.
-    Ok(unsafe { store.grow_table(table_of(instance, index), delta, init) }.unwrap_or(u64::MAX))
+    Ok(unsafe { store.grow_table(table_of(instance, index), delta, reference(init)) }.unwrap_or(u64::MAX))
 });
 
-builtin!(table_fill(_store, instance, index: u32, destination: u64, reference: u64, len: u64) {
+builtin!(table_fill(_store, instance, index: u32, destination: u64, value: u64, len: u64) {
     // SAFETY: validated indices and types.
-    let elements = unsafe { (*table_of(instance, index).as_ptr()).elements_mut() };
-    if !fits(destination, len, elements.len() as u64) {
-        return Err(TrapCode::TableOutOfBounds);
+    let table = unsafe { &mut *table_of(instance, index).as_ptr() };
+    let range = range(destination, len, &table.elements)?;
+    if !range.is_empty() {
+        let element = element_of(table.element.heap, reference(value));
+        table.write()[range].fill(element);
     }
-    elements[destination as usize..(destination + len) as usize].fill(reference);
     Ok(0)
 });
 
@@ -198,9 +207,17 @@ builtin!(elem_drop(_store, instance, segment: u32) {
     Ok(0)
 });
 
+builtin!(table_resolve(_store, instance, index: u32, element: u64) {
+    // SAFETY: validated indices; compiled code has found the element there. No reference to the inside of anything is
+    // held.
+    let found = unsafe { table_of(instance, index).as_ref().get(element) };
+    // SAFETY: only tables of functions have elements to be resolved.
+    Ok(found.map_or(0, |found| unsafe { found.funcref } as u64))
+});
+
 builtin!(ref_func(_store, instance, func: u32) {
     // SAFETY: validated indices.
-    Ok(unsafe { (*instance.as_ptr()).func_ref(FuncIndex::new(func)) }.as_ptr() as u64)
+    Ok(unsafe { instance.as_ref() }.func_ref(FuncIndex::new(func)).as_ptr() as u64)
 });
 
 builtin!(trap_with(_store, _instance, code: u32) {
@@ -252,6 +269,8 @@ builtin_shim!(table_copy_entry => table_copy);
 builtin_shim!(table_init_entry => table_init);
 
 builtin_shim!(elem_drop_entry => elem_drop);
+
+builtin_shim!(table_resolve_entry => table_resolve);
 
 builtin_shim!(ref_func_entry => ref_func);
 

@@ -1,9 +1,7 @@
 //! Instantiation (specification section 4.5.4).
 
 use crate::abi::{TrapCode, VMContext, VMFuncRef, VMGlobal, VMMemory, VMTable, ValRaw};
-use crate::base::{
-    DataIndex, ElemIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex,
-};
+use crate::base::{DataIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
 use crate::runtime::compiled::initial::Images;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::segments::{evaluate, memory_init, table_init};
@@ -45,7 +43,7 @@ unsafe fn start(store: &mut StoreMut<'_>, module: &Module, instance: NonNull<Ins
     unsafe {
         initialise(store.ptr(), instance)?;
         if let Some(start) = module.info().start {
-            let func = (*instance.as_ptr()).func_ref(start);
+            let func = instance.as_ref().func_ref(start);
             let inner = store.inner();
             let trampoline = match func.as_ref().func {
                 crate::abi::HOST_FUNC => None,
@@ -183,7 +181,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         let index = TableIndex::from_usize(i);
         // SAFETY: the layout's place for a table of its own.
         let place = unsafe { data.place(layout.table(index).0) };
-        data.tables.push(store.add_table(&info.table(index), Some((ptr, place)))?);
+        data.tables.push(store.add_table(&info.table(index), Some(((ptr, place), index)))?);
     }
     for (i, init) in info.global_inits.iter().enumerate() {
         let value = evaluate(data, init);
@@ -207,18 +205,16 @@ unsafe fn initialise(store: NonNull<StoreInner>, instance: NonNull<InstanceData>
             let message = format!("{code}: active {what} segment {i} does not fit");
             trap::without_frames(&*store.as_ptr(), code, message)
         };
-        for (i, segment) in info.elements.iter().enumerate() {
-            let index = ElemIndex::from_usize(i);
-            match &segment.mode {
-                SegmentMode::Active(table, offset) => {
-                    let offset = u64::from(evaluate(&mut *instance.as_ptr(), offset).i32 as u32);
-                    let len = segment.items.len() as u64;
-                    table_init(instance, *table, index, offset, 0, len).map_err(|code| trapped("element", i, code))?;
-                    (*instance.as_ptr()).dropped_elements[i] = true;
-                }
-                SegmentMode::Declared => (*instance.as_ptr()).dropped_elements[i] = true,
-                SegmentMode::Passive => {}
+        // The others are in the images of their tables.
+        for index in info.table_images.due() {
+            let i = index.index();
+            let segment = &info.elements[i];
+            if let SegmentMode::Active(table, offset) = &segment.mode {
+                let offset = u64::from(evaluate(instance.as_ref(), offset).i32 as u32);
+                let len = segment.items.len() as u64;
+                table_init(instance, *table, *index, offset, 0, len).map_err(|code| trapped("element", i, code))?;
             }
+            (&mut (*instance.as_ptr()).dropped_elements)[i] = true;
         }
         for (i, segment) in info.data.iter().enumerate() {
             let index = DataIndex::from_usize(i);
@@ -226,7 +222,7 @@ unsafe fn initialise(store: NonNull<StoreInner>, instance: NonNull<InstanceData>
             if let SegmentMode::Active(memory, offset) = &segment.mode
                 && !(&(*instance.as_ptr()).dropped_data)[i]
             {
-                let offset = u64::from(evaluate(&mut *instance.as_ptr(), offset).i32 as u32);
+                let offset = u64::from(evaluate(instance.as_ref(), offset).i32 as u32);
                 let len = segment.bytes.len() as u64;
                 memory_init(instance, *memory, index, offset, 0, len).map_err(|code| trapped("data", i, code))?;
                 (*instance.as_ptr()).dropped_data[i] = true;

@@ -1,15 +1,15 @@
 //! Constant expressions and segments: what instantiation and the builtins share.
 
-use crate::abi::{TrapCode, ValRaw};
+use crate::abi::{TableElement, TrapCode, ValRaw};
 use crate::base::{DataIndex, ElemIndex, MemoryIndex, Result, TableIndex};
 use crate::runtime::objects::instance::InstanceData;
-use crate::runtime::objects::table::element_of;
+use crate::runtime::objects::table::{element_of, range};
 use crate::wasm::{ConstExpr, ConstOp, ElementItems};
 use smallvec::SmallVec;
 use std::ptr::NonNull;
 
 /// The value of a constant expression. What it reads never changes, so it does not matter when it is asked for.
-pub(in crate::runtime) fn evaluate(instance: &mut InstanceData, expr: &ConstExpr) -> ValRaw {
+pub(in crate::runtime) fn evaluate(instance: &InstanceData, expr: &ConstExpr) -> ValRaw {
     let mut stack: SmallVec<[ValRaw; 4]> = SmallVec::new();
     let mut raw = ValRaw::default();
     for op in expr {
@@ -64,27 +64,30 @@ pub(in crate::runtime) unsafe fn table_init(
     len: u64,
 ) -> Result<(), TrapCode> {
     // SAFETY: the caller's promise; tables are objects apart from the instance.
-    let data = unsafe { &mut *instance.as_ptr() };
+    let data = unsafe { instance.as_ref() };
     let module = data.module.clone();
     let items = &module.info().elements[segment.index()].items;
     let available = if data.dropped_elements[segment.index()] { 0 } else { items.len() as u64 };
     // SAFETY: as above. Evaluating items touches function references and globals, never a table.
-    let elements = unsafe { (*data.tables[table.index()].as_ptr()).elements_mut() };
-    let fits = |start: u64, of: u64| start.checked_add(len).is_some_and(|end| end <= of);
-    if !fits(source, available) || !fits(destination, elements.len() as u64) {
+    let to = unsafe { &mut *data.tables[table.index()].as_ptr() };
+    if source.checked_add(len).is_none_or(|end| end > available) {
         return Err(TrapCode::TableOutOfBounds);
     }
-    let from = source as usize..(source + len) as usize;
-    let to = &mut elements[destination as usize..(destination + len) as usize];
+    let (from, heap) = (source as usize..(source + len) as usize, to.element.heap);
+    let destination = range(destination, len, &to.elements)?;
+    if from.is_empty() {
+        return Ok(());
+    }
+    let to = &mut to.write()[destination];
     match items {
         ElementItems::Funcs(funcs) => {
             for (to, func) in to.iter_mut().zip(&funcs[from]) {
-                *to = data.func_ref(*func).as_ptr() as u64;
+                *to = TableElement::of_func(data.func_ref(*func).as_ptr());
             }
         }
         ElementItems::Exprs(exprs) => {
             for (to, expr) in to.iter_mut().zip(&exprs[from]) {
-                *to = element_of(evaluate(data, expr));
+                *to = element_of(heap, evaluate(data, expr));
             }
         }
     }

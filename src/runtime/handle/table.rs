@@ -1,8 +1,9 @@
 //! Tables in the host's hand.
 
+use crate::abi::ValRaw;
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::objects::handles::Table;
-use crate::runtime::objects::table::{TableData, element_of, from_element};
+use crate::runtime::objects::table::{TableData, element_of};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
@@ -20,10 +21,13 @@ impl Table {
         }
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        let init = to_element(inner, ty.element, init)?;
+        let init_is_null = matches!(init, Val::FuncRef(None) | Val::ExternRef(None));
+        let init = to_raw(inner, ty.element, init)?;
         let ptr = inner.add_table(&ty, None).inspect_err(|_| inner.lacked_room = true)?;
-        // SAFETY: the table is new.
-        unsafe { (*ptr.as_ptr()).elements.fill(init) };
+        if !init_is_null {
+            // SAFETY: the table is new.
+            unsafe { (*ptr.as_ptr()).write().fill(element_of(ty.element.heap, init)) };
+        }
         Ok(Table { store: inner.id, ptr })
     }
 
@@ -56,11 +60,9 @@ impl Table {
     pub fn get(&self, store: impl AsStore, index: u64) -> Result<Option<Val>> {
         let inner = store.as_store().inner();
         let table = self.at(inner)?;
-        let Some(element) = usize::try_from(index).ok().and_then(|index| table.elements.get(index)) else {
-            return Ok(None);
-        };
-        // SAFETY: a table holds references of its type and store.
-        Ok(Some(unsafe { Val::from_raw_in(inner.id, from_element(*element), table.element.into()) }))
+        // SAFETY: with the store in hand no mutable reference to the inside of anything is held. A table holds
+        // references of its type and store.
+        unsafe { Ok(table.get(index).map(|raw| Val::from_raw_in(inner.id, raw, table.element.into()))) }
     }
 
     /// Sets an element.
@@ -71,12 +73,12 @@ impl Table {
         let mut store = store.as_store_mut();
         let inner = store.inner();
         let (element, len) = (self.at(inner)?.element, self.at(inner)?.elements.len());
-        let value = to_element(inner, element, value)?;
+        let value = element_of(element.heap, to_raw(inner, element, value)?);
         if index >= len as u64 {
             return Err(Error::new(ErrorKind::Argument, format!("element {index} is beyond a table of {len}")));
         }
         // SAFETY: checked above; no other reference to its inside is held.
-        unsafe { (*self.ptr.as_ptr()).elements_mut()[index as usize] = value };
+        unsafe { (*self.ptr.as_ptr()).write()[index as usize] = value };
         Ok(())
     }
 
@@ -89,18 +91,17 @@ impl Table {
         let mut store = store.as_store_mut();
         let inner = store.inner();
         let element = self.at(inner)?.element;
-        let init = to_element(inner, element, init)?;
+        let init = to_raw(inner, element, init)?;
         // SAFETY: checked above.
         unsafe { inner.grow_table(self.ptr, delta, init) }
             .ok_or_else(|| Error::new(ErrorKind::Limit, format!("the table cannot grow by {delta} elements")))
     }
 }
 
-/// A reference as a table holds it.
-fn to_element(inner: &StoreInner, element: RefType, value: Val) -> Result<u64> {
+/// A reference for a table of such.
+fn to_raw(inner: &StoreInner, element: RefType, value: Val) -> Result<ValRaw> {
     if value.ty() != ValType::Ref(element) {
         return Err(Error::new(ErrorKind::Argument, format!("{} given for a table of {element}", value.ty())));
     }
-    let raw = value.to_raw_in(inner)?;
-    Ok(element_of(raw))
+    value.to_raw_in(inner)
 }

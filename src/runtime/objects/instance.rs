@@ -1,15 +1,17 @@
 //! Instances: the structure compiled code works on, and what the runtime knows beside it.
 
 use crate::abi::{VMContext, VMFuncRef, VMGlobal, VmLayout};
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, no_room};
+use crate::base::{FuncIndex, GlobalIndex, Result, no_room};
 use crate::code::{LoadedCode, TextBase};
 use crate::image::FunctionEntry;
 use crate::runtime::compiled::initial::InitialData;
 use crate::runtime::compiled::module::Module;
+use crate::runtime::objects::func_refs::FuncRefs;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::table::TableData;
 use smallvec::SmallVec;
 use std::alloc::Layout;
+use std::cell::RefCell;
 use std::ptr::NonNull;
 
 /// An instance's structure for compiled code, of the size its module's layout says.
@@ -53,8 +55,8 @@ pub(in crate::runtime) struct InstanceData {
     /// Where the functions are in that text. Borrowed from the code registered in the store, which outlives its use:
     /// changing the text changes this too.
     functions: NonNull<[FunctionEntry]>,
-    /// The functions whose `VMFuncRef` is initialised: all that a change of code has to touch.
-    initialised: Vec<DefinedFuncIndex>,
+    /// The references of its own functions that were asked for: all that a change of code has to touch.
+    func_refs: RefCell<FuncRefs>,
     /// Its memories, imports first.
     pub(in crate::runtime) memories: SmallVec<[NonNull<MemoryData>; 1]>,
     /// Its tables, imports first.
@@ -84,10 +86,10 @@ impl InstanceData {
             entry: entry as u32,
             text_base: TextBase::default(),
             functions: NonNull::from(&[] as &[FunctionEntry]),
-            initialised: Vec::new(),
+            func_refs: RefCell::default(),
             memories: SmallVec::new(),
             tables: SmallVec::new(),
-            dropped_elements: vec![false; info.elements.len()].into(),
+            dropped_elements: info.table_images.dropped().into(),
             dropped_data: match images.map(InitialData::inside).unwrap_or_default() {
                 [] => vec![false; info.data.len()].into(),
                 inside => inside.into(),
@@ -121,39 +123,38 @@ impl InstanceData {
     pub(in crate::runtime) fn use_code(&mut self, loaded: &LoadedCode) {
         self.text_base = loaded.store.text_base();
         self.functions = NonNull::from(loaded.engine.tables().functions.as_slice());
-        let layout = self.module.layout();
-        for func in &self.initialised {
-            // SAFETY: the layout's place for it; the functions are borrowed from code that is registered.
+        for (func, func_ref) in self.func_refs.borrow().iter() {
+            // SAFETY: the functions are borrowed from code that is registered; nobody uses the reference meanwhile.
             unsafe {
                 let start = self.functions.as_ref()[func.index()].start;
-                let func_ref = self.place::<VMFuncRef>(layout.func_ref(*func)).as_ptr();
-                (*func_ref).code = self.text_base.pc(start).get() as *const _;
+                (*func_ref.as_ptr()).code = self.text_base.pc(start).get() as *const _;
             }
         }
     }
 
-    /// The reference of a function, initialised now if it was not.
-    pub(in crate::runtime) fn func_ref(&mut self, func: FuncIndex) -> NonNull<VMFuncRef> {
-        let layout = self.module.layout();
-        let Some(defined) = self.module.info().defined(func) else {
+    /// How many of its functions have a reference.
+    #[cfg(test)]
+    pub(in crate::runtime) fn func_refs(&self) -> usize {
+        self.func_refs.borrow().len()
+    }
+
+    /// The reference of a function, made now if it was not.
+    pub(in crate::runtime) fn func_ref(&self, func: FuncIndex) -> NonNull<VMFuncRef> {
+        let (info, layout) = (self.module.info(), self.module.layout());
+        let Some(defined) = info.defined(func) else {
             // SAFETY: the layout's place for it; imports are in place before anything asks.
             return unsafe { *self.place::<NonNull<VMFuncRef>>(layout.imported_func(func)).as_ref() };
         };
-        // SAFETY: the layout's place for it; the functions are borrowed from code that is registered.
-        unsafe {
-            let func_ref = self.place::<VMFuncRef>(layout.func_ref(defined));
-            if func_ref.as_ref().code.is_null() {
-                let start = self.functions.as_ref()[defined.index()].start;
-                func_ref.as_ptr().write(VMFuncRef {
-                    code: self.text_base.pc(start).get() as *const _,
-                    vmctx: self.vmctx().as_ptr().cast(),
-                    sig: self.module.func_sig(func),
-                    func: func.get(),
-                });
-                self.initialised.push(defined);
+        self.func_refs.borrow_mut().get_or_make(defined, info.bodies.len(), || {
+            // SAFETY: the functions are borrowed from code that is registered.
+            let start = unsafe { self.functions.as_ref() }[defined.index()].start;
+            VMFuncRef {
+                code: self.text_base.pc(start).get() as *const _,
+                vmctx: self.vmctx().as_ptr().cast(),
+                sig: self.module.func_sig(func),
+                func: func.get(),
             }
-            func_ref
-        }
+        })
     }
 
     /// The place of a global.

@@ -2,7 +2,9 @@
 //! whoever has the store in hand changes it.
 
 pub(in crate::runtime) mod deadline;
+pub(in crate::runtime) mod elements;
 pub(in crate::runtime) mod externs;
+pub(in crate::runtime) mod func_refs;
 pub(in crate::runtime) mod global;
 pub(in crate::runtime) mod handles;
 pub(in crate::runtime) mod host;
@@ -13,3 +15,6 @@ pub(in crate::runtime) mod roots;
 pub(in crate::runtime) mod table;
 pub(in crate::runtime) mod trap;
 pub(in crate::runtime) mod values;
+
+#[cfg(test)]
+mod tests;

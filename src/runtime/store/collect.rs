@@ -3,7 +3,7 @@
 //! what its host holds: whoever asks for a collection says it. No guest runs meanwhile, so that no frame has to be
 //! looked at.
 
-use crate::abi::{HOST_FUNC, VMContext, VMFuncRef, VMGlobal, ValRaw};
+use crate::abi::{FuncElement, HOST_FUNC, VMContext, VMFuncRef, VMGlobal, ValRaw};
 use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
 use crate::runtime::objects::externs::ExternSlot;
 use crate::runtime::objects::global::HostGlobal;
@@ -13,7 +13,7 @@ use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::roots::{Rooted, Roots};
-use crate::runtime::objects::table::{TableData, from_element};
+use crate::runtime::objects::table::TableData;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Store, StoreMut, StoreRef};
 use crate::wasm::{HeapType, ValType};
@@ -299,7 +299,7 @@ impl<'a> Marker<'a> {
             if !std::mem::replace(&mut (*table.as_ptr()).marked, true) {
                 self.work.push(Work::Table(table));
                 if let Some(owner) = (*table.as_ptr()).owner {
-                    self.instance(owner);
+                    self.instance(owner.instance);
                 }
             }
         }
@@ -374,14 +374,17 @@ impl<'a> Marker<'a> {
                             self.func(func);
                         }
                     }
-                    HeapType::Extern => {
-                        if let Some(index) = value.externref.checked_sub(1) {
-                            self.externref(index as u32);
-                        }
-                    }
+                    HeapType::Extern => self.extern_word(value.externref),
                 },
                 ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => {}
             }
+        }
+    }
+
+    /// An external reference as compiled code has it.
+    fn extern_word(&mut self, word: u64) {
+        if let Some(index) = word.checked_sub(1) {
+            self.externref(index as u32);
         }
     }
 
@@ -426,14 +429,24 @@ impl<'a> Marker<'a> {
         }
     }
 
+    /// What a table refers to. What it has from its image are functions of its instance, which is marked with it, and
+    /// those that that imports.
     unsafe fn scan_table(&mut self, table: NonNull<TableData>) {
         // SAFETY: the caller's promise: marking writes to no table's elements.
         unsafe {
-            let ty = (*table.as_ptr()).element.into();
-            for index in 0..(*table.as_ptr()).elements_mut().len() {
-                let element = (*table.as_ptr()).elements_mut()[index];
-                if element != 0 {
-                    self.value(from_element(element), ty);
+            if !table.as_ref().is_written() {
+                return;
+            }
+            let elements = &raw const (*table.as_ptr()).elements;
+            let heap = (*table.as_ptr()).element.heap;
+            for element in (0..(*elements).len()).filter_map(|index| (*elements).get(index)) {
+                match heap {
+                    HeapType::Func => {
+                        if let FuncElement::Func(func) = element.func() {
+                            self.func(func);
+                        }
+                    }
+                    HeapType::Extern => self.extern_word(element.external()),
                 }
             }
         }
@@ -459,7 +472,8 @@ unsafe fn sweep(inner: &mut StoreInner, Marked { externs, data }: Marked) -> Col
         for table in &inner.tables {
             let table = table.ptr().as_ptr();
             if !(*table).marked {
-                inner.usage.table_elements -= (*table).elements_mut().len() as u64;
+                inner.usage.table_elements -= (*table).elements.len() as u64;
+                (*table).recycle();
             }
         }
         inner.memories.retain(|memory| std::mem::take(&mut (*memory.ptr().as_ptr()).marked));

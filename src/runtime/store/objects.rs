@@ -1,7 +1,7 @@
 //! Making memories and tables of a store, and growing them, within its limits; and what its objects are.
 
-use crate::abi::{VMMemory, VMTable};
-use crate::base::{Error, ErrorKind, Result};
+use crate::abi::{VMMemory, VMTable, ValRaw};
+use crate::base::{Error, ErrorKind, Result, TableIndex};
 use crate::runtime::objects::handles::{Extern, Instance, InstanceId};
 use crate::runtime::objects::instance::{InstanceData, Place};
 use crate::runtime::objects::memory::MemoryData;
@@ -48,12 +48,12 @@ impl StoreInner {
         Some(old)
     }
 
-    /// Adds a table of nulls to a store; `of` is the instance it is a part of, with the place where its compiled code
-    /// looks.
+    /// Adds a table to a store, with nothing in it but what its image says; `of` is the instance it is a part of, with
+    /// the place where its compiled code looks, and its index there.
     pub(in crate::runtime) fn add_table(
         &mut self,
         ty: &TableType,
-        of: Option<Place<VMTable>>,
+        of: Option<(Place<VMTable>, TableIndex)>,
     ) -> Result<NonNull<TableData>> {
         let len = ty.limits.min;
         if len > self.limits.table_elements.saturating_sub(self.usage.table_elements) {
@@ -62,7 +62,7 @@ impl StoreInner {
                 format!("a table of {len} elements is beyond the store's limit on table elements"),
             ));
         }
-        let table = TableData::new(ty, of)?;
+        let table = TableData::new(&self.engine, ty, of)?;
         self.usage.table_elements += len;
         let ptr = table.ptr();
         self.tables.push(table);
@@ -77,11 +77,11 @@ impl StoreInner {
         &mut self,
         table: NonNull<TableData>,
         delta: u64,
-        init: u64,
+        init: ValRaw,
     ) -> Option<u64> {
         let budget = self.limits.table_elements.saturating_sub(self.usage.table_elements);
         // SAFETY: the caller's promise; objects of a store live as long as it, apart from its inside.
-        let old = unsafe { (*table.as_ptr()).grow(delta, init, budget)? };
+        let old = unsafe { (*table.as_ptr()).grow(&self.engine, delta, init, budget)? };
         self.usage.table_elements += delta;
         Some(old)
     }

@@ -109,6 +109,9 @@ impl Drop for Store {
             for memory in &inner.memories {
                 (*memory.ptr().as_ptr()).recycle(&inner.engine, inner.runs);
             }
+            for table in &inner.tables {
+                (*table.ptr().as_ptr()).recycle();
+            }
             drop(Box::from_raw(self.inner.as_ptr()));
         }
     }

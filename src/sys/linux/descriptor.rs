@@ -5,7 +5,6 @@
 //! descriptor, but other memory. So where it is noted is a page that the system wipes in whatever gets a copy of our
 //! memory, however the copy was made. To look there is a load, and needs no question who we are.
 
-use super::memfd::identity_of;
 use super::memory::unmap;
 use crate::isa::PAGE_SIZE;
 use std::ptr::null_mut;
@@ -161,6 +160,18 @@ impl OwnDescriptor {
             }
         }
     }
+}
+
+/// Which file a descriptor is of.
+fn identity_of(fd: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the buffer is of the type the call fills in.
+    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // SAFETY: a successful fstat has filled it in.
+    let stat = unsafe { stat.assume_init() };
+    Some((stat.st_dev, stat.st_ino))
 }
 
 #[cfg(test)]
