@@ -1,8 +1,8 @@
 //! Serialized modules that were changed: as they are, and with the hash made to fit. They are refused, or taken; what
 //! is taken is not run, since a serialized module with a right hash is trusted as a shared library is.
 //!
-//! The input is a list of edits (place, byte) of a module's file. Its first byte chooses the module, whether the hash is
-//! put right, and whether the engine that loads it has images of memories.
+//! The input is a list of edits (place, byte) of a module's file. Its first byte chooses the module, whether the hash
+//! is put right, and whether the engine that loads it has images of memories.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

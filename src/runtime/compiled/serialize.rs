@@ -1,7 +1,7 @@
 //! Modules as bytes and as files, to be used again without compiling: by another engine of the same configuration,
 //! another process, another machine of the same kind. Loading one copies it once, to where nobody can change it; there
-//! it is checked, and from there its code is executed. What its memories begin with is copied to where they map it from,
-//! and nowhere else.
+//! it is checked, and from there its code is executed. What its memories begin with is copied to where they map it
+//! from, and nowhere else.
 //!
 //! The checks find what is foreign, damaged, or does not fit this engine. They are no protection against somebody who
 //! wants to be malicious: a serialized module is machine code, and as trusted as a shared library.
