@@ -129,8 +129,8 @@ impl StoredMemory {
     /// # Errors
     /// [`ErrorKind::InvalidModule`](crate::base::ErrorKind::InvalidModule) if not.
     pub fn verify(&self, bytes: &[u8]) -> Result<()> {
-        let found = Hash::of(pieces(&self.of, bytes, self.runs.iter().map(|(run, _)| run)));
-        if bytes.len() == self.of.range.len() && found == self.hash {
+        let found = || Hash::of(pieces(&self.of, bytes, self.runs.iter().map(|(run, _)| run)));
+        if bytes.len() == self.of.range.len() && found() == self.hash {
             return Ok(());
         }
         Err(damaged(format_args!("the hash of what memory {} begins with differs", self.of.memory)))
