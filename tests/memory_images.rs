@@ -353,7 +353,7 @@ fn each_call_that_fails_is_an_error_and_leaves_the_store_whole() {
 }
 
 #[test]
-fn a_file_that_the_host_has_closed_is_an_error_not_another_file() {
+fn a_file_that_the_host_has_closed_is_not_taken_for_another() {
     let _one = one_at_a_time();
     let engine = Engine::new(Config::default()).unwrap();
     let own = module(&engine, &usual());
@@ -368,12 +368,89 @@ fn a_file_that_the_host_has_closed_is_an_error_not_another_file() {
     let other = std::fs::File::open("/proc/self/exe").unwrap();
     // SAFETY: what daemons do to descriptors they know nothing of; then another file takes the number.
     unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&other), fd) };
-    let error = Instance::new(&mut store, &own, &[]).unwrap_err();
-    assert!(error.message().contains("descriptor"), "{error}");
-    assert_eq!(call(&mut store, &first, "load", 1 << 20).unwrap(), i32::from_le_bytes(*b"\x01\x7f\xfe "));
+    // Those made before go on, and what comes has a copy.
+    for round in 0..3 {
+        let next = instance(&mut store, &own);
+        for instance in [&first, &next] {
+            assert_eq!(
+                call(&mut store, instance, "load", (1 << 20) + 40).unwrap(),
+                i32::from_le_bytes(*b"\x01\x7f\xfe ")
+            );
+        }
+        assert!(memory(&mut store, &next).data(&store).unwrap()[..1 << 20].iter().all(|byte| *byte == 0));
+        call(&mut store, &next, "store", 1 << 20).unwrap();
+        call(&mut store, &next, "store", 0).unwrap();
+        // SAFETY: no handle of what is collected is used any more.
+        drop(unsafe { store.collect([first.into()]) }.unwrap());
+        assert!(engine.fallbacks().contains(Fallbacks::COPIED_DATA), "round {round}");
+    }
     drop((store, own, engine));
     // SAFETY: the number is still the other file's: not ours to close, and so still open.
     assert_eq!(unsafe { libc::close(fd) }, 0);
+}
+
+/// What is between segments takes memory once a guest has read it, and nothing limits that but how far they may be
+/// from each other.
+#[test]
+fn segments_far_from_each_other_hold_no_memory() {
+    let _one = one_at_a_time();
+    let shared = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssShmem:")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+    };
+    let engine = Engine::new(Config::default()).unwrap();
+    let before = shared();
+    for (start, end) in [(0, 4096 * 65536 - 4), (0, 9 << 20), (100 << 20, 110 << 20), (5 << 20, 5 << 20)] {
+        let own = module(
+            &engine,
+            &format!(
+                r#"(module (memory (export "m") 4096) (data (i32.const {start}) "a") (data (i32.const {end}) "last")
+                (func (export "read") (param $at i32) (result i32) (local $sum i32)
+                    (loop $next
+                        (local.set $sum (i32.add (local.get $sum) (i32.load8_u (local.get $at))))
+                        (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 4096)))
+                            (i32.const 268435456))))
+                    (local.get $sum)))"#
+            ),
+        );
+        let mut store = Store::new(&engine);
+        let instance = instance(&mut store, &own);
+        call(&mut store, &instance, "read", 0).unwrap();
+        let memory = memory(&mut store, &instance);
+        assert_eq!(&memory.data(&store).unwrap()[end..end + 4], b"last");
+        let taken = shared().saturating_sub(before);
+        assert!(taken <= 8 << 20, "{taken} bytes for segments at {start} and {end}");
+    }
+}
+
+/// Modules leave descriptors for the host: of those with data, as many as there may be have a file of their own.
+#[test]
+fn many_modules_leave_descriptors_for_the_host() {
+    let _one = one_at_a_time();
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the place is of the type that the call fills in.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }, 0);
+    let few = libc::rlimit { rlim_cur: 200, ..limit };
+    // SAFETY: as above; fewer than that are open.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &few) }, 0);
+    let engine = Engine::new(Config { copied_code: true, ..Config::default() }).unwrap();
+    let text = r#"(module (memory (export "m") 1) (data (i32.const 0) "data"))"#;
+    let modules: Vec<_> = (0..150).map(|_| module(&engine, text)).collect();
+    for own in &modules {
+        let mut store = Store::new(&engine);
+        let own = instance(&mut store, own);
+        assert_eq!(&memory(&mut store, &own).data(&store).unwrap()[..5], b"data\0");
+    }
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    // SAFETY: as it was.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+    assert!(open <= 50 + 60, "{open} descriptors are open");
+    assert!(engine.fallbacks().contains(Fallbacks::COPIED_DATA));
+    drop(modules);
+    let own = module(&engine, text);
+    let mut store = Store::new(&engine);
+    instance(&mut store, &own);
 }
 
 #[test]

@@ -12,13 +12,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// A piece of zeros, before the contents of an image or behind them, is made a part of its file if it is no longer than
-/// this, or than the contents.
+/// this, or than a quarter of what is between the first byte that is not zero and the last.
 ///
 /// A part of the file needs no mapping of its own, which costs some 2 us to make, and a process has few of those. It
-/// takes no memory before a guest looks at it. Then it takes a page of the file, once for all instances, beside the
-/// page that each has for itself: so the file takes three times its contents, or 2 MiB, more than it would, at most. A
-/// program's stack, which stands before its data, is 1 MiB at most by the defaults of today's linkers, and what stands
-/// behind its data fills up the last Wasm page.
+/// takes no memory before a guest looks at it. Then it takes a page of the file, once for all instances, also where the
+/// guest only reads: so these two pieces are what a module may make its engine hold, and no more. A program's stack,
+/// which stands before its data, is 1 MiB at most by the defaults of today's linkers, and what stands behind its data
+/// fills up the last Wasm page.
 const ZEROS: usize = 1 << 20;
 
 /// What memories begin with: bytes at an offset, zeros elsewhere, in a file that nobody can change. Memories map it and
@@ -81,7 +81,7 @@ impl MemoryImage {
     pub fn range_for(len: usize, filled: Range<usize>) -> Range<usize> {
         let Range { start, end } = filled;
         assert!(start <= end && end <= len, "contents beyond the end of a memory");
-        let zeros = ZEROS.max(end - start);
+        let zeros = ZEROS.max((end - start) / 4);
         let start = if start <= zeros { 0 } else { start / PAGE_SIZE * PAGE_SIZE };
         let end = if len - end <= zeros { len } else { end.next_multiple_of(PAGE_SIZE) };
         start..end
@@ -129,6 +129,8 @@ pub struct MemoryMapping {
     image: Option<Arc<MemoryImage>>,
     /// How many pages of its own it had at least when it was last reset, with the contents that it began with.
     own_pages: usize,
+    /// It has a copy of the image's bytes, because the host has closed the file that it should have mapped.
+    copied: bool,
     /// The moment against which changes are told, if somebody wants to know.
     mark: Option<Box<Mark>>,
 }
@@ -140,13 +142,31 @@ impl MemoryMapping {
     /// # Errors
     /// [`ErrorKind::System`] where there is no room.
     pub fn new(mut space: Reservation, len: usize, image: Option<&Arc<MemoryImage>>) -> Result<MemoryMapping> {
-        let inside = image.map_or(len..len, |image| image.range());
+        let mut inside = image.map_or(len..len, |image| image.range());
+        let mut copied = None;
         if let Some(image) = image {
-            space.map_copied(inside.clone(), &image.file, 0)?;
+            // What the file held is still mapped, for reading.
+            if !space.map_copied(inside.clone(), &image.file, 0)? {
+                copied = Some(image);
+                inside = len..len;
+            }
         }
         space.make_accessible(0..inside.start)?;
         space.make_accessible(inside.end..len)?;
-        Ok(MemoryMapping { space, first: len, accessible: len, image: image.cloned(), own_pages: 0, mark: None })
+        if let Some(image) = copied {
+            let (at, bytes) = (image.range.start, image.bytes());
+            // SAFETY: the image lies in the memory, which is accessible and new.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), space.base().add(at), bytes.len()) };
+        }
+        Ok(MemoryMapping {
+            space,
+            first: len,
+            accessible: len,
+            image: image.cloned(),
+            own_pages: 0,
+            copied: copied.is_some(),
+            mark: None,
+        })
     }
 
     /// The first byte.
@@ -167,6 +187,11 @@ impl MemoryMapping {
     /// How many bytes could be accessed at first.
     pub fn first(&self) -> usize {
         self.first
+    }
+
+    /// Whether it has a copy of the image's bytes, because the host has closed the file that it should have mapped.
+    pub fn is_copied(&self) -> bool {
+        self.copied
     }
 
     /// The image it shows.
@@ -190,13 +215,16 @@ impl MemoryMapping {
 
     /// Gives back what was written and what it has grown by: it is as it was made. Where no more than `most` pages were
     /// written, those get their contents back and stay, so that the next write to them is no fault. False where the
-    /// system does not give pages back (with locked memory); then it is fit for nothing but to be dropped, as after an
-    /// error.
+    /// system does not give pages back (with locked memory), and for a copy; then it is fit for nothing but to be
+    /// dropped, as after an error.
     ///
     /// # Errors
     /// [`ErrorKind::System`].
     pub fn reset(&mut self, most: usize) -> Result<bool> {
         self.mark = None;
+        if self.copied {
+            return Ok(false);
+        }
         self.space.forget(self.first..self.accessible)?;
         self.accessible = self.first;
         self.own_pages = 0;
@@ -237,7 +265,8 @@ impl MemoryMapping {
     pub fn set_mark(&mut self) -> Result<()> {
         self.mark = None;
         let base = self.space.base() as usize;
-        let image = self.image.as_ref().map_or(0..0, |image| base + image.range.start..base + image.range.end);
+        let mapped = self.image.as_ref().filter(|_| !self.copied);
+        let image = mapped.map_or(0..0, |image| base + image.range.start..base + image.range.end);
         // SAFETY: the pages are this mapping's, which has one mark, and accessible, which they stay until the mark is
         // dropped. Who has the mapping to change lets no guest run.
         self.mark = Some(Box::new(unsafe { Mark::set(base..base + self.accessible, image)? }));

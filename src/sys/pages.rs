@@ -135,11 +135,11 @@ impl Reservation {
     }
 
     /// Puts the pages of a file in the place of those of `range`, from `at` on: readable, and writable without anything
-    /// reaching the file. The bounds are page multiples.
-    pub(super) fn map_copied(&mut self, range: Range<usize>, file: &SealedFile, at: usize) -> Result<()> {
+    /// reaching the file. False, and nothing done, where the host has closed the file. The bounds are page multiples.
+    pub(super) fn map_copied(&mut self, range: Range<usize>, file: &SealedFile, at: usize) -> Result<bool> {
         self.check(&range)?;
         if range.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         // SAFETY: the range was checked to lie in this reservation, of which nobody holds Rust references.
         unsafe { file.map_copied_at(self.base() as usize + range.start, at, range.len()) }

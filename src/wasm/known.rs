@@ -63,8 +63,8 @@ impl ModuleInfo {
         known
     }
 
-    /// The value of an integer expression, where `global` says what an imported global holds. Those defined here are
-    /// looked into: an expression names only globals before its own.
+    /// The value of an integer expression, where `global` says what an imported global holds. Of one that is defined
+    /// here it is known if it is a constant, or one that is imported: nothing deeper is looked into.
     fn constant(&self, expr: &ConstExpr, global: &impl Fn(GlobalIndex) -> Option<i64>) -> Option<i64> {
         let mut stack = Vec::new();
         for op in expr {
@@ -73,7 +73,12 @@ impl ModuleInfo {
                 ConstOp::I64Const(value) => *value,
                 ConstOp::GlobalGet(index) => match index.get().checked_sub(self.imported_globals) {
                     None => global(*index)?,
-                    Some(defined) => self.constant(self.global_inits.get(defined as usize)?, global)?,
+                    Some(defined) => match &**self.global_inits.get(defined as usize)? {
+                        [ConstOp::I32Const(value)] => i64::from(*value),
+                        [ConstOp::I64Const(value)] => *value,
+                        [ConstOp::GlobalGet(index)] if index.get() < self.imported_globals => global(*index)?,
+                        _ => return None,
+                    },
                 },
                 _ => {
                     let (right, left): (i64, i64) = (stack.pop()?, stack.pop()?);

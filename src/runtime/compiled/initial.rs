@@ -17,6 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// copying them takes 10 KB and a fault each.
 const WASTE: usize = 1 << 20;
 
+/// The most bytes from the first segment of an image to the last, beyond twice what is in them. What is between
+/// segments takes memory once a guest has read it, for as long as the module lives, and no limit of a store counts it.
+const HOLES: usize = 4 << 20;
+
 /// As many sets of images are kept for a module whose data stands where imported globals say. That is for those that
 /// are always given the same few; for others segments are copied.
 const MOST_PLACES: usize = 4;
@@ -123,7 +127,8 @@ impl Planned {
     }
 }
 
-/// Whether there is something in these chunks, and they do not waste too much of a file's pages.
+/// Whether there is something in these chunks, and they do not waste too much of a file's pages, nor stand too far from
+/// each other.
 fn worth_a_file<'a>(chunks: impl Iterator<Item = (usize, &'a [u8])>) -> bool {
     let mut filled = 0;
     let mut pages = Vec::new();
@@ -132,7 +137,8 @@ fn worth_a_file<'a>(chunks: impl Iterator<Item = (usize, &'a [u8])>) -> bool {
         pages.push((at / PAGE_SIZE, (at + bytes.len() - 1) / PAGE_SIZE));
     }
     pages.sort_unstable();
-    let (mut taken, mut next) = (0, 0);
+    let first = pages.first().map_or(0, |(first, _)| *first);
+    let (mut taken, mut next) = (0, first);
     for (first, last) in pages {
         let first = first.max(next);
         if last >= first {
@@ -140,7 +146,7 @@ fn worth_a_file<'a>(chunks: impl Iterator<Item = (usize, &'a [u8])>) -> bool {
             next = last + 1;
         }
     }
-    filled > 0 && taken * PAGE_SIZE <= 2 * filled + WASTE
+    filled > 0 && taken * PAGE_SIZE <= 2 * filled + WASTE && (next - first) * PAGE_SIZE <= 2 * filled + HOLES
 }
 
 /// The images of a module, made on first use.
@@ -190,31 +196,30 @@ impl Initial {
     }
 
     /// The images for an instance whose imported globals hold what `global` says. `refused` is called where the system
-    /// has no file for one: then there are none, now and later.
-    ///
-    /// # Errors
-    /// [`ErrorKind::System`](crate::base::ErrorKind::System) where there is no memory for them.
+    /// has no file for one, or an error says why there is none: then there are none now, and the next time it is tried
+    /// again.
     pub(in crate::runtime) fn images(
         &self,
         info: &ModuleInfo,
         binary: &[u8],
         global: impl Fn(GlobalIndex) -> i64,
-        refused: impl Fn(),
-    ) -> Result<Images<'_>> {
+        refused: impl Fn(Option<Error>),
+    ) -> Images<'_> {
         if self.none {
-            return Ok(Images::None);
+            return Images::None;
         }
         let make = |values: &[i64]| {
             let known = info.known_data(|global| Some(values[self.globals.iter().position(|known| *known == global)?]));
-            InitialData::new(info, binary, &known).map(|made| {
-                made.unwrap_or_else(|| {
-                    refused();
-                    InitialData::default()
-                })
-            })
+            InitialData::new(info, binary, &known).map_err(Some)?.ok_or(None)
         };
         if self.globals.is_empty() {
-            return Ok(Images::Fixed(self.fixed.get_or_try_init(|| make(&[]))?));
+            return match self.fixed.get_or_try_init(|| make(&[])) {
+                Ok(images) => Images::Fixed(images),
+                Err(why) => {
+                    refused(why);
+                    Images::None
+                }
+            };
         }
         let values: Box<[i64]> = self.globals.iter().map(|index| global(*index)).collect();
         // A list is never left half-changed by a panic that could be survived.
@@ -223,23 +228,29 @@ impl Initial {
         {
             let placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(found) = find(&placed) {
-                return Ok(Images::Placed(found));
+                return Images::Placed(found);
             }
             if placed.len() >= MOST_PLACES {
-                return Ok(Images::None);
+                return Images::None;
             }
         }
         // Another thread may make the same meanwhile; the first to be done is kept.
-        let made = Arc::new(make(&values)?);
+        let made = match make(&values) {
+            Ok(made) => Arc::new(made),
+            Err(why) => {
+                refused(why);
+                return Images::None;
+            }
+        };
         let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(match find(&placed) {
+        match find(&placed) {
             Some(found) => Images::Placed(found),
             None if placed.len() >= MOST_PLACES => Images::None,
             None => {
                 placed.push(Placed { values, images: made.clone() });
                 Images::Placed(made)
             }
-        })
+        }
     }
 
     /// Whether the images are the same for every instance, if there are any.
@@ -329,6 +340,10 @@ mod tests {
             (far(257, 1, PAGE_SIZE), false),
             (far(10_000, 1, PAGE_SIZE), false),
             (far(10_000, 1, 8), true),
+            (far(2, 1, HOLES - PAGE_SIZE), true),
+            (far(2, 1, HOLES), false),
+            (far(2, 1 << 20, 6 << 20), true),
+            (far(2, 1 << 20, 8 << 20), false),
             (far(10_000, PAGE_SIZE, PAGE_SIZE), true),
             (far(10_000, PAGE_SIZE / 2, PAGE_SIZE), true),
             // The same pages again and again are taken once.

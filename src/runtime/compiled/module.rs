@@ -546,29 +546,25 @@ impl Module {
     }
 
     /// What the memories of an instance begin with whose imported globals hold what `global` says.
-    ///
-    /// # Errors
-    /// [`ErrorKind::System`] where there is no memory for it.
-    pub(in crate::runtime) fn images(&self, global: impl Fn(GlobalIndex) -> i64) -> Result<Images<'_>> {
+    pub(in crate::runtime) fn images(&self, global: impl Fn(GlobalIndex) -> i64) -> Images<'_> {
         let inner = &*self.0;
-        inner.initial.images(&inner.info, &inner.binary, global, || {
+        inner.initial.images(&inner.info, &inner.binary, global, |why| {
             inner.engine.fell_back(Fallbacks::COPIED_DATA, || {
-                "the system refuses a memfd for a module's data; it is copied for each instance".to_owned()
+                let why = why
+                    .map_or_else(|| "the system refuses it, or there are too many".to_owned(), |why| why.to_string());
+                format!("no memfd for a module's data ({why}); it is copied for each instance")
             });
         })
     }
 
     /// What the memories of every instance begin with, to be written: made now if no instance has had it made. Empty
     /// where it is not the same for every instance, or not an image.
-    ///
-    /// # Errors
-    /// As [`Module::images`].
-    pub(in crate::runtime) fn memory_contents(&self) -> Result<Vec<MemoryContents<'_>>> {
+    pub(in crate::runtime) fn memory_contents(&self) -> Vec<MemoryContents<'_>> {
         let inner = &*self.0;
         if inner.initial.is_fixed() {
-            self.images(|_| 0)?;
+            self.images(|_| 0);
         }
-        Ok(inner.initial.contents(&inner.info, &inner.binary))
+        inner.initial.contents(&inner.info, &inner.binary)
     }
 
     /// Takes what its memories begin with from where it was loaded from, if the engine has images.

@@ -26,8 +26,7 @@ impl Module {
     /// ([`Config::memory_images`](crate::runtime::Config::memory_images)).
     ///
     /// # Errors
-    /// [`ErrorKind::System`] where the code cannot be read back from where it lives, and where there is no memory for
-    /// the image.
+    /// [`ErrorKind::System`] where the code cannot be read back from where it lives.
     pub fn serialize(&self) -> Result<Vec<u8>> {
         let production = self.production_code();
         let debug = self.debug_if_compiled();
@@ -37,7 +36,7 @@ impl Module {
         if let (Some(code), Some(text)) = (debug, &debug_text) {
             images.push(ImageRef { text, tables: code.tables() });
         }
-        Ok(write_elf(&self.engine().manifest().to_text(), self.binary(), &images, &self.memory_contents()?))
+        Ok(write_elf(&self.engine().manifest().to_text(), self.binary(), &images, &self.memory_contents()))
     }
 
     /// Writes [`Module::serialize`]'s bytes to a file. Whoever reads it at the same time finds what was there before,

@@ -103,7 +103,7 @@ unsafe fn fits(module: &Module, given: Extern, wanted: EntityType) -> bool {
 }
 
 /// What the memories of an instance with these imports begin with.
-fn images_for<'a>(module: &'a Module, imports: &[Extern]) -> Result<Images<'a>> {
+fn images_for<'a>(module: &'a Module, imports: &[Extern]) -> Images<'a> {
     module.images(|index| {
         let mut globals = imports.iter().filter_map(|import| match import {
             Extern::Global(global) => Some(global),
@@ -125,7 +125,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         ));
     }
     let entry = store.add_module(module)?;
-    let images = images_for(module, imports)?;
+    let images = images_for(module, imports);
     let images = images.get();
     let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, module.clone(), images)?));
     store.instances_made += 1;

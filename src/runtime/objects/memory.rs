@@ -3,6 +3,7 @@
 use crate::abi::VMMemory;
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::compiled::engine::Engine;
+use crate::runtime::compiled::log::Fallbacks;
 use crate::runtime::objects::instance::{InstanceData, Place};
 use crate::runtime::objects::owned::Owned;
 use crate::sys::mapping::{MemoryImage, MemoryMapping};
@@ -54,14 +55,8 @@ impl MemoryData {
         let movable = !config.fixed_memories();
         let reserved = config.memory_reservation as usize;
         let capacity = if movable { reserved.min(most).max(len) } else { reserved };
-        let mapping = map(engine, capacity, len, image).map_err(|error| match movable {
-            true => error,
-            // Code that checks no bounds can use no other memory.
-            false => error.context(
-                "a memory of its full address space (an engine with a smaller `memory_reservation`, or one made after the \
-                 process's address space was limited, needs less)",
-            ),
-        })?;
+        // Without its full address space, code that checks no bounds can use none that does not move.
+        let mapping = map(engine, capacity, len, image)?;
         let own = VMMemory { base: mapping.base(), len };
         let memory = Owned::new(Box::new(MemoryData {
             vm: NonNull::dangling(),
@@ -155,7 +150,15 @@ impl MemoryData {
 fn map(engine: &Engine, capacity: usize, len: usize, image: Option<&Arc<MemoryImage>>) -> Result<MemoryMapping> {
     let reserved = capacity.saturating_add(engine.config().memory_guard as usize);
     // What is too much to round up is too much to reserve, and refused there.
-    engine.pool().take(round_up_to_page(reserved).unwrap_or(reserved), len, image)
+    let mapping = engine.pool().take(round_up_to_page(reserved).unwrap_or(reserved), len, image)?;
+    if mapping.is_copied() {
+        engine.fell_back(Fallbacks::COPIED_DATA, || {
+            "the process has closed a file descriptor that holds a module's data; it is copied for each instance; do not \
+             close descriptors that you did not open"
+                .to_owned()
+        });
+    }
+    Ok(mapping)
 }
 
 pub(in crate::runtime) fn bytes(pages: u64) -> Option<usize> {

@@ -10,7 +10,7 @@ use region::Protection;
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 /// A `memfd` that can no longer change.
 #[derive(Debug)]
@@ -21,6 +21,21 @@ pub(in crate::sys) struct SealedFile {
     /// gets the number next. To ask for the position takes a third of the time that it takes to ask which file it is.
     /// `None` while nobody else knows of it.
     position: Option<i64>,
+    /// That it is one of [`DATA_FILES`].
+    counted: Option<Counted>,
+}
+
+/// How many files of data there are, each for as long as a module lives.
+static DATA_FILES: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them.
+#[derive(Debug)]
+struct Counted;
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        DATA_FILES.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Where the next file stands: where nobody reads. ("step", and a number)
@@ -52,14 +67,22 @@ impl SealedFile {
     }
 
     /// A sealed file of `len` bytes that are not executed, zero where `fill` writes nothing: pages that nothing was
-    /// written to take no memory before somebody looks at them. `None` where the system does not let us have one.
+    /// written to take no memory before somebody looks at them. `None` where the system does not let us have one, and
+    /// where there are as many as may be: a quarter of the descriptors of the process.
     pub(in crate::sys) fn sparse(
         len: usize,
         fill: impl FnOnce(&SealedFile) -> Result<()>,
     ) -> Result<Option<SealedFile>> {
+        let most = limit(libc::RLIMIT_NOFILE).map_or(usize::MAX, |files| files as usize / 4);
+        if DATA_FILES.fetch_add(1, Ordering::Relaxed) >= most {
+            DATA_FILES.fetch_sub(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        let counted = Counted;
         let Some(mut file) = SealedFile::create(Holds::Data)? else {
             return Ok(None);
         };
+        file.counted = Some(counted);
         // SAFETY: a call on a descriptor of our own.
         if unsafe { libc::ftruncate(file.fd, len as libc::off_t) } != 0 {
             return Err(Error::last_os_error("ftruncate of a memfd"));
@@ -73,7 +96,7 @@ impl SealedFile {
     }
 
     fn create(holds: Holds) -> Result<Option<SealedFile>> {
-        Ok(create_memfd(holds)?.map(|fd| SealedFile { fd, position: None }))
+        Ok(create_memfd(holds)?.map(|fd| SealedFile { fd, position: None, counted: None }))
     }
 
     /// A file of `bytes` to be mapped and let go at once, or `None` where the system does not let us have one.
@@ -108,14 +131,18 @@ impl SealedFile {
     }
 
     /// Maps `len` bytes from `at` on, a page multiple, readable and writable in the place of what is at `start`. Writes
-    /// do not reach the file: a page that is written becomes the mapping's own.
+    /// do not reach the file: a page that is written becomes the mapping's own. False, and nothing done, where the host
+    /// has closed the descriptor.
     ///
     /// # Safety
     /// The range belongs to the caller, and what is there is not needed.
-    pub(in crate::sys) unsafe fn map_copied_at(&self, start: usize, at: usize, len: usize) -> Result<()> {
-        self.check()?;
+    pub(in crate::sys) unsafe fn map_copied_at(&self, start: usize, at: usize, len: usize) -> Result<bool> {
+        if !self.is_ours() {
+            return Ok(false);
+        }
         // SAFETY: the caller's promise.
-        unsafe { map(start, len, Protection::READ_WRITE, libc::MAP_FIXED, (self.fd, at)).map(drop) }
+        unsafe { map(start, len, Protection::READ_WRITE, libc::MAP_FIXED, (self.fd, at))? };
+        Ok(true)
     }
 
     /// Makes it a file that nobody can change; false where the system refuses.
