@@ -348,9 +348,9 @@ own stepwell_error_t *stepwell_engine_new(own wasm_config_t *config,
                                          own wasm_engine_t **out);
 
 /**
- * Lets go of what the engine keeps for instances to come: the address space of memories that are gone, of which
- * `stepwell_config_kept_memories_set` limits the number. What lives stays as it is; what is given up later is kept
- * again.
+ * Lets go of what the engine keeps for instances to come: pages of tables, and the address space of memories that are
+ * gone, of which `stepwell_config_kept_memories_set` limits the number. What lives stays as it is; what is given up
+ * later is kept again.
  *
  * Thread: any.
  */
