@@ -15,7 +15,7 @@ pub const MEGABYTE: usize = 16;
 /// 4 KiB pages of a 64 KiB page.
 const TOUCHED_PER_PAGE: usize = 16;
 /// How often each thread makes and drops an instance.
-const ON_EACH_THREAD: usize = 500;
+const ON_EACH_THREAD: usize = 20_000;
 
 pub fn rows(table: &Table<'_>) -> Result<()> {
     data(table)?;
