@@ -2,6 +2,8 @@
 //! and executable, what fork and locked memory do, and that texts can be swapped under frames that are suspended in
 //! them. One test at a time, for they read the maps of the whole process.
 
+#[path = "common/descriptors.rs"]
+mod descriptors;
 #[allow(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "common/machine.rs"]
 mod machine;
@@ -229,15 +231,7 @@ fn a_closed_descriptor_is_an_error_not_another_file() {
     let code = EngineCode::new(image(1000, false));
     let mut registry = CodeRegistry::new();
     let slot = private(&mut registry, &code);
-    let fd = std::fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| std::fs::read_link(path).is_ok_and(|to| to.to_string_lossy().contains("stepwell-text")))
-        .unwrap();
-    let fd: i32 = fd.file_name().unwrap().to_str().unwrap().parse().unwrap();
-    let other = std::fs::File::open("/proc/self/exe").unwrap();
-    // SAFETY: what daemons do to descriptors they know nothing of; then another file takes the number.
-    unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&other), fd) };
+    let fd = descriptors::replaced("stepwell-text");
     let error = CodeRegistry::new().register(&code, Ownership::Private { cell: no_cell() }).unwrap_err();
     assert!(error.message().contains("descriptor"), "{error}");
     // What is mapped goes on.
@@ -245,8 +239,8 @@ fn a_closed_descriptor_is_an_error_not_another_file() {
     clear(&mut registry, slot, &[5]);
     assert_eq!(call(&registry, slot, 9), 9);
     drop((registry, code));
-    // SAFETY: the number is still the other file's: not ours to close, and so still open.
-    assert_eq!(unsafe { libc::close(fd) }, 0);
+    // It is not ours to close.
+    descriptors::close_other(fd);
 }
 
 #[test]

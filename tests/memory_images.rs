@@ -8,6 +8,9 @@ use stepwell::internals::sys::faults;
 use stepwell::runtime::{Config, Engine, Extern, Fallbacks, Global, Instance, Memory, Module, Store, Val};
 use stepwell::{GlobalType, ValType};
 
+#[path = "common/descriptors.rs"]
+mod descriptors;
+
 static ONE: Mutex<()> = Mutex::new(());
 
 /// Tests here look at the whole process.
@@ -359,15 +362,7 @@ fn a_file_that_the_host_has_closed_is_not_taken_for_another() {
     let own = module(&engine, &usual());
     let mut store = Store::new(&engine);
     let first = instance(&mut store, &own);
-    let fd = std::fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| std::fs::read_link(path).is_ok_and(|to| to.to_string_lossy().contains("stepwell-data")))
-        .unwrap();
-    let fd: i32 = fd.file_name().unwrap().to_str().unwrap().parse().unwrap();
-    let other = std::fs::File::open("/proc/self/exe").unwrap();
-    // SAFETY: what daemons do to descriptors they know nothing of; then another file takes the number.
-    unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&other), fd) };
+    let fd = descriptors::replaced("stepwell-data");
     // Those made before go on, and what comes has a copy.
     for round in 0..3 {
         let next = instance(&mut store, &own);
@@ -385,8 +380,8 @@ fn a_file_that_the_host_has_closed_is_not_taken_for_another() {
         assert!(engine.fallbacks().contains(Fallbacks::COPIED_DATA), "round {round}");
     }
     drop((store, own, engine));
-    // SAFETY: the number is still the other file's: not ours to close, and so still open.
-    assert_eq!(unsafe { libc::close(fd) }, 0);
+    // It is not ours to close.
+    descriptors::close_other(fd);
 }
 
 /// What is between segments takes memory once a guest has read it, and nothing limits that but how far they may be

@@ -228,8 +228,7 @@ impl MemoryMapping {
         self.space.forget(self.first..self.accessible)?;
         self.accessible = self.first;
         self.own_pages = 0;
-        let base = self.space.base() as usize;
-        let image = self.image.as_ref().map_or(0..0, |image| base + image.range.start..base + image.range.end);
+        let (base, image) = (self.space.base() as usize, self.file_at());
         if most > 0
             && let Some(pages) = private_pages(base..base + self.first, image.clone(), most)
         {
@@ -253,6 +252,13 @@ impl MemoryMapping {
         self.space.give_back(0..self.first)
     }
 
+    /// The addresses at which the image's file is mapped; none without.
+    fn file_at(&self) -> Range<usize> {
+        let base = self.space.base() as usize;
+        let mapped = self.image.as_ref().filter(|_| !self.copied);
+        mapped.map_or(0..0, |image| base + image.range.start..base + image.range.end)
+    }
+
     /// How many pages of its own it has at least, after it was [reset](MemoryMapping::reset).
     pub fn own_pages(&self) -> usize {
         self.own_pages
@@ -264,9 +270,7 @@ impl MemoryMapping {
     /// Where there is no memory for what it takes.
     pub fn set_mark(&mut self) -> Result<()> {
         self.mark = None;
-        let base = self.space.base() as usize;
-        let mapped = self.image.as_ref().filter(|_| !self.copied);
-        let image = mapped.map_or(0..0, |image| base + image.range.start..base + image.range.end);
+        let (base, image) = (self.space.base() as usize, self.file_at());
         // SAFETY: the pages are this mapping's, which has one mark, and accessible, which they stay until the mark is
         // dropped. Who has the mapping to change lets no guest run.
         self.mark = Some(Box::new(unsafe { Mark::set(base..base + self.accessible, image)? }));

@@ -97,23 +97,6 @@ impl Reservation {
         self.protect(range, RW)
     }
 
-    /// Makes the pages of `range` inaccessible and gives their memory back: made accessible again they are zero. The
-    /// bounds are page multiples.
-    pub fn make_inaccessible(&mut self, range: Range<usize>) -> Result<()> {
-        self.reset_to_zero(range.clone())?;
-        self.protect(range, Protection::NONE)
-    }
-
-    /// Gives the memory of the pages of `range` back; they read as zeros afterwards. The bounds are page multiples.
-    pub fn reset_to_zero(&mut self, range: Range<usize>) -> Result<()> {
-        if self.give_back(range.clone())? {
-            return Ok(());
-        }
-        // A fresh mapping in their place does the same.
-        self.forget(range.clone())?;
-        self.protect(range, RW)
-    }
-
     /// Drops the private contents of pages: those of a file read as the file again, others as zeros. False where the
     /// system does not do that, as with locked memory (mlockall). The bounds are page multiples.
     pub(super) fn give_back(&mut self, range: Range<usize>) -> Result<bool> {
@@ -206,12 +189,12 @@ mod tests {
             assert_eq!(*last, 0);
             *last = 7;
         }
-        memory.reset_to_zero(0..PAGE_SIZE * 2).unwrap();
+        assert!(memory.give_back(0..PAGE_SIZE * 2).unwrap());
         // SAFETY: as above.
         assert_eq!(unsafe { *last }, 0);
         // SAFETY: as above.
         unsafe { *last = 7 };
-        memory.make_inaccessible(PAGE_SIZE..PAGE_SIZE * 2).unwrap();
+        memory.forget(PAGE_SIZE..PAGE_SIZE * 2).unwrap();
         memory.make_accessible(PAGE_SIZE..PAGE_SIZE * 2).unwrap();
         // SAFETY: the page is accessible again.
         assert_eq!(unsafe { *last }, 0);
