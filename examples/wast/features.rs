@@ -25,6 +25,7 @@ const FOLDERS: &[(&str, Features)] = &[
     ("reference-types", Features { bulk_memory: true, reference_types: true, multi_value: true, ..Features::WASM_1 }),
     ("simd", Features { simd: true, ..WASM_2 }),
     ("relaxed-simd", Features { simd: true, relaxed_simd: true, ..WASM_2 }),
+    ("exceptions", Features { exceptions: true, ..WASM_2 }),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
 ];
 

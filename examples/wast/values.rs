@@ -14,6 +14,7 @@ pub fn argument(store: &mut Store, arg: &WastArgCore<'_>) -> Result<Val, String>
         WastArgCore::V128(x) => Val::V128(x.to_le_bytes()),
         WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => Val::FuncRef(None),
         WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => Val::ExternRef(None),
+        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Exn, .. }) => Val::ExnRef(None),
         WastArgCore::RefExtern(x) => {
             Val::ExternRef(Some(ExternRef::new(&mut *store, Box::new(*x)).map_err(|e| e.to_string())?))
         }
@@ -34,6 +35,9 @@ pub fn fits(store: &Store, expected: &WastRetCore<'_>, value: &Val) -> bool {
         }
         (WastRetCore::RefNull(ty), Val::ExternRef(None)) => {
             matches!(ty, None | Some(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }))
+        }
+        (WastRetCore::RefNull(ty), Val::ExnRef(None)) => {
+            matches!(ty, None | Some(HeapType::Abstract { ty: AbstractHeapType::Exn | AbstractHeapType::NoExn, .. }))
         }
         (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
         (WastRetCore::RefExtern(Some(x)), Val::ExternRef(Some(y))) => {

@@ -29,6 +29,8 @@ pub union ValRaw {
     pub funcref: *mut VMFuncRef,
     /// An `externref`: see the module's page.
     pub externref: u64,
+    /// An `exnref`: null or an exception of the same store.
+    pub exnref: *mut VMException,
 }
 
 impl ValRaw {
@@ -66,6 +68,25 @@ pub struct VMFuncRef {
     pub sig: SigId,
     /// The function's index in its module (imports counted), or [`HOST_FUNC`].
     pub func: u32,
+}
+
+/// The head of an exception. Behind it stand the values that it carries, one [`ValRaw`] each.
+#[derive(Debug)]
+#[repr(C, align(16))]
+pub struct VMException {
+    /// Its tag, the runtime's: two tags are the same if their addresses are.
+    pub tag: *const c_void,
+    /// Its place among the exceptions of its store.
+    pub place: u32,
+    /// Not zero once anybody may have a reference to it.
+    pub kept: u32,
+}
+
+impl VMException {
+    /// Offset of [`VMException::kept`].
+    pub const KEPT: i32 = std::mem::offset_of!(VMException, kept) as i32;
+    /// Offset of its values.
+    pub const VALUES: i32 = size_of::<VMException>() as i32;
 }
 
 /// A memory as compiled code sees it.

@@ -37,6 +37,6 @@ mod trap;
 pub use builtins::{Builtin, BuiltinArg};
 pub use layout::{
     Activation, FuncElement, HOST_FUNC, HostCall, ResumeState, StopCell, TABLE_ELEMENT_SIZE, TableElement, VMContext,
-    VMFuncRef, VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
+    VMException, VMFuncRef, VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
 };
 pub use trap::TrapCode;

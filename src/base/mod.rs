@@ -16,7 +16,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use foreign::Foreign;
 pub use index::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, SigId, TableIndex,
-    TextOffset, TypeIndex, WasmOffset,
+    TagIndex, TextOffset, TypeIndex, WasmOffset,
 };
 pub use layout::{SlotLayout, SlotRange};
 pub use nul::{NulText, NulTexts};

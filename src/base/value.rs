@@ -17,17 +17,22 @@ pub enum HeapType {
     Func = 0,
     /// Anything of the host's.
     Extern = 1,
+    /// An exception.
+    Exn = 2,
+    /// No exception: only null is one.
+    NoExn = 3,
 }
 
 impl HeapType {
     /// All of them, in the order of their numbers.
-    pub const ALL: [HeapType; 2] = [HeapType::Func, HeapType::Extern];
+    pub const ALL: [HeapType; 4] = [HeapType::Func, HeapType::Extern, HeapType::Exn, HeapType::NoExn];
 
     /// Whether what is referred to goes when nobody refers to it any more, so that the collector has to see the
     /// reference. A function is kept with its instance, and goes with it.
     pub const fn is_collected(self) -> bool {
         match self {
-            HeapType::Func | HeapType::Extern => true,
+            HeapType::Func | HeapType::Extern | HeapType::Exn => true,
+            HeapType::NoExn => false,
         }
     }
 
@@ -35,6 +40,8 @@ impl HeapType {
         match self {
             HeapType::Func => "func",
             HeapType::Extern => "extern",
+            HeapType::Exn => "exn",
+            HeapType::NoExn => "noexn",
         }
     }
 }
@@ -53,6 +60,8 @@ impl RefType {
     pub const FUNCREF: RefType = RefType::nullable(HeapType::Func);
     /// `externref`
     pub const EXTERNREF: RefType = RefType::nullable(HeapType::Extern);
+    /// `exnref`
+    pub const EXNREF: RefType = RefType::nullable(HeapType::Exn);
 
     /// A reference to this, or null.
     pub const fn nullable(heap: HeapType) -> RefType {
@@ -80,6 +89,8 @@ impl ValType {
     pub const FUNCREF: ValType = ValType::Ref(RefType::FUNCREF);
     /// `externref`
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERNREF);
+    /// `exnref`
+    pub const EXNREF: ValType = ValType::Ref(RefType::EXNREF);
 
     /// The types whose [`ValType::number`] is their place in this list: those that tables are full of.
     pub const SHORT: [ValType; 7] =
@@ -162,6 +173,7 @@ impl From<RefType> for ValType {
 impl fmt::Display for RefType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.nullable {
+            true if self.heap == HeapType::NoExn => f.write_str("nullexnref"),
             true => write!(f, "{}ref", self.heap.name()),
             false => write!(f, "(ref {})", self.heap.name()),
         }

@@ -46,6 +46,8 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_SIMD = 6,
     /// Operations on them whose outcome may differ between machines. They need `STEPWELL_FEATURE_SIMD`.
     STEPWELL_FEATURE_RELAXED_SIMD = 7,
+    /// Exceptions: tags, `throw`, `try_table`, `throw_ref`, `exnref`.
+    STEPWELL_FEATURE_EXCEPTIONS = 16,
 }
 
 /// A new configuration, of the defaults.
@@ -220,6 +222,7 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_EXTENDED_CONST as i32 => &mut features.extended_const,
             _ if feature == f::STEPWELL_FEATURE_SIMD as i32 => &mut features.simd,
             _ if feature == f::STEPWELL_FEATURE_RELAXED_SIMD as i32 => &mut features.relaxed_simd,
+            _ if feature == f::STEPWELL_FEATURE_EXCEPTIONS as i32 => &mut features.exceptions,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

@@ -25,7 +25,7 @@ pub enum wasm_externkind_enum {
     WASM_EXTERN_TABLE = 2,
     /// A memory.
     WASM_EXTERN_MEMORY = 3,
-    /// A tag. There are none yet.
+    /// A tag.
     WASM_EXTERN_TAG = 4,
 }
 
@@ -46,6 +46,7 @@ impl From<&ExternType> for TypeObject {
                 limits: limits_to_c(&ty.limits),
             },
             ExternType::Memory(ty) => TypeObject::Memory { limits: limits_to_c(&ty.limits) },
+            ExternType::Tag(ty) => TypeObject::Tag { functype: Box::new(TypeObject::from_func(ty)) },
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) enum TypeObject {
         /// Its size.
         limits: wasm_limits_t,
     },
-    /// A tag's, which the engine does not know.
+    /// A tag's.
     Tag {
         /// What it carries, a function's type.
         functype: Box<TypeObject>,
@@ -61,10 +61,7 @@ pub(super) enum TypeObject {
 
 impl Clone for TypeObject {
     fn clone(&self) -> Self {
-        match self {
-            TypeObject::Tag { functype } => TypeObject::Tag { functype: functype.clone() },
-            _ => TypeObject::from(&self.to_rust()),
-        }
+        TypeObject::from(&self.to_rust())
     }
 }
 
@@ -75,7 +72,7 @@ impl TypeObject {
         TypeObject::Func { params: list(&ty.params), results: list(&ty.results) }
     }
 
-    /// The type as the engine has it. That of a tag, which it does not know, is that of what the tag carries.
+    /// The type as the engine has it.
     pub(super) fn to_rust(&self) -> ExternType {
         match self {
             TypeObject::Func { params, results } => {
@@ -88,7 +85,10 @@ impl TypeObject {
                 ExternType::Table(TableType { element: *ty, limits: limits_from_c(limits) })
             }
             TypeObject::Memory { limits } => ExternType::Memory(MemoryType { limits: limits_from_c(limits) }),
-            TypeObject::Tag { functype } => functype.to_rust(),
+            TypeObject::Tag { functype } => match functype.to_rust() {
+                ExternType::Func(ty) => ExternType::Tag(ty),
+                other => other,
+            },
         }
     }
 

@@ -92,7 +92,7 @@ pub(super) fn to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: Val) -> w
         Val::F64(bits) => of.i64 = bits as i64,
         // The standard's header has no room for more than its lower half.
         Val::V128(bytes) => of.i64 = i128::from_le_bytes(bytes) as i64,
-        Val::FuncRef(_) | Val::ExternRef(_) => of.r#ref = ref_to_c(cell, store, val).into_raw(),
+        Val::FuncRef(_) | Val::ExternRef(_) | Val::ExnRef(_) => of.r#ref = ref_to_c(cell, store, val).into_raw(),
     }
     wasm_val_t { kind: kind_of(val.ty()), of }
 }
@@ -105,6 +105,7 @@ pub(super) fn ref_to_c(cell: &Arc<StoreCell>, mut store: impl AsStoreMut, val: V
             Ok(data) => data.downcast_ref::<Kind>().cloned().unwrap_or(Kind::Foreign(reference)),
             Err(_) => Kind::Foreign(reference),
         },
+        Val::ExnRef(Some(exception)) => Kind::Exception(exception),
         _ => return Own::null(),
     };
     Own::new(Object::new(cell, kind))
@@ -154,6 +155,10 @@ pub(super) unsafe fn ref_from_c(
     match (ty.heap, &object.kind) {
         (HeapType::Func, Kind::Func(func)) => Ok(Val::FuncRef(Some(*func))),
         (HeapType::Func, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
+        (HeapType::Exn, Kind::Exception(exception)) => Ok(Val::ExnRef(Some(*exception))),
+        (HeapType::Exn | HeapType::NoExn, _) => {
+            Err(Error::new(ErrorKind::Argument, format!("`{param}` is no exception")))
+        }
         (HeapType::Extern, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
         // Any object of the host can be an external reference.
         (HeapType::Extern, kind) => {

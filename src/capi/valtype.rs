@@ -28,6 +28,13 @@ pub enum wasm_valkind_enum {
     WASM_FUNCREF = 129,
 }
 
+/// The kinds of values that the standard's header has no word for.
+#[repr(C)]
+pub enum stepwell_valkind_enum {
+    /// A reference to an exception.
+    STEPWELL_VALKIND_EXNREF = 130,
+}
+
 /// The kind of a type: the one place where the types of values meet their kinds in C. `v128`, which the standard's
 /// header has no kind for, is 4.
 pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
@@ -41,13 +48,15 @@ pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
         ValType::Ref(ty) => match ty.heap {
             HeapType::Extern => k::WASM_EXTERNREF as u8,
             HeapType::Func => k::WASM_FUNCREF as u8,
+            HeapType::Exn | HeapType::NoExn => stepwell_valkind_enum::STEPWELL_VALKIND_EXNREF as u8,
         },
     }
 }
 
 /// The type of a kind that came from C. No value of a `v128` comes from there.
 pub(super) fn of_kind(kind: wasm_valkind_t, param: &str) -> Result<ValType> {
-    let ty = ValType::SHORT.into_iter().find(|ty| kind_of(*ty) == kind);
+    let known = ValType::SHORT.into_iter().chain([ValType::EXNREF]);
+    let ty = known.into_iter().find(|ty| kind_of(*ty) == kind);
     ty.filter(|ty| *ty != ValType::V128).ok_or_else(|| no_kind(kind, param))
 }
 

@@ -4,7 +4,7 @@
 use super::layers::{Layer, Layers};
 use crate::base::{DefinedFuncIndex, Result};
 use crate::code::{CodeSlot, StepScope};
-use crate::runtime::StoreMut;
+use crate::runtime::{Catcher, StoreMut};
 use std::ops::ControlFlow;
 
 /// The callback's answer to a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
@@ -99,13 +99,23 @@ impl Stepping {
         resume: CodeSlot,
         func: DefinedFuncIndex,
     ) -> Result<()> {
-        let mut scope = layers.scope(Layer::Step).clone();
-        if let StepScope::Functions(functions) = &mut scope
-            && let Err(at) = functions.binary_search(&(resume, func))
-        {
-            functions.insert(at, (resume, func));
+        widen(layers, store, (resume, func))
+    }
+
+    /// An exception leaves frames, up to one that catches it: a step that waits for one of those, or for one further
+    /// out, ends there.
+    pub(super) fn thrown(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        caught: Option<Catcher>,
+    ) -> Result<()> {
+        match caught {
+            Some(Catcher { slot, func, fp, .. }) if self.reached(fp) && self.run == store.run() => {
+                widen(layers, store, (slot, func))
+            }
+            _ => Ok(()),
         }
-        layers.set_scope(store, Layer::Step, scope)
     }
 
     /// Disarms what a step that ended with its call has left behind.
@@ -162,6 +172,17 @@ impl Stepping {
         self.run = store.run();
         layers.set_scope(store, Layer::Step, scope)
     }
+}
+
+/// A step may end in this function too.
+fn widen(layers: &mut Layers, store: &mut StoreMut<'_>, code: (CodeSlot, DefinedFuncIndex)) -> Result<()> {
+    let mut scope = layers.scope(Layer::Step).clone();
+    if let StepScope::Functions(functions) = &mut scope
+        && let Err(at) = functions.binary_search(&code)
+    {
+        functions.insert(at, code);
+    }
+    layers.set_scope(store, Layer::Step, scope)
 }
 
 /// The functions of the innermost two frames, without the first `skip`.

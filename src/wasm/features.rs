@@ -64,6 +64,8 @@ features! {
     simd: SIMD = true, "simd";
     /// Operations on them whose outcome may differ between machines.
     relaxed_simd: RELAXED_SIMD = true, "relaxed-simd";
+    /// Exceptions: tags, `throw`, `try_table`, `throw_ref`, `exnref`.
+    exceptions: EXCEPTIONS = true, "exception-handling";
     /// Additions, subtractions and multiplications in constant expressions.
     extended_const: EXTENDED_CONST = true, "extended-const";
 }
@@ -78,7 +80,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
         (WasmFeatures::TAIL_CALL, "tail-call"),
         (WasmFeatures::MULTI_MEMORY, "multi-memory"),
-        (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
         (WasmFeatures::MEMORY64, "memory64"),
         (WasmFeatures::FUNCTION_REFERENCES, "function-references"),

@@ -8,7 +8,7 @@ use super::types::{
 };
 use crate::base::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, TableIndex,
-    TypeIndex, WasmOffset,
+    TagIndex, TypeIndex, WasmOffset,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -32,6 +32,8 @@ pub struct ModuleInfo {
     pub memories: Vec<MemoryType>,
     /// The type of each global.
     pub globals: Vec<GlobalType>,
+    /// The type of each tag.
+    pub tags: Vec<TypeIndex>,
     /// The initial values of the globals defined here.
     pub global_inits: Vec<ConstExpr>,
     /// The exports, in order. Names are unique.
@@ -60,6 +62,8 @@ pub struct ModuleInfo {
     pub imported_memories: u32,
     /// Imported globals.
     pub imported_globals: u32,
+    /// Imported tags.
+    pub imported_tags: u32,
     /// Position of each export by its name.
     pub(super) export_names: HashMap<String, usize>,
 }
@@ -83,6 +87,8 @@ pub struct Names {
     pub elements: HashMap<ElemIndex, String>,
     /// Data segments' names.
     pub data: HashMap<DataIndex, String>,
+    /// Tags' names.
+    pub tags: HashMap<TagIndex, String>,
 }
 
 impl ModuleInfo {
@@ -118,6 +124,7 @@ impl ModuleInfo {
             EntityType::Table(ty) => ExternType::Table(ty),
             EntityType::Memory(ty) => ExternType::Memory(ty),
             EntityType::Global(ty) => ExternType::Global(ty),
+            EntityType::Tag(index) => ExternType::Tag(self.types[index.index()].clone()),
         }
     }
 
@@ -128,6 +135,7 @@ impl ModuleInfo {
             EntityIndex::Table(i) => EntityType::Table(self.table(i)),
             EntityIndex::Memory(i) => EntityType::Memory(self.memory(i)),
             EntityIndex::Global(i) => EntityType::Global(self.global(i)),
+            EntityIndex::Tag(i) => EntityType::Tag(self.tags[i.index()]),
         }
     }
 
@@ -144,6 +152,19 @@ impl ModuleInfo {
     /// The type of a global.
     pub fn global(&self, index: GlobalIndex) -> GlobalType {
         self.globals[index.index()]
+    }
+
+    /// What exceptions of a tag carry.
+    pub fn tag_values(&self, tag: TagIndex) -> &[ValType] {
+        &self.types[self.tags[tag.index()].index()].params
+    }
+
+    /// A tag's name: of the name section, else of its first export.
+    pub fn tag_name(&self, tag: TagIndex) -> Option<&str> {
+        if let Some(name) = self.names.tags.get(&tag) {
+            return Some(name);
+        }
+        self.exports.iter().find(|export| export.index == EntityIndex::Tag(tag)).map(|export| export.name.as_str())
     }
 
     /// A function's name: of the name section, else of its first export.

@@ -1,8 +1,9 @@
 //! The types of WebAssembly 2.0 (specification section 2.3), as the rooms above use them.
 
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex};
 use std::fmt;
 use std::ops::Range;
+use wasmparser::AbstractHeapType;
 
 pub use crate::base::{HeapType, RefType, ValType};
 
@@ -20,8 +21,10 @@ pub fn val_type(ty: wasmparser::ValType) -> Option<ValType> {
 
 /// The same of a reference type.
 pub fn ref_type(ty: wasmparser::RefType) -> Option<RefType> {
-    // Those that are never null come with typed function references.
-    heap_type(ty.heap_type()).filter(|_| ty.is_nullable()).map(RefType::nullable)
+    let heap = heap_type(ty.heap_type())?;
+    // The others that are never null come with typed function references.
+    let known = ty.is_nullable() || matches!(heap, HeapType::Exn | HeapType::NoExn);
+    known.then_some(RefType { heap, nullable: ty.is_nullable() })
 }
 
 /// The same of what a reference refers to.
@@ -29,6 +32,8 @@ pub fn heap_type(ty: wasmparser::HeapType) -> Option<HeapType> {
     match ty {
         wasmparser::HeapType::FUNC => Some(HeapType::Func),
         wasmparser::HeapType::EXTERN => Some(HeapType::Extern),
+        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Exn } => Some(HeapType::Exn),
+        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::NoExn } => Some(HeapType::NoExn),
         _ => None,
     }
 }
@@ -129,6 +134,8 @@ pub enum EntityType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag: the parameters are what its exceptions carry.
+    Tag(TypeIndex),
 }
 
 /// The type of what a module imports or exports, on its own.
@@ -142,6 +149,8 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag: the parameters are what its exceptions carry.
+    Tag(FuncType),
 }
 
 /// As error messages show it.
@@ -153,6 +162,7 @@ impl fmt::Display for ExternType {
         };
         match self {
             ExternType::Func(ty) => write!(f, "func {ty}"),
+            ExternType::Tag(ty) => write!(f, "tag {ty}"),
             ExternType::Table(ty) => {
                 write!(f, "table of {} with ", ty.element)?;
                 limits(f, &ty.limits)?;
@@ -192,6 +202,8 @@ pub enum EntityIndex {
     Memory(MemoryIndex),
     /// A global.
     Global(GlobalIndex),
+    /// A tag.
+    Tag(TagIndex),
 }
 
 /// An export.

@@ -28,6 +28,7 @@ fn points(source: &str) -> Vec<String> {
         ValType::Ref(ty) => match ty.heap {
             HeapType::Func => 'r',
             HeapType::Extern => 'e',
+            HeapType::Exn | HeapType::NoExn => 'x',
         },
     };
     let tables = &image.tables;

@@ -18,7 +18,7 @@ const VMCTX: i32 = offset_of!(VMFuncRef, vmctx) as i32;
 const SIG: i32 = offset_of!(VMFuncRef, sig) as i32;
 
 /// What is called.
-enum Callee {
+pub(super) enum Callee {
     Direct(FuncRef),
     Pointer(Value),
 }
@@ -115,11 +115,7 @@ impl Translator<'_, '_> {
         self.arguments += ty.params.len();
         let mut arguments = vec![vmctx, self.vmctx];
         arguments.extend(self.pop_many(ty.params.len())?);
-        let call = match callee {
-            Callee::Direct(function) => self.builder.ins().call(function, &arguments),
-            Callee::Pointer(code) => self.builder.ins().call_indirect(signature, code, &arguments),
-        };
-        let results = self.builder.inst_results(call).to_vec();
+        let results = self.call_throwing(callee, signature, &arguments);
         for (ty, value) in ty.results.iter().zip(results) {
             self.push(*ty, value);
         }

@@ -1,7 +1,9 @@
 //! Instantiation (specification section 4.5.4).
 
 use crate::abi::{TrapCode, VMContext, VMFuncRef, VMGlobal, VMMemory, VMTable, ValRaw};
-use crate::base::{DataIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
+use crate::base::{
+    DataIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex, TagIndex,
+};
 use crate::runtime::compiled::initial::Images;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::segments::{evaluate, memory_init, table_init};
@@ -91,6 +93,7 @@ unsafe fn fits(module: &Module, given: Extern, wanted: EntityType) -> bool {
     unsafe {
         match (given, wanted) {
             (Extern::Func(func), EntityType::Func(ty)) => func.ptr.as_ref().sig == module.sigs()[ty.index()],
+            (Extern::Tag(tag), EntityType::Tag(ty)) => tag.ptr.as_ref().sig == module.sigs()[ty.index()],
             (Extern::Global(global), EntityType::Global(ty)) => global.ty == ty,
             (Extern::Memory(memory), EntityType::Memory(ty)) => memory.ptr.as_ref().ty().limits.fit(&ty.limits),
             (Extern::Table(table), EntityType::Table(ty)) => {
@@ -160,6 +163,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
                     data.place::<NonNull<VMMemory>>(offset).write(memory.ptr.as_ref().vm_ptr());
                     data.memories.push(memory.ptr);
                 }
+                Extern::Tag(tag) => data.tags.push(tag.ptr),
                 Extern::Table(table) => {
                     let (offset, _) = layout.table(TableIndex::from_usize(data.tables.len()));
                     data.place::<NonNull<VMTable>>(offset).write(table.ptr.as_ref().vm_ptr());
@@ -182,6 +186,10 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         // SAFETY: the layout's place for a table of its own.
         let place = unsafe { data.place(layout.table(index).0) };
         data.tables.push(store.add_table(&info.table(index), Some(((ptr, place), index)))?);
+    }
+    for i in data.tags.len()..info.tags.len() {
+        let sig = module.sigs()[info.tags[i].index()];
+        data.tags.push(store.add_tag(sig, Some((ptr, TagIndex::from_usize(i)))));
     }
     for (i, init) in info.global_inits.iter().enumerate() {
         let value = evaluate(data, init);

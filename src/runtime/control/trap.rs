@@ -148,7 +148,7 @@ pub(in crate::runtime) unsafe fn raise_at(store: NonNull<StoreInner>, code: Trap
 }
 
 /// The trap with the frames that are live now.
-fn with_frames(store: &StoreInner, mut trap: Trap) -> Trap {
+pub(in crate::runtime) fn with_frames(store: &StoreInner, mut trap: Trap) -> Trap {
     frames::walk(store, |frame| {
         if trap.frames.len() < MAX_FRAMES {
             trap.frames.push(FrameInfo {
@@ -187,7 +187,7 @@ pub(in crate::runtime) fn no_stack(store: &StoreInner) -> Error {
 
 /// The error of a trap outside any function: during instantiation.
 pub(in crate::runtime) fn without_frames(store: &StoreInner, code: TrapCode, message: String) -> Error {
-    with_frames(store, Trap { code: Some(code), message, frames: Vec::new(), omitted: 0, exit_status: None }).into()
+    with_frames(store, Trap { message, ..Trap::from_code(code) }).into()
 }
 
 /// The trap of a builtin that was called by a guest.

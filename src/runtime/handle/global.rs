@@ -63,7 +63,7 @@ impl Global {
 }
 
 fn check(ty: &GlobalType, value: Val) -> Result<()> {
-    if value.ty() == ty.content {
+    if value.fits(ty.content) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Argument, format!("{} given for a global of {}", value.ty(), ty.content)))

@@ -129,7 +129,7 @@ where
         let (given, wanted) = list.split_at_mut(params.len());
         (host.body)(caller, given, wanted)?;
         for (i, (value, ty)) in wanted.iter().zip(results).enumerate() {
-            if value.ty() != *ty {
+            if !value.fits(*ty) {
                 return Err(wrong_result(i, value.ty(), &host.ty));
             }
             // SAFETY: the array has room for the results.

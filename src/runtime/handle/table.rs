@@ -21,7 +21,7 @@ impl Table {
         }
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        let init_is_null = matches!(init, Val::FuncRef(None) | Val::ExternRef(None));
+        let init_is_null = matches!(init, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None));
         let init = to_raw(inner, ty.element, init)?;
         let ptr = inner.add_table(&ty, None).inspect_err(|_| inner.lacked_room = true)?;
         if !init_is_null {
@@ -100,7 +100,7 @@ impl Table {
 
 /// A reference for a table of such.
 fn to_raw(inner: &StoreInner, element: RefType, value: Val) -> Result<ValRaw> {
-    if value.ty() != ValType::Ref(element) {
+    if !value.fits(ValType::Ref(element)) {
         return Err(Error::new(ErrorKind::Argument, format!("{} given for a table of {element}", value.ty())));
     }
     value.to_raw_in(inner)

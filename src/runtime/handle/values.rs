@@ -1,9 +1,9 @@
 //! Values on their way between the host and compiled code.
 
-use crate::abi::ValRaw;
+use crate::abi::{VMException, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::objects::externs::ExternSlot;
-use crate::runtime::objects::handles::{ExternRef, Func, Root};
+use crate::runtime::objects::handles::{ExnRef, ExternRef, Func, Root};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
@@ -31,6 +31,7 @@ impl Val {
             Val::V128(bytes) => raw.v128 = bytes,
             Val::FuncRef(func) => raw.funcref = func_to_raw(func, store)?,
             Val::ExternRef(value) => raw.externref = extern_to_raw(value, store)?,
+            Val::ExnRef(value) => raw.exnref = exn_to_raw(value, store)?,
         }
         Ok(raw)
     }
@@ -64,6 +65,17 @@ pub(in crate::runtime) fn extern_to_raw(value: Option<ExternRef>, store: &StoreI
         Some(value) => {
             store.check(value.store)?;
             Ok(u64::from(value.index) + 1)
+        }
+    }
+}
+
+#[inline]
+pub(in crate::runtime) fn exn_to_raw(value: Option<ExnRef>, store: &StoreInner) -> Result<*mut VMException> {
+    match value {
+        None => Ok(null_mut()),
+        Some(exception) => {
+            store.check(exception.store)?;
+            Ok(exception.ptr.as_ptr())
         }
     }
 }
@@ -133,7 +145,7 @@ pub(in crate::runtime) fn check_types(values: &[Val], types: &[ValType], what: &
         ));
     }
     for (i, (value, wanted)) in values.iter().zip(types).enumerate() {
-        if value.ty() != *wanted {
+        if !value.fits(*wanted) {
             return Err(Error::new(
                 ErrorKind::Argument,
                 format!("{what} {i} is {}, but the function's type is {ty}", value.ty()),

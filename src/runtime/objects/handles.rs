@@ -1,7 +1,8 @@
 //! Handles: a store's name with a pointer into it. What can be done with one needs the store in hand, and is said where
 //! stores are known.
 
-use crate::abi::{VMFuncRef, VMGlobal};
+use crate::abi::{VMException, VMFuncRef, VMGlobal};
+use crate::runtime::objects::exceptions::TagData;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::owned::StoreId;
@@ -138,6 +139,33 @@ impl ExternRef {
     }
 }
 
+/// A tag of a store: what kind of exception it is, and what those carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tag {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) ptr: NonNull<TagData>,
+}
+
+// SAFETY: a handle is used only with its store in hand.
+unsafe impl Send for Tag {}
+
+// SAFETY: as above.
+unsafe impl Sync for Tag {}
+
+/// An exception of a store. The store keeps it until it is collected
+/// ([`Store::collect`](crate::runtime::Store::collect)) or the store is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExnRef {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) ptr: NonNull<VMException>,
+}
+
+// SAFETY: a handle is used only with its store in hand.
+unsafe impl Send for ExnRef {}
+
+// SAFETY: as above.
+unsafe impl Sync for ExnRef {}
+
 /// What instances import and export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Extern {
@@ -149,6 +177,8 @@ pub enum Extern {
     Memory(Memory),
     /// A global.
     Global(Global),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -172,8 +202,14 @@ impl Extern {
         if let Extern::Global(global) = self { Some(global) } else { None }
     }
 
+    /// The tag, if it is one.
+    pub fn tag(self) -> Option<Tag> {
+        if let Extern::Tag(tag) = self { Some(tag) } else { None }
+    }
+
     pub(in crate::runtime) fn store(&self) -> StoreId {
         match self {
+            Extern::Tag(tag) => tag.store,
             Extern::Func(func) => func.store,
             Extern::Table(table) => table.store,
             Extern::Memory(memory) => memory.store,
@@ -206,15 +242,23 @@ impl From<Global> for Extern {
     }
 }
 
+impl From<Tag> for Extern {
+    fn from(tag: Tag) -> Extern {
+        Extern::Tag(tag)
+    }
+}
+
 /// Something of a store that a host can hold: where marking begins, and what can carry a host's own data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Root {
-    /// A function, table, memory or global.
+    /// A function, table, memory, global or tag.
     Extern(Extern),
     /// An instance.
     Instance(Instance),
     /// A value of the host's.
     ExternRef(ExternRef),
+    /// An exception.
+    ExnRef(ExnRef),
 }
 
 impl Root {
@@ -223,6 +267,7 @@ impl Root {
             Root::Extern(item) => item.store(),
             Root::Instance(instance) => instance.store(),
             Root::ExternRef(value) => value.store,
+            Root::ExnRef(exception) => exception.store,
         }
     }
 }
@@ -238,7 +283,7 @@ macro_rules! roots {
     };
 }
 
-roots!(Func, Table, Memory, Global, Extern);
+roots!(Func, Table, Memory, Global, Tag, Extern);
 
 impl From<Instance> for Root {
     fn from(instance: Instance) -> Root {
@@ -249,5 +294,11 @@ impl From<Instance> for Root {
 impl From<ExternRef> for Root {
     fn from(value: ExternRef) -> Root {
         Root::ExternRef(value)
+    }
+}
+
+impl From<ExnRef> for Root {
+    fn from(exception: ExnRef) -> Root {
+        Root::ExnRef(exception)
     }
 }

@@ -131,7 +131,7 @@ impl TableData {
         match self.element.heap {
             // SAFETY: the caller's promise.
             HeapType::Func => raw.funcref = unsafe { self.func(index, element) }.map_or(null_mut(), NonNull::as_ptr),
-            HeapType::Extern => raw.externref = element.external(),
+            HeapType::Extern | HeapType::Exn | HeapType::NoExn => raw.externref = element.external(),
         }
         Some(raw)
     }
@@ -181,7 +181,7 @@ pub(in crate::runtime) fn element_of(heap: HeapType, reference: ValRaw) -> Table
     unsafe {
         match heap {
             HeapType::Func => TableElement::of_func(reference.funcref),
-            HeapType::Extern => TableElement::of_extern(reference.externref),
+            HeapType::Extern | HeapType::Exn | HeapType::NoExn => TableElement::of_extern(reference.externref),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Values of guests, as the host sees them.
 
 use crate::abi::ValRaw;
-use crate::runtime::objects::handles::{ExternRef, Func};
+use crate::runtime::objects::handles::{ExnRef, ExternRef, Func};
 use crate::runtime::objects::owned::StoreId;
 use crate::wasm::{HeapType, ValType};
 use std::ptr::NonNull;
@@ -23,6 +23,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// A value of the host, or null.
     ExternRef(Option<ExternRef>),
+    /// An exception, or null.
+    ExnRef(Option<ExnRef>),
 }
 
 impl Val {
@@ -36,6 +38,19 @@ impl Val {
             Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::ExnRef(_) => ValType::EXNREF,
+        }
+    }
+
+    /// Whether it is of a type.
+    pub fn fits(&self, ty: ValType) -> bool {
+        match (self, ty) {
+            (Val::ExnRef(value), ValType::Ref(ty)) => match ty.heap {
+                HeapType::Exn => value.is_some() || ty.nullable,
+                HeapType::NoExn => value.is_none() && ty.nullable,
+                _ => false,
+            },
+            _ => self.ty() == ty,
         }
     }
 
@@ -56,6 +71,7 @@ impl Val {
         match heap {
             HeapType::Func => Val::FuncRef(None),
             HeapType::Extern => Val::ExternRef(None),
+            HeapType::Exn | HeapType::NoExn => Val::ExnRef(None),
         }
     }
 
@@ -94,6 +110,7 @@ impl Val {
                 ValType::Ref(ty) => match ty.heap {
                     HeapType::Func => Val::FuncRef(func_from_raw(id, raw)),
                     HeapType::Extern => Val::ExternRef(extern_from_raw(id, raw)),
+                    HeapType::Exn | HeapType::NoExn => Val::ExnRef(exn_from_raw(id, raw)),
                 },
             }
         }
@@ -115,6 +132,14 @@ pub(in crate::runtime) unsafe fn extern_from_raw(id: StoreId, raw: ValRaw) -> Op
     // SAFETY: handed on to the caller.
     let index = unsafe { raw.externref }.checked_sub(1)?;
     Some(ExternRef { store: id, index: index as u32 })
+}
+
+/// # Safety
+/// `raw` holds an `exnref` of the store `id`.
+#[inline]
+pub(in crate::runtime) unsafe fn exn_from_raw(id: StoreId, raw: ValRaw) -> Option<ExnRef> {
+    // SAFETY: handed on to the caller.
+    NonNull::new(unsafe { raw.exnref }).map(|ptr| ExnRef { store: id, ptr })
 }
 
 impl From<i32> for Val {

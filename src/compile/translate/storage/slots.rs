@@ -106,8 +106,13 @@ impl Storage for Slots {
             self.frame.need_point();
         }
         // A region ends behind what only the guest can run, and where a turn of a loop begins.
-        self.stop_due = class.ends_region() || row.flow == Flow::Loop;
+        // What leaves the function leads to no next instruction.
+        self.stop_due = class.ends_region() && row.flow != Flow::Leave || row.flow == Flow::Loop;
         Ok(false)
+    }
+
+    fn end_region(&mut self) {
+        self.stop_due = true;
     }
 
     /// The slot gets it at the next point, if it is still there.
@@ -206,6 +211,6 @@ impl Storage for Slots {
     }
 
     fn finish(self: Box<Self>, here: &mut Here<'_, '_>) -> Result<Record> {
-        Ok(Record { frame: Some(self.frame.finish(here.builder)), rerun: None })
+        Ok(Record { frame: Some(self.frame.finish(here.builder)), ..Record::default() })
     }
 }
