@@ -31,7 +31,7 @@ fn full() -> CodeImage {
     .into_iter()
     .collect();
     let slot = |ty, at| Slot { ty, place: Place::Frame(at) };
-    tables.locals = ValType::SHORT.into_iter().collect();
+    tables.locals = ValType::SLOTS.into_iter().collect();
     tables.functions[2].locals = (1, 5);
     tables.functions[2].locals_at = -48;
     tables.functions[2].saved = SavedRegisters::new([PreservedRegister::R12, PreservedRegister::R15], 2).unwrap();

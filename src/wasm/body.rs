@@ -309,7 +309,10 @@ impl<B: Default> Walk<B> {
 /// The depths of the blocks that a branch goes to; of a `br_table` the default comes last.
 pub fn targets<'a>(operator: &'a Operator<'_>) -> impl Iterator<Item = Result<u32>> + 'a {
     let (table, last) = match operator {
-        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => (None, Some(*relative_depth)),
+        Operator::Br { relative_depth }
+        | Operator::BrIf { relative_depth }
+        | Operator::BrOnNull { relative_depth }
+        | Operator::BrOnNonNull { relative_depth } => (None, Some(*relative_depth)),
         Operator::BrTable { targets } => (Some(targets.targets()), Some(targets.default())),
         _ => (None, None),
     };

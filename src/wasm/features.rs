@@ -60,6 +60,8 @@ features! {
     bulk_memory: BULK_MEMORY = true, "bulk-memory-operations";
     /// `externref`, `table.get`, `ref.null` and their kin; several tables.
     reference_types: REFERENCE_TYPES = true, "reference-types";
+    /// References to functions of one type, and those that are never null.
+    function_references: FUNCTION_REFERENCES = true, "function-references";
     /// Vectors of 128 bits.
     simd: SIMD = true, "simd";
     /// Operations on them whose outcome may differ between machines.
@@ -81,7 +83,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
         (WasmFeatures::MEMORY64, "memory64"),
-        (WasmFeatures::FUNCTION_REFERENCES, "function-references"),
         (WasmFeatures::GC, "gc"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),

@@ -98,7 +98,7 @@ macro_rules! rows {
 
         /// These rows, for the tests of the table.
         #[cfg(test)]
-        pub(super) const ROWS: &[(&str, Row, &str)] = &[$((stringify!($name), rows::$name, $why),)*];
+        pub(super) const ROWS: &[(&str, $crate::wasm::Row, &str)] = &[$((stringify!($name), rows::$name, $why),)*];
     };
 }
 
@@ -131,6 +131,12 @@ macro_rules! row_of {
         Some(&rows::$name)
     };
     (reference_types $name:ident) => {
+        Some(&rows::$name)
+    };
+    (function_references ReturnCallRef) => {
+        None
+    };
+    (function_references $name:ident) => {
         Some(&rows::$name)
     };
     (simd $name:ident) => {
@@ -189,6 +195,10 @@ rows! {
     Return            Control 1    Leave    [depends]      "leaves the frame";
     Call              Call    1    Next     [depends]      "runs other code";
     CallIndirect      Call    1    Next     [depends]      "runs other code";
+    CallRef           Call    1    Next     [depends]      "runs other code";
+    RefAsNonNull      Traps   1    Next     [depends]      "may meet null";
+    BrOnNull          Control 1    BranchIf [depends]      "goes on elsewhere or not";
+    BrOnNonNull       Control 1    BranchIf [depends]      "goes on elsewhere or not";
     I32Load           Traps   1    Next     [1 -> I32]     "reads memory, which only effects change";
     I64Load           Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
     F32Load           Traps   1    Next     [1 -> F32]     "reads memory, which only effects change";

@@ -23,7 +23,7 @@ enum Callee {
     Pointer(Value),
 }
 
-impl Translator<'_, '_> {
+impl<'a> Translator<'a, '_> {
     /// Translates an instruction of this kind; `false` for any other.
     pub(super) fn call_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
         match *operator {
@@ -31,6 +31,7 @@ impl Translator<'_, '_> {
             Operator::CallIndirect { type_index, table_index } => {
                 self.call_indirect(type_index, TableIndex::new(table_index))?;
             }
+            Operator::CallRef { type_index } => self.call_ref(type_index)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -85,11 +86,53 @@ impl Translator<'_, '_> {
         let found = self.builder.ins().load(types::I32, flags, func_ref, SIG);
         let signatures = self.load_constant(VMContext::SIGS);
         let wanted = self.builder.ins().load(types::I32, self.flags.constant, signatures, type_index as i32 * 4);
-        let different = self.builder.ins().icmp(IntCC::NotEqual, found, wanted);
+        let mut fits = self.builder.ins().icmp(IntCC::Equal, found, wanted);
+        if !self.env.info.types[type_index as usize].is_final {
+            fits = self.or_below(fits, found, wanted)?;
+        }
+        let different = self.builder.ins().icmp_imm_u(IntCC::Equal, fits, 0);
         self.trap_if(different, TrapCode::IndirectCallTypeMismatch);
         let signature = self.signature(type_index)?;
-        let ty = &self.env.info.types[type_index as usize];
-        self.call_func_ref(ty, signature, func_ref)
+        self.call_func_ref(self.func_type_at(type_index)?, signature, func_ref)
+    }
+
+    /// Whether two types are `same`, or `found` is below `wanted`.
+    fn or_below(&mut self, same: Value, found: Value, wanted: Value) -> Result<Value> {
+        let ask = self.builder.create_block();
+        let next = self.builder.create_block();
+        let fits = self.builder.append_block_param(next, types::I8);
+        self.builder.set_cold_block(ask);
+        self.builder.ins().brif(same, next, &[same.into()], ask, &[]);
+        self.builder.seal_block(ask);
+        self.builder.switch_to_block(ask);
+        let below = self.call_builtin(Builtin::IsBelow, &[found, wanted]);
+        let below = below.ok_or_else(|| internal("a builtin without result"))?;
+        let below = self.builder.ins().ireduce(types::I8, below);
+        self.builder.ins().jump(next, &[below.into()]);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+        Ok(fits)
+    }
+
+    fn call_ref(&mut self, type_index: u32) -> Result<()> {
+        let func_ref = self.pop()?;
+        let signature = self.signature(type_index)?;
+        // With signals, reading the code of a null reference faults.
+        let mut flags = self.flags.func_ref;
+        if self.env.options.signals {
+            flags = flags.with_trap_code(Some(trap_code(TrapCode::NullReference)));
+        } else {
+            let null = self.builder.ins().icmp_imm_u(IntCC::Equal, func_ref, 0);
+            self.trap_if(null, TrapCode::NullReference);
+        }
+        let code = self.builder.ins().load(POINTER, flags, func_ref, CODE);
+        let vmctx = self.builder.ins().load(POINTER, self.flags.func_ref, func_ref, VMCTX);
+        self.call_wasm(self.func_type_at(type_index)?, signature, Callee::Pointer(code), vmctx)
+    }
+
+    /// The function type of this index.
+    fn func_type_at(&self, type_index: u32) -> Result<&'a FuncType> {
+        self.env.info.func_type_at(type_index).ok_or_else(|| internal("no such type"))
     }
 
     /// The signature of a type of the module.
@@ -97,7 +140,7 @@ impl Translator<'_, '_> {
         if let Some(signature) = self.signatures.get(&type_index) {
             return Ok(*signature);
         }
-        let ty = self.env.info.types.get(type_index as usize).ok_or_else(|| internal("no such type"))?;
+        let ty = self.func_type_at(type_index)?;
         let signature = self.builder.import_signature(wasm_signature(ty));
         self.signatures.insert(type_index, signature);
         Ok(signature)

@@ -148,8 +148,9 @@ mod tests {
         let mut areas = 0;
         for _ in 0..400 {
             let ty = FuncType { params: types(&mut next).into(), results: types(&mut next).into() };
-            let sig = engine.signature_id(&ty);
-            let trampoline = engine.signature(sig).host_to_wasm(&engine).unwrap();
+            let signature = engine.signature_of(&ty).unwrap();
+            let sig = signature.id();
+            let trampoline = signature.host_to_wasm(&engine).unwrap();
             let mut values = vec![ValRaw::default(); 20];
             let mut act = Activation {
                 entry_sp: 0,

@@ -117,7 +117,7 @@ impl Storage for Slots {
         }
         let place = place.filter(|place| matches!(place, OperandPlace::Constant(_)) || here.stack.len() < MAX_ALIASED);
         let word = words(here.stack);
-        here.stack.push(Operand { value, ty, word, place, shape: UNSHAPED });
+        here.stack.push(Operand { value, ty: ty.in_slots(), word, place, shape: UNSHAPED });
     }
 
     fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value {
