@@ -289,3 +289,125 @@ fn needs(key: &[Definition]) -> Result<Vec<Arc<Group>>> {
 fn gone(id: TypeId) -> Error {
     Error::new(ErrorKind::Argument, format!("$type{id} is gone: the module that has defined it was deleted"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wasm::{Features, ModuleInfo, Subtype, is_below, parse};
+
+    fn info(text: &str) -> ModuleInfo {
+        parse(&wat::parse_str(text).unwrap(), Features::default(), false).unwrap()
+    }
+
+    /// A group of types, of functions with these parameters; references of the group are to its places.
+    fn group(params: &[&[ValType]], supertype: Option<TypeId>) -> Vec<DefinedType> {
+        let define = |params: &&[ValType]| Definition {
+            composite: Composite::Func(FuncType::new(params.iter().copied(), [])),
+            is_final: false,
+            supertype,
+        };
+        DefinedType::group(params.iter().map(define).collect()).unwrap().collect()
+    }
+
+    fn reference(id: TypeId) -> ValType {
+        ValType::Ref(RefType::nullable(HeapType::Defined(Defined { kind: DefinedKind::Func, id })))
+    }
+
+    #[test]
+    fn equal_types_of_all_modules_are_one() {
+        let a = info("(module (type (func (param i64 i32))) (type $t (func)) (type (func (param (ref $t) i32))))");
+        let b = info("(module (type (func (param i32))) (type $t (func)) (type (func (param (ref $t) i32))))");
+        assert_eq!(a.types[1].id(), b.types[1].id());
+        assert_eq!(a.types[2].id(), b.types[2].id());
+        assert_ne!(a.types[0].id(), b.types[0].id());
+        assert_eq!(DefinedType::func(&FuncType::new([], [])).unwrap().id(), a.types[1].id());
+        let host = DefinedType::func(a.types[2].as_func().unwrap()).unwrap();
+        assert_eq!(host.id(), b.types[2].id());
+        assert!(a.types[2].as_func().unwrap().params[0].fits(&reference(b.types[1].id())));
+    }
+
+    #[test]
+    fn groups_are_the_same_as_a_whole_only() {
+        let own = |places: [u32; 2]| places.map(|place| [reference(in_group(place))]);
+        let [a, b] = own([1, 0]);
+        let first = group(&[&a, &b], None);
+        let second = group(&[&a, &b], None);
+        assert_eq!(first[0].id(), second[0].id());
+        assert_eq!(first[1].id(), second[1].id());
+        assert_ne!(first[0].id(), first[1].id());
+        // Alike at both places, yet of groups that are not: one that refers to itself, and two that do.
+        let [a, b] = own([0, 1]);
+        let alone = group(&[&a], None);
+        let both = group(&[&a, &b], None);
+        let ids: Vec<TypeId> = [&first[0], &first[1], &alone[0], &both[0], &both[1]].map(DefinedType::id).into();
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
+        // Inside, they are numbers like all others.
+        assert_eq!(both[1].as_func().unwrap().params[0], reference(both[1].id()));
+    }
+
+    #[test]
+    fn a_type_is_below_those_that_it_names() {
+        let top = group(&[&[ValType::F32, ValType::F64, ValType::F32]], None).remove(0);
+        let middle = group(&[&[ValType::F32, ValType::F64, ValType::F32]], Some(top.id())).remove(0);
+        let bottom = group(&[&[ValType::F32, ValType::F64, ValType::F32]], Some(middle.id())).remove(0);
+        assert_eq!(bottom.chain(), [top.id(), middle.id(), bottom.id()]);
+        assert!(is_below(bottom.id(), top.id()) && is_below(middle.id(), top.id()) && is_below(top.id(), top.id()));
+        assert!(!is_below(top.id(), bottom.id()) && !is_below(middle.id(), bottom.id()));
+        let heap = |ty: &DefinedType| ty.heap();
+        assert!(heap(&bottom).fits(&heap(&top)) && heap(&bottom).fits(&HeapType::Func));
+        assert!(HeapType::NoFunc.fits(&heap(&bottom)) && !HeapType::Func.fits(&heap(&bottom)));
+        assert!(!HeapType::NoExtern.fits(&heap(&bottom)) && !heap(&bottom).fits(&HeapType::Extern));
+        assert!(RefType::non_null(heap(&bottom)).fits(&RefType::nullable(heap(&top))));
+        assert!(!RefType::nullable(heap(&bottom)).fits(&RefType::non_null(heap(&top))));
+        // What was below something is forgotten with it, and nothing else gets its number.
+        let (id, above) = (bottom.id(), middle.id());
+        drop(bottom);
+        assert!(!is_below(id, above) && is_below(id, id) && DefinedType::of(id).is_none());
+        let again = group(&[&[ValType::F32, ValType::F64, ValType::F32]], Some(middle.id())).remove(0);
+        assert!(again.id() > id);
+    }
+
+    #[test]
+    fn what_a_type_refers_to_stays_with_it() {
+        let inner = group(&[&[ValType::V128, ValType::I32, ValType::V128]], None).remove(0);
+        let outer = group(&[&[reference(inner.id())]], None).remove(0);
+        let (id, ty) = (inner.id(), outer.as_func().unwrap().clone());
+        drop(inner);
+        assert_eq!(DefinedType::of(id).map(|ty| ty.id()), Some(id));
+        drop(outer);
+        assert!(DefinedType::of(id).is_none());
+        let error = DefinedType::func(&ty).unwrap_err();
+        assert!(error.to_string().contains("is gone"), "{error}");
+    }
+
+    #[test]
+    fn a_million_groups_that_need_each_other_are_dropped_on_a_small_stack() {
+        let work = || {
+            let mut last = group(&[&[ValType::F64; 9]], None).remove(0);
+            for _ in 0..1_000_000 {
+                last = group(&[&[reference(last.id()), ValType::F64]], None).remove(0);
+            }
+            let id = last.id();
+            drop(last);
+            assert!(DefinedType::of(id).is_none());
+        };
+        std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn threads_that_meet_at_one_type_agree() {
+        for round in 0..50 {
+            let params = vec![ValType::I64; 20 + round];
+            let ids: Vec<TypeId> = std::thread::scope(|scope| {
+                let work = || {
+                    let held = group(&[&params], None).remove(0);
+                    (held.id(), held)
+                };
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+                let held: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+                held.iter().map(|held| held.0).collect()
+            });
+            assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+        }
+    }
+}

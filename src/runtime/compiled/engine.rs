@@ -330,7 +330,8 @@ impl Signatures {
     }
 }
 
-/// A type of functions with its trampolines, made on first use. They call indirectly only, so every store uses the same.
+/// A type of functions with its trampolines, made on first use. They call indirectly only, so every store uses the
+/// same.
 pub(in crate::runtime) struct Signature {
     ty: DefinedType,
     to_wasm: OnceCell<Trampoline>,
