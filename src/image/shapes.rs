@@ -13,7 +13,8 @@ const BELOW_BITS: u32 = 12;
 /// A position in the frame, in words, or a constant; signed.
 const VALUE_BITS: u32 = 16;
 
-/// In place of a type, and of those that have this number or a higher one: the rest of the word, but for [`CONSTANT`], is the number of a row of the second table.
+/// In place of a type, and of those that have this number or a higher one: the rest of the word, but for [`CONSTANT`],
+/// is the number of a row of the second table.
 const WIDE: u32 = mask(TYPE_BITS);
 /// The bit of a row whose value is a constant.
 const CONSTANT: u32 = 1 << TYPE_BITS;

@@ -1,10 +1,10 @@
-//! Types that modules define, and which of them are the same (specification sections 2.3.8 and 3.1.3): a type is defined
-//! in a group of types that may refer to each other, and two groups that look alike define the same types, whatever
-//! modules they stand in. So each has one number, a [`TypeId`], in the whole process, and two types are the same if
-//! their numbers are.
+//! Types that modules define, and which of them are the same (specification sections 2.3.8 and 3.1.3): a type is
+//! defined in a group of types that may refer to each other, and two groups that look alike define the same types,
+//! whatever modules they stand in. So each has one number, a [`TypeId`], in the whole process, and two types are the
+//! same if their numbers are.
 //!
-//! What is known of a type lives as long as somebody holds a [`DefinedType`] of its group: modules do, and whoever needs
-//! it behind them. Numbers are held by everybody; a number whose type is gone fits nothing but itself.
+//! What is known of a type lives as long as somebody holds a [`DefinedType`] of its group: modules do, and whoever
+//! needs it behind them. Numbers are held by everybody; a number whose type is gone fits nothing but itself.
 //!
 //! The table of them is the one thing that all engines of a process share. It is locked for as long as it takes to find
 //! or add a group.
@@ -99,7 +99,8 @@ struct Table {
 
 static TABLE: LazyLock<RwLock<Table>> = LazyLock::new(RwLock::default);
 
-// Nothing panics while the table is half-changed. No group is dropped while it is locked: the last to hold one locks it.
+// Nothing panics while the table is half-changed. No group is dropped while it is locked: the last to hold one locks
+// it.
 
 fn read() -> RwLockReadGuard<'static, Table> {
     TABLE.read().unwrap_or_else(PoisonError::into_inner)

@@ -216,8 +216,8 @@ impl ModuleInfo {
         Ok(FunctionBody::new(BinaryReader::new(bytes, start)))
     }
 
-    /// The locals of a function defined here, parameters first, from its body in `binary`, as they stand in slots. Of a body that was not
-    /// validated, as many as a valid one may have.
+    /// The locals of a function defined here, parameters first, from its body in `binary`, as they stand in slots. Of a
+    /// body that was not validated, as many as a valid one may have.
     pub fn locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
         let params = self.func_type(self.func_index(func)).params.iter();
         let mut locals: Vec<ValType> = params.map(|ty| ty.in_slots()).collect();

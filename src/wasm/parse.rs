@@ -154,7 +154,8 @@ fn our_ref_type(module: &ModuleInfo, ty: wasmparser::RefType, at: u64) -> Result
     module.ref_type(ty).ok_or_else(|| unsupported(&format!("the type {ty}"), "gc", at))
 }
 
-/// The types of a group, which is the next of the module. Until they are known, they refer to each other by their places.
+/// The types of a group, which is the next of the module. Until they are known, they refer to each other by their
+/// places.
 fn define(module: &mut ModuleInfo, group: wasmparser::RecGroup, at: u64) -> Result<()> {
     let first = module.types.len() as u32;
     let definitions = {
