@@ -187,8 +187,8 @@ impl ValType {
     }
 
     /// The type of a slot for such values: of a reference the family alone, since a local that is never null is null
-    /// before it is set, and what modules define has no name outside a process. Where compiled code keeps values, and in
-    /// tables that tell of them, no more is said.
+    /// before it is set, and what modules define has no name outside a process. Where compiled code keeps values, and
+    /// in tables that tell of them, no more is said.
     pub const fn in_slots(self) -> ValType {
         match self {
             ValType::Ref(ty) => ValType::Ref(ty.top()),
