@@ -98,7 +98,7 @@ macro_rules! rows {
 
         /// These rows, for the tests of the table.
         #[cfg(test)]
-        pub(super) const ROWS: &[(&str, Row, &str)] = &[$((stringify!($name), rows::$name, $why),)*];
+        pub(super) const ROWS: &[(&str, $crate::wasm::operators::Row, &str)] = &[$((stringify!($name), rows::$name, $why),)*];
     };
 }
 
@@ -385,7 +385,7 @@ mod tests {
             let ours = *proposal == "mvp" || Features::FLAGS.contains(&&*proposal.to_uppercase());
             assert_eq!(row.is_some(), ours, "{name} of {proposal}");
         }
-        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len());
+        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len() + vectors::ROWS.len());
     }
 
     /// wasmparser has an opinion on how many operands are taken and given.
