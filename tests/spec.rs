@@ -228,19 +228,19 @@ fn show_the_same(folder: &str, directives: usize, differing: usize) {
     assert!(digests.len() > differing, "{} of the scripts that run something differ in what is shown", digests.len());
 }
 
-/// Elements of tables that are made when they are first asked for, in every kind of code.
-#[test]
-fn tables_are_filled_on_first_use() {
-    let text = include_str!("support/tables.wast").to_owned();
-    let scripts = [script::Script { name: "tables".to_owned(), folder: String::new(), text }];
+/// Runs a script in every kind of code of these engines, with what `change` makes of their configurations: the same
+/// traps, and the same is shown.
+fn in_all_code(name: &str, text: &str, directives: usize, change: fn(&mut stepwell::runtime::Config)) {
+    let scripts = [script::Script { name: name.to_owned(), folder: String::new(), text: text.to_owned() }];
     let mut expected: Option<Vec<String>> = None;
     let mut shown = BTreeMap::new();
-    for engine in ["default", "no-signals", "simple", "simple-no-signals", "unoptimized"] {
+    for engine in ["default", "no-signals", "small-reservation", "simple", "simple-no-signals", "unoptimized"] {
         for mode in [Mode::Production, Mode::Debug, Mode::Step, Mode::Resume, Mode::Serialized] {
-            let config = engines::named(engine).unwrap();
+            let mut config = engines::named(engine).unwrap();
+            change(&mut config);
             suite::run_all(&scripts, &config, (mode, 1), 1, |_, outcome| {
                 assert!(outcome.failures.is_empty(), "{engine}, {mode:?}: {:#?}", outcome.failures);
-                assert!(outcome.passed > 100, "{}", outcome.passed);
+                assert_eq!(outcome.passed, directives, "{name}");
                 let traps: Vec<String> = outcome.traps.iter().map(ToString::to_string).collect();
                 assert_eq!(expected.get_or_insert_with(|| traps.clone()), &traps, "{engine}, {mode:?}");
                 if mode == Mode::Step {
@@ -251,4 +251,22 @@ fn tables_are_filled_on_first_use() {
     }
     let first = shown["default"];
     assert!(shown.values().all(|digest| *digest == first), "{shown:?}");
+}
+
+/// Elements of tables that are made when they are first asked for, in every kind of code.
+#[test]
+fn tables_are_filled_on_first_use() {
+    in_all_code("tables", include_str!("support/tables.wast"), 126, |_| {});
+}
+
+#[test]
+fn vectors_go_wherever_values_go() {
+    in_all_code("vectors", include_str!("support/vectors.wast"), 192, |_| {});
+}
+
+/// What they give is what the specification's deterministic profile says.
+#[test]
+fn relaxed_instructions_are_deterministic_where_asked() {
+    let deterministic = |config: &mut stepwell::runtime::Config| config.relaxed_simd_deterministic = true;
+    in_all_code("relaxed", include_str!("support/relaxed.wast"), 28, deterministic);
 }
