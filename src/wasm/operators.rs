@@ -396,7 +396,7 @@ mod tests {
             let ours = *proposal == "mvp" || Features::FLAGS.contains(&&*proposal.to_uppercase());
             assert_eq!(row.is_some(), ours, "{name} of {proposal}");
         }
-        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len());
+        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len() + vectors::ROWS.len());
     }
 
     /// wasmparser has an opinion on how many operands are taken and given.
