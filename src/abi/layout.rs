@@ -11,9 +11,9 @@ pub const HOST_FUNC: u32 = u32::MAX;
 pub const TABLE_ELEMENT_SIZE: u32 = size_of::<TableElement>() as u32;
 
 /// A value of any Wasm type as it crosses between host and guest. The bytes beyond its type's width are not
-/// defined.
+/// defined. It is aligned as a C compiler aligns such a union, so a `v128` is not aligned to its width.
 #[derive(Clone, Copy)]
-#[repr(C, align(16))]
+#[repr(C)]
 pub union ValRaw {
     /// An `i32`.
     pub i32: i32,
