@@ -162,6 +162,23 @@ fn both_kinds_of_debug_code_show_the_same() {
     assert!(digests.len() > 60, "scripts that run something differ in what is shown");
 }
 
+/// A proposal in every mode, with signals and without, and in both kinds of debug code.
+fn in_every_mode(folder: &str, directives: usize) {
+    for engine in ["default", "no-signals", "simple", "unoptimized"] {
+        for mode in [Mode::Production, Mode::Debug, Mode::Serialized] {
+            all_pass_in(engine, folder, mode, directives);
+        }
+    }
+    all_pass(folder, Mode::Step, directives);
+    all_pass(folder, Mode::Resume, directives);
+    all_pass_in("no-signals", folder, Mode::Resume, directives);
+}
+
+#[test]
+fn tail_calls_in_every_mode() {
+    in_every_mode("proposals/tail-call", 119);
+}
+
 /// Elements of tables that are made when they are first asked for, in every kind of code.
 #[test]
 fn tables_are_filled_on_first_use() {

@@ -62,6 +62,8 @@ features! {
     reference_types: REFERENCE_TYPES = true, "reference-types";
     /// Additions, subtractions and multiplications in constant expressions.
     extended_const: EXTENDED_CONST = true, "extended-const";
+    /// `return_call` and `return_call_indirect`.
+    tail_call: TAIL_CALL = true, "tail-call";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
@@ -74,7 +76,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         (WasmFeatures::RELAXED_SIMD, "relaxed-simd"),
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
-        (WasmFeatures::TAIL_CALL, "tail-call"),
         (WasmFeatures::MULTI_MEMORY, "multi-memory"),
         (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),

@@ -13,7 +13,7 @@ pub(crate) mod operators;
 mod parse;
 mod types;
 
-pub use body::{BlockKind, Instruction, Instructions, Step, Walk, targets, unreadable};
+pub use body::{BlockKind, Instruction, Instructions, Step, Walk, is_tail_call, targets, unreadable};
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
 pub use known::KnownData;

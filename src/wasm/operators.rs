@@ -15,7 +15,7 @@ pub enum Class {
     /// Can be run again with the same outcome, which may be a trap.
     Traps,
     /// Changes something outside the frame, or is where a region has become long, so that only the guest itself may run
-    /// it: a region ends behind it. It may trap before.
+    /// it: a region ends behind it. It may trap before. A tail call is one: nothing comes behind it in this frame.
     Effect,
     /// A call: other code runs, and the frame is seen from it. A region ends behind it.
     Call,
@@ -49,7 +49,7 @@ pub enum Flow {
     Branch,
     /// The same, or on to the next instruction.
     BranchIf,
-    /// Out of the function, by a return or a trap.
+    /// Out of the function, by a return, a tail call or a trap.
     Leave,
 }
 
@@ -129,6 +129,9 @@ macro_rules! row_of {
     (reference_types $name:ident) => {
         Some(&rows::$name)
     };
+    (tail_call $name:ident) => {
+        Some(&rows::$name)
+    };
     ($other:ident $name:ident) => {
         None
     };
@@ -179,6 +182,8 @@ rows! {
     Return            Control 1    Leave    [depends]      "leaves the frame";
     Call              Call    1    Next     [depends]      "runs other code";
     CallIndirect      Call    1    Next     [depends]      "runs other code";
+    ReturnCall        Effect  1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
+    ReturnCallIndirect Effect 1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
     I32Load           Traps   1    Next     [1 -> I32]     "reads memory, which only effects change";
     I64Load           Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
     F32Load           Traps   1    Next     [1 -> F32]     "reads memory, which only effects change";
@@ -391,7 +396,7 @@ mod tests {
     /// The names say what an operator does: a second opinion on the table.
     #[test]
     fn the_table_agrees_with_the_names() {
-        let effect = ["Store", "Set", "Grow", "Fill", "Copy", "Init", "Drop", "RefFunc", "TableGet"];
+        let effect = ["Store", "Set", "Grow", "Fill", "Copy", "Init", "Drop", "RefFunc", "TableGet", "ReturnCall"];
         let pure_names = ["LocalSet", "Drop", "F32Copysign", "F64Copysign"];
         let free = ["Nop", "Block", "Loop", "Else", "End"];
         assert!(ROWS.len() > 190);
@@ -406,7 +411,9 @@ mod tests {
                 || name.contains("TruncF") && !sat;
             assert_eq!(traps, *class == Class::Traps, "{name}");
             assert_eq!(*fuel, i64::from(!free.contains(name)), "{name}");
-            assert_eq!(*flow != Flow::Next, *class == Class::Control || *name == "Unreachable", "{name}");
+            let leaves = *name == "Unreachable" || name.starts_with("ReturnCall");
+            assert_eq!(*flow != Flow::Next, *class == Class::Control || leaves, "{name}");
+            assert!(!leaves || *flow == Flow::Leave, "{name}");
             if let Some((_, Some(given))) = operands
                 && name.starts_with(&given.to_string().to_uppercase())
             {
