@@ -58,7 +58,9 @@ fn the_host_passes_only_what_fits() {
 
 /// What it gives, as a type of references to functions of one type.
 fn reference_to(module: &Module, name: &str) -> RefType {
-    let stepwell::ExternType::Func(ty) = module.exports().find(|export| export.0 == name).unwrap().1 else { panic!("{name}") };
+    let stepwell::ExternType::Func(ty) = module.exports().find(|export| export.0 == name).unwrap().1 else {
+        panic!("{name}")
+    };
     match ty.params[0] {
         ValType::Ref(ty) => ty,
         other => panic!("{other}"),

@@ -107,7 +107,7 @@ fn run(config: Config, debugged: bool, flag: i32, meddle: fn(usize) -> bool) -> 
                 let each: Vec<Val> = (0..locals.len()).map(|local| frame.local(local).unwrap()).collect();
                 assert_eq!(each, locals);
                 let seen = Seen { func: frame.func(), at: frame.offset(), locals, operands: frame.operands() };
-                (frame.frame_pointer(), seen)
+                (frame.id(), seen)
             };
             let stack: Stack = (0..stop.frame_count()).map(frame).collect();
             let count = {

@@ -189,10 +189,19 @@ fn walk(
             }
             Step::Next => match instruction.operator {
                 Operator::Call { function_index } => sum(arities.of_func(function_index)),
-                Operator::CallIndirect { type_index, .. } => sum(arities.of_type(type_index)),
+                Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
+                    sum(arities.of_type(type_index))
+                }
                 _ => 0,
             },
-            Step::Leave if matches!(instruction.operator, Operator::Return) => returned,
+            Step::Leave => match instruction.operator {
+                Operator::Return => returned,
+                Operator::ReturnCall { function_index } => arities.of_func(function_index).0,
+                Operator::ReturnCallIndirect { type_index, .. } | Operator::ReturnCallRef { type_index } => {
+                    arities.of_type(type_index).0
+                }
+                _ => 0,
+            },
             _ => 0,
         };
         if passed > 0 {

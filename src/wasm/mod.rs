@@ -15,7 +15,7 @@ mod parse;
 mod subtypes;
 mod types;
 
-pub use body::{BlockKind, Instruction, Instructions, Step, Walk, targets, unreadable};
+pub use body::{BlockKind, Instruction, Instructions, Step, Walk, is_tail_call, targets, unreadable};
 pub use defined::DefinedType;
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;

@@ -16,7 +16,7 @@ pub enum Class {
     /// Can be run again with the same outcome, which may be a trap.
     Traps,
     /// Changes something outside the frame, or is where a region has become long, so that only the guest itself may run
-    /// it: a region ends behind it. It may trap before.
+    /// it: a region ends behind it. It may trap before. A tail call is one: nothing comes behind it in this frame.
     Effect,
     /// A call: other code runs, and the frame is seen from it. A region ends behind it.
     Call,
@@ -50,7 +50,7 @@ pub enum Flow {
     Branch,
     /// The same, or on to the next instruction.
     BranchIf,
-    /// Out of the function, by a return or a trap.
+    /// Out of the function, by a return, a tail call or a trap.
     Leave,
 }
 
@@ -134,9 +134,6 @@ macro_rules! row_of {
     (reference_types $name:ident) => {
         Some(&rows::$name)
     };
-    (function_references ReturnCallRef) => {
-        None
-    };
     (function_references $name:ident) => {
         Some(&rows::$name)
     };
@@ -145,6 +142,9 @@ macro_rules! row_of {
     };
     (relaxed_simd $name:ident) => {
         Some(&vectors::rows::$name)
+    };
+    (tail_call $name:ident) => {
+        Some(&rows::$name)
     };
     ($other:ident $name:ident) => {
         None
@@ -196,6 +196,9 @@ rows! {
     Return            Control 1    Leave    [depends]      "leaves the frame";
     Call              Call    1    Next     [depends]      "runs other code";
     CallIndirect      Call    1    Next     [depends]      "runs other code";
+    ReturnCall        Effect  1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
+    ReturnCallIndirect Effect 1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
+    ReturnCallRef     Effect  1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
     CallRef           Call    1    Next     [depends]      "runs other code";
     RefAsNonNull      Traps   1    Next     [depends]      "may meet null";
     BrOnNull          Control 1    BranchIf [depends]      "goes on elsewhere or not";
@@ -412,7 +415,7 @@ mod tests {
     /// The names say what an operator does: a second opinion on the table.
     #[test]
     fn the_table_agrees_with_the_names() {
-        let effect = ["Store", "Set", "Grow", "Fill", "Copy", "Init", "Drop", "RefFunc", "TableGet"];
+        let effect = ["Store", "Set", "Grow", "Fill", "Copy", "Init", "Drop", "RefFunc", "TableGet", "ReturnCall"];
         let pure_names = ["LocalSet", "Drop", "F32Copysign", "F64Copysign"];
         let free = ["Nop", "Block", "Loop", "Else", "End"];
         assert!(ROWS.len() > 190);
@@ -427,7 +430,9 @@ mod tests {
                 || name.contains("TruncF") && !sat;
             assert_eq!(traps, *class == Class::Traps, "{name}");
             assert_eq!(*fuel, i64::from(!free.contains(name)), "{name}");
-            assert_eq!(*flow != Flow::Next, *class == Class::Control || *name == "Unreachable", "{name}");
+            let leaves = *name == "Unreachable" || name.starts_with("ReturnCall");
+            assert_eq!(*flow != Flow::Next, *class == Class::Control || leaves, "{name}");
+            assert!(!leaves || *flow == Flow::Leave, "{name}");
             if let Some((_, Some(given))) = operands
                 && name.starts_with(&given.to_string().to_uppercase())
             {

@@ -250,11 +250,14 @@ impl<'a> Translator<'a, '_> {
         Ok(())
     }
 
-    /// Leaves the function: by a return, or by a trap.
+    /// Leaves the function: by a return, by a trap, or by a tail call.
     pub(super) fn leave(&mut self, operator: &Operator<'_>) -> Result<()> {
         match operator {
             Operator::Unreachable => self.trap(TrapCode::Unreachable),
             Operator::Return => self.return_top(self.results)?,
+            // What rerun comes to is left to the guest already, and what would be translated here is never run.
+            _ if self.end_rerun(RerunEnd::NATIVE) => {}
+            _ if self.tail_call_operator(operator)? => {}
             _ => return Err(internal(format!("no way out of the function: {operator:?}"))),
         }
         Ok(())
