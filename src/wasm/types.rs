@@ -3,40 +3,8 @@
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex};
 use std::fmt;
 use std::ops::Range;
-use wasmparser::AbstractHeapType;
 
 pub use crate::base::{HeapType, RefType, ValType};
-
-/// A wasmparser value type as ours; `None` for those of proposals Stepwell does not have.
-pub fn val_type(ty: wasmparser::ValType) -> Option<ValType> {
-    Some(match ty {
-        wasmparser::ValType::I32 => ValType::I32,
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)?),
-    })
-}
-
-/// The same of a reference type.
-pub fn ref_type(ty: wasmparser::RefType) -> Option<RefType> {
-    let heap = heap_type(ty.heap_type())?;
-    // The others that are never null come with typed function references.
-    let known = ty.is_nullable() || matches!(heap, HeapType::Exn | HeapType::NoExn);
-    known.then_some(RefType { heap, nullable: ty.is_nullable() })
-}
-
-/// The same of what a reference refers to.
-pub fn heap_type(ty: wasmparser::HeapType) -> Option<HeapType> {
-    match ty {
-        wasmparser::HeapType::FUNC => Some(HeapType::Func),
-        wasmparser::HeapType::EXTERN => Some(HeapType::Extern),
-        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Exn } => Some(HeapType::Exn),
-        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::NoExn } => Some(HeapType::NoExn),
-        _ => None,
-    }
-}
 
 /// A function's type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]

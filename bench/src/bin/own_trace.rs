@@ -120,6 +120,7 @@ fn zero(store: &mut Store, ty: ExternType) -> stepwell::base::Result<Extern> {
         }
         ExternType::Table(ty) => Table::new(store, ty, Val::default_for(ty.element.into()))?.into(),
         ExternType::Memory(ty) => Memory::new(store, ty)?.into(),
+        ExternType::Tag(ty) => stepwell::Tag::new(store, ty)?.into(),
         ExternType::Global(ty) => Global::new(store, ty, Val::default_for(ty.content))?.into(),
     })
 }

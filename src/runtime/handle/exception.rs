@@ -27,7 +27,7 @@ impl Tag {
         }
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        let sig = inner.engine.signature_id(&ty);
+        let sig = inner.engine.signature_of(&ty)?.id();
         Ok(Tag { store: inner.id, ptr: inner.add_tag(sig, None) })
     }
 
@@ -39,7 +39,7 @@ impl Tag {
         let inner = store.as_store().inner();
         inner.check(self.store)?;
         // SAFETY: just checked.
-        Ok(inner.engine.signature(unsafe { self.ptr.as_ref() }.sig).ty.clone())
+        Ok(inner.engine.signature(unsafe { self.ptr.as_ref() }.sig).func().clone())
     }
 }
 
@@ -53,7 +53,7 @@ impl ExnRef {
         let mut store = store.as_store_mut();
         let inner = store.inner();
         let ty = tag.ty(inner.view())?;
-        check_types(values, &ty.params, "value", &ty)?;
+        check_types(inner, values, &ty.params, "value", &ty)?;
         let mut raw: SmallVec<[ValRaw; 8]> = SmallVec::with_capacity(values.len());
         for value in values {
             raw.push(value.to_raw_in(inner)?);

@@ -2,7 +2,7 @@
 //! memory to the next one; the others are kept until they are collected.
 
 use crate::abi::{VMException, ValRaw};
-use crate::base::{Error, ErrorKind, Result, SigId, TagIndex, no_room};
+use crate::base::{Error, ErrorKind, Result, TagIndex, TypeId, no_room};
 use crate::runtime::objects::instance::InstanceData;
 use std::alloc::Layout;
 use std::ptr::NonNull;
@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 /// A tag. Two are the same if they are at the same address.
 pub(in crate::runtime) struct TagData {
     /// A function's type: its parameters are what exceptions carry.
-    pub(in crate::runtime) sig: SigId,
+    pub(in crate::runtime) sig: TypeId,
     /// How many that are.
     pub(in crate::runtime) values: usize,
     /// The instance that defines it, and its index there.

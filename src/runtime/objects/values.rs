@@ -1,6 +1,7 @@
 //! Values of guests, as the host sees them.
 
 use crate::abi::ValRaw;
+use crate::base::Family;
 use crate::runtime::objects::handles::{ExnRef, ExternRef, Func};
 use crate::runtime::objects::owned::StoreId;
 use crate::wasm::{HeapType, ValType};
@@ -42,18 +43,6 @@ impl Val {
         }
     }
 
-    /// Whether it is of a type.
-    pub fn fits(&self, ty: ValType) -> bool {
-        match (self, ty) {
-            (Val::ExnRef(value), ValType::Ref(ty)) => match ty.heap {
-                HeapType::Exn => value.is_some() || ty.nullable,
-                HeapType::NoExn => value.is_none() && ty.nullable,
-                _ => false,
-            },
-            _ => self.ty() == ty,
-        }
-    }
-
     /// The default value of a type: zero or null.
     pub fn default_for(ty: ValType) -> Val {
         match ty {
@@ -68,10 +57,10 @@ impl Val {
 
     /// The null reference to something of this kind.
     pub fn null(heap: HeapType) -> Val {
-        match heap {
-            HeapType::Func => Val::FuncRef(None),
-            HeapType::Extern => Val::ExternRef(None),
-            HeapType::Exn | HeapType::NoExn => Val::ExnRef(None),
+        match heap.family() {
+            Family::Func => Val::FuncRef(None),
+            Family::Extern => Val::ExternRef(None),
+            Family::Exn => Val::ExnRef(None),
         }
     }
 
@@ -107,10 +96,10 @@ impl Val {
                 ValType::F32 => Val::F32(raw.f32),
                 ValType::F64 => Val::F64(raw.f64),
                 ValType::V128 => Val::V128(raw.v128),
-                ValType::Ref(ty) => match ty.heap {
-                    HeapType::Func => Val::FuncRef(func_from_raw(id, raw)),
-                    HeapType::Extern => Val::ExternRef(extern_from_raw(id, raw)),
-                    HeapType::Exn | HeapType::NoExn => Val::ExnRef(exn_from_raw(id, raw)),
+                ValType::Ref(ty) => match ty.heap.family() {
+                    Family::Func => Val::FuncRef(func_from_raw(id, raw)),
+                    Family::Extern => Val::ExternRef(extern_from_raw(id, raw)),
+                    Family::Exn => Val::ExnRef(exn_from_raw(id, raw)),
                 },
             }
         }

@@ -4,6 +4,7 @@
 //! looked at.
 
 use crate::abi::{FuncElement, HOST_FUNC, VMContext, VMException, VMFuncRef, VMGlobal, ValRaw};
+use crate::base::Family;
 use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
 use crate::runtime::objects::exceptions::{TagData, tag_of, values_of};
 use crate::runtime::objects::externs::ExternSlot;
@@ -17,7 +18,7 @@ use crate::runtime::objects::roots::{Rooted, Roots};
 use crate::runtime::objects::table::TableData;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Store, StoreMut, StoreRef};
-use crate::wasm::{HeapType, ValType};
+use crate::wasm::ValType;
 use once_cell::sync::OnceCell;
 use std::any::Any;
 use std::ptr::NonNull;
@@ -348,7 +349,7 @@ impl<'a> Marker<'a> {
             let tag = tag_of(exception);
             self.tag(tag);
             let store = self.store;
-            for (i, ty) in store.engine.signature(tag.as_ref().sig).ty.params.iter().enumerate() {
+            for (i, ty) in store.engine.signature(tag.as_ref().sig).func().params.iter().enumerate() {
                 self.value(*values_of(exception).add(i), *ty);
             }
         }
@@ -419,14 +420,14 @@ impl<'a> Marker<'a> {
         // SAFETY: the field read is the one of the type.
         unsafe {
             match ty {
-                ValType::Ref(ty) => match ty.heap {
-                    HeapType::Func => {
+                ValType::Ref(ty) => match ty.heap.family() {
+                    Family::Func => {
                         if let Some(func) = NonNull::new(value.funcref) {
                             self.func(func);
                         }
                     }
-                    HeapType::Extern => self.extern_word(value.externref),
-                    HeapType::Exn | HeapType::NoExn => {
+                    Family::Extern => self.extern_word(value.externref),
+                    Family::Exn => {
                         if let Some(exception) = NonNull::new(value.exnref) {
                             self.exception(exception);
                         }
@@ -500,14 +501,14 @@ impl<'a> Marker<'a> {
             let elements = &raw const (*table.as_ptr()).elements;
             let heap = (*table.as_ptr()).element.heap;
             for element in (0..(*elements).len()).filter_map(|index| (*elements).get(index)) {
-                match heap {
-                    HeapType::Func => {
+                match heap.family() {
+                    Family::Func => {
                         if let FuncElement::Func(func) = element.func() {
                             self.func(func);
                         }
                     }
-                    HeapType::Extern => self.extern_word(element.external()),
-                    HeapType::Exn | HeapType::NoExn => {
+                    Family::Extern => self.extern_word(element.external()),
+                    Family::Exn => {
                         if let Some(exception) = NonNull::new(element.external() as *mut VMException) {
                             self.exception(exception);
                         }

@@ -1,7 +1,7 @@
 //! Making memories and tables of a store, and growing them, within its limits; and what its objects are.
 
 use crate::abi::{VMMemory, VMTable, ValRaw};
-use crate::base::{Error, ErrorKind, Result, SigId, TableIndex, TagIndex};
+use crate::base::{Error, ErrorKind, Result, TableIndex, TagIndex, TypeId};
 use crate::runtime::objects::exceptions::TagData;
 use crate::runtime::objects::handles::{Extern, Instance, InstanceId};
 use crate::runtime::objects::instance::{InstanceData, Place};
@@ -90,10 +90,10 @@ impl StoreInner {
     /// Adds a tag to a store; `of` is the instance that defines it, and its index there.
     pub(in crate::runtime) fn add_tag(
         &mut self,
-        sig: SigId,
+        sig: TypeId,
         owner: Option<(NonNull<InstanceData>, TagIndex)>,
     ) -> NonNull<TagData> {
-        let values = self.engine.signature(sig).ty.params.len();
+        let values = self.engine.signature(sig).func().params.len();
         let tag = Owned::new(Box::new(TagData { sig, values, owner, marked: false }));
         let ptr = tag.ptr();
         self.tags.push(tag);
@@ -109,11 +109,11 @@ impl StoreInner {
         // SAFETY: just checked.
         Ok(unsafe {
             match item {
-                Extern::Func(func) => ExternType::Func(self.engine.signature(func.ptr.as_ref().sig).ty.clone()),
+                Extern::Func(func) => ExternType::Func(self.engine.signature(func.ptr.as_ref().sig).func().clone()),
                 Extern::Table(table) => ExternType::Table(table.ptr.as_ref().ty()),
                 Extern::Memory(memory) => ExternType::Memory(memory.ptr.as_ref().ty()),
                 Extern::Global(global) => ExternType::Global(global.ty),
-                Extern::Tag(tag) => ExternType::Tag(self.engine.signature(tag.ptr.as_ref().sig).ty.clone()),
+                Extern::Tag(tag) => ExternType::Tag(self.engine.signature(tag.ptr.as_ref().sig).func().clone()),
             }
         })
     }

@@ -151,6 +151,8 @@ fn bits(store: impl AsStore, val: &Val) -> (u64, u64) {
         }
         Val::ExternRef(None) => (6, 0),
         Val::ExternRef(Some(value)) => (6, 1 + u64::from(value.number())),
+        // Where it is is no tier's promise.
+        Val::ExnRef(value) => (7, u64::from(value.is_some())),
     }
 }
 
