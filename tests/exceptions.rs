@@ -389,7 +389,7 @@ impl EventSink for Thrown {
                 std::ops::ControlFlow::Continue(())
             });
             assert_eq!(found.is_some(), info.caught.is_some());
-            let values = info.exception.values(&*told)?;
+            let values = info.exception().values(&*told)?;
             self.0.lock().unwrap().push((values, found));
         }
         Ok(Answer::GoOn)
@@ -414,8 +414,8 @@ fn those_who_listen_are_told_before_frames_are_left() {
     }
 }
 
-/// A step over a throw, or over a call that does not come back, ends where the function goes on that catches it; so does
-/// a step out.
+/// A step over a throw, or over a call that does not come back, ends where the function goes on that catches it; so
+/// does a step out.
 #[test]
 fn steps_end_where_an_exception_is_caught() {
     const TEXT: &str = r#"(module

@@ -102,6 +102,8 @@ fn config(seed: u64) -> Config {
         max_data_segments: 8,
         max_instructions: 300,
         max_nesting_depth: 8,
+        // What is left over of an exception is each engine's own.
+        exceptions_enabled: false,
         ..supported()
     }
 }

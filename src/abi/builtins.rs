@@ -52,8 +52,8 @@ pub enum Builtin {
     /// `()`: there is too little stack for a call of the host; the frame that calls is noted as having left. Never
     /// returns.
     HostOverflow,
-    /// `(tag, address of the values, one [`ValRaw`](super::ValRaw) each)`: throws a new exception. Never returns. In the
-    /// Wasm convention, as all that may throw: no register is as it was where an exception is caught.
+    /// `(tag, address of the values, one [`ValRaw`](super::ValRaw) each)`: throws a new exception. Never returns. In
+    /// the Wasm convention, as all that may throw: no register is as it was where an exception is caught.
     Throw,
     /// `(exception)`: throws it again, or traps if it is null. Never returns. In the same convention.
     ThrowRef,

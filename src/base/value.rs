@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn they_are_named_as_in_the_text_format() {
         let names: Vec<String> = ValType::SLOTS.iter().map(ValType::to_string).collect();
-        assert_eq!(names, ["i32", "i64", "f32", "f64", "v128", "funcref", "externref"]);
+        assert_eq!(names, ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref"]);
         assert_eq!(ValType::from(RefType::non_null(HeapType::Func)).to_string(), "(ref func)");
         assert_eq!(ValType::from(RefType::nullable(HeapType::NoExtern)).to_string(), "nullexternref");
         assert_eq!(defined(17).map(|ty| ty.to_string()), ["(ref null $type17)", "(ref $type17)"]);

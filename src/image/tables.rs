@@ -93,7 +93,7 @@ pub struct FunctionEntry {
     pub locals_at: i32,
     /// Debug: its points as a range of [`ImageTables::points`].
     pub points: (u32, u32),
-    /// Where its frame keeps the vmctx, and with it the instance: in debug code, and where exceptions of a tag are caught.
+    /// Where its frame keeps the vmctx, and with it the instance: in debug code, and where exceptions are caught.
     pub vmctx: Option<Place>,
     /// Debug: where its frame keeps registers of its caller.
     pub saved: SavedRegisters,

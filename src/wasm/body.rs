@@ -25,7 +25,7 @@ use wasmparser::{BlockType, Catch, FunctionBody, Operator, OperatorsReader};
 /// The opcodes of `else`, `end` and `try_table`.
 const ELSE: u8 = 0x05;
 const END: u8 = 0x0b;
-const TRY_TABLE: u8 = 0x1f;
+const TRY_TABLE: u8 = 31;
 
 /// The opcodes of tail calls: `return_call`, `return_call_indirect` and `return_call_ref`.
 const TAIL_CALLS: [u8; 3] = [0x12, 0x13, 0x15];

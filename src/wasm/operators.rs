@@ -154,8 +154,8 @@ macro_rules! row_of {
     };
 }
 
-/// `if`, `else` and `end` of a block behind which exceptions lead: the guest alone goes there, for a region begins where
-/// it may have come from a call.
+/// `if`, `else` and `end` of a block behind which exceptions lead: the guest alone goes there, for a region begins
+/// where it may have come from a call.
 pub(super) const CAUGHT: [Row; 3] = [
     Row { class: Class::Effect, ..rows::If },
     Row { class: Class::Effect, ..rows::Else },

@@ -2,10 +2,11 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0, relaxed SIMD, extended constants and tail calls; with one memory and a few tables.
+/// WebAssembly 2.0, relaxed SIMD, extended constants, exceptions and tail calls; with one memory and a few tables.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
+        exceptions_enabled: true,
         extended_const_enabled: true,
         multi_value_enabled: true,
         reference_types_enabled: true,
@@ -18,7 +19,6 @@ pub fn supported() -> Config {
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
         custom_page_sizes_enabled: false,
-        exceptions_enabled: false,
         gc_enabled: false,
         memory64_enabled: false,
         multibyte_array_access_enabled: false,

@@ -96,7 +96,13 @@ pub(in crate::runtime) unsafe fn throw_from_host(store: NonNull<StoreInner>) {
                 drop(exit);
                 land(store, exception, landing)
             }
-            (Ok(()), None) => (*at).pending = exit,
+            (Ok(()), None) => {
+                let placed = |exit| match exit {
+                    Exit::Error(error) => Exit::Error(trap::add_frames_to_exception(&*at, error)),
+                    panic => panic,
+                };
+                (*at).pending = exit.map(placed);
+            }
         }
     }
 }
@@ -154,8 +160,6 @@ unsafe fn tell_all(
         if fp < (*at).stack_floor {
             return Ok(());
         }
-        // Whoever is told may keep a reference.
-        (*exception.as_ptr()).kept = 1;
         let info = ExceptionInfo {
             exception: ExnRef { store: (*at).id, ptr: exception },
             pc: Pc::new(pc),
@@ -234,10 +238,12 @@ pub(in crate::runtime) unsafe fn uncaught(store: &StoreInner, exception: ExnRef)
     };
     let message = match tag.owner {
         // SAFETY: a tag keeps the instance that defines it.
-        Some((instance, index)) => match unsafe { instance.as_ref() }.module.info().tag_name(index) {
-            Some(name) => format!("uncaught exception: {}", Escaped(name)),
-            None => format!("uncaught exception: tag {index}"),
-        },
+        Some((vmctx, index)) => {
+            match unsafe { &*vmctx.as_ref().instance.cast::<InstanceData>() }.module.info().tag_name(index) {
+                Some(name) => format!("uncaught exception: {}", Escaped(name)),
+                None => format!("uncaught exception: tag {index}"),
+            }
+        }
         None => "uncaught exception".to_owned(),
     };
     let rooted = store.roots.hold(exception.into());

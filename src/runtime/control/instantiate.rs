@@ -194,7 +194,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
     }
     for i in data.tags.len()..info.tags.len() {
         let sig = module.sigs()[info.tags[i].index()];
-        data.tags.push(store.add_tag(sig, Some((ptr, TagIndex::from_usize(i)))));
+        data.tags.push(store.add_tag(sig, Some((data.vmctx(), TagIndex::from_usize(i)))));
     }
     for (i, init) in info.global_inits.iter().enumerate() {
         let value = evaluate(data, init);

@@ -170,9 +170,22 @@ pub(in crate::runtime) fn with_frames(store: &StoreInner, mut trap: Trap) -> Tra
 /// are.
 pub(in crate::runtime) fn add_frames(store: &StoreInner, error: Error) -> Error {
     match error.payload::<Trap>() {
-        Some(trap) if trap.frames.is_empty() => {}
-        _ => return error,
+        // An exception gets them when it is known that nobody catches it.
+        Some(trap) if trap.frames.is_empty() && trap.exception.is_none() => place(store, error),
+        _ => error,
     }
+}
+
+/// Gives an exception that a host function has thrown, and nobody catches, the frames that are live now, if it has
+/// none.
+pub(in crate::runtime) fn add_frames_to_exception(store: &StoreInner, error: Error) -> Error {
+    match error.payload::<Trap>() {
+        Some(trap) if trap.frames.is_empty() => place(store, error),
+        _ => error,
+    }
+}
+
+fn place(store: &StoreInner, error: Error) -> Error {
     match error.into_payload::<Trap>() {
         Ok(trap) => with_frames(store, *trap).into(),
         Err(error) => error,

@@ -1,9 +1,8 @@
 //! Tags, and the exceptions of a store. An exception that nobody has a reference to when it has been caught gives its
 //! memory to the next one; the others are kept until they are collected.
 
-use crate::abi::{VMException, ValRaw};
+use crate::abi::{VMContext, VMException, ValRaw};
 use crate::base::{Error, ErrorKind, Result, TagIndex, TypeId, no_room};
-use crate::runtime::objects::instance::InstanceData;
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
@@ -14,7 +13,7 @@ pub(in crate::runtime) struct TagData {
     /// How many that are.
     pub(in crate::runtime) values: usize,
     /// The instance that defines it, and its index there.
-    pub(in crate::runtime) owner: Option<(NonNull<InstanceData>, TagIndex)>,
+    pub(in crate::runtime) owner: Option<(NonNull<VMContext>, TagIndex)>,
     /// Set during a collection, if it can be reached.
     pub(in crate::runtime) marked: bool,
 }

@@ -329,7 +329,7 @@ impl<'a> Marker<'a> {
         unsafe {
             (*tag.as_ptr()).marked = true;
             if let Some((owner, _)) = (*tag.as_ptr()).owner {
-                self.instance(owner);
+                self.instance(NonNull::new_unchecked(owner.as_ref().instance.cast()));
             }
         }
     }

@@ -49,8 +49,8 @@ pub enum Event<'a> {
     /// A guest has trapped; its frames are intact, and are left when all have been told. An error takes the trap's
     /// place.
     Trap(&'a TrapInfo),
-    /// An exception is thrown, by a guest or by a host function that one has called. Its frames are intact, and are left
-    /// when all have been told. An error takes the exception's place.
+    /// An exception is thrown, by a guest or by a host function that one has called. Its frames are intact, and are
+    /// left when all have been told. An error takes the exception's place.
     Exception(&'a ExceptionInfo),
     /// A module was registered. Its debug code is patched as the plan says already. An error fails the instantiation
     /// that registered it; all are told again when the module is instantiated next.
@@ -293,17 +293,26 @@ pub struct TrapInfo {
 }
 
 /// An exception, before the frames are left that do not catch it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct ExceptionInfo {
-    /// The exception.
-    pub exception: ExnRef,
+    /// It is there for as long as the event is told, and then only if somebody has asked for it.
+    pub(in crate::runtime) exception: ExnRef,
     /// The return address of what throws it: `throw`, `throw_ref`, or the call of a host function.
     pub pc: Pc,
     /// The guest's frame pointer.
     pub fp: usize,
-    /// Who catches it. If no frame does up to the last that the host has entered, it is an error for the host, which may
-    /// hand it on to those that it was called from.
+    /// Who catches it. If no frame does up to the last that the host has entered, it is an error for the host, which
+    /// may hand it on to those that it was called from.
     pub caught: Option<Catcher>,
+}
+
+impl ExceptionInfo {
+    /// The exception.
+    pub fn exception(&self) -> ExnRef {
+        // SAFETY: it is there while the event is told, and this is lent out for no longer.
+        unsafe { (*self.exception.ptr.as_ptr()).kept = 1 };
+        self.exception
+    }
 }
 
 /// A frame that catches an exception.

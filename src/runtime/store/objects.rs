@@ -1,6 +1,6 @@
 //! Making memories and tables of a store, and growing them, within its limits; and what its objects are.
 
-use crate::abi::{VMMemory, VMTable, ValRaw};
+use crate::abi::{VMContext, VMMemory, VMTable, ValRaw};
 use crate::base::{Error, ErrorKind, Result, TableIndex, TagIndex, TypeId};
 use crate::runtime::objects::exceptions::TagData;
 use crate::runtime::objects::handles::{Extern, Instance, InstanceId};
@@ -91,7 +91,7 @@ impl StoreInner {
     pub(in crate::runtime) fn add_tag(
         &mut self,
         sig: TypeId,
-        owner: Option<(NonNull<InstanceData>, TagIndex)>,
+        owner: Option<(NonNull<VMContext>, TagIndex)>,
     ) -> NonNull<TagData> {
         let values = self.engine.signature(sig).func().params.len();
         let tag = Owned::new(Box::new(TagData { sig, values, owner, marked: false }));

@@ -865,6 +865,7 @@ const GUESTS: &[(&str, &str)] = &[
       try_table (catch $none $outer)
         block $i (result i32)
           try_table (catch $i $i) local.get 1 throw_ref end
+          unreachable
         end
         local.set 2
       end

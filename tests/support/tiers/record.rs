@@ -66,7 +66,7 @@ impl Observation {
         for hash in [&mut self.seen.all, &mut self.seen.bare] {
             *hash = step(step(*hash, tag), bits);
         }
-        let name = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref"][tag as usize];
+        let name = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref"][tag as usize];
         self.say(|| format!("{name}:{bits:x}"));
     }
 
@@ -161,7 +161,7 @@ pub fn show(store: impl AsStore, vals: &[Val]) -> String {
     let mut text = String::new();
     for val in vals {
         let (tag, bits) = bits(&store, val);
-        let name = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref"][tag as usize];
+        let name = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref"][tag as usize];
         let _ = write!(text, " {name}:{bits:x}");
     }
     text
