@@ -1,6 +1,6 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
-use crate::base::{Result, SigId};
+use crate::base::{Result, Shared, SigId};
 use crate::code::{EngineCode, FixedCode, Registration};
 use crate::compile::Compiler;
 use crate::image::CodeImage;
@@ -23,7 +23,7 @@ use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 /// Bytes of stack for compiling.
 const COMPILE_STACK: usize = 1 << 20;
@@ -36,7 +36,7 @@ const LARGE_MODULE: usize = 2 << 10;
 
 /// What modules are compiled by and stores belong to. Cheap to clone: clones are the same engine.
 #[derive(Clone)]
-pub struct Engine(Arc<EngineInner>);
+pub struct Engine(Shared<EngineInner>);
 
 struct EngineInner {
     config: Config,
@@ -63,7 +63,7 @@ impl Engine {
         let pool = Pool::new(config.kept_memories, config.memory_space());
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
-        Ok(Engine(Arc::new(EngineInner {
+        Ok(Engine(Shared::new(EngineInner {
             config,
             publisher,
             compiler,
@@ -106,7 +106,12 @@ impl Engine {
 
     /// Whether both are the same engine.
     pub fn same(a: &Engine, b: &Engine) -> bool {
-        Arc::ptr_eq(&a.0, &b.0)
+        Shared::ptr_eq(&a.0, &b.0)
+    }
+
+    /// The same engine, for a store: see [`Shared::near`].
+    pub(in crate::runtime) fn near(&self) -> Engine {
+        Engine(self.0.near())
     }
 
     /// The epoch, at an address that lasts as long as the engine.
@@ -183,12 +188,12 @@ impl Engine {
     }
 
     /// Takes a compiled image in.
-    pub(in crate::runtime) fn new_code(&self, image: CodeImage) -> Arc<EngineCode> {
+    pub(in crate::runtime) fn new_code(&self, image: CodeImage) -> Shared<EngineCode> {
         EngineCode::with_backing(image, self.backing())
     }
 
     /// Takes a compiled image in that is too small, and one of too many, to be worth a file descriptor.
-    pub(in crate::runtime) fn new_small_code(&self, image: CodeImage) -> Arc<EngineCode> {
+    pub(in crate::runtime) fn new_small_code(&self, image: CodeImage) -> Shared<EngineCode> {
         EngineCode::with_backing(image, TextBacking::Anonymous)
     }
 
@@ -198,7 +203,7 @@ impl Engine {
     }
 
     /// The signature of an id.
-    pub(in crate::runtime) fn signature(&self, id: SigId) -> Arc<Signature> {
+    pub(in crate::runtime) fn signature(&self, id: SigId) -> &Signature {
         self.0.signatures.get(id)
     }
 }
@@ -288,34 +293,50 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// The signatures known to an engine. They only become more.
+/// The signatures known to an engine. They only become more. One whose id is known is found without a lock, which
+/// threads that make instances would wait for in turn.
 #[derive(Default)]
-struct Signatures(RwLock<Known>);
-
-#[derive(Default)]
-struct Known {
-    ids: HashMap<FuncType, SigId>,
-    rows: Vec<Arc<Signature>>,
+struct Signatures {
+    ids: RwLock<HashMap<FuncType, SigId>>,
+    /// By their ids: some in the first part, and in each further one as many as in all before it.
+    parts: [OnceCell<Box<[OnceCell<Signature>]>>; 27],
 }
+
+/// How many signatures are in the first part.
+const FIRST_PART: usize = 64;
 
 impl Signatures {
     fn id(&self, ty: &FuncType) -> SigId {
-        // Neither map nor vector is ever left half-changed by a panic that could be survived.
-        if let Some(id) = self.0.read().unwrap_or_else(PoisonError::into_inner).ids.get(ty) {
+        // The map is never left half-changed by a panic that could be survived.
+        if let Some(id) = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(ty) {
             return *id;
         }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = known.ids.get(ty) {
+        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = ids.get(ty) {
             return *id;
         }
-        let id = SigId::from_usize(known.rows.len());
-        known.rows.push(Arc::new(Signature { ty: ty.clone(), to_wasm: OnceCell::new(), to_host: OnceCell::new() }));
-        known.ids.insert(ty.clone(), id);
+        let id = SigId::from_usize(ids.len());
+        let (part, at) = Signatures::place(id);
+        let part = self.parts[part].get_or_init(|| {
+            let len = if part == 0 { FIRST_PART } else { FIRST_PART << (part - 1) };
+            (0..len).map(|_| OnceCell::new()).collect()
+        });
+        part[at].get_or_init(|| Signature { ty: ty.clone(), to_wasm: OnceCell::new(), to_host: OnceCell::new() });
+        ids.insert(ty.clone(), id);
         id
     }
 
-    fn get(&self, id: SigId) -> Arc<Signature> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).rows[id.index()].clone()
+    /// In which part it is, and where there.
+    fn place(id: SigId) -> (usize, usize) {
+        match (id.index() / FIRST_PART).checked_ilog2() {
+            None => (0, id.index()),
+            Some(doubled) => (doubled as usize + 1, id.index() - (FIRST_PART << doubled)),
+        }
+    }
+
+    fn get(&self, id: SigId) -> &Signature {
+        let (part, at) = Signatures::place(id);
+        self.parts[part].get().and_then(|part| part[at].get()).expect("ids are those of signatures")
     }
 }
 

@@ -41,7 +41,7 @@ pub(in crate::runtime) fn instantiate(
 unsafe fn start(store: &mut StoreMut<'_>, module: &Module, instance: NonNull<InstanceData>) -> Result<()> {
     // SAFETY: the caller's promise.
     unsafe {
-        initialise(store.ptr(), instance)?;
+        initialise(store.ptr(), module, instance)?;
         if let Some(start) = module.info().start {
             let func = instance.as_ref().func_ref(start);
             let inner = store.inner();
@@ -127,7 +127,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
     let entry = store.add_module(module)?;
     let images = images_for(module, imports);
     let images = images.get();
-    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, module.clone(), images)?));
+    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, module.near(), images)?));
     store.instances_made += 1;
     let ptr = owned.ptr();
     let vm = &raw mut store.vm;
@@ -196,10 +196,9 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
 ///
 /// # Safety
 /// The instance is one of the store, and no reference to either inside is held.
-unsafe fn initialise(store: NonNull<StoreInner>, instance: NonNull<InstanceData>) -> Result<()> {
-    // SAFETY: the caller's promise; the module is kept alive by the clone.
+unsafe fn initialise(store: NonNull<StoreInner>, module: &Module, instance: NonNull<InstanceData>) -> Result<()> {
+    // SAFETY: the caller's promise.
     unsafe {
-        let module = (*instance.as_ptr()).module.clone();
         let info = module.info();
         let trapped = |what: &str, i: usize, code: TrapCode| {
             let message = format!("{code}: active {what} segment {i} does not fit");

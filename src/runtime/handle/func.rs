@@ -61,9 +61,10 @@ impl Func {
         let mut store = store.as_store_mut();
         let inner = store.inner();
         inner.check(self.store)?;
+        // The type is looked at when the store is lent no more.
+        let engine = inner.engine.clone();
         // SAFETY: just checked.
-        let signature = inner.engine.signature(unsafe { self.get(inner) }.sig);
-        let ty = &signature.ty;
+        let ty = &engine.signature(unsafe { self.get(inner) }.sig).ty;
         check_types(params, &ty.params, "parameter", ty)?;
         if results.len() != ty.results.len() {
             return Err(Error::new(
