@@ -89,8 +89,8 @@ impl<T> Shared<T> {
         Shared(Arc::new(Apart(Holder { object: Arc::new(object), near: Some(OnceLock::new()) })))
     }
 
-    /// The same object, by a clone that counts with others of this thread's stripe: for what is made and dropped by many
-    /// threads at once. Its own clones count there, too, whoever has them.
+    /// The same object, by a clone that counts with others of this thread's stripe: for what is made and dropped by
+    /// many threads at once. Its own clones count there, too, whoever has them.
     #[inline]
     pub fn near(&self) -> Shared<T> {
         let Holder { object, near: Some(near) } = &self.0.0 else { return self.clone() };

@@ -127,7 +127,9 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
     let entry = store.add_module(module)?;
     let images = images_for(module, imports);
     let images = images.get();
-    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, module.near(), images)?));
+    // It counts where the store's own does: near the thread that made that.
+    let own = store.modules[entry].module.clone();
+    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, own, images)?));
     store.instances_made += 1;
     let ptr = owned.ptr();
     let vm = &raw mut store.vm;
