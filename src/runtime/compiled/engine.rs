@@ -1,6 +1,6 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
-use crate::base::{Result, Shared, SigId};
+use crate::base::{Result, Shared, TypeId};
 use crate::code::{EngineCode, FixedCode, Registration};
 use crate::compile::Compiler;
 use crate::image::CodeImage;
@@ -18,12 +18,13 @@ use crate::sys::refusals::flips_refused;
 use crate::sys::signals::{self, Classify};
 use crate::sys::text::{TextBacking, TextImage};
 use crate::sys::{stack, threads};
-use crate::wasm::FuncType;
+use crate::wasm::{DefinedType, FuncType};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Bytes of stack for compiling.
 const COMPILE_STACK: usize = 1 << 20;
@@ -197,14 +198,17 @@ impl Engine {
         EngineCode::with_backing(image, TextBacking::Anonymous)
     }
 
-    /// The id of a signature: the same for equal types of all modules.
-    pub(in crate::runtime) fn signature_id(&self, ty: &FuncType) -> SigId {
-        self.0.signatures.id(ty)
+    /// What goes with a type of functions: one that a function of this engine is of.
+    pub(in crate::runtime) fn signature(&self, id: TypeId) -> Arc<Signature> {
+        self.0.signatures.get(id)
     }
 
-    /// The signature of an id.
-    pub(in crate::runtime) fn signature(&self, id: SigId) -> &Signature {
-        self.0.signatures.get(id)
+    /// The same for whatever type of functions.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) where it names a type that is gone.
+    pub(in crate::runtime) fn signature_of(&self, ty: &FuncType) -> Result<Arc<Signature>> {
+        Ok(self.0.signatures.of(DefinedType::func(ty)?))
     }
 }
 
@@ -293,57 +297,48 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// The signatures known to an engine. They only become more. One whose id is known is found without a lock, which
-/// threads that make instances would wait for in turn.
+/// The types of functions that a host of this engine has called, or made. They only become more.
 #[derive(Default)]
-struct Signatures {
-    ids: RwLock<HashMap<FuncType, SigId>>,
-    /// By their ids: some in the first part, and in each further one as many as in all before it.
-    parts: [OnceCell<Box<[OnceCell<Signature>]>>; 27],
-}
+struct Signatures(RwLock<HashMap<TypeId, Arc<Signature>, BuildHasherDefault<TypeHasher>>>);
 
-/// How many signatures are in the first part.
-const FIRST_PART: usize = 64;
+/// Numbers of types are as good as any hash but for their order.
+#[derive(Default)]
+struct TypeHasher(u64);
+
+impl Hasher for TypeHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
 
 impl Signatures {
-    fn id(&self, ty: &FuncType) -> SigId {
-        // The map is never left half-changed by a panic that could be survived.
-        if let Some(id) = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(ty) {
-            return *id;
+    fn get(&self, id: TypeId) -> Arc<Signature> {
+        // A map is never left half-changed by a panic that could be survived.
+        if let Some(signature) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return signature.clone();
         }
-        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = ids.get(ty) {
-            return *id;
-        }
-        let id = SigId::from_usize(ids.len());
-        let (part, at) = Signatures::place(id);
-        let part = self.parts[part].get_or_init(|| {
-            let len = if part == 0 { FIRST_PART } else { FIRST_PART << (part - 1) };
-            (0..len).map(|_| OnceCell::new()).collect()
-        });
-        part[at].get_or_init(|| Signature { ty: ty.clone(), to_wasm: OnceCell::new(), to_host: OnceCell::new() });
-        ids.insert(ty.clone(), id);
-        id
+        self.of(DefinedType::of(id).expect("a function's module, or its signature, has its type"))
     }
 
-    /// In which part it is, and where there.
-    fn place(id: SigId) -> (usize, usize) {
-        match (id.index() / FIRST_PART).checked_ilog2() {
-            None => (0, id.index()),
-            Some(doubled) => (doubled as usize + 1, id.index() - (FIRST_PART << doubled)),
-        }
-    }
-
-    fn get(&self, id: SigId) -> &Signature {
-        let (part, at) = Signatures::place(id);
-        self.parts[part].get().and_then(|part| part[at].get()).expect("ids are those of signatures")
+    fn of(&self, ty: DefinedType) -> Arc<Signature> {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let new = |ty| Arc::new(Signature { ty, to_wasm: OnceCell::new(), to_host: OnceCell::new() });
+        known.entry(ty.id()).or_insert_with(|| new(ty)).clone()
     }
 }
 
-/// A function type with its trampolines, made on first use. They call indirectly only, so every store uses the same.
+/// A type of functions with its trampolines, made on first use. They call indirectly only, so every store uses the
+/// same.
 pub(in crate::runtime) struct Signature {
-    /// The type.
-    pub(in crate::runtime) ty: FuncType,
+    ty: DefinedType,
     to_wasm: OnceCell<Trampoline>,
     to_host: OnceCell<Trampoline>,
 }
@@ -355,6 +350,16 @@ struct Trampoline {
 }
 
 impl Signature {
+    /// The type's number.
+    pub(in crate::runtime) fn id(&self) -> TypeId {
+        self.ty.id()
+    }
+
+    /// The type.
+    pub(in crate::runtime) fn func(&self) -> &FuncType {
+        self.ty.as_func().expect("functions are of types of functions")
+    }
+
     fn trampoline(
         &self,
         engine: &Engine,
@@ -362,14 +367,14 @@ impl Signature {
         compile: impl FnOnce(&Compiler) -> Result<Vec<u8>> + Send,
     ) -> Result<Trampoline> {
         let code = engine.fixed_code(engine.compile(compile)?)?;
-        Ok(Trampoline { _registration: engine.publisher().tell_trampoline(&code, direction, &self.ty), code })
+        Ok(Trampoline { _registration: engine.publisher().tell_trampoline(&code, direction, self.func()), code })
     }
 
     /// How the host calls Wasm functions of this type.
     pub(in crate::runtime) fn host_to_wasm(&self, engine: &Engine) -> Result<HostToWasm> {
         let trampoline = self
             .to_wasm
-            .get_or_try_init(|| self.trampoline(engine, "to wasm", |compiler| compiler.host_to_wasm(&self.ty)))?;
+            .get_or_try_init(|| self.trampoline(engine, "to wasm", |compiler| compiler.host_to_wasm(self.func())))?;
         // SAFETY: the mapping holds a trampoline of this convention from its first byte on and lasts as long as the
         // signature, which the engine never drops.
         Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(trampoline.code.entry().get()) })
@@ -379,7 +384,7 @@ impl Signature {
     pub(in crate::runtime) fn wasm_to_host(&self, engine: &Engine) -> Result<*const c_void> {
         let trampoline = self
             .to_host
-            .get_or_try_init(|| self.trampoline(engine, "to host", |compiler| compiler.wasm_to_host(&self.ty)))?;
+            .get_or_try_init(|| self.trampoline(engine, "to host", |compiler| compiler.wasm_to_host(self.func())))?;
         Ok(trampoline.code.entry().get() as *const c_void)
     }
 }

@@ -2,11 +2,12 @@
 //! and no error crosses into guest code: both are left in the store, and the guest is unwound.
 
 use crate::abi::{HOST_FUNC, HostCall, VMContext, VMFuncRef, ValRaw};
-use crate::base::{Error, ErrorKind, Result, Shared, SigId};
+use crate::base::{Error, ErrorKind, Result, Shared, TypeId};
 use crate::code::broken;
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::control::call;
 use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
+use crate::runtime::handle::values::fits;
 use crate::runtime::objects::handles::Func;
 use crate::runtime::objects::host::{HostFunc, HostHead};
 use crate::runtime::objects::owned::Owned;
@@ -27,7 +28,7 @@ const MAX_HOST_VALUES: usize = 1000;
 /// What an engine has for host functions of a type.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownType {
-    sig: SigId,
+    sig: TypeId,
     code: *const c_void,
 }
 
@@ -44,8 +45,9 @@ impl KnownType {
                 format!("a host function may have at most {MAX_HOST_VALUES} parameters or results"),
             ));
         }
-        let sig = engine.signature_id(ty);
-        Ok(KnownType { sig, code: engine.signature(sig).wasm_to_host(engine)? })
+        let signature = engine.signature_of(ty)?;
+        // The engine keeps the signature, and so the code.
+        Ok(KnownType { sig: signature.id(), code: signature.wasm_to_host(engine)? })
     }
 }
 
@@ -192,7 +194,7 @@ where
         let (given, wanted) = list.split_at_mut(params.len());
         (host.body)(caller, given, wanted)?;
         for (i, (value, ty)) in wanted.iter().zip(results).enumerate() {
-            if value.ty() != *ty {
+            if !fits(AsStore::as_store(&store).inner(), *value, *ty)? {
                 return Err(wrong_result(i, value.ty(), &host.ty));
             }
             // SAFETY: the array has room for the results.
