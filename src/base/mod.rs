@@ -17,11 +17,11 @@ pub use error::{Error, ErrorKind, Result};
 pub use foreign::Foreign;
 pub use gaps::gaps;
 pub use index::{
-    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, SigId, TableIndex,
-    TextOffset, TypeIndex, WasmOffset,
+    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, TableIndex,
+    TextOffset, TypeId, TypeIndex, WasmOffset,
 };
 pub use layout::{SlotLayout, SlotRange};
 pub use nul::{NulText, NulTexts};
 pub use room::{filled, no_room};
 pub use text::{Escaped, is_unseen, printable};
-pub use value::{HeapType, RefType, ValType, WORD_BYTES};
+pub use value::{Defined, DefinedKind, Family, HeapType, RefType, ValType, WORD_BYTES};

@@ -14,7 +14,7 @@
 //! ```
 
 use super::values::Variables;
-use super::{Here, Operand, Record, Storage, words};
+use super::{Here, Operand, Record, Storage, in_one_shape, words};
 use crate::base::Result;
 use crate::compile::debug::{FrameWriter, NO_SHAPE, OperandPlace, UNSHAPED};
 use crate::compile::regions::RegionClasses;
@@ -105,8 +105,9 @@ impl Storage for Slots {
         if matches!(class, Class::Traps | Class::Effect | Class::Call) {
             self.frame.need_point();
         }
-        // A region ends behind what only the guest can run, and where a turn of a loop begins.
-        self.stop_due = class.ends_region() || row.flow == Flow::Loop;
+        // A region ends behind what only the guest can run, and where a turn of a loop begins. Behind a tail call comes
+        // nothing: what stands there is inside the regions from which it is reached.
+        self.stop_due = (class.ends_region() && row.flow != Flow::Leave) || row.flow == Flow::Loop;
         Ok(false)
     }
 
@@ -117,12 +118,12 @@ impl Storage for Slots {
         }
         let place = place.filter(|place| matches!(place, OperandPlace::Constant(_)) || here.stack.len() < MAX_ALIASED);
         let word = words(here.stack);
-        here.stack.push(Operand { value, ty, word, place, shape: UNSHAPED });
+        here.stack.push(Operand { value, ty: ty.in_slots(), word, place, shape: UNSHAPED });
     }
 
     fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value {
-        if !operand.value.is_reserved_value() {
-            return operand.value;
+        if let Some(value) = operand.at_hand() {
+            return in_one_shape(here.builder, value, operand.ty);
         }
         self.frame.load_operand(here.builder, operand.word, operand.ty)
     }
