@@ -1,10 +1,11 @@
 //! What every room may use: index, offset and address types that cannot be mixed up, what kinds of values there are and
 //! how they are laid out in slots, the error type, memory that may be refused, objects that many threads count apart,
-//! texts with a NUL behind them, and what messages say of bytes that are something else. Nothing here knows about
-//! modules, machine code or the operating system.
+//! what is between ranges, texts with a NUL behind them, and what messages say of bytes that are something else. Nothing
+//! here knows about modules, machine code or the operating system.
 
 mod error;
 mod foreign;
+mod gaps;
 mod index;
 mod layout;
 mod nul;
@@ -15,6 +16,7 @@ mod value;
 
 pub use error::{Error, ErrorKind, Result};
 pub use foreign::Foreign;
+pub use gaps::gaps;
 pub use index::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, TableIndex,
     TextOffset, TypeId, TypeIndex, WasmOffset,
