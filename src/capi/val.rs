@@ -9,9 +9,9 @@ use super::plumbing::{check, vec};
 use super::v128;
 use super::valtype::{kind_of, of_kind, wasm_valkind_t};
 use super::vecs::wasm_val_vec_t;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Family, Result};
 use crate::runtime::{AsStoreMut, ExternRef, Val};
-use crate::wasm::{HeapType, RefType, ValType};
+use crate::wasm::{RefType, ValType};
 use std::sync::Arc;
 
 /// A 32-bit float.
@@ -199,12 +199,12 @@ pub(super) unsafe fn ref_from_c(
     if !Arc::ptr_eq(cell, &object.cell) {
         return Err(Error::new(ErrorKind::Argument, format!("`{param}` is a reference of another store")));
     }
-    match (ty.heap, &object.kind) {
-        (HeapType::Func, Kind::Func(func)) => Ok(Val::FuncRef(Some(*func))),
-        (HeapType::Func, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
-        (HeapType::Extern, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
+    match (ty.heap.family(), &object.kind) {
+        (Family::Func, Kind::Func(func)) => Ok(Val::FuncRef(Some(*func))),
+        (Family::Func, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
+        (Family::Extern, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
         // Any object of the host can be an external reference.
-        (HeapType::Extern, kind) => {
+        (Family::Extern, kind) => {
             // Each time it is a new one, of which no handle is ever made.
             cell.note_garbage();
             let value = Box::new(kind.clone());

@@ -3,8 +3,8 @@
 use super::plumbing::guard::{or_abort, or_null};
 use super::plumbing::handles::wasm_valtype_t;
 use super::plumbing::own::{Own, borrow, handle};
-use crate::base::{Error, ErrorKind, Result};
-use crate::wasm::{HeapType, ValType};
+use crate::base::{Error, ErrorKind, Family, Result};
+use crate::wasm::ValType;
 
 handle!(wasm_valtype_t => ValType);
 
@@ -44,16 +44,16 @@ pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
         ValType::F32 => k::WASM_F32 as u8,
         ValType::F64 => k::WASM_F64 as u8,
         ValType::V128 => stepwell_valkind_enum::STEPWELL_VALKIND_V128 as u8,
-        ValType::Ref(ty) => match ty.heap {
-            HeapType::Extern => k::WASM_EXTERNREF as u8,
-            HeapType::Func => k::WASM_FUNCREF as u8,
+        ValType::Ref(ty) => match ty.heap.family() {
+            Family::Extern => k::WASM_EXTERNREF as u8,
+            Family::Func => k::WASM_FUNCREF as u8,
         },
     }
 }
 
 /// The type of a kind that came from C.
 pub(super) fn of_kind(kind: wasm_valkind_t, param: &str) -> Result<ValType> {
-    ValType::SHORT.into_iter().find(|ty| kind_of(*ty) == kind).ok_or_else(|| no_kind(kind, param))
+    ValType::SLOTS.into_iter().find(|ty| kind_of(*ty) == kind).ok_or_else(|| no_kind(kind, param))
 }
 
 /// The error for a number that is no kind.

@@ -2,15 +2,17 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0 without SIMD, and extended constants; with one memory and a few tables.
+/// WebAssembly 2.0, relaxed SIMD, extended constants and tail calls; with one memory and a few tables.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
         extended_const_enabled: true,
         multi_value_enabled: true,
         reference_types_enabled: true,
+        relaxed_simd_enabled: true,
         saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
+        simd_enabled: true,
 
         acquire_release_atomics_enabled: false,
         compact_imports_enabled: false,
@@ -20,10 +22,8 @@ pub fn supported() -> Config {
         gc_enabled: false,
         memory64_enabled: false,
         multibyte_array_access_enabled: false,
-        relaxed_simd_enabled: false,
         shared_everything_threads_enabled: false,
-        simd_enabled: false,
-        tail_call_enabled: false,
+        tail_call_enabled: true,
         threads_enabled: false,
         wide_arithmetic_enabled: false,
 
