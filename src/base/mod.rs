@@ -1,7 +1,7 @@
 //! What every room may use: index, offset and address types that cannot be mixed up, what kinds of values there are and
-//! how they are laid out in slots, the error type, memory that may be refused, texts with a NUL behind them, and what
-//! messages say of bytes that are something else. Nothing here knows about modules, machine code or the operating
-//! system.
+//! how they are laid out in slots, the error type, memory that may be refused, objects that many threads count apart,
+//! texts with a NUL behind them, and what messages say of bytes that are something else. Nothing here knows about
+//! modules, machine code or the operating system.
 
 mod error;
 mod foreign;
@@ -9,6 +9,7 @@ mod index;
 mod layout;
 mod nul;
 mod room;
+mod shared;
 mod text;
 mod value;
 
@@ -21,5 +22,6 @@ pub use index::{
 pub use layout::{SlotLayout, SlotRange};
 pub use nul::{NulText, NulTexts};
 pub use room::{filled, no_room};
+pub use shared::{Shared, Stripes};
 pub use text::{Escaped, is_unseen, printable};
 pub use value::{Defined, DefinedKind, Family, HeapType, RefType, ValType, WORD_BYTES};

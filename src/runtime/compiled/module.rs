@@ -2,7 +2,7 @@
 
 use crate::abi::VmLayout;
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, NulTexts, Result, TypeId, WasmOffset,
+    DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, NulTexts, Result, Shared, TypeId, WasmOffset,
 };
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
@@ -36,7 +36,7 @@ impl ModuleId {
 /// A compiled module of an engine. Cheap to clone: clones are the same module. It may be used by any number of stores
 /// and threads at once.
 #[derive(Clone)]
-pub struct Module(Arc<ModuleInner>);
+pub struct Module(Shared<ModuleInner>);
 
 /// A module that may be gone.
 #[derive(Clone)]
@@ -83,7 +83,7 @@ struct ModuleInner {
     layout: VmLayout,
     initial: Initial,
     sigs: Box<[TypeId]>,
-    production: Arc<EngineCode>,
+    production: Shared<EngineCode>,
     debug: OnceCell<DebugCode>,
     resume: Mutex<HashMap<DefinedFuncIndex, Arc<ResumeCell>>>,
     /// Whether the function bodies of a binary that was loaded were found to be valid.
@@ -144,19 +144,19 @@ impl Drop for ModuleInner {
 }
 
 /// The resume code of a function, compiled by whoever needs it first.
-type ResumeCell = OnceCell<Arc<EngineCode>>;
+type ResumeCell = OnceCell<Shared<EngineCode>>;
 
 /// Above so many, resume code that no store has is forgotten.
 const MAX_IDLE_RESUME: usize = 64;
 
 /// The debug tier of a module.
 struct DebugCode {
-    code: Arc<EngineCode>,
+    code: Shared<EngineCode>,
     stack_ratio: StackRatio,
 }
 
 impl DebugCode {
-    fn new(production: &EngineCode, code: Arc<EngineCode>) -> DebugCode {
+    fn new(production: &EngineCode, code: Shared<EngineCode>) -> DebugCode {
         DebugCode { stack_ratio: StackRatio::worst(production, &code), code }
     }
 }
@@ -228,13 +228,13 @@ impl Module {
         engine: &Engine,
         (info, layout): (ModuleInfo, VmLayout),
         binary: Binary,
-        production: Arc<EngineCode>,
-        debug: Option<Arc<EngineCode>>,
+        production: Shared<EngineCode>,
+        debug: Option<Shared<EngineCode>>,
     ) -> Module {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let sigs = info.types.iter().map(DefinedType::id).collect();
         let debug = debug.map(|code| OnceCell::with_value(DebugCode::new(&production, code)));
-        Module(Arc::new(ModuleInner {
+        Module(Shared::new(ModuleInner {
             engine: engine.clone(),
             id: ModuleId(NEXT.fetch_add(1, Ordering::Relaxed)),
             initial: Initial::new(&info, engine.config().memory_images),
@@ -389,7 +389,7 @@ impl Module {
     }
 
     /// The code of its debug tier, if it has been compiled.
-    pub(in crate::runtime) fn debug_if_compiled(&self) -> Option<&Arc<EngineCode>> {
+    pub(in crate::runtime) fn debug_if_compiled(&self) -> Option<&Shared<EngineCode>> {
         self.0.debug.get().map(|debug| &debug.code)
     }
 
@@ -405,12 +405,17 @@ impl Module {
 
     /// Whether both are the same module (not merely equal bytes).
     pub fn same(a: &Module, b: &Module) -> bool {
-        Arc::ptr_eq(&a.0, &b.0)
+        Shared::ptr_eq(&a.0, &b.0)
+    }
+
+    /// The same module, for a store: see [`Shared::near`].
+    pub(in crate::runtime) fn near(&self) -> Module {
+        Module(self.0.near())
     }
 
     /// A number that is another one for each module that lives.
     pub fn identity(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+        Arc::as_ptr(Shared::arc(&self.0)).addr()
     }
 
     /// The code of its debug tier, compiled on first use: once, whoever asks.
@@ -418,7 +423,7 @@ impl Module {
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Cancelled`] where `progress`
     /// returned false. A later call tries again.
-    pub fn debug_code(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<Arc<EngineCode>> {
+    pub fn debug_code(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<Shared<EngineCode>> {
         Ok(self.debug(progress)?.code.clone())
     }
 
@@ -439,7 +444,7 @@ impl Module {
     }
 
     /// The resume code of a function, compiled on first use. It is kept while a store has it, and some longer.
-    pub(in crate::runtime) fn resume_code(&self, func: DefinedFuncIndex) -> Result<Arc<EngineCode>> {
+    pub(in crate::runtime) fn resume_code(&self, func: DefinedFuncIndex) -> Result<Shared<EngineCode>> {
         let inner = &*self.0;
         if func.index() >= inner.info.bodies.len() {
             return Err(Error::new(ErrorKind::Argument, format!("the module has no body of function {func}")));
@@ -448,7 +453,7 @@ impl Module {
             // A map is never left half-changed by a panic that could be survived.
             let mut known = inner.resume.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= MAX_IDLE_RESUME && !known.contains_key(&func) {
-                let used = |code: &Arc<EngineCode>| Arc::strong_count(code) > 1;
+                let used = |code: &Shared<EngineCode>| Shared::has_clones(code);
                 known.retain(|_, cell| Arc::strong_count(cell) > 1 || cell.get().is_some_and(used));
             }
             known.entry(func).or_default().clone()
@@ -496,7 +501,7 @@ impl Module {
             let known = inner
                 .engine
                 .compile(|compiler| compiler.outline(&inner.info, &inner.binary, func, run.unwrap_or(Outline::RUN)))?;
-            let module = WeakModule { id: inner.id, inner: Arc::downgrade(inner) };
+            let module = WeakModule { id: inner.id, inner: Arc::downgrade(Shared::arc(inner)) };
             RerunCode::in_runs(module, func, known)
         })
     }
@@ -525,7 +530,7 @@ impl Module {
     }
 
     /// The code of its production tier.
-    pub fn production_code(&self) -> &Arc<EngineCode> {
+    pub fn production_code(&self) -> &Shared<EngineCode> {
         &self.0.production
     }
 

@@ -6,7 +6,7 @@
 //! The checks find what is foreign, damaged, or does not fit this engine. They are no protection against somebody who
 //! wants to be malicious: a serialized module is machine code, and as trusted as a shared library.
 
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, Result, Shared};
 use crate::code::EngineCode;
 use crate::compile::{DebugTier, vm_layout};
 use crate::image::{BEGINNING, CodeImage, ElfImages, ImageRef, ImageTables, Tier, elf_front, write_elf};
@@ -18,7 +18,6 @@ use crate::sys::sealed::SealedBytes;
 use crate::sys::source::Source;
 use crate::wasm::{self, ModuleInfo};
 use std::path::Path;
-use std::sync::Arc;
 
 impl Module {
     /// The module as bytes: its Wasm, its production code, its debug code where that has been compiled
@@ -80,7 +79,7 @@ fn load(engine: &Engine, source: &Source<'_>) -> Result<Module> {
     let binary = images.wasm()?;
     let info = parse(engine, &file[binary.clone()], usable)?;
     let layout = vm_layout(&info)?;
-    let take = |tier: Tier| -> Result<Option<Arc<EngineCode>>> {
+    let take = |tier: Tier| -> Result<Option<Shared<EngineCode>>> {
         let Some((tables, text)) = images.image(tier)? else { return Ok(None) };
         check_functions(&tables, &info, &file[binary.clone()])?;
         if text.is_empty() {
