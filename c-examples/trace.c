@@ -9,14 +9,15 @@
  *
  * DEPTH is the number of live Wasm frames, FUNC the function's index in its module (imports counted), OFFSET the byte
  * offset in the module of the instruction about to run; LOCALS are parameters first, STACK is bottom first. Values are
- * `i32:0000002a` and so on, bits in hexadecimal; references `funcref:null`, `externref:set`. The last line is
+ * `i32:0000002a` and so on, bits in hexadecimal, of a `v128` with lane 0 last; references `funcref:null`, `externref:set`. The last line is
  * `return VALUES`, `trap MESSAGE`, or `max` once N lines are out.
  *
  * With `--dir`, WASI preview 1 is there: the directory HOST as ".", to look at, and the standard error; standard output is the
  * trace's, so the program's goes nowhere. The last line of a program that exits is `exit STATUS`.
  *
  * Other missing imports are functions that return zeros, and globals, tables and memories of zeros. ARGS follow the parameters'
- * types: integers in decimal or 0x hexadecimal, floats in decimal (also nan, inf), references `null`.
+ * types: integers in decimal or 0x hexadecimal, floats in decimal (also nan, inf), vectors as one number in 0x hexadecimal, references
+ * `null`.
  */
 #include "util.h"
 
@@ -46,6 +47,10 @@ static void print_value(const wasm_val_t *value) {
     case WASM_F64:
         memcpy(&wide, &value->of.f64, sizeof wide);
         printf("f64:%016" PRIx64, wide);
+        break;
+    case STEPWELL_VALKIND_V128:
+        fputs("v128:", stdout);
+        print_v128(stdout, value);
         break;
     case WASM_FUNCREF:
         printf("funcref:%s", value->of.ref ? "set" : "null");
