@@ -228,6 +228,23 @@ fn show_the_same(folder: &str, directives: usize, differing: usize) {
     assert!(digests.len() > differing, "{} of the scripts that run something differ in what is shown", digests.len());
 }
 
+/// A proposal in every mode, with signals and without, and in both kinds of debug code.
+fn in_every_mode(folder: &str, directives: usize) {
+    for engine in ["default", "no-signals", "simple", "unoptimized"] {
+        for mode in [Mode::Production, Mode::Debug, Mode::Serialized] {
+            all_pass_in(engine, folder, mode, directives);
+        }
+    }
+    all_pass(folder, Mode::Step, directives);
+    all_pass(folder, Mode::Resume, directives);
+    all_pass_in("no-signals", folder, Mode::Resume, directives);
+}
+
+#[test]
+fn tail_calls_in_every_mode() {
+    in_every_mode("proposals/tail-call", 119);
+}
+
 /// Runs a script in every kind of code of these engines, with what `change` makes of their configurations: the same
 /// traps, and the same is shown.
 fn in_all_code(name: &str, text: &str, directives: usize, change: fn(&mut stepwell::runtime::Config)) {

@@ -72,7 +72,7 @@ pub fn make_of(seed: u64, bytes: &[u8], random: &mut Random) -> Result<Made> {
 }
 
 fn accepted() -> WasmFeatures {
-    WasmFeatures::WASM2 | WasmFeatures::RELAXED_SIMD | WasmFeatures::EXTENDED_CONST
+    WasmFeatures::WASM2 | WasmFeatures::RELAXED_SIMD | WasmFeatures::EXTENDED_CONST | WasmFeatures::TAIL_CALL
 }
 
 /// Puts others, of as many operands, in the place of the relaxed instructions that the other engine does not do as the

@@ -60,12 +60,16 @@ features! {
     bulk_memory: BULK_MEMORY = true, "bulk-memory-operations";
     /// `externref`, `table.get`, `ref.null` and their kin; several tables.
     reference_types: REFERENCE_TYPES = true, "reference-types";
+    /// References to functions of one type, and those that are never null.
+    function_references: FUNCTION_REFERENCES = true, "function-references";
     /// Vectors of 128 bits.
     simd: SIMD = true, "simd";
     /// Operations on them whose outcome may differ between machines.
     relaxed_simd: RELAXED_SIMD = true, "relaxed-simd";
     /// Additions, subtractions and multiplications in constant expressions.
     extended_const: EXTENDED_CONST = true, "extended-const";
+    /// `return_call` and `return_call_indirect`.
+    tail_call: TAIL_CALL = true, "tail-call";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
@@ -76,12 +80,10 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
     let foreign = [
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
-        (WasmFeatures::TAIL_CALL, "tail-call"),
         (WasmFeatures::MULTI_MEMORY, "multi-memory"),
         (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
         (WasmFeatures::MEMORY64, "memory64"),
-        (WasmFeatures::FUNCTION_REFERENCES, "function-references"),
         (WasmFeatures::GC, "gc"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),

@@ -6,33 +6,6 @@ use std::ops::Range;
 
 pub use crate::base::{HeapType, RefType, ValType};
 
-/// A wasmparser value type as ours; `None` for those of proposals Stepwell does not have.
-pub fn val_type(ty: wasmparser::ValType) -> Option<ValType> {
-    Some(match ty {
-        wasmparser::ValType::I32 => ValType::I32,
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)?),
-    })
-}
-
-/// The same of a reference type.
-pub fn ref_type(ty: wasmparser::RefType) -> Option<RefType> {
-    // Those that are never null come with typed function references.
-    heap_type(ty.heap_type()).filter(|_| ty.is_nullable()).map(RefType::nullable)
-}
-
-/// The same of what a reference refers to.
-pub fn heap_type(ty: wasmparser::HeapType) -> Option<HeapType> {
-    match ty {
-        wasmparser::HeapType::FUNC => Some(HeapType::Func),
-        wasmparser::HeapType::EXTERN => Some(HeapType::Extern),
-        _ => None,
-    }
-}
-
 /// A function's type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct FuncType {

@@ -2,7 +2,7 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0, relaxed SIMD and extended constants; with one memory and a few tables.
+/// WebAssembly 2.0, relaxed SIMD, extended constants and tail calls; with one memory and a few tables.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
@@ -23,7 +23,7 @@ pub fn supported() -> Config {
         memory64_enabled: false,
         multibyte_array_access_enabled: false,
         shared_everything_threads_enabled: false,
-        tail_call_enabled: false,
+        tail_call_enabled: true,
         threads_enabled: false,
         wide_arithmetic_enabled: false,
 
