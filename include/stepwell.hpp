@@ -108,6 +108,8 @@ enum class Feature : std::int32_t {
   BulkMemory = STEPWELL_FEATURE_BULK_MEMORY,
   ReferenceTypes = STEPWELL_FEATURE_REFERENCE_TYPES,
   ExtendedConst = STEPWELL_FEATURE_EXTENDED_CONST,
+  Simd = STEPWELL_FEATURE_SIMD,
+  RelaxedSimd = STEPWELL_FEATURE_RELAXED_SIMD,
 };
 
 /// The kinds of values.
@@ -1278,6 +1280,12 @@ public:
   /// Whether NaNs are the same in production and debug code, to the bit. Off at first.
   Config &nan_canonicalization(bool enable) & { return stepwell_config_nan_canonicalization_set(need(), enable), *this; }
   Config &&nan_canonicalization(bool enable) && { return std::move(nan_canonicalization(enable)); }
+  /// Whether relaxed vector instructions do what the specification's deterministic profile says, the same on all machines. Off at
+  /// first.
+  Config &relaxed_simd_deterministic(bool enable) & {
+    return stepwell_config_relaxed_simd_deterministic_set(need(), enable), *this;
+  }
+  Config &&relaxed_simd_deterministic(bool enable) && { return std::move(relaxed_simd_deterministic(enable)); }
   /// Whether guests count the instructions they run, and trap when the fuel of `Store::set_fuel` is used up. Off at first.
   Config &fuel(bool enable) & { return stepwell_config_fuel_set(need(), enable), *this; }
   Config &&fuel(bool enable) && { return std::move(fuel(enable)); }

@@ -330,7 +330,7 @@ static void limits() {
   CHECK(!store.is_poisoned());
   FAILS(Memory::try_make(store, {{2, 3}}), ErrorCode::Limit, "");
   Config config;
-  config.debug(true).debug_tier(DebugTier::Simple).nan_canonicalization(true).rerun_cache(1 << 20).stop_reserve(1 << 18).copied_code(false);
+  config.debug(true).debug_tier(DebugTier::Simple).nan_canonicalization(true).relaxed_simd_deterministic(true).rerun_cache(1 << 20).stop_reserve(1 << 18).copied_code(false);
   Engine debug(std::move(config));
   Engine seen(Config().check_handles(false).profiler(Profiler::None).native_debug_info(true).debug_eagerly(true));
   THROWS(Config().profiler(static_cast<Profiler>(99)), Error, "no profiler");
