@@ -108,6 +108,7 @@ enum class Feature : std::int32_t {
   BulkMemory = STEPWELL_FEATURE_BULK_MEMORY,
   ReferenceTypes = STEPWELL_FEATURE_REFERENCE_TYPES,
   ExtendedConst = STEPWELL_FEATURE_EXTENDED_CONST,
+  MultiMemory = STEPWELL_FEATURE_MULTI_MEMORY,
 };
 
 /// The kinds of values.

@@ -88,6 +88,21 @@ fn proposals_in_production() {
     all_pass("proposals/nontrapping-float-to-int-conversions", Mode::Production, 615);
 }
 
+/// Every mode of the runner, and the configurations in which memories and traps work in other ways.
+fn in_every_mode(folder: &str, directives: usize) {
+    for mode in [Mode::Production, Mode::Debug, Mode::Step, Mode::Resume, Mode::Serialized] {
+        all_pass(folder, mode, directives);
+    }
+    for engine in ["small-reservation", "no-reservation", "no-signals", "simple", "unoptimized"] {
+        all_pass_in(engine, folder, Mode::Debug, directives);
+    }
+}
+
+#[test]
+fn several_memories() {
+    in_every_mode("proposals/multi-memory", 912);
+}
+
 #[test]
 fn webassembly_1_debugged() {
     all_pass("wasm-v1", Mode::Debug, 19_245);
@@ -165,20 +180,36 @@ fn both_kinds_of_debug_code_show_the_same() {
 /// Elements of tables that are made when they are first asked for, in every kind of code.
 #[test]
 fn tables_are_filled_on_first_use() {
-    let text = include_str!("support/tables.wast").to_owned();
-    let scripts = [script::Script { name: "tables".to_owned(), folder: String::new(), text }];
+    let engines = ["default", "no-signals", "simple", "simple-no-signals", "unoptimized"];
+    in_all_code("tables", "", include_str!("support/tables.wast"), &engines, 100);
+}
+
+/// Memories of all types, where guard pages do the work and where checks do, where memories move and where they stay.
+#[test]
+fn memories_are_kept_apart() {
+    in_all_code("memories", "", include_str!("support/memories.wast"), &MEMORY_ENGINES, 40);
+}
+
+/// The configurations in which memories work in different ways.
+const MEMORY_ENGINES: [&str; 7] =
+    ["default", "small-reservation", "no-reservation", "no-signals", "simple", "simple-no-signals", "unoptimized"];
+
+/// Runs a script of our own in every mode, with the features of `folder`. Traps, and what a debugger is shown, are the
+/// same everywhere.
+fn in_all_code(name: &str, folder: &str, text: &str, engines: &[&'static str], least: usize) {
+    let scripts = [script::Script { name: name.to_owned(), folder: folder.to_owned(), text: text.to_owned() }];
     let mut expected: Option<Vec<String>> = None;
     let mut shown = BTreeMap::new();
-    for engine in ["default", "no-signals", "simple", "simple-no-signals", "unoptimized"] {
+    for engine in engines {
         for mode in [Mode::Production, Mode::Debug, Mode::Step, Mode::Resume, Mode::Serialized] {
             let config = engines::named(engine).unwrap();
             suite::run_all(&scripts, &config, (mode, 1), 1, |_, outcome| {
                 assert!(outcome.failures.is_empty(), "{engine}, {mode:?}: {:#?}", outcome.failures);
-                assert!(outcome.passed > 100, "{}", outcome.passed);
+                assert!(outcome.passed > least, "{}", outcome.passed);
                 let traps: Vec<String> = outcome.traps.iter().map(ToString::to_string).collect();
                 assert_eq!(expected.get_or_insert_with(|| traps.clone()), &traps, "{engine}, {mode:?}");
                 if mode == Mode::Step {
-                    shown.insert(engine, outcome.digest);
+                    shown.insert(*engine, outcome.digest);
                 }
             });
         }

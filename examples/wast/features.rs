@@ -24,6 +24,7 @@ const FOLDERS: &[(&str, Features)] = &[
     ("bulk-memory", Features { bulk_memory: true, reference_types: true, ..Features::WASM_1 }),
     ("reference-types", Features { bulk_memory: true, reference_types: true, multi_value: true, ..Features::WASM_1 }),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
+    ("multi-memory", Features { multi_memory: true, ..WASM_2 }),
 ];
 
 /// The features for a file in `folder`; the default set where the table has no row for it.

@@ -42,6 +42,8 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_REFERENCE_TYPES = 4,
     /// Additions, subtractions and multiplications in constant expressions.
     STEPWELL_FEATURE_EXTENDED_CONST = 5,
+    /// Several memories in a module.
+    STEPWELL_FEATURE_MULTI_MEMORY = 8,
 }
 
 /// A new configuration, of the defaults.
@@ -203,6 +205,7 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_BULK_MEMORY as i32 => &mut features.bulk_memory,
             _ if feature == f::STEPWELL_FEATURE_REFERENCE_TYPES as i32 => &mut features.reference_types,
             _ if feature == f::STEPWELL_FEATURE_EXTENDED_CONST as i32 => &mut features.extended_const,
+            _ if feature == f::STEPWELL_FEATURE_MULTI_MEMORY as i32 => &mut features.multi_memory,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

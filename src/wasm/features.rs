@@ -62,6 +62,8 @@ features! {
     reference_types: REFERENCE_TYPES = true, "reference-types";
     /// Additions, subtractions and multiplications in constant expressions.
     extended_const: EXTENDED_CONST = true, "extended-const";
+    /// Several memories in a module.
+    multi_memory: MULTI_MEMORY = true, "multi-memory";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
@@ -75,7 +77,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
         (WasmFeatures::TAIL_CALL, "tail-call"),
-        (WasmFeatures::MULTI_MEMORY, "multi-memory"),
         (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
         (WasmFeatures::MEMORY64, "memory64"),

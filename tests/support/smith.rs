@@ -2,7 +2,7 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0 without SIMD, and extended constants; with one memory and a few tables.
+/// WebAssembly 2.0 without SIMD, extended constants, and several memories; with a few memories and tables.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
@@ -27,7 +27,7 @@ pub fn supported() -> Config {
         threads_enabled: false,
         wide_arithmetic_enabled: false,
 
-        max_memories: 1,
+        max_memories: 3,
         max_tables: 4,
         ..Config::default()
     }
