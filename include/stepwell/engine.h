@@ -70,6 +70,8 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_REFERENCE_TYPES = 4,
   /** Additions, subtractions and multiplications in constant expressions. */
   STEPWELL_FEATURE_EXTENDED_CONST = 5,
+  /** Several memories in a module. */
+  STEPWELL_FEATURE_MULTI_MEMORY = 8,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */
