@@ -230,7 +230,7 @@ fn another_configuration_is_named() {
         Module::deserialize(&engine(config), &bytes)
     };
     type Change = dyn Fn(&mut Config);
-    let decisive: [(&str, &Change); 8] = [
+    let decisive: [(&str, &Change); 9] = [
         ("signals", &|config| config.signals = false),
         ("memory_reservation", &|config| config.memory_reservation = 8 << 30),
         ("memory_reservation", &|config| config.memory_reservation = 0),

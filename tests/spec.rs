@@ -104,6 +104,16 @@ fn several_memories() {
 }
 
 #[test]
+fn memories_of_64_bits() {
+    in_every_mode("proposals/memory64", 1_606);
+}
+
+#[test]
+fn page_sizes() {
+    in_every_mode("proposals/custom-page-sizes", 207);
+}
+
+#[test]
 fn webassembly_1_debugged() {
     all_pass("wasm-v1", Mode::Debug, 19_245);
 }
@@ -187,7 +197,9 @@ fn tables_are_filled_on_first_use() {
 /// Memories of all types, where guard pages do the work and where checks do, where memories move and where they stay.
 #[test]
 fn memories_are_kept_apart() {
-    in_all_code("memories", "", include_str!("support/memories.wast"), &MEMORY_ENGINES, 40);
+    in_all_code("memories", "", include_str!("support/memories.wast"), &MEMORY_ENGINES, 200);
+    let folder = "proposals/custom-page-sizes";
+    in_all_code("page_sizes", folder, include_str!("support/page_sizes.wast"), &MEMORY_ENGINES, 60);
 }
 
 /// The configurations in which memories work in different ways.

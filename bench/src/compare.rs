@@ -23,13 +23,14 @@ pub const OVERFLOW: &str = "trap call stack exhausted";
 
 /// Stepwell's engine for this.
 pub fn own_engine() -> Result<Engine> {
-    Ok(Engine::new(stepwell::runtime::Config { debug: true, nan_canonicalization: true, ..Default::default() })?)
+    let features = stepwell::Features { custom_page_sizes: true, ..Default::default() };
+    Ok(Engine::new(stepwell::runtime::Config { features, debug: true, nan_canonicalization: true, ..Default::default() })?)
 }
 
 /// The configuration of the other engine.
 pub fn other_config() -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
-    config.cranelift_nan_canonicalization(true).collector(wasmtime::Collector::Null);
+    config.cranelift_nan_canonicalization(true).collector(wasmtime::Collector::Null).wasm_custom_page_sizes(true);
     config
 }
 

@@ -71,7 +71,11 @@ pub fn make_of(seed: u64, bytes: &[u8], random: &mut Random) -> Result<Made> {
 }
 
 fn accepted() -> WasmFeatures {
-    (WasmFeatures::WASM2 - WasmFeatures::SIMD) | WasmFeatures::EXTENDED_CONST | WasmFeatures::MULTI_MEMORY
+    (WasmFeatures::WASM2 - WasmFeatures::SIMD)
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::MEMORY64
+        | WasmFeatures::CUSTOM_PAGE_SIZES
 }
 
 fn config(seed: u64) -> Config {
@@ -94,6 +98,7 @@ fn config(seed: u64) -> Config {
         min_memories: 1,
         // Growing must succeed or fail alike on both sides, so the limits are the module's own and small.
         max_memory32_bytes: 8 << 16,
+        max_memory64_bytes: 8 << 16,
         memory_max_size_required: true,
         max_table_elements: 100,
         table_max_size_required: true,

@@ -8,6 +8,9 @@ use crate::base::{DataIndex, MemoryIndex, Result};
 use crate::isa::PAGE_SIZE;
 use std::ops::Range;
 
+/// The most bytes of a memory whose contents can be written: its pages are counted in 32 bits.
+pub const MOST_MEMORY_BYTES: usize = (u32::MAX as usize) * PAGE_SIZE;
+
 /// A page of a memory, counted from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct MemoryPage(u32);

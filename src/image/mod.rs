@@ -14,7 +14,7 @@ mod tables;
 mod validate;
 
 pub use elf::{BEGINNING, ElfImages, ImageRef, elf_front, seal_elf, write_elf};
-pub use memories::{FileOffset, ImageOf, MemoryContents, StoredMemory};
+pub use memories::{FileOffset, ImageOf, MOST_MEMORY_BYTES, MemoryContents, StoredMemory};
 pub use native::native_object;
 pub use packed::{Cursor, Packed, PackedRow};
 pub use rerun::{RegionGraph, RerunEnd, RerunImage, RerunInstruction};

@@ -68,6 +68,10 @@ features! {
     extended_const: EXTENDED_CONST = true, "extended-const";
     /// Several memories in a module.
     multi_memory: MULTI_MEMORY = true, "multi-memory";
+    /// Memories and tables with places of 64 bits.
+    memory64: MEMORY64 = true, "memory64";
+    /// Memories with pages of one byte.
+    custom_page_sizes: CUSTOM_PAGE_SIZES = false, "custom-page-sizes";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
@@ -81,12 +85,10 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         (WasmFeatures::TAIL_CALL, "tail-call"),
         (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
-        (WasmFeatures::MEMORY64, "memory64"),
         (WasmFeatures::FUNCTION_REFERENCES, "function-references"),
         (WasmFeatures::GC, "gc"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),
-        (WasmFeatures::CUSTOM_PAGE_SIZES, "custom-page-sizes"),
         (WasmFeatures::MEMORY_CONTROL, "memory-control"),
         (WasmFeatures::COMPONENT_MODEL, "component-model"),
         (WasmFeatures::CUSTOM_DESCRIPTORS, "custom-descriptors"),

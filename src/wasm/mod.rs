@@ -22,6 +22,6 @@ pub use names::readable;
 pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
 pub use types::{
-    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, HeapType, Limits,
-    MAX_PAGES, MemoryType, PAGE_BYTES, RefType, SegmentMode, TableType, ValType, heap_type, val_type,
+    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, HeapType, IndexType,
+    Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType, heap_type, val_type,
 };

@@ -2,11 +2,14 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0 without SIMD, extended constants, and several memories; with a few memories and tables.
+/// WebAssembly 2.0 without SIMD, extended constants, 64-bit memories and tables, several memories, and pages of any size:
+/// an engine for them has `custom_page_sizes` on, too.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
+        custom_page_sizes_enabled: true,
         extended_const_enabled: true,
+        memory64_enabled: true,
         multi_value_enabled: true,
         reference_types_enabled: true,
         saturating_float_to_int_enabled: true,
@@ -15,10 +18,8 @@ pub fn supported() -> Config {
         acquire_release_atomics_enabled: false,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: false,
         exceptions_enabled: false,
         gc_enabled: false,
-        memory64_enabled: false,
         multibyte_array_access_enabled: false,
         relaxed_simd_enabled: false,
         shared_everything_threads_enabled: false,
@@ -28,6 +29,7 @@ pub fn supported() -> Config {
         wide_arithmetic_enabled: false,
 
         max_memories: 3,
+        max_memory64_bytes: 1 << 32,
         max_tables: 4,
         ..Config::default()
     }

@@ -37,7 +37,8 @@ fn run() -> Result<()> {
     let args: Vec<String> = words.collect();
     let binary = wat::parse_file(&path)?;
 
-    let engine = Engine::new(Config { debug: true, nan_canonicalization: true, ..Config::default() })?;
+    let features = stepwell::Features { custom_page_sizes: true, ..Default::default() };
+    let engine = Engine::new(Config { features, debug: true, nan_canonicalization: true, ..Config::default() })?;
     let module = Module::new(&engine, &binary)?;
     let ty = module.exports().find_map(|(name, ty)| match ty {
         ExternType::Func(ty) if name == export => Some(ty),

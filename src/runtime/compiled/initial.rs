@@ -3,11 +3,11 @@
 //! image is copied at instantiation, segment by segment.
 
 use crate::base::{Error, ErrorKind, GlobalIndex, MemoryIndex, Result};
-use crate::image::{FileOffset, ImageOf, MemoryContents, StoredMemory};
+use crate::image::{FileOffset, ImageOf, MOST_MEMORY_BYTES, MemoryContents, StoredMemory};
 use crate::sys::mapping::MemoryImage;
-use crate::sys::pages::PAGE_SIZE;
+use crate::sys::pages::{PAGE_SIZE, round_up_to_page};
 use crate::sys::source::{Piece, Source};
-use crate::wasm::{KnownData, ModuleInfo, PAGE_BYTES};
+use crate::wasm::{KnownData, ModuleInfo};
 use once_cell::sync::OnceCell;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,7 +82,7 @@ impl InitialData {
 /// An image that a memory is to have.
 struct Planned {
     memory: MemoryIndex,
-    /// The bytes of the memory.
+    /// The bytes of the memory, whole pages.
     len: usize,
     /// What is to be in it.
     data: Vec<KnownData>,
@@ -94,7 +94,11 @@ impl Planned {
         let defined = (info.imported_memories as usize..info.memories.len()).map(MemoryIndex::from_usize);
         let plan = |memory: MemoryIndex| {
             let data = known.iter().filter(|data| data.memory == memory).copied().collect();
-            let len = (info.memory(memory).limits.min * PAGE_BYTES) as usize;
+            // What is behind the end of a memory that does not end with a page is no part of it, and zero.
+            let len = usize::try_from(info.memory(memory).least_bytes()).ok().and_then(round_up_to_page)?;
+            if len > MOST_MEMORY_BYTES {
+                return None;
+            }
             let planned = Planned { memory, len, data };
             worth_a_file(planned.chunks(info, binary)).then_some(planned)
         };
