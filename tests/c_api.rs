@@ -47,6 +47,7 @@ programs!(
     fork,
     corners,
     handles,
+    vectors,
 );
 
 /// `tests/c/modules.h` has the modules of `tests/c/modules` as arrays: the C tests need no assembler.

@@ -31,7 +31,7 @@ fn full() -> CodeImage {
     .into_iter()
     .collect();
     let slot = |ty, at| Slot { ty, place: Place::Frame(at) };
-    tables.locals = ValType::SHORT.into_iter().collect();
+    tables.locals = ValType::SLOTS.into_iter().collect();
     tables.functions[2].locals = (1, 5);
     tables.functions[2].locals_at = -48;
     tables.functions[2].saved = SavedRegisters::new([PreservedRegister::R12, PreservedRegister::R15], 2).unwrap();
@@ -155,6 +155,7 @@ fn broken_tables_are_refused() {
         ("function numbers beyond 32 bits", &|i| i.tables.first = DefinedFuncIndex::new(u32::MAX - 4)),
         ("vmctx is a constant", &|i| i.tables.functions[2].vmctx = Some(Place::Constant(4))),
         ("registers saved outside the frame", &|i| i.tables.functions[2].frame_size = 8),
+        ("arguments without end", &|i| i.tables.functions[2].arguments = 1 << 17),
         ("regions in production", &|i| (i.tables.regions, i.tables.tier) = (true, Tier::Production)),
         ("traps fall", &|i| edit(&mut i.tables.traps, |t| t.swap(0, 1))),
         ("trap twice", &|i| edit(&mut i.tables.traps, |t| t[1] = t[0])),

@@ -494,7 +494,8 @@ fn frames_are_where_their_sink_says_in_all_nested_runs() {
         let top = store.as_store().keep_top(outer).unwrap();
         let about = |kept: &KeptFrame| {
             let state = store.as_store().state_of(kept).unwrap();
-            let at = (kept.func(), kept.slot(), kept.wasm(), kept.fp(), kept.instance(), kept.called_through_host());
+            let id = store.as_store().id_of(kept);
+            let at = (kept.func(), kept.slot(), kept.wasm(), id, kept.instance(), kept.called_through_host());
             (at, state.locals(), state.operands(), state.local_count(), state.operand_count())
         };
         assert_eq!(about(&top), about(&kept[0]));

@@ -719,10 +719,11 @@ fn a_store_may_move_between_threads() {
 fn invalid_modules_and_configurations_are_refused() {
     let engine = engine();
     assert_eq!(Module::new(&engine, b"nonsense").unwrap_err().kind(), ErrorKind::InvalidModule);
-    let simd = wat::parse_str("(module (func (result v128) (v128.const i64x2 0 0)))").unwrap();
-    let error = Module::new(&engine, &simd).unwrap_err();
+    let foreign = wat::parse_str("(module (type $ft (func)) (type (cont $ft)))").unwrap();
+    let error = Module::new(&engine, &foreign).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.offset().is_some() && Module::validate(&engine, &simd).is_err());
+    assert!(error.to_string().contains("stack-switching"), "{error}");
+    assert!(error.offset().is_some() && Module::validate(&engine, &foreign).is_err());
     let ok = wat::parse_str("(module (func))").unwrap();
     Module::validate(&engine, &ok).unwrap();
     let cancelled = Module::with_progress(&engine, &ok, &|_, _| false).unwrap_err();

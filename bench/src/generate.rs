@@ -76,6 +76,7 @@ fn accepted() -> WasmFeatures {
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::MEMORY64
         | WasmFeatures::CUSTOM_PAGE_SIZES
+        | WasmFeatures::TAIL_CALL
 }
 
 fn config(seed: u64) -> Config {

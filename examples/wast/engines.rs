@@ -26,6 +26,8 @@ const ENGINES: &[Row] = &[
         config.signals = false;
     }),
     ("unoptimized", |config| config.optimize = false),
+    // Relaxed vector instructions as on every machine.
+    ("relaxed-deterministic", |config| config.relaxed_simd_deterministic = true),
     ("canonical-nans", |config| config.nan_canonicalization = true),
     // To be compared with the one before.
     ("simple-canonical-nans", |config| {

@@ -12,13 +12,25 @@ pub fn argument(store: &mut Store, arg: &WastArgCore<'_>) -> Result<Val, String>
         WastArgCore::F32(x) => Val::F32(x.bits),
         WastArgCore::F64(x) => Val::F64(x.bits),
         WastArgCore::V128(x) => Val::V128(x.to_le_bytes()),
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => Val::FuncRef(None),
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => Val::ExternRef(None),
+        WastArgCore::RefNull(ty) if is_func(ty) => Val::FuncRef(None),
+        WastArgCore::RefNull(ty) if is_extern(ty) => Val::ExternRef(None),
         WastArgCore::RefExtern(x) => {
             Val::ExternRef(Some(ExternRef::new(&mut *store, Box::new(*x)).map_err(|e| e.to_string())?))
         }
         other => return Err(format!("no value of Stepwell's corresponds to the argument {other:?}")),
     })
+}
+
+/// Whether references to this are to functions.
+fn is_func(ty: &HeapType<'_>) -> bool {
+    use AbstractHeapType::{Func, NoFunc};
+    matches!(ty, HeapType::Abstract { ty: Func | NoFunc, .. })
+}
+
+/// Whether references to this are to what is the host's.
+fn is_extern(ty: &HeapType<'_>) -> bool {
+    use AbstractHeapType::{Extern, NoExtern};
+    matches!(ty, HeapType::Abstract { ty: Extern | NoExtern, .. })
 }
 
 /// Whether `value` is what the script expects.
@@ -29,12 +41,8 @@ pub fn fits(store: &Store, expected: &WastRetCore<'_>, value: &Val) -> bool {
         (WastRetCore::F32(x), Val::F32(y)) => fits_f32(x, *y),
         (WastRetCore::F64(x), Val::F64(y)) => fits_f64(x, *y),
         (WastRetCore::V128(x), Val::V128(y)) => fits_v128(x, *y),
-        (WastRetCore::RefNull(ty), Val::FuncRef(None)) => {
-            matches!(ty, None | Some(HeapType::Abstract { ty: AbstractHeapType::Func, .. }))
-        }
-        (WastRetCore::RefNull(ty), Val::ExternRef(None)) => {
-            matches!(ty, None | Some(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }))
-        }
+        (WastRetCore::RefNull(ty), Val::FuncRef(None)) => ty.as_ref().is_none_or(is_func),
+        (WastRetCore::RefNull(ty), Val::ExternRef(None)) => ty.as_ref().is_none_or(is_extern),
         (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
         (WastRetCore::RefExtern(Some(x)), Val::ExternRef(Some(y))) => {
             y.data(store).is_ok_and(|data| data.downcast_ref::<u32>() == Some(x))

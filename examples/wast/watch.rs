@@ -102,7 +102,7 @@ struct Seen {
     stepping: bool,
     /// The function and arguments of this call, until its first stop.
     entry: Option<(Module, FuncIndex, Vec<Val>)>,
-    /// The live frames, outermost first: frame pointer, function, latest offset.
+    /// The live frames, outermost first: id, function, latest offset.
     trail: Vec<(usize, ModuleId, FuncIndex, WasmOffset)>,
     /// The stack of this call was too deep to be followed, and so many of its stops are overlooked.
     lost: Option<u32>,
@@ -441,16 +441,16 @@ fn at_step(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
         }
     }
     if seen.lost.is_none() {
-        follow(&mut seen, (stop.frame_pointer(), module, func, offset), depth);
+        follow(&mut seen, (frame.id(), module, func, offset), depth);
     }
     Action::Continue
 }
 
 /// Checks that a stop follows from the frame's previous one.
 fn follow(seen: &mut Seen, at: (usize, &Module, FuncIndex, WasmOffset), depth: usize) {
-    let (fp, module, func, offset) = at;
+    let (id, module, func, offset) = at;
     seen.trail.truncate(depth);
-    let current = (fp, module.id(), func, offset);
+    let current = (id, module.id(), func, offset);
     let previous = if seen.trail.len() == depth { seen.trail.pop() } else { None };
     if seen.trail.len() + 1 != depth {
         seen.problem(|| format!("a frame was entered at {offset} that never stopped at its first instruction"));
@@ -459,8 +459,8 @@ fn follow(seen: &mut Seen, at: (usize, &Module, FuncIndex, WasmOffset), depth: u
     seen.trail.push(current);
     let Some(body) = seen.bodies.of(module, func) else { return };
     let expected = match previous {
-        Some((last_fp, last_module, last_func, last))
-            if (last_fp, last_module, last_func) == (fp, module.id(), func) =>
+        Some((last_id, last_module, last_func, last))
+            if (last_id, last_module, last_func) == (id, module.id(), func) =>
         {
             body.instructions.get(&last.get()).copied().flatten()
         }

@@ -42,6 +42,9 @@ pub enum Builtin {
     TableResolve,
     /// `(function) -> funcref`: initialises the function's `VMFuncRef` on first use.
     RefFunc,
+    /// `(type, wanted) -> 1 or 0`: whether a type is another, or below it; both are
+    /// [`TypeId`](crate::base::TypeId)s. Raises no trap.
+    IsBelow,
     /// `(trap code)`: raises that trap. Used where signals are off. Never returns.
     Trap,
     /// `()`: raises the error a host function left in the store. Never returns.
@@ -55,7 +58,7 @@ pub enum Builtin {
 
 impl Builtin {
     /// Every builtin, in the order of the table.
-    pub const ALL: [Builtin; 16] = [
+    pub const ALL: [Builtin; 17] = [
         Builtin::MemoryGrow,
         Builtin::MemoryCopy,
         Builtin::MemoryFill,
@@ -68,6 +71,7 @@ impl Builtin {
         Builtin::ElemDrop,
         Builtin::TableResolve,
         Builtin::RefFunc,
+        Builtin::IsBelow,
         Builtin::Trap,
         Builtin::Raise,
         Builtin::HostOverflow,
@@ -86,6 +90,7 @@ impl Builtin {
             Builtin::TableResolve => &[I32, I64],
             Builtin::TableFill => &[I32, I64, I64, I64],
             Builtin::TableCopy | Builtin::TableInit => &[I32, I32, I64, I64, I64],
+            Builtin::IsBelow => &[I32, I32],
             Builtin::Raise | Builtin::HostOverflow | Builtin::Due => &[],
         }
     }
@@ -93,7 +98,9 @@ impl Builtin {
     /// The type of its result, if it has one.
     pub const fn result(self) -> Option<BuiltinArg> {
         match self {
-            Builtin::MemoryGrow | Builtin::TableGrow | Builtin::TableResolve | Builtin::RefFunc => Some(I64),
+            Builtin::MemoryGrow | Builtin::TableGrow | Builtin::TableResolve | Builtin::RefFunc | Builtin::IsBelow => {
+                Some(I64)
+            }
             _ => None,
         }
     }

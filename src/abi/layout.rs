@@ -1,6 +1,6 @@
 //! The structures compiled code reads and writes, and where they are.
 
-use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, SigId, TableIndex};
+use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeId};
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
@@ -11,9 +11,9 @@ pub const HOST_FUNC: u32 = u32::MAX;
 pub const TABLE_ELEMENT_SIZE: u32 = size_of::<TableElement>() as u32;
 
 /// A value of any Wasm type as it crosses between host and guest. The bytes beyond its type's width are not
-/// defined.
+/// defined. It is aligned as a C compiler aligns such a union, so a `v128` is not aligned to its width.
 #[derive(Clone, Copy)]
-#[repr(C, align(16))]
+#[repr(C)]
 pub union ValRaw {
     /// An `i32`.
     pub i32: i32,
@@ -63,7 +63,7 @@ pub struct VMFuncRef {
     /// which starts with a [`HostCall`].
     pub vmctx: *mut c_void,
     /// The signature, canonical in the engine.
-    pub sig: SigId,
+    pub sig: TypeId,
     /// The function's index in its module (imports counted), or [`HOST_FUNC`].
     pub func: u32,
 }
@@ -257,8 +257,8 @@ pub struct VMContext {
     pub store: *mut VMStoreContext,
     /// The builtin functions, indexed by [`Builtin`](super::Builtin).
     pub builtins: *const *const c_void,
-    /// The engine's [`SigId`] of each type of the module.
-    pub sigs: *const SigId,
+    /// The [`TypeId`] of each type of the module.
+    pub sigs: *const TypeId,
     /// The runtime's instance.
     pub instance: *mut c_void,
 }

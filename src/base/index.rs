@@ -80,8 +80,9 @@ index!(
     LocalIndex
 );
 index!(
-    /// A function signature, canonical in its engine: equal signatures of all modules share one.
-    SigId
+    /// A type that a module defines, or the host: equal types of all modules share one. No number is ever used twice
+    /// in a process, and none means anything outside it.
+    TypeId
 );
 index!(
     /// A byte offset from the start of a Wasm binary (its magic number is at 0).

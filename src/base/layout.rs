@@ -173,7 +173,7 @@ mod tests {
             let (len, wide) = (below(40), below(4));
             let ty = |_| match below(3) < wide {
                 true => ValType::V128,
-                false => ValType::SHORT[below(ValType::SHORT.len())],
+                false => ValType::SLOTS[below(ValType::SLOTS.len())],
             };
             (0..len).map(ty).collect()
         };
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn narrow_values_are_a_word_each() {
-        let types = ValType::SHORT.into_iter().filter(|ty| ty.width() <= 8);
+        let types = ValType::SLOTS.into_iter().filter(|ty| ty.width() <= 8);
         let layout: SlotLayout = types.cycle().take(1000).collect();
         assert!(layout.all().iter().enumerate().all(|(index, (_, word))| index == word as usize));
         assert_eq!(layout.words(), 1000);

@@ -15,11 +15,11 @@ mod value;
 pub use error::{Error, ErrorKind, Result};
 pub use foreign::Foreign;
 pub use index::{
-    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, SigId, TableIndex,
-    TextOffset, TypeIndex, WasmOffset,
+    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, TableIndex,
+    TextOffset, TypeId, TypeIndex, WasmOffset,
 };
 pub use layout::{SlotLayout, SlotRange};
 pub use nul::{NulText, NulTexts};
 pub use room::{filled, no_room};
 pub use text::{Escaped, is_unseen, printable};
-pub use value::{HeapType, RefType, ValType, WORD_BYTES};
+pub use value::{Defined, DefinedKind, Family, HeapType, RefType, ValType, WORD_BYTES};

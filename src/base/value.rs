@@ -1,41 +1,100 @@
 //! What kinds of values there are: how wide each is, which the collector has to see, and what a reference refers to.
 //! Every room speaks of values by these types; nobody has an enum of their own for the same.
 //!
-//! A new kind of reference is a row of [`HeapType`] (what it refers to, and whether that is collected), and then
-//! wherever the compiler says that a `match` does not know it.
+//! A new kind of reference is a row of [`HeapType`] (what it refers to) and of [`Family`] (whether that is collected),
+//! and then wherever the compiler says that a `match` does not know it. Which types that modules define are the same,
+//! and which is above which, is known where modules are: here they have a number alone.
 
+use super::index::TypeId;
 use std::fmt;
 
 /// Bytes of a word: slots in frames and in buffers of state are counted in these.
 pub const WORD_BYTES: u32 = 8;
 
-/// What a reference refers to.
+/// What a reference refers to (specification section 2.3.3). Types of references are ordered: what fits one fits those
+/// above it. There are families that have nothing in common, each with one type above all others and one below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum HeapType {
     /// A function, of whatever type.
-    Func = 0,
+    Func,
+    /// No function: null alone.
+    NoFunc,
     /// Anything of the host's.
-    Extern = 1,
+    Extern,
+    /// Nothing of the host's: null alone.
+    NoExtern,
+    /// What a module has defined.
+    Defined(Defined),
 }
 
-impl HeapType {
-    /// All of them, in the order of their numbers.
-    pub const ALL: [HeapType; 2] = [HeapType::Func, HeapType::Extern];
+/// A type that a module has defined, and what kind of thing it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Defined {
+    /// What kind of thing.
+    pub kind: DefinedKind,
+    /// Which type.
+    pub id: TypeId,
+}
 
+/// What kind of thing a defined type is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DefinedKind {
+    /// A function.
+    Func,
+}
+
+/// A family of references: all that are in it are represented alike, and null is the same in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Functions.
+    Func,
+    /// What is the host's.
+    Extern,
+}
+
+impl Family {
     /// Whether what is referred to goes when nobody refers to it any more, so that the collector has to see the
     /// reference. A function is kept with its instance, and goes with it.
     pub const fn is_collected(self) -> bool {
         match self {
-            HeapType::Func | HeapType::Extern => true,
+            Family::Func | Family::Extern => true,
         }
     }
 
-    const fn name(self) -> &'static str {
+    /// The type above all others.
+    pub const fn top(self) -> HeapType {
         match self {
-            HeapType::Func => "func",
-            HeapType::Extern => "extern",
+            Family::Func => HeapType::Func,
+            Family::Extern => HeapType::Extern,
         }
+    }
+}
+
+impl HeapType {
+    /// Those that no module defines.
+    #[cfg(test)]
+    const ABSTRACT: [HeapType; 4] = [HeapType::Func, HeapType::Extern, HeapType::NoFunc, HeapType::NoExtern];
+
+    /// The family.
+    pub const fn family(self) -> Family {
+        match self {
+            HeapType::Func | HeapType::NoFunc | HeapType::Defined(Defined { kind: DefinedKind::Func, .. }) => {
+                Family::Func
+            }
+            HeapType::Extern | HeapType::NoExtern => Family::Extern,
+        }
+    }
+}
+
+impl fmt::Display for HeapType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HeapType::Func => "func",
+            HeapType::NoFunc => "nofunc",
+            HeapType::Extern => "extern",
+            HeapType::NoExtern => "noextern",
+            HeapType::Defined(Defined { id, .. }) => return write!(f, "$type{id}"),
+        })
     }
 }
 
@@ -58,6 +117,16 @@ impl RefType {
     pub const fn nullable(heap: HeapType) -> RefType {
         RefType { heap, nullable: true }
     }
+
+    /// A reference to this, never null.
+    pub const fn non_null(heap: HeapType) -> RefType {
+        RefType { heap, nullable: false }
+    }
+
+    /// The type above all others of its family, null included.
+    pub const fn top(self) -> RefType {
+        RefType::nullable(self.heap.family().top())
+    }
 }
 
 /// A value's type (specification section 2.3.4).
@@ -72,17 +141,14 @@ pub enum ValType {
     Ref(RefType),
 }
 
-/// Numbers of types: below this those that [`ValType::SHORT`] lists.
-const FIRST_LONG: u32 = ValType::SHORT.len() as u32;
-
 impl ValType {
     /// `funcref`
     pub const FUNCREF: ValType = ValType::Ref(RefType::FUNCREF);
     /// `externref`
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERNREF);
 
-    /// The types whose [`ValType::number`] is their place in this list: those that tables are full of.
-    pub const SHORT: [ValType; 7] =
+    /// The types of slots, each at the place of its [`ValType::number`].
+    pub const SLOTS: [ValType; 7] =
         [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::FUNCREF, ValType::EXTERNREF];
 
     /// Bytes of a value: 4, 8 or 16.
@@ -115,12 +181,22 @@ impl ValType {
     /// Whether the collector has to see such a value wherever it is kept.
     pub const fn is_root(self) -> bool {
         match self {
-            ValType::Ref(ty) => ty.heap.is_collected(),
+            ValType::Ref(ty) => ty.heap.family().is_collected(),
             ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => false,
         }
     }
 
-    /// The type as a number, for tables: small for the usual ones.
+    /// The type of a slot for such values: of a reference the family alone, since a local that is never null is null
+    /// before it is set, and what modules define has no name outside a process. Where compiled code keeps values, and
+    /// in tables that tell of them, no more is said.
+    pub const fn in_slots(self) -> ValType {
+        match self {
+            ValType::Ref(ty) => ValType::Ref(ty.top()),
+            _ => self,
+        }
+    }
+
+    /// The type of a slot, [`ValType::in_slots`], as a number, for tables: its place in [`ValType::SLOTS`].
     pub const fn number(self) -> u32 {
         match self {
             ValType::I32 => 0,
@@ -128,28 +204,17 @@ impl ValType {
             ValType::F32 => 2,
             ValType::F64 => 3,
             ValType::V128 => 4,
-            ValType::Ref(RefType { heap: HeapType::Func, nullable: true }) => 5,
-            ValType::Ref(RefType { heap: HeapType::Extern, nullable: true }) => 6,
-            ValType::Ref(RefType { heap, nullable }) => FIRST_LONG + (heap as u32) * 2 + nullable as u32,
+            ValType::Ref(ty) => match ty.heap.family() {
+                Family::Func => 5,
+                Family::Extern => 6,
+            },
         }
     }
 
     /// The type of a [`ValType::number`]; `None` for what is none.
     #[inline]
     pub fn from_number(number: u32) -> Option<ValType> {
-        if let Some(short) = Self::SHORT.get(number as usize) {
-            return Some(*short);
-        }
-        Self::from_long(number - FIRST_LONG)
-    }
-
-    /// The type whose number is so much beyond the short ones'.
-    #[cold]
-    fn from_long(long: u32) -> Option<ValType> {
-        let heap = *HeapType::ALL.get((long / 2) as usize)?;
-        let ty = ValType::Ref(RefType { heap, nullable: !long.is_multiple_of(2) });
-        // One of the short ones has no second number.
-        (ty.number() == FIRST_LONG + long).then_some(ty)
+        Self::SLOTS.get(number as usize).copied()
     }
 }
 
@@ -161,9 +226,12 @@ impl From<RefType> for ValType {
 
 impl fmt::Display for RefType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.nullable {
-            true => write!(f, "{}ref", self.heap.name()),
-            false => write!(f, "(ref {})", self.heap.name()),
+        match self {
+            RefType { heap: HeapType::NoFunc, nullable: true } => f.write_str("nullfuncref"),
+            RefType { heap: HeapType::NoExtern, nullable: true } => f.write_str("nullexternref"),
+            RefType { heap: heap @ HeapType::Defined(_), nullable: true } => write!(f, "(ref null {heap})"),
+            RefType { heap, nullable: true } => write!(f, "{heap}ref"),
+            RefType { heap, nullable: false } => write!(f, "(ref {heap})"),
         }
     }
 }
@@ -185,27 +253,33 @@ impl fmt::Display for ValType {
 mod tests {
     use super::*;
 
-    /// Every type that there is.
+    /// Every type that no module defines.
     fn all() -> Vec<ValType> {
-        let refs = HeapType::ALL.into_iter().flat_map(|heap| [false, true].map(|nullable| RefType { heap, nullable }));
+        let refs =
+            HeapType::ABSTRACT.into_iter().flat_map(|heap| [false, true].map(|nullable| RefType { heap, nullable }));
         let numeric = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128];
         numeric.into_iter().chain(refs.map(ValType::Ref)).collect()
     }
 
+    /// References to the type of this number.
+    fn defined(id: u32) -> [ValType; 2] {
+        let heap = HeapType::Defined(Defined { kind: DefinedKind::Func, id: TypeId::new(id) });
+        [RefType::nullable(heap), RefType::non_null(heap)].map(ValType::Ref)
+    }
+
     #[test]
-    fn numbers_and_types_are_one_to_one() {
-        for (place, ty) in ValType::SHORT.into_iter().enumerate() {
-            assert_eq!(ty.number(), place as u32);
+    fn slots_know_families_alone() {
+        for ty in defined(7).into_iter().chain(defined(u32::MAX)).chain(all()) {
+            let slot = ty.in_slots();
+            assert_eq!((slot.in_slots(), slot.width(), slot.is_root()), (slot, ty.width(), ty.is_root()));
+            assert_eq!(ValType::from_number(ty.number()), Some(slot));
+            assert_eq!(ty.is_ref(), slot == ValType::FUNCREF || slot == ValType::EXTERNREF);
         }
-        let mut numbers: Vec<u32> = all().into_iter().map(ValType::number).collect();
-        for ty in all() {
-            assert_eq!(ValType::from_number(ty.number()), Some(ty));
+        assert!(defined(7).iter().all(|ty| ty.in_slots() == ValType::FUNCREF));
+        for (place, ty) in ValType::SLOTS.into_iter().enumerate() {
+            assert_eq!((ty.number(), ty.in_slots()), (place as u32, ty));
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        assert_eq!(numbers.len(), all().len());
-        let meant: Vec<u32> = (0..1000).filter(|number| ValType::from_number(*number).is_some()).collect();
-        assert_eq!(meant, numbers);
+        assert_eq!(ValType::from_number(ValType::SLOTS.len() as u32), None);
         assert_eq!(ValType::from_number(u32::MAX), None);
     }
 
@@ -220,14 +294,15 @@ mod tests {
         assert_eq!(about(ValType::V128), (16, 2, false, false));
         assert_eq!(about(ValType::FUNCREF), (8, 1, true, true));
         assert_eq!(about(ValType::EXTERNREF), (8, 1, true, true));
-        assert!(size_of::<ValType>() <= 4, "tables have one for each local");
+        assert!(size_of::<ValType>() <= 12, "tables have one for each local");
     }
 
     #[test]
     fn they_are_named_as_in_the_text_format() {
-        let names: Vec<String> = ValType::SHORT.iter().map(ValType::to_string).collect();
+        let names: Vec<String> = ValType::SLOTS.iter().map(ValType::to_string).collect();
         assert_eq!(names, ["i32", "i64", "f32", "f64", "v128", "funcref", "externref"]);
-        let never_null = RefType { heap: HeapType::Func, nullable: false };
-        assert_eq!(ValType::from(never_null).to_string(), "(ref func)");
+        assert_eq!(ValType::from(RefType::non_null(HeapType::Func)).to_string(), "(ref func)");
+        assert_eq!(ValType::from(RefType::nullable(HeapType::NoExtern)).to_string(), "nullexternref");
+        assert_eq!(defined(17).map(|ty| ty.to_string()), ["(ref null $type17)", "(ref $type17)"]);
     }
 }

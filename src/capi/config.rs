@@ -171,8 +171,8 @@ pub unsafe extern "C" fn stepwell_config_nan_canonicalization_set(config: *mut w
     unsafe { set("stepwell_config_nan_canonicalization_set", config, |config| config.nan_canonicalization = enable) }
 }
 
-/// Whether relaxed vector instructions do what the specification's deterministic profile says, the same on all machines.
-/// Else they do what costs this one least. Off at first.
+/// Whether relaxed vector instructions do what the specification's deterministic profile says, the same on all
+/// machines. Else they do what costs this one least. Off at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -6,11 +6,15 @@ use super::plumbing::cell::StoreCell;
 use super::plumbing::handles::wasm_trap_t;
 use super::plumbing::own::Own;
 use super::trap::take_error;
-use super::val::{delete_val, from_c, to_c, wasm_val_t};
+use super::v128;
+use super::val::{delete_val, from_c, lend_to_c, take_back, to_c, wasm_val_t};
+use super::valtype::stepwell_valkind_enum;
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{AsStoreMut, Caller, Val};
 use smallvec::SmallVec;
+
+const V128: u8 = stepwell_valkind_enum::STEPWELL_VALKIND_V128 as u8;
 
 /// Calls a C callback with the values of a guest's call.
 pub(super) fn call_back(
@@ -43,7 +47,7 @@ pub(super) fn call_guarded(
         .ok_or_else(|| Error::new(ErrorKind::State, "a host function of the C API was called outside it"))?;
     let mut args: SmallVec<[wasm_val_t; 8]> = SmallVec::with_capacity(params.len());
     for param in params {
-        args.push(to_c(&cell, &mut *caller, *param));
+        args.push(lend_to_c(&cell, &mut *caller, param));
     }
     let mut given: SmallVec<[wasm_val_t; 8]> = SmallVec::with_capacity(results.len());
     for result in results.iter() {
@@ -61,12 +65,17 @@ pub(super) fn call_guarded(
             let of_host = |error: Error| Error::new(ErrorKind::Host, format!("result {i} of a host function: {error}"));
             outcome = taken.map(|value| *result = value).map_err(of_host);
         }
-        // SAFETY: as above; it is not used again.
-        unsafe { delete_val(value) };
+        // A host that hands an argument on as it is, as the standard lets it with numbers, gives back what was lent to it.
+        // SAFETY: the field of the kind.
+        let is_lent = value.kind == V128 && unsafe { v128::is_lent_of(value.of, params) };
+        if !is_lent {
+            // SAFETY: as above; it is not used again.
+            unsafe { delete_val(value) };
+        }
     }
     for arg in &mut args {
         // SAFETY: made above; the callback has only borrowed them.
-        unsafe { delete_val(arg) };
+        unsafe { take_back(arg) };
     }
     outcome
 }

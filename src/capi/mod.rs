@@ -61,6 +61,7 @@ pub mod thread;
 pub mod trap;
 pub mod type_object;
 pub mod typed_func;
+pub mod v128;
 pub mod val;
 pub mod valtype;
 pub mod vecs;

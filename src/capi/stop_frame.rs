@@ -45,12 +45,13 @@ pub unsafe extern "C" fn stepwell_frame_offset(frame: *const stepwell_frame_t) -
     or_value("stepwell_frame_offset", usize::MAX, || with_frame(frame, |_, frame| Ok(frame.offset().index())))
 }
 
-/// A number that is the same for one activation of the function at every stop; 0 if the stop is over.
+/// A number that is the same for one activation of the function at every stop, and for those that take its place by
+/// tail calls; a caller's is higher. 0 if the stop is over.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_frame_id(frame: *const stepwell_frame_t) -> usize {
-    or_value("stepwell_frame_id", 0, || with_frame(frame, |_, frame| Ok(frame.frame_pointer())))
+    or_value("stepwell_frame_id", 0, || with_frame(frame, |_, frame| Ok(frame.id())))
 }
 
 /// Whether the frame called the host, which called the next inner frame: host frames stand between.

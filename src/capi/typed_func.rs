@@ -20,7 +20,7 @@ use crate::runtime::{Caller, Func, RawFunc, ValRaw};
 use crate::wasm::FuncType;
 use std::ffi::{c_char, c_void};
 
-/// A number, of the type that the function's type says; the bytes beyond it mean nothing.
+/// A number or a vector, of the type that the function's type says; the bytes beyond it mean nothing.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union stepwell_raw_val_t {
@@ -32,11 +32,14 @@ pub union stepwell_raw_val_t {
     pub f32: float32_t,
     /// An `f64`.
     pub f64: float64_t,
+    /// The bytes of a `v128`, lane 0 first.
+    pub v128: [u8; 16],
     /// How large it is.
     pub words: [u64; 2],
 }
 
 const _: () = assert!(size_of::<stepwell_raw_val_t>() == size_of::<ValRaw>());
+const _: () = assert!(align_of::<stepwell_raw_val_t>() == align_of::<ValRaw>());
 
 handle!(stepwell_typed_func_t => Typed);
 
@@ -62,8 +65,9 @@ pub type stepwell_func_unchecked_callback_t = Option<
 /// Refuses types with references, which raw values do not keep alive.
 fn numbers_only(ty: FuncType) -> Result<FuncType> {
     if ty.params.iter().chain(&*ty.results).any(|ty| ty.is_ref()) {
-        let message =
-            format!("raw values are numbers; the type {ty} has references: use `wasm_val_t` and `wasm_func_call`");
+        let message = format!(
+            "raw values are numbers and vectors; the type {ty} has references: use `wasm_val_t` and `wasm_func_call`"
+        );
         return Err(Error::new(ErrorKind::Argument, message));
     }
     Ok(ty)
@@ -127,7 +131,7 @@ pub unsafe extern "C" fn stepwell_typed_func_call(
         // Callbacks may delete the handle: the call holds what it needs.
         let (cell, func) = (object.cell.clone(), *func);
         let mut store = cell.enter()?;
-        // SAFETY: there is room, for numbers of the function's type: each is 8 bytes at most at the start of 16.
+        // SAFETY: there is room, for values of the function's type: each is at the start of 16 bytes.
         let outcome = unsafe { func.call(&mut *store, values.cast()) };
         // SAFETY: `trap_out` is C's.
         unsafe { trap_or_error(&cell, outcome, trap_out) }.map(|_| ())

@@ -6,11 +6,12 @@ use super::plumbing::handles::wasm_ref_t;
 use super::plumbing::object::{Kind, Object};
 use super::plumbing::own::{Out, Own, plain};
 use super::plumbing::{check, vec};
-use super::valtype::{kind_of, no_kind, of_kind, wasm_valkind_t};
+use super::v128;
+use super::valtype::{kind_of, of_kind, wasm_valkind_t};
 use super::vecs::wasm_val_vec_t;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Family, Result};
 use crate::runtime::{AsStoreMut, ExternRef, Val};
-use crate::wasm::{HeapType, RefType, ValType};
+use crate::wasm::{RefType, ValType};
 use std::sync::Arc;
 
 /// A 32-bit float.
@@ -19,7 +20,7 @@ pub type float32_t = f32;
 /// A 64-bit float.
 pub type float64_t = f64;
 
-/// What a value holds, by its kind.
+/// What a value holds, by its kind. (A `v128` is looked at by `stepwell_val_v128` of stepwell/value.h.)
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union wasm_val_union_t {
@@ -35,35 +36,49 @@ pub union wasm_val_union_t {
     pub r#ref: *mut wasm_ref_t,
 }
 
-/// A value. An owned value owns its reference.
+/// A value. An owned value owns its reference, or the bytes of its `v128`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wasm_val_t {
-    /// What it is, one of `enum wasm_valkind_enum`.
+    /// What it is, one of `enum wasm_valkind_enum` or of `enum stepwell_valkind_enum`.
     pub kind: wasm_valkind_t,
     /// What it holds.
     pub of: wasm_val_union_t,
 }
 
-/// Whether values of this kind own a reference.
-fn is_ref(kind: wasm_valkind_t) -> bool {
-    matches!(of_kind(kind, ""), Ok(ty) if ty.is_ref())
+/// What a value can own.
+enum Owned {
+    Nothing,
+    Reference,
+    V128,
+}
+
+/// What values of this kind own.
+fn owned_by(kind: wasm_valkind_t) -> Owned {
+    match of_kind(kind, "") {
+        Ok(ValType::V128) => Owned::V128,
+        Ok(ValType::Ref(_)) => Owned::Reference,
+        _ => Owned::Nothing,
+    }
 }
 
 /// A copy that is owned on its own.
 ///
 /// # Safety
-/// A value that is a reference holds NULL or a live handle.
+/// A value that is a reference holds NULL or a live handle, and one that is a `v128` NULL or 16 bytes.
 pub(super) unsafe fn copy_val(val: &wasm_val_t) -> wasm_val_t {
     let mut copy = *val;
-    if is_ref(val.kind) {
+    match owned_by(val.kind) {
+        Owned::Nothing => {}
         // SAFETY: by the contract.
-        unsafe {
+        Owned::Reference => unsafe {
             check::passed(val.of.r#ref.cast_const(), "src");
             if let Some(object) = val.of.r#ref.cast::<Object>().as_ref() {
                 copy.of.r#ref = Own::<wasm_ref_t>::new(object.clone()).into_raw();
             }
-        }
+        },
+        // SAFETY: by the contract.
+        Owned::V128 => copy.of = v128::owned(*unsafe { v128::bytes(val.of, "src") }),
     }
     copy
 }
@@ -71,16 +86,22 @@ pub(super) unsafe fn copy_val(val: &wasm_val_t) -> wasm_val_t {
 /// Frees what a value owns, and leaves null.
 ///
 /// # Safety
-/// As [`copy_val`], and the reference is not used again.
+/// As [`copy_val`], and what it owns is not used again.
 pub(super) unsafe fn delete_val(val: &mut wasm_val_t) {
-    if is_ref(val.kind) {
+    match owned_by(val.kind) {
+        Owned::Nothing => {}
         // SAFETY: by the contract.
-        unsafe { Own::<wasm_ref_t>::from_raw(val.of.r#ref).delete("wasm_val_delete", "v") };
-        val.of.r#ref = std::ptr::null_mut();
+        Owned::Reference => unsafe {
+            Own::<wasm_ref_t>::from_raw(val.of.r#ref).delete("wasm_val_delete", "v");
+            val.of.r#ref = std::ptr::null_mut();
+        },
+        // SAFETY: by the contract.
+        Owned::V128 => unsafe { v128::delete(&mut val.of) },
     }
 }
 
 /// A value as C has it, owned by C.
+#[inline]
 pub(super) fn to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: Val) -> wasm_val_t {
     // All bytes are defined.
     let mut of = wasm_val_union_t { i64: 0 };
@@ -90,10 +111,18 @@ pub(super) fn to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: Val) -> w
         // As bits, so that no NaN changes on the way.
         Val::F32(bits) => of.i32 = bits as i32,
         Val::F64(bits) => of.i64 = bits as i64,
-        // The standard's header has no room for more than its lower half.
-        Val::V128(bytes) => of.i64 = i128::from_le_bytes(bytes) as i64,
-        Val::FuncRef(_) | Val::ExternRef(_) => of.r#ref = ref_to_c(cell, store, val).into_raw(),
+        Val::V128(_) | Val::FuncRef(_) | Val::ExternRef(_) => return owning_to_c(cell, store, val),
     }
+    wasm_val_t { kind: kind_of(val.ty()), of }
+}
+
+/// The same for what C has a pointer to: apart, so that numbers are not in its way.
+#[inline(never)]
+fn owning_to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: Val) -> wasm_val_t {
+    let of = match val {
+        Val::V128(bytes) => v128::owned(bytes),
+        val => wasm_val_union_t { r#ref: ref_to_c(cell, store, val).into_raw() },
+    };
     wasm_val_t { kind: kind_of(val.ty()), of }
 }
 
@@ -108,6 +137,25 @@ pub(super) fn ref_to_c(cell: &Arc<StoreCell>, mut store: impl AsStoreMut, val: V
         _ => return Own::null(),
     };
     Own::new(Object::new(cell, kind))
+}
+
+/// A value as C is shown it, for no longer than `val` is there. [`take_back`] ends it.
+pub(super) fn lend_to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: &Val) -> wasm_val_t {
+    match val {
+        Val::V128(bytes) => wasm_val_t { kind: kind_of(ValType::V128), of: v128::lent(bytes) },
+        val => to_c(cell, store, *val),
+    }
+}
+
+/// Frees what was made to lend a value.
+///
+/// # Safety
+/// It was made by [`lend_to_c`], and is not used again.
+pub(super) unsafe fn take_back(val: &mut wasm_val_t) {
+    if val.kind != kind_of(ValType::V128) {
+        // SAFETY: a reference was made for it.
+        unsafe { delete_val(val) };
+    }
 }
 
 /// A value that C passed, which C keeps.
@@ -128,7 +176,7 @@ pub(super) unsafe fn from_c(
             ValType::I64 => Val::I64(val.of.i64),
             ValType::F32 => Val::F32(val.of.i32 as u32),
             ValType::F64 => Val::F64(val.of.i64 as u64),
-            ValType::V128 => return Err(no_kind(val.kind, param)),
+            ValType::V128 => Val::V128(*v128::bytes(val.of, param)),
             ValType::Ref(ty) => return ref_from_c(cell, store, ty, val.of.r#ref, param),
         })
     }
@@ -151,12 +199,12 @@ pub(super) unsafe fn ref_from_c(
     if !Arc::ptr_eq(cell, &object.cell) {
         return Err(Error::new(ErrorKind::Argument, format!("`{param}` is a reference of another store")));
     }
-    match (ty.heap, &object.kind) {
-        (HeapType::Func, Kind::Func(func)) => Ok(Val::FuncRef(Some(*func))),
-        (HeapType::Func, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
-        (HeapType::Extern, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
+    match (ty.heap.family(), &object.kind) {
+        (Family::Func, Kind::Func(func)) => Ok(Val::FuncRef(Some(*func))),
+        (Family::Func, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
+        (Family::Extern, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
         // Any object of the host can be an external reference.
-        (HeapType::Extern, kind) => {
+        (Family::Extern, kind) => {
             // Each time it is a new one, of which no handle is ever made.
             cell.note_garbage();
             let value = Box::new(kind.clone());

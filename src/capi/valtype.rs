@@ -3,12 +3,12 @@
 use super::plumbing::guard::{or_abort, or_null};
 use super::plumbing::handles::wasm_valtype_t;
 use super::plumbing::own::{Own, borrow, handle};
-use crate::base::{Error, ErrorKind, Result};
-use crate::wasm::{HeapType, ValType};
+use crate::base::{Error, ErrorKind, Family, Result};
+use crate::wasm::ValType;
 
 handle!(wasm_valtype_t => ValType);
 
-/// The kind of a value, one of `enum wasm_valkind_enum`.
+/// The kind of a value, one of `enum wasm_valkind_enum` or of `enum stepwell_valkind_enum`.
 pub type wasm_valkind_t = u8;
 
 /// The kinds of values.
@@ -28,8 +28,14 @@ pub enum wasm_valkind_enum {
     WASM_FUNCREF = 129,
 }
 
-/// The kind of a type: the one place where the types of values meet their kinds in C. `v128`, which the standard's
-/// header has no kind for, is 4.
+/// The kinds of values that the standard's header has no word for.
+#[repr(C)]
+pub enum stepwell_valkind_enum {
+    /// A vector of 128 bits.
+    STEPWELL_VALKIND_V128 = 4,
+}
+
+/// The kind of a type: the one place where the types of values meet their kinds in C.
 pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
     use wasm_valkind_enum as k;
     match ty {
@@ -37,28 +43,27 @@ pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
         ValType::I64 => k::WASM_I64 as u8,
         ValType::F32 => k::WASM_F32 as u8,
         ValType::F64 => k::WASM_F64 as u8,
-        ValType::V128 => 4,
-        ValType::Ref(ty) => match ty.heap {
-            HeapType::Extern => k::WASM_EXTERNREF as u8,
-            HeapType::Func => k::WASM_FUNCREF as u8,
+        ValType::V128 => stepwell_valkind_enum::STEPWELL_VALKIND_V128 as u8,
+        ValType::Ref(ty) => match ty.heap.family() {
+            Family::Extern => k::WASM_EXTERNREF as u8,
+            Family::Func => k::WASM_FUNCREF as u8,
         },
     }
 }
 
-/// The type of a kind that came from C. No value of a `v128` comes from there.
+/// The type of a kind that came from C.
 pub(super) fn of_kind(kind: wasm_valkind_t, param: &str) -> Result<ValType> {
-    let ty = ValType::SHORT.into_iter().find(|ty| kind_of(*ty) == kind);
-    ty.filter(|ty| *ty != ValType::V128).ok_or_else(|| no_kind(kind, param))
+    ValType::SLOTS.into_iter().find(|ty| kind_of(*ty) == kind).ok_or_else(|| no_kind(kind, param))
 }
 
 /// The error for a number that is no kind.
 #[cold]
-pub(super) fn no_kind(kind: wasm_valkind_t, param: &str) -> Error {
+fn no_kind(kind: wasm_valkind_t, param: &str) -> Error {
     Error::new(ErrorKind::Argument, format!("`{param}` is {kind}, which is no kind of value"))
 }
 
-/// A new value type of `kind`, one of `enum wasm_valkind_enum`. NULL for any other number; `stepwell_last_error()`
-/// says so.
+/// A new value type of `kind`, one of `enum wasm_valkind_enum` or of `enum stepwell_valkind_enum`. NULL for any other
+/// number; `stepwell_last_error()` says so.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

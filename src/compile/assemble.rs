@@ -132,6 +132,7 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
         points: (first_point, tables.points.len() as u32),
         vmctx: function.vmctx,
         saved: function.saved,
+        arguments: function.arguments,
     });
     Some(())
 }

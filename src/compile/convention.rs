@@ -3,20 +3,26 @@
 //! callers do.
 
 use super::env::abi_type;
-use crate::isa::{ARGUMENT_REGISTERS, FRAME_HEAD, RESULT_REGISTERS, STACK_ALIGN};
+use crate::isa::{ARGUMENT_REGISTERS, RESULT_REGISTERS, STACK_ALIGN};
 use crate::wasm::{FuncType, ValType};
 
 /// Integer arguments in front of those of Wasm: the vmctx and the caller's.
 const VMCTXS: u32 = 2;
 
-/// Where a function of this type has the area for those of its results that no register takes, as an offset from its
-/// frame pointer. `None` if there is none; if there is, its address is a hidden argument in front of all others.
-/// Callers have it right behind the arguments.
-pub fn result_area(ty: &FuncType) -> Option<u32> {
-    if bytes_on_stack(&ty.results, 0, RESULT_REGISTERS) == 0 {
-        return None;
-    }
-    Some(FRAME_HEAD + bytes_on_stack(&ty.params, VMCTXS + 1, ARGUMENT_REGISTERS))
+/// Bytes of the arguments of a function of this type that no register takes. Callers have them on top of the stack when
+/// they call; the function takes them away. One with tail calls that need more makes its frame lower by as much, so
+/// that there is room for these between the frame and what its caller has: see
+/// [`FunctionEntry::arguments`](crate::image::FunctionEntry::arguments).
+pub fn stack_arguments(ty: &FuncType) -> u32 {
+    let hidden = u32::from(has_result_area(ty));
+    bytes_on_stack(&ty.params, VMCTXS + hidden, ARGUMENT_REGISTERS)
+}
+
+/// Whether there are results of a function of this type that no register takes. Then the address of an area for them is
+/// a hidden argument in front of all others. Callers have it right behind the arguments; who makes a tail call hands
+/// its own on.
+pub fn has_result_area(ty: &FuncType) -> bool {
+    bytes_on_stack(&ty.results, 0, RESULT_REGISTERS) > 0
 }
 
 /// Bytes of stack for values, of which so many integers more go before.
@@ -42,10 +48,13 @@ fn bytes_on_stack(types: &[ValType], integers_before: u32, registers: (u32, u32)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isa::FRAME_HEAD;
     use ValType::{F32, F64, I32, I64};
 
+    /// Where the area is, from the frame pointer of a function without tail calls.
     fn area(params: &[ValType], results: &[ValType]) -> Option<u32> {
-        result_area(&FuncType { params: params.into(), results: results.into() })
+        let ty = FuncType { params: params.into(), results: results.into() };
+        has_result_area(&ty).then(|| FRAME_HEAD + stack_arguments(&ty))
     }
 
     #[test]

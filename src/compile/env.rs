@@ -6,7 +6,7 @@ use crate::abi::{Builtin, BuiltinArg, TrapCode, VmLayout};
 use crate::base::Result;
 use crate::image::Tier;
 use crate::isa::C_CONVENTION;
-use crate::wasm::{FuncType, ModuleInfo, RefType, ValType, heap_type};
+use crate::wasm::{FuncType, ModuleInfo, RefType, ValType};
 use cranelift_codegen::ir::{self, AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use wasmparser::HeapType;
@@ -84,8 +84,8 @@ pub(super) fn abi_type(ty: ValType) -> ir::Type {
 }
 
 /// The type of a null reference.
-pub(super) fn null_type(ty: HeapType) -> Result<ValType> {
-    let heap = heap_type(ty).ok_or_else(|| internal("a null of unknown type"))?;
+pub(super) fn null_type(info: &ModuleInfo, ty: HeapType) -> Result<ValType> {
+    let heap = info.heap_type(ty).ok_or_else(|| internal("a null of unknown type"))?;
     Ok(ValType::Ref(RefType::nullable(heap)))
 }
 

@@ -1,5 +1,6 @@
 //! One function: translated, compiled, and what Cranelift says about its code, in our terms.
 
+use super::convention::stack_arguments;
 use super::debug::{
     FrameRecord, NAMESPACE_BODY, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, OperandPlace, RecordedPoint,
 };
@@ -43,6 +44,9 @@ pub(super) struct CompiledFunction {
     pub(super) code: Vec<u8>,
     /// Bytes of stack that an activation takes.
     pub(super) frame_size: u32,
+    /// Bytes between its frame's head and what its caller has: arguments on the stack, and room for those of tail
+    /// calls.
+    pub(super) arguments: u32,
     /// The 32-bit distances to other functions that are to be filled in.
     pub(super) calls: Vec<(u32, DefinedFuncIndex)>,
     pub(super) traps: Vec<(u32, TrapCode)>,
@@ -177,6 +181,7 @@ fn entry_for(
     }
     entry.code.extend(&body.code);
     entry.frame_size = body.frame_size;
+    entry.arguments = body.arguments;
     entry.calls.extend(body.calls.into_iter().map(|(at, callee)| (at + shift, callee)));
     entry.traps.extend(body.traps.into_iter().map(|(at, code)| (at + shift, code)));
     entry.addresses.extend(body.addresses.into_iter().map(|(at, wasm)| (at + shift, wasm)));
@@ -241,6 +246,7 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
     let mut compiled = CompiledFunction {
         code: buffer.data().to_vec(),
         frame_size: frame + FRAME_HEAD,
+        arguments: 0,
         calls: Vec::new(),
         traps: Vec::with_capacity(buffer.traps().len()),
         addresses: addresses(code, start),
@@ -252,8 +258,11 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         vmctx: None,
         saved: SavedRegisters::NONE,
     };
+    let lowered = lowered_by(&buffer.unwind_info);
+    compiled.frame_size += lowered;
     if env.tier == Tier::Debug {
         compiled.saved = saved_registers(&buffer.unwind_info)?;
+        compiled.arguments = lowered + stack_arguments(env.info.func_type(env.info.func_index(func)));
     }
     for trap in buffer.traps() {
         let ours = our_trap_code(trap.code).ok_or_else(|| internal(format!("unknown trap {}", trap.code)))?;
@@ -326,6 +335,15 @@ fn addresses(code: &CompiledCode, start: WasmOffset) -> Vec<(u32, Option<WasmOff
         }
     }
     rows
+}
+
+/// How much lower the prologue makes the frame, for tail calls with more arguments on the stack than the function has.
+fn lowered_by(unwind_info: &[(u32, UnwindInst)]) -> u32 {
+    let lowered = |(_, inst): &(u32, UnwindInst)| match inst {
+        UnwindInst::DefineNewFrame { offset_upward_to_caller_sp, .. } => Some(offset_upward_to_caller_sp - FRAME_HEAD),
+        _ => None,
+    };
+    unwind_info.iter().find_map(lowered).unwrap_or(0)
 }
 
 /// Where the prologue saves registers.

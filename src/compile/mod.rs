@@ -29,7 +29,7 @@ mod target;
 mod trampoline;
 mod translate;
 
-pub use convention::result_area;
+pub use convention::{has_result_area, stack_arguments};
 pub use outline::Outline;
 
 use crate::abi::{VmCounts, VmLayout};

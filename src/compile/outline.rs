@@ -9,7 +9,7 @@ use super::internal;
 use super::regions::RegionClasses;
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, Result, SlotLayout, TableIndex, no_room};
 use crate::image::{RerunImage, RerunInstruction};
-use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk, val_type};
+use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk};
 use wasmparser::{BlockType, Operator};
 
 /// No position, no block.
@@ -156,7 +156,7 @@ impl Finder<'_> {
                     self.pop(1)?;
                 }
                 let params = match ty {
-                    BlockType::FuncType(index) => self.info.types.get(index as usize).map_or(0, |ty| ty.params.len()),
+                    BlockType::FuncType(index) => self.info.func_type_at(index).map_or(0, |ty| ty.params.len()),
                     _ => 0,
                 };
                 let height = self.operands.len().checked_sub(params).ok_or_else(|| internal("too few operands"))?;
@@ -170,6 +170,9 @@ impl Finder<'_> {
                 self.push_of(ty, false)?;
             }
             Step::End { block, .. } => self.close(block.known as usize)?,
+            // What a branch goes by is gone behind it, unless that is a reference that is not null, which only is not
+            // there where the branch is taken.
+            Step::Branch if matches!(instruction.operator, Operator::BrOnNull { .. }) => {}
             Step::Branch if instruction.row.flow == Flow::BranchIf => self.pop(1)?,
             Step::Branch | Step::Leave | Step::Unreached => {}
         }
@@ -206,10 +209,16 @@ impl Finder<'_> {
                 self.push_all(&ty.results)
             }
             Operator::CallIndirect { type_index, .. } => {
-                let ty = info.types.get(*type_index as usize).ok_or_else(|| internal("no such type"))?;
+                let ty = info.func_type_at(*type_index).ok_or_else(|| internal("no such type"))?;
                 self.pop(ty.params.len() + 1)?;
                 self.push_all(&ty.results)
             }
+            Operator::CallRef { type_index } => {
+                let ty = info.func_type_at(*type_index).ok_or_else(|| internal("no such type"))?;
+                self.pop(ty.params.len() + 1)?;
+                self.push_all(&ty.results)
+            }
+            Operator::RefAsNonNull => Ok(()),
             Operator::LocalGet { local_index } => {
                 let local = self.locals.all().get(*local_index as usize);
                 self.push(local.ok_or_else(|| internal("no such local"))?.0)
@@ -230,7 +239,7 @@ impl Finder<'_> {
                 self.pop(1)?;
                 self.push(info.memory(MemoryIndex::new(*mem)).index.val_type())
             }
-            Operator::RefNull { hty } => self.push(null_type(*hty)?),
+            Operator::RefNull { hty } => self.push(null_type(info, *hty)?),
             Operator::Select | Operator::TypedSelect { .. } => self.pop(2),
             _ => {
                 let (takes, gives) = row.operands.ok_or_else(|| internal(format!("the operands of {operator:?}")))?;
@@ -254,6 +263,7 @@ impl Finder<'_> {
     }
 
     fn push(&mut self, ty: ValType) -> Result<()> {
+        let ty = ty.in_slots();
         let below = self.operands.last().copied();
         let first = below.map_or(self.lowest, |below| self.above[below as usize].0);
         let mut at = first;
@@ -285,11 +295,11 @@ impl Finder<'_> {
         match ty {
             BlockType::Empty => Ok(()),
             BlockType::Type(ty) if results => {
-                self.push(val_type(ty).ok_or_else(|| internal("a block of unknown type"))?)
+                self.push(info.val_type(ty).ok_or_else(|| internal("a block of unknown type"))?)
             }
             BlockType::Type(_) => Ok(()),
             BlockType::FuncType(index) => {
-                let ty = info.types.get(index as usize).ok_or_else(|| internal("a block of unknown type"))?;
+                let ty = info.func_type_at(index).ok_or_else(|| internal("a block of unknown type"))?;
                 self.push_all(if results { &ty.results } else { &ty.params })
             }
         }

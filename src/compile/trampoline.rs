@@ -43,10 +43,16 @@ fn compile(
     Ok(code.buffer.data().to_vec())
 }
 
+/// How values of this type in an array of `ValRaw` are accessed: hosts align them to a word.
+fn access(ty: ir::Type) -> MemFlagsData {
+    if ty.bytes() > align_of::<ValRaw>() as u32 { MemFlagsData::new().with_notrap() } else { MemFlagsData::trusted() }
+}
+
 /// Loads values of `types` from an array of `ValRaw`.
 fn load_values(builder: &mut FunctionBuilder<'_>, types: &[ValType], array: Value) -> Vec<Value> {
     let load = |(i, ty): (usize, &ValType)| {
-        builder.ins().load(abi_type(*ty), MemFlagsData::trusted(), array, i as i32 * VALUE_BYTES)
+        let ty = abi_type(*ty);
+        builder.ins().load(ty, access(ty), array, i as i32 * VALUE_BYTES)
     };
     types.iter().enumerate().map(load).collect()
 }
@@ -54,7 +60,8 @@ fn load_values(builder: &mut FunctionBuilder<'_>, types: &[ValType], array: Valu
 /// Stores values to an array of `ValRaw`.
 fn store_values(builder: &mut FunctionBuilder<'_>, values: &[Value], array: Value) {
     for (i, value) in values.iter().enumerate() {
-        builder.ins().store(MemFlagsData::trusted(), *value, array, i as i32 * VALUE_BYTES);
+        let flags = access(builder.func.dfg.value_type(*value));
+        builder.ins().store(flags, *value, array, i as i32 * VALUE_BYTES);
     }
 }
 

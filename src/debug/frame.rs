@@ -59,9 +59,10 @@ impl<'a> Frame<'a> {
         self.kept.called_through_host()
     }
 
-    /// The frame pointer: the same for one activation at every stop.
-    pub fn frame_pointer(&self) -> usize {
-        self.kept.fp()
+    /// A number that is the same for one activation at every stop, and for those that take its place by tail calls. A
+    /// caller's is higher.
+    pub fn id(&self) -> usize {
+        self.store.id_of(self.kept)
     }
 
     /// How many locals the function has, parameters counted.

@@ -249,10 +249,10 @@ impl EventSink for Core {
 }
 
 impl Core {
-    /// Calls the callback for an event in the frame at `fp`; gives its answer.
+    /// Calls the callback for an event; gives its answer.
     #[inline]
-    fn call_back(&self, told: &mut Told<'_, State>, reason: &Reason, fp: usize) -> Action {
-        told.call_host(|store| (self.handler)(&mut Stop::new(store, self, reason, fp)))
+    fn call_back(&self, told: &mut Told<'_, State>, reason: &Reason) -> Action {
+        told.call_host(|store| (self.handler)(&mut Stop::new(store, self, reason)))
     }
 
     /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the
@@ -264,7 +264,7 @@ impl Core {
             match next {
                 Next::Done(answer) => return Ok(answer),
                 Next::Tell => {
-                    let mut action = self.call_back(told, &at.reason, info.fp);
+                    let mut action = self.call_back(told, &at.reason);
                     next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
                 }
             }
@@ -275,7 +275,7 @@ impl Core {
     fn trap(&self, told: &mut Told<'_, State>, trap: &TrapInfo) -> Result<()> {
         told.with(|state, store| state.trapped(store, trap))?;
         // The guest's call has ended, whatever the answer is.
-        self.call_back(told, &Reason::Trap(trap.code), trap.fp);
+        self.call_back(told, &Reason::Trap(trap.code));
         told.with(|state, store| state.stepping.cancel(&mut state.layers, store))
     }
 
@@ -338,16 +338,15 @@ impl State {
             inside.take_back(store, had);
             at.inside = Some(inside);
         }
-        self.stepping.start(&mut self.layers, store, action, at.info.fp)?;
+        self.stepping.start(&mut self.layers, store, action, at.info, at.wasm)?;
         self.go_on(store, at)
     }
 
     /// Whether the callback is to see the instruction about to run; why is noted. A step that ends here is over.
     #[inline]
     fn is_due(&mut self, store: &StoreMut<'_>, at: &mut Place<'_>) -> bool {
-        let &StopInfo { slot, func, fp, .. } = at.info;
-        let found = self.breakpoints.at(slot, at.wasm);
-        let stepped = self.stepping.satisfied(&self.layers, store, fp, (slot, func));
+        let found = self.breakpoints.at(at.info.slot, at.wasm);
+        let stepped = self.stepping.satisfied(&self.layers, store, at.info);
         let Some(found) = found else {
             if stepped {
                 at.reason = Reason::Step;
@@ -369,9 +368,9 @@ impl State {
     /// Reruns from where the guest is to the next instruction that the callback is to see; or says how the guest goes
     /// on by itself.
     fn go_on(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
-        let &StopInfo { slot, func, fp, .. } = at.info;
+        let &StopInfo { slot, func, .. } = at.info;
         loop {
-            let steps = self.stepping.wants(&self.layers, store, fp, (slot, func));
+            let steps = self.stepping.wants(&self.layers, store, at.info);
             let stops = self.breakpoints.inside(slot, func);
             if at.inside.is_none() && ((!steps && stops.is_none()) || !has_regions(store, at.info)) {
                 return Ok(Next::Done(Answer::GoOn));

@@ -1,10 +1,16 @@
-//! What a step is waiting for. A step is tied to a frame by its address, not to a count: recursion, nested runs and
-//! traps need no special case. Only the functions in which it can end are armed, so a callee runs at full speed.
+//! What a step is waiting for. A step is tied to a frame by its id, which is an address, not to a count: recursion,
+//! nested runs and traps need no special case. Only the functions in which it can end are armed, so a callee runs at
+//! full speed.
+//!
+//! A tail call leaves its frame for good, and the one that takes its place has its id. So a step over a tail call is a
+//! step out: there is nothing else of the frame to come back to. A step into one ends at the callee's first
+//! instruction, and a step out of that in the caller of both.
 
 use super::layers::{Layer, Layers};
-use crate::base::{DefinedFuncIndex, Result};
+use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::code::{CodeSlot, StepScope};
-use crate::runtime::StoreMut;
+use crate::runtime::{AsStore, StopInfo, StoreMut};
+use crate::wasm::is_tail_call;
 use std::ops::ControlFlow;
 
 /// The callback's answer to a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
@@ -15,7 +21,8 @@ pub enum Action {
     Continue,
     /// Stop at the next instruction, whatever function it is in.
     StepInstruction,
-    /// Stop at the next instruction of this frame, or of its caller once it returns; calls run through.
+    /// Stop at the next instruction of this frame, or of its caller once it returns; calls run through. A tail call is
+    /// the end of the frame: the next instruction is its caller's.
     StepOver,
     /// Stop at the next instruction of the caller.
     StepOut,
@@ -23,7 +30,7 @@ pub enum Action {
     Trap(String),
 }
 
-/// What ends the step that is under way. Addresses are frame pointers; the stack grows down, so a callee's is lower.
+/// What ends the step that is under way. Numbers are ids of frames: a callee's is lower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum Goal {
     #[default]
@@ -51,43 +58,32 @@ impl Stepping {
         Ok(())
     }
 
-    /// Whether a stop in the frame at `fp`, of the function `code`, ends the step under way; if so, it is over.
+    /// Whether a stop ends the step under way; if so, it is over.
     #[inline]
-    pub(super) fn satisfied(
-        &mut self,
-        layers: &Layers,
-        store: &StoreMut<'_>,
-        fp: usize,
-        code: (CodeSlot, DefinedFuncIndex),
-    ) -> bool {
-        if self.wants(layers, store, fp, code) {
+    pub(super) fn satisfied(&mut self, layers: &Layers, store: &StoreMut<'_>, at: &StopInfo) -> bool {
+        if self.wants(layers, store, at) {
             self.goal = Goal::None;
             return true;
         }
         false
     }
 
-    /// Whether the next instruction in the frame at `fp`, of the function `code`, would be stopped at. A stop may be
-    /// for a breakpoint alone, in a run beside the one that the step began in, or in a function in which the step
-    /// cannot end: there, addresses of frames mean nothing to it.
+    /// Whether the next instruction of the frame that has stopped would be stopped at. A stop may be for a breakpoint
+    /// alone, in a run beside the one that the step began in, or in a function in which the step cannot end: there, ids
+    /// of frames mean nothing to it.
     #[inline]
-    pub(super) fn wants(
-        &self,
-        layers: &Layers,
-        store: &StoreMut<'_>,
-        fp: usize,
-        code: (CodeSlot, DefinedFuncIndex),
-    ) -> bool {
-        self.always || (self.reached(fp) && self.run == store.run() && layers.covers(Layer::Step, code))
+    pub(super) fn wants(&self, layers: &Layers, store: &StoreMut<'_>, at: &StopInfo) -> bool {
+        self.always
+            || (self.reached(store, at) && self.run == store.run() && layers.covers(Layer::Step, (at.slot, at.func)))
     }
 
     #[inline]
-    fn reached(&self, fp: usize) -> bool {
+    fn reached(&self, store: &StoreMut<'_>, at: &StopInfo) -> bool {
         match self.goal {
             Goal::None => false,
             Goal::Anywhere => true,
-            Goal::NotBelow(frame) => fp >= frame,
-            Goal::Above(frame) => fp > frame,
+            Goal::NotBelow(frame) => id(store, at) >= frame,
+            Goal::Above(frame) => id(store, at) > frame,
         }
     }
 
@@ -127,14 +123,15 @@ impl Stepping {
         self.goal = Goal::None;
     }
 
-    /// Starts what the callback asked for, at a stop in the frame at `fp`.
+    /// Starts what the callback asked for, at a stop before the instruction at `wasm`, there or in the region behind.
     #[inline]
     pub(super) fn start(
         &mut self,
         layers: &mut Layers,
         store: &mut StoreMut<'_>,
         action: &Action,
-        fp: usize,
+        at: &StopInfo,
+        wasm: WasmOffset,
     ) -> Result<()> {
         // One step after the other.
         if *action == Action::StepInstruction && *layers.scope(Layer::Step) == StepScope::All {
@@ -148,20 +145,40 @@ impl Stepping {
         {
             return Ok(());
         }
-        self.start_anew(layers, store, action, fp)
+        self.start_anew(layers, store, action, at, wasm)
     }
 
-    fn start_anew(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, action: &Action, fp: usize) -> Result<()> {
+    fn start_anew(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        action: &Action,
+        at: &StopInfo,
+        wasm: WasmOffset,
+    ) -> Result<()> {
         let (goal, scope) = match action {
             Action::Continue | Action::Trap(_) => return self.cancel(layers, store),
             Action::StepInstruction => (Goal::Anywhere, StepScope::All),
-            Action::StepOver => (Goal::NotBelow(fp), functions(store, 0)),
-            Action::StepOut => (Goal::Above(fp), functions(store, 1)),
+            Action::StepOver if !leaves_by_call(store, at, wasm) => {
+                (Goal::NotBelow(id(store, at)), functions(store, 0))
+            }
+            Action::StepOver | Action::StepOut => (Goal::Above(id(store, at)), functions(store, 1)),
         };
         self.goal = goal;
         self.run = store.run();
         layers.set_scope(store, Layer::Step, scope)
     }
+}
+
+/// What the frame that has stopped is known by.
+#[inline]
+fn id(store: &StoreMut<'_>, at: &StopInfo) -> usize {
+    store.as_store().frame_id(at.slot, at.func, at.fp)
+}
+
+/// Whether the instruction at `wasm`, in the function that has stopped, is a tail call.
+fn leaves_by_call(store: &StoreMut<'_>, at: &StopInfo, wasm: WasmOffset) -> bool {
+    store.module_in(at.slot).is_some_and(|module| is_tail_call(module.binary(), wasm))
 }
 
 /// The functions of the innermost two frames, without the first `skip`.

@@ -34,7 +34,6 @@ pub struct Stop<'a> {
     store: StoreMut<'a>,
     core: &'a Core,
     reason: &'a Reason,
-    fp: usize,
     /// Whose frames are shown: who asks for them may be in a stop within this one.
     event: Option<EventId>,
     /// All, walked on first use.
@@ -44,9 +43,9 @@ pub struct Stop<'a> {
 }
 
 impl<'a> Stop<'a> {
-    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: &'a Reason, fp: usize) -> Self {
+    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: &'a Reason) -> Self {
         let event = store.as_store().event();
-        Stop { store, core, reason, fp, event, frames: OnceCell::new(), top: OnceCell::new() }
+        Stop { store, core, reason, event, frames: OnceCell::new(), top: OnceCell::new() }
     }
 
     /// Why the guest was stopped.
@@ -76,11 +75,6 @@ impl<'a> Stop<'a> {
     pub fn top(&self) -> Option<Frame<'_>> {
         let top = self.top.get_or_init(|| self.store.as_store().keep_top(self.event?));
         Some(Frame::new(self.store.as_store(), top.as_ref()?))
-    }
-
-    /// The frame pointer of the frame that stopped; with it a frame can be recognised at later stops.
-    pub fn frame_pointer(&self) -> usize {
-        self.fp
     }
 
     fn frames(&self) -> &[KeptFrame] {

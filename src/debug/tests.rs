@@ -1,37 +1,35 @@
 //! Values of 16 bytes under the debugger, in every kind of code: in locals, among operands, as arguments and results,
-//! across branches that move them, in rerun and in resume code. No instruction makes such a value yet, but those of
-//! Wasm 2.0 move values of any type. So the guest here is checked by another validator, `f64` stands for `v128` where
-//! ours would look, and the values come from the host.
+//! across branches that move them, in rerun and in resume code. The guest moves them, and they come from the host.
 
 use super::{Action, Debugger, Stop};
 use crate::base::{FuncIndex, MemoryIndex, WasmOffset};
 use crate::runtime::{Config, DebugTier, Engine, Extern, ExternRef, Func, Instance, Module, Store, Val};
-use crate::wasm::{FuncType, Instructions, ModuleInfo, ValType};
+use crate::wasm::{FuncType, Instructions, ValType};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use wasmparser::Operator;
 
-/// The guest; `V` is for `v128`, and `ZERO` for a constant of it.
+/// The guest.
 const TEXT: &str = r#"(module
-    (import "h" "f" (func $host (param i32 V) (result V i32 V)))
+    (import "h" "f" (func $host (param i32 v128) (result v128 i32 v128)))
     (memory 1)
-    (global $g (mut V) ZERO)
-    (func $turn (param V externref V i32) (result V externref V i32) (local v128)
+    (global $g (mut v128) (v128.const i64x2 0 0))
+    (func $turn (param v128 externref v128 i32) (result v128 externref v128 i32) (local v128)
         local.get 2 local.tee 4 drop local.get 4 local.get 1 local.get 0 local.get 3)
-    (func (export "run") (param V i32 V externref) (result V i32 V externref V)
+    (func (export "run") (param v128 i32 v128 externref) (result v128 i32 v128 externref v128)
         (local $a v128) (local $n i32) (local $b v128) (local $r externref) (local $c v128)
         ;; Operands that are told from locals, which then change.
         local.get 0 local.get 2 i32.const 7 local.set $n local.set $b local.set $a
         local.get $a local.get 3 local.get $b local.get $a
         local.get 2 local.set $a local.get 0 local.set $b
         local.set $c
-        local.get 1 if (param V externref V) (result V externref V)
+        local.get 1 if (param v128 externref v128) (result v128 externref v128)
             local.get 1 call $turn local.set $n local.set $a local.set $r local.get $r local.get $a
         else
             local.set $c local.get $c
         end
         ;; What a branch leaves behind stands between what it takes along and where that goes.
-        (block (result externref V)
+        (block (result externref v128)
             i64.const 3 i32.const 0 i32.load local.get 3 local.get $b local.get 1 br_table 0 0 0)
         global.set $g drop
         i64.const -1 global.get $g i64.const 5 local.get $c drop drop
@@ -40,7 +38,7 @@ const TEXT: &str = r#"(module
         ;; Turns of a loop, with operands that it is given anew.
         i32.const 3 local.set $n
         local.get $c
-        loop (param V) (result V)
+        loop (param v128) (result v128)
             local.set $b
             i32.const 4 local.get $n i32.store
             local.get $a local.get $b local.set $a local.set $c
@@ -55,30 +53,6 @@ const TEXT: &str = r#"(module
         drop drop
         local.get $n local.get $b
         local.get 3 local.get $c))"#;
-
-/// The guest as the engine takes it.
-fn guest() -> Vec<u8> {
-    let with = |v128: &str, zero: &str| {
-        let text = TEXT.replace("(mut V) ZERO", &format!("(mut {v128}) ({zero})"));
-        let types = [" V", "(V"].into_iter().fold(text, |text, at| text.replace(at, &at.replace('V', v128)));
-        wat::parse_str(types).unwrap()
-    };
-    wasmparser::validate(&with("v128", "v128.const i64x2 0 0")).unwrap();
-    with("f64", "f64.const 0")
-}
-
-fn wide(ty: &mut ValType) {
-    if *ty == ValType::F64 {
-        *ty = ValType::V128;
-    }
-}
-
-fn change(info: &mut ModuleInfo) {
-    for ty in &mut info.types {
-        ty.params.iter_mut().chain(&mut ty.results).for_each(wide);
-    }
-    info.globals.iter_mut().for_each(|global| wide(&mut global.content));
-}
 
 /// A place where a frame was seen, and what it had.
 #[derive(Clone, PartialEq)]
@@ -112,7 +86,7 @@ struct Run {
 /// it says so the memory that the guest reads is changed.
 fn run(config: Config, debugged: bool, flag: i32, meddle: fn(usize) -> bool) -> Run {
     let engine = Engine::new(config).unwrap();
-    let module = Module::unvalidated(&engine, &guest(), change).unwrap();
+    let module = Module::new(&engine, &wat::parse_str(TEXT).unwrap()).unwrap();
     let mut store = Store::new(&engine);
     let vector = |low: u64| Val::V128((u128::from(low) << 64 | u128::from(!low)).to_le_bytes());
     let ty = FuncType::new([ValType::I32, ValType::V128], [ValType::V128, ValType::I32, ValType::V128]);
@@ -133,7 +107,7 @@ fn run(config: Config, debugged: bool, flag: i32, meddle: fn(usize) -> bool) -> 
                 let each: Vec<Val> = (0..locals.len()).map(|local| frame.local(local).unwrap()).collect();
                 assert_eq!(each, locals);
                 let seen = Seen { func: frame.func(), at: frame.offset(), locals, operands: frame.operands() };
-                (frame.frame_pointer(), seen)
+                (frame.id(), seen)
             };
             let stack: Stack = (0..stop.frame_count()).map(frame).collect();
             let count = {
@@ -189,7 +163,7 @@ fn check_moves(run: &Run) -> usize {
     let info = run.module.info();
     let mut operators = HashMap::new();
     for body in &info.bodies {
-        let binary = guest();
+        let binary = wat::parse_str(TEXT).unwrap();
         let mut before: Option<WasmOffset> = None;
         for instruction in Instructions::of(&info.body(body.func, &binary).unwrap()).unwrap() {
             let instruction = instruction.unwrap();

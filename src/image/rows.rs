@@ -40,7 +40,7 @@ fn place_from_words(tag: u32, word: u32) -> Option<Place> {
 }
 
 /// The words of a function's row.
-const FUNCTION_WORDS: usize = 11;
+const FUNCTION_WORDS: usize = 12;
 
 impl FunctionEntry {
     fn to_words(self) -> [u32; FUNCTION_WORDS] {
@@ -55,12 +55,16 @@ impl FunctionEntry {
         let [start, len, frame_size] = [self.start.get(), self.len, self.frame_size];
         let (which, below) = self.saved.parts();
         let saved = u32::from(which) | u32::from(below) << SAVED_SHIFT;
-        let locals_at = self.locals_at as u32;
-        [start, len, frame_size, locals.0, locals.1, points.0, points.1, locals_at, vmctx[0], vmctx[1], saved]
+        let (locals_at, arguments) = (self.locals_at as u32, self.arguments);
+        [
+            start, len, frame_size, locals.0, locals.1, points.0, points.1, locals_at, vmctx[0], vmctx[1], saved,
+            arguments,
+        ]
     }
+
     /// `None` when the words say something that does not exist.
     fn from_words(words: [u32; FUNCTION_WORDS]) -> Option<Self> {
-        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved] = words;
+        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved, arguments] = words;
         let [locals, locals_end, points, points_end] = ranges;
         Some(FunctionEntry {
             start: TextOffset::new(start),
@@ -77,6 +81,7 @@ impl FunctionEntry {
                 let below = u8::try_from(saved >> SAVED_SHIFT).ok()?;
                 SavedRegisters::from_parts(saved as u8, below)?
             },
+            arguments,
         })
     }
 }

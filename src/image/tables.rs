@@ -4,7 +4,7 @@ use super::packed::{Cursor, Packed, Rows};
 use super::shapes::Shapes;
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, SlotLayout, SlotRange, TextOffset, ValType, WORD_BYTES, WasmOffset};
-use crate::isa::{SITE_BYTES, SavedRegisters};
+use crate::isa::{FRAME_HEAD, SITE_BYTES, SavedRegisters};
 
 /// Which of a module's two images this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +97,19 @@ pub struct FunctionEntry {
     pub vmctx: Option<Place>,
     /// Debug: where its frame keeps registers of its caller.
     pub saved: SavedRegisters,
+    /// Debug: the bytes between its frame's head and where its caller's stack pointer was before there were arguments
+    /// on it: those, and the room that tail calls with more of them need.
+    pub arguments: u32,
+}
+
+impl FunctionEntry {
+    /// What a frame is known by: where its caller's stack pointer was before the arguments. It is the same for as long
+    /// as the frame is there, whatever code runs in it, and for those that take its place by tail calls; and lower than
+    /// its caller's.
+    #[inline]
+    pub fn frame_id(&self, fp: usize) -> usize {
+        fp.wrapping_add((FRAME_HEAD + self.arguments) as usize)
+    }
 }
 
 /// The locals of a function, parameters first.

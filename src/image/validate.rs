@@ -4,6 +4,9 @@ use super::{CodeImage, ImageTables, Place, ShapeId, Tier};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{SITE_BYTES, SITE_NOP};
 
+/// More bytes of arguments than any call has.
+const MAX_ARGUMENTS: u32 = 1 << 16;
+
 /// Checks a row of a table, and what of the row before it matters.
 macro_rules! ensure {
     ($what:expr, $row:expr, $holds:expr) => {
@@ -77,6 +80,7 @@ impl ImageTables {
             ensure!("functions", i, within(function.locals, locals.len()) && within(function.points, points.len()));
             let keeps_instance = !matches!(function.vmctx, Some(Place::Constant(_)));
             ensure!("functions", i, keeps_instance && function.saved.bytes() <= function.frame_size);
+            ensure!("functions", i, function.arguments <= MAX_ARGUMENTS);
         }
         Ok(())
     }

@@ -13,10 +13,10 @@ pub enum FrameRule {
         /// The register.
         register: u8,
         /// How many bytes it is below.
-        below: u8,
+        below: u32,
     },
     /// It begins so many bytes above the register by which it was found before.
-    BeginsBelow(u8),
+    BeginsBelow(u32),
     /// It begins as many bytes above this register as above the one before.
     BeginsBy(u8),
     /// The caller's value of a register is so many words below where the frame begins.
@@ -101,8 +101,14 @@ fn advance(row: &mut Vec<u8>, by: usize) {
 
 fn add_rule(row: &mut Vec<u8>, rule: FrameRule) {
     match rule {
-        FrameRule::Begins { register, below } => row.extend([DW_CFA_DEF_CFA, register, below]),
-        FrameRule::BeginsBelow(below) => row.extend([DW_CFA_DEF_CFA_OFFSET, below]),
+        FrameRule::Begins { register, below } => {
+            row.extend([DW_CFA_DEF_CFA, register]);
+            uleb(row, below.into());
+        }
+        FrameRule::BeginsBelow(below) => {
+            row.push(DW_CFA_DEF_CFA_OFFSET);
+            uleb(row, below.into());
+        }
         FrameRule::BeginsBy(register) => row.extend([DW_CFA_DEF_CFA_REGISTER, register]),
         FrameRule::Saved { register, words } => {
             row.push(DW_CFA_OFFSET | register);

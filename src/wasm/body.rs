@@ -25,6 +25,14 @@ use wasmparser::{BlockType, FunctionBody, Operator, OperatorsReader};
 const ELSE: u8 = 0x05;
 const END: u8 = 0x0b;
 
+/// The opcodes of tail calls: `return_call`, `return_call_indirect` and `return_call_ref`.
+const TAIL_CALLS: [u8; 3] = [0x12, 0x13, 0x15];
+
+/// Whether the instruction at an offset of a module hands its frame on to the function that it calls.
+pub fn is_tail_call(binary: &[u8], at: WasmOffset) -> bool {
+    binary.get(at.index()).is_some_and(|opcode| TAIL_CALLS.contains(opcode))
+}
+
 /// A fault of our own: a body that was validated is not what it should be.
 #[cold]
 pub fn unreadable(what: impl Display) -> Error {
@@ -309,7 +317,10 @@ impl<B: Default> Walk<B> {
 /// The depths of the blocks that a branch goes to; of a `br_table` the default comes last.
 pub fn targets<'a>(operator: &'a Operator<'_>) -> impl Iterator<Item = Result<u32>> + 'a {
     let (table, last) = match operator {
-        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => (None, Some(*relative_depth)),
+        Operator::Br { relative_depth }
+        | Operator::BrIf { relative_depth }
+        | Operator::BrOnNull { relative_depth }
+        | Operator::BrOnNonNull { relative_depth } => (None, Some(*relative_depth)),
         Operator::BrTable { targets } => (Some(targets.targets()), Some(targets.default())),
         _ => (None, None),
     };
@@ -388,6 +399,26 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(steps(text, Walk::new(())), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn tail_calls_are_told_by_their_opcodes() {
+        let text = "(module (type (func)) (table 1 funcref) (func (local i32)
+            (block (block (block (br_table 0 1 2 (i32.const 18))) return_call 0)
+            (return_call_indirect (type 0) (i32.const 19))) i32.const 18 drop (if (i32.const 21)
+            (then (return_call_ref 0 (ref.null 0)))) local.get 0 drop call 0
+            (call_indirect (type 0) (i32.const 0)) return))";
+        let binary = wat::parse_str(text).unwrap();
+        let info = parse(&binary, Features::default(), false).unwrap();
+        let body = info.body(DefinedFuncIndex::new(0), &binary).unwrap();
+        let mut told = Vec::new();
+        for instruction in Instructions::of(&body).unwrap() {
+            let Instruction { at, operator, .. } = instruction.unwrap();
+            let name = format!("{operator:?}");
+            assert_eq!(is_tail_call(&binary, at), name.starts_with("ReturnCall"), "{name}");
+            told.extend(is_tail_call(&binary, at).then_some(operator));
+        }
+        assert_eq!(told.len(), 3, "{told:?}");
     }
 
     #[test]

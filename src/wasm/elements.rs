@@ -8,8 +8,8 @@
 //! what they would have written is not there if it does.
 
 use super::module::ModuleInfo;
-use super::types::{ConstOp, ElementItems, ElementSegment, HeapType, SegmentMode};
-use crate::base::{ElemIndex, FuncIndex, TableIndex};
+use super::types::{ConstOp, ElementItems, ElementSegment, SegmentMode};
+use crate::base::{ElemIndex, Family, FuncIndex, TableIndex};
 use std::collections::BTreeMap;
 
 /// What instantiation need not do to tables, and what it has to.
@@ -87,7 +87,10 @@ impl TableImages {
     /// Those of a module.
     pub(super) fn new(info: &ModuleInfo) -> TableImages {
         let own = info.imported_tables as usize..info.tables.len();
-        let mut drafts: Vec<_> = own.map(|_| Draft { pieces: BTreeMap::new(), open: true }).collect();
+        // One that is filled with something else than null is written to before any segment is.
+        let filled = |table: usize| info.table_inits.get(table).is_some_and(Option::is_some);
+        let draft = |table| Draft { pieces: BTreeMap::new(), open: !filled(table) };
+        let mut drafts: Vec<_> = (0..own.len()).map(draft).collect();
         let mut dropped = vec![false; info.elements.len()];
         let mut due = Vec::new();
         let mut may_have_trapped = false;
@@ -150,7 +153,7 @@ impl ModuleInfo {
 
     /// Whether elements of a table that are untouched may be functions.
     pub fn may_have_image(&self, table: TableIndex) -> bool {
-        let is_func = self.table(table).element.heap == HeapType::Func;
+        let is_func = self.table(table).element.heap.family() == Family::Func;
         is_func && (table.get() < self.imported_tables || self.table_image(table).is_some())
     }
 }
@@ -196,7 +199,7 @@ fn known_offset(expr: &[ConstOp]) -> Option<i64> {
 /// for.
 fn only_functions(info: &ModuleInfo, table: TableIndex, segment: &ElementSegment) -> bool {
     let known = |expr: &[ConstOp]| matches!(expr, [ConstOp::RefFunc(_) | ConstOp::RefNull(_)]);
-    info.table(table).element.heap == HeapType::Func
+    info.table(table).element.heap.family() == Family::Func
         && match &segment.items {
             ElementItems::Funcs(_) => true,
             ElementItems::Exprs(exprs) => exprs.iter().all(|expr| known(expr)),

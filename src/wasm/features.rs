@@ -60,6 +60,8 @@ features! {
     bulk_memory: BULK_MEMORY = true, "bulk-memory-operations";
     /// `externref`, `table.get`, `ref.null` and their kin; several tables.
     reference_types: REFERENCE_TYPES = true, "reference-types";
+    /// References to functions of one type, and those that are never null.
+    function_references: FUNCTION_REFERENCES = true, "function-references";
     /// Vectors of 128 bits.
     simd: SIMD = true, "simd";
     /// Operations on them whose outcome may differ between machines.
@@ -72,6 +74,8 @@ features! {
     memory64: MEMORY64 = true, "memory64";
     /// Memories with pages of one byte.
     custom_page_sizes: CUSTOM_PAGE_SIZES = false, "custom-page-sizes";
+    /// `return_call` and `return_call_indirect`.
+    tail_call: TAIL_CALL = true, "tail-call";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
@@ -82,10 +86,8 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
     let foreign = [
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
-        (WasmFeatures::TAIL_CALL, "tail-call"),
         (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
-        (WasmFeatures::FUNCTION_REFERENCES, "function-references"),
         (WasmFeatures::GC, "gc"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),

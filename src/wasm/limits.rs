@@ -3,7 +3,7 @@
 //! work: a few bytes can declare 50,000 locals, or pass a thousand operands along. `docs/limits.md` lists them all.
 
 use super::body::{BlockKind, Instruction, Instructions, Step, Walk, targets, unreadable};
-use super::types::FuncType;
+use super::defined::DefinedType;
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use std::ops::Range;
 use wasmparser::{BlockType, FunctionBody, Operator};
@@ -36,14 +36,17 @@ pub(super) struct Measured<'a> {
 
 /// The types that a module says, as far as they count here.
 pub(super) struct Arities<'a> {
-    pub(super) types: &'a [FuncType],
+    pub(super) types: &'a [DefinedType],
     /// The type of each function.
     pub(super) funcs: &'a [crate::base::TypeIndex],
 }
 
 impl Arities<'_> {
     fn of_type(&self, index: u32) -> (u64, u64) {
-        self.types.get(index as usize).map_or((0, 0), |ty| (ty.params.len() as u64, ty.results.len() as u64))
+        self.types
+            .get(index as usize)
+            .and_then(|ty| ty.as_func())
+            .map_or((0, 0), |ty| (ty.params.len() as u64, ty.results.len() as u64))
     }
 
     fn of_block(&self, ty: BlockType) -> (u64, u64) {
@@ -186,10 +189,19 @@ fn walk(
             }
             Step::Next => match instruction.operator {
                 Operator::Call { function_index } => sum(arities.of_func(function_index)),
-                Operator::CallIndirect { type_index, .. } => sum(arities.of_type(type_index)),
+                Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
+                    sum(arities.of_type(type_index))
+                }
                 _ => 0,
             },
-            Step::Leave if matches!(instruction.operator, Operator::Return) => returned,
+            Step::Leave => match instruction.operator {
+                Operator::Return => returned,
+                Operator::ReturnCall { function_index } => arities.of_func(function_index).0,
+                Operator::ReturnCallIndirect { type_index, .. } | Operator::ReturnCallRef { type_index } => {
+                    arities.of_type(type_index).0
+                }
+                _ => 0,
+            },
             _ => 0,
         };
         if passed > 0 {

@@ -2,6 +2,7 @@
 //! information; what each instruction is (`operators`), and the walk over a body (`body`). No machine code, no store.
 
 mod body;
+mod defined;
 mod dwarf;
 mod elements;
 mod features;
@@ -11,9 +12,11 @@ mod module;
 mod names;
 pub(crate) mod operators;
 mod parse;
+mod subtypes;
 mod types;
 
-pub use body::{BlockKind, Instruction, Instructions, Step, Walk, targets, unreadable};
+pub use body::{BlockKind, Instruction, Instructions, Step, Walk, is_tail_call, targets, unreadable};
+pub use defined::DefinedType;
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
 pub use known::KnownData;
@@ -21,7 +24,8 @@ pub use module::ModuleInfo;
 pub use names::readable;
 pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
+pub use subtypes::{Subtype, is_below};
 pub use types::{
     ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, HeapType, IndexType,
-    Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType, heap_type, val_type,
+    Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType,
 };

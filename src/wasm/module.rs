@@ -1,10 +1,11 @@
 //! What a module says, after validation.
 
 use super::body::unreadable;
+use super::defined::DefinedType;
 use super::elements::TableImages;
 use super::types::{
     ConstExpr, DataSegment, ElementSegment, EntityIndex, EntityType, Export, ExternType, FuncBody, FuncType,
-    GlobalType, Import, MemoryType, TableType, ValType, val_type,
+    GlobalType, HeapType, Import, MemoryType, RefType, TableType, ValType,
 };
 use crate::base::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, TableIndex,
@@ -20,8 +21,8 @@ const MAX_LOCALS: usize = 50_000;
 /// A validated module's contents. Vectors are in index-space order, imports first.
 #[derive(Debug, Default)]
 pub struct ModuleInfo {
-    /// The function types of the type section.
-    pub types: Vec<FuncType>,
+    /// The types of the type section.
+    pub types: Vec<DefinedType>,
     /// The imports, in order.
     pub imports: Vec<Import>,
     /// The type of each function.
@@ -32,6 +33,8 @@ pub struct ModuleInfo {
     pub memories: Vec<MemoryType>,
     /// The type of each global.
     pub globals: Vec<GlobalType>,
+    /// What the tables defined here are filled with, where that is not null.
+    pub table_inits: Vec<Option<ConstExpr>>,
     /// The initial values of the globals defined here.
     pub global_inits: Vec<ConstExpr>,
     /// The exports, in order. Names are unique.
@@ -93,7 +96,45 @@ impl ModuleInfo {
 
     /// The type of a function.
     pub fn func_type(&self, func: FuncIndex) -> &FuncType {
-        &self.types[self.funcs[func.index()].index()]
+        self.func_type_at(self.funcs[func.index()].get()).expect("validation has seen that it is one")
+    }
+
+    /// The function type of this index; `None` where there is another type, or none.
+    pub fn func_type_at(&self, index: u32) -> Option<&FuncType> {
+        self.types.get(index as usize)?.as_func()
+    }
+
+    /// A value type of the binary; `None` for those of proposals that Stepwell does not have.
+    pub fn val_type(&self, ty: wasmparser::ValType) -> Option<ValType> {
+        Some(match ty {
+            wasmparser::ValType::I32 => ValType::I32,
+            wasmparser::ValType::I64 => ValType::I64,
+            wasmparser::ValType::F32 => ValType::F32,
+            wasmparser::ValType::F64 => ValType::F64,
+            wasmparser::ValType::V128 => ValType::V128,
+            wasmparser::ValType::Ref(ty) => ValType::Ref(self.ref_type(ty)?),
+        })
+    }
+
+    /// The same of a reference type.
+    pub fn ref_type(&self, ty: wasmparser::RefType) -> Option<RefType> {
+        Some(RefType { heap: self.heap_type(ty.heap_type())?, nullable: ty.is_nullable() })
+    }
+
+    /// The same of what a reference refers to.
+    pub fn heap_type(&self, ty: wasmparser::HeapType) -> Option<HeapType> {
+        use wasmparser::AbstractHeapType as Abstract;
+        match ty {
+            wasmparser::HeapType::Abstract { shared: false, ty } => match ty {
+                Abstract::Func => Some(HeapType::Func),
+                Abstract::NoFunc => Some(HeapType::NoFunc),
+                Abstract::Extern => Some(HeapType::Extern),
+                Abstract::NoExtern => Some(HeapType::NoExtern),
+                _ => None,
+            },
+            wasmparser::HeapType::Concrete(index) => Some(self.types.get(index.as_module_index()? as usize)?.heap()),
+            _ => None,
+        }
     }
 
     /// The index of a function defined here, or `None` for an import.
@@ -114,7 +155,9 @@ impl ModuleInfo {
     /// The type of an import or export, on its own.
     pub fn extern_type(&self, ty: EntityType) -> ExternType {
         match ty {
-            EntityType::Func(index) => ExternType::Func(self.types[index.index()].clone()),
+            EntityType::Func(index) => {
+                ExternType::Func(self.types[index.index()].as_func().cloned().unwrap_or_default())
+            }
             EntityType::Table(ty) => ExternType::Table(ty),
             EntityType::Memory(ty) => ExternType::Memory(ty),
             EntityType::Global(ty) => ExternType::Global(ty),
@@ -173,10 +216,11 @@ impl ModuleInfo {
         Ok(FunctionBody::new(BinaryReader::new(bytes, start)))
     }
 
-    /// The locals of a function defined here, parameters first, from its body in `binary`. Of a body that was not
-    /// validated, as many as a valid one may have.
+    /// The locals of a function defined here, parameters first, from its body in `binary`, as they stand in slots. Of a
+    /// body that was not validated, as many as a valid one may have.
     pub fn locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
-        let mut locals = self.func_type(self.func_index(func)).params.to_vec();
+        let params = self.func_type(self.func_index(func)).params.iter();
+        let mut locals: Vec<ValType> = params.map(|ty| ty.in_slots()).collect();
         for (count, ty) in self.local_groups(func, binary) {
             let room = MAX_LOCALS.saturating_sub(locals.len());
             locals.extend(std::iter::repeat_n(ty, room.min(count as usize)));
@@ -190,9 +234,9 @@ impl ModuleInfo {
         self.local_groups(func, binary).fold(params, |sum, (count, _)| sum.saturating_add(u64::from(count)))
     }
 
-    fn local_groups<'a>(&self, func: DefinedFuncIndex, binary: &'a [u8]) -> impl Iterator<Item = (u32, ValType)> + 'a {
+    fn local_groups(&self, func: DefinedFuncIndex, binary: &[u8]) -> impl Iterator<Item = (u32, ValType)> {
         let groups = self.body(func, binary).ok().and_then(|body| body.get_locals_reader().ok());
         let groups = groups.into_iter().flat_map(|groups| groups.into_iter().flatten());
-        groups.filter_map(|(count, ty)| Some((count, val_type(ty)?)))
+        groups.filter_map(|(count, ty)| Some((count, self.val_type(ty)?.in_slots())))
     }
 }

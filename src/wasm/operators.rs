@@ -1,7 +1,8 @@
 //! What each operator is, whatever module it stands in: one table, with a row for every operator of the proposals that
 //! Stepwell has. Whoever asks what an operator is to a region, what fuel it costs, where control goes from it or what
-//! it does to the operand stack asks the table, whose rows for vectors are in `vectors`. An operator of these proposals that has no row does not compile; one of
-//! a proposal that is switched on in [`Features`](super::Features) without having rows fails a test.
+//! it does to the operand stack asks the table, whose rows for vectors are in `vectors`. An operator of these proposals
+//! that has no row does not compile; one of a proposal that is switched on in [`Features`](super::Features) without
+//! having rows fails a test.
 
 use super::types::ValType;
 use wasmparser::Operator;
@@ -15,7 +16,7 @@ pub enum Class {
     /// Can be run again with the same outcome, which may be a trap.
     Traps,
     /// Changes something outside the frame, or is where a region has become long, so that only the guest itself may run
-    /// it: a region ends behind it. It may trap before.
+    /// it: a region ends behind it. It may trap before. A tail call is one: nothing comes behind it in this frame.
     Effect,
     /// A call: other code runs, and the frame is seen from it. A region ends behind it.
     Call,
@@ -49,7 +50,7 @@ pub enum Flow {
     Branch,
     /// The same, or on to the next instruction.
     BranchIf,
-    /// Out of the function, by a return or a trap.
+    /// Out of the function, by a return, a tail call or a trap.
     Leave,
 }
 
@@ -98,7 +99,7 @@ macro_rules! rows {
 
         /// These rows, for the tests of the table.
         #[cfg(test)]
-        pub(super) const ROWS: &[(&str, crate::wasm::operators::Row, &str)] = &[$((stringify!($name), rows::$name, $why),)*];
+        pub(super) const ROWS: &[(&str, $crate::wasm::Row, &str)] = &[$((stringify!($name), rows::$name, $why),)*];
     };
 }
 
@@ -133,11 +134,17 @@ macro_rules! row_of {
     (reference_types $name:ident) => {
         Some(&rows::$name)
     };
+    (function_references $name:ident) => {
+        Some(&rows::$name)
+    };
     (simd $name:ident) => {
         Some(&vectors::rows::$name)
     };
     (relaxed_simd $name:ident) => {
         Some(&vectors::rows::$name)
+    };
+    (tail_call $name:ident) => {
+        Some(&rows::$name)
     };
     ($other:ident $name:ident) => {
         None
@@ -189,6 +196,13 @@ rows! {
     Return            Control 1    Leave    [depends]      "leaves the frame";
     Call              Call    1    Next     [depends]      "runs other code";
     CallIndirect      Call    1    Next     [depends]      "runs other code";
+    ReturnCall        Effect  1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
+    ReturnCallIndirect Effect 1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
+    ReturnCallRef     Effect  1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
+    CallRef           Call    1    Next     [depends]      "runs other code";
+    RefAsNonNull      Traps   1    Next     [depends]      "may meet null";
+    BrOnNull          Control 1    BranchIf [depends]      "goes on elsewhere or not";
+    BrOnNonNull       Control 1    BranchIf [depends]      "goes on elsewhere or not";
     I32Load           Traps   1    Next     [1 -> I32]     "reads memory, which only effects change";
     I64Load           Traps   1    Next     [1 -> I64]     "reads memory, which only effects change";
     F32Load           Traps   1    Next     [1 -> F32]     "reads memory, which only effects change";
@@ -385,7 +399,7 @@ mod tests {
             let ours = *proposal == "mvp" || Features::FLAGS.contains(&&*proposal.to_uppercase());
             assert_eq!(row.is_some(), ours, "{name} of {proposal}");
         }
-        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len());
+        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len() + vectors::ROWS.len());
     }
 
     /// wasmparser has an opinion on how many operands are taken and given.
@@ -401,7 +415,7 @@ mod tests {
     /// The names say what an operator does: a second opinion on the table.
     #[test]
     fn the_table_agrees_with_the_names() {
-        let effect = ["Store", "Set", "Grow", "Fill", "Copy", "Init", "Drop", "RefFunc", "TableGet"];
+        let effect = ["Store", "Set", "Grow", "Fill", "Copy", "Init", "Drop", "RefFunc", "TableGet", "ReturnCall"];
         let pure_names = ["LocalSet", "Drop", "F32Copysign", "F64Copysign"];
         let free = ["Nop", "Block", "Loop", "Else", "End"];
         assert!(ROWS.len() > 190);
@@ -410,13 +424,15 @@ mod tests {
             assert_eq!(effect, *class == Class::Effect, "{name}");
             assert_eq!(name.starts_with("Call"), *class == Class::Call, "{name}");
             let sat = name.contains("Sat");
-            let traps = ["Load", "Div", "Rem", "Unreachable"].iter().any(|part| name.contains(part))
+            let traps = ["Load", "Div", "Rem", "Unreachable", "RefAsNonNull"].iter().any(|part| name.contains(part))
                 && !name.starts_with("F32Div")
                 && !name.starts_with("F64Div")
                 || name.contains("TruncF") && !sat;
             assert_eq!(traps, *class == Class::Traps, "{name}");
             assert_eq!(*fuel, i64::from(!free.contains(name)), "{name}");
-            assert_eq!(*flow != Flow::Next, *class == Class::Control || *name == "Unreachable", "{name}");
+            let leaves = *name == "Unreachable" || name.starts_with("ReturnCall");
+            assert_eq!(*flow != Flow::Next, *class == Class::Control || leaves, "{name}");
+            assert!(!leaves || *flow == Flow::Leave, "{name}");
             if let Some((_, Some(given))) = operands
                 && name.starts_with(&given.to_string().to_uppercase())
             {

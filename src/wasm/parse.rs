@@ -1,17 +1,17 @@
 //! From bytes to a validated [`ModuleInfo`]. wasmparser decides what is valid, with exactly the enabled features.
 
+use super::defined::{Composite, DefinedType, Definition, in_group};
 use super::elements::TableImages;
 use super::features::{Features, everything, proposal_name};
 use super::limits::{self, Arities, Measured};
 use super::module::ModuleInfo;
 use super::types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, FuncBody, FuncType,
-    GlobalType, Import, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType, heap_type,
-    ref_type, val_type,
+    GlobalType, Import, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType,
 };
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, Escaped, Foreign, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex,
-    TypeIndex, WasmOffset,
+    Defined, DefinedFuncIndex, DefinedKind, Error, ErrorKind, Escaped, Foreign, FuncIndex, GlobalIndex, HeapType,
+    MemoryIndex, Result, TableIndex, TypeIndex, WasmOffset,
 };
 use rayon::prelude::*;
 use std::ops::Range;
@@ -146,12 +146,58 @@ fn validate_bodies<'a>(arities: &Arities<'_>, bodies: Bodies<'a>, parallel: bool
     Ok(limits::check(arities, &measured)?)
 }
 
-fn our_type(ty: wasmparser::ValType, at: u64) -> Result<ValType> {
-    val_type(ty).ok_or_else(|| unsupported(&format!("the type {ty}"), "function-references or gc", at))
+fn our_type(module: &ModuleInfo, ty: wasmparser::ValType, at: u64) -> Result<ValType> {
+    module.val_type(ty).ok_or_else(|| unsupported(&format!("the type {ty}"), "gc", at))
 }
 
-fn our_ref_type(ty: wasmparser::RefType, at: u64) -> Result<RefType> {
-    ref_type(ty).ok_or_else(|| unsupported(&format!("the type {ty}"), "function-references or gc", at))
+fn our_ref_type(module: &ModuleInfo, ty: wasmparser::RefType, at: u64) -> Result<RefType> {
+    module.ref_type(ty).ok_or_else(|| unsupported(&format!("the type {ty}"), "gc", at))
+}
+
+/// The types of a group, which is the next of the module. Until they are known, they refer to each other by their
+/// places.
+fn define(module: &mut ModuleInfo, group: wasmparser::RecGroup, at: u64) -> Result<()> {
+    let first = module.types.len() as u32;
+    let definitions = {
+        let kinds: Vec<_> = group.types().map(|ty| kind_of(ty, at)).collect::<Result<_>>()?;
+        let place = |ty: wasmparser::RefType| {
+            let index = match ty.heap_type() {
+                wasmparser::HeapType::Concrete(index) => index.as_module_index()?,
+                _ => return None,
+            };
+            let place = index.checked_sub(first)?;
+            let heap = HeapType::Defined(Defined { kind: *kinds.get(place as usize)?, id: in_group(place) });
+            Some(ValType::Ref(RefType { heap, nullable: ty.is_nullable() }))
+        };
+        let val_type = |ty: &wasmparser::ValType| match ty {
+            wasmparser::ValType::Ref(reference) => place(*reference).map_or_else(|| our_type(module, *ty, at), Ok),
+            _ => our_type(module, *ty, at),
+        };
+        let define = |ty: &wasmparser::SubType| {
+            let wasmparser::CompositeInnerType::Func(func) = &ty.composite_type.inner else {
+                return Err(unsupported("a type that is no function type", "gc", at));
+            };
+            let list = |types: &[wasmparser::ValType]| types.iter().map(val_type).collect::<Result<Box<[ValType]>>>();
+            let func = FuncType { params: list(func.params())?, results: list(func.results())? };
+            let above = ty.supertype_idxs.first().and_then(|index| index.unpack().as_module_index());
+            let supertype = above.map(|index| match index.checked_sub(first) {
+                Some(place) => in_group(place),
+                None => module.types[index as usize].id(),
+            });
+            Ok(Definition { composite: Composite::Func(func), is_final: ty.is_final, supertype })
+        };
+        group.types().map(define).collect::<Result<Vec<_>>>()?
+    };
+    module.types.extend(DefinedType::group(definitions)?);
+    Ok(())
+}
+
+/// What kind of thing a type is.
+fn kind_of(ty: &wasmparser::SubType, at: u64) -> Result<DefinedKind> {
+    match &ty.composite_type.inner {
+        wasmparser::CompositeInnerType::Func(_) => Ok(DefinedKind::Func),
+        _ => Err(unsupported("a type that is no function type", "gc", at)),
+    }
 }
 
 fn unsupported(what: &str, proposal: &str, at: u64) -> Error {
@@ -159,12 +205,12 @@ fn unsupported(what: &str, proposal: &str, at: u64) -> Error {
         .at(WasmOffset::new(at as u32))
 }
 
-fn table_type(ty: &wasmparser::TableType, at: u64) -> Result<TableType> {
+fn table_type(module: &ModuleInfo, ty: &wasmparser::TableType, at: u64) -> Result<TableType> {
     if ty.shared {
         return Err(unsupported("a shared table", "shared-everything-threads", at));
     }
     Ok(TableType {
-        element: our_ref_type(ty.element_type, at)?,
+        element: our_ref_type(module, ty.element_type, at)?,
         index: IndexType::new(ty.table64),
         limits: Limits { min: ty.initial, max: ty.maximum },
     })
@@ -185,11 +231,11 @@ fn memory_type(ty: &wasmparser::MemoryType, at: u64) -> Result<MemoryType> {
     Ok(MemoryType { index: IndexType::new(ty.memory64), page_size, limits })
 }
 
-fn global_type(ty: &wasmparser::GlobalType, at: u64) -> Result<GlobalType> {
-    Ok(GlobalType { content: our_type(ty.content_type, at)?, mutable: ty.mutable })
+fn global_type(module: &ModuleInfo, ty: &wasmparser::GlobalType, at: u64) -> Result<GlobalType> {
+    Ok(GlobalType { content: our_type(module, ty.content_type, at)?, mutable: ty.mutable })
 }
 
-fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> std::result::Result<ConstExpr, Failure> {
+fn const_expr(module: &ModuleInfo, expr: &wasmparser::ConstExpr<'_>) -> std::result::Result<ConstExpr, Failure> {
     let mut ops = Vec::new();
     let mut reader = expr.get_operators_reader();
     while !reader.eof() {
@@ -203,8 +249,8 @@ fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> std::result::Result<ConstExpr
             Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIndex::new(function_index)),
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex::new(global_index)),
             Operator::RefNull { hty } => {
-                let ty = heap_type(hty);
-                ConstOp::RefNull(ty.ok_or_else(|| unsupported("this null reference", "function-references or gc", at))?)
+                let ty = module.heap_type(hty);
+                ConstOp::RefNull(ty.ok_or_else(|| unsupported("this null reference", "gc", at))?)
             }
             Operator::I32Add => ConstOp::I32Add,
             Operator::I32Sub => ConstOp::I32Sub,
@@ -246,15 +292,7 @@ fn read<'a>(
             Payload::TypeSection(reader) => {
                 for group in reader.into_iter_with_offsets() {
                     let (at, group) = group?;
-                    for ty in group.into_types() {
-                        let wasmparser::CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
-                            return Err(unsupported("a type that is no function type", "gc", at).into());
-                        };
-                        let list = |types: &[wasmparser::ValType]| {
-                            types.iter().map(|ty| our_type(*ty, at)).collect::<Result<Box<[ValType]>>>()
-                        };
-                        module.types.push(FuncType { params: list(ty.params())?, results: list(ty.results())? });
-                    }
+                    define(module, group, at)?;
                 }
             }
             Payload::ImportSection(reader) => {
@@ -267,7 +305,7 @@ fn read<'a>(
                             EntityType::Func(TypeIndex::new(index))
                         }
                         TypeRef::Table(ty) => {
-                            let ty = table_type(&ty, at)?;
+                            let ty = table_type(module, &ty, at)?;
                             module.imported_tables += 1;
                             module.tables.push(ty);
                             EntityType::Table(ty)
@@ -279,7 +317,7 @@ fn read<'a>(
                             EntityType::Memory(ty)
                         }
                         TypeRef::Global(ty) => {
-                            let ty = global_type(&ty, at)?;
+                            let ty = global_type(module, &ty, at)?;
                             module.imported_globals += 1;
                             module.globals.push(ty);
                             EntityType::Global(ty)
@@ -299,10 +337,11 @@ fn read<'a>(
             Payload::TableSection(reader) => {
                 for table in reader.into_iter_with_offsets() {
                     let (at, table) = table?;
-                    if !matches!(table.init, wasmparser::TableInit::RefNull) {
-                        return Err(unsupported("a table's initial value", "function-references", at).into());
-                    }
-                    module.tables.push(table_type(&table.ty, at)?);
+                    module.table_inits.push(match &table.init {
+                        wasmparser::TableInit::RefNull => None,
+                        wasmparser::TableInit::Expr(init) => Some(const_expr(module, init)?),
+                    });
+                    module.tables.push(table_type(module, &table.ty, at)?);
                 }
             }
             Payload::MemorySection(reader) => {
@@ -314,8 +353,8 @@ fn read<'a>(
             Payload::GlobalSection(reader) => {
                 for global in reader.into_iter_with_offsets() {
                     let (at, global) = global?;
-                    module.globals.push(global_type(&global.ty, at)?);
-                    module.global_inits.push(const_expr(&global.init_expr)?);
+                    module.globals.push(global_type(module, &global.ty, at)?);
+                    module.global_inits.push(const_expr(module, &global.init_expr)?);
                 }
             }
             Payload::ExportSection(reader) => {
@@ -340,9 +379,10 @@ fn read<'a>(
                     let mode = match element.kind {
                         ElementKind::Passive => SegmentMode::Passive,
                         ElementKind::Declared => SegmentMode::Declared,
-                        ElementKind::Active { table_index, offset_expr } => {
-                            SegmentMode::Active(TableIndex::new(table_index.unwrap_or(0)), const_expr(&offset_expr)?)
-                        }
+                        ElementKind::Active { table_index, offset_expr } => SegmentMode::Active(
+                            TableIndex::new(table_index.unwrap_or(0)),
+                            const_expr(module, &offset_expr)?,
+                        ),
                     };
                     let (ty, items) = match element.items {
                         wasmparser::ElementItems::Functions(funcs) => {
@@ -355,9 +395,9 @@ fn read<'a>(
                         wasmparser::ElementItems::Expressions(ty, exprs) => {
                             let exprs = exprs
                                 .into_iter()
-                                .map(|expr| const_expr(&expr?))
+                                .map(|expr| const_expr(module, &expr?))
                                 .collect::<std::result::Result<Box<[_]>, Failure>>()?;
-                            (our_ref_type(ty, at)?, ElementItems::Exprs(exprs))
+                            (our_ref_type(module, ty, at)?, ElementItems::Exprs(exprs))
                         }
                     };
                     module.elements.push(ElementSegment { mode, element: ty, items });
@@ -369,7 +409,7 @@ fn read<'a>(
                     let mode = match data.kind {
                         DataKind::Passive => SegmentMode::Passive,
                         DataKind::Active { memory_index, offset_expr } => {
-                            SegmentMode::Active(MemoryIndex::new(memory_index), const_expr(&offset_expr)?)
+                            SegmentMode::Active(MemoryIndex::new(memory_index), const_expr(module, &offset_expr)?)
                         }
                     };
                     let end = data.range.end as usize;

@@ -6,33 +6,6 @@ use std::ops::Range;
 
 pub use crate::base::{HeapType, RefType, ValType};
 
-/// A wasmparser value type as ours; `None` for those of proposals Stepwell does not have.
-pub fn val_type(ty: wasmparser::ValType) -> Option<ValType> {
-    Some(match ty {
-        wasmparser::ValType::I32 => ValType::I32,
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)?),
-    })
-}
-
-/// The same of a reference type.
-pub fn ref_type(ty: wasmparser::RefType) -> Option<RefType> {
-    // Those that are never null come with typed function references.
-    heap_type(ty.heap_type()).filter(|_| ty.is_nullable()).map(RefType::nullable)
-}
-
-/// The same of what a reference refers to.
-pub fn heap_type(ty: wasmparser::HeapType) -> Option<HeapType> {
-    match ty {
-        wasmparser::HeapType::FUNC => Some(HeapType::Func),
-        wasmparser::HeapType::EXTERN => Some(HeapType::Extern),
-        _ => None,
-    }
-}
-
 /// A function's type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct FuncType {
@@ -141,11 +114,6 @@ impl TableType {
     pub fn new(element: RefType, limits: Limits) -> TableType {
         TableType { element, index: IndexType::I32, limits }
     }
-
-    /// Whether a table of this type may be imported where `wanted` is asked for.
-    pub fn fits(&self, wanted: &TableType) -> bool {
-        self.element == wanted.element && self.index == wanted.index && self.limits.fit(&wanted.limits)
-    }
 }
 
 /// How large the pages of a memory are: 64 KiB, or, by the proposal custom-page-sizes, one byte.
@@ -197,11 +165,6 @@ impl MemoryType {
     /// A memory with addresses of 32 bits and pages of 64 KiB.
     pub fn new(limits: Limits) -> MemoryType {
         MemoryType { index: IndexType::I32, page_size: PageSize::WASM, limits }
-    }
-
-    /// Whether a memory of this type may be imported where `wanted` is asked for.
-    pub fn fits(&self, wanted: &MemoryType) -> bool {
-        self.index == wanted.index && self.page_size == wanted.page_size && self.limits.fit(&wanted.limits)
     }
 
     /// The most pages that any memory of this kind may have, by the specification.
@@ -435,6 +398,7 @@ pub struct FuncBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wasm::Subtype;
 
     fn memory(index: IndexType, log2: u32, min: u64, max: Option<u64>) -> MemoryType {
         MemoryType { index, page_size: PageSize::from_log2(log2).unwrap(), limits: Limits { min, max } }

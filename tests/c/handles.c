@@ -107,6 +107,46 @@ static void value_twice(void) {
   wasm_val_delete(&val);
   wasm_val_delete(&copy);
 }
+static const uint8_t LANES[16] = {1};
+static void vector_value_twice(void) {
+  wasm_val_t val, copy;
+  stepwell_val_new_v128(LANES, &val);
+  copy = val;
+  wasm_val_delete(&val);
+  wasm_val_delete(&copy);
+}
+static void vector_value_used(void) {
+  wasm_val_t val, copy;
+  stepwell_val_new_v128(LANES, &val);
+  copy = val;
+  wasm_val_delete(&val);
+  (void)stepwell_val_v128(&copy);
+}
+static void vector_value_passed(void) {
+  wasm_val_t val, copy;
+  wasm_globaltype_t *type = wasm_globaltype_new(wasm_valtype_new(STEPWELL_VALKIND_V128), WASM_CONST);
+  stepwell_val_new_v128(LANES, &val);
+  copy = val;
+  wasm_val_delete(&val);
+  (void)wasm_global_new(store, type, &copy);
+}
+static void lent_vector_deleted(void) {
+  wasm_val_t val = STEPWELL_V128_VAL(LANES);
+  wasm_val_delete(&val);
+}
+static wasm_trap_t *lends(const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+  wasm_val_t val = STEPWELL_V128_VAL(LANES);
+  (void)args;
+  results->data[0] = val;
+  return NULL;
+}
+static void lent_vector_given(void) {
+  wasm_functype_t *type = wasm_functype_new_0_1(wasm_valtype_new(STEPWELL_VALKIND_V128));
+  wasm_val_t result;
+  wasm_val_vec_t none = WASM_EMPTY_VEC, results = {1, NULL};
+  results.data = &result;
+  (void)wasm_func_call(wasm_func_new(store, type, lends), &none, &results);
+}
 
 /* ---- given away ---- */
 
@@ -226,6 +266,11 @@ int main(void) {
   ABORTS(copy_of_deleted, "wasm_foreign_copy", "object", "deleted before, by `wasm_foreign_delete`");
   ABORTS(foreign_twice, "wasm_foreign_delete", "object", "deleted before, by `wasm_foreign_delete`");
   ABORTS(value_twice, "wasm_val_delete", "v", "deleted before, by `wasm_val_delete`");
+  ABORTS(vector_value_twice, "wasm_val_delete", "v", "deleted before, by `wasm_val_delete`");
+  ABORTS(vector_value_used, "stepwell_val_v128", "val", "deleted before, by `wasm_val_delete`");
+  ABORTS(vector_value_passed, "wasm_global_new", "value", "deleted before, by `wasm_val_delete`");
+  ABORTS(lent_vector_deleted, "wasm_val_delete", "v", "no handle that Stepwell gave out");
+  ABORTS(lent_vector_given, "wasm_val_delete", "v", "no handle that Stepwell gave out");
 
   ABORTS(config_given_and_deleted, "wasm_config_delete", "config", "given away before, by `wasm_engine_new_with_config`");
   ABORTS(config_given_twice, "wasm_engine_new_with_config", "config", "given away before");

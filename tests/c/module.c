@@ -34,10 +34,10 @@ int main(void) {
   wasm_module_t *module = NULL;
 
   { /* what is invalid, and where */
-    static const unsigned char simd[] = {0, 'a', 's', 'm', 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0,
-                                         10, 9, 1, 7, 0, 0x41, 0, 0xfd, 0x0f, 0x1a, 0x0b};
+    /* (type $ft (func)) (type (cont $ft)) */
+    static const unsigned char stacks[] = {0, 'a', 's', 'm', 1, 0, 0, 0, 1, 6, 2, 0x60, 0, 0, 0x5d, 0};
     wasm_byte_vec_t garbage = borrow("not wasm", 8), truncated = borrow(FIB, sizeof(FIB) - 5);
-    wasm_byte_vec_t unsupported = borrow(simd, sizeof(simd)), good = borrow(FIB, sizeof(FIB));
+    wasm_byte_vec_t unsupported = borrow(stacks, sizeof(stacks)), good = borrow(FIB, sizeof(FIB));
     wasm_byte_vec_t empty = WASM_EMPTY_VEC;
     size_t offset = 0;
     stepwell_error_t *error;
@@ -47,10 +47,10 @@ int main(void) {
     CHECK(!module);
     error = stepwell_module_new(store, &unsupported, &module);
     CHECK(error && stepwell_error_code(error) == STEPWELL_ERROR_UNSUPPORTED);
-    CHECK(stepwell_error_offset(error, &offset) && offset > 18 && offset < sizeof(simd));
+    CHECK(stepwell_error_offset(error, &offset) && offset > 10 && offset < sizeof(stacks));
     stepwell_error_delete(error);
     CHECK(!wasm_module_new(store, &unsupported));
-    LAST("simd");
+    LAST("stack-switching");
     CHECK(!wasm_module_validate(store, &garbage));
     stepwell_last_error_clear();
     CHECK(wasm_module_validate(store, &good));

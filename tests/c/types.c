@@ -2,16 +2,16 @@
 #include "check.h"
 
 static void valtypes(void) {
-  static const wasm_valkind_t kinds[] = {WASM_I32, WASM_I64, WASM_F32, WASM_F64, WASM_EXTERNREF, WASM_FUNCREF};
+  static const wasm_valkind_t kinds[] = {WASM_I32, WASM_I64, WASM_F32, WASM_F64, STEPWELL_VALKIND_V128, WASM_EXTERNREF, WASM_FUNCREF};
   for (size_t i = 0; i < sizeof(kinds); i++) {
     wasm_valtype_t *type = wasm_valtype_new(kinds[i]);
     wasm_valtype_t *copy = wasm_valtype_copy(type);
     CHECK(wasm_valtype_kind(type) == kinds[i] && wasm_valtype_kind(copy) == kinds[i]);
-    CHECK(wasm_valtype_is_num(type) == (i < 4) && wasm_valtype_is_ref(type) == (i >= 4));
+    CHECK(wasm_valtype_is_num(type) == (i < 5) && wasm_valtype_is_ref(type) == (i >= 5));
     wasm_valtype_delete(type);
     wasm_valtype_delete(copy);
   }
-  for (int kind = 4; kind < 256; kind++) {
+  for (int kind = 5; kind < 256; kind++) {
     if (kind != WASM_EXTERNREF && kind != WASM_FUNCREF) {
       CHECK(!wasm_valtype_new((wasm_valkind_t)kind));
       LAST("no kind of value");

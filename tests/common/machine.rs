@@ -65,6 +65,7 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
         tables.functions.push(FunctionEntry {
             vmctx: None,
             saved: SavedRegisters::NONE,
+            arguments: 0,
             start: TextOffset::new(start),
             len,
             frame_size: 32,

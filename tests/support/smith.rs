@@ -2,8 +2,8 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0 without SIMD, extended constants, 64-bit memories and tables, several memories, and pages of any size:
-/// an engine for them has `custom_page_sizes` on, too.
+/// WebAssembly 2.0, relaxed SIMD, extended constants, tail calls, 64-bit memories and tables, several memories, and pages
+/// of any size: an engine for them has `custom_page_sizes` on, too.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
@@ -12,8 +12,10 @@ pub fn supported() -> Config {
         memory64_enabled: true,
         multi_value_enabled: true,
         reference_types_enabled: true,
+        relaxed_simd_enabled: true,
         saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
+        simd_enabled: true,
 
         acquire_release_atomics_enabled: false,
         compact_imports_enabled: false,
@@ -21,10 +23,8 @@ pub fn supported() -> Config {
         exceptions_enabled: false,
         gc_enabled: false,
         multibyte_array_access_enabled: false,
-        relaxed_simd_enabled: false,
         shared_everything_threads_enabled: false,
-        simd_enabled: false,
-        tail_call_enabled: false,
+        tail_call_enabled: true,
         threads_enabled: false,
         wide_arithmetic_enabled: false,
 

@@ -25,6 +25,13 @@ pub const GROUPS: &[Group] = &[
         items: &[],
     },
     Group {
+        name: "value",
+        about: "values of types that wasm.h has no word for",
+        needs: &["base"],
+        files: &["valtype", "v128"],
+        items: &[],
+    },
+    Group {
         name: "error",
         about: "errors, with code, message and place",
         needs: &["base"],

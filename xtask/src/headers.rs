@@ -37,6 +37,7 @@ const ORDER: &[&str] = &[
     "importtype",
     "exporttype",
     "val",
+    "v128",
     "reference",
     "refs",
     "frame",
@@ -237,7 +238,11 @@ impl Header {
              #ifndef {guard}\n#define {guard}\n",
             group.name, group.about
         );
-        let macros = if group.name == "base" { part("base_macros.h")? } else { String::new() };
+        let macros = match group.name {
+            "base" => part("base_macros.h")?,
+            "value" => part("value_macros.h")?,
+            _ => String::new(),
+        };
         let own = "\n#ifndef own\n#define own\n#endif\n";
         Ok((top, macros + own, format!("#undef own\n\n#endif /* {guard} */\n")))
     }

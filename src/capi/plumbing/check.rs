@@ -249,6 +249,23 @@ pub(in crate::capi) fn passed<T: Handle>(pointer: *const T, param: &str) {
     }
 }
 
+/// C passes a pointer that may be to memory of its own, but not to an object of ours that it has given back.
+#[inline]
+pub(in crate::capi) fn not_gone<T: Handle>(pointer: *const T, param: &str) {
+    if on() && !pointer.is_null() {
+        look_for_gone::<T>(pointer.addr(), param);
+    }
+}
+
+#[cold]
+fn look_for_gone<T: Handle>(address: usize, param: &str) {
+    let shard = shard(address);
+    let found = shard.get(&(address, type_name::<T::Rust>()));
+    if let Some(Entry { state: State::Gone(..), .. }) = found {
+        refuse(address, noun::<T>(), found, &[], param);
+    }
+}
+
 /// C gives an object back: `how` says what becomes of it. Its memory is kept.
 ///
 /// # Safety

@@ -1,6 +1,7 @@
 //! What must hold of every image, whatever the module.
 
 use crate::base::{DefinedFuncIndex, TextOffset, WasmOffset};
+use crate::compile::stack_arguments;
 use crate::image::{CodeImage, FunctionEntry, Place, ShapeId, SiteId, Slot, Tier};
 use crate::isa::samples::{cell_of_stub, saved_by};
 use crate::isa::{
@@ -50,13 +51,13 @@ fn check_calls(info: &ModuleInfo, binary: &[u8], image: &CodeImage) {
 }
 
 /// Asserts that the table says what the prologue does.
-fn check_saved(image: &CodeImage, function: &FunctionEntry, tier: Tier) {
+fn check_saved(image: &CodeImage, function: &FunctionEntry, lowered: u32, tier: Tier) {
     let told = PreservedRegister::ALL.map(|register| Some((register, function.saved.offset_of(register)?)));
     let told: Vec<_> = told.into_iter().flatten().collect();
     let code = &image.text[function.start.index()..][..function.len as usize];
     match tier {
         Tier::Production => assert_eq!(told, []),
-        Tier::Debug => assert_eq!(told, saved_by(code, function.frame_size)),
+        Tier::Debug => assert_eq!(told, saved_by(code, function.frame_size - FRAME_HEAD - lowered)),
     }
 }
 
@@ -106,7 +107,12 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
         end = start + function.len;
         assert!(end <= text_len);
         assert!(function.frame_size >= FRAME_HEAD && function.frame_size % STACK_ALIGN == 0);
-        check_saved(image, function, tier);
+        let least = stack_arguments(info.func_type(info.func_index(defined)));
+        let lowered = match tier {
+            Tier::Production => 0,
+            Tier::Debug => function.arguments.checked_sub(least).expect("room for the function's own arguments"),
+        };
+        check_saved(image, function, lowered, tier);
         assert_eq!(tables.function(defined), Some(function));
         assert_eq!(tables.function_at(function.start), Some(defined));
         assert_eq!(tables.function_at(TextOffset::new(end - 1)), Some(defined));

@@ -1,9 +1,10 @@
 //! Where the debug tier can be stopped, and what it shows there.
 
 use super::{GUARDED, compile};
+use crate::base::Family;
 use crate::compile::Compiler;
 use crate::image::Tier;
-use crate::wasm::{HeapType, ValType};
+use crate::wasm::ValType;
 use wasmparser::{Operator, Parser, Payload};
 
 /// The points of a module's only function: instruction names with the kinds of the operands, bottom first.
@@ -25,9 +26,9 @@ fn points(source: &str) -> Vec<String> {
         ValType::F32 => 'f',
         ValType::F64 => 'F',
         ValType::V128 => 'v',
-        ValType::Ref(ty) => match ty.heap {
-            HeapType::Func => 'r',
-            HeapType::Extern => 'e',
+        ValType::Ref(ty) => match ty.heap.family() {
+            Family::Func => 'r',
+            Family::Extern => 'e',
         },
     };
     let tables = &image.tables;

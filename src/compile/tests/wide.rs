@@ -1,5 +1,4 @@
-//! Values of 16 bytes: in frames they overlap nothing, and rerun code knows where they are. Function bodies are not
-//! validated here, since validation does not let such values through yet.
+//! Values of 16 bytes: in frames they overlap nothing, and rerun code knows where they are.
 
 use super::check::check;
 use super::{ALL_OPTIONS, Compiler, DefinedFuncIndex, TIERS};

@@ -7,8 +7,9 @@ use crate::base::Result;
 use crate::compile::internal;
 use crate::compile::outline::{KnownBlock, NONE, Outline};
 use crate::image::RerunEnd;
-use crate::wasm::{BlockKind, FuncType, ValType, unreadable, val_type};
-use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData};
+use crate::wasm::{BlockKind, FuncType, ValType, unreadable};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmparser::{BlockType, BrTable, Operator};
 
 /// A block with more results ends without a block of Cranelift's behind it where nothing branches there. With fewer
@@ -147,11 +148,11 @@ impl<'a> Translator<'a, '_> {
         Ok(match ty {
             BlockType::Empty => (Types::Many(&[]), Types::Many(&[])),
             BlockType::Type(ty) => {
-                let ty = val_type(ty).ok_or_else(|| internal("a block of unknown type"))?;
+                let ty = self.env.info.val_type(ty).ok_or_else(|| internal("a block of unknown type"))?;
                 (Types::Many(&[]), Types::One([ty]))
             }
             BlockType::FuncType(index) => {
-                let ty = self.env.info.types.get(index as usize).ok_or_else(|| internal("a block of unknown type"))?;
+                let ty = self.env.info.func_type_at(index).ok_or_else(|| internal("a block of unknown type"))?;
                 (Types::Many(&ty.params), Types::Many(&ty.results))
             }
         })
@@ -205,16 +206,24 @@ impl<'a> Translator<'a, '_> {
             }
             Operator::BrIf { relative_depth } => {
                 let condition = self.pop()?;
-                if !self.walk.leaves(*relative_depth) {
-                    let (storage, mut here) = self.storage();
-                    storage.before_branch(&mut here);
-                }
-                let (target, arguments) = self.branch(*relative_depth)?;
-                let next = self.builder.create_block();
-                self.builder.ins().brif(condition, target, &arguments, next, &[]);
-                self.write_edges();
-                self.builder.seal_block(next);
-                self.builder.switch_to_block(next);
+                self.before_branch(*relative_depth);
+                self.branch_if(condition, *relative_depth)?;
+            }
+            Operator::BrOnNull { relative_depth } => {
+                let value = self.top_values(1)?[0];
+                let null = self.builder.ins().icmp_imm_u(IntCC::Equal, value, 0);
+                self.before_branch(*relative_depth);
+                // It is not passed on, and is still there where the branch is not taken.
+                let reference = self.stack.pop().ok_or_else(|| internal("the operand stack is empty"))?;
+                self.branch_if(null, *relative_depth)?;
+                self.stack.push(reference);
+            }
+            Operator::BrOnNonNull { relative_depth } => {
+                let value = self.top_values(1)?[0];
+                let refers = self.builder.ins().icmp_imm_u(IntCC::NotEqual, value, 0);
+                self.before_branch(*relative_depth);
+                self.branch_if(refers, *relative_depth)?;
+                self.pop()?;
             }
             Operator::BrTable { targets } => self.branch_table(targets)?,
             _ => return Err(internal(format!("no branch: {operator:?}"))),
@@ -222,11 +231,33 @@ impl<'a> Translator<'a, '_> {
         Ok(())
     }
 
-    /// Leaves the function: by a return, or by a trap.
+    /// Before a branch that may be taken or not, with the operands that are there if it is not.
+    fn before_branch(&mut self, depth: u32) {
+        if !self.walk.leaves(depth) {
+            let (storage, mut here) = self.storage();
+            storage.before_branch(&mut here);
+        }
+    }
+
+    /// Branches if `condition` is not zero, with the topmost operands.
+    fn branch_if(&mut self, condition: Value, depth: u32) -> Result<()> {
+        let (target, arguments) = self.branch(depth)?;
+        let next = self.builder.create_block();
+        self.builder.ins().brif(condition, target, &arguments, next, &[]);
+        self.write_edges();
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+        Ok(())
+    }
+
+    /// Leaves the function: by a return, by a trap, or by a tail call.
     pub(super) fn leave(&mut self, operator: &Operator<'_>) -> Result<()> {
         match operator {
             Operator::Unreachable => self.trap(TrapCode::Unreachable),
             Operator::Return => self.return_top(self.results)?,
+            // What rerun comes to is left to the guest already, and what would be translated here is never run.
+            _ if self.end_rerun(RerunEnd::NATIVE) => {}
+            _ if self.tail_call_operator(operator)? => {}
             _ => return Err(internal(format!("no way out of the function: {operator:?}"))),
         }
         Ok(())

@@ -7,11 +7,12 @@
 //! the code generator whose outcome is fixed.
 
 use super::Translator;
-use crate::base::{Error, ErrorKind, Result};
+use super::vector::Half;
+use crate::base::Result;
 use crate::isa::relaxed;
 use crate::wasm::ValType::V128;
 use cranelift_codegen::ir::types::{F32X4, F64X2, I8X16, I16X8, I32X4, I64X2};
-use cranelift_codegen::ir::{InstBuilder, Type};
+use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use wasmparser::Operator;
 
 impl Translator<'_, '_> {
@@ -93,24 +94,18 @@ impl Translator<'_, '_> {
     }
 
     /// The product of the first two operands, or its negation, and the third: rounded once where the machine can do
-    /// that, as it always is when the outcome is to be the same everywhere.
+    /// that, and twice when the outcome is to be the same everywhere.
     fn multiply_add(&mut self, shape: Type, negated: bool) -> Result<()> {
         let z = self.pop_vector(shape)?;
         let (mut x, y) = self.pop_vectors(shape)?;
         if negated {
             x = self.builder.ins().fneg(x);
         }
-        let result = if self.env.isa.has_native_fma() {
+        let result = if self.free() && self.env.isa.has_native_fma() {
             self.builder.ins().fma(x, y, z)
-        } else if self.free() {
+        } else {
             let product = self.builder.ins().fmul(x, y);
             self.builder.ins().fadd(product, z)
-        } else {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "relaxed multiplication and addition rounds once when its outcome is to be the same on all machines, \
-                 and this processor cannot do that; let outcomes differ, or run on a processor made since 2013",
-            ));
         };
         self.push(V128, result);
         Ok(())
@@ -148,10 +143,18 @@ impl Translator<'_, '_> {
         Ok(())
     }
 
-    /// Pops two vectors and gives the sums of two products each, where the lanes of the second have 7 bits.
-    fn relaxed_dot(&mut self) -> Result<cranelift_codegen::ir::Value> {
+    /// Pops two vectors and gives the sums of two products each, which saturate, where the lanes of the second have 7
+    /// bits.
+    fn relaxed_dot(&mut self) -> Result<Value> {
         let (x, y) = self.pop_vectors(I8X16)?;
         let own = self.free().then(|| relaxed::dot(self.env.isa, self.builder.ins(), x, y)).flatten();
-        Ok(own.unwrap_or_else(|| self.dot(x, y)))
+        if let Some(own) = own {
+            return Ok(own);
+        }
+        let [low, high] = [Half::Low, Half::High].map(|half| {
+            let (x, y) = (self.widen(x, half, true), self.widen(y, half, true));
+            self.dot(x, y)
+        });
+        Ok(self.builder.ins().snarrow(low, high))
     }
 }

@@ -1,12 +1,13 @@
 //! Tables and references.
 
 use super::Translator;
+use super::storage::Operand;
 use crate::abi::{Builtin, TABLE_ELEMENT_SIZE, TableElement, TrapCode, VMTable};
-use crate::base::{Result, TableIndex};
+use crate::base::{Family, Result, TableIndex};
 use crate::compile::env::null_type;
 use crate::compile::internal;
+use crate::wasm::IndexType;
 use crate::wasm::ValType::{self, I32};
-use crate::wasm::{HeapType, IndexType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use std::mem::offset_of;
@@ -22,13 +23,19 @@ impl Translator<'_, '_> {
         match operator {
             Operator::RefNull { hty } => {
                 let null = self.builder.ins().iconst(types::I64, 0);
-                self.push_constant(null_type(*hty)?, null, 0);
+                self.push_constant(null_type(self.env.info, *hty)?, null, 0);
             }
             Operator::RefIsNull => {
                 let reference = self.pop()?;
                 let null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference, 0);
                 let null = self.builder.ins().uextend(types::I32, null);
                 self.push(I32, null);
+            }
+            Operator::RefAsNonNull => {
+                let Operand { value, ty, .. } = self.pop_operand()?;
+                let null = self.builder.ins().icmp_imm_u(IntCC::Equal, value, 0);
+                self.trap_if(null, TrapCode::NullReference);
+                self.push(ty, value);
             }
             Operator::RefFunc { function_index } => {
                 let function = self.index_value(*function_index);
@@ -42,7 +49,7 @@ impl Translator<'_, '_> {
                 let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
                 let mut reference = self.builder.ins().load(types::I64, self.flags.table, element, 0);
                 let ty = self.env.info.table(table).element;
-                if ty.heap == HeapType::Func {
+                if ty.heap.family() == Family::Func {
                     reference = self.resolved(table, index, reference)?;
                     // References are aligned; null has this one bit.
                     const { assert!(TableElement::NULL.word() == 1) };
@@ -55,7 +62,7 @@ impl Translator<'_, '_> {
                 let mut reference = self.pop()?;
                 let index = self.pop_place(self.table_index(table))?;
                 let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
-                if self.env.info.table(table).element.heap == HeapType::Func {
+                if self.env.info.table(table).element.heap.family() == Family::Func {
                     let null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference, 0);
                     let null = self.builder.ins().uextend(types::I64, null);
                     reference = self.builder.ins().bor(reference, null);

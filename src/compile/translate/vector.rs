@@ -19,7 +19,7 @@ use wasmparser::{MemArg, Operator};
 
 /// Which half of a vector's lanes.
 #[derive(Clone, Copy)]
-enum Half {
+pub(super) enum Half {
     Low,
     High,
 }
@@ -543,7 +543,7 @@ impl Translator<'_, '_> {
     // Lanes that become wider.
 
     /// Half of the lanes, as wide again.
-    fn widen(&mut self, x: Value, half: Half, signed: bool) -> Value {
+    pub(super) fn widen(&mut self, x: Value, half: Half, signed: bool) -> Value {
         let ins = self.builder.ins();
         match (half, signed) {
             (Half::Low, true) => ins.swiden_low(x),

@@ -118,6 +118,9 @@ pub struct ResumeJump {
     pub pc: usize,
     /// The frame pointer of the stopped frame.
     pub fp: usize,
+    /// What that would be if its function had not made the frame lower, to have more room for arguments above it: there
+    /// the other function makes its own.
+    pub head: usize,
     /// The first integer argument.
     pub first: usize,
     /// The second.
@@ -127,7 +130,7 @@ pub struct ResumeJump {
     pub saved: [*const usize; PreservedRegister::ALL.len()],
 }
 
-const _: () = assert!(std::mem::offset_of!(ResumeJump, saved) == 32);
+const _: () = assert!(std::mem::offset_of!(ResumeJump, saved) == 40);
 
 /// The address for [`StopCell::handler`](crate::abi::StopCell::handler).
 pub fn stop_handler() -> *const c_void {
@@ -229,33 +232,37 @@ unsafe extern "C" fn stop_trampoline() {
         "ret",
         ".cfi_restore_state",
         // Elsewhere. The callee-saved registers are the guest's, since `on_stop` has returned.
-        "2: mov rcx, [rax + 32]",
+        "2: mov rcx, [rax + 40]",
         "test rcx, rcx",
         "je 3f",
         "mov rbx, [rcx]",
-        "3: mov rcx, [rax + 40]",
+        "3: mov rcx, [rax + 48]",
         "test rcx, rcx",
         "je 4f",
         "mov r12, [rcx]",
-        "4: mov rcx, [rax + 48]",
+        "4: mov rcx, [rax + 56]",
         "test rcx, rcx",
         "je 5f",
         "mov r13, [rcx]",
-        "5: mov rcx, [rax + 56]",
+        "5: mov rcx, [rax + 64]",
         "test rcx, rcx",
         "je 6f",
         "mov r14, [rcx]",
-        "6: mov rcx, [rax + 64]",
+        "6: mov rcx, [rax + 72]",
         "test rcx, rcx",
         "je 7f",
         "mov r15, [rcx]",
-        // The frame goes: its caller's frame pointer is back, and the return address is next.
+        // The frame goes: its caller's frame pointer is back, and the return address is next, as far below what the
+        // caller has as it was when the function was called.
         "7: mov rcx, [rax + 8]",
         "mov rbp, [rcx]",
+        "mov rdx, [rcx + 8]",
+        "mov rcx, [rax + 16]",
+        "mov [rcx + 8], rdx",
         "lea rsp, [rcx + 8]",
         ".cfi_def_cfa rsp, 8",
-        "mov rdi, [rax + 16]",
-        "mov rsi, [rax + 24]",
+        "mov rdi, [rax + 24]",
+        "mov rsi, [rax + 32]",
         "jmp [rax]",
         ".cfi_endproc",
     )
@@ -453,6 +460,7 @@ mod tests {
         let jump = ResumeJump {
             pc: heir as *const () as usize,
             fp,
+            head: fp,
             first,
             second: 9,
             saved: [saved(24), null, saved(16), null, saved(8)],
@@ -471,7 +479,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_replaced_and_its_caller_notices_nothing() {
-        let jump = ResumeJump { pc: 0, fp: 0, first: 0, second: 0, saved: [std::ptr::null(); 5] };
+        let jump = ResumeJump { pc: 0, fp: 0, head: 0, first: 0, second: 0, saved: [std::ptr::null(); 5] };
         let mut state = Swap { head: StopContext { on_stop: swap }, jump, got: [0; 3], found: [0; 6] };
         let at = &raw mut state;
         for _ in 0..10 {

@@ -1,6 +1,6 @@
 //! Machine code, and looks at it, for tests of other rooms.
 
-use super::{FRAME_HEAD, PreservedRegister};
+use super::PreservedRegister;
 use crate::abi::{Activation, StopCell};
 use std::arch::naked_asm;
 use std::mem::offset_of;
@@ -44,10 +44,10 @@ pub(crate) fn makes_a_frame(code: &[u8]) -> bool {
     code.starts_with(&[0x55, 0x48, 0x89, 0xe5])
 }
 
-/// Which registers the prologue of this code saves, and where from the frame pointer, read from its instructions.
-pub(crate) fn saved_by(code: &[u8], frame_size: u32) -> Vec<(PreservedRegister, i32)> {
+/// Which registers the prologue of this code saves, and where from the frame pointer, read from its instructions: below
+/// its head the frame has so many bytes.
+pub(crate) fn saved_by(code: &[u8], size: u32) -> Vec<(PreservedRegister, i32)> {
     // sub rsp, size
-    let size = frame_size - FRAME_HEAD;
     let long = [&[0x48, 0x81, 0xec][..], &size.to_le_bytes()].concat();
     let short = [0x48, 0x83, 0xec, size as u8];
     let ends = |at: usize| code[..at].ends_with(&long) || (size < 128 && code[..at].ends_with(&short));

@@ -1,7 +1,9 @@
 //! What unwinders need to know of machine code, read from the code itself: where a function makes its frame, where its
 //! prologue saves registers, and where the frame goes. Every compiled function begins with `push rbp; mov rbp, rsp`,
 //! saves registers by `mov [rsp + n], register`, and ends with `mov rsp, rbp; pop rbp; ret`; in between, its caller is
-//! found by `rbp`. Code that begins in another way is the stop stub, which pushes one word.
+//! found by `rbp`. A function whose tail calls have more arguments on the stack than it has itself moves `rbp`, and
+//! what that points to, down in its prologue; one whose tail call has fewer moves the return address up before it
+//! jumps. Code that begins in another way is the stop stub, which pushes one word.
 
 use super::{FUNCTION_ALIGN, PreservedRegister};
 use crate::isa::FrameRule;
@@ -47,7 +49,11 @@ pub fn frame_rules(code: &[u8]) -> Vec<(usize, FrameRule)> {
         (1, FrameRule::Saved { register: RBP, words: 2 }),
         (PROLOGUE.len(), FrameRule::BeginsBy(RBP)),
     ];
-    let saved = saves(code);
+    let lowered = lowering(code);
+    if let Some(Lowering { at, end, by }) = lowered {
+        rules.extend([(at, FrameRule::BeginsBelow(16 + by)), (end, FrameRule::BeginsBelow(16))]);
+    }
+    let saved = saves(code, lowered.map_or(PROLOGUE.len(), |lowered| lowered.end));
     let save = |(at, register, below): &(usize, u8, i64)| {
         (*at, FrameRule::Saved { register: *register, words: (below / 8) as u64 })
     };
@@ -62,10 +68,42 @@ pub fn frame_rules(code: &[u8]) -> Vec<(usize, FrameRule)> {
     rules
 }
 
+/// Where a prologue moves the frame down.
+#[derive(Clone, Copy)]
+struct Lowering {
+    /// From here on `rbp` is lower.
+    at: usize,
+    /// From here on it points to what it pointed to before.
+    end: usize,
+    /// By so many bytes.
+    by: u32,
+}
+
+/// `mov rbp, rsp; mov r11, [rsp + n]; mov [rsp], r11; mov r11, [rsp + n + 8]; mov [rsp + 8], r11`, where a stack check
+/// may come before.
+fn lowering(code: &[u8]) -> Option<Lowering> {
+    const FARTHEST: usize = 64;
+    const LOWERED: [u8; 3] = [0x48, 0x89, 0xe5];
+    let behind = code.get(PROLOGUE.len()..)?;
+    let first =
+        behind.windows(5).take(FARTHEST).position(|code| code.starts_with(&LOWERED) && code[3..] == [0x4c, 0x8b]);
+    let at = PROLOGUE.len() + first? + LOWERED.len();
+    // The offset of a load, which is of one byte or of four, and the bytes of the instruction.
+    let load = |at: usize| match code.get(at..)? {
+        [0x4c, 0x8b, 0x5c, 0x24, n, ..] => Some((u32::from(*n), 5)),
+        [0x4c, 0x8b, 0x9c, 0x24, a, b, c, d, ..] => Some((u32::from_le_bytes([*a, *b, *c, *d]), 8)),
+        _ => None,
+    };
+    let (by, first) = load(at)?;
+    let (_, second) = load(at + first + 4)?;
+    let end = at + first + 4 + second + 5;
+    Some(Lowering { at, end, by })
+}
+
 /// What a prologue saves: where the instruction ends, the register by DWARF's number, and how far below the CFA it
 /// stands.
-fn saves(code: &[u8]) -> Vec<(usize, u8, i64)> {
-    let (mut saved, mut at) = (Vec::new(), PROLOGUE.len());
+fn saves(code: &[u8], from: usize) -> Vec<(usize, u8, i64)> {
+    let (mut saved, mut at) = (Vec::new(), from);
     // How far the stack pointer is below the CFA.
     let mut depth: i64 = 16;
     let word = |bytes: [&u8; 4]| i64::from(i32::from_le_bytes(bytes.map(|byte| *byte)));
@@ -103,17 +141,41 @@ fn epilogues(code: &[u8], from: usize) -> Vec<(usize, usize)> {
     while let Some(next) = code.get(at..).and_then(|rest| rest.windows(4).position(|bytes| bytes == EPILOGUE)) {
         let leaves = at + next + EPILOGUE.len();
         at = leaves;
-        let bytes = match code.get(leaves..).unwrap_or_default() {
-            // ret; ret n; jmp n; jmp register
-            [0xc3, ..] => 1,
-            [0xc2, _, _, ..] => 3,
-            [0xe9, _, _, _, _, ..] => 5,
-            [0xff, 0xe0..=0xe7, ..] => 2,
-            [0x41, 0xff, 0xe0..=0xe7, ..] => 3,
-            _ => continue,
-        };
+        // From before a return address that is moved up until the stack pointer is, both are one.
+        let moved = moved_up(code, leaves);
+        let bytes = moved
+            + match code.get(leaves + moved..).unwrap_or_default() {
+                // ret; ret n; jmp n; jmp register
+                [0xc3, ..] => 1,
+                [0xc2, _, _, ..] => 3,
+                [0xe9, _, _, _, _, ..] => 5,
+                [0xff, 0xe0..=0xe7, ..] => 2,
+                [0x41, 0xff, 0xe0..=0xe7, ..] => 3,
+                _ => continue,
+            };
         found.push((leaves, leaves + bytes));
         at = leaves + bytes;
     }
     found
+}
+
+/// The bytes of `mov register, [rsp]; mov [rsp + n], register; add rsp, n`, if they stand there.
+fn moved_up(code: &[u8], at: usize) -> usize {
+    // Of an instruction that ends with a number, by what it has in front of a number of one byte, or of four.
+    let with_number = |code: &[u8], short: &dyn Fn(&[u8]) -> bool, long: &dyn Fn(&[u8]) -> bool, len: usize| {
+        let head = code.get(..len)?;
+        if short(head) { Some(len + 1) } else { long(head).then_some(len + 4) }
+    };
+    let found = || {
+        let rest = code.get(at..)?;
+        let [0x48 | 0x4c, 0x8b, load, 0x24, ..] = rest else { return None };
+        let register = load & 0x38;
+        let stored = rest.get(4..)?;
+        let store = |mode: u8| move |head: &[u8]| matches!(head, [0x48 | 0x4c, 0x89, modrm, 0x24] if *modrm == mode | register | 4);
+        let store = with_number(stored, &store(0x40), &store(0x80), 4)?;
+        let added = stored.get(store..)?;
+        let add = with_number(added, &|head| head == [0x48, 0x83, 0xc4], &|head| head == [0x48, 0x81, 0xc4], 3)?;
+        (load & 0xc7 == 4).then_some(4 + store + add)
+    };
+    found().unwrap_or(0)
 }

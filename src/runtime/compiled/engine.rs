@@ -1,6 +1,6 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
-use crate::base::{Result, SigId};
+use crate::base::{Result, TypeId};
 use crate::code::{EngineCode, FixedCode, Registration};
 use crate::compile::Compiler;
 use crate::image::CodeImage;
@@ -18,10 +18,11 @@ use crate::sys::refusals::flips_refused;
 use crate::sys::signals::{self, Classify};
 use crate::sys::text::{TextBacking, TextImage};
 use crate::sys::{stack, threads};
-use crate::wasm::FuncType;
+use crate::wasm::{DefinedType, FuncType};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -192,14 +193,17 @@ impl Engine {
         EngineCode::with_backing(image, TextBacking::Anonymous)
     }
 
-    /// The id of a signature: the same for equal types of all modules.
-    pub(in crate::runtime) fn signature_id(&self, ty: &FuncType) -> SigId {
-        self.0.signatures.id(ty)
+    /// What goes with a type of functions: one that a function of this engine is of.
+    pub(in crate::runtime) fn signature(&self, id: TypeId) -> Arc<Signature> {
+        self.0.signatures.get(id)
     }
 
-    /// The signature of an id.
-    pub(in crate::runtime) fn signature(&self, id: SigId) -> Arc<Signature> {
-        self.0.signatures.get(id)
+    /// The same for whatever type of functions.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) where it names a type that is gone.
+    pub(in crate::runtime) fn signature_of(&self, ty: &FuncType) -> Result<Arc<Signature>> {
+        Ok(self.0.signatures.of(DefinedType::func(ty)?))
     }
 }
 
@@ -288,41 +292,48 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// The signatures known to an engine. They only become more.
+/// The types of functions that a host of this engine has called, or made. They only become more.
 #[derive(Default)]
-struct Signatures(RwLock<Known>);
+struct Signatures(RwLock<HashMap<TypeId, Arc<Signature>, BuildHasherDefault<TypeHasher>>>);
 
+/// Numbers of types are as good as any hash but for their order.
 #[derive(Default)]
-struct Known {
-    ids: HashMap<FuncType, SigId>,
-    rows: Vec<Arc<Signature>>,
+struct TypeHasher(u64);
+
+impl Hasher for TypeHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 impl Signatures {
-    fn id(&self, ty: &FuncType) -> SigId {
-        // Neither map nor vector is ever left half-changed by a panic that could be survived.
-        if let Some(id) = self.0.read().unwrap_or_else(PoisonError::into_inner).ids.get(ty) {
-            return *id;
+    fn get(&self, id: TypeId) -> Arc<Signature> {
+        // A map is never left half-changed by a panic that could be survived.
+        if let Some(signature) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return signature.clone();
         }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = known.ids.get(ty) {
-            return *id;
-        }
-        let id = SigId::from_usize(known.rows.len());
-        known.rows.push(Arc::new(Signature { ty: ty.clone(), to_wasm: OnceCell::new(), to_host: OnceCell::new() }));
-        known.ids.insert(ty.clone(), id);
-        id
+        self.of(DefinedType::of(id).expect("a function's module, or its signature, has its type"))
     }
 
-    fn get(&self, id: SigId) -> Arc<Signature> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).rows[id.index()].clone()
+    fn of(&self, ty: DefinedType) -> Arc<Signature> {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let new = |ty| Arc::new(Signature { ty, to_wasm: OnceCell::new(), to_host: OnceCell::new() });
+        known.entry(ty.id()).or_insert_with(|| new(ty)).clone()
     }
 }
 
-/// A function type with its trampolines, made on first use. They call indirectly only, so every store uses the same.
+/// A type of functions with its trampolines, made on first use. They call indirectly only, so every store uses the
+/// same.
 pub(in crate::runtime) struct Signature {
-    /// The type.
-    pub(in crate::runtime) ty: FuncType,
+    ty: DefinedType,
     to_wasm: OnceCell<Trampoline>,
     to_host: OnceCell<Trampoline>,
 }
@@ -334,6 +345,16 @@ struct Trampoline {
 }
 
 impl Signature {
+    /// The type's number.
+    pub(in crate::runtime) fn id(&self) -> TypeId {
+        self.ty.id()
+    }
+
+    /// The type.
+    pub(in crate::runtime) fn func(&self) -> &FuncType {
+        self.ty.as_func().expect("functions are of types of functions")
+    }
+
     fn trampoline(
         &self,
         engine: &Engine,
@@ -341,14 +362,14 @@ impl Signature {
         compile: impl FnOnce(&Compiler) -> Result<Vec<u8>> + Send,
     ) -> Result<Trampoline> {
         let code = engine.fixed_code(engine.compile(compile)?)?;
-        Ok(Trampoline { _registration: engine.publisher().tell_trampoline(&code, direction, &self.ty), code })
+        Ok(Trampoline { _registration: engine.publisher().tell_trampoline(&code, direction, self.func()), code })
     }
 
     /// How the host calls Wasm functions of this type.
     pub(in crate::runtime) fn host_to_wasm(&self, engine: &Engine) -> Result<HostToWasm> {
         let trampoline = self
             .to_wasm
-            .get_or_try_init(|| self.trampoline(engine, "to wasm", |compiler| compiler.host_to_wasm(&self.ty)))?;
+            .get_or_try_init(|| self.trampoline(engine, "to wasm", |compiler| compiler.host_to_wasm(self.func())))?;
         // SAFETY: the mapping holds a trampoline of this convention from its first byte on and lasts as long as the
         // signature, which the engine never drops.
         Ok(unsafe { std::mem::transmute::<usize, HostToWasm>(trampoline.code.entry().get()) })
@@ -358,7 +379,7 @@ impl Signature {
     pub(in crate::runtime) fn wasm_to_host(&self, engine: &Engine) -> Result<*const c_void> {
         let trampoline = self
             .to_host
-            .get_or_try_init(|| self.trampoline(engine, "to host", |compiler| compiler.wasm_to_host(&self.ty)))?;
+            .get_or_try_init(|| self.trampoline(engine, "to host", |compiler| compiler.wasm_to_host(self.func())))?;
         Ok(trampoline.code.entry().get() as *const c_void)
     }
 }

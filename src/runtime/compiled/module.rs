@@ -2,7 +2,7 @@
 
 use crate::abi::VmLayout;
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, NulTexts, Result, SigId, WasmOffset,
+    DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, NulTexts, Result, TypeId, WasmOffset,
 };
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
@@ -13,7 +13,7 @@ use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::rerun::{RerunCode, RerunRun};
 use crate::sys::sealed::SealedBytes;
 use crate::sys::source::Source;
-use crate::wasm::{self, ExternType, Location, ModuleInfo, SourceMap, SplitFile};
+use crate::wasm::{self, DefinedType, ExternType, Location, ModuleInfo, SourceMap, SplitFile};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -82,7 +82,7 @@ struct ModuleInner {
     binary: Binary,
     layout: VmLayout,
     initial: Initial,
-    sigs: Box<[SigId]>,
+    sigs: Box<[TypeId]>,
     production: Arc<EngineCode>,
     debug: OnceCell<DebugCode>,
     resume: Mutex<HashMap<DefinedFuncIndex, Arc<ResumeCell>>>,
@@ -232,7 +232,7 @@ impl Module {
         debug: Option<Arc<EngineCode>>,
     ) -> Module {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let sigs = info.types.iter().map(|ty| engine.signature_id(ty)).collect();
+        let sigs = info.types.iter().map(DefinedType::id).collect();
         let debug = debug.map(|code| OnceCell::with_value(DebugCode::new(&production, code)));
         Module(Arc::new(ModuleInner {
             engine: engine.clone(),
@@ -250,22 +250,6 @@ impl Module {
             given: Mutex::default(),
             texts: NulTexts::default(),
         }))
-    }
-
-    /// A module whose function bodies are not validated, and whose types are what `change` makes of them: for tests of
-    /// what validation does not let through yet.
-    ///
-    /// # Errors
-    /// As [`Module::new`], for what is wrong outside function bodies.
-    #[cfg(test)]
-    pub(crate) fn unvalidated(engine: &Engine, binary: &[u8], change: impl Fn(&mut ModuleInfo)) -> Result<Module> {
-        let mut info = wasm::parse_again(binary, engine.config().features)?;
-        change(&mut info);
-        let layout = vm_layout(&info)?;
-        let image =
-            engine.compile_large(binary, |compiler| compiler.module(&info, binary, Tier::Production, &|_, _| true))?;
-        let production = engine.new_code(image);
-        Ok(Module::of_parts(engine, (info, layout), Binary::Own(binary.into()), production, None))
     }
 
     /// Validates a module without compiling it.
@@ -583,13 +567,13 @@ impl Module {
         &self.0.layout
     }
 
-    /// The engine's id of each of its types.
-    pub(in crate::runtime) fn sigs(&self) -> &[SigId] {
+    /// The number of each of its types.
+    pub(in crate::runtime) fn sigs(&self) -> &[TypeId] {
         &self.0.sigs
     }
 
-    /// The engine's id of a function's type.
-    pub(in crate::runtime) fn func_sig(&self, func: FuncIndex) -> SigId {
+    /// The number of a function's type.
+    pub(in crate::runtime) fn func_sig(&self, func: FuncIndex) -> TypeId {
         self.0.sigs[self.0.info.funcs[func.index()].index()]
     }
 

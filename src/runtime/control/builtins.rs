@@ -2,7 +2,7 @@
 //! and a plain outer function without destructors, from which the guest can be left; the work is done in between.
 
 use crate::abi::{Builtin, TrapCode, VMContext, ValRaw};
-use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex};
+use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex, TypeId};
 use crate::isa::{self, builtin_shim};
 use crate::runtime::control::{call, deadline, segments, trap};
 use crate::runtime::objects::instance::InstanceData;
@@ -33,6 +33,7 @@ static TABLE: Table = Table([
     elem_drop_entry as *const c_void,
     table_resolve_entry as *const c_void,
     ref_func_entry as *const c_void,
+    is_below_entry as *const c_void,
     trap_with_entry as *const c_void,
     raise_entry as *const c_void,
     // The trampoline has noted its caller's frame, not its own.
@@ -220,6 +221,10 @@ builtin!(ref_func(_store, instance, func: u32) {
     Ok(unsafe { instance.as_ref() }.func_ref(FuncIndex::new(func)).as_ptr() as u64)
 });
 
+builtin!(is_below(_store, _instance, id: u32, wanted: u32) {
+    Ok(u64::from(crate::wasm::is_below(TypeId::new(id), TypeId::new(wanted))))
+});
+
 builtin!(trap_with(_store, _instance, code: u32) {
     Err(u8::try_from(code).ok().and_then(TrapCode::from_u8).expect("compiled code passes a trap code"))
 });
@@ -273,6 +278,8 @@ builtin_shim!(elem_drop_entry => elem_drop);
 builtin_shim!(table_resolve_entry => table_resolve);
 
 builtin_shim!(ref_func_entry => ref_func);
+
+builtin_shim!(is_below_entry => is_below);
 
 builtin_shim!(trap_with_entry => trap_with);
 

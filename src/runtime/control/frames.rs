@@ -1,7 +1,7 @@
 //! Walking the Wasm frames of a store by their frame pointers, over all its nested runs on this thread.
 
 use crate::abi::{Activation, VMContext, ValRaw};
-use crate::base::{FuncIndex, Pc, TextOffset, ValType, WasmOffset};
+use crate::base::{DefinedFuncIndex, FuncIndex, Pc, TextOffset, ValType, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Locals, Place, ShapeId, Slot};
 use crate::isa;
@@ -144,12 +144,6 @@ impl KeptFrame {
     #[inline]
     pub fn wasm(&self) -> WasmOffset {
         self.wasm
-    }
-
-    /// The frame pointer.
-    #[inline]
-    pub fn fp(&self) -> usize {
-        self.fp
     }
 
     /// As [`RawFrame::instance`].
@@ -441,6 +435,20 @@ impl<'a> StoreRef<'a> {
     #[inline(never)]
     fn walk_to_top(self, event: EventId) -> Option<KeptFrame> {
         self.keep_frames(event, 1).pop()
+    }
+
+    /// What a frame is known by: see [`FunctionEntry::frame_id`](crate::image::FunctionEntry::frame_id). The code in
+    /// this slot runs this function in it.
+    #[inline]
+    pub fn frame_id(self, slot: CodeSlot, func: DefinedFuncIndex, fp: usize) -> usize {
+        let code = self.inner().registry.get(slot);
+        code.and_then(|code| code.engine.tables().function(func)).map_or(fp, |function| function.frame_id(fp))
+    }
+
+    /// The same, of a kept frame.
+    pub fn id_of(self, frame: &KeptFrame) -> usize {
+        let func = self.inner().modules.of_slot(frame.slot).module.info().defined(frame.func);
+        func.map_or(frame.fp, |func| self.frame_id(frame.slot, func, frame.fp))
     }
 
     /// The locals and operands of a frame; [`None`] when the event that has found it is over.

@@ -9,9 +9,10 @@ use crate::runtime::control::{attach, builtins, call, trap};
 use crate::runtime::objects::handles::Extern;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::Owned;
+use crate::runtime::objects::table::element_of;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
-use crate::wasm::{EntityType, IndexType, SegmentMode, ValType};
+use crate::wasm::{EntityType, IndexType, SegmentMode, Subtype, ValType, is_below};
 use std::ptr::NonNull;
 
 /// Makes an instance and runs its start function.
@@ -90,8 +91,12 @@ unsafe fn fits(module: &Module, given: Extern, wanted: EntityType) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         match (given, wanted) {
-            (Extern::Func(func), EntityType::Func(ty)) => func.ptr.as_ref().sig == module.sigs()[ty.index()],
-            (Extern::Global(global), EntityType::Global(ty)) => global.ty == ty,
+            (Extern::Func(func), EntityType::Func(ty)) => is_below(func.ptr.as_ref().sig, module.sigs()[ty.index()]),
+            (Extern::Global(global), EntityType::Global(ty)) => {
+                let fits = global.ty.mutable == ty.mutable && global.ty.content.fits(&ty.content);
+                // What is written to one that is mutable has to fit both.
+                fits && (!ty.mutable || ty.content.fits(&global.ty.content))
+            }
             (Extern::Memory(memory), EntityType::Memory(ty)) => memory.ptr.as_ref().ty().fits(&ty),
             (Extern::Table(table), EntityType::Table(ty)) => table.ptr.as_ref().ty().fits(&ty),
             _ => false,
@@ -188,6 +193,15 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         let place = data.global(GlobalIndex::new(info.imported_globals + i as u32));
         // SAFETY: a global of its own.
         unsafe { (*place.as_ptr()).value = value };
+    }
+    for (i, init) in info.table_inits.iter().enumerate() {
+        let Some(init) = init else { continue };
+        let value = evaluate(data, init);
+        let table = data.tables[info.imported_tables as usize + i];
+        // SAFETY: a table of its own.
+        let table = unsafe { &mut *table.as_ptr() };
+        let element = element_of(table.element.heap, value);
+        table.write().fill(element);
     }
     Ok(ptr)
 }

@@ -5,7 +5,7 @@
 
 use crate::abi::{ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result};
-use crate::compile::result_area;
+use crate::compile::{has_result_area, stack_arguments};
 use crate::image::{ImageTables, Place};
 use crate::isa::{PreservedRegister, ResumeJump};
 use crate::runtime::control::stop::AfterStop;
@@ -89,22 +89,26 @@ impl StoreInner {
         let Some(Place::Frame(vmctx)) = old.vmctx else {
             return refuse("it does not keep its vmctx");
         };
-        if fp.checked_sub(new.frame_size as usize).is_none_or(|end| end <= self.vm.stack_limit) {
+        let module = &self.modules.of_slot(with.slot).module;
+        let ty = module.info().func_type(module.info().func_index(func));
+        let Some(lowered) = old.arguments.checked_sub(stack_arguments(ty)) else {
+            return refuse("it has less room for arguments than its function has arguments");
+        };
+        // Where its frame would be if nothing had made it lower: where that of the new function begins.
+        let head = fp + lowered as usize;
+        if head.checked_sub(new.frame_size as usize).is_none_or(|end| end <= self.vm.stack_limit) {
             return Ok(None);
         }
         // SAFETY: at a stop, debug code has written its vmctx to its frame.
         let vmctx = unsafe { *(fp.wrapping_add_signed(vmctx as isize) as *const usize) };
-        let module = &self.modules.of_slot(with.slot).module;
-        let (first, second) = match result_area(module.info().func_type(module.info().func_index(func))) {
-            Some(offset) => (fp + offset as usize, vmctx),
-            None => (vmctx, 0),
-        };
+        // The area for results is right behind the arguments.
+        let (first, second) = if has_result_area(ty) { (old.frame_id(fp), vmctx) } else { (vmctx, 0) };
         let saved = PreservedRegister::ALL.map(|register| match old.saved.offset_of(register) {
             Some(offset) => fp.wrapping_add_signed(offset as isize) as *const usize,
             None => null(),
         });
         let state = ResumeState { entry: with.entry, reserved: 0, values: null() };
-        let jump = ResumeJump { pc: code.store.pc(new.start).get(), fp, first, second, saved };
+        let jump = ResumeJump { pc: code.store.pc(new.start).get(), fp, head, first, second, saved };
         Ok(Some(Resuming { state, jump, values }))
     }
 }
@@ -125,6 +129,7 @@ mod tests {
     use super::*;
     use crate::abi::{Activation, VMFuncRef, ValRaw};
     use crate::isa;
+    use crate::isa::FRAME_HEAD;
     use crate::isa::samples::{Spied, spied, spy, spy_in};
     use crate::runtime::{Config, Engine};
     use crate::wasm::{FuncType, ValType};
@@ -148,8 +153,9 @@ mod tests {
         let mut areas = 0;
         for _ in 0..400 {
             let ty = FuncType { params: types(&mut next).into(), results: types(&mut next).into() };
-            let sig = engine.signature_id(&ty);
-            let trampoline = engine.signature(sig).host_to_wasm(&engine).unwrap();
+            let signature = engine.signature_of(&ty).unwrap();
+            let sig = signature.id();
+            let trampoline = signature.host_to_wasm(&engine).unwrap();
             let mut values = vec![ValRaw::default(); 20];
             let mut act = Activation {
                 entry_sp: 0,
@@ -167,12 +173,12 @@ mod tests {
             let returned = unsafe { isa::enter(at, trampoline, &raw const callee, null_mut(), values.as_mut_ptr()) };
             assert!(!returned);
             let Spied { first, second, fp } = spied();
-            match result_area(&ty) {
-                None => assert_eq!(first, vmctx, "{ty:?}"),
-                Some(offset) => {
-                    areas += 1;
-                    assert_eq!((first, second), (fp + offset as usize, vmctx), "{ty:?}");
-                }
+            if has_result_area(&ty) {
+                areas += 1;
+                let area = fp + (FRAME_HEAD + stack_arguments(&ty)) as usize;
+                assert_eq!((first, second), (area, vmctx), "{ty:?}");
+            } else {
+                assert_eq!(first, vmctx, "{ty:?}");
             }
         }
         assert!((100..300).contains(&areas), "{areas} of 400 types have an area");

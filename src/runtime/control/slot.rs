@@ -100,6 +100,7 @@ mod tests {
             points: (0, 1),
             vmctx: None,
             saved: SavedRegisters::NONE,
+            arguments: 0,
         };
         let tables = ImageTables {
             tier: Tier::Debug,

@@ -34,7 +34,7 @@ impl Func {
         let inner = store.as_store().inner();
         inner.check(self.store)?;
         // SAFETY: just checked.
-        Ok(inner.engine.signature(unsafe { self.get(inner) }.sig).ty.clone())
+        Ok(inner.engine.signature(unsafe { self.get(inner) }.sig).func().clone())
     }
 
     /// How many parameters and results it has.
@@ -45,7 +45,8 @@ impl Func {
         let inner = store.as_store().inner();
         inner.check(self.store)?;
         // SAFETY: just checked.
-        let ty = &inner.engine.signature(unsafe { self.get(inner) }.sig).ty;
+        let signature = inner.engine.signature(unsafe { self.get(inner) }.sig);
+        let ty = signature.func();
         Ok((ty.params.len(), ty.results.len()))
     }
 
@@ -63,8 +64,8 @@ impl Func {
         inner.check(self.store)?;
         // SAFETY: just checked.
         let signature = inner.engine.signature(unsafe { self.get(inner) }.sig);
-        let ty = &signature.ty;
-        check_types(params, &ty.params, "parameter", ty)?;
+        let ty = signature.func();
+        check_types(inner, params, &ty.params, "parameter", ty)?;
         if results.len() != ty.results.len() {
             return Err(Error::new(
                 ErrorKind::Argument,
@@ -126,10 +127,11 @@ impl Func {
         inner.check(self.store)?;
         // SAFETY: just checked.
         let signature = inner.engine.signature(unsafe { self.get(inner) }.sig);
-        if *signature.ty.params != *P::TYPES || *signature.ty.results != *R::TYPES {
+        let ty = signature.func();
+        if *ty.params != *P::TYPES || *ty.results != *R::TYPES {
             return Err(Error::new(
                 ErrorKind::Argument,
-                format!("the function's type is {}, not {}", signature.ty, func_type::<P, R>()),
+                format!("the function's type is {}, not {}", ty, func_type::<P, R>()),
             ));
         }
         Ok(TypedFunc { func: *self, trampoline: self.trampoline(inner)?, types: PhantomData })
@@ -144,8 +146,9 @@ impl Func {
         inner.check(self.store)?;
         // SAFETY: just checked.
         let signature = inner.engine.signature(unsafe { self.get(inner) }.sig);
-        if signature.ty != *ty {
-            let message = format!("the function's type is {}, not {ty}", signature.ty);
+        let found = signature.func();
+        if found != ty {
+            let message = format!("the function's type is {found}, not {ty}");
             return Err(Error::new(ErrorKind::Argument, message));
         }
         Ok(RawFunc { func: *self, trampoline: self.trampoline(inner)? })

@@ -1,10 +1,12 @@
 //! Globals in the host's hand.
 
 use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::handle::values::fits;
 use crate::runtime::objects::global::HostGlobal;
 use crate::runtime::objects::handles::Global;
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::values::Val;
+use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
 use crate::wasm::GlobalType;
 
@@ -16,7 +18,7 @@ impl Global {
     pub fn new(mut store: impl AsStoreMut, ty: GlobalType, value: Val) -> Result<Global> {
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        check(&ty, value)?;
+        check(inner, &ty, value)?;
         let global = Owned::new(Box::new(HostGlobal::new(value.to_raw_in(inner)?, ty)));
         let ptr = global.ptr().cast();
         inner.globals.push(global);
@@ -54,7 +56,7 @@ impl Global {
         let mut store = store.as_store_mut();
         let inner = store.inner();
         inner.check(self.store)?;
-        check(&self.ty, value)?;
+        check(inner, &self.ty, value)?;
         let raw = value.to_raw_in(inner)?;
         // SAFETY: just checked.
         unsafe { (*self.ptr.as_ptr()).value = raw };
@@ -62,8 +64,8 @@ impl Global {
     }
 }
 
-fn check(ty: &GlobalType, value: Val) -> Result<()> {
-    if value.ty() == ty.content {
+fn check(store: &StoreInner, ty: &GlobalType, value: Val) -> Result<()> {
+    if fits(store, value, ty.content)? {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Argument, format!("{} given for a global of {}", value.ty(), ty.content)))

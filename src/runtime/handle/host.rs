@@ -6,6 +6,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::code::broken;
 use crate::runtime::control::call;
 use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
+use crate::runtime::handle::values::fits;
 use crate::runtime::objects::handles::Func;
 use crate::runtime::objects::host::{HostFunc, HostHead};
 use crate::runtime::objects::owned::Owned;
@@ -40,8 +41,9 @@ unsafe fn add<F: Send + Sync + 'static>(
     }
     let at = store.ptr();
     let inner = store.inner();
-    let sig = inner.engine.signature_id(ty);
-    let code = inner.engine.signature(sig).wasm_to_host(&inner.engine)?;
+    let signature = inner.engine.signature_of(ty)?;
+    let sig = signature.id();
+    let code = signature.wasm_to_host(&inner.engine)?;
     let host = Owned::new(Box::new(HostFunc {
         head: HostHead {
             call,
@@ -129,7 +131,7 @@ where
         let (given, wanted) = list.split_at_mut(params.len());
         (host.body)(caller, given, wanted)?;
         for (i, (value, ty)) in wanted.iter().zip(results).enumerate() {
-            if value.ty() != *ty {
+            if !fits(AsStore::as_store(&store).inner(), *value, *ty)? {
                 return Err(wrong_result(i, value.ty(), &host.ty));
             }
             // SAFETY: the array has room for the results.

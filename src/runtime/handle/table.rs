@@ -2,12 +2,13 @@
 
 use crate::abi::ValRaw;
 use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::handle::values::fits;
 use crate::runtime::objects::handles::Table;
 use crate::runtime::objects::table::{TableData, element_of};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
-use crate::wasm::{RefType, TableType, ValType};
+use crate::wasm::{RefType, TableType};
 
 impl Table {
     /// A table filled with `init`.
@@ -100,7 +101,7 @@ impl Table {
 
 /// A reference for a table of such.
 fn to_raw(inner: &StoreInner, element: RefType, value: Val) -> Result<ValRaw> {
-    if value.ty() != ValType::Ref(element) {
+    if !fits(inner, value, element.into())? {
         return Err(Error::new(ErrorKind::Argument, format!("{} given for a table of {element}", value.ty())));
     }
     value.to_raw_in(inner)

@@ -61,6 +61,7 @@ number! {
     u64: I64, i64, |v| v as i64, |v| v as u64;
     f32: F32, f32, f32::to_bits, f32::from_bits;
     f64: F64, f64, f64::to_bits, f64::from_bits;
+    u128: V128, v128, u128::to_le_bytes, u128::from_le_bytes;
 }
 
 // SAFETY: a `funcref` in its field.

@@ -1,13 +1,13 @@
 //! Values on their way between the host and compiled code.
 
 use crate::abi::ValRaw;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result};
 use crate::runtime::objects::externs::ExternSlot;
 use crate::runtime::objects::handles::{ExternRef, Func, Root};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
-use crate::wasm::{FuncType, ValType};
+use crate::wasm::{FuncType, Subtype, ValType};
 use std::any::Any;
 use std::ptr::null_mut;
 
@@ -124,8 +124,39 @@ pub(in crate::runtime) fn collected() -> Error {
     Error::new(ErrorKind::Argument, "the external reference was collected")
 }
 
+/// Whether a value may stand where one of this type is asked for.
+///
+/// # Errors
+/// [`ErrorKind::Argument`] for a reference of another store.
+#[inline]
+pub(in crate::runtime) fn fits(store: &StoreInner, value: Val, wanted: ValType) -> Result<bool> {
+    if value.ty() == wanted {
+        return Ok(true);
+    }
+    let ValType::Ref(wanted) = wanted else { return Ok(false) };
+    let found = match value {
+        Val::FuncRef(None) | Val::ExternRef(None) => {
+            return Ok(wanted.nullable && ValType::Ref(wanted.top()) == value.ty());
+        }
+        Val::FuncRef(Some(func)) => {
+            store.check(func.store)?;
+            // SAFETY: a handle of this store refers to a function that is there.
+            HeapType::Defined(Defined { kind: DefinedKind::Func, id: unsafe { func.ptr.as_ref() }.sig })
+        }
+        Val::ExternRef(Some(_)) => HeapType::Extern,
+        Val::I32(_) | Val::I64(_) | Val::F32(_) | Val::F64(_) | Val::V128(_) => return Ok(false),
+    };
+    Ok(found.fits(&wanted.heap))
+}
+
 /// Refuses values that are not of these types.
-pub(in crate::runtime) fn check_types(values: &[Val], types: &[ValType], what: &str, ty: &FuncType) -> Result<()> {
+pub(in crate::runtime) fn check_types(
+    store: &StoreInner,
+    values: &[Val],
+    types: &[ValType],
+    what: &str,
+    ty: &FuncType,
+) -> Result<()> {
     if values.len() != types.len() {
         return Err(Error::new(
             ErrorKind::Argument,
@@ -133,7 +164,7 @@ pub(in crate::runtime) fn check_types(values: &[Val], types: &[ValType], what: &
         ));
     }
     for (i, (value, wanted)) in values.iter().zip(types).enumerate() {
-        if value.ty() != *wanted {
+        if !fits(store, *value, *wanted)? {
             return Err(Error::new(
                 ErrorKind::Argument,
                 format!("{what} {i} is {}, but the function's type is {ty}", value.ty()),

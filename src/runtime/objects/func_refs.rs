@@ -2,7 +2,7 @@
 //! An instance of thousands of functions has room for those that are used, and a few beside each.
 
 use crate::abi::VMFuncRef;
-use crate::base::{DefinedFuncIndex, SigId};
+use crate::base::{DefinedFuncIndex, TypeId};
 use crate::runtime::objects::owned::Owned;
 use smallvec::SmallVec;
 use std::ptr::{NonNull, null, null_mut};
@@ -32,7 +32,7 @@ impl FuncRefs {
             self.chunks.resize_with(of.div_ceil(CHUNK), || None);
         }
         let (chunk, at) = (func.index() / CHUNK, func.index() % CHUNK);
-        let none = || VMFuncRef { code: null(), vmctx: null_mut(), sig: SigId::new(0), func: 0 };
+        let none = || VMFuncRef { code: null(), vmctx: null_mut(), sig: TypeId::new(0), func: 0 };
         let refs = self.chunks[chunk].get_or_insert_with(|| {
             let len = CHUNK.min(of - chunk * CHUNK);
             Owned::new((0..len).map(|_| none()).collect::<Box<[_]>>())

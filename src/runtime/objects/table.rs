@@ -3,7 +3,7 @@
 //! untouched is resolved when somebody asks for it, and only then is there a reference to its function.
 
 use crate::abi::{FuncElement, TableElement, TrapCode, VMFuncRef, VMTable, ValRaw};
-use crate::base::{Error, ErrorKind, Result, TableIndex};
+use crate::base::{Error, ErrorKind, Family, Result, TableIndex};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::objects::elements::Elements;
 use crate::runtime::objects::instance::{InstanceData, Place};
@@ -119,7 +119,7 @@ impl TableData {
         }
         // No image says anything of what is new.
         let init = match element_of(self.element.heap, init) {
-            TableElement::NULL if self.element.heap == HeapType::Func => TableElement::UNTOUCHED,
+            TableElement::NULL if self.element.heap.family() == Family::Func => TableElement::UNTOUCHED,
             init => init,
         };
         if !self.elements.grow(engine, delta as usize) {
@@ -139,10 +139,10 @@ impl TableData {
     pub(in crate::runtime) unsafe fn get(&self, index: u64) -> Option<ValRaw> {
         let element = self.elements.get(usize::try_from(index).ok()?)?;
         let mut raw = ValRaw::default();
-        match self.element.heap {
+        match self.element.heap.family() {
             // SAFETY: the caller's promise.
-            HeapType::Func => raw.funcref = unsafe { self.func(index, element) }.map_or(null_mut(), NonNull::as_ptr),
-            HeapType::Extern => raw.externref = element.external(),
+            Family::Func => raw.funcref = unsafe { self.func(index, element) }.map_or(null_mut(), NonNull::as_ptr),
+            Family::Extern => raw.externref = element.external(),
         }
         Some(raw)
     }
@@ -190,9 +190,9 @@ impl TableData {
 pub(in crate::runtime) fn element_of(heap: HeapType, reference: ValRaw) -> TableElement {
     // SAFETY: of a reference, the first eight bytes are defined, whichever field they were written through.
     unsafe {
-        match heap {
-            HeapType::Func => TableElement::of_func(reference.funcref),
-            HeapType::Extern => TableElement::of_extern(reference.externref),
+        match heap.family() {
+            Family::Func => TableElement::of_func(reference.funcref),
+            Family::Extern => TableElement::of_extern(reference.externref),
         }
     }
 }
@@ -222,7 +222,7 @@ pub(in crate::runtime) unsafe fn copy_elements(
         let source = range(source, len, &from.elements)?;
         let destination = range(destination, len, &to.elements)?;
         // Elsewhere an element that is untouched would mean something else.
-        if from.element.heap == HeapType::Func && (from.has_image() || to.has_image()) {
+        if from.element.heap.family() == Family::Func && (from.has_image() || to.has_image()) {
             for index in source.clone() {
                 from.get(index as u64);
             }

@@ -1,6 +1,7 @@
 //! Values of guests, as the host sees them.
 
 use crate::abi::ValRaw;
+use crate::base::Family;
 use crate::runtime::objects::handles::{ExternRef, Func};
 use crate::runtime::objects::owned::StoreId;
 use crate::wasm::{HeapType, ValType};
@@ -53,9 +54,9 @@ impl Val {
 
     /// The null reference to something of this kind.
     pub fn null(heap: HeapType) -> Val {
-        match heap {
-            HeapType::Func => Val::FuncRef(None),
-            HeapType::Extern => Val::ExternRef(None),
+        match heap.family() {
+            Family::Func => Val::FuncRef(None),
+            Family::Extern => Val::ExternRef(None),
         }
     }
 
@@ -91,9 +92,9 @@ impl Val {
                 ValType::F32 => Val::F32(raw.f32),
                 ValType::F64 => Val::F64(raw.f64),
                 ValType::V128 => Val::V128(raw.v128),
-                ValType::Ref(ty) => match ty.heap {
-                    HeapType::Func => Val::FuncRef(func_from_raw(id, raw)),
-                    HeapType::Extern => Val::ExternRef(extern_from_raw(id, raw)),
+                ValType::Ref(ty) => match ty.heap.family() {
+                    Family::Func => Val::FuncRef(func_from_raw(id, raw)),
+                    Family::Extern => Val::ExternRef(extern_from_raw(id, raw)),
                 },
             }
         }

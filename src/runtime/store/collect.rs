@@ -4,6 +4,7 @@
 //! looked at.
 
 use crate::abi::{FuncElement, HOST_FUNC, VMContext, VMFuncRef, VMGlobal, ValRaw};
+use crate::base::Family;
 use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
 use crate::runtime::objects::externs::ExternSlot;
 use crate::runtime::objects::global::HostGlobal;
@@ -16,7 +17,7 @@ use crate::runtime::objects::roots::{Rooted, Roots};
 use crate::runtime::objects::table::TableData;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Store, StoreMut, StoreRef};
-use crate::wasm::{HeapType, ValType};
+use crate::wasm::ValType;
 use once_cell::sync::OnceCell;
 use std::any::Any;
 use std::ptr::NonNull;
@@ -368,13 +369,13 @@ impl<'a> Marker<'a> {
         // SAFETY: the field read is the one of the type.
         unsafe {
             match ty {
-                ValType::Ref(ty) => match ty.heap {
-                    HeapType::Func => {
+                ValType::Ref(ty) => match ty.heap.family() {
+                    Family::Func => {
                         if let Some(func) = NonNull::new(value.funcref) {
                             self.func(func);
                         }
                     }
-                    HeapType::Extern => self.extern_word(value.externref),
+                    Family::Extern => self.extern_word(value.externref),
                 },
                 ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => {}
             }
@@ -440,13 +441,13 @@ impl<'a> Marker<'a> {
             let elements = &raw const (*table.as_ptr()).elements;
             let heap = (*table.as_ptr()).element.heap;
             for element in (0..(*elements).len()).filter_map(|index| (*elements).get(index)) {
-                match heap {
-                    HeapType::Func => {
+                match heap.family() {
+                    Family::Func => {
                         if let FuncElement::Func(func) = element.func() {
                             self.func(func);
                         }
                     }
-                    HeapType::Extern => self.extern_word(element.external()),
+                    Family::Extern => self.extern_word(element.external()),
                 }
             }
         }

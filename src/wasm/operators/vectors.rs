@@ -263,3 +263,37 @@ rows! {
     I16x8RelaxedDotI8x16I7x16S Pure    1    Next     [2 -> V128]    "computes from its operands alone";
     I32x4RelaxedDotI8x16I7x16AddS Pure    1    Next     [3 -> V128]    "computes from its operands alone";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wasm::ValType;
+    use crate::wasm::operators::{Class, Flow};
+
+    /// The names say what an operator does: a second opinion on the rows. How many operands are taken, wasmparser says.
+    #[test]
+    fn the_rows_agree_with_the_names() {
+        assert_eq!(ROWS.len(), 236 + 20);
+        for (name, row, why) in ROWS {
+            let class = match *name {
+                name if name.contains("Load") => Class::Traps,
+                name if name.contains("Store") => Class::Effect,
+                _ => Class::Pure,
+            };
+            assert_eq!((row.class, row.fuel, row.flow), (class, 1, Flow::Next), "{name}");
+            let gives = match *name {
+                name if name.contains("Store") => None,
+                name if ["AnyTrue", "AllTrue", "Bitmask"].iter().any(|part| name.contains(part)) => Some(ValType::I32),
+                name if name.contains("ExtractLane") => Some(match &name[..3] {
+                    "I64" => ValType::I64,
+                    "F32" => ValType::F32,
+                    "F64" => ValType::F64,
+                    _ => ValType::I32,
+                }),
+                _ => Some(ValType::V128),
+            };
+            assert_eq!(row.operands.map(|(_, gives)| gives), Some(gives), "{name}");
+            assert!(!why.is_empty());
+        }
+    }
+}

@@ -120,7 +120,7 @@ def argument(ty, name, function):
     if plain == "char *" and "const" not in ty:
         return "(void *)&o.room"
     values = {
-        "char *": '"run"', "wasm_limits_t *": "&o.limits", "wasm_val_t *": "&o.val", "int32_t *": "(void *)&o.room", "size_t *": "(void *)&o.room",
+        "char *": '"run"', "uint8_t *": "(void *)&o.room", "wasm_limits_t *": "&o.limits", "wasm_val_t *": "&o.val", "int32_t *": "(void *)&o.room", "size_t *": "(void *)&o.room",
         "uint32_t *": "(void *)&o.room", "uint64_t *": "(void *)&o.room", "stepwell_breakpoint_t *": "(void *)&o.room",
         "stepwell_source_t *": "(void *)&o.room", "stepwell_raw_val_t *": "(void *)&o.room", "void *": "NULL", "bool": "true", "size_t": "1",
         "uint32_t": "0", "uint64_t": "1", "int32_t": "0", "byte_t *": "o.text",

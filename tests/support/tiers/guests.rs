@@ -33,6 +33,95 @@ fn case(name: &str, modules: &[(&str, &str)]) -> Case {
 
 const GUESTS: &[(&str, &str)] = &[
     (
+        "tail-calls",
+        r#"(module
+  (type $one (func (param i32) (result i32)))
+  (type $many (func (param i32 i64 f32 f64 i32 i64 f32 f64 i32 i64 i32 i64 i32 i64) (result i32)))
+  (table $t 8 funcref)
+  (elem (i32.const 0) func $countdown $even $odd $spread $wrong)
+  (memory (export "memory") 1)
+  (global $g (export "g") (mut i32) (i32.const 3))
+  (func $wrong (param i64))
+  (func $countdown (export "countdown") (param i32) (result i32) (local i32)
+    local.get 0 i32.const 31 i32.and local.set 0
+    local.get 0 i32.const 0 i32.le_s if global.get $g return end
+    local.get 0 local.set 1
+    global.get $g i32.const 1 i32.add global.set $g
+    local.get 0 i32.const 1 i32.sub
+    return_call $countdown)
+  (func $even (export "even") (param i32) (result i32)
+    local.get 0 i32.const 15 i32.and local.set 0
+    block (result i32)
+      local.get 0 i32.eqz
+      if i32.const 1 br 1 end
+      local.get 0 i32.const 1 i32.sub
+      i32.const 2
+      return_call_indirect $t (type $one)
+    end)
+  (func $odd (export "odd") (param i32) (result i32)
+    local.get 0 i32.const 15 i32.and local.tee 0
+    if (result i32)
+      local.get 0 i32.const 1 i32.sub i32.const 1 return_call_indirect $t (type $one)
+    else
+      i32.const 0
+    end)
+  (func $spread (export "spread") (param i32) (result i32)
+    i32.const 77
+    i32.const 78
+    local.get 0 i64.const 2 f32.const 3.5 f64.const 4.5 i32.const 5 i64.const 6 f32.const 7.5 f64.const 8.5
+    i32.const 9 i64.const 10 i32.const 11 i64.const 12 local.get 0 i32.const 1 i32.add i64.const 14
+    return_call $gather)
+  (func $gather (param i32 i64 f32 f64 i32 i64 f32 f64 i32 i64 i32 i64 i32 i64) (result i32)
+    local.get 12 i32.const 1 i32.and
+    if
+      i32.const 0 local.get 12 i32.store
+      local.get 0 local.get 12 i32.add
+      return_call $countdown
+    end
+    local.get 12 local.get 0 i32.sub local.get 13 i32.wrap_i64 i32.add)
+  (func $nine (param i32) (result i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 f64)
+    local.get 0 i32.const 1 i32.const 2 i32.const 3 i32.const 4 i32.const 5 i32.const 6 i32.const 7 i32.const 8
+    i32.const 9 i64.const 10 f64.const 11.5)
+  (func $to-nine (param i32 i32 i64 i64 i64 i64 i64 i64 i64) (result i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 f64)
+    local.get 0 local.get 1 i32.add return_call $nine)
+  (func $to-to-nine (export "results-in-memory") (param i32)
+      (result i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 f64)
+    local.get 0 local.get 0 i64.const 1 i64.const 2 i64.const 3 i64.const 4 i64.const 5 i64.const 6 i64.const 7
+    return_call $to-nine)
+  (func (export "results-used") (param i32) (result i32)
+    local.get 0 call $to-to-nine
+    drop drop i32.sub i32.add i32.sub i32.add i32.sub i32.add i32.sub i32.add i32.sub)
+  (func (export "wrong-elements") (param i32) (result i32)
+    local.get 0 i32.const 1 i32.sub local.get 0 i32.const 15 i32.and return_call_indirect $t (type $one))
+  (func $divide (param i32 i32) (result i32) local.get 0 local.get 1 i32.div_s)
+  (func (export "trap-behind") (param i32 i32) (result i32)
+    local.get 0 i32.const 6 i32.mul local.get 1 return_call $divide)
+  (func (export "branches-past") (param i32) (result i32) (local i32)
+    block
+      block
+        local.get 0 i32.const 3 i32.and br_table 0 1 0 1
+      end
+      i32.const 4 local.set 1
+      local.get 1 return_call $countdown
+    end
+    local.get 1 i32.const 2 i32.add local.set 1
+    local.get 0 local.get 1 i32.add)
+  (func (export "below-a-call") (param i32) (result i32) (local i32)
+    local.get 0 i32.const 7 i32.and local.set 1
+    local.get 0 call $spread
+    local.get 1 call $countdown i32.add
+    local.get 1 i32.add)
+  (func (export "folded") (param i32) (result i32)
+    i32.const 0
+    if
+      local.get 0 i64.const 2 f32.const 3.5 f64.const 4.5 i32.const 5 i64.const 6 f32.const 7.5 f64.const 8.5
+      i32.const 9 i64.const 10 i32.const 11 i64.const 12 local.get 0 i64.const 14
+      return_call $gather
+    end
+    global.get $g local.get 0 i32.add
+    return_call $countdown))"#,
+    ),
+    (
         "pending-operands",
         r#"(module
   (memory (export "memory") 1 3)

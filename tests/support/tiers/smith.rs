@@ -31,7 +31,7 @@ pub fn case_of(seed: u64, bytes: &[u8]) -> Option<Case> {
     })
 }
 
-/// WebAssembly 2.0 without SIMD, and extended constants.
+/// What is supported, in different sizes.
 fn config(seed: u64) -> Config {
     Config {
         disallow_traps: seed.is_multiple_of(2),

@@ -101,7 +101,7 @@ impl<P: Area> InMemory<P> {
 
     /// Pushes an operand that is in its place already. No instruction is made: the current block may be full.
     pub(in super::super) fn push_placed(&mut self, stack: &mut Vec<Operand>, ty: ValType) {
-        let word = words(stack);
+        let (ty, word) = (ty.in_slots(), words(stack));
         self.area.have_room_to(word + ty.words());
         let shape = self.area.shape(top_shape(stack), ty, word);
         stack.push(Operand { value: Value::reserved_value(), ty, word, place: None, shape });

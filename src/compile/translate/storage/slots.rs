@@ -105,8 +105,9 @@ impl Storage for Slots {
         if matches!(class, Class::Traps | Class::Effect | Class::Call) {
             self.frame.need_point();
         }
-        // A region ends behind what only the guest can run, and where a turn of a loop begins.
-        self.stop_due = class.ends_region() || row.flow == Flow::Loop;
+        // A region ends behind what only the guest can run, and where a turn of a loop begins. Behind a tail call comes
+        // nothing: what stands there is inside the regions from which it is reached.
+        self.stop_due = (class.ends_region() && row.flow != Flow::Leave) || row.flow == Flow::Loop;
         Ok(false)
     }
 
@@ -117,7 +118,7 @@ impl Storage for Slots {
         }
         let place = place.filter(|place| matches!(place, OperandPlace::Constant(_)) || here.stack.len() < MAX_ALIASED);
         let word = words(here.stack);
-        here.stack.push(Operand { value, ty, word, place, shape: UNSHAPED });
+        here.stack.push(Operand { value, ty: ty.in_slots(), word, place, shape: UNSHAPED });
     }
 
     fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value {

@@ -92,7 +92,7 @@ impl Storage for Variables {
 
     fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, _: Option<OperandPlace>) {
         let word = words(here.stack);
-        here.stack.push(Operand { value, ty, word, place: None, shape: UNSHAPED });
+        here.stack.push(Operand { value, ty: ty.in_slots(), word, place: None, shape: UNSHAPED });
     }
 
     fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value {

@@ -1,0 +1,59 @@
+//! Which types fit where others are asked for (specification section 3.3).
+
+use super::defined::DefinedType;
+use super::types::{MemoryType, RefType, TableType, ValType};
+use crate::base::{Defined, HeapType, TypeId};
+
+/// Types that are ordered.
+pub trait Subtype {
+    /// Whether what is of this type fits where `wanted` is asked for.
+    fn fits(&self, wanted: &Self) -> bool;
+}
+
+/// Whether a defined type is another, or below it. One that is gone is below nothing.
+pub fn is_below(id: TypeId, wanted: TypeId) -> bool {
+    id == wanted || DefinedType::of(id).is_some_and(|ty| ty.chain().contains(&wanted))
+}
+
+impl Subtype for HeapType {
+    fn fits(&self, wanted: &HeapType) -> bool {
+        match (*self, *wanted) {
+            (HeapType::Defined(Defined { id, .. }), HeapType::Defined(Defined { id: wanted, .. })) => {
+                is_below(id, wanted)
+            }
+            (found, wanted) if found == wanted => true,
+            (HeapType::NoFunc | HeapType::NoExtern, wanted) => self.family() == wanted.family(),
+            (_, HeapType::Func | HeapType::Extern) => self.family() == wanted.family(),
+            _ => false,
+        }
+    }
+}
+
+impl Subtype for RefType {
+    fn fits(&self, wanted: &RefType) -> bool {
+        (!self.nullable || wanted.nullable) && self.heap.fits(&wanted.heap)
+    }
+}
+
+impl Subtype for ValType {
+    fn fits(&self, wanted: &ValType) -> bool {
+        match (self, wanted) {
+            (ValType::Ref(found), ValType::Ref(wanted)) => found.fits(wanted),
+            _ => self == wanted,
+        }
+    }
+}
+
+impl Subtype for TableType {
+    fn fits(&self, wanted: &TableType) -> bool {
+        // What is written to it has to fit both.
+        let element = self.element.fits(&wanted.element) && wanted.element.fits(&self.element);
+        element && self.index == wanted.index && self.limits.fit(&wanted.limits)
+    }
+}
+
+impl Subtype for MemoryType {
+    fn fits(&self, wanted: &MemoryType) -> bool {
+        self.index == wanted.index && self.page_size == wanted.page_size && self.limits.fit(&wanted.limits)
+    }
+}
