@@ -263,6 +263,11 @@ fn tail_calls_in_every_mode() {
     in_every_mode("proposals/tail-call", 119);
 }
 
+#[test]
+fn typed_function_references_in_every_mode() {
+    in_every_mode("proposals/function-references", 1_874);
+}
+
 /// Runs a script in every kind of code of these engines, with what `change` makes of their configurations: the same
 /// traps, and the same is shown.
 fn in_all_code(name: &str, text: &str, directives: usize, change: fn(&mut stepwell::runtime::Config)) {
