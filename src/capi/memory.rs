@@ -136,8 +136,8 @@ pub unsafe extern "C" fn stepwell_memory_size(memory: *const wasm_memory_t) -> u
     })
 }
 
-/// Grows the memory by `delta` pages, whatever number that is. `before` gets how many it had; it may be NULL. An error,
-/// and nothing grown, beyond its limits.
+/// Grows the memory by `delta` pages, whatever number that is. `before_out` gets how many it had; it may be NULL. An
+/// error, and nothing grown, beyond its limits.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -145,14 +145,14 @@ pub unsafe extern "C" fn stepwell_memory_size(memory: *const wasm_memory_t) -> u
 pub unsafe extern "C" fn stepwell_memory_grow(
     memory: *mut wasm_memory_t,
     delta: u64,
-    before: *mut u64,
+    before_out: *mut u64,
 ) -> Own<stepwell_error_t> {
     or_error("stepwell_memory_grow", || {
         // SAFETY: C passes a live memory or NULL.
         let (object, memory) = unsafe { get(memory) }?;
         let mut store = object.cell.enter()?;
         let pages = memory.grow(&mut *store, delta)?;
-        if let Some(before) = Out::plain(before).optional() {
+        if let Some(before) = Out::plain(before_out).optional() {
             // SAFETY: C passes room for a number.
             unsafe { before.write(pages) };
         }

@@ -9,7 +9,8 @@ use crate::wasm::{IndexType, TableType};
 
 handle!(wasm_tabletype_t => TypeObject, |ty| matches!(ty, TypeObject::Table { .. }));
 
-/// A new table type, with places of 32 bits; `stepwell_tabletype_new` makes the others. Takes `element`, also when it fails.
+/// A new table type, with places of 32 bits; `stepwell_tabletype_new` makes the others. Takes `element`, also when it
+/// fails.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

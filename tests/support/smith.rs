@@ -2,8 +2,8 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0, relaxed SIMD, extended constants, tail calls, 64-bit memories and tables, several memories, and pages
-/// of any size: an engine for them has `custom_page_sizes` on, too.
+/// WebAssembly 2.0, relaxed SIMD, extended constants, tail calls, 64-bit memories and tables, several memories, and
+/// pages of any size: an engine for them has `custom_page_sizes` on, too.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
