@@ -296,7 +296,7 @@ typedef struct wasm_exporttype_vec_t {
   wasm_exporttype_t **data;
 } wasm_exporttype_vec_t;
 
-/** The kind of a value, one of `enum wasm_valkind_enum`. */
+/** The kind of a value, one of `enum wasm_valkind_enum` or of `enum stepwell_valkind_enum`. */
 typedef uint8_t wasm_valkind_t;
 
 /** A 32-bit float. */
@@ -305,7 +305,7 @@ typedef float float32_t;
 /** A 64-bit float. */
 typedef double float64_t;
 
-/** What a value holds, by its kind. */
+/** What a value holds, by its kind. (A `v128` is looked at by `stepwell_val_v128` of stepwell/value.h.) */
 typedef union wasm_val_union_t {
   /** Of `WASM_I32`. */
   int32_t i32;
@@ -319,9 +319,9 @@ typedef union wasm_val_union_t {
   wasm_ref_t *ref;
 } wasm_val_union_t;
 
-/** A value. An owned value owns its reference. */
+/** A value. An owned value owns its reference, or the bytes of its `v128`. */
 typedef struct wasm_val_t {
-  /** What it is, one of `enum wasm_valkind_enum`. */
+  /** What it is, one of `enum wasm_valkind_enum` or of `enum stepwell_valkind_enum`. */
   wasm_valkind_t kind;
   /** What it holds. */
   union wasm_val_union_t of;
@@ -991,8 +991,8 @@ WASM_API_EXTERN
 void wasm_store_delete(own wasm_store_t *store);
 
 /**
- * A new value type of `kind`, one of `enum wasm_valkind_enum`. NULL for any other number; `stepwell_last_error()`
- * says so.
+ * A new value type of `kind`, one of `enum wasm_valkind_enum` or of `enum stepwell_valkind_enum`. NULL for any other
+ * number; `stepwell_last_error()` says so.
  *
  * Thread: any.
  */
@@ -1098,7 +1098,8 @@ const wasm_valtype_t *wasm_globaltype_content(const wasm_globaltype_t *ty);
 WASM_API_EXTERN wasm_mutability_t wasm_globaltype_mutability(const wasm_globaltype_t *ty);
 
 /**
- * A new table type, with places of 32 bits; `stepwell_tabletype_new` makes the others. Takes `element`, also when it fails.
+ * A new table type, with places of 32 bits; `stepwell_tabletype_new` makes the others. Takes `element`, also when it
+ * fails.
  *
  * Thread: any.
  */

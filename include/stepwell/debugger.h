@@ -328,7 +328,8 @@ STEPWELL_API
 size_t stepwell_frame_offset(const stepwell_frame_t *frame);
 
 /**
- * A number that is the same for one activation of the function at every stop; 0 if the stop is over.
+ * A number that is the same for one activation of the function at every stop, and for those that take its place by
+ * tail calls; a caller's is higher. 0 if the stop is over.
  *
  * Thread: inside callback only.
  */

@@ -202,8 +202,8 @@ void stepwell_config_nan_canonicalization_set(wasm_config_t *config,
                                               bool enable);
 
 /**
- * Whether relaxed vector instructions do what the specification's deterministic profile says, the same on all machines.
- * Else they do what costs this one least. Off at first.
+ * Whether relaxed vector instructions do what the specification's deterministic profile says, the same on all
+ * machines. Else they do what costs this one least. Off at first.
  *
  * Thread: any.
  */

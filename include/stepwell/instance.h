@@ -117,8 +117,8 @@ bool stepwell_memory_is_fixed(const wasm_memory_t *memory);
 STEPWELL_API uint64_t stepwell_memory_size(const wasm_memory_t *memory);
 
 /**
- * Grows the memory by `delta` pages, whatever number that is. `before` gets how many it had; it may be NULL. An error,
- * and nothing grown, beyond its limits.
+ * Grows the memory by `delta` pages, whatever number that is. `before_out` gets how many it had; it may be NULL. An
+ * error, and nothing grown, beyond its limits.
  *
  * Thread: one at a time per store.
  */
@@ -126,7 +126,7 @@ STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_memory_grow(wasm_memory_t *memory,
                                           uint64_t delta,
-                                          uint64_t *before);
+                                          uint64_t *before_out);
 
 /**
  * As `wasm_instance_new`, with traps and errors apart: a trap is written to `trap_out` (NULL if there is none), and

@@ -99,6 +99,7 @@ wasm_memory_pages_t = c_uint32
 stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
 class stepwell_outcome_t(Structure): pass
 stepwell_outcome_t._fields_ = [('done', c_uint32), ('trap', POINTER(wasm_trap_t)), ('value', c_uint64)]
+STEPWELL_VALKIND_V128 = 4
 STEPWELL_ERROR_INVALID_MODULE = 1
 STEPWELL_ERROR_UNSUPPORTED = 2
 STEPWELL_ERROR_LINK = 3
@@ -215,7 +216,7 @@ class stepwell_caller_t(Structure): pass
 class stepwell_typed_func_t(Structure): pass
 stepwell_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t))
 class stepwell_raw_val_t(Union): pass
-stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('words', c_uint64 * 2)]
+stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('v128', c_uint8 * 16), ('words', c_uint64 * 2)]
 stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(stepwell_raw_val_t))
 class stepwell_instance_pre_t(Structure): pass
 class stepwell_linker_t(Structure): pass
@@ -548,6 +549,8 @@ wasm_instance_new = function("wasm_instance_new", POINTER(wasm_instance_t), [POI
 wasm_instance_exports = function("wasm_instance_exports", None, [POINTER(wasm_instance_t), POINTER(wasm_extern_vec_t)])
 stepwell_version_number = function("stepwell_version_number", c_uint32, [])
 stepwell_version_string = function("stepwell_version_string", c_char_p, [])
+stepwell_val_new_v128 = function("stepwell_val_new_v128", None, [POINTER(c_uint8), POINTER(wasm_val_t)])
+stepwell_val_v128 = function("stepwell_val_v128", POINTER(c_uint8), [POINTER(wasm_val_t)])
 stepwell_error_delete = function("stepwell_error_delete", None, [POINTER(stepwell_error_t)])
 stepwell_error_code = function("stepwell_error_code", stepwell_error_code_t, [POINTER(stepwell_error_t)])
 stepwell_error_message = function("stepwell_error_message", c_char_p, [POINTER(stepwell_error_t)])
