@@ -332,5 +332,5 @@ fn memories_are_kept_apart() {
 #[test]
 fn memories_end_at_any_byte() {
     let folder = "proposals/custom-page-sizes";
-    in_all_code_as_of(("page_sizes", folder), include_str!("support/page_sizes.wast"), 71, |_| {});
+    in_all_code_as_of(("page_sizes", folder), include_str!("support/page_sizes.wast"), 62, |_| {});
 }

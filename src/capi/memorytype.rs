@@ -37,7 +37,7 @@ pub unsafe extern "C" fn stepwell_memorytype_new(
     or_null("stepwell_memorytype_new", || {
         let limits = limits_from_parts(min, has_max.then_some(max))?;
         let page_size = PageSize::from_log2(page_size_log2).ok_or_else(|| {
-            let message = format!("`page_size_log2` is {page_size_log2}; pages have 2^16 bytes, or 2^0");
+            let message = format!("there are no pages of 2^{page_size_log2} bytes: they have 2^16, or 2^0");
             Error::new(ErrorKind::Argument, message)
         })?;
         let ty = MemoryType { index: IndexType::new(is_64), page_size, limits };

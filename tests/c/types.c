@@ -107,7 +107,7 @@ static void wide(void) {
   CHECK(!stepwell_memorytype_new(3, true, 2, true, 16));
   LAST("`min` is 3, above `max`, which is 2");
   CHECK(!stepwell_memorytype_new(0, false, 0, false, 12));
-  LAST("`page_size_log2` is 12");
+  LAST("no pages of 2^12 bytes");
   CHECK(!stepwell_tabletype_new(wasm_valtype_new_i32(), 0, false, 0, false));
   LAST("tables hold references");
   CHECK(!stepwell_tabletype_new(wasm_valtype_new_funcref(), 1, true, 0, false));

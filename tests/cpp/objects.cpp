@@ -144,7 +144,7 @@ static void imports() {
   CHECK(std::get<TableType>(list[2].type()).limits.min == 5 && std::get<MemoryType>(list[3].type()).limits.max == 3u);
   FAILS(Instance::try_make(store, module, f, g, m, t), ErrorCode::Link, "");
   FAILS(Memory::try_make(store, {{70000, std::nullopt}}), ErrorCode::Limit, "");
-  FAILS(Memory::try_make(store, {{1, std::nullopt}, false, 12}), ErrorCode::Argument, "page_size_log2");
+  FAILS(Memory::try_make(store, {{1, std::nullopt}, false, 12}), ErrorCode::Argument, "no pages of 2^12 bytes");
   {
     Memory wide(store, {{1, std::uint64_t(1) << 40}, true});
     CHECK(wide.type().is_64 && wide.type().limits.max == std::uint64_t(1) << 40 && wide.type().page_size_log2 == 16);

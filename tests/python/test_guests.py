@@ -44,10 +44,10 @@ class Modules(Case):
         module = Module(self.engine, guests.state())
         self.assertEqual(module.imports, [])
         exports = dict(module.exports)
-        self.assertEqual(exports["memory"], (1, 3))
+        self.assertEqual(exports["memory"], MemoryType(1, 3))
         self.assertEqual(exports["counter"], ("i64", True))
         self.assertEqual(exports["constant"], ("f32", False))
-        self.assertEqual(exports["funcs"], ("funcref", 4, 8))
+        self.assertEqual(exports["funcs"], TableType("funcref", 4, 8))
         self.assertEqual(exports["objects"], ("externref", 2, None))
         self.assertEqual(exports["load"], FuncType(["i32"], ["i32"]))
         imports = Module(self.engine, guests.calls_host(["i64", "f64"], ["f32"])).imports
@@ -542,7 +542,7 @@ class State(Case):
     def test_tables(self):
         exports = self.instance(guests.state()).exports
         funcs = exports.funcs
-        self.assertEqual((len(funcs), funcs.type), (4, ("funcref", 4, 8)))
+        self.assertEqual((len(funcs), funcs.type), (4, TableType("funcref", 4, 8)))
         self.assertEqual((funcs[0], funcs[1], funcs[2], funcs[-4]), (exports.one, exports.two, None, exports.one))
         self.assertEqual(exports.indirect(1), 2)
         funcs[1] = exports.one

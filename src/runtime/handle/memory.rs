@@ -91,7 +91,9 @@ impl Memory {
     /// As [`Memory::ty`].
     pub fn is_fixed(&self, store: impl AsStore) -> Result<bool> {
         let memory = self.get(store.as_store().inner())?;
-        Ok(!memory.movable || memory.most_bytes() <= memory.capacity as u64)
+        // One that does not say how large it may become is not promised to stay.
+        let has_room = || memory.ty().limits.max.is_some() && memory.most_bytes() <= memory.capacity as u64;
+        Ok(!memory.movable || has_room())
     }
 
     /// Copies bytes out.
