@@ -110,6 +110,9 @@ enum class Feature : std::int32_t {
   ExtendedConst = STEPWELL_FEATURE_EXTENDED_CONST,
   Simd = STEPWELL_FEATURE_SIMD,
   RelaxedSimd = STEPWELL_FEATURE_RELAXED_SIMD,
+  MultiMemory = STEPWELL_FEATURE_MULTI_MEMORY,
+  Memory64 = STEPWELL_FEATURE_MEMORY64,
+  CustomPageSizes = STEPWELL_FEATURE_CUSTOM_PAGE_SIZES,
 };
 
 /// The kinds of values.
@@ -417,11 +420,11 @@ struct FuncType {
   friend bool operator!=(const FuncType &a, const FuncType &b) { return !(a == b); }
 };
 
-/// The size of a memory, in pages of 64 KiB, or of a table, in elements.
+/// The size of a memory, in pages, or of a table, in elements.
 struct Limits {
-  std::uint32_t min = 0;
+  std::uint64_t min = 0;
   /// The largest size it may grow to, if there is one.
-  std::optional<std::uint32_t> max;
+  std::optional<std::uint64_t> max;
 };
 
 /// A global's type.
@@ -434,11 +437,17 @@ struct GlobalType {
 struct TableType {
   ValKind element = ValKind::FuncRef;
   Limits limits;
+  /// Whether its places have 64 bits; else they have 32.
+  bool is_64 = false;
 };
 
 /// A memory's type.
 struct MemoryType {
   Limits limits;
+  /// Whether its addresses have 64 bits; else they have 32.
+  bool is_64 = false;
+  /// The power of 2 that says how many bytes a page has: 16 for 64 KiB, or 0.
+  std::uint32_t page_size_log2 = 16;
 };
 
 /// The type of an import or export, in the order of `ExternKind`.
@@ -1116,15 +1125,14 @@ public:
   }
   /// How many bytes it has.
   std::size_t size() const { return wasm_memory_data_size(need()); }
-  /// How many pages of 64 KiB it has.
-  std::uint32_t pages() const { return wasm_memory_size(need()); }
+  /// How many pages it has: of 64 KiB, where its type says nothing else.
+  std::uint64_t pages() const { return stepwell_memory_size(need()); }
   /// Grows it by `delta` pages; an error, and nothing grown, beyond its limits.
-  Result<void> try_grow(std::uint32_t delta) {
+  Result<void> try_grow(std::uint64_t delta) {
     if (!valid()) return detail::moved_from(class_name);
-    if (!wasm_memory_grow(ptr_.get(), delta)) return detail::last_error("growing a memory");
-    return {};
+    return detail::outcome(stepwell_memory_grow(ptr_.get(), delta, nullptr));
   }
-  void grow(std::uint32_t delta) { try_grow(delta).value(); }
+  void grow(std::uint64_t delta) { try_grow(delta).value(); }
 
   /// The object of type `T` at `offset`, copied; an error if it is not all inside.
   template <class T> Result<T> try_read(std::uint64_t offset) const {
@@ -1596,16 +1604,22 @@ inline FuncType to_type(const wasm_functype_t *type) {
   };
   return {list(wasm_functype_params(type)), list(wasm_functype_results(type))};
 }
-inline Limits to_type(const wasm_limits_t *limits) {
-  return {limits->min, limits->max == wasm_limits_max_default ? std::nullopt : std::optional<std::uint32_t>(limits->max)};
+template <class T> Limits limits_of(const T *type, std::uint64_t (*min)(const T *), bool (*max)(const T *, std::uint64_t *)) {
+  std::uint64_t most = 0;
+  const bool has_max = max(type, &most);
+  return {min(type), has_max ? std::optional<std::uint64_t>(most) : std::nullopt};
 }
 inline GlobalType to_type(const wasm_globaltype_t *type) {
   return {static_cast<ValKind>(wasm_valtype_kind(wasm_globaltype_content(type))), wasm_globaltype_mutability(type) == WASM_VAR};
 }
 inline TableType to_type(const wasm_tabletype_t *type) {
-  return {static_cast<ValKind>(wasm_valtype_kind(wasm_tabletype_element(type))), to_type(wasm_tabletype_limits(type))};
+  return {static_cast<ValKind>(wasm_valtype_kind(wasm_tabletype_element(type))),
+          limits_of(type, stepwell_tabletype_min, stepwell_tabletype_max), stepwell_tabletype_is_64(type)};
 }
-inline MemoryType to_type(const wasm_memorytype_t *type) { return {to_type(wasm_memorytype_limits(type))}; }
+inline MemoryType to_type(const wasm_memorytype_t *type) {
+  return {limits_of(type, stepwell_memorytype_min, stepwell_memorytype_max), stepwell_memorytype_is_64(type),
+          stepwell_memorytype_page_size_log2(type)};
+}
 inline ExternType to_type(const wasm_externtype_t *type) {
   if (const auto *func = wasm_externtype_as_functype_const(type)) return to_type(func);
   if (const auto *global = wasm_externtype_as_globaltype_const(type)) return to_type(global);
@@ -1623,10 +1637,6 @@ inline OwnedFuncType from_type(const FuncType &type) {
   list(type.results, &results);
   return OwnedFuncType(wasm_functype_new(&params, &results));
 }
-inline wasm_limits_t from_type(const Limits &limits) noexcept {
-  return {limits.min, limits.max.value_or(wasm_limits_max_default)};
-}
-
 } // namespace detail
 
 namespace detail {
@@ -2403,8 +2413,9 @@ inline GlobalType Global::type() const {
 
 inline Result<Memory> Memory::try_make(Store &store, const MemoryType &type) {
   if (!store.valid()) return detail::moved_from(Store::class_name);
-  const wasm_limits_t limits = detail::from_type(type.limits);
-  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> c_type(wasm_memorytype_new(&limits));
+  const Limits &limits = type.limits;
+  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> c_type(
+      stepwell_memorytype_new(limits.min, limits.max.has_value(), limits.max.value_or(0), type.is_64, type.page_size_log2));
   wasm_memory_t *memory = c_type ? wasm_memory_new(store.raw(), c_type.get()) : nullptr;
   if (!memory) return detail::last_error("making a memory");
   return Memory(store.box(), memory);
@@ -2418,9 +2429,10 @@ inline MemoryType Memory::type() const {
 
 inline Result<Table> Table::try_make(Store &store, const TableType &type, const Ref &init) {
   if (!store.valid()) return detail::moved_from(Store::class_name);
-  const wasm_limits_t limits = detail::from_type(type.limits);
+  const Limits &limits = type.limits;
   const detail::Owned<wasm_tabletype_t, wasm_tabletype_delete> c_type(
-      wasm_tabletype_new(wasm_valtype_new(static_cast<wasm_valkind_t>(type.element)), &limits));
+      stepwell_tabletype_new(wasm_valtype_new(static_cast<wasm_valkind_t>(type.element)), limits.min, limits.max.has_value(),
+                             limits.max.value_or(0), type.is_64));
   wasm_table_t *table = c_type ? wasm_table_new(store.raw(), c_type.get(), init.raw()) : nullptr;
   if (!table) return detail::last_error("making a table");
   return Table(store.box(), table);

@@ -474,10 +474,10 @@ fn imports_that_do_not_fit_are_named_with_both_types() {
     let engine = engine();
     let mut store = Store::new(&engine);
     let func = Func::wrap(&mut store, |_: i32| ()).unwrap();
-    let memory = Memory::new(&mut store, MemoryType { limits: Limits { min: 1, max: Some(9) } }).unwrap();
+    let memory = Memory::new(&mut store, MemoryType::new(Limits { min: 1, max: Some(9) })).unwrap();
     let ty = GlobalType { content: ValType::I32, mutable: false };
     let global = Global::new(&mut store, ty, Val::I32(1)).unwrap();
-    let element = TableType { element: RefType::FUNCREF, limits: Limits { min: 2, max: None } };
+    let element = TableType::new(RefType::FUNCREF, Limits { min: 2, max: None });
     let table = Table::new(&mut store, element, Val::FuncRef(None)).unwrap();
     let given: [Extern; 4] = [func.into(), memory.into(), global.into(), table.into()];
     let cases = [
@@ -521,9 +521,9 @@ fn imports_that_do_not_fit_are_named_with_both_types() {
 fn a_failed_instantiation_leaves_what_it_did() {
     let engine = engine();
     let mut store = Store::new(&engine);
-    let element = TableType { element: RefType::FUNCREF, limits: Limits { min: 2, max: None } };
+    let element = TableType::new(RefType::FUNCREF, Limits { min: 2, max: None });
     let table = Table::new(&mut store, element, Val::FuncRef(None)).unwrap();
-    let memory = Memory::new(&mut store, MemoryType { limits: Limits { min: 1, max: None } }).unwrap();
+    let memory = Memory::new(&mut store, MemoryType::new(Limits { min: 1, max: None })).unwrap();
     let failing = module(
         &engine,
         r#"(module (import "" "t" (table 2 funcref)) (import "" "m" (memory 1))

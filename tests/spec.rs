@@ -99,6 +99,21 @@ fn proposals_in_production() {
 }
 
 #[test]
+fn several_memories() {
+    in_every_mode("proposals/multi-memory", 912);
+}
+
+#[test]
+fn memories_of_64_bits() {
+    in_every_mode("proposals/memory64", 1_606);
+}
+
+#[test]
+fn page_sizes() {
+    in_every_mode("proposals/custom-page-sizes", 207);
+}
+
+#[test]
 fn webassembly_1_debugged() {
     all_pass("wasm-v1", Mode::Debug, 19_245);
 }
@@ -235,6 +250,9 @@ fn in_every_mode(folder: &str, directives: usize) {
             all_pass_in(engine, folder, mode, directives);
         }
     }
+    for engine in ["small-reservation", "no-reservation"] {
+        all_pass_in(engine, folder, Mode::Debug, directives);
+    }
     all_pass(folder, Mode::Step, directives);
     all_pass(folder, Mode::Resume, directives);
     all_pass_in("no-signals", folder, Mode::Resume, directives);
@@ -253,10 +271,22 @@ fn typed_function_references_in_every_mode() {
 /// Runs a script in every kind of code of these engines, with what `change` makes of their configurations: the same
 /// traps, and the same is shown.
 fn in_all_code(name: &str, text: &str, directives: usize, change: fn(&mut stepwell::runtime::Config)) {
-    let scripts = [script::Script { name: name.to_owned(), folder: String::new(), text: text.to_owned() }];
+    in_all_code_as_of((name, ""), text, directives, change);
+}
+
+/// The same, with the features of a folder.
+fn in_all_code_as_of(
+    (name, folder): (&str, &str),
+    text: &str,
+    directives: usize,
+    change: fn(&mut stepwell::runtime::Config),
+) {
+    let scripts = [script::Script { name: name.to_owned(), folder: folder.to_owned(), text: text.to_owned() }];
     let mut expected: Option<Vec<String>> = None;
     let mut shown = BTreeMap::new();
-    for engine in ["default", "no-signals", "small-reservation", "simple", "simple-no-signals", "unoptimized"] {
+    for engine in
+        ["default", "no-signals", "small-reservation", "no-reservation", "simple", "simple-no-signals", "unoptimized"]
+    {
         for mode in [Mode::Production, Mode::Debug, Mode::Step, Mode::Resume, Mode::Serialized] {
             let mut config = engines::named(engine).unwrap();
             change(&mut config);
@@ -291,4 +321,16 @@ fn vectors_go_wherever_values_go() {
 fn relaxed_instructions_are_deterministic_where_asked() {
     let deterministic = |config: &mut stepwell::runtime::Config| config.relaxed_simd_deterministic = true;
     in_all_code("relaxed", include_str!("support/relaxed.wast"), 28, deterministic);
+}
+
+/// Memories of all types, where guard pages do the work and where checks do, where memories move and where they stay.
+#[test]
+fn memories_are_kept_apart() {
+    in_all_code("memories", include_str!("support/memories.wast"), 208, |_| {});
+}
+
+#[test]
+fn memories_end_at_any_byte() {
+    let folder = "proposals/custom-page-sizes";
+    in_all_code_as_of(("page_sizes", folder), include_str!("support/page_sizes.wast"), 62, |_| {});
 }

@@ -27,6 +27,7 @@ pub const OVERFLOW: &str = "trap call stack exhausted";
 /// Stepwell's engine for this.
 pub fn own_engine() -> Result<Engine> {
     let config = stepwell::runtime::Config {
+        features: stepwell::Features { custom_page_sizes: true, ..Default::default() },
         debug: true,
         nan_canonicalization: true,
         relaxed_simd_deterministic: true,
@@ -38,7 +39,8 @@ pub fn own_engine() -> Result<Engine> {
 /// The configuration of the other engine.
 pub fn other_config() -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
-    config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true).collector(wasmtime::Collector::Null);
+    config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
+    config.collector(wasmtime::Collector::Null).wasm_custom_page_sizes(true);
     config
 }
 

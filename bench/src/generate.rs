@@ -72,7 +72,13 @@ pub fn make_of(seed: u64, bytes: &[u8], random: &mut Random) -> Result<Made> {
 }
 
 fn accepted() -> WasmFeatures {
-    WasmFeatures::WASM2 | WasmFeatures::RELAXED_SIMD | WasmFeatures::EXTENDED_CONST | WasmFeatures::TAIL_CALL
+    WasmFeatures::WASM2
+        | WasmFeatures::RELAXED_SIMD
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::MEMORY64
+        | WasmFeatures::CUSTOM_PAGE_SIZES
 }
 
 /// Puts others, of as many operands, in the place of the relaxed instructions that the other engine does not do as the
@@ -121,6 +127,7 @@ fn config(seed: u64) -> Config {
         min_memories: 1,
         // Growing must succeed or fail alike on both sides, so the limits are the module's own and small.
         max_memory32_bytes: 8 << 16,
+        max_memory64_bytes: 8 << 16,
         memory_max_size_required: true,
         max_table_elements: 100,
         table_max_size_required: true,

@@ -27,6 +27,9 @@ const FOLDERS: &[(&str, Features)] = &[
     ("simd", Features { simd: true, ..WASM_2 }),
     ("relaxed-simd", Features { simd: true, relaxed_simd: true, ..WASM_2 }),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
+    ("multi-memory", Features { multi_memory: true, ..WASM_2 }),
+    ("memory64", Features { memory64: true, simd: true, ..WASM_2 }),
+    ("custom-page-sizes", Features { custom_page_sizes: true, multi_memory: true, memory64: true, ..WASM_2 }),
     ("tail-call", Features { tail_call: true, ..WASM_2 }),
 ];
 

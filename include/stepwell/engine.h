@@ -74,6 +74,12 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_SIMD = 6,
   /** Operations on them whose outcome may differ between machines. They need `STEPWELL_FEATURE_SIMD`. */
   STEPWELL_FEATURE_RELAXED_SIMD = 7,
+  /** Several memories in a module. */
+  STEPWELL_FEATURE_MULTI_MEMORY = 8,
+  /** Memories and tables with places of 64 bits. */
+  STEPWELL_FEATURE_MEMORY64 = 9,
+  /** Memories with pages of one byte. Off at first. */
+  STEPWELL_FEATURE_CUSTOM_PAGE_SIZES = 10,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */

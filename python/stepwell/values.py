@@ -4,7 +4,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
-from ctypes import POINTER, byref, c_void_p, cast
+from ctypes import POINTER, byref, c_uint64, c_void_p, cast
 from operator import index as integer
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
 
@@ -284,9 +284,9 @@ class Memory(Extern):
 
     @property
     def pages(self) -> int:
-        """Its size in pages of 64 KiB."""
+        """Its size in pages: of 64 KiB, where its type says nothing else."""
         with self._store._lock:
-            return int(c.wasm_memory_size(self._handle))
+            return int(c.stepwell_memory_size(self._handle))
 
     def __len__(self) -> int:
         with self._store._lock:
@@ -298,10 +298,11 @@ class Memory(Extern):
         if pages < 0:
             raise ValueError("a memory cannot shrink")
         with self._store._lock:
-            before = int(c.wasm_memory_size(self._handle))
-            if pages >= 1 << 32 or not c.wasm_memory_grow(self._handle, pages):
-                raise Error(f"the memory of {before} pages cannot grow by {pages}", ErrorCode.LIMIT)
-        return before
+            before = c_uint64()
+            if pages >= 1 << 64:
+                raise Error(f"the memory of {self.pages} pages cannot grow by {pages}", ErrorCode.LIMIT)
+            check(c.stepwell_memory_grow(self._handle, pages, byref(before)))
+        return int(before.value)
 
     def _at(self, offset: int, count: int) -> int:
         offset, count = integer(offset), integer(count)

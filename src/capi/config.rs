@@ -46,6 +46,12 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_SIMD = 6,
     /// Operations on them whose outcome may differ between machines. They need `STEPWELL_FEATURE_SIMD`.
     STEPWELL_FEATURE_RELAXED_SIMD = 7,
+    /// Several memories in a module.
+    STEPWELL_FEATURE_MULTI_MEMORY = 8,
+    /// Memories and tables with places of 64 bits.
+    STEPWELL_FEATURE_MEMORY64 = 9,
+    /// Memories with pages of one byte. Off at first.
+    STEPWELL_FEATURE_CUSTOM_PAGE_SIZES = 10,
 }
 
 /// A new configuration, of the defaults.
@@ -220,6 +226,9 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_EXTENDED_CONST as i32 => &mut features.extended_const,
             _ if feature == f::STEPWELL_FEATURE_SIMD as i32 => &mut features.simd,
             _ if feature == f::STEPWELL_FEATURE_RELAXED_SIMD as i32 => &mut features.relaxed_simd,
+            _ if feature == f::STEPWELL_FEATURE_MULTI_MEMORY as i32 => &mut features.multi_memory,
+            _ if feature == f::STEPWELL_FEATURE_MEMORY64 as i32 => &mut features.memory64,
+            _ if feature == f::STEPWELL_FEATURE_CUSTOM_PAGE_SIZES as i32 => &mut features.custom_page_sizes,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

@@ -7,7 +7,7 @@ use super::env::null_type;
 use super::fuel::Due;
 use super::internal;
 use super::regions::RegionClasses;
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, SlotLayout, TableIndex, no_room};
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, Result, SlotLayout, TableIndex, no_room};
 use crate::image::{RerunImage, RerunInstruction};
 use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk};
 use wasmparser::{BlockType, Operator};
@@ -228,6 +228,16 @@ impl Finder<'_> {
             Operator::TableGet { table } => {
                 self.pop(1)?;
                 self.push(info.table(TableIndex::new(*table)).element.into())
+            }
+            Operator::TableSize { table } => self.push(info.table(TableIndex::new(*table)).index.val_type()),
+            Operator::TableGrow { table } => {
+                self.pop(2)?;
+                self.push(info.table(TableIndex::new(*table)).index.val_type())
+            }
+            Operator::MemorySize { mem } => self.push(info.memory(MemoryIndex::new(*mem)).index.val_type()),
+            Operator::MemoryGrow { mem } => {
+                self.pop(1)?;
+                self.push(info.memory(MemoryIndex::new(*mem)).index.val_type())
             }
             Operator::RefNull { hty } => self.push(null_type(info, *hty)?),
             Operator::Select | Operator::TypedSelect { .. } => self.pop(2),

@@ -68,6 +68,12 @@ features! {
     relaxed_simd: RELAXED_SIMD = true, "relaxed-simd";
     /// Additions, subtractions and multiplications in constant expressions.
     extended_const: EXTENDED_CONST = true, "extended-const";
+    /// Several memories in a module.
+    multi_memory: MULTI_MEMORY = true, "multi-memory";
+    /// Memories and tables with places of 64 bits.
+    memory64: MEMORY64 = true, "memory64";
+    /// Memories with pages of one byte.
+    custom_page_sizes: CUSTOM_PAGE_SIZES = false, "custom-page-sizes";
     /// `return_call` and `return_call_indirect`.
     tail_call: TAIL_CALL = true, "tail-call";
 }
@@ -80,14 +86,11 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
     let foreign = [
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
-        (WasmFeatures::MULTI_MEMORY, "multi-memory"),
         (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
-        (WasmFeatures::MEMORY64, "memory64"),
         (WasmFeatures::GC, "gc"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),
-        (WasmFeatures::CUSTOM_PAGE_SIZES, "custom-page-sizes"),
         (WasmFeatures::MEMORY_CONTROL, "memory-control"),
         (WasmFeatures::COMPONENT_MODEL, "component-model"),
         (WasmFeatures::CUSTOM_DESCRIPTORS, "custom-descriptors"),

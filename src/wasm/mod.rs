@@ -26,6 +26,6 @@ pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};
 pub use types::{
-    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, HeapType, Limits,
-    MAX_PAGES, MemoryType, PAGE_BYTES, RefType, SegmentMode, TableType, ValType,
+    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, HeapType, IndexType,
+    Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType,
 };

@@ -7,7 +7,7 @@ use super::limits::{self, Arities, Measured};
 use super::module::ModuleInfo;
 use super::types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, FuncBody, FuncType,
-    GlobalType, Import, Limits, MemoryType, RefType, SegmentMode, TableType, ValType,
+    GlobalType, Import, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType,
 };
 use crate::base::{
     Defined, DefinedFuncIndex, DefinedKind, Error, ErrorKind, Escaped, Foreign, FuncIndex, GlobalIndex, HeapType,
@@ -206,20 +206,29 @@ fn unsupported(what: &str, proposal: &str, at: u64) -> Error {
 }
 
 fn table_type(module: &ModuleInfo, ty: &wasmparser::TableType, at: u64) -> Result<TableType> {
-    if ty.table64 || ty.shared {
-        return Err(unsupported("this kind of table", "memory64 or shared-everything-threads", at));
+    if ty.shared {
+        return Err(unsupported("a shared table", "shared-everything-threads", at));
     }
     Ok(TableType {
         element: our_ref_type(module, ty.element_type, at)?,
+        index: IndexType::new(ty.table64),
         limits: Limits { min: ty.initial, max: ty.maximum },
     })
 }
 
 fn memory_type(ty: &wasmparser::MemoryType, at: u64) -> Result<MemoryType> {
-    if ty.memory64 || ty.shared || ty.page_size_log2.is_some() {
-        return Err(unsupported("this kind of memory", "memory64, threads or custom-page-sizes", at));
+    if ty.shared {
+        return Err(unsupported("a shared memory", "threads", at));
     }
-    Ok(MemoryType { limits: Limits { min: ty.initial, max: ty.maximum } })
+    let page_size = match ty.page_size_log2 {
+        None => PageSize::WASM,
+        Some(log2) => {
+            let refused = || unsupported(&format!("a page size of 2^{log2} bytes"), "custom-page-sizes", at);
+            PageSize::from_log2(log2).ok_or_else(refused)?
+        }
+    };
+    let limits = Limits { min: ty.initial, max: ty.maximum };
+    Ok(MemoryType { index: IndexType::new(ty.memory64), page_size, limits })
 }
 
 fn global_type(module: &ModuleInfo, ty: &wasmparser::GlobalType, at: u64) -> Result<GlobalType> {

@@ -300,6 +300,7 @@ static void features(void) {
   for (int feature = STEPWELL_FEATURE_SIGN_EXTENSION; feature <= STEPWELL_FEATURE_RELAXED_SIMD; feature++) {
     OK(stepwell_config_feature_set(config, feature, true));
   }
+  OK(stepwell_config_feature_set(config, STEPWELL_FEATURE_MULTI_MEMORY, true));
   OK(stepwell_config_feature_set(config, STEPWELL_FEATURE_REFERENCE_TYPES, false));
   OK(stepwell_config_feature_set(config, STEPWELL_FEATURE_MULTI_VALUE, false));
   engine = wasm_engine_new_with_config(config);

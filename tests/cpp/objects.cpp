@@ -144,6 +144,16 @@ static void imports() {
   CHECK(std::get<TableType>(list[2].type()).limits.min == 5 && std::get<MemoryType>(list[3].type()).limits.max == 3u);
   FAILS(Instance::try_make(store, module, f, g, m, t), ErrorCode::Link, "");
   FAILS(Memory::try_make(store, {{70000, std::nullopt}}), ErrorCode::Limit, "");
+  FAILS(Memory::try_make(store, {{1, std::nullopt}, false, 12}), ErrorCode::Argument, "no pages of 2^12 bytes");
+  {
+    Memory wide(store, {{1, std::uint64_t(1) << 40}, true});
+    CHECK(wide.type().is_64 && wide.type().limits.max == std::uint64_t(1) << 40 && wide.type().page_size_log2 == 16);
+    Memory small(store, {{5, 9}, false, 0});
+    small.grow(4);
+    CHECK(small.pages() == 9 && small.size() == 9 && small.type().page_size_log2 == 0 && !small.type().is_64);
+    FAILS(small.try_grow(1), ErrorCode::Limit, "cannot grow by 1 pages");
+    CHECK(Table(store, {ValKind::FuncRef, {1, std::nullopt}, true}).type().is_64);
+  }
   FAILS(Global::try_make(store, {ValKind::I32, false}, 1.0f), ErrorCode::Argument, "");
   FAILS(Table::try_make(store, {ValKind::I32, {1, 2}}), ErrorCode::Argument, "");
   CHECK(module.imports()[3].module == "env" && module.imports()[3].name == "m");

@@ -93,6 +93,7 @@ fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Resul
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .collector(Collector::Null)
+        .wasm_custom_page_sizes(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + (2 << 20));
     let engine = Engine::new(&config)?;

@@ -40,7 +40,9 @@ fn run() -> Result<()> {
     let args: Vec<String> = words.collect();
     let binary = wat::parse_file(&path)?;
 
+    let features = stepwell::Features { custom_page_sizes: true, ..Default::default() };
     let engine = Engine::new(Config {
+        features,
         debug: true,
         nan_canonicalization: true,
         relaxed_simd_deterministic: true,

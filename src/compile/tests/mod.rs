@@ -41,9 +41,14 @@ const ALL_OPTIONS: [Options; 8] = [
 ];
 const TIERS: [Tier; 2] = [Tier::Production, Tier::Debug];
 
+/// Parses, with what [`smith`] needs.
+fn parsed(binary: &[u8]) -> ModuleInfo {
+    parse(binary, Features { custom_page_sizes: true, ..Features::default() }, false).unwrap()
+}
+
 /// Parses and compiles, and checks what must hold of any image.
 fn compile(compiler: &Compiler, binary: &[u8], tier: Tier) -> CodeImage {
-    let info = parse(binary, Features::default(), false).unwrap();
+    let info = parsed(binary);
     let image = compiler.module(&info, binary, tier, &|_, _| true).unwrap();
     check(&info, binary, &image, tier);
     image
@@ -133,7 +138,7 @@ fn region_graphs_have_the_instructions_of_rerun_code() {
     let (mut functions, mut of_guests) = (0, 0);
     for seed in 0..600 {
         let binary = smith(seed);
-        let info = parse(&binary, Features::default(), false).unwrap();
+        let info = parsed(&binary);
         for body in &info.bodies {
             let graph = region_graph(&info, &binary, body.func).unwrap();
             let rerun = compiler.rerun(&info, &binary, body.func).unwrap();

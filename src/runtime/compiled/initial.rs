@@ -6,9 +6,9 @@ use crate::base::{DataIndex, Error, ErrorKind, GlobalIndex, MemoryIndex, Result}
 use crate::image::MOST_LEFT_OUT;
 use crate::runtime::compiled::binary::{Binary, LeftOut};
 use crate::sys::mapping::MemoryImage;
-use crate::sys::pages::PAGE_SIZE;
+use crate::sys::pages::{PAGE_SIZE, round_up_to_page};
 use crate::sys::source::{Piece, Source};
-use crate::wasm::{KnownData, ModuleInfo, PAGE_BYTES};
+use crate::wasm::{KnownData, ModuleInfo};
 use once_cell::sync::OnceCell;
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -86,7 +86,7 @@ impl InitialData {
 
 /// An image that a memory is to have.
 struct Planned {
-    /// The bytes of the memory.
+    /// The bytes of the memory, whole pages.
     len: usize,
     /// What is to be in it: not nothing.
     data: Vec<PlannedData>,
@@ -112,7 +112,8 @@ impl Planned {
         };
         let plan = |memory: MemoryIndex| {
             let data: Vec<_> = known.iter().filter(|data| data.memory == memory).map(data).collect();
-            let len = (info.memory(memory).limits.min * PAGE_BYTES) as usize;
+            // What is behind the end of a memory that does not end with a page is no part of it, and zero.
+            let len = usize::try_from(info.memory(memory).least_bytes()).ok().and_then(round_up_to_page)?;
             worth_a_file(data.iter().map(|data| data.memory.clone())).then_some(Planned { len, data })
         };
         defined.map(plan).collect()
