@@ -113,6 +113,8 @@ enum class Feature : std::int32_t {
   MultiMemory = STEPWELL_FEATURE_MULTI_MEMORY,
   Memory64 = STEPWELL_FEATURE_MEMORY64,
   CustomPageSizes = STEPWELL_FEATURE_CUSTOM_PAGE_SIZES,
+  FunctionReferences = STEPWELL_FEATURE_FUNCTION_REFERENCES,
+  TailCall = STEPWELL_FEATURE_TAIL_CALL,
 };
 
 /// The kinds of values.

@@ -33,7 +33,7 @@ fn all_pass(folder: &str, mode: Mode, directives: usize) {
 /// The same, on an engine of another configuration.
 fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
     let config = engines::named(engine).unwrap();
-    let scripts = scripts_of(folder);
+    let scripts = suite::of_testsuite(folder).unwrap();
     let (mut passed, mut failures, mut traps) = (0, String::new(), Vec::new());
     suite::run_all(&scripts, &config, (mode, 1), 1, |script, outcome| {
         passed += outcome.passed;
@@ -46,16 +46,6 @@ fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
     assert!(failures.is_empty(), "{engine}: {passed} passed; failed:\n{failures}");
     assert_eq!(passed, directives, "directives in {folder}");
     trapped_alike(&format!("{engine}, {mode:?}"), folder, traps);
-}
-
-/// Scripts that need several memories, which Stepwell does not have yet.
-const NEEDS_MULTI_MEMORY: &str = "proposals/simd/simd_memory-multi.wast";
-
-/// The scripts of a folder, without those that need what there is not.
-fn scripts_of(folder: &str) -> Vec<script::Script> {
-    let mut scripts = suite::of_testsuite(folder).unwrap();
-    scripts.retain(|script| script.name != NEEDS_MULTI_MEMORY);
-    scripts
 }
 
 /// What the first run of each folder has seen of traps, and which it was.
@@ -167,7 +157,7 @@ fn webassembly_2_stepped() {
 
 /// SIMD, and relaxed SIMD, in a mode.
 fn vectors_in(engine: &str, mode: Mode) {
-    all_pass_in(engine, "proposals/simd", mode, 25_989);
+    all_pass_in(engine, "proposals/simd", mode, 25_990);
     all_pass_in(engine, "proposals/relaxed-simd", mode, 77);
 }
 
@@ -219,14 +209,14 @@ fn both_kinds_of_debug_code_show_the_same() {
 
 #[test]
 fn both_kinds_of_debug_code_show_the_same_of_vectors() {
-    show_the_same("proposals/simd", 25_989, 50);
+    show_the_same("proposals/simd", 25_990, 50);
     show_the_same("proposals/relaxed-simd", 77, 6);
 }
 
 /// Demands that both kinds show the same of the scripts of a folder, that so many directives pass, and that more than
 /// `differing` scripts differ in what is shown.
 fn show_the_same(folder: &str, directives: usize, differing: usize) {
-    let mut scripts = scripts_of(folder);
+    let mut scripts = suite::of_testsuite(folder).unwrap();
     scripts.retain(|script| !TO_THE_END_OF_THE_STACK.iter().any(|name| script.name.ends_with(&format!("/{name}"))));
     let shown = ["canonical-nans", "simple-canonical-nans"].map(|engine| {
         let config = engines::named(engine).unwrap();

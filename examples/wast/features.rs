@@ -24,7 +24,7 @@ const FOLDERS: &[(&str, Features)] = &[
     ("bulk-memory", Features { bulk_memory: true, reference_types: true, ..Features::WASM_1 }),
     ("reference-types", Features { bulk_memory: true, reference_types: true, multi_value: true, ..Features::WASM_1 }),
     ("function-references", Features { function_references: true, tail_call: true, ..WASM_2 }),
-    ("simd", Features { simd: true, ..WASM_2 }),
+    ("simd", Features { simd: true, multi_memory: true, ..WASM_2 }),
     ("relaxed-simd", Features { simd: true, relaxed_simd: true, ..WASM_2 }),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
     ("multi-memory", Features { multi_memory: true, ..WASM_2 }),

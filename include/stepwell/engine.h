@@ -80,6 +80,10 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_MEMORY64 = 9,
   /** Memories with pages of one byte. Off at first. */
   STEPWELL_FEATURE_CUSTOM_PAGE_SIZES = 10,
+  /** References to functions of one type, and those that are never null. */
+  STEPWELL_FEATURE_FUNCTION_REFERENCES = 11,
+  /** `return_call` and its kin. */
+  STEPWELL_FEATURE_TAIL_CALL = 12,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */

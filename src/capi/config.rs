@@ -52,6 +52,10 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_MEMORY64 = 9,
     /// Memories with pages of one byte. Off at first.
     STEPWELL_FEATURE_CUSTOM_PAGE_SIZES = 10,
+    /// References to functions of one type, and those that are never null.
+    STEPWELL_FEATURE_FUNCTION_REFERENCES = 11,
+    /// `return_call` and its kin.
+    STEPWELL_FEATURE_TAIL_CALL = 12,
 }
 
 /// A new configuration, of the defaults.
@@ -228,6 +232,8 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_RELAXED_SIMD as i32 => &mut features.relaxed_simd,
             _ if feature == f::STEPWELL_FEATURE_MULTI_MEMORY as i32 => &mut features.multi_memory,
             _ if feature == f::STEPWELL_FEATURE_MEMORY64 as i32 => &mut features.memory64,
+            _ if feature == f::STEPWELL_FEATURE_FUNCTION_REFERENCES as i32 => &mut features.function_references,
+            _ if feature == f::STEPWELL_FEATURE_TAIL_CALL as i32 => &mut features.tail_call,
             _ if feature == f::STEPWELL_FEATURE_CUSTOM_PAGE_SIZES as i32 => &mut features.custom_page_sizes,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
