@@ -1,7 +1,7 @@
-"""Types of what modules import and export. Value types are their names: "i32", "i64", "f32", "f64", "funcref",
+"""Types of what modules import and export. Value types are their names: "i32", "i64", "f32", "f64", "v128", "funcref",
 "externref".
 
-In annotations they are `i32`, `i64`, `f32` and `f64`, which are int and float to a type checker."""
+In annotations they are `i32`, `i64`, `f32`, `f64` and `v128`, which are int, float and bytes to a type checker."""
 from __future__ import annotations
 
 import inspect
@@ -21,13 +21,13 @@ i32 = Annotated[int, "i32"]
 i64 = Annotated[int, "i64"]
 f32 = Annotated[float, "f32"]
 f64 = Annotated[float, "f64"]
+v128 = Annotated[bytes, "v128"]
 
 KINDS: Dict[str, int] = {
-    "i32": c.WASM_I32, "i64": c.WASM_I64, "f32": c.WASM_F32, "f64": c.WASM_F64,
+    "i32": c.WASM_I32, "i64": c.WASM_I64, "f32": c.WASM_F32, "f64": c.WASM_F64, "v128": c.STEPWELL_VALKIND_V128,
     "externref": c.WASM_EXTERNREF, "funcref": c.WASM_FUNCREF,
 }
-# `v128` has no kind in the standard's header; the library says 4.
-NAMES: Dict[int, str] = {**{kind: name for name, kind in KINDS.items()}, 4: "v128"}
+NAMES: Dict[int, str] = {kind: name for name, kind in KINDS.items()}
 
 
 def kind_of(name: str) -> int:
@@ -91,7 +91,7 @@ def _annotated(annotation: Any, what: str) -> str:
         if annotation is known:
             return name
     raise TypeError(
-        f"{what} is annotated {annotation!r}, which is no value type; there are i32, i64, f32, f64 of stepwell, int (an i32), "
+        f"{what} is annotated {annotation!r}, which is no value type; there are i32, i64, f32, f64, v128 of stepwell, int (an i32), "
         "float (an f64), Func, ExternRef")
 
 
@@ -110,8 +110,8 @@ class FuncType(_FuncType):
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> FuncType:
-        """The type that a function's annotations say: `stepwell.i32`, `i64`, `f32`, `f64`; int is an i32, float an f64, `Func` a
-        funcref, `ExternRef` an externref; a tuple of them for several results, None or nothing for none. A first parameter that
+        """The type that a function's annotations say: `stepwell.i32`, `i64`, `f32`, `f64`, `v128`; int is an i32, float an f64,
+        `Func` a funcref, `ExternRef` an externref; a tuple of them for several results, None or nothing for none. A first parameter that
         is annotated `Caller` is told who calls, and no part of the type."""
         name = getattr(function, "__qualname__", repr(function))
         try:

@@ -42,7 +42,7 @@ pub(in crate::runtime) fn instantiate(
 unsafe fn start(store: &mut StoreMut<'_>, module: &Module, instance: NonNull<InstanceData>) -> Result<()> {
     // SAFETY: the caller's promise.
     unsafe {
-        initialise(store.ptr(), instance)?;
+        initialise(store.ptr(), module, instance)?;
         if let Some(start) = module.info().start {
             let func = instance.as_ref().func_ref(start);
             let inner = store.inner();
@@ -132,7 +132,9 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
     let entry = store.add_module(module)?;
     let images = images_for(module, imports);
     let images = images.get();
-    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, module.clone(), images)?));
+    // It counts where the store's own does: near the thread that made that.
+    let own = store.modules[entry].module.clone();
+    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, own, images)?));
     store.instances_made += 1;
     let ptr = owned.ptr();
     let vm = &raw mut store.vm;
@@ -219,10 +221,9 @@ unsafe fn place(index: IndexType, value: ValRaw) -> u64 {
 ///
 /// # Safety
 /// The instance is one of the store, and no reference to either inside is held.
-unsafe fn initialise(store: NonNull<StoreInner>, instance: NonNull<InstanceData>) -> Result<()> {
-    // SAFETY: the caller's promise; the module is kept alive by the clone.
+unsafe fn initialise(store: NonNull<StoreInner>, module: &Module, instance: NonNull<InstanceData>) -> Result<()> {
+    // SAFETY: the caller's promise.
     unsafe {
-        let module = (*instance.as_ptr()).module.clone();
         let info = module.info();
         let trapped = |what: &str, i: usize, code: TrapCode| {
             let message = format!("{code}: active {what} segment {i} does not fit");

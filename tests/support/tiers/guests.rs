@@ -2,6 +2,7 @@
 //! whatever it is given, and whatever memories and globals hold.
 
 use super::case::Case;
+use super::vectors;
 
 /// All of them; or, where `STEPWELL_WAT` names a file, that one alone.
 pub fn cases() -> Vec<Case> {
@@ -21,6 +22,9 @@ pub fn cases() -> Vec<Case> {
     cases.push(case("deep-blocks", &[("m", &deep_blocks())]));
     cases.push(case("every-numeric-instruction", &[("m", &every_numeric_instruction())]));
     cases.push(case("every-load-and-store", &[("m", &every_load_and_store())]));
+    cases.push(case("every-vector-instruction", &[("m", &vectors::every_instruction())]));
+    cases.push(case("every-vector-load-and-store", &[("m", &vectors::every_load_and_store())]));
+    cases.push(case("vectors-passed-on", &[("m", vectors::PASSED_ON)]));
     cases
 }
 

@@ -15,6 +15,7 @@ pub mod programs;
 pub mod random;
 pub mod record;
 pub mod smith;
+pub mod vectors;
 
 use case::{Case, Run};
 use drive::Drive;
