@@ -48,7 +48,7 @@ class Modules(Case):
         self.assertEqual(exports["counter"], ("i64", True))
         self.assertEqual(exports["constant"], ("f32", False))
         self.assertEqual(exports["funcs"], TableType("funcref", 4, 8))
-        self.assertEqual(exports["objects"], ("externref", 2, None))
+        self.assertEqual(exports["objects"], TableType("externref", 2, None))
         self.assertEqual(exports["load"], FuncType(["i32"], ["i32"]))
         imports = Module(self.engine, guests.calls_host(["i64", "f64"], ["f32"])).imports
         self.assertEqual(imports, [("env", "f", FuncType(["i64", "f64"], ["f32"]))])
