@@ -69,6 +69,7 @@ fn compiled(tier: Tier, debug_tier: DebugTier) -> CodeImage {
         memory_reservation: 4 << 30,
         memory_guard: 32 << 20,
         nan_canonicalization: false,
+        relaxed_simd_deterministic: false,
         optimize: true,
         parallel: false,
         fuel: false,

@@ -230,12 +230,13 @@ fn another_configuration_is_named() {
         Module::deserialize(&engine(config), &bytes)
     };
     type Change = dyn Fn(&mut Config);
-    let decisive: [(&str, &Change); 8] = [
+    let decisive: [(&str, &Change); 9] = [
         ("signals", &|config| config.signals = false),
         ("memory_reservation", &|config| config.memory_reservation = 8 << 30),
         ("memory_reservation", &|config| config.memory_reservation = 0),
         ("memory_guard", &|config| config.memory_guard = 64 << 20),
         ("nan_canonicalization", &|config| config.nan_canonicalization = true),
+        ("relaxed_simd_deterministic", &|config| config.relaxed_simd_deterministic = true),
         ("optimize", &|config| config.optimize = false),
         ("fuel", &|config| config.fuel = true),
         ("epoch", &|config| config.epoch = true),

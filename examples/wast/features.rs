@@ -3,7 +3,7 @@
 
 use stepwell::Features;
 
-/// The features of `wasm-v2`: everything of WebAssembly 2.0 that Stepwell has.
+/// The features of `wasm-v2`: everything of WebAssembly 2.0 without vectors, whose tests are in a folder of their own.
 const WASM_2: Features = Features {
     sign_extension: true,
     saturating_float_to_int: true,
@@ -23,6 +23,8 @@ const FOLDERS: &[(&str, Features)] = &[
     ("multi-value", Features { multi_value: true, ..Features::WASM_1 }),
     ("bulk-memory", Features { bulk_memory: true, reference_types: true, ..Features::WASM_1 }),
     ("reference-types", Features { bulk_memory: true, reference_types: true, multi_value: true, ..Features::WASM_1 }),
+    ("simd", Features { simd: true, ..WASM_2 }),
+    ("relaxed-simd", Features { simd: true, relaxed_simd: true, ..WASM_2 }),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
     ("tail-call", Features { tail_call: true, ..WASM_2 }),
 ];

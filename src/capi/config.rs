@@ -42,6 +42,10 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_REFERENCE_TYPES = 4,
     /// Additions, subtractions and multiplications in constant expressions.
     STEPWELL_FEATURE_EXTENDED_CONST = 5,
+    /// Vectors of 128 bits.
+    STEPWELL_FEATURE_SIMD = 6,
+    /// Operations on them whose outcome may differ between machines. They need `STEPWELL_FEATURE_SIMD`.
+    STEPWELL_FEATURE_RELAXED_SIMD = 7,
 }
 
 /// A new configuration, of the defaults.
@@ -161,6 +165,17 @@ pub unsafe extern "C" fn stepwell_config_nan_canonicalization_set(config: *mut w
     unsafe { set("stepwell_config_nan_canonicalization_set", config, |config| config.nan_canonicalization = enable) }
 }
 
+/// Whether relaxed vector instructions do what the specification's deterministic profile says, the same on all machines.
+/// Else they do what costs this one least. Off at first.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_relaxed_simd_deterministic_set(config: *mut wasm_config_t, enable: bool) {
+    let set_to = |config: &mut Config| config.relaxed_simd_deterministic = enable;
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_config_relaxed_simd_deterministic_set", config, set_to) }
+}
+
 /// Whether guests count the instructions that they run, and trap when they have used up the fuel that
 /// `stepwell_store_fuel_set` gave them. Off at first.
 ///
@@ -203,6 +218,8 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_BULK_MEMORY as i32 => &mut features.bulk_memory,
             _ if feature == f::STEPWELL_FEATURE_REFERENCE_TYPES as i32 => &mut features.reference_types,
             _ if feature == f::STEPWELL_FEATURE_EXTENDED_CONST as i32 => &mut features.extended_const,
+            _ if feature == f::STEPWELL_FEATURE_SIMD as i32 => &mut features.simd,
+            _ if feature == f::STEPWELL_FEATURE_RELAXED_SIMD as i32 => &mut features.relaxed_simd,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

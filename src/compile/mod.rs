@@ -69,6 +69,8 @@ pub struct Options {
     pub memory_guard: u64,
     /// Makes every NaN that arithmetic yields the same one.
     pub nan_canonicalization: bool,
+    /// Relaxed vector instructions do what the specification's deterministic profile says, the same on all machines.
+    pub relaxed_simd_deterministic: bool,
     /// Optimises for speed; else compiles as fast as possible.
     pub optimize: bool,
     /// Compiles functions on several threads: those of the pool that the caller runs in, if it runs in one. The image

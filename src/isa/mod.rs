@@ -19,6 +19,7 @@
 //! | [`armed_site`] | the bytes of the same site, armed: a call of the stop stub, the same at every base | `code/` |
 //! | [`ARMED_BYTE`] | the first byte of an armed site; no site that is not armed begins with it | `code/` |
 //! | [`STUB_BYTES`], [`stop_stub`] | the code that armed sites call: it keeps every register and goes to [`stop_handler`] with the cell's context | `compile/` |
+//! | [`relaxed`] | the machine's own way with relaxed vector instructions, where it has one | `compile/` |
 //! | [`MAX_DISTANCE`] | so far a call reaches: texts are smaller, with their cell page | `compile/` |
 //! | [`C_CONVENTION`] | the convention of `extern "C"` functions, as the code generator calls it | `compile/` |
 //! | [`is_call`], [`CALL_DISTANCE_BYTES`], [`call_distance`] | the one relocation that the code generator leaves: what it is called, and what is written there | `compile/` |
@@ -89,7 +90,7 @@ pub use machine::{
     ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, ELF_MACHINE, FILL, FLOAT_FLAGS,
     FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN, PreservedRegister,
     RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES, StopContext, TRAP_BYTES, armed_site,
-    call_distance, call_from_fault, caller_of, check_processor, enter, fault_place, float_control, is_call,
+    call_distance, call_from_fault, caller_of, check_processor, enter, fault_place, float_control, is_call, relaxed,
     set_float_control, stop_handler, stop_stub, unwind,
 };
 use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};

@@ -60,6 +60,10 @@ features! {
     bulk_memory: BULK_MEMORY = true, "bulk-memory-operations";
     /// `externref`, `table.get`, `ref.null` and their kin; several tables.
     reference_types: REFERENCE_TYPES = true, "reference-types";
+    /// Vectors of 128 bits.
+    simd: SIMD = true, "simd";
+    /// Operations on them whose outcome may differ between machines.
+    relaxed_simd: RELAXED_SIMD = true, "relaxed-simd";
     /// Additions, subtractions and multiplications in constant expressions.
     extended_const: EXTENDED_CONST = true, "extended-const";
     /// `return_call` and `return_call_indirect`.
@@ -72,8 +76,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         return format!("{name} (switched off in the configuration)");
     }
     let foreign = [
-        (WasmFeatures::SIMD, "simd"),
-        (WasmFeatures::RELAXED_SIMD, "relaxed-simd"),
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
         (WasmFeatures::MULTI_MEMORY, "multi-memory"),

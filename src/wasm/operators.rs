@@ -1,6 +1,6 @@
 //! What each operator is, whatever module it stands in: one table, with a row for every operator of the proposals that
 //! Stepwell has. Whoever asks what an operator is to a region, what fuel it costs, where control goes from it or what
-//! it does to the operand stack asks the table. An operator of these proposals that has no row does not compile; one of
+//! it does to the operand stack asks the table, whose rows for vectors are in `vectors`. An operator of these proposals that has no row does not compile; one of
 //! a proposal that is switched on in [`Features`](super::Features) without having rows fails a test.
 
 use super::types::ValType;
@@ -79,12 +79,14 @@ pub struct Row {
     pub operands: Option<(usize, Option<ValType>)>,
 }
 
-/// Makes a constant of each row: operator, class, fuel, flow, operands, and the reason for its class.
+/// Makes a constant of each row, in a module `rows`: operator, class, fuel, flow, operands, and the reason for its
+/// class.
 macro_rules! rows {
     ($($name:ident $class:ident $fuel:literal $flow:ident $operands:tt $why:literal;)*) => {
         #[allow(non_upper_case_globals, reason = "each is named as its operator")]
-        mod rows {
-            use super::{Class, Flow, Row, ValType};
+        pub(super) mod rows {
+            use crate::wasm::operators::{Class, Flow, Row};
+            use crate::wasm::ValType;
 
             $(pub const $name: Row = Row {
                 class: Class::$class,
@@ -94,9 +96,9 @@ macro_rules! rows {
             };)*
         }
 
-        /// The table, for its tests.
+        /// These rows, for the tests of the table.
         #[cfg(test)]
-        const ROWS: &[(&str, Row, &str)] = &[$((stringify!($name), rows::$name, $why),)*];
+        pub(super) const ROWS: &[(&str, $crate::wasm::operators::Row, &str)] = &[$((stringify!($name), rows::$name, $why),)*];
     };
 }
 
@@ -111,6 +113,8 @@ macro_rules! operands {
         Some(($takes, Some(ValType::$gives)))
     };
 }
+
+mod vectors;
 
 /// The row of an operator of wasmparser's, if Stepwell has the proposal that it belongs to.
 macro_rules! row_of {
@@ -131,6 +135,12 @@ macro_rules! row_of {
     };
     (tail_call $name:ident) => {
         Some(&rows::$name)
+    };
+    (simd $name:ident) => {
+        Some(&vectors::rows::$name)
+    };
+    (relaxed_simd $name:ident) => {
+        Some(&vectors::rows::$name)
     };
     ($other:ident $name:ident) => {
         None
@@ -380,7 +390,7 @@ mod tests {
             let ours = *proposal == "mvp" || Features::FLAGS.contains(&&*proposal.to_uppercase());
             assert_eq!(row.is_some(), ours, "{name} of {proposal}");
         }
-        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len());
+        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len() + vectors::ROWS.len());
     }
 
     /// wasmparser has an opinion on how many operands are taken and given.

@@ -186,6 +186,7 @@ fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> std::result::Result<ConstExpr
             Operator::I64Const { value } => ConstOp::I64Const(value),
             Operator::F32Const { value } => ConstOp::F32Const(value.bits()),
             Operator::F64Const { value } => ConstOp::F64Const(value.bits()),
+            Operator::V128Const { value } => ConstOp::V128Const(*value.bytes()),
             Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIndex::new(function_index)),
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex::new(global_index)),
             Operator::RefNull { hty } => {
@@ -200,7 +201,7 @@ fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> std::result::Result<ConstExpr
             Operator::I64Mul => ConstOp::I64Mul,
             Operator::End => break,
             other => {
-                return Err(unsupported(&format!("{other:?} in a constant expression"), "gc or simd", at).into());
+                return Err(unsupported(&format!("{other:?} in a constant expression"), "gc", at).into());
             }
         });
     }

@@ -1,4 +1,4 @@
-//! The types of WebAssembly 2.0 without SIMD's instructions (specification section 2.3), as the rooms above use them.
+//! The types of WebAssembly 2.0 (specification section 2.3), as the rooms above use them.
 
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use std::fmt;
@@ -211,6 +211,7 @@ pub enum ConstOp {
     I64Const(i64),
     F32Const(u32),
     F64Const(u64),
+    V128Const([u8; 16]),
     RefNull(HeapType),
     RefFunc(FuncIndex),
     GlobalGet(GlobalIndex),

@@ -21,6 +21,7 @@ const GUARDED: Options = Options {
     memory_reservation: 4 << 30,
     memory_guard: 2 << 30,
     nan_canonicalization: false,
+    relaxed_simd_deterministic: false,
     optimize: true,
     parallel: true,
     fuel: false,

@@ -14,10 +14,10 @@ const BASE: i32 = offset_of!(VMMemory, base) as i32;
 const LEN: i32 = offset_of!(VMMemory, len) as i32;
 
 /// Where an access goes, and how.
-struct Access {
-    address: Value,
-    offset: i32,
-    flags: MemFlagsData,
+pub(super) struct Access {
+    pub(super) address: Value,
+    pub(super) offset: i32,
+    pub(super) flags: MemFlagsData,
 }
 
 impl Translator<'_, '_> {
@@ -118,7 +118,7 @@ impl Translator<'_, '_> {
     }
 
     /// Pops an address and makes it one that can be accessed for `bytes` bytes, or that traps when it is.
-    fn access(&mut self, memarg: &MemArg, bytes: u64) -> Result<Access> {
+    pub(super) fn access(&mut self, memarg: &MemArg, bytes: u64) -> Result<Access> {
         let MemArgTarget::Memory(memory) = memarg.target else {
             return Err(internal("an access to something else than a memory"));
         };

@@ -3,7 +3,7 @@
 //!
 //! All kinds of code come from the same translation:
 //!
-//! * `numeric`, `memory`, `table` and `call` translate the instructions that compute, `control` those that say where to
+//! * `numeric`, `vector`, `relaxed`, `memory`, `table` and `call` translate the instructions that compute, `control` those that say where to
 //!   go on; they take operands and give results, and do not know which kind of code they make;
 //! * `storage` knows where locals and operands live, and so makes the difference between the kinds;
 //! * `trap` has the ends of code: traps, returns, and what rerun leaves to the guest; `limits` takes fuel and looks at
@@ -16,11 +16,13 @@ mod joins;
 mod limits;
 mod memory;
 mod numeric;
+mod relaxed;
 pub(super) mod run;
 mod scan;
 mod storage;
 mod table;
 mod trap;
+mod vector;
 
 use super::debug::{FrameWriter, NAMESPACE_BODY, OperandPlace};
 use super::env::{Env, Mode, POINTER, abi_type, trap_code};
@@ -486,7 +488,8 @@ impl<'a, 'b> Translator<'a, 'b> {
                 if !(self.numeric_operator(operator)?
                     || self.memory_operator(operator)?
                     || self.table_operator(operator)?
-                    || self.call_operator(operator)?)
+                    || self.call_operator(operator)?
+                    || self.vector_operator(operator)?)
                 {
                     return Err(internal(format!("no translation of {operator:?}")));
                 }

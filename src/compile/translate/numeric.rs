@@ -208,7 +208,7 @@ impl Translator<'_, '_> {
         Ok((x, y))
     }
 
-    fn push_bool(&mut self, condition: Value) {
+    pub(super) fn push_bool(&mut self, condition: Value) {
         let wide = self.builder.ins().uextend(types::I32, condition);
         self.push(I32, wide);
     }

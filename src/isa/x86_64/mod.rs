@@ -5,6 +5,7 @@ mod entry;
 mod fault;
 mod floats;
 mod frames;
+pub mod relaxed;
 #[cfg(test)]
 pub(crate) mod samples;
 mod unwind;

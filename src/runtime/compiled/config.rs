@@ -47,6 +47,9 @@ pub struct Config {
     pub stop_reserve: usize,
     /// Makes every NaN that arithmetic yields the same one, in both tiers.
     pub nan_canonicalization: bool,
+    /// Relaxed vector instructions do what the specification's deterministic profile says, the same on all machines.
+    /// Else they do what costs this one least. Off by default.
+    pub relaxed_simd_deterministic: bool,
     /// Guests count the instructions that they run, and trap when they have run as many as
     /// [`Store::set_fuel`](crate::runtime::Store::set_fuel) let them.
     pub fuel: bool,
@@ -89,6 +92,7 @@ impl Default for Config {
             max_stack: 512 << 10,
             stop_reserve: 256 << 10,
             nan_canonicalization: false,
+            relaxed_simd_deterministic: false,
             fuel: false,
             epoch: false,
             optimize: true,
@@ -130,6 +134,7 @@ impl Config {
             memory_reservation: self.memory_reservation,
             memory_guard: self.memory_guard,
             nan_canonicalization: self.nan_canonicalization,
+            relaxed_simd_deterministic: self.relaxed_simd_deterministic,
             fuel: self.fuel,
             epoch: self.epoch,
             optimize: self.optimize,

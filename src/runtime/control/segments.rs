@@ -25,6 +25,7 @@ pub(in crate::runtime) fn evaluate(instance: &InstanceData, expr: &ConstExpr) ->
                 ConstOp::I64Const(value) => raw.i64 = *value,
                 ConstOp::F32Const(bits) => raw.f32 = *bits,
                 ConstOp::F64Const(bits) => raw.f64 = *bits,
+                ConstOp::V128Const(bytes) => raw.v128 = *bytes,
                 ConstOp::RefNull(_) => {}
                 ConstOp::RefFunc(func) => raw.funcref = instance.func_ref(*func).as_ptr(),
                 ConstOp::GlobalGet(global) => raw = instance.global(*global).as_ref().value,

@@ -22,10 +22,12 @@ pub(super) mod values;
 
 use crate::base::Result;
 use crate::compile::debug::{FrameRecord, OperandPlace};
+use crate::compile::env::abi_type;
 use crate::compile::internal;
 use crate::image::RerunImage;
 use crate::wasm::{Row, ValType};
-use cranelift_codegen::ir::{Block, BlockArg, Value};
+use cranelift_codegen::ir::{Block, BlockArg, Endianness, InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_frontend::FunctionBuilder;
 
 /// An operand.
@@ -48,6 +50,24 @@ impl Operand {
     pub(super) fn end(&self) -> u32 {
         self.word + self.ty.words()
     }
+
+    /// Its value as it was made, if it has not been left to memory: a vector may have any shape.
+    pub(super) fn at_hand(&self) -> Option<Value> {
+        (!self.value.is_reserved_value()).then_some(self.value)
+    }
+}
+
+/// A vector in another shape: the same bytes, lane 0 first.
+pub(super) fn reshaped(builder: &mut FunctionBuilder<'_>, value: Value, shape: Type) -> Value {
+    if builder.func.dfg.value_type(value) == shape {
+        return value;
+    }
+    builder.ins().bitcast(shape, MemFlagsData::new().with_endianness(Endianness::Little), value)
+}
+
+/// A value of this type as it is handed on: a vector in the one shape that all have.
+pub(super) fn in_one_shape(builder: &mut FunctionBuilder<'_>, value: Value, ty: ValType) -> Value {
+    if ty == ValType::V128 { reshaped(builder, value, abi_type(ValType::V128)) } else { value }
 }
 
 /// The words that the slots of these operands take: where the slot of the next one is.
@@ -105,7 +125,7 @@ pub(super) trait Storage {
         }
     }
 
-    /// The value of an operand that is, or was, on the stack.
+    /// The value of an operand that is, or was, on the stack; of a vector, in the shape that all have.
     fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value;
 
     /// The value of a local.

@@ -14,7 +14,7 @@
 //! ```
 
 use super::values::Variables;
-use super::{Here, Operand, Record, Storage, words};
+use super::{Here, Operand, Record, Storage, in_one_shape, words};
 use crate::base::Result;
 use crate::compile::debug::{FrameWriter, NO_SHAPE, OperandPlace, UNSHAPED};
 use crate::compile::regions::RegionClasses;
@@ -122,8 +122,8 @@ impl Storage for Slots {
     }
 
     fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value {
-        if !operand.value.is_reserved_value() {
-            return operand.value;
+        if let Some(value) = operand.at_hand() {
+            return in_one_shape(here.builder, value, operand.ty);
         }
         self.frame.load_operand(here.builder, operand.word, operand.ty)
     }

@@ -1,7 +1,7 @@
 //! Locals as variables of the code generator, operands as its values: production code. Nothing is in memory, and what a
 //! block is given it is given as arguments.
 
-use super::{Here, Operand, Record, Storage, words};
+use super::{Here, Operand, Record, Storage, in_one_shape, words};
 use crate::base::Result;
 use crate::compile::debug::{OperandPlace, UNSHAPED};
 use crate::compile::env::abi_type;
@@ -95,8 +95,8 @@ impl Storage for Variables {
         here.stack.push(Operand { value, ty, word, place: None, shape: UNSHAPED });
     }
 
-    fn value_of(&mut self, _: &mut Here<'_, '_>, operand: &Operand) -> Value {
-        operand.value
+    fn value_of(&mut self, here: &mut Here<'_, '_>, operand: &Operand) -> Value {
+        in_one_shape(here.builder, operand.value, operand.ty)
     }
 
     fn local(&mut self, here: &mut Here<'_, '_>, local: u32, _: ValType) -> Value {
