@@ -108,6 +108,9 @@ enum class Feature : std::int32_t {
   BulkMemory = STEPWELL_FEATURE_BULK_MEMORY,
   ReferenceTypes = STEPWELL_FEATURE_REFERENCE_TYPES,
   ExtendedConst = STEPWELL_FEATURE_EXTENDED_CONST,
+  TailCall = STEPWELL_FEATURE_TAIL_CALL,
+  WideArithmetic = STEPWELL_FEATURE_WIDE_ARITHMETIC,
+  CompactImports = STEPWELL_FEATURE_COMPACT_IMPORTS,
 };
 
 /// The kinds of values.

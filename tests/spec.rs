@@ -179,6 +179,18 @@ fn tail_calls_in_every_mode() {
     in_every_mode("proposals/tail-call", 119);
 }
 
+/// Annotations stand in the text alone; those that mean something to the tools become custom sections.
+#[test]
+fn annotations_are_accepted() {
+    all_pass("proposals/annotations", Mode::Production, 617);
+    all_pass("proposals/annotations", Mode::Debug, 617);
+}
+
+#[test]
+fn wide_arithmetic_in_every_mode() {
+    in_every_mode("proposals/wide-arithmetic", 109);
+}
+
 /// Elements of tables that are made when they are first asked for, in every kind of code.
 #[test]
 fn tables_are_filled_on_first_use() {

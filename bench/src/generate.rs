@@ -71,7 +71,7 @@ pub fn make_of(seed: u64, bytes: &[u8], random: &mut Random) -> Result<Made> {
 }
 
 fn accepted() -> WasmFeatures {
-    (WasmFeatures::WASM2 - WasmFeatures::SIMD) | WasmFeatures::EXTENDED_CONST | WasmFeatures::TAIL_CALL
+    (WasmFeatures::WASM2 - WasmFeatures::SIMD) | WasmFeatures::EXTENDED_CONST | WasmFeatures::TAIL_CALL | WasmFeatures::WIDE_ARITHMETIC | WasmFeatures::COMPACT_IMPORTS
 }
 
 fn config(seed: u64) -> Config {

@@ -46,6 +46,12 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_SIMD = 6,
     /// Operations on them whose outcome may differ between machines. They need `STEPWELL_FEATURE_SIMD`.
     STEPWELL_FEATURE_RELAXED_SIMD = 7,
+    /// `return_call` and `return_call_indirect`.
+    STEPWELL_FEATURE_TAIL_CALL = 11,
+    /// Sums, differences and products of 128 bits, in two numbers of 64 bits.
+    STEPWELL_FEATURE_WIDE_ARITHMETIC = 12,
+    /// Imports that share a module's name, or a type, in the binary.
+    STEPWELL_FEATURE_COMPACT_IMPORTS = 13,
 }
 
 /// A new configuration, of the defaults.
@@ -220,6 +226,9 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_EXTENDED_CONST as i32 => &mut features.extended_const,
             _ if feature == f::STEPWELL_FEATURE_SIMD as i32 => &mut features.simd,
             _ if feature == f::STEPWELL_FEATURE_RELAXED_SIMD as i32 => &mut features.relaxed_simd,
+            _ if feature == f::STEPWELL_FEATURE_TAIL_CALL as i32 => &mut features.tail_call,
+            _ if feature == f::STEPWELL_FEATURE_WIDE_ARITHMETIC as i32 => &mut features.wide_arithmetic,
+            _ if feature == f::STEPWELL_FEATURE_COMPACT_IMPORTS as i32 => &mut features.compact_imports,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

@@ -297,9 +297,12 @@ static void features(void) {
   FAILS(stepwell_config_feature_set(config, 99, false), STEPWELL_ERROR_ARGUMENT, "99");
   FAILS(stepwell_config_feature_set(config, -1, true), STEPWELL_ERROR_ARGUMENT, "-1");
   FAILS(stepwell_config_feature_set(NULL, 0, true), STEPWELL_ERROR_ARGUMENT, "`config`");
-  for (int feature = STEPWELL_FEATURE_SIGN_EXTENSION; feature <= STEPWELL_FEATURE_EXTENDED_CONST; feature++) {
+  for (int feature = STEPWELL_FEATURE_SIGN_EXTENSION; feature <= STEPWELL_FEATURE_RELAXED_SIMD; feature++) {
     OK(stepwell_config_feature_set(config, feature, true));
   }
+  OK(stepwell_config_feature_set(config, STEPWELL_FEATURE_TAIL_CALL, true));
+  OK(stepwell_config_feature_set(config, STEPWELL_FEATURE_WIDE_ARITHMETIC, true));
+  OK(stepwell_config_feature_set(config, STEPWELL_FEATURE_COMPACT_IMPORTS, true));
   OK(stepwell_config_feature_set(config, STEPWELL_FEATURE_REFERENCE_TYPES, false));
   OK(stepwell_config_feature_set(config, STEPWELL_FEATURE_MULTI_VALUE, false));
   engine = wasm_engine_new_with_config(config);

@@ -2,7 +2,7 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0 without SIMD, extended constants and tail calls; with one memory and a few tables.
+/// WebAssembly 2.0 without SIMD, extended constants, tail calls, wide arithmetic and compact imports; with one memory and a few tables.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
@@ -13,7 +13,7 @@ pub fn supported() -> Config {
         sign_extension_ops_enabled: true,
 
         acquire_release_atomics_enabled: false,
-        compact_imports_enabled: false,
+        compact_imports_enabled: true,
         custom_descriptors_enabled: false,
         custom_page_sizes_enabled: false,
         exceptions_enabled: false,
@@ -25,7 +25,7 @@ pub fn supported() -> Config {
         simd_enabled: false,
         tail_call_enabled: true,
         threads_enabled: false,
-        wide_arithmetic_enabled: false,
+        wide_arithmetic_enabled: true,
 
         max_memories: 1,
         max_tables: 4,
