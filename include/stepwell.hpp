@@ -115,6 +115,8 @@ enum class Feature : std::int32_t {
   CustomPageSizes = STEPWELL_FEATURE_CUSTOM_PAGE_SIZES,
   FunctionReferences = STEPWELL_FEATURE_FUNCTION_REFERENCES,
   TailCall = STEPWELL_FEATURE_TAIL_CALL,
+  WideArithmetic = STEPWELL_FEATURE_WIDE_ARITHMETIC,
+  CompactImports = STEPWELL_FEATURE_COMPACT_IMPORTS,
 };
 
 /// The kinds of values.

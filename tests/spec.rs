@@ -253,6 +253,18 @@ fn tail_calls_in_every_mode() {
     in_every_mode("proposals/tail-call", 119);
 }
 
+/// Annotations stand in the text alone; those that mean something to the tools become custom sections.
+#[test]
+fn annotations_are_accepted() {
+    all_pass("proposals/annotations", Mode::Production, 617);
+    all_pass("proposals/annotations", Mode::Debug, 617);
+}
+
+#[test]
+fn wide_arithmetic_in_every_mode() {
+    in_every_mode("proposals/wide-arithmetic", 109);
+}
+
 #[test]
 fn typed_function_references_in_every_mode() {
     in_every_mode("proposals/function-references", 1_874);

@@ -79,6 +79,8 @@ fn accepted() -> WasmFeatures {
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::MEMORY64
         | WasmFeatures::CUSTOM_PAGE_SIZES
+        | WasmFeatures::WIDE_ARITHMETIC
+        | WasmFeatures::COMPACT_IMPORTS
 }
 
 /// Puts others, of as many operands, in the place of the relaxed instructions that the other engine does not do as the

@@ -31,6 +31,9 @@ const FOLDERS: &[(&str, Features)] = &[
     ("memory64", Features { memory64: true, simd: true, ..WASM_2 }),
     ("custom-page-sizes", Features { custom_page_sizes: true, multi_memory: true, memory64: true, ..WASM_2 }),
     ("tail-call", Features { tail_call: true, ..WASM_2 }),
+    // Of the text alone: they are no part of a module. One of the scripts has vectors.
+    ("annotations", Features { simd: true, ..WASM_2 }),
+    ("wide-arithmetic", Features { wide_arithmetic: true, ..WASM_2 }),
 ];
 
 /// The features for a file in `folder`; the default set where the table has no row for it.

@@ -56,6 +56,10 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_FUNCTION_REFERENCES = 11,
     /// `return_call` and its kin.
     STEPWELL_FEATURE_TAIL_CALL = 12,
+    /// Sums, differences and products of 128 bits, in two numbers of 64 bits.
+    STEPWELL_FEATURE_WIDE_ARITHMETIC = 13,
+    /// Imports that share a module's name, or a type, in the binary.
+    STEPWELL_FEATURE_COMPACT_IMPORTS = 14,
 }
 
 /// A new configuration, of the defaults.
@@ -235,6 +239,8 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_FUNCTION_REFERENCES as i32 => &mut features.function_references,
             _ if feature == f::STEPWELL_FEATURE_TAIL_CALL as i32 => &mut features.tail_call,
             _ if feature == f::STEPWELL_FEATURE_CUSTOM_PAGE_SIZES as i32 => &mut features.custom_page_sizes,
+            _ if feature == f::STEPWELL_FEATURE_WIDE_ARITHMETIC as i32 => &mut features.wide_arithmetic,
+            _ if feature == f::STEPWELL_FEATURE_COMPACT_IMPORTS as i32 => &mut features.compact_imports,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

@@ -240,6 +240,8 @@ impl Finder<'_> {
                 self.push(info.memory(MemoryIndex::new(*mem)).index.val_type())
             }
             Operator::RefNull { hty } => self.push(null_type(info, *hty)?),
+            Operator::I64Add128 | Operator::I64Sub128 => self.pop(2),
+            Operator::I64MulWideS | Operator::I64MulWideU => Ok(()),
             Operator::Select | Operator::TypedSelect { .. } => self.pop(2),
             _ => {
                 let (takes, gives) = row.operands.ok_or_else(|| internal(format!("the operands of {operator:?}")))?;

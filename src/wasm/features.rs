@@ -76,6 +76,10 @@ features! {
     custom_page_sizes: CUSTOM_PAGE_SIZES = false, "custom-page-sizes";
     /// `return_call` and `return_call_indirect`.
     tail_call: TAIL_CALL = true, "tail-call";
+    /// Sums, differences and products of 128 bits, in two numbers of 64 bits.
+    wide_arithmetic: WIDE_ARITHMETIC = true, "wide-arithmetic";
+    /// Imports that share a module's name, or a type, in the binary.
+    compact_imports: COMPACT_IMPORTS = true, "compact-import-section";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
@@ -90,11 +94,9 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
         (WasmFeatures::GC, "gc"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
-        (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),
         (WasmFeatures::MEMORY_CONTROL, "memory-control"),
         (WasmFeatures::COMPONENT_MODEL, "component-model"),
         (WasmFeatures::CUSTOM_DESCRIPTORS, "custom-descriptors"),
-        (WasmFeatures::COMPACT_IMPORTS, "compact-import-section"),
     ];
     for (known, name) in foreign {
         if flag.intersects(known) {

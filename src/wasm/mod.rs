@@ -6,6 +6,7 @@ mod defined;
 mod dwarf;
 mod elements;
 mod features;
+mod hints;
 mod known;
 mod limits;
 mod module;
@@ -19,6 +20,7 @@ pub use body::{BlockKind, Instruction, Instructions, Step, Walk, is_tail_call, t
 pub use defined::DefinedType;
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
+pub use hints::BranchHint;
 pub use known::KnownData;
 pub use module::ModuleInfo;
 pub use names::readable;

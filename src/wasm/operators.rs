@@ -137,14 +137,17 @@ macro_rules! row_of {
     (function_references $name:ident) => {
         Some(&rows::$name)
     };
+    (tail_call $name:ident) => {
+        Some(&rows::$name)
+    };
+    (wide_arithmetic $name:ident) => {
+        Some(&rows::$name)
+    };
     (simd $name:ident) => {
         Some(&vectors::rows::$name)
     };
     (relaxed_simd $name:ident) => {
         Some(&vectors::rows::$name)
-    };
-    (tail_call $name:ident) => {
-        Some(&rows::$name)
     };
     ($other:ident $name:ident) => {
         None
@@ -383,6 +386,11 @@ rows! {
     I64TruncSatF64S   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
     I64TruncSatF32U   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
     I64TruncSatF64U   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    // Two results.
+    I64Add128         Pure    1    Next     [depends]      "computes from its operands alone";
+    I64Sub128         Pure    1    Next     [depends]      "computes from its operands alone";
+    I64MulWideS       Pure    1    Next     [depends]      "computes from its operands alone";
+    I64MulWideU       Pure    1    Next     [depends]      "computes from its operands alone";
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use super::defined::{Composite, DefinedType, Definition, in_group};
 use super::elements::TableImages;
 use super::features::{Features, everything, proposal_name};
-use super::limits::{self, Arities, Measured};
+use super::hints;
+use super::limits::{self, Arities, ImportNames, Measured};
 use super::module::ModuleInfo;
 use super::types::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, FuncBody, FuncType,
@@ -280,6 +281,7 @@ fn read<'a>(
 ) -> std::result::Result<(), Failure> {
     let mut parser = Parser::new(0);
     parser.set_features(*validator.features());
+    let mut branch_hints = None;
     for payload in parser.parse_all(binary) {
         let payload = payload?;
         if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
@@ -296,8 +298,10 @@ fn read<'a>(
                 }
             }
             Payload::ImportSection(reader) => {
+                let mut names = ImportNames::of(binary);
                 for import in reader.into_imports_with_offsets() {
                     let (at, import) = import?;
+                    names.take(import.module, import.name, at)?;
                     let ty = match import.ty {
                         TypeRef::Func(index) => {
                             module.imported_funcs += 1;
@@ -425,9 +429,14 @@ fn read<'a>(
                 if section.name() == "name" {
                     super::names::read(section.data(), &mut module.names);
                 }
+                // Behind the code it comes too late.
+                if section.name() == hints::SECTION && module.code_start == WasmOffset::default() {
+                    branch_hints = branch_hints.or(hints::read(section.data(), section.data_offset()));
+                }
             }
             _ => {}
         }
     }
+    module.branch_hints = branch_hints.map_or(Vec::new(), |raw| hints::resolve(module, &raw));
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0, relaxed SIMD, extended constants, tail calls, 64-bit memories and tables, several memories, and
-/// pages of any size: an engine for them has `custom_page_sizes` on, too.
+/// WebAssembly 2.0, relaxed SIMD, extended constants, tail calls, 64-bit memories and tables, several memories, wide
+/// arithmetic, compact imports, and pages of any size: an engine for them has `custom_page_sizes` on, too.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
@@ -18,7 +18,7 @@ pub fn supported() -> Config {
         simd_enabled: true,
 
         acquire_release_atomics_enabled: false,
-        compact_imports_enabled: false,
+        compact_imports_enabled: true,
         custom_descriptors_enabled: false,
         exceptions_enabled: false,
         gc_enabled: false,
@@ -26,7 +26,7 @@ pub fn supported() -> Config {
         shared_everything_threads_enabled: false,
         tail_call_enabled: true,
         threads_enabled: false,
-        wide_arithmetic_enabled: false,
+        wide_arithmetic_enabled: true,
 
         max_memories: 3,
         max_memory64_bytes: 1 << 32,

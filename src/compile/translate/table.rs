@@ -152,7 +152,7 @@ impl Translator<'_, '_> {
             return Ok(element);
         }
         let resolve = self.builder.create_block();
-        let next = self.builder.create_block();
+        let next = self.new_block();
         let known = self.builder.append_block_param(next, types::I64);
         self.builder.set_cold_block(resolve);
         const { assert!(TableElement::UNTOUCHED.word() == 0) };
