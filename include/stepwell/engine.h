@@ -84,6 +84,10 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_FUNCTION_REFERENCES = 11,
   /** `return_call` and its kin. */
   STEPWELL_FEATURE_TAIL_CALL = 12,
+  /** Sums, differences and products of 128 bits, in two numbers of 64 bits. */
+  STEPWELL_FEATURE_WIDE_ARITHMETIC = 13,
+  /** Imports that share a module's name, or a type, in the binary. */
+  STEPWELL_FEATURE_COMPACT_IMPORTS = 14,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */
