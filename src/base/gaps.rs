@@ -11,6 +11,7 @@ pub fn gaps(ranges: &[Range<usize>], all: Range<usize>) -> impl Iterator<Item = 
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, and some have one")]
 mod tests {
     use super::*;
 

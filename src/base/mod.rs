@@ -1,7 +1,7 @@
 //! What every room may use: index, offset and address types that cannot be mixed up, what kinds of values there are and
 //! how they are laid out in slots, the error type, memory that may be refused, objects that many threads count apart,
-//! what is between ranges, texts with a NUL behind them, and what messages say of bytes that are something else. Nothing
-//! here knows about modules, machine code or the operating system.
+//! what is between ranges, texts with a NUL behind them, and what messages say of bytes that are something else.
+//! Nothing here knows about modules, machine code or the operating system.
 
 mod error;
 mod foreign;

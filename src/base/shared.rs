@@ -76,11 +76,14 @@ impl<T> std::ops::Index<usize> for Stripes<T> {
 /// An [`Arc`] of which threads can have clones that count [near](Shared::near) them.
 pub struct Shared<T>(Arc<Apart<Holder<T>>>);
 
+/// One for each stripe, made when its first thread asks.
+type Near<T> = Box<[OnceLock<Shared<T>>]>;
+
 /// What holds the object for all that count together.
 struct Holder<T> {
     object: Arc<T>,
     /// Those that count near a thread, made as they are asked for; `None` in one of them. They go with this.
-    near: Option<OnceLock<Box<[OnceLock<Shared<T>>]>>>,
+    near: Option<OnceLock<Near<T>>>,
 }
 
 impl<T> Shared<T> {

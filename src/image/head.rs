@@ -200,6 +200,7 @@ fn foreign(what: impl std::fmt::Display) -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, and some have one")]
 mod tests {
     use super::*;
 

@@ -120,6 +120,7 @@ impl Drop for Kept {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, and some have one")]
 mod tests {
     use super::super::faults;
     use super::super::system::files::write_whole;
