@@ -6,6 +6,7 @@ mod defined;
 mod dwarf;
 mod elements;
 mod features;
+mod hints;
 mod known;
 mod limits;
 mod module;
@@ -21,6 +22,7 @@ pub use body::{
 pub use defined::DefinedType;
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
+pub use hints::BranchHint;
 pub use known::KnownData;
 pub use module::ModuleInfo;
 pub use names::readable;
@@ -28,6 +30,6 @@ pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};
 pub use types::{
-    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, HeapType, Limits,
-    MAX_PAGES, MemoryType, PAGE_BYTES, RefType, SegmentMode, TableType, ValType,
+    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, HeapType, IndexType,
+    Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType,
 };

@@ -120,7 +120,7 @@ impl Translator<'_, '_> {
         self.keep_vmctx();
         let clauses = self.clauses();
         self.arguments += clauses.len();
-        let next = self.builder.create_block();
+        let next = self.new_block();
         let results: Vec<_> =
             self.builder.func.dfg.signatures[signature].returns.iter().map(|of| of.value_type).collect();
         for ty in &results {
