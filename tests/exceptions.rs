@@ -370,8 +370,10 @@ fn without_the_proposal_they_are_refused_by_name() {
     }
 }
 
-/// What is thrown, and who catches it: the function and how many frames are left.
-struct Thrown(Mutex<Vec<(Vec<Val>, Option<(u32, usize)>)>>);
+/// What an exception carries, and who catches it: the function and how many frames are left.
+type Seen = (Vec<Val>, Option<(u32, usize)>);
+
+struct Thrown(Mutex<Vec<Seen>>);
 
 impl EventSink for Thrown {
     type State = ();

@@ -85,7 +85,7 @@ pub const GROUPS: &[Group] = &[
         about: "tags and exceptions: made, thrown, and what nobody has caught",
         needs: &["trap", "instance"],
         files: &["exception"],
-        items: &["stepwell_tag_t", "stepwell_exception_t", "stepwell_valkind_enum"],
+        items: &["stepwell_tag_t", "stepwell_exception_t"],
     },
     Group {
         name: "linker",

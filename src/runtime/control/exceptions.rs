@@ -237,9 +237,10 @@ pub(in crate::runtime) unsafe fn uncaught(store: &StoreInner, exception: ExnRef)
         tag_of(exception.ptr).as_ref()
     };
     let message = match tag.owner {
-        // SAFETY: a tag keeps the instance that defines it.
         Some((vmctx, index)) => {
-            match unsafe { &*vmctx.as_ref().instance.cast::<InstanceData>() }.module.info().tag_name(index) {
+            // SAFETY: a tag keeps the instance that defines it.
+            let instance = unsafe { &*vmctx.as_ref().instance.cast::<InstanceData>() };
+            match instance.module.info().tag_name(index) {
                 Some(name) => format!("uncaught exception: {}", Escaped(name)),
                 None => format!("uncaught exception: tag {index}"),
             }
