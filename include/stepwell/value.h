@@ -27,6 +27,8 @@
 typedef enum stepwell_valkind_enum {
   /** A vector of 128 bits. */
   STEPWELL_VALKIND_V128 = 4,
+  /** A reference to an exception. */
+  STEPWELL_VALKIND_EXNREF = 130,
 } stepwell_valkind_enum;
 
 #ifdef __cplusplus
