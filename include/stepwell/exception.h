@@ -45,7 +45,7 @@ void stepwell_tag_delete(own stepwell_tag_t *tag);
  *
  * Thread: one at a time per store.
  */
-STEPWELL_API own stepwell_tag_t *stepwell_tag_copy(const stepwell_tag_t *tag);
+STEPWELL_API own stepwell_tag_t *stepwell_tag_copy(const stepwell_tag_t *object);
 
 /**
  * Whether two handles are of the same tag.
@@ -101,7 +101,7 @@ void stepwell_exception_delete(own stepwell_exception_t *exception);
  * Thread: one at a time per store.
  */
 STEPWELL_API
-own stepwell_exception_t *stepwell_exception_copy(const stepwell_exception_t *exception);
+own stepwell_exception_t *stepwell_exception_copy(const stepwell_exception_t *object);
 
 /**
  * The exception's tag.

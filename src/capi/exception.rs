@@ -75,9 +75,9 @@ pub unsafe extern "C" fn stepwell_tag_delete(tag: Own<stepwell_tag_t>) {
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_tag_copy(tag: *const stepwell_tag_t) -> Own<stepwell_tag_t> {
+pub unsafe extern "C" fn stepwell_tag_copy(object: *const stepwell_tag_t) -> Own<stepwell_tag_t> {
     // SAFETY: C passes a live tag or NULL.
-    unsafe { copy("stepwell_tag_copy", tag) }
+    unsafe { copy("stepwell_tag_copy", object) }
 }
 
 /// Whether two handles are of the same tag.
@@ -158,9 +158,9 @@ pub unsafe extern "C" fn stepwell_exception_delete(exception: Own<stepwell_excep
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_exception_copy(exception: *const stepwell_exception_t) -> Own<stepwell_exception_t> {
+pub unsafe extern "C" fn stepwell_exception_copy(object: *const stepwell_exception_t) -> Own<stepwell_exception_t> {
     // SAFETY: C passes a live exception or NULL.
-    unsafe { copy("stepwell_exception_copy", exception) }
+    unsafe { copy("stepwell_exception_copy", object) }
 }
 
 /// The exception's tag.
