@@ -8,8 +8,8 @@ pub mod features;
 use arbitrary::Unstructured;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stepwell::base::WasmOffset;
-use stepwell::internals::compile::DebugTier;
 use stepwell::debug::{Action, Debugger, Reason, Stop};
+use stepwell::internals::compile::DebugTier;
 use stepwell::{Config, Engine, Extern, Features, Instance, Linker, Module, Store, StoreLimits, Val};
 
 /// Instructions that a call may take.
