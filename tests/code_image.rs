@@ -149,7 +149,7 @@ fn broken_tables_are_refused() {
     let breaks: &[(&str, &Break)] = &[
         ("functions overlap", &|i| i.tables.functions[2].start = TextOffset::new(100)),
         ("function beyond the text", &|i| i.tables.functions[4].len = u32::MAX),
-        ("locals beyond", &|i| i.tables.functions[2].locals = (1, 8)),
+        ("locals beyond", &|i| i.tables.functions[2].locals = (1, 99)),
         ("locals backwards", &|i| i.tables.functions[2].locals = (5, 1)),
         ("points beyond", &|i| i.tables.functions[0].points = (0, 99)),
         ("function numbers beyond 32 bits", &|i| i.tables.first = DefinedFuncIndex::new(u32::MAX - 4)),
