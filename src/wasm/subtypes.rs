@@ -1,7 +1,7 @@
 //! Which types fit where others are asked for (specification section 3.3).
 
 use super::defined::DefinedType;
-use super::types::{MemoryType, RefType, TableType, ValType};
+use super::types::{GlobalType, MemoryType, RefType, TableType, ValType};
 use crate::base::{Defined, HeapType, TypeId};
 
 /// Types that are ordered.
@@ -41,6 +41,14 @@ impl Subtype for ValType {
             (ValType::Ref(found), ValType::Ref(wanted)) => found.fits(wanted),
             _ => self == wanted,
         }
+    }
+}
+
+impl Subtype for GlobalType {
+    fn fits(&self, wanted: &GlobalType) -> bool {
+        // What is written to one that is mutable has to fit both.
+        let back = !self.mutable || wanted.content.fits(&self.content);
+        self.mutable == wanted.mutable && self.content.fits(&wanted.content) && back
     }
 }
 

@@ -95,11 +95,7 @@ unsafe fn fits(module: &Module, given: Extern, wanted: EntityType) -> bool {
         match (given, wanted) {
             (Extern::Func(func), EntityType::Func(ty)) => is_below(func.ptr.as_ref().sig, module.sigs()[ty.index()]),
             (Extern::Tag(tag), EntityType::Tag(ty)) => tag.ptr.as_ref().sig == module.sigs()[ty.index()],
-            (Extern::Global(global), EntityType::Global(ty)) => {
-                let fits = global.ty.mutable == ty.mutable && global.ty.content.fits(&ty.content);
-                // What is written to one that is mutable has to fit both.
-                fits && (!ty.mutable || ty.content.fits(&global.ty.content))
-            }
+            (Extern::Global(global), EntityType::Global(ty)) => global.ty.fits(&ty),
             (Extern::Memory(memory), EntityType::Memory(ty)) => memory.ptr.as_ref().ty().fits(&ty),
             (Extern::Table(table), EntityType::Table(ty)) => table.ptr.as_ref().ty().fits(&ty),
             _ => false,
