@@ -299,11 +299,21 @@ impl<'a> Translator<'a, '_> {
     /// The target of a branch and what it is given.
     pub(super) fn branch(&mut self, depth: u32) -> Result<(Block, Vec<BlockArg>)> {
         // Out of the function, back to the start of a loop, and where exceptions lead goes the guest alone.
-        if (self.walk.leaves(depth) || {
-            let target = self.walk.target(depth)?;
-            target.kind == BlockKind::Loop || target.caught
-        }) && let Some(block) = self.storage.branch_of_guest(&mut self.builder)
+        let leaves = self.walk.leaves(depth);
+        let (repeats, caught) = match leaves {
+            true => (false, false),
+            false => {
+                let target = self.walk.target(depth)?;
+                (target.kind == BlockKind::Loop, target.caught)
+            }
+        };
+        if (leaves || repeats || caught)
+            && let Some(block) = self.storage.branch_of_guest(&mut self.builder)
         {
+            if caught && !repeats {
+                // What stands there can be run again, even if the `try_table` itself is never reached.
+                self.follow(depth)?;
+            }
             return Ok((block, Vec::new()));
         }
         let (target, count) = self.target(depth)?;

@@ -1000,6 +1000,23 @@ const GUESTS: &[(&str, &str)] = &[
       i32.const 1 return
     end
     i32.const 2)
+  (func (export "never-opened") (param i32) (result i32)
+    i32.const 7
+    block $out (result i32)
+      local.get 0 i32.const 5 i32.add
+      local.get 0 i32.const 1 i32.and br_if $out
+      i32.const 2 i32.and
+      if $if (result i32)
+        i32.const 30 local.get 0 i32.const 4 i32.and br_if $if
+        drop i32.const 40 br $out
+        try_table (catch $i $if) (catch $i $out) end
+        unreachable
+      else
+        i32.const 50
+      end
+      i32.const 2 i32.mul
+    end
+    i32.add)
   (func (export "uncaught") (param i32) (result i32)
     block try_table (catch $none 0) local.get 0 call $plain i32.const 3 i32.or call $throws return end end
     i32.const 0)
