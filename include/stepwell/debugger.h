@@ -8,6 +8,7 @@
 
 #include "module.h"
 #include "trap.h"
+#include "exception.h"
 
 #ifndef own
 #define own
