@@ -478,8 +478,7 @@ fn one_of(store: &mut Store, instance: Instance) -> i32 {
 type AtThrow = (Vec<Val>, Vec<u32>, Option<usize>);
 
 fn at_throw(stop: &Stop<'_>) -> AtThrow {
-    use stepwell::runtime::AsStore;
-    let values = stop.exception().unwrap().values(&stop.as_store()).unwrap();
+    let values = stop.exception().unwrap().values(stop).unwrap();
     let frames = (0..stop.frame_count()).map(|index| stop.frame(index).unwrap().func().get()).collect();
     (values, frames, stop.catching_frame())
 }
