@@ -54,10 +54,10 @@ mod wasm;
 pub use base::{Error, ErrorKind, Result};
 #[cfg(stepwell_ported)]
 pub use runtime::{
-    Answer, AsStore, AsStoreMut, Caller, Collected, Config, Engine, Event, EventSink, Extern, ExternRef, Fallbacks,
-    FrameInfo, Func, Global, HostStack, Instance, IntoFunc, Linker, LogLevel, Logger, Memory, Module, ModuleId,
-    Profiler, RawFrame, Replacement, Root, Rooted, StopInfo, Store, StoreId, StoreLimits, StoreMut, StorePtr, StoreRef,
-    StoreUsage, Table, Told, Trap, TrapCode, TrapInfo, TypedFunc, Val, ValRaw, VirtualFrame,
+    Answer, AnyRef, AsStore, AsStoreMut, Caller, Collected, Config, Engine, Event, EventSink, Extern, ExternRef,
+    Fallbacks, FrameInfo, Func, Global, HostStack, Instance, IntoFunc, Linker, LogLevel, Logger, Memory, Module,
+    ModuleId, Profiler, RawFrame, Replacement, Root, Rooted, StopInfo, Store, StoreId, StoreLimits, StoreMut, StorePtr,
+    StoreRef, StoreUsage, Table, Told, Trap, TrapCode, TrapInfo, TypedFunc, Val, ValRaw, VirtualFrame,
 };
 #[cfg(stepwell_ported)]
 pub use wasm::{

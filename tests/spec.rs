@@ -252,8 +252,13 @@ fn typed_function_references_in_every_mode() {
 
 /// Runs a script in every kind of code of these engines, with what `change` makes of their configurations: the same
 /// traps, and the same is shown.
-fn in_all_code(name: &str, text: &str, directives: usize, change: fn(&mut stepwell::runtime::Config)) {
-    let scripts = [script::Script { name: name.to_owned(), folder: String::new(), text: text.to_owned() }];
+fn in_all_code(
+    (name, folder): (&str, &str),
+    text: &str,
+    directives: usize,
+    change: fn(&mut stepwell::runtime::Config),
+) {
+    let scripts = [script::Script { name: name.to_owned(), folder: folder.to_owned(), text: text.to_owned() }];
     let mut expected: Option<Vec<String>> = None;
     let mut shown = BTreeMap::new();
     for engine in ["default", "no-signals", "small-reservation", "simple", "simple-no-signals", "unoptimized"] {
@@ -278,17 +283,22 @@ fn in_all_code(name: &str, text: &str, directives: usize, change: fn(&mut stepwe
 /// Elements of tables that are made when they are first asked for, in every kind of code.
 #[test]
 fn tables_are_filled_on_first_use() {
-    in_all_code("tables", include_str!("support/tables.wast"), 126, |_| {});
+    in_all_code(("tables", ""), include_str!("support/tables.wast"), 126, |_| {});
 }
 
 #[test]
 fn vectors_go_wherever_values_go() {
-    in_all_code("vectors", include_str!("support/vectors.wast"), 192, |_| {});
+    in_all_code(("vectors", ""), include_str!("support/vectors.wast"), 192, |_| {});
+}
+
+#[test]
+fn references_to_what_guests_make_go_wherever_values_go() {
+    in_all_code(("heap", "gc"), include_str!("support/heap.wast"), 56, |_| {});
 }
 
 /// What they give is what the specification's deterministic profile says.
 #[test]
 fn relaxed_instructions_are_deterministic_where_asked() {
     let deterministic = |config: &mut stepwell::runtime::Config| config.relaxed_simd_deterministic = true;
-    in_all_code("relaxed", include_str!("support/relaxed.wast"), 28, deterministic);
+    in_all_code(("relaxed", ""), include_str!("support/relaxed.wast"), 28, deterministic);
 }

@@ -13,6 +13,10 @@ const WASM_2: Features = Features {
     ..Features::WASM_1
 };
 
+/// The features of `gc`, which says what is invalid without several memories and wide ones.
+const GC: Features =
+    Features { function_references: true, tail_call: true, extended_const: true, gc: true, simd: true, ..WASM_2 };
+
 /// Folder (the end of its path) and its features.
 const FOLDERS: &[(&str, Features)] = &[
     ("wasm-v1", Features::WASM_1),
@@ -27,6 +31,8 @@ const FOLDERS: &[(&str, Features)] = &[
     ("simd", Features { simd: true, ..WASM_2 }),
     ("relaxed-simd", Features { simd: true, relaxed_simd: true, ..WASM_2 }),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
+    ("gc", GC),
+    ("wasm-v3", Features { relaxed_simd: true, ..GC }),
     ("tail-call", Features { tail_call: true, ..WASM_2 }),
 ];
 

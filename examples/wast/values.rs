@@ -14,6 +14,7 @@ pub fn argument(store: &mut Store, arg: &WastArgCore<'_>) -> Result<Val, String>
         WastArgCore::V128(x) => Val::V128(x.to_le_bytes()),
         WastArgCore::RefNull(ty) if is_func(ty) => Val::FuncRef(None),
         WastArgCore::RefNull(ty) if is_extern(ty) => Val::ExternRef(None),
+        WastArgCore::RefNull(ty) if is_any(ty) => Val::AnyRef(None),
         WastArgCore::RefExtern(x) => {
             Val::ExternRef(Some(ExternRef::new(&mut *store, Box::new(*x)).map_err(|e| e.to_string())?))
         }
@@ -33,6 +34,12 @@ fn is_extern(ty: &HeapType<'_>) -> bool {
     matches!(ty, HeapType::Abstract { ty: Extern | NoExtern, .. })
 }
 
+/// Whether references to this are to what guests make.
+fn is_any(ty: &HeapType<'_>) -> bool {
+    use AbstractHeapType::{Any, Array, Eq, I31, None, Struct};
+    matches!(ty, HeapType::Abstract { ty: Any | Eq | I31 | Struct | Array | None, .. })
+}
+
 /// Whether `value` is what the script expects.
 pub fn fits(store: &Store, expected: &WastRetCore<'_>, value: &Val) -> bool {
     match (expected, value) {
@@ -48,6 +55,9 @@ pub fn fits(store: &Store, expected: &WastRetCore<'_>, value: &Val) -> bool {
             y.data(store).is_ok_and(|data| data.downcast_ref::<u32>() == Some(x))
         }
         (WastRetCore::RefFunc(None), Val::FuncRef(Some(_))) => true,
+        (WastRetCore::RefNull(ty), Val::AnyRef(None)) => ty.as_ref().is_none_or(is_any),
+        (WastRetCore::RefAny, Val::AnyRef(Some(_))) => true,
+        (WastRetCore::RefEq | WastRetCore::RefI31, Val::AnyRef(Some(value))) => value.as_i31().is_some(),
         (WastRetCore::Either(cases), _) => cases.iter().any(|case| fits(store, case, value)),
         _ => false,
     }

@@ -75,6 +75,7 @@ fn shown(value: &Val) -> String {
     match value {
         Val::FuncRef(func) => format!("func {}", func.is_some()),
         Val::ExternRef(item) => format!("extern {}", item.is_some()),
+        Val::AnyRef(item) => format!("any {}", item.is_some()),
         // Which NaN it is may differ between tiers.
         Val::F32(bits) if f32::from_bits(*bits).is_nan() => "nan".into(),
         Val::F64(bits) if f64::from_bits(*bits).is_nan() => "nan".into(),

@@ -29,6 +29,8 @@ pub union ValRaw {
     pub funcref: *mut VMFuncRef,
     /// An `externref`: see the module's page.
     pub externref: u64,
+    /// A reference of the family of `anyref`: see the module's page.
+    pub anyref: u32,
 }
 
 impl ValRaw {
@@ -79,7 +81,7 @@ pub struct VMMemory {
 }
 
 /// An element as it stands in a table. A table of functions is not written to when it is made: its elements are
-/// [`TableElement::UNTOUCHED`] until somebody asks for one. An external reference stands in a table as it is.
+/// [`TableElement::UNTOUCHED`] until somebody asks for one. Any other reference stands in a table as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct TableElement(u64);
@@ -96,7 +98,7 @@ pub enum FuncElement {
 }
 
 impl TableElement {
-    /// What every element of a new table is. Of a function: what the table's image says, or null. Of an external
+    /// What every element of a new table is. Of a function: what the table's image says, or null. Of any other
     /// reference: null.
     pub const UNTOUCHED: TableElement = TableElement(0);
     /// Null where it was put into a table of functions. No [`VMFuncRef`] is at this address, and to read from one there
@@ -116,6 +118,11 @@ impl TableElement {
         TableElement(reference)
     }
 
+    /// A reference of the family of `anyref`.
+    pub fn of_any(reference: u32) -> TableElement {
+        TableElement(reference.into())
+    }
+
     /// What it says in a table of functions.
     pub fn func(self) -> FuncElement {
         match self {
@@ -129,6 +136,11 @@ impl TableElement {
     /// The external reference that it is in a table of such.
     pub fn external(self) -> u64 {
         self.0
+    }
+
+    /// The reference that it is in a table of the family of `anyref`.
+    pub fn any(self) -> u32 {
+        self.0 as u32
     }
 
     /// The word.

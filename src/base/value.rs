@@ -23,6 +23,18 @@ pub enum HeapType {
     Extern,
     /// Nothing of the host's: null alone.
     NoExtern,
+    /// Anything of a guest's, and what of the host's was made so.
+    Any,
+    /// What can be compared: an integer, a structure or an array.
+    Eq,
+    /// An integer of 31 bits, which is the reference itself.
+    I31,
+    /// A structure, of whatever type.
+    Struct,
+    /// An array, of whatever type.
+    Array,
+    /// Nothing of a guest's: null alone.
+    None,
     /// What a module has defined.
     Defined(Defined),
 }
@@ -41,6 +53,10 @@ pub struct Defined {
 pub enum DefinedKind {
     /// A function.
     Func,
+    /// A structure.
+    Struct,
+    /// An array.
+    Array,
 }
 
 /// A family of references: all that are in it are represented alike, and null is the same in all.
@@ -50,6 +66,8 @@ pub enum Family {
     Func,
     /// What is the host's.
     Extern,
+    /// Anything else: what guests make.
+    Any,
 }
 
 impl Family {
@@ -57,7 +75,7 @@ impl Family {
     /// reference. A function is kept with its instance, and goes with it.
     pub const fn is_collected(self) -> bool {
         match self {
-            Family::Func | Family::Extern => true,
+            Family::Func | Family::Extern | Family::Any => true,
         }
     }
 
@@ -66,6 +84,7 @@ impl Family {
         match self {
             Family::Func => HeapType::Func,
             Family::Extern => HeapType::Extern,
+            Family::Any => HeapType::Any,
         }
     }
 }
@@ -73,7 +92,18 @@ impl Family {
 impl HeapType {
     /// Those that no module defines.
     #[cfg(test)]
-    const ABSTRACT: [HeapType; 4] = [HeapType::Func, HeapType::Extern, HeapType::NoFunc, HeapType::NoExtern];
+    pub(crate) const ABSTRACT: [HeapType; 10] = [
+        HeapType::Func,
+        HeapType::Extern,
+        HeapType::NoFunc,
+        HeapType::NoExtern,
+        HeapType::Any,
+        HeapType::Eq,
+        HeapType::I31,
+        HeapType::Struct,
+        HeapType::Array,
+        HeapType::None,
+    ];
 
     /// The family.
     pub const fn family(self) -> Family {
@@ -82,6 +112,13 @@ impl HeapType {
                 Family::Func
             }
             HeapType::Extern | HeapType::NoExtern => Family::Extern,
+            HeapType::Any
+            | HeapType::Eq
+            | HeapType::I31
+            | HeapType::Struct
+            | HeapType::Array
+            | HeapType::None
+            | HeapType::Defined(Defined { kind: DefinedKind::Struct | DefinedKind::Array, .. }) => Family::Any,
         }
     }
 }
@@ -93,6 +130,12 @@ impl fmt::Display for HeapType {
             HeapType::NoFunc => "nofunc",
             HeapType::Extern => "extern",
             HeapType::NoExtern => "noextern",
+            HeapType::Any => "any",
+            HeapType::Eq => "eq",
+            HeapType::I31 => "i31",
+            HeapType::Struct => "struct",
+            HeapType::Array => "array",
+            HeapType::None => "none",
             HeapType::Defined(Defined { id, .. }) => return write!(f, "$type{id}"),
         })
     }
@@ -112,6 +155,8 @@ impl RefType {
     pub const FUNCREF: RefType = RefType::nullable(HeapType::Func);
     /// `externref`
     pub const EXTERNREF: RefType = RefType::nullable(HeapType::Extern);
+    /// `anyref`
+    pub const ANYREF: RefType = RefType::nullable(HeapType::Any);
 
     /// A reference to this, or null.
     pub const fn nullable(heap: HeapType) -> RefType {
@@ -146,17 +191,31 @@ impl ValType {
     pub const FUNCREF: ValType = ValType::Ref(RefType::FUNCREF);
     /// `externref`
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERNREF);
+    /// `anyref`
+    pub const ANYREF: ValType = ValType::Ref(RefType::ANYREF);
 
     /// The types of slots, each at the place of its [`ValType::number`].
-    pub const SLOTS: [ValType; 7] =
-        [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::FUNCREF, ValType::EXTERNREF];
+    pub const SLOTS: [ValType; 8] = [
+        ValType::I32,
+        ValType::I64,
+        ValType::F32,
+        ValType::F64,
+        ValType::V128,
+        ValType::FUNCREF,
+        ValType::EXTERNREF,
+        ValType::ANYREF,
+    ];
 
     /// Bytes of a value: 4, 8 or 16.
     #[inline]
     pub const fn width(self) -> u32 {
         match self {
             ValType::I32 | ValType::F32 => 4,
-            ValType::I64 | ValType::F64 | ValType::Ref(_) => 8,
+            ValType::I64 | ValType::F64 => 8,
+            ValType::Ref(ty) => match ty.heap.family() {
+                Family::Func | Family::Extern => 8,
+                Family::Any => 4,
+            },
             ValType::V128 => 16,
         }
     }
@@ -207,6 +266,7 @@ impl ValType {
             ValType::Ref(ty) => match ty.heap.family() {
                 Family::Func => 5,
                 Family::Extern => 6,
+                Family::Any => 7,
             },
         }
     }
@@ -229,6 +289,7 @@ impl fmt::Display for RefType {
         match self {
             RefType { heap: HeapType::NoFunc, nullable: true } => f.write_str("nullfuncref"),
             RefType { heap: HeapType::NoExtern, nullable: true } => f.write_str("nullexternref"),
+            RefType { heap: HeapType::None, nullable: true } => f.write_str("nullref"),
             RefType { heap: heap @ HeapType::Defined(_), nullable: true } => write!(f, "(ref null {heap})"),
             RefType { heap, nullable: true } => write!(f, "{heap}ref"),
             RefType { heap, nullable: false } => write!(f, "(ref {heap})"),
@@ -262,20 +323,25 @@ mod tests {
     }
 
     /// References to the type of this number.
-    fn defined(id: u32) -> [ValType; 2] {
-        let heap = HeapType::Defined(Defined { kind: DefinedKind::Func, id: TypeId::new(id) });
+    fn defined(kind: DefinedKind, id: u32) -> [ValType; 2] {
+        let heap = HeapType::Defined(Defined { kind, id: TypeId::new(id) });
         [RefType::nullable(heap), RefType::non_null(heap)].map(ValType::Ref)
     }
 
     #[test]
     fn slots_know_families_alone() {
-        for ty in defined(7).into_iter().chain(defined(u32::MAX)).chain(all()) {
+        use DefinedKind::{Array, Func, Struct};
+        let kinds = [Func, Struct, Array].into_iter();
+        let modules = kinds.flat_map(|kind| [7, u32::MAX].into_iter().flat_map(move |id| defined(kind, id)));
+        for ty in modules.chain(all()) {
             let slot = ty.in_slots();
             assert_eq!((slot.in_slots(), slot.width(), slot.is_root()), (slot, ty.width(), ty.is_root()));
             assert_eq!(ValType::from_number(ty.number()), Some(slot));
-            assert_eq!(ty.is_ref(), slot == ValType::FUNCREF || slot == ValType::EXTERNREF);
+            assert_eq!(ty.is_ref(), [ValType::FUNCREF, ValType::EXTERNREF, ValType::ANYREF].contains(&slot));
         }
-        assert!(defined(7).iter().all(|ty| ty.in_slots() == ValType::FUNCREF));
+        for (kind, slot) in [(Func, ValType::FUNCREF), (Struct, ValType::ANYREF), (Array, ValType::ANYREF)] {
+            assert!(defined(kind, 7).iter().all(|ty| ty.in_slots() == slot));
+        }
         for (place, ty) in ValType::SLOTS.into_iter().enumerate() {
             assert_eq!((ty.number(), ty.in_slots()), (place as u32, ty));
         }
@@ -294,15 +360,19 @@ mod tests {
         assert_eq!(about(ValType::V128), (16, 2, false, false));
         assert_eq!(about(ValType::FUNCREF), (8, 1, true, true));
         assert_eq!(about(ValType::EXTERNREF), (8, 1, true, true));
+        assert_eq!(about(ValType::ANYREF), (4, 1, true, true));
         assert!(size_of::<ValType>() <= 12, "tables have one for each local");
     }
 
     #[test]
     fn they_are_named_as_in_the_text_format() {
         let names: Vec<String> = ValType::SLOTS.iter().map(ValType::to_string).collect();
-        assert_eq!(names, ["i32", "i64", "f32", "f64", "v128", "funcref", "externref"]);
+        assert_eq!(names, ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "anyref"]);
         assert_eq!(ValType::from(RefType::non_null(HeapType::Func)).to_string(), "(ref func)");
         assert_eq!(ValType::from(RefType::nullable(HeapType::NoExtern)).to_string(), "nullexternref");
-        assert_eq!(defined(17).map(|ty| ty.to_string()), ["(ref null $type17)", "(ref $type17)"]);
+        assert_eq!(ValType::from(RefType::nullable(HeapType::None)).to_string(), "nullref");
+        assert_eq!(ValType::from(RefType::nullable(HeapType::I31)).to_string(), "i31ref");
+        assert_eq!(ValType::from(RefType::non_null(HeapType::Eq)).to_string(), "(ref eq)");
+        assert_eq!(defined(DefinedKind::Func, 17).map(|ty| ty.to_string()), ["(ref null $type17)", "(ref $type17)"]);
     }
 }

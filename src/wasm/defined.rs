@@ -9,7 +9,7 @@
 //! The table of them is the one thing that all engines of a process share. It is locked for as long as it takes to find
 //! or add a group.
 
-use super::types::{FuncType, RefType, ValType};
+use super::types::{ArrayType, FieldType, FuncType, RefType, StorageType, StructType, ValType};
 use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::mem::take;
@@ -33,6 +33,10 @@ pub struct Definition {
 pub enum Composite {
     /// A function.
     Func(FuncType),
+    /// A structure.
+    Struct(StructType),
+    /// An array.
+    Array(ArrayType),
 }
 
 impl Composite {
@@ -40,20 +44,36 @@ impl Composite {
     pub fn kind(&self) -> DefinedKind {
         match self {
             Composite::Func(_) => DefinedKind::Func,
+            Composite::Struct(_) => DefinedKind::Struct,
+            Composite::Array(_) => DefinedKind::Array,
         }
     }
 
     /// The types that it names.
     fn types(&self) -> impl Iterator<Item = &ValType> {
-        match self {
-            Composite::Func(ty) => ty.params.iter().chain(&ty.results),
-        }
+        let (params, results, fields): (&[ValType], &[ValType], &[FieldType]) = match self {
+            Composite::Func(ty) => (&ty.params, &ty.results, &[]),
+            Composite::Struct(ty) => (&[], &[], &ty.fields),
+            Composite::Array(ty) => (&[], &[], std::slice::from_ref(&ty.element)),
+        };
+        let kept = fields.iter().filter_map(|field| match &field.storage {
+            StorageType::Val(ty) => Some(ty),
+            StorageType::I8 | StorageType::I16 => None,
+        });
+        params.iter().chain(results).chain(kept)
     }
 
     fn types_mut(&mut self) -> impl Iterator<Item = &mut ValType> {
-        match self {
-            Composite::Func(ty) => ty.params.iter_mut().chain(&mut ty.results),
-        }
+        let (params, results, fields): (&mut [ValType], &mut [ValType], &mut [FieldType]) = match self {
+            Composite::Func(ty) => (&mut ty.params, &mut ty.results, &mut []),
+            Composite::Struct(ty) => (&mut [], &mut [], &mut ty.fields),
+            Composite::Array(ty) => (&mut [], &mut [], std::slice::from_mut(&mut ty.element)),
+        };
+        let kept = fields.iter_mut().filter_map(|field| match &mut field.storage {
+            StorageType::Val(ty) => Some(ty),
+            StorageType::I8 | StorageType::I16 => None,
+        });
+        params.iter_mut().chain(results).chain(kept)
     }
 }
 
@@ -151,8 +171,17 @@ impl DefinedType {
 
     /// The function type, if it is one.
     pub fn as_func(&self) -> Option<&FuncType> {
-        let Composite::Func(ty) = &self.known().definition.composite;
-        Some(ty)
+        if let Composite::Func(ty) = &self.composite { Some(ty) } else { None }
+    }
+
+    /// The type of structures, if it is one.
+    pub fn as_struct(&self) -> Option<&StructType> {
+        if let Composite::Struct(ty) = &self.composite { Some(ty) } else { None }
+    }
+
+    /// The type of arrays, if it is one.
+    pub fn as_array(&self) -> Option<&ArrayType> {
+        if let Composite::Array(ty) = &self.composite { Some(ty) } else { None }
     }
 
     /// All types that it is below, the topmost first, and itself.

@@ -70,6 +70,8 @@ features! {
     extended_const: EXTENDED_CONST = true, "extended-const";
     /// `return_call` and `return_call_indirect`.
     tail_call: TAIL_CALL = true, "tail-call";
+    /// Structures, arrays and integers of 31 bits that guests make, and types below types. Not complete.
+    gc: GC = false, "gc";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
@@ -84,7 +86,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
         (WasmFeatures::MEMORY64, "memory64"),
-        (WasmFeatures::GC, "gc"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),
         (WasmFeatures::CUSTOM_PAGE_SIZES, "custom-page-sizes"),

@@ -2,7 +2,7 @@
 
 use super::defined::DefinedType;
 use super::types::{RefType, ValType};
-use crate::base::{Defined, HeapType, TypeId};
+use crate::base::{Defined, DefinedKind, HeapType, TypeId};
 
 /// Types that are ordered.
 pub trait Subtype {
@@ -22,8 +22,14 @@ impl Subtype for HeapType {
                 is_below(id, wanted)
             }
             (found, wanted) if found == wanted => true,
-            (HeapType::NoFunc | HeapType::NoExtern, wanted) => self.family() == wanted.family(),
-            (_, HeapType::Func | HeapType::Extern) => self.family() == wanted.family(),
+            (HeapType::NoFunc | HeapType::NoExtern | HeapType::None, wanted) => self.family() == wanted.family(),
+            (_, HeapType::Func | HeapType::Extern | HeapType::Any) => self.family() == wanted.family(),
+            (HeapType::I31 | HeapType::Struct | HeapType::Array, HeapType::Eq) => true,
+            (HeapType::Defined(Defined { kind, .. }), wanted) => match kind {
+                DefinedKind::Func => false,
+                DefinedKind::Struct => matches!(wanted, HeapType::Eq | HeapType::Struct),
+                DefinedKind::Array => matches!(wanted, HeapType::Eq | HeapType::Array),
+            },
             _ => false,
         }
     }
@@ -40,6 +46,33 @@ impl Subtype for ValType {
         match (self, wanted) {
             (ValType::Ref(found), ValType::Ref(wanted)) => found.fits(wanted),
             _ => self == wanted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All pairs of types that no module defines: what is below what, by the specification's picture of each family.
+    #[test]
+    fn abstract_types_are_ordered() {
+        use HeapType::{Any, Array, Eq, Extern, Func, I31, NoExtern, NoFunc, None, Struct};
+        let above = |ty: HeapType| -> &[HeapType] {
+            match ty {
+                NoFunc => &[Func],
+                NoExtern => &[Extern],
+                None => &[I31, Struct, Array, Eq, Any],
+                I31 | Struct | Array => &[Eq, Any],
+                Eq => &[Any],
+                _ => &[],
+            }
+        };
+        for found in HeapType::ABSTRACT {
+            for wanted in HeapType::ABSTRACT {
+                let fits = found == wanted || above(found).contains(&wanted);
+                assert_eq!(found.fits(&wanted), fits, "{found} {wanted}");
+            }
         }
     }
 }

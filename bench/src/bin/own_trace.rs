@@ -246,5 +246,6 @@ fn write_value(line: &mut String, value: &Val) {
         Val::V128(bytes) => write!(line, "v128:{:032x}", u128::from_le_bytes(*bytes)),
         Val::FuncRef(func) => write!(line, "funcref:{}", set(func.is_none())),
         Val::ExternRef(value) => write!(line, "externref:{}", set(value.is_none())),
+        Val::AnyRef(value) => write!(line, "anyref:{}", set(value.is_none())),
     };
 }

@@ -6,7 +6,7 @@ use super::cell::StoreCell;
 use super::guard::or_null;
 use super::own::{Handle, Own, borrow};
 use super::trap_object::TrapObject;
-use crate::runtime::{Extern, ExternRef, Func, Global, Instance, Memory, Module, Root, Rooted, Table};
+use crate::runtime::{AnyRef, Extern, ExternRef, Func, Global, Instance, Memory, Module, Root, Rooted, Table};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ pub(in crate::capi) enum Kind {
     Trap(Arc<TrapObject>),
     /// A foreign object: an external reference with nothing but its identity.
     Foreign(ExternRef),
+    /// A reference to what a guest has made.
+    Any(AnyRef),
 }
 
 impl Object {
@@ -60,6 +62,7 @@ impl Object {
             (Kind::Module(a), Kind::Module(b)) => Module::same(a, b),
             (Kind::Trap(a), Kind::Trap(b)) => Arc::ptr_eq(a, b),
             (Kind::Foreign(a), Kind::Foreign(b)) => a == b,
+            (Kind::Any(a), Kind::Any(b)) => a == b,
             _ => false,
         }
     }
@@ -76,6 +79,7 @@ impl Object {
             Kind::Module(module) => module.identity().hash(&mut hasher),
             Kind::Trap(trap) => Arc::as_ptr(trap).hash(&mut hasher),
             Kind::Foreign(value) => value.hash(&mut hasher),
+            Kind::Any(value) => value.hash(&mut hasher),
         }
         hasher.finish()
     }
@@ -87,7 +91,7 @@ impl Object {
             Kind::Global(global) => (*global).into(),
             Kind::Table(table) => (*table).into(),
             Kind::Memory(memory) => (*memory).into(),
-            Kind::Instance(_) | Kind::Module(_) | Kind::Trap(_) | Kind::Foreign(_) => return None,
+            Kind::Instance(_) | Kind::Module(_) | Kind::Trap(_) | Kind::Foreign(_) | Kind::Any(_) => return None,
         })
     }
 }
@@ -116,7 +120,7 @@ impl Kind {
             Kind::Memory(memory) => (*memory).into(),
             Kind::Instance(instance) => (*instance).into(),
             Kind::Foreign(value) => (*value).into(),
-            Kind::Module(_) | Kind::Trap(_) => return None,
+            Kind::Module(_) | Kind::Trap(_) | Kind::Any(_) => return None,
         })
     }
 }

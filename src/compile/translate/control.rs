@@ -1,5 +1,6 @@
 //! Blocks, branches and the code between them that cannot be reached.
 
+use super::heap::missing;
 use super::storage::{Edge, Operand};
 use super::{Translator, abi_type, return_raw};
 use crate::abi::TrapCode;
@@ -226,6 +227,7 @@ impl<'a> Translator<'a, '_> {
                 self.pop()?;
             }
             Operator::BrTable { targets } => self.branch_table(targets)?,
+            Operator::BrOnCast { .. } | Operator::BrOnCastFail { .. } => return Err(missing(operator)),
             _ => return Err(internal(format!("no branch: {operator:?}"))),
         }
         Ok(())

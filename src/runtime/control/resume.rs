@@ -137,8 +137,8 @@ mod tests {
     /// Up to 20 types, by the numbers that `next` gives.
     fn types(next: &mut impl FnMut(u64) -> u64) -> Vec<ValType> {
         use ValType::{F32, F64, I32, I64, V128};
-        const KINDS: [ValType; 7] = [I32, I64, F32, F64, ValType::FUNCREF, ValType::EXTERNREF, V128];
-        let (count, kinds) = (next(21), next(7) + 1);
+        const KINDS: [ValType; 8] = [I32, I64, F32, F64, ValType::FUNCREF, ValType::EXTERNREF, V128, ValType::ANYREF];
+        let (count, kinds) = (next(21), next(8) + 1);
         (0..count).map(|_| KINDS[next(kinds) as usize]).collect()
     }
 

@@ -2,6 +2,7 @@
 
 use crate::abi::{TableElement, TrapCode, ValRaw};
 use crate::base::{DataIndex, ElemIndex, MemoryIndex, Result, TableIndex};
+use crate::runtime::objects::handles::AnyRef;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::table::{element_of, range};
 use crate::wasm::{ConstExpr, ConstOp, ElementItems};
@@ -28,6 +29,7 @@ pub(in crate::runtime) fn evaluate(instance: &InstanceData, expr: &ConstExpr) ->
                 ConstOp::V128Const(bytes) => raw.v128 = *bytes,
                 ConstOp::RefNull(_) => {}
                 ConstOp::RefFunc(func) => raw.funcref = instance.func_ref(*func).as_ptr(),
+                ConstOp::RefI31 => raw.anyref = AnyRef::i31(stack.pop().unwrap_or_default().i32).to_word(),
                 ConstOp::GlobalGet(global) => raw = instance.global(*global).as_ref().value,
                 ConstOp::I32Add | ConstOp::I32Sub | ConstOp::I32Mul => {
                     let (a, b) = binary();

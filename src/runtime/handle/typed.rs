@@ -3,7 +3,7 @@
 use crate::abi::ValRaw;
 use crate::base::Result;
 use crate::runtime::handle::values::{extern_to_raw, func_to_raw};
-use crate::runtime::objects::handles::{ExternRef, Func};
+use crate::runtime::objects::handles::{AnyRef, ExternRef, Func};
 use crate::runtime::objects::values::{extern_from_raw, func_from_raw};
 use crate::runtime::store::views::StoreRef;
 use crate::wasm::{FuncType, ValType};
@@ -76,6 +76,20 @@ unsafe impl WasmTy for Option<Func> {
     unsafe fn load(store: StoreRef<'_>, raw: *const ValRaw) -> Self {
         // SAFETY: the caller's promise.
         unsafe { func_from_raw(store.inner().id, *raw) }
+    }
+}
+
+// SAFETY: a reference of the family of `anyref` in its field.
+unsafe impl WasmTy for Option<AnyRef> {
+    const TYPE: ValType = ValType::ANYREF;
+    unsafe fn store(self, _: StoreRef<'_>, raw: *mut ValRaw) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe { (*raw).anyref = self.map_or(0, AnyRef::to_word) };
+        Ok(())
+    }
+    unsafe fn load(_: StoreRef<'_>, raw: *const ValRaw) -> Self {
+        // SAFETY: the caller's promise.
+        AnyRef::from_word(unsafe { (*raw).anyref })
     }
 }
 

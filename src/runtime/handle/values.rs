@@ -3,7 +3,7 @@
 use crate::abi::ValRaw;
 use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result};
 use crate::runtime::objects::externs::ExternSlot;
-use crate::runtime::objects::handles::{ExternRef, Func, Root};
+use crate::runtime::objects::handles::{AnyRef, ExternRef, Func, Root};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
@@ -31,6 +31,7 @@ impl Val {
             Val::V128(bytes) => raw.v128 = bytes,
             Val::FuncRef(func) => raw.funcref = func_to_raw(func, store)?,
             Val::ExternRef(value) => raw.externref = extern_to_raw(value, store)?,
+            Val::AnyRef(value) => raw.anyref = value.map_or(0, AnyRef::to_word),
         }
         Ok(raw)
     }
@@ -135,7 +136,7 @@ pub(in crate::runtime) fn fits(store: &StoreInner, value: Val, wanted: ValType) 
     }
     let ValType::Ref(wanted) = wanted else { return Ok(false) };
     let found = match value {
-        Val::FuncRef(None) | Val::ExternRef(None) => {
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) => {
             return Ok(wanted.nullable && ValType::Ref(wanted.top()) == value.ty());
         }
         Val::FuncRef(Some(func)) => {
@@ -144,6 +145,7 @@ pub(in crate::runtime) fn fits(store: &StoreInner, value: Val, wanted: ValType) 
             HeapType::Defined(Defined { kind: DefinedKind::Func, id: unsafe { func.ptr.as_ref() }.sig })
         }
         Val::ExternRef(Some(_)) => HeapType::Extern,
+        Val::AnyRef(Some(_)) => HeapType::I31,
         Val::I32(_) | Val::I64(_) | Val::F32(_) | Val::F64(_) | Val::V128(_) => return Ok(false),
     };
     Ok(found.fits(&wanted.heap))

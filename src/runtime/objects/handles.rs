@@ -138,6 +138,35 @@ impl ExternRef {
     }
 }
 
+/// A reference of the family of `anyref` that is not null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AnyRef {
+    /// An integer, as compiled code has it.
+    word: u32,
+}
+
+impl AnyRef {
+    /// The lowest 31 bits of an integer, as `ref.i31` makes it.
+    pub fn i31(value: i32) -> AnyRef {
+        AnyRef { word: (value as u32) << 1 | 1 }
+    }
+
+    /// The integer, if it is one, with its sign, as `i31.get_s` gives it.
+    pub fn as_i31(&self) -> Option<i32> {
+        (self.word & 1 != 0).then_some(self.word as i32 >> 1)
+    }
+
+    /// As compiled code has it.
+    pub(in crate::runtime) fn to_word(self) -> u32 {
+        self.word
+    }
+
+    /// From what compiled code has; `None` for null.
+    pub(in crate::runtime) fn from_word(word: u32) -> Option<AnyRef> {
+        (word != 0).then_some(AnyRef { word })
+    }
+}
+
 /// What instances import and export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Extern {

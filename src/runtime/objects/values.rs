@@ -2,7 +2,7 @@
 
 use crate::abi::ValRaw;
 use crate::base::Family;
-use crate::runtime::objects::handles::{ExternRef, Func};
+use crate::runtime::objects::handles::{AnyRef, ExternRef, Func};
 use crate::runtime::objects::owned::StoreId;
 use crate::wasm::{HeapType, ValType};
 use std::ptr::NonNull;
@@ -24,6 +24,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// A value of the host, or null.
     ExternRef(Option<ExternRef>),
+    /// What a guest has made, or null.
+    AnyRef(Option<AnyRef>),
 }
 
 impl Val {
@@ -37,6 +39,7 @@ impl Val {
             Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::AnyRef(_) => ValType::ANYREF,
         }
     }
 
@@ -57,6 +60,7 @@ impl Val {
         match heap.family() {
             Family::Func => Val::FuncRef(None),
             Family::Extern => Val::ExternRef(None),
+            Family::Any => Val::AnyRef(None),
         }
     }
 
@@ -95,6 +99,7 @@ impl Val {
                 ValType::Ref(ty) => match ty.heap.family() {
                     Family::Func => Val::FuncRef(func_from_raw(id, raw)),
                     Family::Extern => Val::ExternRef(extern_from_raw(id, raw)),
+                    Family::Any => Val::AnyRef(AnyRef::from_word(raw.anyref)),
                 },
             }
         }

@@ -376,6 +376,8 @@ impl<'a> Marker<'a> {
                         }
                     }
                     Family::Extern => self.extern_word(value.externref),
+                    // An integer, which is not kept anywhere else.
+                    Family::Any => {}
                 },
                 ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => {}
             }
@@ -448,6 +450,7 @@ impl<'a> Marker<'a> {
                         }
                     }
                     Family::Extern => self.extern_word(element.external()),
+                    Family::Any => return,
                 }
             }
         }

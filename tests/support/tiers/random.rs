@@ -1,7 +1,7 @@
 //! Random choices that are the same everywhere and for ever.
 
 use stepwell::base::FuncIndex;
-use stepwell::runtime::{AsStoreMut, ExternRef, Instance, Val};
+use stepwell::runtime::{AnyRef, AsStoreMut, ExternRef, Instance, Val};
 use stepwell::{HeapType, RefType, ValType};
 
 /// SplitMix64.
@@ -110,6 +110,7 @@ impl Random {
                     instance.func(store, FuncIndex::from_usize(self.below(count)))
                 }))
             }
+            ValType::Ref(RefType { heap: HeapType::Any, .. }) => Val::AnyRef(Some(AnyRef::i31(self.i32()))),
             ValType::Ref(_) if self.one_in(3) => Val::ExternRef(None),
             ValType::Ref(_) => Val::ExternRef(Some(ExternRef::new(store, Box::new(())).unwrap())),
         }

@@ -151,6 +151,9 @@ fn bits(store: impl AsStore, val: &Val) -> (u64, u64) {
         }
         Val::ExternRef(None) => (6, 0),
         Val::ExternRef(Some(value)) => (6, 1 + u64::from(value.number())),
+        Val::AnyRef(value) => {
+            (7, value.and_then(|value| value.as_i31()).map_or(u64::MAX, |value| u64::from(value as u32)))
+        }
     }
 }
 
