@@ -32,10 +32,16 @@
 //! set. In a table stands a [`TableElement`], which for a function is not the same: see there.
 
 mod builtins;
+mod heap;
 mod layout;
 mod trap;
 
 pub use builtins::{Builtin, BuiltinArg};
+pub use heap::{
+    ARRAY_ELEMENTS, ARRAY_LENGTH, DESCRIBES_ARRAY, DESCRIBES_STRUCT, DESCRIPTOR_BYTES, DESCRIPTOR_CHAIN,
+    DESCRIPTOR_DEPTH, DESCRIPTOR_KIND, DESCRIPTOR_LEAST, EXTERN_OF_GUEST, HEAP_OBJECTS, HEAP_RANGE, HEAP_TYPES,
+    HOST_SHIFT, HOST_TAG, I31_TAG, OBJECT_ALIGN, OBJECT_MARK, StructLayout, VMHeap, array_size,
+};
 pub use layout::{
     Activation, FuncElement, HOST_FUNC, HostCall, ResumeState, StopCell, TABLE_ELEMENT_SIZE, TableElement, VMContext,
     VMFuncRef, VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,

@@ -16,7 +16,7 @@ mod subtypes;
 mod types;
 
 pub use body::{BlockKind, Instruction, Instructions, Step, Walk, is_tail_call, targets, unreadable};
-pub use defined::DefinedType;
+pub use defined::{Composite, DefinedType};
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
 pub use known::KnownData;
@@ -26,6 +26,6 @@ pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};
 pub use types::{
-    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, HeapType, Limits,
-    MAX_PAGES, MemoryType, PAGE_BYTES, RefType, SegmentMode, TableType, ValType,
+    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FieldType, FuncType, GlobalType, HeapType,
+    Limits, MAX_PAGES, MemoryType, PAGE_BYTES, RefType, SegmentMode, StorageType, TableType, ValType,
 };

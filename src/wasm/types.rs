@@ -52,6 +52,17 @@ impl StorageType {
     }
 }
 
+impl StorageType {
+    /// The bytes that it takes.
+    pub const fn width(self) -> u32 {
+        match self {
+            StorageType::I8 => 1,
+            StorageType::I16 => 2,
+            StorageType::Val(ty) => ty.width(),
+        }
+    }
+}
+
 impl fmt::Display for FieldType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mutable = if self.mutable { "mut " } else { "" };

@@ -7,6 +7,8 @@ pub(in crate::runtime) mod externs;
 pub(in crate::runtime) mod func_refs;
 pub(in crate::runtime) mod global;
 pub(in crate::runtime) mod handles;
+#[cfg_attr(not(test), expect(dead_code, reason = "guests make nothing on it yet"))]
+pub(in crate::runtime) mod heap;
 pub(in crate::runtime) mod host;
 pub(in crate::runtime) mod instance;
 pub(in crate::runtime) mod memory;
