@@ -93,6 +93,10 @@ static void print_value(const wasm_val_t *value) {
     case WASM_F64:
         printf(" %g", value->of.f64);
         break;
+    case STEPWELL_VALKIND_V128:
+        fputs(" 0x", stdout);
+        print_v128(stdout, value);
+        break;
     default:
         printf(" %s", value->of.ref ? "(reference)" : "null");
     }

@@ -17,7 +17,7 @@ GUEST = ROOT / "c-examples" / "guest"
 PROGRAM = GUEST / "program.wasm"
 SPLIT = ROOT / "tests" / "support" / "split"
 sys.path.insert(0, str(ROOT / "tests" / "python"))
-from wasm import CALL, END, LOCAL_GET, Builder, code, u  # noqa: E402
+from wasm import CALL, END, I32X4_ADD, LOCAL_GET, Builder, code, u  # noqa: E402
 
 RUN = None
 NO_SUCH_LINE = "there is no code at"
@@ -195,6 +195,18 @@ class Calls(Case):
         self.gives("7\nnull\n", "--invoke", "swap", module, "null", "7")
         self.gives("funcref\n", "--invoke", "self", module)
         self.fails(2, "`x` is no externref", "--invoke", "same", module, "x")
+
+    def test_vectors(self):
+        m = Builder()
+        m.func(["v128", "v128"], ["v128"], code(LOCAL_GET, u(0), LOCAL_GET, u(1), I32X4_ADD), export="add")
+        module = self.module("vectors.wasm", m.build())
+        self.gives("0x00000004000000030000000200000001\n", "--invoke", "add", module, "0x4000000030000000200000000", "0x1")
+        self.gives("0xffffffffffffffffffffffff00000000\n", "--invoke", "add", module, "0x" + "f" * 32, "0X1")
+        for wrong in ["1", "0x", "x", "", "0x" + "1" * 33, "0x1g", "-0x1", "0x 1", "null"]:
+            self.fails(2, f"`{wrong}` is no v128", "--invoke", "add", module, "0x0", wrong)
+        self.fails(2, "`add` takes (v128, v128)", "--invoke", "add", module)
+        _, _, err = self.run_it("--trace=calls", "--invoke", "add", module, "0x5", "0x0")
+        self.assertIn("0x00000000000000000000000000000005", err)
 
     def test_precompiled(self):
         file = self.folder / "program.cwasm"

@@ -44,6 +44,10 @@ static void print_value(FILE *to, const wasm_val_t *value) {
     case WASM_F64:
         print_float(to, value->of.f64, false);
         break;
+    case STEPWELL_VALKIND_V128:
+        fputs("0x", to);
+        print_v128(to, value);
+        break;
     case WASM_FUNCREF:
         fputs(value->of.ref ? "funcref" : "null", to);
         break;
@@ -62,6 +66,8 @@ static const char *type_name(const wasm_valtype_t *type) {
         return "f32";
     case WASM_F64:
         return "f64";
+    case STEPWELL_VALKIND_V128:
+        return "v128";
     case WASM_FUNCREF:
         return "funcref";
     default:

@@ -1,7 +1,7 @@
 /*
  * stepwell-trace: steps through everything a call does and prints one line for each instruction.
  *
- *   stepwell-trace [--max N] [--canonical-nans] [--simple] [--dir HOST] MODULE.wasm EXPORT [ARGS...]
+ *   stepwell-trace [--max N] [--deterministic] [--simple] [--dir HOST] MODULE.wasm EXPORT [ARGS...]
  *
  * Before each reachable instruction, the start function's included:
  *
@@ -9,14 +9,17 @@
  *
  * DEPTH is the number of live Wasm frames, FUNC the function's index in its module (imports counted), OFFSET the byte
  * offset in the module of the instruction about to run; LOCALS are parameters first, STACK is bottom first. Values are
- * `i32:0000002a` and so on, bits in hexadecimal; references `funcref:null`, `externref:set`. The last line is
+ * `i32:0000002a` and so on, bits in hexadecimal, of a `v128` with lane 0 last; references `funcref:null`, `externref:set`. The last line is
  * `return VALUES`, `trap MESSAGE`, or `max` once N lines are out.
+ *
+ * With `--deterministic`, all NaNs that arithmetic yields are the same, and relaxed vector instructions give the same on all machines.
  *
  * With `--dir`, WASI preview 1 is there: the directory HOST as ".", to look at, and the standard error; standard output is the
  * trace's, so the program's goes nowhere. The last line of a program that exits is `exit STATUS`.
  *
  * Other missing imports are functions that return zeros, and globals, tables and memories of zeros. ARGS follow the parameters'
- * types: integers in decimal or 0x hexadecimal, floats in decimal (also nan, inf), references `null`.
+ * types: integers in decimal or 0x hexadecimal, floats in decimal (also nan, inf), vectors as one number in 0x hexadecimal, references
+ * `null`.
  */
 #include "util.h"
 
@@ -46,6 +49,10 @@ static void print_value(const wasm_val_t *value) {
     case WASM_F64:
         memcpy(&wide, &value->of.f64, sizeof wide);
         printf("f64:%016" PRIx64, wide);
+        break;
+    case STEPWELL_VALKIND_V128:
+        fputs("v128:", stdout);
+        print_v128(stdout, value);
         break;
     case WASM_FUNCREF:
         printf("funcref:%s", value->of.ref ? "set" : "null");
@@ -122,13 +129,13 @@ static void end_with_trap(const wasm_trap_t *trap) {
 
 int main(int argc, char **argv) {
     tracer t = {false, 0};
-    bool canonical_nans = false;
+    bool deterministic = false;
     stepwell_debug_tier_t tier = STEPWELL_DEBUG_TIER_REGIONS;
     const char *directory = NULL;
     int next = 1;
     for (; next < argc && !strncmp(argv[next], "--", 2); next++) {
-        if (!strcmp(argv[next], "--canonical-nans")) {
-            canonical_nans = true;
+        if (!strcmp(argv[next], "--deterministic")) {
+            deterministic = true;
         } else if (!strcmp(argv[next], "--simple")) {
             tier = STEPWELL_DEBUG_TIER_SIMPLE;
         } else if (!strcmp(argv[next], "--max") && next + 1 < argc) {
@@ -145,7 +152,7 @@ int main(int argc, char **argv) {
         }
     }
     if (argc - next < 2) {
-        fail("usage: stepwell-trace [--max N] [--canonical-nans] [--simple] [--dir HOST] MODULE.wasm EXPORT [ARGS...]");
+        fail("usage: stepwell-trace [--max N] [--deterministic] [--simple] [--dir HOST] MODULE.wasm EXPORT [ARGS...]");
     }
     const char *path = argv[next], *export_name = argv[next + 1];
     char **arguments = argv + next + 2;
@@ -153,7 +160,8 @@ int main(int argc, char **argv) {
 
     wasm_config_t *config = wasm_config_new();
     stepwell_config_debug_set(config, true);
-    stepwell_config_nan_canonicalization_set(config, canonical_nans);
+    stepwell_config_nan_canonicalization_set(config, deterministic);
+    stepwell_config_relaxed_simd_deterministic_set(config, deterministic);
     check(stepwell_config_debug_tier_set(config, tier), "choosing the kind of debug code");
     wasm_engine_t *engine = wasm_engine_new_with_config(config);
     if (!engine) {

@@ -103,10 +103,39 @@ static inline bool parse_integer(const char *text, int width, uint64_t *out) {
     return true;
 }
 
-/* A value of a type: integers as above, floats also `nan`, `inf` and hexadecimal, references `null`; false if `text` is none. */
+/* Prints a v128 as one number in hexadecimal, lane 0 last. */
+static inline void print_v128(FILE *to, const wasm_val_t *value) {
+    const uint8_t *bytes = stepwell_val_v128(value);
+    for (int i = 15; i >= 0; i--) {
+        fprintf(to, "%02x", bytes[i]);
+    }
+}
+
+/* The bytes of a number as `print_v128` prints it, behind `0x`; false if `text` is none. */
+static inline bool parse_v128(const char *text, uint8_t out[16]) {
+    size_t digits = strlen(text);
+    memset(out, 0, 16);
+    if (digits < 3 || digits > 2 + 32 || text[0] != '0' || (text[1] != 'x' && text[1] != 'X')) {
+        return false;
+    }
+    for (size_t i = 0; i < digits - 2; i++) { /* the last digit first */
+        char digit[2] = {text[digits - 1 - i], 0};
+        if (!strchr("0123456789abcdefABCDEF", digit[0])) {
+            return false;
+        }
+        out[i / 2] |= (uint8_t)(strtoul(digit, NULL, 16) << (i % 2 ? 4 : 0));
+    }
+    return true;
+}
+
+/*
+ * A value of a type: integers as above, floats also `nan`, `inf` and hexadecimal, vectors one number in 0x hexadecimal, references
+ * `null`; false if `text` is none. The caller deletes it.
+ */
 static inline bool parse_value(const char *text, wasm_valkind_t kind, wasm_val_t *out) {
     char *end = NULL;
     uint64_t bits;
+    uint8_t lanes[16];
     memset(out, 0, sizeof *out);
     out->kind = kind;
     errno = 0;
@@ -129,6 +158,12 @@ static inline bool parse_value(const char *text, wasm_valkind_t kind, wasm_val_t
     case WASM_F64:
         out->of.f64 = strtod(text, &end);
         return end != text && !*end && !(errno && isinf(out->of.f64));
+    case STEPWELL_VALKIND_V128:
+        if (!parse_v128(text, lanes)) {
+            return false;
+        }
+        stepwell_val_new_v128(lanes, out);
+        return true;
     default:
         return !strcmp(text, "null");
     }

@@ -6,12 +6,12 @@
 mod machine;
 
 use machine::{FUNCTION_BYTES, SITES, call, image, no_cell};
-use std::sync::Arc;
 use std::time::Instant;
+use stepwell::base::Shared;
 use stepwell::internals::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
 use stepwell::internals::image::SiteId;
 
-fn private(registry: &mut CodeRegistry, code: &Arc<EngineCode>) -> CodeSlot {
+fn private(registry: &mut CodeRegistry, code: &Shared<EngineCode>) -> CodeSlot {
     let cell = no_cell();
     registry.register(code, Ownership::Private { cell }).unwrap()
 }

@@ -33,6 +33,7 @@
 #include "wasm.h"
 
 #include "stepwell/base.h" /* version, macros, and what all callbacks have */
+#include "stepwell/value.h" /* values of types that wasm.h has no word for */
 #include "stepwell/error.h" /* errors, with code, message and place */
 #include "stepwell/engine.h" /* how an engine is made, and what it does and tells */
 #include "stepwell/store.h" /* stores: limits, fuel, deadlines, interrupts, collection; the host's own stacks */

@@ -108,6 +108,15 @@ enum class Feature : std::int32_t {
   BulkMemory = STEPWELL_FEATURE_BULK_MEMORY,
   ReferenceTypes = STEPWELL_FEATURE_REFERENCE_TYPES,
   ExtendedConst = STEPWELL_FEATURE_EXTENDED_CONST,
+  Simd = STEPWELL_FEATURE_SIMD,
+  RelaxedSimd = STEPWELL_FEATURE_RELAXED_SIMD,
+  MultiMemory = STEPWELL_FEATURE_MULTI_MEMORY,
+  Memory64 = STEPWELL_FEATURE_MEMORY64,
+  CustomPageSizes = STEPWELL_FEATURE_CUSTOM_PAGE_SIZES,
+  FunctionReferences = STEPWELL_FEATURE_FUNCTION_REFERENCES,
+  TailCall = STEPWELL_FEATURE_TAIL_CALL,
+  WideArithmetic = STEPWELL_FEATURE_WIDE_ARITHMETIC,
+  CompactImports = STEPWELL_FEATURE_COMPACT_IMPORTS,
 };
 
 /// The kinds of values.
@@ -116,6 +125,7 @@ enum class ValKind : std::uint8_t {
   I64 = WASM_I64,
   F32 = WASM_F32,
   F64 = WASM_F64,
+  V128 = STEPWELL_VALKIND_V128,
   ExternRef = WASM_EXTERNREF,
   FuncRef = WASM_FUNCREF,
 };
@@ -164,6 +174,7 @@ inline const char *to_string(ValKind kind) noexcept {
   case ValKind::I64: return "i64";
   case ValKind::F32: return "f32";
   case ValKind::F64: return "f64";
+  case ValKind::V128: return "v128";
   case ValKind::ExternRef: return "externref";
   case ValKind::FuncRef: return "funcref";
   }
@@ -413,11 +424,11 @@ struct FuncType {
   friend bool operator!=(const FuncType &a, const FuncType &b) { return !(a == b); }
 };
 
-/// The size of a memory, in pages of 64 KiB, or of a table, in elements.
+/// The size of a memory, in pages, or of a table, in elements.
 struct Limits {
-  std::uint32_t min = 0;
+  std::uint64_t min = 0;
   /// The largest size it may grow to, if there is one.
-  std::optional<std::uint32_t> max;
+  std::optional<std::uint64_t> max;
 };
 
 /// A global's type.
@@ -430,11 +441,17 @@ struct GlobalType {
 struct TableType {
   ValKind element = ValKind::FuncRef;
   Limits limits;
+  /// Whether its places have 64 bits; else they have 32.
+  bool is_64 = false;
 };
 
 /// A memory's type.
 struct MemoryType {
   Limits limits;
+  /// Whether its addresses have 64 bits; else they have 32.
+  bool is_64 = false;
+  /// The power of 2 that says how many bytes a page has: 16 for 64 KiB, or 0.
+  std::uint32_t page_size_log2 = 16;
 };
 
 /// The type of an import or export, in the order of `ExternKind`.
@@ -856,7 +873,41 @@ private:
   detail::Owned<wasm_ref_t, wasm_ref_delete> ref_;
 };
 
-/// A value of any kind. Copies of a reference refer to the same object. Thread: numbers any, references with their store.
+/// A `v128`: 16 bytes, lane 0 first. Thread: any.
+struct V128 {
+  std::array<std::uint8_t, 16> bytes{};
+
+  /// Of lanes: `V128::of<float>({1, 2, 3, 4})`.
+  template <class T> static V128 of(const std::array<T, 16 / sizeof(T)> &lanes) noexcept {
+    static_assert(std::is_arithmetic_v<T> && 16 % sizeof(T) == 0, "lanes are numbers");
+    V128 vector;
+    std::memcpy(vector.bytes.data(), lanes.data(), 16);
+    return vector;
+  }
+  /// As lanes: `vector.as<float>()[3]`.
+  template <class T> std::array<T, 16 / sizeof(T)> as() const noexcept {
+    static_assert(std::is_arithmetic_v<T> && 16 % sizeof(T) == 0, "lanes are numbers");
+    std::array<T, 16 / sizeof(T)> lanes;
+    std::memcpy(lanes.data(), bytes.data(), 16);
+    return lanes;
+  }
+  /// Whether all bits are the same.
+  friend bool operator==(const V128 &a, const V128 &b) noexcept { return a.bytes == b.bytes; }
+  friend bool operator!=(const V128 &a, const V128 &b) noexcept { return a.bytes != b.bytes; }
+};
+
+namespace detail {
+
+/// The vector in a value of the C API that is one.
+inline V128 v128_of(const wasm_val_t &val) noexcept {
+  V128 vector;
+  std::memcpy(vector.bytes.data(), stepwell_val_v128(&val), 16);
+  return vector;
+}
+
+} // namespace detail
+
+/// A value of any kind. Copies of a reference refer to the same object. Thread: references with their store, others any.
 class Val {
 public:
   /// An `i32` of 0.
@@ -877,6 +928,7 @@ public:
     val_.kind = WASM_F64;
     val_.of.f64 = value;
   }
+  Val(const V128 &value) { stepwell_val_new_v128(value.bytes.data(), &val_); }
   /// An `externref`.
   Val(Ref ref) noexcept : store_(ref.store()) {
     val_.kind = WASM_EXTERNREF;
@@ -897,7 +949,7 @@ public:
   }
 
   Val(const Val &other) : val_(other.val_), store_(other.store_) {
-    if (is_ref()) wasm_val_copy(&val_, &other.val_);
+    if (is_owner()) wasm_val_copy(&val_, &other.val_);
   }
   Val(Val &&other) noexcept : val_(other.val_), store_(std::move(other.store_)) { other.forget(); }
   Val &operator=(Val other) noexcept {
@@ -906,7 +958,7 @@ public:
     return *this;
   }
   ~Val() {
-    if (is_ref()) wasm_val_delete(&val_);
+    if (is_owner()) wasm_val_delete(&val_);
   }
 
   ValKind kind() const noexcept { return static_cast<ValKind>(val_.kind); }
@@ -916,11 +968,12 @@ public:
   std::int64_t i64() const { return expect(ValKind::I64), val_.of.i64; }
   float f32() const { return expect(ValKind::F32), val_.of.f32; }
   double f64() const { return expect(ValKind::F64), val_.of.f64; }
+  V128 v128() const { return expect(ValKind::V128), detail::v128_of(val_); }
   /// The reference of either kind; it may be null.
   Ref ref() const;
   /// The function of a `funcref`, unless it is null.
   std::optional<Func> func() const;
-  /// The value as a C++ type: integers of 32 and 64 bits, `float`, `double`, `Ref`, `std::optional<Func>`.
+  /// The value as a C++ type: integers of 32 and 64 bits, `float`, `double`, `V128`, `Ref`, `std::optional<Func>`.
   template <class T> T get() const;
 
   /// The C value, borrowed.
@@ -933,6 +986,7 @@ public:
   }
 
 private:
+  bool is_owner() const noexcept { return is_ref() || kind() == ValKind::V128; }
   void forget() noexcept {
     val_.kind = WASM_I32;
     val_.of.i64 = 0;
@@ -997,7 +1051,7 @@ public:
   using Object::Object;
 
   /// A host function from anything that can be called; its type is that of its parameters and its result. They may be integers of
-  /// 32 and 64 bits, `float`, `double`, `Ref` (an `externref`) and `std::optional<Func>` (a `funcref`); the result also `void`, a
+  /// 32 and 64 bits, `float`, `double`, `V128`, `Ref` (an `externref`) and `std::optional<Func>` (a `funcref`); the result also `void`, a
   /// `std::tuple` for several, and a `Result` of any of these, by which a host function fails without throwing. A first parameter
   /// `Caller &` is the call's store.
   ///
@@ -1075,15 +1129,14 @@ public:
   }
   /// How many bytes it has.
   std::size_t size() const { return wasm_memory_data_size(need()); }
-  /// How many pages of 64 KiB it has.
-  std::uint32_t pages() const { return wasm_memory_size(need()); }
+  /// How many pages it has: of 64 KiB, where its type says nothing else.
+  std::uint64_t pages() const { return stepwell_memory_size(need()); }
   /// Grows it by `delta` pages; an error, and nothing grown, beyond its limits.
-  Result<void> try_grow(std::uint32_t delta) {
+  Result<void> try_grow(std::uint64_t delta) {
     if (!valid()) return detail::moved_from(class_name);
-    if (!wasm_memory_grow(ptr_.get(), delta)) return detail::last_error("growing a memory");
-    return {};
+    return detail::outcome(stepwell_memory_grow(ptr_.get(), delta, nullptr));
   }
-  void grow(std::uint32_t delta) { try_grow(delta).value(); }
+  void grow(std::uint64_t delta) { try_grow(delta).value(); }
 
   /// The object of type `T` at `offset`, copied; an error if it is not all inside.
   template <class T> Result<T> try_read(std::uint64_t offset) const {
@@ -1239,6 +1292,12 @@ public:
   /// Whether NaNs are the same in production and debug code, to the bit. Off at first.
   Config &nan_canonicalization(bool enable) & { return stepwell_config_nan_canonicalization_set(need(), enable), *this; }
   Config &&nan_canonicalization(bool enable) && { return std::move(nan_canonicalization(enable)); }
+  /// Whether relaxed vector instructions do what the specification's deterministic profile says, the same on all machines. Off at
+  /// first.
+  Config &relaxed_simd_deterministic(bool enable) & {
+    return stepwell_config_relaxed_simd_deterministic_set(need(), enable), *this;
+  }
+  Config &&relaxed_simd_deterministic(bool enable) && { return std::move(relaxed_simd_deterministic(enable)); }
   /// Whether guests count the instructions they run, and trap when the fuel of `Store::set_fuel` is used up. Off at first.
   Config &fuel(bool enable) & { return stepwell_config_fuel_set(need(), enable), *this; }
   Config &&fuel(bool enable) && { return std::move(fuel(enable)); }
@@ -1549,16 +1608,22 @@ inline FuncType to_type(const wasm_functype_t *type) {
   };
   return {list(wasm_functype_params(type)), list(wasm_functype_results(type))};
 }
-inline Limits to_type(const wasm_limits_t *limits) {
-  return {limits->min, limits->max == wasm_limits_max_default ? std::nullopt : std::optional<std::uint32_t>(limits->max)};
+template <class T> Limits limits_of(const T *type, std::uint64_t (*min)(const T *), bool (*max)(const T *, std::uint64_t *)) {
+  std::uint64_t most = 0;
+  const bool has_max = max(type, &most);
+  return {min(type), has_max ? std::optional<std::uint64_t>(most) : std::nullopt};
 }
 inline GlobalType to_type(const wasm_globaltype_t *type) {
   return {static_cast<ValKind>(wasm_valtype_kind(wasm_globaltype_content(type))), wasm_globaltype_mutability(type) == WASM_VAR};
 }
 inline TableType to_type(const wasm_tabletype_t *type) {
-  return {static_cast<ValKind>(wasm_valtype_kind(wasm_tabletype_element(type))), to_type(wasm_tabletype_limits(type))};
+  return {static_cast<ValKind>(wasm_valtype_kind(wasm_tabletype_element(type))),
+          limits_of(type, stepwell_tabletype_min, stepwell_tabletype_max), stepwell_tabletype_is_64(type)};
 }
-inline MemoryType to_type(const wasm_memorytype_t *type) { return {to_type(wasm_memorytype_limits(type))}; }
+inline MemoryType to_type(const wasm_memorytype_t *type) {
+  return {limits_of(type, stepwell_memorytype_min, stepwell_memorytype_max), stepwell_memorytype_is_64(type),
+          stepwell_memorytype_page_size_log2(type)};
+}
 inline ExternType to_type(const wasm_externtype_t *type) {
   if (const auto *func = wasm_externtype_as_functype_const(type)) return to_type(func);
   if (const auto *global = wasm_externtype_as_globaltype_const(type)) return to_type(global);
@@ -1576,10 +1641,6 @@ inline OwnedFuncType from_type(const FuncType &type) {
   list(type.results, &results);
   return OwnedFuncType(wasm_functype_new(&params, &results));
 }
-inline wasm_limits_t from_type(const Limits &limits) noexcept {
-  return {limits.min, limits.max.value_or(wasm_limits_max_default)};
-}
-
 } // namespace detail
 
 namespace detail {
@@ -1852,7 +1913,7 @@ template <class> inline constexpr bool always_false = false;
 
 /// How a C++ type crosses. `take` gets an owned value, `copy` a borrowed one; `lend` lends one, `give` gives one away.
 template <class T, class = void> struct ValTraits {
-  static_assert(always_false<T>, "values are integers of 32 or 64 bits, float, double, stepwell::Ref (externref) or "
+  static_assert(always_false<T>, "values are integers of 32 or 64 bits, float, double, stepwell::V128, stepwell::Ref (externref) or "
                                  "std::optional<stepwell::Func> (funcref)");
 };
 
@@ -1907,6 +1968,27 @@ template <> struct ValTraits<double> {
   static wasm_val_t give(double value) noexcept { return lend(value); }
 };
 
+template <> struct ValTraits<V128> {
+  static constexpr ValKind kind = ValKind::V128;
+  static V128 take(wasm_val_t val, const StorePtr &) noexcept {
+    const V128 value = v128_of(val);
+    wasm_val_delete(&val);
+    return value;
+  }
+  static V128 copy(const wasm_val_t &val, const StorePtr &) noexcept { return v128_of(val); }
+  static wasm_val_t lend(const V128 &value) noexcept {
+    wasm_val_t val = wasm_val_t();
+    val.kind = STEPWELL_VALKIND_V128;
+    val.of.ref = reinterpret_cast<wasm_ref_t *>(const_cast<std::uint8_t *>(value.bytes.data()));
+    return val;
+  }
+  static wasm_val_t give(const V128 &value) noexcept {
+    wasm_val_t val = wasm_val_t();
+    stepwell_val_new_v128(value.bytes.data(), &val);
+    return val;
+  }
+};
+
 template <> struct ValTraits<Ref> {
   static constexpr ValKind kind = ValKind::ExternRef;
   static Ref take(const wasm_val_t &val, const StorePtr &store) noexcept { return Ref(store, val.of.ref); }
@@ -1946,9 +2028,16 @@ template <> struct ValTraits<std::optional<Func>> {
   }
 };
 
-/// How numbers cross as raw values.
+/// What can cross as raw values.
+template <class T> inline constexpr bool is_raw = std::is_arithmetic_v<T> || std::is_same_v<T, V128>;
+
+/// How numbers and vectors cross as raw values.
 template <class T> T from_raw(const stepwell_raw_val_t &raw) noexcept {
-  if constexpr (std::is_same_v<T, float>) {
+  if constexpr (std::is_same_v<T, V128>) {
+    V128 value;
+    std::memcpy(value.bytes.data(), raw.v128, 16);
+    return value;
+  } else if constexpr (std::is_same_v<T, float>) {
     return raw.f32;
   } else if constexpr (std::is_same_v<T, double>) {
     return raw.f64;
@@ -1959,7 +2048,9 @@ template <class T> T from_raw(const stepwell_raw_val_t &raw) noexcept {
   }
 }
 template <class T> void to_raw(T value, stepwell_raw_val_t &raw) noexcept {
-  if constexpr (std::is_same_v<T, float>) {
+  if constexpr (std::is_same_v<T, V128>) {
+    std::memcpy(raw.v128, value.bytes.data(), 16);
+  } else if constexpr (std::is_same_v<T, float>) {
     raw.f32 = value;
   } else if constexpr (std::is_same_v<T, double>) {
     raw.f64 = value;
@@ -1975,8 +2066,8 @@ template <class T> using Plain = std::remove_cv_t<std::remove_reference_t<T>>;
 /// What a function returns, as Wasm results.
 template <class R> struct Results {
   static constexpr std::size_t count = 1;
-  /// Whether they are all numbers, which can cross as raw values.
-  static constexpr bool numbers = std::is_arithmetic_v<R>;
+  /// Whether they can all cross as raw values.
+  static constexpr bool raw = is_raw<R>;
   static R take_raw(const stepwell_raw_val_t *vals) noexcept { return from_raw<R>(vals[0]); }
   static void give_raw(R value, stepwell_raw_val_t *out) noexcept { to_raw(value, out[0]); }
   static std::vector<ValKind> kinds() { return {ValTraits<R>::kind}; }
@@ -1985,14 +2076,14 @@ template <class R> struct Results {
 };
 template <> struct Results<void> {
   static constexpr std::size_t count = 0;
-  static constexpr bool numbers = true;
+  static constexpr bool raw = true;
   static void take_raw(const stepwell_raw_val_t *) noexcept {}
   static std::vector<ValKind> kinds() { return {}; }
   static void take(const wasm_val_t *, const StorePtr &) noexcept {}
 };
 template <class... Ts> struct Results<std::tuple<Ts...>> {
   static constexpr std::size_t count = sizeof...(Ts);
-  static constexpr bool numbers = (std::is_arithmetic_v<Ts> && ...);
+  static constexpr bool raw = (is_raw<Ts> && ...);
   static std::tuple<Ts...> take_raw(const stepwell_raw_val_t *vals) noexcept {
     return take_raw(vals, std::index_sequence_for<Ts...>());
   }
@@ -2034,8 +2125,8 @@ template <class R, class... Args> struct Signature {
   static constexpr bool has_caller = false;
   using Return = R;
   using Params = std::tuple<Plain<Args>...>;
-  /// Whether all parameters and results are numbers.
-  static constexpr bool numbers = (std::is_arithmetic_v<Plain<Args>> && ...) && Results<typename IsResult<R>::Value>::numbers;
+  /// Whether all parameters and results can cross as raw values.
+  static constexpr bool raw = (is_raw<Plain<Args>> && ...) && Results<typename IsResult<R>::Value>::raw;
   static FuncType type() { return {{ValTraits<Plain<Args>>::kind...}, Results<typename IsResult<R>::Value>::kinds()}; }
 };
 template <class R, class... Args> struct Signature<R, Caller &, Args...> : Signature<R, Args...> {
@@ -2091,7 +2182,7 @@ template <class F> struct TypedBody {
   using Value = typename IsResult<typename Sig::Return>::Value;
   using Indexes = std::make_index_sequence<std::tuple_size_v<Params>>;
   /// Whether it is called with raw values.
-  static constexpr bool raw = Sig::numbers;
+  static constexpr bool raw = Sig::raw;
   F function;
 
   std::optional<Error> operator()(Caller &caller, const StorePtr &store, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
@@ -2215,10 +2306,10 @@ inline Result<std::vector<Val>> Func::try_call_with(Span<const Val> args) const 
   return results;
 }
 
-/// A function of a type that the compiler knows: parameters and results as for a host function. Calls that are of numbers alone
+/// A function of a type that the compiler knows: parameters and results as for a host function. Calls without references
 /// allocate nothing. Thread: with its store.
 template <class R, class... Args> class TypedFunc<R(Args...)> {
-  static constexpr bool numbers = detail::Signature<R, Args...>::numbers;
+  static constexpr bool is_raw = detail::Signature<R, Args...>::raw;
   static constexpr std::size_t params = sizeof...(Args), results = detail::Results<R>::count;
 
 public:
@@ -2231,7 +2322,7 @@ public:
       return Error(ErrorCode::Argument, "a function is of type " + to_string(is) + ", and was asked for as " + to_string(wanted));
     }
     stepwell_typed_func_t *fast = nullptr;
-    if constexpr (numbers) {
+    if constexpr (is_raw) {
       const detail::OwnedFuncType c_type = detail::from_type(wanted);
       if (stepwell_error_t *error = stepwell_typed_func_new(func.raw(), c_type.get(), &fast)) return detail::take_error(error);
     }
@@ -2242,7 +2333,7 @@ public:
     if (!func_.valid()) return detail::moved_from(class_name);
     detail::CallScope scope(func_.store()); // keeps the store, also if what is called ends this handle
     wasm_trap_t *trap = nullptr;
-    if constexpr (numbers) {
+    if constexpr (is_raw) {
       stepwell_raw_val_t values[(params > results ? params : results) + 1];
       std::size_t next = 0;
       (detail::to_raw(args, values[next++]), ...);
@@ -2326,8 +2417,9 @@ inline GlobalType Global::type() const {
 
 inline Result<Memory> Memory::try_make(Store &store, const MemoryType &type) {
   if (!store.valid()) return detail::moved_from(Store::class_name);
-  const wasm_limits_t limits = detail::from_type(type.limits);
-  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> c_type(wasm_memorytype_new(&limits));
+  const Limits &limits = type.limits;
+  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> c_type(
+      stepwell_memorytype_new(limits.min, limits.max.has_value(), limits.max.value_or(0), type.is_64, type.page_size_log2));
   wasm_memory_t *memory = c_type ? wasm_memory_new(store.raw(), c_type.get()) : nullptr;
   if (!memory) return detail::last_error("making a memory");
   return Memory(store.box(), memory);
@@ -2341,9 +2433,10 @@ inline MemoryType Memory::type() const {
 
 inline Result<Table> Table::try_make(Store &store, const TableType &type, const Ref &init) {
   if (!store.valid()) return detail::moved_from(Store::class_name);
-  const wasm_limits_t limits = detail::from_type(type.limits);
+  const Limits &limits = type.limits;
   const detail::Owned<wasm_tabletype_t, wasm_tabletype_delete> c_type(
-      wasm_tabletype_new(wasm_valtype_new(static_cast<wasm_valkind_t>(type.element)), &limits));
+      stepwell_tabletype_new(wasm_valtype_new(static_cast<wasm_valkind_t>(type.element)), limits.min, limits.max.has_value(),
+                             limits.max.value_or(0), type.is_64));
   wasm_table_t *table = c_type ? wasm_table_new(store.raw(), c_type.get(), init.raw()) : nullptr;
   if (!table) return detail::last_error("making a table");
   return Table(store.box(), table);

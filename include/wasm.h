@@ -296,7 +296,7 @@ typedef struct wasm_exporttype_vec_t {
   wasm_exporttype_t **data;
 } wasm_exporttype_vec_t;
 
-/** The kind of a value, one of `enum wasm_valkind_enum`. */
+/** The kind of a value, one of `enum wasm_valkind_enum` or of `enum stepwell_valkind_enum`. */
 typedef uint8_t wasm_valkind_t;
 
 /** A 32-bit float. */
@@ -305,7 +305,7 @@ typedef float float32_t;
 /** A 64-bit float. */
 typedef double float64_t;
 
-/** What a value holds, by its kind. */
+/** What a value holds, by its kind. (A `v128` is looked at by `stepwell_val_v128` of stepwell/value.h.) */
 typedef union wasm_val_union_t {
   /** Of `WASM_I32`. */
   int32_t i32;
@@ -319,9 +319,9 @@ typedef union wasm_val_union_t {
   wasm_ref_t *ref;
 } wasm_val_union_t;
 
-/** A value. An owned value owns its reference. */
+/** A value. An owned value owns its reference, or the bytes of its `v128`. */
 typedef struct wasm_val_t {
-  /** What it is, one of `enum wasm_valkind_enum`. */
+  /** What it is, one of `enum wasm_valkind_enum` or of `enum stepwell_valkind_enum`. */
   wasm_valkind_t kind;
   /** What it holds. */
   union wasm_val_union_t of;
@@ -395,7 +395,7 @@ typedef own wasm_trap_t *(*wasm_func_callback_with_env_t)(void *env,
 /** A size of a table, or a place in it. */
 typedef uint32_t wasm_table_size_t;
 
-/** A size of a memory, in pages of 64 KiB. */
+/** A size of a memory, in pages: of 64 KiB, where its type says nothing else. */
 typedef uint32_t wasm_memory_pages_t;
 
 #ifdef __cplusplus
@@ -991,8 +991,8 @@ WASM_API_EXTERN
 void wasm_store_delete(own wasm_store_t *store);
 
 /**
- * A new value type of `kind`, one of `enum wasm_valkind_enum`. NULL for any other number; `stepwell_last_error()`
- * says so.
+ * A new value type of `kind`, one of `enum wasm_valkind_enum` or of `enum stepwell_valkind_enum`. NULL for any other
+ * number; `stepwell_last_error()` says so.
  *
  * Thread: any.
  */
@@ -1098,7 +1098,8 @@ const wasm_valtype_t *wasm_globaltype_content(const wasm_globaltype_t *ty);
 WASM_API_EXTERN wasm_mutability_t wasm_globaltype_mutability(const wasm_globaltype_t *ty);
 
 /**
- * A new table type. Takes `element`, also when it fails.
+ * A new table type, with places of 32 bits; `stepwell_tabletype_new` makes the others. Takes `element`, also when it
+ * fails.
  *
  * Thread: any.
  */
@@ -1129,7 +1130,8 @@ WASM_API_EXTERN
 const wasm_valtype_t *wasm_tabletype_element(const wasm_tabletype_t *ty);
 
 /**
- * Its size in elements, borrowed from the type.
+ * Its size in elements, borrowed from the type. Numbers that need more than 32 bits are the largest of 32;
+ * `stepwell_tabletype_min` and `stepwell_tabletype_max` have them as they are.
  *
  * Thread: any.
  */
@@ -1137,11 +1139,12 @@ WASM_API_EXTERN
 const wasm_limits_t *wasm_tabletype_limits(const wasm_tabletype_t *ty);
 
 /**
- * A new memory type.
+ * A new memory type, with addresses of 32 bits and pages of 64 KiB; `stepwell_memorytype_new` makes the others.
  *
  * Thread: any.
  */
-WASM_API_EXTERN own wasm_memorytype_t *wasm_memorytype_new(const wasm_limits_t *limits);
+WASM_API_EXTERN
+own wasm_memorytype_t *wasm_memorytype_new(const wasm_limits_t *limits);
 
 /**
  * Deletes a memory's type. NULL does nothing.
@@ -1158,7 +1161,8 @@ WASM_API_EXTERN void wasm_memorytype_delete(own wasm_memorytype_t *ty);
 WASM_API_EXTERN own wasm_memorytype_t *wasm_memorytype_copy(const wasm_memorytype_t *ty);
 
 /**
- * Its size in pages of 64 KiB, borrowed from the type.
+ * Its size in pages, borrowed from the type. Numbers that need more than 32 bits are the largest of 32;
+ * `stepwell_memorytype_min` and `stepwell_memorytype_max` have them as they are.
  *
  * Thread: any.
  */
@@ -2688,11 +2692,13 @@ WASM_API_EXTERN byte_t *wasm_memory_data(wasm_memory_t *memory);
 WASM_API_EXTERN size_t wasm_memory_data_size(const wasm_memory_t *memory);
 
 /**
- * How many pages of 64 KiB the memory has.
+ * How many pages the memory has: of 64 KiB, where its type says nothing else. A number that needs more than 32 bits is
+ * the largest of 32; `stepwell_memory_size` has it.
  *
  * Thread: one at a time per store.
  */
-WASM_API_EXTERN wasm_memory_pages_t wasm_memory_size(const wasm_memory_t *memory);
+WASM_API_EXTERN
+wasm_memory_pages_t wasm_memory_size(const wasm_memory_t *memory);
 
 /**
  * Grows the memory by `delta` pages. False, and nothing grown, beyond its limits; `stepwell_last_error()` says so.

@@ -61,5 +61,6 @@ pub use runtime::{
 };
 #[cfg(stepwell_ported)]
 pub use wasm::{
-    ExternType, Features, FuncType, GlobalType, HeapType, Limits, Location, MemoryType, RefType, TableType, ValType,
+    ExternType, Features, FuncType, GlobalType, HeapType, IndexType, Limits, Location, MemoryType, PageSize, RefType,
+    TableType, ValType,
 };

@@ -355,7 +355,10 @@ fn attaching_has_its_conditions() {
     store.attach(Arc::new(Recorder::default()), ()).unwrap();
     let error = store.attach(Arc::new(Recorder::default()), ()).unwrap_err();
     assert!(error.kind() == ErrorKind::State && error.message().contains("already"), "{error}");
-    assert!(Arc::ptr_eq(&module.debug_code(&|_, _| true).unwrap(), &module.debug_code(&|_, _| false).unwrap()));
+    assert!(stepwell::base::Shared::ptr_eq(
+        &module.debug_code(&|_, _| true).unwrap(),
+        &module.debug_code(&|_, _| false).unwrap()
+    ));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod features;
 
 use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Config, Engine, Extern, Linker, Module, Store, Trap, Val};
-use stepwell::{ExternType, ValType};
+use stepwell::{ExternType, Features, ValType};
 
 /// A module that ends by itself, for this seed.
 fn smith(seed: u64) -> Option<Vec<u8>> {
@@ -22,6 +22,7 @@ fn smith(seed: u64) -> Option<Vec<u8>> {
     let config = wasm_smith::Config {
         available_imports: None,
         max_memory32_bytes: 1 << 20,
+        max_memory64_bytes: 1 << 20,
         memory_max_size_required: true,
         table_max_size_required: true,
         max_table_elements: 1000,
@@ -112,7 +113,8 @@ fn trap(error: &stepwell::Error) -> String {
 
 #[test]
 fn every_configuration_computes_the_same() {
-    let usual = Config { debug: true, nan_canonicalization: true, ..Config::default() };
+    let features = Features { custom_page_sizes: true, ..Features::default() };
+    let usual = Config { features, debug: true, nan_canonicalization: true, ..Config::default() };
     let small = Config { memory_reservation: 1 << 16, memory_guard: 1 << 16, ..usual.clone() };
     let others = [
         small.clone(),

@@ -703,11 +703,11 @@ fn what_modules_share_changes_between_regions_alone() {
         let module = module(&engine, text);
         let mut store = Store::new(&engine);
         let limits = Limits { min: 1, max: None };
-        let memory = Memory::new(&mut store, MemoryType { limits }).unwrap();
+        let memory = Memory::new(&mut store, MemoryType::new(limits)).unwrap();
         let ty = GlobalType { content: ValType::I32, mutable: true };
         let global = Global::new(&mut store, ty, Val::I32(4)).unwrap();
         let limits = Limits { min: 2, max: None };
-        let ty = TableType { element: RefType::FUNCREF, limits };
+        let ty = TableType::new(RefType::FUNCREF, limits);
         let table = Table::new(&mut store, ty, Val::FuncRef(None)).unwrap();
         let other: Arc<Mutex<Option<Instance>>> = Arc::default();
         let callee = other.clone();

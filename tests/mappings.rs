@@ -12,8 +12,8 @@ use machine::{FUNCTION_BYTES, SITES, Stop, bytes, call, call_at, image, no_cell}
 use std::cell::RefCell;
 use std::fs::read_to_string;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use stepwell::base::{DefinedFuncIndex, TextOffset};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use stepwell::base::{DefinedFuncIndex, Shared, TextOffset};
 use stepwell::internals::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
 use stepwell::internals::image::{CodeImage, SiteId};
 use stepwell::internals::sys::faults;
@@ -28,7 +28,7 @@ fn large() -> CodeImage {
     image(10 << 20 >> FUNCTION_BYTES.ilog2(), false)
 }
 
-fn private(registry: &mut CodeRegistry, code: &Arc<EngineCode>) -> CodeSlot {
+fn private(registry: &mut CodeRegistry, code: &Shared<EngineCode>) -> CodeSlot {
     let cell = no_cell();
     registry.register(code, Ownership::Private { cell }).unwrap()
 }

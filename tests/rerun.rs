@@ -13,13 +13,14 @@ use stepwell::internals::sys::pages::Reservation;
 use stepwell::internals::wasm::EntityIndex;
 use stepwell::runtime::{Config, Engine, Extern, Instance, Linker, Module, RerunCode, Store, Trap, TrapCode, Val};
 use stepwell::{Error, ErrorKind};
-use stepwell::{ExternType, GlobalType, ValType};
+use stepwell::{ExternType, Features, GlobalType, ValType};
 
 /// Bytes of the memories here: what is behind them cannot be read.
 const MEMORY: usize = 1 << 16;
 
 fn engine(change: impl FnOnce(&mut Config)) -> Engine {
-    let mut config = Config { debug: true, nan_canonicalization: true, ..Config::default() };
+    let features = Features { custom_page_sizes: true, ..Features::default() };
+    let mut config = Config { features, debug: true, nan_canonicalization: true, ..Config::default() };
     change(&mut config);
     Engine::new(config).unwrap()
 }
@@ -499,7 +500,8 @@ fn stops_before_what_only_the_guest_may_run() {
 /// A module of wasm-smith's.
 fn smith(random: &mut Random) -> Vec<u8> {
     let bytes: Vec<u8> = std::iter::repeat_with(|| random.next() as u8).take(4000).collect();
-    let config = wasm_smith::Config { min_funcs: 2, ..features::supported() };
+    // Code relies on a memory being no smaller than its module says.
+    let config = wasm_smith::Config { min_funcs: 2, max_memory64_bytes: MEMORY as u128, ..features::supported() };
     wasm_smith::Module::new(config, &mut arbitrary::Unstructured::new(&bytes)).unwrap().to_bytes()
 }
 

@@ -70,6 +70,30 @@ fn loads_instantiates_and_calls() {
     }
 }
 
+#[test]
+fn vectors_are_typed_values() {
+    for engine in engines() {
+        let mut store = Store::new(&engine);
+        let turn = Func::wrap(&mut store, |n: i32, v: u128| (v.swap_bytes(), n + 1)).unwrap();
+        let instance = instance(
+            &mut store,
+            r#"(module
+                (import "" "" (func $turn (param i32 v128) (result v128 i32)))
+                (func (export "f") (param v128 i32 v128) (result v128 i32)
+                    (call $turn (local.get 1) (i32x4.add (local.get 0) (local.get 2)))))"#,
+            &[Extern::Func(turn)],
+        );
+        let f = instance.typed_func::<(u128, i32, u128), (u128, i32)>(&mut store, "f").unwrap();
+        let (a, b) = (0x0000_0004_0000_0003_0000_0002_ffff_ffff, 0x0000_0001_0000_0001_0000_0001_0000_0001);
+        let sum: u128 = 0x0000_0005_0000_0004_0000_0003_0000_0000;
+        assert_eq!(f.call(&mut store, (a, 41, b)).unwrap(), (sum.swap_bytes(), 42));
+        let mut results = [Val::I32(0), Val::I32(0)];
+        let bytes = |number: u128| Val::V128(number.to_le_bytes());
+        f.func().call(&mut store, &[bytes(a), Val::I32(1), bytes(b)], &mut results).unwrap();
+        assert_eq!(results, [bytes(sum.swap_bytes()), Val::I32(2)]);
+    }
+}
+
 /// Functions that trap, by name, each called by `outer_` and its name.
 const TRAPS: &[(&str, TrapCode, &str)] = &[
     ("unreachable", TrapCode::Unreachable, "unreachable"),
@@ -450,10 +474,10 @@ fn imports_that_do_not_fit_are_named_with_both_types() {
     let engine = engine();
     let mut store = Store::new(&engine);
     let func = Func::wrap(&mut store, |_: i32| ()).unwrap();
-    let memory = Memory::new(&mut store, MemoryType { limits: Limits { min: 1, max: Some(9) } }).unwrap();
+    let memory = Memory::new(&mut store, MemoryType::new(Limits { min: 1, max: Some(9) })).unwrap();
     let ty = GlobalType { content: ValType::I32, mutable: false };
     let global = Global::new(&mut store, ty, Val::I32(1)).unwrap();
-    let element = TableType { element: RefType::FUNCREF, limits: Limits { min: 2, max: None } };
+    let element = TableType::new(RefType::FUNCREF, Limits { min: 2, max: None });
     let table = Table::new(&mut store, element, Val::FuncRef(None)).unwrap();
     let given: [Extern; 4] = [func.into(), memory.into(), global.into(), table.into()];
     let cases = [
@@ -497,9 +521,9 @@ fn imports_that_do_not_fit_are_named_with_both_types() {
 fn a_failed_instantiation_leaves_what_it_did() {
     let engine = engine();
     let mut store = Store::new(&engine);
-    let element = TableType { element: RefType::FUNCREF, limits: Limits { min: 2, max: None } };
+    let element = TableType::new(RefType::FUNCREF, Limits { min: 2, max: None });
     let table = Table::new(&mut store, element, Val::FuncRef(None)).unwrap();
-    let memory = Memory::new(&mut store, MemoryType { limits: Limits { min: 1, max: None } }).unwrap();
+    let memory = Memory::new(&mut store, MemoryType::new(Limits { min: 1, max: None })).unwrap();
     let failing = module(
         &engine,
         r#"(module (import "" "t" (table 2 funcref)) (import "" "m" (memory 1))

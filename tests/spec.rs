@@ -33,7 +33,7 @@ fn all_pass(folder: &str, mode: Mode, directives: usize) {
 /// The same, on an engine of another configuration.
 fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
     let config = engines::named(engine).unwrap();
-    let scripts = scripts_of(folder);
+    let scripts = suite::of_testsuite(folder).unwrap();
     let (mut passed, mut failures, mut traps) = (0, String::new(), Vec::new());
     suite::run_all(&scripts, &config, (mode, 1), 1, |script, outcome| {
         passed += outcome.passed;
@@ -46,16 +46,6 @@ fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
     assert!(failures.is_empty(), "{engine}: {passed} passed; failed:\n{failures}");
     assert_eq!(passed, directives, "directives in {folder}");
     trapped_alike(&format!("{engine}, {mode:?}"), folder, traps);
-}
-
-/// Scripts that need several memories, which Stepwell does not have yet.
-const NEEDS_MULTI_MEMORY: &str = "proposals/simd/simd_memory-multi.wast";
-
-/// The scripts of a folder, without those that need what there is not.
-fn scripts_of(folder: &str) -> Vec<script::Script> {
-    let mut scripts = suite::of_testsuite(folder).unwrap();
-    scripts.retain(|script| script.name != NEEDS_MULTI_MEMORY);
-    scripts
 }
 
 /// What the first run of each folder has seen of traps, and which it was.
@@ -96,6 +86,21 @@ fn proposals_in_production() {
     all_pass("proposals/multi-value", Mode::Production, 1_182);
     all_pass("proposals/sign-extension-ops", Mode::Production, 872);
     all_pass("proposals/nontrapping-float-to-int-conversions", Mode::Production, 615);
+}
+
+#[test]
+fn several_memories() {
+    in_every_mode("proposals/multi-memory", 912);
+}
+
+#[test]
+fn memories_of_64_bits() {
+    in_every_mode("proposals/memory64", 1_606);
+}
+
+#[test]
+fn page_sizes() {
+    in_every_mode("proposals/custom-page-sizes", 207);
 }
 
 #[test]
@@ -152,7 +157,7 @@ fn webassembly_2_stepped() {
 
 /// SIMD, and relaxed SIMD, in a mode.
 fn vectors_in(engine: &str, mode: Mode) {
-    all_pass_in(engine, "proposals/simd", mode, 25_989);
+    all_pass_in(engine, "proposals/simd", mode, 25_990);
     all_pass_in(engine, "proposals/relaxed-simd", mode, 77);
 }
 
@@ -204,14 +209,14 @@ fn both_kinds_of_debug_code_show_the_same() {
 
 #[test]
 fn both_kinds_of_debug_code_show_the_same_of_vectors() {
-    show_the_same("proposals/simd", 25_989, 50);
+    show_the_same("proposals/simd", 25_990, 50);
     show_the_same("proposals/relaxed-simd", 77, 6);
 }
 
 /// Demands that both kinds show the same of the scripts of a folder, that so many directives pass, and that more than
 /// `differing` scripts differ in what is shown.
 fn show_the_same(folder: &str, directives: usize, differing: usize) {
-    let mut scripts = scripts_of(folder);
+    let mut scripts = suite::of_testsuite(folder).unwrap();
     scripts.retain(|script| !TO_THE_END_OF_THE_STACK.iter().any(|name| script.name.ends_with(&format!("/{name}"))));
     let shown = ["canonical-nans", "simple-canonical-nans"].map(|engine| {
         let config = engines::named(engine).unwrap();
@@ -235,6 +240,9 @@ fn in_every_mode(folder: &str, directives: usize) {
             all_pass_in(engine, folder, mode, directives);
         }
     }
+    for engine in ["small-reservation", "no-reservation"] {
+        all_pass_in(engine, folder, Mode::Debug, directives);
+    }
     all_pass(folder, Mode::Step, directives);
     all_pass(folder, Mode::Resume, directives);
     all_pass_in("no-signals", folder, Mode::Resume, directives);
@@ -245,6 +253,18 @@ fn tail_calls_in_every_mode() {
     in_every_mode("proposals/tail-call", 119);
 }
 
+/// Annotations stand in the text alone; those that mean something to the tools become custom sections.
+#[test]
+fn annotations_are_accepted() {
+    all_pass("proposals/annotations", Mode::Production, 617);
+    all_pass("proposals/annotations", Mode::Debug, 617);
+}
+
+#[test]
+fn wide_arithmetic_in_every_mode() {
+    in_every_mode("proposals/wide-arithmetic", 109);
+}
+
 #[test]
 fn typed_function_references_in_every_mode() {
     in_every_mode("proposals/function-references", 1_874);
@@ -252,7 +272,12 @@ fn typed_function_references_in_every_mode() {
 
 /// Runs a script in every kind of code of these engines, with what `change` makes of their configurations: the same
 /// traps, and the same is shown.
-fn in_all_code(
+fn in_all_code(name: &str, text: &str, directives: usize, change: fn(&mut stepwell::runtime::Config)) {
+    in_all_code_as_of((name, ""), text, directives, change);
+}
+
+/// The same, with the features of a folder.
+fn in_all_code_as_of(
     (name, folder): (&str, &str),
     text: &str,
     directives: usize,
@@ -261,7 +286,9 @@ fn in_all_code(
     let scripts = [script::Script { name: name.to_owned(), folder: folder.to_owned(), text: text.to_owned() }];
     let mut expected: Option<Vec<String>> = None;
     let mut shown = BTreeMap::new();
-    for engine in ["default", "no-signals", "small-reservation", "simple", "simple-no-signals", "unoptimized"] {
+    for engine in
+        ["default", "no-signals", "small-reservation", "no-reservation", "simple", "simple-no-signals", "unoptimized"]
+    {
         for mode in [Mode::Production, Mode::Debug, Mode::Step, Mode::Resume, Mode::Serialized] {
             let mut config = engines::named(engine).unwrap();
             change(&mut config);
@@ -283,22 +310,34 @@ fn in_all_code(
 /// Elements of tables that are made when they are first asked for, in every kind of code.
 #[test]
 fn tables_are_filled_on_first_use() {
-    in_all_code(("tables", ""), include_str!("support/tables.wast"), 126, |_| {});
+    in_all_code("tables", include_str!("support/tables.wast"), 126, |_| {});
 }
 
 #[test]
 fn vectors_go_wherever_values_go() {
-    in_all_code(("vectors", ""), include_str!("support/vectors.wast"), 192, |_| {});
+    in_all_code("vectors", include_str!("support/vectors.wast"), 192, |_| {});
 }
 
 #[test]
 fn references_to_what_guests_make_go_wherever_values_go() {
-    in_all_code(("heap", "gc"), include_str!("support/heap.wast"), 56, |_| {});
+    in_all_code_as_of(("heap", "gc"), include_str!("support/heap.wast"), 56, |_| {});
 }
 
 /// What they give is what the specification's deterministic profile says.
 #[test]
 fn relaxed_instructions_are_deterministic_where_asked() {
     let deterministic = |config: &mut stepwell::runtime::Config| config.relaxed_simd_deterministic = true;
-    in_all_code(("relaxed", ""), include_str!("support/relaxed.wast"), 28, deterministic);
+    in_all_code("relaxed", include_str!("support/relaxed.wast"), 28, deterministic);
+}
+
+/// Memories of all types, where guard pages do the work and where checks do, where memories move and where they stay.
+#[test]
+fn memories_are_kept_apart() {
+    in_all_code("memories", include_str!("support/memories.wast"), 208, |_| {});
+}
+
+#[test]
+fn memories_end_at_any_byte() {
+    let folder = "proposals/custom-page-sizes";
+    in_all_code_as_of(("page_sizes", folder), include_str!("support/page_sizes.wast"), 62, |_| {});
 }

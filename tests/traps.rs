@@ -7,6 +7,7 @@ mod tiers;
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+use stepwell::Features;
 use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Config, DebugTier, Engine, Instance, Module, Store, Trap, Val};
 use tiers::drive::Drive;
@@ -37,7 +38,8 @@ fn outcome(store: &mut Store, instance: Instance, name: &str, args: &[Val]) -> S
 /// The engines that are held against each other, and whether a debugger is attached. The first is the oracle.
 fn engines() -> Vec<(&'static str, Engine, bool)> {
     let engine = |change: &dyn Fn(&mut Config)| {
-        let mut config = Config { debug: true, nan_canonicalization: true, ..Config::default() };
+        let features = Features { custom_page_sizes: true, ..Features::default() };
+        let mut config = Config { features, debug: true, nan_canonicalization: true, ..Config::default() };
         change(&mut config);
         Engine::new(config).unwrap()
     };

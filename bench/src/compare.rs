@@ -16,6 +16,9 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 #[path = "words.rs"]
 mod words;
 
+#[path = "vectors.rs"]
+mod vectors;
+
 use words::{own_trap, own_value, their_trap, their_value};
 
 /// What is said of a stack overflow: neither engine promises a depth.
@@ -23,13 +26,21 @@ pub const OVERFLOW: &str = "trap call stack exhausted";
 
 /// Stepwell's engine for this.
 pub fn own_engine() -> Result<Engine> {
-    Ok(Engine::new(stepwell::runtime::Config { debug: true, nan_canonicalization: true, ..Default::default() })?)
+    let config = stepwell::runtime::Config {
+        features: stepwell::Features { custom_page_sizes: true, ..Default::default() },
+        debug: true,
+        nan_canonicalization: true,
+        relaxed_simd_deterministic: true,
+        ..Default::default()
+    };
+    Ok(Engine::new(config)?)
 }
 
 /// The configuration of the other engine.
 pub fn other_config() -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
-    config.cranelift_nan_canonicalization(true).collector(wasmtime::Collector::Null);
+    config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
+    config.collector(wasmtime::Collector::Null).wasm_custom_page_sizes(true);
     config
 }
 
@@ -234,6 +245,7 @@ pub fn call_ours(engine: &Engine, module: &Module, line: &str, mode: Mode) -> Re
             ValType::I64 => Val::I64(word.parse()?),
             ValType::F32 => Val::F32(word.parse::<f32>()?.to_bits()),
             ValType::F64 => Val::F64(word.parse::<f64>()?.to_bits()),
+            ValType::V128 => Val::V128(vectors::parse(word)?.to_le_bytes()),
             ty => Val::default_for(*ty),
         });
     }
@@ -301,6 +313,7 @@ pub fn call_theirs(engine: &wasmtime::Engine, module: &wasmtime::Module, line: &
             ValType::I64 => Val::I64(word.parse()?),
             ValType::F32 => Val::F32(word.parse::<f32>()?.to_bits()),
             ValType::F64 => Val::F64(word.parse::<f64>()?.to_bits()),
+            ValType::V128 => Val::V128(vectors::parse(word)?.into()),
             ty => Val::default_for_ty(&ty).ok_or("a type without a default")?,
         });
     }

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use arbitrary::Unstructured;
 use wasm_encoder::{ExportKind, ExportSection, RawSection, SectionId};
 use wasm_smith::{Config, Module};
-use wasmparser::{CompositeInnerType, FuncType, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures};
+use wasmparser::{CompositeInnerType, FuncType, Operator, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures};
 
 /// How often a function or a loop may be entered before the module stops itself.
 const FUEL: u32 = 300;
@@ -58,7 +58,8 @@ pub fn make(seed: u64) -> Result<Made> {
 pub fn make_of(seed: u64, bytes: &[u8], random: &mut Random) -> Result<Made> {
     let mut module = Module::new(config(seed), &mut Unstructured::new(bytes))?;
     module.ensure_termination(FUEL)?;
-    let binary = module.to_bytes();
+    let mut binary = module.to_bytes();
+    replace_where_profiles_differ(&mut binary)?;
     let items = Items::read(&binary)?;
     if items.imports_other_than_functions {
         return Err("imports that are not functions".into());
@@ -71,7 +72,41 @@ pub fn make_of(seed: u64, bytes: &[u8], random: &mut Random) -> Result<Made> {
 }
 
 fn accepted() -> WasmFeatures {
-    (WasmFeatures::WASM2 - WasmFeatures::SIMD) | WasmFeatures::EXTENDED_CONST | WasmFeatures::TAIL_CALL
+    WasmFeatures::WASM2
+        | WasmFeatures::RELAXED_SIMD
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::MEMORY64
+        | WasmFeatures::CUSTOM_PAGE_SIZES
+        | WasmFeatures::WIDE_ARITHMETIC
+        | WasmFeatures::COMPACT_IMPORTS
+}
+
+/// Puts others, of as many operands, in the place of the relaxed instructions that the other engine does not do as the
+/// deterministic profile says: it multiplies and adds with one rounding, and sums of products do not saturate.
+fn replace_where_profiles_differ(binary: &mut [u8]) -> Result<()> {
+    let mut places = Vec::new();
+    for payload in Parser::new(0).parse_all(binary) {
+        let Payload::CodeSectionEntry(body) = payload? else { continue };
+        for operator in body.get_operators_reader()?.into_iter_with_offsets() {
+            let (operator, at) = operator?;
+            let by: u8 = match operator {
+                Operator::F32x4RelaxedMadd | Operator::I32x4RelaxedDotI8x16I7x16AddS => 0x89,
+                Operator::F32x4RelaxedNmadd => 0x8a,
+                Operator::F64x2RelaxedMadd => 0x8b,
+                Operator::F64x2RelaxedNmadd => 0x8c,
+                Operator::I16x8RelaxedDotI8x16I7x16S => 0x91,
+                _ => continue,
+            };
+            places.push((usize::try_from(at)?, by));
+        }
+    }
+    // All are the prefix 0xfd and a number in two bytes, of which the second is the same.
+    for (at, by) in places {
+        binary[at + 1] = by;
+    }
+    Ok(())
 }
 
 fn config(seed: u64) -> Config {
@@ -94,6 +129,7 @@ fn config(seed: u64) -> Config {
         min_memories: 1,
         // Growing must succeed or fail alike on both sides, so the limits are the module's own and small.
         max_memory32_bytes: 8 << 16,
+        max_memory64_bytes: 8 << 16,
         memory_max_size_required: true,
         max_table_elements: 100,
         table_max_size_required: true,
@@ -141,6 +177,10 @@ impl Items {
                         }
                     }
                     items.imported_funcs = items.funcs.len();
+                }
+                // Whether the host, called so, sees the instance, nothing says.
+                Payload::StartSection { func, .. } if (func as usize) < items.imported_funcs => {
+                    return Err("a start function that is imported".into());
                 }
                 Payload::FunctionSection(section) => {
                     for index in section {
@@ -204,7 +244,8 @@ impl Items {
                     ValType::I32 => ("0", random.int(32).to_string()),
                     ValType::I64 => ("0", random.int(64).to_string()),
                     ValType::F32 | ValType::F64 => ("0", random.float()),
-                    ValType::V128 | ValType::Ref(_) => ("null", String::from("null")),
+                    ValType::V128 => ("0", random.vector()),
+                    ValType::Ref(_) => ("null", String::from("null")),
                 };
                 // Writing to a string cannot fail.
                 let _ = write!(zeros, " {zero}");
@@ -232,6 +273,17 @@ impl Random {
     fn int(&mut self, bits: u32) -> i64 {
         let shift = 64 - bits + (self.next() % u64::from(bits)) as u32;
         (self.next() as i64) >> shift
+    }
+
+    /// A vector, as often of four small numbers as of any bits.
+    fn vector(&mut self) -> String {
+        let any = self.next().is_multiple_of(2);
+        let mut bits = 0_u128;
+        for _ in 0..4 {
+            let lane = if any { self.next() as u32 } else { self.int(32) as u32 };
+            bits = bits << 32 | u128::from(lane);
+        }
+        format!("{bits:#x}")
     }
 
     fn float(&mut self) -> String {

@@ -28,12 +28,18 @@ const FOLDERS: &[(&str, Features)] = &[
     ("bulk-memory", Features { bulk_memory: true, reference_types: true, ..Features::WASM_1 }),
     ("reference-types", Features { bulk_memory: true, reference_types: true, multi_value: true, ..Features::WASM_1 }),
     ("function-references", Features { function_references: true, tail_call: true, ..WASM_2 }),
-    ("simd", Features { simd: true, ..WASM_2 }),
+    ("simd", Features { simd: true, multi_memory: true, ..WASM_2 }),
     ("relaxed-simd", Features { simd: true, relaxed_simd: true, ..WASM_2 }),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
     ("gc", GC),
     ("wasm-v3", Features { relaxed_simd: true, ..GC }),
+    ("multi-memory", Features { multi_memory: true, ..WASM_2 }),
+    ("memory64", Features { memory64: true, simd: true, ..WASM_2 }),
+    ("custom-page-sizes", Features { custom_page_sizes: true, multi_memory: true, memory64: true, ..WASM_2 }),
     ("tail-call", Features { tail_call: true, ..WASM_2 }),
+    // Of the text alone: they are no part of a module. One of the scripts has vectors.
+    ("annotations", Features { simd: true, ..WASM_2 }),
+    ("wide-arithmetic", Features { wide_arithmetic: true, ..WASM_2 }),
 ];
 
 /// The features for a file in `folder`; the default set where the table has no row for it.

@@ -32,9 +32,9 @@ pub fn externs(store: &mut Store) -> Result<HashMap<&'static str, Extern>> {
         let ty = GlobalType { content: value.ty(), mutable: false };
         externs.insert(name, Extern::Global(Global::new(&mut *store, ty, value)?));
     }
-    let table = TableType { element: RefType::FUNCREF, limits: Limits { min: 10, max: Some(20) } };
+    let table = TableType::new(RefType::FUNCREF, Limits { min: 10, max: Some(20) });
     externs.insert("table", Extern::Table(Table::new(&mut *store, table, Val::FuncRef(None))?));
-    let memory = MemoryType { limits: Limits { min: 1, max: Some(2) } };
+    let memory = MemoryType::new(Limits { min: 1, max: Some(2) });
     externs.insert("memory", Extern::Memory(Memory::new(&mut *store, memory)?));
     Ok(externs)
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use stepwell::base::WasmOffset;
 use stepwell::internals::compile::DebugTier;
 use stepwell::debug::{Action, Debugger, Reason, Stop};
-use stepwell::{Config, Engine, Extern, Instance, Linker, Module, Store, StoreLimits, Val};
+use stepwell::{Config, Engine, Extern, Features, Instance, Linker, Module, Store, StoreLimits, Val};
 
 /// Instructions that a call may take.
 const FUEL: u64 = 20_000;
@@ -20,7 +20,8 @@ const STOPS: usize = 2_000;
 /// An engine for each kind of debug code, with fuel.
 pub fn engines() -> [Engine; 2] {
     [DebugTier::Regions, DebugTier::Simple].map(|debug_tier| {
-        let config = Config { debug: true, debug_tier, fuel: true, parallel: false, ..Config::default() };
+        let features = Features { custom_page_sizes: true, ..Features::default() };
+        let config = Config { features, debug: true, debug_tier, fuel: true, parallel: false, ..Config::default() };
         Engine::new(config).expect("the fuzzer's engine")
     })
 }

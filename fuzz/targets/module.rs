@@ -20,6 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
                 export_everything: true,
                 generate_custom_sections: true,
                 max_memory32_bytes: 64 << 16,
+                max_memory64_bytes: 64 << 16,
                 max_table_elements: 1000,
                 ..stepwell_fuzz::features::supported()
             };

@@ -25,12 +25,13 @@ static FILES: LazyLock<Files> = LazyLock::new(|| {
             (func (export "g") (param i32 i64) (result i32) (local f32) call 0
               (block (loop (br_if 1 (local.get 0)) (i32.store (i32.const 0) (i32.div_u (i32.const 1) (local.get 0)))))
               i32.const 7))"#,
-        // Two runs of pages that a memory begins with, and segments over each other.
-        r#"(module (memory 40) (data (i32.const 4000) "across pages") (data (i32.const 4090) "over") (data "passive")
+        // Data of which some is left out of copies, and segments over each other.
+        r#"(module (memory 40) LARGE (data (i32.const 4000) "across pages") (data (i32.const 4090) "over") (data "passive")
             (data (i32.const 1500000) "far") (data (i32.const 0) ""))"#,
     ];
     let files = texts.iter().map(|text| {
-        let module = Module::new(&engine, &wat::parse_str(text).expect("a text")).expect("a module");
+        let text = text.replace("LARGE", &format!("(data (i32.const 9000) \"{}\")", "large".repeat(10_000)));
+        let module = Module::new(&engine, &wat::parse_str(&text).expect("a text")).expect("a module");
         module.debug_code(&|_, _| true).expect("debug code");
         module.serialize().expect("a file")
     });
@@ -59,6 +60,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(module) = Module::deserialize(&FILES.engines[usize::from(how & 1)], &file) {
         std::hint::black_box((module.exports().count(), module.imports().count(), module.text_size()));
+        std::hint::black_box((module.binary().len(), module.serialize().map(|file| file.len())));
         std::hint::black_box(module.locations(WasmOffset::new(40)));
     }
 });

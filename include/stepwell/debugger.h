@@ -328,7 +328,8 @@ STEPWELL_API
 size_t stepwell_frame_offset(const stepwell_frame_t *frame);
 
 /**
- * A number that is the same for one activation of the function at every stop; 0 if the stop is over.
+ * A number that is the same for one activation of the function at every stop, and for those that take its place by
+ * tail calls; a caller's is higher. 0 if the stop is over.
  *
  * Thread: inside callback only.
  */
@@ -395,7 +396,7 @@ bool stepwell_frame_local(const stepwell_frame_t *frame,
 /**
  * Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
  * first ones, if there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's:
- * give each that may be a reference to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
+ * give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
  *
  * Thread: inside callback only.
  */

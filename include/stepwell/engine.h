@@ -70,6 +70,24 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_REFERENCE_TYPES = 4,
   /** Additions, subtractions and multiplications in constant expressions. */
   STEPWELL_FEATURE_EXTENDED_CONST = 5,
+  /** Vectors of 128 bits. */
+  STEPWELL_FEATURE_SIMD = 6,
+  /** Operations on them whose outcome may differ between machines. They need `STEPWELL_FEATURE_SIMD`. */
+  STEPWELL_FEATURE_RELAXED_SIMD = 7,
+  /** Several memories in a module. */
+  STEPWELL_FEATURE_MULTI_MEMORY = 8,
+  /** Memories and tables with places of 64 bits. */
+  STEPWELL_FEATURE_MEMORY64 = 9,
+  /** Memories with pages of one byte. Off at first. */
+  STEPWELL_FEATURE_CUSTOM_PAGE_SIZES = 10,
+  /** References to functions of one type, and those that are never null. */
+  STEPWELL_FEATURE_FUNCTION_REFERENCES = 11,
+  /** `return_call` and its kin. */
+  STEPWELL_FEATURE_TAIL_CALL = 12,
+  /** Sums, differences and products of 128 bits, in two numbers of 64 bits. */
+  STEPWELL_FEATURE_WIDE_ARITHMETIC = 13,
+  /** Imports that share a module's name, or a type, in the binary. */
+  STEPWELL_FEATURE_COMPACT_IMPORTS = 14,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */
@@ -190,6 +208,16 @@ void stepwell_config_rerun_cache_set(wasm_config_t *config,
 STEPWELL_API
 void stepwell_config_nan_canonicalization_set(wasm_config_t *config,
                                               bool enable);
+
+/**
+ * Whether relaxed vector instructions do what the specification's deterministic profile says, the same on all
+ * machines. Else they do what costs this one least. Off at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_relaxed_simd_deterministic_set(wasm_config_t *config,
+                                                    bool enable);
 
 /**
  * Whether guests count the instructions that they run, and trap when they have used up the fuel that

@@ -27,7 +27,7 @@ typedef own wasm_trap_t *(*stepwell_func_callback_t)(void *env,
                                                     const wasm_val_vec_t *args,
                                                     wasm_val_vec_t *results);
 
-/** A number, of the type that the function's type says; the bytes beyond it mean nothing. */
+/** A number or a vector, of the type that the function's type says; the bytes beyond it mean nothing. */
 typedef union stepwell_raw_val_t {
   /** An `i32`. */
   int32_t i32;
@@ -37,6 +37,8 @@ typedef union stepwell_raw_val_t {
   float32_t f32;
   /** An `f64`. */
   float64_t f64;
+  /** The bytes of a `v128`, lane 0 first. */
+  uint8_t v128[16];
   /** How large it is. */
   uint64_t words[2];
 } stepwell_raw_val_t;

@@ -17,6 +17,82 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * A new table type of either kind: at least `min` elements, and with `has_max` at most `max`; with places of 64 bits
+ * or of 32. Takes `element`, also when it fails.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own wasm_tabletype_t *stepwell_tabletype_new(own wasm_valtype_t *element,
+                                            uint64_t min,
+                                            bool has_max,
+                                            uint64_t max,
+                                            bool is_64);
+
+/**
+ * The least elements that it has, whatever number that is.
+ *
+ * Thread: any.
+ */
+STEPWELL_API uint64_t stepwell_tabletype_min(const wasm_tabletype_t *ty);
+
+/**
+ * The most elements that it may have. False, and nothing written, where it says nothing of that.
+ *
+ * Thread: any.
+ */
+STEPWELL_API bool stepwell_tabletype_max(const wasm_tabletype_t *ty, uint64_t *out);
+
+/**
+ * Whether its places have 64 bits.
+ *
+ * Thread: any.
+ */
+STEPWELL_API bool stepwell_tabletype_is_64(const wasm_tabletype_t *ty);
+
+/**
+ * A new memory type of any kind: at least `min` pages, and with `has_max` at most `max`; with addresses of 64 bits or
+ * of 32; with pages of 2 to the power `page_size_log2` bytes, 16 for the usual 64 KiB, or 0 for single bytes. NULL for
+ * another size of pages and a minimum above the maximum; `stepwell_last_error()` says which.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own wasm_memorytype_t *stepwell_memorytype_new(uint64_t min,
+                                              bool has_max,
+                                              uint64_t max,
+                                              bool is_64,
+                                              uint32_t page_size_log2);
+
+/**
+ * The least pages that it has, whatever number that is.
+ *
+ * Thread: any.
+ */
+STEPWELL_API uint64_t stepwell_memorytype_min(const wasm_memorytype_t *ty);
+
+/**
+ * The most pages that it may have. False, and nothing written, where it says nothing of that.
+ *
+ * Thread: any.
+ */
+STEPWELL_API bool stepwell_memorytype_max(const wasm_memorytype_t *ty, uint64_t *out);
+
+/**
+ * Whether its addresses have 64 bits.
+ *
+ * Thread: any.
+ */
+STEPWELL_API bool stepwell_memorytype_is_64(const wasm_memorytype_t *ty);
+
+/**
+ * The power of 2 that says how many bytes a page has: 16, or 0.
+ *
+ * Thread: any.
+ */
+STEPWELL_API uint32_t stepwell_memorytype_page_size_log2(const wasm_memorytype_t *ty);
+
+/**
  * A number for an object: the same for all handles of it, and for another object that lives at the same time most
  * probably another. For tables of what has been met.
  *
@@ -32,6 +108,25 @@ uint64_t stepwell_ref_hash(const wasm_ref_t *ref);
  */
 STEPWELL_API
 bool stepwell_memory_is_fixed(const wasm_memory_t *memory);
+
+/**
+ * How many pages the memory has, whatever number that is.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API uint64_t stepwell_memory_size(const wasm_memory_t *memory);
+
+/**
+ * Grows the memory by `delta` pages, whatever number that is. `before_out` gets how many it had; it may be NULL. An
+ * error, and nothing grown, beyond its limits.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_memory_grow(wasm_memory_t *memory,
+                                          uint64_t delta,
+                                          uint64_t *before_out);
 
 /**
  * As `wasm_instance_new`, with traps and errors apart: a trap is written to `trap_out` (NULL if there is none), and

@@ -26,7 +26,7 @@ from .instance import Exports, Instance
 from .linker import InstancePre, Linker
 from .module import CustomSection, Module
 from .store import Interrupt, Store
-from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType, f32, f64, i32, i64
+from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType, f32, f64, i32, i64, v128
 from .values import Caller, Extern, ExternRef, Func, Global, Memory, Table
 from .wasi import Wasi
 
@@ -39,5 +39,5 @@ __all__ = [
     "Action", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "Exit", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory",
     "MemoryType", "Module", "Profiler", "Source", "Stop", "StopReason", "Store", "Table", "TableType", "Trap", "TrapCode", "TrapFrame",
-    "Wasi", "f32", "f64", "i32", "i64", "name_to_show",
+    "Wasi", "f32", "f64", "i32", "i64", "name_to_show", "v128",
 ]

@@ -99,6 +99,7 @@ wasm_memory_pages_t = c_uint32
 stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
 class stepwell_outcome_t(Structure): pass
 stepwell_outcome_t._fields_ = [('done', c_uint32), ('trap', POINTER(wasm_trap_t)), ('value', c_uint64)]
+STEPWELL_VALKIND_V128 = 4
 STEPWELL_ERROR_INVALID_MODULE = 1
 STEPWELL_ERROR_UNSUPPORTED = 2
 STEPWELL_ERROR_LINK = 3
@@ -143,6 +144,15 @@ STEPWELL_FEATURE_MULTI_VALUE = 2
 STEPWELL_FEATURE_BULK_MEMORY = 3
 STEPWELL_FEATURE_REFERENCE_TYPES = 4
 STEPWELL_FEATURE_EXTENDED_CONST = 5
+STEPWELL_FEATURE_SIMD = 6
+STEPWELL_FEATURE_RELAXED_SIMD = 7
+STEPWELL_FEATURE_MULTI_MEMORY = 8
+STEPWELL_FEATURE_MEMORY64 = 9
+STEPWELL_FEATURE_CUSTOM_PAGE_SIZES = 10
+STEPWELL_FEATURE_FUNCTION_REFERENCES = 11
+STEPWELL_FEATURE_TAIL_CALL = 12
+STEPWELL_FEATURE_WIDE_ARITHMETIC = 13
+STEPWELL_FEATURE_COMPACT_IMPORTS = 14
 class Feature(IntEnum):
     SIGN_EXTENSION = 0
     SATURATING_FLOAT_TO_INT = 1
@@ -150,6 +160,15 @@ class Feature(IntEnum):
     BULK_MEMORY = 3
     REFERENCE_TYPES = 4
     EXTENDED_CONST = 5
+    SIMD = 6
+    RELAXED_SIMD = 7
+    MULTI_MEMORY = 8
+    MEMORY64 = 9
+    CUSTOM_PAGE_SIZES = 10
+    FUNCTION_REFERENCES = 11
+    TAIL_CALL = 12
+    WIDE_ARITHMETIC = 13
+    COMPACT_IMPORTS = 14
 STEPWELL_LOG_WARN = 1
 STEPWELL_LOG_INFO = 2
 STEPWELL_LOG_DEBUG = 3
@@ -205,7 +224,7 @@ class stepwell_caller_t(Structure): pass
 class stepwell_typed_func_t(Structure): pass
 stepwell_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t))
 class stepwell_raw_val_t(Union): pass
-stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('words', c_uint64 * 2)]
+stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('v128', c_uint8 * 16), ('words', c_uint64 * 2)]
 stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(stepwell_raw_val_t))
 class stepwell_instance_pre_t(Structure): pass
 class stepwell_linker_t(Structure): pass
@@ -538,6 +557,8 @@ wasm_instance_new = function("wasm_instance_new", POINTER(wasm_instance_t), [POI
 wasm_instance_exports = function("wasm_instance_exports", None, [POINTER(wasm_instance_t), POINTER(wasm_extern_vec_t)])
 stepwell_version_number = function("stepwell_version_number", c_uint32, [])
 stepwell_version_string = function("stepwell_version_string", c_char_p, [])
+stepwell_val_new_v128 = function("stepwell_val_new_v128", None, [POINTER(c_uint8), POINTER(wasm_val_t)])
+stepwell_val_v128 = function("stepwell_val_v128", POINTER(c_uint8), [POINTER(wasm_val_t)])
 stepwell_error_delete = function("stepwell_error_delete", None, [POINTER(stepwell_error_t)])
 stepwell_error_code = function("stepwell_error_code", stepwell_error_code_t, [POINTER(stepwell_error_t)])
 stepwell_error_message = function("stepwell_error_message", c_char_p, [POINTER(stepwell_error_t)])
@@ -551,6 +572,7 @@ stepwell_config_debug_eagerly_set = function("stepwell_config_debug_eagerly_set"
 stepwell_config_debug_tier_set = function("stepwell_config_debug_tier_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_debug_tier_t])
 stepwell_config_rerun_cache_set = function("stepwell_config_rerun_cache_set", None, [POINTER(wasm_config_t), c_size_t])
 stepwell_config_nan_canonicalization_set = function("stepwell_config_nan_canonicalization_set", None, [POINTER(wasm_config_t), c_bool])
+stepwell_config_relaxed_simd_deterministic_set = function("stepwell_config_relaxed_simd_deterministic_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_fuel_set = function("stepwell_config_fuel_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_epoch_set = function("stepwell_config_epoch_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_feature_set = function("stepwell_config_feature_set", POINTER(stepwell_error_t), [POINTER(wasm_config_t), stepwell_feature_t, c_bool])
@@ -646,8 +668,19 @@ stepwell_typed_func_new = function("stepwell_typed_func_new", POINTER(stepwell_e
 stepwell_typed_func_delete = function("stepwell_typed_func_delete", None, [POINTER(stepwell_typed_func_t)])
 stepwell_typed_func_call = function("stepwell_typed_func_call", POINTER(stepwell_error_t), [POINTER(stepwell_typed_func_t), POINTER(stepwell_raw_val_t), c_size_t, POINTER(POINTER(wasm_trap_t))])
 stepwell_func_new_unchecked = function("stepwell_func_new_unchecked", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), stepwell_func_unchecked_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(wasm_func_t))])
+stepwell_tabletype_new = function("stepwell_tabletype_new", POINTER(wasm_tabletype_t), [POINTER(wasm_valtype_t), c_uint64, c_bool, c_uint64, c_bool])
+stepwell_tabletype_min = function("stepwell_tabletype_min", c_uint64, [POINTER(wasm_tabletype_t)])
+stepwell_tabletype_max = function("stepwell_tabletype_max", c_bool, [POINTER(wasm_tabletype_t), POINTER(c_uint64)])
+stepwell_tabletype_is_64 = function("stepwell_tabletype_is_64", c_bool, [POINTER(wasm_tabletype_t)])
+stepwell_memorytype_new = function("stepwell_memorytype_new", POINTER(wasm_memorytype_t), [c_uint64, c_bool, c_uint64, c_bool, c_uint32])
+stepwell_memorytype_min = function("stepwell_memorytype_min", c_uint64, [POINTER(wasm_memorytype_t)])
+stepwell_memorytype_max = function("stepwell_memorytype_max", c_bool, [POINTER(wasm_memorytype_t), POINTER(c_uint64)])
+stepwell_memorytype_is_64 = function("stepwell_memorytype_is_64", c_bool, [POINTER(wasm_memorytype_t)])
+stepwell_memorytype_page_size_log2 = function("stepwell_memorytype_page_size_log2", c_uint32, [POINTER(wasm_memorytype_t)])
 stepwell_ref_hash = function("stepwell_ref_hash", c_uint64, [POINTER(wasm_ref_t)])
 stepwell_memory_is_fixed = function("stepwell_memory_is_fixed", c_bool, [POINTER(wasm_memory_t)])
+stepwell_memory_size = function("stepwell_memory_size", c_uint64, [POINTER(wasm_memory_t)])
+stepwell_memory_grow = function("stepwell_memory_grow", POINTER(stepwell_error_t), [POINTER(wasm_memory_t), c_uint64, POINTER(c_uint64)])
 stepwell_instance_new = function("stepwell_instance_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_module_t), POINTER(wasm_extern_vec_t), POINTER(POINTER(wasm_instance_t)), POINTER(POINTER(wasm_trap_t))])
 stepwell_instance_export = function("stepwell_instance_export", POINTER(wasm_extern_t), [POINTER(wasm_instance_t), c_char_p])
 stepwell_instance_module = function("stepwell_instance_module", POINTER(wasm_module_t), [POINTER(wasm_instance_t)])

@@ -350,7 +350,7 @@ class Frame(Unique):
             return [from_c(self._stop.store, values[i], owned=False) for i in range(written)]
         finally:
             for i in range(written):
-                if values[i].kind >= c.WASM_EXTERNREF:
+                if values[i].kind >= c.STEPWELL_VALKIND_V128:
                     c.wasm_val_delete(byref(values[i]))
 
     @cached_property

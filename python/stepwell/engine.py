@@ -25,6 +25,8 @@ class Engine(Managed):
     - `debug_eagerly`: the debug code of modules is compiled with them, not when a debugger first needs it. Off by default.
     - `rerun_cache`: bytes of rerun code kept for debuggers. 64 MiB by default.
     - `nan_canonicalization`: all NaNs that arithmetic yields are the same. Off by default.
+    - `relaxed_simd_deterministic`: relaxed vector instructions give the same on all machines, as the specification's deterministic
+      profile says; else what costs this one least. Off by default.
     - `signals`: traps are found by signals, which makes guests faster. On by default.
     - `memory_reservation`, `memory_guard`: bytes of address space for each memory, and behind it.
     - `memory_images`: memories map their module's data and copy the pages that they write. On by default.
@@ -46,7 +48,8 @@ class Engine(Managed):
 
     def __init__(
             self, *, debug: Optional[bool] = None, debug_tier: Optional[int] = None, rerun_cache: Optional[int] = None,
-            nan_canonicalization: Optional[bool] = None, signals: Optional[bool] = None,
+            nan_canonicalization: Optional[bool] = None, relaxed_simd_deterministic: Optional[bool] = None,
+            signals: Optional[bool] = None,
             memory_reservation: Optional[int] = None, memory_guard: Optional[int] = None,
             memory_images: Optional[bool] = None, kept_memories: Optional[int] = None, max_stack: Optional[int] = None,
             stop_reserve: Optional[int] = None, parallel: Optional[bool] = None, optimize: Optional[bool] = None,

@@ -1,12 +1,13 @@
-"""Types of what modules import and export. Value types are their names: "i32", "i64", "f32", "f64", "funcref",
+"""Types of what modules import and export. Value types are their names: "i32", "i64", "f32", "f64", "v128", "funcref",
 "externref".
 
-In annotations they are `i32`, `i64`, `f32` and `f64`, which are int and float to a type checker."""
+In annotations they are `i32`, `i64`, `f32`, `f64` and `v128`, which are int, float and bytes to a type checker."""
 from __future__ import annotations
 
 import inspect
 import typing
-from ctypes import POINTER, byref
+from ctypes import POINTER, byref, c_uint64
+from operator import index as integer
 from typing import (
     Annotated, Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union,
 )
@@ -20,14 +21,13 @@ i32 = Annotated[int, "i32"]
 i64 = Annotated[int, "i64"]
 f32 = Annotated[float, "f32"]
 f64 = Annotated[float, "f64"]
+v128 = Annotated[bytes, "v128"]
 
 KINDS: Dict[str, int] = {
-    "i32": c.WASM_I32, "i64": c.WASM_I64, "f32": c.WASM_F32, "f64": c.WASM_F64,
+    "i32": c.WASM_I32, "i64": c.WASM_I64, "f32": c.WASM_F32, "f64": c.WASM_F64, "v128": c.STEPWELL_VALKIND_V128,
     "externref": c.WASM_EXTERNREF, "funcref": c.WASM_FUNCREF,
 }
-# `v128` has no kind in the standard's header; the library says 4.
-NAMES: Dict[int, str] = {**{kind: name for name, kind in KINDS.items()}, 4: "v128"}
-NO_LIMIT = 0xFFFFFFFF
+NAMES: Dict[int, str] = {kind: name for name, kind in KINDS.items()}
 
 
 def kind_of(name: str) -> int:
@@ -51,12 +51,15 @@ class _GlobalType(NamedTuple):
 class _MemoryType(NamedTuple):
     min: int = 0
     max: Optional[int] = None
+    is_64: bool = False
+    page_size: int = 65536
 
 
 class _TableType(NamedTuple):
     element: str = "funcref"
     min: int = 0
     max: Optional[int] = None
+    is_64: bool = False
 
 
 def _hints(function: Callable[..., Any]) -> Dict[str, Any]:
@@ -88,7 +91,7 @@ def _annotated(annotation: Any, what: str) -> str:
         if annotation is known:
             return name
     raise TypeError(
-        f"{what} is annotated {annotation!r}, which is no value type; there are i32, i64, f32, f64 of stepwell, int (an i32), "
+        f"{what} is annotated {annotation!r}, which is no value type; there are i32, i64, f32, f64, v128 of stepwell, int (an i32), "
         "float (an f64), Func, ExternRef")
 
 
@@ -107,8 +110,8 @@ class FuncType(_FuncType):
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> FuncType:
-        """The type that a function's annotations say: `stepwell.i32`, `i64`, `f32`, `f64`; int is an i32, float an f64, `Func` a
-        funcref, `ExternRef` an externref; a tuple of them for several results, None or nothing for none. A first parameter that
+        """The type that a function's annotations say: `stepwell.i32`, `i64`, `f32`, `f64`, `v128`; int is an i32, float an f64,
+        `Func` a funcref, `ExternRef` an externref; a tuple of them for several results, None or nothing for none. A first parameter that
         is annotated `Caller` is told who calls, and no part of the type."""
         name = getattr(function, "__qualname__", repr(function))
         try:
@@ -148,24 +151,29 @@ class GlobalType(_GlobalType):
 
 
 class MemoryType(_MemoryType):
-    """A memory's type: its limits in pages of 64 KiB; `max` None is no limit."""
+    """A memory's type: its limits in pages; `max` None is no limit. Pages have 64 KiB, or one byte. Addresses have 32 bits, or 64."""
 
     __slots__ = ()
 
     def _to_c(self) -> Any:
-        return not_null(c.wasm_memorytype_new(byref(_limits(self))), "MemoryType")
+        size = integer(self.page_size)
+        if size <= 0 or size & (size - 1):
+            raise ValueError(f"{size} is no size of pages")
+        made = c.stepwell_memorytype_new(*_limits(self), self.is_64, size.bit_length() - 1)
+        return not_null(made, "MemoryType")
 
     _free = c.wasm_memorytype_delete
 
 
 class TableType(_TableType):
-    """A table's type: the type of its elements, and how many; `max` None is no limit."""
+    """A table's type: the type of its elements, and how many; `max` None is no limit. Places have 32 bits, or 64."""
 
     __slots__ = ()
 
     def _to_c(self) -> Any:
+        limits = _limits(self)
         element = not_null(c.wasm_valtype_new(kind_of(self.element)), "TableType")
-        return not_null(c.wasm_tabletype_new(element, byref(_limits(self))), "TableType")
+        return not_null(c.stepwell_tabletype_new(element, *limits, self.is_64), "TableType")
 
     _free = c.wasm_tabletype_delete
 
@@ -202,11 +210,11 @@ class in_c:
         type(self.type)._free(self.ptr)
 
 
-def _limits(type: Union[MemoryType, TableType]) -> Any:
+def _limits(type: Union[MemoryType, TableType]) -> Tuple[int, bool, int]:
     for limit in (type.min, type.max):
-        if limit is not None and not 0 <= limit < NO_LIMIT:
+        if limit is not None and not 0 <= limit < 1 << 64:
             raise ValueError(f"{limit} is no limit")
-    return c.wasm_limits_t(type.min, NO_LIMIT if type.max is None else type.max)
+    return type.min, type.max is not None, type.max or 0
 
 
 def _valtypes(names: Sequence[str]) -> Any:
@@ -221,9 +229,9 @@ def _names(vec: Any) -> Tuple[str, ...]:
     return tuple(NAMES[c.wasm_valtype_kind(vec.data[i])] for i in range(vec.size))
 
 
-def _limits_from(limits: Any) -> Tuple[int, Optional[int]]:
-    limits = limits.contents
-    return limits.min, None if limits.max == NO_LIMIT else limits.max
+def _limits_from(ptr: Any, min: Callable[..., Any], max: Callable[..., Any]) -> Tuple[int, Optional[int]]:
+    out = c_uint64()
+    return int(min(ptr)), int(out.value) if max(ptr, byref(out)) else None
 
 
 def functype_from(ptr: Any) -> FuncType:
@@ -236,12 +244,14 @@ def globaltype_from(ptr: Any) -> GlobalType:
 
 
 def memorytype_from(ptr: Any) -> MemoryType:
-    return MemoryType(*_limits_from(c.wasm_memorytype_limits(ptr)))
+    limits = _limits_from(ptr, c.stepwell_memorytype_min, c.stepwell_memorytype_max)
+    return MemoryType(*limits, bool(c.stepwell_memorytype_is_64(ptr)), 1 << c.stepwell_memorytype_page_size_log2(ptr))
 
 
 def tabletype_from(ptr: Any) -> TableType:
     element = NAMES[c.wasm_valtype_kind(c.wasm_tabletype_element(ptr))]
-    return TableType(element, *_limits_from(c.wasm_tabletype_limits(ptr)))
+    limits = _limits_from(ptr, c.stepwell_tabletype_min, c.stepwell_tabletype_max)
+    return TableType(element, *limits, bool(c.stepwell_tabletype_is_64(ptr)))
 
 
 def externtype_from(ptr: Any) -> AnyType:

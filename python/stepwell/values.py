@@ -4,7 +4,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
-from ctypes import POINTER, byref, c_void_p, cast
+from ctypes import POINTER, byref, c_uint64, c_void_p, cast
 from operator import index as integer
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
 
@@ -23,7 +23,8 @@ X = TypeVar("X", bound="Extern")
 
 
 def to_c(store: Store, val: Any, name: str, value: Any, what: str, given_away: bool = False) -> None:
-    """Writes a Python value of type `name` to a `wasm_val_t`. A reference is borrowed, unless it is given away."""
+    """Writes a Python value of type `name` to a `wasm_val_t`. A reference is borrowed, unless it is given away, and so are the bytes
+    of a v128, which live as long as `val`."""
     if name in ("i32", "i64"):
         bits = 32 if name == "i32" else 64
         try:
@@ -37,6 +38,12 @@ def to_c(store: Store, val: Any, name: str, value: Any, what: str, given_away: b
         if isinstance(value, (str, bytes, bytearray)) or not hasattr(value, "__float__") and not hasattr(value, "__index__"):
             raise TypeError(f"{what} must be a number for {name}, not {type(value).__name__}")
         setattr(val.of, name, float(value))
+    elif name == "v128":
+        lanes = lanes_of(value, what)
+        if given_away:
+            c.stepwell_val_new_v128(lanes, byref(val))
+        else:
+            val.of.ref = cast(lanes, POINTER(c.wasm_ref_t))
     else:
         reference = ref_to_c(store, name, value, what)
         val.of.ref = c.wasm_ref_copy(reference) if given_away and reference else reference
@@ -44,16 +51,34 @@ def to_c(store: Store, val: Any, name: str, value: Any, what: str, given_away: b
 
 
 def from_c(store: Store, val: Any, owned: bool) -> Any:
-    """A `wasm_val_t` as a Python value. If it is owned, so is a reference in it, which is taken."""
+    """A `wasm_val_t` as a Python value. If it is owned, so is a reference in it, which is taken, or a v128, which is deleted."""
     name = NAMES.get(val.kind)
     if name in ("i32", "i64", "f32", "f64"):
         return getattr(val.of, name)
+    if name == "v128":
+        lanes = ctypes.string_at(c.stepwell_val_v128(byref(val)), 16)
+        if owned:
+            c.wasm_val_delete(byref(val))
+        return lanes
     if name in ("funcref", "externref"):
         reference = val.of.ref
         if not reference:
             return None
         return ref_from_c(store, reference if owned else c.wasm_ref_copy(reference))
     raise Error(f"values of type {name or val.kind} cannot be passed to Python", ErrorCode.UNSUPPORTED)
+
+
+def lanes_of(value: Any, what: str) -> Any:
+    """The 16 bytes of a v128, copied."""
+    if isinstance(value, int):
+        raise TypeError(f"{what} must be 16 bytes for v128, lane 0 first, not int: int.to_bytes(16, \"little\") gives them")
+    try:
+        data = bytes(memoryview(value))
+    except TypeError:
+        raise TypeError(f"{what} must be 16 bytes for v128, not {type(value).__name__}") from None
+    if len(data) != 16:
+        raise ValueError(f"{what} must be 16 bytes for v128, not {len(data)}")
+    return (ctypes.c_uint8 * 16).from_buffer_copy(data)
 
 
 def ref_to_c(store: Store, name: str, value: Any, what: str) -> Any:
@@ -259,9 +284,9 @@ class Memory(Extern):
 
     @property
     def pages(self) -> int:
-        """Its size in pages of 64 KiB."""
+        """Its size in pages: of 64 KiB, where its type says nothing else."""
         with self._store._lock:
-            return int(c.wasm_memory_size(self._handle))
+            return int(c.stepwell_memory_size(self._handle))
 
     def __len__(self) -> int:
         with self._store._lock:
@@ -273,10 +298,11 @@ class Memory(Extern):
         if pages < 0:
             raise ValueError("a memory cannot shrink")
         with self._store._lock:
-            before = int(c.wasm_memory_size(self._handle))
-            if pages >= 1 << 32 or not c.wasm_memory_grow(self._handle, pages):
-                raise Error(f"the memory of {before} pages cannot grow by {pages}", ErrorCode.LIMIT)
-        return before
+            before = c_uint64()
+            if pages >= 1 << 64:
+                raise Error(f"the memory of {self.pages} pages cannot grow by {pages}", ErrorCode.LIMIT)
+            check(c.stepwell_memory_grow(self._handle, pages, byref(before)))
+        return int(before.value)
 
     def _at(self, offset: int, count: int) -> int:
         offset, count = integer(offset), integer(count)

@@ -46,6 +46,20 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_SIMD = 6,
     /// Operations on them whose outcome may differ between machines. They need `STEPWELL_FEATURE_SIMD`.
     STEPWELL_FEATURE_RELAXED_SIMD = 7,
+    /// Several memories in a module.
+    STEPWELL_FEATURE_MULTI_MEMORY = 8,
+    /// Memories and tables with places of 64 bits.
+    STEPWELL_FEATURE_MEMORY64 = 9,
+    /// Memories with pages of one byte. Off at first.
+    STEPWELL_FEATURE_CUSTOM_PAGE_SIZES = 10,
+    /// References to functions of one type, and those that are never null.
+    STEPWELL_FEATURE_FUNCTION_REFERENCES = 11,
+    /// `return_call` and its kin.
+    STEPWELL_FEATURE_TAIL_CALL = 12,
+    /// Sums, differences and products of 128 bits, in two numbers of 64 bits.
+    STEPWELL_FEATURE_WIDE_ARITHMETIC = 13,
+    /// Imports that share a module's name, or a type, in the binary.
+    STEPWELL_FEATURE_COMPACT_IMPORTS = 14,
 }
 
 /// A new configuration, of the defaults.
@@ -220,6 +234,13 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_EXTENDED_CONST as i32 => &mut features.extended_const,
             _ if feature == f::STEPWELL_FEATURE_SIMD as i32 => &mut features.simd,
             _ if feature == f::STEPWELL_FEATURE_RELAXED_SIMD as i32 => &mut features.relaxed_simd,
+            _ if feature == f::STEPWELL_FEATURE_MULTI_MEMORY as i32 => &mut features.multi_memory,
+            _ if feature == f::STEPWELL_FEATURE_MEMORY64 as i32 => &mut features.memory64,
+            _ if feature == f::STEPWELL_FEATURE_FUNCTION_REFERENCES as i32 => &mut features.function_references,
+            _ if feature == f::STEPWELL_FEATURE_TAIL_CALL as i32 => &mut features.tail_call,
+            _ if feature == f::STEPWELL_FEATURE_CUSTOM_PAGE_SIZES as i32 => &mut features.custom_page_sizes,
+            _ if feature == f::STEPWELL_FEATURE_WIDE_ARITHMETIC as i32 => &mut features.wide_arithmetic,
+            _ if feature == f::STEPWELL_FEATURE_COMPACT_IMPORTS as i32 => &mut features.compact_imports,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

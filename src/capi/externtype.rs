@@ -6,7 +6,7 @@ use super::plumbing::handles::{
     wasm_externtype_t, wasm_functype_t, wasm_globaltype_t, wasm_memorytype_t, wasm_tabletype_t, wasm_tagtype_t,
 };
 use super::plumbing::own::{Handle, Own, borrow, handle};
-use super::type_object::{TypeObject, limits_to_c};
+use super::type_object::TypeObject;
 use crate::wasm::ExternType;
 
 handle!(wasm_externtype_t => TypeObject);
@@ -40,12 +40,8 @@ impl From<&ExternType> for TypeObject {
         match ty {
             ExternType::Func(ty) => TypeObject::from_func(ty),
             ExternType::Global(ty) => TypeObject::Global { content: Box::new(ty.content), mutable: ty.mutable },
-            ExternType::Table(ty) => TypeObject::Table {
-                ty: ty.element,
-                element: Box::new(ty.element.into()),
-                limits: limits_to_c(&ty.limits),
-            },
-            ExternType::Memory(ty) => TypeObject::Memory { limits: limits_to_c(&ty.limits) },
+            ExternType::Table(ty) => TypeObject::from_table(*ty),
+            ExternType::Memory(ty) => TypeObject::from_memory(*ty),
         }
     }
 }

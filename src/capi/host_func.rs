@@ -5,8 +5,8 @@ use super::plumbing::abort::watched;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::handles::wasm_trap_t;
 use super::plumbing::own::Own;
+use super::plumbing::v128;
 use super::trap::take_error;
-use super::v128;
 use super::val::{delete_val, from_c, lend_to_c, take_back, to_c, wasm_val_t};
 use super::valtype::stepwell_valkind_enum;
 use super::vecs::wasm_val_vec_t;
@@ -65,9 +65,9 @@ pub(super) fn call_guarded(
             let of_host = |error: Error| Error::new(ErrorKind::Host, format!("result {i} of a host function: {error}"));
             outcome = taken.map(|value| *result = value).map_err(of_host);
         }
-        // A host that hands an argument on as it is, as the standard lets it with numbers, gives back what was lent to it.
+        // A host that hands an argument on as it is, as the standard lets it with numbers, gives back what was lent.
         // SAFETY: the field of the kind.
-        let is_lent = value.kind == V128 && unsafe { v128::is_lent_of(value.of, params) };
+        let is_lent = value.kind == V128 && v128::is_lent_of(unsafe { value.of.r#ref }, params);
         if !is_lent {
             // SAFETY: as above; it is not used again.
             unsafe { delete_val(value) };

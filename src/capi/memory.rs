@@ -1,10 +1,10 @@
 //! `wasm_memory_t`: linear memories.
 
 use super::bytes::byte_t;
-use super::plumbing::guard::{or_abort, or_null};
-use super::plumbing::handles::{wasm_memory_t, wasm_memorytype_t, wasm_store_t};
+use super::plumbing::guard::{or_abort, or_error, or_null};
+use super::plumbing::handles::{stepwell_error_t, wasm_memory_t, wasm_memorytype_t, wasm_store_t};
 use super::plumbing::object::{Kind, Object};
-use super::plumbing::own::{Own, borrow, handle};
+use super::plumbing::own::{Out, Own, borrow, handle};
 use super::type_object::TypeObject;
 use crate::base::Result;
 use crate::runtime::Memory;
@@ -12,7 +12,7 @@ use crate::wasm::ExternType;
 
 handle!(wasm_memory_t => Object, |object| matches!(object.kind, Kind::Memory(_)));
 
-/// A size of a memory, in pages of 64 KiB.
+/// A size of a memory, in pages: of 64 KiB, where its type says nothing else.
 pub type wasm_memory_pages_t = u32;
 
 /// What stands behind the handle.
@@ -96,7 +96,8 @@ pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> 
     })
 }
 
-/// How many pages of 64 KiB the memory has.
+/// How many pages the memory has: of 64 KiB, where its type says nothing else. A number that needs more than 32 bits is
+/// the largest of 32; `stepwell_memory_size` has it.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -104,7 +105,8 @@ pub unsafe extern "C" fn wasm_memory_size(memory: *const wasm_memory_t) -> wasm_
     or_abort("wasm_memory_size", || {
         // SAFETY: C passes a live memory or NULL.
         let (object, memory) = unsafe { get(memory) }?;
-        Ok(memory.size(&*object.cell.enter()?)? as wasm_memory_pages_t)
+        let pages = memory.size(&*object.cell.enter()?)?;
+        Ok(wasm_memory_pages_t::try_from(pages).unwrap_or(wasm_memory_pages_t::MAX))
     })
 }
 
@@ -119,5 +121,41 @@ pub unsafe extern "C" fn wasm_memory_grow(memory: *mut wasm_memory_t, delta: was
         let mut store = object.cell.enter()?;
         memory.grow(&mut *store, delta.into())?;
         Ok(true)
+    })
+}
+
+/// How many pages the memory has, whatever number that is.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_memory_size(memory: *const wasm_memory_t) -> u64 {
+    or_abort("stepwell_memory_size", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        memory.size(&*object.cell.enter()?)
+    })
+}
+
+/// Grows the memory by `delta` pages, whatever number that is. `before_out` gets how many it had; it may be NULL. An
+/// error, and nothing grown, beyond its limits.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_memory_grow(
+    memory: *mut wasm_memory_t,
+    delta: u64,
+    before_out: *mut u64,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_memory_grow", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        let mut store = object.cell.enter()?;
+        let pages = memory.grow(&mut *store, delta)?;
+        if let Some(before) = Out::plain(before_out).optional() {
+            // SAFETY: C passes room for a number.
+            unsafe { before.write(pages) };
+        }
+        Ok(())
     })
 }

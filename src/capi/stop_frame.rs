@@ -159,7 +159,7 @@ pub unsafe extern "C" fn stepwell_frame_local(
 
 /// Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
 /// first ones, if there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's:
-/// give each that may be a reference to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
+/// give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

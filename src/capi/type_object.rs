@@ -7,7 +7,7 @@ use super::plumbing::own::Own;
 use super::plumbing::vec::Owned;
 use super::vecs::wasm_valtype_vec_t;
 use crate::base::{Error, ErrorKind, Result};
-use crate::wasm::{ExternType, FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
+use crate::wasm::{ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 
 /// The limits of a table (in elements) or a memory (in pages).
 #[repr(C)]
@@ -40,16 +40,18 @@ pub(super) enum TypeObject {
     },
     /// A table's.
     Table {
-        /// The type of its elements.
-        ty: RefType,
-        /// The same, as C borrows it.
+        /// The type.
+        ty: TableType,
+        /// The type of its elements, as C borrows it.
         element: Box<ValType>,
-        /// Its size.
+        /// Its size, as C borrows it.
         limits: wasm_limits_t,
     },
     /// A memory's.
     Memory {
-        /// Its size.
+        /// The type.
+        ty: MemoryType,
+        /// Its size, as C borrows it.
         limits: wasm_limits_t,
     },
     /// A tag's, which the engine does not know.
@@ -84,12 +86,20 @@ impl TypeObject {
             TypeObject::Global { content, mutable } => {
                 ExternType::Global(GlobalType { content: **content, mutable: *mutable })
             }
-            TypeObject::Table { ty, limits, .. } => {
-                ExternType::Table(TableType { element: *ty, limits: limits_from_c(limits) })
-            }
-            TypeObject::Memory { limits } => ExternType::Memory(MemoryType { limits: limits_from_c(limits) }),
+            TypeObject::Table { ty, .. } => ExternType::Table(*ty),
+            TypeObject::Memory { ty, .. } => ExternType::Memory(*ty),
             TypeObject::Tag { functype } => functype.to_rust(),
         }
+    }
+
+    /// A table's type.
+    pub(super) fn from_table(ty: TableType) -> Self {
+        TypeObject::Table { ty, element: Box::new(ty.element.into()), limits: limits_to_c(&ty.limits) }
+    }
+
+    /// A memory's type.
+    pub(super) fn from_memory(ty: MemoryType) -> Self {
+        TypeObject::Memory { ty, limits: limits_to_c(&ty.limits) }
     }
 
     /// What this is the type of.
@@ -118,19 +128,17 @@ pub(super) fn check_types(types: &Owned<wasm_valtype_vec_t>, param: &str) -> Res
     }
 }
 
-/// Limits as C has them. Sizes beyond 32 bits do not occur in the types a module of ours can have.
-pub(super) fn limits_to_c(limits: &Limits) -> wasm_limits_t {
+/// Limits as C has them. Of sizes that need more than 32 bits it has the largest, which for a maximum says none.
+fn limits_to_c(limits: &Limits) -> wasm_limits_t {
     let clamp = |size: u64| u32::try_from(size).unwrap_or(NO_MAX);
     wasm_limits_t { min: clamp(limits.min), max: limits.max.map_or(NO_MAX, clamp) }
 }
 
 /// Limits as the engine has them.
-fn limits_from_c(limits: &wasm_limits_t) -> Limits {
-    Limits { min: limits.min.into(), max: (limits.max != NO_MAX).then_some(limits.max.into()) }
-}
-
-/// Refuses limits whose minimum is above their maximum.
-pub(super) fn check_limits(limits: &wasm_limits_t) -> Result<()> {
+///
+/// # Errors
+/// [`ErrorKind::Argument`] where the minimum is above the maximum.
+pub(super) fn limits_from_c(limits: &wasm_limits_t) -> Result<Limits> {
     if limits.min > limits.max {
         let wasm_limits_t { min, max } = limits;
         return Err(Error::new(
@@ -138,5 +146,16 @@ pub(super) fn check_limits(limits: &wasm_limits_t) -> Result<()> {
             format!("`limits` has a minimum of {min} above its maximum {max}"),
         ));
     }
-    Ok(())
+    Ok(Limits { min: limits.min.into(), max: (limits.max != NO_MAX).then_some(limits.max.into()) })
+}
+
+/// Limits of 64 bits, as C gives them.
+///
+/// # Errors
+/// [`ErrorKind::Argument`] where the minimum is above the maximum.
+pub(super) fn limits_from_parts(min: u64, max: Option<u64>) -> Result<Limits> {
+    if let Some(max) = max.filter(|max| *max < min) {
+        return Err(Error::new(ErrorKind::Argument, format!("`min` is {min}, above `max`, which is {max}")));
+    }
+    Ok(Limits { min, max })
 }

@@ -5,8 +5,7 @@ use super::plumbing::guard::or_abort;
 use super::plumbing::handles::wasm_ref_t;
 use super::plumbing::object::{Kind, Object};
 use super::plumbing::own::{Out, Own, plain};
-use super::plumbing::{check, vec};
-use super::v128;
+use super::plumbing::{check, v128, vec};
 use super::valtype::{kind_of, of_kind, wasm_valkind_t};
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Family, Result};
@@ -78,7 +77,7 @@ pub(super) unsafe fn copy_val(val: &wasm_val_t) -> wasm_val_t {
             }
         },
         // SAFETY: by the contract.
-        Owned::V128 => copy.of = v128::owned(*unsafe { v128::bytes(val.of, "src") }),
+        Owned::V128 => copy.of.r#ref = v128::owned(*unsafe { v128::bytes(val.of.r#ref, "src") }),
     }
     copy
 }
@@ -96,7 +95,7 @@ pub(super) unsafe fn delete_val(val: &mut wasm_val_t) {
             val.of.r#ref = std::ptr::null_mut();
         },
         // SAFETY: by the contract.
-        Owned::V128 => unsafe { v128::delete(&mut val.of) },
+        Owned::V128 => unsafe { v128::delete(&mut val.of.r#ref) },
     }
 }
 
@@ -119,10 +118,11 @@ pub(super) fn to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: Val) -> w
 /// The same for what C has a pointer to: apart, so that numbers are not in its way.
 #[inline(never)]
 fn owning_to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: Val) -> wasm_val_t {
-    let of = match val {
+    let pointer = match val {
         Val::V128(bytes) => v128::owned(bytes),
-        val => wasm_val_union_t { r#ref: ref_to_c(cell, store, val).into_raw() },
+        val => ref_to_c(cell, store, val).into_raw(),
     };
+    let of = wasm_val_union_t { r#ref: pointer };
     wasm_val_t { kind: kind_of(val.ty()), of }
 }
 
@@ -143,7 +143,9 @@ pub(super) fn ref_to_c(cell: &Arc<StoreCell>, mut store: impl AsStoreMut, val: V
 /// A value as C is shown it, for no longer than `val` is there. [`take_back`] ends it.
 pub(super) fn lend_to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: &Val) -> wasm_val_t {
     match val {
-        Val::V128(bytes) => wasm_val_t { kind: kind_of(ValType::V128), of: v128::lent(bytes) },
+        Val::V128(bytes) => {
+            wasm_val_t { kind: kind_of(ValType::V128), of: wasm_val_union_t { r#ref: v128::lent(bytes) } }
+        }
         val => to_c(cell, store, *val),
     }
 }
@@ -177,7 +179,7 @@ pub(super) unsafe fn from_c(
             ValType::I64 => Val::I64(val.of.i64),
             ValType::F32 => Val::F32(val.of.i32 as u32),
             ValType::F64 => Val::F64(val.of.i64 as u64),
-            ValType::V128 => Val::V128(*v128::bytes(val.of, param)),
+            ValType::V128 => Val::V128(*v128::bytes(val.of.r#ref, param)),
             ValType::Ref(ty) => return ref_from_c(cell, store, ty, val.of.r#ref, param),
         })
     }

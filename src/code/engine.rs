@@ -1,12 +1,12 @@
 //! A module's code in an engine: tables, and a text that nobody outside this room gets to see.
 
-use crate::base::Result;
+use crate::base::{Result, Shared};
 use crate::image::{CodeImage, ImageTables, Tier};
 use crate::isa::{SITE_BYTES, armed_site};
 use crate::sys::text::{ExecView, PrivateView, TextBacking, TextImage};
 use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Names an [`EngineCode`] for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +48,7 @@ impl EngineCode {
     /// # Panics
     /// When the image's sites are not sorted, overlap, or lie outside its text. No compiled image is like that, and
     /// [`CodeImage::from_elf`] refuses such files.
-    pub fn new(image: CodeImage) -> Arc<EngineCode> {
+    pub fn new(image: CodeImage) -> Shared<EngineCode> {
         EngineCode::with_backing(image, TextBacking::Memfd)
     }
 
@@ -56,11 +56,11 @@ impl EngineCode {
     ///
     /// # Panics
     /// As [`EngineCode::new`].
-    pub fn with_backing(image: CodeImage, wanted: TextBacking) -> Arc<EngineCode> {
+    pub fn with_backing(image: CodeImage, wanted: TextBacking) -> Shared<EngineCode> {
         let CodeImage { text, tables } = image;
         let text_len = u32::try_from(text.len()).expect("a text beyond 4 GiB");
         check_sites(&tables, text_len);
-        Arc::new(EngineCode {
+        Shared::new(EngineCode {
             id: EngineCodeId::new(),
             tables,
             text_len,
@@ -81,7 +81,7 @@ impl EngineCode {
     ///
     /// # Panics
     /// As [`EngineCode::new`].
-    pub fn of_text(tables: ImageTables, text: TextImage) -> Result<Arc<EngineCode>> {
+    pub fn of_text(tables: ImageTables, text: TextImage) -> Result<Shared<EngineCode>> {
         let text_len = u32::try_from(text.len()).expect("a text beyond 4 GiB");
         check_sites(&tables, text_len);
         let wanted = text.backing();
@@ -89,7 +89,7 @@ impl EngineCode {
             Tier::Production => (OnceLock::from(text.map_exec()?), OnceLock::new()),
             Tier::Debug => (OnceLock::new(), OnceLock::from(text)),
         };
-        Ok(Arc::new(EngineCode {
+        Ok(Shared::new(EngineCode {
             id: EngineCodeId::new(),
             tables,
             text_len,

@@ -4,10 +4,9 @@ use super::plan::{PatchPlan, StepScope};
 use super::private::PrivateText;
 use super::{EngineCode, EngineCodeId, PatchEdit, Registration};
 use crate::abi::StopCell;
-use crate::base::{Error, ErrorKind, Pc, Result, TextOffset};
+use crate::base::{Error, ErrorKind, Pc, Result, Shared, TextOffset};
 use crate::image::SiteId;
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// The error of a store whose code is broken: see [`CodeRegistry::is_broken`].
 #[cold]
@@ -141,7 +140,7 @@ pub struct LoadedCode {
     /// Its form in this store.
     pub store: StoreCode,
     /// The code in the engine.
-    pub engine: Arc<EngineCode>,
+    pub engine: Shared<EngineCode>,
 }
 
 /// As many slots are looked through faster than their code is sorted.
@@ -215,7 +214,7 @@ impl CodeRegistry {
     /// Registers code, or finds it registered. This is where it is decided whether the store shares it or has a copy of
     /// its own. What the plan says about all code is applied: while stepping is on, a private text comes armed. Code
     /// registered already keeps its slot and gets the new cell; asking for the other ownership is an error.
-    pub fn register(&mut self, code: &Arc<EngineCode>, ownership: Ownership) -> Result<CodeSlot> {
+    pub fn register(&mut self, code: &Shared<EngineCode>, ownership: Ownership) -> Result<CodeSlot> {
         if let Some(slot) = self.find(code) {
             return match (&mut self.loaded_mut(slot).store, ownership) {
                 (StoreCode::Shared(_), Ownership::Shared) => Ok(slot),
@@ -229,15 +228,18 @@ impl CodeRegistry {
                 )),
             };
         }
-        let store = match ownership {
-            Ownership::Shared => StoreCode::Shared(SharedText {
-                base: match code.text_len() {
-                    0 => 0,
-                    _ => code.shared_base()?,
-                },
-                len: code.text_len(),
-            }),
-            Ownership::Private { cell } => StoreCode::Private(Box::new(PrivateText::new(code, cell)?)),
+        let (store, engine) = match ownership {
+            Ownership::Shared => (
+                StoreCode::Shared(SharedText {
+                    base: match code.text_len() {
+                        0 => 0,
+                        _ => code.shared_base()?,
+                    },
+                    len: code.text_len(),
+                }),
+                code.near(),
+            ),
+            Ownership::Private { cell } => (StoreCode::Private(Box::new(PrivateText::new(code, cell)?)), code.clone()),
         };
         let slot = match self.free.pop() {
             Some(slot) => slot,
@@ -252,7 +254,7 @@ impl CodeRegistry {
         if self.slots.0.len() > FEW {
             self.note_code(code.id(), slot);
         }
-        self.slots.0[slot.index()] = Some(LoadedCode { registration: None, store, engine: Arc::clone(code) });
+        self.slots.0[slot.index()] = Some(LoadedCode { registration: None, store, engine });
         if self.plan.step != StepScope::Off
             && self.entry(slot).store.is_private()
             && let Err(error) = self.apply_plan_to(slot)

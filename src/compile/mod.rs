@@ -35,8 +35,8 @@ pub use outline::Outline;
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
 use crate::image::{CodeImage, RegionGraph, RerunImage, Tier};
-use crate::isa::check_processor;
-use crate::wasm::{FuncType, ModuleInfo};
+use crate::isa::{PAGE_SIZE, check_processor};
+use crate::wasm::{FuncType, IndexType, MemoryType, ModuleInfo};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -45,6 +45,9 @@ use std::ops::Range;
 
 /// The reservation from which on a 32-bit memory cannot be left by a 32-bit index: 4 GiB.
 const WHOLE_INDEX_SPACE: u64 = 1 << 32;
+
+/// The largest bound of an index that a comparison has as its operand, and that is whole pages.
+const SMALL_BOUND: u64 = (1 << 31) - (1 << 16);
 
 /// Where debug code has its stop points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -85,14 +88,42 @@ pub struct Options {
 }
 
 impl Options {
-    /// Whether an access to a memory needs no check as long as its static part is at most [`Options::elided_bytes`].
-    fn guarded(&self) -> bool {
-        self.signals && self.memory_reservation >= WHOLE_INDEX_SPACE
+    /// Whether memories of this type never move: they have all their address space from the start.
+    pub fn is_fixed(&self, ty: &MemoryType) -> bool {
+        self.signals && self.memory_reservation >= WHOLE_INDEX_SPACE && ty.most_bytes() <= self.memory_reservation
     }
 
-    /// How far beyond a 32-bit index an access may reach without a check.
-    fn elided_bytes(&self) -> u64 {
-        self.memory_guard.saturating_add(self.memory_reservation - WHOLE_INDEX_SPACE)
+    /// The pages that catch accesses beyond the end of memories of this type, if they do. A memory that does not end
+    /// with a page of the system's has none.
+    fn guard_of(&self, ty: &MemoryType) -> Option<Guard> {
+        if !self.is_fixed(ty) || !ty.page_size.bytes().is_multiple_of(PAGE_SIZE as u64) {
+            return None;
+        }
+        // What no index of 32 bits reaches is beyond every memory whose most bytes are no more; a smaller bound is
+        // an operand of one instruction.
+        let from = match ty.index {
+            IndexType::I32 => None,
+            IndexType::I64 if ty.most_bytes() <= SMALL_BOUND => Some(SMALL_BOUND),
+            IndexType::I64 if ty.most_bytes() <= WHOLE_INDEX_SPACE => Some(WHOLE_INDEX_SPACE),
+            IndexType::I64 => Some(ty.most_bytes()),
+        };
+        let behind = self.memory_reservation - from.unwrap_or(WHOLE_INDEX_SPACE);
+        Some(Guard { from, bytes: self.memory_guard.saturating_add(behind) })
+    }
+}
+
+/// How accesses beyond the end of a memory are caught by pages behind it.
+struct Guard {
+    /// An index of so much and more is to be compared; `None` where there is none.
+    from: Option<u64>,
+    /// How far behind all other indices there is nothing but the memory and those pages.
+    bytes: u64,
+}
+
+impl Guard {
+    /// Whether an access is inside of the memory or caught, at every index below the bound.
+    fn catches(&self, offset: u64, bytes: u64) -> bool {
+        offset.checked_add(bytes).is_some_and(|end| end <= self.bytes)
     }
 }
 

@@ -7,7 +7,7 @@ use super::env::null_type;
 use super::fuel::Due;
 use super::internal;
 use super::regions::RegionClasses;
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, Result, SlotLayout, TableIndex, no_room};
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, Result, SlotLayout, TableIndex, no_room};
 use crate::image::{RerunImage, RerunInstruction};
 use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk};
 use wasmparser::{BlockType, Operator};
@@ -255,7 +255,19 @@ impl Finder<'_> {
                 self.pop(1)?;
                 self.push(info.table(TableIndex::new(*table)).element.into())
             }
+            Operator::TableSize { table } => self.push(info.table(TableIndex::new(*table)).index.val_type()),
+            Operator::TableGrow { table } => {
+                self.pop(2)?;
+                self.push(info.table(TableIndex::new(*table)).index.val_type())
+            }
+            Operator::MemorySize { mem } => self.push(info.memory(MemoryIndex::new(*mem)).index.val_type()),
+            Operator::MemoryGrow { mem } => {
+                self.pop(1)?;
+                self.push(info.memory(MemoryIndex::new(*mem)).index.val_type())
+            }
             Operator::RefNull { hty } => self.push(null_type(info, *hty)?),
+            Operator::I64Add128 | Operator::I64Sub128 => self.pop(2),
+            Operator::I64MulWideS | Operator::I64MulWideU => Ok(()),
             Operator::Select | Operator::TypedSelect { .. } => self.pop(2),
             _ => {
                 let (takes, gives) = row.operands.ok_or_else(|| internal(format!("the operands of {operator:?}")))?;

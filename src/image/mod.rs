@@ -1,10 +1,10 @@
 //! A module's machine code as data: position-independent text and the tables that describe it. An image has
 //! offsets only; it becomes executable in `code/`, which never hands the text out again. No address, no
-//! mapping, no system call here. `elf` writes the images of a module as an ELF file, with what its memories begin with
-//! (`memories`), and reads them back.
+//! mapping, no system call here. `elf` writes the images of a module as an ELF file, and reads them back; the file's
+//! `head` says which data of it may be left out of a copy.
 
 mod elf;
-mod memories;
+mod head;
 mod native;
 mod packed;
 mod rerun;
@@ -13,8 +13,8 @@ mod shapes;
 mod tables;
 mod validate;
 
-pub use elf::{BEGINNING, ElfImages, ImageRef, elf_front, seal_elf, write_elf};
-pub use memories::{FileOffset, ImageOf, MemoryContents, StoredMemory};
+pub use elf::{ElfImages, ImageRef, write_elf};
+pub use head::{BEGINNING, FileHead, MOST_LEFT_OUT, seal_elf};
 pub use native::native_object;
 pub use packed::{Cursor, Packed, PackedRow};
 pub use rerun::{RegionGraph, RerunEnd, RerunImage, RerunInstruction};

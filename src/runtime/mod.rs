@@ -41,7 +41,7 @@ pub use compiled::module::{Module, ModuleId};
 pub use compiled::rerun::{LastRun, RerunCode, RerunRun};
 pub use control::frames::{FrameState, KeptFrame, RawFrame};
 pub use handle::func::{RawFunc, TypedFunc};
-pub use handle::host::{IntoFunc, MakeFunc};
+pub use handle::host::{IntoFunc, KnownType, MakeFunc};
 pub use handle::linker::{InstancePre, Linker};
 pub use handle::typed::{WasmRet, WasmTy, WasmValues};
 pub use objects::deadline::{Ask, Interrupter};

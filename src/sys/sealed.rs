@@ -1,12 +1,13 @@
-//! Bytes from outside that cannot change any more: copied once into a sealed `memfd` that is mapped for reading, or,
-//! where the system refuses that, into plain memory. A mapped file could be truncated or rewritten under us; these
-//! cannot. Texts among them are mapped executable from where they are. What the bytes mean is not this room's concern.
+//! Bytes from outside that cannot change any more: copied once, all or without some, into a sealed `memfd` that is
+//! mapped for reading, or, where the system refuses that, into plain memory. A mapped file could be truncated or
+//! rewritten under us; these cannot. Texts among them are mapped executable from where they are. What the bytes mean is
+//! not this room's concern.
 
 use super::pages::PAGE_SIZE;
 use super::source::{Piece, Source};
 use super::system::{SealedFile, unmap};
 use super::text::{TextBacking, TextImage};
-use crate::base::Result;
+use crate::base::{Result, gaps};
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -24,24 +25,39 @@ enum Kept {
 }
 
 impl SealedBytes {
-    /// A copy of the first `len` bytes of a source, or of those that there are.
+    /// A copy of a source up to the last byte that is not left out. What is left out are these ranges, ascending and
+    /// apart: there are zeros, of which whole pages take no memory. Of a file that has become shorter since it was
+    /// opened, the copy is shorter too.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::base::ErrorKind::System) where there is no memory for them, and for a file that
+    /// [`ErrorKind::System`](crate::base::ErrorKind::System) where there is no memory for it, and for a file that
     /// cannot be read.
-    pub fn copy_of(source: &Source<'_>, len: usize, wanted: TextBacking) -> Result<SealedBytes> {
-        let len = len.min(source.len());
+    ///
+    /// # Panics
+    /// When a range does not lie in the source, or they are not in order.
+    pub fn copy_of(source: &Source<'_>, left_out: &[Range<usize>], wanted: TextBacking) -> Result<SealedBytes> {
+        let len = source.len();
+        let copied = gaps(left_out, 0..len).filter(|range| !range.is_empty());
+        let end = |there: usize| match copied.clone().map(|range| range.len()).sum::<usize>() == there {
+            true => copied.clone().last().map_or(0, |range| range.end),
+            // As much is there at least.
+            false => there,
+        };
         if wanted == TextBacking::Memfd && len > 0 {
-            let mut copied = 0;
+            let mut there = 0;
             let sealed = SealedFile::filled(|file| {
-                copied = source.copy(file, [Piece { from: 0, to: 0, len }])?;
+                let pieces = copied.clone().map(|range| Piece { from: range.start, to: range.start, len: range.len() });
+                there = source.copy(file, pieces)?;
                 Ok(())
             })?;
-            if let Some(sealed) = sealed.filter(|_| copied > 0) {
-                return SealedBytes::map(sealed, copied);
+            if let Some(sealed) = sealed.filter(|_| there > 0) {
+                return SealedBytes::map(sealed, end(there));
             }
         }
-        Ok(SealedBytes(Kept::Plain(source.beginning(len)?.into_owned())))
+        let mut bytes = vec![0; len];
+        let there = source.read(&mut bytes, copied.clone())?;
+        bytes.truncate(end(there));
+        Ok(SealedBytes(Kept::Plain(bytes)))
     }
 
     fn map(file: SealedFile, len: usize) -> Result<SealedBytes> {
@@ -104,6 +120,7 @@ impl Drop for Kept {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, and some have one")]
 mod tests {
     use super::super::faults;
     use super::super::system::files::write_whole;
@@ -112,7 +129,7 @@ mod tests {
     use std::path::Path;
 
     fn read(path: &Path, wanted: TextBacking) -> Result<SealedBytes> {
-        SealedBytes::copy_of(&Source::open(path)?, usize::MAX, wanted)
+        SealedBytes::copy_of(&Source::open(path)?, &[], wanted)
     }
 
     #[test]
@@ -125,7 +142,7 @@ mod tests {
         write_whole(&path, &bytes).unwrap();
         for wanted in [TextBacking::Memfd, TextBacking::Anonymous] {
             let mut read = read(&path, wanted).unwrap();
-            let mut copied = SealedBytes::copy_of(&Source::from(&*bytes), bytes.len(), wanted).unwrap();
+            let mut copied = SealedBytes::copy_of(&Source::from(&*bytes), &[], wanted).unwrap();
             assert_eq!((read.backing(), copied.backing()), (wanted, wanted));
             for range in [PAGE_SIZE..2 * PAGE_SIZE + 9, 5..77, 2 * PAGE_SIZE..bytes.len()] {
                 let text = read.text(range.clone()).unwrap();
@@ -139,13 +156,24 @@ mod tests {
             drop((read, copied));
             assert_eq!(text.map_exec().unwrap().to_vec(), bytes[..PAGE_SIZE]);
             std::fs::write(&path, &bytes).unwrap();
-            // The first part alone; and of a file that has become shorter since it was opened, what there is.
-            let first = SealedBytes::copy_of(&Source::open(&path).unwrap(), PAGE_SIZE + 1, wanted).unwrap();
-            assert_eq!(&*first, &bytes[..=PAGE_SIZE]);
+            // With something left out; and of a file that has become shorter since it was opened, what there is.
+            let left_out = [1..9, 9..2 * PAGE_SIZE, 2 * PAGE_SIZE + 7..2 * PAGE_SIZE + 8];
+            let mut expected = bytes.clone();
+            left_out.iter().for_each(|range| expected[range.clone()].fill(0));
+            for source in [Source::from(&*bytes), Source::open(&path).unwrap()] {
+                assert_eq!(&*SealedBytes::copy_of(&source, &left_out, wanted).unwrap(), expected);
+                let end = bytes.len() - 9;
+                let cut = SealedBytes::copy_of(&source, &[3..4, end..bytes.len()], wanted).unwrap();
+                assert_eq!((cut.len(), &cut[4..]), (end, &bytes[4..end]));
+            }
             let source = Source::open(&path).unwrap();
             std::fs::write(&path, &bytes[..PAGE_SIZE]).unwrap();
-            let shorter = SealedBytes::copy_of(&source, source.len(), wanted).unwrap();
-            assert_eq!((source.len(), &*shorter), (bytes.len(), &bytes[..PAGE_SIZE]));
+            for left_out in [&[][..], &left_out, &[8..9], &[PAGE_SIZE..bytes.len() - 1]] {
+                let shorter = SealedBytes::copy_of(&source, left_out, wanted).unwrap();
+                assert_eq!(source.len(), bytes.len());
+                assert!(shorter.len() <= PAGE_SIZE, "{left_out:?}");
+                assert!(shorter[..] == bytes[..shorter.len()] || !left_out.is_empty());
+            }
             std::fs::write(&path, &bytes).unwrap();
         }
         {
@@ -155,7 +183,7 @@ mod tests {
         }
         std::fs::write(&path, b"").unwrap();
         assert!(read(&path, TextBacking::Memfd).unwrap().is_empty());
-        assert!(SealedBytes::copy_of(&Source::from(&b""[..]), 7, TextBacking::Memfd).unwrap().is_empty());
+        assert!(SealedBytes::copy_of(&Source::from(&b""[..]), &[], TextBacking::Memfd).unwrap().is_empty());
         for (wrong, says) in [(folder.as_path(), "no regular file"), (&folder.join("nobody"), "No such file")] {
             let error = read(wrong, TextBacking::Memfd).unwrap_err();
             assert!(error.kind() == ErrorKind::System && error.message().contains(says), "{error}");

@@ -102,9 +102,13 @@ impl TableImages {
                 SegmentMode::Declared => dropped[i] = true,
                 SegmentMode::Active(table, offset) => {
                     let len = segment.items.len() as u64;
-                    // An imported table has this size at least.
-                    let size = info.table(*table).limits.min;
-                    let start = known_offset(offset).filter(|start| u64::from(*start) + len <= size);
+                    let ty = info.table(*table);
+                    // An imported table has this size at least. No table that can be made is larger than 32 bits tell.
+                    let size = ty.limits.min.min(u32::MAX.into());
+                    let start = known_offset(offset)
+                        .map(|start| ty.index.place(start))
+                        .filter(|start| start.checked_add(len).is_some_and(|end| end <= size))
+                        .map(|start| start as u32);
                     let own = table.get().checked_sub(info.imported_tables);
                     let draft = own.map(|own| &mut drafts[own as usize]);
                     match (start, draft) {
@@ -175,24 +179,20 @@ impl TableImage {
 }
 
 /// The offset of a segment, if it depends on nothing.
-fn known_offset(expr: &[ConstOp]) -> Option<u32> {
+fn known_offset(expr: &[ConstOp]) -> Option<i64> {
     let mut stack = Vec::new();
     for op in expr {
         let value = match op {
-            ConstOp::I32Const(value) => *value,
-            ConstOp::I32Add | ConstOp::I32Sub | ConstOp::I32Mul => {
-                let (right, left): (i32, i32) = (stack.pop()?, stack.pop()?);
-                match op {
-                    ConstOp::I32Add => left.wrapping_add(right),
-                    ConstOp::I32Sub => left.wrapping_sub(right),
-                    _ => left.wrapping_mul(right),
-                }
+            ConstOp::I32Const(value) => i64::from(*value),
+            ConstOp::I64Const(value) => *value,
+            _ => {
+                let (right, left) = (stack.pop()?, stack.pop()?);
+                op.of_two(left, right)?
             }
-            _ => return None,
         };
         stack.push(value);
     }
-    stack.pop().map(|offset| offset as u32)
+    stack.pop()
 }
 
 /// Whether a segment puts functions and nulls into a table of functions, and nothing that an instance has to be asked
@@ -305,6 +305,25 @@ mod tests {
             ));
             assert_eq!(due(&info), if trapping { vec![0, 1] } else { vec![] }, "{offset}");
         }
+    }
+
+    #[test]
+    fn offsets_have_as_many_bits_as_their_table() {
+        for (offset, known) in [
+            ("(i64.const 2)", true),
+            ("(i64.sub (i64.const 0x100000000) (i64.const 0xfffffffe))", true),
+            ("(i64.const 3)", false),
+            ("(i64.const 0x100000000)", false),
+            ("(i64.const -1)", false),
+        ] {
+            let info = info(&format!("(module {FUNCS} (table i64 4 funcref) (elem {offset} func $1 $2))"));
+            assert_eq!(due(&info).is_empty(), known, "{offset}");
+            assert_eq!(shown(&info, 0), if known { [None, None, Some(1), Some(2)] } else { [None; 4] });
+        }
+        // No such table can be made, and what is far inside of it is in no image.
+        let info =
+            info(&format!("(module {FUNCS} (table i64 0x200000000 funcref) (elem (i64.const 0x100000000) func $1))"));
+        assert_eq!(due(&info), [0]);
     }
 
     /// What an instance has to be asked for is written to the table; what comes later must not be found below it.

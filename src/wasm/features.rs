@@ -68,8 +68,18 @@ features! {
     relaxed_simd: RELAXED_SIMD = true, "relaxed-simd";
     /// Additions, subtractions and multiplications in constant expressions.
     extended_const: EXTENDED_CONST = true, "extended-const";
+    /// Several memories in a module.
+    multi_memory: MULTI_MEMORY = true, "multi-memory";
+    /// Memories and tables with places of 64 bits.
+    memory64: MEMORY64 = true, "memory64";
+    /// Memories with pages of one byte.
+    custom_page_sizes: CUSTOM_PAGE_SIZES = false, "custom-page-sizes";
     /// `return_call` and `return_call_indirect`.
     tail_call: TAIL_CALL = true, "tail-call";
+    /// Sums, differences and products of 128 bits, in two numbers of 64 bits.
+    wide_arithmetic: WIDE_ARITHMETIC = true, "wide-arithmetic";
+    /// Imports that share a module's name, or a type, in the binary.
+    compact_imports: COMPACT_IMPORTS = true, "compact-import-section";
     /// Structures, arrays and integers of 31 bits that guests make, and types below types. Not complete.
     gc: GC = false, "gc";
 }
@@ -82,17 +92,12 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
     let foreign = [
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
-        (WasmFeatures::MULTI_MEMORY, "multi-memory"),
         (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
-        (WasmFeatures::MEMORY64, "memory64"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
-        (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),
-        (WasmFeatures::CUSTOM_PAGE_SIZES, "custom-page-sizes"),
         (WasmFeatures::MEMORY_CONTROL, "memory-control"),
         (WasmFeatures::COMPONENT_MODEL, "component-model"),
         (WasmFeatures::CUSTOM_DESCRIPTORS, "custom-descriptors"),
-        (WasmFeatures::COMPACT_IMPORTS, "compact-import-section"),
     ];
     for (known, name) in foreign {
         if flag.intersects(known) {

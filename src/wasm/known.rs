@@ -2,7 +2,7 @@
 //! where to. It says nothing about what a memory is made of.
 
 use super::module::ModuleInfo;
-use super::types::{ConstExpr, ConstOp, MAX_PAGES, PAGE_BYTES, SegmentMode};
+use super::types::{ConstExpr, ConstOp, SegmentMode};
 use crate::base::{DataIndex, GlobalIndex, MemoryIndex};
 
 /// An active data segment that is copied at each instantiation, whatever the instance is given.
@@ -38,25 +38,23 @@ impl ModuleInfo {
     /// holds: none if an element segment may not fit, for what comes behind it is not copied then; and none behind the
     /// first that may not fit itself. What an instance imports is as large as the module asks for, and maybe larger.
     pub fn known_data(&self, global: impl Fn(GlobalIndex) -> Option<i64>) -> Vec<KnownData> {
-        let fits = |offset: i64, len: usize, of: u64| {
-            u64::from(offset as u32).checked_add(len as u64).is_some_and(|end| end <= of)
-        };
+        let fits = |offset: u64, len: usize, of: u64| offset.checked_add(len as u64).is_some_and(|end| end <= of);
         let elements = self.elements.iter().all(|segment| match &segment.mode {
-            SegmentMode::Active(table, offset) => self
-                .constant(offset, &global)
-                .is_some_and(|offset| fits(offset, segment.items.len(), self.table(*table).limits.min)),
+            SegmentMode::Active(table, offset) => {
+                let table = self.table(*table);
+                let offset = self.constant(offset, &global).map(|offset| table.index.place(offset));
+                offset.is_some_and(|offset| fits(offset, segment.items.len(), table.limits.min))
+            }
             SegmentMode::Passive | SegmentMode::Declared => true,
         });
         let mut known = Vec::new();
         for (i, segment) in self.data.iter().enumerate().filter(|_| elements) {
             let SegmentMode::Active(memory, offset) = &segment.mode else { continue };
-            let bytes = self.memory(*memory).limits.min.min(MAX_PAGES) * PAGE_BYTES;
-            match self.constant(offset, &global) {
-                Some(offset) if fits(offset, segment.bytes.len(), bytes) => known.push(KnownData {
-                    segment: DataIndex::from_usize(i),
-                    memory: *memory,
-                    offset: u64::from(offset as u32),
-                }),
+            let ty = self.memory(*memory);
+            match self.constant(offset, &global).map(|offset| ty.index.place(offset)) {
+                Some(offset) if fits(offset, segment.bytes.len(), ty.least_bytes()) => {
+                    known.push(KnownData { segment: DataIndex::from_usize(i), memory: *memory, offset });
+                }
                 _ => break,
             }
         }
@@ -81,16 +79,8 @@ impl ModuleInfo {
                     },
                 },
                 _ => {
-                    let (right, left): (i64, i64) = (stack.pop()?, stack.pop()?);
-                    match op {
-                        ConstOp::I32Add => i64::from((left as i32).wrapping_add(right as i32)),
-                        ConstOp::I32Sub => i64::from((left as i32).wrapping_sub(right as i32)),
-                        ConstOp::I32Mul => i64::from((left as i32).wrapping_mul(right as i32)),
-                        ConstOp::I64Add => left.wrapping_add(right),
-                        ConstOp::I64Sub => left.wrapping_sub(right),
-                        ConstOp::I64Mul => left.wrapping_mul(right),
-                        _ => return None,
-                    }
+                    let (right, left) = (stack.pop()?, stack.pop()?);
+                    op.of_two(left, right)?
                 }
             };
             stack.push(value);
@@ -129,6 +119,28 @@ mod tests {
         assert_eq!(offsets(r#"(module (memory 0) (data (i32.const 0) "") (data (i32.const 1) ""))"#, &[]), [0]);
         assert_eq!(offsets(r#"(module (import "m" "m" (memory 1 2)) (data (i32.const 65535) "a"))"#, &[]), [65535]);
         assert_eq!(offsets(r#"(module (import "m" "m" (memory 1 2)) (data (i32.const 65536) "a"))"#, &[]), []);
+    }
+
+    /// Offsets of 64 bits, and memories whose length is no multiple of anything.
+    #[test]
+    fn what_fits_depends_on_the_memory() {
+        let wide = |data: &str| offsets(&format!("(module (memory i64 65537) {data})"), &[]);
+        assert_eq!(
+            wide(r#"(data (i64.const 0x100000000) "a") (data (i64.const 0x10000ffff) "b")"#),
+            [1 << 32, 0x1_0000_ffff]
+        );
+        assert_eq!(wide(r#"(data (i64.const 0x10000ffff) "ab")"#), []);
+        assert_eq!(wide(r#"(data (i64.const -1) "")"#), []);
+        assert_eq!(wide(r#"(data (i64.const -1) "ab")"#), []);
+        assert_eq!(wide(r#"(data (i64.add (i64.const 0xffffffff) (i64.const 1)) "a")"#), [1 << 32]);
+        let text = r#"(module (import "m" "g" (global $g i64)) (memory $n 1) (memory $w i64 1)
+            (data (memory $w) (global.get $g) "a") (data (memory $n) (i32.const 65535) "b"))"#;
+        assert_eq!(offsets(text, &[65535]), [65535, 65535]);
+        assert_eq!(offsets(text, &[1 << 32]), []);
+        let features = Features { custom_page_sizes: true, ..Features::default() };
+        let text = r#"(module (memory 5 (pagesize 1)) (data (i32.const 2) "abc") (data (i32.const 3) "abc"))"#;
+        let info = parse(&wat::parse_str(text).unwrap(), features, false).unwrap();
+        assert_eq!(info.known_data(|_| None).iter().map(|data| data.offset).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

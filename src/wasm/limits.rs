@@ -19,6 +19,33 @@ const LOCALS_PER_BYTE: u64 = 2;
 pub const MAX_PASSED_OPERANDS: u64 = 60_000;
 const OPERANDS_PER_BYTE: u64 = 1;
 
+/// The bytes that the names of all imports may have, each counted by itself, however small the module is; and one more
+/// for each byte of it. In a compact section many share one.
+const MAX_IMPORT_NAMES: u64 = 16 << 20;
+
+/// What the names of imports may still take.
+pub(super) struct ImportNames(u64);
+
+impl ImportNames {
+    pub(super) fn of(binary: &[u8]) -> ImportNames {
+        ImportNames(MAX_IMPORT_NAMES + binary.len() as u64)
+    }
+
+    /// Counts those of an import.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] where they are too much.
+    pub(super) fn take(&mut self, module: &str, name: &str, at: u64) -> Result<()> {
+        self.0 = self.0.checked_sub(module.len() as u64 + name.len() as u64).ok_or_else(|| {
+            let message = format!(
+                "the names of its imports take more than {MAX_IMPORT_NAMES} bytes and one for each byte of the module"
+            );
+            Error::new(ErrorKind::Limit, message).at(offset(at))
+        })?;
+        Ok(())
+    }
+}
+
 /// What a body declares and passes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Amount {

@@ -6,6 +6,7 @@ mod defined;
 mod dwarf;
 mod elements;
 mod features;
+mod hints;
 mod known;
 mod limits;
 mod module;
@@ -19,6 +20,7 @@ pub use body::{BlockKind, Instruction, Instructions, Step, Walk, is_tail_call, t
 pub use defined::{Composite, DefinedType};
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
+pub use hints::BranchHint;
 pub use known::KnownData;
 pub use module::ModuleInfo;
 pub use names::readable;
@@ -27,5 +29,5 @@ pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};
 pub use types::{
     ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FieldType, FuncType, GlobalType, HeapType,
-    Limits, MAX_PAGES, MemoryType, PAGE_BYTES, RefType, SegmentMode, StorageType, TableType, ValType,
+    IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, StorageType, TableType, ValType,
 };

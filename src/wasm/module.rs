@@ -3,6 +3,7 @@
 use super::body::unreadable;
 use super::defined::DefinedType;
 use super::elements::TableImages;
+use super::hints::BranchHint;
 use super::types::{
     ArrayType, ConstExpr, DataSegment, ElementSegment, EntityIndex, EntityType, Export, ExternType, FuncBody, FuncType,
     GlobalType, HeapType, Import, MemoryType, RefType, StructType, TableType, ValType,
@@ -55,6 +56,8 @@ pub struct ModuleInfo {
     pub custom: Vec<(String, Range<usize>)>,
     /// What the `name` section says.
     pub names: Names,
+    /// Which way branches mostly go, by offset.
+    pub branch_hints: Vec<BranchHint>,
     /// Imported functions.
     pub imported_funcs: u32,
     /// Imported tables.

@@ -77,7 +77,7 @@ pub struct Row {
     /// Where control goes.
     pub flow: Flow,
     /// How many operands it takes and the type of the one that it gives, if it gives one; `None` where that depends on
-    /// where it stands.
+    /// where it stands, or on its memory or table.
     pub operands: Option<(usize, Option<ValType>)>,
 }
 
@@ -139,14 +139,17 @@ macro_rules! row_of {
     (function_references $name:ident) => {
         Some(&rows::$name)
     };
+    (tail_call $name:ident) => {
+        Some(&rows::$name)
+    };
+    (wide_arithmetic $name:ident) => {
+        Some(&rows::$name)
+    };
     (simd $name:ident) => {
         Some(&vectors::rows::$name)
     };
     (relaxed_simd $name:ident) => {
         Some(&vectors::rows::$name)
-    };
-    (tail_call $name:ident) => {
-        Some(&rows::$name)
     };
     (gc $name:ident) => {
         Some(&references::rows::$name)
@@ -231,8 +234,8 @@ rows! {
     I32Store16        Effect  1    Next     [2 -> none]    "writes memory";
     I64Store16        Effect  1    Next     [2 -> none]    "writes memory";
     I64Store32        Effect  1    Next     [2 -> none]    "writes memory";
-    MemorySize        Pure    1    Next     [0 -> I32]     "reads a size that only effects change";
-    MemoryGrow        Effect  1    Next     [1 -> I32]     "changes a size";
+    MemorySize        Pure    1    Next     [depends]      "reads a size that only effects change";
+    MemoryGrow        Effect  1    Next     [depends]      "changes a size";
     MemoryCopy        Effect  1    Next     [3 -> none]    "writes memory";
     MemoryFill        Effect  1    Next     [3 -> none]    "writes memory";
     MemoryInit        Effect  1    Next     [3 -> none]    "writes memory";
@@ -242,8 +245,8 @@ rows! {
     RefFunc           Effect  1    Next     [0 -> FUNCREF] "may make the reference: the runtime does it";
     TableGet          Effect  1    Next     [depends]      "may make the reference: the runtime does it";
     TableSet          Effect  1    Next     [2 -> none]    "writes a table";
-    TableSize         Pure    1    Next     [0 -> I32]     "reads a size that only effects change";
-    TableGrow         Effect  1    Next     [2 -> I32]     "changes a size";
+    TableSize         Pure    1    Next     [depends]      "reads a size that only effects change";
+    TableGrow         Effect  1    Next     [depends]      "changes a size";
     TableFill         Effect  1    Next     [3 -> none]    "writes a table";
     TableCopy         Effect  1    Next     [3 -> none]    "writes a table";
     TableInit         Effect  1    Next     [3 -> none]    "writes a table";
@@ -388,6 +391,11 @@ rows! {
     I64TruncSatF64S   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
     I64TruncSatF32U   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
     I64TruncSatF64U   Pure    1    Next     [1 -> I64]     "computes from its operands alone";
+    // Two results.
+    I64Add128         Pure    1    Next     [depends]      "computes from its operands alone";
+    I64Sub128         Pure    1    Next     [depends]      "computes from its operands alone";
+    I64MulWideS       Pure    1    Next     [depends]      "computes from its operands alone";
+    I64MulWideU       Pure    1    Next     [depends]      "computes from its operands alone";
 }
 
 #[cfg(test)]
@@ -448,8 +456,7 @@ mod tests {
             }
             let compares =
                 ["Eq", "Ne", "Lt", "Gt", "Le", "Ge"].iter().any(|part| name[3.min(name.len())..].starts_with(part));
-            let gives_i32 =
-                compares || ["MemorySize", "MemoryGrow", "TableSize", "TableGrow", "RefIsNull"].contains(name);
+            let gives_i32 = compares || *name == "RefIsNull";
             let given = operands.and_then(|(_, given)| given);
             let expected = match *name {
                 "RefFunc" => Some(ValType::FUNCREF),

@@ -3,12 +3,13 @@
 use super::defined::{Composite, DefinedType, Definition, in_group};
 use super::elements::TableImages;
 use super::features::{Features, everything, proposal_name};
-use super::limits::{self, Arities, Measured};
+use super::hints;
+use super::limits::{self, Arities, ImportNames, Measured};
 use super::module::ModuleInfo;
 use super::types::{
     ArrayType, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export,
-    FieldType, FuncBody, FuncType, GlobalType, Import, Limits, MemoryType, RefType, SegmentMode, StorageType,
-    StructType, TableType, ValType,
+    FieldType, FuncBody, FuncType, GlobalType, Import, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode,
+    StorageType, StructType, TableType, ValType,
 };
 use crate::base::{
     Defined, DefinedFuncIndex, DefinedKind, Error, ErrorKind, Escaped, Foreign, FuncIndex, GlobalIndex, HeapType,
@@ -229,20 +230,29 @@ fn unsupported(what: &str, proposal: &str, at: u64) -> Error {
 }
 
 fn table_type(module: &ModuleInfo, ty: &wasmparser::TableType, at: u64) -> Result<TableType> {
-    if ty.table64 || ty.shared {
-        return Err(unsupported("this kind of table", "memory64 or shared-everything-threads", at));
+    if ty.shared {
+        return Err(unsupported("a shared table", "shared-everything-threads", at));
     }
     Ok(TableType {
         element: our_ref_type(module, ty.element_type, at)?,
+        index: IndexType::new(ty.table64),
         limits: Limits { min: ty.initial, max: ty.maximum },
     })
 }
 
 fn memory_type(ty: &wasmparser::MemoryType, at: u64) -> Result<MemoryType> {
-    if ty.memory64 || ty.shared || ty.page_size_log2.is_some() {
-        return Err(unsupported("this kind of memory", "memory64, threads or custom-page-sizes", at));
+    if ty.shared {
+        return Err(unsupported("a shared memory", "threads", at));
     }
-    Ok(MemoryType { limits: Limits { min: ty.initial, max: ty.maximum } })
+    let page_size = match ty.page_size_log2 {
+        None => PageSize::WASM,
+        Some(log2) => {
+            let refused = || unsupported(&format!("a page size of 2^{log2} bytes"), "custom-page-sizes", at);
+            PageSize::from_log2(log2).ok_or_else(refused)?
+        }
+    };
+    let limits = Limits { min: ty.initial, max: ty.maximum };
+    Ok(MemoryType { index: IndexType::new(ty.memory64), page_size, limits })
 }
 
 fn global_type(module: &ModuleInfo, ty: &wasmparser::GlobalType, at: u64) -> Result<GlobalType> {
@@ -295,6 +305,7 @@ fn read<'a>(
 ) -> std::result::Result<(), Failure> {
     let mut parser = Parser::new(0);
     parser.set_features(*validator.features());
+    let mut branch_hints = None;
     for payload in parser.parse_all(binary) {
         let payload = payload?;
         if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
@@ -311,8 +322,10 @@ fn read<'a>(
                 }
             }
             Payload::ImportSection(reader) => {
+                let mut names = ImportNames::of(binary);
                 for import in reader.into_imports_with_offsets() {
                     let (at, import) = import?;
+                    names.take(import.module, import.name, at)?;
                     let ty = match import.ty {
                         TypeRef::Func(index) => {
                             module.imported_funcs += 1;
@@ -440,9 +453,14 @@ fn read<'a>(
                 if section.name() == "name" {
                     super::names::read(section.data(), &mut module.names);
                 }
+                // Behind the code it comes too late.
+                if section.name() == hints::SECTION && module.code_start == WasmOffset::default() {
+                    branch_hints = branch_hints.or(hints::read(section.data(), section.data_offset()));
+                }
             }
             _ => {}
         }
     }
+    module.branch_hints = branch_hints.map_or(Vec::new(), |raw| hints::resolve(module, &raw));
     Ok(())
 }

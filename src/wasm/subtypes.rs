@@ -1,7 +1,7 @@
 //! Which types fit where others are asked for (specification section 3.3).
 
 use super::defined::DefinedType;
-use super::types::{RefType, ValType};
+use super::types::{MemoryType, RefType, TableType, ValType};
 use crate::base::{Defined, DefinedKind, HeapType, TypeId};
 
 /// Types that are ordered.
@@ -47,6 +47,20 @@ impl Subtype for ValType {
             (ValType::Ref(found), ValType::Ref(wanted)) => found.fits(wanted),
             _ => self == wanted,
         }
+    }
+}
+
+impl Subtype for TableType {
+    fn fits(&self, wanted: &TableType) -> bool {
+        // What is written to it has to fit both.
+        let element = self.element.fits(&wanted.element) && wanted.element.fits(&self.element);
+        element && self.index == wanted.index && self.limits.fit(&wanted.limits)
+    }
+}
+
+impl Subtype for MemoryType {
+    fn fits(&self, wanted: &MemoryType) -> bool {
+        self.index == wanted.index && self.page_size == wanted.page_size && self.limits.fit(&wanted.limits)
     }
 }
 

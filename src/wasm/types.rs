@@ -127,26 +127,142 @@ impl Limits {
     }
 }
 
+/// The type of what says a place in a memory or a table, and of their sizes there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IndexType {
+    /// 32 bits.
+    #[default]
+    I32,
+    /// 64 bits.
+    I64,
+}
+
+impl IndexType {
+    /// The type that has this many bits, as a module declares it.
+    pub fn new(is_64: bool) -> IndexType {
+        if is_64 { IndexType::I64 } else { IndexType::I32 }
+    }
+
+    /// Whether it has 64 bits.
+    pub fn is_64(self) -> bool {
+        self == IndexType::I64
+    }
+
+    /// The type of such values.
+    pub fn val_type(self) -> ValType {
+        if self.is_64() { ValType::I64 } else { ValType::I32 }
+    }
+
+    /// The place that a value says; of one of 32 bits nothing above those counts.
+    pub fn place(self, value: i64) -> u64 {
+        if self.is_64() { value as u64 } else { u64::from(value as u32) }
+    }
+
+    /// That of what two of these types have in common: of lengths that are copied between them.
+    pub fn narrower(self, other: IndexType) -> IndexType {
+        IndexType::new(self.is_64() && other.is_64())
+    }
+}
+
 /// A table's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TableType {
     /// The type of its elements.
     pub element: RefType,
+    /// What says a place in it.
+    pub index: IndexType,
     /// Its size, in elements.
     pub limits: Limits,
+}
+
+impl TableType {
+    /// A table whose elements are counted in 32 bits.
+    pub fn new(element: RefType, limits: Limits) -> TableType {
+        TableType { element, index: IndexType::I32, limits }
+    }
+}
+
+/// How large the pages of a memory are: 64 KiB, or, by the proposal custom-page-sizes, one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PageSize {
+    log2: u8,
+}
+
+impl PageSize {
+    /// 64 KiB, as of every memory that does not say something else.
+    pub const WASM: PageSize = PageSize { log2: 16 };
+    /// One byte.
+    pub const BYTE: PageSize = PageSize { log2: 0 };
+
+    /// Pages of 2 to this power, if they are among those that the proposal allows.
+    pub fn from_log2(log2: u32) -> Option<PageSize> {
+        [PageSize::WASM, PageSize::BYTE].into_iter().find(|size| u32::from(size.log2) == log2)
+    }
+
+    /// The power of 2.
+    pub fn log2(self) -> u32 {
+        self.log2.into()
+    }
+
+    /// How many bytes a page has.
+    pub fn bytes(self) -> u64 {
+        1 << self.log2
+    }
+}
+
+impl Default for PageSize {
+    fn default() -> PageSize {
+        PageSize::WASM
+    }
 }
 
 /// A memory's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryType {
-    /// Its size, in pages of [`PAGE_BYTES`].
+    /// What says a place in it.
+    pub index: IndexType,
+    /// How large its pages are.
+    pub page_size: PageSize,
+    /// Its size, in pages.
     pub limits: Limits,
 }
 
-/// Bytes of a Wasm page.
-pub const PAGE_BYTES: u64 = 65536;
-/// The most pages a 32-bit memory can have.
-pub const MAX_PAGES: u64 = 65536;
+impl MemoryType {
+    /// A memory with addresses of 32 bits and pages of 64 KiB.
+    pub fn new(limits: Limits) -> MemoryType {
+        MemoryType { index: IndexType::I32, page_size: PageSize::WASM, limits }
+    }
+
+    /// The most pages that any memory of this kind may have, by the specification.
+    pub fn possible_pages(&self) -> u64 {
+        match (self.index, self.page_size) {
+            (IndexType::I32, PageSize::BYTE) => u64::from(u32::MAX),
+            (IndexType::I64, PageSize::BYTE) => u64::MAX,
+            (IndexType::I32, size) => 1 << (32 - size.log2()),
+            (IndexType::I64, size) => 1 << (64 - size.log2()),
+        }
+    }
+
+    /// The most pages that this one may have.
+    pub fn most_pages(&self) -> u64 {
+        self.limits.max.unwrap_or(u64::MAX).min(self.possible_pages())
+    }
+
+    /// How many bytes so many pages are; `None` where that is more than 64 bits tell.
+    pub fn bytes(&self, pages: u64) -> Option<u64> {
+        pages.checked_mul(self.page_size.bytes())
+    }
+
+    /// The most bytes that it may have; of one that may have 2^64, one less.
+    pub fn most_bytes(&self) -> u64 {
+        self.bytes(self.most_pages()).unwrap_or(u64::MAX)
+    }
+
+    /// The bytes that it has at least, ever.
+    pub fn least_bytes(&self) -> u64 {
+        self.bytes(self.limits.min).unwrap_or(u64::MAX)
+    }
+}
 
 /// A global's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -190,17 +306,19 @@ impl fmt::Display for ExternType {
             Some(max) => write!(f, "{}..={max}", limits.min),
             None => write!(f, "{}..", limits.min),
         };
+        let wide = |index: IndexType| if index.is_64() { "64-bit " } else { "" };
         match self {
             ExternType::Func(ty) => write!(f, "func {ty}"),
             ExternType::Table(ty) => {
-                write!(f, "table of {} with ", ty.element)?;
+                write!(f, "{}table of {} with ", wide(ty.index), ty.element)?;
                 limits(f, &ty.limits)?;
                 f.write_str(" elements")
             }
             ExternType::Memory(ty) => {
-                f.write_str("memory of ")?;
+                write!(f, "{}memory of ", wide(ty.index))?;
                 limits(f, &ty.limits)?;
-                f.write_str(" pages")
+                f.write_str(" pages")?;
+                if ty.page_size == PageSize::BYTE { f.write_str(" of one byte") } else { Ok(()) }
             }
             ExternType::Global(ty) => {
                 write!(f, "{} global of {}", if ty.mutable { "mutable" } else { "immutable" }, ty.content)
@@ -261,6 +379,21 @@ pub enum ConstOp {
     I64Add,
     I64Sub,
     I64Mul,
+}
+
+impl ConstOp {
+    /// What an operation on two integers makes of them, of 32 bits with their sign extended; `None` for anything else.
+    pub(super) fn of_two(self, left: i64, right: i64) -> Option<i64> {
+        Some(match self {
+            ConstOp::I32Add => i64::from((left as i32).wrapping_add(right as i32)),
+            ConstOp::I32Sub => i64::from((left as i32).wrapping_sub(right as i32)),
+            ConstOp::I32Mul => i64::from((left as i32).wrapping_mul(right as i32)),
+            ConstOp::I64Add => left.wrapping_add(right),
+            ConstOp::I64Sub => left.wrapping_sub(right),
+            ConstOp::I64Mul => left.wrapping_mul(right),
+            _ => return None,
+        })
+    }
 }
 
 /// A constant expression (specification section 3.3.10), without its `end`.
@@ -327,4 +460,55 @@ pub struct FuncBody {
     pub func: DefinedFuncIndex,
     /// The body (local declarations and code, through its `end`), as a range of the binary.
     pub bytes: Range<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wasm::Subtype;
+
+    fn memory(index: IndexType, log2: u32, min: u64, max: Option<u64>) -> MemoryType {
+        MemoryType { index, page_size: PageSize::from_log2(log2).unwrap(), limits: Limits { min, max } }
+    }
+
+    #[test]
+    fn sizes_of_memories() {
+        use IndexType::{I32, I64};
+        for (ty, possible, most) in [
+            (memory(I32, 16, 0, None), 1 << 16, 1 << 32),
+            (memory(I32, 16, 0, Some(2)), 1 << 16, 2 << 16),
+            (memory(I64, 16, 0, None), 1 << 48, u64::MAX),
+            (memory(I64, 16, 0, Some(1 << 47)), 1 << 48, 1 << 63),
+            (memory(I32, 0, 0, None), u64::from(u32::MAX), u64::from(u32::MAX)),
+            (memory(I64, 0, 0, None), u64::MAX, u64::MAX),
+            (memory(I64, 0, 0, Some(5)), u64::MAX, 5),
+        ] {
+            assert_eq!((ty.possible_pages(), ty.most_bytes()), (possible, most), "{ty:?}");
+        }
+        assert_eq!(memory(I64, 16, 1 << 48, None).least_bytes(), u64::MAX);
+        assert_eq!(memory(I64, 0, 7, None).least_bytes(), 7);
+        assert!([1, 12, 15, 17, 64].into_iter().all(|log2| PageSize::from_log2(log2).is_none()));
+        assert_eq!([I32, I64].map(|index| index.place(-1)), [u64::from(u32::MAX), u64::MAX]);
+    }
+
+    #[test]
+    fn memories_and_tables_fit_those_of_their_kind() {
+        use IndexType::{I32, I64};
+        let kinds =
+            [memory(I32, 16, 1, None), memory(I64, 16, 1, None), memory(I32, 0, 1, None), memory(I64, 0, 1, None)];
+        for (i, given) in kinds.iter().enumerate() {
+            for (j, wanted) in kinds.iter().enumerate() {
+                assert_eq!(given.fits(wanted), i == j);
+            }
+        }
+        let table = TableType::new(RefType::FUNCREF, Limits { min: 1, max: None });
+        assert!(table.fits(&table) && !TableType { index: I64, ..table }.fits(&table));
+        let shown = |ty: ExternType| ty.to_string();
+        assert_eq!(shown(ExternType::Memory(kinds[0])), "memory of 1.. pages");
+        assert_eq!(shown(ExternType::Memory(kinds[3])), "64-bit memory of 1.. pages of one byte");
+        assert_eq!(
+            shown(ExternType::Table(TableType { index: I64, ..table })),
+            "64-bit table of funcref with 1.. elements"
+        );
+    }
 }

@@ -297,7 +297,7 @@ static void features(void) {
   FAILS(stepwell_config_feature_set(config, 99, false), STEPWELL_ERROR_ARGUMENT, "99");
   FAILS(stepwell_config_feature_set(config, -1, true), STEPWELL_ERROR_ARGUMENT, "-1");
   FAILS(stepwell_config_feature_set(NULL, 0, true), STEPWELL_ERROR_ARGUMENT, "`config`");
-  for (int feature = STEPWELL_FEATURE_SIGN_EXTENSION; feature <= STEPWELL_FEATURE_EXTENDED_CONST; feature++) {
+  for (int feature = STEPWELL_FEATURE_SIGN_EXTENSION; feature <= STEPWELL_FEATURE_COMPACT_IMPORTS; feature++) {
     OK(stepwell_config_feature_set(config, feature, true));
   }
   OK(stepwell_config_feature_set(config, STEPWELL_FEATURE_REFERENCE_TYPES, false));

@@ -82,6 +82,65 @@ static void others(void) {
   LAST("minimum of 3 above its maximum 2");
 }
 
+/* Limits of 64 bits, and what the standard's functions say of them. */
+static void wide(void) {
+  uint64_t most = 7;
+  wasm_memorytype_t *memory = stepwell_memorytype_new((uint64_t)1 << 40, true, (uint64_t)1 << 48, true, 16), *copy;
+  wasm_tabletype_t *table = stepwell_tabletype_new(wasm_valtype_new_externref(), 5, false, 3, true), *table_copy;
+  copy = wasm_memorytype_copy(memory);
+  CHECK(stepwell_memorytype_min(copy) == (uint64_t)1 << 40 && stepwell_memorytype_is_64(copy));
+  CHECK(stepwell_memorytype_max(copy, &most) && most == (uint64_t)1 << 48);
+  CHECK(stepwell_memorytype_page_size_log2(copy) == 16);
+  CHECK(wasm_memorytype_limits(copy)->min == 0xffffffff && wasm_memorytype_limits(copy)->max == wasm_limits_max_default);
+  wasm_memorytype_delete(copy);
+  wasm_memorytype_delete(memory);
+  table_copy = wasm_externtype_as_tabletype(wasm_externtype_copy(wasm_tabletype_as_externtype(table)));
+  most = 7;
+  CHECK(stepwell_tabletype_min(table_copy) == 5 && stepwell_tabletype_is_64(table_copy));
+  CHECK(!stepwell_tabletype_max(table_copy, &most) && most == 7);
+  CHECK(wasm_valtype_kind(wasm_tabletype_element(table_copy)) == WASM_EXTERNREF);
+  CHECK(wasm_tabletype_limits(table_copy)->min == 5 && wasm_tabletype_limits(table_copy)->max == wasm_limits_max_default);
+  wasm_tabletype_delete(table_copy);
+  wasm_tabletype_delete(table);
+  memory = stepwell_memorytype_new(3, true, 4, false, 0);
+  CHECK(stepwell_memorytype_page_size_log2(memory) == 0 && !stepwell_memorytype_is_64(memory));
+  wasm_memorytype_delete(memory);
+  CHECK(!stepwell_memorytype_new(3, true, 2, true, 16));
+  LAST("`min` is 3, above `max`, which is 2");
+  CHECK(!stepwell_memorytype_new(0, false, 0, false, 12));
+  LAST("no pages of 2^12 bytes");
+  CHECK(!stepwell_tabletype_new(wasm_valtype_new_i32(), 0, false, 0, false));
+  LAST("tables hold references");
+  CHECK(!stepwell_tabletype_new(wasm_valtype_new_funcref(), 1, true, 0, false));
+  LAST("above `max`");
+}
+
+/* Memories of such types. */
+static void wide_memories(void) {
+  wasm_engine_t *engine = wasm_engine_new();
+  wasm_store_t *store = wasm_store_new(engine);
+  wasm_memorytype_t *type = stepwell_memorytype_new(10, true, (uint64_t)1 << 33, true, 0), *seen;
+  wasm_memory_t *memory = wasm_memory_new(store, type);
+  uint64_t before = 7;
+  CHECK(memory && stepwell_memory_size(memory) == 10 && wasm_memory_size(memory) == 10 && wasm_memory_data_size(memory) == 10);
+  OK(stepwell_memory_grow(memory, 5, &before));
+  CHECK(before == 10 && wasm_memory_data_size(memory) == 15);
+  OK(stepwell_memory_grow(memory, 0, NULL));
+  FAILS(stepwell_memory_grow(memory, (uint64_t)1 << 33, &before), STEPWELL_ERROR_LIMIT, "cannot grow by 8589934592 pages");
+  CHECK(before == 10 && wasm_memory_grow(memory, 1) && stepwell_memory_size(memory) == 16);
+  seen = wasm_memory_type(memory);
+  CHECK(stepwell_memorytype_min(seen) == 16 && stepwell_memorytype_page_size_log2(seen) == 0 && stepwell_memorytype_is_64(seen));
+  wasm_memorytype_delete(seen);
+  wasm_memorytype_delete(type);
+  type = stepwell_memorytype_new((uint64_t)1 << 48, false, 0, true, 16);
+  CHECK(!wasm_memory_new(store, type));
+  LAST("a memory of 281474976710656 pages");
+  wasm_memorytype_delete(type);
+  wasm_memory_delete(memory);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
 static void imports_and_exports(void) {
   wasm_name_t module, name;
   wasm_importtype_t *import, *copy;
@@ -145,6 +204,8 @@ int main(void) {
   valtypes();
   functypes();
   others();
+  wide();
+  wide_memories();
   imports_and_exports();
   vectors();
   return 0;

@@ -144,6 +144,16 @@ static void imports() {
   CHECK(std::get<TableType>(list[2].type()).limits.min == 5 && std::get<MemoryType>(list[3].type()).limits.max == 3u);
   FAILS(Instance::try_make(store, module, f, g, m, t), ErrorCode::Link, "");
   FAILS(Memory::try_make(store, {{70000, std::nullopt}}), ErrorCode::Limit, "");
+  FAILS(Memory::try_make(store, {{1, std::nullopt}, false, 12}), ErrorCode::Argument, "no pages of 2^12 bytes");
+  {
+    Memory wide(store, {{1, std::uint64_t(1) << 40}, true});
+    CHECK(wide.type().is_64 && wide.type().limits.max == std::uint64_t(1) << 40 && wide.type().page_size_log2 == 16);
+    Memory small(store, {{5, 9}, false, 0});
+    small.grow(4);
+    CHECK(small.pages() == 9 && small.size() == 9 && small.type().page_size_log2 == 0 && !small.type().is_64);
+    FAILS(small.try_grow(1), ErrorCode::Limit, "cannot grow by 1 pages");
+    CHECK(Table(store, {ValKind::FuncRef, {1, std::nullopt}, true}).type().is_64);
+  }
   FAILS(Global::try_make(store, {ValKind::I32, false}, 1.0f), ErrorCode::Argument, "");
   FAILS(Table::try_make(store, {ValKind::I32, {1, 2}}), ErrorCode::Argument, "");
   CHECK(module.imports()[3].module == "env" && module.imports()[3].name == "m");
@@ -196,6 +206,80 @@ static void values() {
   });
   CHECK(dynamic.type() == type && dynamic.call(1, object.clone())[1].i32() == 2);
   CHECK(same(dynamic.call(1, object.clone())[0].ref(), object));
+}
+
+static void vectors() {
+  Engine engine(Config().debug(true));
+  Store store(engine);
+  Module module(store, bytes(VECTORS));
+  const V128 ints = V128::of<std::int32_t>({1, 2, 3, 4}), floats = V128::of<double>({0.5, -1}), zeros;
+  CHECK(ints == V128::of<std::uint8_t>({1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4}) && ints != floats && V128() == zeros);
+  CHECK(ints.as<std::int32_t>()[3] == 4 && floats.as<double>()[1] == -1 && floats.as<float>().size() == 4);
+
+  // values: owned, copied, moved, of another kind
+  Val value(ints), copy(value), other = 1;
+  CHECK(value.kind() == ValKind::V128 && !value.is_ref() && value.v128() == ints && value.get<V128>() == ints);
+  other = value;
+  value = floats;
+  const Val moved = std::move(copy);
+  CHECK(other.v128() == ints && value.v128() == floats && moved.v128() == ints && copy.i32() == 0);
+  CHECK(Val::zero(ValKind::V128).v128() == zeros && std::string(to_string(ValKind::V128)) == "v128");
+  THROWS(value.i32(), Error, "a value is v128, and was asked for as i32");
+  THROWS(Val(1).v128(), Error, "a value is i32, and was asked for as v128");
+
+  // host functions, raw and not, of a linker and of a store; a global
+  Linker linker(engine);
+  const auto twice = [](const V128 &a) {
+    std::array<std::int32_t, 4> lanes = a.as<std::int32_t>();
+    for (std::int32_t &lane : lanes) lane *= 2;
+    return V128::of<std::int32_t>(lanes);
+  };
+  linker.func("host", "turn", [&](V128 a, std::int32_t b) { return std::tuple<std::int32_t, V128>(b, twice(a)); });
+  linker.func("host", "raw", [](Caller &, std::int32_t, V128 a, V128 b) -> Result<std::tuple<V128, V128>> { return std::tuple<V128, V128>(b, a); });
+  linker.func("host", "mixed", [](Ref a, V128 b, double c) {
+    return std::tuple<V128, Ref, V128>(b, std::move(a), V128::of<double>({c, c}));
+  });
+  Global shared(store, {ValKind::V128, true}, floats);
+  linker.define("host", "shared", shared.clone());
+  Instance instance = linker.instantiate(store, module);
+  CHECK(std::get<FuncType>(module.imports()[0].type) == FuncType({{ValKind::V128, ValKind::I32}, {ValKind::I32, ValKind::V128}}));
+  CHECK((instance.func<V128(V128, V128)>("add"))(ints, ints) == twice(ints));
+  auto turn = instance.func<std::tuple<std::int32_t, V128>(V128, std::int32_t)>("turn");
+  CHECK(turn(ints, 5) == (std::tuple<std::int32_t, V128>(5, twice(ints))));
+  CHECK((instance.func<std::tuple<V128, V128>(int, V128, V128)>("raw"))(7, ints, floats) == (std::tuple<V128, V128>(floats, ints)));
+  Ref object = Ref::make(store);
+  auto mixed = instance.func<std::tuple<V128, Ref, V128>(Ref, V128, double)>("mixed");
+  const auto [a, b, c] = mixed(object, ints, 0.5);
+  CHECK(a == ints && same(b, object) && c == V128::of<double>({0.5, 0.5}));
+  std::vector<Val> vals = instance.func("add").call(ints, zeros);
+  CHECK(vals.size() == 1 && vals[0].v128() == ints && instance.func("raw").call(1, ints, vals[0])[1].v128() == ints);
+  THROWS(instance.func("add").call(ints, 1), Error, "parameter 1 is i32");
+  THROWS((instance.func<V128(V128)>("add")), Error, "(v128 v128) -> (v128), and was asked for as (v128) -> (v128)");
+  CHECK((instance.func<V128()>("shared"))() == floats && shared.get<V128>() == floats);
+  shared.set(ints);
+  CHECK((instance.func<V128()>("shared"))() == ints && shared.type().content == ValKind::V128);
+  THROWS(shared.set(1.0), Error, "");
+  CHECK(instance.global("own").get().v128() == ints);
+
+  // a function whose type is known only at run time
+  Func dynamic(store, {{ValKind::V128}, {ValKind::V128, ValKind::V128}}, [](Caller &, Span<const Val> args, Span<Val> results) {
+    CHECK(results[0].v128() == V128());
+    results[0] = args[0];
+  });
+  CHECK(dynamic.call(floats)[0].v128() == floats && dynamic.call(floats)[1].v128() == zeros);
+
+  // at a debugger's stops
+  int stops = 0;
+  Debugger debugger(store, [&](Stop &stop) {
+    const Frame frame = stop.frame();
+    const std::vector<Val> locals = frame.locals();
+    CHECK(locals.size() == 5 && locals[0].v128() == ints && frame.local(0)->v128() == ints && locals[3].kind() == ValKind::I64);
+    for (const Val &operand : frame.operands()) CHECK(operand.kind() == ValKind::V128 || operand.kind() == ValKind::I32);
+    stops++;
+    return Action::Step;
+  });
+  debugger.break_at_function(module, "seen");
+  CHECK((instance.func<V128(V128, int)>("seen"))(ints, 0) == ints && stops > 10);
 }
 
 static std::int32_t plain(std::int32_t a) { return a * 2; }
@@ -256,7 +340,7 @@ static void limits() {
   CHECK(!store.is_poisoned());
   FAILS(Memory::try_make(store, {{2, 3}}), ErrorCode::Limit, "");
   Config config;
-  config.debug(true).debug_tier(DebugTier::Simple).nan_canonicalization(true).rerun_cache(1 << 20).stop_reserve(1 << 18).copied_code(false);
+  config.debug(true).debug_tier(DebugTier::Simple).nan_canonicalization(true).relaxed_simd_deterministic(true).rerun_cache(1 << 20).stop_reserve(1 << 18).copied_code(false);
   Engine debug(std::move(config));
   Engine seen(Config().check_handles(false).profiler(Profiler::None).native_debug_info(true).debug_eagerly(true));
   THROWS(Config().profiler(static_cast<Profiler>(99)), Error, "no profiler");
@@ -268,6 +352,7 @@ int main() {
   shared_modules();
   imports();
   values();
+  vectors();
   callables();
   linkers();
   limits();

@@ -56,6 +56,22 @@ def state():
     return b.build()
 
 
+def vectors():
+    """Adds and passes on values of type v128; a mutable global of it; `seen` has locals and operands of it."""
+    b = wasm.Builder()
+    f = b.import_func("env", "f", ["v128", "i32"], ["i32", "v128"])
+    g = b.import_func("env", "g", ["externref", "v128"], ["v128", "externref"])
+    b.global_("v128", 1, wasm.V128_CONST + bytes(range(16)), export="global")
+    b.func(["v128", "v128"], ["v128"], code(get(0), get(1), wasm.I32X4_ADD), export="add")
+    b.func(["v128", "i32"], ["i32", "v128"], code(get(0), get(1), CALL, u(f)), export="f")
+    b.func(["externref", "v128"], ["v128", "externref"], code(get(0), get(1), CALL, u(g)), export="g")
+    b.func(
+        ["v128", "i32"], ["v128"],
+        code(get(1), wasm.I8X16_SPLAT, LOCAL_SET, u(2), get(0), get(2), wasm.V128_XOR),
+        export="seen", locals=["v128"], local_names={0: "given", 1: "number", 2: "splat"})
+    return b.build()
+
+
 WASI = "wasi_snapshot_preview1"
 
 

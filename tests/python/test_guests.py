@@ -10,7 +10,9 @@ from pathlib import Path
 import guests
 import stepwell
 import wasm
-from stepwell import Error, ErrorCode, ExternRef, Func, FuncType, Global, Instance, Memory, Module, Store, Table, Trap, TrapCode
+from stepwell import (
+    Error, ErrorCode, ExternRef, Func, FuncType, Global, Instance, Memory, MemoryType, Module, Store, Table, TableType, Trap, TrapCode,
+)
 from test_bindings import python
 
 
@@ -42,11 +44,11 @@ class Modules(Case):
         module = Module(self.engine, guests.state())
         self.assertEqual(module.imports, [])
         exports = dict(module.exports)
-        self.assertEqual(exports["memory"], (1, 3))
+        self.assertEqual(exports["memory"], MemoryType(1, 3))
         self.assertEqual(exports["counter"], ("i64", True))
         self.assertEqual(exports["constant"], ("f32", False))
-        self.assertEqual(exports["funcs"], ("funcref", 4, 8))
-        self.assertEqual(exports["objects"], ("externref", 2, None))
+        self.assertEqual(exports["funcs"], TableType("funcref", 4, 8))
+        self.assertEqual(exports["objects"], TableType("externref", 2, None))
         self.assertEqual(exports["load"], FuncType(["i32"], ["i32"]))
         imports = Module(self.engine, guests.calls_host(["i64", "f64"], ["f32"])).imports
         self.assertEqual(imports, [("env", "f", FuncType(["i64", "f64"], ["f32"]))])
@@ -389,7 +391,7 @@ class State(Case):
     def test_memory(self):
         exports = self.instance(guests.state()).exports
         memory = exports.memory
-        self.assertEqual((len(memory), memory.pages, memory.type), (65536, 1, (1, 3)))
+        self.assertEqual((len(memory), memory.pages, memory.type), (65536, 1, MemoryType(1, 3)))
         memory.write(100, b"\x78\x56\x34\x12")
         self.assertEqual(exports.load(100), 0x12345678)
         self.assertEqual(memory.read(99, 6), b"\0\x78\x56\x34\x12\0")
@@ -415,6 +417,24 @@ class State(Case):
         alone = Memory(self.store, (2, None))
         self.assertEqual((len(alone), alone[:3]), (131072, b"\0\0\0"))
         self.assertEqual(len(Memory(self.store, (0,))), 0)
+
+    def test_memories_of_all_types(self):
+        wide = Memory(self.store, MemoryType(1, 2**40, is_64=True))
+        self.assertEqual(wide.type, (1, 2**40, True, 65536))
+        self.assertEqual((wide.grow(2), wide.pages), (1, 3))
+        small = Memory(self.store, MemoryType(5, 9, page_size=1))
+        self.assertEqual((len(small), small.grow(4), len(small), small.pages), (5, 5, 9, 9))
+        self.assertEqual(small.type, MemoryType(9, 9, False, 1))
+        for delta in (1, 2**64 - 1, 2**64):
+            with self.assertRaises(Error) as caught:
+                small.grow(delta)
+            self.assertEqual(caught.exception.code, ErrorCode.LIMIT)
+        for wrong in (MemoryType(1, page_size=3), MemoryType(1, page_size=0), MemoryType(2**64)):
+            self.assertRaises(ValueError, Memory, self.store, wrong)
+        self.assertRaises(Error, Memory, self.store, MemoryType(1, page_size=4096))
+        self.assertRaises(Error, Memory, self.store, MemoryType(2, 1))
+        table = Table(self.store, TableType("funcref", 1, 2**40, is_64=True))
+        self.assertEqual((table.type, len(table)), (TableType("funcref", 1, 2**40, True), 1))
 
     def test_memory_accessors(self):
         memory = Memory(self.store, (1, 2))
@@ -522,7 +542,7 @@ class State(Case):
     def test_tables(self):
         exports = self.instance(guests.state()).exports
         funcs = exports.funcs
-        self.assertEqual((len(funcs), funcs.type), (4, ("funcref", 4, 8)))
+        self.assertEqual((len(funcs), funcs.type), (4, TableType("funcref", 4, 8)))
         self.assertEqual((funcs[0], funcs[1], funcs[2], funcs[-4]), (exports.one, exports.two, None, exports.one))
         self.assertEqual(exports.indirect(1), 2)
         funcs[1] = exports.one

@@ -1,10 +1,11 @@
 """Makes small Wasm modules, so that the tests need no other tool. Function indices count imports first, as in Wasm."""
 
-TYPES = {"i32": 0x7F, "i64": 0x7E, "f32": 0x7D, "f64": 0x7C, "funcref": 0x70, "externref": 0x6F}
+TYPES = {"i32": 0x7F, "i64": 0x7E, "f32": 0x7D, "f64": 0x7C, "v128": 0x7B, "funcref": 0x70, "externref": 0x6F}
 
 # Opcodes that the tests use.
 UNREACHABLE, NOP, END, RETURN, CALL, CALL_INDIRECT = 0x00, 0x01, 0x0B, 0x0F, 0x10, 0x11
 DROP, IF, ELSE, LOCAL_GET, LOCAL_SET, GLOBAL_GET, GLOBAL_SET = 0x1A, 0x04, 0x05, 0x20, 0x21, 0x23, 0x24
+V128_CONST, I8X16_SPLAT, V128_XOR, I32X4_ADD = b"\xfd\x0c", b"\xfd\x0f", b"\xfd\x51", b"\xfd\xae\x01"
 I32_LOAD, I32_STORE, I32_CONST, I32_EQZ, I32_ADD, I32_SUB, I32_MUL, I32_DIV_S = 0x28, 0x36, 0x41, 0x45, 0x6A, 0x6B, 0x6C, 0x6D
 
 

@@ -2,11 +2,14 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0, relaxed SIMD, extended constants and tail calls; with one memory and a few tables.
+/// WebAssembly 2.0, relaxed SIMD, extended constants, tail calls, 64-bit memories and tables, several memories, wide
+/// arithmetic, compact imports, and pages of any size: an engine for them has `custom_page_sizes` on, too.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
+        custom_page_sizes_enabled: true,
         extended_const_enabled: true,
+        memory64_enabled: true,
         multi_value_enabled: true,
         reference_types_enabled: true,
         relaxed_simd_enabled: true,
@@ -15,19 +18,18 @@ pub fn supported() -> Config {
         simd_enabled: true,
 
         acquire_release_atomics_enabled: false,
-        compact_imports_enabled: false,
+        compact_imports_enabled: true,
         custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: false,
         exceptions_enabled: false,
         gc_enabled: false,
-        memory64_enabled: false,
         multibyte_array_access_enabled: false,
         shared_everything_threads_enabled: false,
         tail_call_enabled: true,
         threads_enabled: false,
-        wide_arithmetic_enabled: false,
+        wide_arithmetic_enabled: true,
 
-        max_memories: 1,
+        max_memories: 3,
+        max_memory64_bytes: 1 << 32,
         max_tables: 4,
         ..Config::default()
     }

@@ -77,7 +77,7 @@ pub const GROUPS: &[Group] = &[
         name: "instance",
         about: "instances, and what is in them",
         needs: &["error"],
-        files: &["reference", "global", "table", "memory", "external", "instance"],
+        files: &["reference", "global", "table", "tabletype", "memory", "memorytype", "external", "instance"],
         items: &[],
     },
     Group {

@@ -13,6 +13,9 @@
 //! parameter is taken off the stack. The validator knows the true height of the stack at each instruction, so the
 //! copies can be told and left out.
 
+#[path = "../vectors.rs"]
+mod vectors;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::future::Future;
@@ -88,7 +91,9 @@ fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Resul
     config
         .guest_debug(true)
         .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
         .collector(Collector::Null)
+        .wasm_custom_page_sizes(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + (2 << 20));
     let engine = Engine::new(&config)?;
@@ -234,7 +239,8 @@ fn parse_arg(ty: &ValType, text: &str) -> Result<Val> {
         ValType::F32 => Val::F32(text.parse::<f32>()?.to_bits()),
         ValType::F64 => Val::F64(text.parse::<f64>()?.to_bits()),
         ValType::Ref(ty) if text == "null" && ty.is_nullable() => Val::null_ref(ty.heap_type()),
-        ValType::V128 | ValType::Ref(_) => {
+        ValType::V128 => Val::V128(vectors::parse(text)?.into()),
+        ValType::Ref(_) => {
             bail!("arguments of this type cannot be given (references: null)")
         }
     })

@@ -3,6 +3,9 @@
 //!
 //! `own-trace [--max N] MODULE EXPORT [ARGS...]`. The format is described in `bench/README.md`.
 
+#[path = "../vectors.rs"]
+mod vectors;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -37,7 +40,14 @@ fn run() -> Result<()> {
     let args: Vec<String> = words.collect();
     let binary = wat::parse_file(&path)?;
 
-    let engine = Engine::new(Config { debug: true, nan_canonicalization: true, ..Config::default() })?;
+    let features = stepwell::Features { custom_page_sizes: true, ..Default::default() };
+    let engine = Engine::new(Config {
+        features,
+        debug: true,
+        nan_canonicalization: true,
+        relaxed_simd_deterministic: true,
+        ..Config::default()
+    })?;
     let module = Module::new(&engine, &binary)?;
     let ty = module.exports().find_map(|(name, ty)| match ty {
         ExternType::Func(ty) if name == export => Some(ty),
@@ -141,6 +151,7 @@ fn parse_arg(ty: ValType, text: &str) -> Result<Val> {
         ValType::I64 => Val::I64(parse_int(text, 64)? as i64),
         ValType::F32 => Val::F32(text.parse::<f32>()?.to_bits()),
         ValType::F64 => Val::F64(text.parse::<f64>()?.to_bits()),
+        ValType::V128 => Val::V128(vectors::parse(text)?.to_le_bytes()),
         ty if text == "null" && ty.is_ref() => Val::default_for(ty),
         _ => return Err("arguments of this type cannot be given (references: null)".into()),
     })

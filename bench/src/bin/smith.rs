@@ -2,7 +2,7 @@
 //! files.
 //!
 //! `smith [--seed FIRST] COUNT FOLDER` writes `NNNNN.wasm` and beside it `NNNNN.calls`, whose lines are `EXPORT
-//! ARGS...` as the trace programs take them. A module uses WebAssembly 2.0 without SIMD plus extended constants, ends
+//! ARGS...` as the trace programs take them. A module uses WebAssembly 2.0, relaxed SIMD and extended constants, ends
 //! by itself, imports functions at most (every third module imports none), and exports everything it defines or imports
 //! under plain names (`f0`, `t0`, `m0`, `g0`). Each second seed makes a module that avoids traps, since one that does
 //! not is over after a few instructions.

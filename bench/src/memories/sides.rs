@@ -74,13 +74,13 @@ impl Side for Ours {
     }
 
     fn memory(&mut self, min: u64, max: Option<u64>) -> Result<()> {
-        let ty = stepwell::MemoryType { limits: stepwell::Limits { min, max } };
+        let ty = stepwell::MemoryType::new(stepwell::Limits { min, max });
         self.items.push(stepwell::Memory::new(&mut self.store, ty)?.into());
         Ok(())
     }
 
     fn table(&mut self, min: u64, max: Option<u64>) -> Result<()> {
-        let ty = stepwell::TableType { element: stepwell::RefType::FUNCREF, limits: stepwell::Limits { min, max } };
+        let ty = stepwell::TableType::new(stepwell::RefType::FUNCREF, stepwell::Limits { min, max });
         self.items.push(stepwell::Table::new(&mut self.store, ty, stepwell::Val::FuncRef(None))?.into());
         Ok(())
     }

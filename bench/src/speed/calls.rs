@@ -7,6 +7,7 @@ use stepwell::runtime::{Config, Engine, Func, Instance, Module, Store};
 const CALLS: i32 = 10_000;
 
 pub fn rows(table: &Table<'_>) -> Result<()> {
+    tail_calls(table)?;
     const NAMES: [&str; 3] = ["call-nop", "call-add", "call-host"];
     if !NAMES.iter().any(|name| table.wants(name)) {
         return Ok(());
@@ -66,6 +67,32 @@ pub fn rows(table: &Table<'_>) -> Result<()> {
         let mut ours = || Ok(timed(|| Ok(loop_host.call(&mut store, CALLS)?))? / each);
         let mut theirs = || Ok(timed(|| Ok(their_loop_host.call(&mut their_store, CALLS)?))? / each);
         table.row(NAMES[2], "no slower", 100, &mut ours, Some(&mut theirs))?;
+    }
+    Ok(())
+}
+
+/// Tail calls from function to function.
+fn tail_calls(table: &Table<'_>) -> Result<()> {
+    const ROWS: [(&str, &str); 2] = [("tail-call-direct", "direct"), ("tail-call-indirect", "indirect")];
+    const CALLS: i32 = 1_000_000;
+    let binary = modules::with_tail_calls()?;
+    for (row, export) in ROWS {
+        if !table.wants(row) {
+            continue;
+        }
+        let own = Engine::new(Config::default())?;
+        let mut store = Store::new(&own);
+        let instance = Instance::new(&mut store, &Module::new(&own, &binary)?, &[])?;
+        let ours = instance.typed_func::<i32, i32>(&mut store, export)?;
+        let other = wasmtime::Engine::default();
+        let their_module = wasmtime::Module::new(&other, &binary)?;
+        let mut their_store = wasmtime::Store::new(&other, ());
+        let instance = wasmtime::Instance::new(&mut their_store, &their_module, &[])?;
+        let theirs = instance.get_typed_func::<i32, i32>(&mut their_store, export)?;
+        let each = f64::from(CALLS);
+        let mut ours = || Ok(timed(|| Ok(drop(ours.call(&mut store, CALLS)?)))? / each);
+        let mut theirs = || Ok(timed(|| Ok(drop(theirs.call(&mut their_store, CALLS)?)))? / each);
+        table.row(row, "no slower", 30, &mut ours, Some(&mut theirs))?;
     }
     Ok(())
 }

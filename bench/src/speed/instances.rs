@@ -16,6 +16,8 @@ pub const MEGABYTE: usize = 16;
 const TOUCHED_PER_PAGE: usize = 16;
 /// How often each thread makes and drops an instance.
 const ON_EACH_THREAD: usize = 20_000;
+/// And before that is timed.
+const BEFORE: usize = 100;
 
 pub fn rows(table: &Table<'_>) -> Result<()> {
     data(table)?;
@@ -216,23 +218,26 @@ struct OnTwoThreads;
 
 impl Sample for OnTwoThreads {
     fn take<S: Side>(&self, side: &S) -> Result<f64> {
-        let work = || (0..ON_EACH_THREAD).try_for_each(|_| side.make().map(drop).map_err(|error| error.to_string()));
-        let alone = timed(|| Ok(work()?))?;
-        let begin = Barrier::new(3);
-        let together = std::thread::scope(|scope| -> Result<f64> {
-            let threads = [(); 2].map(|()| {
-                scope.spawn(|| {
-                    begin.wait();
-                    work()
-                })
-            });
-            begin.wait();
-            let start = Instant::now();
-            for thread in threads {
-                thread.join().map_err(|_| "a thread panicked")??;
-            }
-            Ok(start.elapsed().as_nanos() as f64)
-        })?;
-        Ok(together / alone)
+        let work = |count| (0..count).try_for_each(|_| side.make().map(drop).map_err(|error| error.to_string()));
+        Ok(on_threads(2, &work)? / on_threads(1, &work)?)
     }
+}
+
+/// Does the same on so many new threads at once: the time from when the first begins to when the last is done. What a
+/// thread needs at first, such as memory of its own, it has before.
+fn on_threads(count: usize, work: &(impl Fn(usize) -> std::result::Result<(), String> + Sync)) -> Result<f64> {
+    let begin = Barrier::new(count);
+    let each = || -> std::result::Result<_, String> {
+        work(BEFORE)?;
+        begin.wait();
+        let start = Instant::now();
+        work(ON_EACH_THREAD)?;
+        Ok((start, Instant::now()))
+    };
+    let times = std::thread::scope(|scope| -> Result<Vec<_>> {
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(each)).collect();
+        threads.into_iter().map(|thread| Ok(thread.join().map_err(|_| "a thread panicked")??)).collect()
+    })?;
+    let (first, last) = (times.iter().map(|times| times.0).min(), times.iter().map(|times| times.1).max());
+    Ok(first.zip(last).map_or(0.0, |(first, last)| (last - first).as_nanos() as f64))
 }

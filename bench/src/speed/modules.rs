@@ -47,6 +47,22 @@ pub fn small() -> Result<Vec<u8>> {
     )?)
 }
 
+/// `direct(n)` and `indirect(n)` make n tail calls, the latter through a table.
+pub fn with_tail_calls() -> Result<Vec<u8>> {
+    Ok(wat::parse_str(
+        r#"(module
+        (type $one (func (param i32) (result i32)))
+        (table 1 1 funcref)
+        (elem (i32.const 0) $indirect)
+        (func $direct (export "direct") (type $one)
+          (if (i32.eqz (local.get 0)) (then (return (local.get 0))))
+          (return_call $direct (i32.sub (local.get 0) (i32.const 1))))
+        (func $indirect (export "indirect") (type $one)
+          (if (i32.eqz (local.get 0)) (then (return (local.get 0))))
+          (return_call_indirect (type $one) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0))))"#,
+    )?)
+}
+
 /// `run(n)` is one function of 300,000 instructions, most of them in small blocks.
 pub fn with_large_function() -> Result<Vec<u8>> {
     let turn = "(local.set 0 (i32.add (local.get 0) (i32.const 1))) (block (br_if 0 (i32.eqz (local.get 0))) (drop (local.get 0)))";

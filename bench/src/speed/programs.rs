@@ -60,8 +60,8 @@ pub fn print(paths: &[PathBuf]) -> Result<()> {
     }
     let ratios = format!("{:>6} {:>6} {:>7}", "time", "text", "compile");
     println!(
-        "{:22} {:>10} | regions: {ratios} {:>7} | simple: {ratios} {:>7} | wasmtime: {ratios}",
-        "debug / production", "production", "tables", "tables"
+        "{:22} {:>10} | wasmtime's: {:>5} {:>7} | regions: {ratios} {:>7} | simple: {ratios} {:>7} | wasmtime: {ratios}",
+        "debug / production", "production", "time", "compile", "tables", "tables"
     );
     let mut rows = Vec::new();
     let mut refused = 0;
@@ -93,6 +93,7 @@ pub fn print(paths: &[PathBuf]) -> Result<()> {
         column(&format!("{name}: tables / text"), &|row| Some(row.tiers[tier].tables));
     }
     column("time, production / wasmtime's", &|row| row.against_theirs);
+    column("compiling, production / wasmtime's", &|row| Some(row.compile_against_theirs));
     column("wasmtime: time, debug / production", &|row| row.theirs.time);
     column("wasmtime: text, debug / production", &|row| Some(row.theirs.text));
     column("wasmtime: compiling", &|row| Some(row.theirs.compile));
@@ -122,16 +123,26 @@ struct Row {
     production: f64,
     /// In the order of [`TIERS`].
     tiers: [Tier; 2],
+    /// Over wasmtime's.
     against_theirs: Option<f64>,
+    /// The same of compiling, validation on neither side.
+    compile_against_theirs: f64,
     theirs: Ratios,
+}
+
+/// A ratio, if it is known.
+fn shown(ratio: Option<f64>) -> String {
+    ratio.map_or_else(|| String::from("    -"), |ratio| format!("{ratio:5.2}"))
 }
 
 impl Row {
     fn print(&self, name: &str) {
         let [regions, simple] = &self.tiers;
         println!(
-            "{name:22} {:>7.2} ms |          {} {:>7.2} |         {} {:>7.2} |           {}",
+            "{name:22} {:>7.2} ms |             {} {:>7.2} |          {} {:>7.2} |         {} {:>7.2} |           {}",
             self.production / 1e6,
+            shown(self.against_theirs),
+            self.compile_against_theirs,
             regions.ratios.shown(),
             regions.tables,
             simple.ratios.shown(),
@@ -143,8 +154,7 @@ impl Row {
 
 impl Ratios {
     fn shown(&self) -> String {
-        let time = self.time.map_or_else(|| String::from("-"), |time| format!("{time:.2}"));
-        format!("{time:>6} {:>6.2} {:>7.2}", self.text, self.compile)
+        format!("{:>6} {:>6.2} {:>7.2}", shown(self.time), self.text, self.compile)
     }
 }
 
@@ -177,6 +187,8 @@ fn program(path: &Path) -> Result<Row> {
 
     // Production, the tiers, theirs, theirs for debugging; so too the samples below.
     let mut compiles: [Vec<f64>; 5] = Default::default();
+    // Theirs without validation, as ours is.
+    let mut compiled_there = Vec::new();
     for _ in 0..ROUNDS {
         // Validation is in the production time alone, and is taken off.
         let validation = timed(|| Ok(Module::validate(engine, &binary)?))?;
@@ -185,7 +197,9 @@ fn program(path: &Path) -> Result<Row> {
             let again = Module::new(engine, &binary)?;
             compiles[1 + tier].push(timed(|| Ok(again.debug_code(&|_, _| true)?))?);
         }
+        let validation = timed(|| Ok(wasmtime::Module::validate(&other, &binary)?))?;
         compiles[3].push(timed(|| Ok(wasmtime::Module::new(&other, &binary)?))?);
+        compiled_there.push(compiles[3][compiles[3].len() - 1] - validation);
         compiles[4].push(timed(|| Ok(wasmtime::Module::new(&other_debug, &binary)?))?);
     }
 
@@ -225,6 +239,7 @@ fn program(path: &Path) -> Result<Row> {
     Ok(Row {
         tiers: [tier(0)?, tier(1)?],
         against_theirs: ratio(&samples[0], &samples[3]),
+        compile_against_theirs: ratio(&compiles[0], &compiled_there).ok_or("no samples")?,
         theirs: Ratios {
             time: ratio(&samples[4], &samples[3]),
             text: their_text(&their_debug_module) / their_text(&their_module),

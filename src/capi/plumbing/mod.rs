@@ -15,4 +15,5 @@ pub(in crate::capi) mod last;
 pub(in crate::capi) mod object;
 pub(in crate::capi) mod own;
 pub(in crate::capi) mod trap_object;
+pub(in crate::capi) mod v128;
 pub(in crate::capi) mod vec;

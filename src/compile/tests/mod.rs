@@ -41,9 +41,14 @@ const ALL_OPTIONS: [Options; 8] = [
 ];
 const TIERS: [Tier; 2] = [Tier::Production, Tier::Debug];
 
+/// Parses, with what [`smith`] needs.
+fn parsed(binary: &[u8]) -> ModuleInfo {
+    parse(binary, Features { custom_page_sizes: true, ..Features::default() }, false).unwrap()
+}
+
 /// Parses and compiles, and checks what must hold of any image.
 fn compile(compiler: &Compiler, binary: &[u8], tier: Tier) -> CodeImage {
-    let info = parse(binary, Features::default(), false).unwrap();
+    let info = parsed(binary);
     let image = compiler.module(&info, binary, tier, &|_, _| true).unwrap();
     check(&info, binary, &image, tier);
     image
@@ -134,7 +139,7 @@ fn region_graphs_have_the_instructions_of_rerun_code() {
     let (mut functions, mut of_guests) = (0, 0);
     for seed in 0..600 {
         let binary = smith(seed);
-        let info = parse(&binary, Features::default(), false).unwrap();
+        let info = parsed(&binary);
         for body in &info.bodies {
             let graph = region_graph(&info, &binary, body.func).unwrap();
             let rerun = compiler.rerun(&info, &binary, body.func).unwrap();
@@ -238,4 +243,51 @@ fn progress_counts_and_cancels() {
     assert_eq!(seen, (1..=50).map(|done| (done, 50)).collect::<Vec<_>>());
     let error = compiler.module(&info, &binary, Tier::Debug, &|done, _| done < 5).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
+
+/// Where the calls of the functions 1, 2, ... are in the text of function 0, in their order.
+fn order_of_calls(text: &str) -> Vec<u32> {
+    let binary = wat::parse_str(text).unwrap();
+    let info = crate::wasm::parse(&binary, crate::wasm::Features::default(), false).unwrap();
+    let compiler = Compiler::new(GUARDED).unwrap();
+    let image = compiler.module(&info, &binary, Tier::Production, &|_, _| true).unwrap();
+    check::check(&info, &binary, &image, Tier::Production);
+    let body = info.body(crate::base::DefinedFuncIndex::new(0), &binary).unwrap();
+    let mut calls = Vec::new();
+    for instruction in crate::wasm::Instructions::of(&body).unwrap() {
+        let instruction = instruction.unwrap();
+        if let wasmparser::Operator::Call { function_index } = instruction.operator {
+            let row = image.tables.addresses.iter().find(|row| row.wasm == Some(instruction.at)).unwrap();
+            calls.push((row.text, function_index));
+        }
+    }
+    calls.sort_unstable();
+    calls.into_iter().map(|call| call.1).collect()
+}
+
+#[test]
+fn what_is_mostly_not_come_to_is_out_of_the_way() {
+    let module = |body: &str| {
+        let funcs = "(func) ".repeat(5);
+        order_of_calls(&format!("(module (func (param i32) {body}) {funcs})"))
+    };
+    let either = |hint: &str| module(&format!("{hint} (if (local.get 0) (then (call 1)) (else (call 2))) (call 3)"));
+    assert_eq!(either(r#"(@metadata.code.branch_hint "\00")"#), [2, 3, 1]);
+    assert_eq!(either(r#"(@metadata.code.branch_hint "\01")"#), [1, 3, 2]);
+    // What is inside goes along, loops and all.
+    let nested = module(
+        r#"(@metadata.code.branch_hint "\00") (if (local.get 0) (then
+             (call 1) (loop $l (if (local.get 0) (then (call 2))) (br_if $l (local.get 0))) (call 3)))
+           (call 4)"#,
+    );
+    assert_eq!(nested[0], 4, "{nested:?}");
+    // Behind a branch that is mostly taken, up to the end of its block.
+    let behind = module(
+        r#"(block (call 1) (@metadata.code.branch_hint "\01") (br_if 0 (local.get 0)) (call 2)
+             (br_if 0 (local.get 0)) (call 3)) (call 4)"#,
+    );
+    assert_eq!(behind[..2], [1, 4], "{behind:?}");
+    let before =
+        module(r#"(block (call 1) (@metadata.code.branch_hint "\00") (br_if 0 (local.get 0)) (call 2)) (call 3)"#);
+    assert_eq!(before, [1, 2, 3]);
 }

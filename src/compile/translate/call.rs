@@ -95,7 +95,7 @@ impl<'a> Translator<'a, '_> {
     }
 
     fn call_indirect(&mut self, type_index: u32, table: TableIndex, caller: Caller) -> Result<()> {
-        let index = self.pop_wide()?;
+        let index = self.pop_place(self.table_index(table))?;
         let element = self.table_element(table, index, TrapCode::UndefinedElement);
         let func_ref = self.builder.ins().load(POINTER, self.flags.table, element, 0);
         let func_ref = self.resolved(table, index, func_ref)?;

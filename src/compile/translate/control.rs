@@ -32,6 +32,9 @@ pub(super) struct Control<'a> {
     follow: Option<Block>,
     /// Operands below its parameters.
     height: usize,
+    /// Whether what is around it is mostly not come to; and, of an `if` before its `else`, what is behind that.
+    rare: bool,
+    rare_else: bool,
 }
 
 /// A block's parameters or results.
@@ -69,8 +72,8 @@ impl<'a> Translator<'a, '_> {
         if let Some(follow) = control.follow {
             return Ok(follow);
         }
-        let results = control.results;
-        let follow = self.block_with(results.as_slice());
+        let (results, rare) = (control.results, control.rare);
+        let follow = self.block_with(results.as_slice(), rare);
         self.walk.target(depth)?.known.follow = Some(follow);
         Ok(follow)
     }
@@ -136,9 +139,9 @@ impl<'a> Translator<'a, '_> {
         return_raw(&mut self.builder, u64::from(RerunEnd::ONWARD) << 32 | u64::from(position));
     }
 
-    /// A new block that takes values of these types.
-    fn block_with(&mut self, types: &[ValType]) -> Block {
-        let block = self.builder.create_block();
+    /// A new block that takes values of these types, and is mostly not come to or is.
+    fn block_with(&mut self, types: &[ValType], rare: bool) -> Block {
+        let block = self.new_block_that_is(rare);
         for ty in self.storage.passed(types) {
             self.builder.append_block_param(block, abi_type(*ty));
         }
@@ -165,13 +168,16 @@ impl<'a> Translator<'a, '_> {
         let condition = if kind == BlockKind::If { Some(self.pop()?) } else { None };
         let (params, results) = self.block_type(ty)?;
         let height = self.height_below(params.as_slice().len())?;
-        self.walk.innermost()?.known = Control { params, results, height, ..Control::default() };
+        let hint = if kind == BlockKind::If { self.hint() } else { None };
+        let (rare, rare_else) = (self.rare, hint == Some(true));
+        self.walk.innermost()?.known = Control { params, results, height, rare, rare_else, ..Control::default() };
         let (storage, mut here) = self.storage();
         storage.ways_part(&mut here);
         if let Some(condition) = condition {
             self.complete();
-            let then = self.builder.create_block();
-            let otherwise = self.builder.create_block();
+            let otherwise = self.new_block_that_is(rare || rare_else);
+            self.rare |= hint == Some(false);
+            let then = self.new_block();
             self.builder.ins().brif(condition, then, &[], otherwise, &[]);
             self.builder.seal_block(then);
             self.builder.seal_block(otherwise);
@@ -185,7 +191,7 @@ impl<'a> Translator<'a, '_> {
                 // Nothing leads back to it: it is run once.
                 return Ok(());
             }
-            let header = self.block_with(params.as_slice());
+            let header = self.block_with(params.as_slice(), rare);
             self.walk.innermost()?.known.header = Some(header);
             self.leave_to_guest();
             self.jump_with(header, self.stack.len() - height)?;
@@ -244,8 +250,20 @@ impl<'a> Translator<'a, '_> {
     /// Branches if `condition` is not zero, with the topmost operands.
     fn branch_if(&mut self, condition: Value, depth: u32) -> Result<()> {
         let (target, arguments) = self.branch(depth)?;
-        let next = self.builder.create_block();
-        self.builder.ins().brif(condition, target, &arguments, next, &[]);
+        let hint = self.hint();
+        // What is behind it in its block is mostly left out then.
+        self.rare |= hint == Some(true);
+        let next = self.new_block();
+        if hint == Some(false) {
+            // What has to be done on the way is out of the way.
+            let jump = self.new_block_that_is(true);
+            self.builder.ins().brif(condition, jump, &[], next, &[]);
+            self.builder.seal_block(jump);
+            self.builder.switch_to_block(jump);
+            self.builder.ins().jump(target, &arguments);
+        } else {
+            self.builder.ins().brif(condition, target, &arguments, next, &[]);
+        }
         self.write_edges();
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
@@ -360,6 +378,7 @@ impl<'a> Translator<'a, '_> {
         }
         let control = &mut self.walk.innermost()?.known;
         let (height, types) = (control.height, control.params);
+        self.rare = control.rare || control.rare_else;
         let (otherwise, params) = control.otherwise.take().ok_or_else(|| internal("an else without its if"))?;
         self.switch_to_otherwise(otherwise, height, params, types.as_slice());
         self.storage.ways_met();
@@ -376,7 +395,8 @@ impl<'a> Translator<'a, '_> {
 
     /// The innermost block has ended, and control falls out of it or not.
     pub(super) fn close(&mut self, control: Control<'a>, fallen: bool) -> Result<()> {
-        let Control { params, results, header, otherwise, height, mut follow } = control;
+        let Control { params, results, header, otherwise, height, mut follow, rare, .. } = control;
+        self.rare = rare;
         let function = self.walk.depth() == 0;
         let results = results.as_slice();
         if fallen && !function && otherwise.is_none() && results.len() > FEW_RESULTS && follow.is_none() {
@@ -387,7 +407,7 @@ impl<'a> Translator<'a, '_> {
             return Ok(());
         }
         if otherwise.is_some() {
-            follow = follow.or_else(|| Some(self.block_with(results)));
+            follow = follow.or_else(|| Some(self.block_with(results, rare)));
         }
         if fallen {
             if !function {
@@ -395,7 +415,7 @@ impl<'a> Translator<'a, '_> {
             } else {
                 self.leave_to_guest();
             }
-            let follow = *follow.get_or_insert_with(|| self.block_with(results));
+            let follow = *follow.get_or_insert_with(|| self.block_with(results, rare));
             self.jump_with(follow, results.len())?;
         }
         if let Some(header) = header {

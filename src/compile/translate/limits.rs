@@ -118,7 +118,7 @@ impl Translator<'_, '_> {
         let over = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, epoch, deadline);
         // The runtime has the last word: it traps, unless the host, once asked, lets the guest go on.
         let due = self.builder.create_block();
-        let next = self.builder.create_block();
+        let next = self.new_block();
         self.builder.set_cold_block(due);
         self.builder.ins().brif(over, due, &[], next, &[]);
         self.builder.seal_block(due);

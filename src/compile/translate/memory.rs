@@ -4,7 +4,8 @@ use super::{Translator, trap_code};
 use crate::abi::{Builtin, TrapCode, VMMemory};
 use crate::base::{MemoryIndex, Result};
 use crate::compile::internal;
-use crate::wasm::ValType::{self, F32, F64, I32, I64};
+use crate::wasm::ValType::{F32, F64, I32, I64};
+use crate::wasm::{IndexType, MemoryType, PageSize};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use std::mem::offset_of;
@@ -60,30 +61,35 @@ impl Translator<'_, '_> {
             Operator::I64Store32 { memarg } => store!(memarg, 4, istore32),
             Operator::MemorySize { mem } => {
                 let (base, offset) = self.memory(MemoryIndex::new(*mem));
-                let len = self.builder.ins().load(types::I64, self.flags.header, base, offset + LEN);
-                let pages = self.builder.ins().ushr_imm_u(len, 16);
-                let pages = self.builder.ins().ireduce(types::I32, pages);
-                self.push(I32, pages);
+                let mut pages = self.builder.ins().load(types::I64, self.flags.header, base, offset + LEN);
+                let ty = self.env.info.memory(MemoryIndex::new(*mem));
+                if ty.page_size != PageSize::BYTE {
+                    pages = self.builder.ins().ushr_imm_u(pages, i64::from(ty.page_size.log2()));
+                }
+                self.push_size(ty.index, pages);
             }
             Operator::MemoryGrow { mem } => {
-                let delta = self.pop_wide()?;
+                let index = self.memory_index(*mem);
+                let delta = self.pop_place(index)?;
                 let memory = self.index_value(*mem);
-                self.call_for_i32(Builtin::MemoryGrow, &[memory, delta])?;
+                self.call_for_size(index, Builtin::MemoryGrow, &[memory, delta])?;
             }
             Operator::MemoryCopy { dst_mem, src_mem } => {
-                let (to, from, length) = self.pop_bulk()?;
+                let (to, from) = (self.memory_index(*dst_mem), self.memory_index(*src_mem));
+                let (to, from, length) = self.pop_bulk(to, from, to.narrower(from))?;
                 let (to_memory, from_memory) = (self.index_value(*dst_mem), self.index_value(*src_mem));
                 self.call_builtin(Builtin::MemoryCopy, &[to_memory, to, from_memory, from, length]);
             }
             Operator::MemoryFill { mem } => {
-                let length = self.pop_wide()?;
+                let index = self.memory_index(*mem);
+                let length = self.pop_place(index)?;
                 let byte = self.pop()?;
-                let to = self.pop_wide()?;
+                let to = self.pop_place(index)?;
                 let memory = self.index_value(*mem);
                 self.call_builtin(Builtin::MemoryFill, &[memory, to, byte, length]);
             }
             Operator::MemoryInit { data_index, mem } => {
-                let (to, from, length) = self.pop_bulk()?;
+                let (to, from, length) = self.pop_bulk(self.memory_index(*mem), IndexType::I32, IndexType::I32)?;
                 let (memory, data) = (self.index_value(*mem), self.index_value(*data_index));
                 self.call_builtin(Builtin::MemoryInit, &[memory, data, to, from, length]);
             }
@@ -96,20 +102,40 @@ impl Translator<'_, '_> {
         Ok(true)
     }
 
-    /// Pops destination, source and length of a bulk operation, all as 64 bits.
-    pub(super) fn pop_bulk(&mut self) -> Result<(Value, Value, Value)> {
-        let length = self.pop_wide()?;
-        let from = self.pop_wide()?;
-        let to = self.pop_wide()?;
+    /// Pops a place or a length, of this type, as 64 bits.
+    pub(super) fn pop_place(&mut self, index: IndexType) -> Result<Value> {
+        if index.is_64() { self.pop() } else { self.pop_wide() }
+    }
+
+    /// Pops destination, source and length of a bulk operation, of these types, all as 64 bits.
+    pub(super) fn pop_bulk(
+        &mut self,
+        to: IndexType,
+        from: IndexType,
+        length: IndexType,
+    ) -> Result<(Value, Value, Value)> {
+        let length = self.pop_place(length)?;
+        let from = self.pop_place(from)?;
+        let to = self.pop_place(to)?;
         Ok((to, from, length))
     }
 
-    /// Calls a builtin whose 64-bit result is a size or -1, and pushes it as an `i32`.
-    pub(super) fn call_for_i32(&mut self, builtin: Builtin, arguments: &[Value]) -> Result<()> {
+    /// Pushes a size, which is there as 64 bits, as a value of this type.
+    pub(super) fn push_size(&mut self, index: IndexType, size: Value) {
+        let size = if index.is_64() { size } else { self.builder.ins().ireduce(types::I32, size) };
+        self.push(index.val_type(), size);
+    }
+
+    /// Calls a builtin whose 64-bit result is a size or -1, and pushes it as a value of this type.
+    pub(super) fn call_for_size(&mut self, index: IndexType, builtin: Builtin, arguments: &[Value]) -> Result<()> {
         let result = self.call_builtin(builtin, arguments).ok_or_else(|| internal("a builtin without result"))?;
-        let result = self.builder.ins().ireduce(types::I32, result);
-        self.push(ValType::I32, result);
+        self.push_size(index, result);
         Ok(())
+    }
+
+    /// The type of places in a memory.
+    fn memory_index(&self, memory: u32) -> IndexType {
+        self.env.info.memory(MemoryIndex::new(memory)).index
     }
 
     /// A memory's [`VMMemory`]: base and offset.
@@ -122,22 +148,23 @@ impl Translator<'_, '_> {
         let MemArgTarget::Memory(memory) = memarg.target else {
             return Err(internal("an access to something else than a memory"));
         };
-        let index = self.pop_wide()?;
-        let (header, offset) = self.memory(MemoryIndex::new(memory));
+        let memory = MemoryIndex::new(memory);
+        let ty = self.env.info.memory(memory);
+        let index = self.pop_place(ty.index)?;
+        let (header, offset) = self.memory(memory);
         let options = self.env.options;
-        // Both are 32 bits wide, so nothing below overflows 64.
-        let end = memarg.offset + bytes;
-        let flags = if options.guarded() && end <= options.elided_bytes() {
-            self.flags.heap.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds)))
-        } else {
-            let len = self.builder.ins().load(types::I64, self.flags.header, header, offset + LEN);
-            let end = self.builder.ins().iconst(types::I64, end as i64);
-            let end = self.builder.ins().iadd(index, end);
-            let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, len);
-            self.trap_if(beyond, TrapCode::MemoryOutOfBounds);
-            self.flags.heap
+        let flags = match options.guard_of(&ty).filter(|guard| guard.catches(memarg.offset, bytes)) {
+            Some(guard) => {
+                self.trap_from(index, guard.from);
+                self.flags.heap.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds)))
+            }
+            None => {
+                let len = self.builder.ins().load(types::I64, self.flags.header, header, offset + LEN);
+                self.check_bounds(&ty, index, memarg.offset, bytes, len);
+                self.flags.heap
+            }
         };
-        let base_flags = if options.guarded() { self.flags.constant } else { self.flags.header };
+        let base_flags = if options.is_fixed(&ty) { self.flags.constant } else { self.flags.header };
         let base = self.builder.ins().load(types::I64, base_flags, header, offset + BASE);
         let address = self.builder.ins().iadd(base, index);
         // Accesses need not be aligned.
@@ -149,6 +176,47 @@ impl Translator<'_, '_> {
                 Access { address: self.builder.ins().iadd(address, far), offset: 0, flags }
             }
         })
+    }
+
+    /// Traps where `bytes` bytes at `offset` behind `index` are not all inside of the `len` bytes of a memory.
+    fn check_bounds(&mut self, ty: &MemoryType, index: Value, offset: u64, bytes: u64, len: Value) {
+        let beyond = match offset.checked_add(bytes) {
+            // Both are 32 bits wide, so their sum has no more than 64.
+            Some(end) if !ty.index.is_64() => {
+                let end = self.builder.ins().iconst(types::I64, end as i64);
+                let end = self.builder.ins().iadd(index, end);
+                self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, len)
+            }
+            // The memory is never smaller than that, so the difference is not below zero.
+            Some(end) if end <= ty.least_bytes() => {
+                let end = self.builder.ins().iconst(types::I64, end as i64);
+                let last = self.builder.ins().isub(len, end);
+                self.builder.ins().icmp(IntCC::UnsignedGreaterThan, index, last)
+            }
+            Some(end) => {
+                let distance = self.builder.ins().iconst(types::I64, end as i64);
+                let end = self.builder.ins().iadd(index, distance);
+                let wrapped = self.builder.ins().icmp(IntCC::UnsignedLessThan, end, distance);
+                let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, len);
+                self.builder.ins().bor(wrapped, beyond)
+            }
+            // No memory reaches that far.
+            None => self.builder.ins().iconst(types::I8, 1),
+        };
+        self.trap_if(beyond, TrapCode::MemoryOutOfBounds);
+    }
+
+    /// Traps where an index is `from` or more, if there is such a bound.
+    fn trap_from(&mut self, index: Value, from: Option<u64>) {
+        let Some(from) = from else { return };
+        let beyond = if from.is_power_of_two() && from > i32::MAX as u64 {
+            // As an operand this number would take a register.
+            let above = self.builder.ins().ushr_imm_u(index, i64::from(from.trailing_zeros()));
+            self.builder.ins().icmp_imm_u(IntCC::NotEqual, above, 0)
+        } else {
+            self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, index, from as i64)
+        };
+        self.trap_if(beyond, TrapCode::MemoryOutOfBounds);
     }
 }
 

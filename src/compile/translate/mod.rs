@@ -32,7 +32,7 @@ use super::internal;
 use super::regions::RegionClasses;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
-use crate::wasm::{Flow, Instruction, Instructions, Step, ValType, Walk};
+use crate::wasm::{BranchHint, Flow, Instruction, Instructions, Step, ValType, Walk};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -112,6 +112,10 @@ pub(super) struct Translator<'a, 'b> {
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
     builtins: [Option<SigRef>; Builtin::ALL.len()],
+    /// Which way branches mostly go, those before the instruction at hand left out.
+    hints: &'a [BranchHint],
+    /// Whether the instruction at hand is mostly not come to: its code is out of the way.
+    rare: bool,
     /// What is checked and counted as the guest runs.
     limits: Limits,
     /// Where locals and operands live.
@@ -204,6 +208,8 @@ impl<'a, 'b> Translator<'a, 'b> {
             signatures: HashMap::new(),
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
+            hints: &[],
+            rare: false,
             limits: Limits::default(),
             storage: Box::new(Variables::default()),
         }
@@ -273,6 +279,33 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.builder.set_srcloc(SourceLoc::new(at));
     }
 
+    /// A new block, which is out of the way if what it is for is.
+    fn new_block(&mut self) -> ir::Block {
+        self.new_block_that_is(self.rare)
+    }
+
+    fn new_block_that_is(&mut self, rare: bool) -> ir::Block {
+        let block = self.builder.create_block();
+        if rare {
+            self.builder.set_cold_block(block);
+        }
+        block
+    }
+
+    /// Whether the branch at hand is mostly taken, if that is known.
+    fn hint(&mut self) -> Option<bool> {
+        while let [BranchHint { at, taken }, rest @ ..] = self.hints {
+            if at.get() > self.at {
+                break;
+            }
+            self.hints = rest;
+            if at.get() == self.at {
+                return Some(*taken);
+            }
+        }
+        None
+    }
+
     /// Has the prologue compare the stack pointer with the store's limit.
     fn prologue_stack_check(&mut self) {
         let flags = self.builder.func.dfg.mem_flags.insert_unchecked(self.flags.header);
@@ -312,6 +345,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             Some(slots) if self.env.mode == Mode::Resume => Box::new(frame::begin(builder, flags, vmctx, slots)),
             slots => {
                 self.loops = scan::repeated_loops(body)?.into_iter();
+                self.hints = self.env.info.hints_of(func);
                 // Behind the two vmctx parameters.
                 let params = &self.params[2..];
                 let variables = Variables::new(builder, locals, params)?;

@@ -7,6 +7,7 @@ use crate::wasm::ValType::{self, F32, F64, I32, I64};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_frontend::FunctionBuilder;
 use wasmparser::Operator;
 
 /// The first values of type `f32` and `f64` below and above the range of an integer type, as bits: truncation
@@ -197,9 +198,39 @@ impl Translator<'_, '_> {
             Operator::I32TruncSatF32U | Operator::I32TruncSatF64U => convert!(I32, fcvt_to_uint_sat),
             Operator::I64TruncSatF32S | Operator::I64TruncSatF64S => convert!(I64, fcvt_to_sint_sat),
             Operator::I64TruncSatF32U | Operator::I64TruncSatF64U => convert!(I64, fcvt_to_uint_sat),
+            Operator::I64Add128 => self.wide(|builder, x, y| builder.ins().iadd(x, y))?,
+            Operator::I64Sub128 => self.wide(|builder, x, y| builder.ins().isub(x, y))?,
+            Operator::I64MulWideS => self.wide_product(|builder, x| builder.ins().sextend(types::I128, x))?,
+            Operator::I64MulWideU => self.wide_product(|builder, x| builder.ins().uextend(types::I128, x))?,
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Pops two numbers of 128 bits, each as its lower and its upper half, and pushes what `compute` makes of them.
+    fn wide(&mut self, compute: impl FnOnce(&mut FunctionBuilder<'_>, Value, Value) -> Value) -> Result<()> {
+        let halves = self.pop_many(4)?;
+        let x = self.builder.ins().iconcat(halves[0], halves[1]);
+        let y = self.builder.ins().iconcat(halves[2], halves[3]);
+        let result = compute(&mut self.builder, x, y);
+        self.push_wide(result);
+        Ok(())
+    }
+
+    /// Pops two numbers of 64 bits and pushes the whole product of what `extend` makes of them.
+    fn wide_product(&mut self, extend: impl Fn(&mut FunctionBuilder<'_>, Value) -> Value) -> Result<()> {
+        let (x, y) = self.pop_two()?;
+        let (x, y) = (extend(&mut self.builder, x), extend(&mut self.builder, y));
+        let result = self.builder.ins().imul(x, y);
+        self.push_wide(result);
+        Ok(())
+    }
+
+    /// Pushes a number of 128 bits, the lower half first.
+    fn push_wide(&mut self, value: Value) {
+        let (low, high) = self.builder.ins().isplit(value);
+        self.push(I64, low);
+        self.push(I64, high);
     }
 
     fn pop_two(&mut self) -> Result<(Value, Value)> {

@@ -6,6 +6,7 @@ use crate::abi::{Builtin, TABLE_ELEMENT_SIZE, TableElement, TrapCode, VMTable};
 use crate::base::{Family, Result, TableIndex};
 use crate::compile::env::{abi_type, null_type};
 use crate::compile::internal;
+use crate::wasm::IndexType;
 use crate::wasm::ValType::{self, I32};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -45,7 +46,7 @@ impl Translator<'_, '_> {
             }
             Operator::TableGet { table } => {
                 let table = TableIndex::new(*table);
-                let index = self.pop_wide()?;
+                let index = self.pop_place(self.table_index(table))?;
                 let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
                 let mut reference = self.builder.ins().load(types::I64, self.flags.table, element, 0);
                 let ty = self.env.info.table(table).element;
@@ -64,7 +65,7 @@ impl Translator<'_, '_> {
             Operator::TableSet { table } => {
                 let table = TableIndex::new(*table);
                 let mut reference = self.pop_reference()?;
-                let index = self.pop_wide()?;
+                let index = self.pop_place(self.table_index(table))?;
                 let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
                 if self.env.info.table(table).element.heap.family() == Family::Func {
                     let null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference, 0);
@@ -77,30 +78,34 @@ impl Translator<'_, '_> {
                 self.builder.ins().store(self.flags.table, written, header, offset + WRITTEN);
             }
             Operator::TableSize { table } => {
-                let len = self.table_len(TableIndex::new(*table));
-                let len = self.builder.ins().ireduce(types::I32, len);
-                self.push(I32, len);
+                let table = TableIndex::new(*table);
+                let len = self.table_len(table);
+                self.push_size(self.table_index(table), len);
             }
             Operator::TableGrow { table } => {
-                let delta = self.pop_wide()?;
+                let index = self.table_index(TableIndex::new(*table));
+                let delta = self.pop_place(index)?;
                 let initial = self.pop_reference()?;
                 let table = self.index_value(*table);
-                self.call_for_i32(Builtin::TableGrow, &[table, initial, delta])?;
+                self.call_for_size(index, Builtin::TableGrow, &[table, initial, delta])?;
             }
             Operator::TableFill { table } => {
-                let length = self.pop_wide()?;
+                let index = self.table_index(TableIndex::new(*table));
+                let length = self.pop_place(index)?;
                 let reference = self.pop_reference()?;
-                let to = self.pop_wide()?;
+                let to = self.pop_place(index)?;
                 let table = self.index_value(*table);
                 self.call_builtin(Builtin::TableFill, &[table, to, reference, length]);
             }
             Operator::TableCopy { dst_table, src_table } => {
-                let (to, from, length) = self.pop_bulk()?;
+                let [to, from] = [*dst_table, *src_table].map(|table| self.table_index(TableIndex::new(table)));
+                let (to, from, length) = self.pop_bulk(to, from, to.narrower(from))?;
                 let (to_table, from_table) = (self.index_value(*dst_table), self.index_value(*src_table));
                 self.call_builtin(Builtin::TableCopy, &[to_table, from_table, to, from, length]);
             }
             Operator::TableInit { elem_index, table } => {
-                let (to, from, length) = self.pop_bulk()?;
+                let to = self.table_index(TableIndex::new(*table));
+                let (to, from, length) = self.pop_bulk(to, IndexType::I32, IndexType::I32)?;
                 let (table, elements) = (self.index_value(*table), self.index_value(*elem_index));
                 self.call_builtin(Builtin::TableInit, &[table, elements, to, from, length]);
             }
@@ -118,6 +123,11 @@ impl Translator<'_, '_> {
         let value = self.pop()?;
         let narrow = self.builder.func.dfg.value_type(value) == types::I32;
         Ok(if narrow { self.builder.ins().uextend(types::I64, value) } else { value })
+    }
+
+    /// The type of places in a table.
+    pub(super) fn table_index(&self, table: TableIndex) -> IndexType {
+        self.env.info.table(table).index
     }
 
     /// Whether a table has the same size for ever. Its base is constant then, too.
@@ -154,7 +164,7 @@ impl Translator<'_, '_> {
             return Ok(element);
         }
         let resolve = self.builder.create_block();
-        let next = self.builder.create_block();
+        let next = self.new_block();
         let known = self.builder.append_block_param(next, types::I64);
         self.builder.set_cold_block(resolve);
         const { assert!(TableElement::UNTOUCHED.word() == 0) };

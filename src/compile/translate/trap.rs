@@ -15,7 +15,7 @@ impl Translator<'_, '_> {
             return;
         }
         let trapping = self.builder.create_block();
-        let next = self.builder.create_block();
+        let next = self.new_block();
         self.builder.set_cold_block(trapping);
         self.builder.ins().brif(condition, trapping, &[], next, &[]);
         self.builder.seal_block(trapping);

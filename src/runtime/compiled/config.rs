@@ -4,7 +4,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::compile::{DebugTier, Options};
 use crate::runtime::compiled::log::Logger;
 use crate::sys::profile::Profiler;
-use crate::wasm::Features;
+use crate::wasm::{Features, MemoryType};
 
 /// The configuration of an [`Engine`](crate::runtime::Engine). Every field may be set; [`Config::default`] is what most
 /// hosts want.
@@ -148,7 +148,12 @@ impl Config {
         (self.memory_reservation + self.memory_guard) as usize
     }
 
-    /// Whether memories never move: code has their base at hand.
+    /// Whether memories of this type never move: code has their base at hand.
+    pub(in crate::runtime) fn is_fixed_memory(&self, ty: &MemoryType) -> bool {
+        self.compile_options().is_fixed(ty)
+    }
+
+    /// Whether memories with addresses of 32 bits never move.
     pub(in crate::runtime) fn fixed_memories(&self) -> bool {
         self.signals && self.memory_reservation >= 4 << 30
     }

@@ -1,6 +1,6 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
-use crate::base::{Result, TypeId};
+use crate::base::{Result, Shared, TypeId};
 use crate::code::{EngineCode, FixedCode, Registration};
 use crate::compile::Compiler;
 use crate::image::CodeImage;
@@ -37,7 +37,7 @@ const LARGE_MODULE: usize = 2 << 10;
 
 /// What modules are compiled by and stores belong to. Cheap to clone: clones are the same engine.
 #[derive(Clone)]
-pub struct Engine(Arc<EngineInner>);
+pub struct Engine(Shared<EngineInner>);
 
 struct EngineInner {
     config: Config,
@@ -64,7 +64,7 @@ impl Engine {
         let pool = Pool::new(config.kept_memories, config.memory_space());
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
-        Ok(Engine(Arc::new(EngineInner {
+        Ok(Engine(Shared::new(EngineInner {
             config,
             publisher,
             compiler,
@@ -107,7 +107,12 @@ impl Engine {
 
     /// Whether both are the same engine.
     pub fn same(a: &Engine, b: &Engine) -> bool {
-        Arc::ptr_eq(&a.0, &b.0)
+        Shared::ptr_eq(&a.0, &b.0)
+    }
+
+    /// The same engine, for a store: see [`Shared::near`].
+    pub(in crate::runtime) fn near(&self) -> Engine {
+        Engine(self.0.near())
     }
 
     /// The epoch, at an address that lasts as long as the engine.
@@ -184,12 +189,12 @@ impl Engine {
     }
 
     /// Takes a compiled image in.
-    pub(in crate::runtime) fn new_code(&self, image: CodeImage) -> Arc<EngineCode> {
+    pub(in crate::runtime) fn new_code(&self, image: CodeImage) -> Shared<EngineCode> {
         EngineCode::with_backing(image, self.backing())
     }
 
     /// Takes a compiled image in that is too small, and one of too many, to be worth a file descriptor.
-    pub(in crate::runtime) fn new_small_code(&self, image: CodeImage) -> Arc<EngineCode> {
+    pub(in crate::runtime) fn new_small_code(&self, image: CodeImage) -> Shared<EngineCode> {
         EngineCode::with_backing(image, TextBacking::Anonymous)
     }
 

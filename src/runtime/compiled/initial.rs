@@ -1,14 +1,16 @@
 //! What a module's memories begin with: images of the active data segments that are known, made when the first instance
-//! needs them, or when the module is serialized, and shared by all. One that is loaded brings them. What is not in an
-//! image is copied at instantiation, segment by segment.
+//! needs them, or when the module is loaded, and shared by all. What is not in an image is copied at instantiation,
+//! segment by segment.
 
-use crate::base::{Error, ErrorKind, GlobalIndex, MemoryIndex, Result};
-use crate::image::{FileOffset, ImageOf, MemoryContents, StoredMemory};
+use crate::base::{DataIndex, Error, ErrorKind, GlobalIndex, MemoryIndex, Result};
+use crate::image::MOST_LEFT_OUT;
+use crate::runtime::compiled::binary::{Binary, LeftOut};
 use crate::sys::mapping::MemoryImage;
-use crate::sys::pages::PAGE_SIZE;
+use crate::sys::pages::{PAGE_SIZE, round_up_to_page};
 use crate::sys::source::{Piece, Source};
-use crate::wasm::{KnownData, ModuleInfo, PAGE_BYTES};
+use crate::wasm::{KnownData, ModuleInfo};
 use once_cell::sync::OnceCell;
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +26,10 @@ const HOLES: usize = 4 << 20;
 /// As many sets of images are kept for a module whose data stands where imported globals say. That is for those that
 /// are always given the same few; for others segments are copied.
 const MOST_PLACES: usize = 4;
+
+/// A data segment is left out of the copy of a file if it is at least as long. To copy so much once more, from memory,
+/// costs as much as the calls of the system that leave it out: some 6 us.
+const LEAST_LEFT_OUT: usize = 32 << 10;
 
 /// The images of a module's memories.
 #[derive(Debug, Default)]
@@ -50,24 +56,23 @@ impl InitialData {
         self.images.iter().flatten()
     }
 
-    /// The images of what is known of a module's data; `None` where the system has no file for one.
-    fn new(info: &ModuleInfo, binary: &[u8], known: &[KnownData]) -> Result<Option<InitialData>> {
-        InitialData::of(info, Planned::all(info, binary, known), |planned| {
-            MemoryImage::new(planned.len, planned.chunks(info, binary))
-        })
-    }
-
-    /// The images that are planned, made by `make`.
-    fn of(
+    /// The images that are planned, of a module's Wasm, which begins at `wasm_at` in a source; `None` where the system
+    /// has no file for one.
+    fn new(
         info: &ModuleInfo,
-        planned: Vec<Option<Planned>>,
-        mut make: impl FnMut(&Planned) -> Result<Option<MemoryImage>>,
+        planned: &[Option<Planned>],
+        (source, wasm_at): (&Source<'_>, usize),
     ) -> Result<Option<InitialData>> {
+        let piece = |data: &PlannedData| Piece {
+            from: wasm_at + data.wasm.start,
+            to: data.memory.start,
+            len: data.memory.len(),
+        };
         let mut made = InitialData { images: Vec::new(), inside: vec![false; info.data.len()].into() };
         for planned in planned {
             let mut image = None;
             if let Some(planned) = planned {
-                match make(&planned)? {
+                match MemoryImage::copied(planned.range(), planned.filled().map(piece), source)? {
                     Some(made) => image = Some(Arc::new(made)),
                     None => return Ok(None),
                 }
@@ -81,60 +86,93 @@ impl InitialData {
 
 /// An image that a memory is to have.
 struct Planned {
-    memory: MemoryIndex,
-    /// The bytes of the memory.
+    /// The bytes of the memory, whole pages.
     len: usize,
-    /// What is to be in it.
-    data: Vec<KnownData>,
+    /// What is to be in it: not nothing.
+    data: Vec<PlannedData>,
+}
+
+/// A data segment that is to be in an image.
+#[derive(Clone, Debug)]
+struct PlannedData {
+    segment: DataIndex,
+    /// Where it stands in the Wasm.
+    wasm: Range<usize>,
+    /// Where it is to stand in the memory.
+    memory: Range<usize>,
 }
 
 impl Planned {
     /// Those for what is known of a module's data: for each memory that it defines, where it is to have one.
-    fn all(info: &ModuleInfo, binary: &[u8], known: &[KnownData]) -> Vec<Option<Planned>> {
+    fn all(info: &ModuleInfo, known: &[KnownData]) -> Vec<Option<Planned>> {
         let defined = (info.imported_memories as usize..info.memories.len()).map(MemoryIndex::from_usize);
+        let data = |known: &KnownData| {
+            let (wasm, start) = (info.data[known.segment.index()].bytes.clone(), known.offset as usize);
+            PlannedData { segment: known.segment, memory: start..start + wasm.len(), wasm }
+        };
         let plan = |memory: MemoryIndex| {
-            let data = known.iter().filter(|data| data.memory == memory).copied().collect();
-            let len = (info.memory(memory).limits.min * PAGE_BYTES) as usize;
-            let planned = Planned { memory, len, data };
-            worth_a_file(planned.chunks(info, binary)).then_some(planned)
+            let data: Vec<_> = known.iter().filter(|data| data.memory == memory).map(data).collect();
+            // What is behind the end of a memory that does not end with a page is no part of it, and zero.
+            let len = usize::try_from(info.memory(memory).least_bytes()).ok().and_then(round_up_to_page)?;
+            worth_a_file(data.iter().map(|data| data.memory.clone())).then_some(Planned { len, data })
         };
         defined.map(plan).collect()
     }
 
-    /// What is to stand where.
-    fn chunks<'a>(&self, info: &ModuleInfo, binary: &'a [u8]) -> impl Iterator<Item = (usize, &'a [u8])> + Clone {
-        self.data.iter().map(|data| (data.offset as usize, &binary[info.data[data.segment.index()].bytes.clone()]))
+    /// Those that are the same for all instances of a module: none, where that depends on what it imports.
+    fn fixed(info: &ModuleInfo) -> Vec<Option<Planned>> {
+        if info.offset_globals().is_empty() { Planned::all(info, &info.known_data(|_| None)) } else { Vec::new() }
     }
 
-    /// Where that stands in the memory.
-    fn filled(&self, info: &ModuleInfo) -> impl Iterator<Item = Range<usize>> {
-        self.data.iter().map(|data| {
-            let start = data.offset as usize;
-            start..start + info.data[data.segment.index()].bytes.len()
-        })
+    /// The segments in it that have something.
+    fn filled(&self) -> impl Iterator<Item = &PlannedData> + Clone {
+        self.data.iter().filter(|data| !data.memory.is_empty())
     }
 
-    /// What its image is of; there is something in it.
-    fn image_of(&self, info: &ModuleInfo) -> ImageOf {
-        let filled = || self.filled(info).filter(|range| !range.is_empty());
-        let start = filled().map(|range| range.start).min().unwrap_or(0);
-        let end = filled().map(|range| range.end).max().unwrap_or(start);
-        ImageOf {
-            memory: self.memory,
-            range: MemoryImage::range_for(self.len, start..end),
-            segments: self.data.iter().map(|data| data.segment).collect(),
+    /// What of the memory it is: whole pages.
+    fn range(&self) -> Range<usize> {
+        let start = self.filled().map(|data| data.memory.start).min().unwrap_or(0);
+        let end = self.filled().map(|data| data.memory.end).max().unwrap_or(start);
+        MemoryImage::range_for(self.len, start..end)
+    }
+
+    /// The segments of which each byte stands in the image: no other is over them.
+    fn apart(&self) -> Vec<&PlannedData> {
+        let mut sorted: Vec<_> = self.filled().collect();
+        sorted.sort_unstable_by_key(|data| data.memory.start);
+        let mut taken = 0;
+        let mut apart = Vec::new();
+        for (i, data) in sorted.iter().enumerate() {
+            let next = sorted.get(i + 1).map_or(usize::MAX, |next| next.memory.start);
+            if data.memory.start >= taken && data.memory.end <= next {
+                apart.push(*data);
+            }
+            taken = taken.max(data.memory.end);
         }
+        apart
     }
 }
 
-/// Whether there is something in these chunks, and they do not waste too much of a file's pages, nor stand too far from
-/// each other.
-fn worth_a_file<'a>(chunks: impl Iterator<Item = (usize, &'a [u8])>) -> bool {
+/// Which parts of a module's Wasm may be left out of a copy of a file that it is in, ascending: the contents of its
+/// large data segments that are in images. The largest, where there are too many.
+pub(in crate::runtime) fn may_be_left_out(info: &ModuleInfo) -> Vec<Range<usize>> {
+    let planned = Planned::fixed(info);
+    let apart = planned.iter().flatten().flat_map(Planned::apart);
+    let mut ranges: Vec<_> = apart.map(|data| data.wasm.clone()).filter(|wasm| wasm.len() >= LEAST_LEFT_OUT).collect();
+    ranges.sort_by_key(|wasm| Reverse(wasm.len()));
+    ranges.truncate(MOST_LEFT_OUT);
+    ranges.sort_unstable_by_key(|wasm| wasm.start);
+    ranges
+}
+
+/// Whether there is something in these ranges of a memory, and they do not waste too much of a file's pages, nor stand
+/// too far from each other.
+fn worth_a_file(ranges: impl Iterator<Item = Range<usize>>) -> bool {
     let mut filled = 0;
     let mut pages = Vec::new();
-    for (at, bytes) in chunks.filter(|(_, bytes)| !bytes.is_empty()) {
-        filled += bytes.len();
-        pages.push((at / PAGE_SIZE, (at + bytes.len() - 1) / PAGE_SIZE));
+    for range in ranges.filter(|range| !range.is_empty()) {
+        filled += range.len();
+        pages.push((range.start / PAGE_SIZE, (range.end - 1) / PAGE_SIZE));
     }
     pages.sort_unstable();
     let first = pages.first().map_or(0, |(first, _)| *first);
@@ -201,7 +239,7 @@ impl Initial {
     pub(in crate::runtime) fn images(
         &self,
         info: &ModuleInfo,
-        binary: &[u8],
+        binary: &Binary,
         global: impl Fn(GlobalIndex) -> i64,
         refused: impl Fn(Option<Error>),
     ) -> Images<'_> {
@@ -210,7 +248,8 @@ impl Initial {
         }
         let make = |values: &[i64]| {
             let known = info.known_data(|global| Some(values[self.globals.iter().position(|known| *known == global)?]));
-            InitialData::new(info, binary, &known).map_err(Some)?.ok_or(None)
+            let source = Source::from(binary.whole());
+            InitialData::new(info, &Planned::all(info, &known), (&source, 0)).map_err(Some)?.ok_or(None)
         };
         if self.globals.is_empty() {
             return match self.fixed.get_or_try_init(|| make(&[])) {
@@ -253,60 +292,44 @@ impl Initial {
         }
     }
 
-    /// Whether the images are the same for every instance, if there are any.
-    pub(in crate::runtime) fn is_fixed(&self) -> bool {
-        !self.none && self.globals.is_empty()
-    }
-
-    /// What is to be written of the images that are the same for every instance: those that have been made. A module
-    /// whose images are not, or that has none, has nothing to be written.
-    pub(in crate::runtime) fn contents(&self, info: &ModuleInfo, binary: &[u8]) -> Vec<MemoryContents<'_>> {
-        let Some(made) = self.fixed.get() else { return Vec::new() };
-        let planned = Planned::all(info, binary, &info.known_data(|_| None));
-        let both = planned.iter().zip(&made.images).filter_map(|(planned, image)| Some((planned.as_ref()?, image)));
-        both.filter_map(|(planned, image)| {
-            Some(MemoryContents::new(planned.image_of(info), image.as_ref()?.bytes(), planned.filled(info)))
-        })
-        .collect()
-    }
-
-    /// Takes the images that a serialized module brings, copied from where it comes from. Where the system has no file
-    /// for one, all are left to be made on first use.
+    /// Those of a module whose file has been copied without what `left_out` says, and what of its Wasm is in them
+    /// alone: ascending, as in the file. Those that are the same for all instances are made now. `None` where the
+    /// system has no file for one. What is not left out is taken from the copy, so that it is what the Wasm says.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidModule`] for those of another module, or damaged ones; [`ErrorKind::System`] where there is
-    /// no memory for them, and where they cannot be read.
-    pub(in crate::runtime) fn load(
-        &self,
+    /// [`ErrorKind::InvalidModule`] where something else is left out than what would be in an image;
+    /// [`ErrorKind::System`] where there is no memory for them, and where the file cannot be read.
+    pub(in crate::runtime) fn loaded(
         info: &ModuleInfo,
-        binary: &[u8],
-        (stored, source): (&[StoredMemory], &Source<'_>),
-    ) -> Result<()> {
-        let planned = match self.is_fixed() {
-            true => Planned::all(info, binary, &info.known_data(|_| None)),
-            false => Vec::new(),
+        (source, wasm_at): (&Source<'_>, usize),
+        left_out: &[Range<usize>],
+    ) -> Result<Option<(Initial, Vec<LeftOut>)>> {
+        let planned = Planned::fixed(info);
+        let in_file = |data: &PlannedData| wasm_at + data.wasm.start..wasm_at + data.wasm.end;
+        let is_left_out = |data: &&PlannedData| {
+            let Range { start, end } = in_file(data);
+            left_out.binary_search_by_key(&(start, end), |range| (range.start, range.end)).is_ok()
         };
-        let expected: Vec<ImageOf> = planned.iter().flatten().map(|planned| planned.image_of(info)).collect();
-        if let Some(wrong) = stored.iter().zip(&expected).find(|(stored, expected)| stored.of != **expected) {
-            return Err(other_data(format_args!("memory {}", wrong.0.of.memory)));
+        let found = planned.iter().flatten().flat_map(Planned::filled).filter(is_left_out).count();
+        if found != left_out.len() {
+            return Err(other_data(format_args!("{found} segments of {}", left_out.len())));
         }
-        if stored.len() != expected.len() {
-            return Err(other_data(format_args!("{} memories of {}", stored.len(), expected.len())));
+        let initial = Initial::new(info, true);
+        if initial.none || !initial.globals.is_empty() {
+            return Ok(Some((initial, Vec::new())));
         }
-        let mut stored = stored.iter();
-        let made = InitialData::of(info, planned, |_| {
-            let Some(stored) = stored.next() else { return Ok(None) };
-            let piece =
-                |(from, to): (FileOffset, Range<usize>)| Piece { from: from.get(), to: to.start, len: to.len() };
-            let image = MemoryImage::copied(stored.of.range.clone(), stored.runs().map(piece), source)?;
-            image.as_ref().map_or(Ok(()), |image| stored.verify(image.bytes()))?;
-            Ok(image)
-        })?;
-        if let Some(made) = made {
-            // Nobody has the module yet.
-            let _ = self.fixed.set(made);
+        let Some(made) = InitialData::new(info, &planned, (source, wasm_at))? else { return Ok(None) };
+        let mut inside = Vec::with_capacity(found);
+        for (planned, image) in planned.iter().zip(&made.images) {
+            let (Some(planned), Some(image)) = (planned, image) else { continue };
+            inside.extend(planned.filled().filter(is_left_out).map(|data| LeftOut {
+                wasm: data.wasm.clone(),
+                image: image.clone(),
+                at: data.memory.start - image.range().start,
+            }));
         }
-        Ok(())
+        inside.sort_unstable_by_key(|left_out| left_out.wasm.start);
+        Ok(Some((Initial { fixed: OnceCell::with_value(made), ..initial }, inside)))
     }
 
     /// All that have been made. The module is being dropped.
@@ -326,13 +349,14 @@ fn other_data(what: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wasm::{Features, parse};
 
     #[test]
     fn what_wastes_pages_is_not_worth_a_file() {
-        let far = |count: usize, len: usize, step: usize| -> Vec<(usize, Vec<u8>)> {
-            (0..count).map(|i| (i * step, vec![1; len])).collect()
+        let far = |count: usize, len: usize, step: usize| -> Vec<Range<usize>> {
+            (0..count).map(|i| i * step..i * step + len).collect()
         };
-        for (chunks, worth) in [
+        for (ranges, worth) in [
             (far(0, 1, 1), false),
             (far(5, 0, 1), false),
             (far(1, 1, 1), true),
@@ -349,8 +373,44 @@ mod tests {
             // The same pages again and again are taken once.
             (far(10_000, 9, 0), true),
         ] {
-            let chunks = chunks.iter().rev().map(|(at, bytes)| (*at, &**bytes));
-            assert_eq!(worth_a_file(chunks.clone()), worth, "{} chunks", chunks.count());
+            assert_eq!(worth_a_file(ranges.iter().rev().cloned()), worth, "{} ranges", ranges.len());
         }
+    }
+
+    /// A module with these segments, in a memory of 200 Wasm pages: where each is, and how long it is.
+    fn info(segments: &[(usize, usize)]) -> ModuleInfo {
+        let segment = |(at, len): &(usize, usize)| format!("(data (i32.const {at}) \"{}\")", "a".repeat(*len));
+        let text = format!("(module (memory 200) {})", segments.iter().map(segment).collect::<String>());
+        parse(&wat::parse_str(text).unwrap(), Features::default(), false).unwrap()
+    }
+
+    #[test]
+    fn large_segments_that_no_other_is_over_are_left_out() {
+        const LEN: usize = LEAST_LEFT_OUT;
+        for (segments, expected) in [
+            (vec![], vec![]),
+            (vec![(5, LEN - 1)], vec![]),
+            (vec![(5, LEN)], vec![0]),
+            // One behind the other, in any order.
+            (vec![(LEN, LEN), (0, LEN), (2 * LEN, 9), (3 * LEN, LEN)], vec![0, 1, 3]),
+            // Over each other: the end, the beginning, something inside, all of it. Nothing is over nothing.
+            (vec![(0, LEN), (LEN - 1, 1)], vec![]),
+            (vec![(5, LEN), (0, 6), (2 * LEN, LEN)], vec![2]),
+            (vec![(0, LEN), (100, 1), (LEN, LEN)], vec![2]),
+            (vec![(0, 3 * LEN), (LEN, LEN), (2 * LEN, LEN)], vec![]),
+            (vec![(0, LEN), (0, LEN)], vec![]),
+            (vec![(0, LEN), (100, 0), (LEN, 0)], vec![0]),
+            // Where an image would be mostly zeros there is none.
+            (vec![(0, LEN), (90 << 16, LEN)], vec![]),
+        ] {
+            let info = info(&segments);
+            let expected: Vec<_> = expected.into_iter().map(|i: usize| info.data[i].bytes.clone()).collect();
+            assert_eq!(may_be_left_out(&info), expected, "{segments:?}");
+        }
+        // The largest, if there are too many.
+        let many: Vec<_> = (0..MOST_LEFT_OUT + 9).map(|i| (i * (LEN + 1), LEN + usize::from(i >= 9))).collect();
+        let (info, expected) = (info(&many), MOST_LEFT_OUT);
+        let left_out = may_be_left_out(&info);
+        assert_eq!((left_out.len(), left_out[0].clone()), (expected, info.data[9].bytes.clone()));
     }
 }

@@ -5,7 +5,7 @@
 //! Pages are zero when they are taken. Who gives them back says what was written to: nothing of one instance is seen by
 //! the next.
 
-use crate::base::Result;
+use crate::base::{Result, Stripes};
 use crate::sys::pages::PAGE_SIZE;
 use crate::sys::zeros::ZeroPages;
 use std::collections::HashMap;
@@ -20,16 +20,20 @@ pub(in crate::runtime) const LARGE: usize = PAGE_SIZE;
 /// takes the pages back.
 pub(in crate::runtime) const MOST_CLEANED: usize = 64;
 
-/// The most bytes that are mapped at once, for more than one table, and that are kept without being used, of each size.
+/// The most bytes that are mapped at once, for more than one table, and that are kept without being used, of each size
+/// and for each stripe.
 const MOST_BYTES: usize = 16 << 20;
 
 /// The most tables of one mapping: a bit is free for each.
 const MOST_SLOTS: usize = 64;
 
-/// Mappings of an engine, by the size of what they are parted into. The lock is held to find a slot or to note a free
-/// one, and no longer.
+/// Mappings of an engine: a stripe has its own, from which its threads take, so that two that run at once do not wait
+/// for each other. A lock is held to find a slot or to note a free one, and no longer.
 #[derive(Debug, Default)]
-pub(in crate::runtime) struct KeptPages(Mutex<HashMap<usize, Class>>);
+pub(in crate::runtime) struct KeptPages(Stripes<Mutex<Classes>>);
+
+/// Mappings by the size of what they are parted into.
+type Classes = HashMap<usize, Class>;
 
 /// The mappings that are parted into slots of one size.
 #[derive(Debug, Default)]
@@ -56,6 +60,8 @@ pub(in crate::runtime) struct Slot {
     len: usize,
     /// The address of the mapping that it is of.
     slab: usize,
+    /// The stripe that has that mapping.
+    stripe: usize,
 }
 
 // SAFETY: memory without thread affinity; access to its bytes is by raw pointer and the users' concern.
@@ -94,23 +100,24 @@ fn slot_len(bytes: usize) -> Option<usize> {
 }
 
 impl KeptPages {
-    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Class>> {
+    fn lock(&self, stripe: usize) -> MutexGuard<'_, Classes> {
         // What is noted is noted in one step, after all that could panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0[stripe].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Pages for so many bytes.
     pub(in crate::runtime) fn take(&self, bytes: usize) -> Result<Slot> {
         let len = slot_len(bytes).unwrap_or(usize::MAX);
-        if let Some(slot) = self.lock().get_mut(&len).and_then(|class| class.take(len)) {
+        let stripe = self.0.own();
+        if let Some(slot) = self.lock(stripe).get_mut(&len).and_then(|class| class.take(len, stripe)) {
             return Ok(slot);
         }
         let pages = ZeroPages::new(len.saturating_mul(slots(len)))?;
         debug_assert_eq!(pages.len(), len * slots(len));
-        let mut classes = self.lock();
+        let mut classes = self.lock(stripe);
         let class = classes.entry(len).or_default();
         class.add(pages, slots(len));
-        Ok(class.take(len).expect("a mapping with free slots was added"))
+        Ok(class.take(len, stripe).expect("a mapping with free slots was added"))
     }
 
     /// Makes pages zero and keeps them.
@@ -121,7 +128,9 @@ impl KeptPages {
         match touched {
             Touched::Words([]) => {}
             // Many that are free do not all keep pages.
-            Touched::Words(words) if self.lock().get(&slot.len).is_some_and(|class| class.free < slots(slot.len)) => {
+            Touched::Words(words)
+                if self.lock(slot.stripe).get(&slot.len).is_some_and(|class| class.free < slots(slot.len)) =>
+            {
                 for word in words {
                     assert!((*word as usize) < slot.len / 8);
                     // SAFETY: just checked; the caller's promise.
@@ -136,7 +145,7 @@ impl KeptPages {
                 }
             }
         }
-        let unused = self.lock().get_mut(&slot.len).and_then(|class| class.give(&slot));
+        let unused = self.lock(slot.stripe).get_mut(&slot.len).and_then(|class| class.give(&slot));
         drop(unused);
     }
 }
@@ -145,14 +154,16 @@ impl KeptPages {
     /// Gives back the mappings of which nothing is used.
     pub(in crate::runtime) fn trim(&self) {
         let mut unused = Vec::new();
-        for (len, class) in &mut *self.lock() {
-            let slots = slots(*len);
-            let all_free = |slab: &mut Slab| slab.free.count_ones() as usize == slots;
-            unused.extend(class.slabs.extract_if(|_, slab| all_free(slab)));
-            class.open.retain(|open| class.slabs.contains_key(open));
-            class.free = class.slabs.values().map(|slab| slab.free.count_ones() as usize).sum();
+        for (stripe, _) in self.0.iter() {
+            for (len, class) in &mut *self.lock(stripe) {
+                let slots = slots(*len);
+                let all_free = |slab: &mut Slab| slab.free.count_ones() as usize == slots;
+                unused.extend(class.slabs.extract_if(|_, slab| all_free(slab)));
+                class.open.retain(|open| class.slabs.contains_key(open));
+                class.free = class.slabs.values().map(|slab| slab.free.count_ones() as usize).sum();
+            }
         }
-        // They are unmapped when nobody waits for the list.
+        // They are unmapped when nobody waits for the lists.
         drop(unused);
     }
 }
@@ -165,7 +176,7 @@ impl Class {
         self.free += slots;
     }
 
-    fn take(&mut self, len: usize) -> Option<Slot> {
+    fn take(&mut self, len: usize, stripe: usize) -> Option<Slot> {
         let slab = *self.open.last()?;
         let Slab { pages, free } = self.slabs.get_mut(&slab)?;
         let index = free.trailing_zeros() as usize;
@@ -175,7 +186,7 @@ impl Class {
         }
         self.free -= 1;
         // SAFETY: inside the mapping.
-        Some(Slot { at: unsafe { pages.base().add(index * len) }, len, slab })
+        Some(Slot { at: unsafe { pages.base().add(index * len) }, len, slab, stripe })
     }
 
     /// Notes a free slot. Gives a mapping that is not needed any more.
@@ -246,7 +257,7 @@ mod tests {
                 let (last, i) = (slot.len() / 8 - 1, i as u64 + 1);
                 (words(slot)[0], words(slot)[last]) = (i, i);
             }
-            assert_eq!(kept.lock()[&len].slabs.len(), 1000usize.div_ceil(slots(len)));
+            assert_eq!(kept.lock(kept.0.own())[&len].slabs.len(), 1000usize.div_ceil(slots(len)));
             if rounds == 1 {
                 taken.reverse();
             }
@@ -256,7 +267,7 @@ mod tests {
                 // SAFETY: all that was written to.
                 unsafe { kept.give(slot, Touched::Words(&[0, last as u32])) };
             }
-            let classes = kept.lock();
+            let classes = kept.lock(kept.0.own());
             assert_eq!(classes.len(), 1);
             let class = &classes[&len];
             assert!(class.free < 2 * slots(len) && class.open.len() == class.slabs.len());
@@ -264,10 +275,34 @@ mod tests {
         }
         let used = kept.take(len).unwrap();
         kept.trim();
-        assert_eq!(kept.lock()[&len].slabs.len(), 1);
+        assert_eq!(kept.lock(kept.0.own())[&len].slabs.len(), 1);
         assert!(kept.take(len).unwrap().at() != used.at());
         // SAFETY: nothing was written to.
         unsafe { kept.give(used, Touched::Words(&[])) };
+    }
+
+    #[test]
+    fn threads_have_slots_of_their_own_and_give_back_those_of_others() {
+        let kept = KeptPages::default();
+        let len = 4 * PAGE_SIZE;
+        let take = || (0..100).map(|_| kept.take(len).unwrap()).collect::<Vec<_>>();
+        let here = take();
+        let there = std::thread::scope(|scope| scope.spawn(take).join()).unwrap();
+        let mut places: Vec<_> = here.iter().chain(&there).map(Slot::at).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), 200);
+        let slabs = |kept: &KeptPages| -> usize {
+            let of = |stripe| kept.lock(stripe).values().map(|class| class.slabs.len()).sum::<usize>();
+            kept.0.iter().map(|(stripe, _)| of(stripe)).sum()
+        };
+        assert!(slabs(&kept) >= 4);
+        for slot in here.into_iter().chain(there) {
+            // SAFETY: nothing was written to.
+            unsafe { kept.give(slot, Touched::Words(&[])) };
+        }
+        kept.trim();
+        assert_eq!(slabs(&kept), 0);
     }
 
     #[test]
@@ -275,6 +310,6 @@ mod tests {
         let kept = KeptPages::default();
         assert!(kept.take(usize::MAX).is_err());
         assert!(kept.take(isize::MAX as usize).is_err());
-        assert!(kept.lock().is_empty());
+        assert!(kept.lock(kept.0.own()).is_empty());
     }
 }

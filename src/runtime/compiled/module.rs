@@ -2,22 +2,22 @@
 
 use crate::abi::VmLayout;
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, NulTexts, Result, TypeId, WasmOffset,
+    DataIndex, DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, NulTexts, Result, Shared, TypeId,
+    WasmOffset,
 };
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
-use crate::image::{MemoryContents, RegionGraph, RerunImage, StoredMemory, Tier};
+use crate::image::{RegionGraph, RerunImage, Tier};
+use crate::runtime::compiled::binary::Binary;
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::initial::{Images, Initial};
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::rerun::{RerunCode, RerunRun};
-use crate::sys::sealed::SealedBytes;
-use crate::sys::source::Source;
 use crate::wasm::{self, DefinedType, ExternType, Location, ModuleInfo, SourceMap, SplitFile};
 use once_cell::sync::OnceCell;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
@@ -36,7 +36,7 @@ impl ModuleId {
 /// A compiled module of an engine. Cheap to clone: clones are the same module. It may be used by any number of stores
 /// and threads at once.
 #[derive(Clone)]
-pub struct Module(Arc<ModuleInner>);
+pub struct Module(Shared<ModuleInner>);
 
 /// A module that may be gone.
 #[derive(Clone)]
@@ -66,7 +66,8 @@ impl WeakModule {
         let inner = self.inner.upgrade();
         let inner = inner.ok_or_else(|| Error::new(ErrorKind::State, "the module of this rerun code is gone"))?;
         inner.engine.reruns().run_or_make(inner.id, func, known.0.number(position), || {
-            let compile = |compiler: &Compiler| compiler.rerun_run(&inner.info, &inner.binary, func, known, position);
+            let compile =
+                |compiler: &Compiler| compiler.rerun_run(&inner.info, inner.binary.but_data(), func, known, position);
             RerunRun::new(&inner.engine, (inner.id, func), inner.engine.compile(compile)?)
         })
     }
@@ -83,7 +84,7 @@ struct ModuleInner {
     layout: VmLayout,
     initial: Initial,
     sigs: Box<[TypeId]>,
-    production: Arc<EngineCode>,
+    production: Shared<EngineCode>,
     debug: OnceCell<DebugCode>,
     resume: Mutex<HashMap<DefinedFuncIndex, Arc<ResumeCell>>>,
     /// Whether the function bodies of a binary that was loaded were found to be valid.
@@ -95,34 +96,16 @@ struct ModuleInner {
     texts: NulTexts,
 }
 
-/// The bytes a module was made from.
-pub(in crate::runtime) enum Binary {
-    /// A copy of what the host passed.
-    Own(Box<[u8]>),
-    /// These of a serialized module.
-    Serialized(SealedBytes, Range<usize>),
-}
-
-impl Deref for Binary {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Binary::Own(bytes) => bytes,
-            Binary::Serialized(file, range) => &file[range.clone()],
-        }
-    }
-}
-
 impl ModuleInner {
     /// The binary, to compile from. Bodies of one that was loaded are validated first: whoever has altered them shall
     /// not make the compiler take them for valid.
     fn valid_binary(&self) -> Result<&[u8]> {
-        if let Binary::Serialized(..) = self.binary {
+        let binary = self.binary.but_data();
+        if self.binary.is_loaded() {
             let config = self.engine.config();
-            self.valid.get_or_try_init(|| wasm::parse(&self.binary, config.features, false).map(drop))?;
+            self.valid.get_or_try_init(|| wasm::parse(binary, config.features, false).map(drop))?;
         }
-        Ok(&self.binary)
+        Ok(binary)
     }
 
     fn check_debug(&self) -> Result<()> {
@@ -144,19 +127,19 @@ impl Drop for ModuleInner {
 }
 
 /// The resume code of a function, compiled by whoever needs it first.
-type ResumeCell = OnceCell<Arc<EngineCode>>;
+type ResumeCell = OnceCell<Shared<EngineCode>>;
 
 /// Above so many, resume code that no store has is forgotten.
 const MAX_IDLE_RESUME: usize = 64;
 
 /// The debug tier of a module.
 struct DebugCode {
-    code: Arc<EngineCode>,
+    code: Shared<EngineCode>,
     stack_ratio: StackRatio,
 }
 
 impl DebugCode {
-    fn new(production: &EngineCode, code: Arc<EngineCode>) -> DebugCode {
+    fn new(production: &EngineCode, code: Shared<EngineCode>) -> DebugCode {
         DebugCode { stack_ratio: StackRatio::worst(production, &code), code }
     }
 }
@@ -212,7 +195,8 @@ impl Module {
             Ok((info, layout, image))
         })?;
         let production = engine.new_code(image);
-        let module = Module::of_parts(engine, (info, layout), Binary::Own(binary.into()), production, None);
+        let bytes = (Binary::own(binary), Initial::new(&info, engine.config().memory_images));
+        let module = Module::of_parts(engine, (info, layout), bytes, production, None);
         engine.log(LogLevel::Info, || {
             let functions = module.info().bodies.len();
             format!("compiled module {} of {functions} functions in {:?}", module.shown_name(), begin.elapsed())
@@ -227,17 +211,17 @@ impl Module {
     pub(in crate::runtime) fn of_parts(
         engine: &Engine,
         (info, layout): (ModuleInfo, VmLayout),
-        binary: Binary,
-        production: Arc<EngineCode>,
-        debug: Option<Arc<EngineCode>>,
+        (binary, initial): (Binary, Initial),
+        production: Shared<EngineCode>,
+        debug: Option<Shared<EngineCode>>,
     ) -> Module {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let sigs = info.types.iter().map(DefinedType::id).collect();
         let debug = debug.map(|code| OnceCell::with_value(DebugCode::new(&production, code)));
-        Module(Arc::new(ModuleInner {
+        Module(Shared::new(ModuleInner {
             engine: engine.clone(),
             id: ModuleId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            initial: Initial::new(&info, engine.config().memory_images),
+            initial,
             info,
             binary,
             layout,
@@ -274,9 +258,20 @@ impl Module {
         &self.0.info
     }
 
-    /// The bytes it was made from.
+    /// The bytes it was made from. Where data of a module that was loaded stands in its memories' images alone, they
+    /// are put together at the first call, and kept.
     pub fn binary(&self) -> &[u8] {
-        &self.0.binary
+        self.0.binary.whole()
+    }
+
+    /// The same, to be written.
+    pub(in crate::runtime) fn binary_to_write(&self) -> Cow<'_, [u8]> {
+        self.0.binary.to_write()
+    }
+
+    /// The contents of a data segment.
+    pub(in crate::runtime) fn data(&self, segment: DataIndex) -> &[u8] {
+        self.0.binary.data(self.0.info.data[segment.index()].bytes.clone())
     }
 
     /// Its name, if its name section has one.
@@ -308,19 +303,19 @@ impl Module {
     /// Where in the source the instruction at `offset` is, where the module has DWARF that says so: the innermost
     /// inlined function first, then those it is inlined into. The first call looks for that DWARF.
     pub fn locations(&self, offset: WasmOffset) -> Vec<Location<'_>> {
-        self.sources().locations(self.binary(), offset)
+        self.sources().locations(self.0.binary.but_data(), offset)
     }
 
     /// The first line of the source from `line` on that has code. `file` is a path as the compiler knew it, or the end
     /// of one: `main.c`, `src/main.c`.
     pub fn line_with_code(&self, file: &str, line: u32) -> Option<u32> {
-        self.sources().line_with_code(self.binary(), file, line)
+        self.sources().line_with_code(self.0.binary.but_data(), file, line)
     }
 
     /// Where the code of a line of the source starts, at each place that it is at, ascending: of `line`, or of the next
     /// one with code, which [`line_with_code`](Module::line_with_code) tells.
     pub fn offsets_of_line(&self, file: &str, line: u32) -> Vec<WasmOffset> {
-        self.sources().offsets_of(self.binary(), file, line)
+        self.sources().offsets_of(self.0.binary.but_data(), file, line)
     }
 
     /// Gives the module a file of its split DWARF: a package (`.dwp`), or what the compiler wrote for one unit
@@ -346,14 +341,14 @@ impl Module {
     /// Those of them that are in no file that was given: what the compiler called their files, where that is said. A
     /// module may say any path: a host opens only what it would open anyway.
     pub fn missing_split_units(&self) -> Vec<Option<&str>> {
-        self.sources().missing_units(self.binary())
+        self.sources().missing_units(self.0.binary.but_data())
     }
 
     fn sources(&self) -> &SourceMap {
-        let sources = self.0.sources.get_or_init(|| SourceMap::new(&self.0.info, &self.0.binary));
+        let sources = self.0.sources.get_or_init(|| SourceMap::new(&self.0.info, self.0.binary.but_data()));
         let mut foreign = 0;
         for file in self.0.given.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            if sources.units_in(&file, self.binary()) > 0 {
+            if sources.units_in(&file, self.0.binary.but_data()) > 0 {
                 sources.add(Arc::new(file));
             } else if !file.is_empty() {
                 foreign += 1;
@@ -370,7 +365,7 @@ impl Module {
 
     /// Its custom sections, in order: name, contents.
     pub fn custom_sections(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
-        self.info().custom.iter().map(|(name, range)| (name.as_str(), &self.binary()[range.clone()]))
+        self.info().custom.iter().map(|(name, range)| (name.as_str(), &self.0.binary.but_data()[range.clone()]))
     }
 
     /// The contents of its first custom section of this name.
@@ -389,7 +384,7 @@ impl Module {
     }
 
     /// The code of its debug tier, if it has been compiled.
-    pub(in crate::runtime) fn debug_if_compiled(&self) -> Option<&Arc<EngineCode>> {
+    pub(in crate::runtime) fn debug_if_compiled(&self) -> Option<&Shared<EngineCode>> {
         self.0.debug.get().map(|debug| &debug.code)
     }
 
@@ -405,12 +400,17 @@ impl Module {
 
     /// Whether both are the same module (not merely equal bytes).
     pub fn same(a: &Module, b: &Module) -> bool {
-        Arc::ptr_eq(&a.0, &b.0)
+        Shared::ptr_eq(&a.0, &b.0)
+    }
+
+    /// The same module, for a store: see [`Shared::near`].
+    pub(in crate::runtime) fn near(&self) -> Module {
+        Module(self.0.near())
     }
 
     /// A number that is another one for each module that lives.
     pub fn identity(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+        Arc::as_ptr(Shared::arc(&self.0)).addr()
     }
 
     /// The code of its debug tier, compiled on first use: once, whoever asks.
@@ -418,7 +418,7 @@ impl Module {
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging, [`ErrorKind::Cancelled`] where `progress`
     /// returned false. A later call tries again.
-    pub fn debug_code(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<Arc<EngineCode>> {
+    pub fn debug_code(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<Shared<EngineCode>> {
         Ok(self.debug(progress)?.code.clone())
     }
 
@@ -439,7 +439,7 @@ impl Module {
     }
 
     /// The resume code of a function, compiled on first use. It is kept while a store has it, and some longer.
-    pub(in crate::runtime) fn resume_code(&self, func: DefinedFuncIndex) -> Result<Arc<EngineCode>> {
+    pub(in crate::runtime) fn resume_code(&self, func: DefinedFuncIndex) -> Result<Shared<EngineCode>> {
         let inner = &*self.0;
         if func.index() >= inner.info.bodies.len() {
             return Err(Error::new(ErrorKind::Argument, format!("the module has no body of function {func}")));
@@ -448,7 +448,7 @@ impl Module {
             // A map is never left half-changed by a panic that could be survived.
             let mut known = inner.resume.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= MAX_IDLE_RESUME && !known.contains_key(&func) {
-                let used = |code: &Arc<EngineCode>| Arc::strong_count(code) > 1;
+                let used = |code: &Shared<EngineCode>| Shared::has_clones(code);
                 known.retain(|_, cell| Arc::strong_count(cell) > 1 || cell.get().is_some_and(used));
             }
             known.entry(func).or_default().clone()
@@ -493,10 +493,10 @@ impl Module {
         }
         inner.check_debug()?;
         inner.engine.reruns().get_or_make(inner.id, func, || {
-            let known = inner
-                .engine
-                .compile(|compiler| compiler.outline(&inner.info, &inner.binary, func, run.unwrap_or(Outline::RUN)))?;
-            let module = WeakModule { id: inner.id, inner: Arc::downgrade(inner) };
+            let known = inner.engine.compile(|compiler| {
+                compiler.outline(&inner.info, inner.binary.but_data(), func, run.unwrap_or(Outline::RUN))
+            })?;
+            let module = WeakModule { id: inner.id, inner: Arc::downgrade(Shared::arc(inner)) };
             RerunCode::in_runs(module, func, known)
         })
     }
@@ -525,7 +525,7 @@ impl Module {
     }
 
     /// The code of its production tier.
-    pub fn production_code(&self) -> &Arc<EngineCode> {
+    pub fn production_code(&self) -> &Shared<EngineCode> {
         &self.0.production
     }
 
@@ -539,28 +539,6 @@ impl Module {
                 format!("no memfd for a module's data ({why}); it is copied for each instance")
             });
         })
-    }
-
-    /// What the memories of every instance begin with, to be written: made now if no instance has had it made. Empty
-    /// where it is not the same for every instance, or not an image.
-    pub(in crate::runtime) fn memory_contents(&self) -> Vec<MemoryContents<'_>> {
-        let inner = &*self.0;
-        if inner.initial.is_fixed() {
-            self.images(|_| 0);
-        }
-        inner.initial.contents(&inner.info, &inner.binary)
-    }
-
-    /// Takes what its memories begin with from where it was loaded from, if the engine has images.
-    ///
-    /// # Errors
-    /// As [`Initial::load`].
-    pub(in crate::runtime) fn load_memories(&self, stored: &[StoredMemory], source: &Source<'_>) -> Result<()> {
-        let inner = &*self.0;
-        if stored.is_empty() || !inner.engine.config().memory_images {
-            return Ok(());
-        }
-        inner.initial.load(&inner.info, &inner.binary, (stored, source))
     }
 
     pub(in crate::runtime) fn layout(&self) -> &VmLayout {

@@ -1,29 +1,38 @@
 //! Modules as bytes and as files, to be used again without compiling: by another engine of the same configuration,
 //! another process, another machine of the same kind. Loading one copies it once, to where nobody can change it; there
-//! it is checked, and from there its code is executed. What its memories begin with is copied to where they map it
-//! from, and nowhere else.
+//! it is checked, and from there its code is executed.
+//!
+//! Data stands in the file once, as a part of the Wasm. The file says where that which memories begin with is in large
+//! pieces, and loading leaves those out of the copy: they go to the file in memory that memories map, and stand nowhere
+//! else in the process. In the copy are zeros, which take no memory, so that everything else is at its offset. An
+//! engine that can have no images copies all.
+//!
+//! Pages that are ready to be mapped, as a part of the file, would be no faster, for they have to be copied too. They
+//! would be in the file a second time, or the Wasm would have to be put together from them by everybody who has the
+//! file; and data in small pieces takes more pages than it has bytes.
 //!
 //! The checks find what is foreign, damaged, or does not fit this engine. They are no protection against somebody who
 //! wants to be malicious: a serialized module is machine code, and as trusted as a shared library.
 
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, Result, Shared};
 use crate::code::EngineCode;
 use crate::compile::{DebugTier, vm_layout};
-use crate::image::{BEGINNING, CodeImage, ElfImages, ImageRef, ImageTables, Tier, elf_front, write_elf};
+use crate::image::{BEGINNING, CodeImage, ElfImages, FileHead, ImageRef, ImageTables, Tier, write_elf};
+use crate::runtime::compiled::binary::{Binary, LeftOut};
 use crate::runtime::compiled::engine::Engine;
+use crate::runtime::compiled::initial::{Initial, may_be_left_out};
 use crate::runtime::compiled::manifest::Usable;
-use crate::runtime::compiled::module::{Binary, Module};
+use crate::runtime::compiled::module::Module;
 use crate::sys::files::write_whole;
 use crate::sys::sealed::SealedBytes;
 use crate::sys::source::Source;
 use crate::wasm::{self, ModuleInfo};
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 impl Module {
-    /// The module as bytes: its Wasm, its production code, its debug code where that has been compiled
-    /// ([`Module::debug_code`]), and what its memories begin with, where that is an image that all instances have
-    /// ([`Config::memory_images`](crate::runtime::Config::memory_images)).
+    /// The module as bytes: its Wasm, its production code, and its debug code where that has been compiled
+    /// ([`Module::debug_code`]).
     ///
     /// # Errors
     /// [`ErrorKind::System`] where the code cannot be read back from where it lives.
@@ -36,7 +45,8 @@ impl Module {
         if let (Some(code), Some(text)) = (debug, &debug_text) {
             images.push(ImageRef { text, tables: code.tables() });
         }
-        Ok(write_elf(&self.engine().manifest().to_text(), self.binary(), &images, &self.memory_contents()))
+        let left_out = may_be_left_out(self.info());
+        Ok(write_elf(&self.engine().manifest().to_text(), &self.binary_to_write(), &images, &left_out))
     }
 
     /// Writes [`Module::serialize`]'s bytes to a file. Whoever reads it at the same time finds what was there before,
@@ -73,16 +83,24 @@ impl Module {
 }
 
 fn load(engine: &Engine, source: &Source<'_>) -> Result<Module> {
-    let front = elf_front(&source.beginning(BEGINNING)?, source.len())?;
-    let mut file = SealedBytes::copy_of(source, front, engine.backing())?;
-    let images = ElfImages::open(&file, source.len())?;
+    let head = FileHead::read(&source.beginning(BEGINNING)?, source.len())?;
+    load_with(engine, source, engine.config().memory_images.then(|| head.left_out()))
+}
+
+/// Loads a module. Where it is to have images now, the file is copied without what is said to be left out. It may have
+/// changed since that was read: then it does not fit any more.
+fn load_with(engine: &Engine, source: &Source<'_>, images_without: Option<&[Range<usize>]>) -> Result<Module> {
+    let left_out = images_without.unwrap_or_default();
+    let mut file = SealedBytes::copy_of(source, left_out, engine.backing())?;
+    let images = ElfImages::open(&file)?;
     let usable = engine.manifest().accept(images.manifest()?)?;
-    let binary = images.wasm()?;
-    let info = parse(engine, &file[binary.clone()], usable)?;
+    let wasm = images.wasm()?;
+    let binary = &file[wasm.clone()];
+    let info = parse(engine, binary, usable)?;
     let layout = vm_layout(&info)?;
-    let take = |tier: Tier| -> Result<Option<Arc<EngineCode>>> {
+    let take = |tier: Tier| -> Result<Option<Shared<EngineCode>>> {
         let Some((tables, text)) = images.image(tier)? else { return Ok(None) };
-        check_functions(&tables, &info, &file[binary.clone()])?;
+        check_functions(&tables, &info, binary)?;
         if text.is_empty() {
             return Ok(Some(engine.new_code(CodeImage { text: Vec::new(), tables })));
         }
@@ -94,11 +112,25 @@ fn load(engine: &Engine, source: &Source<'_>) -> Result<Module> {
     if debug.as_ref().is_some_and(|code| code.tables().regions != regions) {
         return Err(other_code("debug code of another kind than it says"));
     }
-    let memories = images.memories()?;
+    let (initial, inside) = match images_without {
+        Some(_) => {
+            let copy = Source::from(&*file);
+            let from = Source::copied(source, left_out, &copy);
+            match Initial::loaded(&info, (&from, wasm.start), left_out)? {
+                Some(loaded) => loaded,
+                // The system has no file for an image: data has to be in the copy.
+                None => return load_with(engine, source, None),
+            }
+        }
+        None => (Initial::new(&info, engine.config().memory_images), Vec::new()),
+    };
+    match left_out.is_empty() {
+        true => images.check_nothing_left_out()?,
+        false => images.check_left_out(inside.iter().map(LeftOut::bytes))?,
+    }
     file.close();
-    let module = Module::of_parts(engine, (info, layout), Binary::Serialized(file, binary), production, debug);
-    module.load_memories(&memories, source)?;
-    Ok(module)
+    let binary = Binary::loaded(file, wasm, inside);
+    Ok(Module::of_parts(engine, (info, layout), (binary, initial), production, debug))
 }
 
 /// What the Wasm says. It was validated when it was compiled; again only if that engine allowed more than this one.

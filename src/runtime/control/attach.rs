@@ -3,7 +3,7 @@
 //! those who listen.
 
 use crate::abi::StopCell;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, Shared};
 use crate::code::{CodeSlot, EngineCode, Ownership, TextBase};
 use crate::isa::{self, StopContext};
 use crate::runtime::compiled::engine::Engine;
@@ -19,7 +19,6 @@ use crate::runtime::store::views::{AsStore, StoreMut, StoreRef};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null};
 use std::rc::Rc;
-use std::sync::Arc;
 
 impl StoreInner {
     /// The entry of a module, which is registered now if it was not.
@@ -32,7 +31,7 @@ impl StoreInner {
         }
         let production = self.registry.register(module.production_code(), Ownership::Shared)?;
         self.publish_code(production, module);
-        let index = self.modules.push(module.clone(), production);
+        let index = self.modules.push(module.near(), production);
         if self.attachment.is_some()
             && let Err(error) = self.register_debug(index)
         {
@@ -141,7 +140,7 @@ impl StoreInner {
 
     /// Registers a private copy of code with stop points, with a stop context of its own. An error leaves everything as
     /// it was.
-    fn register_private(&mut self, code: &Arc<EngineCode>, module: usize) -> Result<CodeSlot> {
+    fn register_private(&mut self, code: &Shared<EngineCode>, module: usize) -> Result<CodeSlot> {
         let store = NonNull::from(&mut *self);
         let attachment = self.attachment.as_mut().expect("code with stop points is registered for a debugger");
         let target = Owned::new(Box::new(StopTarget {

@@ -12,7 +12,7 @@ use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::table::element_of;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
-use crate::wasm::{EntityType, SegmentMode, Subtype, is_below};
+use crate::wasm::{EntityType, IndexType, SegmentMode, Subtype, ValType, is_below};
 use std::ptr::NonNull;
 
 /// Makes an instance and runs its start function.
@@ -42,7 +42,7 @@ pub(in crate::runtime) fn instantiate(
 unsafe fn start(store: &mut StoreMut<'_>, module: &Module, instance: NonNull<InstanceData>) -> Result<()> {
     // SAFETY: the caller's promise.
     unsafe {
-        initialise(store.ptr(), instance)?;
+        initialise(store.ptr(), module, instance)?;
         if let Some(start) = module.info().start {
             let func = instance.as_ref().func_ref(start);
             let inner = store.inner();
@@ -97,11 +97,8 @@ unsafe fn fits(module: &Module, given: Extern, wanted: EntityType) -> bool {
                 // What is written to one that is mutable has to fit both.
                 fits && (!ty.mutable || ty.content.fits(&global.ty.content))
             }
-            (Extern::Memory(memory), EntityType::Memory(ty)) => memory.ptr.as_ref().ty().limits.fit(&ty.limits),
-            (Extern::Table(table), EntityType::Table(ty)) => {
-                let given = table.ptr.as_ref().ty();
-                given.element.fits(&ty.element) && ty.element.fits(&given.element) && given.limits.fit(&ty.limits)
-            }
+            (Extern::Memory(memory), EntityType::Memory(ty)) => memory.ptr.as_ref().ty().fits(&ty),
+            (Extern::Table(table), EntityType::Table(ty)) => table.ptr.as_ref().ty().fits(&ty),
             _ => false,
         }
     }
@@ -115,8 +112,11 @@ fn images_for<'a>(module: &'a Module, imports: &[Extern]) -> Images<'a> {
             _ => None,
         });
         // SAFETY: the imports were checked against the module and the store: there are as many globals as it asks for,
-        // and they are live. An offset is an `i32`, which only constant ones may say.
-        globals.nth(index.index()).map_or(0, |global| i64::from(unsafe { global.ptr.as_ref().value.i32 }))
+        // of its types, and they are live. An offset is an integer, which only constant ones may say.
+        globals.nth(index.index()).map_or(0, |global| unsafe {
+            let value = global.ptr.as_ref().value;
+            if global.ty.content == ValType::I64 { value.i64 } else { i64::from(value.i32) }
+        })
     })
 }
 
@@ -132,7 +132,9 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
     let entry = store.add_module(module)?;
     let images = images_for(module, imports);
     let images = images.get();
-    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, module.clone(), images)?));
+    // It counts where the store's own does: near the thread that made that.
+    let own = store.modules[entry].module.clone();
+    let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, own, images)?));
     store.instances_made += 1;
     let ptr = owned.ptr();
     let vm = &raw mut store.vm;
@@ -206,14 +208,22 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
     Ok(ptr)
 }
 
+/// The place that a value of this type says.
+///
+/// # Safety
+/// It is of that type.
+unsafe fn place(index: IndexType, value: ValRaw) -> u64 {
+    // SAFETY: the caller's promise.
+    index.place(unsafe { if index.is_64() { value.i64 } else { i64::from(value.i32) } })
+}
+
 /// Applies the active segments, in order.
 ///
 /// # Safety
 /// The instance is one of the store, and no reference to either inside is held.
-unsafe fn initialise(store: NonNull<StoreInner>, instance: NonNull<InstanceData>) -> Result<()> {
-    // SAFETY: the caller's promise; the module is kept alive by the clone.
+unsafe fn initialise(store: NonNull<StoreInner>, module: &Module, instance: NonNull<InstanceData>) -> Result<()> {
+    // SAFETY: the caller's promise.
     unsafe {
-        let module = (*instance.as_ptr()).module.clone();
         let info = module.info();
         let trapped = |what: &str, i: usize, code: TrapCode| {
             let message = format!("{code}: active {what} segment {i} does not fit");
@@ -224,7 +234,7 @@ unsafe fn initialise(store: NonNull<StoreInner>, instance: NonNull<InstanceData>
             let i = index.index();
             let segment = &info.elements[i];
             if let SegmentMode::Active(table, offset) = &segment.mode {
-                let offset = u64::from(evaluate(instance.as_ref(), offset).i32 as u32);
+                let offset = place(info.table(*table).index, evaluate(instance.as_ref(), offset));
                 let len = segment.items.len() as u64;
                 table_init(instance, *table, *index, offset, 0, len).map_err(|code| trapped("element", i, code))?;
             }
@@ -236,7 +246,7 @@ unsafe fn initialise(store: NonNull<StoreInner>, instance: NonNull<InstanceData>
             if let SegmentMode::Active(memory, offset) = &segment.mode
                 && !(&(*instance.as_ptr()).dropped_data)[i]
             {
-                let offset = u64::from(evaluate(instance.as_ref(), offset).i32 as u32);
+                let offset = place(info.memory(*memory).index, evaluate(instance.as_ref(), offset));
                 let len = segment.bytes.len() as u64;
                 memory_init(instance, *memory, index, offset, 0, len).map_err(|code| trapped("data", i, code))?;
                 (*instance.as_ptr()).dropped_data[i] = true;

@@ -113,7 +113,7 @@ pub(in crate::runtime) unsafe fn memory_init(
     let data = unsafe { instance.as_ref() };
     let bytes = match data.dropped_data[segment.index()] {
         true => &[],
-        false => &data.module.binary()[data.module.info().data[segment.index()].bytes.clone()],
+        false => data.module.data(segment),
     };
     // SAFETY: memories live as long as the store.
     let vm = unsafe { data.memories[memory.index()].as_ref() }.vm();

@@ -2,8 +2,9 @@
 //! and no error crosses into guest code: both are left in the store, and the guest is unwound.
 
 use crate::abi::{HOST_FUNC, HostCall, VMContext, VMFuncRef, ValRaw};
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Result, Shared, TypeId};
 use crate::code::broken;
+use crate::runtime::compiled::engine::Engine;
 use crate::runtime::control::call;
 use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
 use crate::runtime::handle::values::fits;
@@ -15,6 +16,7 @@ use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, StoreMut};
 use crate::sys::floats::HostFloats;
 use crate::wasm::{FuncType, ValType};
+use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,27 +25,88 @@ use std::ptr::NonNull;
 /// The most parameters or results of a host function.
 const MAX_HOST_VALUES: usize = 1000;
 
-/// Adds a host function to a store.
+/// What an engine has for host functions of a type.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownType {
+    sig: TypeId,
+    code: *const c_void,
+}
+
+// SAFETY: the address of code, which is the same on every thread.
+unsafe impl Send for KnownType {}
+// SAFETY: as above.
+unsafe impl Sync for KnownType {}
+
+impl KnownType {
+    fn new(engine: &Engine, ty: &FuncType) -> Result<KnownType> {
+        if ty.params.len().max(ty.results.len()) > MAX_HOST_VALUES {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("a host function may have at most {MAX_HOST_VALUES} parameters or results"),
+            ));
+        }
+        let signature = engine.signature_of(ty)?;
+        // The engine keeps the signature, and so the code.
+        Ok(KnownType { sig: signature.id(), code: signature.wasm_to_host(engine)? })
+    }
+}
+
+/// A host function that belongs to no store yet: its type, and what an engine has for it, which is looked up once. What
+/// many threads make of it at once they count apart.
+pub(in crate::runtime) struct SharedHost<F> {
+    ty: FuncType,
+    known: OnceCell<(Engine, KnownType)>,
+    body: Shared<F>,
+}
+
+impl<F> SharedHost<F> {
+    pub(in crate::runtime) fn new(ty: FuncType, body: F) -> SharedHost<F> {
+        SharedHost { ty, known: OnceCell::new(), body: Shared::new(body) }
+    }
+
+    /// Its body, and its type in the engine of a store.
+    fn parts(&self, store: &StoreMut<'_>) -> Result<(Shared<F>, KnownType)> {
+        let engine = store.engine();
+        let (of, known) =
+            self.known.get_or_try_init(|| Ok::<_, Error>((engine.clone(), KnownType::new(engine, &self.ty)?)))?;
+        let known = if Engine::same(of, engine) { *known } else { KnownType::new(engine, &self.ty)? };
+        Ok((self.body.near(), known))
+    }
+}
+
+impl<F: Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static> SharedHost<F> {
+    /// Makes a function on checked values.
+    pub(in crate::runtime) fn checked(&self, store: &mut StoreMut<'_>) -> Result<Func> {
+        let (shared, known) = self.parts(store)?;
+        let body = move |caller: Caller<'_>, params: &[Val], results: &mut [Val]| shared(caller, params, results);
+        checked(store, known, self.ty.clone(), body)
+    }
+}
+
+impl<F: Fn(Caller<'_>, *mut ValRaw) -> Result<()> + Send + Sync + 'static> SharedHost<F> {
+    /// Makes a function on raw values.
+    ///
+    /// # Safety
+    /// As [`Func::new_raw`].
+    pub(in crate::runtime) unsafe fn raw(&self, store: &mut StoreMut<'_>) -> Result<Func> {
+        let (shared, known) = self.parts(store)?;
+        // SAFETY: handed on to the caller.
+        unsafe { raw(store, known, move |caller: Caller<'_>, values| shared(caller, values)) }
+    }
+}
+
+/// Adds a host function to a store, of whose engine the type is.
 ///
 /// # Safety
-/// `call` takes a `HostFunc<F>` as its callee and values of type `ty`.
+/// `call` takes a `HostFunc<F>` as its callee and values of the type.
 unsafe fn add<F: Send + Sync + 'static>(
     store: &mut StoreMut<'_>,
-    ty: &FuncType,
+    KnownType { sig, code }: KnownType,
     body: F,
     call: HostCall,
 ) -> Result<Func> {
-    if ty.params.len().max(ty.results.len()) > MAX_HOST_VALUES {
-        return Err(Error::new(
-            ErrorKind::Limit,
-            format!("a host function may have at most {MAX_HOST_VALUES} parameters or results"),
-        ));
-    }
     let at = store.ptr();
     let inner = store.inner();
-    let signature = inner.engine.signature_of(ty)?;
-    let sig = signature.id();
-    let code = signature.wasm_to_host(&inner.engine)?;
     let host = Owned::new(Box::new(HostFunc {
         head: HostHead {
             call,
@@ -143,6 +206,27 @@ where
     unsafe { guard::<Checked<F>>(callee, caller, body) }
 }
 
+/// Adds a host function on checked values.
+fn checked<F>(store: &mut StoreMut<'_>, known: KnownType, ty: FuncType, body: F) -> Result<Func>
+where
+    F: Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+{
+    // SAFETY: `call_checked` is for this structure and goes by its type.
+    unsafe { add(store, known, Checked { ty, body }, call_checked::<F>) }
+}
+
+/// Adds a host function on raw values.
+///
+/// # Safety
+/// As [`Func::new_raw`].
+unsafe fn raw<F>(store: &mut StoreMut<'_>, known: KnownType, body: F) -> Result<Func>
+where
+    F: Fn(Caller<'_>, *mut ValRaw) -> Result<()> + Send + Sync + 'static,
+{
+    // SAFETY: `call_raw` is for this closure, which keeps to the type.
+    unsafe { add(store, known, body, call_raw::<F>) }
+}
+
 #[cold]
 fn wrong_result(i: usize, got: ValType, ty: &FuncType) -> Error {
     Error::new(ErrorKind::Host, format!("a host function of type {ty} returned {got} as result {i}"))
@@ -158,15 +242,9 @@ impl Func {
         ty: FuncType,
         body: impl Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Func> {
-        fn of<F>(store: &mut StoreMut<'_>, ty: FuncType, body: F) -> Result<Func>
-        where
-            F: Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
-        {
-            let host = Checked { ty: ty.clone(), body };
-            // SAFETY: `call_checked` is for this structure and goes by its type.
-            unsafe { add(store, &ty, host, call_checked::<F>) }
-        }
-        of(&mut store.as_store_mut(), ty, body)
+        let mut store = store.as_store_mut();
+        let known = KnownType::new(store.engine(), &ty)?;
+        checked(&mut store, known, ty, body)
     }
 
     /// A host function on raw values: parameters come in the array, results are written over them from its start.
@@ -181,15 +259,10 @@ impl Func {
         ty: FuncType,
         body: impl Fn(Caller<'_>, *mut ValRaw) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Func> {
-        unsafe fn of<F>(store: &mut StoreMut<'_>, ty: &FuncType, body: F) -> Result<Func>
-        where
-            F: Fn(Caller<'_>, *mut ValRaw) -> Result<()> + Send + Sync + 'static,
-        {
-            // SAFETY: `call_raw` is for this closure, which keeps to the type.
-            unsafe { add(store, ty, body, call_raw::<F>) }
-        }
+        let mut store = store.as_store_mut();
+        let known = KnownType::new(store.engine(), &ty)?;
         // SAFETY: handed on to the caller.
-        unsafe { of(&mut store.as_store_mut(), &ty, body) }
+        unsafe { raw(&mut store, known, body) }
     }
 
     /// A host function with Rust's types: `Fn(params...) -> results`, or with [`Caller`] as the first parameter; the
@@ -213,7 +286,18 @@ pub trait IntoFunc<Params, Results>: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`Func::wrap`].
-    fn into_func(self, store: &mut StoreMut<'_>) -> Result<Func>;
+    fn into_func(self, store: &mut StoreMut<'_>) -> Result<Func>
+    where
+        Self: Sized,
+    {
+        let known = KnownType::new(store.engine(), &Self::func_type())?;
+        self.into_known(store, known)
+    }
+    /// The same, where it is known what the store's engine has for the type.
+    ///
+    /// # Errors
+    /// As [`Func::wrap`].
+    fn into_known(self, store: &mut StoreMut<'_>, known: KnownType) -> Result<Func>;
     /// The same closure, shared: what a [`Linker`](crate::runtime::Linker) adds to several stores.
     ///
     /// # Errors
@@ -234,9 +318,9 @@ macro_rules! into_func {
             fn func_type() -> FuncType {
                 func_type::<($($name,)*), R::Values>()
             }
-            fn into_func(self, store: &mut StoreMut<'_>) -> Result<Func> {
+            fn into_known(self, store: &mut StoreMut<'_>, known: KnownType) -> Result<Func> {
                 let body = move |_: Caller<'_>, $($name: $name),*| self($($name),*);
-                IntoFunc::<(Caller<'_>, $($name,)*), R>::into_func(body, store)
+                IntoFunc::<(Caller<'_>, $($name,)*), R>::into_known(body, store, known)
             }
             fn share(self) -> Box<MakeFunc> {
                 let body = move |_: Caller<'_>, $($name: $name),*| self($($name),*);
@@ -254,7 +338,7 @@ macro_rules! into_func {
             fn func_type() -> FuncType {
                 func_type::<($($name,)*), R::Values>()
             }
-            fn into_func(self, store: &mut StoreMut<'_>) -> Result<Func> {
+            fn into_known(self, store: &mut StoreMut<'_>, known: KnownType) -> Result<Func> {
                 unsafe extern "C" fn call<F, R, $($name),*>(
                     callee: *mut c_void,
                     caller: *mut VMContext,
@@ -276,16 +360,16 @@ macro_rules! into_func {
                     // SAFETY: added with this closure below.
                     unsafe { guard::<F>(callee, caller, run) }
                 }
-                let ty = <Self as IntoFunc<(Caller<'_>, $($name,)*), R>>::func_type();
                 // SAFETY: `call` is for this closure and goes by its types.
-                unsafe { add(store, &ty, self, call::<F, R, $($name),*>) }
+                unsafe { add(store, known, self, call::<F, R, $($name),*>) }
             }
             fn share(self) -> Box<MakeFunc> {
-                let shared = std::sync::Arc::new(self);
+                let ty = <Self as IntoFunc<(Caller<'_>, $($name,)*), R>>::func_type();
+                let host = SharedHost::new(ty, self);
                 Box::new(move |store| {
-                    let shared = shared.clone();
+                    let (shared, known) = host.parts(store)?;
                     let body = move |caller: Caller<'_>, $($name: $name),*| shared(caller, $($name),*);
-                    IntoFunc::<(Caller<'_>, $($name,)*), R>::into_func(body, store)
+                    IntoFunc::<(Caller<'_>, $($name,)*), R>::into_known(body, store, known)
                 })
             }
         }

@@ -4,7 +4,7 @@ use crate::abi::ValRaw;
 use crate::base::{Error, ErrorKind, Escaped, Result};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
-use crate::runtime::handle::host::{IntoFunc, MakeFunc};
+use crate::runtime::handle::host::{IntoFunc, MakeFunc, SharedHost};
 use crate::runtime::objects::handles::{Extern, Func, Global, Instance, Memory, Table};
 use crate::runtime::objects::roots::Rooted;
 use crate::runtime::objects::values::Val;
@@ -132,11 +132,8 @@ impl Linker {
         ty: FuncType,
         body: impl Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Linker> {
-        let body = Arc::new(body);
-        let make = move |store: &mut StoreMut<'_>| {
-            let body = body.clone();
-            Func::new(store, ty.clone(), move |caller, params, results| body(caller, params, results))
-        };
+        let host = SharedHost::new(ty, body);
+        let make = move |store: &mut StoreMut<'_>| host.checked(store);
         self.insert(module, name, Definition::Func(Arc::new(make)))
     }
 
@@ -154,12 +151,9 @@ impl Linker {
         ty: FuncType,
         body: impl Fn(Caller<'_>, *mut ValRaw) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Linker> {
-        let body = Arc::new(body);
-        let make = move |store: &mut StoreMut<'_>| {
-            let body = body.clone();
-            // SAFETY: handed on to the caller.
-            unsafe { Func::new_raw(store, ty.clone(), move |caller, values| body(caller, values)) }
-        };
+        let host = SharedHost::new(ty, body);
+        // SAFETY: handed on to the caller.
+        let make = move |store: &mut StoreMut<'_>| unsafe { host.raw(store) };
         self.insert(module, name, Definition::Func(Arc::new(make)))
     }
 

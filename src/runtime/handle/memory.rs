@@ -2,7 +2,7 @@
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::objects::handles::Memory;
-use crate::runtime::objects::memory::{MemoryData, bytes};
+use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
 use crate::wasm::MemoryType;
@@ -91,7 +91,9 @@ impl Memory {
     /// As [`Memory::ty`].
     pub fn is_fixed(&self, store: impl AsStore) -> Result<bool> {
         let memory = self.get(store.as_store().inner())?;
-        Ok(!memory.movable || memory.max.and_then(bytes).is_some_and(|most| most <= memory.capacity))
+        // One that does not say how large it may become is not promised to stay.
+        let has_room = || memory.ty().limits.max.is_some() && memory.most_bytes() <= memory.capacity as u64;
+        Ok(!memory.movable || has_room())
     }
 
     /// Copies bytes out.

@@ -8,7 +8,7 @@ use crate::runtime::objects::instance::{InstanceData, Place};
 use crate::runtime::objects::owned::Owned;
 use crate::sys::mapping::{MemoryImage, MemoryMapping};
 use crate::sys::pages::round_up_to_page;
-use crate::wasm::{Limits, MAX_PAGES, MemoryType, PAGE_BYTES};
+use crate::wasm::{Limits, MemoryType};
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ pub(in crate::runtime) struct MemoryData {
     /// What compiled code sees: in its instance, or `own`.
     vm: NonNull<VMMemory>,
     own: VMMemory,
-    pub(in crate::runtime) max: Option<u64>,
+    /// Its type as it was made; the least size is the one that it had then.
+    made: MemoryType,
     /// `None` when it has been given to the engine.
     mapping: Option<MemoryMapping>,
     /// How often a guest had been entered when it was made, if none was running then: while that is so, no guest can
@@ -50,18 +51,21 @@ impl MemoryData {
         untouched_at: Option<u64>,
     ) -> Result<Owned<MemoryData>> {
         let config = engine.config();
-        let len = bytes(ty.limits.min).ok_or_else(|| too_large(ty.limits.min))?;
-        let most = bytes(ty.limits.max.unwrap_or(MAX_PAGES).min(MAX_PAGES)).unwrap_or(usize::MAX);
-        let movable = !config.fixed_memories();
+        if ty.limits.min > ty.possible_pages() {
+            return Err(too_large(ty));
+        }
+        let len = length(ty, ty.limits.min).ok_or_else(|| too_large(ty))?;
+        let most = usize::try_from(ty.most_bytes()).unwrap_or(usize::MAX);
+        let movable = !config.is_fixed_memory(ty);
         let reserved = config.memory_reservation as usize;
         let capacity = if movable { reserved.min(most).max(len) } else { reserved };
         // Without its full address space, code that checks no bounds can use none that does not move.
-        let mapping = map(engine, capacity, len, image)?;
+        let mapping = map(engine, capacity, len, image).map_err(|error| error.context(no_room_for(ty)))?;
         let own = VMMemory { base: mapping.base(), len };
         let memory = Owned::new(Box::new(MemoryData {
             vm: NonNull::dangling(),
             own,
-            max: ty.limits.max,
+            made: *ty,
             mapping: Some(mapping),
             untouched_at,
             shown: Cell::new(false),
@@ -109,30 +113,42 @@ impl MemoryData {
     }
 
     pub(in crate::runtime) fn pages(&self) -> u64 {
-        self.len() as u64 / PAGE_BYTES
+        self.len() as u64 / self.made.page_size.bytes()
     }
 
+    /// Its type, with its current size as the least.
     pub(in crate::runtime) fn ty(&self) -> MemoryType {
-        MemoryType { limits: Limits { min: self.pages(), max: self.max } }
+        MemoryType { limits: Limits { min: self.pages(), ..self.made.limits }, ..self.made }
+    }
+
+    /// The most bytes that it may ever have.
+    pub(in crate::runtime) fn most_bytes(&self) -> u64 {
+        self.made.most_bytes()
+    }
+
+    /// How many bytes `delta` pages more are; `None` where no memory has so many.
+    pub(in crate::runtime) fn bytes(&self, delta: u64) -> Option<u64> {
+        self.made.bytes(delta)
     }
 
     /// Grows by `delta` pages within `budget` more bytes; the old size in pages, or `None`.
     pub(in crate::runtime) fn grow(&mut self, engine: &Engine, delta: u64, budget: u64) -> Option<u64> {
         let old = self.vm();
-        let pages = old.len as u64 / PAGE_BYTES;
+        let pages = self.pages();
         let new = pages.checked_add(delta)?;
-        if new > self.max.unwrap_or(MAX_PAGES).min(MAX_PAGES) || delta.checked_mul(PAGE_BYTES)? > budget {
+        if new > self.made.most_pages() || self.bytes(delta)? > budget {
             return None;
         }
-        let len = bytes(new)?;
+        let len = length(&self.made, new)?;
         let mapping = self.mapping.as_mut()?;
         if len <= self.capacity {
-            mapping.grow(len).ok()?;
+            // Where the last page of the system was not filled, what is behind the end is there already, and zero.
+            mapping.grow(round_up_to_page(len)?).ok()?;
         } else {
             if !self.movable {
                 return None;
             }
-            let capacity = len + len / 8 + SPARE;
+            let capacity = len.checked_add(len / 8)?.checked_add(SPARE)?;
             let larger = map(engine, capacity, len, None).ok()?;
             // SAFETY: both are accessible up to the old length, and they are different mappings.
             unsafe { std::ptr::copy_nonoverlapping(old.base, larger.base(), old.len) };
@@ -150,7 +166,8 @@ impl MemoryData {
 fn map(engine: &Engine, capacity: usize, len: usize, image: Option<&Arc<MemoryImage>>) -> Result<MemoryMapping> {
     let reserved = capacity.saturating_add(engine.config().memory_guard as usize);
     // What is too much to round up is too much to reserve, and refused there.
-    let mapping = engine.pool().take(round_up_to_page(reserved).unwrap_or(reserved), len, image)?;
+    let whole = |bytes: usize| round_up_to_page(bytes).unwrap_or(bytes);
+    let mapping = engine.pool().take(whole(reserved), whole(len), image)?;
     if mapping.is_copied() {
         engine.fell_back(Fallbacks::COPIED_DATA, || {
             "the process has closed a file descriptor that holds a module's data; it is copied for each instance; do not \
@@ -161,10 +178,19 @@ fn map(engine: &Engine, capacity: usize, len: usize, image: Option<&Arc<MemoryIm
     Ok(mapping)
 }
 
-pub(in crate::runtime) fn bytes(pages: u64) -> Option<usize> {
-    if pages > MAX_PAGES { None } else { Some((pages * PAGE_BYTES) as usize) }
+/// How many bytes so many pages are, if a process has address space for that.
+fn length(ty: &MemoryType, pages: u64) -> Option<usize> {
+    let bytes = usize::try_from(ty.bytes(pages)?).ok()?;
+    (bytes <= isize::MAX as usize).then_some(bytes)
 }
 
-fn too_large(pages: u64) -> Error {
-    Error::new(ErrorKind::Limit, format!("a memory of {pages} pages is larger than the {MAX_PAGES} that are possible"))
+#[cold]
+fn too_large(ty: &MemoryType) -> Error {
+    let (pages, most) = (ty.limits.min, ty.possible_pages().min(isize::MAX as u64 / ty.page_size.bytes()));
+    Error::new(ErrorKind::Limit, format!("a memory of {pages} pages is larger than the {most} that are possible"))
+}
+
+#[cold]
+fn no_room_for(ty: &MemoryType) -> String {
+    format!("a memory of {} bytes", ty.least_bytes())
 }

@@ -1,5 +1,6 @@
 //! Heap objects at stable addresses, and the names of the stores they belong to.
 
+use std::cell::Cell;
 use std::hash::Hash;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +12,20 @@ pub struct StoreId(u64);
 impl StoreId {
     /// The next store's.
     pub(in crate::runtime) fn next() -> StoreId {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        StoreId(NEXT.fetch_add(1, Ordering::Relaxed))
+        /// As many names are a thread's at a time, so that threads that make many stores do not wait for each other.
+        const BLOCK: u64 = 256;
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        thread_local! {
+            /// The last name that was given. A multiple of `BLOCK` is the last of its block.
+            static LAST: Cell<u64> = const { Cell::new(0) };
+        }
+        LAST.with(|last| {
+            if last.get().is_multiple_of(BLOCK) {
+                last.set(NEXT.fetch_add(BLOCK, Ordering::Relaxed));
+            }
+            last.set(last.get() + 1);
+            StoreId(last.get())
+        })
     }
 
     /// The number.

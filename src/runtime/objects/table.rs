@@ -3,14 +3,17 @@
 //! untouched is resolved when somebody asks for it, and only then is there a reference to its function.
 
 use crate::abi::{FuncElement, TableElement, TrapCode, VMFuncRef, VMTable, ValRaw};
-use crate::base::{Family, Result, TableIndex};
+use crate::base::{Error, ErrorKind, Family, Result, TableIndex};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::objects::elements::Elements;
 use crate::runtime::objects::instance::{InstanceData, Place};
 use crate::runtime::objects::owned::Owned;
-use crate::wasm::{HeapType, Limits, RefType, TableType};
+use crate::wasm::{HeapType, IndexType, Limits, RefType, TableType};
 use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
+
+/// The most elements of a table, also of one whose indices have 64 bits.
+const MOST_ELEMENTS: u64 = u32::MAX as u64;
 
 /// The instance that a table is a part of.
 #[derive(Clone, Copy)]
@@ -26,6 +29,7 @@ pub(in crate::runtime) struct TableData {
     vm: NonNull<VMTable>,
     own: VMTable,
     pub(in crate::runtime) element: RefType,
+    index: IndexType,
     max: Option<u64>,
     pub(in crate::runtime) elements: Elements,
     /// The instance it is a part of.
@@ -42,10 +46,16 @@ impl TableData {
         ty: &TableType,
         of: Option<(Place<VMTable>, TableIndex)>,
     ) -> Result<Owned<TableData>> {
+        if ty.limits.min > MOST_ELEMENTS {
+            let message =
+                format!("a table of {} elements is larger than the {MOST_ELEMENTS} that are possible", ty.limits.min);
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
         let table = Owned::new(Box::new(TableData {
             vm: NonNull::dangling(),
             own: VMTable { base: null_mut(), len: 0, written: 0 },
             element: ty.element,
+            index: ty.index,
             max: ty.limits.max,
             elements: Elements::new(engine, ty.limits.min)?,
             owner: of.map(|((instance, _), index)| Owner { instance, index }),
@@ -65,7 +75,8 @@ impl TableData {
     }
 
     pub(in crate::runtime) fn ty(&self) -> TableType {
-        TableType { element: self.element, limits: Limits { min: self.elements.len() as u64, max: self.max } }
+        let limits = Limits { min: self.elements.len() as u64, max: self.max };
+        TableType { element: self.element, index: self.index, limits }
     }
 
     /// Tells compiled code where the elements are.
@@ -103,7 +114,7 @@ impl TableData {
     pub(in crate::runtime) fn grow(&mut self, engine: &Engine, delta: u64, init: ValRaw, budget: u64) -> Option<u64> {
         let old = self.elements.len() as u64;
         let new = old.checked_add(delta)?;
-        if delta > budget || new > self.max.unwrap_or(u64::from(u32::MAX)).min(u64::from(u32::MAX)) {
+        if delta > budget || new > self.max.unwrap_or(MOST_ELEMENTS).min(MOST_ELEMENTS) {
             return None;
         }
         // No image says anything of what is new.

@@ -9,7 +9,7 @@ use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::store::inner::StoreInner;
 use crate::sys::mapping::MemoryImage;
-use crate::wasm::{ExternType, MemoryType, PAGE_BYTES, TableType};
+use crate::wasm::{ExternType, MemoryType, TableType};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl StoreInner {
         image: Option<&Arc<MemoryImage>>,
         of: Option<Place<VMMemory>>,
     ) -> Result<NonNull<MemoryData>> {
-        let wanted = ty.limits.min.saturating_mul(PAGE_BYTES);
+        let wanted = ty.least_bytes();
         if wanted > self.limits.memory_bytes.saturating_sub(self.usage.memory_bytes) {
             return Err(Error::new(
                 ErrorKind::Limit,
@@ -43,8 +43,10 @@ impl StoreInner {
     pub(in crate::runtime) unsafe fn grow_memory(&mut self, memory: NonNull<MemoryData>, delta: u64) -> Option<u64> {
         let budget = self.limits.memory_bytes.saturating_sub(self.usage.memory_bytes);
         // SAFETY: the caller's promise; objects of a store live as long as it, apart from its inside.
-        let old = unsafe { (*memory.as_ptr()).grow(&self.engine, delta, budget)? };
-        self.usage.memory_bytes += delta * PAGE_BYTES;
+        let memory = unsafe { &mut *memory.as_ptr() };
+        let more = memory.bytes(delta)?;
+        let old = memory.grow(&self.engine, delta, budget)?;
+        self.usage.memory_bytes += more;
         Some(old)
     }
 

@@ -46,7 +46,7 @@ impl Store {
             deadline,
             id: StoreId::next(),
             poisoned: false,
-            engine: engine.clone(),
+            engine: engine.near(),
             stack_floor: 0,
             runs: 0,
             pending: None,

@@ -4,7 +4,7 @@ use crate::base::{Error, ErrorKind, Escaped, Result};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoKind, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, fchown};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,6 +17,20 @@ pub fn path_of(bytes: &[u8]) -> &Path {
 pub(in crate::sys) fn open_without_waiting(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// Reads from this place of a file on; how much there was.
+pub(in crate::sys) fn read_at(file: &File, from: usize, to: &mut [u8]) -> std::io::Result<usize> {
+    let mut done = 0;
+    while done < to.len() {
+        match file.read_at(&mut to[done..], (from + done) as u64) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(error) if error.kind() == IoKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
 }
 
 /// The error for what could not be done with a file.

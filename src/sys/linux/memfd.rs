@@ -2,6 +2,7 @@
 //! change them.
 
 use super::errors::last_error;
+use super::files::read_at;
 use super::memory::{limit, map, unmap};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::PAGE_SIZE;
@@ -9,7 +10,6 @@ use crate::sys::faults;
 use region::Protection;
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 /// A `memfd` that can no longer change.
@@ -196,7 +196,7 @@ impl SealedFile {
                     libc::EINTR => {}
                     // Some file systems, and sandboxes, have no such call.
                     libc::EINVAL | libc::ENOSYS | libc::EPERM => {
-                        let (at, from) = (at + done, from as u64);
+                        let (at, from) = (at + done, from as usize);
                         return Ok(done + self.copy_by_memory(at, file, from, len - done)?);
                     }
                     error => return Err(std::io::Error::from_raw_os_error(error)),
@@ -208,19 +208,16 @@ impl SealedFile {
 
     /// The same, where the system does not copy.
     #[cold]
-    fn copy_by_memory(&self, at: usize, file: &File, from: u64, len: usize) -> std::io::Result<usize> {
+    fn copy_by_memory(&self, at: usize, file: &File, from: usize, len: usize) -> std::io::Result<usize> {
         let mut buffer = vec![0; len.min(64 << 10)];
         let mut done = 0;
         while done < len {
             let room = &mut buffer[..(64 << 10).min(len - done)];
-            match file.read_at(room, from + done as u64) {
-                Ok(0) => break,
-                Ok(n) => {
-                    self.write_at(at + done, &room[..n]).map_err(std::io::Error::other)?;
-                    done += n;
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            let there = read_at(file, from + done, room)?;
+            self.write_at(at + done, &room[..there]).map_err(std::io::Error::other)?;
+            done += there;
+            if there == 0 {
+                break;
             }
         }
         Ok(done)
@@ -354,7 +351,7 @@ mod tests {
                 let fill = |to: &SealedFile| {
                     copied = match by_memory {
                         false => to.copy_at(at, &file, from, len).unwrap(),
-                        true => to.copy_by_memory(at, &file, from as u64, len).unwrap(),
+                        true => to.copy_by_memory(at, &file, from, len).unwrap(),
                     };
                     Ok(())
                 };

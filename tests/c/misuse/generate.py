@@ -41,6 +41,7 @@ NULLABLE = [
     r"stepwell_(?!module_custom_section_data )\w+ size_out",
     r"stepwell_breakpoint_add\w* out",
     r"stepwell_thread_stack_set stack",      # the thread's own
+    r"stepwell_memory_grow before_out",
     r"stepwell_typed_func_call values",      # of a function without any
 ]
 # Functions whose NULL is success, so that it cannot tell of a failure: they end the process as those do that return nothing.

@@ -2,6 +2,7 @@
 //! whatever it is given, and whatever memories and globals hold.
 
 use super::case::Case;
+use super::vectors;
 
 /// All of them; or, where `STEPWELL_WAT` names a file, that one alone.
 pub fn cases() -> Vec<Case> {
@@ -21,6 +22,9 @@ pub fn cases() -> Vec<Case> {
     cases.push(case("deep-blocks", &[("m", &deep_blocks())]));
     cases.push(case("every-numeric-instruction", &[("m", &every_numeric_instruction())]));
     cases.push(case("every-load-and-store", &[("m", &every_load_and_store())]));
+    cases.push(case("every-vector-instruction", &[("m", &vectors::every_instruction())]));
+    cases.push(case("every-vector-load-and-store", &[("m", &vectors::every_load_and_store())]));
+    cases.push(case("vectors-passed-on", &[("m", vectors::PASSED_ON)]));
     cases
 }
 
@@ -32,6 +36,50 @@ fn case(name: &str, modules: &[(&str, &str)]) -> Case {
 }
 
 const GUESTS: &[(&str, &str)] = &[
+    (
+        "wide-arithmetic",
+        r#"(module
+  (memory (export "memory") 1)
+  (data (i32.const 8) "\ff\ff\ff\ff\ff\ff\ff\ff\01\02\03\04\05\06\07\88")
+  (global $g (export "g") (mut i64) (i64.const -3))
+  (func (export "sums") (param i64 i64 i64 i64) (result i64 i64 i64 i64)
+    local.get 0 local.get 1 local.get 2 local.get 3 i64.add128
+    local.get 0 local.get 1 local.get 2 local.get 3 i64.sub128)
+  (func (export "products") (param i64 i64) (result i64 i64 i64 i64)
+    local.get 0 local.get 1 i64.mul_wide_s
+    local.get 0 local.get 1 i64.mul_wide_u)
+  (func (export "of-memory") (param i32 i64) (result i64 i64) (local i64)
+    local.get 0 i64.load local.get 1 i64.mul_wide_u
+    local.get 0 i64.load offset=8 local.set 2
+    local.get 0 i64.load local.get 2 i64.add128
+    local.get 1 local.get 0 i64.load i64.mul_wide_s
+    i64.sub128)
+  (func (export "across-effects") (param i64) (result i64)
+    local.get 0 global.get $g i64.mul_wide_s
+    global.set $g
+    i32.const 16 local.get 0 i64.store
+    global.get $g local.tee 0 i32.const 16 i64.load i64.const 5 i64.const -1 i64.sub128
+    i64.xor i64.add)
+  (func (export "halves-unused") (param i64 i64) (result i64)
+    local.get 0 local.get 1 i64.mul_wide_u drop
+    local.get 0 local.get 1 i64.mul_wide_s i64.const 1 i64.const 2 i64.add128 local.set 0 drop
+    local.get 0 i64.add)
+  (func (export "factorial") (param i32) (result i64 i64) (local i64 i64 i64)
+    local.get 0 i32.const 31 i32.and local.set 0
+    i64.const 1 local.set 1
+    block
+      loop
+        local.get 0 i32.eqz br_if 1
+        local.get 0 i64.extend_i32_u local.set 3
+        local.get 1 local.get 3 i64.mul_wide_u
+        i64.const 0 local.get 2 local.get 3 i64.mul
+        i64.add128 local.set 2 local.set 1
+        local.get 0 i32.const 1 i32.sub local.set 0
+        br 0
+      end
+    end
+    local.get 1 local.get 2))"#,
+    ),
     (
         "tail-calls",
         r#"(module

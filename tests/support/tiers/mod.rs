@@ -15,11 +15,13 @@ pub mod programs;
 pub mod random;
 pub mod record;
 pub mod smith;
+pub mod vectors;
 
 use case::{Case, Run};
 use drive::Drive;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use stepwell::Features;
 use stepwell::runtime::{Config, DebugTier, Engine, Module};
 
 /// Differences that are told in full where `STEPWELL_TOLD` does not say how many; the others are counted.
@@ -42,7 +44,9 @@ impl Engines {
     /// With what `change` makes of the configuration; NaNs are canonical in any case.
     pub fn new(change: impl Fn(&mut Config)) -> Engines {
         Engines(TIERS.map(|debug_tier| {
-            let mut config = Config { debug: true, debug_tier, nan_canonicalization: true, ..Config::default() };
+            let features = Features { custom_page_sizes: true, ..Features::default() };
+            let mut config =
+                Config { features, debug: true, debug_tier, nan_canonicalization: true, ..Config::default() };
             change(&mut config);
             Engine::new(config).unwrap()
         }))

@@ -95,6 +95,19 @@ impl Random {
         }
     }
 
+    /// Lanes of any width, most of them alike.
+    fn vector(&mut self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        match self.below(5) {
+            0 => bytes.chunks_mut(8).for_each(|lane| lane.copy_from_slice(&self.i64().to_le_bytes())),
+            1 => bytes.chunks_mut(8).for_each(|lane| lane.copy_from_slice(&self.f64().to_le_bytes())),
+            2 => bytes.chunks_mut(4).for_each(|lane| lane.copy_from_slice(&self.f32().to_le_bytes())),
+            3 => bytes.chunks_mut(4).for_each(|lane| lane.copy_from_slice(&self.i32().to_le_bytes())),
+            _ => bytes.iter_mut().for_each(|lane| *lane = self.pick(&[0, 1, 2, 15, 16, 127, 128, 129, 255])),
+        }
+        bytes
+    }
+
     /// A value of a type; functions are those of `instance`.
     pub fn value(&mut self, store: &mut impl AsStoreMut, instance: Option<Instance>, ty: ValType) -> Val {
         match ty {
@@ -102,7 +115,7 @@ impl Random {
             ValType::I64 => Val::I64(self.i64()),
             ValType::F32 => Val::F32(self.f32()),
             ValType::F64 => Val::F64(self.f64()),
-            ValType::V128 => Val::default_for(ty),
+            ValType::V128 => Val::V128(self.vector()),
             ValType::Ref(RefType { heap: HeapType::Func, .. }) => {
                 let instance = instance.filter(|_| !self.one_in(4));
                 Val::FuncRef(instance.and_then(|instance| {

@@ -46,6 +46,7 @@ fn config(seed: u64) -> Config {
         min_globals: 1,
         min_memories: 1,
         max_memory32_bytes: 12 << 16,
+        max_memory64_bytes: 12 << 16,
         memory_max_size_required: true,
         memory_offset_choices: wasm_smith::MemoryOffsetChoices(90, 9, 1),
         max_table_elements: 100,
