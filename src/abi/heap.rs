@@ -17,8 +17,10 @@
 //! # Objects
 //!
 //! An object begins with a word of 32 bits: the offset of its type's descriptor, with the lowest bit for the collector,
-//! [`OBJECT_MARK`]. A structure's fields follow, as [`StructLayout`] says. An array has its length in the second word, and
+//! [`OBJECT_MARK`]. A structure's fields follow, as [`StructLayout`](crate::base::StructLayout) says. An array has its length in the second word, and
 //! its elements behind.
+
+use crate::base::StructLayout;
 
 /// Bytes of the range that references lie in.
 pub const HEAP_RANGE: u64 = 1 << 32;
@@ -61,44 +63,6 @@ pub const DESCRIBES_STRUCT: u32 = 1;
 /// A type of arrays.
 pub const DESCRIBES_ARRAY: u32 = 2;
 
-/// Where the fields of a structure are: one behind the other, each aligned to its width, or to 8 bytes. So those that a
-/// type has from the one above it are where that has them.
-#[derive(Clone, Copy, Debug)]
-pub struct StructLayout {
-    end: u32,
-}
-
-impl StructLayout {
-    /// The widest field, and the most fields that there are: with as many, the last is still where null faults.
-    pub const WIDEST: u32 = 16;
-    /// See [`StructLayout::WIDEST`].
-    pub const MOST_FIELDS: u32 = 10_000;
-
-    /// Of no fields.
-    pub const fn new() -> StructLayout {
-        StructLayout { end: 4 }
-    }
-
-    /// Adds a field that is so many bytes wide: where it is.
-    pub const fn push(&mut self, width: u32) -> u32 {
-        let align = if width > 8 { 8 } else { width };
-        let at = self.end.next_multiple_of(align);
-        self.end = at + width;
-        at
-    }
-
-    /// The bytes of the whole structure.
-    pub const fn size(self) -> u32 {
-        self.end.next_multiple_of(OBJECT_ALIGN)
-    }
-}
-
-impl Default for StructLayout {
-    fn default() -> Self {
-        StructLayout::new()
-    }
-}
-
 const _: () = assert!(4 + 4 + StructLayout::MOST_FIELDS * StructLayout::WIDEST <= HEAP_TYPES);
 
 /// The bytes of an array of so many elements.
@@ -118,18 +82,7 @@ pub struct VMHeap {
     pub end: u64,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_aligned_and_stay_where_the_type_above_has_them() {
-        let mut layout = StructLayout::new();
-        let widths = [1, 1, 2, 4, 1, 8, 16, 2, 4];
-        let at: Vec<u32> = widths.iter().map(|width| layout.push(*width)).collect();
-        assert_eq!(at, [4, 5, 6, 8, 12, 16, 24, 40, 44]);
-        assert_eq!(layout.size(), 48);
-        assert_eq!(StructLayout::new().size(), 8);
-        assert_eq!((array_size(1, 0), array_size(1, 1), array_size(16, u32::MAX)), (8, 16, 8 + 16 * 0xffff_ffff));
-    }
+impl VMHeap {
+    /// Of a store without one: nothing fits in it.
+    pub const NONE: VMHeap = VMHeap { base: std::ptr::null_mut(), next: 0, end: 0 };
 }

@@ -1,5 +1,6 @@
 //! The structures compiled code reads and writes, and where they are.
 
+use super::heap::VMHeap;
 use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeId};
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -68,6 +69,9 @@ pub struct VMFuncRef {
     pub sig: TypeId,
     /// The function's index in its module (imports counted), or [`HOST_FUNC`].
     pub func: u32,
+    /// The types that the signature is below: how many, then the topmost first, and itself. It lives as long as the
+    /// signature is known.
+    pub above: *const u32,
 }
 
 /// A memory as compiled code sees it.
@@ -192,6 +196,8 @@ pub struct VMStoreContext {
     pub epoch: *const AtomicU64,
     /// The epoch up to which guests may run; any thread may set it.
     pub deadline: *const AtomicU64,
+    /// The heap of the guests.
+    pub heap: VMHeap,
 }
 
 impl VMStoreContext {
@@ -209,6 +215,12 @@ impl VMStoreContext {
     pub const EPOCH: i32 = std::mem::offset_of!(VMStoreContext, epoch) as i32;
     /// Offset of [`VMStoreContext::deadline`].
     pub const DEADLINE: i32 = std::mem::offset_of!(VMStoreContext, deadline) as i32;
+    /// Offset of [`VMHeap::base`], which is set before a guest that uses it is entered, and never changes then.
+    pub const HEAP_BASE: i32 = std::mem::offset_of!(VMStoreContext, heap.base) as i32;
+    /// Offset of [`VMHeap::next`].
+    pub const HEAP_NEXT: i32 = std::mem::offset_of!(VMStoreContext, heap.next) as i32;
+    /// Offset of [`VMHeap::end`].
+    pub const HEAP_END: i32 = std::mem::offset_of!(VMStoreContext, heap.end) as i32;
 }
 
 /// Where resume code begins, and with what. Resume code is a function in the Wasm convention of the one whose frame it
@@ -273,6 +285,9 @@ pub struct VMContext {
     pub sigs: *const TypeId,
     /// The runtime's instance.
     pub instance: *mut c_void,
+    /// What new objects of each type of the module begin with; of a function's type it means nothing. Null where there
+    /// are no types of objects.
+    pub heap_types: *const u32,
 }
 
 impl VMContext {
@@ -282,6 +297,8 @@ impl VMContext {
     pub const BUILTINS: i32 = std::mem::offset_of!(VMContext, builtins) as i32;
     /// Offset of [`VMContext::sigs`].
     pub const SIGS: i32 = std::mem::offset_of!(VMContext, sigs) as i32;
+    /// Offset of [`VMContext::heap_types`].
+    pub const HEAP_TYPES: i32 = std::mem::offset_of!(VMContext, heap_types) as i32;
 }
 
 /// How many of each a module has: what a [`VmLayout`] follows from.

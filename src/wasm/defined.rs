@@ -10,7 +10,7 @@
 //! or add a group.
 
 use super::types::{ArrayType, FieldType, FuncType, RefType, StorageType, StructType, ValType};
-use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result, TypeId};
+use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result, StructLayout, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::mem::take;
 use std::ops::Deref;
@@ -100,6 +100,11 @@ struct Known {
     definition: Definition,
     /// All types that it is below, the topmost first, and itself.
     chain: Box<[TypeId]>,
+    /// How many these are, and their numbers: for compiled code.
+    list: Box<[u32]>,
+    /// Of structures: where each field is, and the bytes of all.
+    offsets: Box<[u32]>,
+    size: u32,
 }
 
 /// In a group that is being looked for, its own types have these numbers, which no type has for good.
@@ -179,6 +184,16 @@ impl DefinedType {
         if let Composite::Struct(ty) = &self.composite { Some(ty) } else { None }
     }
 
+    /// Where each field of a structure of the type is, in bytes from its beginning.
+    pub fn offsets(&self) -> &[u32] {
+        &self.known().offsets
+    }
+
+    /// The bytes of a structure of the type.
+    pub fn size(&self) -> u32 {
+        self.known().size
+    }
+
     /// The type of arrays, if it is one.
     pub fn as_array(&self) -> Option<&ArrayType> {
         if let Composite::Array(ty) = &self.composite { Some(ty) } else { None }
@@ -187,6 +202,11 @@ impl DefinedType {
     /// All types that it is below, the topmost first, and itself.
     pub fn chain(&self) -> &[TypeId] {
         &self.known().chain
+    }
+
+    /// How many types these are, and their numbers, as long as somebody holds the type.
+    pub fn list(&self) -> &[u32] {
+        &self.known().list
     }
 
     fn known(&self) -> &Known {
@@ -258,7 +278,11 @@ impl Group {
                 });
             }
             chain.push(TypeId::new(first.get() + place as u32));
-            types.push(Known { definition, chain: chain.into() });
+            let list = [chain.len() as u32].into_iter().chain(chain.iter().map(|id| id.get())).collect();
+            let mut layout = StructLayout::new();
+            let fields = if let Composite::Struct(ty) = &definition.composite { &*ty.fields } else { &[] };
+            let offsets = fields.iter().map(|field| layout.push(field.storage.width())).collect();
+            types.push(Known { definition, chain: chain.into(), list, offsets, size: layout.size() });
         }
         Group { key, first, types: types.into(), needs }
     }

@@ -372,6 +372,13 @@ pub enum ConstOp {
     RefNull(HeapType),
     RefFunc(FuncIndex),
     RefI31,
+    StructNew(TypeIndex),
+    StructNewDefault(TypeIndex),
+    ArrayNew(TypeIndex),
+    ArrayNewDefault(TypeIndex),
+    ArrayNewFixed(TypeIndex, u32),
+    AnyConvertExtern,
+    ExternConvertAny,
     GlobalGet(GlobalIndex),
     I32Add,
     I32Sub,
@@ -393,6 +400,12 @@ impl ConstOp {
             ConstOp::I64Mul => left.wrapping_mul(right),
             _ => return None,
         })
+    }
+
+    /// Whether it makes something, another thing each time.
+    pub fn makes(&self) -> bool {
+        use ConstOp::{ArrayNew, ArrayNewDefault, ArrayNewFixed, StructNew, StructNewDefault};
+        matches!(self, StructNew(_) | StructNewDefault(_) | ArrayNew(_) | ArrayNewDefault(_) | ArrayNewFixed(..))
     }
 }
 

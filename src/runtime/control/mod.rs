@@ -5,6 +5,7 @@ pub(in crate::runtime) mod builtins;
 pub(in crate::runtime) mod call;
 pub(in crate::runtime) mod deadline;
 pub(in crate::runtime) mod frames;
+mod heap;
 pub(in crate::runtime) mod instantiate;
 pub(in crate::runtime) mod resume;
 pub(in crate::runtime) mod segments;

@@ -167,7 +167,8 @@ mod tests {
             };
             let at = &raw mut act;
             let vmctx = 0x7654_3210usize;
-            let callee = VMFuncRef { code: spy as *const _, vmctx: vmctx as *mut _, sig, func: 0 };
+            let callee =
+                VMFuncRef { code: spy as *const _, vmctx: vmctx as *mut _, sig, func: 0, above: std::ptr::null() };
             spy_in(at);
             // SAFETY: the trampoline is for this type, and the callee leaves by the activation.
             let returned = unsafe { isa::enter(at, trampoline, &raw const callee, null_mut(), values.as_mut_ptr()) };

@@ -2,7 +2,7 @@
 
 use crate::abi::ValRaw;
 use crate::base::Result;
-use crate::runtime::handle::values::{extern_to_raw, func_to_raw};
+use crate::runtime::handle::values::{any_to_raw, extern_to_raw, func_to_raw};
 use crate::runtime::objects::handles::{AnyRef, ExternRef, Func};
 use crate::runtime::objects::values::{extern_from_raw, func_from_raw};
 use crate::runtime::store::views::StoreRef;
@@ -82,14 +82,15 @@ unsafe impl WasmTy for Option<Func> {
 // SAFETY: a reference of the family of `anyref` in its field.
 unsafe impl WasmTy for Option<AnyRef> {
     const TYPE: ValType = ValType::ANYREF;
-    unsafe fn store(self, _: StoreRef<'_>, raw: *mut ValRaw) -> Result<()> {
+    unsafe fn store(self, store: StoreRef<'_>, raw: *mut ValRaw) -> Result<()> {
+        let value = any_to_raw(self, store.inner())?;
         // SAFETY: the caller's promise.
-        unsafe { (*raw).anyref = self.map_or(0, AnyRef::to_word) };
+        unsafe { (*raw).anyref = value };
         Ok(())
     }
-    unsafe fn load(_: StoreRef<'_>, raw: *const ValRaw) -> Self {
+    unsafe fn load(store: StoreRef<'_>, raw: *const ValRaw) -> Self {
         // SAFETY: the caller's promise.
-        AnyRef::from_word(unsafe { (*raw).anyref })
+        AnyRef::from_word(store.inner().id, unsafe { (*raw).anyref })
     }
 }
 

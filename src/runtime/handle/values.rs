@@ -1,6 +1,6 @@
 //! Values on their way between the host and compiled code.
 
-use crate::abi::ValRaw;
+use crate::abi::{EXTERN_OF_GUEST, ValRaw};
 use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result};
 use crate::runtime::objects::externs::ExternSlot;
 use crate::runtime::objects::handles::{AnyRef, ExternRef, Func, Root};
@@ -31,7 +31,7 @@ impl Val {
             Val::V128(bytes) => raw.v128 = bytes,
             Val::FuncRef(func) => raw.funcref = func_to_raw(func, store)?,
             Val::ExternRef(value) => raw.externref = extern_to_raw(value, store)?,
-            Val::AnyRef(value) => raw.anyref = value.map_or(0, AnyRef::to_word),
+            Val::AnyRef(value) => raw.anyref = any_to_raw(value, store)?,
         }
         Ok(raw)
     }
@@ -64,7 +64,37 @@ pub(in crate::runtime) fn extern_to_raw(value: Option<ExternRef>, store: &StoreI
         None => Ok(0),
         Some(value) => {
             store.check(value.store)?;
-            Ok(u64::from(value.index) + 1)
+            Ok(match value.of_guest {
+                true => EXTERN_OF_GUEST | u64::from(value.index),
+                false => u64::from(value.index) + 1,
+            })
+        }
+    }
+}
+
+#[inline]
+pub(in crate::runtime) fn any_to_raw(value: Option<AnyRef>, store: &StoreInner) -> Result<u32> {
+    if let Some(id) = value.and_then(|value| value.store) {
+        store.check(id)?;
+    }
+    Ok(value.map_or(0, AnyRef::to_word))
+}
+
+impl AnyRef {
+    /// What it refers to: an object's type, `i31`, or `any` for what is the host's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] with another store.
+    pub fn ty(&self, store: impl AsStore) -> Result<HeapType> {
+        self.heap_type(store.as_store().inner())
+    }
+
+    fn heap_type(self, store: &StoreInner) -> Result<HeapType> {
+        let Some(id) = self.store else { return Ok(HeapType::I31) };
+        store.check(id)?;
+        match (&store.heap, self.as_host()) {
+            (Some(heap), None) => Ok(heap.type_of(self.to_word()).heap()),
+            _ => Ok(HeapType::Any),
         }
     }
 }
@@ -95,16 +125,22 @@ impl ExternRef {
     fn add(mut store: impl AsStoreMut, slot: ExternSlot) -> Result<ExternRef> {
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        Ok(ExternRef { store: inner.id, index: inner.externrefs.add(slot)? })
+        Ok(ExternRef { store: inner.id, index: inner.externrefs.add(slot)?, of_guest: false })
+    }
+
+    fn check_host(&self) -> Result<()> {
+        if self.of_guest { Err(of_guest()) } else { Ok(()) }
     }
 
     /// The host's value.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] with another store, or after it was collected.
+    /// [`ErrorKind::Argument`] with another store, after it was collected, and where a guest has made it of a reference of
+    /// its own.
     pub fn data<'a>(&self, store: &'a impl AsStore) -> Result<&'a (dyn Any + Send)> {
         let inner = store.as_store().inner();
         inner.check(self.store)?;
+        self.check_host()?;
         Ok(&*inner.externrefs.get(self.index).ok_or_else(collected)?.value)
     }
 
@@ -115,9 +151,18 @@ impl ExternRef {
     pub fn data_mut<'a>(&self, store: &'a mut impl AsStoreMut) -> Result<&'a mut (dyn Any + Send)> {
         let inner = store.as_store_mut().into_inner();
         inner.check(self.store)?;
+        self.check_host()?;
         let slot = inner.externrefs.slots.get_mut(self.index as usize).and_then(Option::as_mut);
         Ok(&mut *slot.ok_or_else(collected)?.value)
     }
+}
+
+#[cold]
+fn of_guest() -> Error {
+    Error::new(
+        ErrorKind::Argument,
+        "the external reference is one that a guest has made: it has no value of the host's",
+    )
 }
 
 #[cold]
@@ -145,7 +190,7 @@ pub(in crate::runtime) fn fits(store: &StoreInner, value: Val, wanted: ValType) 
             HeapType::Defined(Defined { kind: DefinedKind::Func, id: unsafe { func.ptr.as_ref() }.sig })
         }
         Val::ExternRef(Some(_)) => HeapType::Extern,
-        Val::AnyRef(Some(_)) => HeapType::I31,
+        Val::AnyRef(Some(value)) => value.heap_type(store)?,
         Val::I32(_) | Val::I64(_) | Val::F32(_) | Val::F64(_) | Val::V128(_) => return Ok(false),
     };
     Ok(found.fits(&wanted.heap))

@@ -1,6 +1,6 @@
 //! Values of guests, as the host sees them.
 
-use crate::abi::ValRaw;
+use crate::abi::{EXTERN_OF_GUEST, ValRaw};
 use crate::base::Family;
 use crate::runtime::objects::handles::{AnyRef, ExternRef, Func};
 use crate::runtime::objects::owned::StoreId;
@@ -99,7 +99,7 @@ impl Val {
                 ValType::Ref(ty) => match ty.heap.family() {
                     Family::Func => Val::FuncRef(func_from_raw(id, raw)),
                     Family::Extern => Val::ExternRef(extern_from_raw(id, raw)),
-                    Family::Any => Val::AnyRef(AnyRef::from_word(raw.anyref)),
+                    Family::Any => Val::AnyRef(AnyRef::from_word(id, raw.anyref)),
                 },
             }
         }
@@ -119,8 +119,10 @@ pub(in crate::runtime) unsafe fn func_from_raw(id: StoreId, raw: ValRaw) -> Opti
 #[inline]
 pub(in crate::runtime) unsafe fn extern_from_raw(id: StoreId, raw: ValRaw) -> Option<ExternRef> {
     // SAFETY: handed on to the caller.
-    let index = unsafe { raw.externref }.checked_sub(1)?;
-    Some(ExternRef { store: id, index: index as u32 })
+    let word = unsafe { raw.externref };
+    let of_guest = word & EXTERN_OF_GUEST != 0;
+    let index = if of_guest { word } else { word.checked_sub(1)? };
+    Some(ExternRef { store: id, index: index as u32, of_guest })
 }
 
 impl From<i32> for Val {

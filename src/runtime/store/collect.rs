@@ -3,7 +3,7 @@
 //! what its host holds: whoever asks for a collection says it. No guest runs meanwhile, so that no frame has to be
 //! looked at.
 
-use crate::abi::{FuncElement, HOST_FUNC, VMContext, VMFuncRef, VMGlobal, ValRaw};
+use crate::abi::{EXTERN_OF_GUEST, FuncElement, HOST_FUNC, VMContext, VMFuncRef, VMGlobal, ValRaw};
 use crate::base::Family;
 use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
 use crate::runtime::objects::externs::ExternSlot;
@@ -109,6 +109,11 @@ impl StoreMut<'_> {
             ));
         }
         inner.check_poison()?;
+        if inner.heap.as_ref().is_some_and(|heap| heap.bytes() > 0) {
+            // What objects refer to is not known before they are collected as well.
+            inner.roots.put_off();
+            return Ok(Collected { objects: 0, _host: Vec::new(), _values: Vec::new(), _data: Vec::new() });
+        }
         let mut all = inner.roots.all();
         for root in roots {
             inner.check(root.store())?;
@@ -261,6 +266,7 @@ impl<'a> Marker<'a> {
                 Root::Extern(Extern::Memory(memory)) => self.memory(memory.ptr),
                 Root::Extern(Extern::Global(global)) => self.global(global.ptr),
                 Root::Instance(instance) => self.instance(instance.data()),
+                Root::ExternRef(value) if value.of_guest => {}
                 Root::ExternRef(value) => self.externref(value.number()),
             }
         }
@@ -350,6 +356,7 @@ impl<'a> Marker<'a> {
         unsafe {
             match of {
                 Root::Instance(instance) => instance.data().as_ref().marked,
+                Root::ExternRef(value) if value.of_guest => true,
                 Root::ExternRef(value) => self.externs.get(value.number() as usize) == Some(&true),
                 Root::Extern(Extern::Memory(memory)) => memory.ptr.as_ref().marked,
                 Root::Extern(Extern::Table(table)) => table.ptr.as_ref().marked,
@@ -376,7 +383,7 @@ impl<'a> Marker<'a> {
                         }
                     }
                     Family::Extern => self.extern_word(value.externref),
-                    // An integer, which is not kept anywhere else.
+                    // As long as there are objects, nothing is collected.
                     Family::Any => {}
                 },
                 ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => {}
@@ -386,6 +393,9 @@ impl<'a> Marker<'a> {
 
     /// An external reference as compiled code has it.
     fn extern_word(&mut self, word: u64) {
+        if word & EXTERN_OF_GUEST != 0 {
+            return;
+        }
         if let Some(index) = word.checked_sub(1) {
             self.externref(index as u32);
         }

@@ -12,6 +12,7 @@ use crate::runtime::objects::deadline::Deadline;
 use crate::runtime::objects::externs::ExternRefs;
 use crate::runtime::objects::global::HostGlobal;
 use crate::runtime::objects::handles::Root;
+use crate::runtime::objects::heap::Heap;
 use crate::runtime::objects::host::HostObject;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
@@ -34,11 +35,14 @@ pub struct StoreLimits {
     pub table_elements: u64,
     /// Instances, those that are dropped and not collected yet included.
     pub instances: usize,
+    /// Bytes of the heap on which guests make structures and arrays. Beyond about 4 GiB it makes no difference. A heap
+    /// that is there keeps the limit that it has.
+    pub heap_bytes: u64,
 }
 
 impl Default for StoreLimits {
     fn default() -> Self {
-        StoreLimits { memory_bytes: u64::MAX, table_elements: 20_000_000, instances: usize::MAX }
+        StoreLimits { memory_bytes: u64::MAX, table_elements: 20_000_000, instances: usize::MAX, heap_bytes: u64::MAX }
     }
 }
 
@@ -94,6 +98,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) globals: Vec<Owned<HostGlobal>>,
     pub(in crate::runtime) host: Vec<Owned<dyn HostObject>>,
     pub(in crate::runtime) externrefs: ExternRefs,
+    /// What guests have made; there is none before a module that makes something.
+    pub(in crate::runtime) heap: Option<Box<Heap>>,
     /// What the host holds.
     pub(in crate::runtime) roots: Arc<Roots>,
     /// What the host keeps with objects.

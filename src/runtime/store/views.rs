@@ -1,6 +1,6 @@
 //! Stores as hosts and host functions have them: owned, lent, or as the store of the guest that called.
 
-use crate::abi::{VMContext, VMStoreContext};
+use crate::abi::{VMContext, VMHeap, VMStoreContext};
 use crate::code::{CodeRegistry, CodeSlot};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
@@ -42,6 +42,7 @@ impl Store {
                 fuel: 0,
                 epoch: engine.epoch_counter(),
                 deadline: deadline.address(),
+                heap: VMHeap::NONE,
             },
             deadline,
             id: StoreId::next(),
@@ -66,6 +67,7 @@ impl Store {
             globals: Vec::new(),
             host: Vec::new(),
             externrefs: ExternRefs::default(),
+            heap: None,
             roots: Roots::new(),
             host_data: HashMap::new(),
             lacked_room: false,

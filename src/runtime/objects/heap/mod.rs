@@ -43,12 +43,14 @@ mod marking;
 mod tests;
 mod types;
 
-use crate::abi::{HEAP_OBJECTS, HEAP_RANGE, HEAP_TYPES, OBJECT_ALIGN, VMHeap};
+use crate::abi::{ARRAY_ELEMENTS, ARRAY_LENGTH, HEAP_OBJECTS, HEAP_RANGE, HEAP_TYPES, OBJECT_ALIGN, VMHeap};
 use crate::base::{Error, ErrorKind, Result};
 use crate::sys::pages::Reservation;
 use crate::wasm::DefinedType;
-use blocks::{Blocks, Full};
+use blocks::Blocks;
 use types::Types;
+
+pub(in crate::runtime) use blocks::Full;
 
 /// The heap of a store.
 pub(in crate::runtime) struct Heap {
@@ -99,6 +101,71 @@ impl Heap {
 
     fn header(&self, object: u32) -> u32 {
         self.word(object)
+    }
+
+    /// The bytes of an element of an array that begins so.
+    pub(in crate::runtime) fn element_of(&self, header: u32) -> u32 {
+        self.types.of(header).element()
+    }
+
+    /// Writes what an array begins with.
+    pub(in crate::runtime) fn begin_array(&mut self, array: u32, header: u32, length: u32) {
+        self.write(array, &header.to_le_bytes());
+        self.write(array + ARRAY_LENGTH as u32, &length.to_le_bytes());
+    }
+
+    /// The offset of an array's element and the bytes of each, if there are so many from there on.
+    pub(in crate::runtime) fn elements(&self, array: u32, index: u32, count: u32) -> Option<(u32, u32)> {
+        let width = self.element_of(self.header(array));
+        let length = self.word(array + ARRAY_LENGTH as u32);
+        let fits = u64::from(index) + u64::from(count) <= u64::from(length);
+        fits.then(|| ((array + ARRAY_ELEMENTS).wrapping_add(index.wrapping_mul(width)), width))
+    }
+
+    /// The address of so many bytes of objects.
+    fn place(&self, at: u32, bytes: u64) -> *mut u8 {
+        let end = u64::from(at) + bytes;
+        if bytes > 0 && (end > HEAP_RANGE || !self.blocks.contains(at) || !self.blocks.contains((end - 1) as u32)) {
+            damaged("no object is at", at);
+        }
+        self.space.base().wrapping_add(at as usize)
+    }
+
+    /// Writes bytes of an object.
+    pub(in crate::runtime) fn write(&mut self, at: u32, bytes: &[u8]) {
+        let to = self.place(at, bytes.len() as u64);
+        // SAFETY: what is in blocks is accessible, and what is written comes from elsewhere.
+        unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Copies what is in objects; they may overlap.
+    pub(in crate::runtime) fn copy(&mut self, to: u32, from: u32, bytes: u64) {
+        let (to, from) = (self.place(to, bytes), self.place(from, bytes));
+        // SAFETY: as above.
+        unsafe { from.copy_to(to, bytes as usize) };
+    }
+
+    /// Fills so many elements of an array with the lowest bytes of a value.
+    pub(in crate::runtime) fn fill(&mut self, first: u32, width: u32, count: u64, value: [u64; 2]) {
+        let bytes = count.saturating_mul(width.into());
+        let (to, count) = (self.place(first, bytes), count as usize);
+        // SAFETY: what is in blocks is accessible. Elements are aligned to their width, or to 8 bytes; nobody else has
+        // references to them.
+        unsafe {
+            match width {
+                1 => to.write_bytes(value[0] as u8, count),
+                2 => std::slice::from_raw_parts_mut(to.cast::<u16>(), count).fill(value[0] as u16),
+                4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), count).fill(value[0] as u32),
+                8 => std::slice::from_raw_parts_mut(to.cast::<u64>(), count).fill(value[0]),
+                16 => std::slice::from_raw_parts_mut(to.cast::<[u64; 2]>(), count).fill(value),
+                _ => damaged("no element has the width", width),
+            }
+        }
+    }
+
+    /// There is no collection when one is due.
+    pub(in crate::runtime) fn put_off(&mut self) {
+        self.blocks.put_off();
     }
 
     /// Room for an object of so many bytes, which is not in the hole that compiled code has. The hole may be another

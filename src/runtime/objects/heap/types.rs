@@ -4,7 +4,7 @@
 use super::{damaged, too_many_types};
 use crate::abi::{
     DESCRIBES_ARRAY, DESCRIBES_STRUCT, DESCRIPTOR_BYTES, DESCRIPTOR_CHAIN, DESCRIPTOR_DEPTH, DESCRIPTOR_KIND,
-    DESCRIPTOR_LEAST, HEAP_OBJECTS, HEAP_TYPES, OBJECT_MARK, StructLayout, array_size,
+    DESCRIPTOR_LEAST, HEAP_OBJECTS, HEAP_TYPES, OBJECT_MARK, array_size,
 };
 use crate::base::{Family, Result, TypeId};
 use crate::sys::pages::{PAGE_SIZE, Reservation};
@@ -37,10 +37,8 @@ impl HeapType {
         let (bytes, is_array, references) = match &ty.composite {
             Composite::Func(_) => return None,
             Composite::Struct(fields) => {
-                let mut layout = StructLayout::new();
-                let places = fields.fields.iter().map(|field| (layout.push(field.storage.width()), field));
-                let references = places.filter_map(|(at, field)| reference(at, field)).collect();
-                (layout.size(), false, references)
+                let places = ty.offsets().iter().zip(&fields.fields);
+                (ty.size(), false, places.filter_map(|(at, field)| reference(*at, field)).collect())
             }
             Composite::Array(array) => {
                 (array.element.storage.width(), true, reference(0, &array.element).into_iter().collect())
