@@ -9,7 +9,7 @@
  *
  * DEPTH is the number of live Wasm frames, FUNC the function's index in its module (imports counted), OFFSET the byte
  * offset in the module of the instruction about to run; LOCALS are parameters first, STACK is bottom first. Values are
- * `i32:0000002a` and so on, bits in hexadecimal, of a `v128` with lane 0 last; references `funcref:null`, `externref:set`. The last line is
+ * `i32:0000002a` and so on, bits in hexadecimal, of a `v128` with lane 0 last; references `funcref:null`, `externref:set`, `exnref:set`. The last line is
  * `return VALUES`, `trap MESSAGE`, or `max` once N lines are out.
  *
  * With `--deterministic`, all NaNs that arithmetic yields are the same, and relaxed vector instructions give the same on all machines.
@@ -59,6 +59,9 @@ static void print_value(const wasm_val_t *value) {
         break;
     case WASM_EXTERNREF:
         printf("externref:%s", value->of.ref ? "set" : "null");
+        break;
+    case STEPWELL_VALKIND_EXNREF:
+        printf("exnref:%s", value->of.ref ? "set" : "null");
         break;
     default:
         fail("a value of an unknown kind: %d", value->kind);

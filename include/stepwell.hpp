@@ -117,6 +117,7 @@ enum class Feature : std::int32_t {
   TailCall = STEPWELL_FEATURE_TAIL_CALL,
   WideArithmetic = STEPWELL_FEATURE_WIDE_ARITHMETIC,
   CompactImports = STEPWELL_FEATURE_COMPACT_IMPORTS,
+  Exceptions = STEPWELL_FEATURE_EXCEPTIONS,
 };
 
 /// The kinds of values.

@@ -76,7 +76,7 @@ typedef enum wasm_externkind_enum {
   WASM_EXTERN_TABLE = 2,
   /** A memory. */
   WASM_EXTERN_MEMORY = 3,
-  /** A tag. There are none yet. */
+  /** A tag. */
   WASM_EXTERN_TAG = 4,
 } wasm_externkind_enum;
 
@@ -113,7 +113,7 @@ typedef struct wasm_engine_t wasm_engine_t;
 /** An export: its name and its type. */
 typedef struct wasm_exporttype_t wasm_exporttype_t;
 
-/** Something imported or exported: a function, a global, a table or a memory. */
+/** Something imported or exported: a function, a global, a table, a memory or a tag. */
 typedef struct wasm_extern_t wasm_extern_t;
 
 /** The type of something imported or exported. */
@@ -171,7 +171,7 @@ typedef struct wasm_table_t wasm_table_t;
 /** A table's type. */
 typedef struct wasm_tabletype_t wasm_tabletype_t;
 
-/** A tag's type: a function type without results. No module that this engine compiles has a tag. */
+/** A tag's type: a function type without results. */
 typedef struct wasm_tagtype_t wasm_tagtype_t;
 
 /** A trap: a message, and the Wasm frames that were live. */
@@ -315,7 +315,7 @@ typedef union wasm_val_union_t {
   float32_t f32;
   /** Of `WASM_F64`. */
   float64_t f64;
-  /** Of `WASM_EXTERNREF` and `WASM_FUNCREF`; NULL is null. */
+  /** Of `WASM_EXTERNREF`, `WASM_FUNCREF` and `STEPWELL_VALKIND_ANYREF`; NULL is null. */
   wasm_ref_t *ref;
 } wasm_val_union_t;
 

@@ -31,9 +31,9 @@ pub mod compile {
 
 pub mod image {
     pub use crate::image::{
-        AddressEntry, Call, CodeImage, ElfImages, FunctionEntry, ImageRef, ImageTables, Packed, PackedRow, Place,
-        Point, PointId, RegionGraph, RerunEnd, RerunImage, Shape, ShapeId, Shapes, Site, SiteId, Slot, Tier, Trap,
-        seal_elf, write_elf,
+        AddressEntry, Call, CodeImage, ElfImages, FunctionEntry, Handler, ImageRef, ImageTables, Packed, PackedRow,
+        Place, Point, PointId, RegionGraph, RerunEnd, RerunImage, Shape, ShapeId, Shapes, Site, SiteId, Slot, Tier,
+        Trap, seal_elf, write_elf,
     };
 }
 

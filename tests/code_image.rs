@@ -7,11 +7,11 @@ mod machine;
 use machine::{bytes, call, edit, image, no_cell};
 use object::{Object, ObjectSection};
 use stepwell::TrapCode;
-use stepwell::base::{DefinedFuncIndex, ErrorKind, TextOffset, ValType, WasmOffset};
+use stepwell::base::{DefinedFuncIndex, ErrorKind, TagIndex, TextOffset, ValType, WasmOffset};
 use stepwell::internals::code::{CodeRegistry, EngineCode, Ownership, StepScope};
 use stepwell::internals::compile::{Compiler, DebugTier, Options};
 use stepwell::internals::image::{
-    AddressEntry, Call, CodeImage, Place, PointId, Shape, ShapeId, Shapes, SiteId, Slot, Tier, Trap,
+    AddressEntry, Call, CodeImage, Handler, Place, PointId, Shape, ShapeId, Shapes, SiteId, Slot, Tier, Trap,
 };
 use stepwell::internals::isa::{PreservedRegister, SavedRegisters};
 
@@ -41,6 +41,14 @@ fn full() -> CodeImage {
         Shape { below: ShapeId(0), top: slot(ValType::EXTERNREF, 8) },
         Shape { below: ShapeId(2), top: Slot { ty: ValType::I64, place: Place::Constant(i32::MIN) } },
     ];
+    let handler = |function: usize, after, tag: Option<u32>, landing| {
+        let start = tables.functions[function].start.get();
+        let tag = tag.map(TagIndex::new);
+        Handler { after: TextOffset::new(start + after), tag, landing: TextOffset::new(start + landing) }
+    };
+    tables.handlers =
+        [handler(1, 9, None, 3), handler(2, 7, Some(4), 20), handler(2, 7, None, 7)].into_iter().collect();
+    tables.functions[2].vmctx = Some(Place::Frame(-16));
     shapes.into_iter().for_each(|shape| tables.shapes.push(shape).map(|_| ()).unwrap());
     edit(&mut tables.points, |points| points[3].shape = ShapeId(2));
     image
@@ -61,7 +69,12 @@ fn compiled(tier: Tier, debug_tier: DebugTier) -> CodeImage {
                 (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 8)))))
             (drop (i64.div_u (local.get 2) (i64.const 7)))
             (local.get 2))
-        (func (export "call") (result i64) (call 0 (i32.const 64)) (i64.const 1) (i64.add)))"#;
+        (tag $t (param i32))
+        (func (export "call") (result i64) (call 0 (i32.const 64)) (i64.const 1) (i64.add))
+        (func (export "catch") (result i32)
+            (block (result i32)
+                (block (try_table (catch $t 1) (catch_all 0) (drop (call 1)) (throw $t (i32.const 1))))
+                (i32.const 2))))"#;
     let binary = wat::parse_str(text).unwrap();
     let info = stepwell::internals::wasm::parse(&binary, Default::default(), false).unwrap();
     let options = Options {
@@ -149,7 +162,7 @@ fn broken_tables_are_refused() {
     let breaks: &[(&str, &Break)] = &[
         ("functions overlap", &|i| i.tables.functions[2].start = TextOffset::new(100)),
         ("function beyond the text", &|i| i.tables.functions[4].len = u32::MAX),
-        ("locals beyond", &|i| i.tables.functions[2].locals = (1, 8)),
+        ("locals beyond", &|i| i.tables.functions[2].locals = (1, 99)),
         ("locals backwards", &|i| i.tables.functions[2].locals = (5, 1)),
         ("points beyond", &|i| i.tables.functions[0].points = (0, 99)),
         ("function numbers beyond 32 bits", &|i| i.tables.first = DefinedFuncIndex::new(u32::MAX - 4)),
@@ -163,6 +176,13 @@ fn broken_tables_are_refused() {
         ("calls fall", &|i| edit(&mut i.tables.calls, |t| t.swap(0, 1))),
         ("call twice", &|i| edit(&mut i.tables.calls, |t| t[1] = t[0])),
         ("call beyond the text", &|i| edit(&mut i.tables.calls, |t| t[1].last = TextOffset::new(1 << 20))),
+        ("handlers fall", &|i| edit(&mut i.tables.handlers, |t| t.swap(0, 1))),
+        ("handler beyond the text", &|i| edit(&mut i.tables.handlers, |t| t[2].after = TextOffset::new(1 << 20))),
+        ("handler before the text", &|i| edit(&mut i.tables.handlers, |t| t[0].after = TextOffset::new(0))),
+        ("landing in another function", &|i| edit(&mut i.tables.handlers, |t| t[1].landing = t[0].landing)),
+        ("landing beyond the text", &|i| edit(&mut i.tables.handlers, |t| t[0].landing = TextOffset::new(1 << 20))),
+        ("tag without vmctx", &|i| i.tables.functions[2].vmctx = None),
+        ("landing in no frame", &|i| i.tables.functions[1].frame_size = 8),
         ("addresses fall", &|i| edit(&mut i.tables.addresses, |t| t.swap(0, 2))),
         ("shape below itself", &|i| edit_shapes(i, |t| t[1].below = ShapeId(1))),
         ("shape below a later one", &|i| edit_shapes(i, |t| t[0].below = ShapeId(2))),

@@ -41,6 +41,7 @@ fn show(value: &Val) -> String {
     match value {
         Val::FuncRef(reference) => format!("funcref {}", reference.is_some()),
         Val::ExternRef(reference) => format!("externref {}", reference.is_some()),
+        Val::ExnRef(reference) => format!("exnref {}", reference.is_some()),
         other => format!("{other:?}"),
     }
 }

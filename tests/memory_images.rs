@@ -140,7 +140,7 @@ fn seen(store: &mut Store, instance: &Instance) -> String {
         let Some(Extern::Global(global)) = instance.export(&mut *store, name) else { panic!("no global") };
         let value = global.get(&*store).unwrap();
         seen += &match value {
-            Val::FuncRef(_) | Val::ExternRef(_) => format!("{}\n", is_null(&value)),
+            Val::FuncRef(_) | Val::ExternRef(_) | Val::ExnRef(_) => format!("{}\n", is_null(&value)),
             value => format!("{value:?}\n"),
         };
     }
@@ -154,7 +154,7 @@ fn seen(store: &mut Store, instance: &Instance) -> String {
 }
 
 fn is_null(value: &Val) -> bool {
-    matches!(value, Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None))
+    matches!(value, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None))
 }
 
 /// Changes all of it.

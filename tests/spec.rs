@@ -30,10 +30,14 @@ fn all_pass(folder: &str, mode: Mode, directives: usize) {
     all_pass_in("default", folder, mode, directives);
 }
 
+/// Scripts that need a proposal that is not there: recursive types, of "gc".
+const NOT_YET: &[&str] = &["proposals/exceptions/tag.wast"];
+
 /// The same, on an engine of another configuration.
 fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
     let config = engines::named(engine).unwrap();
-    let scripts = suite::of_testsuite(folder).unwrap();
+    let mut scripts = suite::of_testsuite(folder).unwrap();
+    scripts.retain(|script| !NOT_YET.contains(&script.name.as_str()));
     let (mut passed, mut failures, mut traps) = (0, String::new(), Vec::new());
     suite::run_all(&scripts, &config, (mode, 1), 1, |script, outcome| {
         passed += outcome.passed;
@@ -251,6 +255,11 @@ fn in_every_mode(folder: &str, directives: usize) {
 #[test]
 fn tail_calls_in_every_mode() {
     in_every_mode("proposals/tail-call", 119);
+}
+
+#[test]
+fn exceptions_in_every_mode() {
+    in_every_mode("proposals/exceptions", 95);
 }
 
 /// Annotations stand in the text alone; those that mean something to the tools become custom sections.

@@ -258,7 +258,7 @@ pub fn call_ours(engine: &Engine, module: &Module, line: &str, mode: Mode) -> Re
     text.push_str(&acts.said());
     for (name, item) in instance.exports(&mut store)? {
         match item {
-            Extern::Func(_) => continue,
+            Extern::Func(_) | Extern::Tag(_) => continue,
             Extern::Global(global) => own_value(&mut text, &global.get(&store)?),
             Extern::Memory(memory) => write!(text, " {:x}", hash(memory.data(&store)?))?,
             Extern::Table(table) => {

@@ -25,6 +25,7 @@ pub fn own_value(text: &mut String, value: &Val) {
         Val::V128(bytes) => write!(text, " {bytes:x?}"),
         Val::FuncRef(func) => write!(text, " {}", func.is_some()),
         Val::ExternRef(value) => write!(text, " {}", value.is_some()),
+        Val::ExnRef(value) => write!(text, " {}", value.is_some()),
         Val::AnyRef(value) => write!(text, " {}", value.is_some()),
     };
 }

@@ -6,6 +6,7 @@ use stepwell::ValType;
 use stepwell::base::FuncIndex;
 use stepwell::internals::wasm::{Instructions, Walk};
 use stepwell::runtime::{Module, ModuleId};
+use wasmparser::Operator;
 
 /// One function's body.
 pub struct Body {
@@ -34,6 +35,7 @@ fn read(module: &Module, func: FuncIndex) -> Option<Body> {
     let mut instructions: HashMap<u32, Option<u32>> = HashMap::new();
     // The last instruction, if it always runs on to the next one.
     let mut before = None;
+    let mut catches = false;
     for instruction in Instructions::of(&info.body(defined, module.binary()).ok()?).ok()? {
         let instruction = instruction.ok()?;
         let at = instruction.at.get();
@@ -46,7 +48,10 @@ fn read(module: &Module, func: FuncIndex) -> Option<Body> {
         if reached {
             instructions.insert(at, None);
         }
-        before = (reached && instruction.row.flow.runs_on()).then_some(at);
+        // What a call throws may be caught in the function.
+        catches |= matches!(instruction.operator, Operator::TryTable { .. });
+        let caught = catches && matches!(instruction.operator, Operator::Call { .. } | Operator::CallIndirect { .. });
+        before = (reached && instruction.row.flow.runs_on() && !caught).then_some(at);
     }
     Some(Body { locals: info.locals(defined, module.binary()), instructions })
 }

@@ -30,6 +30,7 @@ const FOLDERS: &[(&str, Features)] = &[
     ("function-references", Features { function_references: true, tail_call: true, ..WASM_2 }),
     ("simd", Features { simd: true, multi_memory: true, ..WASM_2 }),
     ("relaxed-simd", Features { simd: true, relaxed_simd: true, ..WASM_2 }),
+    ("exceptions", Features { exceptions: true, tail_call: true, function_references: true, ..WASM_2 }),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
     ("gc", GC),
     ("wasm-v3", Features { relaxed_simd: true, ..GC }),

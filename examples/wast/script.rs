@@ -253,7 +253,13 @@ impl Runner {
                     Err(refusal) => Err(format!("expected a link error {message:?}, got: {}", refusal.text())),
                 }
             }
-            WastDirective::AssertException { .. } => Err("Stepwell has no exceptions (proposal)".into()),
+            WastDirective::AssertException { exec, .. } => match self.execute(exec)? {
+                Ok(values) => Err(format!("expected an exception, got {}", list(&values))),
+                Err(error) => match error.payload::<Trap>().and_then(Trap::exception) {
+                    Some(_) => Ok(()),
+                    None => Err(format!("expected an exception, got: {error}")),
+                },
+            },
             WastDirective::AssertSuspension { .. } => Err("Stepwell has no stack switching (proposal)".into()),
             WastDirective::Thread(_) | WastDirective::Wait { .. } => Err("Stepwell has no threads (proposal)".into()),
         }

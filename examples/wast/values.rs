@@ -15,6 +15,7 @@ pub fn argument(store: &mut Store, arg: &WastArgCore<'_>) -> Result<Val, String>
         WastArgCore::V128(x) => Val::V128(x.to_le_bytes()),
         WastArgCore::RefNull(ty) if is_func(ty) => Val::FuncRef(None),
         WastArgCore::RefNull(ty) if is_extern(ty) => Val::ExternRef(None),
+        WastArgCore::RefNull(ty) if is_exn(ty) => Val::ExnRef(None),
         WastArgCore::RefNull(ty) if is_any(ty) => Val::AnyRef(None),
         WastArgCore::RefHost(x) => {
             let value = ExternRef::new(&mut *store, Box::new(*x)).map_err(|e| e.to_string())?;
@@ -39,6 +40,12 @@ fn is_extern(ty: &HeapType<'_>) -> bool {
     matches!(ty, HeapType::Abstract { ty: Extern | NoExtern, .. })
 }
 
+/// Whether references to this are to exceptions.
+fn is_exn(ty: &HeapType<'_>) -> bool {
+    use AbstractHeapType::{Exn, NoExn};
+    matches!(ty, HeapType::Abstract { ty: Exn | NoExn, .. })
+}
+
 /// Whether references to this are to what guests make.
 fn is_any(ty: &HeapType<'_>) -> bool {
     use AbstractHeapType::{Any, Array, Eq, I31, None, Struct};
@@ -55,6 +62,7 @@ pub fn fits(store: &Store, expected: &WastRetCore<'_>, value: &Val) -> bool {
         (WastRetCore::V128(x), Val::V128(y)) => fits_v128(x, *y),
         (WastRetCore::RefNull(ty), Val::FuncRef(None)) => ty.as_ref().is_none_or(is_func),
         (WastRetCore::RefNull(ty), Val::ExternRef(None)) => ty.as_ref().is_none_or(is_extern),
+        (WastRetCore::RefNull(ty), Val::ExnRef(None)) => ty.as_ref().is_none_or(is_exn),
         (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
         (WastRetCore::RefExtern(Some(x)), Val::ExternRef(Some(y))) => {
             y.data(store).is_ok_and(|data| data.downcast_ref::<u32>() == Some(x))

@@ -8,8 +8,8 @@ pub mod features;
 use arbitrary::Unstructured;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stepwell::base::WasmOffset;
-use stepwell::internals::compile::DebugTier;
 use stepwell::debug::{Action, Debugger, Reason, Stop};
+use stepwell::internals::compile::DebugTier;
 use stepwell::{Config, Engine, Extern, Features, Instance, Linker, Module, Store, StoreLimits, Val};
 
 /// Instructions that a call may take.
@@ -76,6 +76,7 @@ fn shown(value: &Val) -> String {
     match value {
         Val::FuncRef(func) => format!("func {}", func.is_some()),
         Val::ExternRef(item) => format!("extern {}", item.is_some()),
+        Val::ExnRef(item) => format!("exn {}", item.is_some()),
         Val::AnyRef(item) => format!("any {}", item.is_some()),
         // Which NaN it is may differ between tiers.
         Val::F32(bits) if f32::from_bits(*bits).is_nan() => "nan".into(),

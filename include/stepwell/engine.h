@@ -88,6 +88,8 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_WIDE_ARITHMETIC = 13,
   /** Imports that share a module's name, or a type, in the binary. */
   STEPWELL_FEATURE_COMPACT_IMPORTS = 14,
+  /** Exceptions: tags, `throw`, `try_table`, `throw_ref`, `exnref`. */
+  STEPWELL_FEATURE_EXCEPTIONS = 15,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */

@@ -100,6 +100,7 @@ stepwell_finalizer_t = CFUNCTYPE(None, c_void_p)
 class stepwell_outcome_t(Structure): pass
 stepwell_outcome_t._fields_ = [('done', c_uint32), ('trap', POINTER(wasm_trap_t)), ('value', c_uint64)]
 STEPWELL_VALKIND_V128 = 4
+STEPWELL_VALKIND_EXNREF = 130
 STEPWELL_ERROR_INVALID_MODULE = 1
 STEPWELL_ERROR_UNSUPPORTED = 2
 STEPWELL_ERROR_LINK = 3
@@ -153,6 +154,7 @@ STEPWELL_FEATURE_FUNCTION_REFERENCES = 11
 STEPWELL_FEATURE_TAIL_CALL = 12
 STEPWELL_FEATURE_WIDE_ARITHMETIC = 13
 STEPWELL_FEATURE_COMPACT_IMPORTS = 14
+STEPWELL_FEATURE_EXCEPTIONS = 15
 class Feature(IntEnum):
     SIGN_EXTENSION = 0
     SATURATING_FLOAT_TO_INT = 1
@@ -169,6 +171,7 @@ class Feature(IntEnum):
     TAIL_CALL = 12
     WIDE_ARITHMETIC = 13
     COMPACT_IMPORTS = 14
+    EXCEPTIONS = 15
 STEPWELL_LOG_WARN = 1
 STEPWELL_LOG_INFO = 2
 STEPWELL_LOG_DEBUG = 3
@@ -226,6 +229,8 @@ stepwell_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller
 class stepwell_raw_val_t(Union): pass
 stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('v128', c_uint8 * 16), ('words', c_uint64 * 2)]
 stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(stepwell_raw_val_t))
+class stepwell_exception_t(Structure): pass
+class stepwell_tag_t(Structure): pass
 class stepwell_instance_pre_t(Structure): pass
 class stepwell_linker_t(Structure): pass
 class stepwell_wasi_buffer_t(Structure): pass
@@ -688,6 +693,22 @@ stepwell_instance_func = function("stepwell_instance_func", POINTER(wasm_func_t)
 stepwell_instance_global = function("stepwell_instance_global", POINTER(wasm_global_t), [POINTER(wasm_instance_t), c_uint32])
 stepwell_instance_memory = function("stepwell_instance_memory", POINTER(wasm_memory_t), [POINTER(wasm_instance_t), c_uint32])
 stepwell_instance_table = function("stepwell_instance_table", POINTER(wasm_table_t), [POINTER(wasm_instance_t), c_uint32])
+stepwell_tag_new = function("stepwell_tag_new", POINTER(stepwell_tag_t), [POINTER(wasm_store_t), POINTER(wasm_tagtype_t)])
+stepwell_tag_delete = function("stepwell_tag_delete", None, [POINTER(stepwell_tag_t)])
+stepwell_tag_copy = function("stepwell_tag_copy", POINTER(stepwell_tag_t), [POINTER(stepwell_tag_t)])
+stepwell_tag_same = function("stepwell_tag_same", c_bool, [POINTER(stepwell_tag_t), POINTER(stepwell_tag_t)])
+stepwell_tag_type = function("stepwell_tag_type", POINTER(wasm_tagtype_t), [POINTER(stepwell_tag_t)])
+stepwell_tag_as_extern = function("stepwell_tag_as_extern", POINTER(wasm_extern_t), [POINTER(stepwell_tag_t)])
+stepwell_extern_as_tag = function("stepwell_extern_as_tag", POINTER(stepwell_tag_t), [POINTER(wasm_extern_t)])
+stepwell_exception_new = function("stepwell_exception_new", POINTER(stepwell_error_t), [POINTER(stepwell_tag_t), POINTER(wasm_val_vec_t), POINTER(POINTER(stepwell_exception_t))])
+stepwell_exception_delete = function("stepwell_exception_delete", None, [POINTER(stepwell_exception_t)])
+stepwell_exception_copy = function("stepwell_exception_copy", POINTER(stepwell_exception_t), [POINTER(stepwell_exception_t)])
+stepwell_exception_tag = function("stepwell_exception_tag", POINTER(stepwell_tag_t), [POINTER(stepwell_exception_t)])
+stepwell_exception_values = function("stepwell_exception_values", POINTER(stepwell_error_t), [POINTER(stepwell_exception_t), POINTER(wasm_val_vec_t)])
+stepwell_exception_throw = function("stepwell_exception_throw", POINTER(wasm_trap_t), [POINTER(stepwell_exception_t)])
+stepwell_trap_exception = function("stepwell_trap_exception", POINTER(stepwell_exception_t), [POINTER(wasm_trap_t)])
+stepwell_exception_as_ref = function("stepwell_exception_as_ref", POINTER(wasm_ref_t), [POINTER(stepwell_exception_t)])
+stepwell_ref_as_exception = function("stepwell_ref_as_exception", POINTER(stepwell_exception_t), [POINTER(wasm_ref_t)])
 stepwell_linker_define_caller_func = function("stepwell_linker_define_caller_func", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_linker_define_func_unchecked = function("stepwell_linker_define_func_unchecked", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_unchecked_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_linker_new = function("stepwell_linker_new", POINTER(stepwell_linker_t), [POINTER(wasm_engine_t)])

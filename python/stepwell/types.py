@@ -26,6 +26,8 @@ v128 = Annotated[bytes, "v128"]
 KINDS: Dict[str, int] = {
     "i32": c.WASM_I32, "i64": c.WASM_I64, "f32": c.WASM_F32, "f64": c.WASM_F64, "v128": c.STEPWELL_VALKIND_V128,
     "externref": c.WASM_EXTERNREF, "funcref": c.WASM_FUNCREF,
+    # Of these null alone can be passed to Python, and from it.
+    "exnref": c.STEPWELL_VALKIND_EXNREF,
 }
 NAMES: Dict[int, str] = {kind: name for name, kind in KINDS.items()}
 
@@ -178,7 +180,13 @@ class TableType(_TableType):
     _free = c.wasm_tabletype_delete
 
 
-AnyType = Union[FuncType, GlobalType, MemoryType, TableType]
+class TagType(NamedTuple):
+    """A tag's type: the types of the values that its exceptions carry."""
+
+    params: Tuple[str, ...]
+
+
+AnyType = Union[FuncType, GlobalType, MemoryType, TableType, TagType]
 
 
 class ImportType(NamedTuple):
@@ -254,6 +262,10 @@ def tabletype_from(ptr: Any) -> TableType:
     return TableType(element, *limits, bool(c.stepwell_tabletype_is_64(ptr)))
 
 
+def tagtype_from(ptr: Any) -> TagType:
+    return TagType(_names(c.wasm_functype_params(c.wasm_tagtype_functype(ptr))))
+
+
 def externtype_from(ptr: Any) -> AnyType:
     """The type behind a borrowed `wasm_externtype_t`."""
     kind = c.wasm_externtype_kind(ptr)
@@ -263,6 +275,8 @@ def externtype_from(ptr: Any) -> AnyType:
         return globaltype_from(c.wasm_externtype_as_globaltype_const(ptr))
     if kind == c.WASM_EXTERN_MEMORY:
         return memorytype_from(c.wasm_externtype_as_memorytype_const(ptr))
+    if kind == c.WASM_EXTERN_TAG:
+        return tagtype_from(c.wasm_externtype_as_tagtype_const(ptr))
     return tabletype_from(c.wasm_externtype_as_tabletype_const(ptr))
 
 

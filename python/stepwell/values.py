@@ -15,8 +15,8 @@ from ._managed import StoreObject, Unique
 from .errors import Error, bytes_at, check, last_error, not_null
 from .store import Store
 from .types import (
-    KINDS, NAMES, FuncType, GlobalType, MemoryType, TableType, functype_from, globaltype_from, in_c, memorytype_from,
-    tabletype_from, taken, wants_caller,
+    KINDS, NAMES, FuncType, GlobalType, MemoryType, TableType, TagType, functype_from, globaltype_from, in_c, memorytype_from,
+    tabletype_from, tagtype_from, taken, wants_caller,
 )
 
 X = TypeVar("X", bound="Extern")
@@ -65,6 +65,10 @@ def from_c(store: Store, val: Any, owned: bool) -> Any:
         if not reference:
             return None
         return ref_from_c(store, reference if owned else c.wasm_ref_copy(reference))
+    if name == "exnref" and not val.of.ref:
+        return None
+    if owned:
+        c.wasm_val_delete(byref(val))
     raise Error(f"values of type {name or val.kind} cannot be passed to Python", ErrorCode.UNSUPPORTED)
 
 
@@ -85,6 +89,8 @@ def ref_to_c(store: Store, name: str, value: Any, what: str) -> Any:
     """A reference of type `name`, borrowed; None is null."""
     if value is None:
         return None
+    if name == "exnref":
+        raise TypeError(f"{what} must be None for exnref: exceptions cannot be passed from Python")
     wanted: Union[Type[Func], Type[ExternRef]] = Func if name == "funcref" else ExternRef
     if not isinstance(value, wanted):
         raise TypeError(f"{what} must be {wanted.__name__} or None for {name}, not {type(value).__name__}")
@@ -482,6 +488,20 @@ class Table(Extern):
         return before
 
 
+class Tag(Extern):
+    """What kind of exception it is: guests that are given one throw and catch the same."""
+
+    _delete = c.stepwell_tag_delete
+    _as_extern = c.stepwell_tag_as_extern
+    _same = c.stepwell_tag_same
+
+    @property
+    def type(self) -> TagType:
+        """Its type, a `TagType`."""
+        with self._store._lock:
+            return taken(tagtype_from, c.stepwell_tag_type(self._handle), c.wasm_tagtype_delete)
+
+
 class Box:
     """What an external reference stands for."""
 
@@ -543,6 +563,8 @@ def extern_from(store: Store, ptr: Any) -> Extern:
         return Global._of(store, c.wasm_extern_as_global(ptr))
     if kind == c.WASM_EXTERN_MEMORY:
         return Memory._of(store, c.wasm_extern_as_memory(ptr))
+    if kind == c.WASM_EXTERN_TAG:
+        return Tag._of(store, c.stepwell_extern_as_tag(ptr))
     return Table._of(store, c.wasm_extern_as_table(ptr))
 
 

@@ -67,13 +67,18 @@ pub enum Builtin {
     /// `()`: there is too little stack for a call of the host; the frame that calls is noted as having left. Never
     /// returns.
     HostOverflow,
+    /// `(tag, address of the values, one [`ValRaw`](super::ValRaw) each)`: throws a new exception. Never returns. In
+    /// the Wasm convention, as all that may throw: no register is as it was where an exception is caught.
+    Throw,
+    /// `(exception)`: throws it again, or traps if it is null. Never returns. In the same convention.
+    ThrowRef,
     /// `()`: the deadline is over, or somebody wants the host to be asked: returns if the guest is to go on.
     Due,
 }
 
 impl Builtin {
     /// Every builtin, in the order of the table.
-    pub const ALL: [Builtin; 24] = [
+    pub const ALL: [Builtin; 26] = [
         Builtin::MemoryGrow,
         Builtin::MemoryCopy,
         Builtin::MemoryFill,
@@ -97,6 +102,8 @@ impl Builtin {
         Builtin::Trap,
         Builtin::Raise,
         Builtin::HostOverflow,
+        Builtin::Throw,
+        Builtin::ThrowRef,
         Builtin::Due,
     ];
 
@@ -109,7 +116,8 @@ impl Builtin {
             Builtin::MemoryInit => &[I32, I32, I64, I64, I64],
             Builtin::DataDrop | Builtin::ElemDrop | Builtin::RefFunc | Builtin::Trap => &[I32],
             Builtin::TableGrow => &[I32, I64, I64],
-            Builtin::TableResolve => &[I32, I64],
+            Builtin::TableResolve | Builtin::Throw => &[I32, I64],
+            Builtin::ThrowRef => &[I64],
             Builtin::TableFill => &[I32, I64, I64, I64],
             Builtin::TableCopy | Builtin::TableInit => &[I32, I32, I64, I64, I64],
             Builtin::IsBelow => &[I32, I32],

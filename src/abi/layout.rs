@@ -30,6 +30,8 @@ pub union ValRaw {
     pub funcref: *mut VMFuncRef,
     /// An `externref`: see the module's page.
     pub externref: u64,
+    /// An `exnref`: null or an exception of the same store.
+    pub exnref: *mut VMException,
     /// A reference of the family of `anyref`: see the module's page.
     pub anyref: u32,
 }
@@ -72,6 +74,25 @@ pub struct VMFuncRef {
     /// The types that the signature is below: how many, then the topmost first, and itself. It lives as long as the
     /// signature is known.
     pub above: *const u32,
+}
+
+/// The head of an exception. Behind it stand the values that it carries, one [`ValRaw`] each.
+#[derive(Debug)]
+#[repr(C, align(16))]
+pub struct VMException {
+    /// Its tag, the runtime's: two tags are the same if their addresses are.
+    pub tag: *const c_void,
+    /// Its place among the exceptions of its store.
+    pub place: u32,
+    /// Not zero once anybody may have a reference to it.
+    pub kept: u32,
+}
+
+impl VMException {
+    /// Offset of [`VMException::kept`].
+    pub const KEPT: i32 = std::mem::offset_of!(VMException, kept) as i32;
+    /// Offset of its values.
+    pub const VALUES: i32 = size_of::<VMException>() as i32;
 }
 
 /// A memory as compiled code sees it.

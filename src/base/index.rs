@@ -68,6 +68,10 @@ index!(
     GlobalIndex
 );
 index!(
+    /// A tag of a module, imports counted first (`tagidx`).
+    TagIndex
+);
+index!(
     /// An element segment of a module (`elemidx`).
     ElemIndex
 );

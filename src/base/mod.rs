@@ -20,7 +20,7 @@ pub use fields::StructLayout;
 pub use foreign::Foreign;
 pub use gaps::gaps;
 pub use index::{
-    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, TableIndex,
+    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Pc, TableIndex, TagIndex,
     TextOffset, TypeId, TypeIndex, WasmOffset,
 };
 pub use layout::{SlotLayout, SlotRange};

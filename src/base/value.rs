@@ -23,6 +23,10 @@ pub enum HeapType {
     Extern,
     /// Nothing of the host's: null alone.
     NoExtern,
+    /// An exception.
+    Exn,
+    /// No exception: null alone.
+    NoExn,
     /// Anything of a guest's, and what of the host's was made so.
     Any,
     /// What can be compared: an integer, a structure or an array.
@@ -66,6 +70,8 @@ pub enum Family {
     Func,
     /// What is the host's.
     Extern,
+    /// Exceptions.
+    Exn,
     /// Anything else: what guests make.
     Any,
 }
@@ -75,7 +81,7 @@ impl Family {
     /// reference. A function is kept with its instance, and goes with it.
     pub const fn is_collected(self) -> bool {
         match self {
-            Family::Func | Family::Extern | Family::Any => true,
+            Family::Func | Family::Extern | Family::Exn | Family::Any => true,
         }
     }
 
@@ -84,6 +90,7 @@ impl Family {
         match self {
             Family::Func => HeapType::Func,
             Family::Extern => HeapType::Extern,
+            Family::Exn => HeapType::Exn,
             Family::Any => HeapType::Any,
         }
     }
@@ -92,18 +99,10 @@ impl Family {
 impl HeapType {
     /// Those that no module defines.
     #[cfg(test)]
-    pub(crate) const ABSTRACT: [HeapType; 10] = [
-        HeapType::Func,
-        HeapType::Extern,
-        HeapType::NoFunc,
-        HeapType::NoExtern,
-        HeapType::Any,
-        HeapType::Eq,
-        HeapType::I31,
-        HeapType::Struct,
-        HeapType::Array,
-        HeapType::None,
-    ];
+    pub(crate) const ABSTRACT: [HeapType; 12] = {
+        use HeapType::{Any, Array, Eq, Exn, Extern, Func, I31, NoExn, NoExtern, NoFunc, None, Struct};
+        [Func, Extern, Exn, NoFunc, NoExtern, NoExn, Any, Eq, I31, Struct, Array, None]
+    };
 
     /// The family.
     pub const fn family(self) -> Family {
@@ -112,6 +111,7 @@ impl HeapType {
                 Family::Func
             }
             HeapType::Extern | HeapType::NoExtern => Family::Extern,
+            HeapType::Exn | HeapType::NoExn => Family::Exn,
             HeapType::Any
             | HeapType::Eq
             | HeapType::I31
@@ -130,6 +130,8 @@ impl fmt::Display for HeapType {
             HeapType::NoFunc => "nofunc",
             HeapType::Extern => "extern",
             HeapType::NoExtern => "noextern",
+            HeapType::Exn => "exn",
+            HeapType::NoExn => "noexn",
             HeapType::Any => "any",
             HeapType::Eq => "eq",
             HeapType::I31 => "i31",
@@ -155,6 +157,8 @@ impl RefType {
     pub const FUNCREF: RefType = RefType::nullable(HeapType::Func);
     /// `externref`
     pub const EXTERNREF: RefType = RefType::nullable(HeapType::Extern);
+    /// `exnref`
+    pub const EXNREF: RefType = RefType::nullable(HeapType::Exn);
     /// `anyref`
     pub const ANYREF: RefType = RefType::nullable(HeapType::Any);
 
@@ -191,11 +195,13 @@ impl ValType {
     pub const FUNCREF: ValType = ValType::Ref(RefType::FUNCREF);
     /// `externref`
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERNREF);
+    /// `exnref`
+    pub const EXNREF: ValType = ValType::Ref(RefType::EXNREF);
     /// `anyref`
     pub const ANYREF: ValType = ValType::Ref(RefType::ANYREF);
 
     /// The types of slots, each at the place of its [`ValType::number`].
-    pub const SLOTS: [ValType; 8] = [
+    pub const SLOTS: [ValType; 9] = [
         ValType::I32,
         ValType::I64,
         ValType::F32,
@@ -203,6 +209,7 @@ impl ValType {
         ValType::V128,
         ValType::FUNCREF,
         ValType::EXTERNREF,
+        ValType::EXNREF,
         ValType::ANYREF,
     ];
 
@@ -213,7 +220,7 @@ impl ValType {
             ValType::I32 | ValType::F32 => 4,
             ValType::I64 | ValType::F64 => 8,
             ValType::Ref(ty) => match ty.heap.family() {
-                Family::Func | Family::Extern => 8,
+                Family::Func | Family::Extern | Family::Exn => 8,
                 Family::Any => 4,
             },
             ValType::V128 => 16,
@@ -266,7 +273,8 @@ impl ValType {
             ValType::Ref(ty) => match ty.heap.family() {
                 Family::Func => 5,
                 Family::Extern => 6,
-                Family::Any => 7,
+                Family::Exn => 7,
+                Family::Any => 8,
             },
         }
     }
@@ -289,6 +297,7 @@ impl fmt::Display for RefType {
         match self {
             RefType { heap: HeapType::NoFunc, nullable: true } => f.write_str("nullfuncref"),
             RefType { heap: HeapType::NoExtern, nullable: true } => f.write_str("nullexternref"),
+            RefType { heap: HeapType::NoExn, nullable: true } => f.write_str("nullexnref"),
             RefType { heap: HeapType::None, nullable: true } => f.write_str("nullref"),
             RefType { heap: heap @ HeapType::Defined(_), nullable: true } => write!(f, "(ref null {heap})"),
             RefType { heap, nullable: true } => write!(f, "{heap}ref"),
@@ -337,7 +346,8 @@ mod tests {
             let slot = ty.in_slots();
             assert_eq!((slot.in_slots(), slot.width(), slot.is_root()), (slot, ty.width(), ty.is_root()));
             assert_eq!(ValType::from_number(ty.number()), Some(slot));
-            assert_eq!(ty.is_ref(), [ValType::FUNCREF, ValType::EXTERNREF, ValType::ANYREF].contains(&slot));
+            let references = [ValType::FUNCREF, ValType::EXTERNREF, ValType::EXNREF, ValType::ANYREF];
+            assert_eq!(ty.is_ref(), references.contains(&slot));
         }
         for (kind, slot) in [(Func, ValType::FUNCREF), (Struct, ValType::ANYREF), (Array, ValType::ANYREF)] {
             assert!(defined(kind, 7).iter().all(|ty| ty.in_slots() == slot));
@@ -367,7 +377,7 @@ mod tests {
     #[test]
     fn they_are_named_as_in_the_text_format() {
         let names: Vec<String> = ValType::SLOTS.iter().map(ValType::to_string).collect();
-        assert_eq!(names, ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "anyref"]);
+        assert_eq!(names, ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref", "anyref"]);
         assert_eq!(ValType::from(RefType::non_null(HeapType::Func)).to_string(), "(ref func)");
         assert_eq!(ValType::from(RefType::nullable(HeapType::NoExtern)).to_string(), "nullexternref");
         assert_eq!(ValType::from(RefType::nullable(HeapType::None)).to_string(), "nullref");

@@ -60,6 +60,8 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_WIDE_ARITHMETIC = 13,
     /// Imports that share a module's name, or a type, in the binary.
     STEPWELL_FEATURE_COMPACT_IMPORTS = 14,
+    /// Exceptions: tags, `throw`, `try_table`, `throw_ref`, `exnref`.
+    STEPWELL_FEATURE_EXCEPTIONS = 15,
 }
 
 /// A new configuration, of the defaults.
@@ -241,6 +243,7 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_CUSTOM_PAGE_SIZES as i32 => &mut features.custom_page_sizes,
             _ if feature == f::STEPWELL_FEATURE_WIDE_ARITHMETIC as i32 => &mut features.wide_arithmetic,
             _ if feature == f::STEPWELL_FEATURE_COMPACT_IMPORTS as i32 => &mut features.compact_imports,
+            _ if feature == f::STEPWELL_FEATURE_EXCEPTIONS as i32 => &mut features.exceptions,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

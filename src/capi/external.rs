@@ -22,6 +22,7 @@ pub unsafe extern "C" fn wasm_extern_kind(external: *const wasm_extern_t) -> was
             Some(Extern::Global(_)) => wasm_externkind_enum::WASM_EXTERN_GLOBAL,
             Some(Extern::Table(_)) => wasm_externkind_enum::WASM_EXTERN_TABLE,
             Some(Extern::Memory(_)) => wasm_externkind_enum::WASM_EXTERN_MEMORY,
+            Some(Extern::Tag(_)) => wasm_externkind_enum::WASM_EXTERN_TAG,
             None => unreachable!("checked by `borrow`"),
         };
         Ok(kind as wasm_externkind_t)

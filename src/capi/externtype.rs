@@ -25,7 +25,7 @@ pub enum wasm_externkind_enum {
     WASM_EXTERN_TABLE = 2,
     /// A memory.
     WASM_EXTERN_MEMORY = 3,
-    /// A tag. There are none yet.
+    /// A tag.
     WASM_EXTERN_TAG = 4,
 }
 
@@ -42,6 +42,7 @@ impl From<&ExternType> for TypeObject {
             ExternType::Global(ty) => TypeObject::Global { content: Box::new(ty.content), mutable: ty.mutable },
             ExternType::Table(ty) => TypeObject::from_table(*ty),
             ExternType::Memory(ty) => TypeObject::from_memory(*ty),
+            ExternType::Tag(ty) => TypeObject::Tag { functype: Box::new(TypeObject::from_func(ty)) },
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod config;
 pub mod debugger;
 pub mod engine;
 pub mod error;
+pub mod exception;
 pub mod exporttype;
 pub mod external;
 pub mod externtype;

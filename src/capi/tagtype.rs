@@ -1,5 +1,4 @@
-//! `wasm_tagtype_t`: a tag's type, of the exception handling proposal. There are no tags yet, so that nothing imports
-//! or exports one: the type alone can be made and looked at.
+//! `wasm_tagtype_t`: a tag's type.
 
 use super::plumbing::guard::or_null;
 use super::plumbing::handles::{wasm_functype_t, wasm_tagtype_t};

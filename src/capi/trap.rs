@@ -132,7 +132,7 @@ pub(super) unsafe fn take_error(trap: Own<wasm_trap_t>) -> Error {
 ///
 /// # Safety
 /// The pointer is NULL or a live trap.
-unsafe fn get<'a>(pointer: *const wasm_trap_t) -> Result<(&'a Object, &'a TrapObject)> {
+pub(super) unsafe fn get<'a>(pointer: *const wasm_trap_t) -> Result<(&'a Object, &'a TrapObject)> {
     // SAFETY: by the contract.
     let object = unsafe { borrow(pointer, "trap") }?;
     match &object.kind {

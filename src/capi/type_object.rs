@@ -54,7 +54,7 @@ pub(super) enum TypeObject {
         /// Its size, as C borrows it.
         limits: wasm_limits_t,
     },
-    /// A tag's, which the engine does not know.
+    /// A tag's.
     Tag {
         /// What it carries, a function's type.
         functype: Box<TypeObject>,
@@ -63,10 +63,7 @@ pub(super) enum TypeObject {
 
 impl Clone for TypeObject {
     fn clone(&self) -> Self {
-        match self {
-            TypeObject::Tag { functype } => TypeObject::Tag { functype: functype.clone() },
-            _ => TypeObject::from(&self.to_rust()),
-        }
+        TypeObject::from(&self.to_rust())
     }
 }
 
@@ -77,7 +74,7 @@ impl TypeObject {
         TypeObject::Func { params: list(&ty.params), results: list(&ty.results) }
     }
 
-    /// The type as the engine has it. That of a tag, which it does not know, is that of what the tag carries.
+    /// The type as the engine has it.
     pub(super) fn to_rust(&self) -> ExternType {
         match self {
             TypeObject::Func { params, results } => {
@@ -88,7 +85,10 @@ impl TypeObject {
             }
             TypeObject::Table { ty, .. } => ExternType::Table(*ty),
             TypeObject::Memory { ty, .. } => ExternType::Memory(*ty),
-            TypeObject::Tag { functype } => functype.to_rust(),
+            TypeObject::Tag { functype } => match functype.to_rust() {
+                ExternType::Func(ty) => ExternType::Tag(ty),
+                other => other,
+            },
         }
     }
 

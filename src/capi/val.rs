@@ -110,7 +110,9 @@ pub(super) fn to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: Val) -> w
         // As bits, so that no NaN changes on the way.
         Val::F32(bits) => of.i32 = bits as i32,
         Val::F64(bits) => of.i64 = bits as i64,
-        Val::V128(_) | Val::FuncRef(_) | Val::ExternRef(_) | Val::AnyRef(_) => return owning_to_c(cell, store, val),
+        Val::V128(_) | Val::FuncRef(_) | Val::ExternRef(_) | Val::ExnRef(_) | Val::AnyRef(_) => {
+            return owning_to_c(cell, store, val);
+        }
     }
     wasm_val_t { kind: kind_of(val.ty()), of }
 }
@@ -134,6 +136,7 @@ pub(super) fn ref_to_c(cell: &Arc<StoreCell>, mut store: impl AsStoreMut, val: V
             Ok(data) => data.downcast_ref::<Kind>().cloned().unwrap_or(Kind::Foreign(reference)),
             Err(_) => Kind::Foreign(reference),
         },
+        Val::ExnRef(Some(exception)) => Kind::Exception(exception),
         Val::AnyRef(Some(reference)) => Kind::Any(reference),
         _ => return Own::null(),
     };
@@ -205,6 +208,8 @@ pub(super) unsafe fn ref_from_c(
     match (ty.heap.family(), &object.kind) {
         (Family::Func, Kind::Func(func)) => Ok(Val::FuncRef(Some(*func))),
         (Family::Func, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no function"))),
+        (Family::Exn, Kind::Exception(exception)) => Ok(Val::ExnRef(Some(*exception))),
+        (Family::Exn, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no exception"))),
         (Family::Extern, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
         (Family::Any, Kind::Any(reference)) => Ok(Val::AnyRef(Some(*reference))),
         (Family::Any, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is nothing that a guest has made"))),

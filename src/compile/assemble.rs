@@ -4,10 +4,10 @@ use super::env::{Env, Mode};
 use super::function::{CompiledFunction, FunctionPoint, fill_distance, too_large};
 use super::internal;
 use crate::abi::TrapCode;
-use crate::base::{DefinedFuncIndex, Result, SlotLayout, TextOffset, WasmOffset};
+use crate::base::{DefinedFuncIndex, Result, SlotLayout, TagIndex, TextOffset, WasmOffset};
 use crate::image::{
-    AddressEntry, Call, CodeImage, FunctionEntry, ImageTables, Packed, Point, PointId, Shape, ShapeId, Shapes, Site,
-    SiteId, Tier, Trap,
+    AddressEntry, Call, CodeImage, FunctionEntry, Handler, ImageTables, Packed, Point, PointId, Shape, ShapeId, Shapes,
+    Site, SiteId, Tier, Trap,
 };
 use crate::isa::{FILL, FUNCTION_ALIGN, MAX_DISTANCE, PAGE_SIZE, STUB_BYTES, stop_stub};
 
@@ -27,6 +27,7 @@ pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<Compi
         traps: Packed::new(),
         addresses: Packed::new(),
         calls: Packed::new(),
+        handlers: Packed::new(),
         locals: SlotLayout::new(),
         shapes: Shapes::new(),
         sites: Packed::new(),
@@ -103,6 +104,12 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
             tables.calls.extend(function.returns.iter().filter_map(call));
         }
     }
+    let handler = |(after, tag, landing): &(u32, Option<TagIndex>, u32)| Handler {
+        after: text(*after),
+        tag: *tag,
+        landing: text(*landing),
+    };
+    tables.handlers.extend(function.handlers.iter().map(handler));
     tables.locals.extend(function.locals.all().types().iter().copied());
     for shape in &function.shapes {
         tables.shapes.push(Shape { below: rebase(shape.below), top: shape.top })?;

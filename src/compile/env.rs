@@ -78,7 +78,7 @@ pub(super) fn abi_type(ty: ValType) -> ir::Type {
         ValType::I32 => types::I32,
         ValType::I64 => types::I64,
         ValType::Ref(ty) => match ty.heap.family() {
-            Family::Func | Family::Extern => types::I64,
+            Family::Func | Family::Extern | Family::Exn => types::I64,
             Family::Any => types::I32,
         },
         ValType::F32 => types::F32,
@@ -111,7 +111,8 @@ pub(super) fn rerun_signature() -> Signature {
     signature
 }
 
-/// The signature of a builtin.
+/// The signature of a builtin. Those that throw are called as Wasm functions are, whose callers do not count on any
+/// register where an exception lands; both conventions pass so few integers in the same registers.
 pub(super) fn builtin_signature(builtin: Builtin) -> Signature {
     let abi = |ty: BuiltinArg| {
         AbiParam::new(match ty {
@@ -119,7 +120,10 @@ pub(super) fn builtin_signature(builtin: Builtin) -> Signature {
             BuiltinArg::I64 => types::I64,
         })
     };
-    let mut signature = Signature::new(C_CONVENTION);
+    let mut signature = Signature::new(match builtin {
+        Builtin::Throw | Builtin::ThrowRef => CallConv::Tail,
+        _ => C_CONVENTION,
+    });
     signature.params.push(AbiParam::new(POINTER));
     signature.params.extend(builtin.params().iter().map(|ty| abi(*ty)));
     signature.returns.extend(builtin.result().map(abi));

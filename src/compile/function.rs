@@ -11,7 +11,7 @@ use super::translate::run::translate_run;
 use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
 use crate::abi::TrapCode;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, SlotLayout, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, SlotLayout, TagIndex, WasmOffset};
 use crate::image::{Place, RerunImage, Shape, ShapeId, Slot, Tier};
 use crate::isa::{
     CALL_DISTANCE_BYTES, FILL, FRAME_HEAD, FUNCTION_ALIGN, PreservedRegister, SITE_BYTES, SITE_NOP, SavedRegisters,
@@ -20,7 +20,7 @@ use crate::isa::{
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, UserFuncName};
 use cranelift_codegen::isa::unwind::UnwindInst;
-use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_codegen::{CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 
 /// The largest frame that may be made before the stack is checked: little beside the least that the runtime keeps below
@@ -54,6 +54,8 @@ pub(super) struct CompiledFunction {
     pub(super) addresses: Vec<(u32, Option<WasmOffset>)>,
     /// The last byte of each call that is no stop site.
     pub(super) returns: Vec<u32>,
+    /// Where exceptions land: return address of the call, whose exceptions (all, if there is no tag), landing.
+    pub(super) handlers: Vec<(u32, Option<TagIndex>, u32)>,
     /// Its locals.
     pub(super) locals: SlotLayout,
     /// Where the first local is, from the frame pointer.
@@ -122,6 +124,10 @@ fn compile_with(
     prepare(env, func, scratch);
     let record = translate(env, func, &mut scratch.context.func, &mut scratch.builder, stack_check)?;
     let (mut compiled, slots) = generate(env, func, scratch)?;
+    if let Some(slot) = record.vmctx {
+        let at = slots.slots.get(slot.as_u32() as usize).ok_or_else(|| internal("a slot without place"))?;
+        compiled.vmctx = Some(Place::Frame(*at));
+    }
     if let Some(record) = record.frame {
         place(&mut compiled, record, slots)?;
     }
@@ -186,6 +192,7 @@ fn entry_for(
     entry.traps.extend(body.traps.into_iter().map(|(at, code)| (at + shift, code)));
     entry.addresses.extend(body.addresses.into_iter().map(|(at, wasm)| (at + shift, wasm)));
     entry.returns.extend(body.returns.into_iter().map(|last| last + shift));
+    entry.handlers.extend(body.handlers.into_iter().map(|(at, tag, landing)| (at + shift, tag, landing + shift)));
     entry.locals = body.locals;
     entry.locals_at = body.locals_at;
     entry.shapes = body.shapes;
@@ -251,6 +258,7 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         traps: Vec::with_capacity(buffer.traps().len()),
         addresses: addresses(code, start),
         returns: Vec::new(),
+        handlers: Vec::new(),
         locals: SlotLayout::new(),
         locals_at: 0,
         shapes: Vec::new(),
@@ -274,6 +282,20 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
             return Err(internal(format!("a stop site of {} bytes", site.len)));
         }
         generated.stops.push(site.ret_addr);
+    }
+    for site in buffer.call_sites() {
+        for handler in site.exception_handlers {
+            let (tag, landing) = match handler {
+                FinalizedMachExceptionHandler::Tag(tag, landing) => (Some(TagIndex::new(tag.as_u32())), *landing),
+                FinalizedMachExceptionHandler::Default(landing) => (None, *landing),
+                other => return Err(internal(format!("an exception handler of another kind: {other:?}"))),
+            };
+            // Who lands there finds the stack pointer by it.
+            if site.frame_offset != Some(frame) {
+                return Err(internal("a call with another frame than its function"));
+            }
+            compiled.handlers.push((site.ret_addr, tag, landing));
+        }
     }
     let returns = buffer.call_sites().map(|site| site.ret_addr);
     compiled.returns = returns.filter(|at| generated.stops.binary_search(at).is_err()).map(|at| at - 1).collect();

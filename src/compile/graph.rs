@@ -4,7 +4,7 @@
 use super::regions::RegionClasses;
 use crate::base::{DefinedFuncIndex, Result};
 use crate::image::RegionGraph;
-use crate::wasm::{BlockKind, Class, Instructions, ModuleInfo, Step, Walk, targets};
+use crate::wasm::{BlockKind, Caught, Class, Instructions, ModuleInfo, Step, Walk, targets};
 
 /// What is known of an open block.
 #[derive(Default)]
@@ -22,14 +22,16 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
     let mut arriving: Vec<u32> = Vec::new();
     let mut classes = RegionClasses::new();
     let mut walk = Walk::new(Leading::default());
-    for instruction in Instructions::of(&info.body(func, binary)?)? {
+    let body = info.body(func, binary)?;
+    walk.set_caught(Caught::of(&body)?);
+    for instruction in Instructions::of(&body)? {
         let instruction = instruction?;
         let here = instructions.len() as u32;
         let mut class = Class::Control;
         if walk.reached() {
             instructions.push(instruction.at);
             edges.extend(arriving.drain(..).map(|from| (here, from)));
-            class = classes.next(instruction.row);
+            class = classes.next(walk.row(&instruction));
         }
         match walk.step(&instruction)? {
             // Only the guest goes behind what ends a region, and into a loop and back.
@@ -37,21 +39,23 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
             Step::Next => arriving.push(here),
             Step::Open(_) => {
                 let block = walk.innermost()?;
-                if block.kind != BlockKind::Loop {
+                // Of an `if` behind which exceptions lead, both ways are the guest's.
+                let ends = class.ends_region();
+                if block.kind != BlockKind::Loop && !ends {
                     arriving.push(here);
                 }
-                block.known.condition = (block.kind == BlockKind::If).then_some(here);
+                block.known.condition = (block.kind == BlockKind::If && !ends).then_some(here);
             }
             Step::Else { fallen } => {
                 let block = &mut walk.innermost()?.known;
-                block.from.extend(fallen.then_some(here));
+                block.from.extend((fallen && !class.ends_region()).then_some(here));
                 arriving.clear();
                 arriving.extend(block.condition.take());
             }
             Step::End { block, fallen } => {
                 arriving = block.known.from;
                 arriving.extend(block.known.condition);
-                if walk.depth() > 0 {
+                if walk.depth() > 0 && !block.caught {
                     arriving.extend(fallen.then_some(here));
                 }
             }
@@ -60,8 +64,8 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
                     let depth = depth?;
                     let leaves = walk.leaves(depth);
                     let block = walk.target(depth)?;
-                    // Out of the function, too, goes the guest alone.
-                    if block.kind != BlockKind::Loop && !leaves {
+                    // Out of the function, and where exceptions lead, too, goes the guest alone.
+                    if block.kind != BlockKind::Loop && !block.caught && !leaves {
                         block.known.from.push(here);
                     }
                 }

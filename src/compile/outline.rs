@@ -9,7 +9,7 @@ use super::internal;
 use super::regions::RegionClasses;
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, Result, SlotLayout, TableIndex, no_room};
 use crate::image::{RerunImage, RerunInstruction};
-use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk};
+use crate::wasm::{BlockKind, Caught, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk};
 use wasmparser::{BlockType, Operator};
 
 /// No position, no block.
@@ -24,6 +24,8 @@ pub(super) struct KnownBlock {
     kind: BlockKind,
     /// Its type; the function's is not told.
     pub(super) ty: BlockType,
+    /// Whether exceptions lead behind its end.
+    pub(super) caught: bool,
     /// The operands below its parameters.
     pub(super) height: u32,
     /// The first position behind its `else`, if it has one.
@@ -134,6 +136,7 @@ pub(super) fn outline(
         classes: RegionClasses::new(),
         results: info.func_type(info.func_index(func)).results.iter().map(|ty| ty.words()).sum(),
     };
+    finder.walk.set_caught(Caught::of(&body)?);
     finder.open(NONE, BlockType::Empty, 0)?;
     for instruction in Instructions::of(&body)? {
         finder.instruction(&instruction?)?;
@@ -197,7 +200,7 @@ impl Finder<'_> {
         }
         let stack = self.operands.last().copied().unwrap_or(NO_SHAPE);
         let stack = if stack == NO_SHAPE { RerunImage::EMPTY } else { stack };
-        let of_guest = self.classes.next(instruction.row).ends_region();
+        let of_guest = self.classes.next(self.walk.row(instruction)).ends_region();
         add(&mut self.instructions, RerunInstruction::new(instruction.at, stack, of_guest))?;
         self.due = Due::none();
         Ok(())
@@ -337,7 +340,8 @@ impl Finder<'_> {
     fn open(&mut self, outer: u32, ty: BlockType, height: u32) -> Result<()> {
         let block = self.walk.innermost()?;
         block.known = self.outline.blocks.len() as u32;
-        let row = KnownBlock { outer, kind: block.kind, ty, height, otherwise: NONE, follow: NONE };
+        let (kind, caught) = (block.kind, block.caught);
+        let row = KnownBlock { outer, kind, ty, caught, height, otherwise: NONE, follow: NONE };
         add(&mut self.outline.blocks, row)
     }
 

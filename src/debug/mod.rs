@@ -241,6 +241,9 @@ impl EventSink for Core {
         match event {
             Event::Stop(stop) => self.stop(told, stop),
             Event::Trap(trap) => self.trap(told, trap).map(|()| Answer::GoOn),
+            Event::Exception(exception) => told
+                .with(|state, store| state.stepping.thrown(&mut state.layers, store, exception.caught))
+                .map(|()| Answer::GoOn),
             Event::Module(module) => {
                 told.with(|state, store| state.breakpoints.module_registered(store, *module)).map(|()| Answer::GoOn)
             }

@@ -9,7 +9,7 @@
 use super::layers::{Layer, Layers};
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::code::{CodeSlot, StepScope};
-use crate::runtime::{AsStore, StopInfo, StoreMut};
+use crate::runtime::{AsStore, Catcher, StopInfo, StoreMut};
 use crate::wasm::is_tail_call;
 use std::ops::ControlFlow;
 
@@ -79,11 +79,17 @@ impl Stepping {
 
     #[inline]
     fn reached(&self, store: &StoreMut<'_>, at: &StopInfo) -> bool {
+        self.reached_in(|| id(store, at))
+    }
+
+    /// Whether it ends in a frame of this id.
+    #[inline]
+    fn reached_in(&self, id: impl FnOnce() -> usize) -> bool {
         match self.goal {
             Goal::None => false,
             Goal::Anywhere => true,
-            Goal::NotBelow(frame) => id(store, at) >= frame,
-            Goal::Above(frame) => id(store, at) > frame,
+            Goal::NotBelow(frame) => id() >= frame,
+            Goal::Above(frame) => id() > frame,
         }
     }
 
@@ -95,13 +101,22 @@ impl Stepping {
         resume: CodeSlot,
         func: DefinedFuncIndex,
     ) -> Result<()> {
-        let mut scope = layers.scope(Layer::Step).clone();
-        if let StepScope::Functions(functions) = &mut scope
-            && let Err(at) = functions.binary_search(&(resume, func))
-        {
-            functions.insert(at, (resume, func));
+        widen(layers, store, (resume, func))
+    }
+
+    /// An exception leaves frames, up to one that catches it: a step that waits for one of those, or for one further
+    /// out, ends there.
+    pub(super) fn thrown(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        caught: Option<Catcher>,
+    ) -> Result<()> {
+        let Some(Catcher { slot, func, fp, .. }) = caught else { return Ok(()) };
+        if self.run == store.run() && self.reached_in(|| store.as_store().frame_id(slot, func, fp)) {
+            widen(layers, store, (slot, func))?;
         }
-        layers.set_scope(store, Layer::Step, scope)
+        Ok(())
     }
 
     /// Disarms what a step that ended with its call has left behind.
@@ -168,6 +183,17 @@ impl Stepping {
         self.run = store.run();
         layers.set_scope(store, Layer::Step, scope)
     }
+}
+
+/// A step may end in this function too.
+fn widen(layers: &mut Layers, store: &mut StoreMut<'_>, code: (CodeSlot, DefinedFuncIndex)) -> Result<()> {
+    let mut scope = layers.scope(Layer::Step).clone();
+    if let StepScope::Functions(functions) = &mut scope
+        && let Err(at) = functions.binary_search(&code)
+    {
+        functions.insert(at, code);
+    }
+    layers.set_scope(store, Layer::Step, scope)
 }
 
 /// What the frame that has stopped is known by.

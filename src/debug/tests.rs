@@ -66,6 +66,7 @@ struct Seen {
 /// References without their addresses.
 fn show(values: &[Val]) -> String {
     let one = |value: &Val| match value {
+        Val::ExnRef(reference) => format!("exn:{}", reference.is_some()),
         Val::ExternRef(reference) => format!("extern:{}", reference.is_some()),
         Val::V128(bytes) => format!("v128:{:032x}", u128::from_le_bytes(*bytes)),
         other => format!("{other:?}"),

@@ -3,9 +3,9 @@
 //! heads and the reading of one block. Any row can be written; what a table must be (sorted, in range) is for
 //! `validate` to check.
 
-use super::{AddressEntry, Call, Point, PointId, ShapeId, Site, SiteId, Trap};
+use super::{AddressEntry, Call, Handler, Point, PointId, ShapeId, Site, SiteId, Trap};
 use crate::abi::TrapCode;
-use crate::base::{TextOffset, WasmOffset};
+use crate::base::{TagIndex, TextOffset, WasmOffset};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -248,6 +248,31 @@ impl PackedRow for Call {
     }
     fn from_words(words: &Words) -> Option<Self> {
         Some(Call { last: TextOffset::new(words.key), wasm: WasmOffset::new(words.other) })
+    }
+}
+
+impl PackedRow for Handler {
+    fn key(&self) -> u32 {
+        self.after.get()
+    }
+    fn start(_: u32) -> Words {
+        Words::before(0)
+    }
+    fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
+        write_number(bytes, u64::from(self.after.get().wrapping_sub(words.key)));
+        write_number(bytes, distance(words.other, self.landing.get()));
+        (words.key, words.other) = (self.after.get(), self.landing.get());
+        write_option(self.tag.map(TagIndex::get), words, bytes);
+    }
+    #[inline(always)]
+    fn read(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
+        words.key = words.key.wrapping_add(reader.number()? as u32);
+        words.other = at_distance(words.other, reader.number()?);
+        read_option(words, reader)
+    }
+    fn from_words(words: &Words) -> Option<Self> {
+        let tag = (!words.none).then(|| TagIndex::new(words.last));
+        Some(Handler { after: TextOffset::new(words.key), tag, landing: TextOffset::new(words.other) })
     }
 }
 

@@ -15,6 +15,7 @@ const FUNCTIONS: &str = "functions";
 const TRAPS: &str = "traps";
 const ADDRESSES: &str = "addresses";
 const CALLS: &str = "calls";
+const HANDLERS: &str = "handlers";
 const LOCALS: &str = "locals";
 const SHAPES: &str = "shapes";
 const SITES: &str = "sites";
@@ -144,7 +145,7 @@ fn decode_packed<R: PackedRow>(name: &str, data: &[u8]) -> Result<Packed<R>> {
 
 impl ImageTables {
     /// The sections of the tables: name, bytes.
-    pub(super) fn sections(&self) -> [(&'static str, Vec<u8>); 9] {
+    pub(super) fn sections(&self) -> [(&'static str, Vec<u8>); 10] {
         let stub = self.stop_stub.map_or(NONE, TextOffset::get);
         [
             (HEAD, encode([u32::from(self.tier as u8), u32::from(self.regions), self.first.get(), stub])),
@@ -152,6 +153,7 @@ impl ImageTables {
             (TRAPS, encode_packed(&self.traps)),
             (ADDRESSES, encode_packed(&self.addresses)),
             (CALLS, encode_packed(&self.calls)),
+            (HANDLERS, encode_packed(&self.handlers)),
             (LOCALS, encode_locals(&self.locals)),
             (SHAPES, encode(self.shapes.to_words())),
             (SITES, encode_packed(&self.sites)),
@@ -180,6 +182,7 @@ impl ImageTables {
             traps: decode_packed(TRAPS, section(TRAPS)?)?,
             addresses: decode_packed(ADDRESSES, section(ADDRESSES)?)?,
             calls: decode_packed(CALLS, section(CALLS)?)?,
+            handlers: decode_packed(HANDLERS, section(HANDLERS)?)?,
             locals: decode_locals(section(LOCALS)?)?,
             shapes: decode_shapes(section(SHAPES)?)?,
             sites: decode_packed(SITES, section(SITES)?)?,

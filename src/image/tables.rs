@@ -3,7 +3,7 @@
 use super::packed::{Cursor, Packed, Rows};
 use super::shapes::Shapes;
 use crate::abi::TrapCode;
-use crate::base::{DefinedFuncIndex, SlotLayout, SlotRange, TextOffset, ValType, WORD_BYTES, WasmOffset};
+use crate::base::{DefinedFuncIndex, SlotLayout, SlotRange, TagIndex, TextOffset, ValType, WORD_BYTES, WasmOffset};
 use crate::isa::{FRAME_HEAD, SITE_BYTES, SavedRegisters};
 
 /// Which of a module's two images this is.
@@ -93,7 +93,7 @@ pub struct FunctionEntry {
     pub locals_at: i32,
     /// Debug: its points as a range of [`ImageTables::points`].
     pub points: (u32, u32),
-    /// Debug: where its frame keeps the vmctx, and with it the instance.
+    /// Where its frame keeps the vmctx, and with it the instance: in debug code, and where exceptions are caught.
     pub vmctx: Option<Place>,
     /// Debug: where its frame keeps registers of its caller.
     pub saved: SavedRegisters,
@@ -181,6 +181,18 @@ pub struct Call {
     pub wasm: WasmOffset,
 }
 
+/// A call of which exceptions are caught, and where those of a tag go on. Of several rows of a call, the first that has
+/// the tag, or none, is the one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// The call's return address.
+    pub after: TextOffset,
+    /// The tag; `None` for all.
+    pub tag: Option<TagIndex>,
+    /// Where the function goes on.
+    pub landing: TextOffset,
+}
+
 /// From here to the next entry, the text belongs to the instruction at `wasm` (or to none).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressEntry {
@@ -228,6 +240,8 @@ pub struct ImageTables {
     pub addresses: Packed<AddressEntry>,
     /// Debug: the calls, sorted by text offset.
     pub calls: Packed<Call>,
+    /// Where exceptions are caught, sorted by call.
+    pub handlers: Packed<Handler>,
     /// Debug: the locals of all functions.
     pub locals: SlotLayout,
     /// Debug: the shapes of operand stacks.
@@ -249,6 +263,7 @@ impl ImageTables {
             + self.traps.bytes()
             + self.addresses.bytes()
             + self.calls.bytes()
+            + self.handlers.bytes()
             + self.sites.bytes()
             + self.points.bytes()
     }
@@ -261,6 +276,7 @@ impl ImageTables {
         self.traps.shrink_to_fit();
         self.addresses.shrink_to_fit();
         self.calls.shrink_to_fit();
+        self.handlers.shrink_to_fit();
         self.sites.shrink_to_fit();
         self.points.shrink_to_fit();
     }
@@ -288,6 +304,24 @@ impl ImageTables {
                 None => self.traps.find(at.get())?.row().wasm,
             },
         }
+    }
+
+    /// Where exceptions go on that come out of the call that returns to `after`, the first that catches one first.
+    #[inline]
+    pub fn handlers_of(&self, after: TextOffset) -> impl Iterator<Item = Handler> + '_ {
+        let mut next = if self.handlers.is_empty() { None } else { self.handlers.find(after.get()) };
+        std::iter::from_fn(move || {
+            let mut cursor = next?;
+            let row = cursor.row();
+            let more = self.handlers.advance(&mut cursor) && cursor.key() == after.get();
+            next = more.then_some(cursor);
+            Some(row)
+        })
+    }
+
+    /// How far below its frame pointer the stack pointer is in a frame of a function.
+    pub fn stack_below(&self, func: DefinedFuncIndex) -> Option<u32> {
+        self.function(func)?.frame_size.checked_sub(FRAME_HEAD)
     }
 
     /// The site that returns to `after`.

@@ -1,8 +1,8 @@
 //! Whether the tables of an image that came from outside say what look-ups and patching rely on.
 
 use super::{CodeImage, ImageTables, Place, ShapeId, Tier};
-use crate::base::{Error, ErrorKind, Result};
-use crate::isa::{SITE_BYTES, SITE_NOP};
+use crate::base::{Error, ErrorKind, Result, TextOffset};
+use crate::isa::{FRAME_HEAD, SITE_BYTES, SITE_NOP};
 
 /// More bytes of arguments than any call has.
 const MAX_ARGUMENTS: u32 = 1 << 16;
@@ -54,6 +54,17 @@ impl ImageTables {
         for (i, call) in tables.calls.iter().enumerate() {
             ensure!("calls", i, before < Some(call.last) && call.last.get() < text_len);
             before = Some(call.last);
+        }
+        let mut before = None;
+        for (i, handler) in tables.handlers.iter().enumerate() {
+            // What lands is in the function that calls.
+            let func = handler.after.get().checked_sub(1).and_then(|last| tables.function_at(TextOffset::new(last)));
+            let lands = func.is_some() && tables.function_at(handler.landing) == func;
+            let function = func.and_then(|func| tables.function(func));
+            let framed = function.is_some_and(|function| function.frame_size >= FRAME_HEAD);
+            let known = handler.tag.is_none() || function.is_some_and(|function| function.vmctx.is_some());
+            ensure!("handlers", i, before <= Some(handler.after) && lands && framed && known);
+            before = Some(handler.after);
         }
         let mut before = None;
         for (i, entry) in tables.addresses.iter().enumerate() {

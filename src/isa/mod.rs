@@ -44,6 +44,7 @@
 //! |---|---|---|
 //! | [`enter`], [`HostToWasm`] | calls a trampoline such that it can be left | `runtime/` |
 //! | [`unwind`] | leaves all frames of such a call | `runtime/` |
+//! | [`land`] | leaves all frames up to one, which goes on where it catches an exception | `runtime/` |
 //! | `builtin_shim` | the entry of a builtin, which notes the frame of its caller | `runtime/` |
 //! | [`stop_handler`], [`StopContext`] | where stop stubs lead: it saves what a call may change, and asks the context what is next | `runtime/` |
 //! | [`ResumeJump`] | the answer that replaces the stopped frame | `runtime/` |
@@ -91,8 +92,8 @@ pub use machine::{
     ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, ELF_MACHINE, FILL, FLOAT_FLAGS,
     FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN, PreservedRegister,
     RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES, StopContext, TRAP_BYTES, armed_site,
-    call_distance, call_from_fault, caller_of, check_processor, enter, fault_place, float_control, is_call, prefetch,
-    relaxed, set_float_control, stop_handler, stop_stub, unwind,
+    call_distance, call_from_fault, caller_of, check_processor, enter, fault_place, float_control, is_call, land,
+    prefetch, relaxed, set_float_control, stop_handler, stop_stub, unwind,
 };
 use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 pub use saved::SavedRegisters;

@@ -16,14 +16,16 @@
 //! end              End       the function's: no block is open any more
 //! ```
 
-use super::operators::{Flow, Row, row};
+use super::operators::{CAUGHT, Flow, Row, row};
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use std::fmt::Display;
-use wasmparser::{BlockType, FunctionBody, Operator, OperatorsReader};
+use std::rc::Rc;
+use wasmparser::{BlockType, Catch, FunctionBody, Operator, OperatorsReader};
 
-/// The opcodes of `else` and `end`.
+/// The opcodes of `else`, `end` and `try_table`.
 const ELSE: u8 = 0x05;
 const END: u8 = 0x0b;
+const TRY_TABLE: u8 = 31;
 
 /// The opcodes of tail calls: `return_call`, `return_call_indirect` and `return_call_ref`.
 const TAIL_CALLS: [u8; 3] = [0x12, 0x13, 0x15];
@@ -140,8 +142,61 @@ pub struct OpenBlock<B> {
     /// Whether anything led back to it, for a loop; behind its end, for another: a branch, or the way from before its
     /// `else`.
     pub branched: bool,
+    /// Whether exceptions lead behind its end, as far as the walk knows where they lead: see [`Caught`].
+    pub caught: bool,
     /// What the walk's owner knows of it.
     pub known: B,
+}
+
+/// The blocks behind whose end exceptions lead that are caught in the function: where they begin. A loop is none of
+/// them, nor is the function.
+#[derive(Clone, Debug, Default)]
+pub struct Caught(Option<Rc<[WasmOffset]>>);
+
+impl Caught {
+    /// Those of a body. Most bodies have none, and are not looked through.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`] for a fault of our own.
+    pub fn of(body: &FunctionBody<'_>) -> Result<Caught> {
+        if !body.as_bytes().contains(&TRY_TABLE) {
+            return Ok(Caught::default());
+        }
+        let mut caught = Vec::new();
+        let mut walk = Walk::over_all(None);
+        for instruction in Instructions::of(body)? {
+            let instruction = instruction?;
+            if let Step::Open(_) = walk.step(&instruction)? {
+                for label in catch_labels(&instruction.operator) {
+                    // The block that the instruction has opened is in between.
+                    let target = walk.target(label + 1)?;
+                    caught.extend(target.known.filter(|_| target.kind != BlockKind::Loop));
+                }
+                walk.innermost()?.known = Some(instruction.at);
+            }
+        }
+        caught.sort_unstable();
+        caught.dedup();
+        Ok(Caught((!caught.is_empty()).then(|| caught.into())))
+    }
+
+    /// Whether the block is one of them that the instruction at `at` opens.
+    fn has(&self, at: WasmOffset) -> bool {
+        self.0.as_ref().is_some_and(|caught| caught.binary_search(&at).is_ok())
+    }
+}
+
+/// The labels of the catch clauses of a `try_table`, counted from outside of it; of no other instruction.
+pub fn catch_labels<'a>(operator: &'a Operator<'_>) -> impl Iterator<Item = u32> + 'a {
+    let catches = match operator {
+        Operator::TryTable { try_table } => &*try_table.catches,
+        _ => &[],
+    };
+    catches.iter().map(|catch| match catch {
+        Catch::One { label, .. } | Catch::OneRef { label, .. } | Catch::All { label } | Catch::AllRef { label } => {
+            *label
+        }
+    })
 }
 
 /// What an instruction does to the flow of control. The walk has taken the step when it says so.
@@ -182,13 +237,15 @@ pub struct Walk<B> {
     all: bool,
     /// Blocks that were opened since nothing is reached.
     skipped: u32,
+    /// Where exceptions lead.
+    caught: Caught,
 }
 
 impl<B: Default> Walk<B> {
     /// From the start of a function, of which its owner knows this.
     pub fn new(function: B) -> Self {
         let mut walk = Walk::inside(0);
-        walk.open_known(BlockKind::Block, false, function);
+        walk.open_known(BlockKind::Block, (false, false), function);
         walk
     }
 
@@ -199,12 +256,32 @@ impl<B: Default> Walk<B> {
 
     /// From an instruction that is reached, inside so many blocks of which nothing has to be known.
     pub fn inside(around: usize) -> Self {
-        Walk { around, open: Vec::new(), reached: true, all: false, skipped: 0 }
+        Walk { around, open: Vec::new(), reached: true, all: false, skipped: 0, caught: Caught::default() }
     }
 
-    /// Says of a block that was open where the walk begins, the innermost so far.
-    pub fn open_known(&mut self, kind: BlockKind, branched: bool, known: B) {
-        self.open.push(OpenBlock { kind, branched, known });
+    /// Says where exceptions lead in the body: a walk that asks what a region is has to know.
+    pub fn set_caught(&mut self, caught: Caught) {
+        self.caught = caught;
+    }
+
+    /// Says of a block that was open where the walk begins, the innermost so far, whether anything led back to it or
+    /// behind it, and whether exceptions do.
+    pub fn open_known(&mut self, kind: BlockKind, (branched, caught): (bool, bool), known: B) {
+        self.open.push(OpenBlock { kind, branched, caught, known });
+    }
+
+    /// What the next instruction, which is reached, is where it stands.
+    pub fn row(&self, instruction: &Instruction<'_>) -> &'static Row {
+        let row = instruction.row;
+        let caught = match row.flow {
+            Flow::If => self.caught.has(instruction.at),
+            Flow::Else | Flow::End => self.open.last().is_some_and(|block| block.caught),
+            _ => false,
+        };
+        if !caught {
+            return row;
+        }
+        CAUGHT.iter().find(|caught| caught.flow == row.flow).unwrap_or(row)
     }
 
     /// Whether control gets to the next instruction.
@@ -249,7 +326,7 @@ impl<B: Default> Walk<B> {
     /// # Errors
     /// [`ErrorKind::Panic`] for a fault of our own.
     #[inline]
-    pub fn step(&mut self, Instruction { operator, row, .. }: &Instruction<'_>) -> Result<Step<B>> {
+    pub fn step(&mut self, Instruction { at, operator, row }: &Instruction<'_>) -> Result<Step<B>> {
         let flow = row.flow;
         if !self.reached && !self.comes_back(flow) {
             return Ok(Step::Unreached);
@@ -257,9 +334,15 @@ impl<B: Default> Walk<B> {
         let fallen = self.reached;
         Ok(match (flow, operator) {
             (Flow::Next, _) => Step::Next,
-            (Flow::Block, Operator::Block { blockty }) => self.open(BlockKind::Block, *blockty),
-            (Flow::Loop, Operator::Loop { blockty }) => self.open(BlockKind::Loop, *blockty),
-            (Flow::If, Operator::If { blockty }) => self.open(BlockKind::If, *blockty),
+            (Flow::Block, Operator::Block { blockty }) => self.open(*at, BlockKind::Block, *blockty),
+            (Flow::Block, Operator::TryTable { try_table }) => {
+                for depth in catch_labels(operator) {
+                    self.branch_to(depth)?;
+                }
+                self.open(*at, BlockKind::Block, try_table.ty)
+            }
+            (Flow::Loop, Operator::Loop { blockty }) => self.open(*at, BlockKind::Loop, *blockty),
+            (Flow::If, Operator::If { blockty }) => self.open(*at, BlockKind::If, *blockty),
             (Flow::Else, _) => {
                 let block = self.innermost()?;
                 block.kind = BlockKind::Else;
@@ -279,11 +362,7 @@ impl<B: Default> Walk<B> {
             }
             (Flow::Branch | Flow::BranchIf, _) => {
                 for depth in targets(operator) {
-                    let depth = depth?;
-                    // The function may be one of those of which nothing is known.
-                    if (depth as usize) < self.open.len() || !self.leaves(depth) {
-                        self.target(depth)?.branched = true;
-                    }
+                    self.branch_to(depth?)?;
                 }
                 self.reached = self.all || flow == Flow::BranchIf;
                 Step::Branch
@@ -308,8 +387,18 @@ impl<B: Default> Walk<B> {
         false
     }
 
-    fn open(&mut self, kind: BlockKind, ty: BlockType) -> Step<B> {
-        self.open_known(kind, false, B::default());
+    /// Something leads to the block at this depth.
+    fn branch_to(&mut self, depth: u32) -> Result<()> {
+        // The function may be one of those of which nothing is known.
+        if (depth as usize) < self.open.len() || !self.leaves(depth) {
+            self.target(depth)?.branched = true;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, at: WasmOffset, kind: BlockKind, ty: BlockType) -> Step<B> {
+        let caught = self.caught.has(at);
+        self.open.push(OpenBlock { kind, branched: false, caught, known: B::default() });
         Step::Open(ty)
     }
 }

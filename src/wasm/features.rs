@@ -66,6 +66,8 @@ features! {
     simd: SIMD = true, "simd";
     /// Operations on them whose outcome may differ between machines.
     relaxed_simd: RELAXED_SIMD = true, "relaxed-simd";
+    /// Exceptions: tags, `throw`, `try_table`, `throw_ref`, `exnref`.
+    exceptions: EXCEPTIONS = true, "exception-handling";
     /// Additions, subtractions and multiplications in constant expressions.
     extended_const: EXTENDED_CONST = true, "extended-const";
     /// Several memories in a module.
@@ -92,7 +94,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
     let foreign = [
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
-        (WasmFeatures::EXCEPTIONS, "exception-handling"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::MEMORY_CONTROL, "memory-control"),

@@ -2,7 +2,7 @@
 //! enforces them as it validates. Enforced here is what it leaves, and what keeps a small module from becoming much
 //! work: a few bytes can declare 50,000 locals, or pass a thousand operands along. `docs/limits.md` lists them all.
 
-use super::body::{BlockKind, Instruction, Instructions, Step, Walk, targets, unreadable};
+use super::body::{BlockKind, Instruction, Instructions, Step, Walk, catch_labels, targets, unreadable};
 use super::defined::DefinedType;
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use std::ops::Range;
@@ -201,7 +201,12 @@ fn walk(
                 let block = walk.innermost()?;
                 let joined = if block.kind == BlockKind::Loop { params } else { results };
                 block.known = Passing { branch: joined, joined };
-                if block.kind == BlockKind::If { params + results } else { 0 }
+                let mut passed = if block.kind == BlockKind::If { params + results } else { 0 };
+                for label in catch_labels(&instruction.operator) {
+                    // Seen from inside the block that the instruction has opened.
+                    passed += walk.target(label + 1)?.known.branch;
+                }
+                passed
             }
             Step::End { block, .. } if block.branched || block.kind == BlockKind::If || walk.depth() == 0 => {
                 block.known.joined

@@ -16,7 +16,9 @@ mod parse;
 mod subtypes;
 mod types;
 
-pub use body::{BlockKind, Instruction, Instructions, Step, Walk, is_tail_call, targets, unreadable};
+pub use body::{
+    BlockKind, Caught, Instruction, Instructions, Step, Walk, catch_labels, is_tail_call, targets, unreadable,
+};
 pub use defined::{Composite, DefinedType};
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;

@@ -10,7 +10,7 @@ use super::types::{
 };
 use crate::base::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, TableIndex,
-    TypeIndex, WasmOffset,
+    TagIndex, TypeIndex, WasmOffset,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -34,6 +34,8 @@ pub struct ModuleInfo {
     pub memories: Vec<MemoryType>,
     /// The type of each global.
     pub globals: Vec<GlobalType>,
+    /// The type of each tag.
+    pub tags: Vec<TypeIndex>,
     /// What the tables defined here are filled with, where that is not null.
     pub table_inits: Vec<Option<ConstExpr>>,
     /// The initial values of the globals defined here.
@@ -66,6 +68,8 @@ pub struct ModuleInfo {
     pub imported_memories: u32,
     /// Imported globals.
     pub imported_globals: u32,
+    /// Imported tags.
+    pub imported_tags: u32,
     /// Position of each export by its name.
     pub(super) export_names: HashMap<String, usize>,
 }
@@ -89,6 +93,8 @@ pub struct Names {
     pub elements: HashMap<ElemIndex, String>,
     /// Data segments' names.
     pub data: HashMap<DataIndex, String>,
+    /// Tags' names.
+    pub tags: HashMap<TagIndex, String>,
 }
 
 impl ModuleInfo {
@@ -143,6 +149,8 @@ impl ModuleInfo {
                 Abstract::NoFunc => Some(HeapType::NoFunc),
                 Abstract::Extern => Some(HeapType::Extern),
                 Abstract::NoExtern => Some(HeapType::NoExtern),
+                Abstract::Exn => Some(HeapType::Exn),
+                Abstract::NoExn => Some(HeapType::NoExn),
                 Abstract::Any => Some(HeapType::Any),
                 Abstract::Eq => Some(HeapType::Eq),
                 Abstract::I31 => Some(HeapType::I31),
@@ -180,6 +188,7 @@ impl ModuleInfo {
             EntityType::Table(ty) => ExternType::Table(ty),
             EntityType::Memory(ty) => ExternType::Memory(ty),
             EntityType::Global(ty) => ExternType::Global(ty),
+            EntityType::Tag(index) => ExternType::Tag(self.types[index.index()].as_func().cloned().unwrap_or_default()),
         }
     }
 
@@ -190,6 +199,7 @@ impl ModuleInfo {
             EntityIndex::Table(i) => EntityType::Table(self.table(i)),
             EntityIndex::Memory(i) => EntityType::Memory(self.memory(i)),
             EntityIndex::Global(i) => EntityType::Global(self.global(i)),
+            EntityIndex::Tag(i) => EntityType::Tag(self.tags[i.index()]),
         }
     }
 
@@ -206,6 +216,19 @@ impl ModuleInfo {
     /// The type of a global.
     pub fn global(&self, index: GlobalIndex) -> GlobalType {
         self.globals[index.index()]
+    }
+
+    /// What exceptions of a tag carry.
+    pub fn tag_values(&self, tag: TagIndex) -> &[ValType] {
+        self.func_type_at(self.tags[tag.index()].get()).map_or(&[], |ty| &ty.params)
+    }
+
+    /// A tag's name: of the name section, else of its first export.
+    pub fn tag_name(&self, tag: TagIndex) -> Option<&str> {
+        if let Some(name) = self.names.tags.get(&tag) {
+            return Some(name);
+        }
+        self.exports.iter().find(|export| export.index == EntityIndex::Tag(tag)).map(|export| export.name.as_str())
     }
 
     /// A function's name: of the name section, else of its first export.

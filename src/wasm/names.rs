@@ -2,7 +2,9 @@
 //! encoded is skipped, and hides no other.
 
 use super::module::Names;
-use crate::base::{DataIndex, ElemIndex, Escaped, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, TableIndex};
+use crate::base::{
+    DataIndex, ElemIndex, Escaped, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, TableIndex, TagIndex,
+};
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::hash::Hash;
@@ -28,6 +30,7 @@ pub(super) fn read(section: &[u8], names: &mut Names) {
             7 => read_map(&mut part, GlobalIndex::new, &mut names.globals),
             8 => read_map(&mut part, ElemIndex::new, &mut names.elements),
             9 => read_map(&mut part, DataIndex::new, &mut names.data),
+            11 => read_map(&mut part, TagIndex::new, &mut names.tags),
             _ => {}
         }
     }

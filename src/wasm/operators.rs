@@ -148,6 +148,9 @@ macro_rules! row_of {
     (simd $name:ident) => {
         Some(&vectors::rows::$name)
     };
+    (exceptions $name:ident) => {
+        Some(&rows::$name)
+    };
     (relaxed_simd $name:ident) => {
         Some(&vectors::rows::$name)
     };
@@ -158,6 +161,14 @@ macro_rules! row_of {
         None
     };
 }
+
+/// `if`, `else` and `end` of a block behind which exceptions lead: the guest alone goes there, for a region begins
+/// where it may have come from a call.
+pub(super) const CAUGHT: [Row; 3] = [
+    Row { class: Class::Effect, ..rows::If },
+    Row { class: Class::Effect, ..rows::Else },
+    Row { class: Class::Effect, ..rows::End },
+];
 
 macro_rules! find_row {
     ($(@$proposal:ident $name:ident $({ $($field:ident: $ty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
@@ -204,6 +215,9 @@ rows! {
     Return            Control 1    Leave    [depends]      "leaves the frame";
     Call              Call    1    Next     [depends]      "runs other code";
     CallIndirect      Call    1    Next     [depends]      "runs other code";
+    TryTable          Control 0    Block    [depends]      "opens a block, which a call may leave for another";
+    Throw             Call    1    Leave    [depends]      "runs other code: who catches it";
+    ThrowRef          Call    1    Leave    [1 -> none]    "runs other code: who catches it";
     ReturnCall        Effect  1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
     ReturnCallIndirect Effect 1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
     ReturnCallRef     Effect  1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
@@ -433,12 +447,13 @@ mod tests {
     fn the_table_agrees_with_the_names() {
         let effect = ["Store", "Set", "Grow", "Fill", "Copy", "Init", "Drop", "RefFunc", "TableGet", "ReturnCall"];
         let pure_names = ["LocalSet", "Drop", "F32Copysign", "F64Copysign"];
-        let free = ["Nop", "Block", "Loop", "Else", "End"];
+        let free = ["Nop", "Block", "Loop", "Else", "End", "TryTable"];
         assert!(ROWS.len() > 190);
         for (name, Row { class, fuel, flow, operands }, why) in ROWS {
             let effect = effect.iter().any(|part| name.contains(part)) && !pure_names.contains(name);
             assert_eq!(effect, *class == Class::Effect, "{name}");
-            assert_eq!(name.starts_with("Call"), *class == Class::Call, "{name}");
+            let throws = name.starts_with("Throw");
+            assert_eq!(name.starts_with("Call") || throws, *class == Class::Call, "{name}");
             let sat = name.contains("Sat");
             let traps = ["Load", "Div", "Rem", "Unreachable", "RefAsNonNull"].iter().any(|part| name.contains(part))
                 && !name.starts_with("F32Div")
@@ -446,7 +461,7 @@ mod tests {
                 || name.contains("TruncF") && !sat;
             assert_eq!(traps, *class == Class::Traps, "{name}");
             assert_eq!(*fuel, i64::from(!free.contains(name)), "{name}");
-            let leaves = *name == "Unreachable" || name.starts_with("ReturnCall");
+            let leaves = *name == "Unreachable" || name.starts_with("ReturnCall") || throws;
             assert_eq!(*flow != Flow::Next, *class == Class::Control || leaves, "{name}");
             assert!(!leaves || *flow == Flow::Leave, "{name}");
             if let Some((_, Some(given))) = operands

@@ -13,7 +13,7 @@ use super::types::{
 };
 use crate::base::{
     Defined, DefinedFuncIndex, DefinedKind, Error, ErrorKind, Escaped, Foreign, FuncIndex, GlobalIndex, HeapType,
-    MemoryIndex, Result, TableIndex, TypeIndex, WasmOffset,
+    MemoryIndex, Result, TableIndex, TagIndex, TypeIndex, WasmOffset,
 };
 use rayon::prelude::*;
 use std::ops::Range;
@@ -363,8 +363,13 @@ fn read<'a>(
                             module.globals.push(ty);
                             EntityType::Global(ty)
                         }
-                        TypeRef::Tag(_) | TypeRef::FuncExact(_) => {
-                            return Err(unsupported("this kind of import", "exception-handling or gc", at).into());
+                        TypeRef::Tag(ty) => {
+                            module.imported_tags += 1;
+                            module.tags.push(TypeIndex::new(ty.func_type_idx));
+                            EntityType::Tag(TypeIndex::new(ty.func_type_idx))
+                        }
+                        TypeRef::FuncExact(_) => {
+                            return Err(unsupported("this kind of import", "custom-descriptors", at).into());
                         }
                     };
                     module.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned(), ty });
@@ -391,6 +396,11 @@ fn read<'a>(
                     module.memories.push(memory_type(&memory, at)?);
                 }
             }
+            Payload::TagSection(reader) => {
+                for tag in reader {
+                    module.tags.push(TypeIndex::new(tag?.func_type_idx));
+                }
+            }
             Payload::GlobalSection(reader) => {
                 for global in reader.into_iter_with_offsets() {
                     let (at, global) = global?;
@@ -406,8 +416,9 @@ fn read<'a>(
                         ExternalKind::Table => EntityIndex::Table(TableIndex::new(export.index)),
                         ExternalKind::Memory => EntityIndex::Memory(MemoryIndex::new(export.index)),
                         ExternalKind::Global => EntityIndex::Global(GlobalIndex::new(export.index)),
-                        ExternalKind::Tag | ExternalKind::FuncExact => {
-                            return Err(unsupported("this kind of export", "exception-handling or gc", at).into());
+                        ExternalKind::Tag => EntityIndex::Tag(TagIndex::new(export.index)),
+                        ExternalKind::FuncExact => {
+                            return Err(unsupported("this kind of export", "custom-descriptors", at).into());
                         }
                     };
                     module.exports.push(Export { name: export.name.to_owned(), index });

@@ -1,7 +1,7 @@
 //! Which types fit where others are asked for (specification section 3.3).
 
 use super::defined::DefinedType;
-use super::types::{MemoryType, RefType, TableType, ValType};
+use super::types::{GlobalType, MemoryType, RefType, TableType, ValType};
 use crate::base::{Defined, DefinedKind, HeapType, TypeId};
 
 /// Types that are ordered.
@@ -22,8 +22,10 @@ impl Subtype for HeapType {
                 is_below(id, wanted)
             }
             (found, wanted) if found == wanted => true,
-            (HeapType::NoFunc | HeapType::NoExtern | HeapType::None, wanted) => self.family() == wanted.family(),
-            (_, HeapType::Func | HeapType::Extern | HeapType::Any) => self.family() == wanted.family(),
+            (HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn | HeapType::None, wanted) => {
+                self.family() == wanted.family()
+            }
+            (_, HeapType::Func | HeapType::Extern | HeapType::Exn | HeapType::Any) => self.family() == wanted.family(),
             (HeapType::I31 | HeapType::Struct | HeapType::Array, HeapType::Eq) => true,
             (HeapType::Defined(Defined { kind, .. }), wanted) => match kind {
                 DefinedKind::Func => false,
@@ -47,6 +49,14 @@ impl Subtype for ValType {
             (ValType::Ref(found), ValType::Ref(wanted)) => found.fits(wanted),
             _ => self == wanted,
         }
+    }
+}
+
+impl Subtype for GlobalType {
+    fn fits(&self, wanted: &GlobalType) -> bool {
+        // What is written to one that is mutable has to fit both.
+        let back = !self.mutable || wanted.content.fits(&self.content);
+        self.mutable == wanted.mutable && self.content.fits(&wanted.content) && back
     }
 }
 

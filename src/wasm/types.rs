@@ -1,6 +1,6 @@
 //! The types of WebAssembly (specification section 2.3), as the rooms above use them.
 
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex};
 use std::fmt;
 use std::ops::Range;
 
@@ -284,6 +284,8 @@ pub enum EntityType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag: the parameters are what its exceptions carry.
+    Tag(TypeIndex),
 }
 
 /// The type of what a module imports or exports, on its own.
@@ -297,6 +299,8 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag: the parameters are what its exceptions carry.
+    Tag(FuncType),
 }
 
 /// As error messages show it.
@@ -309,6 +313,7 @@ impl fmt::Display for ExternType {
         let wide = |index: IndexType| if index.is_64() { "64-bit " } else { "" };
         match self {
             ExternType::Func(ty) => write!(f, "func {ty}"),
+            ExternType::Tag(ty) => write!(f, "tag {ty}"),
             ExternType::Table(ty) => {
                 write!(f, "{}table of {} with ", wide(ty.index), ty.element)?;
                 limits(f, &ty.limits)?;
@@ -349,6 +354,8 @@ pub enum EntityIndex {
     Memory(MemoryIndex),
     /// A global.
     Global(GlobalIndex),
+    /// A tag.
+    Tag(TagIndex),
 }
 
 /// An export.

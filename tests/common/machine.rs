@@ -28,6 +28,7 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
         traps: Packed::new(),
         addresses: Packed::new(),
         calls: Packed::new(),
+        handlers: Packed::new(),
         locals: SlotLayout::new(),
         shapes: Shapes::new(),
         sites: Packed::new(),

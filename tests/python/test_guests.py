@@ -11,7 +11,8 @@ import guests
 import stepwell
 import wasm
 from stepwell import (
-    Error, ErrorCode, ExternRef, Func, FuncType, Global, Instance, Memory, MemoryType, Module, Store, Table, TableType, Trap, TrapCode,
+    Error, ErrorCode, ExternRef, Func, FuncType, Global, Instance, Memory, MemoryType, Module, Store, Table, TableType, Tag, TagType, Trap,
+    TrapCode,
 )
 from test_bindings import python
 
@@ -52,6 +53,19 @@ class Modules(Case):
         self.assertEqual(exports["load"], FuncType(["i32"], ["i32"]))
         imports = Module(self.engine, guests.calls_host(["i64", "f64"], ["f32"])).imports
         self.assertEqual(imports, [("env", "f", FuncType(["i64", "f64"], ["f32"]))])
+
+    def test_tags_are_seen_and_handed_on(self):
+        # (module (tag (export "t") (param i32 f64)) (func (export "f") (result exnref) (ref.null exn)))
+        guest = bytes.fromhex(
+            "0061736d01000000010a0260027f7c0060000169030201010d03010000070902017404"
+            "00016600000a06010400d0690b")
+        module = Module(self.engine, guest)
+        self.assertEqual(dict(module.exports), {"t": TagType(("i32", "f64")), "f": FuncType([], ["exnref"])})
+        exports = Instance(self.store, module).exports
+        self.assertIsInstance(exports["t"], Tag)
+        self.assertEqual(exports["t"].type, TagType(("i32", "f64")))
+        self.assertEqual(exports["t"], exports["t"])
+        self.assertIsNone(exports["f"]())
 
     def test_functions_by_name_and_index(self):
         module = Module(self.engine, guests.arithmetic())

@@ -2,12 +2,14 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0, relaxed SIMD, extended constants, tail calls, 64-bit memories and tables, several memories, wide
-/// arithmetic, compact imports, and pages of any size: an engine for them has `custom_page_sizes` on, too.
+/// WebAssembly 2.0, relaxed SIMD, extended constants, tail calls, exceptions, 64-bit memories and tables, several
+/// memories, wide arithmetic, compact imports, and pages of any size: an engine for them has `custom_page_sizes` on,
+/// too.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,
         custom_page_sizes_enabled: true,
+        exceptions_enabled: true,
         extended_const_enabled: true,
         memory64_enabled: true,
         multi_value_enabled: true,
@@ -20,7 +22,6 @@ pub fn supported() -> Config {
         acquire_release_atomics_enabled: false,
         compact_imports_enabled: true,
         custom_descriptors_enabled: false,
-        exceptions_enabled: false,
         gc_enabled: false,
         multibyte_array_access_enabled: false,
         shared_everything_threads_enabled: false,

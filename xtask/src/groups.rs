@@ -81,6 +81,13 @@ pub const GROUPS: &[Group] = &[
         items: &[],
     },
     Group {
+        name: "exception",
+        about: "tags and exceptions: made, thrown, and what nobody has caught",
+        needs: &["trap", "instance"],
+        files: &["exception"],
+        items: &["stepwell_tag_t", "stepwell_exception_t"],
+    },
+    Group {
         name: "linker",
         about: "imports by name, looked up once or each time",
         needs: &["func"],

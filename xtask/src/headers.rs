@@ -58,6 +58,7 @@ const ORDER: &[&str] = &[
     "memory",
     "external",
     "instance",
+    "exception",
     "linker",
     "instance_pre",
     "wasi",

@@ -130,6 +130,7 @@ fn zero(store: &mut Store, ty: ExternType) -> stepwell::base::Result<Extern> {
         }
         ExternType::Table(ty) => Table::new(store, ty, Val::default_for(ty.element.into()))?.into(),
         ExternType::Memory(ty) => Memory::new(store, ty)?.into(),
+        ExternType::Tag(ty) => stepwell::Tag::new(store, ty)?.into(),
         ExternType::Global(ty) => Global::new(store, ty, Val::default_for(ty.content))?.into(),
     })
 }
@@ -257,6 +258,7 @@ fn write_value(line: &mut String, value: &Val) {
         Val::V128(bytes) => write!(line, "v128:{:032x}", u128::from_le_bytes(*bytes)),
         Val::FuncRef(func) => write!(line, "funcref:{}", set(func.is_none())),
         Val::ExternRef(value) => write!(line, "externref:{}", set(value.is_none())),
+        Val::ExnRef(value) => write!(line, "exnref:{}", set(value.is_none())),
         Val::AnyRef(value) => write!(line, "anyref:{}", set(value.is_none())),
     };
 }

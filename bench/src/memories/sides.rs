@@ -156,7 +156,7 @@ impl Side for Ours {
                 stepwell::Extern::Memory(memory) => write!(text, " {}p", memory.size(&self.store)?)?,
                 stepwell::Extern::Table(table) => write!(text, " {}e", table.size(&self.store)?)?,
                 stepwell::Extern::Global(global) => own_value(&mut text, &global.get(&self.store)?),
-                stepwell::Extern::Func(_) => {}
+                stepwell::Extern::Func(_) | stepwell::Extern::Tag(_) => {}
             }
         }
         Ok(text)

@@ -64,7 +64,7 @@ pub struct wasm_memorytype_t {
     _opaque: [u8; 0],
 }
 
-/// A tag's type: a function type without results. No module that this engine compiles has a tag.
+/// A tag's type: a function type without results.
 pub struct wasm_tagtype_t {
     _opaque: [u8; 0],
 }
@@ -144,7 +144,17 @@ pub struct wasm_memory_t {
     _opaque: [u8; 0],
 }
 
-/// Something imported or exported: a function, a global, a table or a memory.
+/// A tag: what kind of exception it is, and what those carry.
+pub struct stepwell_tag_t {
+    _opaque: [u8; 0],
+}
+
+/// An exception: a tag, and values of its type.
+pub struct stepwell_exception_t {
+    _opaque: [u8; 0],
+}
+
+/// Something imported or exported: a function, a global, a table, a memory or a tag.
 pub struct wasm_extern_t {
     _opaque: [u8; 0],
 }

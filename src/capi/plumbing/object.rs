@@ -6,7 +6,9 @@ use super::cell::StoreCell;
 use super::guard::or_null;
 use super::own::{Handle, Own, borrow};
 use super::trap_object::TrapObject;
-use crate::runtime::{AnyRef, Extern, ExternRef, Func, Global, Instance, Memory, Module, Root, Rooted, Table};
+use crate::runtime::{
+    AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Module, Root, Rooted, Table, Tag,
+};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -39,6 +41,10 @@ pub(in crate::capi) enum Kind {
     Trap(Arc<TrapObject>),
     /// A foreign object: an external reference with nothing but its identity.
     Foreign(ExternRef),
+    /// A tag.
+    Tag(Tag),
+    /// An exception.
+    Exception(ExnRef),
     /// A reference to what a guest has made.
     Any(AnyRef),
 }
@@ -62,6 +68,8 @@ impl Object {
             (Kind::Module(a), Kind::Module(b)) => Module::same(a, b),
             (Kind::Trap(a), Kind::Trap(b)) => Arc::ptr_eq(a, b),
             (Kind::Foreign(a), Kind::Foreign(b)) => a == b,
+            (Kind::Tag(a), Kind::Tag(b)) => a == b,
+            (Kind::Exception(a), Kind::Exception(b)) => a == b,
             (Kind::Any(a), Kind::Any(b)) => a == b,
             _ => false,
         }
@@ -79,6 +87,8 @@ impl Object {
             Kind::Module(module) => module.identity().hash(&mut hasher),
             Kind::Trap(trap) => Arc::as_ptr(trap).hash(&mut hasher),
             Kind::Foreign(value) => value.hash(&mut hasher),
+            Kind::Tag(tag) => tag.hash(&mut hasher),
+            Kind::Exception(exception) => exception.hash(&mut hasher),
             Kind::Any(value) => value.hash(&mut hasher),
         }
         hasher.finish()
@@ -91,7 +101,13 @@ impl Object {
             Kind::Global(global) => (*global).into(),
             Kind::Table(table) => (*table).into(),
             Kind::Memory(memory) => (*memory).into(),
-            Kind::Instance(_) | Kind::Module(_) | Kind::Trap(_) | Kind::Foreign(_) | Kind::Any(_) => return None,
+            Kind::Tag(tag) => (*tag).into(),
+            Kind::Instance(_)
+            | Kind::Module(_)
+            | Kind::Trap(_)
+            | Kind::Foreign(_)
+            | Kind::Exception(_)
+            | Kind::Any(_) => return None,
         })
     }
 }
@@ -120,6 +136,8 @@ impl Kind {
             Kind::Memory(memory) => (*memory).into(),
             Kind::Instance(instance) => (*instance).into(),
             Kind::Foreign(value) => (*value).into(),
+            Kind::Tag(tag) => (*tag).into(),
+            Kind::Exception(exception) => (*exception).into(),
             Kind::Module(_) | Kind::Trap(_) | Kind::Any(_) => return None,
         })
     }
@@ -132,6 +150,7 @@ impl From<Extern> for Kind {
             Extern::Global(global) => Kind::Global(global),
             Extern::Table(table) => Kind::Table(table),
             Extern::Memory(memory) => Kind::Memory(memory),
+            Extern::Tag(tag) => Kind::Tag(tag),
         }
     }
 }
@@ -148,7 +167,7 @@ macro_rules! kinds {
 }
 
 kinds!(Func: Func, Global: Global, Table: Table, Memory: Memory, Instance: Instance, Module: Module,
-       Trap: Arc<TrapObject>, Foreign: ExternRef);
+       Trap: Arc<TrapObject>, Foreign: ExternRef, Tag: Tag, Exception: ExnRef);
 
 /// `wasm_X_copy`.
 ///

@@ -164,6 +164,25 @@ fn region_graphs_have_the_instructions_of_rerun_code() {
     assert!(functions > 500 && of_guests > 500, "{functions} {of_guests}");
 }
 
+/// A `try_table` that is never reached makes the label of its clause one where exceptions lead. What branches there is
+/// all that does.
+#[test]
+fn branches_to_where_a_try_table_that_is_never_reached_leads() {
+    let compiler = Compiler::new(GUARDED).unwrap();
+    let text = "(module (tag $t (param i32)) (func (param i32) (result i32) i32.const 7
+        block $out (result i32)
+            local.get 0 local.get 0 br_if $out return
+            try_table (catch $t $out) end unreachable
+        end
+        i32.add))";
+    let binary = wat::parse_str(text).unwrap();
+    let info = parsed(&binary);
+    let rerun = compiler.rerun(&info, &binary, info.bodies[0].func).unwrap();
+    // Before the addition.
+    let at = rerun.instructions.len() as u32 - 2;
+    assert_eq!(rerun.operand_types(at).collect::<Vec<_>>(), [ValType::I32, ValType::I32]);
+}
+
 /// Neither an edge too few nor one too many.
 #[test]
 fn region_graphs_have_these_edges() {

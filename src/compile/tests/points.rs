@@ -29,6 +29,7 @@ fn points(source: &str) -> Vec<String> {
         ValType::Ref(ty) => match ty.heap.family() {
             Family::Func => 'r',
             Family::Extern => 'e',
+            Family::Exn => 'x',
             Family::Any => 'a',
         },
     };

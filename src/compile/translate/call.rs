@@ -30,7 +30,7 @@ enum Caller {
 }
 
 /// What is called.
-enum Callee {
+pub(super) enum Callee {
     Direct(FuncRef),
     Pointer(Value),
 }
@@ -190,9 +190,8 @@ impl<'a> Translator<'a, '_> {
         self.arguments += ty.params.len();
         let mut arguments = vec![vmctx, self.vmctx];
         arguments.extend(self.pop_many(ty.params.len())?);
-        let call = match (caller, callee) {
-            (Caller::Stays, Callee::Direct(function)) => self.builder.ins().call(function, &arguments),
-            (Caller::Stays, Callee::Pointer(code)) => self.builder.ins().call_indirect(signature, code, &arguments),
+        let results = match (caller, callee) {
+            (Caller::Stays, callee) => self.call_throwing(callee, signature, &arguments),
             (Caller::Leaves, Callee::Direct(function)) => {
                 self.builder.ins().return_call(function, &arguments);
                 return Ok(());
@@ -202,7 +201,6 @@ impl<'a> Translator<'a, '_> {
                 return Ok(());
             }
         };
-        let results = self.builder.inst_results(call).to_vec();
         for (ty, value) in ty.results.iter().zip(results) {
             self.push(*ty, value);
         }

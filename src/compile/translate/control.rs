@@ -1,9 +1,10 @@
 //! Blocks, branches and the code between them that cannot be reached.
 
+use super::exceptions::Clause;
 use super::storage::{Edge, Operand};
 use super::{Translator, abi_type, return_raw};
 use crate::abi::TrapCode;
-use crate::base::Result;
+use crate::base::{Result, TagIndex};
 use crate::compile::internal;
 use crate::compile::outline::{KnownBlock, NONE, Outline};
 use crate::image::RerunEnd;
@@ -34,6 +35,8 @@ pub(super) struct Control<'a> {
     /// Whether what is around it is mostly not come to; and, of an `if` before its `else`, what is behind that.
     rare: bool,
     rare_else: bool,
+    /// Of a `try_table`, its clauses.
+    clauses: Vec<Clause>,
 }
 
 /// A block's parameters or results.
@@ -62,7 +65,7 @@ impl<'a> Translator<'a, '_> {
     pub(super) fn open_function(&mut self, ty: &'a FuncType) {
         self.results = ty.results.len();
         let function = Control { results: Types::Many(&ty.results), ..Control::default() };
-        self.walk.open_known(BlockKind::Block, false, function);
+        self.walk.open_known(BlockKind::Block, (false, false), function);
     }
 
     /// What follows the `end` of the block that a branch to this depth goes to.
@@ -78,7 +81,7 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// Where a branch to an open block goes, and with how many operands.
-    fn target(&mut self, depth: u32) -> Result<(Block, usize)> {
+    pub(super) fn target(&mut self, depth: u32) -> Result<(Block, usize)> {
         let control = &self.walk.target(depth)?.known;
         let count = control.results.as_slice().len();
         match control.header {
@@ -107,7 +110,7 @@ impl<'a> Translator<'a, '_> {
         if followed {
             control.follow = Some(self.builder.create_block());
         }
-        self.walk.open_known(kind, followed, control);
+        self.walk.open_known(kind, (followed, block.caught), control);
         Ok(())
     }
 
@@ -162,7 +165,7 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// Opens a block, which the walk has just done.
-    pub(super) fn open(&mut self, ty: BlockType) -> Result<()> {
+    pub(super) fn open(&mut self, ty: BlockType, operator: &Operator<'_>) -> Result<()> {
         let kind = self.walk.innermost()?.kind;
         let condition = if kind == BlockKind::If { Some(self.pop()?) } else { None };
         let (params, results) = self.block_type(ty)?;
@@ -172,6 +175,11 @@ impl<'a> Translator<'a, '_> {
         self.walk.innermost()?.known = Control { params, results, height, rare, rare_else, ..Control::default() };
         let (storage, mut here) = self.storage();
         storage.ways_part(&mut here);
+        if let Operator::TryTable { try_table } = operator
+            && !try_table.catches.is_empty()
+        {
+            self.walk.innermost()?.known.clauses = self.open_clauses(&try_table.catches);
+        }
         if let Some(condition) = condition {
             self.complete();
             let otherwise = self.new_block_that_is(rare || rare_else);
@@ -281,7 +289,7 @@ impl<'a> Translator<'a, '_> {
         Ok(())
     }
 
-    /// Leaves the function: by a return, by a trap, or by a tail call.
+    /// Leaves the function: by a return, a trap, an exception, or by a tail call.
     pub(super) fn leave(&mut self, operator: &Operator<'_>) -> Result<()> {
         match operator {
             Operator::Unreachable => self.trap(TrapCode::Unreachable),
@@ -289,6 +297,8 @@ impl<'a> Translator<'a, '_> {
             // What rerun comes to is left to the guest already, and what would be translated here is never run.
             _ if self.end_rerun(RerunEnd::NATIVE) => {}
             _ if self.tail_call_operator(operator)? => {}
+            Operator::Throw { tag_index } => self.throw(TagIndex::new(*tag_index))?,
+            Operator::ThrowRef => self.throw_ref()?,
             _ => return Err(internal(format!("no way out of the function: {operator:?}"))),
         }
         Ok(())
@@ -300,11 +310,23 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// The target of a branch and what it is given.
-    fn branch(&mut self, depth: u32) -> Result<(Block, Vec<BlockArg>)> {
-        // Out of the function and back to the start of a loop goes the guest alone.
-        if (self.walk.leaves(depth) || self.walk.target(depth)?.kind == BlockKind::Loop)
+    pub(super) fn branch(&mut self, depth: u32) -> Result<(Block, Vec<BlockArg>)> {
+        // Out of the function, back to the start of a loop, and where exceptions lead goes the guest alone.
+        let leaves = self.walk.leaves(depth);
+        let (repeats, caught) = match leaves {
+            true => (false, false),
+            false => {
+                let target = self.walk.target(depth)?;
+                (target.kind == BlockKind::Loop, target.caught)
+            }
+        };
+        if (leaves || repeats || caught)
             && let Some(block) = self.storage.branch_of_guest(&mut self.builder)
         {
+            if caught && !repeats {
+                // What stands there can be run again, even if the `try_table` itself is never reached.
+                self.follow(depth)?;
+            }
             return Ok((block, Vec::new()));
         }
         let (target, count) = self.target(depth)?;
@@ -316,7 +338,7 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// Writes the code of the branches of the instruction at hand that need some. The current block is full.
-    fn write_edges(&mut self) {
+    pub(super) fn write_edges(&mut self) {
         for (block, edge) in self.storage.take_edges() {
             self.builder.switch_to_block(block);
             match edge {
@@ -406,11 +428,12 @@ impl<'a> Translator<'a, '_> {
 
     /// The innermost block has ended, and control falls out of it or not.
     pub(super) fn close(&mut self, control: Control<'a>, fallen: bool) -> Result<()> {
-        let Control { params, results, header, otherwise, height, mut follow, rare, .. } = control;
+        let Control { params, results, header, otherwise, height, mut follow, rare, clauses, .. } = control;
         self.rare = rare;
         let function = self.walk.depth() == 0;
         let results = results.as_slice();
-        if fallen && !function && otherwise.is_none() && results.len() > FEW_RESULTS && follow.is_none() {
+        let alone = otherwise.is_none() && clauses.is_empty() && follow.is_none();
+        if fallen && !function && alone && results.len() > FEW_RESULTS {
             // No other way leads behind it.
             if let Some(header) = header {
                 self.seal_loop(header)?;
@@ -428,6 +451,9 @@ impl<'a> Translator<'a, '_> {
             }
             let follow = *follow.get_or_insert_with(|| self.block_with(results, rare));
             self.jump_with(follow, results.len())?;
+        }
+        if !clauses.is_empty() {
+            self.land(&clauses, height)?;
         }
         if let Some(header) = header {
             self.seal_loop(header)?;

@@ -8,10 +8,12 @@
 //! * `storage` knows where locals and operands live, and so makes the difference between the kinds;
 //! * `trap` has the ends of code: traps, returns, and what rerun leaves to the guest; `limits` takes fuel and looks at
 //!   the clock;
+//! * `exceptions` has what throws and where exceptions land;
 //! * `run` translates a run of a function's instructions alone, for rerun; `scan` looks ahead for loops.
 
 mod call;
 mod control;
+mod exceptions;
 mod heap;
 mod joins;
 mod limits;
@@ -32,14 +34,15 @@ use super::internal;
 use super::regions::RegionClasses;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
-use crate::wasm::{BranchHint, Flow, Instruction, Instructions, Step, ValType, Walk};
+use crate::wasm::{BranchHint, Caught, Flow, Instruction, Instructions, Step, ValType, Walk};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    self, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, SigRef, SourceLoc, UserExternalName, Value,
-    types,
+    self, Block, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, SigRef, SourceLoc, StackSlot,
+    UserExternalName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use exceptions::Clause;
 use limits::Limits;
 use std::collections::HashMap;
 use storage::buffer::{self, return_raw};
@@ -83,6 +86,8 @@ pub(super) struct Translator<'a, 'b> {
     builder: FunctionBuilder<'b>,
     flags: Flags,
     vmctx: Value,
+    /// The first block.
+    entry: Block,
     /// The function's parameters, both vmctx first.
     params: Vec<Value>,
     /// The offset of the instruction being translated.
@@ -112,6 +117,11 @@ pub(super) struct Translator<'a, 'b> {
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
     builtins: [Option<SigRef>; Builtin::ALL.len()],
+    /// The clauses of the open `try_table`s that have some, the innermost last.
+    catching: Vec<Vec<Clause>>,
+    /// Where the frame keeps what is thrown, and the vmctx, if it does for that.
+    thrown_slot: Option<StackSlot>,
+    vmctx_slot: Option<StackSlot>,
     /// Which way branches mostly go, those before the instruction at hand left out.
     hints: &'a [BranchHint],
     /// Whether the instruction at hand is mostly not come to: its code is out of the way.
@@ -190,6 +200,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             builder,
             flags,
             vmctx: params[0],
+            entry,
             params,
             at: start,
             stack: Vec::new(),
@@ -208,6 +219,9 @@ impl<'a, 'b> Translator<'a, 'b> {
             signatures: HashMap::new(),
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
+            catching: Vec::new(),
+            thrown_slot: None,
+            vmctx_slot: None,
             hints: &[],
             rare: false,
             limits: Limits::default(),
@@ -223,6 +237,9 @@ impl<'a, 'b> Translator<'a, 'b> {
             StackCheck::Caller => {}
         }
         self.begin_locals(func, body)?;
+        if self.env.mode != Mode::Production {
+            self.walk.set_caught(Caught::of(body)?);
+        }
         self.open_function(self.env.info.func_type(self.env.info.func_index(func)));
         let range = body.range();
         self.max_values += VALUES_PER_BYTE * (range.end - range.start) as usize;
@@ -242,7 +259,8 @@ impl<'a, 'b> Translator<'a, 'b> {
     /// Ends the function.
     fn finish(mut self) -> Result<Record> {
         let mut here = Here { builder: &mut self.builder, stack: &mut self.stack, at: self.at };
-        let record = self.storage.finish(&mut here)?;
+        let mut record = self.storage.finish(&mut here)?;
+        record.vmctx = self.vmctx_slot;
         self.builder.finalize(self.env.isa.frontend_config());
         Ok(record)
     }
@@ -462,8 +480,9 @@ impl<'a, 'b> Translator<'a, 'b> {
     }
 
     fn reached(&mut self, instruction: &Instruction<'_>) -> Result<()> {
+        let row = self.walk.row(instruction);
         let (storage, mut here) = self.storage();
-        if storage.begin(&mut here, instruction.row)? {
+        if storage.begin(&mut here, row)? {
             self.leave_to_guest();
         }
         self.keep_limits(instruction.row);
@@ -480,9 +499,19 @@ impl<'a, 'b> Translator<'a, 'b> {
         match self.walk.step(instruction)? {
             Step::Unreached => Ok(()),
             Step::Next => self.compute(operator),
-            Step::Open(ty) => self.open(ty),
-            Step::Else { fallen } => self.switch_to_else(fallen),
-            Step::End { block, fallen } => self.close(block.known, fallen),
+            Step::Open(ty) => self.open(ty, operator),
+            Step::Else { fallen } => {
+                if self.walk.innermost()?.caught {
+                    self.storage.end_region();
+                }
+                self.switch_to_else(fallen)
+            }
+            Step::End { block, fallen } => {
+                if block.caught {
+                    self.storage.end_region();
+                }
+                self.close(block.known, fallen)
+            }
             Step::Branch => self.branch_operator(operator),
             Step::Leave => self.leave(operator),
         }

@@ -9,7 +9,7 @@ use crate::compile::env::Env;
 use crate::compile::internal;
 use crate::compile::outline::{NONE, Outline};
 use crate::image::RerunImage;
-use crate::wasm::{Flow, Instructions, ValType, Walk, targets};
+use crate::wasm::{Caught, Flow, Instructions, ValType, Walk, catch_labels, targets};
 use cranelift_codegen::ir;
 use cranelift_frontend::FunctionBuilderContext;
 
@@ -42,6 +42,7 @@ pub(in crate::compile) fn translate_run(
     translator.storage = Box::new(state);
     let count = blocks_needed(Instructions::starting_at(&body, from)?, to, begin.depth)?;
     translator.walk = Walk::inside((begin.depth - count) as usize);
+    translator.walk.set_caught(Caught::of(&body)?);
     let mut blocks = Vec::with_capacity(count as usize);
     let mut at = begin.block;
     for _ in 0..count {
@@ -81,15 +82,25 @@ pub(in crate::compile) fn translate_run(
 
 /// How many of the innermost blocks that are open before these instructions are ended or branched to in them, up to the
 /// one at `to`. The function itself, where it is only branched to, does not count.
-fn blocks_needed(instructions: Instructions<'_>, to: Option<WasmOffset>, depth: u32) -> Result<u32> {
+fn blocks_needed(instructions: Instructions<'_>, to: Option<WasmOffset>, total: u32) -> Result<u32> {
     let (mut inside, mut closed, mut needed) = (0, 0, 0);
+    let led_to = |depth: u32, inside: u32, closed: u32, needed: &mut u32| {
+        if let Some(outer) = depth.checked_sub(inside)
+            && closed + outer + 1 < total
+        {
+            *needed = (*needed).max(closed + outer + 1);
+        }
+    };
     for instruction in instructions {
         let instruction = instruction?;
         if Some(instruction.at) == to {
             break;
         }
         match instruction.row.flow {
-            Flow::Block | Flow::Loop | Flow::If => inside += 1,
+            Flow::Block | Flow::Loop | Flow::If => {
+                catch_labels(&instruction.operator).for_each(|label| led_to(label, inside, closed, &mut needed));
+                inside += 1;
+            }
             Flow::End if inside > 0 => inside -= 1,
             Flow::End => {
                 closed += 1;
@@ -98,11 +109,7 @@ fn blocks_needed(instructions: Instructions<'_>, to: Option<WasmOffset>, depth: 
             Flow::Else if inside == 0 => needed = needed.max(closed + 1),
             Flow::Branch | Flow::BranchIf => {
                 for target in targets(&instruction.operator) {
-                    if let Some(outer) = target?.checked_sub(inside)
-                        && closed + outer + 1 < depth
-                    {
-                        needed = needed.max(closed + outer + 1);
-                    }
+                    led_to(target?, inside, closed, &mut needed);
                 }
             }
             _ => {}

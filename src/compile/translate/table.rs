@@ -57,7 +57,7 @@ impl Translator<'_, '_> {
                         const { assert!(TableElement::NULL.word() == 1) };
                         reference = self.builder.ins().band_imm_s(reference, !1);
                     }
-                    Family::Extern => {}
+                    Family::Extern | Family::Exn => {}
                     Family::Any => reference = self.builder.ins().ireduce(types::I32, reference),
                 }
                 self.push(ty.into(), reference);

@@ -99,6 +99,18 @@ pub unsafe extern "C" fn unwind(activation: *const Activation) -> ! {
     )
 }
 
+/// Goes on where a function catches an exception that has come out of a call of its: at `pc`, with this stack pointer
+/// and frame pointer. The code there has the exception in the register in which the code generator's `tail`
+/// convention has the first word of an exception, and counts on no other. All frames further in are gone.
+///
+/// # Safety
+/// The frame is live on this thread, in the newest entry that is not yet left, and that is its function's landing; for
+/// the frames further in, as for [`unwind`].
+#[unsafe(naked)]
+pub unsafe extern "C" fn land(exception: *const c_void, pc: usize, sp: usize, fp: usize) -> ! {
+    naked_asm!("mov rax, rdi", "mov rsp, rdx", "mov rbp, rcx", "jmp rsi")
+}
+
 /// What every stop cell's context starts with.
 #[repr(C)]
 pub struct StopContext {

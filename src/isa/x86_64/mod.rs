@@ -15,7 +15,7 @@ pub use code::{
     SITE_BYTES, SITE_NOP, STUB_BYTES, TRAP_BYTES, armed_site, call_distance, check_processor, is_call, stop_stub,
 };
 pub(crate) use entry::builtin_shim;
-pub use entry::{HostToWasm, ResumeJump, StopContext, enter, stop_handler, unwind};
+pub use entry::{HostToWasm, ResumeJump, StopContext, enter, land, stop_handler, unwind};
 pub use fault::{call_from_fault, fault_place};
 pub use floats::{FLOAT_FLAGS, GUEST_FLOATS, float_control, set_float_control};
 pub use frames::{ARGUMENT_REGISTERS, FRAME_HEAD, PreservedRegister, RESULT_REGISTERS, STACK_ALIGN, caller_of};

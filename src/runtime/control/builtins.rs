@@ -1,10 +1,10 @@
 //! The functions compiled code calls for what is not worth compiling. Each has a shim, which notes the guest's frame,
 //! and a plain outer function without destructors, from which the guest can be left; the work is done in between.
 
-use crate::abi::{Builtin, TrapCode, VMContext, ValRaw};
+use crate::abi::{Builtin, TrapCode, VMContext, VMException, ValRaw};
 use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex, TypeId};
 use crate::isa::{self, builtin_shim};
-use crate::runtime::control::{call, deadline, heap, segments, trap};
+use crate::runtime::control::{call, deadline, exceptions, heap, segments, trap};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::table::{TableData, copy_elements, element_of, range};
@@ -42,9 +42,11 @@ static TABLE: Table = Table([
     array_init_data_entry as *const c_void,
     array_init_elem_entry as *const c_void,
     trap_with_entry as *const c_void,
-    raise_entry as *const c_void,
     // The trampoline has noted its caller's frame, not its own.
+    raise as *const c_void,
     host_overflow as *const c_void,
+    throw_entry as *const c_void,
+    throw_ref_entry as *const c_void,
     due_entry as *const c_void,
 ]);
 
@@ -274,8 +276,26 @@ builtin!(trap_with(_store, _instance, code: u32) {
 
 /// A host function has failed and left the reason in the store.
 unsafe extern "C" fn raise(vmctx: *mut VMContext) -> u64 {
-    // SAFETY: compiled code passes its own vmctx; nothing with a destructor is here.
-    unsafe { leave(vmctx) }
+    // SAFETY: compiled code passes the vmctx of the frame that has called out; nothing with a destructor is here.
+    unsafe {
+        exceptions::throw_from_host(NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>()));
+        leave(vmctx)
+    }
+}
+
+/// `throw_ref`
+unsafe extern "C" fn throw_ref(vmctx: *mut VMContext, exception: *mut VMException) -> u64 {
+    // SAFETY: compiled code passes its own vmctx, and a reference of its store; nothing with a destructor is here.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        match NonNull::new(exception) {
+            Some(exception) => exceptions::throw_again(store, exception),
+            None => {
+                trap::raise_from_builtin(store, TrapCode::NullReference);
+                leave(vmctx)
+            }
+        }
+    }
 }
 
 /// A trampoline has found too little stack for itself and the host function behind it.
@@ -340,6 +360,8 @@ builtin_shim!(array_init_elem_entry => array_init_elem);
 
 builtin_shim!(trap_with_entry => trap_with);
 
-builtin_shim!(raise_entry => raise);
+builtin_shim!(throw_entry => exceptions::throw);
+
+builtin_shim!(throw_ref_entry => throw_ref);
 
 builtin_shim!(due_entry => due);

@@ -1,7 +1,9 @@
 //! Instantiation (specification section 4.5.4).
 
 use crate::abi::{TrapCode, VMContext, VMFuncRef, VMGlobal, VMMemory, VMTable, ValRaw};
-use crate::base::{DataIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
+use crate::base::{
+    DataIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex, TagIndex,
+};
 use crate::runtime::compiled::initial::Images;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::segments::{evaluate, evaluate_making, memory_init, table_init};
@@ -92,11 +94,8 @@ unsafe fn fits(module: &Module, given: Extern, wanted: EntityType) -> bool {
     unsafe {
         match (given, wanted) {
             (Extern::Func(func), EntityType::Func(ty)) => is_below(func.ptr.as_ref().sig, module.sigs()[ty.index()]),
-            (Extern::Global(global), EntityType::Global(ty)) => {
-                let fits = global.ty.mutable == ty.mutable && global.ty.content.fits(&ty.content);
-                // What is written to one that is mutable has to fit both.
-                fits && (!ty.mutable || ty.content.fits(&global.ty.content))
-            }
+            (Extern::Tag(tag), EntityType::Tag(ty)) => tag.ptr.as_ref().sig == module.sigs()[ty.index()],
+            (Extern::Global(global), EntityType::Global(ty)) => global.ty.fits(&ty),
             (Extern::Memory(memory), EntityType::Memory(ty)) => memory.ptr.as_ref().ty().fits(&ty),
             (Extern::Table(table), EntityType::Table(ty)) => table.ptr.as_ref().ty().fits(&ty),
             _ => false,
@@ -168,6 +167,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
                     data.place::<NonNull<VMMemory>>(offset).write(memory.ptr.as_ref().vm_ptr());
                     data.memories.push(memory.ptr);
                 }
+                Extern::Tag(tag) => data.tags.push(tag.ptr),
                 Extern::Table(table) => {
                     let (offset, _) = layout.table(TableIndex::from_usize(data.tables.len()));
                     data.place::<NonNull<VMTable>>(offset).write(table.ptr.as_ref().vm_ptr());
@@ -190,6 +190,10 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         // SAFETY: the layout's place for a table of its own.
         let place = unsafe { data.place(layout.table(index).0) };
         data.tables.push(store.add_table(&info.table(index), Some(((ptr, place), index)))?);
+    }
+    for i in data.tags.len()..info.tags.len() {
+        let sig = module.sigs()[info.tags[i].index()];
+        data.tags.push(store.add_tag(sig, Some((data.vmctx(), TagIndex::from_usize(i)))));
     }
     for (i, init) in info.global_inits.iter().enumerate() {
         let value = evaluate_making(store, data, init).map_err(|code| full(store, code))?;

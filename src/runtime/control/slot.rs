@@ -110,6 +110,7 @@ mod tests {
             traps: Packed::new(),
             addresses: Packed::new(),
             calls: Packed::new(),
+            handlers: Packed::new(),
             locals,
             shapes,
             sites: Packed::new(),

@@ -148,7 +148,7 @@ pub(in crate::runtime) unsafe fn raise_at(store: NonNull<StoreInner>, code: Trap
 }
 
 /// The trap with the frames that are live now.
-fn with_frames(store: &StoreInner, mut trap: Trap) -> Trap {
+pub(in crate::runtime) fn with_frames(store: &StoreInner, mut trap: Trap) -> Trap {
     frames::walk(store, |frame| {
         if trap.frames.len() < MAX_FRAMES {
             trap.frames.push(FrameInfo {
@@ -170,9 +170,22 @@ fn with_frames(store: &StoreInner, mut trap: Trap) -> Trap {
 /// are.
 pub(in crate::runtime) fn add_frames(store: &StoreInner, error: Error) -> Error {
     match error.payload::<Trap>() {
-        Some(trap) if trap.frames.is_empty() => {}
-        _ => return error,
+        // An exception gets them when it is known that nobody catches it.
+        Some(trap) if trap.frames.is_empty() && trap.exception.is_none() => place(store, error),
+        _ => error,
     }
+}
+
+/// Gives an exception that a host function has thrown, and nobody catches, the frames that are live now, if it has
+/// none.
+pub(in crate::runtime) fn add_frames_to_exception(store: &StoreInner, error: Error) -> Error {
+    match error.payload::<Trap>() {
+        Some(trap) if trap.frames.is_empty() => place(store, error),
+        _ => error,
+    }
+}
+
+fn place(store: &StoreInner, error: Error) -> Error {
     match error.into_payload::<Trap>() {
         Ok(trap) => with_frames(store, *trap).into(),
         Err(error) => error,
@@ -187,7 +200,7 @@ pub(in crate::runtime) fn no_stack(store: &StoreInner) -> Error {
 
 /// The error of a trap outside any function: during instantiation.
 pub(in crate::runtime) fn without_frames(store: &StoreInner, code: TrapCode, message: String) -> Error {
-    with_frames(store, Trap { code: Some(code), message, frames: Vec::new(), omitted: 0, exit_status: None }).into()
+    with_frames(store, Trap { message, ..Trap::from_code(code) }).into()
 }
 
 /// The trap of a builtin that was called by a guest.

@@ -1,11 +1,11 @@
 //! Instances in the host's hand.
 
-use crate::base::{Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex};
+use crate::base::{Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex, TagIndex};
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::instantiate;
 use crate::runtime::handle::func::TypedFunc;
 use crate::runtime::handle::typed::WasmValues;
-use crate::runtime::objects::handles::{Extern, Func, Global, Instance, Memory, Table};
+use crate::runtime::objects::handles::{Extern, Func, Global, Instance, Memory, Table, Tag};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller};
@@ -82,6 +82,7 @@ impl Instance {
             EntityIndex::Func(index) => Extern::Func(Func { store, ptr: data.func_ref(index) }),
             EntityIndex::Table(index) => Extern::Table(Table { store, ptr: data.tables[index.index()] }),
             EntityIndex::Memory(index) => Extern::Memory(Memory { store, ptr: data.memories[index.index()] }),
+            EntityIndex::Tag(index) => Extern::Tag(Tag { store, ptr: data.tags[index.index()] }),
             EntityIndex::Global(index) => {
                 let ty = data.module.info().global(index);
                 Extern::Global(Global { store, ptr: data.global(index), ty })
@@ -109,6 +110,13 @@ impl Instance {
         let inner = store.as_store().inner();
         let ptr = *self.get(inner).ok()?.memories.get(index.index())?;
         Some(Memory { store: inner.id, ptr })
+    }
+
+    /// A tag by its index; `None` as for [`Instance::func`].
+    pub fn tag(&self, store: impl AsStore, index: TagIndex) -> Option<Tag> {
+        let inner = store.as_store().inner();
+        let ptr = *self.get(inner).ok()?.tags.get(index.index())?;
+        Some(Tag { store: inner.id, ptr })
     }
 
     /// A table by its index; `None` as for [`Instance::func`].

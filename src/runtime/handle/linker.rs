@@ -5,7 +5,7 @@ use crate::base::{Error, ErrorKind, Escaped, Result};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::handle::host::{IntoFunc, MakeFunc, SharedHost};
-use crate::runtime::objects::handles::{Extern, Func, Global, Instance, Memory, Table};
+use crate::runtime::objects::handles::{Extern, Func, Global, Instance, Memory, Table, Tag};
 use crate::runtime::objects::roots::Rooted;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, StoreMut};
@@ -276,6 +276,7 @@ fn default_extern(store: &mut StoreMut<'_>, ty: &ExternType) -> Result<Extern> {
         ExternType::Func(ty) => Func::new(store, ty.clone(), |_, _, _| Ok(()))?.into(),
         ExternType::Global(ty) => Global::new(store, *ty, Val::default_for(ty.content))?.into(),
         ExternType::Memory(ty) => Memory::new(store, *ty)?.into(),
+        ExternType::Tag(ty) => Tag::new(store, ty.clone())?.into(),
         ExternType::Table(ty) => Table::new(store, *ty, Val::null(ty.element.heap))?.into(),
     })
 }

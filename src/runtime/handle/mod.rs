@@ -1,6 +1,7 @@
 //! What hosts can do with what they hold: the methods of all handles. Nothing in this room uses it.
 
 pub(in crate::runtime) mod engine;
+pub(in crate::runtime) mod exception;
 pub(in crate::runtime) mod external;
 pub(in crate::runtime) mod func;
 pub(in crate::runtime) mod global;

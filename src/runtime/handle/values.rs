@@ -1,9 +1,9 @@
 //! Values on their way between the host and compiled code.
 
-use crate::abi::{EXTERN_OF_GUEST, ValRaw};
+use crate::abi::{EXTERN_OF_GUEST, VMException, ValRaw};
 use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result};
 use crate::runtime::objects::externs::ExternSlot;
-use crate::runtime::objects::handles::{AnyRef, ExternRef, Func, Root};
+use crate::runtime::objects::handles::{AnyRef, ExnRef, ExternRef, Func, Root};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
@@ -31,6 +31,7 @@ impl Val {
             Val::V128(bytes) => raw.v128 = bytes,
             Val::FuncRef(func) => raw.funcref = func_to_raw(func, store)?,
             Val::ExternRef(value) => raw.externref = extern_to_raw(value, store)?,
+            Val::ExnRef(value) => raw.exnref = exn_to_raw(value, store)?,
             Val::AnyRef(value) => raw.anyref = any_to_raw(value, store)?,
         }
         Ok(raw)
@@ -95,6 +96,17 @@ impl AnyRef {
         match (&store.heap, self.as_host()) {
             (Some(heap), None) => Ok(heap.type_of(self.to_word()).heap()),
             _ => Ok(HeapType::Any),
+        }
+    }
+}
+
+#[inline]
+pub(in crate::runtime) fn exn_to_raw(value: Option<ExnRef>, store: &StoreInner) -> Result<*mut VMException> {
+    match value {
+        None => Ok(null_mut()),
+        Some(exception) => {
+            store.check(exception.store)?;
+            Ok(exception.ptr.as_ptr())
         }
     }
 }
@@ -181,7 +193,7 @@ pub(in crate::runtime) fn fits(store: &StoreInner, value: Val, wanted: ValType) 
     }
     let ValType::Ref(wanted) = wanted else { return Ok(false) };
     let found = match value {
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) => {
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => {
             return Ok(wanted.nullable && ValType::Ref(wanted.top()) == value.ty());
         }
         Val::FuncRef(Some(func)) => {
@@ -190,6 +202,7 @@ pub(in crate::runtime) fn fits(store: &StoreInner, value: Val, wanted: ValType) 
             HeapType::Defined(Defined { kind: DefinedKind::Func, id: unsafe { func.ptr.as_ref() }.sig })
         }
         Val::ExternRef(Some(_)) => HeapType::Extern,
+        Val::ExnRef(Some(_)) => HeapType::Exn,
         Val::AnyRef(Some(value)) => value.heap_type(store)?,
         Val::I32(_) | Val::I64(_) | Val::F32(_) | Val::F64(_) | Val::V128(_) => return Ok(false),
     };

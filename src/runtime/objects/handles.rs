@@ -1,7 +1,8 @@
 //! Handles: a store's name with a pointer into it. What can be done with one needs the store in hand, and is said where
 //! stores are known.
 
-use crate::abi::{EXTERN_OF_GUEST, HOST_SHIFT, HOST_TAG, I31_TAG, VMFuncRef, VMGlobal};
+use crate::abi::{EXTERN_OF_GUEST, HOST_SHIFT, HOST_TAG, I31_TAG, VMException, VMFuncRef, VMGlobal};
+use crate::runtime::objects::exceptions::TagData;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::owned::StoreId;
@@ -140,6 +141,33 @@ impl ExternRef {
     }
 }
 
+/// A tag of a store: what kind of exception it is, and what those carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tag {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) ptr: NonNull<TagData>,
+}
+
+// SAFETY: a handle is used only with its store in hand.
+unsafe impl Send for Tag {}
+
+// SAFETY: as above.
+unsafe impl Sync for Tag {}
+
+/// An exception of a store. The store keeps it until it is collected
+/// ([`Store::collect`](crate::runtime::Store::collect)) or the store is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExnRef {
+    pub(in crate::runtime) store: StoreId,
+    pub(in crate::runtime) ptr: NonNull<VMException>,
+}
+
+// SAFETY: a handle is used only with its store in hand.
+unsafe impl Send for ExnRef {}
+
+// SAFETY: as above.
+unsafe impl Sync for ExnRef {}
+
 /// What `any.convert_extern` makes of an external reference.
 pub(in crate::runtime) fn any_of_extern(word: u64) -> u32 {
     match word {
@@ -217,6 +245,8 @@ pub enum Extern {
     Memory(Memory),
     /// A global.
     Global(Global),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -240,8 +270,14 @@ impl Extern {
         if let Extern::Global(global) = self { Some(global) } else { None }
     }
 
+    /// The tag, if it is one.
+    pub fn tag(self) -> Option<Tag> {
+        if let Extern::Tag(tag) = self { Some(tag) } else { None }
+    }
+
     pub(in crate::runtime) fn store(&self) -> StoreId {
         match self {
+            Extern::Tag(tag) => tag.store,
             Extern::Func(func) => func.store,
             Extern::Table(table) => table.store,
             Extern::Memory(memory) => memory.store,
@@ -274,15 +310,23 @@ impl From<Global> for Extern {
     }
 }
 
+impl From<Tag> for Extern {
+    fn from(tag: Tag) -> Extern {
+        Extern::Tag(tag)
+    }
+}
+
 /// Something of a store that a host can hold: where marking begins, and what can carry a host's own data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Root {
-    /// A function, table, memory or global.
+    /// A function, table, memory, global or tag.
     Extern(Extern),
     /// An instance.
     Instance(Instance),
     /// A value of the host's.
     ExternRef(ExternRef),
+    /// An exception.
+    ExnRef(ExnRef),
 }
 
 impl Root {
@@ -291,6 +335,7 @@ impl Root {
             Root::Extern(item) => item.store(),
             Root::Instance(instance) => instance.store(),
             Root::ExternRef(value) => value.store,
+            Root::ExnRef(exception) => exception.store,
         }
     }
 }
@@ -306,7 +351,7 @@ macro_rules! roots {
     };
 }
 
-roots!(Func, Table, Memory, Global, Extern);
+roots!(Func, Table, Memory, Global, Tag, Extern);
 
 impl From<Instance> for Root {
     fn from(instance: Instance) -> Root {
@@ -317,5 +362,11 @@ impl From<Instance> for Root {
 impl From<ExternRef> for Root {
     fn from(value: ExternRef) -> Root {
         Root::ExternRef(value)
+    }
+}
+
+impl From<ExnRef> for Root {
+    fn from(exception: ExnRef) -> Root {
+        Root::ExnRef(exception)
     }
 }

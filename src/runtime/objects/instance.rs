@@ -6,6 +6,7 @@ use crate::code::{LoadedCode, TextBase};
 use crate::image::FunctionEntry;
 use crate::runtime::compiled::initial::InitialData;
 use crate::runtime::compiled::module::Module;
+use crate::runtime::objects::exceptions::TagData;
 use crate::runtime::objects::func_refs::FuncRefs;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::table::TableData;
@@ -61,6 +62,8 @@ pub(in crate::runtime) struct InstanceData {
     pub(in crate::runtime) memories: SmallVec<[NonNull<MemoryData>; 1]>,
     /// Its tables, imports first.
     pub(in crate::runtime) tables: SmallVec<[NonNull<TableData>; 1]>,
+    /// Its tags, imports first.
+    pub(in crate::runtime) tags: Vec<NonNull<TagData>>,
     /// Which element segments are dropped.
     pub(in crate::runtime) dropped_elements: Box<[bool]>,
     /// The references of element segments that make something: of each segment or of none.
@@ -91,6 +94,7 @@ impl InstanceData {
             func_refs: RefCell::default(),
             memories: SmallVec::new(),
             tables: SmallVec::new(),
+            tags: Vec::new(),
             dropped_elements: info.table_images.dropped().into(),
             items: Box::default(),
             dropped_data: match images.map(InitialData::inside).unwrap_or_default() {

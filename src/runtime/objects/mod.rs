@@ -3,6 +3,7 @@
 
 pub(in crate::runtime) mod deadline;
 pub(in crate::runtime) mod elements;
+pub(in crate::runtime) mod exceptions;
 pub(in crate::runtime) mod externs;
 pub(in crate::runtime) mod func_refs;
 pub(in crate::runtime) mod global;

@@ -142,7 +142,7 @@ impl TableData {
         match self.element.heap.family() {
             // SAFETY: the caller's promise.
             Family::Func => raw.funcref = unsafe { self.func(index, element) }.map_or(null_mut(), NonNull::as_ptr),
-            Family::Extern => raw.externref = element.external(),
+            Family::Extern | Family::Exn => raw.externref = element.external(),
             Family::Any => raw.anyref = element.any(),
         }
         Some(raw)
@@ -193,7 +193,7 @@ pub(in crate::runtime) fn element_of(heap: HeapType, reference: ValRaw) -> Table
     unsafe {
         match heap.family() {
             Family::Func => TableElement::of_func(reference.funcref),
-            Family::Extern => TableElement::of_extern(reference.externref),
+            Family::Extern | Family::Exn => TableElement::of_extern(reference.externref),
             Family::Any => TableElement::of_any(reference.anyref),
         }
     }

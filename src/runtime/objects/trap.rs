@@ -3,9 +3,11 @@
 use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, Escaped, FuncIndex, WasmOffset, printable};
 use crate::runtime::compiled::module::Module;
-use crate::runtime::objects::handles::InstanceId;
+use crate::runtime::objects::handles::{ExnRef, InstanceId};
+use crate::runtime::objects::roots::Rooted;
 use crate::wasm::{Location, readable};
 use std::fmt;
+use std::sync::Arc;
 
 /// The most frames a trap prints.
 const MAX_SHOWN: usize = 32;
@@ -19,17 +21,27 @@ pub struct Trap {
     pub(in crate::runtime) frames: Vec<FrameInfo>,
     pub(in crate::runtime) omitted: usize,
     pub(in crate::runtime) exit_status: Option<i32>,
+    /// What was thrown, if it is an exception that nobody has caught.
+    pub(in crate::runtime) exception: Option<Arc<Thrown>>,
+}
+
+/// An exception of a store, on its way through the host. It is kept meanwhile.
+#[derive(Debug)]
+pub(in crate::runtime) struct Thrown {
+    pub(in crate::runtime) exception: ExnRef,
+    pub(in crate::runtime) _rooted: Rooted,
 }
 
 impl Trap {
     /// A trap of the host's.
     pub fn new(message: impl Into<String>) -> Trap {
-        Trap { code: None, message: message.into(), frames: Vec::new(), omitted: 0, exit_status: None }
+        let message = message.into();
+        Trap { code: None, message, frames: Vec::new(), omitted: 0, exit_status: None, exception: None }
     }
 
     /// A trap for a reason that the specification knows.
     pub fn from_code(code: TrapCode) -> Trap {
-        Trap { code: Some(code), message: code.message().to_owned(), frames: Vec::new(), omitted: 0, exit_status: None }
+        Trap { code: Some(code), ..Trap::new(code.message()) }
     }
 
     /// The end of a program that asked for it, with the exit status that it gave.
@@ -42,7 +54,12 @@ impl Trap {
         self.exit_status
     }
 
-    /// The reason; `None` for a trap of the host's.
+    /// The exception, if this is one that nobody has caught. A host function that returns the error hands it on.
+    pub fn exception(&self) -> Option<ExnRef> {
+        Some(self.exception.as_ref()?.exception)
+    }
+
+    /// The reason; `None` for a trap of the host's, and for an exception.
     pub fn code(&self) -> Option<TrapCode> {
         self.code
     }

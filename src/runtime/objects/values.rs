@@ -2,7 +2,7 @@
 
 use crate::abi::{EXTERN_OF_GUEST, ValRaw};
 use crate::base::Family;
-use crate::runtime::objects::handles::{AnyRef, ExternRef, Func};
+use crate::runtime::objects::handles::{AnyRef, ExnRef, ExternRef, Func};
 use crate::runtime::objects::owned::StoreId;
 use crate::wasm::{HeapType, ValType};
 use std::ptr::NonNull;
@@ -24,6 +24,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// A value of the host, or null.
     ExternRef(Option<ExternRef>),
+    /// An exception, or null.
+    ExnRef(Option<ExnRef>),
     /// What a guest has made, or null.
     AnyRef(Option<AnyRef>),
 }
@@ -39,6 +41,7 @@ impl Val {
             Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::ExnRef(_) => ValType::EXNREF,
             Val::AnyRef(_) => ValType::ANYREF,
         }
     }
@@ -60,6 +63,7 @@ impl Val {
         match heap.family() {
             Family::Func => Val::FuncRef(None),
             Family::Extern => Val::ExternRef(None),
+            Family::Exn => Val::ExnRef(None),
             Family::Any => Val::AnyRef(None),
         }
     }
@@ -99,6 +103,7 @@ impl Val {
                 ValType::Ref(ty) => match ty.heap.family() {
                     Family::Func => Val::FuncRef(func_from_raw(id, raw)),
                     Family::Extern => Val::ExternRef(extern_from_raw(id, raw)),
+                    Family::Exn => Val::ExnRef(exn_from_raw(id, raw)),
                     Family::Any => Val::AnyRef(AnyRef::from_word(id, raw.anyref)),
                 },
             }
@@ -123,6 +128,14 @@ pub(in crate::runtime) unsafe fn extern_from_raw(id: StoreId, raw: ValRaw) -> Op
     let of_guest = word & EXTERN_OF_GUEST != 0;
     let index = if of_guest { word } else { word.checked_sub(1)? };
     Some(ExternRef { store: id, index: index as u32, of_guest })
+}
+
+/// # Safety
+/// `raw` holds an `exnref` of the store `id`.
+#[inline]
+pub(in crate::runtime) unsafe fn exn_from_raw(id: StoreId, raw: ValRaw) -> Option<ExnRef> {
+    // SAFETY: handed on to the caller.
+    NonNull::new(unsafe { raw.exnref }).map(|ptr| ExnRef { store: id, ptr })
 }
 
 impl From<i32> for Val {

@@ -3,9 +3,10 @@
 //! what its host holds: whoever asks for a collection says it. No guest runs meanwhile, so that no frame has to be
 //! looked at.
 
-use crate::abi::{EXTERN_OF_GUEST, FuncElement, HOST_FUNC, VMContext, VMFuncRef, VMGlobal, ValRaw};
+use crate::abi::{EXTERN_OF_GUEST, FuncElement, HOST_FUNC, VMContext, VMException, VMFuncRef, VMGlobal, ValRaw};
 use crate::base::Family;
 use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
+use crate::runtime::objects::exceptions::{TagData, tag_of, values_of};
 use crate::runtime::objects::externs::ExternSlot;
 use crate::runtime::objects::global::HostGlobal;
 use crate::runtime::objects::handles::{Extern, Root};
@@ -38,6 +39,10 @@ pub struct StoreUsage {
     pub globals: usize,
     /// External references.
     pub externrefs: usize,
+    /// Tags, of instances and of the host.
+    pub tags: usize,
+    /// Exceptions.
+    pub exceptions: usize,
     /// Bytes of all memories.
     pub memory_bytes: u64,
     /// Elements of all tables.
@@ -47,7 +52,8 @@ pub struct StoreUsage {
 impl StoreUsage {
     /// How many objects there are.
     pub fn objects(&self) -> usize {
-        self.instances + self.host_functions + self.memories + self.tables + self.globals + self.externrefs
+        let of_instances = self.instances + self.memories + self.tables + self.globals + self.tags;
+        of_instances + self.host_functions + self.externrefs + self.exceptions
     }
 }
 
@@ -85,6 +91,8 @@ impl StoreRef<'_> {
             tables: inner.tables.len(),
             globals: inner.globals.len(),
             externrefs: inner.externrefs.len(),
+            tags: inner.tags.len(),
+            exceptions: inner.exceptions.len(),
             memory_bytes: inner.usage.memory_bytes,
             table_elements: inner.usage.table_elements,
         }
@@ -210,6 +218,7 @@ unsafe fn owner_of_func(func: NonNull<VMFuncRef>) -> std::result::Result<NonNull
 enum Work {
     Instance(NonNull<InstanceData>),
     Table(NonNull<TableData>),
+    Exception(NonNull<VMException>),
     Root(Root),
 }
 
@@ -217,6 +226,8 @@ enum Work {
 struct Marked {
     /// Which external references are marked.
     externs: Vec<bool>,
+    /// Which exceptions.
+    exceptions: Vec<bool>,
     /// The objects with host data that are not marked.
     data: Vec<Root>,
 }
@@ -227,13 +238,17 @@ struct Marker<'a> {
     work: Vec<Work>,
     /// Which external references are marked.
     externs: Vec<bool>,
+    /// Which exceptions.
+    exceptions: Vec<bool>,
     /// The instances' structures by their addresses; made when the owner of a global is first asked for.
     blocks: OnceCell<Vec<(usize, NonNull<InstanceData>)>>,
 }
 
 impl<'a> Marker<'a> {
     fn new(store: &'a StoreInner) -> Self {
-        Marker { store, work: Vec::new(), externs: vec![false; store.externrefs.slots()], blocks: OnceCell::new() }
+        let externs = vec![false; store.externrefs.slots()];
+        let exceptions = vec![false; store.exceptions.len()];
+        Marker { store, work: Vec::new(), externs, exceptions, blocks: OnceCell::new() }
     }
 
     /// Looks at what is marked until nothing is left.
@@ -247,11 +262,12 @@ impl<'a> Marker<'a> {
                 match work {
                     Work::Instance(instance) => self.scan_instance(instance),
                     Work::Table(table) => self.scan_table(table),
+                    Work::Exception(exception) => self.scan_exception(exception),
                     Work::Root(root) => self.root(root),
                 }
             }
             let data = self.store.host_data.keys().filter(|of| !self.is_marked(of)).copied().collect();
-            Marked { externs: self.externs, data }
+            Marked { externs: self.externs, exceptions: self.exceptions, data }
         }
     }
 
@@ -265,6 +281,8 @@ impl<'a> Marker<'a> {
                 Root::Extern(Extern::Table(table)) => self.table(table.ptr),
                 Root::Extern(Extern::Memory(memory)) => self.memory(memory.ptr),
                 Root::Extern(Extern::Global(global)) => self.global(global.ptr),
+                Root::Extern(Extern::Tag(tag)) => self.tag(tag.ptr),
+                Root::ExnRef(exception) => self.exception(exception.ptr),
                 Root::Instance(instance) => self.instance(instance.data()),
                 Root::ExternRef(value) if value.of_guest => {}
                 Root::ExternRef(value) => self.externref(value.number()),
@@ -308,6 +326,37 @@ impl<'a> Marker<'a> {
                 if let Some(owner) = (*table.as_ptr()).owner {
                     self.instance(owner.instance);
                 }
+            }
+        }
+    }
+
+    unsafe fn tag(&mut self, tag: NonNull<TagData>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (*tag.as_ptr()).marked = true;
+            if let Some((owner, _)) = (*tag.as_ptr()).owner {
+                self.instance(NonNull::new_unchecked(owner.as_ref().instance.cast()));
+            }
+        }
+    }
+
+    unsafe fn exception(&mut self, exception: NonNull<VMException>) {
+        // SAFETY: the caller's promise.
+        let marked = &mut self.exceptions[unsafe { exception.as_ref() }.place as usize];
+        if !std::mem::replace(marked, true) {
+            self.work.push(Work::Exception(exception));
+        }
+    }
+
+    /// What an exception refers to.
+    unsafe fn scan_exception(&mut self, exception: NonNull<VMException>) {
+        // SAFETY: the caller's promise: it has values of its tag's types.
+        unsafe {
+            let tag = tag_of(exception);
+            self.tag(tag);
+            let store = self.store;
+            for (i, ty) in store.engine.signature(tag.as_ref().sig).func().params.iter().enumerate() {
+                self.value(*values_of(exception).add(i), *ty);
             }
         }
     }
@@ -358,6 +407,8 @@ impl<'a> Marker<'a> {
                 Root::Instance(instance) => instance.data().as_ref().marked,
                 Root::ExternRef(value) if value.of_guest => true,
                 Root::ExternRef(value) => self.externs.get(value.number() as usize) == Some(&true),
+                Root::ExnRef(exception) => self.exceptions[exception.ptr.as_ref().place as usize],
+                Root::Extern(Extern::Tag(tag)) => tag.ptr.as_ref().marked,
                 Root::Extern(Extern::Memory(memory)) => memory.ptr.as_ref().marked,
                 Root::Extern(Extern::Table(table)) => table.ptr.as_ref().marked,
                 Root::Extern(Extern::Func(func)) => match owner_of_func(func.ptr) {
@@ -383,6 +434,11 @@ impl<'a> Marker<'a> {
                         }
                     }
                     Family::Extern => self.extern_word(value.externref),
+                    Family::Exn => {
+                        if let Some(exception) = NonNull::new(value.exnref) {
+                            self.exception(exception);
+                        }
+                    }
                     // As long as there are objects, nothing is collected.
                     Family::Any => {}
                 },
@@ -431,6 +487,10 @@ impl<'a> Marker<'a> {
                 let table = (&(*instance.as_ptr()).tables)[index];
                 self.table(table);
             }
+            for index in 0..(*instance.as_ptr()).tags.len() {
+                let tag = (&(*instance.as_ptr()).tags)[index];
+                self.tag(tag);
+            }
             for (index, ty) in info.globals.iter().enumerate() {
                 let place = (*instance.as_ptr()).global(GlobalIndex::from_usize(index));
                 if index < info.imported_globals as usize {
@@ -460,6 +520,11 @@ impl<'a> Marker<'a> {
                         }
                     }
                     Family::Extern => self.extern_word(element.external()),
+                    Family::Exn => {
+                        if let Some(exception) = NonNull::new(element.external() as *mut VMException) {
+                            self.exception(exception);
+                        }
+                    }
                     Family::Any => return,
                 }
             }
@@ -471,7 +536,7 @@ impl<'a> Marker<'a> {
 ///
 /// # Safety
 /// What can be reached is marked, and nothing else of the store is used any more.
-unsafe fn sweep(inner: &mut StoreInner, Marked { externs, data }: Marked) -> Collected {
+unsafe fn sweep(inner: &mut StoreInner, Marked { externs, exceptions, data }: Marked) -> Collected {
     let before = inner.view().usage().objects();
     let data = data.iter().filter_map(|of| inner.host_data.remove(of)).collect();
     // SAFETY: all objects are live until they are taken out here, and nobody has a reference to their inside.
@@ -490,6 +555,8 @@ unsafe fn sweep(inner: &mut StoreInner, Marked { externs, data }: Marked) -> Col
                 (*table).recycle();
             }
         }
+        inner.exceptions.sweep(&exceptions);
+        inner.tags.retain(|tag| std::mem::take(&mut (*tag.ptr().as_ptr()).marked));
         inner.memories.retain(|memory| std::mem::take(&mut (*memory.ptr().as_ptr()).marked));
         inner.tables.retain(|table| std::mem::take(&mut (*table.ptr().as_ptr()).marked));
         inner.instances.retain(|instance| std::mem::take(&mut (*instance.ptr().as_ptr()).marked));

@@ -28,6 +28,7 @@ use crate::code::{CodeSlot, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
 use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
+use crate::runtime::objects::handles::ExnRef;
 use crate::runtime::objects::owned::{EventId, Owned};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
@@ -48,6 +49,9 @@ pub enum Event<'a> {
     /// A guest has trapped; its frames are intact, and are left when all have been told. An error takes the trap's
     /// place.
     Trap(&'a TrapInfo),
+    /// An exception is thrown, by a guest or by a host function that one has called. Its frames are intact, and are
+    /// left when all have been told. An error takes the exception's place.
+    Exception(&'a ExceptionInfo),
     /// A module was registered. Its debug code is patched as the plan says already. An error fails the instantiation
     /// that registered it; all are told again when the module is instantiated next.
     Module(ModuleId),
@@ -174,7 +178,7 @@ pub(in crate::runtime) trait Listens: Any {
 
 impl<S: EventSink> Listens for Listener<S> {
     fn tell(&self, store: StoreMut<'_>, event: &Event<'_>) -> Result<Answer> {
-        let of_guest = matches!(event, Event::Stop(_) | Event::Trap(_));
+        let of_guest = matches!(event, Event::Stop(_) | Event::Trap(_) | Event::Exception(_));
         self.sink.on_event(&mut Told { store, state: &self.state, of_guest }, event)
     }
 }
@@ -286,6 +290,42 @@ pub struct TrapInfo {
     pub after_call: bool,
     /// Whether the guest stands at a stop: it was to go on in resume code, for which the stack is too small.
     pub at_stop: bool,
+}
+
+/// An exception, before the frames are left that do not catch it.
+#[derive(Debug)]
+pub struct ExceptionInfo {
+    /// It is there for as long as the event is told, and then only if somebody has asked for it.
+    pub(in crate::runtime) exception: ExnRef,
+    /// The return address of what throws it: `throw`, `throw_ref`, or the call of a host function.
+    pub pc: Pc,
+    /// The guest's frame pointer.
+    pub fp: usize,
+    /// Who catches it. If no frame does up to the last that the host has entered, it is an error for the host, which
+    /// may hand it on to those that it was called from.
+    pub caught: Option<Catcher>,
+}
+
+impl ExceptionInfo {
+    /// The exception.
+    pub fn exception(&self) -> ExnRef {
+        // SAFETY: it is there while the event is told, and this is lent out for no longer.
+        unsafe { (*self.exception.ptr.as_ptr()).kept = 1 };
+        self.exception
+    }
+}
+
+/// A frame that catches an exception.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Catcher {
+    /// Its code.
+    pub slot: CodeSlot,
+    /// Its function.
+    pub func: DefinedFuncIndex,
+    /// Its frame pointer.
+    pub fp: usize,
+    /// The instruction that it is in: a call, `throw` or `throw_ref`, inside the `try_table` that catches.
+    pub wasm: Option<WasmOffset>,
 }
 
 /// An event that is being told: where the guest stands. On the stack of whoever tells.

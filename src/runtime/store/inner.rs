@@ -9,6 +9,7 @@ use crate::code::{CodeRegistry, CodeSlot, LoadedCode};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::deadline::Deadline;
+use crate::runtime::objects::exceptions::{Exceptions, TagData};
 use crate::runtime::objects::externs::ExternRefs;
 use crate::runtime::objects::global::HostGlobal;
 use crate::runtime::objects::handles::Root;
@@ -98,6 +99,9 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) globals: Vec<Owned<HostGlobal>>,
     pub(in crate::runtime) host: Vec<Owned<dyn HostObject>>,
     pub(in crate::runtime) externrefs: ExternRefs,
+    // Exceptions go before their tags.
+    pub(in crate::runtime) exceptions: Exceptions,
+    pub(in crate::runtime) tags: Vec<Owned<TagData>>,
     /// What guests have made; there is none before a module that makes something.
     pub(in crate::runtime) heap: Option<Box<Heap>>,
     /// What the host holds.

@@ -1,7 +1,8 @@
 //! Making memories and tables of a store, and growing them, within its limits; and what its objects are.
 
-use crate::abi::{VMMemory, VMTable, ValRaw};
-use crate::base::{Error, ErrorKind, Result, TableIndex};
+use crate::abi::{VMContext, VMMemory, VMTable, ValRaw};
+use crate::base::{Error, ErrorKind, Result, TableIndex, TagIndex, TypeId};
+use crate::runtime::objects::exceptions::TagData;
 use crate::runtime::objects::handles::{Extern, Instance, InstanceId};
 use crate::runtime::objects::instance::{InstanceData, Place};
 use crate::runtime::objects::memory::MemoryData;
@@ -88,6 +89,19 @@ impl StoreInner {
         Some(old)
     }
 
+    /// Adds a tag to a store; `of` is the instance that defines it, and its index there.
+    pub(in crate::runtime) fn add_tag(
+        &mut self,
+        sig: TypeId,
+        owner: Option<(NonNull<VMContext>, TagIndex)>,
+    ) -> NonNull<TagData> {
+        let values = self.engine.signature(sig).func().params.len();
+        let tag = Owned::new(Box::new(TagData { sig, values, owner, marked: false }));
+        let ptr = tag.ptr();
+        self.tags.push(tag);
+        ptr
+    }
+
     /// What an object is, memories and tables with their current size.
     ///
     /// # Errors
@@ -101,6 +115,7 @@ impl StoreInner {
                 Extern::Table(table) => ExternType::Table(table.ptr.as_ref().ty()),
                 Extern::Memory(memory) => ExternType::Memory(memory.ptr.as_ref().ty()),
                 Extern::Global(global) => ExternType::Global(global.ty),
+                Extern::Tag(tag) => ExternType::Tag(self.engine.signature(tag.ptr.as_ref().sig).func().clone()),
             }
         })
     }

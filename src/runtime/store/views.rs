@@ -5,6 +5,7 @@ use crate::code::{CodeRegistry, CodeSlot};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::deadline::Deadline;
+use crate::runtime::objects::exceptions::Exceptions;
 use crate::runtime::objects::externs::ExternRefs;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
@@ -67,6 +68,8 @@ impl Store {
             globals: Vec::new(),
             host: Vec::new(),
             externrefs: ExternRefs::default(),
+            exceptions: Exceptions::default(),
+            tags: Vec::new(),
             heap: None,
             roots: Roots::new(),
             host_data: HashMap::new(),

@@ -16,13 +16,13 @@ from pathlib import Path
 OBJECTS = ["config", "engine", "store", "valtype", "functype", "globaltype", "tabletype", "memorytype", "tagtype", "externtype",
            "importtype", "exporttype", "ref", "frame", "trap", "foreign", "module", "shared_module", "func", "global", "table",
            "memory", "extern", "instance"]
-OTHERS = ["error", "linker", "instance_pre", "typed_func", "interrupt", "wasi_config", "wasi_buffer", "debugger", "stop", "frame",
+OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "interrupt", "wasi_config", "wasi_buffer", "debugger", "stop", "frame",
           "stack", "caller"]
 # The families of handles that are one type of object, so that a wrong kind is noticed: what stands for the wrong kind of each.
 KINDS = {"trap": "func", "foreign": "func", "module": "func", "func": "module", "global": "func", "table": "func", "memory": "func",
          "extern": "module", "instance": "func", "functype": "memorytype", "globaltype": "functype", "tabletype": "functype",
-         "memorytype": "functype", "tagtype": "functype"}
-IN_STORE = ["store", "ref", "trap", "foreign", "module", "func", "global", "table", "memory", "extern", "instance"]
+         "memorytype": "functype", "tagtype": "functype", "tag": "func", "exception": "func"}
+IN_STORE = ["tag", "exception", "store", "ref", "trap", "foreign", "module", "func", "global", "table", "memory", "extern", "instance"]
 
 # Arguments that may be NULL, as patterns of `function parameter`.
 NULLABLE = [
@@ -31,6 +31,8 @@ NULLABLE = [
     r"wasm_functype_new (params|results)",
     r"wasm_(import|export)type_new (module|name)",
     r"wasm_\w+_as_\w+ (object|ty)",          # NULL for NULL
+    r"stepwell_\w+_as_\w+ \w+",
+    r"stepwell_exception_new values",        # of a tag that carries none
     r"(wasm|stepwell)_instance_new imports",
     r"(wasm|stepwell)_func_call (args|results)",
     r"wasm_table_(new|set|grow) (init|value)",
@@ -47,7 +49,7 @@ NULLABLE = [
 # Functions whose NULL is success, so that it cannot tell of a failure: they end the process as those do that return nothing.
 NULL_IS_SUCCESS = {"wasm_func_call"}
 # Arguments of another kind that are no mistake, or an answer.
-OTHER_KIND = [r"\w+_delete \w+", r"wasm_\w+_as_\w+ (object|ty)", r"wasm_(\w+type)_\w+ externtype"]
+OTHER_KIND = [r"\w+_delete \w+", r"wasm_\w+_as_\w+ (object|ty)", r"stepwell_\w+_as_\w+ \w+", r"wasm_(\w+type)_\w+ externtype"]
 # Objects of another store of the same engine that are no mistake.
 OTHER_STORE = [r"\w+_same \w+", r"stepwell_linker_fill_missing_with_defaults store", r"\w+ module", r"wasm_module_\w+ \w+", r"stepwell_\w*module\w* \w+"]
 

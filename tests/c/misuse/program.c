@@ -34,6 +34,8 @@ struct objects {
   wasm_extern_t *extern_;
   wasm_instance_t *instance;
   stepwell_error_t *error;
+  stepwell_tag_t *tag;
+  stepwell_exception_t *exception;
   stepwell_linker_t *linker;
   stepwell_instance_pre_t *instance_pre;
   stepwell_typed_func_t *typed_func;
@@ -205,6 +207,8 @@ static void make(wasm_engine_t *engine) {
     CHECK(o.trap);
     wasm_module_delete(traps);
   }
+  o.tag = stepwell_tag_new(o.store, o.tagtype);
+  OK(stepwell_exception_new(o.tag, NULL, &o.exception));
   o.frame = wasm_trap_origin(o.trap);
   CHECK(o.frame);
   o.linker = stepwell_linker_new(o.engine);
@@ -243,6 +247,8 @@ static void unmake(void) {
   wasm_exporttype_delete(o.exporttype);
   wasm_ref_delete(o.ref);
   wasm_trap_delete(o.trap);
+  stepwell_exception_delete(o.exception);
+  stepwell_tag_delete(o.tag);
   wasm_frame_delete(o.frame);
   wasm_foreign_delete(o.foreign);
   wasm_instance_delete(o.instance);

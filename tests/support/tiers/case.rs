@@ -374,6 +374,7 @@ impl Case {
                 ExternType::Func(ty) => Extern::Func(host_function(shared, store, name, ty)?),
                 ExternType::Table(ty) => Extern::Table(Table::new(&mut *store, ty, Val::null(ty.element.heap))?),
                 ExternType::Memory(ty) => Extern::Memory(Memory::new(&mut *store, ty)?),
+                ExternType::Tag(ty) => Extern::Tag(stepwell::Tag::new(&mut *store, ty)?),
                 ExternType::Global(ty) => Extern::Global(Global::new(&mut *store, ty, Val::default_for(ty.content))?),
             });
         }

@@ -831,6 +831,200 @@ const GUESTS: &[(&str, &str)] = &[
     i64.add i64.sub))"#,
     ),
     (
+        "exceptions",
+        r#"(module
+  (import "host" "plain" (func $plain (param i32) (result i32)))
+  (import "host" "trap" (func $trap))
+  (memory (export "memory") 1 2)
+  (global $g (export "g") (mut i32) (i32.const 3))
+  (tag $none)
+  (tag $i (param i32))
+  (tag $many (param i64 f32 i32 f64))
+  (func $throws (param i32) (result i32)
+    local.get 0 i32.const 3 i32.and
+    if (result i32)
+      local.get 0 i32.const 1 i32.and
+      if (result i32)
+        local.get 0 i32.const 2 i32.and if local.get 0 throw $i end
+        throw $none
+      else
+        i64.const 5 f32.const 1.5 local.get 0 f64.const 2.5 throw $many
+      end
+    else
+      local.get 0 i32.const 7 i32.add
+    end)
+  (func $deeper (param i32 i32) (result i32)
+    local.get 1 i32.eqz if (result i32) local.get 0 call $throws else
+      local.get 0 local.get 1 i32.const 1 i32.sub call $deeper i32.const 1 i32.add end)
+  (func (export "caught") (param i32) (result i32) (local i32)
+    local.get 0 i32.const 10 i32.add local.set 1
+    block $none
+      block $i (result i32)
+        block $many (result i64 f32 i32 f64)
+          local.get 1 i32.const 1 i32.add local.set 1
+          try_table (result i32) (catch $none $none) (catch $i $i) (catch $many $many)
+            local.get 1 i32.const 100 i32.add local.set 1
+            local.get 0 call $throws
+          end
+          local.get 1 i32.add
+          return
+        end
+        drop local.get 1 i32.add local.set 1 drop drop
+        local.get 1
+        return
+      end
+      local.get 1 i32.mul
+      return
+    end
+    local.get 1 i32.const 1000 i32.add)
+  (func (export "operands-below") (param i32 i32) (result i32)
+    local.get 0 local.get 1 i32.add
+    local.get 0
+    i32.const 9
+    block (result i32)
+      local.get 1
+      i32.const 4
+      try_table (result i32) (catch $i 0)
+        local.get 0 i32.const 3 i32.or
+        i32.const 17 local.set 0
+        call $throws
+      end
+      i32.add i32.add
+    end
+    i32.add i32.add i32.add)
+  (func (export "through-frames") (param i32) (result i32)
+    block $caught (result exnref)
+      try_table (result i32) (catch_all_ref $caught)
+        local.get 0 i32.const 5 call $deeper
+      end
+      return
+    end
+    ref.is_null i32.const 50 i32.add)
+  (func (export "again") (param i32) (result i32) (local exnref i32)
+    block $outer
+      block $inner (result exnref)
+        try_table (result i32) (catch_all_ref $inner)
+          local.get 0 call $throws
+        end
+        return
+      end
+      local.set 1
+      global.get $g i32.const 1 i32.add global.set $g
+      try_table (catch $none $outer)
+        block $i (result i32)
+          try_table (catch $i $i) local.get 1 throw_ref end
+          unreachable
+        end
+        local.set 2
+      end
+      local.get 2
+      return
+    end
+    i32.const -1)
+  (func (export "to-a-loop") (param i32) (result i32) (local i32 i32)
+    i32.const 0
+    loop $again (param i32) (result i32)
+      local.get 2 i32.add local.set 2
+      local.get 1 i32.const 1 i32.add local.tee 1
+      i32.const 4 i32.gt_u if local.get 2 return end
+      try_table (result i32) (catch $i $again)
+        local.get 0 local.get 1 i32.add i32.const 3 i32.or call $throws
+      end
+    end)
+  (func (export "to-the-function") (param i32) (result i32)
+    try_table (result i32) (catch $i 0)
+      local.get 0 i32.const 3 i32.and i32.const 3 i32.ne if unreachable end
+      local.get 0 call $throws
+    end
+    i32.const 3 i32.add)
+  (func (export "to-an-if") (param i32 i32) (result i32)
+    local.get 0
+    local.get 1
+    if (param i32) (result i32)
+      i32.const 1 i32.add
+      try_table (param i32) (result i32) (catch $i 0)
+        i32.const 3 i32.or call $throws
+      end
+      i32.const 2 i32.mul
+    else
+      i32.const 40 i32.add
+    end
+    i32.const 8 i32.add)
+  (func (export "branches-beside") (param i32 i32) (result i32) (local i32)
+    block $here
+      local.get 0 br_if $here
+      local.get 1 i32.const 5 i32.add local.set 2
+      try_table (catch_all $here)
+        local.get 2 br_if 1
+        local.get 1 i32.const 1 i32.or call $throws drop
+      end
+      local.get 2 i32.const 1 i32.add local.set 2
+    end
+    local.get 2 i32.const 3 i32.mul
+    i32.const 4 i32.load i32.add)
+  (func (export "thrown-here") (param i32) (result i32)
+    block $none
+      block $i (result i32)
+        try_table (catch $i $i) (catch_all $none)
+          local.get 0 i32.const 1 i32.and if throw $none end
+          local.get 0 throw $i
+        end
+        unreachable
+      end
+      i32.const 6 i32.add return
+    end
+    i32.const 60)
+  (func (export "nested") (param i32) (result i32) (local i32)
+    block $all
+      block $outer (result i32)
+        try_table (catch $i $outer) (catch_all $all)
+          block $inner
+            try_table (catch $none $inner)
+              local.get 0 call $throws local.set 1
+            end
+            local.get 1 i32.const 2 i32.add return
+          end
+          i32.const 500 throw $i
+        end
+        unreachable
+      end
+      return
+    end
+    i32.const 77)
+  (func (export "no-trap") (param i32) (result i32)
+    block
+      try_table (catch_all 0)
+        local.get 0 i32.const 1 i32.and if call $trap end
+        i32.const 8 local.get 0 i32.div_u drop
+      end
+      i32.const 1 return
+    end
+    i32.const 2)
+  (func (export "never-opened") (param i32) (result i32)
+    i32.const 7
+    block $out (result i32)
+      local.get 0 i32.const 5 i32.add
+      local.get 0 i32.const 1 i32.and br_if $out
+      i32.const 2 i32.and
+      if $if (result i32)
+        i32.const 30 local.get 0 i32.const 4 i32.and br_if $if
+        drop i32.const 40 br $out
+        try_table (catch $i $if) (catch $i $out) end
+        unreachable
+      else
+        i32.const 50
+      end
+      i32.const 2 i32.mul
+    end
+    i32.add)
+  (func (export "uncaught") (param i32) (result i32)
+    block try_table (catch $none 0) local.get 0 call $plain i32.const 3 i32.or call $throws return end end
+    i32.const 0)
+  (func (export "null") (param i32) (result i32) (local exnref)
+    block try_table (catch_all 0) local.get 1 throw_ref end end
+    i32.const 3))"#,
+    ),
+    (
         "arguments-under-way",
         r#"(module
   (memory (export "memory") 1 2)

@@ -123,6 +123,7 @@ impl Random {
                     instance.func(store, FuncIndex::from_usize(self.below(count)))
                 }))
             }
+            ValType::Ref(RefType { heap: HeapType::Exn, .. }) => Val::ExnRef(None),
             ValType::Ref(RefType { heap: HeapType::Any, .. }) => Val::AnyRef(Some(AnyRef::i31(self.i32()))),
             ValType::Ref(_) if self.one_in(3) => Val::ExternRef(None),
             ValType::Ref(_) => Val::ExternRef(Some(ExternRef::new(store, Box::new(())).unwrap())),

@@ -119,6 +119,7 @@ impl Area for Buffer {
         // No end that there is.
         return_raw(builder, u64::MAX);
         let Buffer { locals, deepest, instructions, stacks, .. } = self;
-        Record { rerun: Some(RerunImage { code: Vec::new(), locals, deepest, instructions, stacks }), frame: None }
+        let image = RerunImage { code: Vec::new(), locals, deepest, instructions, stacks };
+        Record { rerun: Some(image), ..Record::default() }
     }
 }

@@ -78,6 +78,6 @@ impl Area for Frame {
 
     fn finish(self, builder: &mut FunctionBuilder<'_>) -> Record {
         builder.ins().trap(trap_code(TrapCode::Unreachable));
-        Record { frame: Some(self.slots.finish(builder)), rerun: None }
+        Record { frame: Some(self.slots.finish(builder)), ..Record::default() }
     }
 }

@@ -26,7 +26,7 @@ use crate::compile::env::abi_type;
 use crate::compile::internal;
 use crate::image::RerunImage;
 use crate::wasm::{Row, ValType};
-use cranelift_codegen::ir::{Block, BlockArg, Endianness, InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::ir::{Block, BlockArg, Endianness, InstBuilder, MemFlagsData, StackSlot, Type, Value};
 use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_frontend::FunctionBuilder;
 
@@ -80,6 +80,8 @@ pub(super) fn words(stack: &[Operand]) -> u32 {
 pub(in crate::compile) struct Record {
     /// Debug: its frame.
     pub(in crate::compile) frame: Option<FrameRecord>,
+    /// Production: where its frame keeps the vmctx, if it does.
+    pub(in crate::compile) vmctx: Option<StackSlot>,
     /// Rerun: its instructions, without code.
     pub(in crate::compile) rerun: Option<RerunImage>,
 }
@@ -113,6 +115,9 @@ pub(super) struct Here<'t, 'b> {
 pub(super) trait Storage {
     /// Before an instruction that is reached: what has to stand there. Says whether this code leaves it to the guest.
     fn begin(&mut self, here: &mut Here<'_, '_>, row: &Row) -> Result<bool>;
+
+    /// A region begins behind the instruction at hand, whether or not control comes through it.
+    fn end_region(&mut self) {}
 
     /// Pushes an operand; `place` says how it is known without being stored, if it is.
     fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, place: Option<OperandPlace>);

@@ -111,6 +111,10 @@ impl Storage for Slots {
         Ok(false)
     }
 
+    fn end_region(&mut self) {
+        self.stop_due = true;
+    }
+
     /// The slot gets it at the next point, if it is still there.
     fn push(&mut self, here: &mut Here<'_, '_>, ty: ValType, value: Value, place: Option<OperandPlace>) {
         if here.stack.len() == MAX_ALIASED {
@@ -207,6 +211,6 @@ impl Storage for Slots {
     }
 
     fn finish(self: Box<Self>, here: &mut Here<'_, '_>) -> Result<Record> {
-        Ok(Record { frame: Some(self.frame.finish(here.builder)), rerun: None })
+        Ok(Record { frame: Some(self.frame.finish(here.builder)), ..Record::default() })
     }
 }

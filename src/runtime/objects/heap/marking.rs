@@ -4,8 +4,8 @@
 use super::types::HeapType;
 use super::{Heap, damaged};
 use crate::abi::{
-    ARRAY_ELEMENTS, ARRAY_LENGTH, EXTERN_OF_GUEST, HOST_SHIFT, HOST_TAG, I31_TAG, OBJECT_ALIGN, OBJECT_MARK, VMFuncRef,
-    VMHeap,
+    ARRAY_ELEMENTS, ARRAY_LENGTH, EXTERN_OF_GUEST, HOST_SHIFT, HOST_TAG, I31_TAG, OBJECT_ALIGN, OBJECT_MARK,
+    VMException, VMFuncRef, VMHeap,
 };
 use crate::base::Family;
 use crate::isa;
@@ -20,12 +20,15 @@ pub(in crate::runtime) trait Beyond {
     fn func(&mut self, func: NonNull<VMFuncRef>);
     /// To the host's value of this index.
     fn external(&mut self, index: u32);
+    /// To an exception.
+    fn exception(&mut self, exception: NonNull<VMException>);
 }
 
 /// Nobody: all that is not in the heap is kept.
 impl Beyond for () {
     fn func(&mut self, _: NonNull<VMFuncRef>) {}
     fn external(&mut self, _: u32) {}
+    fn exception(&mut self, _: NonNull<VMException>) {}
 }
 
 /// A collection that has begun.
@@ -130,6 +133,11 @@ impl Marking<'_> {
                         Family::Func => {
                             if let Some(func) = NonNull::new(at.cast::<*mut VMFuncRef>().read_unaligned()) {
                                 beyond.func(func);
+                            }
+                        }
+                        Family::Exn => {
+                            if let Some(exception) = NonNull::new(at.cast::<*mut VMException>().read_unaligned()) {
+                                beyond.exception(exception);
                             }
                         }
                     }

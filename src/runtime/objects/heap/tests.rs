@@ -5,7 +5,8 @@ use super::blocks::Full;
 use super::marking::Beyond;
 use crate::abi::{
     ARRAY_ELEMENTS, ARRAY_LENGTH, DESCRIPTOR_BYTES, DESCRIPTOR_CHAIN, DESCRIPTOR_DEPTH, DESCRIPTOR_LEAST,
-    EXTERN_OF_GUEST, HEAP_OBJECTS, HOST_SHIFT, HOST_TAG, I31_TAG, OBJECT_MARK, VMFuncRef, VMHeap, array_size,
+    EXTERN_OF_GUEST, HEAP_OBJECTS, HOST_SHIFT, HOST_TAG, I31_TAG, OBJECT_MARK, VMException, VMFuncRef, VMHeap,
+    array_size,
 };
 use crate::wasm::{DefinedType, Features, parse};
 use std::collections::{HashMap, HashSet};
@@ -48,6 +49,9 @@ impl Beyond for Seen {
     }
     fn external(&mut self, index: u32) {
         self.externals.push(index);
+    }
+    fn exception(&mut self, _: NonNull<VMException>) {
+        unreachable!("the usual types have no exceptions");
     }
 }
 
