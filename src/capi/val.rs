@@ -31,7 +31,7 @@ pub union wasm_val_union_t {
     pub f32: float32_t,
     /// Of `WASM_F64`.
     pub f64: float64_t,
-    /// Of `WASM_EXTERNREF`, `WASM_FUNCREF` and `STEPWELL_VALKIND_ANYREF`; NULL is null.
+    /// Of `WASM_EXTERNREF`, `WASM_FUNCREF`, `STEPWELL_VALKIND_EXNREF` and `STEPWELL_VALKIND_ANYREF`; NULL is null.
     pub r#ref: *mut wasm_ref_t,
 }
 

@@ -9,7 +9,7 @@ use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
 use crate::runtime::objects::exceptions::{TagData, tag_of, values_of};
 use crate::runtime::objects::externs::ExternSlot;
 use crate::runtime::objects::global::HostGlobal;
-use crate::runtime::objects::handles::{Extern, Root};
+use crate::runtime::objects::handles::{Extern, Root, extern_of_any};
 use crate::runtime::objects::host::{HostHead, HostObject};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
@@ -439,8 +439,8 @@ impl<'a> Marker<'a> {
                             self.exception(exception);
                         }
                     }
-                    // As long as there are objects, nothing is collected.
-                    Family::Any => {}
+                    // Objects are not collected; what is the host's may stand here alone.
+                    Family::Any => self.extern_word(extern_of_any(value.anyref)),
                 },
                 ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => {}
             }
@@ -525,7 +525,7 @@ impl<'a> Marker<'a> {
                             self.exception(exception);
                         }
                     }
-                    Family::Any => return,
+                    Family::Any => self.extern_word(extern_of_any(element.any())),
                 }
             }
         }
