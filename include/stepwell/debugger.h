@@ -8,6 +8,7 @@
 
 #include "module.h"
 #include "trap.h"
+#include "exception.h"
 
 #ifndef own
 #define own
@@ -31,6 +32,16 @@ typedef enum stepwell_action_enum {
   STEPWELL_ACTION_TRAP = 4,
 } stepwell_action_enum;
 
+/** Which exceptions are stops. */
+typedef enum stepwell_exception_stops_enum {
+  /** None. */
+  STEPWELL_EXCEPTION_STOPS_NONE = 0,
+  /** Those that no frame catches, up to the last that the host has entered. */
+  STEPWELL_EXCEPTION_STOPS_UNCAUGHT = 1,
+  /** All. */
+  STEPWELL_EXCEPTION_STOPS_ALL = 2,
+} stepwell_exception_stops_enum;
+
 /** Why a guest was stopped. More reasons may come. */
 typedef enum stepwell_stop_enum {
   /** It is about to run an instruction with a breakpoint. */
@@ -42,6 +53,11 @@ typedef enum stepwell_stop_enum {
    * function returns is none of the guest's.
    */
   STEPWELL_STOP_TRAP = 3,
+  /**
+   * An exception is thrown, and `stepwell_debugger_stop_at_exceptions_set` asks for its like; its frames stand, and
+   * those that do not catch it are left when the callback returns. A step from here ends where it is caught.
+   */
+  STEPWELL_STOP_EXCEPTION = 4,
 } stepwell_stop_enum;
 
 /** A debugger attached to one store. Other stores never notice. */
@@ -68,6 +84,9 @@ typedef stepwell_action_t (*stepwell_stop_callback_t)(void *env, struct stepwell
 
 /** A breakpoint's number: unique in its debugger, never 0, never reused. */
 typedef uint32_t stepwell_breakpoint_t;
+
+/** Which exceptions are stops, one of `enum stepwell_exception_stops_enum`. */
+typedef int32_t stepwell_exception_stops_t;
 
 /** Why a guest was stopped, one of `enum stepwell_stop_enum`. */
 typedef int32_t stepwell_stop_reason_t;
@@ -184,6 +203,17 @@ own stepwell_error_t *stepwell_debugger_step_always_set(stepwell_debugger_t *deb
                                                        bool on);
 
 /**
+ * Says which exceptions are stops from now on, with the reason `STEPWELL_STOP_EXCEPTION`; none are at first. Those
+ * that are none still end a step where they are caught. Also allowed inside a stop.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_stop_at_exceptions_set(stepwell_debugger_t *debugger,
+                                                              stepwell_exception_stops_t which);
+
+/**
  * How many breakpoints there are.
  *
  * Thread: one at a time per store.
@@ -276,6 +306,24 @@ STEPWELL_API stepwell_trap_code_t stepwell_stop_trap_code(const stepwell_stop_t 
  */
 STEPWELL_API
 const char *stepwell_stop_trap_message(const stepwell_stop_t *stop);
+
+/**
+ * The exception that is thrown; NULL if that is not the reason. It may be deleted in the callback or after it.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+own stepwell_exception_t *stepwell_stop_exception(const stepwell_stop_t *stop);
+
+/**
+ * The frame that catches the exception, at the instruction inside its `try_table` that threw it or called what did;
+ * NULL if no frame does up to the last that the host has entered, or if no exception is the reason. Borrowed as by
+ * `stepwell_stop_frame`.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+const stepwell_frame_t *stepwell_stop_catching_frame(const stepwell_stop_t *stop);
 
 /**
  * Sets the message of the trap that `STEPWELL_ACTION_TRAP` ends the guest with. False if the stop is over.

@@ -18,7 +18,7 @@
 Everything is closed when it is no longer used, or at once by `close()` or `with`, in any order; a store closes all
 that is in it.
 """
-from ._bindings import VERSION, Action, DebugTier, ErrorCode, Feature, Profiler, StopReason, TrapCode
+from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, StopReason, TrapCode
 from .debugger import Breakpoint, Debugger, Frame, Locals, Stop
 from .engine import Engine
 from .errors import Error, Exit, Source, Trap, TrapFrame, name_to_show
@@ -32,11 +32,12 @@ from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
 
-for _shown in (Action, DebugTier, ErrorCode, Feature, Profiler, StopReason, TrapCode):
+for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, StopReason, TrapCode):
     _shown.__module__ = __name__
 
 __all__ = [
-    "Action", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "Exit", "ExportType", "Exports", "Extern",
+    "Action", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "ExceptionStops", "Exit", "ExportType",
+    "Exports", "Extern",
     "ExternRef", "Feature", "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory",
     "MemoryType", "Module", "Profiler", "Source", "Stop", "StopReason", "Store", "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame",
     "Wasi", "f32", "f64", "i32", "i64", "name_to_show", "v128",

@@ -101,6 +101,7 @@ class stepwell_outcome_t(Structure): pass
 stepwell_outcome_t._fields_ = [('done', c_uint32), ('trap', POINTER(wasm_trap_t)), ('value', c_uint64)]
 STEPWELL_VALKIND_V128 = 4
 STEPWELL_VALKIND_EXNREF = 130
+STEPWELL_VALKIND_ANYREF = 131
 STEPWELL_ERROR_INVALID_MODULE = 1
 STEPWELL_ERROR_UNSUPPORTED = 2
 STEPWELL_ERROR_LINK = 3
@@ -155,6 +156,7 @@ STEPWELL_FEATURE_TAIL_CALL = 12
 STEPWELL_FEATURE_WIDE_ARITHMETIC = 13
 STEPWELL_FEATURE_COMPACT_IMPORTS = 14
 STEPWELL_FEATURE_EXCEPTIONS = 15
+STEPWELL_FEATURE_GC = 18
 class Feature(IntEnum):
     SIGN_EXTENSION = 0
     SATURATING_FLOAT_TO_INT = 1
@@ -172,6 +174,7 @@ class Feature(IntEnum):
     WIDE_ARITHMETIC = 13
     COMPACT_IMPORTS = 14
     EXCEPTIONS = 15
+    GC = 18
 STEPWELL_LOG_WARN = 1
 STEPWELL_LOG_INFO = 2
 STEPWELL_LOG_DEBUG = 3
@@ -207,6 +210,9 @@ STEPWELL_TRAP_STACK_OVERFLOW = 10
 STEPWELL_TRAP_NULL_REFERENCE = 11
 STEPWELL_TRAP_INTERRUPT = 12
 STEPWELL_TRAP_OUT_OF_FUEL = 13
+STEPWELL_TRAP_CAST_FAILURE = 14
+STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS = 15
+STEPWELL_TRAP_HEAP_FULL = 16
 class TrapCode(IntEnum):
     HOST = 0
     UNREACHABLE = 1
@@ -222,6 +228,9 @@ class TrapCode(IntEnum):
     NULL_REFERENCE = 11
     INTERRUPT = 12
     OUT_OF_FUEL = 13
+    CAST_FAILURE = 14
+    ARRAY_OUT_OF_BOUNDS = 15
+    HEAP_FULL = 16
 stepwell_trap_code_t = c_int32
 class stepwell_caller_t(Structure): pass
 class stepwell_typed_func_t(Structure): pass
@@ -248,19 +257,29 @@ class Action(IntEnum):
     STEP_OVER = 2
     STEP_OUT = 3
     TRAP = 4
+STEPWELL_EXCEPTION_STOPS_NONE = 0
+STEPWELL_EXCEPTION_STOPS_UNCAUGHT = 1
+STEPWELL_EXCEPTION_STOPS_ALL = 2
+class ExceptionStops(IntEnum):
+    NONE = 0
+    UNCAUGHT = 1
+    ALL = 2
 STEPWELL_STOP_BREAKPOINT = 1
 STEPWELL_STOP_STEP = 2
 STEPWELL_STOP_TRAP = 3
+STEPWELL_STOP_EXCEPTION = 4
 class StopReason(IntEnum):
     BREAKPOINT = 1
     STEP = 2
     TRAP = 3
+    EXCEPTION = 4
 class stepwell_debugger_t(Structure): pass
 class stepwell_frame_t(Structure): pass
 class stepwell_stop_t(Structure): pass
 stepwell_action_t = c_int32
 stepwell_stop_callback_t = CFUNCTYPE(stepwell_action_t, c_void_p, POINTER(stepwell_stop_t))
 stepwell_breakpoint_t = c_uint32
+stepwell_exception_stops_t = c_int32
 stepwell_stop_reason_t = c_int32
 stepwell_guarded_func_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(stepwell_outcome_t))
 stepwell_guarded_stop_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_stop_t), POINTER(stepwell_outcome_t))
@@ -755,6 +774,7 @@ stepwell_breakpoint_add_at_function = function("stepwell_breakpoint_add_at_funct
 stepwell_breakpoint_add_at_function_index = function("stepwell_breakpoint_add_at_function_index", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), c_uint32, POINTER(stepwell_breakpoint_t)])
 stepwell_breakpoint_remove = function("stepwell_breakpoint_remove", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_breakpoint_t])
 stepwell_debugger_step_always_set = function("stepwell_debugger_step_always_set", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), c_bool])
+stepwell_debugger_stop_at_exceptions_set = function("stepwell_debugger_stop_at_exceptions_set", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_exception_stops_t])
 stepwell_debugger_breakpoint_count = function("stepwell_debugger_breakpoint_count", c_size_t, [POINTER(stepwell_debugger_t)])
 stepwell_breakpoint_offset = function("stepwell_breakpoint_offset", c_size_t, [POINTER(stepwell_debugger_t), stepwell_breakpoint_t])
 stepwell_breakpoint_func_index = function("stepwell_breakpoint_func_index", c_uint32, [POINTER(stepwell_debugger_t), stepwell_breakpoint_t])
@@ -766,6 +786,8 @@ stepwell_stop_breakpoint_count = function("stepwell_stop_breakpoint_count", c_si
 stepwell_stop_breakpoint = function("stepwell_stop_breakpoint", stepwell_breakpoint_t, [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_trap_code = function("stepwell_stop_trap_code", stepwell_trap_code_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_trap_message = function("stepwell_stop_trap_message", c_char_p, [POINTER(stepwell_stop_t)])
+stepwell_stop_exception = function("stepwell_stop_exception", POINTER(stepwell_exception_t), [POINTER(stepwell_stop_t)])
+stepwell_stop_catching_frame = function("stepwell_stop_catching_frame", POINTER(stepwell_frame_t), [POINTER(stepwell_stop_t)])
 stepwell_stop_message_set = function("stepwell_stop_message_set", c_bool, [POINTER(stepwell_stop_t), c_char_p])
 stepwell_stop_store = function("stepwell_stop_store", POINTER(wasm_store_t), [POINTER(stepwell_stop_t)])
 stepwell_stop_debugger = function("stepwell_stop_debugger", POINTER(stepwell_debugger_t), [POINTER(stepwell_stop_t)])

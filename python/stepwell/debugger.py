@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Un
 
 from . import _bindings as c
 from . import _calls
-from ._bindings import Action, ErrorCode, StopReason, TrapCode
+from ._bindings import Action, ErrorCode, ExceptionStops, StopReason, TrapCode
 from ._managed import StoreObject, Unique
 from .errors import Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, text_from
 from .instance import Instance
@@ -16,6 +16,12 @@ from .store import Store
 from .values import from_c
 
 StopReason.__doc__ = "Why a guest was stopped."
+ExceptionStops.__doc__ = """Which exceptions of guests are stops.
+
+- `NONE`: none.
+- `UNCAUGHT`: those that no frame catches, up to the last that the host has entered.
+- `ALL`: all.
+"""
 Action.__doc__ = """What the guest is to do after a stop.
 
 - `CONTINUE`: run to the next breakpoint.
@@ -139,6 +145,12 @@ class Debugger(StoreObject):
         with self._store._lock:
             check(c.stepwell_debugger_step_always_set(self._handle, on))
 
+    def stop_at_exceptions(self, which: Union[ExceptionStops, int] = ExceptionStops.ALL) -> None:
+        """Says which exceptions of guests are stops from now on, with the reason `StopReason.EXCEPTION`; none are at first. Those that
+        are none still end a step where they are caught."""
+        with self._store._lock:
+            check(c.stepwell_debugger_stop_at_exceptions_set(self._handle, ExceptionStops(which)))
+
     def _call(self, ptr: Any) -> int:
         stop = Stop(self, ptr)
         try:
@@ -221,6 +233,15 @@ class Stop(Unique):
         """The trap's message if a trap is the reason, else None."""
         message = c.stepwell_stop_trap_message(self._handle)
         return None if message is None else text_from(message)
+
+    @cached_property
+    def catching_frame(self) -> Optional[Frame]:
+        """The frame that catches the exception that is thrown; None if no frame does, or if no exception is the reason."""
+        ptr = c.stepwell_stop_catching_frame(self._handle)
+        if not ptr:
+            return None
+        number = c.stepwell_frame_id(ptr)
+        return next(frame for frame in self.frames if frame.id == number)
 
     @property
     def frame_count(self) -> int:

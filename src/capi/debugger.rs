@@ -10,7 +10,7 @@ use super::progress::{Progress, stepwell_progress_callback_t};
 use super::source::{stepwell_source_t, write_source};
 use super::stop::{self, stepwell_action_t, stepwell_stop_callback_t};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
-use crate::debug::{Breakpoint, BreakpointId, Debugger};
+use crate::debug::{Breakpoint, BreakpointId, Debugger, ExceptionStops};
 use crate::runtime::Module;
 use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
@@ -263,6 +263,44 @@ pub unsafe extern "C" fn stepwell_debugger_step_always_set(
         // SAFETY: C passes a live debugger or NULL.
         let object = unsafe { borrow(debugger, "debugger") }?;
         object.debugger.step_always(&mut *object.cell.enter()?, on)
+    })
+}
+
+/// Which exceptions are stops, one of `enum stepwell_exception_stops_enum`.
+pub type stepwell_exception_stops_t = i32;
+
+/// Which exceptions are stops.
+#[repr(C)]
+pub enum stepwell_exception_stops_enum {
+    /// None.
+    STEPWELL_EXCEPTION_STOPS_NONE = 0,
+    /// Those that no frame catches, up to the last that the host has entered.
+    STEPWELL_EXCEPTION_STOPS_UNCAUGHT = 1,
+    /// All.
+    STEPWELL_EXCEPTION_STOPS_ALL = 2,
+}
+
+/// Says which exceptions are stops from now on, with the reason `STEPWELL_STOP_EXCEPTION`; none are at first. Those
+/// that are none still end a step where they are caught. Also allowed inside a stop.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_stop_at_exceptions_set(
+    debugger: *mut stepwell_debugger_t,
+    which: stepwell_exception_stops_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_debugger_stop_at_exceptions_set", || {
+        use stepwell_exception_stops_enum as e;
+        // SAFETY: C passes a live debugger or NULL.
+        let object = unsafe { borrow(debugger, "debugger") }?;
+        let which = match which {
+            _ if which == e::STEPWELL_EXCEPTION_STOPS_NONE as i32 => ExceptionStops::None,
+            _ if which == e::STEPWELL_EXCEPTION_STOPS_UNCAUGHT as i32 => ExceptionStops::Uncaught,
+            _ if which == e::STEPWELL_EXCEPTION_STOPS_ALL as i32 => ExceptionStops::All,
+            _ => return Err(Error::new(ErrorKind::Argument, format!("{which} says nothing of exceptions"))),
+        };
+        object.debugger.stop_at_exceptions(&mut *object.cell.enter()?, which)
     })
 }
 

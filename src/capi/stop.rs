@@ -8,8 +8,11 @@ use super::debugger::{DebuggerObject, stepwell_breakpoint_t};
 use super::plumbing::abort::watched;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::guard::{or_null, or_value};
-use super::plumbing::handles::{stepwell_debugger_t, stepwell_frame_t, stepwell_stop_t, wasm_store_t};
-use super::plumbing::own::{lend, null, string};
+use super::plumbing::handles::{
+    stepwell_debugger_t, stepwell_exception_t, stepwell_frame_t, stepwell_stop_t, wasm_store_t,
+};
+use super::plumbing::object::Object;
+use super::plumbing::own::{Own, lend, null, string};
 use super::trap::stepwell_trap_code_t;
 use crate::base::{Error, ErrorKind, NulText, Result};
 use crate::debug::{Action, Reason, Stop};
@@ -51,6 +54,9 @@ pub enum stepwell_stop_enum {
     /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A trap that a host
     /// function returns is none of the guest's.
     STEPWELL_STOP_TRAP = 3,
+    /// An exception is thrown, and `stepwell_debugger_stop_at_exceptions_set` asks for its like; its frames stand, and
+    /// those that do not catch it are left when the callback returns. A step from here ends where it is caught.
+    STEPWELL_STOP_EXCEPTION = 4,
 }
 
 /// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
@@ -254,6 +260,7 @@ pub unsafe extern "C" fn stepwell_stop_reason(stop: *const stepwell_stop_t) -> s
                 Reason::Breakpoint(_) => stepwell_stop_enum::STEPWELL_STOP_BREAKPOINT as i32,
                 Reason::Step => stepwell_stop_enum::STEPWELL_STOP_STEP as i32,
                 Reason::Trap(_) => stepwell_stop_enum::STEPWELL_STOP_TRAP as i32,
+                Reason::Exception => stepwell_stop_enum::STEPWELL_STOP_EXCEPTION as i32,
             })
         })
     })
@@ -276,13 +283,18 @@ pub unsafe extern "C" fn stepwell_stop_frame(stop: *const stepwell_stop_t, index
     or_null("stepwell_stop_frame", || {
         with_stop(stop, |live, stop| {
             let there = if index == 0 { stop.top().is_some() } else { index < stop.frame_count() };
-            if !there || index > MAX_FRAMES {
-                return Ok(std::ptr::null());
-            }
-            let number = live.id << ID_SHIFT | (index as u64) << 1 | FRAME;
-            Ok(std::ptr::without_provenance(number as usize))
+            Ok(if there { frame_of(live, index) } else { std::ptr::null() })
         })
     })
+}
+
+/// The handle of a frame that there is; null beyond those that can be looked at.
+fn frame_of(live: &Live, index: usize) -> *const stepwell_frame_t {
+    if index > MAX_FRAMES {
+        return std::ptr::null();
+    }
+    let number = live.id << ID_SHIFT | (index as u64) << 1 | FRAME;
+    std::ptr::without_provenance(number as usize)
 }
 
 /// How many breakpoints stand at the instruction; 0 if they are not the reason.
@@ -323,6 +335,31 @@ pub unsafe extern "C" fn stepwell_stop_trap_message(stop: *const stepwell_stop_t
             let Reason::Trap(code) = stop.reason() else { return Ok(std::ptr::null()) };
             Ok(live.trap_message.get_or_init(|| NulText::new(code.message())).as_ptr())
         })
+    })
+}
+
+/// The exception that is thrown; NULL if that is not the reason. It may be deleted in the callback or after it.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_exception(stop: *const stepwell_stop_t) -> Own<stepwell_exception_t> {
+    or_null("stepwell_stop_exception", || {
+        with_stop(stop, |live, stop| match stop.exception() {
+            Some(exception) => Ok(Own::new(Object::new(live.cell()?, exception))),
+            None => Ok(Own::null()),
+        })
+    })
+}
+
+/// The frame that catches the exception, at the instruction inside its `try_table` that threw it or called what did;
+/// NULL if no frame does up to the last that the host has entered, or if no exception is the reason. Borrowed as by
+/// `stepwell_stop_frame`.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_catching_frame(stop: *const stepwell_stop_t) -> *const stepwell_frame_t {
+    or_null("stepwell_stop_catching_frame", || {
+        with_stop(stop, |live, stop| Ok(stop.catching_frame().map_or(std::ptr::null(), |index| frame_of(live, index))))
     })
 }
 

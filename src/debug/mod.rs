@@ -41,13 +41,13 @@ mod stop;
 pub use breakpoints::{Breakpoint, BreakpointId};
 pub use frame::Frame;
 pub use stepping::Action;
-pub use stop::{Reason, Stop};
+pub use stop::{ExceptionStops, Reason, Stop};
 
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::image::RerunEnd;
 use crate::runtime::{
-    Answer, AsStore, AsStoreMut, Event, EventSink, Looked, Module, Room, StopInfo, StoreId, StoreMut, Told, Trap,
-    TrapCode, TrapInfo, VirtualFrame,
+    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Module, Room, StopInfo, StoreId, StoreMut,
+    Told, Trap, TrapCode, TrapInfo, VirtualFrame,
 };
 use breakpoints::{Breakpoints, Hits};
 use layers::Layers;
@@ -77,6 +77,7 @@ struct State {
     layers: Layers,
     breakpoints: Breakpoints,
     stepping: Stepping,
+    exceptions: ExceptionStops,
     /// Room for frames inside regions, so that looking into one allocates nothing.
     spare: Vec<Room>,
 }
@@ -203,6 +204,19 @@ impl Debugger {
         self.with(store, |state, store| state.stepping.set_always(&mut state.layers, store, on))
     }
 
+    /// Says which exceptions are stops from now on, [`Reason::Exception`]; none are at first. Those that are none still
+    /// end a step where they are caught.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] when the store is another one, [`ErrorKind::State`] when this debugger is no longer
+    /// attached.
+    pub fn stop_at_exceptions(&self, store: &mut impl AsStoreMut, which: ExceptionStops) -> Result<()> {
+        self.with(store, |state, _| {
+            state.exceptions = which;
+            Ok(())
+        })
+    }
+
     /// Works with the state, which is out of the store meanwhile.
     fn with<R>(
         &self,
@@ -241,9 +255,7 @@ impl EventSink for Core {
         match event {
             Event::Stop(stop) => self.stop(told, stop),
             Event::Trap(trap) => self.trap(told, trap).map(|()| Answer::GoOn),
-            Event::Exception(exception) => told
-                .with(|state, store| state.stepping.thrown(&mut state.layers, store, exception.caught))
-                .map(|()| Answer::GoOn),
+            Event::Exception(exception) => self.exception(told, exception).map(|()| Answer::GoOn),
             Event::Module(module) => {
                 told.with(|state, store| state.breakpoints.module_registered(store, *module)).map(|()| Answer::GoOn)
             }
@@ -254,8 +266,8 @@ impl EventSink for Core {
 impl Core {
     /// Calls the callback for an event; gives its answer.
     #[inline]
-    fn call_back(&self, told: &mut Told<'_, State>, reason: &Reason) -> Action {
-        told.call_host(|store| (self.handler)(&mut Stop::new(store, self, reason)))
+    fn call_back(&self, told: &mut Told<'_, State>, reason: &Reason, thrown: Option<&ExceptionInfo>) -> Action {
+        told.call_host(|store| (self.handler)(&mut Stop::new(store, self, reason, thrown)))
     }
 
     /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the
@@ -267,7 +279,7 @@ impl Core {
             match next {
                 Next::Done(answer) => return Ok(answer),
                 Next::Tell => {
-                    let mut action = self.call_back(told, &at.reason);
+                    let mut action = self.call_back(told, &at.reason, None);
                     next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
                 }
             }
@@ -278,8 +290,32 @@ impl Core {
     fn trap(&self, told: &mut Told<'_, State>, trap: &TrapInfo) -> Result<()> {
         told.with(|state, store| state.trapped(store, trap))?;
         // The guest's call has ended, whatever the answer is.
-        self.call_back(told, &Reason::Trap(trap.code));
+        self.call_back(told, &Reason::Trap(trap.code), None);
         told.with(|state, store| state.stepping.cancel(&mut state.layers, store))
+    }
+
+    /// Tells of an exception, if that is asked for. A step goes on where it is caught.
+    fn exception(&self, told: &mut Told<'_, State>, exception: &ExceptionInfo) -> Result<()> {
+        let caught = exception.caught;
+        let due = told.with(|state, store| match (state.exceptions, caught) {
+            (ExceptionStops::All, _) | (ExceptionStops::Uncaught, None) => {
+                state.stepping.pause();
+                Ok(true)
+            }
+            _ => state.stepping.thrown(&mut state.layers, store, caught).map(|()| false),
+        })?;
+        if !due {
+            return Ok(());
+        }
+        let action = self.call_back(told, &Reason::Exception, Some(exception));
+        told.with(|state, store| {
+            if let Action::Trap(message) = action {
+                state.stepping.cancel(&mut state.layers, store)?;
+                return Err(Trap::new(message).into());
+            }
+            state.stepping.start_at_throw(&mut state.layers, store, &action)?;
+            state.stepping.thrown(&mut state.layers, store, caught)
+        })
     }
 
     /// A handle.

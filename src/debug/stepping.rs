@@ -163,6 +163,30 @@ impl Stepping {
         self.start_anew(layers, store, action, at, wasm)
     }
 
+    /// Starts what the callback asked for where an exception is thrown, by the innermost frame or what it called.
+    pub(super) fn start_at_throw(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        action: &Action,
+    ) -> Result<()> {
+        let mut top = None;
+        store.walk_frames(|frame| {
+            top = frame.module.info().defined(frame.func).map(|func| (frame.slot, func, frame.fp));
+            ControlFlow::Break(())
+        });
+        let Some((slot, func, fp)) = top else { return self.cancel(layers, store) };
+        let frame = store.as_store().frame_id(slot, func, fp);
+        let (goal, scope) = match action {
+            Action::Continue | Action::Trap(_) => return self.cancel(layers, store),
+            Action::StepInstruction => (Goal::Anywhere, StepScope::All),
+            Action::StepOver => (Goal::NotBelow(frame), functions(store, 0)),
+            Action::StepOut => (Goal::Above(frame), functions(store, 1)),
+        };
+        (self.goal, self.run) = (goal, store.run());
+        layers.set_scope(store, Layer::Step, scope)
+    }
+
     fn start_anew(
         &mut self,
         layers: &mut Layers,

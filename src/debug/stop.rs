@@ -3,7 +3,7 @@
 use super::breakpoints::{BreakpointId, Hits};
 use super::frame::Frame;
 use super::{Core, Debugger};
-use crate::runtime::{AsStore, AsStoreMut, EventId, KeptFrame, StoreMut, StoreRef, TrapCode};
+use crate::runtime::{AsStore, AsStoreMut, EventId, ExceptionInfo, ExnRef, KeptFrame, StoreMut, StoreRef, TrapCode};
 use std::cell::OnceCell;
 
 /// Why the guest was stopped.
@@ -16,6 +16,21 @@ pub enum Reason {
     /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A stack overflow is
     /// shown at the call that did not fit: the function called has no frame yet.
     Trap(TrapCode),
+    /// An exception is thrown, and [`Debugger::stop_at_exceptions`] asks for its like; its frames stand, and those that
+    /// do not catch it are left when the callback returns. A step from here ends where it is caught.
+    Exception,
+}
+
+/// Which exceptions are stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ExceptionStops {
+    /// None.
+    #[default]
+    None,
+    /// Those that no frame catches, up to the last that the host has entered.
+    Uncaught,
+    /// All.
+    All,
 }
 
 impl Reason {
@@ -34,6 +49,8 @@ pub struct Stop<'a> {
     store: StoreMut<'a>,
     core: &'a Core,
     reason: &'a Reason,
+    /// The exception, if one is the reason.
+    thrown: Option<&'a ExceptionInfo>,
     /// Whose frames are shown: who asks for them may be in a stop within this one.
     event: Option<EventId>,
     /// All, walked on first use.
@@ -43,14 +60,34 @@ pub struct Stop<'a> {
 }
 
 impl<'a> Stop<'a> {
-    pub(super) fn new(store: StoreMut<'a>, core: &'a Core, reason: &'a Reason) -> Self {
+    pub(super) fn new(
+        store: StoreMut<'a>,
+        core: &'a Core,
+        reason: &'a Reason,
+        thrown: Option<&'a ExceptionInfo>,
+    ) -> Self {
         let event = store.as_store().event();
-        Stop { store, core, reason, event, frames: OnceCell::new(), top: OnceCell::new() }
+        Stop { store, core, reason, thrown, event, frames: OnceCell::new(), top: OnceCell::new() }
     }
 
     /// Why the guest was stopped.
     pub fn reason(&self) -> &Reason {
         self.reason
+    }
+
+    /// The exception that is thrown, if that is the reason. It is kept until the guest's outermost call returns.
+    pub fn exception(&self) -> Option<ExnRef> {
+        self.thrown.map(ExceptionInfo::exception)
+    }
+
+    /// The index of the frame that catches the exception; none if no frame does up to the last that the host has
+    /// entered, or if no exception is the reason. It stands at the instruction inside its `try_table` that threw, or
+    /// called what did.
+    pub fn catching_frame(&self) -> Option<usize> {
+        let catcher = self.thrown?.caught?;
+        let store = self.store.as_store();
+        let id = store.frame_id(catcher.slot, catcher.func, catcher.fp);
+        self.frames().iter().position(|frame| Frame::new(store, frame).id() == id)
     }
 
     /// The debugger, for editing breakpoints. Edits take effect before the guest resumes.

@@ -492,11 +492,86 @@ static void trapping(void) {
   wasm_engine_delete(engine);
 }
 
+/* Logs an exception: what it carries, the function that catches it, and how deep that is. */
+static stepwell_action_t on_exception(void *env, stepwell_stop_t *stop) {
+  struct session *session = env;
+  stepwell_exception_t *exception = stepwell_stop_exception(stop);
+  const stepwell_frame_t *catching = stepwell_stop_catching_frame(stop);
+  wasm_val_vec_t values;
+  char line[64];
+  session->stops++;
+  session->kept_stop = stop;
+  if (stepwell_stop_reason(stop) != STEPWELL_STOP_EXCEPTION) {
+    CHECK(!exception && !catching);
+    return on_stop(env, stop);
+  }
+  CHECK(exception && stepwell_stop_trap_code(stop) == 0 && !stepwell_stop_trap_message(stop));
+  OK(stepwell_exception_values(exception, &values));
+  CHECK(values.size == 1 && values.data[0].kind == WASM_I32);
+  CHECK(!catching || catching == stepwell_stop_frame(stop, 1));
+  snprintf(line, sizeof(line), "%d %s ", values.data[0].of.i32, catching ? stepwell_frame_func_name(catching, NULL) : "-");
+  note(session, line);
+  wasm_val_vec_delete(&values);
+  stepwell_exception_delete(exception);
+  return session->answer;
+}
+
+/* Which exceptions are stops, and where a step from one ends. */
+static void throwing(void) {
+  wasm_engine_t *engine = debug_engine();
+  wasm_store_t *store = wasm_store_new(engine);
+  wasm_module_t *module = MODULE(store, EXCEPTIONS);
+  wasm_instance_t *instance = check_instance(store, module);
+  wasm_func_t *caught = check_func(instance, "caught"), *uncaught = check_func(instance, "uncaught");
+  struct session session;
+  wasm_val_t arg[1], result[1];
+  wasm_val_vec_t args = WASM_ARRAY_VEC(arg), results = WASM_ARRAY_VEC(result);
+  int which;
+  static const char *const expected[] = {"", "9 - ", "7 caught 9 - "};
+  memset(&session, 0, sizeof(session));
+  OK(stepwell_debugger_attach(store, on_exception, &session, NULL, &session.debugger));
+  FAILS(stepwell_debugger_stop_at_exceptions_set(session.debugger, 3), STEPWELL_ERROR_ARGUMENT, "3");
+  for (which = STEPWELL_EXCEPTION_STOPS_NONE; which <= STEPWELL_EXCEPTION_STOPS_ALL; which++) {
+    wasm_trap_t *trap;
+    OK(stepwell_debugger_stop_at_exceptions_set(session.debugger, which));
+    CHECK(call_i32(caught, 7) == 7);
+    arg[0] = val_i32(9);
+    trap = wasm_func_call(uncaught, &args, &results);
+    CHECK(trap);
+    wasm_trap_delete(trap);
+    CHECK(strcmp(session.log, expected[which]) == 0);
+    session.log[0] = 0;
+  }
+  CHECK(!stepwell_stop_exception(session.kept_stop) && !stepwell_stop_catching_frame(session.kept_stop));
+  stepwell_last_error_clear();
+
+  /* out of the function that throws is where it is caught */
+  session.answer = STEPWELL_ACTION_STEP_OUT;
+  CHECK(call_i32(caught, 5) == 5);
+  CHECK(strcmp(session.log, "5 caught caught/1/2 ") == 0);
+
+  /* ended there, nothing catches it */
+  session.answer = STEPWELL_ACTION_TRAP;
+  {
+    wasm_trap_t *trap = wasm_func_call(caught, &args, &results);
+    CHECK(trap && !stepwell_trap_exception(trap));
+    wasm_trap_delete(trap);
+  }
+  stepwell_debugger_delete(session.debugger);
+  wasm_func_delete(uncaught);
+  wasm_func_delete(caught);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
 int main(void) {
   compiling_ahead();
   attaching();
   stopping();
   stepping();
   trapping();
+  throwing();
   return 0;
 }

@@ -320,6 +320,7 @@ static void objects(wasm_engine_t *engine, wasm_store_t *store, wasm_module_t *m
   ERRORS(stepwell_breakpoint_add_at_function_index, "debugger", (NULL, module, 0, NULL));
   ERRORS(stepwell_breakpoint_remove, "debugger", (NULL, 1));
   ERRORS(stepwell_debugger_step_always_set, "debugger", (NULL, true));
+  ERRORS(stepwell_debugger_stop_at_exceptions_set, "debugger", (NULL, 1));
   ABORTS(stepwell_debugger_breakpoint_count, "debugger", (NULL));
   ABORTS(stepwell_breakpoint_func_index, "debugger", (NULL, 1));
   ABORTS(stepwell_stop_reason, "stop", (NULL));

@@ -113,6 +113,30 @@ void stepping() {
   CHECK(guest.fib(3) == 2 && log.empty());
 }
 
+/// Stops at exceptions: the frame that catches.
+void at_exceptions() {
+  Engine engine{Config().debug(true)};
+  Store store{engine};
+  Module module{store, bytes(EXCEPTIONS)};
+  Instance instance{store, module};
+  auto caught = instance.func<int(int)>("caught"), uncaught = instance.func<int(int)>("uncaught");
+  std::string log;
+  Debugger debugger(store, [&](Stop &stop) {
+    CHECK(stop.reason() == StopReason::Exception && !stop.trap_code());
+    const std::optional<Frame> catching = stop.catching_frame();
+    log += catching ? *catching->func_name() + " " : "- ";
+  });
+  const auto both = [&] { CHECK(caught(7) == 7 && !uncaught.try_call(9).ok()); };
+  both();
+  CHECK(log.empty());
+  debugger.stop_at_exceptions(ExceptionStops::Uncaught);
+  both();
+  CHECK(log == "- ");
+  debugger.stop_at_exceptions(ExceptionStops::All);
+  both();
+  CHECK(log == "- caught - ");
+}
+
 /// Breakpoints that a callback removes while they are hit, also its own.
 void removing() {
   Guest guest;
@@ -351,6 +375,7 @@ int main() {
   stepping();
   removing();
   throwing();
+  at_exceptions();
   results();
   trapping();
   ownership();

@@ -85,7 +85,7 @@ void moved_from() {
   Module other(debugged, bytes(FIB));
   Debugger debugger(debugged, [](Stop &) {});
   moved(debugger, [&] { debugger.break_at(other, 0); }, [&] { debugger.break_at_function(other, "fib"); },
-        [&] { debugger.break_at_function_index(other, 0); }, [&] { debugger.step_always(true); }, [&] { debugger.breakpoint_count(); });
+        [&] { debugger.break_at_function_index(other, 0); }, [&] { debugger.step_always(true); }, [&] { debugger.stop_at_exceptions(ExceptionStops::All); }, [&] { debugger.breakpoint_count(); });
   Module nowhere = std::move(other);
   THROWS(debugger.break_at(other, 0), Error, "a stepwell::Module was used after it was moved from");
 }

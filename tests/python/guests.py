@@ -110,3 +110,11 @@ def wasi_program():
     b.func(["i32", "i32", "i64"], ["i32"], code(
         const(3), const(0), const(2048), get(0), get(1), get(2), get(2), const(0), const(20), CALL, u(open_)), export="open")
     return b.build()
+
+
+def exceptions():
+    """`caught` and `uncaught` throw what they are given; a frame of the first catches it. It is tests/c/modules/exceptions.wat."""
+    return bytes.fromhex(
+        "0061736d01000000010a0260017f0060017f017f0304030001010d030100000719030174040006636175676874000108756e"
+        "63617567687400020a24030600200008000b1200027f1f4001000000200010000b41000b0b08002000100041000b0030046e"
+        "616d65011b0300067468726f777301066361756768740208756e63617567687403060101010001680b0401000174")

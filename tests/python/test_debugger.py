@@ -9,7 +9,7 @@ from pathlib import Path
 import guests
 import stepwell
 import wasm
-from stepwell import Action, Debugger, Error, ErrorCode, Instance, Module, StopReason, Store, Trap, TrapCode
+from stepwell import Action, Debugger, Error, ErrorCode, ExceptionStops, Instance, Module, StopReason, Store, Trap, TrapCode
 from stepwell import _loader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -222,6 +222,35 @@ class Stepping(Case):
         debugger.step_always(False)
         self.exports.add(1, 2)
         self.assertEqual(len(self.stops), 4)
+
+
+    def test_exceptions(self):
+        engine = stepwell.Engine(debug=True)
+        store = stepwell.Store(engine)
+        exports = stepwell.Instance(store, stepwell.Module(engine, guests.exceptions())).exports
+        seen = []
+
+        def on_stop(stop):
+            self.assertEqual(stop.reason, StopReason.EXCEPTION)
+            self.assertIsNone(stop.trap_code)
+            seen.append(stop.catching_frame and (stop.catching_frame.func_name, stop.catching_frame.index))
+
+        debugger = stepwell.Debugger(store, on_stop)
+        for which, expected in [
+            (None, []),
+            (ExceptionStops.UNCAUGHT, [None]),
+            (ExceptionStops.ALL, [("caught", 1), None]),
+            (ExceptionStops.NONE, []),
+        ]:
+            if which is not None:
+                debugger.stop_at_exceptions(which)
+            self.assertEqual(exports.caught(7), 7)
+            with self.assertRaises(Trap):
+                exports.uncaught(9)
+            self.assertEqual(seen, expected)
+            seen.clear()
+        with self.assertRaises(ValueError):
+            debugger.stop_at_exceptions(3)
 
 
 class Frames(Case):

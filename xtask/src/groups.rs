@@ -109,7 +109,7 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "debugger",
         about: "debugging one store, while all others run at full speed: breakpoints, stops, frames",
-        needs: &["module", "trap"],
+        needs: &["module", "trap", "exception"],
         files: &["debugger", "stop", "stop_frame"],
         items: &["stepwell_debugger_t", "stepwell_stop_t", "stepwell_frame_t"],
     },

@@ -1012,9 +1012,12 @@ const GUESTS: &[(&str, &str)] = &[
         try_table (catch $i $if) (catch $i $out) end
         unreachable
       else
-        i32.const 50
+        i32.const 50 return
       end
       i32.const 2 i32.mul
+      return
+      try_table (catch $i $out) end
+      unreachable
     end
     i32.add)
   (func (export "uncaught") (param i32) (result i32)

@@ -85,6 +85,7 @@ impl Observation {
                     self.put_cause("breakpoint", u64::from(id.get()));
                 }
             }
+            Reason::Exception => self.put_cause("exception", 1),
             Reason::Trap(code) => {
                 self.put("trap", *code as u64);
                 self.say(|| format!("({code:?})"));
