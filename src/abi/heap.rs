@@ -1,5 +1,5 @@
-//! The heap of a store's guests: what compiled code and the runtime agree on. References to it are offsets of 32 bits into
-//! a range of address space that is as large, so that no reference leaves it, whatever it says.
+//! The heap of a store's guests: what compiled code and the runtime agree on. References to it are offsets of 32 bits
+//! into a range of address space that is as large, so that no reference leaves it, whatever it says.
 //!
 //! | from | what |
 //! |---|---|
@@ -11,14 +11,14 @@
 //! # References
 //!
 //! 0 is null. The lowest bit says that it is an integer, [`I31_TAG`]. The next says that it is the host's, made by
-//! `any.convert_extern`: the index of its external reference stands above the two bits. Anything else is the offset of an
-//! object, a multiple of [`OBJECT_ALIGN`].
+//! `any.convert_extern`: the index of its external reference stands above the two bits. Anything else is the offset of
+//! an object, a multiple of [`OBJECT_ALIGN`].
 //!
 //! # Objects
 //!
 //! An object begins with a word of 32 bits: the offset of its type's descriptor, with the lowest bit for the collector,
-//! [`OBJECT_MARK`]. A structure's fields follow, as [`StructLayout`](crate::base::StructLayout) says. An array has its length in the second word, and
-//! its elements behind.
+//! [`OBJECT_MARK`]. A structure's fields follow, as [`StructLayout`](crate::base::StructLayout) says. An array has its
+//! length in the second word, and its elements behind.
 
 use crate::base::StructLayout;
 

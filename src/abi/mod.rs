@@ -26,9 +26,9 @@
 //!
 //! # References
 //!
-//! A `funcref` is a `*mut VMFuncRef`, null for `ref.null`. An `externref` is 0 for `ref.null`, else one more
-//! than the index of the host's value in its store. Both are 64 bits wide in locals, globals and tables. An `anyref`,
-//! and whatever is below it, has 32 bits: 0 for `ref.null`, and an `i31` has its integer in the upper 31, and the lowest
+//! A `funcref` is a `*mut VMFuncRef`, null for `ref.null`. An `externref` is 0 for `ref.null`, else one more than the
+//! index of the host's value in its store. Both are 64 bits wide in locals, globals and tables. An `anyref`, and
+//! whatever is below it, has 32 bits: 0 for `ref.null`, and an `i31` has its integer in the upper 31, and the lowest
 //! set. In a table stands a [`TableElement`], which for a function is not the same: see there.
 
 mod builtins;

@@ -173,8 +173,8 @@ impl Finder<'_> {
                 self.push_of(ty, false)?;
             }
             Step::End { block, .. } => self.close(block.known as usize)?,
-            // What a branch goes by is gone behind it, unless that is a reference: one that is not null is only not there
-            // where the branch is taken, and one that is cast is there on both ways.
+            // What a branch goes by is gone behind it, unless that is a reference: one that is not null is only not
+            // there where the branch is taken, and one that is cast is there on both ways.
             Step::Branch
                 if matches!(
                     instruction.operator,

@@ -81,11 +81,12 @@ mod tests {
     /// All pairs of types that no module defines: what is below what, by the specification's picture of each family.
     #[test]
     fn abstract_types_are_ordered() {
-        use HeapType::{Any, Array, Eq, Extern, Func, I31, NoExtern, NoFunc, None, Struct};
+        use HeapType::{Any, Array, Eq, Exn, Extern, Func, I31, NoExn, NoExtern, NoFunc, None, Struct};
         let above = |ty: HeapType| -> &[HeapType] {
             match ty {
                 NoFunc => &[Func],
                 NoExtern => &[Extern],
+                NoExn => &[Exn],
                 None => &[I31, Struct, Array, Eq, Any],
                 I31 | Struct | Array => &[Eq, Any],
                 Eq => &[Any],

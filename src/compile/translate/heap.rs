@@ -1,9 +1,9 @@
 //! References to what guests make: integers of 31 bits, structures and arrays. How all of them look is said in
-//! `abi/heap.rs`. Objects never move, so an address may be kept; whether there is room in the hole for a new one is looked
-//! at here, and the rest is the runtime's.
+//! `abi/heap.rs`. Objects never move, so an address may be kept; whether there is room in the hole for a new one is
+//! looked at here, and the rest is the runtime's.
 //!
-//! What is read of an object is read in the range that references lie in: an element's offset is computed in 32 bits, so
-//! that not even a wrong length leads out of it.
+//! What is read of an object is read in the range that references lie in: an element's offset is computed in 32 bits,
+//! so that not even a wrong length leads out of it.
 
 use super::{Translator, abi_type, trap_code};
 use crate::abi::{

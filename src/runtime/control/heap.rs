@@ -47,8 +47,8 @@ pub(super) fn allocate(store: &mut StoreInner, bytes: u64) -> Result<u32, TrapCo
     }
 }
 
-/// A new array of a module's type, whose elements are still to be written: the reference, the first element's offset, and
-/// the bytes of each.
+/// A new array of a module's type, whose elements are still to be written: the reference, the first element's offset,
+/// and the bytes of each.
 ///
 /// # Safety
 /// The instance is one of the store, and the index that of a type of arrays.

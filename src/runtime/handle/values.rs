@@ -147,8 +147,8 @@ impl ExternRef {
     /// The host's value.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] with another store, after it was collected, and where a guest has made it of a reference of
-    /// its own.
+    /// [`ErrorKind::Argument`] with another store, after it was collected, and where a guest has made it of a reference
+    /// of its own.
     pub fn data<'a>(&self, store: &'a impl AsStore) -> Result<&'a (dyn Any + Send)> {
         let inner = store.as_store().inner();
         inner.check(self.store)?;

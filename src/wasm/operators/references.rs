@@ -1,5 +1,5 @@
-//! The rows of the instructions on structures, arrays and integers of 31 bits. To make one is an effect: it may move all
-//! others, and rerun must not. To read one is like reading memory.
+//! The rows of the instructions on structures, arrays and integers of 31 bits. To make one is an effect: it may move
+//! all others, and rerun must not. To read one is like reading memory.
 
 #[rustfmt::skip]
 rows! {

@@ -1,5 +1,5 @@
-//! Marking what can be reached. Whoever collects begins it, says what the roots are, and ends it. References that lead out
-//! of the heap are told to whoever wants them.
+//! Marking what can be reached. Whoever collects begins it, says what the roots are, and ends it. References that lead
+//! out of the heap are told to whoever wants them.
 
 use super::types::HeapType;
 use super::{Heap, damaged};

@@ -1,12 +1,12 @@
-//! The heap of a store's guests: structures and arrays. `abi/` says what objects look like; here is where they stand, and
-//! what becomes of those that nobody can reach.
+//! The heap of a store's guests: structures and arrays. `abi/` says what objects look like; here is where they stand,
+//! and what becomes of those that nobody can reach.
 //!
 //! # Why regions, and why nothing moves
 //!
 //! Three ways were measured under the same programs, before any of this was written: copying between two halves;
-//! *regions*, where compiled code fills holes of whole lines by adding to a pointer, and what is live is marked where it
-//! is; and lists of free cells. Nanoseconds per object of 16 bytes, collections included, in several runs on a machine
-//! that had other work, with the most memory that each took:
+//! *regions*, where compiled code fills holes of whole lines by adding to a pointer, and what is live is marked where
+//! it is; and lists of free cells. Nanoseconds per object of 16 bytes, collections included, in several runs on a
+//! machine that had other work, with the most memory that each took:
 //!
 //! | | copying | regions | free lists |
 //! |---|---|---|---|
@@ -14,28 +14,29 @@
 //! | trees, one of half a million nodes stays | 15 to 16, 25 MiB | 16 to 19, 25 MiB | 16 to 21, 25 MiB |
 //! | lists in the leaves of a tree, replaced at random | 28 to 48, 16 MiB | 28 to 53, 18 MiB | 35 to 53, 16 MiB |
 //!
-//! (With marks in a table of bits beside the objects, and without fetching them ahead, marking took twice as long.) Given
-//! the same memory, copying and regions take the same time, and lists take longer to allocate from. What decides is
-//! what else it costs. Where objects move, compiled code reads every reference again behind whatever may collect; in
+//! (With marks in a table of bits beside the objects, and without fetching them ahead, marking took twice as long.)
+//! Given the same memory, copying and regions take the same time, and lists take longer to allocate from. What decides
+//! is what else it costs. Where objects move, compiled code reads every reference again behind whatever may collect; in
 //! debug code that would be every stop point, in the middle of loops that follow references. Rerun buffers, frames that
 //! were shown, handles of the host and hashes of references would all be changed under whoever holds them. Where
-//! nothing moves, all of these are only looked at. So objects stay where they were made. What that costs is memory in lines
-//! that are not quite empty: a hole is a line at least.
+//! nothing moves, all of these are only looked at. So objects stay where they were made. What that costs is memory in
+//! lines that are not quite empty: a hole is a line at least.
 //!
 //! # How
 //!
-//! Objects stand in *blocks* of 32 KiB, each of 256 *lines*. Compiled code makes them in a hole, a run of lines with nothing
-//! live in them: [`VMHeap::next`] to [`VMHeap::end`]. What does not fit there comes here ([`Heap::allocate`]): the next
-//! hole, or, for what is longer than a line, a block that is free; what is longer than a quarter of a block has blocks of
-//! its own. Nothing is written before an object is: whoever makes one writes all of it.
+//! Objects stand in *blocks* of 32 KiB, each of 256 *lines*. Compiled code makes them in a hole, a run of lines with
+//! nothing live in them: [`VMHeap::next`] to [`VMHeap::end`]. What does not fit there comes here ([`Heap::allocate`]):
+//! the next hole, or, for what is longer than a line, a block that is free; what is longer than a quarter of a block
+//! has blocks of its own. Nothing is written before an object is: whoever makes one writes all of it.
 //!
-//! A collection marks what can be reached from its roots, by a bit in each object whose meaning changes every time, and the
-//! lines that it stands in, by the number of the collection. Then it looks through the lines for what is free. It does not
-//! look at what is not live. It runs when as much was made as twice what was live after the last, and a few megabytes at
-//! least: so that the time for it is in proportion, and short-lived objects are made in memory that is in the cache.
+//! A collection marks what can be reached from its roots, by a bit in each object whose meaning changes every time, and
+//! the lines that it stands in, by the number of the collection. Then it looks through the lines for what is free. It
+//! does not look at what is not live. It runs when as much was made as twice what was live after the last, and a few
+//! megabytes at least: so that the time for it is in proportion, and short-lived objects are made in memory that is in
+//! the cache.
 //!
-//! References inside objects are checked against the range and the types before they are followed: a damaged heap ends in a
-//! panic, which poisons the store, and touches nothing outside.
+//! References inside objects are checked against the range and the types before they are followed: a damaged heap ends
+//! in a panic, which poisons the store, and touches nothing outside.
 
 mod blocks;
 mod marking;

@@ -24,7 +24,8 @@ fn types(text: &str) -> Vec<DefinedType> {
     parse(&wat::parse_str(text).unwrap(), features, false).unwrap().types
 }
 
-/// Cells have a number at 4 and a reference at 8; wide ones a vector at 16, and at 32, 40 and 48 references of each family.
+/// Cells have a number at 4 and a reference at 8; wide ones a vector at 16, and at 32, 40 and 48 references of each
+/// family.
 fn usual_types() -> Vec<DefinedType> {
     types(
         "(module

@@ -1,5 +1,5 @@
-//! The types of a heap's objects: their descriptors, which compiled code reads in the heap itself, and what the collector
-//! has to know of them, which nothing that is wrong in the heap can change.
+//! The types of a heap's objects: their descriptors, which compiled code reads in the heap itself, and what the
+//! collector has to know of them, which nothing that is wrong in the heap can change.
 
 use super::{damaged, too_many_types};
 use crate::abi::{
