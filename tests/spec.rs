@@ -409,6 +409,7 @@ fn vectors_go_wherever_values_go() {
 #[test]
 fn references_to_what_guests_make_go_wherever_values_go() {
     in_all_code_as_of(("heap", "gc"), include_str!("support/heap.wast"), 56, |_| {});
+    in_all_code_as_of(("exceptions", "wasm-v3"), include_str!("support/heap_exceptions.wast"), 8, |_| {});
 }
 
 /// What they give is what the specification's deterministic profile says.

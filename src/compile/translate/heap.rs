@@ -511,8 +511,8 @@ impl<'a> Translator<'a, '_> {
         };
         let constant = |this: &mut Self, value: i64| this.builder.ins().iconst(types::I8, value);
         let fits = match heap {
-            HeapType::Any | HeapType::Func | HeapType::Extern => constant(self, 1),
-            HeapType::None | HeapType::NoFunc | HeapType::NoExtern => constant(self, 0),
+            HeapType::Any | HeapType::Func | HeapType::Extern | HeapType::Exn => constant(self, 1),
+            HeapType::None | HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn => constant(self, 0),
             HeapType::I31 => {
                 let tag = self.builder.ins().band_imm_u(reference, i64::from(I31_TAG));
                 self.builder.ins().icmp_imm_u(IntCC::NotEqual, tag, 0)
