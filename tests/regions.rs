@@ -37,7 +37,7 @@ fn guests_alike(engines: &Engines, seeds: std::ops::Range<u64>, stops: usize) {
 
 #[test]
 fn hand_written_modules_are_alike_in_both_tiers() {
-    guests_alike(&Engines::new(|_| {}), 0..number("STEPWELL_SEEDS", 8), 100_000);
+    guests_alike(&Engines::new(|_| {}), 0..number("STEPWELL_SEEDS", 4), 100_000);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn code_that_cannot_be_reached_is_alike_when_fuel_is_counted() {
 /// `STEPWELL_SMITH` says how many.
 #[test]
 fn generated_modules_are_alike_in_both_tiers() {
-    generated_alike(&Engines::new(|_| {}), 300);
+    generated_alike(&Engines::new(|_| {}), 150);
 }
 
 fn generated_alike(engines: &Engines, count: u64) {
