@@ -118,6 +118,7 @@ enum class Feature : std::int32_t {
   WideArithmetic = STEPWELL_FEATURE_WIDE_ARITHMETIC,
   CompactImports = STEPWELL_FEATURE_COMPACT_IMPORTS,
   Exceptions = STEPWELL_FEATURE_EXCEPTIONS,
+  Gc = STEPWELL_FEATURE_GC,
 };
 
 /// The kinds of values.

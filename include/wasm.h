@@ -315,7 +315,7 @@ typedef union wasm_val_union_t {
   float32_t f32;
   /** Of `WASM_F64`. */
   float64_t f64;
-  /** Of `WASM_EXTERNREF` and `WASM_FUNCREF`; NULL is null. */
+  /** Of `WASM_EXTERNREF`, `WASM_FUNCREF`, `STEPWELL_VALKIND_EXNREF` and `STEPWELL_VALKIND_ANYREF`; NULL is null. */
   wasm_ref_t *ref;
 } wasm_val_union_t;
 

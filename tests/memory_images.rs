@@ -154,7 +154,7 @@ fn seen(store: &mut Store, instance: &Instance) -> String {
 }
 
 fn is_null(value: &Val) -> bool {
-    matches!(value, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None))
+    matches!(value, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None))
 }
 
 /// Changes all of it.

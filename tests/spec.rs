@@ -93,7 +93,7 @@ fn proposals_in_production() {
     all_pass("proposals/multi-value", Mode::Production, 1_182);
     all_pass("proposals/sign-extension-ops", Mode::Production, 872);
     all_pass("proposals/nontrapping-float-to-int-conversions", Mode::Production, 615);
-    all_pass("proposals/bulk-memory", Mode::Production, 6_693);
+    all_pass("proposals/bulk-memory", Mode::Production, 7_485);
     all_pass("proposals/reference-types", Mode::Production, 9_029);
     all_pass("proposals/mutable-global", Mode::Production, 36);
 }
@@ -180,23 +180,23 @@ fn webassembly_2_stepped() {
 
 #[test]
 fn webassembly_3_in_production() {
-    all_pass("wasm-v3", Mode::Production, 20_793);
-    all_pass("wasm-latest", Mode::Production, 20_798);
+    all_pass("wasm-v3", Mode::Production, 21_228);
+    all_pass("wasm-latest", Mode::Production, 21_233);
 }
 
 #[test]
 fn webassembly_3_debugged() {
-    all_pass("wasm-v3", Mode::Debug, 20_793);
-    all_pass("wasm-latest", Mode::Debug, 20_798);
+    all_pass("wasm-v3", Mode::Debug, 21_228);
+    all_pass("wasm-latest", Mode::Debug, 21_233);
 }
 
 #[test]
 fn webassembly_3_serialized() {
-    all_pass("wasm-v3", Mode::Serialized, 20_793);
+    all_pass("wasm-v3", Mode::Serialized, 21_228);
 }
 
 /// Folders whose scripts are run in every mode: see [`new_in_webassembly_3`].
-const IN_EVERY_MODE: [&str; 7] = [
+const IN_EVERY_MODE: [&str; 8] = [
     "wasm-v2",
     "proposals/simd",
     "proposals/multi-memory",
@@ -204,6 +204,7 @@ const IN_EVERY_MODE: [&str; 7] = [
     "proposals/tail-call",
     "proposals/exceptions",
     "proposals/function-references",
+    "proposals/gc",
 ];
 
 /// Scripts that take long to step through, instruction by instruction: they turn a million times in tail calls, as
@@ -223,7 +224,7 @@ fn new_in_webassembly_3() -> Vec<script::Script> {
 #[test]
 fn what_webassembly_3_has_new_in_every_mode() {
     let scripts = new_in_webassembly_3();
-    let run = |engine, mode| all_of_them_pass(engine, ("wasm-v3, new", &scripts), mode, 2_001);
+    let run = |engine, mode| all_of_them_pass(engine, ("wasm-v3, new", &scripts), mode, 2_436);
     for engine in ["default", "no-signals", "simple", "unoptimized", "no-reservation"] {
         run(engine, Mode::Production);
         run(engine, Mode::Debug);
@@ -332,7 +333,7 @@ fn tail_calls_in_every_mode() {
 
 #[test]
 fn exceptions_in_every_mode() {
-    in_every_mode("proposals/exceptions", 95);
+    in_every_mode("proposals/exceptions", 105);
 }
 
 /// Annotations stand in the text alone; those that mean something to the tools become custom sections.
@@ -340,6 +341,11 @@ fn exceptions_in_every_mode() {
 fn annotations_are_accepted() {
     all_pass("proposals/annotations", Mode::Production, 617);
     all_pass("proposals/annotations", Mode::Debug, 617);
+}
+
+#[test]
+fn structures_and_arrays_in_every_mode() {
+    in_every_mode("proposals/gc", 784);
 }
 
 #[test]
@@ -398,6 +404,12 @@ fn tables_are_filled_on_first_use() {
 #[test]
 fn vectors_go_wherever_values_go() {
     in_all_code("vectors", include_str!("support/vectors.wast"), 192, |_| {});
+}
+
+#[test]
+fn references_to_what_guests_make_go_wherever_values_go() {
+    in_all_code_as_of(("heap", "gc"), include_str!("support/heap.wast"), 56, |_| {});
+    in_all_code_as_of(("exceptions", "wasm-v3"), include_str!("support/heap_exceptions.wast"), 8, |_| {});
 }
 
 /// What they give is what the specification's deterministic profile says.

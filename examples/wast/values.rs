@@ -1,6 +1,7 @@
 //! Between the values of a script and the engine's.
 
-use stepwell::runtime::{ExternRef, Store, Val};
+use stepwell::base::{DefinedKind, HeapType as Type};
+use stepwell::runtime::{AnyRef, ExternRef, Store, Val};
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 
@@ -15,6 +16,11 @@ pub fn argument(store: &mut Store, arg: &WastArgCore<'_>) -> Result<Val, String>
         WastArgCore::RefNull(ty) if is_func(ty) => Val::FuncRef(None),
         WastArgCore::RefNull(ty) if is_extern(ty) => Val::ExternRef(None),
         WastArgCore::RefNull(ty) if is_exn(ty) => Val::ExnRef(None),
+        WastArgCore::RefNull(ty) if is_any(ty) => Val::AnyRef(None),
+        WastArgCore::RefHost(x) => {
+            let value = ExternRef::new(&mut *store, Box::new(*x)).map_err(|e| e.to_string())?;
+            Val::AnyRef(Some(AnyRef::of_extern(value)))
+        }
         WastArgCore::RefExtern(x) => {
             Val::ExternRef(Some(ExternRef::new(&mut *store, Box::new(*x)).map_err(|e| e.to_string())?))
         }
@@ -40,6 +46,12 @@ fn is_exn(ty: &HeapType<'_>) -> bool {
     matches!(ty, HeapType::Abstract { ty: Exn | NoExn, .. })
 }
 
+/// Whether references to this are to what guests make.
+fn is_any(ty: &HeapType<'_>) -> bool {
+    use AbstractHeapType::{Any, Array, Eq, I31, None, Struct};
+    matches!(ty, HeapType::Abstract { ty: Any | Eq | I31 | Struct | Array | None, .. })
+}
+
 /// Whether `value` is what the script expects.
 pub fn fits(store: &Store, expected: &WastRetCore<'_>, value: &Val) -> bool {
     match (expected, value) {
@@ -56,6 +68,20 @@ pub fn fits(store: &Store, expected: &WastRetCore<'_>, value: &Val) -> bool {
             y.data(store).is_ok_and(|data| data.downcast_ref::<u32>() == Some(x))
         }
         (WastRetCore::RefFunc(None), Val::FuncRef(Some(_))) => true,
+        (WastRetCore::RefNull(ty), Val::AnyRef(None)) => ty.as_ref().is_none_or(is_any),
+        (WastRetCore::RefAny, Val::AnyRef(Some(_))) => true,
+        (WastRetCore::RefHost(x), Val::AnyRef(Some(y))) => {
+            y.as_host().is_some_and(|y| y.data(store).is_ok_and(|data| data.downcast_ref::<u32>() == Some(x)))
+        }
+        (WastRetCore::RefI31, Val::AnyRef(Some(value))) => value.as_i31().is_some(),
+        (WastRetCore::RefEq, Val::AnyRef(Some(value))) => value.as_host().is_none(),
+        (WastRetCore::RefStruct | WastRetCore::RefArray, Val::AnyRef(Some(value))) => match value.ty(store) {
+            Ok(Type::Defined(ty)) => {
+                ty.kind
+                    == if matches!(expected, WastRetCore::RefArray) { DefinedKind::Array } else { DefinedKind::Struct }
+            }
+            _ => false,
+        },
         (WastRetCore::Either(cases), _) => cases.iter().any(|case| fits(store, case, value)),
         _ => false,
     }

@@ -400,6 +400,7 @@ fn digest(digest: &mut DefaultHasher, frame: &Frame<'_>) {
             Val::FuncRef(function) => function.is_some().hash(digest),
             Val::ExternRef(value) => value.is_some().hash(digest),
             Val::ExnRef(value) => value.is_some().hash(digest),
+            Val::AnyRef(value) => value.map(|value| value.as_i31()).hash(digest),
         }
     }
 }
@@ -486,6 +487,7 @@ fn same(a: &[Val], b: &[Val]) -> bool {
             (Val::FuncRef(a), Val::FuncRef(b)) => a.is_some() == b.is_some(),
             (Val::ExternRef(a), Val::ExternRef(b)) => a.is_some() == b.is_some(),
             (Val::ExnRef(a), Val::ExnRef(b)) => a.is_some() == b.is_some(),
+            (Val::AnyRef(a), Val::AnyRef(b)) => a.map(|a| a.as_i31()) == b.map(|b| b.as_i31()),
             _ => false,
         })
 }

@@ -29,7 +29,7 @@ pub fn engines() -> [Engine; 2] {
 /// A store whose guests cannot take the fuzzer's memory.
 pub fn store(engine: &Engine) -> Store {
     let mut store = Store::new(engine);
-    store.set_limits(StoreLimits { memory_bytes: 64 << 20, table_elements: 100_000, instances: 100 });
+    store.set_limits(StoreLimits { memory_bytes: 64 << 20, table_elements: 100_000, instances: 100, heap_bytes: 16 << 20 });
     store.set_fuel(FUEL).expect("fuel is on");
     store
 }
@@ -77,6 +77,7 @@ fn shown(value: &Val) -> String {
         Val::FuncRef(func) => format!("func {}", func.is_some()),
         Val::ExternRef(item) => format!("extern {}", item.is_some()),
         Val::ExnRef(item) => format!("exn {}", item.is_some()),
+        Val::AnyRef(item) => format!("any {}", item.is_some()),
         // Which NaN it is may differ between tiers.
         Val::F32(bits) if f32::from_bits(*bits).is_nan() => "nan".into(),
         Val::F64(bits) if f64::from_bits(*bits).is_nan() => "nan".into(),

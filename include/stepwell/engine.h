@@ -90,6 +90,8 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_COMPACT_IMPORTS = 14,
   /** Exceptions: tags, `throw`, `try_table`, `throw_ref`, `exnref`. */
   STEPWELL_FEATURE_EXCEPTIONS = 15,
+  /** Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts. Off by default. */
+  STEPWELL_FEATURE_GC = 18,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */

@@ -42,6 +42,12 @@ typedef enum stepwell_trap_enum {
   STEPWELL_TRAP_INTERRUPT = 12,
   /** The fuel that the host gave the guest is used up. */
   STEPWELL_TRAP_OUT_OF_FUEL = 13,
+  /** A reference was cast to a type that it is not of. */
+  STEPWELL_TRAP_CAST_FAILURE = 14,
+  /** An access beyond an array. */
+  STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS = 15,
+  /** The heap is full, or a new object is larger than it may be. */
+  STEPWELL_TRAP_HEAP_FULL = 16,
 } stepwell_trap_enum;
 
 /** Why a guest trapped, one of `enum stepwell_trap_enum`. */

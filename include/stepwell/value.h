@@ -29,6 +29,8 @@ typedef enum stepwell_valkind_enum {
   STEPWELL_VALKIND_V128 = 4,
   /** A reference to an exception. */
   STEPWELL_VALKIND_EXNREF = 130,
+  /** A reference to anything that a guest has made. */
+  STEPWELL_VALKIND_ANYREF = 131,
 } stepwell_valkind_enum;
 
 #ifdef __cplusplus

@@ -45,6 +45,21 @@ pub enum Builtin {
     /// `(type, wanted) -> 1 or 0`: whether a type is another, or below it; both are
     /// [`TypeId`](crate::base::TypeId)s. Raises no trap.
     IsBelow,
+    /// `(bytes) -> offset`: room on the heap for an object of so many bytes that does not fit the hole.
+    HeapAllocate,
+    /// `(offset, bytes of an element, elements, value's lower half, upper half)`: fills elements on the heap with the
+    /// lowest bytes of a value. They are there. Raises no trap.
+    HeapFill,
+    /// `(destination offset, source offset, bytes)`: copies on the heap. Both are there. Raises no trap.
+    HeapMove,
+    /// `(type, data segment, source, length) -> reference`: a new array.
+    ArrayNewData,
+    /// `(type, element segment, source, length) -> reference`: a new array.
+    ArrayNewElem,
+    /// `(array, index, data segment, source, length)`. The array is not null.
+    ArrayInitData,
+    /// `(array, index, element segment, source, length)`. The array is not null.
+    ArrayInitElem,
     /// `(trap code)`: raises that trap. Used where signals are off. Never returns.
     Trap,
     /// `()`: raises the error a host function left in the store. Never returns.
@@ -63,7 +78,7 @@ pub enum Builtin {
 
 impl Builtin {
     /// Every builtin, in the order of the table.
-    pub const ALL: [Builtin; 19] = [
+    pub const ALL: [Builtin; 26] = [
         Builtin::MemoryGrow,
         Builtin::MemoryCopy,
         Builtin::MemoryFill,
@@ -77,6 +92,13 @@ impl Builtin {
         Builtin::TableResolve,
         Builtin::RefFunc,
         Builtin::IsBelow,
+        Builtin::HeapAllocate,
+        Builtin::HeapFill,
+        Builtin::HeapMove,
+        Builtin::ArrayNewData,
+        Builtin::ArrayNewElem,
+        Builtin::ArrayInitData,
+        Builtin::ArrayInitElem,
         Builtin::Trap,
         Builtin::Raise,
         Builtin::HostOverflow,
@@ -99,6 +121,11 @@ impl Builtin {
             Builtin::TableFill => &[I32, I64, I64, I64],
             Builtin::TableCopy | Builtin::TableInit => &[I32, I32, I64, I64, I64],
             Builtin::IsBelow => &[I32, I32],
+            Builtin::HeapAllocate => &[I64],
+            Builtin::HeapFill => &[I32, I32, I64, I64, I64],
+            Builtin::HeapMove => &[I32, I32, I64],
+            Builtin::ArrayNewData | Builtin::ArrayNewElem => &[I32, I32, I32, I32],
+            Builtin::ArrayInitData | Builtin::ArrayInitElem => &[I32, I32, I32, I32, I32],
             Builtin::Raise | Builtin::HostOverflow | Builtin::Due => &[],
         }
     }
@@ -106,9 +133,14 @@ impl Builtin {
     /// The type of its result, if it has one.
     pub const fn result(self) -> Option<BuiltinArg> {
         match self {
-            Builtin::MemoryGrow | Builtin::TableGrow | Builtin::TableResolve | Builtin::RefFunc | Builtin::IsBelow => {
-                Some(I64)
-            }
+            Builtin::MemoryGrow
+            | Builtin::TableGrow
+            | Builtin::TableResolve
+            | Builtin::RefFunc
+            | Builtin::IsBelow
+            | Builtin::HeapAllocate
+            | Builtin::ArrayNewData
+            | Builtin::ArrayNewElem => Some(I64),
             _ => None,
         }
     }

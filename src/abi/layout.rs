@@ -1,5 +1,6 @@
 //! The structures compiled code reads and writes, and where they are.
 
+use super::heap::VMHeap;
 use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeId};
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -31,6 +32,8 @@ pub union ValRaw {
     pub externref: u64,
     /// An `exnref`: null or an exception of the same store.
     pub exnref: *mut VMException,
+    /// A reference of the family of `anyref`: see the module's page.
+    pub anyref: u32,
 }
 
 impl ValRaw {
@@ -68,6 +71,9 @@ pub struct VMFuncRef {
     pub sig: TypeId,
     /// The function's index in its module (imports counted), or [`HOST_FUNC`].
     pub func: u32,
+    /// The types that the signature is below: how many, then the topmost first, and itself. It lives as long as the
+    /// signature is known.
+    pub above: *const u32,
 }
 
 /// The head of an exception. Behind it stand the values that it carries, one [`ValRaw`] each.
@@ -100,7 +106,7 @@ pub struct VMMemory {
 }
 
 /// An element as it stands in a table. A table of functions is not written to when it is made: its elements are
-/// [`TableElement::UNTOUCHED`] until somebody asks for one. An external reference stands in a table as it is.
+/// [`TableElement::UNTOUCHED`] until somebody asks for one. Any other reference stands in a table as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct TableElement(u64);
@@ -117,7 +123,7 @@ pub enum FuncElement {
 }
 
 impl TableElement {
-    /// What every element of a new table is. Of a function: what the table's image says, or null. Of an external
+    /// What every element of a new table is. Of a function: what the table's image says, or null. Of any other
     /// reference: null.
     pub const UNTOUCHED: TableElement = TableElement(0);
     /// Null where it was put into a table of functions. No [`VMFuncRef`] is at this address, and to read from one there
@@ -137,6 +143,11 @@ impl TableElement {
         TableElement(reference)
     }
 
+    /// A reference of the family of `anyref`.
+    pub fn of_any(reference: u32) -> TableElement {
+        TableElement(reference.into())
+    }
+
     /// What it says in a table of functions.
     pub fn func(self) -> FuncElement {
         match self {
@@ -150,6 +161,11 @@ impl TableElement {
     /// The external reference that it is in a table of such.
     pub fn external(self) -> u64 {
         self.0
+    }
+
+    /// The reference that it is in a table of the family of `anyref`.
+    pub fn any(self) -> u32 {
+        self.0 as u32
     }
 
     /// The word.
@@ -201,6 +217,8 @@ pub struct VMStoreContext {
     pub epoch: *const AtomicU64,
     /// The epoch up to which guests may run; any thread may set it.
     pub deadline: *const AtomicU64,
+    /// The heap of the guests.
+    pub heap: VMHeap,
 }
 
 impl VMStoreContext {
@@ -218,6 +236,12 @@ impl VMStoreContext {
     pub const EPOCH: i32 = std::mem::offset_of!(VMStoreContext, epoch) as i32;
     /// Offset of [`VMStoreContext::deadline`].
     pub const DEADLINE: i32 = std::mem::offset_of!(VMStoreContext, deadline) as i32;
+    /// Offset of [`VMHeap::base`], which is set before a guest that uses it is entered, and never changes then.
+    pub const HEAP_BASE: i32 = std::mem::offset_of!(VMStoreContext, heap.base) as i32;
+    /// Offset of [`VMHeap::next`].
+    pub const HEAP_NEXT: i32 = std::mem::offset_of!(VMStoreContext, heap.next) as i32;
+    /// Offset of [`VMHeap::end`].
+    pub const HEAP_END: i32 = std::mem::offset_of!(VMStoreContext, heap.end) as i32;
 }
 
 /// Where resume code begins, and with what. Resume code is a function in the Wasm convention of the one whose frame it
@@ -282,6 +306,9 @@ pub struct VMContext {
     pub sigs: *const TypeId,
     /// The runtime's instance.
     pub instance: *mut c_void,
+    /// What new objects of each type of the module begin with; of a function's type it means nothing. Null where there
+    /// are no types of objects.
+    pub heap_types: *const u32,
 }
 
 impl VMContext {
@@ -291,6 +318,8 @@ impl VMContext {
     pub const BUILTINS: i32 = std::mem::offset_of!(VMContext, builtins) as i32;
     /// Offset of [`VMContext::sigs`].
     pub const SIGS: i32 = std::mem::offset_of!(VMContext, sigs) as i32;
+    /// Offset of [`VMContext::heap_types`].
+    pub const HEAP_TYPES: i32 = std::mem::offset_of!(VMContext, heap_types) as i32;
 }
 
 /// How many of each a module has: what a [`VmLayout`] follows from.

@@ -26,15 +26,22 @@
 //!
 //! # References
 //!
-//! A `funcref` is a `*mut VMFuncRef`, null for `ref.null`. An `externref` is 0 for `ref.null`, else one more
-//! than the index of the host's value in its store. Both are 64 bits wide in locals, globals and tables. In a table
-//! stands a [`TableElement`], which for a function is not the same: see there.
+//! A `funcref` is a `*mut VMFuncRef`, null for `ref.null`. An `externref` is 0 for `ref.null`, else one more than the
+//! index of the host's value in its store. Both are 64 bits wide in locals, globals and tables. An `anyref`, and
+//! whatever is below it, has 32 bits: 0 for `ref.null`, and an `i31` has its integer in the upper 31, and the lowest
+//! set. In a table stands a [`TableElement`], which for a function is not the same: see there.
 
 mod builtins;
+mod heap;
 mod layout;
 mod trap;
 
 pub use builtins::{Builtin, BuiltinArg};
+pub use heap::{
+    ARRAY_ELEMENTS, ARRAY_LENGTH, DESCRIBES_ARRAY, DESCRIBES_STRUCT, DESCRIPTOR_BYTES, DESCRIPTOR_CHAIN,
+    DESCRIPTOR_DEPTH, DESCRIPTOR_KIND, DESCRIPTOR_LEAST, EXTERN_OF_GUEST, HEAP_OBJECTS, HEAP_RANGE, HEAP_TYPES,
+    HOST_SHIFT, HOST_TAG, I31_TAG, OBJECT_ALIGN, OBJECT_MARK, VMHeap, array_size,
+};
 pub use layout::{
     Activation, FuncElement, HOST_FUNC, HostCall, ResumeState, StopCell, TABLE_ELEMENT_SIZE, TableElement, VMContext,
     VMException, VMFuncRef, VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,

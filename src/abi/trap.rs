@@ -31,11 +31,17 @@ pub enum TrapCode {
     Interrupt = 12,
     /// The fuel that the host gave the guest is used up.
     OutOfFuel = 13,
+    /// `ref.cast` met a reference of another type.
+    CastFailure = 14,
+    /// An access or bulk operation went beyond an array.
+    ArrayOutOfBounds = 15,
+    /// The heap is full, or a new object is larger than it may be.
+    HeapFull = 16,
 }
 
 impl TrapCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [TrapCode; 13] = [
+    pub const ALL: [TrapCode; 16] = [
         TrapCode::Unreachable,
         TrapCode::MemoryOutOfBounds,
         TrapCode::TableOutOfBounds,
@@ -49,6 +55,9 @@ impl TrapCode {
         TrapCode::NullReference,
         TrapCode::Interrupt,
         TrapCode::OutOfFuel,
+        TrapCode::CastFailure,
+        TrapCode::ArrayOutOfBounds,
+        TrapCode::HeapFull,
     ];
 
     /// The code with this number, if there is one.
@@ -72,6 +81,9 @@ impl TrapCode {
             TrapCode::NullReference => "null reference",
             TrapCode::Interrupt => "interrupted",
             TrapCode::OutOfFuel => "out of fuel",
+            TrapCode::CastFailure => "cast failure",
+            TrapCode::ArrayOutOfBounds => "out of bounds array access",
+            TrapCode::HeapFull => "allocation size too large: the heap is full",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Nothing here knows about modules, machine code or the operating system.
 
 mod error;
+mod fields;
 mod foreign;
 mod gaps;
 mod index;
@@ -15,6 +16,7 @@ mod text;
 mod value;
 
 pub use error::{Error, ErrorKind, Result};
+pub use fields::StructLayout;
 pub use foreign::Foreign;
 pub use gaps::gaps;
 pub use index::{

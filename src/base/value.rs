@@ -27,6 +27,18 @@ pub enum HeapType {
     Exn,
     /// No exception: null alone.
     NoExn,
+    /// Anything of a guest's, and what of the host's was made so.
+    Any,
+    /// What can be compared: an integer, a structure or an array.
+    Eq,
+    /// An integer of 31 bits, which is the reference itself.
+    I31,
+    /// A structure, of whatever type.
+    Struct,
+    /// An array, of whatever type.
+    Array,
+    /// Nothing of a guest's: null alone.
+    None,
     /// What a module has defined.
     Defined(Defined),
 }
@@ -45,6 +57,10 @@ pub struct Defined {
 pub enum DefinedKind {
     /// A function.
     Func,
+    /// A structure.
+    Struct,
+    /// An array.
+    Array,
 }
 
 /// A family of references: all that are in it are represented alike, and null is the same in all.
@@ -56,6 +72,8 @@ pub enum Family {
     Extern,
     /// Exceptions.
     Exn,
+    /// Anything else: what guests make.
+    Any,
 }
 
 impl Family {
@@ -63,7 +81,7 @@ impl Family {
     /// reference. A function is kept with its instance, and goes with it.
     pub const fn is_collected(self) -> bool {
         match self {
-            Family::Func | Family::Extern | Family::Exn => true,
+            Family::Func | Family::Extern | Family::Exn | Family::Any => true,
         }
     }
 
@@ -73,6 +91,7 @@ impl Family {
             Family::Func => HeapType::Func,
             Family::Extern => HeapType::Extern,
             Family::Exn => HeapType::Exn,
+            Family::Any => HeapType::Any,
         }
     }
 }
@@ -80,9 +99,9 @@ impl Family {
 impl HeapType {
     /// Those that no module defines.
     #[cfg(test)]
-    const ABSTRACT: [HeapType; 6] = {
-        use HeapType::{Exn, Extern, Func, NoExn, NoExtern, NoFunc};
-        [Func, Extern, Exn, NoFunc, NoExtern, NoExn]
+    pub(crate) const ABSTRACT: [HeapType; 12] = {
+        use HeapType::{Any, Array, Eq, Exn, Extern, Func, I31, NoExn, NoExtern, NoFunc, None, Struct};
+        [Func, Extern, Exn, NoFunc, NoExtern, NoExn, Any, Eq, I31, Struct, Array, None]
     };
 
     /// The family.
@@ -93,6 +112,13 @@ impl HeapType {
             }
             HeapType::Extern | HeapType::NoExtern => Family::Extern,
             HeapType::Exn | HeapType::NoExn => Family::Exn,
+            HeapType::Any
+            | HeapType::Eq
+            | HeapType::I31
+            | HeapType::Struct
+            | HeapType::Array
+            | HeapType::None
+            | HeapType::Defined(Defined { kind: DefinedKind::Struct | DefinedKind::Array, .. }) => Family::Any,
         }
     }
 }
@@ -106,6 +132,12 @@ impl fmt::Display for HeapType {
             HeapType::NoExtern => "noextern",
             HeapType::Exn => "exn",
             HeapType::NoExn => "noexn",
+            HeapType::Any => "any",
+            HeapType::Eq => "eq",
+            HeapType::I31 => "i31",
+            HeapType::Struct => "struct",
+            HeapType::Array => "array",
+            HeapType::None => "none",
             HeapType::Defined(Defined { id, .. }) => return write!(f, "$type{id}"),
         })
     }
@@ -127,6 +159,8 @@ impl RefType {
     pub const EXTERNREF: RefType = RefType::nullable(HeapType::Extern);
     /// `exnref`
     pub const EXNREF: RefType = RefType::nullable(HeapType::Exn);
+    /// `anyref`
+    pub const ANYREF: RefType = RefType::nullable(HeapType::Any);
 
     /// A reference to this, or null.
     pub const fn nullable(heap: HeapType) -> RefType {
@@ -163,9 +197,11 @@ impl ValType {
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERNREF);
     /// `exnref`
     pub const EXNREF: ValType = ValType::Ref(RefType::EXNREF);
+    /// `anyref`
+    pub const ANYREF: ValType = ValType::Ref(RefType::ANYREF);
 
     /// The types of slots, each at the place of its [`ValType::number`].
-    pub const SLOTS: [ValType; 8] = [
+    pub const SLOTS: [ValType; 9] = [
         ValType::I32,
         ValType::I64,
         ValType::F32,
@@ -174,6 +210,7 @@ impl ValType {
         ValType::FUNCREF,
         ValType::EXTERNREF,
         ValType::EXNREF,
+        ValType::ANYREF,
     ];
 
     /// Bytes of a value: 4, 8 or 16.
@@ -181,7 +218,11 @@ impl ValType {
     pub const fn width(self) -> u32 {
         match self {
             ValType::I32 | ValType::F32 => 4,
-            ValType::I64 | ValType::F64 | ValType::Ref(_) => 8,
+            ValType::I64 | ValType::F64 => 8,
+            ValType::Ref(ty) => match ty.heap.family() {
+                Family::Func | Family::Extern | Family::Exn => 8,
+                Family::Any => 4,
+            },
             ValType::V128 => 16,
         }
     }
@@ -233,6 +274,7 @@ impl ValType {
                 Family::Func => 5,
                 Family::Extern => 6,
                 Family::Exn => 7,
+                Family::Any => 8,
             },
         }
     }
@@ -256,6 +298,7 @@ impl fmt::Display for RefType {
             RefType { heap: HeapType::NoFunc, nullable: true } => f.write_str("nullfuncref"),
             RefType { heap: HeapType::NoExtern, nullable: true } => f.write_str("nullexternref"),
             RefType { heap: HeapType::NoExn, nullable: true } => f.write_str("nullexnref"),
+            RefType { heap: HeapType::None, nullable: true } => f.write_str("nullref"),
             RefType { heap: heap @ HeapType::Defined(_), nullable: true } => write!(f, "(ref null {heap})"),
             RefType { heap, nullable: true } => write!(f, "{heap}ref"),
             RefType { heap, nullable: false } => write!(f, "(ref {heap})"),
@@ -289,20 +332,26 @@ mod tests {
     }
 
     /// References to the type of this number.
-    fn defined(id: u32) -> [ValType; 2] {
-        let heap = HeapType::Defined(Defined { kind: DefinedKind::Func, id: TypeId::new(id) });
+    fn defined(kind: DefinedKind, id: u32) -> [ValType; 2] {
+        let heap = HeapType::Defined(Defined { kind, id: TypeId::new(id) });
         [RefType::nullable(heap), RefType::non_null(heap)].map(ValType::Ref)
     }
 
     #[test]
     fn slots_know_families_alone() {
-        for ty in defined(7).into_iter().chain(defined(u32::MAX)).chain(all()) {
+        use DefinedKind::{Array, Func, Struct};
+        let kinds = [Func, Struct, Array].into_iter();
+        let modules = kinds.flat_map(|kind| [7, u32::MAX].into_iter().flat_map(move |id| defined(kind, id)));
+        for ty in modules.chain(all()) {
             let slot = ty.in_slots();
             assert_eq!((slot.in_slots(), slot.width(), slot.is_root()), (slot, ty.width(), ty.is_root()));
             assert_eq!(ValType::from_number(ty.number()), Some(slot));
-            assert_eq!(ty.is_ref(), [ValType::FUNCREF, ValType::EXTERNREF, ValType::EXNREF].contains(&slot));
+            let references = [ValType::FUNCREF, ValType::EXTERNREF, ValType::EXNREF, ValType::ANYREF];
+            assert_eq!(ty.is_ref(), references.contains(&slot));
         }
-        assert!(defined(7).iter().all(|ty| ty.in_slots() == ValType::FUNCREF));
+        for (kind, slot) in [(Func, ValType::FUNCREF), (Struct, ValType::ANYREF), (Array, ValType::ANYREF)] {
+            assert!(defined(kind, 7).iter().all(|ty| ty.in_slots() == slot));
+        }
         for (place, ty) in ValType::SLOTS.into_iter().enumerate() {
             assert_eq!((ty.number(), ty.in_slots()), (place as u32, ty));
         }
@@ -321,15 +370,19 @@ mod tests {
         assert_eq!(about(ValType::V128), (16, 2, false, false));
         assert_eq!(about(ValType::FUNCREF), (8, 1, true, true));
         assert_eq!(about(ValType::EXTERNREF), (8, 1, true, true));
+        assert_eq!(about(ValType::ANYREF), (4, 1, true, true));
         assert!(size_of::<ValType>() <= 12, "tables have one for each local");
     }
 
     #[test]
     fn they_are_named_as_in_the_text_format() {
         let names: Vec<String> = ValType::SLOTS.iter().map(ValType::to_string).collect();
-        assert_eq!(names, ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref"]);
+        assert_eq!(names, ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref", "anyref"]);
         assert_eq!(ValType::from(RefType::non_null(HeapType::Func)).to_string(), "(ref func)");
         assert_eq!(ValType::from(RefType::nullable(HeapType::NoExtern)).to_string(), "nullexternref");
-        assert_eq!(defined(17).map(|ty| ty.to_string()), ["(ref null $type17)", "(ref $type17)"]);
+        assert_eq!(ValType::from(RefType::nullable(HeapType::None)).to_string(), "nullref");
+        assert_eq!(ValType::from(RefType::nullable(HeapType::I31)).to_string(), "i31ref");
+        assert_eq!(ValType::from(RefType::non_null(HeapType::Eq)).to_string(), "(ref eq)");
+        assert_eq!(defined(DefinedKind::Func, 17).map(|ty| ty.to_string()), ["(ref null $type17)", "(ref $type17)"]);
     }
 }

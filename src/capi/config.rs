@@ -62,6 +62,8 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_COMPACT_IMPORTS = 14,
     /// Exceptions: tags, `throw`, `try_table`, `throw_ref`, `exnref`.
     STEPWELL_FEATURE_EXCEPTIONS = 15,
+    /// Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts. Off by default.
+    STEPWELL_FEATURE_GC = 18,
 }
 
 /// A new configuration, of the defaults.
@@ -244,6 +246,7 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_WIDE_ARITHMETIC as i32 => &mut features.wide_arithmetic,
             _ if feature == f::STEPWELL_FEATURE_COMPACT_IMPORTS as i32 => &mut features.compact_imports,
             _ if feature == f::STEPWELL_FEATURE_EXCEPTIONS as i32 => &mut features.exceptions,
+            _ if feature == f::STEPWELL_FEATURE_GC as i32 => &mut features.gc,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

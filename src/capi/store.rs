@@ -62,7 +62,8 @@ pub unsafe extern "C" fn stepwell_store_limits_set(
     or_error("stepwell_store_limits_set", || {
         // SAFETY: C passes a live store or NULL.
         let mut store = unsafe { borrow(store, "store") }?.enter()?;
-        store.set_limits(StoreLimits { memory_bytes, table_elements, instances });
+        let others = store.limits();
+        store.set_limits(StoreLimits { memory_bytes, table_elements, instances, ..others });
         Ok(())
     })
 }

@@ -54,6 +54,12 @@ pub enum stepwell_trap_enum {
     STEPWELL_TRAP_INTERRUPT = 12,
     /// The fuel that the host gave the guest is used up.
     STEPWELL_TRAP_OUT_OF_FUEL = 13,
+    /// A reference was cast to a type that it is not of.
+    STEPWELL_TRAP_CAST_FAILURE = 14,
+    /// An access beyond an array.
+    STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS = 15,
+    /// The heap is full, or a new object is larger than it may be.
+    STEPWELL_TRAP_HEAP_FULL = 16,
 }
 
 // The header's numbers are the engine's.
@@ -73,6 +79,9 @@ const _: () = {
     assert!(c::STEPWELL_TRAP_NULL_REFERENCE as i32 == TrapCode::NullReference as i32);
     assert!(c::STEPWELL_TRAP_INTERRUPT as i32 == TrapCode::Interrupt as i32);
     assert!(c::STEPWELL_TRAP_OUT_OF_FUEL as i32 == TrapCode::OutOfFuel as i32);
+    assert!(c::STEPWELL_TRAP_CAST_FAILURE as i32 == TrapCode::CastFailure as i32);
+    assert!(c::STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS as i32 == TrapCode::ArrayOutOfBounds as i32);
+    assert!(c::STEPWELL_TRAP_HEAP_FULL as i32 == TrapCode::HeapFull as i32);
 };
 
 /// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it

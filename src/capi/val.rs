@@ -31,7 +31,7 @@ pub union wasm_val_union_t {
     pub f32: float32_t,
     /// Of `WASM_F64`.
     pub f64: float64_t,
-    /// Of `WASM_EXTERNREF` and `WASM_FUNCREF`; NULL is null.
+    /// Of `WASM_EXTERNREF`, `WASM_FUNCREF`, `STEPWELL_VALKIND_EXNREF` and `STEPWELL_VALKIND_ANYREF`; NULL is null.
     pub r#ref: *mut wasm_ref_t,
 }
 
@@ -110,7 +110,9 @@ pub(super) fn to_c(cell: &Arc<StoreCell>, store: impl AsStoreMut, val: Val) -> w
         // As bits, so that no NaN changes on the way.
         Val::F32(bits) => of.i32 = bits as i32,
         Val::F64(bits) => of.i64 = bits as i64,
-        Val::V128(_) | Val::FuncRef(_) | Val::ExternRef(_) | Val::ExnRef(_) => return owning_to_c(cell, store, val),
+        Val::V128(_) | Val::FuncRef(_) | Val::ExternRef(_) | Val::ExnRef(_) | Val::AnyRef(_) => {
+            return owning_to_c(cell, store, val);
+        }
     }
     wasm_val_t { kind: kind_of(val.ty()), of }
 }
@@ -135,6 +137,7 @@ pub(super) fn ref_to_c(cell: &Arc<StoreCell>, mut store: impl AsStoreMut, val: V
             Err(_) => Kind::Foreign(reference),
         },
         Val::ExnRef(Some(exception)) => Kind::Exception(exception),
+        Val::AnyRef(Some(reference)) => Kind::Any(reference),
         _ => return Own::null(),
     };
     Own::new(Object::new(cell, kind))
@@ -208,6 +211,8 @@ pub(super) unsafe fn ref_from_c(
         (Family::Exn, Kind::Exception(exception)) => Ok(Val::ExnRef(Some(*exception))),
         (Family::Exn, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is no exception"))),
         (Family::Extern, Kind::Foreign(reference)) => Ok(Val::ExternRef(Some(*reference))),
+        (Family::Any, Kind::Any(reference)) => Ok(Val::AnyRef(Some(*reference))),
+        (Family::Any, _) => Err(Error::new(ErrorKind::Argument, format!("`{param}` is nothing that a guest has made"))),
         // Any object of the host can be an external reference.
         (Family::Extern, kind) => {
             // Each time it is a new one, of which no handle is ever made.

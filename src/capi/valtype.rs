@@ -35,6 +35,8 @@ pub enum stepwell_valkind_enum {
     STEPWELL_VALKIND_V128 = 4,
     /// A reference to an exception.
     STEPWELL_VALKIND_EXNREF = 130,
+    /// A reference to anything that a guest has made.
+    STEPWELL_VALKIND_ANYREF = 131,
 }
 
 /// The kind of a type: the one place where the types of values meet their kinds in C.
@@ -50,6 +52,7 @@ pub(super) fn kind_of(ty: ValType) -> wasm_valkind_t {
             Family::Extern => k::WASM_EXTERNREF as u8,
             Family::Func => k::WASM_FUNCREF as u8,
             Family::Exn => stepwell_valkind_enum::STEPWELL_VALKIND_EXNREF as u8,
+            Family::Any => stepwell_valkind_enum::STEPWELL_VALKIND_ANYREF as u8,
         },
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Compiler, Options, internal, vm_layout};
 use crate::abi::{Builtin, BuiltinArg, TrapCode, VmLayout};
-use crate::base::Result;
+use crate::base::{Family, Result};
 use crate::image::Tier;
 use crate::isa::C_CONVENTION;
 use crate::wasm::{FuncType, ModuleInfo, RefType, ValType};
@@ -76,7 +76,11 @@ impl<'a> Env<'a> {
 pub(super) fn abi_type(ty: ValType) -> ir::Type {
     match ty {
         ValType::I32 => types::I32,
-        ValType::I64 | ValType::Ref(_) => types::I64,
+        ValType::I64 => types::I64,
+        ValType::Ref(ty) => match ty.heap.family() {
+            Family::Func | Family::Extern | Family::Exn => types::I64,
+            Family::Any => types::I32,
+        },
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
         ValType::V128 => types::I8X16,
@@ -128,7 +132,7 @@ pub(super) fn builtin_signature(builtin: Builtin) -> Signature {
 
 /// A trap code as Cranelift's.
 pub(super) fn trap_code(code: TrapCode) -> ir::TrapCode {
-    const { assert!(ir::TrapCode::user(TrapCode::OutOfFuel as u8).is_some()) };
+    const { assert!(ir::TrapCode::user(TrapCode::HeapFull as u8).is_some()) };
     ir::TrapCode::unwrap_user(code as u8)
 }
 

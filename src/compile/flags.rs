@@ -21,6 +21,8 @@ pub(super) struct Flags {
     pub(super) slot: MemFlagsData,
     /// The store's fuel.
     pub(super) fuel: MemFlagsData,
+    /// Objects on the heap.
+    pub(super) object: MemFlagsData,
 }
 
 impl Flags {
@@ -38,6 +40,7 @@ impl Flags {
             func_ref: region(6, "func_ref"),
             slot: region(7, "slot"),
             fuel: region(8, "fuel"),
+            object: region(9, "object"),
         }
     }
 }

@@ -173,9 +173,13 @@ impl Finder<'_> {
                 self.push_of(ty, false)?;
             }
             Step::End { block, .. } => self.close(block.known as usize)?,
-            // What a branch goes by is gone behind it, unless that is a reference that is not null, which only is not
-            // there where the branch is taken.
-            Step::Branch if matches!(instruction.operator, Operator::BrOnNull { .. }) => {}
+            // What a branch goes by is gone behind it, unless that is a reference: one that is not null is only not
+            // there where the branch is taken, and one that is cast is there on both ways.
+            Step::Branch
+                if matches!(
+                    instruction.operator,
+                    Operator::BrOnNull { .. } | Operator::BrOnCast { .. } | Operator::BrOnCastFail { .. }
+                ) => {}
             Step::Branch if instruction.row.flow == Flow::BranchIf => self.pop(1)?,
             Step::Branch | Step::Leave | Step::Unreached => {}
         }
@@ -221,7 +225,29 @@ impl Finder<'_> {
                 self.pop(ty.params.len() + 1)?;
                 self.push_all(&ty.results)
             }
-            Operator::RefAsNonNull => Ok(()),
+            // A cast leaves what it is given, which is of the same family.
+            Operator::RefAsNonNull | Operator::RefCastNonNull { .. } | Operator::RefCastNullable { .. } => Ok(()),
+            Operator::StructNew { struct_type_index } => {
+                self.pop(
+                    info.struct_type_at(*struct_type_index).ok_or_else(|| internal("no such type"))?.fields.len(),
+                )?;
+                self.push(ValType::ANYREF)
+            }
+            Operator::StructGet { struct_type_index, field_index } => {
+                let ty = info.struct_type_at(*struct_type_index).ok_or_else(|| internal("no such type"))?;
+                let field = ty.fields.get(*field_index as usize).ok_or_else(|| internal("no such field"))?;
+                self.pop(1)?;
+                self.push(field.storage.unpacked())
+            }
+            Operator::ArrayNewFixed { array_size, .. } => {
+                self.pop(*array_size as usize)?;
+                self.push(ValType::ANYREF)
+            }
+            Operator::ArrayGet { array_type_index } => {
+                let ty = info.array_type_at(*array_type_index).ok_or_else(|| internal("no such type"))?;
+                self.pop(2)?;
+                self.push(ty.element.storage.unpacked())
+            }
             Operator::LocalGet { local_index } => {
                 let local = self.locals.all().get(*local_index as usize);
                 self.push(local.ok_or_else(|| internal("no such local"))?.0)

@@ -57,6 +57,7 @@
 //! |---|---|---|
 //! | [`float_control`], [`set_float_control`] | the register that says how floats are computed with | `sys/` |
 //! | [`GUEST_FLOATS`], [`FLOAT_FLAGS`] | what guests compute with; those bits that say what has happened, and decide nothing | `sys/` |
+//! | [`prefetch`] | has the processor fetch what is at an address into its cache; nothing, where it cannot | `runtime/` |
 //! | [`ELF_MACHINE`], [`ARCHITECTURE`] | the machine's number in ELF files, and its name in the crate that writes them | `image/`, `sys/` |
 //!
 //! # A stop, byte by byte
@@ -92,7 +93,7 @@ pub use machine::{
     FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN, PreservedRegister,
     RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES, StopContext, TRAP_BYTES, armed_site,
     call_distance, call_from_fault, caller_of, check_processor, enter, fault_place, float_control, is_call, land,
-    relaxed, set_float_control, stop_handler, stop_stub, unwind,
+    prefetch, relaxed, set_float_control, stop_handler, stop_stub, unwind,
 };
 use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 pub use saved::SavedRegisters;

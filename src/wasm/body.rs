@@ -409,7 +409,9 @@ pub fn targets<'a>(operator: &'a Operator<'_>) -> impl Iterator<Item = Result<u3
         Operator::Br { relative_depth }
         | Operator::BrIf { relative_depth }
         | Operator::BrOnNull { relative_depth }
-        | Operator::BrOnNonNull { relative_depth } => (None, Some(*relative_depth)),
+        | Operator::BrOnNonNull { relative_depth }
+        | Operator::BrOnCast { relative_depth, .. }
+        | Operator::BrOnCastFail { relative_depth, .. } => (None, Some(*relative_depth)),
         Operator::BrTable { targets } => (Some(targets.targets()), Some(targets.default())),
         _ => (None, None),
     };

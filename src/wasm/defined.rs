@@ -9,8 +9,8 @@
 //! The table of them is the one thing that all engines of a process share. It is locked for as long as it takes to find
 //! or add a group.
 
-use super::types::{FuncType, RefType, ValType};
-use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result, TypeId};
+use super::types::{ArrayType, FieldType, FuncType, RefType, StorageType, StructType, ValType};
+use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result, StructLayout, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::mem::take;
 use std::ops::Deref;
@@ -33,6 +33,10 @@ pub struct Definition {
 pub enum Composite {
     /// A function.
     Func(FuncType),
+    /// A structure.
+    Struct(StructType),
+    /// An array.
+    Array(ArrayType),
 }
 
 impl Composite {
@@ -40,20 +44,36 @@ impl Composite {
     pub fn kind(&self) -> DefinedKind {
         match self {
             Composite::Func(_) => DefinedKind::Func,
+            Composite::Struct(_) => DefinedKind::Struct,
+            Composite::Array(_) => DefinedKind::Array,
         }
     }
 
     /// The types that it names.
     fn types(&self) -> impl Iterator<Item = &ValType> {
-        match self {
-            Composite::Func(ty) => ty.params.iter().chain(&ty.results),
-        }
+        let (params, results, fields): (&[ValType], &[ValType], &[FieldType]) = match self {
+            Composite::Func(ty) => (&ty.params, &ty.results, &[]),
+            Composite::Struct(ty) => (&[], &[], &ty.fields),
+            Composite::Array(ty) => (&[], &[], std::slice::from_ref(&ty.element)),
+        };
+        let kept = fields.iter().filter_map(|field| match &field.storage {
+            StorageType::Val(ty) => Some(ty),
+            StorageType::I8 | StorageType::I16 => None,
+        });
+        params.iter().chain(results).chain(kept)
     }
 
     fn types_mut(&mut self) -> impl Iterator<Item = &mut ValType> {
-        match self {
-            Composite::Func(ty) => ty.params.iter_mut().chain(&mut ty.results),
-        }
+        let (params, results, fields): (&mut [ValType], &mut [ValType], &mut [FieldType]) = match self {
+            Composite::Func(ty) => (&mut ty.params, &mut ty.results, &mut []),
+            Composite::Struct(ty) => (&mut [], &mut [], &mut ty.fields),
+            Composite::Array(ty) => (&mut [], &mut [], std::slice::from_mut(&mut ty.element)),
+        };
+        let kept = fields.iter_mut().filter_map(|field| match &mut field.storage {
+            StorageType::Val(ty) => Some(ty),
+            StorageType::I8 | StorageType::I16 => None,
+        });
+        params.iter_mut().chain(results).chain(kept)
     }
 }
 
@@ -80,6 +100,11 @@ struct Known {
     definition: Definition,
     /// All types that it is below, the topmost first, and itself.
     chain: Box<[TypeId]>,
+    /// How many these are, and their numbers: for compiled code.
+    list: Box<[u32]>,
+    /// Of structures: where each field is, and the bytes of all.
+    offsets: Box<[u32]>,
+    size: u32,
 }
 
 /// In a group that is being looked for, its own types have these numbers, which no type has for good.
@@ -151,13 +176,37 @@ impl DefinedType {
 
     /// The function type, if it is one.
     pub fn as_func(&self) -> Option<&FuncType> {
-        let Composite::Func(ty) = &self.known().definition.composite;
-        Some(ty)
+        if let Composite::Func(ty) = &self.composite { Some(ty) } else { None }
+    }
+
+    /// The type of structures, if it is one.
+    pub fn as_struct(&self) -> Option<&StructType> {
+        if let Composite::Struct(ty) = &self.composite { Some(ty) } else { None }
+    }
+
+    /// Where each field of a structure of the type is, in bytes from its beginning.
+    pub fn offsets(&self) -> &[u32] {
+        &self.known().offsets
+    }
+
+    /// The bytes of a structure of the type.
+    pub fn size(&self) -> u32 {
+        self.known().size
+    }
+
+    /// The type of arrays, if it is one.
+    pub fn as_array(&self) -> Option<&ArrayType> {
+        if let Composite::Array(ty) = &self.composite { Some(ty) } else { None }
     }
 
     /// All types that it is below, the topmost first, and itself.
     pub fn chain(&self) -> &[TypeId] {
         &self.known().chain
+    }
+
+    /// How many types these are, and their numbers, as long as somebody holds the type.
+    pub fn list(&self) -> &[u32] {
+        &self.known().list
     }
 
     fn known(&self) -> &Known {
@@ -229,7 +278,11 @@ impl Group {
                 });
             }
             chain.push(TypeId::new(first.get() + place as u32));
-            types.push(Known { definition, chain: chain.into() });
+            let list = [chain.len() as u32].into_iter().chain(chain.iter().map(|id| id.get())).collect();
+            let mut layout = StructLayout::new();
+            let fields = if let Composite::Struct(ty) = &definition.composite { &*ty.fields } else { &[] };
+            let offsets = fields.iter().map(|field| layout.push(field.storage.width())).collect();
+            types.push(Known { definition, chain: chain.into(), list, offsets, size: layout.size() });
         }
         Group { key, first, types: types.into(), needs }
     }

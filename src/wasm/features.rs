@@ -82,6 +82,8 @@ features! {
     wide_arithmetic: WIDE_ARITHMETIC = true, "wide-arithmetic";
     /// Imports that share a module's name, or a type, in the binary.
     compact_imports: COMPACT_IMPORTS = true, "compact-import-section";
+    /// Structures, arrays and integers of 31 bits that guests make, and types below types. Not complete.
+    gc: GC = false, "gc";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
@@ -93,7 +95,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
-        (WasmFeatures::GC, "gc"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::MEMORY_CONTROL, "memory-control"),
         (WasmFeatures::COMPONENT_MODEL, "component-model"),

@@ -19,7 +19,7 @@ mod types;
 pub use body::{
     BlockKind, Caught, Instruction, Instructions, Step, Walk, catch_labels, is_tail_call, targets, unreadable,
 };
-pub use defined::DefinedType;
+pub use defined::{Composite, DefinedType};
 pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
 pub use hints::BranchHint;
@@ -30,6 +30,6 @@ pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};
 pub use types::{
-    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FuncType, GlobalType, HeapType, IndexType,
-    Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType,
+    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FieldType, FuncType, GlobalType, HeapType,
+    IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, StorageType, TableType, ValType,
 };

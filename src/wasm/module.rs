@@ -5,8 +5,8 @@ use super::defined::DefinedType;
 use super::elements::TableImages;
 use super::hints::BranchHint;
 use super::types::{
-    ConstExpr, DataSegment, ElementSegment, EntityIndex, EntityType, Export, ExternType, FuncBody, FuncType,
-    GlobalType, HeapType, Import, MemoryType, RefType, TableType, ValType,
+    ArrayType, ConstExpr, DataSegment, ElementSegment, EntityIndex, EntityType, Export, ExternType, FuncBody, FuncType,
+    GlobalType, HeapType, Import, MemoryType, RefType, StructType, TableType, ValType,
 };
 use crate::base::{
     DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, TableIndex,
@@ -113,6 +113,16 @@ impl ModuleInfo {
         self.types.get(index as usize)?.as_func()
     }
 
+    /// The type of structures of this index; `None` where there is another type, or none.
+    pub fn struct_type_at(&self, index: u32) -> Option<&StructType> {
+        self.types.get(index as usize)?.as_struct()
+    }
+
+    /// The type of arrays of this index; `None` where there is another type, or none.
+    pub fn array_type_at(&self, index: u32) -> Option<&ArrayType> {
+        self.types.get(index as usize)?.as_array()
+    }
+
     /// A value type of the binary; `None` for those of proposals that Stepwell does not have.
     pub fn val_type(&self, ty: wasmparser::ValType) -> Option<ValType> {
         Some(match ty {
@@ -141,6 +151,12 @@ impl ModuleInfo {
                 Abstract::NoExtern => Some(HeapType::NoExtern),
                 Abstract::Exn => Some(HeapType::Exn),
                 Abstract::NoExn => Some(HeapType::NoExn),
+                Abstract::Any => Some(HeapType::Any),
+                Abstract::Eq => Some(HeapType::Eq),
+                Abstract::I31 => Some(HeapType::I31),
+                Abstract::Struct => Some(HeapType::Struct),
+                Abstract::Array => Some(HeapType::Array),
+                Abstract::None => Some(HeapType::None),
                 _ => None,
             },
             wasmparser::HeapType::Concrete(index) => Some(self.types.get(index.as_module_index()? as usize)?.heap()),

@@ -1,6 +1,7 @@
 //! What each operator is, whatever module it stands in: one table, with a row for every operator of the proposals that
 //! Stepwell has. Whoever asks what an operator is to a region, what fuel it costs, where control goes from it or what
-//! it does to the operand stack asks the table, whose rows for vectors are in `vectors`. An operator of these proposals
+//! it does to the operand stack asks the table, whose rows for vectors are in `vectors`, and those for
+//! what guests make on the heap in `references`. An operator of these proposals
 //! that has no row does not compile; one of a proposal that is switched on in [`Features`](super::Features) without
 //! having rows fails a test.
 
@@ -115,6 +116,7 @@ macro_rules! operands {
     };
 }
 
+mod references;
 mod vectors;
 
 /// The row of an operator of wasmparser's, if Stepwell has the proposal that it belongs to.
@@ -151,6 +153,9 @@ macro_rules! row_of {
     };
     (relaxed_simd $name:ident) => {
         Some(&vectors::rows::$name)
+    };
+    (gc $name:ident) => {
+        Some(&references::rows::$name)
     };
     ($other:ident $name:ident) => {
         None
@@ -421,7 +426,10 @@ mod tests {
             let ours = *proposal == "mvp" || Features::FLAGS.contains(&&*proposal.to_uppercase());
             assert_eq!(row.is_some(), ours, "{name} of {proposal}");
         }
-        assert_eq!(KNOWN.iter().filter(|known| known.3.is_some()).count(), ROWS.len() + vectors::ROWS.len());
+        assert_eq!(
+            KNOWN.iter().filter(|known| known.3.is_some()).count(),
+            ROWS.len() + vectors::ROWS.len() + references::ROWS.len()
+        );
     }
 
     /// wasmparser has an opinion on how many operands are taken and given.

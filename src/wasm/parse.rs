@@ -7,8 +7,9 @@ use super::hints;
 use super::limits::{self, Arities, ImportNames, Measured};
 use super::module::ModuleInfo;
 use super::types::{
-    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export, FuncBody, FuncType,
-    GlobalType, Import, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, TableType, ValType,
+    ArrayType, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, EntityIndex, EntityType, Export,
+    FieldType, FuncBody, FuncType, GlobalType, Import, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode,
+    StorageType, StructType, TableType, ValType,
 };
 use crate::base::{
     Defined, DefinedFuncIndex, DefinedKind, Error, ErrorKind, Escaped, Foreign, FuncIndex, GlobalIndex, HeapType,
@@ -16,6 +17,7 @@ use crate::base::{
 };
 use rayon::prelude::*;
 use std::ops::Range;
+use wasmparser::CompositeInnerType as Inner;
 use wasmparser::{
     DataKind, ElementKind, ExternalKind, FuncToValidate, FunctionBody, Operator, Parser, Payload, TypeRef,
     ValidPayload, Validator, ValidatorResources,
@@ -175,17 +177,31 @@ fn define(module: &mut ModuleInfo, group: wasmparser::RecGroup, at: u64) -> Resu
             _ => our_type(module, *ty, at),
         };
         let define = |ty: &wasmparser::SubType| {
-            let wasmparser::CompositeInnerType::Func(func) = &ty.composite_type.inner else {
-                return Err(unsupported("a type that is no function type", "gc", at));
-            };
             let list = |types: &[wasmparser::ValType]| types.iter().map(val_type).collect::<Result<Box<[ValType]>>>();
-            let func = FuncType { params: list(func.params())?, results: list(func.results())? };
+            let field = |field: &wasmparser::FieldType| {
+                let storage = match &field.element_type {
+                    wasmparser::StorageType::I8 => StorageType::I8,
+                    wasmparser::StorageType::I16 => StorageType::I16,
+                    wasmparser::StorageType::Val(ty) => StorageType::Val(val_type(ty)?),
+                };
+                Ok::<_, Error>(FieldType { storage, mutable: field.mutable })
+            };
+            let composite = match &ty.composite_type.inner {
+                Inner::Func(func) => {
+                    Composite::Func(FuncType { params: list(func.params())?, results: list(func.results())? })
+                }
+                Inner::Struct(ty) => {
+                    Composite::Struct(StructType { fields: ty.fields.iter().map(field).collect::<Result<_>>()? })
+                }
+                Inner::Array(ty) => Composite::Array(ArrayType { element: field(&ty.0)? }),
+                Inner::Cont(_) => return Err(no_kind(at)),
+            };
             let above = ty.supertype_idxs.first().and_then(|index| index.unpack().as_module_index());
             let supertype = above.map(|index| match index.checked_sub(first) {
                 Some(place) => in_group(place),
                 None => module.types[index as usize].id(),
             });
-            Ok(Definition { composite: Composite::Func(func), is_final: ty.is_final, supertype })
+            Ok(Definition { composite, is_final: ty.is_final, supertype })
         };
         group.types().map(define).collect::<Result<Vec<_>>>()?
     };
@@ -196,9 +212,16 @@ fn define(module: &mut ModuleInfo, group: wasmparser::RecGroup, at: u64) -> Resu
 /// What kind of thing a type is.
 fn kind_of(ty: &wasmparser::SubType, at: u64) -> Result<DefinedKind> {
     match &ty.composite_type.inner {
-        wasmparser::CompositeInnerType::Func(_) => Ok(DefinedKind::Func),
-        _ => Err(unsupported("a type that is no function type", "gc", at)),
+        Inner::Func(_) => Ok(DefinedKind::Func),
+        Inner::Struct(_) => Ok(DefinedKind::Struct),
+        Inner::Array(_) => Ok(DefinedKind::Array),
+        Inner::Cont(_) => Err(no_kind(at)),
     }
+}
+
+/// The error for a type that is of no kind that Stepwell has.
+fn no_kind(at: u64) -> Error {
+    unsupported("a type of continuations", "stack-switching", at)
 }
 
 fn unsupported(what: &str, proposal: &str, at: u64) -> Error {
@@ -253,6 +276,20 @@ fn const_expr(module: &ModuleInfo, expr: &wasmparser::ConstExpr<'_>) -> std::res
                 let ty = module.heap_type(hty);
                 ConstOp::RefNull(ty.ok_or_else(|| unsupported("this null reference", "gc", at))?)
             }
+            Operator::RefI31 => ConstOp::RefI31,
+            Operator::StructNew { struct_type_index } => ConstOp::StructNew(TypeIndex::new(struct_type_index)),
+            Operator::StructNewDefault { struct_type_index } => {
+                ConstOp::StructNewDefault(TypeIndex::new(struct_type_index))
+            }
+            Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(TypeIndex::new(array_type_index)),
+            Operator::ArrayNewDefault { array_type_index } => {
+                ConstOp::ArrayNewDefault(TypeIndex::new(array_type_index))
+            }
+            Operator::ArrayNewFixed { array_type_index, array_size } => {
+                ConstOp::ArrayNewFixed(TypeIndex::new(array_type_index), array_size)
+            }
+            Operator::AnyConvertExtern => ConstOp::AnyConvertExtern,
+            Operator::ExternConvertAny => ConstOp::ExternConvertAny,
             Operator::I32Add => ConstOp::I32Add,
             Operator::I32Sub => ConstOp::I32Sub,
             Operator::I32Mul => ConstOp::I32Mul,

@@ -2,7 +2,7 @@
 
 use super::defined::DefinedType;
 use super::types::{GlobalType, MemoryType, RefType, TableType, ValType};
-use crate::base::{Defined, HeapType, TypeId};
+use crate::base::{Defined, DefinedKind, HeapType, TypeId};
 
 /// Types that are ordered.
 pub trait Subtype {
@@ -22,8 +22,16 @@ impl Subtype for HeapType {
                 is_below(id, wanted)
             }
             (found, wanted) if found == wanted => true,
-            (HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn, wanted) => self.family() == wanted.family(),
-            (_, HeapType::Func | HeapType::Extern | HeapType::Exn) => self.family() == wanted.family(),
+            (HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn | HeapType::None, wanted) => {
+                self.family() == wanted.family()
+            }
+            (_, HeapType::Func | HeapType::Extern | HeapType::Exn | HeapType::Any) => self.family() == wanted.family(),
+            (HeapType::I31 | HeapType::Struct | HeapType::Array, HeapType::Eq) => true,
+            (HeapType::Defined(Defined { kind, .. }), wanted) => match kind {
+                DefinedKind::Func => false,
+                DefinedKind::Struct => matches!(wanted, HeapType::Eq | HeapType::Struct),
+                DefinedKind::Array => matches!(wanted, HeapType::Eq | HeapType::Array),
+            },
             _ => false,
         }
     }
@@ -63,5 +71,33 @@ impl Subtype for TableType {
 impl Subtype for MemoryType {
     fn fits(&self, wanted: &MemoryType) -> bool {
         self.index == wanted.index && self.page_size == wanted.page_size && self.limits.fit(&wanted.limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All pairs of types that no module defines: what is below what, by the specification's picture of each family.
+    #[test]
+    fn abstract_types_are_ordered() {
+        use HeapType::{Any, Array, Eq, Exn, Extern, Func, I31, NoExn, NoExtern, NoFunc, None, Struct};
+        let above = |ty: HeapType| -> &[HeapType] {
+            match ty {
+                NoFunc => &[Func],
+                NoExtern => &[Extern],
+                NoExn => &[Exn],
+                None => &[I31, Struct, Array, Eq, Any],
+                I31 | Struct | Array => &[Eq, Any],
+                Eq => &[Any],
+                _ => &[],
+            }
+        };
+        for found in HeapType::ABSTRACT {
+            for wanted in HeapType::ABSTRACT {
+                let fits = found == wanted || above(found).contains(&wanted);
+                assert_eq!(found.fits(&wanted), fits, "{found} {wanted}");
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The types of WebAssembly 2.0 (specification section 2.3), as the rooms above use them.
+//! The types of WebAssembly (specification section 2.3), as the rooms above use them.
 
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex};
 use std::fmt;
@@ -20,6 +20,72 @@ impl FuncType {
     pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> Self {
         FuncType { params: params.into_iter().collect(), results: results.into_iter().collect() }
     }
+}
+
+/// A field of a structure, or what all elements of an array are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FieldType {
+    /// What is kept.
+    pub storage: StorageType,
+    /// Whether it can be written.
+    pub mutable: bool,
+}
+
+/// What a field keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StorageType {
+    /// The lowest 8 bits of an `i32`.
+    I8,
+    /// The lowest 16 bits of an `i32`.
+    I16,
+    /// A value.
+    Val(ValType),
+}
+
+impl StorageType {
+    /// The type of the value that is read from it and written to it.
+    pub const fn unpacked(self) -> ValType {
+        match self {
+            StorageType::I8 | StorageType::I16 => ValType::I32,
+            StorageType::Val(ty) => ty,
+        }
+    }
+}
+
+impl StorageType {
+    /// The bytes that it takes.
+    pub const fn width(self) -> u32 {
+        match self {
+            StorageType::I8 => 1,
+            StorageType::I16 => 2,
+            StorageType::Val(ty) => ty.width(),
+        }
+    }
+}
+
+impl fmt::Display for FieldType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mutable = if self.mutable { "mut " } else { "" };
+        match self.storage {
+            StorageType::I8 => write!(f, "{mutable}i8"),
+            StorageType::I16 => write!(f, "{mutable}i16"),
+            StorageType::Val(ty) => write!(f, "{mutable}{ty}"),
+        }
+    }
+}
+
+/// A structure's type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct StructType {
+    /// The fields.
+    pub fields: Box<[FieldType]>,
+}
+
+/// An array's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ArrayType {
+    /// What its elements are.
+    pub element: FieldType,
 }
 
 impl fmt::Display for FuncType {
@@ -312,6 +378,14 @@ pub enum ConstOp {
     V128Const([u8; 16]),
     RefNull(HeapType),
     RefFunc(FuncIndex),
+    RefI31,
+    StructNew(TypeIndex),
+    StructNewDefault(TypeIndex),
+    ArrayNew(TypeIndex),
+    ArrayNewDefault(TypeIndex),
+    ArrayNewFixed(TypeIndex, u32),
+    AnyConvertExtern,
+    ExternConvertAny,
     GlobalGet(GlobalIndex),
     I32Add,
     I32Sub,
@@ -333,6 +407,12 @@ impl ConstOp {
             ConstOp::I64Mul => left.wrapping_mul(right),
             _ => return None,
         })
+    }
+
+    /// Whether it makes something, another thing each time.
+    pub fn makes(&self) -> bool {
+        use ConstOp::{ArrayNew, ArrayNewDefault, ArrayNewFixed, StructNew, StructNewDefault};
+        matches!(self, StructNew(_) | StructNewDefault(_) | ArrayNew(_) | ArrayNewDefault(_) | ArrayNewFixed(..))
     }
 }
 

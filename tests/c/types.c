@@ -3,7 +3,7 @@
 
 static void valtypes(void) {
   static const wasm_valkind_t kinds[] = {WASM_I32, WASM_I64, WASM_F32, WASM_F64, STEPWELL_VALKIND_V128, WASM_EXTERNREF,
-                                         WASM_FUNCREF, STEPWELL_VALKIND_EXNREF};
+                                         WASM_FUNCREF, STEPWELL_VALKIND_EXNREF, STEPWELL_VALKIND_ANYREF};
   for (size_t i = 0; i < sizeof(kinds); i++) {
     wasm_valtype_t *type = wasm_valtype_new(kinds[i]);
     wasm_valtype_t *copy = wasm_valtype_copy(type);
@@ -13,7 +13,8 @@ static void valtypes(void) {
     wasm_valtype_delete(copy);
   }
   for (int kind = 5; kind < 256; kind++) {
-    if (kind != WASM_EXTERNREF && kind != WASM_FUNCREF && kind != STEPWELL_VALKIND_EXNREF) {
+    if (kind != WASM_EXTERNREF && kind != WASM_FUNCREF && kind != STEPWELL_VALKIND_EXNREF &&
+        kind != STEPWELL_VALKIND_ANYREF) {
       CHECK(!wasm_valtype_new((wasm_valkind_t)kind));
       LAST("no kind of value");
     }

@@ -417,6 +417,7 @@ fn write_value(line: &mut String, value: &Val) {
         Val::V128(bits) => write!(line, "v128:{:032x}", bits.as_u128()),
         Val::FuncRef(func) => write!(line, "funcref:{}", set(func.is_none())),
         Val::ExternRef(value) => write!(line, "externref:{}", set(value.is_none())),
+        Val::AnyRef(value) => write!(line, "anyref:{}", set(value.is_none())),
         other => write!(line, "ref:{}", set(other.ref_().is_none_or(|value: Ref| value.is_null()))),
     };
 }

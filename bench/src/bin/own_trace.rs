@@ -259,5 +259,6 @@ fn write_value(line: &mut String, value: &Val) {
         Val::FuncRef(func) => write!(line, "funcref:{}", set(func.is_none())),
         Val::ExternRef(value) => write!(line, "externref:{}", set(value.is_none())),
         Val::ExnRef(value) => write!(line, "exnref:{}", set(value.is_none())),
+        Val::AnyRef(value) => write!(line, "anyref:{}", set(value.is_none())),
     };
 }

@@ -6,7 +6,9 @@ use super::cell::StoreCell;
 use super::guard::or_null;
 use super::own::{Handle, Own, borrow};
 use super::trap_object::TrapObject;
-use crate::runtime::{ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Module, Root, Rooted, Table, Tag};
+use crate::runtime::{
+    AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Module, Root, Rooted, Table, Tag,
+};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -43,6 +45,8 @@ pub(in crate::capi) enum Kind {
     Tag(Tag),
     /// An exception.
     Exception(ExnRef),
+    /// A reference to what a guest has made.
+    Any(AnyRef),
 }
 
 impl Object {
@@ -66,6 +70,7 @@ impl Object {
             (Kind::Foreign(a), Kind::Foreign(b)) => a == b,
             (Kind::Tag(a), Kind::Tag(b)) => a == b,
             (Kind::Exception(a), Kind::Exception(b)) => a == b,
+            (Kind::Any(a), Kind::Any(b)) => a == b,
             _ => false,
         }
     }
@@ -84,6 +89,7 @@ impl Object {
             Kind::Foreign(value) => value.hash(&mut hasher),
             Kind::Tag(tag) => tag.hash(&mut hasher),
             Kind::Exception(exception) => exception.hash(&mut hasher),
+            Kind::Any(value) => value.hash(&mut hasher),
         }
         hasher.finish()
     }
@@ -96,7 +102,12 @@ impl Object {
             Kind::Table(table) => (*table).into(),
             Kind::Memory(memory) => (*memory).into(),
             Kind::Tag(tag) => (*tag).into(),
-            Kind::Instance(_) | Kind::Module(_) | Kind::Trap(_) | Kind::Foreign(_) | Kind::Exception(_) => return None,
+            Kind::Instance(_)
+            | Kind::Module(_)
+            | Kind::Trap(_)
+            | Kind::Foreign(_)
+            | Kind::Exception(_)
+            | Kind::Any(_) => return None,
         })
     }
 }
@@ -127,7 +138,7 @@ impl Kind {
             Kind::Foreign(value) => (*value).into(),
             Kind::Tag(tag) => (*tag).into(),
             Kind::Exception(exception) => (*exception).into(),
-            Kind::Module(_) | Kind::Trap(_) => return None,
+            Kind::Module(_) | Kind::Trap(_) | Kind::Any(_) => return None,
         })
     }
 }

@@ -57,7 +57,8 @@ fn compile(compiler: &Compiler, binary: &[u8], tier: Tier) -> CodeImage {
 #[test]
 fn trampolines_of_any_signature() {
     let compiler = Compiler::new(GUARDED).unwrap();
-    let all = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF, ValType::EXTERNREF];
+    let all =
+        [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF, ValType::EXTERNREF, ValType::ANYREF];
     for (params, results) in [(0, 0), (1, 0), (0, 1), (6, 6), (40, 3), (3, 40), (1000, 1000)] {
         let ty = FuncType::new(all.iter().cycle().take(params).copied(), all.iter().cycle().take(results).copied());
         for code in [compiler.host_to_wasm(&ty).unwrap(), compiler.wasm_to_host(&ty).unwrap()] {

@@ -30,6 +30,7 @@ fn points(source: &str) -> Vec<String> {
             Family::Func => 'r',
             Family::Extern => 'e',
             Family::Exn => 'x',
+            Family::Any => 'a',
         },
     };
     let tables = &image.tables;

@@ -240,6 +240,19 @@ impl<'a> Translator<'a, '_> {
                 self.pop()?;
             }
             Operator::BrTable { targets } => self.branch_table(targets)?,
+            Operator::BrOnCast { relative_depth, to_ref_type, .. } => {
+                let value = self.top_values(1)?[0];
+                let fits = self.fits(value, to_ref_type.heap_type(), to_ref_type.is_nullable())?;
+                self.before_branch(*relative_depth);
+                self.branch_if(fits, *relative_depth)?;
+            }
+            Operator::BrOnCastFail { relative_depth, to_ref_type, .. } => {
+                let value = self.top_values(1)?[0];
+                let fits = self.fits(value, to_ref_type.heap_type(), to_ref_type.is_nullable())?;
+                let other = self.builder.ins().icmp_imm_u(IntCC::Equal, fits, 0);
+                self.before_branch(*relative_depth);
+                self.branch_if(other, *relative_depth)?;
+            }
             _ => return Err(internal(format!("no branch: {operator:?}"))),
         }
         Ok(())

@@ -3,8 +3,9 @@
 //!
 //! All kinds of code come from the same translation:
 //!
-//! * `numeric`, `vector`, `relaxed`, `memory`, `table` and `call` translate the instructions that compute, `control`
-//!   those that say where to go on; they take operands and give results, and do not know which kind of code they make;
+//! * `numeric`, `vector`, `relaxed`, `memory`, `table`, `heap` and `call` translate the instructions that compute,
+//!   `control` those that say where to go on; they take operands and give results, and do not know which kind of code
+//!   they make;
 //! * `storage` knows where locals and operands live, and so makes the difference between the kinds;
 //! * `trap` has the ends of code: traps, returns, and what rerun leaves to the guest; `limits` takes fuel and looks at
 //!   the clock;
@@ -14,6 +15,7 @@
 mod call;
 mod control;
 mod exceptions;
+mod heap;
 mod joins;
 mod limits;
 mod memory;
@@ -552,6 +554,7 @@ impl<'a, 'b> Translator<'a, 'b> {
                     || self.memory_operator(operator)?
                     || self.table_operator(operator)?
                     || self.call_operator(operator)?
+                    || self.heap_operator(operator)?
                     || self.vector_operator(operator)?)
                 {
                     return Err(internal(format!("no translation of {operator:?}")));

@@ -4,7 +4,7 @@ use super::Translator;
 use super::storage::Operand;
 use crate::abi::{Builtin, TABLE_ELEMENT_SIZE, TableElement, TrapCode, VMTable};
 use crate::base::{Family, Result, TableIndex};
-use crate::compile::env::null_type;
+use crate::compile::env::{abi_type, null_type};
 use crate::compile::internal;
 use crate::wasm::IndexType;
 use crate::wasm::ValType::{self, I32};
@@ -22,8 +22,9 @@ impl Translator<'_, '_> {
     pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
         match operator {
             Operator::RefNull { hty } => {
-                let null = self.builder.ins().iconst(types::I64, 0);
-                self.push_constant(null_type(self.env.info, *hty)?, null, 0);
+                let ty = null_type(self.env.info, *hty)?;
+                let null = self.builder.ins().iconst(abi_type(ty), 0);
+                self.push_constant(ty, null, 0);
             }
             Operator::RefIsNull => {
                 let reference = self.pop()?;
@@ -49,17 +50,21 @@ impl Translator<'_, '_> {
                 let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
                 let mut reference = self.builder.ins().load(types::I64, self.flags.table, element, 0);
                 let ty = self.env.info.table(table).element;
-                if ty.heap.family() == Family::Func {
-                    reference = self.resolved(table, index, reference)?;
-                    // References are aligned; null has this one bit.
-                    const { assert!(TableElement::NULL.word() == 1) };
-                    reference = self.builder.ins().band_imm_s(reference, !1);
+                match ty.heap.family() {
+                    Family::Func => {
+                        reference = self.resolved(table, index, reference)?;
+                        // References are aligned; null has this one bit.
+                        const { assert!(TableElement::NULL.word() == 1) };
+                        reference = self.builder.ins().band_imm_s(reference, !1);
+                    }
+                    Family::Extern | Family::Exn => {}
+                    Family::Any => reference = self.builder.ins().ireduce(types::I32, reference),
                 }
                 self.push(ty.into(), reference);
             }
             Operator::TableSet { table } => {
                 let table = TableIndex::new(*table);
-                let mut reference = self.pop()?;
+                let mut reference = self.pop_reference()?;
                 let index = self.pop_place(self.table_index(table))?;
                 let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
                 if self.env.info.table(table).element.heap.family() == Family::Func {
@@ -80,14 +85,14 @@ impl Translator<'_, '_> {
             Operator::TableGrow { table } => {
                 let index = self.table_index(TableIndex::new(*table));
                 let delta = self.pop_place(index)?;
-                let initial = self.pop()?;
+                let initial = self.pop_reference()?;
                 let table = self.index_value(*table);
                 self.call_for_size(index, Builtin::TableGrow, &[table, initial, delta])?;
             }
             Operator::TableFill { table } => {
                 let index = self.table_index(TableIndex::new(*table));
                 let length = self.pop_place(index)?;
-                let reference = self.pop()?;
+                let reference = self.pop_reference()?;
                 let to = self.pop_place(index)?;
                 let table = self.index_value(*table);
                 self.call_builtin(Builtin::TableFill, &[table, to, reference, length]);
@@ -111,6 +116,13 @@ impl Translator<'_, '_> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Pops a reference, as 64 bits.
+    fn pop_reference(&mut self) -> Result<Value> {
+        let value = self.pop()?;
+        let narrow = self.builder.func.dfg.value_type(value) == types::I32;
+        Ok(if narrow { self.builder.ins().uextend(types::I64, value) } else { value })
     }
 
     /// The type of places in a table.

@@ -355,6 +355,11 @@ impl Signature {
         self.ty.id()
     }
 
+    /// What compiled code knows of the types above it; it is there as long as the engine.
+    pub(in crate::runtime) fn list(&self) -> *const u32 {
+        self.ty.list().as_ptr()
+    }
+
     /// The type.
     pub(in crate::runtime) fn func(&self) -> &FuncType {
         self.ty.as_func().expect("functions are of types of functions")

@@ -29,9 +29,10 @@ impl StoreInner {
         if !Engine::same(&self.engine, module.engine()) {
             return Err(Error::new(ErrorKind::Argument, "the module was compiled by another engine than the store's"));
         }
+        let heap_types = self.heap_types(module)?;
         let production = self.registry.register(module.production_code(), Ownership::Shared)?;
         self.publish_code(production, module);
-        let index = self.modules.push(module.near(), production);
+        let index = self.modules.push(module.near(), production, heap_types);
         if self.attachment.is_some()
             && let Err(error) = self.register_debug(index)
         {

@@ -4,7 +4,7 @@
 use crate::abi::{Builtin, TrapCode, VMContext, VMException, ValRaw};
 use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex, TypeId};
 use crate::isa::{self, builtin_shim};
-use crate::runtime::control::{call, deadline, exceptions, segments, trap};
+use crate::runtime::control::{call, deadline, exceptions, heap, segments, trap};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::table::{TableData, copy_elements, element_of, range};
@@ -34,6 +34,13 @@ static TABLE: Table = Table([
     table_resolve_entry as *const c_void,
     ref_func_entry as *const c_void,
     is_below_entry as *const c_void,
+    heap_allocate_entry as *const c_void,
+    heap_fill_entry as *const c_void,
+    heap_move_entry as *const c_void,
+    array_new_data_entry as *const c_void,
+    array_new_elem_entry as *const c_void,
+    array_init_data_entry as *const c_void,
+    array_init_elem_entry as *const c_void,
     trap_with_entry as *const c_void,
     // The trampoline has noted its caller's frame, not its own.
     raise as *const c_void,
@@ -227,6 +234,42 @@ builtin!(is_below(_store, _instance, id: u32, wanted: u32) {
     Ok(u64::from(crate::wasm::is_below(TypeId::new(id), TypeId::new(wanted))))
 });
 
+builtin!(heap_allocate(store, _instance, bytes: u64) {
+    heap::allocate(store, bytes).map(u64::from)
+});
+
+builtin!(heap_fill(store, _instance, first: u32, width: u32, count: u64, low: u64, high: u64) {
+    heap::of(store)?.fill(first, width, count, [low, high]);
+    Ok(0)
+});
+
+builtin!(heap_move(store, _instance, to: u32, from: u32, bytes: u64) {
+    heap::of(store)?.copy(to, from, bytes);
+    Ok(0)
+});
+
+builtin!(array_new_data(store, instance, ty: u32, segment: u32, from: u32, len: u32) {
+    // SAFETY: validated indices; the instance is live.
+    unsafe { heap::array_new_data(store, instance, ty, DataIndex::new(segment), (from, len)) }.map(u64::from)
+});
+
+builtin!(array_new_elem(store, instance, ty: u32, segment: u32, from: u32, len: u32) {
+    // SAFETY: as above.
+    unsafe { heap::array_new_elem(store, instance, ty, ElemIndex::new(segment), (from, len)) }.map(u64::from)
+});
+
+builtin!(array_init_data(store, instance, array: u32, index: u32, segment: u32, from: u32, len: u32) {
+    // SAFETY: as above.
+    unsafe { heap::array_init_data(store, instance, (array, index), DataIndex::new(segment), (from, len)) }?;
+    Ok(0)
+});
+
+builtin!(array_init_elem(store, instance, array: u32, index: u32, segment: u32, from: u32, len: u32) {
+    // SAFETY: as above.
+    unsafe { heap::array_init_elem(store, instance, (array, index), ElemIndex::new(segment), (from, len)) }?;
+    Ok(0)
+});
+
 builtin!(trap_with(_store, _instance, code: u32) {
     Err(u8::try_from(code).ok().and_then(TrapCode::from_u8).expect("compiled code passes a trap code"))
 });
@@ -300,6 +343,20 @@ builtin_shim!(table_resolve_entry => table_resolve);
 builtin_shim!(ref_func_entry => ref_func);
 
 builtin_shim!(is_below_entry => is_below);
+
+builtin_shim!(heap_allocate_entry => heap_allocate);
+
+builtin_shim!(heap_fill_entry => heap_fill);
+
+builtin_shim!(heap_move_entry => heap_move);
+
+builtin_shim!(array_new_data_entry => array_new_data);
+
+builtin_shim!(array_new_elem_entry => array_new_elem);
+
+builtin_shim!(array_init_data_entry => array_init_data);
+
+builtin_shim!(array_init_elem_entry => array_init_elem);
 
 builtin_shim!(trap_with_entry => trap_with);
 

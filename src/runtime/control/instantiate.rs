@@ -6,7 +6,7 @@ use crate::base::{
 };
 use crate::runtime::compiled::initial::Images;
 use crate::runtime::compiled::module::Module;
-use crate::runtime::control::segments::{evaluate, memory_init, table_init};
+use crate::runtime::control::segments::{evaluate, evaluate_making, memory_init, table_init};
 use crate::runtime::control::{attach, builtins, call, trap};
 use crate::runtime::objects::handles::Extern;
 use crate::runtime::objects::instance::InstanceData;
@@ -14,7 +14,7 @@ use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::table::element_of;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
-use crate::wasm::{EntityType, IndexType, SegmentMode, Subtype, ValType, is_below};
+use crate::wasm::{ConstOp, ElementItems, EntityType, IndexType, SegmentMode, Subtype, ValType, is_below};
 use std::ptr::NonNull;
 
 /// Makes an instance and runs its start function.
@@ -148,6 +148,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
             builtins: builtins::table(),
             sigs: module.sigs().as_ptr(),
             instance: ptr.as_ptr().cast(),
+            heap_types: store.modules[entry].heap_types.as_ptr(),
         });
         let (mut funcs, mut globals) = (0, 0);
         for import in imports {
@@ -195,20 +196,21 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         data.tags.push(store.add_tag(sig, Some((data.vmctx(), TagIndex::from_usize(i)))));
     }
     for (i, init) in info.global_inits.iter().enumerate() {
-        let value = evaluate(data, init);
+        let value = evaluate_making(store, data, init).map_err(|code| full(store, code))?;
         let place = data.global(GlobalIndex::new(info.imported_globals + i as u32));
         // SAFETY: a global of its own.
         unsafe { (*place.as_ptr()).value = value };
     }
     for (i, init) in info.table_inits.iter().enumerate() {
         let Some(init) = init else { continue };
-        let value = evaluate(data, init);
+        let value = evaluate_making(store, data, init).map_err(|code| full(store, code))?;
         let table = data.tables[info.imported_tables as usize + i];
         // SAFETY: a table of its own.
         let table = unsafe { &mut *table.as_ptr() };
         let element = element_of(table.element.heap, value);
         table.write().fill(element);
     }
+    make_items(store, data)?;
     Ok(ptr)
 }
 
@@ -219,6 +221,38 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
 unsafe fn place(index: IndexType, value: ValRaw) -> u64 {
     // SAFETY: the caller's promise.
     index.place(unsafe { if index.is_64() { value.i64 } else { i64::from(value.i32) } })
+}
+
+/// Makes what element segments make, which is done once.
+fn make_items(store: &mut StoreInner, data: &mut InstanceData) -> Result<()> {
+    let module = data.module.clone();
+    let elements = &module.info().elements;
+    let makes = |items: &ElementItems| match items {
+        ElementItems::Funcs(_) => false,
+        ElementItems::Exprs(exprs) => exprs.iter().flatten().any(ConstOp::makes),
+    };
+    if !elements.iter().any(|segment| makes(&segment.items)) {
+        return Ok(());
+    }
+    let mut made = Vec::with_capacity(elements.len());
+    for segment in elements {
+        made.push(match &segment.items {
+            ElementItems::Exprs(exprs) if makes(&segment.items) => {
+                let items: std::result::Result<Box<[ValRaw]>, TrapCode> =
+                    exprs.iter().map(|expr| evaluate_making(store, data, expr)).collect();
+                Some(items.map_err(|code| full(store, code))?)
+            }
+            _ => None,
+        });
+    }
+    data.items = made.into();
+    Ok(())
+}
+
+/// The error for an instance whose constant expressions find no room.
+#[cold]
+fn full(store: &StoreInner, code: TrapCode) -> Error {
+    trap::without_frames(store, code, format!("{code}: a constant expression finds no room"))
 }
 
 /// Applies the active segments, in order.

@@ -137,8 +137,8 @@ mod tests {
     /// Up to 20 types, by the numbers that `next` gives.
     fn types(next: &mut impl FnMut(u64) -> u64) -> Vec<ValType> {
         use ValType::{F32, F64, I32, I64, V128};
-        const KINDS: [ValType; 7] = [I32, I64, F32, F64, ValType::FUNCREF, ValType::EXTERNREF, V128];
-        let (count, kinds) = (next(21), next(7) + 1);
+        const KINDS: [ValType; 8] = [I32, I64, F32, F64, ValType::FUNCREF, ValType::EXTERNREF, V128, ValType::ANYREF];
+        let (count, kinds) = (next(21), next(8) + 1);
         (0..count).map(|_| KINDS[next(kinds) as usize]).collect()
     }
 
@@ -167,7 +167,8 @@ mod tests {
             };
             let at = &raw mut act;
             let vmctx = 0x7654_3210usize;
-            let callee = VMFuncRef { code: spy as *const _, vmctx: vmctx as *mut _, sig, func: 0 };
+            let callee =
+                VMFuncRef { code: spy as *const _, vmctx: vmctx as *mut _, sig, func: 0, above: std::ptr::null() };
             spy_in(at);
             // SAFETY: the trampoline is for this type, and the callee leaves by the activation.
             let returned = unsafe { isa::enter(at, trampoline, &raw const callee, null_mut(), values.as_mut_ptr()) };

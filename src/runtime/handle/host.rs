@@ -30,9 +30,10 @@ const MAX_HOST_VALUES: usize = 1000;
 pub struct KnownType {
     sig: TypeId,
     code: *const c_void,
+    above: *const u32,
 }
 
-// SAFETY: the address of code, which is the same on every thread.
+// SAFETY: the addresses of code and of numbers, which are the same on every thread.
 unsafe impl Send for KnownType {}
 // SAFETY: as above.
 unsafe impl Sync for KnownType {}
@@ -47,7 +48,7 @@ impl KnownType {
         }
         let signature = engine.signature_of(ty)?;
         // The engine keeps the signature, and so the code.
-        Ok(KnownType { sig: signature.id(), code: signature.wasm_to_host(engine)? })
+        Ok(KnownType { sig: signature.id(), code: signature.wasm_to_host(engine)?, above: signature.list() })
     }
 }
 
@@ -101,7 +102,7 @@ impl<F: Fn(Caller<'_>, *mut ValRaw) -> Result<()> + Send + Sync + 'static> Share
 /// `call` takes a `HostFunc<F>` as its callee and values of the type.
 unsafe fn add<F: Send + Sync + 'static>(
     store: &mut StoreMut<'_>,
-    KnownType { sig, code }: KnownType,
+    KnownType { sig, code, above }: KnownType,
     body: F,
     call: HostCall,
 ) -> Result<Func> {
@@ -111,7 +112,7 @@ unsafe fn add<F: Send + Sync + 'static>(
         head: HostHead {
             call,
             store: at.cast(),
-            func_ref: VMFuncRef { code, vmctx: std::ptr::null_mut(), sig, func: HOST_FUNC },
+            func_ref: VMFuncRef { code, vmctx: std::ptr::null_mut(), sig, func: HOST_FUNC, above },
             marked: false,
         },
         body,

@@ -22,7 +22,8 @@ impl Table {
         }
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        let init_is_null = matches!(init, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None));
+        let init_is_null =
+            matches!(init, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None));
         let init = to_raw(inner, ty.element, init)?;
         let ptr = inner.add_table(&ty, None).inspect_err(|_| inner.lacked_room = true)?;
         if !init_is_null {

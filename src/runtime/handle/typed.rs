@@ -2,8 +2,8 @@
 
 use crate::abi::ValRaw;
 use crate::base::Result;
-use crate::runtime::handle::values::{extern_to_raw, func_to_raw};
-use crate::runtime::objects::handles::{ExternRef, Func};
+use crate::runtime::handle::values::{any_to_raw, extern_to_raw, func_to_raw};
+use crate::runtime::objects::handles::{AnyRef, ExternRef, Func};
 use crate::runtime::objects::values::{extern_from_raw, func_from_raw};
 use crate::runtime::store::views::StoreRef;
 use crate::wasm::{FuncType, ValType};
@@ -76,6 +76,21 @@ unsafe impl WasmTy for Option<Func> {
     unsafe fn load(store: StoreRef<'_>, raw: *const ValRaw) -> Self {
         // SAFETY: the caller's promise.
         unsafe { func_from_raw(store.inner().id, *raw) }
+    }
+}
+
+// SAFETY: a reference of the family of `anyref` in its field.
+unsafe impl WasmTy for Option<AnyRef> {
+    const TYPE: ValType = ValType::ANYREF;
+    unsafe fn store(self, store: StoreRef<'_>, raw: *mut ValRaw) -> Result<()> {
+        let value = any_to_raw(self, store.inner())?;
+        // SAFETY: the caller's promise.
+        unsafe { (*raw).anyref = value };
+        Ok(())
+    }
+    unsafe fn load(store: StoreRef<'_>, raw: *const ValRaw) -> Self {
+        // SAFETY: the caller's promise.
+        AnyRef::from_word(store.inner().id, unsafe { (*raw).anyref })
     }
 }
 

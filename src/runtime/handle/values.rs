@@ -1,9 +1,9 @@
 //! Values on their way between the host and compiled code.
 
-use crate::abi::{VMException, ValRaw};
+use crate::abi::{EXTERN_OF_GUEST, VMException, ValRaw};
 use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result};
 use crate::runtime::objects::externs::ExternSlot;
-use crate::runtime::objects::handles::{ExnRef, ExternRef, Func, Root};
+use crate::runtime::objects::handles::{AnyRef, ExnRef, ExternRef, Func, Root};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
@@ -32,6 +32,7 @@ impl Val {
             Val::FuncRef(func) => raw.funcref = func_to_raw(func, store)?,
             Val::ExternRef(value) => raw.externref = extern_to_raw(value, store)?,
             Val::ExnRef(value) => raw.exnref = exn_to_raw(value, store)?,
+            Val::AnyRef(value) => raw.anyref = any_to_raw(value, store)?,
         }
         Ok(raw)
     }
@@ -64,7 +65,37 @@ pub(in crate::runtime) fn extern_to_raw(value: Option<ExternRef>, store: &StoreI
         None => Ok(0),
         Some(value) => {
             store.check(value.store)?;
-            Ok(u64::from(value.index) + 1)
+            Ok(match value.of_guest {
+                true => EXTERN_OF_GUEST | u64::from(value.index),
+                false => u64::from(value.index) + 1,
+            })
+        }
+    }
+}
+
+#[inline]
+pub(in crate::runtime) fn any_to_raw(value: Option<AnyRef>, store: &StoreInner) -> Result<u32> {
+    if let Some(id) = value.and_then(|value| value.store) {
+        store.check(id)?;
+    }
+    Ok(value.map_or(0, AnyRef::to_word))
+}
+
+impl AnyRef {
+    /// What it refers to: an object's type, `i31`, or `any` for what is the host's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] with another store.
+    pub fn ty(&self, store: impl AsStore) -> Result<HeapType> {
+        self.heap_type(store.as_store().inner())
+    }
+
+    fn heap_type(self, store: &StoreInner) -> Result<HeapType> {
+        let Some(id) = self.store else { return Ok(HeapType::I31) };
+        store.check(id)?;
+        match (&store.heap, self.as_host()) {
+            (Some(heap), None) => Ok(heap.type_of(self.to_word()).heap()),
+            _ => Ok(HeapType::Any),
         }
     }
 }
@@ -106,16 +137,22 @@ impl ExternRef {
     fn add(mut store: impl AsStoreMut, slot: ExternSlot) -> Result<ExternRef> {
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        Ok(ExternRef { store: inner.id, index: inner.externrefs.add(slot)? })
+        Ok(ExternRef { store: inner.id, index: inner.externrefs.add(slot)?, of_guest: false })
+    }
+
+    fn check_host(&self) -> Result<()> {
+        if self.of_guest { Err(of_guest()) } else { Ok(()) }
     }
 
     /// The host's value.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] with another store, or after it was collected.
+    /// [`ErrorKind::Argument`] with another store, after it was collected, and where a guest has made it of a reference
+    /// of its own.
     pub fn data<'a>(&self, store: &'a impl AsStore) -> Result<&'a (dyn Any + Send)> {
         let inner = store.as_store().inner();
         inner.check(self.store)?;
+        self.check_host()?;
         Ok(&*inner.externrefs.get(self.index).ok_or_else(collected)?.value)
     }
 
@@ -126,9 +163,18 @@ impl ExternRef {
     pub fn data_mut<'a>(&self, store: &'a mut impl AsStoreMut) -> Result<&'a mut (dyn Any + Send)> {
         let inner = store.as_store_mut().into_inner();
         inner.check(self.store)?;
+        self.check_host()?;
         let slot = inner.externrefs.slots.get_mut(self.index as usize).and_then(Option::as_mut);
         Ok(&mut *slot.ok_or_else(collected)?.value)
     }
+}
+
+#[cold]
+fn of_guest() -> Error {
+    Error::new(
+        ErrorKind::Argument,
+        "the external reference is one that a guest has made: it has no value of the host's",
+    )
 }
 
 #[cold]
@@ -147,7 +193,7 @@ pub(in crate::runtime) fn fits(store: &StoreInner, value: Val, wanted: ValType) 
     }
     let ValType::Ref(wanted) = wanted else { return Ok(false) };
     let found = match value {
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) => {
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => {
             return Ok(wanted.nullable && ValType::Ref(wanted.top()) == value.ty());
         }
         Val::FuncRef(Some(func)) => {
@@ -157,6 +203,7 @@ pub(in crate::runtime) fn fits(store: &StoreInner, value: Val, wanted: ValType) 
         }
         Val::ExternRef(Some(_)) => HeapType::Extern,
         Val::ExnRef(Some(_)) => HeapType::Exn,
+        Val::AnyRef(Some(value)) => value.heap_type(store)?,
         Val::I32(_) | Val::I64(_) | Val::F32(_) | Val::F64(_) | Val::V128(_) => return Ok(false),
     };
     Ok(found.fits(&wanted.heap))

@@ -1,5 +1,6 @@
 //! External references: the values of the host that a store keeps for its guests.
 
+use crate::abi::HOST_SHIFT;
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::objects::handles::Root;
 use std::any::Any;
@@ -38,8 +39,10 @@ impl ExternRefs {
             self.slots[index as usize] = Some(slot);
             return Ok(index);
         }
-        let index = u32::try_from(self.slots.len())
-            .map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 - 1 external references in one store"))?;
+        // As a guest's own reference it has two bits less.
+        let index = u32::try_from(self.slots.len()).ok().filter(|index| *index < 1 << (u32::BITS - HOST_SHIFT));
+        let index =
+            index.ok_or_else(|| Error::new(ErrorKind::Limit, "more than 2^30 external references in one store"))?;
         self.slots.push(Some(slot));
         Ok(index)
     }

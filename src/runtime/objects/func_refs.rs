@@ -32,7 +32,7 @@ impl FuncRefs {
             self.chunks.resize_with(of.div_ceil(CHUNK), || None);
         }
         let (chunk, at) = (func.index() / CHUNK, func.index() % CHUNK);
-        let none = || VMFuncRef { code: null(), vmctx: null_mut(), sig: TypeId::new(0), func: 0 };
+        let none = || VMFuncRef { code: null(), vmctx: null_mut(), sig: TypeId::new(0), func: 0, above: null() };
         let refs = self.chunks[chunk].get_or_insert_with(|| {
             let len = CHUNK.min(of - chunk * CHUNK);
             Owned::new((0..len).map(|_| none()).collect::<Box<[_]>>())

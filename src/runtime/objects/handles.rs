@@ -1,7 +1,7 @@
 //! Handles: a store's name with a pointer into it. What can be done with one needs the store in hand, and is said where
 //! stores are known.
 
-use crate::abi::{VMException, VMFuncRef, VMGlobal};
+use crate::abi::{EXTERN_OF_GUEST, HOST_SHIFT, HOST_TAG, I31_TAG, VMException, VMFuncRef, VMGlobal};
 use crate::runtime::objects::exceptions::TagData;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
@@ -130,6 +130,8 @@ pub(in crate::runtime) struct InstanceId {
 pub struct ExternRef {
     pub(in crate::runtime) store: StoreId,
     pub(in crate::runtime) index: u32,
+    /// Whether a guest has made it of a reference of its own, which stands in the place of the index.
+    pub(in crate::runtime) of_guest: bool,
 }
 
 impl ExternRef {
@@ -165,6 +167,72 @@ unsafe impl Send for ExnRef {}
 
 // SAFETY: as above.
 unsafe impl Sync for ExnRef {}
+
+/// What `any.convert_extern` makes of an external reference.
+pub(in crate::runtime) fn any_of_extern(word: u64) -> u32 {
+    match word {
+        0 => 0,
+        word if word & EXTERN_OF_GUEST != 0 => word as u32,
+        word => (word as u32 - 1) << HOST_SHIFT | HOST_TAG,
+    }
+}
+
+/// What `extern.convert_any` makes of a reference.
+pub(in crate::runtime) fn extern_of_any(word: u32) -> u64 {
+    match word {
+        0 => 0,
+        word if word & (I31_TAG | HOST_TAG) == HOST_TAG => u64::from(word >> HOST_SHIFT) + 1,
+        word => EXTERN_OF_GUEST | u64::from(word),
+    }
+}
+
+/// A reference of the family of `anyref` that is not null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AnyRef {
+    /// The store, but for an integer, which is the same in all.
+    pub(in crate::runtime) store: Option<StoreId>,
+    /// As compiled code has it.
+    word: u32,
+}
+
+impl AnyRef {
+    /// The lowest 31 bits of an integer, as `ref.i31` makes it.
+    pub fn i31(value: i32) -> AnyRef {
+        AnyRef { store: None, word: (value as u32) << 1 | I31_TAG }
+    }
+
+    /// The integer, if it is one, with its sign, as `i31.get_s` gives it.
+    pub fn as_i31(&self) -> Option<i32> {
+        (self.word & I31_TAG != 0).then_some(self.word as i32 >> 1)
+    }
+
+    /// As compiled code has it.
+    pub(in crate::runtime) fn to_word(self) -> u32 {
+        self.word
+    }
+
+    /// From what compiled code of a store has; `None` for null.
+    pub(in crate::runtime) fn from_word(store: StoreId, word: u32) -> Option<AnyRef> {
+        let store = (word & I31_TAG == 0).then_some(store);
+        (word != 0).then_some(AnyRef { store, word })
+    }
+
+    /// What an external reference is as one of the family of `anyref`, as `any.convert_extern` makes it.
+    pub fn of_extern(value: ExternRef) -> AnyRef {
+        let ExternRef { store, index, of_guest } = value;
+        if !of_guest {
+            return AnyRef { store: Some(store), word: index << HOST_SHIFT | HOST_TAG };
+        }
+        AnyRef { store: (index & I31_TAG == 0).then_some(store), word: index }
+    }
+
+    /// The external reference that it was made of, if it was not made by a guest.
+    pub fn as_host(&self) -> Option<ExternRef> {
+        let is_host = self.word & (I31_TAG | HOST_TAG) == HOST_TAG;
+        let store = self.store.filter(|_| is_host)?;
+        Some(ExternRef { store, index: self.word >> HOST_SHIFT, of_guest: false })
+    }
+}
 
 /// What instances import and export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! Instances: the structure compiled code works on, and what the runtime knows beside it.
 
-use crate::abi::{VMContext, VMFuncRef, VMGlobal, VmLayout};
-use crate::base::{FuncIndex, GlobalIndex, Result, no_room};
+use crate::abi::{VMContext, VMFuncRef, VMGlobal, ValRaw, VmLayout};
+use crate::base::{ElemIndex, FuncIndex, GlobalIndex, Result, no_room};
 use crate::code::{LoadedCode, TextBase};
 use crate::image::FunctionEntry;
 use crate::runtime::compiled::initial::InitialData;
@@ -66,6 +66,8 @@ pub(in crate::runtime) struct InstanceData {
     pub(in crate::runtime) tags: Vec<NonNull<TagData>>,
     /// Which element segments are dropped.
     pub(in crate::runtime) dropped_elements: Box<[bool]>,
+    /// The references of element segments that make something: of each segment or of none.
+    pub(in crate::runtime) items: Box<[Option<Box<[ValRaw]>>]>,
     /// Which data segments are dropped. Those that are in an image have been from the start.
     pub(in crate::runtime) dropped_data: Box<[bool]>,
     /// Set during a collection, if it can be reached.
@@ -94,6 +96,7 @@ impl InstanceData {
             tables: SmallVec::new(),
             tags: Vec::new(),
             dropped_elements: info.table_images.dropped().into(),
+            items: Box::default(),
             dropped_data: match images.map(InitialData::inside).unwrap_or_default() {
                 [] => vec![false; info.data.len()].into(),
                 inside => inside.into(),
@@ -157,8 +160,14 @@ impl InstanceData {
                 vmctx: self.vmctx().as_ptr().cast(),
                 sig: self.module.func_sig(func),
                 func: func.get(),
+                above: info.types[info.funcs[func.index()].index()].list().as_ptr(),
             }
         })
+    }
+
+    /// The references of an element segment that makes something.
+    pub(in crate::runtime) fn made_items(&self, segment: ElemIndex) -> Option<&[ValRaw]> {
+        self.items.get(segment.index())?.as_deref()
     }
 
     /// The place of a global.

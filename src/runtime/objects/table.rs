@@ -143,6 +143,7 @@ impl TableData {
             // SAFETY: the caller's promise.
             Family::Func => raw.funcref = unsafe { self.func(index, element) }.map_or(null_mut(), NonNull::as_ptr),
             Family::Extern | Family::Exn => raw.externref = element.external(),
+            Family::Any => raw.anyref = element.any(),
         }
         Some(raw)
     }
@@ -188,11 +189,12 @@ impl TableData {
 
 /// A reference as a table of such holds it.
 pub(in crate::runtime) fn element_of(heap: HeapType, reference: ValRaw) -> TableElement {
-    // SAFETY: of a reference, the first eight bytes are defined, whichever field they were written through.
+    // SAFETY: of a reference, the bytes of its width are defined, whichever field they were written through.
     unsafe {
         match heap.family() {
             Family::Func => TableElement::of_func(reference.funcref),
             Family::Extern | Family::Exn => TableElement::of_extern(reference.externref),
+            Family::Any => TableElement::of_any(reference.anyref),
         }
     }
 }

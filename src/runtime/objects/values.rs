@@ -1,8 +1,8 @@
 //! Values of guests, as the host sees them.
 
-use crate::abi::ValRaw;
+use crate::abi::{EXTERN_OF_GUEST, ValRaw};
 use crate::base::Family;
-use crate::runtime::objects::handles::{ExnRef, ExternRef, Func};
+use crate::runtime::objects::handles::{AnyRef, ExnRef, ExternRef, Func};
 use crate::runtime::objects::owned::StoreId;
 use crate::wasm::{HeapType, ValType};
 use std::ptr::NonNull;
@@ -26,6 +26,8 @@ pub enum Val {
     ExternRef(Option<ExternRef>),
     /// An exception, or null.
     ExnRef(Option<ExnRef>),
+    /// What a guest has made, or null.
+    AnyRef(Option<AnyRef>),
 }
 
 impl Val {
@@ -40,6 +42,7 @@ impl Val {
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
             Val::ExnRef(_) => ValType::EXNREF,
+            Val::AnyRef(_) => ValType::ANYREF,
         }
     }
 
@@ -61,6 +64,7 @@ impl Val {
             Family::Func => Val::FuncRef(None),
             Family::Extern => Val::ExternRef(None),
             Family::Exn => Val::ExnRef(None),
+            Family::Any => Val::AnyRef(None),
         }
     }
 
@@ -100,6 +104,7 @@ impl Val {
                     Family::Func => Val::FuncRef(func_from_raw(id, raw)),
                     Family::Extern => Val::ExternRef(extern_from_raw(id, raw)),
                     Family::Exn => Val::ExnRef(exn_from_raw(id, raw)),
+                    Family::Any => Val::AnyRef(AnyRef::from_word(id, raw.anyref)),
                 },
             }
         }
@@ -119,8 +124,10 @@ pub(in crate::runtime) unsafe fn func_from_raw(id: StoreId, raw: ValRaw) -> Opti
 #[inline]
 pub(in crate::runtime) unsafe fn extern_from_raw(id: StoreId, raw: ValRaw) -> Option<ExternRef> {
     // SAFETY: handed on to the caller.
-    let index = unsafe { raw.externref }.checked_sub(1)?;
-    Some(ExternRef { store: id, index: index as u32 })
+    let word = unsafe { raw.externref };
+    let of_guest = word & EXTERN_OF_GUEST != 0;
+    let index = if of_guest { word } else { word.checked_sub(1)? };
+    Some(ExternRef { store: id, index: index as u32, of_guest })
 }
 
 /// # Safety

@@ -3,13 +3,13 @@
 //! what its host holds: whoever asks for a collection says it. No guest runs meanwhile, so that no frame has to be
 //! looked at.
 
-use crate::abi::{FuncElement, HOST_FUNC, VMContext, VMException, VMFuncRef, VMGlobal, ValRaw};
+use crate::abi::{EXTERN_OF_GUEST, FuncElement, HOST_FUNC, VMContext, VMException, VMFuncRef, VMGlobal, ValRaw};
 use crate::base::Family;
 use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
 use crate::runtime::objects::exceptions::{TagData, tag_of, values_of};
 use crate::runtime::objects::externs::ExternSlot;
 use crate::runtime::objects::global::HostGlobal;
-use crate::runtime::objects::handles::{Extern, Root};
+use crate::runtime::objects::handles::{Extern, Root, extern_of_any};
 use crate::runtime::objects::host::{HostHead, HostObject};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
@@ -117,6 +117,11 @@ impl StoreMut<'_> {
             ));
         }
         inner.check_poison()?;
+        if inner.heap.as_ref().is_some_and(|heap| heap.bytes() > 0) {
+            // What objects refer to is not known before they are collected as well.
+            inner.roots.put_off();
+            return Ok(Collected { objects: 0, _host: Vec::new(), _values: Vec::new(), _data: Vec::new() });
+        }
         let mut all = inner.roots.all();
         for root in roots {
             inner.check(root.store())?;
@@ -279,6 +284,7 @@ impl<'a> Marker<'a> {
                 Root::Extern(Extern::Tag(tag)) => self.tag(tag.ptr),
                 Root::ExnRef(exception) => self.exception(exception.ptr),
                 Root::Instance(instance) => self.instance(instance.data()),
+                Root::ExternRef(value) if value.of_guest => {}
                 Root::ExternRef(value) => self.externref(value.number()),
             }
         }
@@ -399,6 +405,7 @@ impl<'a> Marker<'a> {
         unsafe {
             match of {
                 Root::Instance(instance) => instance.data().as_ref().marked,
+                Root::ExternRef(value) if value.of_guest => true,
                 Root::ExternRef(value) => self.externs.get(value.number() as usize) == Some(&true),
                 Root::ExnRef(exception) => self.exceptions[exception.ptr.as_ref().place as usize],
                 Root::Extern(Extern::Tag(tag)) => tag.ptr.as_ref().marked,
@@ -432,6 +439,8 @@ impl<'a> Marker<'a> {
                             self.exception(exception);
                         }
                     }
+                    // Objects are not collected; what is the host's may stand here alone.
+                    Family::Any => self.extern_word(extern_of_any(value.anyref)),
                 },
                 ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => {}
             }
@@ -440,6 +449,9 @@ impl<'a> Marker<'a> {
 
     /// An external reference as compiled code has it.
     fn extern_word(&mut self, word: u64) {
+        if word & EXTERN_OF_GUEST != 0 {
+            return;
+        }
         if let Some(index) = word.checked_sub(1) {
             self.externref(index as u32);
         }
@@ -513,6 +525,7 @@ impl<'a> Marker<'a> {
                             self.exception(exception);
                         }
                     }
+                    Family::Any => self.extern_word(extern_of_any(element.any())),
                 }
             }
         }

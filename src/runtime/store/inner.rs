@@ -13,6 +13,7 @@ use crate::runtime::objects::exceptions::{Exceptions, TagData};
 use crate::runtime::objects::externs::ExternRefs;
 use crate::runtime::objects::global::HostGlobal;
 use crate::runtime::objects::handles::Root;
+use crate::runtime::objects::heap::Heap;
 use crate::runtime::objects::host::HostObject;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
@@ -35,11 +36,14 @@ pub struct StoreLimits {
     pub table_elements: u64,
     /// Instances, those that are dropped and not collected yet included.
     pub instances: usize,
+    /// Bytes of the heap on which guests make structures and arrays. Beyond about 4 GiB it makes no difference. A heap
+    /// that is there keeps the limit that it has.
+    pub heap_bytes: u64,
 }
 
 impl Default for StoreLimits {
     fn default() -> Self {
-        StoreLimits { memory_bytes: u64::MAX, table_elements: 20_000_000, instances: usize::MAX }
+        StoreLimits { memory_bytes: u64::MAX, table_elements: 20_000_000, instances: usize::MAX, heap_bytes: u64::MAX }
     }
 }
 
@@ -98,6 +102,8 @@ pub(in crate::runtime) struct StoreInner {
     // Exceptions go before their tags.
     pub(in crate::runtime) exceptions: Exceptions,
     pub(in crate::runtime) tags: Vec<Owned<TagData>>,
+    /// What guests have made; there is none before a module that makes something.
+    pub(in crate::runtime) heap: Option<Box<Heap>>,
     /// What the host holds.
     pub(in crate::runtime) roots: Arc<Roots>,
     /// What the host keeps with objects.

@@ -17,6 +17,8 @@ pub(in crate::runtime) struct ModuleEntry {
     pub(in crate::runtime) debug: Option<CodeSlot>,
     /// The resume code of its functions, while a debugger is attached.
     pub(in crate::runtime) resume: Vec<ResumeEntry>,
+    /// What new objects of its types begin with; empty if it has no such types.
+    pub(in crate::runtime) heap_types: Box<[u32]>,
 }
 
 /// Resume code that a store has.
@@ -52,7 +54,7 @@ impl Modules {
     }
 
     /// Takes in a module that is not here, with the slot of its code; where it stands.
-    pub(in crate::runtime) fn push(&mut self, module: Module, production: CodeSlot) -> usize {
+    pub(in crate::runtime) fn push(&mut self, module: Module, production: CodeSlot, heap_types: Box<[u32]>) -> usize {
         let (id, index) = (module.id(), self.entries.len());
         self.note_slot(production, index);
         if index == FEW {
@@ -63,7 +65,7 @@ impl Modules {
             let at = self.by_id.partition_point(|(other, _)| *other < id);
             self.by_id.insert(at, (id, index as u32));
         }
-        self.entries.push(ModuleEntry { module, production, told: false, debug: None, resume: Vec::new() });
+        self.entries.push(ModuleEntry { module, production, told: false, debug: None, resume: Vec::new(), heap_types });
         index
     }
 

@@ -1,6 +1,6 @@
 //! Stores as hosts and host functions have them: owned, lent, or as the store of the guest that called.
 
-use crate::abi::{VMContext, VMStoreContext};
+use crate::abi::{VMContext, VMHeap, VMStoreContext};
 use crate::code::{CodeRegistry, CodeSlot};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
@@ -43,6 +43,7 @@ impl Store {
                 fuel: 0,
                 epoch: engine.epoch_counter(),
                 deadline: deadline.address(),
+                heap: VMHeap::NONE,
             },
             deadline,
             id: StoreId::next(),
@@ -69,6 +70,7 @@ impl Store {
             externrefs: ExternRefs::default(),
             exceptions: Exceptions::default(),
             tags: Vec::new(),
+            heap: None,
             roots: Roots::new(),
             host_data: HashMap::new(),
             lacked_room: false,

@@ -1,7 +1,7 @@
 //! Random choices that are the same everywhere and for ever.
 
 use stepwell::base::FuncIndex;
-use stepwell::runtime::{AsStoreMut, ExternRef, Instance, Val};
+use stepwell::runtime::{AnyRef, AsStoreMut, ExternRef, Instance, Val};
 use stepwell::{HeapType, RefType, ValType};
 
 /// SplitMix64.
@@ -124,6 +124,7 @@ impl Random {
                 }))
             }
             ValType::Ref(RefType { heap: HeapType::Exn, .. }) => Val::ExnRef(None),
+            ValType::Ref(RefType { heap: HeapType::Any, .. }) => Val::AnyRef(Some(AnyRef::i31(self.i32()))),
             ValType::Ref(_) if self.one_in(3) => Val::ExternRef(None),
             ValType::Ref(_) => Val::ExternRef(Some(ExternRef::new(store, Box::new(())).unwrap())),
         }

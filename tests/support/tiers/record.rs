@@ -66,7 +66,7 @@ impl Observation {
         for hash in [&mut self.seen.all, &mut self.seen.bare] {
             *hash = step(step(*hash, tag), bits);
         }
-        let name = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref"][tag as usize];
+        let name = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref", "anyref"][tag as usize];
         self.say(|| format!("{name}:{bits:x}"));
     }
 
@@ -154,6 +154,9 @@ fn bits(store: impl AsStore, val: &Val) -> (u64, u64) {
         Val::ExternRef(Some(value)) => (6, 1 + u64::from(value.number())),
         // Where it is is no tier's promise.
         Val::ExnRef(value) => (7, u64::from(value.is_some())),
+        Val::AnyRef(value) => {
+            (8, value.and_then(|value| value.as_i31()).map_or(u64::MAX, |value| u64::from(value as u32)))
+        }
     }
 }
 
@@ -162,7 +165,7 @@ pub fn show(store: impl AsStore, vals: &[Val]) -> String {
     let mut text = String::new();
     for val in vals {
         let (tag, bits) = bits(&store, val);
-        let name = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref"][tag as usize];
+        let name = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref", "anyref"][tag as usize];
         let _ = write!(text, " {name}:{bits:x}");
     }
     text

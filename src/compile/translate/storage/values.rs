@@ -74,8 +74,7 @@ impl Variables {
 /// The value that locals of this type start with.
 fn zero(builder: &mut FunctionBuilder<'_>, ty: ValType) -> Value {
     match ty {
-        ValType::I32 => builder.ins().iconst(types::I32, 0),
-        ValType::I64 | ValType::Ref(_) => builder.ins().iconst(types::I64, 0),
+        ValType::I32 | ValType::I64 | ValType::Ref(_) => builder.ins().iconst(abi_type(ty), 0),
         ValType::F32 => builder.ins().f32const(0.0),
         ValType::F64 => builder.ins().f64const(0.0),
         ValType::V128 => {

@@ -1,0 +1,227 @@
+//! What guests make on the heap of their store, where compiled code does not do it alone.
+
+use crate::abi::{ARRAY_ELEMENTS, TrapCode, ValRaw, array_size};
+use crate::base::{DataIndex, ElemIndex, Result, TypeIndex};
+use crate::runtime::compiled::module::Module;
+use crate::runtime::control::segments::{Operands, data_bytes, element_items};
+use crate::runtime::objects::heap::{Full, Heap};
+use crate::runtime::objects::instance::InstanceData;
+use crate::runtime::store::inner::StoreInner;
+use crate::wasm::ConstOp;
+use std::ptr::NonNull;
+
+impl StoreInner {
+    /// What new objects of the types of a module begin with. There is a heap then, if it has such types.
+    pub(in crate::runtime) fn heap_types(&mut self, module: &Module) -> Result<Box<[u32]>> {
+        let types = &module.info().types;
+        if types.iter().all(|ty| ty.as_func().is_some()) {
+            return Ok(Box::default());
+        }
+        let heap = match &mut self.heap {
+            Some(heap) => heap,
+            heap => {
+                let new = Box::new(Heap::new(self.limits.heap_bytes)?);
+                self.vm.heap = new.vm();
+                heap.insert(new)
+            }
+        };
+        types.iter().map(|ty| if ty.as_func().is_some() { Ok(0) } else { heap.define(ty) }).collect()
+    }
+}
+
+/// The heap of a store whose guests make something.
+pub(super) fn of(store: &mut StoreInner) -> Result<&mut Heap, TrapCode> {
+    store.heap.as_deref_mut().ok_or(TrapCode::HeapFull)
+}
+
+/// Room for an object.
+pub(super) fn allocate(store: &mut StoreInner, bytes: u64) -> Result<u32, TrapCode> {
+    let heap = store.heap.as_deref_mut().ok_or(TrapCode::HeapFull)?;
+    match heap.allocate(&mut store.vm.heap, bytes) {
+        Ok(at) => Ok(at),
+        Err(Full::Due) => {
+            heap.put_off();
+            heap.allocate(&mut store.vm.heap, bytes).map_err(|_| TrapCode::HeapFull)
+        }
+        Err(Full::Limit) => Err(TrapCode::HeapFull),
+    }
+}
+
+/// A new array of a module's type, whose elements are still to be written: the reference, the first element's offset,
+/// and the bytes of each.
+///
+/// # Safety
+/// The instance is one of the store, and the index that of a type of arrays.
+unsafe fn new_array(
+    store: &mut StoreInner,
+    instance: NonNull<InstanceData>,
+    ty: u32,
+    len: u32,
+) -> Result<(u32, u32, u32), TrapCode> {
+    // SAFETY: the caller's promise: there are as many as there are types.
+    let header = |instance: NonNull<InstanceData>| unsafe {
+        (*instance.as_ref().vmctx().as_ptr()).heap_types.add(ty as usize).read()
+    };
+    let width = of(store)?.element_of(header(instance));
+    let array = allocate(store, array_size(width, len))?;
+    of(store)?.begin_array(array, header(instance), len);
+    Ok((array, array + ARRAY_ELEMENTS, width))
+}
+
+/// `array.new_data`.
+///
+/// # Safety
+/// The instance is one of the store, with no reference to its inside held; the indices are validated.
+pub(super) unsafe fn array_new_data(
+    store: &mut StoreInner,
+    instance: NonNull<InstanceData>,
+    ty: u32,
+    segment: DataIndex,
+    (from, len): (u32, u32),
+) -> Result<u32, TrapCode> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let module = instance.as_ref().module.clone();
+        let width = element_width(&module, ty);
+        let bytes = part(data_bytes(instance.as_ref(), &module, segment), from, u64::from(len) * u64::from(width))?;
+        let (array, first, _) = new_array(store, instance, ty, len)?;
+        of(store)?.write(first, bytes);
+        Ok(array)
+    }
+}
+
+/// `array.init_data`.
+///
+/// # Safety
+/// As [`array_new_data`]; and the array is one of the store.
+pub(super) unsafe fn array_init_data(
+    store: &mut StoreInner,
+    instance: NonNull<InstanceData>,
+    (array, index): (u32, u32),
+    segment: DataIndex,
+    (from, len): (u32, u32),
+) -> Result<(), TrapCode> {
+    let heap = of(store)?;
+    let (first, width) = heap.elements(array, index, len).ok_or(TrapCode::ArrayOutOfBounds)?;
+    // SAFETY: the caller's promise.
+    let module = unsafe { instance.as_ref() }.module.clone();
+    // SAFETY: as above.
+    let bytes = data_bytes(unsafe { instance.as_ref() }, &module, segment);
+    heap.write(first, part(bytes, from, u64::from(len) * u64::from(width))?);
+    Ok(())
+}
+
+/// `array.new_elem`.
+///
+/// # Safety
+/// As [`array_new_data`].
+pub(super) unsafe fn array_new_elem(
+    store: &mut StoreInner,
+    instance: NonNull<InstanceData>,
+    ty: u32,
+    segment: ElemIndex,
+    (from, len): (u32, u32),
+) -> Result<u32, TrapCode> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let items = element_items(instance.as_ref(), segment, u64::from(from), u64::from(len))?;
+        let (array, first, width) = new_array(store, instance, ty, len)?;
+        write_items(of(store)?, first, width, &items);
+        Ok(array)
+    }
+}
+
+/// `array.init_elem`.
+///
+/// # Safety
+/// As [`array_init_data`].
+pub(super) unsafe fn array_init_elem(
+    store: &mut StoreInner,
+    instance: NonNull<InstanceData>,
+    (array, index): (u32, u32),
+    segment: ElemIndex,
+    (from, len): (u32, u32),
+) -> Result<(), TrapCode> {
+    let heap = of(store)?;
+    let (first, width) = heap.elements(array, index, len).ok_or(TrapCode::ArrayOutOfBounds)?;
+    // SAFETY: the caller's promise.
+    let items = element_items(unsafe { instance.as_ref() }, segment, u64::from(from), u64::from(len))?;
+    write_items(heap, first, width, &items);
+    Ok(())
+}
+
+/// Writes references one behind the other: of the widths that they have, the lowest bytes of each.
+fn write_items(heap: &mut Heap, first: u32, width: u32, items: &[ValRaw]) {
+    for (at, item) in (first..).step_by(width as usize).zip(items) {
+        // SAFETY: all bytes of a raw value are defined.
+        let bytes = unsafe { item.v128 };
+        heap.write(at, &bytes[..width as usize]);
+    }
+}
+
+/// The bytes of an element of a module's type of arrays.
+fn element_width(module: &Module, ty: u32) -> u32 {
+    module.info().array_type_at(ty).map_or(1, |ty| ty.element.storage.width())
+}
+
+/// What an instruction of a constant expression makes of its operands.
+pub(super) fn make(
+    store: &mut StoreInner,
+    instance: &InstanceData,
+    op: &ConstOp,
+    operands: &mut Operands,
+) -> Result<ValRaw, TrapCode> {
+    let info = instance.module.info();
+    // SAFETY: there are as many as there are types.
+    let header = |ty: TypeIndex| unsafe { (*instance.vmctx().as_ptr()).heap_types.add(ty.index()).read() };
+    let mut raw = ValRaw::default();
+    raw.anyref = match *op {
+        ConstOp::StructNew(ty) | ConstOp::StructNewDefault(ty) => {
+            let known = &info.types[ty.index()];
+            let fields = known.as_struct().map(|ty| &*ty.fields).unwrap_or_default();
+            let object = allocate(store, known.size().into())?;
+            let heap = of(store)?;
+            heap.fill(object, 1, known.size().into(), [0; 2]);
+            heap.write(object, &header(ty).to_le_bytes());
+            if let ConstOp::StructNew(_) = op {
+                let first = operands.len().saturating_sub(fields.len());
+                for ((at, field), value) in known.offsets().iter().zip(fields).zip(operands.drain(first..)) {
+                    write_items(heap, object + at, field.storage.width(), &[value]);
+                }
+            }
+            object
+        }
+        ConstOp::ArrayNew(ty) | ConstOp::ArrayNewDefault(ty) => {
+            let width = element_width(&instance.module, ty.get());
+            // SAFETY: validation has checked the types of operands.
+            let len = unsafe { operands.pop().unwrap_or_default().i32 } as u32;
+            let value = if let ConstOp::ArrayNew(_) = op { operands.pop().unwrap_or_default() } else { raw };
+            let array = allocate(store, array_size(width, len))?;
+            let heap = of(store)?;
+            heap.begin_array(array, header(ty), len);
+            // SAFETY: all bytes of a raw value are defined.
+            let value = u128::from_le_bytes(unsafe { value.v128 });
+            heap.fill(array + ARRAY_ELEMENTS, width, len.into(), [value as u64, (value >> 64) as u64]);
+            array
+        }
+        ConstOp::ArrayNewFixed(ty, len) => {
+            let width = element_width(&instance.module, ty.get());
+            let array = allocate(store, array_size(width, len))?;
+            let heap = of(store)?;
+            heap.begin_array(array, header(ty), len);
+            let first = operands.len().saturating_sub(len as usize);
+            let values: Vec<ValRaw> = operands.drain(first..).collect();
+            write_items(heap, array + ARRAY_ELEMENTS, width, &values);
+            array
+        }
+        _ => return Ok(raw),
+    };
+    Ok(raw)
+}
+
+/// So many bytes of a segment, from one on.
+fn part(bytes: &[u8], from: u32, len: u64) -> Result<&[u8], TrapCode> {
+    let start = from as usize;
+    let end = usize::try_from(len).ok().and_then(|len| start.checked_add(len));
+    end.and_then(|end| bytes.get(start..end)).ok_or(TrapCode::MemoryOutOfBounds)
+}
