@@ -91,7 +91,7 @@ typedef enum stepwell_feature_enum {
   /** Exceptions: tags, `throw`, `try_table`, `throw_ref`, `exnref`. */
   STEPWELL_FEATURE_EXCEPTIONS = 15,
   /** Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts. Off by default. */
-  STEPWELL_FEATURE_GC = 18,
+  STEPWELL_FEATURE_GC = 16,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */

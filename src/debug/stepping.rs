@@ -177,14 +177,7 @@ impl Stepping {
         });
         let Some((slot, func, fp)) = top else { return self.cancel(layers, store) };
         let frame = store.as_store().frame_id(slot, func, fp);
-        let (goal, scope) = match action {
-            Action::Continue | Action::Trap(_) => return self.cancel(layers, store),
-            Action::StepInstruction => (Goal::Anywhere, StepScope::All),
-            Action::StepOver => (Goal::NotBelow(frame), functions(store, 0)),
-            Action::StepOut => (Goal::Above(frame), functions(store, 1)),
-        };
-        (self.goal, self.run) = (goal, store.run());
-        layers.set_scope(store, Layer::Step, scope)
+        self.start_in(layers, store, action, (frame, false))
     }
 
     fn start_anew(
@@ -195,16 +188,25 @@ impl Stepping {
         at: &StopInfo,
         wasm: WasmOffset,
     ) -> Result<()> {
+        let leaves = *action == Action::StepOver && leaves_by_call(store, at, wasm);
+        self.start_in(layers, store, action, (id(store, at), leaves))
+    }
+
+    /// The same, in the frame of this id, which the next instruction leaves for good or not.
+    fn start_in(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        action: &Action,
+        (frame, leaves): (usize, bool),
+    ) -> Result<()> {
         let (goal, scope) = match action {
             Action::Continue | Action::Trap(_) => return self.cancel(layers, store),
             Action::StepInstruction => (Goal::Anywhere, StepScope::All),
-            Action::StepOver if !leaves_by_call(store, at, wasm) => {
-                (Goal::NotBelow(id(store, at)), functions(store, 0))
-            }
-            Action::StepOver | Action::StepOut => (Goal::Above(id(store, at)), functions(store, 1)),
+            Action::StepOver if !leaves => (Goal::NotBelow(frame), functions(store, 0)),
+            Action::StepOver | Action::StepOut => (Goal::Above(frame), functions(store, 1)),
         };
-        self.goal = goal;
-        self.run = store.run();
+        (self.goal, self.run) = (goal, store.run());
         layers.set_scope(store, Layer::Step, scope)
     }
 }

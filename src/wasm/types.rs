@@ -50,9 +50,7 @@ impl StorageType {
             StorageType::Val(ty) => ty,
         }
     }
-}
 
-impl StorageType {
     /// The bytes that it takes.
     pub const fn width(self) -> u32 {
         match self {

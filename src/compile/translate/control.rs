@@ -312,18 +312,16 @@ impl<'a> Translator<'a, '_> {
     /// The target of a branch and what it is given.
     pub(super) fn branch(&mut self, depth: u32) -> Result<(Block, Vec<BlockArg>)> {
         // Out of the function, back to the start of a loop, and where exceptions lead goes the guest alone.
-        let leaves = self.walk.leaves(depth);
-        let (repeats, caught) = match leaves {
-            true => (false, false),
+        let (of_guest, goes_behind) = match self.walk.leaves(depth) {
+            true => (true, false),
             false => {
                 let target = self.walk.target(depth)?;
-                (target.kind == BlockKind::Loop, target.caught)
+                let repeats = target.kind == BlockKind::Loop;
+                (repeats || target.caught, !repeats)
             }
         };
-        if (leaves || repeats || caught)
-            && let Some(block) = self.storage.branch_of_guest(&mut self.builder)
-        {
-            if caught && !repeats {
+        if of_guest && let Some(block) = self.storage.branch_of_guest(&mut self.builder) {
+            if goes_behind {
                 // What stands there can be run again, even if the `try_table` itself is never reached.
                 self.follow(depth)?;
             }

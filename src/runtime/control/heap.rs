@@ -152,7 +152,7 @@ pub(super) unsafe fn array_init_elem(
 
 /// Writes references one behind the other: of the widths that they have, the lowest bytes of each.
 fn write_items(heap: &mut Heap, first: u32, width: u32, items: &[ValRaw]) {
-    for (at, item) in (first..).step_by(width as usize).zip(items) {
+    for (item, at) in items.iter().zip((first..).step_by(width as usize)) {
         // SAFETY: all bytes of a raw value are defined.
         let bytes = unsafe { item.v128 };
         heap.write(at, &bytes[..width as usize]);

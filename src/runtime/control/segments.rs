@@ -30,7 +30,7 @@ pub(in crate::runtime) fn evaluate(instance: &InstanceData, expr: &ConstExpr) ->
 ///
 /// # Errors
 /// [`TrapCode::HeapFull`].
-pub(in crate::runtime) fn evaluate_making(
+pub(super) fn evaluate_making(
     store: &mut StoreInner,
     instance: &InstanceData,
     expr: &ConstExpr,
@@ -141,7 +141,7 @@ pub(in crate::runtime) unsafe fn table_init(
 }
 
 /// The bytes of a data segment of an instance of this module.
-pub(in crate::runtime) fn data_bytes<'m>(data: &InstanceData, module: &'m Module, segment: DataIndex) -> &'m [u8] {
+pub(super) fn data_bytes<'m>(data: &InstanceData, module: &'m Module, segment: DataIndex) -> &'m [u8] {
     match data.dropped_data[segment.index()] {
         true => &[],
         false => module.data(segment),
@@ -149,7 +149,7 @@ pub(in crate::runtime) fn data_bytes<'m>(data: &InstanceData, module: &'m Module
 }
 
 /// So many of the references of an element segment.
-pub(in crate::runtime) fn element_items(
+pub(super) fn element_items(
     data: &InstanceData,
     segment: ElemIndex,
     source: u64,
