@@ -130,6 +130,39 @@ impl Builtin {
         }
     }
 
+    /// Whether something may be collected while it runs: it makes something, or asks the host, which may.
+    pub const fn may_collect(self) -> bool {
+        match self {
+            Builtin::HeapAllocate
+            | Builtin::ArrayNewData
+            | Builtin::ArrayNewElem
+            | Builtin::Throw
+            | Builtin::ThrowRef
+            | Builtin::Due => true,
+            Builtin::MemoryGrow
+            | Builtin::MemoryCopy
+            | Builtin::MemoryFill
+            | Builtin::MemoryInit
+            | Builtin::DataDrop
+            | Builtin::TableGrow
+            | Builtin::TableFill
+            | Builtin::TableCopy
+            | Builtin::TableInit
+            | Builtin::ElemDrop
+            | Builtin::TableResolve
+            | Builtin::RefFunc
+            | Builtin::IsBelow
+            | Builtin::HeapFill
+            | Builtin::HeapMove
+            | Builtin::ArrayInitData
+            | Builtin::ArrayInitElem
+            // The guest does not come back from these.
+            | Builtin::Trap
+            | Builtin::Raise
+            | Builtin::HostOverflow => false,
+        }
+    }
+
     /// The type of its result, if it has one.
     pub const fn result(self) -> Option<BuiltinArg> {
         match self {

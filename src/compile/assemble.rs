@@ -6,8 +6,8 @@ use super::internal;
 use crate::abi::TrapCode;
 use crate::base::{DefinedFuncIndex, Result, SlotLayout, TagIndex, TextOffset, WasmOffset};
 use crate::image::{
-    AddressEntry, Call, CodeImage, FunctionEntry, Handler, ImageTables, Packed, Point, PointId, Shape, ShapeId, Shapes,
-    Site, SiteId, Tier, Trap,
+    AddressEntry, Call, CodeImage, FunctionEntry, Handler, ImageTables, Packed, Point, PointId, Safepoint, Shape,
+    ShapeId, Shapes, Site, SiteId, Tier, Trap,
 };
 use crate::isa::{FILL, FUNCTION_ALIGN, MAX_DISTANCE, PAGE_SIZE, STUB_BYTES, stop_stub};
 
@@ -28,6 +28,7 @@ pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<Compi
         addresses: Packed::new(),
         calls: Packed::new(),
         handlers: Packed::new(),
+        safepoints: Packed::new(),
         locals: SlotLayout::new(),
         shapes: Shapes::new(),
         sites: Packed::new(),
@@ -110,6 +111,12 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
         landing: text(*landing),
     };
     tables.handlers.extend(function.handlers.iter().map(handler));
+    let references = function.references.iter();
+    tables.safepoints.extend(references.map(|(after, any, external)| Safepoint {
+        after: text(*after),
+        any: *any,
+        external: *external,
+    }));
     tables.locals.extend(function.locals.all().types().iter().copied());
     for shape in &function.shapes {
         tables.shapes.push(Shape { below: rebase(shape.below), top: shape.top })?;
@@ -140,6 +147,7 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
         vmctx: function.vmctx,
         saved: function.saved,
         arguments: function.arguments,
+        references_at: function.references_at,
     });
     Some(())
 }

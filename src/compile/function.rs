@@ -7,6 +7,7 @@ use super::debug::{
 use super::env::{Env, our_trap_code, rerun_signature, wasm_signature};
 use super::locate::{Stores, locate};
 use super::outline::Outline;
+use super::safepoints::{counts, write_references};
 use super::translate::run::translate_run;
 use super::translate::{StackCheck, translate, translate_entry};
 use super::{codegen_error, internal};
@@ -56,6 +57,11 @@ pub(super) struct CompiledFunction {
     pub(super) returns: Vec<u32>,
     /// Where exceptions land: return address of the call, whose exceptions (all, if there is no tag), landing.
     pub(super) handlers: Vec<(u32, Option<TagIndex>, u32)>,
+    /// Where references are while a call runs that may collect: its return address, and how many there are of the
+    /// family of `anyref`, and of external ones behind.
+    pub(super) references: Vec<(u32, u32, u32)>,
+    /// Where the first of them is, from the frame pointer.
+    pub(super) references_at: i32,
     /// Its locals.
     pub(super) locals: SlotLayout,
     /// Where the first local is, from the frame pointer.
@@ -123,10 +129,20 @@ fn compile_with(
 ) -> Result<CompiledFunction> {
     prepare(env, func, scratch);
     let record = translate(env, func, &mut scratch.context.func, &mut scratch.builder, stack_check)?;
+    let bytes = env.info.bodies[func.index()].bytes.len();
+    let references = match &record.references {
+        Some(references) => write_references(&mut scratch.context.func, references, bytes)?,
+        None => None,
+    };
     let (mut compiled, slots) = generate(env, func, scratch)?;
+    let place_of = |slot: StackSlot| {
+        slots.slots.get(slot.as_u32() as usize).copied().ok_or_else(|| internal("a slot without place"))
+    };
     if let Some(slot) = record.vmctx {
-        let at = slots.slots.get(slot.as_u32() as usize).ok_or_else(|| internal("a slot without place"))?;
-        compiled.vmctx = Some(Place::Frame(*at));
+        compiled.vmctx = Some(Place::Frame(place_of(slot)?));
+    }
+    if let Some(slot) = references {
+        compiled.references_at = place_of(slot)?;
     }
     if let Some(record) = record.frame {
         place(&mut compiled, record, slots)?;
@@ -193,6 +209,9 @@ fn entry_for(
     entry.addresses.extend(body.addresses.into_iter().map(|(at, wasm)| (at + shift, wasm)));
     entry.returns.extend(body.returns.into_iter().map(|last| last + shift));
     entry.handlers.extend(body.handlers.into_iter().map(|(at, tag, landing)| (at + shift, tag, landing + shift)));
+    let references = body.references.into_iter();
+    entry.references.extend(references.map(|(at, any, external)| (at + shift, any, external)));
+    entry.references_at = body.references_at;
     entry.locals = body.locals;
     entry.locals_at = body.locals_at;
     entry.shapes = body.shapes;
@@ -259,6 +278,8 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         addresses: addresses(code, start),
         returns: Vec::new(),
         handlers: Vec::new(),
+        references: Vec::new(),
+        references_at: 0,
         locals: SlotLayout::new(),
         locals_at: 0,
         shapes: Vec::new(),
@@ -296,6 +317,10 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
             }
             compiled.handlers.push((site.ret_addr, tag, landing));
         }
+    }
+    for (after, _, map) in buffer.user_stack_maps() {
+        let (any, external) = counts(map.entries())?;
+        compiled.references.push((*after, any, external));
     }
     let returns = buffer.call_sites().map(|site| site.ret_addr);
     compiled.returns = returns.filter(|at| generated.stops.binary_search(at).is_err()).map(|at| at - 1).collect();

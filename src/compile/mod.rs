@@ -10,6 +10,7 @@
 //! * `outline` tells what rerun must know of a whole function, without compiling, so that code is made for a run of it
 //!   at a time;
 //! * `function` compiles one translated function, `driver` all of a module, `assemble` lays them out as an image;
+//! * `safepoints` has code say where it keeps references while something may be collected;
 //! * `trampoline` makes the code between host and Wasm, `convention` tells what frames look like to those who replace
 //!   them, `target` what machine the code is for.
 
@@ -25,6 +26,7 @@ mod graph;
 mod locate;
 mod outline;
 mod regions;
+mod safepoints;
 mod target;
 mod trampoline;
 mod translate;
@@ -85,6 +87,8 @@ pub struct Options {
     pub epoch: bool,
     /// Where debug code has its stop points.
     pub debug_tier: DebugTier,
+    /// What guests make may be collected while they run: code says where its references are.
+    pub collected: bool,
 }
 
 impl Options {

@@ -11,7 +11,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::Xxh3;
 
 /// The version of this file format: files of another are refused.
-const FORMAT: u32 = 10;
+const FORMAT: u32 = 11;
 /// What the head begins with.
 const MAGIC: [u8; 8] = *b"stepwell";
 /// What an ELF file begins with.

@@ -20,8 +20,8 @@ pub use packed::{Cursor, Packed, PackedRow};
 pub use rerun::{RegionGraph, RerunEnd, RerunImage, RerunInstruction};
 pub use shapes::Shapes;
 pub use tables::{
-    AddressEntry, Call, FunctionEntry, Handler, ImageTables, Locals, Place, Point, PointId, Shape, ShapeId, Site,
-    SiteId, Slot, Tier, Trap,
+    AddressEntry, Call, FunctionEntry, Handler, ImageTables, Locals, Place, Point, PointId, Safepoint, Shape, ShapeId,
+    Site, SiteId, Slot, Tier, Trap,
 };
 
 /// Position-independent machine code with its tables. No relocation leaves the text.

@@ -3,7 +3,7 @@
 //! heads and the reading of one block. Any row can be written; what a table must be (sorted, in range) is for
 //! `validate` to check.
 
-use super::{AddressEntry, Call, Handler, Point, PointId, ShapeId, Site, SiteId, Trap};
+use super::{AddressEntry, Call, Handler, Point, PointId, Safepoint, ShapeId, Site, SiteId, Trap};
 use crate::abi::TrapCode;
 use crate::base::{TagIndex, TextOffset, WasmOffset};
 use std::fmt;
@@ -273,6 +273,36 @@ impl PackedRow for Handler {
     fn from_words(words: &Words) -> Option<Self> {
         let tag = (!words.none).then(|| TagIndex::new(words.last));
         Some(Handler { after: TextOffset::new(words.key), tag, landing: TextOffset::new(words.other) })
+    }
+}
+
+impl PackedRow for Safepoint {
+    fn key(&self) -> u32 {
+        self.after.get()
+    }
+    fn start(_: u32) -> Words {
+        Words::before(0)
+    }
+    fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
+        // Mostly there are no external ones.
+        let distance = u64::from(self.after.get().wrapping_sub(words.key));
+        write_number(bytes, distance << 1 | u64::from(self.external != 0));
+        write_number(bytes, u64::from(self.any));
+        if self.external != 0 {
+            write_number(bytes, u64::from(self.external));
+        }
+        (words.key, words.other, words.last) = (self.after.get(), self.any, self.external);
+    }
+    #[inline(always)]
+    fn read(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
+        let number = reader.number()?;
+        words.key = words.key.wrapping_add((number >> 1) as u32);
+        words.other = u32::try_from(reader.number()?).ok()?;
+        words.last = if number & 1 == 0 { 0 } else { u32::try_from(reader.number()?).ok()? };
+        Some(())
+    }
+    fn from_words(words: &Words) -> Option<Self> {
+        Some(Safepoint { after: TextOffset::new(words.key), any: words.other, external: words.last })
     }
 }
 

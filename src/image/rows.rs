@@ -16,6 +16,7 @@ const TRAPS: &str = "traps";
 const ADDRESSES: &str = "addresses";
 const CALLS: &str = "calls";
 const HANDLERS: &str = "handlers";
+const SAFEPOINTS: &str = "safepoints";
 const LOCALS: &str = "locals";
 const SHAPES: &str = "shapes";
 const SITES: &str = "sites";
@@ -41,7 +42,7 @@ fn place_from_words(tag: u32, word: u32) -> Option<Place> {
 }
 
 /// The words of a function's row.
-const FUNCTION_WORDS: usize = 12;
+const FUNCTION_WORDS: usize = 13;
 
 impl FunctionEntry {
     fn to_words(self) -> [u32; FUNCTION_WORDS] {
@@ -58,14 +59,25 @@ impl FunctionEntry {
         let saved = u32::from(which) | u32::from(below) << SAVED_SHIFT;
         let (locals_at, arguments) = (self.locals_at as u32, self.arguments);
         [
-            start, len, frame_size, locals.0, locals.1, points.0, points.1, locals_at, vmctx[0], vmctx[1], saved,
+            start,
+            len,
+            frame_size,
+            locals.0,
+            locals.1,
+            points.0,
+            points.1,
+            locals_at,
+            vmctx[0],
+            vmctx[1],
+            saved,
             arguments,
+            self.references_at as u32,
         ]
     }
 
     /// `None` when the words say something that does not exist.
     fn from_words(words: [u32; FUNCTION_WORDS]) -> Option<Self> {
-        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved, arguments] = words;
+        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved, arguments, references_at] = words;
         let [locals, locals_end, points, points_end] = ranges;
         Some(FunctionEntry {
             start: TextOffset::new(start),
@@ -83,6 +95,7 @@ impl FunctionEntry {
                 SavedRegisters::from_parts(saved as u8, below)?
             },
             arguments,
+            references_at: references_at as i32,
         })
     }
 }
@@ -145,7 +158,7 @@ fn decode_packed<R: PackedRow>(name: &str, data: &[u8]) -> Result<Packed<R>> {
 
 impl ImageTables {
     /// The sections of the tables: name, bytes.
-    pub(super) fn sections(&self) -> [(&'static str, Vec<u8>); 10] {
+    pub(super) fn sections(&self) -> [(&'static str, Vec<u8>); 11] {
         let stub = self.stop_stub.map_or(NONE, TextOffset::get);
         [
             (HEAD, encode([u32::from(self.tier as u8), u32::from(self.regions), self.first.get(), stub])),
@@ -154,6 +167,7 @@ impl ImageTables {
             (ADDRESSES, encode_packed(&self.addresses)),
             (CALLS, encode_packed(&self.calls)),
             (HANDLERS, encode_packed(&self.handlers)),
+            (SAFEPOINTS, encode_packed(&self.safepoints)),
             (LOCALS, encode_locals(&self.locals)),
             (SHAPES, encode(self.shapes.to_words())),
             (SITES, encode_packed(&self.sites)),
@@ -183,6 +197,7 @@ impl ImageTables {
             addresses: decode_packed(ADDRESSES, section(ADDRESSES)?)?,
             calls: decode_packed(CALLS, section(CALLS)?)?,
             handlers: decode_packed(HANDLERS, section(HANDLERS)?)?,
+            safepoints: decode_packed(SAFEPOINTS, section(SAFEPOINTS)?)?,
             locals: decode_locals(section(LOCALS)?)?,
             shapes: decode_shapes(section(SHAPES)?)?,
             sites: decode_packed(SITES, section(SITES)?)?,

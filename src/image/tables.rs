@@ -100,6 +100,8 @@ pub struct FunctionEntry {
     /// Debug: the bytes between its frame's head and where its caller's stack pointer was before there were arguments
     /// on it: those, and the room that tail calls with more of them need.
     pub arguments: u32,
+    /// Where its frame has the references that [`ImageTables::safepoints`] tells of, from its frame pointer.
+    pub references_at: i32,
 }
 
 impl FunctionEntry {
@@ -193,6 +195,18 @@ pub struct Handler {
     pub landing: TextOffset,
 }
 
+/// A call during which something may be collected, and how many references its frame has written down for that: from
+/// [`FunctionEntry::references_at`] on, a word each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Safepoint {
+    /// The call's return address.
+    pub after: TextOffset,
+    /// How many of the family of `anyref` there are.
+    pub any: u32,
+    /// How many external ones there are behind.
+    pub external: u32,
+}
+
 /// From here to the next entry, the text belongs to the instruction at `wasm` (or to none).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressEntry {
@@ -242,6 +256,8 @@ pub struct ImageTables {
     pub calls: Packed<Call>,
     /// Where exceptions are caught, sorted by call.
     pub handlers: Packed<Handler>,
+    /// Where references are during calls, sorted by call; not of those that have none.
+    pub safepoints: Packed<Safepoint>,
     /// Debug: the locals of all functions.
     pub locals: SlotLayout,
     /// Debug: the shapes of operand stacks.
@@ -264,6 +280,7 @@ impl ImageTables {
             + self.addresses.bytes()
             + self.calls.bytes()
             + self.handlers.bytes()
+            + self.safepoints.bytes()
             + self.sites.bytes()
             + self.points.bytes()
     }
@@ -277,6 +294,7 @@ impl ImageTables {
         self.addresses.shrink_to_fit();
         self.calls.shrink_to_fit();
         self.handlers.shrink_to_fit();
+        self.safepoints.shrink_to_fit();
         self.sites.shrink_to_fit();
         self.points.shrink_to_fit();
     }
@@ -317,6 +335,17 @@ impl ImageTables {
             next = more.then_some(cursor);
             Some(row)
         })
+    }
+
+    /// The references that a frame of a function has written down where a call returns to `after`: where each is, as a
+    /// slot of the type of its family.
+    pub fn references_of(&self, func: DefinedFuncIndex, after: TextOffset) -> impl Iterator<Item = Slot> + '_ {
+        let row = if self.safepoints.is_empty() { None } else { self.safepoints.find(after.get()) };
+        let row = row.map(|row| row.row());
+        let at = self.function(func).map_or(0, |function| function.references_at);
+        let (any, external) = row.map_or((0, 0), |row| (row.any, row.external));
+        let types = (0..any).map(|_| ValType::ANYREF).chain((0..external).map(|_| ValType::EXTERNREF));
+        types.zip(0..).map(move |(ty, word)| Slot { ty, place: Place::in_frame(at, word) })
     }
 
     /// How far below its frame pointer the stack pointer is in a frame of a function.

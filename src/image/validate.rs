@@ -1,7 +1,7 @@
 //! Whether the tables of an image that came from outside say what look-ups and patching rely on.
 
 use super::{CodeImage, ImageTables, Place, ShapeId, Tier};
-use crate::base::{Error, ErrorKind, Result, TextOffset};
+use crate::base::{Error, ErrorKind, Result, TextOffset, WORD_BYTES};
 use crate::isa::{FRAME_HEAD, SITE_BYTES, SITE_NOP};
 
 /// More bytes of arguments than any call has.
@@ -65,6 +65,19 @@ impl ImageTables {
             let known = handler.tag.is_none() || function.is_some_and(|function| function.vmctx.is_some());
             ensure!("handlers", i, before <= Some(handler.after) && lands && framed && known);
             before = Some(handler.after);
+        }
+        let mut before = None;
+        for (i, row) in tables.safepoints.iter().enumerate() {
+            // What is said to be in a frame is.
+            let func = row.after.get().checked_sub(1).and_then(|last| tables.function_at(TextOffset::new(last)));
+            let function = func.and_then(|func| tables.function(func));
+            let inside = function.is_some_and(|function| {
+                let first = i64::from(function.references_at);
+                let end = first + (i64::from(row.any) + i64::from(row.external)) * i64::from(WORD_BYTES);
+                first >= -i64::from(function.frame_size) && end <= 0
+            });
+            ensure!("safepoints", i, before < Some(row.after) && inside);
+            before = Some(row.after);
         }
         let mut before = None;
         for (i, entry) in tables.addresses.iter().enumerate() {

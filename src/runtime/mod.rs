@@ -47,6 +47,7 @@ pub use handle::typed::{WasmRet, WasmTy, WasmValues};
 pub use objects::deadline::{Ask, Interrupter};
 pub use objects::handles::{AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Root, Table, Tag};
 pub use objects::owned::{EventId, StoreId};
+pub(crate) use objects::roots::Scope;
 pub use objects::roots::{Rooted, Roots};
 pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;

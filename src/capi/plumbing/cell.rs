@@ -5,7 +5,7 @@ use super::handles::wasm_store_t;
 use super::info::ModuleInfo;
 use super::own::handle;
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::{AsStore, AsStoreMut, Engine, Root, Rooted, Roots, Store, StoreMut, StorePtr, StoreRef};
+use crate::runtime::{AsStore, AsStoreMut, Engine, Root, Rooted, Roots, Scope, Store, StoreMut, StorePtr, StoreRef};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -80,7 +80,7 @@ impl StoreCell {
         self.depth.store(self.depth.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         // SAFETY: the store lives as long as the cell, this thread is its owner, and views made further out on this
         // thread are at rest: they wait for the call that led here.
-        Ok(Entered { cell: self, store: unsafe { self.store.as_mut() } })
+        Ok(Entered { cell: self, store: unsafe { self.store.as_mut() }, scope: self.roots.scope() })
     }
 
     /// Whether the thread that was inside last is this one.
@@ -118,6 +118,8 @@ fn this_thread() -> usize {
 pub(in crate::capi) struct Entered<'a> {
     cell: &'a StoreCell,
     store: StoreMut<'a>,
+    /// What comes out of the store and gets no handle is given up when it is left.
+    scope: Scope,
 }
 
 impl Drop for Entered<'_> {
@@ -126,6 +128,7 @@ impl Drop for Entered<'_> {
             // Whoever was in the middle of something has not finished it.
             self.store.poison();
         }
+        self.cell.roots.end_scope(self.scope);
         let depth = self.cell.depth.load(Ordering::Relaxed) - 1;
         self.cell.depth.store(depth, Ordering::Relaxed);
         if depth == 0 {

@@ -54,6 +54,16 @@ impl Object {
     pub(in crate::capi) fn new(cell: &Arc<StoreCell>, kind: impl Into<Kind>) -> Object {
         let kind = kind.into();
         let rooted = kind.root().map(|root| cell.hold(root));
+        Object::held(cell, kind, rooted)
+    }
+
+    /// The same, of what is held already. What a guest has made can be used as long as it is held there.
+    fn held(cell: &Arc<StoreCell>, kind: Kind, rooted: Option<Rooted>) -> Object {
+        let kind = match (kind, rooted.as_ref().map(Rooted::root)) {
+            (Kind::Any(_), Some(Root::AnyRef(value))) => Kind::Any(value),
+            (Kind::Foreign(_), Some(Root::ExternRef(value))) => Kind::Foreign(value),
+            (kind, _) => kind,
+        };
         Object { cell: cell.clone(), kind, rooted }
     }
 
@@ -114,7 +124,7 @@ impl Object {
 
 impl Clone for Object {
     fn clone(&self) -> Object {
-        Object { cell: self.cell.clone(), kind: self.kind.clone(), rooted: self.rooted.clone() }
+        Object::held(&self.cell, self.kind.clone(), self.rooted.clone())
     }
 }
 
@@ -138,7 +148,12 @@ impl Kind {
             Kind::Foreign(value) => (*value).into(),
             Kind::Tag(tag) => (*tag).into(),
             Kind::Exception(exception) => (*exception).into(),
-            Kind::Module(_) | Kind::Trap(_) | Kind::Any(_) => return None,
+            Kind::Any(value) => match value.as_host() {
+                Some(value) => value.into(),
+                None if value.is_object() => (*value).into(),
+                None => return None,
+            },
+            Kind::Module(_) | Kind::Trap(_) => return None,
         })
     }
 }

@@ -33,8 +33,9 @@ use super::env::{Env, Mode, POINTER, abi_type, trap_code};
 use super::flags::Flags;
 use super::internal;
 use super::regions::RegionClasses;
+use super::safepoints::References;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Family, FuncIndex, GlobalIndex, Result, WasmOffset};
 use crate::wasm::{BranchHint, Caught, Flow, Instruction, Instructions, Step, ValType, Walk};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -127,6 +128,8 @@ pub(super) struct Translator<'a, 'b> {
     hints: &'a [BranchHint],
     /// Whether the instruction at hand is mostly not come to: its code is out of the way.
     rare: bool,
+    /// What the collector has to see, where something may be collected.
+    references: Option<References>,
     /// What is checked and counted as the guest runs.
     limits: Limits,
     /// Where locals and operands live.
@@ -225,6 +228,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             vmctx_slot: None,
             hints: &[],
             rare: false,
+            references: None,
             limits: Limits::default(),
             storage: Box::new(Variables::default()),
         }
@@ -262,6 +266,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         let mut here = Here { builder: &mut self.builder, stack: &mut self.stack, at: self.at };
         let mut record = self.storage.finish(&mut here)?;
         record.vmctx = self.vmctx_slot;
+        record.references = self.references;
         self.builder.finalize(self.env.isa.frontend_config());
         Ok(record)
     }
@@ -359,6 +364,15 @@ impl<'a, 'b> Translator<'a, 'b> {
             self.storage = Box::new(buffer::begin(builder, flags, locals, &self.params, begin)?);
             return Ok(());
         }
+        if self.env.options.collected {
+            let mut references = References::new(flags.slot);
+            // Behind the two vmctx parameters. Resume code has others, and its locals in the frame.
+            if self.env.mode != Mode::Resume {
+                let params = self.params[2..].iter().zip(locals);
+                params.filter(|(_, ty)| is_collected(**ty)).for_each(|(param, _)| references.note(*param));
+            }
+            self.references = Some(references);
+        }
         let slots = (self.env.mode != Mode::Production).then(|| FrameWriter::new(builder, locals, vmctx, flags.slot));
         self.storage = match slots {
             Some(slots) if self.env.mode == Mode::Resume => Box::new(frame::begin(builder, flags, vmctx, slots)),
@@ -396,8 +410,18 @@ impl<'a, 'b> Translator<'a, 'b> {
     }
 
     fn push_known(&mut self, ty: ValType, value: Value, place: Option<OperandPlace>) {
+        self.note_reference(ty, value);
         let (storage, mut here) = self.storage();
         storage.push(&mut here, ty, value, place);
+    }
+
+    /// Has the collector see a value, if it is one of those that it has to.
+    fn note_reference(&mut self, ty: ValType, value: Value) {
+        if let Some(references) = &mut self.references
+            && is_collected(ty)
+        {
+            references.note(value);
+        }
     }
 
     /// See [`Storage::complete`].
@@ -421,7 +445,9 @@ impl<'a, 'b> Translator<'a, 'b> {
     /// The value of an operand that is, or was, on the stack.
     fn value_of(&mut self, operand: &Operand) -> Value {
         let (storage, mut here) = self.storage();
-        storage.value_of(&mut here, operand)
+        let value = storage.value_of(&mut here, operand);
+        self.note_reference(operand.ty, value);
+        value
     }
 
     fn pop(&mut self) -> Result<Value> {
@@ -606,6 +632,11 @@ impl<'a, 'b> Translator<'a, 'b> {
         all.push(self.vmctx);
         all.extend_from_slice(arguments);
         let call = self.builder.ins().call_indirect(signature, function, &all);
+        if let Some(references) = &mut self.references
+            && !builtin.may_collect()
+        {
+            references.note_quiet(call);
+        }
         self.builder.inst_results(call).first().copied()
     }
 
@@ -618,4 +649,9 @@ impl<'a, 'b> Translator<'a, 'b> {
         let value = self.pop()?;
         Ok(self.builder.ins().uextend(types::I64, value))
     }
+}
+
+/// Whether a value of this type may refer to what is collected while guests run.
+fn is_collected(ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if matches!(ty.heap.family(), Family::Any | Family::Extern))
 }

@@ -67,6 +67,8 @@ pub struct Config {
     /// Makes the rerun code of every function for so many instructions at a time. Usually only that of large functions
     /// is made in runs, of a length that is chosen well; short ones are for tests.
     pub force_rerun_runs: Option<u32>,
+    /// Collects what guests have made before each object that they make, which takes long: for tests.
+    pub force_collections: bool,
     /// Which profilers are told where machine code is, of both tiers. None by default.
     pub profiler: Profiler,
     /// Debuggers of the process (gdb, lldb) are told where machine code is, of both tiers, and how to unwind its
@@ -99,6 +101,7 @@ impl Default for Config {
             parallel: true,
             copied_code: false,
             force_rerun_runs: None,
+            force_collections: false,
             profiler: Profiler::None,
             native_debug_info: false,
             log: None,
@@ -140,6 +143,7 @@ impl Config {
             optimize: self.optimize,
             parallel: self.parallel,
             debug_tier: self.debug_tier,
+            collected: self.features.gc,
         }
     }
 

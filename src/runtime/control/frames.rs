@@ -254,7 +254,7 @@ impl FrameState<'_> {
     #[inline(always)]
     fn val(&self, ty: ValType, raw: ValRaw) -> Val {
         // SAFETY: the value is of that type, and of the frame's store.
-        unsafe { Val::from_raw_in(self.store.id, raw, ty) }
+        unsafe { Val::from_raw_in(self.store.giving(), raw, ty) }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::abi::{ARRAY_ELEMENTS, TrapCode, ValRaw, array_size};
 use crate::base::{DataIndex, ElemIndex, Result, TypeIndex};
 use crate::runtime::compiled::module::Module;
+use crate::runtime::control::collect::collect;
 use crate::runtime::control::segments::{Operands, data_bytes, element_items};
 use crate::runtime::objects::heap::{Full, Heap};
 use crate::runtime::objects::instance::InstanceData;
@@ -34,16 +35,55 @@ pub(super) fn of(store: &mut StoreInner) -> Result<&mut Heap, TrapCode> {
     store.heap.as_deref_mut().ok_or(TrapCode::HeapFull)
 }
 
-/// Room for an object.
-pub(super) fn allocate(store: &mut StoreInner, bytes: u64) -> Result<u32, TrapCode> {
-    let heap = store.heap.as_deref_mut().ok_or(TrapCode::HeapFull)?;
-    match heap.allocate(&mut store.vm.heap, bytes) {
+/// Room for an object. What nobody can reach is collected if it is time for that, or if there is no room else.
+///
+/// # Safety
+/// No reference to the inside of an object of the store is held, and nothing on the heap is used afterwards that the
+/// store, frames of its guests and its host do not hold.
+pub(super) unsafe fn allocate(store: &mut StoreInner, bytes: u64) -> Result<u32, TrapCode> {
+    if store.engine.config().force_collections {
+        // SAFETY: handed on to the caller.
+        unsafe { collect(store) };
+        let at = allocate_here(store, bytes).map_err(|_| TrapCode::HeapFull)?;
+        // The next one is to come here as well.
+        (store.vm.heap.next, store.vm.heap.end) = (0, 0);
+        return Ok(at);
+    }
+    match allocate_here(store, bytes) {
         Ok(at) => Ok(at),
-        Err(Full::Due) => {
-            heap.put_off();
-            heap.allocate(&mut store.vm.heap, bytes).map_err(|_| TrapCode::HeapFull)
+        Err(Full::Due | Full::Limit) => {
+            // SAFETY: handed on to the caller.
+            unsafe { collect(store) };
+            allocate_here(store, bytes).map_err(|_| TrapCode::HeapFull)
         }
-        Err(Full::Limit) => Err(TrapCode::HeapFull),
+    }
+}
+
+/// Room for an object that is made while nothing can be collected: by a constant expression, whose instance does not
+/// hold yet what its expressions have made.
+fn allocate_uncollected(store: &mut StoreInner, bytes: u64) -> Result<u32, TrapCode> {
+    match allocate_here(store, bytes) {
+        Err(Full::Due) => {
+            of(store)?.put_off(bytes);
+            allocate_here(store, bytes).map_err(|_| TrapCode::HeapFull)
+        }
+        other => other.map_err(|_| TrapCode::HeapFull),
+    }
+}
+
+fn allocate_here(store: &mut StoreInner, bytes: u64) -> Result<u32, Full> {
+    let heap = store.heap.as_deref_mut().ok_or(Full::Limit)?;
+    heap.allocate(&mut store.vm.heap, bytes)
+}
+
+/// Collects, if it is time for that, before an instance is made.
+///
+/// # Safety
+/// As [`allocate`].
+pub(super) unsafe fn collect_if_due(store: &mut StoreInner) {
+    if store.heap.as_ref().is_some_and(|heap| heap.is_due()) {
+        // SAFETY: handed on to the caller.
+        unsafe { collect(store) };
     }
 }
 
@@ -51,7 +91,7 @@ pub(super) fn allocate(store: &mut StoreInner, bytes: u64) -> Result<u32, TrapCo
 /// and the bytes of each.
 ///
 /// # Safety
-/// The instance is one of the store, and the index that of a type of arrays.
+/// The instance is one of the store, and the index that of a type of arrays; and as [`allocate`].
 unsafe fn new_array(
     store: &mut StoreInner,
     instance: NonNull<InstanceData>,
@@ -63,7 +103,8 @@ unsafe fn new_array(
         (*instance.as_ref().vmctx().as_ptr()).heap_types.add(ty as usize).read()
     };
     let width = of(store)?.element_of(header(instance));
-    let array = allocate(store, array_size(width, len))?;
+    // SAFETY: the caller's promise.
+    let array = unsafe { allocate(store, array_size(width, len)) }?;
     of(store)?.begin_array(array, header(instance), len);
     Ok((array, array + ARRAY_ELEMENTS, width))
 }
@@ -124,6 +165,7 @@ pub(super) unsafe fn array_new_elem(
 ) -> Result<u32, TrapCode> {
     // SAFETY: the caller's promise.
     unsafe {
+        // The instance holds what they refer to, whatever is collected.
         let items = element_items(instance.as_ref(), segment, u64::from(from), u64::from(len))?;
         let (array, first, width) = new_array(store, instance, ty, len)?;
         write_items(of(store)?, first, width, &items);
@@ -179,7 +221,7 @@ pub(super) fn make(
         ConstOp::StructNew(ty) | ConstOp::StructNewDefault(ty) => {
             let known = &info.types[ty.index()];
             let fields = known.as_struct().map(|ty| &*ty.fields).unwrap_or_default();
-            let object = allocate(store, known.size().into())?;
+            let object = allocate_uncollected(store, known.size().into())?;
             let heap = of(store)?;
             heap.fill(object, 1, known.size().into(), [0; 2]);
             heap.write(object, &header(ty).to_le_bytes());
@@ -196,7 +238,7 @@ pub(super) fn make(
             // SAFETY: validation has checked the types of operands.
             let len = unsafe { operands.pop().unwrap_or_default().i32 } as u32;
             let value = if let ConstOp::ArrayNew(_) = op { operands.pop().unwrap_or_default() } else { raw };
-            let array = allocate(store, array_size(width, len))?;
+            let array = allocate_uncollected(store, array_size(width, len))?;
             let heap = of(store)?;
             heap.begin_array(array, header(ty), len);
             // SAFETY: all bytes of a raw value are defined.
@@ -206,7 +248,7 @@ pub(super) fn make(
         }
         ConstOp::ArrayNewFixed(ty, len) => {
             let width = element_width(&instance.module, ty.get());
-            let array = allocate(store, array_size(width, len))?;
+            let array = allocate_uncollected(store, array_size(width, len))?;
             let heap = of(store)?;
             heap.begin_array(array, header(ty), len);
             let first = operands.len().saturating_sub(len as usize);

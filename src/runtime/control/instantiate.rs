@@ -27,6 +27,8 @@ pub(in crate::runtime) fn instantiate(
     store.inner().check_poison()?;
     check_imports(store.inner(), module, imports)?;
     attach::register(store, module)?;
+    // SAFETY: no reference to the inside of an object is held here, and the host holds what it imports.
+    unsafe { super::heap::collect_if_due(store.inner()) };
     let instance = allocate(store.inner(), module, imports).inspect_err(|error| {
         store.inner().lacked_room = matches!(error.kind(), ErrorKind::Limit | ErrorKind::System);
     })?;

@@ -101,6 +101,7 @@ mod tests {
             vmctx: None,
             saved: SavedRegisters::NONE,
             arguments: 0,
+            references_at: 0,
         };
         let tables = ImageTables {
             tier: Tier::Debug,
@@ -111,6 +112,7 @@ mod tests {
             addresses: Packed::new(),
             calls: Packed::new(),
             handlers: Packed::new(),
+            safepoints: Packed::new(),
             locals,
             shapes,
             sites: Packed::new(),

@@ -1,6 +1,8 @@
 //! Telling those who listen of an event, one after the other: what their answers come to.
 
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Family, Result, ValType};
+use crate::runtime::objects::handles::any_of_extern;
+use crate::runtime::objects::roots::Roots;
 use crate::runtime::store::events::{Answer, Event, Listens};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
@@ -20,6 +22,21 @@ pub(in crate::runtime) unsafe fn tell(store: NonNull<StoreInner>, event: &Event<
     else {
         return Ok(Answer::GoOn);
     };
+    // SAFETY: as above. What listeners are given of what guests have made, they hold as long as they are told.
+    let scope = unsafe { (*store.as_ptr()).roots.scope() };
+    // SAFETY: handed on to the caller.
+    let answer = unsafe { tell_all(store, event, last) };
+    // SAFETY: as above.
+    unsafe { (*store.as_ptr()).roots.end_scope(scope) };
+    answer
+}
+
+/// Tells all who listen, up to the last of this number.
+///
+/// # Safety
+/// As [`tell`].
+#[inline]
+unsafe fn tell_all(store: NonNull<StoreInner>, event: &Event<'_>, last: u64) -> Result<Answer> {
     let mut replaced = None;
     let mut told = 0;
     // SAFETY: as above.
@@ -33,7 +50,14 @@ pub(in crate::runtime) unsafe fn tell(store: NonNull<StoreInner>, event: &Event<
                 // The next one finds the frame as the guest stands.
                 Answer::GoOn => drop(shown),
                 Answer::Replace(_) if replaced.is_some() => return Err(twice()),
-                Answer::Replace(with) => replaced = Some((with, shown)),
+                Answer::Replace(with) => {
+                    // Who is told next may call guests, which collect.
+                    if let Some(shown) = &shown {
+                        // SAFETY: as above.
+                        hold(unsafe { &(*store.as_ptr()).roots }, shown);
+                    }
+                    replaced = Some((with, shown));
+                }
             }
         } else if let Answer::Replace(_) = answer {
             return Err(no_stop());
@@ -45,6 +69,19 @@ pub(in crate::runtime) unsafe fn tell(store: NonNull<StoreInner>, event: &Event<
         record.shown = Some(shown);
     }
     Ok(Answer::Replace(with))
+}
+
+/// Holds what a frame refers to that guests have made, until the event has been told.
+fn hold(roots: &Roots, shown: &VirtualFrame) {
+    for (ty, value) in shown.locals().chain(shown.operands()) {
+        let ValType::Ref(ty) = ty else { continue };
+        // SAFETY: the field read is the one of the type.
+        match ty.heap.family() {
+            Family::Any => roots.hand_out(unsafe { value.anyref }),
+            Family::Extern => roots.hand_out(any_of_extern(unsafe { value.externref })),
+            Family::Func | Family::Exn => continue,
+        };
+    }
 }
 
 /// Who comes behind the one of this number, and not behind the last, with his number.

@@ -87,8 +87,9 @@ impl ExnRef {
     pub fn values(&self, store: impl AsStore) -> Result<Vec<Val>> {
         let store = store.as_store();
         let ty = self.tag(store)?.ty(store)?;
+        let of = store.inner().giving();
         // SAFETY: it has values of its tag's types.
-        let value = |(i, ty): (usize, &_)| unsafe { Val::from_raw_in(self.store, *values_of(self.ptr).add(i), *ty) };
+        let value = |(i, ty): (usize, &_)| unsafe { Val::from_raw_in(of, *values_of(self.ptr).add(i), *ty) };
         Ok(ty.params.iter().enumerate().map(value).collect())
     }
 

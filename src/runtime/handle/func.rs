@@ -80,10 +80,10 @@ impl Func {
         let trampoline = self.trampoline(inner)?;
         // SAFETY: the values are of the function's type, and no reference to the store's inside is held.
         unsafe { call::invoke(store.ptr(), self.ptr, trampoline, values.as_mut_ptr())? };
-        let id = self.store;
+        let of = store.as_store().inner().giving();
         for ((to, raw), ty) in results.iter_mut().zip(&values).zip(&ty.results) {
             // SAFETY: the function wrote results of its type.
-            *to = unsafe { Val::from_raw_in(id, *raw, *ty) };
+            *to = unsafe { Val::from_raw_in(of, *raw, *ty) };
         }
         Ok(())
     }

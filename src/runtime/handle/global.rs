@@ -42,7 +42,7 @@ impl Global {
         let inner = store.as_store().inner();
         inner.check(self.store)?;
         // SAFETY: just checked; a global holds a value of its type.
-        Ok(unsafe { Val::from_raw_in(inner.id, (*self.ptr.as_ptr()).value, self.ty.content) })
+        Ok(unsafe { Val::from_raw_in(inner.giving(), (*self.ptr.as_ptr()).value, self.ty.content) })
     }
 
     /// Sets its value.

@@ -150,7 +150,12 @@ unsafe fn guard<F>(
     };
     // SAFETY: the guest that called has been entered.
     let _floats = from_guest.then(|| unsafe { HostFloats::of((*store.as_ptr()).vm.activation) });
-    match catch_unwind(AssertUnwindSafe(|| body(caller, closure))) {
+    // SAFETY: the store is alive; the roots are what it shares with handles.
+    let scope = unsafe { (*store.as_ptr()).roots.scope() };
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(caller, closure)));
+    // SAFETY: as above. The guest, or who has called, has the results now.
+    unsafe { (*store.as_ptr()).roots.end_scope(scope) };
+    match outcome {
         // SAFETY: as below.
         Ok(Ok(())) if from_guest && unsafe { (*store.as_ptr()).registry.is_broken() } => unsafe {
             // What it goes back to may not be there any more: an edit on the way could neither be done nor be undone.

@@ -61,6 +61,16 @@ macro_rules! store_methods {
                 self.as_store().inner().runs
             }
 
+            /// Does `work`. Handles of what guests have made ([`AnyRef`](crate::runtime::AnyRef)) that come out of the
+            /// store meanwhile, and are not rooted, are given up at its end.
+            pub fn scope<R>(&mut self, work: impl FnOnce(&mut StoreMut<'_>) -> R) -> R {
+                let mut store = self.as_store_mut();
+                let scope = store.inner().roots.scope();
+                let done = work(&mut store);
+                store.inner().roots.end_scope(scope);
+                done
+            }
+
             /// The host's own data.
             pub fn data(&self) -> Option<&(dyn Any + Send)> {
                 self.as_store().inner().data.as_deref()

@@ -64,7 +64,7 @@ impl Table {
         let table = self.at(inner)?;
         // SAFETY: with the store in hand no mutable reference to the inside of anything is held. A table holds
         // references of its type and store.
-        unsafe { Ok(table.get(index).map(|raw| Val::from_raw_in(inner.id, raw, table.element.into()))) }
+        unsafe { Ok(table.get(index).map(|raw| Val::from_raw_in(inner.giving(), raw, table.element.into()))) }
     }
 
     /// Sets an element.

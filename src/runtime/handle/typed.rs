@@ -4,7 +4,7 @@ use crate::abi::ValRaw;
 use crate::base::Result;
 use crate::runtime::handle::values::{any_to_raw, extern_to_raw, func_to_raw};
 use crate::runtime::objects::handles::{AnyRef, ExternRef, Func};
-use crate::runtime::objects::values::{extern_from_raw, func_from_raw};
+use crate::runtime::objects::values::{any_from_raw, extern_from_raw, func_from_raw};
 use crate::runtime::store::views::StoreRef;
 use crate::wasm::{FuncType, ValType};
 
@@ -90,7 +90,7 @@ unsafe impl WasmTy for Option<AnyRef> {
     }
     unsafe fn load(store: StoreRef<'_>, raw: *const ValRaw) -> Self {
         // SAFETY: the caller's promise.
-        AnyRef::from_word(store.inner().id, unsafe { (*raw).anyref })
+        unsafe { any_from_raw(store.inner().giving(), *raw) }
     }
 }
 
@@ -105,7 +105,7 @@ unsafe impl WasmTy for Option<ExternRef> {
     }
     unsafe fn load(store: StoreRef<'_>, raw: *const ValRaw) -> Self {
         // SAFETY: the caller's promise.
-        unsafe { extern_from_raw(store.inner().id, *raw) }
+        unsafe { extern_from_raw(store.inner().giving(), *raw) }
     }
 }
 

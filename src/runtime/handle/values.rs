@@ -3,7 +3,7 @@
 use crate::abi::{EXTERN_OF_GUEST, VMException, ValRaw};
 use crate::base::{Defined, DefinedKind, Error, ErrorKind, HeapType, Result};
 use crate::runtime::objects::externs::ExternSlot;
-use crate::runtime::objects::handles::{AnyRef, ExnRef, ExternRef, Func, Root};
+use crate::runtime::objects::handles::{AnyRef, ExnRef, ExternRef, Func, HeldAt, Root};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
@@ -44,7 +44,7 @@ impl Val {
     #[inline]
     pub unsafe fn from_raw(store: impl AsStore, raw: ValRaw, ty: ValType) -> Val {
         // SAFETY: handed on to the caller.
-        unsafe { Val::from_raw_in(store.as_store().inner().id, raw, ty) }
+        unsafe { Val::from_raw_in(store.as_store().inner().giving(), raw, ty) }
     }
 }
 
@@ -65,23 +65,47 @@ pub(in crate::runtime) fn extern_to_raw(value: Option<ExternRef>, store: &StoreI
         None => Ok(0),
         Some(value) => {
             store.check(value.store)?;
-            Ok(match value.of_guest {
-                true => EXTERN_OF_GUEST | u64::from(value.index),
-                false => u64::from(value.index) + 1,
-            })
+            match value.of_guest {
+                Some(held) => {
+                    check_held(store, value.index, held)?;
+                    Ok(EXTERN_OF_GUEST | u64::from(value.index))
+                }
+                None => Ok(u64::from(value.index) + 1),
+            }
         }
     }
 }
 
 #[inline]
 pub(in crate::runtime) fn any_to_raw(value: Option<AnyRef>, store: &StoreInner) -> Result<u32> {
-    if let Some(id) = value.and_then(|value| value.store) {
-        store.check(id)?;
-    }
-    Ok(value.map_or(0, AnyRef::to_word))
+    value.map_or(Ok(0), |value| value.checked_word(store))
+}
+
+/// Refuses a reference to what a guest has made that the host holds no more: it may have been collected.
+#[inline]
+fn check_held(store: &StoreInner, word: u32, held: HeldAt) -> Result<()> {
+    if store.roots.holds(word, held) { Ok(()) } else { Err(given_up()) }
+}
+
+#[cold]
+fn given_up() -> Error {
+    Error::new(
+        ErrorKind::Argument,
+        "the reference was given up: what a guest has made is held until the host function or callback returns that \
+         was given it, or until the store collects; root it to hold it longer",
+    )
 }
 
 impl AnyRef {
+    /// As compiled code has it, if it may be used.
+    pub(in crate::runtime) fn checked_word(self, store: &StoreInner) -> Result<u32> {
+        if let Some(id) = self.store {
+            store.check(id)?;
+            check_held(store, self.to_word(), self.held)?;
+        }
+        Ok(self.to_word())
+    }
+
     /// What it refers to: an object's type, `i31`, or `any` for what is the host's.
     ///
     /// # Errors
@@ -91,10 +115,12 @@ impl AnyRef {
     }
 
     fn heap_type(self, store: &StoreInner) -> Result<HeapType> {
-        let Some(id) = self.store else { return Ok(HeapType::I31) };
-        store.check(id)?;
+        let word = self.checked_word(store)?;
+        if self.as_i31().is_some() {
+            return Ok(HeapType::I31);
+        }
         match (&store.heap, self.as_host()) {
-            (Some(heap), None) => Ok(heap.type_of(self.to_word()).heap()),
+            (Some(heap), None) => Ok(heap.type_of(word).heap()),
             _ => Ok(HeapType::Any),
         }
     }
@@ -130,18 +156,18 @@ impl ExternRef {
         holds: impl Into<Root>,
     ) -> Result<ExternRef> {
         let holds = holds.into();
-        store.as_store_mut().inner().check(holds.store())?;
+        store.as_store_mut().inner().check_root(holds)?;
         ExternRef::add(store, ExternSlot { value, holds: Some(holds) })
     }
 
     fn add(mut store: impl AsStoreMut, slot: ExternSlot) -> Result<ExternRef> {
         let mut store = store.as_store_mut();
         let inner = store.inner();
-        Ok(ExternRef { store: inner.id, index: inner.externrefs.add(slot)?, of_guest: false })
+        Ok(ExternRef { store: inner.id, index: inner.externrefs.add(slot)?, of_guest: None })
     }
 
     fn check_host(&self) -> Result<()> {
-        if self.of_guest { Err(of_guest()) } else { Ok(()) }
+        if self.of_guest.is_some() { Err(of_guest()) } else { Ok(()) }
     }
 
     /// The host's value.
@@ -180,6 +206,16 @@ fn of_guest() -> Error {
 #[cold]
 pub(in crate::runtime) fn collected() -> Error {
     Error::new(ErrorKind::Argument, "the external reference was collected")
+}
+
+impl StoreInner {
+    /// Refuses what is not of this store, or is not held any more.
+    pub(in crate::runtime) fn check_root(&self, root: Root) -> Result<()> {
+        if let Some(id) = root.store() {
+            self.check(id)?;
+        }
+        root.made_by_guest().map_or(Ok(()), |made| check_held(self, made.to_word(), made.held))
+    }
 }
 
 /// Whether a value may stand where one of this type is asked for.

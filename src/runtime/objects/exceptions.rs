@@ -53,6 +53,11 @@ pub(in crate::runtime) fn values_of(exception: NonNull<VMException>) -> *mut Val
 }
 
 impl Exceptions {
+    /// Each of them.
+    pub(in crate::runtime) fn all(&self) -> impl Iterator<Item = NonNull<VMException>> + '_ {
+        self.all.iter().copied()
+    }
+
     /// How many there are.
     pub(in crate::runtime) fn len(&self) -> usize {
         self.all.len()

@@ -126,12 +126,37 @@ pub(in crate::runtime) struct InstanceId {
 
 /// A value of the host that guests can hold but not look into. The store keeps it until it is collected
 /// ([`Store::collect`](crate::runtime::Store::collect)) or the store is dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+///
+/// One that a guest has made of a reference of its own is held like that: see [`AnyRef`].
+#[derive(Clone, Copy, Debug)]
 pub struct ExternRef {
     pub(in crate::runtime) store: StoreId,
     pub(in crate::runtime) index: u32,
-    /// Whether a guest has made it of a reference of its own, which stands in the place of the index.
-    pub(in crate::runtime) of_guest: bool,
+    /// Of one that a guest has made of a reference of its own, which stands in the place of the index.
+    pub(in crate::runtime) of_guest: Option<HeldAt>,
+}
+
+impl PartialEq for ExternRef {
+    fn eq(&self, other: &ExternRef) -> bool {
+        (self.store, self.index, self.of_guest.is_some()) == (other.store, other.index, other.of_guest.is_some())
+    }
+}
+
+impl Eq for ExternRef {}
+
+impl Hash for ExternRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.store, self.index, self.of_guest.is_some()).hash(state);
+    }
+}
+
+/// Where a store has written down that its host holds something that a guest has made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::runtime) struct HeldAt(pub(in crate::runtime) u32);
+
+impl HeldAt {
+    /// Of what needs not be written down.
+    pub(in crate::runtime) const NOWHERE: HeldAt = HeldAt(u32::MAX);
 }
 
 impl ExternRef {
@@ -186,19 +211,46 @@ pub(in crate::runtime) fn extern_of_any(word: u32) -> u64 {
     }
 }
 
-/// A reference of the family of `anyref` that is not null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A reference of the family of `anyref` that is not null: a structure, an array, an integer of 31 bits, or what
+/// `any.convert_extern` has made of an external reference.
+///
+/// A handle of a structure or an array that came out of the store while a host function or a callback ran, a parameter
+/// above all, can be used until that returns; others until the store is next asked to collect, or until the end of the
+/// [`Store::scope`](crate::runtime::Store::scope) that they came up in. So long it keeps what it refers to from being
+/// collected. [`Store::root`](crate::runtime::Store::root) keeps it longer. Used afterwards, it is an error.
+#[derive(Clone, Copy, Debug)]
 pub struct AnyRef {
     /// The store, but for an integer, which is the same in all.
     pub(in crate::runtime) store: Option<StoreId>,
     /// As compiled code has it.
     word: u32,
+    /// Where the store has written down that it is held.
+    pub(in crate::runtime) held: HeldAt,
+}
+
+impl PartialEq for AnyRef {
+    fn eq(&self, other: &AnyRef) -> bool {
+        (self.store, self.word) == (other.store, other.word)
+    }
+}
+
+impl Eq for AnyRef {}
+
+impl Hash for AnyRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.store, self.word).hash(state);
+    }
+}
+
+/// Whether a reference of the family of `anyref` refers to a structure or an array.
+pub(in crate::runtime) fn is_object(word: u32) -> bool {
+    word != 0 && word & (I31_TAG | HOST_TAG) == 0
 }
 
 impl AnyRef {
     /// The lowest 31 bits of an integer, as `ref.i31` makes it.
     pub fn i31(value: i32) -> AnyRef {
-        AnyRef { store: None, word: (value as u32) << 1 | I31_TAG }
+        AnyRef { store: None, word: (value as u32) << 1 | I31_TAG, held: HeldAt::NOWHERE }
     }
 
     /// The integer, if it is one, with its sign, as `i31.get_s` gives it.
@@ -211,26 +263,36 @@ impl AnyRef {
         self.word
     }
 
-    /// From what compiled code of a store has; `None` for null.
-    pub(in crate::runtime) fn from_word(store: StoreId, word: u32) -> Option<AnyRef> {
+    /// From what compiled code of a store has, of which the host holds it there; `None` for null.
+    pub(in crate::runtime) fn from_word(store: StoreId, word: u32, held: HeldAt) -> Option<AnyRef> {
         let store = (word & I31_TAG == 0).then_some(store);
-        (word != 0).then_some(AnyRef { store, word })
+        (word != 0).then_some(AnyRef { store, word, held })
+    }
+
+    /// Whether it refers to a structure or an array.
+    pub fn is_object(&self) -> bool {
+        is_object(self.word)
+    }
+
+    /// Held there now.
+    pub(in crate::runtime) fn held_at(self, held: HeldAt) -> AnyRef {
+        AnyRef { held, ..self }
     }
 
     /// What an external reference is as one of the family of `anyref`, as `any.convert_extern` makes it.
     pub fn of_extern(value: ExternRef) -> AnyRef {
         let ExternRef { store, index, of_guest } = value;
-        if !of_guest {
-            return AnyRef { store: Some(store), word: index << HOST_SHIFT | HOST_TAG };
+        match of_guest {
+            None => AnyRef { store: Some(store), word: index << HOST_SHIFT | HOST_TAG, held: HeldAt::NOWHERE },
+            Some(held) => AnyRef { store: (index & I31_TAG == 0).then_some(store), word: index, held },
         }
-        AnyRef { store: (index & I31_TAG == 0).then_some(store), word: index }
     }
 
     /// The external reference that it was made of, if it was not made by a guest.
     pub fn as_host(&self) -> Option<ExternRef> {
         let is_host = self.word & (I31_TAG | HOST_TAG) == HOST_TAG;
         let store = self.store.filter(|_| is_host)?;
-        Some(ExternRef { store, index: self.word >> HOST_SHIFT, of_guest: false })
+        Some(ExternRef { store, index: self.word >> HOST_SHIFT, of_guest: None })
     }
 }
 
@@ -327,15 +389,38 @@ pub enum Root {
     ExternRef(ExternRef),
     /// An exception.
     ExnRef(ExnRef),
+    /// A structure or an array; nothing, where it is neither.
+    AnyRef(AnyRef),
 }
 
 impl Root {
-    pub(in crate::runtime) fn store(&self) -> StoreId {
+    /// Its store; of an integer there is none.
+    pub(in crate::runtime) fn store(&self) -> Option<StoreId> {
         match self {
-            Root::Extern(item) => item.store(),
-            Root::Instance(instance) => instance.store(),
-            Root::ExternRef(value) => value.store,
-            Root::ExnRef(exception) => exception.store,
+            Root::Extern(item) => Some(item.store()),
+            Root::Instance(instance) => Some(instance.store()),
+            Root::ExternRef(value) => Some(value.store),
+            Root::ExnRef(exception) => Some(exception.store),
+            Root::AnyRef(value) => value.store,
+        }
+    }
+
+    /// The reference of the family of `anyref` that it is, if it is one to what a guest has made.
+    pub(in crate::runtime) fn made_by_guest(&self) -> Option<AnyRef> {
+        let made = match self {
+            Root::AnyRef(value) => *value,
+            Root::ExternRef(value) if value.of_guest.is_some() => AnyRef::of_extern(*value),
+            _ => return None,
+        };
+        made.is_object().then_some(made)
+    }
+
+    /// Held there now, if where matters.
+    pub(in crate::runtime) fn held_at(self, held: HeldAt) -> Root {
+        match self {
+            Root::AnyRef(value) => Root::AnyRef(value.held_at(held)),
+            Root::ExternRef(value) => Root::ExternRef(ExternRef { of_guest: value.of_guest.map(|_| held), ..value }),
+            other => other,
         }
     }
 }
@@ -362,6 +447,12 @@ impl From<Instance> for Root {
 impl From<ExternRef> for Root {
     fn from(value: ExternRef) -> Root {
         Root::ExternRef(value)
+    }
+}
+
+impl From<AnyRef> for Root {
+    fn from(value: AnyRef) -> Root {
+        Root::AnyRef(value)
     }
 }
 

@@ -8,7 +8,6 @@ pub(in crate::runtime) mod externs;
 pub(in crate::runtime) mod func_refs;
 pub(in crate::runtime) mod global;
 pub(in crate::runtime) mod handles;
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing is collected from it yet"))]
 pub(in crate::runtime) mod heap;
 pub(in crate::runtime) mod host;
 pub(in crate::runtime) mod instance;

@@ -1,6 +1,6 @@
 //! What a store's host holds: handles that are kept from collection, as long as a [`Rooted`] of them is there.
 
-use crate::runtime::objects::handles::Root;
+use crate::runtime::objects::handles::{HeldAt, Root, is_object};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,10 +13,19 @@ const LEAST_BYTES: u64 = 256 << 20;
 /// How much rarer collections get, at most, where they find nothing.
 const MOST_PATIENCE: usize = 64;
 
-/// The roots of a store. They may be given up on any thread.
+/// The bit of a [`HeldAt`] that says that it is a root's.
+const ROOTED: u32 = 1 << 31;
+
+/// Where a scope has begun: see [`Roots::scope`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope(usize);
+
+/// What the host of a store holds. Roots may be given up on any thread.
 #[derive(Debug)]
 pub struct Roots {
     table: Mutex<Table>,
+    /// How many handles of what guests have made there are that are no roots: the length of the table's list.
+    handed_out: AtomicUsize,
     /// How many were given up, and how much else has become garbage, since the last collection.
     released: AtomicUsize,
     /// Where `released` makes a collection due.
@@ -29,6 +38,9 @@ pub struct Roots {
 #[derive(Debug)]
 struct Table {
     entries: Vec<Entry>,
+    /// What guests have made, and the host was given without holding it as a root: references of the family of
+    /// `anyref`, those that were given last at the end. 0 where one was given up.
+    handed_out: Vec<u32>,
     /// The first free entry, or the number of entries.
     free: u32,
     held: usize,
@@ -44,7 +56,8 @@ enum Entry {
 impl Roots {
     pub(in crate::runtime) fn new() -> Arc<Roots> {
         Arc::new(Roots {
-            table: Mutex::new(Table { entries: Vec::new(), free: 0, held: 0 }),
+            table: Mutex::new(Table { entries: Vec::new(), handed_out: Vec::new(), free: 0, held: 0 }),
+            handed_out: AtomicUsize::new(0),
             released: AtomicUsize::new(0),
             threshold: AtomicUsize::new(LEAST),
             bytes: AtomicUsize::new(LEAST_BYTES as usize),
@@ -60,6 +73,7 @@ impl Roots {
     pub(crate) fn hold(self: &Arc<Self>, root: Root) -> Rooted {
         let mut table = self.table();
         let slot = table.free;
+        let root = root.held_at(HeldAt(slot | ROOTED));
         match table.entries.get_mut(slot as usize) {
             Some(entry) => {
                 let Entry::Free(next) = std::mem::replace(entry, Entry::Held(root)) else {
@@ -69,7 +83,7 @@ impl Roots {
             }
             None => {
                 table.entries.push(Entry::Held(root));
-                table.free = u32::try_from(table.entries.len()).expect("fewer than 2^32 roots fit into memory");
+                table.free = u32::try_from(table.entries.len()).expect("fewer than 2^31 roots fit into memory");
             }
         }
         table.held += 1;
@@ -84,6 +98,80 @@ impl Roots {
         table.held -= 1;
         drop(table);
         self.note_garbage();
+    }
+
+    /// The host is given a reference to what a guest has made: it is held until [`Roots::end_scope`].
+    pub(in crate::runtime) fn hand_out(&self, word: u32) -> HeldAt {
+        if !is_object(word) {
+            return HeldAt::NOWHERE;
+        }
+        let mut table = self.table();
+        // Mostly it is asked for what was asked for before.
+        if table.handed_out.last() != Some(&word) {
+            table.handed_out.push(word);
+            self.handed_out.store(table.handed_out.len(), Ordering::Relaxed);
+        }
+        HeldAt(table.handed_out.len() as u32 - 1)
+    }
+
+    /// Whether a reference to what a guest has made is held there.
+    pub(in crate::runtime) fn holds(&self, word: u32, held: HeldAt) -> bool {
+        if !is_object(word) {
+            return true;
+        }
+        let table = self.table();
+        match held.0 & ROOTED {
+            0 => table.handed_out.get(held.0 as usize) == Some(&word),
+            _ => match table.entries.get((held.0 & !ROOTED) as usize) {
+                Some(Entry::Held(root)) => root.made_by_guest().is_some_and(|made| made.to_word() == word),
+                _ => false,
+            },
+        }
+    }
+
+    /// Begins a scope: what the host is given from here on is held until it ends.
+    #[inline]
+    pub(crate) fn scope(&self) -> Scope {
+        Scope(self.handed_out.load(Ordering::Relaxed))
+    }
+
+    /// Ends a scope.
+    #[inline]
+    pub(crate) fn end_scope(&self, scope: Scope) {
+        if self.handed_out.load(Ordering::Relaxed) > scope.0 {
+            self.give_up_from(scope.0);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_up_from(&self, first: usize) {
+        let mut table = self.table();
+        table.handed_out.truncate(first);
+        self.handed_out.store(table.handed_out.len(), Ordering::Relaxed);
+    }
+
+    /// Gives up what the host was given and does not hold as a root, but for these.
+    pub(in crate::runtime) fn give_up_but(&self, kept: &[Root]) {
+        let mut table = self.table();
+        let kept = |word: u32| kept.iter().filter_map(Root::made_by_guest).any(|made| made.to_word() == word);
+        table.handed_out.iter_mut().filter(|word| !kept(**word)).for_each(|word| *word = 0);
+        let end = table.handed_out.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
+        table.handed_out.truncate(end);
+        self.handed_out.store(end, Ordering::Relaxed);
+    }
+
+    /// Calls `see` with all references to what guests have made.
+    pub(in crate::runtime) fn made_by_guests(&self, mut see: impl FnMut(u32)) {
+        let table = self.table();
+        table.handed_out.iter().copied().filter(|word| *word != 0).for_each(&mut see);
+        for entry in &table.entries {
+            if let Entry::Held(root) = entry
+                && let Some(made) = root.made_by_guest()
+            {
+                see(made.to_word());
+            }
+        }
     }
 
     /// How many there are.

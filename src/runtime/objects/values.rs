@@ -4,8 +4,17 @@ use crate::abi::{EXTERN_OF_GUEST, ValRaw};
 use crate::base::Family;
 use crate::runtime::objects::handles::{AnyRef, ExnRef, ExternRef, Func};
 use crate::runtime::objects::owned::StoreId;
+use crate::runtime::objects::roots::Roots;
 use crate::wasm::{HeapType, ValType};
 use std::ptr::NonNull;
+
+/// A store that gives its host a value.
+#[derive(Clone, Copy)]
+pub(in crate::runtime) struct Giving<'a> {
+    pub(in crate::runtime) store: StoreId,
+    /// What the host holds already.
+    pub(in crate::runtime) roots: &'a Roots,
+}
 
 /// A value of any type. Floats are their bits, so that no NaN changes on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,9 +98,9 @@ impl Val {
     }
 
     /// # Safety
-    /// `raw` holds a value of type `ty` of the store `id`.
+    /// `raw` holds a value of type `ty` of the store.
     #[inline(always)]
-    pub(in crate::runtime) unsafe fn from_raw_in(id: StoreId, raw: ValRaw, ty: ValType) -> Val {
+    pub(in crate::runtime) unsafe fn from_raw_in(of: Giving<'_>, raw: ValRaw, ty: ValType) -> Val {
         // SAFETY: the field read is the one of the type.
         unsafe {
             match ty {
@@ -101,10 +110,10 @@ impl Val {
                 ValType::F64 => Val::F64(raw.f64),
                 ValType::V128 => Val::V128(raw.v128),
                 ValType::Ref(ty) => match ty.heap.family() {
-                    Family::Func => Val::FuncRef(func_from_raw(id, raw)),
-                    Family::Extern => Val::ExternRef(extern_from_raw(id, raw)),
-                    Family::Exn => Val::ExnRef(exn_from_raw(id, raw)),
-                    Family::Any => Val::AnyRef(AnyRef::from_word(id, raw.anyref)),
+                    Family::Func => Val::FuncRef(func_from_raw(of.store, raw)),
+                    Family::Extern => Val::ExternRef(extern_from_raw(of, raw)),
+                    Family::Exn => Val::ExnRef(exn_from_raw(of.store, raw)),
+                    Family::Any => Val::AnyRef(any_from_raw(of, raw)),
                 },
             }
         }
@@ -120,14 +129,25 @@ pub(in crate::runtime) unsafe fn func_from_raw(id: StoreId, raw: ValRaw) -> Opti
 }
 
 /// # Safety
-/// `raw` holds an `externref` of the store `id`.
+/// `raw` holds an `externref` of the store.
 #[inline]
-pub(in crate::runtime) unsafe fn extern_from_raw(id: StoreId, raw: ValRaw) -> Option<ExternRef> {
+pub(in crate::runtime) unsafe fn extern_from_raw(of: Giving<'_>, raw: ValRaw) -> Option<ExternRef> {
     // SAFETY: handed on to the caller.
     let word = unsafe { raw.externref };
-    let of_guest = word & EXTERN_OF_GUEST != 0;
-    let index = if of_guest { word } else { word.checked_sub(1)? };
-    Some(ExternRef { store: id, index: index as u32, of_guest })
+    if word & EXTERN_OF_GUEST != 0 {
+        let held = of.roots.hand_out(word as u32);
+        return Some(ExternRef { store: of.store, index: word as u32, of_guest: Some(held) });
+    }
+    Some(ExternRef { store: of.store, index: word.checked_sub(1)? as u32, of_guest: None })
+}
+
+/// # Safety
+/// `raw` holds a reference of the family of `anyref` of the store.
+#[inline]
+pub(in crate::runtime) unsafe fn any_from_raw(of: Giving<'_>, raw: ValRaw) -> Option<AnyRef> {
+    // SAFETY: handed on to the caller.
+    let word = unsafe { raw.anyref };
+    AnyRef::from_word(of.store, word, of.roots.hand_out(word))
 }
 
 /// # Safety

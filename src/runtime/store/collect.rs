@@ -9,7 +9,8 @@ use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
 use crate::runtime::objects::exceptions::{TagData, tag_of, values_of};
 use crate::runtime::objects::externs::ExternSlot;
 use crate::runtime::objects::global::HostGlobal;
-use crate::runtime::objects::handles::{Extern, Root, extern_of_any};
+use crate::runtime::objects::handles::{Extern, Root};
+use crate::runtime::objects::heap::{Beyond, Marking};
 use crate::runtime::objects::host::{HostHead, HostObject};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
@@ -47,6 +48,9 @@ pub struct StoreUsage {
     pub memory_bytes: u64,
     /// Elements of all tables.
     pub table_elements: u64,
+    /// Bytes of what guests have made: of what the last collection has left, and of all that was made since, gaps
+    /// between objects included.
+    pub heap_bytes: u64,
 }
 
 impl StoreUsage {
@@ -95,6 +99,7 @@ impl StoreRef<'_> {
             exceptions: inner.exceptions.len(),
             memory_bytes: inner.usage.memory_bytes,
             table_elements: inner.usage.table_elements,
+            heap_bytes: inner.heap.as_ref().map_or(0, |heap| heap.bytes()),
         }
     }
 }
@@ -117,21 +122,22 @@ impl StoreMut<'_> {
             ));
         }
         inner.check_poison()?;
-        if inner.heap.as_ref().is_some_and(|heap| heap.bytes() > 0) {
-            // What objects refer to is not known before they are collected as well.
-            inner.roots.put_off();
-            return Ok(Collected { objects: 0, _host: Vec::new(), _values: Vec::new(), _data: Vec::new() });
-        }
-        let mut all = inner.roots.all();
+        let mut all: Vec<Root> = Vec::new();
         for root in roots {
-            inner.check(root.store())?;
+            inner.check_root(root)?;
             all.push(root);
         }
+        inner.roots.give_up_but(&all);
+        all.extend(inner.roots.all());
+        let mut heap = inner.heap.take();
+        let marking = heap.as_deref_mut().map(|heap| heap.begin(&mut inner.vm.heap));
         // SAFETY: the roots are live by the caller's promise, and no guest runs.
         unsafe {
             let mut marker = Marker::new(inner);
             all.into_iter().for_each(|root| marker.root(root));
-            let marked = marker.run();
+            let marked = marker.run(marking);
+            inner.heap = heap;
+            inner.modules.flip_marks();
             let collected = sweep(inner, marked);
             let usage = inner.view().usage();
             // Elements are quicker to look at than objects.
@@ -151,14 +157,17 @@ impl StoreMut<'_> {
     /// is returned.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] for an object of another store.
+    /// [`ErrorKind::Argument`] for an object of another store, and for what a guest has made.
     pub fn set_host_data(
         &mut self,
         of: impl Into<Root>,
         data: Option<Box<dyn Any + Send>>,
     ) -> Result<Option<Box<dyn Any + Send>>> {
         let (inner, of) = (self.inner(), of.into());
-        inner.check(of.store())?;
+        inner.check_root(of)?;
+        if of.made_by_guest().is_some() {
+            return Err(Error::new(ErrorKind::Argument, "what a guest has made carries no data of the host's"));
+        }
         Ok(match data {
             Some(data) => inner.host_data.insert(of, data),
             None => inner.host_data.remove(&of),
@@ -240,6 +249,8 @@ struct Marker<'a> {
     externs: Vec<bool>,
     /// Which exceptions.
     exceptions: Vec<bool>,
+    /// References to what guests have made, which are still to be marked.
+    made: Vec<u32>,
     /// The instances' structures by their addresses; made when the owner of a global is first asked for.
     blocks: OnceCell<Vec<(usize, NonNull<InstanceData>)>>,
 }
@@ -248,23 +259,34 @@ impl<'a> Marker<'a> {
     fn new(store: &'a StoreInner) -> Self {
         let externs = vec![false; store.externrefs.slots()];
         let exceptions = vec![false; store.exceptions.len()];
-        Marker { store, work: Vec::new(), externs, exceptions, blocks: OnceCell::new() }
+        Marker { store, work: Vec::new(), externs, exceptions, made: Vec::new(), blocks: OnceCell::new() }
     }
 
     /// Looks at what is marked until nothing is left.
     ///
     /// # Safety
     /// All objects that were marked are live, and no reference to their inside is held.
-    unsafe fn run(mut self) -> Marked {
+    unsafe fn run(mut self, mut marking: Option<Marking<'_>>) -> Marked {
         // SAFETY: what a live object refers to is live, and so is what carries host data.
         unsafe {
-            while let Some(work) = self.work.pop() {
-                match work {
-                    Work::Instance(instance) => self.scan_instance(instance),
-                    Work::Table(table) => self.scan_table(table),
-                    Work::Exception(exception) => self.scan_exception(exception),
-                    Work::Root(root) => self.root(root),
+            loop {
+                while let Some(work) = self.work.pop() {
+                    match work {
+                        Work::Instance(instance) => self.scan_instance(instance),
+                        Work::Table(table) => self.scan_table(table),
+                        Work::Exception(exception) => self.scan_exception(exception),
+                        Work::Root(root) => self.root(root),
+                    }
                 }
+                // What guests have made may refer to anything, and anything to it.
+                let Some(marking) = marking.as_mut().filter(|_| !self.made.is_empty()) else { break };
+                for word in std::mem::take(&mut self.made) {
+                    marking.any(word, &mut self);
+                }
+                marking.follow(&mut self);
+            }
+            if let Some(marking) = marking {
+                marking.end();
             }
             let data = self.store.host_data.keys().filter(|of| !self.is_marked(of)).copied().collect();
             Marked { externs: self.externs, exceptions: self.exceptions, data }
@@ -284,7 +306,8 @@ impl<'a> Marker<'a> {
                 Root::Extern(Extern::Tag(tag)) => self.tag(tag.ptr),
                 Root::ExnRef(exception) => self.exception(exception.ptr),
                 Root::Instance(instance) => self.instance(instance.data()),
-                Root::ExternRef(value) if value.of_guest => {}
+                Root::AnyRef(value) => self.made.push(value.to_word()),
+                Root::ExternRef(value) if value.of_guest.is_some() => self.made.push(value.number()),
                 Root::ExternRef(value) => self.externref(value.number()),
             }
         }
@@ -405,7 +428,9 @@ impl<'a> Marker<'a> {
         unsafe {
             match of {
                 Root::Instance(instance) => instance.data().as_ref().marked,
-                Root::ExternRef(value) if value.of_guest => true,
+                // It carries no data.
+                Root::AnyRef(_) => true,
+                Root::ExternRef(value) if value.of_guest.is_some() => true,
                 Root::ExternRef(value) => self.externs.get(value.number() as usize) == Some(&true),
                 Root::ExnRef(exception) => self.exceptions[exception.ptr.as_ref().place as usize],
                 Root::Extern(Extern::Tag(tag)) => tag.ptr.as_ref().marked,
@@ -439,8 +464,7 @@ impl<'a> Marker<'a> {
                             self.exception(exception);
                         }
                     }
-                    // Objects are not collected; what is the host's may stand here alone.
-                    Family::Any => self.extern_word(extern_of_any(value.anyref)),
+                    Family::Any => self.made.push(value.anyref),
                 },
                 ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => {}
             }
@@ -450,9 +474,8 @@ impl<'a> Marker<'a> {
     /// An external reference as compiled code has it.
     fn extern_word(&mut self, word: u64) {
         if word & EXTERN_OF_GUEST != 0 {
-            return;
-        }
-        if let Some(index) = word.checked_sub(1) {
+            self.made.push(word as u32);
+        } else if let Some(index) = word.checked_sub(1) {
             self.externref(index as u32);
         }
     }
@@ -466,7 +489,7 @@ impl<'a> Marker<'a> {
         }
     }
 
-    /// What an instance refers to. Its element segments refer to its functions and globals only.
+    /// What an instance refers to. Element segments that make nothing refer to its functions and globals only.
     unsafe fn scan_instance(&mut self, instance: NonNull<InstanceData>) {
         // SAFETY: the caller's promise: marking writes to other fields than those that are read here, through raw
         // pointers. Imports are in place before an instance is its store's.
@@ -490,6 +513,11 @@ impl<'a> Marker<'a> {
             for index in 0..(*instance.as_ptr()).tags.len() {
                 let tag = (&(*instance.as_ptr()).tags)[index];
                 self.tag(tag);
+            }
+            for (segment, items) in info.elements.iter().zip(&(*instance.as_ptr()).items) {
+                for item in items.iter().flatten() {
+                    self.value(*item, ValType::Ref(segment.element));
+                }
             }
             for (index, ty) in info.globals.iter().enumerate() {
                 let place = (*instance.as_ptr()).global(GlobalIndex::from_usize(index));
@@ -525,7 +553,82 @@ impl<'a> Marker<'a> {
                             self.exception(exception);
                         }
                     }
-                    Family::Any => self.extern_word(extern_of_any(element.any())),
+                    Family::Any => self.made.push(element.any()),
+                }
+            }
+        }
+    }
+}
+
+impl Beyond for Marker<'_> {
+    fn func(&mut self, func: NonNull<VMFuncRef>) {
+        // SAFETY: what an object of the heap refers to is live, as it was when the collection began.
+        unsafe { Marker::func(self, func) }
+    }
+
+    fn external(&mut self, index: u32) {
+        self.externref(index);
+    }
+
+    fn exception(&mut self, exception: NonNull<VMException>) {
+        // SAFETY: as above.
+        unsafe { Marker::exception(self, exception) }
+    }
+}
+
+impl StoreInner {
+    /// Calls `see` with all values that may be references to what guests have made and that the objects of the store
+    /// hold, and its host: whether or not anybody reaches those.
+    ///
+    /// # Safety
+    /// No reference to the inside of an object is held.
+    pub(in crate::runtime) unsafe fn held_references(&self, see: &mut dyn FnMut(ValType, ValRaw)) {
+        let collected =
+            |ty: ValType| matches!(ty, ValType::Ref(ty) if matches!(ty.heap.family(), Family::Any | Family::Extern));
+        let raw_of = |word: u32| {
+            let mut raw = ValRaw::default();
+            raw.anyref = word;
+            raw
+        };
+        self.roots.made_by_guests(|word| see(ValType::ANYREF, raw_of(word)));
+        for slot in self.externrefs.slots.iter().flatten() {
+            if let Some(made) = slot.holds.and_then(|root| root.made_by_guest()) {
+                see(ValType::ANYREF, raw_of(made.to_word()));
+            }
+        }
+        // SAFETY: all objects of a store are live; the caller's promise. Values are of their types.
+        unsafe {
+            for instance in &self.instances {
+                let data = instance.ptr().as_ref();
+                let module = data.module.clone();
+                let info = module.info();
+                let own = info.globals.iter().enumerate().skip(info.imported_globals as usize);
+                for (index, ty) in own.filter(|(_, ty)| collected(ty.content)) {
+                    see(ty.content, data.global(GlobalIndex::from_usize(index)).as_ref().value);
+                }
+                for (segment, items) in info.elements.iter().zip(&data.items) {
+                    let ty = ValType::Ref(segment.element);
+                    items.iter().flatten().filter(|_| collected(ty)).for_each(|item| see(ty, *item));
+                }
+            }
+            for global in &self.globals {
+                let global = global.ptr().as_ref();
+                if collected(global.ty.content) {
+                    see(global.ty.content, global.vm.value);
+                }
+            }
+            for table in self.tables.iter().map(|table| table.ptr().as_ref()) {
+                let ty = ValType::Ref(table.element);
+                if collected(ty) && table.is_written() {
+                    (0..table.elements.len())
+                        .filter_map(|index| table.get(index as u64))
+                        .for_each(|item| see(ty, item));
+                }
+            }
+            for exception in self.exceptions.all() {
+                let signature = self.engine.signature(tag_of(exception).as_ref().sig);
+                for (index, ty) in signature.func().params.iter().enumerate().filter(|(_, ty)| collected(**ty)) {
+                    see(*ty, *values_of(exception).add(index));
                 }
             }
         }
@@ -587,7 +690,7 @@ impl StoreRef<'_> {
     /// [`ErrorKind::Argument`] for an object of another store.
     pub fn root(&self, item: impl Into<Root>) -> Result<Rooted> {
         let (inner, item) = (self.inner(), item.into());
-        inner.check(item.store())?;
+        inner.check_root(item)?;
         Ok(inner.roots.hold(item))
     }
 }

@@ -20,6 +20,7 @@ use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::owned::{EventIds, Owned, StoreId};
 use crate::runtime::objects::roots::Roots;
 use crate::runtime::objects::table::TableData;
+use crate::runtime::objects::values::Giving;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
 use crate::runtime::store::modules::Modules;
 use smallvec::SmallVec;
@@ -139,6 +140,12 @@ impl StoreInner {
     pub(in crate::runtime) fn events(&self) -> impl Iterator<Item = &EventRecord> {
         // SAFETY: as above.
         std::iter::successors(self.newest_event(), |event| unsafe { event.previous.as_ref() })
+    }
+
+    /// What gives its host a value.
+    #[inline(always)]
+    pub(in crate::runtime) fn giving(&self) -> Giving<'_> {
+        Giving { store: self.id, roots: &self.roots }
     }
 
     /// Refuses a handle of another store.

@@ -1,6 +1,7 @@
 //! The modules of a store, in the order in which they came, and where each is found: by its name, or by a slot that
 //! code of it is in.
 
+use crate::abi::OBJECT_MARK;
 use crate::base::DefinedFuncIndex;
 use crate::code::CodeSlot;
 use crate::runtime::compiled::module::{Module, ModuleId};
@@ -67,6 +68,12 @@ impl Modules {
         }
         self.entries.push(ModuleEntry { module, production, told: false, debug: None, resume: Vec::new(), heap_types });
         index
+    }
+
+    /// New objects begin with the other mark, as those do that were marked last.
+    pub(in crate::runtime) fn flip_marks(&mut self) {
+        let words = self.entries.iter_mut().flat_map(|entry| entry.heap_types.iter_mut());
+        words.filter(|word| **word != 0).for_each(|word| *word ^= OBJECT_MARK);
     }
 
     /// Takes the last one out again.

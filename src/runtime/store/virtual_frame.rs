@@ -80,6 +80,11 @@ impl VirtualFrame {
         self.image().instructions[self.position as usize].wasm
     }
 
+    /// The stop point from which it was come to: where the frame itself stands.
+    pub(in crate::runtime) fn begun(&self) -> WasmOffset {
+        self.image().instructions[self.start as usize].wasm
+    }
+
     /// The locals, then the operands, in words; what is above them is of no meaning.
     pub fn values(&self) -> &[u64] {
         &self.state[VALUES..]

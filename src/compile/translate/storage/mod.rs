@@ -24,6 +24,7 @@ use crate::base::Result;
 use crate::compile::debug::{FrameRecord, OperandPlace};
 use crate::compile::env::abi_type;
 use crate::compile::internal;
+use crate::compile::safepoints::References;
 use crate::image::RerunImage;
 use crate::wasm::{Row, ValType};
 use cranelift_codegen::ir::{Block, BlockArg, Endianness, InstBuilder, MemFlagsData, StackSlot, Type, Value};
@@ -82,6 +83,8 @@ pub(in crate::compile) struct Record {
     pub(in crate::compile) frame: Option<FrameRecord>,
     /// Production: where its frame keeps the vmctx, if it does.
     pub(in crate::compile) vmctx: Option<StackSlot>,
+    /// What the collector has to see, where something may be collected.
+    pub(in crate::compile) references: Option<References>,
     /// Rerun: its instructions, without code.
     pub(in crate::compile) rerun: Option<RerunImage>,
 }

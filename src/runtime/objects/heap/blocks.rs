@@ -203,9 +203,13 @@ impl Blocks {
         None
     }
 
-    /// There is no collection when one is due.
-    pub(super) fn put_off(&mut self) {
-        self.budget = u64::MAX;
+    pub(super) fn is_due(&self) -> bool {
+        self.made >= self.budget
+    }
+
+    /// There is no collection when one is due, but a little later.
+    pub(super) fn put_off(&mut self, bytes: u64) {
+        self.budget = self.made.saturating_add(bytes).saturating_add(LEAST);
     }
 
     /// A collection begins. The holes that were filled are none any more.

@@ -52,6 +52,7 @@ use blocks::Blocks;
 use types::Types;
 
 pub(in crate::runtime) use blocks::Full;
+pub(in crate::runtime) use marking::{Beyond, Marking};
 
 /// The heap of a store.
 pub(in crate::runtime) struct Heap {
@@ -164,9 +165,14 @@ impl Heap {
         }
     }
 
-    /// There is no collection when one is due.
-    pub(in crate::runtime) fn put_off(&mut self) {
-        self.blocks.put_off();
+    /// Whether so much was made that there should be a collection.
+    pub(in crate::runtime) fn is_due(&self) -> bool {
+        self.blocks.is_due()
+    }
+
+    /// There is no collection when one is due: so many bytes are to be had, and a little more.
+    pub(in crate::runtime) fn put_off(&mut self, bytes: u64) {
+        self.blocks.put_off(bytes);
     }
 
     /// Room for an object of so many bytes, which is not in the hole that compiled code has. The hole may be another
