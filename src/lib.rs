@@ -62,6 +62,6 @@ pub use runtime::{
 };
 #[cfg(stepwell_ported)]
 pub use wasm::{
-    ExternType, Features, FuncType, GlobalType, HeapType, IndexType, Limits, Location, MemoryType, PageSize, RefType,
-    TableType, ValType,
+    ArrayType, DefinedType, ExternType, Features, FieldType, FuncType, GlobalType, HeapType, IndexType, Limits,
+    Location, MemoryType, PageSize, RefType, StorageType, StructType, TableType, ValType,
 };

@@ -412,6 +412,23 @@ fn references_to_what_guests_make_go_wherever_values_go() {
     in_all_code_as_of(("exceptions", "wasm-v3"), include_str!("support/heap_exceptions.wast"), 8, |_| {});
 }
 
+/// What guests make is collected while they run, in every kind of code, with what is not live written over before each
+/// object that is made.
+#[test]
+fn what_guests_make_is_collected() {
+    let collecting = |config: &mut stepwell::runtime::Config| config.force_collections = true;
+    for change in [|_: &mut stepwell::runtime::Config| {}, collecting] {
+        in_all_code_as_of(("collected", "wasm-v3"), include_str!("support/collected.wast"), 31, change);
+        in_all_code_as_of(("heap", "gc"), include_str!("support/heap.wast"), 56, change);
+        in_all_code_as_of(("exceptions", "wasm-v3"), include_str!("support/heap_exceptions.wast"), 8, change);
+    }
+    for engine in ["collecting", "simple-collecting", "collecting-no-signals"] {
+        for mode in [Mode::Production, Mode::Debug, Mode::Step, Mode::Resume, Mode::Serialized] {
+            all_pass_in(engine, "proposals/gc", mode, 784);
+        }
+    }
+}
+
 /// What they give is what the specification's deterministic profile says.
 #[test]
 fn relaxed_instructions_are_deterministic_where_asked() {

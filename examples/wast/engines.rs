@@ -34,6 +34,16 @@ const ENGINES: &[Row] = &[
         config.debug_tier = DebugTier::Simple;
         config.nan_canonicalization = true;
     }),
+    // Everything that nobody can reach is gone before each object that is made.
+    ("collecting", |config| config.force_collections = true),
+    ("simple-collecting", |config| {
+        config.debug_tier = DebugTier::Simple;
+        config.force_collections = true;
+    }),
+    ("collecting-no-signals", |config| {
+        config.signals = false;
+        config.force_collections = true;
+    }),
     // Machine code copied into anonymous memory. It holds for the whole process.
     ("copied-code", |config| config.copied_code = true),
 ];

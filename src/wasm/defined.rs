@@ -157,6 +157,28 @@ impl DefinedType {
         Ok(DefinedType { group: Group::of([definition].into())?, place: 0 })
     }
 
+    /// A type of structures that stands alone, with nothing above or below it.
+    ///
+    /// # Errors
+    /// As [`DefinedType::func`], and [`ErrorKind::Limit`] for more than 10,000 fields.
+    pub fn structure(ty: StructType) -> Result<DefinedType> {
+        if ty.fields.len() > StructLayout::MOST_FIELDS as usize {
+            let message = format!("a structure has at most {} fields", StructLayout::MOST_FIELDS);
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        let definition = Definition { composite: Composite::Struct(ty), is_final: true, supertype: None };
+        Ok(DefinedType { group: Group::of([definition].into())?, place: 0 })
+    }
+
+    /// A type of arrays that stands alone, with nothing above or below it.
+    ///
+    /// # Errors
+    /// As [`DefinedType::func`].
+    pub fn array(ty: ArrayType) -> Result<DefinedType> {
+        let definition = Definition { composite: Composite::Array(ty), is_final: true, supertype: None };
+        Ok(DefinedType { group: Group::of([definition].into())?, place: 0 })
+    }
+
     /// The type of this number, unless it is gone.
     pub fn of(id: TypeId) -> Option<DefinedType> {
         let group = read().by_first.range(..=id).next_back()?.1.upgrade()?;

@@ -30,6 +30,7 @@ pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};
 pub use types::{
-    ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FieldType, FuncType, GlobalType, HeapType,
-    IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, StorageType, TableType, ValType,
+    ArrayType, ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FieldType, FuncType, GlobalType,
+    HeapType, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, StorageType, StructType, TableType,
+    ValType,
 };

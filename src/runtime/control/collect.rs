@@ -36,6 +36,9 @@ pub(super) unsafe fn collect(store: &mut StoreInner) {
     }
     marking.follow(&mut ());
     marking.end();
+    if store.engine.config().force_collections {
+        heap.scribble();
+    }
     store.heap = Some(heap);
     store.modules.flip_marks();
 }

@@ -1,14 +1,14 @@
 //! What guests make on the heap of their store, where compiled code does not do it alone.
 
 use crate::abi::{ARRAY_ELEMENTS, TrapCode, ValRaw, array_size};
-use crate::base::{DataIndex, ElemIndex, Result, TypeIndex};
+use crate::base::{DataIndex, ElemIndex, Error, ErrorKind, Result, TypeIndex};
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::collect::collect;
 use crate::runtime::control::segments::{Operands, data_bytes, element_items};
 use crate::runtime::objects::heap::{Full, Heap};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::store::inner::StoreInner;
-use crate::wasm::ConstOp;
+use crate::wasm::{ConstOp, DefinedType};
 use std::ptr::NonNull;
 
 impl StoreInner {
@@ -18,15 +18,141 @@ impl StoreInner {
         if types.iter().all(|ty| ty.as_func().is_some()) {
             return Ok(Box::default());
         }
-        let heap = match &mut self.heap {
+        let heap = self.heap_or_new()?;
+        types.iter().map(|ty| if ty.as_func().is_some() { Ok(0) } else { heap.define(ty) }).collect()
+    }
+}
+
+impl StoreInner {
+    /// The heap, which there is from here on.
+    fn heap_or_new(&mut self) -> Result<&mut Heap> {
+        Ok(match &mut self.heap {
             Some(heap) => heap,
             heap => {
                 let new = Box::new(Heap::new(self.limits.heap_bytes)?);
                 self.vm.heap = new.vm();
                 heap.insert(new)
             }
-        };
-        types.iter().map(|ty| if ty.as_func().is_some() { Ok(0) } else { heap.define(ty) }).collect()
+        })
+    }
+}
+
+/// Room for an object that the host makes, and what it begins with.
+///
+/// # Safety
+/// As [`allocate`].
+unsafe fn make_object(store: &mut StoreInner, ty: &DefinedType, bytes: u64) -> Result<(u32, u32)> {
+    if !store.engine.config().features.gc {
+        let message = "structures and arrays need the feature `gc`, which is switched off in the configuration";
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    store.heap_or_new()?.define(ty)?;
+    // SAFETY: handed on to the caller.
+    let object = unsafe { allocate(store, bytes) }.map_err(|_| full(store))?;
+    // A collection changes what new objects begin with.
+    let header = store.heap_or_new()?.define(ty)?;
+    Ok((object, header))
+}
+
+/// A new structure with these fields.
+///
+/// # Safety
+/// As [`allocate`]; the fields are of the type.
+///
+/// # Errors
+/// As [`AnyRef::new_struct`](crate::runtime::AnyRef::new_struct).
+pub(in crate::runtime) unsafe fn make_struct(
+    store: &mut StoreInner,
+    ty: &DefinedType,
+    fields: &[ValRaw],
+) -> Result<u32> {
+    // SAFETY: handed on to the caller.
+    let (object, header) = unsafe { make_object(store, ty, ty.size().into()) }?;
+    let heap = store.heap_or_new()?;
+    write_struct(heap, object, header, ty, Some(fields));
+    Ok(object)
+}
+
+/// A new array, whose elements are still to be written.
+///
+/// # Safety
+/// As [`allocate`], and the type is one of arrays.
+///
+/// # Errors
+/// As [`AnyRef::new_array`](crate::runtime::AnyRef::new_array).
+pub(in crate::runtime) unsafe fn make_array(store: &mut StoreInner, ty: &DefinedType, length: u32) -> Result<u32> {
+    let width = ty.as_array().map_or(1, |ty| ty.element.storage.width());
+    // SAFETY: handed on to the caller.
+    let (array, header) = unsafe { make_object(store, ty, array_size(width, length)) }?;
+    store.heap_or_new()?.begin_array(array, header, length);
+    Ok(array)
+}
+
+/// Writes the first elements of an array, which has as many.
+///
+/// # Errors
+/// None for an array that is there.
+pub(in crate::runtime) fn write_elements(store: &mut StoreInner, array: u32, elements: &[ValRaw]) -> Result<()> {
+    let heap = store.heap_or_new()?;
+    if let Some((first, width)) = heap.elements(array, 0, elements.len() as u32) {
+        write_items(heap, first, width, elements);
+    }
+    Ok(())
+}
+
+/// Fills the elements of an array, of which there are so many.
+///
+/// # Errors
+/// None for an array that is there.
+pub(in crate::runtime) fn fill_elements(
+    store: &mut StoreInner,
+    array: u32,
+    width: u32,
+    length: u32,
+    value: ValRaw,
+) -> Result<()> {
+    store.heap_or_new()?.fill(array + ARRAY_ELEMENTS, width, length.into(), halves(value));
+    Ok(())
+}
+
+/// Reads so many bytes of an object, the rest is left.
+pub(in crate::runtime) fn read(store: &StoreInner, at: u32, width: u32, words: &mut [u64; 2]) {
+    let Some(heap) = store.heap.as_deref() else { return };
+    let mut bytes = [0; 16];
+    heap.read(at, &mut bytes[..width as usize]);
+    *words = halves(ValRaw { v128: bytes });
+}
+
+/// Writes the lowest bytes of a value to an object.
+///
+/// # Errors
+/// None for an object that is there.
+pub(in crate::runtime) fn write(store: &mut StoreInner, at: u32, width: u32, value: ValRaw) -> Result<()> {
+    write_items(store.heap_or_new()?, at, width, &[value]);
+    Ok(())
+}
+
+/// The error for an object that the host finds no room for.
+#[cold]
+pub(in crate::runtime) fn full(store: &StoreInner) -> Error {
+    let limit = store.limits.heap_bytes;
+    Error::new(ErrorKind::Limit, format!("the heap of the store's guests is full: its limit is {limit} bytes"))
+}
+
+/// A value as two words.
+fn halves(value: ValRaw) -> [u64; 2] {
+    // SAFETY: all bytes of a raw value are defined.
+    let value = u128::from_le_bytes(unsafe { value.v128 });
+    [value as u64, (value >> 64) as u64]
+}
+
+/// Writes a structure, with these fields or with all of them zero and null.
+fn write_struct(heap: &mut Heap, object: u32, header: u32, ty: &DefinedType, fields: Option<&[ValRaw]>) {
+    heap.fill(object, 1, ty.size().into(), [0; 2]);
+    heap.write(object, &header.to_le_bytes());
+    let known = ty.as_struct().map(|ty| &*ty.fields).unwrap_or_default();
+    for ((at, field), value) in ty.offsets().iter().zip(known).zip(fields.unwrap_or_default()) {
+        write_items(heap, object + at, field.storage.width(), &[*value]);
     }
 }
 
@@ -222,15 +348,11 @@ pub(super) fn make(
             let known = &info.types[ty.index()];
             let fields = known.as_struct().map(|ty| &*ty.fields).unwrap_or_default();
             let object = allocate_uncollected(store, known.size().into())?;
-            let heap = of(store)?;
-            heap.fill(object, 1, known.size().into(), [0; 2]);
-            heap.write(object, &header(ty).to_le_bytes());
-            if let ConstOp::StructNew(_) = op {
-                let first = operands.len().saturating_sub(fields.len());
-                for ((at, field), value) in known.offsets().iter().zip(fields).zip(operands.drain(first..)) {
-                    write_items(heap, object + at, field.storage.width(), &[value]);
-                }
-            }
+            let values: Option<Operands> = match op {
+                ConstOp::StructNew(_) => Some(operands.drain(operands.len().saturating_sub(fields.len())..).collect()),
+                _ => None,
+            };
+            write_struct(of(store)?, object, header(ty), known, values.as_deref());
             object
         }
         ConstOp::ArrayNew(ty) | ConstOp::ArrayNewDefault(ty) => {
@@ -241,9 +363,7 @@ pub(super) fn make(
             let array = allocate_uncollected(store, array_size(width, len))?;
             let heap = of(store)?;
             heap.begin_array(array, header(ty), len);
-            // SAFETY: all bytes of a raw value are defined.
-            let value = u128::from_le_bytes(unsafe { value.v128 });
-            heap.fill(array + ARRAY_ELEMENTS, width, len.into(), [value as u64, (value >> 64) as u64]);
+            heap.fill(array + ARRAY_ELEMENTS, width, len.into(), halves(value));
             array
         }
         ConstOp::ArrayNewFixed(ty, len) => {

@@ -7,7 +7,7 @@ mod collect;
 pub(in crate::runtime) mod deadline;
 pub(in crate::runtime) mod exceptions;
 pub(in crate::runtime) mod frames;
-mod heap;
+pub(in crate::runtime) mod heap;
 pub(in crate::runtime) mod instantiate;
 pub(in crate::runtime) mod resume;
 pub(in crate::runtime) mod segments;

@@ -5,6 +5,7 @@ pub(in crate::runtime) mod exception;
 pub(in crate::runtime) mod external;
 pub(in crate::runtime) mod func;
 pub(in crate::runtime) mod global;
+mod heap;
 pub(in crate::runtime) mod host;
 pub(in crate::runtime) mod instance;
 pub(in crate::runtime) mod limits;

@@ -237,6 +237,21 @@ impl Blocks {
         }
     }
 
+    /// The ranges of offsets in which nothing is live, after a collection.
+    pub(super) fn free_ranges(&self) -> impl Iterator<Item = std::ops::Range<u64>> + '_ {
+        let lines = self.lines.chunks(LINES).zip(&self.uses).enumerate();
+        lines.flat_map(move |(block, (lines, of))| {
+            let free = move |line: &u8| match of {
+                Use::Free => true,
+                Use::Lines => *line != self.number,
+                Use::Large(_) | Use::Rest => false,
+            };
+            let at = move |line: usize| Blocks::start(block) + line as u64 * u64::from(LINE);
+            let free = lines.iter().enumerate().filter(move |(_, line)| free(line));
+            free.map(move |(line, _)| at(line)..at(line + 1))
+        })
+    }
+
     /// All that is live is marked; of large objects `is_live` knows.
     pub(super) fn end(&mut self, is_live: impl Fn(u32) -> bool) {
         self.free.clear();

@@ -54,6 +54,9 @@ use types::Types;
 pub(in crate::runtime) use blocks::Full;
 pub(in crate::runtime) use marking::{Beyond, Marking};
 
+/// What is written over what is not live, in tests: no reference, no descriptor, and no small number.
+const SCRIBBLED: u8 = 0xf4;
+
 /// The heap of a store.
 pub(in crate::runtime) struct Heap {
     space: Reservation,
@@ -116,11 +119,22 @@ impl Heap {
         self.write(array + ARRAY_LENGTH as u32, &length.to_le_bytes());
     }
 
+    /// The elements of an array.
+    pub(in crate::runtime) fn length(&self, array: u32) -> u32 {
+        self.word(array + ARRAY_LENGTH as u32)
+    }
+
+    /// Reads bytes of an object.
+    pub(in crate::runtime) fn read(&self, at: u32, bytes: &mut [u8]) {
+        let from = self.place(at, bytes.len() as u64);
+        // SAFETY: what is in blocks is accessible, and what it is read to is elsewhere.
+        unsafe { from.copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
+    }
+
     /// The offset of an array's element and the bytes of each, if there are so many from there on.
     pub(in crate::runtime) fn elements(&self, array: u32, index: u32, count: u32) -> Option<(u32, u32)> {
         let width = self.element_of(self.header(array));
-        let length = self.word(array + ARRAY_LENGTH as u32);
-        let fits = u64::from(index) + u64::from(count) <= u64::from(length);
+        let fits = u64::from(index) + u64::from(count) <= u64::from(self.length(array));
         fits.then(|| ((array + ARRAY_ELEMENTS).wrapping_add(index.wrapping_mul(width)), width))
     }
 
@@ -183,6 +197,16 @@ impl Heap {
     pub(in crate::runtime) fn allocate(&mut self, vm: &mut VMHeap, bytes: u64) -> std::result::Result<u32, Full> {
         debug_assert!(bytes.is_multiple_of(u64::from(OBJECT_ALIGN)) && bytes > 0);
         self.blocks.allocate(&mut self.space, vm, bytes)
+    }
+
+    /// Writes over all in which nothing is live, after a collection: for tests.
+    pub(in crate::runtime) fn scribble(&mut self) {
+        for range in self.blocks.free_ranges() {
+            // SAFETY: what is in blocks is accessible, and nothing is there.
+            unsafe {
+                self.space.base().add(range.start as usize).write_bytes(SCRIBBLED, (range.end - range.start) as usize)
+            };
+        }
     }
 
     /// Bytes of what was live after the last collection, and of what was made since, holes as a whole.
