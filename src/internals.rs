@@ -32,8 +32,8 @@ pub mod compile {
 pub mod image {
     pub use crate::image::{
         AddressEntry, Call, CodeImage, ElfImages, FunctionEntry, Handler, ImageRef, ImageTables, Packed, PackedRow,
-        Place, Point, PointId, RegionGraph, RerunEnd, RerunImage, Shape, ShapeId, Shapes, Site, SiteId, Slot, Tier,
-        Trap, seal_elf, write_elf,
+        Place, Point, PointId, RegionGraph, RerunEnd, RerunImage, Safepoint, Shape, ShapeId, Shapes, Site, SiteId,
+        Slot, Tier, Trap, seal_elf, write_elf,
     };
 }
 

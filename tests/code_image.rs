@@ -11,7 +11,7 @@ use stepwell::base::{DefinedFuncIndex, ErrorKind, TagIndex, TextOffset, ValType,
 use stepwell::internals::code::{CodeRegistry, EngineCode, Ownership, StepScope};
 use stepwell::internals::compile::{Compiler, DebugTier, Options};
 use stepwell::internals::image::{
-    AddressEntry, Call, CodeImage, Handler, Place, PointId, Shape, ShapeId, Shapes, SiteId, Slot, Tier, Trap,
+    AddressEntry, Call, CodeImage, Handler, Place, PointId, Safepoint, Shape, ShapeId, Shapes, SiteId, Slot, Tier, Trap,
 };
 use stepwell::internals::isa::{PreservedRegister, SavedRegisters};
 
@@ -48,6 +48,13 @@ fn full() -> CodeImage {
     };
     tables.handlers =
         [handler(1, 9, None, 3), handler(2, 7, Some(4), 20), handler(2, 7, None, 7)].into_iter().collect();
+    let safepoint = |function: usize, after, any, external| {
+        let after = TextOffset::new(tables.functions[function].start.get() + after);
+        Safepoint { after, any, external }
+    };
+    tables.safepoints = [safepoint(1, 9, 1, 0), safepoint(2, 7, 0, 2), safepoint(2, 9, 3, 1)].into_iter().collect();
+    tables.functions[1].references_at = -8;
+    tables.functions[2].references_at = -32;
     tables.functions[2].vmctx = Some(Place::Frame(-16));
     shapes.into_iter().for_each(|shape| tables.shapes.push(shape).map(|_| ()).unwrap());
     edit(&mut tables.points, |points| points[3].shape = ShapeId(2));
@@ -88,6 +95,7 @@ fn compiled(tier: Tier, debug_tier: DebugTier) -> CodeImage {
         fuel: false,
         epoch: false,
         debug_tier,
+        collected: true,
     };
     Compiler::new(options).unwrap().module(&info, &binary, tier, &|_, _| true).unwrap()
 }
@@ -183,6 +191,13 @@ fn broken_tables_are_refused() {
         ("landing beyond the text", &|i| edit(&mut i.tables.handlers, |t| t[0].landing = TextOffset::new(1 << 20))),
         ("tag without vmctx", &|i| i.tables.functions[2].vmctx = None),
         ("landing in no frame", &|i| i.tables.functions[1].frame_size = 8),
+        ("safepoints fall", &|i| edit(&mut i.tables.safepoints, |t| t.swap(0, 1))),
+        ("safepoint twice", &|i| edit(&mut i.tables.safepoints, |t| t[2].after = t[1].after)),
+        ("safepoint beyond the text", &|i| edit(&mut i.tables.safepoints, |t| t[2].after = TextOffset::new(1 << 20))),
+        ("references above the frame", &|i| i.tables.functions[2].references_at = -24),
+        ("references below the frame", &|i| i.tables.functions[2].references_at = i32::MIN),
+        ("more references than a frame has", &|i| edit(&mut i.tables.safepoints, |t| t[0].any = u32::MAX)),
+        ("more external ones", &|i| edit(&mut i.tables.safepoints, |t| t[0].external = u32::MAX)),
         ("addresses fall", &|i| edit(&mut i.tables.addresses, |t| t.swap(0, 2))),
         ("shape below itself", &|i| edit_shapes(i, |t| t[1].below = ShapeId(1))),
         ("shape below a later one", &|i| edit_shapes(i, |t| t[0].below = ShapeId(2))),

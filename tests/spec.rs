@@ -418,7 +418,7 @@ fn references_to_what_guests_make_go_wherever_values_go() {
 fn what_guests_make_is_collected() {
     let collecting = |config: &mut stepwell::runtime::Config| config.force_collections = true;
     for change in [|_: &mut stepwell::runtime::Config| {}, collecting] {
-        in_all_code_as_of(("collected", "wasm-v3"), include_str!("support/collected.wast"), 31, change);
+        in_all_code_as_of(("collected", "wasm-v3"), include_str!("support/collected.wast"), 33, change);
         in_all_code_as_of(("heap", "gc"), include_str!("support/heap.wast"), 56, change);
         in_all_code_as_of(("exceptions", "wasm-v3"), include_str!("support/heap_exceptions.wast"), 8, change);
     }

@@ -82,7 +82,7 @@ features! {
     wide_arithmetic: WIDE_ARITHMETIC = true, "wide-arithmetic";
     /// Imports that share a module's name, or a type, in the binary.
     compact_imports: COMPACT_IMPORTS = true, "compact-import-section";
-    /// Structures, arrays and integers of 31 bits that guests make, and types below types. Not complete.
+    /// Structures, arrays and integers of 31 bits that guests make, and types below types.
     gc: GC = false, "gc";
 }
 

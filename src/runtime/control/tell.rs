@@ -75,12 +75,14 @@ unsafe fn tell_all(store: NonNull<StoreInner>, event: &Event<'_>, last: u64) -> 
 fn hold(roots: &Roots, shown: &VirtualFrame) {
     for (ty, value) in shown.locals().chain(shown.operands()) {
         let ValType::Ref(ty) = ty else { continue };
-        // SAFETY: the field read is the one of the type.
-        match ty.heap.family() {
-            Family::Any => roots.hand_out(unsafe { value.anyref }),
-            Family::Extern => roots.hand_out(any_of_extern(unsafe { value.externref })),
+        let word = match ty.heap.family() {
+            // SAFETY: the field read is the one of the type.
+            Family::Any => unsafe { value.anyref },
+            // SAFETY: as above.
+            Family::Extern => any_of_extern(unsafe { value.externref }),
             Family::Func | Family::Exn => continue,
         };
+        roots.hand_out(word);
     }
 }
 
