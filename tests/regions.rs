@@ -71,6 +71,14 @@ fn generated_modules_are_alike_when_fuel_is_counted() {
     generated_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), 60);
 }
 
+/// What is not live is written over before each object that is made, and what debuggers show is live.
+#[test]
+fn modules_are_alike_when_all_is_collected() {
+    let engines = Engines::new(|config| config.force_collections = true);
+    guests_alike(&engines, 0..1, 50_000);
+    generated_alike(&engines, 60);
+}
+
 /// What cannot be reached takes no fuel, is not asked whether there is any left, and leaves what follows as it was.
 #[test]
 fn code_that_cannot_be_reached_is_alike_when_fuel_is_counted() {

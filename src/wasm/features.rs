@@ -83,7 +83,7 @@ features! {
     /// Imports that share a module's name, or a type, in the binary.
     compact_imports: COMPACT_IMPORTS = true, "compact-import-section";
     /// Structures, arrays and integers of 31 bits that guests make, and types below types.
-    gc: GC = false, "gc";
+    gc: GC = true, "gc";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.

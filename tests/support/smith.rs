@@ -2,8 +2,8 @@
 
 use wasm_smith::Config;
 
-/// WebAssembly 2.0, relaxed SIMD, extended constants, tail calls, exceptions, 64-bit memories and tables, several
-/// memories, wide arithmetic, compact imports, and pages of any size: an engine for them has `custom_page_sizes` on,
+/// WebAssembly 3.0: garbage collection, relaxed SIMD, extended constants, tail calls, exceptions, 64-bit memories and
+/// tables, several memories; and wide arithmetic, compact imports, and pages of any size: an engine for them has `custom_page_sizes` on,
 /// too.
 pub fn supported() -> Config {
     Config {
@@ -22,7 +22,7 @@ pub fn supported() -> Config {
         acquire_release_atomics_enabled: false,
         compact_imports_enabled: true,
         custom_descriptors_enabled: false,
-        gc_enabled: false,
+        gc_enabled: true,
         multibyte_array_access_enabled: false,
         shared_everything_threads_enabled: false,
         tail_call_enabled: true,

@@ -3,6 +3,7 @@
 pub mod alive;
 pub mod calls;
 pub mod code;
+pub mod heap;
 pub mod instances;
 pub mod modules;
 pub mod programs;
@@ -27,6 +28,7 @@ pub fn run(wanted: &[String]) -> Result<()> {
     stores::rows(&table)?;
     instances::rows(&table)?;
     calls::rows(&table)?;
+    heap::rows(&table)?;
     programs::rows(&table)
 }
 

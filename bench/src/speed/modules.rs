@@ -178,3 +178,133 @@ pub fn with_data(pages: usize) -> Result<Vec<u8>> {
     wasm_encoder::Section::append_to(&data, &mut binary);
     Ok(binary)
 }
+
+/// What guests make: each export takes a number of operations and gives a sum.
+pub fn with_objects() -> Result<Vec<u8>> {
+    Ok(wat::parse_str(
+        r#"(module
+        (type $node (struct (field i32) (field (mut (ref null $node)))))
+        (type $tree (struct (field (ref null $tree)) (field (ref null $tree))))
+        (type $array (array (mut i32)))
+        (type $a (sub (struct (field i32))))
+        (type $b (sub $a (struct (field i32))))
+        (type $c (sub $b (struct (field i32))))
+        (type $d (sub $c (struct (field i32))))
+        (type $e (sub $d (struct (field i32))))
+        (type $f (sub final $e (struct (field i32))))
+        (type $one (func (param i32) (result i32)))
+        (tag $tag (param i32))
+        (import "" "tick" (func $tick))
+        (global $kept (mut (ref null $tree)) (ref.null $tree))
+        (table $table 1 1 funcref)
+        (elem (table $table) (i32.const 0) func $next)
+        (elem declare func $next)
+
+        ;; Lists of 100, each dropped.
+        (func (export "list") (param $n i32) (result i32) (local $list (ref null $node)) (local $sum i32)
+          (loop $more
+            (local.set $list (struct.new $node (local.get $n) (local.get $list)))
+            (if (i32.eqz (i32.rem_u (local.get $n) (i32.const 100))) (then
+              (local.set $sum (i32.add (local.get $sum) (struct.get $node 0 (local.get $list))))
+              (local.set $list (ref.null $node))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+
+        (func $make (param $depth i32) (result (ref $tree))
+          (if (result (ref $tree)) (local.get $depth)
+            (then (struct.new $tree
+              (call $make (i32.sub (local.get $depth) (i32.const 1)))
+              (call $make (i32.sub (local.get $depth) (i32.const 1)))))
+            (else (struct.new_default $tree))))
+        (func $count (param $tree (ref null $tree)) (result i32)
+          (if (result i32) (ref.is_null (local.get $tree))
+            (then (i32.const 0))
+            (else (i32.add (i32.const 1) (i32.add
+              (call $count (struct.get $tree 0 (local.get $tree)))
+              (call $count (struct.get $tree 1 (local.get $tree))))))))
+        ;; Trees of 4,095 nodes beside one of 131,071 that stays.
+        (func $trees (export "tree") (param $n i32) (result i32) (local $last (ref null $tree))
+          (if (ref.is_null (global.get $kept)) (then (global.set $kept (call $make (i32.const 16)))))
+          (loop $more
+            (local.set $last (call $make (i32.const 11)))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (call $count (local.get $last)))
+        ;; The same; the host looks at the clock after each of 127 nodes.
+        (func (export "ticking") (param $n i32) (result i32) (local $i i32) (local $last (ref null $tree))
+          (if (ref.is_null (global.get $kept)) (then (global.set $kept (call $make (i32.const 16)))))
+          (loop $more
+            (local.set $i (i32.const 320))
+            (loop $inner
+              (local.set $last (call $make (i32.const 6)))
+              (call $tick)
+              (br_if $inner (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (call $count (local.get $last)))
+
+        (func (export "array") (param $n i32) (result i32) (local $array (ref null $array)) (local $sum i32)
+          (loop $more
+            (local.set $array (array.new $array (local.get $n) (i32.const 16)))
+            (local.set $sum (i32.add (local.get $sum) (array.get $array (local.get $array) (i32.const 7))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+        ;; Along a ring of 64 nodes.
+        (func (export "walk") (param $n i32) (result i32)
+          (local $i i32) (local $first (ref null $node)) (local $at (ref null $node)) (local $sum i32)
+          (local.set $first (struct.new $node (i32.const 1) (ref.null $node)))
+          (local.set $at (local.get $first))
+          (loop $more
+            (local.set $at (struct.new $node (local.get $i) (local.get $at)))
+            (br_if $more (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 63))))
+          (struct.set $node 1 (local.get $first) (local.get $at))
+          (loop $more
+            (local.set $sum (i32.add (local.get $sum) (struct.get $node 0 (local.get $at))))
+            (local.set $at (struct.get $node 1 (local.get $at)))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+
+        (func (export "cast_final") (param $n i32) (result i32) (local $it anyref) (local $other anyref) (local $sum i32)
+          (local.set $it (struct.new $f (i32.const 3)))
+          (local.set $other (struct.new $f (i32.const 4)))
+          (loop $more
+            (local.set $sum (i32.add (local.get $sum) (struct.get $f 0 (ref.cast (ref $f)
+              (select (result anyref) (local.get $it) (local.get $other) (i32.and (local.get $n) (i32.const 1)))))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+        (func (export "cast_deep") (param $n i32) (result i32) (local $it anyref) (local $other anyref) (local $sum i32)
+          (local.set $it (struct.new $f (i32.const 3)))
+          (local.set $other (struct.new $e (i32.const 4)))
+          (loop $more
+            (local.set $sum (i32.add (local.get $sum) (struct.get $d 0 (ref.cast (ref $d)
+              (select (result anyref) (local.get $it) (local.get $other) (i32.and (local.get $n) (i32.const 1)))))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+
+        (func $next (type $one) (i32.add (local.get 0) (i32.const 1)))
+        (func (export "call_ref") (param $n i32) (result i32) (local $sum i32) (local $f (ref null $one))
+          (local.set $f (ref.func $next))
+          (loop $more
+            (local.set $sum (call_ref $one (local.get $sum) (local.get $f)))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+        (func (export "call_indirect") (param $n i32) (result i32) (local $sum i32)
+          (loop $more
+            (local.set $sum (call_indirect $table (type $one) (local.get $sum) (i32.const 0)))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+
+        (func $down (param $depth i32) (param $value i32) (result i32)
+          (if (result i32) (local.get $depth)
+            (then (i32.add (call $down (i32.sub (local.get $depth) (i32.const 1)) (local.get $value)) (i32.const 1)))
+            (else (throw $tag (local.get $value)))))
+        (func $throws (param $n i32) (param $depth i32) (result i32) (local $sum i32)
+          (loop $more
+            (local.set $sum (i32.add (local.get $sum)
+              (block $caught (result i32)
+                (try_table (result i32) (catch $tag $caught) (call $down (local.get $depth) (local.get $n))))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+        (func (export "throw_1") (param i32) (result i32) (call $throws (local.get 0) (i32.const 0)))
+        (func (export "throw_100") (param i32) (result i32) (call $throws (local.get 0) (i32.const 99)))
+        )"#,
+    )?)
+}

@@ -2,7 +2,7 @@
 
 use stepwell::base::FuncIndex;
 use stepwell::runtime::{AnyRef, AsStoreMut, ExternRef, Instance, Val};
-use stepwell::{HeapType, RefType, ValType};
+use stepwell::{DefinedType, HeapType, RefType, StorageType, ValType};
 
 /// SplitMix64.
 #[derive(Clone)]
@@ -108,6 +108,24 @@ impl Random {
         bytes
     }
 
+    /// An object of a type, unless it asks for one that is never null.
+    fn object(&mut self, store: &mut impl AsStoreMut, instance: Option<Instance>, ty: &DefinedType) -> Option<AnyRef> {
+        let mut value = |store: &mut _, storage: StorageType| match storage.unpacked() {
+            ValType::Ref(ty) if ty.nullable => Some(Val::null(ty.heap)),
+            ValType::Ref(RefType { heap: HeapType::Any | HeapType::Eq | HeapType::I31, .. }) => {
+                Some(Val::AnyRef(Some(AnyRef::i31(self.i32()))))
+            }
+            ValType::Ref(_) => None,
+            ty => Some(self.value(store, instance, ty)),
+        };
+        if let Some(known) = ty.as_struct() {
+            let fields: Option<Vec<Val>> = known.fields.iter().map(|field| value(store, field.storage)).collect();
+            return AnyRef::new_struct(store.as_store_mut(), ty, &fields?).ok();
+        }
+        let element = value(store, ty.as_array()?.element.storage)?;
+        AnyRef::new_array_of(store.as_store_mut(), ty, element, self.below(40) as u32).ok()
+    }
+
     /// A value of a type; functions are those of `instance`.
     pub fn value(&mut self, store: &mut impl AsStoreMut, instance: Option<Instance>, ty: ValType) -> Val {
         match ty {
@@ -124,7 +142,17 @@ impl Random {
                 }))
             }
             ValType::Ref(RefType { heap: HeapType::Exn, .. }) => Val::ExnRef(None),
-            ValType::Ref(RefType { heap: HeapType::Any, .. }) => Val::AnyRef(Some(AnyRef::i31(self.i32()))),
+            ValType::Ref(RefType { heap: HeapType::Any | HeapType::Eq | HeapType::I31, .. }) => {
+                Val::AnyRef(Some(AnyRef::i31(self.i32())))
+            }
+            ValType::Ref(ty @ RefType { heap: HeapType::Defined(defined), .. })
+                if matches!(Val::null(ty.heap), Val::AnyRef(_)) =>
+            {
+                let made = DefinedType::of(defined.id).and_then(|ty| self.object(store, instance, &ty));
+                // Where none can be made, null is refused by both alike.
+                Val::AnyRef(made.filter(|_| !ty.nullable || !self.one_in(3)))
+            }
+            ValType::Ref(ty) if matches!(Val::null(ty.heap), Val::AnyRef(_) | Val::FuncRef(_)) => Val::null(ty.heap),
             ValType::Ref(_) if self.one_in(3) => Val::ExternRef(None),
             ValType::Ref(_) => Val::ExternRef(Some(ExternRef::new(store, Box::new(())).unwrap())),
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use stepwell::debug::{Frame, Reason, Stop};
-use stepwell::runtime::{AsStore, Val};
+use stepwell::runtime::{AnyRef, AsStore, Val};
 
 /// Outer frames that are read: all up to twice as many, else so many at either end.
 const FRAMES_AT_EITHER_END: usize = 8;
@@ -154,10 +154,33 @@ fn bits(store: impl AsStore, val: &Val) -> (u64, u64) {
         Val::ExternRef(Some(value)) => (6, 1 + u64::from(value.number())),
         // Where it is is no tier's promise.
         Val::ExnRef(value) => (7, u64::from(value.is_some())),
-        Val::AnyRef(value) => {
-            (8, value.and_then(|value| value.as_i31()).map_or(u64::MAX, |value| u64::from(value as u32)))
-        }
+        Val::AnyRef(None) => (8, 0),
+        Val::AnyRef(Some(value)) => (8, 1 + object_bits(store, *value)),
     }
+}
+
+/// What an object of a guest is: its type, and the numbers in it. Where it is is no tier's promise.
+fn object_bits(store: impl AsStore, object: AnyRef) -> u64 {
+    const MOST: u32 = 12;
+    let store = store.as_store();
+    if let Some(value) = object.as_i31() {
+        return u64::from(value as u32);
+    }
+    if let Some(value) = object.as_host() {
+        return 1 << 32 | u64::from(value.number());
+    }
+    let ty = object.object_type(store).unwrap().expect("an object");
+    let len = object.len(store).unwrap();
+    let mut hash = step(u64::from(ty.id().get()), u64::from(len));
+    for index in (0..len).take(MOST as usize) {
+        let word = match object.get(store, index).unwrap() {
+            Val::AnyRef(value) => u64::from(value.is_some()),
+            Val::ExternRef(value) => u64::from(value.is_some()),
+            value => bits(store, &value).1,
+        };
+        hash = step(hash, word);
+    }
+    hash >> 1
 }
 
 /// Values for the outcome, floats by their bits.
