@@ -1429,6 +1429,14 @@ public:
   void limits(std::uint64_t memory_bytes, std::uint64_t table_elements, std::size_t instances) {
     try_limits(memory_bytes, table_elements, instances).value();
   }
+  /// How many bytes the structures and arrays may take that its guests make.
+  Result<void> try_heap_limit(std::uint64_t bytes) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_store_heap_limit_set(raw(), bytes));
+  }
+  void heap_limit(std::uint64_t bytes) { try_heap_limit(bytes).value(); }
+  /// The bytes of what they have made, as far as it was not collected yet.
+  std::uint64_t heap_bytes() const { return stepwell_store_heap_bytes(raw()); }
   /// Gives its guests so much fuel, in the place of what they had; one instruction takes one. For `Config::fuel(true)`.
   Result<void> try_set_fuel(std::uint64_t fuel) {
     if (!valid()) return detail::moved_from(class_name);

@@ -90,7 +90,7 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_COMPACT_IMPORTS = 14,
   /** Exceptions: tags, `throw`, `try_table`, `throw_ref`, `exnref`. */
   STEPWELL_FEATURE_EXCEPTIONS = 15,
-  /** Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts. Off by default. */
+  /** Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts. */
   STEPWELL_FEATURE_GC = 16,
 } stepwell_feature_enum;
 

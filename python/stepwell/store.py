@@ -63,10 +63,19 @@ class Store(Managed):
             return bool(c.stepwell_store_is_poisoned(self._handle))
 
     def set_limits(
-            self, *, memory_bytes: int = 2**64 - 1, table_elements: int = 2**64 - 1, instances: int = 2**64 - 1) -> None:
-        """Sets what it may take: bytes of all memories and elements of all tables together, instances at a time."""
+            self, *, memory_bytes: int = 2**64 - 1, table_elements: int = 2**64 - 1, instances: int = 2**64 - 1,
+            heap_bytes: int = 2**64 - 1) -> None:
+        """Sets what it may take: bytes of all memories and elements of all tables together, instances at a time, bytes of
+        the structures and arrays that its guests make."""
         with self._lock:
             check(c.stepwell_store_limits_set(self._handle, memory_bytes, table_elements, instances))
+            check(c.stepwell_store_heap_limit_set(self._handle, heap_bytes))
+
+    @property
+    def heap_bytes(self) -> int:
+        """The bytes of what its guests have made, as far as it was not collected yet."""
+        with self._lock:
+            return int(c.stepwell_store_heap_bytes(self._handle))
 
     @property
     def fuel(self) -> int:

@@ -1,11 +1,11 @@
 //! `wasm_store_t`, and the cell that all handles of a store share and keep it alive by.
 
 use super::plumbing::cell::StoreCell;
-use super::plumbing::guard::{or_error, or_last_error, or_null};
+use super::plumbing::guard::{or_abort, or_error, or_last_error, or_null};
 use super::plumbing::handles::{stepwell_error_t, wasm_engine_t, wasm_store_t};
 use super::plumbing::own::{Own, borrow};
 use crate::base::{Error, ErrorKind};
-use crate::runtime::{Engine, StoreLimits};
+use crate::runtime::{AsStore, Engine, StoreLimits};
 use std::sync::Arc;
 
 /// A new, empty store of an engine.
@@ -65,6 +65,36 @@ pub unsafe extern "C" fn stepwell_store_limits_set(
         let others = store.limits();
         store.set_limits(StoreLimits { memory_bytes, table_elements, instances, ..others });
         Ok(())
+    })
+}
+
+/// Sets how many bytes the structures and arrays may take that the store's guests make: what nobody can reach is
+/// collected first, and where there is no room still, the guest traps. At first it is all that there can be, about 4 GiB.
+/// What was taken already stays.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_store_heap_limit_set(store: *mut wasm_store_t, bytes: u64) -> Own<stepwell_error_t> {
+    or_error("stepwell_store_heap_limit_set", || {
+        // SAFETY: C passes a live store or NULL.
+        let mut store = unsafe { borrow(store, "store") }?.enter()?;
+        let others = store.limits();
+        store.set_limits(StoreLimits { heap_bytes: bytes, ..others });
+        Ok(())
+    })
+}
+
+/// The bytes of what the store's guests have made and the last collection has left, and of all that was made since, gaps
+/// between objects included.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_store_heap_bytes(store: *const wasm_store_t) -> u64 {
+    or_abort("stepwell_store_heap_bytes", || {
+        // SAFETY: C passes a live store or NULL.
+        let store = unsafe { borrow(store, "store") }?.enter_to_look()?;
+        Ok(AsStore::as_store(&store).usage().heap_bytes)
     })
 }
 

@@ -56,7 +56,7 @@ class IntegerTest(unittest.TestCase):
         ways = [
             lambda n: Engine(max_stack=n), lambda n: Engine(memory_reservation=n), lambda n: Engine(memory_guard=n),
             lambda n: Engine(stop_reserve=n), lambda n: Engine(rerun_cache=n), lambda n: Engine(kept_memories=n), 
-            lambda n: store.set_limits(memory_bytes=n), lambda n: store.set_limits(table_elements=n), lambda n: store.set_limits(instances=n),
+            lambda n: store.set_limits(memory_bytes=n), lambda n: store.set_limits(table_elements=n), lambda n: store.set_limits(instances=n), lambda n: store.set_limits(heap_bytes=n),
             lambda n: setattr(store, "fuel", n), lambda n: store.set_epoch_deadline(n),
             lambda n: module.func_name(n), lambda n: module.local_name(n, 0), lambda n: module.local_name(0, n), lambda n: module.global_name(n),
             lambda n: module.source(n), lambda n: module.find_source("a", n),

@@ -534,10 +534,12 @@ impl<'a, 'b> Translator<'a, 'b> {
                 self.switch_to_else(fallen)
             }
             Step::End { block, fallen } => {
-                if block.caught {
+                self.close(block.known, fallen)?;
+                // A block may be named by a `try_table` that nothing leads to: then nothing lands behind it.
+                if block.caught && self.walk.reached() {
                     self.storage.end_region();
                 }
-                self.close(block.known, fallen)
+                Ok(())
             }
             Step::Branch => self.branch_operator(operator),
             Step::Leave => self.leave(operator),

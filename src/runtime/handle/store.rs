@@ -31,7 +31,12 @@ macro_rules! store_methods {
 
             /// Sets what it may take. What was taken already stays.
             pub fn set_limits(&mut self, limits: StoreLimits) {
-                self.as_store_mut().inner().limits = limits;
+                let mut store = self.as_store_mut();
+                let inner = store.inner();
+                inner.limits = limits;
+                if let Some(heap) = &mut inner.heap {
+                    heap.set_limit(limits.heap_bytes);
+                }
             }
 
             /// What it may take.

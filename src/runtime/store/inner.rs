@@ -37,8 +37,7 @@ pub struct StoreLimits {
     pub table_elements: u64,
     /// Instances, those that are dropped and not collected yet included.
     pub instances: usize,
-    /// Bytes of the heap on which guests make structures and arrays. Beyond about 4 GiB it makes no difference. A heap
-    /// that is there keeps the limit that it has.
+    /// Bytes of the heap on which guests make structures and arrays. Beyond about 4 GiB it makes no difference.
     pub heap_bytes: u64,
 }
 

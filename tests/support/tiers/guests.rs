@@ -1020,6 +1020,19 @@ const GUESTS: &[(&str, &str)] = &[
       unreachable
     end
     i32.add)
+  (func (export "named-by-none") (param i32) (result i32)
+    local.get 0 i32.const 1 i32.and
+    if (result i32)
+      block $b (result i32)
+        i32.const 9 return
+        try_table (catch $i $b) end
+        unreachable
+      end
+      i32.const 1 i32.add
+    else
+      i32.const 3 local.get 0 i32.add
+    end
+    i32.const 2 i32.mul)
   (func (export "uncaught") (param i32) (result i32)
     block try_table (catch $none 0) local.get 0 call $plain i32.const 3 i32.or call $throws return end end
     i32.const 0)

@@ -89,7 +89,10 @@ pub fn change(
             }
             let Some(global) = instance.global(&*store, index) else { return 2 };
             let value = random.value(store, Some(instance), ty.content);
-            global.set(store, value).unwrap();
+            // Where no value of the type can be made, both refuse it.
+            if global.set(store, value).is_err() {
+                return 9;
+            }
             10 + u64::from(index.get())
         }
         7..=8 => {
@@ -104,7 +107,9 @@ pub fn change(
                 return 6;
             }
             let at = random.below(size as usize) as u64;
-            table.set(store, at, value).unwrap();
+            if table.set(store, at, value).is_err() {
+                return 9;
+            }
             100_000 + at
         }
         _ => {

@@ -153,6 +153,7 @@ impl Random {
                 Val::AnyRef(made.filter(|_| !ty.nullable || !self.one_in(3)))
             }
             ValType::Ref(ty) if matches!(Val::null(ty.heap), Val::AnyRef(_) | Val::FuncRef(_)) => Val::null(ty.heap),
+            ValType::Ref(RefType { heap, .. }) if heap != HeapType::Extern => Val::null(heap),
             ValType::Ref(_) if self.one_in(3) => Val::ExternRef(None),
             ValType::Ref(_) => Val::ExternRef(Some(ExternRef::new(store, Box::new(())).unwrap())),
         }

@@ -39,6 +39,11 @@ enum Use {
     Rest,
 }
 
+/// The most blocks within so many bytes.
+fn most_within(limit: u64) -> usize {
+    usize::try_from(limit / u64::from(BLOCK)).unwrap_or(MOST).min(MOST)
+}
+
 /// The blocks of a heap.
 pub(super) struct Blocks {
     uses: Vec<Use>,
@@ -76,11 +81,15 @@ impl Blocks {
             next: 0,
             end: 0,
             accessible: 0,
-            most: usize::try_from(limit / u64::from(BLOCK)).unwrap_or(MOST).min(MOST),
+            most: most_within(limit),
             live: 0,
             made: 0,
             budget: LEAST,
         }
+    }
+
+    pub(super) fn set_limit(&mut self, limit: u64) {
+        self.most = most_within(limit);
     }
 
     pub(super) fn bytes(&self) -> u64 {

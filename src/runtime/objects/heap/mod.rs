@@ -80,6 +80,11 @@ impl Heap {
         Ok(Heap { space, types: Types::default(), blocks: Blocks::new(limit), mark: 0, due: Vec::new() })
     }
 
+    /// From here on objects take at most so many bytes; what was taken already stays.
+    pub(in crate::runtime) fn set_limit(&mut self, limit: u64) {
+        self.blocks.set_limit(limit);
+    }
+
     /// What compiled code sees of it before it has made anything.
     pub(in crate::runtime) fn vm(&self) -> VMHeap {
         VMHeap { base: self.space.base(), next: 0, end: 0 }
