@@ -51,6 +51,7 @@ fn outcome(binary: &[u8], config: Config, stepped: bool) -> String {
     let engine = Engine::new(config).unwrap();
     let module = Module::new(&engine, binary).unwrap();
     let mut store = Store::new(&engine);
+    store.set_limits(StoreLimits { heap_bytes: 4 << 20, ..StoreLimits::default() });
     if stepped {
         let debugger = Debugger::attach(&mut store, |_| Action::StepInstruction).unwrap();
         debugger.step_always(&mut store, true).unwrap();

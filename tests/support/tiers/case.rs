@@ -270,6 +270,8 @@ impl Case {
             nesting: AtomicU32::new(0),
         });
         let mut store = Store::new(modules[0].engine());
+        // Generated modules ask for arrays of any length.
+        store.set_limits(StoreLimits { heap_bytes: 4 << 20, ..StoreLimits::default() });
         let debugger = drive.map(|drive| {
             let (drive, shared) = (*drive, shared.clone());
             Debugger::attach(&mut store, move |stop| on_stop(&drive, &shared, stop)).unwrap()
