@@ -9,8 +9,8 @@
  *
  * DEPTH is the number of live Wasm frames, FUNC the function's index in its module (imports counted), OFFSET the byte
  * offset in the module of the instruction about to run; LOCALS are parameters first, STACK is bottom first. Values are
- * `i32:0000002a` and so on, bits in hexadecimal, of a `v128` with lane 0 last; references `funcref:null`, `externref:set`, `exnref:set`. The last line is
- * `return VALUES`, `trap MESSAGE`, or `max` once N lines are out.
+ * `i32:0000002a` and so on, bits in hexadecimal, of a `v128` with lane 0 last; references `funcref:null`, `externref:set`, and so `exnref:` and
+ * `anyref:`. The last line is `return VALUES`, `trap MESSAGE`, or `max` once N lines are out. Modules may use all proposals that there are.
  *
  * With `--deterministic`, all NaNs that arithmetic yields are the same, and relaxed vector instructions give the same on all machines.
  *
@@ -62,6 +62,9 @@ static void print_value(const wasm_val_t *value) {
         break;
     case STEPWELL_VALKIND_EXNREF:
         printf("exnref:%s", value->of.ref ? "set" : "null");
+        break;
+    case STEPWELL_VALKIND_ANYREF:
+        printf("anyref:%s", value->of.ref ? "set" : "null");
         break;
     default:
         fail("a value of an unknown kind: %d", value->kind);
@@ -125,6 +128,12 @@ static void end_with_trap(const wasm_trap_t *trap) {
         printf("exit %" PRId32 "\n", status);
         exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
     }
+    stepwell_exception_t *thrown = stepwell_trap_exception(trap);
+    if (thrown) { /* without the tag's name, which is the engine's */
+        stepwell_exception_delete(thrown);
+        puts("trap uncaught exception");
+        exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
+    }
     wasm_trap_message(trap, &message);
     printf("trap %.*s\n", (int)strcspn(message.data, "\n"), message.data);
     exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -166,6 +175,8 @@ int main(int argc, char **argv) {
     stepwell_config_nan_canonicalization_set(config, deterministic);
     stepwell_config_relaxed_simd_deterministic_set(config, deterministic);
     check(stepwell_config_debug_tier_set(config, tier), "choosing the kind of debug code");
+    check(stepwell_config_feature_set(config, STEPWELL_FEATURE_GC, true), "switching a proposal on");
+    check(stepwell_config_feature_set(config, STEPWELL_FEATURE_CUSTOM_PAGE_SIZES, true), "switching a proposal on");
     wasm_engine_t *engine = wasm_engine_new_with_config(config);
     if (!engine) {
         fail_last("making an engine");

@@ -20,6 +20,9 @@
  *  - any thread: as for a standard container, different threads may call const methods at the same time;
  *  - with its store: all objects of one store together belong to one thread at a time;
  *  - inside the callback: only until the callback that got it returns, on its thread.
+ *
+ * Exceptions of WebAssembly are `ExnRef`s. One that no guest catches is thrown by the call, as a `GuestException`; a host function that
+ * throws such a one throws it in its guest.
  */
 #ifndef STEPWELL_HPP
 #define STEPWELL_HPP
@@ -98,6 +101,9 @@ enum class TrapCode : std::int32_t {
   NullReference = STEPWELL_TRAP_NULL_REFERENCE,
   Interrupt = STEPWELL_TRAP_INTERRUPT,
   OutOfFuel = STEPWELL_TRAP_OUT_OF_FUEL,
+  CastFailure = STEPWELL_TRAP_CAST_FAILURE,
+  ArrayOutOfBounds = STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS,
+  HeapFull = STEPWELL_TRAP_HEAP_FULL,
 };
 
 /// The proposals to WebAssembly 1.0 that can be switched off.
@@ -130,6 +136,27 @@ enum class ValKind : std::uint8_t {
   V128 = STEPWELL_VALKIND_V128,
   ExternRef = WASM_EXTERNREF,
   FuncRef = WASM_FUNCREF,
+  ExnRef = STEPWELL_VALKIND_EXNREF,
+  AnyRef = STEPWELL_VALKIND_ANYREF,
+};
+
+/// What references refer to, by the names of the text format; the last three are of types that have been defined.
+enum class HeapKind : std::uint8_t {
+  Func = STEPWELL_HEAPKIND_FUNC,
+  NoFunc = STEPWELL_HEAPKIND_NOFUNC,
+  Extern = STEPWELL_HEAPKIND_EXTERN,
+  NoExtern = STEPWELL_HEAPKIND_NOEXTERN,
+  Exn = STEPWELL_HEAPKIND_EXN,
+  NoExn = STEPWELL_HEAPKIND_NOEXN,
+  Any = STEPWELL_HEAPKIND_ANY,
+  Eq = STEPWELL_HEAPKIND_EQ,
+  I31 = STEPWELL_HEAPKIND_I31,
+  Struct = STEPWELL_HEAPKIND_STRUCT,
+  Array = STEPWELL_HEAPKIND_ARRAY,
+  None = STEPWELL_HEAPKIND_NONE,
+  DefinedFunc = STEPWELL_HEAPKIND_DEFINED_FUNC,
+  DefinedStruct = STEPWELL_HEAPKIND_DEFINED_STRUCT,
+  DefinedArray = STEPWELL_HEAPKIND_DEFINED_ARRAY,
 };
 
 /// What an import or export is.
@@ -138,6 +165,7 @@ enum class ExternKind : std::uint8_t {
   Global = WASM_EXTERN_GLOBAL,
   Table = WASM_EXTERN_TABLE,
   Memory = WASM_EXTERN_MEMORY,
+  Tag = WASM_EXTERN_TAG,
 };
 
 /// What debug code is like.
@@ -187,6 +215,8 @@ inline const char *to_string(ValKind kind) noexcept {
   case ValKind::V128: return "v128";
   case ValKind::ExternRef: return "externref";
   case ValKind::FuncRef: return "funcref";
+  case ValKind::ExnRef: return "exnref";
+  case ValKind::AnyRef: return "anyref";
   }
   return "a value of an unknown kind";
 }
@@ -225,6 +255,8 @@ struct TrapFrame {
 
 namespace detail {
 
+struct ExceptionBox;
+
 /// What an error knows. Shared by its copies, so that copying an exception cannot fail; never changed once it is.
 struct Failure {
   ErrorCode code = ErrorCode::Host;
@@ -236,6 +268,8 @@ struct Failure {
   std::string backtrace;
   std::optional<std::int32_t> exit_status;
   std::exception_ptr cause;
+  /// The exception of a guest that nobody has caught.
+  std::shared_ptr<ExceptionBox> exn;
 };
 
 /// Ends the process with a message: for what cannot be reported otherwise.
@@ -246,9 +280,11 @@ struct Failure {
 
 } // namespace detail
 
+class ExnRef;
 class Trap;
 
-/// A failure: a code, a message, and the offset in the Wasm binary where there is one. Any thread; it needs no store.
+/// A failure: a code, a message, and the offset in the Wasm binary where there is one. Any thread; it needs no store, unless an exception
+/// of a guest is in it: then it is with that store, and keeps it.
 class Error : public std::exception {
 public:
   /// An error of code `Host`, for host functions and stop callbacks.
@@ -281,9 +317,11 @@ public:
   std::string backtrace() const { return failure_ ? failure_->backtrace : std::string(); }
   /// The exception of a host function or a stop callback that ended the guest; empty if something else did.
   std::exception_ptr cause() const noexcept { return failure_ ? failure_->cause : nullptr; }
+  /// The exception that a guest, or a host function, has thrown and nobody has caught; nothing if the guest was ended by something else.
+  std::optional<ExnRef> exn() const;
 
-  /// Throws what this is: the cause if there is one, else an `ExitStatus`, a `Trap` or an `Error`. Without exceptions, it prints the
-  /// message and ends the process.
+  /// Throws what this is: the cause if there is one, else an `ExitStatus`, a `GuestException`, a `Trap` or an `Error`. Without exceptions,
+  /// it prints the message and ends the process.
   [[noreturn]] void raise() const;
 
   /// For this header.
@@ -325,10 +363,21 @@ public:
   std::int32_t status() const noexcept { return exit_status().value_or(0); }
 };
 
+/// An exception of WebAssembly that no guest has caught. A host function that throws one, or returns one as a `Result`, throws the
+/// exception in its guest. Thread: with the exception's store.
+class GuestException : public Trap {
+public:
+  explicit GuestException(const ExnRef &exn);
+  explicit GuestException(std::shared_ptr<const detail::Failure> failure) noexcept : Trap(std::move(failure)) {}
+  /// The exception: its tag, and what it carries.
+  ExnRef exn() const;
+};
+
 [[noreturn]] inline void Error::raise() const {
 #if STEPWELL_HPP_EXCEPTIONS
   if (cause()) std::rethrow_exception(cause());
   if (exit_status()) throw ExitStatus(failure_);
+  if (failure_ && failure_->exn) throw GuestException(failure_);
   if (is_trap()) throw Trap(failure_);
   throw *this;
 #else
@@ -427,9 +476,64 @@ private:
 
 // ---- Types: plain values. Any thread. --------------------------------------------------------------------------
 
+struct FuncType;
+
+/// A value's type: a kind, and of references what they refer to and whether null is among them. `ValKind`s convert to the types of
+/// that name: of references those above all others.
+class ValType {
+public:
+  ValType(ValKind kind = ValKind::I32) noexcept : kind_(kind) {}
+  /// Of references to what `heap` says, null among them or not. An error for what has been defined: see the next.
+  static Result<ValType> try_ref(HeapKind heap, bool nullable = true);
+  static ValType ref(HeapKind heap, bool nullable = true) { return try_ref(heap, nullable).value(); }
+  /// Of references to functions of one type.
+  static Result<ValType> try_ref(const FuncType &type, bool nullable = true);
+  static ValType ref(const FuncType &type, bool nullable = true);
+  /// The type that a text names: what `to_string` gives, or as the text format has it.
+  static Result<ValType> try_parse(const std::string &text);
+  static ValType parse(const std::string &text) { return try_parse(text).value(); }
+
+  ValKind kind() const noexcept { return kind_; }
+  bool is_ref() const noexcept { return wasm_valkind_is_ref(static_cast<wasm_valkind_t>(kind_)); }
+  /// What references of the type refer to; nothing for numbers.
+  std::optional<HeapKind> heap() const;
+  /// Whether null is a value of the type.
+  bool is_nullable() const;
+  /// The type of the functions that references of the type refer to, if that is one.
+  std::optional<FuncType> func_type() const;
+  /// Whether each value of this type is one of that type: they are the same, or this is below it.
+  bool matches(const ValType &wanted) const;
+  friend bool operator==(const ValType &a, const ValType &b) {
+    if (!a.type_ && !b.type_) return a.kind_ == b.kind_;
+    return a.kind_ == b.kind_ && stepwell_valtype_same(a.need().get(), b.need().get());
+  }
+  friend bool operator!=(const ValType &a, const ValType &b) { return !(a == b); }
+  /// As the text format has it; what modules have defined has a number, `(ref null $type17)`.
+  friend std::string to_string(const ValType &type) {
+    return type.type_ ? stepwell_valtype_text(type.type_.get()) : to_string(type.kind_);
+  }
+
+  /// Takes an owned type of the C API.
+  explicit ValType(wasm_valtype_t *owned)
+      : kind_(static_cast<ValKind>(wasm_valtype_kind(owned))), type_(owned, wasm_valtype_delete) {
+    if (!is_ref() || stepwell_valtype_same(owned, std::shared_ptr<wasm_valtype_t>(of_kind(), wasm_valtype_delete).get())) type_.reset();
+  }
+  /// The type for the C API, owned.
+  wasm_valtype_t *to_c() const { return type_ ? wasm_valtype_copy(type_.get()) : of_kind(); }
+
+private:
+  wasm_valtype_t *of_kind() const { return wasm_valtype_new(static_cast<wasm_valkind_t>(kind_)); }
+  std::shared_ptr<const wasm_valtype_t> need() const {
+    return type_ ? type_ : std::shared_ptr<const wasm_valtype_t>(of_kind(), wasm_valtype_delete);
+  }
+  static Result<ValType> made(wasm_valtype_t *owned, const char *doing);
+  ValKind kind_;
+  std::shared_ptr<wasm_valtype_t> type_; // of references that are not above all others
+};
+
 /// A function's type.
 struct FuncType {
-  std::vector<ValKind> params, results;
+  std::vector<ValType> params, results;
   friend bool operator==(const FuncType &a, const FuncType &b) { return a.params == b.params && a.results == b.results; }
   friend bool operator!=(const FuncType &a, const FuncType &b) { return !(a == b); }
 };
@@ -443,13 +547,13 @@ struct Limits {
 
 /// A global's type.
 struct GlobalType {
-  ValKind content = ValKind::I32;
+  ValType content = ValKind::I32;
   bool is_mutable = false;
 };
 
 /// A table's type.
 struct TableType {
-  ValKind element = ValKind::FuncRef;
+  ValType element = ValKind::FuncRef;
   Limits limits;
   /// Whether its places have 64 bits; else they have 32.
   bool is_64 = false;
@@ -464,8 +568,15 @@ struct MemoryType {
   std::uint32_t page_size_log2 = 16;
 };
 
+/// A tag's type: what its exceptions carry.
+struct TagType {
+  std::vector<ValType> params;
+  friend bool operator==(const TagType &a, const TagType &b) { return a.params == b.params; }
+  friend bool operator!=(const TagType &a, const TagType &b) { return !(a == b); }
+};
+
 /// The type of an import or export, in the order of `ExternKind`.
-using ExternType = std::variant<FuncType, GlobalType, TableType, MemoryType>;
+using ExternType = std::variant<FuncType, GlobalType, TableType, MemoryType, TagType>;
 
 /// What a module imports.
 struct ImportType {
@@ -481,11 +592,11 @@ struct ExportType {
 
 /// A type as in the text format, `(i32 i64) -> (f32)`.
 inline std::string to_string(const FuncType &type) {
-  const auto list = [](const std::vector<ValKind> &kinds) {
+  const auto list = [](const std::vector<ValType> &types) {
     std::string text = "(";
-    for (const ValKind kind : kinds) {
+    for (const ValType &one : types) {
       if (text.size() > 1) text += ' ';
-      text += to_string(kind);
+      text += to_string(one);
     }
     return text + ')';
   };
@@ -500,6 +611,7 @@ class Module;
 class Ref;
 class Stop;
 class Store;
+class Tag;
 class Val;
 
 // ---- What is under the handles ---------------------------------------------------------------------------------
@@ -596,7 +708,12 @@ inline std::optional<Error> no_c_string(const std::string &text, const char *wha
   return Error(ErrorCode::Argument, std::string("`") + what + "` has a NUL character in it");
 }
 
-inline Error take_trap(wasm_trap_t *trap) {
+struct StoreBox;
+
+/// What an error knows of a trap's exception, if there is one.
+inline std::shared_ptr<ExceptionBox> exception_of(const wasm_trap_t *trap, const std::shared_ptr<StoreBox> &store);
+
+inline Error take_trap(wasm_trap_t *trap, const std::shared_ptr<StoreBox> &store) {
   const Owned<wasm_trap_t, wasm_trap_delete> guard(trap);
   auto failure = std::make_shared<Failure>();
   failure->code = ErrorCode::Trap;
@@ -608,6 +725,7 @@ inline Error take_trap(wasm_trap_t *trap) {
     failure->exit_status = status;
     return Error(std::move(failure));
   }
+  failure->exn = exception_of(trap, store);
   failure->backtrace = stepwell_trap_backtrace(trap);
   wasm_frame_vec_t frames = WASM_EMPTY_VEC;
   wasm_trap_trace(trap, &frames);
@@ -667,6 +785,21 @@ struct StoreBox {
 };
 
 using StorePtr = std::shared_ptr<StoreBox>;
+
+/// A guest's exception in an error.
+struct ExceptionBox {
+  StorePtr store; // goes last
+  Owned<stepwell_exception_t, stepwell_exception_delete> exception;
+};
+
+inline std::shared_ptr<ExceptionBox> exception_of(const wasm_trap_t *trap, const StorePtr &store) {
+  stepwell_exception_t *exception = store ? stepwell_trap_exception(trap) : nullptr;
+  if (!exception) return nullptr;
+  auto box = std::make_shared<ExceptionBox>();
+  box->store = store;
+  box->exception.reset(exception);
+  return box;
+}
 
 /// What a callback failed with: the error, and the exception object, if it was one of ours that was thrown.
 struct Thrown {
@@ -729,7 +862,7 @@ public:
   std::optional<Error> finish(stepwell_error_t *error, wasm_trap_t *trap) {
     std::optional<Error> result;
     if (trap) {
-      result = take_trap(trap);
+      result = take_trap(trap, store_);
     } else if (error) {
       result = take_error(error);
     }
@@ -807,8 +940,13 @@ template <class Body> std::optional<Thrown> no_further(Body &&body) noexcept {
 #endif
 }
 
-/// The trap that ends a guest because a host function failed. The call that runs the guest keeps what it failed with.
+/// The trap that ends a guest because a host function failed. The call that runs the guest keeps what it failed with, unless that is an
+/// exception of a guest, which comes back by itself, or is caught.
 inline wasm_trap_t *trap_for(Thrown thrown, CallScope *scope, const stepwell_caller_t *caller) noexcept {
+  if (const auto &failure = thrown.error.failure(); failure && failure->exn) {
+    if (wasm_trap_t *trap = stepwell_exception_throw(failure->exn->exception.get())) return trap;
+    stepwell_last_error_clear();
+  }
   std::string text = thrown.error.what();
   wasm_message_t message;
   message.size = text.size() + 1;
@@ -844,7 +982,8 @@ template <class T> struct HostValue final : HostObject {
 
 } // namespace detail
 
-/// A reference to anything of the host's or the guest's, or null: what an `externref` is. Thread: with its store.
+/// A reference to anything of the host's or the guest's, or null: what an `externref` is, and what any other reference can be held
+/// by. Thread: with its store.
 class Ref {
 public:
   /// Null.
@@ -872,6 +1011,8 @@ public:
   }
   /// The function, if it is one.
   std::optional<Func> as_func() const;
+  /// The exception, if it is one.
+  std::optional<ExnRef> as_exn() const;
 
   /// The C handle, borrowed.
   wasm_ref_t *raw() const noexcept { return ref_.get(); }
@@ -946,6 +1087,15 @@ public:
   }
   /// A `funcref`.
   Val(const Func &func);
+  /// An `exnref`.
+  Val(const ExnRef &exn);
+  /// A reference as a value of a kind of references: an `anyref` that a guest has given, to give it back.
+  static Val of_ref(ValKind kind, Ref ref) {
+    Val val(std::move(ref));
+    if (!wasm_valkind_is_ref(static_cast<wasm_valkind_t>(kind))) val.expect(kind);
+    val.val_.kind = static_cast<wasm_valkind_t>(kind);
+    return val;
+  }
   /// A null of a kind of reference, a zero of a kind of number.
   static Val zero(ValKind kind) noexcept {
     Val val;
@@ -979,11 +1129,14 @@ public:
   float f32() const { return expect(ValKind::F32), val_.of.f32; }
   double f64() const { return expect(ValKind::F64), val_.of.f64; }
   V128 v128() const { return expect(ValKind::V128), detail::v128_of(val_); }
-  /// The reference of either kind; it may be null.
+  /// The reference of any kind; it may be null.
   Ref ref() const;
   /// The function of a `funcref`, unless it is null.
   std::optional<Func> func() const;
-  /// The value as a C++ type: integers of 32 and 64 bits, `float`, `double`, `V128`, `Ref`, `std::optional<Func>`.
+  /// The exception of an `exnref`, unless it is null.
+  std::optional<ExnRef> exn() const;
+  /// The value as a C++ type: integers of 32 and 64 bits, `float`, `double`, `V128`, `Ref`, `std::optional<Func>`,
+  /// `std::optional<ExnRef>`.
   template <class T> T get() const;
 
   /// The C value, borrowed.
@@ -1061,9 +1214,9 @@ public:
   using Object::Object;
 
   /// A host function from anything that can be called; its type is that of its parameters and its result. They may be integers of
-  /// 32 and 64 bits, `float`, `double`, `V128`, `Ref` (an `externref`) and `std::optional<Func>` (a `funcref`); the result also `void`, a
-  /// `std::tuple` for several, and a `Result` of any of these, by which a host function fails without throwing. A first parameter
-  /// `Caller &` is the call's store.
+  /// 32 and 64 bits, `float`, `double`, `V128`, `Ref` (an `externref`), `std::optional<Func>` (a `funcref`) and `std::optional<ExnRef>` (an
+  /// `exnref`); the result also `void`, a `std::tuple` for several, and a `Result` of any of these, by which a host function fails without
+  /// throwing. A first parameter `Caller &` is the call's store.
   ///
   /// The store keeps `function` as long as anything can call it. If that holds handles of the store, the store goes never.
   template <class F> static Result<Func> try_make(Store &store, F function);
@@ -1240,7 +1393,60 @@ public:
   void grow(std::uint32_t delta, const Ref &init = Ref()) { try_grow(delta, init).value(); }
 };
 
-/// Anything imported or exported: made of a function, global, table or memory by moving it in. Thread: with its store.
+namespace detail {
+
+inline bool same_tag(const stepwell_tag_t *a, const stepwell_tag_t *b) { return stepwell_tag_same(a, b); }
+inline wasm_ref_t *tag_as_ref(stepwell_tag_t *tag) { return wasm_extern_as_ref(stepwell_tag_as_extern(tag)); }
+inline bool same_exception(const stepwell_exception_t *a, const stepwell_exception_t *b) {
+  return wasm_ref_same(stepwell_exception_as_ref(const_cast<stepwell_exception_t *>(a)),
+                       stepwell_exception_as_ref(const_cast<stepwell_exception_t *>(b)));
+}
+
+} // namespace detail
+
+/// What kind of exception it is: guests that are given one throw and catch the same. Thread: with its store.
+class Tag : public detail::Object<Tag, stepwell_tag_t, stepwell_tag_delete, stepwell_tag_copy, detail::same_tag, detail::tag_as_ref> {
+public:
+  static constexpr const char *class_name = "Tag";
+  using Object::Object;
+
+  /// A new one, which is the same as no other.
+  static Result<Tag> try_make(Store &store, const TagType &type);
+  Tag(Store &store, const TagType &type);
+
+  TagType type() const;
+};
+
+/// An exception of WebAssembly: a tag, and values of its type. Thread: with its store.
+class ExnRef : public detail::Object<ExnRef, stepwell_exception_t, stepwell_exception_delete, stepwell_exception_copy,
+                                     detail::same_exception, stepwell_exception_as_ref> {
+public:
+  static constexpr const char *class_name = "ExnRef";
+  using Object::Object;
+
+  /// A new one, with a list of values.
+  static Result<ExnRef> try_make_with(const Tag &tag, Span<const Val> values);
+  static ExnRef make_with(const Tag &tag, Span<const Val> values) { return try_make_with(tag, values).value(); }
+  /// A new one: `ExnRef::make(tag, 1, 2.5)`.
+  template <class... Values> static Result<ExnRef> try_make(const Tag &tag, Values &&...values) {
+    const std::array<Val, sizeof...(Values)> list{Val(std::forward<Values>(values))...};
+    return try_make_with(tag, Span<const Val>(list.data(), list.size()));
+  }
+  template <class... Values> static ExnRef make(const Tag &tag, Values &&...values) {
+    return try_make(tag, std::forward<Values>(values)...).value();
+  }
+
+  Tag tag() const;
+  /// What it carries.
+  Result<std::vector<Val>> try_values() const;
+  std::vector<Val> values() const { return try_values().value(); }
+  /// The error by which a host function throws it in its guest: to be thrown, or returned as a `Result`.
+  GuestException to_error() const { return GuestException(*this); }
+  /// Throws that.
+  [[noreturn]] void raise() const { to_error().raise(); }
+};
+
+/// Anything imported or exported: made of a function, global, table, memory or tag by moving it in. Thread: with its store.
 class Extern : public STEPWELL_HPP_OBJECT(Extern, extern) {
 public:
   static constexpr const char *class_name = "Extern";
@@ -1249,6 +1455,7 @@ public:
   Extern(Global global) : Object(global.store(), wasm_global_as_extern(global.release())) {}
   Extern(Table table) : Object(table.store(), wasm_table_as_extern(table.release())) {}
   Extern(Memory memory) : Object(memory.store(), wasm_memory_as_extern(memory.release())) {}
+  Extern(Tag tag) : Object(tag.store(), stepwell_tag_as_extern(tag.release())) {}
 
   ExternKind kind() const { return static_cast<ExternKind>(wasm_extern_kind(need())); }
   ExternType type() const;
@@ -1257,6 +1464,7 @@ public:
   std::optional<Global> as_global() const { return as<Global>(wasm_extern_as_global(need()), wasm_global_copy); }
   std::optional<Table> as_table() const { return as<Table>(wasm_extern_as_table(need()), wasm_table_copy); }
   std::optional<Memory> as_memory() const { return as<Memory>(wasm_extern_as_memory(need()), wasm_memory_copy); }
+  std::optional<Tag> as_tag() const { return as<Tag>(stepwell_extern_as_tag(need()), stepwell_tag_copy); }
 
 private:
   template <class T, class C> std::optional<T> as(C *borrowed, C *(*copy)(const C *)) const {
@@ -1269,10 +1477,81 @@ inline Ref Val::ref() const {
   if (!is_ref()) expect(ValKind::ExternRef);
   return Ref(store_, wasm_ref_copy(val_.of.ref));
 }
+inline Val::Val(const ExnRef &exn) : Val(exn.to_ref()) { val_.kind = STEPWELL_VALKIND_EXNREF; }
 inline std::optional<Func> Val::func() const { return expect(ValKind::FuncRef), ref().as_func(); }
+inline std::optional<ExnRef> Val::exn() const { return expect(ValKind::ExnRef), ref().as_exn(); }
+inline std::optional<ExnRef> Ref::as_exn() const {
+  stepwell_exception_t *exception = stepwell_ref_as_exception(ref_.get());
+  return exception ? std::optional<ExnRef>(ExnRef(store_, stepwell_exception_copy(exception))) : std::nullopt;
+}
 inline std::optional<Func> Ref::as_func() const {
   wasm_func_t *func = wasm_ref_as_func(ref_.get());
   return func ? std::optional<Func>(Func(store_, wasm_func_copy(func))) : std::nullopt;
+}
+
+inline Tag ExnRef::tag() const {
+  stepwell_tag_t *tag = stepwell_exception_tag(need());
+  if (!tag) detail::last_error("asking for an exception's tag").raise();
+  return Tag(store_, tag);
+}
+inline Result<ExnRef> ExnRef::try_make_with(const Tag &tag, Span<const Val> values) {
+  if (!tag.valid()) return detail::moved_from(Tag::class_name);
+  std::vector<wasm_val_t> given;
+  given.reserve(values.size());
+  for (const Val &value : values) given.push_back(value.raw());
+  const wasm_val_vec_t vec = {given.size(), given.data()};
+  stepwell_exception_t *exception = nullptr;
+  if (stepwell_error_t *error = stepwell_exception_new(tag.raw(), &vec, &exception)) return detail::take_error(error);
+  return ExnRef(tag.store(), exception);
+}
+inline Result<std::vector<Val>> ExnRef::try_values() const {
+  if (!valid()) return detail::moved_from(class_name);
+  wasm_val_vec_t vec = WASM_EMPTY_VEC;
+  if (stepwell_error_t *error = stepwell_exception_values(raw(), &vec)) return detail::take_error(error);
+  const std::unique_ptr<wasm_val_vec_t, detail::Deleter<wasm_val_vec_delete>> guard(&vec);
+  std::vector<Val> list;
+  list.reserve(vec.size);
+  for (std::size_t i = 0; i < vec.size; i++) {
+    wasm_val_t copy = wasm_val_t();
+    wasm_val_copy(&copy, &vec.data[i]);
+    list.emplace_back(store_, copy);
+  }
+  return list;
+}
+
+inline std::optional<ExnRef> Error::exn() const {
+  if (!failure_ || !failure_->exn) return std::nullopt;
+  return ExnRef(failure_->exn->store, stepwell_exception_copy(failure_->exn->exception.get()));
+}
+inline ExnRef GuestException::exn() const {
+  std::optional<ExnRef> exn = Error::exn();
+  if (!exn) detail::moved_from("GuestException").raise();
+  return std::move(*exn);
+}
+inline GuestException::GuestException(const ExnRef &exn) : Trap(std::shared_ptr<const detail::Failure>()) {
+  wasm_trap_t *trap = exn.valid() ? stepwell_exception_throw(exn.raw()) : nullptr;
+  failure_set((trap ? detail::take_trap(trap, exn.store())
+                    : exn.valid() ? detail::last_error("throwing an exception") : detail::moved_from(ExnRef::class_name)).failure());
+}
+
+inline Result<ValType> ValType::made(wasm_valtype_t *owned, const char *doing) {
+  if (!owned) return detail::last_error(doing);
+  return ValType(owned);
+}
+inline Result<ValType> ValType::try_ref(HeapKind heap, bool nullable) {
+  return made(stepwell_valtype_new_ref(static_cast<stepwell_heapkind_t>(heap), nullable), "making a reference's type");
+}
+inline Result<ValType> ValType::try_parse(const std::string &text) {
+  if (std::optional<Error> error = detail::no_c_string(text, "text")) return std::move(*error);
+  return made(stepwell_valtype_parse(text.c_str()), "reading a type");
+}
+inline std::optional<HeapKind> ValType::heap() const {
+  if (!is_ref()) return std::nullopt;
+  return static_cast<HeapKind>(stepwell_valtype_heapkind(need().get()));
+}
+inline bool ValType::is_nullable() const { return is_ref() && (!type_ || stepwell_valtype_is_nullable(type_.get())); }
+inline bool ValType::matches(const ValType &wanted) const {
+  return stepwell_valtype_matches(need().get(), wanted.need().get());
 }
 
 // ---- Engines, stores and modules -------------------------------------------------------------------------------
@@ -1618,11 +1897,13 @@ inline wasm_byte_vec_t borrowed_bytes(Span<const std::uint8_t> bytes) noexcept {
   return vec;
 }
 
+inline ValType to_type(const wasm_valtype_t *type) { return ValType(wasm_valtype_copy(type)); }
 inline FuncType to_type(const wasm_functype_t *type) {
   const auto list = [](const wasm_valtype_vec_t *from) {
-    std::vector<ValKind> kinds;
-    for (std::size_t i = 0; i < from->size; i++) kinds.push_back(static_cast<ValKind>(wasm_valtype_kind(from->data[i])));
-    return kinds;
+    std::vector<ValType> types;
+    types.reserve(from->size);
+    for (std::size_t i = 0; i < from->size; i++) types.push_back(to_type(from->data[i]));
+    return types;
   };
   return {list(wasm_functype_params(type)), list(wasm_functype_results(type))};
 }
@@ -1632,34 +1913,58 @@ template <class T> Limits limits_of(const T *type, std::uint64_t (*min)(const T 
   return {min(type), has_max ? std::optional<std::uint64_t>(most) : std::nullopt};
 }
 inline GlobalType to_type(const wasm_globaltype_t *type) {
-  return {static_cast<ValKind>(wasm_valtype_kind(wasm_globaltype_content(type))), wasm_globaltype_mutability(type) == WASM_VAR};
+  return {to_type(wasm_globaltype_content(type)), wasm_globaltype_mutability(type) == WASM_VAR};
 }
 inline TableType to_type(const wasm_tabletype_t *type) {
-  return {static_cast<ValKind>(wasm_valtype_kind(wasm_tabletype_element(type))),
+  return {to_type(wasm_tabletype_element(type)),
           limits_of(type, stepwell_tabletype_min, stepwell_tabletype_max), stepwell_tabletype_is_64(type)};
 }
 inline MemoryType to_type(const wasm_memorytype_t *type) {
   return {limits_of(type, stepwell_memorytype_min, stepwell_memorytype_max), stepwell_memorytype_is_64(type),
           stepwell_memorytype_page_size_log2(type)};
 }
+inline TagType to_type(const wasm_tagtype_t *type) { return {to_type(wasm_tagtype_functype(type)).params}; }
 inline ExternType to_type(const wasm_externtype_t *type) {
   if (const auto *func = wasm_externtype_as_functype_const(type)) return to_type(func);
   if (const auto *global = wasm_externtype_as_globaltype_const(type)) return to_type(global);
   if (const auto *table = wasm_externtype_as_tabletype_const(type)) return to_type(table);
+  if (const auto *tag = wasm_externtype_as_tagtype_const(type)) return to_type(tag);
   return to_type(wasm_externtype_as_memorytype_const(type));
 }
 using OwnedFuncType = Owned<wasm_functype_t, wasm_functype_delete>;
 inline OwnedFuncType from_type(const FuncType &type) {
-  const auto list = [](const std::vector<ValKind> &kinds, wasm_valtype_vec_t *out) {
-    wasm_valtype_vec_new_uninitialized(out, kinds.size());
-    for (std::size_t i = 0; i < kinds.size(); i++) out->data[i] = wasm_valtype_new(static_cast<wasm_valkind_t>(kinds[i]));
+  const auto list = [](const std::vector<ValType> &types, wasm_valtype_vec_t *out) {
+    wasm_valtype_vec_new_uninitialized(out, types.size());
+    for (std::size_t i = 0; i < types.size(); i++) out->data[i] = types[i].to_c();
   };
   wasm_valtype_vec_t params = WASM_EMPTY_VEC, results = WASM_EMPTY_VEC;
   list(type.params, &params);
   list(type.results, &results);
   return OwnedFuncType(wasm_functype_new(&params, &results));
 }
+
+/// Whether values of one type can be passed as those of the other, as far as the C++ types of values say.
+inline bool same_kinds(const FuncType &a, const FuncType &b) {
+  const auto same = [](const std::vector<ValType> &one, const std::vector<ValType> &other) {
+    if (one.size() != other.size()) return false;
+    for (std::size_t i = 0; i < one.size(); i++) {
+      if (one[i].kind() != other[i].kind()) return false;
+    }
+    return true;
+  };
+  return same(a.params, b.params) && same(a.results, b.results);
+}
 } // namespace detail
+
+inline Result<ValType> ValType::try_ref(const FuncType &type, bool nullable) {
+  const detail::OwnedFuncType c_type = detail::from_type(type);
+  return made(c_type ? stepwell_valtype_new_func_ref(c_type.get(), nullable) : nullptr, "making a reference's type");
+}
+inline ValType ValType::ref(const FuncType &type, bool nullable) { return try_ref(type, nullable).value(); }
+inline std::optional<FuncType> ValType::func_type() const {
+  const detail::OwnedFuncType type(type_ ? stepwell_valtype_functype(type_.get()) : nullptr);
+  return type ? std::optional<FuncType>(detail::to_type(type.get())) : std::nullopt;
+}
 
 namespace detail {
 
@@ -1931,8 +2236,8 @@ template <class> inline constexpr bool always_false = false;
 
 /// How a C++ type crosses. `take` gets an owned value, `copy` a borrowed one; `lend` lends one, `give` gives one away.
 template <class T, class = void> struct ValTraits {
-  static_assert(always_false<T>, "values are integers of 32 or 64 bits, float, double, stepwell::V128, stepwell::Ref (externref) or "
-                                 "std::optional<stepwell::Func> (funcref)");
+  static_assert(always_false<T>, "values are integers of 32 or 64 bits, float, double, stepwell::V128, stepwell::Ref (externref), "
+                                 "std::optional<stepwell::Func> (funcref) or std::optional<stepwell::ExnRef> (exnref)");
 };
 
 template <class T>
@@ -2046,6 +2351,25 @@ template <> struct ValTraits<std::optional<Func>> {
   }
 };
 
+template <> struct ValTraits<std::optional<ExnRef>> {
+  static constexpr ValKind kind = ValKind::ExnRef;
+  static std::optional<ExnRef> take(const wasm_val_t &val, const StorePtr &store) noexcept { return Ref(store, val.of.ref).as_exn(); }
+  static std::optional<ExnRef> copy(const wasm_val_t &val, const StorePtr &store) noexcept {
+    return Ref(store, wasm_ref_copy(val.of.ref)).as_exn();
+  }
+  static wasm_val_t lend(const std::optional<ExnRef> &value) noexcept {
+    wasm_val_t val = wasm_val_t();
+    val.kind = STEPWELL_VALKIND_EXNREF;
+    val.of.ref = value ? stepwell_exception_as_ref(value->raw()) : nullptr;
+    return val;
+  }
+  static wasm_val_t give(std::optional<ExnRef> value) noexcept {
+    const wasm_val_t val = lend(value);
+    if (value) (void)value->release();
+    return val;
+  }
+};
+
 /// What can cross as raw values.
 template <class T> inline constexpr bool is_raw = std::is_arithmetic_v<T> || std::is_same_v<T, V128>;
 
@@ -2088,7 +2412,7 @@ template <class R> struct Results {
   static constexpr bool raw = is_raw<R>;
   static R take_raw(const stepwell_raw_val_t *vals) noexcept { return from_raw<R>(vals[0]); }
   static void give_raw(R value, stepwell_raw_val_t *out) noexcept { to_raw(value, out[0]); }
-  static std::vector<ValKind> kinds() { return {ValTraits<R>::kind}; }
+  static std::vector<ValType> kinds() { return {ValTraits<R>::kind}; }
   static R take(const wasm_val_t *vals, const StorePtr &store) { return ValTraits<R>::take(vals[0], store); }
   static void give(R value, wasm_val_t *out) noexcept { out[0] = ValTraits<R>::give(std::move(value)); }
 };
@@ -2096,7 +2420,7 @@ template <> struct Results<void> {
   static constexpr std::size_t count = 0;
   static constexpr bool raw = true;
   static void take_raw(const stepwell_raw_val_t *) noexcept {}
-  static std::vector<ValKind> kinds() { return {}; }
+  static std::vector<ValType> kinds() { return {}; }
   static void take(const wasm_val_t *, const StorePtr &) noexcept {}
 };
 template <class... Ts> struct Results<std::tuple<Ts...>> {
@@ -2108,7 +2432,7 @@ template <class... Ts> struct Results<std::tuple<Ts...>> {
   static void give_raw(const std::tuple<Ts...> &values, stepwell_raw_val_t *out) noexcept {
     give_raw(values, out, std::index_sequence_for<Ts...>());
   }
-  static std::vector<ValKind> kinds() { return {ValTraits<Ts>::kind...}; }
+  static std::vector<ValType> kinds() { return {ValTraits<Ts>::kind...}; }
   static std::tuple<Ts...> take(const wasm_val_t *vals, const StorePtr &store) {
     return take(vals, store, std::index_sequence_for<Ts...>());
   }
@@ -2336,7 +2660,7 @@ public:
   static Result<TypedFunc> try_make(Func func) {
     if (!func.valid()) return detail::moved_from(Func::class_name);
     const FuncType wanted = detail::Signature<R, Args...>::type(), is = func.type();
-    if (wanted != is) {
+    if (!detail::same_kinds(wanted, is)) {
       return Error(ErrorCode::Argument, "a function is of type " + to_string(is) + ", and was asked for as " + to_string(wanted));
     }
     stepwell_typed_func_t *fast = nullptr;
@@ -2420,7 +2744,7 @@ template <class T> Result<Ref> Ref::try_make(Store &store, T value) {
 inline Result<Global> Global::try_make(Store &store, const GlobalType &type, const Val &value) {
   if (!store.valid()) return detail::moved_from(Store::class_name);
   const detail::Owned<wasm_globaltype_t, wasm_globaltype_delete> c_type(wasm_globaltype_new(
-      wasm_valtype_new(static_cast<wasm_valkind_t>(type.content)),
+      type.content.to_c(),
       static_cast<wasm_mutability_t>(type.is_mutable ? WASM_VAR : WASM_CONST)));
   wasm_global_t *global = wasm_global_new(store.raw(), c_type.get(), &value.raw());
   if (!global) return detail::last_error("making a global");
@@ -2453,8 +2777,7 @@ inline Result<Table> Table::try_make(Store &store, const TableType &type, const 
   if (!store.valid()) return detail::moved_from(Store::class_name);
   const Limits &limits = type.limits;
   const detail::Owned<wasm_tabletype_t, wasm_tabletype_delete> c_type(
-      stepwell_tabletype_new(wasm_valtype_new(static_cast<wasm_valkind_t>(type.element)), limits.min, limits.max.has_value(),
-                             limits.max.value_or(0), type.is_64));
+      stepwell_tabletype_new(type.element.to_c(), limits.min, limits.max.has_value(), limits.max.value_or(0), type.is_64));
   wasm_table_t *table = c_type ? wasm_table_new(store.raw(), c_type.get(), init.raw()) : nullptr;
   if (!table) return detail::last_error("making a table");
   return Table(store.box(), table);
@@ -2463,6 +2786,21 @@ inline Table::Table(Store &store, const TableType &type, const Ref &init) : Tabl
 inline TableType Table::type() const {
   const detail::Owned<wasm_tabletype_t, wasm_tabletype_delete> type(wasm_table_type(need()));
   if (!type) detail::last_error("asking for a table's type").raise();
+  return detail::to_type(type.get());
+}
+
+inline Result<Tag> Tag::try_make(Store &store, const TagType &type) {
+  if (!store.valid()) return detail::moved_from(Store::class_name);
+  detail::OwnedFuncType func = detail::from_type({type.params, {}});
+  const detail::Owned<wasm_tagtype_t, wasm_tagtype_delete> c_type(func ? wasm_tagtype_new(func.release()) : nullptr);
+  stepwell_tag_t *tag = c_type ? stepwell_tag_new(store.raw(), c_type.get()) : nullptr;
+  if (!tag) return detail::last_error("making a tag");
+  return Tag(store.box(), tag);
+}
+inline Tag::Tag(Store &store, const TagType &type) : Tag(try_make(store, type).value()) {}
+inline TagType Tag::type() const {
+  const detail::Owned<wasm_tagtype_t, wasm_tagtype_delete> type(stepwell_tag_type(need()));
+  if (!type) detail::last_error("asking for a tag's type").raise();
   return detail::to_type(type.get());
 }
 
@@ -2503,7 +2841,7 @@ public:
   using Object::Object;
 
   /// Instantiates a module with imports in the order it asks for them, and runs its start function. The imports are handles of
-  /// functions, globals, tables and memories, or `Extern`s. `Linker` finds imports by their names.
+  /// functions, globals, tables, memories and tags, or `Extern`s. `Linker` finds imports by their names.
   template <class... Imports> static Result<Instance> try_make(Store &store, const Module &module, const Imports &...imports) {
     const std::array<wasm_extern_t *, sizeof...(Imports)> list{as_extern(imports)...};
     return make(store, module, list.data(), list.size());
@@ -2553,6 +2891,8 @@ public:
   Global global(const std::string &name) const { return try_global(name).value(); }
   Result<Table> try_table(const std::string &name) const { return exported<Table>(name, &Extern::as_table, "table"); }
   Table table(const std::string &name) const { return try_table(name).value(); }
+  Result<Tag> try_tag(const std::string &name) const { return exported<Tag>(name, &Extern::as_tag, "tag"); }
+  Tag tag(const std::string &name) const { return try_tag(name).value(); }
 
   /// By index in the module, imports counted, exported or not; nothing beyond the last.
   std::optional<Func> func_at(std::uint32_t index) const { return wrap<Func>(stepwell_instance_func(need(), index)); }
@@ -2566,6 +2906,7 @@ private:
   static wasm_extern_t *as_extern(const Global &item) noexcept { return wasm_global_as_extern(item.raw()); }
   static wasm_extern_t *as_extern(const Memory &item) noexcept { return wasm_memory_as_extern(item.raw()); }
   static wasm_extern_t *as_extern(const Table &item) noexcept { return wasm_table_as_extern(item.raw()); }
+  static wasm_extern_t *as_extern(const Tag &item) noexcept { return stepwell_tag_as_extern(item.raw()); }
   static wasm_extern_t *as_extern(const Extern &item) noexcept { return item.raw(); }
 
   static Result<Instance> make(Store &store, const Module &module, wasm_extern_t *const *list, std::size_t count) {
@@ -2871,7 +3212,7 @@ public:
   }
   Linker &shadowing(bool allow) { return try_shadowing(allow).value(), *this; }
 
-  /// Defines `module`.`name` as a function, global, table or memory.
+  /// Defines `module`.`name` as a function, global, table, memory or tag.
   Result<void> try_define(const std::string &module, const std::string &name, const Extern &item) {
     if (std::optional<Error> error = names(module, name)) return std::move(*error);
     if (!item.valid()) return detail::moved_from(Extern::class_name);
@@ -3219,8 +3560,13 @@ public:
     const char *message = stepwell_stop_trap_message(stop_);
     return message ? std::optional<std::string>(message) : std::nullopt;
   }
-  /// The frame that catches the exception that is thrown; none if no frame does, or if no exception is the reason. The exception itself is
-  /// for plain C, on `raw()`.
+  /// The exception that is thrown, if that is the reason. It may be kept.
+  std::optional<ExnRef> exception() const {
+    check();
+    stepwell_exception_t *exception = stepwell_stop_exception(stop_);
+    return exception ? std::optional<ExnRef>(ExnRef(store_, exception)) : std::nullopt;
+  }
+  /// The frame that catches it; none if no frame does, or if no exception is the reason.
   std::optional<Frame> catching_frame() const {
     check();
     const stepwell_frame_t *frame = stepwell_stop_catching_frame(stop_);

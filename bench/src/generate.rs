@@ -39,14 +39,33 @@ pub struct Made {
     pub calls: String,
 }
 
+/// Which proposals modules use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Proposals {
+    /// Those that the other engine has without its collector.
+    Uncollected,
+    /// Exceptions, structures and arrays as well, by the seed.
+    All,
+}
+
+impl Proposals {
+    fn exceptions(self, seed: u64) -> bool {
+        self == Proposals::All && seed % 4 < 3
+    }
+
+    fn gc(self, seed: u64) -> bool {
+        self == Proposals::All && seed % 4 > 1
+    }
+}
+
 /// What a seed makes.
-pub fn make(seed: u64) -> Result<Made> {
+pub fn make(seed: u64, proposals: Proposals) -> Result<Made> {
     let mut random = Random(seed);
     let mut last = String::from("no attempt was made");
     for _ in 0..ATTEMPTS {
         let mut bytes = vec![0; 4096 << (random.next() % 4)];
         random.fill(&mut bytes);
-        match make_of(seed, &bytes, &mut random) {
+        match make_of(seed, proposals, &bytes, &mut random) {
             Ok(made) => return Ok(made),
             Err(error) => last = error.to_string(),
         }
@@ -55,8 +74,8 @@ pub fn make(seed: u64) -> Result<Made> {
 }
 
 /// What these bytes make, with the configuration that the seed chooses.
-pub fn make_of(seed: u64, bytes: &[u8], random: &mut Random) -> Result<Made> {
-    let mut module = Module::new(config(seed), &mut Unstructured::new(bytes))?;
+pub fn make_of(seed: u64, proposals: Proposals, bytes: &[u8], random: &mut Random) -> Result<Made> {
+    let mut module = Module::new(config(seed, proposals), &mut Unstructured::new(bytes))?;
     module.ensure_termination(FUEL)?;
     let mut binary = module.to_bytes();
     replace_where_profiles_differ(&mut binary)?;
@@ -64,15 +83,23 @@ pub fn make_of(seed: u64, bytes: &[u8], random: &mut Random) -> Result<Made> {
     if items.imports_other_than_functions {
         return Err("imports that are not functions".into());
     }
+    if items.has_import_without_zeros() {
+        return Err("an import that cannot return zeros".into());
+    }
     let binary = items.export_all(&binary)?;
     // A generator that steps out of the feature set would only show the other side's refusal.
-    Validator::new_with_features(accepted()).validate_all(&binary)?;
+    Validator::new_with_features(accepted(proposals)).validate_all(&binary)?;
     let calls = items.calls(random);
     Ok(Made { binary, calls })
 }
 
-fn accepted() -> WasmFeatures {
-    WasmFeatures::WASM2
+fn accepted(proposals: Proposals) -> WasmFeatures {
+    let collected = match proposals {
+        Proposals::Uncollected => WasmFeatures::empty(),
+        Proposals::All => WasmFeatures::EXCEPTIONS | WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::GC,
+    };
+    collected
+        | WasmFeatures::WASM2
         | WasmFeatures::RELAXED_SIMD
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::TAIL_CALL
@@ -109,7 +136,7 @@ fn replace_where_profiles_differ(binary: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-fn config(seed: u64) -> Config {
+fn config(seed: u64, proposals: Proposals) -> Config {
     let imports = !seed.is_multiple_of(3);
     Config {
         allow_start_export: true,
@@ -138,8 +165,8 @@ fn config(seed: u64) -> Config {
         max_data_segments: 8,
         max_instructions: 300,
         max_nesting_depth: 8,
-        // The other engine has them with its collector alone, which is off.
-        exceptions_enabled: false,
+        exceptions_enabled: proposals.exceptions(seed),
+        gc_enabled: proposals.gc(seed),
         ..supported()
     }
 }
@@ -147,7 +174,8 @@ fn config(seed: u64) -> Config {
 /// What of a module has an index and can be exported.
 #[derive(Default)]
 struct Items {
-    types: Vec<FuncType>,
+    /// Those of functions.
+    types: Vec<Option<FuncType>>,
     funcs: Vec<u32>,
     imported_funcs: usize,
     tables: u32,
@@ -164,10 +192,10 @@ impl Items {
                 Payload::TypeSection(section) => {
                     for group in section {
                         for ty in group?.into_types() {
-                            let CompositeInnerType::Func(ty) = ty.composite_type.inner else {
-                                return Err("a type that is not a function's".into());
-                            };
-                            items.types.push(ty);
+                            items.types.push(match ty.composite_type.inner {
+                                CompositeInnerType::Func(ty) => Some(ty),
+                                _ => None,
+                            });
                         }
                     }
                 }
@@ -196,6 +224,16 @@ impl Items {
             }
         }
         Ok(items)
+    }
+
+    fn func_type(&self, func: usize) -> Option<&FuncType> {
+        self.types[self.funcs[func] as usize].as_ref()
+    }
+
+    /// Whether something is imported that returns a reference that is never null: no trace can make one up.
+    fn has_import_without_zeros(&self) -> bool {
+        let results = |func| self.func_type(func).map_or(&[][..], FuncType::results);
+        (0..self.imported_funcs).any(|func| results(func).iter().any(|ty| !ty.is_defaultable()))
     }
 
     fn export_all(&self, binary: &[u8]) -> Result<Vec<u8>> {
@@ -237,8 +275,11 @@ impl Items {
     /// Each function defined here with zeros, and with numbers where it takes some.
     fn calls(&self, random: &mut Random) -> String {
         let mut calls = String::new();
-        for (index, ty) in self.funcs.iter().enumerate().skip(self.imported_funcs) {
-            let params = self.types[*ty as usize].params();
+        for index in self.imported_funcs..self.funcs.len() {
+            let params = self.func_type(index).map_or(&[][..], FuncType::params);
+            if params.iter().any(|ty| !ty.is_defaultable()) {
+                continue;
+            }
             let mut zeros = format!("f{index}");
             let mut numbers = zeros.clone();
             for ty in params {

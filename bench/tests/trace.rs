@@ -65,6 +65,11 @@ fn values() {
 }
 
 #[test]
+fn references() {
+    check("references");
+}
+
+#[test]
 fn traps() {
     check("traps");
 }

@@ -10,7 +10,7 @@ mod compare;
 mod generate;
 
 use compare::{Mode, OVERFLOW, call_ours, call_theirs};
-use generate::{Random, make_of};
+use generate::{Proposals, Random, make_of};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use stepwell::{Engine, Module};
@@ -26,7 +26,7 @@ static ENGINES: LazyLock<(Engine, wasmtime::Engine)> = LazyLock::new(|| {
 fuzz_target!(|bytes: &[u8]| {
     let Some((head, rest)) = bytes.split_first_chunk::<8>() else { return };
     let seed = u64::from_le_bytes(*head);
-    let Ok(made) = make_of(seed, rest, &mut Random(seed)) else { return };
+    let Ok(made) = make_of(seed, Proposals::Uncollected, rest, &mut Random(seed)) else { return };
     let (own, other) = &*ENGINES;
     let theirs = wasmtime::Module::new(other, &made.binary).expect("a valid module");
     let ours = Module::new(own, &made.binary).expect("a valid module");

@@ -23,6 +23,42 @@
 #define own
 #endif
 
+/** What references refer to. Names are those of the text format. */
+typedef enum stepwell_heapkind_enum {
+  /** The type is no reference's. */
+  STEPWELL_HEAPKIND_NO_REF = 0,
+  /** `func`: a function, of whatever type. */
+  STEPWELL_HEAPKIND_FUNC = 1,
+  /** `nofunc`: no function, null alone. */
+  STEPWELL_HEAPKIND_NOFUNC = 2,
+  /** `extern`: anything of the host's. */
+  STEPWELL_HEAPKIND_EXTERN = 3,
+  /** `noextern`: nothing of the host's, null alone. */
+  STEPWELL_HEAPKIND_NOEXTERN = 4,
+  /** `exn`: an exception. */
+  STEPWELL_HEAPKIND_EXN = 5,
+  /** `noexn`: no exception, null alone. */
+  STEPWELL_HEAPKIND_NOEXN = 6,
+  /** `any`: anything that a guest has made. */
+  STEPWELL_HEAPKIND_ANY = 7,
+  /** `eq`: of these, what can be compared. */
+  STEPWELL_HEAPKIND_EQ = 8,
+  /** `i31`: an integer of 31 bits. */
+  STEPWELL_HEAPKIND_I31 = 9,
+  /** `struct`: a structure, of whatever type. */
+  STEPWELL_HEAPKIND_STRUCT = 10,
+  /** `array`: an array, of whatever type. */
+  STEPWELL_HEAPKIND_ARRAY = 11,
+  /** `none`: nothing that a guest has made, null alone. */
+  STEPWELL_HEAPKIND_NONE = 12,
+  /** A function of a type that has been defined. */
+  STEPWELL_HEAPKIND_DEFINED_FUNC = 13,
+  /** A structure of a type that has been defined. */
+  STEPWELL_HEAPKIND_DEFINED_STRUCT = 14,
+  /** An array of a type that has been defined. */
+  STEPWELL_HEAPKIND_DEFINED_ARRAY = 15,
+} stepwell_heapkind_enum;
+
 /** The kinds of values that the standard's header has no word for. */
 typedef enum stepwell_valkind_enum {
   /** A vector of 128 bits. */
@@ -33,9 +69,86 @@ typedef enum stepwell_valkind_enum {
   STEPWELL_VALKIND_ANYREF = 131,
 } stepwell_valkind_enum;
 
+/** What a reference refers to, one of `enum stepwell_heapkind_enum`. */
+typedef uint8_t stepwell_heapkind_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * A new type of references, to what `heap` says, one of `enum stepwell_heapkind_enum`; null is among them, or not.
+ * NULL for what has been defined, and for any other number; `stepwell_last_error()` says so.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own wasm_valtype_t *stepwell_valtype_new_ref(stepwell_heapkind_t heap,
+                                            bool nullable);
+
+/**
+ * The type that a text names: as `stepwell_valtype_text` gives it, or as the text format has it. NULL for another
+ * text, and for a `$type` that is no more; `stepwell_last_error()` says so.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own wasm_valtype_t *stepwell_valtype_parse(const char *text);
+
+/**
+ * The type as the text format has it: `i32`, `funcref`, `(ref eq)`. What modules have defined has a number, which is
+ * the same for the same type in the whole process: `(ref null $type17)`. Borrowed from the type.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+const char *stepwell_valtype_text(const wasm_valtype_t *ty);
+
+/**
+ * What a type of references refers to, one of `enum stepwell_heapkind_enum`; `STEPWELL_HEAPKIND_NO_REF` for another
+ * type.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+stepwell_heapkind_t stepwell_valtype_heapkind(const wasm_valtype_t *ty);
+
+/**
+ * Whether null is a value of the type. False for types of numbers.
+ *
+ * Thread: any.
+ */
+STEPWELL_API bool stepwell_valtype_is_nullable(const wasm_valtype_t *ty);
+
+/**
+ * Whether two types are the same: as modules see it, where several define the same.
+ *
+ * Thread: any.
+ */
+STEPWELL_API bool stepwell_valtype_same(const wasm_valtype_t *a, const wasm_valtype_t *b);
+
+/**
+ * Whether each value of type `ty` is one of type `wanted`: they are the same, or `ty` is below it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API bool stepwell_valtype_matches(const wasm_valtype_t *ty, const wasm_valtype_t *wanted);
+
+/**
+ * A new type of references to functions of one type; null is among them, or not.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own wasm_valtype_t *stepwell_valtype_new_func_ref(const wasm_functype_t *functype,
+                                                 bool nullable);
+
+/**
+ * The type of the functions that references of this type refer to, if that is one. Else NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API own wasm_functype_t *stepwell_valtype_functype(const wasm_valtype_t *ty);
 
 /**
  * Writes a `v128` of these 16 bytes, lane 0 first, to `out`, which owns a copy of them: `wasm_val_delete` frees it. So

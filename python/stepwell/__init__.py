@@ -21,13 +21,13 @@ that is in it.
 from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, StopReason, TrapCode
 from .debugger import Breakpoint, Debugger, Frame, Locals, Stop
 from .engine import Engine
-from .errors import Error, Exit, Source, Trap, TrapFrame, name_to_show
+from .errors import Error, Exit, GuestException, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
 from .linker import InstancePre, Linker
 from .module import CustomSection, Module
 from .store import Interrupt, Store
-from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType, TagType, f32, f64, i32, i64, v128
-from .values import Caller, Extern, ExternRef, Func, Global, Memory, Table, Tag
+from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType, TagType, f32, f64, i32, i64, matches, v128
+from .values import AnyRef, Caller, ExnRef, Extern, ExternRef, Func, Global, Memory, Table, Tag
 from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
@@ -36,9 +36,9 @@ for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, 
     _shown.__module__ = __name__
 
 __all__ = [
-    "Action", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "ExceptionStops", "Exit", "ExportType",
+    "Action", "AnyRef", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "ExceptionStops", "Exit", "ExnRef", "ExportType",
     "Exports", "Extern",
-    "ExternRef", "Feature", "Frame", "Func", "FuncType", "Global", "GlobalType", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory",
+    "ExternRef", "Feature", "Frame", "Func", "FuncType", "Global", "GlobalType", "GuestException", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory",
     "MemoryType", "Module", "Profiler", "Source", "Stop", "StopReason", "Store", "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame",
-    "Wasi", "f32", "f64", "i32", "i64", "name_to_show", "v128",
+    "Wasi", "f32", "f64", "i32", "i64", "matches", "name_to_show", "v128",
 ]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, List, NoReturn, Optional
 
 from . import _bindings as c
 from . import _signals
-from .errors import Error, Exit, Trap, check, take_error, take_trap
+from .errors import Error, Exit, GuestException, Trap, check, take_error, take_trap
 
 if TYPE_CHECKING:
     from .store import Store
@@ -41,6 +41,7 @@ class _Thread(threading.local):
         self.stores: List[Store] = []  # of the calls into guests that are under way, outermost first
         self.exception: Optional[BaseException] = None  # what the innermost of them is to raise
         self.ended = False  # its guest was interrupted for that
+        self.guest: Optional[GuestException] = None  # what a host function has thrown in its guest last
         self.lost: Optional[BaseException] = None  # what left a callback and is being looked at
 
 
@@ -111,12 +112,12 @@ def trap_from(store: Store, text: str) -> Any:
         c.wasm_byte_vec_delete(byref(message))
 
 
-def _raise_stashed(exception: BaseException, trap: Any, error: Any) -> NoReturn:
+def _raise_stashed(exception: BaseException, trap: Any, error: Any, store: Store) -> NoReturn:
     """Raises what a host function or stop callback raised, with the guest's frames."""
     try:
         told: Optional[Error] = None
         try:
-            told = take_trap(trap) if trap else take_error(error) if error else None
+            told = take_trap(trap, store) if trap else take_error(error) if error else None
             if isinstance(told, Trap):
                 if isinstance(exception, Trap):
                     if not exception.frames:
@@ -163,6 +164,7 @@ def enter(store: Store, function: Any, *arguments: Any) -> None:
             _signals.running.pop(id(token), None)
             exception, thread.exception = thread.exception, None
             lost, thread.lost = thread.lost, None
+            guest, thread.guest = thread.guest, None
             if thread.ended:
                 # The guest may have come to its end before it noticed.
                 thread.ended = False
@@ -172,14 +174,21 @@ def enter(store: Store, function: Any, *arguments: Any) -> None:
             # ctypes says so where there was no room to look at an argument.
             exception = RecursionError(str(exception))
         try:
-            _raise_stashed(exception, trap, error)
+            _raise_stashed(exception, trap, error, store)
         finally:
             del exception
     if trap:
-        ended = take_trap(trap)
+        ended = take_trap(trap, store)
         if LOST in ended.message and sys.unraisablehook is _unraisable:
-            _raise_stashed(lost if lost is not None else _unseen(), None, None)
-        raise ended
+            _raise_stashed(lost if lost is not None else _unseen(), None, None, store)
+        try:
+            if isinstance(ended, GuestException) and guest is not None and guest.exception == ended.exception:
+                # Nobody has caught what a host function has thrown: its traceback says where.
+                guest.frames, guest._text = ended.frames, ended._text
+                raise guest
+            raise ended
+        finally:
+            del guest, ended
     check(error)
 
 
@@ -239,10 +248,26 @@ def _call_host(env: int, ptr: Any, args: Any, results: Any, outcome: Any) -> Non
     except BaseException as exception:
         _thread.exception = exception  # first, and without a call: there may be no room for one
         if store is not None:
-            outcome[0].trap = trap_from(store, describe(exception))
+            trap = _thrown(store, exception)
+            outcome[0].trap = trap_from(store, describe(exception)) if trap is None else trap
     finally:
         if caller is not None:
             caller._ptr = None
+
+
+def _thrown(store: Store, exception: BaseException) -> Any:
+    """The owned trap that throws an exception of WebAssembly in the guest, if that is what a host function has raised: then it is not
+    kept for the call, as the guest may catch it."""
+    if not isinstance(exception, GuestException):
+        return None
+    exn = exception.exception
+    if exn._store is not store or exn._ptr is None:
+        return None
+    trap = c.stepwell_exception_throw(exn._ptr)
+    if not trap:
+        return None
+    _thread.exception, _thread.guest = None, exception
+    return trap
 
 
 def _call_ask(_: Optional[int], outcome: Any) -> None:

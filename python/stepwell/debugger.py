@@ -13,7 +13,7 @@ from .errors import Error, Source, Trap, check, escaped, known, last_error, name
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
-from .values import from_c
+from .values import ExnRef, from_c
 
 StopReason.__doc__ = "Why a guest was stopped."
 ExceptionStops.__doc__ = """Which exceptions of guests are stops.
@@ -233,6 +233,12 @@ class Stop(Unique):
         """The trap's message if a trap is the reason, else None."""
         message = c.stepwell_stop_trap_message(self._handle)
         return None if message is None else text_from(message)
+
+    @cached_property
+    def exception(self) -> Optional[ExnRef]:
+        """The exception that is thrown, an `ExnRef`, if that is the reason, else None. It may be kept."""
+        ptr = c.stepwell_stop_exception(self._handle)
+        return ExnRef._of(self.store, ptr) if ptr else None
 
     @cached_property
     def catching_frame(self) -> Optional[Frame]:

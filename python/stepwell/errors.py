@@ -3,10 +3,14 @@ from __future__ import annotations
 
 from ctypes import byref, c_int32, c_size_t, c_ssize_t, c_void_p, create_string_buffer, py_object, pythonapi
 from enum import IntEnum
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Sequence, Type, TypeVar, Union
 
 from . import _bindings as c
 from ._bindings import ErrorCode, TrapCode
+
+if TYPE_CHECKING:
+    from .store import Store
+    from .values import ExnRef
 
 E = TypeVar("E", bound=IntEnum)
 
@@ -94,6 +98,19 @@ class Trap(Error):
 
     def __str__(self) -> str:
         return self._text or self.message
+
+
+class GuestException(Trap):
+    """An exception of WebAssembly that no guest has caught. `exception` is the `ExnRef`: its tag, and what it carries.
+
+    A host function that raises one throws the exception in its guest.
+    """
+
+    def __init__(
+            self, exception: ExnRef, message: Optional[str] = None, trap_code: int = TrapCode.HOST,
+            frames: Sequence[TrapFrame] = (), text: Optional[str] = None) -> None:
+        super().__init__(exception._message() if message is None else message, trap_code, frames, text)
+        self.exception = exception
 
 
 class Exit(Error):
@@ -187,8 +204,12 @@ def not_null(ptr: Any, what: str) -> Any:
     return ptr
 
 
-def take_trap(trap: Any) -> Error:
-    """The exception for an owned C trap, which is deleted: a `Trap`, or an `Exit`."""
+# Makes an `ExnRef` of a store and an owned handle: set by the module that has the class, and needs this one.
+exn_of: Callable[[Store, Any], ExnRef]
+
+
+def take_trap(trap: Any, store: Store) -> Error:
+    """The exception for an owned C trap of a store, which is deleted: a `Trap`, a `GuestException`, or an `Exit`."""
     try:
         status = c_int32()
         if c.stepwell_trap_exit_status(trap, byref(status)):
@@ -206,6 +227,9 @@ def take_trap(trap: Any) -> Error:
         ] if trace.size else []
         c.wasm_frame_vec_delete(byref(trace))
         code = known(TrapCode, c.stepwell_trap_code(trap))
+        thrown = c.stepwell_trap_exception(trap)
+        if thrown:
+            return GuestException(exn_of(store, thrown), message, code, frames, text)
         return Trap(message, code, frames, text)
     finally:
         c.wasm_trap_delete(trap)

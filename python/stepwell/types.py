@@ -1,5 +1,6 @@
-"""Types of what modules import and export. Value types are their names: "i32", "i64", "f32", "f64", "v128", "funcref",
-"externref".
+"""Types of what modules import and export. Value types are their names, as the text format has them: "i32", "i64", "f32", "f64",
+"v128", "funcref", "externref", "exnref", "anyref", "(ref eq)". What modules have defined has a number, which is the same for the same
+type in the whole process: "(ref null $type17)".
 
 In annotations they are `i32`, `i64`, `f32`, `f64` and `v128`, which are int, float and bytes to a type checker."""
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import (
 )
 
 from . import _bindings as c
-from .errors import not_null
+from .errors import not_null, text_from
 
 T = TypeVar("T")
 
@@ -26,18 +27,57 @@ v128 = Annotated[bytes, "v128"]
 KINDS: Dict[str, int] = {
     "i32": c.WASM_I32, "i64": c.WASM_I64, "f32": c.WASM_F32, "f64": c.WASM_F64, "v128": c.STEPWELL_VALKIND_V128,
     "externref": c.WASM_EXTERNREF, "funcref": c.WASM_FUNCREF,
-    # Of these null alone can be passed to Python, and from it.
-    "exnref": c.STEPWELL_VALKIND_EXNREF,
+    "exnref": c.STEPWELL_VALKIND_EXNREF, "anyref": c.STEPWELL_VALKIND_ANYREF,
 }
 NAMES: Dict[int, str] = {kind: name for name, kind in KINDS.items()}
 
 
+# The others that were met: of what kind they are does not change.
+_kinds: Dict[str, int] = {}
+
+
 def kind_of(name: str) -> int:
-    """The number of a value type."""
+    """The number of a value type's kind."""
     try:
-        return KINDS[name]
+        return KINDS[name] if name in KINDS else _kinds[name]
     except (KeyError, TypeError):
-        raise ValueError(f"{name!r} is no value type; there are {', '.join(KINDS)}") from None
+        pass
+    ptr = _valtype(name)
+    kind = _kinds[name] = int(c.wasm_valtype_kind(ptr))
+    c.wasm_valtype_delete(ptr)
+    return kind
+
+
+def family_of(name: str) -> str:
+    """The name of a value type's kind: of references, the type above all others."""
+    return NAMES[kind_of(name)]
+
+
+def _valtype(name: str) -> Any:
+    """A value type as C has it, owned."""
+    if name in KINDS:
+        return not_null(c.wasm_valtype_new(KINDS[name]), "wasm_valtype_new")
+    ptr = c.stepwell_valtype_parse(name.encode("utf-8", "replace")) if isinstance(name, str) and "\0" not in name else None
+    if not ptr:
+        c.stepwell_last_error_clear()
+        raise ValueError(
+            f"{name!r} is no value type, or that of a module that is gone; there are {', '.join(KINDS)}, and other references by "
+            "their names in the text format")
+    return ptr
+
+
+def matches(type: str, wanted: str) -> bool:
+    """Whether each value of a value type is one of another: they are the same, or `type` is below `wanted`, as "(ref func)" is below
+    "funcref"."""
+    one = _valtype(type)
+    try:
+        other = _valtype(wanted)
+        try:
+            return bool(c.stepwell_valtype_matches(one, other))
+        finally:
+            c.wasm_valtype_delete(other)
+    finally:
+        c.wasm_valtype_delete(one)
 
 
 class _FuncType(NamedTuple):
@@ -88,13 +128,15 @@ def _annotated(annotation: Any, what: str) -> str:
     inside = typing.get_args(annotation)
     if typing.get_origin(annotation) is Union and len(inside) == 2 and inside[1] is type(None):
         annotation = inside[0]
-    from .values import ExternRef, Func
-    for known, name in ((bool, "i32"), (int, "i32"), (float, "f64"), (Func, "funcref"), (ExternRef, "externref")):
+    from .values import AnyRef, ExnRef, ExternRef, Func
+    for known, name in (
+            (bool, "i32"), (int, "i32"), (float, "f64"), (Func, "funcref"), (ExternRef, "externref"), (ExnRef, "exnref"),
+            (AnyRef, "anyref")):
         if annotation is known:
             return name
     raise TypeError(
         f"{what} is annotated {annotation!r}, which is no value type; there are i32, i64, f32, f64, v128 of stepwell, int (an i32), "
-        "float (an f64), Func, ExternRef")
+        "float (an f64), Func, ExternRef, ExnRef, AnyRef")
 
 
 class FuncType(_FuncType):
@@ -113,7 +155,7 @@ class FuncType(_FuncType):
     @classmethod
     def of(cls, function: Callable[..., Any]) -> FuncType:
         """The type that a function's annotations say: `stepwell.i32`, `i64`, `f32`, `f64`, `v128`; int is an i32, float an f64,
-        `Func` a funcref, `ExternRef` an externref; a tuple of them for several results, None or nothing for none. A first parameter that
+        `Func` a funcref, `ExternRef` an externref, `ExnRef` an exnref, `AnyRef` an anyref; a tuple of them for several results, None or nothing for none. A first parameter that
         is annotated `Caller` is told who calls, and no part of the type."""
         name = getattr(function, "__qualname__", repr(function))
         try:
@@ -146,7 +188,7 @@ class GlobalType(_GlobalType):
     __slots__ = ()
 
     def _to_c(self) -> Any:
-        value = not_null(c.wasm_valtype_new(kind_of(self.value)), "GlobalType")
+        value = _valtype(self.value)
         return not_null(c.wasm_globaltype_new(value, c.WASM_VAR if self.mutable else c.WASM_CONST), "GlobalType")
 
     _free = c.wasm_globaltype_delete
@@ -174,7 +216,7 @@ class TableType(_TableType):
 
     def _to_c(self) -> Any:
         limits = _limits(self)
-        element = not_null(c.wasm_valtype_new(kind_of(self.element)), "TableType")
+        element = _valtype(self.element)
         return not_null(c.stepwell_tabletype_new(element, *limits, self.is_64), "TableType")
 
     _free = c.wasm_tabletype_delete
@@ -184,6 +226,11 @@ class TagType(NamedTuple):
     """A tag's type: the types of the values that its exceptions carry."""
 
     params: Tuple[str, ...]
+
+    def _to_c(self) -> Any:
+        return not_null(c.wasm_tagtype_new(FuncType(self.params)._to_c()), "TagType")
+
+    _free = c.wasm_tagtype_delete
 
 
 AnyType = Union[FuncType, GlobalType, MemoryType, TableType, TagType]
@@ -227,14 +274,21 @@ def _limits(type: Union[MemoryType, TableType]) -> Tuple[int, bool, int]:
 
 def _valtypes(names: Sequence[str]) -> Any:
     vec = c.wasm_valtype_vec_t()
-    elements = (POINTER(c.wasm_valtype_t) * len(names))(*(c.wasm_valtype_new(kind_of(name)) for name in names))
+    for name in names:
+        kind_of(name)  # an error before anything is made
+    elements = (POINTER(c.wasm_valtype_t) * len(names))(*(_valtype(name) for name in names))
     c.wasm_valtype_vec_new(byref(vec), len(names), elements)
     return vec
 
 
 def _names(vec: Any) -> Tuple[str, ...]:
     vec = vec.contents
-    return tuple(NAMES[c.wasm_valtype_kind(vec.data[i])] for i in range(vec.size))
+    return tuple(_name(vec.data[i]) for i in range(vec.size))
+
+
+def _name(ptr: Any) -> str:
+    """The name of a value type of C's."""
+    return text_from(c.stepwell_valtype_text(ptr))
 
 
 def _limits_from(ptr: Any, min: Callable[..., Any], max: Callable[..., Any]) -> Tuple[int, Optional[int]]:
@@ -247,7 +301,7 @@ def functype_from(ptr: Any) -> FuncType:
 
 
 def globaltype_from(ptr: Any) -> GlobalType:
-    value = NAMES[c.wasm_valtype_kind(c.wasm_globaltype_content(ptr))]
+    value = _name(c.wasm_globaltype_content(ptr))
     return GlobalType(value, c.wasm_globaltype_mutability(ptr) == c.WASM_VAR)
 
 
@@ -257,7 +311,7 @@ def memorytype_from(ptr: Any) -> MemoryType:
 
 
 def tabletype_from(ptr: Any) -> TableType:
-    element = NAMES[c.wasm_valtype_kind(c.wasm_tabletype_element(ptr))]
+    element = _name(c.wasm_tabletype_element(ptr))
     limits = _limits_from(ptr, c.stepwell_tabletype_min, c.stepwell_tabletype_max)
     return TableType(element, *limits, bool(c.stepwell_tabletype_is_64(ptr)))
 

@@ -6,17 +6,18 @@ import functools
 import struct
 from ctypes import POINTER, byref, c_uint64, c_void_p, cast
 from operator import index as integer
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
+from typing import Any, Callable, Iterator, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
 
 from . import _bindings as c
 from . import _calls
 from ._bindings import ErrorCode
 from ._managed import StoreObject, Unique
-from .errors import Error, bytes_at, check, last_error, not_null
+from . import errors
+from .errors import Error, bytes_at, check, last_error, not_null, text_from
 from .store import Store
 from .types import (
-    KINDS, NAMES, FuncType, GlobalType, MemoryType, TableType, TagType, functype_from, globaltype_from, in_c, memorytype_from,
-    tabletype_from, tagtype_from, taken, wants_caller,
+    NAMES, FuncType, GlobalType, MemoryType, TableType, TagType, family_of, functype_from, globaltype_from, in_c, kind_of,
+    memorytype_from, tabletype_from, tagtype_from, taken, wants_caller,
 )
 
 X = TypeVar("X", bound="Extern")
@@ -47,7 +48,7 @@ def to_c(store: Store, val: Any, name: str, value: Any, what: str, given_away: b
     else:
         reference = ref_to_c(store, name, value, what)
         val.of.ref = c.wasm_ref_copy(reference) if given_away and reference else reference
-    val.kind = KINDS[name]
+    val.kind = kind_of(name)
 
 
 def from_c(store: Store, val: Any, owned: bool) -> Any:
@@ -60,16 +61,14 @@ def from_c(store: Store, val: Any, owned: bool) -> Any:
         if owned:
             c.wasm_val_delete(byref(val))
         return lanes
-    if name in ("funcref", "externref"):
+    if name is not None:
         reference = val.of.ref
         if not reference:
             return None
-        return ref_from_c(store, reference if owned else c.wasm_ref_copy(reference))
-    if name == "exnref" and not val.of.ref:
-        return None
+        return ref_from_c(store, reference if owned else c.wasm_ref_copy(reference), name)
     if owned:
         c.wasm_val_delete(byref(val))
-    raise Error(f"values of type {name or val.kind} cannot be passed to Python", ErrorCode.UNSUPPORTED)
+    raise Error(f"values of kind {val.kind} cannot be passed to Python", ErrorCode.UNSUPPORTED)
 
 
 def lanes_of(value: Any, what: str) -> Any:
@@ -89,18 +88,22 @@ def ref_to_c(store: Store, name: str, value: Any, what: str) -> Any:
     """A reference of type `name`, borrowed; None is null."""
     if value is None:
         return None
-    if name == "exnref":
-        raise TypeError(f"{what} must be None for exnref: exceptions cannot be passed from Python")
-    wanted: Union[Type[Func], Type[ExternRef]] = Func if name == "funcref" else ExternRef
+    wanted = {"funcref": Func, "externref": ExternRef, "exnref": ExnRef, "anyref": AnyRef}[family_of(name)]
     if not isinstance(value, wanted):
         raise TypeError(f"{what} must be {wanted.__name__} or None for {name}, not {type(value).__name__}")
     if value._store is not store:
         raise Error(f"{what} is an object of another store", ErrorCode.ARGUMENT)
-    return c.wasm_func_as_ref(value._handle) if wanted is Func else value._handle
+    if isinstance(value, Func):
+        return c.wasm_func_as_ref(value._handle)
+    return c.stepwell_exception_as_ref(value._handle) if isinstance(value, ExnRef) else value._handle
 
 
-def ref_from_c(store: Store, reference: Any) -> Union[Func, ExternRef]:
-    """The object of an owned reference that is not null."""
+def ref_from_c(store: Store, reference: Any, family: str) -> Reference:
+    """The object of an owned reference that is not null, of this kind."""
+    if family == "exnref":
+        return ExnRef._of(store, c.stepwell_ref_as_exception(reference))
+    if family == "anyref":
+        return AnyRef._of(store, reference)
     func = c.wasm_ref_as_func(reference)
     if func:
         return Func._of(store, func)
@@ -464,18 +467,18 @@ class Table(Extern):
             raise IndexError(f"element {key} is beyond the table, which has {size}")
         return key % size
 
-    def __getitem__(self, key: int) -> Union[None, Func, ExternRef]:
+    def __getitem__(self, key: int) -> Optional[Reference]:
         with self._store._lock:
             reference = c.wasm_table_get(self._handle, self._index(key))
-        return ref_from_c(self._store, reference) if reference else None
+        return ref_from_c(self._store, reference, family_of(self.type.element)) if reference else None
 
-    def __setitem__(self, key: int, value: Union[None, Func, ExternRef]) -> None:
+    def __setitem__(self, key: int, value: Optional[Reference]) -> None:
         reference = ref_to_c(self._store, self.type.element, value, "value")
         with self._store._lock:
             if not c.wasm_table_set(self._handle, self._index(key), reference):
                 raise last_error("wasm_table_set")
 
-    def grow(self, count: int, init: Union[None, Func, ExternRef] = None) -> int:
+    def grow(self, count: int, init: Optional[Reference] = None) -> int:
         """Makes it larger, and returns its former size."""
         reference = ref_to_c(self._store, self.type.element, init, "init")
         count = integer(count)
@@ -495,11 +498,115 @@ class Tag(Extern):
     _as_extern = c.stepwell_tag_as_extern
     _same = c.stepwell_tag_same
 
+    def __init__(self, store: Store, type: Union[TagType, Sequence[str]] = ()) -> None:
+        """Makes one, which is the same as no other: its type, or the value types of what its exceptions carry."""
+        known = type if isinstance(type, TagType) else TagType(FuncType(type).params)
+        with store._lock, in_c(known) as ptr:
+            self._own_in(store, not_null(c.stepwell_tag_new(store._handle, ptr), "stepwell_tag_new"))
+
     @property
     def type(self) -> TagType:
         """Its type, a `TagType`."""
         with self._store._lock:
             return taken(tagtype_from, c.stepwell_tag_type(self._handle), c.wasm_tagtype_delete)
+
+
+class _Reference(StoreObject):
+    """What references refer to, as far as it can be compared alone."""
+
+    _as_ref: Any = None
+    _hash: Optional[int] = None  # kept for when it is closed
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same object."""
+        if not isinstance(other, type(self)):
+            return NotImplemented
+        if self is other or self.closed or other.closed:
+            return self is other
+        return bool(c.wasm_ref_same(self._as_ref(self._ptr), other._as_ref(other._ptr)))
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            with self._store._lock:
+                self._hash = hash(c.stepwell_ref_hash(self._as_ref(self._handle)))
+        return self._hash
+
+
+class ExnRef(_Reference):
+    """An exception of WebAssembly, what an `exnref` refers to: `tag` says what kind it is, `values` are what it carries.
+
+    A call of a guest that nobody catches it in raises it as a `GuestException`. A host function that raises such a one throws it in its
+    guest: `raise GuestException(ExnRef(tag, 1))`.
+    """
+
+    _delete = c.stepwell_exception_delete
+    _as_ref = c.stepwell_exception_as_ref
+
+    def __init__(self, tag: Tag, *values: Any) -> None:
+        store, params = tag._store, tag.type.params
+        if len(values) != len(params):
+            raise TypeError(f"exceptions of the tag carry {len(params)} values, not {len(values)}")
+        given = (c.wasm_val_t * len(params))()
+        for i, name in enumerate(params):
+            to_c(store, given[i], name, values[i], f"value {i}")
+        vec = c.wasm_val_vec_t(len(params), given)
+        out = POINTER(c.stepwell_exception_t)()
+        with store._lock:
+            check(c.stepwell_exception_new(tag._handle, byref(vec), byref(out)))
+            self._own_in(store, out)
+
+    @classmethod
+    def _of(cls, store: Store, ptr: Any) -> ExnRef:
+        """That of an owned handle."""
+        self = cls.__new__(cls)
+        self._own_in(store, ptr)
+        return self
+
+    @property
+    def tag(self) -> Tag:
+        """Its tag, a `Tag`."""
+        with self._store._lock:
+            return Tag._of(self._store, not_null(c.stepwell_exception_tag(self._handle), "stepwell_exception_tag"))
+
+    @property
+    def values(self) -> Tuple[Any, ...]:
+        """What it carries: a value for each parameter of its tag's type."""
+        vec = c.wasm_val_vec_t()
+        with self._store._lock:
+            check(c.stepwell_exception_values(self._handle, byref(vec)))
+        try:
+            return tuple(from_c(self._store, vec.data[i], owned=False) for i in range(vec.size))
+        finally:
+            c.wasm_val_vec_delete(byref(vec))
+
+    def _message(self) -> str:
+        """What a trap says that throws it."""
+        with self._store._lock:
+            trap = not_null(c.stepwell_exception_throw(self._handle), "stepwell_exception_throw")
+        try:
+            return text_from(c.stepwell_trap_message(trap))
+        finally:
+            c.wasm_trap_delete(trap)
+
+    def __repr__(self) -> str:
+        return "<ExnRef, closed>" if self.closed else f"<ExnRef {self.values}>"
+
+
+class AnyRef(_Reference):
+    """Something that a guest has made, what an `anyref` refers to: to be kept and given back. It cannot be looked into."""
+
+    _delete = c.wasm_ref_delete
+
+    @staticmethod
+    def _as_ref(ptr: Any) -> Any:
+        return ptr
+
+    @classmethod
+    def _of(cls, store: Store, ptr: Any) -> AnyRef:
+        """That of an owned reference."""
+        self = cls.__new__(cls)
+        self._own_in(store, ptr)
+        return self
 
 
 class Box:
@@ -566,6 +673,10 @@ def extern_from(store: Store, ptr: Any) -> Extern:
     if kind == c.WASM_EXTERN_TAG:
         return Tag._of(store, c.stepwell_extern_as_tag(ptr))
     return Table._of(store, c.wasm_extern_as_table(ptr))
+
+
+Reference = Union[Func, ExternRef, ExnRef, AnyRef]
+errors.exn_of = ExnRef._of
 
 
 class _values:

@@ -98,7 +98,6 @@ impl Family {
 
 impl HeapType {
     /// Those that no module defines.
-    #[cfg(test)]
     pub(crate) const ABSTRACT: [HeapType; 12] = {
         use HeapType::{Any, Array, Eq, Exn, Extern, Func, I31, NoExn, NoExtern, NoFunc, None, Struct};
         [Func, Extern, Exn, NoFunc, NoExtern, NoExn, Any, Eq, I31, Struct, Array, None]

@@ -39,7 +39,7 @@ impl From<&ExternType> for TypeObject {
     fn from(ty: &ExternType) -> Self {
         match ty {
             ExternType::Func(ty) => TypeObject::from_func(ty),
-            ExternType::Global(ty) => TypeObject::Global { content: Box::new(ty.content), mutable: ty.mutable },
+            ExternType::Global(ty) => TypeObject::Global { content: Box::new(ty.content.into()), mutable: ty.mutable },
             ExternType::Table(ty) => TypeObject::from_table(*ty),
             ExternType::Memory(ty) => TypeObject::from_memory(*ty),
             ExternType::Tag(ty) => TypeObject::Tag { functype: Box::new(TypeObject::from_func(ty)) },

@@ -1,13 +1,13 @@
-//! `wasm_functype_t`: a function's type.
+//! `wasm_functype_t`: a function's type, and types of references to such functions.
 
 use super::plumbing::guard::or_null;
-use super::plumbing::handles::wasm_functype_t;
+use super::plumbing::handles::{wasm_functype_t, wasm_valtype_t};
 use super::plumbing::own::{Own, Take, borrow, handle};
 use super::plumbing::vec::Owned;
 use super::type_object::{TypeObject, check_types};
 use super::vecs::wasm_valtype_vec_t;
 use crate::base::Result;
-use crate::wasm::{ExternType, FuncType};
+use crate::wasm::{DefinedType, ExternType, FuncType, RefType, ValType};
 
 handle!(wasm_functype_t => TypeObject, |ty| matches!(ty, TypeObject::Func { .. }));
 
@@ -83,5 +83,32 @@ pub unsafe extern "C" fn wasm_functype_results(ty: *const wasm_functype_t) -> *c
             TypeObject::Func { results, .. } => Ok(results.as_ptr()),
             _ => unreachable!("checked by `borrow`"),
         }
+    })
+}
+
+/// A new type of references to functions of one type; null is among them, or not.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_valtype_new_func_ref(
+    functype: *const wasm_functype_t,
+    nullable: bool,
+) -> Own<wasm_valtype_t> {
+    or_null("stepwell_valtype_new_func_ref", || {
+        // SAFETY: C passes a live type or NULL.
+        let defined = DefinedType::func(&unsafe { func_type(functype) }?)?;
+        Ok(Own::new(ValType::Ref(RefType { heap: defined.heap(), nullable }).into()))
+    })
+}
+
+/// The type of the functions that references of this type refer to, if that is one. Else NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_valtype_functype(ty: *const wasm_valtype_t) -> Own<wasm_functype_t> {
+    or_null("stepwell_valtype_functype", || {
+        // SAFETY: C passes a live type or NULL.
+        let func = unsafe { borrow(ty, "ty") }?.func_type();
+        Ok(func.map_or(Own::null(), |func| Own::new(TypeObject::from_func(func))))
     })
 }

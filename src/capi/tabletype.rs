@@ -23,7 +23,7 @@ pub unsafe extern "C" fn wasm_tabletype_new(
         let element = unsafe { element.require("element") }?;
         // SAFETY: C passes limits or NULL.
         let limits = *unsafe { plain(limits, "limits") }?;
-        let ty = reference(*element)?;
+        let ty = reference(element.ty)?;
         Ok(Own::new(TypeObject::from_table(TableType::new(ty, limits_from_c(&limits)?))))
     })
 }
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn stepwell_tabletype_new(
     or_null("stepwell_tabletype_new", || {
         // SAFETY: C gives it to us.
         let element = unsafe { element.require("element") }?;
-        let element = reference(*element)?;
+        let element = reference(element.ty)?;
         let (index, limits) = (IndexType::new(is_64), limits_from_parts(min, has_max.then_some(max))?);
         Ok(Own::new(TypeObject::from_table(TableType { element, index, limits })))
     })

@@ -5,6 +5,7 @@ use super::externtype::wasm_externkind_enum;
 use super::plumbing::handles::wasm_valtype_t;
 use super::plumbing::own::Own;
 use super::plumbing::vec::Owned;
+use super::valtype::ValTypeObject;
 use super::vecs::wasm_valtype_vec_t;
 use crate::base::{Error, ErrorKind, Result};
 use crate::wasm::{ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
@@ -34,7 +35,7 @@ pub(super) enum TypeObject {
     /// A global's.
     Global {
         /// The type of its value.
-        content: Box<ValType>,
+        content: Box<ValTypeObject>,
         /// Whether it can be written.
         mutable: bool,
     },
@@ -43,7 +44,7 @@ pub(super) enum TypeObject {
         /// The type.
         ty: TableType,
         /// The type of its elements, as C borrows it.
-        element: Box<ValType>,
+        element: Box<ValTypeObject>,
         /// Its size, as C borrows it.
         limits: wasm_limits_t,
     },
@@ -70,7 +71,8 @@ impl Clone for TypeObject {
 impl TypeObject {
     /// A function's type.
     pub(super) fn from_func(ty: &FuncType) -> Self {
-        let list = |types: &[ValType]| Owned::of(types.iter().map(|ty| Own::<wasm_valtype_t>::new(*ty).into_raw()));
+        let list =
+            |types: &[ValType]| Owned::of(types.iter().map(|ty| Own::<wasm_valtype_t>::new((*ty).into()).into_raw()));
         TypeObject::Func { params: list(&ty.params), results: list(&ty.results) }
     }
 
@@ -81,7 +83,7 @@ impl TypeObject {
                 ExternType::Func(FuncType { params: types_of(params), results: types_of(results) })
             }
             TypeObject::Global { content, mutable } => {
-                ExternType::Global(GlobalType { content: **content, mutable: *mutable })
+                ExternType::Global(GlobalType { content: content.ty, mutable: *mutable })
             }
             TypeObject::Table { ty, .. } => ExternType::Table(*ty),
             TypeObject::Memory { ty, .. } => ExternType::Memory(*ty),
@@ -94,7 +96,7 @@ impl TypeObject {
 
     /// A table's type.
     pub(super) fn from_table(ty: TableType) -> Self {
-        TypeObject::Table { ty, element: Box::new(ty.element.into()), limits: limits_to_c(&ty.limits) }
+        TypeObject::Table { ty, element: Box::new(ValType::Ref(ty.element).into()), limits: limits_to_c(&ty.limits) }
     }
 
     /// A memory's type.
@@ -117,7 +119,7 @@ impl TypeObject {
 /// The types in a vector that [`check_types`] passed.
 fn types_of(types: &Owned<wasm_valtype_vec_t>) -> Box<[ValType]> {
     // SAFETY: the elements are live, and none is NULL.
-    types.elements().iter().map(|ty| unsafe { *ty.cast::<ValType>() }).collect()
+    types.elements().iter().map(|ty| unsafe { (*ty.cast::<ValTypeObject>()).ty }).collect()
 }
 
 /// Refuses a vector with NULL among its types.

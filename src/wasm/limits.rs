@@ -1,9 +1,9 @@
-//! How large a module may be. Most limits are those that engines of the JavaScript API have agreed on; wasmparser
-//! enforces them as it validates. Enforced here is what it leaves, and what keeps a small module from becoming much
-//! work: a few bytes can declare 50,000 locals, or pass a thousand operands along. `docs/limits.md` lists them all.
+//! What keeps a small module from becoming much work: a few bytes can declare 50,000 locals, or pass a thousand
+//! operands along. How large a module may be is in `js_limits`; `docs/limits.md` lists all limits.
 
 use super::body::{BlockKind, Instruction, Instructions, Step, Walk, catch_labels, targets, unreadable};
 use super::defined::DefinedType;
+use super::js_limits;
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use std::ops::Range;
 use wasmparser::{BlockType, FunctionBody, Operator};
@@ -140,7 +140,7 @@ fn budgets(bytes: u64) -> (Budget, Budget) {
 /// What a valid body declares and passes on.
 ///
 /// # Errors
-/// [`ErrorKind::Limit`] for a `br_table` with too many targets.
+/// [`ErrorKind::Limit`] for a `br_table` with too many targets, or an `array.new_fixed` with too many operands.
 pub(super) fn measure(arities: &Arities<'_>, func: u32, body: &FunctionBody<'_>) -> Result<Amount> {
     let mut amount = Amount::default();
     walk(arities, func, body, &mut |locals, operands, _| {
@@ -195,6 +195,7 @@ fn walk(
     let mut walk = Walk::over_all(Passing { branch: returned, joined: returned });
     for instruction in Instructions::of(body)? {
         let instruction = instruction?;
+        js_limits::check_operands(&instruction.operator, instruction.at.get().into())?;
         let passed = match walk.step(&instruction)? {
             Step::Open(ty) => {
                 let (params, results) = arities.of_block(ty);

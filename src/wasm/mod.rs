@@ -7,6 +7,7 @@ mod dwarf;
 mod elements;
 mod features;
 mod hints;
+mod js_limits;
 mod known;
 mod limits;
 mod module;

@@ -4,6 +4,7 @@ use super::defined::{Composite, DefinedType, Definition, in_group};
 use super::elements::TableImages;
 use super::features::{Features, everything, proposal_name};
 use super::hints;
+use super::js_limits;
 use super::limits::{self, Arities, ImportNames, Measured};
 use super::module::ModuleInfo;
 use super::types::{
@@ -16,6 +17,7 @@ use crate::base::{
     MemoryIndex, Result, TableIndex, TagIndex, TypeIndex, WasmOffset,
 };
 use rayon::prelude::*;
+use smallvec::SmallVec;
 use std::ops::Range;
 use wasmparser::CompositeInnerType as Inner;
 use wasmparser::{
@@ -32,7 +34,8 @@ const HEADER_BYTES: usize = 8;
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] for a proposal that is not there or is switched off, naming it;
-/// [`ErrorKind::InvalidModule`] for anything else; both with the offset of the fault.
+/// [`ErrorKind::Limit`] for a module beyond a limit, naming it; [`ErrorKind::InvalidModule`] for anything else; all
+/// with the offset of the fault.
 pub fn parse(binary: &[u8], features: Features, parallel: bool) -> Result<ModuleInfo> {
     let (module, bodies) = parse_outside(binary, features)?;
     let arities = Arities { types: &module.types, funcs: &module.funcs };
@@ -54,9 +57,7 @@ type Bodies<'a> = Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>;
 
 /// Parses and validates all but the function bodies.
 fn parse_outside(binary: &[u8], features: Features) -> Result<(ModuleInfo, Bodies<'_>)> {
-    if u32::try_from(binary.len()).is_err() {
-        return Err(Error::new(ErrorKind::Limit, "a module of 4 GiB or more is not supported"));
-    }
+    js_limits::check_size(binary)?;
     if Parser::is_component(binary) {
         return Err(Error::new(
             ErrorKind::Unsupported,
@@ -112,6 +113,9 @@ fn explain(binary: &[u8], features: Features, failure: Failure) -> Error {
     };
     if let Some(flag) = error.missing_wasm_feature() {
         return unsupported(proposal_name(flag));
+    }
+    if let Some(limit) = js_limits::behind(error.message()) {
+        return Error::new(ErrorKind::Limit, limit).at(offset);
     }
     // Some refusals carry no flag. If all features together accept the place, one of them is behind it:
     // the first whose absence from that set brings back an error at or before this place.
@@ -260,11 +264,14 @@ fn global_type(module: &ModuleInfo, ty: &wasmparser::GlobalType, at: u64) -> Res
 }
 
 fn const_expr(module: &ModuleInfo, expr: &wasmparser::ConstExpr<'_>) -> std::result::Result<ConstExpr, Failure> {
-    let mut ops = Vec::new();
+    // Most are short, and there may be millions.
+    let mut ops = SmallVec::<[ConstOp; 4]>::new();
     let mut reader = expr.get_operators_reader();
     while !reader.eof() {
         let at = reader.original_position();
-        ops.push(match reader.read()? {
+        let operator = reader.read()?;
+        js_limits::check_operands(&operator, at)?;
+        ops.push(match operator {
             Operator::I32Const { value } => ConstOp::I32Const(value),
             Operator::I64Const { value } => ConstOp::I64Const(value),
             Operator::F32Const { value } => ConstOp::F32Const(value.bits()),
@@ -302,7 +309,7 @@ fn const_expr(module: &ModuleInfo, expr: &wasmparser::ConstExpr<'_>) -> std::res
             }
         });
     }
-    Ok(ops.into())
+    Ok(ops.as_slice().into())
 }
 
 fn range(range: Range<u64>) -> Range<usize> {

@@ -21,6 +21,105 @@ static void valtypes(void) {
   }
 }
 
+/* Reads a type, and checks what is said of it. */
+static wasm_valtype_t *read_type(const char *text, stepwell_heapkind_t heap, bool nullable, wasm_valkind_t kind) {
+  wasm_valtype_t *type = stepwell_valtype_parse(text), *copy;
+  CHECK(type);
+  copy = wasm_valtype_copy(type);
+  CHECK(wasm_valtype_kind(type) == kind && stepwell_valtype_heapkind(type) == heap);
+  CHECK(stepwell_valtype_is_nullable(type) == nullable && !stepwell_valtype_functype(type));
+  CHECK(stepwell_valtype_same(type, copy) && strcmp(stepwell_valtype_text(copy), stepwell_valtype_text(type)) == 0);
+  wasm_valtype_delete(copy);
+  return type;
+}
+
+/* What references refer to, whether they may be null, and which types are below which. */
+static void references(void) {
+  static const struct {
+    const char *text, *plain;
+    stepwell_heapkind_t heap, top;
+    wasm_valkind_t kind;
+  } all[] = {
+      {"funcref", "(ref func)", STEPWELL_HEAPKIND_FUNC, STEPWELL_HEAPKIND_FUNC, WASM_FUNCREF},
+      {"nullfuncref", "(ref nofunc)", STEPWELL_HEAPKIND_NOFUNC, STEPWELL_HEAPKIND_FUNC, WASM_FUNCREF},
+      {"externref", "(ref extern)", STEPWELL_HEAPKIND_EXTERN, STEPWELL_HEAPKIND_EXTERN, WASM_EXTERNREF},
+      {"nullexternref", "(ref noextern)", STEPWELL_HEAPKIND_NOEXTERN, STEPWELL_HEAPKIND_EXTERN, WASM_EXTERNREF},
+      {"exnref", "(ref exn)", STEPWELL_HEAPKIND_EXN, STEPWELL_HEAPKIND_EXN, STEPWELL_VALKIND_EXNREF},
+      {"nullexnref", "(ref noexn)", STEPWELL_HEAPKIND_NOEXN, STEPWELL_HEAPKIND_EXN, STEPWELL_VALKIND_EXNREF},
+      {"anyref", "(ref any)", STEPWELL_HEAPKIND_ANY, STEPWELL_HEAPKIND_ANY, STEPWELL_VALKIND_ANYREF},
+      {"eqref", "(ref eq)", STEPWELL_HEAPKIND_EQ, STEPWELL_HEAPKIND_ANY, STEPWELL_VALKIND_ANYREF},
+      {"i31ref", "(ref i31)", STEPWELL_HEAPKIND_I31, STEPWELL_HEAPKIND_ANY, STEPWELL_VALKIND_ANYREF},
+      {"structref", "(ref struct)", STEPWELL_HEAPKIND_STRUCT, STEPWELL_HEAPKIND_ANY, STEPWELL_VALKIND_ANYREF},
+      {"arrayref", "(ref array)", STEPWELL_HEAPKIND_ARRAY, STEPWELL_HEAPKIND_ANY, STEPWELL_VALKIND_ANYREF},
+      {"nullref", "(ref none)", STEPWELL_HEAPKIND_NONE, STEPWELL_HEAPKIND_ANY, STEPWELL_VALKIND_ANYREF},
+  };
+  static const char *const none[] = {"", "i33", "ref func", "(ref null)", "(ref func", "(ref null func ) ", "(ref $type4294967295)",
+                                     "(ref $typex)", "(ref $type99999999999)", "(ref i32)"};
+  wasm_valtype_t *number = wasm_valtype_new(WASM_I32);
+  for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+    wasm_valtype_t *nullable = read_type(all[i].text, all[i].heap, true, all[i].kind);
+    wasm_valtype_t *plain = read_type(all[i].plain, all[i].heap, false, all[i].kind);
+    wasm_valtype_t *made = stepwell_valtype_new_ref(all[i].heap, false), *top = stepwell_valtype_new_ref(all[i].top, true);
+    CHECK(strcmp(stepwell_valtype_text(nullable), all[i].text) == 0 && strcmp(stepwell_valtype_text(plain), all[i].plain) == 0);
+    CHECK(stepwell_valtype_same(made, plain) && !stepwell_valtype_same(made, nullable));
+    CHECK(stepwell_valtype_matches(plain, nullable) && !stepwell_valtype_matches(nullable, plain));
+    CHECK(stepwell_valtype_matches(nullable, top) && stepwell_valtype_matches(top, nullable) == (all[i].heap == all[i].top));
+    CHECK(!stepwell_valtype_matches(nullable, number) && !stepwell_valtype_same(number, nullable));
+    wasm_valtype_delete(nullable);
+    wasm_valtype_delete(plain);
+    wasm_valtype_delete(made);
+    wasm_valtype_delete(top);
+  }
+  CHECK(stepwell_valtype_heapkind(number) == STEPWELL_HEAPKIND_NO_REF && !stepwell_valtype_is_nullable(number));
+  CHECK(strcmp(stepwell_valtype_text(number), "i32") == 0);
+  wasm_valtype_delete(number);
+  wasm_valtype_delete(read_type("(ref null func)", STEPWELL_HEAPKIND_FUNC, true, WASM_FUNCREF));
+  for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+    CHECK(!stepwell_valtype_parse(none[i]));
+    LAST("`text` is");
+  }
+  for (int heap = STEPWELL_HEAPKIND_DEFINED_FUNC; heap <= 256; heap++) {
+    CHECK(!stepwell_valtype_new_ref((stepwell_heapkind_t)heap, true));
+    LAST("none of the kinds");
+  }
+}
+
+/* References to functions of one type: the same type wherever it comes from, and known as long as somebody has it. */
+static void typed_references(void) {
+  wasm_functype_t *func = wasm_functype_new_1_1(wasm_valtype_new_i64(), wasm_valtype_new_f32()), *other, *back;
+  wasm_valtype_t *type = stepwell_valtype_new_func_ref(func, false), *nullable = stepwell_valtype_new_func_ref(func, true);
+  wasm_valtype_t *read, *any = stepwell_valtype_new_ref(STEPWELL_HEAPKIND_FUNC, false), *different;
+  char text[64];
+  wasm_functype_delete(func);
+  CHECK(wasm_valtype_kind(type) == WASM_FUNCREF && stepwell_valtype_heapkind(type) == STEPWELL_HEAPKIND_DEFINED_FUNC);
+  CHECK(!stepwell_valtype_is_nullable(type) && stepwell_valtype_is_nullable(nullable));
+  CHECK(stepwell_valtype_matches(type, nullable) && stepwell_valtype_matches(type, any) && !stepwell_valtype_matches(any, type));
+  CHECK(strncmp(stepwell_valtype_text(type), "(ref $type", 10) == 0);
+  back = stepwell_valtype_functype(nullable);
+  CHECK(wasm_functype_params(back)->size == 1 && wasm_valtype_kind(wasm_functype_params(back)->data[0]) == WASM_I64);
+  different = stepwell_valtype_new_func_ref(back, false);
+  CHECK(stepwell_valtype_same(different, type));
+  wasm_valtype_delete(different);
+  wasm_functype_delete(back);
+  other = wasm_functype_new_1_0(wasm_valtype_copy(type)); /* a type that refers to a type */
+  different = stepwell_valtype_new_func_ref(other, true);
+  wasm_functype_delete(other);
+  CHECK(!stepwell_valtype_same(different, type) && !stepwell_valtype_matches(different, type));
+  snprintf(text, sizeof(text), "%s", stepwell_valtype_text(type));
+  read = stepwell_valtype_parse(text);
+  CHECK(read && stepwell_valtype_same(read, type));
+  wasm_valtype_delete(read);
+  wasm_valtype_delete(type);
+  wasm_valtype_delete(nullable);
+  read = stepwell_valtype_parse(text); /* the other one still refers to it */
+  CHECK(read);
+  wasm_valtype_delete(read);
+  wasm_valtype_delete(different);
+  CHECK(!stepwell_valtype_parse(text));
+  LAST("no such type any more");
+  wasm_valtype_delete(any);
+}
+
 static void functypes(void) {
   wasm_functype_t *type = wasm_functype_new_3_2(wasm_valtype_new_i32(), wasm_valtype_new_i64(), wasm_valtype_new_f32(),
                                                 wasm_valtype_new_f64(), wasm_valtype_new_externref());
@@ -203,6 +302,8 @@ int main(void) {
   CHECK(stepwell_version_number() == STEPWELL_VERSION_NUMBER);
   CHECK(strcmp(stepwell_version_string(), STEPWELL_VERSION_STRING) == 0);
   valtypes();
+  references();
+  typed_references();
   functypes();
   others();
   wide();

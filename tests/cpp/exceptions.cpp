@@ -202,7 +202,7 @@ void by_plain_c() {
     wasm_val_vec_t results = {1, &result};
     wasm_trap_t *trap = wasm_func_call(func.raw(), &args, &results);
     CHECK(trap);
-    return detail::take_trap(trap).message();
+    return detail::take_trap(trap, func.store()).message();
   };
   CHECK(message(instance.func("fail"), 0, 1) == "nobody catches");
   CHECK(message(instance.func("fail"), 1, 1) == "nobody catches");
@@ -222,7 +222,7 @@ void several_stores() {
     wasm_val_vec_t results = {1, &result};
     wasm_trap_t *trap = wasm_func_call(func.raw(), &args, &results);
     CHECK(trap);
-    CHECK(detail::take_trap(trap).message() == "of b");
+    CHECK(detail::take_trap(trap, func.store()).message() == "of b");
   };
   Instance in_a = failing(engine, a, [&](Caller &caller, std::int32_t value) -> std::int32_t {
     CHECK(stepwell_store_same(caller.store().raw(), a.raw()) && !stepwell_store_same(caller.store().raw(), b.raw()));
@@ -409,6 +409,117 @@ void carried_values() {
   CHECK(gone == 2);
 }
 
+/// Exceptions of WebAssembly: made and thrown by the host, caught by guests; thrown by guests, caught by the host.
+void guest_exceptions() {
+  Engine engine;
+  Store store(engine);
+  Module module(store, bytes(REFERENCES));
+  Tag tag(store, {{ValKind::I32}}), other(store, {{}});
+  CHECK(tag.type() == TagType{{ValKind::I32}} && !same(tag, other) && same(tag, tag.clone()));
+  CHECK(std::get<TagType>(module.imports()[0].type) == tag.type());
+  std::optional<ExnRef> seen;
+  int threw = 0;
+  Func throws(store, [&](std::int32_t n) {
+    threw++;
+    if (n == 100) throw Mine("mine");
+    if (n == 101) throw GuestException(ExnRef::make(other));
+    if (n == 102) ExnRef::make(tag, 102).raise();
+    throw GuestException(ExnRef::make(tag, n));
+  });
+  Instance instance(store, module, tag, throws);
+  auto catches = instance.func<int(int)>("catches");
+  CHECK(catches(7) == 7 && catches(102) == 102);
+  THROWS(catches(100), Mine, "mine");
+  try { // of another tag
+    catches(101);
+    CHECK(false);
+  } catch (const GuestException &exception) {
+    CHECK(same(exception.exn().tag(), other) && exception.exn().values().empty());
+  }
+  // what nobody catches arrives with what it carries, and with the guest's frames
+  for (const char *name : {"passes", "throws"}) {
+    try {
+      instance.func<void(int)>(name)(9);
+      CHECK(false);
+    } catch (const GuestException &exception) {
+      CHECK(exception.is_trap() && exception.frames().size() == 1 && exception.exn().values()[0].i32() == 9);
+      CHECK(same(exception.exn().tag(), tag));
+      seen = exception.exn();
+    }
+  }
+  const Result<void> failed = instance.func<void(int)>("throws").try_call(11);
+  CHECK(!failed && failed.error().exn() && failed.error().exn()->values()[0].i32() == 11 && !same(*seen, *failed.error().exn()));
+  THROWS(failed.value(), GuestException, "");
+  THROWS(failed.value(), Trap, ""); // it is one
+  CHECK(!Error("no exception").exn() && !instance.func<int(int)>("catches").try_call(100).error().exn());
+
+  // as a value, through guests and host functions
+  const auto caught = instance.func<std::tuple<int, std::optional<ExnRef>>(int)>("caught")(5);
+  CHECK(std::get<0>(caught) == 5 && std::get<1>(caught)->values()[0].i32() == 5);
+  const Val value(*std::get<1>(caught));
+  CHECK(value.kind() == ValKind::ExnRef && same(*value.exn(), *std::get<1>(caught)) && value.is_ref());
+  CHECK(Val::zero(ValKind::ExnRef).exn() == std::nullopt && !Ref().as_exn());
+  try {
+    instance.func<void(std::optional<ExnRef>)>("rethrows")(std::get<1>(caught));
+    CHECK(false);
+  } catch (const GuestException &exception) {
+    CHECK(same(exception.exn(), *std::get<1>(caught)));
+  }
+  Func handing(store, [&](std::optional<ExnRef> exn) { return exn; });
+  CHECK(same(*handing.call(Val(*seen))[0].exn(), *seen) && !handing.call(Val::zero(ValKind::ExnRef))[0].exn());
+
+  // handed on by a host function that a guest called, and by one that looks at it
+  Func outer(store, [&](std::int32_t n) {
+    try {
+      instance.func<void(int)>("throws")(n);
+    } catch (const GuestException &exception) {
+      if (exception.exn().values()[0].i32() == 1) return;
+      throw;
+    }
+  });
+  Instance second(store, module, tag, outer);
+  CHECK(second.func<int(int)>("catches")(1) == -1 && second.func<int(int)>("catches")(2) == 2);
+  // ... without throwing
+  Func returning(store, [&](std::int32_t n) -> Result<void> { return ExnRef::make(tag, n).to_error(); });
+  CHECK(Instance(store, module, tag, returning).func<int(int)>("catches")(3) == 3);
+
+  FAILS(ExnRef::try_make(tag), ErrorCode::Argument, "");
+  FAILS(ExnRef::try_make(tag, 1.5), ErrorCode::Argument, "");
+  FAILS(instance.try_tag("throws"), ErrorCode::Argument, "exports no tag");
+  Extern item(tag.clone());
+  CHECK(item.kind() == ExternKind::Tag && same(*item.as_tag(), tag) && !item.as_func());
+  CHECK(std::get<TagType>(item.type()) == tag.type());
+  Linker linker(engine);
+  linker.define("host", "tag", tag.clone()).define("host", "throws", throws.clone());
+  CHECK(linker.instantiate(store, module).func<int(int)>("catches")(4) == 4);
+  // errors may outlive what they came from
+  std::optional<Error> kept;
+  {
+    Store short_lived(engine);
+    Tag its(short_lived, {{ValKind::I64}});
+    Func fails(short_lived, [&] { throw GuestException(ExnRef::make(its, std::int64_t{12})); });
+    kept = fails.try_call().error();
+  }
+  CHECK(kept->exn()->values()[0].i64() == 12);
+  // an exception of another store is no way to throw in this one
+  Func wrong(store, [&] { kept->raise(); });
+  CHECK(!wrong.try_call().ok() && threw == 7);
+
+  // at the stop before it is thrown
+  Engine debug(Config().debug(true));
+  Store stopped(debug);
+  Module thrower(stopped, bytes(EXCEPTIONS));
+  Instance throwing(stopped, thrower);
+  std::vector<ExnRef> stops;
+  Debugger debugger(stopped, [&](Stop &stop) {
+    CHECK(stop.reason() == StopReason::Exception && stop.catching_frame());
+    stops.push_back(*stop.exception());
+  });
+  debugger.stop_at_exceptions(ExceptionStops::All);
+  CHECK(throwing.func<int(int)>("caught")(8) == 8 && stops.size() == 1 && stops[0].values()[0].i32() == 8);
+  CHECK(same(stops[0].tag(), throwing.tag("t")));
+}
+
 void output_callbacks() {
   int gone = 0;
   Engine engine;
@@ -490,5 +601,6 @@ int main() {
   across_threads();
   ownership();
   carried_values();
+  guest_exceptions();
   output_callbacks();
 }

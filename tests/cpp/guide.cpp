@@ -23,6 +23,28 @@ void imports_and_exports(stepwell::Store &store, const stepwell::Module &module)
     for (std::uint8_t &byte : memory.bytes(0, 16)) byte = 0;
 }
 
+void types_of_references() {
+    using namespace stepwell;
+    const ValType eq = ValType::ref(HeapKind::Eq, false), i31 = ValType::parse("i31ref"); // not null; null too
+    std::cout << to_string(eq) << ' ' << to_string(i31) << ' ' << i31.matches(ValKind::AnyRef) << ' ' << i31.matches(eq) << '\n';
+    const FuncType unary = {{ValKind::I32}, {ValKind::I32}};
+    const ValType function = ValType::ref(unary); // (ref null $type), where $type is that of `unary`
+    std::cout << (function.func_type() == unary) << ' ' << function.is_nullable() << ' ' << function.matches(ValKind::FuncRef) << '\n';
+}
+
+void exceptions_of_guests(stepwell::Store &store, const stepwell::Module &module) {
+    using namespace stepwell;
+    Tag tag(store, {{ValKind::I32}});
+    Func throws(store, [&](std::int32_t n) { throw GuestException(ExnRef::make(tag, n + 1)); });
+    Instance instance(store, module, tag, throws);
+    std::cout << "caught: " << instance.func<std::int32_t(std::int32_t)>("catches")(1) << '\n';
+    try {
+        instance.func<void(std::int32_t)>("throws")(5);
+    } catch (const GuestException &exception) {
+        std::cout << same(exception.exn().tag(), tag) << ": " << exception.exn().values()[0].i32() << '\n';
+    }
+}
+
 void failing_host_functions(const stepwell::Engine &engine) {
     using namespace stepwell;
     Store store(engine);
@@ -144,6 +166,8 @@ int main(int, char **argv) {
     stepwell::Engine engine(stepwell::Config().debug(true));
     stepwell::Store store(engine);
     imports_and_exports(store, stepwell::Module(store, bytes(KINDS)));
+    types_of_references();
+    exceptions_of_guests(store, stepwell::Module(store, bytes(REFERENCES)));
     failing_host_functions(engine);
     without_exceptions(engine, bytes(FIB));
     stepwell::Linker linker(engine);

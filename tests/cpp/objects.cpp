@@ -333,6 +333,53 @@ static void linkers() {
   CHECK(seen.size() == 2 && seen[0] == store.raw() && seen[1] == other.raw());
 }
 
+/// Types of references: what they refer to, and whether null is among them.
+static void references() {
+  const HeapKind heaps[] = {HeapKind::Func, HeapKind::NoFunc, HeapKind::Extern, HeapKind::NoExtern, HeapKind::Exn, HeapKind::NoExn,
+                            HeapKind::Any, HeapKind::Eq, HeapKind::I31, HeapKind::Struct, HeapKind::Array, HeapKind::None};
+  for (const HeapKind heap : heaps) {
+    const ValType plain = ValType::ref(heap, false), nullable = ValType::ref(heap);
+    CHECK(plain.is_ref() && plain.heap() == heap && !plain.is_nullable() && nullable.is_nullable() && plain != nullable);
+    CHECK(plain.matches(nullable) && !nullable.matches(plain) && plain.kind() == nullable.kind() && !plain.func_type());
+    CHECK(ValType::parse(to_string(plain)) == plain && ValType::parse(to_string(nullable)) == nullable);
+    CHECK(nullable.matches(ValType(nullable.kind())));
+  }
+  CHECK(ValType::ref(HeapKind::Func) == ValKind::FuncRef && ValType::ref(HeapKind::Any) == ValKind::AnyRef);
+  CHECK(to_string(ValType(ValKind::I64)) == "i64" && to_string(ValType::ref(HeapKind::None)) == "nullref");
+  CHECK(to_string(ValType::ref(HeapKind::Eq, false)) == "(ref eq)" && ValType(ValKind::F32).heap() == std::nullopt);
+  CHECK(!ValType(ValKind::F32).is_nullable() && ValType(ValKind::ExnRef).heap() == HeapKind::Exn && ValType() == ValKind::I32);
+  CHECK(ValType::ref(HeapKind::I31).matches(ValType::ref(HeapKind::Eq)) && !ValType(ValKind::I32).matches(ValKind::I64));
+  FAILS(ValType::try_ref(HeapKind::DefinedArray), ErrorCode::Argument, "none of the kinds");
+  FAILS(ValType::try_parse("(ref what)"), ErrorCode::Argument, "(ref what)");
+
+  // those of functions of one type, of whatever module
+  const FuncType func = {{ValKind::I32}, {ValKind::I32}};
+  const ValType typed = ValType::ref(func, false), nullable = ValType::ref(func);
+  CHECK(typed.func_type() == func && typed.heap() == HeapKind::DefinedFunc && typed.kind() == ValKind::FuncRef);
+  CHECK(typed.matches(nullable) && nullable.matches(ValKind::FuncRef) && ValType::ref(func) == nullable && typed != ValKind::FuncRef);
+  CHECK(to_string(typed).find("(ref $type") == 0 && to_string(FuncType{{typed}, {}}).find("((ref $type") == 0);
+  Engine engine;
+  Store store(engine);
+  Module module(store, bytes(REFERENCES));
+  Instance instance(store, module, Tag(store, {{ValKind::I32}}), Func(store, [](std::int32_t) {}));
+  CHECK(instance.func("typed").type() == FuncType({{typed, nullable}, {ValType::ref(HeapKind::Func, false)}}));
+  CHECK(instance.table("table").type().element == nullable && instance.global("global").type().content == nullable);
+  Func twice = instance.func("twice");
+  CHECK((instance.func<int(std::optional<Func>, int)>("call"))(twice.clone(), 21) == 42);
+  FAILS(instance.func("call").try_call(Val::zero(ValKind::FuncRef), 1), ErrorCode::Argument, "");
+  FAILS(instance.func("call").try_call(Func(store, [] {}), 1), ErrorCode::Argument, "");
+  instance.global("global").set(twice);
+  FAILS(instance.global("global").try_set(Func(store, [] {})), ErrorCode::Argument, "");
+  // a host function, a table and a global of such types
+  Func host(store, FuncType{{nullable}, {typed}}, [&](Caller &, Span<const Val> args, Span<Val> results) { results[0] = args[0]; });
+  CHECK(host.type().params[0] == nullable && same(*host.call(twice)[0].func(), twice));
+  Table table(store, {nullable, {1, std::nullopt}});
+  table.set(0, twice.to_ref());
+  FAILS(table.try_set(0, Func(store, [] {}).to_ref()), ErrorCode::Argument, "");
+  Global global(store, {typed, false}, twice);
+  CHECK(global.type().content == typed && same(*global.get().func(), twice));
+}
+
 static void limits() {
   Engine engine(Config().signals(false).optimize(false).parallel(false).max_stack(1 << 18).memory_reservation(1 << 20).memory_guard(0));
   Store store(engine);
@@ -355,5 +402,6 @@ int main() {
   vectors();
   callables();
   linkers();
+  references();
   limits();
 }

@@ -1,4 +1,7 @@
 """The guests of the tests."""
+import re
+from pathlib import Path
+
 import wasm
 from wasm import CALL, ELSE, END, I32_ADD, I32_CONST, I32_DIV_S, I32_EQZ, I32_MUL, I32_SUB, IF, LOCAL_GET, LOCAL_SET, code, s, u
 
@@ -118,3 +121,10 @@ def exceptions():
         "0061736d01000000010a0260017f0060017f017f0304030001010d030100000719030174040006636175676874000108756e"
         "63617567687400020a24030600200008000b1200027f1f4001000000200010000b41000b0b08002000100041000b0030046e"
         "616d65011b0300067468726f777301066361756768740208756e63617567687403060101010001680b0401000174")
+
+
+def of_c(name):
+    """A module of tests/c/modules, which the C tests have as bytes."""
+    text = (Path(__file__).parent.parent / "c" / "modules.h").read_text()
+    found = re.search(rf"unsigned char {name}\[\] = {{(.*?)}};", text, re.S)
+    return bytes(int(byte, 16) for byte in re.findall(r"0x(\w\w)", found.group(1)))

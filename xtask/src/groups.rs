@@ -29,7 +29,7 @@ pub const GROUPS: &[Group] = &[
         about: "values of types that wasm.h has no word for",
         needs: &["base"],
         files: &["valtype", "v128"],
-        items: &[],
+        items: &["stepwell_valtype_new_func_ref", "stepwell_valtype_functype"],
     },
     Group {
         name: "error",

@@ -29,7 +29,7 @@ use wasmparser::{BlockType, FrameKind, OperatorsReader, Parser, ValidPayload, Va
 use wasmtime::error::Context as _;
 use wasmtime::{
     AsContextMut, Collector, Config, DebugEvent, DebugHandler, Engine, Error, ExternType, FrameHandle, FuncType,
-    Instance, Module, Ref, Result, Store, StoreContextMut, Trap, Val, ValType, bail, format_err,
+    Instance, Module, Ref, Result, Store, StoreContextMut, ThrownException, Trap, Val, ValType, bail, format_err,
 };
 
 const USAGE: &str = "usage: oracle-trace [--max N] MODULE EXPORT [ARGS...]";
@@ -74,7 +74,8 @@ fn run() -> Result<()> {
                 write_value(&mut state.line, value);
             }
         }
-        Err(trap) => {
+        Err(Ended::Thrown) => state.line = String::from("trap uncaught exception"),
+        Err(Ended::Trap(trap)) => {
             let at = state.last_offset.and_then(|offset| binary.get(offset as usize));
             let message = trap_message(trap, at == Some(&CALL_INDIRECT));
             state.line = format!("trap {message}");
@@ -86,7 +87,7 @@ fn run() -> Result<()> {
 }
 
 /// Runs the call. The outer error is a failure to run it at all, the inner one the guest's trap.
-fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Result<Result<Vec<Val>, Trap>> {
+fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Result<Result<Vec<Val>, Ended>> {
     let mut config = Config::new();
     config
         .guest_debug(true)
@@ -94,6 +95,9 @@ fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Resul
         .relaxed_simd_deterministic(true)
         .collector(Collector::Null)
         .wasm_custom_page_sizes(true)
+        .wasm_function_references(true)
+        .wasm_gc(true)
+        .wasm_exceptions(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + (2 << 20));
     let engine = Engine::new(&config)?;
@@ -195,9 +199,16 @@ impl Height {
     }
 }
 
-fn into_trap(error: Error) -> Result<Trap> {
+/// How a guest ends that does not return.
+enum Ended {
+    Trap(Trap),
+    Thrown,
+}
+
+fn into_trap(error: Error) -> Result<Ended> {
     match error.downcast_ref::<Trap>() {
-        Some(trap) => Ok(*trap),
+        Some(trap) => Ok(Ended::Trap(*trap)),
+        None if error.is::<ThrownException>() => Ok(Ended::Thrown),
         None => Err(error),
     }
 }
@@ -418,6 +429,7 @@ fn write_value(line: &mut String, value: &Val) {
         Val::FuncRef(func) => write!(line, "funcref:{}", set(func.is_none())),
         Val::ExternRef(value) => write!(line, "externref:{}", set(value.is_none())),
         Val::AnyRef(value) => write!(line, "anyref:{}", set(value.is_none())),
+        Val::ExnRef(value) => write!(line, "exnref:{}", set(value.is_none())),
         other => write!(line, "ref:{}", set(other.ref_().is_none_or(|value: Ref| value.is_null()))),
     };
 }

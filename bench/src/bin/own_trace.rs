@@ -40,7 +40,7 @@ fn run() -> Result<()> {
     let args: Vec<String> = words.collect();
     let binary = wat::parse_file(&path)?;
 
-    let features = stepwell::Features { custom_page_sizes: true, ..Default::default() };
+    let features = stepwell::Features { custom_page_sizes: true, gc: true, ..Default::default() };
     let engine = Engine::new(Config {
         features,
         debug: true,
@@ -85,6 +85,7 @@ fn run() -> Result<()> {
             }
         }
         Err(error) => match error.payload::<Trap>() {
+            Some(trap) if trap.exception().is_some() => state.line.push_str("trap uncaught exception"),
             Some(trap) => {
                 // A trap in instantiation says more than the reason.
                 let message = trap.code().map_or(trap.message(), |code| code.message());

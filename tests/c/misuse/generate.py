@@ -128,7 +128,7 @@ def argument(ty, name, function):
         "stepwell_source_t *": "(void *)&o.room", "stepwell_raw_val_t *": "(void *)&o.room", "void *": "NULL", "bool": "true", "size_t": "1",
         "uint32_t": "0", "uint64_t": "1", "int32_t": "0", "byte_t *": "o.text",
         "wasm_valkind_t": "WASM_I32", "wasm_mutability_t": "WASM_CONST", "wasm_memory_pages_t": "0", "wasm_table_size_t": "0",
-        "stepwell_breakpoint_t": "o.breakpoint", "stepwell_debug_tier_t": "0", "stepwell_exception_stops_t": "0", "stepwell_feature_t": "0",
+        "stepwell_heapkind_t": "STEPWELL_HEAPKIND_EQ", "stepwell_breakpoint_t": "o.breakpoint", "stepwell_debug_tier_t": "0", "stepwell_exception_stops_t": "0", "stepwell_feature_t": "0",
         "finalizer": "nothing", "stepwell_finalizer_t": "nothing", "wasm_func_callback_t": "host", "wasm_func_callback_with_env_t": "host_env",
         "stepwell_func_callback_t": "host_caller", "stepwell_func_unchecked_callback_t": "host_unchecked",
         "stepwell_progress_callback_t": "progress", "stepwell_stop_callback_t": "stopped", "stepwell_wasi_input_callback_t": "input",
