@@ -6,7 +6,7 @@ mod features;
 
 use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Config, Engine, Extern, Linker, Module, Store, Trap, Val};
-use stepwell::{ExternType, Features, ValType};
+use stepwell::{ExternType, Features, StoreLimits, ValType};
 
 /// A module that ends by itself, for this seed.
 fn smith(seed: u64) -> Option<Vec<u8>> {

@@ -17,7 +17,7 @@ use stepwell::runtime::{
     AsStoreMut, Caller, Engine, Extern, Func, Global, Instance, Linker, Memory, Module, Store, Table, Trap, TrapCode,
     Val,
 };
-use stepwell::{ExternType, FuncType};
+use stepwell::{ExternType, FuncType, StoreLimits};
 use wasmparser::{BinaryReader, FunctionBody};
 
 /// What is run.
