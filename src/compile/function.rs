@@ -58,6 +58,8 @@ pub(super) struct CompiledFunction {
     pub(super) handlers: Vec<(u32, Option<TagIndex>, u32)>,
     /// Its locals.
     pub(super) locals: SlotLayout,
+    /// How many of them, the last ones, are none of the guest's.
+    pub(super) kept: u32,
     /// Where the first local is, from the frame pointer.
     pub(super) locals_at: i32,
     pub(super) shapes: Vec<Shape>,
@@ -129,6 +131,7 @@ fn compile_with(
         compiled.vmctx = Some(Place::Frame(*at));
     }
     if let Some(record) = record.frame {
+        compiled.kept = env.info.kept_count(func, env.binary);
         place(&mut compiled, record, slots)?;
     }
     Ok(compiled)
@@ -145,6 +148,7 @@ pub(super) fn compile_rerun(env: &Env<'_>, func: DefinedFuncIndex) -> Result<Rer
         return Err(internal("rerun code with a call"));
     }
     image.code = compiled.code;
+    image.kept = env.info.kept_count(func, env.binary);
     Ok(image)
 }
 
@@ -194,6 +198,7 @@ fn entry_for(
     entry.returns.extend(body.returns.into_iter().map(|last| last + shift));
     entry.handlers.extend(body.handlers.into_iter().map(|(at, tag, landing)| (at + shift, tag, landing + shift)));
     entry.locals = body.locals;
+    entry.kept = body.kept;
     entry.locals_at = body.locals_at;
     entry.shapes = body.shapes;
     entry.points = body.points;
@@ -260,6 +265,7 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         returns: Vec::new(),
         handlers: Vec::new(),
         locals: SlotLayout::new(),
+        kept: 0,
         locals_at: 0,
         shapes: Vec::new(),
         points: Vec::new(),

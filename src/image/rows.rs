@@ -41,7 +41,7 @@ fn place_from_words(tag: u32, word: u32) -> Option<Place> {
 }
 
 /// The words of a function's row.
-const FUNCTION_WORDS: usize = 12;
+const FUNCTION_WORDS: usize = 13;
 
 impl FunctionEntry {
     fn to_words(self) -> [u32; FUNCTION_WORDS] {
@@ -59,19 +59,20 @@ impl FunctionEntry {
         let (locals_at, arguments) = (self.locals_at as u32, self.arguments);
         [
             start, len, frame_size, locals.0, locals.1, points.0, points.1, locals_at, vmctx[0], vmctx[1], saved,
-            arguments,
+            arguments, self.kept,
         ]
     }
 
     /// `None` when the words say something that does not exist.
     fn from_words(words: [u32; FUNCTION_WORDS]) -> Option<Self> {
-        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved, arguments] = words;
+        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved, arguments, kept] = words;
         let [locals, locals_end, points, points_end] = ranges;
         Some(FunctionEntry {
             start: TextOffset::new(start),
             len,
             frame_size,
             locals: (locals, locals_end),
+            kept,
             locals_at: locals_at as i32,
             points: (points, points_end),
             vmctx: match vmctx.checked_sub(1) {

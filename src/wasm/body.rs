@@ -22,10 +22,13 @@ use std::fmt::Display;
 use std::rc::Rc;
 use wasmparser::{BlockType, Catch, FunctionBody, Operator, OperatorsReader};
 
-/// The opcodes of `else`, `end` and `try_table`.
+/// The opcodes of `else`, `end` and `try_table`, and of what ends a part of a `try`, or all of it.
 const ELSE: u8 = 0x05;
 const END: u8 = 0x0b;
 const TRY_TABLE: u8 = 31;
+const CATCH: u8 = 0x07;
+const CATCH_ALL: u8 = 0x19;
+const DELEGATE: u8 = 0x18;
 
 /// The opcodes of tail calls: `return_call`, `return_call_indirect` and `return_call_ref`.
 const TAIL_CALLS: [u8; 3] = [0x12, 0x13, 0x15];
@@ -98,13 +101,17 @@ impl<'a> Instructions<'a> {
     }
 
     /// Reads one that is in no block whose beginning was seen. wasmparser's reader takes an `else` only where it has
-    /// read the `if`, and nothing behind the `end` of what it takes for the function.
+    /// read the `if`, a clause only where it has read the `try`, and nothing behind the `end` of what it takes for the
+    /// function.
     #[inline(never)]
     fn read_outside(&mut self) -> Result<Operator<'a>> {
         let mut ahead = self.reader.get_binary_reader();
         let operator = match ahead.read_u8().map_err(unreadable)? {
             ELSE => Operator::Else,
             END => Operator::End,
+            CATCH => Operator::Catch { tag_index: ahead.read_var_u32().map_err(unreadable)? },
+            CATCH_ALL => Operator::CatchAll,
+            DELEGATE => Operator::Delegate { relative_depth: ahead.read_var_u32().map_err(unreadable)? },
             _ => return self.reader.read().map_err(unreadable),
         };
         self.reader = OperatorsReader::new(ahead);
@@ -124,7 +131,7 @@ impl<'a> Iterator for Instructions<'a> {
 /// What kind of block is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockKind {
-    /// `block`, or the function itself.
+    /// `block`, `try_table`, `try`, or the function itself.
     Block,
     /// `loop`
     Loop,
@@ -140,7 +147,7 @@ pub struct OpenBlock<B> {
     /// What kind it is by now.
     pub kind: BlockKind,
     /// Whether anything led back to it, for a loop; behind its end, for another: a branch, or the way from before its
-    /// `else`.
+    /// `else` or a clause.
     pub branched: bool,
     /// Whether exceptions lead behind its end, as far as the walk knows where they lead: see [`Caught`].
     pub caught: bool,
@@ -213,6 +220,11 @@ pub enum Step<B> {
         /// Whether control falls out of what is before it.
         fallen: bool,
     },
+    /// The innermost block, a `try`, goes on with a clause.
+    Catch {
+        /// Whether control falls out of what is before it.
+        fallen: bool,
+    },
     /// The innermost block ends.
     End {
         /// That block.
@@ -275,7 +287,7 @@ impl<B: Default> Walk<B> {
         let row = instruction.row;
         let caught = match row.flow {
             Flow::If => self.caught.has(instruction.at),
-            Flow::Else | Flow::End => self.open.last().is_some_and(|block| block.caught),
+            Flow::Else | Flow::Catch | Flow::End => self.open.last().is_some_and(|block| block.caught),
             _ => false,
         };
         if !caught {
@@ -341,6 +353,7 @@ impl<B: Default> Walk<B> {
                 }
                 self.open(*at, BlockKind::Block, try_table.ty)
             }
+            (Flow::Block, Operator::Try { blockty }) => self.open(*at, BlockKind::Block, *blockty),
             (Flow::Loop, Operator::Loop { blockty }) => self.open(*at, BlockKind::Loop, *blockty),
             (Flow::If, Operator::If { blockty }) => self.open(*at, BlockKind::If, *blockty),
             (Flow::Else, _) => {
@@ -349,6 +362,11 @@ impl<B: Default> Walk<B> {
                 block.branched |= fallen;
                 self.reached = true;
                 Step::Else { fallen }
+            }
+            (Flow::Catch, _) => {
+                self.innermost()?.branched |= fallen;
+                self.reached = true;
+                Step::Catch { fallen }
             }
             (Flow::End, _) => {
                 let block = self.open.pop().ok_or_else(|| unreadable("no block is open"))?;
@@ -379,7 +397,7 @@ impl<B: Default> Walk<B> {
     fn comes_back(&mut self, flow: Flow) -> bool {
         match flow {
             Flow::Block | Flow::Loop | Flow::If => self.skipped += 1,
-            Flow::Else => return self.skipped == 0,
+            Flow::Else | Flow::Catch => return self.skipped == 0,
             Flow::End if self.skipped == 0 => return true,
             Flow::End => self.skipped -= 1,
             _ => {}

@@ -35,7 +35,7 @@ use super::internal;
 use super::regions::RegionClasses;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset};
-use crate::wasm::{BranchHint, Caught, Flow, Instruction, Instructions, Step, ValType, Walk};
+use crate::wasm::{BranchHint, Caught, Flow, Instruction, Instructions, Step, Tries, ValType, Walk};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -43,7 +43,7 @@ use cranelift_codegen::ir::{
     UserExternalName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use exceptions::Clause;
+use exceptions::Handler;
 use limits::Limits;
 use std::collections::HashMap;
 use storage::buffer::{self, return_raw};
@@ -118,8 +118,10 @@ pub(super) struct Translator<'a, 'b> {
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
     builtins: [Option<SigRef>; Builtin::ALL.len()],
-    /// The clauses of the open `try_table`s that have some, the innermost last.
-    catching: Vec<Vec<Clause>>,
+    /// What the open blocks do with exceptions, the innermost last.
+    handlers: Vec<Handler>,
+    /// What the `try`s do, whether or not they have been come to. Rerun does not ask.
+    tries: Tries,
     /// Where the frame keeps what is thrown, and the vmctx, if it does for that.
     thrown_slot: Option<StackSlot>,
     vmctx_slot: Option<StackSlot>,
@@ -220,7 +222,8 @@ impl<'a, 'b> Translator<'a, 'b> {
             signatures: HashMap::new(),
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
-            catching: Vec::new(),
+            handlers: Vec::new(),
+            tries: Tries::default(),
             thrown_slot: None,
             vmctx_slot: None,
             hints: &[],
@@ -240,6 +243,9 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.begin_locals(func, body)?;
         if self.env.mode != Mode::Production {
             self.walk.set_caught(Caught::of(body)?);
+        }
+        if self.env.mode != Mode::Rerun {
+            self.tries = self.env.info.tries(body)?;
         }
         self.open_function(self.env.info.func_type(self.env.info.func_index(func)));
         let range = body.range();
@@ -507,6 +513,7 @@ impl<'a, 'b> Translator<'a, 'b> {
                 }
                 self.switch_to_else(fallen)
             }
+            Step::Catch { fallen } => self.switch_to_clause(operator, fallen),
             Step::End { block, fallen } => {
                 if block.caught {
                     self.storage.end_region();

@@ -106,7 +106,7 @@ fn blocks_needed(instructions: Instructions<'_>, to: Option<WasmOffset>, total: 
                 closed += 1;
                 needed = needed.max(closed);
             }
-            Flow::Else if inside == 0 => needed = needed.max(closed + 1),
+            Flow::Else | Flow::Catch if inside == 0 => needed = needed.max(closed + 1),
             Flow::Branch | Flow::BranchIf => {
                 for target in targets(&instruction.operator) {
                     led_to(target?, inside, closed, &mut needed);
