@@ -145,5 +145,71 @@ mod tests {
     use crate::base::DefinedFuncIndex;
     use crate::wasm::{Features, parse};
 
-    const FEATURES: Features = Features { legacy_exceptions: true, ..Features::WASM_3 };
+    fn tries(text: &str, legacy_exceptions: bool) -> (Tries, Vec<(WasmOffset, String)>) {
+        let module = format!("(module (tag $a) (tag $b (param i32)) (func $f) (func (export \"f\") {text}))");
+        let binary = wat::parse_str(module).unwrap();
+        let features = Features { legacy_exceptions: true, ..Features::default() };
+        let mut info = parse(&binary, features, false).unwrap();
+        info.legacy_exceptions = legacy_exceptions;
+        let func = DefinedFuncIndex::new(1);
+        let body = info.body(func, &binary).unwrap();
+        let tries = info.tries(&body).unwrap();
+        assert_eq!(info.kept_count(func, &binary), tries.kept());
+        assert_eq!(info.locals(func, &binary).len() as u64, info.locals_count(func, &binary) + u64::from(tries.kept()));
+        let listed = |instruction: Result<crate::wasm::Instruction<'_>>| {
+            let instruction = instruction.unwrap();
+            (instruction.at, format!("{:?}", instruction.operator))
+        };
+        (tries, Instructions::of(&body).unwrap().map(listed).collect())
+    }
+
+    /// What each `try` does, and where the clauses keep what they have caught, in the order of the body.
+    fn known(text: &str) -> (Vec<Handling>, Vec<Option<u32>>) {
+        let (tries, instructions) = tries(text, true);
+        let named = |names: &'static [&str]| {
+            instructions.iter().filter(move |(_, name)| names.iter().any(|begin| name.starts_with(begin)))
+        };
+        let handling = named(&["Try "]).map(|(at, _)| tries.handling(*at).unwrap().clone()).collect();
+        let kept = named(&["Catch ", "CatchAll"]).map(|(at, _)| tries.kept_at(*at)).collect();
+        (handling, kept)
+    }
+
+    #[test]
+    fn what_a_try_does_is_known_where_it_begins() {
+        let text = "try try call $f delegate 1 try end catch $b drop catch $a catch_all try call $f delegate 0 end";
+        let (a, b) = (Some(TagIndex::new(0)), Some(TagIndex::new(1)));
+        let expected = [
+            Handling::Clauses(vec![b, a, None]),
+            Handling::Delegates(1),
+            Handling::Clauses(vec![]),
+            Handling::Delegates(0),
+        ];
+        assert_eq!(known(text), (expected.to_vec(), vec![None; 3]));
+    }
+
+    #[test]
+    fn clauses_beside_each_other_share_a_local() {
+        let text = "
+            try call $f
+            catch $a rethrow 0
+            catch $b drop
+              try call $f catch_all block rethrow 1 end end
+              try call $f catch_all block rethrow 2 end end
+              try rethrow 1 catch_all rethrow 0 end
+            catch_all
+            end
+            try call $f catch_all try call $f catch_all try call $f catch_all rethrow 0 end end end";
+        let (handling, kept) = known(text);
+        assert_eq!(handling.len(), 7);
+        assert_eq!(kept, [Some(0), Some(0), Some(1), None, Some(1), None, None, None, Some(2)]);
+    }
+
+    #[test]
+    fn where_the_proposal_is_off_no_body_is_looked_through() {
+        let text = "try call $f catch_all rethrow 0 end";
+        assert_eq!(tries(text, true).0.kept(), 1);
+        assert_eq!(tries(text, false).0, Tries::default());
+        // Bytes that look so do no harm.
+        assert_eq!(tries("i32.const 6 drop", true).0, Tries::default());
+    }
 }
