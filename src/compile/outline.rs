@@ -126,7 +126,7 @@ pub(super) fn outline(
     let mut finder = Finder {
         info,
         outline: Outline { run: run.max(1), begins: Vec::new(), blocks: Vec::new() },
-        locals: info.locals(func, binary).into_iter().collect(),
+        locals: info.frame_locals(func, binary).into_iter().collect(),
         instructions: Vec::new(),
         stacks: Vec::new(),
         above: Vec::new(),

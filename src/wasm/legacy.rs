@@ -155,7 +155,10 @@ mod tests {
         let body = info.body(func, &binary).unwrap();
         let tries = info.tries(&body).unwrap();
         assert_eq!(info.kept_count(func, &binary), tries.kept());
-        assert_eq!(info.locals(func, &binary).len() as u64, info.locals_count(func, &binary) + u64::from(tries.kept()));
+        assert_eq!(
+            info.frame_locals(func, &binary).len() as u64,
+            info.locals_count(func, &binary) + u64::from(tries.kept())
+        );
         let listed = |instruction: Result<crate::wasm::Instruction<'_>>| {
             let instruction = instruction.unwrap();
             (instruction.at, format!("{:?}", instruction.operator))

@@ -269,14 +269,15 @@ impl ModuleInfo {
         if self.legacy_exceptions { Tries::of(body) } else { Ok(Tries::default()) }
     }
 
-    /// How many of a function's locals, the last ones, it does not declare: there clauses keep their exceptions.
+    /// How many of the locals of a function's frame, the last ones, it does not declare: there clauses keep their
+    /// exceptions.
     pub fn kept_count(&self, func: DefinedFuncIndex, binary: &[u8]) -> u32 {
         let tries = self.body(func, binary).and_then(|body| self.tries(&body));
         tries.map_or(0, |tries| tries.kept())
     }
 
     /// The locals of a function defined here, parameters first, from its body in `binary`, as they stand in slots. Of a
-    /// body that was not validated, as many as a valid one may have. Behind them are those of [`Self::kept_count`].
+    /// body that was not validated, as many as a valid one may have.
     pub fn locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
         let params = self.func_type(self.func_index(func)).params.iter();
         let mut locals: Vec<ValType> = params.map(|ty| ty.in_slots()).collect();
@@ -284,12 +285,17 @@ impl ModuleInfo {
             let room = MAX_LOCALS.saturating_sub(locals.len());
             locals.extend(std::iter::repeat_n(ty, room.min(count as usize)));
         }
+        locals
+    }
+
+    /// The same, and behind them those that it does not declare, which its frame has as well.
+    pub fn frame_locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
+        let mut locals = self.locals(func, binary);
         locals.extend(std::iter::repeat_n(ValType::EXNREF.in_slots(), self.kept_count(func, binary) as usize));
         locals
     }
 
-    /// How many locals a function defined here has, parameters included. Nothing is set aside for them. Those of
-    /// [`Self::kept_count`] are not counted.
+    /// How many locals a function defined here has, parameters included. Nothing is set aside for them.
     pub fn locals_count(&self, func: DefinedFuncIndex, binary: &[u8]) -> u64 {
         let params = self.func_type(self.func_index(func)).params.len() as u64;
         self.local_groups(func, binary).fold(params, |sum, (count, _)| sum.saturating_add(u64::from(count)))

@@ -358,7 +358,7 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     /// Gives every local its place and first value. This is where it is decided where locals and operands live.
     fn begin_locals(&mut self, func: DefinedFuncIndex, body: &FunctionBody<'_>) -> Result<()> {
-        self.locals = self.env.info.locals(func, self.env.binary);
+        self.locals = self.env.info.frame_locals(func, self.env.binary);
         let (builder, locals, flags, vmctx) = (&mut self.builder, &*self.locals, self.flags, self.vmctx);
         if self.env.mode == Mode::Rerun {
             let begin = (0, RegionClasses::new());

@@ -31,7 +31,7 @@ pub(in crate::compile) fn translate_run(
 
     let mut translator = Translator::new(env, body.range().start as u32, into, context);
     translator.locate(from.get());
-    translator.locals = env.info.locals(func, env.binary);
+    translator.locals = env.info.frame_locals(func, env.binary);
     let (flags, locals, params) = (translator.flags, &*translator.locals, &*translator.params);
     let mut state = buffer::begin(&mut translator.builder, flags, locals, params, (first, begin.classes))?;
     let mut operands: Vec<ValType> = known.operand_types(first).collect();

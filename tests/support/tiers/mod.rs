@@ -10,6 +10,7 @@ pub mod drive;
 #[path = "../smith.rs"]
 mod features;
 pub mod guests;
+mod legacy;
 pub mod mutate;
 pub mod programs;
 pub mod random;
