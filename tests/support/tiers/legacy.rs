@@ -113,7 +113,7 @@ pub const TRIES: &str = r#"(module
             rethrow 1
           catch_all
             i32.const 1 local.get 0 i32.const 15 i32.and i32.div_u
-            i32.const 2 i32.and if rethrow 0 end
+            i32.const 2 i32.and if rethrow 1 end
             i32.const 500 local.get 2 i32.add
             throw $i
           end
@@ -264,7 +264,7 @@ pub const TRIES: &str = r#"(module
     catch_all
       try (result i32)
         block $again (result exnref)
-          try_table (catch_all_ref $again) rethrow 2 end
+          try_table (catch_all_ref $again) rethrow 3 end
           unreachable
         end
         throw_ref
@@ -340,7 +340,7 @@ pub const TRIES: &str = r#"(module
       else
         try (result i32)
           i32.const 50 return
-          try (result i32) i32.const 1 catch $i rethrow 0 delegate 0
+          try (result i32) i32.const 1 drop try call $trap catch $i rethrow 0 end i32.const 2 delegate 0
         catch $i
           local.get 0 i32.const 8 i32.and br_if $out
           drop
@@ -390,10 +390,10 @@ pub const TRIES: &str = r#"(module
     try delegate 0
     local.get 0))"#;
 
-/// A `try` whose body, clause and what is behind both are longer than a run of rerun code.
+/// A `try` whose body, clause and what is behind both are in several runs of rerun code.
 pub fn long_try() -> String {
     let steps = |from: i32, text: &mut String| {
-        for i in from..from + 150 {
+        for i in from..from + 24 {
             _ = writeln!(text, "local.get 1 i32.const {i} i32.mul local.get 0 i32.add local.set 1");
         }
     };
