@@ -412,6 +412,12 @@ fn references_to_what_guests_make_go_wherever_values_go() {
     in_all_code_as_of(("exceptions", "wasm-v3"), include_str!("support/heap_exceptions.wast"), 8, |_| {});
 }
 
+#[test]
+fn exceptions_of_the_old_form_go_the_same_ways() {
+    let folder = "legacy-exceptions";
+    in_all_code_as_of((folder, folder), include_str!("support/legacy_exceptions.wast"), 65, |_| {});
+}
+
 /// What they give is what the specification's deterministic profile says.
 #[test]
 fn relaxed_instructions_are_deterministic_where_asked() {

@@ -217,8 +217,8 @@ pub unsafe extern "C" fn stepwell_config_epoch_set(config: *mut wasm_config_t, e
     unsafe { set("stepwell_config_epoch_set", config, |config| config.epoch = enable) }
 }
 
-/// Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is
-/// none: an error, and the configuration is as before.
+/// Whether modules may use a proposal, one of `enum stepwell_feature_enum`. On at first are all that are not said to be
+/// off. For a number that is none: an error, and the configuration is as before.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -43,7 +43,8 @@ const TIERS: [Tier; 2] = [Tier::Production, Tier::Debug];
 
 /// Parses, with what [`smith`] needs.
 fn parsed(binary: &[u8]) -> ModuleInfo {
-    parse(binary, Features { custom_page_sizes: true, ..Features::default() }, false).unwrap()
+    let features = Features { custom_page_sizes: true, legacy_exceptions: true, ..Features::default() };
+    parse(binary, features, false).unwrap()
 }
 
 /// Parses and compiles, and checks what must hold of any image.
@@ -309,4 +310,34 @@ fn what_is_mostly_not_come_to_is_out_of_the_way() {
     let before =
         module(r#"(block (call 1) (@metadata.code.branch_hint "\00") (br_if 0 (local.get 0)) (call 2)) (call 3)"#);
     assert_eq!(before, [1, 2, 3]);
+}
+
+/// What a clause keeps stands behind the locals that are declared: the collector sees it, and nobody is shown it.
+#[test]
+fn what_clauses_keep_is_a_root_and_not_shown() {
+    let binary = wat::parse_str(
+        "(module (func $f) (func (param i32) (local externref f64)
+           try call $f catch_all try call $f catch_all rethrow 0 end rethrow 0 end
+           try call $f catch_all end))",
+    )
+    .unwrap();
+    let info = parsed(&binary);
+    let func = DefinedFuncIndex::new(1);
+    for options in [GUARDED, Options { debug_tier: DebugTier::Regions, ..GUARDED }] {
+        let compiler = Compiler::new(options).unwrap();
+        let tables = compile(&compiler, &binary, Tier::Debug).tables;
+        let types = |locals: crate::image::Locals<'_>| locals.iter().map(|slot| slot.ty).collect::<Vec<_>>();
+        let declared = vec![ValType::I32, ValType::EXTERNREF, ValType::F64];
+        let kept = [ValType::EXNREF.in_slots(); 2];
+        assert_eq!(types(tables.declared_locals_of(func)), declared);
+        assert_eq!(types(tables.locals_of(func)), [&declared[..], &kept].concat());
+        assert_eq!(tables.function(func).unwrap().kept, 2);
+        for point in tables.points_of(func) {
+            let roots: Vec<ValType> = tables.roots(func, point).map(|slot| slot.ty).collect();
+            assert_eq!(roots, [ValType::EXTERNREF, kept[0], kept[1]]);
+        }
+        let rerun = compiler.rerun(&info, &binary, func).unwrap();
+        assert_eq!((rerun.declared_locals().types(), rerun.locals.len()), (&declared[..], 5));
+        assert!((0..rerun.instructions.len() as u32).all(|position| rerun.roots(position).count() == 3));
+    }
 }
