@@ -445,8 +445,11 @@ mod tests {
 
     /// The only function of a module, whose type is `(func (param i32) (result i32))`.
     fn function(text: &str) -> (Vec<u8>, ModuleInfo) {
-        let binary = wat::parse_str(format!("(module (func (param i32) (result i32) {text}))")).unwrap();
-        let info = parse(&binary, Features::default(), false).unwrap();
+        // So many tags that the index of the last takes two bytes.
+        let tags = "(tag)".repeat(301);
+        let binary = wat::parse_str(format!("(module {tags} (func (param i32) (result i32) {text}))")).unwrap();
+        let features = Features { legacy_exceptions: true, ..Features::default() };
+        let info = parse(&binary, features, false).unwrap();
         (binary, info)
     }
 
@@ -459,6 +462,7 @@ mod tests {
             let step = match walk.step(&instruction.unwrap()).unwrap() {
                 Step::End { fallen, .. } => format!("end {fallen}"),
                 Step::Else { fallen } => format!("else {fallen}"),
+                Step::Catch { fallen } => format!("catch {fallen}"),
                 step => format!("{step:?}").split('(').next().unwrap().to_lowercase(),
             };
             format!("{step} {}{}", walk.depth(), if walk.reached() { "" } else { "-" })
@@ -485,7 +489,7 @@ mod tests {
         let all = steps(text, Walk::over_all(()));
         assert!(all.iter().all(|step| !step.contains("unreached") && !step.contains('-')), "{all:?}");
         // Blocks in what is not reached are no blocks; `else` and `end` bring control back, or do not.
-        let cases: [(&str, &[&str]); 5] = [
+        let cases: [(&str, &[&str]); 10] = [
             (
                 "unreachable block loop end end",
                 &["leave 1-", "unreached 1-", "unreached 1-", "unreached 1-", "unreached 1-", "end false 0-"],
@@ -501,6 +505,27 @@ mod tests {
             (
                 "i32.const 1 local.get 0 if br 0 else unreachable end",
                 &["next 1", "next 1", "open 2", "branch 2-", "else false 2", "leave 2-", "end false 1", "end true 0"],
+            ),
+            // A clause is come to from a call.
+            (
+                "try br 0 catch_all unreachable end i32.const 1",
+                &["open 2", "branch 2-", "catch false 2", "leave 2-", "end false 1", "next 1", "end true 0"],
+            ),
+            (
+                "try unreachable catch_all end i32.const 1",
+                &["open 2", "leave 2-", "catch false 2", "end true 1", "next 1", "end true 0"],
+            ),
+            (
+                "try nop catch_all unreachable end i32.const 1",
+                &["open 2", "next 2", "catch true 2", "leave 2-", "end false 1", "next 1", "end true 0"],
+            ),
+            (
+                "try unreachable delegate 0 i32.const 1",
+                &["open 2", "leave 2-", "end false 1-", "unreached 1-", "end false 0-"],
+            ),
+            (
+                "unreachable try catch_all end",
+                &["leave 1-", "unreached 1-", "unreached 1-", "unreached 1-", "end false 0-"],
             ),
             // Nothing comes out of a loop by a branch to it.
             ("loop br 0 end i32.const 1", &["open 2", "branch 2-", "end false 1-", "unreached 1-", "end false 0-"]),
@@ -534,7 +559,8 @@ mod tests {
     fn the_instructions_are_the_same_from_anywhere() {
         let (binary, info) = function(
             "local.get 0 if (result i32) block loop local.get 0 br_if 1 end end i32.const 1 else
-             local.get 0 if nop else nop end i32.const 2 end",
+             local.get 0 if nop else nop end
+             try try nop catch 300 nop catch 0 catch_all nop end delegate 0 i32.const 2 end",
         );
         let body = info.body(DefinedFuncIndex::new(0), &binary).unwrap();
         let listed = |instructions: Instructions<'_>| -> Vec<(WasmOffset, String)> {
@@ -542,7 +568,7 @@ mod tests {
             instructions.map(|instruction| row(instruction.unwrap())).collect()
         };
         let all = listed(Instructions::of(&body).unwrap());
-        assert_eq!(all.len(), 19);
+        assert_eq!(all.len(), 29);
         for (i, (at, _)) in all.iter().enumerate() {
             assert_eq!(listed(Instructions::starting_at(&body, *at).unwrap()), all[i..], "from {i}");
         }

@@ -41,6 +41,8 @@ pub struct Tries {
     handling: Vec<(WasmOffset, Handling)>,
     /// The clauses whose exceptions are kept, and in which of the locals for that; in order.
     kept: Vec<(WasmOffset, u32)>,
+    /// How many locals that takes.
+    locals: u32,
 }
 
 /// What is known of an open `try`.
@@ -118,6 +120,7 @@ impl Tries {
     fn close_clause(&mut self, (at, around, again): (WasmOffset, u32, bool)) {
         if again {
             self.kept.push((at, around));
+            self.locals = self.locals.max(around + 1);
         }
     }
 
@@ -135,7 +138,7 @@ impl Tries {
 
     /// How many locals are needed for what is kept.
     pub fn kept(&self) -> u32 {
-        self.kept.iter().map(|(_, local)| local + 1).max().unwrap_or(0)
+        self.locals
     }
 }
 
