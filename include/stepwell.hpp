@@ -125,6 +125,7 @@ enum class Feature : std::int32_t {
   CompactImports = STEPWELL_FEATURE_COMPACT_IMPORTS,
   Exceptions = STEPWELL_FEATURE_EXCEPTIONS,
   Gc = STEPWELL_FEATURE_GC,
+  LegacyExceptions = STEPWELL_FEATURE_LEGACY_EXCEPTIONS,
 };
 
 /// The kinds of values.

@@ -559,3 +559,211 @@ fn answers_where_an_exception_is_thrown() {
         }
     }
 }
+
+fn with_legacy(debug_tier: DebugTier) -> Engine {
+    let features = Features { legacy_exceptions: true, ..Features::default() };
+    Engine::new(Config { debug: true, debug_tier, features, ..Config::default() }).unwrap()
+}
+
+#[test]
+fn the_old_form_is_refused_by_name_and_offset() {
+    for text in [
+        "(module (func try catch_all end))",
+        "(module (tag) (func try catch 0 end))",
+        "(module (func try delegate 0))",
+        "(module (func nop try end))",
+    ] {
+        let binary = wat::parse_str(text).unwrap();
+        // `try`, of no type.
+        let at = binary.windows(2).position(|bytes| bytes == [0x06, 0x40]).unwrap();
+        let error = Module::new(&engine(), &binary).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{text}: {error}");
+        assert!(error.message().contains("legacy-exceptions (switched off in the configuration)"), "{text}: {error}");
+        assert_eq!(error.offset().map(|offset| offset.index()), Some(at), "{text}: {error}");
+        Module::new(&with_legacy(DebugTier::Regions), &binary).unwrap();
+    }
+    // It has tags by the proposal that came later.
+    let features = Features { legacy_exceptions: true, exceptions: false, ..Features::default() };
+    let engine = Engine::new(Config { features, ..Config::default() }).unwrap();
+    let error = Module::new(&engine, &wat::parse_str("(module (tag) (func try catch 0 end))").unwrap()).unwrap_err();
+    assert!(error.message().contains("exception-handling"), "{error}");
+}
+
+/// Guests of the old form.
+const LEGACY: &str = r#"(module
+  (import "host" "f" (func $f (param i32)))
+  (import "host" "tag" (tag $t (param i32)))
+  (tag $other)
+  (func $throw (param i32) local.get 0 throw $t)
+  (func $delegates (param i32)
+    try
+      try local.get 0 call $throw delegate 1
+    catch_all
+      unreachable
+    end)
+  (func $again (param i32) (local f64)
+    try
+      local.get 0 call $delegates
+    catch $other
+    catch_all
+      nop
+      rethrow 0
+    end)
+  (func (export "caught") (param i32) (result i32)
+    try (result i32)
+      local.get 0 call $again
+      i32.const 0
+    catch $other
+      i32.const 0
+    catch $t
+      i32.const 1
+      i32.add
+    end)
+  (func (export "uncaught") (param i32) local.get 0 call $again)
+  (func (export "host") (param i32) (result i32)
+    try (result i32)
+      try
+        local.get 0 call $f
+      catch_all
+        i32.const 1 call $f
+        rethrow 0
+      end
+      i32.const -1
+    catch $t
+    end)
+  (func (export "loop") (param i32) (result i32) (local i32)
+    loop $again
+      try i32.const 0 call $throw catch $t drop end
+      try i32.const 0 call $throw catch_all end
+      local.get 1 i32.const 1 i32.add local.tee 1 local.get 0 i32.lt_s br_if $again
+    end
+    local.get 1)
+  (func (export "keep") (param i32) (result i32) (local i32)
+    loop $again
+      try
+        try local.get 1 call $throw catch_all rethrow 0 end
+      catch $t
+        drop
+      end
+      local.get 1 i32.const 1 i32.add local.tee 1 local.get 0 i32.lt_s br_if $again
+    end
+    local.get 1))"#;
+
+/// A guest of the old form in a store; its host's function throws what it is given, unless that is 1.
+fn legacy(engine: &Engine) -> (Store, Module, Instance) {
+    let mut store = Store::new(engine);
+    let tag = Tag::new(&mut store, FuncType::new([ValType::I32], [])).unwrap();
+    let host = Func::wrap(&mut store, move |mut caller: stepwell::Caller<'_>, what: i32| -> Result<()> {
+        match what {
+            1 => Ok(()),
+            _ => Err(ExnRef::new(&mut caller, tag, &[Val::I32(what)])?.throw(&caller)?),
+        }
+    });
+    let module = module(engine, LEGACY);
+    let instance = Instance::new(&mut store, &module, &[host.unwrap().into(), tag.into()]).unwrap();
+    (store, module, instance)
+}
+
+#[test]
+fn clauses_of_the_old_form_catch_what_comes_through_the_host() {
+    let (mut store, _, instance) = legacy(&with_legacy(DebugTier::Regions));
+    assert_eq!(one(&mut store, instance, "host", 1), -1);
+    assert_eq!(one(&mut store, instance, "host", 7), 7);
+    assert_eq!(one(&mut store, instance, "caught", 7), 8);
+    let error = call(&mut store, instance, "uncaught", &[Val::I32(9)]).unwrap_err();
+    assert_eq!(thrown(&error).values(&store).unwrap(), [Val::I32(9)]);
+}
+
+/// Only a clause that throws again keeps what it has caught.
+#[test]
+fn what_is_not_thrown_again_takes_no_memory() {
+    let (mut store, _, instance) = legacy(&with_legacy(DebugTier::Regions));
+    assert_eq!(one(&mut store, instance, "loop", 10_000), 10_000);
+    assert!(store.usage().exceptions <= 1, "{:?}", store.usage());
+    assert_eq!(one(&mut store, instance, "keep", 100), 100);
+    assert!(store.usage().exceptions >= 100, "{:?}", store.usage());
+    // SAFETY: the instance is a root.
+    drop(unsafe { store.collect([instance.into()]) }.unwrap());
+    assert_eq!(store.usage().exceptions, 0);
+}
+
+/// The frame that catches is the one whose clause it is, past those that delegate; and an exception is told of again
+/// where it is thrown again.
+#[test]
+fn debuggers_are_told_which_clause_of_the_old_form_catches() {
+    for debug_tier in [DebugTier::Regions, DebugTier::Simple] {
+        let (mut store, _, instance) = legacy(&with_legacy(debug_tier));
+        let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let log = seen.clone();
+        let debugger = Debugger::attach(&mut store, move |stop| {
+            assert_eq!(*stop.reason(), Reason::Exception);
+            log.lock().unwrap().push(at_throw(stop));
+            Action::Continue
+        })
+        .unwrap();
+        let (seven, nine) = (vec![Val::I32(7)], vec![Val::I32(9)]);
+        let caught = [(seven.clone(), vec![1, 2, 3, 4], Some(2)), (seven, vec![3, 4], Some(1))];
+        let uncaught = [(nine.clone(), vec![1, 2, 3, 5], Some(2)), (nine, vec![3, 5], None)];
+        for (which, expected) in
+            [(ExceptionStops::Uncaught, vec![uncaught[1].clone()]), (ExceptionStops::All, [caught, uncaught].concat())]
+        {
+            debugger.stop_at_exceptions(&mut store, which).unwrap();
+            assert_eq!(one(&mut store, instance, "caught", 7), 8);
+            assert!(call(&mut store, instance, "uncaught", &[Val::I32(9)]).is_err());
+            assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), expected, "{which:?}");
+        }
+    }
+}
+
+/// A step over a call that does not come back ends behind the clause that catches, with what the exception carries and
+/// nothing else: what a clause keeps is neither a local nor an operand.
+#[test]
+fn steps_end_behind_the_clause_of_the_old_form_that_catches() {
+    for debug_tier in [DebugTier::Regions, DebugTier::Simple] {
+        let (mut store, module, instance) = legacy(&with_legacy(debug_tier));
+        let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let log = seen.clone();
+        let debugger = Debugger::attach(&mut store, move |stop| {
+            let frame = stop.frame(0).unwrap();
+            let at = frame.offset().index();
+            let opcode = frame.module().binary()[at];
+            log.lock().unwrap().push((frame.func().get(), opcode, frame.locals(), frame.operands()));
+            Action::StepOver
+        })
+        .unwrap();
+        debugger.break_at_name(&mut store, &module, "again").unwrap();
+        assert_eq!(one(&mut store, instance, "caught", 7), 8);
+        let seven = Val::I32(7);
+        let locals = vec![seven, Val::F64(0)];
+        let (try_, get, call, nop, again, constant, add, end) = (0x06, 0x20, 0x10, 0x01, 0x09, 0x41, 0x6a, 0x0b);
+        let expected = [
+            (3, try_, locals.clone(), vec![]),
+            (3, get, locals.clone(), vec![]),
+            (3, call, locals.clone(), vec![seven]),
+            (3, nop, locals.clone(), vec![]),
+            (3, again, locals, vec![]),
+            (4, constant, vec![seven], vec![seven]),
+            (4, add, vec![seven], vec![seven, Val::I32(1)]),
+            (4, end, vec![seven], vec![Val::I32(8)]),
+            (4, end, vec![seven], vec![Val::I32(8)]),
+        ];
+        assert_eq!(*seen.lock().unwrap(), expected, "{debug_tier:?}");
+    }
+}
+
+#[test]
+fn modules_of_the_old_form_are_serialized() {
+    let engine = with_legacy(DebugTier::Regions);
+    let module = module(&engine, LEGACY);
+    module.debug_code(&|_, _| true).unwrap();
+    let bytes = module.serialize().unwrap();
+    let again = Module::deserialize(&engine, &bytes).unwrap();
+    let mut store = Store::new(&engine);
+    let mut linker = Linker::new(&engine);
+    linker.fill_missing_with_defaults(&mut store, &again).unwrap();
+    let instance = linker.instantiate(&mut store, &again).unwrap();
+    assert_eq!(one(&mut store, instance, "caught", 7), 8);
+    // Who has the proposal off does not get it by the way of a file.
+    let error = Module::deserialize(&self::engine(), &bytes).unwrap_err();
+    assert!(error.message().contains("legacy"), "{error}");
+}

@@ -19,7 +19,7 @@ use stepwell::{ExternType, Features, GlobalType, ValType};
 const MEMORY: usize = 1 << 16;
 
 fn engine(change: impl FnOnce(&mut Config)) -> Engine {
-    let features = Features { custom_page_sizes: true, ..Features::default() };
+    let features = Features { custom_page_sizes: true, legacy_exceptions: true, ..Features::default() };
     let mut config = Config { features, debug: true, nan_canonicalization: true, ..Config::default() };
     change(&mut config);
     Engine::new(config).unwrap()

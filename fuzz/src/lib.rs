@@ -20,7 +20,7 @@ const STOPS: usize = 2_000;
 /// An engine for each kind of debug code, with fuel.
 pub fn engines() -> [Engine; 2] {
     [DebugTier::Regions, DebugTier::Simple].map(|debug_tier| {
-        let features = Features { custom_page_sizes: true, ..Features::default() };
+        let features = Features { custom_page_sizes: true, legacy_exceptions: true, ..Features::default() };
         let config = Config { features, debug: true, debug_tier, fuel: true, parallel: false, ..Config::default() };
         Engine::new(config).expect("the fuzzer's engine")
     })

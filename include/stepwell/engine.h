@@ -92,6 +92,11 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_EXCEPTIONS = 15,
   /** Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts. */
   STEPWELL_FEATURE_GC = 16,
+  /**
+   * Exceptions as they were before `try_table`: `try`, `catch`, `catch_all`, `delegate`, `rethrow`. They need
+   * `STEPWELL_FEATURE_EXCEPTIONS`. Off at first.
+   */
+  STEPWELL_FEATURE_LEGACY_EXCEPTIONS = 18,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */
@@ -244,8 +249,8 @@ void stepwell_config_epoch_set(wasm_config_t *config,
                                bool enable);
 
 /**
- * Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is
- * none: an error, and the configuration is as before.
+ * Whether modules may use a proposal, one of `enum stepwell_feature_enum`. On at first are all that are not said to be
+ * off. For a number that is none: an error, and the configuration is as before.
  *
  * Thread: any.
  */

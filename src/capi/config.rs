@@ -64,6 +64,9 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_EXCEPTIONS = 15,
     /// Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts.
     STEPWELL_FEATURE_GC = 16,
+    /// Exceptions as they were before `try_table`: `try`, `catch`, `catch_all`, `delegate`, `rethrow`. They need
+    /// `STEPWELL_FEATURE_EXCEPTIONS`. Off at first.
+    STEPWELL_FEATURE_LEGACY_EXCEPTIONS = 18,
 }
 
 /// A new configuration, of the defaults.
@@ -214,8 +217,8 @@ pub unsafe extern "C" fn stepwell_config_epoch_set(config: *mut wasm_config_t, e
     unsafe { set("stepwell_config_epoch_set", config, |config| config.epoch = enable) }
 }
 
-/// Whether modules may use a proposal, one of `enum stepwell_feature_enum`. All are on at first. For a number that is
-/// none: an error, and the configuration is as before.
+/// Whether modules may use a proposal, one of `enum stepwell_feature_enum`. On at first are all that are not said to be
+/// off. For a number that is none: an error, and the configuration is as before.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -247,6 +250,7 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_COMPACT_IMPORTS as i32 => &mut features.compact_imports,
             _ if feature == f::STEPWELL_FEATURE_EXCEPTIONS as i32 => &mut features.exceptions,
             _ if feature == f::STEPWELL_FEATURE_GC as i32 => &mut features.gc,
+            _ if feature == f::STEPWELL_FEATURE_LEGACY_EXCEPTIONS as i32 => &mut features.legacy_exceptions,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

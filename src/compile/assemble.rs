@@ -142,6 +142,7 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
         len: function.code.len() as u32,
         frame_size: function.frame_size,
         locals: (first_local, tables.locals.len() as u32),
+        kept: function.kept,
         locals_at: function.locals_at,
         points: (first_point, tables.points.len() as u32),
         vmctx: function.vmctx,

@@ -64,6 +64,8 @@ pub(super) struct CompiledFunction {
     pub(super) references_at: i32,
     /// Its locals.
     pub(super) locals: SlotLayout,
+    /// How many of them, the last ones, are none of the guest's.
+    pub(super) kept: u32,
     /// Where the first local is, from the frame pointer.
     pub(super) locals_at: i32,
     pub(super) shapes: Vec<Shape>,
@@ -145,6 +147,7 @@ fn compile_with(
         compiled.references_at = place_of(slot)?;
     }
     if let Some(record) = record.frame {
+        compiled.kept = env.info.kept_count(func, env.binary);
         place(&mut compiled, record, slots)?;
     }
     Ok(compiled)
@@ -161,6 +164,7 @@ pub(super) fn compile_rerun(env: &Env<'_>, func: DefinedFuncIndex) -> Result<Rer
         return Err(internal("rerun code with a call"));
     }
     image.code = compiled.code;
+    image.kept = env.info.kept_count(func, env.binary);
     Ok(image)
 }
 
@@ -213,6 +217,7 @@ fn entry_for(
     entry.references.extend(references.map(|(at, any, external)| (at + shift, any, external)));
     entry.references_at = body.references_at;
     entry.locals = body.locals;
+    entry.kept = body.kept;
     entry.locals_at = body.locals_at;
     entry.shapes = body.shapes;
     entry.points = body.points;
@@ -281,6 +286,7 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         references: Vec::new(),
         references_at: 0,
         locals: SlotLayout::new(),
+        kept: 0,
         locals_at: 0,
         shapes: Vec::new(),
         points: Vec::new(),

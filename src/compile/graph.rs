@@ -52,6 +52,12 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
                 arriving.clear();
                 arriving.extend(block.condition.take());
             }
+            // Behind it only the guest comes, from a call.
+            Step::Catch { fallen } => {
+                let block = &mut walk.innermost()?.known;
+                block.from.extend((fallen && !class.ends_region()).then_some(here));
+                arriving.clear();
+            }
             Step::End { block, fallen } => {
                 arriving = block.known.from;
                 arriving.extend(block.known.condition);

@@ -7,7 +7,9 @@ use super::env::null_type;
 use super::fuel::Due;
 use super::internal;
 use super::regions::RegionClasses;
-use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, Result, SlotLayout, TableIndex, no_room};
+use crate::base::{
+    DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, Result, SlotLayout, TableIndex, TagIndex, no_room,
+};
 use crate::image::{RerunImage, RerunInstruction};
 use crate::wasm::{BlockKind, Caught, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk};
 use wasmparser::{BlockType, Operator};
@@ -90,6 +92,8 @@ struct Finder<'a> {
     info: &'a ModuleInfo,
     outline: Outline,
     locals: SlotLayout,
+    /// How many of them are none of the guest's.
+    kept: u32,
     instructions: Vec<RerunInstruction>,
     stacks: Vec<(u32, ValType)>,
     /// For each of `stacks`, the first that has it below, and the next that has the same below.
@@ -122,7 +126,7 @@ pub(super) fn outline(
     let mut finder = Finder {
         info,
         outline: Outline { run: run.max(1), begins: Vec::new(), blocks: Vec::new() },
-        locals: info.locals(func, binary).into_iter().collect(),
+        locals: info.frame_locals(func, binary).into_iter().collect(),
         instructions: Vec::new(),
         stacks: Vec::new(),
         above: Vec::new(),
@@ -134,6 +138,7 @@ pub(super) fn outline(
         passing: 0,
         due: Due::default(),
         classes: RegionClasses::new(),
+        kept: info.kept_count(func, binary),
         results: info.func_type(info.func_index(func)).results.iter().map(|ty| ty.words()).sum(),
     };
     finder.walk.set_caught(Caught::of(&body)?);
@@ -141,8 +146,8 @@ pub(super) fn outline(
     for instruction in Instructions::of(&body)? {
         finder.instruction(&instruction?)?;
     }
-    let Finder { outline, locals, instructions, stacks, deepest, .. } = finder;
-    Ok((outline, RerunImage { code: Vec::new(), locals, deepest, instructions, stacks }))
+    let Finder { outline, locals, kept, instructions, stacks, deepest, .. } = finder;
+    Ok((outline, RerunImage { code: Vec::new(), locals, kept, deepest, instructions, stacks }))
 }
 
 impl Finder<'_> {
@@ -171,6 +176,14 @@ impl Finder<'_> {
                 let (ty, height) = (block.ty, block.height);
                 self.truncate(height as usize);
                 self.push_of(ty, false)?;
+            }
+            Step::Catch { .. } => {
+                let height = self.outline.blocks[outer as usize].height;
+                self.truncate(height as usize);
+                if let Operator::Catch { tag_index } = instruction.operator {
+                    let info = self.info;
+                    self.push_all(info.tag_values(TagIndex::new(tag_index)))?;
+                }
             }
             Step::End { block, .. } => self.close(block.known as usize)?,
             // What a branch goes by is gone behind it, unless that is a reference: one that is not null is only not

@@ -20,7 +20,7 @@
 //! code ends with [`RerunEnd::ONWARD`] and its position.
 
 use crate::abi::TrapCode;
-use crate::base::{SlotLayout, ValType, WasmOffset};
+use crate::base::{SlotLayout, SlotRange, ValType, WasmOffset};
 
 /// A function's rerun code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct RerunImage {
     pub code: Vec<u8>,
     /// Its locals, parameters first.
     pub locals: SlotLayout,
+    /// How many of them, the last ones, the guest does not declare: exceptions that are kept for `rethrow`.
+    pub kept: u32,
     /// The words of its deepest operand stack.
     pub deepest: u32,
     /// Every instruction that can be reached, by Wasm offset.
@@ -138,6 +140,12 @@ impl RegionGraph {
 impl RerunImage {
     /// The empty operand stack.
     pub const EMPTY: u32 = u32::MAX;
+
+    /// The locals that the guest declares: what is shown.
+    #[inline]
+    pub fn declared_locals(&self) -> SlotRange<'_> {
+        self.locals.range(0, self.locals.len() as u32 - self.kept)
+    }
 
     /// The position of the instruction at `wasm`.
     pub fn position(&self, wasm: WasmOffset) -> Option<u32> {

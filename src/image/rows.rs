@@ -42,7 +42,7 @@ fn place_from_words(tag: u32, word: u32) -> Option<Place> {
 }
 
 /// The words of a function's row.
-const FUNCTION_WORDS: usize = 13;
+const FUNCTION_WORDS: usize = 14;
 
 impl FunctionEntry {
     fn to_words(self) -> [u32; FUNCTION_WORDS] {
@@ -72,18 +72,21 @@ impl FunctionEntry {
             saved,
             arguments,
             self.references_at as u32,
+            self.kept,
         ]
     }
 
     /// `None` when the words say something that does not exist.
     fn from_words(words: [u32; FUNCTION_WORDS]) -> Option<Self> {
-        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved, arguments, references_at] = words;
+        let [start, len, frame_size, ranges @ .., locals_at, vmctx, offset, saved, arguments, references_at, kept] =
+            words;
         let [locals, locals_end, points, points_end] = ranges;
         Some(FunctionEntry {
             start: TextOffset::new(start),
             len,
             frame_size,
             locals: (locals, locals_end),
+            kept,
             locals_at: locals_at as i32,
             points: (points, points_end),
             vmctx: match vmctx.checked_sub(1) {

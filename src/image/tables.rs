@@ -89,6 +89,8 @@ pub struct FunctionEntry {
     pub frame_size: u32,
     /// Debug: its locals, parameters first, as a range of [`ImageTables::locals`].
     pub locals: (u32, u32),
+    /// Debug: how many of them, the last ones, the guest does not declare: exceptions that are kept for `rethrow`.
+    pub kept: u32,
     /// Debug: where the first of them is, from the frame pointer. The others stand above it, as [`SlotLayout`] says.
     pub locals_at: i32,
     /// Debug: its points as a range of [`ImageTables::points`].
@@ -415,7 +417,15 @@ impl ImageTables {
         self.points.range(start, end)
     }
 
-    /// The locals of a function, parameters first.
+    /// Those of [`Self::locals_of`] that the guest declares: what is shown.
+    #[inline(always)]
+    pub fn declared_locals_of(&self, func: DefinedFuncIndex) -> Locals<'_> {
+        let Some(function) = self.function(func) else { return Locals::default() };
+        let (start, end) = function.locals;
+        Locals { values: self.locals.range(start, end - function.kept), at: function.locals_at }
+    }
+
+    /// The locals of a function, parameters first, and those behind them that it does not declare.
     #[inline(always)]
     pub fn locals_of(&self, func: DefinedFuncIndex) -> Locals<'_> {
         let Some(function) = self.function(func) else { return Locals::default() };

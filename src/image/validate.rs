@@ -102,6 +102,7 @@ impl ImageTables {
             free_from = end.unwrap_or(text_len);
             let within = |(start, end): (u32, u32), len: usize| start <= end && end as usize <= len;
             ensure!("functions", i, within(function.locals, locals.len()) && within(function.points, points.len()));
+            ensure!("functions", i, function.kept <= function.locals.1 - function.locals.0);
             let keeps_instance = !matches!(function.vmctx, Some(Place::Constant(_)));
             ensure!("functions", i, keeps_instance && function.saved.bytes() <= function.frame_size);
             ensure!("functions", i, function.arguments <= MAX_ARGUMENTS);

@@ -22,10 +22,13 @@ use std::fmt::Display;
 use std::rc::Rc;
 use wasmparser::{BlockType, Catch, FunctionBody, Operator, OperatorsReader};
 
-/// The opcodes of `else`, `end` and `try_table`.
+/// The opcodes of `else`, `end` and `try_table`, and of what ends a part of a `try`, or all of it.
 const ELSE: u8 = 0x05;
 const END: u8 = 0x0b;
 const TRY_TABLE: u8 = 31;
+const CATCH: u8 = 0x07;
+const CATCH_ALL: u8 = 0x19;
+const DELEGATE: u8 = 0x18;
 
 /// The opcodes of tail calls: `return_call`, `return_call_indirect` and `return_call_ref`.
 const TAIL_CALLS: [u8; 3] = [0x12, 0x13, 0x15];
@@ -98,13 +101,17 @@ impl<'a> Instructions<'a> {
     }
 
     /// Reads one that is in no block whose beginning was seen. wasmparser's reader takes an `else` only where it has
-    /// read the `if`, and nothing behind the `end` of what it takes for the function.
+    /// read the `if`, a clause only where it has read the `try`, and nothing behind the `end` of what it takes for the
+    /// function.
     #[inline(never)]
     fn read_outside(&mut self) -> Result<Operator<'a>> {
         let mut ahead = self.reader.get_binary_reader();
         let operator = match ahead.read_u8().map_err(unreadable)? {
             ELSE => Operator::Else,
             END => Operator::End,
+            CATCH => Operator::Catch { tag_index: ahead.read_var_u32().map_err(unreadable)? },
+            CATCH_ALL => Operator::CatchAll,
+            DELEGATE => Operator::Delegate { relative_depth: ahead.read_var_u32().map_err(unreadable)? },
             _ => return self.reader.read().map_err(unreadable),
         };
         self.reader = OperatorsReader::new(ahead);
@@ -124,7 +131,7 @@ impl<'a> Iterator for Instructions<'a> {
 /// What kind of block is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockKind {
-    /// `block`, or the function itself.
+    /// `block`, `try_table`, `try`, or the function itself.
     Block,
     /// `loop`
     Loop,
@@ -140,7 +147,7 @@ pub struct OpenBlock<B> {
     /// What kind it is by now.
     pub kind: BlockKind,
     /// Whether anything led back to it, for a loop; behind its end, for another: a branch, or the way from before its
-    /// `else`.
+    /// `else` or a clause.
     pub branched: bool,
     /// Whether exceptions lead behind its end, as far as the walk knows where they lead: see [`Caught`].
     pub caught: bool,
@@ -213,6 +220,11 @@ pub enum Step<B> {
         /// Whether control falls out of what is before it.
         fallen: bool,
     },
+    /// The innermost block, a `try`, goes on with a clause.
+    Catch {
+        /// Whether control falls out of what is before it.
+        fallen: bool,
+    },
     /// The innermost block ends.
     End {
         /// That block.
@@ -275,7 +287,7 @@ impl<B: Default> Walk<B> {
         let row = instruction.row;
         let caught = match row.flow {
             Flow::If => self.caught.has(instruction.at),
-            Flow::Else | Flow::End => self.open.last().is_some_and(|block| block.caught),
+            Flow::Else | Flow::Catch | Flow::End => self.open.last().is_some_and(|block| block.caught),
             _ => false,
         };
         if !caught {
@@ -341,6 +353,7 @@ impl<B: Default> Walk<B> {
                 }
                 self.open(*at, BlockKind::Block, try_table.ty)
             }
+            (Flow::Block, Operator::Try { blockty }) => self.open(*at, BlockKind::Block, *blockty),
             (Flow::Loop, Operator::Loop { blockty }) => self.open(*at, BlockKind::Loop, *blockty),
             (Flow::If, Operator::If { blockty }) => self.open(*at, BlockKind::If, *blockty),
             (Flow::Else, _) => {
@@ -349,6 +362,11 @@ impl<B: Default> Walk<B> {
                 block.branched |= fallen;
                 self.reached = true;
                 Step::Else { fallen }
+            }
+            (Flow::Catch, _) => {
+                self.innermost()?.branched |= fallen;
+                self.reached = true;
+                Step::Catch { fallen }
             }
             (Flow::End, _) => {
                 let block = self.open.pop().ok_or_else(|| unreadable("no block is open"))?;
@@ -379,7 +397,7 @@ impl<B: Default> Walk<B> {
     fn comes_back(&mut self, flow: Flow) -> bool {
         match flow {
             Flow::Block | Flow::Loop | Flow::If => self.skipped += 1,
-            Flow::Else => return self.skipped == 0,
+            Flow::Else | Flow::Catch => return self.skipped == 0,
             Flow::End if self.skipped == 0 => return true,
             Flow::End => self.skipped -= 1,
             _ => {}
@@ -427,8 +445,11 @@ mod tests {
 
     /// The only function of a module, whose type is `(func (param i32) (result i32))`.
     fn function(text: &str) -> (Vec<u8>, ModuleInfo) {
-        let binary = wat::parse_str(format!("(module (func (param i32) (result i32) {text}))")).unwrap();
-        let info = parse(&binary, Features::default(), false).unwrap();
+        // So many tags that the index of the last takes two bytes.
+        let tags = "(tag)".repeat(301);
+        let binary = wat::parse_str(format!("(module {tags} (func (param i32) (result i32) {text}))")).unwrap();
+        let features = Features { legacy_exceptions: true, ..Features::default() };
+        let info = parse(&binary, features, false).unwrap();
         (binary, info)
     }
 
@@ -441,6 +462,7 @@ mod tests {
             let step = match walk.step(&instruction.unwrap()).unwrap() {
                 Step::End { fallen, .. } => format!("end {fallen}"),
                 Step::Else { fallen } => format!("else {fallen}"),
+                Step::Catch { fallen } => format!("catch {fallen}"),
                 step => format!("{step:?}").split('(').next().unwrap().to_lowercase(),
             };
             format!("{step} {}{}", walk.depth(), if walk.reached() { "" } else { "-" })
@@ -467,7 +489,7 @@ mod tests {
         let all = steps(text, Walk::over_all(()));
         assert!(all.iter().all(|step| !step.contains("unreached") && !step.contains('-')), "{all:?}");
         // Blocks in what is not reached are no blocks; `else` and `end` bring control back, or do not.
-        let cases: [(&str, &[&str]); 5] = [
+        let cases: [(&str, &[&str]); 10] = [
             (
                 "unreachable block loop end end",
                 &["leave 1-", "unreached 1-", "unreached 1-", "unreached 1-", "unreached 1-", "end false 0-"],
@@ -483,6 +505,27 @@ mod tests {
             (
                 "i32.const 1 local.get 0 if br 0 else unreachable end",
                 &["next 1", "next 1", "open 2", "branch 2-", "else false 2", "leave 2-", "end false 1", "end true 0"],
+            ),
+            // A clause is come to from a call.
+            (
+                "try br 0 catch_all unreachable end i32.const 1",
+                &["open 2", "branch 2-", "catch false 2", "leave 2-", "end false 1", "next 1", "end true 0"],
+            ),
+            (
+                "try unreachable catch_all end i32.const 1",
+                &["open 2", "leave 2-", "catch false 2", "end true 1", "next 1", "end true 0"],
+            ),
+            (
+                "try nop catch_all unreachable end i32.const 1",
+                &["open 2", "next 2", "catch true 2", "leave 2-", "end false 1", "next 1", "end true 0"],
+            ),
+            (
+                "try unreachable delegate 0 i32.const 1",
+                &["open 2", "leave 2-", "end false 1-", "unreached 1-", "end false 0-"],
+            ),
+            (
+                "unreachable try catch_all end",
+                &["leave 1-", "unreached 1-", "unreached 1-", "unreached 1-", "end false 0-"],
             ),
             // Nothing comes out of a loop by a branch to it.
             ("loop br 0 end i32.const 1", &["open 2", "branch 2-", "end false 1-", "unreached 1-", "end false 0-"]),
@@ -516,7 +559,8 @@ mod tests {
     fn the_instructions_are_the_same_from_anywhere() {
         let (binary, info) = function(
             "local.get 0 if (result i32) block loop local.get 0 br_if 1 end end i32.const 1 else
-             local.get 0 if nop else nop end i32.const 2 end",
+             local.get 0 if nop else nop end
+             try try nop catch 300 nop catch 0 catch_all nop end delegate 0 i32.const 2 end",
         );
         let body = info.body(DefinedFuncIndex::new(0), &binary).unwrap();
         let listed = |instructions: Instructions<'_>| -> Vec<(WasmOffset, String)> {
@@ -524,7 +568,7 @@ mod tests {
             instructions.map(|instruction| row(instruction.unwrap())).collect()
         };
         let all = listed(Instructions::of(&body).unwrap());
-        assert_eq!(all.len(), 19);
+        assert_eq!(all.len(), 29);
         for (i, (at, _)) in all.iter().enumerate() {
             assert_eq!(listed(Instructions::starting_at(&body, *at).unwrap()), all[i..], "from {i}");
         }

@@ -84,6 +84,9 @@ features! {
     compact_imports: COMPACT_IMPORTS = true, "compact-import-section";
     /// Structures, arrays and integers of 31 bits that guests make, and types below types.
     gc: GC = true, "gc";
+    /// Exceptions as they were before `try_table`: `try`, `catch`, `catch_all`, `delegate`, `rethrow`. They need
+    /// `exceptions`.
+    legacy_exceptions: LEGACY_EXCEPTIONS = false, "legacy-exceptions";
 }
 
 /// The name of the proposal behind a wasmparser flag, whether or not Stepwell has it.
@@ -94,7 +97,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
     let foreign = [
         (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
-        (WasmFeatures::LEGACY_EXCEPTIONS, "exception-handling (legacy)"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::MEMORY_CONTROL, "memory-control"),
         (WasmFeatures::COMPONENT_MODEL, "component-model"),

@@ -66,6 +66,8 @@ pub(super) struct Arities<'a> {
     pub(super) types: &'a [DefinedType],
     /// The type of each function.
     pub(super) funcs: &'a [crate::base::TypeIndex],
+    /// The type of each tag.
+    pub(super) tags: &'a [crate::base::TypeIndex],
 }
 
 impl Arities<'_> {
@@ -82,6 +84,10 @@ impl Arities<'_> {
             BlockType::Type(_) => (0, 1),
             BlockType::FuncType(index) => self.of_type(index),
         }
+    }
+
+    fn of_tag(&self, index: u32) -> u64 {
+        self.tags.get(index as usize).map_or(0, |ty| self.of_type(ty.get()).0)
     }
 
     fn of_func(&self, index: u32) -> (u64, u64) {
@@ -211,6 +217,14 @@ fn walk(
             }
             Step::End { block, .. } if block.branched || block.kind == BlockKind::If || walk.depth() == 0 => {
                 block.known.joined
+            }
+            // What falls into it is passed on to the end, and the exception's values to what is behind it.
+            Step::Catch { .. } => {
+                let caught = match instruction.operator {
+                    Operator::Catch { tag_index } => arities.of_tag(tag_index),
+                    _ => 0,
+                };
+                walk.innermost()?.known.joined + caught
             }
             Step::Branch => {
                 few_targets(&instruction)?;

@@ -1,5 +1,6 @@
 //! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names, debug
-//! information; what each instruction is (`operators`), and the walk over a body (`body`). No machine code, no store.
+//! information; what each instruction is (`operators`), the walk over a body (`body`), and what has to be known ahead of
+//! it (`legacy`). No machine code, no store.
 
 mod body;
 mod defined;
@@ -9,6 +10,7 @@ mod features;
 mod hints;
 mod js_limits;
 mod known;
+mod legacy;
 mod limits;
 mod module;
 mod names;
@@ -25,6 +27,7 @@ pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
 pub use hints::BranchHint;
 pub use known::KnownData;
+pub use legacy::{Handling, Tries};
 pub use module::ModuleInfo;
 pub use names::readable;
 pub use operators::{Class, Flow, Row};

@@ -4,6 +4,7 @@ use super::body::unreadable;
 use super::defined::DefinedType;
 use super::elements::TableImages;
 use super::hints::BranchHint;
+use super::legacy::Tries;
 use super::types::{
     ArrayType, ConstExpr, DataSegment, ElementSegment, EntityIndex, EntityType, Export, ExternType, FuncBody, FuncType,
     GlobalType, HeapType, Import, MemoryType, RefType, StructType, TableType, ValType,
@@ -60,6 +61,8 @@ pub struct ModuleInfo {
     pub names: Names,
     /// Which way branches mostly go, by offset.
     pub branch_hints: Vec<BranchHint>,
+    /// Whether bodies may have exceptions as they were before `try_table`.
+    pub legacy_exceptions: bool,
     /// Imported functions.
     pub imported_funcs: u32,
     /// Imported tables.
@@ -258,6 +261,21 @@ impl ModuleInfo {
         Ok(FunctionBody::new(BinaryReader::new(bytes, start)))
     }
 
+    /// What the `try`s of a body of this module do.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`](crate::base::ErrorKind::Panic) for a fault of our own, or a body that was not validated.
+    pub fn tries(&self, body: &FunctionBody<'_>) -> Result<Tries> {
+        if self.legacy_exceptions { Tries::of(body) } else { Ok(Tries::default()) }
+    }
+
+    /// How many of the locals of a function's frame, the last ones, it does not declare: there clauses keep their
+    /// exceptions.
+    pub fn kept_count(&self, func: DefinedFuncIndex, binary: &[u8]) -> u32 {
+        let tries = self.body(func, binary).and_then(|body| self.tries(&body));
+        tries.map_or(0, |tries| tries.kept())
+    }
+
     /// The locals of a function defined here, parameters first, from its body in `binary`, as they stand in slots. Of a
     /// body that was not validated, as many as a valid one may have.
     pub fn locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
@@ -267,6 +285,13 @@ impl ModuleInfo {
             let room = MAX_LOCALS.saturating_sub(locals.len());
             locals.extend(std::iter::repeat_n(ty, room.min(count as usize)));
         }
+        locals
+    }
+
+    /// The same, and behind them those that it does not declare, which its frame has as well.
+    pub fn frame_locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
+        let mut locals = self.locals(func, binary);
+        locals.extend(std::iter::repeat_n(ValType::EXNREF.in_slots(), self.kept_count(func, binary) as usize));
         locals
     }
 

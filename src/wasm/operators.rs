@@ -45,6 +45,9 @@ pub enum Flow {
     If,
     /// Behind the end of the innermost block. What follows is reached from the block's `if`.
     Else,
+    /// Behind the end of the innermost block, a `try`. What follows is reached from calls in it that an exception comes
+    /// out of.
+    Catch,
     /// On to the next instruction, where branches to the innermost block come in, or out of the function.
     End,
     /// To the end of blocks that it names, or the first instruction of loops.
@@ -151,6 +154,9 @@ macro_rules! row_of {
     (exceptions $name:ident) => {
         Some(&rows::$name)
     };
+    (legacy_exceptions $name:ident) => {
+        Some(&rows::$name)
+    };
     (relaxed_simd $name:ident) => {
         Some(&vectors::rows::$name)
     };
@@ -162,11 +168,12 @@ macro_rules! row_of {
     };
 }
 
-/// `if`, `else` and `end` of a block behind which exceptions lead: the guest alone goes there, for a region begins
-/// where it may have come from a call.
-pub(super) const CAUGHT: [Row; 3] = [
+/// `if`, `else`, `catch` and `end` of a block behind which exceptions lead: the guest alone goes there, for a region
+/// begins where it may have come from a call.
+pub(super) const CAUGHT: [Row; 4] = [
     Row { class: Class::Effect, ..rows::If },
     Row { class: Class::Effect, ..rows::Else },
+    Row { class: Class::Effect, ..rows::Catch },
     Row { class: Class::Effect, ..rows::End },
 ];
 
@@ -218,6 +225,11 @@ rows! {
     TryTable          Control 0    Block    [depends]      "opens a block, which a call may leave for another";
     Throw             Call    1    Leave    [depends]      "runs other code: who catches it";
     ThrowRef          Call    1    Leave    [1 -> none]    "runs other code: who catches it";
+    Try               Control 0    Block    [depends]      "opens a block, which a call may leave for its clauses";
+    Catch             Control 0    Catch    [depends]      "ends what is before it in the block";
+    CatchAll          Control 0    Catch    [depends]      "ends what is before it in the block";
+    Delegate          Control 0    End      [depends]      "ends a block";
+    Rethrow           Call    1    Leave    [0 -> none]    "runs other code: who catches it";
     ReturnCall        Effect  1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
     ReturnCallIndirect Effect 1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
     ReturnCallRef     Effect  1    Leave    [depends]      "runs other code in the frame's place: nobody sees that again";
@@ -447,12 +459,12 @@ mod tests {
     fn the_table_agrees_with_the_names() {
         let effect = ["Store", "Set", "Grow", "Fill", "Copy", "Init", "Drop", "RefFunc", "TableGet", "ReturnCall"];
         let pure_names = ["LocalSet", "Drop", "F32Copysign", "F64Copysign"];
-        let free = ["Nop", "Block", "Loop", "Else", "End", "TryTable"];
+        let free = ["Nop", "Block", "Loop", "Else", "End", "TryTable", "Try", "Catch", "CatchAll", "Delegate"];
         assert!(ROWS.len() > 190);
         for (name, Row { class, fuel, flow, operands }, why) in ROWS {
             let effect = effect.iter().any(|part| name.contains(part)) && !pure_names.contains(name);
             assert_eq!(effect, *class == Class::Effect, "{name}");
-            let throws = name.starts_with("Throw");
+            let throws = name.starts_with("Throw") || *name == "Rethrow";
             assert_eq!(name.starts_with("Call") || throws, *class == Class::Call, "{name}");
             let sat = name.contains("Sat");
             let traps = ["Load", "Div", "Rem", "Unreachable", "RefAsNonNull"].iter().any(|part| name.contains(part))

@@ -38,7 +38,7 @@ const HEADER_BYTES: usize = 8;
 /// with the offset of the fault.
 pub fn parse(binary: &[u8], features: Features, parallel: bool) -> Result<ModuleInfo> {
     let (module, bodies) = parse_outside(binary, features)?;
-    let arities = Arities { types: &module.types, funcs: &module.funcs };
+    let arities = Arities { types: &module.types, funcs: &module.funcs, tags: &module.tags };
     validate_bodies(&arities, bodies, parallel).map_err(|failure| explain(binary, features, failure))?;
     Ok(module)
 }
@@ -71,7 +71,7 @@ fn parse_outside(binary: &[u8], features: Features) -> Result<(ModuleInfo, Bodie
         let message = format!("this is no Wasm module; {}", Foreign(binary));
         return Err(Error::new(ErrorKind::InvalidModule, message).at(WasmOffset::new(0)));
     }
-    let mut module = ModuleInfo::default();
+    let mut module = ModuleInfo { legacy_exceptions: features.legacy_exceptions, ..ModuleInfo::default() };
     let mut validator = Validator::new_with_features(features.to_wasmparser());
     let mut bodies = Vec::new();
     read(binary, &mut validator, &mut module, &mut bodies).map_err(|error| explain(binary, features, error))?;

@@ -73,6 +73,7 @@ pub fn image(functions: u32, chained: bool) -> CodeImage {
             len,
             frame_size: 32,
             locals: (0, 0),
+            kept: 0,
             locals_at: 0,
             points: (i * SITES, (i + 1) * SITES),
         });

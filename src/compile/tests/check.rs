@@ -127,7 +127,7 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
         let locals: Vec<ValType> = tables.locals_of(defined).iter().map(|slot| slot.ty).collect();
         let points = tables.points_of(defined);
         if tier == Tier::Debug {
-            assert_eq!(locals, info.locals(defined, binary));
+            assert_eq!(locals, info.frame_locals(defined, binary));
             assert!(points.len() > 0, "a function's first instruction is always a point");
             assert!(tables.points_of(defined).next().is_some_and(|point| point.site.is_some()));
             assert_eq!(function.points.0, points_end);

@@ -44,7 +44,8 @@ const TIERS: [Tier; 2] = [Tier::Production, Tier::Debug];
 
 /// Parses, with what [`smith`] needs.
 fn parsed(binary: &[u8]) -> ModuleInfo {
-    parse(binary, Features { custom_page_sizes: true, ..Features::default() }, false).unwrap()
+    let features = Features { custom_page_sizes: true, legacy_exceptions: true, ..Features::default() };
+    parse(binary, features, false).unwrap()
 }
 
 /// Parses and compiles, and checks what must hold of any image.
@@ -132,14 +133,32 @@ fn smith_modules() {
     }
 }
 
+/// Functions with exceptions as they were before `try_table`.
+fn legacy() -> Vec<u8> {
+    let script = include_str!("../../../tests/support/legacy_exceptions.wast");
+    let (_, module) = script.split_once("\n(module\n").unwrap();
+    let (module, _) = module.split_once("\n)\n").unwrap();
+    wat::parse_str(format!("(module {module})")).unwrap()
+}
+
+#[test]
+fn modules_of_the_old_form_of_exceptions() {
+    let binary = legacy();
+    for options in ALL_OPTIONS {
+        let compiler = Compiler::new(options).unwrap();
+        for tier in TIERS {
+            compile(&compiler, &binary, tier);
+        }
+    }
+}
+
 /// The instructions that a walk over each body finds are those of rerun code; `tests/rerun.rs` holds what rerun does
 /// against the edges.
 #[test]
 fn region_graphs_have_the_instructions_of_rerun_code() {
     let compiler = Compiler::new(GUARDED).unwrap();
     let (mut functions, mut of_guests) = (0, 0);
-    for seed in 0..600 {
-        let binary = smith(seed);
+    for binary in (0..600).map(smith).chain([legacy()]) {
         let info = parsed(&binary);
         for body in &info.bodies {
             let graph = region_graph(&info, &binary, body.func).unwrap();
@@ -157,7 +176,7 @@ fn region_graphs_have_the_instructions_of_rerun_code() {
                 assert!(!of_guest || !graph.edges.iter().any(|edge| edge.1 == at));
                 of_guests += usize::from(of_guest);
             }
-            assert_eq!(outline.locals, rerun.locals);
+            assert_eq!((outline.locals, outline.kept), (rerun.locals, rerun.kept));
             assert!(outline.deepest >= rerun.deepest, "{} {}", outline.deepest, rerun.deepest);
             functions += 1;
         }
@@ -188,7 +207,7 @@ fn branches_to_where_a_try_table_that_is_never_reached_leads() {
 #[test]
 fn region_graphs_have_these_edges() {
     // Each as (from, to).
-    let cases: [(&str, &[(u32, u32)]); 8] = [
+    let cases: [(&str, &[(u32, u32)]); 10] = [
         // local.get, i32.const, i32.add, local.set, end
         ("(local.set 0 (i32.add (local.get 0) (i32.const 1)))", &[(0, 1), (1, 2), (2, 3), (3, 4)]),
         // i32.const, i32.const, i32.store | nop, end
@@ -211,10 +230,14 @@ fn region_graphs_have_these_edges() {
         ("(loop (br_if 0 (local.get 0)))", &[(1, 2), (2, 3), (3, 4)]),
         // local.get, if, return, end, i32.const, drop, end
         ("(if (local.get 0) (then (return))) (drop (i32.const 1))", &[(0, 1), (1, 2), (1, 3), (3, 4), (4, 5)]),
+        // try, nop, catch | nop, end, nop, end: into a clause goes the guest alone
+        ("try nop catch 0 nop end nop", &[(0, 1), (1, 2), (2, 5), (3, 4), (4, 5), (5, 6)]),
+        // try, try, nop, delegate, catch_all | rethrow, end
+        ("try try nop delegate 0 catch_all rethrow 0 end", &[(0, 1), (1, 2), (2, 3), (3, 4), (4, 6)]),
     ];
     for (text, expected) in cases {
-        let binary = wat::parse_str(format!("(module (memory 1) (func (param i32) {text}))")).unwrap();
-        let info = parse(&binary, Features::default(), false).unwrap();
+        let binary = wat::parse_str(format!("(module (memory 1) (tag) (func (param i32) {text}))")).unwrap();
+        let info = parsed(&binary);
         let graph = region_graph(&info, &binary, info.bodies[0].func).unwrap();
         let mut expected: Vec<_> = expected.iter().map(|(from, to)| (*to, *from)).collect();
         expected.sort_unstable();
@@ -310,4 +333,34 @@ fn what_is_mostly_not_come_to_is_out_of_the_way() {
     let before =
         module(r#"(block (call 1) (@metadata.code.branch_hint "\00") (br_if 0 (local.get 0)) (call 2)) (call 3)"#);
     assert_eq!(before, [1, 2, 3]);
+}
+
+/// What a clause keeps stands behind the locals that are declared: the collector sees it, and nobody is shown it.
+#[test]
+fn what_clauses_keep_is_a_root_and_not_shown() {
+    let binary = wat::parse_str(
+        "(module (func $f) (func (param i32) (local externref f64)
+           try call $f catch_all try call $f catch_all rethrow 0 end rethrow 0 end
+           try call $f catch_all end))",
+    )
+    .unwrap();
+    let info = parsed(&binary);
+    let func = DefinedFuncIndex::new(1);
+    for options in [GUARDED, Options { debug_tier: DebugTier::Regions, ..GUARDED }] {
+        let compiler = Compiler::new(options).unwrap();
+        let tables = compile(&compiler, &binary, Tier::Debug).tables;
+        let types = |locals: crate::image::Locals<'_>| locals.iter().map(|slot| slot.ty).collect::<Vec<_>>();
+        let declared = vec![ValType::I32, ValType::EXTERNREF, ValType::F64];
+        let kept = [ValType::EXNREF.in_slots(); 2];
+        assert_eq!(types(tables.declared_locals_of(func)), declared);
+        assert_eq!(types(tables.locals_of(func)), [&declared[..], &kept].concat());
+        assert_eq!(tables.function(func).unwrap().kept, 2);
+        for point in tables.points_of(func) {
+            let roots: Vec<ValType> = tables.roots(func, point).map(|slot| slot.ty).collect();
+            assert_eq!(roots, [ValType::EXTERNREF, kept[0], kept[1]]);
+        }
+        let rerun = compiler.rerun(&info, &binary, func).unwrap();
+        assert_eq!((rerun.declared_locals().types(), rerun.locals.len()), (&declared[..], 5));
+        assert!((0..rerun.instructions.len() as u32).all(|position| rerun.roots(position).count() == 3));
+    }
 }

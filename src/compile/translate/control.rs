@@ -1,6 +1,6 @@
 //! Blocks, branches and the code between them that cannot be reached.
 
-use super::exceptions::Clause;
+use super::exceptions::Way;
 use super::storage::{Edge, Operand};
 use super::{Translator, abi_type, return_raw};
 use crate::abi::TrapCode;
@@ -31,12 +31,16 @@ pub(super) struct Control<'a> {
     /// before the `end` does, that goes on as if there were no block.
     follow: Option<Block>,
     /// Operands below its parameters.
-    height: usize,
+    pub(super) height: usize,
     /// Whether what is around it is mostly not come to; and, of an `if` before its `else`, what is behind that.
     rare: bool,
     rare_else: bool,
     /// Of a `try_table`, its clauses.
-    clauses: Vec<Clause>,
+    clauses: Vec<Way>,
+    /// Of a `try`, where the exceptions of its clauses land that are still to come, the next one last.
+    pub(super) landings: Vec<Block>,
+    /// Of a clause of a `try`, the local where its exception is kept.
+    pub(super) kept: Option<u32>,
 }
 
 /// A block's parameters or results.
@@ -180,6 +184,9 @@ impl<'a> Translator<'a, '_> {
         {
             self.walk.innermost()?.known.clauses = self.open_clauses(&try_table.catches);
         }
+        if let Operator::Try { .. } = operator {
+            self.walk.innermost()?.known.landings = self.open_try();
+        }
         if let Some(condition) = condition {
             self.complete();
             let otherwise = self.new_block_that_is(rare || rare_else);
@@ -299,6 +306,7 @@ impl<'a> Translator<'a, '_> {
             _ if self.tail_call_operator(operator)? => {}
             Operator::Throw { tag_index } => self.throw(TagIndex::new(*tag_index))?,
             Operator::ThrowRef => self.throw_ref()?,
+            Operator::Rethrow { relative_depth } => self.rethrow(*relative_depth)?,
             _ => return Err(internal(format!("no way out of the function: {operator:?}"))),
         }
         Ok(())
@@ -402,10 +410,7 @@ impl<'a> Translator<'a, '_> {
     /// The `else` of the innermost block, into whose end what stands before it falls or not.
     pub(super) fn switch_to_else(&mut self, fallen: bool) -> Result<()> {
         if fallen {
-            self.store_locals();
-            let follow = self.follow(0)?;
-            let results = self.walk.innermost()?.known.results.as_slice().len();
-            self.jump_with(follow, results)?;
+            self.fall_to_end()?;
         }
         let control = &mut self.walk.innermost()?.known;
         let (height, types) = (control.height, control.params);
@@ -414,6 +419,14 @@ impl<'a> Translator<'a, '_> {
         self.switch_to_otherwise(otherwise, height, params, types.as_slice());
         self.storage.ways_met();
         Ok(())
+    }
+
+    /// Goes behind the end of the innermost block, from before its `else` or a clause.
+    pub(super) fn fall_to_end(&mut self) -> Result<()> {
+        self.store_locals();
+        let follow = self.follow(0)?;
+        let results = self.walk.innermost()?.known.results.as_slice().len();
+        self.jump_with(follow, results)
     }
 
     /// Jumps to a block with the topmost `count` operands.
@@ -428,6 +441,7 @@ impl<'a> Translator<'a, '_> {
     pub(super) fn close(&mut self, control: Control<'a>, fallen: bool) -> Result<()> {
         let Control { params, results, header, otherwise, height, mut follow, rare, clauses, .. } = control;
         self.rare = rare;
+        self.end_handling(self.walk.depth());
         let function = self.walk.depth() == 0;
         let results = results.as_slice();
         let alone = otherwise.is_none() && clauses.is_empty() && follow.is_none();

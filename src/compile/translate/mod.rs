@@ -36,7 +36,7 @@ use super::regions::RegionClasses;
 use super::safepoints::References;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Family, FuncIndex, GlobalIndex, Result, WasmOffset};
-use crate::wasm::{BranchHint, Caught, Flow, Instruction, Instructions, Step, ValType, Walk};
+use crate::wasm::{BranchHint, Caught, Flow, Instruction, Instructions, Step, Tries, ValType, Walk};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -44,7 +44,7 @@ use cranelift_codegen::ir::{
     UserExternalName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use exceptions::Clause;
+use exceptions::Handler;
 use limits::Limits;
 use std::collections::HashMap;
 use storage::buffer::{self, return_raw};
@@ -119,8 +119,10 @@ pub(super) struct Translator<'a, 'b> {
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
     builtins: [Option<SigRef>; Builtin::ALL.len()],
-    /// The clauses of the open `try_table`s that have some, the innermost last.
-    catching: Vec<Vec<Clause>>,
+    /// What the open blocks do with exceptions, the innermost last.
+    handlers: Vec<Handler>,
+    /// What the `try`s do, whether or not they have been come to. Rerun does not ask.
+    tries: Tries,
     /// Where the frame keeps what is thrown, and the vmctx, if it does for that.
     thrown_slot: Option<StackSlot>,
     vmctx_slot: Option<StackSlot>,
@@ -223,7 +225,8 @@ impl<'a, 'b> Translator<'a, 'b> {
             signatures: HashMap::new(),
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
-            catching: Vec::new(),
+            handlers: Vec::new(),
+            tries: Tries::default(),
             thrown_slot: None,
             vmctx_slot: None,
             hints: &[],
@@ -244,6 +247,9 @@ impl<'a, 'b> Translator<'a, 'b> {
         self.begin_locals(func, body)?;
         if self.env.mode != Mode::Production {
             self.walk.set_caught(Caught::of(body)?);
+        }
+        if self.env.mode != Mode::Rerun {
+            self.tries = self.env.info.tries(body)?;
         }
         self.open_function(self.env.info.func_type(self.env.info.func_index(func)));
         let range = body.range();
@@ -357,7 +363,7 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     /// Gives every local its place and first value. This is where it is decided where locals and operands live.
     fn begin_locals(&mut self, func: DefinedFuncIndex, body: &FunctionBody<'_>) -> Result<()> {
-        self.locals = self.env.info.locals(func, self.env.binary);
+        self.locals = self.env.info.frame_locals(func, self.env.binary);
         let (builder, locals, flags, vmctx) = (&mut self.builder, &*self.locals, self.flags, self.vmctx);
         if self.env.mode == Mode::Rerun {
             let begin = (0, RegionClasses::new());
@@ -533,6 +539,7 @@ impl<'a, 'b> Translator<'a, 'b> {
                 }
                 self.switch_to_else(fallen)
             }
+            Step::Catch { fallen } => self.switch_to_clause(operator, fallen),
             Step::End { block, fallen } => {
                 self.close(block.known, fallen)?;
                 // A block may be named by a `try_table` that nothing leads to: then nothing lands behind it.

@@ -31,7 +31,7 @@ pub(in crate::compile) fn translate_run(
 
     let mut translator = Translator::new(env, body.range().start as u32, into, context);
     translator.locate(from.get());
-    translator.locals = env.info.locals(func, env.binary);
+    translator.locals = env.info.frame_locals(func, env.binary);
     let (flags, locals, params) = (translator.flags, &*translator.locals, &*translator.params);
     let mut state = buffer::begin(&mut translator.builder, flags, locals, params, (first, begin.classes))?;
     let mut operands: Vec<ValType> = known.operand_types(first).collect();
@@ -106,7 +106,7 @@ fn blocks_needed(instructions: Instructions<'_>, to: Option<WasmOffset>, total: 
                 closed += 1;
                 needed = needed.max(closed);
             }
-            Flow::Else if inside == 0 => needed = needed.max(closed + 1),
+            Flow::Else | Flow::Catch if inside == 0 => needed = needed.max(closed + 1),
             Flow::Branch | Flow::BranchIf => {
                 for target in targets(&instruction.operator) {
                     led_to(target?, inside, closed, &mut needed);

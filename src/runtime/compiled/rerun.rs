@@ -372,6 +372,7 @@ mod tests {
         RerunImage {
             code: code.to_vec(),
             locals: [ValType::I32].into_iter().collect(),
+            kept: 0,
             deepest: 1,
             instructions: [3, 5, 6].map(row).to_vec(),
             stacks: vec![],

@@ -163,7 +163,8 @@ fn check_functions(tables: &ImageTables, info: &ModuleInfo, binary: &[u8]) -> Re
         let mut ends = [Some(start), end.checked_sub(1)].into_iter().flatten().filter(|_| start < end);
         let inside = ends.all(|id| tables.points.get(id).is_some_and(|point| body.bytes.contains(&point.wasm.index())));
         let locals = u64::from(function.locals.1 - function.locals.0);
-        if !inside || locals != info.locals_count(func, binary) {
+        let kept = info.kept_count(func, binary);
+        if !inside || function.kept != kept || locals != info.locals_count(func, binary) + u64::from(kept) {
             return Err(other_code(format_args!("function {}", info.func_index(func))));
         }
     }

@@ -461,7 +461,7 @@ impl<'a> StoreRef<'a> {
         }
         let tables = store.registry.entry(frame.slot).engine.tables();
         let func = store.modules.of_slot(frame.slot).module.info().defined(frame.func);
-        let locals = func.map_or(Locals::default(), |func| tables.locals_of(func));
+        let locals = func.map_or(Locals::default(), |func| tables.declared_locals_of(func));
         let operands = frame.shape.unwrap_or_else(|| shape_at(tables, frame.wasm));
         let values = FrameValues::Slots { fp: frame.fp, tables, locals, operands };
         Some(FrameState { store, values })

@@ -96,6 +96,7 @@ mod tests {
             len: 1,
             frame_size: 4096,
             locals: (0, locals.len() as u32),
+            kept: 0,
             locals_at,
             points: (0, 1),
             vmctx: None,

@@ -92,18 +92,18 @@ impl VirtualFrame {
 
     /// A local: its type and value.
     pub fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
-        self.image().locals.all().get(index).map(|at| self.value(at))
+        self.image().declared_locals().get(index).map(|at| self.value(at))
     }
 
     /// The locals, parameters first.
     pub fn locals(&self) -> impl ExactSizeIterator<Item = (ValType, ValRaw)> + '_ {
-        self.image().locals.all().iter().map(|at| self.value(at))
+        self.image().declared_locals().iter().map(|at| self.value(at))
     }
 
     /// The types and the words of the locals, if each takes one word.
     #[inline]
     pub(in crate::runtime) fn narrow_locals(&self) -> Option<(&[ValType], &[u64])> {
-        let locals = self.image().locals.all();
+        let locals = self.image().declared_locals();
         (locals.words() as usize == locals.len()).then(|| (locals.types(), self.values()))
     }
 

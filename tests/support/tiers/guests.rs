@@ -2,7 +2,7 @@
 //! whatever it is given, and whatever memories and globals hold.
 
 use super::case::Case;
-use super::vectors;
+use super::{legacy, vectors};
 
 /// All of them; or, where `STEPWELL_WAT` names a file, that one alone.
 pub fn cases() -> Vec<Case> {
@@ -25,6 +25,8 @@ pub fn cases() -> Vec<Case> {
     cases.push(case("every-vector-instruction", &[("m", &vectors::every_instruction())]));
     cases.push(case("every-vector-load-and-store", &[("m", &vectors::every_load_and_store())]));
     cases.push(case("vectors-passed-on", &[("m", vectors::PASSED_ON)]));
+    cases.push(case("legacy-exceptions", &[("m", legacy::TRIES)]));
+    cases.push(case("long-try", &[("m", &legacy::long_try())]));
     cases
 }
 

@@ -10,6 +10,7 @@ pub mod drive;
 #[path = "../smith.rs"]
 mod features;
 pub mod guests;
+mod legacy;
 pub mod mutate;
 pub mod programs;
 pub mod random;
@@ -44,7 +45,7 @@ impl Engines {
     /// With what `change` makes of the configuration; NaNs are canonical in any case.
     pub fn new(change: impl Fn(&mut Config)) -> Engines {
         Engines(TIERS.map(|debug_tier| {
-            let features = Features { custom_page_sizes: true, ..Features::default() };
+            let features = Features { custom_page_sizes: true, legacy_exceptions: true, ..Features::default() };
             let mut config =
                 Config { features, debug: true, debug_tier, nan_canonicalization: true, ..Config::default() };
             change(&mut config);

@@ -119,7 +119,7 @@ impl Area for Buffer {
         // No end that there is.
         return_raw(builder, u64::MAX);
         let Buffer { locals, deepest, instructions, stacks, .. } = self;
-        let image = RerunImage { code: Vec::new(), locals, deepest, instructions, stacks };
+        let image = RerunImage { code: Vec::new(), locals, kept: 0, deepest, instructions, stacks };
         Record { rerun: Some(image), ..Record::default() }
     }
 }
