@@ -40,7 +40,7 @@ pub unsafe extern "C" fn stepwell_memorytype_new(
             let message = format!("there are no pages of 2^{page_size_log2} bytes: they have 2^16, or 2^0");
             Error::new(ErrorKind::Argument, message)
         })?;
-        let ty = MemoryType { index: IndexType::new(is_64), page_size, limits };
+        let ty = MemoryType { index: IndexType::new(is_64), page_size, shared: false, limits };
         Ok(Own::new(TypeObject::from_memory(ty)))
     })
 }

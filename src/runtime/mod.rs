@@ -48,6 +48,7 @@ pub use objects::deadline::{Ask, Interrupter};
 pub use objects::handles::{AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Root, Table, Tag};
 pub use objects::owned::{EventId, StoreId};
 pub use objects::roots::{Rooted, Roots};
+pub use objects::shared::SharedMemory;
 pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
 pub use store::collect::{Collected, StoreUsage};

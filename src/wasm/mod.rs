@@ -17,7 +17,7 @@ mod subtypes;
 mod types;
 
 pub use body::{
-    BlockKind, Caught, Instruction, Instructions, Step, Walk, catch_labels, is_tail_call, targets, unreadable,
+    BlockKind, Instruction, Instructions, Step, Surroundings, Walk, catch_labels, is_tail_call, targets, unreadable,
 };
 pub use defined::{Composite, DefinedType};
 pub use dwarf::{Location, SourceMap, SplitFile};
