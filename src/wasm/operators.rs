@@ -506,9 +506,9 @@ mod tests {
         }
         assert_eq!(reads, 14 + 1 + 17);
         assert_eq!(memory_of(&Operator::MemorySize { mem: 3 }), Some(3));
-        let ordering = wasmparser::Ordering::SeqCst;
+
         let memarg =
-            wasmparser::MemArg { align: 0, max_align: 0, offset: 0, target: MemArgTarget::Memory(5), ordering };
+            wasmparser::MemArg { align: 0, max_align: 0, offset: 0, target: MemArgTarget::Memory(5), ordering: None };
         assert_eq!(memory_of(&Operator::I32Load { memarg }), Some(5));
         assert_eq!(memory_of(&Operator::V128Load8Lane { memarg, lane: 1 }), Some(5));
         assert_eq!(memory_of(&Operator::I32Const { value: 1 }), None);
