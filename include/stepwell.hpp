@@ -2908,6 +2908,9 @@ public:
   /// How many descriptors the program has at most at once; 1024 at first.
   WasiConfig &max_descriptors(std::uint32_t max) & { return stepwell_wasi_config_max_descriptors_set(need(), max), *this; }
   WasiConfig &&max_descriptors(std::uint32_t max) && { return std::move(max_descriptors(max)); }
+  /// How many threads the program may begin, at most at once; none at first. For `Config::epoch(true)`.
+  WasiConfig &max_threads(std::uint32_t max) & { return stepwell_wasi_config_max_threads_set(need(), max), *this; }
+  WasiConfig &&max_threads(std::uint32_t max) && { return std::move(max_threads(max)); }
   /// The directory `host` under the name `guest`, to look at, or with `read_write` to change as well.
   Result<void> try_preopen_dir(const std::string &host, const std::string &guest, bool read_write = false) {
     if (!ptr_) return detail::moved_from(class_name);

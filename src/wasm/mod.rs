@@ -31,5 +31,5 @@ pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};
 pub use types::{
     ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FieldType, FuncType, GlobalType, HeapType,
-    IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, StorageType, TableType, ValType,
+    Import, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, StorageType, TableType, ValType,
 };

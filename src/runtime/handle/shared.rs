@@ -1,11 +1,11 @@
 //! Shared memories in the host's hand, apart from any store and in one.
 
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, MemoryIndex, Result};
 use crate::runtime::compiled::engine::Engine;
-use crate::runtime::objects::handles::Memory;
+use crate::runtime::objects::handles::{Instance, Memory};
 use crate::runtime::objects::shared::SharedMemory;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
-use crate::wasm::MemoryType;
+use crate::wasm::{EntityType, Import, MemoryType};
 
 impl SharedMemory {
     /// A shared memory of zeros, for stores of this engine. It counts for the limit of each store that
@@ -40,6 +40,23 @@ impl SharedMemory {
     /// Wakes up to `most` guests that wait at an offset; how many they were.
     pub fn notify(&self, offset: usize, most: u32) -> u32 {
         self.waiting().wake(offset, most)
+    }
+}
+
+impl Instance {
+    /// The memories that it imports, by the two halves of their names; without the memory where that is not shared.
+    ///
+    /// # Errors
+    /// As [`Instance::module`].
+    pub(crate) fn imported_memories(&self, store: impl AsStore) -> Result<Vec<(String, String, Option<SharedMemory>)>> {
+        let info = self.module(&store)?.info();
+        let memories = info.imports.iter().filter(|import| matches!(import.ty, EntityType::Memory(_)));
+        let named = |(index, import): (usize, &Import)| {
+            let memory = self.memory(&store, MemoryIndex::from_usize(index));
+            let shared = memory.map(|memory| memory.shared(&store)).transpose()?.flatten();
+            Ok((import.module.clone(), import.name.clone(), shared))
+        };
+        memories.enumerate().map(named).collect()
     }
 }
 
