@@ -1195,8 +1195,8 @@ public:
   static Result<Memory> try_make(Store &store, const MemoryType &type);
   Memory(Store &store, const MemoryType &type);
   /// A shared memory as one of a store, for its instances to import.
-  static Result<Memory> try_make(Store &store, const SharedMemory &shared);
-  Memory(Store &store, const SharedMemory &shared);
+  static Result<Memory> try_from_shared(Store &store, const SharedMemory &shared);
+  static Memory from_shared(Store &store, const SharedMemory &shared) { return try_from_shared(store, shared).value(); }
   /// The memory apart from its store, for other threads, if it is shared.
   std::optional<SharedMemory> shared() const;
 
@@ -2507,14 +2507,13 @@ inline Result<Memory> Memory::try_make(Store &store, const MemoryType &type) {
   if (!memory) return detail::last_error("making a memory");
   return Memory(store.box(), memory);
 }
-inline Result<Memory> Memory::try_make(Store &store, const SharedMemory &shared) {
+inline Result<Memory> Memory::try_from_shared(Store &store, const SharedMemory &shared) {
   if (!store.valid()) return detail::moved_from(Store::class_name);
   if (!shared.valid()) return detail::moved_from(SharedMemory::class_name);
   wasm_memory_t *memory = stepwell_memory_from_shared(store.raw(), shared.raw());
   if (!memory) return detail::last_error("giving a shared memory to a store");
   return Memory(store.box(), memory);
 }
-inline Memory::Memory(Store &store, const SharedMemory &shared) : Memory(try_make(store, shared).value()) {}
 inline std::optional<SharedMemory> Memory::shared() const {
   wasm_memory_t *memory = need();
   if (!type().is_shared) return std::nullopt;

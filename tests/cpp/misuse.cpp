@@ -71,7 +71,7 @@ void moved_from() {
   SharedMemory together(Engine(), {{1, 2}, false, 16, true});
   moved(together, [&] { together.data(); }, [&] { together.size(); }, [&] { together.pages(); }, [&] { together.grow(1); },
         [&] { together.type(); }, [&] { together.read(0, nullptr, 0); }, [&] { together.write(0, nullptr, 0); },
-        [&] { together.notify(0, 1); }, [&] { Memory(store, together); });
+        [&] { together.notify(0, 1); }, [&] { Memory::from_shared(store, together); });
   moved(table, [&] { table.get(0); }, [&] { table.set(0, Ref()); }, [&] { table.grow(1); }, [&] { table.size(); }, [&] { table.type(); });
   moved(item, [&] { item.kind(); }, [&] { item.type(); }, [&] { item.as_func(); }, [&] { linker.define("a", "b", item); });
   {

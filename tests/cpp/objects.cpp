@@ -339,7 +339,7 @@ static void shared_memories() {
   Store a(engine), b(engine);
   SharedMemory shared(engine, {{1, 3}, false, 16, true});
   const SharedMemory copy = shared;
-  Memory in_a(a, shared), in_b(b, copy);
+  Memory in_a = Memory::from_shared(a, shared), in_b = Memory::from_shared(b, copy);
   CHECK(in_a.type().is_shared && in_a.data().data() == in_b.data().data() && copy.data() == in_a.data().data());
   in_a.grow(1);
   CHECK(in_b.pages() == 2 && copy.size() == 2 << 16 && copy.pages() == 2 && copy.type().limits.min == 2);
@@ -359,7 +359,7 @@ static void shared_memories() {
   FAILS(Memory::try_make(a, {{1, std::nullopt}, false, 16, true}), ErrorCode::Argument, "must have a maximum");
   Engine other;
   Store stranger(other);
-  FAILS(Memory::try_make(stranger, copy), ErrorCode::Argument, "another engine");
+  FAILS(Memory::try_from_shared(stranger, copy), ErrorCode::Argument, "another engine");
 }
 
 static void limits() {

@@ -103,8 +103,10 @@ impl Deadline {
     /// What a guest does that has found the deadline over. [`Verdict::Ask`] is followed by [`Deadline::answer`].
     pub(in crate::runtime) fn judge(&mut self, epoch: u64) -> Verdict {
         let Some(armed) = &mut self.0 else { return Verdict::GoOn };
-        if armed.flags.ended.load(Ordering::SeqCst) {
-            armed.refusal = armed.flags.reason().take();
+        if armed.flags.ended.load(Ordering::SeqCst)
+            && let Some(reason) = armed.flags.reason().take()
+        {
+            armed.refusal = Some(reason);
         }
         if armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set {
             return Verdict::End;

@@ -1,10 +1,10 @@
 //! Linear memories: reserved address space, of which a prefix is accessible, or a mapping that moves as it grows.
 
 use crate::abi::VMMemory;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::Result;
 use crate::runtime::compiled::engine::Engine;
-use crate::runtime::compiled::log::Fallbacks;
 use crate::runtime::objects::instance::{InstanceData, Place};
+use crate::runtime::objects::mapped::{length, map, no_room_for, too_large};
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::shared::SharedMemory;
 use crate::sys::mapping::{MemoryImage, MemoryMapping};
@@ -205,43 +205,4 @@ impl MemoryData {
         unsafe { self.vm.as_ptr().write(VMMemory { base: mapping.base(), len }) };
         Some(pages)
     }
-}
-
-/// A mapping with room for `capacity` bytes and a guard, of which the first `len` show the image, if there is one, and
-/// zeros.
-pub(super) fn map(
-    engine: &Engine,
-    capacity: usize,
-    len: usize,
-    image: Option<&Arc<MemoryImage>>,
-) -> Result<MemoryMapping> {
-    let reserved = capacity.saturating_add(engine.config().memory_guard as usize);
-    // What is too much to round up is too much to reserve, and refused there.
-    let whole = |bytes: usize| round_up_to_page(bytes).unwrap_or(bytes);
-    let mapping = engine.pool().take(whole(reserved), whole(len), image)?;
-    if mapping.is_copied() {
-        engine.fell_back(Fallbacks::COPIED_DATA, || {
-            "the process has closed a file descriptor that holds a module's data; it is copied for each instance; do not \
-             close descriptors that you did not open"
-                .to_owned()
-        });
-    }
-    Ok(mapping)
-}
-
-/// How many bytes so many pages are, if a process has address space for that.
-pub(super) fn length(ty: &MemoryType, pages: u64) -> Option<usize> {
-    let bytes = usize::try_from(ty.bytes(pages)?).ok()?;
-    (bytes <= isize::MAX as usize).then_some(bytes)
-}
-
-#[cold]
-pub(super) fn too_large(ty: &MemoryType) -> Error {
-    let (pages, most) = (ty.limits.min, ty.possible_pages().min(isize::MAX as u64 / ty.page_size.bytes()));
-    Error::new(ErrorKind::Limit, format!("a memory of {pages} pages is larger than the {most} that are possible"))
-}
-
-#[cold]
-pub(super) fn no_room_for(ty: &MemoryType) -> String {
-    format!("a memory of {} bytes", ty.least_bytes())
 }

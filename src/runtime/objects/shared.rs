@@ -5,7 +5,7 @@
 use crate::abi::{VMMemory, VMSharedMemory};
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::compiled::engine::Engine;
-use crate::runtime::objects::memory::{length, map, no_room_for, too_large};
+use crate::runtime::objects::mapped::{length, map, no_room_for, too_large};
 use crate::runtime::objects::waiting::Waiting;
 use crate::sys::mapping::MemoryMapping;
 use crate::sys::pages::round_up_to_page;
