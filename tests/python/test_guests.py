@@ -435,7 +435,7 @@ class State(Case):
 
     def test_memories_of_all_types(self):
         wide = Memory(self.store, MemoryType(1, 2**40, is_64=True))
-        self.assertEqual(wide.type, (1, 2**40, True, 65536))
+        self.assertEqual(wide.type, (1, 2**40, True, 65536, False))
         self.assertEqual((wide.grow(2), wide.pages), (1, 3))
         small = Memory(self.store, MemoryType(5, 9, page_size=1))
         self.assertEqual((len(small), small.grow(4), len(small), small.pages), (5, 5, 9, 9))

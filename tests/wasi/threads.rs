@@ -235,7 +235,7 @@ fn buffers_may_stand_in_a_shared_memory() {
         program.memory.read(at, &mut bytes).unwrap();
         u32::from_le_bytes(bytes)
     };
-    let (mut read, at) = (0, 1024);
+    let (mut read, at) = (0u32, 1024u32);
     while read < 100_000 {
         let vector = [(at + read).to_le_bytes(), (100_000 - read).to_le_bytes()].concat();
         program.memory.write(0, &vector).unwrap();
@@ -244,7 +244,7 @@ fn buffers_may_stand_in_a_shared_memory() {
         assert!(count > 0 && count <= 1 << 16);
         read += count;
     }
-    let mut written = 0;
+    let mut written = 0u32;
     while written < 100_000 {
         let vector = [(at + written).to_le_bytes(), (100_000 - written).to_le_bytes()].concat();
         program.memory.write(0, &vector).unwrap();
