@@ -104,6 +104,8 @@ enum class TrapCode : std::int32_t {
   CastFailure = STEPWELL_TRAP_CAST_FAILURE,
   ArrayOutOfBounds = STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS,
   HeapFull = STEPWELL_TRAP_HEAP_FULL,
+  UnalignedAtomic = STEPWELL_TRAP_UNALIGNED_ATOMIC,
+  ExpectedSharedMemory = STEPWELL_TRAP_EXPECTED_SHARED_MEMORY,
 };
 
 /// The proposals to WebAssembly 1.0 that can be switched off.
@@ -125,6 +127,7 @@ enum class Feature : std::int32_t {
   CompactImports = STEPWELL_FEATURE_COMPACT_IMPORTS,
   Exceptions = STEPWELL_FEATURE_EXCEPTIONS,
   Gc = STEPWELL_FEATURE_GC,
+  Threads = STEPWELL_FEATURE_THREADS,
   LegacyExceptions = STEPWELL_FEATURE_LEGACY_EXCEPTIONS,
 };
 
@@ -567,6 +570,8 @@ struct MemoryType {
   bool is_64 = false;
   /// The power of 2 that says how many bytes a page has: 16 for 64 KiB, or 0.
   std::uint32_t page_size_log2 = 16;
+  /// Whether several threads may use it at once, each with a store of its own. Then `limits.max` is needed.
+  bool is_shared = false;
 };
 
 /// A tag's type: what its exceptions carry.
@@ -611,6 +616,7 @@ class Linker;
 class Module;
 class Ref;
 class Stop;
+class Engine;
 class Store;
 class Tag;
 class Val;
@@ -1276,6 +1282,61 @@ public:
   void set(const Val &value) { try_set(value).value(); }
 };
 
+/// A memory that stores of one engine, on several threads, have at once: see `Memory::shared`. A copy is the same memory.
+/// Thread: any.
+class SharedMemory {
+public:
+  static constexpr const char *class_name = "SharedMemory";
+  /// A new one of zeros. The type must be shared, and have a maximum.
+  static Result<SharedMemory> try_make(const Engine &engine, const MemoryType &type);
+  SharedMemory(const Engine &engine, const MemoryType &type);
+  /// Takes an owned handle of the C API.
+  explicit SharedMemory(stepwell_sharedmemory_t *owned) noexcept : ptr_(owned) {}
+  SharedMemory(const SharedMemory &other) : ptr_(other.valid() ? stepwell_sharedmemory_clone(other.raw()) : nullptr) {}
+  SharedMemory(SharedMemory &&) noexcept = default;
+  SharedMemory &operator=(const SharedMemory &other) { return *this = SharedMemory(other); }
+  SharedMemory &operator=(SharedMemory &&) noexcept = default;
+  ~SharedMemory() = default;
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  MemoryType type() const;
+  /// The first byte, always. Use atomic accesses there, or `read` and `write`.
+  std::uint8_t *data() const { return reinterpret_cast<std::uint8_t *>(stepwell_sharedmemory_data(need())); }
+  /// How many bytes it has at this moment.
+  std::size_t size() const { return stepwell_sharedmemory_data_size(need()); }
+  /// How many pages it has at this moment.
+  std::uint64_t pages() const { return stepwell_sharedmemory_size(need()); }
+  /// Grows it by `delta` pages, for all that have it; an error, and nothing grown, beyond its maximum.
+  Result<void> try_grow(std::uint64_t delta) const {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_sharedmemory_grow(raw(), delta, nullptr));
+  }
+  void grow(std::uint64_t delta) const { try_grow(delta).value(); }
+  /// Copies bytes out, not all at once; an error if they are not all inside.
+  Result<void> try_read(std::size_t offset, void *to, std::size_t size) const {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_sharedmemory_read(raw(), offset, static_cast<wasm_byte_t *>(to), size));
+  }
+  void read(std::size_t offset, void *to, std::size_t size) const { try_read(offset, to, size).value(); }
+  /// Copies bytes in, not all at once; an error, and nothing written, if they do not all go in.
+  Result<void> try_write(std::size_t offset, const void *from, std::size_t size) const {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_sharedmemory_write(raw(), offset, static_cast<const wasm_byte_t *>(from), size));
+  }
+  void write(std::size_t offset, const void *from, std::size_t size) const { try_write(offset, from, size).value(); }
+  /// Wakes up to `count` guests that wait at `offset`; how many they were.
+  std::uint32_t notify(std::size_t offset, std::uint32_t count) const { return stepwell_sharedmemory_notify(need(), offset, count); }
+  stepwell_sharedmemory_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  stepwell_sharedmemory_t *need() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return raw();
+  }
+
+  detail::Owned<stepwell_sharedmemory_t, stepwell_sharedmemory_delete> ptr_;
+};
+
 /// A linear memory. Thread: with its store.
 class Memory : public STEPWELL_HPP_OBJECT(Memory, memory) {
 public:
@@ -1284,9 +1345,15 @@ public:
 
   static Result<Memory> try_make(Store &store, const MemoryType &type);
   Memory(Store &store, const MemoryType &type);
+  /// A shared memory as one of a store, for its instances to import.
+  static Result<Memory> try_from_shared(Store &store, const SharedMemory &shared);
+  static Memory from_shared(Store &store, const SharedMemory &shared) { return try_from_shared(store, shared).value(); }
+  /// The memory apart from its store, for other threads, if it is shared.
+  std::optional<SharedMemory> shared() const;
 
   MemoryType type() const;
-  /// All bytes as they are: until the memory grows, which any call of a guest can do.
+  /// All bytes as they are: until the memory grows, which any call of a guest can do. Guests on other threads may write a
+  /// shared memory meanwhile: see `SharedMemory`.
   Span<std::uint8_t> data() const {
     wasm_memory_t *memory = need();
     return {reinterpret_cast<std::uint8_t *>(wasm_memory_data(memory)), wasm_memory_data_size(memory)};
@@ -1920,9 +1987,14 @@ inline TableType to_type(const wasm_tabletype_t *type) {
   return {to_type(wasm_tabletype_element(type)),
           limits_of(type, stepwell_tabletype_min, stepwell_tabletype_max), stepwell_tabletype_is_64(type)};
 }
+inline Owned<wasm_memorytype_t, wasm_memorytype_delete> c_type(const MemoryType &type) {
+  const Limits &limits = type.limits;
+  return Owned<wasm_memorytype_t, wasm_memorytype_delete>(stepwell_memorytype_new(
+      limits.min, limits.max.has_value(), limits.max.value_or(0), type.is_64, type.is_shared, type.page_size_log2));
+}
 inline MemoryType to_type(const wasm_memorytype_t *type) {
   return {limits_of(type, stepwell_memorytype_min, stepwell_memorytype_max), stepwell_memorytype_is_64(type),
-          stepwell_memorytype_page_size_log2(type)};
+          stepwell_memorytype_page_size_log2(type), stepwell_memorytype_is_shared(type)};
 }
 inline TagType to_type(const wasm_tagtype_t *type) { return {to_type(wasm_tagtype_functype(type)).params}; }
 inline ExternType to_type(const wasm_externtype_t *type) {
@@ -2760,12 +2832,37 @@ inline GlobalType Global::type() const {
 
 inline Result<Memory> Memory::try_make(Store &store, const MemoryType &type) {
   if (!store.valid()) return detail::moved_from(Store::class_name);
-  const Limits &limits = type.limits;
-  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> c_type(
-      stepwell_memorytype_new(limits.min, limits.max.has_value(), limits.max.value_or(0), type.is_64, type.page_size_log2));
+  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> c_type = detail::c_type(type);
   wasm_memory_t *memory = c_type ? wasm_memory_new(store.raw(), c_type.get()) : nullptr;
   if (!memory) return detail::last_error("making a memory");
   return Memory(store.box(), memory);
+}
+inline Result<Memory> Memory::try_from_shared(Store &store, const SharedMemory &shared) {
+  if (!store.valid()) return detail::moved_from(Store::class_name);
+  if (!shared.valid()) return detail::moved_from(SharedMemory::class_name);
+  wasm_memory_t *memory = stepwell_memory_from_shared(store.raw(), shared.raw());
+  if (!memory) return detail::last_error("giving a shared memory to a store");
+  return Memory(store.box(), memory);
+}
+inline std::optional<SharedMemory> Memory::shared() const {
+  wasm_memory_t *memory = need();
+  if (!type().is_shared) return std::nullopt;
+  stepwell_sharedmemory_t *shared = stepwell_memory_shared(memory);
+  if (!shared) detail::last_error("asking for a shared memory").raise();
+  return SharedMemory(shared);
+}
+inline Result<SharedMemory> SharedMemory::try_make(const Engine &engine, const MemoryType &type) {
+  if (!engine.valid()) return detail::moved_from(Engine::class_name);
+  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> c_type = detail::c_type(type);
+  stepwell_sharedmemory_t *memory = c_type ? stepwell_sharedmemory_new(engine.raw(), c_type.get()) : nullptr;
+  if (!memory) return detail::last_error("making a shared memory");
+  return SharedMemory(memory);
+}
+inline SharedMemory::SharedMemory(const Engine &engine, const MemoryType &type) : SharedMemory(try_make(engine, type).value()) {}
+inline MemoryType SharedMemory::type() const {
+  const detail::Owned<wasm_memorytype_t, wasm_memorytype_delete> type(stepwell_sharedmemory_type(need()));
+  if (!type) detail::last_error("asking for a memory's type").raise();
+  return detail::to_type(type.get());
 }
 inline Memory::Memory(Store &store, const MemoryType &type) : Memory(try_make(store, type).value()) {}
 inline MemoryType Memory::type() const {
@@ -3157,6 +3254,9 @@ public:
   /// How many descriptors the program has at most at once; 1024 at first.
   WasiConfig &max_descriptors(std::uint32_t max) & { return stepwell_wasi_config_max_descriptors_set(need(), max), *this; }
   WasiConfig &&max_descriptors(std::uint32_t max) && { return std::move(max_descriptors(max)); }
+  /// How many threads the program may begin, at most at once; none at first. For `Config::epoch(true)`.
+  WasiConfig &max_threads(std::uint32_t max) & { return stepwell_wasi_config_max_threads_set(need(), max), *this; }
+  WasiConfig &&max_threads(std::uint32_t max) && { return std::move(max_threads(max)); }
   /// The directory `host` under the name `guest`, to look at, or with `read_write` to change as well.
   Result<void> try_preopen_dir(const std::string &host, const std::string &guest, bool read_write = false) {
     if (!ptr_) return detail::moved_from(class_name);

@@ -114,7 +114,7 @@ fn a_debugger_sees_the_memory_it_asks_for() {
 
 /// A memory's type.
 fn wide(page_size: PageSize, min: u64, max: Option<u64>) -> MemoryType {
-    MemoryType { index: IndexType::I64, page_size, limits: Limits { min, max } }
+    MemoryType { index: IndexType::I64, page_size, shared: false, limits: Limits { min, max } }
 }
 
 #[test]

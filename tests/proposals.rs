@@ -33,7 +33,16 @@ fn proposals_that_are_off_are_named_with_the_place() {
         features.wide_arithmetic = false
     });
     let compact = refused(COMPACT, |features| features.compact_imports = false);
-    for (error, name) in [(tail, "tail-call"), (wide, "wide-arithmetic"), (compact, "compact-import-section")] {
+    let shared = refused("(module (memory 1 2 shared))", |features| features.threads = false);
+    let atomic = "(module (memory 1) (func (result i32) (i32.atomic.load (i32.const 0))))";
+    let atomic = refused(atomic, |features| features.threads = false);
+    for (error, name) in [
+        (tail, "tail-call"),
+        (wide, "wide-arithmetic"),
+        (compact, "compact-import-section"),
+        (shared, "threads"),
+        (atomic, "threads"),
+    ] {
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
         assert!(error.message().contains(&format!("{name} (switched off in the configuration)")), "{error}");
         assert!(error.offset().is_some_and(|at| at.get() > 8), "{error}");

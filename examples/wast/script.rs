@@ -1,4 +1,5 @@
-//! Runs one `.wast` script, directive by directive, in one store.
+//! Runs one `.wast` script, directive by directive, in one store. Each `thread` of it runs on a thread of the system, with
+//! a store of its own.
 
 use super::features;
 use super::spectest;
@@ -7,11 +8,12 @@ use super::values;
 use super::watch::{Mode, Watch};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{Scope, ScopedJoinHandle};
 use stepwell::base::{Error, ErrorKind};
-use stepwell::runtime::{Config, Engine, Extern, Instance, Module, Store, Trap, TrapCode, Val};
+use stepwell::runtime::{Config, Engine, Extern, Instance, Memory, Module, SharedMemory, Store, Trap, TrapCode, Val};
 use wast::parser::{ParseBuffer, parse};
 use wast::token::Id;
-use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
+use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, WastThread, Wat};
 
 /// A script to run.
 pub struct Script {
@@ -30,11 +32,27 @@ pub struct Outcome {
     pub passed: usize,
     /// One line for each that did not: `FILE:LINE: what`.
     pub failures: Vec<String>,
-    /// Of everything that the debugger has shown, in the mode `step`.
+    /// Of everything that the debugger has shown, in the mode `step`. Zero where there are threads: what is shown then
+    /// depends on which is faster.
     pub digest: u64,
-    /// Every trap that was asked for, with the place of each frame: the same in all code.
+    /// Every trap that was asked for, with the place of each frame: the same in all code. Those of threads stand where
+    /// they are waited for.
     pub traps: Vec<String>,
 }
+
+/// What all threads of a script have in common.
+#[derive(Clone)]
+struct Setting<'env> {
+    script: &'env Script,
+    engine: Engine,
+    /// Where modules are compiled and serialized, if they are to be.
+    serializing: Option<Engine>,
+    mode: Mode,
+    seed: u64,
+}
+
+/// The shared memories that a thread was given, by their names as exports.
+type Given = HashMap<String, SharedMemory>;
 
 /// Runs all of `script`'s directives; a failing one does not end it.
 pub fn run(script: &Script, config: &Config, mode: Mode, seed: u64) -> Outcome {
@@ -53,12 +71,39 @@ pub fn run(script: &Script, config: &Config, mode: Mode, seed: u64) -> Outcome {
         Ok(wast) => wast.directives,
         Err(error) => return Outcome { failures: unreadable(error), ..Outcome::default() },
     };
-    let mut runner = match Runner::new(script, config, mode, seed) {
+    match Setting::new(script, config, mode, seed) {
+        Ok(setting) => std::thread::scope(|scope| run_thread(scope, setting, None, directives)),
+        Err(error) => Outcome::without_store(script, &error),
+    }
+}
+
+impl Outcome {
+    fn without_store(script: &Script, error: &Error) -> Outcome {
+        Outcome { failures: vec![format!("{}:1: no store for it: {error}", script.name)], ..Outcome::default() }
+    }
+}
+
+impl<'env> Setting<'env> {
+    fn new(script: &'env Script, config: &Config, mode: Mode, seed: u64) -> Result<Setting<'env>, Error> {
+        let features = features::of_folder(&script.folder);
+        let config = Config { features, debug: mode != Mode::Production, ..config.clone() };
+        let serializing = (mode == Mode::Serialized).then(|| Engine::new(config.clone())).transpose()?;
+        Ok(Setting { script, engine: Engine::new(config)?, serializing, mode, seed })
+    }
+}
+
+/// Runs a thread of a script, with the memories it was given under a name.
+fn run_thread<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    setting: Setting<'env>,
+    given: Option<(String, Given)>,
+    directives: Vec<WastDirective<'env>>,
+) -> Outcome {
+    let script = setting.script;
+    let mut outcome = Outcome::default();
+    let mut runner = match Runner::new(scope, setting, given) {
         Ok(runner) => runner,
-        Err(error) => {
-            let failures = vec![format!("{}:1: no store for it: {error}", script.name)];
-            return Outcome { failures, ..Outcome::default() };
-        }
+        Err(error) => return Outcome::without_store(script, &error),
     };
     for directive in directives {
         let line = directive.span().linecol_in(&script.text).0 + 1;
@@ -77,7 +122,14 @@ pub fn run(script: &Script, config: &Config, mode: Mode, seed: u64) -> Outcome {
             }
         }
     }
-    outcome.digest = runner.watch.digest();
+    let names: Vec<String> = runner.threads.keys().cloned().collect();
+    for name in names {
+        outcome.failures.push(format!("{}: the thread ${name} is not waited for", script.name));
+        let _ = runner.join(&name);
+    }
+    outcome.digest = if runner.had_threads { 0 } else { runner.watch.digest() };
+    outcome.passed += runner.joined.passed;
+    outcome.failures.append(&mut runner.joined.failures);
     outcome.traps = runner.traps;
     outcome
 }
@@ -128,10 +180,9 @@ impl From<Error> for Refusal {
     }
 }
 
-struct Runner {
-    engine: Engine,
-    /// Where modules are compiled and serialized, if they are to be.
-    serializing: Option<Engine>,
+struct Runner<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    setting: Setting<'env>,
     store: Store,
     watch: Watch,
     /// Instances that later modules import from, by the name they were registered under.
@@ -143,25 +194,42 @@ struct Runner {
     /// Module definitions by their `$name`, and the latest.
     definitions: HashMap<String, Module>,
     latest_definition: Option<Module>,
+    /// What was given to this thread, by the `$name` of the instance that it is of.
+    given: HashMap<String, HashMap<String, Extern>>,
+    /// Threads that were not waited for yet.
+    threads: HashMap<String, ScopedJoinHandle<'scope, Outcome>>,
+    had_threads: bool,
+    /// What came of the others.
+    joined: Outcome,
     /// See [`Outcome::traps`].
     traps: Vec<String>,
 }
 
 /// Where an import's module name leads.
 enum Names {
-    Host(HashMap<&'static str, Extern>),
+    Externs(HashMap<String, Extern>),
     Instance(Instance),
 }
 
-impl Runner {
-    fn new(script: &Script, config: &Config, mode: Mode, seed: u64) -> Result<Runner, Error> {
-        let features = features::of_folder(&script.folder);
-        let config = Config { features, debug: mode != Mode::Production, ..config.clone() };
-        let serializing = (mode == Mode::Serialized).then(|| Engine::new(config.clone())).transpose()?;
-        let engine = Engine::new(config)?;
-        let mut store = Store::new(&engine);
+impl<'scope, 'env> Runner<'scope, 'env> {
+    fn new(
+        scope: &'scope Scope<'scope, 'env>,
+        setting: Setting<'env>,
+        given: Option<(String, Given)>,
+    ) -> Result<Runner<'scope, 'env>, Error> {
+        let Setting { script, mode, seed, .. } = setting;
+        let mut store = Store::new(&setting.engine);
         let mut registered = HashMap::new();
-        registered.insert("spectest".to_owned(), Names::Host(spectest::externs(&mut store)?));
+        let spectest = spectest::externs(&mut store)?.into_iter().map(|(name, item)| (name.to_owned(), item));
+        registered.insert("spectest".to_owned(), Names::Externs(spectest.collect()));
+        let mut known = HashMap::new();
+        if let Some((name, memories)) = given {
+            let mut externs = HashMap::new();
+            for (name, memory) in memories {
+                externs.insert(name, Extern::Memory(Memory::from_shared(&mut store, &memory)?));
+            }
+            known.insert(name, externs);
+        }
         // The same script gets the same breakpoints wherever it is run from.
         let file = script.name.rsplit('/').next().unwrap_or_default();
         let seed = file
@@ -169,8 +237,8 @@ impl Runner {
             .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let watch = Watch::new(mode, seed, &mut store)?;
         Ok(Runner {
-            engine,
-            serializing,
+            scope,
+            setting,
             store,
             watch,
             registered,
@@ -178,11 +246,15 @@ impl Runner {
             current: None,
             definitions: HashMap::new(),
             latest_definition: None,
+            given: known,
+            threads: HashMap::new(),
+            had_threads: false,
+            joined: Outcome::default(),
             traps: Vec::new(),
         })
     }
 
-    fn directive(&mut self, directive: WastDirective<'_>) -> Result<(), String> {
+    fn directive(&mut self, directive: WastDirective<'env>) -> Result<(), String> {
         match directive {
             WastDirective::Module(mut wat) => {
                 let name = wat.name();
@@ -215,8 +287,12 @@ impl Runner {
             | WastDirective::AssertMalformedCustom { module, message, .. }
             | WastDirective::AssertInvalidCustom { module, message, .. } => self.refused(module, message),
             WastDirective::Register { name, module, .. } => {
-                let instance = self.instance(module)?;
-                self.registered.insert(name.to_owned(), Names::Instance(instance));
+                let given = module.and_then(|id| self.given.get(id.name()));
+                let names = match given {
+                    Some(externs) => Names::Externs(externs.clone()),
+                    None => Names::Instance(self.instance(module)?),
+                };
+                self.registered.insert(name.to_owned(), names);
                 Ok(())
             }
             WastDirective::Invoke(invoke) => {
@@ -261,8 +337,51 @@ impl Runner {
                 },
             },
             WastDirective::AssertSuspension { .. } => Err("Stepwell has no stack switching (proposal)".into()),
-            WastDirective::Thread(_) | WastDirective::Wait { .. } => Err("Stepwell has no threads (proposal)".into()),
+            WastDirective::Thread(thread) => self.begin(thread),
+            WastDirective::Wait { thread, .. } => {
+                let outcome = self.join(thread.name())?;
+                let failed = outcome.failures.len();
+                self.joined.passed += outcome.passed;
+                self.joined.failures.extend(outcome.failures);
+                self.traps.extend(outcome.traps);
+                if failed == 0 { Ok(()) } else { Err(format!("{failed} directives of the thread failed")) }
+            }
         }
+    }
+
+    /// Begins a thread, with the shared memories of the instance that it is given.
+    fn begin(&mut self, thread: WastThread<'env>) -> Result<(), String> {
+        let WastThread { name, shared_module, directives, .. } = thread;
+        let given = match shared_module {
+            Some(id) => Some((id.name().to_owned(), self.shared_of(id)?)),
+            None => None,
+        };
+        self.had_threads = true;
+        let (scope, setting) = (self.scope, self.setting.clone());
+        let handle = scope.spawn(move || run_thread(scope, setting, given, directives));
+        match self.threads.insert(name.name().to_owned(), handle) {
+            Some(_) => Err(format!("there is a thread ${} already", name.name())),
+            None => Ok(()),
+        }
+    }
+
+    /// The shared memories that an instance exports.
+    fn shared_of(&mut self, id: Id<'_>) -> Result<Given, String> {
+        let instance = self.instance(Some(id))?;
+        let mut given = Given::new();
+        for (name, item) in instance.exports(&mut self.store).map_err(|error| error.to_string())? {
+            if let Extern::Memory(memory) = item {
+                let shared = memory.shared(&self.store).map_err(|error| error.to_string())?;
+                given.extend(shared.map(|shared| (name, shared)));
+            }
+        }
+        Ok(given)
+    }
+
+    /// Waits for a thread.
+    fn join(&mut self, name: &str) -> Result<Outcome, String> {
+        let handle = self.threads.remove(name).ok_or_else(|| format!("no thread ${name}"))?;
+        handle.join().map_err(|_| format!("the thread ${name} was lost"))
     }
 
     /// Records a new instance as the current one, and under its name.
@@ -283,17 +402,18 @@ impl Runner {
 
     fn compile(&self, wat: &mut QuoteWat<'_>) -> Result<Module, Refusal> {
         let binary = wat.encode().map_err(|error| Refusal::Text(error.message()))?;
-        let Some(other) = &self.serializing else { return Ok(Module::new(&self.engine, &binary)?) };
+        let engine = &self.setting.engine;
+        let Some(other) = &self.setting.serializing else { return Ok(Module::new(engine, &binary)?) };
         let module = Module::new(other, &binary)?;
         module.debug_code(&|_, _| true)?;
-        Ok(Module::deserialize(&self.engine, &module.serialize()?)?)
+        Ok(Module::deserialize(engine, &module.serialize()?)?)
     }
 
     fn instantiate(&mut self, module: &Module) -> Result<Instance, Refusal> {
         let mut imports = Vec::new();
         for import in &module.info().imports {
             let found = match self.registered.get(&import.module) {
-                Some(Names::Host(externs)) => externs.get(import.name.as_str()).copied(),
+                Some(Names::Externs(externs)) => externs.get(import.name.as_str()).copied(),
                 Some(Names::Instance(instance)) => instance.export(&mut self.store, &import.name),
                 None => None,
             };
@@ -312,8 +432,8 @@ impl Runner {
             Ok(binary) => binary,
             Err(_) => return Ok(()),
         };
-        let validated = Module::validate(&self.engine, &binary);
-        match Module::new(&self.engine, &binary) {
+        let validated = Module::validate(&self.setting.engine, &binary);
+        match Module::new(&self.setting.engine, &binary) {
             Ok(_) => Err(format!("was accepted, but should be refused: {message:?}")),
             Err(error) => match (error.kind(), validated) {
                 (ErrorKind::InvalidModule | ErrorKind::Unsupported, Err(_)) => Ok(()),

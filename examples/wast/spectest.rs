@@ -36,5 +36,7 @@ pub fn externs(store: &mut Store) -> Result<HashMap<&'static str, Extern>> {
     externs.insert("table", Extern::Table(Table::new(&mut *store, table, Val::FuncRef(None))?));
     let memory = MemoryType::new(Limits { min: 1, max: Some(2) });
     externs.insert("memory", Extern::Memory(Memory::new(&mut *store, memory)?));
+    let shared = MemoryType { shared: true, ..memory };
+    externs.insert("shared_memory", Extern::Memory(Memory::new(&mut *store, shared)?));
     Ok(externs)
 }

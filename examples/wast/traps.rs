@@ -56,6 +56,7 @@ fn causes(code: TrapCode, name: &str, first: bool) -> bool {
         TrapCode::MemoryOutOfBounds => {
             name.contains("Load")
                 || name.contains("Store")
+                || name.contains("Atomic") && name != "AtomicFence"
                 || matches!(name, "MemoryFill" | "MemoryCopy" | "MemoryInit" | "ArrayNewData" | "ArrayInitData")
         }
         TrapCode::TableOutOfBounds => {
@@ -65,6 +66,8 @@ fn causes(code: TrapCode, name: &str, first: bool) -> bool {
         TrapCode::UndefinedElement | TrapCode::UninitializedElement | TrapCode::IndirectCallTypeMismatch => {
             matches!(name, "CallIndirect" | "ReturnCallIndirect")
         }
+        TrapCode::UnalignedAtomic => name.contains("Atomic") && name != "AtomicFence" && !name.contains("8U"),
+        TrapCode::ExpectedSharedMemory => matches!(name, "MemoryAtomicWait32" | "MemoryAtomicWait64"),
         TrapCode::IntegerDivisionByZero => integer && (name.contains("Div") || name.contains("Rem")),
         TrapCode::IntegerOverflow => truncates || integer && name.ends_with("DivS"),
         TrapCode::InvalidConversion => truncates,

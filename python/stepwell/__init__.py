@@ -27,7 +27,7 @@ from .linker import InstancePre, Linker
 from .module import CustomSection, Module
 from .store import Interrupt, Store
 from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType, TagType, f32, f64, i32, i64, matches, v128
-from .values import AnyRef, Caller, ExnRef, Extern, ExternRef, Func, Global, Memory, Table, Tag
+from .values import AnyRef, Caller, ExnRef, Extern, ExternRef, Func, Global, Memory, SharedMemory, Table, Tag
 from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
@@ -39,6 +39,6 @@ __all__ = [
     "Action", "AnyRef", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "ExceptionStops", "Exit", "ExnRef", "ExportType",
     "Exports", "Extern",
     "ExternRef", "Feature", "Frame", "Func", "FuncType", "Global", "GlobalType", "GuestException", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory",
-    "MemoryType", "Module", "Profiler", "Source", "Stop", "StopReason", "Store", "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame",
+    "MemoryType", "Module", "Profiler", "SharedMemory", "Source", "Stop", "StopReason", "Store", "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame",
     "Wasi", "f32", "f64", "i32", "i64", "matches", "name_to_show", "v128",
 ]

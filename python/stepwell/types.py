@@ -95,6 +95,7 @@ class _MemoryType(NamedTuple):
     max: Optional[int] = None
     is_64: bool = False
     page_size: int = 65536
+    is_shared: bool = False
 
 
 class _TableType(NamedTuple):
@@ -195,7 +196,8 @@ class GlobalType(_GlobalType):
 
 
 class MemoryType(_MemoryType):
-    """A memory's type: its limits in pages; `max` None is no limit. Pages have 64 KiB, or one byte. Addresses have 32 bits, or 64."""
+    """A memory's type: its limits in pages; `max` None is no limit. Pages have 64 KiB, or one byte. Addresses have 32 bits, or 64.
+    Several threads may use a shared memory at once, each with a store of its own; it has a `max`."""
 
     __slots__ = ()
 
@@ -203,7 +205,7 @@ class MemoryType(_MemoryType):
         size = integer(self.page_size)
         if size <= 0 or size & (size - 1):
             raise ValueError(f"{size} is no size of pages")
-        made = c.stepwell_memorytype_new(*_limits(self), self.is_64, size.bit_length() - 1)
+        made = c.stepwell_memorytype_new(*_limits(self), self.is_64, self.is_shared, size.bit_length() - 1)
         return not_null(made, "MemoryType")
 
     _free = c.wasm_memorytype_delete
@@ -307,7 +309,8 @@ def globaltype_from(ptr: Any) -> GlobalType:
 
 def memorytype_from(ptr: Any) -> MemoryType:
     limits = _limits_from(ptr, c.stepwell_memorytype_min, c.stepwell_memorytype_max)
-    return MemoryType(*limits, bool(c.stepwell_memorytype_is_64(ptr)), 1 << c.stepwell_memorytype_page_size_log2(ptr))
+    page_size = 1 << c.stepwell_memorytype_page_size_log2(ptr)
+    return MemoryType(*limits, bool(c.stepwell_memorytype_is_64(ptr)), page_size, bool(c.stepwell_memorytype_is_shared(ptr)))
 
 
 def tabletype_from(ptr: Any) -> TableType:

@@ -11,9 +11,10 @@ from typing import Any, Callable, Iterator, Optional, Sequence, Tuple, Type, Typ
 from . import _bindings as c
 from . import _calls
 from ._bindings import ErrorCode
-from ._managed import StoreObject, Unique
+from ._managed import Managed, StoreObject, Unique
 from . import errors
 from .errors import Error, bytes_at, check, last_error, not_null, text_from
+from .engine import Engine
 from .store import Store
 from .types import (
     NAMES, FuncType, GlobalType, MemoryType, TableType, TagType, family_of, functype_from, globaltype_from, in_c, kind_of,
@@ -274,6 +275,68 @@ class Global(Extern):
             c.wasm_global_set(self._handle, byref(val))
 
 
+class SharedMemory(Managed):
+    """A memory that stores of one engine, on several threads, have at once: `Memory.from_shared` gives it to one. Any thread may use
+    it. `len()` is its size in bytes."""
+
+    _delete = c.stepwell_sharedmemory_delete
+
+    def __init__(self, engine: Engine, type: Union[MemoryType, Tuple[int, int]]) -> None:
+        with in_c(MemoryType(*type)._replace(is_shared=True)) as ptr:
+            self._own(not_null(c.stepwell_sharedmemory_new(engine._handle, ptr), "stepwell_sharedmemory_new"))
+
+    @property
+    def type(self) -> MemoryType:
+        """Its type, a `MemoryType`."""
+        return taken(memorytype_from, c.stepwell_sharedmemory_type(self._handle), c.wasm_memorytype_delete)
+
+    @property
+    def pages(self) -> int:
+        """Its size in pages at this moment."""
+        return int(c.stepwell_sharedmemory_size(self._handle))
+
+    def __len__(self) -> int:
+        return int(c.stepwell_sharedmemory_data_size(self._handle))
+
+    def grow(self, pages: int) -> int:
+        """Makes it larger, for all that have it, and returns its former size in pages."""
+        pages = integer(pages)
+        if pages < 0:
+            raise ValueError("a memory cannot shrink")
+        if pages >= 1 << 64:
+            raise Error(f"the memory of {self.pages} pages cannot grow by {pages}", ErrorCode.LIMIT)
+        before = c_uint64()
+        check(c.stepwell_sharedmemory_grow(self._handle, pages, byref(before)))
+        return int(before.value)
+
+    def _check(self, offset: int, count: int) -> Tuple[int, int]:
+        offset, count = integer(offset), integer(count)
+        size = len(self)
+        if offset < 0 or count < 0 or offset + count > size:
+            raise IndexError(f"{count} bytes at {offset} are beyond the memory, which has {size}")
+        return offset, count
+
+    def read(self, offset: int, count: int) -> bytes:
+        """The `count` bytes at `offset`, copied, not all at once: guests may write in between."""
+        offset, count = self._check(offset, count)
+        data = ctypes.create_string_buffer(count or 1)
+        check(c.stepwell_sharedmemory_read(self._handle, offset, data, count))
+        return data.raw[:count]
+
+    def write(self, offset: int, data: Any) -> None:
+        """Writes bytes, or any other buffer, at `offset`, not all at once: guests may read and write in between."""
+        data = _bytes(data)
+        offset, count = self._check(offset, len(data))
+        check(c.stepwell_sharedmemory_write(self._handle, offset, data, count))
+
+    def notify(self, offset: int, count: int = 0xffff_ffff) -> int:
+        """Wakes up to `count` guests that wait at `offset`; how many they were."""
+        offset, count = integer(offset), integer(count)
+        if offset < 0 or not 0 <= count < 1 << 32:
+            raise ValueError("an offset and a count are not below zero, and a count is below 2**32")
+        return int(c.stepwell_sharedmemory_notify(self._handle, offset, count))
+
+
 class Memory(Extern):
     """A memory: bytes, by `read`, `write`, index and slice, or without a copy by `view`. `len()` is its size in bytes."""
 
@@ -284,6 +347,20 @@ class Memory(Extern):
     def __init__(self, store: Store, type: Union[MemoryType, Tuple[int, Optional[int]]]) -> None:
         with store._lock, in_c(MemoryType(*type)) as ptr:
             self._own_in(store, not_null(c.wasm_memory_new(store._handle, ptr), "wasm_memory_new"))
+
+    @classmethod
+    def from_shared(cls, store: Store, shared: SharedMemory) -> Memory:
+        """A shared memory as one of a store, for its instances to import."""
+        with store._lock:
+            ptr = c.stepwell_memory_from_shared(store._handle, shared._handle)
+            return cls._of(store, not_null(ptr, "stepwell_memory_from_shared"))
+
+    def shared(self) -> SharedMemory:
+        """The memory apart from its store, for stores on other threads. An error if it is not shared."""
+        with self._store._lock:
+            shared = SharedMemory.__new__(SharedMemory)
+            shared._own(not_null(c.stepwell_memory_shared(self._handle), "stepwell_memory_shared"))
+            return shared
 
     @property
     def type(self) -> MemoryType:

@@ -44,6 +44,14 @@ class _Stream:
         self.number = _calls.register(self)
 
 
+def _most(name: str, most: Optional[int]) -> Optional[int]:
+    """A bound that a C function takes, if one is given."""
+    most = None if most is None else index(most)
+    if most is not None and not 0 <= most < 1 << 32:
+        raise ValueError(f"{name} is from 0 to 2**32 - 1, not {most}")
+    return most
+
+
 class Wasi:
     """What programs get of the host. It can be used for any number of stores, each of which starts afresh.
 
@@ -57,6 +65,8 @@ class Wasi:
       `write` is called; or `"inherit"`, which is that of this process. What a callable raises ends the program, and is raised by the
       call that runs it.
     - `max_descriptors`: how many a program has at most at once. 1024 by default.
+    - `max_threads`: how many threads a program may begin, at most at once, by `thread-spawn` of wasi-threads. None by default. All end
+      with one that traps or exits, and with the store.
 
     What is not given is nothing: no arguments, no environment, no directory, an empty input, outputs that swallow everything.
     """
@@ -64,7 +74,8 @@ class Wasi:
     def __init__(
             self, args: Sequence[str] = (), env: Union[Mapping[str, str], str] = {}, *, dirs: Mapping[str, Path] = {},
             writable_dirs: Mapping[str, Path] = {}, stdin: Input = None,
-            stdout: Output = None, stderr: Output = None, max_descriptors: Optional[int] = None) -> None:
+            stdout: Output = None, stderr: Output = None, max_descriptors: Optional[int] = None,
+            max_threads: Optional[int] = None) -> None:
         if isinstance(args, (str, bytes)):
             raise TypeError("args is a sequence of strings, the program's name first")
         self.args = [_c_bytes(arg, f"args[{i}]") for i, arg in enumerate(args)]
@@ -79,10 +90,8 @@ class Wasi:
             for given, writable in ((dirs, False), (writable_dirs, True)) for guest, host in given.items()
         ]
         self.stdin = _input(stdin)
-        max_descriptors = None if max_descriptors is None else index(max_descriptors)
-        if max_descriptors is not None and not 0 <= max_descriptors < 1 << 32:
-            raise ValueError(f"max_descriptors is from 0 to 2**32 - 1, not {max_descriptors}")
-        self.max_descriptors = max_descriptors
+        self.max_descriptors = _most("max_descriptors", max_descriptors)
+        self.max_threads = _most("max_threads", max_threads)
         self.stdout = _output(stdout, "stdout")
         self.stderr = _output(stderr, "stderr")
 
@@ -110,6 +119,8 @@ class Wasi:
                 check(c.stepwell_wasi_config_env_set(config, len(names), _c_strings(names), _c_strings(values)))
             if self.max_descriptors is not None:
                 c.stepwell_wasi_config_max_descriptors_set(config, self.max_descriptors)
+            if self.max_threads is not None:
+                c.stepwell_wasi_config_max_threads_set(config, self.max_threads)
             for host, guest, writable in self.dirs:
                 check(c.stepwell_wasi_config_preopen_dir(config, host, guest, writable))
             if isinstance(self.stdin, str):

@@ -74,11 +74,18 @@ pub enum Builtin {
     ThrowRef,
     /// `()`: the deadline is over, or somebody wants the host to be asked: returns if the guest is to go on.
     Due,
+    /// `(memory, index, offset, count) -> how many were woken`: wakes who waits there.
+    AtomicNotify,
+    /// `(memory, index, offset, expected 32 bits, nanoseconds) -> 0, 1 or 2`: waits while a word is what is expected:
+    /// woken, not what is expected, or too long. The frame is seen meanwhile.
+    AtomicWait32,
+    /// The same of 64 bits.
+    AtomicWait64,
 }
 
 impl Builtin {
     /// Every builtin, in the order of the table.
-    pub const ALL: [Builtin; 26] = [
+    pub const ALL: [Builtin; 29] = [
         Builtin::MemoryGrow,
         Builtin::MemoryCopy,
         Builtin::MemoryFill,
@@ -105,6 +112,9 @@ impl Builtin {
         Builtin::Throw,
         Builtin::ThrowRef,
         Builtin::Due,
+        Builtin::AtomicNotify,
+        Builtin::AtomicWait32,
+        Builtin::AtomicWait64,
     ];
 
     /// The types of its arguments behind the vmctx.
@@ -126,6 +136,9 @@ impl Builtin {
             Builtin::HeapMove => &[I32, I32, I64],
             Builtin::ArrayNewData | Builtin::ArrayNewElem => &[I32, I32, I32, I32],
             Builtin::ArrayInitData | Builtin::ArrayInitElem => &[I32, I32, I32, I32, I32],
+            Builtin::AtomicNotify => &[I32, I64, I64, I32],
+            Builtin::AtomicWait32 => &[I32, I64, I64, I32, I64],
+            Builtin::AtomicWait64 => &[I32, I64, I64, I64, I64],
             Builtin::Raise | Builtin::HostOverflow | Builtin::Due => &[],
         }
     }
@@ -138,6 +151,9 @@ impl Builtin {
             | Builtin::ArrayNewElem
             | Builtin::Throw
             | Builtin::ThrowRef
+            // Who waits asks the host now and then whether the guest may go on.
+            | Builtin::AtomicWait32
+            | Builtin::AtomicWait64
             | Builtin::Due => true,
             Builtin::MemoryGrow
             | Builtin::MemoryCopy
@@ -156,6 +172,7 @@ impl Builtin {
             | Builtin::HeapMove
             | Builtin::ArrayInitData
             | Builtin::ArrayInitElem
+            | Builtin::AtomicNotify
             // The guest does not come back from these.
             | Builtin::Trap
             | Builtin::Raise
@@ -173,7 +190,10 @@ impl Builtin {
             | Builtin::IsBelow
             | Builtin::HeapAllocate
             | Builtin::ArrayNewData
-            | Builtin::ArrayNewElem => Some(I64),
+            | Builtin::ArrayNewElem
+            | Builtin::AtomicNotify
+            | Builtin::AtomicWait32
+            | Builtin::AtomicWait64 => Some(I64),
             _ => None,
         }
     }

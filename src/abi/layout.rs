@@ -4,7 +4,7 @@ use super::heap::VMHeap;
 use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeId};
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 /// The value of [`VMFuncRef::func`] for a function of the host.
 pub const HOST_FUNC: u32 = u32::MAX;
@@ -104,6 +104,23 @@ pub struct VMMemory {
     /// The accessible bytes.
     pub len: usize,
 }
+
+/// A shared memory as compiled code sees it: laid out as [`VMMemory`], but other threads make it longer. It lives outside
+/// of instances; where an instance that defines it would have a [`VMMemory`] is the address of this one, as of an import.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VMSharedMemory {
+    /// The first byte, always.
+    pub base: *mut u8,
+    /// The accessible bytes.
+    pub len: AtomicUsize,
+}
+
+const _: () = {
+    assert!(std::mem::offset_of!(VMSharedMemory, base) == std::mem::offset_of!(VMMemory, base));
+    assert!(std::mem::offset_of!(VMSharedMemory, len) == std::mem::offset_of!(VMMemory, len));
+    assert!(size_of::<VMSharedMemory>() == size_of::<VMMemory>());
+};
 
 /// An element as it stands in a table. A table of functions is not written to when it is made: its elements are
 /// [`TableElement::UNTOUCHED`] until somebody asks for one. Any other reference stands in a table as it is.

@@ -44,6 +44,6 @@ pub use heap::{
 };
 pub use layout::{
     Activation, FuncElement, HOST_FUNC, HostCall, ResumeState, StopCell, TABLE_ELEMENT_SIZE, TableElement, VMContext,
-    VMException, VMFuncRef, VMGlobal, VMMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
+    VMException, VMFuncRef, VMGlobal, VMMemory, VMSharedMemory, VMStoreContext, VMTable, ValRaw, VmCounts, VmLayout,
 };
 pub use trap::TrapCode;

@@ -37,11 +37,15 @@ pub enum TrapCode {
     ArrayOutOfBounds = 15,
     /// The heap is full, or a new object is larger than it may be.
     HeapFull = 16,
+    /// An atomic instruction met an address that is no multiple of its width.
+    UnalignedAtomic = 17,
+    /// A guest was to wait for a change of a memory that no other thread can have.
+    ExpectedSharedMemory = 18,
 }
 
 impl TrapCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [TrapCode; 16] = [
+    pub const ALL: [TrapCode; 18] = [
         TrapCode::Unreachable,
         TrapCode::MemoryOutOfBounds,
         TrapCode::TableOutOfBounds,
@@ -58,6 +62,8 @@ impl TrapCode {
         TrapCode::CastFailure,
         TrapCode::ArrayOutOfBounds,
         TrapCode::HeapFull,
+        TrapCode::UnalignedAtomic,
+        TrapCode::ExpectedSharedMemory,
     ];
 
     /// The code with this number, if there is one.
@@ -84,6 +90,8 @@ impl TrapCode {
             TrapCode::CastFailure => "cast failure",
             TrapCode::ArrayOutOfBounds => "out of bounds array access",
             TrapCode::HeapFull => "allocation size too large: the heap is full",
+            TrapCode::UnalignedAtomic => "unaligned atomic",
+            TrapCode::ExpectedSharedMemory => "expected shared memory",
         }
     }
 }

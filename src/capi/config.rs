@@ -64,6 +64,8 @@ pub enum stepwell_feature_enum {
     STEPWELL_FEATURE_EXCEPTIONS = 15,
     /// Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts.
     STEPWELL_FEATURE_GC = 16,
+    /// Shared memories, atomic instructions, waiting and waking.
+    STEPWELL_FEATURE_THREADS = 17,
     /// Exceptions as they were before `try_table`: `try`, `catch`, `catch_all`, `delegate`, `rethrow`. They need
     /// `STEPWELL_FEATURE_EXCEPTIONS`. Off at first.
     STEPWELL_FEATURE_LEGACY_EXCEPTIONS = 18,
@@ -250,6 +252,7 @@ pub unsafe extern "C" fn stepwell_config_feature_set(
             _ if feature == f::STEPWELL_FEATURE_COMPACT_IMPORTS as i32 => &mut features.compact_imports,
             _ if feature == f::STEPWELL_FEATURE_EXCEPTIONS as i32 => &mut features.exceptions,
             _ if feature == f::STEPWELL_FEATURE_GC as i32 => &mut features.gc,
+            _ if feature == f::STEPWELL_FEATURE_THREADS as i32 => &mut features.threads,
             _ if feature == f::STEPWELL_FEATURE_LEGACY_EXCEPTIONS as i32 => &mut features.legacy_exceptions,
             _ => {
                 let message = format!("`feature` is {feature}, which is none; `enum stepwell_feature_enum` has them");

@@ -91,12 +91,12 @@ pub unsafe extern "C" fn wasm_functype_results(ty: *const wasm_functype_t) -> *c
 /// Thread: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_valtype_new_func_ref(
-    functype: *const wasm_functype_t,
+    r#type: *const wasm_functype_t,
     nullable: bool,
 ) -> Own<wasm_valtype_t> {
     or_null("stepwell_valtype_new_func_ref", || {
         // SAFETY: C passes a live type or NULL.
-        let defined = DefinedType::func(&unsafe { func_type(functype) }?)?;
+        let defined = DefinedType::func(&unsafe { func_type(r#type) }?)?;
         Ok(Own::new(ValType::Ref(RefType { heap: defined.heap(), nullable }).into()))
     })
 }

@@ -59,7 +59,8 @@ pub unsafe extern "C" fn wasm_memory_type(memory: *const wasm_memory_t) -> Own<w
     })
 }
 
-/// The address of the memory's first byte. Growing the memory may move it.
+/// The address of the memory's first byte. Growing the memory may move it. Guests on other threads may read and write a
+/// shared memory at any time.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> 
         // SAFETY: C passes a live memory or NULL.
         let (object, memory) = unsafe { get(memory) }?;
         let store = object.cell.enter()?;
-        Ok(memory.data(&*store)?.len())
+        memory.data_size(&*store)
     })
 }
 

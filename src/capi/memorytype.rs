@@ -22,8 +22,9 @@ pub unsafe extern "C" fn wasm_memorytype_new(limits: *const wasm_limits_t) -> Ow
 }
 
 /// A new memory type of any kind: at least `min` pages, and with `has_max` at most `max`; with addresses of 64 bits or
-/// of 32; with pages of 2 to the power `page_size_log2` bytes, 16 for the usual 64 KiB, or 0 for single bytes. NULL for
-/// another size of pages and a minimum above the maximum; `stepwell_last_error()` says which.
+/// of 32; shared, which several threads may use at once and which must have a maximum, or not; with pages of 2 to the power `page_size_log2` bytes, 16 for the usual 64 KiB, or 0 for single bytes. NULL for
+/// another size of pages, a minimum above the maximum, and a shared memory without maximum; `stepwell_last_error()` says
+/// which.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -32,6 +33,7 @@ pub unsafe extern "C" fn stepwell_memorytype_new(
     has_max: bool,
     max: u64,
     is_64: bool,
+    is_shared: bool,
     page_size_log2: u32,
 ) -> Own<wasm_memorytype_t> {
     or_null("stepwell_memorytype_new", || {
@@ -40,7 +42,10 @@ pub unsafe extern "C" fn stepwell_memorytype_new(
             let message = format!("there are no pages of 2^{page_size_log2} bytes: they have 2^16, or 2^0");
             Error::new(ErrorKind::Argument, message)
         })?;
-        let ty = MemoryType { index: IndexType::new(is_64), page_size, limits };
+        if is_shared && !has_max {
+            return Err(Error::new(ErrorKind::Argument, "a shared memory must have a maximum"));
+        }
+        let ty = MemoryType { index: IndexType::new(is_64), page_size, shared: is_shared, limits };
         Ok(Own::new(TypeObject::from_memory(ty)))
     })
 }
@@ -87,6 +92,15 @@ pub unsafe extern "C" fn stepwell_memorytype_max(ty: *const wasm_memorytype_t, o
 pub unsafe extern "C" fn stepwell_memorytype_is_64(ty: *const wasm_memorytype_t) -> bool {
     // SAFETY: C passes a live type or NULL.
     or_null("stepwell_memorytype_is_64", || Ok(unsafe { get(ty) }?.index.is_64()))
+}
+
+/// Whether it is shared: several threads may use such a memory at once, each with a store of its own.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_memorytype_is_shared(ty: *const wasm_memorytype_t) -> bool {
+    // SAFETY: C passes a live type or NULL.
+    or_null("stepwell_memorytype_is_shared", || Ok(unsafe { get(ty) }?.shared))
 }
 
 /// The power of 2 that says how many bytes a page has: 16, or 0.

@@ -51,6 +51,7 @@ pub mod profile;
 pub mod progress;
 pub mod reference;
 pub mod refs;
+pub mod sharedmemory;
 pub mod source;
 pub mod stop;
 pub mod stop_frame;

@@ -60,6 +60,10 @@ pub enum stepwell_trap_enum {
     STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS = 15,
     /// The heap is full, or a new object is larger than it may be.
     STEPWELL_TRAP_HEAP_FULL = 16,
+    /// An atomic instruction met an address that is no multiple of its width.
+    STEPWELL_TRAP_UNALIGNED_ATOMIC = 17,
+    /// A guest was to wait for a change of a memory that is not shared.
+    STEPWELL_TRAP_EXPECTED_SHARED_MEMORY = 18,
 }
 
 // The header's numbers are the engine's.
@@ -82,6 +86,8 @@ const _: () = {
     assert!(c::STEPWELL_TRAP_CAST_FAILURE as i32 == TrapCode::CastFailure as i32);
     assert!(c::STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS as i32 == TrapCode::ArrayOutOfBounds as i32);
     assert!(c::STEPWELL_TRAP_HEAP_FULL as i32 == TrapCode::HeapFull as i32);
+    assert!(c::STEPWELL_TRAP_UNALIGNED_ATOMIC as i32 == TrapCode::UnalignedAtomic as i32);
+    assert!(c::STEPWELL_TRAP_EXPECTED_SHARED_MEMORY as i32 == TrapCode::ExpectedSharedMemory as i32);
 };
 
 /// A handle of the trap that tells C of an error. Where the cause is not in the guest, `stepwell_last_error()` tells it

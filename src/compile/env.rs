@@ -132,7 +132,7 @@ pub(super) fn builtin_signature(builtin: Builtin) -> Signature {
 
 /// A trap code as Cranelift's.
 pub(super) fn trap_code(code: TrapCode) -> ir::TrapCode {
-    const { assert!(ir::TrapCode::user(TrapCode::HeapFull as u8).is_some()) };
+    const { assert!(ir::TrapCode::user(TrapCode::ExpectedSharedMemory as u8).is_some()) };
     ir::TrapCode::unwrap_user(code as u8)
 }
 

@@ -4,7 +4,7 @@
 use super::regions::RegionClasses;
 use crate::base::{DefinedFuncIndex, Result};
 use crate::image::RegionGraph;
-use crate::wasm::{BlockKind, Caught, Class, Instructions, ModuleInfo, Step, Walk, targets};
+use crate::wasm::{BlockKind, Class, Instructions, ModuleInfo, Step, Surroundings, Walk, targets};
 
 /// What is known of an open block.
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
     let mut classes = RegionClasses::new();
     let mut walk = Walk::new(Leading::default());
     let body = info.body(func, binary)?;
-    walk.set_caught(Caught::of(&body)?);
+    walk.set_surroundings(Surroundings::of(info, &body)?);
     for instruction in Instructions::of(&body)? {
         let instruction = instruction?;
         let here = instructions.len() as u32;

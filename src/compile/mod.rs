@@ -94,13 +94,18 @@ pub struct Options {
 impl Options {
     /// Whether memories of this type never move: they have all their address space from the start.
     pub fn is_fixed(&self, ty: &MemoryType) -> bool {
+        ty.shared || self.is_reserved(ty)
+    }
+
+    /// Whether memories of this type have the whole reservation, and so at least 4 GiB.
+    pub fn is_reserved(&self, ty: &MemoryType) -> bool {
         self.signals && self.memory_reservation >= WHOLE_INDEX_SPACE && ty.most_bytes() <= self.memory_reservation
     }
 
     /// The pages that catch accesses beyond the end of memories of this type, if they do. A memory that does not end
     /// with a page of the system's has none.
     fn guard_of(&self, ty: &MemoryType) -> Option<Guard> {
-        if !self.is_fixed(ty) || !ty.page_size.bytes().is_multiple_of(PAGE_SIZE as u64) {
+        if !self.is_reserved(ty) || !ty.page_size.bytes().is_multiple_of(PAGE_SIZE as u64) {
             return None;
         }
         // What no index of 32 bits reaches is beyond every memory whose most bytes are no more; a smaller bound is

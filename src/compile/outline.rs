@@ -11,7 +11,7 @@ use crate::base::{
     DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, Result, SlotLayout, TableIndex, TagIndex, no_room,
 };
 use crate::image::{RerunImage, RerunInstruction};
-use crate::wasm::{BlockKind, Caught, Flow, Instruction, Instructions, ModuleInfo, Step, ValType, Walk};
+use crate::wasm::{BlockKind, Flow, Instruction, Instructions, ModuleInfo, Step, Surroundings, ValType, Walk};
 use wasmparser::{BlockType, Operator};
 
 /// No position, no block.
@@ -141,7 +141,7 @@ pub(super) fn outline(
         kept: info.kept_count(func, binary),
         results: info.func_type(info.func_index(func)).results.iter().map(|ty| ty.words()).sum(),
     };
-    finder.walk.set_caught(Caught::of(&body)?);
+    finder.walk.set_surroundings(Surroundings::of(info, &body)?);
     finder.open(NONE, BlockType::Empty, 0)?;
     for instruction in Instructions::of(&body)? {
         finder.instruction(&instruction?)?;

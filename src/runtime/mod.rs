@@ -49,6 +49,7 @@ pub use objects::handles::{AnyRef, ExnRef, Extern, ExternRef, Func, Global, Inst
 pub use objects::owned::{EventId, StoreId};
 pub(crate) use objects::roots::Scope;
 pub use objects::roots::{Rooted, Roots};
+pub use objects::shared::SharedMemory;
 pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
 pub use store::collect::{Collected, StoreUsage};

@@ -45,6 +45,7 @@ mod linux;
 pub mod mapping;
 pub mod native_debug;
 pub mod pages;
+pub mod racy;
 pub mod refusals;
 mod replace;
 pub mod sealed;

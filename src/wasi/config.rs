@@ -3,6 +3,7 @@
 use super::calls;
 use super::files::{Entry, Table};
 use super::streams::{Callback, Input, Output, OutputBuffer, Stream};
+use super::threads;
 use crate::base::{Error, ErrorKind, Escaped, Result};
 use crate::runtime::{AsStoreMut, Linker};
 use cap_std::ambient_authority;
@@ -11,6 +12,7 @@ use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The most descriptors that a guest has at once, unless the host says otherwise.
 const DESCRIPTORS: u32 = 1024;
@@ -33,6 +35,7 @@ pub struct WasiConfig {
     stdout: Entry,
     stderr: Entry,
     descriptors: u32,
+    threads: u32,
     directories: Vec<(Dir, String, Access)>,
 }
 
@@ -82,6 +85,7 @@ impl WasiConfig {
             stdout: output(Output::Null),
             stderr: output(Output::Null),
             descriptors: DESCRIPTORS,
+            threads: 0,
             directories: Vec::new(),
         }
     }
@@ -220,6 +224,19 @@ impl WasiConfig {
         self
     }
 
+    /// How many threads a guest may have at once besides its first; none unless this is called. With some,
+    /// `thread-spawn` of `wasi` is defined as well (the proposal wasi-threads): a thread of this process, which calls
+    /// `wasi_thread_start` in a store and an instance of its own. That shares with the others the memories that the
+    /// module imports, all of which must be shared, and what is configured here; the module may import nothing else.
+    /// The engine needs [`Config::epoch`](crate::runtime::Config::epoch). Beyond so many, a guest gets `EAGAIN`.
+    ///
+    /// All threads of a guest end when one of them traps or calls `proc_exit`, in whichever way that one has ended; and
+    /// when the store is dropped, which waits for them.
+    pub fn set_max_threads(&mut self, max: u32) -> &mut WasiConfig {
+        self.threads = max;
+        self
+    }
+
     /// Gives the guest a directory of the host, under the name `guest` (`"."` is where relative paths start). It is
     /// opened now.
     ///
@@ -253,8 +270,9 @@ impl WasiConfig {
     /// table of descriptors, which lives as long as the store.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] where one is defined already, and errors of making host functions.
-    pub fn add_to(self, linker: &mut Linker, store: impl AsStoreMut) -> Result<()> {
+    /// [`ErrorKind::Argument`] where one is defined already, [`ErrorKind::State`] where a guest is to have threads that
+    /// cannot be ended, and errors of making host functions.
+    pub fn add_to(self, linker: &mut Linker, mut store: impl AsStoreMut) -> Result<()> {
         let mut table = Table::new(self.descriptors);
         table.add(self.stdin);
         table.add(self.stdout);
@@ -262,6 +280,11 @@ impl WasiConfig {
         for (dir, name, access) in self.directories {
             table.add(Entry::preopened(dir, name, access == Access::ReadWrite));
         }
-        calls::define(linker, store, calls::State::new(self.args, self.env, table))
+        let state = Arc::new(calls::State::new(self.args, self.env, table));
+        let threads = match self.threads {
+            0 => None,
+            most => Some(threads::define_first(linker, &mut store, most, &state)?),
+        };
+        calls::define(linker, store, &state, threads)
     }
 }

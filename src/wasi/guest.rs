@@ -3,18 +3,28 @@
 use super::errno::{Errno, Failure};
 use crate::base::{Error, ErrorKind};
 use crate::runtime::{Caller, Extern, Memory};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// As many bytes are read at once into a memory that other threads use.
+const PIECE: usize = 1 << 16;
 
 /// The memory of the guest that called.
 pub(super) struct Guest<'a> {
     caller: Caller<'a>,
     memory: Memory,
+    /// Whether other threads may use it meanwhile.
+    is_shared: bool,
 }
 
 impl<'a> Guest<'a> {
     /// The memory that the caller exports as "memory".
     pub(super) fn new(mut caller: Caller<'a>, function: &str) -> Result<Guest<'a>, Error> {
         match caller.export("memory") {
-            Some(Extern::Memory(memory)) => Ok(Guest { caller, memory }),
+            Some(Extern::Memory(memory)) => {
+                let is_shared = memory.shared(&caller)?.is_some();
+                Ok(Guest { caller, memory, is_shared })
+            }
             _ => Err(Error::new(
                 ErrorKind::Host,
                 format!(
@@ -35,17 +45,73 @@ impl<'a> Guest<'a> {
         Ok(self.caller.end_if_due()?)
     }
 
-    /// `len` bytes at `at`.
-    pub(super) fn bytes(&mut self, at: u32, len: u32) -> Result<&mut [u8], Failure> {
-        let data = self.memory.data_mut(&mut self.caller)?;
+    /// Whether there are `len` bytes at `at`.
+    pub(super) fn check(&self, at: u32, len: u32) -> Result<Range<usize>, Failure> {
         let at = at as usize;
         let end = at.checked_add(len as usize).ok_or(Errno::Fault)?;
-        Ok(data.get_mut(at..end).ok_or(Errno::Fault)?)
+        match end <= self.memory.data_size(&self.caller)? {
+            true => Ok(at..end),
+            false => Err(Errno::Fault.into()),
+        }
+    }
+
+    /// `len` bytes at `at`, to read: as they are, or, where other threads may write them, as they were.
+    pub(super) fn bytes(&self, at: u32, len: u32) -> Result<Cow<'_, [u8]>, Failure> {
+        let range = self.check(at, len)?;
+        if !self.is_shared {
+            return Ok(Cow::Borrowed(&self.memory.data(&self.caller)?[range]));
+        }
+        let mut copy = vec![0; range.len()];
+        self.memory.read(&self.caller, range.start, &mut copy)?;
+        Ok(Cow::Owned(copy))
+    }
+
+    /// The same, but no more than a piece of them is copied.
+    pub(super) fn piece(&self, at: u32, len: u32) -> Result<Cow<'_, [u8]>, Failure> {
+        let range = self.check(at, len)?;
+        self.bytes(at, if self.is_shared { range.len().min(PIECE) as u32 } else { len })
+    }
+
+    /// Has `len` bytes at `at` be written, or as many of the first of them as `fill` says: themselves, or, where other
+    /// threads may use them, a piece of others that are copied there.
+    pub(super) fn fill(
+        &mut self,
+        at: u32,
+        len: u32,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, Failure>,
+    ) -> Result<usize, Failure> {
+        self.fill_within((at, len), PIECE, fill)
+    }
+
+    /// The same, but a copy is as long as what is asked for, which no more of than is written takes memory.
+    pub(super) fn fill_all(
+        &mut self,
+        at: u32,
+        len: u32,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, Failure>,
+    ) -> Result<usize, Failure> {
+        self.fill_within((at, len), usize::MAX, fill)
+    }
+
+    fn fill_within(
+        &mut self,
+        (at, len): (u32, u32),
+        most: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, Failure>,
+    ) -> Result<usize, Failure> {
+        let range = self.check(at, len)?;
+        if !self.is_shared {
+            return fill(&mut self.memory.data_mut(&mut self.caller)?[range]);
+        }
+        let mut piece = vec![0; range.len().min(most)];
+        let done = fill(&mut piece)?;
+        self.memory.write(&mut self.caller, range.start, &piece[..done])?;
+        Ok(done)
     }
 
     fn array<const N: usize>(&mut self, at: u32) -> Result<[u8; N], Failure> {
         let mut out = [0; N];
-        out.copy_from_slice(self.bytes(at, N as u32)?);
+        out.copy_from_slice(&self.bytes(at, N as u32)?);
         Ok(out)
     }
 
@@ -55,7 +121,8 @@ impl<'a> Guest<'a> {
 
     pub(super) fn write(&mut self, at: u32, from: &[u8]) -> Result<(), Failure> {
         let len = u32::try_from(from.len()).map_err(|_| Errno::Overflow)?;
-        self.bytes(at, len)?.copy_from_slice(from);
+        let range = self.check(at, len)?;
+        self.memory.write(&mut self.caller, range.start, from)?;
         Ok(())
     }
 
@@ -76,12 +143,12 @@ impl<'a> Guest<'a> {
 
     /// A path of the guest's.
     pub(super) fn path(&mut self, at: u32, len: u32) -> Result<String, Failure> {
-        let bytes = self.bytes(at, len)?;
         // The host's longest, its NUL counted; a longer one is not copied.
-        if bytes.len() >= libc::PATH_MAX as usize {
+        if self.check(at, len)?.len() >= libc::PATH_MAX as usize {
             return Err(Errno::NameTooLong.into());
         }
-        let path = std::str::from_utf8(bytes).map_err(|_| Errno::IllegalBytes)?;
+        let bytes = self.bytes(at, len)?;
+        let path = std::str::from_utf8(&bytes).map_err(|_| Errno::IllegalBytes)?;
         if path.contains('\0') {
             return Err(Errno::Invalid.into());
         }

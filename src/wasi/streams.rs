@@ -2,7 +2,9 @@
 
 use super::errno::{Errno, Failure};
 use std::io::IsTerminal;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::ThreadId;
 
 /// A host's function that gets what a guest writes, each write as it comes. It may call into the store, but a guest
 /// that then writes to the same stream gets `EDEADLK`.
@@ -13,8 +15,40 @@ pub type OutputFn = Box<dyn FnMut(&[u8]) + Send>;
 /// into the store, but a guest that then reads the same stream gets `EDEADLK`.
 pub type InputFn = Box<dyn FnMut(&mut [u8]) -> usize + Send>;
 
-/// A callback. Its lock is only ever tried: who does not get it is called from inside it.
-pub(super) struct Callback<F>(Arc<Mutex<F>>);
+/// A callback. Who is called from inside it does not get it; other threads of a program wait until it is free.
+pub(super) struct Callback<F>(Arc<Running<F>>);
+
+struct Running<F> {
+    function: Mutex<F>,
+    /// The thread that has it.
+    thread: Mutex<Option<ThreadId>>,
+}
+
+/// A callback that nobody else runs meanwhile.
+pub(super) struct Held<'a, F> {
+    function: MutexGuard<'a, F>,
+    thread: &'a Mutex<Option<ThreadId>>,
+}
+
+impl<F> Deref for Held<'_, F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.function
+    }
+}
+
+impl<F> DerefMut for Held<'_, F> {
+    fn deref_mut(&mut self) -> &mut F {
+        &mut self.function
+    }
+}
+
+impl<F> Drop for Held<'_, F> {
+    fn drop(&mut self) {
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
 
 impl<F> Clone for Callback<F> {
     fn clone(&self) -> Self {
@@ -24,16 +58,22 @@ impl<F> Clone for Callback<F> {
 
 impl<F> Callback<F> {
     pub(super) fn new(function: F) -> Self {
-        Callback(Arc::new(Mutex::new(function)))
+        Callback(Arc::new(Running { function: Mutex::new(function), thread: Mutex::default() }))
     }
 
-    /// The function, unless it is running.
-    pub(super) fn get(&self) -> Result<MutexGuard<'_, F>, Failure> {
-        match self.0.try_lock() {
-            Ok(function) => Ok(function),
-            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(Errno::WouldDeadlock.into()),
-        }
+    /// The function, unless this thread runs it.
+    pub(super) fn get(&self) -> Result<Held<'_, F>, Failure> {
+        let Running { function, thread } = &*self.0;
+        let runs = || thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = std::thread::current().id();
+        let function = match function.try_lock() {
+            Ok(function) => function,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) if *runs() == Some(own) => return Err(Errno::WouldDeadlock.into()),
+            Err(TryLockError::WouldBlock) => function.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        *runs() = Some(own);
+        Ok(Held { function, thread })
     }
 }
 

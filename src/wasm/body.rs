@@ -16,7 +16,8 @@
 //! end              End       the function's: no block is open any more
 //! ```
 
-use super::operators::{CAUGHT, Flow, Row, row};
+use super::module::ModuleInfo;
+use super::operators::{CAUGHT, Flow, Row, memory_of, of_shared, row};
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use std::fmt::Display;
 use std::rc::Rc;
@@ -158,14 +159,14 @@ pub struct OpenBlock<B> {
 /// The blocks behind whose end exceptions lead that are caught in the function: where they begin. A loop is none of
 /// them, nor is the function.
 #[derive(Clone, Debug, Default)]
-pub struct Caught(Option<Rc<[WasmOffset]>>);
+struct Caught(Option<Rc<[WasmOffset]>>);
 
 impl Caught {
     /// Those of a body. Most bodies have none, and are not looked through.
     ///
     /// # Errors
     /// [`ErrorKind::Panic`] for a fault of our own.
-    pub fn of(body: &FunctionBody<'_>) -> Result<Caught> {
+    fn of(body: &FunctionBody<'_>) -> Result<Caught> {
         if !body.as_bytes().contains(&TRY_TABLE) {
             return Ok(Caught::default());
         }
@@ -204,6 +205,33 @@ pub fn catch_labels<'a>(operator: &'a Operator<'_>) -> impl Iterator<Item = u32>
             *label
         }
     })
+}
+
+/// What makes an instruction something else to a region than it is anywhere: where exceptions lead in its body, and
+/// which memories of its module other threads may change.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    caught: Caught,
+    /// For each memory of the module whether it is shared; nothing where none is.
+    shared: Option<Rc<[bool]>>,
+}
+
+impl Surroundings {
+    /// Those of a body of a module.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`] for a fault of our own.
+    pub fn of(module: &ModuleInfo, body: &FunctionBody<'_>) -> Result<Surroundings> {
+        let shared = module.memories.iter().any(|memory| memory.shared);
+        let shared = shared.then(|| module.memories.iter().map(|memory| memory.shared).collect());
+        Ok(Surroundings { caught: Caught::of(body)?, shared })
+    }
+
+    /// Whether an instruction is on a shared memory.
+    fn is_on_shared(&self, operator: &Operator<'_>) -> bool {
+        let shared = |shared: &Rc<[bool]>| memory_of(operator).is_some_and(|memory| shared[memory as usize]);
+        self.shared.as_ref().is_some_and(shared)
+    }
 }
 
 /// What an instruction does to the flow of control. The walk has taken the step when it says so.
@@ -249,8 +277,8 @@ pub struct Walk<B> {
     all: bool,
     /// Blocks that were opened since nothing is reached.
     skipped: u32,
-    /// Where exceptions lead.
-    caught: Caught,
+    /// What it is in.
+    surroundings: Surroundings,
 }
 
 impl<B: Default> Walk<B> {
@@ -268,12 +296,13 @@ impl<B: Default> Walk<B> {
 
     /// From an instruction that is reached, inside so many blocks of which nothing has to be known.
     pub fn inside(around: usize) -> Self {
-        Walk { around, open: Vec::new(), reached: true, all: false, skipped: 0, caught: Caught::default() }
+        let surroundings = Surroundings::default();
+        Walk { around, open: Vec::new(), reached: true, all: false, skipped: 0, surroundings }
     }
 
-    /// Says where exceptions lead in the body: a walk that asks what a region is has to know.
-    pub fn set_caught(&mut self, caught: Caught) {
-        self.caught = caught;
+    /// Says what the body is in: a walk that asks what a region is has to know.
+    pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        self.surroundings = surroundings;
     }
 
     /// Says of a block that was open where the walk begins, the innermost so far, whether anything led back to it or
@@ -286,7 +315,8 @@ impl<B: Default> Walk<B> {
     pub fn row(&self, instruction: &Instruction<'_>) -> &'static Row {
         let row = instruction.row;
         let caught = match row.flow {
-            Flow::If => self.caught.has(instruction.at),
+            Flow::Next if self.surroundings.is_on_shared(&instruction.operator) => return of_shared(row),
+            Flow::If => self.surroundings.caught.has(instruction.at),
             Flow::Else | Flow::Catch | Flow::End => self.open.last().is_some_and(|block| block.caught),
             _ => false,
         };
@@ -415,7 +445,7 @@ impl<B: Default> Walk<B> {
     }
 
     fn open(&mut self, at: WasmOffset, kind: BlockKind, ty: BlockType) -> Step<B> {
-        let caught = self.caught.has(at);
+        let caught = self.surroundings.caught.has(at);
         self.open.push(OpenBlock { kind, branched: false, caught, known: B::default() });
         Step::Open(ty)
     }

@@ -82,6 +82,8 @@ features! {
     wide_arithmetic: WIDE_ARITHMETIC = true, "wide-arithmetic";
     /// Imports that share a module's name, or a type, in the binary.
     compact_imports: COMPACT_IMPORTS = true, "compact-import-section";
+    /// Shared memories, atomic instructions, waiting and waking.
+    threads: THREADS = true, "threads";
     /// Structures, arrays and integers of 31 bits that guests make, and types below types.
     gc: GC = true, "gc";
     /// Exceptions as they were before `try_table`: `try`, `catch`, `catch_all`, `delegate`, `rethrow`. They need
@@ -95,7 +97,6 @@ pub(super) fn proposal_name(flag: WasmFeatures) -> String {
         return format!("{name} (switched off in the configuration)");
     }
     let foreign = [
-        (WasmFeatures::THREADS, "threads"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
         (WasmFeatures::STACK_SWITCHING, "stack-switching"),
         (WasmFeatures::MEMORY_CONTROL, "memory-control"),

@@ -20,7 +20,7 @@ mod subtypes;
 mod types;
 
 pub use body::{
-    BlockKind, Caught, Instruction, Instructions, Step, Walk, catch_labels, is_tail_call, targets, unreadable,
+    BlockKind, Instruction, Instructions, Step, Surroundings, Walk, catch_labels, is_tail_call, targets, unreadable,
 };
 pub use defined::{Composite, DefinedType};
 pub use dwarf::{Location, SourceMap, SplitFile};
@@ -35,6 +35,6 @@ pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};
 pub use types::{
     ArrayType, ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FieldType, FuncType, GlobalType,
-    HeapType, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, StorageType, StructType, TableType,
-    ValType,
+    HeapType, Import, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, StorageType, StructType,
+    TableType, ValType,
 };

@@ -1,12 +1,12 @@
 //! What each operator is, whatever module it stands in: one table, with a row for every operator of the proposals that
 //! Stepwell has. Whoever asks what an operator is to a region, what fuel it costs, where control goes from it or what
-//! it does to the operand stack asks the table, whose rows for vectors are in `vectors`, and those for
-//! what guests make on the heap in `references`. An operator of these proposals
+//! it does to the operand stack asks the table, whose rows for vectors are in `vectors`, those for
+//! what guests make on the heap in `references`, and those of atomic instructions in `atomics`. An operator of these proposals
 //! that has no row does not compile; one of a proposal that is switched on in [`Features`](super::Features) without
 //! having rows fails a test.
 
 use super::types::ValType;
-use wasmparser::Operator;
+use wasmparser::{MemArgTarget, Operator};
 
 /// What an operator means to a region of debug code: a stretch of instructions that can be run again with the same
 /// outcome. Whatever another thread or the host may change in between is no [`Class::Pure`] read.
@@ -119,6 +119,7 @@ macro_rules! operands {
     };
 }
 
+mod atomics;
 mod references;
 mod vectors;
 
@@ -163,6 +164,9 @@ macro_rules! row_of {
     (gc $name:ident) => {
         Some(&references::rows::$name)
     };
+    (threads $name:ident) => {
+        Some(&atomics::rows::$name)
+    };
     ($other:ident $name:ident) => {
         None
     };
@@ -176,6 +180,61 @@ pub(super) const CAUGHT: [Row; 4] = [
     Row { class: Class::Effect, ..rows::Catch },
     Row { class: Class::Effect, ..rows::End },
 ];
+
+/// An instruction that reads a memory, where that is shared: only the guest itself may run it, for other threads change
+/// what it reads. By what it takes and gives: the rows of those that only read are alike in all else.
+const SHARED: [Row; 7] = {
+    const fn row(operands: Option<(usize, Option<ValType>)>) -> Row {
+        Row { class: Class::Effect, operands, ..rows::MemorySize }
+    }
+    [
+        row(rows::MemorySize.operands),
+        row(rows::I32Load.operands),
+        row(rows::I64Load.operands),
+        row(rows::F32Load.operands),
+        row(rows::F64Load.operands),
+        row(vectors::rows::V128Load.operands),
+        row(vectors::rows::V128Load8Lane.operands),
+    ]
+};
+
+/// The row of an instruction that reads or writes a shared memory.
+pub(super) fn of_shared(row: &'static Row) -> &'static Row {
+    match row.class {
+        Class::Pure | Class::Traps => SHARED.iter().find(|shared| shared.operands == row.operands).unwrap_or(row),
+        _ => row,
+    }
+}
+
+/// The memory that the immediates of an operator name, which are given as names and values; of those that copy none.
+macro_rules! memory_in {
+    ([memarg $memarg:ident $($rest:tt)*]) => {
+        match $memarg.target {
+            MemArgTarget::Memory(memory) => Some(memory),
+            _ => None,
+        }
+    };
+    ([mem $mem:ident]) => {
+        Some(*$mem)
+    };
+    ([$($other:tt)*]) => {
+        None
+    };
+}
+
+macro_rules! find_memory {
+    ($(@$proposal:ident $name:ident $({ $($field:ident: $ty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
+        /// The memory that an instruction reads or writes whose memory is its only immediate, or the first.
+        #[allow(unused_variables, reason = "most immediates are no memories")]
+        pub(super) fn memory_of(operator: &Operator<'_>) -> Option<u32> {
+            match operator {
+                $(Operator::$name $({ $($field,)* })? => memory_in!([$($($field $field)*)?]),)*
+                _ => None,
+            }
+        }
+    };
+}
+wasmparser::for_each_operator!(find_memory);
 
 macro_rules! find_row {
     ($(@$proposal:ident $name:ident $({ $($field:ident: $ty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
@@ -440,8 +499,31 @@ mod tests {
         }
         assert_eq!(
             KNOWN.iter().filter(|known| known.3.is_some()).count(),
-            ROWS.len() + vectors::ROWS.len() + references::ROWS.len()
+            ROWS.len() + vectors::ROWS.len() + references::ROWS.len() + atomics::ROWS.len()
         );
+    }
+
+    /// Whatever reads a memory, and is not an effect anyway, is one where that is shared.
+    #[test]
+    fn what_reads_a_shared_memory_is_an_effect() {
+        let mut reads = 0;
+        for (_, name, _, row) in KNOWN {
+            let Some(row) = row else { continue };
+            let read =
+                matches!(row.class, Class::Pure | Class::Traps) && (name.contains("Load") || *name == "MemorySize");
+            if read {
+                assert_eq!(*of_shared(row), Row { class: Class::Effect, ..**row }, "{name}");
+                reads += 1;
+            }
+        }
+        assert_eq!(reads, 14 + 1 + 17);
+        assert_eq!(memory_of(&Operator::MemorySize { mem: 3 }), Some(3));
+
+        let memarg =
+            wasmparser::MemArg { align: 0, max_align: 0, offset: 0, target: MemArgTarget::Memory(5), ordering: None };
+        assert_eq!(memory_of(&Operator::I32Load { memarg }), Some(5));
+        assert_eq!(memory_of(&Operator::V128Load8Lane { memarg, lane: 1 }), Some(5));
+        assert_eq!(memory_of(&Operator::I32Const { value: 1 }), None);
     }
 
     /// wasmparser has an opinion on how many operands are taken and given.

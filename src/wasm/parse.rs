@@ -245,9 +245,6 @@ fn table_type(module: &ModuleInfo, ty: &wasmparser::TableType, at: u64) -> Resul
 }
 
 fn memory_type(ty: &wasmparser::MemoryType, at: u64) -> Result<MemoryType> {
-    if ty.shared {
-        return Err(unsupported("a shared memory", "threads", at));
-    }
     let page_size = match ty.page_size_log2 {
         None => PageSize::WASM,
         Some(log2) => {
@@ -256,7 +253,7 @@ fn memory_type(ty: &wasmparser::MemoryType, at: u64) -> Result<MemoryType> {
         }
     };
     let limits = Limits { min: ty.initial, max: ty.maximum };
-    Ok(MemoryType { index: IndexType::new(ty.memory64), page_size, limits })
+    Ok(MemoryType { index: IndexType::new(ty.memory64), page_size, shared: ty.shared, limits })
 }
 
 fn global_type(module: &ModuleInfo, ty: &wasmparser::GlobalType, at: u64) -> Result<GlobalType> {

@@ -70,7 +70,8 @@ impl Subtype for TableType {
 
 impl Subtype for MemoryType {
     fn fits(&self, wanted: &MemoryType) -> bool {
-        self.index == wanted.index && self.page_size == wanted.page_size && self.limits.fit(&wanted.limits)
+        let kind = |ty: &MemoryType| (ty.index, ty.page_size, ty.shared);
+        kind(self) == kind(wanted) && self.limits.fit(&wanted.limits)
     }
 }
 

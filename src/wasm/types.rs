@@ -221,6 +221,8 @@ pub struct MemoryType {
     pub index: IndexType,
     /// How large its pages are.
     pub page_size: PageSize,
+    /// Whether several threads may use it at once, each with a store of its own. Then it has a largest size.
+    pub shared: bool,
     /// Its size, in pages.
     pub limits: Limits,
 }
@@ -228,7 +230,7 @@ pub struct MemoryType {
 impl MemoryType {
     /// A memory with addresses of 32 bits and pages of 64 KiB.
     pub fn new(limits: Limits) -> MemoryType {
-        MemoryType { index: IndexType::I32, page_size: PageSize::WASM, limits }
+        MemoryType { index: IndexType::I32, page_size: PageSize::WASM, shared: false, limits }
     }
 
     /// The most pages that any memory of this kind may have, by the specification.
@@ -318,7 +320,7 @@ impl fmt::Display for ExternType {
                 f.write_str(" elements")
             }
             ExternType::Memory(ty) => {
-                write!(f, "{}memory of ", wide(ty.index))?;
+                write!(f, "{}{}memory of ", if ty.shared { "shared " } else { "" }, wide(ty.index))?;
                 limits(f, &ty.limits)?;
                 f.write_str(" pages")?;
                 if ty.page_size == PageSize::BYTE { f.write_str(" of one byte") } else { Ok(()) }
@@ -486,7 +488,8 @@ mod tests {
     use crate::wasm::Subtype;
 
     fn memory(index: IndexType, log2: u32, min: u64, max: Option<u64>) -> MemoryType {
-        MemoryType { index, page_size: PageSize::from_log2(log2).unwrap(), limits: Limits { min, max } }
+        let page_size = PageSize::from_log2(log2).unwrap();
+        MemoryType { index, page_size, shared: false, limits: Limits { min, max } }
     }
 
     #[test]
@@ -524,6 +527,10 @@ mod tests {
         let shown = |ty: ExternType| ty.to_string();
         assert_eq!(shown(ExternType::Memory(kinds[0])), "memory of 1.. pages");
         assert_eq!(shown(ExternType::Memory(kinds[3])), "64-bit memory of 1.. pages of one byte");
+        let shared = MemoryType { shared: true, limits: Limits { min: 1, max: Some(2) }, ..kinds[1] };
+        assert!(shared.fits(&shared) && !MemoryType { shared: false, ..shared }.fits(&shared));
+        assert!(!shared.fits(&MemoryType { shared: false, ..shared }));
+        assert_eq!(shown(ExternType::Memory(shared)), "shared 64-bit memory of 1..=2 pages");
         assert_eq!(
             shown(ExternType::Table(TableType { index: I64, ..table })),
             "64-bit table of funcref with 1.. elements"

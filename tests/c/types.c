@@ -185,7 +185,7 @@ static void others(void) {
 /* Limits of 64 bits, and what the standard's functions say of them. */
 static void wide(void) {
   uint64_t most = 7;
-  wasm_memorytype_t *memory = stepwell_memorytype_new((uint64_t)1 << 40, true, (uint64_t)1 << 48, true, 16), *copy;
+  wasm_memorytype_t *memory = stepwell_memorytype_new((uint64_t)1 << 40, true, (uint64_t)1 << 48, true, false, 16), *copy;
   wasm_tabletype_t *table = stepwell_tabletype_new(wasm_valtype_new_externref(), 5, false, 3, true), *table_copy;
   copy = wasm_memorytype_copy(memory);
   CHECK(stepwell_memorytype_min(copy) == (uint64_t)1 << 40 && stepwell_memorytype_is_64(copy));
@@ -202,12 +202,15 @@ static void wide(void) {
   CHECK(wasm_tabletype_limits(table_copy)->min == 5 && wasm_tabletype_limits(table_copy)->max == wasm_limits_max_default);
   wasm_tabletype_delete(table_copy);
   wasm_tabletype_delete(table);
-  memory = stepwell_memorytype_new(3, true, 4, false, 0);
+  memory = stepwell_memorytype_new(3, true, 4, false, false, 0);
   CHECK(stepwell_memorytype_page_size_log2(memory) == 0 && !stepwell_memorytype_is_64(memory));
+  CHECK(!stepwell_memorytype_is_shared(memory));
   wasm_memorytype_delete(memory);
-  CHECK(!stepwell_memorytype_new(3, true, 2, true, 16));
+  CHECK(!stepwell_memorytype_new(3, true, 2, true, false, 16));
   LAST("`min` is 3, above `max`, which is 2");
-  CHECK(!stepwell_memorytype_new(0, false, 0, false, 12));
+  CHECK(!stepwell_memorytype_new(1, false, 0, false, true, 16));
+  LAST("a shared memory must have a maximum");
+  CHECK(!stepwell_memorytype_new(0, false, 0, false, false, 12));
   LAST("no pages of 2^12 bytes");
   CHECK(!stepwell_tabletype_new(wasm_valtype_new_i32(), 0, false, 0, false));
   LAST("tables hold references");
@@ -219,7 +222,7 @@ static void wide(void) {
 static void wide_memories(void) {
   wasm_engine_t *engine = wasm_engine_new();
   wasm_store_t *store = wasm_store_new(engine);
-  wasm_memorytype_t *type = stepwell_memorytype_new(10, true, (uint64_t)1 << 33, true, 0), *seen;
+  wasm_memorytype_t *type = stepwell_memorytype_new(10, true, (uint64_t)1 << 33, true, false, 0), *seen;
   wasm_memory_t *memory = wasm_memory_new(store, type);
   uint64_t before = 7;
   CHECK(memory && stepwell_memory_size(memory) == 10 && wasm_memory_size(memory) == 10 && wasm_memory_data_size(memory) == 10);
@@ -232,13 +235,74 @@ static void wide_memories(void) {
   CHECK(stepwell_memorytype_min(seen) == 16 && stepwell_memorytype_page_size_log2(seen) == 0 && stepwell_memorytype_is_64(seen));
   wasm_memorytype_delete(seen);
   wasm_memorytype_delete(type);
-  type = stepwell_memorytype_new((uint64_t)1 << 48, false, 0, true, 16);
+  type = stepwell_memorytype_new((uint64_t)1 << 48, false, 0, true, false, 16);
   CHECK(!wasm_memory_new(store, type));
   LAST("a memory of 281474976710656 pages");
   wasm_memorytype_delete(type);
   wasm_memory_delete(memory);
   wasm_store_delete(store);
   wasm_engine_delete(engine);
+}
+
+/* A memory of two stores, and what only a shared one is good for. */
+static void shared_memories(void) {
+  wasm_engine_t *engine = wasm_engine_new(), *other = wasm_engine_new();
+  wasm_store_t *stores[] = {wasm_store_new(engine), wasm_store_new(engine), wasm_store_new(other)};
+  wasm_memorytype_t *type = stepwell_memorytype_new(1, true, 3, false, true, 16), *seen;
+  stepwell_sharedmemory_t *shared = stepwell_sharedmemory_new(engine, type), *clone = stepwell_sharedmemory_clone(shared), *again;
+  wasm_memory_t *memory, *second;
+  uint64_t before = 7;
+  char bytes[6] = "bytes";
+  CHECK(shared && clone && stepwell_memorytype_is_shared(type));
+  stepwell_sharedmemory_delete(shared);
+  memory = stepwell_memory_from_shared(stores[0], clone);
+  second = stepwell_memory_from_shared(stores[1], clone);
+  CHECK(memory && second && wasm_memory_data(memory) == wasm_memory_data(second));
+  CHECK(wasm_memory_data(memory) == stepwell_sharedmemory_data(clone) && stepwell_memory_is_fixed(memory));
+  CHECK(!stepwell_memory_from_shared(stores[2], clone));
+  LAST("for another engine");
+  OK(stepwell_memory_grow(memory, 1, &before));
+  CHECK(before == 1 && stepwell_sharedmemory_size(clone) == 2 && stepwell_memory_size(second) == 2);
+  CHECK(stepwell_sharedmemory_data_size(clone) == 2 << 16 && wasm_memory_data_size(second) == 2 << 16);
+  OK(stepwell_sharedmemory_grow(clone, 1, &before));
+  CHECK(before == 2 && wasm_memory_size(memory) == 3);
+  OK(stepwell_sharedmemory_grow(clone, 0, NULL));
+  FAILS(stepwell_sharedmemory_grow(clone, 1, &before), STEPWELL_ERROR_LIMIT, "cannot grow by 1 pages");
+  seen = stepwell_sharedmemory_type(clone);
+  CHECK(stepwell_memorytype_is_shared(seen) && stepwell_memorytype_min(seen) == 3);
+  wasm_memorytype_delete(seen);
+  OK(stepwell_sharedmemory_write(clone, 7, bytes, 5));
+  CHECK(memcmp(wasm_memory_data(second) + 7, "bytes", 5) == 0);
+  OK(stepwell_sharedmemory_read(clone, 8, bytes, 4));
+  CHECK(memcmp(bytes, "ytess", 5) == 0);
+  OK(stepwell_sharedmemory_read(clone, 3 << 16, bytes, 0));
+  FAILS(stepwell_sharedmemory_read(clone, (3 << 16) - 3, bytes, 4), STEPWELL_ERROR_ARGUMENT, "beyond a memory of 0x30000 bytes");
+  FAILS(stepwell_sharedmemory_write(clone, (size_t)-1, bytes, 4), STEPWELL_ERROR_ARGUMENT, "beyond a memory");
+  CHECK(stepwell_sharedmemory_notify(clone, 8, 1) == 0);
+  again = stepwell_memory_shared(second);
+  stepwell_sharedmemory_delete(clone);
+  CHECK(again && stepwell_sharedmemory_size(again) == 3);
+  wasm_memory_delete(memory);
+  wasm_memory_delete(second);
+  memory = wasm_memory_new(stores[2], type);
+  CHECK(memory);
+  wasm_memory_delete(memory);
+  wasm_memorytype_delete(type);
+  type = stepwell_memorytype_new(1, true, 3, false, false, 16);
+  memory = wasm_memory_new(stores[0], type);
+  CHECK(!stepwell_memory_shared(memory));
+  LAST("the memory is not shared");
+  CHECK(!stepwell_sharedmemory_new(engine, type));
+  LAST("must be shared");
+  wasm_memory_delete(memory);
+  wasm_memorytype_delete(type);
+  wasm_store_delete(stores[0]);
+  wasm_store_delete(stores[1]);
+  CHECK(stepwell_sharedmemory_data_size(again) == 3 << 16);
+  stepwell_sharedmemory_delete(again);
+  wasm_store_delete(stores[2]);
+  wasm_engine_delete(engine);
+  wasm_engine_delete(other);
 }
 
 static void imports_and_exports(void) {
@@ -308,6 +372,7 @@ int main(void) {
   others();
   wide();
   wide_memories();
+  shared_memories();
   imports_and_exports();
   vectors();
   return 0;

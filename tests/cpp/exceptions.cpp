@@ -569,7 +569,8 @@ void output_callbacks() {
                                  })
                                  .stdout_buffer(buffer)
                                  .stderr_buffer(small)
-                                 .max_descriptors(100));
+                                 .max_descriptors(100)
+                                 .max_threads(3));
       Module program(own, bytes(WASI));
       Instance running = names.instantiate(own, program);
       const auto run = [&](const char *name, int a) { return (running.func<int(int)>(name))(a); };

@@ -68,6 +68,10 @@ void moved_from() {
   moved(global, [&] { global.get(); }, [&] { global.set(1); }, [&] { global.type(); });
   moved(memory, [&] { memory.data(); }, [&] { memory.size(); }, [&] { memory.pages(); }, [&] { memory.grow(1); }, [&] { memory.type(); },
         [&] { memory.read<int>(0); }, [&] { memory.write(0, 1); }, [&] { memory.read_c_string(0); }, [&] { memory.bytes(0, 0); });
+  SharedMemory together(Engine(), {{1, 2}, false, 16, true});
+  moved(together, [&] { together.data(); }, [&] { together.size(); }, [&] { together.pages(); }, [&] { together.grow(1); },
+        [&] { together.type(); }, [&] { together.read(0, nullptr, 0); }, [&] { together.write(0, nullptr, 0); },
+        [&] { together.notify(0, 1); }, [&] { Memory::from_shared(store, together); });
   moved(table, [&] { table.get(0); }, [&] { table.set(0, Ref()); }, [&] { table.grow(1); }, [&] { table.size(); }, [&] { table.type(); });
   moved(item, [&] { item.kind(); }, [&] { item.type(); }, [&] { item.as_func(); }, [&] { linker.define("a", "b", item); });
   {

@@ -380,6 +380,35 @@ static void references() {
   CHECK(global.type().content == typed && same(*global.get().func(), twice));
 }
 
+/* A memory of two stores. */
+static void shared_memories() {
+  Engine engine;
+  Store a(engine), b(engine);
+  SharedMemory shared(engine, {{1, 3}, false, 16, true});
+  const SharedMemory copy = shared;
+  Memory in_a = Memory::from_shared(a, shared), in_b = Memory::from_shared(b, copy);
+  CHECK(in_a.type().is_shared && in_a.data().data() == in_b.data().data() && copy.data() == in_a.data().data());
+  in_a.grow(1);
+  CHECK(in_b.pages() == 2 && copy.size() == 2 << 16 && copy.pages() == 2 && copy.type().limits.min == 2);
+  copy.grow(1);
+  FAILS(copy.try_grow(1), ErrorCode::Limit, "cannot grow by 1 pages");
+  in_b.write<std::uint32_t>(8, 77);
+  std::uint32_t number = 0;
+  copy.read(8, &number, sizeof number);
+  CHECK(number == 77);
+  number = 78;
+  copy.write(8, &number, sizeof number);
+  CHECK(in_a.read<std::uint32_t>(8) == 78);
+  FAILS(copy.try_read(3 << 16, &number, 1), ErrorCode::Argument, "beyond a memory");
+  CHECK(copy.notify(8, 1) == 0);
+  CHECK(in_a.shared()->data() == copy.data() && !Memory(a, {{1, 3}}).shared());
+  FAILS(SharedMemory::try_make(engine, {{1, 3}}), ErrorCode::Argument, "must be shared");
+  FAILS(Memory::try_make(a, {{1, std::nullopt}, false, 16, true}), ErrorCode::Argument, "must have a maximum");
+  Engine other;
+  Store stranger(other);
+  FAILS(Memory::try_from_shared(stranger, copy), ErrorCode::Argument, "another engine");
+}
+
 static void limits() {
   Engine engine(Config().signals(false).optimize(false).parallel(false).max_stack(1 << 18).memory_reservation(1 << 20).memory_guard(0));
   Store store(engine);
@@ -403,5 +432,6 @@ int main() {
   callables();
   linkers();
   references();
+  shared_memories();
   limits();
 }

@@ -115,6 +115,43 @@ def wasi_program():
     return b.build()
 
 
+def counts_together():
+    """In a shared memory, `env.memory`: `add(at, number)` adds at once, `wait(at)` waits until it is woken."""
+    b = wasm.Builder()
+    b.import_shared_memory("env", "memory", 1, 3)
+    b.func(["i32", "i32"], ["i32"], code(get(0), get(1), wasm.ATOMIC_ADD), export="add")
+    b.func(["i32"], ["i32"], code(get(0), const(0), 0x42, s(-1), wasm.ATOMIC_WAIT32), export="wait")
+    return b.build()
+
+
+def begins_threads():
+    """`spawn(what)` begins a thread: which writes an `x` and counts, or ends all with status 42 if `what` is not 0. `counted(many)`
+    waits until so many have counted, and gives the sum of their numbers; `forever` ends with the others."""
+    b = wasm.Builder()
+    spawn = b.import_func("wasi", "thread-spawn", ["i32"], ["i32"])
+    leave = b.import_func(WASI, "proc_exit", ["i32"])
+    write = b.import_func(WASI, "fd_write", ["i32"] * 4, ["i32"])
+    b.import_shared_memory("env", "memory", 1, 2, export="memory")
+
+    def store(at, value):
+        return code(const(at), value, wasm.I32_STORE, b"\2\0")
+
+    def add(at, value):
+        return code(const(at), value, wasm.ATOMIC_ADD, wasm.DROP)
+
+    b.func(["i32", "i32"], [], code(
+        get(1), IF, b"\x40", const(42), CALL, u(leave), END,
+        store(64, const(0x78)), store(72, const(64)), store(76, const(1)),
+        const(1), const(72), const(1), const(80), CALL, u(write), wasm.DROP, add(0, get(0)), add(4, const(1))),
+        export="wasi_thread_start")
+    b.func(["i32"], ["i32"], code(get(0), CALL, u(spawn)), export="spawn")
+    b.func(["i32"], ["i32"], code(
+        wasm.LOOP, b"\x40", const(4), wasm.ATOMIC_LOAD, get(0), wasm.I32_LT_U, wasm.BR_IF, u(0), END,
+        const(0), wasm.ATOMIC_LOAD), export="counted")
+    b.func([], [], code(wasm.LOOP, b"\x40", wasm.BR, u(0), END), export="forever")
+    return b.build()
+
+
 def exceptions():
     """`caught` and `uncaught` throw what they are given; a frame of the first catches it. It is tests/c/modules/exceptions.wat."""
     return bytes.fromhex(

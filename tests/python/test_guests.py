@@ -3,6 +3,7 @@ import gc
 import math
 import sys
 import tempfile
+import threading
 import traceback
 import unittest
 from pathlib import Path
@@ -434,7 +435,7 @@ class State(Case):
 
     def test_memories_of_all_types(self):
         wide = Memory(self.store, MemoryType(1, 2**40, is_64=True))
-        self.assertEqual(wide.type, (1, 2**40, True, 65536))
+        self.assertEqual(wide.type, (1, 2**40, True, 65536, False))
         self.assertEqual((wide.grow(2), wide.pages), (1, 3))
         small = Memory(self.store, MemoryType(5, 9, page_size=1))
         self.assertEqual((len(small), small.grow(4), len(small), small.pages), (5, 5, 9, 9))
@@ -449,6 +450,48 @@ class State(Case):
         self.assertRaises(Error, Memory, self.store, MemoryType(2, 1))
         table = Table(self.store, TableType("funcref", 1, 2**40, is_64=True))
         self.assertEqual((table.type, len(table)), (TableType("funcref", 1, 2**40, True), 1))
+
+    def test_shared_memories(self):
+        shared = stepwell.SharedMemory(self.store.engine, (1, 3))
+        self.assertEqual(shared.type, MemoryType(1, 3, is_shared=True))
+        module = Module(self.store.engine, guests.counts_together())
+        results = []
+
+        def work():
+            with Store(self.store.engine) as store:
+                instance = Instance(store, module, [Memory.from_shared(store, shared)])
+                for _ in range(100):
+                    instance.exports.add(8, 1)
+                results.append(instance.exports.wait(16))
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        woken = 0
+        while woken < 3:
+            woken += shared.notify(16, 1)
+        for thread in threads:
+            thread.join()
+        self.assertEqual((int.from_bytes(shared.read(8, 4), "little"), results), (300, [0, 0, 0]))
+        memory = Memory.from_shared(self.store, shared)
+        self.assertEqual((shared.grow(1), memory.pages, len(shared), shared.pages), (1, 2, 131072, 2))
+        memory.write(131070, b"ab")
+        self.assertEqual(shared.read(131070, 2), b"ab")
+        shared.write(131071, b"c")
+        self.assertEqual((memory[131071], shared.read(131072, 0)), (0x63, b""))
+        again = memory.shared()
+        memory.view()[0] = 9
+        self.assertEqual(again.read(0, 1), b"\x09")
+        for wrong in (lambda: shared.read(131071, 2), lambda: shared.write(-1, b""), lambda: shared.read(0, -1)):
+            self.assertRaises(IndexError, wrong)
+        for wrong in (lambda: shared.grow(-1), lambda: shared.notify(-1), lambda: shared.notify(0, 2**32)):
+            self.assertRaises(ValueError, wrong)
+        for wrong in (lambda: shared.grow(2), lambda: shared.grow(2**64), lambda: Memory(self.store, (1, 2)).shared(),
+                      lambda: Memory.from_shared(Store(stepwell.Engine()), shared),
+                      lambda: stepwell.SharedMemory(self.store.engine, (1, None))):
+            self.assertRaises(Error, wrong)
+        again.close()
+        self.assertRaises(ValueError, len, again)
 
     def test_memory_accessors(self):
         memory = Memory(self.store, (1, 2))

@@ -63,7 +63,7 @@ class IntegerTest(unittest.TestCase):
             lambda n: instance.func(n), lambda n: instance.memory(n), lambda n: instance.global_(n), lambda n: instance.table(n),
             lambda n: debugger.break_at(module, n), lambda n: debugger.remove(n),
             lambda n: Memory(store, (n, None)), lambda n: Memory(store, (0, n)), lambda n: Table(store, ("funcref", n, None)),
-            lambda n: Table(store, ("funcref", 0, n)), lambda n: stepwell.Wasi(max_descriptors=n),
+            lambda n: Table(store, ("funcref", 0, n)), lambda n: stepwell.Wasi(max_descriptors=n), lambda n: stepwell.Wasi(max_threads=n),
         ]
         for i, way in enumerate(ways):
             for number in (-1, 2**64, 2**64 + 1, -2**64 + 1, 2**100):

@@ -34,6 +34,28 @@ class Programs(Case):
             status = Wasi([f"argument {i}" for i in range(count)]).run(self.program)
             self.assertEqual(status, 0 if count == 9 else count)
 
+    def test_threads(self):
+        module = Module(self.engine, guests.begins_threads())
+        written = bytearray()
+        with Store(self.engine) as store, Linker(self.engine) as linker:
+            shared = stepwell.SharedMemory(self.engine, (1, 2))
+            linker.define("env", "memory", stepwell.Memory.from_shared(store, shared))
+            linker.define_wasi(store, Wasi(max_threads=3, stdout=written))
+            exports = linker.instantiate(store, module).exports
+            self.assertEqual([exports.spawn(0), exports.spawn(0)], [1, 2])
+            self.assertEqual(exports.counted(2), 3)
+            self.assertEqual(bytes(written), b"xx")
+            exports.spawn(1)
+            with self.assertRaises(Exit) as caught:
+                exports.forever()
+            self.assertEqual(caught.exception.status, 42)
+            self.assertEqual(exports.spawn(0), -6)
+        with Store(self.engine) as store, Linker(self.engine) as linker:
+            linker.define_wasi(store, Wasi())
+            linker.define("env", "memory", stepwell.Memory.from_shared(store, shared))
+            with self.assertRaisesRegex(Error, "max_threads"):
+                linker.instantiate(store, module)
+
     def test_exit_is_an_exception(self):
         with self.assertRaises(Exit) as caught:
             self.exports(args="abc".split() * 7)._start()

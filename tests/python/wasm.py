@@ -5,6 +5,8 @@ TYPES = {"i32": 0x7F, "i64": 0x7E, "f32": 0x7D, "f64": 0x7C, "v128": 0x7B, "func
 # Opcodes that the tests use.
 UNREACHABLE, NOP, END, RETURN, CALL, CALL_INDIRECT = 0x00, 0x01, 0x0B, 0x0F, 0x10, 0x11
 DROP, IF, ELSE, LOCAL_GET, LOCAL_SET, GLOBAL_GET, GLOBAL_SET = 0x1A, 0x04, 0x05, 0x20, 0x21, 0x23, 0x24
+LOOP, BR, BR_IF, I32_LT_U = 0x03, 0x0C, 0x0D, 0x49
+ATOMIC_NOTIFY, ATOMIC_WAIT32, ATOMIC_LOAD, ATOMIC_ADD = (bytes([0xFE, number, 2, 0]) for number in (0x00, 0x01, 0x10, 0x1E))
 V128_CONST, I8X16_SPLAT, V128_XOR, I32X4_ADD = b"\xfd\x0c", b"\xfd\x0f", b"\xfd\x51", b"\xfd\xae\x01"
 I32_LOAD, I32_STORE, I32_CONST, I32_EQZ, I32_ADD, I32_SUB, I32_MUL, I32_DIV_S = 0x28, 0x36, 0x41, 0x45, 0x6A, 0x6B, 0x6C, 0x6D
 
@@ -67,6 +69,11 @@ class Builder:
         self.import_(module, name, 0, u(self.type(params, results)))
         self.imported_funcs += 1
         return self.imported_funcs - 1
+
+    def import_shared_memory(self, module, name, min, max, export=None):
+        self.import_(module, name, 2, b"\3" + u(min) + u(max))
+        if export:
+            self.export(export, 2, 0)
 
     def func(self, params, results, body, export=None, locals=(), name=None, local_names=None):
         index = self.imported_funcs + len(self.funcs)

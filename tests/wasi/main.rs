@@ -10,6 +10,7 @@ mod paths;
 mod poll;
 mod programs;
 mod streams;
+mod threads;
 
 use guest::*;
 use std::ffi::OsString;

@@ -144,6 +144,12 @@ pub struct wasm_memory_t {
     _opaque: [u8; 0],
 }
 
+/// A memory that stores of one engine, on several threads, have at once. It belongs to no store; a store gets it by
+/// `stepwell_memory_from_shared`. Any thread may use it at any time.
+pub struct stepwell_sharedmemory_t {
+    _opaque: [u8; 0],
+}
+
 /// A tag: what kind of exception it is, and what those carry.
 pub struct stepwell_tag_t {
     _opaque: [u8; 0],

@@ -61,8 +61,15 @@ impl Translator<'_, '_> {
             Operator::I64Store32 { memarg } => store!(memarg, 4, istore32),
             Operator::MemorySize { mem } => {
                 let (base, offset) = self.memory(MemoryIndex::new(*mem));
-                let mut pages = self.builder.ins().load(types::I64, self.flags.header, base, offset + LEN);
                 let ty = self.env.info.memory(MemoryIndex::new(*mem));
+                let mut pages = match ty.shared {
+                    // Whoever has seen what another thread wrote behind the old end finds it inside.
+                    true => {
+                        let at = self.builder.ins().iadd_imm_s(base, i64::from(offset + LEN));
+                        self.builder.ins().atomic_load(types::I64, self.flags.header, at)
+                    }
+                    false => self.builder.ins().load(types::I64, self.flags.header, base, offset + LEN),
+                };
                 if ty.page_size != PageSize::BYTE {
                     pages = self.builder.ins().ushr_imm_u(pages, i64::from(ty.page_size.log2()));
                 }
@@ -138,19 +145,36 @@ impl Translator<'_, '_> {
         self.env.info.memory(MemoryIndex::new(memory)).index
     }
 
-    /// A memory's [`VMMemory`]: base and offset.
+    /// A memory's [`VMMemory`]: base and offset. Of a shared one it is elsewhere, also where the module defines it.
     fn memory(&mut self, memory: MemoryIndex) -> (Value, i32) {
-        self.entity(self.env.layout.memory(memory))
+        let (offset, imported) = self.env.layout.memory(memory);
+        self.entity((offset, imported || self.env.info.memory(memory).shared))
+    }
+
+    /// The memory that an access is to.
+    fn accessed(memarg: &MemArg) -> Result<MemoryIndex> {
+        match memarg.target {
+            MemArgTarget::Memory(memory) => Ok(MemoryIndex::new(memory)),
+            _ => Err(internal("an access to something else than a memory")),
+        }
+    }
+
+    /// Pops the index of an access, as 64 bits.
+    pub(super) fn pop_index(&mut self, memarg: &MemArg) -> Result<Value> {
+        let ty = self.env.info.memory(Self::accessed(memarg)?);
+        self.pop_place(ty.index)
     }
 
     /// Pops an address and makes it one that can be accessed for `bytes` bytes, or that traps when it is.
     pub(super) fn access(&mut self, memarg: &MemArg, bytes: u64) -> Result<Access> {
-        let MemArgTarget::Memory(memory) = memarg.target else {
-            return Err(internal("an access to something else than a memory"));
-        };
-        let memory = MemoryIndex::new(memory);
+        let index = self.pop_index(memarg)?;
+        self.access_at(index, memarg, bytes)
+    }
+
+    /// The same of an index that was popped.
+    pub(super) fn access_at(&mut self, index: Value, memarg: &MemArg, bytes: u64) -> Result<Access> {
+        let memory = Self::accessed(memarg)?;
         let ty = self.env.info.memory(memory);
-        let index = self.pop_place(ty.index)?;
         let (header, offset) = self.memory(memory);
         let options = self.env.options;
         let flags = match options.guard_of(&ty).filter(|guard| guard.catches(memarg.offset, bytes)) {

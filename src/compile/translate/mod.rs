@@ -3,7 +3,7 @@
 //!
 //! All kinds of code come from the same translation:
 //!
-//! * `numeric`, `vector`, `relaxed`, `memory`, `table`, `heap` and `call` translate the instructions that compute,
+//! * `numeric`, `vector`, `relaxed`, `memory`, `atomic`, `table`, `heap` and `call` translate the instructions that compute,
 //!   `control` those that say where to go on; they take operands and give results, and do not know which kind of code
 //!   they make;
 //! * `storage` knows where locals and operands live, and so makes the difference between the kinds;
@@ -12,6 +12,7 @@
 //! * `exceptions` has what throws and where exceptions land;
 //! * `run` translates a run of a function's instructions alone, for rerun; `scan` looks ahead for loops.
 
+mod atomic;
 mod call;
 mod control;
 mod exceptions;
@@ -36,7 +37,7 @@ use super::regions::RegionClasses;
 use super::safepoints::References;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Family, FuncIndex, GlobalIndex, Result, WasmOffset};
-use crate::wasm::{BranchHint, Caught, Flow, Instruction, Instructions, Step, Tries, ValType, Walk};
+use crate::wasm::{BranchHint, Flow, Instruction, Instructions, Step, Surroundings, Tries, ValType, Walk};
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -246,7 +247,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         }
         self.begin_locals(func, body)?;
         if self.env.mode != Mode::Production {
-            self.walk.set_caught(Caught::of(body)?);
+            self.walk.set_surroundings(Surroundings::of(self.env.info, body)?);
         }
         if self.env.mode != Mode::Rerun {
             self.tries = self.env.info.tries(body)?;
@@ -590,7 +591,8 @@ impl<'a, 'b> Translator<'a, 'b> {
                     || self.table_operator(operator)?
                     || self.call_operator(operator)?
                     || self.heap_operator(operator)?
-                    || self.vector_operator(operator)?)
+                    || self.vector_operator(operator)?
+                    || self.atomic_operator(operator)?)
                 {
                     return Err(internal(format!("no translation of {operator:?}")));
                 }

@@ -157,6 +157,11 @@ impl Config {
         self.compile_options().is_fixed(ty)
     }
 
+    /// Whether memories of this type have the whole reservation.
+    pub(in crate::runtime) fn is_reserved_memory(&self, ty: &MemoryType) -> bool {
+        self.compile_options().is_reserved(ty)
+    }
+
     /// Whether memories with addresses of 32 bits never move.
     pub(in crate::runtime) fn fixed_memories(&self) -> bool {
         self.signals && self.memory_reservation >= 4 << 30

@@ -111,6 +111,10 @@ impl Planned {
             PlannedData { segment: known.segment, memory: start..start + wasm.len(), wasm }
         };
         let plan = |memory: MemoryIndex| {
+            // Others may have it already when the next instance is made.
+            if info.memory(memory).shared {
+                return None;
+            }
             let data: Vec<_> = known.iter().filter(|data| data.memory == memory).map(data).collect();
             // What is behind the end of a memory that does not end with a page is no part of it, and zero.
             let len = usize::try_from(info.memory(memory).least_bytes()).ok().and_then(round_up_to_page)?;

@@ -4,11 +4,13 @@
 use crate::abi::{Builtin, TrapCode, VMContext, VMException, ValRaw};
 use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex, TypeId};
 use crate::isa::{self, builtin_shim};
-use crate::runtime::control::{call, deadline, exceptions, heap, segments, trap};
+use crate::runtime::control::{call, deadline, exceptions, heap, segments, trap, waits};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
+use crate::runtime::objects::shared::Word;
 use crate::runtime::objects::table::{TableData, copy_elements, element_of, range};
 use crate::runtime::store::inner::StoreInner;
+use crate::sys::racy;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -48,6 +50,9 @@ static TABLE: Table = Table([
     throw_entry as *const c_void,
     throw_ref_entry as *const c_void,
     due_entry as *const c_void,
+    atomic_notify_entry as *const c_void,
+    atomic_wait32_entry as *const c_void,
+    atomic_wait64_entry as *const c_void,
 ]);
 
 /// What every vmctx points to.
@@ -144,11 +149,17 @@ builtin!(memory_grow(store, instance, index: u32, delta: u64) {
 builtin!(memory_copy(_store, instance, to: u32, destination: u64, from: u32, source: u64, len: u64) {
     // SAFETY: as above; both ranges are checked before the copy, and may overlap.
     unsafe {
-        let (to, from) = (memory_of(instance, to).as_ref().vm(), memory_of(instance, from).as_ref().vm());
+        let (to, from) = (memory_of(instance, to).as_ref(), memory_of(instance, from).as_ref());
+        let is_shared = to.shared().or(from.shared()).is_some();
+        let (to, from) = (to.vm(), from.vm());
         if !fits(source, len, from.len as u64) || !fits(destination, len, to.len as u64) {
             return Err(TrapCode::MemoryOutOfBounds);
         }
-        std::ptr::copy(from.base.add(source as usize), to.base.add(destination as usize), len as usize);
+        let (from, to) = (from.base.add(source as usize), to.base.add(destination as usize));
+        match is_shared {
+            true => racy::copy(from, to, len as usize),
+            false => std::ptr::copy(from, to, len as usize),
+        }
     }
     Ok(0)
 });
@@ -156,11 +167,16 @@ builtin!(memory_copy(_store, instance, to: u32, destination: u64, from: u32, sou
 builtin!(memory_fill(_store, instance, index: u32, destination: u64, byte: u32, len: u64) {
     // SAFETY: as above.
     unsafe {
-        let vm = memory_of(instance, index).as_ref().vm();
+        let memory = memory_of(instance, index).as_ref();
+        let vm = memory.vm();
         if !fits(destination, len, vm.len as u64) {
             return Err(TrapCode::MemoryOutOfBounds);
         }
-        std::ptr::write_bytes(vm.base.add(destination as usize), byte as u8, len as usize);
+        let to = vm.base.add(destination as usize);
+        match memory.shared() {
+            Some(_) => racy::fill(to, byte as u8, len as usize),
+            None => std::ptr::write_bytes(to, byte as u8, len as usize),
+        }
     }
     Ok(0)
 });
@@ -275,6 +291,52 @@ builtin!(trap_with(_store, _instance, code: u32) {
     Err(u8::try_from(code).ok().and_then(TrapCode::from_u8).expect("compiled code passes a trap code"))
 });
 
+builtin!(atomic_notify(_store, instance, index: u32, place: u64, offset: u64, count: u32) {
+    // SAFETY: validated indices; objects of a store live as long as it.
+    unsafe { waits::notify(memory_of(instance, index), (place, offset), count) }.map(u64::from)
+});
+
+/// `memory.atomic.wait32`. Nothing of the store's inside is borrowed while the guest waits.
+unsafe extern "C" fn atomic_wait32(
+    vmctx: *mut VMContext,
+    memory: u32,
+    place: u64,
+    offset: u64,
+    expected: u32,
+    timeout: i64,
+) -> u64 {
+    // SAFETY: handed on to the caller.
+    unsafe { wait(vmctx, memory, (place, offset), Word::Narrow(expected), timeout) }
+}
+
+/// `memory.atomic.wait64`
+unsafe extern "C" fn atomic_wait64(
+    vmctx: *mut VMContext,
+    memory: u32,
+    place: u64,
+    offset: u64,
+    expected: u64,
+    timeout: i64,
+) -> u64 {
+    // SAFETY: handed on to the caller.
+    unsafe { wait(vmctx, memory, (place, offset), Word::Wide(expected), timeout) }
+}
+
+/// # Safety
+/// Compiled code passes its own vmctx and a validated index. When the guest is left, nothing with a destructor is left
+/// here.
+unsafe fn wait(vmctx: *mut VMContext, memory: u32, place: (u64, u64), expected: Word, timeout: i64) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        let instance = NonNull::new_unchecked((*vmctx).instance.cast::<InstanceData>());
+        match waits::wait(store, memory_of(instance, memory), place, expected, timeout) {
+            Some(outcome) => u64::from(outcome),
+            None => leave(vmctx),
+        }
+    }
+}
+
 /// A host function has failed and left the reason in the store.
 unsafe extern "C" fn raise(vmctx: *mut VMContext) -> u64 {
     // SAFETY: compiled code passes the vmctx of the frame that has called out; nothing with a destructor is here.
@@ -366,3 +428,9 @@ builtin_shim!(throw_entry => exceptions::throw);
 builtin_shim!(throw_ref_entry => throw_ref);
 
 builtin_shim!(due_entry => due);
+
+builtin_shim!(atomic_notify_entry => atomic_notify);
+
+builtin_shim!(atomic_wait32_entry => atomic_wait32);
+
+builtin_shim!(atomic_wait64_entry => atomic_wait64);

@@ -185,7 +185,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
         // SAFETY: the layout's place for a memory of its own.
         let place = unsafe { data.place(layout.memory(index).0) };
         let image = images.and_then(|images| images.image(i - info.imported_memories as usize));
-        data.memories.push(store.add_memory(&info.memory(index), image, Some((ptr, place)))?);
+        data.memories.push(store.add_own_memory(&info.memory(index), image, (ptr, place))?);
     }
     for i in data.tables.len()..info.tables.len() {
         let index = TableIndex::from_usize(i);

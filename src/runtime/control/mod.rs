@@ -16,3 +16,4 @@ pub(in crate::runtime) mod stop;
 pub(in crate::runtime) mod tell;
 pub(in crate::runtime) mod trap;
 pub(in crate::runtime) mod virtual_frame;
+pub(in crate::runtime) mod waits;

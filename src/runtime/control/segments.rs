@@ -8,6 +8,7 @@ use crate::runtime::objects::handles::{AnyRef, any_of_extern, extern_of_any};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::table::{element_of, range};
 use crate::runtime::store::inner::StoreInner;
+use crate::sys::racy;
 use crate::wasm::{ConstExpr, ConstOp, ElementItems};
 use smallvec::SmallVec;
 use std::ptr::NonNull;
@@ -193,13 +194,18 @@ pub(in crate::runtime) unsafe fn memory_init(
     let data = unsafe { instance.as_ref() };
     let bytes = data_bytes(data, &data.module, segment);
     // SAFETY: memories live as long as the store.
-    let vm = unsafe { data.memories[memory.index()].as_ref() }.vm();
+    let memory = unsafe { data.memories[memory.index()].as_ref() };
+    let vm = memory.vm();
     let fits = |start: u64, of: usize| start.checked_add(len).is_some_and(|end| end <= of as u64);
     if !fits(source, bytes.len()) || !fits(destination, vm.len) {
         return Err(TrapCode::MemoryOutOfBounds);
     }
     // SAFETY: both ranges were checked; a module's bytes are no part of a memory.
     unsafe {
+        if memory.shared().is_some() {
+            racy::write(&bytes[source as usize..(source + len) as usize], vm.base.add(destination as usize));
+            return Ok(());
+        }
         std::ptr::copy_nonoverlapping(
             bytes.as_ptr().add(source as usize),
             vm.base.add(destination as usize),

@@ -102,6 +102,25 @@ macro_rules! limit_methods {
 limit_methods!(Store, StoreMut<'_>, Caller<'_>);
 
 impl Caller<'_> {
+    /// Limits a new store of the same engine as this one is: what it may take, and its deadline; and gives it half of
+    /// the fuel that is left.
+    pub(crate) fn share_limits(&mut self, other: &mut Store) -> Result<()> {
+        let mut store = self.as_store_mut();
+        let inner = store.inner();
+        let mut other = other.as_store_mut();
+        let new = other.inner();
+        new.limits = inner.limits;
+        if let Some(epoch) = inner.deadline.epoch() {
+            new.deadline.set(epoch)?;
+        }
+        if inner.engine.config().fuel {
+            let half = inner.fuel()? / 2;
+            inner.set_fuel(inner.fuel()? - half)?;
+            new.set_fuel(half)?;
+        }
+        Ok(())
+    }
+
     /// For host functions that wait: nothing if the guest may go on, else the error that it ends with, which the
     /// function is to return. The host is asked, if somebody wants that. Always nothing where the engine is not
     /// configured with [`Config::epoch`](crate::runtime::Config::epoch).

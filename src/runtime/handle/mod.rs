@@ -11,6 +11,7 @@ pub(in crate::runtime) mod instance;
 pub(in crate::runtime) mod limits;
 pub(in crate::runtime) mod linker;
 pub(in crate::runtime) mod memory;
+pub(in crate::runtime) mod shared;
 pub(in crate::runtime) mod store;
 pub(in crate::runtime) mod table;
 pub(in crate::runtime) mod typed;

@@ -3,8 +3,8 @@
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::compiled::config::Config;
 use std::ptr::null;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The deadline that is always over.
 const NOW: u64 = 0;
@@ -35,6 +35,9 @@ struct Flags {
     checked: AtomicU64,
     /// It was an interrupt. Written before `checked`, read behind it.
     ended: AtomicBool,
+    /// What the guest is to end with, if not with a trap that says no more. Written before `ended`. No signal handler
+    /// locks it.
+    reason: Mutex<Option<Error>>,
 }
 
 /// Whether a guest may go on. It runs on the guest's thread; an error ends the guest.
@@ -43,7 +46,11 @@ pub type Ask = dyn Fn() -> Result<()> + Send + Sync;
 impl Deadline {
     pub(in crate::runtime) fn new(config: &Config) -> Deadline {
         Deadline(config.epoch.then(|| Armed {
-            flags: Arc::new(Flags { checked: AtomicU64::new(NEVER), ended: AtomicBool::new(false) }),
+            flags: Arc::new(Flags {
+                checked: AtomicU64::new(NEVER),
+                ended: AtomicBool::new(false),
+                reason: Mutex::default(),
+            }),
             set: NEVER,
             ask: None,
             asking: false,
@@ -59,6 +66,11 @@ impl Deadline {
     /// Whether it is over; `None` where the engine's code does not look at it.
     pub(in crate::runtime) fn is_over(&self, epoch: u64) -> Option<bool> {
         self.0.as_ref().map(|armed| armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set)
+    }
+
+    /// The epoch in which it is over; `None` where the engine's code does not look at it.
+    pub(in crate::runtime) fn epoch(&self) -> Option<u64> {
+        self.0.as_ref().map(|armed| armed.set)
     }
 
     /// Sets the epoch in which it is over.
@@ -91,6 +103,11 @@ impl Deadline {
     /// What a guest does that has found the deadline over. [`Verdict::Ask`] is followed by [`Deadline::answer`].
     pub(in crate::runtime) fn judge(&mut self, epoch: u64) -> Verdict {
         let Some(armed) = &mut self.0 else { return Verdict::GoOn };
+        if armed.flags.ended.load(Ordering::SeqCst)
+            && let Some(reason) = armed.flags.reason().take()
+        {
+            armed.refusal = Some(reason);
+        }
         if armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set {
             return Verdict::End;
         }
@@ -133,6 +150,7 @@ impl Deadline {
     pub(in crate::runtime) fn clear_interrupt(&mut self) {
         if let Some(armed) = &mut self.0 {
             armed.refusal = None;
+            *armed.flags.reason() = None;
             armed.flags.ended.store(false, Ordering::SeqCst);
             let _ = armed.flags.checked.compare_exchange(NOW, armed.set, Ordering::SeqCst, Ordering::SeqCst);
         }
@@ -161,6 +179,10 @@ pub(in crate::runtime) fn unchecked(what: &str) -> Error {
 }
 
 impl Flags {
+    fn reason(&self) -> MutexGuard<'_, Option<Error>> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         self.checked.store(NOW, Ordering::SeqCst);
@@ -173,15 +195,21 @@ pub struct Interrupter(Arc<Flags>);
 
 impl Interrupter {
     /// Ends the guest that runs in the store with a trap, [`TrapCode::Interrupt`](crate::runtime::TrapCode::Interrupt),
-    /// when it next begins a function or a turn of a loop. If none runs, the next one is ended, unless
+    /// when it next begins a function or a turn of a loop, or while it waits for another thread. If none runs, the next one is ended, unless
     /// [`StoreMut::clear_interrupt`](crate::runtime::StoreMut::clear_interrupt) comes first. A guest that is in a host
     /// function is ended when it has come back.
     pub fn interrupt(&self) {
         self.0.end();
     }
 
+    /// The same with an error of the host's in place of the trap. No signal handler may call it.
+    pub(crate) fn end_with(&self, error: Error) {
+        *self.0.reason() = Some(error);
+        self.0.end();
+    }
+
     /// Has the host asked, by what [`StoreMut::set_ask`](crate::runtime::StoreMut::set_ask) set, whether the guest that
-    /// runs in the store may go on, when it next begins a function or a turn of a loop, or waits in WASI. If none runs,
+    /// runs in the store may go on, when it next begins a function or a turn of a loop, or waits, in WASI or for another thread. If none runs,
     /// the next one asks. Without such a function it does nothing.
     pub fn ask(&self) {
         self.0.checked.store(NOW, Ordering::SeqCst);

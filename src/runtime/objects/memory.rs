@@ -1,11 +1,12 @@
 //! Linear memories: reserved address space, of which a prefix is accessible, or a mapping that moves as it grows.
 
 use crate::abi::VMMemory;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::Result;
 use crate::runtime::compiled::engine::Engine;
-use crate::runtime::compiled::log::Fallbacks;
 use crate::runtime::objects::instance::{InstanceData, Place};
+use crate::runtime::objects::mapped::{length, map, no_room_for, too_large};
 use crate::runtime::objects::owned::Owned;
+use crate::runtime::objects::shared::SharedMemory;
 use crate::sys::mapping::{MemoryImage, MemoryMapping};
 use crate::sys::pages::round_up_to_page;
 use crate::wasm::{Limits, MemoryType};
@@ -22,6 +23,10 @@ pub(in crate::runtime) struct MemoryData {
     made: MemoryType,
     /// `None` when it has been given to the engine.
     mapping: Option<MemoryMapping>,
+    /// What it is, if other stores may have it too.
+    shared: Option<SharedMemory>,
+    /// As many bytes of it count for the limit of its store.
+    pub(in crate::runtime) counted: u64,
     /// How often a guest had been entered when it was made, if none was running then: while that is so, no guest can
     /// have written to it.
     untouched_at: Option<u64>,
@@ -67,6 +72,8 @@ impl MemoryData {
             own,
             made: *ty,
             mapping: Some(mapping),
+            shared: None,
+            counted: len as u64,
             untouched_at,
             shown: Cell::new(false),
             capacity,
@@ -83,6 +90,39 @@ impl MemoryData {
         Ok(memory)
     }
 
+    /// A shared memory as one of a store; `of` is the instance it is a part of, with the place where its compiled code
+    /// looks for the address of what it sees.
+    pub(in crate::runtime) fn of_shared(
+        shared: SharedMemory,
+        of: Option<Place<NonNull<VMMemory>>>,
+    ) -> Owned<MemoryData> {
+        let vm = shared.vm_ptr();
+        if let Some((_, place)) = of {
+            // SAFETY: a given place is the instance's own, and writable.
+            unsafe { place.as_ptr().write(vm) };
+        }
+        let header = shared.vm();
+        Owned::new(Box::new(MemoryData {
+            vm,
+            own: header,
+            made: *shared.made(),
+            mapping: None,
+            counted: header.len as u64,
+            untouched_at: None,
+            shown: Cell::new(true),
+            capacity: usize::MAX,
+            movable: false,
+            owner: of.map(|(owner, _)| owner),
+            marked: false,
+            shared: Some(shared),
+        }))
+    }
+
+    /// What it is, if other stores may have it too.
+    pub(in crate::runtime) fn shared(&self) -> Option<&SharedMemory> {
+        self.shared.as_ref()
+    }
+
     /// Its length and first byte, to read or to write there.
     pub(in crate::runtime) fn vm(&self) -> VMMemory {
         self.shown.set(true);
@@ -90,6 +130,9 @@ impl MemoryData {
     }
 
     fn header(&self) -> VMMemory {
+        if let Some(shared) = &self.shared {
+            return shared.vm();
+        }
         // SAFETY: the place lives as long as the store, as this does.
         unsafe { *self.vm.as_ptr() }
     }
@@ -133,6 +176,9 @@ impl MemoryData {
 
     /// Grows by `delta` pages within `budget` more bytes; the old size in pages, or `None`.
     pub(in crate::runtime) fn grow(&mut self, engine: &Engine, delta: u64, budget: u64) -> Option<u64> {
+        if let Some(shared) = &self.shared {
+            return shared.grow_within(delta, budget);
+        }
         let old = self.vm();
         let pages = self.pages();
         let new = pages.checked_add(delta)?;
@@ -159,38 +205,4 @@ impl MemoryData {
         unsafe { self.vm.as_ptr().write(VMMemory { base: mapping.base(), len }) };
         Some(pages)
     }
-}
-
-/// A mapping with room for `capacity` bytes and a guard, of which the first `len` show the image, if there is one, and
-/// zeros.
-fn map(engine: &Engine, capacity: usize, len: usize, image: Option<&Arc<MemoryImage>>) -> Result<MemoryMapping> {
-    let reserved = capacity.saturating_add(engine.config().memory_guard as usize);
-    // What is too much to round up is too much to reserve, and refused there.
-    let whole = |bytes: usize| round_up_to_page(bytes).unwrap_or(bytes);
-    let mapping = engine.pool().take(whole(reserved), whole(len), image)?;
-    if mapping.is_copied() {
-        engine.fell_back(Fallbacks::COPIED_DATA, || {
-            "the process has closed a file descriptor that holds a module's data; it is copied for each instance; do not \
-             close descriptors that you did not open"
-                .to_owned()
-        });
-    }
-    Ok(mapping)
-}
-
-/// How many bytes so many pages are, if a process has address space for that.
-fn length(ty: &MemoryType, pages: u64) -> Option<usize> {
-    let bytes = usize::try_from(ty.bytes(pages)?).ok()?;
-    (bytes <= isize::MAX as usize).then_some(bytes)
-}
-
-#[cold]
-fn too_large(ty: &MemoryType) -> Error {
-    let (pages, most) = (ty.limits.min, ty.possible_pages().min(isize::MAX as u64 / ty.page_size.bytes()));
-    Error::new(ErrorKind::Limit, format!("a memory of {pages} pages is larger than the {most} that are possible"))
-}
-
-#[cold]
-fn no_room_for(ty: &MemoryType) -> String {
-    format!("a memory of {} bytes", ty.least_bytes())
 }

@@ -11,12 +11,15 @@ pub(in crate::runtime) mod handles;
 pub(in crate::runtime) mod heap;
 pub(in crate::runtime) mod host;
 pub(in crate::runtime) mod instance;
+pub(in crate::runtime) mod mapped;
 pub(in crate::runtime) mod memory;
 pub(in crate::runtime) mod owned;
 pub(in crate::runtime) mod roots;
+pub(in crate::runtime) mod shared;
 pub(in crate::runtime) mod table;
 pub(in crate::runtime) mod trap;
 pub(in crate::runtime) mod values;
+pub(in crate::runtime) mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -647,7 +647,7 @@ unsafe fn sweep(inner: &mut StoreInner, Marked { externs, exceptions, data }: Ma
         for memory in &inner.memories {
             let memory = memory.ptr().as_ptr();
             if !(*memory).marked {
-                inner.usage.memory_bytes -= (*memory).len() as u64;
+                inner.usage.memory_bytes -= (*memory).counted;
                 (*memory).recycle(&inner.engine, inner.runs);
             }
         }

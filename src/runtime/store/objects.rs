@@ -7,6 +7,7 @@ use crate::runtime::objects::handles::{Extern, Instance, InstanceId};
 use crate::runtime::objects::instance::{InstanceData, Place};
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::owned::Owned;
+use crate::runtime::objects::shared::SharedMemory;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::store::inner::StoreInner;
 use crate::sys::mapping::MemoryImage;
@@ -23,18 +24,56 @@ impl StoreInner {
         of: Option<Place<VMMemory>>,
     ) -> Result<NonNull<MemoryData>> {
         let wanted = ty.least_bytes();
-        if wanted > self.limits.memory_bytes.saturating_sub(self.usage.memory_bytes) {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!("a memory of {} pages is beyond the store's limit on memory", ty.limits.min),
-            ));
-        }
+        self.check_room(ty.limits.min, wanted)?;
         let untouched_at = self.vm.activation.is_null().then_some(self.runs);
         let memory = MemoryData::new(&self.engine, ty, image, of, untouched_at)?;
         self.usage.memory_bytes += wanted;
         let ptr = memory.ptr();
         self.memories.push(memory);
         Ok(ptr)
+    }
+
+    /// Refuses a memory of so many pages and bytes where it is beyond the store's limit.
+    fn check_room(&self, pages: u64, bytes: u64) -> Result<()> {
+        if bytes > self.limits.memory_bytes.saturating_sub(self.usage.memory_bytes) {
+            let message = format!("a memory of {pages} pages is beyond the store's limit on memory");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        Ok(())
+    }
+
+    /// Adds a memory to a store that others may have too. What it has now counts for this store's limit, and what this
+    /// store's guests and host make it grow by.
+    pub(in crate::runtime) fn add_shared(
+        &mut self,
+        shared: SharedMemory,
+        of: Option<Place<NonNull<VMMemory>>>,
+    ) -> Result<NonNull<MemoryData>> {
+        let memory = MemoryData::of_shared(shared, of);
+        let ptr = memory.ptr();
+        // SAFETY: it is new, and ours.
+        let (pages, bytes) = unsafe { (ptr.as_ref().pages(), ptr.as_ref().counted) };
+        self.check_room(pages, bytes)?;
+        self.usage.memory_bytes += bytes;
+        self.memories.push(memory);
+        Ok(ptr)
+    }
+
+    /// Adds a memory that an instance defines, with the place where its compiled code looks; it begins with an image if
+    /// there is one.
+    pub(in crate::runtime) fn add_own_memory(
+        &mut self,
+        ty: &MemoryType,
+        image: Option<&Arc<MemoryImage>>,
+        (owner, place): Place<VMMemory>,
+    ) -> Result<NonNull<MemoryData>> {
+        match ty.shared {
+            true => {
+                self.check_room(ty.limits.min, ty.least_bytes())?;
+                self.add_shared(SharedMemory::make(&self.engine, ty)?, Some((owner, place.cast())))
+            }
+            false => self.add_memory(ty, image, Some((owner, place))),
+        }
     }
 
     /// Grows a memory within the store's limits; the old size in pages, or `None`.
@@ -47,6 +86,7 @@ impl StoreInner {
         let memory = unsafe { &mut *memory.as_ptr() };
         let more = memory.bytes(delta)?;
         let old = memory.grow(&self.engine, delta, budget)?;
+        memory.counted += more;
         self.usage.memory_bytes += more;
         Some(old)
     }

@@ -182,7 +182,7 @@ impl State {
 
     /// What has no position is told before what is wrong with the one that is asked for.
     fn seek(&self, guest: &mut Guest<'_>, fd: u32, to: Result<SeekFrom, Errno>, rights: Rights, out: u32) -> Outcome {
-        guest.bytes(out, 8)?;
+        guest.check(out, 8)?;
         let table = self.table();
         let mut file = file(table.entry(fd)?, rights, Errno::NotSeekable, Errno::BadFd)?;
         let position = file.seek(to?)?;

@@ -34,7 +34,7 @@ fn each_buffer(
     // Nothing is transferred if a buffer is not there.
     for index in 0..count {
         let (at, len) = guest.io_vector(list, index)?;
-        guest.bytes(at, len)?;
+        guest.check(at, len)?;
     }
     let mut total = 0;
     for index in 0..count {
@@ -91,7 +91,7 @@ fn positioned(kind: &Kind) -> Result<&File, Failure> {
 
 impl State {
     pub(super) fn fd_read(&self, guest: &mut Guest<'_>, fd: u32, list: u32, count: u32, out: u32) -> Outcome {
-        guest.bytes(out, 4)?;
+        guest.check(out, 4)?;
         let mut table = self.table();
         table.get(fd, Rights::FD_READ)?;
         let entry = table.entry_mut(fd)?;
@@ -118,21 +118,22 @@ impl State {
                     }
                     _ => {}
                 }
-                let to = guest.bytes(at, len)?;
-                Ok(match &mut entry.kind {
-                    Kind::Dir { .. } => return Err(Errno::BadFd.into()),
-                    Kind::File(file) => retry_on_intr(|| rustix::io::read(&*file, &mut *to))?,
-                    Kind::Stream(Stream::Input(Input::Inherit)) => {
-                        retry_on_intr(|| rustix::io::read(rustix::stdio::stdin(), &mut *to))?
-                    }
-                    Kind::Stream(Stream::Input(Input::Bytes { bytes, at })) => {
-                        let done = to.len().min(bytes.len() - *at);
-                        to[..done].copy_from_slice(&bytes[*at..*at + done]);
-                        *at += done;
-                        done
-                    }
-                    Kind::Stream(Stream::Input(Input::Empty | Input::Callback(_))) => 0,
-                    Kind::Stream(Stream::Output(_)) => return Err(Errno::BadFd.into()),
+                guest.fill(at, len, |to| {
+                    Ok(match &mut entry.kind {
+                        Kind::Dir { .. } => return Err(Errno::BadFd.into()),
+                        Kind::File(file) => retry_on_intr(|| rustix::io::read(&*file, &mut *to))?,
+                        Kind::Stream(Stream::Input(Input::Inherit)) => {
+                            retry_on_intr(|| rustix::io::read(rustix::stdio::stdin(), &mut *to))?
+                        }
+                        Kind::Stream(Stream::Input(Input::Bytes { bytes, at })) => {
+                            let done = to.len().min(bytes.len() - *at);
+                            to[..done].copy_from_slice(&bytes[*at..*at + done]);
+                            *at += done;
+                            done
+                        }
+                        Kind::Stream(Stream::Input(Input::Empty | Input::Callback(_))) => 0,
+                        Kind::Stream(Stream::Output(_)) => return Err(Errno::BadFd.into()),
+                    })
                 })
             })?
         };
@@ -140,7 +141,7 @@ impl State {
     }
 
     pub(super) fn fd_write(&self, guest: &mut Guest<'_>, fd: u32, list: u32, count: u32, out: u32) -> Outcome {
-        guest.bytes(out, 4)?;
+        guest.check(out, 4)?;
         let table = self.table();
         let entry = table.get(fd, Rights::FD_WRITE)?;
         let total = if let Kind::Stream(Stream::Output(Output::Callback(callback))) = &entry.kind {
@@ -152,7 +153,7 @@ impl State {
                 let mut done = 0;
                 while done < len {
                     let piece = (len - done).min(CHUNK);
-                    let copy = guest.bytes(at + done, piece)?.to_vec();
+                    let copy = guest.bytes(at + done, piece)?.into_owned();
                     callback(&copy);
                     done += piece;
                 }
@@ -160,7 +161,7 @@ impl State {
             })?
         } else {
             each_buffer(guest, list, count, |guest, at, len| {
-                let from = &*guest.bytes(at, len)?;
+                let from = &*guest.piece(at, len)?;
                 Ok(match &entry.kind {
                     Kind::Dir { .. } => return Err(Errno::BadFd.into()),
                     Kind::File(file) => retry_on_intr(|| rustix::io::write(file, from))?,
@@ -190,15 +191,14 @@ impl State {
         offset: u64,
         out: u32,
     ) -> Outcome {
-        guest.bytes(out, 4)?;
+        guest.check(out, 4)?;
         let table = self.table();
         let entry = table.entry(fd)?;
         let file = positioned(&entry.kind)?;
         entry.with(Rights::FD_READ | Rights::FD_SEEK)?;
         let mut offset = i64::try_from(offset).map_err(|_| Errno::Invalid)? as u64;
         let total = each_buffer(guest, list, count, |guest, at, len| {
-            let to = guest.bytes(at, len)?;
-            let done = retry_on_intr(|| rustix::io::pread(file, &mut *to, offset))?;
+            let done = guest.fill(at, len, |to| Ok(retry_on_intr(|| rustix::io::pread(file, &mut *to, offset))?))?;
             offset += done as u64;
             Ok(done)
         })?;
@@ -214,14 +214,14 @@ impl State {
         offset: u64,
         out: u32,
     ) -> Outcome {
-        guest.bytes(out, 4)?;
+        guest.check(out, 4)?;
         let table = self.table();
         let entry = table.entry(fd)?;
         let file = positioned(&entry.kind)?;
         entry.with(Rights::FD_WRITE | Rights::FD_SEEK)?;
         let mut offset = i64::try_from(offset).map_err(|_| Errno::Invalid)? as u64;
         let total = each_buffer(guest, list, count, |guest, at, len| {
-            let from = &*guest.bytes(at, len)?;
+            let from = &*guest.piece(at, len)?;
             let done = retry_on_intr(|| rustix::io::pwrite(file, from, offset))?;
             offset += done as u64;
             Ok(done)
@@ -239,35 +239,38 @@ impl State {
         cookie: u64,
         out: u32,
     ) -> Outcome {
-        guest.bytes(out, 4)?;
-        let to = guest.bytes(at, len)?;
+        guest.check(out, 4)?;
+        guest.check(at, len)?;
         let mut table = self.table();
         table.directory(fd, Rights::FD_READDIR)?;
         let Kind::Dir { dir, preopened, listing } = &mut table.entry_mut(fd)?.kind else {
             return Err(Errno::NotDirectory.into());
         };
         let Some(mut next) = listing.position(cookie) else { return guest.write_u32(out, 0) };
-        let mut used = 0;
-        while used < to.len() {
-            let Some(item) = listing.item(&*dir, next, next == 0)? else { break };
-            let name = item.name.as_bytes();
-            let mut inode = item.inode;
-            if name == b".." && preopened.is_some() {
-                // What is above is nothing to the guest; at a root, as here, it is the directory itself.
-                inode = rustix::fs::fstat(&*dir)?.st_ino;
+        let used = guest.fill_all(at, len, |to| {
+            let mut used = 0;
+            while used < to.len() {
+                let Some(item) = listing.item(&*dir, next, next == 0)? else { break };
+                let name = item.name.as_bytes();
+                let mut inode = item.inode;
+                if name == b".." && preopened.is_some() {
+                    // What is above is nothing to the guest; at a root, as here, it is the directory itself.
+                    inode = rustix::fs::fstat(&*dir)?.st_ino;
+                }
+                let mut head = [0; ENTRY_HEAD];
+                head[..8].copy_from_slice(&item.cookie.to_le_bytes());
+                head[8..16].copy_from_slice(&inode.to_le_bytes());
+                head[16..20].copy_from_slice(&(name.len() as u32).to_le_bytes());
+                head[20] = filetype_of_entry(item.filetype);
+                for part in [&head, name] {
+                    let len = part.len().min(to.len() - used);
+                    to[used..used + len].copy_from_slice(&part[..len]);
+                    used += len;
+                }
+                next = item.next;
             }
-            let mut head = [0; ENTRY_HEAD];
-            head[..8].copy_from_slice(&item.cookie.to_le_bytes());
-            head[8..16].copy_from_slice(&inode.to_le_bytes());
-            head[16..20].copy_from_slice(&(name.len() as u32).to_le_bytes());
-            head[20] = filetype_of_entry(item.filetype);
-            for part in [&head, name] {
-                let len = part.len().min(to.len() - used);
-                to[used..used + len].copy_from_slice(&part[..len]);
-                used += len;
-            }
-            next = item.next;
-        }
+            Ok(used)
+        })?;
         guest.write_u32(out, used as u32)
     }
 }

@@ -11,6 +11,7 @@ use super::MODULE;
 use super::errno::{Errno, Failure};
 use super::files::Table;
 use super::guest::Guest;
+use super::threads::{self, Threads};
 use crate::base::Result;
 use crate::runtime::{AsStoreMut, Caller, Func, Linker, Trap};
 use rustix::time::{ClockId, Timespec};
@@ -52,8 +53,14 @@ fn errno(outcome: Outcome) -> Result<i32> {
 }
 
 /// Defines all functions in a linker.
-pub(super) fn define(linker: &mut Linker, mut store: impl AsStoreMut, state: State) -> Result<()> {
-    let state = Arc::new(state);
+///
+/// `threads` are those of the program, where the functions are for its first.
+pub(super) fn define(
+    linker: &mut Linker,
+    mut store: impl AsStoreMut,
+    state: &Arc<State>,
+    threads: Option<Arc<Threads>>,
+) -> Result<()> {
     let mut store = store.as_store_mut();
     /// Defines functions: `name(parameters)` is the method of that name.
     macro_rules! functions {
@@ -118,8 +125,15 @@ pub(super) fn define(linker: &mut Linker, mut store: impl AsStoreMut, state: Sta
         sock_send(fd: u32, list: u32, count: u32, flags: u32, out: u32);
         sock_shutdown(fd: u32, how: u32);
     }
-    let exit = Func::wrap(&mut store, |status: i32| -> Result<()> { Err(Trap::exit(status).into()) })?;
+    let exit = move |status: i32| -> Result<()> {
+        if let Some(threads) = &threads {
+            threads.end_others();
+        }
+        Err(Trap::exit(status).into())
+    };
+    let exit = Func::wrap(&mut store, exit)?;
     linker.define(MODULE, "proc_exit", exit)?;
+    linker.explain_absence(threads::MODULE, "the program begins threads, and was given none (`max_threads`)");
     linker.explain_absence(
         "wasi_unstable",
         &format!("the draft of WASI before preview 1 is not supported: build the program for {MODULE}"),

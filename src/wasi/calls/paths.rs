@@ -122,7 +122,7 @@ impl State {
         fdflags: u32,
         out: u32,
     ) -> Outcome {
-        guest.bytes(out, 4)?;
+        guest.check(out, 4)?;
         let mut table = self.table();
         let parent = table.directory(fd, Rights::PATH_OPEN)?;
         let open = Open::new(lookup, oflags, rights, fdflags)?;
@@ -147,8 +147,8 @@ impl State {
         len: u32,
         out: u32,
     ) -> Outcome {
-        guest.bytes(out, 4)?;
-        guest.bytes(at, len)?;
+        guest.check(out, 4)?;
+        guest.check(at, len)?;
         let table = self.table();
         let dir = table.directory(fd, Rights::PATH_READLINK)?.dir()?;
         let target = dir.read_link(guest.path(path, path_len)?)?;

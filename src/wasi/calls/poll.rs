@@ -174,9 +174,13 @@ fn now(clock: ClockId) -> Result<u64, Failure> {
     nanoseconds(rustix::time::clock_gettime(clock))
 }
 
-/// Waits until something happens: what, by the index of the subscription.
-fn wait(guest: &mut Guest<'_>, table: &Table, all: &[Subscription]) -> Result<Vec<(usize, Event)>, Failure> {
+/// Waits until something happens: what, by the index of the subscription. The table is locked while descriptors are
+/// waited for, piece by piece.
+fn wait(guest: &mut Guest<'_>, state: &State, all: &[Subscription]) -> Result<Vec<(usize, Event)>, Failure> {
     loop {
+        // Who sleeps keeps nobody from it.
+        let sleeps = all.iter().all(|one| matches!(one.wait, Wait::Time { .. }));
+        let table = (!sleeps).then(|| state.table());
         let (mut events, mut indexes, mut fds) = (Vec::new(), Vec::new(), Vec::new());
         let mut rest = longest_wait(guest);
         for (index, one) in all.iter().enumerate() {
@@ -187,6 +191,7 @@ fn wait(guest: &mut Guest<'_>, table: &Table, all: &[Subscription]) -> Result<Ve
                 }
                 continue;
             }
+            let Some(table) = &table else { continue };
             match one.wait.standing(table)? {
                 Standing::Ready(event) => events.push((index, event)),
                 Standing::Ask(fd, flags) => {
@@ -227,8 +232,8 @@ impl State {
         if count == 0 || count > MAX_SUBSCRIPTIONS {
             return Err(Errno::Invalid.into());
         }
-        guest.bytes(out, 4)?;
-        guest.bytes(events, count * EVENT)?;
+        guest.check(out, 4)?;
+        guest.check(events, count * EVENT)?;
         let all = guest.bytes(subscriptions, count * SUBSCRIPTION)?;
         let all: Vec<Subscription> =
             all.chunks_exact(SUBSCRIPTION as usize).map(Subscription::read).collect::<Result<_, _>>()?;
@@ -237,8 +242,8 @@ impl State {
         if all.iter().all(|one| one.wait.is_for_nothing(&table)) {
             return Err(Errno::BadFd.into());
         }
-        let happened = wait(guest, &table, &all)?;
         drop(table);
+        let happened = wait(guest, self, &all)?;
         let mut at = events;
         for (index, event) in &happened {
             let one = &all[*index];

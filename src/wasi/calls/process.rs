@@ -3,6 +3,7 @@
 use super::{Outcome, State, clock_of, nanoseconds};
 use crate::wasi::errno::Errno;
 use crate::wasi::guest::Guest;
+use rustix::io::retry_on_intr;
 
 /// The highest signal that preview 1 knows.
 const SIGSYS: u32 = 30;
@@ -57,13 +58,13 @@ impl State {
     }
 
     pub(super) fn random_get(&self, guest: &mut Guest<'_>, at: u32, len: u32) -> Outcome {
-        let mut rest = guest.bytes(at, len)?;
-        while !rest.is_empty() {
-            match rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty()) {
-                Ok(done) => rest = &mut rest[done..],
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+        guest.check(at, len)?;
+        let mut done = 0;
+        while done < len {
+            let piece = guest.fill(at + done, len - done, |rest| {
+                Ok(retry_on_intr(|| rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty()))?)
+            })?;
+            done += piece as u32;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ from pathlib import Path
 OBJECTS = ["config", "engine", "store", "valtype", "functype", "globaltype", "tabletype", "memorytype", "tagtype", "externtype",
            "importtype", "exporttype", "ref", "frame", "trap", "foreign", "module", "shared_module", "func", "global", "table",
            "memory", "extern", "instance"]
-OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "interrupt", "wasi_config", "wasi_buffer", "debugger", "stop", "frame",
+OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "stop", "frame",
           "stack", "caller"]
 # The families of handles that are one type of object, so that a wrong kind is noticed: what stands for the wrong kind of each.
 KINDS = {"trap": "func", "foreign": "func", "module": "func", "func": "module", "global": "func", "table": "func", "memory": "func",
@@ -43,7 +43,7 @@ NULLABLE = [
     r"stepwell_(?!module_custom_section_data )\w+ size_out",
     r"stepwell_breakpoint_add\w* out",
     r"stepwell_thread_stack_set stack",      # the thread's own
-    r"stepwell_memory_grow before_out",
+    r"stepwell_(shared)?memory_grow before_out",
     r"stepwell_typed_func_call values",      # of a function without any
 ]
 # Functions whose NULL is success, so that it cannot tell of a failure: they end the process as those do that return nothing.

@@ -39,6 +39,7 @@ struct objects {
   stepwell_linker_t *linker;
   stepwell_instance_pre_t *instance_pre;
   stepwell_typed_func_t *typed_func;
+  stepwell_sharedmemory_t *sharedmemory;
   stepwell_interrupt_t *interrupt;
   stepwell_wasi_config_t *wasi_config;
   stepwell_wasi_buffer_t *wasi_buffer;
@@ -215,6 +216,12 @@ static void make(wasm_engine_t *engine) {
   OK(stepwell_linker_define(o.linker, "", "f", o.callee));
   OK(stepwell_linker_instantiate_pre(o.linker, o.module, &o.instance_pre));
   OK(stepwell_typed_func_new(o.func, o.functype, &o.typed_func));
+  {
+    wasm_memorytype_t *type = stepwell_memorytype_new(1, true, 2, false, true, 16);
+    o.sharedmemory = stepwell_sharedmemory_new(o.engine, type);
+    CHECK(o.sharedmemory);
+    wasm_memorytype_delete(type);
+  }
   OK(stepwell_interrupt_new(o.store, &o.interrupt));
   OK(stepwell_stack_new(stack_bytes, sizeof(stack_bytes), &o.stack));
   o.wasi_config = stepwell_wasi_config_new();
@@ -264,6 +271,7 @@ static void unmake(void) {
   stepwell_linker_delete(o.linker);
   stepwell_instance_pre_delete(o.instance_pre);
   stepwell_typed_func_delete(o.typed_func);
+  stepwell_sharedmemory_delete(o.sharedmemory);
   stepwell_interrupt_delete(o.interrupt);
   stepwell_stack_delete(o.stack);
   stepwell_wasi_config_delete(o.wasi_config);

@@ -501,8 +501,9 @@ fn state_of(store: &Store, instance: Instance) -> String {
     let mut text = String::new();
     for index in 0..info.memories.len() {
         let memory = instance.memory(store, MemoryIndex::from_usize(index)).unwrap();
-        let bytes = memory.data(&store).unwrap();
-        let _ = write!(text, " memory of {} bytes {:x}", bytes.len(), hash_bytes(bytes));
+        let mut bytes = vec![0; memory.data_size(store).unwrap()];
+        memory.read(store, 0, &mut bytes).unwrap();
+        let _ = write!(text, " memory of {} bytes {:x}", bytes.len(), hash_bytes(&bytes));
     }
     for index in 0..info.globals.len() {
         let global = instance.global(store, GlobalIndex::from_usize(index)).unwrap();

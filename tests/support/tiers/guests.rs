@@ -22,6 +22,16 @@ pub fn cases() -> Vec<Case> {
     cases.push(case("deep-blocks", &[("m", &deep_blocks())]));
     cases.push(case("every-numeric-instruction", &[("m", &every_numeric_instruction())]));
     cases.push(case("every-load-and-store", &[("m", &every_load_and_store())]));
+    cases.push(case("every-atomic-instruction", &[("m", &every_atomic_instruction("1 3"))]));
+    cases.push(case("every-atomic-instruction-shared", &[("m", &every_atomic_instruction("1 3 shared"))]));
+    cases.push(case(
+        "every-load-of-a-shared-memory",
+        &[("m", &every_load_and_store().replacen("1 3)", "1 3 shared)", 1))],
+    ));
+    cases.push(case(
+        "every-vector-load-of-a-shared-memory",
+        &[("m", &vectors::every_load_and_store().replacen("1 3)", "1 3 shared)", 1))],
+    ));
     cases.push(case("every-vector-instruction", &[("m", &vectors::every_instruction())]));
     cases.push(case("every-vector-load-and-store", &[("m", &vectors::every_load_and_store())]));
     cases.push(case("vectors-passed-on", &[("m", vectors::PASSED_ON)]));
@@ -1297,6 +1307,76 @@ fn every_numeric_instruction() -> String {
 }
 
 /// A function for each load and store.
+/// Every atomic instruction of a memory: aligned, with an offset, at the end, at any address; with effects on both sides.
+fn every_atomic_instruction(memory: &str) -> String {
+    let mut text = format!(
+        "(module (memory (export \"memory\") {memory}) (data (i32.const 0) \"\\ff\\80\\7f some more bytes\")\n"
+    );
+    let mut add = |name: &str, ty: &str, operands: usize, gives: bool, width: usize| {
+        let params = format!("(param i32{})", format!(" {ty}").repeat(operands));
+        let values: String = (1..=operands).map(|i| format!(" local.get {i}")).collect();
+        let outcome = if gives { String::new() } else { format!("{ty}.const 7") };
+        text += &format!(
+            "(func (export \"{name}\") {params} (result {ty} {ty} i64)
+               local.get 0 i32.const {} i32.and{values} {name} {outcome}
+               local.get 0 i32.const 7 i32.and i32.const {width} i32.mul{values} {name} offset={width} {outcome}
+               i32.const 8 i64.load)
+             (func (export \"{name}-anywhere\") {params} (result {ty}) local.get 0{values} {name} offset=1 {outcome})
+             (func (export \"{name}-at-the-end\") {params} (result {ty})
+               local.get 0 i32.const 15 i32.and i32.const 65528 i32.add{values} {name} {outcome})\n",
+            64 - width
+        );
+    };
+    for (ty, widths) in [("i32", &[8, 16, 32][..]), ("i64", &[8, 16, 32, 64])] {
+        for width in widths {
+            let full = ty[1..] == width.to_string();
+            let (of, u) = if full { (String::new(), "") } else { (width.to_string(), "_u") };
+            add(&format!("{ty}.atomic.load{of}{u}"), ty, 0, true, width / 8);
+            add(&format!("{ty}.atomic.store{of}"), ty, 1, false, width / 8);
+            for op in ["add", "sub", "and", "or", "xor", "xchg"] {
+                add(&format!("{ty}.atomic.rmw{of}.{op}{u}"), ty, 1, true, width / 8);
+            }
+            add(&format!("{ty}.atomic.rmw{of}.cmpxchg{u}"), ty, 2, true, width / 8);
+        }
+    }
+    text + r#"
+  (func (export "unused") (param i32 i32)
+    local.get 0 i32.const 60 i32.and local.set 0
+    local.get 0 local.get 1 i32.atomic.rmw.add drop
+    local.get 0 local.get 1 i32.atomic.rmw.sub offset=4 drop
+    local.get 0 local.get 1 i32.atomic.rmw.and offset=8 drop
+    local.get 0 local.get 1 i32.atomic.rmw.or offset=12 drop
+    atomic.fence
+    local.get 0 local.get 1 i32.atomic.rmw.xor offset=16 drop)
+  (func (export "waits") (param i32 i32 i64) (result i32 i32 i32 i64)
+    local.get 0 i32.const 56 i32.and local.set 0
+    local.get 2
+    local.get 0 local.get 1 i64.const 1000 memory.atomic.wait32 offset=4
+    local.get 0 local.get 0 i32.load i64.const 0 memory.atomic.wait32
+    local.get 0 local.get 2 i64.const 0 memory.atomic.wait64 offset=8
+    i32.add i32.add local.set 1 local.set 2
+    local.get 1 local.get 0 i32.const 16 i32.load local.get 2)
+  (func (export "notifies") (param i32 i32) (result i32 i32)
+    local.get 0 i32.const 60 i32.and local.get 1 memory.atomic.notify
+    local.get 0 local.get 1 memory.atomic.notify offset=2)
+  (func (export "sizes") (param i32) (result i32 i32 i32)
+    memory.size
+    local.get 0 i32.const 1 i32.and memory.grow
+    memory.size)
+  (func (export "turns") (param i32) (result i32) (local i32)
+    local.get 0 i32.const 15 i32.and local.set 0
+    loop (result i32)
+      i32.const 32 local.get 0 i32.atomic.rmw.add
+      local.get 1 i32.add local.set 1
+      local.get 1
+      i32.const 32 i32.load i32.add
+      local.get 0 i32.eqz if local.get 1 return end
+      local.get 0 i32.const 1 i32.sub local.set 0
+      drop br 0
+    end)
+)"#
+}
+
 fn every_load_and_store() -> String {
     let loads = "i32.load i32.load8_s i32.load8_u i32.load16_s i32.load16_u i64.load i64.load8_s i64.load8_u i64.load16_s \
                  i64.load16_u i64.load32_s i64.load32_u f32.load f64.load";

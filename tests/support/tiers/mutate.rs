@@ -66,7 +66,7 @@ pub fn change(
         0..=3 => {
             let index = MemoryIndex::from_usize(random.below(info.memories.len()));
             let Some(memory) = instance.memory(&*store, index) else { return 0 };
-            let size = memory.data(&*store).unwrap().len() as u64;
+            let size = memory.data_size(&*store).unwrap() as u64;
             let at = match random.below(4) {
                 0..=1 => random.below(80) as u64,
                 2 if !addresses.is_empty() => random.pick(addresses).wrapping_add(random.below(12) as u64),
