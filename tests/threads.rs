@@ -1,5 +1,5 @@
-//! Shared memories from the host's side: stores on several threads, limits, who may look at the bytes; guests that wait,
-//! and what ends them; a debugger at atomic instructions and waits.
+//! Shared memories from the host's side: stores on several threads, limits, who may look at the bytes; guests that
+//! wait, and what ends them; a debugger at atomic instructions and waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -179,7 +179,7 @@ fn shared_memories_count_for_the_limits_of_stores() {
     assert_eq!(world.store.usage().memory_bytes, 4 * page);
     assert_eq!(Memory::from_shared(&mut world.store, &memory).unwrap_err().kind(), ErrorKind::Limit);
     // SAFETY: no handle is used any more.
-    unsafe { world.store.collect() };
+    unsafe { world.store.collect([]) }.unwrap();
     assert_eq!(world.store.usage().memory_bytes, 0);
     assert_eq!(memory.size(), 6);
 }
@@ -265,8 +265,8 @@ fn guests_that_wait_ask() {
     assert!(asked.load(Ordering::Relaxed) >= 1);
 }
 
-/// Stops before and behind each instruction on a shared memory: what other threads have changed meanwhile is seen. Waits
-/// are stepped over, and into nothing.
+/// Stops before and behind each instruction on a shared memory: what other threads have changed meanwhile is seen.
+/// Waits are stepped over, and into nothing.
 #[test]
 fn a_debugger_sees_what_other_threads_do() {
     const STEPPED: &str = r#"(module
@@ -288,10 +288,10 @@ fn a_debugger_sees_what_other_threads_do() {
             // Another thread: each instruction finds another number, and from the third on another page.
             let number = counted.fetch_add(1, Ordering::Relaxed) + 1;
             let written = written.clone();
-            std::thread::spawn(move || written.write(0, &(1 << number).to_le_bytes())).join().unwrap().unwrap();
+            std::thread::spawn(move || written.write(0, &(1u32 << number).to_le_bytes())).join().unwrap().unwrap();
             let mut bytes = [0; 4];
             own.read(&*stop, 0, &mut bytes).unwrap();
-            assert_eq!(u32::from_le_bytes(bytes), 1 << number);
+            assert_eq!(u32::from_le_bytes(bytes), 1u32 << number);
             Action::StepInstruction
         })
         .unwrap();

@@ -1,5 +1,5 @@
-//! Runs one `.wast` script, directive by directive, in one store. Each `thread` of it runs on a thread of the system, with
-//! a store of its own.
+//! Runs one `.wast` script, directive by directive, in one store. Each `thread` of it runs on a thread of the system,
+//! with a store of its own.
 
 use super::features;
 use super::spectest;

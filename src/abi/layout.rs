@@ -105,8 +105,9 @@ pub struct VMMemory {
     pub len: usize,
 }
 
-/// A shared memory as compiled code sees it: laid out as [`VMMemory`], but other threads make it longer. It lives outside
-/// of instances; where an instance that defines it would have a [`VMMemory`] is the address of this one, as of an import.
+/// A shared memory as compiled code sees it: laid out as [`VMMemory`], but other threads make it longer. It lives
+/// outside of instances; where an instance that defines it would have a [`VMMemory`] is the address of this one, as of
+/// an import.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VMSharedMemory {

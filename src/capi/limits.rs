@@ -114,8 +114,8 @@ pub unsafe extern "C" fn stepwell_interrupt_delete(interrupt: Own<stepwell_inter
 }
 
 /// Ends the guest that runs in the store with `STEPWELL_TRAP_INTERRUPT` when it next begins a function or a turn of a
-/// loop, or while it waits for another thread (`memory.atomic.wait32`). If it is in a host function, that ends first. If
-/// none runs, the next one is ended, unless `stepwell_store_interrupt_clear` is called before.
+/// loop, or while it waits for another thread (`memory.atomic.wait32`). If it is in a host function, that ends first.
+/// If none runs, the next one is ended, unless `stepwell_store_interrupt_clear` is called before.
 ///
 /// Thread: any, async-signal-safe.
 #[unsafe(no_mangle)]
@@ -128,8 +128,8 @@ pub unsafe extern "C" fn stepwell_interrupt_raise(interrupt: *const stepwell_int
 }
 
 /// Asks, by the callback of `stepwell_store_ask_set`, whether the guest that runs in the store may go on, when it next
-/// begins a function or a turn of a loop, or waits, in WASI or for another thread. If it is in another host function, that ends first; if none
-/// runs, the next one asks. Without such a callback it does nothing.
+/// begins a function or a turn of a loop, or waits, in WASI or for another thread. If it is in another host function,
+/// that ends first; if none runs, the next one asks. Without such a callback it does nothing.
 ///
 /// Thread: any, async-signal-safe.
 #[unsafe(no_mangle)]

@@ -22,9 +22,9 @@ pub unsafe extern "C" fn wasm_memorytype_new(limits: *const wasm_limits_t) -> Ow
 }
 
 /// A new memory type of any kind: at least `min` pages, and with `has_max` at most `max`; with addresses of 64 bits or
-/// of 32; shared, which several threads may use at once and which must have a maximum, or not; with pages of 2 to the power `page_size_log2` bytes, 16 for the usual 64 KiB, or 0 for single bytes. NULL for
-/// another size of pages, a minimum above the maximum, and a shared memory without maximum; `stepwell_last_error()` says
-/// which.
+/// of 32; shared, which several threads may use at once and which must have a maximum, or not; with pages of 2 to the
+/// power `page_size_log2` bytes, 16 for the usual 64 KiB, or 0 for single bytes. NULL for another size of pages, a
+/// minimum above the maximum, and a shared memory without maximum; `stepwell_last_error()` says which.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

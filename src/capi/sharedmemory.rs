@@ -14,8 +14,8 @@ use crate::wasm::ExternType;
 
 handle!(stepwell_sharedmemory_t => SharedMemory);
 
-/// A new shared memory of zeros, for stores of this engine. Its type must be shared, and have a maximum: all the address
-/// space for that is reserved now. NULL if it cannot be made; `stepwell_last_error()` says why.
+/// A new shared memory of zeros, for stores of this engine. Its type must be shared, and have a maximum: all the
+/// address space for that is reserved now. NULL if it cannot be made; `stepwell_last_error()` says why.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -91,8 +91,8 @@ pub unsafe extern "C" fn stepwell_sharedmemory_size(memory: *const stepwell_shar
     or_abort("stepwell_sharedmemory_size", || Ok(unsafe { borrow(memory, "memory") }?.size()))
 }
 
-/// Grows the memory by `delta` pages, for all stores that have it; no store's limit is asked. `before_out` gets how many
-/// it had; it may be NULL. An error, and nothing grown, beyond its maximum.
+/// Grows the memory by `delta` pages, for all stores that have it; no store's limit is asked. `before_out` gets how
+/// many it had; it may be NULL. An error, and nothing grown, beyond its maximum.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

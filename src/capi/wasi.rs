@@ -413,8 +413,8 @@ pub unsafe extern "C" fn stepwell_wasi_config_max_descriptors_set(config: *mut s
 /// `thread-spawn` of `wasi` is defined as well (the proposal wasi-threads): a thread of this process, which calls
 /// `wasi_thread_start` in a store and an instance of its own. That shares with the others the memories that the module
 /// imports, all of which must be shared, and what is configured here; the module may import nothing else. The engine
-/// needs `stepwell_config_epoch_set`. Callbacks are called on the thread that reads or writes. Beyond so many, the program
-/// gets `EAGAIN`.
+/// needs `stepwell_config_epoch_set`. Callbacks are called on the thread that reads or writes. Beyond so many, the
+/// program gets `EAGAIN`.
 ///
 /// All threads of a program end when one of them traps or calls `proc_exit`, in whichever way that one has ended; and
 /// when the store goes, which waits for them.

@@ -23,7 +23,7 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
     let mut classes = RegionClasses::new();
     let mut walk = Walk::new(Leading::default());
     let body = info.body(func, binary)?;
-    walk.set_surroundings(Surroundings::of(info, &body)?);
+    walk.set_surroundings(Surroundings::of(&info.memories, &body)?);
     for instruction in Instructions::of(&body)? {
         let instruction = instruction?;
         let here = instructions.len() as u32;

@@ -141,7 +141,7 @@ pub(super) fn outline(
         kept: info.kept_count(func, binary),
         results: info.func_type(info.func_index(func)).results.iter().map(|ty| ty.words()).sum(),
     };
-    finder.walk.set_surroundings(Surroundings::of(info, &body)?);
+    finder.walk.set_surroundings(Surroundings::of(&info.memories, &body)?);
     finder.open(NONE, BlockType::Empty, 0)?;
     for instruction in Instructions::of(&body)? {
         finder.instruction(&instruction?)?;

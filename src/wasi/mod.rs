@@ -3,8 +3,8 @@
 //! a linker.
 //!
 //! All functions of `wasi_snapshot_preview1` are there. Sockets are not: no descriptor is one, and the `sock_*`
-//! functions say so. `proc_raise` is refused. Threads, by `thread-spawn` of the proposal wasi-threads, are there for those
-//! that are given some.
+//! functions say so. `proc_raise` is refused. Threads, by `thread-spawn` of the proposal wasi-threads, are there for
+//! those that are given some.
 //!
 //! # Rules
 //!
@@ -14,7 +14,8 @@
 //!   the guest chooses.
 //! * The table of descriptors is not locked and no slice of guest memory is borrowed while a callback of the host's
 //!   runs, or while one is dropped. A callback's own lock is only ever tried.
-//! * Threads of a program share the table of descriptors. It is not locked while a thread sleeps; one that waits to read
+//! * Threads of a program share the table of descriptors. It is not locked while a thread sleeps; one that waits to
+//!   read
 //!   keeps the others from it, and is looked after as all that may be ended.
 //! * The room uses `runtime` through its public interface and knows nothing of machine code or debugging.
 

@@ -1,5 +1,6 @@
-//! Threads that programs begin, by `thread-spawn` of the module [`MODULE`]: each is a thread of the system, with a store
-//! and an instance of its own, which shares with the others the memories that the module imports, and what WASI gives.
+//! Threads that programs begin, by `thread-spawn` of the module [`MODULE`]: each is a thread of the system, with a
+//! store and an instance of its own, which shares with the others the memories that the module imports, and what WASI
+//! gives.
 //!
 //! All threads of a program end together: when one traps, or asks for the program's end by `proc_exit`, and when the
 //! store of the first is dropped. Who runs is ended as by an [`Interrupter`], so threads need `Config::epoch`.

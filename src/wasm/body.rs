@@ -16,8 +16,8 @@
 //! end              End       the function's: no block is open any more
 //! ```
 
-use super::module::ModuleInfo;
 use super::operators::{CAUGHT, Flow, Row, memory_of, of_shared, row};
+use super::types::MemoryType;
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use std::fmt::Display;
 use std::rc::Rc;
@@ -217,13 +217,13 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Those of a body of a module.
+    /// Those of a body of a module with these memories.
     ///
     /// # Errors
     /// [`ErrorKind::Panic`] for a fault of our own.
-    pub fn of(module: &ModuleInfo, body: &FunctionBody<'_>) -> Result<Surroundings> {
-        let shared = module.memories.iter().any(|memory| memory.shared);
-        let shared = shared.then(|| module.memories.iter().map(|memory| memory.shared).collect());
+    pub fn of(memories: &[MemoryType], body: &FunctionBody<'_>) -> Result<Surroundings> {
+        let shared = memories.iter().any(|memory| memory.shared);
+        let shared = shared.then(|| memories.iter().map(|memory| memory.shared).collect());
         Ok(Surroundings { caught: Caught::of(body)?, shared })
     }
 

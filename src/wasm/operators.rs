@@ -1,9 +1,9 @@
 //! What each operator is, whatever module it stands in: one table, with a row for every operator of the proposals that
 //! Stepwell has. Whoever asks what an operator is to a region, what fuel it costs, where control goes from it or what
-//! it does to the operand stack asks the table, whose rows for vectors are in `vectors`, those for
-//! what guests make on the heap in `references`, and those of atomic instructions in `atomics`. An operator of these proposals
-//! that has no row does not compile; one of a proposal that is switched on in [`Features`](super::Features) without
-//! having rows fails a test.
+//! it does to the operand stack asks the table, whose rows for vectors are in `vectors`, those for what guests make on
+//! the heap in `references`, and those of atomic instructions in `atomics`. An operator of these proposals that has no
+//! row does not compile; one of a proposal that is switched on in [`Features`](super::Features) without having rows
+//! fails a test.
 
 use super::types::ValType;
 use wasmparser::{MemArgTarget, Operator};

@@ -156,8 +156,8 @@ impl Translator<'_, '_> {
         Ok((address, flags.with_aligned()))
     }
 
-    /// Traps where `offset` behind `index` is no multiple of `bytes`, which is a power of two. What does not fit 64 bits
-    /// has the same lowest bits as what is left of it.
+    /// Traps where `offset` behind `index` is no multiple of `bytes`, which is a power of two. What does not fit 64
+    /// bits has the same lowest bits as what is left of it.
     fn check_alignment(&mut self, index: Value, offset: u64, bytes: u32) {
         let low = u64::from(bytes - 1);
         if low == 0 {

@@ -3,7 +3,8 @@
 //!
 //! All kinds of code come from the same translation:
 //!
-//! * `numeric`, `vector`, `relaxed`, `memory`, `atomic`, `table`, `heap` and `call` translate the instructions that compute,
+//! * `numeric`, `vector`, `relaxed`, `memory`, `atomic`, `table`, `heap` and `call` translate the instructions that
+//!   compute,
 //!   `control` those that say where to go on; they take operands and give results, and do not know which kind of code
 //!   they make;
 //! * `storage` knows where locals and operands live, and so makes the difference between the kinds;
@@ -247,7 +248,7 @@ impl<'a, 'b> Translator<'a, 'b> {
         }
         self.begin_locals(func, body)?;
         if self.env.mode != Mode::Production {
-            self.walk.set_surroundings(Surroundings::of(self.env.info, body)?);
+            self.walk.set_surroundings(Surroundings::of(&self.env.info.memories, body)?);
         }
         if self.env.mode != Mode::Rerun {
             self.tries = self.env.info.tries(body)?;

@@ -42,7 +42,7 @@ pub(in crate::compile) fn translate_run(
     translator.storage = Box::new(state);
     let count = blocks_needed(Instructions::starting_at(&body, from)?, to, begin.depth)?;
     translator.walk = Walk::inside((begin.depth - count) as usize);
-    translator.walk.set_surroundings(Surroundings::of(env.info, &body)?);
+    translator.walk.set_surroundings(Surroundings::of(&env.info.memories, &body)?);
     let mut blocks = Vec::with_capacity(count as usize);
     let mut at = begin.block;
     for _ in 0..count {

@@ -1,5 +1,5 @@
-//! What guests do that wait for others, and wake them. A guest that waits can be ended as one that runs: it looks at its
-//! deadline now and then, and the host is asked if somebody wants that.
+//! What guests do that wait for others, and wake them. A guest that waits can be ended as one that runs: it looks at
+//! its deadline now and then, and the host is asked if somebody wants that.
 
 use crate::abi::TrapCode;
 use crate::runtime::control::{deadline, trap};
@@ -10,8 +10,8 @@ use crate::runtime::store::inner::StoreInner;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
-/// How often a guest that waits looks at its deadline. An interrupt may come from a signal handler, which can wake nobody
-/// that waits for a lock.
+/// How often a guest that waits looks at its deadline. An interrupt may come from a signal handler, which can wake
+/// nobody that waits for a lock.
 const OFTEN: Duration = Duration::from_millis(5);
 
 /// The offset of an access of `width` bytes at `index` and `offset`, which must be aligned and inside of the memory.

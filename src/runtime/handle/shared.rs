@@ -65,8 +65,8 @@ impl Memory {
     /// several times.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] where it was made for another engine; [`ErrorKind::Limit`] where it has more bytes now than
-    /// the store may still have.
+    /// [`ErrorKind::Argument`] where it was made for another engine; [`ErrorKind::Limit`] where it has more bytes now
+    /// than the store may still have.
     pub fn from_shared(mut store: impl AsStoreMut, shared: &SharedMemory) -> Result<Memory> {
         let mut store = store.as_store_mut();
         let inner = store.inner();

@@ -195,9 +195,9 @@ pub struct Interrupter(Arc<Flags>);
 
 impl Interrupter {
     /// Ends the guest that runs in the store with a trap, [`TrapCode::Interrupt`](crate::runtime::TrapCode::Interrupt),
-    /// when it next begins a function or a turn of a loop, or while it waits for another thread. If none runs, the next one is ended, unless
-    /// [`StoreMut::clear_interrupt`](crate::runtime::StoreMut::clear_interrupt) comes first. A guest that is in a host
-    /// function is ended when it has come back.
+    /// when it next begins a function or a turn of a loop, or while it waits for another thread. If none runs, the next
+    /// one is ended, unless [`StoreMut::clear_interrupt`](crate::runtime::StoreMut::clear_interrupt) comes first. A
+    /// guest that is in a host function is ended when it has come back.
     pub fn interrupt(&self) {
         self.0.end();
     }
@@ -209,8 +209,8 @@ impl Interrupter {
     }
 
     /// Has the host asked, by what [`StoreMut::set_ask`](crate::runtime::StoreMut::set_ask) set, whether the guest that
-    /// runs in the store may go on, when it next begins a function or a turn of a loop, or waits, in WASI or for another thread. If none runs,
-    /// the next one asks. Without such a function it does nothing.
+    /// runs in the store may go on, when it next begins a function or a turn of a loop, or waits, in WASI or for
+    /// another thread. If none runs, the next one asks. Without such a function it does nothing.
     pub fn ask(&self) {
         self.0.checked.store(NOW, Ordering::SeqCst);
     }

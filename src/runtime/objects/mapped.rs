@@ -1,5 +1,5 @@
-//! The mappings of memories, of one store or of several: how long they are, where they come from, and what is said where
-//! there is none. What a memory is, nothing here knows.
+//! The mappings of memories, of one store or of several: how long they are, where they come from, and what is said
+//! where there is none. What a memory is, nothing here knows.
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::compiled::engine::Engine;

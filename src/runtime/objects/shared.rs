@@ -109,8 +109,8 @@ impl SharedMemory {
         self.len() == 0
     }
 
-    /// The address of its first byte, which never changes. Whoever reads and writes there must reckon with other threads
-    /// that do.
+    /// The address of its first byte, which never changes. Whoever reads and writes there must reckon with other
+    /// threads that do.
     pub fn data_ptr(&self) -> *mut u8 {
         self.0.vm.base
     }

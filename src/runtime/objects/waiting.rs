@@ -47,8 +47,8 @@ impl Waiting {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits at a place, if that is `wanted`. It is asked with nobody being woken meanwhile: who changes what it looks at
-    /// and wakes then, wakes this one.
+    /// Waits at a place, if that is `wanted`. It is asked with nobody being woken meanwhile: who changes what it looks
+    /// at and wakes then, wakes this one.
     pub(in crate::runtime) fn wait(
         &self,
         at: usize,

@@ -1306,8 +1306,8 @@ fn every_numeric_instruction() -> String {
     text + ")"
 }
 
-/// A function for each load and store.
-/// Every atomic instruction of a memory: aligned, with an offset, at the end, at any address; with effects on both sides.
+/// A function for each load and store. Every atomic instruction of a memory: aligned, with an offset, at the end, at
+/// any address; with effects on both sides.
 fn every_atomic_instruction(memory: &str) -> String {
     let mut text = format!(
         "(module (memory (export \"memory\") {memory}) (data (i32.const 0) \"\\ff\\80\\7f some more bytes\")\n"
