@@ -56,7 +56,6 @@ type Given = HashMap<String, SharedMemory>;
 
 /// Runs all of `script`'s directives; a failing one does not end it.
 pub fn run(script: &Script, config: &Config, mode: Mode, seed: u64) -> Outcome {
-    let mut outcome = Outcome::default();
     let mut lexer = wast::lexer::Lexer::new(&script.text);
     lexer.allow_confusing_unicode(true);
     let unreadable = |error: wast::Error| {

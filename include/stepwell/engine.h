@@ -92,6 +92,8 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_EXCEPTIONS = 15,
   /** Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts. */
   STEPWELL_FEATURE_GC = 16,
+  /** Shared memories, atomic instructions, waiting and waking. */
+  STEPWELL_FEATURE_THREADS = 17,
   /**
    * Exceptions as they were before `try_table`: `try`, `catch`, `catch_all`, `delegate`, `rethrow`. They need
    * `STEPWELL_FEATURE_EXCEPTIONS`. Off at first.

@@ -140,7 +140,7 @@ STEPWELL_API bool stepwell_valtype_matches(const wasm_valtype_t *ty, const wasm_
  * Thread: any.
  */
 STEPWELL_API
-own wasm_valtype_t *stepwell_valtype_new_func_ref(const wasm_functype_t *functype,
+own wasm_valtype_t *stepwell_valtype_new_func_ref(const wasm_functype_t *type,
                                                  bool nullable);
 
 /**

@@ -56,6 +56,7 @@ const ORDER: &[&str] = &[
     "global",
     "table",
     "memory",
+    "sharedmemory",
     "external",
     "instance",
     "exception",
