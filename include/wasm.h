@@ -2678,7 +2678,8 @@ own wasm_memory_t *wasm_memory_new(wasm_store_t *store,
 WASM_API_EXTERN own wasm_memorytype_t *wasm_memory_type(const wasm_memory_t *memory);
 
 /**
- * The address of the memory's first byte. Growing the memory may move it.
+ * The address of the memory's first byte. Growing the memory may move it. Guests on other threads may read and write a
+ * shared memory at any time.
  *
  * Thread: one at a time per store.
  */

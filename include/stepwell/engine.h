@@ -92,6 +92,10 @@ typedef enum stepwell_feature_enum {
   STEPWELL_FEATURE_EXCEPTIONS = 15,
   /** Garbage collection: structures, arrays, integers of 31 bits, recursive types, casts. Off by default. */
   STEPWELL_FEATURE_GC = 16,
+  /**
+   * Shared memories, atomic instructions, waiting and waking.
+   */
+  STEPWELL_FEATURE_THREADS = 17,
 } stepwell_feature_enum;
 
 /** How much a message matters; the smaller, the more. */

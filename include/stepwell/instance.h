@@ -17,6 +17,12 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * A memory that stores of one engine, on several threads, have at once. It belongs to no store; a store gets it by
+ * `stepwell_memory_from_shared`. Any thread may use it at any time.
+ */
+typedef struct stepwell_sharedmemory_t stepwell_sharedmemory_t;
+
+/**
  * A new table type of either kind: at least `min` elements, and with `has_max` at most `max`; with places of 64 bits
  * or of 32. Takes `element`, also when it fails.
  *
@@ -52,8 +58,9 @@ STEPWELL_API bool stepwell_tabletype_is_64(const wasm_tabletype_t *ty);
 
 /**
  * A new memory type of any kind: at least `min` pages, and with `has_max` at most `max`; with addresses of 64 bits or
- * of 32; with pages of 2 to the power `page_size_log2` bytes, 16 for the usual 64 KiB, or 0 for single bytes. NULL for
- * another size of pages and a minimum above the maximum; `stepwell_last_error()` says which.
+ * of 32; shared, which several threads may use at once and which must have a maximum, or not; with pages of 2 to the
+ * power `page_size_log2` bytes, 16 for the usual 64 KiB, or 0 for single bytes. NULL for another size of pages, a
+ * minimum above the maximum, and a shared memory without maximum; `stepwell_last_error()` says which.
  *
  * Thread: any.
  */
@@ -62,6 +69,7 @@ own wasm_memorytype_t *stepwell_memorytype_new(uint64_t min,
                                               bool has_max,
                                               uint64_t max,
                                               bool is_64,
+                                              bool is_shared,
                                               uint32_t page_size_log2);
 
 /**
@@ -86,11 +94,134 @@ STEPWELL_API bool stepwell_memorytype_max(const wasm_memorytype_t *ty, uint64_t 
 STEPWELL_API bool stepwell_memorytype_is_64(const wasm_memorytype_t *ty);
 
 /**
+ * Whether it is shared: several threads may use such a memory at once, each with a store of its own.
+ *
+ * Thread: any.
+ */
+STEPWELL_API bool stepwell_memorytype_is_shared(const wasm_memorytype_t *ty);
+
+/**
  * The power of 2 that says how many bytes a page has: 16, or 0.
  *
  * Thread: any.
  */
 STEPWELL_API uint32_t stepwell_memorytype_page_size_log2(const wasm_memorytype_t *ty);
+
+/**
+ * A new shared memory of zeros, for stores of this engine. Its type must be shared, and have a maximum: all the
+ * address space for that is reserved now. NULL if it cannot be made; `stepwell_last_error()` says why.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own stepwell_sharedmemory_t *stepwell_sharedmemory_new(wasm_engine_t *engine,
+                                                       const wasm_memorytype_t *type);
+
+/**
+ * Another handle of the same memory. NULL for NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own stepwell_sharedmemory_t *stepwell_sharedmemory_clone(const stepwell_sharedmemory_t *memory);
+
+/**
+ * Deletes a handle. The memory lives as long as another handle, or a store that has it. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_sharedmemory_delete(own stepwell_sharedmemory_t *memory);
+
+/**
+ * The memory's type, with its size at this moment as the least.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own wasm_memorytype_t *stepwell_sharedmemory_type(const stepwell_sharedmemory_t *memory);
+
+/**
+ * The address of the memory's first byte, which never changes. Guests on other threads read and write there at any
+ * time: use atomic accesses, or `stepwell_sharedmemory_read` and `stepwell_sharedmemory_write`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API byte_t *stepwell_sharedmemory_data(const stepwell_sharedmemory_t *memory);
+
+/**
+ * How many bytes the memory has at this moment. They never become fewer.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_sharedmemory_data_size(const stepwell_sharedmemory_t *memory);
+
+/**
+ * How many pages the memory has at this moment.
+ *
+ * Thread: any.
+ */
+STEPWELL_API uint64_t stepwell_sharedmemory_size(const stepwell_sharedmemory_t *memory);
+
+/**
+ * Grows the memory by `delta` pages, for all stores that have it; no store's limit is asked. `before_out` gets how
+ * many it had; it may be NULL. An error, and nothing grown, beyond its maximum.
+ *
+ * Thread: any.
+ */
+STEPWELL_API STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_sharedmemory_grow(const stepwell_sharedmemory_t *memory,
+                                                 uint64_t delta,
+                                                 uint64_t *before_out);
+
+/**
+ * Copies `size` bytes at `offset` out. Guests may write in between. An error if they are not all inside.
+ *
+ * Thread: any.
+ */
+STEPWELL_API STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_sharedmemory_read(const stepwell_sharedmemory_t *memory,
+                                                 size_t offset,
+                                                 byte_t *data,
+                                                 size_t size);
+
+/**
+ * Copies `size` bytes in, at `offset`. Guests may read and write in between. An error, and nothing written, if they do
+ * not all go in.
+ *
+ * Thread: any.
+ */
+STEPWELL_API STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_sharedmemory_write(const stepwell_sharedmemory_t *memory,
+                                                  size_t offset,
+                                                  const byte_t *data,
+                                                  size_t size);
+
+/**
+ * Wakes up to `count` guests that wait at `offset`, as `memory.atomic.notify`; how many they were.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+uint32_t stepwell_sharedmemory_notify(const stepwell_sharedmemory_t *memory,
+                                      size_t offset,
+                                      uint32_t count);
+
+/**
+ * The shared memory as one of a store, for its instances to import. It counts for the store's limit on memory. NULL if
+ * it was made for another engine, or is beyond that limit; `stepwell_last_error()` says which.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_memory_t *stepwell_memory_from_shared(wasm_store_t *store,
+                                               const stepwell_sharedmemory_t *memory);
+
+/**
+ * The memory apart from its store, for stores on other threads. NULL for a memory that is not shared.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API own stepwell_sharedmemory_t *stepwell_memory_shared(const wasm_memory_t *memory);
 
 /**
  * A number for an object: the same for all handles of it, and for another object that lives at the same time most

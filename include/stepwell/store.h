@@ -161,8 +161,8 @@ STEPWELL_API void stepwell_interrupt_delete(own stepwell_interrupt_t *interrupt)
 
 /**
  * Ends the guest that runs in the store with `STEPWELL_TRAP_INTERRUPT` when it next begins a function or a turn of a
- * loop. If it is in a host function, that ends first. If none runs, the next one is ended, unless
- * `stepwell_store_interrupt_clear` is called before.
+ * loop, or while it waits for another thread (`memory.atomic.wait32`). If it is in a host function, that ends first.
+ * If none runs, the next one is ended, unless `stepwell_store_interrupt_clear` is called before.
  *
  * Thread: any, async-signal-safe.
  */
@@ -171,8 +171,8 @@ void stepwell_interrupt_raise(const stepwell_interrupt_t *interrupt);
 
 /**
  * Asks, by the callback of `stepwell_store_ask_set`, whether the guest that runs in the store may go on, when it next
- * begins a function or a turn of a loop, or waits in WASI. If it is in another host function, that ends first; if none
- * runs, the next one asks. Without such a callback it does nothing.
+ * begins a function or a turn of a loop, or waits, in WASI or for another thread. If it is in another host function,
+ * that ends first; if none runs, the next one asks. Without such a callback it does nothing.
  *
  * Thread: any, async-signal-safe.
  */

@@ -48,6 +48,14 @@ typedef enum stepwell_trap_enum {
   STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS = 15,
   /** The heap is full, or a new object is larger than it may be. */
   STEPWELL_TRAP_HEAP_FULL = 16,
+  /**
+   * An atomic instruction met an address that is no multiple of its width.
+   */
+  STEPWELL_TRAP_UNALIGNED_ATOMIC = 17,
+  /**
+   * A guest was to wait for a change of a memory that is not shared.
+   */
+  STEPWELL_TRAP_EXPECTED_SHARED_MEMORY = 18,
 } stepwell_trap_enum;
 
 /** Why a guest trapped, one of `enum stepwell_trap_enum`. */

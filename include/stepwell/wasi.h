@@ -255,6 +255,23 @@ void stepwell_wasi_config_max_descriptors_set(stepwell_wasi_config_t *config,
                                               uint32_t max);
 
 /**
+ * How many threads the program may have at once besides its first; none unless this is called. With some,
+ * `thread-spawn` of `wasi` is defined as well (the proposal wasi-threads): a thread of this process, which calls
+ * `wasi_thread_start` in a store and an instance of its own. That shares with the others the memories that the module
+ * imports, all of which must be shared, and what is configured here; the module may import nothing else. The engine
+ * needs `stepwell_config_epoch_set`. Callbacks are called on the thread that reads or writes. Beyond so many, the
+ * program gets `EAGAIN`.
+ *
+ * All threads of a program end when one of them traps or calls `proc_exit`, in whichever way that one has ended; and
+ * when the store goes, which waits for them.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_wasi_config_max_threads_set(stepwell_wasi_config_t *config,
+                                          uint32_t max);
+
+/**
  * Gives the program the directory `host` under the name `guest` (`"."` is where its relative paths start), to look at,
  * or with `read_write` to change as well: to create, write, rename, link and remove. It is opened now. No path, and no
  * symbolic link, leads the program out of it.

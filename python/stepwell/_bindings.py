@@ -157,6 +157,7 @@ STEPWELL_FEATURE_WIDE_ARITHMETIC = 13
 STEPWELL_FEATURE_COMPACT_IMPORTS = 14
 STEPWELL_FEATURE_EXCEPTIONS = 15
 STEPWELL_FEATURE_GC = 16
+STEPWELL_FEATURE_THREADS = 17
 class Feature(IntEnum):
     SIGN_EXTENSION = 0
     SATURATING_FLOAT_TO_INT = 1
@@ -175,6 +176,7 @@ class Feature(IntEnum):
     COMPACT_IMPORTS = 14
     EXCEPTIONS = 15
     GC = 16
+    THREADS = 17
 STEPWELL_LOG_WARN = 1
 STEPWELL_LOG_INFO = 2
 STEPWELL_LOG_DEBUG = 3
@@ -213,6 +215,8 @@ STEPWELL_TRAP_OUT_OF_FUEL = 13
 STEPWELL_TRAP_CAST_FAILURE = 14
 STEPWELL_TRAP_ARRAY_OUT_OF_BOUNDS = 15
 STEPWELL_TRAP_HEAP_FULL = 16
+STEPWELL_TRAP_UNALIGNED_ATOMIC = 17
+STEPWELL_TRAP_EXPECTED_SHARED_MEMORY = 18
 class TrapCode(IntEnum):
     HOST = 0
     UNREACHABLE = 1
@@ -231,6 +235,8 @@ class TrapCode(IntEnum):
     CAST_FAILURE = 14
     ARRAY_OUT_OF_BOUNDS = 15
     HEAP_FULL = 16
+    UNALIGNED_ATOMIC = 17
+    EXPECTED_SHARED_MEMORY = 18
 stepwell_trap_code_t = c_int32
 class stepwell_caller_t(Structure): pass
 class stepwell_typed_func_t(Structure): pass
@@ -238,6 +244,7 @@ stepwell_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller
 class stepwell_raw_val_t(Union): pass
 stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('v128', c_uint8 * 16), ('words', c_uint64 * 2)]
 stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(stepwell_raw_val_t))
+class stepwell_sharedmemory_t(Structure): pass
 class stepwell_exception_t(Structure): pass
 class stepwell_tag_t(Structure): pass
 class stepwell_instance_pre_t(Structure): pass
@@ -696,11 +703,25 @@ stepwell_tabletype_new = function("stepwell_tabletype_new", POINTER(wasm_tablety
 stepwell_tabletype_min = function("stepwell_tabletype_min", c_uint64, [POINTER(wasm_tabletype_t)])
 stepwell_tabletype_max = function("stepwell_tabletype_max", c_bool, [POINTER(wasm_tabletype_t), POINTER(c_uint64)])
 stepwell_tabletype_is_64 = function("stepwell_tabletype_is_64", c_bool, [POINTER(wasm_tabletype_t)])
-stepwell_memorytype_new = function("stepwell_memorytype_new", POINTER(wasm_memorytype_t), [c_uint64, c_bool, c_uint64, c_bool, c_uint32])
+stepwell_memorytype_new = function("stepwell_memorytype_new", POINTER(wasm_memorytype_t), [c_uint64, c_bool, c_uint64, c_bool, c_bool, c_uint32])
 stepwell_memorytype_min = function("stepwell_memorytype_min", c_uint64, [POINTER(wasm_memorytype_t)])
 stepwell_memorytype_max = function("stepwell_memorytype_max", c_bool, [POINTER(wasm_memorytype_t), POINTER(c_uint64)])
 stepwell_memorytype_is_64 = function("stepwell_memorytype_is_64", c_bool, [POINTER(wasm_memorytype_t)])
+stepwell_memorytype_is_shared = function("stepwell_memorytype_is_shared", c_bool, [POINTER(wasm_memorytype_t)])
 stepwell_memorytype_page_size_log2 = function("stepwell_memorytype_page_size_log2", c_uint32, [POINTER(wasm_memorytype_t)])
+stepwell_sharedmemory_new = function("stepwell_sharedmemory_new", POINTER(stepwell_sharedmemory_t), [POINTER(wasm_engine_t), POINTER(wasm_memorytype_t)])
+stepwell_sharedmemory_clone = function("stepwell_sharedmemory_clone", POINTER(stepwell_sharedmemory_t), [POINTER(stepwell_sharedmemory_t)])
+stepwell_sharedmemory_delete = function("stepwell_sharedmemory_delete", None, [POINTER(stepwell_sharedmemory_t)])
+stepwell_sharedmemory_type = function("stepwell_sharedmemory_type", POINTER(wasm_memorytype_t), [POINTER(stepwell_sharedmemory_t)])
+stepwell_sharedmemory_data = function("stepwell_sharedmemory_data", POINTER(byte_t), [POINTER(stepwell_sharedmemory_t)])
+stepwell_sharedmemory_data_size = function("stepwell_sharedmemory_data_size", c_size_t, [POINTER(stepwell_sharedmemory_t)])
+stepwell_sharedmemory_size = function("stepwell_sharedmemory_size", c_uint64, [POINTER(stepwell_sharedmemory_t)])
+stepwell_sharedmemory_grow = function("stepwell_sharedmemory_grow", POINTER(stepwell_error_t), [POINTER(stepwell_sharedmemory_t), c_uint64, POINTER(c_uint64)])
+stepwell_sharedmemory_read = function("stepwell_sharedmemory_read", POINTER(stepwell_error_t), [POINTER(stepwell_sharedmemory_t), c_size_t, POINTER(byte_t), c_size_t])
+stepwell_sharedmemory_write = function("stepwell_sharedmemory_write", POINTER(stepwell_error_t), [POINTER(stepwell_sharedmemory_t), c_size_t, POINTER(byte_t), c_size_t])
+stepwell_sharedmemory_notify = function("stepwell_sharedmemory_notify", c_uint32, [POINTER(stepwell_sharedmemory_t), c_size_t, c_uint32])
+stepwell_memory_from_shared = function("stepwell_memory_from_shared", POINTER(wasm_memory_t), [POINTER(wasm_store_t), POINTER(stepwell_sharedmemory_t)])
+stepwell_memory_shared = function("stepwell_memory_shared", POINTER(stepwell_sharedmemory_t), [POINTER(wasm_memory_t)])
 stepwell_ref_hash = function("stepwell_ref_hash", c_uint64, [POINTER(wasm_ref_t)])
 stepwell_memory_is_fixed = function("stepwell_memory_is_fixed", c_bool, [POINTER(wasm_memory_t)])
 stepwell_memory_size = function("stepwell_memory_size", c_uint64, [POINTER(wasm_memory_t)])
@@ -764,6 +785,7 @@ stepwell_wasi_config_stderr_buffer_set = function("stepwell_wasi_config_stderr_b
 stepwell_wasi_config_stdout_file_set = function("stepwell_wasi_config_stdout_file_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_char_p, c_bool])
 stepwell_wasi_config_stderr_file_set = function("stepwell_wasi_config_stderr_file_set", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_char_p, c_bool])
 stepwell_wasi_config_max_descriptors_set = function("stepwell_wasi_config_max_descriptors_set", None, [POINTER(stepwell_wasi_config_t), c_uint32])
+stepwell_wasi_config_max_threads_set = function("stepwell_wasi_config_max_threads_set", None, [POINTER(stepwell_wasi_config_t), c_uint32])
 stepwell_wasi_config_preopen_dir = function("stepwell_wasi_config_preopen_dir", POINTER(stepwell_error_t), [POINTER(stepwell_wasi_config_t), c_char_p, c_char_p, c_bool])
 stepwell_linker_define_wasi = function("stepwell_linker_define_wasi", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), POINTER(wasm_store_t), POINTER(stepwell_wasi_config_t)])
 stepwell_debugger_attach = function("stepwell_debugger_attach", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_stop_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(stepwell_debugger_t))])
