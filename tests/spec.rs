@@ -341,8 +341,8 @@ fn exceptions_in_every_mode() {
 #[test]
 fn threads_in_every_mode() {
     in_every_mode("proposals/threads", 619);
-    in_all_code("atomics", include_str!("support/atomics.wast"), 1, |_| {});
-    in_all_code("threads", include_str!("support/threads.wast"), 1, |_| {});
+    in_all_code("atomics", include_str!("support/atomics.wast"), 110, |_| {});
+    in_all_code("threads", include_str!("support/threads.wast"), 28, |_| {});
 }
 
 /// Annotations stand in the text alone; those that mean something to the tools become custom sections.
