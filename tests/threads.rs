@@ -179,7 +179,7 @@ fn shared_memories_count_for_the_limits_of_stores() {
     assert_eq!(world.store.usage().memory_bytes, 4 * page);
     assert_eq!(Memory::from_shared(&mut world.store, &memory).unwrap_err().kind(), ErrorKind::Limit);
     // SAFETY: no handle is used any more.
-    unsafe { world.store.collect([]) }.unwrap();
+    drop(unsafe { world.store.collect([]) }.unwrap());
     assert_eq!(world.store.usage().memory_bytes, 0);
     assert_eq!(memory.size(), 6);
 }
