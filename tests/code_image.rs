@@ -95,7 +95,6 @@ fn compiled(tier: Tier, debug_tier: DebugTier) -> CodeImage {
         fuel: false,
         epoch: false,
         debug_tier,
-        collected: true,
     };
     Compiler::new(options).unwrap().module(&info, &binary, tier, &|_, _| true).unwrap()
 }

@@ -249,8 +249,15 @@ fn guests_that_wait_ask() {
         Ok(())
     };
     world.store.set_ask(Some(Arc::new(ask))).unwrap();
-    world.store.interrupter().unwrap().ask();
-    assert_eq!(world.wait(-1).unwrap(), 0);
+    let interrupter = world.store.interrupter().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Not before it waits: who is woken must be there.
+            std::thread::sleep(Duration::from_millis(50));
+            interrupter.ask();
+        });
+        assert_eq!(world.wait(-1).unwrap(), 0);
+    });
     let refuse = || Err(Error::new(ErrorKind::Host, "no more of this"));
     world.store.set_ask(Some(Arc::new(refuse))).unwrap();
     let interrupter = world.store.interrupter().unwrap();

@@ -65,11 +65,6 @@ fn values() {
 }
 
 #[test]
-fn references() {
-    check("references");
-}
-
-#[test]
 fn traps() {
     check("traps");
 }

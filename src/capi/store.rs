@@ -69,8 +69,8 @@ pub unsafe extern "C" fn stepwell_store_limits_set(
 }
 
 /// Sets how many bytes the structures and arrays may take that the store's guests make: what nobody can reach is
-/// collected first, and where there is no room still, the guest traps. At first it is all that there can be, about 4 GiB.
-/// What was taken already stays.
+/// collected first, and where there is no room still, the guest traps. At first it is all that there can be, about
+/// 4 GiB. What was taken already stays.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -85,8 +85,8 @@ pub unsafe extern "C" fn stepwell_store_heap_limit_set(store: *mut wasm_store_t,
     })
 }
 
-/// The bytes of what the store's guests have made and the last collection has left, and of all that was made since, gaps
-/// between objects included.
+/// The bytes of what the store's guests have made and the last collection has left, and of all that was made since,
+/// gaps between objects included.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

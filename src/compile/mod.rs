@@ -87,8 +87,6 @@ pub struct Options {
     pub epoch: bool,
     /// Where debug code has its stop points.
     pub debug_tier: DebugTier,
-    /// What guests make may be collected while they run: code says where its references are.
-    pub collected: bool,
 }
 
 impl Options {

@@ -1,6 +1,6 @@
 //! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names, debug
-//! information; what each instruction is (`operators`), the walk over a body (`body`), and what has to be known ahead of
-//! it (`legacy`). No machine code, no store.
+//! information; what each instruction is (`operators`), the walk over a body (`body`), and what has to be known ahead
+//! of it (`legacy`). No machine code, no store.
 
 mod body;
 mod defined;

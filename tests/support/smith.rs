@@ -3,8 +3,8 @@
 use wasm_smith::Config;
 
 /// WebAssembly 3.0: garbage collection, relaxed SIMD, extended constants, tail calls, exceptions, 64-bit memories and
-/// tables, several memories; and wide arithmetic, compact imports, and pages of any size: an engine for them has `custom_page_sizes` on,
-/// too.
+/// tables, several memories; and wide arithmetic, compact imports, and pages of any size: an engine for them has
+/// `custom_page_sizes` on, too.
 pub fn supported() -> Config {
     Config {
         bulk_memory_enabled: true,

@@ -27,7 +27,6 @@ const GUARDED: Options = Options {
     fuel: false,
     epoch: false,
     debug_tier: DebugTier::Simple,
-    collected: true,
 };
 /// The ways of making code that differ in what is emitted.
 const ALL_OPTIONS: [Options; 8] = [

@@ -1,11 +1,12 @@
-//! Exceptions. A call inside of a `try_table`, or a `try`, is one that has, for each clause that may catch what comes out
-//! of it, a *landing*: a block where the function goes on then, with the exception in hand. The code generator says where the
-//! landings of a call are, which becomes the image's table of handlers; on the way that calls usually take there is
-//! nothing of it. Who throws looks in that table (`runtime/control/exceptions.rs`).
+//! Exceptions. A call inside of a `try_table`, or a `try`, is one that has, for each clause that may catch what comes
+//! out of it, a *landing*: a block where the function goes on then, with the exception in hand. The code generator says
+//! where the landings of a call are, which becomes the image's table of handlers; on the way that calls usually take
+//! there is nothing of it. Who throws looks in that table (`runtime/control/exceptions.rs`).
 //!
-//! A landing takes what the exception carries out of it, and goes where its clause says; of a `try`, that is what stands
-//! behind the clause. At a call the state is complete, so locals, and the operands that the clause leaves, are where they
-//! were before it. A clause of a `try` whose exception is thrown again keeps it in a local until then (`wasm::Tries`).
+//! A landing takes what the exception carries out of it, and goes where its clause says; of a `try`, that is what
+//! stands behind the clause. At a call the state is complete, so locals, and the operands that the clause leaves, are
+//! where they were before it. A clause of a `try` whose exception is thrown again keeps it in a local until then
+//! (`wasm::Tries`).
 
 use super::Translator;
 use super::call::Callee;

@@ -132,7 +132,7 @@ pub(super) struct Translator<'a, 'b> {
     hints: &'a [BranchHint],
     /// Whether the instruction at hand is mostly not come to: its code is out of the way.
     rare: bool,
-    /// What the collector has to see, where something may be collected.
+    /// What the collector has to see; not in rerun, during which nothing is collected.
     references: Option<References>,
     /// What is checked and counted as the guest runs.
     limits: Limits,
@@ -372,15 +372,13 @@ impl<'a, 'b> Translator<'a, 'b> {
             self.storage = Box::new(buffer::begin(builder, flags, locals, &self.params, begin)?);
             return Ok(());
         }
-        if self.env.options.collected {
-            let mut references = References::new(flags.slot);
-            // Behind the two vmctx parameters. Resume code has others, and its locals in the frame.
-            if self.env.mode != Mode::Resume {
-                let params = self.params[2..].iter().zip(locals);
-                params.filter(|(_, ty)| is_collected(**ty)).for_each(|(param, _)| references.note(*param));
-            }
-            self.references = Some(references);
+        let mut references = References::new(flags.slot);
+        // Behind the two vmctx parameters. Resume code has others, and its locals in the frame.
+        if self.env.mode != Mode::Resume {
+            let params = self.params[2..].iter().zip(locals);
+            params.filter(|(_, ty)| is_collected(**ty)).for_each(|(param, _)| references.note(*param));
         }
+        self.references = Some(references);
         let slots = (self.env.mode != Mode::Production).then(|| FrameWriter::new(builder, locals, vmctx, flags.slot));
         self.storage = match slots {
             Some(slots) if self.env.mode == Mode::Resume => Box::new(frame::begin(builder, flags, vmctx, slots)),

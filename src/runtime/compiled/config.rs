@@ -143,7 +143,6 @@ impl Config {
             optimize: self.optimize,
             parallel: self.parallel,
             debug_tier: self.debug_tier,
-            collected: self.features.gc,
         }
     }
 
