@@ -1,7 +1,9 @@
 //! References to functions of one type: between modules, engines and the host.
 
 use stepwell::base::ErrorKind;
-use stepwell::runtime::{Engine, Extern, Func, Global, Instance, Module, Store, Table, Trap, TrapCode, Val};
+use stepwell::runtime::{
+    Config, Engine, Extern, Func, Global, Instance, Linker, Module, Store, Table, Trap, TrapCode, Val,
+};
 use stepwell::{FuncType, GlobalType, HeapType, Limits, RefType, TableType, ValType};
 
 fn engine() -> Engine {
@@ -25,6 +27,26 @@ const CALLS: &str = r#"(module
 
 fn func(store: &mut Store, instance: Instance, name: &str) -> Func {
     instance.export(&mut *store, name).unwrap().func().unwrap()
+}
+
+/// A type in a group is another than one that looks alike and stands alone: what a linker makes for it is of that type.
+#[test]
+fn defaults_are_of_exactly_the_type_that_is_asked_for() {
+    let engine = Engine::new(Config::default()).unwrap();
+    let text = r#"(module
+        (rec (type $f (func (param i32) (result i32))) (type $t (func (param f64))) (type (func)))
+        (type $open (sub (func (result i64))))
+        (import "m" "f" (func (type $f))) (import "m" "t" (tag (type $t))) (import "m" "o" (func $o (type $open)))
+        (func (export "run") (result i64) (call $o)))"#;
+    let module = Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap();
+    let mut store = Store::new(&engine);
+    let mut linker = Linker::new(&engine);
+    linker.fill_missing_with_defaults(&mut store, &module).unwrap();
+    let instance = linker.instantiate(&mut store, &module).unwrap();
+    let run = instance.export(&mut store, "run").unwrap().func().unwrap();
+    let mut results = [Val::I32(1)];
+    run.call(&mut store, &[], &mut results).unwrap();
+    assert_eq!(results, [Val::I64(0)]);
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Tags and exceptions in the host's hand.
 
 use crate::abi::ValRaw;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Result, TypeId};
 use crate::runtime::control::exceptions::uncaught;
 use crate::runtime::handle::values::check_types;
 use crate::runtime::objects::exceptions::{tag_of, values_of};
 use crate::runtime::objects::handles::{ExnRef, Tag};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
-use crate::runtime::store::views::{AsStore, AsStoreMut};
+use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut};
 use crate::wasm::FuncType;
 use smallvec::SmallVec;
 
@@ -29,6 +29,14 @@ impl Tag {
         let inner = store.inner();
         let sig = inner.engine.signature_of(&ty)?.id();
         Ok(Tag { store: inner.id, ptr: inner.add_tag(sig, None) })
+    }
+
+    /// A tag of exactly this type, which a module of the engine has defined.
+    pub(in crate::runtime) fn of_type(store: &mut StoreMut<'_>, ty: TypeId) -> Tag {
+        let inner = store.inner();
+        // The engine keeps what it was asked for, also when the module is gone.
+        inner.engine.signature(ty);
+        Tag { store: inner.id, ptr: inner.add_tag(ty, None) }
     }
 
     /// Its type.
