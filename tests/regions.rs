@@ -27,6 +27,11 @@ fn drives(limit: usize, seeds: std::ops::Range<u64>) -> Vec<Drive> {
     drives
 }
 
+/// The seeds of those that are driven in another configuration.
+fn seeds() -> std::ops::Range<u64> {
+    0..number("STEPWELL_SEEDS", 1)
+}
+
 fn guests_alike(engines: &Engines, seeds: std::ops::Range<u64>, stops: usize) {
     let mut report = Report::default();
     for case in guests::cases() {
@@ -37,46 +42,45 @@ fn guests_alike(engines: &Engines, seeds: std::ops::Range<u64>, stops: usize) {
 
 #[test]
 fn hand_written_modules_are_alike_in_both_tiers() {
-    guests_alike(&Engines::new(|_| {}), 0..number("STEPWELL_SEEDS", 4), 100_000);
+    guests_alike(&Engines::new(|_| {}), 0..number("STEPWELL_SEEDS", 2), 100_000);
 }
 
 #[test]
 fn hand_written_modules_are_alike_without_signals() {
-    guests_alike(&Engines::new(|config| config.signals = false), 0..2, 100_000);
+    guests_alike(&Engines::new(|config| config.signals = false), seeds(), 50_000);
 }
 
 #[test]
 fn hand_written_modules_are_alike_with_memories_that_move() {
     let small = |config: &mut stepwell::Config| (config.memory_reservation, config.memory_guard) = (1 << 16, 0);
-    guests_alike(&Engines::new(small), 0..2, 100_000);
+    guests_alike(&Engines::new(small), seeds(), 50_000);
 }
 
 #[test]
 fn hand_written_modules_are_alike_when_not_optimised() {
-    guests_alike(&Engines::new(|config| config.optimize = false), 0..2, 100_000);
+    guests_alike(&Engines::new(|config| config.optimize = false), seeds(), 50_000);
 }
 
 #[test]
 fn hand_written_modules_are_alike_when_fuel_is_counted() {
-    guests_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), 0..3, 100_000);
+    guests_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), seeds(), 50_000);
 }
 
 #[test]
 fn hand_written_modules_are_alike_when_fuel_is_counted_without_signals() {
-    guests_alike(&Engines::new(|config| (config.fuel, config.signals) = (true, false)), 0..2, 100_000);
+    guests_alike(&Engines::new(|config| (config.fuel, config.signals) = (true, false)), seeds(), 50_000);
 }
 
 #[test]
 fn generated_modules_are_alike_when_fuel_is_counted() {
-    generated_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), 60);
+    generated_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), 30);
 }
 
 /// What is not live is written over before each object that is made, and what debuggers show is live.
 #[test]
 fn modules_are_alike_when_all_is_collected() {
     let engines = Engines::new(|config| config.force_collections = true);
-    guests_alike(&engines, 0..1, 50_000);
-    generated_alike(&engines, 60);
+    generated_alike(&engines, 40);
 }
 
 /// What cannot be reached takes no fuel, is not asked whether there is any left, and leaves what follows as it was.
@@ -85,19 +89,19 @@ fn code_that_cannot_be_reached_is_alike_when_fuel_is_counted() {
     for signals in [true, false] {
         let engines = Engines::new(|config| (config.fuel, config.epoch, config.signals) = (true, true, signals));
         let mut report = Report::default();
-        for seed in 0..number("STEPWELL_DEAD", 150) {
+        for seed in 0..number("STEPWELL_DEAD", 80) {
             let mut drives = vec![Drive::step(300), Drive::each_instruction(300)];
             drives.extend([Drive::random(seed, 300), Drive::changes(seed, 300)]);
             compare(&engines, &dead::case(seed), &drives, &mut report);
         }
-        report.demand(10_000);
+        report.demand(5_000);
     }
 }
 
 /// `STEPWELL_SMITH` says how many.
 #[test]
 fn generated_modules_are_alike_in_both_tiers() {
-    generated_alike(&Engines::new(|_| {}), 150);
+    generated_alike(&Engines::new(|_| {}), 80);
 }
 
 fn generated_alike(engines: &Engines, count: u64) {
@@ -127,7 +131,7 @@ fn generated_alike(engines: &Engines, count: u64) {
 /// The beginning of each real program, since to step through all takes hours.
 #[test]
 fn programs_are_alike_in_both_tiers() {
-    let steps = number("STEPWELL_STEPS", 100_000) as usize;
+    let steps = number("STEPWELL_STEPS", 60_000) as usize;
     let engines = Engines::new(|_| {});
     let mut report = Report::default();
     for case in programs::cases() {
@@ -143,7 +147,7 @@ fn programs_are_alike_in_both_tiers() {
         ];
         compare(&engines, &case, &drives, &mut report);
     }
-    report.demand(100_000);
+    report.demand(60_000);
 }
 
 /// A harness that sees no difference would pass all of the above.

@@ -347,7 +347,7 @@ fn loads_that_are_merged_across_loads_trap_by_themselves() {
 
 #[test]
 fn generated_modules_trap_at_the_same_places() {
-    let count: u64 = std::env::var("STEPWELL_TRAPS").ok().map_or(1_000, |text| text.parse().unwrap());
+    let count: u64 = std::env::var("STEPWELL_TRAPS").ok().map_or(400, |text| text.parse().unwrap());
     let engines = Engines::new(|_| {});
     let next = AtomicU64::new(0);
     let mut report = Report::default();
