@@ -133,7 +133,7 @@ pub(super) fn define(
     };
     let exit = Func::wrap(&mut store, exit)?;
     linker.define(MODULE, "proc_exit", exit)?;
-    linker.explain_absence(threads::MODULE, "the program begins threads, and was given none (`max_threads`)");
+    linker.explain_absence(threads::MODULE, "the program begins threads, and its WASI configuration lets it have none");
     linker.explain_absence(
         "wasi_unstable",
         &format!("the draft of WASI before preview 1 is not supported: build the program for {MODULE}"),
