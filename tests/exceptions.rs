@@ -1,7 +1,7 @@
 //! Exceptions: where they land and with what, across instances and through the host, what the host is told, and what is
 //! kept of them. That all kinds of code agree, `tests/regions.rs` and `tests/spec.rs` hold.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, Result};
 use stepwell::debug::{Action, Debugger, ExceptionStops, Reason, Stop};
 use stepwell::runtime::{
@@ -405,7 +405,7 @@ fn those_who_listen_are_told_before_frames_are_left() {
         let mut store = Store::new(&engine);
         let module = module(&engine, NESTED);
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
-        let sink = std::sync::Arc::new(Thrown(Mutex::default()));
+        let sink = Arc::new(Thrown(Mutex::default()));
         store.attach(sink.clone(), ()).unwrap();
         assert_eq!(one(&mut store, instance, "which", 5), 5);
         assert_eq!(one(&mut store, instance, "loop", 1), 1);
@@ -443,7 +443,7 @@ fn steps_end_where_an_exception_is_caught() {
             let mut store = Store::new(&engine);
             let module = module(&engine, TEXT);
             let instance = Instance::new(&mut store, &module, &[]).unwrap();
-            let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
+            let seen = Arc::new(Mutex::new(Vec::new()));
             let (log, answer) = (seen.clone(), action.clone());
             let debugger = Debugger::attach(&mut store, move |stop| {
                 let frame = stop.frame(0).unwrap();
@@ -496,6 +496,18 @@ const CAUGHT_OR_NOT: &str = r#"(module
     i32.add)
   (func (export "uncaught") (result i32) i32.const 9 call $middle i32.const 0))"#;
 
+/// Attaches a debugger that notes what it sees where an exception is thrown.
+fn watch_throws(store: &mut Store) -> (Debugger, Arc<Mutex<Vec<AtThrow>>>) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let debugger = Debugger::attach(store, move |stop| {
+        assert_eq!(*stop.reason(), Reason::Exception);
+        log.lock().unwrap().push(at_throw(stop));
+        Action::Continue
+    });
+    (debugger.unwrap(), seen)
+}
+
 #[test]
 fn debuggers_stop_at_exceptions_that_they_ask_for() {
     for debug_tier in [DebugTier::Regions, DebugTier::Simple] {
@@ -503,14 +515,7 @@ fn debuggers_stop_at_exceptions_that_they_ask_for() {
         let mut store = Store::new(&engine);
         let module = module(&engine, CAUGHT_OR_NOT);
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
-        let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
-        let log = seen.clone();
-        let debugger = Debugger::attach(&mut store, move |stop| {
-            assert_eq!(*stop.reason(), Reason::Exception);
-            log.lock().unwrap().push(at_throw(stop));
-            Action::Continue
-        })
-        .unwrap();
+        let (debugger, seen) = watch_throws(&mut store);
         let caught = (vec![Val::I32(7)], vec![0, 1, 2], Some(2));
         let uncaught = (vec![Val::I32(9)], vec![0, 1, 3], None);
         for (which, expected) in [
@@ -536,7 +541,7 @@ fn answers_where_an_exception_is_thrown() {
             let mut store = Store::new(&engine);
             let module = module(&engine, CAUGHT_OR_NOT);
             let instance = Instance::new(&mut store, &module, &[]).unwrap();
-            let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
+            let seen = Arc::new(Mutex::new(Vec::new()));
             let (log, answer) = (seen.clone(), action.clone());
             let debugger = Debugger::attach(&mut store, move |stop| {
                 if *stop.reason() == Reason::Exception {
@@ -693,14 +698,7 @@ fn what_is_not_thrown_again_takes_no_memory() {
 fn debuggers_are_told_which_clause_of_the_old_form_catches() {
     for debug_tier in [DebugTier::Regions, DebugTier::Simple] {
         let (mut store, _, instance) = legacy(&with_legacy(debug_tier));
-        let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
-        let log = seen.clone();
-        let debugger = Debugger::attach(&mut store, move |stop| {
-            assert_eq!(*stop.reason(), Reason::Exception);
-            log.lock().unwrap().push(at_throw(stop));
-            Action::Continue
-        })
-        .unwrap();
+        let (debugger, seen) = watch_throws(&mut store);
         let (seven, nine) = (vec![Val::I32(7)], vec![Val::I32(9)]);
         let caught = [(seven.clone(), vec![1, 2, 3, 4], Some(2)), (seven, vec![3, 4], Some(1))];
         let uncaught = [(nine.clone(), vec![1, 2, 3, 5], Some(2)), (nine, vec![3, 5], None)];
@@ -721,7 +719,7 @@ fn debuggers_are_told_which_clause_of_the_old_form_catches() {
 fn steps_end_behind_the_clause_of_the_old_form_that_catches() {
     for debug_tier in [DebugTier::Regions, DebugTier::Simple] {
         let (mut store, module, instance) = legacy(&with_legacy(debug_tier));
-        let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::new(Mutex::new(Vec::new()));
         let log = seen.clone();
         let debugger = Debugger::attach(&mut store, move |stop| {
             let frame = stop.frame(0).unwrap();

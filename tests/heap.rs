@@ -346,6 +346,26 @@ fn a_heap_is_as_large_as_what_is_live() {
     }
 }
 
+/// What nobody can reach is not in the way of what constant expressions make.
+#[test]
+fn instances_find_room() {
+    const MAKES: &str = r#"(module (type $bytes (array (mut i8)))
+        (global (ref $bytes) (array.new_default $bytes (i32.const 600000))))"#;
+    for mut store in stores() {
+        store.set_limits(StoreLimits { heap_bytes: 1 << 20, ..StoreLimits::default() });
+        let nodes = instance(&mut store, NODES, &[]);
+        let module = Module::new(store.engine(), &wat::parse_str(MAKES).unwrap()).unwrap();
+        for _ in 0..3 {
+            call(&mut store, nodes, "large", &[Val::I32(1), Val::I32(900_000)]).unwrap();
+            Instance::new(&mut store, &module, &[]).unwrap();
+            collect(&mut store, &[nodes.into()]);
+        }
+        Instance::new(&mut store, &module, &[]).unwrap();
+        let error = Instance::new(&mut store, &module, &[]).unwrap_err();
+        assert!(error.to_string().contains("finds no room"), "{error}");
+    }
+}
+
 /// Objects refer to instances, exceptions and values of the host, and these to objects: rings of all go.
 #[test]
 fn rings_through_the_heap_are_collected() {

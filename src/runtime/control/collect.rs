@@ -23,6 +23,8 @@ use std::ops::ControlFlow;
 #[inline(never)]
 pub(super) unsafe fn collect(store: &mut StoreInner) {
     let Some(mut heap) = store.heap.take() else { return };
+    // A heap that turns out to be damaged does not come back.
+    let poisoned = std::mem::replace(&mut store.poisoned, true);
     let mut marking = heap.begin(&mut store.vm.heap);
     // SAFETY: the caller's promise.
     unsafe { store.held_references(&mut |ty, value| see(&mut marking, ty, value)) };
@@ -40,6 +42,7 @@ pub(super) unsafe fn collect(store: &mut StoreInner) {
         heap.scribble();
     }
     store.heap = Some(heap);
+    store.poisoned = poisoned;
     store.modules.flip_marks();
 }
 

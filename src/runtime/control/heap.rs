@@ -25,7 +25,10 @@ impl StoreInner {
 
 impl StoreInner {
     /// The heap, which there is from here on.
-    fn heap_or_new(&mut self) -> Result<&mut Heap> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`] where there is no address space for it.
+    pub(in crate::runtime) fn heap_or_new(&mut self) -> Result<&mut Heap> {
         Ok(match &mut self.heap {
             Some(heap) => heap,
             heap => {
@@ -88,50 +91,6 @@ pub(in crate::runtime) unsafe fn make_array(store: &mut StoreInner, ty: &Defined
     Ok(array)
 }
 
-/// Writes the first elements of an array, which has as many.
-///
-/// # Errors
-/// None for an array that is there.
-pub(in crate::runtime) fn write_elements(store: &mut StoreInner, array: u32, elements: &[ValRaw]) -> Result<()> {
-    let heap = store.heap_or_new()?;
-    if let Some((first, width)) = heap.elements(array, 0, elements.len() as u32) {
-        write_items(heap, first, width, elements);
-    }
-    Ok(())
-}
-
-/// Fills the elements of an array, of which there are so many.
-///
-/// # Errors
-/// None for an array that is there.
-pub(in crate::runtime) fn fill_elements(
-    store: &mut StoreInner,
-    array: u32,
-    width: u32,
-    length: u32,
-    value: ValRaw,
-) -> Result<()> {
-    store.heap_or_new()?.fill(array + ARRAY_ELEMENTS, width, length.into(), halves(value));
-    Ok(())
-}
-
-/// Reads so many bytes of an object, the rest is left.
-pub(in crate::runtime) fn read(store: &StoreInner, at: u32, width: u32, words: &mut [u64; 2]) {
-    let Some(heap) = store.heap.as_deref() else { return };
-    let mut bytes = [0; 16];
-    heap.read(at, &mut bytes[..width as usize]);
-    *words = halves(ValRaw { v128: bytes });
-}
-
-/// Writes the lowest bytes of a value to an object.
-///
-/// # Errors
-/// None for an object that is there.
-pub(in crate::runtime) fn write(store: &mut StoreInner, at: u32, width: u32, value: ValRaw) -> Result<()> {
-    write_items(store.heap_or_new()?, at, width, &[value]);
-    Ok(())
-}
-
 /// The error for an object that the host finds no room for.
 #[cold]
 pub(in crate::runtime) fn full(store: &StoreInner) -> Error {
@@ -140,7 +99,7 @@ pub(in crate::runtime) fn full(store: &StoreInner) -> Error {
 }
 
 /// A value as two words.
-fn halves(value: ValRaw) -> [u64; 2] {
+pub(in crate::runtime) fn halves(value: ValRaw) -> [u64; 2] {
     // SAFETY: all bytes of a raw value are defined.
     let value = u128::from_le_bytes(unsafe { value.v128 });
     [value as u64, (value >> 64) as u64]
@@ -202,7 +161,8 @@ fn allocate_here(store: &mut StoreInner, bytes: u64) -> Result<u32, Full> {
     heap.allocate(&mut store.vm.heap, bytes)
 }
 
-/// Collects, if it is time for that, before an instance is made.
+/// Collects, if it is time for that or there is little room, before an instance is made: what its constant expressions
+/// make can wait for no collection.
 ///
 /// # Safety
 /// As [`allocate`].
@@ -318,8 +278,8 @@ pub(super) unsafe fn array_init_elem(
     Ok(())
 }
 
-/// Writes references one behind the other: of the widths that they have, the lowest bytes of each.
-fn write_items(heap: &mut Heap, first: u32, width: u32, items: &[ValRaw]) {
+/// Writes values one behind the other: of the widths that they have, the lowest bytes of each.
+pub(in crate::runtime) fn write_items(heap: &mut Heap, first: u32, width: u32, items: &[ValRaw]) {
     for (item, at) in items.iter().zip((first..).step_by(width as usize)) {
         // SAFETY: all bytes of a raw value are defined.
         let bytes = unsafe { item.v128 };

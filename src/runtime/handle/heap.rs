@@ -59,7 +59,7 @@ impl AnyRef {
         let length = u32::try_from(raw.len()).map_err(|_| heap::full(inner))?;
         // SAFETY: as above.
         let array = unsafe { heap::make_array(inner, ty, length) }?;
-        heap::write_elements(inner, array, &raw)?;
+        heap::write_items(inner.heap_or_new()?, array + ARRAY_ELEMENTS, known.element.storage.width(), &raw);
         Ok(given(inner, array))
     }
 
@@ -74,7 +74,8 @@ impl AnyRef {
         let raw = checked(inner, value, &known.element, 0)?;
         // SAFETY: as above.
         let array = unsafe { heap::make_array(inner, ty, length) }?;
-        heap::fill_elements(inner, array, known.element.storage.width(), length, raw)?;
+        let (first, width) = (array + ARRAY_ELEMENTS, known.element.storage.width());
+        inner.heap_or_new()?.fill(first, width, length.into(), heap::halves(raw));
         Ok(given(inner, array))
     }
 
@@ -108,10 +109,12 @@ impl AnyRef {
         let store = store.as_store();
         let inner = store.inner();
         let Place { at, field } = self.place(inner, index)?;
-        let mut words = [0; 2];
-        heap::read(inner, at, field.storage.width(), &mut words);
+        let mut bytes = [0; size_of::<ValRaw>()];
+        if let Some(heap) = inner.heap.as_deref() {
+            heap.read(at, &mut bytes[..field.storage.width() as usize]);
+        }
         // SAFETY: the field has a value of its type.
-        Ok(unsafe { Val::from_raw_in(inner.giving(), ValRaw::from_words(words), field.storage.unpacked()) })
+        Ok(unsafe { Val::from_raw_in(inner.giving(), ValRaw { v128: bytes }, field.storage.unpacked()) })
     }
 
     /// Changes the field of this number, or the element.
@@ -128,7 +131,8 @@ impl AnyRef {
             return Err(Error::new(ErrorKind::Argument, message));
         }
         let raw = checked(inner, value, &field, index)?;
-        heap::write(inner, at, field.storage.width(), raw)
+        heap::write_items(inner.heap_or_new()?, at, field.storage.width(), &[raw]);
+        Ok(())
     }
 
     fn known_type(&self, store: &StoreInner) -> Result<DefinedType> {

@@ -130,6 +130,8 @@ impl StoreMut<'_> {
         inner.roots.give_up_but(&all);
         all.extend(inner.roots.all());
         let mut heap = inner.heap.take();
+        // A heap that turns out to be damaged does not come back.
+        inner.poisoned = true;
         let marking = heap.as_deref_mut().map(|heap| heap.begin(&mut inner.vm.heap));
         // SAFETY: the roots are live by the caller's promise, and no guest runs.
         unsafe {
@@ -137,6 +139,7 @@ impl StoreMut<'_> {
             all.into_iter().for_each(|root| marker.root(root));
             let marked = marker.run(marking);
             inner.heap = heap;
+            inner.poisoned = false;
             inner.modules.flip_marks();
             let collected = sweep(inner, marked);
             let usage = inner.view().usage();

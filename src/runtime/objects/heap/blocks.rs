@@ -212,8 +212,10 @@ impl Blocks {
         None
     }
 
+    /// Whether so much was made, or so little room is left, that there should be a collection.
     pub(super) fn is_due(&self) -> bool {
-        self.made >= self.budget
+        let left = self.most.saturating_sub(self.uses.len()) + self.free.len();
+        self.made >= self.budget || self.made > 0 && left < self.most / 4
     }
 
     /// There is no collection when one is due, but a little later.

@@ -184,7 +184,7 @@ impl Heap {
         }
     }
 
-    /// Whether so much was made that there should be a collection.
+    /// Whether so much was made, or so little room is left, that there should be a collection.
     pub(in crate::runtime) fn is_due(&self) -> bool {
         self.blocks.is_due()
     }
