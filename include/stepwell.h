@@ -42,6 +42,7 @@
 #include "stepwell/func.h" /* functions: calls, typed calls, host functions that know their caller */
 #include "stepwell/instance.h" /* instances, and what is in them */
 #include "stepwell/exception.h" /* tags and exceptions: made, thrown, and what nobody has caught */
+#include "stepwell/object.h" /* structures and arrays that are collected: types, made, looked into */
 #include "stepwell/linker.h" /* imports by name, looked up once or each time */
 #include "stepwell/wasi.h" /* what a program gets of the host by WASI preview 1 */
 #include "stepwell/debugger.h" /* debugging one store, while all others run at full speed: breakpoints, stops, frames */

@@ -207,8 +207,8 @@ const IN_EVERY_MODE: [&str; 8] = [
     "proposals/gc",
 ];
 
-/// Scripts that take long to step through, instruction by instruction: they turn a million times in tail calls, as
-/// those of their proposals' folders do. `scripts/test --long` steps through them.
+/// Scripts that take long to step through, instruction by instruction: they turn a million times in tail calls.
+/// `scripts/test --long` steps through them.
 const LONG: [&str; 2] = ["/return_call.wast", "/return_call_ref.wast"];
 
 /// The scripts of WebAssembly 3.0, and the newest ones, whose text is that of no script of another folder that is run
@@ -313,6 +313,11 @@ fn show_the_same(folder: &str, directives: usize, differing: usize) {
 
 /// A proposal in every mode, with signals and without, and in both kinds of debug code.
 fn in_every_mode(folder: &str, directives: usize) {
+    in_every_mode_but_long(folder, directives, directives);
+}
+
+/// The same; so many directives are in scripts that do not take long to step through.
+fn in_every_mode_but_long(folder: &str, directives: usize, stepped: usize) {
     for engine in ["default", "no-signals", "simple", "unoptimized"] {
         for mode in [Mode::Production, Mode::Debug, Mode::Serialized] {
             all_pass_in(engine, folder, mode, directives);
@@ -321,14 +326,16 @@ fn in_every_mode(folder: &str, directives: usize) {
     for engine in ["small-reservation", "no-reservation"] {
         all_pass_in(engine, folder, Mode::Debug, directives);
     }
-    all_pass(folder, Mode::Step, directives);
-    all_pass(folder, Mode::Resume, directives);
-    all_pass_in("no-signals", folder, Mode::Resume, directives);
+    let mut scripts = suite::of_testsuite(folder).unwrap();
+    scripts.retain(|script| !LONG.iter().any(|long| script.name.ends_with(long)));
+    for (engine, mode) in [("default", Mode::Step), ("default", Mode::Resume), ("no-signals", Mode::Resume)] {
+        all_of_them_pass(engine, (&format!("{folder}, stepped"), &scripts), mode, stepped);
+    }
 }
 
 #[test]
 fn tail_calls_in_every_mode() {
-    in_every_mode("proposals/tail-call", 119);
+    in_every_mode_but_long("proposals/tail-call", 119, 75);
 }
 
 #[test]
@@ -364,7 +371,7 @@ fn wide_arithmetic_in_every_mode() {
 
 #[test]
 fn typed_function_references_in_every_mode() {
-    in_every_mode("proposals/function-references", 1_874);
+    in_every_mode_but_long("proposals/function-references", 1_874, 1_779);
 }
 
 /// Runs a script in every kind of code of these engines, with what `change` makes of their configurations: the same

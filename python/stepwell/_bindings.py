@@ -266,6 +266,12 @@ stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepw
 class stepwell_sharedmemory_t(Structure): pass
 class stepwell_exception_t(Structure): pass
 class stepwell_tag_t(Structure): pass
+STEPWELL_STORAGE_VALUE = 0
+STEPWELL_STORAGE_I8 = 1
+STEPWELL_STORAGE_I16 = 2
+stepwell_storage_t = c_uint8
+class stepwell_field_t(Structure): pass
+stepwell_field_t._fields_ = [('type', POINTER(wasm_valtype_t)), ('storage', stepwell_storage_t), ('is_mutable', c_bool)]
 class stepwell_instance_pre_t(Structure): pass
 class stepwell_linker_t(Structure): pass
 class stepwell_wasi_buffer_t(Structure): pass
@@ -779,6 +785,23 @@ stepwell_exception_throw = function("stepwell_exception_throw", POINTER(wasm_tra
 stepwell_trap_exception = function("stepwell_trap_exception", POINTER(stepwell_exception_t), [POINTER(wasm_trap_t)])
 stepwell_exception_as_ref = function("stepwell_exception_as_ref", POINTER(wasm_ref_t), [POINTER(stepwell_exception_t)])
 stepwell_ref_as_exception = function("stepwell_ref_as_exception", POINTER(stepwell_exception_t), [POINTER(wasm_ref_t)])
+stepwell_valtype_new_struct = function("stepwell_valtype_new_struct", POINTER(wasm_valtype_t), [POINTER(stepwell_field_t), c_size_t])
+stepwell_valtype_new_array = function("stepwell_valtype_new_array", POINTER(wasm_valtype_t), [POINTER(stepwell_field_t)])
+stepwell_valtype_field_count = function("stepwell_valtype_field_count", c_size_t, [POINTER(wasm_valtype_t)])
+stepwell_valtype_field = function("stepwell_valtype_field", c_bool, [POINTER(wasm_valtype_t), c_size_t, POINTER(stepwell_field_t)])
+stepwell_struct_new = function("stepwell_struct_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_valtype_t), POINTER(wasm_val_vec_t), POINTER(POINTER(wasm_ref_t))])
+stepwell_array_new = function("stepwell_array_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_valtype_t), POINTER(wasm_val_vec_t), POINTER(POINTER(wasm_ref_t))])
+stepwell_array_new_of = function("stepwell_array_new_of", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_valtype_t), POINTER(wasm_val_t), c_uint32, POINTER(POINTER(wasm_ref_t))])
+stepwell_i31_new = function("stepwell_i31_new", POINTER(wasm_ref_t), [POINTER(wasm_store_t), c_int32])
+stepwell_ref_i31 = function("stepwell_ref_i31", c_bool, [POINTER(wasm_ref_t), POINTER(c_int32)])
+stepwell_ref_type = function("stepwell_ref_type", POINTER(wasm_valtype_t), [POINTER(wasm_ref_t)])
+stepwell_object_length = function("stepwell_object_length", POINTER(stepwell_error_t), [POINTER(wasm_ref_t), POINTER(c_uint32)])
+stepwell_object_get = function("stepwell_object_get", POINTER(stepwell_error_t), [POINTER(wasm_ref_t), c_uint32, POINTER(wasm_val_t)])
+stepwell_object_set = function("stepwell_object_set", POINTER(stepwell_error_t), [POINTER(wasm_ref_t), c_uint32, POINTER(wasm_val_t)])
+stepwell_array_read = function("stepwell_array_read", POINTER(stepwell_error_t), [POINTER(wasm_ref_t), c_uint32, c_void_p, c_size_t])
+stepwell_array_write = function("stepwell_array_write", POINTER(stepwell_error_t), [POINTER(wasm_ref_t), c_uint32, c_void_p, c_size_t])
+stepwell_ref_to_any = function("stepwell_ref_to_any", POINTER(wasm_ref_t), [POINTER(wasm_ref_t)])
+stepwell_ref_to_extern = function("stepwell_ref_to_extern", POINTER(wasm_ref_t), [POINTER(wasm_ref_t)])
 stepwell_linker_define_caller_func = function("stepwell_linker_define_caller_func", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_linker_define_func_unchecked = function("stepwell_linker_define_func_unchecked", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_func_unchecked_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_linker_new = function("stepwell_linker_new", POINTER(stepwell_linker_t), [POINTER(wasm_engine_t)])

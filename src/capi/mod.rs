@@ -33,6 +33,7 @@ pub mod functype;
 pub mod global;
 pub mod globaltype;
 pub mod guarded;
+pub mod heap_object;
 mod host_func;
 pub mod importtype;
 pub mod instance;

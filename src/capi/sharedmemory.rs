@@ -6,7 +6,7 @@ use super::plumbing::handles::{
     stepwell_error_t, stepwell_sharedmemory_t, wasm_engine_t, wasm_memory_t, wasm_memorytype_t, wasm_store_t,
 };
 use super::plumbing::object::{Kind, Object};
-use super::plumbing::own::{Out, Own, borrow, handle};
+use super::plumbing::own::{Out, Own, borrow, bytes, handle, room};
 use super::type_object::TypeObject;
 use crate::base::{Error, ErrorKind};
 use crate::runtime::{Memory, SharedMemory};
@@ -127,12 +127,8 @@ pub unsafe extern "C" fn stepwell_sharedmemory_read(
     or_error("stepwell_sharedmemory_read", || {
         // SAFETY: C passes a live memory or NULL.
         let memory = unsafe { borrow(memory, "memory") }?;
-        let to = match size {
-            0 => &mut [][..],
-            // SAFETY: C passes room for so many bytes.
-            _ => unsafe { std::slice::from_raw_parts_mut(bytes(data)?, size) },
-        };
-        memory.read(offset, to)
+        // SAFETY: C passes room for so many bytes.
+        memory.read(offset, unsafe { room(data.cast(), size, "data") }?)
     })
 }
 
@@ -151,21 +147,9 @@ pub unsafe extern "C" fn stepwell_sharedmemory_write(
     or_error("stepwell_sharedmemory_write", || {
         // SAFETY: C passes a live memory or NULL.
         let memory = unsafe { borrow(memory, "memory") }?;
-        let from = match size {
-            0 => &[][..],
-            // SAFETY: C passes so many bytes.
-            _ => unsafe { std::slice::from_raw_parts(bytes(data.cast_mut())?, size) },
-        };
-        memory.write(offset, from)
+        // SAFETY: C passes so many bytes.
+        memory.write(offset, unsafe { bytes(data.cast(), size, "data") }?)
     })
-}
-
-/// Bytes of the host's.
-fn bytes(data: *mut byte_t) -> crate::base::Result<*mut u8> {
-    match data.is_null() {
-        true => Err(Error::new(ErrorKind::Argument, "`data` is NULL")),
-        false => Ok(data.cast()),
-    }
 }
 
 /// Wakes up to `count` guests that wait at `offset`, as `memory.atomic.notify`; how many they were.

@@ -14,7 +14,9 @@ handle!(wasm_valtype_t => ValTypeObject);
 pub(super) struct ValTypeObject {
     pub(super) ty: ValType,
     /// What a reference refers to, if that has been defined: it stays known as long as C has the type.
-    defined: Option<DefinedType>,
+    pub(super) defined: Option<DefinedType>,
+    /// The types of its fields, once C has asked for them.
+    pub(super) fields: OnceLock<Box<[ValTypeObject]>>,
     /// The type as text, once C has asked for it.
     text: OnceLock<NulText>,
 }
@@ -32,7 +34,7 @@ impl From<ValType> for ValTypeObject {
             ValType::Ref(RefType { heap: HeapType::Defined(Defined { id, .. }), .. }) => DefinedType::of(id),
             _ => None,
         };
-        ValTypeObject { ty, defined, text: OnceLock::new() }
+        ValTypeObject { ty, defined, fields: OnceLock::new(), text: OnceLock::new() }
     }
 }
 
@@ -69,7 +71,7 @@ pub enum stepwell_valkind_enum {
 
 impl Clone for ValTypeObject {
     fn clone(&self) -> ValTypeObject {
-        ValTypeObject { ty: self.ty, defined: self.defined.clone(), text: OnceLock::new() }
+        ValTypeObject { ty: self.ty, defined: self.defined.clone(), fields: OnceLock::new(), text: OnceLock::new() }
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Outline {
     pub(super) run: u32,
     pub(super) begins: Vec<Begin>,
     pub(super) blocks: Vec<KnownBlock>,
+    /// What the body is in: to know it, a body is walked through.
+    pub(super) surroundings: Surroundings,
 }
 
 impl Outline {
@@ -74,7 +76,9 @@ impl Outline {
 
     /// The bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
-        self.begins.capacity() * size_of::<Begin>() + self.blocks.capacity() * size_of::<KnownBlock>()
+        self.begins.capacity() * size_of::<Begin>()
+            + self.blocks.capacity() * size_of::<KnownBlock>()
+            + self.surroundings.bytes()
     }
 }
 
@@ -123,9 +127,10 @@ pub(super) fn outline(
     run: u32,
 ) -> Result<(Outline, RerunImage)> {
     let body = info.body(func, binary)?;
+    let surroundings = Surroundings::of(&info.memories, &body)?;
     let mut finder = Finder {
         info,
-        outline: Outline { run: run.max(1), begins: Vec::new(), blocks: Vec::new() },
+        outline: Outline { run: run.max(1), begins: Vec::new(), blocks: Vec::new(), surroundings },
         locals: info.frame_locals(func, binary).into_iter().collect(),
         instructions: Vec::new(),
         stacks: Vec::new(),
@@ -141,7 +146,7 @@ pub(super) fn outline(
         kept: info.kept_count(func, binary),
         results: info.func_type(info.func_index(func)).results.iter().map(|ty| ty.words()).sum(),
     };
-    finder.walk.set_surroundings(Surroundings::of(&info.memories, &body)?);
+    finder.walk.set_surroundings(finder.outline.surroundings.clone());
     finder.open(NONE, BlockType::Empty, 0)?;
     for instruction in Instructions::of(&body)? {
         finder.instruction(&instruction?)?;

@@ -20,7 +20,7 @@ use super::operators::{CAUGHT, Flow, Row, memory_of, of_shared, row};
 use super::types::MemoryType;
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use std::fmt::Display;
-use std::rc::Rc;
+use std::sync::Arc;
 use wasmparser::{BlockType, Catch, FunctionBody, Operator, OperatorsReader};
 
 /// The opcodes of `else`, `end` and `try_table`, and of what ends a part of a `try`, or all of it.
@@ -159,7 +159,7 @@ pub struct OpenBlock<B> {
 /// The blocks behind whose end exceptions lead that are caught in the function: where they begin. A loop is none of
 /// them, nor is the function.
 #[derive(Clone, Debug, Default)]
-struct Caught(Option<Rc<[WasmOffset]>>);
+struct Caught(Option<Arc<[WasmOffset]>>);
 
 impl Caught {
     /// Those of a body. Most bodies have none, and are not looked through.
@@ -213,7 +213,7 @@ pub fn catch_labels<'a>(operator: &'a Operator<'_>) -> impl Iterator<Item = u32>
 pub struct Surroundings {
     caught: Caught,
     /// For each memory of the module whether it is shared; nothing where none is.
-    shared: Option<Rc<[bool]>>,
+    shared: Option<Arc<[bool]>>,
 }
 
 impl Surroundings {
@@ -227,9 +227,14 @@ impl Surroundings {
         Ok(Surroundings { caught: Caught::of(body)?, shared })
     }
 
+    /// The bytes of memory that they take.
+    pub fn bytes(&self) -> usize {
+        self.caught.0.as_deref().map_or(0, size_of_val) + self.shared.as_deref().map_or(0, size_of_val)
+    }
+
     /// Whether an instruction is on a shared memory.
     fn is_on_shared(&self, operator: &Operator<'_>) -> bool {
-        let shared = |shared: &Rc<[bool]>| memory_of(operator).is_some_and(|memory| shared[memory as usize]);
+        let shared = |shared: &Arc<[bool]>| memory_of(operator).is_some_and(|memory| shared[memory as usize]);
         self.shared.as_ref().is_some_and(shared)
     }
 }

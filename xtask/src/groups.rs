@@ -98,6 +98,13 @@ pub const GROUPS: &[Group] = &[
         items: &["stepwell_tag_t", "stepwell_exception_t"],
     },
     Group {
+        name: "object",
+        about: "structures and arrays that are collected: types, made, looked into",
+        needs: &["instance"],
+        files: &["heap_object"],
+        items: &[],
+    },
+    Group {
         name: "linker",
         about: "imports by name, looked up once or each time",
         needs: &["func"],

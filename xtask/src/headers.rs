@@ -60,6 +60,7 @@ const ORDER: &[&str] = &[
     "external",
     "instance",
     "exception",
+    "heap_object",
     "linker",
     "instance_pre",
     "wasi",

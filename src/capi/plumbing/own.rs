@@ -248,6 +248,40 @@ pub(in crate::capi) unsafe fn plain<'a, T>(pointer: *const T, param: &str) -> Re
     unsafe { pointer.as_ref() }.ok_or_else(|| null(param))
 }
 
+/// So many bytes of C's to read; NULL is an error naming `param`, unless there are none.
+///
+/// # Safety
+/// The pointer is NULL or points to so many bytes that are not changed during `'a`.
+pub(in crate::capi) unsafe fn bytes<'a>(
+    pointer: *const std::ffi::c_void,
+    size: usize,
+    param: &str,
+) -> Result<&'a [u8]> {
+    match (size, pointer.is_null()) {
+        (0, _) => Ok(&[]),
+        (_, true) => Err(null(param)),
+        // SAFETY: by the contract.
+        _ => Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), size) }),
+    }
+}
+
+/// Room of C's for so many bytes; NULL is an error naming `param`, unless there are none.
+///
+/// # Safety
+/// The pointer is NULL or points to so many bytes that nothing else looks at during `'a`.
+pub(in crate::capi) unsafe fn room<'a>(
+    pointer: *mut std::ffi::c_void,
+    size: usize,
+    param: &str,
+) -> Result<&'a mut [u8]> {
+    match (size, pointer.is_null()) {
+        (0, _) => Ok(&mut []),
+        (_, true) => Err(null(param)),
+        // SAFETY: by the contract.
+        _ => Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), size) }),
+    }
+}
+
 /// A C string; NULL or bytes that are no UTF-8 are an error naming `param`.
 ///
 /// # Safety

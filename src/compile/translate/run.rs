@@ -9,7 +9,7 @@ use crate::compile::env::Env;
 use crate::compile::internal;
 use crate::compile::outline::{NONE, Outline};
 use crate::image::RerunImage;
-use crate::wasm::{Flow, Instructions, Surroundings, ValType, Walk, catch_labels, targets};
+use crate::wasm::{Flow, Instructions, ValType, Walk, catch_labels, targets};
 use cranelift_codegen::ir;
 use cranelift_frontend::FunctionBuilderContext;
 
@@ -42,7 +42,7 @@ pub(in crate::compile) fn translate_run(
     translator.storage = Box::new(state);
     let count = blocks_needed(Instructions::starting_at(&body, from)?, to, begin.depth)?;
     translator.walk = Walk::inside((begin.depth - count) as usize);
-    translator.walk.set_surroundings(Surroundings::of(&env.info.memories, &body)?);
+    translator.walk.set_surroundings(outline.surroundings.clone());
     let mut blocks = Vec::with_capacity(count as usize);
     let mut at = begin.block;
     for _ in 0..count {

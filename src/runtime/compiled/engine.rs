@@ -18,7 +18,7 @@ use crate::sys::refusals::flips_refused;
 use crate::sys::signals::{self, Classify};
 use crate::sys::text::{TextBacking, TextImage};
 use crate::sys::{stack, threads};
-use crate::wasm::{DefinedType, FuncType};
+use crate::wasm::{DefinedType, FuncType, HeapType};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -350,6 +350,11 @@ struct Trampoline {
 }
 
 impl Signature {
+    /// The type as what references refer to.
+    pub(in crate::runtime) fn heap(&self) -> HeapType {
+        self.ty.heap()
+    }
+
     /// The type's number.
     pub(in crate::runtime) fn id(&self) -> TypeId {
         self.ty.id()

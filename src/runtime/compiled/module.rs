@@ -92,6 +92,8 @@ struct ModuleInner {
     sources: OnceCell<SourceMap>,
     /// Files of split DWARF that `sources` is to be given.
     given: Mutex<Vec<SplitFile>>,
+    /// The graph that was asked for last: who sets breakpoints sets many in one function.
+    graph: Mutex<Option<(DefinedFuncIndex, Arc<RegionGraph>)>>,
     /// Names that C was given.
     texts: NulTexts,
 }
@@ -232,6 +234,7 @@ impl Module {
             valid: OnceCell::new(),
             sources: OnceCell::new(),
             given: Mutex::default(),
+            graph: Mutex::default(),
             texts: NulTexts::default(),
         }))
     }
@@ -470,11 +473,17 @@ impl Module {
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] for a function that the module does not define.
-    pub fn region_graph(&self, func: DefinedFuncIndex) -> Result<RegionGraph> {
+    pub fn region_graph(&self, func: DefinedFuncIndex) -> Result<Arc<RegionGraph>> {
         if func.index() >= self.0.info.bodies.len() {
             return Err(Error::new(ErrorKind::Argument, format!("the module has no body of function {func}")));
         }
-        region_graph(&self.0.info, self.0.valid_binary()?, func)
+        let last = || self.0.graph.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, graph)) = last().as_ref().filter(|(known, _)| *known == func) {
+            return Ok(graph.clone());
+        }
+        let graph = Arc::new(region_graph(&self.0.info, self.0.valid_binary()?, func)?);
+        *last() = Some((func, graph.clone()));
+        Ok(graph)
     }
 
     /// The rerun code of a function, compiled where the engine does not keep it from an earlier call: see

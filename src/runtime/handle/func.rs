@@ -11,7 +11,7 @@ use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
-use crate::wasm::FuncType;
+use crate::wasm::{FuncType, HeapType};
 use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -35,6 +35,17 @@ impl Func {
         inner.check(self.store)?;
         // SAFETY: just checked.
         Ok(inner.engine.signature(unsafe { self.get(inner) }.sig).func().clone())
+    }
+
+    /// Its type as what references to it refer to.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] with another store.
+    pub fn heap_type(&self, store: impl AsStore) -> Result<HeapType> {
+        let inner = store.as_store().inner();
+        inner.check(self.store)?;
+        // SAFETY: just checked.
+        Ok(inner.engine.signature(unsafe { self.get(inner) }.sig).heap())
     }
 
     /// How many parameters and results it has.

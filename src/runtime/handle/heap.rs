@@ -9,7 +9,7 @@ use crate::runtime::objects::handles::AnyRef;
 use crate::runtime::objects::values::{Val, any_from_raw};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
-use crate::wasm::{Composite, DefinedType, FieldType};
+use crate::wasm::{ArrayType, Composite, DefinedType, FieldType, StorageType, ValType};
 
 /// A place in an object.
 struct Place {
@@ -133,6 +133,58 @@ impl AnyRef {
         let raw = checked(inner, value, &field, index)?;
         heap::write_items(inner.heap_or_new()?, at, field.storage.width(), &[raw]);
         Ok(())
+    }
+
+    /// The bytes of elements of an array of numbers, from this one on: as many as fill `out`, little-endian, one behind
+    /// the other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where it is no such array, where they are not all in it, and where `out` ends inside an
+    /// element.
+    pub fn read_elements(&self, store: impl AsStore, first: u32, out: &mut [u8]) -> Result<()> {
+        let store = store.as_store();
+        let (at, _) = self.elements(store.inner(), first, out.len())?;
+        if let Some(heap) = store.inner().heap.as_deref() {
+            heap.read(at, out);
+        }
+        Ok(())
+    }
+
+    /// Changes the bytes of elements of an array of numbers, from this one on: as many as there are bytes for.
+    ///
+    /// # Errors
+    /// As [`AnyRef::read_elements`], and where the elements may not change.
+    pub fn write_elements(&self, mut store: impl AsStoreMut, first: u32, bytes: &[u8]) -> Result<()> {
+        let mut store = store.as_store_mut();
+        let inner = store.inner();
+        let (at, element) = self.elements(inner, first, bytes.len())?;
+        if !element.mutable {
+            let message = format!("the elements may not change: their type is {element}");
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        inner.heap_or_new()?.write(at, bytes);
+        Ok(())
+    }
+
+    /// Where the elements from this one on are, of so many bytes, and what they are.
+    fn elements(&self, store: &StoreInner, first: u32, bytes: usize) -> Result<(u32, FieldType)> {
+        let ty = self.known_type(store)?;
+        let refused = |message: String| Err(Error::new(ErrorKind::Argument, message));
+        let Some(&ArrayType { element }) = ty.as_array() else {
+            return refused("the reference is to a structure, not to an array".to_owned());
+        };
+        if let StorageType::Val(ValType::Ref(_)) = element.storage {
+            return refused(format!("the array's elements are references, {element}: they have no bytes"));
+        }
+        let (width, length) = (element.storage.width(), self.count(store, &ty));
+        if !bytes.is_multiple_of(width as usize) {
+            return refused(format!("{bytes} bytes are no whole elements: those of {element} take {width} each"));
+        }
+        let count = bytes as u64 / u64::from(width);
+        if u64::from(first) + count > u64::from(length) {
+            return refused(format!("there are no {count} elements from {first} on: there are {length}"));
+        }
+        Ok((self.to_word() + ARRAY_ELEMENTS + first * width, element))
     }
 
     fn known_type(&self, store: &StoreInner) -> Result<DefinedType> {

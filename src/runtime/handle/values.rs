@@ -160,6 +160,16 @@ impl ExternRef {
         ExternRef::add(store, ExternSlot { value, holds: Some(holds) })
     }
 
+    /// What a reference of the family of `anyref` is as an external one, as `extern.convert_any` makes it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] with another store, and where the host does not hold it any more.
+    pub fn convert_any(store: impl AsStore, value: AnyRef) -> Result<ExternRef> {
+        let store = store.as_store();
+        value.checked_word(store.inner())?;
+        Ok(ExternRef::of_any(store.inner().id, value))
+    }
+
     fn add(mut store: impl AsStoreMut, slot: ExternSlot) -> Result<ExternRef> {
         let mut store = store.as_store_mut();
         let inner = store.inner();

@@ -160,6 +160,14 @@ impl HeldAt {
 }
 
 impl ExternRef {
+    /// What a reference of the family of `anyref` is as an external one, as `extern.convert_any` makes it. Of an
+    /// integer, which is of no store, it is one of this store.
+    pub(in crate::runtime) fn of_any(store: StoreId, value: AnyRef) -> ExternRef {
+        let of_guest =
+            || ExternRef { store: value.store.unwrap_or(store), index: value.word, of_guest: Some(value.held) };
+        value.as_host().unwrap_or_else(of_guest)
+    }
+
     /// A number that is the same for the same reference, and another for every other of its store.
     pub fn number(&self) -> u32 {
         self.index
