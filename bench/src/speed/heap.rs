@@ -1,25 +1,29 @@
 //! What guests make: lists, trees, casts; how long they wait for a collection, and how much memory they take. And calls
-//! by reference, and exceptions.
+//! by reference, what is atomic, and exceptions.
 
 use super::{Table, modules, timed};
 use crate::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use stepwell::debug::Debugger;
 use stepwell::runtime::{AsStore as _, Caller, Config, Engine, Func, Instance, Module, Store};
 
 /// A row: its name and target, the export, what it is called with, and how many operations that is.
 type Row = (&'static str, &'static str, &'static str, i32, f64);
 
-const ROWS: [Row; 10] = [
-    ("gc-list", "10 ns, 0.7", "list", 1_000_000, 1_000_000.0),
-    ("gc-tree", "10 ns, 0.7", "tree", 40, 40.0 * 4095.0),
-    ("gc-array", "0.7", "array", 200_000, 200_000.0),
+const ROWS: [Row; 13] = [
+    ("gc-list", "10 ns, 0.7", "list", 4_000_000, 4_000_000.0),
+    ("gc-tree", "10 ns, 0.7", "tree", 600, 600.0 * 4095.0),
+    ("gc-array", "0.7", "array", 600_000, 600_000.0),
     ("gc-walk", "1.0", "walk", 1_000_000, 1_000_000.0),
     ("ref-cast-final", "1.0", "cast_final", 1_000_000, 1_000_000.0),
     ("ref-cast-deep", "1.0", "cast_deep", 1_000_000, 1_000_000.0),
     ("call-ref", "1.0", "call_ref", 1_000_000, 1_000_000.0),
     ("call-indirect", "1.0", "call_indirect", 1_000_000, 1_000_000.0),
+    ("atomic-load", "1.0", "atomic_load", 1_000_000, 1_000_000.0),
+    ("atomic-add", "1.0", "atomic_add", 1_000_000, 1_000_000.0),
+    ("atomic-cmpxchg", "1.0", "atomic_cmpxchg", 1_000_000, 1_000_000.0),
     ("throw-1", "1 us, 0.7", "throw_1", 100_000, 100_000.0),
     ("throw-100", "0.7", "throw_100", 2_000, 2_000.0),
 ];
@@ -45,25 +49,31 @@ impl Watch {
 
 pub fn rows(table: &Table<'_>) -> Result<()> {
     let wants_pauses = table.wants("gc-pause") || table.wants("gc-peak");
-    if !wants_pauses && !ROWS.iter().any(|row| table.wants(row.0)) {
+    let wanted = |row: &Row| table.wants(row.0) || table.wants(&format!("debugged-{}", row.0));
+    if !wants_pauses && !ROWS.iter().any(wanted) {
         return Ok(());
     }
     let binary = modules::with_objects()?;
     let since = Instant::now();
     let (ours_seen, theirs_seen) = (Arc::new(Watch::default()), Arc::new(Watch::default()));
 
-    let mut config = Config::default();
-    config.features.gc = true;
-    let own = Engine::new(config)?;
-    let mut store = Store::new(&own);
-    let seen = ours_seen.clone();
-    let tick = Func::wrap(&mut store, move |caller: Caller<'_>| {
-        seen.tick(since, caller.as_store().usage().heap_bytes);
-    })?;
-    let instance = Instance::new(&mut store, &Module::new(&own, &binary)?, &[tick.into()])?;
+    let own = Engine::new(Config { debug: true, ..Config::default() })?;
+    let module = Module::new(&own, &binary)?;
+    let make = |seen: &Arc<Watch>| -> Result<(Store, Instance)> {
+        let (mut store, seen) = (Store::new(&own), seen.clone());
+        let tick = Func::wrap(&mut store, move |caller: Caller<'_>| {
+            seen.tick(since, caller.as_store().usage().heap_bytes);
+        })?;
+        let instance = Instance::new(&mut store, &module, &[tick.into()])?;
+        Ok((store, instance))
+    };
+    let (mut store, instance) = make(&ours_seen)?;
+    let (mut debugged, debugged_instance) = make(&Arc::default())?;
+    let _debugger = Debugger::attach(&mut debugged, |_| panic!("nothing stops"))?;
 
     let mut config = wasmtime::Config::new();
     config.wasm_gc(true).wasm_function_references(true).wasm_exceptions(true);
+    config.wasm_threads(true).shared_memory(true);
     let other = wasmtime::Engine::new(&config)?;
     let their_module = wasmtime::Module::new(&other, &binary)?;
     let mut their_store = wasmtime::Store::new(&other, ());
@@ -83,6 +93,19 @@ pub fn rows(table: &Table<'_>) -> Result<()> {
         let mut ours = || Ok(timed(|| Ok(ours.call(&mut store, count).map(|_| ())?))? / operations);
         let mut theirs = || Ok(timed(|| Ok(theirs.call(&mut their_store, count).map(|_| ())?))? / operations);
         table.row(name, target, 15, &mut ours, Some(&mut theirs))?;
+    }
+    for (name, _, export, count, _) in ROWS {
+        let name = format!("debugged-{name}");
+        if !table.wants(&name) {
+            continue;
+        }
+        let quick = instance.typed_func::<i32, i32>(&mut store, export)?;
+        let slow = debugged_instance.typed_func::<i32, i32>(&mut debugged, export)?;
+        let mut production = || timed(|| Ok(quick.call(&mut store, count)?));
+        let mut debug = || timed(|| Ok(slow.call(&mut debugged, count)?));
+        let (debug, production) = super::interleaved(15, &mut debug, Some(&mut production))?;
+        let ratio = production.map(|production| debug / production);
+        table.line(&name, "1.20", [ratio, None, None], |ratio| format!("{ratio:.2}"));
     }
     if wants_pauses {
         for watch in [&ours_seen, &theirs_seen] {

@@ -292,6 +292,26 @@ pub fn with_objects() -> Result<Vec<u8>> {
             (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
           (local.get $sum))
 
+        (memory $shared 1 1 shared)
+        (func (export "atomic_load") (param $n i32) (result i32) (local $sum i32)
+          (loop $more
+            (local.set $sum (i32.add (local.get $sum)
+              (i32.atomic.load (i32.and (local.get $n) (i32.const 0xfffc)))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+        (func (export "atomic_add") (param $n i32) (result i32) (local $sum i32)
+          (loop $more
+            (local.set $sum (i32.add (local.get $sum)
+              (i32.atomic.rmw.add (i32.and (local.get $n) (i32.const 0xffc)) (i32.const 0))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+        (func (export "atomic_cmpxchg") (param $n i32) (result i32) (local $sum i32)
+          (loop $more
+            (local.set $sum (i32.add (local.get $sum)
+              (i32.atomic.rmw.cmpxchg (i32.and (local.get $n) (i32.const 0xffc)) (i32.const 0) (i32.const 0))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum))
+
         (func $down (param $depth i32) (param $value i32) (result i32)
           (if (result i32) (local.get $depth)
             (then (i32.add (call $down (i32.sub (local.get $depth) (i32.const 1)) (local.get $value)) (i32.const 1)))

@@ -149,8 +149,13 @@ impl Translator<'_, '_> {
 
     /// Pops an address, and makes it one that can be accessed at once, or that traps when it is.
     fn atomic_access(&mut self, memarg: &MemArg, width: Type) -> Result<(Value, MemFlagsData)> {
-        let index = self.pop_index(memarg)?;
+        // The index as it was made, not yet widened: of one that is masked it is seen there that it is aligned.
+        let index = self.pop()?;
         self.check_alignment(index, memarg.offset, width.bytes());
+        let index = match self.builder.func.dfg.value_type(index) {
+            types::I32 => self.builder.ins().uextend(types::I64, index),
+            _ => index,
+        };
         let Access { address, offset, flags } = self.access_at(index, memarg, width.bytes().into())?;
         let address = if offset == 0 { address } else { self.builder.ins().iadd_imm_s(address, i64::from(offset)) };
         Ok((address, flags.with_aligned()))

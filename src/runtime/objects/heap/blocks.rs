@@ -12,8 +12,10 @@ const LINES: usize = (BLOCK / LINE) as usize;
 const LARGE: u64 = BLOCK as u64 / 4;
 /// So many blocks are made accessible at once.
 const STEP: usize = 32;
-/// The least that is made between two collections.
+/// The least that is made between two collections: what is made again and again in so little stays near the processor.
 const LEAST: u64 = 4 << 20;
+/// The most that is made between two collections beyond twice what was live.
+const BEYOND: u64 = 8 << 20;
 /// The most blocks that there can be.
 const MOST: usize = ((HEAP_RANGE - HEAP_OBJECTS as u64) / BLOCK as u64) as usize;
 
@@ -244,7 +246,11 @@ impl Blocks {
         self.live += bytes;
         if bytes <= LARGE {
             let (first, last) = (from / u64::from(LINE), (from + bytes - 1) / u64::from(LINE));
-            self.lines[first as usize..=last as usize].fill(self.number);
+            // Most are in one line, and no call is made for it.
+            self.lines[first as usize] = self.number;
+            if last > first {
+                self.lines[first as usize + 1..=last as usize].fill(self.number);
+            }
         }
     }
 
@@ -290,6 +296,7 @@ impl Blocks {
             }
         }
         self.made = 0;
-        self.budget = LEAST.max(2 * self.live);
+        // Small heaps are looked through less often than their size says: that memory is soon there.
+        self.budget = LEAST.max(2 * self.live + (2 * self.live).min(BEYOND));
     }
 }

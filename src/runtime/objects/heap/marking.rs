@@ -119,27 +119,41 @@ impl Marking<'_> {
         }
         self.heap.blocks.mark(object, bytes);
         let (first, step, count) = match ty.is_array() {
+            true if ty.any().is_empty() && ty.others().is_empty() => return,
             true => (object + ARRAY_ELEMENTS, ty.element(), length),
             false => (object, 0, 1),
         };
-        for place in ty.references() {
-            for index in 0..count {
-                let at = base.wrapping_add((first + index * step + place.at) as usize);
+        for index in 0..count {
+            let from = base.wrapping_add((first + index * step) as usize);
+            for at in ty.any() {
                 // SAFETY: inside of the object, which is accessible; a field of a reference has its width.
-                unsafe {
-                    match place.family {
-                        Family::Any => self.any(at.cast::<u32>().read(), beyond),
-                        Family::Extern => self.external(at.cast::<u64>().read_unaligned(), beyond),
-                        Family::Func => {
-                            if let Some(func) = NonNull::new(at.cast::<*mut VMFuncRef>().read_unaligned()) {
-                                beyond.func(func);
-                            }
-                        }
-                        Family::Exn => {
-                            if let Some(exception) = NonNull::new(at.cast::<*mut VMException>().read_unaligned()) {
-                                beyond.exception(exception);
-                            }
-                        }
+                self.any(unsafe { from.wrapping_add(*at as usize).cast::<u32>().read() }, beyond);
+            }
+            for place in ty.others() {
+                // SAFETY: as above.
+                unsafe { self.other(from.wrapping_add(place.at as usize), place.family, beyond) };
+            }
+        }
+    }
+
+    /// Something in the heap has a reference of this family there.
+    ///
+    /// # Safety
+    /// The place is accessible, and as wide as such a reference.
+    unsafe fn other(&mut self, at: *const u8, family: Family, beyond: &mut impl Beyond) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match family {
+                Family::Any => self.any(at.cast::<u32>().read(), beyond),
+                Family::Extern => self.external(at.cast::<u64>().read_unaligned(), beyond),
+                Family::Func => {
+                    if let Some(func) = NonNull::new(at.cast::<*mut VMFuncRef>().read_unaligned()) {
+                        beyond.func(func);
+                    }
+                }
+                Family::Exn => {
+                    if let Some(exception) = NonNull::new(at.cast::<*mut VMException>().read_unaligned()) {
+                        beyond.exception(exception);
                     }
                 }
             }

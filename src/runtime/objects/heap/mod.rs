@@ -31,9 +31,9 @@
 //!
 //! A collection marks what can be reached from its roots, by a bit in each object whose meaning changes every time, and
 //! the lines that it stands in, by the number of the collection. Then it looks through the lines for what is free. It
-//! does not look at what is not live. It runs when as much was made as twice what was live after the last, and a few
-//! megabytes at least: so that the time for it is in proportion, and short-lived objects are made in memory that is in
-//! the cache.
+//! does not look at what is not live. It runs when as much was made as twice what was live after the last, in small
+//! heaps four times, and a few megabytes at least: so that the time for it is in proportion, and short-lived objects
+//! are made in memory that is in the cache.
 //!
 //! References inside objects are checked against the range and the types before they are followed: a damaged heap ends
 //! in a panic, which poisons the store, and touches nothing outside.

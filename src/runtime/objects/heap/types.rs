@@ -17,8 +17,11 @@ pub(super) struct HeapType {
     /// Bytes of a structure, or of an element.
     bytes: u32,
     is_array: bool,
-    /// Where a structure has references. Of an array: one, if its elements are such.
-    references: Box<[Place]>,
+    /// Where a structure has references of the family of `anyref`, which are most. Of an array: one, if its elements
+    /// are such.
+    any: Box<[u32]>,
+    /// The same of other references.
+    others: Box<[Place]>,
 }
 
 /// Where a reference is.
@@ -34,7 +37,7 @@ impl HeapType {
             StorageType::Val(ValType::Ref(ty)) => Some(Place { at, family: ty.heap.family() }),
             _ => None,
         };
-        let (bytes, is_array, references) = match &ty.composite {
+        let (bytes, is_array, references): (u32, bool, Vec<Place>) = match &ty.composite {
             Composite::Func(_) => return None,
             Composite::Struct(fields) => {
                 let places = ty.offsets().iter().zip(&fields.fields);
@@ -44,7 +47,10 @@ impl HeapType {
                 (array.element.storage.width(), true, reference(0, &array.element).into_iter().collect())
             }
         };
-        Some(HeapType { ty: ty.clone(), bytes, is_array, references })
+        let (any, others): (Vec<Place>, Vec<Place>) =
+            references.into_iter().partition(|place| place.family == Family::Any);
+        let any = any.into_iter().map(|place| place.at).collect();
+        Some(HeapType { ty: ty.clone(), bytes, is_array, any, others: others.into() })
     }
 
     pub(super) fn ty(&self) -> &DefinedType {
@@ -55,8 +61,12 @@ impl HeapType {
         self.is_array
     }
 
-    pub(super) fn references(&self) -> &[Place] {
-        &self.references
+    pub(super) fn any(&self) -> &[u32] {
+        &self.any
+    }
+
+    pub(super) fn others(&self) -> &[Place] {
+        &self.others
     }
 
     /// The bytes of an element.
