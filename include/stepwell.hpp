@@ -36,6 +36,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -161,6 +162,16 @@ enum class HeapKind : std::uint8_t {
   DefinedFunc = STEPWELL_HEAPKIND_DEFINED_FUNC,
   DefinedStruct = STEPWELL_HEAPKIND_DEFINED_STRUCT,
   DefinedArray = STEPWELL_HEAPKIND_DEFINED_ARRAY,
+};
+
+/// How a field of a structure or an element of an array is kept.
+enum class Storage : std::uint8_t {
+  /// As a value of its type.
+  Value = STEPWELL_STORAGE_VALUE,
+  /// As the lowest 8 bits of an `i32`.
+  I8 = STEPWELL_STORAGE_I8,
+  /// As the lowest 16 bits of an `i32`.
+  I16 = STEPWELL_STORAGE_I16,
 };
 
 /// What an import or export is.
@@ -480,6 +491,7 @@ private:
 
 // ---- Types: plain values. Any thread. --------------------------------------------------------------------------
 
+struct FieldType;
 struct FuncType;
 
 /// A value's type: a kind, and of references what they refer to and whether null is among them. `ValKind`s convert to the types of
@@ -493,6 +505,14 @@ public:
   /// Of references to functions of one type.
   static Result<ValType> try_ref(const FuncType &type, bool nullable = true);
   static ValType ref(const FuncType &type, bool nullable = true);
+  /// Of references to structures of these fields, without null: `ValType::structure({{ValKind::I32}, {ValKind::F64}})`.
+  static Result<ValType> try_structure(Span<const FieldType> fields);
+  static ValType structure(Span<const FieldType> fields) { return try_structure(fields).value(); }
+  static Result<ValType> try_structure(std::initializer_list<FieldType> fields);
+  static ValType structure(std::initializer_list<FieldType> fields);
+  /// Of references to arrays of such elements, without null.
+  static Result<ValType> try_array(const FieldType &element);
+  static ValType array(const FieldType &element) { return try_array(element).value(); }
   /// The type that a text names: what `to_string` gives, or as the text format has it.
   static Result<ValType> try_parse(const std::string &text);
   static ValType parse(const std::string &text) { return try_parse(text).value(); }
@@ -505,6 +525,9 @@ public:
   bool is_nullable() const;
   /// The type of the functions that references of the type refer to, if that is one.
   std::optional<FuncType> func_type() const;
+  /// The fields of the structures that references of the type refer to, or the one that all elements of arrays are;
+  /// empty where no type of either has been defined.
+  std::vector<FieldType> fields() const;
   /// Whether each value of this type is one of that type: they are the same, or this is below it.
   bool matches(const ValType &wanted) const;
   friend bool operator==(const ValType &a, const ValType &b) {
@@ -524,6 +547,8 @@ public:
   }
   /// The type for the C API, owned.
   wasm_valtype_t *to_c() const { return type_ ? wasm_valtype_copy(type_.get()) : of_kind(); }
+  /// The same, shared with this one.
+  std::shared_ptr<const wasm_valtype_t> raw() const { return need(); }
 
 private:
   wasm_valtype_t *of_kind() const { return wasm_valtype_new(static_cast<wasm_valkind_t>(kind_)); }
@@ -533,6 +558,19 @@ private:
   static Result<ValType> made(wasm_valtype_t *owned, const char *doing);
   ValKind kind_;
   std::shared_ptr<wasm_valtype_t> type_; // of references that are not above all others
+};
+
+/// What a field of a structure is, or all elements of an array are.
+struct FieldType {
+  /// The type of its values: `i32` where it is kept in fewer bits.
+  ValType type = ValKind::I32;
+  Storage storage = Storage::Value;
+  /// Whether it can be written.
+  bool is_mutable = true;
+  friend bool operator==(const FieldType &a, const FieldType &b) {
+    return a.type == b.type && a.storage == b.storage && a.is_mutable == b.is_mutable;
+  }
+  friend bool operator!=(const FieldType &a, const FieldType &b) { return !(a == b); }
 };
 
 /// A function's type.
@@ -1021,12 +1059,67 @@ public:
   /// The exception, if it is one.
   std::optional<ExnRef> as_exn() const;
 
+  /// A new structure of the type that `type` refers to, with these fields. Of a field that is kept in fewer bits the
+  /// lowest of an `i32` are taken. An error where the values are not those of its fields, and where the heap is full.
+  static Result<Ref> try_structure(Store &store, const ValType &type, Span<const Val> fields);
+  static Ref structure(Store &store, const ValType &type, Span<const Val> fields) { return try_structure(store, type, fields).value(); }
+  static Result<Ref> try_structure(Store &store, const ValType &type, std::initializer_list<Val> fields);
+  static Ref structure(Store &store, const ValType &type, std::initializer_list<Val> fields);
+  /// A new array of the type that `type` refers to, with these elements; else as `try_structure`.
+  static Result<Ref> try_array(Store &store, const ValType &type, Span<const Val> elements);
+  static Ref array(Store &store, const ValType &type, Span<const Val> elements) { return try_array(store, type, elements).value(); }
+  static Result<Ref> try_array(Store &store, const ValType &type, std::initializer_list<Val> elements);
+  static Ref array(Store &store, const ValType &type, std::initializer_list<Val> elements);
+  /// A new array of so many elements that are all the same.
+  static Result<Ref> try_array_of(Store &store, const ValType &type, const Val &value, std::uint32_t length);
+  static Ref array_of(Store &store, const ValType &type, const Val &value, std::uint32_t length);
+  /// The lowest 31 bits of an integer, as `ref.i31` makes it.
+  static Result<Ref> try_i31(Store &store, std::int32_t value);
+  static Ref i31(Store &store, std::int32_t value) { return try_i31(store, value).value(); }
+
+  /// The integer, with its sign, if it is one of 31 bits.
+  std::optional<std::int32_t> as_i31() const;
+  /// The lowest type that it is of: of a structure, an array or a function the one that has been defined, `i31`, `exn`,
+  /// and of what is the host's `extern`, or `any` as one of the family of `anyref`. An error of null.
+  Result<ValType> try_type() const;
+  ValType type() const { return try_type().value(); }
+  /// How many fields the structure has, or elements the array. An error where it is neither, as in all that follows.
+  Result<std::uint32_t> try_length() const;
+  std::uint32_t length() const { return try_length().value(); }
+  /// The field of this number, or the element. One that is kept in fewer bits is an `i32` without sign.
+  Result<Val> try_get(std::uint32_t index) const;
+  Val get(std::uint32_t index) const;
+  /// Changes the field of this number, or the element. An error where it may not change, and where the value is not of
+  /// its type.
+  Result<void> try_set(std::uint32_t index, const Val &value);
+  void set(std::uint32_t index, const Val &value) { try_set(index, value).value(); }
+  /// Elements of an array of numbers, from `first` on: `ref.read_elements<std::uint8_t>(0, ref.length())`. An error
+  /// where `T` is not as long as an element, and where they are not all in the array.
+  template <class T> Result<std::vector<T>> try_read_elements(std::uint32_t first, std::uint32_t count) const;
+  template <class T> std::vector<T> read_elements(std::uint32_t first, std::uint32_t count) const {
+    return try_read_elements<T>(first, count).value();
+  }
+  /// Changes elements of an array of numbers, from `first` on; else as `try_read_elements`, and an error where they may
+  /// not change.
+  template <class T> Result<void> try_write_elements(std::uint32_t first, Span<const T> elements);
+  template <class T> void write_elements(std::uint32_t first, Span<const T> elements) { try_write_elements<T>(first, elements).value(); }
+
+  /// What it is as one of the family of `anyref`, as `any.convert_extern` makes it of an external one. An error for
+  /// functions and exceptions.
+  Result<Ref> try_to_any() const;
+  Ref to_any() const { return try_to_any().value(); }
+  /// What one of the family of `anyref` is as an external one, as `extern.convert_any` makes it; any other as it is.
+  Result<Ref> try_to_extern() const;
+  Ref to_extern() const { return try_to_extern().value(); }
+
   /// The C handle, borrowed.
   wasm_ref_t *raw() const noexcept { return ref_.get(); }
   wasm_ref_t *release() noexcept { return ref_.release(); }
   const detail::StorePtr &store() const noexcept { return store_; }
 
 private:
+  /// Whether so many of these bytes are elements of an array.
+  Result<void> fits(std::uint32_t first, std::size_t count, std::size_t size) const;
   detail::StorePtr store_;
   detail::Owned<wasm_ref_t, wasm_ref_delete> ref_;
 };
@@ -1096,6 +1189,8 @@ public:
   Val(const Func &func);
   /// An `exnref`.
   Val(const ExnRef &exn);
+  /// An `anyref`: a structure, an array, an integer of 31 bits, or null.
+  static Val any(Ref ref) { return of_ref(ValKind::AnyRef, std::move(ref)); }
   /// A reference as a value of a kind of references: an `anyref` that a guest has given, to give it back.
   static Val of_ref(ValKind kind, Ref ref) {
     Val val(std::move(ref));
@@ -2039,6 +2134,35 @@ inline std::optional<FuncType> ValType::func_type() const {
   return type ? std::optional<FuncType>(detail::to_type(type.get())) : std::nullopt;
 }
 
+inline Result<ValType> ValType::try_structure(Span<const FieldType> fields) {
+  std::vector<std::shared_ptr<const wasm_valtype_t>> types; // lent
+  std::vector<stepwell_field_t> given;
+  for (const FieldType &field : fields) {
+    types.push_back(field.type.raw());
+    given.push_back({types.back().get(), static_cast<stepwell_storage_t>(field.storage), field.is_mutable});
+  }
+  return made(stepwell_valtype_new_struct(given.data(), given.size()), "making a structure's type");
+}
+inline Result<ValType> ValType::try_structure(std::initializer_list<FieldType> fields) {
+  return try_structure(Span<const FieldType>(fields.begin(), fields.size()));
+}
+inline ValType ValType::structure(std::initializer_list<FieldType> fields) { return try_structure(fields).value(); }
+inline Result<ValType> ValType::try_array(const FieldType &element) {
+  const std::shared_ptr<const wasm_valtype_t> type = element.type.raw();
+  const stepwell_field_t given = {type.get(), static_cast<stepwell_storage_t>(element.storage), element.is_mutable};
+  return made(stepwell_valtype_new_array(&given), "making an array's type");
+}
+inline std::vector<FieldType> ValType::fields() const {
+  std::vector<FieldType> list;
+  const std::size_t count = type_ ? stepwell_valtype_field_count(type_.get()) : 0;
+  list.reserve(count);
+  stepwell_field_t field = stepwell_field_t();
+  for (std::size_t i = 0; i < count && stepwell_valtype_field(type_.get(), i, &field); i++) {
+    list.push_back({detail::to_type(field.type), static_cast<Storage>(field.storage), field.is_mutable});
+  }
+  return list;
+}
+
 namespace detail {
 
 inline std::vector<std::uint8_t> take_bytes(wasm_byte_vec_t &vec) {
@@ -2812,6 +2936,130 @@ template <class T> Result<Ref> Ref::try_make(Store &store, T value) {
     wasm_ref_set_host_info_with_finalizer(ref.value().raw(), object, detail::HostObject::finalize);
   }
   return ref;
+}
+
+namespace detail {
+
+/// A structure or an array of values.
+template <class Make> Result<Ref> make_object(Make make, Store &store, const ValType &type, Span<const Val> values) {
+  if (!store.valid()) return moved_from(Store::class_name);
+  std::vector<wasm_val_t> given;
+  given.reserve(values.size());
+  for (const Val &value : values) given.push_back(value.raw());
+  const wasm_val_vec_t vec = {given.size(), given.data()};
+  wasm_ref_t *ref = nullptr;
+  if (stepwell_error_t *error = make(store.raw(), type.raw().get(), &vec, &ref)) return take_error(error);
+  return Ref(store.box(), ref);
+}
+
+} // namespace detail
+
+inline Result<Ref> Ref::try_structure(Store &store, const ValType &type, Span<const Val> fields) {
+  return detail::make_object(stepwell_struct_new, store, type, fields);
+}
+inline Result<Ref> Ref::try_structure(Store &store, const ValType &type, std::initializer_list<Val> fields) {
+  return try_structure(store, type, Span<const Val>(fields.begin(), fields.size()));
+}
+inline Ref Ref::structure(Store &store, const ValType &type, std::initializer_list<Val> fields) {
+  return try_structure(store, type, fields).value();
+}
+inline Result<Ref> Ref::try_array(Store &store, const ValType &type, Span<const Val> elements) {
+  return detail::make_object(stepwell_array_new, store, type, elements);
+}
+inline Result<Ref> Ref::try_array(Store &store, const ValType &type, std::initializer_list<Val> elements) {
+  return try_array(store, type, Span<const Val>(elements.begin(), elements.size()));
+}
+inline Ref Ref::array(Store &store, const ValType &type, std::initializer_list<Val> elements) {
+  return try_array(store, type, elements).value();
+}
+inline Result<Ref> Ref::try_array_of(Store &store, const ValType &type, const Val &value, std::uint32_t length) {
+  if (!store.valid()) return detail::moved_from(Store::class_name);
+  wasm_ref_t *ref = nullptr;
+  if (stepwell_error_t *error = stepwell_array_new_of(store.raw(), type.raw().get(), &value.raw(), length, &ref)) {
+    return detail::take_error(error);
+  }
+  return Ref(store.box(), ref);
+}
+inline Ref Ref::array_of(Store &store, const ValType &type, const Val &value, std::uint32_t length) {
+  return try_array_of(store, type, value, length).value();
+}
+inline Result<Ref> Ref::try_i31(Store &store, std::int32_t value) {
+  if (!store.valid()) return detail::moved_from(Store::class_name);
+  wasm_ref_t *ref = stepwell_i31_new(store.raw(), value);
+  if (!ref) return detail::last_error("making an integer of 31 bits");
+  return Ref(store.box(), ref);
+}
+inline std::optional<std::int32_t> Ref::as_i31() const {
+  std::int32_t value = 0;
+  return ref_ && stepwell_ref_i31(ref_.get(), &value) ? std::optional<std::int32_t>(value) : std::nullopt;
+}
+inline Result<ValType> Ref::try_type() const {
+  wasm_valtype_t *type = stepwell_ref_type(ref_.get());
+  if (!type) return detail::last_error("asking for a reference's type");
+  return ValType(type);
+}
+inline Result<std::uint32_t> Ref::try_length() const {
+  std::uint32_t length = 0;
+  if (stepwell_error_t *error = stepwell_object_length(ref_.get(), &length)) return detail::take_error(error);
+  return length;
+}
+inline Result<Val> Ref::try_get(std::uint32_t index) const {
+  wasm_val_t value = wasm_val_t();
+  if (stepwell_error_t *error = stepwell_object_get(ref_.get(), index, &value)) return detail::take_error(error);
+  return Val(store_, value);
+}
+inline Val Ref::get(std::uint32_t index) const { return try_get(index).value(); }
+inline Result<void> Ref::try_set(std::uint32_t index, const Val &value) {
+  return detail::outcome(stepwell_object_set(ref_.get(), index, &value.raw()));
+}
+inline Result<void> Ref::fits(std::uint32_t first, std::size_t count, std::size_t size) const {
+  const Result<std::uint32_t> length = try_length();
+  if (!length) return length.error();
+  const Result<ValType> type = try_type();
+  if (!type) return type.error();
+  if (type->heap() != HeapKind::DefinedArray) {
+    return Error(ErrorCode::Argument, "the reference is to a structure, not to an array");
+  }
+  const FieldType element = type->fields().at(0);
+  std::size_t width = element.storage == Storage::I8 ? 1 : element.storage == Storage::I16 ? 2 : 4;
+  if (element.type.kind() == ValKind::I64 || element.type.kind() == ValKind::F64) width = 8;
+  if (element.type.kind() == ValKind::V128) width = 16;
+  if (element.type.is_ref()) return Error(ErrorCode::Argument, "the array's elements are references: they have no bytes");
+  if (width != size) {
+    return Error(ErrorCode::Argument, "the array's elements have " + std::to_string(width) + " bytes, and were asked for as ones of " +
+                                          std::to_string(size));
+  }
+  if (first > *length || count > *length - first) {
+    return Error(ErrorCode::Argument, "there are no " + std::to_string(count) + " elements from " + std::to_string(first) +
+                                          " on: there are " + std::to_string(*length));
+  }
+  return {};
+}
+template <class T> Result<std::vector<T>> Ref::try_read_elements(std::uint32_t first, std::uint32_t count) const {
+  static_assert((std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) || std::is_same_v<T, V128>, "elements are numbers or V128");
+  if (const Result<void> fit = fits(first, count, sizeof(T)); !fit) return fit.error();
+  std::vector<T> elements(count);
+  if (stepwell_error_t *error = stepwell_array_read(ref_.get(), first, elements.data(), elements.size() * sizeof(T))) {
+    return detail::take_error(error);
+  }
+  return elements;
+}
+template <class T> Result<void> Ref::try_write_elements(std::uint32_t first, Span<const T> elements) {
+  static_assert((std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) || std::is_same_v<T, V128>, "elements are numbers or V128");
+  if (Result<void> fit = fits(first, elements.size(), sizeof(T)); !fit) return fit;
+  return detail::outcome(stepwell_array_write(ref_.get(), first, elements.data(), elements.size() * sizeof(T)));
+}
+inline Result<Ref> Ref::try_to_any() const {
+  if (is_null()) return Ref();
+  wasm_ref_t *ref = stepwell_ref_to_any(ref_.get());
+  if (!ref) return detail::last_error("converting a reference");
+  return Ref(store_, ref);
+}
+inline Result<Ref> Ref::try_to_extern() const {
+  if (is_null()) return Ref();
+  wasm_ref_t *ref = stepwell_ref_to_extern(ref_.get());
+  if (!ref) return detail::last_error("converting a reference");
+  return Ref(store_, ref);
 }
 
 inline Result<Global> Global::try_make(Store &store, const GlobalType &type, const Val &value) {

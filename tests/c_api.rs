@@ -47,6 +47,8 @@ programs!(
     fork,
     corners,
     handles,
+    heap_hosts,
+    heap_objects,
     vectors,
 );
 

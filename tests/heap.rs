@@ -482,3 +482,45 @@ fn what_a_stopped_frame_shows_is_held() {
         assert!(stops.load(Ordering::Relaxed) > 20);
     }
 }
+
+/// What the host makes stands side by side, as what guests make.
+#[test]
+fn small_objects_of_the_host_share_lines() {
+    let engine = Engine::new(config()).unwrap();
+    let mut store = Store::new(&engine);
+    let element = FieldType { storage: StorageType::I8, mutable: true };
+    let ty = DefinedType::array(ArrayType { element }).unwrap();
+    for _ in 0..1000 {
+        AnyRef::new_array_of(&mut store, &ty, Val::I32(7), 8).unwrap();
+    }
+    // Of 16 bytes each, in blocks of 32 KiB.
+    assert_eq!(store.usage().heap_bytes, 1 << 15);
+}
+
+/// A limit that was lowered holds for what is made from then on, also where there was more before.
+#[test]
+fn a_lower_limit_holds_for_memory_that_was_used_before() {
+    let engine = Engine::new(config()).unwrap();
+    let mut store = Store::new(&engine);
+    let element = FieldType { storage: StorageType::I8, mutable: true };
+    let ty = DefinedType::array(ArrayType { element }).unwrap();
+    let make = |store: &mut Store, length| AnyRef::new_array_of(store, &ty, Val::I32(7), length);
+    for _ in 0..10 {
+        make(&mut store, 1_000_000).unwrap();
+    }
+    collect(&mut store, &[]);
+    store.set_limits(StoreLimits { heap_bytes: 3_000_000, ..store.limits() });
+    let mut held = Vec::new();
+    let error = loop {
+        match make(&mut store, 1_000_000) {
+            Ok(made) => held.push(store.root(made).unwrap()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((held.len(), error.kind()), (2, ErrorKind::Limit));
+    assert!(error.message().contains("takes at most 3000000 bytes"), "{error}");
+    held.clear();
+    collect(&mut store, &[]);
+    let made = make(&mut store, 1_000_000).unwrap();
+    assert_eq!(made.len(&store).unwrap(), 1_000_000);
+}

@@ -132,7 +132,7 @@ STEPWELL_API bool stepwell_ref_i31(const wasm_ref_t *ref, int32_t *out);
 
 /**
  * The lowest type that a reference is of: of a structure, an array or a function the one that has been defined, `i31`,
- * `exn`, and `extern` for what is the host's.
+ * `exn`, and for what is the host's `extern`, or `any` where it has been made one of the family of `anyref`.
  *
  * Thread: one at a time per store.
  */

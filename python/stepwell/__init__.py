@@ -26,8 +26,14 @@ from .instance import Exports, Instance
 from .linker import InstancePre, Linker
 from .module import CustomSection, Module
 from .store import Interrupt, Store
-from .types import ExportType, FuncType, GlobalType, ImportType, MemoryType, TableType, TagType, f32, f64, i32, i64, matches, v128
-from .values import AnyRef, Caller, ExnRef, Extern, ExternRef, Func, Global, Memory, SharedMemory, Table, Tag
+from .types import (
+    ArrayType, ExportType, FieldType, FuncType, GlobalType, ImportType, MemoryType, StructType, TableType, TagType, f32,
+    f64, i32, i64, matches, v128,
+)
+from .values import (
+    AnyRef, ArrayRef, Caller, ExnRef, Extern, ExternRef, Func, Global, I31Ref, Memory, SharedMemory, StructRef, Table,
+    Tag,
+)
 from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
@@ -36,9 +42,11 @@ for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, 
     _shown.__module__ = __name__
 
 __all__ = [
-    "Action", "AnyRef", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger", "Engine", "Error", "ErrorCode", "ExceptionStops", "Exit", "ExnRef", "ExportType",
-    "Exports", "Extern",
-    "ExternRef", "Feature", "Frame", "Func", "FuncType", "Global", "GlobalType", "GuestException", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory",
-    "MemoryType", "Module", "Profiler", "SharedMemory", "Source", "Stop", "StopReason", "Store", "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame",
-    "Wasi", "f32", "f64", "i32", "i64", "matches", "name_to_show", "v128",
+    "Action", "AnyRef", "ArrayRef", "ArrayType", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger",
+    "Engine", "Error", "ErrorCode", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
+    "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "Global", "GlobalType", "GuestException",
+    "I31Ref", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory", "MemoryType",
+    "Module", "Profiler", "SharedMemory", "Source", "Stop", "StopReason", "Store", "StructRef", "StructType",
+    "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Wasi", "f32", "f64", "i32", "i64",
+    "matches", "name_to_show", "v128",
 ]

@@ -150,6 +150,8 @@ def enter(store: Store, function: Any, *arguments: Any) -> None:
     thread = _thread
     stores = thread.stores
     with store._lock:
+        if store._given_back:
+            store._delete_given_back()
         depth, outer, token = len(stores), store._depth, object()
         try:
             _watch_unraisable()

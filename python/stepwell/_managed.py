@@ -69,6 +69,17 @@ class StoreObject(Managed):
         self._own(ptr)
         store._children[id(self)] = self
 
+    def close(self) -> None:
+        """Gives it back now, instead of when Python finds it unused. Closing twice is allowed."""
+        ptr, self._ptr = self._ptr, None
+        if ptr is not None:
+            self._store._give_back(self._delete, ptr)
+
+    def __del__(self, _ending: List[int] = _ending) -> None:
+        if self._ptr is not None and not _ending:
+            ptr, self._ptr = self._ptr, None
+            self._store._give_back(self._delete, ptr)
+
     @property
     def store(self) -> Store:
         """The store it is in."""

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from ctypes import POINTER, byref, c_uint64
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Deque, Dict, List, Optional, Tuple
 
 from . import _bindings as c
 from . import _calls
 from ._bindings import ErrorCode
-from ._managed import Managed, StoreObject
+from ._managed import Managed, StoreObject, _ending
 from .engine import Engine
 from .errors import Error, check, not_null
 from .module import Module, ModuleHandle
@@ -32,6 +33,8 @@ class Store(Managed):
         self._engine = engine
         self._lock = threading.RLock()
         self._depth = 0  # calls into the store that are under way
+        # Handles that were given back while another thread was inside, each with what deletes it.
+        self._given_back: Deque[Tuple[Any, Any]] = deque()
         # By id: what is closed with the store.
         self._children: weakref.WeakValueDictionary[int, StoreObject] = weakref.WeakValueDictionary()
         self._modules: Dict[int, Tuple[Module, ModuleHandle]] = {}  # by id: modules that were used in it, with their handles here
@@ -110,7 +113,9 @@ class Store(Managed):
         """Gives back what nothing holds any more: instances with their memories, host functions, external references. It is done
         from time to time without this. Inside a callback of the store it is an error."""
         with self._lock:
-            check(c.stepwell_store_collect(self._handle))
+            handle = self._handle
+            self._delete_given_back()
+            check(c.stepwell_store_collect(handle))
 
     @property
     def object_count(self) -> int:
@@ -132,7 +137,29 @@ class Store(Managed):
             self._modules.clear()
             self._kept.clear()
             self._boxes.clear()
+            self._delete_given_back()
             super().close()
+
+    def __del__(self, _ending: List[int] = _ending) -> None:
+        if not _ending and hasattr(self, "_given_back"):
+            self._delete_given_back()
+        super().__del__(_ending)
+
+    def _give_back(self, delete: Any, ptr: Any) -> None:
+        """Deletes a handle, which may enter the store: now, or, if another thread is inside, when the next one comes to
+        it. It waits for nobody, as it runs wherever Python finds something unused."""
+        self._given_back.append((delete, ptr))
+        if self._lock.acquire(blocking=False):
+            try:
+                self._delete_given_back()
+            finally:
+                self._lock.release()
+
+    def _delete_given_back(self) -> None:
+        """Deletes the handles that were given back. Only with the lock."""
+        while self._given_back:
+            delete, ptr = self._given_back.popleft()
+            delete(ptr)
 
     def _keep(self, item: Any) -> None:
         """Keeps what C calls for as long as the store is open."""

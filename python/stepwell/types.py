@@ -1,20 +1,23 @@
 """Types of what modules import and export. Value types are their names, as the text format has them: "i32", "i64", "f32", "f64",
 "v128", "funcref", "externref", "exnref", "anyref", "(ref eq)". What modules have defined has a number, which is the same for the same
-type in the whole process: "(ref null $type17)".
+type in the whole process: "(ref null $type17)". Of structures and arrays such a name is a `StructType` or an
+`ArrayType`, which is a str that knows the fields.
 
 In annotations they are `i32`, `i64`, `f32`, `f64` and `v128`, which are int, float and bytes to a type checker."""
 from __future__ import annotations
 
 import inspect
 import typing
+import weakref
 from ctypes import POINTER, byref, c_uint64
 from operator import index as integer
 from typing import (
-    Annotated, Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union,
+    Annotated, Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union,
 )
 
 from . import _bindings as c
-from .errors import not_null, text_from
+from ._managed import _ending
+from .errors import escaped, not_null, text_from
 
 T = TypeVar("T")
 
@@ -42,6 +45,8 @@ def kind_of(name: str) -> int:
         return KINDS[name] if name in KINDS else _kinds[name]
     except (KeyError, TypeError):
         pass
+    if isinstance(name, ObjectType):
+        return KINDS["anyref"]
     ptr = _valtype(name)
     kind = _kinds[name] = int(c.wasm_valtype_kind(ptr))
     c.wasm_valtype_delete(ptr)
@@ -55,6 +60,8 @@ def family_of(name: str) -> str:
 
 def _valtype(name: str) -> Any:
     """A value type as C has it, owned."""
+    if isinstance(name, ObjectType):
+        return not_null(c.wasm_valtype_copy(name._ptr), "wasm_valtype_copy")
     if name in KINDS:
         return not_null(c.wasm_valtype_new(KINDS[name]), "wasm_valtype_new")
     ptr = c.stepwell_valtype_parse(name.encode("utf-8", "replace")) if isinstance(name, str) and "\0" not in name else None
@@ -78,6 +85,153 @@ def matches(type: str, wanted: str) -> bool:
             c.wasm_valtype_delete(other)
     finally:
         c.wasm_valtype_delete(one)
+
+
+class ObjectType(str):
+    """The type of references to structures or arrays whose fields are known: a name as "(ref $type17)", which is a str.
+    It keeps what has been defined."""
+
+    _ptr: Any = None
+    _fields: Optional[Tuple[FieldType, ...]] = None
+
+    @property
+    def fields(self) -> Tuple[FieldType, ...]:
+        """The fields of the structures, each a `FieldType`; of arrays what the elements are, alone."""
+        if self._fields is None:
+            found = []
+            for index in range(c.stepwell_valtype_field_count(self._ptr)):
+                out = c.stepwell_field_t()
+                c.stepwell_valtype_field(self._ptr, index, byref(out))
+                found.append(FieldType(_STORED.get(out.storage) or _name(out.type), out.is_mutable))
+            self._fields = tuple(found)
+        return self._fields
+
+    @property
+    def nullable(self: O) -> O:
+        """The same with null among its values."""
+        if self.startswith("(ref null "):
+            return self
+        made = c.stepwell_valtype_parse(self.replace("(ref ", "(ref null ", 1).encode())
+        return taken(_name, made, c.wasm_valtype_delete)  # type: ignore[return-value]
+
+    @classmethod
+    def _known(cls: Type[O], type: Any) -> O:
+        """The type that is meant, which is of this class."""
+        if isinstance(type, str) and not isinstance(type, ObjectType):
+            type = taken(_name, _valtype(type), c.wasm_valtype_delete)
+        if isinstance(type, cls):
+            return type
+        what = escaped(type) if isinstance(type, str) else f"a {type.__class__.__name__}"
+        raise TypeError(f"type must be a {cls.__name__}, not {what}")
+
+    def __copy__(self: O) -> O:
+        return self
+
+    def __deepcopy__(self: O, _: Any) -> O:
+        return self
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        return str, (str(self),)  # elsewhere it is but a name
+
+    def __del__(self, _ending: List[int] = _ending) -> None:
+        if self._ptr is not None and not _ending:
+            ptr, self._ptr = self._ptr, None
+            c.wasm_valtype_delete(ptr)
+
+
+class StructType(ObjectType):
+    """The type of references to structures: of these fields, each a `FieldType`, its arguments as a tuple, or the name
+    of a type alone. Null is not among them: see `nullable`. Where modules define the same, final and in no group with
+    others, it is the same type."""
+
+    def __new__(cls, fields: Iterable[Union[FieldType, str, Tuple[str, bool]]] = ()) -> StructType:
+        if isinstance(fields, str):
+            raise TypeError("fields is a sequence of fields, such as [\"i32\", FieldType(\"i8\", mutable=False)]")
+        known = [_field(field, f"field {index}") for index, field in enumerate(fields)]
+        given, kept = _fields_in_c(known)
+        try:
+            made = not_null(c.stepwell_valtype_new_struct(given, len(known)), "StructType")
+        finally:
+            _free(kept)
+        return taken(_name, made, c.wasm_valtype_delete)  # type: ignore[return-value]
+
+
+class ArrayType(ObjectType):
+    """The type of references to arrays, whose elements are such a field; else as `StructType`."""
+
+    def __new__(cls, element: Union[FieldType, str, Tuple[str, bool]]) -> ArrayType:
+        given, kept = _fields_in_c([_field(element, "element")])
+        try:
+            made = not_null(c.stepwell_valtype_new_array(given), "ArrayType")
+        finally:
+            _free(kept)
+        return taken(_name, made, c.wasm_valtype_delete)  # type: ignore[return-value]
+
+    @property
+    def element(self) -> FieldType:
+        """What the elements are, a `FieldType`."""
+        return self.fields[0]
+
+
+O = TypeVar("O", bound=ObjectType)
+_STORED: Dict[int, str] = {c.STEPWELL_STORAGE_I8: "i8", c.STEPWELL_STORAGE_I16: "i16"}
+# By kind: the classes of types whose fields are known.
+_OBJECT_TYPES: Dict[int, Type[ObjectType]] = {
+    c.STEPWELL_HEAPKIND_DEFINED_STRUCT: StructType, c.STEPWELL_HEAPKIND_DEFINED_ARRAY: ArrayType,
+}
+# By name: those that somebody has.
+_met: weakref.WeakValueDictionary[str, ObjectType] = weakref.WeakValueDictionary()
+
+
+class _FieldType(NamedTuple):
+    type: str
+    mutable: bool = True
+
+
+class FieldType(_FieldType):
+    """A field of a structure, or what the elements of an array are: a value type, or "i8" or "i16", the lowest
+    bits of an i32; and whether it can be written."""
+
+    __slots__ = ()
+
+    def __new__(cls, type: str, mutable: bool = True) -> FieldType:
+        if type not in _STORED.values():
+            kind_of(type)
+        return super().__new__(cls, type, bool(mutable))
+
+
+def _field(given: Any, what: str) -> FieldType:
+    """The field that is meant."""
+    if isinstance(given, FieldType):
+        return given
+    if not isinstance(given, (str, tuple)):
+        raise TypeError(f"{what} must be a FieldType or the name of a type, not {type(given).__name__}")
+    try:
+        return FieldType(given) if isinstance(given, str) else FieldType(*given)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{what}: {error}") from None
+
+
+def _fields_in_c(fields: Sequence[FieldType]) -> Tuple[Any, List[Any]]:
+    """Fields as C has them, and the types that are to be deleted after that."""
+    given, kept = (c.stepwell_field_t * len(fields))(), []
+    try:
+        for field, out in zip(fields, given):
+            out.is_mutable = field.mutable
+            if field.type in _STORED.values():
+                out.storage = c.STEPWELL_STORAGE_I8 if field.type == "i8" else c.STEPWELL_STORAGE_I16
+            else:
+                kept.append(_valtype(field.type))
+                out.type = kept[-1]
+    except BaseException:
+        _free(kept)
+        raise
+    return given, kept
+
+
+def _free(types: List[Any]) -> None:
+    for ptr in types:
+        c.wasm_valtype_delete(ptr)
 
 
 class _FuncType(NamedTuple):
@@ -124,20 +278,20 @@ def wants_caller(function: Callable[..., Any]) -> bool:
 def _annotated(annotation: Any, what: str) -> str:
     """The value type of a resolved annotation."""
     for name in getattr(annotation, "__metadata__", ()):
-        if isinstance(name, str) and name in KINDS:
+        if isinstance(name, ObjectType) or isinstance(name, str) and name in KINDS:
             return name
     inside = typing.get_args(annotation)
     if typing.get_origin(annotation) is Union and len(inside) == 2 and inside[1] is type(None):
         annotation = inside[0]
-    from .values import AnyRef, ExnRef, ExternRef, Func
+    from .values import AnyRef, ArrayRef, ExnRef, ExternRef, Func, I31Ref, StructRef
     for known, name in (
             (bool, "i32"), (int, "i32"), (float, "f64"), (Func, "funcref"), (ExternRef, "externref"), (ExnRef, "exnref"),
-            (AnyRef, "anyref")):
+            (AnyRef, "anyref"), (StructRef, "structref"), (ArrayRef, "arrayref"), (I31Ref, "i31ref")):
         if annotation is known:
             return name
     raise TypeError(
         f"{what} is annotated {annotation!r}, which is no value type; there are i32, i64, f32, f64, v128 of stepwell, int (an i32), "
-        "float (an f64), Func, ExternRef, ExnRef, AnyRef")
+        "float (an f64), Func, ExternRef, ExnRef, AnyRef, StructRef, ArrayRef, I31Ref")
 
 
 class FuncType(_FuncType):
@@ -155,9 +309,11 @@ class FuncType(_FuncType):
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> FuncType:
-        """The type that a function's annotations say: `stepwell.i32`, `i64`, `f32`, `f64`, `v128`; int is an i32, float an f64,
-        `Func` a funcref, `ExternRef` an externref, `ExnRef` an exnref, `AnyRef` an anyref; a tuple of them for several results, None or nothing for none. A first parameter that
-        is annotated `Caller` is told who calls, and no part of the type."""
+        """The type that a function's annotations say: `stepwell.i32`, `i64`, `f32`, `f64`, `v128`; int is an i32, float
+        an f64, `Func` a funcref, `ExternRef` an externref, `ExnRef` an exnref, `AnyRef` an anyref, `StructRef` a
+        structref, `ArrayRef` an arrayref, `I31Ref` an i31ref, `Annotated[StructRef, type]` of a `StructType`. A tuple
+        of them is for several results, None or nothing for none. A first parameter that is annotated `Caller` is told
+        who calls, and no part of the type."""
         name = getattr(function, "__qualname__", repr(function))
         try:
             hints = _hints(function)
@@ -224,10 +380,14 @@ class TableType(_TableType):
     _free = c.wasm_tabletype_delete
 
 
-class TagType(NamedTuple):
+class _TagType(NamedTuple):
+    params: Tuple[str, ...]
+
+
+class TagType(_TagType):
     """A tag's type: the types of the values that its exceptions carry."""
 
-    params: Tuple[str, ...]
+    __slots__ = ()
 
     def _to_c(self) -> Any:
         return not_null(c.wasm_tagtype_new(FuncType(self.params)._to_c()), "TagType")
@@ -289,8 +449,20 @@ def _names(vec: Any) -> Tuple[str, ...]:
 
 
 def _name(ptr: Any) -> str:
-    """The name of a value type of C's."""
-    return text_from(c.stepwell_valtype_text(ptr))
+    """The name of a value type of C's: of structures and arrays one that knows their fields."""
+    name = text_from(c.stepwell_valtype_text(ptr))
+    if "$" not in name:
+        return name
+    known = _met.get(name)
+    if known is not None:
+        return known
+    kind = _OBJECT_TYPES.get(c.stepwell_valtype_heapkind(ptr))
+    if kind is None:
+        return name
+    made = str.__new__(kind, name)
+    made._ptr = not_null(c.wasm_valtype_copy(ptr), "wasm_valtype_copy")
+    _met[name] = made
+    return made
 
 
 def _limits_from(ptr: Any, min: Callable[..., Any], max: Callable[..., Any]) -> Tuple[int, Optional[int]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
-from ctypes import POINTER, byref, c_uint64, c_void_p, cast
+from ctypes import POINTER, byref, c_int32, c_uint32, c_uint64, c_void_p, cast
 from operator import index as integer
-from typing import Any, Callable, Iterator, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
+from typing import (
+    Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, overload,
+)
 
 from . import _bindings as c
 from . import _calls
@@ -17,25 +19,30 @@ from .errors import Error, bytes_at, check, last_error, not_null, text_from
 from .engine import Engine
 from .store import Store
 from .types import (
-    NAMES, FuncType, GlobalType, MemoryType, TableType, TagType, family_of, functype_from, globaltype_from, in_c, kind_of,
-    memorytype_from, tabletype_from, tagtype_from, taken, wants_caller,
+    NAMES, ArrayType, FieldType, FuncType, GlobalType, MemoryType, ObjectType, StructType, TableType, TagType, _name,
+    family_of, functype_from, globaltype_from, in_c, kind_of, memorytype_from, tabletype_from, tagtype_from, taken,
+    wants_caller,
 )
 
 X = TypeVar("X", bound="Extern")
+R = TypeVar("R", bound="_ObjectRef")
 
 
 def to_c(store: Store, val: Any, name: str, value: Any, what: str, given_away: bool = False) -> None:
-    """Writes a Python value of type `name` to a `wasm_val_t`. A reference is borrowed, unless it is given away, and so are the bytes
-    of a v128, which live as long as `val`."""
-    if name in ("i32", "i64"):
-        bits = 32 if name == "i32" else 64
+    """Writes a Python value of type `name`, or of a field, to a `wasm_val_t`. A reference is borrowed, unless it is
+    given away, and so are the bytes of a v128, which live as long as `val`."""
+    bits = _BITS.get(name)
+    if bits is not None:
         try:
             number = integer(value)
         except TypeError:
             raise TypeError(f"{what} must be an int for {name}, not {type(value).__name__}") from None
         if not -(1 << bits - 1) <= number < 1 << bits:
             raise OverflowError(f"{what} is {number}, which does not fit {name}")
-        setattr(val.of, name, number)
+        if bits == 64:
+            val.of.i64 = number
+        else:
+            val.of.i32 = number
     elif name in ("f32", "f64"):
         if isinstance(value, (str, bytes, bytearray)) or not hasattr(value, "__float__") and not hasattr(value, "__index__"):
             raise TypeError(f"{what} must be a number for {name}, not {type(value).__name__}")
@@ -49,7 +56,28 @@ def to_c(store: Store, val: Any, name: str, value: Any, what: str, given_away: b
     else:
         reference = ref_to_c(store, name, value, what)
         val.of.ref = c.wasm_ref_copy(reference) if given_away and reference else reference
-    val.kind = kind_of(name)
+    val.kind = c.WASM_I32 if name in ("i8", "i16") else kind_of(name)
+
+
+_BITS = {"i32": 32, "i64": 64, "i8": 8, "i16": 16}
+
+
+def all_to_c(
+        store: Store, names: Sequence[str], values: Sequence[Any], what: str,
+        numbers: Optional[Sequence[int]] = None) -> Any:
+    """A `wasm_val_vec_t` of values of these types, borrowed; messages call them by `numbers`, or their places.
+    References are last, so that none of them is closed by what a number's class does when it is asked for its value."""
+    numbers = range(len(values)) if numbers is None else numbers
+    given = (c.wasm_val_t * len(values))()
+    late = []
+    for i, name in enumerate(names):
+        if name in _BITS or name in _FORMATS:
+            to_c(store, given[i], name, values[i], f"{what} {numbers[i]}")
+        else:
+            late.append(i)
+    for i in late:
+        to_c(store, given[i], names[i], values[i], f"{what} {numbers[i]}")
+    return c.wasm_val_vec_t(len(values), given)
 
 
 def from_c(store: Store, val: Any, owned: bool) -> Any:
@@ -89,7 +117,7 @@ def ref_to_c(store: Store, name: str, value: Any, what: str) -> Any:
     """A reference of type `name`, borrowed; None is null."""
     if value is None:
         return None
-    wanted = {"funcref": Func, "externref": ExternRef, "exnref": ExnRef, "anyref": AnyRef}[family_of(name)]
+    wanted = _CLASSES[family_of(name)]
     if not isinstance(value, wanted):
         raise TypeError(f"{what} must be {wanted.__name__} or None for {name}, not {type(value).__name__}")
     if value._store is not store:
@@ -185,11 +213,8 @@ class Func(Extern):
         if len(args) != len(params):
             raise TypeError(f"the function has {len(params)} parameters, but {len(args)} arguments were given")
         store = self._store
-        given = (c.wasm_val_t * len(params))()
-        for i, name in enumerate(params):
-            to_c(store, given[i], name, args[i], f"argument {i}")
+        args_vec = all_to_c(store, params, args, "argument")
         room = (c.wasm_val_t * len(results))()
-        args_vec = c.wasm_val_vec_t(len(params), given)
         results_vec = c.wasm_val_vec_t(len(results), room)
         _calls.enter(store, c.stepwell_func_call, self._handle, byref(args_vec), byref(results_vec))
         if not results:
@@ -623,10 +648,7 @@ class ExnRef(_Reference):
         store, params = tag._store, tag.type.params
         if len(values) != len(params):
             raise TypeError(f"exceptions of the tag carry {len(params)} values, not {len(values)}")
-        given = (c.wasm_val_t * len(params))()
-        for i, name in enumerate(params):
-            to_c(store, given[i], name, values[i], f"value {i}")
-        vec = c.wasm_val_vec_t(len(params), given)
+        vec = all_to_c(store, params, values, "value")
         out = POINTER(c.stepwell_exception_t)()
         with store._lock:
             check(c.stepwell_exception_new(tag._handle, byref(vec), byref(out)))
@@ -651,10 +673,10 @@ class ExnRef(_Reference):
         vec = c.wasm_val_vec_t()
         with self._store._lock:
             check(c.stepwell_exception_values(self._handle, byref(vec)))
-        try:
-            return tuple(from_c(self._store, vec.data[i], owned=False) for i in range(vec.size))
-        finally:
-            c.wasm_val_vec_delete(byref(vec))
+            try:
+                return tuple(from_c(self._store, vec.data[i], owned=False) for i in range(vec.size))
+            finally:
+                c.wasm_val_vec_delete(byref(vec))
 
     def _message(self) -> str:
         """What a trap says that throws it."""
@@ -670,9 +692,11 @@ class ExnRef(_Reference):
 
 
 class AnyRef(_Reference):
-    """Something that a guest has made, what an `anyref` refers to: to be kept and given back. It cannot be looked into."""
+    """What an `anyref` refers to. It is a `StructRef`, an `ArrayRef` or an `I31Ref`, or, of this class itself, what is
+    the host's: `to_extern` gives that. References to one object are equal."""
 
     _delete = c.wasm_ref_delete
+    _type: Optional[str] = None  # it does not change
 
     @staticmethod
     def _as_ref(ptr: Any) -> Any:
@@ -680,10 +704,250 @@ class AnyRef(_Reference):
 
     @classmethod
     def _of(cls, store: Store, ptr: Any) -> AnyRef:
-        """That of an owned reference."""
-        self = cls.__new__(cls)
-        self._own_in(store, ptr)
+        """That of an owned reference, of the class that is its."""
+        with store._lock:
+            kind, type = _class_of(ptr)
+            self = kind.__new__(kind)
+            self._own_in(store, ptr)
+        self._type = type
         return self
+
+    @property
+    def type(self) -> str:
+        """The lowest type that it is of: a `StructType`, an `ArrayType`, "(ref i31)", or "(ref any)"."""
+        with self._store._lock:
+            handle = self._handle
+            if self._type is None:
+                self._type = taken(_name, c.stepwell_ref_type(handle), c.wasm_valtype_delete)
+            return self._type
+
+    def to_extern(self) -> ExternRef:
+        """The same as an external reference, as `extern.convert_any` makes it."""
+        with self._store._lock:
+            made = not_null(c.stepwell_ref_to_extern(self._handle), "stepwell_ref_to_extern")
+            return ExternRef._of(self._store, made)
+
+    def _shown(self) -> str:
+        return f"{self.type}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}{', closed' if self.closed else ' ' + self._shown()}>"
+
+
+class I31Ref(AnyRef):
+    """An integer of 31 bits as a reference, as `ref.i31` makes it: `int(reference)`, or `value`. Those of one integer
+    are equal."""
+
+    def __init__(self, store: Store, value: int) -> None:
+        number = integer(value)
+        if not -1 << 30 <= number < 1 << 31:
+            raise OverflowError(f"value is {number}, which does not fit 31 bits")
+        with store._lock:
+            self._own_in(store, not_null(c.stepwell_i31_new(store._handle, number), "stepwell_i31_new"))
+
+    @property
+    def value(self) -> int:
+        """The integer, with its sign."""
+        out = c_int32()
+        with self._store._lock:
+            c.stepwell_ref_i31(self._handle, byref(out))
+        return out.value
+
+    def __int__(self) -> int:
+        return self.value
+
+    def _shown(self) -> str:
+        return f"{self.value}"
+
+
+class _ObjectRef(AnyRef):
+    """What structures and arrays have in common: their fields and elements have numbers."""
+
+    _part = "field"
+
+    def _make(self, store: Store, make: Any, *arguments: Any) -> None:
+        out = POINTER(c.wasm_ref_t)()
+        check(make(store._handle, *arguments, byref(out)))
+        self._own_in(store, out)
+
+    def _field(self, index: int) -> FieldType:
+        """What is at this number."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        out = c_uint32()
+        with self._store._lock:
+            check(c.stepwell_object_length(self._handle, byref(out)))
+        return out.value
+
+    def __bool__(self) -> bool:
+        return True  # an empty one is no null
+
+    def _index(self, key: Any) -> int:
+        key, size = integer(key), len(self)
+        if not -size <= key < size:
+            raise IndexError(f"there is no {self._part} {key}: there are {size}")
+        return int(key % size)
+
+    def _slice(self, key: slice) -> List[Any]:
+        return [self._get(index) for index in range(*key.indices(len(self)))]
+
+    def _get(self, index: int) -> Any:
+        val = c.wasm_val_t()
+        with self._store._lock:
+            check(c.stepwell_object_get(self._handle, index, byref(val)))
+            return from_c(self._store, val, owned=True)
+
+    def __getitem__(self, key: Union[int, slice]) -> Any:
+        """A field or an element, by its number; for a slice a list of them."""
+        with self._store._lock:
+            return self._slice(key) if isinstance(key, slice) else self._get(self._index(key))
+
+    def __setitem__(self, key: Union[int, slice], value: Any) -> None:
+        """Changes a field or an element, or as many as a slice has. One that may not change is an `Error`."""
+        if isinstance(key, slice):
+            values = list(value)
+            with self._store._lock:
+                places = range(*key.indices(len(self)))
+                if len(values) != len(places):
+                    raise ValueError(f"{len(places)} values are to be set, but {len(values)} were given")
+                self._set(places, values)
+        else:
+            with self._store._lock:
+                index = self._index(key)
+                self._set(range(index, index + 1), [value])
+
+    def _set(self, places: range, values: Sequence[Any]) -> None:
+        fields = [self._field(index) for index in places]
+        for index, field in zip(places, fields):
+            if not field.mutable:
+                raise Error(f"{self._part} {index} cannot be written: it is constant", ErrorCode.ARGUMENT)
+        vec = all_to_c(self._store, [field.type for field in fields], values, self._part, places)
+        for index, val in zip(places, vec.data[:vec.size]):
+            check(c.stepwell_object_set(self._handle, index, byref(val)))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._get(index) for index in range(len(self)))
+
+
+class StructRef(_ObjectRef):
+    """A structure, what a `structref` refers to: its fields by number, `len()` of them. It is made of a value for each
+    field of its type."""
+
+    def __init__(self, store: Store, type: Union[StructType, str], fields: Iterable[Any] = ()) -> None:
+        known, values = StructType._known(type), list(fields)
+        if len(values) != len(known.fields):
+            raise TypeError(f"structures of {known} have {len(known.fields)} fields, not {len(values)}")
+        with store._lock:
+            vec = all_to_c(store, [field.type for field in known.fields], values, self._part)
+            self._make(store, c.stepwell_struct_new, known._ptr, byref(vec))
+
+    def _field(self, index: int) -> FieldType:
+        return _object_type(self).fields[index]
+
+    def _shown(self) -> str:
+        return f"{self.type} of {len(self)}"
+
+
+class ArrayRef(_ObjectRef):
+    """An array, what an `arrayref` refers to: its elements by number, `len()` of them. Of an array of numbers
+    `bytes(reference)` is a copy of all, little-endian."""
+
+    _part = "element"
+
+    def __init__(self, store: Store, type: Union[ArrayType, str], elements: Iterable[Any] = ()) -> None:
+        known, values = ArrayType._known(type), list(elements)
+        with store._lock:
+            vec = all_to_c(store, [known.element.type] * len(values), values, self._part)
+            self._make(store, c.stepwell_array_new, known._ptr, byref(vec))
+
+    @classmethod
+    def filled(cls: Type[R], store: Store, type: Union[ArrayType, str], value: Any, length: int) -> R:
+        """A new array of so many elements that are all the same."""
+        known, length = ArrayType._known(type), integer(length)
+        if length < 0:
+            raise ValueError("a length is not negative")
+        if length >= 1 << 32:
+            raise Error(f"there are no arrays of {length} elements", ErrorCode.LIMIT)
+        self = cls.__new__(cls)
+        val = c.wasm_val_t()
+        with store._lock:
+            to_c(store, val, known.element.type, value, "value")
+            self._make(store, c.stepwell_array_new_of, known._ptr, byref(val), length)
+        return self
+
+    def _field(self, index: int) -> FieldType:
+        return _object_type(self).fields[0]
+
+    def _width(self) -> int:
+        """The bytes of an element."""
+        element = self._field(0).type
+        if element not in _FORMATS:
+            raise TypeError(f"the elements are references, {element}: they have no bytes")
+        return struct.calcsize(f"<{_FORMATS[element]}")
+
+    def _check(self, first: int, count: int) -> None:
+        size = len(self)
+        if first < 0 or count < 0 or first + count > size:
+            raise IndexError(f"there are no {count} elements from {first} on: there are {size}")
+
+    def read_elements(self, first: int = 0, count: Optional[int] = None) -> bytes:
+        """The bytes of `count` elements from `first` on, or of all from there on, copied. For arrays of numbers."""
+        first = integer(first)
+        with self._store._lock:
+            count = max(len(self) - first, 0) if count is None else integer(count)
+            self._check(first, count)
+            size = count * self._width()
+            data = ctypes.create_string_buffer(size or 1)
+            check(c.stepwell_array_read(self._handle, first, data, size))
+        return data.raw[:size]
+
+    def write_elements(self, first: int, data: Any) -> None:
+        """Changes the elements from `first` on to those of these bytes, or any other buffer. For arrays of numbers."""
+        first, data = integer(first), _bytes(data)
+        with self._store._lock:
+            width = self._width()
+            if len(data) % width:
+                raise ValueError(f"{len(data)} bytes are no whole elements: one has {width}")
+            self._check(first, len(data) // width)
+            check(c.stepwell_array_write(self._handle, first, data, len(data)))
+
+    def __bytes__(self) -> bytes:
+        return self.read_elements()
+
+    def _slice(self, key: slice) -> List[Any]:
+        format = _FORMATS.get(self._field(0).type)
+        if format is None:
+            return super()._slice(key)
+        data = self.read_elements()
+        return [value for value, in struct.iter_unpack(f"<{format}", data)][key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self[:]) if self._field(0).type in _FORMATS else super().__iter__()
+
+    def _shown(self) -> str:
+        return f"{self.type} of {len(self)}"
+
+
+# How `struct` reads the elements of arrays of numbers.
+_FORMATS = {"i8": "B", "i16": "H", "i32": "i", "i64": "q", "f32": "f", "f64": "d", "v128": "16s"}
+
+
+def _object_type(ref: AnyRef) -> ObjectType:
+    """The type of a structure or an array."""
+    return ObjectType._known(ref.type)
+
+
+def _class_of(ptr: Any) -> Tuple[Type[AnyRef], Optional[str]]:
+    """Of what class a reference is, and its type if that is known."""
+    if c.stepwell_ref_i31(ptr, byref(c_int32())):
+        return I31Ref, "(ref i31)"
+    found = c.stepwell_ref_type(ptr)
+    if not found:
+        c.stepwell_last_error_clear()
+        return AnyRef, None  # of a store that can do nothing any more
+    type = taken(_name, found, c.wasm_valtype_delete)
+    return StructRef if isinstance(type, StructType) else ArrayRef if isinstance(type, ArrayType) else AnyRef, type
 
 
 class Box:
@@ -695,11 +959,15 @@ class Box:
         self.value = value
 
 
-class ExternRef(StoreObject):
+class ExternRef(_Reference):
     """An object of the host's that guests can hold as an `externref`; `value` is what it stands for."""
 
     _delete = c.wasm_ref_delete
     _box: Box
+
+    @staticmethod
+    def _as_ref(ptr: Any) -> Any:
+        return ptr
 
     def __init__(self, store: Store, value: Any = None) -> None:
         self._box = Box(value)
@@ -717,10 +985,10 @@ class ExternRef(StoreObject):
         """That of an owned reference: the one there is, or a new one for the same value."""
         with store._lock:
             number = c.wasm_ref_get_host_info(ptr)
-        known = store._references.get(number)
-        if known is not None and known._ptr is not None:
-            c.wasm_ref_delete(ptr)
-            return known
+            known = store._references.get(number)
+            if known is not None and known._ptr is not None:
+                c.wasm_ref_delete(ptr)
+                return known
         self = cls.__new__(cls)
         self._box = store._boxes.get(number) or Box(None)
         self._own_in(store, ptr)
@@ -736,6 +1004,11 @@ class ExternRef(StoreObject):
     @value.setter
     def value(self, value: Any) -> None:
         self._box.value = value
+
+    def to_any(self) -> AnyRef:
+        """The same as one of the family of `anyref`, as `any.convert_extern` makes it."""
+        with self._store._lock:
+            return AnyRef._of(self._store, not_null(c.stepwell_ref_to_any(self._handle), "stepwell_ref_to_any"))
 
 
 def extern_from(store: Store, ptr: Any) -> Extern:
@@ -753,6 +1026,7 @@ def extern_from(store: Store, ptr: Any) -> Extern:
 
 
 Reference = Union[Func, ExternRef, ExnRef, AnyRef]
+_CLASSES: Dict[str, Type[StoreObject]] = {"funcref": Func, "externref": ExternRef, "exnref": ExnRef, "anyref": AnyRef}
 errors.exn_of = ExnRef._of
 
 

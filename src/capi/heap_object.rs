@@ -1,5 +1,5 @@
-//! Structures, arrays and integers of 31 bits in the host's hand: their types, and references to them, made, looked into
-//! and changed. Such a reference is a `wasm_ref_t`, as all are.
+//! Structures, arrays and integers of 31 bits in the host's hand: their types, and references to them, made, looked
+//! into and changed. Such a reference is a `wasm_ref_t`, as all are.
 
 use super::plumbing::guard::{or_abort, or_error, or_null};
 use super::plumbing::handles::{stepwell_error_t, wasm_ref_t, wasm_store_t, wasm_valtype_t};
@@ -301,7 +301,7 @@ pub unsafe extern "C" fn stepwell_ref_i31(r#ref: *const wasm_ref_t, out: *mut i3
 }
 
 /// The lowest type that a reference is of: of a structure, an array or a function the one that has been defined, `i31`,
-/// `exn`, and `extern` for what is the host's.
+/// `exn`, and for what is the host's `extern`, or `any` where it has been made one of the family of `anyref`.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

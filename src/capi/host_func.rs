@@ -63,7 +63,9 @@ pub(super) fn call_guarded(
             // SAFETY: the callback left valid values, and gives them to us.
             let taken = unsafe { from_c(&cell, &mut *caller, value, "results") };
             let of_host = |error: Error| Error::new(ErrorKind::Host, format!("result {i} of a host function: {error}"));
-            outcome = taken.map(|value| *result = value).map_err(of_host);
+            // What holds it is deleted below.
+            let kept = taken.map(|value| value.handed_out(&*caller));
+            outcome = kept.map(|value| *result = value).map_err(of_host);
         }
         // A host that hands an argument on as it is, as the standard lets it with numbers, gives back what was lent.
         // SAFETY: the field of the kind.

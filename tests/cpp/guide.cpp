@@ -32,6 +32,23 @@ void types_of_references() {
     std::cout << (function.func_type() == unary) << ' ' << function.is_nullable() << ' ' << function.matches(ValKind::FuncRef) << '\n';
 }
 
+void structures_and_arrays(stepwell::Store &store, const stepwell::Instance &instance) {
+    using namespace stepwell;
+    const ValType point = ValType::structure({{ValKind::I32, Storage::Value, false}, {ValKind::I64}}); // (i32 (mut i64))
+    Ref made = Ref::structure(store, point, {40, std::int64_t{1}});
+    made.set(1, std::int64_t{2});
+    std::cout << instance.func("sum").call(Val::any(made.clone()))[0].i64() << '\n';
+    const Ref given = instance.func("point").call(7, std::int64_t{8})[0].ref(); // the guest makes one
+    std::cout << given.get(0).i32() << ' ' << (given.type() == point) << ' ' << given.length() << '\n';
+
+    Ref text = Ref::array_of(store, ValType::array({ValKind::I32, Storage::I8}), 0, 5); // (array (mut i8))
+    text.write_elements<char>(0, std::string("hello"));
+    for (const char letter : text.read_elements<char>(0, text.length())) std::cout << letter;
+    const Result<void> result = made.try_set(0, 1); // this field may not change
+    if (!result) std::cout << '\n' << result.error().what() << '\n';
+    std::cout << *Ref::i31(store, -5).as_i31() << ' ' << same(made.to_extern().to_any(), made) << '\n';
+}
+
 void exceptions_of_guests(stepwell::Store &store, const stepwell::Module &module) {
     using namespace stepwell;
     Tag tag(store, {{ValKind::I32}});
@@ -167,6 +184,12 @@ int main(int, char **argv) {
     stepwell::Store store(engine);
     imports_and_exports(store, stepwell::Module(store, bytes(KINDS)));
     types_of_references();
+    {
+        stepwell::Module module(store, bytes(HEAP_OBJECTS));
+        stepwell::Linker linker(engine);
+        linker.fill_missing_with_defaults(store, module);
+        structures_and_arrays(store, linker.instantiate(store, module));
+    }
     exceptions_of_guests(store, stepwell::Module(store, bytes(REFERENCES)));
     failing_host_functions(engine);
     without_exceptions(engine, bytes(FIB));

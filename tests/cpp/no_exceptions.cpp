@@ -58,6 +58,15 @@ int main() {
   Module moved = std::move(module).value();
   CHECK(!Instance::try_make(*store, *module).ok());
 
+  const Result<ValType> pair = ValType::try_structure({{ValKind::I32}, {ValKind::I32, Storage::I8, false}});
+  CHECK(pair.ok() && !ValType::try_array({ValKind::I64, Storage::I8}).ok());
+  Result<Ref> object = Ref::try_structure(*store, *pair, {1, 258});
+  CHECK(object.ok() && object->try_length().value() == 2 && object->try_get(1).value().i32() == 2 && object->try_set(0, 5).ok());
+  FAILS(object->try_set(1, 5), ErrorCode::Argument, "may not change");
+  FAILS(object->try_read_elements<int>(0, 1), ErrorCode::Argument, "not to an array");
+  CHECK(object->try_to_extern()->try_to_any()->try_type().value() == *pair);
+  CHECK(Ref::try_i31(*store, 3)->as_i31() == 3);
+
   // what has no other way ends the process, with a message
   int ends[2];
   CHECK(pipe(ends) == 0);

@@ -75,6 +75,38 @@ def vectors():
     return b.build()
 
 
+def objects():
+    """Structures and arrays: `point` makes one of the host's types, `node` one that refers to its like, `text` an array of `i8`. `meets` gives
+    what it is given to `env.f`, and `garbage` makes many points."""
+    b = wasm.Builder()
+    point = b.defined(wasm.structure(("i32", 1), ("i8", 1), ("f64", 0), ("anyref", 1)))
+    text = b.defined(wasm.array("i8", 1))
+    node = b.group(wasm.structure(("i32", 1), (wasm.ref(2, True), 1)))
+    f = b.import_func("env", "f", ["anyref"], [wasm.ref(point, True)])
+    null = b"\xd0\x71"
+    a_point = code(get(0), const(-1), 0x44, bytes(8), null, wasm.STRUCT_NEW, u(point))
+    b.global_("anyref", 1, null, export="global")
+    b.table(wasm.ref(node, True), 2, export="table")
+    b.func(["i32"], [wasm.ref(point)], a_point, export="point")
+    b.func([wasm.ref(point, True)], ["i32"], code(get(0), wasm.STRUCT_GET, u(point), u(0)), export="x")
+    b.func(["i32", wasm.ref(node, True)], [wasm.ref(node)], code(get(0), get(1), wasm.STRUCT_NEW, u(node)), export="node")
+    b.func(["i32", "i32"], [wasm.ref(text)], code(get(0), get(1), wasm.ARRAY_NEW, u(text)), export="text")
+    b.func([wasm.ref(text, True), "i32"], ["i32"], code(get(0), get(1), wasm.ARRAY_GET_S, u(text)), export="byte")
+    b.func(["anyref"], ["anyref"], get(0), export="same")
+    b.func(["i32"], ["anyref"], code(get(0), wasm.REF_I31), export="i31")
+    b.func(["externref"], ["anyref"], code(get(0), wasm.ANY_CONVERT_EXTERN), export="to_any")
+    b.func(["anyref"], ["externref"], code(get(0), wasm.EXTERN_CONVERT_ANY), export="to_extern")
+    b.func(["anyref"], [wasm.ref(point, True)], code(get(0), CALL, u(f)), export="meets")
+    b.func(["i32"], [], code(
+        wasm.LOOP, b"\x40", a_point, wasm.DROP, get(0), const(1), I32_SUB, LOCAL_SET, u(0), get(0), wasm.BR_IF, u(0), END),
+        export="garbage")
+    b.func(
+        ["i32"], ["i32"],
+        code(a_point, LOCAL_SET, u(1), get(0), wasm.REF_I31, LOCAL_SET, u(2), get(1), wasm.STRUCT_GET, u(point), u(0)),
+        export="seen", locals=[wasm.ref(point, True), "anyref"], local_names={0: "given", 1: "point", 2: "number"})
+    return b.build()
+
+
 WASI = "wasi_snapshot_preview1"
 
 

@@ -1,6 +1,9 @@
 """Makes small Wasm modules, so that the tests need no other tool. Function indices count imports first, as in Wasm."""
 
-TYPES = {"i32": 0x7F, "i64": 0x7E, "f32": 0x7D, "f64": 0x7C, "v128": 0x7B, "funcref": 0x70, "externref": 0x6F}
+TYPES = {
+    "i32": 0x7F, "i64": 0x7E, "f32": 0x7D, "f64": 0x7C, "v128": 0x7B, "i8": 0x78, "i16": 0x77, "funcref": 0x70, "externref": 0x6F,
+    "anyref": 0x6E, "eqref": 0x6D, "i31ref": 0x6C, "structref": 0x6B, "arrayref": 0x6A,
+}
 
 # Opcodes that the tests use.
 UNREACHABLE, NOP, END, RETURN, CALL, CALL_INDIRECT = 0x00, 0x01, 0x0B, 0x0F, 0x10, 0x11
@@ -8,6 +11,8 @@ DROP, IF, ELSE, LOCAL_GET, LOCAL_SET, GLOBAL_GET, GLOBAL_SET = 0x1A, 0x04, 0x05,
 LOOP, BR, BR_IF, I32_LT_U = 0x03, 0x0C, 0x0D, 0x49
 ATOMIC_NOTIFY, ATOMIC_WAIT32, ATOMIC_LOAD, ATOMIC_ADD = (bytes([0xFE, number, 2, 0]) for number in (0x00, 0x01, 0x10, 0x1E))
 V128_CONST, I8X16_SPLAT, V128_XOR, I32X4_ADD = b"\xfd\x0c", b"\xfd\x0f", b"\xfd\x51", b"\xfd\xae\x01"
+STRUCT_NEW, STRUCT_GET, ARRAY_NEW, ARRAY_GET_S = b"\xfb\x00", b"\xfb\x02", b"\xfb\x06", b"\xfb\x0c"
+ANY_CONVERT_EXTERN, EXTERN_CONVERT_ANY, REF_I31 = b"\xfb\x1a", b"\xfb\x1b", b"\xfb\x1c"
 I32_LOAD, I32_STORE, I32_CONST, I32_EQZ, I32_ADD, I32_SUB, I32_MUL, I32_DIV_S = 0x28, 0x36, 0x41, 0x45, 0x6A, 0x6B, 0x6C, 0x6D
 
 
@@ -45,6 +50,25 @@ def code(*parts):
     return b"".join(bytes([part]) if isinstance(part, int) else part for part in parts)
 
 
+def valtype(type):
+    """A value type, by its name or as it is."""
+    return type if isinstance(type, bytes) else bytes([TYPES[type]])
+
+
+def ref(index, nullable=False):
+    """The type of references to a type of the module."""
+    return (b"\x63" if nullable else b"\x64") + s(index)
+
+
+def structure(*fields):
+    """A type of structures, of pairs: a type, and whether it can be written."""
+    return b"\x5f" + vec([valtype(type) + bytes([mutable]) for type, mutable in fields])
+
+
+def array(type, mutable):
+    return b"\x5e" + valtype(type) + bytes([mutable])
+
+
 class Builder:
     """A module under construction."""
 
@@ -52,15 +76,27 @@ class Builder:
         self.types, self.imports, self.funcs, self.bodies = [], [], [], []
         self.tables, self.memories, self.globals, self.exports, self.elements = [], [], [], [], []
         self.datas, self.customs = [], []
+        self.numbers, self.type_count = {}, 0
         self.start = None
         self.imported_funcs = 0
         self.func_names, self.local_names = {}, {}
 
     def type(self, params, results):
-        entry = b"\x60" + vec([bytes([TYPES[t]]) for t in params]) + vec([bytes([TYPES[t]]) for t in results])
-        if entry not in self.types:
+        return self.defined(b"\x60" + vec([valtype(t) for t in params]) + vec([valtype(t) for t in results]))
+
+    def defined(self, entry):
+        """The index of a type."""
+        if entry not in self.numbers:
+            self.numbers[entry] = self.type_count
             self.types.append(entry)
-        return self.types.index(entry)
+            self.type_count += 1
+        return self.numbers[entry]
+
+    def group(self, *entries):
+        """The index of the first type of a group, in which they may refer to each other."""
+        self.types.append(b"\x4e" + vec(entries))
+        self.type_count += len(entries)
+        return self.type_count - len(entries)
 
     def import_(self, module, name, kind, description):
         self.imports.append(text(module) + text(name) + bytes([kind]) + description)
@@ -78,7 +114,7 @@ class Builder:
     def func(self, params, results, body, export=None, locals=(), name=None, local_names=None):
         index = self.imported_funcs + len(self.funcs)
         self.funcs.append(u(self.type(params, results)))
-        body = vec([u(1) + bytes([TYPES[t]]) for t in locals]) + body + bytes([END])
+        body = vec([u(1) + valtype(t) for t in locals]) + body + bytes([END])
         self.bodies.append(u(len(body)) + body)
         if export:
             self.export(export, 0, index)
@@ -97,12 +133,12 @@ class Builder:
             self.export(export, 2, 0)
 
     def table(self, element, min, max=None, export=None):
-        self.tables.append(bytes([TYPES[element]]) + self.limits(min, max))
+        self.tables.append(valtype(element) + self.limits(min, max))
         if export:
             self.export(export, 1, len(self.tables) - 1)
 
     def global_(self, type, mutable, init, export=None):
-        self.globals.append(bytes([TYPES[type], mutable]) + init + bytes([END]))
+        self.globals.append(valtype(type) + bytes([mutable]) + init + bytes([END]))
         if export:
             self.export(export, 3, len(self.globals) - 1)
 

@@ -1,6 +1,6 @@
 //! What guests make on the heap of their store, where compiled code does not do it alone.
 
-use crate::abi::{ARRAY_ELEMENTS, TrapCode, ValRaw, array_size};
+use crate::abi::{ARRAY_ELEMENTS, HEAP_OBJECTS, HEAP_RANGE, TrapCode, ValRaw, array_size};
 use crate::base::{DataIndex, ElemIndex, Error, ErrorKind, Result, TypeIndex};
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::collect::collect;
@@ -94,8 +94,8 @@ pub(in crate::runtime) unsafe fn make_array(store: &mut StoreInner, ty: &Defined
 /// The error for an object that the host finds no room for.
 #[cold]
 pub(in crate::runtime) fn full(store: &StoreInner) -> Error {
-    let limit = store.limits.heap_bytes;
-    Error::new(ErrorKind::Limit, format!("the heap of the store's guests is full: its limit is {limit} bytes"))
+    let most = store.limits.heap_bytes.min(HEAP_RANGE - u64::from(HEAP_OBJECTS));
+    Error::new(ErrorKind::Limit, format!("the heap of the store's guests is full: it takes at most {most} bytes"))
 }
 
 /// A value as two words.

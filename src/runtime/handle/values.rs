@@ -96,6 +96,21 @@ fn given_up() -> Error {
     )
 }
 
+impl Val {
+    /// The same value, as if it came out of the store now: what held it may go. It is one of the store's.
+    pub(crate) fn handed_out(self, store: impl AsStore) -> Val {
+        let store = store.as_store();
+        let inner = store.inner();
+        match self {
+            Val::AnyRef(Some(value)) => Val::AnyRef(Some(value.held_at(inner.roots.hand_out(value.to_word())))),
+            Val::ExternRef(Some(value @ ExternRef { of_guest: Some(_), index, .. })) => {
+                Val::ExternRef(Some(ExternRef { of_guest: Some(inner.roots.hand_out(index)), ..value }))
+            }
+            value => value,
+        }
+    }
+}
+
 impl AnyRef {
     /// As compiled code has it, if it may be used.
     pub(in crate::runtime) fn checked_word(self, store: &StoreInner) -> Result<u32> {

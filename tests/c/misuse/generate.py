@@ -33,6 +33,8 @@ NULLABLE = [
     r"wasm_\w+_as_\w+ (object|ty)",          # NULL for NULL
     r"stepwell_\w+_as_\w+ \w+",
     r"stepwell_exception_new values",        # of a tag that carries none
+    r"stepwell_struct_new fields",           # of a structure without any
+    r"stepwell_array_new elements",          # of an array without any
     r"(wasm|stepwell)_instance_new imports",
     r"(wasm|stepwell)_func_call (args|results)",
     r"wasm_table_(new|set|grow) (init|value)",
@@ -125,7 +127,7 @@ def argument(ty, name, function):
     values = {
         "char *": '"run"', "uint8_t *": "(void *)&o.room", "wasm_limits_t *": "&o.limits", "wasm_val_t *": "&o.val", "int32_t *": "(void *)&o.room", "size_t *": "(void *)&o.room",
         "uint32_t *": "(void *)&o.room", "uint64_t *": "(void *)&o.room", "stepwell_breakpoint_t *": "(void *)&o.room",
-        "stepwell_source_t *": "(void *)&o.room", "stepwell_raw_val_t *": "(void *)&o.room", "void *": "NULL", "bool": "true", "size_t": "1",
+        "stepwell_source_t *": "(void *)&o.room", "stepwell_field_t *": "&o.field", "stepwell_raw_val_t *": "(void *)&o.room", "void *": "NULL", "bool": "true", "size_t": "1",
         "uint32_t": "0", "uint64_t": "1", "int32_t": "0", "byte_t *": "o.text",
         "wasm_valkind_t": "WASM_I32", "wasm_mutability_t": "WASM_CONST", "wasm_memory_pages_t": "0", "wasm_table_size_t": "0",
         "stepwell_heapkind_t": "STEPWELL_HEAPKIND_EQ", "stepwell_breakpoint_t": "o.breakpoint", "stepwell_debug_tier_t": "0", "stepwell_exception_stops_t": "0", "stepwell_feature_t": "0",

@@ -54,6 +54,7 @@ struct objects {
   wasm_byte_vec_t bytes;
   wasm_limits_t limits;
   wasm_val_t val;
+  stepwell_field_t field;
   char text[8];
   const char *strings[2];
   void *out;
@@ -171,7 +172,9 @@ static void make(wasm_engine_t *engine) {
   o.engine = engine;
   o.store = wasm_store_new(o.engine);
   OK(stepwell_store_fuel_set(o.store, 1000000));
-  o.valtype = wasm_valtype_new_funcref();
+  o.field.storage = STEPWELL_STORAGE_I8; /* without a type, which would be an object of its own */
+  o.field.is_mutable = true;
+  o.valtype = stepwell_valtype_new_array(&o.field);
   o.functype = wasm_functype_new_0_0();
   o.globaltype = wasm_globaltype_new(wasm_valtype_new_i32(), WASM_CONST);
   o.tabletype = wasm_tabletype_new(wasm_valtype_new_funcref(), &o.limits);
@@ -201,7 +204,7 @@ static void make(wasm_engine_t *engine) {
   o.memory = wasm_memory_new(o.store, o.memorytype);
   o.extern = wasm_extern_copy(wasm_memory_as_extern(o.memory));
   o.foreign = wasm_foreign_new(o.store);
-  o.ref = wasm_ref_copy(wasm_func_as_ref(o.func));
+  OK(stepwell_array_new_of(o.store, o.valtype, &o.val, 1, &o.ref));
   { /* a trap with a frame */
     wasm_module_t *traps = MODULE(o.store, START_TRAPS);
     CHECK(!wasm_instance_new(o.store, traps, NULL, &o.trap));

@@ -113,6 +113,12 @@ impl Blocks {
         if bytes > LARGE {
             return self.large(space, bytes);
         }
+        // Compiled code has looked there before it came here; the host has not.
+        if bytes <= vm.end - vm.next {
+            let at = vm.next;
+            vm.next += bytes;
+            return Ok(at as u32);
+        }
         if bytes > u64::from(LINE) {
             if bytes > self.end - self.next {
                 let block = self.fresh(space)?;
@@ -158,12 +164,23 @@ impl Blocks {
         if self.made >= self.budget {
             return Err(Full::Due);
         }
+        self.check_limit(1)?;
         let block = match self.free.pop() {
             Some(block) => block as usize,
             None => self.extend(space, 1)?,
         };
         self.uses[block] = Use::Lines;
         Ok(block)
+    }
+
+    /// How many blocks are not free.
+    fn in_use(&self) -> usize {
+        self.uses.len() - self.free.len()
+    }
+
+    /// Refuses to use so many blocks more, if that is too many. The limit may be lower than what there is by now.
+    fn check_limit(&self, count: usize) -> Result<(), Full> {
+        if count <= self.most.saturating_sub(self.in_use()) { Ok(()) } else { Err(Full::Limit) }
     }
 
     /// So many blocks more, one behind the other: the first.
@@ -188,6 +205,7 @@ impl Blocks {
             return Err(Full::Due);
         }
         let count = usize::try_from(bytes.div_ceil(u64::from(BLOCK))).map_err(|_| Full::Limit)?;
+        self.check_limit(count)?;
         let first = match self.free_run(count) {
             Some(first) => first,
             None => self.extend(space, count)?,
@@ -216,7 +234,7 @@ impl Blocks {
 
     /// Whether so much was made, or so little room is left, that there should be a collection.
     pub(super) fn is_due(&self) -> bool {
-        let left = self.most.saturating_sub(self.uses.len()) + self.free.len();
+        let left = self.most.saturating_sub(self.in_use());
         self.made >= self.budget || self.made > 0 && left < self.most / 4
     }
 
