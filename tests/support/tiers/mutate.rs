@@ -6,7 +6,7 @@ use super::record::Observation;
 use std::sync::Arc;
 use stepwell::base::{GlobalIndex, MemoryIndex, TableIndex};
 use stepwell::debug::Stop;
-use stepwell::runtime::{AsStoreMut, Instance, Val};
+use stepwell::runtime::{AnyRef, AsStoreMut, Instance, Val};
 
 /// Pages that memories are let grow to.
 const MOST_PAGES: u64 = 12;
@@ -25,7 +25,9 @@ pub fn at_stop(
 ) {
     let Some(frame) = stop.top() else { return };
     let instance = frame.instance();
-    let addresses: Vec<u64> = frame.locals().iter().chain(&frame.operands()).filter_map(address).collect();
+    let values: Vec<Val> = frame.locals().into_iter().chain(frame.operands()).collect();
+    let addresses: Vec<u64> = values.iter().filter_map(address).collect();
+    let objects: Vec<AnyRef> = values.iter().filter_map(object).collect();
     if *may_call && random.one_in(6) {
         // A step that is under way when this run ends would go on in a next one.
         *may_call = false;
@@ -41,7 +43,42 @@ pub fn at_stop(
         }
         return;
     }
+    if !objects.is_empty() && random.one_in(3) {
+        let object = random.pick(&objects);
+        return seen.put("changed an object", change_object(stop, instance, object, random));
+    }
     seen.put("changed", change(shared, stop, instance, random, &addresses));
+}
+
+/// A value, as a structure or an array.
+fn object(value: &Val) -> Option<AnyRef> {
+    match value {
+        Val::AnyRef(value) => value.filter(AnyRef::is_object),
+        _ => None,
+    }
+}
+
+/// Changes a field of a structure, or an element of an array; tells what became of it.
+fn change_object(store: &mut impl AsStoreMut, instance: Instance, object: AnyRef, random: &mut Random) -> u64 {
+    let count = object.len(&*store).unwrap();
+    if count == 0 {
+        return 0;
+    }
+    let index = random.below(count as usize);
+    let ty = object.object_type(&*store).unwrap().unwrap();
+    let field = match ty.as_struct() {
+        Some(ty) => ty.fields[index],
+        None => ty.as_array().unwrap().element,
+    };
+    if !field.mutable {
+        return 1;
+    }
+    let value = random.value(store, Some(instance), field.storage.unpacked());
+    // Where no value of the type can be made, both refuse it.
+    match object.set(store, index as u32, value) {
+        Ok(()) => 10 + index as u64,
+        Err(_) => 9,
+    }
 }
 
 /// A value, as an address.
