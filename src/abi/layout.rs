@@ -45,6 +45,14 @@ impl ValRaw {
         v128[8..].copy_from_slice(&words[1].to_le_bytes());
         ValRaw { v128 }
     }
+
+    /// The same, as words: the lower half first.
+    #[inline(always)]
+    pub fn words(self) -> [u64; 2] {
+        // SAFETY: all bytes of a raw value are defined.
+        let value = u128::from_le_bytes(unsafe { self.v128 });
+        [value as u64, (value >> 64) as u64]
+    }
 }
 
 impl Default for ValRaw {

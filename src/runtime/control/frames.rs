@@ -192,23 +192,25 @@ impl FrameState<'_> {
 
     /// All locals, parameters first.
     pub fn locals(&self) -> Vec<Val> {
-        let mut vals = Vec::with_capacity(self.local_count());
+        let mut vals = vec![Val::I32(0); self.local_count()];
+        let mut to = vals.iter_mut();
         match self.values {
             FrameValues::Shown(frame) => match frame.narrow_locals() {
                 Some((types, words)) => {
-                    vals.extend(types.iter().zip(words).map(|(ty, word)| self.narrow(*ty, *word)));
+                    to.zip(types.iter().zip(words)).for_each(|(to, (ty, word))| self.put(to, *ty, [*word, 0]));
                 }
-                None => vals.extend(frame.locals().map(|(ty, raw)| self.val(ty, raw))),
+                None => to.zip(frame.locals()).for_each(|(to, (ty, raw))| *to = self.val(ty, raw)),
             },
             FrameValues::Slots { locals, fp, .. } => match locals.narrow() {
                 Some((types, at)) => {
                     let first = fp.wrapping_add_signed(at as isize) as *const u64;
-                    vals.extend(types.iter().enumerate().map(|(index, ty)| {
+                    for (index, ty) in types.iter().enumerate() {
+                        let Some(to) = to.next() else { break };
                         // SAFETY: as in `read`; each is a word, and they stand one behind the other.
-                        self.narrow(*ty, unsafe { first.add(index).read_unaligned() })
-                    }));
+                        self.put(to, *ty, [unsafe { first.add(index).read_unaligned() }, 0]);
+                    }
                 }
-                None => vals.extend(locals.iter().map(|slot| self.read(slot))),
+                None => to.zip(locals.iter()).for_each(|(to, slot)| self.put(to, slot.ty, self.words(slot))),
             },
         }
         vals
@@ -228,43 +230,58 @@ impl FrameState<'_> {
         match self.values {
             FrameValues::Shown(frame) => {
                 let (count, operands) = frame.counted_operands();
-                backwards(count, operands.map(|(ty, raw)| self.val(ty, raw)))
+                backwards(count, operands, |to, (ty, raw)| self.put(to, ty, raw.words()))
             }
             FrameValues::Slots { tables, operands, .. } => {
                 let slots = || tables.operands(operands);
-                backwards(slots().count(), slots().map(|slot| self.read(slot)))
+                backwards(slots().count(), slots(), |to, slot| self.put(to, slot.ty, self.words(slot)))
             }
         }
     }
 
-    #[inline(always)]
     fn read(&self, slot: Slot) -> Val {
+        self.val(slot.ty, ValRaw::from_words(self.words(slot)))
+    }
+
+    /// What is in a slot.
+    #[inline(always)]
+    fn words(&self, slot: Slot) -> [u64; 2] {
         let FrameValues::Slots { fp, .. } = self.values else { unreachable!("slots are those of a frame") };
         // SAFETY: the frame is live, it belongs to debug code whose tables place the slot inside it, and debug code
         // keeps the slot written at every place a frame is read at.
-        self.val(slot.ty, ValRaw::from_words(unsafe { read_slot(fp, slot) }))
+        unsafe { read_slot(fp, slot) }
     }
 
-    /// A value that takes one word.
+    /// Writes a value where it is to be. Numbers are written by their own width, once: made elsewhere and copied, they
+    /// would be read again before they are all there, which processors wait for.
     #[inline(always)]
-    fn narrow(&self, ty: ValType, word: u64) -> Val {
-        self.val(ty, ValRaw::from_words([word, 0]))
+    fn put(&self, to: &mut Val, ty: ValType, words: [u64; 2]) {
+        match ty {
+            ValType::I32 => *to = Val::I32(words[0] as i32),
+            ValType::I64 => *to = Val::I64(words[0] as i64),
+            ValType::F32 => *to = Val::F32(words[0] as u32),
+            ValType::F64 => *to = Val::F64(words[0]),
+            ValType::V128 | ValType::Ref(_) => self.put_other(to, ty, words),
+        }
     }
 
-    #[inline(always)]
+    #[inline(never)]
+    fn put_other(&self, to: &mut Val, ty: ValType, words: [u64; 2]) {
+        *to = self.val(ty, ValRaw::from_words(words));
+    }
+
+    #[inline]
     fn val(&self, ty: ValType, raw: ValRaw) -> Val {
         // SAFETY: the value is of that type, and of the frame's store.
         unsafe { Val::from_raw_in(self.store.giving(), raw, ty) }
     }
 }
 
-/// So many values, which come last first.
+/// So many values, which come last first, each written by `put`.
 #[inline(always)]
-fn backwards(count: usize, last_first: impl Iterator<Item = Val>) -> Vec<Val> {
+fn backwards<T>(count: usize, last_first: impl Iterator<Item = T>, put: impl Fn(&mut Val, T)) -> Vec<Val> {
     let mut vals = vec![Val::I32(0); count];
-    for (to, val) in vals.iter_mut().rev().zip(last_first) {
-        *to = val;
-    }
+    vals.iter_mut().rev().zip(last_first).for_each(|(to, from)| put(to, from));
     vals
 }
 

@@ -98,13 +98,6 @@ pub(in crate::runtime) fn full(store: &StoreInner) -> Error {
     Error::new(ErrorKind::Limit, format!("the heap of the store's guests is full: it takes at most {most} bytes"))
 }
 
-/// A value as two words.
-pub(in crate::runtime) fn halves(value: ValRaw) -> [u64; 2] {
-    // SAFETY: all bytes of a raw value are defined.
-    let value = u128::from_le_bytes(unsafe { value.v128 });
-    [value as u64, (value >> 64) as u64]
-}
-
 /// Writes a structure, with these fields or with all of them zero and null.
 fn write_struct(heap: &mut Heap, object: u32, header: u32, ty: &DefinedType, fields: Option<&[ValRaw]>) {
     heap.fill(object, 1, ty.size().into(), [0; 2]);
@@ -323,7 +316,7 @@ pub(super) fn make(
             let array = allocate_uncollected(store, array_size(width, len))?;
             let heap = of(store)?;
             heap.begin_array(array, header(ty), len);
-            heap.fill(array + ARRAY_ELEMENTS, width, len.into(), halves(value));
+            heap.fill(array + ARRAY_ELEMENTS, width, len.into(), value.words());
             array
         }
         ConstOp::ArrayNewFixed(ty, len) => {

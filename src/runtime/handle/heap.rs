@@ -75,7 +75,7 @@ impl AnyRef {
         // SAFETY: as above.
         let array = unsafe { heap::make_array(inner, ty, length) }?;
         let (first, width) = (array + ARRAY_ELEMENTS, known.element.storage.width());
-        inner.heap_or_new()?.fill(first, width, length.into(), heap::halves(raw));
+        inner.heap_or_new()?.fill(first, width, length.into(), raw.words());
         Ok(given(inner, array))
     }
 

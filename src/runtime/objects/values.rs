@@ -18,6 +18,7 @@ pub(in crate::runtime) struct Giving<'a> {
 
 /// A value of any type. Floats are their bits, so that no NaN changes on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Val {
     /// An `i32`.
     I32(i32),
@@ -109,12 +110,24 @@ impl Val {
                 ValType::F32 => Val::F32(raw.f32),
                 ValType::F64 => Val::F64(raw.f64),
                 ValType::V128 => Val::V128(raw.v128),
-                ValType::Ref(ty) => match ty.heap.family() {
-                    Family::Func => Val::FuncRef(func_from_raw(of.store, raw)),
-                    Family::Extern => Val::ExternRef(extern_from_raw(of, raw)),
-                    Family::Exn => Val::ExnRef(exn_from_raw(of.store, raw)),
-                    Family::Any => Val::AnyRef(any_from_raw(of, raw)),
-                },
+                ValType::Ref(ty) => Val::reference_from_raw(of, raw, ty.heap.family()),
+            }
+        }
+    }
+
+    /// The same of a reference: apart, so that numbers are not in its way.
+    ///
+    /// # Safety
+    /// As [`Val::from_raw_in`].
+    #[inline(never)]
+    unsafe fn reference_from_raw(of: Giving<'_>, raw: ValRaw, family: Family) -> Val {
+        // SAFETY: handed on to the caller.
+        unsafe {
+            match family {
+                Family::Func => Val::FuncRef(func_from_raw(of.store, raw)),
+                Family::Extern => Val::ExternRef(extern_from_raw(of, raw)),
+                Family::Exn => Val::ExnRef(exn_from_raw(of.store, raw)),
+                Family::Any => Val::AnyRef(any_from_raw(of, raw)),
             }
         }
     }
