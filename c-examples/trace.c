@@ -18,7 +18,7 @@
  * trace's, so the program's goes nowhere. The last line of a program that exits is `exit STATUS`.
  *
  * Other missing imports are functions that return zeros, and globals, tables and memories of zeros. ARGS follow the parameters'
- * types: integers in decimal or 0x hexadecimal, floats in decimal (also nan, inf), vectors as one number in 0x hexadecimal, references
+ * types: integers in decimal or 0x hexadecimal, floats in decimal (also nan, inf), vectors as one number, references
  * `null`.
  */
 #include "util.h"
@@ -135,7 +135,8 @@ static void end_with_trap(const wasm_trap_t *trap) {
         exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
     }
     wasm_trap_message(trap, &message);
-    printf("trap %.*s\n", (int)strcspn(message.data, "\n"), message.data);
+    /* The reason alone: at instantiation a message says behind a colon which segment it was. */
+    printf("trap %.*s\n", (int)strcspn(message.data, ":\n"), message.data);
     exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 

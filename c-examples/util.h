@@ -111,25 +111,31 @@ static inline void print_v128(FILE *to, const wasm_val_t *value) {
     }
 }
 
-/* The bytes of a number as `print_v128` prints it, behind `0x`; false if `text` is none. */
+/* The bytes of a number of 128 bits, in decimal or 0x hexadecimal, the lowest first; false if `text` is none. */
 static inline bool parse_v128(const char *text, uint8_t out[16]) {
-    size_t digits = strlen(text);
+    bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    const char *digits = hexadecimal ? text + 2 : text;
     memset(out, 0, 16);
-    if (digits < 3 || digits > 2 + 32 || text[0] != '0' || (text[1] != 'x' && text[1] != 'X')) {
-        return false;
-    }
-    for (size_t i = 0; i < digits - 2; i++) { /* the last digit first */
-        char digit[2] = {text[digits - 1 - i], 0};
-        if (!strchr("0123456789abcdefABCDEF", digit[0])) {
+    for (const char *next = digits; *next; next++) {
+        char digit[2] = {*next, 0};
+        if (!strchr(hexadecimal ? "0123456789abcdefABCDEF" : "0123456789", digit[0])) {
             return false;
         }
-        out[i / 2] |= (uint8_t)(strtoul(digit, NULL, 16) << (i % 2 ? 4 : 0));
+        unsigned carry = (unsigned)strtoul(digit, NULL, 16);
+        for (int i = 0; i < 16; i++) {
+            carry += out[i] * (hexadecimal ? 16u : 10u);
+            out[i] = (uint8_t)carry;
+            carry >>= 8;
+        }
+        if (carry) {
+            return false;
+        }
     }
-    return true;
+    return *digits;
 }
 
 /*
- * A value of a type: integers as above, floats also `nan`, `inf` and hexadecimal, vectors one number in 0x hexadecimal, references
+ * A value of a type: integers as above, floats also `nan`, `inf` and hexadecimal, vectors as one number, references
  * `null`; false if `text` is none. The caller deletes it.
  */
 static inline bool parse_value(const char *text, wasm_valkind_t kind, wasm_val_t *out) {

@@ -107,7 +107,6 @@ fn accepted(proposals: Proposals) -> WasmFeatures {
         | WasmFeatures::MEMORY64
         | WasmFeatures::CUSTOM_PAGE_SIZES
         | WasmFeatures::WIDE_ARITHMETIC
-        | WasmFeatures::COMPACT_IMPORTS
 }
 
 /// Puts others, of as many operands, in the place of the relaxed instructions that the other engine does not do as the
@@ -167,6 +166,8 @@ fn config(seed: u64, proposals: Proposals) -> Config {
         max_nesting_depth: 8,
         exceptions_enabled: proposals.exceptions(seed),
         gc_enabled: proposals.gc(seed),
+        // The other engine does not have them.
+        compact_imports_enabled: false,
         ..supported()
     }
 }

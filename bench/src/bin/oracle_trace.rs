@@ -8,10 +8,11 @@
 //! into it. No line has to be added or dropped afterwards; `bench/tests/trace.rs` holds this against traces written by
 //! hand.
 //!
-//! One thing has to be mended. In the first branch of an `if` with parameters wasmtime keeps a second copy of them
+//! Two things have to be mended. In the first branch of an `if` with parameters wasmtime keeps a second copy of them
 //! below the operands, for the `else`, and shows it (with whatever its slots hold by then) as soon as the first
 //! parameter is taken off the stack. The validator knows the true height of the stack at each instruction, so the
-//! copies can be told and left out.
+//! copies can be told and left out. Likewise wasmtime shows what `extern.convert_any` and `any.convert_extern` yield with
+//! the type that it had before.
 
 #[path = "../vectors.rs"]
 mod vectors;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use wasmparser::{BlockType, FrameKind, OperatorsReader, Parser, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{BlockType, FrameKind, Operator, OperatorsReader, Parser, ValidPayload, Validator, WasmFeatures};
 use wasmtime::error::Context as _;
 use wasmtime::{
     AsContextMut, Collector, Config, DebugEvent, DebugHandler, Engine, Error, ExternType, FrameHandle, FuncType,
@@ -36,8 +37,8 @@ const USAGE: &str = "usage: oracle-trace [--max N] MODULE EXPORT [ARGS...]";
 /// Space for the guest's frames, twice the usual: they are larger when every operand has a slot. Not more, because
 /// counting the frames at every stop makes a runaway recursion quadratic.
 const GUEST_STACK: usize = 1 << 20;
-/// `call_indirect`, whose out-of-range index has a message of its own.
-const CALL_INDIRECT: u8 = 0x11;
+/// `call_indirect` and `return_call_indirect`, whose out-of-range index has a message of its own.
+const CALLS_INDIRECT: [u8; 2] = [0x11, 0x13];
 
 fn main() -> ExitCode {
     match run() {
@@ -77,7 +78,7 @@ fn run() -> Result<()> {
         Err(Ended::Thrown) => state.line = String::from("trap uncaught exception"),
         Err(Ended::Trap(trap)) => {
             let at = state.last_offset.and_then(|offset| binary.get(offset as usize));
-            let message = trap_message(trap, at == Some(&CALL_INDIRECT));
+            let message = trap_message(trap, at.is_some_and(|byte| CALLS_INDIRECT.contains(byte)));
             state.line = format!("trap {message}");
         }
     }
@@ -98,6 +99,7 @@ fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Resul
         .wasm_function_references(true)
         .wasm_gc(true)
         .wasm_exceptions(true)
+        .wasm_wide_arithmetic(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + (2 << 20));
     let engine = Engine::new(&config)?;
@@ -134,6 +136,8 @@ fn trace(tracer: &Tracer, binary: &[u8], export: &str, args: &[String]) -> Resul
 struct Height {
     true_height: usize,
     open_ifs: Vec<(usize, usize)>,
+    /// Which operands are external references, bottom first.
+    external: Vec<bool>,
 }
 
 /// The heights at all instructions, by offset, where wasmtime may show too many operands.
@@ -158,6 +162,7 @@ fn heights(binary: &[u8]) -> Result<HashMap<u32, Height>> {
         let mut reader = body.get_binary_reader();
         func.read_locals(&mut reader)?;
         let mut operators = OperatorsReader::new(reader);
+        let mut converts = false;
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset()?;
             let frames =
@@ -169,14 +174,24 @@ fn heights(binary: &[u8]) -> Result<HashMap<u32, Height>> {
                 })
                 .filter(|(_, params)| *params > 0)
                 .collect();
-            if !open_ifs.is_empty() {
+            if converts || !open_ifs.is_empty() {
                 let true_height = func.operand_stack_height() as usize;
-                heights.insert(u32::try_from(offset)?, Height { true_height, open_ifs });
+                let external = (0..true_height).rev().map(|depth| is_external(func.get_operand_type(depth)));
+                let external = external.collect();
+                heights.insert(u32::try_from(offset)?, Height { true_height, open_ifs, external });
             }
+            converts |= matches!(operator, Operator::ExternConvertAny | Operator::AnyConvertExtern);
             func.op(offset, &operator)?;
         }
     }
     Ok(heights)
+}
+
+/// Whether an operand, as the validator knows it, is an external reference.
+fn is_external(operand: Option<Option<wasmparser::ValType>>) -> bool {
+    use wasmparser::{AbstractHeapType, HeapType, ValType};
+    let Some(Some(ValType::Ref(ty))) = operand else { return false };
+    matches!(ty.heap_type(), HeapType::Abstract { ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern, .. })
 }
 
 impl Height {
@@ -226,6 +241,10 @@ fn trap_message(trap: Trap, in_call_indirect: bool) -> String {
         Trap::IntegerOverflow => "integer overflow",
         Trap::BadConversionToInteger => "invalid conversion to integer",
         Trap::StackOverflow => "call stack exhausted",
+        Trap::NullReference => "null reference",
+        Trap::CastFailure => "cast failure",
+        Trap::ArrayOutOfBounds => "out of bounds array access",
+        Trap::AllocationTooLarge => "allocation size too large",
         other => return other.to_string(),
     };
     text.to_owned()
@@ -365,11 +384,23 @@ impl State {
         for index in 0..frame.num_stacks(&mut store)? {
             operands.push(frame.stack(&mut store, index)?);
         }
-        if let Some(height) = self.heights.get(&offset) {
+        let height = self.heights.get(&offset);
+        if let Some(height) = height {
             height.mend(&mut operands);
         }
         for (index, value) in (0..).zip(&operands) {
-            write_item(&mut self.line, index, value);
+            let external = height.and_then(|height| height.external.get(index as usize));
+            match (external, value) {
+                (Some(true), Val::AnyRef(any)) => {
+                    write_separator(&mut self.line, index);
+                    write_reference(&mut self.line, "externref", any.is_none());
+                }
+                (Some(false), Val::ExternRef(external)) => {
+                    write_separator(&mut self.line, index);
+                    write_reference(&mut self.line, "anyref", external.is_none());
+                }
+                _ => write_item(&mut self.line, index, value),
+            }
         }
         self.line.push(']');
         self.put();
@@ -411,14 +442,17 @@ fn end_unwritten(error: &std::io::Error) -> ! {
 }
 
 fn write_item(line: &mut String, index: u32, value: &Val) {
-    if index > 0 {
-        line.push(' ');
-    }
+    write_separator(line, index);
     write_value(line, value);
 }
 
+fn write_separator(line: &mut String, index: u32) {
+    if index > 0 {
+        line.push(' ');
+    }
+}
+
 fn write_value(line: &mut String, value: &Val) {
-    let set = |is_null: bool| if is_null { "null" } else { "set" };
     // Writing to a string cannot fail.
     let _ = match value {
         Val::I32(bits) => write!(line, "i32:{bits:08x}"),
@@ -426,10 +460,15 @@ fn write_value(line: &mut String, value: &Val) {
         Val::F32(bits) => write!(line, "f32:{bits:08x}"),
         Val::F64(bits) => write!(line, "f64:{bits:016x}"),
         Val::V128(bits) => write!(line, "v128:{:032x}", bits.as_u128()),
-        Val::FuncRef(func) => write!(line, "funcref:{}", set(func.is_none())),
-        Val::ExternRef(value) => write!(line, "externref:{}", set(value.is_none())),
-        Val::AnyRef(value) => write!(line, "anyref:{}", set(value.is_none())),
-        Val::ExnRef(value) => write!(line, "exnref:{}", set(value.is_none())),
-        other => write!(line, "ref:{}", set(other.ref_().is_none_or(|value: Ref| value.is_null()))),
+        Val::FuncRef(func) => return write_reference(line, "funcref", func.is_none()),
+        Val::ExternRef(value) => return write_reference(line, "externref", value.is_none()),
+        Val::AnyRef(value) => return write_reference(line, "anyref", value.is_none()),
+        Val::ExnRef(value) => return write_reference(line, "exnref", value.is_none()),
+        other => return write_reference(line, "ref", other.ref_().is_none_or(|value: Ref| value.is_null())),
     };
+}
+
+fn write_reference(line: &mut String, kind: &str, is_null: bool) {
+    line.push_str(kind);
+    line.push_str(if is_null { ":null" } else { ":set" });
 }
