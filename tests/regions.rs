@@ -27,48 +27,49 @@ fn drives(limit: usize, seeds: std::ops::Range<u64>) -> Vec<Drive> {
     drives
 }
 
-/// The seeds of those that are driven in another configuration.
-fn seeds() -> std::ops::Range<u64> {
-    0..number("STEPWELL_SEEDS", 1)
-}
-
-fn guests_alike(engines: &Engines, seeds: std::ops::Range<u64>, stops: usize) {
+/// Drives each guest for so many stops in each way.
+fn guests_alike(engines: &Engines, limit: u64, stops: usize) {
     let mut report = Report::default();
     for case in guests::cases() {
-        compare(engines, &case, &drives(1500, seeds.clone()), &mut report);
+        compare(engines, &case, &drives(limit as usize, 0..number("STEPWELL_SEEDS", 1)), &mut report);
     }
     report.demand(stops);
 }
 
+/// In another configuration than the default. `STEPWELL_STOPS` says how far.
+fn guests_alike_with(engines: &Engines) {
+    guests_alike(engines, number("STEPWELL_STOPS", 400), 20_000);
+}
+
 #[test]
 fn hand_written_modules_are_alike_in_both_tiers() {
-    guests_alike(&Engines::new(|_| {}), 0..number("STEPWELL_SEEDS", 2), 100_000);
+    guests_alike(&Engines::new(|_| {}), 1500, 50_000);
 }
 
 #[test]
 fn hand_written_modules_are_alike_without_signals() {
-    guests_alike(&Engines::new(|config| config.signals = false), seeds(), 50_000);
+    guests_alike_with(&Engines::new(|config| config.signals = false));
 }
 
 #[test]
 fn hand_written_modules_are_alike_with_memories_that_move() {
     let small = |config: &mut stepwell::Config| (config.memory_reservation, config.memory_guard) = (1 << 16, 0);
-    guests_alike(&Engines::new(small), seeds(), 50_000);
+    guests_alike_with(&Engines::new(small));
 }
 
 #[test]
 fn hand_written_modules_are_alike_when_not_optimised() {
-    guests_alike(&Engines::new(|config| config.optimize = false), seeds(), 50_000);
+    guests_alike_with(&Engines::new(|config| config.optimize = false));
 }
 
 #[test]
 fn hand_written_modules_are_alike_when_fuel_is_counted() {
-    guests_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), seeds(), 50_000);
+    guests_alike_with(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)));
 }
 
 #[test]
 fn hand_written_modules_are_alike_when_fuel_is_counted_without_signals() {
-    guests_alike(&Engines::new(|config| (config.fuel, config.signals) = (true, false)), seeds(), 50_000);
+    guests_alike_with(&Engines::new(|config| (config.fuel, config.signals) = (true, false)));
 }
 
 #[test]
