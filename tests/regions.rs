@@ -23,6 +23,7 @@ fn drives(limit: usize, seeds: std::ops::Range<u64>) -> Vec<Drive> {
     drives.extend([Go::StepInstruction, Go::StepOver, Go::StepOut].map(|go| Drive::answers(go, limit)));
     for seed in seeds {
         drives.extend([Drive::breakpoints(seed, limit), Drive::random(seed, limit), Drive::changes(seed, limit)]);
+        drives.push(Drive::changes_in_steps(seed, limit));
     }
     drives
 }

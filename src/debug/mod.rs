@@ -334,9 +334,7 @@ struct Place<'a> {
     wasm: WasmOffset,
     /// What is known of it inside the region. While it is shown, the event has it.
     inside: Option<Box<VirtualFrame>>,
-    /// While that is shown, the fuel that the store had.
-    had: Option<i64>,
-    /// Whether the callback has seen something inside the region.
+    /// Whether the callback has seen something inside the region, or has changed the frame.
     told_inside: bool,
     /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
     reason: Reason,
@@ -344,7 +342,7 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(info: &'a StopInfo) -> Self {
-        Place { info, wasm: info.wasm, inside: None, had: None, told_inside: false, reason: Reason::Step }
+        Place { info, wasm: info.wasm, inside: None, told_inside: false, reason: Reason::Step }
     }
 }
 
@@ -372,10 +370,11 @@ impl State {
             self.stepping.cancel(&mut self.layers, store)?;
             return Err(Trap::new(std::mem::take(message)).into());
         }
-        if let Some(had) = at.had.take() {
-            let mut inside = store.take_virtual().ok_or_else(|| fault("what was shown is not there"))?;
-            inside.take_back(store, had);
+        // Shown inside the region, or changed by the callback.
+        if let Some(mut inside) = store.take_virtual() {
+            inside.take_back(store);
             at.inside = Some(inside);
+            at.told_inside = true;
         }
         self.stepping.start(&mut self.layers, store, action, at.info, at.wasm)?;
         self.go_on(store, at)
@@ -414,6 +413,12 @@ impl State {
             if at.inside.is_none() && ((!steps && stops.is_none()) || !has_regions(store, at.info)) {
                 return Ok(Next::Done(Answer::GoOn));
             }
+            if !has_regions(store, at.info)
+                && let Some(changed) = at.inside.take()
+            {
+                // Each instruction has a site, at which the guest itself stops.
+                return self.leave(store, at, changed).map(Next::Done);
+            }
             let mut inside = match at.inside.take() {
                 Some(inside) => inside,
                 None => match enter(store, &mut self.spare)? {
@@ -431,8 +436,7 @@ impl State {
             }
             at.wasm = inside.wasm();
             if self.is_due(store, at) {
-                at.told_inside = true;
-                at.had = Some(inside.pay(store));
+                inside.pay(store);
                 store.set_virtual(inside);
                 return Ok(Next::Tell);
             }
@@ -493,12 +497,6 @@ fn enter(store: &mut StoreMut<'_>, spare: &mut Vec<Room>) -> Result<Option<Box<V
 /// Whether the code that has stopped has regions at all.
 fn has_regions(store: &StoreMut<'_>, stop: &StopInfo) -> bool {
     store.registry().get(stop.slot).is_some_and(|entry| entry.engine.tables().regions)
-}
-
-/// A fault of our own.
-#[cold]
-fn fault(what: &str) -> Error {
-    Error::new(ErrorKind::Panic, format!("fault of the debugger: {what}"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use super::breakpoints::{BreakpointId, Hits};
 use super::frame::Frame;
 use super::{Core, Debugger};
-use crate::runtime::{AsStore, AsStoreMut, EventId, ExceptionInfo, ExnRef, KeptFrame, StoreMut, StoreRef, TrapCode};
+use crate::base::{Error, ErrorKind, Result, WasmOffset};
+use crate::runtime::{
+    AsStore, AsStoreMut, EventId, ExceptionInfo, ExnRef, KeptFrame, StoreMut, StoreRef, TrapCode, Val,
+};
 use std::cell::OnceCell;
 
 /// Why the guest was stopped.
@@ -112,6 +115,76 @@ impl<'a> Stop<'a> {
     pub fn top(&self) -> Option<Frame<'_>> {
         let top = self.top.get_or_init(|| self.store.as_store().keep_top(self.event?));
         Some(Frame::new(self.store.as_store(), top.as_ref()?))
+    }
+
+    /// Gives a local of a frame, 0 the innermost, another value; parameters are first. The guest goes on with it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where there is no such frame or local, or the value is not of the local's type;
+    /// [`ErrorKind::State`] of a frame that waits for a call, at a trap or an exception, and while a stop within this one
+    /// is told. Nothing is changed then.
+    pub fn set_local(&mut self, frame: usize, local: usize, value: Val) -> Result<()> {
+        self.change(frame, |store| store.set_local(local, value))
+    }
+
+    /// Gives an operand on a frame's stack another value; the bottom one is the first.
+    ///
+    /// # Errors
+    /// As of [`Stop::set_local`]. Of the types of references on the stack nothing is known but what they refer to: what
+    /// is written must be of the type of what is there, or one of its subtypes.
+    pub fn set_operand(&mut self, frame: usize, operand: usize, value: Val) -> Result<()> {
+        self.change(frame, |store| store.set_operand(operand, value))
+    }
+
+    /// Has the innermost frame go on with another instruction of its function, which is not run yet: with the locals and
+    /// operands that it has.
+    ///
+    /// # Errors
+    /// As of [`Stop::set_local`]; [`ErrorKind::Argument`] where no instruction that can be reached is at the offset, or
+    /// one that needs other operands, where references to functions or objects are among the operands, and in a function
+    /// with locals that may not be null.
+    pub fn jump(&mut self, offset: WasmOffset) -> Result<()> {
+        self.change(0, |store| store.jump(offset))
+    }
+
+    /// Has the innermost frame return these values to its caller: it stands at the instruction by which it does so.
+    ///
+    /// # Errors
+    /// As of [`Stop::set_local`]; [`ErrorKind::Argument`] where the values are not of the function's types, or no
+    /// instruction by which it returns can be reached.
+    pub fn return_early(&mut self, values: &[Val]) -> Result<()> {
+        self.change(0, |store| store.return_early(values))
+    }
+
+    fn change(&mut self, frame: usize, change: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> Result<()> {
+        let refuse = |kind, message: String| Err(Error::new(kind, message));
+        match self.reason {
+            Reason::Trap(_) => return refuse(ErrorKind::State, "the guest has trapped: it does not go on".to_owned()),
+            Reason::Exception => {
+                let message = "a frame cannot be changed where an exception is thrown; step to where it is caught";
+                return refuse(ErrorKind::State, message.to_owned());
+            }
+            Reason::Breakpoint(_) | Reason::Step => {}
+        }
+        if self.event != self.store.as_store().event() {
+            return refuse(
+                ErrorKind::State,
+                "a stop within this one is told: only its frame can be changed".to_owned(),
+            );
+        }
+        if frame > 0 {
+            let count = self.frame_count();
+            return if frame < count {
+                let message = format!("frame {frame} waits for a call to return; only the innermost can be changed");
+                refuse(ErrorKind::State, message)
+            } else {
+                refuse(ErrorKind::Argument, format!("there is no frame {frame}: there are {count}"))
+            };
+        }
+        change(&mut self.store)?;
+        // It is somewhere else now.
+        (self.frames, self.top) = (OnceCell::new(), OnceCell::new());
+        Ok(())
     }
 
     fn frames(&self) -> &[KeptFrame] {

@@ -31,12 +31,20 @@ const CATCH: u8 = 0x07;
 const CATCH_ALL: u8 = 0x19;
 const DELEGATE: u8 = 0x18;
 
+/// The opcode of `return`.
+const RETURN: u8 = 0x0f;
+
 /// The opcodes of tail calls: `return_call`, `return_call_indirect` and `return_call_ref`.
 const TAIL_CALLS: [u8; 3] = [0x12, 0x13, 0x15];
 
 /// Whether the instruction at an offset of a module hands its frame on to the function that it calls.
 pub fn is_tail_call(binary: &[u8], at: WasmOffset) -> bool {
     binary.get(at.index()).is_some_and(|opcode| TAIL_CALLS.contains(opcode))
+}
+
+/// Whether the instruction at an offset of a module is `return`.
+pub fn is_return(binary: &[u8], at: WasmOffset) -> bool {
+    binary.get(at.index()) == Some(&RETURN)
 }
 
 /// A fault of our own: a body that was validated is not what it should be.

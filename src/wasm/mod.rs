@@ -20,7 +20,8 @@ mod subtypes;
 mod types;
 
 pub use body::{
-    BlockKind, Instruction, Instructions, Step, Surroundings, Walk, catch_labels, is_tail_call, targets, unreadable,
+    BlockKind, Instruction, Instructions, Step, Surroundings, Walk, catch_labels, is_return, is_tail_call, targets,
+    unreadable,
 };
 pub use defined::{Composite, DefinedType};
 pub use dwarf::{Location, SourceMap, SplitFile};

@@ -279,8 +279,14 @@ impl ModuleInfo {
     /// The locals of a function defined here, parameters first, from its body in `binary`, as they stand in slots. Of a
     /// body that was not validated, as many as a valid one may have.
     pub fn locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
-        let params = self.func_type(self.func_index(func)).params.iter();
-        let mut locals: Vec<ValType> = params.map(|ty| ty.in_slots()).collect();
+        let mut locals = self.declared_locals(func, binary);
+        locals.iter_mut().for_each(|ty| *ty = ty.in_slots());
+        locals
+    }
+
+    /// The same, of the types that are declared.
+    pub fn declared_locals(&self, func: DefinedFuncIndex, binary: &[u8]) -> Vec<ValType> {
+        let mut locals: Vec<ValType> = self.func_type(self.func_index(func)).params.to_vec();
         for (count, ty) in self.local_groups(func, binary) {
             let room = MAX_LOCALS.saturating_sub(locals.len());
             locals.extend(std::iter::repeat_n(ty, room.min(count as usize)));
@@ -304,6 +310,6 @@ impl ModuleInfo {
     fn local_groups(&self, func: DefinedFuncIndex, binary: &[u8]) -> impl Iterator<Item = (u32, ValType)> {
         let groups = self.body(func, binary).ok().and_then(|body| body.get_locals_reader().ok());
         let groups = groups.into_iter().flat_map(|groups| groups.into_iter().flatten());
-        groups.filter_map(|(count, ty)| Some((count, self.val_type(ty)?.in_slots())))
+        groups.filter_map(|(count, ty)| Some((count, self.val_type(ty)?)))
     }
 }

@@ -170,6 +170,7 @@ unsafe fn look_inside(
                     shape: at.shape,
                     position: 0,
                     state: Vec::new(),
+                    had: None,
                     again: Vec::new(),
                     nowhere,
                 }),
@@ -182,7 +183,7 @@ unsafe fn look_inside(
     let position = image.position_near(at.wasm, near).ok_or_else(|| fault("a point that is no instruction"))?;
     let of_guest = image.instructions[position as usize].is_of_guest();
     (frame.event, frame.slot, frame.fp, frame.vmctx) = (event.id, at.slot, at.fp, vmctx);
-    (frame.start, frame.shape, frame.position) = (position, at.shape, position);
+    (frame.start, frame.shape, frame.position, frame.had) = (position, at.shape, position, None);
     if of_guest && !always {
         return Ok(Looked::OfGuest(Room(frame)));
     }
@@ -250,16 +251,17 @@ impl VirtualFrame {
         Ok(end)
     }
 
-    /// Has the store have the fuel that is left here, while this is shown. Gives what it had: the guest, when it goes
-    /// on from its stop point, pays by itself.
+    /// Has the store have the fuel that is left here, while this is shown.
     #[inline]
-    pub fn pay(&self, store: &mut StoreMut<'_>) -> i64 {
-        std::mem::replace(&mut store.inner().vm.fuel, self.state[FUEL] as i64)
+    pub fn pay(&mut self, store: &mut StoreMut<'_>) {
+        self.had = Some(std::mem::replace(&mut store.inner().vm.fuel, self.state[FUEL] as i64));
     }
 
-    /// Gives the store back what [`VirtualFrame::pay`] has taken, less what was used meanwhile, more what was given.
+    /// Gives the store back what [`VirtualFrame::pay`] has taken, if it has, less what was used meanwhile, more what was
+    /// given.
     #[inline]
-    pub fn take_back(&mut self, store: &mut StoreMut<'_>, had: i64) {
+    pub fn take_back(&mut self, store: &mut StoreMut<'_>) {
+        let Some(had) = self.had.take() else { return };
         let fuel = &mut store.inner().vm.fuel;
         let left = std::mem::replace(fuel, had.saturating_add(fuel.saturating_sub(self.state[FUEL] as i64)));
         self.state[FUEL] = left as u64;

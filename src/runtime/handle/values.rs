@@ -253,21 +253,29 @@ pub(in crate::runtime) fn fits(store: &StoreInner, value: Val, wanted: ValType) 
         return Ok(true);
     }
     let ValType::Ref(wanted) = wanted else { return Ok(false) };
-    let found = match value {
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => {
-            return Ok(wanted.nullable && ValType::Ref(wanted.top()) == value.ty());
-        }
+    match dynamic_type(store, value)? {
+        Some(found) => Ok(found.fits(&wanted.heap)),
+        None => Ok(wanted.nullable && ValType::Ref(wanted.top()) == value.ty()),
+    }
+}
+
+/// What a reference refers to; [`None`] of null, and of what is no reference.
+///
+/// # Errors
+/// [`ErrorKind::Argument`] for a reference of another store.
+pub(in crate::runtime) fn dynamic_type(store: &StoreInner, value: Val) -> Result<Option<HeapType>> {
+    Ok(match value {
         Val::FuncRef(Some(func)) => {
             store.check(func.store)?;
             // SAFETY: a handle of this store refers to a function that is there.
-            HeapType::Defined(Defined { kind: DefinedKind::Func, id: unsafe { func.ptr.as_ref() }.sig })
+            let id = unsafe { func.ptr.as_ref() }.sig;
+            Some(HeapType::Defined(Defined { kind: DefinedKind::Func, id }))
         }
-        Val::ExternRef(Some(_)) => HeapType::Extern,
-        Val::ExnRef(Some(_)) => HeapType::Exn,
-        Val::AnyRef(Some(value)) => value.heap_type(store)?,
-        Val::I32(_) | Val::I64(_) | Val::F32(_) | Val::F64(_) | Val::V128(_) => return Ok(false),
-    };
-    Ok(found.fits(&wanted.heap))
+        Val::ExternRef(Some(_)) => Some(HeapType::Extern),
+        Val::ExnRef(Some(_)) => Some(HeapType::Exn),
+        Val::AnyRef(Some(value)) => Some(value.heap_type(store)?),
+        _ => None,
+    })
 }
 
 /// Refuses values that are not of these types.

@@ -34,6 +34,8 @@ pub struct VirtualFrame {
     /// In words: the fuel that is left ([`FUEL`]), then the locals, then the operands before it, as many as the code
     /// needs.
     pub(in crate::runtime) state: Vec<u64>,
+    /// While it is shown: the fuel that the store had. The guest, when it goes on from its stop point, pays by itself.
+    pub(in crate::runtime) had: Option<i64>,
     /// For rerunning once more.
     pub(in crate::runtime) again: Vec<u64>,
     /// A stop nowhere: a byte for each instruction.
@@ -124,6 +126,23 @@ impl VirtualFrame {
     /// The operands, top first.
     pub fn operands(&self) -> impl Iterator<Item = (ValType, ValRaw)> + '_ {
         self.image().operands(self.position).map(|at| self.value(at))
+    }
+
+    /// The value of this type at a word of the state.
+    pub(in crate::runtime) fn value_at(&self, ty: ValType, word: u32) -> ValRaw {
+        self.value((ty, word)).1
+    }
+
+    /// Writes a value of this type at a word of the state.
+    pub(in crate::runtime) fn write(&mut self, word: u32, ty: ValType, value: ValRaw) {
+        let at = VALUES + word as usize;
+        let words = value.words();
+        self.state[at..at + ty.words() as usize].copy_from_slice(&words[..ty.words() as usize]);
+    }
+
+    /// Makes words of the state zero.
+    pub(in crate::runtime) fn clear(&mut self, words: std::ops::Range<u32>) {
+        self.state[VALUES..][words.start as usize..words.end as usize].fill(0);
     }
 
     /// The value of this type at a word of the state.

@@ -68,6 +68,8 @@ pub struct Drive {
     pub edit: bool,
     /// Memories, globals and tables are changed, memories grown, exports called, inside stops.
     pub change: bool,
+    /// So are locals and operands. A guest may run astray by that, so each instruction is stopped at.
+    pub change_frames: bool,
     /// Stops in one call.
     pub limit: usize,
     pub end: End,
@@ -95,6 +97,7 @@ impl Drive {
             look: Look::All,
             edit: false,
             change: false,
+            change_frames: false,
             limit,
             end: End::Run,
             seed: 0,
@@ -140,7 +143,8 @@ impl Drive {
 
     /// Changes while every instruction is stopped at, so that a guest which runs astray by them comes to its end.
     pub fn changes_in_steps(seed: u64, limit: usize) -> Drive {
-        Drive { begin: Begin::Stepping, go: Go::StepInstruction, edit: false, ..Drive::changes(seed, limit) }
+        let changes = Drive { change_frames: true, edit: false, ..Drive::changes(seed, limit) };
+        Drive { begin: Begin::Stepping, go: Go::StepInstruction, ..changes }
     }
 
     /// Whether the guest does not do what it would do alone.
@@ -249,7 +253,7 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
     if drive.change && !trap && random.one_in(4) {
         let mut may_call = nesting < mutate::DEEPEST;
         for _ in 0..1 + random.below(3) {
-            mutate::at_stop(shared, stop, &mut seen, &mut random, &mut may_call);
+            mutate::at_stop(drive, shared, stop, &mut seen, &mut random, &mut may_call);
         }
         // Nothing of the state is to have changed with it.
         look(drive, stop, &mut seen, &mut random, number, false);

@@ -1,11 +1,12 @@
 //! Changes of what a guest sees, by its host: from inside a stop, or from a host function.
 
 use super::case::{Shared, call_export};
+use super::drive::Drive;
 use super::random::Random;
 use super::record::Observation;
 use std::sync::Arc;
 use stepwell::base::{GlobalIndex, MemoryIndex, TableIndex};
-use stepwell::debug::Stop;
+use stepwell::debug::{Reason, Stop};
 use stepwell::runtime::{AnyRef, AsStoreMut, Instance, Val};
 
 /// Pages that memories are let grow to.
@@ -17,6 +18,7 @@ pub const DEEPEST: usize = 3;
 
 /// One change, at a stop; the choice follows from `random` and from the guest's state alone.
 pub fn at_stop(
+    drive: &Drive,
     shared: &Arc<Shared>,
     stop: &mut Stop<'_>,
     seen: &mut Observation,
@@ -43,11 +45,36 @@ pub fn at_stop(
         }
         return;
     }
+    let goes_on = matches!(stop.reason(), Reason::Breakpoint(_) | Reason::Step);
+    if drive.change_frames && goes_on && !values.is_empty() && random.one_in(2) {
+        return seen.put_text("changed the frame", &change_frame(stop, &values, random));
+    }
     if !objects.is_empty() && random.one_in(3) {
         let object = random.pick(&objects);
         return seen.put("changed an object", change_object(stop, instance, object, random));
     }
     seen.put("changed", change(shared, stop, instance, random, &addresses));
+}
+
+/// Gives a local or an operand another value; tells which, and what became of it.
+fn change_frame(stop: &mut Stop<'_>, values: &[Val], random: &mut Random) -> String {
+    let locals = stop.top().map_or(0, |frame| frame.local_count());
+    let index = random.below(values.len());
+    let instance = stop.top().map(|frame| frame.instance());
+    let alike: Vec<Val> = values.iter().filter(|value| value.ty() == values[index].ty()).copied().collect();
+    let value = match values[index] {
+        _ if random.one_in(2) => random.pick(&alike),
+        // Loops count on in small steps.
+        Val::I32(_) => Val::I32(random.below(20) as i32),
+        Val::I64(_) => Val::I64(random.below(20) as i64),
+        other => random.value(stop, instance, other.ty()),
+    };
+    let outcome = match index.checked_sub(locals) {
+        None => stop.set_local(0, index, value),
+        Some(operand) => stop.set_operand(0, operand, value),
+    };
+    let outcome = outcome.map_or_else(|error| error.message().to_owned(), |()| format!("{:?}", value.ty()));
+    format!("{index}: {outcome}")
 }
 
 /// A value, as a structure or an array.
