@@ -524,3 +524,64 @@ fn a_lower_limit_holds_for_memory_that_was_used_before() {
     let made = make(&mut store, 1_000_000).unwrap();
     assert_eq!(made.len(&store).unwrap(), 1_000_000);
 }
+
+/// Arrays around the sizes of lines, of blocks, and of what has blocks of its own, among small objects, made by compiled
+/// code and by the host: each stays what it is.
+#[test]
+fn objects_of_every_size_stay_whole() {
+    const SLOTS: u64 = 40;
+    const TEXT: &str = r#"(module
+        (type $bytes (array (mut i8)))
+        (type $links (array (mut (ref null $bytes))))
+        (type $small (struct (field i32) (field (ref null $bytes))))
+        (global $kept (mut (ref null $links)) (ref.null $links))
+        (global $small (export "small") (mut (ref null $small)) (ref.null $small))
+        (func (export "begin") (global.set $kept (array.new_default $links (i32.const 40))))
+        (func (export "make") (param $slot i32) (param $length i32) (param $garbage i32)
+            (array.set $links (global.get $kept) (local.get $slot)
+                (array.new $bytes (i32.add (i32.const 1) (local.get $slot)) (local.get $length)))
+            (loop $l
+                (global.set $small (struct.new $small (i32.const -1) (array.new $bytes (i32.const 255) (i32.const 20))))
+                (br_if $l (i32.gt_s (local.tee $garbage (i32.sub (local.get $garbage) (i32.const 1))) (i32.const 0)))))
+        (func (export "check") (param $slot i32) (param $length i32) (result i32)
+            (local $array (ref null $bytes)) (local $i i32)
+            (local.set $array (array.get $links (global.get $kept) (local.get $slot)))
+            (if (i32.ne (array.len (local.get $array)) (local.get $length)) (then (return (i32.const -2))))
+            (loop $l
+                (if (i32.lt_u (local.get $i) (local.get $length)) (then
+                    (if (i32.ne (array.get_u $bytes (local.get $array) (local.get $i))
+                            (i32.add (i32.const 1) (local.get $slot)))
+                        (then (return (local.get $i))))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br $l))))
+            (i32.const -1)))"#;
+    for mut store in stores() {
+        let forced = store.engine().config().force_collections;
+        let instance = instance(&mut store, TEXT, &[]);
+        call(&mut store, instance, "begin", &[]).unwrap();
+        let mut random = 0x1234_5678_9abc_def0u64;
+        let mut below = |most: u64| {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            (random >> 33) % most
+        };
+        let mut lengths = [None; SLOTS as usize];
+        for _ in 0..if forced { 150 } else { 1500 } {
+            let slot = below(SLOTS);
+            let around = [16u64, 128, 4096, 8192, 16384, 32768, 65536][below(7) as usize];
+            let length = if below(2) == 0 { around.saturating_sub(24) + below(40) } else { below(around) };
+            lengths[slot as usize] = Some(length);
+            let (slot, length) = (Val::I32(slot as i32), Val::I32(length as i32));
+            call(&mut store, instance, "make", &[slot, length, Val::I32(below(300) as i32)]).unwrap();
+            let slot = below(SLOTS);
+            if let Some(length) = lengths[slot as usize] {
+                let found = call(&mut store, instance, "check", &[Val::I32(slot as i32), Val::I32(length as i32)]);
+                assert_eq!(found.unwrap(), Val::I32(-1), "an array of {length} bytes");
+            }
+        }
+        for (slot, length) in lengths.iter().enumerate() {
+            let Some(length) = length else { continue };
+            let found = call(&mut store, instance, "check", &[Val::I32(slot as i32), Val::I32(*length as i32)]);
+            assert_eq!(found.unwrap(), Val::I32(-1), "an array of {length} bytes");
+        }
+    }
+}

@@ -8,7 +8,7 @@ pub(super) const BLOCK: u32 = 32 << 10;
 /// Bytes of a line.
 pub(super) const LINE: u32 = 128;
 const LINES: usize = (BLOCK / LINE) as usize;
-/// What is longer has blocks of its own.
+/// What is longer has blocks of its own, unless compiled code has found room for it in a hole.
 const LARGE: u64 = BLOCK as u64 / 4;
 /// So many blocks are made accessible at once.
 const STEP: usize = 32;
@@ -235,7 +235,9 @@ impl Blocks {
     /// Whether so much was made, or so little room is left, that there should be a collection.
     pub(super) fn is_due(&self) -> bool {
         let left = self.most.saturating_sub(self.in_use());
-        self.made >= self.budget || self.made > 0 && left < self.most / 4
+        // Not each time that somebody asks: where a heap is nearly full of what is live, half of the rest is used first.
+        let scarce = left < self.most / 4 && self.made > left as u64 * u64::from(BLOCK) / 2;
+        self.made >= self.budget || scarce
     }
 
     /// There is no collection when one is due, but a little later.
@@ -262,13 +264,12 @@ impl Blocks {
     pub(super) fn mark(&mut self, at: u32, bytes: u64) {
         let from = u64::from(at - HEAP_OBJECTS);
         self.live += bytes;
-        if bytes <= LARGE {
-            let (first, last) = (from / u64::from(LINE), (from + bytes - 1) / u64::from(LINE));
-            // Most are in one line, and no call is made for it.
-            self.lines[first as usize] = self.number;
-            if last > first {
-                self.lines[first as usize + 1..=last as usize].fill(self.number);
-            }
+        // Whatever its size: compiled code puts what fits into the hole at hand, which may be all of a block.
+        let (first, last) = (from / u64::from(LINE), (from + bytes - 1) / u64::from(LINE));
+        // Most are in one line, and no call is made for it.
+        self.lines[first as usize] = self.number;
+        if last > first {
+            self.lines[first as usize + 1..=last as usize].fill(self.number);
         }
     }
 
