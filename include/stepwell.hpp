@@ -3832,6 +3832,16 @@ public:
   std::size_t operand_count() const { return check(), stepwell_frame_operand_count(frame_); }
   /// All operands, the bottom of the stack first.
   std::vector<Val> operands() const { return all(stepwell_frame_operands, operand_count()); }
+  /// Gives a local of the innermost frame another value, with which the guest goes on.
+  Result<void> try_set_local(std::size_t index, const Val &value) const {
+    return detail::outcome(stepwell_frame_local_set(frame_, index, &value.raw()));
+  }
+  void set_local(std::size_t index, const Val &value) const { try_set_local(index, value).value(); }
+  /// Gives an operand of the innermost frame, the bottom of the stack first, another value, with which the guest goes on.
+  Result<void> try_set_operand(std::size_t index, const Val &value) const {
+    return detail::outcome(stepwell_frame_operand_set(frame_, index, &value.raw()));
+  }
+  void set_operand(std::size_t index, const Val &value) const { try_set_operand(index, value).value(); }
 
   const stepwell_frame_t *raw() const noexcept { return frame_; }
 
@@ -3928,6 +3938,22 @@ public:
     return {};
   }
   void message(const std::string &message) { try_message(message).value(); }
+  /// Has the innermost frame go on with the instruction at an offset of its function, with the locals and operands that it has.
+  Result<void> try_jump(std::size_t offset) { return detail::outcome(stepwell_stop_jump(stop_, offset)); }
+  void jump(std::size_t offset) { try_jump(offset).value(); }
+  /// Has the innermost frame return these values to its caller.
+  Result<void> try_return_early(Span<const Val> values) {
+    std::vector<wasm_val_t> given;
+    given.reserve(values.size());
+    for (const Val &value : values) given.push_back(value.raw());
+    const wasm_val_vec_t vec = {given.size(), given.data()};
+    return detail::outcome(stepwell_stop_return_early(stop_, &vec));
+  }
+  Result<void> try_return_early(std::initializer_list<Val> values) {
+    return try_return_early(Span<const Val>(values.begin(), values.size()));
+  }
+  void return_early(Span<const Val> values) { try_return_early(values).value(); }
+  void return_early(std::initializer_list<Val> values) { try_return_early(values).value(); }
   /// The store.
   Store store() const { return check(), Store(store_); }
   /// Sets a breakpoint, as `Debugger` does; it takes effect before the guest goes on.

@@ -36,6 +36,7 @@ programs!(
     trap,
     source,
     debugger,
+    change,
     delete_orders,
     config,
     limits,

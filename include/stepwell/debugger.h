@@ -484,6 +484,58 @@ size_t stepwell_frame_operands(const stepwell_frame_t *frame,
                                own wasm_val_t *out,
                                size_t capacity);
 
+/**
+ * Gives a local of the innermost frame, parameters first, another value, with which the guest goes on. The caller keeps
+ * `value`. An error, and nothing changed, beyond the last local, where the value is not of the type that the module
+ * declares, of a frame that waits for a call, and at a trap or an exception.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_frame_local_set(const stepwell_frame_t *frame,
+                                              size_t index,
+                                              const wasm_val_t *value);
+
+/**
+ * Gives an operand on the stack of the innermost frame, its bottom first, another value, with which the guest goes on.
+ * The caller keeps `value`. An error as by `stepwell_frame_local_set`; a reference must be of the type of the one that
+ * is there, or of a subtype, since that is all that is known of an operand.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_frame_operand_set(const stepwell_frame_t *frame,
+                                                size_t index,
+                                                const wasm_val_t *value);
+
+/**
+ * Has the innermost frame go on with the instruction at an offset of its function, in bytes from the start of the
+ * module, with the locals and operands that it has. That instruction is not run yet, and not stopped at once more. An
+ * error, and nothing changed, where no instruction that can be reached is there, or one that needs other operands,
+ * where references to functions or objects are among the operands, in a function with locals that may not be null, and
+ * at a trap or an exception.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_stop_jump(stepwell_stop_t *stop,
+                                        size_t offset);
+
+/**
+ * Has the innermost frame return `values` to its caller; the caller of this keeps them. It stands at the instruction by
+ * which it does so. An error, and nothing changed, where they are not of the function's types, where neither its end
+ * nor a `return` can be reached, and at a trap or an exception. NULL counts as no values.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_stop_return_early(stepwell_stop_t *stop,
+                                                const wasm_val_vec_t *values);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -13,7 +13,8 @@ from .errors import Error, Source, Trap, check, escaped, known, last_error, name
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
-from .values import ExnRef, from_c
+from .types import NAMES
+from .values import ExnRef, all_to_c, from_c, to_c
 
 StopReason.__doc__ = "Why a guest was stopped."
 ExceptionStops.__doc__ = """Which exceptions of guests are stops.
@@ -270,6 +271,21 @@ class Stop(Unique):
         """All frames, innermost first."""
         return [self.frame(i) for i in range(self.frame_count)]
 
+    def jump(self, offset: int) -> None:
+        """Has the innermost frame go on with the instruction at an offset of its function, with the locals and operands that it has.
+        That instruction is not run yet."""
+        check(c.stepwell_stop_jump(self._handle, offset))
+        self.frame()._forget()
+
+    def return_early(self, *values: Any) -> None:
+        """Has the innermost frame return these values to its caller: it stands at the instruction by which it does so."""
+        frame = self.frame()
+        results = frame.instance.func(frame.func_index).type.results
+        if len(values) != len(results):
+            raise TypeError(f"the function returns {len(results)} values, {len(values)} given")
+        check(c.stepwell_stop_return_early(self._handle, byref(all_to_c(self.store, results, values, "result"))))
+        frame._forget()
+
     def __str__(self) -> str:
         why = getattr(self.reason, "name", str(self.reason)).lower()
         if self.breakpoints:
@@ -282,8 +298,8 @@ class Stop(Unique):
 class Locals(Dict[Union[int, str], Any]):
     """The locals of a frame: index to value, parameters first; `locals["x"]` finds one by its name, if it has one.
 
-    `names` are the names there are, with their indices; `by_name()` is a dict of what they stand for. It can be read only: what is
-    written would be in no frame.
+    `names` are the names there are, with their indices; `by_name()` is a dict of what they stand for. It can be read only:
+    `Frame.set_local` changes the frame.
     """
 
     def __init__(self, values: List[Any], names: Dict[str, int]) -> None:
@@ -297,7 +313,7 @@ class Locals(Dict[Union[int, str], Any]):
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         """Not possible: what is written would be in no frame."""
-        raise TypeError("the locals of a frame can be read only")
+        raise TypeError("this is what the locals of a frame were when they were read; Frame.set_local changes them")
 
     __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse  # type: ignore[assignment]
 
@@ -395,6 +411,43 @@ class Frame(Unique):
     def operands(self) -> List[Any]:
         """The values on its operand stack, bottom first."""
         return self._values(c.stepwell_frame_operands, c.stepwell_frame_operand_count(self._handle))
+
+    def set_local(self, local: Union[int, str], value: Any) -> None:
+        """Gives a local of the innermost frame, by its index or its name, another value, with which the guest goes on."""
+        index = self.locals.names.get(local) if isinstance(local, str) else local
+        if index is None:
+            raise KeyError(local)
+        val = c.wasm_val_t()
+        if index < 0 or not c.stepwell_frame_local(self._handle, index, byref(val)):
+            raise IndexError(f"there is no local {index}; the function has {len(self.locals)}")
+        name = NAMES[val.kind]
+        if val.kind >= c.STEPWELL_VALKIND_V128:
+            c.wasm_val_delete(byref(val))
+        self._set(c.stepwell_frame_local_set, index, name, value, f"local {local!r}")
+
+    def set_operand(self, index: int, value: Any) -> None:
+        """Gives an operand of the innermost frame, the bottom of the stack first, another value, with which the guest goes on."""
+        count = c.stepwell_frame_operand_count(self._handle)
+        if not 0 <= index < count:
+            raise IndexError(f"there is no operand {index}; the stack has {count}")
+        values = (c.wasm_val_t * count)()
+        c.stepwell_frame_operands(self._handle, values, count)
+        names = [NAMES[val.kind] for val in values]
+        for val in values:
+            if val.kind >= c.STEPWELL_VALKIND_V128:
+                c.wasm_val_delete(byref(val))
+        self._set(c.stepwell_frame_operand_set, index, names[index], value, f"operand {index}")
+
+    def _set(self, setter: Any, index: int, name: str, value: Any, what: str) -> None:
+        val = c.wasm_val_t()
+        to_c(self._stop.store, val, name, value, what)
+        check(setter(self._handle, index, byref(val)))
+        self._forget()
+
+    def _forget(self) -> None:
+        """What is known of where it stands and what it has is so no more."""
+        for name in ("offset", "source", "locals", "operands"):
+            self.__dict__.pop(name, None)
 
     def __str__(self) -> str:
         name = name_to_show(self.func_name) if self.func_name is not None else f"func {self.func_index}"

@@ -55,6 +55,7 @@ pub mod refs;
 pub mod sharedmemory;
 pub mod source;
 pub mod stop;
+mod stop_change;
 pub mod stop_frame;
 pub mod store;
 pub mod table;

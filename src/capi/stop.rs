@@ -227,11 +227,30 @@ fn with_stop<R>(stop: *const stepwell_stop_t, body: impl FnOnce(&Live, &Stop<'_>
     with(number >> ID_SHIFT, "stop", |live| body(live, unsafe { &*live.stop }))
 }
 
-/// Does something with the frame that C means.
-pub(super) fn with_frame<R>(
-    frame: *const stepwell_frame_t,
-    body: impl FnOnce(&Arc<StoreCell>, &crate::debug::Frame<'_>) -> Result<R>,
+/// Does something with the stop that C means, which changes it.
+pub(super) fn with_stop_to_change<R>(
+    stop: *mut stepwell_stop_t,
+    body: impl FnOnce(&Arc<StoreCell>, &mut Stop<'_>) -> Result<R>,
 ) -> Result<R> {
+    // SAFETY: as in `with_stop`, which has given back what it has lent; nothing else is lent of the stop meanwhile.
+    with_stop(stop, |live, _| Ok((live.stop, live.cell()?.clone())))
+        .and_then(|(stop, cell)| body(&cell, unsafe { &mut *stop }))
+}
+
+/// The same, of one of its frames, by its number.
+pub(super) fn with_frame_to_change<R>(
+    frame: *const stepwell_frame_t,
+    body: impl FnOnce(&Arc<StoreCell>, &mut Stop<'_>, usize) -> Result<R>,
+) -> Result<R> {
+    let (stop, index) = parts_of(frame)?;
+    with(stop, "frame", |live| {
+        // SAFETY: as in `with_stop`; nothing is lent of the stop meanwhile.
+        body(live.cell()?, unsafe { &mut *live.stop }, index)
+    })
+}
+
+/// The number of a frame's stop, and its own.
+fn parts_of(frame: *const stepwell_frame_t) -> Result<(u64, usize)> {
     if frame.is_null() {
         return Err(null("frame"));
     }
@@ -239,8 +258,16 @@ pub(super) fn with_frame<R>(
     if number & FRAME == 0 {
         return Err(Error::new(ErrorKind::Argument, "`frame` is no frame"));
     }
-    let index = (number as usize >> 1) & MAX_FRAMES;
-    with(number >> ID_SHIFT, "frame", |live| {
+    Ok((number >> ID_SHIFT, (number as usize >> 1) & MAX_FRAMES))
+}
+
+/// Does something with the frame that C means.
+pub(super) fn with_frame<R>(
+    frame: *const stepwell_frame_t,
+    body: impl FnOnce(&Arc<StoreCell>, &crate::debug::Frame<'_>) -> Result<R>,
+) -> Result<R> {
+    let (stop, index) = parts_of(frame)?;
+    with(stop, "frame", |live| {
         // SAFETY: as in `with_stop`.
         let stop = unsafe { &*live.stop };
         let frame = if index == 0 { stop.top() } else { stop.frame(index) };

@@ -121,8 +121,8 @@ impl<'a> Stop<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] where there is no such frame or local, or the value is not of the local's type;
-    /// [`ErrorKind::State`] of a frame that waits for a call, at a trap or an exception, and while a stop within this one
-    /// is told. Nothing is changed then.
+    /// [`ErrorKind::State`] of a frame that waits for a call, at a trap or an exception, and while a stop within this
+    /// one is told. Nothing is changed then.
     pub fn set_local(&mut self, frame: usize, local: usize, value: Val) -> Result<()> {
         self.change(frame, |store| store.set_local(local, value))
     }
@@ -136,13 +136,13 @@ impl<'a> Stop<'a> {
         self.change(frame, |store| store.set_operand(operand, value))
     }
 
-    /// Has the innermost frame go on with another instruction of its function, which is not run yet: with the locals and
-    /// operands that it has.
+    /// Has the innermost frame go on with another instruction of its function, which is not run yet: with the locals
+    /// and operands that it has.
     ///
     /// # Errors
     /// As of [`Stop::set_local`]; [`ErrorKind::Argument`] where no instruction that can be reached is at the offset, or
-    /// one that needs other operands, where references to functions or objects are among the operands, and in a function
-    /// with locals that may not be null.
+    /// one that needs other operands, where references to functions or objects are among the operands, and in a
+    /// function with locals that may not be null.
     pub fn jump(&mut self, offset: WasmOffset) -> Result<()> {
         self.change(0, |store| store.jump(offset))
     }

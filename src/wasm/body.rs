@@ -32,7 +32,7 @@ const CATCH_ALL: u8 = 0x19;
 const DELEGATE: u8 = 0x18;
 
 /// The opcode of `return`.
-const RETURN: u8 = 0x0f;
+const RETURN: u8 = 15;
 
 /// The opcodes of tail calls: `return_call`, `return_call_indirect` and `return_call_ref`.
 const TAIL_CALLS: [u8; 3] = [0x12, 0x13, 0x15];

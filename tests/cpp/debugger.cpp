@@ -85,6 +85,30 @@ void looking() {
   FAILS(left->try_remove(), ErrorCode::State, "is gone");
 }
 
+void changing() {
+  Guest guest;
+  int stops = 0;
+  Debugger debugger(guest.store, [&](Stop &stop) {
+    const Frame frame = stop.frame();
+    if (stop.frame_count() > 1) return;
+    if (++stops == 1) {
+      FAILS(frame.try_set_local(0, Val(std::int64_t(1))), ErrorCode::Argument, "local 0 is of type i32");
+      FAILS(frame.try_set_local(2, Val(1)), ErrorCode::Argument, "no local 2");
+      FAILS(frame.try_set_operand(0, Val(1)), ErrorCode::Argument, "no operand 0");
+      FAILS(stop.try_jump(1), ErrorCode::Argument, "no instruction");
+      FAILS(stop.try_return_early({}), ErrorCode::Argument, "0 results");
+      frame.set_local(0, Val(7));
+      CHECK(frame.local(0)->i32() == 7);
+    } else {
+      stop.return_early({Val(-3)});
+      CHECK(frame.operands().size() == 1 && frame.operands()[0].i32() == -3);
+      frame.set_operand(0, Val(-4));
+    }
+  });
+  const Breakpoint at = debugger.break_at_function(guest.module, "fib");
+  CHECK(guest.fib(5) == 13 && guest.fib(5) == -4 && stops == 2);
+}
+
 void stepping() {
   Guest guest;
   std::string log;
@@ -372,6 +396,7 @@ void threads() {
 
 int main() {
   looking();
+  changing();
   stepping();
   removing();
   throwing();

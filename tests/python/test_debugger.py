@@ -165,6 +165,49 @@ class Breakpoints(Case):
         self.assertEqual(self.stops, [])
 
 
+class Changing(Case):
+    """`calls(n)` is `add(add(n, 1), 2)`."""
+
+    def test_locals_and_operands(self):
+        def then(stop):
+            frame = stop.frame()
+            if self.binary[frame.offset] == wasm.I32_ADD:
+                self.assertEqual(frame.operands[0], 40)
+                frame.set_operand(1, 2)
+                self.assertEqual(frame.operands, [40, 2])
+                return Action.CONTINUE
+            frame.set_local(0, 40)
+            self.assertEqual(frame.locals[0], 40)
+            for index, value, error in (
+                    (0, "x", TypeError), (0, 1 << 40, OverflowError), (2, 0, IndexError), (-1, 0, IndexError), ("no", 0, KeyError)):
+                self.assertRaises(error, frame.set_local, index, value)
+            for index, value, error in ((0, 1, IndexError), (-1, 1, IndexError)):
+                self.assertRaises(error, frame.set_operand, index, value)
+            with self.assertRaises(Error) as caught:
+                stop.frame(1).set_local(0, 1)
+            self.assertEqual(caught.exception.code, ErrorCode.STATE)
+            stop.debugger.break_at(self.module, frame.offset + 4)
+            return Action.CONTINUE
+        debugger = self.attach(then)
+        debugger.break_at_function(self.module, "add")
+        self.assertEqual(self.exports.calls(5), 42)
+
+    def test_jump_and_return(self):
+        def then(stop):
+            frame = stop.frame()
+            self.assertRaises(TypeError, stop.return_early)
+            self.assertRaises(TypeError, stop.return_early, "x")
+            self.assertRaises(Error, stop.jump, frame.offset + 1)
+            stop.jump(frame.offset)
+            stop.return_early(77)
+            self.assertEqual((self.binary[frame.offset], frame.operands), (wasm.END, [77]))
+            kept.append(frame)
+        kept = []
+        self.attach(then).break_at_function(self.module, "add")
+        self.assertEqual(self.exports.add(1, 2), 77)
+        self.assertRaises(ValueError, kept[0].set_local, 0, 1)
+
+
 class Stepping(Case):
     def test_every_instruction(self):
         debugger = self.attach(lambda stop: Action.STEP)

@@ -69,6 +69,7 @@ const ORDER: &[&str] = &[
     "guarded",
     "stop",
     "stop_frame",
+    "stop_change",
 ];
 
 /// Writes the headers, or checks them.

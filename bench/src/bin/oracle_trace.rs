@@ -11,8 +11,8 @@
 //! Two things have to be mended. In the first branch of an `if` with parameters wasmtime keeps a second copy of them
 //! below the operands, for the `else`, and shows it (with whatever its slots hold by then) as soon as the first
 //! parameter is taken off the stack. The validator knows the true height of the stack at each instruction, so the
-//! copies can be told and left out. Likewise wasmtime shows what `extern.convert_any` and `any.convert_extern` yield with
-//! the type that it had before.
+//! copies can be told and left out. Likewise wasmtime shows what `extern.convert_any` and `any.convert_extern` yield
+//! with the type that it had before.
 
 #[path = "../vectors.rs"]
 mod vectors;

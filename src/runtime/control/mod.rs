@@ -3,7 +3,6 @@
 pub(in crate::runtime) mod attach;
 pub(in crate::runtime) mod builtins;
 pub(in crate::runtime) mod call;
-mod change;
 mod collect;
 pub(in crate::runtime) mod deadline;
 pub(in crate::runtime) mod exceptions;

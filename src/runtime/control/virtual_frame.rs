@@ -257,8 +257,8 @@ impl VirtualFrame {
         self.had = Some(std::mem::replace(&mut store.inner().vm.fuel, self.state[FUEL] as i64));
     }
 
-    /// Gives the store back what [`VirtualFrame::pay`] has taken, if it has, less what was used meanwhile, more what was
-    /// given.
+    /// Gives the store back what [`VirtualFrame::pay`] has taken, if it has, less what was used meanwhile, more what
+    /// was given.
     #[inline]
     pub fn take_back(&mut self, store: &mut StoreMut<'_>) {
         let Some(had) = self.had.take() else { return };

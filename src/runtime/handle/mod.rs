@@ -1,5 +1,6 @@
 //! What hosts can do with what they hold: the methods of all handles. Nothing in this room uses it.
 
+mod change;
 pub(in crate::runtime) mod engine;
 pub(in crate::runtime) mod exception;
 pub(in crate::runtime) mod external;

@@ -47,6 +47,7 @@ NULLABLE = [
     r"stepwell_thread_stack_set stack",      # the thread's own
     r"stepwell_(shared)?memory_grow before_out",
     r"stepwell_typed_func_call values",      # of a function without any
+    r"stepwell_stop_return_early values",
 ]
 # Functions whose NULL is success, so that it cannot tell of a failure: they end the process as those do that return nothing.
 NULL_IS_SUCCESS = {"wasm_func_call"}

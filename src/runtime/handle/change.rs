@@ -24,8 +24,8 @@ impl StoreMut<'_> {
     /// the frame itself is as it was.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] where there is no such local, or the value is not of its type; [`ErrorKind::State`] where
-    /// no stop is being told; those of compiling rerun code. Nothing is changed then.
+    /// [`ErrorKind::Argument`] where there is no such local, or the value is not of its type; [`ErrorKind::State`]
+    /// where no stop is being told; those of compiling rerun code. Nothing is changed then.
     pub fn set_local(&mut self, index: usize, value: Val) -> Result<()> {
         self.change(|store, module, frame| {
             let types = module.info().declared_locals(frame.func, module.binary());
