@@ -268,7 +268,7 @@ impl<'a> Machine<'_, 'a, '_> {
 
     /// Pushes an address. The last two are what linkers put in place of what they have left out.
     fn push_address(&mut self, address: u64) -> Result<(), Stop> {
-        if address >= self.mask() - 1 { Err(Stop::Unknown) } else { self.push(Value::Generic(address)) }
+        if address >= self.mask().saturating_sub(1) { Err(Stop::Unknown) } else { self.push(Value::Generic(address)) }
     }
 
     /// Pushes what a local, global or operand has.

@@ -57,13 +57,16 @@ pub(super) enum Then {
     Stop,
 }
 
+/// Units and their other parts that were opened; `None` for what cannot be.
+type Units<'a> = HashMap<(u32, bool), Option<Rc<Opened<'a>>>>;
+
 /// Answers questions about the variables and types of a module. It is cheap to make, belongs to one thread, and keeps
 /// the units that it has opened.
 pub struct Inspector<'a> {
     pub(super) map: &'a SourceMap,
     pub(super) binary: &'a [u8],
     module: Input<'a, 'a>,
-    units: RefCell<HashMap<(u32, bool), Option<Rc<Opened<'a>>>>>,
+    units: RefCell<Units<'a>>,
 }
 
 impl SourceMap {
@@ -85,12 +88,12 @@ impl<'a> Inspector<'a> {
         self.map.question.refill(self.map.size);
     }
 
-    pub(super) fn budget(&self) -> &'a Budget {
+    pub(super) fn question(&self) -> &'a Budget {
         &self.map.question
     }
 
     pub(super) fn spend(&self, work: u64) -> Result<()> {
-        self.budget().spend(work).ok_or_else(|| {
+        self.question().spend(work).ok_or_else(|| {
             Error::new(ErrorKind::Limit, "the module's debug information takes too long to read; it may be damaged")
         })
     }
@@ -109,11 +112,11 @@ impl<'a> Inspector<'a> {
     fn open(&self, index: u32, split: bool) -> Option<Opened<'a>> {
         let unit = self.module.open_unit(index as usize)?;
         if !split {
-            return Some(Opened { input: self.map.input_for(self.binary, self.budget()), unit, index, split });
+            return Some(Opened { input: self.map.input_for(self.binary, self.question()), unit, index, split });
         }
         let id = unit.dwo_id?;
         let file = self.map.files.iter().find(|file| file.has(&self.module, id))?;
-        let (input, unit) = file.find(&self.module, &unit, Some(self.budget()))?;
+        let (input, unit) = file.find(&self.module, &unit, Some(self.question()))?;
         Some(Opened { input, unit, index, split })
     }
 
@@ -224,6 +227,8 @@ impl<'a> Inspector<'a> {
     pub(super) fn text(&self, opened: &Opened<'a>, value: Attribute<'a>) -> Option<String> {
         let mut text = unit::string(&opened.input, &opened.unit, value)?;
         text.truncate(text.floor_char_boundary(MAX_NAME));
+        // Many entries may have one long name, and each that is found keeps it.
+        self.question().spend(text.len() as u64 / 2)?;
         Some(printable(text))
     }
 

@@ -448,7 +448,7 @@ impl SourceMap {
         }
         starts.sort_unstable();
         starts.dedup();
-        starts.into_iter().map(|address| WasmOffset::new(self.code.start + address)).collect()
+        starts.into_iter().map(|address| WasmOffset::new(self.code.start.saturating_add(address))).collect()
     }
 }
 

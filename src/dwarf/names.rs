@@ -71,6 +71,7 @@ fn read_entries(opened: &Opened<'_>, names: &mut UnitNames, budget: &Budget) -> 
         let text = |name| {
             let mut text = unit::string(&opened.input, unit, entry.attr_value(name)?)?;
             text.truncate(text.floor_char_boundary(MAX_NAME));
+            budget.spend(text.len() as u64 / 4)?;
             Some(printable(text).into_boxed_str())
         };
         let line = entry.attr(c::DW_AT_decl_line).and_then(|line| line.udata_value()).unwrap_or(0);
@@ -118,16 +119,17 @@ impl<'a> Inspector<'a> {
     /// The names of a unit, of its other part where that is there.
     pub(super) fn unit_names(&self, index: u32) -> &'a UnitNames {
         let unit = &self.map.units[index as usize];
-        if unit.id.is_some() && unit.split_names.get().is_none() {
-            if let Ok(opened) = self.opened(index, true) {
-                return unit.split_names.get_or_init(|| read(&opened, true, self.budget()));
-            }
+        if unit.id.is_some()
+            && unit.split_names.get().is_none()
+            && let Ok(opened) = self.opened(index, true)
+        {
+            return unit.split_names.get_or_init(|| read(&opened, true, self.question()));
         }
         if let Some(names) = unit.split_names.get() {
             return names;
         }
         unit.names.get_or_init(|| match self.opened(index, false) {
-            Ok(opened) => read(&opened, false, self.budget()),
+            Ok(opened) => read(&opened, false, self.question()),
             Err(_) => UnitNames::default(),
         })
     }

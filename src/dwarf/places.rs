@@ -52,8 +52,9 @@ pub struct FunctionPlace {
 }
 
 impl SourceMap {
-    fn offset_at(&self, address: u32) -> WasmOffset {
-        WasmOffset::new(self.code.start + address)
+    pub(super) fn offset_at(&self, address: u32) -> WasmOffset {
+        // Rows of damaged lines may be beyond the module.
+        WasmOffset::new(self.code.start.saturating_add(address))
     }
 
     /// Every place of a line, or of the next one that has code; `None` where no file of that name has code from there

@@ -4,7 +4,7 @@
 use super::frame::{Context, Place};
 use super::inspect::Inspector;
 use super::types::Shape;
-use super::value::{Scalar, Value};
+use super::value::{NOT_THERE, Scalar, Value};
 use crate::base::{Escaped, Result};
 use gimli::constants as c;
 
@@ -39,7 +39,7 @@ impl<'a> Inspector<'a> {
         }
         match self.try_show(value, at, depth) {
             Ok(text) => text,
-            Err(error) if error.message().contains("optimised out") => "<optimised out>".to_owned(),
+            Err(error) if error.message() == NOT_THERE => "<optimised out>".to_owned(),
             Err(error) => format!("<{}>", error.message()),
         }
     }
@@ -88,10 +88,12 @@ impl<'a> Inspector<'a> {
                     return Ok(format!("@{address:#x}: {seen}"));
                 }
                 let mut text = format!("{address:#x}");
-                if address != 0 && to.is_some() && self.is_char(&pointee, at)? {
-                    if let Some(seen) = self.c_string(address as u64, at) {
-                        text = format!("{text} {seen}");
-                    }
+                if address != 0
+                    && to.is_some()
+                    && self.is_char(&pointee, at)?
+                    && let Some(seen) = self.c_string(address as u64, at)
+                {
+                    text = format!("{text} {seen}");
                 }
                 Ok(text)
             }

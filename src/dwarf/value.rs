@@ -101,8 +101,11 @@ impl Value {
     }
 }
 
+/// What is said of a value that is optimised out.
+pub(super) const NOT_THERE: &str = "the value is optimised out: the debug information says that it is not there";
+
 fn not_there() -> Error {
-    Error::new(ErrorKind::State, "the value is optimised out: the debug information says that it is not there")
+    Error::new(ErrorKind::State, NOT_THERE)
 }
 
 fn argument(message: impl Into<String>) -> Error {
@@ -572,7 +575,8 @@ impl<'a> Inspector<'a> {
                     let end = begin.saturating_add(piece.bytes);
                     if begin <= offset && offset.saturating_add(bytes.len() as u64) <= end {
                         let place = piece.place.clone();
-                        let inside = Value { place, offset: piece.offset + (offset - begin), ..value.clone() };
+                        let inside =
+                            Value { place, offset: piece.offset.wrapping_add(offset - begin), ..value.clone() };
                         return self.write_bytes(&inside, 0, bytes, signed, at);
                     }
                     begin = end;
