@@ -45,8 +45,8 @@ fn number(value: Option<&Val>) -> Option<WasmValue> {
     match value? {
         Val::I32(value) => Some(WasmValue::I32(*value as u32)),
         Val::I64(value) => Some(WasmValue::I64(*value as u64)),
-        Val::F32(value) => Some(WasmValue::F32(value.to_bits())),
-        Val::F64(value) => Some(WasmValue::F64(value.to_bits())),
+        Val::F32(value) => Some(WasmValue::F32(*value)),
+        Val::F64(value) => Some(WasmValue::F64(*value)),
         _ => None,
     }
 }
@@ -116,7 +116,8 @@ fn stops(guest: &str, functions: &[&str]) -> (Module, Vec<Vec<Kept>>) {
 fn shown(module: &Module, frames: &[Kept], function: &str) -> Vec<String> {
     let inspector = module.inspector();
     for kept in frames {
-        for frame in inspector.frames(kept.offset).iter().filter(|frame| frame.name() == Some(function)) {
+        let frames = inspector.frames(kept.offset);
+        if let Some(frame) = frames.iter().find(|frame| frame.name() == Some(function)) {
             let at = Context { frame: Some(frame), reader: kept };
             let variables = inspector.variables(frame).unwrap();
             let text = |variable| {
@@ -133,7 +134,8 @@ fn shown(module: &Module, frames: &[Kept], function: &str) -> Vec<String> {
 fn path(module: &Module, frames: &[Kept], function: &str, path: &str) -> Result<String, String> {
     let inspector = module.inspector();
     for kept in frames {
-        for frame in inspector.frames(kept.offset).iter().filter(|frame| frame.name() == Some(function)) {
+        let frames = inspector.frames(kept.offset);
+        if let Some(frame) = frames.iter().find(|frame| frame.name() == Some(function)) {
             let at = Context { frame: Some(frame), reader: kept };
             let value = inspector.evaluate_path(path, &at);
             return value.map(|value| inspector.summary(&value, &at)).map_err(|error| error.message().to_owned());
@@ -470,7 +472,7 @@ fn everything_can_be_asked_everywhere() {
 fn garbage(seed: u64) -> Kept {
     let mut random = Random(seed);
     let locals = (0..12).map(|_| Val::I32(random.next() as i32 & 0x1_ffff)).collect();
-    let memory = (0..1 << 17).map(|_| if random.next() % 3 == 0 { random.next() as u8 } else { 0 }).collect();
+    let memory = (0..1 << 17).map(|_| if random.next().is_multiple_of(3) { random.next() as u8 } else { 0 }).collect();
     Kept { offset: WasmOffset::new(0), locals, operands: vec![Val::I32(7)], memory: std::rc::Rc::new(memory) }
 }
 
@@ -499,8 +501,11 @@ fn damaged_debug_information_ends_every_question() {
                 let (_, range) = sections[random.next() as usize % sections.len()];
                 if !range.is_empty() {
                     let at = range.start + random.next() as usize % range.len();
-                    binary[at] =
-                        if random.next() % 2 == 0 { random.next() as u8 } else { binary[at] ^ 1 << (seed % 8) };
+                    binary[at] = if random.next().is_multiple_of(2) {
+                        random.next() as u8
+                    } else {
+                        binary[at] ^ 1 << (seed % 8)
+                    };
                 }
             }
             let began = std::time::Instant::now();
