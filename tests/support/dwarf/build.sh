@@ -20,7 +20,8 @@ for dwarf in 4 5; do
         $zig c++ $flags -fno-exceptions -fno-rtti -std=c++17 shapes.cpp -o "$out/cpp${level}_$dwarf.wasm"
         # Without the standard library's own debug information, which is large: what it would have is imported.
         rustc --edition 2024 --target wasm32-unknown-unknown -g -C "dwarf-version=$dwarf" -C "opt-level=$level" \
-            -C panic=abort -C overflow-checks=off -C codegen-units=1 "--remap-path-prefix=$work=." --emit=obj shapes.rs -o rs.o
+            -C panic=abort -C overflow-checks=off -C codegen-units=1 "--remap-path-prefix=$work=." \
+            "--remap-path-prefix=$(rustc --print sysroot)=/rust" --emit=obj shapes.rs -o rs.o
         $link --export=run --allow-undefined rs.o -o "$out/rs${level}_$dwarf.wasm"
     done
 done
