@@ -55,5 +55,5 @@ pub mod sys {
 }
 
 pub mod wasm {
-    pub use crate::wasm::{EntityIndex, Instructions, SourceMap, Walk, parse};
+    pub use crate::wasm::{EntityIndex, Instructions, Walk, parse};
 }

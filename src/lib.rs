@@ -34,6 +34,8 @@ mod compile;
 #[cfg(stepwell_ported)]
 pub mod debug;
 #[cfg(stepwell_ported)]
+pub mod dwarf;
+#[cfg(stepwell_ported)]
 mod image;
 #[cfg(stepwell_ported)]
 #[doc(hidden)]
@@ -53,6 +55,8 @@ mod wasm;
 #[cfg(stepwell_ported)]
 pub use base::{Error, ErrorKind, Result};
 #[cfg(stepwell_ported)]
+pub use dwarf::Location;
+#[cfg(stepwell_ported)]
 pub use runtime::{
     Answer, AnyRef, AsStore, AsStoreMut, Caller, Catcher, Collected, Config, Engine, Event, EventSink, ExceptionInfo,
     ExnRef, Extern, ExternRef, Fallbacks, FrameInfo, Func, Global, HostStack, Instance, IntoFunc, Linker, LogLevel,
@@ -63,5 +67,5 @@ pub use runtime::{
 #[cfg(stepwell_ported)]
 pub use wasm::{
     ArrayType, DefinedType, ExternType, Features, FieldType, FuncType, GlobalType, HeapType, IndexType, Limits,
-    Location, MemoryType, PageSize, RefType, StorageType, StructType, TableType, ValType,
+    MemoryType, PageSize, RefType, StorageType, StructType, TableType, ValType,
 };

@@ -6,7 +6,8 @@ mod locations;
 
 use locations::describe;
 use stepwell::base::WasmOffset;
-use stepwell::internals::wasm::{SourceMap, parse};
+use stepwell::dwarf::SourceMap;
+use stepwell::internals::wasm::parse;
 use stepwell::runtime::{Config, Engine, Linker, Module, Store, Trap, Val};
 use stepwell::{Features, Location};
 

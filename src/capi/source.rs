@@ -2,7 +2,7 @@
 
 use super::plumbing::own::Out;
 use crate::base::Result;
-use crate::wasm::Location;
+use crate::dwarf::Location;
 use std::ffi::{CStr, c_char};
 
 /// A place in the source, as a module's DWARF sections have it (a compiler writes them with `-g`). The strings are

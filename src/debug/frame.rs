@@ -1,8 +1,8 @@
 //! A live Wasm frame as it is shown: which function it is of, where in it, and every local and every operand.
 
 use crate::base::{FuncIndex, LocalIndex, WasmOffset};
+use crate::dwarf::Location;
 use crate::runtime::{FrameState, Instance, KeptFrame, Module, StoreRef, Val};
-use crate::wasm::Location;
 
 /// A frame of a stop. It borrows the stop, so it cannot outlive it.
 #[derive(Clone, Copy)]

@@ -1,10 +1,9 @@
-//! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names, debug
-//! information; what each instruction is (`operators`), the walk over a body (`body`), and what has to be known ahead
+//! What a module says: parsing and validation by wasmparser, types, imports, exports, segments, names;
+//! what each instruction is (`operators`), the walk over a body (`body`), and what has to be known ahead
 //! of it (`legacy`). No machine code, no store.
 
 mod body;
 mod defined;
-mod dwarf;
 mod elements;
 mod features;
 mod hints;
@@ -24,13 +23,12 @@ pub use body::{
     unreadable,
 };
 pub use defined::{Composite, DefinedType};
-pub use dwarf::{Location, SourceMap, SplitFile};
 pub use features::Features;
 pub use hints::BranchHint;
 pub use known::KnownData;
 pub use legacy::{Handling, Tries};
 pub use module::ModuleInfo;
-pub use names::readable;
+pub use names::{demangled, readable};
 pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};

@@ -18,15 +18,16 @@ type Row = (&'static str, &'static [&'static str]);
 
 /// Room, and the rooms it may use besides itself and `base`.
 const ROOMS: &[Row] = &[
-    ("capi", &["remote", "wasi", "debug", "runtime", "code", "compile", "image", "sys", "wasm", "isa", "abi"]),
-    ("remote", &["debug", "runtime", "wasm"]),
+    ("capi", &["remote", "wasi", "debug", "runtime", "code", "compile", "image", "sys", "dwarf", "wasm", "isa", "abi"]),
+    ("remote", &["debug", "runtime", "dwarf", "wasm"]),
     ("wasi", &["runtime"]),
-    ("debug", &["runtime", "code", "image", "wasm"]),
-    ("runtime", &["code", "compile", "image", "wasm", "isa", "abi", "sys"]),
+    ("debug", &["runtime", "code", "image", "dwarf", "wasm"]),
+    ("runtime", &["code", "compile", "image", "dwarf", "wasm", "isa", "abi", "sys"]),
     ("code", &["image", "isa", "abi", "sys"]),
     ("compile", &["image", "isa", "wasm", "abi"]),
     ("image", &["isa", "abi"]),
     ("sys", &["isa", "abi"]),
+    ("dwarf", &["wasm"]),
     ("wasm", &[]),
     ("isa", &["abi"]),
     ("abi", &[]),
@@ -69,9 +70,9 @@ const RESERVED: &[Row] = &[
     ("cranelift_codegen", &["compile", "isa"]),
     ("cranelift_frontend", &["compile"]),
     ("cranelift_native", &["compile"]),
-    ("wasmparser", &["wasm", "compile"]),
-    ("object", &["image", "wasm", "isa"]),
-    ("gimli", &["wasm"]),
+    ("wasmparser", &["dwarf", "wasm", "compile"]),
+    ("object", &["image", "dwarf", "isa"]),
+    ("gimli", &["dwarf"]),
     ("cpp_demangle", &["wasm"]),
     ("rustc_demangle", &["wasm"]),
 ];

@@ -7,13 +7,14 @@ use crate::base::{
 };
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
+use crate::dwarf::{FunctionPlace, Inspector, LinePlaces, LineRow, Location, SourceMap, SplitFile};
 use crate::image::{RegionGraph, RerunImage, Tier};
 use crate::runtime::compiled::binary::Binary;
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::initial::{Images, Initial};
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::rerun::{RerunCode, RerunRun};
-use crate::wasm::{self, DefinedType, ExternType, Location, ModuleInfo, SourceMap, SplitFile};
+use crate::wasm::{self, DefinedType, ExternType, ModuleInfo};
 use once_cell::sync::OnceCell;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -319,6 +320,35 @@ impl Module {
     /// one with code, which [`line_with_code`](Module::line_with_code) tells.
     pub fn offsets_of_line(&self, file: &str, line: u32) -> Vec<WasmOffset> {
         self.sources().offsets_of(self.0.binary.but_data(), file, line)
+    }
+
+    /// Every place of a line, or of the next one that has code, with the function that it is in; `None` where no file
+    /// of that name has code from there on. With a column, only what begins there.
+    pub fn line_places(&self, file: &str, line: u32, column: Option<u32>) -> Option<LinePlaces> {
+        self.sources().places_of(self.0.binary.but_data(), file, line, column)
+    }
+
+    /// The files of its source that have code, in the order of their paths.
+    pub fn source_files(&self) -> Vec<&str> {
+        self.sources().files(self.0.binary.but_data())
+    }
+
+    /// The line table of its DWARF.
+    pub fn line_table(&self) -> Vec<LineRow<'_>> {
+        self.sources().line_table(self.0.binary.but_data())
+    }
+
+    /// The functions that a name means, with where to stop in them: see [`Inspector::functions`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where there is none, with what is spelt like it.
+    pub fn functions_named(&self, name: &str) -> Result<Vec<FunctionPlace>> {
+        self.inspector().functions(&self.0.info, name)
+    }
+
+    /// Answers questions about the source's variables and types; see [`dwarf`](crate::dwarf).
+    pub fn inspector(&self) -> Inspector<'_> {
+        self.sources().inspector(self.0.binary.but_data())
     }
 
     /// Gives the module a file of its split DWARF: a package (`.dwp`), or what the compiler wrote for one unit

@@ -2,10 +2,11 @@
 
 use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, Escaped, FuncIndex, WasmOffset, printable};
+use crate::dwarf::Location;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::handles::{ExnRef, InstanceId};
 use crate::runtime::objects::roots::Rooted;
-use crate::wasm::{Location, readable};
+use crate::wasm::readable;
 use std::fmt;
 use std::sync::Arc;
 

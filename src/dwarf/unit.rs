@@ -1,7 +1,8 @@
 //! What one compilation unit says: its lines, and its functions with what is inlined in them. It owns what it says, and
 //! knows nothing of the sections it came from.
 
-use super::{Budget, Input, Location, Slice, widest_first};
+use super::map::{Budget, Input, Location, Slice, widest_first};
+use crate::base::WasmOffset;
 use gimli::{
     AttributeValue, ColumnType, DebugInfoOffset, DebuggingInformationEntry, FileEntry, LineProgramHeader, Unit,
     UnitOffset, constants as c,
@@ -14,6 +15,8 @@ use std::ops::Range;
 const MAX_INLINED: usize = 64;
 /// So many bytes of a path or a name are kept at most.
 const MAX_TEXT: usize = 4096;
+/// So many rows of a function are looked at for the end of its prologue.
+const MAX_PROLOGUE: usize = 8;
 /// So many entries are gone through to find a name.
 const MAX_ORIGINS: usize = 16;
 
@@ -36,6 +39,8 @@ struct Row {
     place: Place,
     /// Whether a line's code begins here.
     statement: bool,
+    /// Whether a function's own code begins here, behind what sets its frame up.
+    prologue_end: bool,
 }
 
 /// Rows without a gap.
@@ -49,6 +54,8 @@ struct Sequence {
 /// A function, or one that is inlined.
 #[derive(Debug)]
 struct Scope {
+    /// Where its entry stands in its unit.
+    entry: usize,
     name: Option<TextId>,
     /// Where it is inlined; `None` for a function of its own.
     call: Option<Place>,
@@ -56,6 +63,25 @@ struct Scope {
     ranges: Range<usize>,
     /// The scopes inside it stand behind it, up to this one.
     end: usize,
+}
+
+/// A row of the line table: from its offset on, up to the next row's, instructions are of this place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineRow<'a> {
+    /// The first instruction.
+    pub offset: WasmOffset,
+    /// The file's path, as the compiler was given it.
+    pub file: Option<&'a str>,
+    /// The line, from 1; 0 for what is in no line.
+    pub line: u32,
+    /// The column, from 1; 0 where it is not known.
+    pub column: u32,
+    /// Whether a statement begins here: only there a debugger stops for the line.
+    pub is_statement: bool,
+    /// Whether a function's own code begins here.
+    pub prologue_end: bool,
+    /// Whether this is the end of a sequence: it has no code, and nothing of it but the offset counts.
+    pub end_of_sequence: bool,
 }
 
 /// What a unit says.
@@ -170,9 +196,69 @@ impl UnitSources {
         rows.filter(meant).map(|row| row.place.line).filter(|at| *at >= line).min()
     }
 
+    /// The columns of a line at which statements begin.
+    pub(super) fn columns_of(&self, file: &str, line: u32, columns: &mut Vec<u32>) {
+        let files = self.files(file);
+        let rows = self.sequences.iter().flat_map(|sequence| self.rows_of(sequence));
+        let meant = |row: &&Row| {
+            let place = &row.place;
+            row.statement && place.line == line && place.column > 0 && place.file.is_some_and(|f| files.contains(&f))
+        };
+        columns.extend(rows.filter(meant).map(|row| row.place.column));
+    }
+
+    /// The files that rows are of.
+    pub(super) fn files_with_code(&self) -> Vec<&str> {
+        let used: HashSet<TextId> = self.rows.iter().filter_map(|row| row.place.file).collect();
+        used.into_iter().filter_map(|id| self.text(id).to_str().ok()).collect()
+    }
+
+    /// Adds all rows, each sequence with its end.
+    pub(super) fn add_rows<'s>(&'s self, offset: impl Fn(u32) -> WasmOffset, rows: &mut Vec<LineRow<'s>>) {
+        for sequence in &self.sequences {
+            rows.extend(self.rows[sequence.rows.clone()].iter().map(|row| LineRow {
+                offset: offset(row.address),
+                file: row.place.file.and_then(|id| self.text(id).to_str().ok()),
+                line: row.place.line,
+                column: row.place.column,
+                is_statement: row.statement,
+                prologue_end: row.prologue_end,
+                end_of_sequence: false,
+            }));
+            rows.push(LineRow {
+                offset: offset(sequence.end),
+                file: None,
+                line: 0,
+                column: 0,
+                is_statement: false,
+                prologue_end: false,
+                end_of_sequence: true,
+            });
+        }
+    }
+
+    /// Where a function goes on behind what sets up its frame: where the compiler says so, else at its second line;
+    /// then behind what is in no line.
+    pub(super) fn prologue_end(&self, (begin, end): (u32, u32)) -> Option<u32> {
+        let last = self.sequences.partition_point(|sequence| sequence.begin <= begin).checked_sub(1)?;
+        let sequence = self.sequences.get(last).filter(|sequence| begin < sequence.end)?;
+        let rows: Vec<&Row> = self.rows_of(sequence).filter(|row| (begin..end).contains(&row.address)).collect();
+        let first = rows.first()?;
+        // A function's own code begins within its first lines; further behind, what is marked is another's, inlined.
+        let marked = rows.iter().take(MAX_PROLOGUE).position(|row| row.prologue_end);
+        let second = || rows.iter().position(|row| row.place.line != first.place.line);
+        let at = marked.or_else(second)?;
+        rows[at..].iter().find(|row| row.place.line > 0).map(|row| row.address)
+    }
+
+    /// The entries of the functions that an address is in, outermost first.
+    pub(super) fn entries_at(&self, address: u32) -> Vec<usize> {
+        self.scopes_at(address).into_iter().map(|scope| self.scopes[scope].entry).collect()
+    }
+
     /// Where a line's code begins: at the first statement of each run of its rows without a gap, and where, inside such
     /// a run, a function that is inlined begins or ends that the run has not been in.
-    pub(super) fn starts_of(&self, file: &str, line: u32, starts: &mut Vec<u32>) {
+    pub(super) fn starts_of(&self, file: &str, line: u32, column: Option<u32>, starts: &mut Vec<u32>) {
         let files = self.files(file);
         if files.is_empty() {
             return;
@@ -180,7 +266,8 @@ impl UnitSources {
         for sequence in &self.sequences {
             let mut run: Vec<Option<usize>> = Vec::new();
             for row in self.rows_of(sequence) {
-                if row.place.line != line || !row.place.file.is_some_and(|file| files.contains(&file)) {
+                let meant = row.place.line == line && column.is_none_or(|column| row.place.column == column);
+                if !meant || !row.place.file.is_some_and(|file| files.contains(&file)) {
                     run.clear();
                 } else if row.statement {
                     let scope = self.scopes_at(row.address).last().copied();
@@ -195,7 +282,7 @@ impl UnitSources {
 }
 
 /// The ranges of an entry that code can have.
-fn ranges<'a>(
+pub(super) fn ranges<'a>(
     input: &Input<'_, 'a>,
     unit: &Unit<Slice<'a>>,
     entry: &DebuggingInformationEntry<Slice<'a>>,
@@ -290,7 +377,11 @@ pub(super) fn read_split<'a>(
 }
 
 /// A string that an attribute means.
-fn string<'a>(input: &Input<'_, 'a>, unit: &Unit<Slice<'a>>, value: AttributeValue<Slice<'a>>) -> Option<String> {
+pub(super) fn string<'a>(
+    input: &Input<'_, 'a>,
+    unit: &Unit<Slice<'a>>,
+    value: AttributeValue<Slice<'a>>,
+) -> Option<String> {
     let bytes = input.dwarf.attr_string(unit, value).ok()?;
     input.budget.spend(bytes.len() as u64 / 16)?;
     Some(bytes.to_string_lossy().into_owned())
@@ -406,7 +497,7 @@ impl<'m, 'a> Reader<'m, 'a> {
                 _ => 0,
             };
             let place = Place { file: self.file(header, row.file_index()), line, column };
-            self.out.rows.push(Row { address, place, statement: row.is_stmt() });
+            self.out.rows.push(Row { address, place, statement: row.is_stmt(), prologue_end: row.prologue_end() });
         }
         self.out.rows.truncate(first);
         self.out.sequences.sort_by_key(|sequence| widest_first(&(sequence.begin, sequence.end)));
@@ -448,7 +539,7 @@ impl<'m, 'a> Reader<'m, 'a> {
         let mut raw = unit.entries_raw(None).ok()?;
         let mut entry = DebuggingInformationEntry::null();
         while !raw.is_empty() {
-            let depth = raw.next_depth();
+            let (depth, offset) = (raw.next_depth(), raw.next_offset().0);
             let Some(abbreviation) = raw.read_abbreviation().ok()? else { continue };
             self.input.budget.spend(abbreviation.attributes().len() as u64 / 4)?;
             while open.last().is_some_and(|(of, _)| *of >= depth) {
@@ -478,7 +569,7 @@ impl<'m, 'a> Reader<'m, 'a> {
             if !inlined {
                 self.out.functions.extend(self.out.ranges[ranges.clone()].iter().map(|range| (*range, scope)));
             }
-            self.out.scopes.push(Scope { name, call, ranges, end: scope + 1 });
+            self.out.scopes.push(Scope { entry: offset, name, call, ranges, end: scope + 1 });
             open.push((depth, scope));
         }
         Some(())

@@ -8,13 +8,11 @@
 //!
 //! DWARF counts Wasm addresses from the start of the code section's contents.
 
-mod split;
-mod unit;
-
-pub use self::split::SplitFile;
-use self::unit::UnitSources;
-use super::module::ModuleInfo;
+use super::names_of_unit::UnitNames;
+use super::split::{SplitFile, SplitFiles};
+use super::unit::{self, UnitSources};
 use crate::base::{Escaped, WasmOffset};
+use crate::wasm::ModuleInfo;
 use gimli::{
     DebugAbbrev, DebugAbbrevOffset, DebugInfoOffset, DwoId, EndianSlice, LittleEndian, Section, SectionId, Unit,
     UnitHeader,
@@ -24,11 +22,11 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
-type Slice<'a> = EndianSlice<'a, LittleEndian>;
-type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
+pub(super) type Slice<'a> = EndianSlice<'a, LittleEndian>;
+pub(super) type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
 
 /// Work allowed for each byte of the sections: reading everything once takes less than two.
 const WORK_PER_BYTE: u64 = 4;
@@ -37,13 +35,27 @@ const LEAST_WORK: u64 = 1 << 16;
 /// So many overlapping units are looked at for one address; in what compilers write, none overlap.
 const MAX_OVERLAP: usize = 4;
 
+/// An address of code as DWARF counts it: from the start of the code section's contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct CodeAddress(u32);
+
+impl CodeAddress {
+    pub(super) const fn new(address: u32) -> Self {
+        CodeAddress(address)
+    }
+
+    pub(super) const fn get(self) -> u32 {
+        self.0
+    }
+}
+
 /// A place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location<'a> {
-    function: Option<&'a CStr>,
-    file: Option<&'a CStr>,
-    line: u32,
-    column: u32,
+    pub(super) function: Option<&'a CStr>,
+    pub(super) file: Option<&'a CStr>,
+    pub(super) line: u32,
+    pub(super) column: u32,
 }
 
 impl<'a> Location<'a> {
@@ -94,16 +106,21 @@ impl std::fmt::Display for Location<'_> {
 
 /// How much more may be read.
 #[derive(Debug)]
-struct Budget(AtomicU64);
+pub(super) struct Budget(AtomicU64);
 
 impl Budget {
     /// What sections of this size are worth.
-    fn of(size: u64) -> Budget {
+    pub(super) fn of(size: u64) -> Budget {
         Budget(AtomicU64::new(size.saturating_mul(WORK_PER_BYTE).saturating_add(LEAST_WORK)))
     }
 
+    /// Makes it what it was for sections of this size.
+    pub(super) fn refill(&self, size: u64) {
+        self.0.store(Budget::of(size).0.into_inner(), Ordering::Relaxed);
+    }
+
     /// Spends; `None` where that is more than is left, and then nothing is.
-    fn spend(&self, work: u64) -> Option<()> {
+    pub(super) fn spend(&self, work: u64) -> Option<()> {
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(work));
         if taken.is_err() {
             self.0.store(0, Ordering::Relaxed);
@@ -113,20 +130,20 @@ impl Budget {
 }
 
 /// Sections to read from, and how much may be read of them.
-struct Input<'m, 'a> {
-    dwarf: Dwarf<'a>,
-    budget: &'m Budget,
+pub(super) struct Input<'m, 'a> {
+    pub(super) dwarf: Dwarf<'a>,
+    pub(super) budget: &'m Budget,
     /// Where its units stand in `.debug_info`, ascending.
-    units: &'m [usize],
+    pub(super) units: &'m [usize],
     /// Where tables of abbreviations start, ascending.
-    abbreviations: &'m [usize],
+    pub(super) abbreviations: &'m [usize],
     /// How many bytes the contents of the module's code section have.
-    code: u32,
+    pub(super) code: u32,
 }
 
 impl<'a> Input<'_, 'a> {
     /// A unit with its abbreviations and the header of its lines, if there is work left for it.
-    fn open(&self, header: UnitHeader<Slice<'a>>) -> Option<Unit<Slice<'a>>> {
+    pub(super) fn open(&self, header: UnitHeader<Slice<'a>>) -> Option<Unit<Slice<'a>>> {
         // A table ends where the next one starts, so that none is read twice under different offsets.
         let start = header.debug_abbrev_offset().0;
         let next = self.abbreviations.partition_point(|table| *table <= start);
@@ -142,18 +159,18 @@ impl<'a> Input<'_, 'a> {
     }
 
     /// The unit of an index, opened.
-    fn open_unit(&self, index: usize) -> Option<Unit<Slice<'a>>> {
+    pub(super) fn open_unit(&self, index: usize) -> Option<Unit<Slice<'a>>> {
         self.open(self.dwarf.unit_header(DebugInfoOffset(*self.units.get(index)?)).ok()?)
     }
 
     /// The index of the unit in which an offset of `.debug_info` is.
-    fn unit_of_info(&self, offset: usize) -> Option<usize> {
+    pub(super) fn unit_of_info(&self, offset: usize) -> Option<usize> {
         self.units.partition_point(|unit| *unit <= offset).checked_sub(1)
     }
 
     /// A range that code can have: not empty, in the code section, and not at its very start. That is where linkers put
     /// what they have left out, and there the number of functions stands.
-    fn live(&self, begin: u64, end: u64) -> Option<(u32, u32)> {
+    pub(super) fn live(&self, begin: u64, end: u64) -> Option<(u32, u32)> {
         (0 < begin && begin < end && end <= u64::from(self.code)).then_some((begin as u32, end as u32))
     }
 }
@@ -161,46 +178,54 @@ impl<'a> Input<'_, 'a> {
 /// A range of addresses, and a unit that has code there. Of a function that several units have, linkers keep the first
 /// one's: that is last in order, and found first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct UnitRange {
-    begin: u32,
-    end: u32,
-    unit: Reverse<u32>,
+pub(super) struct UnitRange {
+    pub(super) begin: u32,
+    pub(super) end: u32,
+    pub(super) unit: Reverse<u32>,
 }
 
 /// A compilation unit.
 #[derive(Debug)]
-struct UnitEntry {
+pub(super) struct UnitEntry {
     /// Of split DWARF: by this its other part is found.
-    id: Option<DwoId>,
+    pub(super) id: Option<DwoId>,
     /// The file that this is in, as the compiler called it.
-    file: Option<Box<str>>,
+    pub(super) file: Option<Box<str>>,
     /// What the module says of it, once it was needed.
-    sources: OnceCell<UnitSources>,
+    pub(super) sources: OnceCell<UnitSources>,
     /// The same with its other part, once that was needed and there.
-    split: OnceCell<UnitSources>,
+    pub(super) split: OnceCell<UnitSources>,
+    /// The names of its functions, variables and types, once one was asked for.
+    pub(super) names: OnceCell<UnitNames>,
+    /// The same of its other part.
+    pub(super) split_names: OnceCell<UnitNames>,
     /// How many files were asked for it.
-    asked: AtomicUsize,
+    pub(super) asked: AtomicUsize,
 }
 
 /// What is known of a module's source positions: which units there are, and where. The module's bytes are passed to
 /// each function anew, and have to be the same.
 #[derive(Debug)]
 pub struct SourceMap {
-    sections: HashMap<SectionId, Range<usize>>,
-    code: Range<u32>,
+    pub(super) sections: HashMap<SectionId, Range<usize>>,
+    /// How many bytes they have.
+    pub(super) size: u64,
+    pub(super) code: Range<u32>,
     /// Where the units stand in `.debug_info`, ascending.
-    offsets: Box<[usize]>,
+    pub(super) offsets: Box<[usize]>,
     /// The units, in this order.
-    units: Box<[UnitEntry]>,
+    pub(super) units: Box<[UnitEntry]>,
     /// By their beginnings.
-    ranges: Box<[UnitRange]>,
+    pub(super) ranges: Box<[UnitRange]>,
     /// Units that do not say where they have code.
-    anywhere: Box<[u32]>,
+    pub(super) anywhere: Box<[u32]>,
     /// Where tables of abbreviations start, ascending.
-    abbreviations: Box<[usize]>,
-    budget: Budget,
+    pub(super) abbreviations: Box<[usize]>,
+    pub(super) budget: Budget,
+    /// What one question about variables may cost, beyond what is kept.
+    pub(super) question: Budget,
     /// Where the other parts of units may be. There are only ever more of them.
-    files: RwLock<Vec<Arc<SplitFile>>>,
+    pub(super) files: SplitFiles,
 }
 
 impl SourceMap {
@@ -216,6 +241,7 @@ impl SourceMap {
         let end = info.bodies.last().map_or(0, |body| body.bytes.end as u32);
         let mut map = SourceMap {
             sections,
+            size,
             code: info.code_start.get()..end.max(info.code_start.get()),
             offsets: Box::default(),
             units: Box::default(),
@@ -223,7 +249,8 @@ impl SourceMap {
             anywhere: Box::default(),
             abbreviations: Box::default(),
             budget: Budget::of(size),
-            files: RwLock::default(),
+            question: Budget::of(size),
+            files: SplitFiles::default(),
         };
         if map.sections.contains_key(&SectionId::DebugInfo) {
             map.find_units(binary);
@@ -245,11 +272,16 @@ impl SourceMap {
         Dwarf::load(section).unwrap_or_default()
     }
 
-    /// What the module has to read from.
+    /// What the module has to read from, to be kept.
     fn input<'a>(&self, binary: &'a [u8]) -> Input<'_, 'a> {
+        self.input_for(binary, &self.budget)
+    }
+
+    /// The same on another budget.
+    pub(super) fn input_for<'m, 'a>(&'m self, binary: &'a [u8], budget: &'m Budget) -> Input<'m, 'a> {
         Input {
             dwarf: self.dwarf(binary),
-            budget: &self.budget,
+            budget,
             units: &self.offsets,
             abbreviations: &self.abbreviations,
             code: self.code.end - self.code.start,
@@ -281,6 +313,8 @@ impl SourceMap {
                 file: id.and_then(|_| unit::split_name(&input, &unit)),
                 sources: OnceCell::new(),
                 split: OnceCell::new(),
+                names: OnceCell::new(),
+                split_names: OnceCell::new(),
                 asked: AtomicUsize::new(0),
             });
             let Some(said) = unit::unit_ranges(&input, &unit) else { continue };
@@ -298,7 +332,7 @@ impl SourceMap {
 
     /// Has units that are split look for their other parts in a file, too.
     pub fn add(&self, file: Arc<SplitFile>) {
-        self.files.write().unwrap_or_else(PoisonError::into_inner).push(file);
+        self.files.push(file);
     }
 
     /// How many units are split.
@@ -315,17 +349,13 @@ impl SourceMap {
     /// Those that have them in no file that was given: the names that the compiler gave their files, where they are
     /// said.
     pub fn missing_units(&self, binary: &[u8]) -> Vec<Option<&str>> {
-        let (input, files) = (self.input(binary), self.files());
-        let missing = |id| !files.iter().any(|file| file.has(&input, id));
+        let input = self.input(binary);
+        let missing = |id| !self.files.iter().any(|file| file.has(&input, id));
         self.units.iter().filter(|unit| unit.id.is_some_and(missing)).map(|unit| unit.file.as_deref()).collect()
     }
 
-    fn files(&self) -> Vec<Arc<SplitFile>> {
-        self.files.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// What the module says of a unit, read when it is first needed.
-    fn own_sources(&self, binary: &[u8], index: usize) -> &UnitSources {
+    pub(super) fn own_sources(&self, binary: &[u8], index: usize) -> &UnitSources {
         self.units[index].sources.get_or_init(|| unit::read(&self.input(binary), index).unwrap_or_default())
     }
 
@@ -334,22 +364,22 @@ impl SourceMap {
         let unit = &self.units[index];
         if let (None, Some(id)) = (unit.split.get(), unit.id) {
             // A file in which it is not, or too damaged to be read, is not asked again.
-            let files = self.files();
-            let new = files.get(unit.asked.load(Ordering::Relaxed)..).filter(|new| !new.is_empty())?;
+            let (asked, mut count) = (unit.asked.load(Ordering::Relaxed), 0);
             let input = self.input(binary);
-            let read = |file: &Arc<SplitFile>| {
-                file.has(&input, id).then(|| unit::read_split(&input, index, |skeleton| file.find(&input, skeleton)))?
+            let read = |file: &SplitFile| {
+                let find = |skeleton: &_| file.find(&input, skeleton, None);
+                file.has(&input, id).then(|| unit::read_split(&input, index, find))?
             };
-            match new.iter().find_map(read) {
+            match self.files.iter().inspect(|_| count += 1).skip(asked).find_map(read) {
                 Some(said) => return Some(unit.split.get_or_init(|| said)),
-                None => unit.asked.fetch_max(files.len(), Ordering::Relaxed),
+                None => unit.asked.fetch_max(count, Ordering::Relaxed),
             };
         }
         unit.split.get()
     }
 
     /// All that is known of a unit.
-    fn sources(&self, binary: &[u8], index: usize) -> &UnitSources {
+    pub(super) fn sources(&self, binary: &[u8], index: usize) -> &UnitSources {
         self.split_sources(binary, index).unwrap_or_else(|| self.own_sources(binary, index))
     }
 
@@ -377,6 +407,29 @@ impl SourceMap {
             .unwrap_or_default()
     }
 
+    /// The unit that says most precisely that it has code at an address.
+    pub(super) fn unit_at(&self, address: u32) -> Option<usize> {
+        let last = self.ranges.partition_point(|range| range.begin <= address);
+        let mut around = self.ranges[..last].iter().rev().take(MAX_OVERLAP).filter(|range| address < range.end);
+        around.next().map(|range| range.unit.0 as usize)
+    }
+
+    /// The entries of the functions around an instruction, outermost first, with its address, the unit, and which part
+    /// of it they are in.
+    pub(super) fn scopes_at(&self, binary: &[u8], offset: WasmOffset) -> Option<(CodeAddress, u32, bool, Vec<usize>)> {
+        let address = offset.get().checked_sub(self.code.start).filter(|_| offset.get() < self.code.end)?;
+        let last = self.ranges.partition_point(|range| range.begin <= address);
+        let around = self.ranges[..last].iter().rev().take(MAX_OVERLAP).filter(|range| address < range.end);
+        let units = around.map(|range| range.unit.0).chain(self.anywhere.iter().copied());
+        let said = |unit: u32| {
+            let split = self.split_sources(binary, unit as usize).map(|sources| (true, sources.entries_at(address)));
+            let own = || (false, self.own_sources(binary, unit as usize).entries_at(address));
+            let (split, entries) = split.filter(|(_, entries)| !entries.is_empty()).unwrap_or_else(own);
+            (!entries.is_empty()).then_some((CodeAddress::new(address), unit, split, entries))
+        };
+        units.filter_map(said).next()
+    }
+
     /// The first line from `line` on that has code. `file` is a path as compilers know it, or the end of one, whole
     /// names only.
     pub fn line_with_code(&self, binary: &[u8], file: &str, line: u32) -> Option<u32> {
@@ -391,11 +444,11 @@ impl SourceMap {
         let Some(line) = self.line_with_code(binary, file, line) else { return Vec::new() };
         let mut starts = Vec::new();
         for unit in 0..self.units.len() {
-            self.sources(binary, unit).starts_of(file, line, &mut starts);
+            self.sources(binary, unit).starts_of(file, line, None, &mut starts);
         }
         starts.sort_unstable();
         starts.dedup();
-        starts.into_iter().map(|address| WasmOffset::new(self.code.start + address)).collect()
+        starts.into_iter().map(|address| WasmOffset::new(self.code.start.saturating_add(address))).collect()
     }
 }
 
@@ -406,6 +459,8 @@ const SECTIONS: &[SectionId] = &[
     SectionId::DebugInfo,
     SectionId::DebugLine,
     SectionId::DebugLineStr,
+    SectionId::DebugLoc,
+    SectionId::DebugLocLists,
     SectionId::DebugRanges,
     SectionId::DebugRngLists,
     SectionId::DebugStr,
@@ -413,6 +468,6 @@ const SECTIONS: &[SectionId] = &[
 ];
 
 /// Sorts ranges so that of several with one beginning the widest is first.
-fn widest_first(range: &(u32, u32)) -> (u32, Reverse<u32>) {
+pub(super) fn widest_first(range: &(u32, u32)) -> (u32, Reverse<u32>) {
     (range.0, Reverse(range.1))
 }

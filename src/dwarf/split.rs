@@ -2,13 +2,14 @@
 //! unit (`.dwo`) or all in one package (`.dwp`). They are Wasm or ELF files of sections, as little to be trusted as a
 //! module's own.
 
-use super::{Budget, Dwarf, Input, Slice};
+use super::map::{Budget, Dwarf, Input, Slice};
 use crate::base::{Error, ErrorKind, Escaped, Foreign, Result};
 use gimli::{DwarfPackage, DwoId, EndianSlice, LittleEndian, SectionId, Unit, UnitHeader, UnitType};
 use object::{CompressionFormat, Object as _, ObjectSection as _};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 use wasmparser::{Encoding, Parser, Payload};
 
 /// The sections that are read, and those in which a package's index has to find what it says that they have.
@@ -126,23 +127,64 @@ impl SplitFile {
         self.units(module).by_id.contains_key(&id.0)
     }
 
-    /// A unit's other part, by the one that the module has.
+    /// A unit's other part, by the one that the module has, read on `budget` or the file's own.
     pub(super) fn find<'a>(
         &'a self,
         module: &Input<'_, 'a>,
         skeleton: &Unit<Slice<'a>>,
+        budget: Option<&'a Budget>,
     ) -> Option<(Input<'a, 'a>, Unit<Slice<'a>>)> {
         let units = self.units(module);
         let place = *units.by_id.get(&skeleton.dwo_id?.0)?;
-        let (input, index) = if self.is_package() {
+        let (mut input, index) = if self.is_package() {
             let dwarf = self.package()?.cu_sections(u32::try_from(place).ok()?, &module.dwarf).ok()?;
             (self.input(dwarf, &[0], module.code), 0)
         } else {
             (self.input(self.dwarf(&module.dwarf)?, &units.offsets, module.code), place)
         };
+        input.budget = budget.unwrap_or(input.budget);
         let mut unit = input.open_unit(index)?;
         unit.copy_relocated_attributes(skeleton);
         Some((input, unit))
+    }
+}
+
+/// Files that were given, in this order. None is ever taken away, so that what is read from one may be held as long as
+/// the list.
+#[derive(Debug, Default)]
+pub(super) struct SplitFiles(OnceCell<Box<Given>>);
+
+#[derive(Debug)]
+struct Given {
+    file: Arc<SplitFile>,
+    next: SplitFiles,
+}
+
+impl SplitFiles {
+    pub(super) fn push(&self, file: Arc<SplitFile>) {
+        let mut given = Box::new(Given { file, next: SplitFiles::default() });
+        let mut at = self;
+        // Somebody else may have come first; then this comes behind.
+        while let Err(back) = at.0.set(given) {
+            given = back;
+            while let Some(next) = at.0.get() {
+                at = &next.next;
+            }
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SplitFile> {
+        std::iter::successors(self.0.get(), |given| given.next.0.get()).map(|given| &*given.file)
+    }
+}
+
+/// One after the other: a long list has no stack to be dropped in itself.
+impl Drop for SplitFiles {
+    fn drop(&mut self) {
+        let mut next = self.0.take();
+        while let Some(mut given) = next {
+            next = given.next.0.take();
+        }
     }
 }
 
