@@ -538,3 +538,62 @@ fn variables_are_what_they_are() {
         assert_eq!(inspector.summary(&value, &at), "8");
     }
 }
+
+/// Through the debugger: asked in each frame, and changed where the guest goes on with it.
+#[test]
+fn variables_of_stopped_frames_are_told_and_changed() {
+    let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
+    for guest in ["c0_4", "c0_5"] {
+        let module = Module::new(&engine, &support(&format!("{guest}.wasm"))).unwrap();
+        let mut store = Store::new(&engine);
+        let mut linker = Linker::new(&engine);
+        linker.fill_missing_with_defaults(&mut store, &module).unwrap();
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = told.clone();
+        let debugger = Debugger::attach(&mut store, move |stop| {
+            let mut lines = Vec::new();
+            for index in 0..stop.frame_count() {
+                let frame = stop.frame(index).unwrap();
+                let inspector = frame.module().inspector();
+                let Some(function) = inspector.frames(frame.offset()).into_iter().next() else { continue };
+                let mut names: Vec<String> = Vec::new();
+                for variable in inspector.variables(&function).unwrap() {
+                    // Of two of one name the inner one is told.
+                    if names.iter().all(|name| name != variable.name()) {
+                        names.push(variable.name().to_owned());
+                    }
+                }
+                for name in names {
+                    let found = stop.frame(index).unwrap().evaluate(&name).unwrap();
+                    // What is written back is the same.
+                    if found.text.parse::<i32>().is_ok() && found.type_name == "int" {
+                        stop.assign(index, &name, "-77").unwrap();
+                        assert_eq!(stop.frame(index).unwrap().evaluate(&name).unwrap().text, "-77");
+                        stop.assign(index, &name, &found.text).unwrap();
+                        assert_eq!(stop.frame(index).unwrap().evaluate(&name).unwrap(), found);
+                    }
+                    lines.push(format!("{} {name} = {}", found.type_name, found.text));
+                }
+            }
+            let frame = stop.frame(0).unwrap();
+            assert!(frame.evaluate("no_such_name").unwrap_err().to_string().contains("no_such_name"));
+            assert!(stop.assign(0, "no_such_name", "1").is_err());
+            assert!(stop.assign(99, "x", "1").unwrap_err().to_string().contains("no frame 99"));
+            seen.lock().unwrap().push(lines);
+            Action::Continue
+        })
+        .unwrap();
+        for name in module.inspector().function_names(module.info()) {
+            for place in module.functions_named(&name).unwrap_or_default() {
+                debugger.break_at(&mut store, &module, place.offset).unwrap();
+            }
+        }
+        let run = instance.export(&mut store, "run").and_then(|item| item.func()).unwrap();
+        let mut results = [Val::I32(0)];
+        run.call(&mut store, &[Val::I32(5)], &mut results).unwrap();
+        let stops = told.lock().unwrap();
+        let lines: usize = stops.iter().map(Vec::len).sum();
+        assert!(stops.len() > 3 && lines > 10, "{guest}: {stops:?}");
+    }
+}

@@ -525,8 +525,8 @@ fn a_lower_limit_holds_for_memory_that_was_used_before() {
     assert_eq!(made.len(&store).unwrap(), 1_000_000);
 }
 
-/// Arrays around the sizes of lines, of blocks, and of what has blocks of its own, among small objects, made by compiled
-/// code and by the host: each stays what it is.
+/// Arrays around the sizes of lines, of blocks, and of what has blocks of its own, among small objects, made by
+/// compiled code: each stays what it is.
 #[test]
 fn objects_of_every_size_stay_whole() {
     const SLOTS: u64 = 40;

@@ -8,9 +8,9 @@ use super::val::{from_c, list_from_c, wasm_val_t};
 use super::vecs::wasm_val_vec_t;
 use crate::base::WasmOffset;
 
-/// Gives a local of the innermost frame, parameters first, another value, with which the guest goes on. The caller keeps
-/// `value`. An error, and nothing changed, beyond the last local, where the value is not of the type that the module
-/// declares, of a frame that waits for a call, and at a trap or an exception.
+/// Gives a local of the innermost frame, parameters first, another value, with which the guest goes on. The caller
+/// keeps `value`. An error, and nothing changed, beyond the last local, where the value is not of the type that the
+/// module declares, of a frame that waits for a call, and at a trap or an exception.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -72,9 +72,9 @@ pub unsafe extern "C" fn stepwell_stop_jump(stop: *mut stepwell_stop_t, offset: 
     })
 }
 
-/// Has the innermost frame return `values` to its caller; the caller of this keeps them. It stands at the instruction by
-/// which it does so. An error, and nothing changed, where they are not of the function's types, where neither its end
-/// nor a `return` can be reached, and at a trap or an exception. NULL counts as no values.
+/// Has the innermost frame return `values` to its caller; the caller of this keeps them. It stands at the instruction
+/// by which it does so. An error, and nothing changed, where they are not of the function's types, where neither its
+/// end nor a `return` can be reached, and at a trap or an exception. NULL counts as no values.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

@@ -16,6 +16,10 @@ impl<'a> Frame<'a> {
         Frame { store, kept }
     }
 
+    pub(super) fn store(&self) -> StoreRef<'a> {
+        self.store
+    }
+
     /// The instance whose function this is.
     ///
     /// # Panics

@@ -37,11 +37,13 @@ mod frame;
 mod layers;
 mod stepping;
 mod stop;
+mod variables;
 
 pub use breakpoints::{Breakpoint, BreakpointId};
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
+pub use variables::Evaluated;
 
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::image::RerunEnd;

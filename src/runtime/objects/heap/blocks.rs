@@ -235,7 +235,7 @@ impl Blocks {
     /// Whether so much was made, or so little room is left, that there should be a collection.
     pub(super) fn is_due(&self) -> bool {
         let left = self.most.saturating_sub(self.in_use());
-        // Not each time that somebody asks: where a heap is nearly full of what is live, half of the rest is used first.
+        // Not each time that somebody asks: where a heap is nearly full of what is live, half the rest is used first.
         let scarce = left < self.most / 4 && self.made > left as u64 * u64::from(BLOCK) / 2;
         self.made >= self.budget || scarce
     }
