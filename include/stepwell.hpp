@@ -220,6 +220,14 @@ enum class Action : std::int32_t {
   Trap = STEPWELL_ACTION_TRAP,
 };
 
+/// What a variable of the source comes to: plain data.
+struct Evaluated {
+  /// The name of its type, as the source has it.
+  std::string type_name;
+  /// The value, in one line.
+  std::string text;
+};
+
 /// The name of a kind, as in the text format.
 inline const char *to_string(ValKind kind) noexcept {
   switch (kind) {
@@ -3842,6 +3850,24 @@ public:
     return detail::outcome(stepwell_frame_operand_set(frame_, index, &value.raw()));
   }
   void set_operand(std::size_t index, const Val &value) const { try_set_operand(index, value).value(); }
+  /// What a variable of the source, or a path such as `p->x[3]`, comes to in this frame: its type and its value, as text.
+  Result<Evaluated> try_evaluate(const std::string &path) const {
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    wasm_message_t text = WASM_EMPTY_VEC, type = WASM_EMPTY_VEC;
+    if (stepwell_error_t *error = stepwell_frame_evaluate(frame_, path.c_str(), &text, &type)) return detail::take_error(error);
+    Evaluated found{std::string(type.data, type.size - 1), std::string(text.data, text.size - 1)};
+    wasm_byte_vec_delete(&text);
+    wasm_byte_vec_delete(&type);
+    return found;
+  }
+  Evaluated evaluate(const std::string &path) const { return try_evaluate(path).value(); }
+  /// Gives what a path leads to another value, as text, with which the guest goes on.
+  Result<void> try_assign(const std::string &path, const std::string &text) const {
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    if (std::optional<Error> error = detail::no_c_string(text, "text")) return std::move(*error);
+    return detail::outcome(stepwell_frame_assign(frame_, path.c_str(), text.c_str()));
+  }
+  void assign(const std::string &path, const std::string &text) const { try_assign(path, text).value(); }
 
   const stepwell_frame_t *raw() const noexcept { return frame_; }
 

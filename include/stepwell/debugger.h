@@ -536,6 +536,37 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_stop_return_early(stepwell_stop_t *stop,
                                                 const wasm_val_vec_t *values);
 
+/**
+ * Writes to `text_out` what a variable of the source comes to in a frame, in one line, and to `type_out`, which may be
+ * NULL, the name of its type; both NUL-terminated (the NUL is counted in their size), and the caller's. `path` is the
+ * variable's name, or leads on from it: `p->x.y[3]`, `*p`, `&x`. Names are those at the frame's instruction, of the
+ * function that is innermost there if some are inlined; then static variables. An error, and nothing written, where
+ * the module has no DWARF for the place, where nothing has the name, and where the path does not fit its type. What
+ * the compiler has left out is no error: the text says so.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_frame_evaluate(const stepwell_frame_t *frame,
+                                             const char *path,
+                                             own wasm_message_t *text_out,
+                                             own wasm_message_t *type_out);
+
+/**
+ * Gives what a path leads to (see `stepwell_frame_evaluate`) another value, with which the guest goes on: a number, a
+ * character, a truth value, a pointer or an enumerator, as `text` says. An error, and nothing changed, for other
+ * types, for text that is no value of the type, for what the compiler has left out, and where the variable is in a
+ * local or an operand that cannot be changed: see `stepwell_frame_local_set`.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_frame_assign(const stepwell_frame_t *frame,
+                                           const char *path,
+                                           const char *text);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

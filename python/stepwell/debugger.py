@@ -9,7 +9,9 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, ExceptionStops, StopReason, TrapCode
 from ._managed import StoreObject, Unique
-from .errors import Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, text_from
+from .errors import (
+    Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, take_bytes, text_from,
+)
 from .instance import Instance
 from .module import Module, c_string
 from .store import Store
@@ -322,6 +324,16 @@ class Locals(Dict[Union[int, str], Any]):
         return {name: self[index] for name, index in self.names.items()}
 
 
+class Evaluated(NamedTuple):
+    """What a variable of the source comes to: the name of its type, and its value in one line."""
+
+    type_name: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Frame(Unique):
     """A Wasm frame of a stop. What was looked at stays known; the rest is an error once the stop is over."""
 
@@ -437,6 +449,17 @@ class Frame(Unique):
             if val.kind >= c.STEPWELL_VALKIND_V128:
                 c.wasm_val_delete(byref(val))
         self._set(c.stepwell_frame_operand_set, index, names[index], value, f"operand {index}")
+
+    def evaluate(self, path: str) -> Evaluated:
+        """What a variable of the source, or a path such as `p->x[3]`, comes to in this frame: its type and its value, as text."""
+        text, type_name = c.wasm_byte_vec_t(), c.wasm_byte_vec_t()
+        check(c.stepwell_frame_evaluate(self._handle, c_string(path), byref(text), byref(type_name)))
+        return Evaluated(*(take_bytes(vec)[:-1].decode("utf-8", "replace") for vec in (type_name, text)))
+
+    def assign(self, path: str, text: str) -> None:
+        """Gives what a path leads to another value, as text, with which the guest goes on."""
+        check(c.stepwell_frame_assign(self._handle, c_string(path), c_string(text)))
+        self._forget()
 
     def _set(self, setter: Any, index: int, name: str, value: Any, what: str) -> None:
         val = c.wasm_val_t()

@@ -28,6 +28,7 @@ pub mod external;
 pub mod externtype;
 pub mod foreign;
 pub mod frame;
+mod frame_variable;
 pub mod func;
 pub mod functype;
 pub mod global;

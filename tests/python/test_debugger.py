@@ -208,6 +208,42 @@ class Changing(Case):
         self.assertRaises(ValueError, kept[0].set_local, 0, 1)
 
 
+class Variables(unittest.TestCase):
+    """`run(5)` of shapes.c sums key * key + 2 * key of up to five of three nodes, and adds its argument and -300."""
+
+    def test_told_and_changed(self):
+        engine = stepwell.Engine(debug=True)
+        module = Module(engine, (ROOT / "tests" / "support" / "dwarf" / "c0_4.wasm").read_bytes())
+        told = []
+
+        def on_stop(stop):
+            frame = stop.frame()
+            key = frame.evaluate("from->key")
+            told.append((key.type_name, str(key), frame.evaluate("limit").text, frame.evaluate("at->next->next->key").text))
+            self.assertEqual(frame.evaluate("nodes[1].key").text, "2")
+            for path in ("nobody", "from->", "from->nobody", "limit[1]", "", "from)"):
+                self.assertRaises(Error, frame.evaluate, path)
+            self.assertRaises(ValueError, frame.evaluate, "a\0b")
+            for path, text in (("limit", "x"), ("nobody", "1"), ("nodes", "1")):
+                self.assertRaises(Error, frame.assign, path, text)
+            frame.assign("limit", "2")
+            frame.assign("at->key", "10")
+            self.assertEqual((frame.evaluate("limit").text, frame.evaluate("from->key").text), ("2", "10"))
+            with self.assertRaises(Error):
+                stop.frame(1).evaluate("limit")
+            self.assertEqual(stop.frame(1).evaluate("shadow"), stepwell.Evaluated("int", "5"))
+            stop.debugger.remove(stop.breakpoints[0])
+
+        with Store(engine) as store:
+            run = Instance(store, module).exports.run
+            debugger = Debugger(store, on_stop)
+            # int key = at->key;
+            line = next(n for n, text in enumerate((ROOT / "tests/support/dwarf/shapes.c").read_text().split("\n"), 1) if "int key =" in text)
+            debugger.break_at_source(module, "shapes.c", line)
+            self.assertEqual(run(5), 120 + 8 + 5 - 300)
+            self.assertEqual(told, [("int", "1", "5", "3")])
+
+
 class Stepping(Case):
     def test_every_instruction(self):
         debugger = self.attach(lambda stop: Action.STEP)

@@ -70,6 +70,7 @@ const ORDER: &[&str] = &[
     "stop",
     "stop_frame",
     "stop_change",
+    "frame_variable",
 ];
 
 /// Writes the headers, or checks them.

@@ -48,6 +48,7 @@ NULLABLE = [
     r"stepwell_(shared)?memory_grow before_out",
     r"stepwell_typed_func_call values",      # of a function without any
     r"stepwell_stop_return_early values",
+    r"stepwell_frame_evaluate type_out",
 ]
 # Functions whose NULL is success, so that it cannot tell of a failure: they end the process as those do that return nothing.
 NULL_IS_SUCCESS = {"wasm_func_call"}
