@@ -13,7 +13,7 @@ DebugTier.__doc__ = """What debug code is like: what debugging costs, not what c
 
 `REGIONS`, the default, stores state where regions begin that can be run again; `SIMPLE` stores it at every instruction, and is slower."""
 
-Feature.__doc__ = "A proposal to WebAssembly 1.0 that can be switched off."
+Feature.__doc__ = "A proposal to WebAssembly 1.0 that can be switched off; `LEGACY_EXCEPTIONS` and `CUSTOM_PAGE_SIZES` are off at first."
 Profiler.__doc__ = "Which profilers are told where machine code is."
 
 
@@ -39,7 +39,8 @@ class Engine(Managed):
     - `fuel`: guests count what they run, and trap when they have used up `Store.fuel`. Off by default.
     - `epoch`: guests can be ended from other threads, by `Interrupt`, and by deadlines, `Store.set_epoch_deadline`. On by default: so
       Ctrl-C and other signals reach guests that compute. Code that others have serialized is mostly without.
-    - `features`: which proposals modules may use, {`Feature`: bool}; those that are not named may be used.
+    - `features`: which proposals modules may use, {`Feature`: bool}; those that are not named may be used, but for
+      `LEGACY_EXCEPTIONS` and `CUSTOM_PAGE_SIZES`.
     - `profiler`: which profilers are told where machine code is, a `Profiler`. None by default.
     - `native_debug_info`: gdb and lldb are told where machine code is, and how to unwind its frames. Off by default.
     """

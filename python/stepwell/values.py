@@ -119,7 +119,12 @@ def ref_to_c(store: Store, name: str, value: Any, what: str) -> Any:
         return None
     wanted = _CLASSES[family_of(name)]
     if not isinstance(value, wanted):
-        raise TypeError(f"{what} must be {wanted.__name__} or None for {name}, not {type(value).__name__}")
+        hint = ""
+        if wanted is AnyRef and isinstance(value, ExternRef):
+            hint = "; `to_any()` makes one of it"
+        elif wanted is ExternRef:
+            hint = "; ExternRef(store, value) stands for any object"
+        raise TypeError(f"{what} must be {wanted.__name__} or None for {name}, not {type(value).__name__}{hint}")
     if value._store is not store:
         raise Error(f"{what} is an object of another store", ErrorCode.ARGUMENT)
     if isinstance(value, Func):
