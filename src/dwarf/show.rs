@@ -219,6 +219,11 @@ impl<'a> Inspector<'a> {
             (self.pointee(&data, at)?, self.count(&length, at)?, text)
         } else if name == "String" {
             let Some(inner) = member("vec")? else { return Ok(None) };
+            let of = self.bare(inner.ty)?.map(|id| self.name(id)).transpose()?.flatten();
+            // What is damaged may have itself in there.
+            if !of.is_some_and(|name| name.starts_with("Vec<")) {
+                return Ok(None);
+            }
             return Ok(self.sequence(&inner, at)?.map(|bytes| Sequence { text: true, ..bytes }));
         } else if name.starts_with("Vec<") {
             let (Some(buffer), Some(length)) = (member("buf")?, member("len")?) else { return Ok(None) };
