@@ -299,8 +299,14 @@ fn letter(number: u32) -> String {
 
 /// A text in quotes, with dots where there is more of it.
 fn quoted(bytes: &[u8], more: bool) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let mut text = String::new();
+    for letter in String::from_utf8_lossy(bytes).chars() {
+        match letter {
+            '\n' => text.push_str(r"\n"),
+            '\\' | '\u{22}' => text.extend(['\\', letter]),
+            letter => text.push(letter),
+        }
+    }
     format!("\"{}\"{}", Escaped(&text), if more { "..." } else { "" })
 }
 

@@ -151,7 +151,10 @@ fn bits(store: impl AsStore, val: &Val) -> (u64, u64) {
             (5, 1 + index.unwrap_or(u64::from(u32::MAX)))
         }
         Val::ExternRef(None) => (6, 0),
-        Val::ExternRef(Some(value)) => (6, 1 + u64::from(value.number())),
+        Val::ExternRef(Some(value)) => match AnyRef::of_extern(*value) {
+            host if host.as_host().is_some() => (6, 1 + u64::from(value.number())),
+            object => (6, 1 + object_bits(store, object)),
+        },
         // Where it is is no tier's promise.
         Val::ExnRef(value) => (7, u64::from(value.is_some())),
         Val::AnyRef(None) => (8, 0),
