@@ -202,7 +202,9 @@ class Calls(Case):
         module = self.module("vectors.wasm", m.build())
         self.gives("0x00000004000000030000000200000001\n", "--invoke", "add", module, "0x4000000030000000200000000", "0x1")
         self.gives("0xffffffffffffffffffffffff00000000\n", "--invoke", "add", module, "0x" + "f" * 32, "0X1")
-        for wrong in ["1", "0x", "x", "", "0x" + "1" * 33, "0x1g", "-0x1", "0x 1", "null"]:
+        self.gives("0x0000000000000001000000000000000a\n", "--invoke", "add", module, "18446744073709551626", "0")
+        self.gives("0xffffffffffffffffffffffffffffffff\n", "--invoke", "add", module, str(2**128 - 1), "0")
+        for wrong in [str(2**128), "0x", "x", "1a", "", "0x" + "1" * 33, "0x1g", "-0x1", "0x 1", "null"]:
             self.fails(2, f"`{wrong}` is no v128", "--invoke", "add", module, "0x0", wrong)
         self.fails(2, "`add` takes (v128, v128)", "--invoke", "add", module)
         _, _, err = self.run_it("--trace=calls", "--invoke", "add", module, "0x5", "0x0")
