@@ -497,3 +497,35 @@ fn the_frame_of_an_outer_stop_waits() {
         assert_eq!(guest.call("div", &[Val::I32(6), Val::I32(3)]).unwrap(), [Val::I32(20)], "{tier:?}");
     }
 }
+
+/// In a `catch` block of before 3.0 an exception is at hand, which a jump into it would not have.
+#[test]
+fn nothing_jumps_into_a_block_that_has_caught() {
+    const CAUGHT: &str = r#"(module
+        (tag $t)
+        (func $f (export "f") (result i32) (local i32)
+            (if (local.get 0) (then try (throw $t) catch_all (rethrow 0) end))
+            (i32.const 3)))"#;
+    let mut config = Config { debug: true, ..Config::default() };
+    config.features.legacy_exceptions = true;
+    let engine = Engine::new(config).unwrap();
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = refused.clone();
+    let mut guest = Guest::with(
+        &engine,
+        CAUGHT,
+        |_| Vec::new(),
+        move |stop| {
+            let (at, ..) = state(stop);
+            let error = stop.jump(at).unwrap_err();
+            assert!(error.to_string().contains("before 3.0"), "{error}");
+            count.fetch_add(1, Ordering::Relaxed);
+            stop.return_early(&[Val::I32(8)]).unwrap();
+            Action::Continue
+        },
+    );
+    let f = guest.module.info().func_named("f").unwrap();
+    guest.debugger.break_at_function(&mut guest.store, &guest.module, f).unwrap();
+    assert_eq!(guest.call("f", &[]).unwrap(), [Val::I32(8)]);
+    assert_eq!(refused.load(Ordering::Relaxed), 1);
+}

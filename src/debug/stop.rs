@@ -142,7 +142,7 @@ impl<'a> Stop<'a> {
     /// # Errors
     /// As of [`Stop::set_local`]; [`ErrorKind::Argument`] where no instruction that can be reached is at the offset, or
     /// one that needs other operands, where references to functions or objects are among the operands, and in a
-    /// function with locals that may not be null.
+    /// function with locals that may not be null or with `catch` blocks as they were before 3.0.
     pub fn jump(&mut self, offset: WasmOffset) -> Result<()> {
         self.change(0, |store| store.jump(offset))
     }

@@ -76,7 +76,8 @@ impl StoreMut<'_> {
     /// # Errors
     /// [`ErrorKind::Argument`] where no instruction of the function that can be reached is at the offset, or one before
     /// which the operands are of other types, or where references are among them, or the function has locals that may
-    /// not be null: that they are set before they are read is known of the ways that the function takes by itself.
+    /// not be null, or `catch` blocks as they were before 3.0: that they are set, and have an exception, is known of
+    /// the ways that the function takes by itself.
     pub fn jump(&mut self, to: WasmOffset) -> Result<()> {
         self.change(|_, module, frame| {
             let image = frame.code.image();
@@ -94,6 +95,11 @@ impl StoreMut<'_> {
                 return Err(
                     argument("there are references on the operand stack, whose types may be others here").at(to)
                 );
+            }
+            if image.kept > 0 {
+                let message =
+                    "the function has `catch` blocks of before 3.0, in which an exception is at hand that was caught";
+                return Err(argument(message).at(to));
             }
             let locals = module.info().declared_locals(frame.func, module.binary());
             if locals.iter().any(|ty| matches!(ty, ValType::Ref(ty) if !ty.nullable)) {
