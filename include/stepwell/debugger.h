@@ -77,8 +77,9 @@ typedef int32_t stepwell_action_t;
 
 /**
  * The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
- * globals and tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What
- * it changes is seen by the instructions behind the stop, and by none before it. It may not throw or `longjmp`.
+ * globals and tables, change the innermost frame, edit breakpoints, call exports (which may stop in turn), and says
+ * what the guest is to do. What it changes is seen by the instructions behind the stop, and by none before it. It may
+ * not throw or `longjmp`.
  */
 typedef stepwell_action_t (*stepwell_stop_callback_t)(void *env, struct stepwell_stop_t *stop);
 
@@ -514,8 +515,8 @@ own stepwell_error_t *stepwell_frame_operand_set(const stepwell_frame_t *frame,
  * Has the innermost frame go on with the instruction at an offset of its function, in bytes from the start of the
  * module, with the locals and operands that it has. That instruction is not run yet, and not stopped at once more. An
  * error, and nothing changed, where no instruction that can be reached is there, or one that needs other operands,
- * where references to functions or objects are among the operands, in a function with locals that may not be null, and
- * at a trap or an exception.
+ * where references to functions or objects are among the operands, in a function with locals that may not be null or
+ * with `catch` blocks as they were before 3.0, and at a trap or an exception.
  *
  * Thread: inside callback only.
  */

@@ -60,8 +60,9 @@ pub enum stepwell_stop_enum {
 }
 
 /// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
-/// globals and tables, edit breakpoints, call exports (which may stop in turn), and says what the guest is to do. What
-/// it changes is seen by the instructions behind the stop, and by none before it. It may not throw or `longjmp`.
+/// globals and tables, change the innermost frame, edit breakpoints, call exports (which may stop in turn), and says
+/// what the guest is to do. What it changes is seen by the instructions behind the stop, and by none before it. It may
+/// not throw or `longjmp`.
 pub type stepwell_stop_callback_t =
     Option<unsafe extern "C-unwind" fn(env: *mut c_void, stop: *mut stepwell_stop_t) -> stepwell_action_t>;
 
@@ -216,6 +217,12 @@ fn with<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Re
 
 /// Does something with the stop that C means.
 fn with_stop<R>(stop: *const stepwell_stop_t, body: impl FnOnce(&Live, &Stop<'_>) -> Result<R>) -> Result<R> {
+    // SAFETY: the stop is listed, so it stands; its one user waits for the callback. What is called here only reads it.
+    with(number_of(stop)?, "stop", |live| body(live, unsafe { &*live.stop }))
+}
+
+/// The number of a stop.
+fn number_of(stop: *const stepwell_stop_t) -> Result<u64> {
     if stop.is_null() {
         return Err(null("stop"));
     }
@@ -223,8 +230,7 @@ fn with_stop<R>(stop: *const stepwell_stop_t, body: impl FnOnce(&Live, &Stop<'_>
     if number & ((1 << ID_SHIFT) - 1) != 0 {
         return Err(Error::new(ErrorKind::Argument, "`stop` is no stop"));
     }
-    // SAFETY: the stop is listed, so it stands; its one user waits for the callback. What is called here only reads it.
-    with(number >> ID_SHIFT, "stop", |live| body(live, unsafe { &*live.stop }))
+    Ok(number >> ID_SHIFT)
 }
 
 /// Does something with the stop that C means, which changes it.
@@ -232,9 +238,8 @@ pub(super) fn with_stop_to_change<R>(
     stop: *mut stepwell_stop_t,
     body: impl FnOnce(&Arc<StoreCell>, &mut Stop<'_>) -> Result<R>,
 ) -> Result<R> {
-    // SAFETY: as in `with_stop`, which has given back what it has lent; nothing else is lent of the stop meanwhile.
-    with_stop(stop, |live, _| Ok((live.stop, live.cell()?.clone())))
-        .and_then(|(stop, cell)| body(&cell, unsafe { &mut *stop }))
+    // SAFETY: as in `with_stop`; nothing else is lent of the stop meanwhile.
+    with(number_of(stop)?, "stop", |live| body(live.cell()?, unsafe { &mut *live.stop }))
 }
 
 /// The same, of one of its frames, by its number.

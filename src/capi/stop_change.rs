@@ -6,7 +6,9 @@ use super::plumbing::own::{Own, null};
 use super::stop::{with_frame_to_change, with_stop_to_change};
 use super::val::{from_c, list_from_c, wasm_val_t};
 use super::vecs::wasm_val_vec_t;
-use crate::base::WasmOffset;
+use crate::base::{Result, WasmOffset};
+use crate::debug::Stop;
+use crate::runtime::Val;
 
 /// Gives a local of the innermost frame, parameters first, another value, with which the guest goes on. The caller
 /// keeps `value`. An error, and nothing changed, beyond the last local, where the value is not of the type that the
@@ -20,14 +22,9 @@ pub unsafe extern "C" fn stepwell_frame_local_set(
     index: usize,
     value: *const wasm_val_t,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_frame_local_set", || {
-        // SAFETY: C passes a value or NULL.
-        let value = unsafe { value.as_ref() }.ok_or_else(|| null("value"))?;
-        with_frame_to_change(frame, |cell, stop, number| {
-            // SAFETY: as above.
-            let value = unsafe { from_c(cell, &mut *stop, value, "value") }?;
-            stop.set_local(number, index, value)
-        })
+    // SAFETY: C passes a value or NULL.
+    or_error("stepwell_frame_local_set", || unsafe {
+        change(frame, value, |stop, number, value| stop.set_local(number, index, value))
     })
 }
 
@@ -43,22 +40,35 @@ pub unsafe extern "C" fn stepwell_frame_operand_set(
     index: usize,
     value: *const wasm_val_t,
 ) -> Own<stepwell_error_t> {
-    or_error("stepwell_frame_operand_set", || {
-        // SAFETY: C passes a value or NULL.
-        let value = unsafe { value.as_ref() }.ok_or_else(|| null("value"))?;
-        with_frame_to_change(frame, |cell, stop, number| {
-            // SAFETY: as above.
-            let value = unsafe { from_c(cell, &mut *stop, value, "value") }?;
-            stop.set_operand(number, index, value)
-        })
+    // SAFETY: C passes a value or NULL.
+    or_error("stepwell_frame_operand_set", || unsafe {
+        change(frame, value, |stop, number, value| stop.set_operand(number, index, value))
+    })
+}
+
+/// Changes a frame, by its number, with a value of C's.
+///
+/// # Safety
+/// `value` is NULL or a valid value.
+unsafe fn change(
+    frame: *const stepwell_frame_t,
+    value: *const wasm_val_t,
+    change: impl FnOnce(&mut Stop<'_>, usize, Val) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: by the contract.
+    let value = unsafe { value.as_ref() }.ok_or_else(|| null("value"))?;
+    with_frame_to_change(frame, |cell, stop, number| {
+        // SAFETY: as above.
+        let value = unsafe { from_c(cell, &mut *stop, value, "value") }?;
+        change(stop, number, value)
     })
 }
 
 /// Has the innermost frame go on with the instruction at an offset of its function, in bytes from the start of the
 /// module, with the locals and operands that it has. That instruction is not run yet, and not stopped at once more. An
 /// error, and nothing changed, where no instruction that can be reached is there, or one that needs other operands,
-/// where references to functions or objects are among the operands, in a function with locals that may not be null, and
-/// at a trap or an exception.
+/// where references to functions or objects are among the operands, in a function with locals that may not be null or
+/// with `catch` blocks as they were before 3.0, and at a trap or an exception.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

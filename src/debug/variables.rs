@@ -4,7 +4,7 @@
 use super::frame::Frame;
 use super::stop::Stop;
 use crate::base::{Error, ErrorKind, GlobalIndex, LocalIndex, MemoryIndex, Result};
-use crate::dwarf::{Context, FrameReader, MemoryAddress, WasmValue, Write};
+use crate::dwarf::{Context, FrameReader, Inspector, MemoryAddress, Value, WasmValue, Write};
 use crate::runtime::{AsStore, AsStoreMut, Memory, Val};
 
 /// What an expression comes to.
@@ -45,20 +45,27 @@ impl Frame<'_> {
     /// [`ErrorKind::Argument`] where the module has no debug information for this place, where nothing has that name,
     /// and where the path does not fit its type.
     pub fn evaluate(&self, path: &str) -> Result<Evaluated> {
-        let inspector = self.module().inspector();
-        let frames = inspector.frames(self.offset());
-        let at = Context { frame: frames.first(), reader: self };
-        let value = inspector.evaluate_path(path, &at)?;
-        Ok(Evaluated { type_name: inspector.type_name(&value), text: inspector.summary(&value, &at) })
+        self.at_path(path, |inspector, value, at| {
+            Ok(Evaluated { type_name: inspector.type_name(value), text: inspector.summary(value, at) })
+        })
     }
 
     /// What is to be written where for that to be what `text` says.
     fn assigned(&self, path: &str, text: &str) -> Result<Write> {
+        self.at_path(path, |inspector, value, at| inspector.assign(value, text, at))
+    }
+
+    /// Does something with the value that a path leads to.
+    fn at_path<R>(
+        &self,
+        path: &str,
+        work: impl FnOnce(&Inspector<'_>, &Value, &Context<'_>) -> Result<R>,
+    ) -> Result<R> {
         let inspector = self.module().inspector();
         let frames = inspector.frames(self.offset());
         let at = Context { frame: frames.first(), reader: self };
         let value = inspector.evaluate_path(path, &at)?;
-        inspector.assign(&value, text, &at)
+        work(&inspector, &value, &at)
     }
 }
 

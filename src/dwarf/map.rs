@@ -441,14 +441,19 @@ impl SourceMap {
     /// many places as the compiler has put it at: one for each run of its instructions, and for each function in which
     /// it is, inlined ones too.
     pub fn offsets_of(&self, binary: &[u8], file: &str, line: u32) -> Vec<WasmOffset> {
-        let Some(line) = self.line_with_code(binary, file, line) else { return Vec::new() };
+        let line = self.line_with_code(binary, file, line);
+        line.map_or_else(Vec::new, |line| self.starts_of(binary, file, line, None))
+    }
+
+    /// Where the code of exactly this line starts, ascending; with a column, of what begins there.
+    pub(super) fn starts_of(&self, binary: &[u8], file: &str, line: u32, column: Option<u32>) -> Vec<WasmOffset> {
         let mut starts = Vec::new();
         for unit in 0..self.units.len() {
-            self.sources(binary, unit).starts_of(file, line, None, &mut starts);
+            self.sources(binary, unit).starts_of(file, line, column, &mut starts);
         }
         starts.sort_unstable();
         starts.dedup();
-        starts.into_iter().map(|address| WasmOffset::new(self.code.start.saturating_add(address))).collect()
+        starts.into_iter().map(|address| self.offset_at(address)).collect()
     }
 }
 

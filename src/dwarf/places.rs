@@ -62,19 +62,15 @@ impl SourceMap {
     /// there, or at the next column of the line that something begins at.
     pub fn places_of(&self, binary: &[u8], file: &str, line: u32, column: Option<u32>) -> Option<LinePlaces> {
         let found = self.line_with_code(binary, file, line)?;
-        let units = || (0..self.units.len()).map(|unit| self.sources(binary, unit));
         let column = column.filter(|_| found == line).and_then(|wanted| {
             let mut columns = Vec::new();
-            units().for_each(|unit| unit.columns_of(file, found, &mut columns));
+            for unit in 0..self.units.len() {
+                self.sources(binary, unit).columns_of(file, found, &mut columns);
+            }
             let next = columns.iter().copied().filter(|column| *column >= wanted).min();
             next.or_else(|| columns.iter().copied().max())
         });
-        let mut starts = Vec::new();
-        units().for_each(|unit| unit.starts_of(file, found, column, &mut starts));
-        starts.sort_unstable();
-        starts.dedup();
-        let place = |address: u32| {
-            let offset = self.offset_at(address);
+        let place = |offset: WasmOffset| {
             let locations = self.locations(binary, offset);
             let innermost = locations.first();
             LinePlace {
@@ -84,7 +80,7 @@ impl SourceMap {
                 inlined: locations.len() > 1,
             }
         };
-        let places = starts.into_iter().map(place).collect();
+        let places = self.starts_of(binary, file, found, column).into_iter().map(place).collect();
         Some(LinePlaces { line: found, column, moved: found != line, places })
     }
 
