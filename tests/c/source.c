@@ -90,6 +90,56 @@ static void split(wasm_store_t *store) {
   wasm_module_delete(second);
 }
 
+static stepwell_action_t on_variables(void *env, stepwell_stop_t *stop) {
+  const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
+  wasm_message_t text, type;
+  *(int *)env += 1;
+  OK(stepwell_frame_evaluate(frame, "from->next->key", &text, &type));
+  CHECK(strcmp(text.data, "2") == 0 && text.size == 2 && strcmp(type.data, "int") == 0 && type.size == 4);
+  wasm_byte_vec_delete(&text);
+  wasm_byte_vec_delete(&type);
+  OK(stepwell_frame_evaluate(stepwell_stop_frame(stop, 1), "shadow", &text, NULL));
+  CHECK(strcmp(text.data, "5") == 0);
+  wasm_byte_vec_delete(&text);
+  FAILS(stepwell_frame_evaluate(frame, "nobody", &text, &type), STEPWELL_ERROR_ARGUMENT, "no variable `nobody`");
+  FAILS(stepwell_frame_evaluate(frame, "limit", NULL, &type), STEPWELL_ERROR_ARGUMENT, "text_out");
+  FAILS(stepwell_frame_assign(frame, "limit", "many"), STEPWELL_ERROR_ARGUMENT, "`many` is no value of type `int`");
+  FAILS(stepwell_frame_assign(frame, "nodes", "1"), STEPWELL_ERROR_ARGUMENT, "only numbers can be written");
+  OK(stepwell_frame_assign(frame, "limit", "1"));
+  OK(stepwell_frame_assign(frame, "at->key", "10"));
+  OK(stepwell_frame_evaluate(frame, "from->key", &text, NULL));
+  CHECK(strcmp(text.data, "10") == 0);
+  wasm_byte_vec_delete(&text);
+  return STEPWELL_ACTION_CONTINUE;
+}
+
+/* Variables of the source: run(5) of shapes.c adds 5 and -300 to key * key + 2 * key of as many nodes as `limit` says. */
+static void variables(wasm_store_t *store) {
+  wasm_byte_vec_t binary;
+  wasm_module_t *shapes;
+  wasm_instance_t *instance;
+  wasm_extern_t *run;
+  stepwell_debugger_t *debugger;
+  size_t offset;
+  int seen = 0;
+  wasm_val_t args[1] = {WASM_I32_VAL(5)}, results[1];
+  wasm_val_vec_t args_vec = WASM_ARRAY_VEC(args), results_vec = WASM_ARRAY_VEC(results);
+  read_beside("../support/dwarf/c0_4.wasm", &binary);
+  OK(stepwell_module_new(store, &binary, &shapes));
+  wasm_byte_vec_delete(&binary);
+  OK(stepwell_debugger_attach(store, on_variables, &seen, NULL, &debugger));
+  CHECK(stepwell_module_source_find(shapes, "shapes.c", 27, 0, &offset));
+  OK(stepwell_breakpoint_add(debugger, shapes, offset, NULL));
+  instance = wasm_instance_new(store, shapes, NULL, NULL);
+  run = stepwell_instance_export(instance, "run");
+  CHECK(!wasm_func_call(wasm_extern_as_func(run), &args_vec, &results_vec));
+  CHECK(seen == 1 && results[0].of.i32 == 120 + 5 - 300);
+  stepwell_debugger_delete(debugger);
+  wasm_extern_delete(run);
+  wasm_instance_delete(instance);
+  wasm_module_delete(shapes);
+}
+
 int main(void) {
   wasm_config_t *config = wasm_config_new();
   wasm_engine_t *engine;
@@ -115,6 +165,7 @@ int main(void) {
   wasm_byte_vec_delete(&binary);
 
   split(store);
+  variables(store);
 
   /* Lines are found, and what is there is what was asked for. */
   for (count = 0; stepwell_module_source_find(module, "program.h", 3, count, &offset); count++) {

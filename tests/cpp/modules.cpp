@@ -75,9 +75,16 @@ int main(int, char **argv) {
   {
     Debugger debugger(store, [&](Stop &stop) {
       stops++;
-      CHECK(stop.frame().sources().at(0).line == source.line && *stop.frame().sources()[0].file == *source.file);
+      const Frame here = stop.frame();
+      CHECK(here.sources().at(0).line == source.line && *here.sources()[0].file == *source.file);
+      CHECK(here.evaluate("a").text == "6" && here.evaluate("b").type_name == "int");
+      FAILS(here.try_evaluate("nobody"), ErrorCode::Argument, "no variable `nobody`");
+      FAILS(here.try_evaluate(std::string("a\0b", 3)), ErrorCode::Argument, "`path` has a NUL");
+      FAILS(here.try_assign("a", "many"), ErrorCode::Argument, "no value of type `int`");
+      here.assign("a", "8");
+      CHECK(here.evaluate("a").text == "8");
     });
     for (const std::size_t place : places) debugger.break_at(guest, place);
-    CHECK(instance.func("divide").call(6, 2)[0].i32() == 3 && stops > 0);
+    CHECK(instance.func("divide").call(6, 2)[0].i32() == 4 && stops > 0);
   }
 }
