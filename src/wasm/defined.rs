@@ -265,7 +265,8 @@ impl Group {
             return Ok(group);
         }
         let first = table.next;
-        let next = first.checked_add(key.len() as u32).filter(|next| *next < FIRST_PLACE);
+        // One without types has a number as well: whatever is found by its number has one of its own.
+        let next = first.checked_add(key.len().max(1) as u32).filter(|next| *next < FIRST_PLACE);
         let Some(next) = next else {
             drop(table);
             return Err(Error::new(ErrorKind::Limit, "this process has seen too many types; start a new one"));
@@ -320,8 +321,8 @@ impl Drop for Group {
         {
             let mut table = write();
             table.by_first.remove(&self.first);
-            // Another that looks alike may have come since nobody held this one.
-            if table.groups.get(&self.key).is_some_and(|there| std::ptr::eq(there.as_ptr(), self)) {
+            // Another that looks alike may have come since nobody held this one. (This one may have been moved.)
+            if table.groups.get(&self.key).is_some_and(|there| there.strong_count() == 0) {
                 table.groups.remove(&self.key);
             }
         }
@@ -454,6 +455,25 @@ mod tests {
         assert!(DefinedType::of(id).is_none());
         let error = DefinedType::func(&ty).unwrap_err();
         assert!(error.to_string().contains("is gone"), "{error}");
+    }
+
+    #[test]
+    fn a_group_without_types_takes_nothing_with_it() {
+        // It is held by whoever is reading it, while another thread adds a group.
+        let none = DefinedType::group(Vec::new()).unwrap();
+        let held = group(&[&[ValType::V128, ValType::I64, ValType::V128]], None).remove(0);
+        drop(none);
+        assert_eq!(DefinedType::of(held.id()).map(|ty| ty.id()), Some(held.id()));
+    }
+
+    #[test]
+    fn nothing_is_left_of_groups_that_go_with_another() {
+        let inner = group(&[&[ValType::F64, ValType::V128, ValType::F64]], None).remove(0);
+        let outer = group(&[&[reference(inner.id()), ValType::V128]], None).remove(0);
+        let keys = [&inner, &outer].map(|ty| ty.group.key.clone());
+        drop(inner);
+        drop(outer);
+        assert!(keys.iter().all(|key| !read().groups.contains_key(key)));
     }
 
     #[test]
