@@ -29,15 +29,20 @@
 
 #include "stepwell.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -202,6 +207,7 @@ enum class StopReason : std::int32_t {
   Step = STEPWELL_STOP_STEP,
   Trap = STEPWELL_STOP_TRAP,
   Exception = STEPWELL_STOP_EXCEPTION,
+  Pause = STEPWELL_STOP_PAUSE,
 };
 
 /// Which exceptions of guests are stops.
@@ -2053,6 +2059,24 @@ template <class F> struct Progress {
       return std::nullopt;
     });
     return go_on && !self->thrown;
+  }
+  Result<void> outcome(stepwell_error_t *error) {
+    Result<void> result = detail::outcome(error);
+    if (thrown) return std::move(thrown->error);
+    return result;
+  }
+};
+
+/// What a stop callback waits for, and what it threw.
+template <class F> struct Wait {
+  F &function;
+  std::optional<Thrown> thrown;
+  static void call(void *env) noexcept {
+    auto *self = static_cast<Wait *>(env);
+    self->thrown = no_further([&]() -> std::optional<Error> {
+      self->function();
+      return std::nullopt;
+    });
   }
   Result<void> outcome(stepwell_error_t *error) {
     Result<void> result = detail::outcome(error);
@@ -3964,6 +3988,13 @@ public:
     return {};
   }
   void message(const std::string &message) { try_message(message).value(); }
+  /// Calls `wait()`, and lends the stop to other threads until that returns: they may do with it, one at a time, what the callback may,
+  /// but call guests of the store. What `wait` throws is thrown again.
+  template <class F> Result<void> try_serve(F &&wait) {
+    detail::Wait<std::remove_reference_t<F>> env{wait, std::nullopt};
+    return env.outcome(stepwell_stop_serve(stop_, env.call, &env));
+  }
+  template <class F> void serve(F &&wait) { try_serve(std::forward<F>(wait)).value(); }
   /// Has the innermost frame go on with the instruction at an offset of its function, with the locals and operands that it has.
   Result<void> try_jump(std::size_t offset) { return detail::outcome(stepwell_stop_jump(stop_, offset)); }
   void jump(std::size_t offset) { try_jump(offset).value(); }
@@ -4145,6 +4176,117 @@ public:
 private:
   explicit Debugger(std::shared_ptr<detail::DebuggerBox> box) noexcept : box_(std::move(box)) {}
   std::shared_ptr<detail::DebuggerBox> box_;
+};
+
+/// Has guests that compute in a debugger's store stop, from other threads. It may outlive both. Thread: any.
+class Pauser {
+public:
+  static constexpr const char *class_name = "Pauser";
+  static Result<Pauser> try_make(const Debugger &debugger) {
+    if (!debugger.valid()) return detail::moved_from(Debugger::class_name);
+    stepwell_pauser_t *pauser = nullptr;
+    if (stepwell_error_t *error = stepwell_pauser_new(debugger.raw(), &pauser)) return detail::take_error(error);
+    return Pauser(pauser);
+  }
+  explicit Pauser(const Debugger &debugger) : Pauser(try_make(debugger).value()) {}
+  /// From C, which gives it up.
+  explicit Pauser(stepwell_pauser_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Has the guest that computes stop, with `StopReason::Pause`; if none runs, the next one. False where the system refuses to have it
+  /// stop before its next stop of another kind. A signal handler may call it.
+  bool pause() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return stepwell_pauser_pause(raw());
+  }
+  /// Takes a pause back that no guest has stopped for yet.
+  void cancel() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    stepwell_pauser_cancel(raw());
+  }
+  stepwell_pauser_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  detail::Owned<stepwell_pauser_t, stepwell_pauser_delete> ptr_;
+};
+
+/// Stops that wait for another thread to look at them and answer: given to a `Debugger` in the place of a callback. Copies are of the
+/// same queue. Thread: any.
+class StopQueue {
+public:
+  StopQueue() : state_(std::make_shared<State>()) {}
+
+  /// What a debugger calls: waits, on the guest's thread, until the stop is answered.
+  Action operator()(Stop &stop) {
+    Entry entry{&stop, std::nullopt};
+    const std::shared_ptr<State> state = state_;
+    stop.serve([&] {
+      std::unique_lock<std::mutex> lock(state->mutex);
+      if (state->closed) return;
+      state->waiting.push_back(&entry);
+      state->changed.notify_all();
+      state->changed.wait(lock, [&] { return entry.answer.has_value() || state->closed; });
+      state->drop(&entry);
+    });
+    return entry.answer.value_or(Action::Continue);
+  }
+  /// The stop that has waited longest, or the next one; none if none came in time, or the queue was closed. Until it is answered, threads
+  /// may do with it, one at a time, what a stop callback may, but call guests of its store.
+  template <class Rep, class Period> std::optional<Stop> next(std::chrono::duration<Rep, Period> time) {
+    std::unique_lock<std::mutex> lock(state_->mutex);
+    if (!state_->changed.wait_for(lock, time, [&] { return state_->ready(); })) return std::nullopt;
+    return state_->take();
+  }
+  std::optional<Stop> next() {
+    std::unique_lock<std::mutex> lock(state_->mutex);
+    state_->changed.wait(lock, [&] { return state_->ready(); });
+    return state_->take();
+  }
+  /// Answers a stop that `next` has given: its guest goes on. False where it does not wait for an answer.
+  bool answer(const Stop &stop, Action action = Action::Continue) {
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    for (Entry *entry : state_->taken) {
+      if (entry->stop->raw() != stop.raw()) continue;
+      entry->answer = action;
+      state_->drop(entry);
+      state_->changed.notify_all();
+      return true;
+    }
+    return false;
+  }
+  /// Who waits for a stop is told that none comes; guests whose stops wait go on, and do so at each later stop.
+  void close() {
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    state_->closed = true;
+    state_->changed.notify_all();
+  }
+
+private:
+  struct Entry {
+    Stop *stop;
+    std::optional<Action> answer;
+  };
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<Entry *> waiting;
+    std::vector<Entry *> taken;
+    bool closed = false;
+
+    bool ready() const { return closed || !waiting.empty(); }
+    std::optional<Stop> take() {
+      if (closed) return std::nullopt;
+      Entry *entry = waiting.front();
+      waiting.pop_front();
+      taken.push_back(entry);
+      return *entry->stop;
+    }
+    void drop(Entry *entry) {
+      waiting.erase(std::remove(waiting.begin(), waiting.end(), entry), waiting.end());
+      taken.erase(std::remove(taken.begin(), taken.end(), entry), taken.end());
+    }
+  };
+  std::shared_ptr<State> state_;
 };
 
 inline Result<Breakpoint> Stop::try_break_at(const Module &module, std::size_t offset) const {

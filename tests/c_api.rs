@@ -37,6 +37,7 @@ programs!(
     source,
     debugger,
     change,
+    pause,
     delete_orders,
     config,
     limits,

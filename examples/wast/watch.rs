@@ -356,6 +356,7 @@ fn at_stop(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
         Reason::Step if seen.stepping => {}
         Reason::Step => seen.problem(|| format!("a step ended at {here:?} that nobody asked for")),
         Reason::Exception => seen.problem(|| format!("a stop at an exception at {here:?} that nobody asked for")),
+        Reason::Pause => seen.problem(|| format!("a pause at {here:?} that nobody asked for")),
         Reason::Trap { .. } => return Action::Continue,
     }
     // Edit breakpoints from inside.
@@ -432,6 +433,7 @@ fn at_step(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
     match stop.reason() {
         Reason::Step => {}
         Reason::Exception => seen.problem(|| "a stop at an exception that nobody asked for".into()),
+        Reason::Pause => seen.problem(|| "a pause that nobody asked for".into()),
         Reason::Trap { .. } => return Action::Continue,
         Reason::Breakpoint(_) => seen.problem(|| "a stop at a breakpoint, but none was set".into()),
     }

@@ -58,6 +58,8 @@ typedef enum stepwell_stop_enum {
    * those that do not catch it are left when the callback returns. A step from here ends where it is caught.
    */
   STEPWELL_STOP_EXCEPTION = 4,
+  /** `stepwell_pauser_pause` was called, perhaps by another thread. A step that was under way is over. */
+  STEPWELL_STOP_PAUSE = 5,
 } stepwell_stop_enum;
 
 /** A debugger attached to one store. Other stores never notice. */
@@ -68,6 +70,12 @@ typedef struct stepwell_debugger_t stepwell_debugger_t;
  * what they say, and `stepwell_last_error()` is set.
  */
 typedef struct stepwell_frame_t stepwell_frame_t;
+
+/** Has guests that compute in a debugged store stop, from other threads. It may outlive the store; then it does nothing. */
+typedef struct stepwell_pauser_t stepwell_pauser_t;
+
+/** Stops that wait for another thread to look at them and answer. */
+typedef struct stepwell_stop_queue_t stepwell_stop_queue_t;
 
 /** A guest that was stopped: valid until the stop callback returns. Used later, it is an error. */
 typedef struct stepwell_stop_t stepwell_stop_t;
@@ -91,6 +99,9 @@ typedef int32_t stepwell_exception_stops_t;
 
 /** Why a guest was stopped, one of `enum stepwell_stop_enum`. */
 typedef int32_t stepwell_stop_reason_t;
+
+/** What blocks while others use a stop: see `stepwell_stop_serve`. */
+typedef void (*stepwell_wait_callback_t)(void *env);
 
 #ifdef __cplusplus
 extern "C" {
@@ -254,6 +265,47 @@ bool stepwell_breakpoint_source(const stepwell_debugger_t *debugger,
                                 stepwell_source_t *out);
 
 /**
+ * A new handle by which other threads have guests of the debugger's store stop. What the store's code looks like with
+ * every stop point armed is made now, and for modules that come later; the code that runs does nothing for it. It may
+ * be used longer than the debugger and the store, and does nothing then.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_pauser_new(stepwell_debugger_t *debugger,
+                                         own stepwell_pauser_t **out);
+
+/**
+ * Deletes the handle. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_pauser_delete(own stepwell_pauser_t *pauser);
+
+/**
+ * Has the guest that computes in the store stop, with the reason `STEPWELL_STOP_PAUSE`: at the instruction at which
+ * its debug code can be stopped next, mostly within microseconds. If it is in a host function, that returns first; if
+ * none runs, the next one stops at its first instruction, unless `stepwell_pauser_cancel` is called before. Where a
+ * breakpoint stands at that instruction, the stop is the breakpoint's, and the pause comes behind it. Called again
+ * before the stop, it is one stop.
+ *
+ * False where the system refuses to put other machine code in the place of what runs: the guest then stops behind the
+ * next stop of another kind.
+ *
+ * Thread: any, async-signal-safe (`errno` may change).
+ */
+STEPWELL_API
+bool stepwell_pauser_pause(const stepwell_pauser_t *pauser);
+
+/**
+ * Takes a pause back that no guest has stopped for yet.
+ *
+ * Thread: any, async-signal-safe.
+ */
+STEPWELL_API void stepwell_pauser_cancel(const stepwell_pauser_t *pauser);
+
+/**
  * Why the guest was stopped, one of `enum stepwell_stop_enum`; 0 if the stop is over.
  *
  * Thread: inside callback only.
@@ -348,6 +400,82 @@ STEPWELL_API wasm_store_t *stepwell_stop_store(const stepwell_stop_t *stop);
  * Thread: inside callback only.
  */
 STEPWELL_API stepwell_debugger_t *stepwell_stop_debugger(const stepwell_stop_t *stop);
+
+/**
+ * A new queue. Debuggers of any number of stores may have their stops wait in it.
+ *
+ * Thread: any.
+ */
+STEPWELL_API own stepwell_stop_queue_t *stepwell_stop_queue_new(void);
+
+/**
+ * Closes the queue and deletes it: guests whose stops wait go on, and do so at each later stop. Nobody may be in
+ * `stepwell_stop_queue_next` with it. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_stop_queue_delete(own stepwell_stop_queue_t *queue);
+
+/**
+ * Closes the queue: who waits for a stop is told that none comes (NULL), guests whose stops wait go on, and do so at
+ * each later stop.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_stop_queue_close(stepwell_stop_queue_t *queue);
+
+/**
+ * Attaches a debugger to a store as `stepwell_debugger_attach` does, but no callback is called at a stop: it waits in
+ * the queue, and the guest's thread with it, until another thread has taken and answered it. The queue may be deleted
+ * before the debugger.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_attach_with_queue(wasm_store_t *store,
+                                                         stepwell_stop_queue_t *queue,
+                                                         own stepwell_debugger_t **out);
+
+/**
+ * Takes the stop that has waited longest; if none waits, the next one. Borrowed: until it is answered, this thread and
+ * others, one at a time, may do with it what a stop callback may: look at frames, read and write memories, change the
+ * innermost frame, edit breakpoints. Guests of its store cannot be called, since one waits on another thread.
+ *
+ * It waits for at most so many milliseconds, with `UINT64_MAX` for as long as it takes. NULL if none came in time, or
+ * the queue was closed.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+stepwell_stop_t *stepwell_stop_queue_next(stepwell_stop_queue_t *queue,
+                                                 uint64_t milliseconds);
+
+/**
+ * Answers a stop that was taken from the queue: its guest goes on. The stop and its frames are gone then. False where
+ * it does not wait for an answer.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_stop_queue_answer(stepwell_stop_queue_t *queue,
+                                stepwell_stop_t *stop,
+                                stepwell_action_t action);
+
+/**
+ * Calls `wait`, inside a stop callback, and lends the stop to other threads until that returns: they may do with it,
+ * one at a time, what the callback may, but call guests of the store. `wait` blocks until they are done: on a
+ * condition variable, a socket, whatever the host has. It may not throw or `longjmp`.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_stop_serve(stepwell_stop_t *stop,
+                                         stepwell_wait_callback_t wait,
+                                         void *env);
 
 /**
  * The index of the frame's function in its module, imports counted; `UINT32_MAX` if the stop is over.

@@ -19,7 +19,7 @@ Everything is closed when it is no longer used, or at once by `close()` or `with
 that is in it.
 """
 from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, StopReason, TrapCode
-from .debugger import Breakpoint, Debugger, Evaluated, Frame, Locals, Stop
+from .debugger import Breakpoint, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue
 from .engine import Engine
 from .errors import Error, Exit, GuestException, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
@@ -46,7 +46,7 @@ __all__ = [
     "Engine", "Error", "ErrorCode", "Evaluated", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "Global", "GlobalType", "GuestException",
     "I31Ref", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory", "MemoryType",
-    "Module", "Profiler", "SharedMemory", "Source", "Stop", "StopReason", "Store", "StructRef", "StructType",
-    "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Wasi", "f32", "f64", "i32", "i64",
+    "Module", "Pauser", "Profiler", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef",
+    "StructType", "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Wasi", "f32", "f64", "i32", "i64",
     "matches", "name_to_show", "v128",
 ]

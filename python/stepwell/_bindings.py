@@ -300,19 +300,24 @@ STEPWELL_STOP_BREAKPOINT = 1
 STEPWELL_STOP_STEP = 2
 STEPWELL_STOP_TRAP = 3
 STEPWELL_STOP_EXCEPTION = 4
+STEPWELL_STOP_PAUSE = 5
 class StopReason(IntEnum):
     BREAKPOINT = 1
     STEP = 2
     TRAP = 3
     EXCEPTION = 4
+    PAUSE = 5
 class stepwell_debugger_t(Structure): pass
 class stepwell_frame_t(Structure): pass
+class stepwell_pauser_t(Structure): pass
+class stepwell_stop_queue_t(Structure): pass
 class stepwell_stop_t(Structure): pass
 stepwell_action_t = c_int32
 stepwell_stop_callback_t = CFUNCTYPE(stepwell_action_t, c_void_p, POINTER(stepwell_stop_t))
 stepwell_breakpoint_t = c_uint32
 stepwell_exception_stops_t = c_int32
 stepwell_stop_reason_t = c_int32
+stepwell_wait_callback_t = CFUNCTYPE(None, c_void_p)
 stepwell_guarded_func_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(stepwell_outcome_t))
 stepwell_guarded_stop_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_stop_t), POINTER(stepwell_outcome_t))
 stepwell_guarded_progress_callback_t = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t, POINTER(stepwell_outcome_t))
@@ -854,6 +859,10 @@ stepwell_debugger_breakpoint_count = function("stepwell_debugger_breakpoint_coun
 stepwell_breakpoint_offset = function("stepwell_breakpoint_offset", c_size_t, [POINTER(stepwell_debugger_t), stepwell_breakpoint_t])
 stepwell_breakpoint_func_index = function("stepwell_breakpoint_func_index", c_uint32, [POINTER(stepwell_debugger_t), stepwell_breakpoint_t])
 stepwell_breakpoint_source = function("stepwell_breakpoint_source", c_bool, [POINTER(stepwell_debugger_t), stepwell_breakpoint_t, c_size_t, POINTER(stepwell_source_t)])
+stepwell_pauser_new = function("stepwell_pauser_new", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(POINTER(stepwell_pauser_t))])
+stepwell_pauser_delete = function("stepwell_pauser_delete", None, [POINTER(stepwell_pauser_t)])
+stepwell_pauser_pause = function("stepwell_pauser_pause", c_bool, [POINTER(stepwell_pauser_t)])
+stepwell_pauser_cancel = function("stepwell_pauser_cancel", None, [POINTER(stepwell_pauser_t)])
 stepwell_stop_reason = function("stepwell_stop_reason", stepwell_stop_reason_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame_count = function("stepwell_stop_frame_count", c_size_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame = function("stepwell_stop_frame", POINTER(stepwell_frame_t), [POINTER(stepwell_stop_t), c_size_t])
@@ -866,6 +875,13 @@ stepwell_stop_catching_frame = function("stepwell_stop_catching_frame", POINTER(
 stepwell_stop_message_set = function("stepwell_stop_message_set", c_bool, [POINTER(stepwell_stop_t), c_char_p])
 stepwell_stop_store = function("stepwell_stop_store", POINTER(wasm_store_t), [POINTER(stepwell_stop_t)])
 stepwell_stop_debugger = function("stepwell_stop_debugger", POINTER(stepwell_debugger_t), [POINTER(stepwell_stop_t)])
+stepwell_stop_queue_new = function("stepwell_stop_queue_new", POINTER(stepwell_stop_queue_t), [])
+stepwell_stop_queue_delete = function("stepwell_stop_queue_delete", None, [POINTER(stepwell_stop_queue_t)])
+stepwell_stop_queue_close = function("stepwell_stop_queue_close", None, [POINTER(stepwell_stop_queue_t)])
+stepwell_debugger_attach_with_queue = function("stepwell_debugger_attach_with_queue", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(stepwell_stop_queue_t), POINTER(POINTER(stepwell_debugger_t))])
+stepwell_stop_queue_next = function("stepwell_stop_queue_next", POINTER(stepwell_stop_t), [POINTER(stepwell_stop_queue_t), c_uint64])
+stepwell_stop_queue_answer = function("stepwell_stop_queue_answer", c_bool, [POINTER(stepwell_stop_queue_t), POINTER(stepwell_stop_t), stepwell_action_t])
+stepwell_stop_serve = function("stepwell_stop_serve", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), stepwell_wait_callback_t, c_void_p])
 stepwell_frame_func_index = function("stepwell_frame_func_index", c_uint32, [POINTER(stepwell_frame_t)])
 stepwell_frame_func_name = function("stepwell_frame_func_name", POINTER(c_char), [POINTER(stepwell_frame_t), POINTER(c_size_t)])
 stepwell_frame_offset = function("stepwell_frame_offset", c_size_t, [POINTER(stepwell_frame_t)])

@@ -1,6 +1,7 @@
 """Debugging one store: breakpoints, stops, frames."""
 from __future__ import annotations
 
+import threading
 from ctypes import POINTER, byref, c_uint32
 from functools import cached_property
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Union
@@ -8,7 +9,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Un
 from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, ExceptionStops, StopReason, TrapCode
-from ._managed import StoreObject, Unique
+from ._managed import Managed, StoreObject, Unique
 from .errors import (
     Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, take_bytes, text_from,
 )
@@ -203,6 +204,26 @@ class Stop(Unique):
         """Once `on_stop` returns None, the guest stops at the next instruction of the caller."""
         self._answer = Action.STEP_OUT
 
+    def serve(self, wait: Callable[[], Any]) -> None:
+        """Calls `wait()`, inside `on_stop`, and lends the stop to other threads until that returns: they may do with it, one at a time,
+        what `on_stop` may, but call guests of the store. `StopQueue` stands on it."""
+        failed: List[BaseException] = []
+
+        def waited(_: Any) -> None:
+            try:
+                wait()
+            except BaseException as exception:
+                failed.append(exception)
+
+        lock: Any = self.store._lock
+        held = lock._release_save()
+        try:
+            check(c.stepwell_stop_serve(self._handle, c.stepwell_wait_callback_t(waited), None))
+        finally:
+            lock._acquire_restore(held)
+        if failed:
+            raise failed[0]
+
     @property
     def debugger(self) -> Debugger:
         """The debugger."""
@@ -295,6 +316,85 @@ class Stop(Unique):
         if self.trap_message is not None:
             why += f": {self.trap_message}"
         return "\n".join([f"stopped by {why}", *(f"  {frame}" for frame in self.frames)])
+
+
+class Pauser(Managed):
+    """Has guests that compute in a debugger's store stop, from other threads. It may outlive both; then it does nothing."""
+
+    _delete = c.stepwell_pauser_delete
+
+    def __init__(self, debugger: Debugger) -> None:
+        out = POINTER(c.stepwell_pauser_t)()
+        with debugger._store._lock:
+            check(c.stepwell_pauser_new(debugger._handle, byref(out)))
+        self._own(out)
+
+    def pause(self) -> bool:
+        """Has the guest that computes stop, with `StopReason.PAUSE`: mostly within microseconds, or once the host function that it is in
+        has returned. If none runs, the next one stops at its first instruction. False where the system refuses: the guest then stops
+        behind its next stop of another kind. Any thread may call it."""
+        return bool(c.stepwell_pauser_pause(self._handle))
+
+    def cancel(self) -> None:
+        """Takes a pause back that no guest has stopped for yet."""
+        c.stepwell_pauser_cancel(self._handle)
+
+
+class StopQueue:
+    """Stops that wait for another thread to look at them and answer: given to a `Debugger` in the place of `on_stop`.
+
+    The guest runs on a thread of its own; `next()` waits for its stops. Until a stop is answered, its frames, the store and breakpoints
+    may be used on other threads, one at a time; guests of the store cannot be called. One queue may serve any number of debuggers.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: List[Stop] = []
+        self._taken: List[Stop] = []
+        self._answers: Dict[int, Any] = {}
+        self._closed = False
+
+    def __call__(self, stop: Stop) -> Any:
+        """What a debugger calls: waits, on the guest's thread, until the stop is answered."""
+        stop.serve(lambda: self._wait(stop))
+        return self._answers.pop(id(stop), None)
+
+    def _wait(self, stop: Stop) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            self._waiting.append(stop)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._closed or id(stop) in self._answers)
+            for where in (self._waiting, self._taken):
+                if stop in where:
+                    where.remove(stop)
+
+    def next(self, timeout: Optional[float] = None) -> Optional[Stop]:
+        """The stop that has waited longest, or the next one. `timeout` is in seconds, None for as long as it takes. None if none came in
+        time, or the queue was closed."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._closed or bool(self._waiting), timeout) or self._closed:
+                return None
+            stop = self._waiting.pop(0)
+            self._taken.append(stop)
+            return stop
+
+    def answer(self, stop: Stop, action: Union[Action, Trap, None] = None) -> None:
+        """Has the guest of a stop go on: with an `Action`, as `stop.step()` and its like have said, or to the next breakpoint. A `Trap` ends
+        it. The stop is over then."""
+        with self._changed:
+            if stop not in self._taken:
+                raise ValueError("the stop does not wait for an answer of this queue")
+            self._taken.remove(stop)
+            self._answers[id(stop)] = action
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Who waits for a stop is told that none comes. Guests whose stops wait go on, and do so at each later stop."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
 
 class Locals(Dict[Union[int, str], Any]):

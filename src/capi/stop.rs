@@ -19,7 +19,7 @@ use crate::debug::{Action, Reason, Stop};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// What the guest is to do after a stop, one of `enum stepwell_action_enum`.
 pub type stepwell_action_t = i32;
@@ -57,6 +57,8 @@ pub enum stepwell_stop_enum {
     /// An exception is thrown, and `stepwell_debugger_stop_at_exceptions_set` asks for its like; its frames stand, and
     /// those that do not catch it are left when the callback returns. A step from here ends where it is caught.
     STEPWELL_STOP_EXCEPTION = 4,
+    /// `stepwell_pauser_pause` was called, perhaps by another thread. A step that was under way is over.
+    STEPWELL_STOP_PAUSE = 5,
 }
 
 /// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
@@ -201,7 +203,52 @@ pub(super) fn call_back(
     }
 }
 
-/// Does something with a live stop of this thread.
+/// A stop whose thread has lent the store, and waits.
+struct Lent {
+    id: u64,
+    live: *const Live,
+}
+
+// SAFETY: who finds it here has entered its store before he looks at it, and so has it alone: its own thread waits
+// until it is off the list and nobody is inside.
+unsafe impl Send for Lent {}
+
+/// The stops whose threads have lent their stores.
+fn lent() -> MutexGuard<'static, Vec<Lent>> {
+    static LENT: Mutex<Vec<Lent>> = Mutex::new(Vec::new());
+    LENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a stop off the list.
+struct OffList(u64);
+
+impl Drop for OffList {
+    fn drop(&mut self) {
+        lent().retain(|lent| lent.id != self.0);
+    }
+}
+
+/// Lends the store of a live stop of this thread, and the stop, to other threads, one at a time, while `wait` runs.
+pub(super) fn serve<R>(stop: *const stepwell_stop_t, wait: impl FnOnce() -> R) -> Result<R> {
+    let number = number_of(stop)?;
+    let mut at = LIVE.get();
+    // SAFETY: as in `with`.
+    while let Some(live) = unsafe { at.as_ref() } {
+        if live.id == number {
+            // Nothing that belongs to this thread is made by another.
+            let cell = live.cell()?.clone();
+            return cell.lend(|| {
+                lent().push(Lent { id: number, live });
+                let _off = OffList(number);
+                wait()
+            });
+        }
+        at = live.before.get();
+    }
+    Err(over("stop"))
+}
+
+/// Does something with a live stop of this thread, or with one that its thread has lent.
 fn with<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
     let mut at = LIVE.get();
     // SAFETY: what is listed stands in a frame of this thread that waits for its callback.
@@ -211,8 +258,29 @@ fn with<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Re
         }
         at = live.before.get();
     }
+    with_lent(number, what, body)
+}
+
+/// Does something with a stop that its thread has lent.
+#[cold]
+fn with_lent<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
+    let list = lent();
+    let found = list.iter().find(|lent| lent.id == number).ok_or_else(|| over(what))?;
+    // SAFETY: it stands while it is on the list, which is locked. Its cell was asked for before it came there.
+    let live = unsafe { &*found.live };
+    let cell = live.cell()?.clone();
+    let entered = cell.enter_to_look()?;
+    drop(list);
+    // Its thread may find it off the list now, and waits until the store is left.
+    let result = body(live);
+    drop(entered);
+    result
+}
+
+#[cold]
+fn over(what: &str) -> Error {
     let message = format!("`{what}` is used after its stop callback returned, or on another thread");
-    Err(Error::new(ErrorKind::Argument, message))
+    Error::new(ErrorKind::Argument, message)
 }
 
 /// Does something with the stop that C means.
@@ -293,6 +361,7 @@ pub unsafe extern "C" fn stepwell_stop_reason(stop: *const stepwell_stop_t) -> s
                 Reason::Step => stepwell_stop_enum::STEPWELL_STOP_STEP as i32,
                 Reason::Trap(_) => stepwell_stop_enum::STEPWELL_STOP_TRAP as i32,
                 Reason::Exception => stepwell_stop_enum::STEPWELL_STOP_EXCEPTION as i32,
+                Reason::Pause => stepwell_stop_enum::STEPWELL_STOP_PAUSE as i32,
             })
         })
     })

@@ -189,15 +189,28 @@ impl CodeRegistry {
         follow(&mut self.slots, &[slot], wanted)
     }
 
-    /// Makes the code follow the plan with these changes, which it then takes.
-    fn reconcile(&mut self, mut changes: Changes) -> Result<()> {
+    /// Makes the code follow the plan with these changes, which it then takes. Nobody else changes texts meanwhile.
+    fn reconcile(&mut self, changes: Changes) -> Result<()> {
+        match self.pauser.clone() {
+            None => self.reconcile_texts(changes, false),
+            Some(pauser) => pauser.hold(|texts| {
+                let uncovered = pauser.uncover(texts, &mut self.slots).inspect_err(|_| self.broken = true)?;
+                let outcome = self.reconcile_texts(changes, uncovered);
+                texts.iter_mut().for_each(|text| text.note(&mut self.slots));
+                outcome
+            }),
+        }
+    }
+
+    /// The same for texts that nobody else may change; all of them where they have just been uncovered.
+    fn reconcile_texts(&mut self, mut changes: Changes, all: bool) -> Result<()> {
         if self.broken {
             return Err(broken());
         }
         changes.step.take_if(|scope| *scope == self.plan.step);
         let mut which: SmallVec<[CodeSlot; 2]> = match &changes.step {
-            Some(_) => self.private_slots().collect(),
-            None => changes.sites.keys().map(|(slot, _)| *slot).collect(),
+            None if !all => changes.sites.keys().map(|(slot, _)| *slot).collect(),
+            _ => self.private_slots().collect(),
         };
         which.dedup();
         let before = &self.plan.step;

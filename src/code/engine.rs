@@ -174,7 +174,8 @@ impl EngineCode {
         self.image()?.map_private()
     }
 
-    fn image(&self) -> Result<&TextImage> {
+    /// What private texts are views of.
+    pub(super) fn image(&self) -> Result<&TextImage> {
         if let Some(image) = self.image.get() {
             return Ok(image);
         }
@@ -208,6 +209,16 @@ impl EngineCode {
         }
         let image = self.new_image(&mut text)?;
         Ok(self.step_image.get_or_init(|| image))
+    }
+
+    /// Puts the step image, if it was made, in the place of a private text of this code. Guests may run there. It takes
+    /// no lock and allocates nothing. False where the system refuses, or there is none.
+    ///
+    /// # Safety
+    /// The text stands there, and nobody else changes it meanwhile.
+    pub(super) unsafe fn cover(&self, base: usize) -> bool {
+        // SAFETY: the caller's promise; the step image is as long.
+        self.step_image.get().is_some_and(|image| unsafe { image.put_at(base) })
     }
 
     fn new_image(&self, text: &mut Vec<u8>) -> Result<TextImage> {

@@ -12,7 +12,7 @@
 //! * An engine whose stores are all private never maps its text executable.
 //! * `CodeRegistry::register` is the one place where sharing or a private copy is decided.
 //! * A private text belongs to one store; patching it takes `&mut` of that store's registry, so that no guest of it
-//!   runs.
+//!   runs. One thing alone is done to it while guests run: [`Pauser`] puts the step image in its place.
 //! * No page is writable and executable at once.
 //! * After a failed edit, plan and code are as they were, or the registry says that nothing may run any more. How an
 //!   edit goes is told in `edit.rs`, with an example.
@@ -20,6 +20,7 @@
 mod edit;
 mod engine;
 mod fixed;
+mod pause;
 mod plan;
 mod private;
 mod registry;
@@ -27,5 +28,6 @@ mod registry;
 pub use edit::PatchEdit;
 pub use engine::{EngineCode, EngineCodeId, Registration};
 pub use fixed::FixedCode;
+pub use pause::Pauser;
 pub use plan::StepScope;
 pub use registry::{CodeRegistry, CodeSlot, LoadedCode, Ownership, StoreCode, TextBase, broken};

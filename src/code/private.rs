@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::EngineCode;
+use super::pause::Listed;
 
 /// Pages to be opened with fewer untouched ones between them are opened together.
 const JOIN_GAP: usize = 8 * PAGE_SIZE;
@@ -23,6 +24,8 @@ const MAX_REGIONS: usize = 128;
 /// [`CodeRegistry`](super::CodeRegistry).
 #[derive(Debug)]
 pub struct PrivateText {
+    /// That others may cover it. Before what they would cover.
+    pub(super) listed: Option<Listed>,
     /// `None` for an empty text.
     view: Option<PrivateView>,
     len: u32,
@@ -86,6 +89,7 @@ impl PrivateText {
             _ => Some(code.private_view()?),
         };
         let mut text = PrivateText {
+            listed: None,
             view,
             len: code.text_len(),
             steps_in_place: false,
@@ -242,6 +246,15 @@ impl PrivateText {
                 view.make_executable(region).ok();
             }
         }
+    }
+
+    /// Puts the own text back, which was covered while a guest ran there: nothing of it is patched.
+    pub(super) fn uncover(&mut self, code: &EngineCode) -> Result<()> {
+        if let Some(view) = &mut self.view {
+            view.restore_covered(code.image()?)?;
+        }
+        self.behind = Behind::All;
+        Ok(())
     }
 
     /// Whether it has pages that the system does not let anybody execute any more.

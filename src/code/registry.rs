@@ -2,7 +2,7 @@
 
 use super::plan::{PatchPlan, StepScope};
 use super::private::PrivateText;
-use super::{EngineCode, EngineCodeId, PatchEdit, Registration};
+use super::{EngineCode, EngineCodeId, PatchEdit, Pauser, Registration};
 use crate::abi::StopCell;
 use crate::base::{Error, ErrorKind, Pc, Result, Shared, TextOffset};
 use crate::image::SiteId;
@@ -203,6 +203,8 @@ pub struct CodeRegistry {
     pub(super) plan: PatchPlan,
     pub(super) last_error: Option<Error>,
     pub(super) broken: bool,
+    /// What has guests stop that compute, once it was asked for.
+    pub(super) pauser: Option<Pauser>,
 }
 
 impl CodeRegistry {
@@ -262,7 +264,75 @@ impl CodeRegistry {
             self.remove(slot);
             return Err(error);
         }
+        if let Some(pauser) = self.pauser.clone()
+            && let Err(error) = self.list(slot, &pauser)
+        {
+            self.remove(slot);
+            return Err(error);
+        }
         Ok(slot)
+    }
+
+    /// What has guests stop that compute in private texts of this store, from other threads. The step images of all
+    /// code are made for it, also of what is registered later.
+    ///
+    /// # Errors
+    /// Those of making step images.
+    pub fn pauser(&mut self) -> Result<Pauser> {
+        if let Some(pauser) = &self.pauser {
+            return Ok(pauser.clone());
+        }
+        let pauser = Pauser::new();
+        let slots: Vec<CodeSlot> = self.private_slots().collect();
+        let listed = slots.iter().try_for_each(|slot| self.list(*slot, &pauser));
+        if let Err(error) = listed {
+            self.slots.private(&slots).for_each(|(_, text, _)| text.listed = None);
+            return Err(error);
+        }
+        self.pauser = Some(pauser.clone());
+        Ok(pauser)
+    }
+
+    /// Has what is private in a slot covered when a pause is asked for.
+    fn list(&mut self, slot: CodeSlot, pauser: &Pauser) -> Result<()> {
+        let LoadedCode { store, engine, .. } = self.loaded_mut(slot);
+        match store {
+            StoreCode::Private(text) if !engine.tables().sites.is_empty() => {
+                text.listed = Some(pauser.list(slot, text, engine)?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a pause is asked for that has not been told.
+    #[inline]
+    pub fn is_pause_asked(&self) -> bool {
+        self.pauser.as_ref().is_some_and(Pauser::is_asked)
+    }
+
+    /// Whether every stop point is one because of a pause that has been told, or taken back: see
+    /// [`CodeRegistry::end_pause`].
+    #[inline]
+    pub fn has_pause_to_end(&self) -> bool {
+        self.pauser.as_ref().is_some_and(|pauser| pauser.is_covered() && !pauser.is_asked())
+    }
+
+    /// A pause has been told: guests go on as the plan has it, until another is asked for.
+    ///
+    /// # Errors
+    /// As of an edit of the plan.
+    pub fn end_pause(&mut self) -> Result<()> {
+        if let Some(pauser) = &self.pauser {
+            pauser.cancel();
+            self.edit().commit()?;
+        }
+        Ok(())
+    }
+
+    /// Nothing of this store is paused any more; there are no private texts.
+    pub fn forget_pauser(&mut self) {
+        self.pauser = None;
     }
 
     /// Removes code: its private copy is unmapped, and the plan forgets its sites. Nothing may run in it, and no

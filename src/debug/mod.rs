@@ -39,6 +39,7 @@ mod stepping;
 mod stop;
 mod variables;
 
+pub use crate::code::Pauser;
 pub use breakpoints::{Breakpoint, BreakpointId};
 pub use frame::Frame;
 pub use stepping::Action;
@@ -219,6 +220,17 @@ impl Debugger {
         })
     }
 
+    /// What has the guest stop that computes in the store, with [`Reason::Pause`], from another thread or a signal
+    /// handler: see [`Pauser::pause`]. Debug code does nothing for it; what the store's code looks like with every stop
+    /// point armed is made now, and for modules that come later.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] when the store is another one, [`ErrorKind::State`] when this debugger is no longer
+    /// attached; what mapping code said.
+    pub fn pauser(&self, store: &mut impl AsStoreMut) -> Result<Pauser> {
+        self.with(store, |_, store| store.pauser())
+    }
+
     /// Works with the state, which is out of the store meanwhile.
     fn with<R>(
         &self,
@@ -281,6 +293,9 @@ impl Core {
             match next {
                 Next::Done(answer) => return Ok(answer),
                 Next::Tell => {
+                    if at.reason == Reason::Pause {
+                        told.with(|_, store| store.end_pause())?;
+                    }
                     let mut action = self.call_back(told, &at.reason, None);
                     next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
                 }
@@ -359,6 +374,10 @@ enum Next {
 impl State {
     /// The guest has come to a stop point.
     fn arrive(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        if store.registry().has_pause_to_end() {
+            // It was taken back.
+            store.end_pause()?;
+        }
         if self.is_due(store, at) {
             return Ok(Next::Tell);
         }
@@ -388,10 +407,13 @@ impl State {
         let found = self.breakpoints.at(at.info.slot, at.wasm);
         let stepped = self.stepping.satisfied(&self.layers, store, at.info);
         let Some(found) = found else {
-            if stepped {
+            let paused = store.registry().is_pause_asked();
+            if paused {
+                at.reason = Reason::Pause;
+            } else if stepped {
                 at.reason = Reason::Step;
             }
-            return stepped;
+            return paused || stepped;
         };
         if !matches!(at.reason, Reason::Breakpoint(_)) {
             at.reason = Reason::Breakpoint(Hits::new());

@@ -16,6 +16,8 @@ pub enum Reason {
     Breakpoint(Hits),
     /// A step came to its end.
     Step,
+    /// A [`Pauser`](super::Pauser) has asked for it. A step that was under way is over.
+    Pause,
     /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A stack overflow is
     /// shown at the call that did not fit: the function called has no frame yet.
     Trap(TrapCode),
@@ -164,7 +166,7 @@ impl<'a> Stop<'a> {
                 let message = "a frame cannot be changed where an exception is thrown; step to where it is caught";
                 return refuse(ErrorKind::State, message.to_owned());
             }
-            Reason::Breakpoint(_) | Reason::Step => {}
+            Reason::Breakpoint(_) | Reason::Step | Reason::Pause => {}
         }
         if self.event != self.store.as_store().event() {
             return refuse(

@@ -15,6 +15,7 @@
 //! | `unmap` | gives pages back, for good |
 //! | `move_mapping` | puts a mapping in the place of another |
 //! | `move_pages`, `Unmoved` | the same, leaving a mapping of the same file behind; or why not |
+//! | `put_executable_at` | puts a copy of machine code in the place of other that may be running, in one step, from a signal handler too |
 //! | `protect_failed` | the error for a change of protection that `region` has just said was refused |
 //! | `SealedFile` | a file in memory that nobody can change once it is filled; mapped for reading, or executable and copy-on-write, or to be written with a copy of each page that is; or that there is none |
 //! | `refused` | whether the last call failed because the system does not allow it, rather than for lack of memory |

@@ -6,7 +6,9 @@
 use super::pages::{PAGE_SIZE, RW, RX, check_page_size, protect, round_up_to_page};
 use super::refusals::{self, flips_refused};
 use super::replace::replace_pages;
-use super::system::{SealedFile, Unmoved, discard, map_anonymous, move_mapping, move_pages, refused, unmap};
+use super::system::{
+    SealedFile, Unmoved, discard, map_anonymous, move_mapping, move_pages, put_executable_at, refused, unmap,
+};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{FILL, PAGE_TABLE_SPAN};
 use region::Protection;
@@ -103,6 +105,22 @@ impl TextImage {
     pub fn map_exec(&self) -> Result<ExecView> {
         let view = Mapping::new(&self.source, self.padded_len(), 0)?;
         Ok(ExecView { mapping: view, len: self.len })
+    }
+
+    /// Puts the text, executable, in the place of another that is as long. Who runs there meanwhile finds, at each
+    /// moment, the one or the other. No lock is taken and nothing allocated. False where the system refuses.
+    ///
+    /// # Safety
+    /// The range is the text of a [`PrivateView`] as long as this, which is told of it before it is used again
+    /// ([`PrivateView::restore_covered`]), and whose own patches are not needed.
+    pub unsafe fn put_at(&self, base: usize) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match &self.source {
+                Source::Memfd(file, at) => file.put_executable_at(base, *at, self.padded_len()),
+                Source::Anonymous(bytes) => put_executable_at(base, bytes),
+            }
+        }
     }
 
     /// Maps a private view of the text, executable, with a read-write page behind it.
@@ -539,6 +557,22 @@ impl PrivateView {
             self.written.drain(from..to);
         }
         done
+    }
+
+    /// Puts its own image back in the place of what [`TextImage::put_at`] has put there; what was patched is gone.
+    ///
+    /// # Errors
+    /// The system refuses it. What stands there is not known.
+    pub fn restore_covered(&mut self, own: &TextImage) -> Result<()> {
+        assert!(!self.shows_other() && self.open == 0, "a text that is open, or parked, is covered by nobody");
+        // SAFETY: the text is ours; the one owner is here, not in the text, so no guest runs in it.
+        if !unsafe { own.put_at(self.mapping.base) } {
+            return Err(Error::last_os_error("putting machine code back that was covered"));
+        }
+        self.written.clear();
+        // It is one mapping again, as it was made.
+        (self.patched_before, self.replaced, self.in_pieces) = (false, false, false);
+        Ok(())
     }
 
     /// Whether the other text stands at the base.

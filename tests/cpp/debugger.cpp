@@ -392,6 +392,52 @@ void threads() {
   CHECK(stops == 100);
 }
 
+/// A guest that computes is paused, and its stops are looked at, on another thread.
+void elsewhere() {
+  Guest guest;
+  StopQueue queue;
+  Debugger debugger(guest.store, queue);
+  Pauser pauser(debugger);
+  CHECK(!queue.next(std::chrono::milliseconds(1)) && pauser.pause());
+  int result = 0;
+  std::thread thread([&] { result = guest.fib(5); });
+  std::optional<Stop> stop = queue.next();
+  CHECK(stop && stop->valid() && stop->reason() == StopReason::Pause && stop->frame_count() == 1);
+  CHECK(stop->frame().func_name() == "fib" && stop->frame().local(0)->i32() == 5);
+  Breakpoint at = debugger.break_at_function(guest.module, "fib");
+  stop->frame().set_local(0, 6);
+  FAILS(guest.fib.try_call(1), ErrorCode::State, "another stack");
+  CHECK(queue.answer(*stop, Action::Continue) && !queue.answer(*stop));
+  for (int i = 0; i < 24; i++) { // fib(6) is 25 calls, of which the first had begun
+    stop = queue.next();
+    CHECK(stop && stop->breakpoints().size() == 1 && stop->breakpoints()[0] == at);
+    if (i == 23) at.remove();
+    CHECK(queue.answer(*stop));
+  }
+  thread.join();
+  CHECK(result == 8);
+  // Who waits goes on when the queue is closed, and stops no more.
+  CHECK(pauser.pause());
+  std::thread last([&] { result = guest.fib(3); });
+  CHECK(queue.next());
+  queue.close();
+  last.join();
+  CHECK(result == 2 && !queue.next() && pauser.pause() && guest.fib(4) == 3);
+  pauser.cancel();
+  Pauser moved(std::move(pauser));
+  THROWS(pauser.pause(), Error, "moved");
+
+  Guest other;
+  int served = 0;
+  Debugger lending(other.store, [&](Stop &stopped) {
+    stopped.serve([&] { served++; });
+    stopped.serve([] { throw Mine("while it waited"); });
+  });
+  lending.break_at_function(other.module, "fib");
+  THROWS(other.fib(1), Mine, "while it waited");
+  CHECK(served == 1);
+}
+
 } // namespace
 
 int main() {
@@ -406,4 +452,5 @@ int main() {
   ownership();
   compiling_ahead();
   threads();
+  elsewhere();
 }

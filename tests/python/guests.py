@@ -31,6 +31,18 @@ def arithmetic():
     return b.build()
 
 
+def spins():
+    """`spin(turns, end)` counts turns until its local 1 is not 0."""
+    b = wasm.Builder()
+    b.func(
+        ["i32", "i32"], ["i32"],
+        code(b"\x03\x40", get(0), const(1), I32_ADD, LOCAL_SET, u(0), get(1), I32_EQZ, b"\x0d", u(0), END, get(0)),
+        export="spin")
+    b.func([], ["i32"], const(5), export="leaf")
+    b.memory(1, 1, export="memory")
+    return b.build()
+
+
 def calls_host(params=(), results=()):
     """Imports `env.f` and exports `run` and `outer` (which calls `run`), of the same type."""
     b = wasm.Builder()

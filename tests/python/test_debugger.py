@@ -3,6 +3,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 import unittest
 from pathlib import Path
 
@@ -242,6 +243,107 @@ class Variables(unittest.TestCase):
             debugger.break_at_source(module, "shapes.c", line)
             self.assertEqual(run(5), 120 + 8 + 5 - 300)
             self.assertEqual(told, [("int", "1", "5", "3")])
+
+
+class Elsewhere(unittest.TestCase):
+    """A guest computes on one thread; its stops are looked at on another."""
+
+    def setUp(self):
+        engine = stepwell.Engine(debug=True)
+        self.module = Module(engine, guests.spins())
+        self.store = Store(engine)
+        self.exports = Instance(self.store, self.module).exports
+        self.result = None
+
+    def run_guest(self, *args):
+        def work():
+            try:
+                self.result = self.exports.spin(*args)
+            except BaseException as exception:
+                self.result = exception
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+    def test_paused_changed_and_answered(self):
+        stops = stepwell.StopQueue()
+        debugger = Debugger(self.store, stops)
+        pauser = stepwell.Pauser(debugger)
+        self.assertIsNone(stops.next(0.001))
+        thread = self.run_guest(0, 0)
+        turns = []
+        for i in range(40):
+            self.assertTrue(pauser.pause())
+            stop = stops.next()
+            self.assertEqual(stop.reason, StopReason.PAUSE)
+            frame = stop.frame()
+            turns.append(frame.locals[0])
+            self.exports.memory[3] = i
+            self.assertEqual(self.exports.memory[3], i)
+            with self.assertRaises(Error) as refused:
+                self.exports.leaf()
+            self.assertIn("another stack", str(refused.exception))
+            with self.assertRaises(Error):
+                debugger.close()
+            debugger.remove(debugger.break_at_function(self.module, "leaf"))
+            if i % 5 == 4:
+                stop.step()
+                stops.answer(stop)
+                with self.assertRaises(ValueError):
+                    stops.answer(stop)
+                stop = stops.next()
+                self.assertEqual(stop.reason, StopReason.STEP)
+            if i == 39:
+                stop.frame().set_local(1, 1)
+            stops.answer(stop)
+        thread.join()
+        self.assertGreater(len(set(turns)), 30)
+        self.assertIsInstance(self.result, int)
+        # The next call is paused at its first instruction, unless the pause is taken back.
+        pauser.pause()
+        pauser.cancel()
+        self.assertEqual(self.exports.spin(6, 1), 7)
+        pauser.pause()
+        thread = self.run_guest(0, 0)
+        stops.answer(stops.next(), Trap("enough"))
+        thread.join()
+        self.assertIsInstance(self.result, Trap)
+        self.assertIn("enough", str(self.result))
+        # A queue that is closed lets guests go on.
+        pauser.pause()
+        thread = self.run_guest(8, 1)
+        self.assertIsNotNone(stops.next())
+        stops.close()
+        thread.join()
+        self.assertEqual(self.result, 9)
+        self.assertIsNone(stops.next())
+        pauser.pause()
+        self.assertEqual(self.exports.spin(6, 1), 7)
+        debugger.close()
+        self.store.close()
+        self.assertTrue(pauser.pause())
+
+    def test_lent_by_hand(self):
+        seen = []
+
+        def on_stop(stop):
+            def look():
+                seen.append((stop.frame_count, stop.frame().locals[0]))
+
+            def wait():
+                thread = threading.Thread(target=look)
+                thread.start()
+                thread.join()
+
+            stop.serve(wait)
+            with self.assertRaises(ZeroDivisionError):
+                stop.serve(lambda: 1 // 0)
+
+        with Debugger(self.store, on_stop) as debugger:
+            debugger.break_at_function(self.module, "spin")
+            self.assertEqual(self.exports.spin(3, 1), 4)
+        self.assertEqual(seen, [(1, 3)])
 
 
 class Stepping(Case):

@@ -22,6 +22,8 @@ pub(in crate::capi) struct StoreCell {
     owner: AtomicUsize,
     /// How often it is inside; only the owner touches it.
     depth: AtomicUsize,
+    /// How often a thread is inside that has lent the store to others: see [`StoreCell::lend`].
+    lent_at: AtomicUsize,
     /// The thread that was inside last.
     last: AtomicUsize,
     /// What handles hold.
@@ -42,6 +44,7 @@ impl StoreCell {
                 store: store.into_raw(),
                 owner: AtomicUsize::new(0),
                 depth: AtomicUsize::new(0),
+                lent_at: AtomicUsize::new(0),
                 last: AtomicUsize::new(0),
                 roots,
                 module_info: ModuleInfo::default(),
@@ -93,9 +96,27 @@ impl StoreCell {
         &self.roots
     }
 
-    /// Whether someone is inside.
+    /// Whether someone is inside, or has lent the store.
     pub(in crate::capi) fn in_use(&self) -> bool {
-        self.owner.load(Ordering::Relaxed) != 0
+        self.owner.load(Ordering::Relaxed) != 0 || self.lent_at.load(Ordering::Relaxed) != 0
+    }
+
+    /// Lends the store, which this thread is inside of, to other threads, one at a time, while `wait` runs. What they
+    /// enter is nested in what waits here: nothing is collected. Guests that wait on this thread's stack keep others
+    /// from being called (`runtime/` sees to that).
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where this thread is not inside.
+    pub(in crate::capi) fn lend<R>(&self, wait: impl FnOnce() -> R) -> Result<R> {
+        if self.owner.load(Ordering::Relaxed) != this_thread() {
+            return Err(Error::new(ErrorKind::State, "the store is in use on another thread"));
+        }
+        let lent_before = self.lent_at.swap(self.depth.load(Ordering::Relaxed), Ordering::Relaxed);
+        let lent = Lent { cell: self, lent_before };
+        self.owner.store(0, Ordering::Release);
+        let result = wait();
+        drop(lent);
+        Ok(result)
     }
 }
 
@@ -103,6 +124,23 @@ impl Drop for StoreCell {
     fn drop(&mut self) {
         // SAFETY: made by `into_raw`, and taken back once, here: no handle is left, and whoever was inside held one.
         drop(unsafe { Store::from_raw(self.store) });
+    }
+}
+
+/// A store that its thread has lent: it takes it back, once nobody is inside.
+struct Lent<'a> {
+    cell: &'a StoreCell,
+    lent_before: usize,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let take = || self.cell.owner.compare_exchange(0, this_thread(), Ordering::Acquire, Ordering::Relaxed);
+        // Who is inside reads or writes something, and calls no guest.
+        while take().is_err() {
+            std::thread::yield_now();
+        }
+        self.cell.lent_at.store(self.lent_before, Ordering::Relaxed);
     }
 }
 
@@ -131,7 +169,7 @@ impl Drop for Entered<'_> {
         self.cell.roots.end_scope(self.scope);
         let depth = self.cell.depth.load(Ordering::Relaxed) - 1;
         self.cell.depth.store(depth, Ordering::Relaxed);
-        if depth == 0 {
+        if depth == self.cell.lent_at.load(Ordering::Relaxed) {
             self.cell.owner.store(0, Ordering::Release);
         }
     }

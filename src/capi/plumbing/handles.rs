@@ -39,6 +39,16 @@ pub struct stepwell_interrupt_t {
     _opaque: [u8; 0],
 }
 
+/// Has guests that compute in a debugged store stop, from other threads. It may outlive the store; then it does nothing.
+pub struct stepwell_pauser_t {
+    _opaque: [u8; 0],
+}
+
+/// Stops that wait for another thread to look at them and answer.
+pub struct stepwell_stop_queue_t {
+    _opaque: [u8; 0],
+}
+
 /// A value's type.
 pub struct wasm_valtype_t {
     _opaque: [u8; 0],

@@ -182,6 +182,7 @@ impl StoreInner {
         let cleared = edit.set_step(crate::code::StepScope::Off);
         debug_assert!(cleared.is_ok());
         drop(edit);
+        self.registry.forget_pauser();
         self.attachment = None;
     }
 

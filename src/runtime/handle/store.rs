@@ -1,7 +1,7 @@
 //! What can be done with a store, whichever view of it is at hand.
 
 use crate::base::Result;
-use crate::code::{CodeRegistry, CodeSlot, PatchEdit};
+use crate::code::{CodeRegistry, CodeSlot, PatchEdit, Pauser};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId};
 use crate::runtime::control::attach;
@@ -157,6 +157,23 @@ macro_rules! store_methods {
             /// Starts an edit of what is patched in its debug code.
             pub fn edit(&mut self) -> PatchEdit<'_> {
                 self.as_store_mut().into_inner().registry.edit()
+            }
+
+            /// What has guests of this store stop that compute: see [`Pauser::pause`]. While nobody listens it does
+            /// nothing.
+            ///
+            /// # Errors
+            /// Those of mapping code.
+            pub fn pauser(&mut self) -> Result<Pauser> {
+                self.as_store_mut().inner().registry.pauser()
+            }
+
+            /// A pause has been told, or taken back: guests go on as the plan has it, until another is asked for.
+            ///
+            /// # Errors
+            /// As of an edit.
+            pub fn end_pause(&mut self) -> Result<()> {
+                self.as_store_mut().inner().registry.end_pause()
             }
 
             /// Calls `visit` with the live Wasm frames: see

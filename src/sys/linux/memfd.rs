@@ -130,6 +130,20 @@ impl SealedFile {
         unsafe { map(start, len, Protection::READ_EXECUTE, libc::MAP_FIXED, (self.fd, at)).map(drop) }
     }
 
+    /// The same, of pages that others may be executing: they find, at each moment, the old ones or these. No lock is
+    /// taken and nothing allocated. False where the system refuses.
+    ///
+    /// # Safety
+    /// As [`SealedFile::map_executable_at`].
+    pub(in crate::sys) unsafe fn put_executable_at(&self, start: usize, at: usize, len: usize) -> bool {
+        let protection = libc::PROT_READ | libc::PROT_EXEC;
+        let flags = libc::MAP_PRIVATE | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        // SAFETY: the caller's promise.
+        let put =
+            || unsafe { libc::mmap(start as *mut libc::c_void, len, protection, flags, self.fd, at as libc::off_t) };
+        !faults::fails() && self.is_ours() && put() != libc::MAP_FAILED
+    }
+
     /// Maps `len` bytes from `at` on, a page multiple, readable and writable in the place of what is at `start`. Writes
     /// do not reach the file: a page that is written becomes the mapping's own. False, and nothing done, where the host
     /// has closed the descriptor.

@@ -58,6 +58,34 @@ pub(in crate::sys) fn protect_failed() -> Error {
     call_failed("mprotect", 0)
 }
 
+/// Puts a copy of these bytes, whole pages, executable in the place of those at `start`, which others may be executing:
+/// they find, at each moment, the old ones or these. No lock is taken and nothing allocated. False where the system
+/// refuses.
+///
+/// # Safety
+/// The range belongs to the caller, and what is there is not needed.
+pub(in crate::sys) unsafe fn put_executable_at(start: usize, bytes: &[u8]) -> bool {
+    let (len, flags) = (bytes.len(), libc::MAP_PRIVATE | libc::MAP_NORESERVE | libc::MAP_ANONYMOUS);
+    if faults::fails() {
+        return false;
+    }
+    // SAFETY: a new mapping, which is written before anybody knows of it, and moved to a place that is the caller's.
+    unsafe {
+        let new = libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+        if new == libc::MAP_FAILED {
+            return false;
+        }
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), new.cast(), len);
+        let moves = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        let done = libc::mprotect(new, len, libc::PROT_READ | libc::PROT_EXEC) == 0
+            && libc::mremap(new, len, len, moves, start as *mut libc::c_void) != libc::MAP_FAILED;
+        if !done {
+            libc::munmap(new, len);
+        }
+        done
+    }
+}
+
 /// Drops the private contents of pages: anonymous ones read as zeros again, those of a file as the file. Says whether
 /// the system agreed (it does not for locked memory).
 ///

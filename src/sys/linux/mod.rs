@@ -17,7 +17,8 @@ pub(super) use errors::{IN_PIECES, NO_MEMORY, NOT_ALLOWED, refused, set_last_err
 pub(super) use memfd::SealedFile;
 pub use memory::address_space_limit;
 pub(super) use memory::{
-    Unmoved, discard, map_anonymous, map_anonymous_at, move_mapping, move_pages, protect_failed, unmap,
+    Unmoved, discard, map_anonymous, map_anonymous_at, move_mapping, move_pages, protect_failed, put_executable_at,
+    unmap,
 };
 pub(super) use threads::stack_bounds;
 pub use threads::thread_id;

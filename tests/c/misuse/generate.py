@@ -16,7 +16,7 @@ from pathlib import Path
 OBJECTS = ["config", "engine", "store", "valtype", "functype", "globaltype", "tabletype", "memorytype", "tagtype", "externtype",
            "importtype", "exporttype", "ref", "frame", "trap", "foreign", "module", "shared_module", "func", "global", "table",
            "memory", "extern", "instance"]
-OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "stop", "frame",
+OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "pauser", "stop_queue", "stop", "frame",
           "stack", "caller"]
 # The families of handles that are one type of object, so that a wrong kind is noticed: what stands for the wrong kind of each.
 KINDS = {"trap": "func", "foreign": "func", "module": "func", "func": "module", "global": "func", "table": "func", "memory": "func",
@@ -138,7 +138,7 @@ def argument(ty, name, function):
         "stepwell_progress_callback_t": "progress", "stepwell_stop_callback_t": "stopped", "stepwell_wasi_input_callback_t": "input",
         "stepwell_guarded_func_callback_t": "guarded_host", "stepwell_guarded_stop_callback_t": "guarded_stopped",
         "stepwell_guarded_input_callback_t": "guarded_input", "stepwell_guarded_progress_callback_t": "guarded_progress",
-        "stepwell_ask_callback_t": "ask",
+        "stepwell_ask_callback_t": "ask", "stepwell_wait_callback_t": "waited",
         "stepwell_wasi_output_callback_t": "output", "stepwell_log_callback_t": "log_line",
     }
     if plain in values:
@@ -175,7 +175,7 @@ def cases(include):
         valid = [argument(ty, parameter, name) for ty, parameter in parameters]
         nouns = [noun(ty) for ty, _ in parameters]
         where = "CALLER" if "caller" in nouns else "STOP" if "stop" in nouns or "stop_frame" in nouns else "HOST"
-        where = "DEBUGGER" if "debugger" in nouns and where == "HOST" else where
+        where = "DEBUGGER" if {"debugger", "pauser"} & set(nouns) and where == "HOST" else where
         for i, (ty, parameter) in enumerate(parameters):
             def with_argument(value):
                 return call(result, name, valid[:i] + [value] + valid[i + 1:])

@@ -41,6 +41,8 @@ struct objects {
   stepwell_typed_func_t *typed_func;
   stepwell_sharedmemory_t *sharedmemory;
   stepwell_interrupt_t *interrupt;
+  stepwell_pauser_t *pauser;
+  stepwell_stop_queue_t *stop_queue;
   stepwell_wasi_config_t *wasi_config;
   stepwell_wasi_buffer_t *wasi_buffer;
   stepwell_stack_t *stack;
@@ -143,6 +145,10 @@ static void ask(void *env, stepwell_outcome_t *outcome) {
   outcome->done = 1;
 }
 
+static void waited(void *env) {
+  (void)env;
+}
+
 static stepwell_action_t stopped(void *env, stepwell_stop_t *stop);
 static wasm_trap_t *host_caller(void *env, const stepwell_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results);
 
@@ -226,6 +232,7 @@ static void make(wasm_engine_t *engine) {
     wasm_memorytype_delete(type);
   }
   OK(stepwell_interrupt_new(o.store, &o.interrupt));
+  o.stop_queue = stepwell_stop_queue_new();
   OK(stepwell_stack_new(stack_bytes, sizeof(stack_bytes), &o.stack));
   o.wasi_config = stepwell_wasi_config_new();
   o.wasi_buffer = stepwell_wasi_buffer_new(100);
@@ -276,6 +283,8 @@ static void unmake(void) {
   stepwell_typed_func_delete(o.typed_func);
   stepwell_sharedmemory_delete(o.sharedmemory);
   stepwell_interrupt_delete(o.interrupt);
+  stepwell_pauser_delete(o.pauser);
+  stepwell_stop_queue_delete(o.stop_queue);
   stepwell_stack_delete(o.stack);
   stepwell_wasi_config_delete(o.wasi_config);
   stepwell_wasi_buffer_delete(o.wasi_buffer);
@@ -412,6 +421,7 @@ int main(void) {
   make(engine);
   run_cases(HOST); /* without a debugger */
   OK(stepwell_debugger_attach(o.store, stopped, NULL, NULL, &o.debugger));
+  OK(stepwell_pauser_new(o.debugger, &o.pauser));
   OK(stepwell_breakpoint_add_at_function(o.debugger, o.module, "run", &o.breakpoint));
   run_cases(HOST);
   run_cases(DEBUGGER);

@@ -86,6 +86,7 @@ impl Observation {
                 }
             }
             Reason::Exception => self.put_cause("exception", 1),
+            Reason::Pause => self.put_cause("pause", 1),
             Reason::Trap(code) => {
                 self.put("trap", *code as u64);
                 self.say(|| format!("({code:?})"));
