@@ -269,8 +269,8 @@ fn vectors_serialized() {
     vectors_in("default", Mode::Serialized);
 }
 
-/// With memories that are compared with their length, without signals, and with the other kind of debug code; `scripts/test
-/// --long` takes the others.
+/// With memories that are compared with their length, without signals, and with the other kind of debug code;
+/// `scripts/test --long` takes the others.
 #[test]
 fn vectors_in_other_configurations() {
     for engine in ["no-reservation", "no-signals"] {

@@ -194,9 +194,23 @@ impl CodeRegistry {
         match self.pauser.clone() {
             None => self.reconcile_texts(changes, false),
             Some(pauser) => pauser.hold(|texts| {
-                let uncovered = pauser.uncover(texts, &mut self.slots).inspect_err(|_| self.broken = true)?;
+                let all: SmallVec<[CodeSlot; 2]> = self.private_slots().collect();
+                let mut uncovered = false;
+                for (_, text, code) in self.slots.private(&all) {
+                    if text.listed.as_ref().is_some_and(|listed| texts.take_covered(listed)) {
+                        // Where that is refused, nobody knows what stands there.
+                        text.uncover(code).inspect_err(|_| self.broken = true)?;
+                        uncovered = true;
+                    }
+                }
+                pauser.all_uncovered();
                 let outcome = self.reconcile_texts(changes, uncovered);
-                texts.iter_mut().for_each(|text| text.note(&mut self.slots));
+                for (_, text, _) in self.slots.private(&all) {
+                    let steps = text.shows_step_image();
+                    if let Some(listed) = &text.listed {
+                        texts.note(listed, steps);
+                    }
+                }
                 outcome
             }),
         }

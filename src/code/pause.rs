@@ -13,8 +13,6 @@
 //! two sees the other.
 
 use super::engine::EngineCode;
-use super::private::PrivateText;
-use super::registry::{CodeSlot, Slots};
 use crate::base::{Result, Shared};
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -29,13 +27,20 @@ struct Inner {
     asked: AtomicBool,
     /// Whether a text is covered.
     covered: AtomicBool,
-    texts: Mutex<Vec<Text>>,
+    texts: Mutex<Texts>,
 }
 
-/// A text of the store.
+/// The texts of a store.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    list: Vec<Text>,
+    /// The number of the one that came last.
+    last: u64,
+}
+
 #[derive(Debug)]
-pub(super) struct Text {
-    slot: CodeSlot,
+struct Text {
+    number: u64,
     base: usize,
     code: Shared<EngineCode>,
     /// Whether the step image stands there anyway.
@@ -47,12 +52,12 @@ pub(super) struct Text {
 #[derive(Debug)]
 pub(super) struct Listed {
     pauser: Pauser,
-    slot: CodeSlot,
+    number: u64,
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.pauser.hold(|texts| texts.retain(|text| text.slot != self.slot));
+        self.pauser.hold(|texts| texts.list.retain(|text| text.number != self.number));
     }
 }
 
@@ -102,7 +107,7 @@ impl Pauser {
             };
             let (asked, mut done) = (self.is_asked(), true);
             if asked {
-                for text in texts.iter_mut().filter(|text| !text.steps && !text.covered) {
+                for text in texts.list.iter_mut().filter(|text| !text.steps && !text.covered) {
                     // SAFETY: it is on the list, so its mapping is there, as long as the text, and whoever else would
                     // change it waits for the lock.
                     text.covered = unsafe { text.code.cover(text.base) };
@@ -121,47 +126,50 @@ impl Pauser {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Text>> {
+    fn lock(&self) -> MutexGuard<'_, Texts> {
         // Nothing panics while a text is half covered.
         self.0.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a text covered from now on. Its step image is made, if it was not.
-    pub(super) fn list(&self, slot: CodeSlot, text: &PrivateText, code: &Shared<EngineCode>) -> Result<Listed> {
+    /// Has a text covered from now on, at whose place the step image may stand already. The image is made, if it was
+    /// not.
+    pub(super) fn list(&self, base: usize, code: &Shared<EngineCode>, steps: bool) -> Result<Listed> {
         code.step_image()?;
-        let new = Text { slot, base: text.base(), code: code.clone(), steps: text.shows_step_image(), covered: false };
-        self.hold(|texts| texts.push(new));
-        Ok(Listed { pauser: self.clone(), slot })
+        let number = self.hold(|texts| {
+            texts.last += 1;
+            texts.list.push(Text { number: texts.last, base, code: code.clone(), steps, covered: false });
+            texts.last
+        });
+        Ok(Listed { pauser: self.clone(), number })
     }
 
     /// Works on the texts, while nobody covers them. What is asked for meanwhile is done behind it.
-    pub(super) fn hold<R>(&self, work: impl FnOnce(&mut Vec<Text>) -> R) -> R {
+    pub(super) fn hold<R>(&self, work: impl FnOnce(&mut Texts) -> R) -> R {
         let result = work(&mut self.lock());
         self.follow();
         result
     }
 
-    /// Shows what stands below again, for whoever has the list; whether any text was covered. They are then to be
-    /// compared with the plan. After an error nobody knows what stands there.
-    pub(super) fn uncover(&self, texts: &mut [Text], slots: &mut Slots) -> Result<bool> {
-        let mut any = false;
-        for listed in texts.iter_mut().filter(|listed| listed.covered) {
-            for (_, text, code) in slots.private(&[listed.slot]) {
-                text.uncover(code)?;
-            }
-            listed.covered = false;
-            any = true;
-        }
+    /// No text is covered any more; whoever says so holds them.
+    pub(super) fn all_uncovered(&self) {
         self.0.covered.store(false, Ordering::Relaxed);
-        Ok(any)
     }
 }
 
-impl Text {
-    /// Takes note of what stands there now.
-    pub(super) fn note(&mut self, slots: &mut Slots) {
-        for (_, text, _) in slots.private(&[self.slot]) {
-            self.steps = text.shows_step_image();
+impl Texts {
+    /// Whether a text was covered, which it is no longer: the caller shows what stands below.
+    pub(super) fn take_covered(&mut self, listed: &Listed) -> bool {
+        self.find(listed).is_some_and(|text| std::mem::take(&mut text.covered))
+    }
+
+    /// Takes note whether the step image stands at a text's place.
+    pub(super) fn note(&mut self, listed: &Listed, steps: bool) {
+        if let Some(text) = self.find(listed) {
+            text.steps = steps;
         }
+    }
+
+    fn find(&mut self, listed: &Listed) -> Option<&mut Text> {
+        self.list.iter_mut().find(|text| text.number == listed.number)
     }
 }

@@ -298,7 +298,7 @@ impl CodeRegistry {
         let LoadedCode { store, engine, .. } = self.loaded_mut(slot);
         match store {
             StoreCode::Private(text) if !engine.tables().sites.is_empty() => {
-                text.listed = Some(pauser.list(slot, text, engine)?);
+                text.listed = Some(pauser.list(text.base(), engine, text.shows_step_image())?);
             }
             _ => {}
         }

@@ -39,7 +39,8 @@ pub struct stepwell_interrupt_t {
     _opaque: [u8; 0],
 }
 
-/// Has guests that compute in a debugged store stop, from other threads. It may outlive the store; then it does nothing.
+/// Has guests that compute in a debugged store stop, from other threads. It may outlive the store; then it does
+/// nothing.
 pub struct stepwell_pauser_t {
     _opaque: [u8; 0],
 }
