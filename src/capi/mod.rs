@@ -15,6 +15,7 @@
 
 mod plumbing;
 
+pub mod breakpoint;
 pub mod bytes;
 pub mod caller;
 pub mod collect;

@@ -4,7 +4,8 @@
 //! stops that are live on the thread. So a stop or a frame that is used after its callback returned, or on another
 //! thread, is an error, never a dangling pointer.
 
-use super::debugger::{DebuggerObject, stepwell_breakpoint_t};
+use super::breakpoint::stepwell_breakpoint_t;
+use super::debugger::DebuggerObject;
 use super::plumbing::abort::watched;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::guard::{or_null, or_value};

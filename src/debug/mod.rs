@@ -32,23 +32,26 @@
 //!    otherwise in resume code, with the state that was shown ([`Answer::Replace`]).
 #![forbid(unsafe_code)]
 
+mod breaking;
+mod breakpoint;
 mod breakpoints;
 mod frame;
 mod layers;
+mod places;
 mod stepping;
 mod stop;
 mod variables;
 
-pub use breakpoints::{Breakpoint, BreakpointId};
+pub use breakpoint::{BreakPlace, BreakRequest, BreakTarget, Breakpoint, BreakpointId};
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
 pub use variables::Evaluated;
 
-use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use crate::image::RerunEnd;
 use crate::runtime::{
-    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Module, Room, StopInfo, StoreId, StoreMut,
+    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Room, StopInfo, StoreId, StoreMut,
     Told, Trap, TrapCode, TrapInfo, VirtualFrame,
 };
 use breakpoints::{Breakpoints, Hits};
@@ -124,77 +127,6 @@ impl Debugger {
     pub fn detach(&self, store: &mut impl AsStoreMut) -> Result<()> {
         self.with(store, |_, _| Ok(()))?;
         store.as_store_mut().detach()
-    }
-
-    /// Sets a breakpoint at the instruction at `offset` of `module`, or the next one that can be reached in the same
-    /// function. The module need not be instantiated yet.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Argument`] when `offset` is in no function's body, or when no reachable instruction of the function
-    /// is at or after it; a refused mapping otherwise.
-    pub fn break_at(&self, store: &mut impl AsStoreMut, module: &Module, offset: WasmOffset) -> Result<Breakpoint> {
-        self.with(store, |state, store| state.breakpoints.add(store, module, offset))
-    }
-
-    /// Sets a breakpoint at the first instruction of a function, imports counted.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Argument`] when there is no such function or it is imported; otherwise as [`Debugger::break_at`].
-    pub fn break_at_function(
-        &self,
-        store: &mut impl AsStoreMut,
-        module: &Module,
-        func: FuncIndex,
-    ) -> Result<Breakpoint> {
-        self.with(store, |state, store| state.breakpoints.add_at_function(store, module, func))
-    }
-
-    /// Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's
-    /// name section.
-    ///
-    /// # Errors
-    /// As [`Debugger::break_at_function`], and [`ErrorKind::Argument`] when nothing has that name.
-    pub fn break_at_name(&self, store: &mut impl AsStoreMut, module: &Module, name: &str) -> Result<Breakpoint> {
-        let func = module.info().func_named(name).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Argument,
-                format!("the module has no function named {name:?}, neither by export nor in its name section"),
-            )
-        })?;
-        self.break_at_function(store, module, func)
-    }
-
-    /// Removes a breakpoint.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Argument`] when there is none of this id; a refused mapping otherwise.
-    pub fn remove(&self, store: &mut impl AsStoreMut, id: BreakpointId) -> Result<()> {
-        self.with(store, |state, store| state.breakpoints.remove(store, id))
-    }
-
-    /// The breakpoints there are, in the order they were set.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Argument`] when the store is another one, [`ErrorKind::State`] when this debugger is no longer
-    /// attached.
-    pub fn breakpoints(&self, store: &impl AsStore) -> Result<Vec<Breakpoint>> {
-        self.look(store, |breakpoints| breakpoints.all().cloned().collect())
-    }
-
-    /// How many breakpoints there are.
-    ///
-    /// # Errors
-    /// As of [`Debugger::breakpoints`].
-    pub fn breakpoint_count(&self, store: &impl AsStore) -> Result<usize> {
-        self.look(store, |breakpoints| breakpoints.all().len())
-    }
-
-    /// The breakpoint of this id, if there is one.
-    ///
-    /// # Errors
-    /// As of [`Debugger::breakpoints`].
-    pub fn breakpoint(&self, store: &impl AsStore, id: BreakpointId) -> Result<Option<Breakpoint>> {
-        self.look(store, |breakpoints| breakpoints.get(id).cloned())
     }
 
     /// With `on`, every instruction of every call stops, from now on, whatever the callback answers; without, that

@@ -1,6 +1,7 @@
 //! What the callback holds while the guest stands.
 
-use super::breakpoints::{BreakpointId, Hits};
+use super::breakpoint::BreakpointId;
+use super::breakpoints::Hits;
 use super::frame::Frame;
 use super::{Core, Debugger};
 use crate::base::{Error, ErrorKind, Result, WasmOffset};

@@ -65,6 +65,7 @@ const ORDER: &[&str] = &[
     "instance_pre",
     "wasi",
     "debugger",
+    "breakpoint",
     "outcome",
     "guarded",
     "stop",

@@ -44,6 +44,7 @@ NULLABLE = [
     r"stepwell_error_offset offset_out",
     r"stepwell_(?!module_custom_section_data )\w+ size_out",
     r"stepwell_breakpoint_add\w* out",
+    r"stepwell_breakpoint_add_at_(function|line) module", # any
     r"stepwell_thread_stack_set stack",      # the thread's own
     r"stepwell_(shared)?memory_grow before_out",
     r"stepwell_typed_func_call values",      # of a function without any

@@ -227,7 +227,7 @@ fn scatter(debugger: &Debugger, store: &mut impl AsStoreMut, shared: &Shared, ra
         return 0;
     }
     let offset = WasmOffset::new(random.pick(places));
-    u64::from(debugger.break_at(store, module, offset).unwrap().offset.get())
+    u64::from(debugger.break_at(store, module, offset).unwrap().offset().unwrap().get())
 }
 
 /// The callback.
