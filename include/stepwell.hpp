@@ -3716,6 +3716,15 @@ struct DebuggerBox {
 
 } // namespace detail
 
+/// An instruction at which a breakpoint stands.
+struct BreakPlace {
+  Module module;
+  /// The index of the function it is in, imports counted.
+  std::uint32_t func_index;
+  /// The instruction, in bytes from the start of the module.
+  std::size_t offset;
+};
+
 /// A breakpoint of a debugger: a number that can be copied. It stays until it is removed, or its debugger goes. Thread: with its store.
 class Breakpoint {
 public:
@@ -3725,19 +3734,19 @@ public:
 
   /// Its number: unique in its debugger.
   stepwell_breakpoint_t id() const noexcept { return id_; }
-  /// Where it stands, in bytes from the start of its module; nothing if it is gone.
+  /// Where it stands, in bytes from the start of its module, of its first place; nothing if it has none yet, or is gone.
   std::optional<std::size_t> offset() const {
     const auto box = debugger_.lock();
     const std::size_t offset = box ? stepwell_breakpoint_offset(box->debugger, id_) : SIZE_MAX;
     return offset == SIZE_MAX ? std::nullopt : std::optional<std::size_t>(offset);
   }
-  /// The index of the function it stands in, imports counted; nothing if it is gone.
+  /// The index of the function it stands in, imports counted, of its first place; nothing if it has none yet, or is gone.
   std::optional<std::uint32_t> func_index() const {
     const auto box = debugger_.lock();
     const std::uint32_t index = box ? stepwell_breakpoint_func_index(box->debugger, id_) : UINT32_MAX;
     return index == UINT32_MAX ? std::nullopt : std::optional<std::uint32_t>(index);
   }
-  /// Where it stands in the source: the place itself, whose line is the one that it really is at, and then what that was inlined into;
+  /// Where it stands in the source, of its first place: the place itself, whose line is the one that it really is at, and then what that was inlined into;
   /// empty if that is not known, or if it is gone.
   std::vector<Source> sources() const {
     const auto box = debugger_.lock();
@@ -3750,6 +3759,30 @@ public:
   std::optional<std::uint32_t> line() const {
     const std::vector<Source> places = sources();
     return places.empty() || !places[0].line ? std::nullopt : std::optional<std::uint32_t>(places[0].line);
+  }
+  /// How many places it stands at; of one for any module there may be more later.
+  std::size_t place_count() const {
+    const auto box = debugger_.lock();
+    return box ? stepwell_breakpoint_place_count(box->debugger, id_) : 0;
+  }
+  /// All of them; none if it is gone.
+  std::vector<BreakPlace> places() const {
+    std::vector<BreakPlace> list;
+    const auto box = debugger_.lock();
+    for (std::size_t i = 0, count = place_count(); i < count; i++) {
+      list.push_back({Module(box->store, stepwell_breakpoint_place_module(box->debugger, id_, i)),
+                      stepwell_breakpoint_place_func_index(box->debugger, id_, i),
+                      stepwell_breakpoint_place_offset(box->debugger, id_, i)});
+    }
+    return list;
+  }
+  /// Where one of them is in the source; empty if that is not known.
+  std::vector<Source> place_sources(std::size_t place) const {
+    const auto box = debugger_.lock();
+    if (!box) return {};
+    return detail::all_sources(SIZE_MAX, [&](std::size_t index, stepwell_source_t *out) {
+      return stepwell_breakpoint_place_source(box->debugger, id_, place, index, out);
+    });
   }
   /// Removes it; an error if it is gone. Inside a stop it takes effect before the guest goes on.
   Result<void> try_remove() const {
@@ -4046,11 +4079,16 @@ template <class F> struct StopFunction : StopEnv {
 };
 
 /// Sets a breakpoint: `set(debugger, &id)`.
-template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<DebuggerBox> &box, const Module &module, Set &&set) {
-  if (!module.valid()) return moved_from(Module::class_name);
+template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<DebuggerBox> &box, Set &&set) {
   stepwell_breakpoint_t id = 0;
   if (stepwell_error_t *error = set(box->debugger, &id)) return take_error(error);
   return Breakpoint(box, id);
+}
+
+/// The same in a module.
+template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<DebuggerBox> &box, const Module &module, Set &&set) {
+  if (!module.valid()) return moved_from(Module::class_name);
+  return set_breakpoint(box, std::forward<Set>(set));
 }
 
 } // namespace detail
@@ -4102,7 +4140,8 @@ public:
     });
   }
   Breakpoint break_at(const Module &module, std::size_t offset) { return try_break_at(module, offset).value(); }
-  /// At the first instruction of the function of this name: an export's, else one of the module's name section.
+  /// At the first instruction of every function that a name means: its name in the source, whole or from the start of one of its parts
+  /// on, as the linker knew it, of the name section, or of an export.
   Result<Breakpoint> try_break_at_function(const Module &module, const std::string &name) {
     if (!valid()) return detail::moved_from(class_name);
     if (std::optional<Error> error = detail::no_c_string(name, "name")) return std::move(*error);
@@ -4112,6 +4151,38 @@ public:
   }
   Breakpoint break_at_function(const Module &module, const std::string &name) {
     return try_break_at_function(module, name).value();
+  }
+  /// The same in all modules of the store, and in those that come later.
+  Result<Breakpoint> try_break_at_function(const std::string &name) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(name, "name")) return std::move(*error);
+    return detail::set_breakpoint(box_, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+      return stepwell_breakpoint_add_at_function(debugger, nullptr, name.c_str(), id);
+    });
+  }
+  Breakpoint break_at_function(const std::string &name) { return try_break_at_function(name).value(); }
+  /// At every place of a line of the source, or of the next one that has code: `Breakpoint::line` tells. `file` is a path as the compiler
+  /// knew it, or the end of one. With a column other than 0, only what begins there, or at the next one of the line.
+  Result<Breakpoint> try_break_at_line(const Module &module, const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(file, "file")) return std::move(*error);
+    return detail::set_breakpoint(box_, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+      return stepwell_breakpoint_add_at_line(debugger, module.raw(), file.c_str(), line, column, id);
+    });
+  }
+  Breakpoint break_at_line(const Module &module, const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    return try_break_at_line(module, file, line, column).value();
+  }
+  /// The same in all modules of the store, and in those that come later.
+  Result<Breakpoint> try_break_at_line(const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(file, "file")) return std::move(*error);
+    return detail::set_breakpoint(box_, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+      return stepwell_breakpoint_add_at_line(debugger, nullptr, file.c_str(), line, column, id);
+    });
+  }
+  Breakpoint break_at_line(const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    return try_break_at_line(file, line, column).value();
   }
   /// At the first instruction of a function by its index, imports counted.
   Result<Breakpoint> try_break_at_function_index(const Module &module, std::uint32_t index) {

@@ -83,11 +83,11 @@ typedef int32_t stepwell_action_t;
  */
 typedef stepwell_action_t (*stepwell_stop_callback_t)(void *env, struct stepwell_stop_t *stop);
 
-/** A breakpoint's number: unique in its debugger, never 0, never reused. */
-typedef uint32_t stepwell_breakpoint_t;
-
 /** Which exceptions are stops, one of `enum stepwell_exception_stops_enum`. */
 typedef int32_t stepwell_exception_stops_t;
+
+/** A breakpoint's number: unique in its debugger, never 0, never reused. */
+typedef uint32_t stepwell_breakpoint_t;
 
 /** Why a guest was stopped, one of `enum stepwell_stop_enum`. */
 typedef int32_t stepwell_stop_reason_t;
@@ -142,57 +142,6 @@ STEPWELL_API
 void stepwell_debugger_delete(own stepwell_debugger_t *debugger);
 
 /**
- * Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
- * reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an
- * error. The module need not be instantiated yet. The breakpoint's number is written to `out`, which may be NULL. Also
- * allowed inside a stop; it takes effect before the guest goes on.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_breakpoint_add(stepwell_debugger_t *debugger,
-                                             const wasm_module_t *module,
-                                             size_t offset,
-                                             stepwell_breakpoint_t *out);
-
-/**
- * Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's name
- * section. Otherwise as `stepwell_breakpoint_add`.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_breakpoint_add_at_function(stepwell_debugger_t *debugger,
-                                                         const wasm_module_t *module,
-                                                         const char *name,
-                                                         stepwell_breakpoint_t *out);
-
-/**
- * Sets a breakpoint at the first instruction of a function by its index, imports counted. Otherwise as
- * `stepwell_breakpoint_add`.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_breakpoint_add_at_function_index(stepwell_debugger_t *debugger,
-                                                               const wasm_module_t *module,
-                                                               uint32_t index,
-                                                               stepwell_breakpoint_t *out);
-
-/**
- * Removes a breakpoint. Also allowed inside a stop; it takes effect before the guest goes on.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_breakpoint_remove(stepwell_debugger_t *debugger,
-                                                stepwell_breakpoint_t breakpoint);
-
-/**
  * With `on`, every instruction of every call stops from now on, whatever the callback answers, beginning with the
  * first one; without, that ends. Also allowed inside a stop.
  *
@@ -222,8 +171,86 @@ own stepwell_error_t *stepwell_debugger_stop_at_exceptions_set(stepwell_debugger
 STEPWELL_API size_t stepwell_debugger_breakpoint_count(const stepwell_debugger_t *debugger);
 
 /**
- * Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is
- * no such breakpoint.
+ * Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
+ * reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an
+ * error. The module need not be instantiated yet. The breakpoint's number is written to `out`, which may be NULL. Also
+ * allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add(stepwell_debugger_t *debugger,
+                                             const wasm_module_t *module,
+                                             size_t offset,
+                                             stepwell_breakpoint_t *out);
+
+/**
+ * Sets a breakpoint at every function that a name means: by its name in the source, whole or from the start of any of
+ * its parts on (`area` and `Shape::area` mean `geo::Shape::area`), by the name that the linker knew it by, by its name
+ * in the name section, or as an export. Inlined copies too: `stepwell_breakpoint_place_count` tells how many places
+ * that are. Where lines tell what sets up a frame, it stands behind that, so that parameters are there.
+ *
+ * With `module` NULL it is for all modules of the store, and for those that come later. Then it is no error that none
+ * has such a function yet; of a module that was given it is, and the message has what is spelt like the name.
+ * Otherwise as `stepwell_breakpoint_add`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add_at_function(stepwell_debugger_t *debugger,
+                                                         const wasm_module_t *module,
+                                                         const char *name,
+                                                         stepwell_breakpoint_t *out);
+
+/**
+ * Sets a breakpoint at every place of a line of the source: in each function that has it, inlined copies too. Of a
+ * function's first line it stands behind what sets up the frame. Without code for the line, the next one that has some
+ * is meant: `stepwell_breakpoint_source` tells which. `file` is a path as the compiler knew it, or the end of one, of
+ * whole names: `"main.c"`, `"src/main.c"`. With `column` not 0, only what begins there, or at the next column of the
+ * line.
+ *
+ * With `module` NULL it is for all modules of the store, and for those that come later. Then it is no error that none
+ * has such a line yet; of a module that was given it is. Otherwise as `stepwell_breakpoint_add`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add_at_line(stepwell_debugger_t *debugger,
+                                                     const wasm_module_t *module,
+                                                     const char *file,
+                                                     uint32_t line,
+                                                     uint32_t column,
+                                                     stepwell_breakpoint_t *out);
+
+/**
+ * Sets a breakpoint at the first instruction of a function by its index, imports counted. Otherwise as
+ * `stepwell_breakpoint_add`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add_at_function_index(stepwell_debugger_t *debugger,
+                                                               const wasm_module_t *module,
+                                                               uint32_t index,
+                                                               stepwell_breakpoint_t *out);
+
+/**
+ * Removes a breakpoint. Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_remove(stepwell_debugger_t *debugger,
+                                                stepwell_breakpoint_t breakpoint);
+
+/**
+ * Where a breakpoint stands: the byte offset of its instruction from the start of its module, of its first place.
+ * `SIZE_MAX` if it has no place yet, or if there is no such breakpoint.
  *
  * Thread: one at a time per store.
  */
@@ -232,7 +259,8 @@ size_t stepwell_breakpoint_offset(const stepwell_debugger_t *debugger,
                                   stepwell_breakpoint_t breakpoint);
 
 /**
- * The index of the function a breakpoint stands in, imports counted. `UINT32_MAX` if there is no such breakpoint.
+ * The index of the function a breakpoint stands in, imports counted, of its first place. `UINT32_MAX` if it has no
+ * place yet, or if there is no such breakpoint.
  *
  * Thread: one at a time per store.
  */
@@ -241,9 +269,9 @@ uint32_t stepwell_breakpoint_func_index(const stepwell_debugger_t *debugger,
                                         stepwell_breakpoint_t breakpoint);
 
 /**
- * Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with
- * `index` 0 the place itself, whose line is the one that the breakpoint really is at. False, and nothing written,
- * beyond the last, where it is not known, or if there is no such breakpoint.
+ * Writes where in the source a breakpoint stands to `out`, of its first place, as `stepwell_module_source` does for an
+ * instruction: with `index` 0 the place itself, whose line is the one that the breakpoint really is at. False, and
+ * nothing written, beyond the last, where it is not known, or if there is no such breakpoint.
  *
  * Thread: one at a time per store.
  */
@@ -252,6 +280,61 @@ bool stepwell_breakpoint_source(const stepwell_debugger_t *debugger,
                                 stepwell_breakpoint_t breakpoint,
                                 size_t index,
                                 stepwell_source_t *out);
+
+/**
+ * How many places a breakpoint stands at: 1 where it was asked for by offset or index, as many as there are for a name
+ * or a line. Of one that is for any module there may be more later, and none yet. 0, too, if there is no such
+ * breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+size_t stepwell_breakpoint_place_count(const stepwell_debugger_t *debugger,
+                                       stepwell_breakpoint_t breakpoint);
+
+/**
+ * The byte offset of a place's instruction from the start of its module: places of one module ascend, and modules are
+ * in the order in which the store has got them. `SIZE_MAX` beyond the last place, or if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+size_t stepwell_breakpoint_place_offset(const stepwell_debugger_t *debugger,
+                                        stepwell_breakpoint_t breakpoint,
+                                        size_t place);
+
+/**
+ * The index of the function a place is in, imports counted. `UINT32_MAX` beyond the last place, or if there is no such
+ * breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint32_t stepwell_breakpoint_place_func_index(const stepwell_debugger_t *debugger,
+                                              stepwell_breakpoint_t breakpoint,
+                                              size_t place);
+
+/**
+ * The module a place is in; NULL beyond the last place, or if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_module_t *stepwell_breakpoint_place_module(const stepwell_debugger_t *debugger,
+                                                   stepwell_breakpoint_t breakpoint,
+                                                   size_t place);
+
+/**
+ * Writes where in the source a place is to `out`, as `stepwell_breakpoint_source` does for the first.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_breakpoint_place_source(const stepwell_debugger_t *debugger,
+                                      stepwell_breakpoint_t breakpoint,
+                                      size_t place,
+                                      size_t index,
+                                      stepwell_source_t *out);
 
 /**
  * Why the guest was stopped, one of `enum stepwell_stop_enum`; 0 if the stop is over.

@@ -10,7 +10,8 @@ from . import _calls
 from ._bindings import Action, ErrorCode, ExceptionStops, StopReason, TrapCode
 from ._managed import StoreObject, Unique
 from .errors import (
-    Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, take_bytes, text_from,
+    Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
+    text_from,
 )
 from .instance import Instance
 from .module import Module, c_string
@@ -35,24 +36,92 @@ Action.__doc__ = """What the guest is to do after a stop.
 """
 
 
-class Breakpoint(NamedTuple):
-    """A breakpoint where it was placed: `offset` is the byte offset of its instruction in the module."""
+class BreakPlace(NamedTuple):
+    """An instruction at which a breakpoint stands: `offset` is its byte offset in the module, which is None if Python did not make it."""
 
-    id: int
-    module: Module
+    module: Optional[Module]
     func_index: int
     offset: int
+    source: List[Source]
+
+    @property
+    def line(self) -> Optional[int]:
+        """The line of the source that it is at, or None where that is not known."""
+        return next((place.line for place in self.source[:1] if place.line), None)
+
+
+class Breakpoint:
+    """A breakpoint of a debugger: its number, and the places where it stands. Two are the same if they are of one debugger and have one `id`."""
+
+    def __init__(self, debugger: Debugger, number: int) -> None:
+        self._debugger = debugger
+        self.id = number
+        self._places: List[BreakPlace] = []
+
+    @property
+    def places(self) -> List[BreakPlace]:
+        """Where it stands: as many instructions as the line or the name has. Of a breakpoint for any module there may be more later,
+        and none yet. Of one that is gone, those that were known."""
+        debugger = self._debugger
+        if debugger._ptr is None or self.id not in debugger._breakpoints:
+            return list(self._places)
+        with debugger._store._lock:
+            count = c.stepwell_breakpoint_place_count(debugger._handle, self.id)
+            for index in range(len(self._places), count):
+                at = debugger._handle, self.id, index
+                handle = not_null(c.stepwell_breakpoint_place_module(*at), "stepwell_breakpoint_place_module")
+                try:
+                    module = debugger._store._module_of(handle)
+                finally:
+                    c.wasm_module_delete(handle)
+                source = sources_until(c.stepwell_breakpoint_place_source, *at)
+                offset = c.stepwell_breakpoint_place_offset(*at)
+                self._places.append(BreakPlace(module, c.stepwell_breakpoint_place_func_index(*at), offset, source))
+        return list(self._places)
+
+    @property
+    def _first(self) -> Optional[BreakPlace]:
+        return next(iter(self._places or self.places), None)
+
+    @property
+    def module(self) -> Optional[Module]:
+        """The module of its first place; None while it has none."""
+        return self._first.module if self._first else None
+
+    @property
+    def func_index(self) -> Optional[int]:
+        """The function of its first place, by its index; None while it has none."""
+        return self._first.func_index if self._first else None
+
+    @property
+    def offset(self) -> Optional[int]:
+        """The byte offset in the module of its first place; None while it has none."""
+        return self._first.offset if self._first else None
 
     @property
     def source(self) -> List[Source]:
-        """Where it is in the source: the place itself, and then those that it was inlined into; empty where that is not known."""
-        return self.module.source(self.offset)
+        """Where its first place is in the source: the place itself, and then those that it was inlined into; empty where that is not known."""
+        return self._first.source if self._first else []
 
     @property
     def line(self) -> Optional[int]:
         """The line of the source that it is at, or None where that is not known. A breakpoint that was asked for at a line without code
         is at the next line that has some."""
-        return next((place.line for place in self.source[:1] if place.line), None)
+        return self._first.line if self._first else None
+
+    def remove(self) -> None:
+        """Removes it."""
+        self._debugger.remove(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Breakpoint) and (self._debugger is other._debugger and self.id == other.id)
+
+    def __hash__(self) -> int:
+        return hash((id(self._debugger), self.id))
+
+    def __repr__(self) -> str:
+        at = ", ".join(f"{place.offset:#x}" for place in self.places)
+        return f"<Breakpoint {self.id} at {at or 'no place yet'}>"
 
 
 class Debugger(StoreObject):
@@ -100,14 +169,13 @@ class Debugger(StoreObject):
         """The breakpoints there are, in the order they were set."""
         return list(self._breakpoints.values())
 
-    def _placed(self, function: Any, module: Module, where: Any) -> Breakpoint:
+    def _placed(self, function: Any, module: Optional[Module], *where: Any) -> Breakpoint:
         out = c_uint32()
         with self._store._lock:
-            check(function(self._handle, self._store._module(module), where, byref(out)))
-            number = out.value
-            func = c.stepwell_breakpoint_func_index(self._handle, number)
-            placed = Breakpoint(number, module, func, c.stepwell_breakpoint_offset(self._handle, number))
-        self._breakpoints[number] = placed
+            handle = None if module is None else self._store._module(module)
+            check(function(self._handle, handle, *where, byref(out)))
+            placed = self._breakpoints[out.value] = Breakpoint(self, out.value)
+            placed.places  # What is known now stays known once it is gone.
         return placed
 
     def break_at(self, module: Module, offset: int) -> Breakpoint:
@@ -117,14 +185,28 @@ class Debugger(StoreObject):
             raise ValueError("an offset is not negative")
         return self._placed(c.stepwell_breakpoint_add, module, offset)
 
-    def break_at_function(self, module: Module, function: Union[str, int]) -> Breakpoint:
-        """Sets a breakpoint at the first instruction of a function, by its name (an export's, else one of the name
-        section) or its index, imports counted."""
+    def break_at_function(self, module: Optional[Module], function: Union[str, int]) -> Breakpoint:
+        """Sets a breakpoint at the first instruction of a function, by its index, imports counted, or by a name, and then of every function that
+        it means: its name in the source, whole or from the start of any of its parts on, as the linker knew it, of the name section, or of an
+        export. With `module` None a name is for all modules of the store, and for those that
+        come later."""
         if isinstance(function, str):
             return self._placed(c.stepwell_breakpoint_add_at_function, module, c_string(function))
+        if module is None:
+            raise TypeError("a function's index is one of a module, which must be given")
         if not 0 <= function < 1 << 32:
             raise ValueError(f"{function} is no function index")
         return self._placed(c.stepwell_breakpoint_add_at_function_index, module, function)
+
+    def break_at_line(self, module: Optional[Module], file: str, line: int, column: int = 0) -> Breakpoint:
+        """Sets one breakpoint at every place of a line of the source: in each function that has it, inlined copies too; of a function's first
+        line behind what sets up its frame. Without code for the line, the next line that has some is meant, which the breakpoint's
+        `line` tells. `file` is a path as the compiler knew it, or the end of one. With a column, only what begins there, or at the next
+        one of the line. With `module` None it is for all modules of the store, and for those that come later."""
+        for number, what in ((line, "line"), (column, "column")):
+            if not 0 <= number < 1 << 32:
+                raise ValueError(f"{number} is no {what}")
+        return self._placed(c.stepwell_breakpoint_add_at_line, module, c_string(file), line, column)
 
     def break_at_source(self, module: Module, file: str, line: int) -> List[Breakpoint]:
         """Sets breakpoints at the code of a line of the source, one at each place that it has code at: they stop wherever the line

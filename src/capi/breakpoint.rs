@@ -72,8 +72,8 @@ unsafe fn module_or_any<'a>(module: *const wasm_module_t) -> Result<Option<&'a M
 
 /// Sets a breakpoint at every function that a name means: by its name in the source, whole or from the start of any of
 /// its parts on (`area` and `Shape::area` mean `geo::Shape::area`), by the name that the linker knew it by, by its name
-/// in the name section, or as an export. Inlined copies too: `stepwell_breakpoint_place_count` tells how many places
-/// that are. Where lines tell what sets up a frame, it stands behind that, so that parameters are there.
+/// in the name section, or as an export. It stands at the first instruction of each, inlined copies too:
+/// `stepwell_breakpoint_place_count` tells how many places that are.
 ///
 /// With `module` NULL it is for all modules of the store, and for those that come later. Then it is no error that none
 /// has such a function yet; of a module that was given it is, and the message has what is spelt like the name.
@@ -91,8 +91,9 @@ pub unsafe extern "C" fn stepwell_breakpoint_add_at_function(
     or_error("stepwell_breakpoint_add_at_function", || {
         // SAFETY: C passes live objects or NULL, a C string or NULL, and `out` is C's.
         unsafe {
+            let name = string(name, "name")?;
             borrow(debugger, "debugger")?;
-            set(debugger, out, BreakRequest::function(module_or_any(module)?, string(name, "name")?))
+            set(debugger, out, BreakRequest::function(module_or_any(module)?, name))
         }
     })
 }
@@ -168,7 +169,7 @@ pub unsafe extern "C" fn stepwell_breakpoint_remove(
 ///
 /// # Safety
 /// The pointer is NULL or live.
-unsafe fn find(debugger: *const stepwell_debugger_t, breakpoint: stepwell_breakpoint_t) -> Result<Breakpoint> {
+pub(super) unsafe fn find(debugger: *const stepwell_debugger_t, breakpoint: stepwell_breakpoint_t) -> Result<Breakpoint> {
     // SAFETY: by the contract.
     let DebuggerObject { cell, debugger } = unsafe { borrow(debugger, "debugger") }?;
     let found = debugger.breakpoint(&*cell.enter_to_look()?, BreakpointId::new(breakpoint))?;

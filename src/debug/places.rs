@@ -66,7 +66,7 @@ fn wanted(module: &Module, target: &BreakTarget) -> Result<Vec<(DefinedFuncIndex
                     _ => error,
                 }
             })?;
-            found.iter().map(|place| Ok((defined(module, place.function)?, place.offset))).collect()
+            found.iter().map(|place| Ok((defined(module, place.function)?, place.entry))).collect()
         }
         BreakTarget::Line { file, line, column } => {
             let places = module.line_places(file, *line, *column).map(|found| found.places).unwrap_or_default();

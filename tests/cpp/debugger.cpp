@@ -22,6 +22,31 @@ struct Guest {
   TypedFunc<int(int)> fib = instance.func<int(int)>("fib"), outer = instance.func<int(int)>("outer");
 };
 
+/* One breakpoint for a name, in modules that are there and that come. */
+void places() {
+  Engine engine{Config().debug(true)};
+  Store store{engine};
+  int stops = 0;
+  Debugger debugger(store, [&](Stop &stop) {
+    stops++;
+    CHECK(stop.breakpoints().size() == 1);
+  });
+  const Breakpoint any = debugger.break_at_function("fib"), line = debugger.break_at_line("fib.c", 3);
+  CHECK(any.place_count() == 0 && any.places().empty() && !any.offset() && !any.func_index() && any.sources().empty());
+  Module module(store, bytes(FIB));
+  Instance instance(store, module);
+  CHECK(any.place_count() == 1 && any.places().size() == 1 && any.places()[0].offset == any.offset());
+  CHECK(any.places()[0].func_index == 0 && same(any.places()[0].module, module) && any.place_sources(0).empty());
+  CHECK(any.place_sources(1).empty() && line.place_count() == 0);
+  CHECK(instance.func<int(int)>("fib")(1) == 1 && stops == 1);
+  FAILS(debugger.try_break_at_line(module, "fib.c", 1), ErrorCode::Argument, "compile it with -g");
+  FAILS(debugger.try_break_at_line(module, std::string("f\0c", 3), 1), ErrorCode::Argument, "NUL");
+  FAILS(debugger.try_break_at_line(std::string("f\0c", 3), 1), ErrorCode::Argument, "NUL");
+  FAILS(debugger.try_break_at_function(std::string("f\0c", 3)), ErrorCode::Argument, "NUL");
+  any.remove();
+  CHECK(any.place_count() == 0 && any.places().empty() && instance.func<int(int)>("fib")(1) == 1 && stops == 1);
+}
+
 void looking() {
   Guest guest;
   int stops = 0;
@@ -396,6 +421,7 @@ void threads() {
 
 int main() {
   looking();
+  places();
   changing();
   stepping();
   removing();

@@ -244,6 +244,46 @@ class Variables(unittest.TestCase):
             self.assertEqual(told, [("int", "1", "5", "3")])
 
 
+    def test_one_breakpoint_for_all_places(self):
+        engine = stepwell.Engine(debug=True)
+        module = Module.from_file(engine, ROOT / "tests/support/dwarf/c2_5.wasm")
+        text = (ROOT / "tests/support/dwarf/shapes.c").read_text().split("\n")
+        line = next(n for n, said in enumerate(text, 1) if "int result =" in said)
+        seen = []
+        with Store(engine) as store:
+            debugger = Debugger(store, lambda stop: seen.append((stop.breakpoints, stop.frame().source[0].line)))
+            at = debugger.break_at_line(None, "shapes.c", line)
+            name = debugger.break_at_function(None, "nobody")
+            self.assertEqual((at.places, at.offset, at.func_index, at.module, at.source, at.line), ([], None, None, None, [], None))
+            run = Instance(store, module).exports.run
+            self.assertTrue(at.places)
+            self.assertEqual({place.line for place in at.places}, {line})
+            self.assertEqual([place.offset for place in at.places], module.find_source("shapes.c", line))
+            self.assertIs(at.module, module)
+            self.assertEqual((at.offset, at.line), (at.places[0].offset, line))
+            self.assertEqual(name.places, [])
+            run(5)
+            self.assertGreaterEqual(len(seen), 3)
+            self.assertTrue(all(stop == ([at], line) for stop in seen))
+            self.assertEqual(debugger.breakpoints, [at, name])
+            self.assertIn("0x", repr(at))
+            self.assertIn("no place yet", repr(name))
+            self.assertNotEqual(at, name)
+            at.remove()
+            self.assertRaises(Error, at.remove)
+            known = at.places
+            self.assertTrue(known)
+            run(5)
+            self.assertEqual(len(seen), len([stop for stop in seen if stop[0] == [at]]))
+            with self.assertRaisesRegex(Error, "did you mean `sum`"):
+                debugger.break_at_function(module, "summ")
+            with self.assertRaisesRegex(Error, "no code of a file"):
+                debugger.break_at_line(module, "elsewhere.c", 1)
+            self.assertRaises(ValueError, debugger.break_at_line, module, "shapes.c", -1)
+            self.assertRaises(ValueError, debugger.break_at_line, module, "shapes.c", 1, 1 << 32)
+            self.assertRaises(TypeError, debugger.break_at_function, None, 0)
+
+
 class Stepping(Case):
     def test_every_instruction(self):
         debugger = self.attach(lambda stop: Action.STEP)
