@@ -3784,11 +3784,86 @@ public:
       return stepwell_breakpoint_place_source(box->debugger, id_, place, index, out);
     });
   }
+  /// Whether it is enabled, as all are at first; false if it is gone. One that is not costs nothing.
+  bool enabled() const {
+    const auto box = debugger_.lock();
+    return box && stepwell_breakpoint_enabled(box->debugger, id_);
+  }
+  Result<void> try_enabled(bool on) const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_enabled_set(debugger, id_, on); });
+  }
+  void enabled(bool on) const { try_enabled(on).value(); }
+  /// How often it was come to while its condition held, those times counted that were ignored; 0 if it is gone.
+  std::uint64_t hit_count() const {
+    const auto box = debugger_.lock();
+    return box ? stepwell_breakpoint_hit_count(box->debugger, id_) : 0;
+  }
+  Result<void> try_hit_count(std::uint64_t count) const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_hit_count_set(debugger, id_, count); });
+  }
+  void hit_count(std::uint64_t count) const { try_hit_count(count).value(); }
+  /// How many times it is passed before it stops; 0 if it is gone.
+  std::uint64_t ignore_count() const {
+    const auto box = debugger_.lock();
+    return box ? stepwell_breakpoint_ignore_count(box->debugger, id_) : 0;
+  }
+  Result<void> try_ignore_count(std::uint64_t count) const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_ignore_count_set(debugger, id_, count); });
+  }
+  void ignore_count(std::uint64_t count) const { try_ignore_count(count).value(); }
+  /// Whether it is removed the first time that it stops, before the stop callback is called; false if it is gone.
+  bool one_shot() const {
+    const auto box = debugger_.lock();
+    return box && stepwell_breakpoint_one_shot(box->debugger, id_);
+  }
+  Result<void> try_one_shot(bool on) const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_one_shot_set(debugger, id_, on); });
+  }
+  void one_shot(bool on) const { try_one_shot(on).value(); }
+  /// The text of its condition; nothing if it has none, if that is a callback, or if it is gone.
+  std::optional<std::string> condition() const {
+    const auto box = debugger_.lock();
+    wasm_byte_vec_t text;
+    if (!box || !stepwell_breakpoint_condition(box->debugger, id_, &text)) return std::nullopt;
+    std::string said(text.data, text.size - 1);
+    wasm_byte_vec_delete(&text);
+    return said;
+  }
+  /// It stops only where a text holds of the frame, as in `local(0) > 10 && i32[local(1) + 8] == 3`: see
+  /// `stepwell_breakpoint_condition_set`.
+  Result<void> try_condition(const std::string &text) const {
+    if (std::optional<Error> error = detail::no_c_string(text, "text")) return std::move(*error);
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_condition_set(debugger, id_, text.c_str()); });
+  }
+  void condition(const std::string &text) const { try_condition(text).value(); }
+  /// It stops only where `holds(Stop &)` returns true. What that throws ends the guest, and is thrown again by the call that ran it.
+  template <class F> Result<void> try_condition_callback(F holds) const;
+  template <class F> void condition_callback(F holds) const { try_condition_callback(std::move(holds)).value(); }
+  /// It stops whatever holds.
+  Result<void> try_no_condition() const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_condition_set(debugger, id_, nullptr); });
+  }
+  void no_condition() const { try_no_condition().value(); }
+  /// The one instance whose frames it stops; nothing if it stops those of all, or is gone.
+  std::optional<Instance> instance() const {
+    const auto box = debugger_.lock();
+    wasm_instance_t *of = box ? stepwell_breakpoint_instance(box->debugger, id_) : nullptr;
+    return of ? std::optional<Instance>(Instance(box->store, of)) : std::nullopt;
+  }
+  /// It stops the frames of one instance only, which is to be kept for as long.
+  Result<void> try_instance(const Instance &of) const {
+    if (!of.valid()) return detail::moved_from(Instance::class_name);
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_instance_set(debugger, id_, of.raw()); });
+  }
+  void instance(const Instance &of) const { try_instance(of).value(); }
+  /// It stops the frames of all instances.
+  Result<void> try_all_instances() const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_instance_set(debugger, id_, nullptr); });
+  }
+  void all_instances() const { try_all_instances().value(); }
   /// Removes it; an error if it is gone. Inside a stop it takes effect before the guest goes on.
   Result<void> try_remove() const {
-    const auto box = debugger_.lock();
-    if (!box) return Error(ErrorCode::State, "the debugger of breakpoint " + std::to_string(id_) + " is gone");
-    return detail::outcome(stepwell_breakpoint_remove(box->debugger, id_));
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_remove(debugger, id_); });
   }
   void remove() const { try_remove().value(); }
   friend bool operator==(const Breakpoint &a, const Breakpoint &b) noexcept {
@@ -3797,6 +3872,11 @@ public:
   friend bool operator!=(const Breakpoint &a, const Breakpoint &b) noexcept { return !(a == b); }
 
 private:
+  template <class Work> Result<void> with(Work &&work) const {
+    const auto box = debugger_.lock();
+    if (!box) return Error(ErrorCode::State, "the debugger of breakpoint " + std::to_string(id_) + " is gone");
+    return detail::outcome(work(box->debugger));
+  }
   std::weak_ptr<detail::DebuggerBox> debugger_;
   stepwell_breakpoint_t id_;
 };
@@ -4078,6 +4158,27 @@ template <class F> struct StopFunction : StopEnv {
   static void finalize(void *env) noexcept { delete static_cast<StopFunction *>(static_cast<StopEnv *>(env)); }
 };
 
+/// A condition that is asked for.
+template <class F> struct ConditionFunction : StopEnv {
+  F function;
+  explicit ConditionFunction(F f) : function(std::move(f)) {}
+
+  static bool call(void *env, stepwell_stop_t *stop) noexcept {
+    auto *self = static_cast<ConditionFunction *>(static_cast<StopEnv *>(env));
+    const StorePtr store = self->store.lock();
+    bool holds = false;
+    std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      Stop wrapped(stop, store, self->debugger);
+      holds = self->function(wrapped);
+      return std::nullopt;
+    });
+    if (!thrown) return holds;
+    end_at_stop(stop, std::move(*thrown), CallScope::find(store.get()));
+    return false;
+  }
+  static void finalize(void *env) noexcept { delete static_cast<ConditionFunction *>(static_cast<StopEnv *>(env)); }
+};
+
 /// Sets a breakpoint: `set(debugger, &id)`.
 template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<DebuggerBox> &box, Set &&set) {
   stepwell_breakpoint_t id = 0;
@@ -4194,6 +4295,31 @@ public:
   Breakpoint break_at_function_index(const Module &module, std::uint32_t index) {
     return try_break_at_function_index(module, index).value();
   }
+  /// Breakpoints at instructions of a module, all or none, set in one edit of the machine code: many are set as fast as one.
+  Result<std::vector<Breakpoint>> try_break_at_all(const Module &module, Span<const std::size_t> offsets) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    std::vector<stepwell_breakpoint_t> ids(offsets.size());
+    if (stepwell_error_t *error = stepwell_breakpoint_add_all(raw(), module.raw(), offsets.data(), offsets.size(), ids.data())) {
+      return detail::take_error(error);
+    }
+    std::vector<Breakpoint> list;
+    list.reserve(ids.size());
+    for (const stepwell_breakpoint_t id : ids) list.emplace_back(box_, id);
+    return list;
+  }
+  std::vector<Breakpoint> break_at_all(const Module &module, Span<const std::size_t> offsets) {
+    return try_break_at_all(module, offsets).value();
+  }
+  /// Removes breakpoints, all or none, in one edit of the machine code.
+  Result<void> try_remove_all(Span<const Breakpoint> breakpoints) {
+    if (!valid()) return detail::moved_from(class_name);
+    std::vector<stepwell_breakpoint_t> ids;
+    ids.reserve(breakpoints.size());
+    for (const Breakpoint &breakpoint : breakpoints) ids.push_back(breakpoint.id());
+    return detail::outcome(stepwell_breakpoint_remove_all(raw(), ids.data(), ids.size()));
+  }
+  void remove_all(Span<const Breakpoint> breakpoints) { try_remove_all(breakpoints).value(); }
   /// With `on`, every instruction of every call stops from now on, whatever the callback answers.
   Result<void> try_step_always(bool on) {
     if (!valid()) return detail::moved_from(class_name);
@@ -4217,6 +4343,17 @@ private:
   explicit Debugger(std::shared_ptr<detail::DebuggerBox> box) noexcept : box_(std::move(box)) {}
   std::shared_ptr<detail::DebuggerBox> box_;
 };
+
+template <class F> Result<void> Breakpoint::try_condition_callback(F holds) const {
+  const auto box = debugger_.lock();
+  if (!box) return Error(ErrorCode::State, "the debugger of breakpoint " + std::to_string(id_) + " is gone");
+  using Env = detail::ConditionFunction<F>;
+  auto env = std::make_unique<Env>(std::move(holds));
+  env->store = box->store;
+  env->debugger = box;
+  return detail::outcome(stepwell_breakpoint_condition_callback_set(
+      box->debugger, id_, Env::call, static_cast<detail::StopEnv *>(env.release()), Env::finalize));
+}
 
 inline Result<Breakpoint> Stop::try_break_at(const Module &module, std::size_t offset) const {
   const auto box = debugger_.lock();

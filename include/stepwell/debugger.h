@@ -89,6 +89,13 @@ typedef int32_t stepwell_exception_stops_t;
 /** A breakpoint's number: unique in its debugger, never 0, never reused. */
 typedef uint32_t stepwell_breakpoint_t;
 
+/**
+ * Says whether a breakpoint stops the guest. It runs on the guest's thread, with the store in its hands, and may do
+ * what a stop callback may; breakpoints, steps and traps of guests that it calls are not told. It may not throw or
+ * `longjmp`.
+ */
+typedef bool (*stepwell_condition_callback_t)(void *env, struct stepwell_stop_t *stop);
+
 /** Why a guest was stopped, one of `enum stepwell_stop_enum`. */
 typedef int32_t stepwell_stop_reason_t;
 
@@ -188,8 +195,8 @@ own stepwell_error_t *stepwell_breakpoint_add(stepwell_debugger_t *debugger,
 /**
  * Sets a breakpoint at every function that a name means: by its name in the source, whole or from the start of any of
  * its parts on (`area` and `Shape::area` mean `geo::Shape::area`), by the name that the linker knew it by, by its name
- * in the name section, or as an export. Inlined copies too: `stepwell_breakpoint_place_count` tells how many places
- * that are. Where lines tell what sets up a frame, it stands behind that, so that parameters are there.
+ * in the name section, or as an export. It stands at the first instruction of each, inlined copies too:
+ * `stepwell_breakpoint_place_count` tells how many places that are.
  *
  * With `module` NULL it is for all modules of the store, and for those that come later. Then it is no error that none
  * has such a function yet; of a module that was given it is, and the message has what is spelt like the name.
@@ -335,6 +342,190 @@ bool stepwell_breakpoint_place_source(const stepwell_debugger_t *debugger,
                                       size_t place,
                                       size_t index,
                                       stepwell_source_t *out);
+
+/**
+ * Whether a breakpoint is enabled, as all are at first; false if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_breakpoint_enabled(const stepwell_debugger_t *debugger,
+                                 stepwell_breakpoint_t breakpoint);
+
+/**
+ * Enables a breakpoint or not. One that is not enabled stops nothing and costs nothing; places of modules that come
+ * meanwhile are found all the same. Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_enabled_set(stepwell_debugger_t *debugger,
+                                                     stepwell_breakpoint_t breakpoint,
+                                                     bool enabled);
+
+/**
+ * How often a breakpoint was come to while its condition held, those times counted that were ignored; 0 if there is no
+ * such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint64_t stepwell_breakpoint_hit_count(const stepwell_debugger_t *debugger,
+                                       stepwell_breakpoint_t breakpoint);
+
+/**
+ * Sets how often a breakpoint was come to: 0 begins to count anew.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_hit_count_set(stepwell_debugger_t *debugger,
+                                                       stepwell_breakpoint_t breakpoint,
+                                                       uint64_t count);
+
+/**
+ * How many times more a breakpoint is passed before it stops; 0 if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint64_t stepwell_breakpoint_ignore_count(const stepwell_debugger_t *debugger,
+                                          stepwell_breakpoint_t breakpoint);
+
+/**
+ * Sets how many times a breakpoint is passed before it stops. It counts down, once each time that the breakpoint is
+ * come to and its condition holds.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_ignore_count_set(stepwell_debugger_t *debugger,
+                                                          stepwell_breakpoint_t breakpoint,
+                                                          uint64_t count);
+
+/**
+ * Whether a breakpoint is removed the first time that it stops; false if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_breakpoint_one_shot(const stepwell_debugger_t *debugger,
+                                  stepwell_breakpoint_t breakpoint);
+
+/**
+ * Has a breakpoint be removed the first time that it stops, before the stop callback is called, or not. The stop still
+ * tells its number.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_one_shot_set(stepwell_debugger_t *debugger,
+                                                      stepwell_breakpoint_t breakpoint,
+                                                      bool one_shot);
+
+/**
+ * Writes the text of a breakpoint's condition to `out`, NUL-terminated (the NUL is counted in its size), and the
+ * caller's. False, and nothing written, if it has none, if its condition is a callback, or if there is no such
+ * breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_breakpoint_condition(const stepwell_debugger_t *debugger,
+                                   stepwell_breakpoint_t breakpoint,
+                                   own wasm_message_t *out);
+
+/**
+ * Has a breakpoint stop only where a text holds of the frame: `local(0) > 10 && i32[local(1) + 8] == 3`. NULL takes
+ * the condition away. A place that is passed because the text does not hold costs little more than nothing: nobody is
+ * called.
+ *
+ * - `local(N)` and `global(N)`, by index, parameters first; integers have a sign.
+ * - `i8[A]`, `u8`, `i16`, `u16`, `i32`, `u32`, `i64`, `u64`, `f32`, `f64`: what stands at an address of the first
+ *   memory. Addresses are taken modulo the size of its address space. With `(X)` in place of `[A]`, the number X as
+ *   one of that type: `u32(local(0))`.
+ * - Constants: `10`, `-1`, `0x1f`, `1.5`.
+ * - `*` and `&`, then `+`, `-`, `|` and `^`; then `==`, `!=`, `<`, `<=`, `>`, `>=`; then `!`, `&&` and `||`; and
+ *   parentheses.
+ *
+ * Integers and floats are not mixed, constants aside. A read beyond the memory makes the whole condition false. An
+ * error, and nothing changed, for a text that is no condition, with the position, or that does not fit the function of
+ * a place: locals, globals and memories that are not there, or are no numbers. At places that come later and that it
+ * does not fit it does not hold.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_condition_set(stepwell_debugger_t *debugger,
+                                                       stepwell_breakpoint_t breakpoint,
+                                                       const char *text);
+
+/**
+ * Has a breakpoint stop only where `callback` says so. `finalizer(env)` runs when the breakpoint has another condition
+ * or is gone, or when this fails; it may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_condition_callback_set(stepwell_debugger_t *debugger,
+                                                                stepwell_breakpoint_t breakpoint,
+                                                                stepwell_condition_callback_t callback,
+                                                                void *env,
+                                                                stepwell_finalizer_t finalizer);
+
+/**
+ * The one instance whose frames a breakpoint stops; NULL if it stops those of all, or if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_instance_t *stepwell_breakpoint_instance(const stepwell_debugger_t *debugger,
+                                                 stepwell_breakpoint_t breakpoint);
+
+/**
+ * Has a breakpoint stop the frames of one instance only, or those of all, with NULL. Keep a handle of the instance for
+ * as long: the breakpoint does not keep it from being collected.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_instance_set(stepwell_debugger_t *debugger,
+                                                      stepwell_breakpoint_t breakpoint,
+                                                      const wasm_instance_t *instance);
+
+/**
+ * Sets `count` breakpoints at instructions of a module, all or none, in one edit of the machine code: many are set as
+ * fast as one. `offsets` are as for `stepwell_breakpoint_add`. The numbers are written to `out`, which has room for
+ * `count` or is NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add_all(stepwell_debugger_t *debugger,
+                                                 const wasm_module_t *module,
+                                                 const size_t *offsets,
+                                                 size_t count,
+                                                 stepwell_breakpoint_t *out);
+
+/**
+ * Removes `count` breakpoints, all or none, in one edit of the machine code. One that is named twice is removed once.
+ * Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_remove_all(stepwell_debugger_t *debugger,
+                                                    const stepwell_breakpoint_t *breakpoints,
+                                                    size_t count);
 
 /**
  * Why the guest was stopped, one of `enum stepwell_stop_enum`; 0 if the stop is over.

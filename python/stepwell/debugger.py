@@ -1,9 +1,9 @@
 """Debugging one store: breakpoints, stops, frames."""
 from __future__ import annotations
 
-from ctypes import POINTER, byref, c_uint32
+from ctypes import POINTER, byref, c_size_t, c_uint32
 from functools import cached_property
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Union
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Union
 
 from . import _bindings as c
 from . import _calls
@@ -57,6 +57,9 @@ class Breakpoint:
         self._debugger = debugger
         self.id = number
         self._places: List[BreakPlace] = []
+        self._condition: Optional[_Asked] = None
+        self._once = False
+        self._instance: Optional[Instance] = None
 
     @property
     def places(self) -> List[BreakPlace]:
@@ -109,6 +112,83 @@ class Breakpoint:
         is at the next line that has some."""
         return self._first.line if self._first else None
 
+    def _set(self, setter: Any, *values: Any) -> None:
+        with self._debugger._store._lock:
+            check(setter(self._debugger._handle, self.id, *values))
+
+    def _get(self, getter: Any) -> Any:
+        with self._debugger._store._lock:
+            return getter(self._debugger._handle, self.id)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it stops anything, as all do at first. One that is not enabled costs nothing. It can be set."""
+        return bool(self._get(c.stepwell_breakpoint_enabled))
+
+    @enabled.setter
+    def enabled(self, on: bool) -> None:
+        self._set(c.stepwell_breakpoint_enabled_set, bool(on))
+
+    @property
+    def hit_count(self) -> int:
+        """How often it was come to while its condition held, those times counted that were ignored. It can be set."""
+        return int(self._get(c.stepwell_breakpoint_hit_count))
+
+    @hit_count.setter
+    def hit_count(self, count: int) -> None:
+        self._set(c.stepwell_breakpoint_hit_count_set, counted(count))
+
+    @property
+    def ignore_count(self) -> int:
+        """How many times it is passed before it stops. It can be set, and counts down."""
+        return int(self._get(c.stepwell_breakpoint_ignore_count))
+
+    @ignore_count.setter
+    def ignore_count(self, count: int) -> None:
+        self._set(c.stepwell_breakpoint_ignore_count_set, counted(count))
+
+    @property
+    def one_shot(self) -> bool:
+        """Whether it is removed the first time that it stops, before `on_stop` is called. It can be set."""
+        return bool(self._get(c.stepwell_breakpoint_one_shot))
+
+    @one_shot.setter
+    def one_shot(self, on: bool) -> None:
+        self._set(c.stepwell_breakpoint_one_shot_set, bool(on))
+        self._once = bool(on)
+
+    @property
+    def condition(self) -> Union[str, Callable[[Stop], Any], None]:
+        """What must hold for it to stop: a text that is compared with the frame (`"local(0) > 10 && i32[local(1) + 8] == 3"`), or something
+        that is called with the `Stop` and returns whether. It can be set; None is no condition. What a callback raises ends the guest, and
+        is raised by the call that ran it."""
+        if self._condition is not None:
+            return self._condition.holds
+        text = c.wasm_byte_vec_t()
+        if not self._get(lambda *at: c.stepwell_breakpoint_condition(*at, byref(text))):
+            return None
+        return take_bytes(text)[:-1].decode("utf-8", "replace")
+
+    @condition.setter
+    def condition(self, condition: Union[str, Callable[[Stop], Any], None]) -> None:
+        asked: Optional[_Asked] = None
+        if callable(condition):
+            asked = _Asked(self._debugger, condition)
+            self._set(c.stepwell_breakpoint_condition_guarded_set, _asked, _calls.register(asked), _calls.no_finalizer)
+        else:
+            self._set(c.stepwell_breakpoint_condition_set, None if condition is None else c_string(condition))
+        self._condition = asked
+
+    @property
+    def instance(self) -> Optional[Instance]:
+        """The one instance whose frames it stops; None for all. It can be set."""
+        return self._instance
+
+    @instance.setter
+    def instance(self, instance: Optional[Instance]) -> None:
+        self._set(c.stepwell_breakpoint_instance_set, None if instance is None else instance._handle)
+        self._instance = instance
+
     def remove(self) -> None:
         """Removes it."""
         self._debugger.remove(self)
@@ -122,6 +202,28 @@ class Breakpoint:
     def __repr__(self) -> str:
         at = ", ".join(f"{place.offset:#x}" for place in self.places)
         return f"<Breakpoint {self.id} at {at or 'no place yet'}>"
+
+
+class _Asked:
+    """A condition that Python is asked for."""
+
+    def __init__(self, debugger: Debugger, holds: Callable[[Stop], Any]) -> None:
+        self.debugger = debugger
+        self.holds = holds
+
+    def _ask(self, ptr: Any) -> bool:
+        stop = Stop(self.debugger, ptr)
+        try:
+            return bool(self.holds(stop))
+        finally:
+            stop._ptr = None
+
+
+def counted(count: int) -> int:
+    """A number of times."""
+    if not 0 <= count < 1 << 64:
+        raise ValueError(f"{count} is no number of times")
+    return count
 
 
 class Debugger(StoreObject):
@@ -167,6 +269,10 @@ class Debugger(StoreObject):
     @property
     def breakpoints(self) -> List[Breakpoint]:
         """The breakpoints there are, in the order they were set."""
+        with self._store._lock:
+            for placed in [placed for placed in self._breakpoints.values() if placed._once]:
+                if not c.stepwell_breakpoint_one_shot(self._handle, placed.id):
+                    del self._breakpoints[placed.id]  # It has stopped the guest, and was removed.
         return list(self._breakpoints.values())
 
     def _placed(self, function: Any, module: Optional[Module], *where: Any) -> Breakpoint:
@@ -223,6 +329,28 @@ class Debugger(StoreObject):
         with self._store._lock:
             check(c.stepwell_breakpoint_remove(self._handle, number))
         self._breakpoints.pop(number, None)
+
+    def break_at_all(self, module: Module, offsets: Sequence[int]) -> List[Breakpoint]:
+        """Sets breakpoints at instructions of a module, all or none, in one edit of the machine code: many are set as fast as one."""
+        count = len(offsets)
+        if any(offset < 0 for offset in offsets):
+            raise ValueError("an offset is not negative")
+        out = (c_uint32 * count)()
+        with self._store._lock:
+            check(c.stepwell_breakpoint_add_all(self._handle, self._store._module(module), (c_size_t * count)(*offsets), count, out))
+            placed = [Breakpoint(self, number) for number in out]
+            self._breakpoints.update((one.id, one) for one in placed)
+            for one in placed:
+                one.places
+        return placed
+
+    def remove_all(self, breakpoints: Sequence[Union[Breakpoint, int]]) -> None:
+        """Removes breakpoints, all or none, in one edit of the machine code."""
+        numbers = [one.id if isinstance(one, Breakpoint) else one for one in breakpoints]
+        with self._store._lock:
+            check(c.stepwell_breakpoint_remove_all(self._handle, (c_uint32 * len(numbers))(*numbers), len(numbers)))
+        for number in numbers:
+            self._breakpoints.pop(number, None)
 
     def step_always(self, on: bool = True) -> None:
         """Makes every instruction of every call stop, whatever `on_stop` answers, beginning with the first one; or ends
@@ -304,7 +432,8 @@ class Stop(Unique):
     def breakpoints(self) -> List[Breakpoint]:
         """The breakpoints that were hit; empty if they are not the reason."""
         count = c.stepwell_stop_breakpoint_count(self._handle)
-        return [self._debugger._breakpoints[c.stepwell_stop_breakpoint(self._handle, i)] for i in range(count)]
+        numbers = [int(c.stepwell_stop_breakpoint(self._handle, i)) for i in range(count)]
+        return [self._debugger._breakpoints.get(number) or Breakpoint(self._debugger, number) for number in numbers]
 
     @cached_property
     def trap_code(self) -> Union[TrapCode, int, None]:
@@ -573,4 +702,14 @@ def _call_stopped(env: int, ptr: Any, outcome: Any) -> None:
         _calls.stash(exception)
 
 
+def _call_asked(env: int, ptr: Any, outcome: Any) -> None:
+    """What C calls for a condition."""
+    try:
+        outcome[0].value = int(_calls.owner_of(env)._ask(ptr))
+        outcome[0].done = 1
+    except BaseException as exception:
+        _calls.stash(exception)
+
+
+_asked = _calls.callback(c.stepwell_guarded_stop_callback_t, _call_asked)
 _stopped = _calls.callback(c.stepwell_guarded_stop_callback_t, _call_stopped)

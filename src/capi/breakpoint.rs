@@ -169,7 +169,10 @@ pub unsafe extern "C" fn stepwell_breakpoint_remove(
 ///
 /// # Safety
 /// The pointer is NULL or live.
-pub(super) unsafe fn find(debugger: *const stepwell_debugger_t, breakpoint: stepwell_breakpoint_t) -> Result<Breakpoint> {
+pub(super) unsafe fn find(
+    debugger: *const stepwell_debugger_t,
+    breakpoint: stepwell_breakpoint_t,
+) -> Result<Breakpoint> {
     // SAFETY: by the contract.
     let DebuggerObject { cell, debugger } = unsafe { borrow(debugger, "debugger") }?;
     let found = debugger.breakpoint(&*cell.enter_to_look()?, BreakpointId::new(breakpoint))?;

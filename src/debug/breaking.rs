@@ -2,7 +2,7 @@
 //! the store.
 
 use super::Debugger;
-use super::breakpoint::{BreakRequest, Breakpoint, BreakpointId};
+use super::breakpoint::{BreakOptions, BreakRequest, Breakpoint, BreakpointId};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::runtime::{AsStore, AsStoreMut, Module};
 
@@ -30,10 +30,10 @@ impl Debugger {
         self.add_breakpoint(store, BreakRequest::function_index(module, func))
     }
 
-    /// Sets a breakpoint at every function that a name means, in a module or, with `None`, in all modules of the store
-    /// and those that come later: by its name in the source, whole or from the start of any of its parts on (`area` and
-    /// `Shape::area` mean `geo::Shape::area`), by its linkage name, by its name in the name section, or as an export.
-    /// Inlined copies too. Where lines tell what sets up a frame, it stands behind that, so that parameters are there.
+    /// Sets a breakpoint at the first instruction of every function that a name means, in a module or, with `None`, in
+    /// all modules of the store and those that come later: by its name in the source, whole or from the start of any of
+    /// its parts on (`area` and `Shape::area` mean `geo::Shape::area`), by its linkage name, by its name in the name
+    /// section, or as an export. Inlined copies too.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] when nothing in the module has that name, with what is spelt like it; otherwise as
@@ -79,12 +79,51 @@ impl Debugger {
         })
     }
 
+    /// Sets breakpoints at all that is asked for, or none, in one edit of the machine code: many are set as fast as one.
+    /// Their numbers, in that order.
+    ///
+    /// # Errors
+    /// As [`Debugger::break_at`]. Nothing is set then.
+    pub fn break_at_all(&self, store: &mut impl AsStoreMut, requests: &[BreakRequest]) -> Result<Vec<BreakpointId>> {
+        self.with(store, |state, store| state.breakpoints.add(store, requests))
+    }
+
+    /// Changes what a breakpoint has: `change` is given that. It takes effect before the guest goes on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] when there is none of this id, when a condition's text does not fit the function that a
+    /// place of the breakpoint is in, and for an instance of another store; a refused mapping. Nothing is changed then.
+    pub fn change_breakpoint(
+        &self,
+        store: &mut impl AsStoreMut,
+        id: BreakpointId,
+        change: impl FnOnce(&mut BreakOptions),
+    ) -> Result<()> {
+        self.with(store, |state, store| state.breakpoints.change(store, id, change))
+    }
+
+    /// Sets how often a breakpoint was come to: 0 begins to count anew.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] when there is none of this id.
+    pub fn set_hit_count(&self, store: &mut impl AsStoreMut, id: BreakpointId, hits: u64) -> Result<()> {
+        self.with(store, |state, _| state.breakpoints.set_hits(id, hits))
+    }
+
     /// Removes a breakpoint.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] when there is none of this id; a refused mapping otherwise.
     pub fn remove(&self, store: &mut impl AsStoreMut, id: BreakpointId) -> Result<()> {
         self.with(store, |state, store| state.breakpoints.remove(store, &[id]))
+    }
+
+    /// Removes breakpoints, all or none, in one edit of the machine code. One that is named twice is removed once.
+    ///
+    /// # Errors
+    /// As [`Debugger::remove`]. Nothing is removed then.
+    pub fn remove_all(&self, store: &mut impl AsStoreMut, ids: &[BreakpointId]) -> Result<()> {
+        self.with(store, |state, store| state.breakpoints.remove(store, ids))
     }
 
     /// The breakpoints there are, in the order they were set.

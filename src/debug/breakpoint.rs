@@ -1,8 +1,9 @@
 //! A breakpoint as its user sees it: what was asked for, and the places where that came to stand. Plain data; nothing
 //! here looks at a store.
 
+use super::condition::Condition;
 use crate::base::{FuncIndex, WasmOffset};
-use crate::runtime::Module;
+use crate::runtime::{Instance, Module};
 
 /// A breakpoint's name: unique in its debugger, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,8 +29,8 @@ pub enum BreakTarget {
     Offset(WasmOffset),
     /// The first instruction of a function, imports counted.
     FunctionIndex(FuncIndex),
-    /// Every function that a name means: see [`Inspector::functions`](crate::dwarf::Inspector::functions). Inlined
-    /// copies too; behind what sets up a frame, where lines tell that.
+    /// The first instruction of every function that a name means, inlined copies too: see
+    /// [`Inspector::functions`](crate::dwarf::Inspector::functions).
     Function(String),
     /// Every place of a line of the source, or of the next one that has code.
     Line {
@@ -68,12 +69,7 @@ impl BreakRequest {
     }
 
     /// A line of the source, in a module or in any: see [`BreakTarget::Line`].
-    pub fn line<'m>(
-        module: impl Into<Option<&'m Module>>,
-        file: &str,
-        line: u32,
-        column: Option<u32>,
-    ) -> BreakRequest {
+    pub fn line<'m>(module: impl Into<Option<&'m Module>>, file: &str, line: u32, column: Option<u32>) -> BreakRequest {
         let target = BreakTarget::Line { file: file.to_owned(), line, column };
         BreakRequest { module: module.into().cloned(), target }
     }
@@ -97,6 +93,30 @@ impl BreakPlace {
     }
 }
 
+/// What a breakpoint has that can be changed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BreakOptions {
+    /// Whether it stops anything. One that is not enabled arms nothing, and costs nothing.
+    pub enabled: bool,
+    /// How many times it is passed before it stops: it counts down, once each time that the breakpoint is come to and
+    /// its condition holds.
+    pub ignore: u64,
+    /// Whether it is removed the first time that it stops, before the callback is called.
+    pub one_shot: bool,
+    /// What must hold.
+    pub condition: Option<Condition>,
+    /// The one instance whose frames it stops. It is not kept alive by that: once it is collected, another may be taken
+    /// for it.
+    pub instance: Option<Instance>,
+}
+
+impl Default for BreakOptions {
+    fn default() -> Self {
+        BreakOptions { enabled: true, ignore: 0, one_shot: false, condition: None, instance: None }
+    }
+}
+
 /// A breakpoint as it was when it was asked for.
 #[derive(Clone)]
 pub struct Breakpoint {
@@ -107,6 +127,10 @@ pub struct Breakpoint {
     /// Where it stands: of one module ascending, the modules in the order in which they came. None yet where it is for
     /// any module, and none has had such a place so far.
     pub places: Vec<BreakPlace>,
+    /// What else it has.
+    pub options: BreakOptions,
+    /// How often it was come to while its condition held, those times counted that were ignored.
+    pub hits: u64,
 }
 
 impl Breakpoint {

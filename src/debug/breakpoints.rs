@@ -4,7 +4,8 @@
 //!
 //! However many breakpoints and places are set or removed at once, it is one edit of the plan, as a whole or not at all.
 
-use super::breakpoint::{BreakPlace, BreakRequest, Breakpoint, BreakpointId};
+use super::breakpoint::{BreakOptions, BreakPlace, BreakRequest, Breakpoint, BreakpointId};
+use super::condition::{Ask, Kind, Reader};
 use super::layers;
 use super::places::{Target, site_of, targets, targets_if_any};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
@@ -12,6 +13,7 @@ use crate::code::CodeSlot;
 use crate::image::SiteId;
 use crate::runtime::{Engine, Module, ModuleId, StoreMut};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// The ids of the breakpoints at one instruction.
 pub(super) type Hits = SmallVec<[BreakpointId; 2]>;
@@ -34,6 +36,18 @@ struct Entry {
     id: BreakpointId,
     request: BreakRequest,
     places: Vec<Placed>,
+    options: BreakOptions,
+    hits: u64,
+}
+
+/// A breakpoint that may stop a guest, and what has to be asked for that.
+pub(super) enum Asked {
+    /// It is gone, or not enabled any more.
+    Gone,
+    /// Nothing more.
+    Nobody,
+    /// The host.
+    Host(Arc<Ask>),
 }
 
 /// A place of a breakpoint.
@@ -68,6 +82,8 @@ impl Entry {
             id: self.id,
             request: self.request.clone(),
             places: self.places.iter().map(place).collect(),
+            options: self.options.clone(),
+            hits: self.hits,
         }
     }
 }
@@ -126,7 +142,8 @@ impl Breakpoints {
                 }
             };
             ids += 1;
-            entries.push(Entry { id: BreakpointId(ids), request: request.clone(), places });
+            let (request, options) = (request.clone(), BreakOptions::default());
+            entries.push(Entry { id: BreakpointId(ids), request, places, options, hits: 0 });
         }
         self.entries.append(&mut entries);
         let due: Vec<(usize, usize)> = (first..self.entries.len())
@@ -307,6 +324,113 @@ impl Breakpoints {
         Ok(())
     }
 
+    /// Changes what a breakpoint has. What is refused changes nothing.
+    pub(super) fn change(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        id: BreakpointId,
+        change: impl FnOnce(&mut BreakOptions),
+    ) -> Result<()> {
+        let index = self.index(id)?;
+        let entry = &self.entries[index];
+        let mut options = entry.options.clone();
+        change(&mut options);
+        if let Some(condition) = &options.condition {
+            for placed in &entry.places {
+                condition.check(&placed.module, placed.target.func)?;
+            }
+        }
+        if let Some(instance) = options.instance {
+            instance.module(&*store)?;
+        }
+        match (entry.options.enabled, options.enabled) {
+            (false, true) => {
+                let due: Vec<_> = (0..entry.places.len()).map(|place| (index, place)).collect();
+                self.activate(store, &due)?;
+            }
+            (true, false) => self.deactivate(store, &[index])?,
+            _ => {}
+        }
+        self.entries[index].options = options;
+        Ok(())
+    }
+
+    /// Sets how often a breakpoint was come to.
+    pub(super) fn set_hits(&mut self, id: BreakpointId, hits: u64) -> Result<()> {
+        let index = self.index(id)?;
+        self.entries[index].hits = hits;
+        Ok(())
+    }
+
+    /// The breakpoints at an instruction (see [`Breakpoints::at`]) whose instance and text the frame fits; whether some
+    /// have to be asked about. The frame is looked at where that is needed.
+    pub(super) fn reached<'a>(
+        &self,
+        from: usize,
+        reader: impl FnOnce() -> Option<Reader<'a>>,
+        hits: &mut Hits,
+    ) -> bool {
+        let mut unused = Some(reader);
+        let mut frame = None;
+        let mut ask = false;
+        for id in self.hits(from) {
+            let Some(index) = self.find(id) else { continue };
+            let options = &self.entries[index].options;
+            if options.condition.is_none() && options.instance.is_none() {
+                hits.push(id);
+                continue;
+            }
+            if let Some(reader) = unused.take() {
+                frame = reader();
+            }
+            let Some(frame) = &frame else { continue };
+            if options.instance.is_some() && options.instance != frame.instance {
+                continue;
+            }
+            match options.condition.as_ref().map(|condition| &condition.0) {
+                Some(Kind::Text(text)) if !text.holds(frame) => continue,
+                Some(Kind::Callback(_)) => ask = true,
+                _ => {}
+            }
+            hits.push(id);
+        }
+        ask
+    }
+
+    /// What has to be asked whether a breakpoint stops the guest.
+    pub(super) fn asked(&self, id: BreakpointId) -> Asked {
+        let Some(entry) = self.find(id).map(|index| &self.entries[index]).filter(|entry| entry.options.enabled) else {
+            return Asked::Gone;
+        };
+        match entry.options.condition.as_ref().map(|condition| &condition.0) {
+            Some(Kind::Callback(ask)) => Asked::Host(ask.clone()),
+            _ => Asked::Nobody,
+        }
+    }
+
+    /// Counts breakpoints as come to. Those that are passed this time are taken out; those that are to be removed are
+    /// told.
+    #[inline]
+    pub(super) fn count(&mut self, hits: &mut Hits) -> SmallVec<[BreakpointId; 1]> {
+        let mut once = SmallVec::new();
+        hits.retain(|id| {
+            let Some(index) = self.find(*id) else { return false };
+            let entry = &mut self.entries[index];
+            // Another's condition may have switched it off.
+            if !entry.options.enabled {
+                return false;
+            }
+            entry.hits = entry.hits.saturating_add(1);
+            let ignored = entry.options.ignore > 0;
+            entry.options.ignore -= u64::from(ignored);
+            if !ignored && entry.options.one_shot {
+                once.push(*id);
+            }
+            !ignored
+        });
+        once
+    }
+
     /// Where the breakpoints at an instruction are, if there are any; see [`Breakpoints::hits`].
     #[inline]
     pub(super) fn at(&self, slot: CodeSlot, wasm: WasmOffset) -> Option<usize> {
@@ -342,19 +466,21 @@ impl Breakpoints {
         let mut due = Vec::new();
         let mut added = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
-            let (old, count) = (due.len(), entry.places.len());
+            let count = entry.places.len();
             let here = entry.places.iter().enumerate().filter(|(_, placed)| placed.module.id() == module);
             let mut known = false;
             for (place, placed) in here {
                 known = true;
-                if placed.slots.is_empty() {
+                if placed.slots.is_empty() && entry.options.enabled {
                     due.push((index, place));
                 }
             }
             if !known && entry.request.module.is_none() {
                 let found = targets_if_any(&new, &entry.request)?;
-                due.extend((0..found.len()).map(|place| (index, count + place)));
-                added.extend((due.len() > old).then_some((index, found)));
+                if entry.options.enabled {
+                    due.extend((0..found.len()).map(|place| (index, count + place)));
+                }
+                added.push((index, found));
             }
         }
         let counts: Vec<(usize, usize)> =

@@ -35,6 +35,7 @@
 mod breaking;
 mod breakpoint;
 mod breakpoints;
+mod condition;
 mod frame;
 mod layers;
 mod places;
@@ -42,7 +43,8 @@ mod stepping;
 mod stop;
 mod variables;
 
-pub use breakpoint::{BreakPlace, BreakRequest, BreakTarget, Breakpoint, BreakpointId};
+pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakpoint, BreakpointId};
+pub use condition::Condition;
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
@@ -51,10 +53,11 @@ pub use variables::Evaluated;
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use crate::image::RerunEnd;
 use crate::runtime::{
-    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Room, StopInfo, StoreId, StoreMut,
+    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Room, StopInfo, StoreId, StoreMut, StoreRef,
     Told, Trap, TrapCode, TrapInfo, VirtualFrame,
 };
-use breakpoints::{Breakpoints, Hits};
+use breakpoints::{Asked, Breakpoints, Hits};
+use condition::{Reader, Values};
 use layers::Layers;
 use std::sync::{Arc, Weak};
 use stepping::Stepping;
@@ -83,6 +86,8 @@ struct State {
     breakpoints: Breakpoints,
     stepping: Stepping,
     exceptions: ExceptionStops,
+    /// Whether the host is asked about a condition: what runs within that is not told.
+    asking: bool,
     /// Room for frames inside regions, so that looking into one allocates nothing.
     spare: Vec<Room>,
 }
@@ -212,6 +217,7 @@ impl Core {
         loop {
             match next {
                 Next::Done(answer) => return Ok(answer),
+                Next::Ask => next = self.ask(told, &mut at)?,
                 Next::Tell => {
                     let mut action = self.call_back(told, &at.reason, None);
                     next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
@@ -220,9 +226,42 @@ impl Core {
         }
     }
 
+    /// Asks the host about the conditions of the breakpoints that the guest has come to.
+    fn ask(&self, told: &mut Told<'_, State>, at: &mut Place<'_>) -> Result<Next> {
+        let mut held = Hits::new();
+        let due = Hits::from_slice(at.reason.breakpoints());
+        for id in due {
+            let asked = told.with(|state, _| {
+                state.asking = true;
+                Ok(state.breakpoints.asked(id))
+            })?;
+            let holds = match asked {
+                Asked::Gone => Ok(false),
+                Asked::Nobody => Ok(true),
+                Asked::Host(ask) => {
+                    let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
+                    told.call_host(|store| ask(&mut Stop::new(store, self, &reason, None)))
+                }
+            };
+            told.with(|state, store| {
+                state.asking = false;
+                if holds.is_err() {
+                    state.stepping.cancel(&mut state.layers, store)?;
+                }
+                Ok(())
+            })?;
+            if holds? {
+                held.push(id);
+            }
+        }
+        told.with(|state, store| state.asked(store, at, held))
+    }
+
     /// Tells of a trap.
     fn trap(&self, told: &mut Told<'_, State>, trap: &TrapInfo) -> Result<()> {
-        told.with(|state, store| state.trapped(store, trap))?;
+        if told.with(|state, store| if state.asking { Ok(true) } else { state.trapped(store, trap).map(|()| false) })? {
+            return Ok(());
+        }
         // The guest's call has ended, whatever the answer is.
         self.call_back(told, &Reason::Trap(trap.code), None);
         told.with(|state, store| state.stepping.cancel(&mut state.layers, store))
@@ -232,6 +271,7 @@ impl Core {
     fn exception(&self, told: &mut Told<'_, State>, exception: &ExceptionInfo) -> Result<()> {
         let caught = exception.caught;
         let due = told.with(|state, store| match (state.exceptions, caught) {
+            _ if state.asking => Ok(false),
             (ExceptionStops::All, _) | (ExceptionStops::Uncaught, None) => {
                 state.stepping.pause();
                 Ok(true)
@@ -270,20 +310,32 @@ struct Place<'a> {
     inside: Option<Box<VirtualFrame>>,
     /// Whether the callback has seen something inside the region, or has changed the frame.
     told_inside: bool,
+    /// Whether a step ends here.
+    stepped: bool,
     /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
     reason: Reason,
 }
 
 impl<'a> Place<'a> {
     fn new(info: &'a StopInfo) -> Self {
-        Place { info, wasm: info.wasm, inside: None, told_inside: false, reason: Reason::Step }
+        Place { info, wasm: info.wasm, inside: None, told_inside: false, stepped: false, reason: Reason::Step }
     }
+}
+
+/// Whether the callback is to see an instruction.
+enum Due {
+    No,
+    Yes,
+    /// If the host says so.
+    Ask,
 }
 
 /// What is to be done next at a stop.
 enum Next {
     /// The callback is called, for [`Place::reason`], and the answer handed to [`State::answered`].
     Tell,
+    /// The host is asked about the conditions of the breakpoints of [`Place::reason`], and [`State::asked`] told.
+    Ask,
     /// The guest goes on.
     Done(Answer),
 }
@@ -291,7 +343,33 @@ enum Next {
 impl State {
     /// The guest has come to a stop point.
     fn arrive(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
-        if self.is_due(store, at) {
+        if self.asking {
+            return Ok(Next::Done(Answer::GoOn));
+        }
+        match self.is_due(store, at, None)? {
+            Due::Yes => return Ok(Next::Tell),
+            Due::Ask => return Ok(Next::Ask),
+            Due::No => {}
+        }
+        self.stepping.forget_ended(&mut self.layers, store)?;
+        self.go_on(store, at)
+    }
+
+    /// The host has been asked: these breakpoints are come to.
+    fn asked(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, held: Hits) -> Result<Next> {
+        // Shown inside the region, or changed meanwhile.
+        if let Some(mut inside) = store.take_virtual() {
+            inside.take_back(store);
+            at.wasm = inside.wasm();
+            at.inside = Some(inside);
+            at.told_inside = true;
+        }
+        at.reason = Reason::Breakpoint(held);
+        if self.settle(store, at)? {
+            if let Some(mut inside) = at.inside.take() {
+                inside.pay(store);
+                store.set_virtual(inside);
+            }
             return Ok(Next::Tell);
         }
         self.stepping.forget_ended(&mut self.layers, store)?;
@@ -316,25 +394,45 @@ impl State {
 
     /// Whether the callback is to see the instruction about to run; why is noted. A step that ends here is over.
     #[inline]
-    fn is_due(&mut self, store: &StoreMut<'_>, at: &mut Place<'_>) -> bool {
+    fn is_due(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, inside: Option<&VirtualFrame>) -> Result<Due> {
         let found = self.breakpoints.at(at.info.slot, at.wasm);
         let stepped = self.stepping.satisfied(&self.layers, store, at.info);
         let Some(found) = found else {
             if stepped {
                 at.reason = Reason::Step;
+                return Ok(Due::Yes);
             }
-            return stepped;
+            return Ok(Due::No);
         };
         if !matches!(at.reason, Reason::Breakpoint(_)) {
             at.reason = Reason::Breakpoint(Hits::new());
         }
+        at.stepped = stepped;
         if let Reason::Breakpoint(hits) = &mut at.reason {
             hits.clear();
-            for id in self.breakpoints.hits(found) {
-                hits.push(id);
+            if self.breakpoints.reached(found, || reader(store.as_store(), inside), hits) {
+                return Ok(Due::Ask);
             }
         }
-        true
+        Ok(if self.settle(store, at)? { Due::Yes } else { Due::No })
+    }
+
+    /// Counts the breakpoints that the guest has come to; whether the callback is to see it. Those that stop once are
+    /// removed.
+    #[inline]
+    fn settle(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<bool> {
+        let Reason::Breakpoint(hits) = &mut at.reason else { return Ok(at.stepped) };
+        let once = self.breakpoints.count(hits);
+        if !hits.is_empty() {
+            if !once.is_empty() {
+                self.breakpoints.remove(store, &once)?;
+            }
+            return Ok(true);
+        }
+        if at.stepped {
+            at.reason = Reason::Step;
+        }
+        Ok(at.stepped)
     }
 
     /// Reruns from where the guest is to the next instruction that the callback is to see; or says how the guest goes
@@ -369,10 +467,11 @@ impl State {
                 return self.leave(store, at, inside).map(Next::Done);
             }
             at.wasm = inside.wasm();
-            if self.is_due(store, at) {
+            let due = self.is_due(store, at, Some(&*inside))?;
+            if !matches!(due, Due::No) {
                 inside.pay(store);
                 store.set_virtual(inside);
-                return Ok(Next::Tell);
+                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { Next::Tell });
             }
             at.inside = Some(inside);
             self.stepping.forget_ended(&mut self.layers, store)?;
@@ -426,6 +525,16 @@ fn enter(store: &mut StoreMut<'_>, spare: &mut Vec<Room>) -> Result<Option<Box<V
             Ok(None)
         }
     }
+}
+
+/// What a condition is read from: the frame where the guest stands, or what is known of it inside a region.
+fn reader<'a>(store: StoreRef<'a>, inside: Option<&'a VirtualFrame>) -> Option<Reader<'a>> {
+    let top = store.keep_top(store.event()?)?;
+    let values = match inside {
+        Some(inside) => Values::Inside(inside),
+        None => Values::Frame(store.state_of(&top)?),
+    };
+    Some(Reader { store, values, instance: top.instance() })
 }
 
 /// Whether the code that has stopped has regions at all.

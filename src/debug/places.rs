@@ -152,8 +152,7 @@ fn target_from(
     func: DefinedFuncIndex,
     from: WasmOffset,
 ) -> Result<Option<Target>> {
-    let at_site =
-        |offset, site| Some(Target { func, offset, position: None, sites: SmallVec::from_slice(&[site]) });
+    let at_site = |offset, site| Some(Target { func, offset, position: None, sites: SmallVec::from_slice(&[site]) });
     if !tables.regions {
         return Ok(first_point(tables, func, from).and_then(|(offset, site)| at_site(offset, site)));
     }

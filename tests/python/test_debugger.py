@@ -99,6 +99,79 @@ class Progress(unittest.TestCase):
 
 
 class Breakpoints(Case):
+    def test_what_a_breakpoint_may_have(self):
+        debugger = self.attach(lambda stop: None)
+        at = debugger.break_at_function(self.module, "add")
+        first = at.offset
+        call = lambda n: self.assertEqual(self.exports.add(n, 1), n + 1)  # noqa: E731
+        self.assertEqual((at.enabled, at.hit_count, at.ignore_count, at.one_shot, at.condition, at.instance), (True, 0, 0, False, None, None))
+        at.enabled = False
+        call(1)
+        self.assertEqual((self.stops, at.enabled), ([], False))
+        at.enabled = True
+        at.ignore_count = 2
+        for n in range(3):
+            call(n)
+        self.assertEqual((len(self.stops), at.hit_count, at.ignore_count), (1, 3, 0))
+        at.hit_count = 0
+        at.condition = "local(0) == 7 && local(1) < 2"
+        for n in range(5, 9):
+            call(n)
+        self.assertEqual((len(self.stops), at.hit_count, at.condition), (2, 1, "local(0) == 7 && local(1) < 2"))
+        with self.assertRaisesRegex(Error, "at byte 0 of the condition.*compare it with another"):
+            at.condition = "local(0) = 7"
+        self.assertEqual(at.condition, "local(0) == 7 && local(1) < 2")
+        asked = []
+
+        def holds(stop):
+            asked.append(stop.frame().locals[0])
+            return asked[-1] == 8
+
+        at.condition = holds
+        self.assertIs(at.condition, holds)
+        for n in range(5, 10):
+            call(n)
+        self.assertEqual((asked, len(self.stops)), ([5, 6, 7, 8, 9], 3))
+
+        def fails(stop):
+            raise KeyError("nobody knows")
+
+        at.condition = fails
+        self.assertRaises(KeyError, self.exports.add, 1, 1)
+        at.condition = None
+        other = Instance(self.store, self.module, defaults=True)
+        at.instance = other
+        call(1)
+        self.assertEqual((len(self.stops), at.instance), (3, other))
+        other.exports.add(1, 1)
+        self.assertEqual(len(self.stops), 4)
+        at.instance = None
+        at.one_shot = True
+        self.assertEqual(debugger.breakpoints, [at])
+        call(1)
+        call(1)
+        self.assertEqual((len(self.stops), debugger.breakpoints), (5, []))
+        with self.assertRaises(Error):
+            at.enabled = True
+        for count in (-1, 1 << 64):
+            with self.assertRaises(ValueError):
+                at.ignore_count = count
+        # Sets.
+        placed = debugger.break_at_all(self.module, [first, first + 1])
+        self.assertEqual(debugger.breakpoints, placed)
+        self.assertEqual(placed[0].offset, first)
+        with self.assertRaises(Error):
+            debugger.break_at_all(self.module, [first, 0])
+        self.assertRaises(ValueError, debugger.break_at_all, self.module, [-1])
+        call(1)
+        self.assertEqual(len(self.stops), 7)
+        debugger.remove_all([placed[0], placed[1].id])
+        self.assertEqual(debugger.breakpoints, [])
+        with self.assertRaises(Error):
+            debugger.remove_all(placed)
+        call(1)
+        self.assertEqual(len(self.stops), 7)
+
     def test_by_name_index_and_offset(self):
         debugger = self.attach()
         by_name = debugger.break_at_function(self.module, "fact")

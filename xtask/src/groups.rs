@@ -127,7 +127,7 @@ pub const GROUPS: &[Group] = &[
         name: "debugger",
         about: "debugging one store, while all others run at full speed: breakpoints, stops, frames",
         needs: &["module", "trap", "exception"],
-        files: &["debugger", "breakpoint", "stop", "stop_frame", "stop_change", "frame_variable"],
+        files: &["debugger", "breakpoint", "breakpoint_options", "stop", "stop_frame", "stop_change", "frame_variable"],
         items: &["stepwell_debugger_t", "stepwell_stop_t", "stepwell_frame_t"],
     },
     Group {

@@ -66,6 +66,7 @@ const ORDER: &[&str] = &[
     "wasi",
     "debugger",
     "breakpoint",
+    "breakpoint_options",
     "outcome",
     "guarded",
     "stop",
