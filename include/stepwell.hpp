@@ -4163,7 +4163,7 @@ template <class F> struct ConditionFunction : StopEnv {
   F function;
   explicit ConditionFunction(F f) : function(std::move(f)) {}
 
-  static bool call(void *env, stepwell_stop_t *stop) noexcept {
+  static void call(void *env, stepwell_stop_t *stop, stepwell_outcome_t *outcome) noexcept {
     auto *self = static_cast<ConditionFunction *>(static_cast<StopEnv *>(env));
     const StorePtr store = self->store.lock();
     bool holds = false;
@@ -4172,9 +4172,15 @@ template <class F> struct ConditionFunction : StopEnv {
       holds = self->function(wrapped);
       return std::nullopt;
     });
-    if (!thrown) return holds;
-    end_at_stop(stop, std::move(*thrown), CallScope::find(store.get()));
-    return false;
+    if (thrown) {
+      std::string text = thrown->error.what(); // up to a NUL, if there is one
+      const wasm_message_t message = {text.size() + 1, &text[0]};
+      outcome->trap = wasm_trap_new(stepwell_stop_store(stop), &message);
+      if (!outcome->trap) die("no trap could be made for a condition that failed");
+      if (CallScope *scope = CallScope::find(store.get())) scope->keep(std::move(*thrown), stepwell_trap_message(outcome->trap));
+    }
+    outcome->value = holds;
+    outcome->done = 1;
   }
   static void finalize(void *env) noexcept { delete static_cast<ConditionFunction *>(static_cast<StopEnv *>(env)); }
 };
@@ -4351,7 +4357,7 @@ template <class F> Result<void> Breakpoint::try_condition_callback(F holds) cons
   auto env = std::make_unique<Env>(std::move(holds));
   env->store = box->store;
   env->debugger = box;
-  return detail::outcome(stepwell_breakpoint_condition_callback_set(
+  return detail::outcome(stepwell_breakpoint_condition_guarded_set(
       box->debugger, id_, Env::call, static_cast<detail::StopEnv *>(env.release()), Env::finalize));
 }
 

@@ -448,7 +448,7 @@ bool stepwell_breakpoint_condition(const stepwell_debugger_t *debugger,
  * - `i8[A]`, `u8`, `i16`, `u16`, `i32`, `u32`, `i64`, `u64`, `f32`, `f64`: what stands at an address of the first
  *   memory. Addresses are taken modulo the size of its address space. With `(X)` in place of `[A]`, the number X as
  *   one of that type: `u32(local(0))`.
- * - Constants: `10`, `-1`, `0x1f`, `1.5`.
+ * - Constants: `10`, `-1`, `0x400`, `1.5`.
  * - `*` and `&`, then `+`, `-`, `|` and `^`; then `==`, `!=`, `<`, `<=`, `>`, `>=`; then `!`, `&&` and `||`; and
  *   parentheses.
  *

@@ -1,5 +1,5 @@
-//! `stepwell_breakpoint_t`: a breakpoint of a debugger, by its number. It stands at as many places as what was asked for
-//! has.
+//! `stepwell_breakpoint_t`: a breakpoint of a debugger, by its number. It stands at as many places as what was asked
+//! for has.
 
 use super::debugger::DebuggerObject;
 use super::module;

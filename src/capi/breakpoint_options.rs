@@ -184,7 +184,7 @@ pub unsafe extern "C" fn stepwell_breakpoint_condition(
 /// - `i8[A]`, `u8`, `i16`, `u16`, `i32`, `u32`, `i64`, `u64`, `f32`, `f64`: what stands at an address of the first
 ///   memory. Addresses are taken modulo the size of its address space. With `(X)` in place of `[A]`, the number X as
 ///   one of that type: `u32(local(0))`.
-/// - Constants: `10`, `-1`, `0x1f`, `1.5`.
+/// - Constants: `10`, `-1`, `0x400`, `1.5`.
 /// - `*` and `&`, then `+`, `-`, `|` and `^`; then `==`, `!=`, `<`, `<=`, `>`, `>=`; then `!`, `&&` and `||`; and
 ///   parentheses.
 ///
@@ -202,6 +202,8 @@ pub unsafe extern "C" fn stepwell_breakpoint_condition_set(
     text: *const c_char,
 ) -> Own<stepwell_error_t> {
     or_error("stepwell_breakpoint_condition_set", || {
+        // SAFETY: C passes a live debugger or NULL.
+        unsafe { borrow(debugger, "debugger") }?;
         let condition = match text.is_null() {
             true => None,
             // SAFETY: C passes a C string or NULL.
@@ -227,6 +229,8 @@ pub unsafe extern "C" fn stepwell_breakpoint_condition_callback_set(
 ) -> Own<stepwell_error_t> {
     let env = Env::new(env, finalizer);
     or_error("stepwell_breakpoint_condition_callback_set", move || {
+        // SAFETY: C passes a live debugger or NULL.
+        unsafe { borrow(debugger, "debugger") }?;
         let callback = callback.ok_or_else(|| null("callback"))?;
         // SAFETY: C registered the callback with this environment.
         let call = move |stop: *mut stepwell_stop_t| Ok(unsafe { callback(env.get(), stop) });
@@ -352,10 +356,11 @@ pub unsafe extern "C" fn stepwell_breakpoint_remove_all(
 ///
 /// # Safety
 /// The pointer is NULL or points to so many that are not changed during `'a`.
-unsafe fn array<'a, T: Copy>(pointer: *const T, count: usize, param: &str) -> Result<impl Iterator<Item = T> + 'a>
-where
-    T: 'a,
-{
+unsafe fn array<'a, T: Copy + 'a>(
+    pointer: *const T,
+    count: usize,
+    param: &str,
+) -> Result<impl Iterator<Item = T> + 'a> {
     let size = count.checked_mul(size_of::<T>()).filter(|size| *size <= isize::MAX as usize);
     let size = size.ok_or_else(|| {
         Error::new(ErrorKind::Argument, format!("`count` is {count}, which is more than memory has room for"))

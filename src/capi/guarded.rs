@@ -161,6 +161,8 @@ pub unsafe extern "C" fn stepwell_breakpoint_condition_guarded_set(
 ) -> Own<stepwell_error_t> {
     let env = Env::new(env, finalizer);
     or_error("stepwell_breakpoint_condition_guarded_set", move || {
+        // SAFETY: C passes a live debugger or NULL.
+        unsafe { borrow(debugger, "debugger") }?;
         let callback = callback.ok_or_else(|| null("callback"))?;
         let call = move |stop: *mut stepwell_stop_t| {
             // SAFETY: C registered the callback with this environment.

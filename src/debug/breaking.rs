@@ -2,7 +2,8 @@
 //! the store.
 
 use super::Debugger;
-use super::breakpoint::{BreakOptions, BreakRequest, Breakpoint, BreakpointId};
+use super::breakpoint::{BreakOptions, BreakRequest, Breakpoint};
+use super::breakpoint_id::BreakpointId;
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::runtime::{AsStore, AsStoreMut, Module};
 
@@ -79,8 +80,8 @@ impl Debugger {
         })
     }
 
-    /// Sets breakpoints at all that is asked for, or none, in one edit of the machine code: many are set as fast as one.
-    /// Their numbers, in that order.
+    /// Sets breakpoints at all that is asked for, or none, in one edit of the machine code: many are set as fast as
+    /// one. Their numbers, in that order.
     ///
     /// # Errors
     /// As [`Debugger::break_at`]. Nothing is set then.

@@ -1,25 +1,10 @@
 //! A breakpoint as its user sees it: what was asked for, and the places where that came to stand. Plain data; nothing
 //! here looks at a store.
 
+use super::breakpoint_id::BreakpointId;
 use super::condition::Condition;
 use crate::base::{FuncIndex, WasmOffset};
 use crate::runtime::{Instance, Module};
-
-/// A breakpoint's name: unique in its debugger, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BreakpointId(pub(super) u32);
-
-impl BreakpointId {
-    /// Its number, from 1 on.
-    pub fn get(self) -> u32 {
-        self.0
-    }
-
-    /// The id of this number, whether or not there is such a breakpoint.
-    pub fn new(number: u32) -> Self {
-        BreakpointId(number)
-    }
-}
 
 /// What a breakpoint is to stop at.
 #[derive(Clone, Debug, PartialEq, Eq)]

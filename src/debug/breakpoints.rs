@@ -2,9 +2,11 @@
 //! instruction inside a region no site stands: there a breakpoint arms those from which the instruction can be reached
 //! without passing another, and rerun tells whether it is.
 //!
-//! However many breakpoints and places are set or removed at once, it is one edit of the plan, as a whole or not at all.
+//! However many breakpoints and places are set or removed at once, it is one edit of the plan, as a whole or not at
+//! all.
 
-use super::breakpoint::{BreakOptions, BreakPlace, BreakRequest, Breakpoint, BreakpointId};
+use super::breakpoint::{BreakOptions, BreakPlace, BreakRequest, Breakpoint};
+use super::breakpoint_id::{BreakpointId, Hits};
 use super::condition::{Ask, Kind, Reader};
 use super::layers;
 use super::places::{Target, site_of, targets, targets_if_any};
@@ -14,9 +16,6 @@ use crate::image::SiteId;
 use crate::runtime::{Engine, Module, ModuleId, StoreMut};
 use smallvec::SmallVec;
 use std::sync::Arc;
-
-/// The ids of the breakpoints at one instruction.
-pub(super) type Hits = SmallVec<[BreakpointId; 2]>;
 
 /// Sites, and the code they are of.
 type Sites = SmallVec<[(CodeSlot, SiteId); 4]>;

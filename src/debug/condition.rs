@@ -25,9 +25,9 @@ pub(super) type Ask = dyn Fn(&mut Stop<'_>) -> Result<bool> + Send + Sync;
 ///
 /// - `local(N)` and `global(N)`, by index, parameters first; integers have a sign.
 /// - `i8[A]`, `u8`, `i16`, `u16`, `i32`, `u32`, `i64`, `u64`, `f32`, `f64`: what stands at an address of the first
-///   memory. Addresses are taken modulo the size of the memory's address space. With `(X)` in place of `[A]`, the number
-///   X as one of that type: `u32(local(0))`.
-/// - Constants: `10`, `-1`, `0x1f`, `1.5`.
+///   memory. Addresses are taken modulo the size of the memory's address space. With `(X)` in place of `[A]`, the
+///   number X as one of that type: `u32(local(0))`.
+/// - Constants: `10`, `-1`, `0x400`, `1.5`.
 /// - `*`, `&`, then `+`, `-`, `|`, `^`; of integers, without overflow up to 128 bits.
 /// - `==`, `!=`, `<`, `<=`, `>`, `>=`; then `!`, `&&`, `||`, and parentheses.
 ///

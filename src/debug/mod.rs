@@ -34,6 +34,7 @@
 
 mod breaking;
 mod breakpoint;
+mod breakpoint_id;
 mod breakpoints;
 mod condition;
 mod frame;
@@ -43,7 +44,8 @@ mod stepping;
 mod stop;
 mod variables;
 
-pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakpoint, BreakpointId};
+pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakpoint};
+pub use breakpoint_id::BreakpointId;
 pub use condition::Condition;
 pub use frame::Frame;
 pub use stepping::Action;
@@ -56,7 +58,8 @@ use crate::runtime::{
     Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Room, StopInfo, StoreId, StoreMut, StoreRef,
     Told, Trap, TrapCode, TrapInfo, VirtualFrame,
 };
-use breakpoints::{Asked, Breakpoints, Hits};
+use breakpoint_id::Hits;
+use breakpoints::{Asked, Breakpoints};
 use condition::{Reader, Values};
 use layers::Layers;
 use std::sync::{Arc, Weak};

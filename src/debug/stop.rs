@@ -1,7 +1,6 @@
 //! What the callback holds while the guest stands.
 
-use super::breakpoint::BreakpointId;
-use super::breakpoints::Hits;
+use super::breakpoint_id::{BreakpointId, Hits};
 use super::frame::Frame;
 use super::{Core, Debugger};
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
