@@ -3740,6 +3740,15 @@ struct DebuggerBox {
 
 } // namespace detail
 
+/// An instruction at which a breakpoint stands.
+struct BreakPlace {
+  Module module;
+  /// The index of the function it is in, imports counted.
+  std::uint32_t func_index;
+  /// The instruction, in bytes from the start of the module.
+  std::size_t offset;
+};
+
 /// A breakpoint of a debugger: a number that can be copied. It stays until it is removed, or its debugger goes. Thread: with its store.
 class Breakpoint {
 public:
@@ -3749,19 +3758,19 @@ public:
 
   /// Its number: unique in its debugger.
   stepwell_breakpoint_t id() const noexcept { return id_; }
-  /// Where it stands, in bytes from the start of its module; nothing if it is gone.
+  /// Where it stands, in bytes from the start of its module, of its first place; nothing if it has none yet, or is gone.
   std::optional<std::size_t> offset() const {
     const auto box = debugger_.lock();
     const std::size_t offset = box ? stepwell_breakpoint_offset(box->debugger, id_) : SIZE_MAX;
     return offset == SIZE_MAX ? std::nullopt : std::optional<std::size_t>(offset);
   }
-  /// The index of the function it stands in, imports counted; nothing if it is gone.
+  /// The index of the function it stands in, imports counted, of its first place; nothing if it has none yet, or is gone.
   std::optional<std::uint32_t> func_index() const {
     const auto box = debugger_.lock();
     const std::uint32_t index = box ? stepwell_breakpoint_func_index(box->debugger, id_) : UINT32_MAX;
     return index == UINT32_MAX ? std::nullopt : std::optional<std::uint32_t>(index);
   }
-  /// Where it stands in the source: the place itself, whose line is the one that it really is at, and then what that was inlined into;
+  /// Where it stands in the source, of its first place: the place itself, whose line is the one that it really is at, and then what that was inlined into;
   /// empty if that is not known, or if it is gone.
   std::vector<Source> sources() const {
     const auto box = debugger_.lock();
@@ -3775,11 +3784,110 @@ public:
     const std::vector<Source> places = sources();
     return places.empty() || !places[0].line ? std::nullopt : std::optional<std::uint32_t>(places[0].line);
   }
+  /// How many places it stands at; of one for any module there may be more later.
+  std::size_t place_count() const {
+    const auto box = debugger_.lock();
+    return box ? stepwell_breakpoint_place_count(box->debugger, id_) : 0;
+  }
+  /// All of them; none if it is gone.
+  std::vector<BreakPlace> places() const {
+    std::vector<BreakPlace> list;
+    const auto box = debugger_.lock();
+    for (std::size_t i = 0, count = place_count(); i < count; i++) {
+      list.push_back({Module(box->store, stepwell_breakpoint_place_module(box->debugger, id_, i)),
+                      stepwell_breakpoint_place_func_index(box->debugger, id_, i),
+                      stepwell_breakpoint_place_offset(box->debugger, id_, i)});
+    }
+    return list;
+  }
+  /// Where one of them is in the source; empty if that is not known.
+  std::vector<Source> place_sources(std::size_t place) const {
+    const auto box = debugger_.lock();
+    if (!box) return {};
+    return detail::all_sources(SIZE_MAX, [&](std::size_t index, stepwell_source_t *out) {
+      return stepwell_breakpoint_place_source(box->debugger, id_, place, index, out);
+    });
+  }
+  /// Whether it is enabled, as all are at first; false if it is gone. One that is not costs nothing.
+  bool enabled() const {
+    const auto box = debugger_.lock();
+    return box && stepwell_breakpoint_enabled(box->debugger, id_);
+  }
+  Result<void> try_enabled(bool on) const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_enabled_set(debugger, id_, on); });
+  }
+  void enabled(bool on) const { try_enabled(on).value(); }
+  /// How often it was come to while its condition held, those times counted that were ignored; 0 if it is gone.
+  std::uint64_t hit_count() const {
+    const auto box = debugger_.lock();
+    return box ? stepwell_breakpoint_hit_count(box->debugger, id_) : 0;
+  }
+  Result<void> try_hit_count(std::uint64_t count) const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_hit_count_set(debugger, id_, count); });
+  }
+  void hit_count(std::uint64_t count) const { try_hit_count(count).value(); }
+  /// How many times it is passed before it stops; 0 if it is gone.
+  std::uint64_t ignore_count() const {
+    const auto box = debugger_.lock();
+    return box ? stepwell_breakpoint_ignore_count(box->debugger, id_) : 0;
+  }
+  Result<void> try_ignore_count(std::uint64_t count) const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_ignore_count_set(debugger, id_, count); });
+  }
+  void ignore_count(std::uint64_t count) const { try_ignore_count(count).value(); }
+  /// Whether it is removed the first time that it stops, before the stop callback is called; false if it is gone.
+  bool one_shot() const {
+    const auto box = debugger_.lock();
+    return box && stepwell_breakpoint_one_shot(box->debugger, id_);
+  }
+  Result<void> try_one_shot(bool on) const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_one_shot_set(debugger, id_, on); });
+  }
+  void one_shot(bool on) const { try_one_shot(on).value(); }
+  /// The text of its condition; nothing if it has none, if that is a callback, or if it is gone.
+  std::optional<std::string> condition() const {
+    const auto box = debugger_.lock();
+    wasm_byte_vec_t text;
+    if (!box || !stepwell_breakpoint_condition(box->debugger, id_, &text)) return std::nullopt;
+    std::string said(text.data, text.size - 1);
+    wasm_byte_vec_delete(&text);
+    return said;
+  }
+  /// It stops only where a text holds of the frame, as in `local(0) > 10 && i32[local(1) + 8] == 3`: see
+  /// `stepwell_breakpoint_condition_set`.
+  Result<void> try_condition(const std::string &text) const {
+    if (std::optional<Error> error = detail::no_c_string(text, "text")) return std::move(*error);
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_condition_set(debugger, id_, text.c_str()); });
+  }
+  void condition(const std::string &text) const { try_condition(text).value(); }
+  /// It stops only where `holds(Stop &)` returns true. What that throws ends the guest, and is thrown again by the call that ran it.
+  template <class F> Result<void> try_condition_callback(F holds) const;
+  template <class F> void condition_callback(F holds) const { try_condition_callback(std::move(holds)).value(); }
+  /// It stops whatever holds.
+  Result<void> try_no_condition() const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_condition_set(debugger, id_, nullptr); });
+  }
+  void no_condition() const { try_no_condition().value(); }
+  /// The one instance whose frames it stops; nothing if it stops those of all, or is gone.
+  std::optional<Instance> instance() const {
+    const auto box = debugger_.lock();
+    wasm_instance_t *of = box ? stepwell_breakpoint_instance(box->debugger, id_) : nullptr;
+    return of ? std::optional<Instance>(Instance(box->store, of)) : std::nullopt;
+  }
+  /// It stops the frames of one instance only, which is to be kept for as long.
+  Result<void> try_instance(const Instance &of) const {
+    if (!of.valid()) return detail::moved_from(Instance::class_name);
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_instance_set(debugger, id_, of.raw()); });
+  }
+  void instance(const Instance &of) const { try_instance(of).value(); }
+  /// It stops the frames of all instances.
+  Result<void> try_all_instances() const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_instance_set(debugger, id_, nullptr); });
+  }
+  void all_instances() const { try_all_instances().value(); }
   /// Removes it; an error if it is gone. Inside a stop it takes effect before the guest goes on.
   Result<void> try_remove() const {
-    const auto box = debugger_.lock();
-    if (!box) return Error(ErrorCode::State, "the debugger of breakpoint " + std::to_string(id_) + " is gone");
-    return detail::outcome(stepwell_breakpoint_remove(box->debugger, id_));
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_breakpoint_remove(debugger, id_); });
   }
   void remove() const { try_remove().value(); }
   friend bool operator==(const Breakpoint &a, const Breakpoint &b) noexcept {
@@ -3788,6 +3896,11 @@ public:
   friend bool operator!=(const Breakpoint &a, const Breakpoint &b) noexcept { return !(a == b); }
 
 private:
+  template <class Work> Result<void> with(Work &&work) const {
+    const auto box = debugger_.lock();
+    if (!box) return Error(ErrorCode::State, "the debugger of breakpoint " + std::to_string(id_) + " is gone");
+    return detail::outcome(work(box->debugger));
+  }
   std::weak_ptr<detail::DebuggerBox> debugger_;
   stepwell_breakpoint_t id_;
 };
@@ -4076,12 +4189,44 @@ template <class F> struct StopFunction : StopEnv {
   static void finalize(void *env) noexcept { delete static_cast<StopFunction *>(static_cast<StopEnv *>(env)); }
 };
 
+/// A condition that is asked for.
+template <class F> struct ConditionFunction : StopEnv {
+  F function;
+  explicit ConditionFunction(F f) : function(std::move(f)) {}
+
+  static void call(void *env, stepwell_stop_t *stop, stepwell_outcome_t *outcome) noexcept {
+    auto *self = static_cast<ConditionFunction *>(static_cast<StopEnv *>(env));
+    const StorePtr store = self->store.lock();
+    bool holds = false;
+    std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      Stop wrapped(stop, store, self->debugger);
+      holds = self->function(wrapped);
+      return std::nullopt;
+    });
+    if (thrown) {
+      std::string text = thrown->error.what(); // up to a NUL, if there is one
+      const wasm_message_t message = {text.size() + 1, &text[0]};
+      outcome->trap = wasm_trap_new(stepwell_stop_store(stop), &message);
+      if (!outcome->trap) die("no trap could be made for a condition that failed");
+      if (CallScope *scope = CallScope::find(store.get())) scope->keep(std::move(*thrown), stepwell_trap_message(outcome->trap));
+    }
+    outcome->value = holds;
+    outcome->done = 1;
+  }
+  static void finalize(void *env) noexcept { delete static_cast<ConditionFunction *>(static_cast<StopEnv *>(env)); }
+};
+
 /// Sets a breakpoint: `set(debugger, &id)`.
-template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<DebuggerBox> &box, const Module &module, Set &&set) {
-  if (!module.valid()) return moved_from(Module::class_name);
+template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<DebuggerBox> &box, Set &&set) {
   stepwell_breakpoint_t id = 0;
   if (stepwell_error_t *error = set(box->debugger, &id)) return take_error(error);
   return Breakpoint(box, id);
+}
+
+/// The same in a module.
+template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<DebuggerBox> &box, const Module &module, Set &&set) {
+  if (!module.valid()) return moved_from(Module::class_name);
+  return set_breakpoint(box, std::forward<Set>(set));
 }
 
 } // namespace detail
@@ -4133,7 +4278,8 @@ public:
     });
   }
   Breakpoint break_at(const Module &module, std::size_t offset) { return try_break_at(module, offset).value(); }
-  /// At the first instruction of the function of this name: an export's, else one of the module's name section.
+  /// At the first instruction of every function that a name means: its name in the source, whole or from the start of one of its parts
+  /// on, as the linker knew it, of the name section, or of an export.
   Result<Breakpoint> try_break_at_function(const Module &module, const std::string &name) {
     if (!valid()) return detail::moved_from(class_name);
     if (std::optional<Error> error = detail::no_c_string(name, "name")) return std::move(*error);
@@ -4143,6 +4289,38 @@ public:
   }
   Breakpoint break_at_function(const Module &module, const std::string &name) {
     return try_break_at_function(module, name).value();
+  }
+  /// The same in all modules of the store, and in those that come later.
+  Result<Breakpoint> try_break_at_function(const std::string &name) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(name, "name")) return std::move(*error);
+    return detail::set_breakpoint(box_, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+      return stepwell_breakpoint_add_at_function(debugger, nullptr, name.c_str(), id);
+    });
+  }
+  Breakpoint break_at_function(const std::string &name) { return try_break_at_function(name).value(); }
+  /// At every place of a line of the source, or of the next one that has code: `Breakpoint::line` tells. `file` is a path as the compiler
+  /// knew it, or the end of one. With a column other than 0, only what begins there, or at the next one of the line.
+  Result<Breakpoint> try_break_at_line(const Module &module, const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(file, "file")) return std::move(*error);
+    return detail::set_breakpoint(box_, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+      return stepwell_breakpoint_add_at_line(debugger, module.raw(), file.c_str(), line, column, id);
+    });
+  }
+  Breakpoint break_at_line(const Module &module, const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    return try_break_at_line(module, file, line, column).value();
+  }
+  /// The same in all modules of the store, and in those that come later.
+  Result<Breakpoint> try_break_at_line(const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(file, "file")) return std::move(*error);
+    return detail::set_breakpoint(box_, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {
+      return stepwell_breakpoint_add_at_line(debugger, nullptr, file.c_str(), line, column, id);
+    });
+  }
+  Breakpoint break_at_line(const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    return try_break_at_line(file, line, column).value();
   }
   /// At the first instruction of a function by its index, imports counted.
   Result<Breakpoint> try_break_at_function_index(const Module &module, std::uint32_t index) {
@@ -4154,6 +4332,31 @@ public:
   Breakpoint break_at_function_index(const Module &module, std::uint32_t index) {
     return try_break_at_function_index(module, index).value();
   }
+  /// Breakpoints at instructions of a module, all or none, set in one edit of the machine code: many are set as fast as one.
+  Result<std::vector<Breakpoint>> try_break_at_all(const Module &module, Span<const std::size_t> offsets) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    std::vector<stepwell_breakpoint_t> ids(offsets.size());
+    if (stepwell_error_t *error = stepwell_breakpoint_add_all(raw(), module.raw(), offsets.data(), offsets.size(), ids.data())) {
+      return detail::take_error(error);
+    }
+    std::vector<Breakpoint> list;
+    list.reserve(ids.size());
+    for (const stepwell_breakpoint_t id : ids) list.emplace_back(box_, id);
+    return list;
+  }
+  std::vector<Breakpoint> break_at_all(const Module &module, Span<const std::size_t> offsets) {
+    return try_break_at_all(module, offsets).value();
+  }
+  /// Removes breakpoints, all or none, in one edit of the machine code.
+  Result<void> try_remove_all(Span<const Breakpoint> breakpoints) {
+    if (!valid()) return detail::moved_from(class_name);
+    std::vector<stepwell_breakpoint_t> ids;
+    ids.reserve(breakpoints.size());
+    for (const Breakpoint &breakpoint : breakpoints) ids.push_back(breakpoint.id());
+    return detail::outcome(stepwell_breakpoint_remove_all(raw(), ids.data(), ids.size()));
+  }
+  void remove_all(Span<const Breakpoint> breakpoints) { try_remove_all(breakpoints).value(); }
   /// With `on`, every instruction of every call stops from now on, whatever the callback answers.
   Result<void> try_step_always(bool on) {
     if (!valid()) return detail::moved_from(class_name);
@@ -4288,6 +4491,17 @@ private:
   };
   std::shared_ptr<State> state_;
 };
+
+template <class F> Result<void> Breakpoint::try_condition_callback(F holds) const {
+  const auto box = debugger_.lock();
+  if (!box) return Error(ErrorCode::State, "the debugger of breakpoint " + std::to_string(id_) + " is gone");
+  using Env = detail::ConditionFunction<F>;
+  auto env = std::make_unique<Env>(std::move(holds));
+  env->store = box->store;
+  env->debugger = box;
+  return detail::outcome(stepwell_breakpoint_condition_guarded_set(
+      box->debugger, id_, Env::call, static_cast<detail::StopEnv *>(env.release()), Env::finalize));
+}
 
 inline Result<Breakpoint> Stop::try_break_at(const Module &module, std::size_t offset) const {
   const auto box = debugger_.lock();

@@ -318,7 +318,7 @@ fn jumps_to_where_the_operands_fit() {
         let sum = guest.module.info().func_named("sum").unwrap();
         let written = guest.find("sum", 0x36, 0);
         let breakpoint = guest.debugger.break_at(&mut guest.store, &guest.module, written).unwrap();
-        assert_eq!(breakpoint.func, sum);
+        assert_eq!(breakpoint.func(), Some(sum));
         *to.lock().unwrap() = vec![(again, true)];
         assert_eq!(guest.call("sum", &[Val::I32(3)]).unwrap(), [Val::I32(3)], "two operands were on the stack");
     }

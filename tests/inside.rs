@@ -161,7 +161,7 @@ fn places(module: &Module, func: u32) -> Vec<WasmOffset> {
 fn break_at(store: &mut impl AsStoreMut, debugger: &Debugger, module: &Module, func: u32, nth: usize) -> BreakpointId {
     let at = places(module, func)[nth];
     let placed = debugger.break_at(store, module, at).unwrap();
-    assert_eq!((placed.offset, placed.func.get()), (at, func));
+    assert_eq!((placed.offset(), placed.func()), (Some(at), Some(FuncIndex::new(func))));
     placed.id
 }
 

@@ -168,7 +168,7 @@ fn a_breakpoint_outside_every_body_is_refused() {
     for offset in (0..binary.len() + 9).chain([u32::MAX as usize]) {
         let placed = debugger.break_at(&mut store, &module, WasmOffset::new(offset as u32));
         match bodies.iter().position(|body| body.contains(&offset)) {
-            Some(body) => assert_eq!(placed.unwrap().func.get() as usize, body, "{offset}"),
+            Some(body) => assert_eq!(placed.unwrap().func().unwrap().get() as usize, body, "{offset}"),
             None => assert!(placed.err().unwrap().message().contains("in no function's body"), "{offset}"),
         }
     }

@@ -383,7 +383,7 @@ fn trail(tier: DebugTier, text: &str, export: (&str, i32), at: (&str, usize), an
     })
     .unwrap();
     let breakpoint = debugger.break_at(&mut store, &module, stepwell::base::WasmOffset::new(offset)).unwrap();
-    assert_eq!(breakpoint.offset.get(), offset);
+    assert_eq!(breakpoint.offset().unwrap().get(), offset);
     let result = call(&mut store, instance, export.0, export.1).unwrap();
     // The debugger changes nothing.
     debugger.detach(&mut store).unwrap();
@@ -639,7 +639,7 @@ fn what_was_changed_before_a_tail_call_counts() {
             let place = places.iter().find(|place| (place.1.0.as_str(), place.1.1) == (name, at)).unwrap();
             let offset = stepwell::base::WasmOffset::new(*place.0);
             let breakpoint = debugger.break_at(&mut store, &module, offset).unwrap();
-            assert_eq!(breakpoint.offset, offset);
+            assert_eq!(breakpoint.offset(), Some(offset));
             let result = call(&mut store, instance, &run, 5).unwrap();
             debugger.detach(&mut store).unwrap();
             // What was on the operand stack was seen before the change.

@@ -126,7 +126,9 @@ impl Seen {
     }
 
     fn placed(&mut self, breakpoint: &Breakpoint) {
-        self.placed.insert(breakpoint.id, (breakpoint.module.id(), breakpoint.offset, 0));
+        for place in &breakpoint.places {
+            self.placed.insert(breakpoint.id, (place.module.id(), place.offset, 0));
+        }
     }
 
     /// A random offset in a function body of `module`.
@@ -290,7 +292,7 @@ impl Watch {
             // A place behind the last instruction that can be reached has none to slip to.
             if let Ok(breakpoint) = debugger.break_at(store, module, offset) {
                 let mut seen = lock(&self.seen);
-                if breakpoint.offset < offset {
+                if breakpoint.offset() < Some(offset) {
                     seen.problem(|| format!("a breakpoint asked for at {offset} was placed before it"));
                 }
                 seen.placed(&breakpoint);

@@ -71,7 +71,10 @@ typedef struct stepwell_debugger_t stepwell_debugger_t;
  */
 typedef struct stepwell_frame_t stepwell_frame_t;
 
-/** Has guests that compute in a debugged store stop, from other threads. It may outlive the store; then it does nothing. */
+/**
+ * Has guests that compute in a debugged store stop, from other threads. It may outlive the store; then it does
+ * nothing.
+ */
 typedef struct stepwell_pauser_t stepwell_pauser_t;
 
 /** Stops that wait for another thread to look at them and answer. */
@@ -91,11 +94,18 @@ typedef int32_t stepwell_action_t;
  */
 typedef stepwell_action_t (*stepwell_stop_callback_t)(void *env, struct stepwell_stop_t *stop);
 
+/** Which exceptions are stops, one of `enum stepwell_exception_stops_enum`. */
+typedef int32_t stepwell_exception_stops_t;
+
 /** A breakpoint's number: unique in its debugger, never 0, never reused. */
 typedef uint32_t stepwell_breakpoint_t;
 
-/** Which exceptions are stops, one of `enum stepwell_exception_stops_enum`. */
-typedef int32_t stepwell_exception_stops_t;
+/**
+ * Says whether a breakpoint stops the guest. It runs on the guest's thread, with the store in its hands, and may do
+ * what a stop callback may; breakpoints, steps and traps of guests that it calls are not told. It may not throw or
+ * `longjmp`.
+ */
+typedef bool (*stepwell_condition_callback_t)(void *env, struct stepwell_stop_t *stop);
 
 /** Why a guest was stopped, one of `enum stepwell_stop_enum`. */
 typedef int32_t stepwell_stop_reason_t;
@@ -153,57 +163,6 @@ STEPWELL_API
 void stepwell_debugger_delete(own stepwell_debugger_t *debugger);
 
 /**
- * Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
- * reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an
- * error. The module need not be instantiated yet. The breakpoint's number is written to `out`, which may be NULL. Also
- * allowed inside a stop; it takes effect before the guest goes on.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_breakpoint_add(stepwell_debugger_t *debugger,
-                                             const wasm_module_t *module,
-                                             size_t offset,
-                                             stepwell_breakpoint_t *out);
-
-/**
- * Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's name
- * section. Otherwise as `stepwell_breakpoint_add`.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_breakpoint_add_at_function(stepwell_debugger_t *debugger,
-                                                         const wasm_module_t *module,
-                                                         const char *name,
-                                                         stepwell_breakpoint_t *out);
-
-/**
- * Sets a breakpoint at the first instruction of a function by its index, imports counted. Otherwise as
- * `stepwell_breakpoint_add`.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_breakpoint_add_at_function_index(stepwell_debugger_t *debugger,
-                                                               const wasm_module_t *module,
-                                                               uint32_t index,
-                                                               stepwell_breakpoint_t *out);
-
-/**
- * Removes a breakpoint. Also allowed inside a stop; it takes effect before the guest goes on.
- *
- * Thread: one at a time per store.
- */
-STEPWELL_API
-STEPWELL_NODISCARD
-own stepwell_error_t *stepwell_breakpoint_remove(stepwell_debugger_t *debugger,
-                                                stepwell_breakpoint_t breakpoint);
-
-/**
  * With `on`, every instruction of every call stops from now on, whatever the callback answers, beginning with the
  * first one; without, that ends. Also allowed inside a stop.
  *
@@ -233,8 +192,86 @@ own stepwell_error_t *stepwell_debugger_stop_at_exceptions_set(stepwell_debugger
 STEPWELL_API size_t stepwell_debugger_breakpoint_count(const stepwell_debugger_t *debugger);
 
 /**
- * Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is
- * no such breakpoint.
+ * Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
+ * reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an
+ * error. The module need not be instantiated yet. The breakpoint's number is written to `out`, which may be NULL. Also
+ * allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add(stepwell_debugger_t *debugger,
+                                             const wasm_module_t *module,
+                                             size_t offset,
+                                             stepwell_breakpoint_t *out);
+
+/**
+ * Sets a breakpoint at every function that a name means: by its name in the source, whole or from the start of any of
+ * its parts on (`area` and `Shape::area` mean `geo::Shape::area`), by the name that the linker knew it by, by its name
+ * in the name section, or as an export. It stands at the first instruction of each, inlined copies too:
+ * `stepwell_breakpoint_place_count` tells how many places that are.
+ *
+ * With `module` NULL it is for all modules of the store, and for those that come later. Then it is no error that none
+ * has such a function yet; of a module that was given it is, and the message has what is spelt like the name.
+ * Otherwise as `stepwell_breakpoint_add`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add_at_function(stepwell_debugger_t *debugger,
+                                                         const wasm_module_t *module,
+                                                         const char *name,
+                                                         stepwell_breakpoint_t *out);
+
+/**
+ * Sets a breakpoint at every place of a line of the source: in each function that has it, inlined copies too. Of a
+ * function's first line it stands behind what sets up the frame. Without code for the line, the next one that has some
+ * is meant: `stepwell_breakpoint_source` tells which. `file` is a path as the compiler knew it, or the end of one, of
+ * whole names: `"main.c"`, `"src/main.c"`. With `column` not 0, only what begins there, or at the next column of the
+ * line.
+ *
+ * With `module` NULL it is for all modules of the store, and for those that come later. Then it is no error that none
+ * has such a line yet; of a module that was given it is. Otherwise as `stepwell_breakpoint_add`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add_at_line(stepwell_debugger_t *debugger,
+                                                     const wasm_module_t *module,
+                                                     const char *file,
+                                                     uint32_t line,
+                                                     uint32_t column,
+                                                     stepwell_breakpoint_t *out);
+
+/**
+ * Sets a breakpoint at the first instruction of a function by its index, imports counted. Otherwise as
+ * `stepwell_breakpoint_add`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add_at_function_index(stepwell_debugger_t *debugger,
+                                                               const wasm_module_t *module,
+                                                               uint32_t index,
+                                                               stepwell_breakpoint_t *out);
+
+/**
+ * Removes a breakpoint. Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_remove(stepwell_debugger_t *debugger,
+                                                stepwell_breakpoint_t breakpoint);
+
+/**
+ * Where a breakpoint stands: the byte offset of its instruction from the start of its module, of its first place.
+ * `SIZE_MAX` if it has no place yet, or if there is no such breakpoint.
  *
  * Thread: one at a time per store.
  */
@@ -243,7 +280,8 @@ size_t stepwell_breakpoint_offset(const stepwell_debugger_t *debugger,
                                   stepwell_breakpoint_t breakpoint);
 
 /**
- * The index of the function a breakpoint stands in, imports counted. `UINT32_MAX` if there is no such breakpoint.
+ * The index of the function a breakpoint stands in, imports counted, of its first place. `UINT32_MAX` if it has no
+ * place yet, or if there is no such breakpoint.
  *
  * Thread: one at a time per store.
  */
@@ -252,9 +290,9 @@ uint32_t stepwell_breakpoint_func_index(const stepwell_debugger_t *debugger,
                                         stepwell_breakpoint_t breakpoint);
 
 /**
- * Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with
- * `index` 0 the place itself, whose line is the one that the breakpoint really is at. False, and nothing written,
- * beyond the last, where it is not known, or if there is no such breakpoint.
+ * Writes where in the source a breakpoint stands to `out`, of its first place, as `stepwell_module_source` does for an
+ * instruction: with `index` 0 the place itself, whose line is the one that the breakpoint really is at. False, and
+ * nothing written, beyond the last, where it is not known, or if there is no such breakpoint.
  *
  * Thread: one at a time per store.
  */
@@ -263,6 +301,245 @@ bool stepwell_breakpoint_source(const stepwell_debugger_t *debugger,
                                 stepwell_breakpoint_t breakpoint,
                                 size_t index,
                                 stepwell_source_t *out);
+
+/**
+ * How many places a breakpoint stands at: 1 where it was asked for by offset or index, as many as there are for a name
+ * or a line. Of one that is for any module there may be more later, and none yet. 0, too, if there is no such
+ * breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+size_t stepwell_breakpoint_place_count(const stepwell_debugger_t *debugger,
+                                       stepwell_breakpoint_t breakpoint);
+
+/**
+ * The byte offset of a place's instruction from the start of its module: places of one module ascend, and modules are
+ * in the order in which the store has got them. `SIZE_MAX` beyond the last place, or if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+size_t stepwell_breakpoint_place_offset(const stepwell_debugger_t *debugger,
+                                        stepwell_breakpoint_t breakpoint,
+                                        size_t place);
+
+/**
+ * The index of the function a place is in, imports counted. `UINT32_MAX` beyond the last place, or if there is no such
+ * breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint32_t stepwell_breakpoint_place_func_index(const stepwell_debugger_t *debugger,
+                                              stepwell_breakpoint_t breakpoint,
+                                              size_t place);
+
+/**
+ * The module a place is in; NULL beyond the last place, or if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_module_t *stepwell_breakpoint_place_module(const stepwell_debugger_t *debugger,
+                                                   stepwell_breakpoint_t breakpoint,
+                                                   size_t place);
+
+/**
+ * Writes where in the source a place is to `out`, as `stepwell_breakpoint_source` does for the first.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_breakpoint_place_source(const stepwell_debugger_t *debugger,
+                                      stepwell_breakpoint_t breakpoint,
+                                      size_t place,
+                                      size_t index,
+                                      stepwell_source_t *out);
+
+/**
+ * Whether a breakpoint is enabled, as all are at first; false if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_breakpoint_enabled(const stepwell_debugger_t *debugger,
+                                 stepwell_breakpoint_t breakpoint);
+
+/**
+ * Enables a breakpoint or not. One that is not enabled stops nothing and costs nothing; places of modules that come
+ * meanwhile are found all the same. Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_enabled_set(stepwell_debugger_t *debugger,
+                                                     stepwell_breakpoint_t breakpoint,
+                                                     bool enabled);
+
+/**
+ * How often a breakpoint was come to while its condition held, those times counted that were ignored; 0 if there is no
+ * such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint64_t stepwell_breakpoint_hit_count(const stepwell_debugger_t *debugger,
+                                       stepwell_breakpoint_t breakpoint);
+
+/**
+ * Sets how often a breakpoint was come to: 0 begins to count anew.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_hit_count_set(stepwell_debugger_t *debugger,
+                                                       stepwell_breakpoint_t breakpoint,
+                                                       uint64_t count);
+
+/**
+ * How many times more a breakpoint is passed before it stops; 0 if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint64_t stepwell_breakpoint_ignore_count(const stepwell_debugger_t *debugger,
+                                          stepwell_breakpoint_t breakpoint);
+
+/**
+ * Sets how many times a breakpoint is passed before it stops. It counts down, once each time that the breakpoint is
+ * come to and its condition holds.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_ignore_count_set(stepwell_debugger_t *debugger,
+                                                          stepwell_breakpoint_t breakpoint,
+                                                          uint64_t count);
+
+/**
+ * Whether a breakpoint is removed the first time that it stops; false if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_breakpoint_one_shot(const stepwell_debugger_t *debugger,
+                                  stepwell_breakpoint_t breakpoint);
+
+/**
+ * Has a breakpoint be removed the first time that it stops, before the stop callback is called, or not. The stop still
+ * tells its number.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_one_shot_set(stepwell_debugger_t *debugger,
+                                                      stepwell_breakpoint_t breakpoint,
+                                                      bool one_shot);
+
+/**
+ * Writes the text of a breakpoint's condition to `out`, NUL-terminated (the NUL is counted in its size), and the
+ * caller's. False, and nothing written, if it has none, if its condition is a callback, or if there is no such
+ * breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_breakpoint_condition(const stepwell_debugger_t *debugger,
+                                   stepwell_breakpoint_t breakpoint,
+                                   own wasm_message_t *out);
+
+/**
+ * Has a breakpoint stop only where a text holds of the frame: `local(0) > 10 && i32[local(1) + 8] == 3`. NULL takes
+ * the condition away. A place that is passed because the text does not hold costs little more than nothing: nobody is
+ * called.
+ *
+ * - `local(N)` and `global(N)`, by index, parameters first; integers have a sign.
+ * - `i8[A]`, `u8`, `i16`, `u16`, `i32`, `u32`, `i64`, `u64`, `f32`, `f64`: what stands at an address of the first
+ *   memory. Addresses are taken modulo the size of its address space. With `(X)` in place of `[A]`, the number X as
+ *   one of that type: `u32(local(0))`.
+ * - Constants: `10`, `-1`, `0x400`, `1.5`.
+ * - `*` and `&`, then `+`, `-`, `|` and `^`; then `==`, `!=`, `<`, `<=`, `>`, `>=`; then `!`, `&&` and `||`; and
+ *   parentheses.
+ *
+ * Integers and floats are not mixed, constants aside. A read beyond the memory makes the whole condition false. An
+ * error, and nothing changed, for a text that is no condition, with the position, or that does not fit the function of
+ * a place: locals, globals and memories that are not there, or are no numbers. At places that come later and that it
+ * does not fit it does not hold.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_condition_set(stepwell_debugger_t *debugger,
+                                                       stepwell_breakpoint_t breakpoint,
+                                                       const char *text);
+
+/**
+ * Has a breakpoint stop only where `callback` says so. `finalizer(env)` runs when the breakpoint has another condition
+ * or is gone, or when this fails; it may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_condition_callback_set(stepwell_debugger_t *debugger,
+                                                                stepwell_breakpoint_t breakpoint,
+                                                                stepwell_condition_callback_t callback,
+                                                                void *env,
+                                                                stepwell_finalizer_t finalizer);
+
+/**
+ * The one instance whose frames a breakpoint stops; NULL if it stops those of all, or if there is no such breakpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_instance_t *stepwell_breakpoint_instance(const stepwell_debugger_t *debugger,
+                                                 stepwell_breakpoint_t breakpoint);
+
+/**
+ * Has a breakpoint stop the frames of one instance only, or those of all, with NULL. Keep a handle of the instance for
+ * as long: the breakpoint does not keep it from being collected.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_instance_set(stepwell_debugger_t *debugger,
+                                                      stepwell_breakpoint_t breakpoint,
+                                                      const wasm_instance_t *instance);
+
+/**
+ * Sets `count` breakpoints at instructions of a module, all or none, in one edit of the machine code: many are set as
+ * fast as one. `offsets` are as for `stepwell_breakpoint_add`. The numbers are written to `out`, which has room for
+ * `count` or is NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add_all(stepwell_debugger_t *debugger,
+                                                 const wasm_module_t *module,
+                                                 const size_t *offsets,
+                                                 size_t count,
+                                                 stepwell_breakpoint_t *out);
+
+/**
+ * Removes `count` breakpoints, all or none, in one edit of the machine code. One that is named twice is removed once.
+ * Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_remove_all(stepwell_debugger_t *debugger,
+                                                    const stepwell_breakpoint_t *breakpoints,
+                                                    size_t count);
 
 /**
  * A new handle by which other threads have guests of the debugger's store stop. What the store's code looks like with

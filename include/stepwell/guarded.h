@@ -93,6 +93,20 @@ own stepwell_error_t *stepwell_debugger_attach_guarded(wasm_store_t *store,
                                                       own stepwell_debugger_t **out);
 
 /**
+ * As `stepwell_breakpoint_condition_callback_set`, with a callback that says by an outcome how it ended: its value is
+ * whether the breakpoint stops. An outcome that is not done ends the guest's call with a trap.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_condition_guarded_set(stepwell_debugger_t *debugger,
+                                                               stepwell_breakpoint_t breakpoint,
+                                                               stepwell_guarded_stop_callback_t callback,
+                                                               void *env,
+                                                               stepwell_finalizer_t finalizer);
+
+/**
  * As `stepwell_wasi_config_stdin_callback_set`, with a callback that says by an outcome how it ended.
  *
  * Thread: any.

@@ -2,16 +2,17 @@
 from __future__ import annotations
 
 import threading
-from ctypes import POINTER, byref, c_uint32
+from ctypes import POINTER, byref, c_size_t, c_uint32
 from functools import cached_property
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Union
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Union
 
 from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, ExceptionStops, StopReason, TrapCode
 from ._managed import Managed, StoreObject, Unique
 from .errors import (
-    Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, take_bytes, text_from,
+    Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
+    text_from,
 )
 from .instance import Instance
 from .module import Module, c_string
@@ -36,24 +37,194 @@ Action.__doc__ = """What the guest is to do after a stop.
 """
 
 
-class Breakpoint(NamedTuple):
-    """A breakpoint where it was placed: `offset` is the byte offset of its instruction in the module."""
+class BreakPlace(NamedTuple):
+    """An instruction at which a breakpoint stands: `offset` is its byte offset in the module, which is None if Python did not make it."""
 
-    id: int
-    module: Module
+    module: Optional[Module]
     func_index: int
     offset: int
+    source: List[Source]
+
+    @property
+    def line(self) -> Optional[int]:
+        """The line of the source that it is at, or None where that is not known."""
+        return next((place.line for place in self.source[:1] if place.line), None)
+
+
+class Breakpoint:
+    """A breakpoint of a debugger: its number, and the places where it stands. Two are the same if they are of one debugger and have one `id`."""
+
+    def __init__(self, debugger: Debugger, number: int) -> None:
+        self._debugger = debugger
+        self.id = number
+        self._places: List[BreakPlace] = []
+        self._condition: Optional[_Asked] = None
+        self._once = False
+        self._instance: Optional[Instance] = None
+
+    @property
+    def places(self) -> List[BreakPlace]:
+        """Where it stands: as many instructions as the line or the name has. Of a breakpoint for any module there may be more later,
+        and none yet. Of one that is gone, those that were known."""
+        debugger = self._debugger
+        if debugger._ptr is None or self.id not in debugger._breakpoints:
+            return list(self._places)
+        with debugger._store._lock:
+            count = c.stepwell_breakpoint_place_count(debugger._handle, self.id)
+            for index in range(len(self._places), count):
+                at = debugger._handle, self.id, index
+                handle = not_null(c.stepwell_breakpoint_place_module(*at), "stepwell_breakpoint_place_module")
+                try:
+                    module = debugger._store._module_of(handle)
+                finally:
+                    c.wasm_module_delete(handle)
+                source = sources_until(c.stepwell_breakpoint_place_source, *at)
+                offset = c.stepwell_breakpoint_place_offset(*at)
+                self._places.append(BreakPlace(module, c.stepwell_breakpoint_place_func_index(*at), offset, source))
+        return list(self._places)
+
+    @property
+    def _first(self) -> Optional[BreakPlace]:
+        return next(iter(self._places or self.places), None)
+
+    @property
+    def module(self) -> Optional[Module]:
+        """The module of its first place; None while it has none."""
+        return self._first.module if self._first else None
+
+    @property
+    def func_index(self) -> Optional[int]:
+        """The function of its first place, by its index; None while it has none."""
+        return self._first.func_index if self._first else None
+
+    @property
+    def offset(self) -> Optional[int]:
+        """The byte offset in the module of its first place; None while it has none."""
+        return self._first.offset if self._first else None
 
     @property
     def source(self) -> List[Source]:
-        """Where it is in the source: the place itself, and then those that it was inlined into; empty where that is not known."""
-        return self.module.source(self.offset)
+        """Where its first place is in the source: the place itself, and then those that it was inlined into; empty where that is not known."""
+        return self._first.source if self._first else []
 
     @property
     def line(self) -> Optional[int]:
         """The line of the source that it is at, or None where that is not known. A breakpoint that was asked for at a line without code
         is at the next line that has some."""
-        return next((place.line for place in self.source[:1] if place.line), None)
+        return self._first.line if self._first else None
+
+    def _set(self, setter: Any, *values: Any) -> None:
+        with self._debugger._store._lock:
+            check(setter(self._debugger._handle, self.id, *values))
+
+    def _get(self, getter: Any) -> Any:
+        with self._debugger._store._lock:
+            return getter(self._debugger._handle, self.id)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it stops anything, as all do at first. One that is not enabled costs nothing. It can be set."""
+        return bool(self._get(c.stepwell_breakpoint_enabled))
+
+    @enabled.setter
+    def enabled(self, on: bool) -> None:
+        self._set(c.stepwell_breakpoint_enabled_set, bool(on))
+
+    @property
+    def hit_count(self) -> int:
+        """How often it was come to while its condition held, those times counted that were ignored. It can be set."""
+        return int(self._get(c.stepwell_breakpoint_hit_count))
+
+    @hit_count.setter
+    def hit_count(self, count: int) -> None:
+        self._set(c.stepwell_breakpoint_hit_count_set, counted(count))
+
+    @property
+    def ignore_count(self) -> int:
+        """How many times it is passed before it stops. It can be set, and counts down."""
+        return int(self._get(c.stepwell_breakpoint_ignore_count))
+
+    @ignore_count.setter
+    def ignore_count(self, count: int) -> None:
+        self._set(c.stepwell_breakpoint_ignore_count_set, counted(count))
+
+    @property
+    def one_shot(self) -> bool:
+        """Whether it is removed the first time that it stops, before `on_stop` is called. It can be set."""
+        return bool(self._get(c.stepwell_breakpoint_one_shot))
+
+    @one_shot.setter
+    def one_shot(self, on: bool) -> None:
+        self._set(c.stepwell_breakpoint_one_shot_set, bool(on))
+        self._once = bool(on)
+
+    @property
+    def condition(self) -> Union[str, Callable[[Stop], Any], None]:
+        """What must hold for it to stop: a text that is compared with the frame (`"local(0) > 10 && i32[local(1) + 8] == 3"`), or something
+        that is called with the `Stop` and returns whether. It can be set; None is no condition. What a callback raises ends the guest, and
+        is raised by the call that ran it."""
+        if self._condition is not None:
+            return self._condition.holds
+        text = c.wasm_byte_vec_t()
+        if not self._get(lambda *at: c.stepwell_breakpoint_condition(*at, byref(text))):
+            return None
+        return take_bytes(text)[:-1].decode("utf-8", "replace")
+
+    @condition.setter
+    def condition(self, condition: Union[str, Callable[[Stop], Any], None]) -> None:
+        asked: Optional[_Asked] = None
+        if callable(condition):
+            asked = _Asked(self._debugger, condition)
+            self._set(c.stepwell_breakpoint_condition_guarded_set, _asked, _calls.register(asked), _calls.no_finalizer)
+        else:
+            self._set(c.stepwell_breakpoint_condition_set, None if condition is None else c_string(condition))
+        self._condition = asked
+
+    @property
+    def instance(self) -> Optional[Instance]:
+        """The one instance whose frames it stops; None for all. It can be set."""
+        return self._instance
+
+    @instance.setter
+    def instance(self, instance: Optional[Instance]) -> None:
+        self._set(c.stepwell_breakpoint_instance_set, None if instance is None else instance._handle)
+        self._instance = instance
+
+    def remove(self) -> None:
+        """Removes it."""
+        self._debugger.remove(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Breakpoint) and (self._debugger is other._debugger and self.id == other.id)
+
+    def __hash__(self) -> int:
+        return hash((id(self._debugger), self.id))
+
+    def __repr__(self) -> str:
+        at = ", ".join(f"{place.offset:#x}" for place in self.places)
+        return f"<Breakpoint {self.id} at {at or 'no place yet'}>"
+
+
+class _Asked:
+    """A condition that Python is asked for."""
+
+    def __init__(self, debugger: Debugger, holds: Callable[[Stop], Any]) -> None:
+        self.debugger = debugger
+        self.holds = holds
+
+    def _ask(self, ptr: Any) -> bool:
+        stop = Stop(self.debugger, ptr)
+        try:
+            return bool(self.holds(stop))
+        finally:
+            stop._ptr = None
+
+
+def counted(count: int) -> int:
+    """A number of times."""
+    if not 0 <= count < 1 << 64:
+        raise ValueError(f"{count} is no number of times")
+    return count
 
 
 class Debugger(StoreObject):
@@ -99,16 +270,19 @@ class Debugger(StoreObject):
     @property
     def breakpoints(self) -> List[Breakpoint]:
         """The breakpoints there are, in the order they were set."""
+        with self._store._lock:
+            for placed in [placed for placed in self._breakpoints.values() if placed._once]:
+                if not c.stepwell_breakpoint_one_shot(self._handle, placed.id):
+                    del self._breakpoints[placed.id]  # It has stopped the guest, and was removed.
         return list(self._breakpoints.values())
 
-    def _placed(self, function: Any, module: Module, where: Any) -> Breakpoint:
+    def _placed(self, function: Any, module: Optional[Module], *where: Any) -> Breakpoint:
         out = c_uint32()
         with self._store._lock:
-            check(function(self._handle, self._store._module(module), where, byref(out)))
-            number = out.value
-            func = c.stepwell_breakpoint_func_index(self._handle, number)
-            placed = Breakpoint(number, module, func, c.stepwell_breakpoint_offset(self._handle, number))
-        self._breakpoints[number] = placed
+            handle = None if module is None else self._store._module(module)
+            check(function(self._handle, handle, *where, byref(out)))
+            placed = self._breakpoints[out.value] = Breakpoint(self, out.value)
+            placed.places  # What is known now stays known once it is gone.
         return placed
 
     def break_at(self, module: Module, offset: int) -> Breakpoint:
@@ -118,14 +292,28 @@ class Debugger(StoreObject):
             raise ValueError("an offset is not negative")
         return self._placed(c.stepwell_breakpoint_add, module, offset)
 
-    def break_at_function(self, module: Module, function: Union[str, int]) -> Breakpoint:
-        """Sets a breakpoint at the first instruction of a function, by its name (an export's, else one of the name
-        section) or its index, imports counted."""
+    def break_at_function(self, module: Optional[Module], function: Union[str, int]) -> Breakpoint:
+        """Sets a breakpoint at the first instruction of a function, by its index, imports counted, or by a name, and then of every function that
+        it means: its name in the source, whole or from the start of any of its parts on, as the linker knew it, of the name section, or of an
+        export. With `module` None a name is for all modules of the store, and for those that
+        come later."""
         if isinstance(function, str):
             return self._placed(c.stepwell_breakpoint_add_at_function, module, c_string(function))
+        if module is None:
+            raise TypeError("a function's index is one of a module, which must be given")
         if not 0 <= function < 1 << 32:
             raise ValueError(f"{function} is no function index")
         return self._placed(c.stepwell_breakpoint_add_at_function_index, module, function)
+
+    def break_at_line(self, module: Optional[Module], file: str, line: int, column: int = 0) -> Breakpoint:
+        """Sets one breakpoint at every place of a line of the source: in each function that has it, inlined copies too; of a function's first
+        line behind what sets up its frame. Without code for the line, the next line that has some is meant, which the breakpoint's
+        `line` tells. `file` is a path as the compiler knew it, or the end of one. With a column, only what begins there, or at the next
+        one of the line. With `module` None it is for all modules of the store, and for those that come later."""
+        for number, what in ((line, "line"), (column, "column")):
+            if not 0 <= number < 1 << 32:
+                raise ValueError(f"{number} is no {what}")
+        return self._placed(c.stepwell_breakpoint_add_at_line, module, c_string(file), line, column)
 
     def break_at_source(self, module: Module, file: str, line: int) -> List[Breakpoint]:
         """Sets breakpoints at the code of a line of the source, one at each place that it has code at: they stop wherever the line
@@ -142,6 +330,28 @@ class Debugger(StoreObject):
         with self._store._lock:
             check(c.stepwell_breakpoint_remove(self._handle, number))
         self._breakpoints.pop(number, None)
+
+    def break_at_all(self, module: Module, offsets: Sequence[int]) -> List[Breakpoint]:
+        """Sets breakpoints at instructions of a module, all or none, in one edit of the machine code: many are set as fast as one."""
+        count = len(offsets)
+        if any(offset < 0 for offset in offsets):
+            raise ValueError("an offset is not negative")
+        out = (c_uint32 * count)()
+        with self._store._lock:
+            check(c.stepwell_breakpoint_add_all(self._handle, self._store._module(module), (c_size_t * count)(*offsets), count, out))
+            placed = [Breakpoint(self, number) for number in out]
+            self._breakpoints.update((one.id, one) for one in placed)
+            for one in placed:
+                one.places
+        return placed
+
+    def remove_all(self, breakpoints: Sequence[Union[Breakpoint, int]]) -> None:
+        """Removes breakpoints, all or none, in one edit of the machine code."""
+        numbers = [one.id if isinstance(one, Breakpoint) else one for one in breakpoints]
+        with self._store._lock:
+            check(c.stepwell_breakpoint_remove_all(self._handle, (c_uint32 * len(numbers))(*numbers), len(numbers)))
+        for number in numbers:
+            self._breakpoints.pop(number, None)
 
     def step_always(self, on: bool = True) -> None:
         """Makes every instruction of every call stop, whatever `on_stop` answers, beginning with the first one; or ends
@@ -243,7 +453,8 @@ class Stop(Unique):
     def breakpoints(self) -> List[Breakpoint]:
         """The breakpoints that were hit; empty if they are not the reason."""
         count = c.stepwell_stop_breakpoint_count(self._handle)
-        return [self._debugger._breakpoints[c.stepwell_stop_breakpoint(self._handle, i)] for i in range(count)]
+        numbers = [int(c.stepwell_stop_breakpoint(self._handle, i)) for i in range(count)]
+        return [self._debugger._breakpoints.get(number) or Breakpoint(self._debugger, number) for number in numbers]
 
     @cached_property
     def trap_code(self) -> Union[TrapCode, int, None]:
@@ -591,4 +802,14 @@ def _call_stopped(env: int, ptr: Any, outcome: Any) -> None:
         _calls.stash(exception)
 
 
+def _call_asked(env: int, ptr: Any, outcome: Any) -> None:
+    """What C calls for a condition."""
+    try:
+        outcome[0].value = int(_calls.owner_of(env)._ask(ptr))
+        outcome[0].done = 1
+    except BaseException as exception:
+        _calls.stash(exception)
+
+
+_asked = _calls.callback(c.stepwell_guarded_stop_callback_t, _call_asked)
 _stopped = _calls.callback(c.stepwell_guarded_stop_callback_t, _call_stopped)

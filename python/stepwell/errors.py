@@ -50,12 +50,16 @@ class Source(NamedTuple):
 
 def sources_from(count: Any, get: Any, *arguments: Any) -> List[Source]:
     """The places that `get(*arguments, index, out)` writes, innermost inlined function first."""
-    found = []
-    for index in range(count(*arguments)):
-        out = c.stepwell_source_t()
-        if get(*arguments, index, byref(out)):
-            file, function = (text.decode("utf-8", "replace") if text is not None else None for text in (out.file, out.function))
-            found.append(Source(file, function, out.line, out.column))
+    return sources_until(get, *arguments) if count(*arguments) else []
+
+
+def sources_until(get: Any, *arguments: Any) -> List[Source]:
+    """The same where they are counted by asking for the next."""
+    found: List[Source] = []
+    out = c.stepwell_source_t()
+    while get(*arguments, len(found), byref(out)):
+        file, function = (text.decode("utf-8", "replace") if text is not None else None for text in (out.file, out.function))
+        found.append(Source(file, function, out.line, out.column))
     return found
 
 

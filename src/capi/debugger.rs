@@ -1,25 +1,19 @@
-//! `stepwell_debugger_t`: debugging one store, and the breakpoints in it.
+//! `stepwell_debugger_t`: debugging one store.
 
-use super::module;
-use super::plumbing::cell::{Entered, StoreCell};
+use super::plumbing::cell::StoreCell;
 use super::plumbing::env::{Env, stepwell_finalizer_t};
-use super::plumbing::guard::{or_abort, or_error, or_last_error, or_null, or_value};
-use super::plumbing::handles::{stepwell_debugger_t, stepwell_error_t, stepwell_stop_t, wasm_module_t, wasm_store_t};
-use super::plumbing::own::{Out, Own, borrow, handle, null, string};
+use super::plumbing::guard::{or_abort, or_error, or_last_error};
+use super::plumbing::handles::{stepwell_debugger_t, stepwell_error_t, stepwell_stop_t, wasm_store_t};
+use super::plumbing::own::{Out, Own, borrow, handle, null};
 use super::progress::{Progress, stepwell_progress_callback_t};
-use super::source::{stepwell_source_t, write_source};
 use super::stop::{self, stepwell_action_t, stepwell_stop_callback_t};
-use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
-use crate::debug::{Breakpoint, BreakpointId, Debugger, ExceptionStops};
-use crate::runtime::Module;
-use std::ffi::{c_char, c_void};
+use crate::base::{Error, ErrorKind, Result};
+use crate::debug::{Debugger, ExceptionStops};
+use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
 handle!(stepwell_debugger_t => DebuggerObject);
-
-/// A breakpoint's number: unique in its debugger, never 0, never reused.
-pub type stepwell_breakpoint_t = u32;
 
 /// What stands behind [`stepwell_debugger_t`].
 pub(super) struct DebuggerObject {
@@ -142,113 +136,6 @@ pub unsafe extern "C" fn stepwell_debugger_delete(debugger: Own<stepwell_debugge
     });
 }
 
-/// Sets a breakpoint and writes its number to `out`, unless that is NULL.
-///
-/// # Safety
-/// The pointers are NULL or live, `out` is C's.
-unsafe fn set(
-    debugger: *mut stepwell_debugger_t,
-    module: *const wasm_module_t,
-    out: *mut stepwell_breakpoint_t,
-    place: impl FnOnce(&Debugger, &mut Entered<'_>, &Module) -> Result<Breakpoint>,
-) -> Result<()> {
-    // SAFETY: by the contract.
-    let (object, module) = unsafe { (borrow(debugger, "debugger")?, module::get(module)?) };
-    let breakpoint = place(&object.debugger, &mut object.cell.enter()?, module)?;
-    if let Some(out) = Out::plain(out).optional() {
-        // SAFETY: by the contract.
-        unsafe { out.write(breakpoint.id.get()) };
-    }
-    Ok(())
-}
-
-/// Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
-/// reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an
-/// error. The module need not be instantiated yet. The breakpoint's number is written to `out`, which may be NULL. Also
-/// allowed inside a stop; it takes effect before the guest goes on.
-///
-/// Thread: one at a time per store.
-#[unsafe(no_mangle)]
-#[must_use = "an error that nobody deletes leaks"]
-pub unsafe extern "C" fn stepwell_breakpoint_add(
-    debugger: *mut stepwell_debugger_t,
-    module: *const wasm_module_t,
-    offset: usize,
-    out: *mut stepwell_breakpoint_t,
-) -> Own<stepwell_error_t> {
-    or_error("stepwell_breakpoint_add", || {
-        let offset = u32::try_from(offset).map_err(|_| {
-            Error::new(ErrorKind::Argument, format!("`offset` is {offset}; a module has less than 4 GiB"))
-        })?;
-        // SAFETY: C passes live objects or NULL, and `out` is C's.
-        unsafe {
-            set(debugger, module, out, |debugger, store, module| {
-                debugger.break_at(&mut **store, module, WasmOffset::new(offset))
-            })
-        }
-    })
-}
-
-/// Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's name
-/// section. Otherwise as `stepwell_breakpoint_add`.
-///
-/// Thread: one at a time per store.
-#[unsafe(no_mangle)]
-#[must_use = "an error that nobody deletes leaks"]
-pub unsafe extern "C" fn stepwell_breakpoint_add_at_function(
-    debugger: *mut stepwell_debugger_t,
-    module: *const wasm_module_t,
-    name: *const c_char,
-    out: *mut stepwell_breakpoint_t,
-) -> Own<stepwell_error_t> {
-    or_error("stepwell_breakpoint_add_at_function", || {
-        // SAFETY: C passes a C string or NULL.
-        let name = unsafe { string(name, "name") }?;
-        // SAFETY: C passes live objects or NULL, and `out` is C's.
-        unsafe {
-            set(debugger, module, out, |debugger, store, module| debugger.break_at_name(&mut **store, module, name))
-        }
-    })
-}
-
-/// Sets a breakpoint at the first instruction of a function by its index, imports counted. Otherwise as
-/// `stepwell_breakpoint_add`.
-///
-/// Thread: one at a time per store.
-#[unsafe(no_mangle)]
-#[must_use = "an error that nobody deletes leaks"]
-pub unsafe extern "C" fn stepwell_breakpoint_add_at_function_index(
-    debugger: *mut stepwell_debugger_t,
-    module: *const wasm_module_t,
-    index: u32,
-    out: *mut stepwell_breakpoint_t,
-) -> Own<stepwell_error_t> {
-    or_error("stepwell_breakpoint_add_at_function_index", || {
-        // SAFETY: C passes live objects or NULL, and `out` is C's.
-        unsafe {
-            set(debugger, module, out, |debugger, store, module| {
-                debugger.break_at_function(&mut **store, module, FuncIndex::new(index))
-            })
-        }
-    })
-}
-
-/// Removes a breakpoint. Also allowed inside a stop; it takes effect before the guest goes on.
-///
-/// Thread: one at a time per store.
-#[unsafe(no_mangle)]
-#[must_use = "an error that nobody deletes leaks"]
-pub unsafe extern "C" fn stepwell_breakpoint_remove(
-    debugger: *mut stepwell_debugger_t,
-    breakpoint: stepwell_breakpoint_t,
-) -> Own<stepwell_error_t> {
-    or_error("stepwell_breakpoint_remove", || {
-        // SAFETY: C passes a live debugger or NULL.
-        let object = unsafe { borrow(debugger, "debugger") }?;
-        object.debugger.remove(&mut *object.cell.enter()?, BreakpointId::new(breakpoint))
-    })
-}
-
 /// With `on`, every instruction of every call stops from now on, whatever the callback answers, beginning with the
 /// first one; without, that ends. Also allowed inside a stop.
 ///
@@ -313,61 +200,5 @@ pub unsafe extern "C" fn stepwell_debugger_breakpoint_count(debugger: *const ste
         // SAFETY: C passes a live debugger or NULL.
         let DebuggerObject { cell, debugger } = unsafe { borrow(debugger, "debugger") }?;
         debugger.breakpoint_count(&*cell.enter_to_look()?)
-    })
-}
-
-/// A breakpoint by its number.
-///
-/// # Safety
-/// The pointer is NULL or live.
-unsafe fn find(debugger: *const stepwell_debugger_t, breakpoint: stepwell_breakpoint_t) -> Result<Breakpoint> {
-    // SAFETY: by the contract.
-    let DebuggerObject { cell, debugger } = unsafe { borrow(debugger, "debugger") }?;
-    let found = debugger.breakpoint(&*cell.enter_to_look()?, BreakpointId::new(breakpoint))?;
-    found.ok_or_else(|| Error::new(ErrorKind::Argument, format!("the debugger has no breakpoint {breakpoint}")))
-}
-
-/// Where a breakpoint stands: the byte offset of its instruction from the start of its module. `SIZE_MAX` if there is
-/// no such breakpoint.
-///
-/// Thread: one at a time per store.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_breakpoint_offset(
-    debugger: *const stepwell_debugger_t,
-    breakpoint: stepwell_breakpoint_t,
-) -> usize {
-    // SAFETY: C passes a live debugger or NULL.
-    or_value("stepwell_breakpoint_offset", usize::MAX, || Ok(unsafe { find(debugger, breakpoint) }?.offset.index()))
-}
-
-/// The index of the function a breakpoint stands in, imports counted. `UINT32_MAX` if there is no such breakpoint.
-///
-/// Thread: one at a time per store.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_breakpoint_func_index(
-    debugger: *const stepwell_debugger_t,
-    breakpoint: stepwell_breakpoint_t,
-) -> u32 {
-    // SAFETY: C passes a live debugger or NULL.
-    or_value("stepwell_breakpoint_func_index", u32::MAX, || Ok(unsafe { find(debugger, breakpoint) }?.func.get()))
-}
-
-/// Writes where in the source a breakpoint stands to `out`, as `stepwell_module_source` does for its instruction: with
-/// `index` 0 the place itself, whose line is the one that the breakpoint really is at. False, and nothing written,
-/// beyond the last, where it is not known, or if there is no such breakpoint.
-///
-/// Thread: one at a time per store.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_breakpoint_source(
-    debugger: *const stepwell_debugger_t,
-    breakpoint: stepwell_breakpoint_t,
-    index: usize,
-    out: *mut stepwell_source_t,
-) -> bool {
-    or_null("stepwell_breakpoint_source", || {
-        // SAFETY: C passes a live debugger or NULL.
-        let breakpoint = unsafe { find(debugger, breakpoint) }?;
-        // SAFETY: `out` is C's.
-        unsafe { write_source(&breakpoint.module.locations(breakpoint.offset), index, out) }
     })
 }

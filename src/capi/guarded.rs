@@ -2,6 +2,8 @@
 //! languages need it: an exception may leave their callbacks at any point, and what such a callback returns is
 //! undefined.
 
+use super::breakpoint::stepwell_breakpoint_t;
+use super::breakpoint_options::set_condition;
 use super::bytes::byte_t;
 use super::caller::CallerParts;
 use super::debugger::attach;
@@ -141,6 +143,34 @@ pub unsafe extern "C" fn stepwell_debugger_attach_guarded(
         // SAFETY: C passes a live store or NULL, and `out` is C's.
         unsafe { out.write(attach(store, call, progress)?) };
         Ok(())
+    })
+}
+
+/// As `stepwell_breakpoint_condition_callback_set`, with a callback that says by an outcome how it ended: its value is
+/// whether the breakpoint stops. An outcome that is not done ends the guest's call with a trap.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_breakpoint_condition_guarded_set(
+    debugger: *mut stepwell_debugger_t,
+    breakpoint: stepwell_breakpoint_t,
+    callback: stepwell_guarded_stop_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_breakpoint_condition_guarded_set", move || {
+        // SAFETY: C passes a live debugger or NULL.
+        unsafe { borrow(debugger, "debugger") }?;
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        let call = move |stop: *mut stepwell_stop_t| {
+            // SAFETY: C registered the callback with this environment.
+            let call = |out| unsafe { callback(env.get(), stop, out) };
+            Ok(stepwell_outcome_t::of("condition", call)? != 0)
+        };
+        // SAFETY: C passes a live debugger or NULL.
+        unsafe { set_condition(debugger, breakpoint, call) }
     })
 }
 

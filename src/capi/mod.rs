@@ -15,6 +15,8 @@
 
 mod plumbing;
 
+pub mod breakpoint;
+pub mod breakpoint_options;
 pub mod bytes;
 pub mod caller;
 pub mod collect;

@@ -4,7 +4,8 @@
 //! stops that are live on the thread. So a stop or a frame that is used after its callback returned, or on another
 //! thread, is an error, never a dangling pointer.
 
-use super::debugger::{DebuggerObject, stepwell_breakpoint_t};
+use super::breakpoint::stepwell_breakpoint_t;
+use super::debugger::DebuggerObject;
 use super::plumbing::abort::watched;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::guard::{or_null, or_value};
@@ -121,6 +122,27 @@ impl Drop for Listed<'_> {
 }
 
 impl Live {
+    /// A stop that is not listed yet.
+    fn new(stop: &mut Stop<'_>, store: *const Weak<StoreCell>) -> Live {
+        let at: *mut Stop<'_> = stop;
+        Live {
+            id: next_id(),
+            stop: at.cast(),
+            store,
+            cell: OnceCell::new(),
+            debugger: OnceCell::new(),
+            message: RefCell::new(None),
+            trap_message: OnceCell::new(),
+            before: Cell::new(std::ptr::null()),
+            after: Cell::new(std::ptr::null()),
+        }
+    }
+
+    /// What C knows it by.
+    fn handle(&self) -> *mut stepwell_stop_t {
+        std::ptr::without_provenance_mut((self.id << ID_SHIFT) as usize)
+    }
+
     /// The store.
     fn cell(&self) -> Result<&Arc<StoreCell>> {
         if self.cell.get().is_none() {
@@ -170,21 +192,10 @@ pub(super) fn call_back(
     store: &Weak<StoreCell>,
     call: impl FnOnce(*mut stepwell_stop_t) -> Result<stepwell_action_t>,
 ) -> Action {
-    let at: *mut Stop<'_> = stop;
-    let live = Live {
-        id: next_id(),
-        stop: at.cast(),
-        store,
-        cell: OnceCell::new(),
-        debugger: OnceCell::new(),
-        message: RefCell::new(None),
-        trap_message: OnceCell::new(),
-        before: Cell::new(std::ptr::null()),
-        after: Cell::new(std::ptr::null()),
-    };
+    let live = Live::new(stop, store);
     let listed = Listed::new(&live);
     // If C unwinds through this call, the process ends.
-    let action = watched("a stop callback", || call(std::ptr::without_provenance_mut((live.id << ID_SHIFT) as usize)));
+    let action = watched("a stop callback", || call(live.handle()));
     drop(listed);
     let action = match action {
         Ok(action) => action,
@@ -201,6 +212,18 @@ pub(super) fn call_back(
         }
         _ => Action::Trap(format!("the stop callback returned {action}, which is no action")),
     }
+}
+
+/// Asks C whether a breakpoint's condition holds, by `call`.
+pub(super) fn ask(
+    stop: &mut Stop<'_>,
+    store: &Weak<StoreCell>,
+    call: impl FnOnce(*mut stepwell_stop_t) -> Result<bool>,
+) -> Result<bool> {
+    let live = Live::new(stop, store);
+    let _listed = Listed::new(&live);
+    // If C unwinds through this call, the process ends.
+    watched("a condition", || call(live.handle()))
 }
 
 /// A stop whose thread has lent the store, and waits.

@@ -1,47 +1,24 @@
 //! The breakpoints of one debugger: which there are, where each was placed, which sites of which code it arms. At an
 //! instruction inside a region no site stands: there a breakpoint arms those from which the instruction can be reached
 //! without passing another, and rerun tells whether it is.
+//!
+//! However many breakpoints and places are set or removed at once, it is one edit of the plan, as a whole or not at
+//! all.
 
+use super::breakpoint::{BreakOptions, BreakPlace, BreakRequest, Breakpoint};
+use super::breakpoint_id::{BreakpointId, Hits};
+use super::condition::{Ask, Kind, Reader};
 use super::layers;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset, filled};
+use super::places::{Target, site_of, targets, targets_if_any};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, RegionGraph, SiteId};
+use crate::image::SiteId;
 use crate::runtime::{Engine, Module, ModuleId, StoreMut};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
-/// A breakpoint's name: unique in its debugger, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BreakpointId(u32);
-
-impl BreakpointId {
-    /// Its number, from 1 on.
-    pub fn get(self) -> u32 {
-        self.0
-    }
-
-    /// The id of this number, whether or not there is such a breakpoint.
-    pub fn new(number: u32) -> Self {
-        BreakpointId(number)
-    }
-}
-
-/// A breakpoint as it was placed.
-#[derive(Clone)]
-pub struct Breakpoint {
-    /// Its name.
-    pub id: BreakpointId,
-    /// The module it is in.
-    pub module: Module,
-    /// The function it is in.
-    pub func: FuncIndex,
-    /// The offset that was asked for.
-    pub requested: WasmOffset,
-    /// The instruction it stands at: the first reachable one at or after `requested`.
-    pub offset: WasmOffset,
-}
-
-/// The ids of the breakpoints at one instruction.
-pub(super) type Hits = SmallVec<[BreakpointId; 2]>;
+/// Sites, and the code they are of.
+type Sites = SmallVec<[(CodeSlot, SiteId); 4]>;
 
 #[derive(Default)]
 pub(super) struct Breakpoints {
@@ -55,14 +32,31 @@ pub(super) struct Breakpoints {
 }
 
 struct Entry {
-    breakpoint: Breakpoint,
-    func: DefinedFuncIndex,
-    /// Its place in rerun code, if it is inside a region, and how many instructions that has.
-    position: Option<(u32, usize)>,
-    /// The sites to arm in the module's code.
-    sites: SmallVec<[SiteId; 1]>,
+    id: BreakpointId,
+    request: BreakRequest,
+    places: Vec<Placed>,
+    options: BreakOptions,
+    hits: u64,
+}
+
+/// A breakpoint that may stop a guest, and what has to be asked for that.
+pub(super) enum Asked {
+    /// It is gone, or not enabled any more.
+    Gone,
+    /// Nothing more.
+    Nobody,
+    /// The host.
+    Host(Arc<Ask>),
+}
+
+/// A place of a breakpoint.
+struct Placed {
+    module: Module,
+    target: Target,
     /// What is armed: in the module's code once the store has it, and in resume code of the function.
     armed: SmallVec<[(CodeSlot, SiteId); 1]>,
+    /// The code in which a stop finds it.
+    slots: SmallVec<[CodeSlot; 1]>,
 }
 
 /// A function with breakpoints inside its regions.
@@ -75,144 +69,181 @@ struct Function {
     stops: Vec<u8>,
 }
 
-/// Where a breakpoint goes.
-struct Target {
-    offset: WasmOffset,
-    position: Option<(u32, usize)>,
-    sites: SmallVec<[SiteId; 1]>,
+impl Entry {
+    /// What it is to its user.
+    fn shown(&self) -> Breakpoint {
+        let place = |placed: &Placed| BreakPlace {
+            module: placed.module.clone(),
+            func: placed.module.info().func_index(placed.target.func),
+            offset: placed.target.offset,
+        };
+        Breakpoint {
+            id: self.id,
+            request: self.request.clone(),
+            places: self.places.iter().map(place).collect(),
+            options: self.options.clone(),
+            hits: self.hits,
+        }
+    }
+}
+
+impl Placed {
+    fn new(module: &Module, target: Target) -> Placed {
+        Placed { module: module.clone(), target, armed: SmallVec::new(), slots: SmallVec::new() }
+    }
 }
 
 impl Breakpoints {
     /// All, in the order they were set.
-    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &Breakpoint> {
-        self.entries.iter().map(|entry| &entry.breakpoint)
+    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = Breakpoint> {
+        self.entries.iter().map(Entry::shown)
     }
 
     /// The one of this id.
-    pub(super) fn get(&self, id: BreakpointId) -> Option<&Breakpoint> {
-        self.find(id).map(|index| &self.entries[index].breakpoint)
+    pub(super) fn get(&self, id: BreakpointId) -> Option<Breakpoint> {
+        self.find(id).map(|index| self.entries[index].shown())
     }
 
     fn find(&self, id: BreakpointId) -> Option<usize> {
-        self.entries.binary_search_by_key(&id, |entry| entry.breakpoint.id).ok()
+        self.entries.binary_search_by_key(&id, |entry| entry.id).ok()
     }
 
-    /// Places one at the first instruction at or after an offset that can be reached.
-    pub(super) fn add(
-        &mut self,
-        store: &mut StoreMut<'_>,
-        module: &Module,
-        requested: WasmOffset,
-    ) -> Result<Breakpoint> {
-        let bodies = &module.info().bodies;
-        let behind = bodies.partition_point(|body| body.bytes.end <= requested.index());
-        let body = bodies.get(behind).filter(|body| body.bytes.start <= requested.index());
-        let body = body.ok_or_else(|| {
-            let message = match (bodies.first(), bodies.last()) {
-                (Some(first), Some(last)) => format!(
-                    "this offset is in no function's body; the module's are from {:#x} to {:#x}",
-                    first.bytes.start, last.bytes.end
-                ),
-                _ => "this offset is in no function's body; the module has no functions".to_owned(),
+    fn index(&self, id: BreakpointId) -> Result<usize> {
+        self.find(id).ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("there is no breakpoint {}; it may have been removed", id.0))
+        })
+    }
+
+    /// Sets breakpoints, all or none.
+    pub(super) fn add(&mut self, store: &mut StoreMut<'_>, requests: &[BreakRequest]) -> Result<Vec<BreakpointId>> {
+        let room = u32::try_from(requests.len()).ok().and_then(|count| self.last.checked_add(count));
+        let last = room.ok_or_else(|| Error::new(ErrorKind::Limit, "no numbers are left for more breakpoints"))?;
+        let mut ids = self.last;
+        let first = self.entries.len();
+        let mut entries = Vec::with_capacity(requests.len());
+        for request in requests {
+            let places = match &request.module {
+                Some(module) => {
+                    if !Engine::same(store.engine(), module.engine()) {
+                        let message = "the module was compiled by another engine than the store's";
+                        return Err(Error::new(ErrorKind::Argument, message));
+                    }
+                    let found = targets(module, &request.target)?;
+                    found.into_iter().map(|target| Placed::new(module, target)).collect()
+                }
+                None => {
+                    let mut places = Vec::new();
+                    for module in store.modules() {
+                        let found = targets_if_any(module, request)?;
+                        places.extend(found.into_iter().map(|target| Placed::new(module, target)));
+                    }
+                    places
+                }
             };
-            Error::new(ErrorKind::Argument, message).at(requested)
-        })?;
-        self.set(store, module, body.func, Some(requested))
-    }
-
-    /// Places one at the first instruction of a function.
-    pub(super) fn add_at_function(
-        &mut self,
-        store: &mut StoreMut<'_>,
-        module: &Module,
-        func: FuncIndex,
-    ) -> Result<Breakpoint> {
-        let info = module.info();
-        if func.index() >= info.funcs.len() {
-            return Err(Error::new(
-                ErrorKind::Argument,
-                format!("there is no function {func}: the module has {}", info.funcs.len()),
-            ));
+            ids += 1;
+            let (request, options) = (request.clone(), BreakOptions::default());
+            entries.push(Entry { id: BreakpointId(ids), request, places, options, hits: 0 });
         }
-        let defined = info.defined(func).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Argument,
-                format!("function {func} is imported; set the breakpoint in the module that defines it"),
-            )
-        })?;
-        self.set(store, module, defined, None)
-    }
-
-    /// Places one in a function, at or after what was asked for, or at its first instruction.
-    fn set(
-        &mut self,
-        store: &mut StoreMut<'_>,
-        module: &Module,
-        func: DefinedFuncIndex,
-        requested: Option<WasmOffset>,
-    ) -> Result<Breakpoint> {
-        if !Engine::same(store.engine(), module.engine()) {
-            return Err(Error::new(ErrorKind::Argument, "the module was compiled by another engine than the store's"));
-        }
-        let info = module.info();
-        // Every function has a first instruction, if only its `end`.
-        let from = requested.unwrap_or_else(|| WasmOffset::from_usize(info.bodies[func.index()].bytes.start));
-        let code = module.debug_code(&|_, _| true)?;
-        let place = target(module, code.tables(), func, from)?.ok_or_else(|| {
-            let func = info.func_index(func);
-            let message = format!("no instruction of function {func} that can be reached is at or after this offset");
-            Error::new(ErrorKind::Argument, message).at(from)
-        })?;
-        let breakpoint = Breakpoint {
-            id: BreakpointId(self.last + 1),
-            module: module.clone(),
-            func: info.func_index(func),
-            requested: requested.unwrap_or(place.offset),
-            offset: place.offset,
-        };
-        self.entries.push(Entry {
-            breakpoint: breakpoint.clone(),
-            func,
-            position: place.position,
-            sites: place.sites,
-            armed: SmallVec::new(),
-        });
-        if let Some(slot) = store.code_slot(module.id())
-            && let Err(error) = self.activate(store, self.entries.len() - 1, slot)
-        {
-            self.entries.pop();
+        self.entries.append(&mut entries);
+        let due: Vec<(usize, usize)> = (first..self.entries.len())
+            .flat_map(|index| (0..self.entries[index].places.len()).map(move |place| (index, place)))
+            .collect();
+        if let Err(error) = self.activate(store, &due) {
+            self.entries.truncate(first);
             return Err(error);
         }
-        self.last += 1;
-        Ok(breakpoint)
+        self.last = last;
+        Ok((last - requests.len() as u32 + 1..=last).map(BreakpointId).collect())
     }
 
-    /// Arms a breakpoint in the module's code, which the store has in `slot`, and in resume code of its function. On an
-    /// error nothing is armed.
-    fn activate(&mut self, store: &mut StoreMut<'_>, index: usize, slot: CodeSlot) -> Result<()> {
-        let entry = &self.entries[index];
-        let mut sites: SmallVec<[(CodeSlot, SiteId); 1]> = entry.sites.iter().map(|site| (slot, *site)).collect();
-        let offset = entry.breakpoint.offset;
-        let module = entry.breakpoint.module.id();
-        let mut slots: SmallVec<[CodeSlot; 2]> = SmallVec::from_slice(&[slot]);
-        let resumed = store.resume_slots(module).filter(|resumed| resumed.0 == entry.func).map(|resumed| resumed.1);
-        slots.extend(resumed);
-        for resume in &slots[1..] {
-            sites.extend(site_at(store, *resume, offset).map(|site| (*resume, site)));
+    /// Arms places, by the numbers of their breakpoints and their own, in the code of their modules, if the store has
+    /// it, and in resume code of their functions. On an error nothing is armed.
+    fn activate(&mut self, store: &mut StoreMut<'_>, due: &[(usize, usize)]) -> Result<()> {
+        struct Due {
+            at: (usize, usize),
+            slots: SmallVec<[CodeSlot; 1]>,
+            sites: SmallVec<[(CodeSlot, SiteId); 1]>,
         }
-        let (id, func, position) = (entry.breakpoint.id, entry.func, entry.position);
-        if let Some((_, instructions)) = position {
-            self.make_function(slot, func, instructions)?;
+        let mut found = Vec::with_capacity(due.len());
+        for &at in due {
+            let placed = &self.entries[at.0].places[at.1];
+            let (module, func, offset) = (placed.module.id(), placed.target.func, placed.target.offset);
+            let Some(slot) = store.code_slot(module) else { continue };
+            let mut slots = SmallVec::from_slice(&[slot]);
+            let mut sites: SmallVec<[_; 1]> = placed.target.sites.iter().map(|site| (slot, *site)).collect();
+            let resumed = store.resume_slots(module).filter(|resumed| resumed.0 == func).map(|resumed| resumed.1);
+            for resume in resumed {
+                slots.push(resume);
+                sites.extend(site_at(store, resume, offset).map(|site| (resume, site)));
+            }
+            if let Some((_, instructions)) = placed.target.position
+                && let Err(error) = self.make_function(slot, func, instructions)
+            {
+                self.inside.retain(|function| function.count > 0);
+                return Err(error);
+            }
+            found.push(Due { at, slots, sites });
         }
-        layers::add_sites(store, &sites)?;
-        self.entries[index].armed = sites;
-        for slot in &slots {
-            self.note_active(*slot, offset, id);
+        if found.is_empty() {
+            return Ok(());
         }
-        if let (Some((position, _)), Some(function)) = (position, self.function(slot, func)) {
-            function.count += 1;
-            function.stops[position as usize] = 1;
+        let sites: Sites = found.iter().flat_map(|due| due.sites.iter().copied()).collect();
+        if let Err(error) = layers::add_sites(store, &sites) {
+            self.inside.retain(|function| function.count > 0);
+            return Err(error);
         }
+        for Due { at, slots, sites } in found {
+            let entry = &mut self.entries[at.0];
+            let placed = &mut entry.places[at.1];
+            let target = &placed.target;
+            self.active.extend(slots.iter().map(|slot| (*slot, target.offset, entry.id)));
+            let inside = target.position.map(|(position, _)| (slots[0], target.func, position));
+            (placed.armed, placed.slots) = (sites, slots);
+            if let Some((slot, func, position)) = inside
+                && let Some(function) = self.function(slot, func)
+            {
+                function.count += 1;
+                function.stops[position as usize] = 1;
+            }
+        }
+        self.active.sort_unstable();
+        Ok(())
+    }
+
+    /// Disarms all places of breakpoints, by their numbers. On an error all are armed as they were.
+    fn deactivate(&mut self, store: &mut StoreMut<'_>, due: &[usize]) -> Result<()> {
+        let places = due.iter().flat_map(|index| &self.entries[*index].places);
+        let sites: Sites = places.flat_map(|placed| placed.armed.iter().copied()).collect();
+        if !sites.is_empty() {
+            layers::remove_sites(store, &sites)?;
+        }
+        match due {
+            [one] => {
+                let id = self.entries[*one].id;
+                self.active.retain(|active| active.2 != id);
+            }
+            _ => {
+                let mut ids: Vec<BreakpointId> = due.iter().map(|index| self.entries[*index].id).collect();
+                ids.sort_unstable();
+                self.active.retain(|active| ids.binary_search(&active.2).is_err());
+            }
+        }
+        for index in due {
+            for place in 0..self.entries[*index].places.len() {
+                let placed = &mut self.entries[*index].places[place];
+                placed.armed.clear();
+                let slots = std::mem::take(&mut placed.slots);
+                let target = &placed.target;
+                let (func, offset) = (target.func, target.offset);
+                let (Some((position, _)), Some(slot)) = (target.position, slots.first()) else { continue };
+                let left = self.at(*slot, offset).is_some();
+                if let Some(function) = self.function(*slot, func) {
+                    function.count -= 1;
+                    function.stops[position as usize] = u8::from(left);
+                }
+            }
+        }
+        self.inside.retain(|function| function.count > 0);
         Ok(())
     }
 
@@ -224,28 +255,32 @@ impl Breakpoints {
         resume: CodeSlot,
         func: DefinedFuncIndex,
     ) -> Result<()> {
-        let mut found: SmallVec<[(usize, SiteId); 4]> = SmallVec::new();
+        if slot == resume {
+            return Ok(());
+        }
+        let mut found: SmallVec<[(usize, usize, Option<SiteId>); 4]> = SmallVec::new();
         for (index, entry) in self.entries.iter().enumerate() {
-            let armed = |slot: CodeSlot| entry.armed.iter().any(|armed| armed.0 == slot);
-            let here = entry.func == func && armed(slot) && !armed(resume);
-            if here && let Some(site) = site_at(store, resume, entry.breakpoint.offset) {
-                found.push((index, site));
+            for (place, placed) in entry.places.iter().enumerate() {
+                let here = placed.target.func == func && placed.slots.contains(&slot);
+                if here && !placed.slots.contains(&resume) {
+                    found.push((index, place, site_at(store, resume, placed.target.offset)));
+                }
             }
         }
-        let sites: SmallVec<[(CodeSlot, SiteId); 4]> = found.iter().map(|found| (resume, found.1)).collect();
-        layers::add_sites(store, &sites)?;
-        for (index, site) in found {
-            let entry = &mut self.entries[index];
-            entry.armed.push((resume, site));
-            let (offset, id) = (entry.breakpoint.offset, entry.breakpoint.id);
-            self.note_active(resume, offset, id);
+        let sites: Sites = found.iter().filter_map(|found| Some((resume, found.2?))).collect();
+        if sites.is_empty() {
+            return Ok(());
         }
+        layers::add_sites(store, &sites)?;
+        for (index, place, site) in found {
+            let entry = &mut self.entries[index];
+            let placed = &mut entry.places[place];
+            placed.slots.push(resume);
+            placed.armed.extend(site.map(|site| (resume, site)));
+            self.active.push((resume, placed.target.offset, entry.id));
+        }
+        self.active.sort_unstable();
         Ok(())
-    }
-
-    fn note_active(&mut self, slot: CodeSlot, offset: WasmOffset, id: BreakpointId) {
-        let at = self.active.partition_point(|entry| *entry < (slot, offset, id));
-        self.active.insert(at, (slot, offset, id));
     }
 
     /// Where a function is among those that have breakpoints inside regions, or where it would be.
@@ -266,24 +301,133 @@ impl Breakpoints {
         Some(&mut self.inside[at])
     }
 
-    pub(super) fn remove(&mut self, store: &mut StoreMut<'_>, id: BreakpointId) -> Result<()> {
-        let index = self.find(id).ok_or_else(|| {
-            Error::new(ErrorKind::Argument, format!("there is no breakpoint {}; it may have been removed", id.0))
-        })?;
-        layers::remove_sites(store, &self.entries[index].armed)?;
-        let entry = self.entries.remove(index);
-        let (slot, offset) = (store.code_slot(entry.breakpoint.module.id()), entry.breakpoint.offset);
-        let was_active = slot.is_some_and(|slot| self.active.binary_search(&(slot, offset, id)).is_ok());
-        self.active.retain(|active| active.2 != id);
-        if let (Some((position, _)), Some(slot), true) = (entry.position, slot, was_active) {
-            let left = self.at(slot, offset).is_some();
-            if let Some(function) = self.function(slot, entry.func) {
-                function.count -= 1;
-                function.stops[position as usize] = u8::from(left);
+    /// Removes breakpoints, all or none. One that is named twice is removed once.
+    pub(super) fn remove(&mut self, store: &mut StoreMut<'_>, ids: &[BreakpointId]) -> Result<()> {
+        let mut due: SmallVec<[usize; 1]> = SmallVec::with_capacity(ids.len());
+        for id in ids {
+            due.push(self.index(*id)?);
+        }
+        due.sort_unstable();
+        due.dedup();
+        self.deactivate(store, &due)?;
+        match due[..] {
+            [one] => _ = self.entries.remove(one),
+            _ => {
+                let mut index = 0;
+                self.entries.retain(|_| {
+                    index += 1;
+                    due.binary_search(&(index - 1)).is_err()
+                });
             }
-            self.inside.retain(|function| function.count > 0);
         }
         Ok(())
+    }
+
+    /// Changes what a breakpoint has. What is refused changes nothing.
+    pub(super) fn change(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        id: BreakpointId,
+        change: impl FnOnce(&mut BreakOptions),
+    ) -> Result<()> {
+        let index = self.index(id)?;
+        let entry = &self.entries[index];
+        let mut options = entry.options.clone();
+        change(&mut options);
+        if let Some(condition) = &options.condition {
+            for placed in &entry.places {
+                condition.check(&placed.module, placed.target.func)?;
+            }
+        }
+        if let Some(instance) = options.instance {
+            instance.module(&*store)?;
+        }
+        match (entry.options.enabled, options.enabled) {
+            (false, true) => {
+                let due: Vec<_> = (0..entry.places.len()).map(|place| (index, place)).collect();
+                self.activate(store, &due)?;
+            }
+            (true, false) => self.deactivate(store, &[index])?,
+            _ => {}
+        }
+        self.entries[index].options = options;
+        Ok(())
+    }
+
+    /// Sets how often a breakpoint was come to.
+    pub(super) fn set_hits(&mut self, id: BreakpointId, hits: u64) -> Result<()> {
+        let index = self.index(id)?;
+        self.entries[index].hits = hits;
+        Ok(())
+    }
+
+    /// The breakpoints at an instruction (see [`Breakpoints::at`]) whose instance and text the frame fits; whether some
+    /// have to be asked about. The frame is looked at where that is needed.
+    pub(super) fn reached<'a>(
+        &self,
+        from: usize,
+        reader: impl FnOnce() -> Option<Reader<'a>>,
+        hits: &mut Hits,
+    ) -> bool {
+        let mut unused = Some(reader);
+        let mut frame = None;
+        let mut ask = false;
+        for id in self.hits(from) {
+            let Some(index) = self.find(id) else { continue };
+            let options = &self.entries[index].options;
+            if options.condition.is_none() && options.instance.is_none() {
+                hits.push(id);
+                continue;
+            }
+            if let Some(reader) = unused.take() {
+                frame = reader();
+            }
+            let Some(frame) = &frame else { continue };
+            if options.instance.is_some() && options.instance != frame.instance {
+                continue;
+            }
+            match options.condition.as_ref().map(|condition| &condition.0) {
+                Some(Kind::Text(text)) if !text.holds(frame) => continue,
+                Some(Kind::Callback(_)) => ask = true,
+                _ => {}
+            }
+            hits.push(id);
+        }
+        ask
+    }
+
+    /// What has to be asked whether a breakpoint stops the guest.
+    pub(super) fn asked(&self, id: BreakpointId) -> Asked {
+        let Some(entry) = self.find(id).map(|index| &self.entries[index]).filter(|entry| entry.options.enabled) else {
+            return Asked::Gone;
+        };
+        match entry.options.condition.as_ref().map(|condition| &condition.0) {
+            Some(Kind::Callback(ask)) => Asked::Host(ask.clone()),
+            _ => Asked::Nobody,
+        }
+    }
+
+    /// Counts breakpoints as come to. Those that are passed this time are taken out; those that are to be removed are
+    /// told.
+    #[inline]
+    pub(super) fn count(&mut self, hits: &mut Hits) -> SmallVec<[BreakpointId; 1]> {
+        let mut once = SmallVec::new();
+        hits.retain(|id| {
+            let Some(index) = self.find(*id) else { return false };
+            let entry = &mut self.entries[index];
+            // Another's condition may have switched it off.
+            if !entry.options.enabled {
+                return false;
+            }
+            entry.hits = entry.hits.saturating_add(1);
+            let ignored = entry.options.ignore > 0;
+            entry.options.ignore -= u64::from(ignored);
+            if !ignored && entry.options.one_shot {
+                once.push(*id);
+            }
+            !ignored
+        });
+        once
     }
 
     /// Where the breakpoints at an instruction are, if there are any; see [`Breakpoints::hits`].
@@ -313,68 +457,48 @@ impl Breakpoints {
         Some(&self.inside[self.place(slot, func).ok()?].stops)
     }
 
-    /// Arms the breakpoints that were waiting for this module's code.
+    /// The store has a module's code now: arms the breakpoints that were waiting for it, and places in it those that
+    /// are for any module.
     pub(super) fn module_registered(&mut self, store: &mut StoreMut<'_>, module: ModuleId) -> Result<()> {
         let Some(slot) = store.code_slot(module) else { return Ok(()) };
-        for index in 0..self.entries.len() {
-            let entry = &self.entries[index];
-            let (id, offset) = (entry.breakpoint.id, entry.breakpoint.offset);
-            if entry.breakpoint.module.id() == module && self.active.binary_search(&(slot, offset, id)).is_err() {
-                self.activate(store, index, slot)?;
+        let Some(new) = store.module_in(slot).cloned() else { return Ok(()) };
+        let mut due = Vec::new();
+        let mut added = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let count = entry.places.len();
+            let here = entry.places.iter().enumerate().filter(|(_, placed)| placed.module.id() == module);
+            let mut known = false;
+            for (place, placed) in here {
+                known = true;
+                if placed.slots.is_empty() && entry.options.enabled {
+                    due.push((index, place));
+                }
+            }
+            if !known && entry.request.module.is_none() {
+                let found = targets_if_any(&new, &entry.request)?;
+                if entry.options.enabled {
+                    due.extend((0..found.len()).map(|place| (index, count + place)));
+                }
+                added.push((index, found));
             }
         }
-        Ok(())
+        let counts: Vec<(usize, usize)> =
+            added.iter().map(|(index, _)| (*index, self.entries[*index].places.len())).collect();
+        for (index, found) in added {
+            self.entries[index].places.extend(found.into_iter().map(|target| Placed::new(&new, target)));
+        }
+        let armed = self.activate(store, &due);
+        if armed.is_err() {
+            // It is told once more when it is next asked for.
+            for (index, count) in counts {
+                self.entries[index].places.truncate(count);
+            }
+        }
+        armed
     }
 }
 
 /// The site of exactly this instruction in the code of a slot.
 fn site_at(store: &StoreMut<'_>, slot: CodeSlot, wasm: WasmOffset) -> Option<SiteId> {
     site_of(store.registry().get(slot)?.engine.tables(), wasm)
-}
-
-fn site_of(tables: &ImageTables, wasm: WasmOffset) -> Option<SiteId> {
-    tables.point(tables.point_at(wasm)?).site
-}
-
-/// Where a breakpoint of a function goes: the first instruction at or after an offset that can be reached.
-fn target(module: &Module, tables: &ImageTables, func: DefinedFuncIndex, from: WasmOffset) -> Result<Option<Target>> {
-    if !tables.regions {
-        return Ok(first_point(tables, func, from).map(|(offset, site)| Target {
-            offset,
-            position: None,
-            sites: SmallVec::from_slice(&[site]),
-        }));
-    }
-    // Where a site stands, the guest itself stops.
-    if let Some(site) = site_of(tables, from) {
-        return Ok(Some(Target { offset: from, position: None, sites: SmallVec::from_slice(&[site]) }));
-    }
-    let graph = module.region_graph(func)?;
-    let position = graph.instructions.partition_point(|at| *at < from);
-    let Some(&offset) = graph.instructions.get(position) else { return Ok(None) };
-    if let Some(site) = site_of(tables, offset) {
-        return Ok(Some(Target { offset, position: None, sites: SmallVec::from_slice(&[site]) }));
-    }
-    let sites = heads(&graph, tables, position as u32);
-    Ok(Some(Target { offset, position: Some((position as u32, graph.instructions.len())), sites }))
-}
-
-/// The sites from which an instruction inside a region can be reached without passing another.
-fn heads(graph: &RegionGraph, tables: &ImageTables, position: u32) -> SmallVec<[SiteId; 1]> {
-    let mut heads = SmallVec::new();
-    let mut seen = std::collections::HashSet::from([position]);
-    let mut due = vec![position];
-    while let Some(position) = due.pop() {
-        heads.extend(site_of(tables, graph.instructions[position as usize]));
-        due.extend(graph.before(position).filter(|before| seen.insert(*before)));
-    }
-    heads.sort_unstable();
-    heads
-}
-
-/// The first point of a function at or after an offset that has a site.
-fn first_point(tables: &ImageTables, func: DefinedFuncIndex, from: WasmOffset) -> Option<(WasmOffset, SiteId)> {
-    let (start, end) = tables.function(func)?.points;
-    let id = tables.point_from(from)?.0.max(start);
-    tables.points.range(id, end).find_map(|point| Some((point.wasm, point.site?)))
 }

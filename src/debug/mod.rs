@@ -32,27 +32,36 @@
 //!    otherwise in resume code, with the state that was shown ([`Answer::Replace`]).
 #![forbid(unsafe_code)]
 
+mod breaking;
+mod breakpoint;
+mod breakpoint_id;
 mod breakpoints;
+mod condition;
 mod frame;
 mod layers;
+mod places;
 mod stepping;
 mod stop;
 mod variables;
 
 pub use crate::code::Pauser;
-pub use breakpoints::{Breakpoint, BreakpointId};
+pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakpoint};
+pub use breakpoint_id::BreakpointId;
+pub use condition::Condition;
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
 pub use variables::Evaluated;
 
-use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use crate::image::RerunEnd;
 use crate::runtime::{
-    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Module, Room, StopInfo, StoreId, StoreMut,
+    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Room, StopInfo, StoreId, StoreMut, StoreRef,
     Told, Trap, TrapCode, TrapInfo, VirtualFrame,
 };
-use breakpoints::{Breakpoints, Hits};
+use breakpoint_id::Hits;
+use breakpoints::{Asked, Breakpoints};
+use condition::{Reader, Values};
 use layers::Layers;
 use std::sync::{Arc, Weak};
 use stepping::Stepping;
@@ -81,6 +90,8 @@ struct State {
     breakpoints: Breakpoints,
     stepping: Stepping,
     exceptions: ExceptionStops,
+    /// Whether the host is asked about a condition: what runs within that is not told.
+    asking: bool,
     /// Room for frames inside regions, so that looking into one allocates nothing.
     spare: Vec<Room>,
 }
@@ -125,77 +136,6 @@ impl Debugger {
     pub fn detach(&self, store: &mut impl AsStoreMut) -> Result<()> {
         self.with(store, |_, _| Ok(()))?;
         store.as_store_mut().detach()
-    }
-
-    /// Sets a breakpoint at the instruction at `offset` of `module`, or the next one that can be reached in the same
-    /// function. The module need not be instantiated yet.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Argument`] when `offset` is in no function's body, or when no reachable instruction of the function
-    /// is at or after it; a refused mapping otherwise.
-    pub fn break_at(&self, store: &mut impl AsStoreMut, module: &Module, offset: WasmOffset) -> Result<Breakpoint> {
-        self.with(store, |state, store| state.breakpoints.add(store, module, offset))
-    }
-
-    /// Sets a breakpoint at the first instruction of a function, imports counted.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Argument`] when there is no such function or it is imported; otherwise as [`Debugger::break_at`].
-    pub fn break_at_function(
-        &self,
-        store: &mut impl AsStoreMut,
-        module: &Module,
-        func: FuncIndex,
-    ) -> Result<Breakpoint> {
-        self.with(store, |state, store| state.breakpoints.add_at_function(store, module, func))
-    }
-
-    /// Sets a breakpoint at the first instruction of the function of this name: an export's, else one of the module's
-    /// name section.
-    ///
-    /// # Errors
-    /// As [`Debugger::break_at_function`], and [`ErrorKind::Argument`] when nothing has that name.
-    pub fn break_at_name(&self, store: &mut impl AsStoreMut, module: &Module, name: &str) -> Result<Breakpoint> {
-        let func = module.info().func_named(name).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Argument,
-                format!("the module has no function named {name:?}, neither by export nor in its name section"),
-            )
-        })?;
-        self.break_at_function(store, module, func)
-    }
-
-    /// Removes a breakpoint.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Argument`] when there is none of this id; a refused mapping otherwise.
-    pub fn remove(&self, store: &mut impl AsStoreMut, id: BreakpointId) -> Result<()> {
-        self.with(store, |state, store| state.breakpoints.remove(store, id))
-    }
-
-    /// The breakpoints there are, in the order they were set.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Argument`] when the store is another one, [`ErrorKind::State`] when this debugger is no longer
-    /// attached.
-    pub fn breakpoints(&self, store: &impl AsStore) -> Result<Vec<Breakpoint>> {
-        self.look(store, |breakpoints| breakpoints.all().cloned().collect())
-    }
-
-    /// How many breakpoints there are.
-    ///
-    /// # Errors
-    /// As of [`Debugger::breakpoints`].
-    pub fn breakpoint_count(&self, store: &impl AsStore) -> Result<usize> {
-        self.look(store, |breakpoints| breakpoints.all().len())
-    }
-
-    /// The breakpoint of this id, if there is one.
-    ///
-    /// # Errors
-    /// As of [`Debugger::breakpoints`].
-    pub fn breakpoint(&self, store: &impl AsStore, id: BreakpointId) -> Result<Option<Breakpoint>> {
-        self.look(store, |breakpoints| breakpoints.get(id).cloned())
     }
 
     /// With `on`, every instruction of every call stops, from now on, whatever the callback answers; without, that
@@ -292,6 +232,7 @@ impl Core {
         loop {
             match next {
                 Next::Done(answer) => return Ok(answer),
+                Next::Ask => next = self.ask(told, &mut at)?,
                 Next::Tell => {
                     if at.reason == Reason::Pause {
                         told.with(|_, store| store.end_pause())?;
@@ -303,9 +244,42 @@ impl Core {
         }
     }
 
+    /// Asks the host about the conditions of the breakpoints that the guest has come to.
+    fn ask(&self, told: &mut Told<'_, State>, at: &mut Place<'_>) -> Result<Next> {
+        let mut held = Hits::new();
+        let due = Hits::from_slice(at.reason.breakpoints());
+        for id in due {
+            let asked = told.with(|state, _| {
+                state.asking = true;
+                Ok(state.breakpoints.asked(id))
+            })?;
+            let holds = match asked {
+                Asked::Gone => Ok(false),
+                Asked::Nobody => Ok(true),
+                Asked::Host(ask) => {
+                    let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
+                    told.call_host(|store| ask(&mut Stop::new(store, self, &reason, None)))
+                }
+            };
+            told.with(|state, store| {
+                state.asking = false;
+                if holds.is_err() {
+                    state.stepping.cancel(&mut state.layers, store)?;
+                }
+                Ok(())
+            })?;
+            if holds? {
+                held.push(id);
+            }
+        }
+        told.with(|state, store| state.asked(store, at, held))
+    }
+
     /// Tells of a trap.
     fn trap(&self, told: &mut Told<'_, State>, trap: &TrapInfo) -> Result<()> {
-        told.with(|state, store| state.trapped(store, trap))?;
+        if told.with(|state, store| if state.asking { Ok(true) } else { state.trapped(store, trap).map(|()| false) })? {
+            return Ok(());
+        }
         // The guest's call has ended, whatever the answer is.
         self.call_back(told, &Reason::Trap(trap.code), None);
         told.with(|state, store| state.stepping.cancel(&mut state.layers, store))
@@ -315,6 +289,7 @@ impl Core {
     fn exception(&self, told: &mut Told<'_, State>, exception: &ExceptionInfo) -> Result<()> {
         let caught = exception.caught;
         let due = told.with(|state, store| match (state.exceptions, caught) {
+            _ if state.asking => Ok(false),
             (ExceptionStops::All, _) | (ExceptionStops::Uncaught, None) => {
                 state.stepping.pause();
                 Ok(true)
@@ -353,20 +328,32 @@ struct Place<'a> {
     inside: Option<Box<VirtualFrame>>,
     /// Whether the callback has seen something inside the region, or has changed the frame.
     told_inside: bool,
+    /// Whether a step ends here.
+    stepped: bool,
     /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
     reason: Reason,
 }
 
 impl<'a> Place<'a> {
     fn new(info: &'a StopInfo) -> Self {
-        Place { info, wasm: info.wasm, inside: None, told_inside: false, reason: Reason::Step }
+        Place { info, wasm: info.wasm, inside: None, told_inside: false, stepped: false, reason: Reason::Step }
     }
+}
+
+/// Whether the callback is to see an instruction.
+enum Due {
+    No,
+    Yes,
+    /// If the host says so.
+    Ask,
 }
 
 /// What is to be done next at a stop.
 enum Next {
     /// The callback is called, for [`Place::reason`], and the answer handed to [`State::answered`].
     Tell,
+    /// The host is asked about the conditions of the breakpoints of [`Place::reason`], and [`State::asked`] told.
+    Ask,
     /// The guest goes on.
     Done(Answer),
 }
@@ -378,7 +365,33 @@ impl State {
             // It was taken back.
             store.end_pause()?;
         }
-        if self.is_due(store, at) {
+        if self.asking {
+            return Ok(Next::Done(Answer::GoOn));
+        }
+        match self.is_due(store, at, None)? {
+            Due::Yes => return Ok(Next::Tell),
+            Due::Ask => return Ok(Next::Ask),
+            Due::No => {}
+        }
+        self.stepping.forget_ended(&mut self.layers, store)?;
+        self.go_on(store, at)
+    }
+
+    /// The host has been asked: these breakpoints are come to.
+    fn asked(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, held: Hits) -> Result<Next> {
+        // Shown inside the region, or changed meanwhile.
+        if let Some(mut inside) = store.take_virtual() {
+            inside.take_back(store);
+            at.wasm = inside.wasm();
+            at.inside = Some(inside);
+            at.told_inside = true;
+        }
+        at.reason = Reason::Breakpoint(held);
+        if self.settle(store, at)? {
+            if let Some(mut inside) = at.inside.take() {
+                inside.pay(store);
+                store.set_virtual(inside);
+            }
             return Ok(Next::Tell);
         }
         self.stepping.forget_ended(&mut self.layers, store)?;
@@ -403,28 +416,38 @@ impl State {
 
     /// Whether the callback is to see the instruction about to run; why is noted. A step that ends here is over.
     #[inline]
-    fn is_due(&mut self, store: &StoreMut<'_>, at: &mut Place<'_>) -> bool {
+    fn is_due(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, inside: Option<&VirtualFrame>) -> Result<Due> {
         let found = self.breakpoints.at(at.info.slot, at.wasm);
         let stepped = self.stepping.satisfied(&self.layers, store, at.info);
+        at.stepped = stepped;
         let Some(found) = found else {
-            let paused = store.registry().is_pause_asked();
-            if paused {
-                at.reason = Reason::Pause;
-            } else if stepped {
-                at.reason = Reason::Step;
-            }
-            return paused || stepped;
+            return Ok(if without_breakpoint(store, at) { Due::Yes } else { Due::No });
         };
         if !matches!(at.reason, Reason::Breakpoint(_)) {
             at.reason = Reason::Breakpoint(Hits::new());
         }
         if let Reason::Breakpoint(hits) = &mut at.reason {
             hits.clear();
-            for id in self.breakpoints.hits(found) {
-                hits.push(id);
+            if self.breakpoints.reached(found, || reader(store.as_store(), inside), hits) {
+                return Ok(Due::Ask);
             }
         }
-        true
+        Ok(if self.settle(store, at)? { Due::Yes } else { Due::No })
+    }
+
+    /// Counts the breakpoints that the guest has come to; whether the callback is to see it. Those that stop once are
+    /// removed.
+    #[inline]
+    fn settle(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<bool> {
+        let Reason::Breakpoint(hits) = &mut at.reason else { return Ok(at.stepped) };
+        let once = self.breakpoints.count(hits);
+        if !hits.is_empty() {
+            if !once.is_empty() {
+                self.breakpoints.remove(store, &once)?;
+            }
+            return Ok(true);
+        }
+        Ok(without_breakpoint(store, at))
     }
 
     /// Reruns from where the guest is to the next instruction that the callback is to see; or says how the guest goes
@@ -459,10 +482,11 @@ impl State {
                 return self.leave(store, at, inside).map(Next::Done);
             }
             at.wasm = inside.wasm();
-            if self.is_due(store, at) {
+            let due = self.is_due(store, at, Some(&*inside))?;
+            if !matches!(due, Due::No) {
                 inside.pay(store);
                 store.set_virtual(inside);
-                return Ok(Next::Tell);
+                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { Next::Tell });
             }
             at.inside = Some(inside);
             self.stepping.forget_ended(&mut self.layers, store)?;
@@ -505,6 +529,20 @@ impl State {
     }
 }
 
+/// Whether the callback is to see the instruction about to run, which no breakpoint has it see: a pause is asked for, or
+/// a step has ended there.
+#[inline]
+fn without_breakpoint(store: &StoreMut<'_>, at: &mut Place<'_>) -> bool {
+    if store.registry().is_pause_asked() {
+        at.reason = Reason::Pause;
+        return true;
+    }
+    if at.stepped {
+        at.reason = Reason::Step;
+    }
+    at.stepped
+}
+
 /// Looks into the region behind the stop point, unless only the guest may run what comes next; then the room is spare
 /// again. Once for a stop, and so kept out of the steps inside.
 #[inline(never)]
@@ -516,6 +554,16 @@ fn enter(store: &mut StoreMut<'_>, spare: &mut Vec<Room>) -> Result<Option<Box<V
             Ok(None)
         }
     }
+}
+
+/// What a condition is read from: the frame where the guest stands, or what is known of it inside a region.
+fn reader<'a>(store: StoreRef<'a>, inside: Option<&'a VirtualFrame>) -> Option<Reader<'a>> {
+    let top = store.keep_top(store.event()?)?;
+    let values = match inside {
+        Some(inside) => Values::Inside(inside),
+        None => Values::Frame(store.state_of(&top)?),
+    };
+    Some(Reader { store, values, instance: top.instance() })
 }
 
 /// Whether the code that has stopped has regions at all.

@@ -1,6 +1,6 @@
 //! What the callback holds while the guest stands.
 
-use super::breakpoints::{BreakpointId, Hits};
+use super::breakpoint_id::{BreakpointId, Hits};
 use super::frame::Frame;
 use super::{Core, Debugger};
 use crate::base::{Error, ErrorKind, Result, WasmOffset};

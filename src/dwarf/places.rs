@@ -193,6 +193,16 @@ impl<'a> Inspector<'a> {
         names::suggestions(name, self.function_names(info).into_iter())
     }
 
+    /// Where to stop for what begins at an offset: there; but where a function begins, behind what sets up its frame.
+    pub fn behind_entry(&self, info: &ModuleInfo, offset: WasmOffset) -> WasmOffset {
+        let Some(function) = function_at(info, offset) else { return offset };
+        let Some(entry) = self.first_instruction(info, function) else { return offset };
+        if offset > entry {
+            return offset;
+        }
+        self.behind_prologue(info, function).unwrap_or(entry).max(entry)
+    }
+
     fn first_instruction(&self, info: &ModuleInfo, function: DefinedFuncIndex) -> Option<WasmOffset> {
         let body = info.body(function, self.binary).ok()?;
         let position = body.get_operators_reader().ok()?.original_position();

@@ -566,7 +566,139 @@ static void throwing(void) {
   wasm_engine_delete(engine);
 }
 
+typedef struct {
+  int stops, asked, freed;
+} counted_t;
+
+static stepwell_action_t on_counted(void *env, stepwell_stop_t *stop) {
+  ((counted_t *)env)->stops++;
+  CHECK(stepwell_stop_breakpoint_count(stop) > 0);
+  return STEPWELL_ACTION_CONTINUE;
+}
+
+/* Whether it is the call with 4; the stop's frames can be looked at, and changed. */
+static bool on_condition(void *env, stepwell_stop_t *stop) {
+  wasm_val_t value;
+  ((counted_t *)env)->asked++;
+  CHECK(stepwell_stop_reason(stop) == STEPWELL_STOP_BREAKPOINT && stepwell_stop_breakpoint_count(stop) == 1);
+  CHECK(stepwell_frame_local(stepwell_stop_frame(stop, 0), 0, &value) && value.kind == WASM_I32);
+  return value.of.i32 == 4;
+}
+
+/* Removes the breakpoint that it is asked about. */
+static bool on_removing(void *env, stepwell_stop_t *stop) {
+  (void)env;
+  OK(stepwell_breakpoint_remove(stepwell_stop_debugger(stop), stepwell_stop_breakpoint(stop, 0)));
+  return true;
+}
+
+static void on_condition_gone(void *env) { ((counted_t *)env)->freed++; }
+
+static void options(void) {
+  counted_t counted = {0, 0, 0};
+  wasm_config_t *config = wasm_config_new();
+  wasm_engine_t *engine;
+  wasm_store_t *store;
+  wasm_module_t *module;
+  wasm_instance_t *instance, *other, *found;
+  wasm_extern_t *run;
+  wasm_func_t *fib;
+  stepwell_debugger_t *debugger;
+  stepwell_breakpoint_t at, ids[3];
+  wasm_message_t text;
+  size_t offsets[3];
+  wasm_val_t args[1] = {WASM_I32_VAL(5)}, results[1];
+  wasm_val_vec_t args_vec = WASM_ARRAY_VEC(args), results_vec = WASM_ARRAY_VEC(results);
+  stepwell_config_debug_set(config, true);
+  engine = wasm_engine_new_with_config(config);
+  store = wasm_store_new(engine);
+  module = MODULE(store, FIB);
+  instance = wasm_instance_new(store, module, NULL, NULL);
+  other = wasm_instance_new(store, module, NULL, NULL);
+  run = stepwell_instance_export(instance, "fib");
+  fib = wasm_extern_as_func(run);
+  OK(stepwell_debugger_attach(store, on_counted, &counted, NULL, &debugger));
+  OK(stepwell_breakpoint_add_at_function(debugger, NULL, "fib", &at));
+#define CALL() CHECK(!wasm_func_call(fib, &args_vec, &results_vec) && results[0].of.i32 == 5)
+  CHECK(stepwell_breakpoint_enabled(debugger, at) && !stepwell_breakpoint_one_shot(debugger, at));
+  CHECK(!stepwell_breakpoint_condition(debugger, at, &text) && !stepwell_breakpoint_instance(debugger, at));
+  OK(stepwell_breakpoint_enabled_set(debugger, at, false));
+  CALL();
+  CHECK(counted.stops == 0 && !stepwell_breakpoint_enabled(debugger, at) && stepwell_breakpoint_hit_count(debugger, at) == 0);
+  OK(stepwell_breakpoint_enabled_set(debugger, at, true));
+  OK(stepwell_breakpoint_ignore_count_set(debugger, at, 14));
+  CHECK(stepwell_breakpoint_ignore_count(debugger, at) == 14);
+  CALL();
+  CHECK(counted.stops == 1 && stepwell_breakpoint_hit_count(debugger, at) == 15 && stepwell_breakpoint_ignore_count(debugger, at) == 0);
+  OK(stepwell_breakpoint_hit_count_set(debugger, at, 0));
+  OK(stepwell_breakpoint_condition_set(debugger, at, "local(0) == 5"));
+  CALL();
+  CHECK(counted.stops == 2 && stepwell_breakpoint_hit_count(debugger, at) == 1);
+  CHECK(stepwell_breakpoint_condition(debugger, at, &text) && strcmp(text.data, "local(0) == 5") == 0 && text.size == 14);
+  wasm_byte_vec_delete(&text);
+  FAILS(stepwell_breakpoint_condition_set(debugger, at, "local(0) = 5"), STEPWELL_ERROR_ARGUMENT, "at byte 0 of the condition");
+  FAILS(stepwell_breakpoint_condition_set(debugger, at, "local(77) == 5"), STEPWELL_ERROR_ARGUMENT, "has no local 77");
+  FAILS(stepwell_breakpoint_condition_set(debugger, at, "\xff"), STEPWELL_ERROR_ARGUMENT, "UTF-8");
+  OK(stepwell_breakpoint_condition_callback_set(debugger, at, on_condition, &counted, on_condition_gone));
+  CHECK(!stepwell_breakpoint_condition(debugger, at, &text));
+  CALL();
+  CHECK(counted.stops == 3 && counted.asked == 15 && counted.freed == 0);
+  FAILS(stepwell_breakpoint_condition_callback_set(debugger, at, NULL, &counted, on_condition_gone), STEPWELL_ERROR_ARGUMENT, "`callback`");
+  FAILS(stepwell_breakpoint_condition_callback_set(debugger, 99, on_condition, &counted, on_condition_gone), STEPWELL_ERROR_ARGUMENT,
+        "there is no breakpoint 99");
+  CHECK(counted.freed == 2);
+  OK(stepwell_breakpoint_condition_set(debugger, at, NULL));
+  CHECK(counted.freed == 3);
+  OK(stepwell_breakpoint_instance_set(debugger, at, other));
+  found = stepwell_breakpoint_instance(debugger, at);
+  CHECK(wasm_instance_same(found, other));
+  wasm_instance_delete(found);
+  CALL();
+  CHECK(counted.stops == 3);
+  OK(stepwell_breakpoint_instance_set(debugger, at, NULL));
+  OK(stepwell_breakpoint_one_shot_set(debugger, at, true));
+  CHECK(stepwell_breakpoint_one_shot(debugger, at));
+  CALL();
+  CHECK(counted.stops == 4 && stepwell_debugger_breakpoint_count(debugger) == 0);
+  /* All of one that is gone. */
+  CHECK(!stepwell_breakpoint_enabled(debugger, at) && stepwell_breakpoint_hit_count(debugger, at) == 0);
+  FAILS(stepwell_breakpoint_enabled_set(debugger, at, true), STEPWELL_ERROR_ARGUMENT, "there is no breakpoint");
+  stepwell_last_error_clear();
+  /* A condition that removes its own breakpoint: it is gone, and does not stop. */
+  OK(stepwell_breakpoint_add_at_function(debugger, module, "fib", &at));
+  OK(stepwell_breakpoint_condition_callback_set(debugger, at, on_removing, NULL, NULL));
+  CALL();
+  CHECK(counted.stops == 4 && stepwell_debugger_breakpoint_count(debugger) == 0);
+  /* Sets. */
+  OK(stepwell_breakpoint_add_at_function(debugger, module, "fib", &at));
+  offsets[0] = offsets[1] = stepwell_breakpoint_offset(debugger, at);
+  offsets[1]++;
+  offsets[2] = 0;
+  FAILS(stepwell_breakpoint_add_all(debugger, module, offsets, 3, ids), STEPWELL_ERROR_ARGUMENT, "in no function's body");
+  CHECK(stepwell_debugger_breakpoint_count(debugger) == 1);
+  OK(stepwell_breakpoint_add_all(debugger, module, offsets, 2, ids));
+  CHECK(ids[0] == at + 1 && ids[1] == at + 2 && stepwell_debugger_breakpoint_count(debugger) == 3);
+  OK(stepwell_breakpoint_add_all(debugger, module, NULL, 0, NULL));
+  FAILS(stepwell_breakpoint_add_all(debugger, module, NULL, 1, NULL), STEPWELL_ERROR_ARGUMENT, "`offsets`");
+  FAILS(stepwell_breakpoint_add_all(debugger, module, offsets, SIZE_MAX, NULL), STEPWELL_ERROR_ARGUMENT, "`count`");
+  ids[2] = at;
+  OK(stepwell_breakpoint_remove_all(debugger, ids, 3));
+  FAILS(stepwell_breakpoint_remove_all(debugger, ids, 3), STEPWELL_ERROR_ARGUMENT, "there is no breakpoint");
+  CHECK(stepwell_debugger_breakpoint_count(debugger) == 0);
+  CALL();
+  CHECK(counted.stops == 4);
+  stepwell_debugger_delete(debugger);
+  wasm_extern_delete(run);
+  wasm_instance_delete(instance);
+  wasm_instance_delete(other);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+#undef CALL
+}
+
 int main(void) {
+  options();
   compiling_ahead();
   attaching();
   stopping();

@@ -120,6 +120,9 @@ static void variables(wasm_store_t *store) {
   wasm_instance_t *instance;
   wasm_extern_t *run;
   stepwell_debugger_t *debugger;
+  stepwell_breakpoint_t at, other, by_name;
+  stepwell_source_t source;
+  wasm_module_t *found;
   size_t offset;
   int seen = 0;
   wasm_val_t args[1] = {WASM_I32_VAL(5)}, results[1];
@@ -129,8 +132,32 @@ static void variables(wasm_store_t *store) {
   wasm_byte_vec_delete(&binary);
   OK(stepwell_debugger_attach(store, on_variables, &seen, NULL, &debugger));
   CHECK(stepwell_module_source_find(shapes, "shapes.c", 27, 0, &offset));
-  OK(stepwell_breakpoint_add(debugger, shapes, offset, NULL));
+  /* By line, for any module: at each place of the line, once there is one. */
+  OK(stepwell_breakpoint_add_at_line(debugger, NULL, "shapes.c", 27, 0, &at));
+  CHECK(stepwell_breakpoint_place_count(debugger, at) == 0 && stepwell_breakpoint_offset(debugger, at) == SIZE_MAX);
+  CHECK(stepwell_breakpoint_func_index(debugger, at) == UINT32_MAX && !stepwell_breakpoint_source(debugger, at, 0, &source));
+  CHECK(!stepwell_breakpoint_place_module(debugger, at, 0));
   instance = wasm_instance_new(store, shapes, NULL, NULL);
+  CHECK(stepwell_breakpoint_place_count(debugger, at) == 1 && stepwell_breakpoint_place_offset(debugger, at, 0) == offset);
+  CHECK(stepwell_breakpoint_place_func_index(debugger, at, 0) == stepwell_breakpoint_func_index(debugger, at));
+  CHECK(stepwell_breakpoint_place_source(debugger, at, 0, 0, &source) && source.line == 27);
+  CHECK(!stepwell_breakpoint_place_source(debugger, at, 1, 0, &source));
+  CHECK(stepwell_breakpoint_place_offset(debugger, at, 1) == SIZE_MAX && stepwell_breakpoint_place_func_index(debugger, at, 1) == UINT32_MAX);
+  found = stepwell_breakpoint_place_module(debugger, at, 0);
+  CHECK(wasm_module_same(found, shapes));
+  wasm_module_delete(found);
+  /* The first line of a function: where its parameters are. */
+  OK(stepwell_breakpoint_add_at_line(debugger, shapes, "shapes.c", 24, 0, &other));
+  OK(stepwell_breakpoint_add_at_function(debugger, shapes, "sum", &by_name));
+  CHECK(stepwell_breakpoint_offset(debugger, other) > stepwell_breakpoint_offset(debugger, by_name));
+  OK(stepwell_breakpoint_remove(debugger, other));
+  OK(stepwell_breakpoint_remove(debugger, by_name));
+  CHECK(stepwell_breakpoint_place_count(debugger, other) == 0 && stepwell_breakpoint_place_offset(debugger, other, 0) == SIZE_MAX);
+  stepwell_last_error_clear();
+  FAILS(stepwell_breakpoint_add_at_line(debugger, shapes, "shapes.c", 9999, 0, NULL), STEPWELL_ERROR_ARGUMENT, "line 9999");
+  FAILS(stepwell_breakpoint_add_at_line(debugger, shapes, "s.c", 1, 0, NULL), STEPWELL_ERROR_ARGUMENT, "no code of a file `s.c`");
+  FAILS(stepwell_breakpoint_add_at_line(debugger, NULL, NULL, 1, 0, NULL), STEPWELL_ERROR_ARGUMENT, "`file`");
+  FAILS(stepwell_breakpoint_add_at_function(debugger, shapes, "summ", NULL), STEPWELL_ERROR_ARGUMENT, "did you mean `sum`");
   run = stepwell_instance_export(instance, "run");
   CHECK(!wasm_func_call(wasm_extern_as_func(run), &args_vec, &results_vec));
   CHECK(seen == 1 && results[0].of.i32 == 120 + 5 - 300);

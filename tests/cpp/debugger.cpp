@@ -22,6 +22,76 @@ struct Guest {
   TypedFunc<int(int)> fib = instance.func<int(int)>("fib"), outer = instance.func<int(int)>("outer");
 };
 
+/* One breakpoint for a name, in modules that are there and that come. */
+void places() {
+  Engine engine{Config().debug(true)};
+  Store store{engine};
+  int stops = 0;
+  Debugger debugger(store, [&](Stop &stop) {
+    stops++;
+    CHECK(stop.breakpoints().size() == 1);
+  });
+  const Breakpoint any = debugger.break_at_function("fib"), line = debugger.break_at_line("fib.c", 3);
+  CHECK(any.place_count() == 0 && any.places().empty() && !any.offset() && !any.func_index() && any.sources().empty());
+  Module module(store, bytes(FIB));
+  Instance instance(store, module);
+  CHECK(any.place_count() == 1 && any.places().size() == 1 && any.places()[0].offset == any.offset());
+  CHECK(any.places()[0].func_index == 0 && same(any.places()[0].module, module) && any.place_sources(0).empty());
+  CHECK(any.place_sources(1).empty() && line.place_count() == 0);
+  CHECK(instance.func<int(int)>("fib")(1) == 1 && stops == 1);
+  FAILS(debugger.try_break_at_line(module, "fib.c", 1), ErrorCode::Argument, "compile it with -g");
+  FAILS(debugger.try_break_at_line(module, std::string("f\0c", 3), 1), ErrorCode::Argument, "NUL");
+  FAILS(debugger.try_break_at_line(std::string("f\0c", 3), 1), ErrorCode::Argument, "NUL");
+  FAILS(debugger.try_break_at_function(std::string("f\0c", 3)), ErrorCode::Argument, "NUL");
+  any.remove();
+  CHECK(any.place_count() == 0 && any.places().empty() && instance.func<int(int)>("fib")(1) == 1 && stops == 1);
+}
+
+/* What a breakpoint may have. */
+void options() {
+  Guest guest;
+  int stops = 0, asked = 0;
+  Debugger debugger(guest.store, [&](Stop &) { stops++; });
+  const Breakpoint at = debugger.break_at_function(guest.module, "fib");
+  CHECK(at.enabled() && !at.one_shot() && at.ignore_count() == 0 && !at.condition() && !at.instance() && at.hit_count() == 0);
+  at.enabled(false);
+  CHECK(!at.enabled() && guest.fib(5) == 5 && stops == 0);
+  at.enabled(true);
+  at.ignore_count(14);
+  CHECK(at.ignore_count() == 14 && guest.fib(5) == 5 && stops == 1 && at.hit_count() == 15 && at.ignore_count() == 0);
+  at.hit_count(0);
+  at.condition("local(0) == 5");
+  CHECK(at.condition() == "local(0) == 5" && guest.fib(5) == 5 && stops == 2 && at.hit_count() == 1);
+  FAILS(at.try_condition("local(9) == 5"), ErrorCode::Argument, "has no local 9");
+  FAILS(at.try_condition(std::string("l\0l", 3)), ErrorCode::Argument, "NUL");
+  at.condition_callback([&](Stop &stop) {
+    asked++;
+    return stop.frame().local(0)->i32() == 4;
+  });
+  CHECK(!at.condition() && guest.fib(5) == 5 && stops == 3 && asked == 15);
+  at.condition_callback([&](Stop &) -> bool { throw Mine("no answer"); });
+  THROWS(guest.fib(5), Mine, "no answer");
+  at.no_condition();
+  const Instance other(guest.store, guest.module);
+  at.instance(other);
+  CHECK(same(*at.instance(), other) && guest.fib(5) == 5 && stops == 3);
+  at.all_instances();
+  at.one_shot(true);
+  CHECK(at.one_shot() && !at.instance() && guest.fib(5) == 5 && stops == 4 && debugger.breakpoint_count() == 0);
+  CHECK(!at.enabled() && !at.one_shot() && !at.condition() && !at.instance() && at.hit_count() == 0);
+  FAILS(at.try_enabled(true), ErrorCode::Argument, "there is no breakpoint");
+  // Sets.
+  const std::size_t first = *debugger.break_at_function(guest.module, "fib").offset();
+  const std::size_t offsets[] = {first, first + 1, first + 2}, wrong[] = {first, 0};
+  const std::vector<Breakpoint> all = debugger.break_at_all(guest.module, {offsets, 3});
+  CHECK(all.size() == 3 && debugger.breakpoint_count() == 4 && all[0].offset() == first);
+  FAILS(debugger.try_break_at_all(guest.module, {wrong, 2}), ErrorCode::Argument, "in no function's body");
+  CHECK(debugger.breakpoint_count() == 4);
+  debugger.remove_all({all.data(), all.size()});
+  CHECK(debugger.breakpoint_count() == 1);
+  FAILS(debugger.try_remove_all({all.data(), all.size()}), ErrorCode::Argument, "there is no breakpoint");
+}
+
 void looking() {
   Guest guest;
   int stops = 0;
@@ -442,6 +512,8 @@ void elsewhere() {
 
 int main() {
   looking();
+  places();
+  options();
   changing();
   stepping();
   removing();

@@ -100,6 +100,79 @@ class Progress(unittest.TestCase):
 
 
 class Breakpoints(Case):
+    def test_what_a_breakpoint_may_have(self):
+        debugger = self.attach(lambda stop: None)
+        at = debugger.break_at_function(self.module, "add")
+        first = at.offset
+        call = lambda n: self.assertEqual(self.exports.add(n, 1), n + 1)  # noqa: E731
+        self.assertEqual((at.enabled, at.hit_count, at.ignore_count, at.one_shot, at.condition, at.instance), (True, 0, 0, False, None, None))
+        at.enabled = False
+        call(1)
+        self.assertEqual((self.stops, at.enabled), ([], False))
+        at.enabled = True
+        at.ignore_count = 2
+        for n in range(3):
+            call(n)
+        self.assertEqual((len(self.stops), at.hit_count, at.ignore_count), (1, 3, 0))
+        at.hit_count = 0
+        at.condition = "local(0) == 7 && local(1) < 2"
+        for n in range(5, 9):
+            call(n)
+        self.assertEqual((len(self.stops), at.hit_count, at.condition), (2, 1, "local(0) == 7 && local(1) < 2"))
+        with self.assertRaisesRegex(Error, "at byte 0 of the condition.*compare it with another"):
+            at.condition = "local(0) = 7"
+        self.assertEqual(at.condition, "local(0) == 7 && local(1) < 2")
+        asked = []
+
+        def holds(stop):
+            asked.append(stop.frame().locals[0])
+            return asked[-1] == 8
+
+        at.condition = holds
+        self.assertIs(at.condition, holds)
+        for n in range(5, 10):
+            call(n)
+        self.assertEqual((asked, len(self.stops)), ([5, 6, 7, 8, 9], 3))
+
+        def fails(stop):
+            raise KeyError("nobody knows")
+
+        at.condition = fails
+        self.assertRaises(KeyError, self.exports.add, 1, 1)
+        at.condition = None
+        other = Instance(self.store, self.module, defaults=True)
+        at.instance = other
+        call(1)
+        self.assertEqual((len(self.stops), at.instance), (3, other))
+        other.exports.add(1, 1)
+        self.assertEqual(len(self.stops), 4)
+        at.instance = None
+        at.one_shot = True
+        self.assertEqual(debugger.breakpoints, [at])
+        call(1)
+        call(1)
+        self.assertEqual((len(self.stops), debugger.breakpoints), (5, []))
+        with self.assertRaises(Error):
+            at.enabled = True
+        for count in (-1, 1 << 64):
+            with self.assertRaises(ValueError):
+                at.ignore_count = count
+        # Sets.
+        placed = debugger.break_at_all(self.module, [first, first + 1])
+        self.assertEqual(debugger.breakpoints, placed)
+        self.assertEqual(placed[0].offset, first)
+        with self.assertRaises(Error):
+            debugger.break_at_all(self.module, [first, 0])
+        self.assertRaises(ValueError, debugger.break_at_all, self.module, [-1])
+        call(1)
+        self.assertEqual(len(self.stops), 7)
+        debugger.remove_all([placed[0], placed[1].id])
+        self.assertEqual(debugger.breakpoints, [])
+        with self.assertRaises(Error):
+            debugger.remove_all(placed)
+        call(1)
+        self.assertEqual(len(self.stops), 7)
+
     def test_by_name_index_and_offset(self):
         debugger = self.attach()
         by_name = debugger.break_at_function(self.module, "fact")
@@ -243,6 +316,46 @@ class Variables(unittest.TestCase):
             debugger.break_at_source(module, "shapes.c", line)
             self.assertEqual(run(5), 120 + 8 + 5 - 300)
             self.assertEqual(told, [("int", "1", "5", "3")])
+
+
+    def test_one_breakpoint_for_all_places(self):
+        engine = stepwell.Engine(debug=True)
+        module = Module.from_file(engine, ROOT / "tests/support/dwarf/c2_5.wasm")
+        text = (ROOT / "tests/support/dwarf/shapes.c").read_text().split("\n")
+        line = next(n for n, said in enumerate(text, 1) if "int result =" in said)
+        seen = []
+        with Store(engine) as store:
+            debugger = Debugger(store, lambda stop: seen.append((stop.breakpoints, stop.frame().source[0].line)))
+            at = debugger.break_at_line(None, "shapes.c", line)
+            name = debugger.break_at_function(None, "nobody")
+            self.assertEqual((at.places, at.offset, at.func_index, at.module, at.source, at.line), ([], None, None, None, [], None))
+            run = Instance(store, module).exports.run
+            self.assertTrue(at.places)
+            self.assertEqual({place.line for place in at.places}, {line})
+            self.assertEqual([place.offset for place in at.places], module.find_source("shapes.c", line))
+            self.assertIs(at.module, module)
+            self.assertEqual((at.offset, at.line), (at.places[0].offset, line))
+            self.assertEqual(name.places, [])
+            run(5)
+            self.assertGreaterEqual(len(seen), 3)
+            self.assertTrue(all(stop == ([at], line) for stop in seen))
+            self.assertEqual(debugger.breakpoints, [at, name])
+            self.assertIn("0x", repr(at))
+            self.assertIn("no place yet", repr(name))
+            self.assertNotEqual(at, name)
+            at.remove()
+            self.assertRaises(Error, at.remove)
+            known = at.places
+            self.assertTrue(known)
+            run(5)
+            self.assertEqual(len(seen), len([stop for stop in seen if stop[0] == [at]]))
+            with self.assertRaisesRegex(Error, "did you mean `sum`"):
+                debugger.break_at_function(module, "summ")
+            with self.assertRaisesRegex(Error, "no code of a file"):
+                debugger.break_at_line(module, "elsewhere.c", 1)
+            self.assertRaises(ValueError, debugger.break_at_line, module, "shapes.c", -1)
+            self.assertRaises(ValueError, debugger.break_at_line, module, "shapes.c", 1, 1 << 32)
+            self.assertRaises(TypeError, debugger.break_at_function, None, 0)
 
 
 class Elsewhere(unittest.TestCase):

@@ -127,7 +127,17 @@ pub const GROUPS: &[Group] = &[
         name: "debugger",
         about: "debugging one store, while all others run at full speed: breakpoints, stops, frames",
         needs: &["module", "trap", "exception"],
-        files: &["debugger", "pauser", "stop", "stop_queue", "stop_frame", "stop_change", "frame_variable"],
+        files: &[
+            "debugger",
+            "breakpoint",
+            "breakpoint_options",
+            "pauser",
+            "stop",
+            "stop_queue",
+            "stop_frame",
+            "stop_change",
+            "frame_variable",
+        ],
         items: &[
             "stepwell_debugger_t",
             "stepwell_pauser_t",

@@ -65,6 +65,8 @@ const ORDER: &[&str] = &[
     "instance_pre",
     "wasi",
     "debugger",
+    "breakpoint",
+    "breakpoint_options",
     "pauser",
     "outcome",
     "guarded",

@@ -44,9 +44,11 @@ NULLABLE = [
     r"stepwell_error_offset offset_out",
     r"stepwell_(?!module_custom_section_data )\w+ size_out",
     r"stepwell_breakpoint_add\w* out",
+    r"stepwell_breakpoint_add_at_(function|line) module", # any
     r"stepwell_thread_stack_set stack",      # the thread's own
     r"stepwell_(shared)?memory_grow before_out",
     r"stepwell_typed_func_call values",      # of a function without any
+    r"stepwell_breakpoint_(condition_set text|instance_set instance)", # none, all
     r"stepwell_stop_return_early values",
     r"stepwell_frame_evaluate type_out",
 ]

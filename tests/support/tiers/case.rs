@@ -103,7 +103,7 @@ fn places(simple: &Module, regions: &Module) -> Vec<u32> {
         move |offset: u32| {
             let placed = debugger.break_at(&mut store, module, WasmOffset::new(offset)).ok()?;
             debugger.remove(&mut store, placed.id).unwrap();
-            Some(placed.offset.get())
+            placed.offset().map(WasmOffset::get)
         }
     });
     let mut places = Vec::new();

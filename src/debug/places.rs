@@ -1,0 +1,191 @@
+//! Where a breakpoint goes: the instructions that an offset, a function or a line of the source means in a module, and
+//! the sites that have to be armed for each. It reads modules, and knows no store.
+
+use super::breakpoint::{BreakRequest, BreakTarget};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, Result, WasmOffset};
+use crate::image::{ImageTables, RegionGraph, SiteId};
+use crate::runtime::Module;
+use smallvec::SmallVec;
+
+/// A place of a breakpoint.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) func: DefinedFuncIndex,
+    /// The instruction.
+    pub(super) offset: WasmOffset,
+    /// Its place in rerun code, if it is inside a region, and how many instructions that has.
+    pub(super) position: Option<(u32, usize)>,
+    /// The sites to arm in the module's code.
+    pub(super) sites: SmallVec<[SiteId; 1]>,
+}
+
+/// The places of what was asked for in a module: at least one, ascending, each instruction once.
+///
+/// # Errors
+/// [`ErrorKind::Argument`] where the module has none, which says why; those of compiling debug code.
+pub(super) fn targets(module: &Module, target: &BreakTarget) -> Result<Vec<Target>> {
+    let wanted = wanted(module, target)?;
+    let code = module.debug_code(&|_, _| true)?;
+    let mut found = Vec::with_capacity(wanted.len());
+    for &(func, from) in &wanted {
+        found.extend(target_from(module, code.tables(), func, from)?);
+    }
+    if let (Some((func, from)), true) = (wanted.first(), found.is_empty()) {
+        let func = module.info().func_index(*func);
+        let message = format!("no instruction of function {func} that can be reached is at or after this offset");
+        return Err(Error::new(ErrorKind::Argument, message).at(*from));
+    }
+    // What cannot be reached has slipped to an instruction that others may have.
+    found.sort_by_key(|target| target.offset);
+    found.dedup_by_key(|target| target.offset);
+    Ok(found)
+}
+
+/// The same in any module: none where the module has no such thing.
+pub(super) fn targets_if_any(module: &Module, request: &BreakRequest) -> Result<Vec<Target>> {
+    match targets(module, &request.target) {
+        Err(error) if error.kind() == ErrorKind::Argument => Ok(Vec::new()),
+        found => found,
+    }
+}
+
+/// The functions and the offsets in them that are meant; at least one.
+fn wanted(module: &Module, target: &BreakTarget) -> Result<Vec<(DefinedFuncIndex, WasmOffset)>> {
+    match target {
+        BreakTarget::Offset(offset) => Ok(vec![(function_at(module, *offset)?, *offset)]),
+        BreakTarget::FunctionIndex(func) => {
+            let func = defined(module, *func)?;
+            // Every function has a first instruction, if only its `end`.
+            Ok(vec![(func, WasmOffset::from_usize(module.info().bodies[func.index()].bytes.start))])
+        }
+        BreakTarget::Function(name) => {
+            let found = module.functions_named(name).map_err(|error| {
+                // An import has no code here, whatever it is exported as.
+                match module.info().func_named(name).map(|func| defined(module, func)) {
+                    Some(Err(imported)) => imported,
+                    _ => error,
+                }
+            })?;
+            found.iter().map(|place| Ok((defined(module, place.function)?, place.entry))).collect()
+        }
+        BreakTarget::Line { file, line, column } => {
+            let places = module.line_places(file, *line, *column).map(|found| found.places).unwrap_or_default();
+            let inspector = module.inspector();
+            let mut found = Vec::with_capacity(places.len());
+            for place in places {
+                let from = match place.inlined {
+                    true => place.offset,
+                    false => inspector.behind_entry(module.info(), place.offset),
+                };
+                // Damaged debug information has lines where no function is.
+                found.extend(function_at(module, from).ok().map(|func| (func, from)));
+            }
+            if found.is_empty() { Err(no_line(module, file, *line)) } else { Ok(found) }
+        }
+    }
+}
+
+/// Says why a line has no place.
+fn no_line(module: &Module, file: &str, line: u32) -> Error {
+    let files = module.source_files();
+    let shown = Escaped(file);
+    let message = if files.is_empty() {
+        format!("the module has no debug information that tells lines (compile it with -g), so none of `{shown}`")
+    } else if module.line_with_code(file, 0).is_some() {
+        format!("no code of `{shown}` is at line {line} or behind it")
+    } else {
+        let hint = match near(file, &files) {
+            Some(name) => format!("; did you mean `{}`?", Escaped(name)),
+            None => format!("; there is code of {} files, `{}` among them", files.len(), Escaped(files[0])),
+        };
+        format!("the module has no code of a file `{shown}`{hint}")
+    };
+    Error::new(ErrorKind::Argument, message)
+}
+
+/// A file with the same last name, whatever folder it is in.
+fn near<'f>(wanted: &str, files: &[&'f str]) -> Option<&'f str> {
+    let last = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
+    let wanted = last(wanted);
+    files.iter().copied().find(|file| last(file) == wanted)
+}
+
+/// The function whose body an offset is in.
+fn function_at(module: &Module, offset: WasmOffset) -> Result<DefinedFuncIndex> {
+    let bodies = &module.info().bodies;
+    let behind = bodies.partition_point(|body| body.bytes.end <= offset.index());
+    let body = bodies.get(behind).filter(|body| body.bytes.start <= offset.index());
+    body.map(|body| body.func).ok_or_else(|| {
+        let message = match (bodies.first(), bodies.last()) {
+            (Some(first), Some(last)) => format!(
+                "this offset is in no function's body; the module's are from {:#x} to {:#x}",
+                first.bytes.start, last.bytes.end
+            ),
+            _ => "this offset is in no function's body; the module has no functions".to_owned(),
+        };
+        Error::new(ErrorKind::Argument, message).at(offset)
+    })
+}
+
+/// The function of this index, if it is the module's own.
+fn defined(module: &Module, func: FuncIndex) -> Result<DefinedFuncIndex> {
+    let info = module.info();
+    if func.index() >= info.funcs.len() {
+        let message = format!("there is no function {func}: the module has {}", info.funcs.len());
+        return Err(Error::new(ErrorKind::Argument, message));
+    }
+    info.defined(func).ok_or_else(|| {
+        let message = format!("function {func} is imported; set the breakpoint in the module that defines it");
+        Error::new(ErrorKind::Argument, message)
+    })
+}
+
+/// The site of exactly this instruction.
+pub(super) fn site_of(tables: &ImageTables, wasm: WasmOffset) -> Option<SiteId> {
+    tables.point(tables.point_at(wasm)?).site
+}
+
+/// Where a breakpoint of a function goes: the first instruction at or after an offset that can be reached.
+fn target_from(
+    module: &Module,
+    tables: &ImageTables,
+    func: DefinedFuncIndex,
+    from: WasmOffset,
+) -> Result<Option<Target>> {
+    let at_site = |offset, site| Some(Target { func, offset, position: None, sites: SmallVec::from_slice(&[site]) });
+    if !tables.regions {
+        return Ok(first_point(tables, func, from).and_then(|(offset, site)| at_site(offset, site)));
+    }
+    // Where a site stands, the guest itself stops.
+    if let Some(site) = site_of(tables, from) {
+        return Ok(at_site(from, site));
+    }
+    let graph = module.region_graph(func)?;
+    let position = graph.instructions.partition_point(|at| *at < from);
+    let Some(&offset) = graph.instructions.get(position) else { return Ok(None) };
+    if let Some(site) = site_of(tables, offset) {
+        return Ok(at_site(offset, site));
+    }
+    let sites = heads(&graph, tables, position as u32);
+    Ok(Some(Target { func, offset, position: Some((position as u32, graph.instructions.len())), sites }))
+}
+
+/// The sites from which an instruction inside a region can be reached without passing another.
+fn heads(graph: &RegionGraph, tables: &ImageTables, position: u32) -> SmallVec<[SiteId; 1]> {
+    let mut heads = SmallVec::new();
+    let mut seen = std::collections::HashSet::from([position]);
+    let mut due = vec![position];
+    while let Some(position) = due.pop() {
+        heads.extend(site_of(tables, graph.instructions[position as usize]));
+        due.extend(graph.before(position).filter(|before| seen.insert(*before)));
+    }
+    heads.sort_unstable();
+    heads
+}
+
+/// The first point of a function at or after an offset that has a site.
+fn first_point(tables: &ImageTables, func: DefinedFuncIndex, from: WasmOffset) -> Option<(WasmOffset, SiteId)> {
+    let (start, end) = tables.function(func)?.points;
+    let id = tables.point_from(from)?.0.max(start);
+    tables.points.range(id, end).find_map(|point| Some((point.wasm, point.site?)))
+}
