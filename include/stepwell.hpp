@@ -220,6 +220,48 @@ enum class Action : std::int32_t {
   Trap = STEPWELL_ACTION_TRAP,
 };
 
+/// Which variables of the source a frame is asked for, or which of them a variable is one of.
+enum class Scope : std::int32_t {
+  Parameters = STEPWELL_SCOPE_PARAMETERS,
+  Locals = STEPWELL_SCOPE_LOCALS,
+  Statics = STEPWELL_SCOPE_STATICS,
+  Module = STEPWELL_SCOPE_MODULE,
+};
+
+/// What a variable of the source is made of.
+enum class VariableKind : std::int32_t {
+  Number = STEPWELL_VARIABLE_NUMBER,
+  Pointer = STEPWELL_VARIABLE_POINTER,
+  Reference = STEPWELL_VARIABLE_REFERENCE,
+  Structure = STEPWELL_VARIABLE_STRUCTURE,
+  Union = STEPWELL_VARIABLE_UNION,
+  Array = STEPWELL_VARIABLE_ARRAY,
+  Enumeration = STEPWELL_VARIABLE_ENUMERATION,
+  Opaque = STEPWELL_VARIABLE_OPAQUE,
+  Scope = STEPWELL_VARIABLE_SCOPE,
+};
+
+/// What a number of a variable is.
+enum class NumberKind : std::int32_t {
+  Signed = STEPWELL_NUMBER_SIGNED,
+  Unsigned = STEPWELL_NUMBER_UNSIGNED,
+  Float = STEPWELL_NUMBER_FLOAT,
+  Bool = STEPWELL_NUMBER_BOOL,
+  Char = STEPWELL_NUMBER_CHAR,
+};
+
+/// A number of a variable: plain data.
+struct Number {
+  NumberKind kind;
+  /// The lower and the upper 64 bits of an integer, a truth value or a letter.
+  std::uint64_t low, high;
+  /// A floating-point number; of the others the one that is nearest.
+  double real;
+
+  /// The lower 64 bits as a number that may be negative.
+  std::int64_t integer() const noexcept { return static_cast<std::int64_t>(low); }
+};
+
 /// What a variable of the source comes to: plain data.
 struct Evaluated {
   /// The name of its type, as the source has it.
@@ -3768,6 +3810,122 @@ private:
   stepwell_breakpoint_t id_;
 };
 
+/// A variable of the source in a frame of a stop, what is inside of one, or all of a scope. What it is called can be asked for as long as
+/// it is there; the rest inside the callback only: used later, it is an error.
+class Variable {
+public:
+  static constexpr const char *class_name = "Variable";
+  /// Takes an owned handle of the C API.
+  explicit Variable(stepwell_variable_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Its name as the source has it; a member's, an element's number as `[3]`, `*` for what a pointer points to.
+  std::string name() const { return detail::optional_name(stepwell_variable_name, need()).value_or(""); }
+  /// Which variables it is one of; nothing for what is inside of another, or was found by a path.
+  std::optional<Scope> scope() const {
+    const stepwell_scope_t scope = stepwell_variable_scope(need());
+    return scope ? std::optional<Scope>(static_cast<Scope>(scope)) : std::nullopt;
+  }
+  /// The line that it is declared in; 0 where that is not known.
+  std::uint32_t line() const { return stepwell_variable_line(need()); }
+  /// How many blocks of its function it is inside of.
+  std::uint32_t depth() const { return stepwell_variable_depth(need()); }
+  /// Whether the source means another variable by its name here.
+  bool is_shadowed() const { return stepwell_variable_is_shadowed(need()); }
+  /// What the source calls its type.
+  Result<std::string> try_type_name() const { return message(stepwell_variable_type_name); }
+  std::string type_name() const { return try_type_name().value(); }
+  /// Its value in one line, with what is inside of it as far as there is room.
+  Result<std::string> try_text() const { return message(stepwell_variable_text); }
+  std::string text() const { return try_text().value(); }
+  /// What it is made of.
+  Result<VariableKind> try_kind() const {
+    if (!valid()) return detail::moved_from(class_name);
+    const stepwell_variable_kind_t kind = stepwell_variable_kind(raw());
+    if (!kind) return detail::last_error("asking what a variable is made of");
+    return static_cast<VariableKind>(kind);
+  }
+  VariableKind kind() const { return try_kind().value(); }
+  /// The number that it is, or that stands for it: of a pointer the address, of an enumeration the number.
+  Result<Number> try_number() const {
+    if (!valid()) return detail::moved_from(class_name);
+    stepwell_number_t number = stepwell_number_t();
+    if (stepwell_error_t *error = stepwell_variable_number(raw(), &number)) return detail::take_error(error);
+    return Number{static_cast<NumberKind>(number.kind), number.low, number.high, number.real};
+  }
+  Number number() const { return try_number().value(); }
+  /// Where it begins in the first memory of its frame's instance, if it is there.
+  std::optional<std::uint64_t> address() const {
+    std::uint64_t address = 0;
+    if (stepwell_variable_address(need(), &address)) return address;
+    raise_last();
+    return std::nullopt;
+  }
+  /// How many bytes it takes.
+  Result<std::uint64_t> try_size() const { return number_of(stepwell_variable_size); }
+  std::uint64_t size() const { return try_size().value(); }
+  /// Why it has no value, if the DWARF says that it is not there.
+  std::optional<std::string> missing() const {
+    if (const char *why = stepwell_variable_missing(need())) return std::string(why);
+    raise_last();
+    return std::nullopt;
+  }
+  /// How many are inside of it: members, elements, what a pointer points to, the variables of a scope.
+  Result<std::uint64_t> try_child_count() const { return number_of(stepwell_variable_child_count); }
+  std::uint64_t child_count() const { return try_child_count().value(); }
+  /// Those inside of it from the number `first` on, at most `count`: an array of millions costs no more than these.
+  Result<std::vector<Variable>> try_children(std::uint64_t first, std::size_t count) const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::uint64_t there = 0;
+    if (stepwell_error_t *error = stepwell_variable_child_count(raw(), &there)) return detail::take_error(error);
+    const std::uint64_t rest = there > first ? there - first : 0;
+    std::vector<stepwell_variable_t *> page(rest < count ? static_cast<std::size_t>(rest) : count);
+    std::size_t written = 0;
+    if (stepwell_error_t *error = stepwell_variable_children(raw(), first, page.size(), page.data(), &written)) return detail::take_error(error);
+    std::vector<Variable> list;
+    list.reserve(written);
+    for (std::size_t i = 0; i < written; i++) list.emplace_back(page[i]);
+    return list;
+  }
+  std::vector<Variable> children(std::uint64_t first, std::size_t count) const { return try_children(first, count).value(); }
+  /// All those inside of it.
+  std::vector<Variable> children() const { return children(0, SIZE_MAX); }
+  /// Gives it another value, as text, with which the guest goes on.
+  Result<void> try_assign(const std::string &text) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(text, "text")) return std::move(*error);
+    return detail::outcome(stepwell_variable_assign(raw(), text.c_str()));
+  }
+  void assign(const std::string &text) const { try_assign(text).value(); }
+
+  const stepwell_variable_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  const stepwell_variable_t *need() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return ptr_.get();
+  }
+  /// A false or NULL may be an answer.
+  static void raise_last() {
+    if (stepwell_last_error()) detail::last_error("looking at a variable").raise();
+  }
+  Result<std::string> message(stepwell_error_t *(*get)(const stepwell_variable_t *, wasm_message_t *)) const {
+    if (!valid()) return detail::moved_from(class_name);
+    wasm_message_t text = WASM_EMPTY_VEC;
+    if (stepwell_error_t *error = get(raw(), &text)) return detail::take_error(error);
+    std::string found(text.data, text.size - 1);
+    wasm_byte_vec_delete(&text);
+    return found;
+  }
+  Result<std::uint64_t> number_of(stepwell_error_t *(*get)(const stepwell_variable_t *, std::uint64_t *)) const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::uint64_t number = 0;
+    if (stepwell_error_t *error = get(raw(), &number)) return detail::take_error(error);
+    return number;
+  }
+  detail::Owned<stepwell_variable_t, stepwell_variable_delete> ptr_;
+};
+
 /// A Wasm frame of a stopped guest. Thread: inside the callback. Used later, it is an error (and `valid()` is false).
 class Frame {
 public:
@@ -3861,6 +4019,21 @@ public:
     return found;
   }
   Evaluated evaluate(const std::string &path) const { return try_evaluate(path).value(); }
+  /// The variables of a scope, as one whose children they are. Where functions are inlined, `level` says of which: 0 is the innermost.
+  Result<Variable> try_variables(Scope scope, std::size_t level = 0) const {
+    stepwell_variable_t *found = nullptr;
+    if (stepwell_error_t *error = stepwell_frame_variables(frame_, level, static_cast<stepwell_scope_t>(scope), &found)) return detail::take_error(error);
+    return Variable(found);
+  }
+  Variable variables(Scope scope, std::size_t level = 0) const { return try_variables(scope, level).value(); }
+  /// What a path leads to, as a variable.
+  Result<Variable> try_variable(const std::string &path, std::size_t level = 0) const {
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    stepwell_variable_t *found = nullptr;
+    if (stepwell_error_t *error = stepwell_frame_variable(frame_, level, path.c_str(), &found)) return detail::take_error(error);
+    return Variable(found);
+  }
+  Variable variable(const std::string &path, std::size_t level = 0) const { return try_variable(path, level).value(); }
   /// Gives what a path leads to another value, as text, with which the guest goes on.
   Result<void> try_assign(const std::string &path, const std::string &text) const {
     if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);

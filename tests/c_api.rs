@@ -35,6 +35,7 @@ programs!(
     func,
     trap,
     source,
+    variables,
     debugger,
     change,
     delete_orders,

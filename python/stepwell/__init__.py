@@ -18,8 +18,8 @@
 Everything is closed when it is no longer used, or at once by `close()` or `with`, in any order; a store closes all
 that is in it.
 """
-from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, StopReason, TrapCode
-from .debugger import Breakpoint, Debugger, Evaluated, Frame, Locals, Stop
+from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind
+from .debugger import Breakpoint, Debugger, Evaluated, Frame, Locals, Stop, Variable
 from .engine import Engine
 from .errors import Error, Exit, GuestException, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
@@ -38,7 +38,7 @@ from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
 
-for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, StopReason, TrapCode):
+for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind):
     _shown.__module__ = __name__
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
     "Engine", "Error", "ErrorCode", "Evaluated", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "Global", "GlobalType", "GuestException",
     "I31Ref", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory", "MemoryType",
-    "Module", "Profiler", "SharedMemory", "Source", "Stop", "StopReason", "Store", "StructRef", "StructType",
-    "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Wasi", "f32", "f64", "i32", "i64",
+    "Module", "Profiler", "Scope", "SharedMemory", "Source", "Stop", "StopReason", "Store", "StructRef", "StructType",
+    "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "f32", "f64", "i32", "i64",
     "matches", "name_to_show", "v128",
 ]

@@ -69,6 +69,7 @@ pub mod typed_func;
 pub mod v128;
 pub mod val;
 pub mod valtype;
+pub mod variable;
 pub mod vecs;
 pub mod version;
 pub mod wasi;

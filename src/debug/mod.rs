@@ -43,7 +43,7 @@ pub use breakpoints::{Breakpoint, BreakpointId};
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
-pub use variables::Evaluated;
+pub use variables::{Evaluated, FrameVariable, Scope};
 
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::image::RerunEnd;

@@ -72,6 +72,7 @@ int main(int, char **argv) {
   const Error refused = guest.try_add_split_dwarf(bytes(FIB)).error();
   CHECK(refused.code() == ErrorCode::Argument);
   int stops = 0;
+  std::optional<Variable> left;
   {
     Debugger debugger(store, [&](Stop &stop) {
       stops++;
@@ -83,8 +84,40 @@ int main(int, char **argv) {
       FAILS(here.try_assign("a", "many"), ErrorCode::Argument, "no value of type `int`");
       here.assign("a", "8");
       CHECK(here.evaluate("a").text == "8");
+      // as objects
+      const Variable scope = here.variables(Scope::Parameters);
+      const std::vector<Variable> parameters = scope.children();
+      CHECK(scope.kind() == VariableKind::Scope && scope.name() == "parameters" && scope.child_count() == 2 && parameters.size() == 2);
+      const Variable &a = parameters[0];
+      CHECK(a.name() == "a" && a.scope() == Scope::Parameters && a.type_name() == "int" && a.text() == "8" && a.kind() == VariableKind::Number);
+      CHECK(a.number().kind == NumberKind::Signed && a.number().integer() == 8 && a.number().real == 8.0 && a.size() == 4);
+      CHECK(a.line() > 0 && a.depth() == 0 && !a.is_shadowed() && !a.missing() && a.children().empty());
+      CHECK(scope.children(1, 5).size() == 1 && scope.children(2, 5).empty() && scope.children(0, 0).empty());
+      CHECK(here.variables(Scope::Locals).child_count() == 0 && here.variables(Scope::Module).child_count() > 5);
+      for (const Variable &variable : here.variables(Scope::Statics).children(0, 20)) CHECK(!variable.name().empty() && !variable.text().empty());
+      here.variable("b").assign("4");
+      CHECK(here.variable("b").number().integer() == 4 && here.variable("b").scope() == std::nullopt);
+      FAILS(a.try_assign("many"), ErrorCode::Argument, "no value of type `int`");
+      FAILS(a.try_assign(std::string("1\0", 2)), ErrorCode::Argument, "`text` has a NUL");
+      FAILS(here.try_variable("nobody"), ErrorCode::Argument, "no variable `nobody`");
+      FAILS(here.try_variable(std::string("a\0b", 3)), ErrorCode::Argument, "`path` has a NUL");
+      FAILS(here.try_variables(Scope::Locals, 9), ErrorCode::Argument, "no function 9 of the source here");
+      FAILS(scope.try_number(), ErrorCode::Argument, "is a scope");
+      CHECK(!scope.address() && !scope.missing());
+      left.emplace(here.variable("a"));
+      Variable moved = std::move(*left);
+      FAILS(left->try_text(), ErrorCode::Argument, "a stepwell::Variable was used after it was moved from");
+      THROWS(left->name(), Error, "a stepwell::Variable was used after it was moved from");
+      left.emplace(std::move(moved));
     });
     for (const std::size_t place : places) debugger.break_at(guest, place);
-    CHECK(instance.func("divide").call(6, 2)[0].i32() == 4 && stops > 0);
+    CHECK(instance.func("divide").call(6, 2)[0].i32() == 2 && stops > 0);
+    // behind the stop
+    CHECK(left->name() == "a" && left->valid());
+    FAILS(left->try_text(), ErrorCode::Argument, "`variable` is used after its stop callback returned");
+    FAILS(left->try_kind(), ErrorCode::Argument, "after its stop");
+    THROWS(left->missing(), Error, "after its stop");
+    THROWS(left->address(), Error, "after its stop");
+    FAILS(left->try_children(0, 1), ErrorCode::Argument, "after its stop");
   }
 }

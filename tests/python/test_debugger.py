@@ -9,7 +9,9 @@ from pathlib import Path
 import guests
 import stepwell
 import wasm
-from stepwell import Action, Debugger, Error, ErrorCode, ExceptionStops, Instance, Module, StopReason, Store, Trap, TrapCode
+from stepwell import (
+    Action, Debugger, Error, ErrorCode, ExceptionStops, Instance, Module, Scope, StopReason, Store, Trap, TrapCode, VariableKind,
+)
 from stepwell import _loader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -242,6 +244,59 @@ class Variables(unittest.TestCase):
             debugger.break_at_source(module, "shapes.c", line)
             self.assertEqual(run(5), 120 + 8 + 5 - 300)
             self.assertEqual(told, [("int", "1", "5", "3")])
+
+    def test_as_objects(self):
+        engine = stepwell.Engine(debug=True)
+        module = Module(engine, (ROOT / "tests" / "support" / "dwarf" / "c0_5.wasm").read_bytes())
+        kept = []
+
+        def on_stop(stop):
+            frame, caller = stop.frame(), stop.frame(1)
+            self.assertEqual([v.name for v in frame.variables()], ["from", "limit", "total"])
+            source, limit, total = frame.variables()
+            self.assertEqual((limit.value, limit.text, limit.type_name, limit.kind, limit.scope), (5, "5", "int", VariableKind.NUMBER, Scope.PARAMETERS))
+            self.assertEqual((limit.size, limit.line, limit.depth, limit.child_count, limit.missing), (4, 24, 0, 0, None))
+            self.assertEqual((str(limit), total.scope, limit.is_shadowed, limit.frame), ("limit = 5", Scope.LOCALS, False, frame))
+            self.assertEqual(source.value, source.child("*").address)
+            self.assertEqual([(v.name, v.value) for v in source.child(0).children()][0], ("key", 1))
+            self.assertEqual(source.child("*").child("next").child("*").child("key").value, 2)
+            self.assertRaises(KeyError, source.child, "nobody")
+            self.assertRaises(IndexError, source.child, 1)
+            self.assertRaises(ValueError, source.child, -1)
+            every = caller.scope(Scope.LOCALS).child("all")
+            values = {v.name: v.value for v in every.children()}
+            self.assertEqual(
+                [values[name] for name in ("sc", "ull", "d", "yes", "colour", "flags", "inner_y")], [-1, 10**19, -2.25, True, -2, None, 12])
+            self.assertIs(values["yes"], True)
+            self.assertEqual(len(values), 21)
+            self.assertEqual([v.name for v in every.children(2, 3)], ["s", "us", "ll"])
+            self.assertEqual(list(every.children(21)) + list(every.children(0, 0)), [])
+            pinned = caller.variable("pinned")
+            self.assertIn("optimised out", pinned.missing)
+            self.assertEqual((pinned.value, pinned.address, list(pinned.children())), (None, None, []))
+            self.assertEqual([v.name for v in caller.variables(Scope.STATICS)], ["counter", "pinned", "greeting", "nodes"])
+            for wrong in (lambda: frame.variable("nobody"), lambda: frame.variables(level=1), lambda: limit.assign("x"), lambda: every.assign("1")):
+                self.assertRaises(Error, wrong)
+            for wrong in (lambda: frame.variables(7), lambda: frame.variables(level=-1), lambda: frame.variable("a\0b"), lambda: limit.assign("\0")):
+                self.assertRaises(ValueError, wrong)
+            limit.assign("1")
+            self.assertEqual((limit.value, frame.evaluate("limit").text), (1, "1"))
+            limit.close()
+            with self.assertRaises(ValueError):
+                limit.text
+            kept.extend([total, every.children(), frame.scope(Scope.MODULE)])
+            stop.debugger.remove(stop.breakpoints[0])
+
+        with Store(engine) as store:
+            run = Instance(store, module).exports.run
+            debugger = Debugger(store, on_stop)
+            debugger.break_at_source(module, "shapes.c", 25)
+            self.assertEqual(run(5), 3 + 5 - 300)
+            total, children, scope = kept
+            self.assertEqual((total.name, scope.name), ("total", "statics of the module"))
+            for late in (lambda: total.text, lambda: total.value, lambda: total.missing, lambda: next(children), lambda: scope.child_count):
+                self.assertRaisesRegex(ValueError, "the stop is over", late)
+        total.close()
 
 
 class Stepping(Case):

@@ -125,10 +125,10 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "debugger",
-        about: "debugging one store, while all others run at full speed: breakpoints, stops, frames",
+        about: "debugging one store, while all others run at full speed: breakpoints, stops, frames, variables",
         needs: &["module", "trap", "exception"],
-        files: &["debugger", "stop", "stop_frame", "stop_change", "frame_variable"],
-        items: &["stepwell_debugger_t", "stepwell_stop_t", "stepwell_frame_t"],
+        files: &["debugger", "stop", "stop_frame", "stop_change", "frame_variable", "variable"],
+        items: &["stepwell_debugger_t", "stepwell_stop_t", "stepwell_frame_t", "stepwell_variable_t"],
     },
     Group {
         name: "guarded",

@@ -71,6 +71,7 @@ const ORDER: &[&str] = &[
     "stop_frame",
     "stop_change",
     "frame_variable",
+    "variable",
 ];
 
 /// Writes the headers, or checks them.
