@@ -29,6 +29,7 @@
 
 #include "stepwell.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -302,6 +303,41 @@ struct Source {
   std::optional<std::string> function;
   /// The line and the column, from 1; 0 where it is not known.
   std::uint32_t line = 0, column = 0;
+};
+
+/// A place at which a line of the source has code: plain data.
+struct LinePlace {
+  /// The instruction, in bytes from the start of the module.
+  std::size_t offset;
+  Source source;
+  /// Whether the function is inlined there.
+  bool is_inlined;
+};
+
+/// A function of a module: plain data.
+struct FunctionInfo {
+  /// Its index, imports counted.
+  std::uint32_t index;
+  /// Its name as the source has it, or what the module calls it.
+  std::optional<std::string> name;
+  /// What the linker knew it by, where that is another name.
+  std::optional<std::string> linkage_name;
+  /// The file that it is written in.
+  std::optional<std::string> file;
+  /// The line that it is declared in; 0 where that is not known.
+  std::uint32_t line;
+  /// Where its body begins and ends, and its first instruction, in bytes from the start of the module; 0 for an import.
+  std::size_t begin, end, entry;
+};
+
+/// An instruction of a function: plain data.
+struct Instruction {
+  /// Where it begins, in bytes from the start of the module.
+  std::size_t offset;
+  /// How many bytes it has.
+  std::size_t size;
+  /// What the text format calls it.
+  std::string text;
 };
 
 /// A Wasm frame of a trap: plain data, which needs no store.
@@ -746,18 +782,29 @@ std::optional<std::string> optional_name(const char *(*get)(Parameters...), Argu
   return std::string(name, size);
 }
 
+inline Source source_of(const stepwell_source_t &from) {
+  Source source;
+  if (from.file) source.file = from.file;
+  if (from.function) source.function = from.function;
+  source.line = from.line;
+  source.column = from.column;
+  return source;
+}
+
+/// All that `get(array, capacity)` has: it says how many there are.
+template <class T, class Get> std::vector<T> all_rows(Get &&get) {
+  std::vector<T> rows(get(nullptr, 0));
+  rows.resize((std::min)(rows.size(), get(rows.data(), rows.size())));
+  return rows;
+}
+
 /// All places of an instruction in the source: `get(index, &source)` is false beyond the last.
 template <class Get> std::vector<Source> all_sources(std::size_t count, Get &&get) {
   std::vector<Source> list;
   for (std::size_t i = 0; i < count; i++) {
     stepwell_source_t from = stepwell_source_t();
     if (!get(i, &from)) break;
-    Source source;
-    if (from.file) source.file = from.file;
-    if (from.function) source.function = from.function;
-    source.line = from.line;
-    source.column = from.column;
-    list.push_back(std::move(source));
+    list.push_back(source_of(from));
   }
   return list;
 }
@@ -2435,6 +2482,71 @@ public:
     if (detail::no_c_string(file, "file")) return list;
     while (stepwell_module_source_find(module, file.c_str(), line, list.size(), &offset)) list.push_back(offset);
     return list;
+  }
+  /// Every place at which a line of the source has code, or the next one that has some: with its function, and whether that is inlined.
+  /// With a column that is not 0, only what begins there.
+  std::vector<LinePlace> line_places(const std::string &file, std::uint32_t line, std::uint32_t column = 0) const {
+    const wasm_module_t *module = need();
+    std::vector<LinePlace> list;
+    if (detail::no_c_string(file, "file")) return list;
+    for (const stepwell_line_place_t &row : detail::all_rows<stepwell_line_place_t>([&](stepwell_line_place_t *out, std::size_t capacity) {
+           return stepwell_module_line_places(module, file.c_str(), line, column, out, capacity);
+         }))
+      list.push_back({row.offset, detail::source_of(row.source), row.is_inlined});
+    return list;
+  }
+  /// The files of its source that have code, in the order of their paths.
+  std::vector<std::string> source_files() const {
+    const wasm_module_t *module = need();
+    std::vector<std::string> list;
+    for (const char *file : detail::all_rows<const char *>([&](const char **out, std::size_t capacity) {
+           return stepwell_module_source_files(module, out, capacity);
+         }))
+      list.emplace_back(file);
+    return list;
+  }
+  /// The line table of its DWARF, sequence by sequence. The files' names are the module's, and live as long as it.
+  std::vector<stepwell_line_t> line_table() const {
+    const wasm_module_t *module = need();
+    return detail::all_rows<stepwell_line_t>(
+        [&](stepwell_line_t *out, std::size_t capacity) { return stepwell_module_line_table(module, out, capacity); });
+  }
+  /// Where the contents of its code section begin, from which DWARF counts addresses of code.
+  std::size_t code_start() const { return stepwell_module_code_start(need()); }
+  /// Functions by their indices, imports counted: from `first` on, at most `count`.
+  std::vector<FunctionInfo> functions(std::uint32_t first = 0, std::size_t count = SIZE_MAX) const {
+    const wasm_module_t *module = need();
+    const std::size_t there = func_count();
+    const std::size_t rest = there > first ? there - first : 0;
+    std::vector<stepwell_function_t> rows(rest < count ? rest : count);
+    rows.resize((std::min)(rows.size(), stepwell_module_functions(module, first, rows.data(), rows.size())));
+    std::vector<FunctionInfo> list;
+    list.reserve(rows.size());
+    const auto text = [](const char *from) { return from ? std::optional<std::string>(from) : std::nullopt; };
+    for (const stepwell_function_t &row : rows)
+      list.push_back({row.index, text(row.name), text(row.linkage_name), text(row.file), row.line, row.begin, row.end, row.entry});
+    return list;
+  }
+  /// Instructions of a function that it defines, from the first one at `offset` or behind it on, at most `count`.
+  Result<std::vector<Instruction>> try_instructions(std::uint32_t func_index, std::size_t offset = 0, std::size_t count = SIZE_MAX) const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::vector<Instruction> list;
+    stepwell_instruction_t page[64];
+    while (list.size() < count) {
+      const std::size_t room = (std::min)(count - list.size(), sizeof(page) / sizeof(*page));
+      std::size_t written = 0;
+      if (stepwell_error_t *error = stepwell_module_instructions(raw(), func_index, offset, page, room, &written)) return detail::take_error(error);
+      for (std::size_t i = 0; i < written; i++) {
+        list.push_back({page[i].offset, page[i].size, std::string(page[i].text.data, page[i].text.size - 1)});
+        wasm_byte_vec_delete(&page[i].text);
+      }
+      if (written < room) break;
+      offset = list.back().offset + list.back().size;
+    }
+    return list;
+  }
+  std::vector<Instruction> instructions(std::uint32_t func_index, std::size_t offset = 0, std::size_t count = SIZE_MAX) const {
+    return try_instructions(func_index, offset, count).value();
   }
   /// Gives it a file of its split DWARF (`-gsplit-dwarf`): a package (`.dwp`), or what was written for one unit (`.dwo`). Functions'
   /// names and what is inlined are then found there. All handles of the module have it; a serialized module does not.
@@ -4137,6 +4249,15 @@ public:
     return {};
   }
   void message(const std::string &message) { try_message(message).value(); }
+  /// The state of the store as a core dump, a WebAssembly module in the format "Coredump": all instances with their memories and globals,
+  /// all frames with their locals and operands.
+  Result<std::vector<std::uint8_t>> try_core_dump() const {
+    wasm_byte_vec_t dump = WASM_EMPTY_VEC;
+    if (stepwell_error_t *error = stepwell_stop_core_dump(stop_, &dump)) return detail::take_error(error);
+    const std::unique_ptr<wasm_byte_vec_t, detail::Deleter<wasm_byte_vec_delete>> guard(&dump);
+    return std::vector<std::uint8_t>(dump.data, dump.data + dump.size);
+  }
+  std::vector<std::uint8_t> core_dump() const { return try_core_dump().value(); }
   /// Has the innermost frame go on with the instruction at an offset of its function, with the locals and operands that it has.
   Result<void> try_jump(std::size_t offset) { return detail::outcome(stepwell_stop_jump(stop_, offset)); }
   void jump(std::size_t offset) { try_jump(offset).value(); }

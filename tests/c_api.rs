@@ -36,6 +36,8 @@ programs!(
     trap,
     source,
     variables,
+    listing,
+    core_dump,
     debugger,
     change,
     delete_orders,

@@ -62,7 +62,7 @@ typedef enum stepwell_scope_enum {
   STEPWELL_SCOPE_PARAMETERS = 1,
   /**
    * The variables of the blocks around the instruction: those of the innermost block first, of one block in the
-   * order of the debug information. Static variables of those blocks are among them.
+   * order of the source. Static variables of those blocks are among them.
    */
   STEPWELL_SCOPE_LOCALS = 2,
   /** The static variables of the function's unit, which in C and C++ is its file with all that it includes. */
@@ -616,6 +616,20 @@ own stepwell_error_t *stepwell_stop_return_early(stepwell_stop_t *stop,
                                                 const wasm_val_vec_t *values);
 
 /**
+ * Writes the state of the stopped store to `out` as a core dump: a WebAssembly module in the format "Coredump" of the
+ * tools of WebAssembly. It has all instances of the store with their memories and globals, and all frames with their
+ * locals and operands, the innermost first. Stretches of zeros in memories are left out; locals and operands that are
+ * vectors or references are told as missing, and globals that are references as null. An error with
+ * `STEPWELL_ERROR_LIMIT` where memories have more than 1 GiB that is not zero.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_stop_core_dump(const stepwell_stop_t *stop,
+                                             own wasm_byte_vec_t *out);
+
+/**
  * Writes to `text_out` what a variable of the source comes to in a frame, in one line, and to `type_out`, which may be
  * NULL, the name of its type; both NUL-terminated (the NUL is counted in their size), and the caller's. `path` is the
  * variable's name, or leads on from it: `p->x.y[3]`, `*p`, `&x`. Names are those at the frame's instruction, of the
@@ -698,8 +712,8 @@ const char *stepwell_variable_name(const stepwell_variable_t *variable,
 
 /**
  * Which variables it is one of, one of `enum stepwell_scope_enum`: static variables of blocks and those outside of
- * functions are `STEPWELL_SCOPE_STATICS`. 0 for what is inside of another variable, or was found by a path; of a scope,
- * itself.
+ * functions are `STEPWELL_SCOPE_STATICS`. 0 for what is inside of another variable, or was found by a path; of a
+ * scope, itself.
  *
  * Thread: any.
  */
@@ -715,8 +729,8 @@ STEPWELL_API
 uint32_t stepwell_variable_line(const stepwell_variable_t *variable);
 
 /**
- * How many blocks of its function a variable is inside of: 0 for parameters, for those of the function's own block, and
- * for what is in no function.
+ * How many blocks of its function a variable is inside of: 0 for parameters, for those of the function's own block,
+ * and for what is in no function.
  *
  * Thread: any.
  */
@@ -795,8 +809,8 @@ own stepwell_error_t *stepwell_variable_size(const stepwell_variable_t *variable
                                             uint64_t *out);
 
 /**
- * Why a variable has no value, in words, if the DWARF says that it is not there ("optimised out"); NULL if it is there.
- * The text is the library's.
+ * Why a variable has no value, in words, if the DWARF says that it is not there ("optimised out"); NULL if it is
+ * there. The text is the library's.
  *
  * Thread: inside callback only.
  */
@@ -804,8 +818,8 @@ STEPWELL_API
 const char *stepwell_variable_missing(const stepwell_variable_t *variable);
 
 /**
- * Writes how many variables are inside of one to `out`: members, elements, what a pointer points to, the variables of a
- * scope. What is missing has none.
+ * Writes how many variables are inside of one to `out`: members, elements, what a pointer points to, the variables of
+ * a scope. What is missing has none.
  *
  * Thread: inside callback only.
  */
@@ -815,10 +829,10 @@ own stepwell_error_t *stepwell_variable_child_count(const stepwell_variable_t *v
                                                    uint64_t *out);
 
 /**
- * Writes variables that are inside of one to `out`, which has room for `capacity` of them: from the one with the number
- * `first` (from 0) on, as many as there are and as fit. `count_out` gets how many were written; each is the caller's,
- * and lives for as long as it likes. No others are looked at: an array of millions costs no more than its page. With a
- * `capacity` of 0, `out` may be NULL.
+ * Writes variables that are inside of one to `out`, which has room for `capacity` of them: from the one with the
+ * number `first` (from 0) on, as many as there are and as fit. `count_out` gets how many were written; each is the
+ * caller's, and lives for as long as it likes. No others are looked at: an array of millions costs no more than its
+ * page. With a `capacity` of 0, `out` may be NULL.
  *
  * Thread: inside callback only.
  */

@@ -24,7 +24,7 @@ from .engine import Engine
 from .errors import Error, Exit, GuestException, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
 from .linker import InstancePre, Linker
-from .module import CustomSection, Module
+from .module import CustomSection, FunctionInfo, Instruction, LinePlace, LineRow, Module
 from .store import Interrupt, Store
 from .types import (
     ArrayType, ExportType, FieldType, FuncType, GlobalType, ImportType, MemoryType, StructType, TableType, TagType, f32,
@@ -44,8 +44,8 @@ for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, 
 __all__ = [
     "Action", "AnyRef", "ArrayRef", "ArrayType", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger",
     "Engine", "Error", "ErrorCode", "Evaluated", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
-    "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "Global", "GlobalType", "GuestException",
-    "I31Ref", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory", "MemoryType",
+    "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "FunctionInfo", "Global", "GlobalType", "GuestException",
+    "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "Memory", "MemoryType",
     "Module", "Profiler", "Scope", "SharedMemory", "Source", "Stop", "StopReason", "Store", "StructRef", "StructType",
     "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "f32", "f64", "i32", "i64",
     "matches", "name_to_show", "v128",

@@ -217,6 +217,14 @@ stepwell_ask_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_outcome_t))
 stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
 class stepwell_source_t(Structure): pass
 stepwell_source_t._fields_ = [('file', c_char_p), ('function', c_char_p), ('line', c_uint32), ('column', c_uint32)]
+class stepwell_line_place_t(Structure): pass
+stepwell_line_place_t._fields_ = [('offset', c_size_t), ('source', stepwell_source_t), ('is_inlined', c_bool)]
+class stepwell_line_t(Structure): pass
+stepwell_line_t._fields_ = [('offset', c_size_t), ('file', c_char_p), ('line', c_uint32), ('column', c_uint32), ('is_statement', c_bool), ('is_prologue_end', c_bool), ('is_end', c_bool)]
+class stepwell_function_t(Structure): pass
+stepwell_function_t._fields_ = [('index', c_uint32), ('line', c_uint32), ('name', c_char_p), ('linkage_name', c_char_p), ('file', c_char_p), ('begin', c_size_t), ('end', c_size_t), ('entry', c_size_t)]
+class stepwell_instruction_t(Structure): pass
+stepwell_instruction_t._fields_ = [('offset', c_size_t), ('size', c_size_t), ('text', wasm_message_t)]
 STEPWELL_TRAP_HOST = 0
 STEPWELL_TRAP_UNREACHABLE = 1
 STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS = 2
@@ -730,9 +738,15 @@ stepwell_module_source_count = function("stepwell_module_source_count", c_size_t
 stepwell_module_source = function("stepwell_module_source", c_bool, [POINTER(wasm_module_t), c_size_t, c_size_t, POINTER(stepwell_source_t)])
 stepwell_module_source_line = function("stepwell_module_source_line", c_uint32, [POINTER(wasm_module_t), c_char_p, c_uint32])
 stepwell_module_source_find = function("stepwell_module_source_find", c_bool, [POINTER(wasm_module_t), c_char_p, c_uint32, c_size_t, POINTER(c_size_t)])
+stepwell_module_line_places = function("stepwell_module_line_places", c_size_t, [POINTER(wasm_module_t), c_char_p, c_uint32, c_uint32, POINTER(stepwell_line_place_t), c_size_t])
+stepwell_module_source_files = function("stepwell_module_source_files", c_size_t, [POINTER(wasm_module_t), POINTER(c_char_p), c_size_t])
+stepwell_module_line_table = function("stepwell_module_line_table", c_size_t, [POINTER(wasm_module_t), POINTER(stepwell_line_t), c_size_t])
 stepwell_module_split_dwarf_add = function("stepwell_module_split_dwarf_add", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_split_dwarf_missing = function("stepwell_module_split_dwarf_missing", c_size_t, [POINTER(wasm_module_t)])
 stepwell_module_split_dwarf_missing_name = function("stepwell_module_split_dwarf_missing_name", POINTER(c_char), [POINTER(wasm_module_t), c_size_t, POINTER(c_size_t)])
+stepwell_module_code_start = function("stepwell_module_code_start", c_size_t, [POINTER(wasm_module_t)])
+stepwell_module_functions = function("stepwell_module_functions", c_size_t, [POINTER(wasm_module_t), c_uint32, POINTER(stepwell_function_t), c_size_t])
+stepwell_module_instructions = function("stepwell_module_instructions", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_uint32, c_size_t, POINTER(stepwell_instruction_t), c_size_t, POINTER(c_size_t)])
 stepwell_module_serialize = function("stepwell_module_serialize", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_serialize_file = function("stepwell_module_serialize_file", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_char_p])
 stepwell_module_deserialize = function("stepwell_module_deserialize", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])
@@ -924,6 +938,7 @@ stepwell_frame_local_set = function("stepwell_frame_local_set", POINTER(stepwell
 stepwell_frame_operand_set = function("stepwell_frame_operand_set", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, POINTER(wasm_val_t)])
 stepwell_stop_jump = function("stepwell_stop_jump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_return_early = function("stepwell_stop_return_early", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_val_vec_t)])
+stepwell_stop_core_dump = function("stepwell_stop_core_dump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_byte_vec_t)])
 stepwell_frame_evaluate = function("stepwell_frame_evaluate", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_char_p, POINTER(wasm_message_t), POINTER(wasm_message_t)])
 stepwell_frame_assign = function("stepwell_frame_assign", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_char_p, c_char_p])
 stepwell_frame_variables = function("stepwell_frame_variables", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, stepwell_scope_t, POINTER(POINTER(stepwell_variable_t))])

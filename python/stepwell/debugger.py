@@ -281,6 +281,13 @@ class Stop(Unique):
         """All frames, innermost first."""
         return [self.frame(i) for i in range(self.frame_count)]
 
+    def core_dump(self) -> bytes:
+        """The state of the store as a core dump, a WebAssembly module in the format "Coredump": all instances with their memories and
+        globals, all frames with their locals and operands. Stretches of zeros in memories are left out."""
+        dump = c.wasm_byte_vec_t()
+        check(c.stepwell_stop_core_dump(self._handle, byref(dump)))
+        return take_bytes(dump)
+
     def jump(self, offset: int) -> None:
         """Has the innermost frame go on with the instruction at an offset of its function, with the locals and operands that it has.
         That instruction is not run yet."""

@@ -27,7 +27,7 @@ pub enum stepwell_scope_enum {
     /// The function's parameters.
     STEPWELL_SCOPE_PARAMETERS = 1,
     /// The variables of the blocks around the instruction: those of the innermost block first, of one block in the
-    /// order of the debug information. Static variables of those blocks are among them.
+    /// order of the source. Static variables of those blocks are among them.
     STEPWELL_SCOPE_LOCALS = 2,
     /// The static variables of the function's unit, which in C and C++ is its file with all that it includes.
     STEPWELL_SCOPE_STATICS = 3,
@@ -224,8 +224,8 @@ pub unsafe extern "C" fn stepwell_variable_name(
 }
 
 /// Which variables it is one of, one of `enum stepwell_scope_enum`: static variables of blocks and those outside of
-/// functions are `STEPWELL_SCOPE_STATICS`. 0 for what is inside of another variable, or was found by a path; of a scope,
-/// itself.
+/// functions are `STEPWELL_SCOPE_STATICS`. 0 for what is inside of another variable, or was found by a path; of a
+/// scope, itself.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -257,8 +257,8 @@ pub unsafe extern "C" fn stepwell_variable_line(variable: *const stepwell_variab
     })
 }
 
-/// How many blocks of its function a variable is inside of: 0 for parameters, for those of the function's own block, and
-/// for what is in no function.
+/// How many blocks of its function a variable is inside of: 0 for parameters, for those of the function's own block,
+/// and for what is in no function.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -417,8 +417,8 @@ pub unsafe extern "C" fn stepwell_variable_size(
     })
 }
 
-/// Why a variable has no value, in words, if the DWARF says that it is not there ("optimised out"); NULL if it is there.
-/// The text is the library's.
+/// Why a variable has no value, in words, if the DWARF says that it is not there ("optimised out"); NULL if it is
+/// there. The text is the library's.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -442,8 +442,8 @@ fn missing_text(why: Missing) -> &'static NulText {
     }
 }
 
-/// Writes how many variables are inside of one to `out`: members, elements, what a pointer points to, the variables of a
-/// scope. What is missing has none.
+/// Writes how many variables are inside of one to `out`: members, elements, what a pointer points to, the variables of
+/// a scope. What is missing has none.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -463,10 +463,10 @@ pub unsafe extern "C" fn stepwell_variable_child_count(
     })
 }
 
-/// Writes variables that are inside of one to `out`, which has room for `capacity` of them: from the one with the number
-/// `first` (from 0) on, as many as there are and as fit. `count_out` gets how many were written; each is the caller's,
-/// and lives for as long as it likes. No others are looked at: an array of millions costs no more than its page. With a
-/// `capacity` of 0, `out` may be NULL.
+/// Writes variables that are inside of one to `out`, which has room for `capacity` of them: from the one with the
+/// number `first` (from 0) on, as many as there are and as fit. `count_out` gets how many were written; each is the
+/// caller's, and lives for as long as it likes. No others are looked at: an array of millions costs no more than its
+/// page. With a `capacity` of 0, `out` may be NULL.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

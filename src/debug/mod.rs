@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod breakpoints;
+mod core_dump;
 mod frame;
 mod layers;
 mod stepping;

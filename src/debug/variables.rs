@@ -27,7 +27,7 @@ pub enum Scope {
     /// The function's parameters.
     Parameters,
     /// The variables of the blocks around the instruction: those of the innermost block first, of one block in the
-    /// order of the debug information. Static variables of those blocks are among them.
+    /// order of the source. Static variables of those blocks are among them.
     Locals,
     /// The static variables of the function's unit, which in C and C++ is its file with all that it includes.
     Statics,
@@ -275,12 +275,12 @@ impl Frame<'_> {
     }
 
     /// The variables of a scope. Where functions are inlined at the frame's instruction, `level` says of which: 0 is
-    /// the innermost, as in [`Frame::locations`]. Nothing is read of them yet. Where the module has no debug information
-    /// for this place there are none, but for those of the module.
+    /// the innermost, as in [`Frame::locations`]. Nothing is read of them yet. Where the module has no debug
+    /// information for this place there are none, but for those of the module.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] where there is no such level; [`ErrorKind::InvalidModule`] where the debug information is
-    /// damaged, [`ErrorKind::Limit`] where it takes too long to read.
+    /// [`ErrorKind::Argument`] where there is no such level; [`ErrorKind::InvalidModule`] where the debug information
+    /// is damaged, [`ErrorKind::Limit`] where it takes too long to read.
     pub fn variables(&self, level: usize, scope: Scope) -> Result<Vec<FrameVariable>> {
         let inspector = self.module().inspector();
         let function = self.function(&inspector, level)?.map(Arc::new);

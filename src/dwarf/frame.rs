@@ -147,7 +147,8 @@ pub(super) enum Place {
 pub enum Missing {
     /// The debug information has no place for it anywhere: compiler or linker have left it out.
     LeftOut,
-    /// It has a place, but not at this instruction: it is not there yet, or what had it there is used for something else.
+    /// It has a place, but not at this instruction: it is not there yet, or what had it there is used for something
+    /// else.
     NotHere,
     /// Where it is, or what it is, follows from something that nobody knows any more.
     Unknown,

@@ -133,7 +133,7 @@ impl<'a> Inspector<'a> {
             variable.shadowed = !seen.insert(variable.name.clone());
         }
         // For people, those of one block stand in the order of the source.
-        found.sort_by_key(|(order, variable)| (u32::MAX - variable.depth, *order));
+        found.sort_by_key(|(order, variable)| (u32::MAX - variable.depth, variable.line, *order));
         Ok(found.into_iter().map(|(_, variable)| variable).collect())
     }
 

@@ -69,6 +69,21 @@ int main(int, char **argv) {
   const std::vector<std::size_t> places = guest.find_source("warehouse.c", source.line);
   CHECK(!places.empty() && guest.find_source("nothing.c", 1).empty());
   CHECK(guest.missing_split_dwarf().empty());
+  // source and code as data
+  const std::vector<LinePlace> at_line = guest.line_places("warehouse.c", source.line);
+  CHECK(at_line.size() == places.size() && at_line[0].offset == places[0] && at_line[0].source.line == source.line);
+  CHECK(at_line[0].source.function == "divide" && guest.line_places("nothing.c", 1).empty() && guest.line_places(std::string("a\0b", 3), 1).empty());
+  CHECK(!guest.source_files().empty() && guest.source_files()[0].find("warehouse.c") != std::string::npos);
+  const std::vector<stepwell_line_t> table = guest.line_table();
+  CHECK(table.size() > 100 && table.back().is_end && guest.code_start() > 0 && table[0].offset >= guest.code_start());
+  const std::vector<FunctionInfo> functions = guest.functions();
+  CHECK(functions.size() == guest.func_count() && guest.functions(1, 2).size() == 2 && guest.functions(UINT32_MAX).empty());
+  const FunctionInfo &divide = functions.at(frame.func_index);
+  CHECK(divide.name == "divide" && divide.line > 0 && divide.file == source.file && divide.begin < divide.entry && divide.entry < divide.end);
+  const std::vector<Instruction> code = guest.instructions(frame.func_index);
+  CHECK(code.size() > 3 && code[0].offset == divide.entry && code.back().text == "end" && code.back().offset + code.back().size == divide.end);
+  CHECK(guest.instructions(frame.func_index, code[1].offset, 2).at(1).text == code[2].text && guest.instructions(frame.func_index, divide.end).empty());
+  FAILS(guest.try_instructions(UINT32_MAX), ErrorCode::Argument, "is not there");
   const Error refused = guest.try_add_split_dwarf(bytes(FIB)).error();
   CHECK(refused.code() == ErrorCode::Argument);
   int stops = 0;
@@ -84,6 +99,9 @@ int main(int, char **argv) {
       FAILS(here.try_assign("a", "many"), ErrorCode::Argument, "no value of type `int`");
       here.assign("a", "8");
       CHECK(here.evaluate("a").text == "8");
+      const std::vector<std::uint8_t> dump = stop.core_dump();
+      const Module read(store, dump);
+      CHECK(read.custom_section("corestack") && read.custom_section("coreinstances") && dump.size() < instance.memory("memory").size());
       // as objects
       const Variable scope = here.variables(Scope::Parameters);
       const std::vector<Variable> parameters = scope.children();

@@ -194,6 +194,19 @@ class Changing(Case):
         debugger.break_at_function(self.module, "add")
         self.assertEqual(self.exports.calls(5), 42)
 
+    def test_core_dump(self):
+        def then(stop):
+            dump = stop.core_dump()
+            self.assertEqual(dump[:8], b"\0asm\1\0\0\0")
+            for name in (b"core", b"coremodules", b"coreinstances", b"corestack"):
+                self.assertIn(bytes([len(name)]) + name, dump)
+            kept.append((stop, Module(engine, dump)))
+        kept, engine = [], stepwell.Engine()
+        self.attach(then).break_at_function(self.module, "add")
+        self.assertEqual(self.exports.add(1, 2), 3)
+        self.assertEqual([section.name for section in kept[0][1].custom_sections], ["core", "coremodules", "coreinstances", "corestack"])
+        self.assertRaises(ValueError, kept[0][0].core_dump)
+
     def test_jump_and_return(self):
         def then(stop):
             frame = stop.frame()
@@ -208,6 +221,37 @@ class Changing(Case):
         self.attach(then).break_at_function(self.module, "add")
         self.assertEqual(self.exports.add(1, 2), 77)
         self.assertRaises(ValueError, kept[0].set_local, 0, 1)
+
+
+class Listing(unittest.TestCase):
+    """What modules say of their source and code."""
+
+    def test_source_and_code(self):
+        engine = stepwell.Engine()
+        module = Module(engine, (ROOT / "tests" / "support" / "dwarf" / "c2_5.wasm").read_bytes())
+        self.assertEqual([Path(path).name for path in module.source_files], ["shapes.c"])
+        places = module.line_places("shapes.c", 21)
+        self.assertEqual([place.offset for place in places], module.find_source("shapes.c", 21))
+        self.assertTrue(all(place.is_inlined and place.source.function == "square" and place.source.column for place in places))
+        self.assertEqual((module.line_places("nothing.c", 1), module.line_places("shapes.c", 9999)), ([], []))
+        table = module.line_table
+        self.assertTrue(table[-1].is_end and any(row.is_prologue_end for row in table) and table[0].offset >= module.code_start > 0)
+        self.assertEqual({row.file for row in table if not row.is_end}, set(module.source_files))
+        functions = module.functions()
+        self.assertEqual(len(functions), module.func_count)
+        named = next(function for function in functions if function.name == "sum")
+        self.assertEqual((named.line, named.linkage_name, named.file), (24, None, module.source_files[0]))
+        self.assertEqual((module.functions(named.index, 1), module.functions(99), module.functions(0, 0)), ([named], [], []))
+        code = list(module.instructions(named.index))
+        self.assertEqual((code[0].offset, code[-1].offset + code[-1].size, str(code[-1])), (named.entry, named.end, "end"))
+        self.assertEqual(list(module.instructions(named.index, code[2].offset, 3)), code[2:5])
+        self.assertEqual(sum(one.size for one in code), named.end - named.entry)
+        self.assertRaises(Error, next, module.instructions(99))
+        for wrong in (lambda: module.instructions(-1), lambda: module.functions(-1), lambda: module.line_places("a.c", -1), lambda: module.instructions(0, 0, -1)):
+            self.assertRaises(ValueError, wrong)
+        plain = Module(engine, guests.arithmetic())
+        self.assertEqual((plain.source_files, plain.line_table, plain.line_places("a.c", 1)), ([], [], []))
+        self.assertTrue(all(function.file is None and function.line is None for function in plain.functions()))
 
 
 class Variables(unittest.TestCase):

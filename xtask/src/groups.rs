@@ -54,9 +54,17 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "module",
-        about: "modules: compiling, saving, names, custom sections, places in the source",
+        about: "modules: compiling, saving, names, custom sections, places in the source, functions, instructions",
         needs: &["error"],
-        files: &["progress", "module", "source", "module_source", "module_serialize", "module_about"],
+        files: &[
+            "progress",
+            "module",
+            "source",
+            "module_source",
+            "module_function",
+            "module_serialize",
+            "module_about",
+        ],
         items: &[],
     },
     Group {
@@ -127,7 +135,7 @@ pub const GROUPS: &[Group] = &[
         name: "debugger",
         about: "debugging one store, while all others run at full speed: breakpoints, stops, frames, variables",
         needs: &["module", "trap", "exception"],
-        files: &["debugger", "stop", "stop_frame", "stop_change", "frame_variable", "variable"],
+        files: &["debugger", "stop", "stop_frame", "stop_change", "core_dump", "frame_variable", "variable"],
         items: &["stepwell_debugger_t", "stepwell_stop_t", "stepwell_frame_t", "stepwell_variable_t"],
     },
     Group {

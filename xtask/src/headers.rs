@@ -47,6 +47,7 @@ const ORDER: &[&str] = &[
     "module",
     "source",
     "module_source",
+    "module_function",
     "module_serialize",
     "module_about",
     "func",
@@ -70,6 +71,7 @@ const ORDER: &[&str] = &[
     "stop",
     "stop_frame",
     "stop_change",
+    "core_dump",
     "frame_variable",
     "variable",
 ];
