@@ -400,6 +400,19 @@ class Debugging(Case):
         self.assertEqual(lines, ["1 add AT [0=2 1=3] []", "1 add AT [0=2 1=3] [2]", "1 add AT [0=2 1=3] [2 3]", "1 add AT [0=2 1=3] [5]"])
         self.fails(2, "`steps`", "--trace=steps", module)
 
+    def test_a_core_dump_of_a_trap(self):
+        err = self.fails(134, [": a core dump of ", "trap: integer divide by zero"], "--core-dump", "state.core", "--invoke", "divide", PROGRAM, "7", "0")
+        self.assertNotIn("about to trap", err)
+        dump = (self.folder / "state.core").read_bytes()
+        self.assertTrue(dump.startswith(b"\0asm\1\0\0\0") and b"\x09corestack" in dump)
+        self.assertIn(f"{len(dump)} bytes", err)
+        # It is a module, which has no function.
+        self.fails(2, "there is no function", "--invoke", "divide", "state.core")
+        self.fails(134, ["state.core: a core dump", "about to trap"], "-g", "--core-dump=state.core", "--invoke", "divide", PROGRAM, "7", "0")
+        self.fails(134, ["none/state.core: No such file", "trap: integer divide by zero"], "--core-dump", "none/state.core", "--invoke", "divide", PROGRAM, "7", "0")
+        self.gives("351\n", "--core-dump", "other.core", "--invoke", "divide", PROGRAM, "7", "2")
+        self.assertFalse((self.folder / "other.core").exists())
+
     def test_the_values_at_a_trap(self):
         _, _, plain = self.run_it("--invoke", "divide", PROGRAM, "7", "0")
         self.assertNotIn("locals", plain)

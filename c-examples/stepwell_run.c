@@ -41,6 +41,7 @@ static const char help[] =
     "  --trace=calls             print every call of a function of the module, with its arguments\n"
     "  --trace=instructions      print every instruction before it runs, with locals and operands\n"
     "  -g, --debug               run debug code, and print the frames with their values at a trap\n"
+    "  --core-dump FILE          run debug code, and write the state to FILE at a trap\n"
     "  --simple                  debug code of the simple kind\n"
     "  --dwarf FILE              a package (.dwp) or .dwo file of MODULE's split DWARF; without, those beside MODULE\n"
     "                            are taken. Can be repeated\n"
@@ -62,7 +63,7 @@ typedef struct list {
 
 static struct {
     list directories, environment, breakpoints, dwarf;
-    const char *module, *invoke, *precompile;
+    const char *module, *invoke, *precompile, *core_dump;
     char **arguments;
     size_t argument_count;
     bool stub, calls, instructions, debug, simple, stats, precompiled;
@@ -211,6 +212,8 @@ static void read_options(int argc, char **argv) {
             options.invoke = value;
         } else if ((value = option_value(argv, argc, &at, "--precompile"))) {
             options.precompile = value;
+        } else if ((value = option_value(argv, argc, &at, "--core-dump"))) {
+            options.core_dump = value;
         } else if ((value = option_value(argv, argc, &at, "--break-count"))) {
             options.break_count = number_of("--break-count", value);
             if (!options.break_count) {
@@ -289,10 +292,42 @@ static void end_breakpoints(stepwell_stop_t *stop) {
     breakpoint_count = 0;
 }
 
+/* Whether frames are to be shown, and not only kept. */
+static bool shows(void) {
+    return options.debug || options.simple || options.calls || options.instructions || options.breakpoints.count;
+}
+
+/* Writes the state to the file that was asked for. That it cannot be written is said; the guest traps all the same. */
+static void write_core_dump(const stepwell_stop_t *stop) {
+    wasm_byte_vec_t dump;
+    ok(stepwell_stop_core_dump(stop, &dump), EXIT_FAILURE, "--core-dump");
+    FILE *file = fopen(options.core_dump, "wb");
+    bool written = file && fwrite(dump.data, 1, dump.size, file) == dump.size;
+    int error = errno;
+    if (file && fclose(file)) {
+        written = false;
+        error = errno;
+    }
+    fputs("stepwell-run: ", stderr);
+    print_text(options.core_dump);
+    if (written) {
+        fprintf(stderr, ": a core dump of %zu bytes\n", dump.size);
+    } else {
+        fprintf(stderr, ": %s\n", strerror(error));
+    }
+    wasm_byte_vec_delete(&dump);
+}
+
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     (void)env;
     stats.stops++;
     if (stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP) {
+        if (options.core_dump) {
+            write_core_dump(stop);
+        }
+        if (!shows()) {
+            return STEPWELL_ACTION_CONTINUE;
+        }
         const char *message = stepwell_stop_trap_message(stop);
         if (message) {
             fputs("stepwell-run: about to trap: ", stderr);
@@ -734,7 +769,7 @@ static void call(wasm_func_t *func, bool with_arguments) {
 
 int main(int argc, char **argv) {
     read_options(argc, argv);
-    bool debug = options.debug || options.simple || options.calls || options.instructions || options.breakpoints.count;
+    bool debug = shows() || options.core_dump;
     wasm_engine_t *engine = new_engine(debug);
     store = wasm_store_new(engine);
     stepwell_debugger_t *debugger = NULL;

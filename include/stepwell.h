@@ -37,7 +37,7 @@
 #include "stepwell/error.h" /* errors, with code, message and place */
 #include "stepwell/engine.h" /* how an engine is made, and what it does and tells */
 #include "stepwell/store.h" /* stores: limits, fuel, deadlines, interrupts, collection; the host's own stacks */
-#include "stepwell/module.h" /* modules: compiling, saving, names, custom sections, places in the source */
+#include "stepwell/module.h" /* modules: compiling, saving, names, custom sections, places in the source, functions, instructions */
 #include "stepwell/trap.h" /* traps and their frames; names as people are to see them */
 #include "stepwell/func.h" /* functions: calls, typed calls, host functions that know their caller */
 #include "stepwell/instance.h" /* instances, and what is in them */
@@ -45,7 +45,7 @@
 #include "stepwell/object.h" /* structures and arrays that are collected: types, made, looked into */
 #include "stepwell/linker.h" /* imports by name, looked up once or each time */
 #include "stepwell/wasi.h" /* what a program gets of the host by WASI preview 1 */
-#include "stepwell/debugger.h" /* debugging one store, while all others run at full speed: breakpoints, stops, frames */
+#include "stepwell/debugger.h" /* debugging one store, while all others run at full speed: breakpoints, stops, frames, variables */
 #include "stepwell/guarded.h" /* callbacks for languages whose exceptions may leave one at any point */
 
 #endif /* STEPWELL_H */

@@ -226,6 +226,48 @@ enum class Action : std::int32_t {
   Trap = STEPWELL_ACTION_TRAP,
 };
 
+/// Which variables of the source a frame is asked for, or which of them a variable is one of.
+enum class Scope : std::int32_t {
+  Parameters = STEPWELL_SCOPE_PARAMETERS,
+  Locals = STEPWELL_SCOPE_LOCALS,
+  Statics = STEPWELL_SCOPE_STATICS,
+  Module = STEPWELL_SCOPE_MODULE,
+};
+
+/// What a variable of the source is made of.
+enum class VariableKind : std::int32_t {
+  Number = STEPWELL_VARIABLE_NUMBER,
+  Pointer = STEPWELL_VARIABLE_POINTER,
+  Reference = STEPWELL_VARIABLE_REFERENCE,
+  Structure = STEPWELL_VARIABLE_STRUCTURE,
+  Union = STEPWELL_VARIABLE_UNION,
+  Array = STEPWELL_VARIABLE_ARRAY,
+  Enumeration = STEPWELL_VARIABLE_ENUMERATION,
+  Opaque = STEPWELL_VARIABLE_OPAQUE,
+  Scope = STEPWELL_VARIABLE_SCOPE,
+};
+
+/// What a number of a variable is.
+enum class NumberKind : std::int32_t {
+  Signed = STEPWELL_NUMBER_SIGNED,
+  Unsigned = STEPWELL_NUMBER_UNSIGNED,
+  Float = STEPWELL_NUMBER_FLOAT,
+  Bool = STEPWELL_NUMBER_BOOL,
+  Char = STEPWELL_NUMBER_CHAR,
+};
+
+/// A number of a variable: plain data.
+struct Number {
+  NumberKind kind;
+  /// The lower and the upper 64 bits of an integer, a truth value or a letter.
+  std::uint64_t low, high;
+  /// A floating-point number; of the others the one that is nearest.
+  double real;
+
+  /// The lower 64 bits as a number that may be negative.
+  std::int64_t integer() const noexcept { return static_cast<std::int64_t>(low); }
+};
+
 /// What a variable of the source comes to: plain data.
 struct Evaluated {
   /// The name of its type, as the source has it.
@@ -266,6 +308,41 @@ struct Source {
   std::optional<std::string> function;
   /// The line and the column, from 1; 0 where it is not known.
   std::uint32_t line = 0, column = 0;
+};
+
+/// A place at which a line of the source has code: plain data.
+struct LinePlace {
+  /// The instruction, in bytes from the start of the module.
+  std::size_t offset;
+  Source source;
+  /// Whether the function is inlined there.
+  bool is_inlined;
+};
+
+/// A function of a module: plain data.
+struct FunctionInfo {
+  /// Its index, imports counted.
+  std::uint32_t index;
+  /// Its name as the source has it, or what the module calls it.
+  std::optional<std::string> name;
+  /// What the linker knew it by, where that is another name.
+  std::optional<std::string> linkage_name;
+  /// The file that it is written in.
+  std::optional<std::string> file;
+  /// The line that it is declared in; 0 where that is not known.
+  std::uint32_t line;
+  /// Where its body begins and ends, and its first instruction, in bytes from the start of the module; 0 for an import.
+  std::size_t begin, end, entry;
+};
+
+/// An instruction of a function: plain data.
+struct Instruction {
+  /// Where it begins, in bytes from the start of the module.
+  std::size_t offset;
+  /// How many bytes it has.
+  std::size_t size;
+  /// What the text format calls it.
+  std::string text;
 };
 
 /// A Wasm frame of a trap: plain data, which needs no store.
@@ -710,18 +787,29 @@ std::optional<std::string> optional_name(const char *(*get)(Parameters...), Argu
   return std::string(name, size);
 }
 
+inline Source source_of(const stepwell_source_t &from) {
+  Source source;
+  if (from.file) source.file = from.file;
+  if (from.function) source.function = from.function;
+  source.line = from.line;
+  source.column = from.column;
+  return source;
+}
+
+/// All that `get(array, capacity)` has: it says how many there are.
+template <class T, class Get> std::vector<T> all_rows(Get &&get) {
+  std::vector<T> rows(get(nullptr, 0));
+  rows.resize((std::min)(rows.size(), get(rows.data(), rows.size())));
+  return rows;
+}
+
 /// All places of an instruction in the source: `get(index, &source)` is false beyond the last.
 template <class Get> std::vector<Source> all_sources(std::size_t count, Get &&get) {
   std::vector<Source> list;
   for (std::size_t i = 0; i < count; i++) {
     stepwell_source_t from = stepwell_source_t();
     if (!get(i, &from)) break;
-    Source source;
-    if (from.file) source.file = from.file;
-    if (from.function) source.function = from.function;
-    source.line = from.line;
-    source.column = from.column;
-    list.push_back(std::move(source));
+    list.push_back(source_of(from));
   }
   return list;
 }
@@ -2418,6 +2506,71 @@ public:
     while (stepwell_module_source_find(module, file.c_str(), line, list.size(), &offset)) list.push_back(offset);
     return list;
   }
+  /// Every place at which a line of the source has code, or the next one that has some: with its function, and whether that is inlined.
+  /// With a column that is not 0, only what begins there.
+  std::vector<LinePlace> line_places(const std::string &file, std::uint32_t line, std::uint32_t column = 0) const {
+    const wasm_module_t *module = need();
+    std::vector<LinePlace> list;
+    if (detail::no_c_string(file, "file")) return list;
+    for (const stepwell_line_place_t &row : detail::all_rows<stepwell_line_place_t>([&](stepwell_line_place_t *out, std::size_t capacity) {
+           return stepwell_module_line_places(module, file.c_str(), line, column, out, capacity);
+         }))
+      list.push_back({row.offset, detail::source_of(row.source), row.is_inlined});
+    return list;
+  }
+  /// The files of its source that have code, in the order of their paths.
+  std::vector<std::string> source_files() const {
+    const wasm_module_t *module = need();
+    std::vector<std::string> list;
+    for (const char *file : detail::all_rows<const char *>([&](const char **out, std::size_t capacity) {
+           return stepwell_module_source_files(module, out, capacity);
+         }))
+      list.emplace_back(file);
+    return list;
+  }
+  /// The line table of its DWARF, sequence by sequence. The files' names are the module's, and live as long as it.
+  std::vector<stepwell_line_t> line_table() const {
+    const wasm_module_t *module = need();
+    return detail::all_rows<stepwell_line_t>(
+        [&](stepwell_line_t *out, std::size_t capacity) { return stepwell_module_line_table(module, out, capacity); });
+  }
+  /// Where the contents of its code section begin, from which DWARF counts addresses of code.
+  std::size_t code_start() const { return stepwell_module_code_start(need()); }
+  /// Functions by their indices, imports counted: from `first` on, at most `count`.
+  std::vector<FunctionInfo> functions(std::uint32_t first = 0, std::size_t count = SIZE_MAX) const {
+    const wasm_module_t *module = need();
+    const std::size_t there = func_count();
+    const std::size_t rest = there > first ? there - first : 0;
+    std::vector<stepwell_function_t> rows(rest < count ? rest : count);
+    rows.resize((std::min)(rows.size(), stepwell_module_functions(module, first, rows.data(), rows.size())));
+    std::vector<FunctionInfo> list;
+    list.reserve(rows.size());
+    const auto text = [](const char *from) { return from ? std::optional<std::string>(from) : std::nullopt; };
+    for (const stepwell_function_t &row : rows)
+      list.push_back({row.index, text(row.name), text(row.linkage_name), text(row.file), row.line, row.begin, row.end, row.entry});
+    return list;
+  }
+  /// Instructions of a function that it defines, from the first one at `offset` or behind it on, at most `count`.
+  Result<std::vector<Instruction>> try_instructions(std::uint32_t func_index, std::size_t offset = 0, std::size_t count = SIZE_MAX) const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::vector<Instruction> list;
+    stepwell_instruction_t page[64];
+    while (list.size() < count) {
+      const std::size_t room = (std::min)(count - list.size(), sizeof(page) / sizeof(*page));
+      std::size_t written = 0;
+      if (stepwell_error_t *error = stepwell_module_instructions(raw(), func_index, offset, page, room, &written)) return detail::take_error(error);
+      for (std::size_t i = 0; i < written; i++) {
+        list.push_back({page[i].offset, page[i].size, std::string(page[i].text.data, page[i].text.size - 1)});
+        wasm_byte_vec_delete(&page[i].text);
+      }
+      if (written < room) break;
+      offset = list.back().offset + list.back().size;
+    }
+    return list;
+  }
+  std::vector<Instruction> instructions(std::uint32_t func_index, std::size_t offset = 0, std::size_t count = SIZE_MAX) const {
+    return try_instructions(func_index, offset, count).value();
+  }
   /// Gives it a file of its split DWARF (`-gsplit-dwarf`): a package (`.dwp`), or what was written for one unit (`.dwo`). Functions'
   /// names and what is inlined are then found there. All handles of the module have it; a serialized module does not.
   Result<void> try_add_split_dwarf(Span<const std::uint8_t> file) {
@@ -3905,6 +4058,122 @@ private:
   stepwell_breakpoint_t id_;
 };
 
+/// A variable of the source in a frame of a stop, what is inside of one, or all of a scope. What it is called can be asked for as long as
+/// it is there; the rest inside the callback only: used later, it is an error.
+class Variable {
+public:
+  static constexpr const char *class_name = "Variable";
+  /// Takes an owned handle of the C API.
+  explicit Variable(stepwell_variable_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Its name as the source has it; a member's, an element's number as `[3]`, `*` for what a pointer points to.
+  std::string name() const { return detail::optional_name(stepwell_variable_name, need()).value_or(""); }
+  /// Which variables it is one of; nothing for what is inside of another, or was found by a path.
+  std::optional<Scope> scope() const {
+    const stepwell_scope_t scope = stepwell_variable_scope(need());
+    return scope ? std::optional<Scope>(static_cast<Scope>(scope)) : std::nullopt;
+  }
+  /// The line that it is declared in; 0 where that is not known.
+  std::uint32_t line() const { return stepwell_variable_line(need()); }
+  /// How many blocks of its function it is inside of.
+  std::uint32_t depth() const { return stepwell_variable_depth(need()); }
+  /// Whether the source means another variable by its name here.
+  bool is_shadowed() const { return stepwell_variable_is_shadowed(need()); }
+  /// What the source calls its type.
+  Result<std::string> try_type_name() const { return message(stepwell_variable_type_name); }
+  std::string type_name() const { return try_type_name().value(); }
+  /// Its value in one line, with what is inside of it as far as there is room.
+  Result<std::string> try_text() const { return message(stepwell_variable_text); }
+  std::string text() const { return try_text().value(); }
+  /// What it is made of.
+  Result<VariableKind> try_kind() const {
+    if (!valid()) return detail::moved_from(class_name);
+    const stepwell_variable_kind_t kind = stepwell_variable_kind(raw());
+    if (!kind) return detail::last_error("asking what a variable is made of");
+    return static_cast<VariableKind>(kind);
+  }
+  VariableKind kind() const { return try_kind().value(); }
+  /// The number that it is, or that stands for it: of a pointer the address, of an enumeration the number.
+  Result<Number> try_number() const {
+    if (!valid()) return detail::moved_from(class_name);
+    stepwell_number_t number = stepwell_number_t();
+    if (stepwell_error_t *error = stepwell_variable_number(raw(), &number)) return detail::take_error(error);
+    return Number{static_cast<NumberKind>(number.kind), number.low, number.high, number.real};
+  }
+  Number number() const { return try_number().value(); }
+  /// Where it begins in the first memory of its frame's instance, if it is there.
+  std::optional<std::uint64_t> address() const {
+    std::uint64_t address = 0;
+    if (stepwell_variable_address(need(), &address)) return address;
+    raise_last();
+    return std::nullopt;
+  }
+  /// How many bytes it takes.
+  Result<std::uint64_t> try_size() const { return number_of(stepwell_variable_size); }
+  std::uint64_t size() const { return try_size().value(); }
+  /// Why it has no value, if the DWARF says that it is not there.
+  std::optional<std::string> missing() const {
+    if (const char *why = stepwell_variable_missing(need())) return std::string(why);
+    raise_last();
+    return std::nullopt;
+  }
+  /// How many are inside of it: members, elements, what a pointer points to, the variables of a scope.
+  Result<std::uint64_t> try_child_count() const { return number_of(stepwell_variable_child_count); }
+  std::uint64_t child_count() const { return try_child_count().value(); }
+  /// Those inside of it from the number `first` on, at most `count`: an array of millions costs no more than these.
+  Result<std::vector<Variable>> try_children(std::uint64_t first, std::size_t count) const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::uint64_t there = 0;
+    if (stepwell_error_t *error = stepwell_variable_child_count(raw(), &there)) return detail::take_error(error);
+    const std::uint64_t rest = there > first ? there - first : 0;
+    std::vector<stepwell_variable_t *> page(rest < count ? static_cast<std::size_t>(rest) : count);
+    std::size_t written = 0;
+    if (stepwell_error_t *error = stepwell_variable_children(raw(), first, page.size(), page.data(), &written)) return detail::take_error(error);
+    std::vector<Variable> list;
+    list.reserve(written);
+    for (std::size_t i = 0; i < written; i++) list.emplace_back(page[i]);
+    return list;
+  }
+  std::vector<Variable> children(std::uint64_t first, std::size_t count) const { return try_children(first, count).value(); }
+  /// All those inside of it.
+  std::vector<Variable> children() const { return children(0, SIZE_MAX); }
+  /// Gives it another value, as text, with which the guest goes on.
+  Result<void> try_assign(const std::string &text) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (std::optional<Error> error = detail::no_c_string(text, "text")) return std::move(*error);
+    return detail::outcome(stepwell_variable_assign(raw(), text.c_str()));
+  }
+  void assign(const std::string &text) const { try_assign(text).value(); }
+
+  const stepwell_variable_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  const stepwell_variable_t *need() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return ptr_.get();
+  }
+  /// A false or NULL may be an answer.
+  static void raise_last() {
+    if (stepwell_last_error()) detail::last_error("looking at a variable").raise();
+  }
+  Result<std::string> message(stepwell_error_t *(*get)(const stepwell_variable_t *, wasm_message_t *)) const {
+    if (!valid()) return detail::moved_from(class_name);
+    wasm_message_t text = WASM_EMPTY_VEC;
+    if (stepwell_error_t *error = get(raw(), &text)) return detail::take_error(error);
+    std::string found(text.data, text.size - 1);
+    wasm_byte_vec_delete(&text);
+    return found;
+  }
+  Result<std::uint64_t> number_of(stepwell_error_t *(*get)(const stepwell_variable_t *, std::uint64_t *)) const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::uint64_t number = 0;
+    if (stepwell_error_t *error = get(raw(), &number)) return detail::take_error(error);
+    return number;
+  }
+  detail::Owned<stepwell_variable_t, stepwell_variable_delete> ptr_;
+};
+
 /// A Wasm frame of a stopped guest. Thread: inside the callback. Used later, it is an error (and `valid()` is false).
 class Frame {
 public:
@@ -3998,6 +4267,21 @@ public:
     return found;
   }
   Evaluated evaluate(const std::string &path) const { return try_evaluate(path).value(); }
+  /// The variables of a scope, as one whose children they are. Where functions are inlined, `level` says of which: 0 is the innermost.
+  Result<Variable> try_variables(Scope scope, std::size_t level = 0) const {
+    stepwell_variable_t *found = nullptr;
+    if (stepwell_error_t *error = stepwell_frame_variables(frame_, level, static_cast<stepwell_scope_t>(scope), &found)) return detail::take_error(error);
+    return Variable(found);
+  }
+  Variable variables(Scope scope, std::size_t level = 0) const { return try_variables(scope, level).value(); }
+  /// What a path leads to, as a variable.
+  Result<Variable> try_variable(const std::string &path, std::size_t level = 0) const {
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    stepwell_variable_t *found = nullptr;
+    if (stepwell_error_t *error = stepwell_frame_variable(frame_, level, path.c_str(), &found)) return detail::take_error(error);
+    return Variable(found);
+  }
+  Variable variable(const std::string &path, std::size_t level = 0) const { return try_variable(path, level).value(); }
   /// Gives what a path leads to another value, as text, with which the guest goes on.
   Result<void> try_assign(const std::string &path, const std::string &text) const {
     if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
@@ -4108,6 +4392,15 @@ public:
     return env.outcome(stepwell_stop_serve(stop_, env.call, &env));
   }
   template <class F> void serve(F &&wait) { try_serve(std::forward<F>(wait)).value(); }
+  /// The state of the store as a core dump, a WebAssembly module in the format "Coredump": all instances with their memories and globals,
+  /// all frames with their locals and operands.
+  Result<std::vector<std::uint8_t>> try_core_dump() const {
+    wasm_byte_vec_t dump = WASM_EMPTY_VEC;
+    if (stepwell_error_t *error = stepwell_stop_core_dump(stop_, &dump)) return detail::take_error(error);
+    const std::unique_ptr<wasm_byte_vec_t, detail::Deleter<wasm_byte_vec_delete>> guard(&dump);
+    return std::vector<std::uint8_t>(dump.data, dump.data + dump.size);
+  }
+  std::vector<std::uint8_t> core_dump() const { return try_core_dump().value(); }
   /// Has the innermost frame go on with the instruction at an offset of its function, with the locals and operands that it has.
   Result<void> try_jump(std::size_t offset) { return detail::outcome(stepwell_stop_jump(stop_, offset)); }
   void jump(std::size_t offset) { try_jump(offset).value(); }

@@ -217,7 +217,7 @@ fn messages_name_nothing_that_c_does_not_know() {
                 let of_c = ["stepwell_", "wasm_", "pthread_"].iter().any(|prefix| word.starts_with(prefix))
                     || settings.contains(word)
                     // WebAssembly's, DWARF's and Linux's own.
-                    || ["br_table", "try_table", "new_fixed", "debug_info", "max_map_count"].contains(&word);
+                    || ["br_table", "try_table", "new_fixed", "debug_info", "max_map_count", "call_indirect", "return_call_indirect", "catch_ref", "catch_all", "catch_all_ref", "seq_cst", "acq_rel"].contains(&word);
                 let snake = word.contains('_') && word.starts_with(|c: char| c.is_ascii_lowercase());
                 if (snake || word.contains("::")) && !of_c {
                     wrong.push(format!("{}: {word} in \"{literal}\"", path.display()));

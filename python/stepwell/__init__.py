@@ -18,13 +18,13 @@
 Everything is closed when it is no longer used, or at once by `close()` or `with`, in any order; a store closes all
 that is in it.
 """
-from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, StopReason, TrapCode
-from .debugger import BreakPlace, Breakpoint, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue
+from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind
+from .debugger import BreakPlace, Breakpoint, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue, Variable
 from .engine import Engine
 from .errors import Error, Exit, GuestException, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
 from .linker import InstancePre, Linker
-from .module import CustomSection, Module
+from .module import CustomSection, FunctionInfo, Instruction, LinePlace, LineRow, Module
 from .store import Interrupt, Store
 from .types import (
     ArrayType, ExportType, FieldType, FuncType, GlobalType, ImportType, MemoryType, StructType, TableType, TagType, f32,
@@ -38,15 +38,15 @@ from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
 
-for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, StopReason, TrapCode):
+for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind):
     _shown.__module__ = __name__
 
 __all__ = [
     "Action", "AnyRef", "ArrayRef", "ArrayType", "BreakPlace", "Breakpoint", "Caller", "CustomSection", "DebugTier", "Debugger",
     "Engine", "Error", "ErrorCode", "Evaluated", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
-    "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "Global", "GlobalType", "GuestException",
-    "I31Ref", "ImportType", "Instance", "InstancePre", "Interrupt", "Linker", "Locals", "Memory", "MemoryType",
-    "Module", "Pauser", "Profiler", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef",
-    "StructType", "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Wasi", "f32", "f64", "i32", "i64",
+    "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "FunctionInfo", "Global", "GlobalType", "GuestException",
+    "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "Memory", "MemoryType",
+    "Module", "Pauser", "Profiler", "Scope", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
+    "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "f32", "f64", "i32", "i64",
     "matches", "name_to_show", "v128",
 ]

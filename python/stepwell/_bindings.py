@@ -217,6 +217,14 @@ stepwell_ask_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_outcome_t))
 stepwell_progress_callback_t = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_size_t)
 class stepwell_source_t(Structure): pass
 stepwell_source_t._fields_ = [('file', c_char_p), ('function', c_char_p), ('line', c_uint32), ('column', c_uint32)]
+class stepwell_line_place_t(Structure): pass
+stepwell_line_place_t._fields_ = [('offset', c_size_t), ('source', stepwell_source_t), ('is_inlined', c_bool)]
+class stepwell_line_t(Structure): pass
+stepwell_line_t._fields_ = [('offset', c_size_t), ('file', c_char_p), ('line', c_uint32), ('column', c_uint32), ('is_statement', c_bool), ('is_prologue_end', c_bool), ('is_end', c_bool)]
+class stepwell_function_t(Structure): pass
+stepwell_function_t._fields_ = [('index', c_uint32), ('line', c_uint32), ('name', c_char_p), ('linkage_name', c_char_p), ('file', c_char_p), ('begin', c_size_t), ('end', c_size_t), ('entry', c_size_t)]
+class stepwell_instruction_t(Structure): pass
+stepwell_instruction_t._fields_ = [('offset', c_size_t), ('size', c_size_t), ('text', wasm_message_t)]
 STEPWELL_TRAP_HOST = 0
 STEPWELL_TRAP_UNREACHABLE = 1
 STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS = 2
@@ -296,6 +304,20 @@ class ExceptionStops(IntEnum):
     NONE = 0
     UNCAUGHT = 1
     ALL = 2
+STEPWELL_NUMBER_SIGNED = 1
+STEPWELL_NUMBER_UNSIGNED = 2
+STEPWELL_NUMBER_FLOAT = 3
+STEPWELL_NUMBER_BOOL = 4
+STEPWELL_NUMBER_CHAR = 5
+STEPWELL_SCOPE_PARAMETERS = 1
+STEPWELL_SCOPE_LOCALS = 2
+STEPWELL_SCOPE_STATICS = 3
+STEPWELL_SCOPE_MODULE = 4
+class Scope(IntEnum):
+    PARAMETERS = 1
+    LOCALS = 2
+    STATICS = 3
+    MODULE = 4
 STEPWELL_STOP_BREAKPOINT = 1
 STEPWELL_STOP_STEP = 2
 STEPWELL_STOP_TRAP = 3
@@ -307,11 +329,31 @@ class StopReason(IntEnum):
     TRAP = 3
     EXCEPTION = 4
     PAUSE = 5
+STEPWELL_VARIABLE_NUMBER = 1
+STEPWELL_VARIABLE_POINTER = 2
+STEPWELL_VARIABLE_REFERENCE = 3
+STEPWELL_VARIABLE_STRUCTURE = 4
+STEPWELL_VARIABLE_UNION = 5
+STEPWELL_VARIABLE_ARRAY = 6
+STEPWELL_VARIABLE_ENUMERATION = 7
+STEPWELL_VARIABLE_OPAQUE = 8
+STEPWELL_VARIABLE_SCOPE = 9
+class VariableKind(IntEnum):
+    NUMBER = 1
+    POINTER = 2
+    REFERENCE = 3
+    STRUCTURE = 4
+    UNION = 5
+    ARRAY = 6
+    ENUMERATION = 7
+    OPAQUE = 8
+    SCOPE = 9
 class stepwell_debugger_t(Structure): pass
 class stepwell_frame_t(Structure): pass
 class stepwell_pauser_t(Structure): pass
 class stepwell_stop_queue_t(Structure): pass
 class stepwell_stop_t(Structure): pass
+class stepwell_variable_t(Structure): pass
 stepwell_action_t = c_int32
 stepwell_stop_callback_t = CFUNCTYPE(stepwell_action_t, c_void_p, POINTER(stepwell_stop_t))
 stepwell_exception_stops_t = c_int32
@@ -319,6 +361,11 @@ stepwell_breakpoint_t = c_uint32
 stepwell_condition_callback_t = CFUNCTYPE(c_bool, c_void_p, POINTER(stepwell_stop_t))
 stepwell_stop_reason_t = c_int32
 stepwell_wait_callback_t = CFUNCTYPE(None, c_void_p)
+stepwell_scope_t = c_int32
+stepwell_variable_kind_t = c_int32
+stepwell_number_kind_t = c_int32
+class stepwell_number_t(Structure): pass
+stepwell_number_t._fields_ = [('kind', stepwell_number_kind_t), ('low', c_uint64), ('high', c_uint64), ('real', c_double)]
 stepwell_guarded_func_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(stepwell_outcome_t))
 stepwell_guarded_stop_callback_t = CFUNCTYPE(None, c_void_p, POINTER(stepwell_stop_t), POINTER(stepwell_outcome_t))
 stepwell_guarded_progress_callback_t = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t, POINTER(stepwell_outcome_t))
@@ -697,9 +744,15 @@ stepwell_module_source_count = function("stepwell_module_source_count", c_size_t
 stepwell_module_source = function("stepwell_module_source", c_bool, [POINTER(wasm_module_t), c_size_t, c_size_t, POINTER(stepwell_source_t)])
 stepwell_module_source_line = function("stepwell_module_source_line", c_uint32, [POINTER(wasm_module_t), c_char_p, c_uint32])
 stepwell_module_source_find = function("stepwell_module_source_find", c_bool, [POINTER(wasm_module_t), c_char_p, c_uint32, c_size_t, POINTER(c_size_t)])
+stepwell_module_line_places = function("stepwell_module_line_places", c_size_t, [POINTER(wasm_module_t), c_char_p, c_uint32, c_uint32, POINTER(stepwell_line_place_t), c_size_t])
+stepwell_module_source_files = function("stepwell_module_source_files", c_size_t, [POINTER(wasm_module_t), POINTER(c_char_p), c_size_t])
+stepwell_module_line_table = function("stepwell_module_line_table", c_size_t, [POINTER(wasm_module_t), POINTER(stepwell_line_t), c_size_t])
 stepwell_module_split_dwarf_add = function("stepwell_module_split_dwarf_add", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_split_dwarf_missing = function("stepwell_module_split_dwarf_missing", c_size_t, [POINTER(wasm_module_t)])
 stepwell_module_split_dwarf_missing_name = function("stepwell_module_split_dwarf_missing_name", POINTER(c_char), [POINTER(wasm_module_t), c_size_t, POINTER(c_size_t)])
+stepwell_module_code_start = function("stepwell_module_code_start", c_size_t, [POINTER(wasm_module_t)])
+stepwell_module_functions = function("stepwell_module_functions", c_size_t, [POINTER(wasm_module_t), c_uint32, POINTER(stepwell_function_t), c_size_t])
+stepwell_module_instructions = function("stepwell_module_instructions", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_uint32, c_size_t, POINTER(stepwell_instruction_t), c_size_t, POINTER(c_size_t)])
 stepwell_module_serialize = function("stepwell_module_serialize", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_serialize_file = function("stepwell_module_serialize_file", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_char_p])
 stepwell_module_deserialize = function("stepwell_module_deserialize", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])
@@ -923,8 +976,27 @@ stepwell_frame_local_set = function("stepwell_frame_local_set", POINTER(stepwell
 stepwell_frame_operand_set = function("stepwell_frame_operand_set", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, POINTER(wasm_val_t)])
 stepwell_stop_jump = function("stepwell_stop_jump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_return_early = function("stepwell_stop_return_early", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_val_vec_t)])
+stepwell_stop_core_dump = function("stepwell_stop_core_dump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_byte_vec_t)])
 stepwell_frame_evaluate = function("stepwell_frame_evaluate", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_char_p, POINTER(wasm_message_t), POINTER(wasm_message_t)])
 stepwell_frame_assign = function("stepwell_frame_assign", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_char_p, c_char_p])
+stepwell_frame_variables = function("stepwell_frame_variables", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, stepwell_scope_t, POINTER(POINTER(stepwell_variable_t))])
+stepwell_frame_variable = function("stepwell_frame_variable", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, c_char_p, POINTER(POINTER(stepwell_variable_t))])
+stepwell_variable_delete = function("stepwell_variable_delete", None, [POINTER(stepwell_variable_t)])
+stepwell_variable_name = function("stepwell_variable_name", POINTER(c_char), [POINTER(stepwell_variable_t), POINTER(c_size_t)])
+stepwell_variable_scope = function("stepwell_variable_scope", stepwell_scope_t, [POINTER(stepwell_variable_t)])
+stepwell_variable_line = function("stepwell_variable_line", c_uint32, [POINTER(stepwell_variable_t)])
+stepwell_variable_depth = function("stepwell_variable_depth", c_uint32, [POINTER(stepwell_variable_t)])
+stepwell_variable_is_shadowed = function("stepwell_variable_is_shadowed", c_bool, [POINTER(stepwell_variable_t)])
+stepwell_variable_type_name = function("stepwell_variable_type_name", POINTER(stepwell_error_t), [POINTER(stepwell_variable_t), POINTER(wasm_message_t)])
+stepwell_variable_text = function("stepwell_variable_text", POINTER(stepwell_error_t), [POINTER(stepwell_variable_t), POINTER(wasm_message_t)])
+stepwell_variable_kind = function("stepwell_variable_kind", stepwell_variable_kind_t, [POINTER(stepwell_variable_t)])
+stepwell_variable_number = function("stepwell_variable_number", POINTER(stepwell_error_t), [POINTER(stepwell_variable_t), POINTER(stepwell_number_t)])
+stepwell_variable_address = function("stepwell_variable_address", c_bool, [POINTER(stepwell_variable_t), POINTER(c_uint64)])
+stepwell_variable_size = function("stepwell_variable_size", POINTER(stepwell_error_t), [POINTER(stepwell_variable_t), POINTER(c_uint64)])
+stepwell_variable_missing = function("stepwell_variable_missing", c_char_p, [POINTER(stepwell_variable_t)])
+stepwell_variable_child_count = function("stepwell_variable_child_count", POINTER(stepwell_error_t), [POINTER(stepwell_variable_t), POINTER(c_uint64)])
+stepwell_variable_children = function("stepwell_variable_children", POINTER(stepwell_error_t), [POINTER(stepwell_variable_t), c_uint64, c_size_t, POINTER(POINTER(stepwell_variable_t)), POINTER(c_size_t)])
+stepwell_variable_assign = function("stepwell_variable_assign", POINTER(stepwell_error_t), [POINTER(stepwell_variable_t), c_char_p])
 stepwell_guarded_func_new = function("stepwell_guarded_func_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), stepwell_guarded_func_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(wasm_func_t))])
 stepwell_linker_define_guarded_func = function("stepwell_linker_define_guarded_func", POINTER(stepwell_error_t), [POINTER(stepwell_linker_t), c_char_p, c_char_p, POINTER(wasm_functype_t), stepwell_guarded_func_callback_t, c_void_p, stepwell_finalizer_t])
 stepwell_debugger_attach_guarded = function("stepwell_debugger_attach_guarded", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_guarded_stop_callback_t, c_void_p, stepwell_finalizer_t, stepwell_guarded_progress_callback_t, c_void_p, POINTER(POINTER(stepwell_debugger_t))])

@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import threading
-from ctypes import POINTER, byref, c_size_t, c_uint32
+from ctypes import POINTER, byref, c_size_t, c_uint32, c_uint64
 from functools import cached_property
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Union
 
 from . import _bindings as c
 from . import _calls
-from ._bindings import Action, ErrorCode, ExceptionStops, StopReason, TrapCode
+from ._bindings import Action, ErrorCode, ExceptionStops, Scope, StopReason, TrapCode, VariableKind
 from ._managed import Managed, StoreObject, Unique
 from .errors import (
     Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
@@ -35,6 +35,14 @@ Action.__doc__ = """What the guest is to do after a stop.
 - `STEP_OUT`: stop at the next instruction of the caller.
 - `TRAP`: end the guest's call with a trap.
 """
+Scope.__doc__ = """Which variables of the source a frame is asked for.
+
+- `PARAMETERS`: the function's parameters.
+- `LOCALS`: those of the blocks around the instruction, the innermost block first.
+- `STATICS`: the static variables of the function's unit, which in C and C++ is its file with all that it includes.
+- `MODULE`: those of the whole module.
+"""
+VariableKind.__doc__ = "What a variable of the source is made of; `SCOPE` is all variables of a scope."
 
 
 class BreakPlace(NamedTuple):
@@ -505,6 +513,13 @@ class Stop(Unique):
         """All frames, innermost first."""
         return [self.frame(i) for i in range(self.frame_count)]
 
+    def core_dump(self) -> bytes:
+        """The state of the store as a core dump, a WebAssembly module in the format "Coredump": all instances with their memories and
+        globals, all frames with their locals and operands. Stretches of zeros in memories are left out."""
+        dump = c.wasm_byte_vec_t()
+        check(c.stepwell_stop_core_dump(self._handle, byref(dump)))
+        return take_bytes(dump)
+
     def jump(self, offset: int) -> None:
         """Has the innermost frame go on with the instruction at an offset of its function, with the locals and operands that it has.
         That instruction is not run yet."""
@@ -645,6 +660,176 @@ class Evaluated(NamedTuple):
         return self.text
 
 
+class Variable(Managed):
+    """A variable of the source in a frame, what is inside of one, or all variables of a scope, which are its children.
+
+    Its name, scope, line and depth are known as long as it is there; the rest is read when it is asked for, and is a ValueError once the
+    stop is over.
+    """
+
+    _delete = c.stepwell_variable_delete
+
+    def __init__(self, frame: Frame, ptr: Any) -> None:
+        self._frame = frame
+        self._own(ptr)
+
+    @property
+    def _live(self) -> Any:
+        self._frame._handle
+        return self._handle
+
+    @property
+    def frame(self) -> Frame:
+        """The frame that it was found in."""
+        return self._frame
+
+    @property
+    def name(self) -> str:
+        """Its name as the source has it: a member's, an element's number as `[3]`, `*` for what a pointer points to."""
+        return name_from(c.stepwell_variable_name, self._handle) or ""
+
+    @property
+    def scope(self) -> Optional[Scope]:
+        """Which variables it is one of, a `Scope`; None for what is inside of another, or was found by a path."""
+        scope = c.stepwell_variable_scope(self._handle)
+        return Scope(scope) if scope else None
+
+    @property
+    def line(self) -> Optional[int]:
+        """The line that it is declared in, or None where that is not known."""
+        return c.stepwell_variable_line(self._handle) or None
+
+    @property
+    def depth(self) -> int:
+        """How many blocks of its function it is inside of."""
+        return int(c.stepwell_variable_depth(self._handle))
+
+    @property
+    def is_shadowed(self) -> bool:
+        """Whether the source means another variable by its name here."""
+        return bool(c.stepwell_variable_is_shadowed(self._handle))
+
+    def _message(self, getter: Any) -> str:
+        text = c.wasm_byte_vec_t()
+        check(getter(self._live, byref(text)))
+        return take_bytes(text)[:-1].decode("utf-8", "replace")
+
+    @property
+    def type_name(self) -> str:
+        """What the source calls its type."""
+        return self._message(c.stepwell_variable_type_name)
+
+    @property
+    def text(self) -> str:
+        """Its value in one line, with what is inside of it as far as there is room."""
+        return self._message(c.stepwell_variable_text)
+
+    @property
+    def kind(self) -> Union[VariableKind, int]:
+        """What it is made of, a `VariableKind`."""
+        kind = c.stepwell_variable_kind(self._live)
+        if not kind:
+            raise last_error("stepwell_variable_kind")
+        return known(VariableKind, kind)
+
+    @property
+    def value(self) -> Union[int, float, bool, str, None]:
+        """What it is, where it is a number: an int (also of a pointer its address, of an enumeration its number), a float, a bool, or a
+        letter as a str. None for what is none, for what is missing, and for what is in memory that is not there."""
+        number = c.stepwell_number_t()
+        error = c.stepwell_variable_number(self._live, byref(number))
+        if error:
+            c.stepwell_error_delete(error)
+            return None
+        if number.kind == c.STEPWELL_NUMBER_FLOAT:
+            return float(number.real)
+        bits = int(number.high << 64 | number.low)
+        if number.kind == c.STEPWELL_NUMBER_SIGNED and bits >> 127:
+            return bits - (1 << 128)
+        if number.kind == c.STEPWELL_NUMBER_BOOL:
+            return bool(bits)
+        if number.kind == c.STEPWELL_NUMBER_CHAR and bits < 0x110000:
+            return chr(bits)
+        return bits
+
+    @property
+    def address(self) -> Optional[int]:
+        """Where it begins in the first memory of the frame's instance; None for what is not there."""
+        out = c_uint64()
+        c.stepwell_last_error_clear()
+        if c.stepwell_variable_address(self._live, byref(out)):
+            return out.value
+        return self._none("stepwell_variable_address")
+
+    def _number(self, getter: Any) -> int:
+        out = c_uint64()
+        check(getter(self._live, byref(out)))
+        return out.value
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return self._number(c.stepwell_variable_size)
+
+    @property
+    def missing(self) -> Optional[str]:
+        """Why it has no value, if the DWARF says that it is not there ("optimised out"), else None."""
+        c.stepwell_last_error_clear()
+        why = c.stepwell_variable_missing(self._live)
+        return self._none("stepwell_variable_missing") if why is None else text_from(why)
+
+    @staticmethod
+    def _none(what: str) -> None:
+        """What had no answer may have failed."""
+        if c.stepwell_last_error():
+            raise last_error(what)
+
+    @property
+    def child_count(self) -> int:
+        """How many are inside of it: members, elements, what a pointer points to, the variables of a scope."""
+        return self._number(c.stepwell_variable_child_count)
+
+    def children(self, first: int = 0, count: Optional[int] = None) -> Iterator[Variable]:
+        """Those inside of it from the number `first` on, `count` of them or all. They are fetched as the iterator goes on, so an array
+        of millions costs no more than what is looked at."""
+        if first < 0 or (count is not None and count < 0):
+            raise ValueError("children are counted from 0")
+        there = max(self.child_count - first, 0)
+        return self._pages(first, there if count is None else min(there, count))
+
+    def _pages(self, first: int, left: int) -> Iterator[Variable]:
+        size = 16
+        while left:
+            size = min(size * 2, 256, left)
+            page, written = (POINTER(c.stepwell_variable_t) * size)(), c_size_t()
+            check(c.stepwell_variable_children(self._live, first, size, page, byref(written)))
+            got = [Variable(self._frame, page[i]) for i in range(written.value)]
+            yield from got
+            if len(got) < size:
+                return
+            first, left = first + size, left - size
+
+    def child(self, which: Union[int, str]) -> Variable:
+        """One of those inside of it, by its number or its name."""
+        if isinstance(which, str):
+            found = next((child for child in self.children() if child.name == which), None)
+            if found is None:
+                raise KeyError(which)
+            return found
+        found = next(self.children(which, 1), None)
+        if found is None:
+            raise IndexError(f"there is no child {which} of {escaped(self.name)}; there are {self.child_count}")
+        return found
+
+    def assign(self, text: str) -> None:
+        """Gives it another value, as text, with which the guest goes on."""
+        check(c.stepwell_variable_assign(self._live, c_string(text)))
+        self._frame._forget()
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.text}"
+
+
 class Frame(Unique):
     """A Wasm frame of a stop. What was looked at stays known; the rest is an error once the stop is over."""
 
@@ -766,6 +951,28 @@ class Frame(Unique):
         text, type_name = c.wasm_byte_vec_t(), c.wasm_byte_vec_t()
         check(c.stepwell_frame_evaluate(self._handle, c_string(path), byref(text), byref(type_name)))
         return Evaluated(*(take_bytes(vec)[:-1].decode("utf-8", "replace") for vec in (type_name, text)))
+
+    def variables(self, scope: Union[Scope, int, None] = None, *, level: int = 0) -> List[Variable]:
+        """The variables of a scope; without one, parameters and locals. Where functions are inlined, `level` says of which: 0 is the
+        innermost, as in `source`. For the many of a whole module, `scope(Scope.MODULE)` fetches them as they are looked at."""
+        scopes = (Scope.PARAMETERS, Scope.LOCALS) if scope is None else (scope,)
+        return [variable for one in scopes for variable in self.scope(one, level=level).children()]
+
+    def scope(self, scope: Union[Scope, int], *, level: int = 0) -> Variable:
+        """The variables of a scope as one `Variable`, whose children they are."""
+        out = POINTER(c.stepwell_variable_t)()
+        if level < 0:
+            raise ValueError("levels are counted from 0, the innermost")
+        check(c.stepwell_frame_variables(self._handle, level, Scope(scope), byref(out)))
+        return Variable(self, out)
+
+    def variable(self, path: str, *, level: int = 0) -> Variable:
+        """What a path such as `p->x[3]` leads to, as a `Variable`."""
+        out = POINTER(c.stepwell_variable_t)()
+        if level < 0:
+            raise ValueError("levels are counted from 0, the innermost")
+        check(c.stepwell_frame_variable(self._handle, level, c_string(path), byref(out)))
+        return Variable(self, out)
 
     def assign(self, path: str, text: str) -> None:
         """Gives what a path leads to another value, as text, with which the guest goes on."""

@@ -48,6 +48,12 @@ class Source(NamedTuple):
         return f"{name_to_show(self.file or '?')}:{self.line or '?'}"
 
 
+def source_of(row: Any) -> Source:
+    """What C says of a place."""
+    file, function = (None if text is None else text_from(text) for text in (row.file, row.function))
+    return Source(file, function, row.line, row.column)
+
+
 def sources_from(count: Any, get: Any, *arguments: Any) -> List[Source]:
     """The places that `get(*arguments, index, out)` writes, innermost inlined function first."""
     return sources_until(get, *arguments) if count(*arguments) else []
@@ -58,8 +64,7 @@ def sources_until(get: Any, *arguments: Any) -> List[Source]:
     found: List[Source] = []
     out = c.stepwell_source_t()
     while get(*arguments, len(found), byref(out)):
-        file, function = (text.decode("utf-8", "replace") if text is not None else None for text in (out.file, out.function))
-        found.append(Source(file, function, out.line, out.column))
+        found.append(source_of(out))
     return found
 
 

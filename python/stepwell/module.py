@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import os
-from ctypes import POINTER, byref, c_char, c_size_t, c_uint32
+from ctypes import POINTER, byref, c_char, c_char_p, c_size_t, c_uint32
 from functools import cached_property
-from typing import Any, Callable, List, NamedTuple, Optional, Union
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Union
 
 from . import _bindings as c
 from . import _calls
 from ._managed import Managed
 from .engine import Engine
-from .errors import Source, bytes_at, check, name_from, not_null, sources_from, take_bytes
+from .errors import Source, bytes_at, check, name_from, not_null, source_of, sources_from, take_bytes, text_from
 from .types import ExportType, ImportType, externtype_from
 
 
@@ -24,6 +24,61 @@ class CustomSection(NamedTuple):
 
     name: str
     data: bytes
+
+
+class LinePlace(NamedTuple):
+    """A place at which a line of the source has code: its instruction's offset in the module."""
+
+    offset: int
+    source: Source
+    is_inlined: bool
+
+
+class LineRow(NamedTuple):
+    """A row of a module's line table: from its offset on, up to the next row's, instructions are of this line."""
+
+    offset: int
+    file: Optional[str]
+    line: int
+    column: int
+    is_statement: bool
+    is_prologue_end: bool
+    is_end: bool
+
+
+class FunctionInfo(NamedTuple):
+    """A function of a module: its names, where it is declared, and its body and first instruction as offsets in the module."""
+
+    index: int
+    name: Optional[str]
+    linkage_name: Optional[str]
+    file: Optional[str]
+    line: Optional[int]
+    begin: int
+    end: int
+    entry: int
+
+
+class Instruction(NamedTuple):
+    """An instruction: its offset in the module, its size, and what the text format calls it."""
+
+    offset: int
+    size: int
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _optional(text: Optional[bytes]) -> Optional[str]:
+    return None if text is None else text_from(text)
+
+
+def _rows(kind: Any, get: Any) -> Any:
+    """All rows that `get(array, capacity)` has."""
+    rows = (kind * get(None, 0))()
+    written = get(rows, len(rows)) if len(rows) else 0
+    return rows[:written]
 
 
 def _byte_vec(data: Union[bytes, bytearray, memoryview]) -> Any:
@@ -160,6 +215,66 @@ class Module(Managed):
         if not 0 <= line < 1 << 32:
             raise ValueError(f"{line} is no line")
         return c.stepwell_module_source_line(self._view._handle, c_string(file), line) or None
+
+    def line_places(self, file: str, line: int, column: int = 0) -> List[LinePlace]:
+        """Every place at which a line of the source has code, ascending: with its function, and whether that is inlined. Without code for
+        the line, the next one that has some is meant. With a column, only what begins there."""
+        if not (0 <= line < 1 << 32 and 0 <= column < 1 << 32):
+            raise ValueError(f"{line}:{column} is no place")
+        handle, name = self._view._handle, c_string(file)
+        rows = _rows(c.stepwell_line_place_t, lambda out, room: c.stepwell_module_line_places(handle, name, line, column, out, room))
+        return [LinePlace(row.offset, source_of(row.source), row.is_inlined) for row in rows]
+
+    @property
+    def source_files(self) -> List[str]:
+        """The files of its source that have code, in the order of their paths."""
+        handle = self._view._handle
+        rows = _rows(c_char_p, lambda out, room: c.stepwell_module_source_files(handle, out, room))
+        return [text_from(path) for path in rows]
+
+    @property
+    def line_table(self) -> List[LineRow]:
+        """The line table of its DWARF, sequence by sequence, each ascending."""
+        handle = self._view._handle
+        rows = _rows(c.stepwell_line_t, lambda out, room: c.stepwell_module_line_table(handle, out, room))
+        return [
+            LineRow(row.offset, _optional(row.file), row.line, row.column, row.is_statement, row.is_prologue_end, row.is_end) for row in rows]
+
+    @property
+    def code_start(self) -> int:
+        """Where the contents of its code section begin, from which DWARF counts addresses of code; 0 without one."""
+        return int(c.stepwell_module_code_start(self._view._handle))
+
+    def functions(self, first: int = 0, count: Optional[int] = None) -> List[FunctionInfo]:
+        """Functions by their indices, imports counted, from `first` on: names, code, and where they are declared."""
+        if first < 0 or (count is not None and count < 0):
+            raise ValueError("functions are counted from 0")
+        rest = max(self.func_count - first, 0)
+        rows = (c.stepwell_function_t * (rest if count is None else min(rest, count)))()
+        written = c.stepwell_module_functions(self._view._handle, first, rows, len(rows)) if len(rows) else 0
+        return [
+            FunctionInfo(row.index, _optional(row.name), _optional(row.linkage_name), _optional(row.file), row.line or None,
+                         row.begin, row.end, row.entry) for row in rows[:written]]
+
+    def instructions(self, func_index: int, offset: int = 0, count: Optional[int] = None) -> Iterator[Instruction]:
+        """Instructions of a function that it defines, from the first one at `offset` or behind it on, at most `count`, fetched as the
+        iterator goes on."""
+        if not 0 <= func_index < 1 << 32 or offset < 0 or (count is not None and count < 0):
+            raise ValueError("indices, offsets and counts are not negative")
+        return self._instructions(func_index, offset, count)
+
+    def _instructions(self, func_index: int, offset: int, left: Optional[int]) -> Iterator[Instruction]:
+        page, written = (c.stepwell_instruction_t * 64)(), c_size_t()
+        while left is None or left > 0:
+            room = len(page) if left is None else min(left, len(page))
+            check(c.stepwell_module_instructions(self._view._handle, func_index, offset, page, room, byref(written)))
+            got = [
+                Instruction(row.offset, row.size, take_bytes(row.text)[:-1].decode("utf-8", "replace")) for row in page[:written.value]]
+            yield from got
+            if len(got) < room:
+                return
+            offset = got[-1].offset + got[-1].size
+            left = None if left is None else left - room
 
     def add_split_dwarf(self, file: Union[bytes, bytearray, memoryview]) -> None:
         """Gives it the bytes of a file of its split DWARF (`-gsplit-dwarf`): a package (`.dwp`), or what was written for one unit

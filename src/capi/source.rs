@@ -23,6 +23,12 @@ pub struct stepwell_source_t {
 }
 
 impl stepwell_source_t {
+    /// A place, or one of which nothing is known.
+    pub(super) fn of(location: Option<&Location<'_>>) -> Self {
+        let unknown = stepwell_source_t { file: std::ptr::null(), function: std::ptr::null(), line: 0, column: 0 };
+        location.map_or(unknown, Self::new)
+    }
+
     fn new(location: &Location<'_>) -> Self {
         let pointer = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
         stepwell_source_t {

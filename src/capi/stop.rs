@@ -338,8 +338,17 @@ pub(super) fn with_frame_to_change<R>(
     frame: *const stepwell_frame_t,
     body: impl FnOnce(&Arc<StoreCell>, &mut Stop<'_>, usize) -> Result<R>,
 ) -> Result<R> {
+    with_frame_of_to_change("frame", frame, body)
+}
+
+/// The same, for what C calls by another name.
+pub(super) fn with_frame_of_to_change<R>(
+    what: &str,
+    frame: *const stepwell_frame_t,
+    body: impl FnOnce(&Arc<StoreCell>, &mut Stop<'_>, usize) -> Result<R>,
+) -> Result<R> {
     let (stop, index) = parts_of(frame)?;
-    with(stop, "frame", |live| {
+    with(stop, what, |live| {
         // SAFETY: as in `with_stop`; nothing is lent of the stop meanwhile.
         body(live.cell()?, unsafe { &mut *live.stop }, index)
     })
@@ -362,8 +371,17 @@ pub(super) fn with_frame<R>(
     frame: *const stepwell_frame_t,
     body: impl FnOnce(&Arc<StoreCell>, &crate::debug::Frame<'_>) -> Result<R>,
 ) -> Result<R> {
+    with_frame_of("frame", frame, body)
+}
+
+/// The same, for what C calls by another name: it was found in this frame.
+pub(super) fn with_frame_of<R>(
+    what: &str,
+    frame: *const stepwell_frame_t,
+    body: impl FnOnce(&Arc<StoreCell>, &crate::debug::Frame<'_>) -> Result<R>,
+) -> Result<R> {
     let (stop, index) = parts_of(frame)?;
-    with(stop, "frame", |live| {
+    with(stop, what, |live| {
         // SAFETY: as in `with_stop`.
         let stop = unsafe { &*live.stop };
         let frame = if index == 0 { stop.top() } else { stop.frame(index) };

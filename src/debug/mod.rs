@@ -37,6 +37,7 @@ mod breakpoint;
 mod breakpoint_id;
 mod breakpoints;
 mod condition;
+mod core_dump;
 mod frame;
 mod layers;
 mod places;
@@ -51,7 +52,7 @@ pub use condition::Condition;
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
-pub use variables::Evaluated;
+pub use variables::{Evaluated, FrameVariable, Scope};
 
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use crate::image::RerunEnd;

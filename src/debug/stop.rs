@@ -5,7 +5,7 @@ use super::frame::Frame;
 use super::{Core, Debugger};
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use crate::runtime::{
-    AsStore, AsStoreMut, EventId, ExceptionInfo, ExnRef, KeptFrame, StoreMut, StoreRef, TrapCode, Val,
+    AsStore, AsStoreMut, EventId, ExceptionInfo, ExnRef, Instance, KeptFrame, StoreMut, StoreRef, TrapCode, Val,
 };
 use std::cell::OnceCell;
 
@@ -156,6 +156,11 @@ impl<'a> Stop<'a> {
     /// instruction by which it returns can be reached.
     pub fn return_early(&mut self, values: &[Val]) -> Result<()> {
         self.change(0, |store| store.return_early(values))
+    }
+
+    /// All instances of the store.
+    pub(super) fn instances(&self) -> impl ExactSizeIterator<Item = Instance> + '_ {
+        self.store.instances()
     }
 
     fn change(&mut self, frame: usize, change: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> Result<()> {

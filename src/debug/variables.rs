@@ -3,9 +3,14 @@
 
 use super::frame::Frame;
 use super::stop::Stop;
-use crate::base::{Error, ErrorKind, GlobalIndex, LocalIndex, MemoryIndex, Result};
-use crate::dwarf::{Context, FrameReader, Inspector, MemoryAddress, Value, WasmValue, Write};
-use crate::runtime::{AsStore, AsStoreMut, Memory, Val};
+use crate::base::{Error, ErrorKind, GlobalIndex, LocalIndex, MemoryIndex, Result, WasmOffset};
+use crate::dwarf::{
+    Context, FrameReader, Inspector, MemoryAddress, Missing, Scalar, SourceFrame, Value, ValueKind, Variable,
+    VariableKind, WasmValue, Write,
+};
+use crate::runtime::{AsStore, AsStoreMut, Memory, ModuleId, Val};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What an expression comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +19,226 @@ pub struct Evaluated {
     pub type_name: String,
     /// The value, in one line.
     pub text: String,
+}
+
+/// Which variables of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The function's parameters.
+    Parameters,
+    /// The variables of the blocks around the instruction: those of the innermost block first, of one block in the
+    /// order of the source. Static variables of those blocks are among them.
+    Locals,
+    /// The static variables of the function's unit, which in C and C++ is its file with all that it includes.
+    Statics,
+    /// The static variables of the whole module.
+    Module,
+}
+
+/// A variable of the source as a frame sees it, or something inside of one: a member, an element, what a pointer points
+/// to. Nothing of it is kept but where it is found: each question reads the frame. So it is asked of the frame that it
+/// was found in, which must stand where it stood then; otherwise there is an error.
+#[derive(Clone, Debug)]
+pub struct FrameVariable {
+    name: String,
+    found: Found,
+    /// The function of the source that sees it.
+    function: Option<Arc<SourceFrame>>,
+    /// The frame it was found in.
+    home: Home,
+}
+
+#[derive(Clone, Debug)]
+enum Found {
+    /// By its name: where it is has to be asked.
+    Variable(Variable),
+    /// On a way that begins with a name.
+    Value(Value),
+}
+
+/// A frame and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Home {
+    frame: usize,
+    module: ModuleId,
+    offset: WasmOffset,
+}
+
+impl FrameVariable {
+    /// Its name; of a static variable outside of functions with its namespaces. A member's name, an element's number in
+    /// brackets, `*` for what a pointer points to; what was found by a path has that.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn variable(&self) -> Option<&Variable> {
+        match &self.found {
+            Found::Variable(variable) => Some(variable),
+            Found::Value(_) => None,
+        }
+    }
+
+    /// What kind of variable it is; `None` for what is inside of one, or was found by a path.
+    pub fn variable_kind(&self) -> Option<VariableKind> {
+        self.variable().map(Variable::kind)
+    }
+
+    /// The line that it is declared in, from 1; 0 where that is not known, and for what is inside of a variable.
+    pub fn line(&self) -> u32 {
+        self.variable().map_or(0, Variable::line)
+    }
+
+    /// How many blocks of its function it is inside of.
+    pub fn depth(&self) -> u32 {
+        self.variable().map_or(0, Variable::depth)
+    }
+
+    /// Whether the source means another variable by its name here, one of a block further in.
+    pub fn is_shadowed(&self) -> bool {
+        self.variable().is_some_and(Variable::is_shadowed)
+    }
+
+    /// What the source calls its type.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the frame is not the one that it was found in, or has moved since;
+    /// [`ErrorKind::InvalidModule`] where the debug information is damaged.
+    pub fn type_name(&self, frame: &Frame<'_>) -> Result<String> {
+        self.ask_type(frame, |inspector, value, _| Ok(inspector.type_name(value)))
+    }
+
+    /// What it is made of.
+    ///
+    /// # Errors
+    /// As of [`type_name`](Self::type_name).
+    pub fn kind(&self, frame: &Frame<'_>) -> Result<ValueKind> {
+        self.ask_type(frame, |inspector, value, at| inspector.kind(value, at))
+    }
+
+    /// How many bytes it takes.
+    ///
+    /// # Errors
+    /// As of [`type_name`](Self::type_name).
+    pub fn size(&self, frame: &Frame<'_>) -> Result<u64> {
+        self.ask_type(frame, |inspector, value, at| inspector.size(value, at))
+    }
+
+    /// Its value in one line, with what is inside of it as far as there is room. What cannot be read is said there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] as of [`type_name`](Self::type_name).
+    pub fn text(&self, frame: &Frame<'_>) -> Result<String> {
+        self.check(frame)?;
+        let told = self.ask(frame, |inspector, value, at| Ok(inspector.summary(value, at)));
+        Ok(told.unwrap_or_else(|error| format!("<{}>", error.message())))
+    }
+
+    /// The number that it is, or that stands for it: of a pointer the address, of an enumeration the number.
+    ///
+    /// # Errors
+    /// As of [`type_name`](Self::type_name); [`ErrorKind::Argument`] for what is no number, [`ErrorKind::State`] for
+    /// what is [missing](Self::missing) or in memory that is not there.
+    pub fn number(&self, frame: &Frame<'_>) -> Result<Scalar> {
+        self.ask(frame, |inspector, value, at| inspector.scalar(value, at))
+    }
+
+    /// Where in the first memory of the frame's instance it is; `None` for what is in a local, a global or an operand,
+    /// for bit fields, and for what is computed or [missing](Self::missing).
+    ///
+    /// # Errors
+    /// As of [`type_name`](Self::type_name), and where it cannot be told where it is.
+    pub fn address(&self, frame: &Frame<'_>) -> Result<Option<MemoryAddress>> {
+        self.ask(frame, |_, value, _| Ok(value.address()))
+    }
+
+    /// Why it has no value, if the debug information says that it is not there.
+    ///
+    /// # Errors
+    /// As of [`address`](Self::address).
+    pub fn missing(&self, frame: &Frame<'_>) -> Result<Option<Missing>> {
+        self.ask(frame, |_, value, _| Ok(value.missing()))
+    }
+
+    /// How many variables are inside of it: members, elements, what a pointer points to. None in what is missing.
+    ///
+    /// # Errors
+    /// As of [`address`](Self::address).
+    pub fn child_count(&self, frame: &Frame<'_>) -> Result<u64> {
+        self.ask(frame, |inspector, value, at| match value.missing() {
+            Some(_) => Ok(0),
+            None => inspector.child_count(value, at),
+        })
+    }
+
+    /// Those inside of it whose numbers are in `range`, as far as there are any. No others are looked at, however many
+    /// there are.
+    ///
+    /// # Errors
+    /// As of [`number`](Self::number).
+    pub fn children(&self, frame: &Frame<'_>, range: Range<u64>) -> Result<Vec<FrameVariable>> {
+        self.ask(frame, |inspector, value, at| {
+            if value.missing().is_some() || range.is_empty() {
+                return Ok(Vec::new());
+            }
+            let children = inspector.children(value, range.clone(), at)?.into_iter();
+            let inside = |child: crate::dwarf::Child| FrameVariable {
+                name: child.name,
+                found: Found::Value(child.value),
+                function: self.function.clone(),
+                home: self.home,
+            };
+            Ok(children.map(inside).collect())
+        })
+    }
+
+    fn assigned(&self, frame: &Frame<'_>, text: &str) -> Result<Write> {
+        self.ask(frame, |inspector, value, at| inspector.assign(value, text, at))
+    }
+
+    /// Refuses a frame that it was not found in, or not here.
+    fn check(&self, frame: &Frame<'_>) -> Result<()> {
+        if self.home == Home::of(frame) {
+            return Ok(());
+        }
+        let message = format!("the variable `{}` was found in another frame, or at another instruction", self.name);
+        Err(Error::new(ErrorKind::State, message))
+    }
+
+    /// Asks about its value.
+    fn ask<R>(
+        &self,
+        frame: &Frame<'_>,
+        question: impl FnOnce(&Inspector<'_>, &Value, &Context<'_>) -> Result<R>,
+    ) -> Result<R> {
+        self.check(frame)?;
+        let inspector = frame.module().inspector();
+        let at = Context { frame: self.function.as_deref(), reader: frame };
+        match &self.found {
+            Found::Variable(variable) => question(&inspector, &inspector.value(variable, &at)?, &at),
+            Found::Value(value) => question(&inspector, value, &at),
+        }
+    }
+
+    /// Asks about its type, which it has wherever it is.
+    fn ask_type<R>(
+        &self,
+        frame: &Frame<'_>,
+        question: impl FnOnce(&Inspector<'_>, &Value, &Context<'_>) -> Result<R>,
+    ) -> Result<R> {
+        self.check(frame)?;
+        let inspector = frame.module().inspector();
+        let at = Context { frame: self.function.as_deref(), reader: frame };
+        match &self.found {
+            Found::Variable(variable) => question(&inspector, &inspector.typed(variable)?, &at),
+            Found::Value(value) => question(&inspector, value, &at),
+        }
+    }
+}
+
+impl Home {
+    fn of(frame: &Frame<'_>) -> Home {
+        Home { frame: frame.id(), module: frame.module().id(), offset: frame.offset() }
+    }
 }
 
 impl FrameReader for Frame<'_> {
@@ -45,27 +270,64 @@ impl Frame<'_> {
     /// [`ErrorKind::Argument`] where the module has no debug information for this place, where nothing has that name,
     /// and where the path does not fit its type.
     pub fn evaluate(&self, path: &str) -> Result<Evaluated> {
-        self.at_path(path, |inspector, value, at| {
-            Ok(Evaluated { type_name: inspector.type_name(value), text: inspector.summary(value, at) })
-        })
+        let found = self.variable(0, path)?;
+        Ok(Evaluated { type_name: found.type_name(self)?, text: found.text(self)? })
     }
 
-    /// What is to be written where for that to be what `text` says.
-    fn assigned(&self, path: &str, text: &str) -> Result<Write> {
-        self.at_path(path, |inspector, value, at| inspector.assign(value, text, at))
-    }
-
-    /// Does something with the value that a path leads to.
-    fn at_path<R>(
-        &self,
-        path: &str,
-        work: impl FnOnce(&Inspector<'_>, &Value, &Context<'_>) -> Result<R>,
-    ) -> Result<R> {
+    /// The variables of a scope. Where functions are inlined at the frame's instruction, `level` says of which: 0 is
+    /// the innermost, as in [`Frame::locations`]. Nothing is read of them yet. Where the module has no debug
+    /// information for this place there are none, but for those of the module.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where there is no such level; [`ErrorKind::InvalidModule`] where the debug information
+    /// is damaged, [`ErrorKind::Limit`] where it takes too long to read.
+    pub fn variables(&self, level: usize, scope: Scope) -> Result<Vec<FrameVariable>> {
         let inspector = self.module().inspector();
-        let frames = inspector.frames(self.offset());
-        let at = Context { frame: frames.first(), reader: self };
-        let value = inspector.evaluate_path(path, &at)?;
-        work(&inspector, &value, &at)
+        let function = self.function(&inspector, level)?.map(Arc::new);
+        let is_parameter = |variable: &Variable| variable.kind() == VariableKind::Parameter;
+        let found = match (scope, function.as_deref()) {
+            (Scope::Module, _) => inspector.statics(),
+            (_, None) => Vec::new(),
+            (Scope::Statics, Some(function)) => inspector.statics_around(function),
+            (Scope::Parameters | Scope::Locals, Some(function)) => {
+                let mut all = inspector.all_variables(function)?;
+                all.retain(|variable| is_parameter(variable) == (scope == Scope::Parameters));
+                all
+            }
+        };
+        let home = Home::of(self);
+        let seen = |variable: Variable| FrameVariable {
+            name: variable.name().to_owned(),
+            found: Found::Variable(variable),
+            function: function.clone(),
+            home,
+        };
+        Ok(found.into_iter().map(seen).collect())
+    }
+
+    /// What a path leads to, as of [`Frame::evaluate`]; `level` is as of [`Frame::variables`].
+    ///
+    /// # Errors
+    /// As of [`Frame::evaluate`] and [`Frame::variables`].
+    pub fn variable(&self, level: usize, path: &str) -> Result<FrameVariable> {
+        let inspector = self.module().inspector();
+        let function = self.function(&inspector, level)?;
+        let value = inspector.evaluate_path(path, &Context { frame: function.as_ref(), reader: self })?;
+        let function = function.map(Arc::new);
+        Ok(FrameVariable { name: path.trim().to_owned(), found: Found::Value(value), function, home: Home::of(self) })
+    }
+
+    /// A function of the source at the frame's instruction; `None` where the debug information knows none.
+    fn function(&self, inspector: &Inspector<'_>, level: usize) -> Result<Option<SourceFrame>> {
+        let mut frames = inspector.frames(self.offset());
+        if level < frames.len() {
+            return Ok(Some(frames.swap_remove(level)));
+        }
+        if level == 0 {
+            return Ok(None);
+        }
+        let message = format!("there is no function {level} of the source here: there are {}", frames.len());
+        Err(Error::new(ErrorKind::Argument, message))
     }
 }
 
@@ -77,12 +339,26 @@ impl Stop<'_> {
     /// As of [`Frame::evaluate`]; [`ErrorKind::Argument`] for text that is no value of the type, and for what was
     /// optimised out or is only computed; as of [`Stop::set_local`] for what is in a local or an operand.
     pub fn assign(&mut self, frame: usize, path: &str, text: &str) -> Result<()> {
+        self.write(frame, |shown| shown.variable(0, path)?.assigned(shown, text))
+    }
+
+    /// Gives a variable, or what is inside of one, another value, as [`Stop::assign`].
+    ///
+    /// # Errors
+    /// As of [`Stop::assign`]; [`ErrorKind::State`] where the frame is not the one that it was found in, or has moved
+    /// since.
+    pub fn assign_variable(&mut self, frame: usize, variable: &FrameVariable, text: &str) -> Result<()> {
+        self.write(frame, |shown| variable.assigned(shown, text))
+    }
+
+    /// Writes what a frame says is to be written.
+    fn write(&mut self, frame: usize, what: impl FnOnce(&Frame<'_>) -> Result<Write>) -> Result<()> {
         let Some(shown) = self.frame(frame) else {
             let message = format!("there is no frame {frame}: there are {}", self.frame_count());
             return Err(Error::new(ErrorKind::Argument, message));
         };
         let instance = shown.instance();
-        match shown.assigned(path, text)? {
+        match what(&shown)? {
             Write::Memory(address, bytes) => {
                 let memory = first_memory(&shown).ok_or_else(|| missing("memory"))?;
                 let at = usize::try_from(address.get()).map_err(|_| missing("such address"))?;

@@ -2,7 +2,7 @@
 //! machine that nobody has validated: each step spends of the question's budget, its stack has a limit, and so have
 //! expressions inside of expressions.
 
-use super::frame::{Context, MemoryAddress, Piece, Place};
+use super::frame::{Context, MemoryAddress, Missing, Piece, Place};
 use super::inspect::{Attribute, EntryId, Inspector, Opened, damaged};
 use super::map::Slice;
 use crate::base::{Error, ErrorKind, GlobalIndex, LocalIndex, Result};
@@ -16,10 +16,15 @@ const MAX_DEPTH: u32 = 8;
 /// So many pieces a variable is in at most.
 const MAX_PIECES: usize = 1024;
 
+/// What has no place.
+const LEFT_OUT: Place = Place::OptimisedOut(Missing::LeftOut);
+
 /// Why an expression has no outcome.
 enum Stop {
     /// What it needs is not known here.
     Unknown,
+    /// The linker has left out what it is about.
+    LeftOut,
     Failed(Error),
 }
 
@@ -46,12 +51,12 @@ impl<'a> Inspector<'a> {
     /// Where a variable is in a frame.
     pub(super) fn place_of(&self, id: EntryId, at: &Context<'_>) -> Result<Place> {
         if let Some((opened, value)) = self.attribute(id, c::DW_AT_const_value)? {
-            return Ok(constant(&opened, value).unwrap_or(Place::OptimisedOut));
+            return Ok(constant(&opened, value).unwrap_or(LEFT_OUT));
         }
-        let Some((opened, value)) = self.attribute(id, c::DW_AT_location)? else { return Ok(Place::OptimisedOut) };
+        let Some((opened, value)) = self.attribute(id, c::DW_AT_location)? else { return Ok(LEFT_OUT) };
         match self.expression(&opened, value, at)? {
             Some(bytes) => self.evaluate(&opened, bytes, at, &[]),
-            None => Ok(Place::OptimisedOut),
+            None => Ok(Place::OptimisedOut(Missing::NotHere)),
         }
     }
 
@@ -90,7 +95,8 @@ impl<'a> Inspector<'a> {
         let mut machine = Machine { inspector: self, opened: opened.clone(), at: *at, stack, wide: false, depth: 0 };
         match machine.run(bytes) {
             Ok(place) => Ok(place),
-            Err(Stop::Unknown) => Ok(Place::OptimisedOut),
+            Err(Stop::LeftOut) => Ok(LEFT_OUT),
+            Err(Stop::Unknown) => Ok(Place::OptimisedOut(Missing::Unknown)),
             Err(Stop::Failed(error)) => Err(error),
         }
     }
@@ -209,7 +215,7 @@ impl<'a> Machine<'_, 'a, '_> {
                     continue;
                 }
                 Operation::ImplicitPointer { .. } => {
-                    known = Some(Place::OptimisedOut);
+                    known = Some(Place::OptimisedOut(Missing::Unknown));
                     continue;
                 }
                 Operation::Piece { size_in_bits, bit_offset } => {
@@ -219,7 +225,7 @@ impl<'a> Machine<'_, 'a, '_> {
                     let place = match (known.take(), self.stack.pop()) {
                         (Some(place), _) => place,
                         (None, Some(address)) => Place::Memory(address.to_u64(self.mask())?),
-                        (None, None) => Place::OptimisedOut,
+                        (None, None) => LEFT_OUT,
                     };
                     self.stack.clear();
                     pieces.push(Piece { bytes: size_in_bits / 8, offset: bit_offset.unwrap_or(0) / 8, place });
@@ -243,7 +249,7 @@ impl<'a> Machine<'_, 'a, '_> {
         }
         match self.stack.pop() {
             Some(address) => Ok(Place::Memory(address.to_u64(self.mask())?)),
-            None => Ok(Place::OptimisedOut),
+            None => Ok(LEFT_OUT),
         }
     }
 
@@ -268,7 +274,7 @@ impl<'a> Machine<'_, 'a, '_> {
 
     /// Pushes an address. The last two are what linkers put in place of what they have left out.
     fn push_address(&mut self, address: u64) -> Result<(), Stop> {
-        if address >= self.mask().saturating_sub(1) { Err(Stop::Unknown) } else { self.push(Value::Generic(address)) }
+        if address >= self.mask().saturating_sub(1) { Err(Stop::LeftOut) } else { self.push(Value::Generic(address)) }
     }
 
     /// Pushes what a local, global or operand has.
@@ -444,7 +450,7 @@ impl<'a> Machine<'_, 'a, '_> {
                 Ok(self.wasm_value(&place)?.to_u64(mask)?)
             }
             Place::Bytes(bytes) => Ok(bytes.iter().take(8).rev().fold(0, |all, byte| all << 8 | u64::from(*byte))),
-            Place::Pieces(_) | Place::OptimisedOut => Err(Stop::Unknown),
+            Place::Pieces(_) | Place::OptimisedOut(_) => Err(Stop::Unknown),
         }
     }
 }

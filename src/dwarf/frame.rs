@@ -139,7 +139,30 @@ pub(super) enum Place {
     /// Here a part, there a part, from its start on.
     Pieces(Arc<[Piece]>),
     /// The debug information says that it is not there.
-    OptimisedOut,
+    OptimisedOut(Missing),
+}
+
+/// Why a value is not there, though the source has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The debug information has no place for it anywhere: compiler or linker have left it out.
+    LeftOut,
+    /// It has a place, but not at this instruction: it is not there yet, or what had it there is used for something
+    /// else.
+    NotHere,
+    /// Where it is, or what it is, follows from something that nobody knows any more.
+    Unknown,
+}
+
+impl Missing {
+    /// The reason, for people.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Missing::LeftOut => "optimised out: the debug information has no place for it",
+            Missing::NotHere => "optimised out: the debug information has no place for it at this instruction",
+            Missing::Unknown => "optimised out: the debug information computes it from what is no longer known",
+        }
+    }
 }
 
 /// A part of a variable.

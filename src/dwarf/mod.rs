@@ -54,10 +54,10 @@ mod types;
 mod unit;
 mod value;
 
-pub use self::frame::{Context, FrameReader, MemoryAddress, SourceFrame, WasmValue, Write};
+pub use self::frame::{Context, FrameReader, MemoryAddress, Missing, SourceFrame, WasmValue, Write};
 pub use self::inspect::Inspector;
 pub use self::map::{Location, SourceMap};
-pub use self::places::{FunctionPlace, LinePlace, LinePlaces};
+pub use self::places::{FunctionInfo, FunctionPlace, LinePlace, LinePlaces};
 pub use self::scopes::{Variable, VariableKind};
 pub use self::split::SplitFile;
 pub use self::unit::LineRow;

@@ -136,7 +136,12 @@ impl<'a> Inspector<'a> {
 
     /// The names of all units.
     pub(super) fn all_names(&self) -> impl Iterator<Item = (u32, &'a UnitNames)> {
-        (0..self.map.units.len() as u32).map(|index| (index, self.unit_names(index)))
+        self.units().map(|index| (index, self.unit_names(index)))
+    }
+
+    /// The numbers of all units.
+    pub(super) fn units(&self) -> impl Iterator<Item = u32> + use<> {
+        0..self.map.units.len() as u32
     }
 
     /// The whole type that a declaration stands for, in whatever unit it is.

@@ -1,12 +1,14 @@
 //! Where to stop: the places of a source line, of a function by its name, and the tables that say so as data.
 
-use super::inspect::Inspector;
+use super::inspect::{EntryId, Inspector};
 use super::map::{Location, SourceMap};
 use super::names::{self, fits};
 use super::unit::LineRow;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, Result, WasmOffset};
-use crate::wasm::{ModuleInfo, demangled};
+use crate::wasm::{EntityType, ModuleInfo, demangled};
+use gimli::constants as c;
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 
 /// What was asked for as a line, and where that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,26 @@ pub struct FunctionPlace {
     pub offset: WasmOffset,
     /// Whether it is an inlined copy.
     pub inlined: bool,
+}
+
+/// A function of the module, as data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionInfo<'a> {
+    /// Its index, imports counted.
+    pub function: FuncIndex,
+    /// Its name as the source has it, with namespaces where those are known; else what the name section or an export
+    /// calls it, demangled; of an import without a name, what it is imported as.
+    pub name: Option<String>,
+    /// What the linker knew it by, where that is another name.
+    pub linkage_name: Option<String>,
+    /// Its body in the module, declarations of locals included; nothing of an import.
+    pub body: Option<Range<WasmOffset>>,
+    /// Its first instruction.
+    pub entry: Option<WasmOffset>,
+    /// The file that it is written in, as the compiler knew it.
+    pub file: Option<&'a str>,
+    /// The line that it is declared in, from 1; 0 where that is not known.
+    pub line: u32,
 }
 
 impl SourceMap {
@@ -170,6 +192,47 @@ impl<'a> Inspector<'a> {
             return Err(Error::new(ErrorKind::Argument, message));
         }
         Ok(found.into_values().collect())
+    }
+
+    /// Functions of the module by their indices, imports counted, as far as there are any.
+    pub fn function_list(&self, info: &ModuleInfo, range: Range<u32>) -> Vec<FunctionInfo<'a>> {
+        let end = range.end.min(u32::try_from(info.funcs.len()).unwrap_or(u32::MAX));
+        (range.start..end).map(|index| self.function_info(info, FuncIndex::new(index))).collect()
+    }
+
+    fn function_info(&self, info: &ModuleInfo, function: FuncIndex) -> FunctionInfo<'a> {
+        self.begin();
+        let known = wasm_names(info, function).next();
+        let readable = known.and_then(demangled).filter(|readable| Some(&**readable) != known);
+        let linkage_name = readable.as_ref().and(known).map(str::to_owned);
+        let name = readable.or_else(|| known.map(str::to_owned));
+        let mut found = FunctionInfo { function, name, linkage_name, body: None, entry: None, file: None, line: 0 };
+        let Some(defined) = info.defined(function) else {
+            let mut imports = info.imports.iter().filter(|import| matches!(import.ty, EntityType::Func(_)));
+            if let (None, Some(import)) = (&found.name, imports.nth(function.index())) {
+                found.name = Some(format!("{}.{}", import.module, import.name));
+            }
+            return found;
+        };
+        let offset = |at: usize| WasmOffset::new(u32::try_from(at).unwrap_or(u32::MAX));
+        found.body = info.bodies.get(defined.index()).map(|body| offset(body.bytes.start)..offset(body.bytes.end));
+        found.entry = self.first_instruction(info, defined);
+        let Some(entry) = found.entry else { return found };
+        let place = self.map.locations(self.binary, entry).pop();
+        found.file = place.and_then(|place| place.file());
+        found.line = place.map_or(0, |place| place.line());
+        // What is damaged has no such names.
+        let Some((_, unit, split, scopes)) = self.map.scopes_at(self.binary, entry) else { return found };
+        let Some(id) = scopes.first().map(|offset| EntryId { unit, split, offset: *offset }) else { return found };
+        let line = self.attribute(id, c::DW_AT_decl_line).ok().flatten().and_then(|(_, line)| line.udata_value());
+        found.line = line.and_then(|line| u32::try_from(line).ok()).unwrap_or(found.line);
+        if let Some(name) = self.qualified_name(id) {
+            let linkage = self.attribute(id, c::DW_AT_linkage_name).ok().flatten();
+            let linkage = linkage.and_then(|(opened, value)| self.text(&opened, value));
+            found.linkage_name = linkage.or(found.linkage_name).filter(|linkage| *linkage != name);
+            found.name = Some(name);
+        }
+        found
     }
 
     /// The names of all functions that the module defines, as [`functions`](Self::functions) takes them, each once.

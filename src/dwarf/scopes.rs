@@ -1,7 +1,7 @@
 //! What the source sees at an instruction: the chain of inlined functions, and in each the parameters and variables of
 //! the blocks around it. The innermost of a name hides the others.
 
-use super::frame::{Context, SourceFrame};
+use super::frame::{Context, Missing, Place, SourceFrame};
 use super::inspect::{Entry, EntryId, Inspector, Opened, Then};
 use super::map::CodeAddress;
 use super::value::Value;
@@ -32,6 +32,7 @@ pub struct Variable {
     kind: VariableKind,
     line: u32,
     depth: u32,
+    shadowed: bool,
 }
 
 impl Variable {
@@ -48,6 +49,11 @@ impl Variable {
     /// The line that it is declared in, from 1; 0 where that is not known.
     pub fn line(&self) -> u32 {
         self.line
+    }
+
+    /// Whether another one of its name, in a block further in, hides it from the source.
+    pub fn is_shadowed(&self) -> bool {
+        self.shadowed
     }
 
     /// How many blocks of its function it is inside of: 0 for parameters, and for what is in no function.
@@ -78,6 +84,16 @@ impl<'a> Inspector<'a> {
     /// [`ErrorKind::InvalidModule`] where the debug information is damaged, [`ErrorKind::Limit`] where it takes too
     /// long to read.
     pub fn variables(&self, frame: &SourceFrame) -> Result<Vec<Variable>> {
+        let mut all = self.all_variables(frame)?;
+        all.retain(|variable| !variable.shadowed);
+        Ok(all)
+    }
+
+    /// The same with those that are [hidden](Variable::is_shadowed) by others of their names.
+    ///
+    /// # Errors
+    /// As of [`variables`](Self::variables).
+    pub fn all_variables(&self, frame: &SourceFrame) -> Result<Vec<Variable>> {
         self.begin();
         // What is at hand in the order of the source; blocks that the address is not in are left out with all in them.
         let mut found: Vec<(u32, Variable)> = Vec::new();
@@ -113,9 +129,11 @@ impl<'a> Inspector<'a> {
         // Of one block the last declared first.
         found.sort_by_key(|(order, variable)| (u32::MAX - variable.depth, u32::MAX - order));
         let mut seen = HashSet::new();
-        found.retain(|(_, variable)| seen.insert(variable.name.clone()));
+        for (_, variable) in &mut found {
+            variable.shadowed = !seen.insert(variable.name.clone());
+        }
         // For people, those of one block stand in the order of the source.
-        found.sort_by_key(|(order, variable)| (u32::MAX - variable.depth, *order));
+        found.sort_by_key(|(order, variable)| (u32::MAX - variable.depth, variable.line, *order));
         Ok(found.into_iter().map(|(_, variable)| variable).collect())
     }
 
@@ -155,7 +173,7 @@ impl<'a> Inspector<'a> {
         };
         let line = self.attribute(id, c::DW_AT_decl_line)?.and_then(|(_, value)| value.udata_value());
         let line = line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0);
-        Ok(Some(Variable { entry: id, name, kind, line, depth }))
+        Ok(Some(Variable { entry: id, name, kind, line, depth, shadowed: false }))
     }
 
     /// Whether a variable is at one address for as long as the module runs.
@@ -168,12 +186,22 @@ impl<'a> Inspector<'a> {
 
     /// The static variables of the module that are outside of functions, unit by unit, with their namespaces.
     pub fn statics(&self) -> Vec<Variable> {
+        self.statics_of_units(|_| true)
+    }
+
+    /// The same of the unit that a function is in.
+    pub fn statics_around(&self, frame: &SourceFrame) -> Vec<Variable> {
+        self.statics_of_units(|unit| unit == frame.scope.unit)
+    }
+
+    fn statics_of_units(&self, wanted: impl Fn(u32) -> bool) -> Vec<Variable> {
         self.begin();
         let mut found = Vec::new();
-        for (index, names) in self.all_names() {
+        for index in self.units().filter(|unit| wanted(*unit)) {
+            let names = self.unit_names(index);
             for (name, entry, line) in names.variables() {
                 let entry = EntryId { unit: index, split: names.is_split(), offset: entry };
-                found.push(Variable { entry, name, kind: VariableKind::Static, line, depth: 0 });
+                found.push(Variable { entry, name, kind: VariableKind::Static, line, depth: 0, shadowed: false });
             }
         }
         found
@@ -218,6 +246,12 @@ impl<'a> Inspector<'a> {
         self.begin();
         let place = self.place_of(variable.entry, at)?;
         Ok(Value::new(self.type_of(variable.entry)?, place))
+    }
+
+    /// A value of a variable's type that is nowhere: its type can be told where the variable's place cannot.
+    pub(crate) fn typed(&self, variable: &Variable) -> Result<Value> {
+        self.begin();
+        Ok(Value::new(self.type_of(variable.entry)?, Place::OptimisedOut(Missing::LeftOut)))
     }
 }
 

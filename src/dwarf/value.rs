@@ -2,8 +2,7 @@
 //! Nothing is written here: a new value becomes what is to be written where.
 
 use super::expression::unreadable;
-use super::frame::{Context, Place};
-use super::frame::{MemoryAddress, Write};
+use super::frame::{Context, MemoryAddress, Missing, Place, Write};
 use super::inspect::{EntryId, Inspector, damaged};
 use super::types::{Member, Shape, is_signed};
 use crate::base::{Error, ErrorKind, Escaped, Result};
@@ -81,7 +80,23 @@ impl Value {
 
     /// Whether the debug information says that it is not there: the compiler has left it out, or has its place reused.
     pub fn is_optimised_out(&self) -> bool {
-        self.place == Place::OptimisedOut
+        matches!(self.place, Place::OptimisedOut(_))
+    }
+
+    /// Why it is not there, if the debug information says that it is not. Of a value in several places, all are meant.
+    pub fn missing(&self) -> Option<Missing> {
+        match &self.place {
+            Place::OptimisedOut(why) => Some(*why),
+            Place::Pieces(pieces) => {
+                let mut all = pieces.iter().map(|piece| match piece.place {
+                    Place::OptimisedOut(why) => Some(why),
+                    _ => None,
+                });
+                let first = all.next()??;
+                all.all(|why| why.is_some()).then_some(first)
+            }
+            _ => None,
+        }
     }
 
     /// Where it is in memory, if it is there; not that of a bit field.
@@ -151,7 +166,7 @@ impl<'a> Inspector<'a> {
             Place::Global(index) => number(at.reader.global(*index)),
             Place::Operand(index) => number(at.reader.operand(*index)),
             Place::Bytes(bytes) => part(Some(bytes)).map(Some).ok_or_else(narrow),
-            Place::OptimisedOut => Ok(None),
+            Place::OptimisedOut(_) => Ok(None),
             Place::Pieces(pieces) => {
                 let mut found = Vec::new();
                 let (mut begin, end) = (0u64, offset.checked_add(size).ok_or_else(narrow)?);
@@ -565,7 +580,7 @@ impl<'a> Inspector<'a> {
             Place::Local(index) => Ok(Write::Local(*index, patched(at.reader.local(*index))?)),
             Place::Global(index) => Ok(Write::Global(*index, patched(at.reader.global(*index))?)),
             Place::Operand(index) => Ok(Write::Operand(*index, patched(at.reader.operand(*index))?)),
-            Place::OptimisedOut => Err(not_there()),
+            Place::OptimisedOut(_) => Err(not_there()),
             Place::Bytes(_) => {
                 Err(Error::new(ErrorKind::State, "the value is a constant: there is no place to write another one to"))
             }

@@ -16,6 +16,7 @@ mod names;
 pub(crate) mod operators;
 mod parse;
 mod subtypes;
+mod text;
 mod types;
 
 pub use body::{
@@ -32,6 +33,7 @@ pub use names::{demangled, readable};
 pub use operators::{Class, Flow, Row};
 pub use parse::{parse, parse_again};
 pub use subtypes::{Subtype, is_below};
+pub use text::{Named, instruction_text};
 pub use types::{
     ArrayType, ConstExpr, ConstOp, ElementItems, EntityIndex, EntityType, ExternType, FieldType, FuncType, GlobalType,
     HeapType, Import, IndexType, Limits, MemoryType, PageSize, RefType, SegmentMode, StorageType, StructType,

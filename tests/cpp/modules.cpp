@@ -69,9 +69,25 @@ int main(int, char **argv) {
   const std::vector<std::size_t> places = guest.find_source("warehouse.c", source.line);
   CHECK(!places.empty() && guest.find_source("nothing.c", 1).empty());
   CHECK(guest.missing_split_dwarf().empty());
+  // source and code as data
+  const std::vector<LinePlace> at_line = guest.line_places("warehouse.c", source.line);
+  CHECK(at_line.size() == places.size() && at_line[0].offset == places[0] && at_line[0].source.line == source.line);
+  CHECK(at_line[0].source.function == "divide" && guest.line_places("nothing.c", 1).empty() && guest.line_places(std::string("a\0b", 3), 1).empty());
+  CHECK(!guest.source_files().empty() && guest.source_files()[0].find("warehouse.c") != std::string::npos);
+  const std::vector<stepwell_line_t> table = guest.line_table();
+  CHECK(table.size() > 100 && table.back().is_end && guest.code_start() > 0 && table[0].offset >= guest.code_start());
+  const std::vector<FunctionInfo> functions = guest.functions();
+  CHECK(functions.size() == guest.func_count() && guest.functions(1, 2).size() == 2 && guest.functions(UINT32_MAX).empty());
+  const FunctionInfo &divide = functions.at(frame.func_index);
+  CHECK(divide.name == "divide" && divide.line > 0 && divide.file == source.file && divide.begin < divide.entry && divide.entry < divide.end);
+  const std::vector<Instruction> code = guest.instructions(frame.func_index);
+  CHECK(code.size() > 3 && code[0].offset == divide.entry && code.back().text == "end" && code.back().offset + code.back().size == divide.end);
+  CHECK(guest.instructions(frame.func_index, code[1].offset, 2).at(1).text == code[2].text && guest.instructions(frame.func_index, divide.end).empty());
+  FAILS(guest.try_instructions(UINT32_MAX), ErrorCode::Argument, "is not there");
   const Error refused = guest.try_add_split_dwarf(bytes(FIB)).error();
   CHECK(refused.code() == ErrorCode::Argument);
   int stops = 0;
+  std::optional<Variable> left;
   {
     Debugger debugger(store, [&](Stop &stop) {
       stops++;
@@ -83,8 +99,43 @@ int main(int, char **argv) {
       FAILS(here.try_assign("a", "many"), ErrorCode::Argument, "no value of type `int`");
       here.assign("a", "8");
       CHECK(here.evaluate("a").text == "8");
+      const std::vector<std::uint8_t> dump = stop.core_dump();
+      const Module read(store, dump);
+      CHECK(read.custom_section("corestack") && read.custom_section("coreinstances") && dump.size() < instance.memory("memory").size());
+      // as objects
+      const Variable scope = here.variables(Scope::Parameters);
+      const std::vector<Variable> parameters = scope.children();
+      CHECK(scope.kind() == VariableKind::Scope && scope.name() == "parameters" && scope.child_count() == 2 && parameters.size() == 2);
+      const Variable &a = parameters[0];
+      CHECK(a.name() == "a" && a.scope() == Scope::Parameters && a.type_name() == "int" && a.text() == "8" && a.kind() == VariableKind::Number);
+      CHECK(a.number().kind == NumberKind::Signed && a.number().integer() == 8 && a.number().real == 8.0 && a.size() == 4);
+      CHECK(a.line() > 0 && a.depth() == 0 && !a.is_shadowed() && !a.missing() && a.children().empty());
+      CHECK(scope.children(1, 5).size() == 1 && scope.children(2, 5).empty() && scope.children(0, 0).empty());
+      CHECK(here.variables(Scope::Locals).child_count() == 0 && here.variables(Scope::Module).child_count() > 5);
+      for (const Variable &variable : here.variables(Scope::Statics).children(0, 20)) CHECK(!variable.name().empty() && !variable.text().empty());
+      here.variable("b").assign("4");
+      CHECK(here.variable("b").number().integer() == 4 && here.variable("b").scope() == std::nullopt);
+      FAILS(a.try_assign("many"), ErrorCode::Argument, "no value of type `int`");
+      FAILS(a.try_assign(std::string("1\0", 2)), ErrorCode::Argument, "`text` has a NUL");
+      FAILS(here.try_variable("nobody"), ErrorCode::Argument, "no variable `nobody`");
+      FAILS(here.try_variable(std::string("a\0b", 3)), ErrorCode::Argument, "`path` has a NUL");
+      FAILS(here.try_variables(Scope::Locals, 9), ErrorCode::Argument, "no function 9 of the source here");
+      FAILS(scope.try_number(), ErrorCode::Argument, "is a scope");
+      CHECK(!scope.address() && !scope.missing());
+      left.emplace(here.variable("a"));
+      Variable moved = std::move(*left);
+      FAILS(left->try_text(), ErrorCode::Argument, "a stepwell::Variable was used after it was moved from");
+      THROWS(left->name(), Error, "a stepwell::Variable was used after it was moved from");
+      left.emplace(std::move(moved));
     });
     for (const std::size_t place : places) debugger.break_at(guest, place);
-    CHECK(instance.func("divide").call(6, 2)[0].i32() == 4 && stops > 0);
+    CHECK(instance.func("divide").call(6, 2)[0].i32() == 2 && stops > 0);
+    // behind the stop
+    CHECK(left->name() == "a" && left->valid());
+    FAILS(left->try_text(), ErrorCode::Argument, "`variable` is used after its stop callback returned");
+    FAILS(left->try_kind(), ErrorCode::Argument, "after its stop");
+    THROWS(left->missing(), Error, "after its stop");
+    THROWS(left->address(), Error, "after its stop");
+    FAILS(left->try_children(0, 1), ErrorCode::Argument, "after its stop");
   }
 }

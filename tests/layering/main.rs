@@ -72,6 +72,7 @@ const RESERVED: &[Row] = &[
     ("cranelift_native", &["compile"]),
     ("wasmparser", &["dwarf", "wasm", "compile"]),
     ("object", &["image", "dwarf", "isa"]),
+    ("wasm_encoder", &["debug"]),
     ("gimli", &["dwarf"]),
     ("cpp_demangle", &["wasm"]),
     ("rustc_demangle", &["wasm"]),

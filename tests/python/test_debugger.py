@@ -10,7 +10,9 @@ from pathlib import Path
 import guests
 import stepwell
 import wasm
-from stepwell import Action, Debugger, Error, ErrorCode, ExceptionStops, Instance, Module, StopReason, Store, Trap, TrapCode
+from stepwell import (
+    Action, Debugger, Error, ErrorCode, ExceptionStops, Instance, Module, Scope, StopReason, Store, Trap, TrapCode, VariableKind,
+)
 from stepwell import _loader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -266,6 +268,19 @@ class Changing(Case):
         debugger.break_at_function(self.module, "add")
         self.assertEqual(self.exports.calls(5), 42)
 
+    def test_core_dump(self):
+        def then(stop):
+            dump = stop.core_dump()
+            self.assertEqual(dump[:8], b"\0asm\1\0\0\0")
+            for name in (b"core", b"coremodules", b"coreinstances", b"corestack"):
+                self.assertIn(bytes([len(name)]) + name, dump)
+            kept.append((stop, Module(engine, dump)))
+        kept, engine = [], stepwell.Engine()
+        self.attach(then).break_at_function(self.module, "add")
+        self.assertEqual(self.exports.add(1, 2), 3)
+        self.assertEqual([section.name for section in kept[0][1].custom_sections], ["core", "coremodules", "coreinstances", "corestack"])
+        self.assertRaises(ValueError, kept[0][0].core_dump)
+
     def test_jump_and_return(self):
         def then(stop):
             frame = stop.frame()
@@ -280,6 +295,37 @@ class Changing(Case):
         self.attach(then).break_at_function(self.module, "add")
         self.assertEqual(self.exports.add(1, 2), 77)
         self.assertRaises(ValueError, kept[0].set_local, 0, 1)
+
+
+class Listing(unittest.TestCase):
+    """What modules say of their source and code."""
+
+    def test_source_and_code(self):
+        engine = stepwell.Engine()
+        module = Module(engine, (ROOT / "tests" / "support" / "dwarf" / "c2_5.wasm").read_bytes())
+        self.assertEqual([Path(path).name for path in module.source_files], ["shapes.c"])
+        places = module.line_places("shapes.c", 21)
+        self.assertEqual([place.offset for place in places], module.find_source("shapes.c", 21))
+        self.assertTrue(all(place.is_inlined and place.source.function == "square" and place.source.column for place in places))
+        self.assertEqual((module.line_places("nothing.c", 1), module.line_places("shapes.c", 9999)), ([], []))
+        table = module.line_table
+        self.assertTrue(table[-1].is_end and any(row.is_prologue_end for row in table) and table[0].offset >= module.code_start > 0)
+        self.assertEqual({row.file for row in table if not row.is_end}, set(module.source_files))
+        functions = module.functions()
+        self.assertEqual(len(functions), module.func_count)
+        named = next(function for function in functions if function.name == "sum")
+        self.assertEqual((named.line, named.linkage_name, named.file), (24, None, module.source_files[0]))
+        self.assertEqual((module.functions(named.index, 1), module.functions(99), module.functions(0, 0)), ([named], [], []))
+        code = list(module.instructions(named.index))
+        self.assertEqual((code[0].offset, code[-1].offset + code[-1].size, str(code[-1])), (named.entry, named.end, "end"))
+        self.assertEqual(list(module.instructions(named.index, code[2].offset, 3)), code[2:5])
+        self.assertEqual(sum(one.size for one in code), named.end - named.entry)
+        self.assertRaises(Error, next, module.instructions(99))
+        for wrong in (lambda: module.instructions(-1), lambda: module.functions(-1), lambda: module.line_places("a.c", -1), lambda: module.instructions(0, 0, -1)):
+            self.assertRaises(ValueError, wrong)
+        plain = Module(engine, guests.arithmetic())
+        self.assertEqual((plain.source_files, plain.line_table, plain.line_places("a.c", 1)), ([], [], []))
+        self.assertTrue(all(function.file is None and function.line is None for function in plain.functions()))
 
 
 class Variables(unittest.TestCase):
@@ -316,6 +362,59 @@ class Variables(unittest.TestCase):
             debugger.break_at_source(module, "shapes.c", line)
             self.assertEqual(run(5), 120 + 8 + 5 - 300)
             self.assertEqual(told, [("int", "1", "5", "3")])
+
+    def test_as_objects(self):
+        engine = stepwell.Engine(debug=True)
+        module = Module(engine, (ROOT / "tests" / "support" / "dwarf" / "c0_5.wasm").read_bytes())
+        kept = []
+
+        def on_stop(stop):
+            frame, caller = stop.frame(), stop.frame(1)
+            self.assertEqual([v.name for v in frame.variables()], ["from", "limit", "total"])
+            source, limit, total = frame.variables()
+            self.assertEqual((limit.value, limit.text, limit.type_name, limit.kind, limit.scope), (5, "5", "int", VariableKind.NUMBER, Scope.PARAMETERS))
+            self.assertEqual((limit.size, limit.line, limit.depth, limit.child_count, limit.missing), (4, 24, 0, 0, None))
+            self.assertEqual((str(limit), total.scope, limit.is_shadowed, limit.frame), ("limit = 5", Scope.LOCALS, False, frame))
+            self.assertEqual(source.value, source.child("*").address)
+            self.assertEqual([(v.name, v.value) for v in source.child(0).children()][0], ("key", 1))
+            self.assertEqual(source.child("*").child("next").child("*").child("key").value, 2)
+            self.assertRaises(KeyError, source.child, "nobody")
+            self.assertRaises(IndexError, source.child, 1)
+            self.assertRaises(ValueError, source.child, -1)
+            every = caller.scope(Scope.LOCALS).child("all")
+            values = {v.name: v.value for v in every.children()}
+            self.assertEqual(
+                [values[name] for name in ("sc", "ull", "d", "yes", "colour", "flags", "inner_y")], [-1, 10**19, -2.25, True, -2, None, 12])
+            self.assertIs(values["yes"], True)
+            self.assertEqual(len(values), 21)
+            self.assertEqual([v.name for v in every.children(2, 3)], ["s", "us", "ll"])
+            self.assertEqual(list(every.children(21)) + list(every.children(0, 0)), [])
+            pinned = caller.variable("pinned")
+            self.assertIn("optimised out", pinned.missing)
+            self.assertEqual((pinned.value, pinned.address, list(pinned.children())), (None, None, []))
+            self.assertEqual([v.name for v in caller.variables(Scope.STATICS)], ["counter", "pinned", "greeting", "nodes"])
+            for wrong in (lambda: frame.variable("nobody"), lambda: frame.variables(level=1), lambda: limit.assign("x"), lambda: every.assign("1")):
+                self.assertRaises(Error, wrong)
+            for wrong in (lambda: frame.variables(7), lambda: frame.variables(level=-1), lambda: frame.variable("a\0b"), lambda: limit.assign("\0")):
+                self.assertRaises(ValueError, wrong)
+            limit.assign("1")
+            self.assertEqual((limit.value, frame.evaluate("limit").text), (1, "1"))
+            limit.close()
+            with self.assertRaises(ValueError):
+                limit.text
+            kept.extend([total, every.children(), frame.scope(Scope.MODULE)])
+            stop.debugger.remove(stop.breakpoints[0])
+
+        with Store(engine) as store:
+            run = Instance(store, module).exports.run
+            debugger = Debugger(store, on_stop)
+            debugger.break_at_source(module, "shapes.c", 25)
+            self.assertEqual(run(5), 3 + 5 - 300)
+            total, children, scope = kept
+            self.assertEqual((total.name, scope.name), ("total", "statics of the module"))
+            for late in (lambda: total.text, lambda: total.value, lambda: total.missing, lambda: next(children), lambda: scope.child_count):
+                self.assertRaisesRegex(ValueError, "the stop is over", late)
+        total.close()
 
 
     def test_one_breakpoint_for_all_places(self):

@@ -54,9 +54,17 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "module",
-        about: "modules: compiling, saving, names, custom sections, places in the source",
+        about: "modules: compiling, saving, names, custom sections, places in the source, functions, instructions",
         needs: &["error"],
-        files: &["progress", "module", "source", "module_source", "module_serialize", "module_about"],
+        files: &[
+            "progress",
+            "module",
+            "source",
+            "module_source",
+            "module_function",
+            "module_serialize",
+            "module_about",
+        ],
         items: &[],
     },
     Group {
@@ -125,7 +133,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "debugger",
-        about: "debugging one store, while all others run at full speed: breakpoints, stops, frames",
+        about: "debugging one store, while all others run at full speed: breakpoints, stops, frames, variables",
         needs: &["module", "trap", "exception"],
         files: &[
             "debugger",
@@ -136,7 +144,9 @@ pub const GROUPS: &[Group] = &[
             "stop_queue",
             "stop_frame",
             "stop_change",
+            "core_dump",
             "frame_variable",
+            "variable",
         ],
         items: &[
             "stepwell_debugger_t",
@@ -144,6 +154,7 @@ pub const GROUPS: &[Group] = &[
             "stepwell_stop_queue_t",
             "stepwell_stop_t",
             "stepwell_frame_t",
+            "stepwell_variable_t",
         ],
     },
     Group {

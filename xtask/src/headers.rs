@@ -47,6 +47,7 @@ const ORDER: &[&str] = &[
     "module",
     "source",
     "module_source",
+    "module_function",
     "module_serialize",
     "module_about",
     "func",
@@ -74,7 +75,9 @@ const ORDER: &[&str] = &[
     "stop_queue",
     "stop_frame",
     "stop_change",
+    "core_dump",
     "frame_variable",
+    "variable",
 ];
 
 /// Writes the headers, or checks them.

@@ -222,3 +222,9 @@ pub struct stepwell_stop_t {
 pub struct stepwell_frame_t {
     _opaque: [u8; 0],
 }
+
+/// A variable of the source in a frame of a stop, what is inside of one, or all variables of a scope. What it is called
+/// can be asked for as long as it is there; the rest until the stop callback returns: used later, it is an error.
+pub struct stepwell_variable_t {
+    _opaque: [u8; 0],
+}

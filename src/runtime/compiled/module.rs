@@ -2,12 +2,12 @@
 
 use crate::abi::VmLayout;
 use crate::base::{
-    DataIndex, DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, NulTexts, Result, Shared, TypeId,
-    WasmOffset,
+    DataIndex, DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, LocalIndex, NulTexts, Result,
+    Shared, TypeId, WasmOffset,
 };
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
-use crate::dwarf::{FunctionPlace, Inspector, LinePlaces, LineRow, Location, SourceMap, SplitFile};
+use crate::dwarf::{FunctionInfo, FunctionPlace, Inspector, LinePlaces, LineRow, Location, SourceMap, SplitFile};
 use crate::image::{RegionGraph, RerunImage, Tier};
 use crate::runtime::compiled::binary::Binary;
 use crate::runtime::compiled::engine::Engine;
@@ -19,9 +19,21 @@ use once_cell::sync::OnceCell;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
+
+/// An instruction of a function, as data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Where it is in the module.
+    pub offset: WasmOffset,
+    /// How many bytes it has.
+    pub size: u32,
+    /// What the text format calls it.
+    pub text: String,
+}
 
 /// Names a [`Module`] for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -336,6 +348,63 @@ impl Module {
     /// The line table of its DWARF.
     pub fn line_table(&self) -> Vec<LineRow<'_>> {
         self.sources().line_table(self.0.binary.but_data())
+    }
+
+    /// Functions by their indices, imports counted, as far as there are any: names, code, and where they are declared.
+    /// Without DWARF, what the name section and the exports say.
+    pub fn function_list(&self, range: Range<u32>) -> Vec<FunctionInfo<'_>> {
+        self.inspector().function_list(&self.0.info, range)
+    }
+
+    /// Where the contents of the code section begin, from which DWARF counts its addresses; 0 without one.
+    pub fn code_start(&self) -> WasmOffset {
+        self.0.info.code_start
+    }
+
+    /// Instructions of a function that the module defines, as the text format writes them: those from `from` on, which
+    /// may be its start or any offset before them, at most `count`. Names of functions, globals and locals are told in
+    /// comments, escaped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where the module defines no such function.
+    pub fn instructions(&self, func: FuncIndex, from: WasmOffset, count: usize) -> Result<Vec<Instruction>> {
+        let info = &self.0.info;
+        let Some(defined) = info.defined(func).filter(|defined| defined.index() < info.bodies.len()) else {
+            let count = info.funcs.len();
+            let what = if func.index() < count { "is imported" } else { "is not there" };
+            let message = format!(
+                "function {} {what}: the module has {count}, and only those that it defines have code",
+                func.get()
+            );
+            return Err(Error::new(ErrorKind::Argument, message));
+        };
+        let named = |what, index| {
+            let name = match what {
+                wasm::Named::Func => info.func_name(FuncIndex::new(index)),
+                wasm::Named::Global => info.names.globals.get(&GlobalIndex::new(index)).map(String::as_str),
+                wasm::Named::Local => info
+                    .names
+                    .locals
+                    .get(&func)
+                    .and_then(|names| names.get(&LocalIndex::new(index)))
+                    .map(String::as_str),
+            };
+            name.map(|name| Escaped(&wasm::readable(name)).to_string())
+        };
+        let body = info.body(defined, self.0.binary.but_data())?;
+        let broken = |error| Error::new(ErrorKind::Panic, format!("a body that was validated cannot be read: {error}"));
+        let mut reader = body.get_operators_reader().map_err(broken)?;
+        let mut found = Vec::new();
+        while found.len() < count && !reader.eof() {
+            let at = reader.original_position();
+            let operator = reader.read().map_err(broken)?;
+            if at >= u64::from(from.get()) {
+                let offset = WasmOffset::new(at as u32);
+                let size = (reader.original_position() - at) as u32;
+                found.push(Instruction { offset, size, text: wasm::instruction_text(&operator, &named) });
+            }
+        }
+        Ok(found)
     }
 
     /// The functions that a name means, with where to stop in them: see [`Inspector::functions`].

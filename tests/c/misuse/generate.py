@@ -16,7 +16,7 @@ from pathlib import Path
 OBJECTS = ["config", "engine", "store", "valtype", "functype", "globaltype", "tabletype", "memorytype", "tagtype", "externtype",
            "importtype", "exporttype", "ref", "frame", "trap", "foreign", "module", "shared_module", "func", "global", "table",
            "memory", "extern", "instance"]
-OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "pauser", "stop_queue", "stop", "frame",
+OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "pauser", "stop_queue", "stop", "frame", "variable",
           "stack", "caller"]
 # The families of handles that are one type of object, so that a wrong kind is noticed: what stands for the wrong kind of each.
 KINDS = {"trap": "func", "foreign": "func", "module": "func", "func": "module", "global": "func", "table": "func", "memory": "func",
@@ -131,7 +131,7 @@ def argument(ty, name, function):
     values = {
         "char *": '"run"', "uint8_t *": "(void *)&o.room", "wasm_limits_t *": "&o.limits", "wasm_val_t *": "&o.val", "int32_t *": "(void *)&o.room", "size_t *": "(void *)&o.room",
         "uint32_t *": "(void *)&o.room", "uint64_t *": "(void *)&o.room", "stepwell_breakpoint_t *": "(void *)&o.room",
-        "stepwell_source_t *": "(void *)&o.room", "stepwell_field_t *": "&o.field", "stepwell_raw_val_t *": "(void *)&o.room", "void *": "NULL", "bool": "true", "size_t": "1",
+        "stepwell_source_t *": "(void *)&o.room", "stepwell_number_t *": "(void *)&o.room", "stepwell_line_t *": "(void *)&o.room", "stepwell_line_place_t *": "(void *)&o.room", "stepwell_function_t *": "(void *)&o.room", "stepwell_instruction_t *": "(void *)&o.room", "stepwell_scope_t": "STEPWELL_SCOPE_MODULE", "stepwell_field_t *": "&o.field", "stepwell_raw_val_t *": "(void *)&o.room", "void *": "NULL", "bool": "true", "size_t": "1",
         "uint32_t": "0", "uint64_t": "1", "int32_t": "0", "byte_t *": "o.text",
         "wasm_valkind_t": "WASM_I32", "wasm_mutability_t": "WASM_CONST", "wasm_memory_pages_t": "0", "wasm_table_size_t": "0",
         "stepwell_heapkind_t": "STEPWELL_HEAPKIND_EQ", "stepwell_breakpoint_t": "o.breakpoint", "stepwell_debug_tier_t": "0", "stepwell_exception_stops_t": "0", "stepwell_feature_t": "0",
@@ -176,7 +176,7 @@ def cases(include):
     for result, name, parameters in functions(include):
         valid = [argument(ty, parameter, name) for ty, parameter in parameters]
         nouns = [noun(ty) for ty, _ in parameters]
-        where = "CALLER" if "caller" in nouns else "STOP" if "stop" in nouns or "stop_frame" in nouns else "HOST"
+        where = "CALLER" if "caller" in nouns else "STOP" if {"stop", "stop_frame", "variable"} & set(nouns) else "HOST"
         where = "DEBUGGER" if {"debugger", "pauser"} & set(nouns) and where == "HOST" else where
         for i, (ty, parameter) in enumerate(parameters):
             def with_argument(value):

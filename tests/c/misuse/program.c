@@ -51,6 +51,7 @@ struct objects {
   /* while one is there */
   stepwell_stop_t *stop;
   const stepwell_frame_t *stop_frame;
+  stepwell_variable_t *variable;
   const stepwell_caller_t *caller;
   /* plain things */
   wasm_byte_vec_t bytes;
@@ -249,6 +250,7 @@ static void make(wasm_engine_t *engine) {
 
 /* Deletes what is left of them. */
 static void unmake(void) {
+  stepwell_variable_delete(o.variable);
   stepwell_debugger_delete(o.debugger);
   wasm_store_delete(o.store);
   wasm_engine_delete(o.engine);
@@ -384,7 +386,10 @@ static stepwell_action_t stopped(void *env, stepwell_stop_t *stop) {
   if (stops++ == 0) {
     o.stop = stop;
     o.stop_frame = stepwell_stop_frame(stop, 0);
+    OK(stepwell_frame_variables(o.stop_frame, 0, STEPWELL_SCOPE_LOCALS, &o.variable));
     run_cases(STOP);
+    stepwell_variable_delete(o.variable);
+    o.variable = NULL;
     o.stop = NULL;
     o.stop_frame = NULL;
   }

@@ -54,3 +54,20 @@ for program in c cpp; do
     } >commands
     gdb -batch -x commands ./native_$program 2>/dev/null </dev/null | sed -n 's/^@//p' >"$out/$program.gdb"
 done
+# And its lists of arguments and locals, where each of these functions is called from `run`, and in them. What is not set yet has no value.
+for program in c cpp; do
+    {
+        printf 'set width 0\nset print address off\n'
+        [ $program = c ] && stops='look_at look_at sum' || stops=measure
+        for function in $stops; do printf 'break %s\n' $function; done | sort -u
+        first=run
+        for function in $stops; do
+            printf '%s\n' $first
+            printf 'echo @%s args\\n\ninfo args\n' $function
+            printf 'up\necho @run args\\n\ninfo args\necho @run locals\\n\ninfo locals\n'
+            first=continue
+        done
+    } >commands
+    gdb -batch -x commands ./native_$program 2>/dev/null </dev/null | grep -E '^@|^[a-z]+ = ' |
+        sed 's/^measured = .*/measured = /' >"$out/$program.lists"
+done
