@@ -530,8 +530,8 @@ impl State {
     }
 }
 
-/// Whether the callback is to see the instruction about to run, which no breakpoint has it see: a pause is asked for, or
-/// a step has ended there.
+/// Whether the callback is to see the instruction about to run although no breakpoint stops there: a pause is asked
+/// for, or a step has ended.
 #[inline]
 fn without_breakpoint(store: &StoreMut<'_>, at: &mut Place<'_>) -> bool {
     if store.registry().is_pause_asked() {
