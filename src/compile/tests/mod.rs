@@ -99,7 +99,7 @@ fn specification_modules() {
             compiled += 1;
         }
     }
-    assert!(files > 100 && compiled > 1000, "{compiled} modules in {files} files");
+    assert!(files > 80 && compiled > 1000, "{compiled} modules in {files} files");
 }
 
 /// A module of wasm-smith's, for this seed.
