@@ -8,7 +8,7 @@ use super::record::Observation;
 use std::fmt;
 use std::sync::Arc;
 use stepwell::base::WasmOffset;
-use stepwell::debug::{Action, Debugger, Reason, Stop};
+use stepwell::debug::{Action, Condition, Debugger, Reason, Stop};
 use stepwell::runtime::{AsStoreMut, Module, Store, TrapCode};
 use wasmparser::{BinaryReader, FunctionBody};
 
@@ -321,7 +321,7 @@ fn look(drive: &Drive, stop: &Stop<'_>, seen: &mut Observation, random: &mut Ran
     }
 }
 
-/// Sets and clears breakpoints, switches stepping.
+/// Sets, clears and changes breakpoints, switches stepping.
 fn edit(debugger: &Debugger, stop: &mut Stop<'_>, shared: &Arc<Shared>, seen: &mut Observation, random: &mut Random) {
     if random.one_in(6) {
         let there = debugger.breakpoints(stop).unwrap();
@@ -331,6 +331,23 @@ fn edit(debugger: &Debugger, stop: &mut Stop<'_>, shared: &Arc<Shared>, seen: &m
             seen.put("cleared", u64::from(id.get()));
         } else {
             seen.put("set", scatter(debugger, stop, shared, random));
+        }
+    }
+    if random.one_in(8) {
+        let there = debugger.breakpoints(stop).unwrap();
+        if !there.is_empty() {
+            let id = there[random.below(there.len())].id;
+            let (what, count) = (random.below(5), random.below(4) as u64);
+            let condition = Condition::text("local(0) != 1").unwrap();
+            let changed = debugger.change_breakpoint(stop, id, |options| match what {
+                0 | 1 => options.enabled = !options.enabled,
+                2 => options.ignore = count,
+                3 => options.one_shot = true,
+                _ => options.condition = Some(condition),
+            });
+            // A function without a local, or with one that is no number, has no such condition.
+            assert!(changed.is_ok() || what == 4, "{changed:?}");
+            seen.put("changed", u64::from(id.get()) << 8 | (what as u64) << 1 | u64::from(changed.is_ok()));
         }
     }
     if random.one_in(12) && !stop.reason().breakpoints().is_empty() {

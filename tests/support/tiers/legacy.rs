@@ -372,7 +372,7 @@ pub const TRIES: &str = r#"(module
   (func (export "handed-on") (param i32) (result i32)
     try (result i32)
       local.get 0 i32.const 1 i32.and if local.get 0 return_call $throws end
-      local.get 0 i32.const 0 return_call_indirect (param i32) (result i32)
+      local.get 0 i32.const 1 i32.or i32.const 0 return_call_indirect (param i32) (result i32)
     catch_all
       unreachable
     end)
