@@ -433,6 +433,7 @@ class Stop(Unique):
             except BaseException as exception:
                 failed.append(exception)
 
+        # However often this thread has taken it: as `threading.Condition` gives such a lock up while it waits.
         lock: Any = self.store._lock
         held = lock._release_save()
         try:

@@ -122,4 +122,18 @@ static inline int32_t call_i32(const wasm_func_t *func, int32_t arg) {
   return results[0].of.i32;
 }
 
+/* A file, found from this folder. */
+static inline void read_beside(const char *name, wasm_byte_vec_t *out) {
+  char path[4096];
+  const char *slash = strrchr(__FILE__, '/');
+  FILE *file;
+  snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash + 1 - __FILE__) : 0, __FILE__, name);
+  file = fopen(path, "rb");
+  CHECK(file);
+  wasm_byte_vec_new_uninitialized(out, 1 << 16);
+  out->size = fread(out->data, 1, 1 << 16, file);
+  CHECK(out->size > 0 && out->size < 1 << 16);
+  fclose(file);
+}
+
 #endif /* CHECK_H */

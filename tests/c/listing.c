@@ -1,20 +1,6 @@
 /* What a module says of its source and code, as data: files, lines, places, functions, instructions. */
 #include "check.h"
 
-/* A file, found from this one. */
-static void read_beside(const char *name, wasm_byte_vec_t *out) {
-  char path[4096];
-  const char *slash = strrchr(__FILE__, '/');
-  FILE *file;
-  snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash + 1 - __FILE__) : 0, __FILE__, name);
-  file = fopen(path, "rb");
-  CHECK(file);
-  wasm_byte_vec_new_uninitialized(out, 1 << 16);
-  out->size = fread(out->data, 1, 1 << 16, file);
-  CHECK(out->size > 0 && out->size < 1 << 16);
-  fclose(file);
-}
-
 /* The instructions of a function, one page after the other, are all of its bytes behind its locals. */
 static size_t all_instructions(const wasm_module_t *module, const stepwell_function_t *function) {
   stepwell_instruction_t page[3];

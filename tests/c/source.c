@@ -5,20 +5,6 @@ static wasm_module_t *module; /* in one store, for as long as all this runs */
 static const stepwell_frame_t *stale;
 static int stops;
 
-/* A file, found from this one. */
-static void read_beside(const char *name, wasm_byte_vec_t *out) {
-  char path[4096];
-  const char *slash = strrchr(__FILE__, '/');
-  FILE *file;
-  snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash + 1 - __FILE__) : 0, __FILE__, name);
-  file = fopen(path, "rb");
-  CHECK(file);
-  wasm_byte_vec_new_uninitialized(out, 1 << 16);
-  out->size = fread(out->data, 1, 1 << 16, file);
-  CHECK(out->size > 0 && out->size < 1 << 16);
-  fclose(file);
-}
-
 static void is(const stepwell_source_t *source, const char *function, const char *file) {
   CHECK(source->function && strcmp(source->function, function) == 0);
   CHECK(source->file && strcmp(source->file, file) == 0);

@@ -4,20 +4,6 @@
 static stepwell_variable_t *left_over, *left_scope;
 static int stops;
 
-/* A file, found from this one. */
-static void read_beside(const char *name, wasm_byte_vec_t *out) {
-  char path[4096];
-  const char *slash = strrchr(__FILE__, '/');
-  FILE *file;
-  snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash + 1 - __FILE__) : 0, __FILE__, name);
-  file = fopen(path, "rb");
-  CHECK(file);
-  wasm_byte_vec_new_uninitialized(out, 1 << 16);
-  out->size = fread(out->data, 1, 1 << 16, file);
-  CHECK(out->size > 0 && out->size < 1 << 16);
-  fclose(file);
-}
-
 static void type_is(const stepwell_variable_t *variable, const char *text) {
   wasm_message_t found;
   OK(stepwell_variable_type_name(variable, &found));
