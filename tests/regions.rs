@@ -77,6 +77,11 @@ fn hand_written_modules_are_alike_when_fuel_is_counted_without_signals() {
 }
 
 #[test]
+fn hand_written_modules_are_alike_in_code_of_their_own() {
+    guests_alike_with(&Engines::new(|config| config.force_split_after = Some(1)), 0);
+}
+
+#[test]
 fn generated_modules_are_alike_when_fuel_is_counted() {
     generated_alike(&Engines::new(|config| (config.fuel, config.epoch) = (true, true)), 30);
 }

@@ -275,7 +275,14 @@ fn the_new_state_counts_and_so_does_the_new_place() {
                     let wasm = rerun.image().instructions[entry].wasm;
                     let values = [&[20][..], &[21, 30], &[22, 31, 40], &[23, 500]][entry].into();
                     let slot = store.resume_code(stop.slot, stop.func)?;
-                    Ok(Answer::Replace(Box::new(Replacement { slot, entry: entry as u32, wasm, values, fuel: 0 })))
+                    Ok(Answer::Replace(Box::new(Replacement {
+                        slot,
+                        entry: entry as u32,
+                        wasm,
+                        values,
+                        fuel: 0,
+                        optional: false,
+                    })))
                 }),
                 (),
             )
@@ -373,7 +380,14 @@ fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
             assert_eq!(wasm, module.rerun(stop.func)?.image().instructions[1].wasm);
             assert!(store.set_virtual(inside));
             let slot = store.resume_code(stop.slot, stop.func)?;
-            Ok(Answer::Replace(Box::new(Replacement { slot, entry: 1, wasm, values: vec![0, 0].into(), fuel: 0 })))
+            Ok(Answer::Replace(Box::new(Replacement {
+                slot,
+                entry: 1,
+                wasm,
+                values: vec![0, 0].into(),
+                fuel: 0,
+                optional: false,
+            })))
         };
         let on_trap = move |store: StoreMut<'_>, trap: &TrapInfo| {
             let mut top = None;
@@ -509,7 +523,7 @@ fn frames_are_where_their_sink_says_in_all_nested_runs() {
         assert_eq!(offsets(&store)[1..], before[1..]);
         // Nothing was changed: the guest will come by itself to where rerun cannot go on.
         inside.run_out(&mut store)?;
-        assert!(inside.leave(&mut store)?.is_none());
+        assert!(inside.leave(&mut store, None)?.is_none());
         depth.fetch_sub(1, Ordering::Relaxed);
         Ok(Answer::GoOn)
     };
@@ -547,7 +561,7 @@ fn what_an_event_has_shown_is_of_no_use_when_it_is_over() {
             // Of the stop before this.
             let run = inside.step(&mut store).unwrap_err();
             assert_eq!(
-                (run.kind(), inside.leave(&mut store).unwrap_err().kind()),
+                (run.kind(), inside.leave(&mut store, None).unwrap_err().kind()),
                 (ErrorKind::State, ErrorKind::State)
             );
             assert!(!store.set_virtual(inside));

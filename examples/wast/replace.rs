@@ -43,6 +43,7 @@ pub fn same(store: &mut StoreMut<'_>, stop: &StopInfo) -> Result<Replacement> {
         wasm: stop.wasm,
         values: values.into(),
         fuel: 0,
+        optional: false,
     })
 }
 

@@ -10,7 +10,7 @@
 //! 2. *Compare*: which sites are not as they are wanted, and what that means for pages.
 //! 3. *Open* the pages to be written.
 //! 4. *Give back* the pages that are left without an armed site.
-//! 5. *Write* the sites. Nothing can fail here.
+//! 5. *Write* the sites, and the detours that functions get or lose. Nothing can fail here.
 //! 6. *Close*: have the pages executed again.
 //!
 //! ```text
@@ -37,8 +37,9 @@
 use super::plan::{PatchPlan, SiteRanges, StepScope, contains, covered};
 use super::private::{Behind, PatchWork, PrivateText};
 use super::registry::{CodeRegistry, CodeSlot, Slots, broken};
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, TextOffset};
 use crate::image::{ImageTables, SiteId};
+use crate::isa::{DETOUR_BYTES, SITE_BYTES};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -57,6 +58,8 @@ struct Changes {
     /// New reference counts.
     sites: BTreeMap<(CodeSlot, SiteId), u32>,
     step: Option<StepScope>,
+    /// New detours, and those that are to go.
+    detours: BTreeMap<(CodeSlot, DefinedFuncIndex), Option<CodeSlot>>,
 }
 
 impl Changes {
@@ -102,6 +105,27 @@ impl<'a> PatchEdit<'a> {
             }
         }
         self.changes.step = Some(scope);
+        Ok(())
+    }
+
+    /// Has a function go on, from its next call on, where the function of the same index in another slot begins; or,
+    /// with none, be itself again. Who runs in either goes on there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where either is not there, or the function is too short for it.
+    pub fn set_detour(&mut self, slot: CodeSlot, func: DefinedFuncIndex, to: Option<CodeSlot>) -> Result<()> {
+        let refuse = |what: String| Err(Error::new(ErrorKind::Argument, what));
+        for slot in [Some(slot), to].into_iter().flatten() {
+            self.registry.check_private(slot)?;
+            if self.registry.entry(slot).engine.tables().function(func).is_none() {
+                return refuse(format!("function {func} is not in the code of slot {}", slot.index()));
+            }
+        }
+        let tables = self.registry.entry(slot).engine.tables();
+        if to.is_some() && !has_room_for_detour(tables, func) {
+            return refuse(format!("function {func} has a stop site too near its start to go on elsewhere"));
+        }
+        self.changes.detours.insert((slot, func), to);
         Ok(())
     }
 
@@ -181,6 +205,38 @@ impl Wanted<'_> {
     }
 }
 
+/// Whether no site of a function is where a detour would stand.
+fn has_room_for_detour(tables: &ImageTables, func: DefinedFuncIndex) -> bool {
+    let Some(function) = tables.function(func) else { return false };
+    let end = function.start.add(DETOUR_BYTES);
+    let site = tables.site_from(function.start).map(|site| tables.site(site).after.get() - SITE_BYTES);
+    function.len >= DETOUR_BYTES && site.is_none_or(|start| start >= end.get())
+}
+
+/// Where functions go on: of each, its slot, where it begins, and the address if it goes on elsewhere.
+type DetourTargets = SmallVec<[(CodeSlot, TextOffset, Option<usize>); 1]>;
+
+impl Wanted<'_> {
+    /// Of all functions that have a detour or had one.
+    fn detours(&self, slots: &Slots) -> DetourTargets {
+        let (planned, changed) = (&self.plan.detours, &self.changes.detours);
+        let kept = planned.iter().filter(|(key, _)| !changed.contains_key(key)).map(|(key, to)| (*key, Some(*to)));
+        let all = kept.chain(changed.iter().map(|(key, to)| (*key, *to)));
+        let start = |slot: CodeSlot, func| {
+            let loaded = slots.get(slot)?;
+            Some((loaded, loaded.engine.tables().function(func)?.start))
+        };
+        let found = all.filter_map(|((slot, func), to)| {
+            let target = match to {
+                Some(to) => start(to, func).map(|(loaded, start)| loaded.store.pc(start).get()),
+                None => None,
+            };
+            Some((slot, start(slot, func)?.1, target))
+        });
+        found.collect()
+    }
+}
+
 impl CodeRegistry {
     /// Applies the plan to a text that was just registered, of which nothing is armed. After an error it is good for
     /// nothing.
@@ -223,9 +279,13 @@ impl CodeRegistry {
         }
         changes.step.take_if(|scope| *scope == self.plan.step);
         let mut which: SmallVec<[CodeSlot; 2]> = match &changes.step {
-            None if !all => changes.sites.keys().map(|(slot, _)| *slot).collect(),
+            None if !all => {
+                let sites = changes.sites.keys().map(|(slot, _)| *slot);
+                sites.chain(changes.detours.keys().map(|(slot, _)| *slot)).collect()
+            }
             _ => self.private_slots().collect(),
         };
+        which.sort_unstable();
         which.dedup();
         let before = &self.plan.step;
         let wanted = Wanted { plan: &self.plan, changes: &changes, before };
@@ -237,6 +297,12 @@ impl CodeRegistry {
         }
         if let Some(scope) = changes.step {
             self.plan.step = scope;
+        }
+        for (key, to) in changes.detours {
+            match to {
+                None => self.plan.detours.remove(&key),
+                Some(to) => self.plan.detours.insert(key, to),
+            };
         }
         for (key, references) in changes.sites {
             match references {
@@ -284,8 +350,11 @@ fn attempt(slots: &mut Slots, which: &[CodeSlot], wanted: Wanted<'_>) -> Result<
         }
     }
     let mut works = Works::new();
+    let detours = wanted.detours(slots);
     for (slot, text, code) in slots.private(which) {
-        let work = text.plan_work(code.tables(), toggles(text, code.tables(), slot, wanted));
+        let toggles = toggles(text, code.tables(), slot, wanted);
+        let detours = detours.iter().filter(|detour| detour.0 == slot).map(|(_, start, target)| (*start, *target));
+        let work = text.plan_work(code.tables(), toggles, detours)?;
         if !work.is_empty() {
             works.push((slot, work));
         }

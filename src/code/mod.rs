@@ -13,10 +13,13 @@
 //! * `CodeRegistry::register` is the one place where sharing or a private copy is decided.
 //! * A private text belongs to one store; patching it takes `&mut` of that store's registry, so that no guest of it
 //!   runs. One thing alone is done to it while guests run: [`Pauser`] puts the step image in its place.
+//! * A function can go on in code of its own from its first instruction on: a *detour*, which the plan has as it has
+//!   armed sites.
 //! * No page is writable and executable at once.
 //! * After a failed edit, plan and code are as they were, or the registry says that nothing may run any more. How an
 //!   edit goes is told in `edit.rs`, with an example.
 
+mod detours;
 mod edit;
 mod engine;
 mod fixed;

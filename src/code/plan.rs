@@ -19,11 +19,13 @@ pub enum StepScope {
     Functions(Vec<(CodeSlot, DefinedFuncIndex)>),
 }
 
-/// What should be patched: step mode, and breakpoint sites with reference counts.
+/// What should be patched: step mode, breakpoint sites with reference counts, and detours.
 #[derive(Debug, Default)]
 pub struct PatchPlan {
     pub(super) step: StepScope,
     pub(super) sites: BTreeMap<(CodeSlot, SiteId), u32>,
+    /// The functions that go on in code of their own, with the slots where that is.
+    pub(super) detours: BTreeMap<(CodeSlot, DefinedFuncIndex), CodeSlot>,
 }
 
 impl PatchPlan {
@@ -42,9 +44,15 @@ impl PatchPlan {
         self.sites.keys().copied()
     }
 
+    /// Where a function goes on instead, if it does.
+    pub fn detour(&self, slot: CodeSlot, func: DefinedFuncIndex) -> Option<CodeSlot> {
+        self.detours.get(&(slot, func)).copied()
+    }
+
     /// Forgets everything about a slot.
     pub(super) fn forget(&mut self, slot: CodeSlot) {
         self.sites.retain(|(s, _), _| *s != slot);
+        self.detours.retain(|(s, _), to| *s != slot && *to != slot);
         if let StepScope::Functions(functions) = &mut self.step {
             functions.retain(|(s, _)| *s != slot);
         }

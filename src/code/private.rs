@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::EngineCode;
+use super::detours::{Change, Detours};
 use super::pause::Listed;
 
 /// Pages to be opened with fewer untouched ones between them are opened together.
@@ -37,6 +38,7 @@ pub struct PrivateText {
     pub(super) behind: Behind,
     /// The pages that an edit has opened and not closed yet.
     open: Vec<Range<usize>>,
+    detours: Detours,
 }
 
 /// Sites of an own text that may be other than the plan has them. There are some in the middle of an edit, and while
@@ -69,6 +71,8 @@ type Regions = SmallVec<[Range<usize>; 2]>;
 #[derive(Debug, Default)]
 pub(super) struct PatchWork {
     toggles: SmallVec<[u32; 4]>,
+    /// Functions that get a detour or lose it, in text order.
+    detours: SmallVec<[Change; 1]>,
     /// Regions to open for writing.
     open: Regions,
     /// Pages that are left without an armed site, to be given back.
@@ -77,7 +81,7 @@ pub(super) struct PatchWork {
 
 impl PatchWork {
     pub(super) fn is_empty(&self) -> bool {
-        self.toggles.is_empty()
+        self.toggles.is_empty() && self.detours.is_empty()
     }
 }
 
@@ -96,6 +100,7 @@ impl PrivateText {
             keeps_pages: false,
             behind: Behind::default(),
             open: Vec::new(),
+            detours: Detours::default(),
         };
         text.set_cell(cell);
         Ok(text)
@@ -161,12 +166,23 @@ impl PrivateText {
         Ok(done)
     }
 
-    /// What switching these sites (sorted) takes.
-    pub(super) fn plan_work(&self, tables: &ImageTables, toggles: SmallVec<[u32; 4]>) -> PatchWork {
+    /// What switching these sites (sorted) takes, and having functions, by where they begin, go on elsewhere or not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] for too many detours.
+    pub(super) fn plan_work(
+        &mut self,
+        tables: &ImageTables,
+        toggles: SmallVec<[u32; 4]>,
+        detours: impl Iterator<Item = (TextOffset, Option<usize>)>,
+    ) -> Result<PatchWork> {
         let mut work = PatchWork::default();
         let Some(view) = &self.view else {
-            return work;
+            return Ok(work);
         };
+        if !view.shows_other() {
+            work.detours = self.detours.changes(view, detours)?;
+        }
         /// A page that toggles touch.
         struct Touched {
             page: usize,
@@ -187,11 +203,21 @@ impl PrivateText {
                 }
             }
         }
+        // A detour is within a page, for it begins a function, and is never given back: few are ever made.
+        for change in &work.detours {
+            let page = change.start / PAGE_SIZE;
+            match touched.binary_search_by_key(&page, |touched| touched.page) {
+                Ok(at) => touched[at].arms = true,
+                Err(at) => touched.insert(at, Touched { page, toggles: 0, arms: true }),
+            }
+        }
         let gives_back = view.can_discard() && !self.keeps_pages;
         for Touched { page, toggles, arms } in touched {
             let bytes = page * PAGE_SIZE..(page + 1) * PAGE_SIZE;
             // Sites do not overlap, so every armed one here is also in `toggles` if the numbers are the same.
-            if gives_back && !arms && armed_in(view, tables, &bytes) == toggles {
+            let given_back =
+                gives_back && !arms && armed_in(view, tables, &bytes) == toggles && !self.detours.any_in(view, &bytes);
+            if given_back {
                 push(&mut work.discard, bytes, 0);
             } else {
                 push(&mut work.open, bytes, JOIN_GAP);
@@ -203,7 +229,7 @@ impl PrivateText {
             work.open.push(all);
         }
         work.toggles = toggles;
-        work
+        Ok(work)
     }
 
     /// Opens what `work` writes to.
@@ -273,11 +299,15 @@ impl PrivateText {
         done
     }
 
-    /// Switches the sites of `work`, on the pages it opened. The others were given back.
+    /// Switches the sites and the detours of `work`, on the pages it opened. The others were given back.
     pub(super) fn patch(&mut self, tables: &ImageTables, work: &PatchWork) {
         let (Some(view), Some(stub)) = (&mut self.view, tables.stop_stub) else {
             return;
         };
+        for change in &work.detours {
+            // SAFETY: the pages of all detours in `work` were opened, each in one page.
+            unsafe { view.write(change.start, &change.bytes) };
+        }
         for site in rows(tables, &work.toggles) {
             let (start, end) = bounds(&site);
             // Which state it is in cannot be read from a page that was given back; but then it was armed.

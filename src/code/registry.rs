@@ -160,6 +160,11 @@ struct TextRange {
 pub(super) struct Slots(SmallVec<[Option<LoadedCode>; 1]>);
 
 impl Slots {
+    /// What is registered in a slot.
+    pub(super) fn get(&self, slot: CodeSlot) -> Option<&LoadedCode> {
+        self.0.get(slot.index())?.as_ref()
+    }
+
     /// Those of these slots that have a private text; they ascend.
     pub(super) fn private(
         &mut self,
@@ -411,7 +416,7 @@ impl CodeRegistry {
 
     /// The code in a slot, if there is any.
     pub fn get(&self, slot: CodeSlot) -> Option<&LoadedCode> {
-        self.slots.0.get(slot.index())?.as_ref()
+        self.slots.get(slot)
     }
 
     /// The code in a slot.

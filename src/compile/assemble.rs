@@ -1,6 +1,6 @@
 //! Lays compiled functions out as one text, fills in the distances between them, and joins their tables.
 
-use super::env::{Env, Mode};
+use super::env::Env;
 use super::function::{CompiledFunction, FunctionPoint, fill_distance, too_large};
 use super::internal;
 use crate::abi::TrapCode;
@@ -21,7 +21,7 @@ pub(super) fn image(env: &Env<'_>, first: DefinedFuncIndex, functions: Vec<Compi
     let mut text = Vec::with_capacity(text_len + (FUNCTION_ALIGN + STUB_BYTES) as usize);
     let mut tables = ImageTables {
         tier: env.tier,
-        regions: env.mode == Mode::Regions,
+        regions: env.mode.has_regions(),
         first,
         functions: Vec::with_capacity(functions.len()),
         traps: Packed::new(),

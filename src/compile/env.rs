@@ -3,7 +3,7 @@
 
 use super::{Compiler, Options, internal, vm_layout};
 use crate::abi::{Builtin, BuiltinArg, TrapCode, VmLayout};
-use crate::base::{Family, Result};
+use crate::base::{Family, Result, WasmOffset};
 use crate::image::Tier;
 use crate::isa::C_CONVENTION;
 use crate::wasm::{FuncType, ModuleInfo, RefType, ValType};
@@ -27,6 +27,12 @@ pub(super) enum Mode {
     Rerun,
     /// A function that goes on at any instruction, in the place of a frame of the debug tier.
     Resume,
+    /// One function as by [`Mode::Regions`], with further stop points; it is called in the place of what is in the debug
+    /// image, or goes on in a loop in the place of a frame of the debug tier.
+    Split {
+        /// Whether it takes a frame's place.
+        entered: bool,
+    },
 }
 
 impl Mode {
@@ -37,7 +43,12 @@ impl Mode {
 
     /// Whether it stands in one text with the other functions of the module, and can call them directly.
     pub(super) fn beside_others(self) -> bool {
-        self != Mode::Resume
+        !matches!(self, Mode::Resume | Mode::Split { .. })
+    }
+
+    /// Whether stop points stand where regions begin, and not before every instruction.
+    pub(super) fn has_regions(self) -> bool {
+        matches!(self, Mode::Regions | Mode::Split { .. })
     }
 }
 
@@ -51,6 +62,8 @@ pub(super) struct Env<'a> {
     pub(super) tier: Tier,
     /// What kind of code it is.
     pub(super) mode: Mode,
+    /// Of [`Mode::Split`], the instructions that have further stop points, ascending.
+    pub(super) splits: &'a [WasmOffset],
     /// The configuration.
     pub(super) options: Options,
     /// The layout of the module's `VMContext`.
@@ -68,7 +81,7 @@ impl<'a> Env<'a> {
             (options.signals, options.epoch) = (false, false);
             isa = &compiler.quick;
         }
-        Ok(Env { info, binary, tier: mode.tier(), mode, options, layout, isa: isa.as_ref() })
+        Ok(Env { info, binary, tier: mode.tier(), mode, splits: &[], options, layout, isa: isa.as_ref() })
     }
 }
 

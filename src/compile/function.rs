@@ -75,6 +75,8 @@ pub(super) struct CompiledFunction {
     pub(super) vmctx: Option<Place>,
     /// Where the frame keeps its caller's registers, in the debug tier.
     pub(super) saved: SavedRegisters,
+    /// The `loop`s where it can be entered, in the order of their numbers.
+    pub(super) ways_in: Vec<WasmOffset>,
 }
 
 impl CompiledFunction {
@@ -146,6 +148,7 @@ fn compile_with(
     if let Some(slot) = references {
         compiled.references_at = place_of(slot)?;
     }
+    compiled.ways_in = record.ways_in;
     if let Some(record) = record.frame {
         compiled.kept = env.info.kept_count(func, env.binary);
         place(&mut compiled, record, slots)?;
@@ -185,7 +188,7 @@ pub(super) fn compile_run(
     Ok(compiled.code)
 }
 
-/// Compiles resume code for a function. Its shapes are all that occur: whoever enters it brings the deepest stack.
+/// Compiles resume code for a function, or split code that is entered likewise. Its shapes are all that occur: whoever enters it brings the deepest stack.
 pub(super) fn compile_resume(env: &Env<'_>, func: DefinedFuncIndex) -> Result<CompiledFunction> {
     compile_with(env, func, &mut Scratch::new(), StackCheck::Caller)
 }
@@ -292,6 +295,7 @@ fn generate(env: &Env<'_>, func: DefinedFuncIndex, scratch: &mut Scratch) -> Res
         points: Vec::new(),
         vmctx: None,
         saved: SavedRegisters::NONE,
+        ways_in: Vec::new(),
     };
     let lowered = lowered_by(&buffer.unwind_info);
     compiled.frame_size += lowered;

@@ -35,7 +35,7 @@ pub use convention::{has_result_area, stack_arguments};
 pub use outline::Outline;
 
 use crate::abi::{VmCounts, VmLayout};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
 use crate::image::{CodeImage, RegionGraph, RerunImage, Tier};
 use crate::isa::{PAGE_SIZE, check_processor};
 use crate::wasm::{FuncType, IndexType, MemoryType, ModuleInfo};
@@ -43,6 +43,7 @@ use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use env::{Env, Mode};
+use function::Scratch;
 use std::ops::Range;
 
 /// The reservation from which on a 32-bit memory cannot be left by a 32-bit index: 4 GiB.
@@ -236,6 +237,32 @@ impl Compiler {
         let env = Env::new(self, info, binary, Mode::Resume)?;
         let function = driver::caught(&env, func, function::compile_resume)?;
         assemble::image(&env, func, vec![function])
+    }
+
+    /// Compiles a function as it is in the debug image, but with a stop point before each of these instructions as
+    /// well, which ascend. The image has this function alone.
+    ///
+    /// It is called as that is; or, `entered`, it takes the place of a frame as resume code does, but that the entry in
+    /// [`VMStoreContext::resume`](crate::abi::VMStoreContext::resume) means: 0 the function's start, and each number
+    /// from 1 on the next of these `loop`s, where a turn of it begins. Not all loops are among them.
+    ///
+    /// # Errors
+    /// As [`Compiler::module`].
+    pub fn split(
+        &self,
+        info: &ModuleInfo,
+        binary: &[u8],
+        func: DefinedFuncIndex,
+        splits: &[WasmOffset],
+        entered: bool,
+    ) -> Result<(CodeImage, Vec<WasmOffset>)> {
+        let env = Env { splits, ..Env::new(self, info, binary, Mode::Split { entered })? };
+        let mut function = driver::caught(&env, func, |env, func| match entered {
+            true => function::compile_resume(env, func),
+            false => function::compile(env, func, &mut Scratch::new()),
+        })?;
+        let ways_in = std::mem::take(&mut function.ways_in);
+        Ok((assemble::image(&env, func, vec![function])?, ways_in))
     }
 
     /// The trampoline by which the host calls Wasm functions of type `ty`

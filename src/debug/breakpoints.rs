@@ -9,7 +9,8 @@ use super::breakpoint::{BreakOptions, BreakPlace, BreakRequest, Breakpoint};
 use super::breakpoint_id::{BreakpointId, Hits};
 use super::condition::{Ask, Kind, Reader};
 use super::layers;
-use super::places::{Target, site_of, targets, targets_if_any};
+use super::places::{Target, site_of, sites_before, targets, targets_if_any};
+use super::split::{PATIENCE, SplitCodes};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
 use crate::image::SiteId;
@@ -29,6 +30,7 @@ pub(super) struct Breakpoints {
     active: Vec<(CodeSlot, WasmOffset, BreakpointId)>,
     /// The functions with breakpoints inside regions, sorted.
     inside: Vec<Function>,
+    splits: SplitCodes,
 }
 
 struct Entry {
@@ -57,6 +59,8 @@ struct Placed {
     armed: SmallVec<[(CodeSlot, SiteId); 1]>,
     /// The code in which a stop finds it.
     slots: SmallVec<[CodeSlot; 1]>,
+    /// That in which it is inside a region.
+    inside: SmallVec<[CodeSlot; 1]>,
 }
 
 /// A function with breakpoints inside its regions.
@@ -65,8 +69,12 @@ struct Function {
     func: DefinedFuncIndex,
     /// How many.
     count: usize,
-    /// A byte for each instruction of its rerun code: whether any is there.
+    /// A byte for each instruction of its rerun code: whether any is there, or a split, at which rerun stops too.
     stops: Vec<u8>,
+    /// How often rerun has come to none.
+    passed: u32,
+    /// Code that takes the place of its frames.
+    entered: Option<CodeSlot>,
 }
 
 impl Entry {
@@ -89,7 +97,13 @@ impl Entry {
 
 impl Placed {
     fn new(module: &Module, target: Target) -> Placed {
-        Placed { module: module.clone(), target, armed: SmallVec::new(), slots: SmallVec::new() }
+        Placed {
+            module: module.clone(),
+            target,
+            armed: SmallVec::new(),
+            slots: SmallVec::new(),
+            inside: SmallVec::new(),
+        }
     }
 }
 
@@ -104,6 +118,7 @@ impl Breakpoints {
         self.find(id).map(|index| self.entries[index].shown())
     }
 
+    #[inline]
     fn find(&self, id: BreakpointId) -> Option<usize> {
         self.entries.binary_search_by_key(&id, |entry| entry.id).ok()
     }
@@ -163,6 +178,7 @@ impl Breakpoints {
             at: (usize, usize),
             slots: SmallVec<[CodeSlot; 1]>,
             sites: SmallVec<[(CodeSlot, SiteId); 1]>,
+            inside: SmallVec<[CodeSlot; 1]>,
         }
         let mut found = Vec::with_capacity(due.len());
         for &at in due {
@@ -176,13 +192,33 @@ impl Breakpoints {
                 slots.push(resume);
                 sites.extend(site_at(store, resume, offset).map(|site| (resume, site)));
             }
-            if let Some((_, instructions)) = placed.target.position
-                && let Err(error) = self.make_function(slot, func, instructions)
-            {
-                self.inside.retain(|function| function.count > 0);
-                return Err(error);
+            let mut inside = SmallVec::new();
+            if let Some((position, instructions)) = placed.target.position {
+                inside.push(slot);
+                for split in self.splits.of(slot, func) {
+                    slots.push(split);
+                    match site_at(store, split, offset) {
+                        Some(site) => sites.push((split, site)),
+                        None => {
+                            let code = &store.registry().entry(split).engine;
+                            let before = sites_before(&placed.module, code.tables(), func, position)?;
+                            sites.extend(before.into_iter().map(|site| (split, site)));
+                            inside.push(split);
+                        }
+                    }
+                }
+                let made = inside.iter().try_for_each(|slot| self.make_function(*slot, func, instructions));
+                if let Err(error) = made {
+                    self.inside.retain(|function| function.count > 0);
+                    return Err(error);
+                }
+            } else {
+                for split in self.splits.of(slot, func) {
+                    slots.push(split);
+                    sites.extend(site_at(store, split, offset).map(|site| (split, site)));
+                }
             }
-            found.push(Due { at, slots, sites });
+            found.push(Due { at, slots, sites, inside });
         }
         if found.is_empty() {
             return Ok(());
@@ -192,18 +228,20 @@ impl Breakpoints {
             self.inside.retain(|function| function.count > 0);
             return Err(error);
         }
-        for Due { at, slots, sites } in found {
+        for Due { at, slots, sites, inside } in found {
             let entry = &mut self.entries[at.0];
             let placed = &mut entry.places[at.1];
             let target = &placed.target;
             self.active.extend(slots.iter().map(|slot| (*slot, target.offset, entry.id)));
-            let inside = target.position.map(|(position, _)| (slots[0], target.func, position));
-            (placed.armed, placed.slots) = (sites, slots);
-            if let Some((slot, func, position)) = inside
-                && let Some(function) = self.function(slot, func)
-            {
-                function.count += 1;
-                function.stops[position as usize] = 1;
+            let (func, position) = (target.func, target.position);
+            (placed.armed, placed.slots, placed.inside) = (sites, slots, inside.clone());
+            for slot in inside {
+                if let (Some(function), Some((position, _))) = (self.function(slot, func), position) {
+                    function.count += 1;
+                    function.stops[position as usize] = 1;
+                    // What code of its own it has may not have this one.
+                    (function.passed, function.entered) = (0, None);
+                }
             }
         }
         self.active.sort_unstable();
@@ -232,14 +270,22 @@ impl Breakpoints {
             for place in 0..self.entries[*index].places.len() {
                 let placed = &mut self.entries[*index].places[place];
                 placed.armed.clear();
-                let slots = std::mem::take(&mut placed.slots);
+                placed.slots.clear();
+                let inside = std::mem::take(&mut placed.inside);
                 let target = &placed.target;
                 let (func, offset) = (target.func, target.offset);
-                let (Some((position, _)), Some(slot)) = (target.position, slots.first()) else { continue };
-                let left = self.at(*slot, offset).is_some();
-                if let Some(function) = self.function(*slot, func) {
-                    function.count -= 1;
-                    function.stops[position as usize] = u8::from(left);
+                let Some((position, _)) = target.position else { continue };
+                for slot in inside {
+                    let left = self.at(slot, offset).is_some();
+                    if let Some(function) = self.function(slot, func) {
+                        function.count -= 1;
+                        function.stops[position as usize] = u8::from(left);
+                        if function.count == 0 {
+                            // Nothing is left for which it would have code of its own. Where that is refused, it goes
+                            // on there, which does no harm.
+                            let _kept = layers::set_detour(store, (slot, func), None);
+                        }
+                    }
                 }
             }
         }
@@ -247,27 +293,85 @@ impl Breakpoints {
         Ok(())
     }
 
-    /// Arms the function's breakpoints in its resume code, those that are not yet.
-    pub(super) fn arm_resume_code(
+    /// Rerun has come from a stop point of a function to none of its breakpoints inside regions: if that has happened
+    /// often, the function gets code of its own. Where that cannot be had, all stays as it is.
+    #[inline]
+    pub(super) fn passed(&mut self, store: &mut StoreMut<'_>, slot: CodeSlot, func: DefinedFuncIndex) {
+        let Some(function) = self.function(slot, func) else { return };
+        function.passed = function.passed.saturating_add(1);
+        let (passed, patience) = (function.passed, store.engine().config().force_split_after.unwrap_or(PATIENCE));
+        // Nobody has asked for it, so nobody is told where it is refused.
+        if passed == patience {
+            if let Ok(Some(called)) = self.split(store, slot, func, false) {
+                let _refused = layers::set_detour(store, (self.splits.base(slot), func), Some(called));
+            }
+        } else if passed == patience.saturating_mul(2)
+            && let Ok(entered) = self.split(store, slot, func, true)
+            && let Some(function) = self.function(slot, func)
+        {
+            function.entered = entered;
+        }
+    }
+
+    /// Where and by which number a frame of a function is entered in code of its own, if it stands at a stop point from
+    /// where that can be done, and if nothing stops there.
+    #[inline]
+    pub(super) fn way_in(&self, slot: CodeSlot, func: DefinedFuncIndex, at: WasmOffset) -> Option<(CodeSlot, u32)> {
+        let entered = self.inside.get(self.place(slot, func).ok()?)?.entered?;
+        let way = self.splits.way_in(entered, at)?;
+        self.at(slot, at).is_none().then_some((entered, way))
+    }
+
+    /// Makes code of a function with a stop point at each of its breakpoints, and arms those.
+    #[cold]
+    fn split(
         &mut self,
         store: &mut StoreMut<'_>,
         slot: CodeSlot,
-        resume: CodeSlot,
+        func: DefinedFuncIndex,
+        entered: bool,
+    ) -> Result<Option<CodeSlot>> {
+        let base = self.splits.base(slot);
+        let places = self.entries.iter().flat_map(|entry| &entry.places);
+        let inside = places.filter(|placed| placed.target.func == func && placed.inside.contains(&base));
+        let mut offsets: Vec<WasmOffset> = inside.map(|placed| placed.target.offset).collect();
+        offsets.sort_unstable();
+        offsets.dedup();
+        let found = self.splits.get_or_make(store, (base, func), &offsets, entered)?;
+        if let Some(found) = found {
+            self.arm_also(store, base, found, func)?;
+        }
+        Ok(found)
+    }
+
+    /// The splits of what is in a slot, if that is split code: see [`SplitCodes`].
+    #[inline]
+    pub(super) fn splits(&self, slot: CodeSlot) -> Option<&[u8]> {
+        self.splits.splits(slot)
+    }
+
+    /// Arms the function's breakpoints, those of what is in `slot`, in its resume code or split code, where all of them
+    /// have a site: those that are not yet.
+    pub(super) fn arm_also(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        slot: CodeSlot,
+        also: CodeSlot,
         func: DefinedFuncIndex,
     ) -> Result<()> {
-        if slot == resume {
+        if slot == also {
             return Ok(());
         }
         let mut found: SmallVec<[(usize, usize, Option<SiteId>); 4]> = SmallVec::new();
         for (index, entry) in self.entries.iter().enumerate() {
             for (place, placed) in entry.places.iter().enumerate() {
                 let here = placed.target.func == func && placed.slots.contains(&slot);
-                if here && !placed.slots.contains(&resume) {
-                    found.push((index, place, site_at(store, resume, placed.target.offset)));
+                if here && !placed.slots.contains(&also) {
+                    found.push((index, place, site_at(store, also, placed.target.offset)));
                 }
             }
         }
-        let sites: Sites = found.iter().filter_map(|found| Some((resume, found.2?))).collect();
+        let sites: Sites = found.iter().filter_map(|found| Some((also, found.2?))).collect();
         if sites.is_empty() {
             return Ok(());
         }
@@ -275,9 +379,9 @@ impl Breakpoints {
         for (index, place, site) in found {
             let entry = &mut self.entries[index];
             let placed = &mut entry.places[place];
-            placed.slots.push(resume);
-            placed.armed.extend(site.map(|site| (resume, site)));
-            self.active.push((resume, placed.target.offset, entry.id));
+            placed.slots.push(also);
+            placed.armed.extend(site.map(|site| (also, site)));
+            self.active.push((also, placed.target.offset, entry.id));
         }
         self.active.sort_unstable();
         Ok(())
@@ -290,8 +394,11 @@ impl Breakpoints {
 
     fn make_function(&mut self, slot: CodeSlot, func: DefinedFuncIndex, instructions: usize) -> Result<()> {
         if let Err(at) = self.place(slot, func) {
-            let stops = filled(0, instructions, "the stops of a function")?;
-            self.inside.insert(at, Function { slot, func, count: 0, stops });
+            let mut stops = filled(0, instructions, "the stops of a function")?;
+            if let Some(splits) = self.splits.splits(slot) {
+                stops.copy_from_slice(splits);
+            }
+            self.inside.insert(at, Function { slot, func, count: 0, stops, passed: 0, entered: None });
         }
         Ok(())
     }
@@ -405,6 +512,25 @@ impl Breakpoints {
             Some(Kind::Callback(ask)) => Asked::Host(ask.clone()),
             _ => Asked::Nobody,
         }
+    }
+
+    /// The breakpoint at an instruction (see [`Breakpoints::at`]) if it is the only one there and stops whatever the
+    /// guest's state is: it is counted as come to. Most are such, so that this is all that is done for a hit.
+    #[inline]
+    pub(super) fn hit_plain(&mut self, from: usize) -> Option<BreakpointId> {
+        let (slot, wasm, id) = self.active[from];
+        if self.active.get(from + 1).is_some_and(|next| (next.0, next.1) == (slot, wasm)) {
+            return None;
+        }
+        let index = self.find(id)?;
+        let entry = &mut self.entries[index];
+        let options = &entry.options;
+        let plain = options.condition.is_none() && options.instance.is_none() && options.ignore == 0;
+        if !plain || options.one_shot || !options.enabled {
+            return None;
+        }
+        entry.hits = entry.hits.saturating_add(1);
+        Some(id)
     }
 
     /// Counts breakpoints as come to. Those that are passed this time are taken out; those that are to be removed are

@@ -96,6 +96,25 @@ pub(super) fn remove_sites(store: &mut StoreMut<'_>, sites: &[(CodeSlot, SiteId)
     edit(store, &[], sites, None)
 }
 
+/// Has a function go on in code of its own from its next call on, or be itself again.
+pub(super) fn set_detour(
+    store: &mut StoreMut<'_>,
+    (slot, func): (CodeSlot, DefinedFuncIndex),
+    to: Option<CodeSlot>,
+) -> Result<()> {
+    if store.registry().plan().detour(slot, func) == to {
+        return Ok(());
+    }
+    let mut edit = store.edit();
+    match edit.set_detour(slot, func, to) {
+        Ok(()) => edit.commit(),
+        Err(error) => {
+            edit.abort();
+            Err(error)
+        }
+    }
+}
+
 /// Edits the plan, as a whole or not at all.
 fn edit(
     store: &mut StoreMut<'_>,

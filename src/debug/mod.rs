@@ -41,6 +41,7 @@ mod core_dump;
 mod frame;
 mod layers;
 mod places;
+mod split;
 mod stepping;
 mod stop;
 mod variables;
@@ -331,13 +332,23 @@ struct Place<'a> {
     told_inside: bool,
     /// Whether a step ends here.
     stepped: bool,
+    /// Whether the guest would not come here by itself, for what the callback has changed.
+    diverged: bool,
     /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
     reason: Reason,
 }
 
 impl<'a> Place<'a> {
     fn new(info: &'a StopInfo) -> Self {
-        Place { info, wasm: info.wasm, inside: None, told_inside: false, stepped: false, reason: Reason::Step }
+        Place {
+            info,
+            wasm: info.wasm,
+            inside: None,
+            told_inside: false,
+            stepped: false,
+            diverged: false,
+            reason: Reason::Step,
+        }
     }
 }
 
@@ -429,6 +440,10 @@ impl State {
         }
         if let Reason::Breakpoint(hits) = &mut at.reason {
             hits.clear();
+            if let Some(id) = self.breakpoints.hit_plain(found) {
+                hits.push(id);
+                return Ok(Due::Yes);
+            }
             if self.breakpoints.reached(found, || reader(store.as_store(), inside), hits) {
                 return Ok(Due::Ask);
             }
@@ -451,13 +466,32 @@ impl State {
         Ok(without_breakpoint(store, at))
     }
 
+    /// Has the guest's frame go on in code of its own, if that is there and can be entered where it stands.
+    #[inline]
+    fn enter_split(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>) -> Result<Option<Answer>> {
+        let &StopInfo { slot, func, .. } = at.info;
+        let Some((split, way)) = self.breakpoints.way_in(slot, func, at.wasm) else { return Ok(None) };
+        let inside = store.look_inside(self.spare.pop())?;
+        self.stepping.frame_replaced(&mut self.layers, store, split, func)?;
+        let with = inside.enter(split, way);
+        self.keep(inside.into());
+        Ok(Some(Answer::Replace(Box::new(with))))
+    }
+
     /// Reruns from where the guest is to the next instruction that the callback is to see; or says how the guest goes
     /// on by itself.
     fn go_on(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
         let &StopInfo { slot, func, .. } = at.info;
         loop {
             let steps = self.stepping.wants(&self.layers, store, at.info);
+            if at.inside.is_none()
+                && !steps
+                && let Some(answer) = self.enter_split(store, at)?
+            {
+                return Ok(Next::Done(answer));
+            }
             let stops = self.breakpoints.inside(slot, func);
+            let splits = self.breakpoints.splits(slot);
             if at.inside.is_none() && ((!steps && stops.is_none()) || !has_regions(store, at.info)) {
                 return Ok(Next::Done(Answer::GoOn));
             }
@@ -474,13 +508,26 @@ impl State {
                     None => return Ok(Next::Done(Answer::GoOn)),
                 },
             };
-            let end = match (steps, stops) {
+            let end = match (steps, stops.or(splits)) {
                 (true, _) => inside.step(store),
                 (false, Some(stops)) => inside.run_to(store, stops),
                 (false, None) => inside.run_out(store),
             }?;
-            if !matches!(end, RerunEnd::Stopped(_)) {
+            let RerunEnd::Stopped(position) = end else {
+                if stops.is_some() && !steps && !at.told_inside {
+                    self.breakpoints.passed(store, slot, func);
+                }
                 return self.leave(store, at, inside).map(Next::Done);
+            };
+            if !at.diverged
+                && let Some(splits) = splits.filter(|splits| splits[position as usize] != 0)
+            {
+                if !at.told_inside || inside.is_ahead(store, splits)? {
+                    // The guest comes here by itself, and stops if anything wants it to.
+                    self.keep(inside.into());
+                    return Ok(Next::Done(Answer::GoOn));
+                }
+                at.diverged = true;
             }
             at.wasm = inside.wasm();
             let due = self.is_due(store, at, Some(&*inside))?;
@@ -496,12 +543,16 @@ impl State {
 
     /// How the guest goes on from where rerun cannot.
     fn leave(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>, mut inside: Box<VirtualFrame>) -> Result<Answer> {
-        let with = if at.told_inside { inside.leave(store)? } else { None };
+        let with = match at.told_inside {
+            false => None,
+            true if at.diverged => Some(inside.replace(store)?),
+            true => inside.leave(store, self.breakpoints.splits(at.info.slot))?,
+        };
         let Some(with) = with else {
             self.keep(inside.into());
             return Ok(Answer::GoOn);
         };
-        self.breakpoints.arm_resume_code(store, at.info.slot, with.slot, at.info.func)?;
+        self.breakpoints.arm_also(store, at.info.slot, with.slot, at.info.func)?;
         self.stepping.frame_replaced(&mut self.layers, store, with.slot, at.info.func)?;
         // Should the new frame not fit the stack, the trap is shown there.
         store.set_virtual(inside);

@@ -170,6 +170,19 @@ fn target_from(
     Ok(Some(Target { func, offset, position: Some((position as u32, graph.instructions.len())), sites }))
 }
 
+/// The sites to arm in some code of a function for an instruction at which none of its own stands.
+///
+/// # Errors
+/// Those of looking at the function.
+pub(super) fn sites_before(
+    module: &Module,
+    tables: &ImageTables,
+    func: DefinedFuncIndex,
+    position: u32,
+) -> Result<SmallVec<[SiteId; 1]>> {
+    Ok(heads(&*module.region_graph(func)?, tables, position))
+}
+
 /// The sites from which an instruction inside a region can be reached without passing another.
 fn heads(graph: &RegionGraph, tables: &ImageTables, position: u32) -> SmallVec<[SiteId; 1]> {
     let mut heads = SmallVec::new();

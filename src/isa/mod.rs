@@ -19,6 +19,8 @@
 //! | [`armed_site`] | the bytes of the same site, armed: a call of the stop stub, the same at every base | `code/` |
 //! | [`ARMED_BYTE`] | the first byte of an armed site; no site that is not armed begins with it | `code/` |
 //! | [`STUB_BYTES`], [`stop_stub`] | the code that armed sites call: it keeps every register and goes to [`stop_handler`] with the cell's context | `compile/` |
+//! | [`DETOUR_BYTES`], [`detour`] | what a function begins with that is to go on elsewhere: a jump to where a pointer behind its text leads, which changes no register that arguments are in; the same at every base | `code/` |
+//! | [`DETOUR_BYTE`] | the first byte of a detour; no function begins with it otherwise | `code/` |
 //! | [`relaxed`] | the machine's own way with relaxed vector instructions, where it has one | `compile/` |
 //! | [`MAX_DISTANCE`] | so far a call reaches: texts are smaller, with their cell page | `compile/` |
 //! | [`C_CONVENTION`] | the convention of `extern "C"` functions, as the code generator calls it | `compile/` |
@@ -89,11 +91,11 @@ use x86_64 as machine;
 
 pub(crate) use machine::builtin_shim;
 pub use machine::{
-    ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, ELF_MACHINE, FILL, FLOAT_FLAGS,
-    FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN, PreservedRegister,
-    RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES, StopContext, TRAP_BYTES, armed_site,
-    call_distance, call_from_fault, caller_of, check_processor, enter, fault_place, float_control, is_call, land,
-    prefetch, relaxed, set_float_control, stop_handler, stop_stub, unwind,
+    ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, DETOUR_BYTE, DETOUR_BYTES,
+    ELF_MACHINE, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE,
+    PAGE_TABLE_SPAN, PreservedRegister, RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES,
+    StopContext, TRAP_BYTES, armed_site, call_distance, call_from_fault, caller_of, check_processor, detour, enter,
+    fault_place, float_control, is_call, land, prefetch, relaxed, set_float_control, stop_handler, stop_stub, unwind,
 };
 use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 pub use saved::SavedRegisters;

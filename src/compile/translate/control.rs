@@ -209,6 +209,9 @@ impl<'a> Translator<'a, '_> {
             self.walk.innermost()?.known.header = Some(header);
             self.leave_to_guest();
             self.jump_with(header, self.stack.len() - height)?;
+            if let Some(ways) = self.ways_in.as_mut().filter(|_| self.stack.is_empty()) {
+                ways.add(self.at, header);
+            }
             self.enter(header, height, params.as_slice());
         }
         Ok(())

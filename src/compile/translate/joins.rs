@@ -105,7 +105,10 @@ impl Translator<'_, '_> {
     pub(super) fn seal_loop(&mut self, header: Block) -> Result<()> {
         self.joins.close_loop(self.builder.func, header);
         self.check_joins()?;
-        self.builder.seal_block(header);
+        // Otherwise it is sealed when the ways are known.
+        if !self.ways_in.as_ref().is_some_and(|ways| ways.lead_to(header)) {
+            self.builder.seal_block(header);
+        }
         Ok(())
     }
 }

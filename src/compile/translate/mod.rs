@@ -29,6 +29,7 @@ mod storage;
 mod table;
 mod trap;
 mod vector;
+mod ways_in;
 
 use super::debug::{FrameWriter, NAMESPACE_BODY, OperandPlace};
 use super::env::{Env, Mode, POINTER, abi_type, trap_code};
@@ -55,6 +56,7 @@ use storage::slots::Slots;
 use storage::values::Variables;
 use storage::{Here, Operand, Record, Storage};
 use wasmparser::{FunctionBody, Operator};
+use ways_in::WaysIn;
 
 /// How stack overflow is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +138,10 @@ pub(super) struct Translator<'a, 'b> {
     references: Option<References>,
     /// What is checked and counted as the guest runs.
     limits: Limits,
+    /// Split code that is entered: the ways in.
+    ways_in: Option<WaysIn>,
     /// Where locals and operands live.
-    storage: Box<dyn Storage>,
+    storage: Box<dyn Storage + 'a>,
 }
 
 /// Translates the body of `func` into `into`, which has its signature already. Gives what debug code records.
@@ -235,6 +239,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             rare: false,
             references: None,
             limits: Limits::default(),
+            ways_in: None,
             storage: Box::new(Variables::default()),
         }
     }
@@ -271,8 +276,10 @@ impl<'a, 'b> Translator<'a, 'b> {
 
     /// Ends the function.
     fn finish(mut self) -> Result<Record> {
+        let ways_in = self.close_ways_in();
         let mut here = Here { builder: &mut self.builder, stack: &mut self.stack, at: self.at };
         let mut record = self.storage.finish(&mut here)?;
+        record.ways_in = ways_in;
         record.vmctx = self.vmctx_slot;
         record.references = self.references;
         self.builder.finalize(self.env.isa.frontend_config());
@@ -366,6 +373,12 @@ impl<'a, 'b> Translator<'a, 'b> {
     /// Gives every local its place and first value. This is where it is decided where locals and operands live.
     fn begin_locals(&mut self, func: DefinedFuncIndex, body: &FunctionBody<'_>) -> Result<()> {
         self.locals = self.env.info.frame_locals(func, self.env.binary);
+        let entered = match self.env.mode {
+            Mode::Split { entered: true } => Some(self.read_ways_in()),
+            _ => None,
+        };
+        // Behind the two vmctx parameters.
+        let params = entered.as_ref().map_or(&self.params[2..], |(locals, _)| locals);
         let (builder, locals, flags, vmctx) = (&mut self.builder, &*self.locals, self.flags, self.vmctx);
         if self.env.mode == Mode::Rerun {
             let begin = (0, RegionClasses::new());
@@ -373,9 +386,9 @@ impl<'a, 'b> Translator<'a, 'b> {
             return Ok(());
         }
         let mut references = References::new(flags.slot);
-        // Behind the two vmctx parameters. Resume code has others, and its locals in the frame.
+        // Resume code has its locals in the frame.
         if self.env.mode != Mode::Resume {
-            let params = self.params[2..].iter().zip(locals);
+            let params = params.iter().zip(locals);
             params.filter(|(_, ty)| is_collected(**ty)).for_each(|(param, _)| references.note(*param));
         }
         self.references = Some(references);
@@ -385,16 +398,17 @@ impl<'a, 'b> Translator<'a, 'b> {
             slots => {
                 self.loops = scan::repeated_loops(body)?.into_iter();
                 self.hints = self.env.info.hints_of(func);
-                // Behind the two vmctx parameters.
-                let params = &self.params[2..];
                 let variables = Variables::new(builder, locals, params)?;
-                let everywhere = self.env.mode == Mode::Simple;
+                let stops = (self.env.mode == Mode::Simple, self.env.splits);
                 match slots {
                     None => Box::new(variables),
-                    Some(slots) => Box::new(Slots::new(builder, variables, slots, params, locals.len(), everywhere)),
+                    Some(slots) => Box::new(Slots::new(builder, variables, slots, params, locals.len(), stops)),
                 }
             }
         };
+        if let Some((_, way)) = entered {
+            self.open_ways_in(way);
+        }
         Ok(())
     }
 

@@ -54,6 +54,19 @@ pub fn stop_stub(cell: u32) -> [u8; STUB_BYTES as usize] {
     stub
 }
 
+/// Bytes of a detour.
+pub const DETOUR_BYTES: u32 = 6;
+/// The first byte of a detour: no function begins with it.
+pub const DETOUR_BYTE: u8 = 0xff;
+
+/// The bytes that have the function at `start` go on where the pointer at `cell`, behind its text, leads to. The same
+/// at every base.
+pub fn detour(start: TextOffset, cell: u32) -> [u8; DETOUR_BYTES as usize] {
+    // jmp qword ptr [rip + cell]
+    let distance = (cell - start.get() - DETOUR_BYTES).to_le_bytes();
+    [DETOUR_BYTE, 0x25, distance[0], distance[1], distance[2], distance[3]]
+}
+
 /// How far calls and stop stubs reach, in bytes: 32 bits with a sign.
 pub const MAX_DISTANCE: u32 = i32::MAX as u32;
 

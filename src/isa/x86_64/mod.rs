@@ -11,8 +11,9 @@ pub(crate) mod samples;
 mod unwind;
 
 pub use code::{
-    ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, FILL, FUNCTION_ALIGN, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN,
-    SITE_BYTES, SITE_NOP, STUB_BYTES, TRAP_BYTES, armed_site, call_distance, check_processor, is_call, stop_stub,
+    ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, DETOUR_BYTE, DETOUR_BYTES, FILL, FUNCTION_ALIGN, MAX_DISTANCE,
+    PAGE_SIZE, PAGE_TABLE_SPAN, SITE_BYTES, SITE_NOP, STUB_BYTES, TRAP_BYTES, armed_site, call_distance,
+    check_processor, detour, is_call, stop_stub,
 };
 pub(crate) use entry::builtin_shim;
 pub use entry::{HostToWasm, ResumeJump, StopContext, enter, land, stop_handler, unwind};

@@ -67,6 +67,10 @@ pub struct Config {
     /// Makes the rerun code of every function for so many instructions at a time. Usually only that of large functions
     /// is made in runs, of a length that is chosen well; short ones are for tests.
     pub force_rerun_runs: Option<u32>,
+    /// For tests: functions get code of their own for breakpoints inside regions after so many turns that have come to
+    /// none of them, not after thousands.
+    #[doc(hidden)]
+    pub force_split_after: Option<u32>,
     /// Collects what guests have made before each object that they make, which takes long: for tests.
     pub force_collections: bool,
     /// Which profilers are told where machine code is, of both tiers. None by default.
@@ -101,6 +105,7 @@ impl Default for Config {
             parallel: true,
             copied_code: false,
             force_rerun_runs: None,
+            force_split_after: None,
             force_collections: false,
             profiler: Profiler::None,
             native_debug_info: false,

@@ -563,6 +563,21 @@ impl Module {
         Ok(code.clone())
     }
 
+    /// A function as it is in the debug code, with a stop point before each of these instructions as well; compiled each
+    /// time. Where it is to be entered, the `loop`s where it can be.
+    pub(in crate::runtime) fn split_code(
+        &self,
+        func: DefinedFuncIndex,
+        splits: &[WasmOffset],
+        entered: bool,
+    ) -> Result<(Shared<EngineCode>, Vec<WasmOffset>)> {
+        let inner = &*self.0;
+        let binary = inner.valid_binary()?;
+        let (image, ways_in) =
+            inner.engine.compile(|compiler| compiler.split(&inner.info, binary, func, splits, entered))?;
+        Ok((inner.engine.new_small_code(image), ways_in))
+    }
+
     /// Whether `debug_code` has its answer ready.
     pub(in crate::runtime) fn stack_ratio(&self) -> StackRatio {
         self.0.debug.get().map_or(StackRatio::ONE, |debug| debug.stack_ratio)

@@ -3,7 +3,7 @@
 //! those who listen.
 
 use crate::abi::StopCell;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, Shared};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, Shared, WasmOffset};
 use crate::code::{CodeSlot, EngineCode, Ownership, TextBase};
 use crate::isa::{self, StopContext};
 use crate::runtime::compiled::engine::Engine;
@@ -171,8 +171,8 @@ impl StoreInner {
     /// Unregisters all debug code, which nothing points to, and forgets those who listen.
     fn remove_debug(&mut self) {
         for entry in self.modules.iter_mut() {
-            let resumed = entry.resume.drain(..).map(|resume| resume.slot);
-            for slot in entry.debug.take().into_iter().chain(resumed) {
+            let entered = entry.resume.drain(..).chain(entry.entered.drain(..)).map(|resume| resume.slot);
+            for slot in entry.debug.take().into_iter().chain(entered).chain(entry.split.drain(..)) {
                 self.registry.unregister(slot).expect("debug code stands in its slot");
             }
         }
@@ -236,6 +236,24 @@ impl StoreMut<'_> {
         self.inner().resume_code(slot, func)
     }
 
+    /// Compiles and registers code of its own for a function of the debug code in `slot`: the same, with a stop point
+    /// before each of these instructions as well, which ascend. Nobody runs it yet: it is called once
+    /// [`PatchEdit::set_detour`](crate::code::PatchEdit::set_detour) says so; or, to be `entered`, it takes the place of
+    /// frames by a [`Replacement`](crate::runtime::Replacement) whose entry is 0 for the function's start and counts
+    /// from 1 on the `loop`s that are given, where a turn of them begins. It stays until the debugger is detached.
+    ///
+    /// # Errors
+    /// As of [`StoreMut::resume_code`].
+    pub fn split_code(
+        &mut self,
+        slot: CodeSlot,
+        func: DefinedFuncIndex,
+        splits: &[WasmOffset],
+        entered: bool,
+    ) -> Result<(CodeSlot, Vec<WasmOffset>)> {
+        self.inner().split_code(slot, func, splits, entered)
+    }
+
     /// Where resume code of a module's functions is: the slots, besides [`StoreMut::code_slot`], that breakpoints in it
     /// concern.
     pub fn resume_slots(&self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + '_ {
@@ -274,6 +292,30 @@ impl StoreInner {
         let values = code.tables().locals_of(func).words() as usize + deepest(code.tables());
         self.modules[index].resume.push(ResumeEntry { func, slot, values });
         Ok(slot)
+    }
+
+    /// See [`StoreMut::split_code`].
+    fn split_code(
+        &mut self,
+        slot: CodeSlot,
+        func: DefinedFuncIndex,
+        splits: &[WasmOffset],
+        entered: bool,
+    ) -> Result<(CodeSlot, Vec<WasmOffset>)> {
+        if self.attachment.is_none() || self.registry.get(slot).is_none() {
+            return Err(Error::new(ErrorKind::State, "no debugger is attached that has code in this slot"));
+        }
+        let index = self.modules.in_slot(slot);
+        let (code, ways_in) = self.modules[index].module.split_code(func, splits, entered)?;
+        let slot = self.register_private(&code, index)?;
+        match entered {
+            true => {
+                let values = code.tables().locals_of(func).words() as usize;
+                self.modules[index].entered.push(ResumeEntry { func, slot, values });
+            }
+            false => self.modules[index].split.push(slot),
+        }
+        Ok((slot, ways_in))
     }
 
     /// No resume code is left that could read its state.

@@ -15,7 +15,7 @@ use crate::runtime::store::inner::StoreInner;
 use std::ptr::{NonNull, null, null_mut};
 
 /// Prepares the jump into resume code, which takes the place of the frame of `record`, a frame of `func`. If the stack
-/// is too small for its frame, the guest traps where it stands.
+/// is too small for its frame, the guest traps where it stands, or goes on as it is if it can.
 ///
 /// # Safety
 /// The record is that of a stop being told, the newest of its store; no reference to the store's inside is held.
@@ -30,8 +30,13 @@ pub(in crate::runtime) unsafe fn replace(
     // SAFETY: the store and the record are alive; each reference to the store's inside ends before anybody is told.
     unsafe {
         let EventRecord { pc, fp, .. } = *record;
-        (*store.as_ptr()).vm.fuel = with.fuel;
+        if !with.optional {
+            (*store.as_ptr()).vm.fuel = with.fuel;
+        }
         let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &with)? else {
+            if with.optional {
+                return Ok(AfterStop::Native);
+            }
             let kind = PcKind::Stop(with.wasm);
             // The frame is still where it was said to be.
             let mut shown = (*record).shown.take();
@@ -70,8 +75,9 @@ impl StoreInner {
         let Some((from, _)) = self.registry.lookup(Pc::new(pc - 1)) else {
             return refuse("it is not one of this store");
         };
-        let known = &self.modules.of_slot(from).resume;
-        let Some(resume) = known.iter().find(|known| (known.func, known.slot) == (func, with.slot)) else {
+        let entry = self.modules.of_slot(from);
+        let mut known = entry.resume.iter().chain(&entry.entered);
+        let Some(resume) = known.find(|known| (known.func, known.slot) == (func, with.slot)) else {
             return refuse("the code is not resume code of its function");
         };
         let code = self.registry.entry(with.slot);

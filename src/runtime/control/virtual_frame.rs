@@ -267,12 +267,21 @@ impl VirtualFrame {
         self.state[FUEL] = left as u64;
     }
 
-    /// How the guest goes on from where rerun could not: by itself ([`None`]) if it will come there with the same
-    /// state, else in resume code.
+    /// Whether the guest, which goes on from its stop point, comes here with this state, before any other of these
+    /// instructions.
     ///
     /// # Errors
-    /// Those of compiling and mapping resume code, and as of [`VirtualFrame::run_to`].
-    pub fn leave(&mut self, store: &mut StoreMut<'_>) -> Result<Option<Replacement>> {
+    /// As of [`VirtualFrame::run_to`].
+    ///
+    /// # Panics
+    /// As of [`VirtualFrame::run_to`].
+    pub fn is_ahead(&mut self, store: &mut StoreMut<'_>, stops: &[u8]) -> Result<bool> {
+        assert_eq!(stops.len(), self.nowhere.len(), "a byte for each instruction");
+        self.is_where_guest_comes(store, stops.as_ptr())
+    }
+
+    /// The same, with a byte for each instruction that is rerun.
+    fn is_where_guest_comes(&mut self, store: &mut StoreMut<'_>, stops: *const u8) -> Result<bool> {
         let inner = store.inner();
         if inner.newest_event().is_none_or(|event| event.id != self.event) {
             return Err(over());
@@ -281,9 +290,9 @@ impl VirtualFrame {
         // SAFETY: the guest has not moved: its slots are as they were.
         unsafe { self.read(inner, tables(inner, self.slot)?, &mut again) };
         let values = again[VALUES..].as_mut_ptr();
-        let (vmctx, nowhere) = (self.vmctx as *mut VMContext, self.nowhere.as_ptr());
+        let vmctx = self.vmctx as *mut VMContext;
         // SAFETY: as in `run`.
-        let end = unsafe { self.code.run(&mut self.run, vmctx, values, nowhere, self.start) }?;
+        let end = unsafe { self.code.run(&mut self.run, vmctx, values, stops, self.start) }?;
         let same = position_of(end) == self.position && {
             // With the fuel: another way to the same state has taken another amount of it, and would be paid for by the
             // guest.
@@ -291,13 +300,41 @@ impl VirtualFrame {
             again[FUEL] == self.state[FUEL] && again[VALUES..live] == self.state[VALUES..live]
         };
         self.again = again;
-        if same {
-            return Ok(None);
-        }
+        Ok(same)
+    }
+
+    /// How the guest goes on from where rerun could not: by itself ([`None`]) if it will come there with the same
+    /// state, and past none of these instructions, else in resume code.
+    ///
+    /// # Errors
+    /// Those of compiling and mapping resume code, and as of [`VirtualFrame::run_to`].
+    ///
+    /// # Panics
+    /// As of [`VirtualFrame::run_to`].
+    pub fn leave(&mut self, store: &mut StoreMut<'_>, stops: Option<&[u8]>) -> Result<Option<Replacement>> {
+        let same = match stops {
+            Some(stops) => self.is_ahead(store, stops),
+            None => self.is_where_guest_comes(store, self.nowhere.as_ptr()),
+        }?;
+        if same { Ok(None) } else { self.replace(store).map(Some) }
+    }
+
+    /// Has the guest go on from here in resume code.
+    ///
+    /// # Errors
+    /// Those of compiling and mapping resume code.
+    pub fn replace(&mut self, store: &mut StoreMut<'_>) -> Result<Replacement> {
         let slot = store.resume_code(self.slot, self.func)?;
         let values = self.values().into();
         let fuel = self.state[FUEL] as i64;
-        Ok(Some(Replacement { slot, entry: self.position, wasm: self.wasm(), values, fuel }))
+        Ok(Replacement { slot, entry: self.position, wasm: self.wasm(), values, fuel, optional: false })
+    }
+
+    /// Has the guest go on from its stop point, where this stands, in split code that is entered there: see
+    /// [`StoreMut::split_code`]. It need not.
+    pub fn enter(&self, slot: CodeSlot, entry: u32) -> Replacement {
+        let (values, fuel) = (self.values().into(), self.state[FUEL] as i64);
+        Replacement { slot, entry, wasm: self.wasm(), values, fuel, optional: true }
     }
 }
 

@@ -398,9 +398,11 @@ pub(in crate::runtime) enum PcKind {
 /// With what a frame is replaced.
 #[derive(Debug)]
 pub struct Replacement {
-    /// The resume code of the frame's function: see [`StoreMut::resume_code`].
+    /// The resume code of the frame's function, or split code of it that is entered: see [`StoreMut::resume_code`] and
+    /// [`StoreMut::split_code`].
     pub slot: CodeSlot,
-    /// The position of the next instruction to run, among the reachable ones of the function.
+    /// The position of the next instruction to run, among the reachable ones of the function; or what split code has
+    /// for it.
     pub entry: u32,
     /// The same instruction.
     pub wasm: WasmOffset,
@@ -409,6 +411,9 @@ pub struct Replacement {
     pub values: Box<[u64]>,
     /// The fuel that is left before it.
     pub fuel: i64,
+    /// Whether the guest may as well go on where it stands: it does, where the stack is too small, and with the fuel
+    /// that it has.
+    pub optional: bool,
 }
 
 /// What the latest frame that was replaced goes on with, for as long as that may be read: until the next one.

@@ -18,11 +18,15 @@ pub(in crate::runtime) struct ModuleEntry {
     pub(in crate::runtime) debug: Option<CodeSlot>,
     /// The resume code of its functions, while a debugger is attached.
     pub(in crate::runtime) resume: Vec<ResumeEntry>,
+    /// The split code of its functions, while a debugger is attached; not that which is called.
+    pub(in crate::runtime) entered: Vec<ResumeEntry>,
+    /// That which is called.
+    pub(in crate::runtime) split: Vec<CodeSlot>,
     /// What new objects of its types begin with; empty if it has no such types.
     pub(in crate::runtime) heap_types: Box<[u32]>,
 }
 
-/// Resume code that a store has.
+/// Resume code that a store has, or split code that is entered likewise.
 pub(in crate::runtime) struct ResumeEntry {
     pub(in crate::runtime) func: DefinedFuncIndex,
     pub(in crate::runtime) slot: CodeSlot,
@@ -66,7 +70,16 @@ impl Modules {
             let at = self.by_id.partition_point(|(other, _)| *other < id);
             self.by_id.insert(at, (id, index as u32));
         }
-        self.entries.push(ModuleEntry { module, production, told: false, debug: None, resume: Vec::new(), heap_types });
+        self.entries.push(ModuleEntry {
+            module,
+            production,
+            told: false,
+            debug: None,
+            resume: Vec::new(),
+            entered: Vec::new(),
+            split: Vec::new(),
+            heap_types,
+        });
         index
     }
 

@@ -20,7 +20,7 @@ pub(super) mod memory;
 pub(super) mod slots;
 pub(super) mod values;
 
-use crate::base::Result;
+use crate::base::{Result, WasmOffset};
 use crate::compile::debug::{FrameRecord, OperandPlace};
 use crate::compile::env::abi_type;
 use crate::compile::internal;
@@ -85,6 +85,8 @@ pub(in crate::compile) struct Record {
     pub(in crate::compile) vmctx: Option<StackSlot>,
     /// What the collector has to see, where something may be collected.
     pub(in crate::compile) references: Option<References>,
+    /// Split code that is entered: the `loop`s where it can be.
+    pub(in crate::compile) ways_in: Vec<WasmOffset>,
     /// Rerun: its instructions, without code.
     pub(in crate::compile) rerun: Option<RerunImage>,
 }

@@ -15,7 +15,7 @@
 
 use super::values::Variables;
 use super::{Here, Operand, Record, Storage, in_one_shape, words};
-use crate::base::Result;
+use crate::base::{Result, WasmOffset};
 use crate::compile::debug::{FrameWriter, NO_SHAPE, OperandPlace, UNSHAPED};
 use crate::compile::regions::RegionClasses;
 use crate::wasm::{Class, Flow, Row, ValType};
@@ -32,11 +32,13 @@ const MAX_ALIASED: usize = 16;
 const MAX_AT_HAND: usize = 16;
 
 /// Variables and values, and slots that tell them at points.
-pub(in super::super) struct Slots {
+pub(in super::super) struct Slots<'a> {
     variables: Variables,
     frame: FrameWriter,
     /// Whether every instruction has a stop point, not only those where a region begins.
     everywhere: bool,
+    /// Instructions that have one besides, those that are still to come.
+    splits: &'a [WasmOffset],
     classes: RegionClasses,
     /// A stop point is due before the next instruction.
     stop_due: bool,
@@ -46,22 +48,36 @@ pub(in super::super) struct Slots {
     complete: bool,
 }
 
-impl Slots {
-    /// With these locals in `variables`, whose first values `params` and zeros are written to their slots.
+impl<'a> Slots<'a> {
+    /// With these locals in `variables`, whose first values `params` and zeros are written to their slots. Stop points
+    /// stand everywhere, or where regions begin and before some more instructions.
     pub(in super::super) fn new(
         builder: &mut FunctionBuilder<'_>,
         variables: Variables,
         frame: FrameWriter,
         params: &[Value],
         locals: usize,
-        everywhere: bool,
-    ) -> Slots {
+        (everywhere, splits): (bool, &'a [WasmOffset]),
+    ) -> Slots<'a> {
         for (index, param) in params.iter().enumerate() {
             frame.store_local(builder, index, *param);
         }
         frame.zero_locals(builder, params.len()..locals);
         let classes = RegionClasses::new();
-        Slots { variables, frame, everywhere, classes, stop_due: true, placed: 0, complete: false }
+        Slots { variables, frame, everywhere, splits, classes, stop_due: true, placed: 0, complete: false }
+    }
+
+    /// Whether the instruction at hand is one that has a stop point besides.
+    fn is_split(&mut self, at: u32) -> bool {
+        while let [next, rest @ ..] = self.splits
+            && next.get() <= at
+        {
+            self.splits = rest;
+            if next.get() == at {
+                return true;
+            }
+        }
+        false
     }
 
     /// No operand is told from `local` (`None`: from any local) any more; each is stored in a slot of its own at the
@@ -86,11 +102,11 @@ impl Slots {
     }
 }
 
-impl Storage for Slots {
+impl Storage for Slots<'_> {
     /// `end` and `else` as well: they are points when fallen into, and here they are.
     fn begin(&mut self, here: &mut Here<'_, '_>, row: &Row) -> Result<bool> {
         let class = self.classes.next(row);
-        let stops = self.everywhere || self.stop_due;
+        let stops = self.everywhere || self.stop_due || self.is_split(here.at);
         self.placed = self.placed.min(here.stack.len());
         if stops || class == Class::Call || here.stack.len() - self.placed > MAX_AT_HAND {
             self.complete(here);
