@@ -10,7 +10,7 @@ use super::breakpoint_id::{BreakpointId, Hits};
 use super::condition::{Ask, Kind, Reader};
 use super::layers;
 use super::places::{Target, site_of, sites_before, targets, targets_if_any};
-use super::split::{PATIENCE, SplitCodes};
+use super::split::{SplitCodes, patience};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
 use crate::image::SiteId;
@@ -71,8 +71,9 @@ struct Function {
     count: usize,
     /// A byte for each instruction of its rerun code: whether any is there, or a split, at which rerun stops too.
     stops: Vec<u8>,
-    /// How often rerun has come to none.
+    /// How often rerun has come to none, and how often that is borne.
     passed: u32,
+    patience: u32,
     /// Code that takes the place of its frames.
     entered: Option<CodeSlot>,
 }
@@ -207,7 +208,7 @@ impl Breakpoints {
                         }
                     }
                 }
-                let made = inside.iter().try_for_each(|slot| self.make_function(*slot, func, instructions));
+                let made = inside.iter().try_for_each(|slot| self.make_function(store, *slot, func, instructions));
                 if let Err(error) = made {
                     self.inside.retain(|function| function.count > 0);
                     return Err(error);
@@ -228,6 +229,7 @@ impl Breakpoints {
             self.inside.retain(|function| function.count > 0);
             return Err(error);
         }
+        let mut changed: SmallVec<[(CodeSlot, DefinedFuncIndex); 4]> = SmallVec::new();
         for Due { at, slots, sites, inside } in found {
             let entry = &mut self.entries[at.0];
             let placed = &mut entry.places[at.1];
@@ -241,11 +243,43 @@ impl Breakpoints {
                     function.stops[position as usize] = 1;
                     // What code of its own it has may not have this one.
                     (function.passed, function.entered) = (0, None);
+                    changed.push((slot, func));
                 }
             }
         }
         self.active.sort_unstable();
+        for (slot, func) in changed {
+            self.use_known_split(store, slot, func);
+        }
         Ok(())
+    }
+
+    /// Has a function go on in code of its own, if there is such from earlier with a stop point at each of its
+    /// breakpoints.
+    fn use_known_split(&mut self, store: &mut StoreMut<'_>, slot: CodeSlot, func: DefinedFuncIndex) {
+        let base = self.splits.base(slot);
+        if self.splits.of(base, func).next().is_none() {
+            return;
+        }
+        let offsets = self.inside_offsets(base, func);
+        if let Some(called) = self.splits.get((base, func), &offsets, false) {
+            // Where it is refused, the function is itself.
+            let _refused = layers::set_detour(store, (base, func), Some(called));
+        }
+        let entered = self.splits.get((base, func), &offsets, true);
+        if let Some(function) = self.function(slot, func) {
+            function.entered = entered;
+        }
+    }
+
+    /// The instructions inside regions of a function that have breakpoints.
+    fn inside_offsets(&self, base: CodeSlot, func: DefinedFuncIndex) -> Vec<WasmOffset> {
+        let places = self.entries.iter().flat_map(|entry| &entry.places);
+        let inside = places.filter(|placed| placed.target.func == func && placed.inside.contains(&base));
+        let mut offsets: Vec<WasmOffset> = inside.map(|placed| placed.target.offset).collect();
+        offsets.sort_unstable();
+        offsets.dedup();
+        offsets
     }
 
     /// Disarms all places of breakpoints, by their numbers. On an error all are armed as they were.
@@ -299,7 +333,7 @@ impl Breakpoints {
     pub(super) fn passed(&mut self, store: &mut StoreMut<'_>, slot: CodeSlot, func: DefinedFuncIndex) {
         let Some(function) = self.function(slot, func) else { return };
         function.passed = function.passed.saturating_add(1);
-        let (passed, patience) = (function.passed, store.engine().config().force_split_after.unwrap_or(PATIENCE));
+        let (passed, patience) = (function.passed, function.patience);
         // Nobody has asked for it, so nobody is told where it is refused.
         if passed == patience {
             if let Ok(Some(called)) = self.split(store, slot, func, false) {
@@ -332,11 +366,7 @@ impl Breakpoints {
         entered: bool,
     ) -> Result<Option<CodeSlot>> {
         let base = self.splits.base(slot);
-        let places = self.entries.iter().flat_map(|entry| &entry.places);
-        let inside = places.filter(|placed| placed.target.func == func && placed.inside.contains(&base));
-        let mut offsets: Vec<WasmOffset> = inside.map(|placed| placed.target.offset).collect();
-        offsets.sort_unstable();
-        offsets.dedup();
+        let offsets = self.inside_offsets(base, func);
         let found = self.splits.get_or_make(store, (base, func), &offsets, entered)?;
         if let Some(found) = found {
             self.arm_also(store, base, found, func)?;
@@ -392,13 +422,20 @@ impl Breakpoints {
         self.inside.binary_search_by_key(&(slot, func), |function| (function.slot, function.func))
     }
 
-    fn make_function(&mut self, slot: CodeSlot, func: DefinedFuncIndex, instructions: usize) -> Result<()> {
+    fn make_function(
+        &mut self,
+        store: &StoreMut<'_>,
+        slot: CodeSlot,
+        func: DefinedFuncIndex,
+        instructions: usize,
+    ) -> Result<()> {
         if let Err(at) = self.place(slot, func) {
             let mut stops = filled(0, instructions, "the stops of a function")?;
+            let patience = patience(store, slot, func);
             if let Some(splits) = self.splits.splits(slot) {
                 stops.copy_from_slice(splits);
             }
-            self.inside.insert(at, Function { slot, func, count: 0, stops, passed: 0, entered: None });
+            self.inside.insert(at, Function { slot, func, count: 0, stops, passed: 0, patience, entered: None });
         }
         Ok(())
     }

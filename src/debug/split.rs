@@ -14,15 +14,25 @@ use crate::base::{DefinedFuncIndex, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
 use crate::runtime::StoreMut;
 
-/// So many turns are rerun for nothing before a function is compiled, and so many again before that is entered: together
-/// they take about as long as that.
-pub(super) const PATIENCE: u32 = 4096;
+/// So many turns are rerun for nothing before a function is compiled, and so many again before that is entered, with so
+/// many more for each byte of its Wasm: together they take about as long as that.
+const PATIENCE: u32 = 256;
+const PATIENCE_PER_BYTE: u32 = 16;
 /// The most bytes of Wasm of a function that is compiled, while its guest waits.
-const MAX_BYTES: usize = 128 << 10;
+const MAX_BYTES: usize = 1 << 20;
 /// The most codes of one function, of those that are called and of those that are entered.
 const MAX_CODES: usize = 8;
 /// Earlier splits are kept up to so many, lest breakpoints that come and go have a function compiled each time.
 const MAX_SPLITS: usize = 64;
+
+/// How many turns are rerun for nothing before a function of so many bytes gets code of its own.
+pub(super) fn patience(store: &StoreMut<'_>, slot: CodeSlot, func: DefinedFuncIndex) -> u32 {
+    if let Some(forced) = store.engine().config().force_split_after {
+        return forced;
+    }
+    let bytes = store.module_in(slot).map_or(0, |module| module.info().bodies[func.index()].bytes.len());
+    PATIENCE.saturating_add(PATIENCE_PER_BYTE.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX)))
+}
 
 /// The split code of one store.
 #[derive(Default)]
@@ -65,8 +75,29 @@ impl SplitCodes {
         ways.iter().position(|way| *way == at).map(|way| way as u32 + 1)
     }
 
-    /// Code of a function that is split at all of these instructions, which ascend, and is called, or entered: what
-    /// there is, or what is compiled; [`None`] where that is not worth it.
+    /// The codes of a function that are called, or entered.
+    fn known(
+        &self,
+        base: CodeSlot,
+        func: DefinedFuncIndex,
+        entered: bool,
+    ) -> impl DoubleEndedIterator<Item = &SplitCode> {
+        self.0.iter().filter(move |code| (code.base, code.func, code.ways_in.is_some()) == (base, func, entered))
+    }
+
+    /// Code of a function that is split at all of these instructions, which ascend, and is called, or entered, if there
+    /// is such.
+    pub(super) fn get(
+        &self,
+        (base, func): (CodeSlot, DefinedFuncIndex),
+        offsets: &[WasmOffset],
+        entered: bool,
+    ) -> Option<CodeSlot> {
+        let covers = |code: &&SplitCode| offsets.iter().all(|offset| code.offsets.binary_search(offset).is_ok());
+        self.known(base, func, entered).find(covers).map(|code| code.slot)
+    }
+
+    /// The same; if there is none it is compiled, unless that is not worth it.
     ///
     /// # Errors
     /// Those of compiling and mapping.
@@ -77,21 +108,16 @@ impl SplitCodes {
         offsets: &[WasmOffset],
         entered: bool,
     ) -> Result<Option<CodeSlot>> {
-        let known = || {
-            let here = |code: &&SplitCode| (code.base, code.func, code.ways_in.is_some()) == (base, func, entered);
-            self.0.iter().filter(here)
-        };
-        let covers = |code: &&SplitCode| offsets.iter().all(|offset| code.offsets.binary_search(offset).is_ok());
-        if let Some(code) = known().find(covers) {
-            return Ok(Some(code.slot));
+        if let Some(slot) = self.get((base, func), offsets, entered) {
+            return Ok(Some(slot));
         }
         let Some(module) = store.module_in(base).cloned() else { return Ok(None) };
         let bytes = module.info().bodies[func.index()].bytes.len();
-        if offsets.is_empty() || bytes > MAX_BYTES || known().count() >= MAX_CODES {
+        if offsets.is_empty() || bytes > MAX_BYTES || self.known(base, func, entered).count() >= MAX_CODES {
             return Ok(None);
         }
         let mut all = offsets.to_vec();
-        let before = known().last().map_or(&[][..], |code| &code.offsets);
+        let before = self.known(base, func, entered).next_back().map_or(&[][..], |code| &code.offsets);
         if all.len() + before.len() <= MAX_SPLITS {
             all.extend_from_slice(before);
             all.sort_unstable();
