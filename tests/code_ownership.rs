@@ -5,6 +5,7 @@ mod machine;
 
 use machine::{SITES, Stop, bytes, call, image, no_cell};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use stepwell::base::{DefinedFuncIndex, ErrorKind, Pc, Shared, TextOffset};
 use stepwell::internals::code::{CodeRegistry, CodeSlot, EngineCode, Ownership, StepScope};
@@ -123,6 +124,88 @@ fn expected(image: &CodeImage, armed: impl Fn(u32) -> bool) -> Vec<u8> {
         }
     }
     text
+}
+
+/// Takes the detours of these functions out of what a text is, after a look at where each leads: to the function of the
+/// same number of another slot.
+fn without_detours(registry: &CodeRegistry, slot: CodeSlot, image: &CodeImage, to: CodeSlot, funcs: &[u32]) -> Vec<u8> {
+    let mut is = bytes(registry, slot);
+    for func in funcs {
+        let func = DefinedFuncIndex::new(*func);
+        let start = image.tables.function(func).unwrap().start.index();
+        let detour = &mut is[start..start + 6];
+        assert_eq!(detour[..2], [0xff, 0x25], "function {func} has no detour");
+        let distance = i32::from_le_bytes(detour[2..].try_into().unwrap());
+        let pointer = (registry.entry(slot).store.base().get() + start + 6).wrapping_add_signed(distance as isize);
+        // SAFETY: the jump reads it.
+        let target = unsafe { *(pointer as *const usize) };
+        let other = registry.entry(to);
+        assert_eq!(target, other.store.pc(other.engine.tables().function(func).unwrap().start).get());
+        detour.copy_from_slice(&image.text[start..start + 6]);
+    }
+    is
+}
+
+#[test]
+fn a_function_with_a_detour_goes_on_elsewhere() {
+    in_both_backings(|_| {
+        let image = image(100, true);
+        let mut registry = CodeRegistry::new();
+        let slot = private(&mut registry, &EngineCode::new(image.clone()));
+        let stops = RefCell::new(Vec::new());
+        let mut stop = Box::pin(Stop(Box::new(|pc| stops.borrow_mut().push(pc))));
+        let cell = stop.cell();
+        let other = registry.register(&EngineCode::new(image.clone()), Ownership::Private { cell }).unwrap();
+        let third = private(&mut registry, &EngineCode::new(image.clone()));
+        let func = DefinedFuncIndex::new;
+        let detour = |registry: &mut CodeRegistry, of: u32, to| {
+            let mut edit = registry.edit();
+            edit.set_detour(slot, func(of), to).unwrap();
+            edit.commit().unwrap();
+        };
+        add(&mut registry, other, &[90 * SITES]);
+        // Called from the host, and from the function before it.
+        detour(&mut registry, 90, Some(other));
+        assert_eq!(registry.plan().detour(slot, func(90)), Some(other));
+        assert_eq!((call(&registry, slot, 90), call(&registry, slot, 89), call(&registry, slot, 91)), (90, 89, 91));
+        assert_eq!(stops.take(), [registry_pc(&registry, other, 90 * SITES); 2]);
+        assert!(without_detours(&registry, slot, &image, other, &[90]) == image.text);
+        // It leads elsewhere, and nowhere.
+        detour(&mut registry, 90, Some(third));
+        assert_eq!(call(&registry, slot, 90), 90);
+        assert!(without_detours(&registry, slot, &image, third, &[90]) == image.text);
+        detour(&mut registry, 90, None);
+        assert!(bytes(&registry, slot) == image.text && stops.take().is_empty());
+        // What an edit is not to be had for.
+        let mut edit = registry.edit();
+        assert_eq!(edit.set_detour(slot, func(100), Some(other)).unwrap_err().kind(), ErrorKind::Argument);
+        edit.abort();
+        // There is room for so many; the next one changes nothing.
+        for of in 0..100 {
+            detour(&mut registry, of, Some(other));
+        }
+        assert_eq!(call(&registry, slot, 3), 3);
+        registry.unregister(other).unwrap();
+        assert_eq!(registry.plan().detour(slot, func(3)), None);
+    });
+}
+
+#[test]
+fn there_is_room_for_so_many_detours() {
+    let image = image(600, false);
+    let mut registry = CodeRegistry::new();
+    let slot = private(&mut registry, &EngineCode::new(image.clone()));
+    let other = private(&mut registry, &EngineCode::new(image.clone()));
+    let detours = |registry: &mut CodeRegistry, funcs: std::ops::Range<u32>| {
+        let mut edit = registry.edit();
+        funcs.for_each(|of| edit.set_detour(slot, DefinedFuncIndex::new(of), Some(other)).unwrap());
+        edit.commit()
+    };
+    detours(&mut registry, 0..500).unwrap();
+    let before = bytes(&registry, slot);
+    assert_eq!(detours(&mut registry, 500..600).unwrap_err().kind(), ErrorKind::Limit);
+    assert!(bytes(&registry, slot) == before && !registry.is_broken());
+    assert_eq!((call(&registry, slot, 499), call(&registry, slot, 599)), (499, 599));
 }
 
 #[test]
@@ -379,10 +462,12 @@ fn random_edits(seed: u64, fail: bool) {
     let slots = images.each_ref().map(|image| private(&mut registry, &EngineCode::new(image.clone())));
     let mut model: [Vec<u32>; 2] = images.each_ref().map(|image| vec![0; image.tables.sites.len()]);
     let mut scope = StepScope::Off;
+    // The functions of the first text that go on in the second.
+    let mut detours: BTreeSet<u32> = BTreeSet::new();
     let (mut failures, mut rounds) = (0, 0);
     while rounds < 300 || (fail && failures < 60) {
         rounds += 1;
-        let (mut next, mut next_scope) = (model.clone(), scope.clone());
+        let (mut next, mut next_scope, mut next_detours) = (model.clone(), scope.clone(), detours.clone());
         let mut edit = registry.edit();
         for _ in 0..random.below(12) {
             let text = random.below(2) as usize;
@@ -398,6 +483,14 @@ fn random_edits(seed: u64, fail: bool) {
             } else {
                 edit.remove_site(slots[text], SiteId(site)).unwrap_err();
             }
+        }
+        if random.below(3) == 0 {
+            let func = random.below(12) * 7;
+            let to = if next_detours.insert(func) { Some(slots[1]) } else { None };
+            if to.is_none() {
+                next_detours.remove(&func);
+            }
+            edit.set_detour(slots[0], DefinedFuncIndex::new(func), to).unwrap();
         }
         if random.below(3) == 0 {
             next_scope = match random.below(4) {
@@ -428,7 +521,7 @@ fn random_edits(seed: u64, fail: bool) {
             }
         };
         if ok {
-            (model, scope) = (next, next_scope);
+            (model, scope, detours) = (next, next_scope, next_detours);
         }
         assert_eq!(*registry.plan().step(), scope);
         for text in 0..2 {
@@ -438,13 +531,23 @@ fn random_edits(seed: u64, fail: bool) {
                 StepScope::Functions(list) => list.contains(&(slots[text], DefinedFuncIndex::new(site / SITES))),
             };
             let armed = |site: u32| stepped(site) || model[text][site as usize] > 0;
-            let is = bytes(&registry, slots[text]);
+            // The step image has none.
+            let stands = text == 0 && !(scope == StepScope::All && shows_step_image(&registry, slots[0], &detours));
+            let detours: Vec<u32> = detours.iter().copied().filter(|_| stands).collect();
+            let is = without_detours(&registry, slots[text], &images[text], slots[1], &detours);
             assert!(is == expected(&images[text], armed), "seed {seed}, round {rounds}, text {text}, {scope:?}");
             for site in [0, 1, 7] {
                 assert_eq!(registry.is_armed(slots[text], SiteId(site)), armed(site));
             }
         }
     }
+}
+
+/// Whether none of these functions has its detour, while all is stepped.
+fn shows_step_image(registry: &CodeRegistry, slot: CodeSlot, detours: &BTreeSet<u32>) -> bool {
+    let entry = registry.entry(slot);
+    let first = |func| entry.engine.tables().function(DefinedFuncIndex::new(func)).unwrap().start.index();
+    detours.first().is_some_and(|func| bytes(registry, slot)[first(*func)] != 0xff)
 }
 
 /// The image with bytes put in front such that the first site of some function straddles a page boundary.
@@ -569,12 +672,22 @@ fn each_call_of_each_edit_refused() {
         scattered.iter().for_each(|site| edit.add_site(slot, SiteId(*site)).unwrap());
     };
     let few = |slot| StepScope::Functions(vec![(slot, DefinedFuncIndex::new(7)), (slot, DefinedFuncIndex::new(1500))]);
-    let before: [Change<'_>; 4] =
-        [&|_, _| {}, &add_scattered, &|edit, _| edit.set_step(StepScope::All).unwrap(), &|edit, slot| {
-            edit.set_step(few(slot)).unwrap()
-        }];
-    let then: [Change<'_>; 5] = [
+    let detour = |edit: &mut stepwell::internals::code::PatchEdit<'_>, slot, func, to| {
+        edit.set_detour(slot, DefinedFuncIndex::new(func), to).unwrap();
+    };
+    let before: [Change<'_>; 5] = [
+        &|_, _| {},
         &add_scattered,
+        &|edit, slot| detour(edit, slot, 9, Some(slot)),
+        &|edit, _| edit.set_step(StepScope::All).unwrap(),
+        &|edit, slot| edit.set_step(few(slot)).unwrap(),
+    ];
+    let then: [Change<'_>; 6] = [
+        &add_scattered,
+        &|edit, slot| {
+            detour(edit, slot, 9, None);
+            detour(edit, slot, 1000, Some(slot));
+        },
         &|edit, slot| edit.set_step(few(slot)).unwrap(),
         &|edit, _| edit.set_step(StepScope::All).unwrap(),
         &|edit, slot| {
@@ -622,6 +735,9 @@ fn each_call_of_each_edit_refused() {
                     assert_eq!(registry.plan().sites().collect::<Vec<_>>(), old.1);
                     assert_eq!(*registry.plan().step(), scope);
                 }
+                let mut edit = registry.edit();
+                [9, 1000].iter().for_each(|func| detour(&mut edit, slot, *func, None));
+                edit.commit().unwrap();
                 // Nothing is left over for the edits behind it.
                 let sites: Vec<u32> = registry.plan().sites().map(|(_, site)| site.0).collect();
                 step(&mut registry, StepScope::All);

@@ -23,6 +23,8 @@
 //!   function it was compiled from: the return address and the arguments on the stack are that frame's. Of its
 //!   arguments in registers only its vmctx and, where results need one, the address of their area mean anything; its
 //!   state is where [`VMStoreContext::resume`] says.
+//! * **Split code** is a function of debug code once more, in a text of its own. It is called by a jump from the first
+//!   bytes of the other, or entered as resume code is.
 //!
 //! # References
 //!

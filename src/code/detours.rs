@@ -25,6 +25,8 @@ struct Known {
     start: usize,
     /// What stands there otherwise.
     original: [u8; DETOUR_BYTES as usize],
+    /// Whether it is to have one.
+    wanted: bool,
 }
 
 /// A function at whose start something else is to stand.
@@ -35,46 +37,44 @@ pub(super) struct Change {
 }
 
 impl Detours {
-    /// What has to be written for these functions, by where they begin, to go on where they are to, or to be
-    /// themselves again. Their pointers are written here.
+    /// What has to be written for these functions, by where they begin, to go on at these addresses, and for all others
+    /// to be themselves. The pointers are written here.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] for more functions than there is room for.
     pub(super) fn changes(
         &mut self,
         view: &PrivateView,
-        wanted: impl Iterator<Item = (TextOffset, Option<usize>)>,
+        wanted: impl Iterator<Item = (TextOffset, usize)>,
     ) -> Result<SmallVec<[Change; 1]>> {
         let mut changes: SmallVec<[Change; 1]> = SmallVec::new();
+        self.0.iter_mut().for_each(|known| known.wanted = false);
         for (start, target) in wanted {
             let at = start.index();
             let index = match self.0.iter().position(|known| known.start == at) {
                 Some(index) => index,
-                None if target.is_none() => continue,
                 None if self.0.len() == MOST => {
                     let message = format!("more than {MOST} functions of a module have code of their own");
                     return Err(Error::new(ErrorKind::Limit, message));
                 }
                 None => {
                     let original = std::array::from_fn(|byte| view.byte(at + byte));
-                    self.0.push(Known { start: at, original });
+                    self.0.push(Known { start: at, original, wanted: true });
                     self.0.len() - 1
                 }
             };
+            self.0[index].wanted = true;
             let pointer = FIRST + index * size_of::<usize>();
-            if let Some(target) = target {
-                // SAFETY: the page is mapped read-write and ours, and there is room for so many pointers behind the
-                // stop cell. Only this thread, which owns the store, reads it: in a detour, and it is here instead.
-                unsafe { view.cell_page().add(pointer).cast::<usize>().write(target) };
-            }
-            if target.is_some() != stands(view, at) {
-                let bytes = match target {
-                    Some(_) => detour(start, (view.padded_len() + pointer) as u32),
-                    None => self.0[index].original,
-                };
-                changes.push(Change { start: at, bytes });
+            // SAFETY: the page is mapped read-write and ours, and there is room for so many pointers behind the stop
+            // cell. Only this thread, which owns the store, reads it: in a detour, and it is here instead.
+            unsafe { view.cell_page().add(pointer).cast::<usize>().write(target) };
+            if !stands(view, at) {
+                changes.push(Change { start: at, bytes: detour(start, (view.padded_len() + pointer) as u32) });
             }
         }
+        // After an edit that failed some may stand that the plan has never had.
+        let gone = self.0.iter().filter(|known| !known.wanted && stands(view, known.start));
+        changes.extend(gone.map(|known| Change { start: known.start, bytes: known.original }));
         changes.sort_unstable_by_key(|change| change.start);
         Ok(changes)
     }

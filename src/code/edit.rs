@@ -213,25 +213,22 @@ fn has_room_for_detour(tables: &ImageTables, func: DefinedFuncIndex) -> bool {
     function.len >= DETOUR_BYTES && site.is_none_or(|start| start >= end.get())
 }
 
-/// Where functions go on: of each, its slot, where it begins, and the address if it goes on elsewhere.
-type DetourTargets = SmallVec<[(CodeSlot, TextOffset, Option<usize>); 1]>;
+/// Where functions go on: of each, its slot, where it begins, and the address.
+type DetourTargets = SmallVec<[(CodeSlot, TextOffset, usize); 1]>;
 
 impl Wanted<'_> {
-    /// Of all functions that have a detour or had one.
+    /// The functions that are to go on elsewhere.
     fn detours(&self, slots: &Slots) -> DetourTargets {
         let (planned, changed) = (&self.plan.detours, &self.changes.detours);
-        let kept = planned.iter().filter(|(key, _)| !changed.contains_key(key)).map(|(key, to)| (*key, Some(*to)));
-        let all = kept.chain(changed.iter().map(|(key, to)| (*key, *to)));
+        let kept = planned.iter().filter(|(key, _)| !changed.contains_key(key)).map(|(key, to)| (*key, *to));
+        let all = kept.chain(changed.iter().filter_map(|(key, to)| Some((*key, (*to)?))));
         let start = |slot: CodeSlot, func| {
             let loaded = slots.get(slot)?;
             Some((loaded, loaded.engine.tables().function(func)?.start))
         };
         let found = all.filter_map(|((slot, func), to)| {
-            let target = match to {
-                Some(to) => start(to, func).map(|(loaded, start)| loaded.store.pc(start).get()),
-                None => None,
-            };
-            Some((slot, start(slot, func)?.1, target))
+            let (target, entry) = start(to, func)?;
+            Some((slot, start(slot, func)?.1, target.store.pc(entry).get()))
         });
         found.collect()
     }

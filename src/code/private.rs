@@ -166,7 +166,8 @@ impl PrivateText {
         Ok(done)
     }
 
-    /// What switching these sites (sorted) takes, and having functions, by where they begin, go on elsewhere or not.
+    /// What switching these sites (sorted) takes, and having these functions alone, by where they begin, go
+    /// on at these addresses.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] for too many detours.
@@ -174,7 +175,7 @@ impl PrivateText {
         &mut self,
         tables: &ImageTables,
         toggles: SmallVec<[u32; 4]>,
-        detours: impl Iterator<Item = (TextOffset, Option<usize>)>,
+        detours: impl Iterator<Item = (TextOffset, usize)>,
     ) -> Result<PatchWork> {
         let mut work = PatchWork::default();
         let Some(view) = &self.view else {
