@@ -1,9 +1,9 @@
 //! Code of their own for functions that have breakpoints inside regions. Where such a breakpoint is not reached, each
 //! turn through its region stops at the region's head and is rerun, to see that it is not: many times slower than the
 //! guest. So a function in which that has happened often is compiled once more, with a stop point at exactly those
-//! instructions, and goes on there from its next call on. Should a call go on and on in a loop, it is compiled so that it
-//! can be entered there, and that takes the place of the call's frame. What is decided here is what is compiled, and when it can be
-//! used again; arming it is the affair of `breakpoints.rs`.
+//! instructions, and goes on there from its next call on. Should a call go on and on in a loop, the function is
+//! compiled so that it can be entered there, and that takes the place of the call's frame. What is decided here is what
+//! is compiled, and when it can be used again; arming it is the affair of `breakpoints.rs`.
 //!
 //! In split code a region may so be in two parts, with a *split* between: an instruction before which a stop point
 //! stands although rerun could go on past it. There the guest stops by itself, if anything wants it to. So rerun, which

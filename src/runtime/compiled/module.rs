@@ -563,8 +563,8 @@ impl Module {
         Ok(code.clone())
     }
 
-    /// A function as it is in the debug code, with a stop point before each of these instructions as well; compiled each
-    /// time. Where it is to be entered, the `loop`s where it can be.
+    /// A function as it is in the debug code, with a stop point before each of these instructions as well; compiled
+    /// each time. Where it is to be entered, the `loop`s where it can be.
     pub(in crate::runtime) fn split_code(
         &self,
         func: DefinedFuncIndex,

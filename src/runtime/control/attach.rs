@@ -238,8 +238,8 @@ impl StoreMut<'_> {
 
     /// Compiles and registers code of its own for a function of the debug code in `slot`: the same, with a stop point
     /// before each of these instructions as well, which ascend. Nobody runs it yet: it is called once
-    /// [`PatchEdit::set_detour`](crate::code::PatchEdit::set_detour) says so; or, to be `entered`, it takes the place of
-    /// frames by a [`Replacement`](crate::runtime::Replacement) whose entry is 0 for the function's start and counts
+    /// [`PatchEdit::set_detour`](crate::code::PatchEdit::set_detour) says so; or, to be `entered`, it takes the place
+    /// of frames by a [`Replacement`](crate::runtime::Replacement) whose entry is 0 for the function's start and counts
     /// from 1 on the `loop`s that are given, where a turn of them begins. It stays until the debugger is detached.
     ///
     /// # Errors
