@@ -5,6 +5,7 @@
 mod tiers;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use stepwell::runtime::DebugTier;
 use tiers::case::Case;
 use tiers::drive::{Drive, Go};
 use tiers::{Engines, Report, compare, dead, guests, programs, smith};
@@ -79,6 +80,18 @@ fn hand_written_modules_are_alike_when_fuel_is_counted_without_signals() {
 #[test]
 fn hand_written_modules_are_alike_in_code_of_their_own() {
     guests_alike_with(&Engines::new(|config| config.force_split_after = Some(1)), 0);
+}
+
+#[test]
+fn hand_written_modules_are_alike_in_basic_blocks() {
+    guests_alike_with(&Engines::new(blocks), 1);
+}
+
+/// Regions are basic blocks.
+fn blocks(config: &mut stepwell::Config) {
+    if config.debug_tier == DebugTier::Regions {
+        config.debug_tier = DebugTier::Blocks;
+    }
 }
 
 #[test]

@@ -16,14 +16,14 @@ struct Leading {
 }
 
 /// The graph of a function.
-pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<RegionGraph> {
+pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex, blocks: bool) -> Result<RegionGraph> {
     let (mut instructions, mut edges) = (Vec::new(), Vec::new());
     // The instructions that lead to the next one.
     let mut arriving: Vec<u32> = Vec::new();
     let mut classes = RegionClasses::new();
     let mut walk = Walk::new(Leading::default());
     let body = info.body(func, binary)?;
-    walk.set_surroundings(Surroundings::of(&info.memories, &body)?);
+    walk.set_surroundings(Surroundings::of(&info.memories, &body, blocks)?);
     for instruction in Instructions::of(&body)? {
         let instruction = instruction?;
         let here = instructions.len() as u32;
@@ -75,7 +75,7 @@ pub(super) fn graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) ->
                         block.known.from.push(here);
                     }
                 }
-                if walk.reached() {
+                if walk.reached() && !class.ends_region() {
                     arriving.push(here);
                 }
             }

@@ -61,6 +61,8 @@ pub enum DebugTier {
     /// What is inside a region is found by rerun.
     #[default]
     Regions,
+    /// The same, and where each basic block begins: for coverage, which then reruns nothing.
+    Blocks,
 }
 
 /// How code is compiled. Code and runtime must agree on these.
@@ -176,7 +178,7 @@ impl Compiler {
         let mode = match (tier, self.options.debug_tier) {
             (Tier::Production, _) => Mode::Production,
             (Tier::Debug, DebugTier::Simple) => Mode::Simple,
-            (Tier::Debug, DebugTier::Regions) => Mode::Regions,
+            (Tier::Debug, DebugTier::Regions | DebugTier::Blocks) => Mode::Regions,
         };
         let env = Env::new(self, info, binary, mode)?;
         let functions = driver::compile_all(&env, progress)?;
@@ -204,7 +206,7 @@ impl Compiler {
         func: DefinedFuncIndex,
         run: u32,
     ) -> Result<(Outline, RerunImage)> {
-        outline::outline(info, binary, func, run)
+        outline::outline(info, binary, func, run, self.options.debug_tier == DebugTier::Blocks)
     }
 
     /// Compiles rerun code for the run of instructions that `position` is in, of a function that is known so. Gives
@@ -308,12 +310,13 @@ fn target(options: &Options) -> Result<OwnedTargetIsa> {
     Ok(isa)
 }
 
-/// Which instruction of a function can follow which in rerun, from a walk over its body.
+/// Which instruction of a function can follow which in rerun, from a walk over its body, where its debug code is of this
+/// kind.
 ///
 /// # Errors
 /// [`ErrorKind::Panic`] for a fault of our own.
-pub fn region_graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<RegionGraph> {
-    graph::graph(info, binary, func)
+pub fn region_graph(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex, tier: DebugTier) -> Result<RegionGraph> {
+    graph::graph(info, binary, func, tier == DebugTier::Blocks)
 }
 
 /// The layout of the `VMContext` of a module's instances.

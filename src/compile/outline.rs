@@ -125,9 +125,10 @@ pub(super) fn outline(
     binary: &[u8],
     func: DefinedFuncIndex,
     run: u32,
+    blocks: bool,
 ) -> Result<(Outline, RerunImage)> {
     let body = info.body(func, binary)?;
-    let surroundings = Surroundings::of(&info.memories, &body)?;
+    let surroundings = Surroundings::of(&info.memories, &body, blocks)?;
     let mut finder = Finder {
         info,
         outline: Outline { run: run.max(1), begins: Vec::new(), blocks: Vec::new(), surroundings },

@@ -16,7 +16,7 @@
 //! end              End       the function's: no block is open any more
 //! ```
 
-use super::operators::{CAUGHT, Flow, Row, memory_of, of_shared, row};
+use super::operators::{Flow, OF_GUEST, Row, memory_of, of_shared, row};
 use super::types::MemoryType;
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use std::fmt::Display;
@@ -158,7 +158,8 @@ pub struct OpenBlock<B> {
     /// Whether anything led back to it, for a loop; behind its end, for another: a branch, or the way from before its
     /// `else` or a clause.
     pub branched: bool,
-    /// Whether exceptions lead behind its end, as far as the walk knows where they lead: see [`Caught`].
+    /// Whether exceptions lead behind its end, as far as the walk knows where they lead: see [`Caught`]. Or a region is to
+    /// begin there for another reason.
     pub caught: bool,
     /// What the walk's owner knows of it.
     pub known: B,
@@ -216,28 +217,35 @@ pub fn catch_labels<'a>(operator: &'a Operator<'_>) -> impl Iterator<Item = u32>
 }
 
 /// What makes an instruction something else to a region than it is anywhere: where exceptions lead in its body, and
-/// which memories of its module other threads may change.
+/// which memories of its module other threads may change; or that regions are not to go beyond a basic block.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
     caught: Caught,
+    /// Whether a region begins wherever ways of control part or meet.
+    blocks: bool,
     /// For each memory of the module whether it is shared; nothing where none is.
     shared: Option<Arc<[bool]>>,
 }
 
 impl Surroundings {
-    /// Those of a body of a module with these memories.
+    /// Those of a body of a module with these memories; with `blocks`, of regions that are basic blocks or less.
     ///
     /// # Errors
     /// [`ErrorKind::Panic`] for a fault of our own.
-    pub fn of(memories: &[MemoryType], body: &FunctionBody<'_>) -> Result<Surroundings> {
+    pub fn of(memories: &[MemoryType], body: &FunctionBody<'_>, blocks: bool) -> Result<Surroundings> {
         let shared = memories.iter().any(|memory| memory.shared);
         let shared = shared.then(|| memories.iter().map(|memory| memory.shared).collect());
-        Ok(Surroundings { caught: Caught::of(body)?, shared })
+        Ok(Surroundings { caught: Caught::of(body)?, blocks, shared })
     }
 
     /// The bytes of memory that they take.
     pub fn bytes(&self) -> usize {
         self.caught.0.as_deref().map_or(0, size_of_val) + self.shared.as_deref().map_or(0, size_of_val)
+    }
+
+    /// Whether a region begins behind the end of what is opened at `at`.
+    fn ends_behind(&self, at: WasmOffset) -> bool {
+        self.blocks || self.caught.has(at)
     }
 
     /// Whether an instruction is on a shared memory.
@@ -329,14 +337,15 @@ impl<B: Default> Walk<B> {
         let row = instruction.row;
         let caught = match row.flow {
             Flow::Next if self.surroundings.is_on_shared(&instruction.operator) => return of_shared(row),
-            Flow::If => self.surroundings.caught.has(instruction.at),
+            Flow::If => self.surroundings.ends_behind(instruction.at),
+            Flow::BranchIf => self.surroundings.blocks,
             Flow::Else | Flow::Catch | Flow::End => self.open.last().is_some_and(|block| block.caught),
             _ => false,
         };
         if !caught {
             return row;
         }
-        CAUGHT.iter().find(|caught| caught.flow == row.flow).unwrap_or(row)
+        OF_GUEST.iter().find(|other| other.flow == row.flow).unwrap_or(row)
     }
 
     /// Whether control gets to the next instruction.
@@ -458,7 +467,7 @@ impl<B: Default> Walk<B> {
     }
 
     fn open(&mut self, at: WasmOffset, kind: BlockKind, ty: BlockType) -> Step<B> {
-        let caught = self.surroundings.caught.has(at);
+        let caught = kind != BlockKind::Loop && self.surroundings.ends_behind(at);
         self.open.push(OpenBlock { kind, branched: false, caught, known: B::default() });
         Step::Open(ty)
     }

@@ -173,12 +173,13 @@ macro_rules! row_of {
 }
 
 /// `if`, `else`, `catch` and `end` of a block behind which exceptions lead: the guest alone goes there, for a region
-/// begins where it may have come from a call.
-pub(super) const CAUGHT: [Row; 4] = [
+/// begins where it may have come from a call. And what may branch, where a region begins on both ways.
+pub(super) const OF_GUEST: [Row; 5] = [
     Row { class: Class::Effect, ..rows::If },
     Row { class: Class::Effect, ..rows::Else },
     Row { class: Class::Effect, ..rows::Catch },
     Row { class: Class::Effect, ..rows::End },
+    Row { class: Class::Effect, ..rows::BrIf },
 ];
 
 /// An instruction that reads a memory, where that is shared: only the guest itself may run it, for other threads change

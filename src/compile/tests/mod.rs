@@ -154,12 +154,15 @@ fn modules_of_the_old_form_of_exceptions() {
 /// against the edges.
 #[test]
 fn region_graphs_have_the_instructions_of_rerun_code() {
-    let compiler = Compiler::new(GUARDED).unwrap();
+    let compilers = [DebugTier::Regions, DebugTier::Blocks]
+        .map(|debug_tier| Compiler::new(Options { debug_tier, ..GUARDED }).unwrap());
     let (mut functions, mut of_guests) = (0, 0);
-    for binary in (0..600).map(smith).chain([legacy()]) {
+    for (number, binary) in (0..600).map(smith).chain([legacy()]).enumerate() {
         let info = parsed(&binary);
         for body in &info.bodies {
-            let graph = region_graph(&info, &binary, body.func).unwrap();
+            // Each other module is cut into basic blocks.
+            let compiler = &compilers[number % 2];
+            let graph = region_graph(&info, &binary, body.func, compiler.options().debug_tier).unwrap();
             let rerun = compiler.rerun(&info, &binary, body.func).unwrap();
             assert!(graph.instructions.iter().eq(rerun.instructions.iter().map(|row| &row.wasm)));
             let (_, outline) = compiler.outline(&info, &binary, body.func, 7).unwrap();
@@ -236,7 +239,7 @@ fn region_graphs_have_these_edges() {
     for (text, expected) in cases {
         let binary = wat::parse_str(format!("(module (memory 1) (tag) (func (param i32) {text}))")).unwrap();
         let info = parsed(&binary);
-        let graph = region_graph(&info, &binary, info.bodies[0].func).unwrap();
+        let graph = region_graph(&info, &binary, info.bodies[0].func, DebugTier::Regions).unwrap();
         let mut expected: Vec<_> = expected.iter().map(|(from, to)| (*to, *from)).collect();
         expected.sort_unstable();
         assert_eq!(graph.edges, expected, "{text}");

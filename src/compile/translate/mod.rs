@@ -31,6 +31,7 @@ mod trap;
 mod vector;
 mod ways_in;
 
+use super::DebugTier;
 use super::debug::{FrameWriter, NAMESPACE_BODY, OperandPlace};
 use super::env::{Env, Mode, POINTER, abi_type, trap_code};
 use super::flags::Flags;
@@ -253,7 +254,8 @@ impl<'a, 'b> Translator<'a, 'b> {
         }
         self.begin_locals(func, body)?;
         if self.env.mode != Mode::Production {
-            self.walk.set_surroundings(Surroundings::of(&self.env.info.memories, body)?);
+            let blocks = self.env.options.debug_tier == DebugTier::Blocks;
+            self.walk.set_surroundings(Surroundings::of(&self.env.info.memories, body, blocks)?);
         }
         if self.env.mode != Mode::Rerun {
             self.tries = self.env.info.tries(body)?;

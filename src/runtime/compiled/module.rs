@@ -595,7 +595,8 @@ impl Module {
         if let Some((_, graph)) = last().as_ref().filter(|(known, _)| *known == func) {
             return Ok(graph.clone());
         }
-        let graph = Arc::new(region_graph(&self.0.info, self.0.valid_binary()?, func)?);
+        let graph =
+            Arc::new(region_graph(&self.0.info, self.0.valid_binary()?, func, self.0.engine.config().debug_tier)?);
         *last() = Some((func, graph.clone()));
         Ok(graph)
     }

@@ -108,7 +108,7 @@ fn load_with(engine: &Engine, source: &Source<'_>, images_without: Option<&[Rang
     };
     let production = take(Tier::Production)?.ok_or_else(|| other_code("it has none"))?;
     let debug = if usable.debug { take(Tier::Debug)? } else { None };
-    let regions = engine.config().debug_tier == DebugTier::Regions;
+    let regions = engine.config().debug_tier != DebugTier::Simple;
     if debug.as_ref().is_some_and(|code| code.tables().regions != regions) {
         return Err(other_code("debug code of another kind than it says"));
     }
