@@ -413,6 +413,22 @@ class Debugging(Case):
         self.gives("351\n", "--core-dump", "other.core", "--invoke", "divide", PROGRAM, "7", "2")
         self.assertFalse((self.folder / "other.core").exists())
 
+    def test_coverage_of_lines(self):
+        err = self.fails(134, [": coverage of ", "trap: integer divide by zero"], "--coverage", "all.info", "--invoke", "divide", PROGRAM, "7", "0")
+        self.assertNotIn("about to trap", err)
+        text = (self.folder / "all.info").read_text()
+        self.assertIn(f"{len(text)} bytes", err)
+        for line in text.splitlines():
+            self.assertRegex(line, r"^(TN:|SF:.+|FN:\d+,.+|FNDA:[01],.+|FN[FH]:\d+|DA:[1-9]\d*,[01]|L[FH]:\d+|end_of_record)$")
+        self.assertRegex(text, r"SF:.*program\.c\n")
+        self.assertRegex(text, r"FNDA:1,divide\n")
+        self.assertRegex(text, r"FNDA:0,")
+        lines = dict(re.findall(r"^DA:(\d+),([01])$", text.split("program.c\n")[1].split("end_of_record")[0], re.M))
+        self.assertEqual(set(lines.values()), {"0", "1"})
+        status, out, err = self.run_it("--coverage=none/all.info", "--invoke", "divide", PROGRAM, "7", "2")
+        self.assertEqual((status, out), (0, "351\n"))
+        self.assertIn("none/all.info: No such file", err)
+
     def test_the_values_at_a_trap(self):
         _, _, plain = self.run_it("--invoke", "divide", PROGRAM, "7", "0")
         self.assertNotIn("locals", plain)

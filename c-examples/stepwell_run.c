@@ -42,6 +42,7 @@ static const char help[] =
     "  --trace=instructions      print every instruction before it runs, with locals and operands\n"
     "  -g, --debug               run debug code, and print the frames with their values at a trap\n"
     "  --core-dump FILE          run debug code, and write the state to FILE at a trap\n"
+    "  --coverage FILE           run debug code, and write to FILE which lines of the source were reached\n"
     "  --simple                  debug code of the simple kind\n"
     "  --dwarf FILE              a package (.dwp) or .dwo file of MODULE's split DWARF; without, those beside MODULE\n"
     "                            are taken. Can be repeated\n"
@@ -63,7 +64,7 @@ typedef struct list {
 
 static struct {
     list directories, environment, breakpoints, dwarf;
-    const char *module, *invoke, *precompile, *core_dump;
+    const char *module, *invoke, *precompile, *core_dump, *coverage;
     char **arguments;
     size_t argument_count;
     bool stub, calls, instructions, debug, simple, stats, precompiled;
@@ -87,6 +88,7 @@ typedef struct breakpoint {
 static breakpoint *breakpoints;
 static size_t breakpoint_count;
 static wasm_store_t *store;
+static stepwell_debugger_t *debugger; /* NULL without one */
 static wasm_module_t *module;
 static wasm_instance_t *instance;
 
@@ -214,6 +216,8 @@ static void read_options(int argc, char **argv) {
             options.precompile = value;
         } else if ((value = option_value(argv, argc, &at, "--core-dump"))) {
             options.core_dump = value;
+        } else if ((value = option_value(argv, argc, &at, "--coverage"))) {
+            options.coverage = value;
         } else if ((value = option_value(argv, argc, &at, "--break-count"))) {
             options.break_count = number_of("--break-count", value);
             if (!options.break_count) {
@@ -297,25 +301,39 @@ static bool shows(void) {
     return options.debug || options.simple || options.calls || options.instructions || options.breakpoints.count;
 }
 
-/* Writes the state to the file that was asked for. That it cannot be written is said; the guest traps all the same. */
-static void write_core_dump(const stepwell_stop_t *stop) {
-    wasm_byte_vec_t dump;
-    ok(stepwell_stop_core_dump(stop, &dump), EXIT_FAILURE, "--core-dump");
-    FILE *file = fopen(options.core_dump, "wb");
-    bool written = file && fwrite(dump.data, 1, dump.size, file) == dump.size;
+/* Writes bytes to a file that was asked for, and deletes them. That it cannot be written is said. */
+static void write_file(const char *name, const char *what, wasm_byte_vec_t *bytes) {
+    FILE *file = fopen(name, "wb");
+    bool written = file && fwrite(bytes->data, 1, bytes->size, file) == bytes->size;
     int error = errno;
     if (file && fclose(file)) {
         written = false;
         error = errno;
     }
     fputs("stepwell-run: ", stderr);
-    print_text(options.core_dump);
+    print_text(name);
     if (written) {
-        fprintf(stderr, ": a core dump of %zu bytes\n", dump.size);
+        fprintf(stderr, ": %s of %zu bytes\n", what, bytes->size);
     } else {
         fprintf(stderr, ": %s\n", strerror(error));
     }
-    wasm_byte_vec_delete(&dump);
+    wasm_byte_vec_delete(bytes);
+}
+
+/* Writes the state. The guest traps all the same, whether it can be written or not. */
+static void write_core_dump(const stepwell_stop_t *stop) {
+    wasm_byte_vec_t dump;
+    ok(stepwell_stop_core_dump(stop, &dump), EXIT_FAILURE, "--core-dump");
+    write_file(options.core_dump, "a core dump", &dump);
+}
+
+/* Writes which lines were reached, if that was asked for. */
+static void write_coverage(void) {
+    if (options.coverage && debugger) {
+        wasm_byte_vec_t lines;
+        ok(stepwell_debugger_coverage_lcov(debugger, &lines), EXIT_FAILURE, "--coverage");
+        write_file(options.coverage, "coverage", &lines);
+    }
 }
 
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
@@ -439,6 +457,9 @@ static wasm_engine_t *new_engine(bool debug) {
     stepwell_config_debug_set(config, debug);
     if (options.simple) {
         ok(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_SIMPLE), EXIT_FAILURE, "configuring");
+    }
+    if (options.coverage && !options.simple) {
+        ok(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_BLOCKS), EXIT_FAILURE, "configuring");
     }
     if (options.max_stack) {
         stepwell_config_max_stack_set(config, options.max_stack);
@@ -682,6 +703,7 @@ static void end_with_trap(wasm_trap_t *trap) {
         status = limit ? END_LIMIT : END_TRAP;
     }
     wasm_trap_delete(trap);
+    write_coverage();
     print_stats();
     exit(status);
 }
@@ -769,10 +791,9 @@ static void call(wasm_func_t *func, bool with_arguments) {
 
 int main(int argc, char **argv) {
     read_options(argc, argv);
-    bool debug = shows() || options.core_dump;
+    bool debug = shows() || options.core_dump || options.coverage;
     wasm_engine_t *engine = new_engine(debug);
     store = wasm_store_new(engine);
-    stepwell_debugger_t *debugger = NULL;
     stepwell_linker_t *linker = stepwell_linker_new(engine);
     wasm_trap_t *trap;
     if (!options.precompile) {
@@ -796,6 +817,9 @@ int main(int argc, char **argv) {
         find_dwarf();
         ok(stepwell_debugger_attach(store, on_stop, NULL, NULL, &debugger), EXIT_FAILURE, "attaching a debugger");
         set_breakpoints(debugger);
+        if (options.coverage) {
+            ok(stepwell_debugger_cover(debugger, NULL), EXIT_FAILURE, "--coverage");
+        }
     }
     double begin = seconds();
     ok(stepwell_linker_instantiate(linker, store, module, &instance, &trap), END_NOT_RUN, options.module);
@@ -825,6 +849,7 @@ int main(int argc, char **argv) {
     } else {
         end_without_func("--invoke says what to call; this is no program and no library of WASI's kind, it has no", "_start", END_NOT_RUN);
     }
+    write_coverage();
     print_stats();
     stepwell_interrupt_delete(interrupt);
     stepwell_debugger_delete(debugger);

@@ -192,6 +192,7 @@ enum class ExternKind : std::uint8_t {
 enum class DebugTier : std::int32_t {
   Regions = STEPWELL_DEBUG_TIER_REGIONS,
   Simple = STEPWELL_DEBUG_TIER_SIMPLE,
+  Blocks = STEPWELL_DEBUG_TIER_BLOCKS,
 };
 
 /// Which profilers are told where machine code is.
@@ -4666,6 +4667,32 @@ public:
     if (!valid()) detail::moved_from(class_name).raise();
     return stepwell_debugger_breakpoint_count(raw());
   }
+  /// Notes from now on what of a module is reached; without one, of all modules that the store has and will have. It
+  /// needs an engine whose debug code is `DebugTier::Blocks` (or `Simple`).
+  Result<void> try_cover(const Module *module = nullptr) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (module && !module->valid()) return detail::moved_from("Module");
+    return detail::outcome(stepwell_debugger_cover(raw(), module ? module->raw() : nullptr));
+  }
+  void cover(const Module *module = nullptr) { try_cover(module).value(); }
+  /// The blocks of a module, by their offsets, with what has been reached; none where `cover` was not asked for it.
+  std::vector<stepwell_covered_block_t> coverage(const Module &module) const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    if (!module.valid()) detail::moved_from("Module").raise();
+    return detail::all_rows<stepwell_covered_block_t>([&](stepwell_covered_block_t *out, std::size_t capacity) {
+      return stepwell_debugger_coverage(raw(), module.raw(), out, capacity);
+    });
+  }
+  /// What has been reached of the lines and functions of the sources, in the format of lcov's tracefiles.
+  Result<std::string> try_lcov() const {
+    if (!valid()) return detail::moved_from(class_name);
+    wasm_byte_vec_t text = WASM_EMPTY_VEC;
+    if (stepwell_error_t *error = stepwell_debugger_coverage_lcov(raw(), &text)) return detail::take_error(error);
+    std::string copy(text.data, text.size);
+    wasm_byte_vec_delete(&text);
+    return copy;
+  }
+  std::string lcov() const { return try_lcov().value(); }
 
   stepwell_debugger_t *raw() const noexcept { return box_ ? box_->debugger : nullptr; }
 

@@ -170,6 +170,21 @@ typedef int32_t stepwell_stop_reason_t;
 /** What blocks while others use a stop: see `stepwell_stop_serve`. */
 typedef void (*stepwell_wait_callback_t)(void *env);
 
+/**
+ * Instructions that are reached together, but for traps among them: a basic block, or what is between two calls of
+ * one.
+ */
+typedef struct stepwell_covered_block_t {
+  /** The first instruction, in bytes from the start of the module. */
+  size_t begin;
+  /** Where the next block begins, or the function ends. */
+  size_t end;
+  /** The index of its function, imports counted. */
+  uint32_t func_index;
+  /** Whether a guest has come to the first instruction. */
+  bool is_reached;
+} stepwell_covered_block_t;
+
 /** Which variables of a frame, one of `enum stepwell_scope_enum`. */
 typedef int32_t stepwell_scope_t;
 
@@ -1033,6 +1048,46 @@ STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_stop_core_dump(const stepwell_stop_t *stop,
                                              own wasm_byte_vec_t *out);
+
+/**
+ * Notes from now on what of a module is reached in the debugger's store, or, with NULL, of all modules that the store
+ * has and will have. Nobody is called for it: `stepwell_debugger_coverage` and `stepwell_debugger_coverage_lcov` say
+ * it. What was reached costs nothing any more. An error with `STEPWELL_ERROR_STATE` where the engine's debug code is
+ * of the kind `STEPWELL_DEBUG_TIER_REGIONS`, which has no place to stop at in each block
+ * (`STEPWELL_DEBUG_TIER_BLOCKS` has), and where the store has no instance of the module yet. Also allowed inside a
+ * stop.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_cover(stepwell_debugger_t *debugger,
+                                             const wasm_module_t *module);
+
+/**
+ * Writes the blocks of a module to `out`, by their offsets, with what has been reached of them: the first ones, if
+ * there are more than `capacity`. Returns how many there are, none of a module that `stepwell_debugger_cover` was not
+ * asked for; with a `capacity` of 0, `out` may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+size_t stepwell_debugger_coverage(const stepwell_debugger_t *debugger,
+                                  const wasm_module_t *module,
+                                  stepwell_covered_block_t *out,
+                                  size_t capacity);
+
+/**
+ * Writes what has been reached of the lines and functions of the sources of all modules that
+ * `stepwell_debugger_cover` was asked for to `out`, in the format of lcov's tracefiles: 1 for what was, 0 for what was
+ * not. A module without debug information has no part in it.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_coverage_lcov(const stepwell_debugger_t *debugger,
+                                                     own wasm_byte_vec_t *out);
 
 /**
  * Writes to `text_out` what a variable of the source comes to in a frame, in one line, and to `type_out`, which may be

@@ -25,6 +25,11 @@ typedef enum stepwell_debug_tier_enum {
   STEPWELL_DEBUG_TIER_REGIONS = 0,
   /** State is stored at every instruction, and nothing is run again: slower, larger, and simple. */
   STEPWELL_DEBUG_TIER_SIMPLE = 1,
+  /**
+   * As `STEPWELL_DEBUG_TIER_REGIONS`, with a region for each basic block: a little slower, and what
+   * `stepwell_debugger_cover` needs.
+   */
+  STEPWELL_DEBUG_TIER_BLOCKS = 2,
 } stepwell_debug_tier_enum;
 
 /** What an engine does in another way than its configuration asks for, since the system refuses: bits. */

@@ -148,9 +148,11 @@ class stepwell_error_t(Structure): pass
 stepwell_error_code_t = c_int32
 STEPWELL_DEBUG_TIER_REGIONS = 0
 STEPWELL_DEBUG_TIER_SIMPLE = 1
+STEPWELL_DEBUG_TIER_BLOCKS = 2
 class DebugTier(IntEnum):
     REGIONS = 0
     SIMPLE = 1
+    BLOCKS = 2
 STEPWELL_FALLBACK_COPIED_CODE = 1
 STEPWELL_FALLBACK_NO_RESERVATION = 2
 STEPWELL_FALLBACK_NO_THREADS = 4
@@ -361,6 +363,8 @@ stepwell_breakpoint_t = c_uint32
 stepwell_condition_callback_t = CFUNCTYPE(c_bool, c_void_p, POINTER(stepwell_stop_t))
 stepwell_stop_reason_t = c_int32
 stepwell_wait_callback_t = CFUNCTYPE(None, c_void_p)
+class stepwell_covered_block_t(Structure): pass
+stepwell_covered_block_t._fields_ = [('begin', c_size_t), ('end', c_size_t), ('func_index', c_uint32), ('is_reached', c_bool)]
 stepwell_scope_t = c_int32
 stepwell_variable_kind_t = c_int32
 stepwell_number_kind_t = c_int32
@@ -977,6 +981,9 @@ stepwell_frame_operand_set = function("stepwell_frame_operand_set", POINTER(step
 stepwell_stop_jump = function("stepwell_stop_jump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_return_early = function("stepwell_stop_return_early", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_val_vec_t)])
 stepwell_stop_core_dump = function("stepwell_stop_core_dump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_byte_vec_t)])
+stepwell_debugger_cover = function("stepwell_debugger_cover", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t)])
+stepwell_debugger_coverage = function("stepwell_debugger_coverage", c_size_t, [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), POINTER(stepwell_covered_block_t), c_size_t])
+stepwell_debugger_coverage_lcov = function("stepwell_debugger_coverage_lcov", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_byte_vec_t)])
 stepwell_frame_evaluate = function("stepwell_frame_evaluate", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_char_p, POINTER(wasm_message_t), POINTER(wasm_message_t)])
 stepwell_frame_assign = function("stepwell_frame_assign", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_char_p, c_char_p])
 stepwell_frame_variables = function("stepwell_frame_variables", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, stepwell_scope_t, POINTER(POINTER(stepwell_variable_t))])

@@ -15,7 +15,7 @@ from .errors import (
     text_from,
 )
 from .instance import Instance
-from .module import Module, c_string
+from .module import Module, c_string, rows_of
 from .store import Store
 from .types import NAMES
 from .values import ExnRef, all_to_c, from_c, to_c
@@ -43,6 +43,15 @@ Scope.__doc__ = """Which variables of the source a frame is asked for.
 - `MODULE`: those of the whole module.
 """
 VariableKind.__doc__ = "What a variable of the source is made of; `SCOPE` is all variables of a scope."
+
+
+class CoveredBlock(NamedTuple):
+    """Instructions that are reached together, but for traps among them: from the one at `begin` on, before `end`."""
+
+    begin: int
+    end: int
+    func_index: int
+    is_reached: bool
 
 
 class BreakPlace(NamedTuple):
@@ -372,6 +381,26 @@ class Debugger(StoreObject):
         are none still end a step where they are caught."""
         with self._store._lock:
             check(c.stepwell_debugger_stop_at_exceptions_set(self._handle, ExceptionStops(which)))
+
+    def cover(self, module: Optional[Module] = None) -> None:
+        """Notes from now on what of a module is reached; without one, of all modules that the store has and will have. It needs an
+        `Engine(debug_tier=DebugTier.BLOCKS)`; `coverage` and `lcov` say what was noted."""
+        with self._store._lock:
+            check(c.stepwell_debugger_cover(self._handle, None if module is None else self._store._module(module)))
+
+    def coverage(self, module: Module) -> List[CoveredBlock]:
+        """The blocks of a module, by their offsets, with what has been reached; none where `cover` was not asked for it."""
+        with self._store._lock:
+            handle = self._store._module(module)
+            rows = rows_of(c.stepwell_covered_block_t, lambda out, room: c.stepwell_debugger_coverage(self._handle, handle, out, room))
+        return [CoveredBlock(row.begin, row.end, row.func_index, row.is_reached) for row in rows]
+
+    def lcov(self) -> str:
+        """What has been reached of the lines and functions of the sources, in the format of lcov's tracefiles."""
+        text = c.wasm_byte_vec_t()
+        with self._store._lock:
+            check(c.stepwell_debugger_coverage_lcov(self._handle, byref(text)))
+        return take_bytes(text).decode("utf-8", "replace")
 
     def _call(self, ptr: Any) -> int:
         stop = Stop(self, ptr)

@@ -74,7 +74,7 @@ def _optional(text: Optional[bytes]) -> Optional[str]:
     return None if text is None else text_from(text)
 
 
-def _rows(kind: Any, get: Any) -> Any:
+def rows_of(kind: Any, get: Any) -> Any:
     """All rows that `get(array, capacity)` has."""
     rows = (kind * get(None, 0))()
     written = get(rows, len(rows)) if len(rows) else 0
@@ -222,21 +222,21 @@ class Module(Managed):
         if not (0 <= line < 1 << 32 and 0 <= column < 1 << 32):
             raise ValueError(f"{line}:{column} is no place")
         handle, name = self._view._handle, c_string(file)
-        rows = _rows(c.stepwell_line_place_t, lambda out, room: c.stepwell_module_line_places(handle, name, line, column, out, room))
+        rows = rows_of(c.stepwell_line_place_t, lambda out, room: c.stepwell_module_line_places(handle, name, line, column, out, room))
         return [LinePlace(row.offset, source_of(row.source), row.is_inlined) for row in rows]
 
     @property
     def source_files(self) -> List[str]:
         """The files of its source that have code, in the order of their paths."""
         handle = self._view._handle
-        rows = _rows(c_char_p, lambda out, room: c.stepwell_module_source_files(handle, out, room))
+        rows = rows_of(c_char_p, lambda out, room: c.stepwell_module_source_files(handle, out, room))
         return [text_from(path) for path in rows]
 
     @property
     def line_table(self) -> List[LineRow]:
         """The line table of its DWARF, sequence by sequence, each ascending."""
         handle = self._view._handle
-        rows = _rows(c.stepwell_line_t, lambda out, room: c.stepwell_module_line_table(handle, out, room))
+        rows = rows_of(c.stepwell_line_t, lambda out, room: c.stepwell_module_line_table(handle, out, room))
         return [
             LineRow(row.offset, _optional(row.file), row.line, row.column, row.is_statement, row.is_prologue_end, row.is_end) for row in rows]
 

@@ -65,7 +65,7 @@ pub unsafe extern "C" fn stepwell_breakpoint_add(
 ///
 /// # Safety
 /// The pointer is NULL or live.
-unsafe fn module_or_any<'a>(module: *const wasm_module_t) -> Result<Option<&'a Module>> {
+pub(super) unsafe fn module_or_any<'a>(module: *const wasm_module_t) -> Result<Option<&'a Module>> {
     // SAFETY: by the contract.
     if module.is_null() { Ok(None) } else { unsafe { module::get(module) }.map(Some) }
 }

@@ -22,6 +22,9 @@ pub enum stepwell_debug_tier_enum {
     STEPWELL_DEBUG_TIER_REGIONS = 0,
     /// State is stored at every instruction, and nothing is run again: slower, larger, and simple.
     STEPWELL_DEBUG_TIER_SIMPLE = 1,
+    /// As `STEPWELL_DEBUG_TIER_REGIONS`, with a region for each basic block: a little slower, and what
+    /// `stepwell_debugger_cover` needs.
+    STEPWELL_DEBUG_TIER_BLOCKS = 2,
 }
 
 /// A proposal, one of `enum stepwell_feature_enum`.
@@ -158,6 +161,7 @@ pub unsafe extern "C" fn stepwell_config_debug_tier_set(
         config.debug_tier = match tier {
             _ if tier == t::STEPWELL_DEBUG_TIER_REGIONS as i32 => DebugTier::Regions,
             _ if tier == t::STEPWELL_DEBUG_TIER_SIMPLE as i32 => DebugTier::Simple,
+            _ if tier == t::STEPWELL_DEBUG_TIER_BLOCKS as i32 => DebugTier::Blocks,
             _ => {
                 let message = format!("`tier` is {tier}, which is no tier; `enum stepwell_debug_tier_enum` has them");
                 return Err(Error::new(ErrorKind::Argument, message));

@@ -22,6 +22,7 @@ pub mod caller;
 pub mod collect;
 pub mod config;
 mod core_dump;
+pub mod coverage;
 pub mod debugger;
 pub mod engine;
 pub mod error;

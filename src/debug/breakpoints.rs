@@ -328,23 +328,29 @@ impl Breakpoints {
     }
 
     /// Rerun has come from a stop point of a function to none of its breakpoints inside regions: if that has happened
-    /// often, the function gets code of its own. Where that cannot be had, all stays as it is.
+    /// often, the function gets code of its own, which is told. Where that cannot be had, all stays as it is.
     #[inline]
-    pub(super) fn passed(&mut self, store: &mut StoreMut<'_>, slot: CodeSlot, func: DefinedFuncIndex) {
-        let Some(function) = self.function(slot, func) else { return };
+    pub(super) fn passed(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        slot: CodeSlot,
+        func: DefinedFuncIndex,
+    ) -> Option<CodeSlot> {
+        let function = self.function(slot, func)?;
         function.passed = function.passed.saturating_add(1);
         let (passed, patience) = (function.passed, function.patience);
         // Nobody has asked for it, so nobody is told where it is refused.
         if passed == patience {
-            if let Ok(Some(called)) = self.split(store, slot, func, false) {
-                let _refused = layers::set_detour(store, (self.splits.base(slot), func), Some(called));
-            }
-        } else if passed == patience.saturating_mul(2)
-            && let Ok(entered) = self.split(store, slot, func, true)
-            && let Some(function) = self.function(slot, func)
-        {
-            function.entered = entered;
+            let called = self.split(store, slot, func, false).ok()??;
+            let _refused = layers::set_detour(store, (self.splits.base(slot), func), Some(called));
+            return Some(called);
         }
+        if passed == patience.saturating_mul(2) {
+            let entered = self.split(store, slot, func, true).ok()?;
+            self.function(slot, func)?.entered = entered;
+            return entered;
+        }
+        None
     }
 
     /// Where and by which number a frame of a function is entered in code of its own, if it stands at a stop point from

@@ -38,6 +38,7 @@ mod breakpoint_id;
 mod breakpoints;
 mod condition;
 mod core_dump;
+mod coverage;
 mod frame;
 mod layers;
 mod places;
@@ -50,6 +51,7 @@ pub use crate::code::Pauser;
 pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakpoint};
 pub use breakpoint_id::BreakpointId;
 pub use condition::Condition;
+pub use coverage::{Coverage, CoveredBlock};
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
@@ -58,12 +60,13 @@ pub use variables::{Evaluated, FrameVariable, Scope};
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use crate::image::RerunEnd;
 use crate::runtime::{
-    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Room, StopInfo, StoreId, StoreMut, StoreRef,
-    Told, Trap, TrapCode, TrapInfo, VirtualFrame,
+    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Looked, Module, Room, StopInfo, StoreId, StoreMut,
+    StoreRef, Told, Trap, TrapCode, TrapInfo, VirtualFrame,
 };
 use breakpoint_id::Hits;
 use breakpoints::{Asked, Breakpoints};
 use condition::{Reader, Values};
+use coverage::Marks;
 use layers::Layers;
 use std::sync::{Arc, Weak};
 use stepping::Stepping;
@@ -91,6 +94,7 @@ struct State {
     layers: Layers,
     breakpoints: Breakpoints,
     stepping: Stepping,
+    marks: Marks,
     exceptions: ExceptionStops,
     /// Whether the host is asked about a condition: what runs within that is not told.
     asking: bool,
@@ -173,6 +177,29 @@ impl Debugger {
         self.with(store, |_, store| store.pauser())
     }
 
+    /// Notes from now on what of a module is reached, or of all modules of the store, those too that come later. The
+    /// callback is not called for it. A debugger that is detached notes nothing more, and forgets.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the engine's [`DebugTier`](crate::runtime::DebugTier) is `Regions`, whose code has no
+    /// stop points for it, and where the store has no instance of the module yet; [`ErrorKind::Argument`] when the
+    /// store is another one; what patching code said.
+    pub fn cover(&self, store: &mut impl AsStoreMut, module: Option<&Module>) -> Result<()> {
+        self.with(store, |state, store| state.marks.add(store, module))
+    }
+
+    /// What has been reached so far of each module that [`Debugger::cover`] was asked for, in the order in which the
+    /// store came to have them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] when the store is another one, [`ErrorKind::State`] when this debugger is no longer
+    /// attached.
+    pub fn coverage(&self, store: &impl AsStore) -> Result<Vec<Coverage>> {
+        let store = store.as_store();
+        self.check(store.id())?;
+        store.look_at_state(&*self.core, |state| state.marks.all())?.ok_or_else(detached)
+    }
+
     /// Works with the state, which is out of the store meanwhile.
     fn with<R>(
         &self,
@@ -213,7 +240,11 @@ impl EventSink for Core {
             Event::Trap(trap) => self.trap(told, trap).map(|()| Answer::GoOn),
             Event::Exception(exception) => self.exception(told, exception).map(|()| Answer::GoOn),
             Event::Module(module) => {
-                told.with(|state, store| state.breakpoints.module_registered(store, *module)).map(|()| Answer::GoOn)
+                let registered = |state: &mut State, store: &mut StoreMut<'_>| {
+                    state.breakpoints.module_registered(store, *module)?;
+                    state.marks.module_registered(store, *module)
+                };
+                told.with(registered).map(|()| Answer::GoOn)
             }
         }
     }
@@ -377,6 +408,7 @@ impl State {
             // It was taken back.
             store.end_pause()?;
         }
+        self.marks.reach(store, at.info.slot, at.wasm)?;
         if self.asking {
             return Ok(Next::Done(Answer::GoOn));
         }
@@ -514,8 +546,12 @@ impl State {
                 (false, None) => inside.run_out(store),
             }?;
             let RerunEnd::Stopped(position) = end else {
-                if stops.is_some() && !steps && !at.told_inside {
-                    self.breakpoints.passed(store, slot, func);
+                if stops.is_some()
+                    && !steps
+                    && !at.told_inside
+                    && let Some(split) = self.breakpoints.passed(store, slot, func)
+                {
+                    self.marks.arm_also(store, slot, split, func)?;
                 }
                 return self.leave(store, at, inside).map(Next::Done);
             };
@@ -553,6 +589,7 @@ impl State {
             return Ok(Answer::GoOn);
         };
         self.breakpoints.arm_also(store, at.info.slot, with.slot, at.info.func)?;
+        self.marks.arm_also(store, at.info.slot, with.slot, at.info.func)?;
         self.stepping.frame_replaced(&mut self.layers, store, with.slot, at.info.func)?;
         // Should the new frame not fit the stack, the trap is shown there.
         store.set_virtual(inside);

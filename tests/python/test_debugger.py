@@ -268,6 +268,30 @@ class Changing(Case):
         debugger.break_at_function(self.module, "add")
         self.assertEqual(self.exports.calls(5), 42)
 
+    def test_coverage(self):
+        self.attach(lambda stop: Action.CONTINUE)
+        with self.assertRaisesRegex(stepwell.Error, "BLOCKS|Blocks"):
+            self.debugger.cover()
+        engine = stepwell.Engine(debug=True, debug_tier=stepwell.DebugTier.BLOCKS)
+        text = (b"\0asm\1\0\0\0\1\6\1\x60\1\x7f\1\x7f\3\2\1\0\7\7\1\3run\0\0\x0a\x0e\1\x0c\0"
+                b"\x20\0\x04\x7f\x41\1\x05\x41\2\x0b\x0b")
+        module = stepwell.Module(engine, text)
+        with stepwell.Store(engine) as store:
+            instance = stepwell.Instance(store, module)
+            with stepwell.Debugger(store, lambda stop: None) as debugger:
+                self.assertEqual(debugger.coverage(module), [])
+                debugger.cover(module)
+                debugger.cover()
+                reached = lambda: [block.is_reached for block in debugger.coverage(module)]
+                self.assertEqual(reached(), [False] * 4)
+                self.assertEqual(instance.exports.run(1), 1)
+                self.assertEqual(reached(), [True, True, False, True])
+                self.assertEqual(instance.exports.run(0), 2)
+                self.assertEqual(reached(), [True] * 4)
+                blocks = debugger.coverage(module)
+                self.assertTrue(all(one.end == other.begin for one, other in zip(blocks[2:], blocks[3:])))
+                self.assertEqual(debugger.lcov(), "")
+
     def test_core_dump(self):
         def then(stop):
             dump = stop.core_dump()

@@ -145,6 +145,7 @@ pub const GROUPS: &[Group] = &[
             "stop_frame",
             "stop_change",
             "core_dump",
+            "coverage",
             "frame_variable",
             "variable",
         ],

@@ -76,6 +76,7 @@ const ORDER: &[&str] = &[
     "stop_frame",
     "stop_change",
     "core_dump",
+    "coverage",
     "frame_variable",
     "variable",
 ];

@@ -1,0 +1,291 @@
+//! What of a store's modules has been reached: marks that are kept without calling anybody. Each basic block has one, at
+//! the stop point that it begins with, and behind each call there is another; so debug code is to be of a kind in which
+//! these have stop points of their own. A mark is armed until the guest comes to it. Those that it has come to are taken
+//! back together, when there are many or the guest comes to one again; from then on they cost nothing.
+
+use super::layers;
+use super::places::site_of;
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::code::CodeSlot;
+use crate::image::SiteId;
+use crate::runtime::{DebugTier, Module, ModuleId, StoreMut};
+use crate::wasm::{Class, Instructions};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// So many marks that the guest has come to are taken back at once.
+const AT_ONCE: usize = 256;
+
+/// What has been reached of a module.
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    module: Module,
+    blocks: Vec<CoveredBlock>,
+}
+
+/// Instructions that are reached together, but for traps among them: a basic block, or what is between two calls of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoveredBlock {
+    /// Its function.
+    pub func: FuncIndex,
+    /// The first instruction.
+    pub start: WasmOffset,
+    /// Where the next one begins, or the function ends. What is between the two and cannot be reached belongs to none.
+    pub end: WasmOffset,
+    /// Whether a guest has come to the first instruction.
+    pub reached: bool,
+}
+
+/// The marks of a store.
+#[derive(Default)]
+pub(super) struct Marks {
+    /// Whether modules that come later get marks, too.
+    all: bool,
+    modules: Vec<Marked>,
+    /// Marks that are armed, but reached: the module's place, and the mark's.
+    reached: Vec<(usize, usize)>,
+}
+
+/// A module with marks.
+struct Marked {
+    module: Module,
+    slot: CodeSlot,
+    /// Ascending.
+    marks: Vec<Mark>,
+    /// Other code of its functions, in which marks are armed as well.
+    also: Vec<(DefinedFuncIndex, CodeSlot)>,
+}
+
+struct Mark {
+    at: WasmOffset,
+    func: DefinedFuncIndex,
+    site: SiteId,
+    state: MarkState,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MarkState {
+    Armed,
+    /// And armed still.
+    Reached,
+    Gone,
+}
+
+impl Marks {
+    /// Sets the marks of a module, or of all that are there and come.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where debug code has no stop points for them, or the store not the module; those of arming,
+    /// which leave all as it was.
+    pub(super) fn add(&mut self, store: &mut StoreMut<'_>, module: Option<&Module>) -> Result<()> {
+        if store.engine().config().debug_tier == DebugTier::Regions {
+            let message = "coverage needs debug code with a stop point in each basic block; configure the engine with \
+                           the debug tier `Blocks`";
+            return Err(Error::new(ErrorKind::State, message));
+        }
+        let Some(module) = module else {
+            let modules: Vec<Module> = store.modules().cloned().collect();
+            modules.iter().try_for_each(|module| self.add_module(store, module))?;
+            self.all = true;
+            return Ok(());
+        };
+        if store.code_slot(module.id()).is_none() {
+            let message = "the store has no instance of the module yet, whose coverage is asked for";
+            return Err(Error::new(ErrorKind::State, message));
+        }
+        self.add_module(store, module)
+    }
+
+    fn add_module(&mut self, store: &mut StoreMut<'_>, module: &Module) -> Result<()> {
+        let Some(slot) = store.code_slot(module.id()) else { return Ok(()) };
+        if self.modules.iter().any(|marked| marked.module.id() == module.id()) {
+            return Ok(());
+        }
+        let marks = marks_of(module)?;
+        let sites: Vec<(CodeSlot, SiteId)> = marks.iter().map(|mark| (slot, mark.site)).collect();
+        layers::add_sites(store, &sites)?;
+        let also: Vec<_> = store.resume_slots(module.id()).collect();
+        self.modules.push(Marked { module: module.clone(), slot, marks, also: Vec::new() });
+        also.into_iter().try_for_each(|(func, resume)| self.arm_also(store, slot, resume, func))
+    }
+
+    /// The store has the code of another module.
+    pub(super) fn module_registered(&mut self, store: &mut StoreMut<'_>, module: ModuleId) -> Result<()> {
+        if !self.all {
+            return Ok(());
+        }
+        let module = store.modules().find(|known| known.id() == module).cloned();
+        module.map_or(Ok(()), |module| self.add_module(store, &module))
+    }
+
+    /// A function is run in some other code as well: the marks that are left are armed there.
+    pub(super) fn arm_also(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        slot: CodeSlot,
+        also: CodeSlot,
+        func: DefinedFuncIndex,
+    ) -> Result<()> {
+        let is_here = |marked: &&mut Marked| {
+            marked.slot == slot || marked.also.iter().any(|(known, other)| (*known, *other) == (func, slot))
+        };
+        let Some(marked) = self.modules.iter_mut().find(is_here) else { return Ok(()) };
+        if marked.slot == also || marked.also.contains(&(func, also)) {
+            return Ok(());
+        }
+        let left = marked.marks.iter().filter(|mark| mark.func == func && mark.state != MarkState::Gone);
+        let sites: Vec<_> = left.filter_map(|mark| Some((also, site_in(store, also, mark.at)?))).collect();
+        layers::add_sites(store, &sites)?;
+        marked.also.push((func, also));
+        Ok(())
+    }
+
+    /// The guest has come to a stop point.
+    #[inline]
+    pub(super) fn reach(&mut self, store: &mut StoreMut<'_>, slot: CodeSlot, at: WasmOffset) -> Result<()> {
+        if self.modules.is_empty() {
+            return Ok(());
+        }
+        self.mark(store, slot, at)
+    }
+
+    fn mark(&mut self, store: &mut StoreMut<'_>, slot: CodeSlot, at: WasmOffset) -> Result<()> {
+        let is_here = |marked: &Marked| marked.slot == slot || marked.also.iter().any(|also| also.1 == slot);
+        let Some(place) = self.modules.iter().position(is_here) else { return Ok(()) };
+        let marks = &mut self.modules[place].marks;
+        let Ok(index) = marks.binary_search_by_key(&at, |mark| mark.at) else { return Ok(()) };
+        match marks[index].state {
+            MarkState::Armed => {
+                marks[index].state = MarkState::Reached;
+                self.reached.push((place, index));
+                if self.reached.len() >= AT_ONCE { self.take_back(store) } else { Ok(()) }
+            }
+            MarkState::Reached => self.take_back(store),
+            // Another wants it.
+            MarkState::Gone => Ok(()),
+        }
+    }
+
+    /// Disarms what was reached.
+    #[cold]
+    fn take_back(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+        let mut sites = Vec::with_capacity(self.reached.len());
+        for &(place, index) in &self.reached {
+            let marked = &self.modules[place];
+            let mark = &marked.marks[index];
+            sites.push((marked.slot, mark.site));
+            let also = marked.also.iter().filter(|(func, _)| *func == mark.func);
+            sites.extend(also.filter_map(|(_, slot)| Some((*slot, site_in(store, *slot, mark.at)?))));
+        }
+        layers::remove_sites(store, &sites)?;
+        for (place, index) in self.reached.drain(..) {
+            self.modules[place].marks[index].state = MarkState::Gone;
+        }
+        Ok(())
+    }
+
+    /// What has been reached, of each module that has marks.
+    pub(super) fn all(&self) -> Vec<Coverage> {
+        self.modules.iter().map(Marked::coverage).collect()
+    }
+}
+
+impl Marked {
+    fn coverage(&self) -> Coverage {
+        let info = self.module.info();
+        let mut blocks = Vec::with_capacity(self.marks.len());
+        for (index, mark) in self.marks.iter().enumerate() {
+            let next = self.marks.get(index + 1).filter(|next| next.func == mark.func);
+            let end =
+                next.map_or_else(|| WasmOffset::from_usize(info.bodies[mark.func.index()].bytes.end), |next| next.at);
+            let reached = mark.state != MarkState::Armed;
+            blocks.push(CoveredBlock { func: info.func_index(mark.func), start: mark.at, end, reached });
+        }
+        Coverage { module: self.module.clone(), blocks }
+    }
+}
+
+/// The site of exactly this instruction in the code of a slot.
+fn site_in(store: &StoreMut<'_>, slot: CodeSlot, at: WasmOffset) -> Option<SiteId> {
+    site_of(store.registry().get(slot)?.engine.tables(), at)
+}
+
+/// The marks of a module's debug code: where basic blocks begin, and behind calls.
+fn marks_of(module: &Module) -> Result<Vec<Mark>> {
+    let code = module.debug_code(&|_, _| true)?;
+    let tables = code.tables();
+    let mut marks = Vec::new();
+    for body in &module.info().bodies {
+        let mut begins = true;
+        for instruction in Instructions::of(&module.info().body(body.func, module.binary())?)? {
+            let instruction = instruction?;
+            if begins && let Some(site) = site_of(tables, instruction.at) {
+                marks.push(Mark { at: instruction.at, func: body.func, site, state: MarkState::Armed });
+            }
+            begins = !instruction.row.flow.is_straight() || instruction.row.class == Class::Call;
+        }
+    }
+    marks.sort_unstable_by_key(|mark| mark.at);
+    Ok(marks)
+}
+
+impl Coverage {
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// Its blocks, by their offsets.
+    pub fn blocks(&self) -> &[CoveredBlock] {
+        &self.blocks
+    }
+
+    /// What has been reached of the lines of its source, and of its functions, in the format of lcov's tracefiles:
+    /// 1 for what was, 0 for what was not. Nothing of a module without debug information.
+    pub fn lcov(&self) -> String {
+        #[derive(Default)]
+        struct File {
+            lines: BTreeMap<u32, bool>,
+            functions: BTreeMap<(u32, String), bool>,
+        }
+        let mut files: BTreeMap<&str, File> = BTreeMap::new();
+        let mut rows = self.module.line_table();
+        // An end says nothing where another sequence begins.
+        rows.sort_by_key(|row| (row.offset, !row.end_of_sequence));
+        for block in &self.blocks {
+            // The line that it begins in the middle of, and those that begin in it.
+            let first = rows.partition_point(|row| row.offset <= block.start).saturating_sub(1);
+            for row in rows[first..].iter().take_while(|row| row.offset < block.end) {
+                if let (Some(file), 1.., false) = (row.file, row.line, row.end_of_sequence) {
+                    *files.entry(file).or_default().lines.entry(row.line).or_default() |= block.reached;
+                }
+            }
+        }
+        let functions = self.module.function_list(0..u32::MAX);
+        for function in &functions {
+            let (Some(file), Some(name)) = (function.file, &function.name) else { continue };
+            let first = self.blocks.partition_point(|block| Some(block.start) < function.entry);
+            let Some(block) = self.blocks.get(first).filter(|block| block.func == function.function) else { continue };
+            let known = &mut files.entry(file).or_default().functions;
+            *known.entry((function.line, name.clone())).or_default() |= block.reached;
+        }
+        let mut text = String::new();
+        for (name, File { lines, functions }) in &files {
+            // To write to a string fails never.
+            let _ = write!(text, "TN:\nSF:{name}\n");
+            for (line, name) in functions.keys() {
+                let _ = writeln!(text, "FN:{line},{name}");
+            }
+            for ((_, name), reached) in functions {
+                let _ = writeln!(text, "FNDA:{},{name}", u8::from(*reached));
+            }
+            let count = |reached: &mut dyn Iterator<Item = &bool>| reached.filter(|reached| **reached).count();
+            let _ = write!(text, "FNF:{}\nFNH:{}\n", functions.len(), count(&mut functions.values()));
+            for (line, reached) in lines {
+                let _ = writeln!(text, "DA:{line},{}", u8::from(*reached));
+            }
+            let _ = write!(text, "LF:{}\nLH:{}\nend_of_record\n", lines.len(), count(&mut lines.values()));
+        }
+        text
+    }
+}
