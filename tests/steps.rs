@@ -371,7 +371,7 @@ fn without_lines_a_step_leads_out_to_where_there_are_some() {
     );
     assert_eq!(trails(("bare", 5), ("bare", 0), &[Next, Next, Next]), ["bare:0/1", "bare:1/1", "bare:2/1"]);
     let seen = trails(("plain", 5), ("plain", 0), &[Next, Into, Next, Next, Next]);
-    assert_eq!(seen, ["plain:0/1", "plain:1/1", "leaf:1/2", "leaf:3/2"]);
+    assert_eq!(seen, ["plain:0/1", "plain:1/1", "leaf:0/2", "leaf:1/2", "leaf:3/2"]);
 }
 
 #[test]
@@ -434,17 +434,20 @@ fn out_of_so_many_frames() {
         let (known, log) = (ids.clone(), seen.clone());
         run_from(tier, &binary, ("dive", 50), "dive", move |stop| {
             let depth = stop.frame_count();
-            let mut seen = log.lock().unwrap();
-            seen.push(stop.frame(0).unwrap().id());
-            if depth < 40 && seen.len() < 100 {
+            let mut known = known.lock().unwrap();
+            if known.is_empty() && depth < 40 {
                 return Into;
             }
-            *known.lock().unwrap() = (0..depth).map(|index| stop.frame(index).unwrap().id()).collect::<Vec<_>>();
-            if depth == 40 { out(7) } else { Continue }
+            if known.is_empty() {
+                known.extend((0..depth).map(|index| stop.frame(index).unwrap().id()));
+                return out(7);
+            }
+            log.lock().unwrap().push((stop.frame(0).unwrap().id(), depth, line(stop).0));
+            Continue
         });
         let (ids, seen) = (ids.lock().unwrap(), seen.lock().unwrap());
-        assert_eq!(ids.len(), 33, "{tier:?}");
-        assert_eq!(Some(&ids[0]), seen.last(), "{tier:?}");
+        assert_eq!(ids.len(), 40, "{tier:?}");
+        assert_eq!(*seen, [(ids[7], 33, "deep:17".to_owned())], "{tier:?}");
     }
 }
 
