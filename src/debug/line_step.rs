@@ -1,6 +1,6 @@
-//! A step by lines of the source, as a debugger's user means it: which instructions of a frame belong to the line that it
-//! began in, and which one ends it. It is asked about one instruction after the other, and knows no store: which frames
-//! it is in, and which code is armed for it, is the affair of `stepping.rs`.
+//! A step by lines of the source, as a debugger's user means it: which instructions of a frame belong to the line that
+//! it began in, and which one ends it. It is asked about one instruction after the other, and knows no store: which
+//! frames it is in, and which code is armed for it, is the affair of `stepping.rs`.
 
 use crate::base::{DefinedFuncIndex, WasmOffset};
 use crate::dwarf::{FunctionLines, RowLine, RowScope};
