@@ -19,29 +19,29 @@ class FrontEnd(unittest.TestCase):
 
     def test_a_session(self):
         commands = [
-            ("b steps.c:30", "breakpoint 1: run at ./steps.c:30\n"),
+            ("b steps.c:30", "breakpoint 1: run at steps.c:30\n"),
             ("b steps.c:1000", "line 1000"),
             ("b nothing.c:1", "no code of a file `nothing.c`"),
-            ("r", "breakpoint: run at ./steps.c:30\n"),
+            ("r", "breakpoint: run at steps.c:30\n"),
             ("locals", "n = 3\ni = 0\ntotal = 0\n"),
-            ("s", "step: add at ./steps.c:8\n"),
-            ("bt", "#0 add at ./steps.c:8\n#1 run at ./steps.c:30\n"),
+            ("s", "step: add at steps.c:8\n"),
+            ("bt", "#0 add at steps.c:8\n#1 run at steps.c:30\n"),
             ("p a", "a = 0\n"),
             ("p nobody", "no variable `nobody`"),
-            ("n", "step: add at ./steps.c:9\n"),
-            ("f 1", "run at ./steps.c:30\n"),
+            ("n", "step: add at steps.c:9\n"),
+            ("f 1", "run at steps.c:30\n"),
             ("p n", "n = 3\n"),
-            ("f 0", "add at ./steps.c:9\n"),
-            ("fin", "step: run at ./steps.c:30\n"),
-            ("n", "step: run at ./steps.c:29\n"),
-            ("c", "breakpoint: run at ./steps.c:30\n"),
+            ("f 0", "add at steps.c:9\n"),
+            ("fin", "step: run at steps.c:30\n"),
+            ("n", "step: run at steps.c:29\n"),
+            ("c", "breakpoint: run at steps.c:30\n"),
             ("u 8", "has no code at line 8"),
-            ("u 32", "breakpoint: run at ./steps.c:30\n"),
-            ("u 32", "step: run at ./steps.c:32\n"),
-            ("s", "step: twice at ./steps.c:12\n"),
-            ("s", "step: add at ./steps.c:8\n"),
-            ("f 1", "twice at ./steps.c:12\n"),
-            ("fin", "step: run at ./steps.c:32\n"),
+            ("u 32", "breakpoint: run at steps.c:30\n"),
+            ("u 32", "step: run at steps.c:32\n"),
+            ("s", "step: twice at steps.c:12\n"),
+            ("s", "step: add at steps.c:8\n"),
+            ("f 1", "twice at steps.c:12\n"),
+            ("fin", "step: run at steps.c:32\n"),
             ("c", "run has returned "),
             ("q", ""),
         ]
@@ -60,7 +60,7 @@ class FrontEnd(unittest.TestCase):
     def test_ended_at_a_stop_and_without_commands(self):
         self.says(["run", "3"], "", [""])
         self.says(["run", "3"], "b steps.c:28\nr\nq\n", [
-            "breakpoint 1: run at ./steps.c:28\n", "breakpoint: run at ./steps.c:28\n", "ended by q\n", ""])
+            "breakpoint 1: run at steps.c:28\n", "breakpoint: run at steps.c:28\n", "ended by q\n", ""])
 
     def test_a_guest_that_computes_is_paused(self):
         with subprocess.Popen([FRONTEND, GUEST, "spin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as front:
@@ -71,7 +71,7 @@ class FrontEnd(unittest.TestCase):
             front.stdout.read(2)
             answer("b steps.c:76")
             line = front.stdout.readline()
-            self.assertIn("spin at ./steps.c", line)
+            self.assertIn("spin at steps.c", line)
             answer("r")
             self.assertIn("breakpoint: spin", front.stdout.readline())
             front.stdout.read(2)
@@ -79,11 +79,11 @@ class FrontEnd(unittest.TestCase):
             answer("c")
             front.send_signal(signal.SIGINT)
             text = front.stdout.readline()
-            self.assertIn("pause: spin at ./steps.c:", text)
+            self.assertIn("pause: spin at steps.c:", text)
             answer("q")
-            self.assertIn("ended by q", front.stdout.read(len("> ended by q\n")))
-            out, _ = front.communicate("q\n", timeout=60)
-            self.assertEqual((front.returncode, out), (0, "> "))
+            answer("q")
+            self.assertEqual(front.stdout.read(), "> ended by q\n> ")
+            self.assertEqual(front.wait(timeout=60), 0)
 
 
 unittest.main(argv=sys.argv[:1])

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{ErrorKind, WasmOffset};
-use stepwell::debug::{Action, Debugger, Reason, Stop};
+use stepwell::debug::{Action, Debugger, ExceptionStops, Reason, Stop};
 use stepwell::runtime::{Caller, Config, DebugTier, Engine, Func, Instance, Linker, Module, Store, Val};
 
 use Action::{Continue, NextLine as Next, StepInstruction, StepLine as Into, StepOver};
@@ -238,7 +238,13 @@ const ROWS: &[(&str, &[Row])] = &[
 /// Runs an export with a breakpoint at an instruction, which is removed when it is come to, and answers as is said; at
 /// last the guest goes on. Gives where every stop was: the innermost frame's function and instruction, and how many
 /// frames there are.
-fn trail(tier: DebugTier, (export, argument): (&str, i32), at: (&str, usize), answers: &[Action]) -> Vec<String> {
+fn trail(
+    tier: DebugTier,
+    (export, argument): (&str, i32),
+    at: (&str, usize),
+    answers: &[Action],
+    which: ExceptionStops,
+) -> Vec<String> {
     let engine = Engine::new(Config { debug: true, debug_tier: tier, ..Config::default() }).unwrap();
     let module = Module::new(&engine, &with_lines(LINES, ROWS)).unwrap();
     let mut store = Store::new(&engine);
@@ -283,8 +289,10 @@ fn trail(tier: DebugTier, (export, argument): (&str, i32), at: (&str, usize), an
     })
     .unwrap();
     debugger.break_at(&mut store, &module, start).unwrap();
+    debugger.stop_at_exceptions(&mut store, which).unwrap();
     assert_eq!(call(&mut store), alone, "the debugger has changed what the guest computes");
     let stops = seen.lock().unwrap().len();
+    debugger.stop_at_exceptions(&mut store, ExceptionStops::None).unwrap();
     // Nothing is left of a step.
     assert_eq!(call(&mut store), alone);
     let traps = usize::from(alone.is_err());
@@ -295,7 +303,7 @@ fn trail(tier: DebugTier, (export, argument): (&str, i32), at: (&str, usize), an
 
 /// The same in both kinds of debug code.
 fn trails(call: (&str, i32), at: (&str, usize), answers: &[Action]) -> Vec<String> {
-    let [a, b] = TIERS.map(|tier| trail(tier, call, at, answers));
+    let [a, b] = TIERS.map(|tier| trail(tier, call, at, answers, ExceptionStops::None));
     assert_eq!(a, b, "{call:?}, {at:?}, {answers:?}");
     a
 }
@@ -409,6 +417,17 @@ fn a_step_ends_where_an_exception_is_caught() {
 }
 
 #[test]
+fn a_step_from_where_an_exception_is_thrown_ends_where_it_is_caught() {
+    for tier in TIERS {
+        for answer in [Next, Into] {
+            let answers = [Continue, answer.clone(), answer.clone()];
+            let seen = trail(tier, ("catcher", 1), ("thrower", 1), &answers, ExceptionStops::All);
+            assert_eq!(seen, ["thrower:1/3", "thrower:3/3", "catcher:10/1", "catcher:11/1"], "{tier:?} {answer:?}");
+        }
+    }
+}
+
+#[test]
 fn a_trap_ends_a_step() {
     for answer in [Next, Into] {
         assert_eq!(trails(("divide", 0), ("divide", 0), &all(answer)), ["divide:0/1", "divide:1/1", "divide:3/1 trap"]);
@@ -499,6 +518,8 @@ fn to_an_instruction() {
     assert_eq!(trails(("top", 3), ("top", 0), &[to(&[("top", 5), ("leaf", 1), ("top", 3)])]), ["top:0/1", "top:3/1"]);
     assert_eq!(trails(("top", 3), ("leaf", 1), &[to(&[("top", 5)])]), ["leaf:1/2", "top:2/1"]);
     assert_eq!(trails(("top", 3), ("leaf", 1), &[Action::RunTo(vec![])]), ["leaf:1/2", "top:2/1"]);
+    // The host calls the function once more: that is another frame, though it is in the same place.
+    assert_eq!(trails(("top", 3), ("back", 1), &[to(&[("back", 0), ("back", 1)])]), ["back:1/2", "top:4/1"]);
     assert_eq!(trails(("top", 3), ("top", 0), &[Action::RunTo(vec![WasmOffset::new(u32::MAX)])]), ["top:0/1"]);
     assert_eq!(trails(("tails", 3), ("tail", 0), &[to(&[("leaf", 1), ("tail", 9)][..1])]), ["tail:0/2", "tails:2/1"]);
 }

@@ -13,9 +13,11 @@ use super::layers::{Layer, Layers};
 use super::line_step::{KnownLines, LineStep};
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::code::{CodeSlot, StepScope};
+use crate::dwarf::FunctionLines;
 use crate::runtime::{AsStore, Catcher, Module, StopInfo, StoreMut};
 use crate::wasm::is_tail_call;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// The callback's answer to a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
 /// when the guest's outermost call returns to the host.
@@ -71,8 +73,17 @@ enum Plan {
     #[default]
     None,
     Lines(LineStep),
-    /// One of these ends it, in the frame of this id; ascending.
-    Offsets(usize, Vec<WasmOffset>),
+    Offsets(Offsets),
+}
+
+/// A step to a place.
+struct Offsets {
+    /// The id of its frame.
+    frame: usize,
+    /// What is known of its function.
+    lines: Arc<FunctionLines>,
+    /// Where it ends; ascending.
+    offsets: Vec<WasmOffset>,
 }
 
 #[derive(Default)]
@@ -172,7 +183,7 @@ impl Stepping {
                 step.move_to(frame, lines);
                 self.go_on_in(layers, store, frame)
             }
-            Plan::Offsets(own, _) if frame > *own => {
+            Plan::Offsets(step) if frame > step.frame => {
                 (self.plan, self.goal) = (Plan::None, Goal::NotBelow(frame));
                 widen(layers, store, (slot, func))
             }
@@ -279,10 +290,10 @@ impl Stepping {
             Action::RunTo(_) => (here, functions(store, 0)),
         };
         self.pause();
-        if let Action::RunTo(offsets) = action {
+        if let (Action::RunTo(offsets), Some(module)) = (action, store.module_in(from.code.0)) {
             let mut offsets = offsets.clone();
             offsets.sort_unstable();
-            self.plan = Plan::Offsets(frame, offsets);
+            self.plan = Plan::Offsets(Offsets { frame, lines: self.known.of(module, from.code.1), offsets });
         }
         (self.goal, self.run) = (goal, store.run());
         layers.set_scope(store, Layer::Step, scope)
@@ -355,14 +366,16 @@ impl Stepping {
         let frame = id(store, at);
         match &mut self.plan {
             Plan::None => Ok(true),
-            Plan::Offsets(own, offsets) => {
-                if frame > *own || offsets.binary_search(&wasm).is_ok() {
+            Plan::Offsets(step) => {
+                if frame > step.frame {
                     return Ok(true);
                 }
-                if leaves_by_call(store, at, wasm) {
+                // It has returned to a host function, which has called the same once more; or it will be gone.
+                if step.lines.is_entered_at(wasm) || leaves_by_call(store, at, wasm) {
                     self.goal = Goal::Above(frame);
+                    return Ok(step.offsets.binary_search(&wasm).is_ok() && !step.lines.is_entered_at(wasm));
                 }
-                Ok(false)
+                Ok(step.offsets.binary_search(&wasm).is_ok())
             }
             Plan::Lines(step) if frame == step.frame() && !step.leaves => {
                 if step.running_through {

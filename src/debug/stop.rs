@@ -172,7 +172,7 @@ impl<'a> Stop<'a> {
         };
         let lines = frame.module().function_lines(func);
         let Some((first, last)) = lines.bounds() else {
-            return refuse(format!("function {} has no lines: the module was compiled without -g", frame.func()));
+            return refuse(format!("function {} has no lines (compile it with -g)", frame.func()));
         };
         let starts = lines.starts_of(frame.offset(), line);
         if starts.is_empty() {

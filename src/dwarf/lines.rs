@@ -66,7 +66,7 @@ pub(crate) struct FunctionLines {
 }
 
 impl FunctionLines {
-    /// Whether nothing is known: no row is of a line of the source.
+    /// Whether no row is known.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -122,6 +122,9 @@ impl SourceMap {
         let (Some(begin), Some(behind)) = (start.checked_sub(self.code.start), end.checked_sub(self.code.start)) else {
             return lines;
         };
+        // Declarations of locals are before the first instruction.
+        let entry = self.inspector(binary).entry_of(info, func).unwrap_or(WasmOffset::new(start));
+        lines.entry = Some(entry).filter(|entry| !is_loop(binary, *entry));
         let mut rows = Vec::new();
         let mut known: HashMap<Vec<usize>, u32> = HashMap::new();
         let units = self.unit_at(begin).into_iter().chain(self.anywhere.iter().map(|unit| *unit as usize));
@@ -155,10 +158,7 @@ impl SourceMap {
             covered = covered.max(row.code.end);
             row.code.start < row.code.end
         });
-        // Declarations of locals are before the first instruction.
-        let entry = self.inspector(binary).entry_of(info, func).unwrap_or(WasmOffset::new(start));
         lines.body = lines.body.max(entry);
-        lines.entry = Some(entry).filter(|entry| !is_loop(binary, *entry));
         for row in &mut rows {
             row.first = behind_structure(binary, row.code.start.max(entry)..row.code.end).max(row.code.start);
         }
