@@ -183,10 +183,6 @@ impl Stepping {
                 step.move_to(frame, lines);
                 self.go_on_in(layers, store, frame)
             }
-            Plan::Offsets(step) if frame > step.frame => {
-                (self.plan, self.goal) = (Plan::None, Goal::NotBelow(frame));
-                widen(layers, store, (slot, func))
-            }
             _ if reached => widen(layers, store, (slot, func)),
             _ => Ok(()),
         }
