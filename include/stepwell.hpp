@@ -225,6 +225,10 @@ enum class Action : std::int32_t {
   StepOver = STEPWELL_ACTION_STEP_OVER,
   StepOut = STEPWELL_ACTION_STEP_OUT,
   Trap = STEPWELL_ACTION_TRAP,
+  StepLine = STEPWELL_ACTION_STEP_LINE,
+  NextLine = STEPWELL_ACTION_NEXT_LINE,
+  StepOutOf = STEPWELL_ACTION_STEP_OUT_OF,
+  RunTo = STEPWELL_ACTION_RUN_TO,
 };
 
 /// Which variables of the source a frame is asked for, or which of them a variable is one of.
@@ -4418,6 +4422,22 @@ public:
   }
   void return_early(Span<const Val> values) { try_return_early(values).value(); }
   void return_early(std::initializer_list<Val> values) { try_return_early(values).value(); }
+  /// What to answer so that the guest stops once so many frames are left: at the next instruction of the frame of that index.
+  Result<Action> try_step_out_of(std::size_t frames) {
+    return answer(Action::StepOutOf, stepwell_stop_step_out_of_set(stop_, frames));
+  }
+  Action step_out_of(std::size_t frames) { return try_step_out_of(frames).value(); }
+  /// What to answer so that the guest stops at an instruction of the innermost frame's function, in that frame, or in its caller once it
+  /// returns. It takes the place of what was said before.
+  Result<Action> try_run_to_offset(std::size_t offset) {
+    return answer(Action::RunTo, stepwell_stop_run_to_offset_set(stop_, offset));
+  }
+  Action run_to_offset(std::size_t offset) { return try_run_to_offset(offset).value(); }
+  /// The same for a line of the file that the frame is in: wherever a statement of it begins in the function.
+  Result<Action> try_run_to_line(std::uint32_t line) {
+    return answer(Action::RunTo, stepwell_stop_run_to_line_set(stop_, line));
+  }
+  Action run_to_line(std::uint32_t line) { return try_run_to_line(line).value(); }
   /// The store.
   Store store() const { return check(), Store(store_); }
   /// Sets a breakpoint, as `Debugger` does; it takes effect before the guest goes on.
@@ -4427,6 +4447,10 @@ public:
   stepwell_stop_t *raw() const noexcept { return stop_; }
 
 private:
+  static Result<Action> answer(Action action, stepwell_error_t *error) {
+    if (error) return detail::take_error(error);
+    return action;
+  }
   [[noreturn]] static void over() { detail::last_error("looking at a stop").raise(); }
   void check() const {
     if (stepwell_stop_reason(stop_) == 0) over();

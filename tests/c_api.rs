@@ -40,6 +40,7 @@ programs!(
     core_dump,
     debugger,
     change,
+    steps,
     pause,
     delete_orders,
     config,

@@ -30,6 +30,25 @@ typedef enum stepwell_action_enum {
   STEPWELL_ACTION_STEP_OUT = 3,
   /** End the guest's call with a trap; `stepwell_stop_message_set` sets its message. */
   STEPWELL_ACTION_TRAP = 4,
+  /**
+   * Stop where another line of the source begins, in this function or in one with lines that it calls, there behind
+   * what sets up its frame; functions without lines run through. Once the frame returns, stop at once in the next
+   * one further out that has lines. In a function without lines: step out to one that has some; if there is none, as
+   * `STEPWELL_ACTION_STEP`.
+   */
+  STEPWELL_ACTION_STEP_LINE = 5,
+  /**
+   * The same, but calls run through, and so does what is inlined. In a function without lines where no caller has
+   * any, it is `STEPWELL_ACTION_STEP_OVER`.
+   */
+  STEPWELL_ACTION_NEXT_LINE = 6,
+  /** Stop once so many frames are left as `stepwell_stop_step_out_of_set` has said for this stop; without that, one. */
+  STEPWELL_ACTION_STEP_OUT_OF = 7,
+  /**
+   * Stop where `stepwell_stop_run_to_offset_set` or `stepwell_stop_run_to_line_set` has said for this stop, in this
+   * frame, or at the next instruction of its caller once it returns; calls run through.
+   */
+  STEPWELL_ACTION_RUN_TO = 8,
 } stepwell_action_enum;
 
 /** Which exceptions are stops. */
@@ -1034,6 +1053,43 @@ STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_stop_return_early(stepwell_stop_t *stop,
                                                 const wasm_val_vec_t *values);
+
+/**
+ * Says how many frames of the stop the action `STEPWELL_ACTION_STEP_OUT_OF` leaves: the guest then stops at the next
+ * instruction of the frame of that index. 1 is what `STEPWELL_ACTION_STEP_OUT` leaves, 0 is
+ * `STEPWELL_ACTION_STEP_OVER`. An error, and nothing changed, where there are not more frames than that.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_stop_step_out_of_set(stepwell_stop_t *stop,
+                                                   size_t frames);
+
+/**
+ * Says where the action `STEPWELL_ACTION_RUN_TO` ends: at an instruction of the innermost frame's function, by its
+ * offset in bytes from the start of the module. It takes the place of what was said before. If the guest does not come
+ * there, it stops at the next instruction of the caller. An error, and nothing changed, for an offset outside of the
+ * function; one in the middle of an instruction is never come to.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_stop_run_to_offset_set(stepwell_stop_t *stop,
+                                                     size_t offset);
+
+/**
+ * Says where the action `STEPWELL_ACTION_RUN_TO` ends: wherever a statement of this line begins in the innermost
+ * frame's function, of the file that its instruction is of. It takes the place of what was said before. An error, and
+ * nothing changed, where the function has no code at that line.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_stop_run_to_line_set(stepwell_stop_t *stop,
+                                                   uint32_t line);
 
 /**
  * Writes the state of the stopped store to `out` as a core dump: a WebAssembly module in the format "Coredump" of the

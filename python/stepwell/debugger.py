@@ -34,6 +34,11 @@ Action.__doc__ = """What the guest is to do after a stop.
 - `STEP_OVER`: stop at the next instruction of this frame, or of its caller once it returns.
 - `STEP_OUT`: stop at the next instruction of the caller.
 - `TRAP`: end the guest's call with a trap.
+- `STEP_LINE`: stop where another line of the source begins, in this function or one with lines that it calls; once the frame returns, at
+  once in the next one further out that has lines.
+- `NEXT_LINE`: the same, but calls run through.
+- `STEP_OUT_OF`: stop once so many frames are left as `stop.step_out_of` has said; without that, one.
+- `RUN_TO`: stop where `stop.run_to` or `stop.run_to_line` has said.
 """
 Scope.__doc__ = """Which variables of the source a frame is asked for.
 
@@ -249,7 +254,7 @@ class Debugger(StoreObject):
 
     `on_stop` is called at every stop, on the guest's thread, with a `Stop`. It may look and change, edit breakpoints, call
     exports (which may stop in turn), and says what the guest is to do: by returning an `Action`, or by calling `stop.step()`,
-    `stop.step_over()` or `stop.step_out()`; the guest goes on if it does neither. What it raises ends the guest, and is raised by the
+    `stop.step_over()`, `stop.next_line()` or their like; the guest goes on if it does neither. What it raises ends the guest, and is raised by the
     call that ran it; a `Trap` that it returns does the same.
 
     Attaching compiles debug code where the store's modules have none. `progress` is told how many functions of how many are done, perhaps on
@@ -450,6 +455,38 @@ class Stop(Unique):
     def step_out(self) -> None:
         """Once `on_stop` returns None, the guest stops at the next instruction of the caller."""
         self._answer = Action.STEP_OUT
+
+    def step_line(self) -> None:
+        """Once `on_stop` returns None, the guest stops where another line of the source begins, in this function or in one with lines that
+        it calls. Functions without lines run through. Once the frame returns, it stops at once in the next one further out that has lines."""
+        self._answer = Action.STEP_LINE
+
+    def next_line(self) -> None:
+        """Once `on_stop` returns None, the guest stops where another line of the source begins in this frame; calls run through. Once the
+        frame returns, it stops at once in the next one further out that has lines."""
+        self._answer = Action.NEXT_LINE
+
+    def step_out_of(self, frames: int) -> None:
+        """Once `on_stop` returns None, the guest stops when so many frames are left: at the next instruction of `frame(frames)`."""
+        if frames < 0:
+            raise ValueError("frames are counted from 0")
+        check(c.stepwell_stop_step_out_of_set(self._handle, frames))
+        self._answer = Action.STEP_OUT_OF
+
+    def run_to(self, offset: int) -> None:
+        """Once `on_stop` returns None, the guest stops at an instruction of the innermost frame's function, by its byte offset in the module,
+        in that frame; or in its caller, once it returns."""
+        if offset < 0:
+            raise ValueError("an offset is not negative")
+        check(c.stepwell_stop_run_to_offset_set(self._handle, offset))
+        self._answer = Action.RUN_TO
+
+    def run_to_line(self, line: int) -> None:
+        """The same for a line of the file that the frame is in: wherever a statement of it begins in the function."""
+        if not 0 <= line < 1 << 32:
+            raise ValueError(f"{line} is no line")
+        check(c.stepwell_stop_run_to_line_set(self._handle, line))
+        self._answer = Action.RUN_TO
 
     def serve(self, wait: Callable[[], Any]) -> None:
         """Calls `wait()`, inside `on_stop`, and lends the stop to other threads until that returns: they may do with it, one at a time,

@@ -65,6 +65,7 @@ pub mod stop;
 mod stop_change;
 pub mod stop_frame;
 pub mod stop_queue;
+mod stop_step;
 pub mod store;
 pub mod table;
 pub mod tabletype;

@@ -15,7 +15,7 @@ use super::plumbing::handles::{
 use super::plumbing::object::Object;
 use super::plumbing::own::{Own, lend, null, string};
 use super::trap::stepwell_trap_code_t;
-use crate::base::{Error, ErrorKind, NulText, Result};
+use crate::base::{Error, ErrorKind, NulText, Result, WasmOffset};
 use crate::debug::{Action, Reason, Stop};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_void};
@@ -40,6 +40,19 @@ pub enum stepwell_action_enum {
     STEPWELL_ACTION_STEP_OUT = 3,
     /// End the guest's call with a trap; `stepwell_stop_message_set` sets its message.
     STEPWELL_ACTION_TRAP = 4,
+    /// Stop where another line of the source begins, in this function or in one with lines that it calls, there behind
+    /// what sets up its frame; functions without lines run through. Once the frame returns, stop at once in the next
+    /// one further out that has lines. In a function without lines: step out to one that has some; if there is none, as
+    /// `STEPWELL_ACTION_STEP`.
+    STEPWELL_ACTION_STEP_LINE = 5,
+    /// The same, but calls run through, and so does what is inlined. In a function without lines where no caller has
+    /// any, it is `STEPWELL_ACTION_STEP_OVER`.
+    STEPWELL_ACTION_NEXT_LINE = 6,
+    /// Stop once so many frames are left as `stepwell_stop_step_out_of_set` has said for this stop; without that, one.
+    STEPWELL_ACTION_STEP_OUT_OF = 7,
+    /// Stop where `stepwell_stop_run_to_offset_set` or `stepwell_stop_run_to_line_set` has said for this stop, in this
+    /// frame, or at the next instruction of its caller once it returns; calls run through.
+    STEPWELL_ACTION_RUN_TO = 8,
 }
 
 /// Why a guest was stopped, one of `enum stepwell_stop_enum`.
@@ -81,6 +94,9 @@ struct Live {
     cell: OnceCell<Arc<StoreCell>>,
     debugger: OnceCell<DebuggerObject>,
     message: RefCell<Option<String>>,
+    /// How many frames are to be left, and where the guest is to run to: what C has said for the actions that need it.
+    frames: Cell<Option<usize>>,
+    offsets: RefCell<Option<Vec<WasmOffset>>>,
     /// The trap's message, once C has asked.
     trap_message: OnceCell<NulText>,
     /// The stop of the thread that began before, and the one that began after. They need not end in that order: each
@@ -132,6 +148,8 @@ impl Live {
             cell: OnceCell::new(),
             debugger: OnceCell::new(),
             message: RefCell::new(None),
+            frames: Cell::new(None),
+            offsets: RefCell::new(None),
             trap_message: OnceCell::new(),
             before: Cell::new(std::ptr::null()),
             after: Cell::new(std::ptr::null()),
@@ -207,6 +225,13 @@ pub(super) fn call_back(
         _ if action == a::STEPWELL_ACTION_STEP as i32 => Action::StepInstruction,
         _ if action == a::STEPWELL_ACTION_STEP_OVER as i32 => Action::StepOver,
         _ if action == a::STEPWELL_ACTION_STEP_OUT as i32 => Action::StepOut,
+        _ if action == a::STEPWELL_ACTION_STEP_LINE as i32 => Action::StepLine,
+        _ if action == a::STEPWELL_ACTION_NEXT_LINE as i32 => Action::NextLine,
+        _ if action == a::STEPWELL_ACTION_STEP_OUT_OF as i32 => Action::StepOutOf(live.frames.get().unwrap_or(1)),
+        _ if action == a::STEPWELL_ACTION_RUN_TO as i32 => match live.offsets.take() {
+            Some(offsets) => Action::RunTo(offsets),
+            None => Action::Trap("the stop callback has the guest run to a place, and has said none".to_owned()),
+        },
         _ if action == a::STEPWELL_ACTION_TRAP as i32 => {
             Action::Trap(live.message.take().unwrap_or_else(|| "ended by the debugger".to_owned()))
         }
@@ -322,6 +347,30 @@ fn number_of(stop: *const stepwell_stop_t) -> Result<u64> {
         return Err(Error::new(ErrorKind::Argument, "`stop` is no stop"));
     }
     Ok(number >> ID_SHIFT)
+}
+
+/// Says how many frames of a stop are to be left.
+pub(super) fn set_frames(stop: *const stepwell_stop_t, frames: usize) -> Result<()> {
+    with_stop(stop, |live, stop| {
+        let count = stop.frame_count();
+        if frames >= count {
+            let message = format!("{frames} frames cannot be left: there are {count}, and one must stay");
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        live.frames.set(Some(frames));
+        Ok(())
+    })
+}
+
+/// Says where the guest of a stop is to run to.
+pub(super) fn set_offsets(
+    stop: *const stepwell_stop_t,
+    offsets: impl FnOnce(&Stop<'_>) -> Result<Vec<WasmOffset>>,
+) -> Result<()> {
+    with_stop(stop, |live, stop| {
+        *live.offsets.borrow_mut() = Some(offsets(stop)?);
+        Ok(())
+    })
 }
 
 /// Does something with the stop that C means, which changes it.

@@ -41,6 +41,7 @@ mod core_dump;
 mod coverage;
 mod frame;
 mod layers;
+mod line_step;
 mod places;
 mod split;
 mod stepping;
@@ -413,12 +414,19 @@ impl State {
             return Ok(Next::Done(Answer::GoOn));
         }
         match self.is_due(store, at, None)? {
-            Due::Yes => return Ok(Next::Tell),
+            Due::Yes => return Ok(self.tell()),
             Due::Ask => return Ok(Next::Ask),
             Due::No => {}
         }
         self.stepping.forget_ended(&mut self.layers, store)?;
         self.go_on(store, at)
+    }
+
+    /// The callback is to be called. What it runs meanwhile is not stepped; how the guest goes on, its answer says.
+    #[inline]
+    fn tell(&mut self) -> Next {
+        self.stepping.pause();
+        Next::Tell
     }
 
     /// The host has been asked: these breakpoints are come to.
@@ -436,7 +444,7 @@ impl State {
                 inside.pay(store);
                 store.set_virtual(inside);
             }
-            return Ok(Next::Tell);
+            return Ok(self.tell());
         }
         self.stepping.forget_ended(&mut self.layers, store)?;
         self.go_on(store, at)
@@ -451,6 +459,8 @@ impl State {
         // Shown inside the region, or changed by the callback.
         if let Some(mut inside) = store.take_virtual() {
             inside.take_back(store);
+            // The callback may have had it jump.
+            at.wasm = inside.wasm();
             at.inside = Some(inside);
             at.told_inside = true;
         }
@@ -462,7 +472,7 @@ impl State {
     #[inline]
     fn is_due(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, inside: Option<&VirtualFrame>) -> Result<Due> {
         let found = self.breakpoints.at(at.info.slot, at.wasm);
-        let stepped = self.stepping.satisfied(&self.layers, store, at.info);
+        let stepped = self.stepping.satisfied(&mut self.layers, store, at.info, at.wasm)?;
         at.stepped = stepped;
         let Some(found) = found else {
             return Ok(if without_breakpoint(store, at) { Due::Yes } else { Due::No });
@@ -570,7 +580,7 @@ impl State {
             if !matches!(due, Due::No) {
                 inside.pay(store);
                 store.set_virtual(inside);
-                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { Next::Tell });
+                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { self.tell() });
             }
             at.inside = Some(inside);
             self.stepping.forget_ended(&mut self.layers, store)?;

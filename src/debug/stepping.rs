@@ -5,13 +5,19 @@
 //! A tail call leaves its frame for good, and the one that takes its place has its id. So a step over a tail call is a
 //! step out: there is nothing else of the frame to come back to. A step into one ends at the callee's first
 //! instruction, and a step out of that in the caller of both.
+//!
+//! Where a step ends is said by its [`Goal`], which looks at frames alone. Some steps have more to say: of the
+//! instructions that the goal lets through, their [`Plan`] says which one ends them.
 
 use super::layers::{Layer, Layers};
+use super::line_step::{KnownLines, LineStep};
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::code::{CodeSlot, StepScope};
-use crate::runtime::{AsStore, Catcher, StopInfo, StoreMut};
+use crate::dwarf::FunctionLines;
+use crate::runtime::{AsStore, Catcher, Module, StopInfo, StoreMut};
 use crate::wasm::is_tail_call;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// The callback's answer to a stop. A step ends at the first stop it describes, at a breakpoint on the way, or
 /// when the guest's outermost call returns to the host.
@@ -26,6 +32,24 @@ pub enum Action {
     StepOver,
     /// Stop at the next instruction of the caller.
     StepOut,
+    /// Stop where another line of the source begins, in this function or in one with lines that it calls: there behind
+    /// what sets up its frame. What has no lines is run through, with all that it calls; what a host function calls
+    /// back is not. Once the frame returns, stop at once in the next one further out that has lines. In a function
+    /// without lines it is a step out to one that has some, and [`Action::StepInstruction`] where there is none.
+    StepLine,
+    /// The same, but calls run through, and so does what is inlined. In a function without lines where no caller has
+    /// any, it is [`Action::StepOver`].
+    NextLine,
+    /// Stop at the next instruction of the frame of this index, or of its caller once it returns: so many frames are
+    /// left, of which 1 is [`Action::StepOut`], and 0 [`Action::StepOver`]. With more than there are, run to the next
+    /// breakpoint.
+    StepOutOf(usize),
+    /// Stop at one of these instructions of this frame's function, in this frame, or at the next instruction of the
+    /// caller once it returns. Calls run through, also those of the same function. [`Stop::offsets_of_line`] has those
+    /// of a line.
+    ///
+    /// [`Stop::offsets_of_line`]: super::Stop::offsets_of_line
+    RunTo(Vec<WasmOffset>),
     /// End the guest's call with a trap of this message.
     Trap(String),
 }
@@ -42,11 +66,33 @@ enum Goal {
     Above(usize),
 }
 
+/// What a step says of the instructions that its goal lets through.
+#[derive(Default)]
+enum Plan {
+    /// The first one ends it.
+    #[default]
+    None,
+    Lines(LineStep),
+    Offsets(Offsets),
+}
+
+/// A step to a place.
+struct Offsets {
+    /// The id of its frame.
+    frame: usize,
+    /// What is known of its function.
+    lines: Arc<FunctionLines>,
+    /// Where it ends; ascending.
+    offsets: Vec<WasmOffset>,
+}
+
 #[derive(Default)]
 pub(super) struct Stepping {
     /// Whether every instruction stops: what the layer of that name wants.
     always: bool,
     goal: Goal,
+    plan: Plan,
+    known: KnownLines,
     /// The outermost call the step began in; it ends with it.
     run: u64,
 }
@@ -58,14 +104,23 @@ impl Stepping {
         Ok(())
     }
 
-    /// Whether a stop ends the step under way; if so, it is over.
+    /// Whether the instruction at `wasm` ends the step under way; if so, it is over.
     #[inline]
-    pub(super) fn satisfied(&mut self, layers: &Layers, store: &StoreMut<'_>, at: &StopInfo) -> bool {
-        if self.wants(layers, store, at) {
-            self.goal = Goal::None;
-            return true;
+    pub(super) fn satisfied(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        at: &StopInfo,
+        wasm: WasmOffset,
+    ) -> Result<bool> {
+        if !self.wants(layers, store, at) {
+            return Ok(false);
         }
-        false
+        if !matches!(self.plan, Plan::None) && !self.always && !self.look(layers, store, at, wasm)? {
+            return Ok(false);
+        }
+        self.pause();
+        Ok(true)
     }
 
     /// Whether the next instruction of the frame that has stopped would be stopped at. A stop may be for a breakpoint
@@ -113,10 +168,24 @@ impl Stepping {
         caught: Option<Catcher>,
     ) -> Result<()> {
         let Some(Catcher { slot, func, fp, .. }) = caught else { return Ok(()) };
-        if self.run == store.run() && self.reached_in(|| store.as_store().frame_id(slot, func, fp)) {
-            widen(layers, store, (slot, func))?;
+        if self.run != store.run() {
+            return Ok(());
         }
-        Ok(())
+        let frame = store.as_store().frame_id(slot, func, fp);
+        let reached = self.reached_in(|| frame);
+        match &mut self.plan {
+            Plan::Lines(step) if frame > step.frame() => {
+                // Its own frame is gone.
+                let lines = store.module_in(slot).map(|module| self.known.of(module, func));
+                let Some(lines) = lines.filter(|lines| !lines.is_empty()) else {
+                    return self.go_out_to_lines(layers, store, frame).map(drop);
+                };
+                step.move_to(frame, lines);
+                self.go_on_in(layers, store, frame)
+            }
+            _ if reached => widen(layers, store, (slot, func)),
+            _ => Ok(()),
+        }
     }
 
     /// Disarms what a step that ended with its call has left behind.
@@ -129,13 +198,18 @@ impl Stepping {
 
     /// No step is under way any more.
     pub(super) fn cancel(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
-        self.goal = Goal::None;
+        self.pause();
+        self.known.forget();
         layers.set_scope(store, Layer::Step, StepScope::Off)
     }
 
     /// The stop is about to be shown: what the callback runs in between is not stepped.
+    #[inline]
     pub(super) fn pause(&mut self) {
         self.goal = Goal::None;
+        if !matches!(self.plan, Plan::None) {
+            self.plan = Plan::None;
+        }
     }
 
     /// Starts what the callback asked for, at a stop before the instruction at `wasm`, there or in the region behind.
@@ -170,14 +244,14 @@ impl Stepping {
         store: &mut StoreMut<'_>,
         action: &Action,
     ) -> Result<()> {
-        let mut top = None;
+        let Some((frame, code)) = nth_frame(store, 0) else { return self.cancel(layers, store) };
+        let mut wasm = WasmOffset::new(0);
         store.walk_frames(|frame| {
-            top = frame.module.info().defined(frame.func).map(|func| (frame.slot, func, frame.fp));
+            wasm = frame.wasm;
             ControlFlow::Break(())
         });
-        let Some((slot, func, fp)) = top else { return self.cancel(layers, store) };
-        let frame = store.as_store().frame_id(slot, func, fp);
-        self.start_in(layers, store, action, (frame, false))
+        // What it throws with leaves no frame for another function.
+        self.start_in(layers, store, action, From { frame, code, wasm, leaves: false })
     }
 
     fn start_anew(
@@ -188,27 +262,179 @@ impl Stepping {
         at: &StopInfo,
         wasm: WasmOffset,
     ) -> Result<()> {
-        let leaves = *action == Action::StepOver && leaves_by_call(store, at, wasm);
-        self.start_in(layers, store, action, (id(store, at), leaves))
+        let leaves = !matches!(action, Action::Continue | Action::StepInstruction) && leaves_by_call(store, at, wasm);
+        let from = From { frame: id(store, at), code: (at.slot, at.func), wasm, leaves };
+        self.start_in(layers, store, action, from)
     }
 
-    /// The same, in the frame of this id, which the next instruction leaves for good or not.
-    fn start_in(
-        &mut self,
-        layers: &mut Layers,
-        store: &mut StoreMut<'_>,
-        action: &Action,
-        (frame, leaves): (usize, bool),
-    ) -> Result<()> {
+    fn start_in(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, action: &Action, from: From) -> Result<()> {
+        let From { frame, leaves, .. } = from;
+        // In the frame or a caller of it; once the next instruction has left it for good, in a caller alone.
+        let here = if leaves { Goal::Above(frame) } else { Goal::NotBelow(frame) };
         let (goal, scope) = match action {
             Action::Continue | Action::Trap(_) => return self.cancel(layers, store),
+            Action::StepLine | Action::NextLine => {
+                return self.start_lines(layers, store, *action == Action::StepLine, from);
+            }
             Action::StepInstruction => (Goal::Anywhere, StepScope::All),
-            Action::StepOver if !leaves => (Goal::NotBelow(frame), functions(store, 0)),
-            Action::StepOver | Action::StepOut => (Goal::Above(frame), functions(store, 1)),
+            Action::StepOver | Action::StepOutOf(0) => (here, functions(store, usize::from(leaves))),
+            Action::StepOut => (Goal::Above(frame), functions(store, 1)),
+            Action::StepOutOf(count) => match nth_frame(store, *count) {
+                Some((frame, code)) => (Goal::NotBelow(frame), StepScope::Functions(vec![code])),
+                None => return self.cancel(layers, store),
+            },
+            Action::RunTo(_) => (here, functions(store, 0)),
         };
+        self.pause();
+        if let (Action::RunTo(offsets), Some(module)) = (action, store.module_in(from.code.0)) {
+            let mut offsets = offsets.clone();
+            offsets.sort_unstable();
+            self.plan = Plan::Offsets(Offsets { frame, lines: self.known.of(module, from.code.1), offsets });
+        }
         (self.goal, self.run) = (goal, store.run());
         layers.set_scope(store, Layer::Step, scope)
     }
+
+    /// Starts a step through lines.
+    fn start_lines(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, into: bool, from: From) -> Result<()> {
+        let From { frame, code, wasm, leaves } = from;
+        self.pause();
+        self.run = store.run();
+        let Some(lines) = store.module_in(code.0).map(|module| self.known.of(module, code.1)) else {
+            return self.cancel(layers, store);
+        };
+        if lines.is_empty() {
+            if self.go_out_to_lines(layers, store, frame)? {
+                return Ok(());
+            }
+            let action = if into { Action::StepInstruction } else { Action::StepOver };
+            return self.start_in(layers, store, &action, from);
+        }
+        let mut step = LineStep::new(into, frame, lines, wasm);
+        step.leaves = leaves;
+        self.plan = Plan::Lines(step);
+        self.go_on_in(layers, store, frame)?;
+        if leaves && !into {
+            self.goal = Goal::Above(frame);
+        }
+        Ok(())
+    }
+
+    /// The step through lines goes on in this frame, which is its own.
+    fn go_on_in(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, frame: usize) -> Result<()> {
+        if matches!(&self.plan, Plan::Lines(step) if step.goes_in() && !step.running_through) {
+            self.goal = Goal::Anywhere;
+            return layers.set_scope(store, Layer::Step, StepScope::All);
+        }
+        self.goal = Goal::NotBelow(frame);
+        // In its caller it is seen that it has returned, before another frame is in its place.
+        let mut code = Vec::with_capacity(2);
+        walk_code(store, |id, found, _| {
+            if id >= frame {
+                code.push(found);
+            }
+            if code.len() < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        code.sort_unstable();
+        code.dedup();
+        layers.set_scope(store, Layer::Step, StepScope::Functions(code))
+    }
+
+    /// The step goes on to the next frame outside of this one that has lines, and ends there. Without one it is over;
+    /// whether there is one.
+    fn go_out_to_lines(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, frame: usize) -> Result<bool> {
+        let (known, mut outside) = (&mut self.known, None);
+        walk_code(store, |id, code, module| {
+            if id <= frame || known.of(module, code.1).is_empty() {
+                return ControlFlow::Continue(());
+            }
+            outside = Some((id, code));
+            ControlFlow::Break(())
+        });
+        let Some((outside, code)) = outside else { return self.cancel(layers, store).map(|()| false) };
+        (self.plan, self.goal) = (Plan::None, Goal::NotBelow(outside));
+        layers.set_scope(store, Layer::Step, StepScope::Functions(vec![code])).map(|()| true)
+    }
+
+    /// Whether an instruction that the goal lets through ends the step, as its plan says. It may go on by another goal.
+    #[inline(never)]
+    fn look(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, at: &StopInfo, wasm: WasmOffset) -> Result<bool> {
+        let frame = id(store, at);
+        match &mut self.plan {
+            Plan::None => Ok(true),
+            Plan::Offsets(step) => {
+                if frame > step.frame {
+                    return Ok(true);
+                }
+                // It has returned to a host function, which has called the same once more; or it will be gone.
+                if step.lines.is_entered_at(wasm) || leaves_by_call(store, at, wasm) {
+                    self.goal = Goal::Above(frame);
+                    return Ok(step.offsets.binary_search(&wasm).is_ok() && !step.lines.is_entered_at(wasm));
+                }
+                Ok(step.offsets.binary_search(&wasm).is_ok())
+            }
+            Plan::Lines(step) if frame == step.frame() && !step.leaves => {
+                if step.running_through {
+                    // It has returned.
+                    step.running_through = false;
+                    self.go_on_in(layers, store, frame)?;
+                }
+                let Plan::Lines(step) = &mut self.plan else { return Ok(true) };
+                if step.is_entered_anew(wasm) {
+                    // It has returned to a host function, which has called the same once more.
+                    if !step.goes_in() {
+                        return self.go_out_to_lines(layers, store, frame).map(|_| false);
+                    }
+                    let lines = step.lines();
+                    step.enter(frame, lines);
+                }
+                if step.ends_at(wasm) {
+                    return Ok(true);
+                }
+                step.leaves = leaves_by_call(store, at, wasm);
+                if step.leaves && !step.goes_in() {
+                    self.goal = Goal::Above(frame);
+                }
+                Ok(false)
+            }
+            Plan::Lines(step) => {
+                // What runs before the function's own code is run through, too.
+                if frame < step.frame() && step.sets_up() {
+                    return Ok(false);
+                }
+                let lines = store.module_in(at.slot).map(|module| self.known.of(module, at.func));
+                match lines.filter(|lines| !lines.is_empty()) {
+                    // It has returned.
+                    Some(_) if frame > step.frame() => Ok(true),
+                    // Called, or in the place of its own.
+                    Some(lines) => {
+                        step.enter(frame, lines);
+                        let ends = step.ends_at(wasm);
+                        step.leaves = leaves_by_call(store, at, wasm);
+                        Ok(ends)
+                    }
+                    None if frame < step.frame() => {
+                        step.running_through = true;
+                        let own = step.frame();
+                        self.go_on_in(layers, store, own).map(|()| false)
+                    }
+                    None => self.go_out_to_lines(layers, store, frame).map(|_| false),
+                }
+            }
+        }
+    }
+}
+
+/// A function's code.
+type Code = (CodeSlot, DefinedFuncIndex);
+
+/// Where a step starts: before an instruction of a frame, which leaves it for good or not.
+#[derive(Clone, Copy)]
+struct From {
+    frame: usize,
+    code: Code,
+    wasm: WasmOffset,
+    leaves: bool,
 }
 
 /// A step may end in this function too.
@@ -231,6 +457,28 @@ fn id(store: &StoreMut<'_>, at: &StopInfo) -> usize {
 /// Whether the instruction at `wasm`, in the function that has stopped, is a tail call.
 fn leaves_by_call(store: &StoreMut<'_>, at: &StopInfo, wasm: WasmOffset) -> bool {
     store.module_in(at.slot).is_some_and(|module| is_tail_call(module.binary(), wasm))
+}
+
+/// Goes over the frames, innermost first: their ids, their code, and the modules. A function that did not fit on the
+/// stack does not go on, and is not shown.
+fn walk_code(store: &StoreMut<'_>, mut visit: impl FnMut(usize, Code, &Module) -> ControlFlow<()>) {
+    store.walk_frames(|frame| {
+        let Some(func) = frame.module.info().defined(frame.func).filter(|_| frame.set_up) else {
+            return ControlFlow::Continue(());
+        };
+        visit(store.as_store().frame_id(frame.slot, func, frame.fp), (frame.slot, func), frame.module)
+    });
+}
+
+/// The frame of an index, 0 the innermost: its id and its code.
+fn nth_frame(store: &StoreMut<'_>, index: usize) -> Option<(usize, Code)> {
+    let (mut found, mut seen) = (None, 0);
+    walk_code(store, |id, code, _| {
+        found = (seen == index).then_some((id, code));
+        seen += 1;
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found
 }
 
 /// The functions of the innermost two frames, without the first `skip`.

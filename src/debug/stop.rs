@@ -158,6 +158,57 @@ impl<'a> Stop<'a> {
         self.change(0, |store| store.return_early(values))
     }
 
+    /// Where statements of a line begin in the function of the innermost frame, of the file that its instruction is of;
+    /// ascending. [`Action::RunTo`](super::Action::RunTo) runs to them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where there is no frame, where its function has no lines, or not this one; which it has
+    /// is said.
+    pub fn offsets_of_line(&self, line: u32) -> Result<Vec<WasmOffset>> {
+        let refuse = |message: String| Err(Error::new(ErrorKind::Argument, message));
+        let Some(frame) = self.top() else { return refuse("there is no frame".to_owned()) };
+        let Some(func) = frame.module().info().defined(frame.func()) else {
+            return refuse("it is imported".to_owned());
+        };
+        let lines = frame.module().function_lines(func);
+        let Some((first, last)) = lines.bounds() else {
+            return refuse(format!("function {} has no lines (compile it with -g)", frame.func()));
+        };
+        let starts = lines.starts_of(frame.offset(), line);
+        if starts.is_empty() {
+            let func = frame.func();
+            return refuse(format!(
+                "function {func} has no code at line {line}; it has some from line {first} to {last}"
+            ));
+        }
+        Ok(starts)
+    }
+
+    /// An instruction of the innermost frame's function, for [`Action::RunTo`](super::Action::RunTo).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where there is no frame, or the offset is outside of its function.
+    pub fn offset_in_function(&self, offset: WasmOffset) -> Result<Vec<WasmOffset>> {
+        let frame = self.top();
+        let body = frame.as_ref().and_then(|frame| {
+            let info = frame.module().info();
+            Some(info.bodies[info.defined(frame.func())?.index()].bytes.clone())
+        });
+        match (frame, body) {
+            (Some(_), Some(body)) if body.contains(&offset.index()) => Ok(vec![offset]),
+            (Some(frame), Some(body)) => {
+                let message = format!(
+                    "this offset is outside of function {}, which is from {:#x} to {:#x}",
+                    frame.func(),
+                    body.start,
+                    body.end
+                );
+                Err(Error::new(ErrorKind::Argument, message).at(offset))
+            }
+            _ => Err(Error::new(ErrorKind::Argument, "there is no frame")),
+        }
+    }
+
     /// All instances of the store.
     pub(super) fn instances(&self) -> impl ExactSizeIterator<Item = Instance> + '_ {
         self.store.instances()

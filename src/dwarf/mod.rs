@@ -42,6 +42,7 @@
 mod expression;
 mod frame;
 mod inspect;
+mod lines;
 mod map;
 mod names;
 mod names_of_unit;
@@ -56,6 +57,7 @@ mod value;
 
 pub use self::frame::{Context, FrameReader, MemoryAddress, Missing, SourceFrame, WasmValue, Write};
 pub use self::inspect::Inspector;
+pub(crate) use self::lines::{FunctionLines, RowLine, RowScope};
 pub use self::map::{Location, SourceMap};
 pub use self::places::{FunctionInfo, FunctionPlace, LinePlace, LinePlaces};
 pub use self::scopes::{Variable, VariableKind};

@@ -266,6 +266,11 @@ impl<'a> Inspector<'a> {
         self.behind_prologue(info, function).unwrap_or(entry).max(entry)
     }
 
+    /// A function's first instruction.
+    pub(super) fn entry_of(&self, info: &ModuleInfo, function: DefinedFuncIndex) -> Option<WasmOffset> {
+        self.first_instruction(info, function)
+    }
+
     fn first_instruction(&self, info: &ModuleInfo, function: DefinedFuncIndex) -> Option<WasmOffset> {
         let body = info.body(function, self.binary).ok()?;
         let position = body.get_operators_reader().ok()?.original_position();

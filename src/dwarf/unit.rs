@@ -84,6 +84,19 @@ pub struct LineRow<'a> {
     pub end_of_sequence: bool,
 }
 
+/// A row of the code that was asked for.
+pub(super) struct RowWithin {
+    /// The addresses of its code, of which there is some.
+    pub(super) code: (u32, u32),
+    /// A number that the unit has for its file.
+    pub(super) file: u32,
+    pub(super) line: u32,
+    /// Whether a line's code begins here.
+    pub(super) statement: bool,
+    /// The functions that it is in, outermost first, by numbers that the unit has for them and their inlined copies.
+    pub(super) scopes: Vec<usize>,
+}
+
 /// What a unit says.
 #[derive(Debug, Default)]
 pub(super) struct UnitSources {
@@ -234,6 +247,32 @@ impl UnitSources {
                 prologue_end: false,
                 end_of_sequence: true,
             });
+        }
+    }
+
+    /// The rows that code from one address up to another has, ascending, each cut to that.
+    pub(super) fn rows_within(&self, (begin, end): (u32, u32), mut add: impl FnMut(RowWithin)) {
+        let last = self.sequences.partition_point(|sequence| sequence.begin < end);
+        for sequence in self.sequences[..last].iter().filter(|sequence| sequence.end > begin) {
+            let rows = &self.rows[sequence.rows.clone()];
+            let first = rows.partition_point(|row| row.address <= begin).saturating_sub(1);
+            let mut statement = false;
+            for (at, row) in rows.iter().enumerate().skip(first).take_while(|(_, row)| row.address < end) {
+                let next = rows.get(at + 1).map_or(sequence.end, |next| next.address);
+                if next == row.address {
+                    // Of several at one address the last counts. That a statement begins there may be said before.
+                    statement = row.statement && rows[at + 1].place == row.place;
+                    continue;
+                }
+                add(RowWithin {
+                    code: (row.address.max(begin), next.min(end)),
+                    file: row.place.file.map_or(u32::MAX, |file| file.0),
+                    line: row.place.line,
+                    statement: row.address >= begin && (row.statement || statement),
+                    scopes: self.scopes_at(row.address.max(begin)),
+                });
+                statement = false;
+            }
         }
     }
 

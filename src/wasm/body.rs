@@ -42,9 +42,48 @@ pub fn is_tail_call(binary: &[u8], at: WasmOffset) -> bool {
     binary.get(at.index()).is_some_and(|opcode| TAIL_CALLS.contains(opcode))
 }
 
+/// Whether the instruction at an offset of a module is `loop`.
+pub fn is_loop(binary: &[u8], at: WasmOffset) -> bool {
+    binary.get(at.index()) == Some(&LOOP)
+}
+
 /// Whether the instruction at an offset of a module is `return`.
 pub fn is_return(binary: &[u8], at: WasmOffset) -> bool {
     binary.get(at.index()) == Some(&RETURN)
+}
+
+/// The opcodes of `block`, `loop` and `try`.
+const LOOP: u8 = 0x03;
+const OPEN_BLOCKS: [u8; 3] = [0x02, LOOP, 0x06];
+
+/// What the types of references that are written out begin with.
+const REF: u8 = 0x64;
+const REF_NULL: u8 = 0x63;
+
+/// The first of a run of instructions that does more than mark where a block begins or ends; the last one where none
+/// does. A branch to the run comes out at one of those marks, or at this instruction. `run` begins at an instruction,
+/// and is not empty.
+pub fn behind_structure(binary: &[u8], run: std::ops::Range<WasmOffset>) -> WasmOffset {
+    let mut at = run.start.index();
+    loop {
+        let next = match binary.get(at) {
+            Some(&(ELSE | END)) => at + 1,
+            Some(opcode) if OPEN_BLOCKS.contains(opcode) => {
+                // The block's type is a number in LEB128 or a byte that looks like one, after `ref` two.
+                let number = |at: usize| at + 1 + binary[at..].iter().take_while(|byte| **byte & 0x80 != 0).count();
+                match binary.get(at + 1) {
+                    Some(&(REF | REF_NULL)) => number(at + 2),
+                    Some(_) => number(at + 1),
+                    None => at + 1,
+                }
+            }
+            _ => return WasmOffset::from_usize(at),
+        };
+        if next >= run.end.index() {
+            return WasmOffset::from_usize(at);
+        }
+        at = next;
+    }
 }
 
 /// A fault of our own: a body that was validated is not what it should be.

@@ -20,8 +20,8 @@ mod text;
 mod types;
 
 pub use body::{
-    BlockKind, Instruction, Instructions, Step, Surroundings, Walk, catch_labels, is_return, is_tail_call, targets,
-    unreadable,
+    BlockKind, Instruction, Instructions, Step, Surroundings, Walk, behind_structure, catch_labels, is_loop, is_return,
+    is_tail_call, targets, unreadable,
 };
 pub use defined::{Composite, DefinedType};
 pub use features::Features;

@@ -4,12 +4,90 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <thread>
 #include <unistd.h>
 
 using namespace stepwell;
 
+/// Steps by lines of the source, out of frames, and to a place.
+static void steps(Engine &engine) {
+  const std::string here = __FILE__;
+  std::ifstream file(here.substr(0, here.rfind('/') + 1) + "../support/steps/steps.wasm", std::ios::binary);
+  const std::vector<std::uint8_t> binary{std::istreambuf_iterator<char>(file), {}};
+  Store store(engine);
+  Module module(store, binary);
+  Instance instance(store, module);
+  std::vector<std::uint32_t> lines;
+  std::vector<std::size_t> depths;
+  std::size_t answered = 0;
+  std::vector<Action (*)(Stop &)> answers;
+  const auto on_stop = [&](Stop &stop) {
+    lines.push_back(stop.frame().sources().at(0).line);
+    depths.push_back(stop.frame_count());
+    for (const Breakpoint &breakpoint : stop.breakpoints()) breakpoint.remove();
+    return answered < answers.size() ? answers[answered++](stop) : Action::Continue;
+  };
+  Debugger debugger(store, on_stop);
+  const auto stops = [&](std::uint32_t line, const char *name, int argument, std::vector<Action (*)(Stop &)> given) {
+    lines.clear(), depths.clear();
+    answered = 0;
+    answers = std::move(given);
+    debugger.break_at_line(module, "steps.c", line);
+    instance.func<int(int)>(name)(argument);
+    return lines;
+  };
+  const auto next = [](Stop &) { return Action::NextLine; };
+  const auto into = [](Stop &) { return Action::StepLine; };
+  CHECK((stops(28, "run", 3, {next, next, next, next}) == std::vector<std::uint32_t>{28, 29, 30, 29, 30}));
+  CHECK((stops(57, "dive", 2, {into, into, into}) == std::vector<std::uint32_t>{57, 15, 17, 15}));
+  CHECK(depths.back() == 3);
+  const auto out_of = [](Stop &stop) {
+    FAILS(stop.try_step_out_of(stop.frame_count()), ErrorCode::Argument, "one must stay");
+    return stop.step_out_of(2);
+  };
+  CHECK((stops(57, "dive", 2, {into, into, into, out_of}) == std::vector<std::uint32_t>{57, 15, 17, 15, 57}));
+  const auto to_line = [](Stop &stop) {
+    FAILS(stop.try_run_to_line(8), ErrorCode::Argument, "has no code at line 8");
+    return stop.run_to_line(38);
+  };
+  CHECK((stops(28, "run", 3, {to_line}) == std::vector<std::uint32_t>{28, 38}));
+  static std::size_t place;
+  place = module.find_source("steps.c", 34).at(0);
+  const auto to_offset = [](Stop &stop) {
+    FAILS(stop.try_run_to_offset(0), ErrorCode::Argument, "outside of function");
+    return stop.run_to_offset(place);
+  };
+  CHECK((stops(28, "run", 3, {to_offset}) == std::vector<std::uint32_t>{28, 34}));
+}
+
+/// The same as answers of a queue.
+static void steps_of_a_queue(Engine &engine) {
+  const std::string here = __FILE__;
+  std::ifstream file(here.substr(0, here.rfind('/') + 1) + "../support/steps/steps.wasm", std::ios::binary);
+  const std::vector<std::uint8_t> binary{std::istreambuf_iterator<char>(file), {}};
+  Store store(engine);
+  Module module(store, binary);
+  Instance instance(store, module);
+  StopQueue queue;
+  Debugger debugger(store, queue);
+  debugger.break_at_line(module, "steps.c", 28);
+  std::thread guest([&] { instance.func<int(int)>("run")(3); });
+  const auto line = [](const Stop &stop) { return stop.frame().sources().at(0).line; };
+  std::optional<Stop> stop = queue.next();
+  CHECK(stop && line(*stop) == 28 && queue.answer(*stop, stop->run_to_line(32)));
+  stop = queue.next();
+  CHECK(stop && line(*stop) == 32 && queue.answer(*stop, Action::StepLine));
+  stop = queue.next();
+  CHECK(stop && line(*stop) == 12 && queue.answer(*stop, stop->step_out_of(1)));
+  stop = queue.next();
+  CHECK(stop && line(*stop) == 32 && queue.answer(*stop));
+  guest.join();
+}
+
 int main(int, char **argv) {
   Engine engine(Config().debug(true));
+  steps(engine);
+  steps_of_a_queue(engine);
   Store store(engine);
   Module module(store, bytes(FIB));
   CHECK(module.local_name(0, 0) == "n" && module.local_name(0, 1) == "twice" && !module.local_name(0, 2) && !module.local_name(9, 0));

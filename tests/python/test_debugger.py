@@ -582,6 +582,98 @@ class Elsewhere(unittest.TestCase):
         self.assertEqual(seen, [(1, 3)])
 
 
+class Lines(unittest.TestCase):
+    """Steps by lines of the source, out of frames, and to a place."""
+
+    def setUp(self):
+        engine = stepwell.Engine(debug=True)
+        self.module = Module.from_file(engine, ROOT / "tests/support/steps/steps.wasm")
+        self.store = Store(engine)
+        self.addCleanup(self.store.close)
+        self.exports = Instance(self.store, self.module).exports
+
+    def lines(self, begin, call, then):
+        """The lines at which `call()` stops, from the line `begin` on, and how many frames there are; `then` says how to go on."""
+        seen = []
+
+        def on_stop(stop):
+            for breakpoint in stop.breakpoints:
+                breakpoint.remove()
+            seen.append((stop.frame().source[0].line, stop.frame_count))
+            return then(stop, len(seen))
+
+        with Debugger(self.store, on_stop) as debugger:
+            debugger.break_at_line(self.module, "steps.c", begin)
+            call()
+        return seen
+
+    def test_by_lines(self):
+        said = (ROOT / "tests/support/steps/steps.gdb").read_text().split("\n")[1]
+        expected = [int(place.split(":")[1]) for place in said.split()[1:]]
+        for then in (lambda stop, _: stop.next_line(), lambda stop, _: Action.NEXT_LINE):
+            seen = self.lines(28, lambda: self.exports.run(3), then)
+            self.assertEqual([line for line, _ in seen], expected)
+        for then in (lambda stop, _: stop.step_line(), lambda stop, _: Action.STEP_LINE):
+            seen = self.lines(57, lambda: self.exports.dive(1), then)
+            self.assertEqual(seen, [(57, 1), (15, 2), (17, 2), (15, 3), (16, 3), (19, 3), (17, 2), (18, 2), (19, 2), (57, 1), (58, 1)])
+
+    def test_out_of_frames(self):
+        def then(stop, count):
+            if stop.frame_count < 6 and stop.frame_count >= (count > 1):
+                return stop.step_line() if count < 12 else None
+            with self.assertRaises(Error):
+                stop.step_out_of(stop.frame_count)
+            with self.assertRaises(ValueError):
+                stop.step_out_of(-1)
+            stop.step_out_of(4)
+
+        seen = self.lines(57, lambda: self.exports.dive(9), then)
+        deepest = next(i for i, (_, depth) in enumerate(seen) if depth == 6)
+        self.assertEqual(seen[deepest + 1], (17, 2))
+        # Without saying of how many, it is one.
+        seen = self.lines(15, lambda: self.exports.dive(9), lambda stop, count: Action.STEP_OUT_OF if count == 1 else None)
+        self.assertEqual(seen, [(15, 2), (57, 1)])
+
+    def test_to_a_place(self):
+        def then(stop, count):
+            if count > 1:
+                return
+            for wrong in (lambda: stop.run_to_line(8), lambda: stop.run_to(0)):
+                with self.assertRaises(Error):
+                    wrong()
+            for wrong in (lambda: stop.run_to_line(-1), lambda: stop.run_to(-1)):
+                with self.assertRaises(ValueError):
+                    wrong()
+            where(stop)
+
+        for where in (lambda stop: stop.run_to_line(38), lambda stop: stop.run_to(self.module.find_source("steps.c", 38)[0])):
+            self.assertEqual(self.lines(28, lambda: self.exports.run(3), then), [(28, 1), (38, 1)])
+        # A place that is not come to: the caller is.
+        self.assertEqual(self.lines(17, lambda: self.exports.dive(3), lambda stop, count: stop.run_to_line(16) if count == 1 else None),
+                         [(17, 2), (57, 1)])
+        with self.assertRaises(Trap) as none:
+            self.lines(28, lambda: self.exports.run(3), lambda stop, _: Action.RUN_TO)
+        self.assertIn("has said none", str(none.exception))
+
+    def test_answered_elsewhere(self):
+        stops, result = stepwell.StopQueue(), []
+        debugger = Debugger(self.store, stops)
+        debugger.break_at_line(self.module, "steps.c", 28)
+        thread = threading.Thread(target=lambda: result.append(self.exports.run(3)))
+        thread.start()
+        seen = []
+        for answer in (lambda stop: stop.run_to_line(32), lambda stop: stop.step_line(), lambda stop: stop.step_out_of(1),
+                       lambda stop: stop.next_line(), lambda stop: stop.resume()):
+            stop = stops.next()
+            seen.append((stop.frame().source[0].line, stop.frame_count))
+            answer(stop)
+            stops.answer(stop)
+        thread.join()
+        debugger.close()
+        self.assertEqual(seen, [(28, 1), (32, 1), (12, 2), (32, 1), (33, 1)])
+        self.assertEqual(len(result), 1)
+
+
 class Stepping(Case):
     def test_every_instruction(self):
         debugger = self.attach(lambda stop: Action.STEP)

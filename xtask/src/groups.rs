@@ -144,6 +144,7 @@ pub const GROUPS: &[Group] = &[
             "stop_queue",
             "stop_frame",
             "stop_change",
+            "stop_step",
             "core_dump",
             "coverage",
             "frame_variable",

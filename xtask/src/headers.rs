@@ -75,6 +75,7 @@ const ORDER: &[&str] = &[
     "stop_queue",
     "stop_frame",
     "stop_change",
+    "stop_step",
     "core_dump",
     "coverage",
     "frame_variable",

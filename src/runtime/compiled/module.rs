@@ -7,7 +7,9 @@ use crate::base::{
 };
 use crate::code::EngineCode;
 use crate::compile::{Compiler, Outline, region_graph, vm_layout};
-use crate::dwarf::{FunctionInfo, FunctionPlace, Inspector, LinePlaces, LineRow, Location, SourceMap, SplitFile};
+use crate::dwarf::{
+    FunctionInfo, FunctionLines, FunctionPlace, Inspector, LinePlaces, LineRow, Location, SourceMap, SplitFile,
+};
 use crate::image::{RegionGraph, RerunImage, Tier};
 use crate::runtime::compiled::binary::Binary;
 use crate::runtime::compiled::engine::Engine;
@@ -320,6 +322,11 @@ impl Module {
     /// inlined function first, then those it is inlined into. The first call looks for that DWARF.
     pub fn locations(&self, offset: WasmOffset) -> Vec<Location<'_>> {
         self.sources().locations(self.0.binary.but_data(), offset)
+    }
+
+    /// The lines of a function, as a step through it needs them.
+    pub(crate) fn function_lines(&self, func: DefinedFuncIndex) -> FunctionLines {
+        self.sources().function_lines(&self.0.info, self.0.binary.but_data(), func)
     }
 
     /// The first line of the source from `line` on that has code. `file` is a path as the compiler knew it, or the end

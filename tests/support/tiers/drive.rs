@@ -263,10 +263,14 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
         Go::StepInstruction => Action::StepInstruction,
         Go::StepOver => Action::StepOver,
         Go::StepOut => Action::StepOut,
-        Go::Any => match random.below(8) {
+        Go::Any => match random.below(12) {
             0..=2 => Action::StepInstruction,
             3 => Action::StepOver,
             4 => Action::StepOut,
+            5 => Action::StepLine,
+            6 => Action::NextLine,
+            7 => Action::StepOutOf(random.below(4)),
+            8 => Action::RunTo(somewhere(shared, stop, &mut random)),
             _ => Action::Continue,
         },
     };
@@ -288,6 +292,18 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
     }
     shared.give_back(seen, place);
     action
+}
+
+/// Some instructions of the innermost frame's function, and one that may be of another.
+fn somewhere(shared: &Shared, stop: &Stop<'_>, random: &mut Random) -> Vec<WasmOffset> {
+    let Some(frame) = stop.top() else { return Vec::new() };
+    let info = frame.module().info();
+    let func = info.defined(frame.func()).expect("what runs is defined");
+    let own = instructions(frame.module(), func.index());
+    let places = shared.places();
+    let any = &places[random.below(places.len())];
+    let other = (!any.is_empty()).then(|| random.pick(any));
+    (0..2).map(|_| random.pick(&own)).chain(other).map(WasmOffset::new).collect()
 }
 
 fn look(drive: &Drive, stop: &Stop<'_>, seen: &mut Observation, random: &mut Random, number: usize, trap: bool) {
