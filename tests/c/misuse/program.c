@@ -418,6 +418,7 @@ int main(void) {
   check_beside("misuse", directory, sizeof directory);
   CHECK(mkdtemp(directory) && chdir(directory) == 0);
   stepwell_config_debug_set(config, true);
+  stepwell_error_delete(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_BLOCKS)); /* what coverage needs */
   stepwell_config_epoch_set(config, true);
   stepwell_config_fuel_set(config, true);
   engine = wasm_engine_new_with_config(config);
