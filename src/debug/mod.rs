@@ -44,6 +44,9 @@ mod places;
 mod stepping;
 mod stop;
 mod variables;
+mod watch;
+mod watching;
+mod watchpoint;
 
 pub use crate::code::Pauser;
 pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakpoint};
@@ -53,6 +56,7 @@ pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
 pub use variables::{Evaluated, FrameVariable, Scope};
+pub use watchpoint::{WatchHit, WatchKind, WatchTarget, Watchpoint, WatchpointId};
 
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use crate::image::RerunEnd;
@@ -66,6 +70,7 @@ use condition::{Reader, Values};
 use layers::Layers;
 use std::sync::{Arc, Weak};
 use stepping::Stepping;
+use watch::Watch;
 
 /// The stop callback.
 type Handler = dyn Fn(&mut Stop<'_>) -> Action + Send + Sync;
@@ -90,6 +95,7 @@ struct State {
     layers: Layers,
     breakpoints: Breakpoints,
     stepping: Stepping,
+    watch: Watch,
     exceptions: ExceptionStops,
     /// Whether the host is asked about a condition: what runs within that is not told.
     asking: bool,
@@ -185,9 +191,14 @@ impl Debugger {
 
     /// Looks at the breakpoints.
     fn look<R>(&self, store: &impl AsStore, look: impl FnOnce(&Breakpoints) -> R) -> Result<R> {
+        self.look_at(store, |state| look(&state.breakpoints))
+    }
+
+    /// Looks at the state.
+    fn look_at<R>(&self, store: &impl AsStore, look: impl FnOnce(&State) -> R) -> Result<R> {
         let store = store.as_store();
         self.check(store.id())?;
-        store.look_at_state(&*self.core, |state| look(&state.breakpoints))?.ok_or_else(detached)
+        store.look_at_state(&*self.core, look)?.ok_or_else(detached)
     }
 
     fn check(&self, store: StoreId) -> Result<()> {
@@ -212,7 +223,17 @@ impl EventSink for Core {
             Event::Trap(trap) => self.trap(told, trap).map(|()| Answer::GoOn),
             Event::Exception(exception) => self.exception(told, exception).map(|()| Answer::GoOn),
             Event::Module(module) => {
-                told.with(|state, store| state.breakpoints.module_registered(store, *module)).map(|()| Answer::GoOn)
+                let register = |state: &mut State, store: &mut StoreMut<'_>| {
+                    state.breakpoints.module_registered(store, *module)?;
+                    state.watch.code_registered(store)
+                };
+                told.with(register).map(|()| Answer::GoOn)
+            }
+            Event::Entering { within_call } => {
+                told.with(|state, store| state.watch.entering(store, *within_call)).map(|()| Answer::GoOn)
+            }
+            Event::Returning => {
+                told.with(|state, store| state.watch.returning(&mut state.layers, store)).map(|()| Answer::GoOn)
             }
         }
     }
@@ -264,6 +285,8 @@ impl Core {
             };
             told.with(|state, store| {
                 state.asking = false;
+                // What the host and its guests have written was nobody's to tell.
+                state.watch.refresh(store.as_store())?;
                 if holds.is_err() {
                     state.stepping.cancel(&mut state.layers, store)?;
                 }
@@ -283,7 +306,10 @@ impl Core {
         }
         // The guest's call has ended, whatever the answer is.
         self.call_back(told, &Reason::Trap(trap.code), None);
-        told.with(|state, store| state.stepping.cancel(&mut state.layers, store))
+        told.with(|state, store| {
+            state.watch.refresh(store.as_store())?;
+            state.stepping.cancel(&mut state.layers, store)
+        })
     }
 
     /// Tells of an exception, if that is asked for. A step goes on where it is caught.
@@ -302,6 +328,7 @@ impl Core {
         }
         let action = self.call_back(told, &Reason::Exception, Some(exception));
         told.with(|state, store| {
+            state.watch.refresh(store.as_store())?;
             if let Action::Trap(message) = action {
                 state.stepping.cancel(&mut state.layers, store)?;
                 return Err(Trap::new(message).into());
@@ -331,13 +358,23 @@ struct Place<'a> {
     told_inside: bool,
     /// Whether a step ends here.
     stepped: bool,
+    /// Whether a watchpoint is told here, and breakpoints have not been looked at.
+    watched: bool,
     /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
     reason: Reason,
 }
 
 impl<'a> Place<'a> {
     fn new(info: &'a StopInfo) -> Self {
-        Place { info, wasm: info.wasm, inside: None, told_inside: false, stepped: false, reason: Reason::Step }
+        Place {
+            info,
+            wasm: info.wasm,
+            inside: None,
+            told_inside: false,
+            stepped: false,
+            watched: false,
+            reason: Reason::Step,
+        }
     }
 }
 
@@ -368,6 +405,14 @@ impl State {
         }
         if self.asking {
             return Ok(Next::Done(Answer::GoOn));
+        }
+        let watched = self.watch.arrived(&mut self.layers, store, at.info)?;
+        if !watched.is_empty() {
+            // The step under way is over.
+            self.stepping.pause();
+            at.reason = Reason::Watchpoint(watched);
+            at.watched = true;
+            return Ok(Next::Tell);
         }
         match self.is_due(store, at, None)? {
             Due::Yes => return Ok(Next::Tell),
@@ -401,6 +446,8 @@ impl State {
 
     /// The callback has been called and has answered.
     fn answered(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, action: &mut Action) -> Result<Next> {
+        // What the callback and its guests have written was nobody's to tell.
+        self.watch.refresh(store.as_store())?;
         if let Action::Trap(message) = action {
             self.stepping.cancel(&mut self.layers, store)?;
             return Err(Trap::new(std::mem::take(message)).into());
@@ -412,6 +459,22 @@ impl State {
             at.told_inside = true;
         }
         self.stepping.start(&mut self.layers, store, action, at.info, at.wasm)?;
+        // A watchpoint was told first: breakpoints at the instruction come behind it.
+        if std::mem::take(&mut at.watched)
+            && at.inside.as_ref().is_none_or(|inside| inside.wasm() == at.wasm)
+            && let Some(found) = self.breakpoints.at(at.info.slot, at.wasm)
+        {
+            let mut inside = at.inside.take();
+            let due = self.breakpoints_due(store, at, found, inside.as_deref())?;
+            if !matches!(due, Due::No) {
+                if let Some(mut inside) = inside {
+                    inside.pay(store);
+                    store.set_virtual(inside);
+                }
+                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { Next::Tell });
+            }
+            at.inside = inside.take();
+        }
         self.go_on(store, at)
     }
 
@@ -424,6 +487,17 @@ impl State {
         let Some(found) = found else {
             return Ok(if without_breakpoint(store, at) { Due::Yes } else { Due::No });
         };
+        self.breakpoints_due(store, at, found, inside)
+    }
+
+    /// The same, of breakpoints that were found at the instruction.
+    fn breakpoints_due(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        at: &mut Place<'_>,
+        found: usize,
+        inside: Option<&VirtualFrame>,
+    ) -> Result<Due> {
         if !matches!(at.reason, Reason::Breakpoint(_)) {
             at.reason = Reason::Breakpoint(Hits::new());
         }
@@ -502,6 +576,7 @@ impl State {
             return Ok(Answer::GoOn);
         };
         self.breakpoints.arm_resume_code(store, at.info.slot, with.slot, at.info.func)?;
+        self.watch.code_registered(store)?;
         self.stepping.frame_replaced(&mut self.layers, store, with.slot, at.info.func)?;
         // Should the new frame not fit the stack, the trap is shown there.
         store.set_virtual(inside);

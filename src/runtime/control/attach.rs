@@ -183,6 +183,7 @@ impl StoreInner {
         debug_assert!(cleared.is_ok());
         drop(edit);
         self.registry.forget_pauser();
+        self.watched = false;
         self.attachment = None;
     }
 

@@ -3,8 +3,9 @@
 use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{self, HostToWasm};
-use crate::runtime::control::trap;
+use crate::runtime::control::{tell, trap};
 use crate::runtime::objects::host::HostHead;
+use crate::runtime::store::events::Event;
 use crate::runtime::store::inner::{Exit, StoreInner};
 use crate::sys::{activation, floats, signals, stack};
 use std::any::Any;
@@ -91,6 +92,9 @@ unsafe fn enter(
                 return Err(trap::no_stack(&*store.as_ptr()));
             }
         }
+        if (*store.as_ptr()).watched {
+            tell_entry(store)?;
+        }
         let mut act = Activation {
             host_floats: floats::enter_guest(),
             entry_sp: 0,
@@ -110,6 +114,35 @@ unsafe fn enter(
         (*vm).exit_pc = (*at).saved_exit_pc;
         Ok(fine)
     }
+}
+
+/// Tells those who listen that a guest is about to be entered.
+///
+/// # Safety
+/// The store is alive, and no reference to its inside is held.
+#[cold]
+unsafe fn tell_entry(store: NonNull<StoreInner>) -> Result<()> {
+    // SAFETY: the caller's promise; the reference ends before anybody is told.
+    let within_call = unsafe {
+        let inner = &*store.as_ptr();
+        let outer = inner.vm.activation;
+        // Where an event of the newest entry is told, who listens calls.
+        !outer.is_null() && inner.newest_event().is_none_or(|event| !std::ptr::eq(event.activation, outer))
+    };
+    // SAFETY: as above.
+    unsafe { tell::tell(store, &Event::Entering { within_call }) }.map(drop)
+}
+
+/// Tells those who listen that a host function returns to a guest. What is wrong there is the host function's error.
+///
+/// # Safety
+/// The store is alive, no reference to its inside is held, and the newest entry's guest waits for a host function.
+#[cold]
+#[inline(never)]
+pub(in crate::runtime) unsafe fn tell_return(store: NonNull<StoreInner>, outcome: Result<()>) -> Result<()> {
+    // SAFETY: handed on to the caller.
+    let told = unsafe { tell::tell(store, &Event::Returning) };
+    outcome.and(told.map(drop))
 }
 
 /// The guest that waits for an answer stands where no other may be called.

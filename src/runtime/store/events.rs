@@ -55,6 +55,15 @@ pub enum Event<'a> {
     /// A module was registered. Its debug code is patched as the plan says already. An error fails the instantiation
     /// that registered it; all are told again when the module is instantiated next.
     Module(ModuleId),
+    /// The host is about to enter a guest. This and [`Event::Returning`] are told only while
+    /// [something is watched](StoreMut::set_watched). An error takes the call's place.
+    Entering {
+        /// Whether a guest of the store waits for a host function, which calls this one.
+        within_call: bool,
+    },
+    /// A host function has done what it was called for by a guest, or has failed: the guest goes on, or is left. Its
+    /// innermost frame is the one that has called. An error takes the outcome's place.
+    Returning,
 }
 
 /// How a guest goes on after a stop. All other events are answered with [`Answer::GoOn`].
@@ -228,6 +237,12 @@ impl Listeners {
 }
 
 impl StoreMut<'_> {
+    /// Says whether those who listen watch something that the host may change, and are to be told when it enters guests
+    /// and returns to them.
+    pub fn set_watched(&mut self, watched: bool) {
+        self.inner().watched = watched;
+    }
+
     /// Takes the state of a listener out of the store for `work`, and puts it back; [`None`] where the sink does not
     /// listen.
     ///

@@ -70,6 +70,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) id: StoreId,
     pub(in crate::runtime) deadline: Deadline,
     pub(in crate::runtime) poisoned: bool,
+    /// Whether those who listen are told when the host enters guests and returns to them.
+    pub(in crate::runtime) watched: bool,
     pub(in crate::runtime) engine: Engine,
     /// Below this address no guest is entered, and nobody is told of a trap: what is left is for leaving the guest.
     pub(in crate::runtime) stack_floor: usize,

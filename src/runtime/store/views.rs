@@ -48,6 +48,7 @@ impl Store {
             deadline,
             id: StoreId::next(),
             poisoned: false,
+            watched: false,
             engine: engine.near(),
             stack_floor: 0,
             runs: 0,
