@@ -4440,7 +4440,7 @@ public:
     for (std::size_t i = 0; i < count; i++) {
       list.push_back({Watchpoint(debugger_, stepwell_stop_watchpoint(stop_, i)), stepwell_stop_watchpoint_func_index(stop_, i),
                       stepwell_stop_watchpoint_offset(stop_, i), stepwell_stop_watchpoint_by_host(stop_, i),
-                      bytes(stepwell_stop_watchpoint_old, i), bytes(stepwell_stop_watchpoint_new, i)});
+                      bytes(stepwell_stop_watchpoint_old_value, i), bytes(stepwell_stop_watchpoint_new_value, i)});
     }
     return list;
   }

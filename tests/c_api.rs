@@ -41,6 +41,7 @@ programs!(
     debugger,
     change,
     pause,
+    watch,
     delete_orders,
     config,
     limits,

@@ -771,19 +771,19 @@ bool stepwell_stop_watchpoint_by_host(const stepwell_stop_t *stop,
  * Thread: inside callback only.
  */
 STEPWELL_API
-bool stepwell_stop_watchpoint_old(const stepwell_stop_t *stop,
-                                  size_t index,
-                                  own wasm_byte_vec_t *out);
+bool stepwell_stop_watchpoint_old_value(const stepwell_stop_t *stop,
+                                        size_t index,
+                                        own wasm_byte_vec_t *out);
 
 /**
- * Writes the bytes that are there now, as `stepwell_stop_watchpoint_old` does those that were.
+ * Writes the bytes that are there now, as `stepwell_stop_watchpoint_old_value` does those that were.
  *
  * Thread: inside callback only.
  */
 STEPWELL_API
-bool stepwell_stop_watchpoint_new(const stepwell_stop_t *stop,
-                                  size_t index,
-                                  own wasm_byte_vec_t *out);
+bool stepwell_stop_watchpoint_new_value(const stepwell_stop_t *stop,
+                                        size_t index,
+                                        own wasm_byte_vec_t *out);
 
 /**
  * A new handle by which other threads have guests of the debugger's store stop. What the store's code looks like with

@@ -570,7 +570,7 @@ class Stop(Unique):
             WatchHit(
                 self._debugger._watchpoint(c.stepwell_stop_watchpoint(self._handle, i)), c.stepwell_stop_watchpoint_func_index(self._handle, i),
                 c.stepwell_stop_watchpoint_offset(self._handle, i), bool(c.stepwell_stop_watchpoint_by_host(self._handle, i)),
-                taken(c.stepwell_stop_watchpoint_old, i), taken(c.stepwell_stop_watchpoint_new, i),
+                taken(c.stepwell_stop_watchpoint_old_value, i), taken(c.stepwell_stop_watchpoint_new_value, i),
             )
             for i in range(c.stepwell_stop_watchpoint_count(self._handle))
         ]

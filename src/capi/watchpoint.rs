@@ -245,26 +245,26 @@ pub unsafe extern "C" fn stepwell_stop_watchpoint_by_host(stop: *const stepwell_
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_stop_watchpoint_old(
+pub unsafe extern "C" fn stepwell_stop_watchpoint_old_value(
     stop: *const stepwell_stop_t,
     index: usize,
     out: Out<wasm_byte_vec_t>,
 ) -> bool {
     // SAFETY: `out` is C's.
-    or_null("stepwell_stop_watchpoint_old", || unsafe { bytes(stop, index, out, |hit| &hit.old) })
+    or_null("stepwell_stop_watchpoint_old_value", || unsafe { bytes(stop, index, out, |hit| &hit.old) })
 }
 
-/// Writes the bytes that are there now, as `stepwell_stop_watchpoint_old` does those that were.
+/// Writes the bytes that are there now, as `stepwell_stop_watchpoint_old_value` does those that were.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stepwell_stop_watchpoint_new(
+pub unsafe extern "C" fn stepwell_stop_watchpoint_new_value(
     stop: *const stepwell_stop_t,
     index: usize,
     out: Out<wasm_byte_vec_t>,
 ) -> bool {
     // SAFETY: `out` is C's.
-    or_null("stepwell_stop_watchpoint_new", || unsafe { bytes(stop, index, out, |hit| &hit.new) })
+    or_null("stepwell_stop_watchpoint_new_value", || unsafe { bytes(stop, index, out, |hit| &hit.new) })
 }
 
 /// Writes bytes of a hit.
