@@ -215,6 +215,8 @@ enum class StopReason : std::int32_t {
 enum class WatchKind : std::int32_t {
   Write = STEPWELL_WATCH_KIND_WRITE,
   Change = STEPWELL_WATCH_KIND_CHANGE,
+  Read = STEPWELL_WATCH_KIND_READ,
+  Access = STEPWELL_WATCH_KIND_ACCESS,
 };
 
 /// Which exceptions of guests are stops.
@@ -4125,7 +4127,12 @@ struct WatchHit {
   std::size_t offset;
   /// Whether the host did it, in a function that the instruction has called.
   bool by_host;
-  /// The bytes that were there before, and those that are there now: of a global its value. Of a reference there are none.
+  /// Whether it has only read.
+  bool is_read;
+  /// Where the first of the bytes is in a memory; nothing of a global.
+  std::optional<std::uint64_t> address;
+  /// The bytes that were there before, and those that are there now: of a global its value, of a memory what of it was accessed, or, by the
+  /// host, changed. Of a reference there are none.
   std::vector<std::uint8_t> old_bytes, new_bytes;
 };
 
@@ -4438,8 +4445,10 @@ public:
     std::vector<WatchHit> list;
     const std::size_t count = stepwell_stop_watchpoint_count(stop_);
     for (std::size_t i = 0; i < count; i++) {
+      const std::uint64_t address = stepwell_stop_watchpoint_address(stop_, i);
       list.push_back({Watchpoint(debugger_, stepwell_stop_watchpoint(stop_, i)), stepwell_stop_watchpoint_func_index(stop_, i),
                       stepwell_stop_watchpoint_offset(stop_, i), stepwell_stop_watchpoint_by_host(stop_, i),
+                      stepwell_stop_watchpoint_is_read(stop_, i), address == UINT64_MAX ? std::nullopt : std::optional<std::uint64_t>(address),
                       bytes(stepwell_stop_watchpoint_old_value, i), bytes(stepwell_stop_watchpoint_new_value, i)});
     }
     return list;
@@ -4750,6 +4759,19 @@ public:
     return Watchpoint(box_, id);
   }
   Watchpoint watch_global(const Global &global, WatchKind kind = WatchKind::Change) { return try_watch_global(global, kind).value(); }
+  /// Has accesses of `size` bytes of a memory from `offset` on stop the guest, behind the instruction that accesses any of them.
+  Result<Watchpoint> try_watch_memory(const Memory &memory, std::uint64_t offset, std::uint64_t size, WatchKind kind = WatchKind::Change) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!memory.valid()) return detail::moved_from(Memory::class_name);
+    stepwell_watchpoint_t id = 0;
+    if (stepwell_error_t *error = stepwell_debugger_watch_memory(raw(), memory.raw(), offset, size, static_cast<stepwell_watch_kind_t>(kind), &id)) {
+      return detail::take_error(error);
+    }
+    return Watchpoint(box_, id);
+  }
+  Watchpoint watch_memory(const Memory &memory, std::uint64_t offset, std::uint64_t size, WatchKind kind = WatchKind::Change) {
+    return try_watch_memory(memory, offset, size, kind).value();
+  }
   /// The watchpoints there are, in the order in which they were set.
   std::vector<Watchpoint> watchpoints() const {
     if (!valid()) detail::moved_from(class_name).raise();

@@ -3,10 +3,11 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use stepwell::base::{Error, ErrorKind, GlobalIndex, WasmOffset};
+use stepwell::base::{Error, ErrorKind, FuncIndex, GlobalIndex, MemoryIndex, WasmOffset};
 use stepwell::debug::{Action, Debugger, Reason, Stop, WatchHit, WatchKind, WatchTarget, WatchpointId};
 use stepwell::runtime::{
-    AsStore, AsStoreMut, Caller, Config, DebugTier, Engine, Extern, Func, Global, Instance, Module, Root, Store, Val,
+    AsStore, AsStoreMut, Caller, Config, DebugTier, Engine, Extern, Func, Global, Instance, Memory, Module, Root,
+    Store, Val,
 };
 use stepwell::{FuncType, GlobalType, ValType};
 
@@ -15,7 +16,17 @@ const TIERS: [DebugTier; 2] = [DebugTier::Regions, DebugTier::Simple];
 /// What a stop was for, and where the guest stood.
 #[derive(Clone, Debug, PartialEq)]
 enum Seen {
-    Hit { func: u32, offset: u32, by_host: bool, old: Vec<u8>, new: Vec<u8>, at: u32, frame: u32 },
+    Hit {
+        func: u32,
+        offset: u32,
+        by_host: bool,
+        is_read: bool,
+        address: Option<u64>,
+        old: Vec<u8>,
+        new: Vec<u8>,
+        at: u32,
+        frame: u32,
+    },
     Other(String),
 }
 
@@ -26,9 +37,9 @@ fn note(stop: &Stop<'_>, log: &Log) {
     let mut log = log.lock().unwrap();
     match stop.reason() {
         Reason::Watchpoint(hits) => log.extend(hits.iter().map(|hit| {
-            let WatchHit { func, offset, by_host, old, new, .. } = hit.clone();
+            let WatchHit { func, offset, by_host, is_read, address, old, new, .. } = hit.clone();
             let (at, frame) = (top.offset().get(), top.func().get());
-            Seen::Hit { func: func.get(), offset: offset.get(), by_host, old, new, at, frame }
+            Seen::Hit { func: func.get(), offset: offset.get(), by_host, is_read, address, old, new, at, frame }
         })),
         Reason::Breakpoint(_) => log.push(Seen::Other("breakpoint".to_owned())),
         Reason::Step => log.push(Seen::Other("step".to_owned())),
@@ -131,13 +142,25 @@ fn globals_of_every_type() {
                 let told = taken(&log);
                 match kind {
                     WatchKind::Write => match &told[..] {
-                        [Seen::Hit { func: 0, offset: by, by_host: false, old, new, at, frame: 0 }] => {
+                        [
+                            Seen::Hit {
+                                func: 0,
+                                offset: by,
+                                by_host: false,
+                                is_read: false,
+                                address: None,
+                                old,
+                                new,
+                                at,
+                                frame: 0,
+                            },
+                        ] => {
                             assert_eq!((*by, *at), (offset, offset + 2));
                             assert!(old == new && old.len() == width);
                         }
                         other => panic!("{other:?}"),
                     },
-                    WatchKind::Change => assert_eq!(told, []),
+                    _ => assert_eq!(told, []),
                 }
                 let external = stepwell::runtime::ExternRef::new(&mut store, Box::new(7u8)).unwrap();
                 let other = [
@@ -255,6 +278,8 @@ fn what_the_host_writes_is_told_at_the_call() {
             func,
             offset: by,
             by_host: true,
+            is_read: false,
+            address: None,
             old: old.to_le_bytes().to_vec(),
             new: new.to_le_bytes().to_vec(),
             at: by + 2,
@@ -521,6 +546,499 @@ fn frames_that_were_replaced_are_watched() {
                 Seen::Other(_) => unreachable!(),
             });
             assert_eq!(told.collect::<Vec<_>>(), [(0, 30), (30, 31)]);
+        }
+    }
+}
+
+/// A memory of two pages, with one function for each instruction that accesses it.
+struct Bytes {
+    store: Store,
+    module: Module,
+    instance: Instance,
+    debugger: Debugger,
+    log: Log,
+    memory: Memory,
+}
+
+impl Bytes {
+    fn new(tier: DebugTier, text: &str) -> Bytes {
+        let (engine, mut store, debugger, log) = debugged(tier, GO_ON);
+        let module = module(&engine, text);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let memory = instance.memory(&store, MemoryIndex::new(0)).unwrap();
+        Bytes { store, module, instance, debugger, log, memory }
+    }
+
+    fn watch(&mut self, bytes: std::ops::Range<u64>, kind: WatchKind) -> WatchpointId {
+        self.debugger.watch_memory(&mut self.store, self.memory, bytes, kind).unwrap()
+    }
+
+    fn call(&mut self, name: &str, args: &[Val]) -> Vec<Val> {
+        call(&mut self.store, self.instance, name, args).unwrap()
+    }
+}
+
+/// Each load and store: name, width, whether it reads and writes.
+const INSTRUCTIONS: &[(&str, u64, bool, bool)] = &[
+    ("i32.load", 4, true, false),
+    ("i64.load", 8, true, false),
+    ("f32.load", 4, true, false),
+    ("f64.load", 8, true, false),
+    ("i32.load8_s", 1, true, false),
+    ("i32.load16_u", 2, true, false),
+    ("i64.load8_u", 1, true, false),
+    ("i64.load16_s", 2, true, false),
+    ("i64.load32_u", 4, true, false),
+    ("v128.load", 16, true, false),
+    ("v128.load8x8_s", 8, true, false),
+    ("v128.load16_splat", 2, true, false),
+    ("v128.load32_zero", 4, true, false),
+    ("v128.load64_lane 1", 8, true, false),
+    ("i32.store", 4, false, true),
+    ("i64.store", 8, false, true),
+    ("f32.store", 4, false, true),
+    ("f64.store", 8, false, true),
+    ("i32.store8", 1, false, true),
+    ("i32.store16", 2, false, true),
+    ("i64.store8", 1, false, true),
+    ("i64.store16", 2, false, true),
+    ("i64.store32", 4, false, true),
+    ("v128.store", 16, false, true),
+    ("v128.store16_lane 2", 2, false, true),
+    ("i32.atomic.load", 4, true, false),
+    ("i64.atomic.load8_u", 1, true, false),
+    ("i32.atomic.store", 4, false, true),
+    ("i64.atomic.store16", 2, false, true),
+    ("i32.atomic.rmw.add", 4, true, true),
+    ("i64.atomic.rmw8.xchg_u", 1, true, true),
+    ("i64.atomic.rmw.cmpxchg", 8, true, true),
+];
+
+fn each_instruction() -> String {
+    let mut text = String::from("(module (memory (export \"memory\") 3)\n");
+    for (index, (name, ..)) in INSTRUCTIONS.iter().enumerate() {
+        let (name, lane) = name.split_once(' ').unwrap_or((name, ""));
+        let ty = name.split('.').next().unwrap();
+        let value = match ty {
+            "v128" => "(v128.const i64x2 0x1111111111111111 0x1111111111111111)".to_owned(),
+            "f32" => "(f32.reinterpret_i32 (i32.const 0x11111111))".to_owned(),
+            "f64" => "(f64.reinterpret_i64 (i64.const 0x1111111111111111))".to_owned(),
+            "i64" => "(i64.const 0x1111111111111111)".to_owned(),
+            _ => "(i32.const 0x11111111)".to_owned(),
+        };
+        let zero = if ty == "i64" { "(i64.const 0)" } else { "(i32.const 0)" };
+        let values = match name {
+            _ if name.contains("cmpxchg") => format!("{zero} {value}"),
+            _ if name.contains("load") && lane.is_empty() => String::new(),
+            _ => value,
+        };
+        let drop = if name.contains("store") { "" } else { "drop" };
+        text +=
+            &format!("(func (export \"{index}\") (param i32) nop (local.get 0) {values} {name} {lane} {drop} nop)\n");
+    }
+    text + ")"
+}
+
+#[test]
+fn every_instruction_is_seen_at_every_byte_around_a_page() {
+    let text = each_instruction();
+    for tier in TIERS {
+        let mut guest = Bytes::new(tier, &text);
+        let listed: Vec<_> = (0..INSTRUCTIONS.len() as u32)
+            .map(|func| guest.module.instructions(FuncIndex::new(func), WasmOffset::new(0), 100).unwrap())
+            .collect();
+        // What is watched: up to the end of a page, from its start on, across, one byte, far inside.
+        for watched in [4090..4096u64, 4096..4101, 4093..4099, 4096..4097, 4095..4096, 8000..8003] {
+            for kind in [WatchKind::Read, WatchKind::Write, WatchKind::Change, WatchKind::Access] {
+                let id = guest.watch(watched.clone(), kind);
+                let mut hits = 0;
+                for (index, (name, width, reads, writes)) in INSTRUCTIONS.iter().enumerate() {
+                    let align = if name.contains("atomic") { *width } else { 1 };
+                    let places = watched.start - 20..watched.end + 4;
+                    for place in places.filter(|place| {
+                        place % align == 0 && (tier == DebugTier::Regions || place % 3 == 0 || align > 1)
+                    }) {
+                        guest.memory.write(&mut guest.store, place as usize, &[0; 16][..*width as usize]).unwrap();
+                        guest.call(&index.to_string(), &[Val::I32(place as i32)]);
+                        let (start, end) = (place.max(watched.start), (place + width).min(watched.end));
+                        let wanted = start < end
+                            && match kind {
+                                WatchKind::Read => *reads,
+                                WatchKind::Access => true,
+                                _ => *writes,
+                            };
+                        let told = taken(&guest.log);
+                        if !wanted {
+                            assert_eq!(told, [], "{name} at {place}, {watched:?} {kind:?} {tier:?}");
+                            continue;
+                        }
+                        hits += 1;
+                        let (len, written) = ((end - start) as usize, *writes && kind != WatchKind::Read);
+                        let [Seen::Hit { old, new, offset, at, by_host: false, .. }] = &told[..] else {
+                            panic!("{name} at {place}, {watched:?} {kind:?} {tier:?}: {told:?}");
+                        };
+                        assert_eq!(*old, vec![0; len], "{name}");
+                        assert_eq!(*new, vec![if written { 0x11 } else { 0 }; len], "{name} at {place} {watched:?}");
+                        let listed = &listed[index];
+                        let by = listed.iter().position(|known| known.offset.get() == *offset).unwrap();
+                        assert!(
+                            listed[by].text.starts_with(name.split(' ').next().unwrap()),
+                            "{name} {}",
+                            listed[by].text
+                        );
+                        assert_eq!(listed[by + 1].offset.get(), *at, "{name}");
+                    }
+                }
+                assert!(hits > 20);
+                assert_eq!(guest.debugger.watchpoint(&guest.store, id).unwrap().unwrap().hits, hits);
+                guest.debugger.remove_watchpoint(&mut guest.store, id).unwrap();
+            }
+        }
+    }
+}
+
+fn hits(log: &Log) -> Vec<(bool, u64, Vec<u8>, Vec<u8>)> {
+    taken(log)
+        .into_iter()
+        .map(|seen| match seen {
+            Seen::Hit { is_read, address, old, new, .. } => (is_read, address.unwrap(), old, new),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+fn word(value: u32) -> Vec<u8> {
+    value.to_le_bytes().to_vec()
+}
+
+#[test]
+fn what_machine_code_merges_is_told_one_by_one() {
+    let text = r#"(module (memory 1)
+        (func (export "twice") (result i32) nop (i32.add (i32.load (i32.const 64)) (i32.load (i32.const 64))))
+        (func (export "add") (i32.store (i32.const 64) (i32.add (i32.load (i32.const 64)) (i32.const 5))))
+        (func (export "turns") (param i32) (result i32) (local i32)
+            (loop (local.set 1 (i32.add (local.get 1) (i32.load (i32.const 64))))
+                (i32.store (i32.const 80) (local.get 1))
+                (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+            (local.get 1))
+        (func (export "either") (param i32) (result i32)
+            (if (result i32) (local.get 0) (then (i32.load (i32.const 60))) (else (i32.load (i32.const 64))))))"#;
+    for tier in TIERS {
+        let mut guest = Bytes::new(tier, text);
+        guest.memory.write(&mut guest.store, 64, &[7]).unwrap();
+        let id = guest.watch(64..68, WatchKind::Access);
+        let read = |value| (true, 64, word(value), word(value));
+        assert_eq!(guest.call("twice", &[]), [Val::I32(14)]);
+        assert_eq!(hits(&guest.log), [read(7), read(7)]);
+        guest.call("add", &[]);
+        assert_eq!(hits(&guest.log), [read(7), (false, 64, word(7), word(12))]);
+        assert_eq!(guest.call("turns", &[Val::I32(5)]), [Val::I32(60)]);
+        assert_eq!(hits(&guest.log), vec![read(12); 5]);
+        guest.call("either", &[Val::I32(1)]);
+        assert_eq!(hits(&guest.log), []);
+        guest.call("either", &[Val::I32(0)]);
+        assert_eq!(hits(&guest.log), [read(12)]);
+        guest.debugger.remove_watchpoint(&mut guest.store, id).unwrap();
+        assert_eq!(guest.call("turns", &[Val::I32(5)]), [Val::I32(60)]);
+        assert_eq!(taken(&guest.log), []);
+    }
+}
+
+#[test]
+fn bulk_instructions_are_told_for_what_they_touch() {
+    let text = r#"(module (memory 2) (data $d "abcdefgh")
+        (func (export "fill") (param i32 i32) (memory.fill (local.get 0) (i32.const 9) (local.get 1)))
+        (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2)))
+        (func (export "init") (param i32) (memory.init $d (local.get 0) (i32.const 2) (i32.const 4))))"#;
+    for tier in TIERS {
+        let mut guest = Bytes::new(tier, text);
+        guest.watch(100..104, WatchKind::Access);
+        let args = |values: &[i32]| values.iter().map(|value| Val::I32(*value)).collect::<Vec<_>>();
+        guest.call("fill", &args(&[0, 100]));
+        guest.call("fill", &args(&[104, 100]));
+        guest.call("fill", &args(&[101, 0]));
+        assert_eq!(hits(&guest.log), []);
+        guest.call("fill", &args(&[0, 102]));
+        assert_eq!(hits(&guest.log), [(false, 100, vec![0, 0], vec![9, 9])]);
+        guest.call("init", &args(&[102]));
+        assert_eq!(hits(&guest.log), [(false, 102, vec![0, 0], b"cd".to_vec())]);
+        guest.call("copy", &args(&[200, 98, 5]));
+        assert_eq!(hits(&guest.log), [(true, 100, b"\x09\x09c".to_vec(), b"\x09\x09c".to_vec())]);
+        guest.call("copy", &args(&[103, 101, 3]));
+        let read = b"\x09cd".to_vec();
+        assert_eq!(hits(&guest.log), [(true, 101, read.clone(), read), (false, 103, b"d".to_vec(), b"\x09".to_vec())]);
+        let beyond = call(&mut guest.store, guest.instance, "fill", &args(&[100, 1 << 20])).unwrap_err();
+        assert!(beyond.to_string().contains("out of bounds"), "{beyond}");
+        assert!(taken(&guest.log).iter().all(|seen| matches!(seen, Seen::Other(_))), "it has written nothing");
+        guest.call("fill", &args(&[0, 100]));
+        assert_eq!(hits(&guest.log), []);
+    }
+}
+
+#[test]
+fn hosts_use_watched_memories_as_always_and_what_they_write_is_told_at_the_call() {
+    let text = r#"(module (import "" "h" (func $h)) (memory (export "memory") 1)
+        (func (export "leaf") (i32.store (i32.const 200) (i32.const 7)))
+        (func (export "f") (result i32) (i32.store (i32.const 300) (i32.const 1)) (call $h) (i32.load (i32.const 100))))"#;
+    for tier in TIERS {
+        let (engine, mut store, debugger, log) = debugged(tier, |stop| {
+            let memory = stop.top().unwrap().instance().memory(&*stop, MemoryIndex::new(0)).unwrap();
+            assert_eq!(memory.data(&*stop).unwrap()[50], 5, "a stop looks, too");
+            Action::Continue
+        });
+        let module = module(&engine, text);
+        let h = Func::wrap(&mut store, |mut caller: Caller<'_>| -> Result<(), Error> {
+            use std::io::Read;
+            let instance = caller.instance().unwrap();
+            let memory = instance.memory(&caller, MemoryIndex::new(0)).unwrap();
+            // The system writes there itself.
+            let (mut from, to) = std::os::unix::net::UnixStream::pair().unwrap();
+            std::io::Write::write_all(&mut &to, &[1, 2, 3, 4]).unwrap();
+            let read = from.read(&mut memory.data_mut(&mut caller).unwrap()[101..105]).unwrap();
+            assert_eq!(read, 4);
+            call(&mut caller, instance, "leaf", &[]).map(drop)
+        })
+        .unwrap();
+        let instance = Instance::new(&mut store, &module, &[Extern::Func(h)]).unwrap();
+        let memory = instance.memory(&store, MemoryIndex::new(0)).unwrap();
+        memory.write(&mut store, 50, &[5]).unwrap();
+        debugger.watch_memory(&mut store, memory, 96..112, WatchKind::Change).unwrap();
+        debugger.watch_memory(&mut store, memory, 96..112, WatchKind::Read).unwrap();
+        debugger.watch_memory(&mut store, memory, 200..204, WatchKind::Write).unwrap();
+        assert_eq!(call(&mut store, instance, "f", &[]).unwrap(), [Val::I32(0x0302_0100)]);
+        let told = taken(&log);
+        let by = byte_at(&module, "f", 0x10);
+        let short: Vec<_> = told
+            .iter()
+            .map(|seen| match seen {
+                Seen::Hit { by_host, address, new, offset, .. } => {
+                    (*by_host, *offset == by, address.unwrap(), new.clone())
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let wanted =
+            [(false, false, 200, word(7)), (true, true, 101, vec![1, 2, 3, 4]), (false, false, 100, vec![0, 1, 2, 3])];
+        assert_eq!(short, wanted);
+    }
+}
+
+#[test]
+fn traps_are_what_they_would_be() {
+    let text = r#"(module (memory 1)
+        (func (export "load") (param i32) (result i32) (i32.load (local.get 0)))
+        (func (export "store") (param i32) (i32.store (local.get 0) (i32.const 5)))
+        (func (export "divide") (param i32) (result i32) (i32.div_u (i32.load (i32.const 65528)) (local.get 0))))"#;
+    for tier in TIERS {
+        let mut guest = Bytes::new(tier, text);
+        guest.watch(65530..65532, WatchKind::Access);
+        for (name, at) in
+            [("load", 65533), ("load", 65536), ("load", -1), ("store", 65534), ("store", 1 << 20), ("divide", 0)]
+        {
+            let trap = call(&mut guest.store, guest.instance, name, &[Val::I32(at)]).unwrap_err();
+            let wanted = if name == "divide" { "divi" } else { "out of bounds" };
+            assert!(trap.to_string().contains(wanted), "{name} {at}: {trap}");
+            let told = taken(&guest.log);
+            let traps =
+                told.iter().filter(|seen| matches!(seen, Seen::Other(what) if what.starts_with("Trap"))).count();
+            assert_eq!((traps, told.len()), (1, if name == "divide" { 2 } else { 1 }), "{name} {at} {told:?}");
+        }
+        guest.call("store", &[Val::I32(65528)]);
+        assert_eq!(hits(&guest.log), [(false, 65530, vec![0, 0], vec![0, 0])]);
+        guest.call("load", &[Val::I32(65532)]);
+        assert_eq!(hits(&guest.log), []);
+    }
+}
+
+/// Machine code may read ahead of its turn what a stop changes then.
+#[test]
+fn what_a_stop_changes_is_read_by_what_is_behind_it() {
+    let text = r#"(module (memory 1)
+        (func (export "f") (result i32) (local i32 i32)
+            (local.set 0 (i32.load (i32.const 64))) (local.set 1 (i32.load (i32.const 128)))
+            (i32.add (i32.mul (local.get 0) (i32.const 1000)) (local.get 1)))
+        (func (export "g") (result i32) (i32.add (i32.mul (i32.load (i32.const 128)) (i32.const 1000)) (i32.load (i32.const 64)))))"#;
+    for tier in TIERS {
+        let (engine, mut store, debugger, log) = debugged(tier, |stop| {
+            let memory = stop.top().unwrap().instance().memory(&*stop, MemoryIndex::new(0)).unwrap();
+            memory.write(stop, 128, &[50]).unwrap();
+            Action::Continue
+        });
+        let module = module(&engine, text);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let memory = instance.memory(&store, MemoryIndex::new(0)).unwrap();
+        debugger.watch_memory(&mut store, memory, 64..68, WatchKind::Read).unwrap();
+        for (name, result) in [("f", 2050), ("g", 3002)] {
+            memory.write(&mut store, 64, &[2]).unwrap();
+            memory.write(&mut store, 128, &[3]).unwrap();
+            assert_eq!(call(&mut store, instance, name, &[]).unwrap(), [Val::I32(result)], "{name} {tier:?}");
+            assert_eq!(hits(&log).len(), 1);
+        }
+    }
+}
+
+#[test]
+fn memories_of_every_kind_that_grow() {
+    let guests = [
+        ("(memory 1 4)", "i32"),
+        ("(memory 1)", "i32"),
+        ("(memory i64 1 4)", "i64"),
+        ("(memory i64 1)", "i64"),
+        ("(memory 70000 200000 (pagesize 1))", "i32"),
+    ];
+    for tier in TIERS {
+        for (memory, ty) in guests {
+            let text = format!(
+                r#"(module {memory}
+                (func (export "store") (param i32) (i64.store ({ty}.const 4090) (i64.extend_i32_u (local.get 0))))
+                (func (export "load") (result i64) (i64.load ({ty}.const 4094)))
+                (func (export "grow") (drop (memory.grow ({ty}.const 2)))))"#
+            );
+            let features = stepwell::Features { custom_page_sizes: true, ..Default::default() };
+            let config =
+                Config { debug: true, debug_tier: tier, features, memory_reservation: 1 << 17, ..Config::default() };
+            let engine = Engine::new(config).unwrap();
+            let mut store = Store::new(&engine);
+            let log = Log::default();
+            let seen = log.clone();
+            let debugger = Debugger::attach(&mut store, move |stop| {
+                note(stop, &seen);
+                Action::Continue
+            })
+            .unwrap();
+            let module = module(&engine, &text);
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let memory = instance.memory(&store, MemoryIndex::new(0)).unwrap();
+            debugger.watch_memory(&mut store, memory, 4095..4097, WatchKind::Access).unwrap();
+            for turn in 0..3u32 {
+                call(&mut store, instance, "store", &[Val::I32(turn as i32 + 1)]).unwrap();
+                call(&mut store, instance, "load", &[]).unwrap();
+                call(&mut store, instance, "grow", &[]).unwrap();
+                let told: Vec<_> = hits(&log).into_iter().map(|hit| (hit.0, hit.1)).collect();
+                assert_eq!(told, [(false, 4095), (true, 4095)], "{memory:?} {ty} {turn}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_watched_of_memories_is_refused() {
+    let mut guest = Bytes::new(DebugTier::Regions, "(module (memory 1) (memory 1 2 shared))");
+    let shared = guest.instance.memory(&guest.store, MemoryIndex::new(1)).unwrap();
+    let (debugger, store) = (guest.debugger.clone(), &mut guest.store);
+    let refused = debugger.watch_memory(store, shared, 0..4, WatchKind::Read).unwrap_err();
+    assert!(refused.kind() == ErrorKind::Argument && refused.to_string().contains("shared"), "{refused}");
+    for bytes in [65536..65537, 65535..65537, 5..5, 0..u64::MAX, u64::MAX..u64::MAX] {
+        let refused = debugger.watch_memory(store, guest.memory, bytes, WatchKind::Write).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Argument, "{refused}");
+    }
+    assert!(debugger.watchpoints(store).unwrap().is_empty());
+
+    let engine = Engine::new(Config { debug: true, signals: false, ..Config::default() }).unwrap();
+    let mut store = Store::new(&engine);
+    let debugger = Debugger::attach(&mut store, |_| Action::Continue).unwrap();
+    let module = module(&engine, STEPS);
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let ty = stepwell::MemoryType::new(stepwell::Limits { min: 1, max: None });
+    let memory = Memory::new(&mut store, ty).unwrap();
+    let refused = debugger.watch_memory(&mut store, memory, 0..4, WatchKind::Write).unwrap_err();
+    assert!(refused.kind() == ErrorKind::State && refused.to_string().contains("signals"), "{refused}");
+    assert!(debugger.watchpoints(&store).unwrap().is_empty());
+    let watched = global(&store, instance, 0);
+    debugger.watch_global(&mut store, watched, WatchKind::Write).unwrap();
+    let refused = debugger.watch_global(&mut store, watched, WatchKind::Read).unwrap_err();
+    assert!(refused.to_string().contains("reads"), "{refused}");
+}
+
+/// A guest that mixes its memory, with what is watched chosen and changed at random at its stops: it computes the same.
+#[test]
+fn watching_changes_nothing() {
+    let text = r#"(module (memory 3) (global (mut i32) (i32.const 1))
+        (func $next (result i32) (local i32)
+            (global.set 0 (i32.add (i32.mul (global.get 0) (i32.const 1103515245)) (i32.const 12345)))
+            (i32.and (i32.shr_u (global.get 0) (i32.const 8)) (i32.const 16383)))
+        (func (export "f") (param i32) (result i32) (local i32 i32 i64)
+            (loop
+                (local.set 1 (call $next)) (local.set 2 (call $next))
+                (i32.store16 (local.get 1) (i32.add (i32.load (local.get 2)) (i32.load8_u (local.get 1))))
+                (local.set 3 (i64.add (i64.load (local.get 1)) (i64.rotl (local.get 3) (i64.const 7))))
+                (i64.store offset=3 (local.get 2) (i64.xor (i64.load offset=5 (local.get 1)) (local.get 3)))
+                (if (i32.eqz (i32.and (local.get 0) (i32.const 7)))
+                    (then (memory.copy (local.get 1) (local.get 2) (i32.const 40))))
+                (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+            (i32.xor (i32.wrap_i64 (local.get 3)) (global.get 0))))"#;
+    for tier in TIERS {
+        let run = |seed: u64| {
+            let state = Mutex::new((seed, None::<WatchpointId>, None::<WatchpointId>, 0u32));
+            let (engine, mut store, debugger, _) = debugged(tier, move |stop| {
+                let mut state = state.lock().unwrap();
+                let mut next = |below: u64| {
+                    state.0 = state.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    (state.0 >> 33) % below
+                };
+                let kinds = [WatchKind::Read, WatchKind::Write, WatchKind::Change, WatchKind::Access];
+                let (at, len, kind) = (next(16384), next(300) + 1, kinds[next(4) as usize]);
+                let (act, which) = (next(5), next(2));
+                let debugger = stop.debugger();
+                let memory = stop.top().unwrap().instance().memory(&*stop, MemoryIndex::new(0)).unwrap();
+                if next(3) == 0 {
+                    let old = if which == 0 { state.1.take() } else { state.2.take() };
+                    if let Some(id) = old {
+                        debugger.remove_watchpoint(stop, id).unwrap();
+                    }
+                    let new = debugger.watch_memory(stop, memory, at..at + len, kind).unwrap();
+                    *(if which == 0 { &mut state.1 } else { &mut state.2 }) = Some(new);
+                }
+                state.3 += 1;
+                match act {
+                    0 => Action::StepInstruction,
+                    1 => Action::StepOver,
+                    _ => Action::Continue,
+                }
+            });
+            let module = module(&engine, text);
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let memory = instance.memory(&store, MemoryIndex::new(0)).unwrap();
+            let mut hits = 0;
+            if seed > 0 {
+                debugger.watch_memory(&mut store, memory, 1000..9000, WatchKind::Access).unwrap();
+            }
+            let result = call(&mut store, instance, "f", &[Val::I32(200)]).unwrap();
+            hits += debugger.watchpoints(&store).unwrap().iter().map(|known| known.hits).sum::<u64>();
+            let bytes = memory.data(&store).unwrap().to_vec();
+            assert!(seed == 0 || hits > 100, "{hits}");
+            (result, bytes)
+        };
+        let plain = run(0);
+        assert!(plain.1.iter().any(|byte| *byte != 0));
+        for seed in 1..6 {
+            assert!(run(seed) == plain, "seed {seed}, {tier:?}");
+        }
+    }
+}
+
+/// A memory goes back to the engine as it was, whatever watches it.
+#[test]
+fn watched_memories_are_given_back_accessible() {
+    let engine = engine(DebugTier::Regions);
+    let module = module(
+        &engine,
+        r#"(module (memory (export "memory") 1) (func (export "f") (i32.store (i32.const 8) (i32.const 1))))"#,
+    );
+    for turn in 0..6 {
+        let mut store = Store::new(&engine);
+        let debugger = Debugger::attach(&mut store, |_| Action::Continue).unwrap();
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let memory = instance.memory(&store, MemoryIndex::new(0)).unwrap();
+        assert!(memory.data(&store).unwrap().iter().all(|byte| *byte == 0));
+        let id = debugger.watch_memory(&mut store, memory, 0..65536, WatchKind::Access).unwrap();
+        call(&mut store, instance, "f", &[]).unwrap();
+        assert_eq!(debugger.watchpoint(&store, id).unwrap().unwrap().hits, 1);
+        memory.data_mut(&mut store).unwrap().fill(7);
+        if turn % 2 == 0 {
+            debugger.detach(&mut store).unwrap();
+            call(&mut store, instance, "f", &[]).unwrap();
+            assert_eq!(memory.data(&store).unwrap()[8..10], [1, 0]);
         }
     }
 }

@@ -125,6 +125,10 @@ typedef enum stepwell_watch_kind_enum {
   STEPWELL_WATCH_KIND_WRITE = 1,
   /** Each write by which the value becomes another one. */
   STEPWELL_WATCH_KIND_CHANGE = 2,
+  /** Each read. Of memories alone. */
+  STEPWELL_WATCH_KIND_READ = 3,
+  /** Each read and each write. Of memories alone. */
+  STEPWELL_WATCH_KIND_ACCESS = 4,
 } stepwell_watch_kind_enum;
 
 /** A debugger attached to one store. Other stores never notice. */
@@ -655,6 +659,24 @@ own stepwell_error_t *stepwell_debugger_watch_global(stepwell_debugger_t *debugg
                                                     stepwell_watchpoint_t *out);
 
 /**
+ * Has accesses of `size` bytes of a memory from `offset` on stop the guest, with the reason `STEPWELL_STOP_WATCHPOINT`,
+ * behind the instruction that accesses any of them. What a host function writes while a guest waits for it is told
+ * behind the call, if a byte is another one then; what it reads is not seen, and it may do with the memory what it
+ * likes. Bytes beyond the memory's end, and memories that are shared, are an error; so is an engine that is configured
+ * without signals (`stepwell_config_signals_set`). Otherwise as `stepwell_debugger_watch_global`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_watch_memory(stepwell_debugger_t *debugger,
+                                                    const wasm_memory_t *memory,
+                                                    uint64_t offset,
+                                                    uint64_t size,
+                                                    stepwell_watch_kind_t kind,
+                                                    stepwell_watchpoint_t *out);
+
+/**
  * How many watchpoints there are.
  *
  * Thread: one at a time per store.
@@ -736,8 +758,8 @@ stepwell_watchpoint_t stepwell_stop_watchpoint(const stepwell_stop_t *stop,
                                                size_t index);
 
 /**
- * The instruction that did it, as a byte offset from the start of its module: one that writes, or the call of the host
- * function that has written. The guest stands behind it. `SIZE_MAX` beyond the last hit.
+ * The instruction that did it, as a byte offset from the start of its module: one that accesses, or the call of the
+ * host function that has written. The guest stands behind it. `SIZE_MAX` beyond the last hit.
  *
  * Thread: inside callback only.
  */
@@ -764,8 +786,27 @@ bool stepwell_stop_watchpoint_by_host(const stepwell_stop_t *stop,
                                       size_t index);
 
 /**
+ * Whether it has only read; false beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_stop_watchpoint_is_read(const stepwell_stop_t *stop,
+                                      size_t index);
+
+/**
+ * Where in the memory the first of the bytes is that `stepwell_stop_watchpoint_old_value` writes: what of the watched
+ * bytes was accessed, or, by the host, the first that has changed. `UINT64_MAX` of a global, and beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+uint64_t stepwell_stop_watchpoint_address(const stepwell_stop_t *stop,
+                                          size_t index);
+
+/**
  * Writes the bytes that were there before to `out`, which is the caller's then: of a global its value, in the order of
- * bytes of a memory. Of a reference there are none, for what it refers to may be gone. False, and nothing written,
+ * bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it refers to may be gone. False, and nothing written,
  * beyond the last hit.
  *
  * Thread: inside callback only.

@@ -352,9 +352,13 @@ class VariableKind(IntEnum):
     SCOPE = 9
 STEPWELL_WATCH_KIND_WRITE = 1
 STEPWELL_WATCH_KIND_CHANGE = 2
+STEPWELL_WATCH_KIND_READ = 3
+STEPWELL_WATCH_KIND_ACCESS = 4
 class WatchKind(IntEnum):
     WRITE = 1
     CHANGE = 2
+    READ = 3
+    ACCESS = 4
 class stepwell_debugger_t(Structure): pass
 class stepwell_frame_t(Structure): pass
 class stepwell_pauser_t(Structure): pass
@@ -944,6 +948,7 @@ stepwell_breakpoint_instance_set = function("stepwell_breakpoint_instance_set", 
 stepwell_breakpoint_add_all = function("stepwell_breakpoint_add_all", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), POINTER(c_size_t), c_size_t, POINTER(stepwell_breakpoint_t)])
 stepwell_breakpoint_remove_all = function("stepwell_breakpoint_remove_all", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(stepwell_breakpoint_t), c_size_t])
 stepwell_debugger_watch_global = function("stepwell_debugger_watch_global", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_global_t), stepwell_watch_kind_t, POINTER(stepwell_watchpoint_t)])
+stepwell_debugger_watch_memory = function("stepwell_debugger_watch_memory", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_memory_t), c_uint64, c_uint64, stepwell_watch_kind_t, POINTER(stepwell_watchpoint_t)])
 stepwell_debugger_watchpoint_count = function("stepwell_debugger_watchpoint_count", c_size_t, [POINTER(stepwell_debugger_t)])
 stepwell_debugger_watchpoint = function("stepwell_debugger_watchpoint", stepwell_watchpoint_t, [POINTER(stepwell_debugger_t), c_size_t])
 stepwell_watchpoint_remove = function("stepwell_watchpoint_remove", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_watchpoint_t])
@@ -956,6 +961,8 @@ stepwell_stop_watchpoint = function("stepwell_stop_watchpoint", stepwell_watchpo
 stepwell_stop_watchpoint_offset = function("stepwell_stop_watchpoint_offset", c_size_t, [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_watchpoint_func_index = function("stepwell_stop_watchpoint_func_index", c_uint32, [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_watchpoint_by_host = function("stepwell_stop_watchpoint_by_host", c_bool, [POINTER(stepwell_stop_t), c_size_t])
+stepwell_stop_watchpoint_is_read = function("stepwell_stop_watchpoint_is_read", c_bool, [POINTER(stepwell_stop_t), c_size_t])
+stepwell_stop_watchpoint_address = function("stepwell_stop_watchpoint_address", c_uint64, [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_watchpoint_old_value = function("stepwell_stop_watchpoint_old_value", c_bool, [POINTER(stepwell_stop_t), c_size_t, POINTER(wasm_byte_vec_t)])
 stepwell_stop_watchpoint_new_value = function("stepwell_stop_watchpoint_new_value", c_bool, [POINTER(stepwell_stop_t), c_size_t, POINTER(wasm_byte_vec_t)])
 stepwell_pauser_new = function("stepwell_pauser_new", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(POINTER(stepwell_pauser_t))])

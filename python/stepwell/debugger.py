@@ -18,7 +18,7 @@ from .instance import Instance
 from .module import Module, c_string
 from .store import Store
 from .types import NAMES
-from .values import ExnRef, Global, all_to_c, from_c, to_c
+from .values import ExnRef, Global, Memory, all_to_c, from_c, to_c
 
 StopReason.__doc__ = "Why a guest was stopped."
 ExceptionStops.__doc__ = """Which exceptions of guests are stops.
@@ -46,6 +46,8 @@ WatchKind.__doc__ = """What of a watched place is a hit.
 
 - `WRITE`: each write, also of the value that is there.
 - `CHANGE`: each write by which the value becomes another one.
+- `READ`: each read, of memories alone.
+- `ACCESS`: each read and each write, of memories alone.
 """
 VariableKind.__doc__ = "What a variable of the source is made of; `SCOPE` is all variables of a scope."
 
@@ -221,14 +223,14 @@ class Breakpoint:
 class Watchpoint:
     """A watchpoint of a debugger, and what it watches. Two are the same if they are of one debugger and have one `id`."""
 
-    def __init__(self, debugger: Debugger, number: int, target: Optional[Global] = None) -> None:
+    def __init__(self, debugger: Debugger, number: int, target: Union[Global, Memory, None] = None) -> None:
         self._debugger = debugger
         self.id = number
         self._target = target
 
     @property
-    def target(self) -> Optional[Global]:
-        """The `Global` that it watches; None if Python did not set it."""
+    def target(self) -> Union[Global, Memory, None]:
+        """The `Global` or `Memory` that it watches; None if Python did not set it."""
         return self._target
 
     @property
@@ -274,13 +276,16 @@ class Watchpoint:
 
 class WatchHit(NamedTuple):
     """What a watchpoint has seen. `offset` is the byte offset in its module of the instruction that did it, which is in the function of `func_index`:
-    one that writes, or, with `by_host`, the call of the host function that has written. `old` and `new` are the bytes that were there and are
-    there now: of a global its value, and none if that is a reference."""
+    one that accesses, or, with `by_host`, the call of the host function that has written. `is_read` says whether it has only read. `old` and `new`
+    are the bytes that were there and are there now: of a global its value, and none if that is a reference; of a memory what of it was accessed, or
+    changed by the host, from `address` on, which is None for a global."""
 
     watchpoint: Watchpoint
     func_index: int
     offset: int
     by_host: bool
+    is_read: bool
+    address: Optional[int]
     old: bytes
     new: bytes
 
@@ -444,6 +449,16 @@ class Debugger(StoreObject):
             made = self._watchpoints[out.value] = Watchpoint(self, out.value, target)
         return made
 
+    def watch_memory(self, target: Memory, offset: int, size: int, kind: Union[WatchKind, int] = WatchKind.CHANGE) -> Watchpoint:
+        """Has accesses of `size` bytes of a memory from `offset` on stop the guest, with the reason `StopReason.WATCHPOINT`, behind the instruction that
+        accesses any of them. What a host function writes while a guest waits for it is told behind the call, if a byte is another one then."""
+        out = c_uint32()
+        with self._store._lock:
+            at = counted(offset), counted(size)
+            check(c.stepwell_debugger_watch_memory(self._handle, target._handle, *at, WatchKind(kind), byref(out)))
+            made = self._watchpoints[out.value] = Watchpoint(self, out.value, target)
+        return made
+
     @property
     def watchpoints(self) -> List[Watchpoint]:
         """The watchpoints there are, in the order in which they were set."""
@@ -566,10 +581,15 @@ class Stop(Unique):
             function(self._handle, index, byref(found))
             return take_bytes(found)
 
+        def address(index: int) -> Optional[int]:
+            at = int(c.stepwell_stop_watchpoint_address(self._handle, index))
+            return None if at == (1 << 64) - 1 else at
+
         return [
             WatchHit(
                 self._debugger._watchpoint(c.stepwell_stop_watchpoint(self._handle, i)), c.stepwell_stop_watchpoint_func_index(self._handle, i),
                 c.stepwell_stop_watchpoint_offset(self._handle, i), bool(c.stepwell_stop_watchpoint_by_host(self._handle, i)),
+                bool(c.stepwell_stop_watchpoint_is_read(self._handle, i)), address(i),
                 taken(c.stepwell_stop_watchpoint_old_value, i), taken(c.stepwell_stop_watchpoint_new_value, i),
             )
             for i in range(c.stepwell_stop_watchpoint_count(self._handle))

@@ -1,12 +1,12 @@
 //! `stepwell_watchpoint_t`: a watchpoint of a debugger, by its number; and what watchpoints have seen, at a stop.
 
 use super::debugger::DebuggerObject;
-use super::global;
 use super::plumbing::guard::{or_abort, or_error, or_null, or_value};
-use super::plumbing::handles::{stepwell_debugger_t, stepwell_error_t, stepwell_stop_t, wasm_global_t};
+use super::plumbing::handles::{stepwell_debugger_t, stepwell_error_t, stepwell_stop_t, wasm_global_t, wasm_memory_t};
 use super::plumbing::own::{Out, Own, borrow};
 use super::stop::with_reason;
 use super::vecs::wasm_byte_vec_t;
+use super::{global, memory};
 use crate::base::{Error, ErrorKind, Result};
 use crate::debug::{WatchHit, WatchKind, Watchpoint, WatchpointId};
 
@@ -23,6 +23,10 @@ pub enum stepwell_watch_kind_enum {
     STEPWELL_WATCH_KIND_WRITE = 1,
     /// Each write by which the value becomes another one.
     STEPWELL_WATCH_KIND_CHANGE = 2,
+    /// Each read. Of memories alone.
+    STEPWELL_WATCH_KIND_READ = 3,
+    /// Each read and each write. Of memories alone.
+    STEPWELL_WATCH_KIND_ACCESS = 4,
 }
 
 /// What C's number of a kind means.
@@ -31,6 +35,8 @@ fn kind_from_c(kind: stepwell_watch_kind_t) -> Result<WatchKind> {
     match kind {
         _ if kind == k::STEPWELL_WATCH_KIND_WRITE as i32 => Ok(WatchKind::Write),
         _ if kind == k::STEPWELL_WATCH_KIND_CHANGE as i32 => Ok(WatchKind::Change),
+        _ if kind == k::STEPWELL_WATCH_KIND_READ as i32 => Ok(WatchKind::Read),
+        _ if kind == k::STEPWELL_WATCH_KIND_ACCESS as i32 => Ok(WatchKind::Access),
         _ => Err(Error::new(ErrorKind::Argument, format!("`kind` is {kind}, which is no kind of watchpoint"))),
     }
 }
@@ -64,6 +70,34 @@ pub unsafe extern "C" fn stepwell_debugger_watch_global(
         // SAFETY: C passes live objects or NULL.
         let (object, global) = unsafe { (borrow(debugger, "debugger")?, global::get(global)?.1) };
         let id = object.debugger.watch_global(&mut *object.cell.enter()?, global, kind_from_c(kind)?)?;
+        // SAFETY: `out` is C's.
+        unsafe { give(out, id) };
+        Ok(())
+    })
+}
+
+/// Has accesses of `size` bytes of a memory from `offset` on stop the guest, with the reason `STEPWELL_STOP_WATCHPOINT`,
+/// behind the instruction that accesses any of them. What a host function writes while a guest waits for it is told
+/// behind the call, if a byte is another one then; what it reads is not seen, and it may do with the memory what it
+/// likes. Bytes beyond the memory's end, and memories that are shared, are an error; so is an engine that is configured
+/// without signals (`stepwell_config_signals_set`). Otherwise as `stepwell_debugger_watch_global`.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_watch_memory(
+    debugger: *mut stepwell_debugger_t,
+    memory: *const wasm_memory_t,
+    offset: u64,
+    size: u64,
+    kind: stepwell_watch_kind_t,
+    out: *mut stepwell_watchpoint_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_debugger_watch_memory", || {
+        // SAFETY: C passes live objects or NULL.
+        let (object, memory) = unsafe { (borrow(debugger, "debugger")?, memory::get(memory)?.1) };
+        let bytes = offset..offset.saturating_add(size);
+        let id = object.debugger.watch_memory(&mut *object.cell.enter()?, memory, bytes, kind_from_c(kind)?)?;
         // SAFETY: `out` is C's.
         unsafe { give(out, id) };
         Ok(())
@@ -143,6 +177,8 @@ pub unsafe extern "C" fn stepwell_watchpoint_kind(
         Ok(match unsafe { find(debugger, watchpoint) }?.kind {
             WatchKind::Write => stepwell_watch_kind_enum::STEPWELL_WATCH_KIND_WRITE as i32,
             WatchKind::Change => stepwell_watch_kind_enum::STEPWELL_WATCH_KIND_CHANGE as i32,
+            WatchKind::Read => stepwell_watch_kind_enum::STEPWELL_WATCH_KIND_READ as i32,
+            WatchKind::Access => stepwell_watch_kind_enum::STEPWELL_WATCH_KIND_ACCESS as i32,
         })
     })
 }
@@ -210,8 +246,8 @@ pub unsafe extern "C" fn stepwell_stop_watchpoint(stop: *const stepwell_stop_t, 
     or_value("stepwell_stop_watchpoint", 0, || Ok(with_hit(stop, index, |hit| hit.id.get())?.unwrap_or(0)))
 }
 
-/// The instruction that did it, as a byte offset from the start of its module: one that writes, or the call of the host
-/// function that has written. The guest stands behind it. `SIZE_MAX` beyond the last hit.
+/// The instruction that did it, as a byte offset from the start of its module: one that accesses, or the call of the
+/// host function that has written. The guest stands behind it. `SIZE_MAX` beyond the last hit.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -239,8 +275,27 @@ pub unsafe extern "C" fn stepwell_stop_watchpoint_by_host(stop: *const stepwell_
     or_null("stepwell_stop_watchpoint_by_host", || Ok(with_hit(stop, index, |hit| hit.by_host)?.unwrap_or(false)))
 }
 
+/// Whether it has only read; false beyond the last hit.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_watchpoint_is_read(stop: *const stepwell_stop_t, index: usize) -> bool {
+    or_null("stepwell_stop_watchpoint_is_read", || Ok(with_hit(stop, index, |hit| hit.is_read)?.unwrap_or(false)))
+}
+
+/// Where in the memory the first of the bytes is that `stepwell_stop_watchpoint_old_value` writes: what of the watched
+/// bytes was accessed, or, by the host, the first that has changed. `UINT64_MAX` of a global, and beyond the last hit.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_watchpoint_address(stop: *const stepwell_stop_t, index: usize) -> u64 {
+    or_value("stepwell_stop_watchpoint_address", u64::MAX, || {
+        Ok(with_hit(stop, index, |hit| hit.address)?.flatten().unwrap_or(u64::MAX))
+    })
+}
+
 /// Writes the bytes that were there before to `out`, which is the caller's then: of a global its value, in the order of
-/// bytes of a memory. Of a reference there are none, for what it refers to may be gone. False, and nothing written,
+/// bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it refers to may be gone. False, and nothing written,
 /// beyond the last hit.
 ///
 /// Thread: inside callback only.

@@ -219,7 +219,15 @@ impl EventSink for Core {
 
     fn on_event(&self, told: &mut Told<'_, State>, event: &Event<'_>) -> Result<Answer> {
         match event {
-            Event::Stop(stop) => self.stop(told, stop),
+            Event::Stop(stop) => self.stop(told, stop, false),
+            Event::Access(stop) => self.stop(told, stop, true),
+            Event::Touching(touched) => {
+                let touch = |state: &mut State, store: &mut StoreMut<'_>| match state.asking {
+                    true => Ok(()),
+                    false => state.watch.touching(&mut state.layers, store, touched),
+                };
+                told.with(touch).map(|()| Answer::GoOn)
+            }
             Event::Trap(trap) => self.trap(told, trap).map(|()| Answer::GoOn),
             Event::Exception(exception) => self.exception(told, exception).map(|()| Answer::GoOn),
             Event::Module(module) => {
@@ -248,9 +256,14 @@ impl Core {
 
     /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the
     /// guest goes on then.
-    fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo) -> Result<Answer> {
+    ///
+    /// `accessed`: the guest is inside the region behind that, at an access of what is watched.
+    fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo, accessed: bool) -> Result<Answer> {
         let mut at = Place::new(info);
-        let mut next = told.with(|state, store| state.arrive(store, &mut at))?;
+        let mut next = told.with(|state, store| match accessed {
+            true => state.accessed(store, &mut at),
+            false => state.arrive(store, &mut at),
+        })?;
         loop {
             match next {
                 Next::Done(answer) => return Ok(answer),
@@ -271,8 +284,12 @@ impl Core {
         let mut held = Hits::new();
         let due = Hits::from_slice(at.reason.breakpoints());
         for id in due {
-            let asked = told.with(|state, _| {
+            let asked = told.with(|state, store| {
                 state.asking = true;
+                if state.watch.memories() {
+                    // What runs within is not told.
+                    store.watch_memories(&[])?;
+                }
                 Ok(state.breakpoints.asked(id))
             })?;
             let holds = match asked {
@@ -285,6 +302,9 @@ impl Core {
             };
             told.with(|state, store| {
                 state.asking = false;
+                if state.watch.memories() {
+                    state.watch.protect(store)?;
+                }
                 // What the host and its guests have written was nobody's to tell.
                 state.watch.refresh(store.as_store())?;
                 if holds.is_err() {
@@ -360,6 +380,10 @@ struct Place<'a> {
     stepped: bool,
     /// Whether a watchpoint is told here, and breakpoints have not been looked at.
     watched: bool,
+    /// What is known where the guest is at an access of what is watched: it goes on from there.
+    access: Option<Access>,
+    /// Whether the guest is to go on quietly, since what it does then is known.
+    quiet: bool,
     /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
     reason: Reason,
 }
@@ -373,9 +397,25 @@ impl<'a> Place<'a> {
             told_inside: false,
             stepped: false,
             watched: false,
+            access: None,
+            quiet: false,
             reason: Reason::Step,
         }
     }
+}
+
+/// A guest that is inside a region, where it was stopped at an access. What it has read on the way, or ahead of its turn,
+/// it does not read again.
+struct Access {
+    /// The fuel that it has left; that of the region is paid for.
+    fuel: i64,
+    /// Where it comes to by itself, and with what locals and operands.
+    end: (WasmOffset, Vec<[u64; 2]>),
+}
+
+/// Where a frame stands, and what is in it.
+fn snapshot(inside: &VirtualFrame) -> (WasmOffset, Vec<[u64; 2]>) {
+    (inside.wasm(), inside.locals().chain(inside.operands()).map(|(_, value)| value.words()).collect())
 }
 
 /// Whether the callback is to see an instruction.
@@ -420,6 +460,27 @@ impl State {
             Due::No => {}
         }
         self.stepping.forget_ended(&mut self.layers, store)?;
+        self.go_on(store, at)
+    }
+
+    /// The guest has accessed what is watched, or what is near it, behind a stop point.
+    fn accessed(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        let mut ahead = store.look_inside(self.spare.pop())?;
+        let fuel = ahead.fuel();
+        if !has_regions(store, at.info) {
+            // The access is the next instruction, and a stop point is behind it.
+            if let Some(accessing) = self.watch.access_of(store, at.info, &ahead)? {
+                self.watch.expect(store.as_store(), &accessing)?;
+            }
+            self.keep(ahead.into());
+            self.watch.go_on_quietly(&mut self.layers, store)?;
+            return Ok(Next::Done(Answer::GoOn));
+        }
+        ahead.run_out(store)?;
+        at.access = Some(Access { fuel, end: snapshot(&ahead) });
+        at.quiet = true;
+        self.keep(ahead.into());
+        at.inside = Some(store.look_inside(self.spare.pop())?);
         self.go_on(store, at)
     }
 
@@ -530,6 +591,8 @@ impl State {
     fn go_on(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
         let &StopInfo { slot, func, .. } = at.info;
         loop {
+            // What rerun goes over it is asked about one by one, where memories are watched.
+            let watching = self.watch.memories();
             let steps = self.stepping.wants(&self.layers, store, at.info);
             let stops = self.breakpoints.inside(slot, func);
             if at.inside.is_none() && ((!steps && stops.is_none()) || !has_regions(store, at.info)) {
@@ -548,12 +611,36 @@ impl State {
                     None => return Ok(Next::Done(Answer::GoOn)),
                 },
             };
-            let end = match (steps, stops) {
+            let accessing = match watching {
+                true => self.watch.access_of(store, at.info, &inside)?,
+                false => None,
+            };
+            let before = inside.wasm();
+            let end = match (steps || watching, stops) {
                 (true, _) => inside.step(store),
                 (false, Some(stops)) => inside.run_to(store, stops),
                 (false, None) => inside.run_out(store),
             }?;
+            if let Some(accessing) = accessing.filter(|_| inside.wasm() != before) {
+                at.wasm = inside.wasm();
+                at.quiet = true;
+                let hits = self.watch.was_read(store.as_store(), &accessing)?;
+                if !hits.is_empty() {
+                    self.stepping.pause();
+                    at.reason = Reason::Watchpoint(hits);
+                    at.watched = true;
+                    inside.pay(store);
+                    store.set_virtual(inside);
+                    return Ok(Next::Tell);
+                }
+            }
             if !matches!(end, RerunEnd::Stopped(_)) {
+                if watching && let Some(accessing) = self.watch.access_of(store, at.info, &inside)? {
+                    if matches!(end, RerunEnd::Native(_)) {
+                        self.watch.expect(store.as_store(), &accessing)?;
+                    }
+                    at.quiet = true;
+                }
                 return self.leave(store, at, inside).map(Next::Done);
             }
             at.wasm = inside.wasm();
@@ -570,7 +657,19 @@ impl State {
 
     /// How the guest goes on from where rerun cannot.
     fn leave(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>, mut inside: Box<VirtualFrame>) -> Result<Answer> {
-        let with = if at.told_inside { inside.leave(store)? } else { None };
+        let mut with = if at.told_inside { inside.leave(store)? } else { None };
+        if let Some(access) = &at.access {
+            // What was read ahead of its turn may have been changed since.
+            if at.told_inside && with.is_none() && snapshot(&inside) != access.end {
+                with = Some(inside.replace(store)?);
+            }
+            if let Some(with) = &mut with {
+                with.fuel = access.fuel;
+            }
+        }
+        if at.quiet {
+            self.watch.go_on_quietly(&mut self.layers, store)?;
+        }
         let Some(with) = with else {
             self.keep(inside.into());
             return Ok(Answer::GoOn);
@@ -601,6 +700,7 @@ impl State {
             store.set_virtual(inside);
         }
         self.stepping.pause();
+        self.watch.trapped();
         Ok(())
     }
 }

@@ -2,7 +2,8 @@
 //! store.
 
 use crate::base::{FuncIndex, WasmOffset};
-use crate::runtime::Global;
+use crate::runtime::{Global, Memory};
+use std::ops::Range;
 
 /// A watchpoint's name: unique in its debugger, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +28,22 @@ pub enum WatchKind {
     Write,
     /// Each write by which the value becomes another one.
     Change,
+    /// Each read. Of memories alone.
+    Read,
+    /// Each read and each write. Of memories alone.
+    Access,
+}
+
+impl WatchKind {
+    /// Whether reads are hits.
+    pub(super) fn of_reads(self) -> bool {
+        matches!(self, WatchKind::Read | WatchKind::Access)
+    }
+
+    /// Whether writes may be.
+    pub(super) fn of_writes(self) -> bool {
+        self != WatchKind::Read
+    }
 }
 
 /// What is watched.
@@ -35,6 +52,13 @@ pub enum WatchKind {
 pub enum WatchTarget {
     /// A global. It is kept from being collected.
     Global(Global),
+    /// Bytes of a memory, which is kept from being collected.
+    Memory {
+        /// The memory.
+        memory: Memory,
+        /// The bytes.
+        bytes: Range<u64>,
+    },
 }
 
 /// A watchpoint as it was when it was asked for.
@@ -59,8 +83,14 @@ pub struct WatchHit {
     pub id: WatchpointId,
     /// The function of the instruction that did it, imports counted.
     pub func: FuncIndex,
-    /// The instruction that did it: a write, or the call of the host that has written. The guest stands behind it.
+    /// The instruction that did it: a write or a read, or the call of the host that has written. The guest stands behind
+    /// it.
     pub offset: WasmOffset,
+    /// Whether it has only read.
+    pub is_read: bool,
+    /// Of a memory, where the first byte of `old` and `new` is: what of the watched bytes was accessed, or, by the host,
+    /// from the first to the last that have changed.
+    pub address: Option<u64>,
     /// Whether the host did it, in a function that the instruction has called.
     pub by_host: bool,
     /// What was there before, in the order of bytes of a memory; nothing for a reference, since what it refers to may

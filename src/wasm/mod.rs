@@ -20,7 +20,7 @@ mod subtypes;
 mod text;
 mod types;
 
-pub use accesses::{GlobalWrite, global_writes};
+pub use accesses::{GlobalWrite, global_writes, memory_access, plain_width};
 pub use body::{
     BlockKind, Instruction, Instructions, Step, Surroundings, Walk, catch_labels, is_return, is_tail_call, targets,
     unreadable,

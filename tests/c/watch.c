@@ -7,6 +7,8 @@ struct watch {
   wasm_global_t *count;
   int stops;
   int32_t old[8], new[8];
+  uint64_t address[8];
+  bool is_read[8];
   size_t offset[8], stood[8];
   bool by_host[8], removes;
 };
@@ -30,10 +32,13 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   watch->old[at] = number(stop, 0, stepwell_stop_watchpoint_old_value);
   watch->new[at] = number(stop, 0, stepwell_stop_watchpoint_new_value);
   watch->offset[at] = stepwell_stop_watchpoint_offset(stop, 0);
+  watch->address[at] = stepwell_stop_watchpoint_address(stop, 0);
+  watch->is_read[at] = stepwell_stop_watchpoint_is_read(stop, 0);
   watch->by_host[at] = stepwell_stop_watchpoint_by_host(stop, 0);
   watch->stood[at] = stepwell_frame_offset(stepwell_stop_frame(stop, 0));
   CHECK(stepwell_stop_watchpoint_func_index(stop, 0) == stepwell_frame_func_index(stepwell_stop_frame(stop, 0)));
   /* Beyond the last. */
+  CHECK(stepwell_stop_watchpoint_address(stop, 1) == UINT64_MAX && !stepwell_stop_watchpoint_is_read(stop, 1));
   CHECK(stepwell_stop_watchpoint(stop, 1) == 0 && stepwell_stop_watchpoint_offset(stop, 1) == SIZE_MAX);
   CHECK(stepwell_stop_watchpoint_func_index(stop, 1) == UINT32_MAX && !stepwell_stop_watchpoint_by_host(stop, 1));
   CHECK(!stepwell_stop_watchpoint_old_value(stop, 1, &bytes) && !stepwell_stop_watchpoint_new_value(stop, SIZE_MAX, &bytes));
@@ -92,7 +97,7 @@ static void watching(stepwell_debug_tier_t tier) {
   call(instance, "down", 2);
   CHECK(watch.stops == 2 && watch.old[0] == 10 && watch.new[0] == 9 && watch.old[1] == 9 && watch.new[1] == 8);
   CHECK(watch.offset[0] == watch.offset[1] && watch.stood[0] == watch.offset[0] + 2 && !watch.by_host[0]);
-  CHECK(WATCH[watch.offset[0]] == 0x24);
+  CHECK(WATCH[watch.offset[0]] == 0x24 && watch.address[0] == UINT64_MAX && !watch.is_read[0]);
 
   call(instance, "host", 8);
   CHECK(watch.stops == 2);
@@ -120,6 +125,29 @@ static void watching(stepwell_debug_tier_t tier) {
   CHECK(stepwell_watchpoint_hit_count(watch.debugger, watch.watchpoint) == 0);
   CHECK(stepwell_watchpoint_kind(watch.debugger, watch.watchpoint) == 0);
   FAILS(stepwell_watchpoint_enabled_set(watch.debugger, 0, true), STEPWELL_ERROR_ARGUMENT, "no watchpoint");
+
+  /* Bytes of a memory. */
+  wasm_extern_t *item = stepwell_instance_export(instance, "memory");
+  wasm_memory_t *memory = wasm_extern_as_memory(item);
+  FAILS(stepwell_debugger_watch_memory(watch.debugger, memory, 65533, 4, STEPWELL_WATCH_KIND_READ, NULL), STEPWELL_ERROR_ARGUMENT, "0x10000");
+  FAILS(stepwell_debugger_watch_memory(watch.debugger, memory, UINT64_MAX, UINT64_MAX, STEPWELL_WATCH_KIND_READ, NULL), STEPWELL_ERROR_ARGUMENT, "bytes");
+  FAILS(stepwell_debugger_watch_memory(watch.debugger, memory, 0, 0, STEPWELL_WATCH_KIND_READ, NULL), STEPWELL_ERROR_ARGUMENT, "bytes");
+  FAILS(stepwell_debugger_watch_memory(watch.debugger, memory, 0, 1, 0, NULL), STEPWELL_ERROR_ARGUMENT, "kind");
+  FAILS(stepwell_debugger_watch_memory(watch.debugger, NULL, 0, 1, STEPWELL_WATCH_KIND_READ, NULL), STEPWELL_ERROR_ARGUMENT, "memory");
+  FAILS(stepwell_debugger_watch_global(watch.debugger, other, STEPWELL_WATCH_KIND_READ, NULL), STEPWELL_ERROR_ARGUMENT, "reads");
+  watch.removes = false;
+  OK(stepwell_debugger_watch_memory(watch.debugger, memory, 64, 4, STEPWELL_WATCH_KIND_ACCESS, &watch.watchpoint));
+  CHECK(stepwell_watchpoint_kind(watch.debugger, watch.watchpoint) == STEPWELL_WATCH_KIND_ACCESS);
+  call(instance, "store", 77);
+  CHECK(watch.stops == 5 && watch.old[4] == 0 && watch.new[4] == 77 && watch.address[4] == 64 && !watch.is_read[4]);
+  CHECK(WATCH[watch.offset[4]] == 0x36 && watch.stood[4] > watch.offset[4]);
+  call(instance, "load", 64);
+  CHECK(watch.stops == 6 && watch.old[5] == 77 && watch.new[5] == 77 && watch.address[5] == 64 && watch.is_read[5]);
+  CHECK(WATCH[watch.offset[5]] == 0x28);
+  call(instance, "load", 60);
+  call(instance, "load", 68);
+  CHECK(watch.stops == 6 && wasm_memory_data(memory)[64] == 77);
+  wasm_extern_delete(item);
 
   /* A watched global is held; deleting the debugger gives it up. */
   wasm_global_delete(watch.count);

@@ -493,6 +493,15 @@ void watched() {
   CHECK(!watchpoint.enabled());
   instance.func<void(int)>("down")(1);
   CHECK(hits.size() == 2);
+  Memory memory = instance.try_memory("memory").value();
+  const Watchpoint bytes_of = debugger.watch_memory(memory, 64, 4, WatchKind::Access);
+  instance.func<void(int)>("store")(5);
+  instance.func<void(int)>("load")(64);
+  instance.func<void(int)>("load")(60);
+  CHECK(hits.size() == 4 && hits[2].watchpoint == bytes_of && hits[2].address == 64u && !hits[2].is_read);
+  CHECK(hits[3].is_read && hits[3].new_bytes == std::vector<std::uint8_t>({5, 0, 0, 0}) && !hits[0].address);
+  FAILS(debugger.try_watch_memory(memory, 65536, 1), ErrorCode::Argument, "bytes");
+  bytes_of.remove();
   watchpoint.remove();
   FAILS(watchpoint.try_remove(), ErrorCode::Argument, "no watchpoint");
   CHECK(!watchpoint.kind() && debugger.watchpoints().empty());

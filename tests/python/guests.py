@@ -51,6 +51,9 @@ def watched():
     b.global_("i32", 0, const(1), export="fixed")
     b.func(["i32"], [], code(get(0), b"\x24", u(0)), export="write")
     b.func(["i32"], [], code(get(0), CALL, u(f), b"\x01"), export="host")
+    b.memory(1, 1, export="memory")
+    b.func(["i32"], [], code(const(64), get(0), b"\x36\x02\x00"), export="store")
+    b.func(["i32"], [], code(get(0), b"\x28\x02\x00", b"\x1a"), export="load")
     return b.build()
 
 

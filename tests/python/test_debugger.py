@@ -506,6 +506,24 @@ class Watching(unittest.TestCase):
         self.assertNotEqual(first, second)
         self.assertEqual({first: 1}[debugger.watchpoints[0]], 1)
 
+    def test_memories(self):
+        found = []
+        debugger = Debugger(self.store, lambda stop: found.extend(stop.watch_hits))
+        watched = debugger.watch_memory(self.exports.memory, 64, 4, stepwell.WatchKind.ACCESS)
+        self.exports.store(5)
+        self.exports.load(64)
+        self.exports.load(60)
+        self.exports.load(68)
+        five = (5).to_bytes(4, "little")
+        self.assertEqual([hit[3:] for hit in found], [(False, False, 64, bytes(4), five), (False, True, 64, five, five)])
+        self.assertEqual([self.binary[hit.offset] for hit in found], [0x36, 0x28])
+        self.assertEqual((watched.hit_count, watched.target), (2, self.exports.memory))
+        for at, size in ((65536, 1), (0, 0), (65535, 2)):
+            with self.assertRaises(Error):
+                debugger.watch_memory(self.exports.memory, at, size)
+        with self.assertRaises(ValueError):
+            debugger.watch_memory(self.exports.memory, -1, 4)
+
     def test_refused(self):
         debugger = Debugger(self.store, self.on_stop)
         with self.assertRaises(Error) as refused:

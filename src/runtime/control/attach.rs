@@ -184,6 +184,7 @@ impl StoreInner {
         drop(edit);
         self.registry.forget_pauser();
         self.watched = false;
+        self.memory_watch = None;
         self.attachment = None;
     }
 

@@ -3,7 +3,7 @@
 use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{self, HostToWasm};
-use crate::runtime::control::{tell, trap};
+use crate::runtime::control::{tell, trap, watch};
 use crate::runtime::objects::host::HostHead;
 use crate::runtime::store::events::Event;
 use crate::runtime::store::inner::{Exit, StoreInner};
@@ -106,12 +106,23 @@ unsafe fn enter(
         let at = &raw mut act;
         activation::set(at);
         (*vm).activation = at;
-        let fine = isa::enter(at, trampoline, func.as_ptr(), null_mut(), values);
+        let watched = (*store.as_ptr()).watched;
+        let fine = match watched {
+            false => isa::enter(at, trampoline, func.as_ptr(), null_mut(), values),
+            true => match watch::protect(store) {
+                Ok(()) => isa::enter(at, trampoline, func.as_ptr(), null_mut(), values),
+                Err(error) => leave_with_error(store, error),
+            },
+        };
         (*vm).activation = outer;
         activation::set((*at).previous);
         floats::leave_guest((*at).host_floats);
         (*vm).exit_fp = (*at).saved_exit_fp;
         (*vm).exit_pc = (*at).saved_exit_pc;
+        if watched || (*store.as_ptr()).watched {
+            watch::end_quiet(store);
+            watch::lift(store)?;
+        }
         Ok(fine)
     }
 }
@@ -141,8 +152,11 @@ unsafe fn tell_entry(store: NonNull<StoreInner>) -> Result<()> {
 #[inline(never)]
 pub(in crate::runtime) unsafe fn tell_return(store: NonNull<StoreInner>, outcome: Result<()>) -> Result<()> {
     // SAFETY: handed on to the caller.
-    let told = unsafe { tell::tell(store, &Event::Returning) };
-    outcome.and(told.map(drop))
+    let told = unsafe {
+        watch::end_quiet(store);
+        tell::tell(store, &Event::Returning).and_then(|_| watch::protect(store))
+    };
+    outcome.and(told)
 }
 
 /// The guest that waits for an answer stands where no other may be called.

@@ -251,6 +251,11 @@ impl VirtualFrame {
         Ok(end)
     }
 
+    /// The fuel that is left here.
+    pub fn fuel(&self) -> i64 {
+        self.state[FUEL] as i64
+    }
+
     /// Has the store have the fuel that is left here, while this is shown.
     #[inline]
     pub fn pay(&mut self, store: &mut StoreMut<'_>) {
@@ -291,13 +296,18 @@ impl VirtualFrame {
             again[FUEL] == self.state[FUEL] && again[VALUES..live] == self.state[VALUES..live]
         };
         self.again = again;
-        if same {
-            return Ok(None);
-        }
+        if same { Ok(None) } else { self.replace(store).map(Some) }
+    }
+
+    /// How the guest goes on in resume code, from where this stands.
+    ///
+    /// # Errors
+    /// Those of compiling and mapping resume code.
+    pub fn replace(&self, store: &mut StoreMut<'_>) -> Result<Replacement> {
         let slot = store.resume_code(self.slot, self.func)?;
         let values = self.values().into();
         let fuel = self.state[FUEL] as i64;
-        Ok(Some(Replacement { slot, entry: self.position, wasm: self.wasm(), values, fuel }))
+        Ok(Replacement { slot, entry: self.position, wasm: self.wasm(), values, fuel })
     }
 }
 

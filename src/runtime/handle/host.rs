@@ -5,7 +5,7 @@ use crate::abi::{HOST_FUNC, HostCall, VMContext, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result, Shared, TypeId};
 use crate::code::broken;
 use crate::runtime::compiled::engine::{Engine, Signature};
-use crate::runtime::control::call;
+use crate::runtime::control::{call, watch};
 use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
 use crate::runtime::handle::values::fits;
 use crate::runtime::objects::handles::Func;
@@ -166,6 +166,12 @@ unsafe fn guard<F>(
     // SAFETY: the store is alive; the roots are what it shares with handles.
     let scope = unsafe { (*store.as_ptr()).roots.scope() };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the store is alive, and nothing is borrowed of it.
+        unsafe {
+            if from_guest && (*store.as_ptr()).watched {
+                watch::lift(store)?;
+            }
+        }
         let outcome = body(caller, closure);
         // SAFETY: the store is alive, and what the body had of it is at rest.
         unsafe { if from_guest && (*store.as_ptr()).watched { call::tell_return(store, outcome) } else { outcome } }

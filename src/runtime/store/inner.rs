@@ -23,6 +23,7 @@ use crate::runtime::objects::table::TableData;
 use crate::runtime::objects::values::Giving;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
 use crate::runtime::store::modules::Modules;
+use crate::runtime::store::watch::MemoryWatch;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::collections::HashMap;
@@ -72,6 +73,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) poisoned: bool,
     /// Whether those who listen are told when the host enters guests and returns to them.
     pub(in crate::runtime) watched: bool,
+    /// What of memories is watched, once anything was.
+    pub(in crate::runtime) memory_watch: Option<Box<MemoryWatch>>,
     pub(in crate::runtime) engine: Engine,
     /// Below this address no guest is entered, and nobody is told of a trap: what is left is for leaving the guest.
     pub(in crate::runtime) stack_floor: usize,

@@ -49,6 +49,7 @@ impl Store {
             id: StoreId::next(),
             poisoned: false,
             watched: false,
+            memory_watch: None,
             engine: engine.near(),
             stack_floor: 0,
             runs: 0,

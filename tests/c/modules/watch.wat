@@ -1,4 +1,4 @@
-;; Globals that are written by the guest, by the host, and not at all.
+;; Globals that are written by the guest, by the host, and not at all; and a memory that is read and written.
 (module
   (import "" "set" (func $set (param i32)))
   (global $count (export "count") (mut i32) (i32.const 10))
@@ -21,4 +21,13 @@
   (func (export "host") (param i32)
     local.get 0
     call $set
-    nop))
+    nop)
+  (memory (export "memory") 1)
+  (func (export "store") (param i32)
+    i32.const 64
+    local.get 0
+    i32.store)
+  (func (export "load") (param i32)
+    local.get 0
+    i32.load
+    drop))
