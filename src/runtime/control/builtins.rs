@@ -10,6 +10,7 @@ use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::shared::Word;
 use crate::runtime::objects::table::{TableData, copy_elements, element_of, range};
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::watch as protection;
 use crate::sys::racy;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -97,7 +98,7 @@ unsafe fn run(
 #[cold]
 unsafe fn unprotect(store: NonNull<StoreInner>) -> Option<bool> {
     // SAFETY: handed on to the caller.
-    unsafe { watch::lift(store).map_err(|error| call::leave_with_error(store, error)).ok() }
+    unsafe { protection::lift(store).map_err(|error| call::leave_with_error(store, error)).ok() }
 }
 
 /// Protects what is watched again. [`None`] if the guest is to be left.
@@ -107,7 +108,7 @@ unsafe fn unprotect(store: NonNull<StoreInner>) -> Option<bool> {
 #[cold]
 unsafe fn protect(store: NonNull<StoreInner>) -> Option<()> {
     // SAFETY: handed on to the caller.
-    unsafe { watch::protect(store).map_err(|error| call::leave_with_error(store, error)).ok() }
+    unsafe { protection::protect(store).map_err(|error| call::leave_with_error(store, error)).ok() }
 }
 
 /// Tells those who listen, if memories are watched, what an instruction is about to do to one, by its index: place and

@@ -3,10 +3,11 @@
 use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{self, HostToWasm};
-use crate::runtime::control::{tell, trap, watch};
+use crate::runtime::control::{tell, trap};
 use crate::runtime::objects::host::HostHead;
 use crate::runtime::store::events::Event;
 use crate::runtime::store::inner::{Exit, StoreInner};
+use crate::runtime::store::watch;
 use crate::sys::{activation, floats, signals, stack};
 use std::any::Any;
 use std::panic::resume_unwind;

@@ -5,9 +5,10 @@ use crate::base::{Pc, TextOffset, WasmOffset};
 use crate::code::broken;
 use crate::image::{FunctionEntry, ImageTables, SiteId};
 use crate::isa::{self, ResumeJump, SITE_BYTES, StopContext};
-use crate::runtime::control::{call, resume, tell, watch};
+use crate::runtime::control::{call, resume, tell};
 use crate::runtime::store::events::{Answer, Event, EventRecord, KnownSite, PcKind, RECENT, StopInfo, StopTarget};
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::watch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, null};
 

@@ -1,13 +1,13 @@
 //! Telling those who listen of an event, one after the other: what their answers come to.
 
 use crate::base::{Error, ErrorKind, Family, Result, ValType};
-use crate::runtime::control::watch;
 use crate::runtime::objects::handles::any_of_extern;
 use crate::runtime::objects::roots::Roots;
 use crate::runtime::store::events::{Answer, Event, Listens};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
 use crate::runtime::store::virtual_frame::VirtualFrame;
+use crate::runtime::store::watch;
 use std::ptr::NonNull;
 use std::rc::Rc;
 

@@ -1,5 +1,4 @@
-//! Accesses to watched memories, from the fault to those who listen; and where guests are left and go on, so that
-//! memories are protected while guest code runs, and only then.
+//! Accesses to watched memories, from the fault to those who listen.
 
 use crate::base::{Error, ErrorKind, Pc, Result};
 use crate::image::SiteId;
@@ -8,10 +7,10 @@ use crate::runtime::control::stop::{AfterStop, tell_stop};
 use crate::runtime::control::{call, tell};
 use crate::runtime::objects::handles::Memory;
 use crate::runtime::objects::memory::MemoryData;
+use crate::runtime::objects::watched::{Found, MemoryWatch, WIDEST, WatchedRange};
 use crate::runtime::store::events::{Event, StopInfo, Touched};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
-use crate::runtime::store::watch::{Found, MemoryWatch, WIDEST, WatchedRange};
 use crate::sys::activation;
 use crate::sys::watching::{self, OnFault, PageFault, Watcher};
 use crate::wasm::plain_width;
@@ -57,7 +56,7 @@ impl StoreMut<'_> {
         }
         watching::install(&WATCHER)?;
         let head = StopContext { on_stop: on_access };
-        let watch = inner.memory_watch.get_or_insert_with(|| Box::new(MemoryWatch::new(head, store)));
+        let watch = inner.memory_watch.get_or_insert_with(|| Box::new(MemoryWatch::new(head, store.cast())));
         (watch.ranges, watch.quiet) = (found, false);
         Ok(())
     }
@@ -67,47 +66,6 @@ impl StoreMut<'_> {
         if let Some(watch) = &mut self.inner().memory_watch {
             watch.quiet = true;
         }
-    }
-}
-
-/// Allows all accesses: the guest is left. Whether they were not.
-///
-/// # Safety
-/// The store is alive, and no reference to its inside is held.
-#[cold]
-#[inline(never)]
-pub(in crate::runtime) unsafe fn lift(store: NonNull<StoreInner>) -> Result<bool> {
-    // SAFETY: the caller's promise.
-    match unsafe { &mut (*store.as_ptr()).memory_watch } {
-        Some(watch) => watch.lift(),
-        None => Ok(false),
-    }
-}
-
-/// Protects what is watched: the guest goes on.
-///
-/// # Safety
-/// As [`lift`].
-#[cold]
-#[inline(never)]
-pub(in crate::runtime) unsafe fn protect(store: NonNull<StoreInner>) -> Result<()> {
-    // SAFETY: the caller's promise.
-    match unsafe { &mut (*store.as_ptr()).memory_watch } {
-        Some(watch) => watch.protect(),
-        None => Ok(()),
-    }
-}
-
-/// The guest stands at a stop, or has been left for the host: it does not go on quietly any more.
-///
-/// # Safety
-/// As [`lift`].
-#[cold]
-#[inline(never)]
-pub(in crate::runtime) unsafe fn end_quiet(store: NonNull<StoreInner>) {
-    // SAFETY: the caller's promise.
-    if let Some(watch) = unsafe { &mut (*store.as_ptr()).memory_watch } {
-        watch.quiet = false;
     }
 }
 
@@ -137,7 +95,7 @@ unsafe fn fault(fault: &PageFault) -> OnFault {
         let Some(watch) = current() else { return OnFault::NotOurs };
         let watch = &mut *watch.as_ptr();
         let mut found = watch.look(fault, WIDEST);
-        let store = &*watch.store.as_ptr();
+        let store = &*watch.store.cast::<StoreInner>().as_ptr();
         let Some((slot, at)) = store.registry.lookup(fault.pc).filter(|_| !matches!(found, Found::Elsewhere)) else {
             return OnFault::NotOurs;
         };
@@ -172,7 +130,7 @@ unsafe extern "C" fn on_access(context: *mut StopContext, _: usize, fp: usize) -
     // SAFETY: the context is the head of a store's `MemoryWatch`. When the guest is to end, nothing with a destructor is
     // left here.
     unsafe {
-        let store = (*context.cast::<MemoryWatch>()).store;
+        let store = (*context.cast::<MemoryWatch>()).store.cast::<StoreInner>();
         match accessed(context.cast(), fp) {
             AfterStop::Native => null(),
             AfterStop::Leave => isa::unwind((*store.as_ptr()).vm.activation),
@@ -186,7 +144,7 @@ unsafe extern "C" fn on_access(context: *mut StopContext, _: usize, fp: usize) -
 unsafe fn accessed(watch: *mut MemoryWatch, fp: usize) -> AfterStop {
     // SAFETY: the watch and its store are alive; each reference to their insides ends before anybody is told.
     unsafe {
-        let store = (*watch).store;
+        let store = (*watch).store.cast::<StoreInner>();
         let found = (*watch).fault.take().and_then(|fault| {
             let registry = &(*store.as_ptr()).registry;
             let (slot, at) = registry.lookup(fault.pc)?;
