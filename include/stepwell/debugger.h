@@ -659,11 +659,12 @@ own stepwell_error_t *stepwell_debugger_watch_global(stepwell_debugger_t *debugg
                                                     stepwell_watchpoint_t *out);
 
 /**
- * Has accesses of `size` bytes of a memory from `offset` on stop the guest, with the reason `STEPWELL_STOP_WATCHPOINT`,
- * behind the instruction that accesses any of them. What a host function writes while a guest waits for it is told
- * behind the call, if a byte is another one then; what it reads is not seen, and it may do with the memory what it
- * likes. Bytes beyond the memory's end, and memories that are shared, are an error; so is an engine that is configured
- * without signals (`stepwell_config_signals_set`). Otherwise as `stepwell_debugger_watch_global`.
+ * Has accesses of `size` bytes of a memory from `offset` on stop the guest, with the reason
+ * `STEPWELL_STOP_WATCHPOINT`, behind the instruction that accesses any of them. What a host function writes while a
+ * guest waits for it is told behind the call, if a byte is another one then; what it reads is not seen, and it may do
+ * with the memory what it likes. Bytes beyond the memory's end, and memories that are shared, are an error; so is an
+ * engine that is configured without signals (`stepwell_config_signals_set`). Otherwise as
+ * `stepwell_debugger_watch_global`.
  *
  * Thread: one at a time per store.
  */
@@ -703,7 +704,8 @@ own stepwell_error_t *stepwell_watchpoint_remove(stepwell_debugger_t *debugger,
                                                 stepwell_watchpoint_t watchpoint);
 
 /**
- * What of its place is a hit to a watchpoint, one of `enum stepwell_watch_kind_enum`; 0 if there is no such watchpoint.
+ * What of its place is a hit to a watchpoint, one of `enum stepwell_watch_kind_enum`; 0 if there is no such
+ * watchpoint.
  *
  * Thread: one at a time per store.
  */
@@ -806,8 +808,8 @@ uint64_t stepwell_stop_watchpoint_address(const stepwell_stop_t *stop,
 
 /**
  * Writes the bytes that were there before to `out`, which is the caller's then: of a global its value, in the order of
- * bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it refers to may be gone. False, and nothing written,
- * beyond the last hit.
+ * bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it refers to may be
+ * gone. False, and nothing written, beyond the last hit.
  *
  * Thread: inside callback only.
  */

@@ -404,8 +404,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// A guest that is inside a region, where it was stopped at an access. What it has read on the way, or ahead of its turn,
-/// it does not read again.
+/// A guest that is inside a region, where it was stopped at an access. What it has read on the way, or ahead of its
+/// turn, it does not read again.
 struct Access {
     /// The fuel that it has left; that of the region is paid for.
     fuel: i64,
@@ -659,8 +659,9 @@ impl State {
     fn leave(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>, mut inside: Box<VirtualFrame>) -> Result<Answer> {
         let mut with = if at.told_inside { inside.leave(store)? } else { None };
         if let Some(access) = &at.access {
-            // What was read ahead of its turn may have been changed since.
-            if at.told_inside && with.is_none() && snapshot(&inside) != access.end {
+            // What was read ahead of its turn may have been changed since; and what is in registers keeps no object.
+            let is_stale = || snapshot(&inside) != access.end || store.as_store().usage().heap_bytes > 0;
+            if at.told_inside && with.is_none() && is_stale() {
                 with = Some(inside.replace(store)?);
             }
             if let Some(with) = &mut with {

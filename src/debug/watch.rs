@@ -8,10 +8,10 @@
 //!
 //! # Memories
 //!
-//! The store says when a guest accesses a watched byte, or one near it ([`Event::Access`](crate::runtime::Event)).
-//! What the guest does from there up to the next stop point is looked at by rerun, instruction by instruction: a read of
-//! a watched byte is told behind it, inside the region. What ends the region, a write above all, is *expected*: the
-//! guest does it, with nothing protected, and stops at the next stop point, where it is told. Bulk instructions say
+//! The store says when a guest accesses a watched byte, or one near it ([`Event::Access`](crate::runtime::Event)). What
+//! the guest does from there up to the next stop point is looked at by rerun, instruction by instruction: a read of a
+//! watched byte is told behind it, inside the region. What ends the region, a write above all, is *expected*: the guest
+//! does it, with nothing protected, and stops at the next stop point, where it is told. Bulk instructions say
 //! themselves what they are about to do.
 //!
 //! # The host

@@ -13,9 +13,8 @@ impl Debugger {
     /// told behind the call, if the value is another one then.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) where the global is immutable, or of another store, and for
-    /// kinds of reads;
-    /// a refused mapping otherwise.
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) where the global is immutable, or of another store,
+    /// and for kinds of reads; a refused mapping otherwise.
     pub fn watch_global(&self, store: &mut impl AsStoreMut, global: Global, kind: WatchKind) -> Result<WatchpointId> {
         self.with(store, |state, store| state.watch.add_global(store, global, kind))
     }
@@ -26,9 +25,9 @@ impl Debugger {
     /// behind the call, if a byte is another one then; what it reads is not seen.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) for no bytes, bytes beyond the memory's end, and a memory
-    /// that is shared, or of another store; [`ErrorKind::State`](crate::base::ErrorKind::State) in an engine without signals
-    /// ([`Config::signals`](crate::runtime::Config)), and where the host has taken SIGTRAP.
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) for no bytes, bytes beyond the memory's end, and a
+    /// memory that is shared, or of another store; [`ErrorKind::State`](crate::base::ErrorKind::State) in an engine
+    /// without signals ([`Config::signals`](crate::runtime::Config)), and where the host has taken SIGTRAP.
     pub fn watch_memory(
         &self,
         store: &mut impl AsStoreMut,

@@ -83,13 +83,13 @@ pub struct WatchHit {
     pub id: WatchpointId,
     /// The function of the instruction that did it, imports counted.
     pub func: FuncIndex,
-    /// The instruction that did it: a write or a read, or the call of the host that has written. The guest stands behind
-    /// it.
+    /// The instruction that did it: a write or a read, or the call of the host that has written. The guest stands
+    /// behind it.
     pub offset: WasmOffset,
     /// Whether it has only read.
     pub is_read: bool,
-    /// Of a memory, where the first byte of `old` and `new` is: what of the watched bytes was accessed, or, by the host,
-    /// from the first to the last that have changed.
+    /// Of a memory, where the first byte of `old` and `new` is: what of the watched bytes was accessed, or, by the
+    /// host, from the first to the last that have changed.
     pub address: Option<u64>,
     /// Whether the host did it, in a function that the instruction has called.
     pub by_host: bool,

@@ -187,8 +187,8 @@ impl Translator<'_, '_> {
                 self.check_bounds(&ty, index, memarg.offset, bytes, len);
                 match self.env.mode {
                     Mode::Production | Mode::Rerun => self.flags.heap,
-                    // It cannot trap any more, but where memories are watched it may fault: it is listed, and stays where it
-                    // is even if nobody uses what it reads.
+                    // It cannot trap any more, but where memories are watched it may fault: it is listed, and stays
+                    // where it is even if nobody uses what it reads.
                     _ => self.flags.heap.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds))),
                 }
             }

@@ -149,8 +149,8 @@ pub fn stop_handler() -> *const c_void {
     stop_trampoline as *const c_void
 }
 
-/// Where a guest goes whose instruction has faulted and is to be stopped at: on its stack are the context and, above it,
-/// the address of the instruction.
+/// Where a guest goes whose instruction has faulted and is to be stopped at: on its stack are the context and, above
+/// it, the address of the instruction.
 pub(super) fn fault_handler() -> usize {
     fault_trampoline as *const () as usize
 }

@@ -35,8 +35,8 @@ pub unsafe fn set_single_step(context: *mut c_void, on: bool) {
 /// `on_stop` is called, and may have the instruction run again.
 ///
 /// # Safety
-/// `context` is what the signal's handler was given, and the thread was stopped in the body of a guest's function, whose
-/// stack is aligned as at a site, and which keeps nothing below its stack pointer. The stop's context is live.
+/// `context` is what the signal's handler was given, and the thread was stopped in the body of a guest's function,
+/// whose stack is aligned as at a site, and which keeps nothing below its stack pointer. The stop's context is live.
 pub unsafe fn stop_at_fault(context: *mut c_void, stop: *mut StopContext) {
     // SAFETY: the caller's promise.
     unsafe {

@@ -124,11 +124,11 @@ unsafe fn stepped() -> bool {
     unsafe { current().is_some_and(|watch| (*watch.as_ptr()).end_step()) }
 }
 
-/// Called where a guest has accessed what is watched, on its stack, with all its registers saved. What is returned is as
-/// from a stop at a site.
+/// Called where a guest has accessed what is watched, on its stack, with all its registers saved. What is returned is
+/// as from a stop at a site.
 unsafe extern "C" fn on_access(context: *mut StopContext, _: usize, fp: usize) -> *const ResumeJump {
-    // SAFETY: the context is the head of a store's `MemoryWatch`. When the guest is to end, nothing with a destructor is
-    // left here.
+    // SAFETY: the context is the head of a store's `MemoryWatch`. When the guest is to end, nothing with a destructor
+    // is left here.
     unsafe {
         let store = (*context.cast::<MemoryWatch>()).store.cast::<StoreInner>();
         match accessed(context.cast(), fp) {

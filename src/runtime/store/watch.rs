@@ -1,5 +1,6 @@
-//! Where guests are left and go on, so that what is watched of a store's memories is protected while guest code runs, and
-//! only then. Whoever enters or leaves guest code asks first whether anything is watched at all: one look at a flag.
+//! Where guests are left and go on, so that what is watched of a store's memories is protected while guest code runs,
+//! and only then. Whoever enters or leaves guest code asks first whether anything is watched at all: one look at a
+//! flag.
 
 use crate::base::Result;
 use crate::runtime::store::inner::StoreInner;

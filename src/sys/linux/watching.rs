@@ -1,6 +1,6 @@
 //! Faults at pages of guests' memories that are watched: what has faulted is stopped at, or done once with the page
-//! accessible, behind which a signal (SIGTRAP) comes. The handlers change the protection of pages and the context, nothing else:
-//! no lock, no allocation.
+//! accessible, behind which a signal (SIGTRAP) comes. The handlers change the protection of pages and the context,
+//! nothing else: no lock, no allocation.
 
 use super::exhausted::call_failed;
 use super::signals::unblock;
