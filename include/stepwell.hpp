@@ -209,6 +209,15 @@ enum class StopReason : std::int32_t {
   Trap = STEPWELL_STOP_TRAP,
   Exception = STEPWELL_STOP_EXCEPTION,
   Pause = STEPWELL_STOP_PAUSE,
+  Watchpoint = STEPWELL_STOP_WATCHPOINT,
+};
+
+/// What of a watched place is a hit.
+enum class WatchKind : std::int32_t {
+  Write = STEPWELL_WATCH_KIND_WRITE,
+  Change = STEPWELL_WATCH_KIND_CHANGE,
+  Read = STEPWELL_WATCH_KIND_READ,
+  Access = STEPWELL_WATCH_KIND_ACCESS,
 };
 
 /// Which exceptions of guests are stops.
@@ -4063,6 +4072,75 @@ private:
   stepwell_breakpoint_t id_;
 };
 
+/// A watchpoint of a debugger: a number that can be copied and forgotten. It stays until `remove()`, or until its debugger goes. Thread:
+/// with its store.
+class Watchpoint {
+public:
+  /// For this header.
+  Watchpoint(std::weak_ptr<detail::DebuggerBox> debugger, stepwell_watchpoint_t id) noexcept
+      : debugger_(std::move(debugger)), id_(id) {}
+
+  /// Its number: unique in its debugger. Breakpoints have numbers of their own.
+  stepwell_watchpoint_t id() const noexcept { return id_; }
+  /// What of its place is a hit; nothing if it is gone.
+  std::optional<WatchKind> kind() const {
+    const auto box = debugger_.lock();
+    const stepwell_watch_kind_t kind = box ? stepwell_watchpoint_kind(box->debugger, id_) : 0;
+    return kind ? std::optional<WatchKind>(static_cast<WatchKind>(kind)) : std::nullopt;
+  }
+  /// Whether it is enabled, as all are at first; false if it is gone. One that is not costs nothing.
+  bool enabled() const {
+    const auto box = debugger_.lock();
+    return box && stepwell_watchpoint_enabled(box->debugger, id_);
+  }
+  /// What is written while it is not enabled is not told later.
+  Result<void> try_enabled(bool on) const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_watchpoint_enabled_set(debugger, id_, on); });
+  }
+  void enabled(bool on) const { try_enabled(on).value(); }
+  /// How often it was hit; 0 if it is gone.
+  std::uint64_t hit_count() const {
+    const auto box = debugger_.lock();
+    return box ? stepwell_watchpoint_hit_count(box->debugger, id_) : 0;
+  }
+  /// Removes it; an error if it is gone. Inside a stop it takes effect before the guest goes on.
+  Result<void> try_remove() const {
+    return with([&](stepwell_debugger_t *debugger) { return stepwell_watchpoint_remove(debugger, id_); });
+  }
+  void remove() const { try_remove().value(); }
+  friend bool operator==(const Watchpoint &a, const Watchpoint &b) noexcept {
+    return a.id_ == b.id_ && !a.debugger_.owner_before(b.debugger_) && !b.debugger_.owner_before(a.debugger_);
+  }
+  friend bool operator!=(const Watchpoint &a, const Watchpoint &b) noexcept { return !(a == b); }
+
+private:
+  template <class Work> Result<void> with(Work &&work) const {
+    const auto box = debugger_.lock();
+    if (!box) return Error(ErrorCode::State, "the debugger of watchpoint " + std::to_string(id_) + " is gone");
+    return detail::outcome(work(box->debugger));
+  }
+  std::weak_ptr<detail::DebuggerBox> debugger_;
+  stepwell_watchpoint_t id_;
+};
+
+/// What a watchpoint has seen.
+struct WatchHit {
+  Watchpoint watchpoint;
+  /// The function of the instruction that did it, imports counted.
+  std::uint32_t func_index;
+  /// That instruction, in bytes from the start of its module: one that writes, or the call of the host function that has written.
+  std::size_t offset;
+  /// Whether the host did it, in a function that the instruction has called.
+  bool by_host;
+  /// Whether it has only read.
+  bool is_read;
+  /// Where the first of the bytes is in a memory; nothing of a global.
+  std::optional<std::uint64_t> address;
+  /// The bytes that were there before, and those that are there now: of a global its value, of a memory what of it was accessed, or, by the
+  /// host, changed. Of a reference there are none.
+  std::vector<std::uint8_t> old_bytes, new_bytes;
+};
+
 /// A variable of the source in a frame of a stop, what is inside of one, or all of a scope. What it is called can be asked for as long as
 /// it is there; the rest inside the callback only: used later, it is an error.
 class Variable {
@@ -4358,6 +4436,26 @@ public:
     std::vector<Breakpoint> list;
     const std::size_t count = stepwell_stop_breakpoint_count(stop_);
     for (std::size_t i = 0; i < count; i++) list.emplace_back(debugger_, stepwell_stop_breakpoint(stop_, i));
+    return list;
+  }
+  /// What watchpoints have seen; empty if they are not the reason.
+  std::vector<WatchHit> watch_hits() const {
+    check();
+    const auto bytes = [&](auto *write, std::size_t index) {
+      wasm_byte_vec_t found = WASM_EMPTY_VEC;
+      write(stop_, index, &found);
+      const std::unique_ptr<wasm_byte_vec_t, detail::Deleter<wasm_byte_vec_delete>> guard(&found);
+      return std::vector<std::uint8_t>(found.data, found.data + found.size);
+    };
+    std::vector<WatchHit> list;
+    const std::size_t count = stepwell_stop_watchpoint_count(stop_);
+    for (std::size_t i = 0; i < count; i++) {
+      const std::uint64_t address = stepwell_stop_watchpoint_address(stop_, i);
+      list.push_back({Watchpoint(debugger_, stepwell_stop_watchpoint(stop_, i)), stepwell_stop_watchpoint_func_index(stop_, i),
+                      stepwell_stop_watchpoint_offset(stop_, i), stepwell_stop_watchpoint_by_host(stop_, i),
+                      stepwell_stop_watchpoint_is_read(stop_, i), address == UINT64_MAX ? std::nullopt : std::optional<std::uint64_t>(address),
+                      bytes(stepwell_stop_watchpoint_old_value, i), bytes(stepwell_stop_watchpoint_new_value, i)});
+    }
     return list;
   }
   /// Why the guest trapped, if a trap is the reason.
@@ -4675,6 +4773,38 @@ public:
     return detail::outcome(stepwell_breakpoint_remove_all(raw(), ids.data(), ids.size()));
   }
   void remove_all(Span<const Breakpoint> breakpoints) { try_remove_all(breakpoints).value(); }
+  /// Has writes of a mutable global stop the guest, behind the instruction that writes, or behind the call of the host function that has.
+  Result<Watchpoint> try_watch_global(const Global &global, WatchKind kind = WatchKind::Change) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!global.valid()) return detail::moved_from(Global::class_name);
+    stepwell_watchpoint_t id = 0;
+    if (stepwell_error_t *error = stepwell_debugger_watch_global(raw(), global.raw(), static_cast<stepwell_watch_kind_t>(kind), &id)) {
+      return detail::take_error(error);
+    }
+    return Watchpoint(box_, id);
+  }
+  Watchpoint watch_global(const Global &global, WatchKind kind = WatchKind::Change) { return try_watch_global(global, kind).value(); }
+  /// Has accesses of `size` bytes of a memory from `offset` on stop the guest, behind the instruction that accesses any of them.
+  Result<Watchpoint> try_watch_memory(const Memory &memory, std::uint64_t offset, std::uint64_t size, WatchKind kind = WatchKind::Change) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!memory.valid()) return detail::moved_from(Memory::class_name);
+    stepwell_watchpoint_t id = 0;
+    if (stepwell_error_t *error = stepwell_debugger_watch_memory(raw(), memory.raw(), offset, size, static_cast<stepwell_watch_kind_t>(kind), &id)) {
+      return detail::take_error(error);
+    }
+    return Watchpoint(box_, id);
+  }
+  Watchpoint watch_memory(const Memory &memory, std::uint64_t offset, std::uint64_t size, WatchKind kind = WatchKind::Change) {
+    return try_watch_memory(memory, offset, size, kind).value();
+  }
+  /// The watchpoints there are, in the order in which they were set.
+  std::vector<Watchpoint> watchpoints() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    std::vector<Watchpoint> list;
+    const std::size_t count = stepwell_debugger_watchpoint_count(raw());
+    for (std::size_t i = 0; i < count; i++) list.emplace_back(box_, stepwell_debugger_watchpoint(raw(), i));
+    return list;
+  }
   /// With `on`, every instruction of every call stops from now on, whatever the callback answers.
   Result<void> try_step_always(bool on) {
     if (!valid()) return detail::moved_from(class_name);

@@ -23,6 +23,7 @@ ENUMS = {
     "stepwell_action_enum": "Action", "stepwell_debug_tier_enum": "DebugTier", "stepwell_error_enum": "ErrorCode",
     "stepwell_exception_stops_enum": "ExceptionStops", "stepwell_feature_enum": "Feature", "stepwell_profiler_enum": "Profiler", "stepwell_stop_enum": "StopReason",
     "stepwell_trap_enum": "TrapCode", "stepwell_scope_enum": "Scope", "stepwell_variable_enum": "VariableKind",
+    "stepwell_watch_kind_enum": "WatchKind",
 }
 
 PROLOGUE = '''"""The C ABI for ctypes. Generated from the headers by python/generate_bindings.py: do not edit."""

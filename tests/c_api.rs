@@ -42,6 +42,7 @@ programs!(
     change,
     steps,
     pause,
+    watch,
     delete_orders,
     config,
     limits,

@@ -359,6 +359,7 @@ fn at_stop(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
         Reason::Step => seen.problem(|| format!("a step ended at {here:?} that nobody asked for")),
         Reason::Exception => seen.problem(|| format!("a stop at an exception at {here:?} that nobody asked for")),
         Reason::Pause => seen.problem(|| format!("a pause at {here:?} that nobody asked for")),
+        Reason::Watchpoint(hits) => seen.problem(|| format!("a watchpoint at {here:?}, but none was set: {hits:?}")),
         Reason::Trap { .. } => return Action::Continue,
     }
     // Edit breakpoints from inside.
@@ -436,6 +437,7 @@ fn at_step(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
         Reason::Step => {}
         Reason::Exception => seen.problem(|| "a stop at an exception that nobody asked for".into()),
         Reason::Pause => seen.problem(|| "a pause that nobody asked for".into()),
+        Reason::Watchpoint(_) => seen.problem(|| "a stop at a watchpoint, but none was set".into()),
         Reason::Trap { .. } => return Action::Continue,
         Reason::Breakpoint(_) => seen.problem(|| "a stop at a breakpoint, but none was set".into()),
     }

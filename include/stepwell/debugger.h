@@ -108,6 +108,12 @@ typedef enum stepwell_stop_enum {
   STEPWELL_STOP_EXCEPTION = 4,
   /** `stepwell_pauser_pause` was called, perhaps by another thread. A step that was under way is over. */
   STEPWELL_STOP_PAUSE = 5,
+  /**
+   * What a watchpoint watches was written, by the instruction before the one that it is about to run:
+   * `stepwell_stop_watchpoint` says by which. A step that was under way is over; breakpoints at the instruction are
+   * told behind this.
+   */
+  STEPWELL_STOP_WATCHPOINT = 6,
 } stepwell_stop_enum;
 
 /** What a variable is made of. More may come. */
@@ -131,6 +137,18 @@ typedef enum stepwell_variable_enum {
   /** No value: the variables of a scope. */
   STEPWELL_VARIABLE_SCOPE = 9,
 } stepwell_variable_enum;
+
+/** What of a watched place is a hit. */
+typedef enum stepwell_watch_kind_enum {
+  /** Each write, also of the value that is there. */
+  STEPWELL_WATCH_KIND_WRITE = 1,
+  /** Each write by which the value becomes another one. */
+  STEPWELL_WATCH_KIND_CHANGE = 2,
+  /** Each read. Of memories alone. */
+  STEPWELL_WATCH_KIND_READ = 3,
+  /** Each read and each write. Of memories alone. */
+  STEPWELL_WATCH_KIND_ACCESS = 4,
+} stepwell_watch_kind_enum;
 
 /** A debugger attached to one store. Other stores never notice. */
 typedef struct stepwell_debugger_t stepwell_debugger_t;
@@ -182,6 +200,12 @@ typedef uint32_t stepwell_breakpoint_t;
  * `longjmp`.
  */
 typedef bool (*stepwell_condition_callback_t)(void *env, struct stepwell_stop_t *stop);
+
+/** What of a watched place is a hit, one of `enum stepwell_watch_kind_enum`. */
+typedef int32_t stepwell_watch_kind_t;
+
+/** A watchpoint's number: unique in its debugger, never 0, never reused. Breakpoints have numbers of their own. */
+typedef uint32_t stepwell_watchpoint_t;
 
 /** Why a guest was stopped, one of `enum stepwell_stop_enum`. */
 typedef int32_t stepwell_stop_reason_t;
@@ -652,6 +676,191 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_breakpoint_remove_all(stepwell_debugger_t *debugger,
                                                     const stepwell_breakpoint_t *breakpoints,
                                                     size_t count);
+
+/**
+ * Has writes of a mutable global stop the guest, with the reason `STEPWELL_STOP_WATCHPOINT`, behind the instruction
+ * that writes, whichever instance it is of. What a host function writes while a guest waits for it is told behind the
+ * call, if the value is another one then. The global is kept from being collected. The watchpoint's number is written
+ * to `out`, which may be NULL. Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_watch_global(stepwell_debugger_t *debugger,
+                                                    const wasm_global_t *global,
+                                                    stepwell_watch_kind_t kind,
+                                                    stepwell_watchpoint_t *out);
+
+/**
+ * Has accesses of `size` bytes of a memory from `offset` on stop the guest, with the reason
+ * `STEPWELL_STOP_WATCHPOINT`, behind the instruction that accesses any of them. What a host function writes while a
+ * guest waits for it is told behind the call, if a byte is another one then; what it reads is not seen, and it may do
+ * with the memory what it likes. Bytes beyond the memory's end, and memories that are shared, are an error; so is an
+ * engine that is configured without signals (`stepwell_config_signals_set`). Otherwise as
+ * `stepwell_debugger_watch_global`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_watch_memory(stepwell_debugger_t *debugger,
+                                                    const wasm_memory_t *memory,
+                                                    uint64_t offset,
+                                                    uint64_t size,
+                                                    stepwell_watch_kind_t kind,
+                                                    stepwell_watchpoint_t *out);
+
+/**
+ * How many watchpoints there are.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API size_t stepwell_debugger_watchpoint_count(const stepwell_debugger_t *debugger);
+
+/**
+ * The number of a watchpoint, in the order in which they were set; 0 beyond the last.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+stepwell_watchpoint_t stepwell_debugger_watchpoint(const stepwell_debugger_t *debugger,
+                                                   size_t index);
+
+/**
+ * Removes a watchpoint. Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_watchpoint_remove(stepwell_debugger_t *debugger,
+                                                stepwell_watchpoint_t watchpoint);
+
+/**
+ * What of its place is a hit to a watchpoint, one of `enum stepwell_watch_kind_enum`; 0 if there is no such
+ * watchpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+stepwell_watch_kind_t stepwell_watchpoint_kind(const stepwell_debugger_t *debugger,
+                                               stepwell_watchpoint_t watchpoint);
+
+/**
+ * Whether a watchpoint is enabled, as all are at first; false if there is no such watchpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+bool stepwell_watchpoint_enabled(const stepwell_debugger_t *debugger,
+                                 stepwell_watchpoint_t watchpoint);
+
+/**
+ * Enables a watchpoint or not. One that is not enabled stops nothing and costs nothing; what is written meanwhile is
+ * not told later. Also allowed inside a stop; it takes effect before the guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_watchpoint_enabled_set(stepwell_debugger_t *debugger,
+                                                     stepwell_watchpoint_t watchpoint,
+                                                     bool enabled);
+
+/**
+ * How often a watchpoint was hit; 0 if there is no such watchpoint.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint64_t stepwell_watchpoint_hit_count(const stepwell_debugger_t *debugger,
+                                       stepwell_watchpoint_t watchpoint);
+
+/**
+ * How many hits of watchpoints the stop is for; 0 if they are not the reason.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API size_t stepwell_stop_watchpoint_count(const stepwell_stop_t *stop);
+
+/**
+ * The number of a watchpoint that was hit; 0 beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+stepwell_watchpoint_t stepwell_stop_watchpoint(const stepwell_stop_t *stop,
+                                               size_t index);
+
+/**
+ * The instruction that did it, as a byte offset from the start of its module: one that accesses, or the call of the
+ * host function that has written. The guest stands behind it. `SIZE_MAX` beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+size_t stepwell_stop_watchpoint_offset(const stepwell_stop_t *stop,
+                                       size_t index);
+
+/**
+ * The index of the function of that instruction, imports counted. `UINT32_MAX` beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+uint32_t stepwell_stop_watchpoint_func_index(const stepwell_stop_t *stop,
+                                             size_t index);
+
+/**
+ * Whether the host did it, in a function that the instruction has called; false beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_stop_watchpoint_by_host(const stepwell_stop_t *stop,
+                                      size_t index);
+
+/**
+ * Whether it has only read; false beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_stop_watchpoint_is_read(const stepwell_stop_t *stop,
+                                      size_t index);
+
+/**
+ * Where in the memory the first of the bytes is that `stepwell_stop_watchpoint_old_value` writes: what of the watched
+ * bytes was accessed, or, by the host, the first that has changed. `UINT64_MAX` of a global, and beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+uint64_t stepwell_stop_watchpoint_address(const stepwell_stop_t *stop,
+                                          size_t index);
+
+/**
+ * Writes the bytes that were there before to `out`, which is the caller's then: of a global its value, in the order of
+ * bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it refers to may be
+ * gone. False, and nothing written, beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_stop_watchpoint_old_value(const stepwell_stop_t *stop,
+                                        size_t index,
+                                        own wasm_byte_vec_t *out);
+
+/**
+ * Writes the bytes that are there now, as `stepwell_stop_watchpoint_old_value` does those that were.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_stop_watchpoint_new_value(const stepwell_stop_t *stop,
+                                        size_t index,
+                                        own wasm_byte_vec_t *out);
 
 /**
  * A new handle by which other threads have guests of the debugger's store stop. What the store's code looks like with

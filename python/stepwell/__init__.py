@@ -18,8 +18,8 @@
 Everything is closed when it is no longer used, or at once by `close()` or `with`, in any order; a store closes all
 that is in it.
 """
-from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind
-from .debugger import BreakPlace, Breakpoint, CoveredBlock, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue, Variable
+from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind, WatchKind
+from .debugger import BreakPlace, Breakpoint, CoveredBlock, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue, Variable, Watchpoint, WatchHit
 from .engine import Engine
 from .errors import Error, Exit, GuestException, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
@@ -38,7 +38,7 @@ from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
 
-for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind):
+for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind, WatchKind):
     _shown.__module__ = __name__
 
 __all__ = [
@@ -47,6 +47,6 @@ __all__ = [
     "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "FunctionInfo", "Global", "GlobalType", "GuestException",
     "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "Memory", "MemoryType",
     "Module", "Pauser", "Profiler", "Scope", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
-    "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "f32", "f64", "i32", "i64",
+    "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "WatchHit", "WatchKind", "Watchpoint", "f32", "f64", "i32", "i64",
     "matches", "name_to_show", "v128",
 ]

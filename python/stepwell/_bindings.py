@@ -333,12 +333,14 @@ STEPWELL_STOP_STEP = 2
 STEPWELL_STOP_TRAP = 3
 STEPWELL_STOP_EXCEPTION = 4
 STEPWELL_STOP_PAUSE = 5
+STEPWELL_STOP_WATCHPOINT = 6
 class StopReason(IntEnum):
     BREAKPOINT = 1
     STEP = 2
     TRAP = 3
     EXCEPTION = 4
     PAUSE = 5
+    WATCHPOINT = 6
 STEPWELL_VARIABLE_NUMBER = 1
 STEPWELL_VARIABLE_POINTER = 2
 STEPWELL_VARIABLE_REFERENCE = 3
@@ -358,6 +360,15 @@ class VariableKind(IntEnum):
     ENUMERATION = 7
     OPAQUE = 8
     SCOPE = 9
+STEPWELL_WATCH_KIND_WRITE = 1
+STEPWELL_WATCH_KIND_CHANGE = 2
+STEPWELL_WATCH_KIND_READ = 3
+STEPWELL_WATCH_KIND_ACCESS = 4
+class WatchKind(IntEnum):
+    WRITE = 1
+    CHANGE = 2
+    READ = 3
+    ACCESS = 4
 class stepwell_debugger_t(Structure): pass
 class stepwell_frame_t(Structure): pass
 class stepwell_pauser_t(Structure): pass
@@ -369,6 +380,8 @@ stepwell_stop_callback_t = CFUNCTYPE(stepwell_action_t, c_void_p, POINTER(stepwe
 stepwell_exception_stops_t = c_int32
 stepwell_breakpoint_t = c_uint32
 stepwell_condition_callback_t = CFUNCTYPE(c_bool, c_void_p, POINTER(stepwell_stop_t))
+stepwell_watch_kind_t = c_int32
+stepwell_watchpoint_t = c_uint32
 stepwell_stop_reason_t = c_int32
 stepwell_wait_callback_t = CFUNCTYPE(None, c_void_p)
 class stepwell_covered_block_t(Structure): pass
@@ -946,6 +959,24 @@ stepwell_breakpoint_instance = function("stepwell_breakpoint_instance", POINTER(
 stepwell_breakpoint_instance_set = function("stepwell_breakpoint_instance_set", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_breakpoint_t, POINTER(wasm_instance_t)])
 stepwell_breakpoint_add_all = function("stepwell_breakpoint_add_all", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), POINTER(c_size_t), c_size_t, POINTER(stepwell_breakpoint_t)])
 stepwell_breakpoint_remove_all = function("stepwell_breakpoint_remove_all", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(stepwell_breakpoint_t), c_size_t])
+stepwell_debugger_watch_global = function("stepwell_debugger_watch_global", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_global_t), stepwell_watch_kind_t, POINTER(stepwell_watchpoint_t)])
+stepwell_debugger_watch_memory = function("stepwell_debugger_watch_memory", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_memory_t), c_uint64, c_uint64, stepwell_watch_kind_t, POINTER(stepwell_watchpoint_t)])
+stepwell_debugger_watchpoint_count = function("stepwell_debugger_watchpoint_count", c_size_t, [POINTER(stepwell_debugger_t)])
+stepwell_debugger_watchpoint = function("stepwell_debugger_watchpoint", stepwell_watchpoint_t, [POINTER(stepwell_debugger_t), c_size_t])
+stepwell_watchpoint_remove = function("stepwell_watchpoint_remove", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_watchpoint_t])
+stepwell_watchpoint_kind = function("stepwell_watchpoint_kind", stepwell_watch_kind_t, [POINTER(stepwell_debugger_t), stepwell_watchpoint_t])
+stepwell_watchpoint_enabled = function("stepwell_watchpoint_enabled", c_bool, [POINTER(stepwell_debugger_t), stepwell_watchpoint_t])
+stepwell_watchpoint_enabled_set = function("stepwell_watchpoint_enabled_set", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_watchpoint_t, c_bool])
+stepwell_watchpoint_hit_count = function("stepwell_watchpoint_hit_count", c_uint64, [POINTER(stepwell_debugger_t), stepwell_watchpoint_t])
+stepwell_stop_watchpoint_count = function("stepwell_stop_watchpoint_count", c_size_t, [POINTER(stepwell_stop_t)])
+stepwell_stop_watchpoint = function("stepwell_stop_watchpoint", stepwell_watchpoint_t, [POINTER(stepwell_stop_t), c_size_t])
+stepwell_stop_watchpoint_offset = function("stepwell_stop_watchpoint_offset", c_size_t, [POINTER(stepwell_stop_t), c_size_t])
+stepwell_stop_watchpoint_func_index = function("stepwell_stop_watchpoint_func_index", c_uint32, [POINTER(stepwell_stop_t), c_size_t])
+stepwell_stop_watchpoint_by_host = function("stepwell_stop_watchpoint_by_host", c_bool, [POINTER(stepwell_stop_t), c_size_t])
+stepwell_stop_watchpoint_is_read = function("stepwell_stop_watchpoint_is_read", c_bool, [POINTER(stepwell_stop_t), c_size_t])
+stepwell_stop_watchpoint_address = function("stepwell_stop_watchpoint_address", c_uint64, [POINTER(stepwell_stop_t), c_size_t])
+stepwell_stop_watchpoint_old_value = function("stepwell_stop_watchpoint_old_value", c_bool, [POINTER(stepwell_stop_t), c_size_t, POINTER(wasm_byte_vec_t)])
+stepwell_stop_watchpoint_new_value = function("stepwell_stop_watchpoint_new_value", c_bool, [POINTER(stepwell_stop_t), c_size_t, POINTER(wasm_byte_vec_t)])
 stepwell_pauser_new = function("stepwell_pauser_new", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(POINTER(stepwell_pauser_t))])
 stepwell_pauser_delete = function("stepwell_pauser_delete", None, [POINTER(stepwell_pauser_t)])
 stepwell_pauser_pause = function("stepwell_pauser_pause", c_bool, [POINTER(stepwell_pauser_t)])

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Op
 
 from . import _bindings as c
 from . import _calls
-from ._bindings import Action, ErrorCode, ExceptionStops, Scope, StopReason, TrapCode, VariableKind
+from ._bindings import Action, ErrorCode, ExceptionStops, Scope, StopReason, TrapCode, VariableKind, WatchKind
 from ._managed import Managed, StoreObject, Unique
 from .errors import (
     Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
@@ -18,7 +18,7 @@ from .instance import Instance
 from .module import Module, c_string, rows_of
 from .store import Store
 from .types import NAMES
-from .values import ExnRef, all_to_c, from_c, to_c
+from .values import ExnRef, Global, Memory, all_to_c, from_c, to_c
 
 StopReason.__doc__ = "Why a guest was stopped."
 ExceptionStops.__doc__ = """Which exceptions of guests are stops.
@@ -46,6 +46,13 @@ Scope.__doc__ = """Which variables of the source a frame is asked for.
 - `LOCALS`: those of the blocks around the instruction, the innermost block first.
 - `STATICS`: the static variables of the function's unit, which in C and C++ is its file with all that it includes.
 - `MODULE`: those of the whole module.
+"""
+WatchKind.__doc__ = """What of a watched place is a hit.
+
+- `WRITE`: each write, also of the value that is there.
+- `CHANGE`: each write by which the value becomes another one.
+- `READ`: each read, of memories alone.
+- `ACCESS`: each read and each write, of memories alone.
 """
 VariableKind.__doc__ = "What a variable of the source is made of; `SCOPE` is all variables of a scope."
 
@@ -227,6 +234,76 @@ class Breakpoint:
         return f"<Breakpoint {self.id} at {at or 'no place yet'}>"
 
 
+class Watchpoint:
+    """A watchpoint of a debugger, and what it watches. Two are the same if they are of one debugger and have one `id`."""
+
+    def __init__(self, debugger: Debugger, number: int, target: Union[Global, Memory, None] = None) -> None:
+        self._debugger = debugger
+        self.id = number
+        self._target = target
+
+    @property
+    def target(self) -> Union[Global, Memory, None]:
+        """The `Global` or `Memory` that it watches; None if Python did not set it."""
+        return self._target
+
+    @property
+    def kind(self) -> Union[WatchKind, int, None]:
+        """What of its place is a hit, a `WatchKind`; None if it is gone."""
+        with self._debugger._store._lock:
+            kind = c.stepwell_watchpoint_kind(self._debugger._handle, self.id)
+        return known(WatchKind, kind) if kind else None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it stops anything, as all do at first. One that is not enabled costs nothing, and what is written meanwhile is not told later.
+        It can be set."""
+        with self._debugger._store._lock:
+            return bool(c.stepwell_watchpoint_enabled(self._debugger._handle, self.id))
+
+    @enabled.setter
+    def enabled(self, on: bool) -> None:
+        with self._debugger._store._lock:
+            check(c.stepwell_watchpoint_enabled_set(self._debugger._handle, self.id, bool(on)))
+
+    @property
+    def hit_count(self) -> int:
+        """How often it was hit; 0 if it is gone."""
+        with self._debugger._store._lock:
+            return int(c.stepwell_watchpoint_hit_count(self._debugger._handle, self.id))
+
+    def remove(self) -> None:
+        """Removes it."""
+        with self._debugger._store._lock:
+            check(c.stepwell_watchpoint_remove(self._debugger._handle, self.id))
+        self._debugger._watchpoints.pop(self.id, None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Watchpoint) and (self._debugger is other._debugger and self.id == other.id)
+
+    def __hash__(self) -> int:
+        return hash((id(self._debugger), self.id, "watch"))
+
+    def __repr__(self) -> str:
+        return f"<Watchpoint {self.id}>"
+
+
+class WatchHit(NamedTuple):
+    """What a watchpoint has seen. `offset` is the byte offset in its module of the instruction that did it, which is in the function of `func_index`:
+    one that accesses, or, with `by_host`, the call of the host function that has written. `is_read` says whether it has only read. `old` and `new`
+    are the bytes that were there and are there now: of a global its value, and none if that is a reference; of a memory what of it was accessed, or
+    changed by the host, from `address` on, which is None for a global."""
+
+    watchpoint: Watchpoint
+    func_index: int
+    offset: int
+    by_host: bool
+    is_read: bool
+    address: Optional[int]
+    old: bytes
+    new: bytes
+
+
 class _Asked:
     """A condition that Python is asked for."""
 
@@ -270,6 +347,7 @@ class Debugger(StoreObject):
             raise TypeError(f"on_stop must be callable, not {on_stop!r}")
         self._on_stop = on_stop
         self._breakpoints: Dict[int, Breakpoint] = {}
+        self._watchpoints: Dict[int, Watchpoint] = {}
         out = POINTER(c.stepwell_debugger_t)()
         env = _calls.register(self)
         with store._lock:
@@ -288,6 +366,7 @@ class Debugger(StoreObject):
             super().close()
             self._store._debugger = None
             self._breakpoints.clear()
+            self._watchpoints.clear()
 
     @property
     def breakpoints(self) -> List[Breakpoint]:
@@ -374,6 +453,35 @@ class Debugger(StoreObject):
             check(c.stepwell_breakpoint_remove_all(self._handle, (c_uint32 * len(numbers))(*numbers), len(numbers)))
         for number in numbers:
             self._breakpoints.pop(number, None)
+
+    def watch_global(self, target: Global, kind: Union[WatchKind, int] = WatchKind.CHANGE) -> Watchpoint:
+        """Has writes of a mutable global stop the guest, with the reason `StopReason.WATCHPOINT`, behind the instruction that writes, whichever
+        instance it is of. What a host function writes while a guest waits for it is told behind the call, if the value is another one then."""
+        out = c_uint32()
+        with self._store._lock:
+            check(c.stepwell_debugger_watch_global(self._handle, target._handle, WatchKind(kind), byref(out)))
+            made = self._watchpoints[out.value] = Watchpoint(self, out.value, target)
+        return made
+
+    def watch_memory(self, target: Memory, offset: int, size: int, kind: Union[WatchKind, int] = WatchKind.CHANGE) -> Watchpoint:
+        """Has accesses of `size` bytes of a memory from `offset` on stop the guest, with the reason `StopReason.WATCHPOINT`, behind the instruction that
+        accesses any of them. What a host function writes while a guest waits for it is told behind the call, if a byte is another one then."""
+        out = c_uint32()
+        with self._store._lock:
+            at = counted(offset), counted(size)
+            check(c.stepwell_debugger_watch_memory(self._handle, target._handle, *at, WatchKind(kind), byref(out)))
+            made = self._watchpoints[out.value] = Watchpoint(self, out.value, target)
+        return made
+
+    @property
+    def watchpoints(self) -> List[Watchpoint]:
+        """The watchpoints there are, in the order in which they were set."""
+        with self._store._lock:
+            count = c.stepwell_debugger_watchpoint_count(self._handle)
+            return [self._watchpoint(c.stepwell_debugger_watchpoint(self._handle, i)) for i in range(count)]
+
+    def _watchpoint(self, number: int) -> Watchpoint:
+        return self._watchpoints.get(number) or Watchpoint(self, number)
 
     def step_always(self, on: bool = True) -> None:
         """Makes every instruction of every call stop, whatever `on_stop` answers, beginning with the first one; or ends
@@ -532,6 +640,28 @@ class Stop(Unique):
         return [self._debugger._breakpoints.get(number) or Breakpoint(self._debugger, number) for number in numbers]
 
     @cached_property
+    def watch_hits(self) -> List[WatchHit]:
+        """What watchpoints have seen, each a `WatchHit`; empty if they are not the reason."""
+        def taken(function: Any, index: int) -> bytes:
+            found = c.wasm_byte_vec_t()
+            function(self._handle, index, byref(found))
+            return take_bytes(found)
+
+        def address(index: int) -> Optional[int]:
+            at = int(c.stepwell_stop_watchpoint_address(self._handle, index))
+            return None if at == (1 << 64) - 1 else at
+
+        return [
+            WatchHit(
+                self._debugger._watchpoint(c.stepwell_stop_watchpoint(self._handle, i)), c.stepwell_stop_watchpoint_func_index(self._handle, i),
+                c.stepwell_stop_watchpoint_offset(self._handle, i), bool(c.stepwell_stop_watchpoint_by_host(self._handle, i)),
+                bool(c.stepwell_stop_watchpoint_is_read(self._handle, i)), address(i),
+                taken(c.stepwell_stop_watchpoint_old_value, i), taken(c.stepwell_stop_watchpoint_new_value, i),
+            )
+            for i in range(c.stepwell_stop_watchpoint_count(self._handle))
+        ]
+
+    @cached_property
     def trap_code(self) -> Union[TrapCode, int, None]:
         """The `TrapCode` if a trap is the reason, else None."""
         if self.reason != StopReason.TRAP:
@@ -606,6 +736,8 @@ class Stop(Unique):
         why = getattr(self.reason, "name", str(self.reason)).lower()
         if self.breakpoints:
             why += " " + ", ".join(str(b.id) for b in self.breakpoints)
+        if self.watch_hits:
+            why += " " + ", ".join(str(hit.watchpoint.id) for hit in self.watch_hits)
         if self.trap_message is not None:
             why += f": {self.trap_message}"
         return "\n".join([f"stopped by {why}", *(f"  {frame}" for frame in self.frames)])

@@ -16,7 +16,7 @@ handle!(wasm_global_t => Object, |object| matches!(object.kind, Kind::Global(_))
 ///
 /// # Safety
 /// The pointer is NULL or a live global.
-unsafe fn get<'a>(pointer: *const wasm_global_t) -> Result<(&'a Object, Global)> {
+pub(super) unsafe fn get<'a>(pointer: *const wasm_global_t) -> Result<(&'a Object, Global)> {
     // SAFETY: by the contract.
     let object = unsafe { borrow(pointer, "global") }?;
     match object.kind {

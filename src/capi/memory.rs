@@ -19,7 +19,7 @@ pub type wasm_memory_pages_t = u32;
 ///
 /// # Safety
 /// The pointer is NULL or a live memory.
-unsafe fn get<'a>(pointer: *const wasm_memory_t) -> Result<(&'a Object, Memory)> {
+pub(super) unsafe fn get<'a>(pointer: *const wasm_memory_t) -> Result<(&'a Object, Memory)> {
     // SAFETY: by the contract.
     let object = unsafe { borrow(pointer, "memory") }?;
     match object.kind {

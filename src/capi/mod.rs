@@ -81,3 +81,4 @@ pub mod variable;
 pub mod vecs;
 pub mod version;
 pub mod wasi;
+pub mod watchpoint;

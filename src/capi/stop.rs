@@ -73,6 +73,10 @@ pub enum stepwell_stop_enum {
     STEPWELL_STOP_EXCEPTION = 4,
     /// `stepwell_pauser_pause` was called, perhaps by another thread. A step that was under way is over.
     STEPWELL_STOP_PAUSE = 5,
+    /// What a watchpoint watches was written, by the instruction before the one that it is about to run:
+    /// `stepwell_stop_watchpoint` says by which. A step that was under way is over; breakpoints at the instruction are
+    /// told behind this.
+    STEPWELL_STOP_WATCHPOINT = 6,
 }
 
 /// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
@@ -337,6 +341,11 @@ fn with_stop<R>(stop: *const stepwell_stop_t, body: impl FnOnce(&Live, &Stop<'_>
     with(number_of(stop)?, "stop", |live| body(live, unsafe { &*live.stop }))
 }
 
+/// Looks at why the stop that C means is.
+pub(super) fn with_reason<R>(stop: *const stepwell_stop_t, body: impl FnOnce(&Reason) -> R) -> Result<R> {
+    with_stop(stop, |_, stop| Ok(body(stop.reason())))
+}
+
 /// The number of a stop.
 fn number_of(stop: *const stepwell_stop_t) -> Result<u64> {
     if stop.is_null() {
@@ -451,6 +460,7 @@ pub unsafe extern "C" fn stepwell_stop_reason(stop: *const stepwell_stop_t) -> s
                 Reason::Step => stepwell_stop_enum::STEPWELL_STOP_STEP as i32,
                 Reason::Trap(_) => stepwell_stop_enum::STEPWELL_STOP_TRAP as i32,
                 Reason::Exception => stepwell_stop_enum::STEPWELL_STOP_EXCEPTION as i32,
+                Reason::Watchpoint(_) => stepwell_stop_enum::STEPWELL_STOP_WATCHPOINT as i32,
                 Reason::Pause => stepwell_stop_enum::STEPWELL_STOP_PAUSE as i32,
             })
         })

@@ -8,7 +8,7 @@ use super::places::site_of;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::SiteId;
-use crate::runtime::{DebugTier, Module, ModuleId, StoreMut};
+use crate::runtime::{AsStore, DebugTier, Module, ModuleId, StoreMut};
 use crate::wasm::{Class, Instructions};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -104,9 +104,9 @@ impl Marks {
         let marks = marks_of(module)?;
         let sites: Vec<(CodeSlot, SiteId)> = marks.iter().map(|mark| (slot, mark.site)).collect();
         layers::add_sites(store, &sites)?;
-        let also: Vec<_> = store.resume_slots(module.id()).collect();
+        let also: Vec<_> = store.as_store().other_slots(module.id()).collect();
         self.modules.push(Marked { module: module.clone(), slot, marks, also: Vec::new() });
-        also.into_iter().try_for_each(|(func, resume)| self.arm_also(store, slot, resume, func))
+        also.into_iter().try_for_each(|(func, other)| self.arm_also(store, slot, other, func))
     }
 
     /// The store has the code of another module.

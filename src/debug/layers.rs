@@ -17,10 +17,12 @@ pub(super) enum Layer {
     Always,
     /// The step under way.
     Step,
+    /// What the host has done to what is watched, to be told where the guest goes on.
+    Host,
 }
 
 impl Layer {
-    const COUNT: usize = Layer::Step as usize + 1;
+    const COUNT: usize = Layer::Host as usize + 1;
 }
 
 /// What the layers want armed.

@@ -47,6 +47,9 @@ mod split;
 mod stepping;
 mod stop;
 mod variables;
+mod watch;
+mod watching;
+mod watchpoint;
 
 pub use crate::code::Pauser;
 pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakpoint};
@@ -57,6 +60,7 @@ pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
 pub use variables::{Evaluated, FrameVariable, Scope};
+pub use watchpoint::{WatchHit, WatchKind, WatchTarget, Watchpoint, WatchpointId};
 
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use crate::image::RerunEnd;
@@ -71,6 +75,7 @@ use coverage::Marks;
 use layers::Layers;
 use std::sync::{Arc, Weak};
 use stepping::Stepping;
+use watch::Watch;
 
 /// The stop callback.
 type Handler = dyn Fn(&mut Stop<'_>) -> Action + Send + Sync;
@@ -96,6 +101,7 @@ struct State {
     breakpoints: Breakpoints,
     stepping: Stepping,
     marks: Marks,
+    watch: Watch,
     exceptions: ExceptionStops,
     /// Whether the host is asked about a condition: what runs within that is not told.
     asking: bool,
@@ -214,9 +220,14 @@ impl Debugger {
 
     /// Looks at the breakpoints.
     fn look<R>(&self, store: &impl AsStore, look: impl FnOnce(&Breakpoints) -> R) -> Result<R> {
+        self.look_at(store, |state| look(&state.breakpoints))
+    }
+
+    /// Looks at the state.
+    fn look_at<R>(&self, store: &impl AsStore, look: impl FnOnce(&State) -> R) -> Result<R> {
         let store = store.as_store();
         self.check(store.id())?;
-        store.look_at_state(&*self.core, |state| look(&state.breakpoints))?.ok_or_else(detached)
+        store.look_at_state(&*self.core, look)?.ok_or_else(detached)
     }
 
     fn check(&self, store: StoreId) -> Result<()> {
@@ -237,15 +248,30 @@ impl EventSink for Core {
 
     fn on_event(&self, told: &mut Told<'_, State>, event: &Event<'_>) -> Result<Answer> {
         match event {
-            Event::Stop(stop) => self.stop(told, stop),
+            Event::Stop(stop) => self.stop(told, stop, false),
+            Event::Access(stop) => self.stop(told, stop, true),
+            Event::Touching(touched) => {
+                let touch = |state: &mut State, store: &mut StoreMut<'_>| match state.asking {
+                    true => Ok(()),
+                    false => state.watch.touching(&mut state.layers, store, touched),
+                };
+                told.with(touch).map(|()| Answer::GoOn)
+            }
             Event::Trap(trap) => self.trap(told, trap).map(|()| Answer::GoOn),
             Event::Exception(exception) => self.exception(told, exception).map(|()| Answer::GoOn),
             Event::Module(module) => {
-                let registered = |state: &mut State, store: &mut StoreMut<'_>| {
+                let register = |state: &mut State, store: &mut StoreMut<'_>| {
                     state.breakpoints.module_registered(store, *module)?;
-                    state.marks.module_registered(store, *module)
+                    state.marks.module_registered(store, *module)?;
+                    state.watch.code_registered(store)
                 };
-                told.with(registered).map(|()| Answer::GoOn)
+                told.with(register).map(|()| Answer::GoOn)
+            }
+            Event::Entering { within_call } => {
+                told.with(|state, store| state.watch.entering(store, *within_call)).map(|()| Answer::GoOn)
+            }
+            Event::Returning => {
+                told.with(|state, store| state.watch.returning(&mut state.layers, store)).map(|()| Answer::GoOn)
             }
         }
     }
@@ -260,9 +286,14 @@ impl Core {
 
     /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the
     /// guest goes on then.
-    fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo) -> Result<Answer> {
+    ///
+    /// `accessed`: the guest is inside the region behind that, at an access of what is watched.
+    fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo, accessed: bool) -> Result<Answer> {
         let mut at = Place::new(info);
-        let mut next = told.with(|state, store| state.arrive(store, &mut at))?;
+        let mut next = told.with(|state, store| match accessed {
+            true => state.accessed(store, &mut at),
+            false => state.arrive(store, &mut at),
+        })?;
         loop {
             match next {
                 Next::Done(answer) => return Ok(answer),
@@ -283,8 +314,12 @@ impl Core {
         let mut held = Hits::new();
         let due = Hits::from_slice(at.reason.breakpoints());
         for id in due {
-            let asked = told.with(|state, _| {
+            let asked = told.with(|state, store| {
                 state.asking = true;
+                if state.watch.memories() {
+                    // What runs within is not told.
+                    store.watch_memories(&[])?;
+                }
                 Ok(state.breakpoints.asked(id))
             })?;
             let holds = match asked {
@@ -297,6 +332,11 @@ impl Core {
             };
             told.with(|state, store| {
                 state.asking = false;
+                if state.watch.memories() {
+                    state.watch.protect(store)?;
+                }
+                // What the host and its guests have written was nobody's to tell.
+                state.watch.refresh(store.as_store())?;
                 if holds.is_err() {
                     state.stepping.cancel(&mut state.layers, store)?;
                 }
@@ -316,7 +356,10 @@ impl Core {
         }
         // The guest's call has ended, whatever the answer is.
         self.call_back(told, &Reason::Trap(trap.code), None);
-        told.with(|state, store| state.stepping.cancel(&mut state.layers, store))
+        told.with(|state, store| {
+            state.watch.refresh(store.as_store())?;
+            state.stepping.cancel(&mut state.layers, store)
+        })
     }
 
     /// Tells of an exception, if that is asked for. A step goes on where it is caught.
@@ -335,6 +378,7 @@ impl Core {
         }
         let action = self.call_back(told, &Reason::Exception, Some(exception));
         told.with(|state, store| {
+            state.watch.refresh(store.as_store())?;
             if let Action::Trap(message) = action {
                 state.stepping.cancel(&mut state.layers, store)?;
                 return Err(Trap::new(message).into());
@@ -366,6 +410,12 @@ struct Place<'a> {
     stepped: bool,
     /// Whether the guest would not come here by itself, for what the callback has changed.
     diverged: bool,
+    /// Whether a watchpoint is told here, and breakpoints have not been looked at.
+    watched: bool,
+    /// What is known where the guest is at an access of what is watched: it goes on from there.
+    access: Option<Access>,
+    /// Whether the guest is to go on quietly, since what it does then is known.
+    quiet: bool,
     /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
     reason: Reason,
 }
@@ -379,9 +429,26 @@ impl<'a> Place<'a> {
             told_inside: false,
             stepped: false,
             diverged: false,
+            watched: false,
+            access: None,
+            quiet: false,
             reason: Reason::Step,
         }
     }
+}
+
+/// A guest that is inside a region, where it was stopped at an access. What it has read on the way, or ahead of its
+/// turn, it does not read again.
+struct Access {
+    /// The fuel that it has left; that of the region is paid for.
+    fuel: i64,
+    /// Where it comes to by itself, and with what locals and operands.
+    end: (WasmOffset, Vec<[u64; 2]>),
+}
+
+/// Where a frame stands, and what is in it.
+fn snapshot(inside: &VirtualFrame) -> (WasmOffset, Vec<[u64; 2]>) {
+    (inside.wasm(), inside.locals().chain(inside.operands()).map(|(_, value)| value.words()).collect())
 }
 
 /// Whether the callback is to see an instruction.
@@ -413,6 +480,14 @@ impl State {
         if self.asking {
             return Ok(Next::Done(Answer::GoOn));
         }
+        let watched = self.watch.arrived(&mut self.layers, store, at.info)?;
+        if !watched.is_empty() {
+            // The step under way is over.
+            self.stepping.pause();
+            at.reason = Reason::Watchpoint(watched);
+            at.watched = true;
+            return Ok(Next::Tell);
+        }
         match self.is_due(store, at, None)? {
             Due::Yes => return Ok(self.tell()),
             Due::Ask => return Ok(Next::Ask),
@@ -427,6 +502,31 @@ impl State {
     fn tell(&mut self) -> Next {
         self.stepping.pause();
         Next::Tell
+    }
+
+    /// The guest has accessed what is watched, or what is near it, behind a stop point.
+    fn accessed(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        let mut ahead = store.look_inside(self.spare.pop())?;
+        let fuel = ahead.fuel();
+        if !has_regions(store, at.info) {
+            // The access is the next instruction, and a stop point is behind it.
+            if let Some(accessing) = self.watch.access_of(store, at.info, &ahead)? {
+                self.watch.expect(store.as_store(), &accessing)?;
+            }
+            self.keep(ahead.into());
+            self.watch.go_on_quietly(&mut self.layers, store)?;
+            return Ok(Next::Done(Answer::GoOn));
+        }
+        // Split code stops between.
+        match self.breakpoints.splits(at.info.slot) {
+            Some(splits) => ahead.run_to(store, splits),
+            None => ahead.run_out(store),
+        }?;
+        at.access = Some(Access { fuel, end: snapshot(&ahead) });
+        at.quiet = true;
+        self.keep(ahead.into());
+        at.inside = Some(store.look_inside(self.spare.pop())?);
+        self.go_on(store, at)
     }
 
     /// The host has been asked: these breakpoints are come to.
@@ -452,6 +552,8 @@ impl State {
 
     /// The callback has been called and has answered.
     fn answered(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, action: &mut Action) -> Result<Next> {
+        // What the callback and its guests have written was nobody's to tell.
+        self.watch.refresh(store.as_store())?;
         if let Action::Trap(message) = action {
             self.stepping.cancel(&mut self.layers, store)?;
             return Err(Trap::new(std::mem::take(message)).into());
@@ -465,6 +567,22 @@ impl State {
             at.told_inside = true;
         }
         self.stepping.start(&mut self.layers, store, action, at.info, at.wasm)?;
+        // A watchpoint was told first: breakpoints at the instruction come behind it.
+        if std::mem::take(&mut at.watched)
+            && at.inside.as_ref().is_none_or(|inside| inside.wasm() == at.wasm)
+            && let Some(found) = self.breakpoints.at(at.info.slot, at.wasm)
+        {
+            let mut inside = at.inside.take();
+            let due = self.breakpoints_due(store, at, found, inside.as_deref())?;
+            if !matches!(due, Due::No) {
+                if let Some(mut inside) = inside {
+                    inside.pay(store);
+                    store.set_virtual(inside);
+                }
+                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { Next::Tell });
+            }
+            at.inside = inside.take();
+        }
         self.go_on(store, at)
     }
 
@@ -477,6 +595,17 @@ impl State {
         let Some(found) = found else {
             return Ok(if without_breakpoint(store, at) { Due::Yes } else { Due::No });
         };
+        self.breakpoints_due(store, at, found, inside)
+    }
+
+    /// The same, of breakpoints that were found at the instruction.
+    fn breakpoints_due(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        at: &mut Place<'_>,
+        found: usize,
+        inside: Option<&VirtualFrame>,
+    ) -> Result<Due> {
         if !matches!(at.reason, Reason::Breakpoint(_)) {
             at.reason = Reason::Breakpoint(Hits::new());
         }
@@ -525,9 +654,12 @@ impl State {
     fn go_on(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
         let &StopInfo { slot, func, .. } = at.info;
         loop {
+            // What rerun goes over it is asked about one by one, where memories are watched.
+            let watching = self.watch.memories();
             let steps = self.stepping.wants(&self.layers, store, at.info);
             if at.inside.is_none()
                 && !steps
+                && !watching
                 && let Some(answer) = self.enter_split(store, at)?
             {
                 return Ok(Next::Done(answer));
@@ -550,26 +682,63 @@ impl State {
                     None => return Ok(Next::Done(Answer::GoOn)),
                 },
             };
-            let end = match (steps, stops.or(splits)) {
+            let accessing = match watching {
+                true => self.watch.access_of(store, at.info, &inside)?,
+                false => None,
+            };
+            let before = inside.wasm();
+            let end = match (steps || watching, stops.or(splits)) {
                 (true, _) => inside.step(store),
                 (false, Some(stops)) => inside.run_to(store, stops),
                 (false, None) => inside.run_out(store),
             }?;
-            let RerunEnd::Stopped(position) = end else {
+            let split = match (splits, end) {
+                (Some(splits), RerunEnd::Stopped(position)) => splits[position as usize] != 0,
+                _ => false,
+            };
+            if let Some(accessing) = accessing.filter(|_| inside.wasm() != before) {
+                at.wasm = inside.wasm();
+                at.quiet = true;
+                let hits = self.watch.was_read(store.as_store(), &accessing)?;
+                if !hits.is_empty() {
+                    self.stepping.pause();
+                    at.reason = Reason::Watchpoint(hits);
+                    at.watched = true;
+                    // What stops there is told at this position, too.
+                    at.diverged |= split;
+                    inside.pay(store);
+                    store.set_virtual(inside);
+                    return Ok(Next::Tell);
+                }
+            }
+            if !matches!(end, RerunEnd::Stopped(_)) {
+                if watching && let Some(accessing) = self.watch.access_of(store, at.info, &inside)? {
+                    if matches!(end, RerunEnd::Native(_)) {
+                        self.watch.expect(store.as_store(), &accessing)?;
+                    }
+                    at.quiet = true;
+                }
                 if stops.is_some()
                     && !steps
+                    && !watching
                     && !at.told_inside
                     && let Some(split) = self.breakpoints.passed(store, slot, func)
                 {
                     self.marks.arm_also(store, slot, split, func)?;
+                    self.watch.code_registered(store)?;
                 }
                 return self.leave(store, at, inside).map(Next::Done);
-            };
-            if !at.diverged
-                && let Some(splits) = splits.filter(|splits| splits[position as usize] != 0)
+            }
+            if split
+                && !at.diverged
+                && let Some(splits) = splits
             {
-                if !at.told_inside || inside.is_ahead(store, splits)? {
+                let stale = at.access.as_ref().is_some_and(|access| is_stale(store, access, &inside));
+                if !at.told_inside || (!stale && inside.is_ahead(store, splits)?) {
                     // The guest comes here by itself, and stops if anything wants it to.
+                    if at.quiet {
+                        self.watch.go_on_quietly(&mut self.layers, store)?;
+                    }
                     self.keep(inside.into());
                     return Ok(Next::Done(Answer::GoOn));
                 }
@@ -589,17 +758,29 @@ impl State {
 
     /// How the guest goes on from where rerun cannot.
     fn leave(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>, mut inside: Box<VirtualFrame>) -> Result<Answer> {
-        let with = match at.told_inside {
+        let mut with = match at.told_inside {
             false => None,
             true if at.diverged => Some(inside.replace(store)?),
             true => inside.leave(store, self.breakpoints.splits(at.info.slot))?,
         };
+        if let Some(access) = &at.access {
+            if at.told_inside && with.is_none() && is_stale(store, access, &inside) {
+                with = Some(inside.replace(store)?);
+            }
+            if let Some(with) = &mut with {
+                with.fuel = access.fuel;
+            }
+        }
+        if at.quiet {
+            self.watch.go_on_quietly(&mut self.layers, store)?;
+        }
         let Some(with) = with else {
             self.keep(inside.into());
             return Ok(Answer::GoOn);
         };
         self.breakpoints.arm_also(store, at.info.slot, with.slot, at.info.func)?;
         self.marks.arm_also(store, at.info.slot, with.slot, at.info.func)?;
+        self.watch.code_registered(store)?;
         self.stepping.frame_replaced(&mut self.layers, store, with.slot, at.info.func)?;
         // Should the new frame not fit the stack, the trap is shown there.
         store.set_virtual(inside);
@@ -624,6 +805,7 @@ impl State {
             store.set_virtual(inside);
         }
         self.stepping.pause();
+        self.watch.trapped();
         Ok(())
     }
 }
@@ -663,6 +845,11 @@ fn reader<'a>(store: StoreRef<'a>, inside: Option<&'a VirtualFrame>) -> Option<R
         None => Values::Frame(store.state_of(&top)?),
     };
     Some(Reader { store, values, instance: top.instance() })
+}
+
+/// Whether what was read ahead of its turn may have been changed since; what is in registers keeps no object, too.
+fn is_stale(store: &StoreMut<'_>, access: &Access, inside: &VirtualFrame) -> bool {
+    snapshot(inside) != access.end || store.as_store().usage().heap_bytes > 0
 }
 
 /// Whether the code that has stopped has regions at all.

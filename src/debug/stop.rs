@@ -2,6 +2,7 @@
 
 use super::breakpoint_id::{BreakpointId, Hits};
 use super::frame::Frame;
+use super::watchpoint::WatchHit;
 use super::{Core, Debugger};
 use crate::base::{Error, ErrorKind, Result, WasmOffset};
 use crate::runtime::{
@@ -16,6 +17,9 @@ pub enum Reason {
     Breakpoint(Hits),
     /// A step came to its end.
     Step,
+    /// What these watchpoints watch was written, by the instruction before the one that it is about to run. A step that
+    /// was under way is over; breakpoints at the instruction are told behind this.
+    Watchpoint(Vec<WatchHit>),
     /// A [`Pauser`](super::Pauser) has asked for it. A step that was under way is over.
     Pause,
     /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A stack overflow is
@@ -43,6 +47,14 @@ impl Reason {
     pub fn breakpoints(&self) -> &[BreakpointId] {
         match self {
             Reason::Breakpoint(ids) => ids,
+            _ => &[],
+        }
+    }
+
+    /// What watchpoints have seen, if that is the reason.
+    pub fn watchpoints(&self) -> &[WatchHit] {
+        match self {
+            Reason::Watchpoint(hits) => hits,
             _ => &[],
         }
     }
@@ -222,7 +234,7 @@ impl<'a> Stop<'a> {
                 let message = "a frame cannot be changed where an exception is thrown; step to where it is caught";
                 return refuse(ErrorKind::State, message.to_owned());
             }
-            Reason::Breakpoint(_) | Reason::Step | Reason::Pause => {}
+            Reason::Breakpoint(_) | Reason::Watchpoint(_) | Reason::Step | Reason::Pause => {}
         }
         if self.event != self.store.as_store().event() {
             return refuse(

@@ -51,6 +51,9 @@
 //! | [`stop_handler`], [`StopContext`] | where stop stubs lead: it saves what a call may change, and asks the context what is next | `runtime/` |
 //! | [`ResumeJump`] | the answer that replaces the stopped frame | `runtime/` |
 //! | [`fault_place`] | where a signal has stopped a thread: program counter and frame pointer | `sys/` |
+//! | [`is_write_fault`] | whether what has faulted at a page was to write | `sys/` |
+//! | [`set_single_step`] | has a signal come behind the next instruction, or not | `sys/` |
+//! | [`stop_at_fault`] | has the thread stop at the instruction that has faulted, as at a site | `sys/` |
 //! | [`call_from_fault`] | has the thread go on in a function instead, as if what has faulted had called it | `sys/` |
 //!
 //! # The rest
@@ -95,7 +98,8 @@ pub use machine::{
     ELF_MACHINE, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE,
     PAGE_TABLE_SPAN, PreservedRegister, RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES,
     StopContext, TRAP_BYTES, armed_site, call_distance, call_from_fault, caller_of, check_processor, detour, enter,
-    fault_place, float_control, is_call, land, prefetch, relaxed, set_float_control, stop_handler, stop_stub, unwind,
+    fault_place, float_control, is_call, is_write_fault, land, prefetch, relaxed, set_float_control, set_single_step,
+    stop_at_fault, stop_handler, stop_stub, unwind,
 };
 use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 pub use saved::SavedRegisters;

@@ -53,7 +53,9 @@ pub use objects::shared::SharedMemory;
 pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
 pub use store::collect::{Collected, StoreUsage};
-pub use store::events::{Answer, Catcher, Event, EventSink, ExceptionInfo, Replacement, StopInfo, Told, TrapInfo};
+pub use store::events::{
+    Answer, Catcher, Event, EventSink, ExceptionInfo, Replacement, StopInfo, Told, Touched, TrapInfo,
+};
 pub use store::inner::StoreLimits;
 pub use store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut, StorePtr, StoreRef};
 pub use store::virtual_frame::{Looked, Room, VirtualFrame};

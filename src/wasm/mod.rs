@@ -2,6 +2,7 @@
 //! what each instruction is (`operators`), the walk over a body (`body`), and what has to be known ahead
 //! of it (`legacy`). No machine code, no store.
 
+mod accesses;
 mod body;
 mod defined;
 mod elements;
@@ -19,6 +20,7 @@ mod subtypes;
 mod text;
 mod types;
 
+pub use accesses::{GlobalWrite, global_writes, memory_access, plain_width};
 pub use body::{
     BlockKind, Instruction, Instructions, Step, Surroundings, Walk, behind_structure, catch_labels, is_loop, is_return,
     is_tail_call, targets, unreadable,

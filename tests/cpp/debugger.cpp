@@ -462,6 +462,59 @@ void threads() {
   CHECK(stops == 100);
 }
 
+/// What a watched global becomes, by the guest and by the host.
+void watched() {
+  Engine engine{Config().debug(true)};
+  Store store{engine};
+  Module module(store, bytes(WATCH));
+  std::unique_ptr<Global> count;
+  std::vector<WatchHit> hits;
+  std::vector<std::size_t> stood;
+  Debugger debugger(store, [&](Stop &stop) {
+    CHECK(stop.reason() == StopReason::Watchpoint && stop.breakpoints().empty());
+    for (const WatchHit &hit : stop.watch_hits()) hits.push_back(hit);
+    stood.push_back(stop.frame().offset());
+  });
+  Func set(store, [&](std::int32_t value) { count->set(value); });
+  Instance instance(store, module, set);
+  count = std::make_unique<Global>(instance.try_global("count").value());
+  FAILS(debugger.try_watch_global(instance.try_global("fixed").value()), ErrorCode::Argument, "immutable");
+  const Watchpoint watchpoint = debugger.watch_global(*count);
+  CHECK(watchpoint.kind() == WatchKind::Change && watchpoint.enabled() && watchpoint.hit_count() == 0);
+  CHECK(debugger.watchpoints() == std::vector<Watchpoint>{watchpoint});
+  instance.func<void(int)>("down")(1);
+  instance.func<void(int)>("host")(20);
+  CHECK(hits.size() == 2 && hits[0].watchpoint == watchpoint && hits[1].watchpoint == watchpoint);
+  CHECK(hits[0].old_bytes == std::vector<std::uint8_t>({10, 0, 0, 0}) && hits[0].new_bytes == std::vector<std::uint8_t>({9, 0, 0, 0}));
+  CHECK(!hits[0].by_host && hits[0].func_index == 1 && stood[0] == hits[0].offset + 2);
+  CHECK(hits[1].by_host && hits[1].func_index == 2 && hits[1].new_bytes == std::vector<std::uint8_t>({20, 0, 0, 0}));
+  CHECK(watchpoint.hit_count() == 2);
+  watchpoint.enabled(false);
+  CHECK(!watchpoint.enabled());
+  instance.func<void(int)>("down")(1);
+  CHECK(hits.size() == 2);
+  Memory memory = instance.try_memory("memory").value();
+  const Watchpoint bytes_of = debugger.watch_memory(memory, 64, 4, WatchKind::Access);
+  instance.func<void(int)>("store")(5);
+  instance.func<void(int)>("load")(64);
+  instance.func<void(int)>("load")(60);
+  CHECK(hits.size() == 4 && hits[2].watchpoint == bytes_of && hits[2].address == 64u && !hits[2].is_read);
+  CHECK(hits[3].is_read && hits[3].new_bytes == std::vector<std::uint8_t>({5, 0, 0, 0}) && !hits[0].address);
+  FAILS(debugger.try_watch_memory(memory, 65536, 1), ErrorCode::Argument, "bytes");
+  bytes_of.remove();
+  watchpoint.remove();
+  FAILS(watchpoint.try_remove(), ErrorCode::Argument, "no watchpoint");
+  CHECK(!watchpoint.kind() && debugger.watchpoints().empty());
+  const Watchpoint last = debugger.watch_global(*count, WatchKind::Write);
+  CHECK(last != watchpoint);
+  {
+    Debugger gone(std::move(debugger));
+    FAILS(debugger.try_watch_global(*count), ErrorCode::Argument, "moved");
+  }
+  CHECK(!last.kind() && !last.enabled() && last.hit_count() == 0);
+  FAILS(last.try_remove(), ErrorCode::State, "gone");
+}
+
 /// A guest that computes is paused, and its stops are looked at, on another thread.
 void elsewhere() {
   Guest guest;
@@ -524,5 +577,6 @@ int main() {
   ownership();
   compiling_ahead();
   threads();
+  watched();
   elsewhere();
 }

@@ -182,6 +182,7 @@ fn what_a_port_has_to_write_is_told() {
     system.extend(used_of(&sys, "system"));
     assert!(system.len() > 15, "{system:?}");
     let functions = [
+        "allow",
         "Mark",
         "install",
         "install_again",

@@ -43,6 +43,20 @@ def spins():
     return b.build()
 
 
+def watched():
+    """`write(n)` sets the global `count`, which begins with 10; `host(n)` calls `env.set`."""
+    b = wasm.Builder()
+    f = b.import_func("env", "set", ["i32"], [])
+    b.global_("i32", 1, const(10), export="count")
+    b.global_("i32", 0, const(1), export="fixed")
+    b.func(["i32"], [], code(get(0), b"\x24", u(0)), export="write")
+    b.func(["i32"], [], code(get(0), CALL, u(f), b"\x01"), export="host")
+    b.memory(1, 1, export="memory")
+    b.func(["i32"], [], code(const(64), get(0), b"\x36\x02\x00"), export="store")
+    b.func(["i32"], [], code(get(0), b"\x28\x02\x00", b"\x1a"), export="load")
+    return b.build()
+
+
 def calls_host(params=(), results=()):
     """Imports `env.f` and exports `run` and `outer` (which calls `run`), of the same type."""
     b = wasm.Builder()

@@ -481,6 +481,83 @@ class Variables(unittest.TestCase):
             self.assertRaises(TypeError, debugger.break_at_function, None, 0)
 
 
+class Watching(unittest.TestCase):
+    def setUp(self):
+        engine = stepwell.Engine(debug=True)
+        self.store = Store(engine)
+        self.addCleanup(self.store.close)
+        self.binary = guests.watched()
+        self.module = Module(engine, self.binary)
+        self.exports = None
+        self.exports = Instance(self.store, self.module, {"env": {"set": self.set}}).exports
+        self.seen = []
+
+    def set(self, value):
+        self.exports.count.value = value
+
+    def on_stop(self, stop):
+        self.assertEqual(stop.reason, StopReason.WATCHPOINT)
+        self.assertIn("watchpoint", str(stop))
+        frame = stop.frame()
+        for hit in stop.watch_hits:
+            self.assertEqual(hit.func_index, frame.func_index)
+            values = [int.from_bytes(value, "little") for value in (hit.old, hit.new)]
+            self.seen.append((hit.watchpoint, hit.by_host, self.binary[hit.offset], frame.offset - hit.offset, *values))
+
+    def test_globals(self):
+        debugger = Debugger(self.store, self.on_stop)
+        first = debugger.watch_global(self.exports.count)
+        self.assertEqual((first.kind, first.enabled, first.hit_count), (stepwell.WatchKind.CHANGE, True, 0))
+        self.assertEqual(first.target, self.exports.count)
+        self.exports.write(10)
+        self.exports.write(11)
+        self.exports.host(12)
+        self.assertEqual(self.seen, [(first, False, 0x24, 2, 10, 11), (first, True, 0x10, 2, 11, 12)])
+        second = debugger.watch_global(self.exports.count, stepwell.WatchKind.WRITE)
+        self.assertEqual(debugger.watchpoints, [first, second])
+        self.seen.clear()
+        self.exports.write(12)
+        self.assertEqual(self.seen, [(second, False, 0x24, 2, 12, 12)])
+        second.enabled = False
+        self.assertFalse(second.enabled)
+        self.exports.write(12)
+        self.assertEqual((len(self.seen), second.hit_count), (1, 1))
+        second.remove()
+        with self.assertRaises(Error):
+            second.remove()
+        self.assertIsNone(second.kind)
+        self.assertEqual(debugger.watchpoints, [first])
+        self.assertNotEqual(first, second)
+        self.assertEqual({first: 1}[debugger.watchpoints[0]], 1)
+
+    def test_memories(self):
+        found = []
+        debugger = Debugger(self.store, lambda stop: found.extend(stop.watch_hits))
+        watched = debugger.watch_memory(self.exports.memory, 64, 4, stepwell.WatchKind.ACCESS)
+        self.exports.store(5)
+        self.exports.load(64)
+        self.exports.load(60)
+        self.exports.load(68)
+        five = (5).to_bytes(4, "little")
+        self.assertEqual([hit[3:] for hit in found], [(False, False, 64, bytes(4), five), (False, True, 64, five, five)])
+        self.assertEqual([self.binary[hit.offset] for hit in found], [0x36, 0x28])
+        self.assertEqual((watched.hit_count, watched.target), (2, self.exports.memory))
+        for at, size in ((65536, 1), (0, 0), (65535, 2)):
+            with self.assertRaises(Error):
+                debugger.watch_memory(self.exports.memory, at, size)
+        with self.assertRaises(ValueError):
+            debugger.watch_memory(self.exports.memory, -1, 4)
+
+    def test_refused(self):
+        debugger = Debugger(self.store, self.on_stop)
+        with self.assertRaises(Error) as refused:
+            debugger.watch_global(self.exports.fixed)
+        self.assertIn("immutable", str(refused.exception))
+        with self.assertRaises(ValueError):
+            debugger.watch_global(self.exports.count, 77)
+        self.assertEqual(debugger.watchpoints, [])
+
+
 class Elsewhere(unittest.TestCase):
     """A guest computes on one thread; its stops are looked at on another."""
 

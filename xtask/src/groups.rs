@@ -139,6 +139,7 @@ pub const GROUPS: &[Group] = &[
             "debugger",
             "breakpoint",
             "breakpoint_options",
+            "watchpoint",
             "pauser",
             "stop",
             "stop_queue",

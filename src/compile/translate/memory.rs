@@ -1,6 +1,6 @@
 //! Linear memory: loads, stores, bounds, and what the runtime does for it.
 
-use super::{Translator, trap_code};
+use super::{Mode, Translator, trap_code};
 use crate::abi::{Builtin, TrapCode, VMMemory};
 use crate::base::{MemoryIndex, Result};
 use crate::compile::internal;
@@ -185,7 +185,12 @@ impl Translator<'_, '_> {
             None => {
                 let len = self.builder.ins().load(types::I64, self.flags.header, header, offset + LEN);
                 self.check_bounds(&ty, index, memarg.offset, bytes, len);
-                self.flags.heap
+                match self.env.mode {
+                    Mode::Production | Mode::Rerun => self.flags.heap,
+                    // It cannot trap any more, but where memories are watched it may fault: it is listed, and stays
+                    // where it is even if nobody uses what it reads.
+                    _ => self.flags.heap.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds))),
+                }
             }
         };
         let base_flags = if options.is_fixed(&ty) { self.flags.constant } else { self.flags.header };

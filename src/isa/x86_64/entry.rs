@@ -149,6 +149,39 @@ pub fn stop_handler() -> *const c_void {
     stop_trampoline as *const c_void
 }
 
+/// Where a guest goes whose instruction has faulted and is to be stopped at: on its stack are the context and, above
+/// it, the address of the instruction.
+pub(super) fn fault_handler() -> usize {
+    fault_trampoline as *const () as usize
+}
+
+/// Keeps the flags, which mean something at any instruction but a site, and stops as a site does.
+#[unsafe(naked)]
+unsafe extern "C" fn fault_trampoline() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_def_cfa_offset 16",
+        "pushfq",
+        ".cfi_adjust_cfa_offset 8",
+        "sub rsp, 8",
+        ".cfi_adjust_cfa_offset 8",
+        "call 2f",
+        "add rsp, 8",
+        ".cfi_adjust_cfa_offset -8",
+        "popfq",
+        ".cfi_adjust_cfa_offset -8",
+        // Drop the context; the instruction's address is next.
+        "lea rsp, [rsp + 8]",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+        // Above this return address are what keeps the stack aligned, the flags, and the context.
+        "2: push qword ptr [rsp + 24]",
+        "jmp {stop}",
+        ".cfi_endproc",
+        stop = sym stop_trampoline
+    )
+}
+
 /// Reached by a jump from a stop stub: on the stack are the context and, above it, the return address into the
 /// guest. Saves every register that the Rust code behind `on_stop` may change (the callee-saved ones are saved by
 /// it), and restores them. The guest uses no upper halves of vector registers, and no flags across a call.

@@ -14,7 +14,7 @@ use crate::runtime::control::tell::tell;
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::store::events::{Attachment, Event, EventSink, Listeners, Listens, RECENT, StopTarget};
 use crate::runtime::store::inner::StoreInner;
-use crate::runtime::store::modules::ResumeEntry;
+use crate::runtime::store::modules::{ModuleEntry, ResumeEntry};
 use crate::runtime::store::views::{AsStore, StoreMut, StoreRef};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null};
@@ -172,7 +172,8 @@ impl StoreInner {
     fn remove_debug(&mut self) {
         for entry in self.modules.iter_mut() {
             let entered = entry.resume.drain(..).chain(entry.entered.drain(..)).map(|resume| resume.slot);
-            for slot in entry.debug.take().into_iter().chain(entered).chain(entry.split.drain(..)) {
+            for slot in entry.debug.take().into_iter().chain(entered).chain(entry.split.drain(..).map(|split| split.1))
+            {
                 self.registry.unregister(slot).expect("debug code stands in its slot");
             }
         }
@@ -183,6 +184,8 @@ impl StoreInner {
         debug_assert!(cleared.is_ok());
         drop(edit);
         self.registry.forget_pauser();
+        self.watched = false;
+        self.memory_watch = None;
         self.attachment = None;
     }
 
@@ -262,6 +265,15 @@ impl StoreMut<'_> {
 }
 
 impl<'a> StoreRef<'a> {
+    /// Where other code of a module's functions is than in [`StoreMut::code_slot`]: resume code and split code.
+    pub fn other_slots(self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + 'a {
+        let inner = self.inner();
+        let entry = inner.modules.position(module).map(|index| &inner.modules[index]);
+        let entered =
+            |entry: &'a ModuleEntry| entry.resume.iter().chain(&entry.entered).map(|code| (code.func, code.slot));
+        entry.into_iter().flat_map(move |entry| entered(entry).chain(entry.split.iter().copied()))
+    }
+
     /// See [`StoreMut::resume_slots`].
     pub fn resume_slots(self, module: ModuleId) -> impl Iterator<Item = (DefinedFuncIndex, CodeSlot)> + 'a {
         let inner = self.inner();
@@ -313,7 +325,7 @@ impl StoreInner {
                 let values = code.tables().locals_of(func).words() as usize;
                 self.modules[index].entered.push(ResumeEntry { func, slot, values });
             }
-            false => self.modules[index].split.push(slot),
+            false => self.modules[index].split.push((func, slot)),
         }
         Ok((slot, ways_in))
     }

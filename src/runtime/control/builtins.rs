@@ -4,12 +4,13 @@
 use crate::abi::{Builtin, TrapCode, VMContext, VMException, ValRaw};
 use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex, TypeId};
 use crate::isa::{self, builtin_shim};
-use crate::runtime::control::{call, deadline, exceptions, heap, segments, trap, waits};
+use crate::runtime::control::{call, deadline, exceptions, heap, segments, trap, waits, watch};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::shared::Word;
 use crate::runtime::objects::table::{TableData, copy_elements, element_of, range};
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::watch as protection;
 use crate::sys::racy;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -73,13 +74,65 @@ unsafe fn run(
     unsafe {
         let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
         let instance = NonNull::new_unchecked((*vmctx).instance.cast::<InstanceData>());
-        match catch_unwind(AssertUnwindSafe(|| work(&mut *store.as_ptr(), instance))) {
+        let watched = (*store.as_ptr()).watched;
+        let was = watched && unprotect(store)?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut *store.as_ptr(), instance)));
+        if was {
+            protect(store)?;
+        }
+        match outcome {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(code)) => trap::raise_from_builtin(store, code),
             Err(payload) => {
                 call::leave_with_panic(store, payload);
             }
         }
+        None
+    }
+}
+
+/// Makes what is watched accessible to the runtime; whether it was not. [`None`] if the guest is to be left.
+///
+/// # Safety
+/// The store is alive, and no reference to its inside is held.
+#[cold]
+unsafe fn unprotect(store: NonNull<StoreInner>) -> Option<bool> {
+    // SAFETY: handed on to the caller.
+    unsafe { protection::lift(store).map_err(|error| call::leave_with_error(store, error)).ok() }
+}
+
+/// Protects what is watched again. [`None`] if the guest is to be left.
+///
+/// # Safety
+/// As [`unprotect`].
+#[cold]
+unsafe fn protect(store: NonNull<StoreInner>) -> Option<()> {
+    // SAFETY: handed on to the caller.
+    unsafe { protection::protect(store).map_err(|error| call::leave_with_error(store, error)).ok() }
+}
+
+/// Tells those who listen, if memories are watched, what an instruction is about to do to one, by its index: place and
+/// length, and whether it writes. [`None`] if the guest is to be left.
+///
+/// # Safety
+/// As [`run`], with validated indices.
+#[cold]
+#[inline(never)]
+unsafe fn touch(vmctx: *mut VMContext, touched: &[(u32, (u64, u64), bool)]) -> Option<()> {
+    // SAFETY: handed on to the caller.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        let instance = NonNull::new_unchecked((*vmctx).instance.cast::<InstanceData>());
+        let work = || {
+            touched.iter().try_for_each(|(index, place, is_write)| {
+                watch::touch(store, memory_of(instance, *index), *place, *is_write)
+            })
+        };
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(())) => return Some(()),
+            Ok(Err(error)) => call::leave_with_error(store, error),
+            Err(payload) => call::leave_with_panic(store, payload),
+        };
         None
     }
 }
@@ -95,13 +148,23 @@ unsafe fn leave(vmctx: *mut VMContext) -> ! {
 }
 
 /// Declares a builtin: its outer function, around the work.
+///
+/// What it does to memories, in brackets, is told those who listen first, if any is watched.
 macro_rules! builtin {
     ($name:ident($store:ident, $instance:ident $(, $arg:ident: $type:ty)*) $work:block) => {
+        builtin!($name[]($store, $instance $(, $arg: $type)*) $work);
+    };
+    ($name:ident[$($touched:expr),*]($store:ident, $instance:ident $(, $arg:ident: $type:ty)*) $work:block) => {
         unsafe extern "C" fn $name(vmctx: *mut VMContext $(, $arg: $type)*) -> u64 {
+            let touched = [$($touched),*];
             let work = |$store: &mut StoreInner, $instance: NonNull<InstanceData>| $work;
             // SAFETY: compiled code passes its own vmctx. When the guest is left, nothing with a destructor is left
             // here.
             unsafe {
+                let watched = !touched.is_empty() && (*(*(*vmctx).store).store.cast::<StoreInner>()).watched;
+                if watched && touch(vmctx, &touched).is_none() {
+                    leave(vmctx);
+                }
                 match run(vmctx, work) {
                     Some(value) => value,
                     None => leave(vmctx),
@@ -146,7 +209,7 @@ builtin!(memory_grow(store, instance, index: u32, delta: u64) {
     Ok(unsafe { store.grow_memory(memory_of(instance, index), delta) }.unwrap_or(u64::MAX))
 });
 
-builtin!(memory_copy(_store, instance, to: u32, destination: u64, from: u32, source: u64, len: u64) {
+builtin!(memory_copy[(from, (source, len), false), (to, (destination, len), true)](_store, instance, to: u32, destination: u64, from: u32, source: u64, len: u64) {
     // SAFETY: as above; both ranges are checked before the copy, and may overlap.
     unsafe {
         let (to, from) = (memory_of(instance, to).as_ref(), memory_of(instance, from).as_ref());
@@ -164,7 +227,7 @@ builtin!(memory_copy(_store, instance, to: u32, destination: u64, from: u32, sou
     Ok(0)
 });
 
-builtin!(memory_fill(_store, instance, index: u32, destination: u64, byte: u32, len: u64) {
+builtin!(memory_fill[(index, (destination, len), true)](_store, instance, index: u32, destination: u64, byte: u32, len: u64) {
     // SAFETY: as above.
     unsafe {
         let memory = memory_of(instance, index).as_ref();
@@ -181,7 +244,7 @@ builtin!(memory_fill(_store, instance, index: u32, destination: u64, byte: u32, 
     Ok(0)
 });
 
-builtin!(memory_init(_store, instance, index: u32, segment: u32, destination: u64, source: u64, len: u64) {
+builtin!(memory_init[(index, (destination, len), true)](_store, instance, index: u32, segment: u32, destination: u64, source: u64, len: u64) {
     // SAFETY: validated indices.
     unsafe {
         segments::memory_init(instance, MemoryIndex::new(index), DataIndex::new(segment), destination, source, len)?;
@@ -377,7 +440,10 @@ unsafe extern "C" fn due(vmctx: *mut VMContext) -> u64 {
     // SAFETY: compiled code passes its own vmctx; when the guest is left, nothing with a destructor is left here.
     unsafe {
         let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
-        if deadline::due(store) { 0 } else { leave(vmctx) }
+        // The host that is asked may look at memories.
+        let was = (*store.as_ptr()).watched && unprotect(store).unwrap_or_else(|| leave(vmctx));
+        let goes_on = deadline::due(store) && (!was || protect(store).is_some());
+        if goes_on { 0 } else { leave(vmctx) }
     }
 }
 

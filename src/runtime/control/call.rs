@@ -3,9 +3,11 @@
 use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{self, HostToWasm};
-use crate::runtime::control::trap;
+use crate::runtime::control::{tell, trap};
 use crate::runtime::objects::host::HostHead;
+use crate::runtime::store::events::Event;
 use crate::runtime::store::inner::{Exit, StoreInner};
+use crate::runtime::store::watch;
 use crate::sys::{activation, floats, signals, stack};
 use std::any::Any;
 use std::panic::resume_unwind;
@@ -91,6 +93,9 @@ unsafe fn enter(
                 return Err(trap::no_stack(&*store.as_ptr()));
             }
         }
+        if (*store.as_ptr()).watched {
+            tell_entry(store)?;
+        }
         let mut act = Activation {
             host_floats: floats::enter_guest(),
             entry_sp: 0,
@@ -102,14 +107,57 @@ unsafe fn enter(
         let at = &raw mut act;
         activation::set(at);
         (*vm).activation = at;
-        let fine = isa::enter(at, trampoline, func.as_ptr(), null_mut(), values);
+        let watched = (*store.as_ptr()).watched;
+        let fine = match watched {
+            false => isa::enter(at, trampoline, func.as_ptr(), null_mut(), values),
+            true => match watch::protect(store) {
+                Ok(()) => isa::enter(at, trampoline, func.as_ptr(), null_mut(), values),
+                Err(error) => leave_with_error(store, error),
+            },
+        };
         (*vm).activation = outer;
         activation::set((*at).previous);
         floats::leave_guest((*at).host_floats);
         (*vm).exit_fp = (*at).saved_exit_fp;
         (*vm).exit_pc = (*at).saved_exit_pc;
+        if watched || (*store.as_ptr()).watched {
+            watch::end_quiet(store);
+            watch::lift(store)?;
+        }
         Ok(fine)
     }
+}
+
+/// Tells those who listen that a guest is about to be entered.
+///
+/// # Safety
+/// The store is alive, and no reference to its inside is held.
+#[cold]
+unsafe fn tell_entry(store: NonNull<StoreInner>) -> Result<()> {
+    // SAFETY: the caller's promise; the reference ends before anybody is told.
+    let within_call = unsafe {
+        let inner = &*store.as_ptr();
+        let outer = inner.vm.activation;
+        // Where an event of the newest entry is told, who listens calls.
+        !outer.is_null() && inner.newest_event().is_none_or(|event| !std::ptr::eq(event.activation, outer))
+    };
+    // SAFETY: as above.
+    unsafe { tell::tell(store, &Event::Entering { within_call }) }.map(drop)
+}
+
+/// Tells those who listen that a host function returns to a guest. What is wrong there is the host function's error.
+///
+/// # Safety
+/// The store is alive, no reference to its inside is held, and the newest entry's guest waits for a host function.
+#[cold]
+#[inline(never)]
+pub(in crate::runtime) unsafe fn tell_return(store: NonNull<StoreInner>, outcome: Result<()>) -> Result<()> {
+    // SAFETY: handed on to the caller.
+    let told = unsafe {
+        watch::end_quiet(store);
+        tell::tell(store, &Event::Returning).and_then(|_| watch::protect(store))
+    };
+    outcome.and(told)
 }
 
 /// The guest that waits for an answer stands where no other may be called.

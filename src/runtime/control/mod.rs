@@ -17,3 +17,4 @@ pub(in crate::runtime) mod tell;
 pub(in crate::runtime) mod trap;
 pub(in crate::runtime) mod virtual_frame;
 pub(in crate::runtime) mod waits;
+pub(in crate::runtime) mod watch;

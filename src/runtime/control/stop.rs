@@ -7,8 +7,10 @@ use crate::image::{FunctionEntry, ImageTables, SiteId};
 use crate::isa::{self, ResumeJump, SITE_BYTES, StopContext};
 use crate::runtime::control::{call, resume, tell};
 use crate::runtime::store::events::{Answer, Event, EventRecord, KnownSite, PcKind, RECENT, StopInfo, StopTarget};
+use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::watch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::null;
+use std::ptr::{NonNull, null};
 
 /// Called by the stop trampoline, on the guest's stack, with the guest's registers saved.
 pub(in crate::runtime) unsafe extern "C" fn on_stop(
@@ -43,7 +45,6 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
     // SAFETY: the target lives as long as the code it belongs to is registered; each reference to the store's inside
     // ends before those who listen are told. The record is taken back before this returns.
     unsafe {
-        let store = (*target).store.as_ptr();
         let after = (*target).base.offset_of(Pc::new(pc));
         let tables = &*(*target).tables;
         // Sites are more than 4 bytes apart.
@@ -68,18 +69,45 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
             fp,
         };
         (*target).last = index;
+        tell_stop((*target).store, &info, &Event::Stop(&info))
+    }
+}
+
+/// Tells those who listen that a guest stands, by an event with this stop.
+///
+/// # Safety
+/// The store is alive, its guest stands there on this thread, and no reference to the store's inside is held.
+#[inline]
+pub(in crate::runtime) unsafe fn tell_stop(
+    store_at: NonNull<StoreInner>,
+    info: &StopInfo,
+    event: &Event<'_>,
+) -> AfterStop {
+    // SAFETY: the caller's promise. The record is taken back before this returns.
+    unsafe {
+        let store = store_at.as_ptr();
+        let (pc, fp) = (info.pc.get(), info.fp);
         (*store).vm.exit_fp = fp;
         (*store).vm.exit_pc = pc;
         let (kind, previous) = (PcKind::Stop(info.wasm), (*store).events);
         let (id, activation) = ((*store).event_ids.next(), (*store).vm.activation);
-        let stop = &raw const info;
+        let stop = std::ptr::from_ref(info);
         let mut record = EventRecord { id, activation, pc, fp, kind, set_up: true, stop, shown: None, previous };
         let record_at = &raw mut record;
         (*store).events = record_at;
-        let store_at = (*target).store;
-        let work = || match tell::tell(store_at, &Event::Stop(&info))? {
-            Answer::GoOn => Ok(AfterStop::Native),
-            Answer::Replace(with) => resume::replace(store_at, record_at, info.func, with),
+        let watched = (*store).watched;
+        let work = || {
+            if watched {
+                watch::end_quiet(store_at);
+            }
+            let after = match tell::tell(store_at, event)? {
+                Answer::GoOn => AfterStop::Native,
+                Answer::Replace(with) => resume::replace(store_at, record_at, info.func, with)?,
+            };
+            if watched || (*store).watched {
+                watch::protect(store_at)?;
+            }
+            Ok(after)
         };
         let after = match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(_)) if (*store).registry.is_broken() => {

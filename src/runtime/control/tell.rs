@@ -7,6 +7,7 @@ use crate::runtime::store::events::{Answer, Event, Listens};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
 use crate::runtime::store::virtual_frame::VirtualFrame;
+use crate::runtime::store::watch;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -24,11 +25,31 @@ pub(in crate::runtime) unsafe fn tell(store: NonNull<StoreInner>, event: &Event<
     };
     // SAFETY: as above. What listeners are given of what guests have made, they hold as long as they are told.
     let scope = unsafe { (*store.as_ptr()).roots.scope() };
-    // SAFETY: handed on to the caller.
-    let answer = unsafe { tell_all(store, event, last) };
+    // SAFETY: handed on to the caller. Who is told finds memories accessible.
+    let answer = unsafe {
+        if (*store.as_ptr()).watched { tell_unprotected(store, event, last) } else { tell_all(store, event, last) }
+    };
     // SAFETY: as above.
     unsafe { (*store.as_ptr()).roots.end_scope(scope) };
     answer
+}
+
+/// Tells all who listen, with nothing protected meanwhile of what is watched.
+///
+/// # Safety
+/// As [`tell`].
+#[cold]
+#[inline(never)]
+unsafe fn tell_unprotected(store: NonNull<StoreInner>, event: &Event<'_>, last: u64) -> Result<Answer> {
+    // SAFETY: handed on to the caller.
+    unsafe {
+        let was = watch::lift(store)?;
+        let answer = tell_all(store, event, last);
+        if was {
+            watch::protect(store)?;
+        }
+        answer
+    }
 }
 
 /// Tells all who listen, up to the last of this number.
@@ -43,7 +64,7 @@ unsafe fn tell_all(store: NonNull<StoreInner>, event: &Event<'_>, last: u64) -> 
     while let Some((number, listener)) = unsafe { next(store, told, last) } {
         told = number;
         let answer = listener.tell(StoreMut::from_inner(store), event)?;
-        if let Event::Stop(_) = event {
+        if let Event::Stop(_) | Event::Access(_) = event {
             // SAFETY: as above; the record is the stop's.
             let shown = unsafe { shown(store) };
             match answer {

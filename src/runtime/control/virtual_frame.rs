@@ -251,6 +251,11 @@ impl VirtualFrame {
         Ok(end)
     }
 
+    /// The fuel that is left here.
+    pub fn fuel(&self) -> i64 {
+        self.state[FUEL] as i64
+    }
+
     /// Has the store have the fuel that is left here, while this is shown.
     #[inline]
     pub fn pay(&mut self, store: &mut StoreMut<'_>) {
@@ -323,7 +328,7 @@ impl VirtualFrame {
     ///
     /// # Errors
     /// Those of compiling and mapping resume code.
-    pub fn replace(&mut self, store: &mut StoreMut<'_>) -> Result<Replacement> {
+    pub fn replace(&self, store: &mut StoreMut<'_>) -> Result<Replacement> {
         let slot = store.resume_code(self.slot, self.func)?;
         let values = self.values().into();
         let fuel = self.state[FUEL] as i64;

@@ -45,6 +45,23 @@ impl Global {
         Ok(unsafe { Val::from_raw_in(inner.giving(), (*self.ptr.as_ptr()).value, self.ty.content) })
     }
 
+    /// What stands in it, low word first: two globals of a type have the same value if these are the same. Of a
+    /// reference it is a number that means nothing else.
+    ///
+    /// # Errors
+    /// As [`Global::ty`].
+    pub fn bits(&self, store: impl AsStore) -> Result<[u64; 2]> {
+        store.as_store().inner().check(self.store)?;
+        // SAFETY: just checked.
+        let [low, high] = unsafe { (*self.ptr.as_ptr()).value }.words();
+        // Compiled code writes no more than the value takes.
+        Ok(match self.ty.content.width() {
+            4 => [low & 0xffff_ffff, 0],
+            8 => [low, 0],
+            _ => [low, high],
+        })
+    }
+
     /// Sets its value.
     ///
     /// # Errors

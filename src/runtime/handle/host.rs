@@ -14,6 +14,7 @@ use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, StoreMut};
+use crate::runtime::store::watch;
 use crate::sys::floats::HostFloats;
 use crate::wasm::{FuncType, ValType};
 use once_cell::sync::OnceCell;
@@ -165,7 +166,17 @@ unsafe fn guard<F>(
     let _floats = from_guest.then(|| unsafe { HostFloats::of((*store.as_ptr()).vm.activation) });
     // SAFETY: the store is alive; the roots are what it shares with handles.
     let scope = unsafe { (*store.as_ptr()).roots.scope() };
-    let outcome = catch_unwind(AssertUnwindSafe(|| body(caller, closure)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the store is alive, and nothing is borrowed of it.
+        unsafe {
+            if from_guest && (*store.as_ptr()).watched {
+                watch::lift(store)?;
+            }
+        }
+        let outcome = body(caller, closure);
+        // SAFETY: the store is alive, and what the body had of it is at rest.
+        unsafe { if from_guest && (*store.as_ptr()).watched { call::tell_return(store, outcome) } else { outcome } }
+    }));
     // SAFETY: as above. The guest, or who has called, has the results now.
     unsafe { (*store.as_ptr()).roots.end_scope(scope) };
     match outcome {

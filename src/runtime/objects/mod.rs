@@ -20,6 +20,7 @@ pub(in crate::runtime) mod table;
 pub(in crate::runtime) mod trap;
 pub(in crate::runtime) mod values;
 pub(in crate::runtime) mod waiting;
+pub(in crate::runtime) mod watched;
 
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ use crate::code::{CodeSlot, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
 use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
-use crate::runtime::objects::handles::ExnRef;
+use crate::runtime::objects::handles::{ExnRef, Memory};
 use crate::runtime::objects::owned::{EventId, Owned};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
@@ -36,6 +36,7 @@ use crate::runtime::store::virtual_frame::VirtualFrame;
 use crate::sys::floats::HostFloats;
 use std::any::Any;
 use std::cell::Cell;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -46,6 +47,15 @@ use std::sync::Arc;
 pub enum Event<'a> {
     /// An armed site was reached. The answer says how the guest goes on; an error ends its call with it.
     Stop(&'a StopInfo),
+    /// A guest is about to access a watched memory ([`StoreMut::watch_memories`]), at a watched byte or near one. It
+    /// stands at the last point before the instruction: the slots of its frame hold the state there, from which rerun
+    /// comes to the access. It is answered as a stop; where the guest goes on natively, it goes on from the access,
+    /// with what was not told of it done. Nothing is protected meanwhile, and nothing is afterwards if it is to go on
+    /// [quietly](StoreMut::go_on_quietly), as it has to.
+    Access(&'a StopInfo),
+    /// An instruction that copies to memories, or fills them, is about to, where any is watched. The guest's innermost
+    /// frame is at the instruction.
+    Touching(&'a Touched),
     /// A guest has trapped; its frames are intact, and are left when all have been told. An error takes the trap's
     /// place.
     Trap(&'a TrapInfo),
@@ -55,6 +65,15 @@ pub enum Event<'a> {
     /// A module was registered. Its debug code is patched as the plan says already. An error fails the instantiation
     /// that registered it; all are told again when the module is instantiated next.
     Module(ModuleId),
+    /// The host is about to enter a guest. This and [`Event::Returning`] are told only while
+    /// [something is watched](StoreMut::set_watched). An error takes the call's place.
+    Entering {
+        /// Whether a guest of the store waits for a host function, which calls this one.
+        within_call: bool,
+    },
+    /// A host function has done what it was called for by a guest, or has failed: the guest goes on, or is left. Its
+    /// innermost frame is the one that has called. An error takes the outcome's place.
+    Returning,
 }
 
 /// How a guest goes on after a stop. All other events are answered with [`Answer::GoOn`].
@@ -178,7 +197,7 @@ pub(in crate::runtime) trait Listens: Any {
 
 impl<S: EventSink> Listens for Listener<S> {
     fn tell(&self, store: StoreMut<'_>, event: &Event<'_>) -> Result<Answer> {
-        let of_guest = matches!(event, Event::Stop(_) | Event::Trap(_) | Event::Exception(_));
+        let of_guest = matches!(event, Event::Stop(_) | Event::Access(_) | Event::Trap(_) | Event::Exception(_));
         self.sink.on_event(&mut Told { store, state: &self.state, of_guest }, event)
     }
 }
@@ -228,6 +247,12 @@ impl Listeners {
 }
 
 impl StoreMut<'_> {
+    /// Says whether those who listen watch something that the host may change, and are to be told when it enters guests
+    /// and returns to them.
+    pub fn set_watched(&mut self, watched: bool) {
+        self.inner().watched = watched;
+    }
+
     /// Takes the state of a listener out of the store for `work`, and puts it back; [`None`] where the sink does not
     /// listen.
     ///
@@ -275,6 +300,17 @@ pub struct StopInfo {
     pub pc: Pc,
     /// The guest's frame pointer.
     pub fp: usize,
+}
+
+/// What an instruction is about to access at once.
+#[derive(Clone, Debug)]
+pub struct Touched {
+    /// The memory.
+    pub memory: Memory,
+    /// The bytes.
+    pub bytes: Range<u64>,
+    /// Whether they are to be written; else they are read.
+    pub is_write: bool,
 }
 
 /// A trap, before its frames are left.

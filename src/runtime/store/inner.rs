@@ -21,6 +21,7 @@ use crate::runtime::objects::owned::{EventIds, Owned, StoreId};
 use crate::runtime::objects::roots::Roots;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::objects::values::Giving;
+use crate::runtime::objects::watched::MemoryWatch;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
 use crate::runtime::store::modules::Modules;
 use smallvec::SmallVec;
@@ -70,6 +71,10 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) id: StoreId,
     pub(in crate::runtime) deadline: Deadline,
     pub(in crate::runtime) poisoned: bool,
+    /// Whether those who listen are told when the host enters guests and returns to them.
+    pub(in crate::runtime) watched: bool,
+    /// What of memories is watched, once anything was.
+    pub(in crate::runtime) memory_watch: Option<Box<MemoryWatch>>,
     pub(in crate::runtime) engine: Engine,
     /// Below this address no guest is entered, and nobody is told of a trap: what is left is for leaving the guest.
     pub(in crate::runtime) stack_floor: usize,

@@ -8,3 +8,4 @@ pub(in crate::runtime) mod modules;
 pub(in crate::runtime) mod objects;
 pub(in crate::runtime) mod views;
 pub(in crate::runtime) mod virtual_frame;
+pub(in crate::runtime) mod watch;

@@ -21,7 +21,7 @@ pub(in crate::runtime) struct ModuleEntry {
     /// The split code of its functions, while a debugger is attached; not that which is called.
     pub(in crate::runtime) entered: Vec<ResumeEntry>,
     /// That which is called.
-    pub(in crate::runtime) split: Vec<CodeSlot>,
+    pub(in crate::runtime) split: Vec<(DefinedFuncIndex, CodeSlot)>,
     /// What new objects of its types begin with; empty if it has no such types.
     pub(in crate::runtime) heap_types: Box<[u32]>,
 }

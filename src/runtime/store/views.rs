@@ -48,6 +48,8 @@ impl Store {
             deadline,
             id: StoreId::next(),
             poisoned: false,
+            watched: false,
+            memory_watch: None,
             engine: engine.near(),
             stack_floor: 0,
             runs: 0,

@@ -12,6 +12,7 @@ pub mod profile;
 pub mod signals;
 mod threads;
 pub mod touched;
+pub mod watching;
 
 pub(super) use errors::{IN_PIECES, NO_MEMORY, NOT_ALLOWED, refused, set_last_error};
 pub(super) use memfd::SealedFile;

@@ -7,6 +7,7 @@
 //! there before it, so that what they had seen in their place (and hand on to, or put back) is still
 //! there and leads on to what was before it.
 
+use super::watching;
 use crate::base::{Error, ErrorKind, Pc, Result};
 use crate::isa::{call_from_fault, fault_place};
 use crate::sys::faults;
@@ -144,7 +145,7 @@ unsafe extern "C" fn handler<const LEVEL: usize>(signal: i32, info: *mut libc::s
     // thread's.
     unsafe {
         let errno = *libc::__errno_location();
-        if !try_guest(info, context) {
+        if !try_guest(signal, info, context) {
             chain(LEVEL, signal, info, context);
         }
         *libc::__errno_location() = errno;
@@ -152,12 +153,15 @@ unsafe extern "C" fn handler<const LEVEL: usize>(signal: i32, info: *mut libc::s
 }
 
 /// Rewrites the context to land in the runtime, if the fault is the guest's.
-unsafe fn try_guest(info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
+unsafe fn try_guest(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
     // SAFETY: see `handler`; the pointer in CLASSIFY was made from a `Classify`.
     unsafe {
         // A signal sent by a process is no fault, whatever the program counter is.
         if (*info).si_code <= 0 {
             return false;
+        }
+        if signal == libc::SIGSEGV && watching::look(info, context) {
+            return true;
         }
         let (pc, fp) = fault_place(context);
         let classify: Classify = std::mem::transmute(CLASSIFY.load(Ordering::Acquire));
@@ -289,17 +293,26 @@ fn prepare_now() -> Result<()> {
             }
             ALTERNATE.set(Some(Alternate(stack)));
         }
-        let mut faults: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut faults);
-        for signal in SIGNALS {
-            libc::sigaddset(&mut faults, signal);
-        }
-        let refused = libc::pthread_sigmask(libc::SIG_UNBLOCK, &faults, std::ptr::null_mut());
-        if refused != 0 {
-            let error = std::io::Error::from_raw_os_error(refused);
-            return Err(Error::new(ErrorKind::System, format!("pthread_sigmask failed: {error}")));
-        }
     }
+    unblock(&SIGNALS)?;
     PREPARED.set(true);
+    Ok(())
+}
+
+/// Lets signals through to this thread.
+pub(super) fn unblock(signals: &[i32]) -> Result<()> {
+    // SAFETY: plain system calls on this thread's own state.
+    let refused = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        for signal in signals {
+            libc::sigaddset(&mut set, *signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut())
+    };
+    if refused != 0 {
+        let error = std::io::Error::from_raw_os_error(refused);
+        return Err(Error::new(ErrorKind::System, format!("pthread_sigmask failed: {error}")));
+    }
     Ok(())
 }

@@ -45,6 +45,7 @@ NULLABLE = [
     r"stepwell_error_offset offset_out",
     r"stepwell_(?!module_custom_section_data )\w+ size_out",
     r"stepwell_breakpoint_add\w* out",
+    r"stepwell_debugger_watch_\w+ out",
     r"stepwell_breakpoint_add_at_(function|line) module", # any
     r"stepwell_thread_stack_set stack",      # the thread's own
     r"stepwell_(shared)?memory_grow before_out",
@@ -131,11 +132,11 @@ def argument(ty, name, function):
         return "(void *)&o.room"
     values = {
         "char *": '"run"', "uint8_t *": "(void *)&o.room", "wasm_limits_t *": "&o.limits", "wasm_val_t *": "&o.val", "int32_t *": "(void *)&o.room", "size_t *": "(void *)&o.room",
-        "uint32_t *": "(void *)&o.room", "uint64_t *": "(void *)&o.room", "stepwell_breakpoint_t *": "(void *)&o.room",
+        "uint32_t *": "(void *)&o.room", "uint64_t *": "(void *)&o.room", "stepwell_breakpoint_t *": "(void *)&o.room", "stepwell_watchpoint_t *": "(void *)&o.room",
         "stepwell_source_t *": "(void *)&o.room", "stepwell_number_t *": "(void *)&o.room", "stepwell_line_t *": "(void *)&o.room", "stepwell_covered_block_t *": "(void *)&o.room", "stepwell_line_place_t *": "(void *)&o.room", "stepwell_function_t *": "(void *)&o.room", "stepwell_instruction_t *": "(void *)&o.room", "stepwell_scope_t": "STEPWELL_SCOPE_MODULE", "stepwell_field_t *": "&o.field", "stepwell_raw_val_t *": "(void *)&o.room", "void *": "NULL", "bool": "true", "size_t": "1",
         "uint32_t": "0", "uint64_t": "1", "int32_t": "0", "byte_t *": "o.text",
         "wasm_valkind_t": "WASM_I32", "wasm_mutability_t": "WASM_CONST", "wasm_memory_pages_t": "0", "wasm_table_size_t": "0",
-        "stepwell_heapkind_t": "STEPWELL_HEAPKIND_EQ", "stepwell_breakpoint_t": "o.breakpoint", "stepwell_debug_tier_t": "0", "stepwell_exception_stops_t": "0", "stepwell_feature_t": "0",
+        "stepwell_heapkind_t": "STEPWELL_HEAPKIND_EQ", "stepwell_breakpoint_t": "o.breakpoint", "stepwell_watchpoint_t": "o.watchpoint", "stepwell_watch_kind_t": "STEPWELL_WATCH_KIND_WRITE", "stepwell_debug_tier_t": "0", "stepwell_exception_stops_t": "0", "stepwell_feature_t": "0",
         "finalizer": "nothing", "stepwell_finalizer_t": "nothing", "wasm_func_callback_t": "host", "wasm_func_callback_with_env_t": "host_env",
         "stepwell_func_callback_t": "host_caller", "stepwell_func_unchecked_callback_t": "host_unchecked",
         "stepwell_progress_callback_t": "progress", "stepwell_stop_callback_t": "stopped", "stepwell_wasi_input_callback_t": "input",

@@ -48,6 +48,7 @@ struct objects {
   stepwell_stack_t *stack;
   stepwell_debugger_t *debugger;
   stepwell_breakpoint_t breakpoint;
+  stepwell_watchpoint_t watchpoint;
   /* while one is there */
   stepwell_stop_t *stop;
   const stepwell_frame_t *stop_frame;
@@ -183,7 +184,7 @@ static void make(wasm_engine_t *engine) {
   o.field.is_mutable = true;
   o.valtype = stepwell_valtype_new_array(&o.field);
   o.functype = wasm_functype_new_0_0();
-  o.globaltype = wasm_globaltype_new(wasm_valtype_new_i32(), WASM_CONST);
+  o.globaltype = wasm_globaltype_new(wasm_valtype_new_i32(), WASM_VAR);
   o.tabletype = wasm_tabletype_new(wasm_valtype_new_funcref(), &o.limits);
   o.memorytype = wasm_memorytype_new(&o.limits);
   o.tagtype = wasm_tagtype_new(wasm_functype_new_0_0());
@@ -429,6 +430,7 @@ int main(void) {
   OK(stepwell_debugger_attach(o.store, stopped, NULL, NULL, &o.debugger));
   OK(stepwell_pauser_new(o.debugger, &o.pauser));
   OK(stepwell_breakpoint_add_at_function(o.debugger, o.module, "run", &o.breakpoint));
+  OK(stepwell_debugger_watch_global(o.debugger, o.global, STEPWELL_WATCH_KIND_WRITE, &o.watchpoint));
   run_cases(HOST);
   run_cases(DEBUGGER);
   CHECK(!wasm_func_call(o.func, &none, &none));

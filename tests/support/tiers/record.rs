@@ -85,6 +85,12 @@ impl Observation {
                     self.put_cause("breakpoint", u64::from(id.get()));
                 }
             }
+            Reason::Watchpoint(hits) => {
+                for hit in hits {
+                    self.put_cause("watchpoint", u64::from(hit.id.get()));
+                    self.put("by", u64::from(hit.offset.get()));
+                }
+            }
             Reason::Exception => self.put_cause("exception", 1),
             Reason::Pause => self.put_cause("pause", 1),
             Reason::Trap(code) => {

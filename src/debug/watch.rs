@@ -1,0 +1,685 @@
+//! The watchpoints of one debugger: which there are, which sites they arm, and what they have seen.
+//!
+//! # Globals
+//!
+//! A stop point stands behind each `global.set`. Those behind the ones that may write a watched global are armed: of
+//! its own index in the module that defines it, and of each imported global of its type in every module of the store.
+//! The instances of a module share its code, so which global was written is looked at where the guest arrives.
+//!
+//! # Memories
+//!
+//! The store says when a guest accesses a watched byte, or one near it ([`Event::Access`](crate::runtime::Event)). What
+//! the guest does from there up to the next stop point is looked at by rerun, instruction by instruction: a read of a
+//! watched byte is told behind it, inside the region. What ends the region, a write above all, is *expected*: the guest
+//! does it, with nothing protected, and stops at the next stop point, where it is told. Bulk instructions say
+//! themselves what they are about to do.
+//!
+//! # The host
+//!
+//! What a host function has written is found when it returns: all values are compared, and what is another one is told
+//! at the stop point behind the call, which is the next that the frame comes to. A host function may also enter a
+//! guest, within which stops are told: so values are compared there, too, and what has changed is noted for the frame
+//! that has called. What is written while no guest waits for a host function is nobody's write: by the host between
+//! two calls, or by a stop callback. Then the values are taken as they are.
+
+use super::layers::{Layer, Layers, add_sites, remove_sites};
+use super::places::site_of;
+use super::watchpoint::{WatchHit, WatchKind, WatchTarget, Watchpoint, WatchpointId};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset, filled};
+use crate::code::{CodeSlot, StepScope};
+use crate::image::SiteId;
+use crate::runtime::{
+    AsStore, Extern, Global, Instance, Memory, Module, ModuleId, Rooted, StopInfo, StoreMut, StoreRef, Touched,
+    VirtualFrame,
+};
+use crate::wasm::{GlobalWrite, ValType, global_writes, memory_access};
+use std::ops::{ControlFlow, Range};
+
+/// The watchpoints of a debugger.
+#[derive(Default)]
+pub(super) struct Watch {
+    last: u32,
+    /// In the order in which they were set, which is that of their ids.
+    entries: Vec<Entry>,
+    /// The instructions of modules that write globals, for as long as any global is watched.
+    writes: Vec<(ModuleId, Vec<GlobalWrite>)>,
+    /// The armed sites, sorted. Each is wanted once, however many watchpoints there are.
+    armed: Vec<(CodeSlot, SiteId)>,
+    /// What stands before them, sorted: an arrival looks its instruction up here.
+    behind: Vec<Behind>,
+    /// What the host has written, to be told where this frame, by its id, goes on, or one further out. While it is
+    /// there, all stop points are armed.
+    due: Option<(usize, Vec<WatchHit>)>,
+    /// What the host has written, by the id of the frame that has called it and has not gone on yet.
+    noted: Vec<(usize, WatchHit)>,
+    /// What the guest is about to do, to be told at the next stop point. While there is any, all are armed.
+    expected: Vec<Expected>,
+    /// Whether any memory is watched.
+    memories: bool,
+    /// Whether all stop points are armed, for what is due or expected.
+    everywhere: bool,
+}
+
+/// An access of watched bytes that the guest is about to do.
+struct Expected {
+    id: WatchpointId,
+    by: (FuncIndex, WasmOffset),
+    bytes: Range<u64>,
+    old: Vec<u8>,
+    writes: bool,
+}
+
+/// What an instruction is about to do to a memory.
+pub(super) struct Accessing {
+    memory: Memory,
+    bytes: Range<u64>,
+    reads: bool,
+    writes: bool,
+    by: (FuncIndex, WasmOffset),
+}
+
+/// A value that was seen.
+enum Seen {
+    /// As the global has it.
+    Global([u64; 2]),
+    /// The watched bytes; none where only reads are hits.
+    Memory(Vec<u8>),
+}
+
+/// What has changed: where, of a memory; the bytes before and now.
+type Changed = (Option<u64>, Vec<u8>, Vec<u8>);
+
+struct Entry {
+    watchpoint: Watchpoint,
+    /// The value that was seen last.
+    seen: Seen,
+    /// Keeps what is watched from being collected.
+    _rooted: Rooted,
+}
+
+/// A write of a global that has been run where a guest arrives.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Behind {
+    slot: CodeSlot,
+    /// The instruction behind it.
+    wasm: WasmOffset,
+    /// The write.
+    at: WasmOffset,
+    global: GlobalIndex,
+}
+
+/// What is wanted: the sites, and what stands before them.
+type Wanted = (Vec<(CodeSlot, SiteId)>, Vec<Behind>);
+
+impl Entry {
+    fn global(&self) -> Option<Global> {
+        match self.watchpoint.target {
+            WatchTarget::Global(global) => Some(global),
+            WatchTarget::Memory { .. } => None,
+        }
+    }
+
+    fn memory(&self) -> Option<(Memory, Range<u64>)> {
+        match &self.watchpoint.target {
+            WatchTarget::Global(_) => None,
+            WatchTarget::Memory { memory, bytes } => Some((*memory, bytes.clone())),
+        }
+    }
+
+    /// The value that is there now.
+    fn look(watchpoint: &Watchpoint, store: StoreRef<'_>) -> Result<Seen> {
+        Ok(match &watchpoint.target {
+            WatchTarget::Global(global) => Seen::Global(global.bits(store)?),
+            WatchTarget::Memory { .. } if !watchpoint.kind.of_writes() => Seen::Memory(Vec::new()),
+            WatchTarget::Memory { memory, bytes } => Seen::Memory(read(store, *memory, bytes)?),
+        })
+    }
+
+    /// Looks at the value again; what has changed.
+    fn compare(&mut self, store: StoreRef<'_>) -> Result<Option<Changed>> {
+        let now = Entry::look(&self.watchpoint, store)?;
+        let changed = match (&self.seen, &now, &self.watchpoint.target) {
+            (Seen::Global(old), Seen::Global(now), WatchTarget::Global(global)) => (old != now).then(|| {
+                let ty = global.ty(store).map(|ty| ty.content);
+                let bytes = |bits| ty.as_ref().map_or(Vec::new(), |ty| bytes_of(*ty, bits));
+                (None, bytes(*old), bytes(*now))
+            }),
+            (Seen::Memory(old), Seen::Memory(now), WatchTarget::Memory { bytes, .. }) => {
+                let differs = |(old, now): (&u8, &u8)| old != now;
+                let first = old.iter().zip(now).position(differs);
+                let last = old.iter().zip(now).rposition(differs);
+                first.zip(last).map(|(first, last)| {
+                    let address = bytes.start + first as u64;
+                    (Some(address), old[first..=last].to_vec(), now[first..=last].to_vec())
+                })
+            }
+            _ => None,
+        };
+        self.seen = now;
+        Ok(changed)
+    }
+
+    /// A write of the global has been run: the values, if it is a hit.
+    fn written(&mut self, store: StoreRef<'_>) -> Result<Option<Changed>> {
+        let changed = self.compare(store)?;
+        let (Seen::Global(bits), Some(global), WatchKind::Write) = (&self.seen, self.global(), self.watchpoint.kind)
+        else {
+            return Ok(changed);
+        };
+        let ty = global.ty(store)?.content;
+        Ok(changed.or_else(|| Some((None, bytes_of(ty, *bits), bytes_of(ty, *bits)))))
+    }
+
+    fn hit(&self, by: (FuncIndex, WasmOffset), by_host: bool, (address, old, new): Changed) -> WatchHit {
+        WatchHit { id: self.watchpoint.id, func: by.0, offset: by.1, is_read: false, by_host, address, old, new }
+    }
+}
+
+/// Bytes of a memory.
+fn read(store: StoreRef<'_>, memory: Memory, bytes: &Range<u64>) -> Result<Vec<u8>> {
+    let mut found = filled(0, (bytes.end - bytes.start) as usize, "the bytes of a watchpoint")?;
+    memory.read(store, bytes.start as usize, &mut found)?;
+    Ok(found)
+}
+
+/// The bytes of a value; none of a reference, which may refer to nothing any more.
+fn bytes_of(ty: ValType, bits: [u64; 2]) -> Vec<u8> {
+    match ty {
+        ValType::Ref(_) => Vec::new(),
+        _ => bits.iter().flat_map(|word| word.to_le_bytes()).take(ty.width() as usize).collect(),
+    }
+}
+
+impl Watch {
+    /// All, in the order in which they were set.
+    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &Watchpoint> {
+        self.entries.iter().map(|entry| &entry.watchpoint)
+    }
+
+    /// The one of this id.
+    pub(super) fn get(&self, id: WatchpointId) -> Option<&Watchpoint> {
+        self.find(id).map(|index| &self.entries[index].watchpoint)
+    }
+
+    fn find(&self, id: WatchpointId) -> Option<usize> {
+        self.entries.binary_search_by_key(&id, |entry| entry.watchpoint.id).ok()
+    }
+
+    fn index(&self, id: WatchpointId) -> Result<usize> {
+        self.find(id).ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("there is no watchpoint {}; it may have been removed", id.0))
+        })
+    }
+
+    /// Watches a global.
+    pub(super) fn add_global(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        global: Global,
+        kind: WatchKind,
+    ) -> Result<WatchpointId> {
+        if !global.ty(&*store)?.mutable {
+            return Err(Error::new(ErrorKind::Argument, "the global is immutable: nothing can write it"));
+        }
+        if !matches!(kind, WatchKind::Write | WatchKind::Change) {
+            let message = "reads of globals cannot be watched; writes and changes can";
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        let rooted = store.root(Extern::Global(global))?;
+        self.add(store, WatchTarget::Global(global), kind, rooted)
+    }
+
+    /// Watches bytes of a memory.
+    pub(super) fn add_memory(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        memory: Memory,
+        bytes: Range<u64>,
+        kind: WatchKind,
+    ) -> Result<WatchpointId> {
+        let size = memory.data_size(&*store)? as u64;
+        if bytes.is_empty() || bytes.end > size {
+            let message =
+                format!("bytes {:#x} up to {:#x} are none of a memory of {size:#x} bytes", bytes.start, bytes.end);
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        if memory.ty(&*store)?.shared {
+            let message = "a shared memory cannot be watched: other threads access it";
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        let rooted = store.root(Extern::Memory(memory))?;
+        self.add(store, WatchTarget::Memory { memory, bytes }, kind, rooted)
+    }
+
+    fn add(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        target: WatchTarget,
+        kind: WatchKind,
+        _rooted: Rooted,
+    ) -> Result<WatchpointId> {
+        let last = self.last.checked_add(1);
+        let last = last.ok_or_else(|| Error::new(ErrorKind::Limit, "no numbers are left for more watchpoints"))?;
+        let id = WatchpointId(last);
+        let watchpoint = Watchpoint { id, target, kind, enabled: true, hits: 0 };
+        let seen = Entry::look(&watchpoint, store.as_store())?;
+        self.entries.push(Entry { watchpoint, seen, _rooted });
+        if let Err(error) = self.arm(store) {
+            self.entries.pop();
+            return Err(error);
+        }
+        self.last = last;
+        Ok(id)
+    }
+
+    /// Removes watchpoints, all or none. One that is named twice is removed once.
+    pub(super) fn remove(&mut self, store: &mut StoreMut<'_>, ids: &[WatchpointId]) -> Result<()> {
+        for id in ids {
+            self.index(*id)?;
+        }
+        let before: Vec<bool> = self.entries.iter().map(|entry| entry.watchpoint.enabled).collect();
+        for entry in &mut self.entries {
+            entry.watchpoint.enabled &= !ids.contains(&entry.watchpoint.id);
+        }
+        if let Err(error) = self.arm(store) {
+            self.entries.iter_mut().zip(before).for_each(|(entry, enabled)| entry.watchpoint.enabled = enabled);
+            return Err(error);
+        }
+        self.entries.retain(|entry| !ids.contains(&entry.watchpoint.id));
+        self.forget(|id| ids.contains(&id));
+        Ok(())
+    }
+
+    /// Enables a watchpoint or not. What is written while it is not is not told later.
+    pub(super) fn enable(&mut self, store: &mut StoreMut<'_>, id: WatchpointId, enabled: bool) -> Result<()> {
+        let index = self.index(id)?;
+        let before = std::mem::replace(&mut self.entries[index].watchpoint.enabled, enabled);
+        if before == enabled {
+            return Ok(());
+        }
+        if let Err(error) = self.arm(store) {
+            self.entries[index].watchpoint.enabled = before;
+            return Err(error);
+        }
+        let entry = &mut self.entries[index];
+        entry.seen = Entry::look(&entry.watchpoint, store.as_store())?;
+        self.forget(|known| known == id);
+        Ok(())
+    }
+
+    /// Tells no more what these have seen.
+    fn forget(&mut self, whose: impl Fn(WatchpointId) -> bool) {
+        if let Some((_, hits)) = &mut self.due {
+            hits.retain(|hit| !whose(hit.id));
+        }
+        self.noted.retain(|(_, hit)| !whose(hit.id));
+        self.expected.retain(|expected| !whose(expected.id));
+    }
+
+    /// Arms what is wanted now, and nothing else. On an error all is as it was.
+    fn arm(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+        let (sites, behind) = self.wanted(store)?;
+        let is_in = |list: &[(CodeSlot, SiteId)], site: &_| list.binary_search(site).is_ok();
+        let more: Vec<_> = sites.iter().filter(|site| !is_in(&self.armed, site)).copied().collect();
+        let fewer: Vec<_> = self.armed.iter().filter(|site| !is_in(&sites, site)).copied().collect();
+        if !more.is_empty() {
+            add_sites(store, &more)?;
+        }
+        if !fewer.is_empty()
+            && let Err(error) = remove_sites(store, &fewer)
+        {
+            // Where that is refused too the plan wants more than we do: a stop there is let pass.
+            let _ = remove_sites(store, &more);
+            return Err(error);
+        }
+        if let Err(error) = self.protect(store) {
+            let _ = add_sites(store, &fewer);
+            let _ = remove_sites(store, &more);
+            return Err(error);
+        }
+        (self.armed, self.behind) = (sites, behind);
+        store.set_watched(self.entries.iter().any(|entry| entry.watchpoint.enabled));
+        if self.entries.is_empty() {
+            self.writes = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Has the store look after the memories that are watched now.
+    pub(super) fn protect(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+        let watched: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.watchpoint.enabled)
+            .filter_map(|entry| {
+                let (memory, bytes) = entry.memory()?;
+                Some((memory, bytes.start as usize..bytes.end as usize, entry.watchpoint.kind.of_reads()))
+            })
+            .collect();
+        store.watch_memories(&watched)?;
+        self.memories = !watched.is_empty();
+        Ok(())
+    }
+
+    /// The sites behind all that may write a watched global.
+    fn wanted(&mut self, store: &StoreMut<'_>) -> Result<Wanted> {
+        let mut globals: Vec<(Global, Option<(ModuleId, GlobalIndex)>)> = Vec::new();
+        for entry in self.entries.iter().filter(|entry| entry.watchpoint.enabled) {
+            let Some(global) = entry.global() else { continue };
+            if !globals.iter().any(|known| known.0 == global) {
+                globals.push((global, definition(store, global)?));
+            }
+        }
+        let (mut sites, mut behind) = (Vec::new(), Vec::new());
+        if globals.is_empty() {
+            return Ok((sites, behind));
+        }
+        for module in store.modules() {
+            let Some(slot) = store.code_slot(module.id()) else { continue };
+            let mut indices: Vec<GlobalIndex> = Vec::new();
+            for (global, definition) in &globals {
+                let own = definition.filter(|definition| definition.0 == module.id());
+                indices.extend(own.map(|definition| definition.1));
+                let (ty, info) = (global.ty(store)?, module.info());
+                let imported = (0..info.imported_globals).map(GlobalIndex::new);
+                indices.extend(imported.filter(|index| info.globals[index.index()] == ty));
+            }
+            if indices.is_empty() {
+                continue;
+            }
+            let slots: Vec<(Option<DefinedFuncIndex>, CodeSlot)> = std::iter::once((None, slot))
+                .chain(store.as_store().other_slots(module.id()).map(|(func, slot)| (Some(func), slot)))
+                .collect();
+            let writes = self.writes_of(module)?;
+            for write in writes.iter().filter(|write| indices.contains(&write.global)) {
+                let GlobalWrite { global, at, behind: wasm, .. } = *write;
+                for &(_, slot) in slots.iter().filter(|(func, _)| func.is_none_or(|func| func == write.func)) {
+                    let Some(code) = store.registry().get(slot) else { continue };
+                    // No site is behind what cannot be reached.
+                    let Some(site) = site_of(code.engine.tables(), wasm) else { continue };
+                    sites.push((slot, site));
+                    behind.push(Behind { slot, wasm, at, global });
+                }
+            }
+        }
+        sites.sort_unstable();
+        sites.dedup();
+        behind.sort_unstable();
+        Ok((sites, behind))
+    }
+
+    /// The instructions of a module that write globals.
+    fn writes_of(&mut self, module: &Module) -> Result<&[GlobalWrite]> {
+        let known = self.writes.iter().position(|known| known.0 == module.id());
+        let index = match known {
+            Some(index) => index,
+            None => {
+                self.writes.push((module.id(), global_writes(module.info(), module.binary())?));
+                self.writes.len() - 1
+            }
+        };
+        Ok(&self.writes[index].1)
+    }
+
+    /// The store has code that it had not: a module's, or resume code.
+    pub(super) fn code_registered(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+        if self.entries.is_empty() { Ok(()) } else { self.arm(store) }
+    }
+
+    /// What is to be told where the guest arrives at a stop point; it is counted.
+    #[inline]
+    pub(super) fn arrived(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        at: &StopInfo,
+    ) -> Result<Vec<WatchHit>> {
+        if self.entries.is_empty() && !self.everywhere {
+            return Ok(Vec::new());
+        }
+        self.look_at_arrival(layers, store, at)
+    }
+
+    #[inline(never)]
+    fn look_at_arrival(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        at: &StopInfo,
+    ) -> Result<Vec<WatchHit>> {
+        let mut hits = Vec::new();
+        let id = || store.as_store().frame_id(at.slot, at.func, at.fp);
+        if let Some((_, due)) = self.due.take_if(|due| id() >= due.0) {
+            hits = due;
+        }
+        for Expected { id, by, bytes, old, writes } in std::mem::take(&mut self.expected) {
+            let Some(index) = self.find(id) else { continue };
+            let entry = &mut self.entries[index];
+            let Some((memory, watched)) = entry.memory() else { continue };
+            let new = read(store.as_store(), memory, &bytes)?;
+            if let (Seen::Memory(seen), true) = (&mut entry.seen, writes && entry.watchpoint.kind.of_writes()) {
+                let from = (bytes.start - watched.start) as usize;
+                seen[from..from + new.len()].copy_from_slice(&new);
+            }
+            if entry.watchpoint.kind == WatchKind::Change && old == new {
+                continue;
+            }
+            // Of a read, what was read, though the same instruction may have written.
+            let new = if writes { new } else { old.clone() };
+            hits.push(WatchHit { is_read: !writes, ..entry.hit(by, false, (Some(bytes.start), old, new)) });
+        }
+        if self.everywhere && self.due.is_none() {
+            layers.set_scope(store, Layer::Host, StepScope::Off)?;
+            self.everywhere = false;
+        }
+        let from = self.behind.partition_point(|row| (row.slot, row.wasm) < (at.slot, at.wasm));
+        let rows = self.behind[from..].iter().take_while(|row| (row.slot, row.wasm) == (at.slot, at.wasm));
+        if rows.clone().next().is_some()
+            && let Some(instance) = instance_of(store.as_store())
+            && let Some(module) = store.module_in(at.slot)
+        {
+            let func = module.info().func_index(at.func);
+            for row in rows {
+                let written = instance.global(&*store, row.global);
+                for entry in self.entries.iter_mut().filter(|entry| entry.watchpoint.enabled) {
+                    if written.is_some()
+                        && written == entry.global()
+                        && let Some(values) = entry.written(store.as_store())?
+                    {
+                        hits.push(entry.hit((func, row.at), false, values));
+                    }
+                }
+            }
+        }
+        self.count(&hits);
+        Ok(hits)
+    }
+
+    fn count(&mut self, hits: &[WatchHit]) {
+        for hit in hits {
+            if let Some(index) = self.find(hit.id) {
+                let count = &mut self.entries[index].watchpoint.hits;
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// Whether any memory is watched, so that what rerun goes over has to be looked at.
+    #[inline]
+    pub(super) fn memories(&self) -> bool {
+        self.memories
+    }
+
+    /// What the instruction before which a frame stands is about to do to a memory, if any of it is watched.
+    pub(super) fn access_of(
+        &self,
+        store: &StoreMut<'_>,
+        at: &StopInfo,
+        inside: &VirtualFrame,
+    ) -> Result<Option<Accessing>> {
+        let Some(module) = store.module_in(at.slot) else { return Ok(None) };
+        let (info, offset) = (module.info(), inside.wasm());
+        let Some(access) = memory_access(info, module.binary(), at.func, offset)? else { return Ok(None) };
+        let Some((ty, index)) = inside.operands().nth(access.operand) else { return Ok(None) };
+        let index = index.words()[0] & if ty.width() == 4 { 0xffff_ffff } else { u64::MAX };
+        let memory = instance_of(store.as_store()).and_then(|instance| instance.memory(store, access.memory));
+        let end = index.checked_add(access.offset).and_then(|start| Some((start, start.checked_add(access.width)?)));
+        let (Some(memory), Some((start, end))) = (memory, end) else { return Ok(None) };
+        let by = (info.func_index(at.func), offset);
+        let accessing = Accessing { memory, bytes: start..end, reads: access.reads, writes: access.writes, by };
+        let is_watched = self.concerned(&accessing).next().is_some();
+        Ok(is_watched.then_some(accessing))
+    }
+
+    /// The watchpoints to which an access may be a hit, with what of their bytes it concerns.
+    fn concerned<'a>(&'a self, accessing: &'a Accessing) -> impl Iterator<Item = (&'a Entry, Range<u64>)> {
+        self.entries.iter().filter(|entry| entry.watchpoint.enabled).filter_map(|entry| {
+            let (memory, bytes) = entry.memory()?;
+            let kind = entry.watchpoint.kind;
+            let start = bytes.start.max(accessing.bytes.start);
+            let end = bytes.end.min(accessing.bytes.end);
+            let fits = (accessing.reads && kind.of_reads()) || (accessing.writes && kind.of_writes());
+            (memory == accessing.memory && start < end && fits).then_some((entry, start..end))
+        })
+    }
+
+    /// A read was run inside a region: what is to be told of it. It is counted.
+    pub(super) fn was_read(&mut self, store: StoreRef<'_>, accessing: &Accessing) -> Result<Vec<WatchHit>> {
+        let mut hits = Vec::new();
+        for (entry, bytes) in self.concerned(accessing) {
+            let found = read(store, accessing.memory, &bytes)?;
+            let changed = (Some(bytes.start), found.clone(), found);
+            hits.push(WatchHit { is_read: true, ..entry.hit(accessing.by, false, changed) });
+        }
+        self.count(&hits);
+        Ok(hits)
+    }
+
+    /// The guest is about to do this by itself, and then comes to a stop point. What cannot be read is not there: the
+    /// guest traps.
+    pub(super) fn expect(&mut self, store: StoreRef<'_>, accessing: &Accessing) -> Result<()> {
+        let mut more = Vec::new();
+        for (entry, bytes) in self.concerned(accessing) {
+            let old = read(store, accessing.memory, &bytes)?;
+            let writes = accessing.writes && entry.watchpoint.kind.of_writes();
+            more.push(Expected { id: entry.watchpoint.id, by: accessing.by, bytes, old, writes });
+        }
+        self.expected.append(&mut more);
+        Ok(())
+    }
+
+    /// Has the guest stop at the next stop point that it comes to, to which it goes on quietly.
+    pub(super) fn go_on_quietly(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
+        self.stop_everywhere(layers, store)?;
+        store.go_on_quietly();
+        Ok(())
+    }
+
+    /// Arms all stop points, up to the next that the guest comes to.
+    fn stop_everywhere(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
+        self.everywhere = true;
+        layers.set_scope(store, Layer::Host, StepScope::All)
+    }
+
+    /// A guest has trapped: what was expected has not been done.
+    pub(super) fn trapped(&mut self) {
+        self.expected.clear();
+    }
+
+    /// A bulk instruction is about to do this.
+    pub(super) fn touching(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, touched: &Touched) -> Result<()> {
+        let Some(caller) = caller(store) else { return Ok(()) };
+        let Touched { memory, bytes, is_write } = touched.clone();
+        let accessing = Accessing { memory, bytes, reads: !is_write, writes: is_write, by: (caller.func, caller.at) };
+        self.expect(store.as_store(), &accessing)?;
+        if self.expected.is_empty() { Ok(()) } else { self.stop_everywhere(layers, store) }
+    }
+
+    /// Takes the values as they are: what has been written is nobody's write.
+    pub(super) fn refresh(&mut self, store: StoreRef<'_>) -> Result<()> {
+        for entry in &mut self.entries {
+            entry.seen = Entry::look(&entry.watchpoint, store)?;
+        }
+        Ok(())
+    }
+
+    /// The host is about to enter a guest: in a host function that a guest waits for, or otherwise.
+    pub(super) fn entering(&mut self, store: &mut StoreMut<'_>, within_call: bool) -> Result<()> {
+        if within_call {
+            return self.note_host(store);
+        }
+        if !store.live_frames() {
+            // Frames that were left without going on.
+            (self.due, self.noted, self.expected) = (None, Vec::new(), Vec::new());
+        }
+        self.refresh(store.as_store())
+    }
+
+    /// A host function is about to return to the guest that has called it, or to leave it.
+    pub(super) fn returning(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
+        self.note_host(store)?;
+        let Some(caller) = caller(store) else { return Ok(()) };
+        // Frames further in were left.
+        self.noted.retain(|noted| noted.0 >= caller.id);
+        let here: Vec<WatchHit> =
+            self.noted.iter().filter(|noted| noted.0 == caller.id).map(|(_, hit)| hit.clone()).collect();
+        self.noted.retain(|noted| noted.0 != caller.id);
+        if !here.is_empty() {
+            // It goes on behind the call, or where an exception lands.
+            self.stop_everywhere(layers, store)?;
+            self.due = Some((caller.id, here));
+        }
+        Ok(())
+    }
+
+    /// Notes what has changed since the guest was left.
+    fn note_host(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+        let Some(caller) = caller(store) else { return Ok(()) };
+        for entry in self.entries.iter_mut().filter(|entry| entry.watchpoint.enabled) {
+            if let Some(values) = entry.compare(store.as_store())? {
+                self.noted.push((caller.id, entry.hit((caller.func, caller.at), true, values)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A frame that waits for a host function.
+struct CallerOfHost {
+    id: usize,
+    func: FuncIndex,
+    /// The call.
+    at: WasmOffset,
+}
+
+/// The frame that waits for the host function that runs.
+fn caller(store: &StoreMut<'_>) -> Option<CallerOfHost> {
+    let mut found = None;
+    store.walk_frames(|frame| {
+        let func = frame.module.info().defined(frame.func);
+        found = func.map(|defined| (frame.slot, defined, frame.fp, frame.func, frame.wasm));
+        ControlFlow::Break(())
+    });
+    let (slot, defined, fp, func, at) = found?;
+    Some(CallerOfHost { id: store.as_store().frame_id(slot, defined, fp), func, at })
+}
+
+/// The instance whose frame has stopped.
+fn instance_of(store: StoreRef<'_>) -> Option<Instance> {
+    store.keep_top(store.event()?)?.instance()
+}
+
+/// The module that defines a global and its index there; none of the host's.
+fn definition(store: &StoreMut<'_>, global: Global) -> Result<Option<(ModuleId, GlobalIndex)>> {
+    for instance in store.instances() {
+        let module = instance.module(store)?;
+        let info = module.info();
+        let own = info.imported_globals..info.globals.len() as u32;
+        for index in own.map(GlobalIndex::new) {
+            if info.globals[index.index()].mutable && instance.global(store, index) == Some(global) {
+                return Ok(Some((module.id(), index)));
+            }
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,74 @@
+//! What a host asks of a debugger's watchpoints. The work is done in `watch.rs`, with the debugger's state out of the
+//! store.
+
+use super::Debugger;
+use super::watchpoint::{WatchKind, Watchpoint, WatchpointId};
+use crate::base::Result;
+use crate::runtime::{AsStore, AsStoreMut, Global, Memory};
+use std::ops::Range;
+
+impl Debugger {
+    /// Has writes of a global stop the guest, behind the instruction that writes, whichever instance it is of, with
+    /// [`Reason::Watchpoint`](super::Reason::Watchpoint). What a host function writes, while a guest waits for it, is
+    /// told behind the call, if the value is another one then.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) where the global is immutable, or of another store,
+    /// and for kinds of reads; a refused mapping otherwise.
+    pub fn watch_global(&self, store: &mut impl AsStoreMut, global: Global, kind: WatchKind) -> Result<WatchpointId> {
+        self.with(store, |state, store| state.watch.add_global(store, global, kind))
+    }
+
+    /// Has accesses of bytes of a memory stop the guest, behind the instruction that accesses any of them, with
+    /// [`Reason::Watchpoint`](super::Reason::Watchpoint). While guest code runs the pages of those bytes are protected:
+    /// what else is on them costs each access a fault. What a host function writes, while a guest waits for it, is told
+    /// behind the call, if a byte is another one then; what it reads is not seen.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) for no bytes, bytes beyond the memory's end, and a
+    /// memory that is shared, or of another store; [`ErrorKind::State`](crate::base::ErrorKind::State) in an engine
+    /// without signals ([`Config::signals`](crate::runtime::Config)), and where the host has taken SIGTRAP.
+    pub fn watch_memory(
+        &self,
+        store: &mut impl AsStoreMut,
+        memory: Memory,
+        bytes: Range<u64>,
+        kind: WatchKind,
+    ) -> Result<WatchpointId> {
+        self.with(store, |state, store| state.watch.add_memory(store, memory, bytes, kind))
+    }
+
+    /// Removes a watchpoint.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) when there is none of this id; a refused mapping
+    /// otherwise.
+    pub fn remove_watchpoint(&self, store: &mut impl AsStoreMut, id: WatchpointId) -> Result<()> {
+        self.with(store, |state, store| state.watch.remove(store, &[id]))
+    }
+
+    /// Enables a watchpoint or not. What is written while it is not enabled is not told later.
+    ///
+    /// # Errors
+    /// As [`Debugger::remove_watchpoint`].
+    pub fn enable_watchpoint(&self, store: &mut impl AsStoreMut, id: WatchpointId, enabled: bool) -> Result<()> {
+        self.with(store, |state, store| state.watch.enable(store, id, enabled))
+    }
+
+    /// The watchpoints there are, in the order they were set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) when the store is another one,
+    /// [`ErrorKind::State`](crate::base::ErrorKind::State) when this debugger is no longer attached.
+    pub fn watchpoints(&self, store: &impl AsStore) -> Result<Vec<Watchpoint>> {
+        self.look_at(store, |state| state.watch.all().cloned().collect())
+    }
+
+    /// The watchpoint of this id, if there is one.
+    ///
+    /// # Errors
+    /// As of [`Debugger::watchpoints`].
+    pub fn watchpoint(&self, store: &impl AsStore, id: WatchpointId) -> Result<Option<Watchpoint>> {
+        self.look_at(store, |state| state.watch.get(id).cloned())
+    }
+}
