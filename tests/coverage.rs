@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use stepwell::base::{ErrorKind, FuncIndex, WasmOffset};
-use stepwell::debug::{Action, Coverage, Debugger};
+use stepwell::debug::{Action, Coverage, Debugger, Reason};
 use stepwell::runtime::{Config, DebugTier, Engine, Instance, Module, Store};
 
 const TIERS: [DebugTier; 2] = [DebugTier::Blocks, DebugTier::Simple];
@@ -61,7 +61,10 @@ impl World {
         let seen: Arc<Mutex<BTreeSet<u32>>> = Arc::default();
         let told = seen.clone();
         let debugger = Debugger::attach(&mut store, move |stop| {
-            told.lock().unwrap().insert(stop.top().unwrap().offset().get());
+            // A trap is told to anybody who is attached.
+            if !matches!(stop.reason(), Reason::Trap(_)) {
+                told.lock().unwrap().insert(stop.top().unwrap().offset().get());
+            }
             Action::Continue
         })
         .unwrap();
@@ -165,6 +168,52 @@ fn breakpoints_and_steps_are_told_as_ever_beside_it() {
         (results, seen)
     };
     assert_eq!(told(true), told(false));
+}
+
+/// Of programs with debug information: a line is reached if any instruction of it is.
+#[test]
+fn lines_are_those_that_single_steps_come_to() {
+    for guest in ["c0_4", "c0_5", "c2_4", "c2_5", "cpp0_4"] {
+        let path = format!("{}/tests/support/dwarf/{guest}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let binary = std::fs::read(path).unwrap();
+        let run = |steps: bool| {
+            let mut world = World::new(DebugTier::Blocks, &binary);
+            match steps {
+                true => world.debugger.step_always(&mut world.store, true).unwrap(),
+                false => world.debugger.cover(&mut world.store, None).unwrap(),
+            }
+            world.run(5).unwrap();
+            world
+        };
+        let (stepped, covered) = (run(true), run(false));
+        let mut rows = covered.module.line_table();
+        rows.sort_by_key(|row| (row.offset, !row.end_of_sequence));
+        let mut expected = BTreeSet::new();
+        for offset in stepped.seen.lock().unwrap().iter() {
+            let before = rows.partition_point(|row| row.offset.get() <= *offset);
+            let row = before.checked_sub(1).map(|row| &rows[row]);
+            if let Some((Some(file), line @ 1..)) =
+                row.filter(|row| !row.end_of_sequence).map(|row| (row.file, row.line))
+            {
+                expected.insert((file.to_owned(), line));
+            }
+        }
+        let text = covered.coverage().lcov();
+        let (mut reached, mut file, mut others) = (BTreeSet::new(), String::new(), 0);
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("SF:") {
+                file = name.to_owned();
+            } else if let Some((line, count)) = line.strip_prefix("DA:").and_then(|line| line.split_once(',')) {
+                match count {
+                    "1" => _ = reached.insert((file.clone(), line.parse::<u32>().unwrap())),
+                    _ => others += 1,
+                }
+            }
+        }
+        assert_eq!(reached, expected, "{guest}");
+        assert!(reached.len() > 10 && others > 0, "{guest}: {} reached, {others} not", reached.len());
+        assert!(text.contains("FNDA:1,") && text.ends_with("end_of_record\n"), "{guest}");
+    }
 }
 
 #[test]

@@ -275,8 +275,8 @@ impl VMStoreContext {
 #[derive(Debug)]
 #[repr(C)]
 pub struct ResumeState {
-    /// The position of the instruction among those of the function that can be reached, in the order of their offsets; in
-    /// split code, the number of the way in.
+    /// The position of the instruction among those of the function that can be reached, in the order of their offsets;
+    /// in split code, the number of the way in.
     pub entry: u32,
     /// Zero.
     pub reserved: u32,

@@ -27,8 +27,8 @@ pub(super) enum Mode {
     Rerun,
     /// A function that goes on at any instruction, in the place of a frame of the debug tier.
     Resume,
-    /// One function as by [`Mode::Regions`], with further stop points; it is called in the place of what is in the debug
-    /// image, or goes on in a loop in the place of a frame of the debug tier.
+    /// One function as by [`Mode::Regions`], with further stop points; it is called in the place of what is in the
+    /// debug image, or goes on in a loop in the place of a frame of the debug tier.
     Split {
         /// Whether it takes a frame's place.
         entered: bool,

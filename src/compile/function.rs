@@ -188,7 +188,8 @@ pub(super) fn compile_run(
     Ok(compiled.code)
 }
 
-/// Compiles resume code for a function, or split code that is entered likewise. Its shapes are all that occur: whoever enters it brings the deepest stack.
+/// Compiles resume code for a function, or split code that is entered likewise. Its shapes are all that occur: whoever
+/// enters it brings the deepest stack.
 pub(super) fn compile_resume(env: &Env<'_>, func: DefinedFuncIndex) -> Result<CompiledFunction> {
     compile_with(env, func, &mut Scratch::new(), StackCheck::Caller)
 }

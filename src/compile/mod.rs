@@ -310,8 +310,8 @@ fn target(options: &Options) -> Result<OwnedTargetIsa> {
     Ok(isa)
 }
 
-/// Which instruction of a function can follow which in rerun, from a walk over its body, where its debug code is of this
-/// kind.
+/// Which instruction of a function can follow which in rerun, from a walk over its body, where its debug code is of
+/// this kind.
 ///
 /// # Errors
 /// [`ErrorKind::Panic`] for a fault of our own.

@@ -1,7 +1,7 @@
-//! What of a store's modules has been reached: marks that are kept without calling anybody. Each basic block has one, at
-//! the stop point that it begins with, and behind each call there is another; so debug code is to be of a kind in which
-//! these have stop points of their own. A mark is armed until the guest comes to it. Those that it has come to are taken
-//! back together, when there are many or the guest comes to one again; from then on they cost nothing.
+//! What of a store's modules has been reached: marks that are kept without calling anybody. Each basic block has one,
+//! at the stop point that it begins with, and behind each call there is another; so debug code is to be of a kind in
+//! which these have stop points of their own. A mark is armed until the guest comes to it. Those that it has come to
+//! are taken back together, when there are many or the guest comes to one again; from then on they cost nothing.
 
 use super::layers;
 use super::places::site_of;
@@ -23,7 +23,8 @@ pub struct Coverage {
     blocks: Vec<CoveredBlock>,
 }
 
-/// Instructions that are reached together, but for traps among them: a basic block, or what is between two calls of one.
+/// Instructions that are reached together, but for traps among them: a basic block, or what is between two calls of
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoveredBlock {
     /// Its function.

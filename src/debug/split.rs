@@ -68,7 +68,8 @@ impl SplitCodes {
         self.0.iter().filter(move |code| (code.base, code.func) == (base, func)).map(|code| code.slot)
     }
 
-    /// The number by which code is entered where the guest stands at a stop point before this instruction, if it can be.
+    /// The number by which code is entered where the guest stands at a stop point before this instruction, if it can
+    /// be.
     #[inline]
     pub(super) fn way_in(&self, slot: CodeSlot, at: WasmOffset) -> Option<u32> {
         let ways = self.0.iter().find(|code| code.slot == slot)?.ways_in.as_ref()?;

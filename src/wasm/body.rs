@@ -197,8 +197,8 @@ pub struct OpenBlock<B> {
     /// Whether anything led back to it, for a loop; behind its end, for another: a branch, or the way from before its
     /// `else` or a clause.
     pub branched: bool,
-    /// Whether exceptions lead behind its end, as far as the walk knows where they lead: see [`Caught`]. Or a region is to
-    /// begin there for another reason.
+    /// Whether exceptions lead behind its end, as far as the walk knows where they lead: see [`Caught`]. Or a region is
+    /// to begin there for another reason.
     pub caught: bool,
     /// What the walk's owner knows of it.
     pub known: B,

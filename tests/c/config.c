@@ -54,6 +54,7 @@ int main(void) {
     works(config, debug);
 
     config = wasm_config_new();
+    OK(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_BLOCKS));
     OK(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_SIMPLE));
     stepwell_config_rerun_cache_set(config, SIZE_MAX);
     works(config, debug);
@@ -61,7 +62,7 @@ int main(void) {
   { /* numbers that are no tier are refused, and leave the configuration as it was */
     wasm_config_t *config = wasm_config_new();
     FAILS(stepwell_config_debug_tier_set(config, -1), STEPWELL_ERROR_ARGUMENT, "-1");
-    FAILS(stepwell_config_debug_tier_set(config, 2), STEPWELL_ERROR_ARGUMENT, "`tier` is 2, which is no tier");
+    FAILS(stepwell_config_debug_tier_set(config, 3), STEPWELL_ERROR_ARGUMENT, "`tier` is 3, which is no tier");
     FAILS(stepwell_config_debug_tier_set(config, INT32_MAX), STEPWELL_ERROR_ARGUMENT, "no tier");
     works(config, true);
   }

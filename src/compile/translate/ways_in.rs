@@ -1,6 +1,7 @@
 //! Split code that takes the place of a frame: it goes on where a turn of a loop begins, with its locals from where
-//! [`VMStoreContext::RESUME`] says. Behind that it is like any other code of the debug tier, its locals in registers; so
-//! it can be entered only where there are no operands, which are values that nothing but a way through the code brings.
+//! [`VMStoreContext::RESUME`] says. Behind that it is like any other code of the debug tier, its locals in registers;
+//! so it can be entered only where there are no operands, which are values that nothing but a way through the code
+//! brings.
 //!
 //! The function begins with a jump to `dispatch`, which is filled in at the end, when all loops are known.
 
