@@ -29,6 +29,8 @@ const TEXT: &str = r#"(module
             (br_if $turn (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
         (local.get $below)))"#;
 
+/// Where a guest stopped, why, and its locals.
+type Seen = (u32, Reason, Vec<Val>);
 type Answers = dyn Fn(&mut Stop<'_>, usize) -> Action + Send + Sync;
 
 struct World {
@@ -36,8 +38,7 @@ struct World {
     module: Module,
     instance: Instance,
     debugger: Debugger,
-    /// Of each stop: where, why, and the locals.
-    stops: Arc<Mutex<Vec<(u32, Reason, Vec<Val>)>>>,
+    stops: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl World {
@@ -86,7 +87,7 @@ impl World {
         self.debugger.break_at(&mut self.store, &self.module, at).unwrap()
     }
 
-    fn take(&self) -> Vec<(u32, Reason, Vec<Val>)> {
+    fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.stops.lock().unwrap())
     }
 }
