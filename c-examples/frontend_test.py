@@ -62,6 +62,12 @@ class FrontEnd(unittest.TestCase):
         self.says(["run", "3"], "b steps.c:28\nr\nq\n", [
             "breakpoint 1: run at steps.c:28\n", "breakpoint: run at steps.c:28\n", "ended by q\n", ""])
 
+    def test_what_changes_a_variable(self):
+        self.says(["run", "3"], "b steps.c:30\nr\nw total\nc\nc\np total\nq\nq\n", [
+            "breakpoint 1: run at steps.c:30\n", "breakpoint: run at steps.c:30\n", "watchpoint 1: 4 bytes\n",
+            # It adds 0 first.
+            "breakpoint: run at steps.c:30\n", "watchpoint: run at steps.c:29\n", "total = 1\n", "ended by q\n", ""])
+
     def test_a_guest_that_computes_is_paused(self):
         with subprocess.Popen([FRONTEND, GUEST, "spin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as front:
             def answer(command):
