@@ -173,7 +173,7 @@ void stopping(const stepwell::Engine &engine, stepwell::Span<const std::uint8_t>
         if (frame.local(0)->i32() == 3) {
             for (const Breakpoint &hit : stop.breakpoints()) hit.remove();
         }
-        return Action::Continue; // or Step, StepOver, StepOut, Trap
+        return Action::Continue; // or Step, NextLine, StepOut, Trap and others
     });
     Breakpoint at = debugger.break_at_function(module, "fib");
     instance.func("fib").call(5);

@@ -269,9 +269,8 @@ class Changing(Case):
         self.assertEqual(self.exports.calls(5), 42)
 
     def test_coverage(self):
-        self.attach(lambda stop: Action.CONTINUE)
-        with self.assertRaisesRegex(stepwell.Error, "BLOCKS|Blocks"):
-            self.debugger.cover()
+        with self.assertRaisesRegex(stepwell.Error, "Blocks"):
+            self.attach(lambda stop: Action.CONTINUE).cover()
         engine = stepwell.Engine(debug=True, debug_tier=stepwell.DebugTier.BLOCKS)
         text = (b"\0asm\1\0\0\0\1\6\1\x60\1\x7f\1\x7f\3\2\1\0\7\7\1\3run\0\0\x0a\x0e\1\x0c\0"
                 b"\x20\0\x04\x7f\x41\1\x05\x41\2\x0b\x0b")
