@@ -357,6 +357,9 @@ impl Breakpoints {
     /// where that can be done, and if nothing stops there.
     #[inline]
     pub(super) fn way_in(&self, slot: CodeSlot, func: DefinedFuncIndex, at: WasmOffset) -> Option<(CodeSlot, u32)> {
+        if self.inside.is_empty() {
+            return None;
+        }
         let entered = self.inside.get(self.place(slot, func).ok()?)?.entered?;
         let way = self.splits.way_in(entered, at)?;
         self.at(slot, at).is_none().then_some((entered, way))

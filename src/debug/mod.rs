@@ -413,7 +413,7 @@ struct Place<'a> {
     /// Whether a watchpoint is told here, and breakpoints have not been looked at.
     watched: bool,
     /// What is known where the guest is at an access of what is watched: it goes on from there.
-    access: Option<Access>,
+    access: Option<Box<Access>>,
     /// Whether the guest is to go on quietly, since what it does then is known.
     quiet: bool,
     /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
@@ -480,13 +480,15 @@ impl State {
         if self.asking {
             return Ok(Next::Done(Answer::GoOn));
         }
-        let watched = self.watch.arrived(&mut self.layers, store, at.info)?;
-        if !watched.is_empty() {
-            // The step under way is over.
-            self.stepping.pause();
-            at.reason = Reason::Watchpoint(watched);
-            at.watched = true;
-            return Ok(Next::Tell);
+        if self.watch.is_awake() {
+            let watched = self.watch.arrived(&mut self.layers, store, at.info)?;
+            if !watched.is_empty() {
+                // The step under way is over.
+                self.stepping.pause();
+                at.reason = Reason::Watchpoint(watched);
+                at.watched = true;
+                return Ok(Next::Tell);
+            }
         }
         match self.is_due(store, at, None)? {
             Due::Yes => return Ok(self.tell()),
@@ -522,7 +524,7 @@ impl State {
             Some(splits) => ahead.run_to(store, splits),
             None => ahead.run_out(store),
         }?;
-        at.access = Some(Access { fuel, end: snapshot(&ahead) });
+        at.access = Some(Box::new(Access { fuel, end: snapshot(&ahead) }));
         at.quiet = true;
         self.keep(ahead.into());
         at.inside = Some(store.look_inside(self.spare.pop())?);
@@ -552,8 +554,10 @@ impl State {
 
     /// The callback has been called and has answered.
     fn answered(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, action: &mut Action) -> Result<Next> {
-        // What the callback and its guests have written was nobody's to tell.
-        self.watch.refresh(store.as_store())?;
+        if self.watch.is_awake() {
+            // What the callback and its guests have written was nobody's to tell.
+            self.watch.refresh(store.as_store())?;
+        }
         if let Action::Trap(message) = action {
             self.stepping.cancel(&mut self.layers, store)?;
             return Err(Trap::new(std::mem::take(message)).into());
@@ -657,6 +661,9 @@ impl State {
             // What rerun goes over it is asked about one by one, where memories are watched.
             let watching = self.watch.memories();
             let steps = self.stepping.wants(&self.layers, store, at.info);
+            if at.inside.is_none() && !steps && self.breakpoints.inside(slot, func).is_none() {
+                return Ok(Next::Done(Answer::GoOn));
+            }
             if at.inside.is_none()
                 && !steps
                 && !watching
@@ -666,7 +673,7 @@ impl State {
             }
             let stops = self.breakpoints.inside(slot, func);
             let splits = self.breakpoints.splits(slot);
-            if at.inside.is_none() && ((!steps && stops.is_none()) || !has_regions(store, at.info)) {
+            if at.inside.is_none() && !has_regions(store, at.info) {
                 return Ok(Next::Done(Answer::GoOn));
             }
             if !has_regions(store, at.info)

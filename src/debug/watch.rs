@@ -426,22 +426,15 @@ impl Watch {
         if self.entries.is_empty() { Ok(()) } else { self.arm(store) }
     }
 
-    /// What is to be told where the guest arrives at a stop point; it is counted.
+    /// Whether anything is watched, or to be told: otherwise there is nothing to look at where a guest stops.
     #[inline]
-    pub(super) fn arrived(
-        &mut self,
-        layers: &mut Layers,
-        store: &mut StoreMut<'_>,
-        at: &StopInfo,
-    ) -> Result<Vec<WatchHit>> {
-        if self.entries.is_empty() && !self.everywhere {
-            return Ok(Vec::new());
-        }
-        self.look_at_arrival(layers, store, at)
+    pub(super) fn is_awake(&self) -> bool {
+        !self.entries.is_empty() || self.everywhere
     }
 
+    /// What is to be told where the guest arrives at a stop point; it is counted.
     #[inline(never)]
-    fn look_at_arrival(
+    pub(super) fn arrived(
         &mut self,
         layers: &mut Layers,
         store: &mut StoreMut<'_>,
