@@ -154,7 +154,7 @@ fn generated_alike(engines: &Engines, count: u64) {
 /// The beginning of each real program, since to step through all takes hours.
 #[test]
 fn programs_are_alike_in_both_tiers() {
-    let steps = number("STEPWELL_STEPS", 60_000) as usize;
+    let steps = number("STEPWELL_STEPS", 24_000) as usize;
     let engines = Engines::new(|_| {});
     let mut report = Report::default();
     for case in programs::cases() {
@@ -170,7 +170,7 @@ fn programs_are_alike_in_both_tiers() {
         ];
         compare(&engines, &case, &drives, &mut report);
     }
-    report.demand(60_000);
+    report.demand(steps);
 }
 
 /// A harness that sees no difference would pass all of the above.
