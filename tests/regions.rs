@@ -163,8 +163,8 @@ fn programs_are_alike_in_both_tiers() {
             Drive::answers(Go::StepInstruction, steps / 4),
             Drive::answers(Go::StepOver, steps / 20),
             Drive::breakpoints(3, 2000),
-            Drive::random(4, steps / 20),
-            Drive::random(5, steps / 20),
+            Drive { go: Go::AnyShort, ..Drive::random(4, steps / 20) },
+            Drive { go: Go::AnyShort, ..Drive::random(5, steps / 20) },
             Drive::changes_in_steps(5, steps / 10),
             Drive::changes_in_steps(8, steps / 20),
         ];

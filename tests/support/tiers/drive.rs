@@ -39,6 +39,8 @@ pub enum Go {
     StepOut,
     /// Any of them.
     Any,
+    /// The same, but those steps that go through every instruction on a long way.
+    AnyShort,
 }
 
 /// What is looked at.
@@ -149,7 +151,7 @@ impl Drive {
 
     /// Whether the guest does not do what it would do alone.
     pub fn interferes(&self) -> bool {
-        self.change || self.end == End::Trap || self.go == Go::Any
+        self.change || self.end == End::Trap || matches!(self.go, Go::Any | Go::AnyShort)
     }
 
     /// Whether all instructions are stopped at.
@@ -263,6 +265,13 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
         Go::StepInstruction => Action::StepInstruction,
         Go::StepOver => Action::StepOver,
         Go::StepOut => Action::StepOut,
+        Go::AnyShort => match random.below(8) {
+            0..=2 => Action::StepInstruction,
+            3 => Action::StepOver,
+            4 => Action::StepOut,
+            5 => Action::StepOutOf(random.below(4)),
+            _ => Action::Continue,
+        },
         Go::Any => match random.below(12) {
             0..=2 => Action::StepInstruction,
             3 => Action::StepOver,
