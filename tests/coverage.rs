@@ -145,7 +145,7 @@ fn each_basic_block_has_a_mark() {
 }
 
 #[test]
-fn breakpoints_and_steps_are_told_as_ever_beside_it() {
+fn breakpoints_are_told_as_ever_beside_it() {
     let binary = wat::parse_str(TEXT).unwrap();
     let told = |covers: bool| {
         let mut world = World::new(DebugTier::Blocks, &binary);

@@ -9,7 +9,7 @@ use super::breakpoint::{BreakOptions, BreakPlace, BreakRequest, Breakpoint};
 use super::breakpoint_id::{BreakpointId, Hits};
 use super::condition::{Ask, Kind, Reader};
 use super::layers;
-use super::places::{Target, site_of, sites_before, targets, targets_if_any};
+use super::places::{Target, sites_before, targets, targets_if_any};
 use super::split::{SplitCodes, patience};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
@@ -191,33 +191,34 @@ impl Breakpoints {
             let resumed = store.resume_slots(module).filter(|resumed| resumed.0 == func).map(|resumed| resumed.1);
             for resume in resumed {
                 slots.push(resume);
-                sites.extend(site_at(store, resume, offset).map(|site| (resume, site)));
+                sites.extend(layers::site_in(store, resume, offset).map(|site| (resume, site)));
             }
-            let mut inside = SmallVec::new();
-            if let Some((position, instructions)) = placed.target.position {
-                inside.push(slot);
-                for split in self.splits.of(slot, func) {
-                    slots.push(split);
-                    match site_at(store, split, offset) {
-                        Some(site) => sites.push((split, site)),
-                        None => {
-                            let code = &store.registry().entry(split).engine;
-                            let before = sites_before(&placed.module, code.tables(), func, position)?;
-                            sites.extend(before.into_iter().map(|site| (split, site)));
-                            inside.push(split);
-                        }
+            let position = placed.target.position;
+            let mut inside: SmallVec<[CodeSlot; 1]> = position.iter().map(|_| slot).collect();
+            for split in self.splits.of(slot, func) {
+                slots.push(split);
+                match (layers::site_in(store, split, offset), position) {
+                    (Some(site), _) => sites.push((split, site)),
+                    (None, Some((position, _))) => {
+                        let code = &store.registry().entry(split).engine;
+                        let before = match sites_before(&placed.module, code.tables(), func, position) {
+                            Ok(before) => before,
+                            Err(error) => {
+                                self.inside.retain(|function| function.count > 0);
+                                return Err(error);
+                            }
+                        };
+                        sites.extend(before.into_iter().map(|site| (split, site)));
+                        inside.push(split);
                     }
+                    (None, None) => {}
                 }
-                let made = inside.iter().try_for_each(|slot| self.make_function(store, *slot, func, instructions));
-                if let Err(error) = made {
-                    self.inside.retain(|function| function.count > 0);
-                    return Err(error);
-                }
-            } else {
-                for split in self.splits.of(slot, func) {
-                    slots.push(split);
-                    sites.extend(site_at(store, split, offset).map(|site| (split, site)));
-                }
+            }
+            let instructions = position.map_or(0, |(_, instructions)| instructions);
+            let made = inside.iter().try_for_each(|slot| self.make_function(store, *slot, func, instructions));
+            if let Err(error) = made {
+                self.inside.retain(|function| function.count > 0);
+                return Err(error);
             }
             found.push(Due { at, slots, sites, inside });
         }
@@ -406,7 +407,7 @@ impl Breakpoints {
             for (place, placed) in entry.places.iter().enumerate() {
                 let here = placed.target.func == func && placed.slots.contains(&slot);
                 if here && !placed.slots.contains(&also) {
-                    found.push((index, place, site_at(store, also, placed.target.offset)));
+                    found.push((index, place, layers::site_in(store, also, placed.target.offset)));
                 }
             }
         }
@@ -668,9 +669,4 @@ impl Breakpoints {
         }
         armed
     }
-}
-
-/// The site of exactly this instruction in the code of a slot.
-fn site_at(store: &StoreMut<'_>, slot: CodeSlot, wasm: WasmOffset) -> Option<SiteId> {
-    site_of(store.registry().get(slot)?.engine.tables(), wasm)
 }

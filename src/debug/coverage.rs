@@ -135,7 +135,7 @@ impl Marks {
             return Ok(());
         }
         let left = marked.marks.iter().filter(|mark| mark.func == func && mark.state != MarkState::Gone);
-        let sites: Vec<_> = left.filter_map(|mark| Some((also, site_in(store, also, mark.at)?))).collect();
+        let sites: Vec<_> = left.filter_map(|mark| Some((also, layers::site_in(store, also, mark.at)?))).collect();
         layers::add_sites(store, &sites)?;
         marked.also.push((func, also));
         Ok(())
@@ -176,7 +176,7 @@ impl Marks {
             let mark = &marked.marks[index];
             sites.push((marked.slot, mark.site));
             let also = marked.also.iter().filter(|(func, _)| *func == mark.func);
-            sites.extend(also.filter_map(|(_, slot)| Some((*slot, site_in(store, *slot, mark.at)?))));
+            sites.extend(also.filter_map(|(_, slot)| Some((*slot, layers::site_in(store, *slot, mark.at)?))));
         }
         layers::remove_sites(store, &sites)?;
         for (place, index) in self.reached.drain(..) {
@@ -204,11 +204,6 @@ impl Marked {
         }
         Coverage { module: self.module.clone(), blocks }
     }
-}
-
-/// The site of exactly this instruction in the code of a slot.
-fn site_in(store: &StoreMut<'_>, slot: CodeSlot, at: WasmOffset) -> Option<SiteId> {
-    site_of(store.registry().get(slot)?.engine.tables(), at)
 }
 
 /// The marks of a module's debug code: where basic blocks begin, and behind calls.

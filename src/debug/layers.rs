@@ -5,7 +5,8 @@
 //! have taken it back. Of what a layer wants stepped through, the plan has only what all want together, so each layer's
 //! own is kept here.
 
-use crate::base::{DefinedFuncIndex, Result};
+use super::places::site_of;
+use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::code::{CodeSlot, StepScope};
 use crate::image::SiteId;
 use crate::runtime::StoreMut;
@@ -86,6 +87,11 @@ impl Layers {
         functions.dedup();
         StepScope::Functions(functions)
     }
+}
+
+/// The site of exactly this instruction in the code of a slot.
+pub(super) fn site_in(store: &StoreMut<'_>, slot: CodeSlot, wasm: WasmOffset) -> Option<SiteId> {
+    site_of(store.registry().get(slot)?.engine.tables(), wasm)
 }
 
 /// A layer wants these sites, each once more than before. On an error all is as it was.

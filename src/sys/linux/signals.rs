@@ -201,15 +201,31 @@ unsafe fn chain(level: usize, signal: i32, info: *mut libc::siginfo_t, context: 
                     libc::raise(signal);
                 }
             }
-            function if (*previous).sa_flags & libc::SA_SIGINFO != 0 => {
-                let function: unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) =
-                    std::mem::transmute(function);
-                function(signal, info, context);
-            }
-            function => {
-                let function: unsafe extern "C" fn(i32) = std::mem::transmute(function);
-                function(signal);
-            }
+            _ => call_handler(previous, signal, info, context),
+        }
+    }
+}
+
+/// Calls a handler that the host had installed, as the kernel would have called it.
+///
+/// # Safety
+/// For a signal's handler, with what that was given; the action is valid, and its handler a function.
+pub(super) unsafe fn call_handler(
+    action: *const libc::sigaction,
+    signal: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    // SAFETY: the caller's promise; the flags say of which type the function is.
+    unsafe {
+        let function = (*action).sa_sigaction;
+        if (*action).sa_flags & libc::SA_SIGINFO != 0 {
+            let function: unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) =
+                std::mem::transmute(function);
+            function(signal, info, context);
+        } else {
+            let function: unsafe extern "C" fn(i32) = std::mem::transmute(function);
+            function(signal);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! nothing else: no lock, no allocation.
 
 use super::exhausted::call_failed;
-use super::signals::unblock;
+use super::signals::{call_handler, unblock};
 use crate::base::{Error, ErrorKind, Pc, Result};
 use crate::isa::{StopContext, fault_place, is_write_fault, set_single_step, stop_at_fault};
 use crate::sys::faults;
@@ -175,15 +175,7 @@ unsafe extern "C" fn trapped(signal: i32, info: *mut libc::siginfo_t, context: *
                     libc::sigaction(signal, &default, std::ptr::null_mut());
                     libc::raise(signal);
                 }
-                function if (*previous).sa_flags & libc::SA_SIGINFO != 0 => {
-                    let function: unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) =
-                        std::mem::transmute(function);
-                    function(signal, info, context);
-                }
-                function => {
-                    let function: unsafe extern "C" fn(i32) = std::mem::transmute(function);
-                    function(signal);
-                }
+                _ => call_handler(previous, signal, info, context),
             }
         }
         *libc::__errno_location() = errno;

@@ -1,0 +1,489 @@
+//! The course of one stop: what is to be told where a guest stands, and at each instruction that rerun comes to from
+//! there, and how the guest goes on behind it. The head of the module has an example. It looks and decides, with the
+//! debugger's state in hand; whoever calls the callback does that with the state put back.
+
+use super::State;
+use super::breakpoint_id::Hits;
+use super::condition::{Reader, Values};
+use super::stepping::Action;
+use super::stop::Reason;
+use crate::base::{Result, WasmOffset};
+use crate::image::RerunEnd;
+use crate::runtime::{
+    Answer, AsStore, Looked, Room, StopInfo, StoreMut, StoreRef, Trap, TrapCode, TrapInfo, VirtualFrame,
+};
+
+/// The most frames' worth of room kept.
+const MAX_SPARE: usize = 4;
+
+/// Where a guest is that stands at a stop point: there, or inside the region behind it.
+pub(super) struct Place<'a> {
+    info: &'a StopInfo,
+    /// The instruction about to run.
+    wasm: WasmOffset,
+    /// What is known of it inside the region. While it is shown, the event has it.
+    inside: Option<Box<VirtualFrame>>,
+    /// Whether the callback has seen something inside the region, or has changed the frame.
+    told_inside: bool,
+    /// Whether a step ends here.
+    stepped: bool,
+    /// Whether the guest would not come here by itself, for what the callback has changed.
+    diverged: bool,
+    /// Whether a watchpoint is told here, and breakpoints have not been looked at.
+    watched: bool,
+    /// What is known where the guest is at an access of what is watched: it goes on from there.
+    access: Option<Box<Access>>,
+    /// Whether the guest is to go on quietly, since what it does then is known.
+    quiet: bool,
+    /// Why the callback is called. It is written where it stands: moving what was just written in parts is slow.
+    pub(super) reason: Reason,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(info: &'a StopInfo) -> Self {
+        Place {
+            info,
+            wasm: info.wasm,
+            inside: None,
+            told_inside: false,
+            stepped: false,
+            diverged: false,
+            watched: false,
+            access: None,
+            quiet: false,
+            reason: Reason::Step,
+        }
+    }
+}
+
+/// A guest that is inside a region, where it was stopped at an access. What it has read on the way, or ahead of its
+/// turn, it does not read again.
+struct Access {
+    /// The fuel that it has left; that of the region is paid for.
+    fuel: i64,
+    /// Where it comes to by itself, and with what locals and operands.
+    end: (WasmOffset, Vec<[u64; 2]>),
+}
+
+/// Where a frame stands, and what is in it.
+fn snapshot(inside: &VirtualFrame) -> (WasmOffset, Vec<[u64; 2]>) {
+    (inside.wasm(), inside.locals().chain(inside.operands()).map(|(_, value)| value.words()).collect())
+}
+
+/// Whether the callback is to see an instruction.
+enum Due {
+    No,
+    Yes,
+    /// If the host says so.
+    Ask,
+}
+
+/// What is to be done next at a stop.
+pub(super) enum Next {
+    /// The callback is called, for [`Place::reason`], and the answer handed to [`State::answered`].
+    Tell,
+    /// The host is asked about the conditions of the breakpoints of [`Place::reason`], and [`State::asked`] told.
+    Ask,
+    /// The guest goes on.
+    Done(Answer),
+}
+
+impl State {
+    /// The guest has come to a stop point.
+    pub(super) fn arrive(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        if store.registry().has_pause_to_end() {
+            // It was taken back.
+            store.end_pause()?;
+        }
+        self.marks.reach(store, at.info.slot, at.wasm)?;
+        if self.asking {
+            return Ok(Next::Done(Answer::GoOn));
+        }
+        if self.watch.is_awake() {
+            let watched = self.watch.arrived(&mut self.layers, store, at.info)?;
+            if !watched.is_empty() {
+                // The step under way is over.
+                self.stepping.pause();
+                at.reason = Reason::Watchpoint(watched);
+                at.watched = true;
+                return Ok(Next::Tell);
+            }
+        }
+        match self.is_due(store, at, None)? {
+            Due::Yes => return Ok(self.tell()),
+            Due::Ask => return Ok(Next::Ask),
+            Due::No => {}
+        }
+        self.stepping.forget_ended(&mut self.layers, store)?;
+        self.go_on(store, at)
+    }
+
+    /// The callback is to be called. What it runs meanwhile is not stepped; how the guest goes on, its answer says.
+    #[inline]
+    fn tell(&mut self) -> Next {
+        self.stepping.pause();
+        Next::Tell
+    }
+
+    /// The guest has accessed what is watched, or what is near it, behind a stop point.
+    pub(super) fn accessed(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        let mut ahead = store.look_inside(self.spare.pop())?;
+        let fuel = ahead.fuel();
+        if !has_regions(store, at.info) {
+            // The access is the next instruction, and a stop point is behind it.
+            if let Some(accessing) = self.watch.access_of(store, at.info, &ahead)? {
+                self.watch.expect(store.as_store(), &accessing)?;
+            }
+            self.keep(ahead.into());
+            self.watch.go_on_quietly(&mut self.layers, store)?;
+            return Ok(Next::Done(Answer::GoOn));
+        }
+        // Split code stops between.
+        match self.breakpoints.splits(at.info.slot) {
+            Some(splits) => ahead.run_to(store, splits),
+            None => ahead.run_out(store),
+        }?;
+        at.access = Some(Box::new(Access { fuel, end: snapshot(&ahead) }));
+        at.quiet = true;
+        self.keep(ahead.into());
+        at.inside = Some(store.look_inside(self.spare.pop())?);
+        self.go_on(store, at)
+    }
+
+    /// The host has been asked: these breakpoints are come to.
+    pub(super) fn asked(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, held: Hits) -> Result<Next> {
+        // Shown inside the region, or changed meanwhile.
+        if let Some(mut inside) = store.take_virtual() {
+            inside.take_back(store);
+            at.wasm = inside.wasm();
+            at.inside = Some(inside);
+            at.told_inside = true;
+        }
+        at.reason = Reason::Breakpoint(held);
+        if self.settle(store, at)? {
+            if let Some(mut inside) = at.inside.take() {
+                inside.pay(store);
+                store.set_virtual(inside);
+            }
+            return Ok(self.tell());
+        }
+        self.stepping.forget_ended(&mut self.layers, store)?;
+        self.go_on(store, at)
+    }
+
+    /// The callback has been called and has answered.
+    pub(super) fn answered(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        at: &mut Place<'_>,
+        action: &mut Action,
+    ) -> Result<Next> {
+        if self.watch.is_awake() {
+            // What the callback and its guests have written was nobody's to tell.
+            self.watch.refresh(store.as_store())?;
+        }
+        if let Action::Trap(message) = action {
+            self.stepping.cancel(&mut self.layers, store)?;
+            return Err(Trap::new(std::mem::take(message)).into());
+        }
+        // Shown inside the region, or changed by the callback.
+        if let Some(mut inside) = store.take_virtual() {
+            inside.take_back(store);
+            // The callback may have had it jump.
+            at.wasm = inside.wasm();
+            at.inside = Some(inside);
+            at.told_inside = true;
+        }
+        self.stepping.start(&mut self.layers, store, action, at.info, at.wasm)?;
+        // A watchpoint was told first: breakpoints at the instruction come behind it.
+        if std::mem::take(&mut at.watched)
+            && at.inside.as_ref().is_none_or(|inside| inside.wasm() == at.wasm)
+            && let Some(found) = self.breakpoints.at(at.info.slot, at.wasm)
+        {
+            let mut inside = at.inside.take();
+            let due = self.breakpoints_due(store, at, found, inside.as_deref())?;
+            if !matches!(due, Due::No) {
+                if let Some(mut inside) = inside {
+                    inside.pay(store);
+                    store.set_virtual(inside);
+                }
+                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { Next::Tell });
+            }
+            at.inside = inside.take();
+        }
+        self.go_on(store, at)
+    }
+
+    /// Whether the callback is to see the instruction about to run; why is noted. A step that ends here is over.
+    #[inline]
+    fn is_due(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, inside: Option<&VirtualFrame>) -> Result<Due> {
+        let found = self.breakpoints.at(at.info.slot, at.wasm);
+        let stepped = self.stepping.satisfied(&mut self.layers, store, at.info, at.wasm)?;
+        at.stepped = stepped;
+        let Some(found) = found else {
+            return Ok(if without_breakpoint(store, at) { Due::Yes } else { Due::No });
+        };
+        self.breakpoints_due(store, at, found, inside)
+    }
+
+    /// The same, of breakpoints that were found at the instruction.
+    fn breakpoints_due(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        at: &mut Place<'_>,
+        found: usize,
+        inside: Option<&VirtualFrame>,
+    ) -> Result<Due> {
+        if !matches!(at.reason, Reason::Breakpoint(_)) {
+            at.reason = Reason::Breakpoint(Hits::new());
+        }
+        if let Reason::Breakpoint(hits) = &mut at.reason {
+            hits.clear();
+            if let Some(id) = self.breakpoints.hit_plain(found) {
+                hits.push(id);
+                return Ok(Due::Yes);
+            }
+            if self.breakpoints.reached(found, || reader(store.as_store(), inside), hits) {
+                return Ok(Due::Ask);
+            }
+        }
+        Ok(if self.settle(store, at)? { Due::Yes } else { Due::No })
+    }
+
+    /// Counts the breakpoints that the guest has come to; whether the callback is to see it. Those that stop once are
+    /// removed.
+    #[inline]
+    fn settle(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<bool> {
+        let Reason::Breakpoint(hits) = &mut at.reason else { return Ok(at.stepped) };
+        let once = self.breakpoints.count(hits);
+        if !hits.is_empty() {
+            if !once.is_empty() {
+                self.breakpoints.remove(store, &once)?;
+            }
+            return Ok(true);
+        }
+        Ok(without_breakpoint(store, at))
+    }
+
+    /// Has the guest's frame go on in code of its own, if that is there and can be entered where it stands.
+    #[inline]
+    fn enter_split(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>) -> Result<Option<Answer>> {
+        let &StopInfo { slot, func, .. } = at.info;
+        let Some((split, way)) = self.breakpoints.way_in(slot, func, at.wasm) else { return Ok(None) };
+        let inside = store.look_inside(self.spare.pop())?;
+        self.stepping.frame_replaced(&mut self.layers, store, split, func)?;
+        let with = inside.enter(split, way);
+        self.keep(inside.into());
+        Ok(Some(Answer::Replace(Box::new(with))))
+    }
+
+    /// Reruns from where the guest is to the next instruction that the callback is to see; or says how the guest goes
+    /// on by itself.
+    fn go_on(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        let &StopInfo { slot, func, .. } = at.info;
+        loop {
+            // What rerun goes over it is asked about one by one, where memories are watched.
+            let watching = self.watch.memories();
+            let steps = self.stepping.wants(&self.layers, store, at.info);
+            if at.inside.is_none() && !steps && self.breakpoints.inside(slot, func).is_none() {
+                return Ok(Next::Done(Answer::GoOn));
+            }
+            if at.inside.is_none()
+                && !steps
+                && !watching
+                && let Some(answer) = self.enter_split(store, at)?
+            {
+                return Ok(Next::Done(answer));
+            }
+            let stops = self.breakpoints.inside(slot, func);
+            let splits = self.breakpoints.splits(slot);
+            if at.inside.is_none() && !has_regions(store, at.info) {
+                return Ok(Next::Done(Answer::GoOn));
+            }
+            if !has_regions(store, at.info)
+                && let Some(changed) = at.inside.take()
+            {
+                // Each instruction has a site, at which the guest itself stops.
+                return self.leave(store, at, changed).map(Next::Done);
+            }
+            let mut inside = match at.inside.take() {
+                Some(inside) => inside,
+                None => match enter(store, &mut self.spare)? {
+                    Some(inside) => inside,
+                    None => return Ok(Next::Done(Answer::GoOn)),
+                },
+            };
+            let accessing = match watching {
+                true => self.watch.access_of(store, at.info, &inside)?,
+                false => None,
+            };
+            let before = inside.wasm();
+            let end = match (steps || watching, stops.or(splits)) {
+                (true, _) => inside.step(store),
+                (false, Some(stops)) => inside.run_to(store, stops),
+                (false, None) => inside.run_out(store),
+            }?;
+            let split = match (splits, end) {
+                (Some(splits), RerunEnd::Stopped(position)) => splits[position as usize] != 0,
+                _ => false,
+            };
+            if let Some(accessing) = accessing.filter(|_| inside.wasm() != before) {
+                at.wasm = inside.wasm();
+                at.quiet = true;
+                let hits = self.watch.was_read(store.as_store(), &accessing)?;
+                if !hits.is_empty() {
+                    self.stepping.pause();
+                    at.reason = Reason::Watchpoint(hits);
+                    at.watched = true;
+                    // What stops there is told at this position, too.
+                    at.diverged |= split;
+                    inside.pay(store);
+                    store.set_virtual(inside);
+                    return Ok(Next::Tell);
+                }
+            }
+            if !matches!(end, RerunEnd::Stopped(_)) {
+                if watching && let Some(accessing) = self.watch.access_of(store, at.info, &inside)? {
+                    if matches!(end, RerunEnd::Native(_)) {
+                        self.watch.expect(store.as_store(), &accessing)?;
+                    }
+                    at.quiet = true;
+                }
+                if stops.is_some()
+                    && !steps
+                    && !watching
+                    && !at.told_inside
+                    && let Some(split) = self.breakpoints.passed(store, slot, func)
+                {
+                    self.marks.arm_also(store, slot, split, func)?;
+                    self.watch.code_registered(store)?;
+                }
+                return self.leave(store, at, inside).map(Next::Done);
+            }
+            if split
+                && !at.diverged
+                && let Some(splits) = splits
+            {
+                let stale = at.access.as_ref().is_some_and(|access| is_stale(store, access, &inside));
+                if !at.told_inside || (!stale && inside.is_ahead(store, splits)?) {
+                    // The guest comes here by itself, and stops if anything wants it to.
+                    if at.quiet {
+                        self.watch.go_on_quietly(&mut self.layers, store)?;
+                    }
+                    self.keep(inside.into());
+                    return Ok(Next::Done(Answer::GoOn));
+                }
+                at.diverged = true;
+            }
+            at.wasm = inside.wasm();
+            let due = self.is_due(store, at, Some(&*inside))?;
+            if !matches!(due, Due::No) {
+                inside.pay(store);
+                store.set_virtual(inside);
+                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { self.tell() });
+            }
+            at.inside = Some(inside);
+            self.stepping.forget_ended(&mut self.layers, store)?;
+        }
+    }
+
+    /// How the guest goes on from where rerun cannot.
+    fn leave(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>, mut inside: Box<VirtualFrame>) -> Result<Answer> {
+        let mut with = match at.told_inside {
+            false => None,
+            true if at.diverged => Some(inside.replace(store)?),
+            true => inside.leave(store, self.breakpoints.splits(at.info.slot))?,
+        };
+        if let Some(access) = &at.access {
+            if at.told_inside && with.is_none() && is_stale(store, access, &inside) {
+                with = Some(inside.replace(store)?);
+            }
+            if let Some(with) = &mut with {
+                with.fuel = access.fuel;
+            }
+        }
+        if at.quiet {
+            self.watch.go_on_quietly(&mut self.layers, store)?;
+        }
+        let Some(with) = with else {
+            self.keep(inside.into());
+            return Ok(Answer::GoOn);
+        };
+        self.breakpoints.arm_also(store, at.info.slot, with.slot, at.info.func)?;
+        self.marks.arm_also(store, at.info.slot, with.slot, at.info.func)?;
+        self.watch.code_registered(store)?;
+        self.stepping.frame_replaced(&mut self.layers, store, with.slot, at.info.func)?;
+        // Should the new frame not fit the stack, the trap is shown there.
+        store.set_virtual(inside);
+        Ok(Answer::Replace(Box::new(with)))
+    }
+
+    /// Keeps the room for the next.
+    #[inline]
+    fn keep(&mut self, room: Room) {
+        if self.spare.len() < MAX_SPARE {
+            self.spare.push(room);
+        }
+    }
+
+    /// A guest has trapped: where it really is is shown, if that is inside a region.
+    pub(super) fn trapped(&mut self, store: &mut StoreMut<'_>, trap: &TrapInfo) -> Result<()> {
+        // At a stop, it has been said. A function that did not fit on the stack has no frame yet.
+        if !trap.at_stop
+            && trap.code != TrapCode::StackOverflow
+            && let Some(inside) = store.look_at_trap(trap.code, self.spare.pop())?
+        {
+            store.set_virtual(inside);
+        }
+        self.stepping.pause();
+        self.watch.trapped();
+        Ok(())
+    }
+}
+
+/// Whether the callback is to see the instruction about to run although no breakpoint stops there: a pause is asked
+/// for, or a step has ended.
+#[inline]
+fn without_breakpoint(store: &StoreMut<'_>, at: &mut Place<'_>) -> bool {
+    if store.registry().is_pause_asked() {
+        at.reason = Reason::Pause;
+        return true;
+    }
+    if at.stepped {
+        at.reason = Reason::Step;
+    }
+    at.stepped
+}
+
+/// Looks into the region behind the stop point, unless only the guest may run what comes next; then the room is spare
+/// again. Once for a stop, and so kept out of the steps inside.
+#[inline(never)]
+fn enter(store: &mut StoreMut<'_>, spare: &mut Vec<Room>) -> Result<Option<Box<VirtualFrame>>> {
+    match store.look_ahead(spare.pop())? {
+        Looked::Inside(inside) => Ok(Some(inside)),
+        Looked::OfGuest(room) => {
+            spare.push(room);
+            Ok(None)
+        }
+    }
+}
+
+/// What a condition is read from: the frame where the guest stands, or what is known of it inside a region.
+fn reader<'a>(store: StoreRef<'a>, inside: Option<&'a VirtualFrame>) -> Option<Reader<'a>> {
+    let top = store.keep_top(store.event()?)?;
+    let values = match inside {
+        Some(inside) => Values::Inside(inside),
+        None => Values::Frame(store.state_of(&top)?),
+    };
+    Some(Reader { store, values, instance: top.instance() })
+}
+
+/// Whether what was read ahead of its turn may have been changed since; what is in registers keeps no object, too.
+fn is_stale(store: &StoreMut<'_>, access: &Access, inside: &VirtualFrame) -> bool {
+    snapshot(inside) != access.end || store.as_store().usage().heap_bytes > 0
+}
+
+/// Whether the code that has stopped has regions at all.
+fn has_regions(store: &StoreMut<'_>, stop: &StopInfo) -> bool {
+    store.registry().get(stop.slot).is_some_and(|entry| entry.engine.tables().regions)
+}
