@@ -40,6 +40,7 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    #[inline]
     pub(super) fn new(info: &'a StopInfo) -> Self {
         Place {
             info,
@@ -90,6 +91,7 @@ pub(super) enum Next {
 
 impl State {
     /// The guest has come to a stop point.
+    #[inline]
     pub(super) fn arrive(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
         if store.registry().has_pause_to_end() {
             // It was taken back.
@@ -172,6 +174,7 @@ impl State {
     }
 
     /// The callback has been called and has answered.
+    #[inline]
     pub(super) fn answered(
         &mut self,
         store: &mut StoreMut<'_>,
