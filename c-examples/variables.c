@@ -1,0 +1,81 @@
+/* Variables of the source: all that a function has, one by a path, and another value for one.
+
+   usage: variables ../tests/support/steps/steps.wasm */
+#include "debugged.h"
+
+/* The line `int below = deep(n - 1);` of the guest has this behind it. */
+static const char FILE_NAME[] = "steps.c";
+enum { BEHIND_THE_CALL = 18 };
+
+/* Prints a variable and, one level down, its parts. */
+static void show(const stepwell_variable_t *variable, int depth) {
+    wasm_message_t text, type;
+    stepwell_variable_t *parts[16];
+    size_t count;
+    check(stepwell_variable_text(variable, &text), "showing a variable");
+    check(stepwell_variable_type_name(variable, &type), "showing a type");
+    printf("  %*s%s %s = %s\n", 2 * depth, "", type.data, stepwell_variable_name(variable, NULL), text.data);
+    wasm_byte_vec_delete(&text);
+    wasm_byte_vec_delete(&type);
+    if (depth > 0) return;
+    check(stepwell_variable_children(variable, 0, 16, parts, &count), "its parts");
+    for (size_t i = 0; i < count; i++) {
+        show(parts[i], depth + 1);
+        stepwell_variable_delete(parts[i]);
+    }
+}
+
+/* The variables of a list are its children. */
+static void show_all(const stepwell_frame_t *frame, stepwell_scope_t scope) {
+    stepwell_variable_t *list, *all[16];
+    size_t count;
+    check(stepwell_frame_variables(frame, 0, scope, &list), "the variables");
+    check(stepwell_variable_children(list, 0, 16, all, &count), "the variables");
+    for (size_t i = 0; i < count; i++) {
+        show(all[i], 0);
+        stepwell_variable_delete(all[i]);
+    }
+    stepwell_variable_delete(list);
+}
+
+static int stops;
+
+static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
+    const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
+    (void)env;
+    if (stepwell_stop_reason(stop) != STEPWELL_STOP_BREAKPOINT) return STEPWELL_ACTION_CONTINUE;
+    printf("stop %d: parameters and variables are\n", ++stops);
+    show_all(frame, STEPWELL_SCOPE_PARAMETERS);
+    show_all(frame, STEPWELL_SCOPE_LOCALS);
+
+    /* What a user types is a path; the answer is for people. */
+    wasm_message_t text, type;
+    check(stepwell_frame_evaluate(frame, "&n", &text, &type), "evaluating");
+    printf("  &n is %s, of type %s\n", text.data, type.data);
+    wasm_byte_vec_delete(&text);
+    wasm_byte_vec_delete(&type);
+
+    /* A frame further out has variables of its own. */
+    check(stepwell_frame_evaluate(stepwell_stop_frame(stop, 1), "n", &text, NULL), "evaluating in the caller");
+    printf("  n of the caller is %s\n", text.data);
+    wasm_byte_vec_delete(&text);
+
+    /* The guest goes on with 40. */
+    if (stops == 1) check(stepwell_frame_assign(frame, "below", "40"), "assigning");
+    return STEPWELL_ACTION_CONTINUE;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) fail("usage: %s ../tests/support/steps/steps.wasm", argv[0]);
+    debugged guest;
+    stepwell_breakpoint_t id;
+    int32_t depth = 2, result;
+    start_debugged(&guest, argv[1], on_stop);
+    check(stepwell_breakpoint_add_at_line(guest.debugger, guest.module, FILE_NAME, BEHIND_THE_CALL, 0, &id), "breaking at a line");
+    if (!call(&guest, "dive", 1, &depth, &result)) return EXIT_FAILURE;
+    /* By itself it is 1 and one more for each call. */
+    printf("dive(2) gives %d\n", (int)result);
+    if (stops != 2 || result != 42) fail("42 was expected");
+    end_debugged(&guest);
+    return 0;
+}
