@@ -40,7 +40,7 @@ static inline void start_debugged(debugged *guest, const char *path, stepwell_st
     stepwell_linker_delete(linker);
 }
 
-/* Calls an export that takes numbers and gives one. False, with the reason printed, if it traps. */
+/* Calls an export that takes up to four numbers and gives one. False, with the reason printed, if it traps. */
 static inline bool call(debugged *guest, const char *name, size_t count, const int32_t *numbers, int32_t *result) {
     wasm_val_t values[4], one[] = {WASM_INIT_VAL};
     for (size_t i = 0; i < count; i++) values[i] = (wasm_val_t)WASM_I32_VAL(numbers[i]);

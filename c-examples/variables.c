@@ -3,8 +3,7 @@
    usage: variables ../tests/support/steps/steps.wasm */
 #include "debugged.h"
 
-/* The line `int below = deep(n - 1);` of the guest has this behind it. */
-static const char FILE_NAME[] = "steps.c";
+/* Of steps.c: the line behind `int below = deep(n - 1);`. */
 enum { BEHIND_THE_CALL = 18 };
 
 /* Prints a variable and, one level down, its parts. */
@@ -71,7 +70,8 @@ int main(int argc, char **argv) {
     stepwell_breakpoint_t id;
     int32_t depth = 2, result;
     start_debugged(&guest, argv[1], on_stop);
-    check(stepwell_breakpoint_add_at_line(guest.debugger, guest.module, FILE_NAME, BEHIND_THE_CALL, 0, &id), "breaking at a line");
+    check(stepwell_breakpoint_add_at_line(guest.debugger, guest.module, "steps.c", BEHIND_THE_CALL, 0, &id),
+          "breaking at a line");
     if (!call(&guest, "dive", 1, &depth, &result)) return EXIT_FAILURE;
     /* By itself it is 1 and one more for each call. */
     printf("dive(2) gives %d\n", (int)result);

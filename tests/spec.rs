@@ -137,9 +137,18 @@ fn webassembly_2_debugged() {
     all_pass("proposals/extended-const", Mode::Debug, 284);
 }
 
-/// The configurations that change most of the code. The others are steps of `scripts/test --long`; copied code holds
-/// for a whole process.
-const CONFIGURATIONS: [&str; 5] = ["no-reservation", "no-signals", "simple", "simple-no-signals", "unoptimized"];
+/// Every configuration but the copied code, which holds for a whole process: that one is a step of `scripts/test
+/// --long`.
+const CONFIGURATIONS: [&str; 8] = [
+    "small-reservation",
+    "no-reservation",
+    "no-signals",
+    "simple",
+    "simple-no-signals",
+    "unoptimized",
+    "relaxed-deterministic",
+    "canonical-nans",
+];
 
 #[test]
 fn webassembly_2_in_every_configuration() {

@@ -351,7 +351,33 @@ fn what_the_host_writes_before_it_throws_is_told_where_that_is_caught() {
 
 const STEPS: &str = r#"(module (global $g (export "g") (mut i32) (i32.const 0))
     (func $f (export "f") (global.set $g (i32.const 1)) (drop (i32.const 5)) (global.set $g (i32.const 2)) nop nop)
-    (func $h (export "h") (global.set $g (i32.const 50))))"#;
+    (func $h (export "h") (global.set $g (i32.const 50)))
+    (func (export "quiet") nop nop))"#;
+
+/// The step is the answer to a watchpoint, and the breakpoint is told at the same instruction before it begins.
+#[test]
+fn what_a_callback_runs_between_a_watchpoint_and_its_step_is_not_stepped() {
+    for tier in TIERS {
+        let (engine, mut store, debugger, log) = debugged(tier, |stop| match stop.reason() {
+            Reason::Watchpoint(hits) if hits[0].new[0] == 1 => Action::StepInstruction,
+            Reason::Breakpoint(_) => {
+                let instance = stop.top().unwrap().instance();
+                call(stop, instance, "quiet", &[]).unwrap();
+                Action::Continue
+            }
+            _ => Action::Continue,
+        });
+        let module = module(&engine, STEPS);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let watched = global(&store, instance, 0);
+        debugger.watch_global(&mut store, watched, WatchKind::Change).unwrap();
+        let first = set_at(&module, "f", 0);
+        debugger.break_at(&mut store, &module, WasmOffset::new(first + 2)).unwrap();
+        call(&mut store, instance, "f", &[]).unwrap();
+        let others: Vec<_> = taken(&log).into_iter().filter(|seen| matches!(seen, Seen::Other(_))).collect();
+        assert_eq!(others, [Seen::Other("breakpoint".to_owned())]);
+    }
+}
 
 #[test]
 fn a_watchpoint_ends_a_step_and_breakpoints_come_behind_it() {

@@ -210,7 +210,7 @@ impl State {
                     inside.pay(store);
                     store.set_virtual(inside);
                 }
-                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { Next::Tell });
+                return Ok(if matches!(due, Due::Ask) { Next::Ask } else { self.tell() });
             }
             at.inside = inside.take();
         }
