@@ -77,8 +77,11 @@ static void queued(wasm_engine_t *engine) {
     stepwell_breakpoint_t breakpoint;
     wasm_trap_t *trap;
     wasm_extern_t *item;
-    CHECK(stepwell_pauser_pause(pauser) && stepwell_pauser_pause(pauser));
+    CHECK(stepwell_pauser_pause(pauser));
+    /* Called again before the stop, it is one stop. Where the guest was quicker, it would be another one. */
+    CHECK(stepwell_pauser_pause(pauser));
     stop = stepwell_stop_queue_next(queue, UINT64_MAX);
+    stepwell_pauser_cancel(pauser);
     CHECK(stop && stepwell_stop_reason(stop) == STEPWELL_STOP_PAUSE && stepwell_stop_frame_count(stop) == 1);
     frame = stepwell_stop_frame(stop, 0);
     CHECK(stepwell_frame_local(frame, 0, &val));
