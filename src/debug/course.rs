@@ -3,7 +3,7 @@
 //! debugger's state in hand; whoever calls the callback does that with the state put back.
 
 use super::State;
-use super::breakpoint_id::Hits;
+use super::breakpoint_id::{BreakpointId, Hits};
 use super::condition::{Reader, Values};
 use super::stepping::Action;
 use super::stop::Reason;
@@ -55,6 +55,11 @@ impl<'a> Place<'a> {
             reason: Reason::Step,
         }
     }
+
+    /// At a stop point, where this was told.
+    pub(super) fn told(info: &'a StopInfo, reason: Reason) -> Self {
+        Place { reason, ..Place::new(info) }
+    }
 }
 
 /// A guest that is inside a region, where it was stopped at an access. What it has read on the way, or ahead of its
@@ -90,6 +95,37 @@ pub(super) enum Next {
 }
 
 impl State {
+    /// Whether breakpoints alone may stop a guest: no step is under way, nothing is watched, covered or paused.
+    #[inline]
+    fn has_breakpoints_alone(&self, store: &StoreMut<'_>) -> bool {
+        !self.asking
+            && self.stepping.is_idle(&self.layers)
+            && self.marks.is_empty()
+            && !self.watch.is_awake()
+            && !store.registry().has_pause_to_end()
+    }
+
+    /// The guest has come to a stop point: a breakpoint that stops it whatever its state is, if that alone is to be told.
+    /// This and [`State::goes_on`] are a short way through what [`State::arrive`] and [`State::answered`] do, for what
+    /// most stops are.
+    #[inline]
+    pub(super) fn hit_alone(&mut self, store: &StoreMut<'_>, info: &StopInfo) -> Option<BreakpointId> {
+        if !self.has_breakpoints_alone(store) {
+            return None;
+        }
+        let found = self.breakpoints.at(info.slot, info.wasm)?;
+        self.breakpoints.hit_plain(found)
+    }
+
+    /// Such a breakpoint has been told: whether the guest goes on from there, with nothing more to be looked at.
+    #[inline]
+    pub(super) fn goes_on(&self, store: &StoreMut<'_>, info: &StopInfo, action: &Action) -> bool {
+        matches!(action, Action::Continue)
+            && self.has_breakpoints_alone(store)
+            && !store.has_virtual()
+            && self.breakpoints.inside(info.slot, info.func).is_none()
+    }
+
     /// The guest has come to a stop point.
     #[inline]
     pub(super) fn arrive(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {

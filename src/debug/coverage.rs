@@ -141,10 +141,16 @@ impl Marks {
         Ok(())
     }
 
+    /// Whether there are none.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.modules.is_empty()
+    }
+
     /// The guest has come to a stop point.
     #[inline]
     pub(super) fn reach(&mut self, store: &mut StoreMut<'_>, slot: CodeSlot, at: WasmOffset) -> Result<()> {
-        if self.modules.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         self.mark(store, slot, at)

@@ -286,11 +286,26 @@ impl Core {
     ///
     /// `accessed`: the guest is inside the region behind that, at an access of what is watched.
     fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo, accessed: bool) -> Result<Answer> {
+        if !accessed && let Some(id) = told.with(|state, store| Ok(state.hit_alone(store, info)))? {
+            let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
+            let mut action = self.call_back(told, &reason, None);
+            if told.with(|state, store| Ok(state.goes_on(store, info, &action)))? {
+                return Ok(Answer::GoOn);
+            }
+            let mut at = Place::told(info, reason);
+            let next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
+            return self.follow(told, at, next);
+        }
         let mut at = Place::new(info);
-        let mut next = told.with(|state, store| match accessed {
+        let next = told.with(|state, store| match accessed {
             true => state.accessed(store, &mut at),
             false => state.arrive(store, &mut at),
         })?;
+        self.follow(told, at, next)
+    }
+
+    /// Does what is to be done next at a stop, until the guest goes on.
+    fn follow(&self, told: &mut Told<'_, State>, mut at: Place<'_>, mut next: Next) -> Result<Answer> {
         loop {
             match next {
                 Next::Done(answer) => return Ok(answer),

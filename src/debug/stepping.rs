@@ -104,6 +104,12 @@ impl Stepping {
         Ok(())
     }
 
+    /// Whether no step is under way, and none has left anything armed.
+    #[inline]
+    pub(super) fn is_idle(&self, layers: &Layers) -> bool {
+        !self.always && self.goal == Goal::None && matches!(layers.scope(Layer::Step), StepScope::Off)
+    }
+
     /// Whether the instruction at `wasm` ends the step under way; if so, it is over.
     #[inline]
     pub(super) fn satisfied(
@@ -228,10 +234,7 @@ impl Stepping {
             return Ok(());
         }
         // No step is under way, and none is to be.
-        if matches!(action, Action::Continue)
-            && self.goal == Goal::None
-            && matches!(layers.scope(Layer::Step), StepScope::Off)
-        {
+        if matches!(action, Action::Continue) && self.is_idle(layers) {
             return Ok(());
         }
         self.start_anew(layers, store, action, at, wasm)

@@ -61,7 +61,9 @@ unsafe fn tell_all(store: NonNull<StoreInner>, event: &Event<'_>, last: u64) -> 
     let mut replaced = None;
     let mut told = 0;
     // SAFETY: as above.
-    while let Some((number, listener)) = unsafe { next(store, told, last) } {
+    while told < last
+        && let Some((number, listener)) = unsafe { next(store, told, last) }
+    {
         told = number;
         let answer = listener.tell(StoreMut::from_inner(store), event)?;
         if let Event::Stop(_) | Event::Access(_) = event {

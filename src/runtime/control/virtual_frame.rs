@@ -15,7 +15,7 @@ use crate::runtime::control::frames;
 use crate::runtime::control::slot::read_state;
 use crate::runtime::store::events::{EventRecord, Replacement};
 use crate::runtime::store::inner::StoreInner;
-use crate::runtime::store::views::StoreMut;
+use crate::runtime::store::views::{AsStore, StoreMut};
 use crate::runtime::store::virtual_frame::{FUEL, Looked, Room, VALUES, VirtualFrame};
 use std::ops::ControlFlow;
 
@@ -43,6 +43,14 @@ impl StoreMut<'_> {
             (*newest).shown = Some(frame);
         }
         true
+    }
+
+    /// Whether something has been said of the event being told: its frame is not where the guest stands.
+    #[inline]
+    pub fn has_virtual(&self) -> bool {
+        let newest = self.as_store().inner().events;
+        // SAFETY: as in `set_virtual`.
+        unsafe { !newest.is_null() && (*newest).shown.is_some() }
     }
 
     /// Takes back what has been said of the event being told: its frame is where the guest stands.
