@@ -210,7 +210,29 @@ enum class StopReason : std::int32_t {
   Exception = STEPWELL_STOP_EXCEPTION,
   Pause = STEPWELL_STOP_PAUSE,
   Watchpoint = STEPWELL_STOP_WATCHPOINT,
+  Module = STEPWELL_STOP_MODULE,
+  Instance = STEPWELL_STOP_INSTANCE,
+  MemoryGrown = STEPWELL_STOP_MEMORY_GROWN,
+  HostCall = STEPWELL_STOP_HOST_CALL,
+  HostReturn = STEPWELL_STOP_HOST_RETURN,
 };
+
+/// Events that are stops where they are asked for, as a set: `Event::Trap | Event::HostCall`.
+enum class Event : std::uint32_t {
+  None = 0,
+  Trap = STEPWELL_EVENT_TRAP,
+  Module = STEPWELL_EVENT_MODULE,
+  Instance = STEPWELL_EVENT_INSTANCE,
+  MemoryGrown = STEPWELL_EVENT_MEMORY_GROWN,
+  HostCall = STEPWELL_EVENT_HOST_CALL,
+  HostReturn = STEPWELL_EVENT_HOST_RETURN,
+};
+constexpr Event operator|(Event one, Event other) {
+  return static_cast<Event>(static_cast<std::uint32_t>(one) | static_cast<std::uint32_t>(other));
+}
+constexpr Event operator&(Event one, Event other) {
+  return static_cast<Event>(static_cast<std::uint32_t>(one) & static_cast<std::uint32_t>(other));
+}
 
 /// What of a watched place is a hit.
 enum class WatchKind : std::int32_t {
@@ -4475,6 +4497,35 @@ public:
     stepwell_exception_t *exception = stepwell_stop_exception(stop_);
     return exception ? std::optional<ExnRef>(ExnRef(store_, exception)) : std::nullopt;
   }
+  /// The module that the store has now, or of which there is another instance, if that is the reason.
+  std::optional<Module> module() const { return wrap<Module>(stepwell_stop_module(stop_)); }
+  /// The instance that has been made, if that is the reason.
+  std::optional<Instance> instance() const { return wrap<Instance>(stepwell_stop_instance(stop_)); }
+  /// The memory that has grown, if that is the reason.
+  std::optional<Memory> memory() const { return wrap<Memory>(stepwell_stop_memory(stop_)); }
+  /// How many pages it had before.
+  std::uint64_t memory_old_size() const { return check(), stepwell_stop_memory_old_size(stop_); }
+  /// The host function that is called, or returns, if that is the reason.
+  std::optional<Func> host_func() const { return wrap<Func>(stepwell_stop_host_func(stop_)); }
+  /// The module and name by which the guest that calls imports it, if it does.
+  std::optional<std::pair<std::string, std::string>> host_import() const {
+    check();
+    const char *module = stepwell_stop_import_module(stop_);
+    if (!module) return std::nullopt;
+    return std::make_pair(std::string(module), std::string(stepwell_stop_import_name(stop_)));
+  }
+  /// What it is called with, or where it returns, its results.
+  std::vector<Val> host_values() const {
+    check();
+    std::vector<wasm_val_t> raw(stepwell_stop_host_values(stop_, nullptr, 0));
+    const std::size_t count = std::min(raw.size(), stepwell_stop_host_values(stop_, raw.data(), raw.size()));
+    std::vector<Val> list;
+    list.reserve(count);
+    for (std::size_t i = 0; i < count; i++) list.emplace_back(store_, raw[i]);
+    return list;
+  }
+  /// Whether it has failed, so that it has no results.
+  bool host_failed() const { return check(), stepwell_stop_host_failed(stop_); }
   /// The frame that catches it; none if no frame does, or if no exception is the reason.
   std::optional<Frame> catching_frame() const {
     check();
@@ -4545,6 +4596,11 @@ public:
   stepwell_stop_t *raw() const noexcept { return stop_; }
 
 private:
+  template <class T, class C> std::optional<T> wrap(C *owned) const {
+    if (owned) return T(store_, owned);
+    check();
+    return std::nullopt;
+  }
   static Result<Action> answer(Action action, stepwell_error_t *error) {
     if (error) return detail::take_error(error);
     return action;
@@ -4817,6 +4873,16 @@ public:
     return detail::outcome(stepwell_debugger_stop_at_exceptions_set(raw(), static_cast<stepwell_exception_stops_t>(which)));
   }
   void stop_at_exceptions(ExceptionStops which) { try_stop_at_exceptions(which).value(); }
+  /// Which events are stops from now on; at first traps alone. What runs within the callback is not told of by them, but for traps.
+  Result<void> try_events(Event events) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_debugger_events_set(raw(), static_cast<stepwell_events_t>(events)));
+  }
+  void events(Event events) { try_events(events).value(); }
+  Event events() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return static_cast<Event>(stepwell_debugger_events(raw()));
+  }
   std::size_t breakpoint_count() const {
     if (!valid()) detail::moved_from(class_name).raise();
     return stepwell_debugger_breakpoint_count(raw());

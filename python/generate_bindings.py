@@ -21,10 +21,12 @@ BASE_TYPES = {
 # C's enums that the package shows, as the classes it shows them by.
 ENUMS = {
     "stepwell_action_enum": "Action", "stepwell_debug_tier_enum": "DebugTier", "stepwell_error_enum": "ErrorCode",
-    "stepwell_exception_stops_enum": "ExceptionStops", "stepwell_feature_enum": "Feature", "stepwell_profiler_enum": "Profiler", "stepwell_stop_enum": "StopReason",
-    "stepwell_trap_enum": "TrapCode", "stepwell_scope_enum": "Scope", "stepwell_variable_enum": "VariableKind",
-    "stepwell_watch_kind_enum": "WatchKind",
+    "stepwell_event_enum": "Events", "stepwell_exception_stops_enum": "ExceptionStops", "stepwell_feature_enum": "Feature",
+    "stepwell_profiler_enum": "Profiler", "stepwell_stop_enum": "StopReason", "stepwell_trap_enum": "TrapCode", "stepwell_scope_enum": "Scope",
+    "stepwell_variable_enum": "VariableKind", "stepwell_watch_kind_enum": "WatchKind",
 }
+# Those whose members are bits.
+SETS = {"Events"}
 
 PROLOGUE = '''"""The C ABI for ctypes. Generated from the headers by python/generate_bindings.py: do not edit."""
 # flake8: noqa
@@ -34,7 +36,7 @@ from ctypes import (
     c_int64, c_size_t, c_ssize_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p,
 )
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 from ._loader import check_version, function
 
@@ -170,7 +172,8 @@ class Bindings:
         shared = 0
         while all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
             shared += 1
-        self.lines.append(f"class {name}(IntEnum):")
+        base = "IntFlag" if name in SETS else "IntEnum"
+        self.lines.append(f"class {name}({base}):")
         self.lines += [f"    {'_'.join(w[shared:])} = {value}" for w, value in zip(words, members.values())]
 
     def opaque(self, kind, name):

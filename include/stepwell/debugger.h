@@ -51,6 +51,22 @@ typedef enum stepwell_action_enum {
   STEPWELL_ACTION_RUN_TO = 8,
 } stepwell_action_enum;
 
+/** Events that are stops where they are asked for. More may come. */
+typedef enum stepwell_event_enum {
+  /** A guest traps: `STEPWELL_STOP_TRAP`. This alone is on at first. */
+  STEPWELL_EVENT_TRAP = 1,
+  /** The store has a module that it had not: `STEPWELL_STOP_MODULE`. */
+  STEPWELL_EVENT_MODULE = 2,
+  /** An instance has been made: `STEPWELL_STOP_INSTANCE`. */
+  STEPWELL_EVENT_INSTANCE = 4,
+  /** A memory has grown: `STEPWELL_STOP_MEMORY_GROWN`. */
+  STEPWELL_EVENT_MEMORY_GROWN = 8,
+  /** A guest calls a host function: `STEPWELL_STOP_HOST_CALL`. */
+  STEPWELL_EVENT_HOST_CALL = 16,
+  /** A host function returns to a guest: `STEPWELL_STOP_HOST_RETURN`. */
+  STEPWELL_EVENT_HOST_RETURN = 32,
+} stepwell_event_enum;
+
 /** Which exceptions are stops. */
 typedef enum stepwell_exception_stops_enum {
   /** None. */
@@ -114,6 +130,19 @@ typedef enum stepwell_stop_enum {
    * told behind this.
    */
   STEPWELL_STOP_WATCHPOINT = 6,
+  /**
+   * The store has a module that it had not: `stepwell_stop_module`. None of its instances is there yet; breakpoints
+   * may be set in it. This and what follows are told where `stepwell_debugger_events_set` asks for it.
+   */
+  STEPWELL_STOP_MODULE = 7,
+  /** An instance has been made: `stepwell_stop_instance`. Its start function has not been called. */
+  STEPWELL_STOP_INSTANCE = 8,
+  /** A memory has grown, by the `memory.grow` that the guest is at, or by the host: `stepwell_stop_memory`. */
+  STEPWELL_STOP_MEMORY_GROWN = 9,
+  /** A guest calls a host function, which has not begun: `stepwell_stop_host_func`. */
+  STEPWELL_STOP_HOST_CALL = 10,
+  /** A host function returns to the guest that has called it. */
+  STEPWELL_STOP_HOST_RETURN = 11,
 } stepwell_stop_enum;
 
 /** What a variable is made of. More may come. */
@@ -212,6 +241,9 @@ typedef int32_t stepwell_stop_reason_t;
 
 /** What blocks while others use a stop: see `stepwell_stop_serve`. */
 typedef void (*stepwell_wait_callback_t)(void *env);
+
+/** A set of events, of `enum stepwell_event_enum`. */
+typedef uint32_t stepwell_events_t;
 
 /**
  * Instructions that are reached together, but for traps among them: a basic block, or what is between two calls of
@@ -1299,6 +1331,102 @@ STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_stop_run_to_line_set(stepwell_stop_t *stop,
                                                    uint32_t line);
+
+/**
+ * Says which events are stops from now on, as a set: `STEPWELL_EVENT_TRAP | STEPWELL_EVENT_HOST_CALL`. What is not in
+ * it costs nothing.
+ *
+ * A guest may wait at such a stop, for a host function or in `memory.grow`: its frames are shown, cannot be changed,
+ * and a step starts there. A step that was under way is over. Where no guest waits there are no frames, and nothing
+ * can be stepped. What runs within the callback is not told of by these events, but for traps.
+ * `STEPWELL_ACTION_TRAP` fails what is told of: the instantiation, the growing, the call. Also allowed inside a stop.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_events_set(stepwell_debugger_t *debugger,
+                                                  stepwell_events_t events);
+
+/**
+ * Which events are stops; 0 if the debugger is no longer attached.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API stepwell_events_t stepwell_debugger_events(const stepwell_debugger_t *debugger);
+
+/**
+ * The module that the store has now, or of which there is another instance; NULL if neither is the reason.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+own wasm_module_t *stepwell_stop_module(stepwell_stop_t *stop);
+
+/**
+ * The instance that has been made; NULL if that is not the reason.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API own wasm_instance_t *stepwell_stop_instance(stepwell_stop_t *stop);
+
+/**
+ * The memory that has grown; NULL if that is not the reason.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API own wasm_memory_t *stepwell_stop_memory(stepwell_stop_t *stop);
+
+/**
+ * How many pages the memory had before; 0 if that is not the reason.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API uint64_t stepwell_stop_memory_old_size(const stepwell_stop_t *stop);
+
+/**
+ * The host function that is called, or that returns; NULL if neither is the reason.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API own wasm_func_t *stepwell_stop_host_func(stepwell_stop_t *stop);
+
+/**
+ * The module from which the guest that calls imports the host function; NULL if it does not import it, or no call of a
+ * host function is the reason. Borrowed: valid until the stop callback returns.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+const char *stepwell_stop_import_module(stepwell_stop_t *stop);
+
+/**
+ * The name by which it imports it; NULL and borrowed as by `stepwell_stop_import_module`.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API const char *stepwell_stop_import_name(stepwell_stop_t *stop);
+
+/**
+ * Writes what the host function is called with to `out`, or where it returns, its results: the first `capacity` of
+ * them, if there are more. Returns how many there are; 0 if no call of a host function is the reason. What is written
+ * is the caller's: give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0, `out`
+ * may be NULL.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+size_t stepwell_stop_host_values(stepwell_stop_t *stop,
+                                 own wasm_val_t *out,
+                                 size_t capacity);
+
+/**
+ * Whether the host function has failed, so that it returns with a trap or an exception and without results.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_stop_host_failed(const stepwell_stop_t *stop);
 
 /**
  * Writes the state of the stopped store to `out` as a core dump: a WebAssembly module in the format "Coredump" of the

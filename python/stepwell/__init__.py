@@ -18,7 +18,7 @@
 Everything is closed when it is no longer used, or at once by `close()` or `with`, in any order; a store closes all
 that is in it.
 """
-from ._bindings import VERSION, Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind, WatchKind
+from ._bindings import VERSION, Action, DebugTier, ErrorCode, Events, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind, WatchKind
 from .debugger import BreakPlace, Breakpoint, CoveredBlock, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue, Variable, Watchpoint, WatchHit
 from .engine import Engine
 from .errors import Error, Exit, GuestException, Source, Trap, TrapFrame, name_to_show
@@ -38,12 +38,12 @@ from .wasi import Wasi
 
 __version__ = ".".join(str(part) for part in VERSION)
 
-for _shown in (Action, DebugTier, ErrorCode, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind, WatchKind):
+for _shown in (Action, DebugTier, ErrorCode, Events, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind, WatchKind):
     _shown.__module__ = __name__
 
 __all__ = [
     "Action", "AnyRef", "ArrayRef", "ArrayType", "BreakPlace", "Breakpoint", "Caller", "CoveredBlock", "CustomSection", "DebugTier", "Debugger",
-    "Engine", "Error", "ErrorCode", "Evaluated", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
+    "Engine", "Error", "ErrorCode", "Evaluated", "Events", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "FunctionInfo", "Global", "GlobalType", "GuestException",
     "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "Memory", "MemoryType",
     "Module", "Pauser", "Profiler", "Scope", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",

@@ -6,7 +6,7 @@ from ctypes import (
     c_int64, c_size_t, c_ssize_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p,
 )
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 from ._loader import check_version, function
 
@@ -307,6 +307,19 @@ class Action(IntEnum):
     NEXT_LINE = 6
     STEP_OUT_OF = 7
     RUN_TO = 8
+STEPWELL_EVENT_TRAP = 1
+STEPWELL_EVENT_MODULE = 2
+STEPWELL_EVENT_INSTANCE = 4
+STEPWELL_EVENT_MEMORY_GROWN = 8
+STEPWELL_EVENT_HOST_CALL = 16
+STEPWELL_EVENT_HOST_RETURN = 32
+class Events(IntFlag):
+    TRAP = 1
+    MODULE = 2
+    INSTANCE = 4
+    MEMORY_GROWN = 8
+    HOST_CALL = 16
+    HOST_RETURN = 32
 STEPWELL_EXCEPTION_STOPS_NONE = 0
 STEPWELL_EXCEPTION_STOPS_UNCAUGHT = 1
 STEPWELL_EXCEPTION_STOPS_ALL = 2
@@ -334,6 +347,11 @@ STEPWELL_STOP_TRAP = 3
 STEPWELL_STOP_EXCEPTION = 4
 STEPWELL_STOP_PAUSE = 5
 STEPWELL_STOP_WATCHPOINT = 6
+STEPWELL_STOP_MODULE = 7
+STEPWELL_STOP_INSTANCE = 8
+STEPWELL_STOP_MEMORY_GROWN = 9
+STEPWELL_STOP_HOST_CALL = 10
+STEPWELL_STOP_HOST_RETURN = 11
 class StopReason(IntEnum):
     BREAKPOINT = 1
     STEP = 2
@@ -341,6 +359,11 @@ class StopReason(IntEnum):
     EXCEPTION = 4
     PAUSE = 5
     WATCHPOINT = 6
+    MODULE = 7
+    INSTANCE = 8
+    MEMORY_GROWN = 9
+    HOST_CALL = 10
+    HOST_RETURN = 11
 STEPWELL_VARIABLE_NUMBER = 1
 STEPWELL_VARIABLE_POINTER = 2
 STEPWELL_VARIABLE_REFERENCE = 3
@@ -384,6 +407,7 @@ stepwell_watch_kind_t = c_int32
 stepwell_watchpoint_t = c_uint32
 stepwell_stop_reason_t = c_int32
 stepwell_wait_callback_t = CFUNCTYPE(None, c_void_p)
+stepwell_events_t = c_uint32
 class stepwell_covered_block_t(Structure): pass
 stepwell_covered_block_t._fields_ = [('begin', c_size_t), ('end', c_size_t), ('func_index', c_uint32), ('is_reached', c_bool)]
 stepwell_scope_t = c_int32
@@ -1022,6 +1046,17 @@ stepwell_stop_return_early = function("stepwell_stop_return_early", POINTER(step
 stepwell_stop_step_out_of_set = function("stepwell_stop_step_out_of_set", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_run_to_offset_set = function("stepwell_stop_run_to_offset_set", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_run_to_line_set = function("stepwell_stop_run_to_line_set", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_uint32])
+stepwell_debugger_events_set = function("stepwell_debugger_events_set", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_events_t])
+stepwell_debugger_events = function("stepwell_debugger_events", stepwell_events_t, [POINTER(stepwell_debugger_t)])
+stepwell_stop_module = function("stepwell_stop_module", POINTER(wasm_module_t), [POINTER(stepwell_stop_t)])
+stepwell_stop_instance = function("stepwell_stop_instance", POINTER(wasm_instance_t), [POINTER(stepwell_stop_t)])
+stepwell_stop_memory = function("stepwell_stop_memory", POINTER(wasm_memory_t), [POINTER(stepwell_stop_t)])
+stepwell_stop_memory_old_size = function("stepwell_stop_memory_old_size", c_uint64, [POINTER(stepwell_stop_t)])
+stepwell_stop_host_func = function("stepwell_stop_host_func", POINTER(wasm_func_t), [POINTER(stepwell_stop_t)])
+stepwell_stop_import_module = function("stepwell_stop_import_module", c_char_p, [POINTER(stepwell_stop_t)])
+stepwell_stop_import_name = function("stepwell_stop_import_name", c_char_p, [POINTER(stepwell_stop_t)])
+stepwell_stop_host_values = function("stepwell_stop_host_values", c_size_t, [POINTER(stepwell_stop_t), POINTER(wasm_val_t), c_size_t])
+stepwell_stop_host_failed = function("stepwell_stop_host_failed", c_bool, [POINTER(stepwell_stop_t)])
 stepwell_stop_core_dump = function("stepwell_stop_core_dump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_byte_vec_t)])
 stepwell_debugger_cover = function("stepwell_debugger_cover", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t)])
 stepwell_debugger_coverage = function("stepwell_debugger_coverage", c_size_t, [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), POINTER(stepwell_covered_block_t), c_size_t])

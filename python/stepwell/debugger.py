@@ -4,11 +4,11 @@ from __future__ import annotations
 import threading
 from ctypes import POINTER, byref, c_size_t, c_uint32, c_uint64
 from functools import cached_property
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
 
 from . import _bindings as c
 from . import _calls
-from ._bindings import Action, ErrorCode, ExceptionStops, Scope, StopReason, TrapCode, VariableKind, WatchKind
+from ._bindings import Action, ErrorCode, Events, ExceptionStops, Scope, StopReason, TrapCode, VariableKind, WatchKind
 from ._managed import Managed, StoreObject, Unique
 from .errors import (
     Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
@@ -18,9 +18,16 @@ from .instance import Instance
 from .module import Module, c_string, rows_of
 from .store import Store
 from .types import NAMES
-from .values import ExnRef, Global, Memory, all_to_c, from_c, to_c
+from .values import ExnRef, Func, Global, Memory, all_to_c, from_c, to_c
 
 StopReason.__doc__ = "Why a guest was stopped."
+Events.__doc__ = """Events that are stops where they are asked for, as a set: `Events.TRAP | Events.HOST_CALL`.
+
+- `TRAP`: a guest traps; this alone is on at first.
+- `MODULE`, `INSTANCE`: the store has a module that it had not; an instance has been made.
+- `MEMORY_GROWN`: a memory has grown.
+- `HOST_CALL`, `HOST_RETURN`: a guest calls a host function, which has not begun; a host function returns to a guest.
+"""
 ExceptionStops.__doc__ = """Which exceptions of guests are stops.
 
 - `NONE`: none.
@@ -326,6 +333,18 @@ def counted(count: int) -> int:
     return count
 
 
+def values_of(store: Store, write: Callable[[Any], int], count: int) -> List[Any]:
+    """What C has written to an array of `count` values."""
+    values = (c.wasm_val_t * count)()
+    written = min(write(values), count)
+    try:
+        return [from_c(store, values[i], owned=False) for i in range(written)]
+    finally:
+        for i in range(written):
+            if values[i].kind >= c.STEPWELL_VALKIND_V128:
+                c.wasm_val_delete(byref(values[i]))
+
+
 class Debugger(StoreObject):
     """A debugger attached to one store; other stores never notice.
 
@@ -495,6 +514,18 @@ class Debugger(StoreObject):
         with self._store._lock:
             check(c.stepwell_debugger_stop_at_exceptions_set(self._handle, ExceptionStops(which)))
 
+    @property
+    def events(self) -> Events:
+        """Which events are stops, a set of `Events`, which can be set; at first traps alone. What runs within the callback is not told of
+        by them, but for traps. `Action.TRAP` fails what is told of."""
+        with self._store._lock:
+            return Events(c.stepwell_debugger_events(self._handle))
+
+    @events.setter
+    def events(self, events: Union[Events, int]) -> None:
+        with self._store._lock:
+            check(c.stepwell_debugger_events_set(self._handle, int(events)))
+
     def cover(self, module: Optional[Module] = None) -> None:
         """Notes from now on what of a module is reached; without one, of all modules that the store has and will have. It needs an
         `Engine(debug_tier=DebugTier.BLOCKS)`; `coverage` and `lcov` say what was noted."""
@@ -660,6 +691,60 @@ class Stop(Unique):
             )
             for i in range(c.stepwell_stop_watchpoint_count(self._handle))
         ]
+
+    @cached_property
+    def module(self) -> Optional[Module]:
+        """The module that the store has now, or of which there is another instance, if that is the reason; None for one that Python did
+        not make."""
+        handle = c.stepwell_stop_module(self._handle)
+        if not handle:
+            return None
+        try:
+            return self.store._module_of(handle)
+        finally:
+            c.wasm_module_delete(handle)
+
+    @cached_property
+    def instance(self) -> Optional[Instance]:
+        """The instance that has been made, if that is the reason, else None."""
+        handle = c.stepwell_stop_instance(self._handle)
+        return Instance._of(self.store, self.module, handle) if handle else None
+
+    @cached_property
+    def memory(self) -> Optional[Memory]:
+        """The memory that has grown, if that is the reason, else None."""
+        handle = c.stepwell_stop_memory(self._handle)
+        return Memory._of(self.store, handle) if handle else None
+
+    @cached_property
+    def memory_old_size(self) -> int:
+        """How many pages it had; 0 if that is not the reason."""
+        return int(c.stepwell_stop_memory_old_size(self._handle))
+
+    @cached_property
+    def host_func(self) -> Optional[Func]:
+        """The host function that is called, or returns, if that is the reason, else None."""
+        handle = c.stepwell_stop_host_func(self._handle)
+        return Func._of(self.store, handle) if handle else None
+
+    @cached_property
+    def host_import(self) -> Optional[Tuple[str, str]]:
+        """The module and name by which the guest that calls imports it; None if it does not, or that is not the reason."""
+        module = c.stepwell_stop_import_module(self._handle)
+        if module is None:
+            return None
+        return text_from(module), text_from(c.stepwell_stop_import_name(self._handle))
+
+    @cached_property
+    def host_values(self) -> List[Any]:
+        """What it is called with, or where it returns, its results."""
+        count = c.stepwell_stop_host_values(self._handle, None, 0)
+        return values_of(self.store, lambda values: c.stepwell_stop_host_values(self._handle, values, count), count)
+
+    @cached_property
+    def host_failed(self) -> bool:
+        """Whether it has failed, so that it has no results."""
+        return bool(c.stepwell_stop_host_failed(self._handle))
 
     @cached_property
     def trap_code(self) -> Union[TrapCode, int, None]:
@@ -1094,14 +1179,7 @@ class Frame(Unique):
         return Instance._of(self._stop.store, self.module, handle)
 
     def _values(self, getter: Any, count: int) -> List[Any]:
-        values = (c.wasm_val_t * count)()
-        written = getter(self._handle, values, count)
-        try:
-            return [from_c(self._stop.store, values[i], owned=False) for i in range(written)]
-        finally:
-            for i in range(written):
-                if values[i].kind >= c.STEPWELL_VALKIND_V128:
-                    c.wasm_val_delete(byref(values[i]))
+        return values_of(self._stop.store, lambda values: getter(self._handle, values, count), count)
 
     @cached_property
     def locals(self) -> Locals:

@@ -119,8 +119,9 @@ pub unsafe extern "C" fn wasm_memory_grow(memory: *mut wasm_memory_t, delta: was
     or_null("wasm_memory_grow", || {
         // SAFETY: C passes a live memory or NULL.
         let (object, memory) = unsafe { get(memory) }?;
-        let mut store = object.cell.enter()?;
-        memory.grow(&mut *store, delta.into())?;
+        // A callback may delete the handle.
+        let cell = object.cell.clone();
+        memory.grow(&mut *cell.enter()?, delta.into())?;
         Ok(true)
     })
 }
@@ -151,8 +152,9 @@ pub unsafe extern "C" fn stepwell_memory_grow(
     or_error("stepwell_memory_grow", || {
         // SAFETY: C passes a live memory or NULL.
         let (object, memory) = unsafe { get(memory) }?;
-        let mut store = object.cell.enter()?;
-        let pages = memory.grow(&mut *store, delta)?;
+        // A callback may delete the handle.
+        let cell = object.cell.clone();
+        let pages = memory.grow(&mut *cell.enter()?, delta)?;
         if let Some(before) = Out::plain(before_out).optional() {
             // SAFETY: C passes room for a number.
             unsafe { before.write(pages) };

@@ -63,6 +63,7 @@ pub mod sharedmemory;
 pub mod source;
 pub mod stop;
 mod stop_change;
+pub mod stop_event;
 pub mod stop_frame;
 pub mod stop_queue;
 mod stop_step;

@@ -77,6 +77,17 @@ pub enum stepwell_stop_enum {
     /// `stepwell_stop_watchpoint` says by which. A step that was under way is over; breakpoints at the instruction are
     /// told behind this.
     STEPWELL_STOP_WATCHPOINT = 6,
+    /// The store has a module that it had not: `stepwell_stop_module`. None of its instances is there yet; breakpoints
+    /// may be set in it. This and what follows are told where `stepwell_debugger_events_set` asks for it.
+    STEPWELL_STOP_MODULE = 7,
+    /// An instance has been made: `stepwell_stop_instance`. Its start function has not been called.
+    STEPWELL_STOP_INSTANCE = 8,
+    /// A memory has grown, by the `memory.grow` that the guest is at, or by the host: `stepwell_stop_memory`.
+    STEPWELL_STOP_MEMORY_GROWN = 9,
+    /// A guest calls a host function, which has not begun: `stepwell_stop_host_func`.
+    STEPWELL_STOP_HOST_CALL = 10,
+    /// A host function returns to the guest that has called it.
+    STEPWELL_STOP_HOST_RETURN = 11,
 }
 
 /// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
@@ -103,6 +114,8 @@ struct Live {
     offsets: RefCell<Option<Vec<WasmOffset>>>,
     /// The trap's message, once C has asked.
     trap_message: OnceCell<NulText>,
+    /// By what the host function of the stop is imported, once C has asked.
+    import: OnceCell<Option<(NulText, NulText)>>,
     /// The stop of the thread that began before, and the one that began after. They need not end in that order: each
     /// may stand on a coroutine of its own.
     before: Cell<*const Live>,
@@ -155,6 +168,7 @@ impl Live {
             frames: Cell::new(None),
             offsets: RefCell::new(None),
             trap_message: OnceCell::new(),
+            import: OnceCell::new(),
             before: Cell::new(std::ptr::null()),
             after: Cell::new(std::ptr::null()),
         }
@@ -346,6 +360,21 @@ pub(super) fn with_reason<R>(stop: *const stepwell_stop_t, body: impl FnOnce(&Re
     with_stop(stop, |_, stop| Ok(body(stop.reason())))
 }
 
+/// Looks at the module and name by which the host function of a stop is imported; null if it is not.
+pub(super) fn with_import(
+    stop: *mut stepwell_stop_t,
+    look: impl FnOnce(&(NulText, NulText)) -> *const c_char,
+) -> Result<*const c_char> {
+    with(number_of(stop)?, "stop", |live| {
+        let import = live.import.get_or_init(|| {
+            // SAFETY: as in `with_stop`; nothing else is lent of the stop meanwhile.
+            let (module, name) = unsafe { &mut *live.stop }.host_import()?;
+            Some((NulText::new(&module), NulText::new(&name)))
+        });
+        Ok(import.as_ref().map_or(std::ptr::null(), look))
+    })
+}
+
 /// The number of a stop.
 fn number_of(stop: *const stepwell_stop_t) -> Result<u64> {
     if stop.is_null() {
@@ -462,6 +491,11 @@ pub unsafe extern "C" fn stepwell_stop_reason(stop: *const stepwell_stop_t) -> s
                 Reason::Exception => stepwell_stop_enum::STEPWELL_STOP_EXCEPTION as i32,
                 Reason::Watchpoint(_) => stepwell_stop_enum::STEPWELL_STOP_WATCHPOINT as i32,
                 Reason::Pause => stepwell_stop_enum::STEPWELL_STOP_PAUSE as i32,
+                Reason::Module(_) => stepwell_stop_enum::STEPWELL_STOP_MODULE as i32,
+                Reason::Instance(_) => stepwell_stop_enum::STEPWELL_STOP_INSTANCE as i32,
+                Reason::MemoryGrown(_) => stepwell_stop_enum::STEPWELL_STOP_MEMORY_GROWN as i32,
+                Reason::HostCall(_) => stepwell_stop_enum::STEPWELL_STOP_HOST_CALL as i32,
+                Reason::HostReturn(_) => stepwell_stop_enum::STEPWELL_STOP_HOST_RETURN as i32,
             })
         })
     })

@@ -1,6 +1,7 @@
 //! `stepwell_frame_t`: a frame of a stop. (`wasm_frame_t` is a frame of a trap that is over.)
 
 use super::bytes::lend_name;
+use super::plumbing::cell::StoreCell;
 use super::plumbing::guard::{or_null, or_value};
 use super::plumbing::handles::{stepwell_frame_t, wasm_instance_t, wasm_module_t};
 use super::plumbing::object::Object;
@@ -12,6 +13,7 @@ use crate::base::{LocalIndex, Result};
 use crate::debug::Frame;
 use crate::runtime::Val;
 use std::ffi::c_char;
+use std::sync::Arc;
 
 /// The index of the frame's function in its module, imports counted; `UINT32_MAX` if the stop is over.
 ///
@@ -115,18 +117,29 @@ unsafe fn write_vals(
     out: Out<wasm_val_t>,
     capacity: usize,
 ) -> Result<usize> {
+    // SAFETY: handed on to the caller.
+    with_frame(frame, |cell, frame| unsafe { write_list(cell, &vals(frame), &out, capacity) })
+}
+
+/// Writes the first `capacity` of some values to an array of C's, and returns how many there are.
+///
+/// # Safety
+/// As [`write_vals`].
+pub(super) unsafe fn write_list(
+    cell: &Arc<StoreCell>,
+    vals: &[Val],
+    out: &Out<wasm_val_t>,
+    capacity: usize,
+) -> Result<usize> {
     if capacity > 0 && out.is_null() {
         return Err(null("out"));
     }
-    with_frame(frame, |cell, frame| {
-        let vals = vals(frame);
-        let mut store = cell.enter()?;
-        for (i, val) in vals.iter().take(capacity).enumerate() {
-            // SAFETY: by the contract.
-            unsafe { out.at(i).write(to_c(cell, &mut *store, *val)) };
-        }
-        Ok(vals.len())
-    })
+    let mut store = cell.enter()?;
+    for (i, val) in vals.iter().take(capacity).enumerate() {
+        // SAFETY: by the contract.
+        unsafe { out.at(i).write(to_c(cell, &mut *store, *val)) };
+    }
+    Ok(vals.len())
 }
 
 /// How many locals the function has, parameters counted; 0 if the stop is over.

@@ -40,6 +40,7 @@ mod condition;
 mod core_dump;
 mod course;
 mod coverage;
+mod events;
 mod frame;
 mod layers;
 mod line_step;
@@ -57,6 +58,7 @@ pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakp
 pub use breakpoint_id::BreakpointId;
 pub use condition::Condition;
 pub use coverage::{Coverage, CoveredBlock};
+pub use events::Events;
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
@@ -103,6 +105,9 @@ struct State {
     marks: Marks,
     watch: Watch,
     exceptions: ExceptionStops,
+    events: Events,
+    /// Whether the host is told of an event of that set: what runs within that is not told of.
+    announcing: bool,
     /// Whether the host is asked about a condition: what runs within that is not told.
     asking: bool,
     /// Room for frames inside regions, so that looking into one allocates nothing.
@@ -257,13 +262,17 @@ impl EventSink for Core {
             Event::Trap(trap) => self.trap(told, trap).map(|()| Answer::GoOn),
             Event::Exception(exception) => self.exception(told, exception).map(|()| Answer::GoOn),
             Event::Module(module) => {
-                let register = |state: &mut State, store: &mut StoreMut<'_>| {
+                told.with(|state, store| {
                     state.breakpoints.module_registered(store, *module)?;
                     state.marks.module_registered(store, *module)?;
                     state.watch.code_registered(store)
-                };
-                told.with(register).map(|()| Answer::GoOn)
+                })?;
+                self.announce(told, Events::MODULE, || Reason::Module(*module))
             }
+            Event::Instance(instance) => self.announce(told, Events::INSTANCE, || Reason::Instance(*instance)),
+            Event::Grown(grown) => self.announce(told, Events::MEMORY_GROWN, || Reason::MemoryGrown(**grown)),
+            Event::Calling(called) => self.announce(told, Events::HOST_CALL, || Reason::HostCall((*called).clone())),
+            Event::Called(called) => self.announce(told, Events::HOST_RETURN, || Reason::HostReturn((*called).clone())),
             Event::Entering { within_call } => {
                 told.with(|state, store| state.watch.entering(store, *within_call)).map(|()| Answer::GoOn)
             }
@@ -361,13 +370,40 @@ impl Core {
         told.with(|state, store| state.asked(store, at, held))
     }
 
+    /// Tells of an event that is no stop of a guest's own, if it is asked for.
+    fn announce(&self, told: &mut Told<'_, State>, of: Events, reason: impl FnOnce() -> Reason) -> Result<Answer> {
+        let due = told.with(|state, _| {
+            let due = state.events.contains(of) && !state.asking && !state.announcing;
+            if due {
+                state.stepping.pause();
+                state.announcing = true;
+            }
+            Ok(due)
+        })?;
+        if due {
+            let action = self.call_back(told, &reason(), None);
+            told.with(|state, store| {
+                state.announcing = false;
+                state.watch.refresh(store.as_store())?;
+                if let Action::Trap(message) = action {
+                    state.stepping.cancel(&mut state.layers, store)?;
+                    return Err(Trap::new(message).into());
+                }
+                state.stepping.start_in_call(&mut state.layers, store, &action)
+            })?;
+        }
+        Ok(Answer::GoOn)
+    }
+
     /// Tells of a trap.
     fn trap(&self, told: &mut Told<'_, State>, trap: &TrapInfo) -> Result<()> {
         if told.with(|state, store| if state.asking { Ok(true) } else { state.trapped(store, trap).map(|()| false) })? {
             return Ok(());
         }
         // The guest's call has ended, whatever the answer is.
-        self.call_back(told, &Reason::Trap(trap.code), None);
+        if told.with(|state, _| Ok(state.events.contains(Events::TRAP)))? {
+            self.call_back(told, &Reason::Trap(trap.code), None);
+        }
         told.with(|state, store| {
             state.watch.refresh(store.as_store())?;
             state.stepping.cancel(&mut state.layers, store)
@@ -395,7 +431,7 @@ impl Core {
                 state.stepping.cancel(&mut state.layers, store)?;
                 return Err(Trap::new(message).into());
             }
-            state.stepping.start_at_throw(&mut state.layers, store, &action)?;
+            state.stepping.start_in_call(&mut state.layers, store, &action)?;
             state.stepping.thrown(&mut state.layers, store, caught)
         })
     }

@@ -240,8 +240,8 @@ impl Stepping {
         self.start_anew(layers, store, action, at, wasm)
     }
 
-    /// Starts what the callback asked for where an exception is thrown, by the innermost frame or what it called.
-    pub(super) fn start_at_throw(
+    /// Starts what the callback asked for where the innermost frame is in a call: of the host, or of what throws.
+    pub(super) fn start_in_call(
         &mut self,
         layers: &mut Layers,
         store: &mut StoreMut<'_>,
@@ -253,7 +253,7 @@ impl Stepping {
             wasm = frame.wasm;
             ControlFlow::Break(())
         });
-        // What it throws with leaves no frame for another function.
+        // What it calls comes back to it, or leaves it without a call.
         self.start_in(layers, store, action, From { frame, code, wasm, leaves: false })
     }
 

@@ -4,10 +4,12 @@ use super::breakpoint_id::{BreakpointId, Hits};
 use super::frame::Frame;
 use super::watchpoint::WatchHit;
 use super::{Core, Debugger};
-use crate::base::{Error, ErrorKind, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::runtime::{
-    AsStore, AsStoreMut, EventId, ExceptionInfo, ExnRef, Instance, KeptFrame, StoreMut, StoreRef, TrapCode, Val,
+    AsStore, AsStoreMut, EventId, ExceptionInfo, ExnRef, Grown, HostCalled, Instance, KeptFrame, ModuleId, StoreMut,
+    StoreRef, TrapCode, Val,
 };
+use crate::wasm::{EntityType, Import};
 use std::cell::OnceCell;
 
 /// Why the guest was stopped.
@@ -25,6 +27,17 @@ pub enum Reason {
     /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A stack overflow is
     /// shown at the call that did not fit: the function called has no frame yet.
     Trap(TrapCode),
+    /// The store has this module, which it had not; none of its instances is there yet. Breakpoints may be set in it.
+    /// This and what follows are told where [`Debugger::set_events`] asks for it.
+    Module(ModuleId),
+    /// This instance has been made, and its segments applied; its start function has not been called.
+    Instance(Instance),
+    /// A memory has grown, by the `memory.grow` that the guest is at, or by the host.
+    MemoryGrown(Grown),
+    /// A guest calls a host function, which has not begun.
+    HostCall(HostCalled),
+    /// A host function returns to the guest that has called it.
+    HostReturn(HostCalled),
     /// An exception is thrown, and [`Debugger::stop_at_exceptions`] asks for its like; its frames stand, and those that
     /// do not catch it are left when the callback returns. A step from here ends where it is caught.
     Exception,
@@ -48,6 +61,14 @@ impl Reason {
         match self {
             Reason::Breakpoint(ids) => ids,
             _ => &[],
+        }
+    }
+
+    /// The call of a host function, before it or behind it, if that is the reason.
+    pub fn host_call(&self) -> Option<&HostCalled> {
+        match self {
+            Reason::HostCall(called) | Reason::HostReturn(called) => Some(called),
+            _ => None,
         }
     }
 
@@ -95,6 +116,21 @@ impl<'a> Stop<'a> {
     /// The exception that is thrown, if that is the reason. It is kept until the guest's outermost call returns.
     pub fn exception(&self) -> Option<ExnRef> {
         self.thrown.map(ExceptionInfo::exception)
+    }
+
+    /// The module and name by which the guest that calls imports the host function, if that is the reason, and it does.
+    pub fn host_import(&mut self) -> Option<(String, String)> {
+        let called = self.reason.host_call()?.func;
+        let instance = self.top()?.instance();
+        let module = instance.module(&self.store).ok()?.clone();
+        let is_func = |import: &&Import| matches!(import.ty, EntityType::Func(_));
+        let imported = module.info().imports.iter().filter(is_func).zip((0..).map(FuncIndex::new));
+        for (import, index) in imported {
+            if instance.func(&mut self.store, index) == Some(called) {
+                return Some((import.module.to_string(), import.name.to_string()));
+            }
+        }
+        None
     }
 
     /// The index of the frame that catches the exception; none if no frame does up to the last that the host has
@@ -232,6 +268,14 @@ impl<'a> Stop<'a> {
             Reason::Trap(_) => return refuse(ErrorKind::State, "the guest has trapped: it does not go on".to_owned()),
             Reason::Exception => {
                 let message = "a frame cannot be changed where an exception is thrown; step to where it is caught";
+                return refuse(ErrorKind::State, message.to_owned());
+            }
+            Reason::Module(_)
+            | Reason::Instance(_)
+            | Reason::MemoryGrown(_)
+            | Reason::HostCall(_)
+            | Reason::HostReturn(_) => {
+                let message = "no frame can be changed where an event is told: all wait for calls, or none is there";
                 return refuse(ErrorKind::State, message.to_owned());
             }
             Reason::Breakpoint(_) | Reason::Watchpoint(_) | Reason::Step | Reason::Pause => {}

@@ -146,6 +146,7 @@ pub const GROUPS: &[Group] = &[
             "stop_frame",
             "stop_change",
             "stop_step",
+            "stop_event",
             "core_dump",
             "coverage",
             "frame_variable",

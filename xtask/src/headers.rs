@@ -77,6 +77,7 @@ const ORDER: &[&str] = &[
     "stop_frame",
     "stop_change",
     "stop_step",
+    "stop_event",
     "core_dump",
     "coverage",
     "frame_variable",

@@ -8,15 +8,14 @@ use crate::code::{CodeSlot, EngineCode, Ownership, TextBase};
 use crate::isa::{self, StopContext};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId, StackRatio};
+use crate::runtime::control::announce;
 use crate::runtime::control::resume::deepest;
 use crate::runtime::control::stop::on_stop;
-use crate::runtime::control::tell::tell;
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::store::events::{Attachment, Event, EventSink, Listeners, Listens, RECENT, StopTarget};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::modules::{ModuleEntry, ResumeEntry};
 use crate::runtime::store::views::{AsStore, StoreMut, StoreRef};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null};
 use std::rc::Rc;
 
@@ -184,7 +183,7 @@ impl StoreInner {
         debug_assert!(cleared.is_ok());
         drop(edit);
         self.registry.forget_pauser();
-        self.watched = false;
+        (self.values_watched, self.calls_told, self.watched) = (false, false, false);
         self.memory_watch = None;
         self.attachment = None;
     }
@@ -217,14 +216,8 @@ pub(in crate::runtime) fn register(store: &mut StoreMut<'_>, module: &Module) ->
 
 /// Tells those who listen of a new module.
 fn tell_module(store: &mut StoreMut<'_>, module: ModuleId) -> Result<()> {
-    let at = store.ptr();
     // SAFETY: the store is in hand, and no reference to its inside is held.
-    let work = || unsafe { tell(at, &Event::Module(module)) };
-    let told = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-        store.inner().poisoned = true;
-        resume_unwind(payload)
-    });
-    told.map(|_| ())
+    unsafe { announce::announce(store.ptr(), &Event::Module(module)) }
 }
 
 impl StoreMut<'_> {

@@ -2,9 +2,9 @@
 //! and a plain outer function without destructors, from which the guest can be left; the work is done in between.
 
 use crate::abi::{Builtin, TrapCode, VMContext, VMException, ValRaw};
-use crate::base::{DataIndex, ElemIndex, FuncIndex, MemoryIndex, Result, TableIndex, TypeId};
+use crate::base::{DataIndex, ElemIndex, Error, FuncIndex, MemoryIndex, Result, TableIndex, TypeId};
 use crate::isa::{self, builtin_shim};
-use crate::runtime::control::{call, deadline, exceptions, heap, segments, trap, waits, watch};
+use crate::runtime::control::{announce, call, deadline, exceptions, heap, segments, trap, waits, watch};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::shared::Word;
@@ -121,14 +121,38 @@ unsafe fn protect(store: NonNull<StoreInner>) -> Option<()> {
 unsafe fn touch(vmctx: *mut VMContext, touched: &[(u32, (u64, u64), bool)]) -> Option<()> {
     // SAFETY: handed on to the caller.
     unsafe {
-        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
         let instance = NonNull::new_unchecked((*vmctx).instance.cast::<InstanceData>());
-        let work = || {
+        tell(vmctx, |store| {
             touched.iter().try_for_each(|(index, place, is_write)| {
                 watch::touch(store, memory_of(instance, *index), *place, *is_write)
             })
-        };
-        match catch_unwind(AssertUnwindSafe(work)) {
+        })
+    }
+}
+
+/// Tells those who listen of a memory that has grown. [`None`] if the guest is to be left.
+///
+/// # Safety
+/// As [`run`], with a validated index.
+#[cold]
+#[inline(never)]
+unsafe fn tell_grown(vmctx: *mut VMContext, index: u32, before: u64) -> Option<()> {
+    // SAFETY: handed on to the caller.
+    unsafe {
+        let instance = NonNull::new_unchecked((*vmctx).instance.cast::<InstanceData>());
+        tell(vmctx, |store| announce::grown(store, memory_of(instance, index), before))
+    }
+}
+
+/// Does what tells those who listen. [`None`] if the guest is to be left.
+///
+/// # Safety
+/// As [`run`].
+unsafe fn tell(vmctx: *mut VMContext, work: impl FnOnce(NonNull<StoreInner>) -> Result<(), Error>) -> Option<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        match catch_unwind(AssertUnwindSafe(|| work(store))) {
             Ok(Ok(())) => return Some(()),
             Ok(Err(error)) => call::leave_with_error(store, error),
             Err(payload) => call::leave_with_panic(store, payload),
@@ -204,10 +228,24 @@ fn fits(start: u64, len: u64, of: u64) -> bool {
     start.checked_add(len).is_some_and(|end| end <= of)
 }
 
-builtin!(memory_grow(store, instance, index: u32, delta: u64) {
+builtin!(grow(store, instance, index: u32, delta: u64) {
     // SAFETY: validated indices; objects of a store live as long as it.
     Ok(unsafe { store.grow_memory(memory_of(instance, index), delta) }.unwrap_or(u64::MAX))
 });
+
+/// Grows a memory, and tells those who listen.
+unsafe extern "C" fn memory_grow(vmctx: *mut VMContext, index: u32, delta: u64) -> u64 {
+    // SAFETY: compiled code passes its own vmctx and a validated index. When the guest is left, nothing with a
+    // destructor is left here.
+    unsafe {
+        let before = grow(vmctx, index, delta);
+        let store = (*(*vmctx).store).store.cast::<StoreInner>();
+        if before != u64::MAX && (*store).attachment.is_some() && tell_grown(vmctx, index, before).is_none() {
+            leave(vmctx);
+        }
+        before
+    }
+}
 
 builtin!(memory_copy[(from, (source, len), false), (to, (destination, len), true)](_store, instance, to: u32, destination: u64, from: u32, source: u64, len: u64) {
     // SAFETY: as above; both ranges are checked before the copy, and may overlap.

@@ -145,21 +145,6 @@ unsafe fn tell_entry(store: NonNull<StoreInner>) -> Result<()> {
     unsafe { tell::tell(store, &Event::Entering { within_call }) }.map(drop)
 }
 
-/// Tells those who listen that a host function returns to a guest. What is wrong there is the host function's error.
-///
-/// # Safety
-/// The store is alive, no reference to its inside is held, and the newest entry's guest waits for a host function.
-#[cold]
-#[inline(never)]
-pub(in crate::runtime) unsafe fn tell_return(store: NonNull<StoreInner>, outcome: Result<()>) -> Result<()> {
-    // SAFETY: handed on to the caller.
-    let told = unsafe {
-        watch::end_quiet(store);
-        tell::tell(store, &Event::Returning).and_then(|_| watch::protect(store))
-    };
-    outcome.and(told)
-}
-
 /// The guest that waits for an answer stands where no other may be called.
 #[cold]
 fn being_asked() -> Error {

@@ -7,7 +7,7 @@ use crate::base::{
 use crate::runtime::compiled::initial::Images;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::segments::{evaluate, evaluate_making, memory_init, table_init};
-use crate::runtime::control::{attach, builtins, call, trap};
+use crate::runtime::control::{announce, attach, builtins, call, trap};
 use crate::runtime::objects::handles::Extern;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::Owned;
@@ -47,6 +47,7 @@ unsafe fn start(store: &mut StoreMut<'_>, module: &Module, instance: NonNull<Ins
     // SAFETY: the caller's promise.
     unsafe {
         initialise(store.ptr(), module, instance)?;
+        announce::instance(store.ptr(), instance)?;
         if let Some(start) = module.info().start {
             let func = instance.as_ref().func_ref(start);
             let inner = store.inner();

@@ -1,5 +1,6 @@
 //! How guests are entered and left: calls, traps, frames, stops; instantiation; and what compiled code calls.
 
+pub(in crate::runtime) mod announce;
 pub(in crate::runtime) mod attach;
 pub(in crate::runtime) mod builtins;
 pub(in crate::runtime) mod call;

@@ -5,7 +5,7 @@ use crate::abi::{HOST_FUNC, HostCall, VMContext, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result, Shared, TypeId};
 use crate::code::broken;
 use crate::runtime::compiled::engine::{Engine, Signature};
-use crate::runtime::control::call;
+use crate::runtime::control::{announce, call};
 use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
 use crate::runtime::handle::values::fits;
 use crate::runtime::objects::handles::Func;
@@ -14,7 +14,6 @@ use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, StoreMut};
-use crate::runtime::store::watch;
 use crate::sys::floats::HostFloats;
 use crate::wasm::{FuncType, ValType};
 use once_cell::sync::OnceCell;
@@ -145,11 +144,13 @@ unsafe fn add<F: Send + Sync + 'static>(
 /// Runs a host function's body; errors and panics are left in the store.
 ///
 /// # Safety
-/// `callee` is a live `HostFunc<F>`, `caller` null or a vmctx of its store.
+/// `callee` is a live `HostFunc<F>`, `caller` null or a vmctx of its store; the values are its parameters, and its
+/// results once the body has succeeded.
 #[inline]
 unsafe fn guard<F>(
     callee: *mut c_void,
     caller: *mut VMContext,
+    values: *const ValRaw,
     body: impl FnOnce(Caller<'_>, &F) -> Result<()>,
 ) -> bool {
     let host = callee.cast::<HostFunc<F>>();
@@ -157,10 +158,11 @@ unsafe fn guard<F>(
     let from_guest = !caller.is_null();
     // SAFETY: the caller's promise. The closure is only borrowed: host functions are dropped with the store, or by a
     // collection, while none is running.
-    let (store, caller, closure) = unsafe {
+    let (store, func_ref, caller, closure) = unsafe {
         // A store's inside starts with what guests see of it.
         let store = (*host).head.store.cast::<StoreInner>();
-        (store, Caller::new(store, caller), &(*host).body)
+        let func_ref = NonNull::new_unchecked(&raw mut (*host).head.func_ref);
+        (store, func_ref, Caller::new(store, caller), &(*host).body)
     };
     // SAFETY: the guest that called has been entered.
     let _floats = from_guest.then(|| unsafe { HostFloats::of((*store.as_ptr()).vm.activation) });
@@ -170,12 +172,18 @@ unsafe fn guard<F>(
         // SAFETY: the store is alive, and nothing is borrowed of it.
         unsafe {
             if from_guest && (*store.as_ptr()).watched {
-                watch::lift(store)?;
+                announce::calling(store, func_ref, values)?;
             }
         }
         let outcome = body(caller, closure);
         // SAFETY: the store is alive, and what the body had of it is at rest.
-        unsafe { if from_guest && (*store.as_ptr()).watched { call::tell_return(store, outcome) } else { outcome } }
+        unsafe {
+            if from_guest && (*store.as_ptr()).watched {
+                announce::called(store, func_ref, values, outcome)
+            } else {
+                outcome
+            }
+        }
     }));
     // SAFETY: as above. The guest, or who has called, has the results now.
     unsafe { (*store.as_ptr()).roots.end_scope(scope) };
@@ -199,7 +207,7 @@ where
     F: Fn(Caller<'_>, *mut ValRaw) -> Result<()>,
 {
     // SAFETY: made for this closure by `raw` below.
-    unsafe { guard::<F>(callee, caller, |caller, body| body(caller, values)) }
+    unsafe { guard::<F>(callee, caller, values, |caller, body| body(caller, values)) }
 }
 
 /// A closure on checked values, with its type.
@@ -233,7 +241,7 @@ where
         Ok(())
     };
     // SAFETY: made for this closure by `checked` below.
-    unsafe { guard::<Checked<F>>(callee, caller, body) }
+    unsafe { guard::<Checked<F>>(callee, caller, values, body) }
 }
 
 /// Adds a host function on checked values.
@@ -388,7 +396,7 @@ macro_rules! into_func {
                         unsafe { results.store(store.as_store(), values) }
                     };
                     // SAFETY: added with this closure below.
-                    unsafe { guard::<F>(callee, caller, run) }
+                    unsafe { guard::<F>(callee, caller, values, run) }
                 }
                 // SAFETY: `call` is for this closure and goes by its types.
                 unsafe { add(store, known, self, call::<F, R, $($name),*>) }

@@ -1,6 +1,7 @@
 //! Memories in the host's hand.
 
 use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::control::announce;
 use crate::runtime::objects::handles::Memory;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::shared::SharedMemory;
@@ -58,8 +59,11 @@ impl Memory {
         let inner = store.inner();
         inner.check(self.store)?;
         // SAFETY: just checked.
-        unsafe { inner.grow_memory(self.ptr, delta) }
-            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("the memory cannot grow by {delta} pages")))
+        let before = unsafe { inner.grow_memory(self.ptr, delta) }
+            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("the memory cannot grow by {delta} pages")))?;
+        // SAFETY: the store is in hand, and no reference to its inside is held.
+        unsafe { announce::grown(store.ptr(), self.ptr, before) }?;
+        Ok(before)
     }
 
     /// How many bytes it has.

@@ -28,8 +28,9 @@ use crate::code::{CodeSlot, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
 use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
-use crate::runtime::objects::handles::{ExnRef, Memory};
+use crate::runtime::objects::handles::{ExnRef, Func, Instance, Memory};
 use crate::runtime::objects::owned::{EventId, Owned};
+use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
 use crate::runtime::store::virtual_frame::VirtualFrame;
@@ -65,6 +66,17 @@ pub enum Event<'a> {
     /// A module was registered. Its debug code is patched as the plan says already. An error fails the instantiation
     /// that registered it; all are told again when the module is instantiated next.
     Module(ModuleId),
+    /// An instance has been made, and its segments applied. Its start function, if it has one, is called next. An error
+    /// fails the instantiation.
+    Instance(Instance),
+    /// A memory has grown, by a guest's instruction, in whose frame that is, or by the host. An error ends the guest's
+    /// call, or is the host's.
+    Grown(&'a Grown),
+    /// A guest calls a host function, which has not begun. This and [`Event::Called`] are told only while
+    /// [that is asked for](StoreMut::set_calls_told). An error takes the call's place.
+    Calling(&'a HostCalled),
+    /// A host function has returned what a guest has called it for, or has failed. An error takes the results' place.
+    Called(&'a HostCalled),
     /// The host is about to enter a guest. This and [`Event::Returning`] are told only while
     /// [something is watched](StoreMut::set_watched). An error takes the call's place.
     Entering {
@@ -250,7 +262,16 @@ impl StoreMut<'_> {
     /// Says whether those who listen watch something that the host may change, and are to be told when it enters guests
     /// and returns to them.
     pub fn set_watched(&mut self, watched: bool) {
-        self.inner().watched = watched;
+        let inner = self.inner();
+        inner.values_watched = watched;
+        inner.watched = watched || inner.calls_told;
+    }
+
+    /// Says whether those who listen are told when guests call host functions and when those have returned.
+    pub fn set_calls_told(&mut self, told: bool) {
+        let inner = self.inner();
+        inner.calls_told = told;
+        inner.watched = told || inner.values_watched;
     }
 
     /// Takes the state of a listener out of the store for `work`, and puts it back; [`None`] where the sink does not
@@ -311,6 +332,28 @@ pub struct Touched {
     pub bytes: Range<u64>,
     /// Whether they are to be written; else they are read.
     pub is_write: bool,
+}
+
+/// A memory that has grown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grown {
+    /// The memory.
+    pub memory: Memory,
+    /// How many pages it had.
+    pub before: u64,
+    /// How many it has.
+    pub pages: u64,
+}
+
+/// A call of a host function by a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostCalled {
+    /// The function.
+    pub func: Func,
+    /// The parameters, or once it has returned, the results. What they refer to is there until the event has been told.
+    pub values: Vec<Val>,
+    /// Whether it has failed, so that there are no results.
+    pub failed: bool,
 }
 
 /// A trap, before its frames are left.

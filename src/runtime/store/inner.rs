@@ -71,8 +71,13 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) id: StoreId,
     pub(in crate::runtime) deadline: Deadline,
     pub(in crate::runtime) poisoned: bool,
-    /// Whether those who listen are told when the host enters guests and returns to them.
+    /// Whether those who listen are told when the host enters guests and returns to them, for one of the two reasons
+    /// below.
     pub(in crate::runtime) watched: bool,
+    /// Whether they watch something that the host may change.
+    pub(in crate::runtime) values_watched: bool,
+    /// Whether they are told of calls of host functions.
+    pub(in crate::runtime) calls_told: bool,
     /// What of memories is watched, once anything was.
     pub(in crate::runtime) memory_watch: Option<Box<MemoryWatch>>,
     pub(in crate::runtime) engine: Engine,

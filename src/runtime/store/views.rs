@@ -49,6 +49,8 @@ impl Store {
             id: StoreId::next(),
             poisoned: false,
             watched: false,
+            values_watched: false,
+            calls_told: false,
             memory_watch: None,
             engine: engine.near(),
             stack_floor: 0,
