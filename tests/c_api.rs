@@ -42,6 +42,7 @@ programs!(
     change,
     steps,
     pause,
+    events,
     watch,
     delete_orders,
     config,

@@ -1349,7 +1349,7 @@ own stepwell_error_t *stepwell_debugger_events_set(stepwell_debugger_t *debugger
                                                   stepwell_events_t events);
 
 /**
- * Which events are stops; 0 if the debugger is no longer attached.
+ * Which events are stops.
  *
  * Thread: one at a time per store.
  */

@@ -1,7 +1,7 @@
 //! What a stop is about that is an event: a module, an instance, a memory, or a call of a host function.
 
 use super::debugger::DebuggerObject;
-use super::plumbing::guard::{or_error, or_null, or_value};
+use super::plumbing::guard::{or_abort, or_error, or_null, or_value};
 use super::plumbing::handles::{
     stepwell_debugger_t, stepwell_error_t, stepwell_stop_t, wasm_func_t, wasm_instance_t, wasm_memory_t, wasm_module_t,
 };
@@ -70,12 +70,12 @@ pub unsafe extern "C" fn stepwell_debugger_events_set(
     })
 }
 
-/// Which events are stops; 0 if the debugger is no longer attached.
+/// Which events are stops.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_debugger_events(debugger: *const stepwell_debugger_t) -> stepwell_events_t {
-    or_value("stepwell_debugger_events", 0, || {
+    or_abort("stepwell_debugger_events", || {
         // SAFETY: C passes a live debugger or NULL.
         let DebuggerObject { cell, debugger } = unsafe { borrow(debugger, "debugger") }?;
         Ok(debugger.events(&*cell.enter_to_look()?)?.bits())

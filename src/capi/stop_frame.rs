@@ -117,8 +117,14 @@ unsafe fn write_vals(
     out: Out<wasm_val_t>,
     capacity: usize,
 ) -> Result<usize> {
+    check_room(&out, capacity)?;
     // SAFETY: handed on to the caller.
     with_frame(frame, |cell, frame| unsafe { write_list(cell, &vals(frame), &out, capacity) })
+}
+
+/// Refuses NULL where there is to be room for something.
+fn check_room(out: &Out<wasm_val_t>, capacity: usize) -> Result<()> {
+    if capacity > 0 && out.is_null() { Err(null("out")) } else { Ok(()) }
 }
 
 /// Writes the first `capacity` of some values to an array of C's, and returns how many there are.
@@ -131,9 +137,7 @@ pub(super) unsafe fn write_list(
     out: &Out<wasm_val_t>,
     capacity: usize,
 ) -> Result<usize> {
-    if capacity > 0 && out.is_null() {
-        return Err(null("out"));
-    }
+    check_room(out, capacity)?;
     let mut store = cell.enter()?;
     for (i, val) in vals.iter().take(capacity).enumerate() {
         // SAFETY: by the contract.

@@ -231,6 +231,45 @@ void at_exceptions() {
   CHECK(log == "- caught - ");
 }
 
+/// What is told of instances, memories and calls of the host.
+void events() {
+  Engine engine{Config().debug(true)};
+  Store store{engine};
+  Module module{store, bytes(EVENTS)};
+  std::string log;
+  Debugger debugger(store, [&](Stop &stop) {
+    switch (stop.reason()) {
+      case StopReason::Module:
+        CHECK(stop.module() && !stop.instance() && !stop.memory() && !stop.host_func() && !stop.host_import());
+        log += "module ";
+        break;
+      case StopReason::Instance:
+        CHECK(stop.module() && stop.instance()->global_at(0)->get().i32() == 0);
+        log += "instance ";
+        break;
+      case StopReason::MemoryGrown: log += "grown " + std::to_string(stop.memory_old_size()) + " " + std::to_string(stop.memory()->size()) + " "; break;
+      default: {
+        CHECK(stop.reason() == StopReason::HostCall || stop.reason() == StopReason::HostReturn);
+        CHECK(stop.host_func() && stop.host_import()->first == "host" && !stop.host_failed());
+        log += stop.host_import()->second + " " + std::to_string(stop.host_values().size()) + " ";
+      }
+    }
+  });
+  CHECK(debugger.events() == Event::Trap);
+  const Event all = Event::Module | Event::Instance | Event::MemoryGrown | Event::HostCall | Event::HostReturn;
+  debugger.events(all);
+  CHECK(debugger.events() == all && (all & Event::Trap) == Event::None);
+  CHECK(!debugger.try_events(static_cast<Event>(1 << 20)).ok());
+  Linker linker{engine};
+  linker.func("host", "add", [](std::int32_t a, std::int64_t b) { return a + b; });
+  linker.func("host", "fail", [](std::int32_t) {});
+  Instance instance = linker.instantiate(store, module);
+  CHECK(instance.func<std::int64_t(std::int32_t)>("add")(2) == 42 && instance.func<int(int)>("grow")(2) == 1);
+  CHECK(log == "module instance add 2 add 1 grown 1 3 ");
+  debugger.events(Event::None);
+  CHECK(instance.func<std::int64_t(std::int32_t)>("add")(2) == 42 && log.size() == 40);
+}
+
 /// Breakpoints that a callback removes while they are hit, also its own.
 void removing() {
   Guest guest;
@@ -572,6 +611,7 @@ int main() {
   removing();
   throwing();
   at_exceptions();
+  events();
   results();
   trapping();
   ownership();

@@ -557,6 +557,51 @@ class Watching(unittest.TestCase):
         self.assertEqual(debugger.watchpoints, [])
 
 
+class Events(unittest.TestCase):
+    def test_what_is_told(self):
+        store = Store(stepwell.Engine(debug=True))
+        module = stepwell.Module(store.engine, guests.of_c("EVENTS"))
+        told = []
+
+        def stopped(stop):
+            if stop.reason == StopReason.MODULE:
+                self.assertIs(stop.module, module)
+                told.append("module")
+            elif stop.reason == StopReason.INSTANCE:
+                self.assertEqual(stop.instance.global_(0).value, 0)
+                told.append("instance")
+            elif stop.reason == StopReason.MEMORY_GROWN:
+                told.append((stop.memory_old_size, stop.memory.size))
+            else:
+                self.assertIsNotNone(stop.host_func)
+                self.assertIsNone(stop.memory)
+                told.append((stop.reason.name, stop.host_import, stop.host_values, stop.host_failed, len(stop.frames)))
+
+        debugger = Debugger(store, stopped)
+        self.assertEqual(debugger.events, stepwell.Events.TRAP)
+        debugger.events = ~stepwell.Events.TRAP & stepwell.Events(63)
+        with self.assertRaises(Error):
+            debugger.events = 64
+        linker = stepwell.Linker(store.engine)
+        linker.define("host", "add", lambda a, b: a + b, stepwell.FuncType([stepwell.i32, stepwell.i64], [stepwell.i64]))
+        linker.define("host", "fail", lambda a: 1 // a and None, stepwell.FuncType([stepwell.i32], []))
+        instance = linker.instantiate(store, module)
+        self.assertEqual(instance.exports.add(2), 42)
+        self.assertEqual(instance.exports.grow(1), 1)
+        with self.assertRaises(ZeroDivisionError):
+            instance.exports.fail(0)
+        self.assertEqual(told, [
+            "module", "instance",
+            ("HOST_CALL", ("host", "add"), [2, 40], False, 1), ("HOST_RETURN", ("host", "add"), [42], False, 1),
+            (1, 2),
+            ("HOST_CALL", ("host", "fail"), [0], False, 1), ("HOST_RETURN", ("host", "fail"), [], True, 1),
+        ])
+        debugger.events = 0
+        with self.assertRaises(stepwell.Trap):
+            instance.exports.trap()
+        self.assertEqual(len(told), 7)
+
+
 class Elsewhere(unittest.TestCase):
     """A guest computes on one thread; its stops are looked at on another."""
 
