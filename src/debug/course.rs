@@ -105,7 +105,7 @@ impl State {
             && !store.registry().has_pause_to_end()
     }
 
-    /// The guest has come to a stop point: a breakpoint that stops it whatever its state is, if that alone is to be told.
+    /// The guest has come to a stop point: the breakpoint that stops it whatever its state is, if that alone is told.
     /// This and [`State::goes_on`] are a short way through what [`State::arrive`] and [`State::answered`] do, for what
     /// most stops are.
     #[inline]
