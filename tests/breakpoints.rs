@@ -341,3 +341,98 @@ fn a_module_of_another_engine_and_an_offset_in_no_function_are_refused() {
     }
     assert_eq!(debugger.breakpoint_count(&store).unwrap(), 0);
 }
+
+/// The programs with debug information that are here, and what their exports may be called with.
+fn programs() -> Vec<(String, Vec<u8>)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> =
+        ["c-examples/guest/warehouse", "c-examples/guest/program", "tests/support/steps/steps"]
+            .map(String::from)
+            .to_vec();
+    names.extend(
+        ["c0_4", "c2_5", "cpp0_5", "cpp2_4", "rs0_5", "rs2_4", "zig_Debug"]
+            .map(|name| format!("tests/support/dwarf/{name}")),
+    );
+    let read = |name: String| (name.clone(), std::fs::read(root.join(name + ".wasm")).unwrap());
+    names.into_iter().map(read).collect()
+}
+
+/// Every line of every program is broken at, and its exports are called: each stop is at the line of its breakpoint.
+#[test]
+fn every_line_of_many_programs_stops_at_that_line() {
+    use std::collections::{BTreeMap, BTreeSet};
+    let mut all = (0, 0);
+    for (name, binary) in programs() {
+        let engine = Engine::new(Config { debug: true, fuel: true, ..Config::default() }).unwrap();
+        let module = Module::new(&engine, &binary).unwrap();
+        let rows = module.line_table();
+        let lines: BTreeSet<(String, u32)> = rows
+            .iter()
+            .filter(|row| row.is_statement && !row.end_of_sequence && row.line > 0)
+            .filter_map(|row| Some((row.file?.to_owned(), row.line)))
+            .collect();
+        // What sets up a frame: from where a function begins to where a breakpoint in it first stands.
+        let entries: BTreeSet<WasmOffset> =
+            module.function_list(0..u32::MAX).iter().filter_map(|function| function.entry).collect();
+        let sets_up = |offset: WasmOffset| {
+            let end = module.info().bodies.iter().find(|body| body.bytes.contains(&offset.index())).unwrap().bytes.end;
+            entries.range(offset..).find(|entry| **entry > offset).is_some_and(|entry| entry.index() < end)
+        };
+        let mut store = Store::new(&engine);
+        store.set_fuel(1_000_000).unwrap();
+        let instance = instance(&mut store, &module);
+        let expected: Arc<Mutex<BTreeMap<_, (String, u32, Vec<(WasmOffset, Option<u32>)>)>>> = Arc::default();
+        let known = expected.clone();
+        let label = name.clone();
+        let (debugger, log) = watch(&mut store, move |stop| {
+            let top = stop.top().unwrap();
+            let locations = top.locations();
+            let innermost = locations.first().unwrap();
+            for id in stop.reason().breakpoints() {
+                let known = known.lock().unwrap();
+                let (file, line, places) = &known[id];
+                let place = places.iter().find(|place| place.0 == top.offset()).unwrap();
+                assert_eq!(Some(innermost.line()), place.1, "{label}");
+                // A function's first line may be moved into what is inlined there.
+                assert!(place.1 != Some(*line) || innermost.file() == Some(file), "{label}: {file}:{line}");
+            }
+            innermost.line()
+        });
+        let requests: Vec<BreakRequest> =
+            lines.iter().map(|(file, line)| BreakRequest::line(&module, file, *line, None)).collect();
+        let ids = debugger.break_at_all(&mut store, &requests).unwrap();
+        for (id, (file, line)) in ids.iter().zip(&lines) {
+            let placed = debugger.breakpoint(&store, *id).unwrap().unwrap();
+            let places: Vec<_> = placed.places.iter().map(|place| (place.offset, place.line())).collect();
+            assert!(!places.is_empty(), "{name}: {file}:{line}");
+            // Only that is passed.
+            let moved = places.iter().any(|place| place.1 != Some(*line));
+            let mut of_line = rows.iter().filter(|row| row.line == *line && row.file == Some(file));
+            assert!(!moved || of_line.any(|row| sets_up(row.offset)), "{name}: {file}:{line} is moved to {places:?}");
+            expected.lock().unwrap().insert(*id, (file.clone(), *line, places));
+        }
+        for (_, item) in instance.exports(&mut store).unwrap() {
+            let Some(func) = item.func() else { continue };
+            let ty = func.ty(&store).unwrap();
+            for number in [0, 1, 3] {
+                let args: Vec<Val> = ty
+                    .params
+                    .iter()
+                    .map(|ty| match ty {
+                        stepwell::ValType::I32 => Val::I32(number),
+                        stepwell::ValType::I64 => Val::I64(number.into()),
+                        other => Val::default_for(*other),
+                    })
+                    .collect();
+                let mut results: Vec<Val> = ty.results.iter().map(|ty| Val::default_for(*ty)).collect();
+                store.set_fuel(1_000_000).unwrap();
+                // Many trap, given nonsense: that is as good.
+                let _ = func.call(&mut store, &args, &mut results);
+            }
+        }
+        let seen: BTreeSet<u32> = take(&log).into_iter().collect();
+        assert!(!seen.is_empty(), "{name}");
+        all = (all.0 + lines.len(), all.1 + seen.len());
+    }
+    assert!(all.0 > 400 && all.1 > 300, "lines, and those that were come to: {all:?}");
+}

@@ -27,8 +27,15 @@ pub(super) fn targets(module: &Module, target: &BreakTarget) -> Result<Vec<Targe
     let wanted = wanted(module, target)?;
     let code = module.debug_code(&|_, _| true)?;
     let mut found = Vec::with_capacity(wanted.len());
+    let mut slipped = Vec::new();
     for &(func, from) in &wanted {
-        found.extend(target_from(module, code.tables(), func, from)?);
+        let Some(place) = target_from(module, code.tables(), func, from)? else { continue };
+        // Code of a line that cannot be reached is passed by where the line has some that can.
+        let of_line = !matches!(target, BreakTarget::Line { .. }) || is_one_line(module, from, place.offset);
+        if of_line { found.push(place) } else { slipped.push(place) }
+    }
+    if found.is_empty() {
+        found = slipped;
     }
     if let (Some((func, from)), true) = (wanted.first(), found.is_empty()) {
         let func = module.info().func_index(*func);
@@ -83,6 +90,12 @@ fn wanted(module: &Module, target: &BreakTarget) -> Result<Vec<(DefinedFuncIndex
             if found.is_empty() { Err(no_line(module, file, *line)) } else { Ok(found) }
         }
     }
+}
+
+/// Whether two instructions are of the same line.
+fn is_one_line(module: &Module, one: WasmOffset, other: WasmOffset) -> bool {
+    let line = |offset| module.locations(offset).first().map(|location| (location.file_c(), location.line()));
+    one == other || line(one) == line(other)
 }
 
 /// Says why a line has no place.
