@@ -32,6 +32,7 @@
 //!    otherwise in resume code, with the state that was shown ([`Answer::Replace`]).
 #![forbid(unsafe_code)]
 
+mod bound;
 mod breaking;
 mod breakpoint;
 mod breakpoint_id;
@@ -265,10 +266,12 @@ impl EventSink for Core {
                 told.with(register).map(|()| Answer::GoOn)
             }
             Event::Entering { within_call } => {
-                told.with(|state, store| state.watch.entering(store, *within_call)).map(|()| Answer::GoOn)
+                told.with(|state, store| state.watch.entering(&mut state.breakpoints, store, *within_call))
+                    .map(|()| Answer::GoOn)
             }
             Event::Returning => {
-                told.with(|state, store| state.watch.returning(&mut state.layers, store)).map(|()| Answer::GoOn)
+                told.with(|state, store| state.watch.returning(&mut state.breakpoints, &mut state.layers, store))
+                    .map(|()| Answer::GoOn)
             }
         }
     }
@@ -355,6 +358,7 @@ impl Core {
         self.call_back(told, &Reason::Trap(trap.code), None);
         told.with(|state, store| {
             state.watch.refresh(store.as_store())?;
+            state.watch.trap_told(&mut state.breakpoints, store)?;
             state.stepping.cancel(&mut state.layers, store)
         })
     }
@@ -368,7 +372,10 @@ impl Core {
                 state.stepping.pause();
                 Ok(true)
             }
-            _ => state.stepping.thrown(&mut state.layers, store, caught).map(|()| false),
+            _ => {
+                state.watch.thrown(&mut state.breakpoints, &mut state.layers, store, caught)?;
+                state.stepping.thrown(&mut state.layers, store, caught).map(|()| false)
+            }
         })?;
         if !due {
             return Ok(());
@@ -380,6 +387,7 @@ impl Core {
                 state.stepping.cancel(&mut state.layers, store)?;
                 return Err(Trap::new(message).into());
             }
+            state.watch.thrown(&mut state.breakpoints, &mut state.layers, store, caught)?;
             state.stepping.start_at_throw(&mut state.layers, store, &action)?;
             state.stepping.thrown(&mut state.layers, store, caught)
         })

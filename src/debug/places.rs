@@ -49,6 +49,15 @@ pub(super) fn targets_if_any(module: &Module, request: &BreakRequest) -> Result<
     }
 }
 
+/// The place of exactly this instruction of a function; none where it cannot be reached.
+///
+/// # Errors
+/// Those of compiling debug code, and of looking at the function.
+pub(super) fn target_at(module: &Module, func: DefinedFuncIndex, at: WasmOffset) -> Result<Option<Target>> {
+    let code = module.debug_code(&|_, _| true)?;
+    Ok(target_from(module, code.tables(), func, at)?.filter(|target| target.offset == at))
+}
+
 /// The functions and the offsets in them that are meant; at least one.
 fn wanted(module: &Module, target: &BreakTarget) -> Result<Vec<(DefinedFuncIndex, WasmOffset)>> {
     match target {
