@@ -265,14 +265,12 @@ impl EventSink for Core {
                 };
                 told.with(register).map(|()| Answer::GoOn)
             }
-            Event::Entering { within_call } => {
-                told.with(|state, store| state.watch.entering(&mut state.breakpoints, store, *within_call))
-                    .map(|()| Answer::GoOn)
-            }
-            Event::Returning => {
-                told.with(|state, store| state.watch.returning(&mut state.breakpoints, &mut state.layers, store))
-                    .map(|()| Answer::GoOn)
-            }
+            Event::Entering { within_call } => told
+                .with(|state, store| state.watch.entering(&mut state.breakpoints, store, *within_call))
+                .map(|()| Answer::GoOn),
+            Event::Returning => told
+                .with(|state, store| state.watch.returning(&mut state.breakpoints, &mut state.layers, store))
+                .map(|()| Answer::GoOn),
         }
     }
 }

@@ -39,9 +39,7 @@ use super::breakpoints::Breakpoints;
 use super::layers::{Layer, Layers, add_sites, remove_sites};
 use super::places::site_of;
 use super::watchpoint::{WatchHit, WatchKind, WatchTarget, Watchpoint, WatchpointId};
-use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, LocalIndex, Result, WasmOffset, filled,
-};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, LocalIndex, Result, WasmOffset, filled};
 use crate::code::{CodeSlot, StepScope};
 use crate::image::SiteId;
 use crate::runtime::{
