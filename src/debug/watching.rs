@@ -36,9 +36,18 @@ impl Debugger {
         bytes: Range<u64>,
         kind: WatchKind,
     ) -> Result<WatchpointId> {
-        self.with(store, |state, store| {
-            state.watch.add_memory(&mut state.breakpoints, store, (memory, bytes), kind, None)
-        })
+        self.watch_bytes(store, (memory, bytes), kind, None)
+    }
+
+    /// The same, for as long as a frame is there, by its id, if one is given.
+    pub(super) fn watch_bytes(
+        &self,
+        store: &mut impl AsStoreMut,
+        bytes: (Memory, Range<u64>),
+        kind: WatchKind,
+        frame: Option<usize>,
+    ) -> Result<WatchpointId> {
+        self.with(store, |state, store| state.watch.add_memory(&mut state.breakpoints, store, bytes, kind, frame))
     }
 
     /// Has writes of a local of a frame, 0 the innermost, stop the guest, behind the `local.set` or `local.tee`, with
