@@ -601,8 +601,8 @@ fn variables_of_stopped_frames_are_told_and_changed() {
 /// What watching a guest's variables has told: the variable's name, the number before and now, none of an end.
 type Watched = Vec<(String, u64, Option<u64>)>;
 
-/// Runs a guest's `run(5)`, twice, with variables watched from the first stop at a line of `shapes.c` on. What was told,
-/// the paths that were refused, with why, and what is watched at the end.
+/// Runs a guest's `run(5)`, twice, with variables watched from the first stop at a line of `shapes.c` on. What was
+/// told, the paths that were refused, with why, and what is watched at the end.
 fn watching(
     guest: &str,
     text: &str,

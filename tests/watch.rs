@@ -1667,6 +1667,36 @@ fn locals_and_memory_are_watched_together() {
     }
 }
 
+/// The guest comes by itself to where it was shown what is behind: what it does on the way is nobody's news.
+#[test]
+fn what_a_region_read_before_a_watchpoint_was_set_is_not_told() {
+    let text = r#"(module (memory 1) (func (export "f") (result i32)
+        (i32.load (i32.const 60)) nop (i32.load (i32.const 64)) i32.add))"#;
+    for tier in TIERS {
+        let guest = Bytes::new(tier, text);
+        let (mut store, log) = (guest.store, guest.log);
+        guest.debugger.detach(&mut store).unwrap();
+        let seen = log.clone();
+        let debugger = Debugger::attach(&mut store, move |stop| {
+            note(stop, &seen);
+            if matches!(stop.reason(), Reason::Breakpoint(_)) {
+                stop.debugger().watch_memory(stop, guest.memory, 60..68, WatchKind::Read).unwrap();
+            }
+            Action::Continue
+        })
+        .unwrap();
+        let nop = guest.module.instructions(FuncIndex::new(0), WasmOffset::new(0), 3).unwrap()[2].clone();
+        assert_eq!(nop.text, "nop");
+        debugger.break_at(&mut store, &guest.module, nop.offset).unwrap();
+        call(&mut store, guest.instance, "f", &[]).unwrap();
+        let told = taken(&log).into_iter().filter_map(|seen| match seen {
+            Seen::Hit { address, .. } => address,
+            Seen::Other(_) => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [64], "{tier:?}");
+    }
+}
+
 /// A guest with loops, calls and recursion, whose locals are watched at random stops, in any frame, and no longer at
 /// others: it computes the same.
 #[test]
@@ -1739,6 +1769,51 @@ fn watching_locals_changes_nothing() {
         let plain = run(0);
         for seed in 1..8 {
             assert!(run(seed) == plain, "seed {seed}, {tier:?}");
+        }
+    }
+}
+
+/// The compiler knows that the second write is never come to; a callback has the frame come there, in resume code.
+#[test]
+fn writes_that_only_a_changed_frame_comes_to() {
+    let text = r#"(module (func (export "f") (param i32) (result i32)
+        (local.get 0)
+        (block (local.set 0 (i32.const 5))
+            (br_if 0 (i32.and (local.get 0) (i32.const 1)))
+            (local.set 0 (i32.const 6)))
+        (i32.add (local.get 0))))"#;
+    for tier in TIERS {
+        for early in [false, true] {
+            let engine = engine(tier);
+            let mut store = Store::new(&engine);
+            let log = Log::default();
+            let seen = log.clone();
+            let debugger = Debugger::attach(&mut store, move |stop| {
+                note(stop, &seen);
+                let watch = |stop: &mut Stop<'_>| stop.debugger().watch_local(stop, 0, 0, WatchKind::Write).unwrap();
+                match stop.reason() {
+                    Reason::Breakpoint(ids) if ids[0].get() == 1 && early => _ = watch(stop),
+                    Reason::Breakpoint(ids) if ids[0].get() == 2 => {
+                        stop.set_operand(0, 1, Val::I32(0)).unwrap();
+                        return Action::StepInstruction;
+                    }
+                    Reason::Step if !early => _ = watch(stop),
+                    _ => {}
+                }
+                Action::Continue
+            })
+            .unwrap();
+            let module = module(&engine, text);
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let all = module.instructions(FuncIndex::new(0), WasmOffset::new(0), 20).unwrap();
+            for text in ["block", "br_if"] {
+                let at = all.iter().find(|one| one.text.starts_with(text)).unwrap().offset;
+                debugger.break_at(&mut store, &module, at).unwrap();
+            }
+            assert_eq!(call(&mut store, instance, "f", &[Val::I32(4)]).unwrap(), [Val::I32(10)]);
+            let told: Vec<_> = taken(&log).into_iter().filter(|seen| matches!(seen, Seen::Hit { .. })).collect();
+            let new = told.iter().map(|seen| if let Seen::Hit { new, .. } = seen { new[0] } else { 0 });
+            assert_eq!(new.collect::<Vec<_>>(), if early { vec![5, 6] } else { vec![6] }, "{tier:?}");
         }
     }
 }

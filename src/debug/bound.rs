@@ -201,7 +201,7 @@ impl Bound {
         let mut places = Vec::new();
         let leaves = reached.iter().filter(|at| **at != entry && is_tail_call(module.binary(), **at));
         for at in leaves.copied().chain([entry]) {
-            places.extend(target_at(&module, func, at)?.map(|target| (module.clone(), target)));
+            places.push((module.clone(), target_at(&module, func, at)?));
         }
         let local = match local {
             None => None,
@@ -209,11 +209,9 @@ impl Bound {
                 let mut local =
                     Local { writes: Vec::new(), module: module.clone(), places: Vec::new(), breakpoint: None };
                 for write in local_writes(module.info(), module.binary(), func, index)? {
-                    if reached.binary_search(&write.at).is_ok()
-                        && let Some(target) = target_at(&module, func, write.behind)?
-                    {
+                    if reached.binary_search(&write.at).is_ok() {
                         local.writes.push(write);
-                        local.places.push((module.clone(), target));
+                        local.places.push((module.clone(), target_at(&module, func, write.behind)?));
                     }
                 }
                 Some(local)
@@ -225,7 +223,7 @@ impl Bound {
             let graph = module.region_graph(*func)?;
             let behind = graph.instructions.partition_point(|at| at <= call);
             if let Some(behind) = graph.instructions.get(behind) {
-                places.extend(target_at(module, *func, *behind)?.map(|target| (module.clone(), target)));
+                places.push((module.clone(), target_at(module, *func, *behind)?));
             }
         }
         let ends = breakpoints.add_own(store, &module, &places)?;

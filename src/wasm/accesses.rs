@@ -1,5 +1,5 @@
-//! Which instructions of a module write its globals and its functions' locals, and what an instruction does to a memory:
-//! what watchpoints have to know. It reads bodies, and keeps nothing.
+//! Which instructions of a module write its globals and its functions' locals, and what an instruction does to a
+//! memory: what watchpoints have to know. It reads bodies, and keeps nothing.
 
 use super::body::{Instruction, Instructions};
 use super::module::ModuleInfo;
