@@ -89,6 +89,9 @@ impl Observation {
                 for hit in hits {
                     self.put_cause("watchpoint", u64::from(hit.id.get()));
                     self.put("by", u64::from(hit.offset.get()));
+                    self.put("end", u64::from(hit.is_end));
+                    self.put("old", hash_bytes(&hit.old));
+                    self.put("new", hash_bytes(&hit.new));
                 }
             }
             Reason::Exception => self.put_cause("exception", 1),
