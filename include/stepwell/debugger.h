@@ -714,12 +714,12 @@ own stepwell_error_t *stepwell_debugger_watch_memory(stepwell_debugger_t *debugg
 /**
  * Has writes of a local of a frame, parameters first, stop the guest, with the reason `STEPWELL_STOP_WATCHPOINT`,
  * behind the instruction that writes: innermost frames and others. Other frames of the same function have locals of
- * their own. What a stop callback writes is told to nobody. Reads cannot be watched. The watchpoint's number is written
- * to `out`, which may be NULL.
+ * their own. What a stop callback writes is told to nobody. Reads cannot be watched. The watchpoint's number is
+ * written to `out`, which may be NULL.
  *
  * The watchpoint ends with the frame: it is removed, and that is told where the caller goes on, or where an exception
- * is caught, by a stop with the same reason, for which `stepwell_stop_watchpoint_is_end` says so. Where the host is the
- * caller, and where a trap or an exception that no frame catches leaves the frame, it is removed without a word.
+ * is caught, by a stop with the same reason, for which `stepwell_stop_watchpoint_is_end` says so. Where the host is
+ * the caller, and where a trap or an exception that no frame catches leaves the frame, it is removed without a word.
  *
  * Thread: inside callback only.
  */
@@ -740,8 +740,8 @@ own stepwell_error_t *stepwell_debugger_watch_local(stepwell_debugger_t *debugge
  * A parameter or a variable of a block ends with its frame, as of `stepwell_debugger_watch_local`, in memory too: what
  * is there later is something else. A static variable does not, nor does what a pointer points to.
  *
- * An error with `STEPWELL_ERROR_STATE` for what is missing, a constant, computed, an operand, or in several places, and
- * where the frame has moved since the variable was found.
+ * An error with `STEPWELL_ERROR_STATE` for what is missing, a constant, computed, an operand, or in several places,
+ * and where the frame has moved since the variable was found.
  *
  * Thread: inside callback only.
  */
@@ -827,9 +827,9 @@ STEPWELL_API size_t stepwell_stop_watchpoint_count(const stepwell_stop_t *stop);
 
 /**
  * Whether the frame is gone that the watchpoint was bound to, and the watchpoint with it, which is removed already:
- * nothing was accessed. The instruction is the call by which the frame came to be, and the guest stands where it goes on
- * behind that, or where an exception was caught. `stepwell_stop_watchpoint_old_value` has what was there last. False
- * beyond the last hit.
+ * nothing was accessed. The instruction is the call by which the frame came to be, and the guest stands where it goes
+ * on behind that, or where an exception was caught. `stepwell_stop_watchpoint_old_value` has what was there last.
+ * False beyond the last hit.
  *
  * Thread: inside callback only.
  */
@@ -896,8 +896,8 @@ uint64_t stepwell_stop_watchpoint_address(const stepwell_stop_t *stop,
 
 /**
  * Writes the bytes that were there before to `out`, which is the caller's then: of a global or a local its value, in
- * the order of bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it refers to may be
- * gone. False, and nothing written, beyond the last hit.
+ * the order of bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it
+ * refers to may be gone. False, and nothing written, beyond the last hit.
  *
  * Thread: inside callback only.
  */
