@@ -8,7 +8,6 @@
 #include <signal.h>
 
 static wasm_module_t *module;
-static wasm_memory_t *memory;
 static stepwell_debugger_t *debugger;
 static stepwell_pauser_t *pauser;
 static size_t selected; /* the frame that `p`, `w`, `locals` and `fin` are about */
@@ -47,14 +46,11 @@ static void show_variables(const stepwell_frame_t *frame, stepwell_scope_t scope
     stepwell_variable_delete(all);
 }
 
-/* Stops wherever the bytes of a variable change. */
+/* Stops wherever a variable changes, and where its frame is gone. */
 static void watch(stepwell_variable_t *variable) {
-    uint64_t address, size = 0;
     stepwell_watchpoint_t id;
-    if (!stepwell_variable_address(variable, &address)) printf("it is in no memory\n");
-    else if (!said(stepwell_variable_size(variable, &size)) &&
-             !said(stepwell_debugger_watch_memory(debugger, memory, address, size, STEPWELL_WATCH_KIND_CHANGE, &id)))
-        printf("watchpoint %u: %u bytes\n", (unsigned)id, (unsigned)size);
+    if (!said(stepwell_debugger_watch_variable(debugger, variable, STEPWELL_WATCH_KIND_CHANGE, &id)))
+        printf("watchpoint %u: %s\n", (unsigned)id, stepwell_variable_name(variable, NULL));
     stepwell_variable_delete(variable);
 }
 
@@ -88,6 +84,7 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     selected = 0;
     printf("%s: ", reasons[stepwell_stop_reason(stop)]);
     if (stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP) printf("%s, ", stepwell_stop_trap_message(stop));
+    if (stepwell_stop_watchpoint_is_end(stop, 0)) printf("its frame is gone, ");
     show_place(stepwell_stop_frame(stop, 0));
     for (;;) {
         const char *command = next_command(line, &rest);
@@ -128,7 +125,6 @@ int main(int argc, char **argv) {
     wasm_byte_vec_delete(&binary);
     wasm_instance_t *instance;
     check(stepwell_instance_new(store, module, NULL, &instance, NULL), argv[1]);
-    memory = stepwell_instance_memory(instance, 0);
     wasm_extern_t *function = stepwell_instance_export(instance, argv[2]);
     if (!function || !wasm_extern_as_func(function)) fail("%s has no function %s", argv[1], argv[2]);
     check(stepwell_debugger_attach(store, on_stop, NULL, NULL, &debugger), "attaching");
@@ -143,7 +139,7 @@ int main(int argc, char **argv) {
             printf("%s has returned %d\n", argv[2], (int)result.of.i32);
     }
     stepwell_pauser_delete(pauser), stepwell_debugger_delete(debugger);
-    wasm_memory_delete(memory), wasm_extern_delete(function);
+    wasm_extern_delete(function);
     wasm_instance_delete(instance), wasm_module_delete(module);
     wasm_store_delete(store), wasm_engine_delete(engine);
     return 0;

@@ -64,7 +64,7 @@ class FrontEnd(unittest.TestCase):
 
     def test_what_changes_a_variable(self):
         self.says(["run", "3"], "b steps.c:30\nr\nw total\nc\nc\np total\nq\nq\n", [
-            "breakpoint 1: run at steps.c:30\n", "breakpoint: run at steps.c:30\n", "watchpoint 1: 4 bytes\n",
+            "breakpoint 1: run at steps.c:30\n", "breakpoint: run at steps.c:30\n", "watchpoint 1: total\n",
             # It adds 0 first.
             "breakpoint: run at steps.c:30\n", "watchpoint: run at steps.c:29\n", "total = 1\n", "ended by q\n", ""])
 

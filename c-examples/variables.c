@@ -1,4 +1,4 @@
-/* Variables of the source: all that a function has, one by a path, and another value for one.
+/* Variables of the source: all that a function has, one by a path, another value for one, and one that is watched.
 
    usage: variables ../tests/support/steps/steps.wasm */
 #include "debugged.h"
@@ -37,11 +37,32 @@ static void show_all(const stepwell_frame_t *frame, stepwell_scope_t scope) {
     stepwell_variable_delete(list);
 }
 
-static int stops;
+static int stops, watched;
+
+/* The caller's `below` has another value now, or is no more. */
+static void show_watched(const stepwell_stop_t *stop) {
+    wasm_byte_vec_t now;
+    if (stepwell_stop_watchpoint_is_end(stop, 0)) {
+        printf("below of the caller is gone with its frame\n");
+    } else if (stepwell_stop_watchpoint_new_value(stop, 0, &now)) {
+        printf("below of the caller becomes %d\n", now.data[0]);
+        wasm_byte_vec_delete(&now);
+    }
+    watched++;
+}
+
+/* Has the guest stop where a variable of a frame becomes another one, until the frame is gone. */
+static void watch(stepwell_stop_t *stop, const stepwell_frame_t *frame, const char *path) {
+    stepwell_variable_t *variable;
+    check(stepwell_frame_variable(frame, 0, path, &variable), "finding a variable");
+    check(stepwell_debugger_watch_variable(stepwell_stop_debugger(stop), variable, STEPWELL_WATCH_KIND_CHANGE, NULL), "watching");
+    stepwell_variable_delete(variable);
+}
 
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
     (void)env;
+    if (stepwell_stop_reason(stop) == STEPWELL_STOP_WATCHPOINT) show_watched(stop);
     if (stepwell_stop_reason(stop) != STEPWELL_STOP_BREAKPOINT) return STEPWELL_ACTION_CONTINUE;
     printf("stop %d: parameters and variables are\n", ++stops);
     show_all(frame, STEPWELL_SCOPE_PARAMETERS);
@@ -59,8 +80,11 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     printf("  n of the caller is %s\n", text.data);
     wasm_byte_vec_delete(&text);
 
-    /* The guest goes on with 40. */
-    if (stops == 1) check(stepwell_frame_assign(frame, "below", "40"), "assigning");
+    if (stops == 1) {
+        /* The guest goes on with 40, and the caller gets 41. */
+        check(stepwell_frame_assign(frame, "below", "40"), "assigning");
+        watch(stop, stepwell_stop_frame(stop, 1), "below");
+    }
     return STEPWELL_ACTION_CONTINUE;
 }
 
@@ -75,7 +99,7 @@ int main(int argc, char **argv) {
     if (!call(&guest, "dive", 1, &depth, &result)) return EXIT_FAILURE;
     /* By itself it is 1 and one more for each call. */
     printf("dive(2) gives %d\n", (int)result);
-    if (stops != 2 || result != 42) fail("42 was expected");
+    if (stops != 2 || watched != 2 || result != 42) fail("42 was expected");
     end_debugged(&guest);
     return 0;
 }

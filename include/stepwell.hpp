@@ -4156,11 +4156,14 @@ struct WatchHit {
   bool by_host;
   /// Whether it has only read.
   bool is_read;
-  /// Where the first of the bytes is in a memory; nothing of a global.
+  /// Where the first of the bytes is in a memory; nothing of a global or a local.
   std::optional<std::uint64_t> address;
-  /// The bytes that were there before, and those that are there now: of a global its value, of a memory what of it was accessed, or, by the
-  /// host, changed. Of a reference there are none.
+  /// The bytes that were there before, and those that are there now: of a global or a local its value, of a memory what of it was accessed,
+  /// or, by the host, changed. Of a reference there are none.
   std::vector<std::uint8_t> old_bytes, new_bytes;
+  /// Whether nothing was accessed: the frame that the watchpoint was bound to is gone, and the watchpoint is removed. The instruction is the
+  /// call by which the frame came to be.
+  bool is_end;
 };
 
 /// A variable of the source in a frame of a stop, what is inside of one, or all of a scope. What it is called can be asked for as long as
@@ -4476,7 +4479,8 @@ public:
       list.push_back({Watchpoint(debugger_, stepwell_stop_watchpoint(stop_, i)), stepwell_stop_watchpoint_func_index(stop_, i),
                       stepwell_stop_watchpoint_offset(stop_, i), stepwell_stop_watchpoint_by_host(stop_, i),
                       stepwell_stop_watchpoint_is_read(stop_, i), address == UINT64_MAX ? std::nullopt : std::optional<std::uint64_t>(address),
-                      bytes(stepwell_stop_watchpoint_old_value, i), bytes(stepwell_stop_watchpoint_new_value, i)});
+                      bytes(stepwell_stop_watchpoint_old_value, i), bytes(stepwell_stop_watchpoint_new_value, i),
+                      stepwell_stop_watchpoint_is_end(stop_, i)});
     }
     return list;
   }
@@ -4853,6 +4857,31 @@ public:
   Watchpoint watch_memory(const Memory &memory, std::uint64_t offset, std::uint64_t size, WatchKind kind = WatchKind::Change) {
     return try_watch_memory(memory, offset, size, kind).value();
   }
+  /// Has writes of a local of a frame, parameters first, stop the guest, behind the instruction that writes. Other frames of the same function
+  /// have locals of their own. The watchpoint is removed with the frame, which `WatchHit::is_end` tells where a guest goes on then.
+  Result<Watchpoint> try_watch_local(const Frame &frame, std::size_t index, WatchKind kind = WatchKind::Change) {
+    if (!valid()) return detail::moved_from(class_name);
+    stepwell_watchpoint_t id = 0;
+    if (stepwell_error_t *error = stepwell_debugger_watch_local(raw(), frame.raw(), index, static_cast<stepwell_watch_kind_t>(kind), &id)) {
+      return detail::take_error(error);
+    }
+    return Watchpoint(box_, id);
+  }
+  Watchpoint watch_local(const Frame &frame, std::size_t index, WatchKind kind = WatchKind::Change) {
+    return try_watch_local(frame, index, kind).value();
+  }
+  /// Watches a variable of the source where it is now: in memory, in a local or in a global. A parameter or a variable of a block ends with its
+  /// frame, as by `watch_local`; a static variable does not, nor does what a pointer points to.
+  Result<Watchpoint> try_watch_variable(const Variable &variable, WatchKind kind = WatchKind::Change) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!variable.valid()) return detail::moved_from(Variable::class_name);
+    stepwell_watchpoint_t id = 0;
+    if (stepwell_error_t *error = stepwell_debugger_watch_variable(raw(), variable.raw(), static_cast<stepwell_watch_kind_t>(kind), &id)) {
+      return detail::take_error(error);
+    }
+    return Watchpoint(box_, id);
+  }
+  Watchpoint watch_variable(const Variable &variable, WatchKind kind = WatchKind::Change) { return try_watch_variable(variable, kind).value(); }
   /// The watchpoints there are, in the order in which they were set.
   std::vector<Watchpoint> watchpoints() const {
     if (!valid()) detail::moved_from(class_name).raise();

@@ -2,8 +2,8 @@
 //! in programs of C, C++, Rust and Zig; against gdb's word for native programs of the same sources; and damaged in
 //! every way. `tests/support/dwarf/` has the guests, and says how they were made.
 
-use stepwell::base::{GlobalIndex, LocalIndex, WasmOffset};
-use stepwell::debug::{Action, Debugger, Frame};
+use stepwell::base::{ErrorKind, GlobalIndex, LocalIndex, WasmOffset};
+use stepwell::debug::{Action, Debugger, Frame, WatchKind, Watchpoint};
 use stepwell::dwarf::{
     Context, FrameReader, Inspector, MemoryAddress, SourceMap, ValueKind, VariableKind, WasmValue, Write,
 };
@@ -595,5 +595,133 @@ fn variables_of_stopped_frames_are_told_and_changed() {
         let stops = told.lock().unwrap();
         let lines: usize = stops.iter().map(Vec::len).sum();
         assert!(stops.len() > 3 && lines > 10, "{guest}: {stops:?}");
+    }
+}
+
+/// What watching a guest's variables has told: the variable's name, the number before and now, none of an end.
+type Watched = Vec<(String, u64, Option<u64>)>;
+
+/// Runs a guest's `run(5)`, twice, with variables watched from the first stop at a line of `shapes.c` on. What was
+/// told, the paths that were refused, with why, and what is watched at the end.
+fn watching(
+    guest: &str,
+    text: &str,
+    paths: &'static [&'static str],
+    kind: WatchKind,
+) -> (Watched, Vec<String>, Vec<Watchpoint>) {
+    let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
+    let module = Module::new(&engine, &support(&format!("{guest}.wasm"))).unwrap();
+    let mut store = Store::new(&engine);
+    let mut linker = Linker::new(&engine);
+    linker.fill_missing_with_defaults(&mut store, &module).unwrap();
+    let instance = linker.instantiate(&mut store, &module).unwrap();
+    let told = std::sync::Arc::new(std::sync::Mutex::new((Vec::new(), Vec::new(), Vec::new())));
+    let seen = told.clone();
+    let debugger = Debugger::attach(&mut store, move |stop| {
+        let mut seen = seen.lock().unwrap();
+        let debugger = stop.debugger();
+        if let Some(id) = stop.reason().breakpoints().first().copied() {
+            debugger.remove(stop, id).unwrap();
+            for path in paths {
+                let variable = stop.top().unwrap().variable(0, path).unwrap();
+                match debugger.watch_variable(stop, 0, &variable, kind) {
+                    Ok(id) => seen.2.push((id, *path)),
+                    Err(error) => seen.1.push(format!("{path}: {error}")),
+                }
+            }
+            // Of another frame it is none.
+            let variable = stop.top().unwrap().variable(0, paths[0]).unwrap();
+            if stop.frame_count() > 1 {
+                let refused = debugger.watch_variable(stop, 1, &variable, kind).unwrap_err();
+                let says = refused.to_string();
+                assert!(refused.kind() == ErrorKind::State && says.contains("another frame"), "{says}");
+            }
+            let refused = debugger.watch_variable(stop, 99, &variable, kind).unwrap_err();
+            assert!(refused.kind() == ErrorKind::Argument && refused.to_string().contains("no frame 99"), "{refused}");
+        }
+        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte));
+        for hit in stop.reason().watchpoints() {
+            let name = seen.2.iter().find(|known| known.0 == hit.id).unwrap().1.to_owned();
+            seen.0.push((name, number(&hit.old), (!hit.is_end).then(|| number(&hit.new))));
+        }
+        Action::Continue
+    })
+    .unwrap();
+    let source = String::from_utf8(support("shapes.c")).unwrap();
+    let line = 1 + source.lines().position(|line| line.contains(text)).unwrap() as u32;
+    debugger.break_at_line(&mut store, &module, "shapes.c", line, None).unwrap();
+    let run = instance.export(&mut store, "run").and_then(|item| item.func()).unwrap();
+    for _ in 0..2 {
+        run.call(&mut store, &[Val::I32(5)], &mut [Val::I32(0)]).unwrap();
+    }
+    let left = debugger.watchpoints(&store).unwrap();
+    let (hits, refused, _) = std::mem::take(&mut *told.lock().unwrap());
+    (hits, refused, left)
+}
+
+#[test]
+fn variables_are_watched_until_their_frame_ends() {
+    let wanted = |rows: &[(&str, u64, Option<u64>)]| -> Watched {
+        rows.iter().map(|(name, old, new)| ((*name).to_owned(), *old, *new)).collect()
+    };
+    for guest in ["c0_4", "c0_5"] {
+        // In the frame's part of the memory; each ends with the frame, and the second call is not watched.
+        let (told, refused, left) = watching(guest, "limit--;", &["total", "limit", "&total"], WatchKind::Change);
+        let all = [
+            ("limit", 5, Some(4)),
+            ("total", 0, Some(3)),
+            ("limit", 4, Some(3)),
+            ("total", 3, Some(11)),
+            ("limit", 3, Some(2)),
+            ("total", 11, Some(26)),
+            ("total", 26, None),
+            ("limit", 2, None),
+        ];
+        assert_eq!(told, wanted(&all), "{guest}");
+        assert!(
+            refused.len() == 1 && refused[0].contains("&total: ") && refused[0].contains("computed"),
+            "{refused:?}"
+        );
+        assert_eq!(left, []);
+
+        // Static ones stay, and so does what a pointer points to: `counter += n`, once more.
+        let (told, refused, left) =
+            watching(guest, "limit--;", &["counter", "at->key", "nodes[1].key"], WatchKind::Change);
+        assert_eq!(told, wanted(&[("counter", 12, Some(17))]), "{guest}");
+        assert!(
+            refused.is_empty() && left.len() == 3 && left.iter().all(|one| one.frame.is_none()),
+            "{refused:?} {left:?}"
+        );
+
+        // Members, bit fields, and reads.
+        let members = &["all.flags.b", "all.grid[1]", "all.inner_y"];
+        let (told, refused, _) = watching(guest, "look_at(&all);", members, WatchKind::Access);
+        assert_eq!((told, refused), (vec![], vec![]), "{guest}");
+        let (told, _, left) = watching(guest, "look_at(&all);", &["all.s", "n"], WatchKind::Read);
+        assert_eq!(told[..2], wanted(&[("n", 5, Some(5)), ("n", 5, Some(5))]), "{guest}");
+        assert!(told.iter().any(|row| *row == ("all.s".to_owned(), 0x1_0000 - 300, Some(0x1_0000 - 300))), "{told:?}");
+        // The host has called it: it ends without a word.
+        assert!(left.is_empty() && told.iter().all(|row| row.2.is_some()), "{left:?} {told:?}");
+    }
+    // Optimised, in locals of the frame.
+    for guest in ["c2_4", "c2_5"] {
+        let paths = &["total", "limit", "at"];
+        let (told, refused, left) = watching(guest, "for (const node", paths, WatchKind::Change);
+        let nodes: Vec<u64> = told.iter().filter(|row| row.0 == "at").map(|row| row.1).collect();
+        let [first, second, third, 0] = nodes[..] else { panic!("{guest}: {told:?}") };
+        let all = [
+            ("at", first, Some(second)),
+            ("limit", 5, Some(4)),
+            ("at", second, Some(third)),
+            ("limit", 4, Some(3)),
+            ("at", third, Some(0)),
+            ("limit", 3, None),
+            ("at", 0, None),
+        ];
+        assert_eq!(told, wanted(&all), "{guest}");
+        assert!((second - first, third - second) == (8, 8) && left.is_empty(), "{told:?} {left:?}");
+        assert!(refused.len() == 1 && refused[0].contains("total: ") && refused[0].contains("constant"), "{refused:?}");
+        let (told, refused, _) = watching(guest, "total += square", paths, WatchKind::Change);
+        assert!(told.is_empty() && refused.len() == 3 && refused[2].contains("optimised out"), "{told:?} {refused:?}");
     }
 }

@@ -1087,3 +1087,733 @@ fn watched_memories_are_given_back_accessible() {
         }
     }
 }
+
+/// Where the n-th instruction of a function is that begins with this text.
+fn place_of(module: &Module, func: &str, text: &str, n: usize) -> u32 {
+    let all = module.instructions(module.info().func_named(func).unwrap(), WasmOffset::new(0), usize::MAX).unwrap();
+    let mut found = all.iter().filter(|one| one.text == text || one.text.starts_with(&format!("{text} ")));
+    found.nth(n).unwrap_or_else(|| panic!("no {n}. {text} in {func}: {all:?}")).offset.get()
+}
+
+/// What a watchpoint on a local has told: by which instruction, the values as numbers, and where the guest stood.
+#[derive(Clone, Debug, PartialEq)]
+enum Told {
+    Write { watchpoint: u32, by: u32, old: u64, new: u64, func: u32, at: u32 },
+    End { watchpoint: u32, by: u32, old: u64, func: u32, at: u32 },
+    Other(String),
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte))
+}
+
+/// What a stop tells, with all that is always so looked at.
+fn told_of(stop: &Stop<'_>) -> Vec<Told> {
+    let top = stop.top().unwrap();
+    let (at, func) = (top.offset().get(), top.func().get());
+    let hits = match stop.reason() {
+        Reason::Watchpoint(hits) => hits,
+        other => return vec![Told::Other(format!("{other:?}").split('(').next().unwrap().to_owned())],
+    };
+    let told = |hit: &WatchHit| {
+        assert!(!hit.by_host && !hit.is_read && (hit.is_end || hit.address.is_none()), "{hit:?}");
+        let (watchpoint, by, old) = (hit.id.get(), hit.offset.get(), number(&hit.old));
+        let known = stop.debugger().watchpoint(stop, hit.id).unwrap();
+        match hit.is_end {
+            true => {
+                assert!(hit.new.is_empty() && known.is_none());
+                Told::End { watchpoint, by, old, func, at }
+            }
+            false => {
+                assert!(hit.func.get() == func && known.unwrap().hits > 0);
+                Told::Write { watchpoint, by, old, new: number(&hit.new), func, at }
+            }
+        }
+    };
+    hits.iter().map(told).collect()
+}
+
+/// A guest under a debugger that notes what watchpoints on locals tell.
+struct Locals {
+    store: Store,
+    module: Module,
+    instance: Instance,
+    debugger: Debugger,
+    told: Arc<Mutex<Vec<Told>>>,
+}
+
+impl Locals {
+    /// `answer` is called at every stop behind the note of it.
+    fn new(
+        tier: DebugTier,
+        text: &str,
+        imports: impl FnOnce(&mut Store) -> Vec<Extern>,
+        answer: impl Fn(&mut Stop<'_>) -> Action + Send + Sync + 'static,
+    ) -> Locals {
+        let engine = engine(tier);
+        let mut store = Store::new(&engine);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let noted = told.clone();
+        let debugger = Debugger::attach(&mut store, move |stop| {
+            let told = told_of(stop);
+            noted.lock().unwrap().extend(told);
+            answer(stop)
+        })
+        .unwrap();
+        let module = module(&engine, text);
+        let imports = imports(&mut store);
+        let instance = Instance::new(&mut store, &module, &imports).unwrap();
+        Locals { store, module, instance, debugger, told }
+    }
+
+    fn break_at(&mut self, func: &str, text: &str, n: usize) -> stepwell::debug::BreakpointId {
+        let at = WasmOffset::new(place_of(&self.module, func, text, n));
+        self.debugger.break_at(&mut self.store, &self.module, at).unwrap().id
+    }
+
+    fn at(&self, func: &str, text: &str, n: usize) -> u32 {
+        place_of(&self.module, func, text, n)
+    }
+
+    fn call(&mut self, name: &str, args: &[Val]) -> Result<Vec<Val>, Error> {
+        call(&mut self.store, self.instance, name, args)
+    }
+
+    fn told(&self) -> Vec<Told> {
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+
+    /// The old and new values that were told, breakpoints aside.
+    fn values(&self) -> Vec<(u64, u64)> {
+        let values = self.told().into_iter().filter_map(|told| match told {
+            Told::Write { old, new, .. } => Some((old, new)),
+            Told::End { .. } => panic!("{told:?}"),
+            Told::Other(_) => None,
+        });
+        values.collect()
+    }
+}
+
+/// Has the innermost frame's local watched where a breakpoint stops.
+fn watch_top(local: usize, kind: WatchKind) -> impl Fn(&mut Stop<'_>) -> Action + Send + Sync + 'static {
+    watch_frame(0, local, kind)
+}
+
+fn watch_frame(
+    frame: usize,
+    local: usize,
+    kind: WatchKind,
+) -> impl Fn(&mut Stop<'_>) -> Action + Send + Sync + 'static {
+    move |stop| {
+        if matches!(stop.reason(), Reason::Breakpoint(_)) {
+            stop.debugger().watch_local(stop, frame, local, kind).unwrap();
+        }
+        Action::Continue
+    }
+}
+
+fn nothing(_: &mut Store) -> Vec<Extern> {
+    Vec::new()
+}
+
+#[test]
+fn locals_of_every_type() {
+    let types = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref", "anyref"];
+    let (mut sets, mut fetched) = (String::new(), String::new());
+    for index in 0..8 {
+        // Parameters are written by what is declared behind them, and those by parameters.
+        sets += &format!("(local.set {index} (local.tee {} (local.get {index})))", index + 8);
+        fetched += &format!("(local.set {index} (global.get {index}))");
+    }
+    let text = format!(
+        r#"(module (global i32 (i32.const -1)) (global i64 (i64.const -2)) (global f32 (f32.const 3)) (global f64 (f64.const 4))
+            (global v128 (v128.const i64x2 5 6)) (global funcref (ref.func $f)) (global externref (ref.null extern))
+            (global anyref (ref.i31 (i32.const 7)))
+            (func $f (export "f") (param {params}) (local {params}) nop {sets} {fetched}))"#,
+        params = types.join(" "),
+    );
+    for tier in TIERS {
+        for (kind, local) in (0..32).map(|n| ([WatchKind::Write, WatchKind::Change][n / 16], n % 16)) {
+            let mut guest = Locals::new(tier, &text, nothing, watch_top(local, kind));
+            guest.break_at("f", "nop", 0);
+            let args = [
+                &[Val::I32(1), Val::I64(2), Val::F32(7), Val::F64(8), Val::V128([9; 16])][..],
+                &[Val::FuncRef(None), Val::ExternRef(None), Val::AnyRef(None)],
+            ]
+            .concat();
+            guest.call("f", &args).unwrap();
+            let writes: Vec<_> = guest.told().into_iter().filter(|told| matches!(told, Told::Write { .. })).collect();
+            let set = |n| guest.at("f", &format!("local.set {local}"), n);
+            let by: Vec<u32> = writes
+                .iter()
+                .map(|told| {
+                    if let Told::Write { by, at, .. } = told {
+                        assert_eq!(*at, by + 2);
+                        *by
+                    } else {
+                        0
+                    }
+                })
+                .collect();
+            let wanted: Vec<u32> = match (local < 8, kind) {
+                (true, WatchKind::Write) => vec![set(0), set(1)],
+                // The null of `externref` stays one.
+                (true, _) if local == 6 => vec![],
+                (true, _) => vec![set(1)],
+                (false, WatchKind::Write) => vec![guest.at("f", &format!("local.tee {local}"), 0)],
+                // Nulls.
+                (false, _) if local >= 13 => vec![],
+                (false, _) => vec![guest.at("f", &format!("local.tee {local}"), 0)],
+            };
+            assert_eq!(by, wanted, "{local} {kind:?} {tier:?}");
+            if let (Some(Told::Write { old, new, .. }), true) = (writes.last(), local < 4) {
+                let wanted = [(1, 0xffff_ffff), (2, -2i64 as u64), (7, 3f32.to_bits().into()), (8, 4f64.to_bits())];
+                assert_eq!((*old, *new), wanted[local], "{local}");
+            }
+            assert_eq!(guest.debugger.watchpoints(&guest.store).unwrap(), [], "its frame is gone");
+        }
+    }
+}
+
+const COUNT: &str = r#"(module (func $f (export "f") (param i32) (result i32) (local i32 i32) nop
+    (loop (local.set 1 (i32.div_u (local.get 0) (i32.const 1000))) (local.set 2 (i32.add (local.get 2) (local.get 1)))
+        (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+    (local.get 2)))"#;
+
+#[test]
+fn of_ten_thousand_writes_those_are_told_that_change() {
+    for tier in TIERS {
+        for kind in [WatchKind::Change, WatchKind::Write] {
+            let mut guest = Locals::new(tier, COUNT, nothing, watch_top(1, kind));
+            let breakpoint = guest.break_at("f", "nop", 0);
+            let plain = (1..=10_000u32).map(|n| n / 1000).sum::<u32>();
+            assert_eq!(guest.call("f", &[Val::I32(10_000)]).unwrap(), [Val::I32(plain as i32)], "{tier:?}");
+            let values = guest.values();
+            match kind {
+                WatchKind::Change => {
+                    let wanted: Vec<_> = std::iter::once((0, 10)).chain((1..=10).rev().map(|n| (n, n - 1))).collect();
+                    assert_eq!(values, wanted, "{tier:?}");
+                }
+                _ => assert!(values.len() == 10_000 && values[1] == (10, 9) && values[2] == (9, 9)),
+            }
+            // The own breakpoints were nobody's, and are gone.
+            assert_eq!(guest.debugger.breakpoints(&guest.store).unwrap().len(), 1);
+            guest.debugger.remove(&mut guest.store, breakpoint).unwrap();
+            assert_eq!(guest.break_at("f", "nop", 0).get(), breakpoint.get() + 1);
+        }
+    }
+}
+
+const FAC: &str = r#"(module (func $fac (export "fac") (param i64) (result i64) (local i64)
+        (local.set 1 (local.get 0))
+        (if (i64.gt_s (local.get 0) (i64.const 1))
+            (then (local.set 1 (i64.mul (local.get 1) (call $fac (i64.sub (local.get 0) (i64.const 1)))))))
+        nop (local.get 1))
+    (func $main (export "main") (result i64) (i64.add (call $fac (i64.const 5)) (i64.const 0))))"#;
+
+/// Frames of the same function have locals of their own: two are watched, of five.
+#[test]
+fn recursion_confuses_nothing_and_ends_are_told_in_the_callers() {
+    for tier in TIERS {
+        let mut guest = Locals::new(tier, FAC, nothing, |stop| {
+            // In the innermost.
+            let depth = stop.frame_count();
+            if depth == 6
+                && matches!(stop.reason(), Reason::Breakpoint(_))
+                && stop.debugger().watchpoints(stop).unwrap().is_empty()
+            {
+                for frame in [1, 3] {
+                    stop.debugger().watch_local(stop, frame, 1, WatchKind::Change).unwrap();
+                }
+                let watched = stop.debugger().watchpoints(stop).unwrap();
+                assert_eq!(watched[1].frame, Some(stop.frame(3).unwrap().id()));
+                assert_eq!(watched[1].target, WatchTarget::Local(stepwell::base::LocalIndex::new(1)));
+            }
+            Action::Continue
+        });
+        guest.break_at("fac", "nop", 0);
+        assert_eq!(guest.call("main", &[]).unwrap(), [Val::I64(120)]);
+        let told: Vec<_> = guest.told().into_iter().filter(|told| !matches!(told, Told::Other(_))).collect();
+        let (by, call) = (guest.at("fac", "local.set", 1), guest.at("fac", "call", 0));
+        let write = |watchpoint, old, new| Told::Write { watchpoint, by, old, new, func: 0, at: by + 2 };
+        let end = |watchpoint, old| Told::End { watchpoint, by: call, old, func: 0, at: call + 2 };
+        // Two times one is no change.
+        assert_eq!(told, [end(1, 2), write(2, 4, 24), end(2, 24)], "{tier:?}");
+    }
+}
+
+const WAYS_OUT: &str = r#"(module
+    (import "" "h" (func $h (param i32)))
+    (memory 1) (tag $t) (tag $u)
+    (func $leaf (export "leaf") (param i32) (result i32) (local i32) nop (local.set 1 (i32.const 3)) (local.get 1))
+    (func $calls (export "calls") (param i32) (result i32) (local i32) (local.set 1 (call $leaf (local.get 0))) (local.get 1))
+    (func $self (export "self") (param i32) (result i32) nop (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+        (if (local.get 0) (then (return_call $self (local.get 0)))) (i32.const 9))
+    (func $calls_self (export "calls_self") (param i32) (result i32) (call $self (local.get 0)) (drop (i32.const 1)))
+    (func $other (export "other") (param i32) (result i32) nop (local.set 0 (i32.const 8)) (return_call $leaf (local.get 0)))
+    (func $calls_other (export "calls_other") (param i32) (result i32) (call $other (local.get 0)))
+    (func $throws (export "throws") (param i32) nop (local.set 0 (i32.const 5)) (if (local.get 0) (then (throw $t))))
+    (func $between (param i32) (call $throws (local.get 0)) (call $throws (local.get 0)))
+    (func $catches (export "catches") (param i32)
+        (block $on (try_table (catch $t $on) (call $between (local.get 0)))) (drop (i32.const 2)))
+    (func $traps (export "traps") (param i32) nop (local.set 0 (i32.const 6)) (drop (i32.div_u (i32.const 1) (i32.const 0))))
+    (func $calls_traps (export "calls_traps") (param i32) (call $traps (local.get 0)))
+    (func $hosts (export "hosts") (param i32) (call $h (local.get 0)) (drop (i32.const 3))))"#;
+
+/// What `h` of that does: calls an export, and goes on whatever comes of it.
+fn calling(name: &'static str) -> impl FnOnce(&mut Store) -> Vec<Extern> {
+    move |store| {
+        let h = Func::wrap(store, move |mut caller: Caller<'_>, to: i32| -> Result<(), Error> {
+            let instance = caller.instance().unwrap();
+            let _whatever = call(&mut caller, instance, name, &[Val::I32(to)]);
+            Ok(())
+        });
+        vec![Extern::Func(h.unwrap())]
+    }
+}
+
+/// How a frame ends, what is told of that, and that nothing is left.
+#[test]
+fn frames_end_in_every_way() {
+    // The export that is called, the function whose frame is watched, what is told of its end: the caller, and where.
+    type Case = (&'static str, &'static str, &'static str, Option<(&'static str, &'static str, &'static str)>);
+    let cases: [Case; 10] = [
+        ("leaf", "leaf", "leaf", None),
+        ("calls", "leaf", "leaf", Some(("calls", "call", "local.set"))),
+        ("self", "self", "leaf", None),
+        ("calls_self", "self", "leaf", Some(("calls_self", "call", "i32.const"))),
+        ("calls_other", "other", "leaf", Some(("calls_other", "call", "end"))),
+        ("catches", "throws", "leaf", Some(("between", "call", "catches"))),
+        ("throws", "throws", "leaf", None),
+        ("calls_traps", "traps", "leaf", None),
+        ("hosts", "leaf", "leaf", Some(("hosts", "call", "i32.const"))),
+        ("hosts", "traps", "traps", None),
+    ];
+    for tier in TIERS {
+        for (name, func, called, end) in cases {
+            let local = usize::from(func == "leaf");
+            let mut guest = Locals::new(tier, WAYS_OUT, calling(called), move |stop| {
+                let is_first = matches!(stop.reason(), Reason::Breakpoint(ids) if ids[0].get() == 1);
+                if is_first {
+                    let id = stop.reason().breakpoints()[0];
+                    stop.debugger().remove(stop, id).unwrap();
+                    stop.debugger().watch_local(stop, 0, local, WatchKind::Change).unwrap();
+                }
+                Action::Continue
+            });
+            guest.break_at(func, "nop", 0);
+            let outcome = guest.call(name, &[Val::I32(3)]);
+            assert_eq!(outcome.is_err(), matches!(name, "throws" | "calls_traps"), "{name}: {outcome:?}");
+            let by = guest.at(func, "local.set", 0);
+            let told: Vec<_> = guest.told().into_iter().filter(|told| !matches!(told, Told::Other(_))).collect();
+            let index = |name| guest.module.info().func_named(name).unwrap().get();
+            let new = [("leaf", 3), ("self", 2), ("other", 8), ("throws", 5), ("traps", 6)];
+            let new = new.iter().find(|row| row.0 == func).unwrap().1;
+            let old = if func == "leaf" { 0 } else { 3 };
+            let mut wanted = vec![Told::Write { watchpoint: 1, by, old, new, func: index(func), at: by + 2 }];
+            wanted.extend(end.map(|(caller, call, at)| {
+                let by = guest.at(caller, call, 0);
+                let (func, at) = match at {
+                    // Where the exception lands.
+                    "catches" => (index("catches"), guest.at("catches", "i32.const", 0)),
+                    "end" => (index(caller), by + 2),
+                    _ => (index(caller), guest.at(caller, at, 0)),
+                };
+                Told::End { watchpoint: 1, by, old: new, func, at }
+            }));
+            assert_eq!(told, wanted, "{name} {func} {tier:?}");
+            let watched = guest.debugger.watchpoints(&guest.store).unwrap();
+            assert_eq!(watched, [], "{name} {func} {tier:?}");
+            // Others in the same place are not taken for it, and nothing is armed any more.
+            for again in ["calls", "calls_self", "calls_other", "catches", "hosts", "leaf"] {
+                guest.call(again, &[Val::I32(3)]).unwrap();
+            }
+            let told = guest.told();
+            assert!(told.iter().all(|told| matches!(told, Told::Other(_))), "{name} {func} {tier:?} {told:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_written_to_a_frame_by_a_callback_is_told_to_nobody() {
+    for tier in TIERS {
+        for before in [false, true] {
+            let mut guest = Locals::new(tier, COUNT, nothing, move |stop| {
+                match stop.reason() {
+                    Reason::Breakpoint(_) => {
+                        if before {
+                            stop.set_local(0, 1, Val::I32(77)).unwrap();
+                        }
+                        stop.debugger().watch_local(stop, 0, 1, WatchKind::Change).unwrap();
+                        if !before {
+                            stop.set_local(0, 1, Val::I32(77)).unwrap();
+                        }
+                    }
+                    // 8, 8, 8, 7: another value, which is written over by the next 8.
+                    Reason::Watchpoint(hits) if number(&hits[0].new) == 8 && number(&hits[0].old) != 55 => {
+                        stop.set_local(0, 1, Val::I32(55)).unwrap();
+                    }
+                    _ => {}
+                }
+                Action::Continue
+            });
+            guest.break_at("f", "nop", 0);
+            guest.call("f", &[Val::I32(9000)]).unwrap();
+            let values = guest.values();
+            assert_eq!(values[..4], [(77, 9), (9, 8), (55, 8), (8, 7)], "{tier:?}");
+        }
+    }
+}
+
+#[test]
+fn watched_locals_are_switched_off_and_on_and_removed_where_they_are_told() {
+    for tier in TIERS {
+        let mut guest = Locals::new(tier, COUNT, nothing, |stop| {
+            let debugger = stop.debugger();
+            match stop.reason() {
+                Reason::Breakpoint(ids) if ids[0].get() == 1 => {
+                    debugger.watch_local(stop, 0, 1, WatchKind::Write).unwrap();
+                    debugger.watch_local(stop, 0, 0, WatchKind::Write).unwrap();
+                }
+                Reason::Watchpoint(hits) if hits[0].id.get() == 1 => {
+                    debugger.enable_watchpoint(stop, hits[0].id, false).unwrap();
+                    assert!(!debugger.watchpoints(stop).unwrap()[0].enabled);
+                }
+                Reason::Watchpoint(hits) if number(&hits[0].new) == 5 => {
+                    debugger.enable_watchpoint(stop, WatchpointId::new(1), true).unwrap();
+                }
+                Reason::Watchpoint(hits) if number(&hits[0].new) == 2 => {
+                    debugger.remove_watchpoint(stop, hits[0].id).unwrap();
+                    assert_eq!(debugger.watchpoints(stop).unwrap().len(), 1);
+                }
+                _ => {}
+            }
+            Action::Continue
+        });
+        guest.break_at("f", "nop", 0);
+        assert_eq!(guest.call("f", &[Val::I32(8)]).unwrap(), [Val::I32(0)]);
+        let told = guest.told().into_iter().filter_map(|told| match told {
+            Told::Write { watchpoint, new, .. } => Some((watchpoint, new)),
+            _ => None,
+        });
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [(1, 0), (2, 7), (2, 6), (2, 5), (1, 0), (2, 4), (2, 3), (2, 2)],
+            "{tier:?}"
+        );
+    }
+}
+
+#[test]
+fn jumps_and_early_returns_of_watched_frames() {
+    for tier in TIERS {
+        let mut guest = Locals::new(tier, WAYS_OUT, calling("leaf"), |stop| {
+            let top = stop.top().unwrap();
+            let (module, func) = (top.module().clone(), top.func());
+            let name = module.info().func_name(func).unwrap().to_owned();
+            match (stop.reason(), &*name) {
+                (Reason::Breakpoint(_), "leaf") => {
+                    stop.debugger().watch_local(stop, 0, 1, WatchKind::Write).unwrap();
+                }
+                (Reason::Watchpoint(hits), "leaf")
+                    if stop.debugger().watchpoint(stop, hits[0].id).unwrap().unwrap().hits == 1 =>
+                {
+                    // It is written once more.
+                    stop.jump(WasmOffset::new(place_of(&module, "leaf", "i32.const", 0))).unwrap();
+                }
+                (Reason::Watchpoint(_), "leaf") => stop.return_early(&[Val::I32(40)]).unwrap(),
+                // A tail call that does not come to be: the frame is still there.
+                (Reason::Breakpoint(ids), "self") if ids[0].get() == 2 => {
+                    let id = ids[0];
+                    stop.debugger().watch_local(stop, 0, 0, WatchKind::Write).unwrap();
+                    stop.debugger().remove(stop, id).unwrap();
+                }
+                (Reason::Breakpoint(ids), "self") if ids[0].get() == 3 => {
+                    let id = ids[0];
+                    stop.debugger().remove(stop, id).unwrap();
+                    stop.set_operand(0, 0, Val::I32(70)).unwrap();
+                    let drop = place_of(&module, "self", "local.set", 0);
+                    stop.jump(WasmOffset::new(drop)).unwrap();
+                }
+                _ => {}
+            }
+            Action::Continue
+        });
+        guest.break_at("leaf", "nop", 0);
+        assert_eq!(guest.call("calls", &[Val::I32(1)]).unwrap(), [Val::I32(40)]);
+        let short = |told: Vec<Told>| -> Vec<(u64, u64)> {
+            let values = told.into_iter().filter_map(|told| match told {
+                Told::Write { old, new, .. } => Some((old, new)),
+                Told::End { old, .. } => Some((old, 99)),
+                Told::Other(_) => None,
+            });
+            values.collect()
+        };
+        assert_eq!(short(guest.told()), [(0, 3), (3, 3), (3, 99)], "{tier:?}");
+        guest.break_at("self", "nop", 0);
+        guest.break_at("self", "return_call", 0);
+        assert_eq!(guest.call("calls_self", &[Val::I32(2)]).unwrap(), [Val::I32(9)]);
+        assert_eq!(short(guest.told()), [(2, 1), (1, 70), (70, 99)], "{tier:?}");
+    }
+}
+
+#[test]
+fn a_write_to_a_watched_local_ends_a_step_and_a_step_goes_on_from_it() {
+    for tier in TIERS {
+        let mut guest = Locals::new(tier, WAYS_OUT, calling("leaf"), |stop| match stop.reason() {
+            Reason::Breakpoint(ids) if ids[0].get() == 1 => {
+                stop.debugger().watch_local(stop, 0, 1, WatchKind::Change).unwrap();
+                Action::StepOut
+            }
+            Reason::Watchpoint(hits) if !hits[0].is_end => Action::StepInstruction,
+            Reason::Step => Action::StepOut,
+            _ => Action::Continue,
+        });
+        guest.break_at("leaf", "nop", 0);
+        guest.break_at("calls", "local.set", 0);
+        guest.break_at("leaf", "local.get", 0);
+        guest.call("calls", &[Val::I32(3)]).unwrap();
+        let kinds = guest.told().into_iter().map(|told| match told {
+            Told::Write { .. } => "write".to_owned(),
+            Told::End { .. } => "end".to_owned(),
+            Told::Other(what) => what,
+        });
+        let kinds: Vec<_> = kinds.collect();
+        // Breakpoints come behind what watchpoints tell at the same instruction, and the step behind those.
+        assert_eq!(kinds, ["Breakpoint", "write", "Breakpoint", "end", "Breakpoint"], "{tier:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_watched_of_locals_is_refused() {
+    let refusals = Arc::new(Mutex::new(Vec::new()));
+    let seen = refusals.clone();
+    let mut guest = Locals::new(DebugTier::Regions, COUNT, nothing, move |stop| {
+        let debugger = stop.debugger();
+        let tries =
+            [(0, 3, WatchKind::Write), (1, 0, WatchKind::Write), (0, 0, WatchKind::Read), (0, 0, WatchKind::Access)];
+        let refused = tries.map(|(frame, local, kind)| debugger.watch_local(stop, frame, local, kind).unwrap_err());
+        seen.lock().unwrap().extend(refused.map(|error| (error.kind(), error.to_string())));
+        let mut other = Store::new(stop.as_store_mut().engine());
+        let elsewhere = Debugger::attach(&mut other, |_| Action::Continue).unwrap();
+        let refused = elsewhere.watch_local(stop, 0, 0, WatchKind::Write).unwrap_err();
+        seen.lock().unwrap().push((refused.kind(), refused.to_string()));
+        assert_eq!(debugger.watchpoints(stop).unwrap(), []);
+        Action::Continue
+    });
+    guest.break_at("f", "nop", 0);
+    guest.call("f", &[Val::I32(3)]).unwrap();
+    let refused = refusals.lock().unwrap();
+    let says =
+        ["no local 3: it has 3", "no frame 1: there are 1", "reads of locals", "reads of locals", "another store"];
+    assert_eq!(refused.len(), says.len());
+    for ((kind, message), says) in refused.iter().zip(says) {
+        assert!(*kind == ErrorKind::Argument && message.contains(says), "{message}");
+    }
+}
+
+/// What a region reads is watched, too: the guest is stopped at the access when it was shown what is behind it already.
+#[test]
+fn locals_and_memory_are_watched_together() {
+    let text = r#"(module (memory 1) (func (export "f") (result i32) (local i32) nop
+        (local.set 0 (i32.const 1)) (drop (i32.load (i32.const 60))) (local.set 0 (i32.const 2)) (local.set 0 (i32.load (i32.const 64)))
+        (local.set 0 (i32.add (local.get 0) (i32.load (i32.const 68)))) (i32.store (i32.const 72) (local.get 0)) (local.get 0)))"#;
+    for tier in TIERS {
+        for late in [false, true] {
+            let engine = engine(tier);
+            let mut store = Store::new(&engine);
+            let log = Arc::new(Mutex::new(Vec::new()));
+            let seen = log.clone();
+            let debugger = Debugger::attach(&mut store, move |stop| {
+                let hits = stop.reason().watchpoints().to_vec();
+                let memory = stop.top().unwrap().instance().memory(&*stop, MemoryIndex::new(0)).unwrap();
+                let watch =
+                    |stop: &mut Stop<'_>| stop.debugger().watch_memory(stop, memory, 64..72, WatchKind::Read).unwrap();
+                if hits.is_empty() {
+                    stop.debugger().watch_local(stop, 0, 0, WatchKind::Write).unwrap();
+                    if !late {
+                        watch(stop);
+                    }
+                }
+                if late && hits.iter().any(|hit| number(&hit.new) == 1) {
+                    // What is behind is told, and what is before is not.
+                    stop.debugger().watch_memory(stop, memory, 60..72, WatchKind::Read).unwrap();
+                }
+                seen.lock().unwrap().extend(hits.iter().map(|hit| (hit.is_read, number(&hit.old), number(&hit.new))));
+                Action::Continue
+            })
+            .unwrap();
+            let module = module(&engine, text);
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let memory = instance.memory(&store, MemoryIndex::new(0)).unwrap();
+            memory.write(&mut store, 60, &[7, 0, 0, 0, 10, 0, 0, 0, 20]).unwrap();
+            let nop = module.instructions(FuncIndex::new(0), WasmOffset::new(0), 1).unwrap()[0].offset;
+            debugger.break_at(&mut store, &module, nop).unwrap();
+            assert_eq!(call(&mut store, instance, "f", &[]).unwrap(), [Val::I32(30)]);
+            let mut wanted = vec![
+                (false, 0, 1),
+                (true, 7, 7),
+                (false, 1, 2),
+                (true, 10, 10),
+                (false, 2, 10),
+                (true, 20, 20),
+                (false, 10, 30),
+            ];
+            if !late {
+                wanted.remove(1);
+            }
+            assert_eq!(*log.lock().unwrap(), wanted, "{late} {tier:?}");
+        }
+    }
+}
+
+/// The guest comes by itself to where it was shown what is behind: what it does on the way is nobody's news.
+#[test]
+fn what_a_region_read_before_a_watchpoint_was_set_is_not_told() {
+    let text = r#"(module (memory 1) (func (export "f") (result i32)
+        (i32.load (i32.const 60)) nop (i32.load (i32.const 64)) i32.add))"#;
+    for tier in TIERS {
+        let guest = Bytes::new(tier, text);
+        let (mut store, log) = (guest.store, guest.log);
+        guest.debugger.detach(&mut store).unwrap();
+        let seen = log.clone();
+        let debugger = Debugger::attach(&mut store, move |stop| {
+            note(stop, &seen);
+            if matches!(stop.reason(), Reason::Breakpoint(_)) {
+                stop.debugger().watch_memory(stop, guest.memory, 60..68, WatchKind::Read).unwrap();
+            }
+            Action::Continue
+        })
+        .unwrap();
+        let nop = guest.module.instructions(FuncIndex::new(0), WasmOffset::new(0), 3).unwrap()[2].clone();
+        assert_eq!(nop.text, "nop");
+        debugger.break_at(&mut store, &guest.module, nop.offset).unwrap();
+        call(&mut store, guest.instance, "f", &[]).unwrap();
+        let told = taken(&log).into_iter().filter_map(|seen| match seen {
+            Seen::Hit { address, .. } => address,
+            Seen::Other(_) => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [64], "{tier:?}");
+    }
+}
+
+/// A guest with loops, calls and recursion, whose locals are watched at random stops, in any frame, and no longer at
+/// others: it computes the same.
+#[test]
+fn watching_locals_changes_nothing() {
+    let text = r#"(module (global $g (mut i32) (i32.const 1))
+        (func $mix (param i32 i64) (result i32) (local i32)
+            (local.set 2 (i32.wrap_i64 (local.get 1)))
+            (if (i32.and (local.get 0) (i32.const 1))
+                (then (local.set 0 (i32.mul (local.get 0) (i32.const 3)))) (else (local.set 2 (i32.add (local.get 2) (i32.const 1)))))
+            (if (i32.gt_u (local.get 0) (i32.const 20))
+                (then (return_call $mix (i32.shr_u (local.get 0) (i32.const 2)) (i64.extend_i32_u (local.tee 2 (i32.xor (local.get 2) (local.get 0)))))))
+            (global.set $g (i32.add (global.get $g) (local.get 2)))
+            (i32.add (local.get 0) (local.get 2)))
+        (func $deep (param i32) (result i32) (local i32)
+            (local.set 1 (call $mix (local.get 0) (i64.const 99)))
+            (if (i32.eqz (local.get 0)) (then (return (local.get 1))))
+            (local.set 1 (i32.add (local.get 1) (call $deep (i32.sub (local.get 0) (i32.const 1)))))
+            (local.get 1))
+        (func (export "f") (param i32) (result i32) (local i32 i32)
+            (loop
+                (local.set 1 (i32.add (local.get 1) (call $deep (i32.rem_u (local.get 0) (i32.const 5)))))
+                (local.set 2 (i32.rotl (local.get 1) (local.tee 2 (i32.and (local.get 2) (i32.const 0xffff)))))
+                (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+            (i32.xor (i32.add (local.get 1) (local.get 2)) (global.get $g))))"#;
+    for tier in TIERS {
+        let run = |seed: u64| {
+            let state = Mutex::new(seed);
+            let hits = Arc::new(Mutex::new([0usize; 2]));
+            let seen = hits.clone();
+            let mut guest = Locals::new(tier, text, nothing, move |stop| {
+                let mut state = state.lock().unwrap();
+                let mut next = |below: usize| {
+                    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    (*state >> 33) as usize % below
+                };
+                for hit in stop.reason().watchpoints() {
+                    seen.lock().unwrap()[usize::from(hit.is_end)] += 1;
+                }
+                let debugger = stop.debugger();
+                let there = debugger.watchpoints(stop).unwrap();
+                if next(3) == 0 && there.len() < 6 {
+                    let frame = next(stop.frame_count());
+                    let local = next(stop.frame(frame).unwrap().local_count());
+                    let kind = [WatchKind::Write, WatchKind::Change][next(2)];
+                    debugger.watch_local(stop, frame, local, kind).unwrap();
+                } else if next(4) == 0 && !there.is_empty() {
+                    let one = &there[next(there.len())];
+                    match next(3) {
+                        0 => debugger.remove_watchpoint(stop, one.id).unwrap(),
+                        _ => debugger.enable_watchpoint(stop, one.id, !one.enabled).unwrap(),
+                    }
+                }
+                match next(8) {
+                    0 => Action::StepInstruction,
+                    1 => Action::StepOver,
+                    2 => Action::StepOut,
+                    _ => Action::Continue,
+                }
+            });
+            if seed > 0 {
+                guest.break_at("mix", "if", 0);
+                guest.break_at("deep", "i32.sub", 0);
+            }
+            let result = guest.call("f", &[Val::I32(60)]).unwrap();
+            let hits = *hits.lock().unwrap();
+            assert!(seed == 0 || hits[0].min(hits[1]) > 10, "{seed}: {hits:?}");
+            assert_eq!(guest.debugger.watchpoints(&guest.store).unwrap(), []);
+            (result, global(&guest.store, guest.instance, 0).get(&guest.store).unwrap())
+        };
+        let plain = run(0);
+        for seed in 1..8 {
+            assert!(run(seed) == plain, "seed {seed}, {tier:?}");
+        }
+    }
+}
+
+/// The compiler knows that the second write is never come to; a callback has the frame come there, in resume code.
+#[test]
+fn writes_that_only_a_changed_frame_comes_to() {
+    let text = r#"(module (func (export "f") (param i32) (result i32)
+        (local.get 0)
+        (block (local.set 0 (i32.const 5))
+            (br_if 0 (i32.and (local.get 0) (i32.const 1)))
+            (local.set 0 (i32.const 6)))
+        (i32.add (local.get 0))))"#;
+    for tier in TIERS {
+        for early in [false, true] {
+            let engine = engine(tier);
+            let mut store = Store::new(&engine);
+            let log = Log::default();
+            let seen = log.clone();
+            let debugger = Debugger::attach(&mut store, move |stop| {
+                note(stop, &seen);
+                let watch = |stop: &mut Stop<'_>| stop.debugger().watch_local(stop, 0, 0, WatchKind::Write).unwrap();
+                match stop.reason() {
+                    Reason::Breakpoint(ids) if ids[0].get() == 1 && early => _ = watch(stop),
+                    Reason::Breakpoint(ids) if ids[0].get() == 2 => {
+                        stop.set_operand(0, 1, Val::I32(0)).unwrap();
+                        return Action::StepInstruction;
+                    }
+                    Reason::Step if !early => _ = watch(stop),
+                    _ => {}
+                }
+                Action::Continue
+            })
+            .unwrap();
+            let module = module(&engine, text);
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let all = module.instructions(FuncIndex::new(0), WasmOffset::new(0), 20).unwrap();
+            for text in ["block", "br_if"] {
+                let at = all.iter().find(|one| one.text.starts_with(text)).unwrap().offset;
+                debugger.break_at(&mut store, &module, at).unwrap();
+            }
+            assert_eq!(call(&mut store, instance, "f", &[Val::I32(4)]).unwrap(), [Val::I32(10)]);
+            let told: Vec<_> = taken(&log).into_iter().filter(|seen| matches!(seen, Seen::Hit { .. })).collect();
+            let new = told.iter().map(|seen| if let Seen::Hit { new, .. } = seen { new[0] } else { 0 });
+            assert_eq!(new.collect::<Vec<_>>(), if early { vec![5, 6] } else { vec![6] }, "{tier:?}");
+        }
+    }
+}

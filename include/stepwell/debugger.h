@@ -173,7 +173,7 @@ typedef enum stepwell_watch_kind_enum {
   STEPWELL_WATCH_KIND_WRITE = 1,
   /** Each write by which the value becomes another one. */
   STEPWELL_WATCH_KIND_CHANGE = 2,
-  /** Each read. Of memories alone. */
+  /** Each read. Of memories alone, so of no variable that is in a local or a global. */
   STEPWELL_WATCH_KIND_READ = 3,
   /** Each read and each write. Of memories alone. */
   STEPWELL_WATCH_KIND_ACCESS = 4,
@@ -744,6 +744,47 @@ own stepwell_error_t *stepwell_debugger_watch_memory(stepwell_debugger_t *debugg
                                                     stepwell_watchpoint_t *out);
 
 /**
+ * Has writes of a local of a frame, parameters first, stop the guest, with the reason `STEPWELL_STOP_WATCHPOINT`,
+ * behind the instruction that writes: innermost frames and others. Other frames of the same function have locals of
+ * their own. What a stop callback writes is told to nobody. Reads cannot be watched. The watchpoint's number is
+ * written to `out`, which may be NULL.
+ *
+ * The watchpoint ends with the frame: it is removed, and that is told where the caller goes on, or where an exception
+ * is caught, by a stop with the same reason, for which `stepwell_stop_watchpoint_is_end` says so. Where the host is
+ * the caller, and where a trap or an exception that no frame catches leaves the frame, it is removed without a word.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_watch_local(stepwell_debugger_t *debugger,
+                                                   const stepwell_frame_t *frame,
+                                                   size_t index,
+                                                   stepwell_watch_kind_t kind,
+                                                   stepwell_watchpoint_t *out);
+
+/**
+ * Watches a variable where it is now: what is in memory as `stepwell_debugger_watch_memory` does, by the size of its
+ * type, what is in a local as `stepwell_debugger_watch_local` does, what is in a global as
+ * `stepwell_debugger_watch_global` does. At `-O2` a local may be that of several variables, each at its time; what is
+ * told is what is written to the local. The watchpoint's number is written to `out`, which may be NULL.
+ *
+ * A parameter or a variable of a block ends with its frame, as of `stepwell_debugger_watch_local`, in memory too: what
+ * is there later is something else. A static variable does not, nor does what a pointer points to.
+ *
+ * An error with `STEPWELL_ERROR_STATE` for what is missing, a constant, computed, an operand, or in several places,
+ * and where the frame has moved since the variable was found.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_watch_variable(stepwell_debugger_t *debugger,
+                                                      const stepwell_variable_t *variable,
+                                                      stepwell_watch_kind_t kind,
+                                                      stepwell_watchpoint_t *out);
+
+/**
  * How many watchpoints there are.
  *
  * Thread: one at a time per store.
@@ -817,6 +858,18 @@ uint64_t stepwell_watchpoint_hit_count(const stepwell_debugger_t *debugger,
 STEPWELL_API size_t stepwell_stop_watchpoint_count(const stepwell_stop_t *stop);
 
 /**
+ * Whether the frame is gone that the watchpoint was bound to, and the watchpoint with it, which is removed already:
+ * nothing was accessed. The instruction is the call by which the frame came to be, and the guest stands where it goes
+ * on behind that, or where an exception was caught. `stepwell_stop_watchpoint_old_value` has what was there last.
+ * False beyond the last hit.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_stop_watchpoint_is_end(const stepwell_stop_t *stop,
+                                     size_t index);
+
+/**
  * The number of a watchpoint that was hit; 0 beyond the last hit.
  *
  * Thread: inside callback only.
@@ -864,7 +917,8 @@ bool stepwell_stop_watchpoint_is_read(const stepwell_stop_t *stop,
 
 /**
  * Where in the memory the first of the bytes is that `stepwell_stop_watchpoint_old_value` writes: what of the watched
- * bytes was accessed, or, by the host, the first that has changed. `UINT64_MAX` of a global, and beyond the last hit.
+ * bytes was accessed, or, by the host, the first that has changed. `UINT64_MAX` of a global or a local, and beyond the
+ * last hit.
  *
  * Thread: inside callback only.
  */
@@ -873,9 +927,9 @@ uint64_t stepwell_stop_watchpoint_address(const stepwell_stop_t *stop,
                                           size_t index);
 
 /**
- * Writes the bytes that were there before to `out`, which is the caller's then: of a global its value, in the order of
- * bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it refers to may be
- * gone. False, and nothing written, beyond the last hit.
+ * Writes the bytes that were there before to `out`, which is the caller's then: of a global or a local its value, in
+ * the order of bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it
+ * refers to may be gone. False, and nothing written, beyond the last hit.
  *
  * Thread: inside callback only.
  */

@@ -244,14 +244,14 @@ class Breakpoint:
 class Watchpoint:
     """A watchpoint of a debugger, and what it watches. Two are the same if they are of one debugger and have one `id`."""
 
-    def __init__(self, debugger: Debugger, number: int, target: Union[Global, Memory, None] = None) -> None:
+    def __init__(self, debugger: Debugger, number: int, target: Union[Global, Memory, int, None] = None) -> None:
         self._debugger = debugger
         self.id = number
         self._target = target
 
     @property
-    def target(self) -> Union[Global, Memory, None]:
-        """The `Global` or `Memory` that it watches; None if Python did not set it."""
+    def target(self) -> Union[Global, Memory, int, None]:
+        """The `Global` or `Memory` that it watches, or the index of the local; None for a variable, and if Python did not set it."""
         return self._target
 
     @property
@@ -298,8 +298,9 @@ class Watchpoint:
 class WatchHit(NamedTuple):
     """What a watchpoint has seen. `offset` is the byte offset in its module of the instruction that did it, which is in the function of `func_index`:
     one that accesses, or, with `by_host`, the call of the host function that has written. `is_read` says whether it has only read. `old` and `new`
-    are the bytes that were there and are there now: of a global its value, and none if that is a reference; of a memory what of it was accessed, or
-    changed by the host, from `address` on, which is None for a global."""
+    are the bytes that were there and are there now: of a global or a local its value, and none if that is a reference; of a memory what of it was
+    accessed, or changed by the host, from `address` on, which is None for the others. `is_end` says that nothing was accessed: the frame that the
+    watchpoint was bound to is gone, and the watchpoint is removed; `offset` is the call by which the frame came to be."""
 
     watchpoint: Watchpoint
     func_index: int
@@ -309,6 +310,7 @@ class WatchHit(NamedTuple):
     address: Optional[int]
     old: bytes
     new: bytes
+    is_end: bool = False
 
 
 class _Asked:
@@ -490,6 +492,28 @@ class Debugger(StoreObject):
             at = counted(offset), counted(size)
             check(c.stepwell_debugger_watch_memory(self._handle, target._handle, *at, WatchKind(kind), byref(out)))
             made = self._watchpoints[out.value] = Watchpoint(self, out.value, target)
+        return made
+
+    def watch_local(self, frame: Frame, local: Union[int, str], kind: Union[WatchKind, int] = WatchKind.CHANGE) -> Watchpoint:
+        """Has writes of a local of a frame, by its index or its name, stop the guest, behind the instruction that writes. Other frames of the same
+        function have locals of their own, and what a stop callback writes is told to nobody. Once the frame is gone, so is the watchpoint: where a
+        guest goes on then, that is told by a `WatchHit` with `is_end`; where a trap has ended it, or the host is its caller, by nothing."""
+        index = frame.locals.names.get(local) if isinstance(local, str) else local
+        if index is None:
+            raise KeyError(local)
+        out = c_uint32()
+        with self._store._lock:
+            check(c.stepwell_debugger_watch_local(self._handle, frame._handle, counted(index), WatchKind(kind), byref(out)))
+            made = self._watchpoints[out.value] = Watchpoint(self, out.value, index)
+        return made
+
+    def watch_variable(self, variable: Variable, kind: Union[WatchKind, int] = WatchKind.CHANGE) -> Watchpoint:
+        """Watches a variable of the source where it is now: in memory, in a local or in a global. A parameter or a variable of a block ends with its
+        frame, as by `watch_local`; a static variable does not, nor does what a pointer points to."""
+        out = c_uint32()
+        with self._store._lock:
+            check(c.stepwell_debugger_watch_variable(self._handle, variable._live, WatchKind(kind), byref(out)))
+            made = self._watchpoints[out.value] = Watchpoint(self, out.value)
         return made
 
     @property
@@ -682,15 +706,20 @@ class Stop(Unique):
             at = int(c.stepwell_stop_watchpoint_address(self._handle, index))
             return None if at == (1 << 64) - 1 else at
 
-        return [
+        hits = [
             WatchHit(
                 self._debugger._watchpoint(c.stepwell_stop_watchpoint(self._handle, i)), c.stepwell_stop_watchpoint_func_index(self._handle, i),
                 c.stepwell_stop_watchpoint_offset(self._handle, i), bool(c.stepwell_stop_watchpoint_by_host(self._handle, i)),
                 bool(c.stepwell_stop_watchpoint_is_read(self._handle, i)), address(i),
                 taken(c.stepwell_stop_watchpoint_old_value, i), taken(c.stepwell_stop_watchpoint_new_value, i),
+                bool(c.stepwell_stop_watchpoint_is_end(self._handle, i)),
             )
             for i in range(c.stepwell_stop_watchpoint_count(self._handle))
         ]
+        for hit in hits:
+            if hit.is_end:
+                self._debugger._watchpoints.pop(hit.watchpoint.id, None)
+        return hits
 
     @cached_property
     def module(self) -> Optional[Module]:

@@ -11,7 +11,7 @@ use super::stop::{with_frame, with_frame_of, with_frame_of_to_change};
 use super::trap::wasm_message_t;
 use super::vecs::wasm_byte_vec_t;
 use crate::base::{Error, ErrorKind, NulText, Result};
-use crate::debug::{Frame, FrameVariable, Scope};
+use crate::debug::{Frame, FrameVariable, Scope, Stop};
 use crate::dwarf::{Missing, Scalar, ValueKind, VariableKind};
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -126,6 +126,26 @@ impl VariableObject {
             Kind::Scope(_, list) => scope(list),
         })
     }
+
+    /// Does something with its stop, the number of its frame, and the variable, which is no scope.
+    fn change<R>(&self, change: impl FnOnce(&mut Stop<'_>, usize, &FrameVariable) -> Result<R>) -> Result<R> {
+        with_frame_of_to_change("variable", self.frame(), |_, stop, number| match &self.kind {
+            Kind::Variable(known) => change(stop, number, known),
+            Kind::Scope(_, list) => no_value(list),
+        })
+    }
+}
+
+/// Does something with the stop that a variable is of, the number of its frame, and the variable.
+///
+/// # Safety
+/// The pointer is NULL or live.
+pub(super) unsafe fn with_to_change<R>(
+    variable: *const stepwell_variable_t,
+    change: impl FnOnce(&mut Stop<'_>, usize, &FrameVariable) -> Result<R>,
+) -> Result<R> {
+    // SAFETY: by the contract.
+    unsafe { borrow(variable, "variable") }?.change(change)
 }
 
 /// What is said where only a value will do.
@@ -516,9 +536,6 @@ pub unsafe extern "C" fn stepwell_variable_assign(
     or_error("stepwell_variable_assign", || {
         // SAFETY: C passes a C string or NULL, and a live variable or NULL.
         let (text, object) = unsafe { (string(text, "text")?, borrow(variable, "variable")?) };
-        with_frame_of_to_change("variable", object.frame(), |_, stop, number| match &object.kind {
-            Kind::Variable(known) => stop.assign_variable(number, known, text),
-            Kind::Scope(_, list) => no_value(list),
-        })
+        object.change(|stop, number, known| stop.assign_variable(number, known, text))
     })
 }

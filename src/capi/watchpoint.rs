@@ -2,11 +2,14 @@
 
 use super::debugger::DebuggerObject;
 use super::plumbing::guard::{or_abort, or_error, or_null, or_value};
-use super::plumbing::handles::{stepwell_debugger_t, stepwell_error_t, stepwell_stop_t, wasm_global_t, wasm_memory_t};
+use super::plumbing::handles::{
+    stepwell_debugger_t, stepwell_error_t, stepwell_frame_t, stepwell_stop_t, stepwell_variable_t, wasm_global_t,
+    wasm_memory_t,
+};
 use super::plumbing::own::{Out, Own, borrow};
-use super::stop::with_reason;
+use super::stop::{with_frame_to_change, with_reason};
 use super::vecs::wasm_byte_vec_t;
-use super::{global, memory};
+use super::{global, memory, variable};
 use crate::base::{Error, ErrorKind, Result};
 use crate::debug::{WatchHit, WatchKind, Watchpoint, WatchpointId};
 
@@ -23,7 +26,7 @@ pub enum stepwell_watch_kind_enum {
     STEPWELL_WATCH_KIND_WRITE = 1,
     /// Each write by which the value becomes another one.
     STEPWELL_WATCH_KIND_CHANGE = 2,
-    /// Each read. Of memories alone.
+    /// Each read. Of memories alone, so of no variable that is in a local or a global.
     STEPWELL_WATCH_KIND_READ = 3,
     /// Each read and each write. Of memories alone.
     STEPWELL_WATCH_KIND_ACCESS = 4,
@@ -99,6 +102,72 @@ pub unsafe extern "C" fn stepwell_debugger_watch_memory(
         let (object, memory) = unsafe { (borrow(debugger, "debugger")?, memory::get(memory)?.1) };
         let bytes = offset..offset.saturating_add(size);
         let id = object.debugger.watch_memory(&mut *object.cell.enter()?, memory, bytes, kind_from_c(kind)?)?;
+        // SAFETY: `out` is C's.
+        unsafe { give(out, id) };
+        Ok(())
+    })
+}
+
+/// Has writes of a local of a frame, parameters first, stop the guest, with the reason `STEPWELL_STOP_WATCHPOINT`,
+/// behind the instruction that writes: innermost frames and others. Other frames of the same function have locals of
+/// their own. What a stop callback writes is told to nobody. Reads cannot be watched. The watchpoint's number is
+/// written to `out`, which may be NULL.
+///
+/// The watchpoint ends with the frame: it is removed, and that is told where the caller goes on, or where an exception
+/// is caught, by a stop with the same reason, for which `stepwell_stop_watchpoint_is_end` says so. Where the host is
+/// the caller, and where a trap or an exception that no frame catches leaves the frame, it is removed without a word.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_watch_local(
+    debugger: *mut stepwell_debugger_t,
+    frame: *const stepwell_frame_t,
+    index: usize,
+    kind: stepwell_watch_kind_t,
+    out: *mut stepwell_watchpoint_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_debugger_watch_local", || {
+        // SAFETY: C passes a live debugger or NULL.
+        let debugger = &unsafe { borrow(debugger, "debugger") }?.debugger;
+        let kind = kind_from_c(kind)?;
+        let id = with_frame_to_change(frame, |_, stop, number| debugger.watch_local(stop, number, index, kind))?;
+        // SAFETY: `out` is C's.
+        unsafe { give(out, id) };
+        Ok(())
+    })
+}
+
+/// Watches a variable where it is now: what is in memory as `stepwell_debugger_watch_memory` does, by the size of its
+/// type, what is in a local as `stepwell_debugger_watch_local` does, what is in a global as
+/// `stepwell_debugger_watch_global` does. At `-O2` a local may be that of several variables, each at its time; what is
+/// told is what is written to the local. The watchpoint's number is written to `out`, which may be NULL.
+///
+/// A parameter or a variable of a block ends with its frame, as of `stepwell_debugger_watch_local`, in memory too: what
+/// is there later is something else. A static variable does not, nor does what a pointer points to.
+///
+/// An error with `STEPWELL_ERROR_STATE` for what is missing, a constant, computed, an operand, or in several places,
+/// and where the frame has moved since the variable was found.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_debugger_watch_variable(
+    debugger: *mut stepwell_debugger_t,
+    variable: *const stepwell_variable_t,
+    kind: stepwell_watch_kind_t,
+    out: *mut stepwell_watchpoint_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_debugger_watch_variable", || {
+        // SAFETY: C passes a live debugger or NULL.
+        let debugger = &unsafe { borrow(debugger, "debugger") }?.debugger;
+        let kind = kind_from_c(kind)?;
+        // SAFETY: C passes a live variable or NULL.
+        let id = unsafe {
+            variable::with_to_change(variable, |stop, frame, variable| {
+                debugger.watch_variable(stop, frame, variable, kind)
+            })
+        }?;
         // SAFETY: `out` is C's.
         unsafe { give(out, id) };
         Ok(())
@@ -240,6 +309,17 @@ pub unsafe extern "C" fn stepwell_stop_watchpoint_count(stop: *const stepwell_st
     or_value("stepwell_stop_watchpoint_count", 0, || with_reason(stop, |reason| reason.watchpoints().len()))
 }
 
+/// Whether the frame is gone that the watchpoint was bound to, and the watchpoint with it, which is removed already:
+/// nothing was accessed. The instruction is the call by which the frame came to be, and the guest stands where it goes
+/// on behind that, or where an exception was caught. `stepwell_stop_watchpoint_old_value` has what was there last.
+/// False beyond the last hit.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_stop_watchpoint_is_end(stop: *const stepwell_stop_t, index: usize) -> bool {
+    or_null("stepwell_stop_watchpoint_is_end", || Ok(with_hit(stop, index, |hit| hit.is_end)?.unwrap_or(false)))
+}
+
 /// The number of a watchpoint that was hit; 0 beyond the last hit.
 ///
 /// Thread: inside callback only.
@@ -286,7 +366,8 @@ pub unsafe extern "C" fn stepwell_stop_watchpoint_is_read(stop: *const stepwell_
 }
 
 /// Where in the memory the first of the bytes is that `stepwell_stop_watchpoint_old_value` writes: what of the watched
-/// bytes was accessed, or, by the host, the first that has changed. `UINT64_MAX` of a global, and beyond the last hit.
+/// bytes was accessed, or, by the host, the first that has changed. `UINT64_MAX` of a global or a local, and beyond the
+/// last hit.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -296,9 +377,9 @@ pub unsafe extern "C" fn stepwell_stop_watchpoint_address(stop: *const stepwell_
     })
 }
 
-/// Writes the bytes that were there before to `out`, which is the caller's then: of a global its value, in the order of
-/// bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it refers to may be
-/// gone. False, and nothing written, beyond the last hit.
+/// Writes the bytes that were there before to `out`, which is the caller's then: of a global or a local its value, in
+/// the order of bytes of a memory; of a memory those that were accessed. Of a reference there are none, for what it
+/// refers to may be gone. False, and nothing written, beyond the last hit.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

@@ -18,5 +18,16 @@ impl BreakpointId {
     }
 }
 
+/// What debuggers set for themselves is numbered from here on, behind all that hosts set.
+pub(super) const FIRST_OWN: BreakpointId = BreakpointId(1 << 31);
+
+impl BreakpointId {
+    /// Whether it is one that the debugger has set for itself, which no host knows of.
+    #[inline]
+    pub(super) fn is_own(self) -> bool {
+        self >= FIRST_OWN
+    }
+}
+
 /// The ids of the breakpoints at one instruction.
 pub(super) type Hits = SmallVec<[BreakpointId; 2]>;

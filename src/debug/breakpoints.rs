@@ -4,9 +4,12 @@
 //!
 //! However many breakpoints and places are set or removed at once, it is one edit of the plan, as a whole or not at
 //! all.
+//!
+//! Watchpoints set some for themselves, the *own* breakpoints: they have the guest stop, or rerun come, where a
+//! watchpoint has to look. Nobody is told of them, and they are not among those that hosts know of.
 
 use super::breakpoint::{BreakOptions, BreakPlace, BreakRequest, Breakpoint};
-use super::breakpoint_id::{BreakpointId, Hits};
+use super::breakpoint_id::{BreakpointId, FIRST_OWN, Hits};
 use super::condition::{Ask, Kind, Reader};
 use super::layers;
 use super::places::{Target, sites_before, targets, targets_if_any};
@@ -24,7 +27,9 @@ type Sites = SmallVec<[(CodeSlot, SiteId); 4]>;
 #[derive(Default)]
 pub(super) struct Breakpoints {
     last: u32,
-    /// In the order they were set, which is that of their ids.
+    /// How many own ones there have been.
+    own: u32,
+    /// In the order they were set, which is that of their ids; own ones last.
     entries: Vec<Entry>,
     /// Those in code that is there, sorted: a stop looks its instruction up here.
     active: Vec<(CodeSlot, WasmOffset, BreakpointId)>,
@@ -111,12 +116,17 @@ impl Placed {
 impl Breakpoints {
     /// All, in the order they were set.
     pub(super) fn all(&self) -> impl ExactSizeIterator<Item = Breakpoint> {
-        self.entries.iter().map(Entry::shown)
+        self.entries[..self.first_own()].iter().map(Entry::shown)
     }
 
     /// The one of this id.
     pub(super) fn get(&self, id: BreakpointId) -> Option<Breakpoint> {
-        self.find(id).map(|index| self.entries[index].shown())
+        self.find(id).filter(|_| !id.is_own()).map(|index| self.entries[index].shown())
+    }
+
+    /// How many there are without own ones, which stand behind.
+    fn first_own(&self) -> usize {
+        self.entries.partition_point(|entry| !entry.id.is_own())
     }
 
     #[inline]
@@ -125,7 +135,7 @@ impl Breakpoints {
     }
 
     fn index(&self, id: BreakpointId) -> Result<usize> {
-        self.find(id).ok_or_else(|| {
+        self.find(id).filter(|_| !id.is_own()).ok_or_else(|| {
             Error::new(ErrorKind::Argument, format!("there is no breakpoint {}; it may have been removed", id.0))
         })
     }
@@ -133,9 +143,10 @@ impl Breakpoints {
     /// Sets breakpoints, all or none.
     pub(super) fn add(&mut self, store: &mut StoreMut<'_>, requests: &[BreakRequest]) -> Result<Vec<BreakpointId>> {
         let room = u32::try_from(requests.len()).ok().and_then(|count| self.last.checked_add(count));
+        let room = room.filter(|last| *last < FIRST_OWN.0);
         let last = room.ok_or_else(|| Error::new(ErrorKind::Limit, "no numbers are left for more breakpoints"))?;
         let mut ids = self.last;
-        let first = self.entries.len();
+        let first = self.first_own();
         let mut entries = Vec::with_capacity(requests.len());
         for request in requests {
             let places = match &request.module {
@@ -160,16 +171,49 @@ impl Breakpoints {
             let (request, options) = (request.clone(), BreakOptions::default());
             entries.push(Entry { id: BreakpointId(ids), request, places, options, hits: 0 });
         }
-        self.entries.append(&mut entries);
-        let due: Vec<(usize, usize)> = (first..self.entries.len())
-            .flat_map(|index| (0..self.entries[index].places.len()).map(move |place| (index, place)))
-            .collect();
-        if let Err(error) = self.activate(store, &due) {
-            self.entries.truncate(first);
+        let added = first..first + entries.len();
+        self.entries.splice(first..first, entries);
+        if let Err(error) = self.activate_all(store, added.clone()) {
+            self.entries.drain(added);
             return Err(error);
         }
         self.last = last;
         Ok((last - requests.len() as u32 + 1..=last).map(BreakpointId).collect())
+    }
+
+    /// Sets an own breakpoint at all of these places, of which there is at least one of its `module`.
+    pub(super) fn add_own(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        module: &Module,
+        places: &[(Module, Target)],
+    ) -> Result<BreakpointId> {
+        let number = self.own.checked_add(1).and_then(|own| own.checked_add(FIRST_OWN.0));
+        let number = number.ok_or_else(|| Error::new(ErrorKind::Limit, "no numbers are left for more watchpoints"))?;
+        let id = BreakpointId(number);
+        let request = BreakRequest::offset(module, places.first().map_or(WasmOffset::new(0), |place| place.1.offset));
+        let places = places.iter().map(|(module, target)| Placed::new(module, target.clone())).collect();
+        self.entries.push(Entry { id, request, places, options: BreakOptions::default(), hits: 0 });
+        if let Err(error) = self.activate_all(store, self.entries.len() - 1..self.entries.len()) {
+            self.entries.pop();
+            return Err(error);
+        }
+        self.own += 1;
+        Ok(id)
+    }
+
+    /// Removes own breakpoints, all or none; of what is gone already nothing is said.
+    pub(super) fn remove_own(&mut self, store: &mut StoreMut<'_>, ids: &[BreakpointId]) -> Result<()> {
+        let due = ids.iter().filter(|id| id.is_own()).filter_map(|id| self.find(*id)).collect();
+        self.remove_at(store, due)
+    }
+
+    /// Arms all places of breakpoints, by their numbers. On an error nothing is armed.
+    fn activate_all(&mut self, store: &mut StoreMut<'_>, breakpoints: std::ops::Range<usize>) -> Result<()> {
+        let due: Vec<(usize, usize)> = breakpoints
+            .flat_map(|index| (0..self.entries[index].places.len()).map(move |place| (index, place)))
+            .collect();
+        self.activate(store, &due)
     }
 
     /// Arms places, by the numbers of their breakpoints and their own, in the code of their modules, if the store has
@@ -461,6 +505,11 @@ impl Breakpoints {
         for id in ids {
             due.push(self.index(*id)?);
         }
+        self.remove_at(store, due)
+    }
+
+    /// Removes breakpoints by where they are in the list, all or none.
+    fn remove_at(&mut self, store: &mut StoreMut<'_>, mut due: SmallVec<[usize; 1]>) -> Result<()> {
         due.sort_unstable();
         due.dedup();
         self.deactivate(store, &due)?;
@@ -527,7 +576,7 @@ impl Breakpoints {
         let mut frame = None;
         let mut ask = false;
         for id in self.hits(from) {
-            let Some(index) = self.find(id) else { continue };
+            let Some(index) = self.find(id).filter(|_| !id.is_own()) else { continue };
             let options = &self.entries[index].options;
             if options.condition.is_none() && options.instance.is_none() {
                 hits.push(id);
@@ -566,7 +615,7 @@ impl Breakpoints {
     #[inline]
     pub(super) fn hit_plain(&mut self, from: usize) -> Option<BreakpointId> {
         let (slot, wasm, id) = self.active[from];
-        if self.active.get(from + 1).is_some_and(|next| (next.0, next.1) == (slot, wasm)) {
+        if id.is_own() || self.active.get(from + 1).is_some_and(|next| (next.0, next.1) == (slot, wasm)) {
             return None;
         }
         let index = self.find(id)?;

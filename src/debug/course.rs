@@ -7,6 +7,7 @@ use super::breakpoint_id::{BreakpointId, Hits};
 use super::condition::{Reader, Values};
 use super::stepping::Action;
 use super::stop::Reason;
+use super::watchpoint::WatchHit;
 use crate::base::{Result, WasmOffset};
 use crate::image::RerunEnd;
 use crate::runtime::{
@@ -138,13 +139,9 @@ impl State {
             return Ok(Next::Done(Answer::GoOn));
         }
         if self.watch.is_awake() {
-            let watched = self.watch.arrived(&mut self.layers, store, at.info)?;
+            let watched = self.watch.arrived(&mut self.breakpoints, &mut self.layers, store, at.info)?;
             if !watched.is_empty() {
-                // The step under way is over.
-                self.stepping.pause();
-                at.reason = Reason::Watchpoint(watched);
-                at.watched = true;
-                return Ok(Next::Tell);
+                return Ok(self.tell_watched(at, watched));
             }
         }
         match self.is_due(store, at, None)? {
@@ -161,6 +158,14 @@ impl State {
     fn tell(&mut self) -> Next {
         self.stepping.pause();
         Next::Tell
+    }
+
+    /// The callback is to be told what watchpoints have seen. The step under way is over.
+    fn tell_watched(&mut self, at: &mut Place<'_>, hits: Vec<WatchHit>) -> Next {
+        at.reason = Reason::Watchpoint(hits);
+        at.watched = true;
+        at.stepped = false;
+        self.tell()
     }
 
     /// The guest has accessed what is watched, or what is near it, behind a stop point.
@@ -197,6 +202,7 @@ impl State {
             at.inside = Some(inside);
             at.told_inside = true;
         }
+        self.was_told(store, at);
         at.reason = Reason::Breakpoint(held);
         if self.settle(store, at)? {
             if let Some(mut inside) = at.inside.take() {
@@ -233,6 +239,7 @@ impl State {
             at.inside = Some(inside);
             at.told_inside = true;
         }
+        self.was_told(store, at);
         self.stepping.start(&mut self.layers, store, action, at.info, at.wasm)?;
         // A watchpoint was told first: breakpoints at the instruction come behind it.
         if std::mem::take(&mut at.watched)
@@ -251,6 +258,22 @@ impl State {
             at.inside = inside.take();
         }
         self.go_on(store, at)
+    }
+
+    /// The host has been called, and may have changed the frame.
+    #[inline]
+    fn was_told(&mut self, store: &StoreMut<'_>, at: &mut Place<'_>) {
+        if !self.watch.is_awake() {
+            return;
+        }
+        self.watch.stand(store, at.info, at.wasm, at.inside.as_deref());
+        self.saw_inside(store, at);
+    }
+
+    /// Something was told inside of a region, or looked at there. Where memories are watched, what the guest accesses
+    /// up to the region's end is known as well: by itself it comes there without another look.
+    fn saw_inside(&self, store: &StoreMut<'_>, at: &mut Place<'_>) {
+        at.quiet |= at.inside.is_some() && self.watch.memories() && has_regions(store, at.info);
     }
 
     /// Whether the callback is to see the instruction about to run; why is noted. A step that ends here is over.
@@ -371,14 +394,11 @@ impl State {
                 at.quiet = true;
                 let hits = self.watch.was_read(store.as_store(), &accessing)?;
                 if !hits.is_empty() {
-                    self.stepping.pause();
-                    at.reason = Reason::Watchpoint(hits);
-                    at.watched = true;
                     // What stops there is told at this position, too.
                     at.diverged |= split;
                     inside.pay(store);
                     store.set_virtual(inside);
-                    return Ok(Next::Tell);
+                    return Ok(self.tell_watched(at, hits));
                 }
             }
             if !matches!(end, RerunEnd::Stopped(_)) {
@@ -415,6 +435,16 @@ impl State {
                 at.diverged = true;
             }
             at.wasm = inside.wasm();
+            if self.watch.is_bound() {
+                let (hits, looked) =
+                    self.watch.in_frames(&mut self.breakpoints, store, at.info, at.wasm, Some(&*inside))?;
+                if !hits.is_empty() {
+                    inside.pay(store);
+                    store.set_virtual(inside);
+                    return Ok(self.tell_watched(at, hits));
+                }
+                at.quiet |= looked && self.watch.memories();
+            }
             let due = self.is_due(store, at, Some(&*inside))?;
             if !matches!(due, Due::No) {
                 inside.pay(store);

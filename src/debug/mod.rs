@@ -32,6 +32,7 @@
 //!    otherwise in resume code, with the state that was shown ([`Answer::Replace`]).
 #![forbid(unsafe_code)]
 
+mod bound;
 mod breaking;
 mod breakpoint;
 mod breakpoint_id;
@@ -273,12 +274,12 @@ impl EventSink for Core {
             Event::Grown(grown) => self.announce(told, Events::MEMORY_GROWN, || Reason::MemoryGrown(**grown)),
             Event::Calling(called) => self.announce(told, Events::HOST_CALL, || Reason::HostCall((*called).clone())),
             Event::Called(called) => self.announce(told, Events::HOST_RETURN, || Reason::HostReturn((*called).clone())),
-            Event::Entering { within_call } => {
-                told.with(|state, store| state.watch.entering(store, *within_call)).map(|()| Answer::GoOn)
-            }
-            Event::Returning => {
-                told.with(|state, store| state.watch.returning(&mut state.layers, store)).map(|()| Answer::GoOn)
-            }
+            Event::Entering { within_call } => told
+                .with(|state, store| state.watch.entering(&mut state.breakpoints, store, *within_call))
+                .map(|()| Answer::GoOn),
+            Event::Returning => told
+                .with(|state, store| state.watch.returning(&mut state.breakpoints, &mut state.layers, store))
+                .map(|()| Answer::GoOn),
         }
     }
 }
@@ -406,6 +407,7 @@ impl Core {
         }
         told.with(|state, store| {
             state.watch.refresh(store.as_store())?;
+            state.watch.trap_told(&mut state.breakpoints, store)?;
             state.stepping.cancel(&mut state.layers, store)
         })
     }
@@ -419,7 +421,10 @@ impl Core {
                 state.stepping.pause();
                 Ok(true)
             }
-            _ => state.stepping.thrown(&mut state.layers, store, caught).map(|()| false),
+            _ => {
+                state.watch.thrown(&mut state.breakpoints, &mut state.layers, store, caught)?;
+                state.stepping.thrown(&mut state.layers, store, caught).map(|()| false)
+            }
         })?;
         if !due {
             return Ok(());
@@ -431,6 +436,7 @@ impl Core {
                 state.stepping.cancel(&mut state.layers, store)?;
                 return Err(Trap::new(message).into());
             }
+            state.watch.thrown(&mut state.breakpoints, &mut state.layers, store, caught)?;
             state.stepping.start_in_call(&mut state.layers, store, &action)?;
             state.stepping.thrown(&mut state.layers, store, caught)
         })

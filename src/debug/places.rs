@@ -56,6 +56,17 @@ pub(super) fn targets_if_any(module: &Module, request: &BreakRequest) -> Result<
     }
 }
 
+/// The place of exactly this instruction of a function, which a walk over the body reaches. Where the compiler knows
+/// better, no site is armed but in resume code: a callback may have the frame go where it does not go by itself.
+///
+/// # Errors
+/// Those of compiling debug code, and of looking at the function.
+pub(super) fn target_at(module: &Module, func: DefinedFuncIndex, at: WasmOffset) -> Result<Target> {
+    let code = module.debug_code(&|_, _| true)?;
+    let target = target_from(module, code.tables(), func, at)?.filter(|target| target.offset == at);
+    Ok(target.unwrap_or(Target { func, offset: at, position: None, sites: SmallVec::new() }))
+}
+
 /// The functions and the offsets in them that are meant; at least one.
 fn wanted(module: &Module, target: &BreakTarget) -> Result<Vec<(DefinedFuncIndex, WasmOffset)>> {
     match target {

@@ -1,11 +1,13 @@
 //! Variables of the source in a stopped frame: what `p->x` is, and giving it another value. What debug information says
 //! is read by `dwarf/`; here it gets the frame that it asks about, and what it says is to be written is written.
 
+use super::Debugger;
 use super::frame::Frame;
 use super::stop::Stop;
+use super::watchpoint::{WatchKind, WatchpointId};
 use crate::base::{Error, ErrorKind, GlobalIndex, LocalIndex, MemoryIndex, Result, WasmOffset};
 use crate::dwarf::{
-    Context, FrameReader, Inspector, MemoryAddress, Missing, Scalar, SourceFrame, Value, ValueKind, Variable,
+    Context, FrameReader, Inspector, MemoryAddress, Missing, Scalar, SourceFrame, Storage, Value, ValueKind, Variable,
     VariableKind, WasmValue, Write,
 };
 use crate::runtime::{AsStore, AsStoreMut, Memory, ModuleId, Val};
@@ -331,6 +333,50 @@ impl Frame<'_> {
     }
 }
 
+impl Debugger {
+    /// Watches a variable of a frame, 0 the innermost, or what is inside of one, where it is now: what is in memory as
+    /// [`Debugger::watch_memory`] does, by the size of its type, what is in a local as [`Debugger::watch_local`] does,
+    /// what is in a global as [`Debugger::watch_global`] does. At `-O2` a local may be that of several variables, each
+    /// at its time; what is told is what is written to the local.
+    ///
+    /// A parameter or a variable of a block ends with its frame, in memory too: see [`Debugger::watch_local`]. A static
+    /// variable does not, nor does what a pointer points to.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] for what is optimised out, a constant, computed, an operand, or in several places, and
+    /// where the frame is not the one that the variable was found in, or has moved since; [`ErrorKind::Argument`] where
+    /// there is no such frame; as of those that watch.
+    pub fn watch_variable(
+        &self,
+        stop: &mut Stop<'_>,
+        frame: usize,
+        variable: &FrameVariable,
+        kind: WatchKind,
+    ) -> Result<WatchpointId> {
+        let shown = stop.frame(frame).ok_or_else(|| no_frame(stop, frame))?;
+        let (storage, is_of_frame) =
+            variable.ask(&shown, |inspector, value, at| Ok((inspector.storage(value, at)?, value.is_of_frame())))?;
+        match storage {
+            Storage::Local(local) => self.watch_local(stop, frame, local.index(), kind),
+            Storage::Global(index) => {
+                let global = shown.instance().global(shown.store(), index).ok_or_else(|| missing("such global"))?;
+                self.watch_global(stop, global, kind)
+            }
+            Storage::Memory(address, size) => {
+                let memory = first_memory(&shown).ok_or_else(|| missing("memory"))?;
+                let bytes = address.get()..address.get().saturating_add(size);
+                let bound = is_of_frame.then(|| shown.id());
+                self.watch_bytes(stop, (memory, bytes), kind, bound)
+            }
+        }
+    }
+}
+
+#[cold]
+fn no_frame(stop: &Stop<'_>, frame: usize) -> Error {
+    Error::new(ErrorKind::Argument, format!("there is no frame {frame}: there are {}", stop.frame_count()))
+}
+
 impl Stop<'_> {
     /// Gives a variable of the source, or what a path leads to, another value: [`Frame::evaluate`] tells of paths. It
     /// must be a number, a character, a truth value, a pointer or an enumerator.
@@ -353,10 +399,7 @@ impl Stop<'_> {
 
     /// Writes what a frame says is to be written.
     fn write(&mut self, frame: usize, what: impl FnOnce(&Frame<'_>) -> Result<Write>) -> Result<()> {
-        let Some(shown) = self.frame(frame) else {
-            let message = format!("there is no frame {frame}: there are {}", self.frame_count());
-            return Err(Error::new(ErrorKind::Argument, message));
-        };
+        let Some(shown) = self.frame(frame) else { return Err(no_frame(self, frame)) };
         let instance = shown.instance();
         match what(&shown)? {
             Write::Memory(address, bytes) => {

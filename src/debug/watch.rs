@@ -14,6 +14,18 @@
 //! does it, with nothing protected, and stops at the next stop point, where it is told. Bulk instructions say
 //! themselves what they are about to do.
 //!
+//! # Locals
+//!
+//! A local is that of one frame ([`Bound`]). Nothing but `local.set` and `local.tee` of its function writes it, and no
+//! stop point need be behind those. So the debugger has breakpoints of its own there, and whoever comes to one in that
+//! frame, be it by rerun, compares the value.
+//!
+//! # The end of a frame
+//!
+//! Watchpoints that are bound to a frame end with it: those of locals, and those of memory that the frame has for its
+//! variables. That is told where its caller goes on, as a step out ends there; where the host is the caller, or a trap
+//! leaves the frame, they go without a word.
+//!
 //! # The host
 //!
 //! What a host function has written is found when it returns: all values are compared, and what is another one is told
@@ -22,10 +34,12 @@
 //! that has called. What is written while no guest waits for a host function is nobody's write: by the host between
 //! two calls, or by a stop callback. Then the values are taken as they are.
 
+use super::bound::{Bound, live, local_of};
+use super::breakpoints::Breakpoints;
 use super::layers::{Layer, Layers, add_sites, remove_sites};
 use super::places::site_of;
 use super::watchpoint::{WatchHit, WatchKind, WatchTarget, Watchpoint, WatchpointId};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Result, WasmOffset, filled};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, LocalIndex, Result, WasmOffset, filled};
 use crate::code::{CodeSlot, StepScope};
 use crate::image::SiteId;
 use crate::runtime::{
@@ -34,6 +48,8 @@ use crate::runtime::{
 };
 use crate::wasm::{GlobalWrite, ValType, global_writes, memory_access};
 use std::ops::{ControlFlow, Range};
+
+mod frames;
 
 /// The watchpoints of a debugger.
 #[derive(Default)]
@@ -84,6 +100,8 @@ enum Seen {
     Global([u64; 2]),
     /// The watched bytes; none where only reads are hits.
     Memory(Vec<u8>),
+    /// Of this type, and as far as that is wide.
+    Local(ValType, [u64; 2]),
 }
 
 /// What has changed: where, of a memory; the bytes before and now.
@@ -93,8 +111,10 @@ struct Entry {
     watchpoint: Watchpoint,
     /// The value that was seen last.
     seen: Seen,
-    /// Keeps what is watched from being collected.
-    _rooted: Rooted,
+    /// The frame that it is bound to, if it is.
+    bound: Option<Bound>,
+    /// Keeps what is watched from being collected; a frame keeps its locals.
+    _rooted: Option<Rooted>,
 }
 
 /// A write of a global that has been run where a guest arrives.
@@ -115,15 +135,20 @@ impl Entry {
     fn global(&self) -> Option<Global> {
         match self.watchpoint.target {
             WatchTarget::Global(global) => Some(global),
-            WatchTarget::Memory { .. } => None,
+            WatchTarget::Memory { .. } | WatchTarget::Local(_) => None,
         }
     }
 
     fn memory(&self) -> Option<(Memory, Range<u64>)> {
         match &self.watchpoint.target {
-            WatchTarget::Global(_) => None,
+            WatchTarget::Global(_) | WatchTarget::Local(_) => None,
             WatchTarget::Memory { memory, bytes } => Some((*memory, bytes.clone())),
         }
+    }
+
+    /// Whether accesses are told: it is enabled, and the frame that it is bound to is there.
+    fn is_on(&self) -> bool {
+        self.watchpoint.enabled && self.bound.as_ref().is_none_or(Bound::is_live)
     }
 
     /// The value that is there now.
@@ -132,11 +157,31 @@ impl Entry {
             WatchTarget::Global(global) => Seen::Global(global.bits(store)?),
             WatchTarget::Memory { .. } if !watchpoint.kind.of_writes() => Seen::Memory(Vec::new()),
             WatchTarget::Memory { memory, bytes } => Seen::Memory(read(store, *memory, bytes)?),
+            WatchTarget::Local(local) => {
+                let found = watchpoint.frame.and_then(|frame| local_of(store, frame, *local));
+                let (ty, bits) = found.ok_or_else(|| no_local(*local))?;
+                seen_local(ty, bits)
+            }
         })
     }
 
-    /// Looks at the value again; what has changed.
+    /// A write of the local has been run: the values, if it is a hit.
+    fn written_local(&mut self, (ty, bits): (ValType, [u64; 2])) -> Option<Changed> {
+        let now = seen_local(ty, bits);
+        let values = match (&self.seen, &now) {
+            (Seen::Local(_, old), Seen::Local(_, new)) => (*old, *new),
+            _ => return None,
+        };
+        self.seen = now;
+        let is_hit = self.watchpoint.kind == WatchKind::Write || values.0 != values.1;
+        is_hit.then(|| (None, bytes_of(ty, values.0), bytes_of(ty, values.1)))
+    }
+
+    /// Looks at the value again; what has changed. Of a local nothing is: nobody but its function writes it.
     fn compare(&mut self, store: StoreRef<'_>) -> Result<Option<Changed>> {
+        if matches!(self.watchpoint.target, WatchTarget::Local(_)) {
+            return Ok(None);
+        }
         let now = Entry::look(&self.watchpoint, store)?;
         let changed = match (&self.seen, &now, &self.watchpoint.target) {
             (Seen::Global(old), Seen::Global(now), WatchTarget::Global(global)) => (old != now).then(|| {
@@ -171,8 +216,37 @@ impl Entry {
     }
 
     fn hit(&self, by: (FuncIndex, WasmOffset), by_host: bool, (address, old, new): Changed) -> WatchHit {
-        WatchHit { id: self.watchpoint.id, func: by.0, offset: by.1, is_read: false, by_host, address, old, new }
+        let id = self.watchpoint.id;
+        WatchHit { id, func: by.0, offset: by.1, is_end: false, is_read: false, by_host, address, old, new }
     }
+
+    /// What is told of the end of its frame, with the value that was seen last.
+    fn end(&self, bound: &Bound) -> WatchHit {
+        let (address, old) = match (&self.seen, &self.watchpoint.target) {
+            (Seen::Memory(old), WatchTarget::Memory { bytes, .. }) => (Some(bytes.start), old.clone()),
+            (Seen::Local(ty, bits), _) => (None, bytes_of(*ty, *bits)),
+            _ => (None, Vec::new()),
+        };
+        WatchHit { is_end: true, ..self.hit(bound.by(), false, (address, old, Vec::new())) }
+    }
+}
+
+#[cold]
+fn no_local(local: LocalIndex) -> Error {
+    Error::new(ErrorKind::Argument, format!("the frame's function has no local {}", local.get()))
+}
+
+/// A local as it is seen: bits beyond the width of its type mean nothing.
+fn seen_local(ty: ValType, bits: [u64; 2]) -> Seen {
+    let [low, high] = bits;
+    Seen::Local(
+        ty,
+        match ty.width() {
+            16 => [low, high],
+            8 => [low, 0],
+            _ => [low & 0xffff_ffff, 0],
+        },
+    )
 }
 
 /// Bytes of a memory.
@@ -191,14 +265,26 @@ fn bytes_of(ty: ValType, bits: [u64; 2]) -> Vec<u8> {
 }
 
 impl Watch {
-    /// All, in the order in which they were set.
-    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &Watchpoint> {
-        self.entries.iter().map(|entry| &entry.watchpoint)
+    /// All, in the order in which they were set. Those of frames that are gone are none any more, though it has not
+    /// been told yet.
+    pub(super) fn all(&self, store: StoreRef<'_>) -> impl Iterator<Item = &Watchpoint> {
+        let live = if self.is_bound() { live(store) } else { Vec::new() };
+        let is_there = move |entry: &&Entry| {
+            let mut bound = entry.bound.iter();
+            bound.all(|bound| !bound.is_over() && live.contains(&bound.frame()))
+        };
+        self.entries.iter().filter(is_there).map(|entry| &entry.watchpoint)
     }
 
     /// The one of this id.
-    pub(super) fn get(&self, id: WatchpointId) -> Option<&Watchpoint> {
-        self.find(id).map(|index| &self.entries[index].watchpoint)
+    pub(super) fn get(&self, store: StoreRef<'_>, id: WatchpointId) -> Option<&Watchpoint> {
+        self.all(store).find(|watchpoint| watchpoint.id == id)
+    }
+
+    /// Whether any is bound to a frame.
+    #[inline]
+    pub(super) fn is_bound(&self) -> bool {
+        self.entries.iter().any(|entry| entry.bound.is_some())
     }
 
     fn find(&self, id: WatchpointId) -> Option<usize> {
@@ -226,16 +312,62 @@ impl Watch {
             return Err(Error::new(ErrorKind::Argument, message));
         }
         let rooted = store.root(Extern::Global(global))?;
-        self.add(store, WatchTarget::Global(global), kind, rooted)
+        self.add(store, WatchTarget::Global(global), kind, None, Some(rooted))
     }
 
-    /// Watches bytes of a memory.
+    /// Watches a local of a live frame, by its id.
+    pub(super) fn add_local(
+        &mut self,
+        breakpoints: &mut Breakpoints,
+        store: &mut StoreMut<'_>,
+        frame: usize,
+        local: LocalIndex,
+        kind: WatchKind,
+    ) -> Result<WatchpointId> {
+        if !matches!(kind, WatchKind::Write | WatchKind::Change) {
+            let message = "reads of locals cannot be watched; writes and changes can";
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        if local_of(store.as_store(), frame, local).is_none() {
+            return Err(no_local(local));
+        }
+        let mut bound = Bound::new(breakpoints, store, frame, Some(local))?;
+        match bound.enable(breakpoints, store, true) {
+            Ok(()) => self.add_bound(breakpoints, store, WatchTarget::Local(local), kind, bound, None),
+            Err(error) => {
+                let _kept = breakpoints.remove_own(store, &bound.breakpoints().collect::<Vec<_>>());
+                Err(error)
+            }
+        }
+    }
+
+    /// Watches what a frame is bound to; on an error nothing is left of that.
+    fn add_bound(
+        &mut self,
+        breakpoints: &mut Breakpoints,
+        store: &mut StoreMut<'_>,
+        target: WatchTarget,
+        kind: WatchKind,
+        bound: Bound,
+        rooted: Option<Rooted>,
+    ) -> Result<WatchpointId> {
+        let own: Vec<_> = bound.breakpoints().collect();
+        let added = self.add(store, target, kind, Some(bound), rooted);
+        if added.is_err() {
+            // Where that is refused, too, they stop nobody for anything.
+            let _kept = breakpoints.remove_own(store, &own);
+        }
+        added
+    }
+
+    /// Watches bytes of a memory, for as long as a frame is there, by its id, if one is given.
     pub(super) fn add_memory(
         &mut self,
+        breakpoints: &mut Breakpoints,
         store: &mut StoreMut<'_>,
-        memory: Memory,
-        bytes: Range<u64>,
+        (memory, bytes): (Memory, Range<u64>),
         kind: WatchKind,
+        frame: Option<usize>,
     ) -> Result<WatchpointId> {
         let size = memory.data_size(&*store)? as u64;
         if bytes.is_empty() || bytes.end > size {
@@ -247,8 +379,11 @@ impl Watch {
             let message = "a shared memory cannot be watched: other threads access it";
             return Err(Error::new(ErrorKind::Argument, message));
         }
-        let rooted = store.root(Extern::Memory(memory))?;
-        self.add(store, WatchTarget::Memory { memory, bytes }, kind, rooted)
+        let rooted = Some(store.root(Extern::Memory(memory))?);
+        let target = WatchTarget::Memory { memory, bytes };
+        let Some(frame) = frame else { return self.add(store, target, kind, None, rooted) };
+        let bound = Bound::new(breakpoints, store, frame, None)?;
+        self.add_bound(breakpoints, store, target, kind, bound, rooted)
     }
 
     fn add(
@@ -256,14 +391,16 @@ impl Watch {
         store: &mut StoreMut<'_>,
         target: WatchTarget,
         kind: WatchKind,
-        _rooted: Rooted,
+        bound: Option<Bound>,
+        _rooted: Option<Rooted>,
     ) -> Result<WatchpointId> {
         let last = self.last.checked_add(1);
         let last = last.ok_or_else(|| Error::new(ErrorKind::Limit, "no numbers are left for more watchpoints"))?;
         let id = WatchpointId(last);
-        let watchpoint = Watchpoint { id, target, kind, enabled: true, hits: 0 };
+        let frame = bound.as_ref().map(|bound| bound.frame().0);
+        let watchpoint = Watchpoint { id, target, kind, frame, enabled: true, hits: 0 };
         let seen = Entry::look(&watchpoint, store.as_store())?;
-        self.entries.push(Entry { watchpoint, seen, _rooted });
+        self.entries.push(Entry { watchpoint, seen, bound, _rooted });
         if let Err(error) = self.arm(store) {
             self.entries.pop();
             return Err(error);
@@ -273,7 +410,12 @@ impl Watch {
     }
 
     /// Removes watchpoints, all or none. One that is named twice is removed once.
-    pub(super) fn remove(&mut self, store: &mut StoreMut<'_>, ids: &[WatchpointId]) -> Result<()> {
+    pub(super) fn remove(
+        &mut self,
+        breakpoints: &mut Breakpoints,
+        store: &mut StoreMut<'_>,
+        ids: &[WatchpointId],
+    ) -> Result<()> {
         for id in ids {
             self.index(*id)?;
         }
@@ -281,28 +423,58 @@ impl Watch {
         for entry in &mut self.entries {
             entry.watchpoint.enabled &= !ids.contains(&entry.watchpoint.id);
         }
-        if let Err(error) = self.arm(store) {
+        let bound = self.entries.iter().filter(|entry| ids.contains(&entry.watchpoint.id));
+        let own: Vec<_> = bound.filter_map(|entry| entry.bound.as_ref()).flat_map(Bound::breakpoints).collect();
+        let disarmed = self.arm(store).and_then(|()| match own.is_empty() {
+            true => Ok(()),
+            false => breakpoints.remove_own(store, &own),
+        });
+        if let Err(error) = disarmed {
             self.entries.iter_mut().zip(before).for_each(|(entry, enabled)| entry.watchpoint.enabled = enabled);
+            // Where that is refused, too, some are not told until the next edit.
+            let _fewer = self.arm(store);
             return Err(error);
         }
         self.entries.retain(|entry| !ids.contains(&entry.watchpoint.id));
         self.forget(|id| ids.contains(&id));
+        self.say_watched(store);
         Ok(())
     }
 
+    /// Tells the store whether anything is watched.
+    fn say_watched(&self, store: &mut StoreMut<'_>) {
+        store.set_watched(self.entries.iter().any(|entry| entry.watchpoint.enabled || entry.bound.is_some()));
+    }
+
     /// Enables a watchpoint or not. What is written while it is not is not told later.
-    pub(super) fn enable(&mut self, store: &mut StoreMut<'_>, id: WatchpointId, enabled: bool) -> Result<()> {
+    pub(super) fn enable(
+        &mut self,
+        breakpoints: &mut Breakpoints,
+        store: &mut StoreMut<'_>,
+        id: WatchpointId,
+        enabled: bool,
+    ) -> Result<()> {
+        self.look_at_frames(breakpoints, store)?;
         let index = self.index(id)?;
-        let before = std::mem::replace(&mut self.entries[index].watchpoint.enabled, enabled);
-        if before == enabled {
+        let entry = &mut self.entries[index];
+        if entry.watchpoint.enabled == enabled || entry.bound.as_ref().is_some_and(Bound::is_over) {
             return Ok(());
         }
+        let seen = Entry::look(&entry.watchpoint, store.as_store())?;
+        if let Some(bound) = &mut entry.bound {
+            bound.enable(breakpoints, store, enabled)?;
+        }
+        entry.watchpoint.enabled = enabled;
         if let Err(error) = self.arm(store) {
-            self.entries[index].watchpoint.enabled = before;
+            let entry = &mut self.entries[index];
+            entry.watchpoint.enabled = !enabled;
+            if let Some(bound) = &mut entry.bound {
+                // Where that is refused, too, it is looked at for nothing, or told nothing.
+                let _other = bound.enable(breakpoints, store, !enabled);
+            }
             return Err(error);
         }
-        let entry = &mut self.entries[index];
-        entry.seen = Entry::look(&entry.watchpoint, store.as_store())?;
+        self.entries[index].seen = seen;
         self.forget(|known| known == id);
         Ok(())
     }
@@ -338,7 +510,7 @@ impl Watch {
             return Err(error);
         }
         (self.armed, self.behind) = (sites, behind);
-        store.set_watched(self.entries.iter().any(|entry| entry.watchpoint.enabled));
+        self.say_watched(store);
         if self.entries.is_empty() {
             self.writes = Vec::new();
         }
@@ -350,7 +522,7 @@ impl Watch {
         let watched: Vec<_> = self
             .entries
             .iter()
-            .filter(|entry| entry.watchpoint.enabled)
+            .filter(|entry| entry.watchpoint.enabled && !entry.bound.as_ref().is_some_and(Bound::is_over))
             .filter_map(|entry| {
                 let (memory, bytes) = entry.memory()?;
                 Some((memory, bytes.start as usize..bytes.end as usize, entry.watchpoint.kind.of_reads()))
@@ -436,6 +608,7 @@ impl Watch {
     #[inline(never)]
     pub(super) fn arrived(
         &mut self,
+        breakpoints: &mut Breakpoints,
         layers: &mut Layers,
         store: &mut StoreMut<'_>,
         at: &StopInfo,
@@ -485,6 +658,9 @@ impl Watch {
             }
         }
         self.count(&hits);
+        if self.is_bound() {
+            hits.extend(self.in_frames(breakpoints, store, at, at.wasm, None)?.0);
+        }
         Ok(hits)
     }
 
@@ -526,7 +702,7 @@ impl Watch {
 
     /// The watchpoints to which an access may be a hit, with what of their bytes it concerns.
     fn concerned<'a>(&'a self, accessing: &'a Accessing) -> impl Iterator<Item = (&'a Entry, Range<u64>)> {
-        self.entries.iter().filter(|entry| entry.watchpoint.enabled).filter_map(|entry| {
+        self.entries.iter().filter(|entry| entry.is_on()).filter_map(|entry| {
             let (memory, bytes) = entry.memory()?;
             let kind = entry.watchpoint.kind;
             let start = bytes.start.max(accessing.bytes.start);
@@ -590,14 +766,22 @@ impl Watch {
 
     /// Takes the values as they are: what has been written is nobody's write.
     pub(super) fn refresh(&mut self, store: StoreRef<'_>) -> Result<()> {
-        for entry in &mut self.entries {
+        // Of locals those of the frame that goes on are looked at, where it does.
+        let others = self.entries.iter_mut().filter(|entry| !matches!(entry.watchpoint.target, WatchTarget::Local(_)));
+        for entry in others {
             entry.seen = Entry::look(&entry.watchpoint, store)?;
         }
         Ok(())
     }
 
     /// The host is about to enter a guest: in a host function that a guest waits for, or otherwise.
-    pub(super) fn entering(&mut self, store: &mut StoreMut<'_>, within_call: bool) -> Result<()> {
+    pub(super) fn entering(
+        &mut self,
+        breakpoints: &mut Breakpoints,
+        store: &mut StoreMut<'_>,
+        within_call: bool,
+    ) -> Result<()> {
+        self.look_at_frames(breakpoints, store)?;
         if within_call {
             return self.note_host(store);
         }
@@ -609,7 +793,13 @@ impl Watch {
     }
 
     /// A host function is about to return to the guest that has called it, or to leave it.
-    pub(super) fn returning(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
+    pub(super) fn returning(
+        &mut self,
+        breakpoints: &mut Breakpoints,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+    ) -> Result<()> {
+        self.look_at_frames(breakpoints, store)?;
         self.note_host(store)?;
         let Some(caller) = caller(store) else { return Ok(()) };
         // Frames further in were left.
@@ -628,7 +818,7 @@ impl Watch {
     /// Notes what has changed since the guest was left.
     fn note_host(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
         let Some(caller) = caller(store) else { return Ok(()) };
-        for entry in self.entries.iter_mut().filter(|entry| entry.watchpoint.enabled) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_on()) {
             if let Some(values) = entry.compare(store.as_store())? {
                 self.noted.push((caller.id, entry.hit((caller.func, caller.at), true, values)));
             }

@@ -2,8 +2,9 @@
 //! store.
 
 use super::Debugger;
+use super::stop::Stop;
 use super::watchpoint::{WatchKind, Watchpoint, WatchpointId};
-use crate::base::Result;
+use crate::base::{Error, ErrorKind, LocalIndex, Result};
 use crate::runtime::{AsStore, AsStoreMut, Global, Memory};
 use std::ops::Range;
 
@@ -35,7 +36,48 @@ impl Debugger {
         bytes: Range<u64>,
         kind: WatchKind,
     ) -> Result<WatchpointId> {
-        self.with(store, |state, store| state.watch.add_memory(store, memory, bytes, kind))
+        self.watch_bytes(store, (memory, bytes), kind, None)
+    }
+
+    /// The same, for as long as a frame is there, by its id, if one is given.
+    pub(super) fn watch_bytes(
+        &self,
+        store: &mut impl AsStoreMut,
+        bytes: (Memory, Range<u64>),
+        kind: WatchKind,
+        frame: Option<usize>,
+    ) -> Result<WatchpointId> {
+        self.with(store, |state, store| state.watch.add_memory(&mut state.breakpoints, store, bytes, kind, frame))
+    }
+
+    /// Has writes of a local of a frame, 0 the innermost, stop the guest, behind the `local.set` or `local.tee`, with
+    /// [`Reason::Watchpoint`](super::Reason::Watchpoint); parameters are the first locals. Other frames of the same
+    /// function have locals of their own. What a stop callback writes is told to nobody.
+    ///
+    /// The watchpoint ends with the frame: it is removed, and that is told where the caller goes on, or where an
+    /// exception is caught, by a hit that [says so](super::WatchHit::is_end). Where the host is the caller, and where a
+    /// trap or an exception that no frame catches leaves the frame, it is removed without a word.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) where there is no such frame or local, where the stop
+    /// is of another store, and for kinds of reads; those of compiling debug code; a refused mapping.
+    pub fn watch_local(
+        &self,
+        stop: &mut Stop<'_>,
+        frame: usize,
+        local: usize,
+        kind: WatchKind,
+    ) -> Result<WatchpointId> {
+        let (id, count) = stop.frame(frame).map(|frame| (frame.id(), frame.local_count())).ok_or_else(|| {
+            let count = stop.frame_count();
+            Error::new(ErrorKind::Argument, format!("there is no frame {frame}: there are {count}"))
+        })?;
+        if local >= count {
+            let message = format!("the frame's function has no local {local}: it has {count}");
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        let local = LocalIndex::from_usize(local);
+        self.with(stop, |state, store| state.watch.add_local(&mut state.breakpoints, store, id, local, kind))
     }
 
     /// Removes a watchpoint.
@@ -44,7 +86,7 @@ impl Debugger {
     /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) when there is none of this id; a refused mapping
     /// otherwise.
     pub fn remove_watchpoint(&self, store: &mut impl AsStoreMut, id: WatchpointId) -> Result<()> {
-        self.with(store, |state, store| state.watch.remove(store, &[id]))
+        self.with(store, |state, store| state.watch.remove(&mut state.breakpoints, store, &[id]))
     }
 
     /// Enables a watchpoint or not. What is written while it is not enabled is not told later.
@@ -52,7 +94,7 @@ impl Debugger {
     /// # Errors
     /// As [`Debugger::remove_watchpoint`].
     pub fn enable_watchpoint(&self, store: &mut impl AsStoreMut, id: WatchpointId, enabled: bool) -> Result<()> {
-        self.with(store, |state, store| state.watch.enable(store, id, enabled))
+        self.with(store, |state, store| state.watch.enable(&mut state.breakpoints, store, id, enabled))
     }
 
     /// The watchpoints there are, in the order they were set.
@@ -61,7 +103,8 @@ impl Debugger {
     /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) when the store is another one,
     /// [`ErrorKind::State`](crate::base::ErrorKind::State) when this debugger is no longer attached.
     pub fn watchpoints(&self, store: &impl AsStore) -> Result<Vec<Watchpoint>> {
-        self.look_at(store, |state| state.watch.all().cloned().collect())
+        let shown = store.as_store();
+        self.look_at(store, |state| state.watch.all(shown).cloned().collect())
     }
 
     /// The watchpoint of this id, if there is one.
@@ -69,6 +112,7 @@ impl Debugger {
     /// # Errors
     /// As of [`Debugger::watchpoints`].
     pub fn watchpoint(&self, store: &impl AsStore, id: WatchpointId) -> Result<Option<Watchpoint>> {
-        self.look_at(store, |state| state.watch.get(id).cloned())
+        let shown = store.as_store();
+        self.look_at(store, |state| state.watch.get(shown, id).cloned())
     }
 }

@@ -1,7 +1,7 @@
 //! A watchpoint as its user sees it: what is watched, and what has happened to it. Plain data; nothing here looks at a
 //! store.
 
-use crate::base::{FuncIndex, WasmOffset};
+use crate::base::{FuncIndex, LocalIndex, WasmOffset};
 use crate::runtime::{Global, Memory};
 use std::ops::Range;
 
@@ -59,6 +59,8 @@ pub enum WatchTarget {
         /// The bytes.
         bytes: Range<u64>,
     },
+    /// A local of the frame that the watchpoint is bound to.
+    Local(LocalIndex),
 }
 
 /// A watchpoint as it was when it was asked for.
@@ -70,7 +72,10 @@ pub struct Watchpoint {
     pub target: WatchTarget,
     /// What of it.
     pub kind: WatchKind,
-    /// Whether it stops anything. One that is not enabled arms nothing, and costs nothing.
+    /// The frame with which it ends, by its [id](super::Frame::id); none where it stays until it is removed.
+    pub frame: Option<usize>,
+    /// Whether it stops anything. One that is not enabled arms nothing, and costs nothing, but that the end of its
+    /// frame is looked for.
     pub enabled: bool,
     /// How often it was hit.
     pub hits: u64,
@@ -84,8 +89,11 @@ pub struct WatchHit {
     /// The function of the instruction that did it, imports counted.
     pub func: FuncIndex,
     /// The instruction that did it: a write or a read, or the call of the host that has written. The guest stands
-    /// behind it.
+    /// behind it. Of an end, the call by which the frame came to be.
     pub offset: WasmOffset,
+    /// Whether nothing was accessed: the frame that the watchpoint was bound to is gone, and the watchpoint with it.
+    /// The guest stands where it goes on then, in the caller, or where an exception was caught. That is no hit.
+    pub is_end: bool,
     /// Whether it has only read.
     pub is_read: bool,
     /// Of a memory, where the first byte of `old` and `new` is: what of the watched bytes was accessed, or, by the
@@ -96,6 +104,6 @@ pub struct WatchHit {
     /// What was there before, in the order of bytes of a memory; nothing for a reference, since what it refers to may
     /// be gone.
     pub old: Vec<u8>,
-    /// What is there now; nothing for a reference, which the global has.
+    /// What is there now; nothing for a reference, which the global has, and nothing of an end.
     pub new: Vec<u8>,
 }

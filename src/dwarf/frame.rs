@@ -174,6 +174,17 @@ pub(super) struct Piece {
     pub(super) place: Place,
 }
 
+/// Where something stands as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In the first memory: from where on, and how many bytes.
+    Memory(MemoryAddress, u64),
+    /// In a local of the frame, or in a part of one.
+    Local(LocalIndex),
+    /// In a global of the frame's instance, or in a part of one.
+    Global(GlobalIndex),
+}
+
 /// What is to be written where, so that a variable has a new value. Nobody in this room writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {

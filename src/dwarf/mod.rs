@@ -55,7 +55,7 @@ mod types;
 mod unit;
 mod value;
 
-pub use self::frame::{Context, FrameReader, MemoryAddress, Missing, SourceFrame, WasmValue, Write};
+pub use self::frame::{Context, FrameReader, MemoryAddress, Missing, SourceFrame, Storage, WasmValue, Write};
 pub use self::inspect::Inspector;
 pub(crate) use self::lines::{FunctionLines, RowLine, RowScope};
 pub use self::map::{Location, SourceMap};

@@ -245,7 +245,8 @@ impl<'a> Inspector<'a> {
     pub fn value(&self, variable: &Variable, at: &Context<'_>) -> Result<Value> {
         self.begin();
         let place = self.place_of(variable.entry, at)?;
-        Ok(Value::new(self.type_of(variable.entry)?, place))
+        let of_frame = variable.kind != VariableKind::Static;
+        Ok(Value { of_frame, ..Value::new(self.type_of(variable.entry)?, place) })
     }
 
     /// A value of a variable's type that is nowhere: its type can be told where the variable's place cannot.

@@ -2,7 +2,7 @@
 //! Nothing is written here: a new value becomes what is to be written where.
 
 use super::expression::unreadable;
-use super::frame::{Context, MemoryAddress, Missing, Place, Write};
+use super::frame::{Context, MemoryAddress, Missing, Place, Storage, Write};
 use super::inspect::{EntryId, Inspector, damaged};
 use super::types::{Member, Shape, is_signed};
 use crate::base::{Error, ErrorKind, Escaped, Result};
@@ -26,6 +26,8 @@ pub struct Value {
     pub(super) bits: Option<(u64, u64)>,
     /// Of an array of several dimensions: how many of them have an index already.
     pub(super) row: u8,
+    /// Whether it is a parameter or a variable of a block, or inside of one.
+    pub(super) of_frame: bool,
 }
 
 /// Something inside of a value.
@@ -75,7 +77,13 @@ pub enum Scalar {
 
 impl Value {
     pub(super) fn new(ty: Option<EntryId>, place: Place) -> Value {
-        Value { ty, pointer: false, place, offset: 0, bits: None, row: 0 }
+        Value { ty, pointer: false, place, offset: 0, bits: None, row: 0, of_frame: false }
+    }
+
+    /// Whether it is a parameter or a variable of a block, or inside of one: its place is something else's once the
+    /// frame is gone. What a pointer points to is not.
+    pub fn is_of_frame(&self) -> bool {
+        self.of_frame
     }
 
     /// Whether the debug information says that it is not there: the compiler has left it out, or has its place reused.
@@ -112,7 +120,7 @@ impl Value {
     /// What is inside of it, at an offset.
     pub(super) fn inside(&self, ty: Option<EntryId>, offset: u64) -> Value {
         let offset = self.offset.wrapping_add(offset);
-        Value { ty, pointer: false, place: self.place.clone(), offset, bits: None, row: 0 }
+        Value { ty, place: self.place.clone(), offset, of_frame: self.of_frame, ..Value::new(ty, Place::Memory(0)) }
     }
 }
 
@@ -259,6 +267,21 @@ impl<'a> Inspector<'a> {
             }
             _ => self.size_of(value.ty, at),
         }
+    }
+
+    /// Where a value stands, as a whole: the bytes of a memory, or what it is in or a part of.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] for what is optimised out, computed, in several places, or among the operands; else as for
+    /// [`value`](Self::value).
+    pub fn storage(&self, value: &Value, at: &Context<'_>) -> Result<Storage> {
+        let size = self.size(value, at)?;
+        // Of a bit field, the bytes that it is in.
+        let (from, size) = match value.bits {
+            Some((first, width)) => (first / 8, (first % 8).saturating_add(width).div_ceil(8)),
+            None => (0, size),
+        };
+        storage(&value.place, value.offset.wrapping_add(from), size)
     }
 
     /// The number that a value is, or that stands for it: of a pointer the address, of an enumeration the number.
@@ -598,6 +621,30 @@ impl<'a> Inspector<'a> {
                 }
                 Err(Error::new(ErrorKind::State, "the value is in several places and cannot be written as one"))
             }
+        }
+    }
+}
+
+/// Where so many bytes of a place stand, from an offset on.
+fn storage(place: &Place, offset: u64, size: u64) -> Result<Storage> {
+    let refuse = |what: &str| Err(Error::new(ErrorKind::State, what));
+    match place {
+        Place::Memory(address) => Ok(Storage::Memory(MemoryAddress::new(address.wrapping_add(offset)), size)),
+        Place::Local(index) => Ok(Storage::Local(*index)),
+        Place::Global(index) => Ok(Storage::Global(*index)),
+        Place::Operand(_) => refuse("the value is an operand, which is nowhere but on the stack for a moment"),
+        Place::Bytes(_) => refuse("the value is a constant or is computed: there is no place that it is in"),
+        Place::OptimisedOut(_) => Err(not_there()),
+        Place::Pieces(pieces) => {
+            let mut begin = 0u64;
+            for piece in pieces.iter() {
+                let end = begin.saturating_add(piece.bytes);
+                if begin <= offset && offset.saturating_add(size) <= end {
+                    return storage(&piece.place, piece.offset.wrapping_add(offset - begin), size);
+                }
+                begin = end;
+            }
+            refuse("the value is in several places, and has none as a whole; its members may have")
         }
     }
 }

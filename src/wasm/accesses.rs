@@ -1,9 +1,9 @@
-//! Which instructions of a module write its globals, and what an instruction does to a memory: what watchpoints have to
-//! know. It reads bodies, and keeps nothing.
+//! Which instructions of a module write its globals and its functions' locals, and what an instruction does to a
+//! memory: what watchpoints have to know. It reads bodies, and keeps nothing.
 
 use super::body::{Instruction, Instructions};
 use super::module::ModuleInfo;
-use crate::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, WasmOffset};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
 /// An instruction that writes a global.
@@ -30,18 +30,61 @@ pub fn global_writes(info: &ModuleInfo, binary: &[u8]) -> Result<Vec<GlobalWrite
         if !binary.get(body.bytes.clone()).is_some_and(|bytes| bytes.contains(&GLOBAL_SET)) {
             continue;
         }
-        let mut last: Option<(GlobalIndex, WasmOffset)> = None;
-        for instruction in Instructions::of(&info.body(body.func, binary)?)? {
-            let instruction = instruction?;
-            let behind = instruction.at;
-            writes.extend(last.map(|(global, at)| GlobalWrite { global, func: body.func, at, behind }));
-            last = match instruction.operator {
-                Operator::GlobalSet { global_index } => Some((GlobalIndex::new(global_index), behind)),
-                _ => None,
-            };
-        }
+        let global = |operator: &Operator<'_>| match operator {
+            Operator::GlobalSet { global_index } => Some(GlobalIndex::new(*global_index)),
+            _ => None,
+        };
+        let func = body.func;
+        let write = |(global, at, behind)| GlobalWrite { global, func, at, behind };
+        writes.extend(writes_of(info, binary, func, global)?.into_iter().map(write));
     }
     writes.sort_unstable();
+    Ok(writes)
+}
+
+/// An instruction that writes a local.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LocalWrite {
+    /// The instruction behind it, which runs next.
+    pub behind: WasmOffset,
+    /// The instruction.
+    pub at: WasmOffset,
+}
+
+/// All instructions of a function that write one of its locals, in their order.
+///
+/// # Errors
+/// As [`global_writes`].
+pub fn local_writes(
+    info: &ModuleInfo,
+    binary: &[u8],
+    func: DefinedFuncIndex,
+    local: LocalIndex,
+) -> Result<Vec<LocalWrite>> {
+    let written = |operator: &Operator<'_>| match operator {
+        Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+            (*local_index == local.get()).then_some(())
+        }
+        _ => None,
+    };
+    let writes = writes_of(info, binary, func, written)?;
+    Ok(writes.into_iter().map(|((), at, behind)| LocalWrite { behind, at }).collect())
+}
+
+/// The instructions of a function that write something, as `what` says: what, the instruction, and the one behind it.
+fn writes_of<T>(
+    info: &ModuleInfo,
+    binary: &[u8],
+    func: DefinedFuncIndex,
+    what: impl Fn(&Operator<'_>) -> Option<T>,
+) -> Result<Vec<(T, WasmOffset, WasmOffset)>> {
+    let (mut writes, mut last) = (Vec::new(), None);
+    for instruction in Instructions::of(&info.body(func, binary)?)? {
+        let instruction = instruction?;
+        let behind = instruction.at;
+        writes.extend(last.map(|(written, at)| (written, at, behind)));
+        last = what(&instruction.operator).map(|written| (written, behind));
+    }
     Ok(writes)
 }
 
@@ -160,6 +203,27 @@ mod tests {
         }
         // The last is behind by nothing but the `end` of its block.
         assert_eq!(binary[writes[1].behind.index()], 0x0b);
+    }
+
+    #[test]
+    fn writes_of_locals_are_those_of_one_function_and_one_index() {
+        let binary = wat::parse_str(
+            "(module (func (param i32) (local i32 i64)
+                 (local.set 1 (local.tee 0 (i32.const 1))) (block (local.set 1 (i32.const 2))) (local.set 2 (i64.const 3)))
+               (func (param i32) (local i32) (local.set 1 (i32.const 4))))",
+        )
+        .unwrap();
+        let info = parse(&binary, Features::default(), false).unwrap();
+        let found = |func, local| {
+            let writes = local_writes(&info, &binary, DefinedFuncIndex::new(func), LocalIndex::new(local)).unwrap();
+            for write in &writes {
+                // `local.set` or `local.tee`, with the index.
+                assert!(matches!(&binary[write.at.index()..][..2], [0x21 | 0x22, index] if u32::from(*index) == local));
+                assert_eq!(write.behind.index(), write.at.index() + 2);
+            }
+            writes.len()
+        };
+        assert_eq!([found(0, 0), found(0, 1), found(0, 2), found(1, 0), found(1, 1), found(1, 9)], [1, 2, 1, 0, 1, 0]);
     }
 
     /// All operators that have a place in a memory, each as its name says.

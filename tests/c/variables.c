@@ -2,7 +2,8 @@
 #include "check.h"
 
 static stepwell_variable_t *left_over, *left_scope;
-static int stops;
+static int stops, changes, ends;
+static stepwell_watchpoint_t watchpoint;
 
 static void type_is(const stepwell_variable_t *variable, const char *text) {
   wasm_message_t found;
@@ -44,7 +45,17 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   stepwell_number_t number;
   uint64_t size = 0, address = 0, count = 0;
   size_t written = 99, all;
+  stepwell_watchpoint_t none = 99;
+  stepwell_debugger_t *debugger = stepwell_stop_debugger(stop);
   (void)env;
+  if (stepwell_stop_reason(stop) == STEPWELL_STOP_WATCHPOINT) {
+    /* `limit` becomes 0, and is gone. */
+    CHECK(stepwell_stop_watchpoint_count(stop) == 1 && stepwell_stop_watchpoint(stop, 0) == watchpoint);
+    CHECK(stepwell_stop_watchpoint_address(stop, 0) < UINT64_MAX);
+    if (stepwell_stop_watchpoint_is_end(stop, 0)) ends++;
+    else changes++;
+    return STEPWELL_ACTION_CONTINUE;
+  }
   stops++;
 
   /* Scopes. */
@@ -55,6 +66,7 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   text_is(scope, "");
   FAILS(stepwell_variable_number(scope, &number), STEPWELL_ERROR_ARGUMENT, "is a scope");
   FAILS(stepwell_variable_assign(scope, "1"), STEPWELL_ERROR_ARGUMENT, "is a scope");
+  FAILS(stepwell_debugger_watch_variable(debugger, scope, STEPWELL_WATCH_KIND_WRITE, &none), STEPWELL_ERROR_ARGUMENT, "is a scope");
   CHECK(!stepwell_variable_address(scope, &address) && !stepwell_variable_missing(scope));
   CHECK(children(scope, page, 32) == 2);
   name_of(page[0], "from");
@@ -99,6 +111,13 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   FAILS(stepwell_variable_assign(page[1], "many"), STEPWELL_ERROR_ARGUMENT, "`many` is no value of type `int`");
   OK(stepwell_variable_assign(page[1], "1"));
   text_is(page[1], "1");
+
+  /* Watched, with its value of now. */
+  FAILS(stepwell_debugger_watch_variable(debugger, page[1], 9, &none), STEPWELL_ERROR_ARGUMENT, "no kind of watchpoint");
+  FAILS(stepwell_debugger_watch_variable(debugger, NULL, STEPWELL_WATCH_KIND_WRITE, &none), STEPWELL_ERROR_ARGUMENT, "variable");
+  FAILS(stepwell_debugger_watch_variable(NULL, page[1], STEPWELL_WATCH_KIND_WRITE, &none), STEPWELL_ERROR_ARGUMENT, "debugger");
+  OK(stepwell_debugger_watch_variable(debugger, page[1], STEPWELL_WATCH_KIND_CHANGE, &watchpoint));
+  CHECK(none == 99 && stepwell_watchpoint_kind(debugger, watchpoint) == STEPWELL_WATCH_KIND_CHANGE);
   delete_all(page, 2);
 
   /* In a caller: two of one name, structures, what is missing. */
@@ -112,6 +131,7 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   name_of(page[all + 1], "pinned");
   CHECK(strstr(stepwell_variable_missing(page[all + 1]), "optimised out") && !stepwell_variable_missing(page[0]));
   FAILS(stepwell_variable_number(page[all + 1], &number), STEPWELL_ERROR_STATE, "optimised out");
+  FAILS(stepwell_debugger_watch_variable(debugger, page[all + 1], STEPWELL_WATCH_KIND_WRITE, NULL), STEPWELL_ERROR_STATE, "optimised out");
   OK(stepwell_variable_child_count(page[all + 1], &count));
   CHECK(count == 0);
   delete_all(page, all + 4);
@@ -160,7 +180,8 @@ int main(void) {
   instance = wasm_instance_new(store, shapes, NULL, NULL);
   run = check_func(instance, "run");
   /* One node instead of three: 1 * 1 + 2, 5 and -300. */
-  CHECK(call_i32(run, 5) == 3 + 5 - 300 && stops == 1);
+  CHECK(call_i32(run, 5) == 3 + 5 - 300 && stops == 1 && changes == 1 && ends == 1);
+  CHECK(stepwell_debugger_watchpoint_count(debugger) == 0);
 
   /* Behind the stop, names are left, and errors. */
   name_of(left_over, "all.ll");
@@ -173,6 +194,7 @@ int main(void) {
   FAILS(stepwell_variable_child_count(left_scope, &count), STEPWELL_ERROR_ARGUMENT, "after its stop");
   FAILS(stepwell_variable_children(left_scope, 0, 1, page, &written), STEPWELL_ERROR_ARGUMENT, "after its stop");
   FAILS(stepwell_variable_assign(left_over, "1"), STEPWELL_ERROR_ARGUMENT, "after its stop");
+  FAILS(stepwell_debugger_watch_variable(debugger, left_over, STEPWELL_WATCH_KIND_WRITE, NULL), STEPWELL_ERROR_ARGUMENT, "after its stop");
   CHECK(stepwell_variable_kind(left_over) == 0);
   LAST("after its stop");
   CHECK(!stepwell_variable_missing(left_over));

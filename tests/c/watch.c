@@ -162,7 +162,89 @@ static void watching(stepwell_debug_tier_t tier) {
   wasm_engine_delete(engine);
 }
 
+/* Locals of a frame. */
+struct locals {
+  stepwell_watchpoint_t watchpoint;
+  int stops, ends;
+  int32_t old[4], new[4];
+  size_t offset;
+};
+
+static stepwell_action_t on_local(void *env, stepwell_stop_t *stop) {
+  struct locals *seen = env;
+  const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0), *caller = stepwell_stop_frame(stop, 1);
+  stepwell_debugger_t *debugger = stepwell_stop_debugger(stop);
+  stepwell_watchpoint_t none = 99;
+  wasm_byte_vec_t bytes;
+  if (stepwell_stop_reason(stop) == STEPWELL_STOP_BREAKPOINT) {
+    FAILS(stepwell_debugger_watch_local(debugger, frame, 1, STEPWELL_WATCH_KIND_CHANGE, &none), STEPWELL_ERROR_ARGUMENT, "no local 1: it has 1");
+    FAILS(stepwell_debugger_watch_local(debugger, frame, SIZE_MAX, STEPWELL_WATCH_KIND_CHANGE, &none), STEPWELL_ERROR_ARGUMENT, "no local");
+    FAILS(stepwell_debugger_watch_local(debugger, frame, 0, STEPWELL_WATCH_KIND_READ, &none), STEPWELL_ERROR_ARGUMENT, "reads of locals");
+    FAILS(stepwell_debugger_watch_local(debugger, frame, 0, 0, &none), STEPWELL_ERROR_ARGUMENT, "no kind of watchpoint");
+    FAILS(stepwell_debugger_watch_local(debugger, NULL, 0, STEPWELL_WATCH_KIND_WRITE, &none), STEPWELL_ERROR_ARGUMENT, "frame");
+    FAILS(stepwell_debugger_watch_local(NULL, frame, 0, STEPWELL_WATCH_KIND_WRITE, &none), STEPWELL_ERROR_ARGUMENT, "debugger");
+    CHECK(none == 99 && stepwell_debugger_watchpoint_count(debugger) == 0 && !stepwell_stop_watchpoint_is_end(stop, 0));
+    OK(stepwell_debugger_watch_local(debugger, frame, 0, STEPWELL_WATCH_KIND_CHANGE, &seen->watchpoint));
+    /* That of the caller is another one, which nobody writes. */
+    if (caller) OK(stepwell_debugger_watch_local(debugger, caller, 0, STEPWELL_WATCH_KIND_WRITE, NULL));
+    return STEPWELL_ACTION_CONTINUE;
+  }
+  CHECK(stepwell_stop_reason(stop) == STEPWELL_STOP_WATCHPOINT && stepwell_stop_watchpoint_count(stop) == 1);
+  CHECK(stepwell_stop_watchpoint(stop, 0) == seen->watchpoint && stepwell_stop_watchpoint_address(stop, 0) == UINT64_MAX);
+  CHECK(!stepwell_stop_watchpoint_is_read(stop, 0) && !stepwell_stop_watchpoint_by_host(stop, 0) && !stepwell_stop_watchpoint_is_end(stop, 1));
+  CHECK(stepwell_stop_watchpoint_func_index(stop, 0) == stepwell_frame_func_index(frame));
+  seen->offset = stepwell_stop_watchpoint_offset(stop, 0);
+  if (!stepwell_stop_watchpoint_is_end(stop, 0)) {
+    CHECK(seen->stops < 4 && WATCH[seen->offset] == 0x22 && stepwell_frame_offset(frame) == seen->offset + 2);
+    seen->old[seen->stops] = number(stop, 0, stepwell_stop_watchpoint_old_value);
+    seen->new[seen->stops++] = number(stop, 0, stepwell_stop_watchpoint_new_value);
+    return STEPWELL_ACTION_CONTINUE;
+  }
+  /* In the caller, behind the call. */
+  seen->ends++;
+  CHECK(WATCH[seen->offset] == 0x10 && stepwell_frame_offset(frame) == seen->offset + 2 && stepwell_stop_frame_count(stop) == 1);
+  CHECK(number(stop, 0, stepwell_stop_watchpoint_old_value) == 0);
+  CHECK(stepwell_stop_watchpoint_new_value(stop, 0, &bytes) && bytes.size == 0);
+  wasm_byte_vec_delete(&bytes);
+  CHECK(stepwell_watchpoint_kind(debugger, seen->watchpoint) == 0 && stepwell_debugger_watchpoint_count(debugger) == 1);
+  FAILS(stepwell_watchpoint_remove(debugger, seen->watchpoint), STEPWELL_ERROR_ARGUMENT, "no watchpoint");
+  return STEPWELL_ACTION_CONTINUE;
+}
+
+static void watching_locals(stepwell_debug_tier_t tier) {
+  struct locals seen = {0};
+  wasm_config_t *config = wasm_config_new();
+  stepwell_config_debug_set(config, true);
+  OK(stepwell_config_debug_tier_set(config, tier));
+  wasm_engine_t *engine = wasm_engine_new_with_config(config);
+  wasm_store_t *store = wasm_store_new(engine);
+  wasm_module_t *module = MODULE(store, WATCH);
+  wasm_functype_t *type = wasm_functype_new_1_0(wasm_valtype_new_i32());
+  wasm_func_t *host = wasm_func_new_with_env(store, type, set, NULL, NULL);
+  wasm_extern_t *items[] = {wasm_func_as_extern(host)};
+  wasm_extern_vec_t imports = {1, items};
+  stepwell_debugger_t *debugger;
+  OK(stepwell_debugger_attach(store, on_local, &seen, NULL, &debugger));
+  wasm_instance_t *instance = wasm_instance_new(store, module, &imports, NULL);
+  OK(stepwell_breakpoint_add_at_function(debugger, module, "down", NULL));
+  call(instance, "outer", 2);
+  CHECK(seen.stops == 2 && seen.ends == 1 && seen.old[0] == 2 && seen.new[0] == 1 && seen.old[1] == 1 && seen.new[1] == 0);
+  CHECK(stepwell_debugger_watchpoint_count(debugger) == 0 && stepwell_debugger_breakpoint_count(debugger) == 1);
+  /* The host is the caller: the end is told to nobody. */
+  call(instance, "down", 1);
+  CHECK(seen.stops == 3 && seen.ends == 1 && seen.new[2] == 0 && stepwell_debugger_watchpoint_count(debugger) == 0);
+  wasm_instance_delete(instance);
+  stepwell_debugger_delete(debugger);
+  wasm_func_delete(host);
+  wasm_functype_delete(type);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
 int main(void) {
+  watching_locals(STEPWELL_DEBUG_TIER_REGIONS);
+  watching_locals(STEPWELL_DEBUG_TIER_SIMPLE);
   watching(STEPWELL_DEBUG_TIER_REGIONS);
   watching(STEPWELL_DEBUG_TIER_SIMPLE);
   return 0;

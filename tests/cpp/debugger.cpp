@@ -555,6 +555,37 @@ void watched() {
   FAILS(last.try_remove(), ErrorCode::State, "gone");
 }
 
+/// A local of a frame, until that is gone.
+void watched_locals() {
+  Engine engine{Config().debug(true)};
+  Store store{engine};
+  Module module(store, bytes(WATCH));
+  std::vector<WatchHit> hits;
+  std::optional<Watchpoint> watchpoint;
+  std::optional<Frame> left;
+  Debugger debugger(store, [&](Stop &stop) {
+    if (stop.reason() == StopReason::Breakpoint) {
+      FAILS(debugger.try_watch_local(stop.frame(), 1), ErrorCode::Argument, "no local 1");
+      FAILS(debugger.try_watch_local(stop.frame(), 0, WatchKind::Access), ErrorCode::Argument, "reads of locals");
+      watchpoint = debugger.watch_local(stop.frame(), 0);
+      left = stop.frame();
+    }
+    for (const WatchHit &hit : stop.watch_hits()) {
+      hits.push_back(hit);
+      CHECK(stop.frame().offset() == hit.offset + 2 && stop.frame().func_index() == hit.func_index);
+    }
+  });
+  Func set(store, [](std::int32_t) {});
+  Instance instance(store, module, set);
+  debugger.break_at_function(module, "down");
+  instance.func<void(int)>("outer")(1);
+  CHECK(hits.size() == 2 && hits[0].watchpoint == *watchpoint && hits[1].watchpoint == *watchpoint && !hits[0].address);
+  CHECK(!hits[0].is_end && hits[0].old_bytes[0] == 1 && hits[0].new_bytes == std::vector<std::uint8_t>(4, 0));
+  CHECK(hits[1].is_end && hits[1].old_bytes == std::vector<std::uint8_t>(4, 0) && hits[1].new_bytes.empty());
+  CHECK(!watchpoint->kind() && debugger.watchpoints().empty());
+  FAILS(debugger.try_watch_local(*left, 0), ErrorCode::Argument, "after its stop");
+}
+
 /// A guest that computes is paused, and its stops are looked at, on another thread.
 void elsewhere() {
   Guest guest;
@@ -619,5 +650,6 @@ int main() {
   compiling_ahead();
   threads();
   watched();
+  watched_locals();
   elsewhere();
 }

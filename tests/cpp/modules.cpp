@@ -200,9 +200,14 @@ int main(int, char **argv) {
       FAILS(here.try_variables(Scope::Locals, 9), ErrorCode::Argument, "no function 9 of the source here");
       FAILS(scope.try_number(), ErrorCode::Argument, "is a scope");
       CHECK(!scope.address() && !scope.missing());
+      const Watchpoint on_a = debugger.watch_variable(a, WatchKind::Write);
+      CHECK(on_a.kind() == WatchKind::Write && debugger.watchpoints() == std::vector<Watchpoint>{on_a});
+      on_a.remove();
+      FAILS(debugger.try_watch_variable(scope), ErrorCode::Argument, "is a scope");
       left.emplace(here.variable("a"));
       Variable moved = std::move(*left);
       FAILS(left->try_text(), ErrorCode::Argument, "a stepwell::Variable was used after it was moved from");
+      FAILS(debugger.try_watch_variable(*left), ErrorCode::Argument, "a stepwell::Variable was used after it was moved from");
       THROWS(left->name(), Error, "a stepwell::Variable was used after it was moved from");
       left.emplace(std::move(moved));
     });
@@ -215,5 +220,6 @@ int main(int, char **argv) {
     THROWS(left->missing(), Error, "after its stop");
     THROWS(left->address(), Error, "after its stop");
     FAILS(left->try_children(0, 1), ErrorCode::Argument, "after its stop");
+    FAILS(debugger.try_watch_variable(*left), ErrorCode::Argument, "after its stop");
   }
 }

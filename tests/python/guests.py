@@ -50,7 +50,7 @@ def of_c(name):
 
 
 def watched():
-    """`write(n)` sets the global `count`, which begins with 10; `host(n)` calls `env.set`."""
+    """`write(n)` sets the global `count`, which begins with 10; `host(n)` calls `env.set`; `outer(n)` calls `less(n)`, which counts down."""
     b = wasm.Builder()
     f = b.import_func("env", "set", ["i32"], [])
     b.global_("i32", 1, const(10), export="count")
@@ -60,6 +60,8 @@ def watched():
     b.memory(1, 1, export="memory")
     b.func(["i32"], [], code(const(64), get(0), b"\x36\x02\x00"), export="store")
     b.func(["i32"], [], code(get(0), b"\x28\x02\x00", b"\x1a"), export="load")
+    b.func(["i32"], [], code(get(0), const(1), I32_SUB, LOCAL_SET, u(0), b"\x01"), export="less", local_names={0: "n"})
+    b.func(["i32"], [], code(get(0), CALL, u(5), b"\x01"), export="outer")
     return b.build()
 
 

@@ -389,9 +389,12 @@ class Variables(unittest.TestCase):
     def test_as_objects(self):
         engine = stepwell.Engine(debug=True)
         module = Module(engine, (ROOT / "tests" / "support" / "dwarf" / "c0_5.wasm").read_bytes())
-        kept = []
+        kept, hits = [], []
 
         def on_stop(stop):
+            if stop.reason == StopReason.WATCHPOINT:
+                hits.extend((hit.is_end, hit.address is not None, hit.old[0]) for hit in stop.watch_hits)
+                return
             frame, caller = stop.frame(), stop.frame(1)
             self.assertEqual([v.name for v in frame.variables()], ["from", "limit", "total"])
             source, limit, total = frame.variables()
@@ -422,7 +425,12 @@ class Variables(unittest.TestCase):
                 self.assertRaises(ValueError, wrong)
             limit.assign("1")
             self.assertEqual((limit.value, frame.evaluate("limit").text), (1, "1"))
+            watched = stop.debugger.watch_variable(limit)
+            self.assertEqual((watched.target, watched.kind, stop.debugger.watchpoints), (None, stepwell.WatchKind.CHANGE, [watched]))
+            for wrong in (pinned, frame.scope(Scope.LOCALS)):
+                self.assertRaises(Error, stop.debugger.watch_variable, wrong)
             limit.close()
+            self.assertRaises(ValueError, stop.debugger.watch_variable, limit)
             with self.assertRaises(ValueError):
                 limit.text
             kept.extend([total, every.children(), frame.scope(Scope.MODULE)])
@@ -433,6 +441,7 @@ class Variables(unittest.TestCase):
             debugger = Debugger(store, on_stop)
             debugger.break_at_source(module, "shapes.c", 25)
             self.assertEqual(run(5), 3 + 5 - 300)
+            self.assertEqual((hits, debugger.watchpoints), ([(False, True, 1), (True, True, 0)], []))
             total, children, scope = kept
             self.assertEqual((total.name, scope.name), ("total", "statics of the module"))
             for late in (lambda: total.text, lambda: total.value, lambda: total.missing, lambda: next(children), lambda: scope.child_count):
@@ -538,7 +547,7 @@ class Watching(unittest.TestCase):
         self.exports.load(60)
         self.exports.load(68)
         five = (5).to_bytes(4, "little")
-        self.assertEqual([hit[3:] for hit in found], [(False, False, 64, bytes(4), five), (False, True, 64, five, five)])
+        self.assertEqual([hit[3:-1] for hit in found], [(False, False, 64, bytes(4), five), (False, True, 64, five, five)])
         self.assertEqual([self.binary[hit.offset] for hit in found], [0x36, 0x28])
         self.assertEqual((watched.hit_count, watched.target), (2, self.exports.memory))
         for at, size in ((65536, 1), (0, 0), (65535, 2)):
@@ -546,6 +555,33 @@ class Watching(unittest.TestCase):
                 debugger.watch_memory(self.exports.memory, at, size)
         with self.assertRaises(ValueError):
             debugger.watch_memory(self.exports.memory, -1, 4)
+
+    def test_locals(self):
+        told, made = [], []
+
+        def on_stop(stop):
+            frame = stop.frame()
+            if stop.reason == StopReason.BREAKPOINT:
+                made.append(debugger.watch_local(frame, "n"))
+                self.assertEqual((made[-1].target, made[-1].kind), (0, stepwell.WatchKind.CHANGE))
+                self.assertRaises(KeyError, debugger.watch_local, frame, "nobody")
+                self.assertRaises(ValueError, debugger.watch_local, frame, -1)
+                for wrong in ((1, stepwell.WatchKind.WRITE), (0, stepwell.WatchKind.READ)):
+                    self.assertRaises(Error, debugger.watch_local, frame, *wrong)
+            for hit in stop.watch_hits:
+                self.assertEqual((hit.watchpoint, hit.func_index, frame.offset), (made[-1], frame.func_index, hit.offset + 2))
+                told.append((self.binary[hit.offset], hit.address, hit.old, hit.new, hit.is_end))
+
+        debugger = Debugger(self.store, on_stop)
+        debugger.break_at_function(self.module, "less")
+        self.exports.outer(5)
+        four, five = (n.to_bytes(4, "little") for n in (4, 5))
+        self.assertEqual(told, [(0x21, None, five, four, False), (0x10, None, four, b"", True)])
+        self.assertEqual((debugger.watchpoints, made[0].kind, debugger._watchpoints), ([], None, {}))
+        # The host is the caller: nobody is told of the end.
+        told.clear()
+        self.exports.less(5)
+        self.assertEqual((len(told), debugger.watchpoints), (1, []))
 
     def test_refused(self):
         debugger = Debugger(self.store, self.on_stop)

@@ -76,6 +76,21 @@ impl RawFrame<'_> {
     }
 }
 
+impl RawFrame<'_> {
+    /// The type of a local and what is in it, parameters first; [`None`] beyond the last, and in a frame that is not
+    /// set up.
+    pub fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
+        if let Some(shown) = self.virtual_frame {
+            return shown.local(index);
+        }
+        let func = self.module.info().defined(self.func).filter(|_| self.set_up)?;
+        let slot = self.store.registry.get(self.slot)?.engine.tables().declared_locals_of(func).get(index)?;
+        // SAFETY: the frame is live and set up, the slot is of its code's tables, and debug code keeps it written
+        // wherever the guest is left; other code has no such slots.
+        Some((slot.ty, ValRaw::from_words(unsafe { read_slot(self.fp, slot) })))
+    }
+}
+
 /// The instance of a frame that keeps its vmctx so many bytes from its frame pointer.
 ///
 /// # Safety

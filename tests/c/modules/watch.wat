@@ -30,4 +30,8 @@
   (func (export "load") (param i32)
     local.get 0
     i32.load
-    drop))
+    drop)
+  (func (export "outer") (param i32)
+    local.get 0
+    call 1
+    nop))

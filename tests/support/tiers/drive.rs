@@ -8,12 +8,15 @@ use super::record::Observation;
 use std::fmt;
 use std::sync::Arc;
 use stepwell::base::WasmOffset;
-use stepwell::debug::{Action, Condition, Debugger, Reason, Stop};
+use stepwell::debug::{Action, Condition, Debugger, Reason, Stop, WatchKind};
 use stepwell::runtime::{AsStoreMut, Module, Store, TrapCode};
 use wasmparser::{BinaryReader, FunctionBody};
 
 /// Breakpoints that a case has at a time, at most, where they are random.
 const MOST_BREAKPOINTS: usize = 24;
+
+/// The same of watched locals.
+const MOST_WATCHPOINTS: usize = 4;
 
 /// Where the guest stops at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +222,32 @@ fn clear(debugger: &Debugger, store: &mut impl AsStoreMut) {
     for breakpoint in debugger.breakpoints(store).unwrap() {
         debugger.remove(store, breakpoint.id).unwrap();
     }
+    for watchpoint in debugger.watchpoints(store).unwrap() {
+        debugger.remove_watchpoint(store, watchpoint.id).unwrap();
+    }
+}
+
+/// Has a local of some frame watched, or one no longer, or switches it off or on.
+fn watch(debugger: &Debugger, stop: &mut Stop<'_>, seen: &mut Observation, random: &mut Random) {
+    let there = debugger.watchpoints(stop).unwrap();
+    seen.put("watched", there.len() as u64);
+    if !there.is_empty() && (there.len() >= MOST_WATCHPOINTS || random.one_in(3)) {
+        let one = &there[random.below(there.len())];
+        match random.one_in(2) {
+            true => debugger.remove_watchpoint(stop, one.id).unwrap(),
+            false => debugger.enable_watchpoint(stop, one.id, !one.enabled).unwrap(),
+        }
+        return;
+    }
+    // Mostly one of those further in, since the outermost do little.
+    let frames = stop.frame_count();
+    let frame = if random.one_in(2) { random.below(frames.min(2)) } else { random.below(frames) };
+    let count = stop.frame(frame).expect("a frame below the count").local_count();
+    if count > 0 {
+        let (local, kind) = (random.below(count), [WatchKind::Write, WatchKind::Change][random.below(2)]);
+        let id = debugger.watch_local(stop, frame, local, kind).unwrap();
+        seen.put("watch", u64::from(id.get()) << 16 | (frame as u64) << 8 | local as u64);
+    }
 }
 
 /// Sets a breakpoint somewhere; tells where it came to stand.
@@ -288,6 +317,9 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
         if random.one_in(3000) {
             action = Action::Trap("enough of it".into());
         }
+    }
+    if (drive.edit || drive.change_frames) && random.one_in(9) && stop.frame_count() > 0 {
+        watch(&debugger, stop, &mut seen, &mut random);
     }
     if in_call >= drive.limit {
         action = match drive.end {

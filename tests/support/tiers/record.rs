@@ -89,10 +89,17 @@ impl Observation {
                 for hit in hits {
                     self.put_cause("watchpoint", u64::from(hit.id.get()));
                     self.put("by", u64::from(hit.offset.get()));
+                    self.put("end", u64::from(hit.is_end));
+                    self.put("old", hash_bytes(&hit.old));
+                    self.put("new", hash_bytes(&hit.new));
                 }
             }
             Reason::Exception => self.put_cause("exception", 1),
             Reason::Pause => self.put_cause("pause", 1),
+            Reason::Module(_) | Reason::Instance(_) | Reason::MemoryGrown(_) => self.put_cause("event", 1),
+            Reason::HostCall(called) | Reason::HostReturn(called) => {
+                self.put_cause("event", 2 + called.values.len() as u64);
+            }
             Reason::Trap(code) => {
                 self.put("trap", *code as u64);
                 self.say(|| format!("({code:?})"));
