@@ -358,7 +358,14 @@ fn at_stop(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
         Reason::Step if seen.stepping => {}
         Reason::Step => seen.problem(|| format!("a step ended at {here:?} that nobody asked for")),
         Reason::Exception => seen.problem(|| format!("a stop at an exception at {here:?} that nobody asked for")),
-        Reason::Pause => seen.problem(|| format!("a pause at {here:?} that nobody asked for")),
+        reason @ (Reason::Pause
+        | Reason::Module(_)
+        | Reason::Instance(_)
+        | Reason::MemoryGrown(_)
+        | Reason::HostCall(_)
+        | Reason::HostReturn(_)) => {
+            seen.problem(|| format!("{reason:?} at {here:?}, for which nobody has asked"));
+        }
         Reason::Watchpoint(hits) => seen.problem(|| format!("a watchpoint at {here:?}, but none was set: {hits:?}")),
         Reason::Trap { .. } => return Action::Continue,
     }
@@ -435,11 +442,11 @@ fn at_step(shared: &Mutex<Seen>, stop: &mut Stop<'_>) -> Action {
     };
     match stop.reason() {
         Reason::Step => {}
-        Reason::Exception => seen.problem(|| "a stop at an exception that nobody asked for".into()),
-        Reason::Pause => seen.problem(|| "a pause that nobody asked for".into()),
-        Reason::Watchpoint(_) => seen.problem(|| "a stop at a watchpoint, but none was set".into()),
         Reason::Trap { .. } => return Action::Continue,
-        Reason::Breakpoint(_) => seen.problem(|| "a stop at a breakpoint, but none was set".into()),
+        reason => {
+            let reason = format!("{reason:?}, for which nobody has asked");
+            seen.problem(|| reason);
+        }
     }
     let (module, func, offset) = (frame.module(), frame.func(), frame.offset());
     if let Some((called, index, arguments)) = seen.entry.take() {
