@@ -32,6 +32,7 @@
 //!    otherwise in resume code, with the state that was shown ([`Answer::Replace`]).
 #![forbid(unsafe_code)]
 
+mod branches;
 mod breaking;
 mod breakpoint;
 mod breakpoint_id;
@@ -56,7 +57,7 @@ pub use crate::code::Pauser;
 pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakpoint};
 pub use breakpoint_id::BreakpointId;
 pub use condition::Condition;
-pub use coverage::{Coverage, CoveredBlock};
+pub use coverage::{Coverage, CoveredBlock, CoveredBranch, CoveredSide};
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
@@ -65,8 +66,8 @@ pub use watchpoint::{WatchHit, WatchKind, WatchTarget, Watchpoint, WatchpointId}
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{
-    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Module, Room, StopInfo, StoreId, StoreMut, Told,
-    Trap, TrapInfo,
+    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Module, Room, Side, StopInfo, StoreId, StoreMut,
+    Told, Trap, TrapInfo,
 };
 use breakpoint_id::Hits;
 use breakpoints::{Asked, Breakpoints};
@@ -271,6 +272,10 @@ impl EventSink for Core {
                 told.with(|state, store| state.watch.returning(&mut state.layers, store)).map(|()| Answer::GoOn)
             }
         }
+    }
+
+    fn on_side(&self, state: &mut State, side: &mut Side<'_>) -> Result<()> {
+        state.marks.reach_side(side)
     }
 }
 

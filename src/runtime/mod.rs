@@ -54,7 +54,7 @@ pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
 pub use store::collect::{Collected, StoreUsage};
 pub use store::events::{
-    Answer, Catcher, Event, EventSink, ExceptionInfo, Replacement, StopInfo, Told, Touched, TrapInfo,
+    Answer, Catcher, Event, EventSink, ExceptionInfo, Replacement, Side, StopInfo, Told, Touched, TrapInfo,
 };
 pub use store::inner::StoreLimits;
 pub use store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut, StorePtr, StoreRef};
