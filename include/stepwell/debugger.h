@@ -1340,10 +1340,10 @@ own stepwell_error_t *stepwell_stop_core_dump(const stepwell_stop_t *stop,
 /**
  * Notes from now on what of a module is reached in the debugger's store, or, with NULL, of all modules that the store
  * has and will have. Nobody is called for it: `stepwell_debugger_coverage`, `stepwell_debugger_coverage_branches` and
- * `stepwell_debugger_coverage_lcov` say it. What was reached costs nothing any more. An error with `STEPWELL_ERROR_STATE` where the engine's debug code is
- * of the kind `STEPWELL_DEBUG_TIER_REGIONS`, which has no place to stop at in each block
- * (`STEPWELL_DEBUG_TIER_BLOCKS` has), and where the store has no instance of the module yet. Also allowed inside a
- * stop.
+ * `stepwell_debugger_coverage_lcov` say it. What was reached costs nothing any more. An error with
+ * `STEPWELL_ERROR_STATE` where the engine's debug code is of the kind `STEPWELL_DEBUG_TIER_REGIONS`, which has no
+ * place to stop at in each block (`STEPWELL_DEBUG_TIER_BLOCKS` has), and where the store has no instance of the module
+ * yet. Also allowed inside a stop.
  *
  * Thread: one at a time per store.
  */
