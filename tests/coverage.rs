@@ -705,12 +705,13 @@ fn branches_have_lines() {
                 // A branch that was taken is on a line that was reached, and each is on a line that is known.
                 let line = line.parse::<u32>().unwrap();
                 assert!(count == "1" || !lines.contains(&(line, true)), "{guest}: line {line}");
-                (lines.remove(&(line, true)), lines.remove(&(line, false)));
+                lines.retain(|known| known.0 != line);
             } else if line == "end_of_record" {
                 assert!(lines.is_empty(), "{guest}: branches on lines {lines:?} that are not known");
             }
         }
-        (expected.sort(), found.sort());
+        expected.sort();
+        found.sort();
         assert_eq!(found, expected, "{guest}");
         assert!(found.len() > 4, "{guest}: {}", found.len());
         states.extend(found.into_iter().map(|found| found.2));

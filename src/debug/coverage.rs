@@ -82,10 +82,13 @@ struct Marked {
     /// Ascending.
     marks: Vec<Mark>,
     /// By their offsets; none where marks on sides have no stop points.
-    branches: Vec<(DefinedFuncIndex, Branch)>,
+    branches: Branches,
     /// Other code of its functions, in which marks are armed as well.
     also: Vec<(DefinedFuncIndex, CodeSlot)>,
 }
+
+/// The branches of a module, each with its function.
+type Branches = Vec<(DefinedFuncIndex, Branch)>;
 
 struct Mark {
     /// The instruction; of a mark on a side of a branch, the place there.
@@ -288,7 +291,7 @@ impl Marked {
 
 /// The marks of a module's debug code: where basic blocks begin, behind calls, and on sides of branches; and those
 /// branches.
-fn marks_of(module: &Module) -> Result<(Vec<Mark>, Vec<(DefinedFuncIndex, Branch)>)> {
+fn marks_of(module: &Module) -> Result<(Vec<Mark>, Branches)> {
     let code = module.debug_code(&|_, _| true)?;
     let tables: &ImageTables = code.tables();
     let (mut marks, mut branches) = (Vec::new(), Vec::new());

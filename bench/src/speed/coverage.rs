@@ -19,7 +19,9 @@ pub fn rows(table: &Table<'_>) -> Result<()> {
         }
         let [with, of_code, of_text] = program(&path)?;
         table.line(&name, "< 1.02", [Some(with), None, None], ratio);
-        (covered.push(with), code.push(of_code), text.push(of_text));
+        covered.push(with);
+        code.push(of_code);
+        text.push(of_text);
     }
     if !table.wants("coverage") {
         return Ok(());
@@ -77,7 +79,9 @@ fn program(path: &Path) -> Result<[f64; 3]> {
     let mut covered = Runs::new(&blocks.0, &blocks.1, true)?;
     let mut other = Runs::new(&regions.0, &regions.1, false)?;
     // The first round warms up: what is reached is noted then.
-    (covered.run()?, bare.run()?, other.run()?);
+    for runs in [&mut covered, &mut bare, &mut other] {
+        runs.run()?;
+    }
     // What else the machine does makes a run longer, never shorter: of two that differ by less than that, the shortest
     // runs are compared.
     let mut best = [f64::INFINITY; 3];

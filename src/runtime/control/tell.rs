@@ -43,9 +43,8 @@ pub(in crate::runtime) unsafe fn tell_side(store: NonNull<StoreInner>, info: &St
     // SAFETY: the caller's promise; each reference to the store's inside ends before a listener is called, but that to
     // its code, which listeners are lent.
     unsafe {
-        let Some(last) = (&(*store.as_ptr()).attachment).as_ref().map(|attachment| attachment.listeners.last()) else {
-            return Ok(());
-        };
+        let attachment = &(*store.as_ptr()).attachment;
+        let Some(last) = attachment.as_ref().map(|attachment| attachment.listeners.last()) else { return Ok(()) };
         let mut told = 0;
         while let Some((number, listener)) = next(store, told, last) {
             told = number;
