@@ -4932,7 +4932,16 @@ public:
       return stepwell_debugger_coverage(raw(), module.raw(), out, capacity);
     });
   }
-  /// What has been reached of the lines and functions of the sources, in the format of lcov's tracefiles.
+  /// The sides of a module's branches, branch by branch, with which of them were taken; none where `cover` was not asked
+  /// for it, and none in debug code of the kind `DebugTier::Simple`.
+  std::vector<stepwell_covered_side_t> coverage_branches(const Module &module) const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    if (!module.valid()) detail::moved_from("Module").raise();
+    return detail::all_rows<stepwell_covered_side_t>([&](stepwell_covered_side_t *out, std::size_t capacity) {
+      return stepwell_debugger_coverage_branches(raw(), module.raw(), out, capacity);
+    });
+  }
+  /// What has been reached of the lines, functions and branches of the sources, in the format of lcov's tracefiles.
   Result<std::string> try_lcov() const {
     if (!valid()) return detail::moved_from(class_name);
     wasm_byte_vec_t text = WASM_EMPTY_VEC;

@@ -148,6 +148,24 @@ fn places_that_come_while_one_is_not_enabled_are_found() {
     }
 }
 
+/// A count of how often an instruction is come to: nobody is called, whatever code the function has meanwhile.
+#[test]
+fn what_is_always_ignored_counts() {
+    for tier in TIERS {
+        let mut world = World::new(tier);
+        let id = world.in_loop();
+        world.debugger.change_breakpoint(&mut world.store, id, |options| options.ignore = u64::MAX).unwrap();
+        let results = [10, 20_000].map(|turns| world.call("sum", turns).unwrap());
+        let hits = |world: &World| world.debugger.breakpoint(&world.store, id).unwrap().unwrap().hits;
+        assert_eq!((hits(&world), world.take().len()), (20_010, 0), "{tier:?}");
+        world.debugger.set_hit_count(&mut world.store, id, 0).unwrap();
+        let holds = Condition::text("local(0) == 5").unwrap();
+        world.debugger.change_breakpoint(&mut world.store, id, |options| options.condition = Some(holds)).unwrap();
+        assert_eq!([10, 20_000].map(|turns| world.call("sum", turns).unwrap()), results);
+        assert_eq!((hits(&world), world.take().len()), (2, 0), "{tier:?}");
+    }
+}
+
 #[test]
 fn what_is_ignored_is_counted_and_what_stops_once_is_gone_before_the_callback() {
     for tier in TIERS {

@@ -208,6 +208,7 @@ fn broken_tables_are_refused() {
         ("site beyond the text", &|i| edit(&mut i.tables.sites, |t| t[19].after = TextOffset::new(u32::MAX))),
         ("site without point", &|i| edit(&mut i.tables.sites, |t| t[1].point = PointId(20))),
         ("point without site", &|i| edit(&mut i.tables.points, |t| t[1].site = Some(SiteId(20)))),
+        ("side without site", &|i| edit(&mut i.tables.points, |t| (t[1].shape, t[1].site) = (ShapeId::SIDE, None))),
         ("point without shape", &|i| edit(&mut i.tables.points, |t| t[1].shape = ShapeId(4))),
         ("points fall", &|i| edit(&mut i.tables.points, |t| t.swap(5, 6))),
         ("point twice", &|i| edit(&mut i.tables.points, |t| t[6].wasm = t[5].wasm)),

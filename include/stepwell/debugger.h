@@ -260,6 +260,29 @@ typedef struct stepwell_covered_block_t {
   bool is_reached;
 } stepwell_covered_block_t;
 
+/**
+ * A side of a branch: one of the ways that control goes from `if`, `br_if`, `br_on_null` and its kin, or from a
+ * `br_table` of more than one block.
+ */
+typedef struct stepwell_covered_side_t {
+  /** The branch, in bytes from the start of the module. */
+  size_t branch;
+  /**
+   * The instruction that the side leads to, in bytes from the start of the module; where the function's body ends,
+   * if that is out of the function.
+   */
+  size_t to;
+  /** The index of its function, imports counted. */
+  uint32_t func_index;
+  /**
+   * Which of the branch's sides it is: 0 where the condition holds, 1 where it does not; of a `br_table` each block
+   * that it names has one, in the order in which they are named first, the default last.
+   */
+  uint32_t side;
+  /** Whether a guest has taken it. */
+  bool is_reached;
+} stepwell_covered_side_t;
+
 /** Which variables of a frame, one of `enum stepwell_scope_enum`. */
 typedef int32_t stepwell_scope_t;
 
@@ -1498,11 +1521,11 @@ own stepwell_error_t *stepwell_stop_core_dump(const stepwell_stop_t *stop,
 
 /**
  * Notes from now on what of a module is reached in the debugger's store, or, with NULL, of all modules that the store
- * has and will have. Nobody is called for it: `stepwell_debugger_coverage` and `stepwell_debugger_coverage_lcov` say
- * it. What was reached costs nothing any more. An error with `STEPWELL_ERROR_STATE` where the engine's debug code is
- * of the kind `STEPWELL_DEBUG_TIER_REGIONS`, which has no place to stop at in each block
- * (`STEPWELL_DEBUG_TIER_BLOCKS` has), and where the store has no instance of the module yet. Also allowed inside a
- * stop.
+ * has and will have. Nobody is called for it: `stepwell_debugger_coverage`, `stepwell_debugger_coverage_branches` and
+ * `stepwell_debugger_coverage_lcov` say it. What was reached costs nothing any more. An error with
+ * `STEPWELL_ERROR_STATE` where the engine's debug code is of the kind `STEPWELL_DEBUG_TIER_REGIONS`, which has no
+ * place to stop at in each block (`STEPWELL_DEBUG_TIER_BLOCKS` has), and where the store has no instance of the module
+ * yet. Also allowed inside a stop.
  *
  * Thread: one at a time per store.
  */
@@ -1525,9 +1548,23 @@ size_t stepwell_debugger_coverage(const stepwell_debugger_t *debugger,
                                   size_t capacity);
 
 /**
- * Writes what has been reached of the lines and functions of the sources of all modules that
+ * Writes the sides of a module's branches to `out`, branch by branch by their offsets, with which of them were taken:
+ * the first ones, if there are more than `capacity`. Returns how many there are, none of a module that
+ * `stepwell_debugger_cover` was not asked for, and none where the engine's debug code is of the kind
+ * `STEPWELL_DEBUG_TIER_SIMPLE`; with a `capacity` of 0, `out` may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+size_t stepwell_debugger_coverage_branches(const stepwell_debugger_t *debugger,
+                                           const wasm_module_t *module,
+                                           stepwell_covered_side_t *out,
+                                           size_t capacity);
+
+/**
+ * Writes what has been reached of the lines, functions and branches of the sources of all modules that
  * `stepwell_debugger_cover` was asked for to `out`, in the format of lcov's tracefiles: 1 for what was, 0 for what was
- * not. A module without debug information has no part in it.
+ * not, `-` for the sides of a branch that was not come to. A module without debug information has no part in it.
  *
  * Thread: one at a time per store.
  */

@@ -410,6 +410,8 @@ stepwell_wait_callback_t = CFUNCTYPE(None, c_void_p)
 stepwell_events_t = c_uint32
 class stepwell_covered_block_t(Structure): pass
 stepwell_covered_block_t._fields_ = [('begin', c_size_t), ('end', c_size_t), ('func_index', c_uint32), ('is_reached', c_bool)]
+class stepwell_covered_side_t(Structure): pass
+stepwell_covered_side_t._fields_ = [('branch', c_size_t), ('to', c_size_t), ('func_index', c_uint32), ('side', c_uint32), ('is_reached', c_bool)]
 stepwell_scope_t = c_int32
 stepwell_variable_kind_t = c_int32
 stepwell_number_kind_t = c_int32
@@ -1063,6 +1065,7 @@ stepwell_stop_host_failed = function("stepwell_stop_host_failed", c_bool, [POINT
 stepwell_stop_core_dump = function("stepwell_stop_core_dump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_byte_vec_t)])
 stepwell_debugger_cover = function("stepwell_debugger_cover", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t)])
 stepwell_debugger_coverage = function("stepwell_debugger_coverage", c_size_t, [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), POINTER(stepwell_covered_block_t), c_size_t])
+stepwell_debugger_coverage_branches = function("stepwell_debugger_coverage_branches", c_size_t, [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), POINTER(stepwell_covered_side_t), c_size_t])
 stepwell_debugger_coverage_lcov = function("stepwell_debugger_coverage_lcov", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_byte_vec_t)])
 stepwell_frame_evaluate = function("stepwell_frame_evaluate", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_char_p, POINTER(wasm_message_t), POINTER(wasm_message_t)])
 stepwell_frame_assign = function("stepwell_frame_assign", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_char_p, c_char_p])

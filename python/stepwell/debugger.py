@@ -73,6 +73,17 @@ class CoveredBlock(NamedTuple):
     is_reached: bool
 
 
+class CoveredSide(NamedTuple):
+    """One of the ways that control goes from the branch at `branch`: to the instruction at `to`, or where the function's body ends if that
+    is out of the function. `side` is 0 where the condition holds and 1 where it does not; of a `br_table` each block that it names has one."""
+
+    branch: int
+    to: int
+    func_index: int
+    side: int
+    is_reached: bool
+
+
 class BreakPlace(NamedTuple):
     """An instruction at which a breakpoint stands: `offset` is its byte offset in the module, which is None if Python did not make it."""
 
@@ -552,7 +563,7 @@ class Debugger(StoreObject):
 
     def cover(self, module: Optional[Module] = None) -> None:
         """Notes from now on what of a module is reached; without one, of all modules that the store has and will have. It needs an
-        `Engine(debug_tier=DebugTier.BLOCKS)`; `coverage` and `lcov` say what was noted."""
+        `Engine(debug_tier=DebugTier.BLOCKS)`; `coverage`, `coverage_branches` and `lcov` say what was noted."""
         with self._store._lock:
             check(c.stepwell_debugger_cover(self._handle, None if module is None else self._store._module(module)))
 
@@ -563,8 +574,16 @@ class Debugger(StoreObject):
             rows = rows_of(c.stepwell_covered_block_t, lambda out, room: c.stepwell_debugger_coverage(self._handle, handle, out, room))
         return [CoveredBlock(row.begin, row.end, row.func_index, row.is_reached) for row in rows]
 
+    def coverage_branches(self, module: Module) -> List[CoveredSide]:
+        """The sides of a module's branches, branch by branch, with which of them were taken; none where `cover` was not asked for it, and
+        none in debug code of the kind `DebugTier.SIMPLE`."""
+        with self._store._lock:
+            handle = self._store._module(module)
+            rows = rows_of(c.stepwell_covered_side_t, lambda out, room: c.stepwell_debugger_coverage_branches(self._handle, handle, out, room))
+        return [CoveredSide(row.branch, row.to, row.func_index, row.side, row.is_reached) for row in rows]
+
     def lcov(self) -> str:
-        """What has been reached of the lines and functions of the sources, in the format of lcov's tracefiles."""
+        """What has been reached of the lines, functions and branches of the sources, in the format of lcov's tracefiles."""
         text = c.wasm_byte_vec_t()
         with self._store._lock:
             check(c.stepwell_debugger_coverage_lcov(self._handle, byref(text)))

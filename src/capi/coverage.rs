@@ -7,7 +7,7 @@ use super::plumbing::guard::{or_error, or_value};
 use super::plumbing::handles::{stepwell_debugger_t, stepwell_error_t, wasm_module_t};
 use super::plumbing::own::{Out, Own, borrow, null};
 use super::vecs::wasm_byte_vec_t;
-use crate::debug::CoveredBlock;
+use crate::debug::{CoveredBlock, CoveredBranch};
 
 /// Instructions that are reached together, but for traps among them: a basic block, or what is between two calls of
 /// one.
@@ -24,12 +24,31 @@ pub struct stepwell_covered_block_t {
     pub is_reached: bool,
 }
 
+/// A side of a branch: one of the ways that control goes from `if`, `br_if`, `br_on_null` and its kin, or from a
+/// `br_table` of more than one block.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct stepwell_covered_side_t {
+    /// The branch, in bytes from the start of the module.
+    pub branch: usize,
+    /// The instruction that the side leads to, in bytes from the start of the module; where the function's body ends,
+    /// if that is out of the function.
+    pub to: usize,
+    /// The index of its function, imports counted.
+    pub func_index: u32,
+    /// Which of the branch's sides it is: 0 where the condition holds, 1 where it does not; of a `br_table` each block
+    /// that it names has one, in the order in which they are named first, the default last.
+    pub side: u32,
+    /// Whether a guest has taken it.
+    pub is_reached: bool,
+}
+
 /// Notes from now on what of a module is reached in the debugger's store, or, with NULL, of all modules that the store
-/// has and will have. Nobody is called for it: `stepwell_debugger_coverage` and `stepwell_debugger_coverage_lcov` say
-/// it. What was reached costs nothing any more. An error with `STEPWELL_ERROR_STATE` where the engine's debug code is
-/// of the kind `STEPWELL_DEBUG_TIER_REGIONS`, which has no place to stop at in each block
-/// (`STEPWELL_DEBUG_TIER_BLOCKS` has), and where the store has no instance of the module yet. Also allowed inside a
-/// stop.
+/// has and will have. Nobody is called for it: `stepwell_debugger_coverage`, `stepwell_debugger_coverage_branches` and
+/// `stepwell_debugger_coverage_lcov` say it. What was reached costs nothing any more. An error with
+/// `STEPWELL_ERROR_STATE` where the engine's debug code is of the kind `STEPWELL_DEBUG_TIER_REGIONS`, which has no
+/// place to stop at in each block (`STEPWELL_DEBUG_TIER_BLOCKS` has), and where the store has no instance of the module
+/// yet. Also allowed inside a stop.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -76,9 +95,47 @@ pub unsafe extern "C" fn stepwell_debugger_coverage(
     })
 }
 
-/// Writes what has been reached of the lines and functions of the sources of all modules that
+/// Writes the sides of a module's branches to `out`, branch by branch by their offsets, with which of them were taken:
+/// the first ones, if there are more than `capacity`. Returns how many there are, none of a module that
+/// `stepwell_debugger_cover` was not asked for, and none where the engine's debug code is of the kind
+/// `STEPWELL_DEBUG_TIER_SIMPLE`; with a `capacity` of 0, `out` may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_debugger_coverage_branches(
+    debugger: *const stepwell_debugger_t,
+    module: *const wasm_module_t,
+    out: *mut stepwell_covered_side_t,
+    capacity: usize,
+) -> usize {
+    or_value("stepwell_debugger_coverage_branches", 0, || {
+        // SAFETY: C passes live objects or NULL.
+        let (object, module) = unsafe { (borrow(debugger, "debugger")?, module_or_any(module)?) };
+        let module = module.ok_or_else(|| null("module"))?;
+        let DebuggerObject { cell, debugger } = object;
+        let all = debugger.coverage(&*cell.enter_to_look()?)?;
+        let found = all.iter().find(|coverage| coverage.module().id() == module.id());
+        let branches = found.map_or(&[][..], |coverage| coverage.branches());
+        let rows: Vec<stepwell_covered_side_t> = branches.iter().flat_map(sides).collect();
+        // SAFETY: C has room for `capacity` there, or passes NULL.
+        unsafe { write_rows(rows.into_iter(), out, capacity) }
+    })
+}
+
+/// The rows of a branch.
+fn sides(branch: &CoveredBranch) -> impl Iterator<Item = stepwell_covered_side_t> + '_ {
+    branch.sides.iter().zip(0..).map(|(side, number)| stepwell_covered_side_t {
+        branch: branch.at.index(),
+        to: side.to.index(),
+        func_index: branch.func.get(),
+        side: number,
+        is_reached: side.reached,
+    })
+}
+
+/// Writes what has been reached of the lines, functions and branches of the sources of all modules that
 /// `stepwell_debugger_cover` was asked for to `out`, in the format of lcov's tracefiles: 1 for what was, 0 for what was
-/// not. A module without debug information has no part in it.
+/// not, `-` for the sides of a branch that was not come to. A module without debug information has no part in it.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

@@ -86,7 +86,10 @@ fn add_tables(tables: &mut ImageTables, start: u32, function: &CompiledFunction)
     let first_point = tables.points.len() as u32;
     let first_shape = tables.shapes.len() as u32;
     let first_site = tables.sites.len() as u32;
-    let rebase = |shape: ShapeId| if shape == ShapeId::EMPTY { shape } else { ShapeId(shape.0 + first_shape) };
+    let rebase = |shape: ShapeId| match shape {
+        ShapeId::EMPTY | ShapeId::SIDE => shape,
+        shape => ShapeId(shape.0 + first_shape),
+    };
 
     match tables.tier {
         Tier::Production => {

@@ -2,7 +2,8 @@
 //! local and every operand can be told where the state is *complete*: at every stop point and call, and where ways come
 //! together. There a local is in its slot. An operand is in a slot of its own, unless it is known without: a constant,
 //! or a copy of a local that has not changed since. In between nothing is stored. What is recorded here becomes the
-//! image's sites, points, shapes and locals.
+//! image's sites, points, shapes and locals. Where regions are basic blocks there are stop points on sides of branches,
+//! too, of which no more is known than that they were taken.
 //!
 //! The slots are two areas of the frame, each laid out as [`SlotLayout`] says: the locals and behind them the vmctx,
 //! and the operands. Where a slot is, is said in words from its area's start.
@@ -30,6 +31,8 @@ pub(super) const NAMESPACE_BODY: u32 = 2;
 pub(super) const NO_SHAPE: u32 = u32::MAX;
 /// The shape of an operand that has not been at a point yet.
 pub(super) const UNSHAPED: u32 = u32::MAX - 1;
+/// What stands for the shape on a side of a branch, where nobody knows the operands.
+pub(super) const ON_SIDE: u32 = u32::MAX - 2;
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -150,6 +153,12 @@ impl FrameWriter {
         builder.ins().call(self.stop, &[]);
         self.pending = None;
         self.record.points.push(RecordedPoint { wasm, shape, stops: true });
+    }
+
+    /// Puts a stop point here, on a side of a branch; `wasm` is its offset there.
+    pub(super) fn side(&mut self, builder: &mut FunctionBuilder<'_>, wasm: u32) {
+        builder.ins().call(self.stop, &[]);
+        self.record.points.push(RecordedPoint { wasm, shape: ON_SIDE, stops: true });
     }
 
     /// The state is complete before the instruction at `wasm`, should anyone ask before the next point.

@@ -1,7 +1,7 @@
 //! What every function of a module is translated with: its module, its layout, the options; and how Wasm's types
 //! and trap codes are Cranelift's.
 
-use super::{Compiler, Options, internal, vm_layout};
+use super::{Compiler, DebugTier, Options, internal, vm_layout};
 use crate::abi::{Builtin, BuiltinArg, TrapCode, VmLayout};
 use crate::base::{Family, Result, WasmOffset};
 use crate::image::Tier;
@@ -82,6 +82,12 @@ impl<'a> Env<'a> {
             isa = &compiler.quick;
         }
         Ok(Env { info, binary, tier: mode.tier(), mode, splits: &[], options, layout, isa: isa.as_ref() })
+    }
+
+    /// Whether each side of a branch is to have a place where it can be stopped that no other way comes to: in all code
+    /// that runs in the place of debug code whose regions are basic blocks.
+    pub(super) fn has_sides(&self) -> bool {
+        self.options.debug_tier == DebugTier::Blocks && !matches!(self.mode, Mode::Production | Mode::Rerun)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::convention::stack_arguments;
 use super::debug::{
-    FrameRecord, NAMESPACE_BODY, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, OperandPlace, RecordedPoint,
+    FrameRecord, NAMESPACE_BODY, NAMESPACE_FUNCTION, NAMESPACE_STOP, NO_SHAPE, ON_SIDE, OperandPlace, RecordedPoint,
 };
 use super::env::{Env, our_trap_code, rerun_signature, wasm_signature};
 use super::locate::{Stores, locate};
@@ -440,7 +440,11 @@ fn place(compiled: &mut CompiledFunction, record: FrameRecord, generated: Genera
     compiled.vmctx = Some(Place::in_frame(locals, record.locals.words()));
     compiled.locals_at = locals;
     let operands = base(record.operands_slot)?;
-    let shape_id = |shape: u32| if shape == NO_SHAPE { ShapeId::EMPTY } else { ShapeId(shape) };
+    let shape_id = |shape: u32| match shape {
+        NO_SHAPE => ShapeId::EMPTY,
+        ON_SIDE => ShapeId::SIDE,
+        shape => ShapeId(shape),
+    };
     let local_word = |local: u32| record.locals.all().get(local as usize).expect("a local of the function").1;
     compiled.shapes = record
         .shapes
@@ -497,7 +501,10 @@ fn drop_unused_shapes(compiled: &mut CompiledFunction) {
     }
     let count = |kept: &mut u32, used: &bool| Some(std::mem::replace(kept, *kept + u32::from(*used)));
     let new: Vec<u32> = used.iter().scan(0, count).collect();
-    let renamed = |shape: ShapeId| new.get(shape.0 as usize).map_or(ShapeId::EMPTY, |new| ShapeId(*new));
+    let renamed = |shape: ShapeId| match shape {
+        ShapeId::SIDE => shape,
+        shape => new.get(shape.0 as usize).map_or(ShapeId::EMPTY, |new| ShapeId(*new)),
+    };
     let mut row = 0;
     compiled.shapes.retain_mut(|shape| {
         shape.below = renamed(shape.below);

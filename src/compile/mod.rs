@@ -61,7 +61,8 @@ pub enum DebugTier {
     /// What is inside a region is found by rerun.
     #[default]
     Regions,
-    /// The same, and where each basic block begins: for coverage, which then reruns nothing.
+    /// The same, where each basic block begins, and on sides of branches that lead to what others lead to as well: for
+    /// coverage, which then reruns nothing.
     Blocks,
 }
 

@@ -2,13 +2,18 @@
 //! at the stop point that it begins with, and behind each call there is another; so debug code is to be of a kind in
 //! which these have stop points of their own. A mark is armed until the guest comes to it. Those that it has come to
 //! are taken back together, when there are many or the guest comes to one again; from then on they cost nothing.
+//!
+//! Of a branch, the side that leads to a block of its own is known by that block's mark. Where a side leads to what
+//! others lead to as well, a mark stands on the side itself, in code whose regions are basic blocks: so one that is
+//! never taken costs nothing either, however often the branch goes the other way.
 
+use super::branches::{Branch, Witness, branches_of};
 use super::layers;
 use super::places::site_of;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, WasmOffset};
-use crate::code::CodeSlot;
-use crate::image::SiteId;
-use crate::runtime::{AsStore, DebugTier, Module, ModuleId, StoreMut};
+use crate::code::{CodeRegistry, CodeSlot};
+use crate::image::{ImageTables, SiteId};
+use crate::runtime::{AsStore, DebugTier, Module, ModuleId, Side, StoreMut};
 use crate::wasm::{Class, Instructions};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,6 +26,7 @@ const AT_ONCE: usize = 256;
 pub struct Coverage {
     module: Module,
     blocks: Vec<CoveredBlock>,
+    branches: Vec<CoveredBranch>,
 }
 
 /// Instructions that are reached together, but for traps among them: a basic block, or what is between two calls of
@@ -34,6 +40,28 @@ pub struct CoveredBlock {
     /// Where the next one begins, or the function ends. What is between the two and cannot be reached belongs to none.
     pub end: WasmOffset,
     /// Whether a guest has come to the first instruction.
+    pub reached: bool,
+}
+
+/// An instruction from which control goes one of several ways: `if`, `br_if`, `br_on_null` and its kin, or a `br_table`
+/// of more than one block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoveredBranch {
+    /// Its function.
+    pub func: FuncIndex,
+    /// Where it is.
+    pub at: WasmOffset,
+    /// Its sides: where the condition holds first, then where it does not; of a `br_table` each block that it names
+    /// once, in the order in which they are named, the default last. If no guest has come to it, none is reached.
+    pub sides: Vec<CoveredSide>,
+}
+
+/// A side of a branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoveredSide {
+    /// The instruction that it leads to; where the function's body ends, if that is out of the function.
+    pub to: WasmOffset,
+    /// Whether a guest has taken it.
     pub reached: bool,
 }
 
@@ -53,12 +81,19 @@ struct Marked {
     slot: CodeSlot,
     /// Ascending.
     marks: Vec<Mark>,
+    /// By their offsets; none where marks on sides have no stop points.
+    branches: Branches,
     /// Other code of its functions, in which marks are armed as well.
     also: Vec<(DefinedFuncIndex, CodeSlot)>,
 }
 
+/// The branches of a module, each with its function.
+type Branches = Vec<(DefinedFuncIndex, Branch)>;
+
 struct Mark {
+    /// The instruction; of a mark on a side of a branch, the place there.
     at: WasmOffset,
+    on_side: bool,
     func: DefinedFuncIndex,
     site: SiteId,
     state: MarkState,
@@ -102,11 +137,11 @@ impl Marks {
         if self.modules.iter().any(|marked| marked.module.id() == module.id()) {
             return Ok(());
         }
-        let marks = marks_of(module)?;
+        let (marks, branches) = marks_of(module)?;
         let sites: Vec<(CodeSlot, SiteId)> = marks.iter().map(|mark| (slot, mark.site)).collect();
         layers::add_sites(store, &sites)?;
         let also: Vec<_> = store.as_store().other_slots(module.id()).collect();
-        self.modules.push(Marked { module: module.clone(), slot, marks, also: Vec::new() });
+        self.modules.push(Marked { module: module.clone(), slot, marks, branches, also: Vec::new() });
         also.into_iter().try_for_each(|(func, other)| self.arm_also(store, slot, other, func))
     }
 
@@ -135,7 +170,7 @@ impl Marks {
             return Ok(());
         }
         let left = marked.marks.iter().filter(|mark| mark.func == func && mark.state != MarkState::Gone);
-        let sites: Vec<_> = left.filter_map(|mark| Some((also, layers::site_in(store, also, mark.at)?))).collect();
+        let sites: Vec<_> = left.filter_map(|mark| Some((also, mark.site_in(store.registry(), also)?))).collect();
         layers::add_sites(store, &sites)?;
         marked.also.push((func, also));
         Ok(())
@@ -150,45 +185,63 @@ impl Marks {
     /// The guest has come to a stop point.
     #[inline]
     pub(super) fn reach(&mut self, store: &mut StoreMut<'_>, slot: CodeSlot, at: WasmOffset) -> Result<()> {
-        if self.is_empty() {
+        if self.is_empty() || !self.mark(slot, at) {
             return Ok(());
         }
-        self.mark(store, slot, at)
+        let sites = self.reached_sites(store.registry());
+        layers::remove_sites(store, &sites)?;
+        self.forget_reached();
+        Ok(())
     }
 
-    fn mark(&mut self, store: &mut StoreMut<'_>, slot: CodeSlot, at: WasmOffset) -> Result<()> {
+    /// The guest takes a side of a branch.
+    pub(super) fn reach_side(&mut self, side: &mut Side<'_>) -> Result<()> {
+        if !self.mark(side.slot(), side.at()) {
+            return Ok(());
+        }
+        let sites = self.reached_sites(side.registry());
+        layers::remove_sites_at_side(side, &sites)?;
+        self.forget_reached();
+        Ok(())
+    }
+
+    /// Notes it. Whether those that were reached are to be taken back now.
+    fn mark(&mut self, slot: CodeSlot, at: WasmOffset) -> bool {
         let is_here = |marked: &Marked| marked.slot == slot || marked.also.iter().any(|also| also.1 == slot);
-        let Some(place) = self.modules.iter().position(is_here) else { return Ok(()) };
+        let Some(place) = self.modules.iter().position(is_here) else { return false };
         let marks = &mut self.modules[place].marks;
-        let Ok(index) = marks.binary_search_by_key(&at, |mark| mark.at) else { return Ok(()) };
+        let Ok(index) = marks.binary_search_by_key(&at, |mark| mark.at) else { return false };
         match marks[index].state {
             MarkState::Armed => {
                 marks[index].state = MarkState::Reached;
                 self.reached.push((place, index));
-                if self.reached.len() >= AT_ONCE { self.take_back(store) } else { Ok(()) }
+                self.reached.len() >= AT_ONCE
             }
-            MarkState::Reached => self.take_back(store),
+            MarkState::Reached => true,
             // Another wants it.
-            MarkState::Gone => Ok(()),
+            MarkState::Gone => false,
         }
     }
 
-    /// Disarms what was reached.
+    /// What is armed of what was reached.
     #[cold]
-    fn take_back(&mut self, store: &mut StoreMut<'_>) -> Result<()> {
+    fn reached_sites(&self, registry: &CodeRegistry) -> Vec<(CodeSlot, SiteId)> {
         let mut sites = Vec::with_capacity(self.reached.len());
         for &(place, index) in &self.reached {
             let marked = &self.modules[place];
             let mark = &marked.marks[index];
             sites.push((marked.slot, mark.site));
             let also = marked.also.iter().filter(|(func, _)| *func == mark.func);
-            sites.extend(also.filter_map(|(_, slot)| Some((*slot, layers::site_in(store, *slot, mark.at)?))));
+            sites.extend(also.filter_map(|(_, slot)| Some((*slot, mark.site_in(registry, *slot)?))));
         }
-        layers::remove_sites(store, &sites)?;
+        sites
+    }
+
+    /// It is armed no more.
+    fn forget_reached(&mut self) {
         for (place, index) in self.reached.drain(..) {
             self.modules[place].marks[index].state = MarkState::Gone;
         }
-        Ok(())
     }
 
     /// What has been reached, of each module that has marks.
@@ -197,38 +250,82 @@ impl Marks {
     }
 }
 
+impl Mark {
+    /// The site of a mark in other code of its function.
+    fn site_in(&self, registry: &CodeRegistry, slot: CodeSlot) -> Option<SiteId> {
+        let tables = registry.get(slot)?.engine.tables();
+        if self.on_side { tables.side_at(self.at) } else { site_of(tables, self.at) }
+    }
+
+    fn is_reached(&self) -> bool {
+        self.state != MarkState::Armed
+    }
+}
+
 impl Marked {
     fn coverage(&self) -> Coverage {
         let info = self.module.info();
         let mut blocks = Vec::with_capacity(self.marks.len());
-        for (index, mark) in self.marks.iter().enumerate() {
-            let next = self.marks.get(index + 1).filter(|next| next.func == mark.func);
+        let mut of_blocks = self.marks.iter().filter(|mark| !mark.on_side).peekable();
+        while let Some(mark) = of_blocks.next() {
+            let next = of_blocks.peek().filter(|next| next.func == mark.func);
             let end =
                 next.map_or_else(|| WasmOffset::from_usize(info.bodies[mark.func.index()].bytes.end), |next| next.at);
-            let reached = mark.state != MarkState::Armed;
-            blocks.push(CoveredBlock { func: info.func_index(mark.func), start: mark.at, end, reached });
+            blocks.push(CoveredBlock {
+                func: info.func_index(mark.func),
+                start: mark.at,
+                end,
+                reached: mark.is_reached(),
+            });
         }
-        Coverage { module: self.module.clone(), blocks }
+        // Of what the compiler has found to be never reached there is no mark.
+        let is_reached = |at: WasmOffset| {
+            let mark = self.marks.binary_search_by_key(&at, |mark| mark.at);
+            mark.is_ok_and(|mark| self.marks[mark].is_reached())
+        };
+        let branches = self.branches.iter().map(|(func, branch)| {
+            let side = |side| {
+                let (Witness::Instruction(at) | Witness::OnSide(at)) = branch.witness(side);
+                CoveredSide { to: side.to, reached: is_reached(at) }
+            };
+            let sides = branch.sides.iter().map(side).collect();
+            CoveredBranch { func: info.func_index(*func), at: branch.at, sides }
+        });
+        Coverage { module: self.module.clone(), blocks, branches: branches.collect() }
     }
 }
 
-/// The marks of a module's debug code: where basic blocks begin, and behind calls.
-fn marks_of(module: &Module) -> Result<Vec<Mark>> {
+/// The marks of a module's debug code: where basic blocks begin, behind calls, and on sides of branches; and those
+/// branches.
+fn marks_of(module: &Module) -> Result<(Vec<Mark>, Branches)> {
     let code = module.debug_code(&|_, _| true)?;
-    let tables = code.tables();
-    let mut marks = Vec::new();
+    let tables: &ImageTables = code.tables();
+    let (mut marks, mut branches) = (Vec::new(), Vec::new());
     for body in &module.info().bodies {
         let mut begins = true;
         for instruction in Instructions::of(&module.info().body(body.func, module.binary())?)? {
             let instruction = instruction?;
             if begins && let Some(site) = site_of(tables, instruction.at) {
-                marks.push(Mark { at: instruction.at, func: body.func, site, state: MarkState::Armed });
+                marks.push(Mark { at: instruction.at, on_side: false, func: body.func, site, state: MarkState::Armed });
             }
             begins = !instruction.row.flow.is_straight() || instruction.row.class == Class::Call;
         }
+        // Without regions, code has no stop points on sides.
+        if tables.regions {
+            for branch in branches_of(module.info(), module.binary(), body.func)? {
+                for side in &branch.sides {
+                    if let Witness::OnSide(at) = branch.witness(side)
+                        && let Some(site) = tables.side_at(at)
+                    {
+                        marks.push(Mark { at, on_side: true, func: body.func, site, state: MarkState::Armed });
+                    }
+                }
+                branches.push((body.func, branch));
+            }
+        }
     }
     marks.sort_unstable_by_key(|mark| mark.at);
-    Ok(marks)
+    Ok((marks, branches))
 }
 
 impl Coverage {
@@ -242,15 +339,24 @@ impl Coverage {
         &self.blocks
     }
 
-    /// What has been reached of the lines of its source, and of its functions, in the format of lcov's tracefiles:
-    /// 1 for what was, 0 for what was not. Nothing of a module without debug information.
+    /// Its branches, by their offsets, with which of their sides were taken. There are none where the engine's
+    /// [`DebugTier`] is `Simple`: that is known in code of the kind `Blocks` alone.
+    pub fn branches(&self) -> &[CoveredBranch] {
+        &self.branches
+    }
+
+    /// What has been reached of the lines of its source, of its functions and of its branches, in the format of lcov's
+    /// tracefiles: 1 for what was, 0 for what was not, `-` for the sides of a branch that was not come to. Nothing of a
+    /// module without debug information.
     pub fn lcov(&self) -> String {
         #[derive(Default)]
-        struct File {
+        struct File<'a> {
             lines: BTreeMap<u32, bool>,
             functions: BTreeMap<(u32, String), bool>,
+            /// By line.
+            branches: BTreeMap<u32, Vec<&'a CoveredBranch>>,
         }
-        let mut files: BTreeMap<&str, File> = BTreeMap::new();
+        let mut files: BTreeMap<&str, File<'_>> = BTreeMap::new();
         let mut rows = self.module.line_table();
         // An end says nothing where another sequence begins.
         rows.sort_by_key(|row| (row.offset, !row.end_of_sequence));
@@ -263,6 +369,14 @@ impl Coverage {
                 }
             }
         }
+        for branch in &self.branches {
+            let row = rows.partition_point(|row| row.offset <= branch.at).checked_sub(1).map(|row| &rows[row]);
+            if let Some(row) = row
+                && let (Some(file), 1.., false) = (row.file, row.line, row.end_of_sequence)
+            {
+                files.entry(file).or_default().branches.entry(row.line).or_default().push(branch);
+            }
+        }
         let functions = self.module.function_list(0..u32::MAX);
         for function in &functions {
             let (Some(file), Some(name)) = (function.file, &function.name) else { continue };
@@ -272,7 +386,7 @@ impl Coverage {
             *known.entry((function.line, name.clone())).or_default() |= block.reached;
         }
         let mut text = String::new();
-        for (name, File { lines, functions }) in &files {
+        for (name, File { lines, functions, branches }) in &files {
             // To write to a string fails never.
             let _ = write!(text, "TN:\nSF:{name}\n");
             for (line, name) in functions.keys() {
@@ -283,6 +397,22 @@ impl Coverage {
             }
             let count = |reached: &mut dyn Iterator<Item = &bool>| reached.filter(|reached| **reached).count();
             let _ = write!(text, "FNF:{}\nFNH:{}\n", functions.len(), count(&mut functions.values()));
+            let (mut found, mut taken) = (0usize, 0usize);
+            for (line, branches) in branches {
+                for (block, branch) in branches.iter().enumerate() {
+                    let come_to = branch.sides.iter().any(|side| side.reached);
+                    for (number, side) in branch.sides.iter().enumerate() {
+                        let state = match side.reached {
+                            true => "1",
+                            false if come_to => "0",
+                            false => "-",
+                        };
+                        let _ = writeln!(text, "BRDA:{line},{block},{number},{state}");
+                        (found, taken) = (found + 1, taken + usize::from(side.reached));
+                    }
+                }
+            }
+            let _ = write!(text, "BRF:{found}\nBRH:{taken}\n");
             for (line, reached) in lines {
                 let _ = writeln!(text, "DA:{line},{}", u8::from(*reached));
             }

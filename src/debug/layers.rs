@@ -7,9 +7,9 @@
 
 use super::places::site_of;
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
-use crate::code::{CodeSlot, StepScope};
+use crate::code::{CodeSlot, PatchEdit, StepScope};
 use crate::image::SiteId;
-use crate::runtime::StoreMut;
+use crate::runtime::{Side, StoreMut};
 
 /// Who wants every site of some code armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,11 @@ pub(super) fn remove_sites(store: &mut StoreMut<'_>, sites: &[(CodeSlot, SiteId)
     edit(store, &[], sites, None)
 }
 
+/// The same of sites that a guest comes to which takes a side of a branch.
+pub(super) fn remove_sites_at_side(side: &mut Side<'_>, sites: &[(CodeSlot, SiteId)]) -> Result<()> {
+    make(side.edit(), &[], sites, None)
+}
+
 /// Has a function go on in code of its own from its next call on, or be itself again.
 pub(super) fn set_detour(
     store: &mut StoreMut<'_>,
@@ -130,7 +135,15 @@ fn edit(
     remove: &[(CodeSlot, SiteId)],
     step: Option<StepScope>,
 ) -> Result<()> {
-    let mut edit = store.edit();
+    make(store.edit(), add, remove, step)
+}
+
+fn make(
+    mut edit: PatchEdit<'_>,
+    add: &[(CodeSlot, SiteId)],
+    remove: &[(CodeSlot, SiteId)],
+    step: Option<StepScope>,
+) -> Result<()> {
     let change = || {
         for (slot, site) in add {
             edit.add_site(*slot, *site)?;

@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod bound;
+mod branches;
 mod breaking;
 mod breakpoint;
 mod breakpoint_id;
@@ -58,7 +59,7 @@ pub use crate::code::Pauser;
 pub use breakpoint::{BreakOptions, BreakPlace, BreakRequest, BreakTarget, Breakpoint};
 pub use breakpoint_id::BreakpointId;
 pub use condition::Condition;
-pub use coverage::{Coverage, CoveredBlock};
+pub use coverage::{Coverage, CoveredBlock, CoveredBranch, CoveredSide};
 pub use events::Events;
 pub use frame::Frame;
 pub use stepping::Action;
@@ -68,8 +69,8 @@ pub use watchpoint::{WatchHit, WatchKind, WatchTarget, Watchpoint, WatchpointId}
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{
-    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Module, Room, StopInfo, StoreId, StoreMut, Told,
-    Trap, TrapInfo,
+    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Module, Room, Side, StopInfo, StoreId, StoreMut,
+    Told, Trap, TrapInfo,
 };
 use breakpoint_id::Hits;
 use breakpoints::{Asked, Breakpoints};
@@ -281,6 +282,10 @@ impl EventSink for Core {
                 .with(|state, store| state.watch.returning(&mut state.breakpoints, &mut state.layers, store))
                 .map(|()| Answer::GoOn),
         }
+    }
+
+    fn on_side(&self, state: &mut State, side: &mut Side<'_>) -> Result<()> {
+        state.marks.reach_side(side)
     }
 }
 

@@ -21,7 +21,7 @@ pub use rerun::{RegionGraph, RerunEnd, RerunImage, RerunInstruction};
 pub use shapes::Shapes;
 pub use tables::{
     AddressEntry, Call, FunctionEntry, Handler, ImageTables, Locals, Place, Point, PointId, Safepoint, Shape, ShapeId,
-    Site, SiteId, Slot, Tier, Trap,
+    Site, SiteId, Slot, Tier, Trap, branch_side,
 };
 
 /// Position-independent machine code with its tables. No relocation leaves the text.

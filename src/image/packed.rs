@@ -22,6 +22,8 @@ pub struct Words {
     none: bool,
     /// Whether `other` is of a row before: this one has none.
     no_other: bool,
+    /// Whether it is a place on a side of a branch. Then `last` is of a row before, and so is `none`.
+    side: bool,
 }
 
 /// A row of a [`Packed`] table.
@@ -125,7 +127,7 @@ fn read_option(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
 
 impl Words {
     const fn before(other: u32) -> Words {
-        Words { key: 0, other, last: 0, none: false, no_other: false }
+        Words { key: 0, other, last: 0, none: false, no_other: false, side: false }
     }
 }
 
@@ -171,17 +173,26 @@ impl PackedRow for Point {
         Words::before(id.wrapping_sub(1))
     }
     fn write(&self, words: &mut Words, bytes: &mut Vec<u8>) {
-        // Two bits for the site: the one after the last that there was, another, or none.
+        // Two bits for the site: the one after the last that there was, another, none, or one on a side, which has no
+        // shape.
         let expected = words.other.wrapping_add(1);
-        let way = self.site.map_or(2, |site| u64::from(site.0 != expected));
+        words.side = self.is_on_side() && self.site.is_some();
+        let way = match self.site {
+            None => 2,
+            Some(_) if words.side => 3,
+            Some(site) => u64::from(site.0 != expected),
+        };
         write_number(bytes, u64::from(self.wasm.get().wrapping_sub(words.key)) << 2 | way);
         words.key = self.wasm.get();
         words.no_other = self.site.is_none();
         if let Some(site) = self.site {
-            if site.0 != expected {
+            if way % 2 == 1 {
                 write_number(bytes, distance(expected, site.0));
             }
             words.other = site.0;
+        }
+        if words.side {
+            return;
         }
         write_option((self.shape != ShapeId::EMPTY).then_some(self.shape.0), words, bytes);
     }
@@ -189,17 +200,22 @@ impl PackedRow for Point {
     fn read(words: &mut Words, reader: &mut Reader<'_>) -> Option<()> {
         let number = reader.number()?;
         words.key = words.key.wrapping_add((number >> 2) as u32);
-        words.no_other = number & 2 != 0;
+        let way = number & 3;
+        (words.no_other, words.side) = (way == 2, way == 3);
         if !words.no_other {
             words.other = words.other.wrapping_add(1);
-            if number & 1 != 0 {
+            if way != 0 {
                 words.other = at_distance(words.other, reader.number()?);
             }
         }
-        read_option(words, reader)
+        if words.side { Some(()) } else { read_option(words, reader) }
     }
     fn from_words(words: &Words) -> Option<Self> {
-        let shape = if words.none { ShapeId::EMPTY } else { ShapeId(words.last) };
+        let shape = match words {
+            Words { side: true, .. } => ShapeId::SIDE,
+            Words { none: true, .. } => ShapeId::EMPTY,
+            _ => ShapeId(words.last),
+        };
         let site = (!words.no_other).then_some(SiteId(words.other));
         Some(Point { wasm: WasmOffset::new(words.key), site, shape })
     }
@@ -754,7 +770,8 @@ mod tests {
     }
     fn point([wasm, site, shape]: [u32; 3]) -> Point {
         let site = (site % 4 > 0).then_some(SiteId(site));
-        Point { wasm: WasmOffset::new(wasm), site, shape: ShapeId(shape) }
+        let shape = if shape % 5 == 0 { ShapeId::SIDE } else { ShapeId(shape) };
+        Point { wasm: WasmOffset::new(wasm), site, shape }
     }
     fn address([text, wasm, some]: [u32; 3]) -> AddressEntry {
         AddressEntry { text: TextOffset::new(text), wasm: (some % 3 > 0).then(|| WasmOffset::new(wasm)) }
@@ -794,8 +811,13 @@ mod tests {
     fn usual_rows_are_small() {
         let sites: Packed<Site> = (0..1600).map(|i| site([100 + i * 20, i, 0])).collect();
         assert!(sites.bytes() <= 1600 * 7 / 4, "{}", sites.bytes());
-        let points: Packed<Point> = (0..1600).map(|i| point([100 + i * 2, i, i])).collect();
+        let row = |i| Point { shape: ShapeId(i), ..point([100 + i * 2, i, i]) };
+        let points: Packed<Point> = (0..1600).map(row).collect();
         assert!(points.bytes() <= 1600 * 3, "{}", points.bytes());
+        let on_side = |i: u32| if i % 4 == 1 { ShapeId::SIDE } else { ShapeId(i) };
+        let sides = (0..1600).map(|i| Point { shape: on_side(i), ..row(i) });
+        let sides: Packed<Point> = sides.collect();
+        assert!(sides.bytes() <= 1600 * 3, "{}", sides.bytes());
     }
 
     /// Whatever the bytes, they are a table that can be read or they are refused.

@@ -67,6 +67,8 @@ row_id!(
 impl ShapeId {
     /// The empty operand stack.
     pub const EMPTY: ShapeId = ShapeId(u32::MAX);
+    /// None: what has it stands on a side of a branch, see [`Point::is_on_side`].
+    pub const SIDE: ShapeId = ShapeId(u32::MAX - 1);
 }
 
 /// An operand stack's shape: the value on top, on what is below it. Stacks that share a bottom share its rows.
@@ -239,6 +241,23 @@ pub struct Point {
     pub shape: ShapeId,
 }
 
+impl Point {
+    /// Whether it is none, but a place on a *side* of a branch: behind the branch, before where it leads. Machine code
+    /// can be stopped there, to say that the side was taken; where locals and operands are, nobody knows. Its offset is
+    /// one inside the branch, which is [`branch_side`] of it. There are such places only where a side leads to what
+    /// others lead to as well, in code whose regions are basic blocks.
+    #[inline]
+    pub fn is_on_side(self) -> bool {
+        self.shape == ShapeId::SIDE
+    }
+}
+
+/// The offset of the place on a side of the branch at `branch`, the `number`-th of those that have one. A branch has a
+/// byte for each: the opcode is one more, and so are what counts the targets of a `br_table`.
+pub fn branch_side(branch: WasmOffset, number: u32) -> WasmOffset {
+    WasmOffset::new(branch.get() + 1 + number)
+}
+
 /// The tables of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageTables {
@@ -373,10 +392,17 @@ impl ImageTables {
 
     /// The point of exactly the instruction at `wasm`.
     pub fn point_at(&self, wasm: WasmOffset) -> Option<PointId> {
-        Some(PointId(self.points.find(wasm.get())?.id()))
+        let found = self.points.find(wasm.get())?;
+        (!found.row().is_on_side()).then(|| PointId(found.id()))
     }
 
-    /// The first point at or after `wasm`, in whatever function.
+    /// The site on a side of a branch, by its [`branch_side`].
+    pub fn side_at(&self, side: WasmOffset) -> Option<SiteId> {
+        let found = self.points.find(side.get())?.row();
+        found.site.filter(|_| found.is_on_side())
+    }
+
+    /// The first point at or after `wasm`, or place on a side, in whatever function.
     pub fn point_from(&self, wasm: WasmOffset) -> Option<PointId> {
         Some(PointId(self.points.first_from(wasm.get())?.id()))
     }
@@ -386,7 +412,12 @@ impl ImageTables {
     pub fn complete_before(&self, func: DefinedFuncIndex, wasm: WasmOffset) -> Option<Point> {
         let (start, _) = self.function(func)?.points;
         let last = self.points.last_to(wasm.get())?;
-        (last.id() >= start).then(|| last.row())
+        let (id, last) = (last.id(), last.row());
+        if !last.is_on_side() {
+            return (id >= start).then_some(last);
+        }
+        let mut before = (start..id).rev().filter_map(|id| self.points.get(id));
+        before.find(|point| !point.is_on_side())
     }
 
     /// The row of a site.
@@ -411,7 +442,7 @@ impl ImageTables {
         self.functions.get(func.index().checked_sub(self.first.index())?)
     }
 
-    /// The points of a function, by Wasm offset.
+    /// The points of a function, and places on sides, by Wasm offset.
     pub fn points_of(&self, func: DefinedFuncIndex) -> Rows<'_, Point> {
         let (start, end) = self.function(func).map_or((0, 0), |function| function.points);
         self.points.range(start, end)

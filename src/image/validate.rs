@@ -128,7 +128,11 @@ impl ImageTables {
         for (i, point) in points.iter().enumerate() {
             let rises = before < Some(point.wasm);
             before = Some(point.wasm);
-            let shape = point.shape == ShapeId::EMPTY || (point.shape.0 as usize) < shapes.len();
+            let shape = match point.shape {
+                ShapeId::EMPTY => true,
+                ShapeId::SIDE => point.site.is_some(),
+                shape => (shape.0 as usize) < shapes.len(),
+            };
             let site = point.site.is_none_or(|site| (site.0 as usize) < sites.len());
             ensure!("points", i, rises && shape && site);
         }

@@ -54,7 +54,8 @@ pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
 pub use store::collect::{Collected, StoreUsage};
 pub use store::events::{
-    Answer, Catcher, Event, EventSink, ExceptionInfo, Grown, HostCalled, Replacement, StopInfo, Told, Touched, TrapInfo,
+    Answer, Catcher, Event, EventSink, ExceptionInfo, Grown, HostCalled, Replacement, Side, StopInfo, Told, Touched,
+    TrapInfo,
 };
 pub use store::inner::StoreLimits;
 pub use store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut, StorePtr, StoreRef};

@@ -1,4 +1,5 @@
-/* Steps by lines of the source, out of frames, and to a place: by the callback's answer, and by that of another thread. */
+/* Steps by lines of the source, out of frames, and to a place: by the callback's answer, and by that of another thread; and what
+   of the source is reached. */
 #include "check.h"
 #include <pthread.h>
 
@@ -88,6 +89,69 @@ static void *run_it(void *env) {
 static void lines_are(const struct session *session, const uint32_t *lines, int count) {
   CHECK(session->stops == count);
   for (int i = 0; i < count; i++) CHECK(session->lines[i] == lines[i]);
+}
+
+static stepwell_action_t on_no_stop(void *env, stepwell_stop_t *stop) {
+  (void)env;
+  (void)stop;
+  CHECK(!"coverage stops nobody");
+  return STEPWELL_ACTION_CONTINUE;
+}
+
+/* How many sides there are of branches, and how many of them were taken. */
+static size_t sides_of(const stepwell_debugger_t *debugger, const wasm_module_t *module, size_t *taken) {
+  stepwell_covered_side_t sides[256], one;
+  const size_t count = stepwell_debugger_coverage_branches(debugger, module, sides, 256);
+  CHECK(count <= 256 && stepwell_debugger_coverage_branches(debugger, module, NULL, 0) == count);
+  *taken = 0;
+  for (size_t i = 0; i < count; i++) {
+    const bool same = i > 0 && sides[i].branch == sides[i - 1].branch;
+    CHECK(sides[i].side == (same ? sides[i - 1].side + 1 : 0) && sides[i].to != sides[i].branch);
+    CHECK(i == 0 || sides[i].branch >= sides[i - 1].branch);
+    CHECK(sides[i].func_index < stepwell_module_func_count(module));
+    *taken += sides[i].is_reached;
+  }
+  if (count) {
+    CHECK(stepwell_debugger_coverage_branches(debugger, module, &one, 1) == count);
+    CHECK(one.branch == sides[0].branch && one.to == sides[0].to && one.is_reached == sides[0].is_reached);
+  }
+  return count;
+}
+
+static void coverage(void) {
+  wasm_config_t *config = wasm_config_new();
+  wasm_engine_t *engine;
+  wasm_store_t *store;
+  wasm_module_t *module;
+  wasm_instance_t *instance;
+  wasm_byte_vec_t binary, text;
+  stepwell_debugger_t *debugger;
+  size_t all, taken, more;
+  stepwell_config_debug_set(config, true);
+  OK(stepwell_config_debug_tier_set(config, STEPWELL_DEBUG_TIER_BLOCKS));
+  engine = wasm_engine_new_with_config(config);
+  store = wasm_store_new(engine);
+  read_beside("../support/steps/steps.wasm", &binary);
+  OK(stepwell_module_new(store, &binary, &module));
+  wasm_byte_vec_delete(&binary);
+  instance = wasm_instance_new(store, module, NULL, NULL);
+  OK(stepwell_debugger_attach(store, on_no_stop, NULL, NULL, &debugger));
+  CHECK(sides_of(debugger, module, &taken) == 0);
+  OK(stepwell_debugger_cover(debugger, NULL));
+  all = sides_of(debugger, module, &taken);
+  CHECK(all > 4 && taken == 0);
+  call_i32(check_func(instance, "run"), 3);
+  CHECK(sides_of(debugger, module, &taken) == all && taken > 0 && taken < all);
+  CHECK(call_i32(check_func(instance, "dive"), 2) == 3);
+  CHECK(sides_of(debugger, module, &more) == all && more >= taken);
+  OK(stepwell_debugger_coverage_lcov(debugger, &text));
+  CHECK(text.size > 7 && !memcmp(text.data, "TN:\nSF:", 7));
+  wasm_byte_vec_delete(&text);
+  stepwell_debugger_delete(debugger);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
 }
 
 int main(void) {
@@ -200,5 +264,6 @@ int main(void) {
   wasm_module_delete(guest.module);
   wasm_store_delete(guest.store);
   wasm_engine_delete(engine);
+  coverage();
   return 0;
 }

@@ -60,6 +60,34 @@ static void steps(Engine &engine) {
   CHECK((stops(28, "run", 3, {to_offset}) == std::vector<std::uint32_t>{28, 34}));
 }
 
+/// What of the source is reached.
+static void coverage() {
+  const std::string here = __FILE__;
+  std::ifstream file(here.substr(0, here.rfind('/') + 1) + "../support/steps/steps.wasm", std::ios::binary);
+  const std::vector<std::uint8_t> binary{std::istreambuf_iterator<char>(file), {}};
+  Engine engine(Config().debug(true).debug_tier(DebugTier::Blocks));
+  Store store(engine);
+  Module module(store, binary);
+  Instance instance(store, module);
+  Debugger debugger(store, [](Stop &) { CHECK(!"coverage stops nobody"); });
+  CHECK(debugger.coverage(module).empty() && debugger.coverage_branches(module).empty());
+  debugger.cover(&module);
+  const auto taken = [&] {
+    std::size_t count = 0;
+    for (const stepwell_covered_side_t &side : debugger.coverage_branches(module)) count += side.is_reached;
+    return count;
+  };
+  const std::size_t all = debugger.coverage_branches(module).size();
+  CHECK(all > 4 && taken() == 0 && !debugger.coverage(module).empty());
+  CHECK(debugger.lcov().find("BRH:0\n") != std::string::npos);
+  instance.func<int(int)>("run")(3);
+  CHECK(taken() > 0 && taken() < all && debugger.coverage_branches(module).size() == all);
+  CHECK(debugger.lcov().find("BRH:0\n") == std::string::npos);
+  Module moved = std::move(module);
+  THROWS(debugger.coverage_branches(module), Error, "a stepwell::Module was used after it was moved from");
+  CHECK(debugger.coverage_branches(moved).size() == all);
+}
+
 /// The same as answers of a queue.
 static void steps_of_a_queue(Engine &engine) {
   const std::string here = __FILE__;
@@ -88,6 +116,7 @@ int main(int, char **argv) {
   Engine engine(Config().debug(true));
   steps(engine);
   steps_of_a_queue(engine);
+  coverage();
   Store store(engine);
   Module module(store, bytes(FIB));
   CHECK(module.local_name(0, 0) == "n" && module.local_name(0, 1) == "twice" && !module.local_name(0, 2) && !module.local_name(9, 0));

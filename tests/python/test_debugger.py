@@ -278,16 +278,22 @@ class Changing(Case):
         with stepwell.Store(engine) as store:
             instance = stepwell.Instance(store, module)
             with stepwell.Debugger(store, lambda stop: None) as debugger:
-                self.assertEqual(debugger.coverage(module), [])
+                self.assertEqual((debugger.coverage(module), debugger.coverage_branches(module)), ([], []))
                 debugger.cover(module)
                 debugger.cover()
                 reached = lambda: [block.is_reached for block in debugger.coverage(module)]
                 self.assertEqual(reached(), [False] * 4)
+                sides = lambda: [side.is_reached for side in debugger.coverage_branches(module)]
+                self.assertEqual(sides(), [False] * 2)
                 self.assertEqual(instance.exports.run(1), 1)
                 self.assertEqual(reached(), [True, True, False, True])
+                self.assertEqual(sides(), [True, False])
                 self.assertEqual(instance.exports.run(0), 2)
                 self.assertEqual(reached(), [True] * 4)
                 blocks = debugger.coverage(module)
+                branch = blocks[1].begin - 2
+                self.assertEqual(debugger.coverage_branches(module), [
+                    stepwell.CoveredSide(branch, blocks[1].begin, 0, 0, True), stepwell.CoveredSide(branch, blocks[2].begin, 0, 1, True)])
                 self.assertTrue(all(one.end == other.begin for one, other in zip(blocks[2:], blocks[3:])))
                 self.assertEqual(debugger.lcov(), "")
 

@@ -3,6 +3,7 @@
 pub mod alive;
 pub mod calls;
 pub mod code;
+pub mod coverage;
 pub mod heap;
 pub mod instances;
 pub mod modules;
@@ -25,6 +26,7 @@ pub fn run(wanted: &[String]) -> Result<()> {
     heading();
     code::rows(&table)?;
     stops::rows(&table)?;
+    coverage::rows(&table)?;
     stores::rows(&table)?;
     instances::rows(&table)?;
     calls::rows(&table)?;

@@ -58,6 +58,9 @@ pub fn rows(table: &Table<'_>) -> Result<()> {
             row(table, name, target)?;
         }
     }
+    if table.wants("hit-counted") {
+        counted(table, "hit-counted", "< 40 ns")?;
+    }
     if table.wants("values-12") {
         values(table, "values-12", "< 250 ns")?;
     }
@@ -146,6 +149,30 @@ fn row(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
     let theirs: Option<super::Sampler<'_>> =
         if matches!(name, "step-answer" | "step-position" | "step-values") { None } else { Some(&mut theirs) };
     table.row(name, target, 20, &mut ours, theirs)
+}
+
+/// A breakpoint that counts and never stops, beyond the instruction: nobody is called.
+fn counted(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
+    let binary = modules::with_loop()?;
+    let own = Engine::new(Config { debug: true, ..Config::default() })?;
+    let module = Module::new(&own, &binary)?;
+    let mut store = Store::new(&own);
+    let instance = Instance::new(&mut store, &module, &[])?;
+    let debugger = Debugger::attach(&mut store, |_| panic!("it counts and does not stop"))?;
+    let run = instance.typed_func::<i32, ()>(&mut store, "run")?;
+    let bare = timed(|| Ok(run.call(&mut store, TURNS)?))?;
+    let nop = binary.windows(3).position(|bytes| bytes == [0x03, 0x40, 0x01]).ok_or("no nop")? + 2;
+    let placed = debugger.break_at(&mut store, &module, WasmOffset::new(u32::try_from(nop)?))?;
+    debugger.change_breakpoint(&mut store, placed.id, |options| options.ignore = u64::MAX)?;
+    let mut rounds = 0u64;
+    let mut ours = || {
+        let time = timed(|| Ok(run.call(&mut store, TURNS)?))? - bare;
+        rounds += 1;
+        let hits = debugger.breakpoint(&store, placed.id)?.map(|breakpoint| breakpoint.hits);
+        assert_eq!(hits, Some(rounds * TURNS as u64));
+        Ok(time / f64::from(TURNS))
+    };
+    table.row(name, target, 20, &mut ours, None)
 }
 
 /// Reads all that the top frame has, while its flag is set.

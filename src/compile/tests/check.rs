@@ -152,6 +152,14 @@ pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: T
                 }
                 None => assert!(tables.regions, "a point without site"),
             }
+            if point.is_on_side() {
+                assert!(tables.regions && tables.side_at(point.wasm) == point.site && point.site.is_some());
+                assert_eq!(tables.point_at(point.wasm), None);
+                assert!(tables.complete_before(defined, point.wasm).is_some_and(|before| before.wasm < point.wasm));
+                continue;
+            }
+            assert_eq!(tables.side_at(point.wasm), None);
+            assert_eq!(tables.complete_before(defined, point.wasm), Some(point));
             assert_eq!(tables.point_at(point.wasm).map(|id| tables.point(id)), Some(point));
             let mut above = i64::MAX;
             for slot in tables.operands(point.shape) {

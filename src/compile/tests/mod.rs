@@ -29,7 +29,7 @@ const GUARDED: Options = Options {
     debug_tier: DebugTier::Simple,
 };
 /// The ways of making code that differ in what is emitted.
-const ALL_OPTIONS: [Options; 8] = [
+const ALL_OPTIONS: [Options; 9] = [
     GUARDED,
     Options { memory_reservation: 1 << 20, memory_guard: 65536, ..GUARDED },
     Options { signals: false, nan_canonicalization: true, ..GUARDED },
@@ -38,6 +38,7 @@ const ALL_OPTIONS: [Options; 8] = [
     Options { fuel: true, epoch: true, ..GUARDED },
     Options { debug_tier: DebugTier::Regions, fuel: true, epoch: true, signals: false, ..GUARDED },
     Options { debug_tier: DebugTier::Regions, signals: false, memory_guard: 65536, ..GUARDED },
+    Options { debug_tier: DebugTier::Blocks, ..GUARDED },
 ];
 const TIERS: [Tier; 2] = [Tier::Production, Tier::Debug];
 

@@ -2,7 +2,7 @@
 
 use super::{GUARDED, compile};
 use crate::base::Family;
-use crate::compile::Compiler;
+use crate::compile::{Compiler, DebugTier, Options};
 use crate::image::Tier;
 use crate::wasm::ValType;
 use wasmparser::{Operator, Parser, Payload};
@@ -135,4 +135,43 @@ fn blocks_and_calls_show_their_operands() {
         "End(fi)",
     ];
     assert_eq!(found, expected);
+}
+
+/// Each by the distance from its branch. Where a side leads to a block of its own, there is none.
+#[test]
+fn sides_of_branches_have_places_of_their_own() {
+    let binary = wat::parse_str(
+        "(module (func (param i32) (result i32)
+           local.get 0 if nop end
+           local.get 0 if nop else nop end
+           loop local.get 0 br_if 0 end
+           block local.get 0 br_if 0 nop end
+           block block block local.get 0 br_table 0 1 0 2 1 0 end end end
+           i32.const 7 local.get 0 br_if 0))",
+    )
+    .unwrap();
+    let mut branches = Vec::new();
+    for payload in Parser::new(0).parse_all(&binary) {
+        if let Payload::CodeSectionEntry(body) = payload.unwrap() {
+            for operator in body.get_operators_reader().unwrap().into_iter_with_offsets() {
+                let (operator, at) = operator.unwrap();
+                if matches!(operator, Operator::If { .. } | Operator::BrIf { .. } | Operator::BrTable { .. }) {
+                    branches.push((at as u32, name(&operator)));
+                }
+            }
+        }
+    }
+    let sides = |debug_tier| {
+        let image = compile(&Compiler::new(Options { debug_tier, ..GUARDED }).unwrap(), &binary, Tier::Debug);
+        let sides = image.tables.points.iter().filter(|point| point.is_on_side());
+        let told = sides.map(|point| {
+            let at = point.wasm.get();
+            let (branch, name) = branches.iter().rfind(|branch| branch.0 < at).unwrap();
+            format!("{name} + {}", at - branch)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let expected = ["If + 1", "BrIf + 1", "BrIf + 1", "BrTable + 1", "BrTable + 2", "BrTable + 3", "BrIf + 1"];
+    assert_eq!(sides(DebugTier::Blocks), expected);
+    assert!(sides(DebugTier::Regions).is_empty() && sides(DebugTier::Simple).is_empty());
 }

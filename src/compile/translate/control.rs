@@ -4,13 +4,14 @@ use super::exceptions::Way;
 use super::storage::{Edge, Operand};
 use super::{Translator, abi_type, return_raw};
 use crate::abi::TrapCode;
-use crate::base::{Result, TagIndex};
+use crate::base::{Result, TagIndex, WasmOffset};
 use crate::compile::internal;
 use crate::compile::outline::{KnownBlock, NONE, Outline};
-use crate::image::RerunEnd;
+use crate::image::{RerunEnd, branch_side};
 use crate::wasm::{BlockKind, FuncType, ValType, unreadable};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
+use std::collections::HashMap;
 use wasmparser::{BlockType, BrTable, Operator};
 
 /// A block with more results ends without a block of Cranelift's behind it where nothing branches there. With fewer
@@ -32,6 +33,8 @@ pub(super) struct Control<'a> {
     follow: Option<Block>,
     /// Operands below its parameters.
     pub(super) height: usize,
+    /// Where the instruction is that has opened it.
+    opened: u32,
     /// Whether what is around it is mostly not come to; and, of an `if` before its `else`, what is behind that.
     rare: bool,
     rare_else: bool,
@@ -176,7 +179,9 @@ impl<'a> Translator<'a, '_> {
         let height = self.height_below(params.as_slice().len())?;
         let hint = if kind == BlockKind::If { self.hint() } else { None };
         let (rare, rare_else) = (self.rare, hint == Some(true));
-        self.walk.innermost()?.known = Control { params, results, height, rare, rare_else, ..Control::default() };
+        let opened = self.at;
+        self.walk.innermost()?.known =
+            Control { params, results, height, opened, rare, rare_else, ..Control::default() };
         let (storage, mut here) = self.storage();
         storage.ways_part(&mut here);
         if let Operator::TryTable { try_table } = operator
@@ -280,15 +285,17 @@ impl<'a> Translator<'a, '_> {
     fn branch_if(&mut self, condition: Value, depth: u32) -> Result<()> {
         let (target, arguments) = self.branch(depth)?;
         let hint = self.hint();
+        let rare = self.rare;
         // What is behind it in its block is mostly left out then.
         self.rare |= hint == Some(true);
         let next = self.new_block();
-        if hint == Some(false) {
+        if hint == Some(false) || self.env.has_sides() {
             // What has to be done on the way is out of the way.
-            let jump = self.new_block_that_is(true);
+            let jump = self.new_block_that_is(rare || hint == Some(false));
             self.builder.ins().brif(condition, jump, &[], next, &[]);
             self.builder.seal_block(jump);
             self.builder.switch_to_block(jump);
+            self.side(self.at, 0);
             self.builder.ins().jump(target, &arguments);
         } else {
             self.builder.ins().brif(condition, target, &arguments, next, &[]);
@@ -297,6 +304,18 @@ impl<'a> Translator<'a, '_> {
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
         Ok(())
+    }
+
+    /// The current block is on a side of the branch at `branch`, the `number`-th of those that have a place to stop at;
+    /// that is here, if this code has them.
+    fn side(&mut self, branch: u32, number: u32) {
+        if !self.env.has_sides() {
+            return;
+        }
+        let (at, side) = (self.at, branch_side(WasmOffset::new(branch), number).get());
+        self.locate(side);
+        self.storage.side(&mut self.builder, side);
+        self.locate(at);
     }
 
     /// Leaves the function: by a return, a trap, an exception, or by a tail call.
@@ -365,6 +384,9 @@ impl<'a> Translator<'a, '_> {
     fn branch_table(&mut self, targets: &BrTable<'_>) -> Result<()> {
         let index = self.pop()?;
         self.store_locals();
+        if self.env.has_sides() {
+            return self.branch_table_by_sides(index, targets);
+        }
         let mut calls = Vec::with_capacity(targets.len() as usize);
         let mut blocks = Vec::with_capacity(targets.len() as usize + 1);
         for depth in targets.targets() {
@@ -379,6 +401,39 @@ impl<'a> Translator<'a, '_> {
         self.joins.table(blocks);
         let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(index, table);
+        self.write_edges();
+        Ok(())
+    }
+
+    /// A `br_table` each of whose targets is come to on a side of its own, however often it is named.
+    fn branch_table_by_sides(&mut self, index: Value, targets: &BrTable<'_>) -> Result<()> {
+        let mut sides: Vec<(Block, (Block, Vec<BlockArg>))> = Vec::new();
+        let mut known: HashMap<u32, Block> = HashMap::new();
+        let mut calls = Vec::with_capacity(targets.len() as usize + 1);
+        for depth in targets.targets().chain([Ok(targets.default())]) {
+            let depth = depth.map_err(unreadable)?;
+            let side = match known.get(&depth) {
+                Some(side) => *side,
+                None => {
+                    let target = self.branch(depth)?;
+                    let side = self.new_block();
+                    known.insert(depth, side);
+                    sides.push((side, target));
+                    self.check_size()?;
+                    side
+                }
+            };
+            calls.push(BlockCall::new(side, [], &mut self.builder.func.dfg.value_lists));
+        }
+        let default = calls.pop().ok_or_else(|| internal("a br_table without targets"))?;
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
+        self.builder.ins().br_table(index, table);
+        for (number, (side, (target, arguments))) in sides.into_iter().enumerate() {
+            self.builder.seal_block(side);
+            self.builder.switch_to_block(side);
+            self.side(self.at, number as u32);
+            self.builder.ins().jump(target, &arguments);
+        }
         self.write_edges();
         Ok(())
     }
@@ -442,7 +497,7 @@ impl<'a> Translator<'a, '_> {
 
     /// The innermost block has ended, and control falls out of it or not.
     pub(super) fn close(&mut self, control: Control<'a>, fallen: bool) -> Result<()> {
-        let Control { params, results, header, otherwise, height, mut follow, rare, clauses, .. } = control;
+        let Control { params, results, header, otherwise, height, opened, mut follow, rare, clauses, .. } = control;
         self.rare = rare;
         self.end_handling(self.walk.depth());
         let function = self.walk.depth() == 0;
@@ -479,6 +534,7 @@ impl<'a> Translator<'a, '_> {
         };
         if let Some((otherwise, operands)) = otherwise {
             self.switch_to_otherwise(otherwise, height, operands, params.as_slice());
+            self.side(opened, 0);
             self.jump_with(follow, params.as_slice().len())?;
         }
         self.builder.seal_block(follow);

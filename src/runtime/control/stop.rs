@@ -1,9 +1,9 @@
 //! A stop on its way from the guest to those who listen and back. What a stop means is decided above; here it is made
 //! sure that what is above can do no harm.
 
-use crate::base::{Pc, TextOffset, WasmOffset};
+use crate::base::{Pc, Result, TextOffset, WasmOffset};
 use crate::code::broken;
-use crate::image::{FunctionEntry, ImageTables, SiteId};
+use crate::image::{FunctionEntry, ImageTables, ShapeId, SiteId};
 use crate::isa::{self, ResumeJump, SITE_BYTES, StopContext};
 use crate::runtime::control::{call, resume, tell};
 use crate::runtime::store::events::{Answer, Event, EventRecord, KnownSite, PcKind, RECENT, StopInfo, StopTarget};
@@ -69,7 +69,24 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
             fp,
         };
         (*target).last = index;
+        if info.shape == ShapeId::SIDE {
+            return tell_side((*target).store, &info);
+        }
         tell_stop((*target).store, &info, &Event::Stop(&info))
+    }
+}
+
+/// Tells those who listen that a guest takes a side of a branch.
+///
+/// # Safety
+/// As [`tell_stop`].
+unsafe fn tell_side(store_at: NonNull<StoreInner>, info: &StopInfo) -> AfterStop {
+    // SAFETY: the caller's promise.
+    unsafe {
+        recorded(store_at, info, |_| {
+            tell::tell_side(store_at, info)?;
+            Ok(AfterStop::Native)
+        })
     }
 }
 
@@ -83,6 +100,35 @@ pub(in crate::runtime) unsafe fn tell_stop(
     info: &StopInfo,
     event: &Event<'_>,
 ) -> AfterStop {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let watched = (*store_at.as_ptr()).watched;
+        recorded(store_at, info, |record_at| {
+            if watched {
+                watch::end_quiet(store_at);
+            }
+            let after = match tell::tell(store_at, event)? {
+                Answer::GoOn => AfterStop::Native,
+                Answer::Replace(with) => resume::replace(store_at, record_at, info.func, with)?,
+            };
+            if watched || (*store_at.as_ptr()).watched {
+                watch::protect(store_at)?;
+            }
+            Ok(after)
+        })
+    }
+}
+
+/// Does this while the store has a record of where its guest stands, and sees to how it ends.
+///
+/// # Safety
+/// As [`tell_stop`].
+#[inline]
+unsafe fn recorded(
+    store_at: NonNull<StoreInner>,
+    info: &StopInfo,
+    work: impl FnOnce(*mut EventRecord) -> Result<AfterStop>,
+) -> AfterStop {
     // SAFETY: the caller's promise. The record is taken back before this returns.
     unsafe {
         let store = store_at.as_ptr();
@@ -95,21 +141,7 @@ pub(in crate::runtime) unsafe fn tell_stop(
         let mut record = EventRecord { id, activation, pc, fp, kind, set_up: true, stop, shown: None, previous };
         let record_at = &raw mut record;
         (*store).events = record_at;
-        let watched = (*store).watched;
-        let work = || {
-            if watched {
-                watch::end_quiet(store_at);
-            }
-            let after = match tell::tell(store_at, event)? {
-                Answer::GoOn => AfterStop::Native,
-                Answer::Replace(with) => resume::replace(store_at, record_at, info.func, with)?,
-            };
-            if watched || (*store).watched {
-                watch::protect(store_at)?;
-            }
-            Ok(after)
-        };
-        let after = match catch_unwind(AssertUnwindSafe(work)) {
+        let after = match catch_unwind(AssertUnwindSafe(|| work(record_at))) {
             Ok(Ok(_)) if (*store).registry.is_broken() => {
                 (*store).poisoned = true;
                 call::leave_with_error(store_at, broken());

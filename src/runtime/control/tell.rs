@@ -3,7 +3,7 @@
 use crate::base::{Error, ErrorKind, Family, Result, ValType};
 use crate::runtime::objects::handles::any_of_extern;
 use crate::runtime::objects::roots::Roots;
-use crate::runtime::store::events::{Answer, Event, Listens};
+use crate::runtime::store::events::{Answer, Event, Listens, Side, StopInfo};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
 use crate::runtime::store::virtual_frame::VirtualFrame;
@@ -32,6 +32,26 @@ pub(in crate::runtime) unsafe fn tell(store: NonNull<StoreInner>, event: &Event<
     // SAFETY: as above.
     unsafe { (*store.as_ptr()).roots.end_scope(scope) };
     answer
+}
+
+/// Tells all who listen that a guest takes a side of a branch. They have nothing of the store in hand by which they
+/// could call a guest or look at a frame.
+///
+/// # Safety
+/// The store is alive, and no reference to its inside is held.
+pub(in crate::runtime) unsafe fn tell_side(store: NonNull<StoreInner>, info: &StopInfo) -> Result<()> {
+    // SAFETY: the caller's promise; each reference to the store's inside ends before a listener is called, but that to
+    // its code, which listeners are lent.
+    unsafe {
+        let attachment = &(*store.as_ptr()).attachment;
+        let Some(last) = attachment.as_ref().map(|attachment| attachment.listeners.last()) else { return Ok(()) };
+        let mut told = 0;
+        while let Some((number, listener)) = next(store, told, last) {
+            told = number;
+            listener.tell_side(&mut Side::new(info, &mut (*store.as_ptr()).registry))?;
+        }
+        Ok(())
+    }
 }
 
 /// Tells all who listen, with nothing protected meanwhile of what is watched.

@@ -24,7 +24,7 @@
 
 use crate::abi::{Activation, ResumeState, TrapCode};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, WasmOffset};
-use crate::code::{CodeSlot, TextBase};
+use crate::code::{CodeRegistry, CodeSlot, PatchEdit, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
 use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
@@ -114,6 +114,49 @@ pub trait EventSink: Send + Sync + 'static {
     /// # Errors
     /// What the sink likes.
     fn on_event(&self, told: &mut Told<'_, Self::State>, event: &Event<'_>) -> Result<Answer>;
+
+    /// The guest takes a side of a branch, on which a site is armed: see
+    /// [`Point::is_on_side`](crate::image::Point::is_on_side). Where its frame has locals and operands, nobody knows,
+    /// so nothing of the store is in hand here but what is patched, and the guest goes on.
+    ///
+    /// # Errors
+    /// What the sink likes: the guest's call ends with it.
+    fn on_side(&self, _state: &mut Self::State, _side: &mut Side<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A side of a branch that a guest takes.
+pub struct Side<'a> {
+    slot: CodeSlot,
+    at: WasmOffset,
+    registry: &'a mut CodeRegistry,
+}
+
+impl<'a> Side<'a> {
+    pub(in crate::runtime) fn new(info: &StopInfo, registry: &'a mut CodeRegistry) -> Side<'a> {
+        Side { slot: info.slot, at: info.wasm, registry }
+    }
+
+    /// The code.
+    pub fn slot(&self) -> CodeSlot {
+        self.slot
+    }
+
+    /// Its [`branch_side`](crate::image::branch_side).
+    pub fn at(&self) -> WasmOffset {
+        self.at
+    }
+
+    /// The store's code.
+    pub fn registry(&self) -> &CodeRegistry {
+        self.registry
+    }
+
+    /// Starts an edit of what is patched.
+    pub fn edit(&mut self) -> PatchEdit<'_> {
+        self.registry.edit()
+    }
 }
 
 /// What a listener has while it is told: the store, and its own state.
@@ -205,12 +248,18 @@ impl<S: EventSink> Listener<S> {
 pub(in crate::runtime) trait Listens: Any {
     /// Tells it.
     fn tell(&self, store: StoreMut<'_>, event: &Event<'_>) -> Result<Answer>;
+    /// Tells it of a side.
+    fn tell_side(&self, side: &mut Side<'_>) -> Result<()>;
 }
 
 impl<S: EventSink> Listens for Listener<S> {
     fn tell(&self, store: StoreMut<'_>, event: &Event<'_>) -> Result<Answer> {
         let of_guest = matches!(event, Event::Stop(_) | Event::Access(_) | Event::Trap(_) | Event::Exception(_));
         self.sink.on_event(&mut Told { store, state: &self.state, of_guest }, event)
+    }
+
+    fn tell_side(&self, side: &mut Side<'_>) -> Result<()> {
+        with_state(&self.state, |state| self.sink.on_side(state, side))
     }
 }
 

@@ -57,6 +57,10 @@ impl Area for Frame {
         Ok(())
     }
 
+    fn side(&mut self, builder: &mut FunctionBuilder<'_>, at: u32) {
+        self.slots.side(builder, at);
+    }
+
     fn enter(&self, builder: &mut FunctionBuilder<'_>) -> Value {
         let Flags { constant, header, slot, .. } = self.flags;
         let store = builder.ins().load(POINTER, constant, self.vmctx, VMContext::STORE);

@@ -41,6 +41,9 @@ pub(in super::super) trait Area {
     /// operand stack, and whether only the guest may run it.
     fn stop(&mut self, here: &mut Here<'_, '_>, index: u32, about: (u32, bool), body: Block) -> Result<()>;
 
+    /// See [`Storage::side`].
+    fn side(&mut self, _builder: &mut FunctionBuilder<'_>, _at: u32) {}
+
     /// See [`Storage::end_of_rerun`], before the `index`-th instruction.
     fn end_of_rerun(&self, _kind: u32, _index: u32) -> Option<u64> {
         None
@@ -188,6 +191,10 @@ impl<P: Area> Storage for InMemory<P> {
 
     fn branch_of_guest(&mut self, builder: &mut FunctionBuilder<'_>) -> Option<Block> {
         self.end_of_rerun(RerunEnd::NATIVE).map(|_| self.edge(builder, Edge::Guest))
+    }
+
+    fn side(&mut self, builder: &mut FunctionBuilder<'_>, at: u32) {
+        self.area.side(builder, at);
     }
 
     fn take_edges(&mut self) -> Vec<(Block, Edge)> {

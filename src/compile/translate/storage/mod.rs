@@ -147,6 +147,9 @@ pub(super) trait Storage {
     /// The topmost operand is what `local` is now.
     fn top_is_local(&mut self, _stack: &mut [Operand], _local: u32) {}
 
+    /// A stop point on a side of a branch, which has this offset. The current block leads nowhere else.
+    fn side(&mut self, _builder: &mut FunctionBuilder<'_>, _at: u32) {}
+
     /// Ways part here that come together again.
     fn ways_part(&mut self, _here: &mut Here<'_, '_>) {}
 

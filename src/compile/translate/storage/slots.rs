@@ -166,6 +166,10 @@ impl Storage for Slots<'_> {
         }
     }
 
+    fn side(&mut self, builder: &mut FunctionBuilder<'_>, at: u32) {
+        self.frame.side(builder, at);
+    }
+
     /// Every operand has to be where it will be found on all ways.
     fn ways_part(&mut self, here: &mut Here<'_, '_>) {
         self.forget(here.stack, None);
