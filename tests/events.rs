@@ -9,6 +9,8 @@ use stepwell::*;
 
 const TIERS: [DebugTier; 2] = [DebugTier::Regions, DebugTier::Simple];
 
+/// A module, what it imports, and an instance of it.
+type Parts = (Module, Vec<Extern>, Instance);
 type Answers = dyn Fn(&mut Stop<'_>, &str) -> Action + Send + Sync;
 
 /// What was told: by a word each, with numbers behind it.
@@ -259,7 +261,7 @@ fn a_trap_fails_what_is_told_of() {
 #[test]
 fn what_a_callback_does_is_not_told() {
     for tier in TIERS {
-        let cell: Arc<Mutex<Option<(Module, Vec<Extern>, Instance)>>> = Arc::default();
+        let cell: Arc<Mutex<Option<Parts>>> = Arc::default();
         let shared = cell.clone();
         let mut world = World::new(tier, move |stop, what| {
             if what.starts_with("step") {

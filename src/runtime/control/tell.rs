@@ -80,8 +80,8 @@ unsafe fn tell_unprotected(store: NonNull<StoreInner>, event: &Event<'_>, last: 
 unsafe fn tell_all(store: NonNull<StoreInner>, event: &Event<'_>, last: u64) -> Result<Answer> {
     let mut replaced = None;
     let mut told = 0;
-    // SAFETY: as above.
     while told < last
+        // SAFETY: as above.
         && let Some((number, listener)) = unsafe { next(store, told, last) }
     {
         told = number;
