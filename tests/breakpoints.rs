@@ -357,6 +357,9 @@ fn programs() -> Vec<(String, Vec<u8>)> {
     names.into_iter().map(read).collect()
 }
 
+/// The line that a breakpoint is for, and its places with the lines that they are at.
+type Expected = (String, u32, Vec<(WasmOffset, Option<u32>)>);
+
 /// Every line of every program is broken at, and its exports are called: each stop is at the line of its breakpoint.
 #[test]
 fn every_line_of_many_programs_stops_at_that_line() {
@@ -381,7 +384,7 @@ fn every_line_of_many_programs_stops_at_that_line() {
         let mut store = Store::new(&engine);
         store.set_fuel(1_000_000).unwrap();
         let instance = instance(&mut store, &module);
-        let expected: Arc<Mutex<BTreeMap<_, (String, u32, Vec<(WasmOffset, Option<u32>)>)>>> = Arc::default();
+        let expected: Arc<Mutex<BTreeMap<_, Expected>>> = Arc::default();
         let known = expected.clone();
         let label = name.clone();
         let (debugger, log) = watch(&mut store, move |stop| {
