@@ -61,7 +61,9 @@ impl EventSink for Recorder {
             Event::Trap(trap) => {
                 self.traps.lock().unwrap().push((trap.code, frames(&told.as_store_mut()).len()));
             }
-            _ => _ = self.modules.fetch_add(1, Ordering::Relaxed),
+            Event::Module(_) => _ = self.modules.fetch_add(1, Ordering::Relaxed),
+            Event::Instance(_) => {}
+            other => panic!("{other:?}"),
         }
         Ok(Answer::GoOn)
     }

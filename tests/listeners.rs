@@ -31,6 +31,7 @@ impl EventSink for Named {
             Event::Stop(_) => "stop",
             Event::Trap(_) => "trap",
             Event::Module(_) => "module",
+            Event::Instance(_) => "instance",
             _ => "more",
         };
         self.log.lock().unwrap().push((self.name, what));
@@ -107,8 +108,11 @@ fn all_are_told_in_the_order_in_which_they_came() {
     assert_eq!(world.log(), stop_and_trap);
     let other = Module::new(&world.engine, &wat::parse_str("(module)").unwrap()).unwrap();
     Instance::new(&mut world.store, &other, &[]).unwrap();
-    assert_eq!(world.log(), [("a", "module"), ("b", "module"), ("c", "module")]);
-    assert_eq!([&a, &b, &c].map(|sink| world.count(sink)), [Some(14), Some(24), Some(34)]);
+    // The instance, once the module is known.
+    let log = world.log();
+    assert_eq!(log[..3], [("a", "module"), ("b", "module"), ("c", "module")]);
+    assert_eq!(log[3..], [("a", "instance"), ("b", "instance"), ("c", "instance")]);
+    assert_eq!([&a, &b, &c].map(|sink| world.count(sink)), [Some(15), Some(25), Some(35)]);
     // One leaves, and comes again behind the others.
     world.store.remove_listener(&*a).unwrap();
     assert_eq!(world.store.remove_listener(&*a).unwrap_err().kind(), ErrorKind::Argument);
