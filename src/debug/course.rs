@@ -100,6 +100,7 @@ impl State {
     #[inline]
     fn has_breakpoints_alone(&self, store: &StoreMut<'_>) -> bool {
         !self.asking
+            && !self.stepping.is_always()
             && self.stepping.is_idle(&self.layers)
             && self.marks.is_empty()
             && !self.watch.is_awake()
@@ -518,7 +519,8 @@ fn without_breakpoint(store: &StoreMut<'_>, at: &mut Place<'_>) -> bool {
         at.reason = Reason::Pause;
         return true;
     }
-    if at.stepped {
+    // Mostly it was one before: then there is nothing to be dropped.
+    if at.stepped && !matches!(at.reason, Reason::Step) {
         at.reason = Reason::Step;
     }
     at.stepped

@@ -309,28 +309,29 @@ impl Core {
             }
             let mut at = Place::told(info, reason);
             let next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
-            return self.follow(told, at, next);
+            return self.follow(told, &mut at, next);
         }
         let mut at = Place::new(info);
         let next = told.with(|state, store| match accessed {
             true => state.accessed(store, &mut at),
             false => state.arrive(store, &mut at),
         })?;
-        self.follow(told, at, next)
+        self.follow(told, &mut at, next)
     }
 
     /// Does what is to be done next at a stop, until the guest goes on.
-    fn follow(&self, told: &mut Told<'_, State>, mut at: Place<'_>, mut next: Next) -> Result<Answer> {
+    #[inline]
+    fn follow(&self, told: &mut Told<'_, State>, at: &mut Place<'_>, mut next: Next) -> Result<Answer> {
         loop {
             match next {
                 Next::Done(answer) => return Ok(answer),
-                Next::Ask => next = self.ask(told, &mut at)?,
+                Next::Ask => next = self.ask(told, at)?,
                 Next::Tell => {
                     if at.reason == Reason::Pause {
                         told.with(|_, store| store.end_pause())?;
                     }
                     let mut action = self.call_back(told, &at.reason, None);
-                    next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
+                    next = told.with(|state, store| state.answered(store, at, &mut action))?;
                 }
             }
         }

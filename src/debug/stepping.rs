@@ -107,7 +107,13 @@ impl Stepping {
     /// Whether no step is under way, and none has left anything armed.
     #[inline]
     pub(super) fn is_idle(&self, layers: &Layers) -> bool {
-        !self.always && self.goal == Goal::None && matches!(layers.scope(Layer::Step), StepScope::Off)
+        self.goal == Goal::None && matches!(layers.scope(Layer::Step), StepScope::Off)
+    }
+
+    /// Whether every instruction stops.
+    #[inline]
+    pub(super) fn is_always(&self) -> bool {
+        self.always
     }
 
     /// Whether the instruction at `wasm` ends the step under way; if so, it is over.
