@@ -8,7 +8,7 @@ use stepwell::dwarf::{
     Context, FrameReader, Inspector, MemoryAddress, SourceMap, ValueKind, VariableKind, WasmValue, Write,
 };
 use stepwell::internals::wasm::parse;
-use stepwell::runtime::{Config, Engine, Linker, Memory, Module, Store, Val};
+use stepwell::runtime::{Config, Engine, Instance, Linker, Memory, Module, Store, Val};
 
 const GUESTS: [&str; 14] = [
     "c0_4",
@@ -74,14 +74,20 @@ impl FrameReader for Kept {
     }
 }
 
-/// Runs a guest's `run(5)` with breakpoints at functions, and keeps the frames of each stop.
-fn stops(guest: &str, functions: &[&str]) -> (Module, Vec<Vec<Kept>>) {
+/// A guest in a store that can be debugged.
+fn started(guest: &str) -> (Module, Store, Instance) {
     let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
     let module = Module::new(&engine, &support(&format!("{guest}.wasm"))).unwrap();
     let mut store = Store::new(&engine);
     let mut linker = Linker::new(&engine);
     linker.fill_missing_with_defaults(&mut store, &module).unwrap();
     let instance = linker.instantiate(&mut store, &module).unwrap();
+    (module, store, instance)
+}
+
+/// Runs a guest's `run(5)` with breakpoints at functions, and keeps the frames of each stop.
+fn stops(guest: &str, functions: &[&str]) -> (Module, Vec<Vec<Kept>>) {
+    let (module, mut store, instance) = started(guest);
     let memory: Memory = instance.export(&mut store, "memory").and_then(|item| item.memory()).unwrap();
     let kept = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let seen = kept.clone();
@@ -609,12 +615,7 @@ fn watching(
     paths: &'static [&'static str],
     kind: WatchKind,
 ) -> (Watched, Vec<String>, Vec<Watchpoint>) {
-    let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
-    let module = Module::new(&engine, &support(&format!("{guest}.wasm"))).unwrap();
-    let mut store = Store::new(&engine);
-    let mut linker = Linker::new(&engine);
-    linker.fill_missing_with_defaults(&mut store, &module).unwrap();
-    let instance = linker.instantiate(&mut store, &module).unwrap();
+    let (module, mut store, instance) = started(guest);
     let told = std::sync::Arc::new(std::sync::Mutex::new((Vec::new(), Vec::new(), Vec::new())));
     let seen = told.clone();
     let debugger = Debugger::attach(&mut store, move |stop| {

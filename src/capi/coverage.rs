@@ -7,7 +7,8 @@ use super::plumbing::guard::{or_error, or_value};
 use super::plumbing::handles::{stepwell_debugger_t, stepwell_error_t, wasm_module_t};
 use super::plumbing::own::{Out, Own, borrow, null};
 use super::vecs::wasm_byte_vec_t;
-use crate::debug::{CoveredBlock, CoveredBranch};
+use crate::base::Result;
+use crate::debug::{Coverage, CoveredBlock, CoveredBranch};
 
 /// Instructions that are reached together, but for traps among them: a basic block, or what is between two calls of
 /// one.
@@ -64,6 +65,19 @@ pub unsafe extern "C" fn stepwell_debugger_cover(
     })
 }
 
+/// What has been reached of a module, if the debugger covers it.
+///
+/// # Safety
+/// C passes live objects or NULL.
+unsafe fn coverage_of(debugger: *const stepwell_debugger_t, module: *const wasm_module_t) -> Result<Option<Coverage>> {
+    // SAFETY: by the contract.
+    let (object, module) = unsafe { (borrow(debugger, "debugger")?, module_or_any(module)?) };
+    let module = module.ok_or_else(|| null("module"))?;
+    let DebuggerObject { cell, debugger } = object;
+    let all = debugger.coverage(&*cell.enter_to_look()?)?;
+    Ok(all.into_iter().find(|coverage| coverage.module().id() == module.id()))
+}
+
 /// Writes the blocks of a module to `out`, by their offsets, with what has been reached of them: the first ones, if
 /// there are more than `capacity`. Returns how many there are, none of a module that `stepwell_debugger_cover` was not
 /// asked for; with a `capacity` of 0, `out` may be NULL.
@@ -78,18 +92,14 @@ pub unsafe extern "C" fn stepwell_debugger_coverage(
 ) -> usize {
     or_value("stepwell_debugger_coverage", 0, || {
         // SAFETY: C passes live objects or NULL.
-        let (object, module) = unsafe { (borrow(debugger, "debugger")?, module_or_any(module)?) };
-        let module = module.ok_or_else(|| null("module"))?;
-        let DebuggerObject { cell, debugger } = object;
-        let all = debugger.coverage(&*cell.enter_to_look()?)?;
-        let found = all.iter().find(|coverage| coverage.module().id() == module.id());
+        let found = unsafe { coverage_of(debugger, module) }?;
         let row = |block: &CoveredBlock| stepwell_covered_block_t {
             begin: block.start.index(),
             end: block.end.index(),
             func_index: block.func.get(),
             is_reached: block.reached,
         };
-        let blocks = found.map_or(&[][..], |coverage| coverage.blocks());
+        let blocks = found.as_ref().map_or(&[][..], Coverage::blocks);
         // SAFETY: C has room for `capacity` there, or passes NULL.
         unsafe { write_rows(blocks.iter().map(row), out, capacity) }
     })
@@ -110,12 +120,8 @@ pub unsafe extern "C" fn stepwell_debugger_coverage_branches(
 ) -> usize {
     or_value("stepwell_debugger_coverage_branches", 0, || {
         // SAFETY: C passes live objects or NULL.
-        let (object, module) = unsafe { (borrow(debugger, "debugger")?, module_or_any(module)?) };
-        let module = module.ok_or_else(|| null("module"))?;
-        let DebuggerObject { cell, debugger } = object;
-        let all = debugger.coverage(&*cell.enter_to_look()?)?;
-        let found = all.iter().find(|coverage| coverage.module().id() == module.id());
-        let branches = found.map_or(&[][..], |coverage| coverage.branches());
+        let found = unsafe { coverage_of(debugger, module) }?;
+        let branches = found.as_ref().map_or(&[][..], Coverage::branches);
         let rows: Vec<stepwell_covered_side_t> = branches.iter().flat_map(sides).collect();
         // SAFETY: C has room for `capacity` there, or passes NULL.
         unsafe { write_rows(rows.into_iter(), out, capacity) }
