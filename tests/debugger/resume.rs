@@ -1,9 +1,7 @@
 //! Resume code through the runtime: a frame at a stop is replaced by one with a state of its own, anywhere, any number
 //! of times, and nobody else notices. Where a frame really is, as its sink says.
 
-#[path = "../examples/wast/replace.rs"]
-mod replace;
-
+use crate::replace;
 use replace::{same, state};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
