@@ -3,16 +3,15 @@
 //! debugger's state in hand; whoever calls the callback does that with the state put back.
 
 use super::State;
-use super::breakpoint_id::{BreakpointId, Hits};
-use super::condition::{Reader, Values};
+use super::breakpoint_id::Hits;
+use super::breakpoints::Plain;
+use super::condition::Reader;
 use super::stepping::Action;
 use super::stop::Reason;
 use super::watchpoint::WatchHit;
 use crate::base::{Result, WasmOffset};
 use crate::image::RerunEnd;
-use crate::runtime::{
-    Answer, AsStore, Looked, Room, StopInfo, StoreMut, StoreRef, Trap, TrapCode, TrapInfo, VirtualFrame,
-};
+use crate::runtime::{Answer, AsStore, Looked, Room, StopInfo, StoreMut, Trap, TrapCode, TrapInfo, VirtualFrame};
 
 /// The most frames' worth of room kept.
 const MAX_SPARE: usize = 4;
@@ -107,16 +106,17 @@ impl State {
             && !store.registry().has_pause_to_end()
     }
 
-    /// The guest has come to a stop point: the breakpoint that stops it whatever its state is, if that alone is told.
-    /// This and [`State::goes_on`] are a short way through what [`State::arrive`] and [`State::answered`] do, for what
-    /// most stops are.
+    /// The guest has come to a stop point: whether the breakpoint there stops it, if only that is to be looked at. Where
+    /// it passes the guest, that goes on. This and [`State::goes_on`] are a short way through what [`State::arrive`] and
+    /// [`State::answered`] do, for what most stops are.
     #[inline]
-    pub(super) fn hit_alone(&mut self, store: &StoreMut<'_>, info: &StopInfo) -> Option<BreakpointId> {
+    pub(super) fn hit_alone(&mut self, store: &StoreMut<'_>, info: &StopInfo) -> Plain {
         if !self.has_breakpoints_alone(store) {
-            return None;
+            return Plain::Unknown;
         }
-        let found = self.breakpoints.at(info.slot, info.wasm)?;
-        self.breakpoints.hit_plain(found)
+        let Some(found) = self.breakpoints.at(info.slot, info.wasm) else { return Plain::Unknown };
+        let goes_on = self.breakpoints.inside(info.slot, info.func).is_none() && !store.registry().is_pause_asked();
+        self.breakpoints.hit_plain(found, goes_on, || Reader::new(store.as_store(), info, None))
     }
 
     /// Such a breakpoint has been told: whether the guest goes on from there, with nothing more to be looked at.
@@ -173,7 +173,7 @@ impl State {
     pub(super) fn accessed(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
         let mut ahead = store.look_inside(self.spare.pop())?;
         let fuel = ahead.fuel();
-        if !has_regions(store, at.info) {
+        if !at.info.regions {
             // The access is the next instruction, and a stop point is behind it.
             if let Some(accessing) = self.watch.access_of(store, at.info, &ahead)? {
                 self.watch.expect(store.as_store(), &accessing)?;
@@ -268,13 +268,13 @@ impl State {
             return;
         }
         self.watch.stand(store, at.info, at.wasm, at.inside.as_deref());
-        self.saw_inside(store, at);
+        self.saw_inside(at);
     }
 
     /// Something was told inside of a region, or looked at there. Where memories are watched, what the guest accesses
     /// up to the region's end is known as well: by itself it comes there without another look.
-    fn saw_inside(&self, store: &StoreMut<'_>, at: &mut Place<'_>) {
-        at.quiet |= at.inside.is_some() && self.watch.memories() && has_regions(store, at.info);
+    fn saw_inside(&self, at: &mut Place<'_>) {
+        at.quiet |= at.inside.is_some() && self.watch.memories() && at.info.regions;
     }
 
     /// Whether the callback is to see the instruction about to run; why is noted. A step that ends here is over.
@@ -302,11 +302,11 @@ impl State {
         }
         if let Reason::Breakpoint(hits) = &mut at.reason {
             hits.clear();
-            if let Some(id) = self.breakpoints.hit_plain(found) {
+            if let Plain::Stops(id) = self.breakpoints.hit_plain(found, false, || None) {
                 hits.push(id);
                 return Ok(Due::Yes);
             }
-            if self.breakpoints.reached(found, || reader(store.as_store(), inside), hits) {
+            if self.breakpoints.reached(found, || Reader::new(store.as_store(), at.info, inside), hits) {
                 return Ok(Due::Ask);
             }
         }
@@ -340,9 +340,49 @@ impl State {
         Ok(Some(Answer::Replace(Box::new(with))))
     }
 
+    /// Whether whatever comes next is stopped at for a step, and for nothing else: no breakpoint is set, nothing is
+    /// watched, no pause asked for.
+    #[inline]
+    fn steps_alone(&self, store: &StoreMut<'_>, at: &Place<'_>) -> bool {
+        self.breakpoints.is_empty()
+            && !self.watch.is_awake()
+            && self.stepping.goes_anywhere(&self.layers, store)
+            && !at.diverged
+            && !store.registry().is_pause_asked()
+    }
+
+    /// [`State::go_on`] where [`State::steps_alone`]: the short way to the next instruction.
+    #[inline]
+    fn step_alone(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        let mut inside = match at.inside.take() {
+            Some(changed) if !at.info.regions => return self.leave(store, at, changed).map(Next::Done),
+            Some(inside) => inside,
+            None if !at.info.regions => return Ok(Next::Done(Answer::GoOn)),
+            None => match enter(store, &mut self.spare)? {
+                Some(inside) => inside,
+                None => return Ok(Next::Done(Answer::GoOn)),
+            },
+        };
+        if !matches!(inside.step(store)?, RerunEnd::Stopped(_)) {
+            return self.leave(store, at, inside).map(Next::Done);
+        }
+        at.wasm = inside.wasm();
+        at.stepped = true;
+        // Mostly it was one before: then there is nothing to be dropped.
+        if !matches!(at.reason, Reason::Step) {
+            at.reason = Reason::Step;
+        }
+        inside.pay(store);
+        store.set_virtual(inside);
+        Ok(self.tell())
+    }
+
     /// Reruns from where the guest is to the next instruction that the callback is to see; or says how the guest goes
     /// on by itself.
     fn go_on(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        if self.steps_alone(store, at) {
+            return self.step_alone(store, at);
+        }
         let &StopInfo { slot, func, .. } = at.info;
         loop {
             // What rerun goes over it is asked about one by one, where memories are watched.
@@ -360,10 +400,10 @@ impl State {
             }
             let stops = self.breakpoints.inside(slot, func);
             let splits = self.breakpoints.splits(slot);
-            if at.inside.is_none() && !has_regions(store, at.info) {
+            if at.inside.is_none() && !at.info.regions {
                 return Ok(Next::Done(Answer::GoOn));
             }
-            if !has_regions(store, at.info)
+            if !at.info.regions
                 && let Some(changed) = at.inside.take()
             {
                 // Each instruction has a site, at which the guest itself stops.
@@ -539,22 +579,7 @@ fn enter(store: &mut StoreMut<'_>, spare: &mut Vec<Room>) -> Result<Option<Box<V
     }
 }
 
-/// What a condition is read from: the frame where the guest stands, or what is known of it inside a region.
-fn reader<'a>(store: StoreRef<'a>, inside: Option<&'a VirtualFrame>) -> Option<Reader<'a>> {
-    let top = store.keep_top(store.event()?)?;
-    let values = match inside {
-        Some(inside) => Values::Inside(inside),
-        None => Values::Frame(store.state_of(&top)?),
-    };
-    Some(Reader { store, values, instance: top.instance() })
-}
-
 /// Whether what was read ahead of its turn may have been changed since; what is in registers keeps no object, too.
 fn is_stale(store: &StoreMut<'_>, access: &Access, inside: &VirtualFrame) -> bool {
     snapshot(inside) != access.end || store.as_store().usage().heap_bytes > 0
-}
-
-/// Whether the code that has stopped has regions at all.
-fn has_regions(store: &StoreMut<'_>, stop: &StopInfo) -> bool {
-    store.registry().get(stop.slot).is_some_and(|entry| entry.engine.tables().regions)
 }

@@ -73,7 +73,7 @@ use crate::runtime::{
     Told, Trap, TrapInfo,
 };
 use breakpoint_id::Hits;
-use breakpoints::{Asked, Breakpoints};
+use breakpoints::{Asked, Breakpoints, Plain};
 use course::{Next, Place};
 use coverage::Marks;
 use layers::Layers;
@@ -301,15 +301,20 @@ impl Core {
     ///
     /// `accessed`: the guest is inside the region behind that, at an access of what is watched.
     fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo, accessed: bool) -> Result<Answer> {
-        if !accessed && let Some(id) = told.with(|state, store| Ok(state.hit_alone(store, info)))? {
-            let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
-            let mut action = self.call_back(told, &reason, None);
-            if told.with(|state, store| Ok(state.goes_on(store, info, &action)))? {
-                return Ok(Answer::GoOn);
+        let alone = if accessed { Plain::Unknown } else { told.with(|state, store| Ok(state.hit_alone(store, info)))? };
+        match alone {
+            Plain::Unknown => {}
+            Plain::Passes => return Ok(Answer::GoOn),
+            Plain::Stops(id) => {
+                let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
+                let mut action = self.call_back(told, &reason, None);
+                if told.with(|state, store| Ok(state.goes_on(store, info, &action)))? {
+                    return Ok(Answer::GoOn);
+                }
+                let mut at = Place::told(info, reason);
+                let next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
+                return self.follow(told, &mut at, next);
             }
-            let mut at = Place::told(info, reason);
-            let next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
-            return self.follow(told, &mut at, next);
         }
         let mut at = Place::new(info);
         let next = told.with(|state, store| match accessed {
@@ -327,7 +332,7 @@ impl Core {
                 Next::Done(answer) => return Ok(answer),
                 Next::Ask => next = self.ask(told, at)?,
                 Next::Tell => {
-                    if at.reason == Reason::Pause {
+                    if matches!(at.reason, Reason::Pause) {
                         told.with(|_, store| store.end_pause())?;
                     }
                     let mut action = self.call_back(told, &at.reason, None);

@@ -12,7 +12,7 @@ use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::EventId;
 use crate::runtime::objects::values::Val;
-use crate::runtime::store::events::{EventRecord, PcKind};
+use crate::runtime::store::events::{EventRecord, PcKind, StopInfo};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreRef;
 use crate::runtime::store::virtual_frame::VirtualFrame;
@@ -461,6 +461,28 @@ impl<'a> StoreRef<'a> {
             instance: unsafe { instance_in(store, stop.fp, offset) },
             called_through_host: false,
         })
+    }
+
+    /// The locals and operands of the frame that stands at a stop, as its slots have them, whatever has been said of
+    /// it; [`None`] where that is not the stop being told.
+    #[inline]
+    pub fn state_at(self, stop: &StopInfo) -> Option<FrameState<'a>> {
+        let store = self.inner();
+        // The slots can be read as long as the record stands.
+        store.newest_event().filter(|record| std::ptr::eq(record.stop, stop))?;
+        let tables = store.registry.get(stop.slot)?.engine.tables();
+        let (locals, operands) = (tables.declared_locals_of(stop.func), stop.shape);
+        Some(FrameState { store, values: FrameValues::Slots { fp: stop.fp, tables, locals, operands } })
+    }
+
+    /// The instance of the frame that stands at a stop; [`None`] where that is not the stop being told.
+    pub fn instance_at(self, stop: &StopInfo) -> Option<Instance> {
+        let store = self.inner();
+        store.newest_event().filter(|record| std::ptr::eq(record.stop, stop))?;
+        let place = store.registry.get(stop.slot)?.engine.tables().function(stop.func)?.vmctx;
+        let Some(Place::Frame(offset)) = place else { return None };
+        // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
+        unsafe { instance_in(store, stop.fp, offset) }
     }
 
     #[cold]

@@ -67,6 +67,7 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
             shape: known.shape,
             pc: Pc::new(pc),
             fp,
+            regions: tables.regions,
         };
         (*target).last = index;
         if info.shape == ShapeId::SIDE {

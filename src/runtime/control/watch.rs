@@ -153,7 +153,8 @@ unsafe fn accessed(watch: *mut MemoryWatch, fp: usize) -> AfterStop {
             let point = tables.complete_before(func, wasm)?;
             let (wasm, shape) = (point.wasm, point.shape);
             let site = point.site.unwrap_or(SiteId(u32::MAX));
-            Some(StopInfo { slot, func, site, wasm, shape, pc: Pc::new(fault.pc.get()), fp })
+            let regions = tables.regions;
+            Some(StopInfo { slot, func, site, wasm, shape, pc: Pc::new(fault.pc.get()), fp, regions })
         });
         let Some(info) = found else {
             call::leave_with_error(store, unknown());

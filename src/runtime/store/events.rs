@@ -370,6 +370,8 @@ pub struct StopInfo {
     pub pc: Pc,
     /// The guest's frame pointer.
     pub fp: usize,
+    /// Whether the code has regions: instructions with no stop point before them.
+    pub regions: bool,
 }
 
 /// What an instruction is about to access at once.
