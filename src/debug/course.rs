@@ -171,17 +171,12 @@ impl State {
 
     /// The guest has accessed what is watched, or what is near it, behind a stop point.
     pub(super) fn accessed(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        self.watch.follow();
+        if !at.info.regions {
+            return self.expect_next(store, at);
+        }
         let mut ahead = store.look_inside(self.spare.pop())?;
         let fuel = ahead.fuel();
-        if !at.info.regions {
-            // The access is the next instruction, and a stop point is behind it.
-            if let Some(accessing) = self.watch.access_of(store, at.info, &ahead)? {
-                self.watch.expect(store.as_store(), &accessing)?;
-            }
-            self.keep(ahead.into());
-            self.watch.go_on_quietly(&mut self.layers, store)?;
-            return Ok(Next::Done(Answer::GoOn));
-        }
         // Split code stops between.
         match self.breakpoints.splits(at.info.slot) {
             Some(splits) => ahead.run_to(store, splits),
@@ -192,6 +187,18 @@ impl State {
         self.keep(ahead.into());
         at.inside = Some(store.look_inside(self.spare.pop())?);
         self.go_on(store, at)
+    }
+
+    /// In code without regions: a stop point is behind the next instruction, up to which what is watched may be
+    /// accessed.
+    fn expect_next(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>) -> Result<Next> {
+        let here = store.look_inside(self.spare.pop())?;
+        if let Some(accessing) = self.watch.access_of(store, at.info, &here)? {
+            self.watch.expect(store.as_store(), &accessing)?;
+        }
+        self.keep(here.into());
+        self.watch.go_on_quietly(&mut self.layers, store)?;
+        Ok(Next::Done(Answer::GoOn))
     }
 
     /// The host has been asked: these breakpoints are come to.
@@ -387,8 +394,9 @@ impl State {
         loop {
             // What rerun goes over it is asked about one by one, where memories are watched.
             let watching = self.watch.memories();
+            let follows = self.watch.follows();
             let steps = self.stepping.wants(&self.layers, store, at.info);
-            if at.inside.is_none() && !steps && self.breakpoints.inside(slot, func).is_none() {
+            if at.inside.is_none() && !steps && !follows && self.breakpoints.inside(slot, func).is_none() {
                 return Ok(Next::Done(Answer::GoOn));
             }
             if at.inside.is_none()
@@ -401,7 +409,7 @@ impl State {
             let stops = self.breakpoints.inside(slot, func);
             let splits = self.breakpoints.splits(slot);
             if at.inside.is_none() && !at.info.regions {
-                return Ok(Next::Done(Answer::GoOn));
+                return if follows { self.expect_next(store, at) } else { Ok(Next::Done(Answer::GoOn)) };
             }
             if !at.info.regions
                 && let Some(changed) = at.inside.take()
@@ -409,8 +417,11 @@ impl State {
                 // Each instruction has a site, at which the guest itself stops.
                 return self.leave(store, at, changed).map(Next::Done);
             }
+            at.quiet |= follows;
             let mut inside = match at.inside.take() {
                 Some(inside) => inside,
+                // What only the guest may run is looked at, too.
+                None if follows => store.look_inside(self.spare.pop())?,
                 None => match enter(store, &mut self.spare)? {
                     Some(inside) => inside,
                     None => return Ok(Next::Done(Answer::GoOn)),

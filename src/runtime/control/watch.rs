@@ -69,6 +69,16 @@ impl StoreMut<'_> {
     }
 }
 
+impl StoreMut<'_> {
+    /// Whoever was told of an access, and has looked at what the guest did from there on, says whether it accessed any of
+    /// the watched pages. Where it did, it is told of the next such access at once, though that is of no watched byte.
+    pub fn looked_at_accesses(&mut self, found: bool) {
+        if let Some(watch) = &mut self.inner().memory_watch {
+            watch.looked(found);
+        }
+    }
+}
+
 /// What is watched in the store whose guest this thread runs.
 ///
 /// # Safety
@@ -107,7 +117,7 @@ unsafe fn fault(fault: &PageFault) -> OnFault {
         {
             found = watch.look(fault, width);
         }
-        if matches!(found, Found::Far) {
+        if matches!(found, Found::Far) && watch.passes() {
             return if watch.begin_step(fault) { OnFault::Step } else { OnFault::NotOurs };
         }
         watch.fault = Some(*fault);
