@@ -1275,3 +1275,59 @@ fn what_is_refused_of_frames_that_wait() {
         assert_eq!(armed(&guest), 0, "{tier:?}");
     }
 }
+
+/// At a stop for a watched read, in the middle of a region, the guest stands behind the access: what it leaves then is
+/// paid for once, and the access is not done again.
+#[test]
+fn frames_are_left_at_a_watched_access() {
+    const READS: &str = r#"(module
+        (memory (export "memory") 1)
+        (func $reads (param $x i32) (result i32)
+            (i32.add (i32.load (i32.const 64)) (i32.load (i32.const 128)))
+            (i32.store (i32.const 64) (i32.const 1)))
+        (func $outer (export "outer") (param $x i32) (result i32)
+            (i32.const 5)
+            (i32.mul (call $reads (local.get $x)))
+            (i32.add (local.get $x))))"#;
+    for tier in TIERS {
+        for leaves in [false, true] {
+            let engine =
+                Engine::new(Config { debug: true, debug_tier: tier, fuel: true, ..Config::default() }).unwrap();
+            let told = Arc::new(Mutex::new(Vec::new()));
+            let log = told.clone();
+            let handler = move |stop: &mut Stop<'_>| {
+                let hit = stop.reason().watchpoints()[0].clone();
+                log.lock().unwrap().push((hit.is_read, stop.as_store_mut().fuel().unwrap()));
+                assert_eq!(stop.frame_count(), 2);
+                if leaves {
+                    stop.return_early_from(1, &[Val::I32(77)]).unwrap();
+                } else {
+                    stop.set_operand(1, 0, Val::I32(6)).unwrap();
+                    stop.set_local(1, 0, Val::I32(1000)).unwrap();
+                }
+                Action::Continue
+            };
+            let mut guest = Guest::with(&engine, READS, |_| Vec::new(), handler);
+            guest.store.set_fuel(10_000).unwrap();
+            let memory = guest.instance.export(&mut guest.store, "memory").unwrap().memory().unwrap();
+            memory.write(&mut guest.store, 64, &[3, 0, 0, 0]).unwrap();
+            memory.write(&mut guest.store, 128, &[4, 0, 0, 0]).unwrap();
+            let kind = stepwell::debug::WatchKind::Access;
+            guest.debugger.watch_memory(&mut guest.store, memory, 64..68, kind).unwrap();
+            let result = one(&mut guest, "outer", 9);
+            let told = std::mem::take(&mut *told.lock().unwrap());
+            if leaves {
+                assert_eq!((result, told.len(), told[0].0), (77, 1, true), "{tier:?}");
+                // Of the region it has paid for nothing twice, and behind it runs but the end.
+                let left = guest.store.fuel().unwrap();
+                assert!((told[0].1.saturating_sub(1)..10_000).contains(&left), "{tier:?} {told:?} {left}");
+            } else {
+                assert_eq!(result, 6 * 7 + 1000, "{tier:?}");
+                assert_eq!(told.iter().map(|told| told.0).collect::<Vec<_>>(), [true, false], "{tier:?}");
+            }
+            let mut bytes = [0; 1];
+            memory.read(&guest.store, 64, &mut bytes).unwrap();
+            assert_eq!(bytes, [if leaves { 3 } else { 1 }], "{tier:?}");
+        }
+    }
+}

@@ -1,11 +1,11 @@
 //! Frames that wait for a call and were changed: the store keeps what is to be in them, and here is seen to that the
 //! guest stops where such a frame goes on, so that it does with that. Behind the call stands one of the debugger's own
-//! breakpoints ([`Breakpoints::add_own`]). Where an exception lands is not known before: all stop points are armed up to
-//! the next that the guest comes to.
+//! breakpoints ([`Breakpoints::add_own`]). Where an exception lands is not known before: all stop points are armed up
+//! to the next that the guest comes to.
 //!
-//! A frame that is left without going on takes with it what was made of it. The store sees that; what was armed for it is
-//! taken back at the next look: where the guest stops, where it traps or throws, and where the host enters a guest or
-//! returns to one.
+//! A frame that is left without going on takes with it what was made of it. The store sees that; what was armed for it
+//! is taken back at the next look: where the guest stops, where it traps or throws, and where the host enters a guest
+//! or returns to one.
 
 use super::breakpoint_id::BreakpointId;
 use super::breakpoints::Breakpoints;

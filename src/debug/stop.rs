@@ -167,13 +167,13 @@ impl<'a> Stop<'a> {
         Some(Frame::new(self.store.as_store(), top.as_ref()?))
     }
 
-    /// Gives a local of a frame, 0 the innermost, another value; parameters are first. The guest goes on with it: a frame
-    /// that waits for a call, once that has returned, or where it catches an exception that has left it.
+    /// Gives a local of a frame, 0 the innermost, another value; parameters are first. The guest goes on with it: a
+    /// frame that waits for a call, once that has returned, or where it catches an exception that has left it.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] where there is no such frame or local, or the value is not of the local's type;
-    /// [`ErrorKind::State`] at a trap or an exception, of the frame of a stop within which this one is told, and while a
-    /// stop within this one is told. Nothing is changed then.
+    /// [`ErrorKind::State`] at a trap or an exception, of the frame of a stop within which this one is told, and while
+    /// a stop within this one is told. Nothing is changed then.
     pub fn set_local(&mut self, frame: usize, local: usize, value: Val) -> Result<()> {
         match frame {
             0 => self.change(|store| store.set_local(local, value)),
@@ -181,13 +181,13 @@ impl<'a> Stop<'a> {
         }
     }
 
-    /// Gives an operand on a frame's stack another value; the bottom one is the first. In a frame that waits for a call,
-    /// what the call has taken from the stack, which is on top, is gone.
+    /// Gives an operand on a frame's stack another value; the bottom one is the first. In a frame that waits for a
+    /// call, what the call has taken from the stack, which is on top, is gone.
     ///
     /// # Errors
-    /// As of [`Stop::set_local`]; [`ErrorKind::Argument`] for what the call has taken. Of the types of references on the
-    /// stack nothing is known but what they refer to: what is written must be of the type of what is there, or one of
-    /// its subtypes.
+    /// As of [`Stop::set_local`]; [`ErrorKind::Argument`] for what the call has taken. Of the types of references on
+    /// the stack nothing is known but what they refer to: what is written must be of the type of what is there, or one
+    /// of its subtypes.
     pub fn set_operand(&mut self, frame: usize, operand: usize, value: Val) -> Result<()> {
         match frame {
             0 => self.change(|store| store.set_operand(operand, value)),
@@ -215,8 +215,8 @@ impl<'a> Stop<'a> {
         self.change(|store| store.return_early(values))
     }
 
-    /// Has a frame, 0 the innermost, return these values to its caller. Those within it are left, as an exception leaves
-    /// them: from here on the frame is the innermost, and stands at the instruction by which it returns.
+    /// Has a frame, 0 the innermost, return these values to its caller. Those within it are left, as an exception
+    /// leaves them: from here on the frame is the innermost, and stands at the instruction by which it returns.
     ///
     /// # Errors
     /// As of [`Stop::return_early`]; [`ErrorKind::Argument`] where there is no such frame; [`ErrorKind::State`] where a

@@ -271,7 +271,7 @@ class Changing(Case):
             if len(self.stops) == 1:
                 # add(5, 1): when it has returned, add(6, 2) is called, and so with what is changed then.
                 self.assertEqual((outer.locals[0], outer.operands), (5, [5, 1]))
-                self.assertRaises(IndexError, outer.set_local, 1, 0)
+                self.assertRaises(IndexError, outer.set_local, 9, 0)
                 self.assertRaises(IndexError, outer.set_operand, 2, 0)
                 self.assertRaisesRegex(Error, "is gone", outer.set_operand, 1, 0)
                 outer.set_local(0, 9)

@@ -1,10 +1,11 @@
-//! Frames that wait for a call, and were given other values by a listener. Such a frame is not written to: its registers
-//! may be saved anywhere, and hold what is in its slots. What is to be in it is kept beside it, and shown to whoever
-//! looks at it; where it goes on, behind the call or where an exception lands, a listener takes it from here
+//! Frames that wait for a call, and were given other values by a listener. Such a frame is not written to: its
+//! registers may be saved anywhere, and hold what is in its slots. What is to be in it is kept beside it, and shown to
+//! whoever looks at it; where it goes on, behind the call or where an exception lands, a listener takes it from here
 //! ([`StoreMut::take_changed`]), and answers as if the frame had been changed there.
 //!
 //! What is kept here is of frames that are there, and have not gone on: it goes with them, whatever they are left by.
-//! Which values may be written is decided above; that the guest stops where such a frame goes on is the listener's care.
+//! Which values may be written is decided above; that the guest stops where such a frame goes on is the listener's
+//! care.
 
 use crate::base::{Error, ErrorKind, Family, Result, ValType};
 use crate::image::RerunImage;
@@ -27,8 +28,8 @@ pub(in crate::runtime) fn left_for(store: &mut StoreInner, fp: usize) {
 }
 
 impl StoreInner {
-    /// A frame of the newest event that waits for a call, as it is to go on: what was made of it before is in it, and is
-    /// still kept.
+    /// A frame of the newest event that waits for a call, as it is to go on: what was made of it before is in it, and
+    /// is still kept.
     ///
     /// # Errors
     /// [`ErrorKind::State`] where that event is not a stop and the one that has shown the frame, or the frame waits for
@@ -110,8 +111,8 @@ impl StoreMut<'_> {
         Ok(Some(inside))
     }
 
-    /// Frames are about to be left, of the newest entry: up to one that catches what is thrown, or all. What was made of
-    /// them is kept no more; what was made of that one is what it goes on with where the exception lands.
+    /// Frames are about to be left, of the newest entry: up to one that catches what is thrown, or all. What was made
+    /// of them is kept no more; what was made of that one is what it goes on with where the exception lands.
     pub fn leave_changed(&mut self, caught: Option<Catcher>) {
         let inner = self.inner();
         let activation = inner.vm.activation;
@@ -129,7 +130,8 @@ impl StoreMut<'_> {
         self.inner().changed.retain(|_| ids.next() != Some(id));
     }
 
-    /// Nothing is left to be seen of frames that were changed: see [`StoreMut::set_watched`], which this is a reason for.
+    /// Nothing is left to be seen of frames that were changed: see [`StoreMut::set_watched`], which this is a reason
+    /// for.
     pub fn end_changed(&mut self) {
         let inner = self.inner();
         inner.callers_changed = !inner.changed.is_empty();

@@ -33,8 +33,8 @@ pub struct RawFrame<'a> {
     pub at: TextOffset,
     /// The Wasm instruction: about to run at a stop, else the one that trapped or the call the frame is in.
     pub wasm: WasmOffset,
-    /// Whether the frame is really elsewhere, as its event says: `wasm` says so already. Or whether it was changed while
-    /// it waits for a call: then what is to be in it.
+    /// Whether the frame is really elsewhere, as its event says: `wasm` says so already. Or, if it was changed while it
+    /// waits for a call, what is to be in it.
     pub virtual_frame: Option<&'a VirtualFrame>,
     /// The frame pointer.
     pub fp: usize,

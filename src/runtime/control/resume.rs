@@ -63,8 +63,8 @@ pub(in crate::runtime) unsafe fn replace(
 }
 
 impl StoreInner {
-    /// What it takes to replace the frame at `fp`, which stands at `pc`, or the one further out that is meant; `None` if
-    /// the new frame does not fit the stack.
+    /// What it takes to replace the frame at `fp`, which stands at `pc`, or the one further out that is meant; `None`
+    /// if the new frame does not fit the stack.
     ///
     /// # Safety
     /// There is such a frame, at a stop.

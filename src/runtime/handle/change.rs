@@ -38,8 +38,8 @@ impl StoreMut<'_> {
     /// listens and has asked for it must answer with [`VirtualFrame::leave`] of what [`StoreMut::take_changed`] gives.
     ///
     /// # Errors
-    /// As of [`StoreMut::set_local`]; [`ErrorKind::State`] also where the frame was shown by another event, or waits for
-    /// no call.
+    /// As of [`StoreMut::set_local`]; [`ErrorKind::State`] also where the frame was shown by another event, or waits
+    /// for no call.
     pub fn set_caller_local(&mut self, caller: &KeptFrame, index: usize, value: Val) -> Result<()> {
         self.change_caller(caller, |store, module, caller| write_local(store, module, &mut caller.frame, index, value))
     }
