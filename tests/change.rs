@@ -1065,25 +1065,27 @@ fn callers_have_their_registers_when_frames_are_left() {
                 (else (call $leaf (local.get $n))))
             (i64.add (local.get 2)) (i64.add (local.get 3)) (i64.add (local.get 4))
             (i64.add (local.get 5)) (i64.add (local.get 6)) (i64.add (local.get 7)))
+        ;; It needs no register over its call, and so saves none.
+        (func $thin (param i64 i32) (result i64) (call $busy (local.get 0) (local.get 1)))
         (func (export "run") (param $n i64) (param $depth i32) (result i64) (local i64 i64 i64)
             (local.set 2 (i64.add (local.get $n) (i64.const 1)))
             (local.set 3 (i64.add (local.get $n) (i64.const 2)))
             (local.set 4 (i64.add (local.get $n) (i64.const 3)))
-            (call $busy (local.get $n) (local.get $depth))
+            (call $thin (local.get $n) (local.get $depth))
             (i64.add (local.get 2)) (i64.add (local.get 3)) (i64.add (local.get 4)) (i64.add (local.get $n))))"#;
     // What a frame of `busy` adds to what it calls: 3n, five times n, and 77.
     let adds = |n: i64| 8 * n + 77;
     for tier in TIERS {
         for depth in 0..6 {
-            for from in 0..depth + 2 {
+            for from in 0..depth + 3 {
                 let mut guest = Guest::new(tier, REGISTERS, &[], move |stop| {
                     stop.return_early_from(from, &[Val::I64(5)]).unwrap();
                     Action::Continue
                 });
                 let nop = guest.find("leaf", 0x01, 0);
                 guest.debugger.break_at(&mut guest.store, &guest.module, nop).unwrap();
-                // Frame 0 is the leaf's; frame i the call of `busy` with n + depth + 1 - i.
-                let outer = (0..depth + 1 - from as i64 as usize).map(|level| adds(10 + level as i64));
+                // Frame 0 is the leaf's; frame i the call of `busy` with n + depth + 1 - i; then that of `thin`.
+                let outer = (0..(depth + 1).saturating_sub(from)).map(|level| adds(10 + level as i64));
                 let expected = 5 + outer.sum::<i64>() + 4 * 10 + 6;
                 let results = guest.call("run", &[Val::I64(10), Val::I32(depth as i32)]).unwrap();
                 assert_eq!(results, [Val::I64(expected)], "{tier:?} {depth} {from}");
